@@ -1,0 +1,39 @@
+/** Every code a `GridError` can carry. Codes are stable; messages are not. `docs/errors.md` says what to do for each. */
+export type GridErrorCode =
+  | 'ABORTED'
+  | 'BACKLOG_FULL'
+  | 'CLOSED'
+  | 'COLLECTION_LIMIT'
+  | 'COLLECTION_MISMATCH'
+  | 'COPIES_TIMEOUT'
+  | 'INVALID_KEY'
+  | 'INVALID_NAME'
+  | 'INVALID_OPTION'
+  | 'INVALID_VALUE'
+  | 'MESSAGE_MALFORMED'
+  | 'MESSAGE_TOO_LARGE'
+  | 'MESSAGE_VERSION'
+  | 'NETWORK_BAD_ADDRESS'
+  | 'NETWORK_DIAL_FAILED'
+  | 'NETWORK_NOT_CONNECTED'
+  | 'NETWORK_PORT_TAKEN'
+  | 'NETWORK_START_FAILED'
+  | 'STORAGE_CLOSED'
+  | 'STORAGE_DAMAGED'
+  | 'STORAGE_FAILED'
+  | 'STORAGE_FORMAT'
+  | 'STORAGE_FULL'
+  | 'STORAGE_IN_USE'
+  | 'STORAGE_NOT_WRITABLE'
+  | 'VALUE_TOO_LARGE'
+
+/** The one error type of gossipgrid: branch on `code`, show `message`. */
+export class GridError extends Error {
+  readonly code: GridErrorCode
+
+  constructor(code: GridErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options)
+    this.name = 'GridError'
+    this.code = code
+  }
+}
