@@ -1,0 +1,273 @@
+import { gossipsub, StrictSign, TopicValidatorResult } from '@libp2p/gossipsub'
+import type { GossipSub, Message, SignedMessage } from '@libp2p/gossipsub'
+import type { Stream } from '@libp2p/interface'
+import { GridError } from '@gossipgrid/core'
+import type { PeerId } from '@gossipgrid/core'
+import { drained } from './message-writer.ts'
+
+/** `publish` waits while more than this is queued for one neighbour. */
+const ROOM_BYTES = 512 * 1024
+/** Beyond this a neighbour's gossip is dropped: best effort, and gossipsub itself would queue without end. */
+const QUEUE_MAX_BYTES = 4 * 1024 * 1024
+/** Frames given to `publish` and not yet on their way, all together; what comes on top is given up. */
+const WAITING_MAX_BYTES = 16 * 1024 * 1024
+/** How long `publish` waits for a neighbour that reads slowly before it goes on without waiting for that one. */
+const ROOM_WAIT_MAX_MS = 1000
+/** Up to this many subscribers a frame goes straight to all of them; above, the mesh passes it on. */
+const FLOOD_PEERS_MAX = 8
+/** Messages kept for peers that ask for what they missed; above, only anti-entropy repairs. */
+const CACHE_MAX_BYTES = 16 * 1024 * 1024
+/** What one request for missed messages is answered with. All of it travels as one frame, which a limit bounds. */
+const ANSWER_MAX_BYTES = 1024 * 1024
+/** Room for subscriptions and lists of message ids beside the messages of one frame. */
+const CONTROL_BYTES = 512 * 1024
+
+/** What we must know of gossipsub beyond its public face, to bound what it leaves unbounded. */
+interface Internals {
+  readonly streamsOutbound: Map<string, OutboundStream>
+  readonly topics: Map<string, Set<string>>
+  readonly mcache: {
+    readonly msgs: Map<string, { readonly message: { readonly data?: Uint8Array } }>
+    put(id: unknown, message: { readonly data?: Uint8Array }, validated?: boolean): boolean
+    getWithIWantCount(id: string, peer: string): unknown
+    shift(): void
+  }
+  publish(topic: string, bytes: Uint8Array, options: { floodPublish: boolean; batchPublish: boolean }): Promise<unknown>
+}
+
+interface OutboundStream {
+  readonly rawStream: Stream
+  pushPrefixed(bytes: Uint8Array): void
+}
+
+export type GossipService = GossipSub
+
+export interface GossipOptions {
+  /** The only topic, already derived; opaque. */
+  readonly topic: string
+  /** The largest frame, in bytes. */
+  readonly broadcastSizeMaxBytes: number
+}
+
+/**
+ * The gossipsub service of a peer.
+ *
+ * - Scores: several peers behind one address (loopback, NAT) are normal, so that costs nothing; invalid messages do.
+ * - `fastMsgIdFn` drops a repeated message before its signature is checked; only verified messages get on that list.
+ * - Meshes are small, since in a small grid every peer is a direct neighbour and gets a frame from its author.
+ */
+export function gossipService(options: GossipOptions): (components: object) => GossipService {
+  const { topic, broadcastSizeMaxBytes } = options
+  return gossipsub({
+    globalSignaturePolicy: StrictSign,
+    allowPublishToZeroTopicPeers: true,
+    fallbackToFloodsub: false,
+    allowedTopics: [topic],
+    maxInboundStreams: 2,
+    maxInboundDataLength: broadcastSizeMaxBytes + Math.max(broadcastSizeMaxBytes, ANSWER_MAX_BYTES) + CONTROL_BYTES,
+    maxTopicBytesPerPeer: 8 * 1024,
+    decodeRpcLimits: {
+      maxSubscriptions: 16,
+      maxMessages: 5000,
+      maxIhaveMessageIDs: 5000,
+      maxIwantMessageIDs: 5000,
+      maxIdontwantMessageIDs: 512,
+      maxControlMessages: 64,
+      maxPeerInfos: 0,
+    },
+    fastMsgIdFn: (message) => {
+      if (message.from == null || message.seqno == null) return `?${Math.random()}`
+      return String.fromCharCode(...message.from, ...message.seqno)
+    },
+    D: 4,
+    Dlo: 3,
+    Dhi: 8,
+    Dscore: 2,
+    Dout: 1,
+    Dlazy: 4,
+    floodPublish: false,
+    doPX: false,
+    mcacheLength: 4,
+    mcacheGossip: 3,
+    scoreParams: {
+      IPColocationFactorWeight: 0,
+      // A stalled event loop breaks a few promises; only a flood of them is an attack.
+      behaviourPenaltyThreshold: 10,
+      topics: { [topic]: onlyInvalidMessagesCount },
+    },
+  }) as (components: object) => GossipService
+}
+
+const onlyInvalidMessagesCount = {
+  topicWeight: 1,
+  timeInMeshWeight: 0,
+  timeInMeshQuantum: 1000,
+  timeInMeshCap: 1,
+  firstMessageDeliveriesWeight: 0,
+  firstMessageDeliveriesDecay: 0.5,
+  firstMessageDeliveriesCap: 1,
+  meshMessageDeliveriesWeight: 0,
+  meshMessageDeliveriesDecay: 0.5,
+  meshMessageDeliveriesCap: 1,
+  meshMessageDeliveriesThreshold: 1,
+  meshMessageDeliveriesWindow: 10,
+  meshMessageDeliveriesActivation: 5000,
+  meshFailurePenaltyWeight: 0,
+  meshFailurePenaltyDecay: 0.5,
+  invalidMessageDeliveriesWeight: -20,
+  invalidMessageDeliveriesDecay: 0.9,
+}
+
+/** Best-effort broadcast on gossipsub, with the bounds and the back-pressure that gossipsub lacks. */
+export class Gossip {
+  readonly #service: GossipSub
+  readonly #internals: Internals
+  readonly #options: GossipOptions
+  /** Neighbours that read too slowly to be waited for, until their queue has room again. */
+  readonly #slow = new Set<PeerId>()
+  #waitingBytes = 0
+  #dropped = 0
+
+  constructor(service: GossipSub, options: GossipOptions) {
+    this.#service = service
+    this.#internals = service as unknown as Internals
+    this.#options = options
+    boundQueues(this.#internals.streamsOutbound)
+    boundCache(this.#internals.mcache)
+  }
+
+  /** Frames given up because too much was waiting already. */
+  get dropped(): number {
+    return this.#dropped
+  }
+
+  /** Subscribes; `onMessage` gets every valid frame of others once, with the author its signature proves. */
+  start(self: PeerId, onMessage: (author: PeerId, bytes: Uint8Array) => void): void {
+    const { topic, broadcastSizeMaxBytes } = this.#options
+    this.#service.topicValidators.set(topic, (_from, message) =>
+      message.data.length <= broadcastSizeMaxBytes ? TopicValidatorResult.Accept : TopicValidatorResult.Reject,
+    )
+    this.#service.addEventListener('message', (event: CustomEvent<Message>) => {
+      const message = event.detail
+      if (message.type !== 'signed' || message.topic !== topic) return
+      const author = (message as SignedMessage).from.toString()
+      if (author !== self) onMessage(author, message.data)
+    })
+    this.#service.subscribe(topic)
+  }
+
+  /** See `Broadcast.publish` of core's ports. Throws `MESSAGE_TOO_LARGE`: gossipsub would lose such a frame silently. */
+  async publish(bytes: Uint8Array): Promise<void> {
+    const { topic, broadcastSizeMaxBytes } = this.#options
+    if (bytes.length > broadcastSizeMaxBytes) {
+      throw new GridError(
+        'MESSAGE_TOO_LARGE',
+        `a broadcast of ${bytes.length} bytes is above the limit of ${broadcastSizeMaxBytes}; split it or use send`,
+      )
+    }
+    if (this.#waitingBytes + bytes.length > WAITING_MAX_BYTES) {
+      this.#dropped += 1
+      return
+    }
+    this.#waitingBytes += bytes.length
+    try {
+      await this.#room()
+      const floodPublish = (this.#internals.topics.get(topic)?.size ?? 0) <= FLOOD_PEERS_MAX
+      // gossipsub keeps the frame for peers that missed it, so it gets a copy.
+      await this.#internals.publish(topic, bytes.slice(), { floodPublish, batchPublish: true })
+      await this.#room()
+    } catch {
+      this.#dropped += 1
+    } finally {
+      this.#waitingBytes -= bytes.length
+    }
+  }
+
+  /**
+   * True for a connected neighbour that gossip cannot flow to or from: gossipsub opens its stream once per connection
+   * and, when that stream is reset, stays silent in both directions for as long as the connection lives.
+   */
+  deaf(neighbour: PeerId): boolean {
+    const subscribed = this.#internals.topics.get(this.#options.topic)?.has(neighbour) ?? false
+    return !subscribed || !this.#internals.streamsOutbound.has(neighbour)
+  }
+
+  /** Resolves when every queue has room, but for neighbours that have used up the waiting time. */
+  async #room(): Promise<void> {
+    let deadlineMs: number | undefined
+    for (;;) {
+      const full = this.#fullStreams()
+      if (full.length === 0) return
+      deadlineMs ??= performance.now() + ROOM_WAIT_MAX_MS
+      const leftMs = deadlineMs - performance.now()
+      if (leftMs <= 0) {
+        for (const [neighbour] of full) this.#slow.add(neighbour)
+        return
+      }
+      await firstOf(full.map(([, stream]) => drained(stream)), leftMs)
+    }
+  }
+
+  #fullStreams(): [PeerId, Stream][] {
+    const full: [PeerId, Stream][] = []
+    for (const [neighbour, { rawStream }] of this.#internals.streamsOutbound) {
+      if (rawStream.writeBufferLength <= ROOM_BYTES) this.#slow.delete(neighbour)
+      else if (!this.#slow.has(neighbour)) full.push([neighbour, rawStream])
+    }
+    return full
+  }
+}
+
+function firstOf(promises: Promise<void>[], limitMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, limitMs)
+    void Promise.race(promises).then(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}
+
+/** gossipsub's own limit resets the stream, which silences it for good; refusing a single frame costs only that frame. */
+function boundQueues(streams: Map<string, OutboundStream>): void {
+  const set = streams.set.bind(streams)
+  streams.set = (neighbour, stream) => {
+    const push = stream.pushPrefixed.bind(stream)
+    stream.pushPrefixed = (bytes) => {
+      if (stream.rawStream.writeBufferLength > QUEUE_MAX_BYTES) throw new Error('the gossip queue is full')
+      push(bytes)
+    }
+    return set(neighbour, stream)
+  }
+}
+
+/** Bounds the bytes kept for peers that missed a message, and the bytes of one answer to them. */
+function boundCache(cache: Internals['mcache']): void {
+  const sizeOf = (entry: { readonly message: { readonly data?: Uint8Array } } | undefined): number =>
+    entry?.message.data?.length ?? 0
+  let cachedBytes = 0
+  let answerBytes = 0
+  const put = cache.put.bind(cache)
+  cache.put = (id, message, validated) => {
+    const sizeBytes = message.data?.length ?? 0
+    if (cachedBytes + sizeBytes > CACHE_MAX_BYTES) return false
+    if (!put(id, message, validated)) return false
+    cachedBytes += sizeBytes
+    return true
+  }
+  const shift = cache.shift.bind(cache)
+  cache.shift = () => {
+    shift()
+    cachedBytes = 0
+    for (const entry of cache.msgs.values()) cachedBytes += sizeOf(entry)
+  }
+  const getWithIWantCount = cache.getWithIWantCount.bind(cache)
+  cache.getWithIWantCount = (id, peer) => {
+    const sizeBytes = sizeOf(cache.msgs.get(id))
+    if (answerBytes > 0 && answerBytes + sizeBytes > ANSWER_MAX_BYTES) return null
+    // All messages of one answer are collected in the same turn.
+    if (answerBytes === 0) queueMicrotask(() => (answerBytes = 0))
+    answerBytes += sizeBytes
+    return getWithIWantCount(id, peer)
+  }
+}

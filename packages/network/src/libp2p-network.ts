@@ -1,0 +1,101 @@
+import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
+import { createLibp2p } from 'libp2p'
+import type { Network, PeerId } from '@gossipgrid/core'
+import { parseAddress } from './addresses.ts'
+import { PeerNetwork } from './peer-network.ts'
+import { SERVER_LISTEN, serverPreset } from './server-preset.ts'
+
+export interface Libp2pNetworkOptions {
+  /** The gossip topic of the grid, already derived; opaque. */
+  readonly topic: string
+  /** The name of the stream protocol, already derived; opaque, e.g. `/gossipgrid/<hash>/1`. */
+  readonly protocol: string
+  /** An Ed25519 key as libp2p writes it (protobuf); default a new one, see `exportPrivateKey`. */
+  readonly privateKey?: Uint8Array
+  /** Multiaddrs to listen on; default TCP and WebSockets on any free port of all interfaces. */
+  readonly listen?: readonly string[]
+  /** Multiaddrs of peers to join by. They are dialled until one answers, and again whenever it is lost. */
+  readonly join?: readonly string[]
+  /** Whether to look for peers of the same grid on the local network; default true. */
+  readonly mdns?: boolean
+  /** The largest message of a stream, in bytes; default 4 MiB. The same for all peers of a grid. */
+  readonly messageSizeMaxBytes?: number
+  /** The largest broadcast, in bytes; default 1 MiB. The same for all peers of a grid. */
+  readonly broadcastSizeMaxBytes?: number
+  /** How many neighbours to look for; default 32. Twice as many are let in. */
+  readonly neighboursMax?: number
+  /** Who may connect; default everyone who speaks the protocol. */
+  readonly accept?: (peerId: PeerId) => boolean
+  /** Told in plain words when a neighbour is refused, or found deaf or stalled. */
+  readonly logger?: (line: string) => void
+  /** How long a connected neighbour's gossip may fail before it is redialled, in milliseconds; default 10,000. */
+  readonly deafAfterMs?: number
+  /** How long one message may take from its first to its last byte, in milliseconds; default 60,000. */
+  readonly halfOpenMaxMs?: number
+}
+
+/** What was given up or refused since the start, for status and metrics. */
+export interface NetworkCounts {
+  /** Neighbours that are connected now. */
+  readonly neighbours: number
+  /** Streams closed because their bytes broke the protocol. */
+  readonly hostileStreams: number
+  /** Broadcasts given up because too much was waiting. */
+  readonly broadcastsDropped: number
+}
+
+/** The network of a peer on libp2p, with what only this one can do. */
+export interface Libp2pNetwork extends Network {
+  /** The key that makes this peer's identity, to be kept and passed as `privateKey` the next time. Secret. */
+  exportPrivateKey(): Uint8Array
+  /** Neighbours that are connected now. */
+  neighbours(): PeerId[]
+  counts(): NetworkCounts
+  /**
+   * Cuts the network between this peer and `peerIds`, for demonstrations and tests of a network split: connections
+   * close and none is made or let in, in either direction, until `unblock`. Calls add up.
+   */
+  block(peerIds: readonly PeerId[]): void
+  /** Ends the split; everyone who is missing is redialled at once. */
+  unblock(): void
+}
+
+/**
+ * The network of a server peer (Node, Deno or Bun). Rejects with `NETWORK_BAD_ADDRESS` for an address in the options
+ * that is no multiaddr. `start` opens it.
+ *
+ * @example
+ * ```ts
+ * const network = await libp2pNetwork({
+ *   topic: 'demo',
+ *   protocol: '/gossipgrid/demo/1',
+ *   listen: ['/ip4/127.0.0.1/tcp/0'],
+ * })
+ * ```
+ */
+export async function libp2pNetwork(options: Libp2pNetworkOptions): Promise<Libp2pNetwork> {
+  const listen = options.listen ?? SERVER_LISTEN
+  for (const address of [...listen, ...(options.join ?? [])]) parseAddress(address)
+  const privateKey =
+    options.privateKey === undefined ? await generateKeyPair('Ed25519') : privateKeyFromProtobuf(options.privateKey)
+  const neighboursMax = options.neighboursMax ?? 32
+  const gossip = { topic: options.topic, broadcastSizeMaxBytes: options.broadcastSizeMaxBytes ?? 1024 * 1024 }
+  return PeerNetwork.create(
+    {
+      protocol: options.protocol,
+      privateKeyBytes: privateKeyToProtobuf(privateKey),
+      gossip,
+      join: options.join ?? [],
+      messageSizeMaxBytes: options.messageSizeMaxBytes ?? 4 * 1024 * 1024,
+      neighboursMax,
+      deafAfterMs: options.deafAfterMs ?? 10_000,
+      halfOpenMaxMs: options.halfOpenMaxMs ?? 60_000,
+      accept: options.accept ?? (() => true),
+      log: options.logger ?? (() => undefined),
+    },
+    (hooks) =>
+      createLibp2p(
+        serverPreset({ ...hooks, privateKey, listen, neighboursMax, gossip, mdns: options.mdns ?? true }),
+      ),
+  )
+}

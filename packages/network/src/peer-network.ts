@@ -1,0 +1,334 @@
+import type { Connection, ConnectionGater, PeerInfo } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import type { Libp2p } from 'libp2p'
+import { GridError } from '@gossipgrid/core'
+import type { NetworkEvents, PeerId } from '@gossipgrid/core'
+import { badAddress, parseAddress, peerIdIn, startError, withPeerId } from './addresses.ts'
+import { Admission } from './admission.ts'
+import { Gossip } from './gossip.ts'
+import type { GossipOptions, GossipService } from './gossip.ts'
+import type { Libp2pNetwork, NetworkCounts } from './libp2p-network.ts'
+import type { EndReason } from './neighbour.ts'
+import { Neighbours } from './neighbours.ts'
+import { Redialer } from './redialer.ts'
+import type { Traffic } from './traffic.ts'
+
+/** Dialling, and opening both streams of a neighbour, may take this long each. */
+const OPEN_TIMEOUT_MS = 10_000
+/** How long a neighbour that broke the protocol is refused. */
+const HOSTILE_REFUSED_MS = 60_000
+/** How often neighbours are looked at for stalled messages and deafness. */
+const WATCH_INTERVAL_MS = 500
+/** The side with the larger peer id waits this much longer, so that two peers seldom dial each other at once. */
+const YIELD_MS = 1000
+/** What `stop` allows for the last messages, for closing connections in good order, and for the rest. */
+const FLUSH_MAX_MS = 400
+const CLOSE_MAX_MS = 500
+const SHUTDOWN_MAX_MS = 1000
+
+/** What a network gives to the libp2p node it is built on. */
+export interface NodeHooks {
+  readonly gater: ConnectionGater
+  readonly traffic: Traffic
+  readonly onFound: (found: PeerInfo) => void
+}
+
+export interface PeerNetworkOptions {
+  readonly protocol: string
+  readonly privateKeyBytes: Uint8Array
+  readonly gossip: GossipOptions
+  readonly join: readonly string[]
+  readonly messageSizeMaxBytes: number
+  readonly neighboursMax: number
+  readonly deafAfterMs: number
+  readonly halfOpenMaxMs: number
+  readonly accept: (peerId: PeerId) => boolean
+  readonly log: (line: string) => void
+}
+
+/** Core's `Network` on a libp2p node of any environment. The presets make the node, `libp2pNetwork` puts both together. */
+export class PeerNetwork implements Libp2pNetwork {
+  readonly peerId: PeerId
+  readonly #options: PeerNetworkOptions
+  readonly #node: Libp2p
+  readonly #gossip: Gossip
+  readonly #traffic: Traffic
+  readonly #admission: Admission
+  readonly #neighbours: Neighbours
+  readonly #redialer: Redialer
+  readonly #deafSinceMs = new Map<PeerId, number>()
+  #events: NetworkEvents | undefined
+  #watch: ReturnType<typeof setInterval> | undefined
+  #stopping: Promise<void> | undefined
+  #hostileStreams = 0
+
+  /** Makes the node with hooks into the network to be, then the network. */
+  static async create(
+    options: PeerNetworkOptions,
+    createNode: (hooks: NodeHooks) => Promise<Libp2p>,
+  ): Promise<PeerNetwork> {
+    let network: PeerNetwork | undefined
+    const traffic = { sentBytes: 0, receivedBytes: 0 }
+    const admission = new Admission({
+      neighboursMax: options.neighboursMax,
+      accept: options.accept,
+      neighbours: () => (network === undefined ? new Set<PeerId>() : network.#neighbours),
+    })
+    const onFound = (found: PeerInfo): void => {
+      if (network !== undefined) network.#found(found)
+    }
+    const node = await createNode({ gater: admission.gater(), traffic, onFound })
+    network = new PeerNetwork(options, node, admission, traffic)
+    return network
+  }
+
+  private constructor(options: PeerNetworkOptions, node: Libp2p, admission: Admission, traffic: Traffic) {
+    this.#options = options
+    this.#node = node
+    this.#admission = admission
+    this.#traffic = traffic
+    this.peerId = node.peerId.toString()
+    this.#gossip = new Gossip(node.services['pubsub'] as GossipService, options.gossip)
+    this.#neighbours = new Neighbours({
+      protocol: options.protocol,
+      messageSizeMaxBytes: options.messageSizeMaxBytes,
+      openTimeoutMs: OPEN_TIMEOUT_MS,
+      onConnected: (neighbour) => this.#events?.connected(neighbour),
+      onDisconnected: (neighbour) => this.#events?.disconnected(neighbour),
+      onMessage: (from, bytes) => this.#events?.message(from, bytes),
+      onEnded: (neighbour, reason) => this.#ended(neighbour, reason),
+    })
+    this.#redialer = new Redialer({
+      dial: (addresses) => this.#dial(addresses.map(parseAddress), AbortSignal.timeout(OPEN_TIMEOUT_MS)),
+      isConnected: (peerId) => this.#neighbours.isConnected(peerId),
+      mayDial: (peerId) =>
+        this.#neighbours.size < options.neighboursMax && (peerId === undefined || admission.admits(peerId)),
+      random: Math.random,
+    })
+  }
+
+  async start(events: NetworkEvents): Promise<void> {
+    if (this.#events !== undefined || this.#stopping !== undefined) {
+      throw new GridError('NETWORK_START_FAILED', 'a network can be started only once')
+    }
+    this.#events = events
+    const node = this.#node
+    try {
+      await node.handle(
+        this.#options.protocol,
+        (stream, connection) => this.#neighbours.incoming(stream, connection),
+        { maxInboundStreams: 4, maxOutboundStreams: 4 },
+      )
+      node.addEventListener('connection:open', (event) => void this.#neighbours.opened(event.detail))
+      node.addEventListener('peer:identify', ({ detail }) => {
+        const peerId = detail.peerId.toString()
+        this.#redialer.learn(peerId, withPeerId(detail.listenAddrs, peerId), this.#yieldMs(peerId))
+      })
+      await node.start()
+    } catch (error) {
+      throw startError(error)
+    }
+    this.#gossip.start(this.peerId, (author, bytes) => this.#events?.broadcast(author, bytes))
+    this.#redialer.start(this.#options.join)
+    this.#watch = setInterval(() => this.#watchNeighbours(), WATCH_INTERVAL_MS)
+  }
+
+  addresses(): string[] {
+    return this.#node.getMultiaddrs().map((address) => address.toString())
+  }
+
+  neighbours(): PeerId[] {
+    return [...this.#neighbours].filter((neighbour) => neighbour.readySinceMs !== undefined).map(({ peerId }) => peerId)
+  }
+
+  traffic(): { readonly sentBytes: number; readonly receivedBytes: number } {
+    return { ...this.#traffic }
+  }
+
+  counts(): NetworkCounts {
+    return {
+      neighbours: this.neighbours().length,
+      hostileStreams: this.#hostileStreams,
+      broadcastsDropped: this.#gossip.dropped,
+    }
+  }
+
+  exportPrivateKey(): Uint8Array {
+    return this.#options.privateKeyBytes.slice()
+  }
+
+  async publish(bytes: Uint8Array): Promise<void> {
+    await this.#gossip.publish(bytes)
+  }
+
+  send(to: PeerId, bytes: Uint8Array): Promise<void> {
+    const limit = this.#options.messageSizeMaxBytes
+    if (bytes.length > limit) {
+      return Promise.reject(
+        new GridError('MESSAGE_TOO_LARGE', `a message of ${bytes.length} bytes is above the limit of ${limit}`),
+      )
+    }
+    return (
+      this.#neighbours.get(to)?.send(bytes) ??
+      Promise.reject(new GridError('NETWORK_NOT_CONNECTED', `not connected to ${to}`))
+    )
+  }
+
+  async dial(address: string, options: { readonly signal?: AbortSignal } = {}): Promise<PeerId> {
+    const parsed = parseAddress(address)
+    const peerId = peerIdIn(address)
+    if (peerId !== undefined && this.#neighbours.isConnected(peerId)) return peerId
+    if (!(await this.#node.isDialable(parsed))) throw badAddress(address, 'cannot be dialled by this peer')
+    const timeout = AbortSignal.timeout(OPEN_TIMEOUT_MS)
+    return this.#dial([parsed], options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]))
+  }
+
+  async redial(neighbour: PeerId): Promise<void> {
+    if (!this.#neighbours.has(neighbour)) {
+      throw new GridError('NETWORK_NOT_CONNECTED', `not connected to ${neighbour}`)
+    }
+    const dialled = this.#connections(neighbour).filter((connection) => connection.direction === 'outbound')
+    const addresses = new Set([
+      ...withPeerId(dialled.map((connection) => connection.remoteAddr), neighbour),
+      ...this.#redialer.addresses(neighbour),
+    ])
+    this.#close(neighbour, 'it is redialled')
+    if (addresses.size === 0) {
+      throw new GridError('NETWORK_DIAL_FAILED', `no address of ${neighbour} is known; it has to dial us`)
+    }
+    await this.#dial([...addresses].map(parseAddress), AbortSignal.timeout(OPEN_TIMEOUT_MS))
+  }
+
+  async refuse(neighbour: PeerId, refusedMs: number): Promise<void> {
+    this.#admission.refuse(neighbour, refusedMs)
+    this.#close(neighbour, 'it is refused')
+  }
+
+  block(peerIds: readonly PeerId[]): void {
+    this.#admission.block(peerIds)
+    for (const peerId of peerIds) this.#close(peerId, 'it is blocked')
+  }
+
+  unblock(): void {
+    this.#admission.unblock()
+    if (this.#watch !== undefined) this.#redialer.wake()
+  }
+
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#stop())
+  }
+
+  async #stop(): Promise<void> {
+    clearInterval(this.#watch)
+    this.#watch = undefined
+    this.#redialer.stop()
+    const neighbours = [...this.#neighbours]
+    await atMost(FLUSH_MAX_MS, Promise.all(neighbours.map((neighbour) => neighbour.idle())))
+    for (const neighbour of neighbours) neighbour.end({ kind: 'closed', text: 'this peer stops' })
+    await atMost(CLOSE_MAX_MS, Promise.all(this.#node.getConnections().map(closeInOrder)))
+    await atMost(SHUTDOWN_MAX_MS, Promise.resolve(this.#node.stop()))
+  }
+
+  async #dial(addresses: Multiaddr[], signal: AbortSignal): Promise<PeerId> {
+    let connection: Connection
+    try {
+      connection = await this.#node.dial(addresses, { signal })
+    } catch (cause) {
+      const text = cause instanceof Error ? cause.message : String(cause)
+      throw new GridError('NETWORK_DIAL_FAILED', `${addresses.join(', ')} did not answer: ${text}`, { cause })
+    }
+    const neighbour = this.#neighbours.opened(connection)
+    await orAborted(neighbour.ready, signal)
+    return neighbour.peerId
+  }
+
+  /** The one place where a neighbour's end is acted on. */
+  #ended(peerId: PeerId, reason: EndReason): void {
+    if (reason.kind === 'hostile') {
+      this.#hostileStreams += 1
+      this.#options.log(`${peerId} is refused for ${HOSTILE_REFUSED_MS / 1000} s: ${reason.text}`)
+      this.#admission.refuse(peerId, HOSTILE_REFUSED_MS)
+    }
+    this.#deafSinceMs.delete(peerId)
+    for (const connection of this.#connections(peerId)) {
+      if (connection === reason.successor) continue
+      if (reason.kind === 'closed') void closeInOrder(connection)
+      else connection.abort(new Error(reason.text))
+    }
+    this.#redialer.lost(peerId, this.#yieldMs(peerId))
+  }
+
+  #close(peerId: PeerId, text: string): void {
+    this.#neighbours.get(peerId)?.end({ kind: 'lost', text })
+    for (const connection of this.#connections(peerId)) connection.abort(new Error(text))
+  }
+
+  #connections(peerId: PeerId): Connection[] {
+    return this.#node.getConnections(peerIdFromString(peerId))
+  }
+
+  #found(found: PeerInfo): void {
+    const peerId = found.id.toString()
+    if (this.#neighbours.has(peerId)) return
+    this.#redialer.learn(peerId, withPeerId(found.multiaddrs, peerId), this.#yieldMs(peerId))
+  }
+
+  #yieldMs(peerId: PeerId): number {
+    return this.peerId < peerId ? 0 : YIELD_MS
+  }
+
+  #watchNeighbours(): void {
+    const nowMs = performance.now()
+    for (const neighbour of [...this.#neighbours]) {
+      if (neighbour.stalled(nowMs, this.#options.halfOpenMaxMs)) {
+        neighbour.end({ kind: 'hostile', text: `a message was not complete after ${this.#options.halfOpenMaxMs} ms` })
+      } else if (neighbour.readySinceMs !== undefined) {
+        this.#watchGossip(neighbour.peerId, nowMs)
+      }
+    }
+  }
+
+  #watchGossip(peerId: PeerId, nowMs: number): void {
+    if (!this.#gossip.deaf(peerId)) {
+      this.#deafSinceMs.delete(peerId)
+      return
+    }
+    const sinceMs = this.#deafSinceMs.get(peerId) ?? nowMs
+    this.#deafSinceMs.set(peerId, sinceMs)
+    // One of the two sides is enough, so the other waits longer.
+    const limitMs = this.#options.deafAfterMs * (this.peerId < peerId ? 1 : 1.5)
+    if (nowMs - sinceMs < limitMs) return
+    this.#options.log(`${peerId} is redialled: its gossip has been silent for ${Math.round(nowMs - sinceMs)} ms`)
+    this.redial(peerId).catch((error: Error) => this.#options.log(error.message))
+  }
+}
+
+async function closeInOrder(connection: Connection): Promise<void> {
+  try {
+    await connection.close({ signal: AbortSignal.timeout(CLOSE_MAX_MS) })
+  } catch (error) {
+    connection.abort(error as Error)
+  }
+}
+
+/** `work`, or a rejection with `NETWORK_DIAL_FAILED` when the signal comes first. */
+async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<void>()
+  const abort = (): void => reject(new GridError('NETWORK_DIAL_FAILED', 'dialling was aborted or took too long'))
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort)
+  try {
+    await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+/** Waits for `work`, but no longer than `limitMs`. */
+async function atMost(limitMs: number, work: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, limitMs)))
+  await Promise.race([work.catch(() => undefined), limit])
+  clearTimeout(timer)
+}

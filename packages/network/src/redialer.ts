@@ -1,0 +1,147 @@
+import type { PeerId } from '@gossipgrid/core'
+import { peerIdIn } from './addresses.ts'
+import { backoffMs } from './backoff.ts'
+
+/** Addresses kept for one peer; the latest to prove right come first. */
+const ADDRESSES_MAX = 16
+/** Peers remembered besides those to join by. */
+const REMEMBERED_MAX = 256
+/** A peer that has not answered for this long is forgotten; membership tells when it is back. */
+const FORGOTTEN_AFTER_MS = 60 * 60 * 1000
+/** Dials under way at once. */
+const DIALS_MAX = 8
+/** How often the list is looked through, in milliseconds: also how far a redial can be late. */
+const SWEEP_INTERVAL_MS = 200
+
+export interface RedialerOptions {
+  /** Dials and resolves with the peer once it is a neighbour. */
+  readonly dial: (addresses: readonly string[]) => Promise<PeerId>
+  readonly isConnected: (peerId: PeerId) => boolean
+  /** False for a peer not to be dialled now: refused, blocked, or we have neighbours enough. */
+  readonly mayDial: (peerId: PeerId | undefined) => boolean
+  /** A number in [0, 1). */
+  readonly random: () => number
+}
+
+interface Target {
+  peerId: PeerId | undefined
+  addresses: string[]
+  readonly permanent: boolean
+  failures: number
+  dueMs: number
+  dialling: boolean
+  unreachableSinceMs: number | undefined
+}
+
+/**
+ * Keeps dialling who should be a neighbour and is not: libp2p 3 neither dials what discovery finds nor dials again
+ * after a connection broke. Addresses to join by are tried for ever, peers once seen for an hour.
+ */
+export class Redialer {
+  readonly #options: RedialerOptions
+  readonly #targets = new Map<string, Target>()
+  #timer: ReturnType<typeof setInterval> | undefined
+  #dialling = 0
+
+  constructor(options: RedialerOptions) {
+    this.#options = options
+  }
+
+  /** Begins with `joinAddresses`, which are dialled at once. */
+  start(joinAddresses: readonly string[]): void {
+    for (const address of joinAddresses) {
+      this.#targets.set(address, newTarget(peerIdIn(address), [address], true))
+    }
+    this.#timer = setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS)
+    this.#sweep()
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    this.#targets.clear()
+  }
+
+  /** Addresses of a peer have become known; it is dialled after `delayMs` if it is no neighbour by then. */
+  learn(peerId: PeerId, addresses: readonly string[], delayMs: number): void {
+    if (this.#timer === undefined || addresses.length === 0) return
+    let target = this.#targets.get(peerId)
+    if (target === undefined) {
+      if (this.#targets.size >= REMEMBERED_MAX) this.#forgetOne()
+      target = newTarget(peerId, [], false)
+      this.#targets.set(peerId, target)
+    }
+    target.addresses = [...new Set([...addresses, ...target.addresses])].slice(0, ADDRESSES_MAX)
+    target.dueMs = performance.now() + delayMs
+  }
+
+  addresses(peerId: PeerId): readonly string[] {
+    const found = [...this.#targets.values()].filter((target) => target.peerId === peerId)
+    return [...new Set(found.flatMap((target) => target.addresses))]
+  }
+
+  /** The peer is no neighbour any more; it is dialled again after the shortest wait plus `delayMs`. */
+  lost(peerId: PeerId, delayMs: number): void {
+    const dueMs = performance.now() + backoffMs(0, this.#options.random()) + delayMs
+    for (const target of this.#targets.values()) if (target.peerId === peerId) target.dueMs = dueMs
+  }
+
+  /** Everyone is dialled now, without the rest of their waits. */
+  wake(): void {
+    for (const target of this.#targets.values()) {
+      target.failures = 0
+      target.dueMs = 0
+    }
+    this.#sweep()
+  }
+
+  #sweep(): void {
+    const nowMs = performance.now()
+    for (const [key, target] of this.#targets) {
+      if (target.dialling) continue
+      if (target.peerId !== undefined && this.#options.isConnected(target.peerId)) {
+        target.failures = 0
+        target.unreachableSinceMs = undefined
+        continue
+      }
+      if (target.dueMs > nowMs || this.#dialling >= DIALS_MAX || !this.#options.mayDial(target.peerId)) continue
+      target.unreachableSinceMs ??= nowMs
+      if (!target.permanent && nowMs - target.unreachableSinceMs > FORGOTTEN_AFTER_MS) this.#targets.delete(key)
+      else void this.#dial(target)
+    }
+  }
+
+  async #dial(target: Target): Promise<void> {
+    target.dialling = true
+    this.#dialling += 1
+    try {
+      target.peerId = await this.#options.dial(target.addresses)
+      target.failures = 0
+    } catch {
+      target.dueMs = performance.now() + backoffMs(target.failures, this.#options.random())
+      target.failures += 1
+    } finally {
+      target.dialling = false
+      this.#dialling -= 1
+    }
+  }
+
+  /** Makes room: the peer that has been unreachable for longest, else the oldest. */
+  #forgetOne(): void {
+    let worst: string | undefined
+    let worstSinceMs = Infinity
+    for (const [key, target] of this.#targets) {
+      if (target.permanent) continue
+      const sinceMs = target.unreachableSinceMs ?? Number.MAX_VALUE
+      if (sinceMs < worstSinceMs) {
+        worst = key
+        worstSinceMs = sinceMs
+      }
+    }
+    if (worst !== undefined) this.#targets.delete(worst)
+  }
+}
+
+function newTarget(peerId: PeerId | undefined, addresses: string[], permanent: boolean): Target {
+  return { peerId, addresses, permanent, failures: 0, dueMs: 0, dialling: false, unreachableSinceMs: undefined }
+}

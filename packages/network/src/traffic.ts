@@ -1,0 +1,53 @@
+import type { Listener, MultiaddrConnection, Transport, Upgrader } from '@libp2p/interface'
+
+/** Bytes that crossed the sockets of one peer since its start, encryption and multiplexing included. */
+export interface Traffic {
+  sentBytes: number
+  receivedBytes: number
+}
+
+/**
+ * The same transport, with the bytes of its connections counted. It wraps the upgrader that every new connection
+ * passes through, the one place below the encryption that TCP and WebSockets share.
+ */
+export function counted<C>(factory: (components: C) => Transport, traffic: Traffic): (components: C) => Transport {
+  return (components) => {
+    const transport = factory(components)
+    const dial = transport.dial.bind(transport)
+    transport.dial = (address, options) =>
+      dial(address, { ...options, upgrader: countingUpgrader(options.upgrader, traffic) })
+    const createListener = transport.createListener.bind(transport)
+    transport.createListener = (options): Listener =>
+      createListener({ ...options, upgrader: countingUpgrader(options.upgrader, traffic) })
+    return transport
+  }
+}
+
+function countingUpgrader(upgrader: Upgrader, traffic: Traffic): Upgrader {
+  const counting: Upgrader = Object.create(upgrader)
+  counting.upgradeInbound = (connection, options) => upgrader.upgradeInbound(count(connection, traffic), options)
+  counting.upgradeOutbound = ((connection: MultiaddrConnection, options: never) =>
+    upgrader.upgradeOutbound(count(connection, traffic), options)) as Upgrader['upgradeOutbound']
+  return counting
+}
+
+/** Where a socket hands its bytes in; not part of the public type of a connection. */
+interface Receiving {
+  onData(bytes: { readonly byteLength: number }): void
+}
+
+/** A 'message' listener would do for what is received, but adding one early makes a connection emit and lose bytes. */
+function count(connection: MultiaddrConnection, traffic: Traffic): MultiaddrConnection {
+  const send = connection.send.bind(connection)
+  connection.send = (bytes) => {
+    traffic.sentBytes += bytes.byteLength
+    return send(bytes)
+  }
+  const receiving = connection as unknown as Receiving
+  const onData = receiving.onData.bind(connection)
+  receiving.onData = (bytes) => {
+    traffic.receivedBytes += bytes.byteLength
+    onData(bytes)
+  }
+  return connection
+}
