@@ -6,6 +6,7 @@ import { GridError } from '@gossipgrid/core'
 import type { NetworkEvents, PeerId } from '@gossipgrid/core'
 import { badAddress, parseAddress, peerIdIn, startError, withPeerId } from './addresses.ts'
 import { Admission } from './admission.ts'
+import { letDenoExit } from './deno-exit.ts'
 import { Gossip } from './gossip.ts'
 import type { GossipOptions, GossipService } from './gossip.ts'
 import type { Libp2pNetwork, NetworkCounts } from './libp2p-network.ts'
@@ -79,6 +80,7 @@ export class PeerNetwork implements Libp2pNetwork {
       if (network !== undefined) network.#found(found)
     }
     const node = await createNode({ gater: admission.gater(), traffic, onFound })
+    await letDenoExit(node)
     network = new PeerNetwork(options, node, admission, traffic)
     return network
   }
