@@ -2,6 +2,7 @@
 export type GridErrorCode =
   | 'ABORTED'
   | 'BACKLOG_FULL'
+  | 'CLOCK_AHEAD'
   | 'CLOSED'
   | 'COLLECTION_LIMIT'
   | 'COLLECTION_MISMATCH'

@@ -1,0 +1,231 @@
+import { ByteReader, ByteWriter } from './bytes.ts'
+import { scanCbor } from './cbor-scanner.ts'
+import type { Row } from './entry-table.ts'
+import { GridError } from './errors.ts'
+import { HLC_MAX } from './hlc.ts'
+import { KEY_MAX_BYTES, NAME_MAX_BYTES, PARTITIONS_MAX, VALUE_MAX_BYTES } from './limits.ts'
+import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
+import { SEQUENCE_MAX } from './replica.ts'
+
+/**
+ * A block is what a log blob, a segment, a broadcast frame and a chunk of a session have in common: records of rows,
+ * and records of void dots. So what was logged can be sent as it is, and there is one decoder to trust.
+ *
+ *     block   = record*
+ *     rows    = 1 collection replicaId count sequence hlc row*        sequence, hlc: of the first row
+ *     row     = dSequence dHlc replaced key (length + 1 | 0) value    deltas to the row before; 0: a tombstone
+ *     voids   = 2 collection replicaId count (gap length)*            dots whose successors came before this record
+ *     collection = name kind partition
+ */
+
+const ROWS = 1
+const VOIDS = 2
+const ROW_MIN_BYTES = 7
+
+/** Which partition a record belongs to. */
+export interface PartitionName {
+  readonly collection: string
+  /** Code of the collection's kind and mode, see `kinds.ts`. */
+  readonly kind: number
+  readonly partition: number
+}
+
+/** Rows of one replica id in one partition, by ascending sequence number. */
+export interface RowsRecord {
+  readonly type: 'rows'
+  readonly partition: PartitionName
+  readonly replicaId: ReplicaId
+  readonly rows: readonly Row[]
+}
+
+/** Dots that hold nothing any more: their successors travelled before. */
+export interface VoidsRecord {
+  readonly type: 'voids'
+  readonly partition: PartitionName
+  readonly replicaId: ReplicaId
+  /** Flat pairs [first, last, …], ascending. */
+  readonly ranges: readonly number[]
+}
+
+export type BlockRecord = RowsRecord | VoidsRecord
+
+/** Writes records one after the other; rows that follow each other share one record where they can. */
+export class BlockWriter {
+  readonly #ids: ReplicaIds
+  readonly #done = new ByteWriter(4096)
+  readonly #rows = new ByteWriter(4096)
+  #partition: PartitionName | undefined
+  #replica = -1
+  #firstSequence = 0
+  #firstHlc = 0
+  #sequence = 0
+  #hlc = 0
+  #count = 0
+  #total = 0
+
+  constructor(ids: ReplicaIds) {
+    this.#ids = ids
+  }
+
+  /** Rows written since the last `take`. */
+  get rowCount(): number {
+    return this.#total
+  }
+
+  /** Bytes so far, but for the header of the open record. */
+  get length(): number {
+    return this.#done.length + this.#rows.length
+  }
+
+  row(partition: PartitionName, row: Readonly<Row>): void {
+    const follows =
+      this.#count > 0 &&
+      this.#partition === partition &&
+      this.#replica === row.replica &&
+      row.sequence > this.#sequence
+    if (!follows) this.#open(partition, row)
+    const rows = this.#rows
+    rows.varint(row.sequence - this.#sequence)
+    rows.signedVarint(row.hlc - this.#hlc)
+    rows.uint16(row.replaced)
+    rows.text(row.key)
+    if (row.bytes === undefined) rows.byte(0)
+    else {
+      rows.varint(row.end - row.start + 1)
+      rows.raw(row.bytes, row.start, row.end)
+    }
+    this.#sequence = row.sequence
+    this.#hlc = row.hlc
+    this.#count += 1
+    this.#total += 1
+  }
+
+  /** `ranges`: flat pairs [first, last, …], ascending. */
+  voids(partition: PartitionName, replica: number, ranges: readonly number[]): void {
+    this.#closeRows()
+    this.#header(VOIDS, partition, replica)
+    this.#done.varint(ranges.length / 2)
+    let last = 0
+    for (let i = 0; i < ranges.length; i += 2) {
+      this.#done.varint(ranges[i]! - last)
+      this.#done.varint(ranges[i + 1]! - ranges[i]!)
+      last = ranges[i + 1]!
+    }
+  }
+
+  /** Appends a block that is complete in itself. */
+  block(bytes: Uint8Array): void {
+    this.#closeRows()
+    this.#done.raw(bytes)
+  }
+
+  /** The block so far; the writer starts anew. */
+  take(): Uint8Array {
+    this.#closeRows()
+    const bytes = this.#done.copy()
+    this.#done.clear()
+    this.#total = 0
+    return bytes
+  }
+
+  #open(partition: PartitionName, row: Readonly<Row>): void {
+    this.#closeRows()
+    this.#partition = partition
+    this.#replica = row.replica
+    this.#firstSequence = this.#sequence = row.sequence
+    this.#firstHlc = this.#hlc = row.hlc
+  }
+
+  #closeRows(): void {
+    if (this.#count === 0) return
+    this.#header(ROWS, this.#partition!, this.#replica)
+    this.#done.varint(this.#count)
+    this.#done.varint(this.#firstSequence)
+    this.#done.varint(this.#firstHlc)
+    this.#done.raw(this.#rows.take())
+    this.#rows.clear()
+    this.#count = 0
+  }
+
+  #header(type: number, partition: PartitionName, replica: number): void {
+    this.#done.byte(type)
+    this.#done.text(partition.collection)
+    this.#done.byte(partition.kind)
+    this.#done.varint(partition.partition)
+    this.#done.replicaId(this.#ids.id(replica))
+  }
+}
+
+/**
+ * Decodes and checks a whole block before anything of it is applied. Rows point into `bytes`, which must not change
+ * afterwards. Values pass the CBOR scanner here, where they enter. Throws `MESSAGE_MALFORMED`.
+ */
+export function readBlock(bytes: Uint8Array, ids: ReplicaIds, start = 0, end: number = bytes.length): BlockRecord[] {
+  const reader = new ByteReader(bytes, start, end)
+  const records: BlockRecord[] = []
+  while (reader.remaining > 0) {
+    const type = reader.byte()
+    if (type !== ROWS && type !== VOIDS) throw malformed(`unknown record ${type}`)
+    const partition = readPartition(reader)
+    const replicaId = reader.replicaId()
+    if (type === ROWS) records.push({ type: 'rows', partition, replicaId, rows: readRows(reader, ids.intern(replicaId)) })
+    else records.push({ type: 'voids', partition, replicaId, ranges: readRanges(reader) })
+  }
+  return records
+}
+
+function readPartition(reader: ByteReader): PartitionName {
+  const collection = reader.text(NAME_MAX_BYTES)
+  const kind = reader.byte()
+  const partition = reader.varint()
+  if (collection === '') throw malformed('a collection without a name')
+  if (partition >= PARTITIONS_MAX) throw malformed(`partition ${partition}`)
+  return { collection, kind, partition }
+}
+
+function readRows(reader: ByteReader, replica: number): Row[] {
+  const count = reader.count(ROW_MIN_BYTES - 1)
+  if (count === 0) throw malformed('a record without rows')
+  const rows: Row[] = []
+  let sequence = reader.varint()
+  let hlc = reader.varint()
+  for (let i = 0; i < count; i++) {
+    const step = reader.varint()
+    if ((step === 0) !== (i === 0)) throw malformed('sequence numbers do not ascend')
+    sequence += step
+    hlc += reader.signedVarint()
+    if (sequence < 1 || sequence > SEQUENCE_MAX) throw malformed(`sequence number ${sequence}`)
+    if (hlc < 0 || hlc > HLC_MAX) throw malformed(`HLC reading ${hlc}`)
+    const replaced = reader.uint16()
+    const key = reader.text(KEY_MAX_BYTES)
+    if (key === '') throw malformed('an empty key')
+    const length = reader.varint() - 1
+    if (length > VALUE_MAX_BYTES) throw malformed(`a value of ${length} bytes`)
+    if (length < 0) {
+      rows.push({ key, hlc, replica, sequence, replaced, bytes: undefined, start: 0, end: 0 })
+      continue
+    }
+    const start = reader.skip(length)
+    scanCbor(reader.bytes, start, start + length)
+    rows.push({ key, hlc, replica, sequence, replaced, bytes: reader.bytes, start, end: start + length })
+  }
+  return rows
+}
+
+function readRanges(reader: ByteReader): number[] {
+  const count = reader.count(2)
+  const ranges: number[] = []
+  let last = 0
+  for (let i = 0; i < count; i++) {
+    const first = last + reader.varint()
+    if (first <= last) throw malformed('void dots do not ascend')
+    last = first + reader.varint()
+    if (last > SEQUENCE_MAX) throw malformed(`void dot ${last}`)
+    ranges.push(first, last)
+  }
+  return ranges
+}
+
+function malformed(what: string): GridError {
+  return new GridError('MESSAGE_MALFORMED', `malformed block: ${what}`)
+}

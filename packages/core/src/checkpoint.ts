@@ -1,0 +1,257 @@
+import { BlockWriter } from './block.ts'
+import type { Collections, Partition } from './collections.ts'
+import type { EntryTable, Row } from './entry-table.ts'
+import { GroupCommit, logKey } from './group-commit.ts'
+import { CHECKPOINT_LOG_MIN_BYTES, SEGMENT_ENTRIES_MAX, SEGMENT_MAX_BYTES } from './limits.ts'
+import type { StorageOperation } from './ports.ts'
+import type { ReplicaIds } from './replica-ids.ts'
+import { META_KEY, encodeMeta, encodePart, partKey, segmentKey } from './stored-state.ts'
+import { encodeVector } from './vector-codec.ts'
+
+/** How one partition lies in the store. */
+export interface Stored {
+  readonly place: number
+  segmentBits: number
+  segments: Set<number>
+  /** Segments whose entries have changed since they were written. */
+  dirty: Set<number>
+  /** The vector in the stored part blob. */
+  vector: Uint8Array
+}
+
+const NO_VECTOR = new Uint8Array(0)
+
+/** A checkpoint under way over one partition. */
+interface Rewrite {
+  readonly partition: Partition
+  readonly stored: Stored
+  readonly bits: number
+  /** The vector at the start: what is written is at least that. */
+  readonly vector: Uint8Array
+  /** Slots of the segments to write, grouped by segment. */
+  readonly slots: Uint32Array
+  readonly segments: { readonly index: number; readonly first: number; readonly end: number }[]
+}
+
+/** A checkpoint under way. */
+interface Run {
+  readonly rewrites: Rewrite[]
+  readonly logFirst: number
+  readonly logLast: number
+  readonly logBytes: number
+  readonly finish: StorageOperation[]
+}
+
+/**
+ * Keeps opening fast by rewriting the segments that have changed and cutting the log, one segment at a time so that the
+ * peer goes on working. A segment may hold more than the vector says: the log from the start of the checkpoint on is
+ * kept, and merging is idempotent. The last batch swaps vectors and cuts the log at once.
+ */
+export class Checkpoint {
+  readonly #collections: Collections
+  readonly #ids: ReplicaIds
+  readonly #commit: GroupCommit
+  readonly #identity: () => { readonly replicaId: string; readonly peerId: string }
+  readonly #stored = new Map<Partition, Stored>()
+  #run: Run | undefined
+  #waiting = false
+  #nextPlace = 1
+  #logFirst = 1
+  #wanted = false
+
+  constructor(
+    collections: Collections,
+    ids: ReplicaIds,
+    commit: GroupCommit,
+    identity: () => { readonly replicaId: string; readonly peerId: string },
+  ) {
+    this.#collections = collections
+    this.#ids = ids
+    this.#commit = commit
+    this.#identity = identity
+  }
+
+  /** Follows a partition's changes. `stored` tells how opening found it. */
+  follow(partition: Partition, stored?: Stored): void {
+    const state = stored ?? { place: this.#nextPlace, segmentBits: 0, segments: new Set(), dirty: new Set(), vector: NO_VECTOR }
+    this.#nextPlace = Math.max(this.#nextPlace, state.place + 1)
+    this.#stored.set(partition, state)
+    partition.replica.touched = (keyHash) => state.dirty.add(segmentOf(keyHash, state.segmentBits))
+  }
+
+  /** The oldest log blob that is still there. */
+  resume(logFirst: number): void {
+    this.#logFirst = logFirst
+  }
+
+  /** The blob that says who this is and where the log begins. */
+  meta(): StorageOperation {
+    return { type: 'put', key: META_KEY, bytes: encodeMeta({ ...this.#identity(), logFirst: this.#logFirst }) }
+  }
+
+  /** Asks for a checkpoint whatever the log's size, with every segment written anew. */
+  rewriteAll(): void {
+    this.#wanted = true
+    for (const [partition, stored] of this.#stored) {
+      for (let slot = 0; slot < partition.replica.table.slotCount; slot++) {
+        stored.dirty.add(segmentOf(partition.replica.table.keyHash(slot), stored.segmentBits))
+      }
+    }
+  }
+
+  /** Does the next piece of work, if one is due: at most one segment. */
+  tick(): void {
+    if (this.#waiting || this.#commit.failing) return
+    if (this.#run === undefined && !this.#due()) return
+    this.#run ??= this.#start()
+    const operations = this.#piece(this.#run)
+    this.#waiting = true
+    this.#commit.operations(operations, () => (this.#waiting = false))
+  }
+
+  /** True while there is more to do at once. */
+  get busy(): boolean {
+    return !this.#waiting && !this.#commit.failing && (this.#run !== undefined || this.#due())
+  }
+
+  #due(): boolean {
+    if (this.#wanted) return true
+    let liveBytes = 0
+    for (const { replica } of this.#collections.partitions()) liveBytes += replica.table.valueBytes
+    return this.#commit.logBytes > Math.max(CHECKPOINT_LOG_MIN_BYTES, liveBytes / 2)
+  }
+
+  #start(): Run {
+    this.#wanted = false
+    const rewrites: Rewrite[] = []
+    for (const [partition, stored] of this.#stored) {
+      const vector = encodeVector(partition.replica.vector, this.#ids)
+      // A vector may have grown without an entry changing: by void dots, and by rows that lost.
+      if (stored.dirty.size > 0 || !sameBytes(vector, stored.vector)) {
+        rewrites.push(this.#plan(partition, stored, vector))
+      }
+    }
+    return {
+      rewrites,
+      logFirst: this.#logFirst,
+      logLast: this.#commit.lastLog,
+      logBytes: this.#commit.logBytes,
+      finish: [],
+    }
+  }
+
+  #plan(partition: Partition, stored: Stored, vector: Uint8Array): Rewrite {
+    const { table } = partition.replica
+    const bits = wantedBits(table, stored.segmentBits)
+    if (bits !== stored.segmentBits) {
+      // Every entry moves to another segment.
+      stored.dirty = new Set(Array.from({ length: 2 ** bits }, (_, index) => index))
+    }
+    const { slots, segments } = slotsBySegment(table, bits, stored.dirty)
+    const { dirty } = stored
+    stored.dirty = new Set()
+    const rewrite: Rewrite = { partition, stored, bits, vector, slots, segments }
+    // What changes from here on is dirty for the next checkpoint, by the new bits.
+    partition.replica.touched = (keyHash) => stored.dirty.add(segmentOf(keyHash, bits))
+    if (bits === stored.segmentBits) for (const index of dirty) stored.segments.add(index)
+    return rewrite
+  }
+
+  #piece(run: Run): StorageOperation[] {
+    const rewrite = run.rewrites[0]
+    if (rewrite === undefined) return this.#finish(run)
+    const segment = rewrite.segments.shift()
+    if (segment !== undefined) return [this.#segment(rewrite, segment)]
+    run.rewrites.shift()
+    run.finish.push(...this.#swap(rewrite))
+    return this.#piece(run)
+  }
+
+  #segment(rewrite: Rewrite, segment: { index: number; first: number; end: number }): StorageOperation {
+    const { partition, stored, bits, slots } = rewrite
+    const { table } = partition.replica
+    const order = Array.from(slots.subarray(segment.first, segment.end))
+    // Rows of one replica id in order of sequence share one record.
+    order.sort((a, b) => table.replica(a) - table.replica(b) || table.sequence(a) - table.sequence(b))
+    const writer = new BlockWriter(this.#ids)
+    const row: Row = { key: '', hlc: 0, replica: 0, sequence: 0, replaced: 0, bytes: undefined, start: 0, end: 0 }
+    for (const slot of order) {
+      table.read(slot, row)
+      writer.row(partition.name, row)
+    }
+    return { type: 'put', key: segmentKey(stored.place, bits, segment.index), bytes: writer.take() }
+  }
+
+  /** The part blob that makes the new segments count, and the removal of those that no longer do. */
+  #swap(rewrite: Rewrite): StorageOperation[] {
+    const { partition, stored, bits, vector } = rewrite
+    const operations: StorageOperation[] = []
+    if (bits !== stored.segmentBits) {
+      for (const index of stored.segments) {
+        operations.push({ type: 'delete', key: segmentKey(stored.place, stored.segmentBits, index) })
+      }
+      stored.segments = new Set()
+      for (let slot = 0; slot < partition.replica.table.slotCount; slot++) {
+        stored.segments.add(segmentOf(partition.replica.table.keyHash(slot), bits))
+      }
+      stored.segmentBits = bits
+    }
+    stored.vector = vector
+    const part = { ...partition.name, vector, segmentBits: bits, segments: [...stored.segments] }
+    operations.push({ type: 'put', key: partKey(stored.place), bytes: encodePart(part) })
+    return operations
+  }
+
+  #finish(run: Run): StorageOperation[] {
+    const operations = run.finish
+    for (let log = run.logFirst; log <= run.logLast; log++) operations.push({ type: 'delete', key: logKey(log) })
+    this.#logFirst = run.logLast + 1
+    operations.push(this.meta())
+    this.#commit.cut(run.logBytes)
+    this.#run = undefined
+    return operations
+  }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
+}
+
+/** The segment a key hash belongs to. */
+export function segmentOf(keyHash: number, bits: number): number {
+  return bits === 0 ? 0 : keyHash >>> (32 - bits)
+}
+
+/** Bits that keep segments at half of their limit on average; fewer only when far fewer would do. */
+function wantedBits(table: EntryTable, bitsNow: number): number {
+  const bytes = table.valueBytes + table.slotCount * 32
+  const segments = Math.max((2 * table.slotCount) / SEGMENT_ENTRIES_MAX, (2 * bytes) / SEGMENT_MAX_BYTES, 1)
+  const bits = Math.min(16, Math.ceil(Math.log2(segments)))
+  return bits > bitsNow || bits < bitsNow - 3 ? bits : bitsNow
+}
+
+/** Sorts the slots of some segments by segment, in two passes over the key hashes. */
+function slotsBySegment(
+  table: EntryTable,
+  bits: number,
+  wanted: ReadonlySet<number>,
+): { slots: Uint32Array; segments: { index: number; first: number; end: number }[] } {
+  const counts = new Uint32Array(2 ** bits)
+  const total = table.slotCount
+  for (let slot = 0; slot < total; slot++) counts[segmentOf(table.keyHash(slot), bits)]! += 1
+  const segments: { index: number; first: number; end: number }[] = []
+  const positions = new Int32Array(2 ** bits).fill(-1)
+  let position = 0
+  for (let index = 0; index < counts.length; index++) {
+    if (!wanted.has(index) || counts[index] === 0) continue
+    positions[index] = position
+    segments.push({ index, first: position, end: position + counts[index]! })
+    position += counts[index]!
+  }
+  const slots = new Uint32Array(position)
+  for (let slot = 0; slot < total; slot++) {
+    const index = segmentOf(table.keyHash(slot), bits)
+    if (positions[index]! >= 0) slots[positions[index]!++] = slot
+  }
+  return { slots, segments }
+}

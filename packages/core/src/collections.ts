@@ -1,0 +1,113 @@
+import type { PartitionName } from './block.ts'
+import { GridError } from './errors.ts'
+import { fold32, hashHex, hashText, mix32, addHash } from './hash.ts'
+import type { Hash64 } from './hash.ts'
+import { checkName, describeKind, descriptorOf, kindCode } from './kinds.ts'
+import type { CollectionDescriptor } from './kinds.ts'
+import { COLLECTIONS_MAX } from './limits.ts'
+import type { ReplicaIds } from './replica-ids.ts'
+import { Replica } from './replica.ts'
+
+/** One partition of a collection as this peer holds it. */
+export interface Partition {
+  readonly name: PartitionName
+  readonly replica: Replica
+}
+
+/** A collection as this peer holds it. */
+export interface Collection {
+  readonly descriptor: CollectionDescriptor
+  readonly partitions: readonly Partition[]
+}
+
+/** All collections of one peer, by name. Replicated collections of other peers appear here with their first row. */
+export class Collections {
+  readonly #byName = new Map<string, Collection>()
+  readonly #ids: ReplicaIds
+  readonly #seed: number
+  /** Told of every partition that comes into being. */
+  created: ((partition: Partition) => void) | undefined
+
+  /** `seed` keys all fingerprints; peers of one grid share it. */
+  constructor(ids: ReplicaIds, seed: number) {
+    this.#ids = ids
+    this.#seed = seed
+  }
+
+  get size(): number {
+    return this.#byName.size
+  }
+
+  get(name: string): Collection | undefined {
+    return this.#byName.get(name)
+  }
+
+  [Symbol.iterator](): IterableIterator<Collection> {
+    return this.#byName.values()
+  }
+
+  *partitions(): Generator<Partition, void, undefined> {
+    for (const collection of this.#byName.values()) yield* collection.partitions
+  }
+
+  /**
+   * The collection of that name, created on first sight. Throws `INVALID_NAME`, `COLLECTION_MISMATCH` when the name is
+   * in use with another identity, `COLLECTION_LIMIT` past 4,096 collections.
+   */
+  open(descriptor: CollectionDescriptor): Collection {
+    const known = this.#byName.get(descriptor.name)
+    if (known === undefined) return this.#create(descriptor)
+    const { descriptor: held } = known
+    if (kindCode(held) !== kindCode(descriptor) || held.partitions !== descriptor.partitions) {
+      throw new GridError(
+        'COLLECTION_MISMATCH',
+        `'${descriptor.name}' is a ${describeKind(held)} collection here and cannot be a ${describeKind(descriptor)} one`,
+      )
+    }
+    return known
+  }
+
+  /** The partition a peer means. Throws as `open` does, and `COLLECTION_MISMATCH` for a kind of a later version. */
+  partition(name: PartitionName): Partition {
+    const known = this.#byName.get(name.collection)?.partitions[name.partition]
+    if (known !== undefined && known.name.kind === name.kind) return known
+    const descriptor = descriptorOf(name.collection, name.kind)
+    if (descriptor === undefined) {
+      throw new GridError('COLLECTION_MISMATCH', `'${name.collection}' is of kind ${name.kind}, unknown to this peer`)
+    }
+    const partition = this.open(descriptor).partitions[name.partition]
+    if (partition !== undefined) return partition
+    throw new GridError('COLLECTION_MISMATCH', `'${name.collection}' has no partition ${name.partition}`)
+  }
+
+  /** One hash over everything held: equal roots mean equal vectors and equal entries in every collection. */
+  root(): string {
+    const sum: Hash64 = { high: 0, low: 0 }
+    for (const { name, replica } of this.partitions()) {
+      const vector = replica.vector.hash(this.#ids)
+      // A collection that was opened and never written to is no difference.
+      if (vector.high === 0 && vector.low === 0) continue
+      let h = fold32(fold32(hashText(name.collection, this.#seed), name.kind), name.partition)
+      for (const lane of [vector.high, vector.low, replica.fingerprint.high, replica.fingerprint.low]) h = fold32(h, lane)
+      addHash(sum, { low: mix32(h), high: mix32(fold32(h ^ 0x27d4eb2f, replica.fingerprint.low)) })
+    }
+    return hashHex(sum)
+  }
+
+  #create(descriptor: CollectionDescriptor): Collection {
+    checkName(descriptor.name, 'collection')
+    if (this.#byName.size >= COLLECTIONS_MAX) {
+      throw new GridError('COLLECTION_LIMIT', `this grid holds ${COLLECTIONS_MAX} collections already`)
+    }
+    const kind = kindCode(descriptor)
+    const partitions: Partition[] = []
+    for (let partition = 0; partition < descriptor.partitions; partition++) {
+      const name = { collection: descriptor.name, kind, partition }
+      partitions.push({ name, replica: new Replica(this.#ids, this.#seed) })
+    }
+    const collection = { descriptor, partitions }
+    this.#byName.set(descriptor.name, collection)
+    for (const partition of partitions) this.created?.(partition)
+    return collection
+  }
+}

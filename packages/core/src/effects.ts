@@ -1,0 +1,59 @@
+import type { GridError } from './errors.ts'
+import type { MemberRecord } from './member-record.ts'
+import type { MemberState } from './membership.ts'
+import type { PeerId, StorageOperation } from './ports.ts'
+import type { ReplicaId } from './replica-ids.ts'
+
+/** What happens to a peer from outside. Local writes come through `Peer.write` instead. */
+export type Input =
+  /** Time has passed: at the latest when `Peer.wakeAtMs` is reached. */
+  | { readonly type: 'tick' }
+  | { readonly type: 'connected'; readonly neighbour: PeerId }
+  | { readonly type: 'disconnected'; readonly neighbour: PeerId }
+  | { readonly type: 'message'; readonly from: PeerId; readonly bytes: Uint8Array }
+  | { readonly type: 'broadcast'; readonly from: PeerId; readonly bytes: Uint8Array }
+  /** A `broadcast` effect has been handed on and the send buffers have room. */
+  | { readonly type: 'broadcasted' }
+  /** A `store` effect is done; with a persistent store it survives a power cut. */
+  | { readonly type: 'stored'; readonly ticket: number }
+  | { readonly type: 'store-failed'; readonly ticket: number; readonly error: unknown }
+  /** The addresses under which this peer can be reached have changed. */
+  | { readonly type: 'addresses'; readonly addresses: readonly string[] }
+
+/** What a peer wants done. Effects of one kind are to be performed in order. */
+export type Effect =
+  | { readonly type: 'send'; readonly to: PeerId; readonly bytes: Uint8Array }
+  | { readonly type: 'broadcast'; readonly bytes: Uint8Array }
+  /** One atomic durable batch; answered by `stored` or `store-failed`. At most one is under way. */
+  | { readonly type: 'store'; readonly ticket: number; readonly batch: readonly StorageOperation[] }
+  /** A member was heard of that is not a neighbour. */
+  | { readonly type: 'dial'; readonly peerId: PeerId; readonly addresses: readonly string[] }
+  /** Broadcast from this neighbour has gone silent although it has news. */
+  | { readonly type: 'redial'; readonly neighbour: PeerId }
+  /** This neighbour sent too much that is malformed. */
+  | { readonly type: 'refuse'; readonly neighbour: PeerId; readonly refusedMs: number; readonly reason: string }
+  | { readonly type: 'event'; readonly event: PeerEvent }
+
+/** What an application may want to hear of, besides the changes that `Replica.observer` tells. */
+export type PeerEvent =
+  /** All writes up to this id are durable (persistent peers), or applied (others). */
+  | { readonly type: 'durable'; readonly writeId: number }
+  /** Writes up to this id are applied but could not be stored; storing goes on being tried. */
+  | { readonly type: 'not-durable'; readonly writeId: number; readonly error: unknown }
+  /** So many durable copies of a write are known, the writer's own included. */
+  | { readonly type: 'copies'; readonly request: number; readonly copies: number }
+  | { readonly type: 'member'; readonly record: MemberRecord; readonly state: MemberState }
+  /** An anti-entropy session has ended; `complete` when both sides have all that the other had. */
+  | {
+      readonly type: 'session'
+      readonly neighbour: PeerId
+      readonly complete: boolean
+      readonly rowsSent: number
+      readonly rowsReceived: number
+    }
+  /** Something from a peer was refused. */
+  | { readonly type: 'refused'; readonly from: PeerId; readonly error: GridError }
+  /** This peer took a new replica id. */
+  | { readonly type: 'replica-id'; readonly replicaId: ReplicaId; readonly reason: string }
+  /** A stored blob was unreadable; what it held comes back from the other peers. */
+  | { readonly type: 'damaged'; readonly key: string; readonly reason: string }

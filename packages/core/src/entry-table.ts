@@ -1,0 +1,224 @@
+import { fold32, hashBytes, mix32 } from './hash.ts'
+import type { Hash64 } from './hash.ts'
+import { ValueSlabs } from './value-slabs.ts'
+
+/** In the length column: this entry is a tombstone. */
+const DELETED = 0xffffffff
+const SLOTS_FIRST = 64
+
+/**
+ * The state that one write gave to one key: what travels, what is logged, and what merges. Rows on the wire and in the
+ * log point into the buffer they came in, so that reading a thousand of them copies nothing.
+ */
+export interface Row {
+  key: string
+  /** HLC reading of the write. */
+  hlc: number
+  /** Number of the writing replica id in `ReplicaIds`. */
+  replica: number
+  /** Sequence number of the write: with the replica id, its dot. */
+  sequence: number
+  /** 16-bit hash of the version the writer saw and replaced, 0 for none: tells concurrent from overwritten. */
+  replaced: number
+  /** The encoded value is `bytes[start, end)`; undefined marks a tombstone. */
+  bytes: Uint8Array | undefined
+  start: number
+  end: number
+}
+
+/**
+ * All entries of one partition in columns: one map from key to slot, typed arrays by slot, values in slabs. Entries are
+ * never taken out one by one, so a slot number stays valid for the table's life.
+ */
+export class EntryTable {
+  readonly #slots = new Map<string, number>()
+  readonly #keys: string[] = []
+  readonly #values = new ValueSlabs()
+  #hlc = new Float64Array(SLOTS_FIRST)
+  #replica = new Uint32Array(SLOTS_FIRST)
+  #sequence = new Uint32Array(SLOTS_FIRST)
+  #address = new Uint32Array(SLOTS_FIRST)
+  #length = new Uint32Array(SLOTS_FIRST)
+  #valueHash = new Uint32Array(SLOTS_FIRST)
+  #keyHash = new Uint32Array(SLOTS_FIRST)
+  #replaced = new Uint16Array(SLOTS_FIRST)
+  #count = 0
+  #tombstones = 0
+
+  /** Slots in use: entries and tombstones. */
+  get slotCount(): number {
+    return this.#count
+  }
+
+  /** Entries that are not deleted. */
+  get liveCount(): number {
+    return this.#count - this.#tombstones
+  }
+
+  get tombstoneCount(): number {
+    return this.#tombstones
+  }
+
+  get valueBytes(): number {
+    return this.#values.liveBytes
+  }
+
+  slotOf(key: string): number | undefined {
+    return this.#slots.get(key)
+  }
+
+  key(slot: number): string {
+    return this.#keys[slot]!
+  }
+
+  hlc(slot: number): number {
+    return this.#hlc[slot]!
+  }
+
+  replica(slot: number): number {
+    return this.#replica[slot]!
+  }
+
+  sequence(slot: number): number {
+    return this.#sequence[slot]!
+  }
+
+  /** Hash of the key: places the entry in its segment. */
+  keyHash(slot: number): number {
+    return this.#keyHash[slot]!
+  }
+
+  valueHash(slot: number): number {
+    return this.#valueHash[slot]!
+  }
+
+  replaced(slot: number): number {
+    return this.#replaced[slot]!
+  }
+
+  deleted(slot: number): boolean {
+    return this.#length[slot] === DELETED
+  }
+
+  /** A view of the value bytes, true for ever; undefined for a tombstone. */
+  value(slot: number): Uint8Array | undefined {
+    const length = this.#length[slot]!
+    return length === DELETED ? undefined : this.#values.view(this.#address[slot]!, length)
+  }
+
+  /** Bytes of the value, 0 for a tombstone. */
+  valueLength(slot: number): number {
+    const length = this.#length[slot]!
+    return length === DELETED ? 0 : length
+  }
+
+  /** Fills `row` with what a slot holds, without copying the value. */
+  read(slot: number, row: Row): void {
+    row.key = this.#keys[slot]!
+    row.hlc = this.#hlc[slot]!
+    row.replica = this.#replica[slot]!
+    row.sequence = this.#sequence[slot]!
+    row.replaced = this.#replaced[slot]!
+    const length = this.#length[slot]!
+    if (length === DELETED) {
+      row.bytes = undefined
+      return
+    }
+    const address = this.#address[slot]!
+    row.bytes = this.#values.slab(address)
+    row.start = this.#values.offset(address)
+    row.end = row.start + length
+  }
+
+  /**
+   * Stores a row whatever was there, and returns the slot. The caller has decided that the row wins, and gives the hash
+   * of a key that is new.
+   */
+  put(slot: number | undefined, row: Readonly<Row>, keyHash: number): number {
+    const target = slot ?? this.#add(row.key, keyHash)
+    const lengthBefore = slot === undefined ? DELETED : this.#length[target]!
+    if (slot !== undefined) {
+      if (lengthBefore === DELETED) this.#tombstones -= 1
+      else this.#values.release(this.#address[target]!, lengthBefore)
+    }
+    this.#hlc[target] = row.hlc
+    this.#replica[target] = row.replica
+    this.#sequence[target] = row.sequence
+    this.#replaced[target] = row.replaced
+    this.#storeValue(target, row)
+    return target
+  }
+
+  /** Gives a slot another dot, for a write that is issued anew under another replica id. */
+  redot(slot: number, replica: number, sequence: number): void {
+    this.#replica[slot] = replica
+    this.#sequence[slot] = sequence
+  }
+
+  /** All slots in use, in order of first arrival. */
+  *slots(): Generator<number, void, undefined> {
+    for (let slot = 0; slot < this.#count; slot++) yield slot
+  }
+
+  /**
+   * Writes the 64-bit hash of (key, version, value) into `out`: one term of the fingerprint. The value takes part, so
+   * that two writes which wrongly share a dot are still told apart. `replicaHash` is the hash of the replica id.
+   */
+  hashSlot(slot: number, replicaHash: number, out: Hash64): void {
+    const hlc = this.#hlc[slot]!
+    const keyHash = this.#keyHash[slot]!
+    let h = fold32(keyHash, replicaHash)
+    h = fold32(h, this.#sequence[slot]!)
+    h = fold32(h, hlc % 4294967296)
+    h = fold32(h, (hlc / 4294967296) | 0)
+    h = fold32(h, this.#valueHash[slot]!)
+    h = fold32(h, this.#length[slot] === DELETED ? 1 : 0)
+    out.low = mix32(h)
+    out.high = mix32(fold32(h ^ 0x5bd1e995, keyHash))
+  }
+
+  /** Moves values together when most of the slabs is dead weight. */
+  compactIfWanted(): void {
+    if (this.#values.wantsCompaction) this.#values.compact(this.#address, this.#length, this.#count, DELETED)
+  }
+
+  #storeValue(slot: number, row: Readonly<Row>): void {
+    if (row.bytes === undefined) {
+      this.#length[slot] = DELETED
+      this.#valueHash[slot] = 0
+      this.#tombstones += 1
+      return
+    }
+    this.#address[slot] = this.#values.store(row.bytes, row.start, row.end)
+    this.#length[slot] = row.end - row.start
+    this.#valueHash[slot] = hashBytes(row.bytes, row.start, row.end, 0)
+  }
+
+  #add(key: string, keyHash: number): number {
+    const slot = this.#count
+    if (slot === this.#hlc.length) this.#grow()
+    this.#count += 1
+    this.#slots.set(key, slot)
+    this.#keyHash[slot] = keyHash
+    this.#keys.push(key)
+    return slot
+  }
+
+  #grow(): void {
+    // Doubling would waste up to half of large columns.
+    const capacity = Math.ceil(this.#hlc.length * (this.#hlc.length < 65_536 ? 2 : 1.25))
+    const wider = <T extends { set(from: T): void }>(column: T, make: new (length: number) => T): T => {
+      const grown = new make(capacity)
+      grown.set(column)
+      return grown
+    }
+    this.#hlc = wider(this.#hlc, Float64Array)
+    this.#replica = wider(this.#replica, Uint32Array)
+    this.#sequence = wider(this.#sequence, Uint32Array)
+    this.#address = wider(this.#address, Uint32Array)
+    this.#length = wider(this.#length, Uint32Array)
+    this.#keyHash = wider(this.#keyHash, Uint32Array)
+    this.#valueHash = wider(this.#valueHash, Uint32Array)
+    this.#replaced = wider(this.#replaced, Uint16Array)
+  }
+}

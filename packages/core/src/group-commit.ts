@@ -1,0 +1,275 @@
+import type { PartitionName } from './block.ts'
+import { BlockWriter } from './block.ts'
+import type { Row } from './entry-table.ts'
+import type { Instant } from './instant.ts'
+import {
+  FRAME_MAX_BYTES,
+  FRAME_WRITES_MAX,
+  LOG_BLOB_MAX_BYTES,
+  STORE_BATCH_MAX_BYTES,
+  STORE_RETRY_MAX_MS,
+  STORE_RETRY_MS,
+} from './limits.ts'
+import type { StorageOperation } from './ports.ts'
+import type { ReplicaIds } from './replica-ids.ts'
+
+/** Writes of this peer that became durable together and may now leave, as one block. */
+export interface DurableFrame {
+  readonly block: Uint8Array
+  readonly writes: number
+}
+
+/** One thing waiting to be stored, in order. */
+interface Pending {
+  /** A block for the log, or nothing when there are only operations. */
+  readonly block: Uint8Array | undefined
+  readonly operations: readonly StorageOperation[]
+  /** Own writes in the block: 0 for what came from elsewhere. */
+  readonly writes: number
+  readonly writeIdMax: number
+  readonly whenDurable: readonly (() => void)[]
+}
+
+interface Group {
+  ticket: number
+  readonly items: readonly Pending[]
+  readonly batch: readonly StorageOperation[]
+  readonly logBytes: number
+}
+
+export interface GroupCommitOwner {
+  store(ticket: number, batch: readonly StorageOperation[]): void
+  durable(writeIdMax: number, frames: readonly DurableFrame[]): void
+  notDurable(writeIdMax: number, error: unknown): void
+}
+
+export const LOG_PREFIX = 'log/'
+
+/** Key of the log blob with this number; keys sort as their numbers do. */
+export function logKey(number: number): string {
+  return LOG_PREFIX + String(number).padStart(15, '0')
+}
+
+/**
+ * The log, written in groups: while one group is on its way to disk the next one gathers, so that a lone write waits for
+ * nothing and ten thousand share one sync. Everything stored passes here in order, which is what lets a checkpoint rely
+ * on "the log before it is durable".
+ */
+export class GroupCommit {
+  readonly #owner: GroupCommitOwner
+  readonly #persistent: boolean
+  readonly #open: BlockWriter
+  #openWrites = 0
+  #openWriteIdMax = 0
+  #openCallbacks: (() => void)[] = []
+  #queue: Pending[] = []
+  #queuedBytes = 0
+  #group: Group | undefined
+  #inFlight = false
+  #tickets = 0
+  #retryAtMs: number | undefined
+  #retryMs = STORE_RETRY_MS
+  #nextLog = 1
+  #logBytes = 0
+
+  constructor(ids: ReplicaIds, persistent: boolean, owner: GroupCommitOwner) {
+    this.#owner = owner
+    this.#persistent = persistent
+    this.#open = new BlockWriter(ids)
+  }
+
+  /** Bytes applied but not yet durable. */
+  get undurableBytes(): number {
+    return this.#queuedBytes + this.#open.length + (this.#group?.logBytes ?? 0)
+  }
+
+  /** Bytes logged since the log was last cut. */
+  get logBytes(): number {
+    return this.#logBytes
+  }
+
+  /** Number of the last log blob, written or about to be. */
+  get lastLog(): number {
+    return this.#nextLog - 1
+  }
+
+  /** The store refuses; a retry is waiting. */
+  get failing(): boolean {
+    return this.#retryAtMs !== undefined
+  }
+
+  /** Monotonic milliseconds at which `flush` has something to do. */
+  get wakeAtMs(): number {
+    return this.#retryAtMs ?? Infinity
+  }
+
+  /** Goes on after the log blobs that opening found. */
+  resume(lastLog: number, logBytes: number): void {
+    this.#nextLog = lastLog + 1
+    this.#logBytes = logBytes
+  }
+
+  /** The log was cut: blobs up to a checkpoint are gone. */
+  cut(logBytes: number): void {
+    this.#logBytes -= logBytes
+  }
+
+  /** Takes a write of this peer. */
+  local(partition: PartitionName, row: Readonly<Row>, writeId: number): void {
+    const size = row.end - row.start
+    if (this.#openWrites >= FRAME_WRITES_MAX || (this.#openWrites > 0 && this.#open.length + size > FRAME_MAX_BYTES)) {
+      this.#closeFrame()
+    }
+    this.#open.row(partition, row)
+    this.#openWrites += 1
+    this.#openWriteIdMax = writeId
+  }
+
+  /** Takes what another peer sent and this one applied. */
+  remote(block: Uint8Array): void {
+    this.#closeFrame()
+    this.#push({ block, operations: [], writes: 0, writeIdMax: 0, whenDurable: [] })
+  }
+
+  /** Takes other changes of the store; they become durable after everything taken before. */
+  operations(operations: readonly StorageOperation[], whenDurable?: () => void): void {
+    this.#closeFrame()
+    this.#push({
+      block: undefined,
+      operations,
+      writes: 0,
+      writeIdMax: 0,
+      whenDurable: whenDurable === undefined ? [] : [whenDurable],
+    })
+  }
+
+  /** Calls back once everything taken so far is durable: at once when it is. */
+  whenDurable(callback: () => void): void {
+    if (this.#openWrites === 0 && this.#queue.length === 0 && this.#group === undefined) callback()
+    else this.#openCallbacks.push(callback)
+  }
+
+  /** Starts the next group unless one is under way. */
+  flush(now: Instant): void {
+    if (this.#retryAtMs !== undefined && now.monotonicMs >= this.#retryAtMs) {
+      this.#retryAtMs = undefined
+      this.#submit()
+    }
+    while (this.#group === undefined) {
+      this.#closeFrame()
+      if (this.#queue.length === 0) return
+      this.#group = this.#gather()
+      if (this.#persistent && this.#group.batch.length > 0) this.#submit()
+      else this.#complete()
+    }
+  }
+
+  stored(ticket: number): void {
+    if (this.#group?.ticket !== ticket || !this.#inFlight) return
+    this.#inFlight = false
+    this.#retryMs = STORE_RETRY_MS
+    this.#complete()
+  }
+
+  failed(ticket: number, error: unknown, now: Instant): void {
+    if (this.#group?.ticket !== ticket || !this.#inFlight) return
+    this.#inFlight = false
+    this.#retryAtMs = now.monotonicMs + this.#retryMs
+    this.#retryMs = Math.min(this.#retryMs * 2, STORE_RETRY_MAX_MS)
+    const writeIdMax = Math.max(0, ...this.#group.items.map((item) => item.writeIdMax))
+    if (writeIdMax > 0) this.#owner.notDurable(writeIdMax, error)
+  }
+
+  #submit(): void {
+    const group = this.#group!
+    group.ticket = ++this.#tickets
+    this.#inFlight = true
+    this.#owner.store(group.ticket, group.batch)
+  }
+
+  #complete(): void {
+    const { items } = this.#group!
+    this.#group = undefined
+    const frames: DurableFrame[] = []
+    let writeIdMax = 0
+    for (const item of items) {
+      if (item.writes === 0 || item.block === undefined) continue
+      frames.push({ block: item.block, writes: item.writes })
+      writeIdMax = item.writeIdMax
+    }
+    if (writeIdMax > 0) this.#owner.durable(writeIdMax, frames)
+    for (const item of items) for (const callback of item.whenDurable) callback()
+  }
+
+  #closeFrame(): void {
+    const whenDurable = this.#openCallbacks
+    if (this.#openWrites === 0 && whenDurable.length === 0) return
+    this.#openCallbacks = []
+    const writes = this.#openWrites
+    const block = writes > 0 ? this.#open.take() : undefined
+    this.#openWrites = 0
+    this.#push({ block, operations: [], writes, writeIdMax: writes > 0 ? this.#openWriteIdMax : 0, whenDurable })
+  }
+
+  #push(pending: Pending): void {
+    this.#queue.push(pending)
+    this.#queuedBytes += pending.block?.length ?? 0
+  }
+
+  /** Takes from the front of the queue as much as one batch may hold. */
+  #gather(): Group {
+    let batchBytes = 0
+    let taken = 0
+    for (const item of this.#queue) {
+      const bytes = sizeOf(item)
+      if (taken > 0 && batchBytes + bytes > STORE_BATCH_MAX_BYTES) break
+      batchBytes += bytes
+      taken += 1
+    }
+    const items = this.#queue.splice(0, taken)
+    const batch: StorageOperation[] = []
+    let logBytes = 0
+    let blocks: Uint8Array[] = []
+    let blobBytes = 0
+    const closeBlob = (): void => {
+      if (blocks.length === 0) return
+      batch.push({ type: 'put', key: logKey(this.#nextLog++), bytes: concatenate(blocks, blobBytes) })
+      blocks = []
+      blobBytes = 0
+    }
+    for (const item of items) {
+      if (item.block !== undefined) {
+        blocks.push(item.block)
+        blobBytes += item.block.length
+        logBytes += item.block.length
+        if (blobBytes >= LOG_BLOB_MAX_BYTES) closeBlob()
+      }
+      if (item.operations.length > 0) {
+        closeBlob()
+        batch.push(...item.operations)
+      }
+    }
+    closeBlob()
+    this.#queuedBytes -= logBytes
+    this.#logBytes += logBytes
+    return { ticket: 0, items, batch, logBytes }
+  }
+}
+
+function sizeOf(item: Pending): number {
+  let bytes = item.block?.length ?? 0
+  for (const operation of item.operations) if (operation.type === 'put') bytes += operation.bytes.length
+  return bytes
+}
+
+/** Joins blocks into one. */
+export function concatenate(blocks: readonly Uint8Array[], totalBytes: number): Uint8Array {
+  if (blocks.length === 1) return blocks[0]!
+  const joined = new Uint8Array(totalBytes)
+  let position = 0
+  for (const block of blocks) {
+    joined.set(block, position)
+    position += block.length
+  }
+  return joined
+}

@@ -1,0 +1,54 @@
+import { GridError } from './errors.ts'
+import { NAME_MAX_BYTES } from './limits.ts'
+
+/** What the entries of a collection are. */
+export type CollectionKind = 'map'
+
+/** Whether every peer holds all of a collection, or owners hold its partitions. */
+export type CollectionMode = 'replicated'
+
+/**
+ * A collection's identity: peers compare it when they meet, and two collections of one name that differ in it never
+ * exchange a row. Changing it means copying into a new collection.
+ */
+export interface CollectionDescriptor {
+  readonly name: string
+  readonly kind: CollectionKind
+  readonly mode: CollectionMode
+  /** Number of partitions; 1 for replicated collections. */
+  readonly partitions: number
+}
+
+/** On the wire and in the store, kind and mode are one byte. Codes are never reused. */
+const CODES: readonly { readonly code: number; readonly kind: CollectionKind; readonly mode: CollectionMode }[] = [
+  { code: 1, kind: 'map', mode: 'replicated' },
+]
+
+export function kindCode(descriptor: CollectionDescriptor): number {
+  return CODES.find((entry) => entry.kind === descriptor.kind && entry.mode === descriptor.mode)!.code
+}
+
+/** The descriptor a peer means by a name and a code; undefined for a code of a later version. */
+export function descriptorOf(name: string, code: number): CollectionDescriptor | undefined {
+  const entry = CODES.find((candidate) => candidate.code === code)
+  return entry === undefined ? undefined : { name, kind: entry.kind, mode: entry.mode, partitions: 1 }
+}
+
+export function describeKind(descriptor: CollectionDescriptor): string {
+  return `${descriptor.mode} ${descriptor.kind}`
+}
+
+/** Throws `INVALID_NAME` unless `name` can name a collection or a grid: 1 to 128 bytes of well-formed text, no controls. */
+export function checkName(name: unknown, what: string): asserts name is string {
+  if (typeof name !== 'string') throw new GridError('INVALID_NAME', `a ${what} name is text, not ${typeof name}`)
+  if (name === '') throw new GridError('INVALID_NAME', `a ${what} name must not be empty`)
+  if (!name.isWellFormed()) throw new GridError('INVALID_NAME', `a ${what} name must be well-formed text`)
+  // eslint-disable-next-line no-control-regex
+  if (/[\u0000-\u001f\u007f]/.test(name)) {
+    throw new GridError('INVALID_NAME', `a ${what} name must not contain control characters`)
+  }
+  const sizeBytes = new TextEncoder().encode(name).length
+  if (sizeBytes > NAME_MAX_BYTES) {
+    throw new GridError('INVALID_NAME', `a ${what} name of ${sizeBytes} bytes; the limit is ${NAME_MAX_BYTES}`)
+  }
+}

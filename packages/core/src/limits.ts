@@ -1,0 +1,80 @@
+/** Every bound of core in one place. Each has its unit in its name, and a reason. */
+
+export const KEY_MAX_BYTES = 1024
+/** The most that any peer accepts as one value; a grid may set its own limit lower. */
+export const VALUE_MAX_BYTES: number = 1024 * 1024
+export const NAME_MAX_BYTES = 128
+export const COLLECTIONS_MAX = 4096
+export const PARTITIONS_MAX = 4096
+
+/** One message of a stream, and one broadcast frame, with room for one value of the largest size. */
+export const MESSAGE_MAX_BYTES: number = 4 * 1024 * 1024
+export const BROADCAST_MAX_BYTES: number = VALUE_MAX_BYTES + 64 * 1024
+
+/** A frame closes at whichever comes first. Signature checks cap small frames at a few thousand a second. */
+export const FRAME_WRITES_MAX = 256
+export const FRAME_MAX_BYTES: number = 64 * 1024
+/** A durable group leaves at once if the last frame left longer ago than this, else when it has passed. */
+export const FRAME_GAP_MS = 10
+/** Past this backlog broadcast gives up: the peer announces its vector and streams carry the bulk. */
+export const BROADCAST_BACKLOG_MAX_BYTES: number = 256 * 1024
+export const BROADCASTS_IN_FLIGHT_MAX = 4
+
+/** One chunk of an anti-entropy session, and how many travel unacknowledged. */
+export const CHUNK_MAX_BYTES: number = 256 * 1024
+export const CHUNKS_IN_FLIGHT_MAX = 4
+export const SESSIONS_STARTED_MAX = 4
+export const SESSIONS_MAX = 64
+/** A session without progress for this long is given up. */
+export const SESSION_IDLE_MS = 15_000
+export const ANTI_ENTROPY_MIN_MS = 30_000
+export const ANTI_ENTROPY_MAX_MS = 60_000
+/** A gap is given this long to fill by itself before a session asks for it; doubled with each vain try. */
+export const GAP_DELAY_MS = 50
+export const GAP_DELAY_MAX_MS = 30_000
+/** A partition with equal vectors and unequal fingerprints is exchanged whole, at most this often per neighbour. */
+export const WHOLE_EXCHANGE_GAP_MS = 10_000
+/** A neighbour whose broadcast has gone silent is redialled at most this often. */
+export const REDIAL_GAP_MS = 30_000
+/** Members that are no neighbours are dialled at most this often, up to so many neighbours. */
+export const DIAL_GAP_MS = 10_000
+export const NEIGHBOURS_MAX = 32
+
+/** Writes not yet durable; past it a write is refused with `BACKLOG_FULL`. */
+export const UNDURABLE_MAX_BYTES: number = 64 * 1024 * 1024
+/** One log blob; a group of writes may take several. */
+export const LOG_BLOB_MAX_BYTES: number = 1024 * 1024
+export const STORE_BATCH_MAX_BYTES: number = 8 * 1024 * 1024
+export const STORE_RETRY_MS = 1000
+export const STORE_RETRY_MAX_MS = 30_000
+/** A checkpoint starts when the log has outgrown this and half of the live data. */
+export const CHECKPOINT_LOG_MIN_BYTES: number = 4 * 1024 * 1024
+export const SEGMENT_ENTRIES_MAX = 8192
+export const SEGMENT_MAX_BYTES: number = 1024 * 1024
+
+/** A write dated further ahead of the wall clock than this waits for its time. */
+export const HOLD_AHEAD_MS = 60_000
+/** One dated further ahead than this is refused. */
+export const REFUSE_AHEAD_MS = 600_000
+export const HELD_MAX_BYTES: number = 4 * 1024 * 1024
+
+export const HEARTBEAT_MS = 2000
+/** A member that was silent for this long is suspect, then gone. */
+export const SUSPECT_AFTER_MS = 10_000
+export const GONE_AFTER_MS = 30_000
+/** A member that is gone stays in the list for this long. */
+export const FORGET_MEMBER_AFTER_MS = 3_600_000
+export const MEMBERS_MAX = 1000
+export const ADDRESSES_MAX = 16
+export const ADDRESS_MAX_BYTES = 256
+/** An announce carries the vectors themselves up to this size. */
+export const ANNOUNCE_VECTORS_MAX_BYTES: number = 16 * 1024
+
+export const CONFIRMATIONS_MAX = 10_000
+/** How long an owner remembers that somebody waits for a write it does not have yet. */
+export const CONFIRMATION_MS = 60_000
+
+/** Malformed messages from one peer before it is cut off, and for how long. */
+export const OFFENCES_MAX = 8
+export const OFFENCE_FORGIVEN_MS = 60_000
+export const REFUSED_MS = 60_000

@@ -1,0 +1,137 @@
+import type { Instant, RandomSource } from './instant.ts'
+import { FORGET_MEMBER_AFTER_MS, GONE_AFTER_MS, HEARTBEAT_MS, MEMBERS_MAX, SUSPECT_AFTER_MS } from './limits.ts'
+import { compareRecords } from './member-record.ts'
+import type { MemberRecord } from './member-record.ts'
+import type { PeerId } from './ports.ts'
+
+/**
+ * - `alive`: heard of within the lease;
+ * - `suspect`: silent for longer than that;
+ * - `gone`: silent for 30 s, closed, or left.
+ */
+export type MemberState = 'alive' | 'suspect' | 'gone'
+
+/** A member as this peer sees it. */
+export interface Member {
+  readonly record: MemberRecord
+  readonly state: MemberState
+  /** Monotonic milliseconds of this peer's clock at which it was last heard of. */
+  readonly heardAtMs: number
+}
+
+export interface MembershipOwner {
+  changed(record: MemberRecord, state: MemberState): void
+}
+
+/**
+ * Who belongs to the grid: full records spread by broadcast and on connecting, leases are renewed by heartbeats. A
+ * detector that probes can take the place of the leases behind the same methods.
+ */
+export class Membership {
+  readonly #owner: MembershipOwner
+  readonly #members = new Map<PeerId, { record: MemberRecord; state: MemberState; heardAtMs: number }>()
+  #self: MemberRecord
+  #nextHeartbeatMs = 0
+
+  constructor(self: MemberRecord, owner: MembershipOwner) {
+    this.#self = self
+    this.#owner = owner
+  }
+
+  get self(): MemberRecord {
+    return this.#self
+  }
+
+  /** All other members, also those that are gone but not yet forgotten. */
+  get others(): readonly Member[] {
+    return [...this.#members.values()]
+  }
+
+  get(peerId: PeerId): Member | undefined {
+    return this.#members.get(peerId)
+  }
+
+  /** Changes what this peer says of itself. */
+  update(changes: Partial<Pick<MemberRecord, 'addresses' | 'replicaId' | 'left' | 'weight'>>): void {
+    this.#self = { ...this.#self, ...changes, revision: this.#self.revision + 1 }
+    this.#nextHeartbeatMs = 0
+  }
+
+  /** Records to tell a new neighbour: this peer first, then those not gone. */
+  records(): MemberRecord[] {
+    const records = [this.#self]
+    for (const member of this.#members.values()) if (member.state !== 'gone') records.push(member.record)
+    return records
+  }
+
+  /** Takes a record from anywhere. `heard`: from the member itself, which renews its lease. True when it is news. */
+  learn(record: MemberRecord, heard: boolean, now: Instant): boolean {
+    if (record.peerId === this.#self.peerId) return false
+    const known = this.#members.get(record.peerId)
+    if (known === undefined) {
+      if (this.#members.size >= MEMBERS_MAX || record.left) return false
+      // Hearsay starts a lease too, or nobody would dial the member and find out.
+      this.#members.set(record.peerId, { record, state: 'alive', heardAtMs: now.monotonicMs })
+      this.#owner.changed(record, 'alive')
+      return true
+    }
+    const news = compareRecords(record, known.record) > 0
+    if (news) known.record = record
+    if (record.left && news) this.#set(known, 'gone')
+    else if (heard && !known.record.left) {
+      known.heardAtMs = now.monotonicMs
+      this.#set(known, 'alive')
+    }
+    return news
+  }
+
+  /** A sign of life from a member, whatever it was. */
+  heard(peerId: PeerId, now: Instant): void {
+    const known = this.#members.get(peerId)
+    if (known === undefined || known.record.left) return
+    known.heardAtMs = now.monotonicMs
+    this.#set(known, 'alive')
+  }
+
+  /** A member has said that it closes. */
+  departed(peerId: PeerId, left: boolean): void {
+    const known = this.#members.get(peerId)
+    if (known === undefined) return
+    if (left) known.record = { ...known.record, left, revision: known.record.revision + 1 }
+    this.#set(known, 'gone')
+  }
+
+  /** True when a heartbeat is due; the next one is then set. */
+  heartbeatDue(now: Instant, random: RandomSource): boolean {
+    if (now.monotonicMs < this.#nextHeartbeatMs) return false
+    const jitter = 0.8 + (random.uint32() / 0x100000000) * 0.4
+    this.#nextHeartbeatMs = now.monotonicMs + heartbeatMs(this.#members.size) * jitter
+    return true
+  }
+
+  get wakeAtMs(): number {
+    return this.#nextHeartbeatMs
+  }
+
+  /** Lets leases run out. */
+  expire(now: Instant): void {
+    const stretch = heartbeatMs(this.#members.size) / HEARTBEAT_MS
+    for (const [peerId, member] of this.#members) {
+      const silentMs = now.monotonicMs - member.heardAtMs
+      if (silentMs > FORGET_MEMBER_AFTER_MS) this.#members.delete(peerId)
+      else if (silentMs > GONE_AFTER_MS * stretch) this.#set(member, 'gone')
+      else if (silentMs > SUSPECT_AFTER_MS * stretch && member.state === 'alive') this.#set(member, 'suspect')
+    }
+  }
+
+  #set(member: { record: MemberRecord; state: MemberState }, state: MemberState): void {
+    if (member.state === state) return
+    member.state = state
+    this.#owner.changed(member.record, state)
+  }
+}
+
+/** Every peer hears every heartbeat, so they slow down as the grid grows: 2 s up to 20 members, a tenth of a second each above. */
+export function heartbeatMs(otherMembers: number): number {
+  return Math.max(HEARTBEAT_MS, otherMembers * 100)
+}

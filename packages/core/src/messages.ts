@@ -1,0 +1,185 @@
+import { ByteReader, ByteWriter } from './bytes.ts'
+import { scanCbor } from './cbor-scanner.ts'
+import { decodeValue, encodeValue } from './cbor.ts'
+import { GridError } from './errors.ts'
+import { Fields } from './fields.ts'
+import { MESSAGE_MAX_BYTES } from './limits.ts'
+import { readMemberRecord } from './member-record.ts'
+import type { MemberRecord } from './member-record.ts'
+
+/** The wire format this build speaks. A peer of another version is refused with `MESSAGE_VERSION`. */
+export const WIRE_VERSION = 1
+
+const EMPTY: Uint8Array = new Uint8Array(0)
+const HEADER_MAX_BYTES: number = MESSAGE_MAX_BYTES - 1024
+const PARTS_MAX = 100_000
+
+/** What one peer says of one partition when vectors are compared. */
+export interface PartDigest {
+  readonly collection: string
+  readonly kind: number
+  readonly partition: number
+  /** Sixteen hexadecimal digits; equal when the same entries are held. */
+  readonly fingerprint: string
+  /** As `encodeVector` writes it. */
+  readonly vector: Uint8Array
+}
+
+/**
+ * Everything one peer says to another. `frame` and `announce` are broadcast, the others travel on a stream.
+ *
+ * On the wire: one byte of version, the length of a CBOR map, that map (`t` is the type), and the body, which is a
+ * block for the types that carry rows and empty for the others.
+ */
+export type Message =
+  /** A run of durable writes of the broadcasting peer. */
+  | { readonly type: 'frame'; readonly block: Uint8Array }
+  /** A heartbeat that renews the sender's lease, and says what it holds. `bulk`: frames were left out, come and get them. */
+  | {
+      readonly type: 'announce'
+      readonly member: MemberRecord
+      readonly root: string
+      readonly bulk: boolean
+      /** Left out where the vectors are too large for a heartbeat. */
+      readonly parts: readonly PartDigest[] | undefined
+    }
+  /** The first message on a new connection. */
+  | { readonly type: 'hello'; readonly members: readonly MemberRecord[] }
+  /** The sender is about to close; `left` when it has left the grid for good. */
+  | { readonly type: 'goodbye'; readonly left: boolean }
+  /** Opens a session: the hash over all that the sender holds. */
+  | { readonly type: 'digest'; readonly session: number; readonly root: string }
+  /** Answers a digest: nothing differs. */
+  | { readonly type: 'equal'; readonly session: number }
+  /** Answers a digest that differs, and then the vectors themselves: serve me what I lack. */
+  | {
+      readonly type: 'vectors'
+      readonly session: number
+      /** True in the first of the two, which asks for the other's vectors. */
+      readonly ask: boolean
+      readonly parts: readonly PartDigest[]
+    }
+  | {
+      readonly type: 'chunk'
+      readonly session: number
+      /** Counts from 0. */
+      readonly index: number
+      /** The sender has nothing more. */
+      readonly last: boolean
+      readonly block: Uint8Array
+    }
+  /** The chunk is durable at the receiver. */
+  | { readonly type: 'chunk-ack'; readonly session: number; readonly index: number }
+  /** The session cannot go on. */
+  | { readonly type: 'stop'; readonly session: number; readonly reason: string }
+  /** Tell me once this dot is durable with you. */
+  | {
+      readonly type: 'confirm'
+      readonly request: number
+      readonly collection: string
+      readonly partition: number
+      readonly replicaId: string
+      readonly sequence: number
+    }
+  | { readonly type: 'confirmed'; readonly request: number }
+
+export type MessageType = Message['type']
+
+export function encodeMessage(message: Message): Uint8Array {
+  const { type, ...fields } = message
+  let body: Uint8Array = EMPTY
+  const header: Record<string, unknown> = { t: type, ...fields }
+  if (message.type === 'frame' || message.type === 'chunk') {
+    body = message.block
+    delete header['block']
+  }
+  const headerBytes = encodeValue(header, HEADER_MAX_BYTES)
+  const writer = new ByteWriter(headerBytes.length + body.length + 8)
+  writer.byte(WIRE_VERSION)
+  writer.varint(headerBytes.length)
+  writer.raw(headerBytes)
+  writer.raw(body)
+  return writer.take()
+}
+
+/**
+ * Reads a message from anybody. Throws `MESSAGE_TOO_LARGE`, `MESSAGE_VERSION` or `MESSAGE_MALFORMED`; the block of a
+ * message that has one is checked when it is read.
+ */
+export function decodeMessage(bytes: Uint8Array): Message {
+  if (bytes.length > MESSAGE_MAX_BYTES) {
+    throw new GridError('MESSAGE_TOO_LARGE', `a message of ${bytes.length} bytes; the limit is ${MESSAGE_MAX_BYTES}`)
+  }
+  const reader = new ByteReader(bytes)
+  const version = reader.byte()
+  if (version !== WIRE_VERSION) {
+    throw new GridError('MESSAGE_VERSION', `a message of wire version ${version}; this peer speaks ${WIRE_VERSION}`)
+  }
+  const length = reader.varint()
+  const start = reader.skip(length)
+  scanCbor(bytes, start, start + length)
+  const fields = new Fields(decodeValue(bytes.subarray(start, start + length)), 'message')
+  return readMessage(fields, bytes.subarray(reader.position))
+}
+
+function readMessage(fields: Fields, body: Uint8Array): Message {
+  const type = fields.text('t', 32)
+  switch (type) {
+    case 'frame':
+      return { type, block: body }
+    case 'chunk':
+      return { type, ...sessionOf(fields), index: fields.count('index'), last: fields.flag('last'), block: body }
+  }
+  if (body.length > 0) throw new GridError('MESSAGE_MALFORMED', `${body.length} bytes behind a ${type} message`)
+  switch (type) {
+    case 'announce':
+      return {
+        type,
+        member: readMemberRecord(fields.nested('member')),
+        root: fields.hash('root'),
+        bulk: fields.flag('bulk'),
+        parts: fields.has('parts') ? readParts(fields) : undefined,
+      }
+    case 'hello':
+      return { type, members: fields.list('members', 1000).map(readMemberRecord) }
+    case 'goodbye':
+      return { type, left: fields.flag('left') }
+    case 'digest':
+      return { type, ...sessionOf(fields), root: fields.hash('root') }
+    case 'equal':
+      return { type, ...sessionOf(fields) }
+    case 'vectors':
+      return { type, ...sessionOf(fields), ask: fields.flag('ask'), parts: readParts(fields) }
+    case 'chunk-ack':
+      return { type, ...sessionOf(fields), index: fields.count('index') }
+    case 'stop':
+      return { type, ...sessionOf(fields), reason: fields.text('reason', 200) }
+    case 'confirm':
+      return {
+        type,
+        request: fields.count('request'),
+        collection: fields.text('collection', 128),
+        partition: fields.count('partition'),
+        replicaId: fields.hash('replicaId'),
+        sequence: fields.count('sequence'),
+      }
+    case 'confirmed':
+      return { type, request: fields.count('request') }
+    default:
+      throw new GridError('MESSAGE_MALFORMED', `unknown message type ${type}`)
+  }
+}
+
+function sessionOf(fields: Fields): { session: number } {
+  return { session: fields.count('session') }
+}
+
+function readParts(fields: Fields): PartDigest[] {
+  return fields.list('parts', PARTS_MAX).map((part) => ({
+    collection: part.text('collection', 128),
+    kind: part.count('kind'),
+    partition: part.count('partition'),
+    fingerprint: part.hash('fingerprint'),
+    vector: part.bytes('vector'),
+  }))
+}

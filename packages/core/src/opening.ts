@@ -1,0 +1,213 @@
+import { readBlock } from './block.ts'
+import type { BlockRecord, PartitionName } from './block.ts'
+import type { Stored } from './checkpoint.ts'
+import type { Collections, Partition } from './collections.ts'
+import { GridError } from './errors.ts'
+import { LOG_PREFIX } from './group-commit.ts'
+import { HybridClock, hlcFromWall, wallFromHlc } from './hlc.ts'
+import type { ReplicaIds } from './replica-ids.ts'
+import { META_KEY, PART_PREFIX, SEGMENT_PREFIX, decodeMeta, decodePart, placeOf, segmentKey } from './stored-state.ts'
+import type { StoredMeta, StoredPart } from './stored-state.ts'
+import { decodeVector } from './vector-codec.ts'
+
+/** Prefixes of core's keys, in the order in which their blobs must be offered. */
+export const OPENING_PREFIXES: readonly string[] = [META_KEY, PART_PREFIX, SEGMENT_PREFIX, LOG_PREFIX]
+
+/** A clock further ahead of the wall than this was wrong, or the wall is. */
+const BELIEVED_AHEAD_MS = 86_400_000
+
+/** A blob that could not be used. */
+export interface Damage {
+  readonly key: string
+  readonly reason: string
+  /** The bytes, where the store gave any. */
+  readonly bytes: Uint8Array | undefined
+}
+
+/** What the store held. */
+export interface Opened {
+  /** The replica id to go on with; undefined when a new one is needed, and why. */
+  readonly replicaId: string | undefined
+  readonly reason: string
+  readonly damage: readonly Damage[]
+  readonly stored: ReadonlyMap<Partition, Stored>
+  /** Segments that a checkpoint cut short left behind. */
+  readonly orphans: readonly string[]
+  readonly logFirst: number
+  readonly logLast: number
+  readonly logBytes: number
+}
+
+/**
+ * Rebuilds a peer's state from its blobs. What is unreadable is set aside and the rest is kept; but a partition that may
+ * have lost entries loses its vector, which then says only what is really here, so that it can claim nothing it lacks.
+ */
+export class Opening {
+  readonly #collections: Collections
+  readonly #ids: ReplicaIds
+  readonly #clock: HybridClock
+  readonly #peerId: string
+  readonly #damage: Damage[] = []
+  readonly #parts = new Map<number, { readonly part: StoredPart; readonly partition: Partition }>()
+  readonly #segments = new Map<number, Set<string>>()
+  readonly #damagedPartitions = new Set<Partition>()
+  readonly #orphans: string[] = []
+  readonly #logs: number[] = []
+  #allDamaged = false
+  #meta: StoredMeta | undefined
+  #logBytes = 0
+
+  constructor(collections: Collections, ids: ReplicaIds, clock: HybridClock, peerId: string) {
+    this.#collections = collections
+    this.#ids = ids
+    this.#clock = clock
+    this.#peerId = peerId
+  }
+
+  /**
+   * Takes one blob; `bytes` undefined when the store could not read it. All `OPENING_PREFIXES` in order, keys sorted.
+   * Throws `STORAGE_FORMAT` when a later version wrote the store.
+   */
+  offer(key: string, bytes: Uint8Array | undefined, reason: string = 'unreadable'): void {
+    if (key.startsWith(LOG_PREFIX)) this.#logs.push(Number(key.slice(LOG_PREFIX.length)))
+    if (bytes === undefined) {
+      this.#damaged(key, undefined, reason)
+      return
+    }
+    try {
+      if (key === META_KEY) this.#meta = decodeMeta(bytes)
+      else if (key.startsWith(PART_PREFIX)) this.#offerPart(key, bytes)
+      else if (key.startsWith(SEGMENT_PREFIX)) this.#offerSegment(key, bytes)
+      else if (key.startsWith(LOG_PREFIX)) this.#offerLog(bytes)
+    } catch (error) {
+      if (error instanceof GridError && error.code === 'STORAGE_FORMAT') throw error
+      this.#damaged(key, bytes, error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  finish(wallMs: number): Opened {
+    this.#checkComplete()
+    const damagedPartitions = this.#allDamaged ? [...this.#collections.partitions()] : this.#damagedPartitions
+    for (const partition of damagedPartitions) this.forgetVector(partition)
+    const stored = new Map<Partition, Stored>()
+    for (const [place, { part, partition }] of this.#parts) {
+      stored.set(partition, {
+        place,
+        segmentBits: part.segmentBits,
+        segments: new Set(part.segments),
+        dirty: new Set(),
+        vector: part.vector,
+      })
+    }
+    return {
+      ...this.#identity(wallMs),
+      damage: this.#damage,
+      stored,
+      orphans: this.#orphans,
+      logFirst: this.#logs[0] ?? this.#meta?.logFirst ?? 1,
+      logLast: this.#logs.at(-1) ?? (this.#meta?.logFirst ?? 1) - 1,
+      logBytes: this.#logBytes,
+    }
+  }
+
+  /** Replaces a partition's vector by exactly the dots of the entries it holds. */
+  forgetVector(partition: Partition): void {
+    const { vector, table } = partition.replica
+    for (let replica = 0; replica < vector.replicaCount; replica++) vector.truncate(replica, 0)
+    for (let slot = 0; slot < table.slotCount; slot++) vector.add(table.replica(slot), table.sequence(slot))
+  }
+
+  #identity(wallMs: number): { replicaId: string | undefined; reason: string } {
+    const anew = (reason: string): { replicaId: undefined; reason: string } => ({ replicaId: undefined, reason })
+    if (this.#damage.length > 0) return anew('the stored state was damaged')
+    if (this.#meta === undefined) return anew('nothing was stored')
+    if (this.#meta.peerId !== this.#peerId) return anew('the stored state belongs to another peer')
+    if (this.#clock.last > hlcFromWall(wallMs + BELIEVED_AHEAD_MS)) {
+      return anew(`the stored clock is at ${new Date(wallFromHlc(this.#clock.last)).toISOString()}, over a day ahead`)
+    }
+    return { replicaId: this.#meta.replicaId, reason: '' }
+  }
+
+  /** Missing blobs are damage too: a segment that a part names, a log blob in the middle, the meta blob beside others. */
+  #checkComplete(): void {
+    for (const [place, { part, partition }] of this.#parts) {
+      for (const index of part.segments) {
+        const key = segmentKey(place, part.segmentBits, index)
+        if (this.#segments.get(place)?.has(key) === true) continue
+        this.#damage.push({ key, reason: 'missing', bytes: undefined })
+        this.#damagedPartitions.add(partition)
+      }
+    }
+    let expected = this.#meta?.logFirst ?? this.#logs[0]
+    for (const number of this.#logs) {
+      if (expected !== undefined && number > expected) this.#damaged(`${LOG_PREFIX}before ${number}`, undefined, 'missing')
+      expected = number + 1
+    }
+    const anything = this.#logs.length > 0 || this.#parts.size > 0
+    if (this.#meta === undefined && anything && this.#damage.length === 0) this.#damaged(META_KEY, undefined, 'missing')
+  }
+
+  #damaged(key: string, bytes: Uint8Array | undefined, reason: string): void {
+    this.#damage.push({ key, bytes, reason })
+    const part = key.startsWith(SEGMENT_PREFIX) ? this.#parts.get(placeOf(key)) : undefined
+    if (part === undefined) {
+      // A log blob or a part may have held anything.
+      if (key !== META_KEY) this.#allDamaged = true
+    } else {
+      this.#damagedPartitions.add(part.partition)
+      this.#segmentsAt(placeOf(key)).add(key)
+    }
+  }
+
+  #offerPart(key: string, bytes: Uint8Array): void {
+    const part = decodePart(bytes)
+    const partition = this.#collections.partition(part)
+    partition.replica.vector.merge(decodeVector(part.vector, this.#ids))
+    this.#parts.set(placeOf(key), { part, partition })
+  }
+
+  #offerSegment(key: string, bytes: Uint8Array): void {
+    const place = placeOf(key)
+    const part = this.#parts.get(place)?.part
+    const bits = Number(key.split('/')[2]!.slice(0, 2))
+    if (part === undefined || bits !== part.segmentBits) {
+      // Written by a checkpoint that never finished: everything in it is still in the log.
+      this.#orphans.push(key)
+      return
+    }
+    this.#apply(readBlock(bytes, this.#ids))
+    this.#segmentsAt(place).add(key)
+  }
+
+  #offerLog(bytes: Uint8Array): void {
+    this.#apply(readBlock(bytes, this.#ids))
+    this.#logBytes += bytes.length
+  }
+
+  #apply(records: readonly BlockRecord[]): void {
+    for (const record of records) {
+      const { replica } = this.#partition(record.partition)
+      if (record.type === 'rows') {
+        for (const row of record.rows) {
+          replica.merge(row)
+          this.#clock.observe(row.hlc)
+        }
+        continue
+      }
+      const index = this.#ids.intern(record.replicaId)
+      for (let i = 0; i < record.ranges.length; i += 2) {
+        replica.vector.addRange(index, record.ranges[i]!, record.ranges[i + 1]!)
+      }
+    }
+  }
+
+  #partition(name: PartitionName): Partition {
+    return this.#collections.partition(name)
+  }
+
+  #segmentsAt(place: number): Set<string> {
+    let keys = this.#segments.get(place)
+    if (keys === undefined) this.#segments.set(place, (keys = new Set()))
+    return keys
+  }
+}

@@ -1,0 +1,95 @@
+import { BlockWriter } from './block.ts'
+import type { Partition } from './collections.ts'
+import type { Row } from './entry-table.ts'
+import { CHUNKS_IN_FLIGHT_MAX, CHUNK_MAX_BYTES } from './limits.ts'
+import type { ReplicaIds } from './replica-ids.ts'
+import type { VersionVector } from './version-vector.ts'
+
+/** A partition to bring another peer up to date with. */
+export interface Serving {
+  readonly partition: Partition
+  /** What the other has seen; grows as rows are sent. */
+  readonly known: VersionVector
+}
+
+export interface OutgoingChunk {
+  readonly index: number
+  readonly last: boolean
+  readonly block: Uint8Array
+}
+
+/**
+ * One direction of a session: the current state of every dot the other peer lacks, in chunks, a few of which travel
+ * unacknowledged at a time.
+ *
+ * Void dots, those whose entry holds a later version by now, go last and in one piece with the last rows. At that
+ * instant every entry they led to has been sent or was known, so the other may count them as seen. Sent any earlier, a
+ * broken session would leave the other claiming writes it does not have.
+ */
+export class Outgoing {
+  readonly #ids: ReplicaIds
+  readonly #queue: Serving[]
+  #nextIndex = 0
+  #inFlight = 0
+  #lastSent = false
+  rowsSent = 0
+
+  constructor(ids: ReplicaIds, servings: readonly Serving[]) {
+    this.#ids = ids
+    this.#queue = [...servings]
+  }
+
+  /** The other peer has acknowledged everything. */
+  get done(): boolean {
+    return this.#lastSent && this.#inFlight === 0
+  }
+
+  /** The next chunk, or undefined when there is none or too many travel already. */
+  next(): OutgoingChunk | undefined {
+    if (this.#lastSent || this.#inFlight >= CHUNKS_IN_FLIGHT_MAX) return undefined
+    const writer = new BlockWriter(this.#ids)
+    while (this.#queue.length > 0 && this.writeRows(writer, this.#queue[0]!)) {
+      this.writeVoids(writer, this.#queue[0]!)
+      this.#queue.shift()
+    }
+    this.rowsSent += writer.rowCount
+    this.#lastSent = this.#queue.length === 0
+    this.#inFlight += 1
+    return { index: this.#nextIndex++, last: this.#lastSent, block: writer.take() }
+  }
+
+  acknowledged(): void {
+    if (this.#inFlight > 0) this.#inFlight -= 1
+  }
+
+  /** Writes rows until the chunk is full; true when the partition has no more. */
+  writeRows(writer: BlockWriter, serving: Serving): boolean {
+    const { partition, known } = serving
+    const { replica, name } = partition
+    const row: Row = { key: '', hlc: 0, replica: 0, sequence: 0, replaced: 0, bytes: undefined, start: 0, end: 0 }
+    return replica.visitDots(replica.vector.missingIn(known), (slot) => {
+      // A chunk holds at least one row, however large.
+      if (writer.rowCount > 0 && writer.length + replica.table.valueLength(slot) > CHUNK_MAX_BYTES) return false
+      replica.table.read(slot, row)
+      writer.row(name, row)
+      known.add(row.replica, row.sequence)
+      return true
+    })
+  }
+
+  /** Writes what the rows left: dots without an entry of their own. */
+  writeVoids(writer: BlockWriter, serving: Serving): void {
+    const { partition, known } = serving
+    let ranges: number[] = []
+    let replica = -1
+    for (const range of partition.replica.vector.missingIn(known)) {
+      if (range.replica !== replica && ranges.length > 0) {
+        writer.voids(partition.name, replica, ranges)
+        ranges = []
+      }
+      replica = range.replica
+      ranges.push(range.first, range.last)
+    }
+    if (ranges.length > 0) writer.voids(partition.name, replica, ranges)
+  }
+}

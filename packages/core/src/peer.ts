@@ -1,0 +1,411 @@
+import { AntiEntropy } from './anti-entropy.ts'
+import type { SeenPart } from './anti-entropy.ts'
+import { Broadcaster } from './broadcaster.ts'
+import { Checkpoint } from './checkpoint.ts'
+import type { Collection, Collections, Partition } from './collections.ts'
+import { Confirmations } from './confirmations.ts'
+import type { Effect, Input, PeerEvent } from './effects.ts'
+import type { Row } from './entry-table.ts'
+import { GridError } from './errors.ts'
+import { GroupCommit } from './group-commit.ts'
+import type { HybridClock } from './hlc.ts'
+import { Inbound } from './inbound.ts'
+import type { Instant, RandomSource } from './instant.ts'
+import type { CollectionDescriptor } from './kinds.ts'
+import { LagTable } from './lag.ts'
+import {
+  ANNOUNCE_VECTORS_MAX_BYTES,
+  DIAL_GAP_MS,
+  HEARTBEAT_MS,
+  NEIGHBOURS_MAX,
+  REFUSED_MS,
+  UNDURABLE_MAX_BYTES,
+} from './limits.ts'
+import type { MemberRecord } from './member-record.ts'
+import { Membership, heartbeatMs } from './membership.ts'
+import { decodeMessage, encodeMessage } from './messages.ts'
+import type { Message } from './messages.ts'
+import { Neighbours } from './neighbours.ts'
+import { Offences } from './offences.ts'
+import type { Opened } from './opening.ts'
+import type { PeerId } from './ports.ts'
+import { ReplicaIdentity } from './replica-identity.ts'
+import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
+import { SEQUENCE_MAX } from './replica.ts'
+import { ASIDE_PREFIX } from './stored-state.ts'
+
+/** A local write as it was applied. Its dot is (replica id, sequence), its version (hlc, replica id). */
+export interface Written {
+  /** Counts local writes; `durable` events name it. */
+  readonly writeId: number
+  readonly hlc: number
+  readonly replicaId: ReplicaId
+  readonly sequence: number
+}
+
+/** What `openPeer` puts together for a peer. */
+export interface PeerParts {
+  readonly collections: Collections
+  readonly ids: ReplicaIds
+  readonly clock: HybridClock
+  readonly random: RandomSource
+  readonly opened: Opened
+  readonly self: Omit<MemberRecord, 'replicaId' | 'revision' | 'left'>
+  readonly persistent: boolean
+}
+
+/**
+ * One peer of a grid, as a state machine without I/O, timers or chance of its own: `step` takes what happened and gives
+ * back what is to be done. The same code runs against real ports and in the simulator. Made by `openPeer`.
+ */
+export class Peer {
+  readonly collections: Collections
+  readonly membership: Membership
+  readonly lag: LagTable
+  readonly commit: GroupCommit
+  readonly broadcaster: Broadcaster
+  readonly antiEntropy: AntiEntropy
+  readonly confirmations: Confirmations
+  readonly inbound: Inbound
+  readonly offences: Offences = new Offences()
+  readonly neighbours: Neighbours = new Neighbours()
+  readonly #clock: HybridClock
+  readonly #random: RandomSource
+  readonly #identity: ReplicaIdentity
+  readonly #checkpoint: Checkpoint
+  readonly #persistent: boolean
+  #effects: Effect[] = []
+  #now: Instant
+  #writeId = 0
+  #bulkAnnounce = false
+  #nextDialMs = 0
+
+  constructor(parts: PeerParts, now: Instant) {
+    const { collections, ids, clock, random, opened, self, persistent } = parts
+    this.collections = collections
+    this.#clock = clock
+    this.#random = random
+    this.#persistent = persistent
+    this.#now = now
+    this.#identity = new ReplicaIdentity(ids, collections, random, opened.replicaId)
+    const record = { ...self, replicaId: this.#identity.id, revision: 0, left: false }
+    this.membership = new Membership(record, {
+      changed: (changed, state) => this.#event({ type: 'member', record: changed, state }),
+    })
+    this.lag = new LagTable(collections)
+    const send = (to: PeerId, message: Message): void => this.#send(to, message)
+    const whenDurable = (callback: () => void): void => this.commit.whenDurable(callback)
+    this.broadcaster = new Broadcaster(
+      (block) => this.#broadcast({ type: 'frame', block }),
+      () => (this.#bulkAnnounce = true),
+    )
+    this.commit = new GroupCommit(ids, persistent, {
+      store: (ticket, batch) => this.#effects.push({ type: 'store', ticket, batch }),
+      durable: (writeId, frames) => {
+        this.#event({ type: 'durable', writeId })
+        if (this.neighbours.size > 0) this.broadcaster.offer(frames)
+      },
+      notDurable: (writeId, error) => this.#event({ type: 'not-durable', writeId, error }),
+    })
+    this.antiEntropy = new AntiEntropy(collections, ids, random, {
+      send,
+      whenDurable,
+      apply: (from, block, voids) => this.inbound.apply(from, block, voids, this.#now),
+      vectorsSeen: (neighbour, seen) => this.#vectorsSeen(neighbour, seen),
+      sessionEnded: (neighbour, complete, rowsSent, rowsReceived) =>
+        this.#event({ type: 'session', neighbour, complete, rowsSent, rowsReceived }),
+    })
+    this.confirmations = new Confirmations(collections, ids, {
+      send,
+      whenDurable,
+      durableNeighbours: () => this.#durableNeighbours(),
+      copies: (request, copies) => this.#event({ type: 'copies', request, copies }),
+    })
+    this.inbound = new Inbound(collections, ids, clock, {
+      log: (block) => this.commit.remote(block),
+      cloned: (reason) => this.#abandonReplicaId(reason),
+      refused: (from, error) => this.#event({ type: 'refused', from, error }),
+      isOwn: (replica) => replica === this.#identity.index,
+    })
+    this.#checkpoint = new Checkpoint(collections, ids, this.commit, () => ({
+      replicaId: this.#identity.id,
+      peerId: self.peerId,
+    }))
+    if (persistent) this.#follow(opened)
+    if (opened.reason !== '') this.#event({ type: 'replica-id', replicaId: this.#identity.id, reason: opened.reason })
+  }
+
+  get peerId(): PeerId {
+    return this.membership.self.peerId
+  }
+
+  get replicaId(): ReplicaId {
+    return this.#identity.id
+  }
+
+  get persistent(): boolean {
+    return this.#persistent
+  }
+
+  /** The HLC's last reading. */
+  get hlc(): number {
+    return this.#clock.last
+  }
+
+  /** Monotonic milliseconds at which `step` is next to be called with a tick, if nothing happens before. */
+  get wakeAtMs(): number {
+    if (this.#checkpoint.busy || this.#bulkAnnounce) return 0
+    return Math.min(
+      this.membership.wakeAtMs,
+      this.broadcaster.wakeAtMs,
+      this.antiEntropy.wakeAtMs,
+      this.commit.wakeAtMs,
+    )
+  }
+
+  /** Opens a collection. Throws `INVALID_NAME`, `COLLECTION_MISMATCH` or `COLLECTION_LIMIT`. */
+  open(descriptor: CollectionDescriptor): Collection {
+    return this.collections.open(descriptor)
+  }
+
+  /**
+   * Applies a write of this peer; `value` undefined deletes. It is visible at once, and durable when a `durable` event
+   * names its `writeId`. The next `step` sets it on its way. Throws `BACKLOG_FULL`, with nothing applied, when 64 MiB wait
+   * for the store.
+   */
+  write(partition: Partition, key: string, value: Uint8Array | undefined, now: Instant): Written {
+    if (this.commit.undurableBytes > UNDURABLE_MAX_BYTES) {
+      throw new GridError('BACKLOG_FULL', `${UNDURABLE_MAX_BYTES} bytes of writes wait to be stored: await some first`)
+    }
+    if (this.#identity.nextSequence(partition) > SEQUENCE_MAX) this.#abandonReplicaId('all sequence numbers are used up')
+    const row: Row = {
+      key,
+      hlc: this.#clock.tick(now.wallMs),
+      replica: this.#identity.index,
+      sequence: this.#identity.nextSequence(partition),
+      replaced: 0,
+      bytes: value,
+      start: 0,
+      end: value?.length ?? 0,
+    }
+    partition.replica.write(row)
+    const writeId = ++this.#writeId
+    this.commit.local(partition.name, row, writeId)
+    return { writeId, hlc: row.hlc, replicaId: this.#identity.id, sequence: row.sequence }
+  }
+
+  /** Takes one input and returns everything there is to do since the last call. */
+  step(input: Input, now: Instant): Effect[] {
+    this.#now = now
+    this.#take(input)
+    this.#tick()
+    const effects = this.#effects
+    this.#effects = []
+    return effects
+  }
+
+  /** Says goodbye to the neighbours; `left` when this peer leaves the grid for good. */
+  goodbye(left: boolean, now: Instant): Effect[] {
+    if (left) this.membership.update({ left: true })
+    for (const neighbour of this.neighbours.ids()) this.#send(neighbour, { type: 'goodbye', left })
+    return this.step({ type: 'tick' }, now)
+  }
+
+  #take(input: Input): void {
+    switch (input.type) {
+      case 'tick':
+        break
+      case 'connected':
+        this.#connected(input.neighbour)
+        break
+      case 'disconnected':
+        this.neighbours.disconnected(input.neighbour)
+        this.antiEntropy.disconnected(input.neighbour)
+        this.confirmations.disconnected(input.neighbour)
+        if (this.neighbours.size === 0) this.broadcaster.clear()
+        break
+      case 'message':
+        this.#guarded(input.from, () => this.#receive(input.from, decodeMessage(input.bytes)))
+        break
+      case 'broadcast':
+        this.#guarded(input.from, () => this.#receiveBroadcast(input.from, decodeMessage(input.bytes)))
+        break
+      case 'broadcasted':
+        this.broadcaster.broadcasted()
+        break
+      case 'stored':
+        this.commit.stored(input.ticket)
+        break
+      case 'store-failed':
+        this.commit.failed(input.ticket, input.error, this.#now)
+        break
+      case 'addresses':
+        this.membership.update({ addresses: input.addresses })
+    }
+  }
+
+  /**
+   * The trust boundary: whatever a peer sends that is malformed ends here, counted, with nothing changed. Other errors
+   * are bugs of this peer and pass on.
+   */
+  #guarded(from: PeerId, receive: () => void): void {
+    try {
+      receive()
+    } catch (error) {
+      if (!(error instanceof GridError)) throw error
+      this.#event({ type: 'refused', from, error })
+      if (error.code === 'MESSAGE_VERSION' || !this.offences.note(from, this.#now)) return
+      this.#effects.push({ type: 'refuse', neighbour: from, refusedMs: REFUSED_MS, reason: error.message })
+    }
+  }
+
+  #receiveBroadcast(from: PeerId, message: Message): void {
+    this.neighbours.heardBroadcast(from, this.#now)
+    this.membership.heard(from, this.#now)
+    if (message.type === 'frame') {
+      const { gaps } = this.inbound.apply(from, message.block, false, this.#now)
+      if (gaps) this.antiEntropy.wantFrom(from, this.#now)
+    } else if (message.type === 'announce') {
+      if (message.member.peerId !== from) throw new GridError('MESSAGE_MALFORMED', 'an announce of somebody else')
+      this.#learn(message.member, true)
+      this.#compare(from, message)
+    } else throw new GridError('MESSAGE_MALFORMED', `a broadcast ${message.type}`)
+  }
+
+  #receive(from: PeerId, message: Message): void {
+    this.membership.heard(from, this.#now)
+    switch (message.type) {
+      case 'hello':
+        for (const record of message.members) this.#learn(record, record.peerId === from)
+        this.confirmations.neighboursChanged()
+        break
+      case 'goodbye':
+        this.membership.departed(from, message.left)
+        this.lag.forget(from)
+        break
+      case 'confirm':
+        this.confirmations.asked(from, message, this.#now)
+        break
+      case 'confirmed':
+        this.confirmations.confirmed(from, message.request)
+        break
+      case 'frame':
+      case 'announce':
+        throw new GridError('MESSAGE_MALFORMED', `a ${message.type} on a stream`)
+      default:
+        this.antiEntropy.receive(from, message, this.#now)
+    }
+  }
+
+  /** An announce tells what its sender has seen: go and get what is missing here. */
+  #compare(from: PeerId, announce: Extract<Message, { type: 'announce' }>): void {
+    if (announce.root === this.collections.root()) {
+      if (announce.parts !== undefined) this.#vectorsSeen(from, this.antiEntropy.decodeParts(announce.parts))
+      return
+    }
+    if (announce.parts === undefined) {
+      this.antiEntropy.wantFrom(from, this.#now, announce.bulk ? 0 : HEARTBEAT_MS)
+      return
+    }
+    const parts = this.antiEntropy.decodeParts(announce.parts)
+    this.#vectorsSeen(from, parts)
+    if (this.lag.missing(parts) > 0) this.antiEntropy.wantFrom(from, this.#now, announce.bulk ? 0 : undefined)
+  }
+
+  #vectorsSeen(from: PeerId, parts: readonly SeenPart[]): void {
+    this.lag.told(from, parts, this.#now.monotonicMs)
+    for (const part of parts) {
+      const theirs = part.seen.highest(this.#identity.index)
+      const partition = this.collections.get(part.collection)?.partitions[part.partition]
+      const own = partition?.replica.vector.highest(this.#identity.index) ?? 0
+      if (theirs <= own) continue
+      this.#abandonReplicaId(`${from} has seen write ${theirs} of this replica id, which has given out ${own}`)
+      return
+    }
+  }
+
+  #learn(record: MemberRecord, heard: boolean): void {
+    const news = this.membership.learn(record, heard, this.#now)
+    if (news && !record.left) this.#dial(record)
+  }
+
+  #dial(record: MemberRecord): void {
+    if (this.neighbours.has(record.peerId) || this.neighbours.size >= NEIGHBOURS_MAX) return
+    if (record.addresses.length === 0) return
+    this.#effects.push({ type: 'dial', peerId: record.peerId, addresses: record.addresses })
+  }
+
+  #connected(neighbour: PeerId): void {
+    this.neighbours.connected(neighbour, this.#now)
+    this.#send(neighbour, { type: 'hello', members: this.membership.records() })
+    this.antiEntropy.connected(neighbour, this.#now)
+    this.confirmations.neighboursChanged()
+  }
+
+  #tick(): void {
+    const now = this.#now
+    this.inbound.release(now)
+    this.membership.expire(now)
+    this.antiEntropy.tick(now)
+    this.confirmations.tick(now)
+    if (this.#persistent) this.#checkpoint.tick()
+    this.commit.flush(now)
+    this.broadcaster.pump(now.monotonicMs)
+    if (this.#bulkAnnounce || this.membership.heartbeatDue(now, this.#random)) this.#announce()
+    const stretch = heartbeatMs(this.membership.others.length) / HEARTBEAT_MS
+    for (const neighbour of this.neighbours.deaf(stretch, now)) this.#effects.push({ type: 'redial', neighbour })
+    if (now.monotonicMs < this.#nextDialMs) return
+    this.#nextDialMs = now.monotonicMs + DIAL_GAP_MS
+    for (const { record, state } of this.membership.others) if (state !== 'gone') this.#dial(record)
+  }
+
+  #announce(): void {
+    const bulk = this.#bulkAnnounce
+    this.#bulkAnnounce = false
+    if (this.neighbours.size === 0) return
+    const all = this.antiEntropy.parts()
+    const sizeBytes = all.reduce((sum, part) => sum + part.vector.length + part.collection.length + 64, 0)
+    const parts = sizeBytes <= ANNOUNCE_VECTORS_MAX_BYTES ? all : undefined
+    this.#broadcast({ type: 'announce', member: this.membership.self, root: this.collections.root(), bulk, parts })
+  }
+
+  #durableNeighbours(): PeerId[] {
+    return this.neighbours.ids().filter((id) => this.membership.get(id)?.record.role === 'storage')
+  }
+
+  #abandonReplicaId(reason: string): void {
+    this.#identity.abandon((partition, row) => this.commit.local(partition.name, row, this.#writeId))
+    if (this.#persistent) this.commit.operations([this.#checkpoint.meta()])
+    this.membership.update({ replicaId: this.#identity.id })
+    this.#event({ type: 'replica-id', replicaId: this.#identity.id, reason })
+  }
+
+  /** Takes up the store where opening left it; damage is set aside and the state written anew. */
+  #follow(opened: Opened): void {
+    this.commit.resume(opened.logLast, opened.logBytes)
+    this.#checkpoint.resume(opened.logFirst)
+    for (const partition of this.collections.partitions()) {
+      this.#checkpoint.follow(partition, opened.stored.get(partition))
+    }
+    this.collections.created = (partition) => this.#checkpoint.follow(partition)
+    for (const key of opened.orphans) this.commit.operations([{ type: 'delete', key }])
+    for (const { key, bytes, reason } of opened.damage) {
+      if (bytes !== undefined) this.commit.operations([{ type: 'put', key: ASIDE_PREFIX + key, bytes }])
+      this.#event({ type: 'damaged', key, reason })
+    }
+    if (opened.replicaId === undefined) this.commit.operations([this.#checkpoint.meta()])
+    if (opened.damage.length > 0) this.#checkpoint.rewriteAll()
+  }
+
+  #send(to: PeerId, message: Message): void {
+    this.#effects.push({ type: 'send', to, bytes: encodeMessage(message) })
+  }
+
+  #broadcast(message: Message): void {
+    this.#effects.push({ type: 'broadcast', bytes: encodeMessage(message) })
+  }
+
+  #event(event: PeerEvent): void {
+    this.#effects.push({ type: 'event', event })
+  }
+}

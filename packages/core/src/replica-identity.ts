@@ -1,0 +1,71 @@
+import type { Collections, Partition } from './collections.ts'
+import type { RandomSource } from './instant.ts'
+import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
+import type { Row } from './entry-table.ts'
+
+/**
+ * The replica id this peer writes under. A dot given out twice would be silent divergence for ever, so an id is
+ * abandoned at the first sign that its state was lost, copied or restored.
+ */
+export class ReplicaIdentity {
+  readonly #ids: ReplicaIds
+  readonly #collections: Collections
+  readonly #random: RandomSource
+  /** Heads of the own id as opening found them: what lies above was written since. */
+  readonly #openingHeads = new Map<Partition, number>()
+  #index: number
+
+  constructor(ids: ReplicaIds, collections: Collections, random: RandomSource, stored: ReplicaId | undefined) {
+    this.#ids = ids
+    this.#collections = collections
+    this.#random = random
+    this.#index = ids.intern(stored ?? this.#draw())
+    for (const partition of collections.partitions()) {
+      this.#openingHeads.set(partition, partition.replica.vector.highest(this.#index))
+    }
+  }
+
+  get id(): ReplicaId {
+    return this.#ids.id(this.#index)
+  }
+
+  /** The id's number in `ReplicaIds`. */
+  get index(): number {
+    return this.#index
+  }
+
+  /** The sequence number of the next write to a partition. */
+  nextSequence(partition: Partition): number {
+    return partition.replica.vector.highest(this.#index) + 1
+  }
+
+  /**
+   * Takes a new id. What was written under the old one since opening may share dots with writes of whoever else uses
+   * it: it is issued anew under the new id, by `rewrite`, with its HLC, and the old id counts as seen only as far as
+   * opening found it.
+   */
+  abandon(rewrite: (partition: Partition, row: Row) => void): void {
+    const old = this.#index
+    this.#index = this.#ids.intern(this.#draw())
+    for (const partition of this.#collections.partitions()) {
+      const { replica } = partition
+      const openingHead = this.#openingHeads.get(partition) ?? 0
+      const highest = replica.vector.highest(old)
+      this.#openingHeads.set(partition, 0)
+      if (highest <= openingHead) continue
+      const slots: number[] = []
+      replica.visitDots([{ replica: old, first: openingHead + 1, last: highest }], (slot) => slots.push(slot) > 0)
+      replica.vector.truncate(old, openingHead)
+      for (const slot of slots) {
+        replica.redot(slot, this.#index, this.nextSequence(partition))
+        rewrite(partition, replica.row(slot))
+      }
+    }
+  }
+
+  #draw(): ReplicaId {
+    let id = ''
+    for (let i = 0; i < 2; i++) id += this.#random.uint32().toString(16).padStart(8, '0')
+    return id
+  }
+}

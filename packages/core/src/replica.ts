@@ -1,0 +1,217 @@
+import { DotIndex } from './dot-index.ts'
+import { EntryTable } from './entry-table.ts'
+import type { Row } from './entry-table.ts'
+import { addHash, fold32, hashText, mix32, subtractHash } from './hash.ts'
+import type { Hash64 } from './hash.ts'
+import type { ReplicaIds } from './replica-ids.ts'
+import { VersionVector } from './version-vector.ts'
+import type { DotRange } from './version-vector.ts'
+
+/** Sequence numbers are 32 bits wide; past this a peer takes a new replica id. */
+export const SEQUENCE_MAX = 0xffffffff
+
+/**
+ * What merging a row did:
+ * - `won`: it is the entry's state now;
+ * - `lost`: the entry already holds a larger version;
+ * - `known`: the entry holds this very version.
+ */
+export type MergeOutcome = 'won' | 'lost' | 'known'
+
+/** A version that a merge threw away although the writer of the winner had not seen it. */
+export interface Discarded {
+  readonly key: string
+  /** Encoded value that was thrown away, undefined for a delete. */
+  readonly value: Uint8Array | undefined
+  readonly hlc: number
+  readonly replica: number
+}
+
+/** Told about every change of a replica's state, also about those that only a checkpoint cares for. */
+export interface ReplicaObserver {
+  /** `previous` is the encoded value before, undefined when there was none. */
+  changed(slot: number, previous: Uint8Array | undefined): void
+  discarded(discarded: Discarded): void
+}
+
+/**
+ * One peer's copy of one partition: the entries, the dots seen, and the fingerprint, which are always changed together.
+ * A join-semilattice: `merge` is commutative, associative and idempotent over (HLC, replica id, value hash).
+ */
+export class Replica {
+  readonly table: EntryTable = new EntryTable()
+  readonly vector: VersionVector = new VersionVector()
+  /** Set by whoever wants to hear of changes; keeping it undefined keeps merging fast. */
+  observer: ReplicaObserver | undefined
+  /** Told the key hash of every change: the checkpoint marks its segments by it. */
+  touched: ((keyHash: number) => void) | undefined
+  readonly #ids: ReplicaIds
+  readonly #seed: number
+  readonly #dots: DotIndex
+  readonly #fingerprint: Hash64 = { high: 0, low: 0 }
+  readonly #term: Hash64 = { high: 0, low: 0 }
+  #conflicts = 0
+
+  /** `seed` keys the fingerprint; all peers of a grid share it. */
+  constructor(ids: ReplicaIds, seed: number) {
+    this.#ids = ids
+    this.#seed = seed
+    const { table } = this
+    this.#dots = new DotIndex(
+      (slot, replica, sequence) => table.sequence(slot) === sequence && table.replica(slot) === replica,
+    )
+  }
+
+  /** Sum of the hashes of all entries: equal on two replicas that hold the same versions of the same keys. */
+  get fingerprint(): Readonly<Hash64> {
+    return this.#fingerprint
+  }
+
+  /** Concurrent versions thrown away since the replica was opened, as far as could be told. */
+  get conflicts(): number {
+    return this.#conflicts
+  }
+
+  /** The short hash of the version an entry holds, never 0; 0 when there is no entry. */
+  versionHash(slot: number | undefined): number {
+    if (slot === undefined) return 0
+    return this.#shortHash(this.table.hlc(slot), this.table.replica(slot), this.table.sequence(slot))
+  }
+
+  /** Applies a write of this peer. The row's dot must be fresh and its HLC past the entry's. */
+  write(row: Row): number {
+    const slot = this.table.slotOf(row.key)
+    row.replaced = this.versionHash(slot)
+    this.vector.add(row.replica, row.sequence)
+    return this.#put(slot, row)
+  }
+
+  /** Merges a row from elsewhere and counts its dot as seen. */
+  merge(row: Readonly<Row>): MergeOutcome {
+    const slot = this.table.slotOf(row.key)
+    this.vector.add(row.replica, row.sequence)
+    if (slot === undefined) {
+      this.#put(undefined, row)
+      return 'won'
+    }
+    const order = this.compare(row, slot)
+    if (order === 0) return 'known'
+    if (order > 0) {
+      this.#noteReplaced(slot, row)
+      this.#put(slot, row)
+      return 'won'
+    }
+    this.#noteRefused(slot, row)
+    return 'lost'
+  }
+
+  /** Above 0 when the row's version is larger than the one the slot holds, 0 when they are the same. */
+  compare(row: Readonly<Row>, slot: number): number {
+    const { table } = this
+    const byTime = row.hlc - table.hlc(slot)
+    if (byTime !== 0) return byTime
+    if (row.replica !== table.replica(slot)) {
+      return this.#ids.id(row.replica) > this.#ids.id(table.replica(slot)) ? 1 : -1
+    }
+    // Same HLC, same replica id: the same write, unless an id was cloned. Then the value decides, so that both converge.
+    if (row.sequence !== table.sequence(slot)) return row.sequence - table.sequence(slot)
+    return compareValues(row, table, slot)
+  }
+
+  /** Visits the current state of dots in `ranges`, oldest first within each replica id, until `visit` returns false. */
+  visitDots(ranges: readonly DotRange[], visit: (slot: number) => boolean): boolean {
+    let going = true
+    for (const range of ranges) {
+      this.#dots.visit(range.replica, range.first, range.last, (slot) => (going = visit(slot)))
+      if (!going) return false
+    }
+    return true
+  }
+
+  /** The rows whose dots `vector` has not seen, up to `countMax`. */
+  deltaSince(vector: VersionVector, countMax: number = Infinity): Row[] {
+    const rows: Row[] = []
+    this.visitDots(this.vector.missingIn(vector), (slot) => {
+      rows.push(this.row(slot))
+      return rows.length < countMax
+    })
+    return rows
+  }
+
+  /** A copy of what a slot holds, as a row. */
+  row(slot: number): Row {
+    const row: Row = { key: '', hlc: 0, replica: 0, sequence: 0, replaced: 0, bytes: undefined, start: 0, end: 0 }
+    this.table.read(slot, row)
+    return row
+  }
+
+  /** Issues a write anew under another dot, keeping its HLC: for the writes of an id that must be abandoned. */
+  redot(slot: number, replica: number, sequence: number): void {
+    this.#sum(slot, subtractHash)
+    this.table.redot(slot, replica, sequence)
+    this.#sum(slot, addHash)
+    this.vector.add(replica, sequence)
+    this.#dots.add(replica, sequence, slot)
+    this.touched?.(this.table.keyHash(slot))
+  }
+
+  #put(slot: number | undefined, row: Readonly<Row>): number {
+    const { table } = this
+    const previous = slot === undefined || this.observer === undefined ? undefined : table.value(slot)
+    if (slot !== undefined) this.#sum(slot, subtractHash)
+    const target = table.put(slot, row, slot === undefined ? hashText(row.key, this.#seed) : 0)
+    this.#sum(target, addHash)
+    this.#dots.add(row.replica, row.sequence, target)
+    table.compactIfWanted()
+    this.touched?.(table.keyHash(target))
+    this.observer?.changed(target, previous)
+    return target
+  }
+
+  #sum(slot: number, operation: (sum: Hash64, term: Hash64) => void): void {
+    this.table.hashSlot(slot, this.#ids.hash(this.table.replica(slot)), this.#term)
+    operation(this.#fingerprint, this.#term)
+  }
+
+  #shortHash(hlc: number, replica: number, sequence: number): number {
+    const h = fold32(fold32(fold32(this.#ids.hash(replica), sequence), hlc % 4294967296), (hlc / 4294967296) | 0)
+    return (mix32(h) & 0xffff) || 1
+  }
+
+  /** The row wins over the slot: was the loser concurrent? Best effort: an intermediate version may have been skipped. */
+  #noteReplaced(slot: number, row: Readonly<Row>): void {
+    const { table } = this
+    if (table.replica(slot) === row.replica || row.replaced === this.versionHash(slot)) return
+    this.#conflicts += 1
+    this.observer?.discarded({
+      key: row.key,
+      value: table.value(slot),
+      hlc: table.hlc(slot),
+      replica: table.replica(slot),
+    })
+  }
+
+  /** The slot wins over the row: was the row concurrent, or merely late? */
+  #noteRefused(slot: number, row: Readonly<Row>): void {
+    const { table } = this
+    if (table.replica(slot) === row.replica) return
+    if (table.replaced(slot) === this.#shortHash(row.hlc, row.replica, row.sequence)) return
+    this.#conflicts += 1
+    const value = row.bytes?.subarray(row.start, row.end)
+    this.observer?.discarded({ key: row.key, value, hlc: row.hlc, replica: row.replica })
+  }
+}
+
+/** Orders two values of one version by their bytes; a tombstone is larger than any value. */
+function compareValues(row: Readonly<Row>, table: EntryTable, slot: number): number {
+  const held = table.value(slot)
+  if (row.bytes === undefined) return held === undefined ? 0 : 1
+  if (held === undefined) return -1
+  const length = row.end - row.start
+  if (length !== held.length) return length - held.length
+  for (let i = 0; i < length; i++) {
+    const order = row.bytes[row.start + i]! - held[i]!
+    if (order !== 0) return order
+  }
+  return 0
+}

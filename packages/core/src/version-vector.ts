@@ -1,0 +1,203 @@
+import { addHash, fold32, mix32 } from './hash.ts'
+import type { Hash64 } from './hash.ts'
+import type { ReplicaIds } from './replica-ids.ts'
+
+/** The most ranges above the head that are kept for one replica id; beyond, a dot stays unseen and is asked for again. */
+export const RANGES_MAX = 65_536
+
+/** A run of sequence numbers of one replica id, both ends included. */
+export interface DotRange {
+  readonly replica: number
+  readonly first: number
+  readonly last: number
+}
+
+/**
+ * Which dots a replica has seen: per replica id the highest contiguous sequence number (the head) and the ranges above
+ * it. Replica ids are numbers of `ReplicaIds`; sequence numbers start at 1.
+ */
+export class VersionVector {
+  readonly #heads: number[] = []
+  /** Flat pairs [first, last, first, last, …], sorted, disjoint, not touching each other nor the head. */
+  readonly #ranges: (number[] | undefined)[] = []
+
+  head(replica: number): number {
+    return this.#heads[replica] ?? 0
+  }
+
+  /** The highest sequence number seen, gaps or not. */
+  highest(replica: number): number {
+    const ranges = this.#ranges[replica]
+    return ranges === undefined ? this.head(replica) : ranges[ranges.length - 1]!
+  }
+
+  /** Number of replica ids up to which `head` may be above 0. */
+  get replicaCount(): number {
+    return this.#heads.length
+  }
+
+  /** Flat pairs of the ranges seen above the head. */
+  rangesAbove(replica: number): readonly number[] {
+    return this.#ranges[replica] ?? []
+  }
+
+  has(replica: number, sequence: number): boolean {
+    if (sequence <= this.head(replica)) return true
+    const ranges = this.#ranges[replica]
+    if (ranges === undefined) return false
+    const at = firstEndingAtOrAfter(ranges, sequence)
+    return at < ranges.length && ranges[at]! <= sequence
+  }
+
+  /** Marks one dot as seen. False when it was, or when it would be one range too many. */
+  add(replica: number, sequence: number): boolean {
+    if (this.#ranges[replica] === undefined && sequence === this.head(replica) + 1) {
+      this.#grow(replica)
+      this.#heads[replica] = sequence
+      return true
+    }
+    return this.addRange(replica, sequence, sequence)
+  }
+
+  /** Marks [first, last] as seen. False when all of it was, or when it would be one range too many. */
+  addRange(replica: number, first: number, last: number): boolean {
+    this.#grow(replica)
+    const head = this.#heads[replica]!
+    if (last <= head) return false
+    const ranges = this.#ranges[replica] ?? []
+    if (first > head + 1) {
+      if (!insertRange(ranges, first, last)) return false
+      this.#ranges[replica] = ranges
+      return true
+    }
+    this.#heads[replica] = absorb(ranges, last)
+    this.#ranges[replica] = ranges.length === 0 ? undefined : ranges
+    return true
+  }
+
+  /** Forgets everything of one replica id above `head`. */
+  truncate(replica: number, head: number): void {
+    this.#grow(replica)
+    this.#heads[replica] = Math.min(this.#heads[replica]!, head)
+    this.#ranges[replica] = undefined
+  }
+
+  /** Marks as seen all that `other` has seen. */
+  merge(other: VersionVector): void {
+    for (let replica = 0; replica < other.replicaCount; replica++) {
+      if (other.head(replica) > 0) this.addRange(replica, 1, other.head(replica))
+      const ranges = other.rangesAbove(replica)
+      for (let i = 0; i < ranges.length; i += 2) this.addRange(replica, ranges[i]!, ranges[i + 1]!)
+    }
+  }
+
+  clone(): VersionVector {
+    const copy = new VersionVector()
+    for (const head of this.#heads) copy.#heads.push(head)
+    for (const ranges of this.#ranges) copy.#ranges.push(ranges?.slice())
+    return copy
+  }
+
+  /** What this vector has seen and `other` has not, by replica id, in order of sequence. */
+  missingIn(other: VersionVector): DotRange[] {
+    const missing: DotRange[] = []
+    for (let replica = 0; replica < this.#heads.length; replica++) {
+      const head = this.#heads[replica]!
+      if (head > 0) collectUnseen(other, replica, 1, head, missing)
+      const ranges = this.rangesAbove(replica)
+      for (let i = 0; i < ranges.length; i += 2) collectUnseen(other, replica, ranges[i]!, ranges[i + 1]!, missing)
+    }
+    return missing
+  }
+
+  /** How many dots this vector has seen and `other` has not. */
+  countMissingIn(other: VersionVector): number {
+    let count = 0
+    for (const range of this.missingIn(other)) count += range.last - range.first + 1
+    return count
+  }
+
+  covers(other: VersionVector): boolean {
+    return other.missingIn(this).length === 0
+  }
+
+  /** A hash that two vectors share exactly when they have seen the same dots (but for a chance of 2^-64). */
+  hash(ids: ReplicaIds): Hash64 {
+    const sum: Hash64 = { high: 0, low: 0 }
+    for (let replica = 0; replica < this.#heads.length; replica++) {
+      const head = this.#heads[replica]!
+      const ranges = this.rangesAbove(replica)
+      if (head === 0 && ranges.length === 0) continue
+      let h = fold32(ids.hash(replica), head)
+      for (const bound of ranges) h = fold32(h, bound)
+      addHash(sum, { low: mix32(h), high: mix32(fold32(h ^ 0x9e3779b9, head)) })
+    }
+    return sum
+  }
+
+  #grow(replica: number): void {
+    while (this.#heads.length <= replica) {
+      this.#heads.push(0)
+      this.#ranges.push(undefined)
+    }
+  }
+}
+
+/** Index of the first pair whose end is at or past `sequence`, or the length. */
+function firstEndingAtOrAfter(ranges: readonly number[], sequence: number): number {
+  let low = 0
+  let high = ranges.length >> 1
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (ranges[middle * 2 + 1]! < sequence) low = middle + 1
+    else high = middle
+  }
+  return low * 2
+}
+
+/** Adds [first, last] and joins what it touches. False when it was there, or when there are too many ranges. */
+function insertRange(ranges: number[], first: number, last: number): boolean {
+  const at = firstEndingAtOrAfter(ranges, first - 1)
+  let end = at
+  let joinedFirst = first
+  let joinedLast = last
+  while (end < ranges.length && ranges[end]! <= last + 1) {
+    joinedFirst = Math.min(joinedFirst, ranges[end]!)
+    joinedLast = Math.max(joinedLast, ranges[end + 1]!)
+    end += 2
+  }
+  if (end - at === 2 && joinedFirst === ranges[at] && joinedLast === ranges[at + 1]) return false
+  if (end === at && ranges.length >= 2 * RANGES_MAX) return false
+  ranges.splice(at, end - at, joinedFirst, joinedLast)
+  return true
+}
+
+/** Takes the ranges that `head` now reaches out of `ranges` and returns the new head. */
+function absorb(ranges: number[], head: number): number {
+  let reached = head
+  let taken = 0
+  while (taken < ranges.length && ranges[taken]! <= reached + 1) {
+    reached = Math.max(reached, ranges[taken + 1]!)
+    taken += 2
+  }
+  if (taken > 0) ranges.splice(0, taken)
+  return reached
+}
+
+/** Pushes the parts of [first, last] that `vector` has not seen. */
+function collectUnseen(
+  vector: VersionVector,
+  replica: number,
+  first: number,
+  last: number,
+  into: DotRange[],
+): void {
+  let next = Math.max(first, vector.head(replica) + 1)
+  const ranges = vector.rangesAbove(replica)
+  for (let i = firstEndingAtOrAfter(ranges, next); i < ranges.length && next <= last; i += 2) {
+    if (ranges[i]! > last) break
+    if (ranges[i]! > next) into.push({ replica, first: next, last: ranges[i]! - 1 })
+    next = Math.max(next, ranges[i + 1]! + 1)
+  }
+  if (next <= last) into.push({ replica, first: next, last })
+}
