@@ -170,11 +170,12 @@ export class Gossip {
       return
     }
     this.#waitingBytes += bytes.length
+    // A copy, for what is waiting here and for the messages that gossipsub keeps for peers that missed them.
+    const frame = bytes.slice()
     try {
       await this.#room()
       const floodPublish = (this.#internals.topics.get(topic)?.size ?? 0) <= FLOOD_PEERS_MAX
-      // gossipsub keeps the frame for peers that missed it, so it gets a copy.
-      await this.#internals.publish(topic, bytes.slice(), { floodPublish, batchPublish: true })
+      await this.#internals.publish(topic, frame, { floodPublish, batchPublish: true })
       await this.#room()
     } catch {
       this.#dropped += 1

@@ -47,6 +47,7 @@ export class Neighbour {
   #readySinceMs: number | undefined
   #halfOpenSinceMs: number | undefined
   #ended = false
+  readonly #over = Promise.withResolvers<void>()
 
   constructor(options: NeighbourOptions) {
     this.peerId = options.peerId
@@ -114,9 +115,15 @@ export class Neighbour {
     return this.#writer.send(bytes)
   }
 
-  /** Resolves when all messages have been given to the connection. */
-  async idle(): Promise<void> {
+  /**
+   * Says goodbye: sends what is queued, closes our stream, and resolves when the neighbour has read all of it and has
+   * closed its own. Closing the connection earlier would make the neighbour's kernel throw away what it has not read.
+   */
+  async finish(): Promise<void> {
     await this.#writer?.idle()
+    if (this.#ended || this.#outgoing === undefined) return
+    await this.#outgoing.close()
+    await this.#over.promise
   }
 
   /** A message that begins and never ends holds memory: true when one has been under way for longer than `limitMs`. */
@@ -143,6 +150,7 @@ export class Neighbour {
           : `${this.peerId} was lost: ${reason.text}`,
       ),
     )
+    this.#over.resolve()
     this.#options.onEnd(reason)
   }
 

@@ -24,8 +24,8 @@ const WATCH_INTERVAL_MS = 500
 /** The side with the larger peer id waits this much longer, so that two peers seldom dial each other at once. */
 const YIELD_MS = 1000
 /** What `stop` allows for the last messages, for closing connections in good order, and for the rest. */
-const FLUSH_MAX_MS = 400
-const CLOSE_MAX_MS = 500
+const FLUSH_MAX_MS = 500
+const CLOSE_MAX_MS = 300
 const SHUTDOWN_MAX_MS = 1000
 
 /** What a network gives to the libp2p node it is built on. */
@@ -226,7 +226,7 @@ export class PeerNetwork implements Libp2pNetwork {
     this.#watch = undefined
     this.#redialer.stop()
     const neighbours = [...this.#neighbours]
-    await atMost(FLUSH_MAX_MS, Promise.all(neighbours.map((neighbour) => neighbour.idle())))
+    await atMost(FLUSH_MAX_MS, Promise.allSettled(neighbours.map((neighbour) => neighbour.finish())))
     for (const neighbour of neighbours) neighbour.end({ kind: 'closed', text: 'this peer stops' })
     await atMost(CLOSE_MAX_MS, Promise.all(this.#node.getConnections().map(closeInOrder)))
     await atMost(SHUTDOWN_MAX_MS, Promise.resolve(this.#node.stop()))

@@ -1,0 +1,255 @@
+import { GridError } from '@gossipgrid/core'
+import type { Network, NetworkEvents, PeerId } from '@gossipgrid/core'
+
+/** The largest message and broadcast, in bytes, as on the real network. */
+const MESSAGE_MAX_BYTES = 4 * 1024 * 1024
+const BROADCAST_MAX_BYTES = 1024 * 1024
+/** Bytes on their way to one neighbour above which `send` waits. */
+const ROOM_BYTES = 1024 * 1024
+/** How soon a lost connection is made again, in milliseconds. */
+const REDIAL_MS = 20
+
+/** A network that joins all networks of one process. */
+export interface MemoryNetworkHub {
+  /** A network with an identity of its own; on start it joins by `join`, again and again until it is connected. */
+  network(options?: { readonly join?: readonly string[] }): Network
+  /** Cuts the hub into groups that cannot reach each other; peers named in no group form one more. */
+  split(...groups: readonly (readonly PeerId[])[]): void
+  /** Ends the split; peers that were connected before are connected again. */
+  heal(): void
+}
+
+/**
+ * In-process networks for fast tests: reliable ordered messages, best-effort broadcast that peers pass on, splits.
+ * Everything arrives in a later turn of the event loop, and bytes are copied, as on a real network.
+ *
+ * @example
+ * ```ts
+ * const hub = memoryNetworkHub()
+ * const ada = hub.network()
+ * const ben = hub.network({ join: ['memory:peer-1'] })
+ * ```
+ */
+export function memoryNetworkHub(): MemoryNetworkHub {
+  return new Hub()
+}
+
+class Hub implements MemoryNetworkHub {
+  readonly #networks = new Map<PeerId, MemoryNetwork>()
+  #groupOf: ReadonlyMap<PeerId, number> = new Map()
+  #made = 0
+
+  network(options: { readonly join?: readonly string[] } = {}): Network {
+    this.#made += 1
+    const network = new MemoryNetwork(`peer-${this.#made}`, this, options.join ?? [])
+    this.#networks.set(network.peerId, network)
+    return network
+  }
+
+  split(...groups: readonly (readonly PeerId[])[]): void {
+    this.#groupOf = new Map(groups.flatMap((group, index) => group.map((peerId) => [peerId, index + 1] as const)))
+    for (const network of this.#networks.values()) network.dropUnreachable()
+  }
+
+  heal(): void {
+    this.#groupOf = new Map()
+  }
+
+  find(peerId: PeerId): MemoryNetwork | undefined {
+    return this.#networks.get(peerId)
+  }
+
+  remove(peerId: PeerId): void {
+    this.#networks.delete(peerId)
+  }
+
+  reachable(one: PeerId, other: PeerId): boolean {
+    return (this.#groupOf.get(one) ?? 0) === (this.#groupOf.get(other) ?? 0)
+  }
+}
+
+/** One connection as one side sees it; what is queued is lost with it. */
+interface Link {
+  readonly peer: MemoryNetwork
+  queuedBytes: number
+  open: boolean
+  waiters: { resolve: () => void; reject: (error: GridError) => void }[]
+}
+
+class MemoryNetwork implements Network {
+  readonly peerId: PeerId
+  readonly #hub: Hub
+  readonly #links = new Map<PeerId, Link>()
+  /** Peers to be connected to: those joined by and those once connected. */
+  readonly #wanted: Set<PeerId>
+  readonly #refusedUntilMs = new Map<PeerId, number>()
+  readonly #seen = new WeakSet<object>()
+  readonly #traffic = { sentBytes: 0, receivedBytes: 0 }
+  #events: NetworkEvents | undefined
+  #redialTimer: ReturnType<typeof setInterval> | undefined
+  #stopped = false
+
+  constructor(peerId: PeerId, hub: Hub, join: readonly string[]) {
+    this.peerId = peerId
+    this.#hub = hub
+    this.#wanted = new Set(join.map(peerIdIn))
+  }
+
+  async start(events: NetworkEvents): Promise<void> {
+    if (this.#events !== undefined || this.#stopped) {
+      throw new GridError('NETWORK_START_FAILED', 'a network can be started only once')
+    }
+    this.#events = events
+    this.#redialTimer = setInterval(() => this.#redialWanted(), REDIAL_MS)
+    queueMicrotask(() => this.#redialWanted())
+  }
+
+  addresses(): string[] {
+    return this.#running ? [`memory:${this.peerId}`] : []
+  }
+
+  async dial(address: string, options: { readonly signal?: AbortSignal } = {}): Promise<PeerId> {
+    const peerId = peerIdIn(address)
+    if (options.signal?.aborted === true) throw new GridError('NETWORK_DIAL_FAILED', 'dialling was aborted')
+    await nextTurn()
+    if (!this.#connect(peerId)) throw new GridError('NETWORK_DIAL_FAILED', `${address} did not answer`)
+    return peerId
+  }
+
+  async redial(neighbour: PeerId): Promise<void> {
+    if (!this.#links.has(neighbour)) throw notConnected(neighbour)
+    this.#disconnect(neighbour)
+    await this.dial(`memory:${neighbour}`)
+  }
+
+  async refuse(neighbour: PeerId, refusedMs: number): Promise<void> {
+    this.#refusedUntilMs.set(neighbour, performance.now() + refusedMs)
+    this.#disconnect(neighbour)
+  }
+
+  async publish(bytes: Uint8Array): Promise<void> {
+    if (bytes.length > BROADCAST_MAX_BYTES) {
+      throw new GridError('MESSAGE_TOO_LARGE', `a broadcast of ${bytes.length} bytes is above ${BROADCAST_MAX_BYTES}`)
+    }
+    if (!this.#running) return
+    const frame = { author: this.peerId, bytes: bytes.slice() }
+    this.#seen.add(frame)
+    this.#passOn(frame)
+    await nextTurn()
+  }
+
+  send(to: PeerId, bytes: Uint8Array): Promise<void> {
+    if (bytes.length > MESSAGE_MAX_BYTES) {
+      return Promise.reject(
+        new GridError('MESSAGE_TOO_LARGE', `a message of ${bytes.length} bytes is above ${MESSAGE_MAX_BYTES}`),
+      )
+    }
+    const link = this.#links.get(to)
+    if (link === undefined) return Promise.reject(notConnected(to))
+    const copy = bytes.slice()
+    link.queuedBytes += copy.length
+    this.#traffic.sentBytes += copy.length
+    setTimeout(() => {
+      if (!link.open) return
+      link.queuedBytes -= copy.length
+      if (link.queuedBytes <= ROOM_BYTES) for (const waiter of link.waiters.splice(0)) waiter.resolve()
+      link.peer.#traffic.receivedBytes += copy.length
+      link.peer.#events?.message(this.peerId, copy)
+    }, 0)
+    if (link.queuedBytes <= ROOM_BYTES) return Promise.resolve()
+    return new Promise((resolve, reject) => link.waiters.push({ resolve, reject }))
+  }
+
+  traffic(): { readonly sentBytes: number; readonly receivedBytes: number } {
+    return { ...this.#traffic }
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return
+    // Messages that `send` has taken arrive before the connections close, as on the real network.
+    while ([...this.#links.values()].some((link) => link.queuedBytes > 0)) await nextTurn()
+    this.#stopped = true
+    clearInterval(this.#redialTimer)
+    for (const neighbour of [...this.#links.keys()]) this.#disconnect(neighbour)
+    this.#hub.remove(this.peerId)
+  }
+
+  /** Closes the connections that a split has cut. */
+  dropUnreachable(): void {
+    for (const neighbour of [...this.#links.keys()]) {
+      if (!this.#hub.reachable(this.peerId, neighbour)) this.#disconnect(neighbour)
+    }
+  }
+
+  get #running(): boolean {
+    return this.#events !== undefined && !this.#stopped
+  }
+
+  #redialWanted(): void {
+    for (const peerId of this.#wanted) if (!this.#links.has(peerId)) this.#connect(peerId)
+  }
+
+  /** True when the two are connected, by this or before. */
+  #connect(peerId: PeerId): boolean {
+    if (this.#links.has(peerId)) return true
+    const other = this.#hub.find(peerId)
+    if (other === undefined || other === this || !this.#running || !other.#running) return false
+    if (!this.#hub.reachable(this.peerId, peerId) || this.#refuses(peerId) || other.#refuses(this.peerId)) return false
+    this.#links.set(peerId, { peer: other, queuedBytes: 0, open: true, waiters: [] })
+    other.#links.set(this.peerId, { peer: this, queuedBytes: 0, open: true, waiters: [] })
+    this.#wanted.add(peerId)
+    this.#events?.connected(peerId)
+    other.#events?.connected(this.peerId)
+    return true
+  }
+
+  #disconnect(neighbour: PeerId): void {
+    const link = this.#links.get(neighbour)
+    if (link === undefined) return
+    this.#close(neighbour)
+    link.peer.#close(this.peerId)
+  }
+
+  #close(neighbour: PeerId): void {
+    const link = this.#links.get(neighbour)
+    if (link === undefined) return
+    this.#links.delete(neighbour)
+    link.open = false
+    link.queuedBytes = 0
+    for (const waiter of link.waiters.splice(0)) waiter.reject(notConnected(neighbour))
+    this.#events?.disconnected(neighbour)
+  }
+
+  #refuses(peerId: PeerId): boolean {
+    return (this.#refusedUntilMs.get(peerId) ?? 0) > performance.now()
+  }
+
+  #passOn(frame: { readonly author: PeerId; readonly bytes: Uint8Array }): void {
+    for (const link of this.#links.values()) {
+      setTimeout(() => {
+        if (!link.open || link.peer.#seen.has(frame)) return
+        link.peer.#seen.add(frame)
+        link.peer.#traffic.receivedBytes += frame.bytes.length
+        link.peer.#events?.broadcast(frame.author, frame.bytes.slice())
+        link.peer.#passOn(frame)
+      }, 0)
+      this.#traffic.sentBytes += frame.bytes.length
+    }
+  }
+}
+
+function peerIdIn(address: string): PeerId {
+  const peerId = /^memory:(.+)$/.exec(address)?.[1]
+  if (peerId === undefined) {
+    throw new GridError('NETWORK_BAD_ADDRESS', `"${address}" is no address here; write one like memory:peer-1`)
+  }
+  return peerId
+}
+
+function notConnected(to: PeerId): GridError {
+  return new GridError('NETWORK_NOT_CONNECTED', `not connected to ${to}`)
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0))
+}
