@@ -1,0 +1,26 @@
+// A program that writes batches to the storage in the directory it is given, and prints the number of each one that was
+// acknowledged, until it is killed. Goes on where an earlier run stopped. With a number as second argument, only the
+// batch of that number is durable, and the program stops itself in the moment of its acknowledgement.
+import { writeSync } from 'node:fs'
+import process from 'node:process'
+import { trialBatch, trialHead } from './crash-trial.ts'
+import { levelStorage } from './level.ts'
+
+const UNDER_WAY_MAX = 16
+
+const storage = await levelStorage({ directory: process.argv[2] ?? '' })
+const stopAt = process.argv[3] === undefined ? undefined : Number(process.argv[3])
+const underWay: Promise<void>[] = []
+for (let n = (await trialHead(storage)) + 1; ; n++) {
+  // Batches that are not durable must not make room for holes.
+  const durable = stopAt === undefined ? n % 4 !== 0 : n === stopAt
+  const written = storage.write(trialBatch(n), { durable })
+  underWay.push(durable ? written.then(() => acknowledge(n)) : written)
+  if (underWay.length >= UNDER_WAY_MAX) await underWay.shift()
+}
+
+function acknowledge(n: number): void {
+  // Synchronous, because what a killed program has not yet handed to the system does not count as acknowledged.
+  writeSync(1, `${n}\n`)
+  if (n === stopAt) process.kill(process.pid, 'SIGSTOP')
+}

@@ -1,0 +1,106 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { GridError } from '@gossipgrid/core'
+import { ClassicLevel } from 'classic-level'
+import { hasLostCurrent, makeDirectory, setAside, syncDirectory } from './directory.ts'
+import { levelFailure } from './level-error.ts'
+
+/** The database as this package uses it. */
+export type Level = ClassicLevel<string, Uint8Array>
+
+/** A database that has just been opened. */
+export interface OpenedLevel {
+  readonly level: Level
+  /** The directory without symbolic links. */
+  readonly directory: string
+  /** Where the damaged database went that was found in the directory. */
+  readonly setAside: string | undefined
+  /** Bytes of the log that LevelDB could not read and left out. */
+  readonly droppedBytes: number
+}
+
+/** Not ASCII, so no key of a blob collides with it and no range of them contains it. */
+export const FORMAT_KEY = '\u00ffformat'
+const FORMAT_VERSION = 1
+const FORMAT_PATTERN = /^gossipgrid (\d+)$/
+
+/**
+ * Opens the database in `directory`, which is made if need be. One that is damaged is set aside and a new one opened,
+ * because its content can be fetched from other peers while its files may help someone to find out what happened.
+ */
+export async function openLevel(directory: string, warn: (message: string) => void): Promise<OpenedLevel> {
+  const path = await makeDirectory(directory)
+  let aside: string | undefined
+  let level: Level
+  try {
+    if (await hasLostCurrent(path)) throw new Error('LEVEL_CORRUPTION: the file CURRENT is missing')
+    level = await openChecked(path)
+  } catch (error) {
+    if (levelFailure(error) !== 'damaged') throw error
+    aside = await setAsideOrExplain(path, error)
+    warn(`The database in ${path} is damaged and was set aside as ${aside}; a new one takes its place`)
+    await makeDirectory(path)
+    level = await openChecked(path)
+  }
+  const droppedBytes = await readDroppedBytes(path)
+  if (droppedBytes > 0) warn(`LevelDB left out ${droppedBytes} unreadable bytes of its log in ${path}`)
+  return { level, directory: path, setAside: aside, droppedBytes }
+}
+
+async function openChecked(path: string): Promise<Level> {
+  const level: Level = new ClassicLevel(path, { keyEncoding: 'utf8', valueEncoding: 'view' })
+  await level.open()
+  try {
+    await checkFormat(level, path)
+  } catch (error) {
+    await level.close()
+    throw error
+  }
+  return level
+}
+
+async function checkFormat(level: Level, path: string): Promise<void> {
+  const marker = await level.get(FORMAT_KEY)
+  if (marker === undefined) {
+    const keys = await level.keys({ limit: 1 }).all()
+    if (keys.length > 0) throw new GridError('STORAGE_FORMAT', foreignText(path))
+    // A new database whose first write is not synced does not open at all after a power cut: LevelDB leaves its first
+    // manifest and the name of CURRENT to the system's mercy.
+    await level.put(FORMAT_KEY, new TextEncoder().encode(`gossipgrid ${FORMAT_VERSION}`), { sync: true })
+    await syncDirectory(path)
+    return
+  }
+  const version = FORMAT_PATTERN.exec(new TextDecoder().decode(marker))?.[1]
+  if (version === undefined) throw new GridError('STORAGE_FORMAT', foreignText(path))
+  if (Number(version) > FORMAT_VERSION) {
+    throw new GridError(
+      'STORAGE_FORMAT',
+      `The database in ${path} was written by a newer version of gossipgrid (format ${version}, this one knows ` +
+        `${FORMAT_VERSION}). Update gossipgrid, or choose another directory.`,
+    )
+  }
+}
+
+function foreignText(path: string): string {
+  return `${path} holds a database that gossipgrid did not write. Choose another directory.`
+}
+
+async function setAsideOrExplain(path: string, damage: unknown): Promise<string> {
+  try {
+    return await setAside(path)
+  } catch (error) {
+    throw new GridError(
+      'STORAGE_DAMAGED',
+      `The database in ${path} is damaged and could not be set aside. Move the directory away by hand.`,
+      { cause: new AggregateError([damage, error]) },
+    )
+  }
+}
+
+/** LevelDB skips log records that fail their checksum and tells only its own diary, which is new with every opening. */
+async function readDroppedBytes(path: string): Promise<number> {
+  const diary = await readFile(join(path, 'LOG'), 'utf8').catch(() => '')
+  let droppedBytes = 0
+  for (const [, count] of diary.matchAll(/dropping (\d+) bytes/g)) droppedBytes += Number(count)
+  return droppedBytes
+}
