@@ -1,6 +1,7 @@
+import type { ViteUserConfig } from 'vitest/config'
 import { defineConfig } from 'vitest/config'
 
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   test: {
     include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'test/hosts/**'],
@@ -10,3 +11,5 @@ export default defineConfig({
     maxWorkers: 2,
   },
 })
+
+export default config

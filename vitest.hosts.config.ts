@@ -1,0 +1,16 @@
+import type { ViteUserConfig } from 'vitest/config'
+import { defineConfig } from 'vitest/config'
+
+/** Tests that mount file systems and cut off disks: they need root on Linux and run one at a time. */
+const config: ViteUserConfig = defineConfig({
+  test: {
+    include: ['test/hosts/**/*.test.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
+    pool: 'forks',
+    maxWorkers: 1,
+    fileParallelism: false,
+  },
+})
+
+export default config
