@@ -1,9 +1,6 @@
 import { GridError } from './errors.ts'
 
-/**
- * How deep a value may nest; the outermost item is level 0. Bounds the recursion here and in the decoder, whose own
- * recursion is unbounded.
- */
+/** How many arrays and maps may stand within each other. Bounds the recursion here and in the decoder. */
 export const cborDepthMax = 64
 
 /** Up to this many keys are compared pairwise, which allocates nothing; above it a set of strings keeps it linear. */
@@ -23,7 +20,7 @@ const protoKey = new TextEncoder().encode('__proto__')
 
 /**
  * Checks that `[start, end)` of `bytes` is exactly one item of the plain CBOR that gossipgrid speaks, in linear time and
- * before anything is allocated for it. This is what makes cbor-x safe to use on bytes of a peer: of its own accord it
+ * before anything is allocated for it. Runs of more than 16 keys cost a set, all else allocates nothing. This is what makes cbor-x safe to use on bytes of a peer: of its own accord it
  * builds RegExps and cycles from tags, takes seconds over a bignum and lets a peer redefine the shape of later messages.
  *
  * Plain means: integers of up to 64 bits, floats, booleans, null and undefined (but not as the whole item, where it

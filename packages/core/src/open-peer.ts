@@ -28,6 +28,8 @@ export interface PeerOptions {
 export interface PeerOpening {
   /** Takes one blob, `bytes` undefined where the store could not read it. Throws `STORAGE_FORMAT`. */
   offer(key: string, bytes: Uint8Array | undefined, reason?: string): void
+  /** The store itself has lost something, nobody knows what. */
+  lost(reason: string): void
   finish(now: Instant): Peer
 }
 
@@ -40,6 +42,7 @@ export function openPeer(options: PeerOptions): PeerOpening {
   const { random, persistent, peerId, software } = options
   return {
     offer: (key, bytes, reason) => opening.offer(key, bytes, reason),
+    lost: (reason) => opening.lost(reason),
     finish: (now) => {
       const role = options.role ?? (persistent ? 'storage' : 'light')
       const self = {

@@ -85,6 +85,11 @@ export class Opening {
     }
   }
 
+  /** The store itself has lost something, nobody knows what: as bad as an unreadable log. */
+  lost(reason: string): void {
+    this.#damaged(LOG_PREFIX, undefined, reason)
+  }
+
   finish(wallMs: number): Opened {
     this.#checkComplete()
     const damagedPartitions = this.#allDamaged ? [...this.#collections.partitions()] : this.#damagedPartitions

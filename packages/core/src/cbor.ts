@@ -1,0 +1,179 @@
+import { Decoder, Encoder } from 'cbor-x/index-no-eval'
+import { cborDepthMax, scanCbor } from './cbor-scanner.ts'
+import { GridError } from './errors.ts'
+
+// The build of cbor-x without `new Function` (a page's content security policy may forbid it) and without its native
+// string reader (one parser of foreign bytes fewer, and the same code on every runtime).
+const codec = { useRecords: false, variableMapSize: true, tagUint8Array: false, copyBuffers: true }
+const encoder = new Encoder(codec)
+const decoder = new Decoder(codec)
+
+/**
+ * Encodes a value of an application as plain CBOR, the language that `scanCbor` describes, so that every peer accepts
+ * it. Plain values are null, booleans, numbers, strings, `Uint8Array` (a `Buffer` comes back as one), valid `Date`s,
+ * bigints within 64 bits, and arrays and plain objects of these, at most 64 levels deep; undefined only within them.
+ * `decodeValue` gives back an equal value, with two exceptions: -0 becomes 0 and a hole in an array becomes undefined.
+ *
+ * The bytes are the caller's: later calls leave them alone. They may lie in a larger buffer together with others.
+ *
+ * @throws GridError `INVALID_VALUE`, naming what cannot be encoded and where; `VALUE_TOO_LARGE`, naming both sizes
+ */
+export function encodeValue(value: unknown, sizeMaxBytes: number): Uint8Array {
+  if (value === undefined) throw invalid('undefined stands for a missing value')
+  const check = new ValueCheck(sizeMaxBytes)
+  let bytes: Uint8Array | undefined
+  try {
+    if (check.accepts(value, 0)) bytes = encodePlain(value)
+  } catch (cause) {
+    // Getters and proxies may throw, or answer the check otherwise than the encoder.
+    throw new GridError('INVALID_VALUE', 'The value cannot be encoded: it fails or changes while it is read', { cause })
+  }
+  if (bytes === undefined) throw check.refusal(value)
+  if (bytes.length > sizeMaxBytes) throw tooLarge(`${bytes.length}`, sizeMaxBytes)
+  return bytes
+}
+
+/**
+ * Decodes bytes that `scanCbor` has passed; others may give anything. Nothing in the result shares memory with `bytes`.
+ */
+export function decodeValue(bytes: Uint8Array): unknown {
+  // A view of its own: cbor-x hangs a DataView on what it reads, and copies a Buffer's parts as Buffers.
+  return decoder.decode(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)) as unknown
+}
+
+function encodePlain(value: unknown): Uint8Array {
+  const bytes = encoder.encode(value)
+  scanCbor(bytes) // what leaves passes what every peer will ask of it, whatever a getter made of the check
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** One look at a value before it is encoded: is it plain, and can it fit at all? */
+class ValueCheck {
+  private readonly sizeMaxBytes: number
+  /** What the encoding takes at least. Ends the walk through a huge array, or through an object shared 2^60 times. */
+  private sizeBytes = 0
+  private reason = ''
+  /** Keys from the refused value up to the root; filled on the way out, so that the good path builds none. */
+  private readonly path: (string | number)[] = []
+
+  constructor(sizeMaxBytes: number) {
+    this.sizeMaxBytes = sizeMaxBytes
+  }
+
+  accepts(value: unknown, depth: number): boolean {
+    if (++this.sizeBytes > this.sizeMaxBytes) return false
+    switch (typeof value) {
+      case 'string':
+        return this.acceptsText(value)
+      case 'number':
+      case 'boolean':
+      case 'undefined':
+        return true
+      case 'object':
+        return value === null || this.acceptsObject(value, depth)
+      case 'bigint':
+        return (value <= bigintMax && value >= -bigintMax) || this.no('is a bigint of more than 64 bits')
+      default:
+        return this.no(`is a ${typeof value}`)
+    }
+  }
+
+  refusal(root: unknown): GridError {
+    if (this.reason === '') return tooLarge(`at least ${this.sizeBytes}`, this.sizeMaxBytes)
+    this.path.reverse()
+    const reason = this.reason === tooDeep && containsItself(root, this.path) ? 'contains itself' : this.reason
+    return invalid(`${describePath(this.path)} ${reason}`)
+  }
+
+  private acceptsText(text: string): boolean {
+    this.sizeBytes += text.length
+    if (this.sizeBytes > this.sizeMaxBytes) return false
+    return text.isWellFormed() || this.no('has half a surrogate pair, which UTF-8 cannot express')
+  }
+
+  private acceptsObject(value: object, depth: number): boolean {
+    const prototype: unknown = Object.getPrototypeOf(value)
+    if (prototype === Object.prototype || prototype === null) return this.acceptsPlainObject(value, depth)
+    if (prototype === Array.prototype && Array.isArray(value)) return this.acceptsArray(value, depth)
+    if (value instanceof Uint8Array) {
+      this.sizeBytes += value.length
+      return this.sizeBytes <= this.sizeMaxBytes
+    }
+    if (prototype === Date.prototype) return this.acceptsDate(value as Date)
+    return this.no(`is an instance of ${className(prototype)}; ${advice(value)}`)
+  }
+
+  private acceptsPlainObject(value: object, depth: number): boolean {
+    if (depth >= cborDepthMax) return this.no(tooDeep)
+    for (const key in value) {
+      if (!hasOwn.call(value, key)) continue
+      if (key === '__proto__') return this.no('has an own key __proto__')
+      if (this.acceptsText(key) && this.accepts((value as Record<string, unknown>)[key], depth + 1)) continue
+      this.path.push(key)
+      return false
+    }
+    return Object.getOwnPropertySymbols(value).length === 0 || this.no('has a symbol as a key')
+  }
+
+  private acceptsArray(value: readonly unknown[], depth: number): boolean {
+    if (depth >= cborDepthMax) return this.no(tooDeep)
+    for (let i = 0; i < value.length; i++) {
+      if (this.accepts(value[i], depth + 1)) continue
+      this.path.push(i)
+      return false
+    }
+    return true
+  }
+
+  /** CBOR counts seconds in a float: past the year 70,000 the milliseconds blur. */
+  private acceptsDate(date: Date): boolean {
+    const epochMs = date.getTime()
+    return Math.round((epochMs / 1000) * 1000) === epochMs || this.no('is an invalid or too distant Date')
+  }
+
+  private no(reason: string): false {
+    this.reason = reason
+    return false
+  }
+}
+
+const hasOwn = Object.prototype.hasOwnProperty
+const bigintMax = 2n ** 64n - 1n
+const tooDeep = `is nested deeper than ${cborDepthMax} levels`
+
+function containsItself(root: unknown, path: readonly (string | number)[]): boolean {
+  const seen = new Set<unknown>([root])
+  let value = root
+  for (const key of path) {
+    value = (value as Record<string | number, unknown>)[key]
+    if (seen.has(value)) return true
+    seen.add(value)
+  }
+  return false
+}
+
+/** `value.address.lines[2]`, cut short where a cycle made it long. */
+function describePath(path: readonly (string | number)[]): string {
+  const shown = path.slice(0, 8).map((key) => (typeof key === 'number' ? `[${key}]` : `.${key.slice(0, 40)}`))
+  return `value${shown.join('')}${path.length > shown.length ? '...' : ''}`
+}
+
+function className(prototype: unknown): string {
+  const { constructor } = prototype as { readonly constructor?: unknown }
+  return typeof constructor === 'function' && constructor.name !== '' ? constructor.name : 'a class'
+}
+
+function advice(value: object): string {
+  if (value instanceof Map) return 'store an object or an array of pairs'
+  if (value instanceof Set) return 'store an array'
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return 'store a Uint8Array of its bytes'
+  return 'store a plain object'
+}
+
+function invalid(reason: string): GridError {
+  return new GridError('INVALID_VALUE', `The value cannot be encoded: ${reason}`)
+}
+
+function tooLarge(size: string, sizeMaxBytes: number): GridError {
+  return new GridError('VALUE_TOO_LARGE', `The value takes ${size} bytes, and ${sizeMaxBytes} are allowed`)
+}

@@ -1,0 +1,21 @@
+import { GridError, KEY_MAX_BYTES } from '@gossipgrid/core'
+
+/** Throws `INVALID_KEY` unless `key` is well-formed text of 1 to 1,024 bytes. */
+export function checkKey(key: unknown): asserts key is string {
+  if (typeof key !== 'string') throw new GridError('INVALID_KEY', `a key is text, not ${typeof key}`)
+  if (key.length === 0) throw new GridError('INVALID_KEY', 'a key must not be empty')
+  if (!key.isWellFormed()) throw new GridError('INVALID_KEY', 'a key must be well-formed text: it has half a surrogate')
+  // A UTF-16 code unit takes at most three bytes of UTF-8.
+  if (key.length * 3 <= KEY_MAX_BYTES) return
+  const sizeBytes = new TextEncoder().encode(key).length
+  if (sizeBytes > KEY_MAX_BYTES) {
+    throw new GridError('INVALID_KEY', `a key of ${sizeBytes} bytes; the limit is ${KEY_MAX_BYTES}`)
+  }
+}
+
+/** Throws `INVALID_OPTION` unless the option, where given, is a whole number in [min, max]. */
+export function checkCount(name: string, value: unknown, min: number, max: number): void {
+  if (value === undefined) return
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return
+  throw new GridError('INVALID_OPTION', `${name} is a whole number from ${min} to ${max}, not ${String(value)}`)
+}

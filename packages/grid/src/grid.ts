@@ -1,0 +1,255 @@
+import { GridError, openPeer, OPENING_PREFIXES } from '@gossipgrid/core'
+import type { MemberState, Network, Peer, PeerEvent, RandomSource, Role, Storage } from '@gossipgrid/core'
+import { Emitter } from './emitter.ts'
+import { GridMap, openMapCollection } from './grid-map.ts'
+import type { MapEvents } from './grid-map.ts'
+import type { Logger } from './logger.ts'
+import { Runtime, readClocks } from './runtime.ts'
+import { membersOf, statusOf } from './status.ts'
+import type { GridMember, GridStatus } from './status.ts'
+import { orAborted } from './waiting.ts'
+
+/** Without a neighbour and without an address to join by, a grid counts as alone after this time. */
+const ALONE_AFTER_MS = 3000
+
+/** Events of a grid. */
+export interface GridEvents {
+  /** A member was seen for the first time, or its state changed. */
+  member: GridMember
+  /** An anti-entropy session has ended. */
+  session: Extract<PeerEvent, { type: 'session' }>
+  /** Something from a peer was refused; `error.code` says why. */
+  refused: { readonly from: string; readonly error: GridError }
+  /** The store refuses writes; storing is tried again. */
+  storage: { readonly error: unknown }
+  /** This peer took a new replica id, or found stored blobs unreadable. */
+  recovery: { readonly reason: string }
+  /** The grid is closed. */
+  close: undefined
+}
+
+/** What a grid is made of, once an environment has been chosen. `openGrid` chooses one. */
+export interface GridParts {
+  readonly name: string
+  readonly storage: Storage
+  readonly network: Network
+  readonly logger: Logger
+  readonly software: string
+  readonly valueSizeMaxBytes: number
+  /** Addresses to join by were given, so being without neighbours means waiting, not being alone. */
+  readonly joining: boolean
+  /** What the store itself lost, or '' : it costs the replica id. */
+  readonly storageLoss: string
+  readonly role?: Role | undefined
+  readonly weight?: number | undefined
+  readonly zone?: string | undefined
+}
+
+/**
+ * One peer of a grid, with all its collections. From `openGrid`.
+ *
+ * @example
+ * ```ts
+ * const grid = await openGrid({ name: 'demo' })
+ * const users = grid.map<{ age: number }>('users')
+ * await users.set('ada', { age: 36 })
+ * await grid.close()
+ * ```
+ */
+export class Grid {
+  readonly name: string
+  readonly #runtime: Runtime
+  readonly #events: Emitter<GridEvents>
+  readonly #logger: Logger
+  readonly #valueSizeMaxBytes: number
+  readonly #maps = new Map<string, GridMap<unknown>>()
+  readonly #joining: boolean
+  readonly #openedAtMs = performance.now()
+  readonly #ready = Promise.withResolvers<{ readonly alone: boolean }>()
+  #aloneTimer: ReturnType<typeof setTimeout> | undefined
+  #closing: Promise<void> | undefined
+
+  /** Reads the stored state and joins the network. Closes what it was given when that fails. @internal */
+  static async start(parts: GridParts): Promise<Grid> {
+    try {
+      const grid = new Grid(parts, await loadPeer(parts))
+      await grid.#runtime.start()
+      grid.#watchAlone()
+      return grid
+    } catch (error) {
+      await Promise.allSettled([parts.network.stop(), parts.storage.close()])
+      throw error
+    }
+  }
+
+  private constructor(parts: GridParts, peer: Peer) {
+    const { name, storage, network, logger } = parts
+    this.name = name
+    this.#logger = logger
+    this.#joining = parts.joining
+    this.#valueSizeMaxBytes = parts.valueSizeMaxBytes
+    this.#events = new Emitter(logger)
+    this.#runtime = new Runtime({ peer, network, storage, logger, onEvent: (event) => this.#onEvent(event) })
+    // A grid that nobody waits for to be ready must not end the program when it is closed.
+    this.#ready.promise.catch(() => undefined)
+  }
+
+  get peerId(): string {
+    return this.#runtime.peer.peerId
+  }
+
+  /** Addresses that another peer can join by: pass one as `join` there. */
+  get addresses(): readonly string[] {
+    return this.#runtime.network.addresses()
+  }
+
+  /** This peer and all others it knows of, also those that have gone lately. */
+  get members(): readonly GridMember[] {
+    return membersOf(this.#runtime.peer)
+  }
+
+  /** The map of that name; the same object every time. Throws `INVALID_NAME`, `COLLECTION_MISMATCH`, `CLOSED`. */
+  map<Value = unknown>(name: string): GridMap<Value> {
+    this.#runtime.checkOpen()
+    const known = this.#maps.get(name)
+    if (known !== undefined) return known as GridMap<Value>
+    const collection = openMapCollection(this.#runtime.peer, name)
+    const events = new Emitter<MapEvents<Value>>(this.#logger)
+    const map = new GridMap<Value>(this.#runtime, collection, { valueSizeMaxBytes: this.#valueSizeMaxBytes, events })
+    this.#maps.set(name, map as GridMap<unknown>)
+    return map
+  }
+
+  /**
+   * Resolves once this peer has exchanged everything with one other since it was opened, so that from then on "missing"
+   * means missing; or, with `alone: true`, when no other peer was found within 3 s and no address to join by was given.
+   * Rejects with `ABORTED` or `CLOSED`.
+   */
+  ready(options: { readonly signal?: AbortSignal } = {}): Promise<{ readonly alone: boolean }> {
+    return orAborted(this.#ready.promise, options.signal)
+  }
+
+  /** Everything worth knowing of this peer right now. */
+  status(): GridStatus {
+    return statusOf(this.name, this.#runtime)
+  }
+
+  /** Calls `listener` for every event of a type; the function returned ends that. */
+  on<Type extends keyof GridEvents>(
+    type: Type,
+    listener: (event: GridEvents[Type]) => void,
+    options?: { readonly signal?: AbortSignal },
+  ): () => void {
+    return this.#events.on(type, listener, options)
+  }
+
+  /**
+   * Closes for good: tells the others that this peer will not come back, so that nobody waits for it. Its stored state is
+   * left alone. A peer that is to come back is closed with `close`.
+   */
+  leave(): Promise<void> {
+    return this.#close(true)
+  }
+
+  /** Waits for writes under way to be durable, says goodbye, and releases everything. Idempotent. */
+  close(): Promise<void> {
+    return this.#close(false)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #close(left: boolean): Promise<void> {
+    this.#closing ??= this.#shutDown(left)
+    return this.#closing
+  }
+
+  async #shutDown(left: boolean): Promise<void> {
+    clearTimeout(this.#aloneTimer)
+    this.#ready.reject(new GridError('CLOSED', 'the grid was closed'))
+    for (const map of this.#maps.values()) map.close()
+    await this.#runtime.close(left)
+    this.#events.emit('close', undefined)
+  }
+
+  #watchAlone(): void {
+    if (this.#joining) return
+    this.#aloneTimer = setTimeout(() => {
+      if (this.#runtime.peer.neighbours.size === 0) this.#ready.resolve({ alone: true })
+    }, ALONE_AFTER_MS)
+  }
+
+  #onEvent(event: PeerEvent): void {
+    switch (event.type) {
+      case 'session':
+        if (event.complete) this.#ready.resolve({ alone: false })
+        this.#events.emit('session', event)
+        break
+      case 'member':
+        this.#memberChanged(event.record.peerId, event.state)
+        break
+      case 'refused':
+        this.#logger.warn(`refused from ${event.from}: ${event.error.code}: ${event.error.message}`)
+        this.#events.emit('refused', event)
+        break
+      case 'not-durable':
+        this.#events.emit('storage', event)
+        break
+      case 'replica-id':
+        this.#logger.info(`new replica id ${event.replicaId}: ${event.reason}`)
+        this.#events.emit('recovery', event)
+        break
+      case 'damaged':
+        this.#logger.warn(`stored blob '${event.key}' is damaged (${event.reason}); it is fetched from other peers`)
+        this.#events.emit('recovery', event)
+        break
+      case 'durable':
+      case 'copies':
+        break
+    }
+  }
+
+  #memberChanged(peerId: string, state: MemberState): void {
+    this.#logger.debug(`${peerId} is ${state}`)
+    if (!this.#events.has('member')) return
+    const member = this.members.find((candidate) => candidate.peerId === peerId)
+    if (member !== undefined) this.#events.emit('member', member)
+  }
+
+  /** Milliseconds since this grid was opened. */
+  get uptimeMs(): number {
+    return performance.now() - this.#openedAtMs
+  }
+}
+
+/** Reads what the store holds into a peer. */
+async function loadPeer(parts: GridParts): Promise<Peer> {
+  const { storage, network } = parts
+  const opening = openPeer({
+    peerId: network.peerId,
+    gridName: parts.name,
+    random: systemRandom,
+    persistent: storage.persistent,
+    software: parts.software,
+    ...(parts.role === undefined ? {} : { role: parts.role }),
+    ...(parts.weight === undefined ? {} : { weight: parts.weight }),
+    ...(parts.zone === undefined ? {} : { zone: parts.zone }),
+  })
+  if (parts.storageLoss !== '') opening.lost(parts.storageLoss)
+  for (const prefix of OPENING_PREFIXES) {
+    for (const key of await storage.list(prefix)) {
+      try {
+        opening.offer(key, await storage.read(key))
+      } catch (error) {
+        if (!(error instanceof GridError) || error.code !== 'STORAGE_DAMAGED') throw error
+        opening.offer(key, undefined, error.message)
+      }
+    }
+  }
+  return opening.finish(readClocks())
+}
+
+const systemRandom: RandomSource = {
+  uint32: () => crypto.getRandomValues(new Uint32Array(1))[0]!,
+}

@@ -1,0 +1,137 @@
+import { GridError, VALUE_MAX_BYTES, checkName } from '@gossipgrid/core'
+import type { Network, Role, Storage } from '@gossipgrid/core'
+import { libp2pNetwork } from '@gossipgrid/network'
+import { levelStorage, memoryStorage } from '@gossipgrid/storage'
+import { checkCount } from './checks.ts'
+import { Grid } from './grid.ts'
+import { quietLogger } from './logger.ts'
+import type { Logger } from './logger.ts'
+import { VERSION } from './version.ts'
+import { checkAborted } from './waiting.ts'
+
+/** Where a peer's identity lies in its store. */
+const IDENTITY_KEY = 'identity'
+
+/** What `openGrid` can be told. Only the name is needed. */
+export interface OpenGridOptions {
+  /** Peers of one name on one network form one grid: 1 to 128 bytes of text. */
+  readonly name: string
+  /** Where to keep the data; made if need be. Left out: in memory, and no write is called durable. */
+  readonly directory?: string
+  /** Addresses of peers to join by, as `grid.addresses` gives them. They may come up later. */
+  readonly join?: readonly string[]
+  /** Multiaddrs to listen on. Default: TCP and WebSockets on free ports of all interfaces. */
+  readonly listen?: readonly string[]
+  /** Find peers on the local network. Default true. */
+  readonly mdns?: boolean
+  readonly logger?: Logger
+  /** The largest encoded value that may be written here, in bytes. Default and maximum 1 MiB. */
+  readonly valueSizeMaxBytes?: number
+  readonly role?: Role
+  /** Relative capacity, for placement. Default 1 for a peer with a directory, else 0. */
+  readonly weight?: number
+  /** Failure domain: copies are spread over zones where possible. */
+  readonly zone?: string
+  /** Gives up opening. */
+  readonly signal?: AbortSignal
+  /** A store or network of your own instead of the ones chosen by the options above. The grid closes them. */
+  readonly storage?: Storage
+  readonly network?: (identity: { readonly privateKey: Uint8Array | undefined }) => Promise<Network>
+}
+
+/**
+ * Opens a peer of a grid: reads what it holds on disk, starts listening and looks for other peers. It works at once,
+ * whether others are reachable or not; `grid.ready()` tells when it has caught up with one.
+ *
+ * Rejects with `INVALID_NAME`, `INVALID_OPTION`, `NETWORK_PORT_TAKEN`, `NETWORK_BAD_ADDRESS`, `NETWORK_START_FAILED`,
+ * `STORAGE_IN_USE`, `STORAGE_NOT_WRITABLE`, `STORAGE_FORMAT`, `STORAGE_FAILED`, or `ABORTED`, with everything closed.
+ *
+ * @example
+ * ```ts
+ * const grid = await openGrid({ name: 'demo' })
+ * const users = grid.map<{ age: number }>('users')
+ * await users.set('ada', { age: 36 })
+ * console.log(await users.get('ada')) // { age: 36 }
+ * await grid.close()
+ * ```
+ */
+export async function openGrid(options: OpenGridOptions): Promise<Grid> {
+  checkOptions(options)
+  checkAborted(options.signal)
+  const logger = options.logger ?? quietLogger
+  const { storage, loss } = await openStorage(options, logger)
+  let network: Network
+  try {
+    network = await openNetwork(options, storage, logger)
+    checkAborted(options.signal)
+  } catch (error) {
+    await storage.close()
+    throw error
+  }
+  const { name, role, weight, zone } = options
+  return Grid.start({
+    name,
+    storage,
+    network,
+    logger,
+    software: `gossipgrid/${VERSION}`,
+    valueSizeMaxBytes: options.valueSizeMaxBytes ?? VALUE_MAX_BYTES,
+    joining: (options.join?.length ?? 0) > 0,
+    storageLoss: loss,
+    role,
+    weight,
+    zone,
+  })
+}
+
+async function openStorage(options: OpenGridOptions, logger: Logger): Promise<{ storage: Storage; loss: string }> {
+  if (options.storage !== undefined) return { storage: options.storage, loss: '' }
+  if (options.directory === undefined) {
+    logger.info('no directory was given: data is kept in memory only')
+    return { storage: memoryStorage(), loss: '' }
+  }
+  const storage = await levelStorage({ directory: options.directory, logger })
+  const { droppedBytes } = storage.health()
+  return { storage, loss: droppedBytes > 0 ? `${droppedBytes} bytes of the store's log were unreadable` : '' }
+}
+
+async function openNetwork(options: OpenGridOptions, storage: Storage, logger: Logger): Promise<Network> {
+  const privateKey = await storage.read(IDENTITY_KEY)
+  if (options.network !== undefined) return options.network({ privateKey })
+  const { topic, protocol } = await gridChannels(options.name)
+  const network = await libp2pNetwork({
+    topic,
+    protocol,
+    ...(privateKey === undefined ? {} : { privateKey }),
+    ...(options.listen === undefined ? {} : { listen: options.listen }),
+    ...(options.join === undefined ? {} : { join: options.join }),
+    ...(options.mdns === undefined ? {} : { mdns: options.mdns }),
+    logger: (line) => logger.warn(line),
+  })
+  if (privateKey === undefined) {
+    await storage.write([{ type: 'put', key: IDENTITY_KEY, bytes: network.exportPrivateKey() }], { durable: true })
+  }
+  return network
+}
+
+/** The gossip topic and the stream protocol of a grid: derived from its name, so that grids never mix. */
+async function gridChannels(name: string): Promise<{ topic: string; protocol: string }> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(`gossipgrid ${name}`))
+  const hash = Array.from(new Uint8Array(digest, 0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return { topic: `gossipgrid/${hash}`, protocol: `/gossipgrid/${hash}/1` }
+}
+
+function checkOptions(options: OpenGridOptions): void {
+  checkName(options.name, 'grid')
+  checkCount('valueSizeMaxBytes', options.valueSizeMaxBytes, 1, VALUE_MAX_BYTES)
+  if (options.weight !== undefined && !(options.weight >= 0 && options.weight <= 1000)) {
+    throw new GridError('INVALID_OPTION', `weight is a number from 0 to 1000, not ${String(options.weight)}`)
+  }
+  if (options.role !== undefined && options.role !== 'storage' && options.role !== 'light') {
+    throw new GridError('INVALID_OPTION', `role is 'storage' or 'light', not '${String(options.role)}'`)
+  }
+  if (options.directory === '') throw new GridError('INVALID_OPTION', 'directory must not be empty')
+  if (options.zone !== undefined && options.zone.length > 64) {
+    throw new GridError('INVALID_OPTION', 'zone is at most 64 characters')
+  }
+}

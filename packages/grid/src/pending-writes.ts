@@ -1,0 +1,69 @@
+import { GridError } from '@gossipgrid/core'
+import type { Written } from '@gossipgrid/core'
+import type { Receipt } from './receipt.ts'
+
+interface Pending {
+  readonly written: Written
+  readonly resolve: (receipt: Receipt) => void
+  readonly reject: (error: GridError) => void
+}
+
+/** The promises of writes that are not durable yet, in order of writing. Bounded by core's limit on undurable bytes. */
+export class PendingWrites {
+  readonly #durable: boolean
+  #queue: Pending[] = []
+  #first = 0
+  #idle: (() => void)[] = []
+
+  /** `durable` false: a memory-only peer, whose receipts say so. */
+  constructor(durable: boolean) {
+    this.#durable = durable
+  }
+
+  get count(): number {
+    return this.#queue.length - this.#first
+  }
+
+  add(written: Written): Promise<Receipt> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ written, resolve, reject })
+    })
+  }
+
+  /** All writes up to this id are durable. */
+  durable(writeId: number): void {
+    const copies = this.#durable ? 1 : 0
+    this.#settle(writeId, ({ written, resolve }) => {
+      const { hlc, replicaId, sequence } = written
+      resolve({ version: { hlc, replicaId, sequence }, durable: this.#durable, copies })
+    })
+  }
+
+  /** The store refused writes up to this id; they stand in memory and storing them is tried again. */
+  notDurable(writeId: number, cause: unknown): void {
+    const code = cause instanceof GridError && cause.code === 'STORAGE_FULL' ? 'STORAGE_FULL' : 'STORAGE_FAILED'
+    const message = 'the write stands in memory but could not be stored; storing it is tried again'
+    this.#settle(writeId, ({ reject }) => reject(new GridError(code, message, { cause })))
+  }
+
+  fail(error: GridError): void {
+    this.#settle(Infinity, ({ reject }) => reject(error))
+  }
+
+  /** Resolves when nothing is pending. */
+  idle(): Promise<void> {
+    return this.count === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve))
+  }
+
+  #settle(writeId: number, settle: (pending: Pending) => void): void {
+    while (this.#first < this.#queue.length && this.#queue[this.#first]!.written.writeId <= writeId) {
+      settle(this.#queue[this.#first++]!)
+    }
+    // Dropping the front of an array costs its length, so it is done once half of it is dead.
+    if (this.#first * 2 >= this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#first)
+      this.#first = 0
+    }
+    if (this.count === 0) for (const resolve of this.#idle.splice(0)) resolve()
+  }
+}

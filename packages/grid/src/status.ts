@@ -1,0 +1,138 @@
+import { hashHex } from '@gossipgrid/core'
+import type { Collection, MemberState, Peer, PeerId, Role } from '@gossipgrid/core'
+import type { Runtime } from './runtime.ts'
+
+/** One member of the grid as this peer sees it. */
+export interface GridMember {
+  readonly peerId: PeerId
+  /** This peer itself. */
+  readonly self: boolean
+  readonly state: MemberState
+  /** There is a direct connection. */
+  readonly connected: boolean
+  readonly role: Role
+  readonly zone: string
+  readonly weight: number
+  readonly addresses: readonly string[]
+  readonly software: string
+}
+
+/** How a collection here compares with one other peer, going by what that peer last said. */
+export interface CollectionLag {
+  readonly peerId: PeerId
+  /** Writes it has and this peer lacks. */
+  readonly behind: number
+  /** Writes this peer has and it lacks. */
+  readonly ahead: number
+  /** How long ago it said so, in milliseconds. */
+  readonly ageMs: number
+}
+
+export interface CollectionStatus {
+  readonly name: string
+  readonly kind: string
+  readonly entries: number
+  readonly tombstones: number
+  /** Bytes of encoded values. */
+  readonly valueBytes: number
+  /** Sixteen hexadecimal digits: equal on two peers that hold the same. */
+  readonly fingerprint: string
+  /** Concurrent versions thrown away since opening, as far as could be told. */
+  readonly conflicts: number
+  /** Equal to every peer that has said what it holds. True with nobody else around: then nothing is known to be missing. */
+  readonly converged: boolean
+  readonly lags: readonly CollectionLag[]
+}
+
+/** What a grid says of itself. */
+export interface GridStatus {
+  readonly name: string
+  readonly peerId: PeerId
+  readonly replicaId: string
+  readonly addresses: readonly string[]
+  readonly peers: readonly GridMember[]
+  readonly collections: readonly CollectionStatus[]
+  readonly backlog: {
+    /** Bytes of writes, own and others', that wait for the disk. */
+    readonly undurableBytes: number
+    /** Bytes of own writes that wait to be broadcast. */
+    readonly broadcastBytes: number
+    /** Anti-entropy sessions under way. */
+    readonly sessions: number
+    /** Writes from the near future that wait for their time. */
+    readonly heldWrites: number
+  }
+  readonly storage: {
+    readonly persistent: boolean
+    readonly healthy: boolean
+    /** Why it refuses writes, '' while it does not. */
+    readonly error: string
+    readonly logBytes: number
+  }
+  readonly traffic: { readonly sentBytes: number; readonly receivedBytes: number }
+  /** Malformed messages that were refused since opening. */
+  readonly offences: number
+}
+
+export function membersOf(peer: Peer): GridMember[] {
+  const { self, others } = peer.membership
+  const members = others.map((member) => ({ ...member, self: false }))
+  return [{ record: self, state: 'alive' as const, self: true }, ...members].map(({ record, state, self: isSelf }) => ({
+    peerId: record.peerId,
+    self: isSelf,
+    state,
+    connected: peer.neighbours.has(record.peerId),
+    role: record.role,
+    zone: record.zone,
+    weight: record.weight,
+    addresses: record.addresses,
+    software: record.software,
+  }))
+}
+
+export function statusOf(name: string, runtime: Runtime): GridStatus {
+  const { peer, network, storage, storageError } = runtime
+  const nowMs = performance.now()
+  return {
+    name,
+    peerId: peer.peerId,
+    replicaId: peer.replicaId,
+    addresses: network.addresses(),
+    peers: membersOf(peer),
+    collections: [...peer.collections].map((collection) => collectionStatus(peer, collection, nowMs)),
+    backlog: {
+      undurableBytes: peer.commit.undurableBytes,
+      broadcastBytes: peer.broadcaster.backlogBytes,
+      sessions: peer.antiEntropy.sessionCount,
+      heldWrites: peer.inbound.held.count,
+    },
+    storage: {
+      persistent: storage.persistent,
+      healthy: storageError === undefined,
+      error: storageError instanceof Error ? storageError.message : '',
+      logBytes: peer.commit.logBytes,
+    },
+    traffic: network.traffic(),
+    offences: peer.offences.total,
+  }
+}
+
+function collectionStatus(peer: Peer, collection: Collection, nowMs: number): CollectionStatus {
+  const { name, kind } = collection.descriptor
+  let entries = 0
+  let tombstones = 0
+  let valueBytes = 0
+  let conflicts = 0
+  for (const { replica } of collection.partitions) {
+    entries += replica.table.liveCount
+    tombstones += replica.table.tombstoneCount
+    valueBytes += replica.table.valueBytes
+    conflicts += replica.conflicts
+  }
+  const lags = peer.lag.of(name).map(({ peerId, behind, ahead, toldAtMs }) => {
+    return { peerId, behind, ahead, ageMs: Math.round(nowMs - toldAtMs) }
+  })
+  const fingerprint = hashHex(collection.partitions[0]!.replica.fingerprint)
+  const converged = lags.every((lag) => lag.behind === 0 && lag.ahead === 0)
+  return { name, kind, entries, tombstones, valueBytes, fingerprint, conflicts, converged, lags }
+}
