@@ -15,6 +15,8 @@ const WAITING_MAX_BYTES = 16 * 1024 * 1024
 const ROOM_WAIT_MAX_MS = 1000
 /** Up to this many subscribers a frame goes straight to all of them; above, the mesh passes it on. */
 const FLOOD_PEERS_MAX = 8
+/** Mesh neighbours above which a peer prunes some. */
+const MESH_MAX = 32
 /** Messages kept for peers that ask for what they missed; above, only anti-entropy repairs. */
 const CACHE_MAX_BYTES = 16 * 1024 * 1024
 /** What one request for missed messages is answered with. All of it travels as one frame, which a limit bounds. */
@@ -54,7 +56,8 @@ export interface GossipOptions {
  *
  * - Scores: several peers behind one address (loopback, NAT) are normal, so that costs nothing; invalid messages do.
  * - `fastMsgIdFn` drops a repeated message before its signature is checked; only verified messages get on that list.
- * - Meshes are small, since in a small grid every peer is a direct neighbour and gets a frame from its author.
+ * - Every peer looks for few mesh neighbours, since in a small grid everyone gets a frame from its author anyway; but
+ *   it keeps all that ask. A peer that others join by may be their only neighbour, and what it prunes hears nothing.
  */
 export function gossipService(options: GossipOptions): (components: object) => GossipService {
   const { topic, broadcastSizeMaxBytes } = options
@@ -79,9 +82,9 @@ export function gossipService(options: GossipOptions): (components: object) => G
       if (message.from == null || message.seqno == null) return `?${Math.random()}`
       return String.fromCharCode(...message.from, ...message.seqno)
     },
-    D: 4,
-    Dlo: 3,
-    Dhi: 8,
+    D: 3,
+    Dlo: 2,
+    Dhi: MESH_MAX,
     Dscore: 2,
     Dout: 1,
     Dlazy: 4,

@@ -125,6 +125,7 @@ export class PeerNetwork implements Libp2pNetwork {
       node.addEventListener('connection:open', (event) => void this.#neighbours.opened(event.detail))
       node.addEventListener('peer:identify', ({ detail }) => {
         const peerId = detail.peerId.toString()
+        if (!this.#neighbours.has(peerId)) return
         this.#redialer.learn(peerId, withPeerId(detail.listenAddrs, peerId), this.#yieldMs(peerId))
       })
       await node.start()
@@ -256,14 +257,16 @@ export class PeerNetwork implements Libp2pNetwork {
     for (const connection of this.#connections(peerId)) {
       if (connection === reason.successor) continue
       if (reason.kind === 'closed') void closeInOrder(connection)
-      else connection.abort(new Error(reason.text))
+      // Not at once: the end may come out of libp2p aborting this very connection, which then fails half way through.
+      else queueMicrotask(() => abort(connection, reason.text))
     }
-    this.#redialer.lost(peerId, this.#yieldMs(peerId))
+    if (reason.kind === 'foreign') this.#redialer.forget(peerId)
+    else this.#redialer.lost(peerId, this.#yieldMs(peerId))
   }
 
   #close(peerId: PeerId, text: string): void {
     this.#neighbours.get(peerId)?.end({ kind: 'lost', text })
-    for (const connection of this.#connections(peerId)) connection.abort(new Error(text))
+    for (const connection of this.#connections(peerId)) abort(connection, text)
   }
 
   #connections(peerId: PeerId): Connection[] {
@@ -309,8 +312,17 @@ export class PeerNetwork implements Libp2pNetwork {
 async function closeInOrder(connection: Connection): Promise<void> {
   try {
     await connection.close({ signal: AbortSignal.timeout(CLOSE_MAX_MS) })
-  } catch (error) {
-    connection.abort(error as Error)
+  } catch {
+    abort(connection, 'it did not close in time')
+  }
+}
+
+/** libp2p throws when it has to abort what is closed already. */
+function abort(connection: Connection, text: string): void {
+  try {
+    connection.abort(new Error(text))
+  } catch {
+    // Closed is what it should be.
   }
 }
 

@@ -75,6 +75,11 @@ export class Redialer {
     target.dueMs = performance.now() + delayMs
   }
 
+  /** The peer turned out not to be one of ours. */
+  forget(peerId: PeerId): void {
+    this.#targets.delete(peerId)
+  }
+
   addresses(peerId: PeerId): readonly string[] {
     const found = [...this.#targets.values()].filter((target) => target.peerId === peerId)
     return [...new Set(found.flatMap((target) => target.addresses))]
