@@ -1,0 +1,62 @@
+/**
+ * Run by `runtimes.test.ts` under each server runtime: two peers meet, one over TCP and one over WebSockets, talk both
+ * ways with frames of many sizes, and stop. Prints one line of JSON; the process then has to end by itself.
+ */
+import type { NetworkEvents } from '@gossipgrid/core'
+import { libp2pNetwork } from './libp2p-network.ts'
+import type { Libp2pNetwork } from './libp2p-network.ts'
+
+const SIZES = [5, 1199, 1200, 5000, 500_000]
+const LIMIT_MS = 20_000
+
+const received: string[] = []
+
+async function start(name: string, join: string[]): Promise<Libp2pNetwork> {
+  const network = await libp2pNetwork({
+    topic: 'runtimes',
+    protocol: '/gossipgrid/runtimes/1',
+    listen: ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws'],
+    mdns: false,
+    join,
+  })
+  const events: NetworkEvents = {
+    connected: () => undefined,
+    disconnected: () => undefined,
+    message: (_from, bytes) => void received.push(`${name} message ${bytes.length}`),
+    broadcast: (_author, bytes) => void received.push(`${name} broadcast ${bytes.length}`),
+  }
+  await network.start(events)
+  return network
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const endMs = performance.now() + LIMIT_MS
+  while (!condition()) {
+    if (performance.now() > endMs) throw new Error(`waited too long; received ${received.join(', ')}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+const ada = await start('ada', [])
+const ben = await start('ben', [ada.addresses().find((address) => !address.includes('/ws')) as string])
+const cora = await start('cora', [ada.addresses().find((address) => address.includes('/ws')) as string])
+await until(() => ada.neighbours().length === 2)
+for (const size of SIZES) {
+  for (const other of [ben, cora]) {
+    await ada.send(other.peerId, new Uint8Array(size))
+    await other.send(ada.peerId, new Uint8Array(size))
+  }
+}
+await until(() => received.length === SIZES.length * 4)
+for (const size of SIZES) {
+  // Repeated, since the first ones may come before gossip has found its mesh.
+  const expected = ['ada', 'cora'].map((name) => `${name} broadcast ${size}`)
+  for (let i = 0; i < 100 && !expected.every((line) => received.includes(line)); i += 1) {
+    await ben.publish(new Uint8Array(size))
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  await until(() => expected.every((line) => received.includes(line)))
+}
+const startMs = performance.now()
+await Promise.all([ada.stop(), ben.stop(), cora.stop()])
+console.log(JSON.stringify({ stopMs: Math.round(performance.now() - startMs) }))

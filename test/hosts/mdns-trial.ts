@@ -1,0 +1,21 @@
+/**
+ * Run by `mdns.test.ts` in a network of its own: two peers of one grid and one of another that are told of nobody.
+ * Prints as JSON who has found whom.
+ */
+import { libp2pNetwork } from '@gossipgrid/network'
+
+const ours = { topic: 'ours', protocol: '/gossipgrid/ours/1', listen: ['/ip4/127.0.0.1/tcp/0'] }
+const other = { topic: 'other', protocol: '/gossipgrid/other/1', listen: ['/ip4/127.0.0.1/tcp/0'] }
+const networks = [await libp2pNetwork(ours), await libp2pNetwork(ours), await libp2pNetwork(other)]
+for (const network of networks) {
+  await network.start({
+    connected: () => undefined,
+    disconnected: () => undefined,
+    message: () => undefined,
+    broadcast: () => undefined,
+  })
+}
+await new Promise((resolve) => setTimeout(resolve, 5000))
+const nameOf = new Map(networks.map(({ peerId }, index) => [peerId, ['ada', 'ben', 'cora'][index]]))
+console.log(JSON.stringify(networks.map((network) => network.neighbours().map((peerId) => nameOf.get(peerId)))))
+for (const network of networks) await network.stop()
