@@ -71,6 +71,11 @@ export class Checkpoint {
     this.#identity = identity
   }
 
+  /** Bytes of log below which none is cut: a seam, so that simulations can do with short ones. */
+  get logMinBytes(): number {
+    return CHECKPOINT_LOG_MIN_BYTES
+  }
+
   /** Follows a partition's changes. `stored` tells how opening found it. */
   follow(partition: Partition, stored?: Stored): void {
     const state = stored ?? { place: this.#nextPlace, segmentBits: 0, segments: new Set(), dirty: new Set(), vector: NO_VECTOR }
@@ -118,7 +123,7 @@ export class Checkpoint {
     if (this.#wanted) return true
     let liveBytes = 0
     for (const { replica } of this.#collections.partitions()) liveBytes += replica.table.valueBytes
-    return this.#commit.logBytes > Math.max(CHECKPOINT_LOG_MIN_BYTES, liveBytes / 2)
+    return this.#commit.logBytes > Math.max(this.logMinBytes, liveBytes / 2)
   }
 
   #start(): Run {

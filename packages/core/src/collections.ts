@@ -22,15 +22,16 @@ export interface Collection {
 
 /** All collections of one peer, by name. Replicated collections of other peers appear here with their first row. */
 export class Collections {
+  /** Numbers the replica ids of all entries and vectors. */
+  readonly ids: ReplicaIds
   readonly #byName = new Map<string, Collection>()
-  readonly #ids: ReplicaIds
   readonly #seed: number
   /** Told of every partition that comes into being. */
   created: ((partition: Partition) => void) | undefined
 
   /** `seed` keys all fingerprints; peers of one grid share it. */
   constructor(ids: ReplicaIds, seed: number) {
-    this.#ids = ids
+    this.ids = ids
     this.#seed = seed
   }
 
@@ -84,7 +85,7 @@ export class Collections {
   root(): string {
     const sum: Hash64 = { high: 0, low: 0 }
     for (const { name, replica } of this.partitions()) {
-      const vector = replica.vector.hash(this.#ids)
+      const vector = replica.vector.hash(this.ids)
       // A collection that was opened and never written to is no difference.
       if (vector.high === 0 && vector.low === 0) continue
       let h = fold32(fold32(hashText(name.collection, this.#seed), name.kind), name.partition)
@@ -103,7 +104,7 @@ export class Collections {
     const partitions: Partition[] = []
     for (let partition = 0; partition < descriptor.partitions; partition++) {
       const name = { collection: descriptor.name, kind, partition }
-      partitions.push({ name, replica: new Replica(this.#ids, this.#seed) })
+      partitions.push({ name, replica: new Replica(this.ids, this.#seed) })
     }
     const collection = { descriptor, partitions }
     this.#byName.set(descriptor.name, collection)

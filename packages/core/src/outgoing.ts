@@ -39,6 +39,11 @@ export class Outgoing {
     this.#queue = [...servings]
   }
 
+  /** Bytes that close a chunk: a seam, so that simulations can do with small ones. */
+  get chunkMaxBytes(): number {
+    return CHUNK_MAX_BYTES
+  }
+
   /** The other peer has acknowledged everything. */
   get done(): boolean {
     return this.#lastSent && this.#inFlight === 0
@@ -69,7 +74,7 @@ export class Outgoing {
     const row: Row = { key: '', hlc: 0, replica: 0, sequence: 0, replaced: 0, bytes: undefined, start: 0, end: 0 }
     return replica.visitDots(replica.vector.missingIn(known), (slot) => {
       // A chunk holds at least one row, however large.
-      if (writer.rowCount > 0 && writer.length + replica.table.valueLength(slot) > CHUNK_MAX_BYTES) return false
+      if (writer.rowCount > 0 && writer.length + replica.table.valueLength(slot) > this.chunkMaxBytes) return false
       replica.table.read(slot, row)
       writer.row(name, row)
       known.add(row.replica, row.sequence)
