@@ -158,8 +158,8 @@ describe('hostile bytes are refused', () => {
     expect(accepts(mapOf([...Array.from({ length: count - 1 }, (_, i) => `key ${i}`), 'key 0']))).toBe(false)
   })
 
-  test('every tag but that of a date', () => {
-    const passed = Array.from({ length: 0x10000 }, (_, tag) => tag).filter((tag) =>
+  test('every tag of up to 14 bits but that of a date', () => {
+    const passed = Array.from({ length: 0x4000 }, (_, tag) => tag).filter((tag) =>
       accepts(tag < 24 ? Uint8Array.of(0xc0 + tag, 0) : Uint8Array.of(0xd9, tag >> 8, tag & 0xff, 0)),
     )
     expect(passed).toEqual([1])

@@ -20,8 +20,9 @@ const protoKey = new TextEncoder().encode('__proto__')
 
 /**
  * Checks that `[start, end)` of `bytes` is exactly one item of the plain CBOR that gossipgrid speaks, in linear time and
- * before anything is allocated for it. Runs of more than 16 keys cost a set, all else allocates nothing. This is what makes cbor-x safe to use on bytes of a peer: of its own accord it
- * builds RegExps and cycles from tags, takes seconds over a bignum and lets a peer redefine the shape of later messages.
+ * before anything is allocated for it; it allocates only for maps of more than 16 keys. This is what makes cbor-x safe
+ * for bytes of a peer: by itself it builds RegExps and cycles from tags, takes seconds over a bignum, and lets one
+ * message redefine the shape of later ones.
  *
  * Plain means: integers of up to 64 bits, floats, booleans, null and undefined (but not as the whole item, where it
  * would read as "missing"), byte strings, well-formed text, arrays, maps with distinct text keys other than
@@ -143,7 +144,8 @@ function isProto(bytes: Uint8Array, from: number, to: number): boolean {
 function scanText(bytes: Uint8Array, at: number, end: number): number {
   let next = at
   for (; next + 4 <= end; next += 4) {
-    if ((bytes[next]! | bytes[next + 1]! | bytes[next + 2]! | bytes[next + 3]!) > 0x7f) return scanUtf8(bytes, next, end)
+    if ((bytes[next]! | bytes[next + 1]! | bytes[next + 2]! | bytes[next + 3]!) > 0x7f)
+      return scanUtf8(bytes, next, end)
   }
   for (; next < end; next++) if (bytes[next]! > 0x7f) return scanUtf8(bytes, next, end)
   return end
@@ -158,7 +160,8 @@ function scanUtf8(bytes: Uint8Array, at: number, end: number): number {
       next++
       continue
     }
-    const length = lead >= 0xc2 && lead <= 0xdf ? 2 : lead >= 0xe0 && lead <= 0xef ? 3 : lead >= 0xf0 && lead <= 0xf4 ? 4 : 0
+    const length =
+      lead >= 0xc2 && lead <= 0xdf ? 2 : lead >= 0xe0 && lead <= 0xef ? 3 : lead >= 0xf0 && lead <= 0xf4 ? 4 : 0
     if (length === 0 || next + length > end) throw malformed(next, 'text that is not UTF-8')
     const second = bytes[next + 1]!
     const least = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80
@@ -174,7 +177,10 @@ function scanUtf8(bytes: Uint8Array, at: number, end: number): number {
 
 function refused(initial: number, at: number): GridError {
   if (initial >> 5 === 6) return malformed(at, 'a tag other than that of a date')
-  return malformed(at, initial >> 5 === 7 ? 'an unassigned simple value' : 'a length that is indefinite or out of bounds')
+  return malformed(
+    at,
+    initial >> 5 === 7 ? 'an unassigned simple value' : 'a length that is indefinite or out of bounds',
+  )
 }
 
 function truncated(at: number): GridError {

@@ -148,13 +148,21 @@ describe('what encodeValue refuses', () => {
     ['a subclass of Array', new (class List extends Array {})(), 'value is an instance of List'],
     ['a subclass of Date', new (class Day extends Date {})(0), 'value is an instance of Day'],
     ['an invalid Date', [new Date(NaN)], 'value[0] is an invalid or too distant Date'],
-    ['a Date whose milliseconds would blur', new Date(-4_398_047_251_363_556), 'value is an invalid or too distant Date'],
+    [
+      'a Date whose milliseconds would blur',
+      new Date(-4_398_047_251_363_556),
+      'value is an invalid or too distant Date',
+    ],
     ['an own key __proto__', JSON.parse('{"a":{"__proto__":{"admin":true}}}'), 'value.a has an own key __proto__'],
     ['half a surrogate pair', { s: 'a\ud800' }, 'value.s has half a surrogate pair'],
     ['half a surrogate pair in long text', `${'a'.repeat(100)}\udc00`, 'value has half a surrogate pair'],
     ['half a surrogate pair in a key', [{ '\ud800': 1 }], 'has half a surrogate pair'],
     ['a fake Date', Object.create(Date.prototype), 'it fails or changes while it is read'],
-    ['a getter that throws', Object.defineProperty({}, 'a', { get: throwing, enumerable: true }), 'it fails or changes'],
+    [
+      'a getter that throws',
+      Object.defineProperty({}, 'a', { get: throwing, enumerable: true }),
+      'it fails or changes',
+    ],
     ['a value that changes while it is read', changing(), 'it fails or changes while it is read'],
   ])('%s, saying so', (_, value, message) => {
     const refusal = refusalOf(() => encodeValue(value, sizeMaxBytes))
@@ -183,7 +191,7 @@ describe('what encodeValue refuses', () => {
   test.each<[string, unknown]>([
     ['a long string', 'x'.repeat(2 * sizeMaxBytes)],
     ['long bytes', new Uint8Array(2 * sizeMaxBytes)],
-    ['an array of four billion holes', new Array(2 ** 32 - 1)],
+    ['an array of four billion holes', Object.assign([], { length: 2 ** 32 - 1 })],
     ['an object that contains another 2^60 times', doubled(60)],
   ])('%s, before it costs anything', (_, value) => {
     const refusal = refusalOf(() => encodeValue(value, sizeMaxBytes))
@@ -243,7 +251,7 @@ describe('mutated bytes', () => {
       const at = random() % bytes.length
       const kind = random() % 5
       if (kind === 0) bytes[at] = random()
-      else if (kind === 1) bytes[at]! ^= 1 << random() % 8
+      else if (kind === 1) bytes[at]! ^= 1 << (random() % 8)
       else if (kind === 2) bytes[at] = spices[random() % spices.length]!
       else if (kind === 3) bytes.copyWithin(at, random() % bytes.length, random() % bytes.length)
       else bytes = bytes.slice(0, Math.max(1, at))

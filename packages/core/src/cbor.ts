@@ -137,7 +137,7 @@ class ValueCheck {
   }
 }
 
-const hasOwn = Object.prototype.hasOwnProperty
+const { hasOwnProperty: hasOwn } = Object.prototype
 const bigintMax = 2n ** 64n - 1n
 const tooDeep = `is nested deeper than ${cborDepthMax} levels`
 
