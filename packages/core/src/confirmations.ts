@@ -1,4 +1,4 @@
-import type { Collections, Partition } from './collections.ts'
+import type { Collections } from './collections.ts'
 import { GridError } from './errors.ts'
 import type { Instant } from './instant.ts'
 import { CONFIRMATIONS_MAX, CONFIRMATION_MS } from './limits.ts'
@@ -20,16 +20,15 @@ interface Request {
 /** Somebody waits for a write that is not here yet. */
 interface Waiting {
   readonly from: PeerId
-  readonly request: number
-  readonly partition: Partition
-  readonly replica: number
-  readonly sequence: number
+  readonly message: ConfirmMessage
   readonly expiresAtMs: number
 }
 
 export interface ConfirmationsOwner {
   send(to: PeerId, message: Message): void
   whenDurable(callback: () => void): void
+  /** A write that somebody waits for is not here yet. */
+  missing(from: PeerId): void
   /** Connected peers that store durably, in the order to ask them. */
   durableNeighbours(): readonly PeerId[]
   copies(request: number, copies: number): void
@@ -89,28 +88,27 @@ export class Confirmations {
 
   /** Another peer asks for confirmation. */
   asked(from: PeerId, message: ConfirmMessage, now: Instant): void {
-    const partition = this.#collections.get(message.collection)?.partitions[message.partition]
-    if (partition === undefined || this.#waiting.length >= CONFIRMATIONS_MAX) return
-    this.#waiting.push({
-      from,
-      request: message.request,
-      partition,
-      replica: this.#ids.intern(message.replicaId),
-      sequence: message.sequence,
-      expiresAtMs: now.monotonicMs + CONFIRMATION_MS,
-    })
+    if (this.#waiting.length >= CONFIRMATIONS_MAX) return
+    this.#waiting.push({ from, message, expiresAtMs: now.monotonicMs + CONFIRMATION_MS })
+    // The question may overtake the write, or the broadcast may have lost it.
+    if (!this.#seen(message)) this.#owner.missing(from)
   }
 
   /** Answers those whose writes have come. */
   tick(now: Instant): void {
     if (this.#waiting.length === 0) return
     this.#waiting = this.#waiting.filter((waiting) => {
-      if (!waiting.partition.replica.vector.has(waiting.replica, waiting.sequence)) {
-        return now.monotonicMs < waiting.expiresAtMs
-      }
-      this.#owner.whenDurable(() => this.#owner.send(waiting.from, { type: 'confirmed', request: waiting.request }))
+      if (!this.#seen(waiting.message)) return now.monotonicMs < waiting.expiresAtMs
+      const { from, message } = waiting
+      this.#owner.whenDurable(() => this.#owner.send(from, { type: 'confirmed', request: message.request }))
       return false
     })
+  }
+
+  #seen({ collection, partition, replicaId, sequence }: ConfirmMessage): boolean {
+    const vector = this.#collections.get(collection)?.partitions[partition]?.replica.vector
+    const replica = this.#ids.indexOf(replicaId)
+    return vector !== undefined && replica !== undefined && vector.has(replica, sequence)
   }
 
   #ask(request: Request): void {

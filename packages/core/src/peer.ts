@@ -118,6 +118,7 @@ export class Peer {
     this.confirmations = new Confirmations(collections, ids, {
       send,
       whenDurable,
+      missing: (from) => this.antiEntropy.wantFrom(from, this.#now),
       durableNeighbours: () => this.#durableNeighbours(),
       copies: (request, copies) => this.#event({ type: 'copies', request, copies }),
     })

@@ -1,0 +1,76 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Grid } from './grid.ts'
+import { openGrid } from './open-grid.ts'
+import type { OpenGridOptions } from './open-grid.ts'
+import { until } from './test-grids.ts'
+
+const listen = ['/ip4/127.0.0.1/tcp/0']
+let directory = ''
+let grids: Grid[] = []
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'gossipgrid-'))
+})
+
+afterEach(async () => {
+  await Promise.all(grids.map((grid) => grid.close()))
+  grids = []
+  await rm(directory, { recursive: true, force: true })
+})
+
+async function open(options: Partial<OpenGridOptions>): Promise<Grid> {
+  const logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+  const grid = await openGrid({ name: directory.slice(-20), listen, mdns: false, logger, ...options })
+  grids.push(grid)
+  return grid
+}
+
+describe('a grid on real ports', () => {
+  it('shares what is written and keeps it on disk, with its identity and replica id', async () => {
+    const first = await open({ directory: join(directory, 'first') })
+    const second = await open({ directory: join(directory, 'second'), join: first.addresses })
+    expect(await second.ready()).toEqual({ alone: false })
+    expect(await first.map<string>('m').set('k', 'v', { copies: 2 })).toMatchObject({ durable: true, copies: 2 })
+    expect(second.map('m').peek('k')).toBe('v')
+    const before = { peerId: second.peerId, replicaId: second.status().replicaId }
+    await second.close()
+    const again = await open({ directory: join(directory, 'second') })
+    expect(again.map('m').peek('k')).toBe('v')
+    expect({ peerId: again.peerId, replicaId: again.status().replicaId }).toEqual(before)
+  })
+
+  it('a directory that is open elsewhere is refused', async () => {
+    await open({ directory: join(directory, 'first') })
+    await expect(open({ directory: join(directory, 'first') })).rejects.toMatchObject({ code: 'STORAGE_IN_USE' })
+  })
+
+  it('a port that is taken is refused, and the directory is free again', async () => {
+    const first = await open({})
+    const port = /tcp\/(\d+)/.exec(first.addresses[0]!)![1]!
+    const taken = open({ directory: join(directory, 'second'), listen: [`/ip4/127.0.0.1/tcp/${port}`] })
+    await expect(taken).rejects.toMatchObject({ code: 'NETWORK_PORT_TAKEN' })
+    await open({ directory: join(directory, 'second') })
+  })
+
+  it('grids of other names on the same addresses never meet', async () => {
+    const first = await open({ name: 'one' })
+    const other = await open({ name: 'two', join: first.addresses })
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    expect(other.members.filter((member) => !member.self)).toEqual([])
+    expect(first.members.filter((member) => !member.self)).toEqual([])
+  })
+
+  it('a backlog too large for broadcast arrives over streams', async () => {
+    const first = await open({ directory: join(directory, 'first') })
+    const second = await open({ join: first.addresses })
+    await second.ready()
+    const value = 'x'.repeat(1000)
+    const map = first.map<string>('m')
+    await Promise.all(Array.from({ length: 5000 }, (_, i) => map.set(`k${i}`, value)))
+    await until(() => second.map('m').size === 5000, 'all have come')
+    await until(() => second.status().collections[0]!.fingerprint === first.status().collections[0]!.fingerprint, 'equal')
+  })
+})
