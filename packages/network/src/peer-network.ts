@@ -119,10 +119,15 @@ export class PeerNetwork implements Libp2pNetwork {
     try {
       await node.handle(
         this.#options.protocol,
-        (stream, connection) => this.#neighbours.incoming(stream, connection),
+        (stream, connection) => {
+          if (this.#stopping === undefined) this.#neighbours.incoming(stream, connection)
+          else stream.abort(new Error('this peer stops'))
+        },
         { maxInboundStreams: 4, maxOutboundStreams: 4 },
       )
-      node.addEventListener('connection:open', (event) => void this.#neighbours.opened(event.detail))
+      node.addEventListener('connection:open', ({ detail }) => {
+        if (this.#stopping === undefined) this.#neighbours.opened(detail)
+      })
       node.addEventListener('peer:identify', ({ detail }) => {
         const peerId = detail.peerId.toString()
         if (!this.#neighbours.has(peerId)) return
