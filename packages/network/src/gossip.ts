@@ -159,7 +159,9 @@ export class Gossip {
     this.#service.subscribe(topic)
   }
 
-  /** See `Broadcast.publish` of core's ports. Throws `MESSAGE_TOO_LARGE`: gossipsub would lose such a frame silently. */
+  /**
+   * See `Broadcast.publish` of core's ports. Throws `MESSAGE_TOO_LARGE`: gossipsub would lose such a frame silently.
+   */
   async publish(bytes: Uint8Array): Promise<void> {
     const { topic, broadcastSizeMaxBytes } = this.#options
     if (bytes.length > broadcastSizeMaxBytes) {
@@ -232,7 +234,9 @@ function firstOf(promises: Promise<void>[], limitMs: number): Promise<void> {
   })
 }
 
-/** gossipsub's own limit resets the stream, which silences it for good; refusing a single frame costs only that frame. */
+/**
+ * gossipsub's own limit resets the stream, which silences it for good; refusing a single frame costs only that frame.
+ */
 function boundQueues(streams: Map<string, OutboundStream>): void {
   const set = streams.set.bind(streams)
   streams.set = (neighbour, stream) => {

@@ -55,7 +55,10 @@ export class Neighbours {
     return neighbour
   }
 
-  /** The other side has opened its stream. A second one replaces the neighbour: it has lost the first and starts afresh. */
+  /**
+   * The other side has opened its stream. A second one replaces the neighbour: it has lost the first and starts
+   * afresh.
+   */
   incoming(stream: Stream, connection: Connection): void {
     const peerId = connection.remotePeer.toString()
     const present = this.#all.get(peerId)

@@ -48,7 +48,9 @@ export interface PeerNetworkOptions {
   readonly log: (line: string) => void
 }
 
-/** Core's `Network` on a libp2p node of any environment. The presets make the node, `libp2pNetwork` puts both together. */
+/**
+ * Core's `Network` on a libp2p node of any environment. The presets make the node, `libp2pNetwork` puts both together.
+ */
 export class PeerNetwork implements Libp2pNetwork {
   readonly peerId: PeerId
   readonly #options: PeerNetworkOptions

@@ -60,7 +60,8 @@ interface Suite {
  * @example
  * ```ts
  * const hub = memoryNetworkHub()
- * networkConformance('memory', { network: async (options) => hub.network(options), unreachableAddress: 'memory:nobody' })
+ * networkConformance('memory', { network: async (options) => hub.network(options), unreachableAddress:
+ * 'memory:nobody' })
  * ```
  */
 export function networkConformance(name: string, harness: NetworkHarness): void {
