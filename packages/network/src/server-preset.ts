@@ -97,8 +97,7 @@ function found(factory: Discovery, onFound: (found: PeerInfo) => void): Discover
 
 /**
  * On Bun, closing an HTTP server that does not itself listen emits no 'close', and the WebSockets listener waits for
- * it:
- * it listens with a plain server and hands the sockets over. Closing it then has to say so itself.
+ * it: it listens with a plain server and hands the sockets over. Closing it then has to say so itself.
  */
 function stoppable<C>(factory: (components: C) => Transport): (components: C) => Transport {
   if (process.versions['bun'] === undefined) return factory

@@ -60,8 +60,10 @@ interface Suite {
  * @example
  * ```ts
  * const hub = memoryNetworkHub()
- * networkConformance('memory', { network: async (options) => hub.network(options), unreachableAddress:
- * 'memory:nobody' })
+ * networkConformance('memory', {
+ *   network: async (options) => hub.network(options),
+ *   unreachableAddress: 'memory:nobody',
+ * })
  * ```
  */
 export function networkConformance(name: string, harness: NetworkHarness): void {
