@@ -1,6 +1,7 @@
 import { GridError, VALUE_MAX_BYTES, checkName } from '@gossipgrid/core'
 import type { Network, Role, Storage } from '@gossipgrid/core'
 import { libp2pNetwork } from '@gossipgrid/network'
+import type { Libp2pNetwork, Libp2pNetworkOptions } from '@gossipgrid/network'
 import { levelStorage, memoryStorage } from '@gossipgrid/storage'
 import { checkCount } from './checks.ts'
 import { Grid } from './grid.ts'
@@ -34,9 +35,15 @@ export interface OpenGridOptions {
   readonly zone?: string
   /** Gives up opening. */
   readonly signal?: AbortSignal
-  /** A store or network of your own instead of the ones chosen by the options above. The grid closes them. */
+  /** A store of your own instead of the one chosen by the options above. The grid closes it. */
   readonly storage?: Storage
-  readonly network?: (identity: { readonly privateKey: Uint8Array | undefined }) => Promise<Network>
+  /**
+   * Makes the network, which the grid closes. It is given what the default, `libp2pNetwork`, is made of. An identity that
+   * the network can export is kept in the store, and given back as `privateKey` the next time.
+   */
+  readonly network?: (
+    options: Libp2pNetworkOptions,
+  ) => Promise<Network & Partial<Pick<Libp2pNetwork, 'exportPrivateKey'>>>
 }
 
 /**
@@ -97,9 +104,9 @@ async function openStorage(options: OpenGridOptions, logger: Logger): Promise<{ 
 
 async function openNetwork(options: OpenGridOptions, storage: Storage, logger: Logger): Promise<Network> {
   const privateKey = await storage.read(IDENTITY_KEY)
-  if (options.network !== undefined) return options.network({ privateKey })
   const { topic, protocol } = await gridChannels(options.name)
-  const network = await libp2pNetwork({
+  const makeNetwork = options.network ?? libp2pNetwork
+  const network = await makeNetwork({
     topic,
     protocol,
     ...(privateKey === undefined ? {} : { privateKey }),
@@ -108,8 +115,9 @@ async function openNetwork(options: OpenGridOptions, storage: Storage, logger: L
     ...(options.mdns === undefined ? {} : { mdns: options.mdns }),
     logger: (line) => logger.warn(line),
   })
-  if (privateKey === undefined) {
-    await storage.write([{ type: 'put', key: IDENTITY_KEY, bytes: network.exportPrivateKey() }], { durable: true })
+  const identity = privateKey === undefined ? network.exportPrivateKey?.() : undefined
+  if (identity !== undefined) {
+    await storage.write([{ type: 'put', key: IDENTITY_KEY, bytes: identity }], { durable: true })
   }
   return network
 }
