@@ -95,7 +95,12 @@ export class AntiEntropy {
 
   get wakeAtMs(): number {
     let wake = this.#neighbours.size > 0 ? this.#nextRoundMs : Infinity
-    if (this.#startedCount() < SESSIONS_STARTED_MAX) for (const at of this.#wanted.values()) wake = Math.min(wake, at)
+    if (this.#startedCount() < SESSIONS_STARTED_MAX) {
+      for (const [neighbour, at] of this.#wanted) {
+        // The end of a session that is under way is a wake-up of its own; until then nothing can be started.
+        if (!this.#startedWith(neighbour)) wake = Math.min(wake, at)
+      }
+    }
     for (const session of this.#sessions.values()) wake = Math.min(wake, session.progressAtMs + SESSION_IDLE_MS)
     return wake
   }

@@ -155,7 +155,7 @@ export class Peer {
 
   /** Monotonic milliseconds at which `step` is next to be called with a tick, if nothing happens before. */
   get wakeAtMs(): number {
-    if (this.#checkpoint.busy || this.#bulkAnnounce) return 0
+    if ((this.#persistent && this.#checkpoint.busy) || this.#bulkAnnounce) return 0
     return Math.min(
       this.membership.wakeAtMs,
       this.broadcaster.wakeAtMs,
