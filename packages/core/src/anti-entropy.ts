@@ -113,6 +113,7 @@ export class AntiEntropy {
   disconnected(neighbour: PeerId): void {
     this.#neighbours.delete(neighbour)
     this.#wanted.delete(neighbour)
+    this.#wholeAtMs.delete(neighbour)
     for (const session of [...this.#sessions.values()]) if (session.neighbour === neighbour) this.#end(session, false)
   }
 
@@ -254,7 +255,7 @@ export class AntiEntropy {
     session.rowsReceived += applied.rows
     session.voidsBarred ||= applied.incomplete
     this.#owner.whenDurable(() => {
-      if (this.#sessions.get(sessionKey(session.neighbour, session.id)) !== session) return
+      if (!this.#isOpen(session)) return
       this.#owner.send(session.neighbour, { type: 'chunk-ack', session: session.id, index })
       if (!last) return
       session.received = true
@@ -264,9 +265,17 @@ export class AntiEntropy {
 
   #pump(session: Session): void {
     for (let chunk = session.outgoing?.next(); chunk !== undefined; chunk = session.outgoing?.next()) {
-      this.#owner.send(session.neighbour, { type: 'chunk', session: session.id, ...chunk })
+      const message: Message = { type: 'chunk', session: session.id, ...chunk }
+      // It holds writes of this peer that may still be on their way to disk, whose dots a crash would give out again.
+      this.#owner.whenDurable(() => {
+        if (this.#isOpen(session)) this.#owner.send(session.neighbour, message)
+      })
     }
     this.#endIfDone(session)
+  }
+
+  #isOpen(session: Session): boolean {
+    return this.#sessions.get(sessionKey(session.neighbour, session.id)) === session
   }
 
   #endIfDone(session: Session): void {

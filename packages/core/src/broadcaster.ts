@@ -55,7 +55,12 @@ export class Broadcaster {
     this.#queuedWrites = 0
   }
 
-  /** An earlier frame has been handed on. */
+  /** Something else was broadcast: it takes a place among those in flight. */
+  passed(): void {
+    this.#inFlight += 1
+  }
+
+  /** An earlier broadcast has been handed on. */
   broadcasted(): void {
     if (this.#inFlight > 0) this.#inFlight -= 1
   }

@@ -69,6 +69,9 @@ export class GroupCommit {
   #tickets = 0
   #retryAtMs: number | undefined
   #retryMs = STORE_RETRY_MS
+  #error: unknown
+  /** Own writes up to this one were told to be not durable. */
+  #toldWriteId = 0
   #nextLog = 1
   #logBytes = 0
 
@@ -145,7 +148,9 @@ export class GroupCommit {
 
   /** Calls back once everything taken so far is durable: at once when it is. */
   whenDurable(callback: () => void): void {
-    if (this.#openWrites === 0 && this.#queue.length === 0 && this.#group === undefined) callback()
+    const waiting = this.#openWrites + this.#queue.length + this.#openCallbacks.length
+    // Callbacks keep their order, so that the chunks of a session do.
+    if (waiting === 0 && this.#group === undefined) callback()
     else this.#openCallbacks.push(callback)
   }
 
@@ -155,6 +160,7 @@ export class GroupCommit {
       this.#retryAtMs = undefined
       this.#submit()
     }
+    if (this.failing) this.#tellNotDurable()
     while (this.#group === undefined) {
       this.#closeFrame()
       if (this.#queue.length === 0) return
@@ -176,8 +182,15 @@ export class GroupCommit {
     this.#inFlight = false
     this.#retryAtMs = now.monotonicMs + this.#retryMs
     this.#retryMs = Math.min(this.#retryMs * 2, STORE_RETRY_MAX_MS)
-    const writeIdMax = Math.max(0, ...this.#group.items.map((item) => item.writeIdMax))
-    if (writeIdMax > 0) this.#owner.notDurable(writeIdMax, error)
+    this.#error = error
+    this.#tellNotDurable()
+  }
+
+  /** While the store refuses, nobody is left waiting: not the group that failed, nor those behind it. */
+  #tellNotDurable(): void {
+    if (this.#openWriteIdMax <= this.#toldWriteId) return
+    this.#toldWriteId = this.#openWriteIdMax
+    this.#owner.notDurable(this.#openWriteIdMax, this.#error)
   }
 
   #submit(): void {

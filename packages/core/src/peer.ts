@@ -88,9 +88,12 @@ export class Peer {
     this.#persistent = persistent
     this.#now = now
     this.#identity = new ReplicaIdentity(ids, collections, random, opened.replicaId)
-    const record = { ...self, replicaId: this.#identity.id, revision: 0, left: false }
-    this.membership = new Membership(record, {
-      changed: (changed, state) => this.#event({ type: 'member', record: changed, state }),
+    const selfRecord = { ...self, replicaId: this.#identity.id, revision: 0, left: false }
+    this.membership = new Membership(selfRecord, {
+      changed: (record, state) => {
+        if (state === 'gone') this.lag.forget(record.peerId)
+        this.#event({ type: 'member', record, state })
+      },
     })
     this.lag = new LagTable(collections)
     const send = (to: PeerId, message: Message): void => this.#send(to, message)
@@ -367,6 +370,7 @@ export class Peer {
     const all = this.antiEntropy.parts()
     const sizeBytes = all.reduce((sum, part) => sum + part.vector.length + part.collection.length + 64, 0)
     const parts = sizeBytes <= ANNOUNCE_VECTORS_MAX_BYTES ? all : undefined
+    this.broadcaster.passed()
     this.#broadcast({ type: 'announce', member: this.membership.self, root: this.collections.root(), bulk, parts })
   }
 
