@@ -1,0 +1,151 @@
+import { decodeValue, encodeValue } from '@gossipgrid/core'
+import type { Bench, Figures } from './bench.ts'
+import { makeFrames } from './frames.ts'
+import { LonePeer, clocks } from './lone-peer.ts'
+import { mapSetFigures } from './map-set.ts'
+import { liveBytes } from './memory.ts'
+import { encodedValueOf, keyOf, objectOf, scattered, valueOf } from './sample.ts'
+import { rate, timed } from './stopwatch.ts'
+import type { Timing } from './stopwatch.ts'
+
+const SIZES: readonly { readonly count: number; readonly suffix: string }[] = [
+  { count: 100_000, suffix: '100k' },
+  { count: 1_000_000, suffix: '1M' },
+]
+/** Local writes between two steps of the peer, as a busy application makes them. */
+const WRITES_PER_STEP = 256
+const BATCH = 100
+const CODED = 100_000
+/** So many rows come one by one, on top of what came in batches. */
+const SINGLES = 100_000
+
+/** Core by itself: no disk, no network, one thread. */
+export const engine: Bench = {
+  name: 'engine',
+  summary: 'core alone: put, overwrite, get, remote apply, encode, decode, memory; map.set in a grid',
+  runsDefault: 5,
+  run: async (progress) => {
+    const figures: Figures = { ...codecFigures() }
+    for (const { count, suffix } of SIZES) {
+      progress(`${count} entries`)
+      Object.assign(figures, localFigures(count, suffix), applyFigures(count, suffix), memoryFigures(count, suffix))
+    }
+    progress('map.set in a grid')
+    return { ...figures, ...(await mapSetFigures()) }
+  },
+}
+
+function codecFigures(): Figures {
+  const texts = Array.from({ length: CODED }, (_, index) => valueOf(index))
+  const objects = Array.from({ length: CODED }, (_, index) => objectOf(index))
+  return { ...codecFigure('Text', texts), ...codecFigure('Object', objects) }
+}
+
+function codecFigure(suffix: string, values: readonly unknown[]): Figures {
+  const encoded: Uint8Array[] = []
+  let decoded: unknown
+  const encoding = timed(values.length, () => {
+    for (const value of values) encoded.push(encodeValue(value, 1000))
+  })
+  const decoding = timed(values.length, () => {
+    for (const bytes of encoded) decoded = decodeValue(bytes)
+  })
+  if (JSON.stringify(decoded) !== JSON.stringify(values.at(-1))) throw new Error('decoded something else')
+  return { ...rate('encode', suffix, encoding), ...rate('decode', suffix, decoding) }
+}
+
+/** Everything a durable peer does for its own writes: merge, log, group, checkpoint. */
+function localFigures(count: number, suffix: string): Figures {
+  const keys = Array.from({ length: count }, (_, index) => keyOf(index))
+  // Values come from many places in memory, but a million of them would measure the garbage collector.
+  const values = Array.from({ length: 1024 }, (_, index) => encodedValueOf(index))
+  const lone = new LonePeer('writer')
+  const { table } = lone.partition.replica
+  const put = writing(lone, keys, values, (visit) => {
+    for (let index = 0; index < count; index++) visit(index)
+  })
+  const overwrite = writing(lone, keys, values, (visit) => scattered(count, visit))
+  let found = 0
+  const get = timed(count, () => {
+    scattered(count, (index) => {
+      const slot = table.slotOf(keys[index]!)
+      if (slot !== undefined && decodeValue(table.value(slot)!) !== undefined) found += 1
+    })
+  })
+  if (found !== count || table.liveCount !== count) throw new Error(`${found} of ${count} keys were found`)
+  return { ...rate('put', suffix, put), ...rate('overwrite', suffix, overwrite), ...rate('get', suffix, get) }
+}
+
+function writing(
+  lone: LonePeer,
+  keys: readonly string[],
+  values: readonly Uint8Array[],
+  each: (visit: (index: number) => void) => void,
+): Timing {
+  const { peer, partition } = lone
+  return timed(keys.length, () => {
+    let now = clocks()
+    let written = 0
+    each((index) => {
+      peer.write(partition, keys[index]!, values[index & 1023]!, now)
+      if (++written % WRITES_PER_STEP > 0) return
+      now = clocks()
+      lone.step({ type: 'tick' }, now)
+    })
+    lone.step({ type: 'tick' }, clocks())
+  })
+}
+
+/** Everything a durable peer does for a broadcast: decode the message, check every value, merge, log, checkpoint. */
+function applyFigures(count: number, suffix: string): Figures {
+  const batched = applying(new LonePeer('reader'), makeFrames(0, count, BATCH), count)
+  const reader = new LonePeer('reader')
+  applying(reader, makeFrames(0, count - SINGLES, BATCH), count - SINGLES)
+  const single = applying(reader, makeFrames(count - SINGLES, count, 1), SINGLES)
+  return { ...rate('applyBatched', suffix, batched), ...rate('applySingle', suffix, single) }
+}
+
+function applying(reader: LonePeer, frames: readonly Uint8Array[], rows: number): Timing {
+  const { table } = reader.partition.replica
+  const before = table.liveCount
+  const timing = timed(rows, () => {
+    for (const bytes of frames) reader.step({ type: 'broadcast', from: 'author', bytes }, clocks())
+  })
+  if (table.liveCount - before !== rows) throw new Error(`${table.liveCount - before} of ${rows} rows were applied`)
+  return timing
+}
+
+/** All that a whole peer holds, divided by its entries: written here, and received from another. */
+function memoryFigures(count: number, suffix: string): Figures {
+  return {
+    [`bytesPerEntry${suffix}`]: bytesHeld(() => writtenPeer(count)) / count,
+    [`replicatedBytesPerEntry${suffix}`]: bytesHeld(() => receivedPeer(count)) / count,
+  }
+}
+
+/** In a function of its own, so that no variable keeps anything else alive. */
+function bytesHeld(make: () => LonePeer): number {
+  const before = liveBytes()
+  const lone = make()
+  const after = liveBytes()
+  // The last use of the peer comes after the second look at memory.
+  lone.step({ type: 'tick' }, clocks())
+  return after - before
+}
+
+/** Keys are made on the way, so that nobody but the peer holds them. */
+function writtenPeer(count: number): LonePeer {
+  const lone = new LonePeer('writer')
+  for (let index = 0; index < count; index++) {
+    lone.peer.write(lone.partition, keyOf(index), encodedValueOf(index), clocks())
+    if (index % WRITES_PER_STEP === 0) lone.step({ type: 'tick' }, clocks())
+  }
+  lone.step({ type: 'tick' }, clocks())
+  return lone
+}
+
+function receivedPeer(count: number): LonePeer {
+  const lone = new LonePeer('reader')
+  applying(lone, makeFrames(0, count, BATCH), count)
+  return lone
+}

@@ -1,0 +1,52 @@
+import process from 'node:process'
+import { parseArgs } from 'node:util'
+import type { Bench, Figures } from './bench.ts'
+import { engine } from './engine.ts'
+import { summarize } from './medians.ts'
+import { replicate } from './replicate.ts'
+import { conditions, jsonLine, loadNow, table } from './report.ts'
+import { storage } from './storage.ts'
+
+const BENCHES: readonly Bench[] = [engine, replicate, storage]
+
+/** Exit codes: 0 measured, 1 something failed, 2 not understood. */
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { json: { type: 'boolean', default: false }, runs: { type: 'string' } },
+  })
+  const bench = BENCHES.find(({ name }) => name === positionals[0])
+  const runs = values.runs === undefined ? bench?.runsDefault : Number(values.runs)
+  if (bench === undefined || positionals.length > 1) return usage(positionals.join(' '))
+  if (runs === undefined || !Number.isInteger(runs) || runs < 1) return usage(`--runs ${values.runs}`)
+  const loadAtStart = loadNow()
+  const startMs = performance.now()
+  const measured: Figures[] = []
+  for (let run = 1; run <= runs; run++) {
+    measured.push(await bench.run((line) => progress(`${bench.name} ${run}/${runs}: ${line}`)))
+  }
+  const where = conditions(loadAtStart, runs, performance.now() - startMs)
+  const summaries = summarize(measured)
+  process.stderr.write(`${table(bench.name, where, summaries)}\n`)
+  if (values.json) process.stdout.write(`${jsonLine(bench.name, where, summaries)}\n`)
+  return 0
+}
+
+function progress(line: string): void {
+  process.stderr.write(`${line}\n`)
+}
+
+function usage(given: string): number {
+  if (given !== '') process.stderr.write(`not understood: ${given}\n`)
+  const lines = BENCHES.map(({ name, summary, runsDefault }) => `  ${name.padEnd(10)} ${summary} (${runsDefault} runs)`)
+  process.stderr.write(`usage: npm run bench -- NAME [--json] [--runs N]\n${lines.join('\n')}\n`)
+  return 2
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  const misused = error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
+  process.stderr.write(`${misused ? error.message : error instanceof Error ? error.stack : String(error)}\n`)
+  process.exitCode = misused ? usage('') : 1
+}

@@ -1,0 +1,65 @@
+/** What the parent can ask of a forked peer, each with its argument and its answer. Times are those of `nowMs`. */
+export interface PeerCommands {
+  open(options: { directory: string; join: readonly string[] }): { peerId: string; addresses: readonly string[]; atMs: number }
+  /** Resolves when the first exchange with another peer is complete. */
+  ready(options: object): { atMs: number }
+  /** Begins to count changes of keys with a prefix; `seen` tells when `count` were shown. One at a time. */
+  watch(options: { prefix: string; count: number; keys: boolean }): object
+  seen(options: object): { atMs: number; times: Record<string, number> }
+  /** Separate `set` calls, none of them awaited before the last was made. */
+  burst(options: { prefix: string; count: number }): { startMs: number; calledMs: number; durableMs: number }
+  /** Separate `set` calls, each awaited before the next. */
+  awaited(options: { prefix: string; count: number }): { startMs: number; durableMs: number }
+  /** One `set` now and then; answers when each was made. */
+  singles(options: { prefix: string; count: number; gapMs: number }): { times: Record<string, number> }
+  /** Overwrites existing keys of a burst; resolves when durable. */
+  overwrite(options: { prefix: string; first: number; count: number }): object
+  /** Resolves when the map holds that many entries. */
+  size(options: { count: number }): { atMs: number }
+  /** Cuts the connection to peers and keeps it cut; `unblock` mends it. */
+  block(options: { peerIds: readonly string[] }): object
+  unblock(options: object): { atMs: number }
+  /** Starts the stall clock anew. */
+  resetStall(options: object): object
+  status(options: object): PeerStatus
+  close(options: object): object
+}
+
+export interface PeerStatus {
+  readonly entries: number
+  readonly fingerprint: string
+  readonly sessions: number
+  readonly undurableBytes: number
+  readonly broadcastBytes: number
+  readonly neighbours: number
+  readonly wireBytes: number
+  /** When the last neighbour was connected. */
+  readonly connectedAtMs: number
+  readonly rssBytes: number
+  /** The longest time since `resetStall` that a timer of one millisecond was late. */
+  readonly maxStallMs: number
+  readonly cpuMs: number
+}
+
+export type CommandName = keyof PeerCommands
+export type Argument<Name extends CommandName> = Parameters<PeerCommands[Name]>[0]
+export type Answer<Name extends CommandName> = ReturnType<PeerCommands[Name]>
+
+/** From parent to child. */
+export interface Request {
+  readonly id: number
+  readonly name: CommandName
+  readonly argument: unknown
+}
+
+/** From child to parent. */
+export interface Response {
+  readonly id: number
+  readonly answer?: unknown
+  readonly error?: string
+}
+
+/** The monotonic clock of the machine, which all its programs share. */
+export function nowMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6
+}

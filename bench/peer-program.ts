@@ -1,0 +1,165 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import process from 'node:process'
+import { libp2pNetwork } from '@gossipgrid/network'
+import type { Libp2pNetwork } from '@gossipgrid/network'
+import { openGrid } from 'gossipgrid'
+import type { Grid, GridMap } from 'gossipgrid'
+import { nowMs } from './peer-commands.ts'
+import type { Answer, Argument, CommandName, PeerStatus, Request, Response } from './peer-commands.ts'
+import { keyOf, valueOf } from './sample.ts'
+import { cpuMs } from './stopwatch.ts'
+
+/** The stall clock ticks this often. */
+const TICK_MS = 1
+
+type Program = { [Name in CommandName]: (argument: Argument<Name>) => Promise<Answer<Name>> }
+
+let grid: Grid
+let network: Libp2pNetwork
+let map: GridMap<string>
+let connectedAtMs = 0
+let watching: Promise<Answer<'seen'>> | undefined
+const stall = monitorEventLoopDelay({ resolution: TICK_MS })
+const cpuAtStart = process.cpuUsage()
+
+const program: Program = {
+  open: async ({ directory, join }) => {
+    const atMs = nowMs()
+    grid = await openGrid({ name: 'bench', directory, network: () => openNetwork(join) })
+    map = grid.map<string>('users')
+    stall.enable()
+    return { peerId: grid.peerId, addresses: grid.addresses, atMs }
+  },
+  ready: async () => {
+    await grid.ready()
+    return { atMs: nowMs() }
+  },
+  watch: async ({ prefix, count, keys }) => {
+    watching = watch(prefix, count, keys)
+    watching.catch(() => undefined)
+    return {}
+  },
+  seen: async () => {
+    if (watching === undefined) throw new Error('nothing is watched')
+    return watching
+  },
+  burst: async ({ prefix, count }) => {
+    const receipts: Promise<unknown>[] = []
+    const startMs = nowMs()
+    for (let index = 0; index < count; index++) receipts.push(map.set(keyOf(index, prefix), valueOf(index)))
+    const calledMs = nowMs()
+    await Promise.all(receipts)
+    return { startMs, calledMs, durableMs: nowMs() }
+  },
+  awaited: async ({ prefix, count }) => {
+    const startMs = nowMs()
+    for (let index = 0; index < count; index++) await map.set(keyOf(index, prefix), valueOf(index))
+    return { startMs, durableMs: nowMs() }
+  },
+  singles: async ({ prefix, count, gapMs }) => {
+    const times: Record<string, number> = {}
+    for (let index = 0; index < count; index++) {
+      const key = keyOf(index, prefix)
+      const value = valueOf(index)
+      times[key] = nowMs()
+      await map.set(key, value)
+      // Uneven, so that nothing falls into step with a timer of the grid.
+      await delay(gapMs * (0.75 + Math.random() / 2))
+    }
+    return { times }
+  },
+  overwrite: async ({ prefix, first, count }) => {
+    const receipts: Promise<unknown>[] = []
+    for (let index = first; index < first + count; index++) {
+      receipts.push(map.set(keyOf(index, prefix), valueOf(index + 1)))
+    }
+    await Promise.all(receipts)
+    return {}
+  },
+  size: async ({ count }) => {
+    while (map.size < count) await delay(1)
+    return { atMs: nowMs() }
+  },
+  block: async ({ peerIds }) => {
+    network.block(peerIds)
+    return {}
+  },
+  unblock: async () => {
+    const atMs = nowMs()
+    network.unblock()
+    return { atMs }
+  },
+  resetStall: async () => {
+    stall.reset()
+    return {}
+  },
+  status: async () => status(),
+  close: async () => {
+    await grid.close()
+    return {}
+  },
+}
+
+async function openNetwork(join: readonly string[]): Promise<Libp2pNetwork> {
+  const channels = { topic: 'gossipgrid/bench', protocol: '/gossipgrid/bench/1' }
+  network = await libp2pNetwork({ ...channels, listen: ['/ip4/127.0.0.1/tcp/0'], join, mdns: false })
+  const start = network.start.bind(network)
+  network.start = (events) =>
+    start({
+      ...events,
+      connected: (neighbour) => {
+        connectedAtMs = nowMs()
+        events.connected(neighbour)
+      },
+    })
+  return network
+}
+
+/** Reads `changes()` as an application does, values included. */
+async function watch(prefix: string, count: number, keys: boolean): Promise<Answer<'seen'>> {
+  const times: Record<string, number> = {}
+  let seen = 0
+  for await (const change of map.changes({ prefix })) {
+    if (change.type !== 'set') throw new Error(`${change.type} after ${seen} changes, ${change.missed} missed`)
+    if (change.value?.length !== valueOf(0).length) throw new Error(`a wrong value of ${change.key}`)
+    if (keys) times[change.key] = nowMs()
+    seen += 1
+    if (seen === count) break
+  }
+  if (seen < count) throw new Error(`the changes ended after ${seen} of ${count}`)
+  return { atMs: nowMs(), times }
+}
+
+function status(): PeerStatus {
+  const { backlog, traffic, collections } = grid.status()
+  const users = collections.find(({ name }) => name === 'users')
+  return {
+    entries: map.size,
+    fingerprint: users?.fingerprint ?? '',
+    sessions: backlog.sessions,
+    undurableBytes: backlog.undurableBytes,
+    broadcastBytes: backlog.broadcastBytes,
+    neighbours: network.neighbours().length,
+    wireBytes: traffic.sentBytes + traffic.receivedBytes,
+    connectedAtMs,
+    rssBytes: process.memoryUsage.rss(),
+    maxStallMs: Math.max(0, stall.max / 1e6 - TICK_MS),
+    cpuMs: cpuMs(cpuAtStart),
+  }
+}
+
+async function serve({ id, name, argument }: Request): Promise<void> {
+  let response: Response
+  try {
+    const command = program[name] as (argument: unknown) => Promise<unknown>
+    response = { id, answer: await command(argument) }
+  } catch (error) {
+    response = { id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+  }
+  process.send?.(response)
+}
+
+process.on('message', (request) => void serve(request as Request))
+// Nobody is left to report to.
+process.on('disconnect', () => process.exit(0))

@@ -1,0 +1,35 @@
+import { encodeValue } from '@gossipgrid/core'
+
+/** Bytes of every encoded value that the benches write. */
+export const VALUE_BYTES = 100
+
+/** As applications make them: eight digits behind a prefix. */
+export function keyOf(index: number, prefix: string = 'user:'): string {
+  return prefix + String(index).padStart(8, '0')
+}
+
+/** Text that encodes to exactly 100 bytes, different for each index. */
+export function valueOf(index: number): string {
+  return String(index).padStart(8, '0') + FILLING
+}
+
+const FILLING = 'gossipgrid '.repeat(10).slice(0, VALUE_BYTES - 2 - 8)
+
+/** An object of a common shape that encodes to about 100 bytes. */
+export function objectOf(index: number): unknown {
+  return { id: index, name: 'Ada Lovelace', email: 'ada@example.org', active: true, score: index / 4, tags: ['a', 'b'] }
+}
+
+export function encodedValueOf(index: number): Uint8Array {
+  return encodeValue(valueOf(index), 1000)
+}
+
+/** Visits 0 to count - 1 once each, not in order: memory is not read as a tape. */
+export function scattered(count: number, visit: (index: number) => void): void {
+  const step = 514_229 // prime, and no divisor of a round number
+  let index = 0
+  for (let i = 0; i < count; i++) {
+    visit(index)
+    index = (index + step) % count
+  }
+}

@@ -1,0 +1,39 @@
+/** A figure to reach, and on which side of it is good. */
+export interface Target {
+  readonly atLeast?: number
+  readonly atMost?: number
+}
+
+/** By bench and figure. */
+export const TARGETS: Readonly<Record<string, Readonly<Record<string, Target>>>> = {
+  engine: {
+    putPerSec100k: { atLeast: 500_000 },
+    mapSetCallsPerSec: { atLeast: 150_000 },
+    applyBatchedPerSec100k: { atLeast: 500_000 },
+    bytesPerEntry100k: { atMost: 250 },
+    bytesPerEntry1M: { atMost: 250 },
+    replicatedBytesPerEntry100k: { atMost: 250 },
+    replicatedBytesPerEntry1M: { atMost: 250 },
+  },
+  replicate: {
+    writesPerSec: { atLeast: 30_000 },
+    latencyP50Ms: { atMost: 3 },
+    latencyP99Ms: { atMost: 15 },
+    lateJoinMs: { atMost: 3000 },
+    healMs: { atMost: 150 },
+    healBytes: { atMost: 60_000 },
+    wireBytesPerWrite: { atMost: 160 },
+    receiverMaxStallMs: { atMost: 50 },
+  },
+}
+
+/** `ok`, `missed`, or nothing where there is no target. */
+export function verdict(target: Target | undefined, value: number): '' | 'ok' | 'missed' {
+  if (target === undefined) return ''
+  return value >= (target.atLeast ?? -Infinity) && value <= (target.atMost ?? Infinity) ? 'ok' : 'missed'
+}
+
+export function describeTarget(target: Target | undefined): string {
+  if (target?.atLeast !== undefined) return `>= ${target.atLeast}`
+  return target?.atMost === undefined ? '' : `<= ${target.atMost}`
+}
