@@ -3,7 +3,7 @@ import { scanCbor } from './cbor-scanner.ts'
 import { decodeValue, encodeValue } from './cbor.ts'
 import { GridError } from './errors.ts'
 import { Fields } from './fields.ts'
-import { MESSAGE_MAX_BYTES } from './limits.ts'
+import { MEMBERS_MAX, MESSAGE_MAX_BYTES } from './limits.ts'
 import { readMemberRecord } from './member-record.ts'
 import type { MemberRecord } from './member-record.ts'
 
@@ -141,7 +141,7 @@ function readMessage(fields: Fields, body: Uint8Array): Message {
         parts: fields.has('parts') ? readParts(fields) : undefined,
       }
     case 'hello':
-      return { type, members: fields.list('members', 1000).map(readMemberRecord) }
+      return { type, members: fields.list('members', MEMBERS_MAX + 1).map(readMemberRecord) }
     case 'goodbye':
       return { type, left: fields.flag('left') }
     case 'digest':
