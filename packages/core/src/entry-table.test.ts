@@ -1,0 +1,153 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { EntryTable } from './entry-table.ts'
+import type { Row } from './entry-table.ts'
+import { hashText } from './hash.ts'
+import { SeededRandom } from './seeded-random.ts'
+
+function rowOf(key: string, hlc: number, value: Uint8Array | undefined, sequence = hlc): Row {
+  const bytes = value === undefined ? undefined : Uint8Array.of(9, 9, ...value, 9)
+  const end = value === undefined ? 0 : value.length + 2
+  return {
+    key,
+    hlc,
+    replica: hlc % 3,
+    sequence,
+    replaced: hlc % 65_536,
+    bytes,
+    start: value === undefined ? 0 : 2,
+    end,
+  }
+}
+
+function put(table: EntryTable, row: Row): number {
+  return table.put(table.slotOf(row.key), row, hashText(row.key, 1))
+}
+
+function emptyRow(): Row {
+  return { key: '', hlc: 0, replica: 0, sequence: 0, replaced: 0, bytes: undefined, start: 0, end: 0 }
+}
+
+test('a table holds the last row of every key, in the slot the key got first', () => {
+  const key = fc.constantFrom('a', 'b', '', '__proto__', 'constructor', 'toString', 'ä', '😀', '\0')
+  const write = fc.record({ key, value: fc.option(fc.uint8Array({ minLength: 1, maxLength: 90 }), { nil: undefined }) })
+  fc.assert(
+    fc.property(fc.array(write), (writes) => {
+      const table = new EntryTable()
+      const model = new Map<string, Row & { value: Uint8Array | undefined }>()
+      for (const [i, { key: name, value }] of writes.entries()) {
+        const row = rowOf(name, i + 1, value)
+        put(table, row)
+        model.set(name, { ...row, value })
+      }
+      const live = [...model.values()].filter((row) => row.value !== undefined)
+      expect(table.slotCount).toBe(model.size)
+      expect(table.liveCount).toBe(live.length)
+      expect(table.tombstoneCount).toBe(model.size - live.length)
+      expect(table.valueBytes).toBe(live.reduce((sum, row) => sum + row.value!.length, 0))
+      expect([...table.slots()].map((slot) => table.key(slot))).toEqual([...model.keys()])
+      for (const [name, expected] of model) {
+        const slot = table.slotOf(name)!
+        const read = emptyRow()
+        table.read(slot, read)
+        expect(read.bytes?.slice(read.start, read.end)).toEqual(expected.value)
+        expect(table.value(slot)).toEqual(expected.value)
+        expect(table.deleted(slot)).toBe(expected.value === undefined)
+        expect(table.valueLength(slot)).toBe(expected.value?.length ?? 0)
+        const { key, hlc, replica, sequence, replaced } = read
+        expect({ key, hlc, replica, sequence, replaced }).toEqual({
+          key: name,
+          hlc: expected.hlc,
+          replica: expected.replica,
+          sequence: expected.sequence,
+          replaced: expected.replaced,
+        })
+        expect([table.hlc(slot), table.replica(slot), table.sequence(slot), table.replaced(slot)]).toEqual([
+          hlc,
+          replica,
+          sequence,
+          replaced,
+        ])
+        expect(table.keyHash(slot)).toBe(hashText(name, 1))
+      }
+    }),
+    { numRuns: 150 },
+  )
+})
+
+test('columns keep their contents when they grow and when values are moved together', () => {
+  const table = new EntryTable()
+  const random = new SeededRandom(2)
+  const sizes: number[] = []
+  for (let i = 0; i < 70_000; i++)
+    put(table, rowOf(`key ${i}`, i + 1, new Uint8Array((sizes[i] = 1 + (i % 40))).fill(i)))
+  for (let i = 0; i < 9000; i++) {
+    const at = random.below(1000)
+    sizes[at] = 1000 + random.below(500)
+    put(table, rowOf(`key ${at}`, 100_000 + i, new Uint8Array(sizes[at]).fill(at)))
+    table.compactIfWanted()
+  }
+  for (let i = 0; i < 70_000; i++) {
+    const slot = table.slotOf(`key ${i}`)!
+    if (slot !== i || table.keyHash(slot) !== hashText(`key ${i}`, 1)) throw new Error(`key ${i} has moved`)
+    const value = table.value(slot)!
+    if (value.length !== sizes[i] || value.some((byte) => byte !== i % 256))
+      throw new Error(`key ${i} has lost its value`)
+  }
+})
+
+test('an HLC reading of 53 bits and a sequence of 32 bits are kept exactly', () => {
+  const table = new EntryTable()
+  const slot = put(table, rowOf('k', Number.MAX_SAFE_INTEGER, Uint8Array.of(1), 0xffffffff))
+  expect([table.hlc(slot), table.sequence(slot)]).toEqual([Number.MAX_SAFE_INTEGER, 0xffffffff])
+})
+
+test('the hash of a slot follows everything that tells two versions apart', () => {
+  const base = rowOf('k', 5_000_000_000, Uint8Array.of(1, 2))
+  const variants: Row[] = [
+    base,
+    { ...base, key: 'l' },
+    { ...base, hlc: base.hlc + 1 },
+    { ...base, hlc: base.hlc + 2 ** 32 },
+    { ...base, sequence: 7 },
+    { ...base, bytes: undefined },
+    { ...base, bytes: Uint8Array.of(9, 9, 1, 3, 9) },
+    { ...base, end: base.end - 1 },
+  ]
+  const hashes = variants.map((row) => {
+    const table = new EntryTable()
+    const hash = { high: 0, low: 0 }
+    table.hashSlot(put(table, row), 11, hash)
+    return hash
+  })
+  const table = new EntryTable()
+  const other = { high: 0, low: 0 }
+  table.hashSlot(put(table, base), 12, other)
+  hashes.push(other)
+  expect(new Set(hashes.map((hash) => hash.high)).size).toBe(hashes.length)
+  expect(new Set(hashes.map((hash) => hash.low)).size).toBe(hashes.length)
+})
+
+test('the hash of a slot does not depend on where its value lies or what the slot held before', () => {
+  const row = rowOf('k', 9, Uint8Array.of(1, 2, 3))
+  const fresh = new EntryTable()
+  const used = new EntryTable()
+  put(used, rowOf('other', 1, new Uint8Array(500)))
+  put(used, rowOf('k', 2, new Uint8Array(70)))
+  put(used, rowOf('k', 3, undefined))
+  const [a, b] = [
+    { high: 0, low: 0 },
+    { high: 0, low: 0 },
+  ]
+  fresh.hashSlot(put(fresh, row), 4, a)
+  used.hashSlot(put(used, row), 4, b)
+  expect(a).toEqual(b)
+})
+
+test('a slot can be given another dot and nothing else changes', () => {
+  const table = new EntryTable()
+  const slot = put(table, rowOf('k', 9, Uint8Array.of(1)))
+  table.redot(slot, 8, 77)
+  expect([table.replica(slot), table.sequence(slot), table.hlc(slot)]).toEqual([8, 77, 9])
+  expect(table.value(slot)).toEqual(Uint8Array.of(1))
+})
