@@ -1,5 +1,5 @@
+import { Announcements } from './announcements.ts'
 import { AntiEntropy } from './anti-entropy.ts'
-import type { SeenPart } from './anti-entropy.ts'
 import { Broadcaster } from './broadcaster.ts'
 import { Checkpoint } from './checkpoint.ts'
 import type { Collection, Collections, Partition } from './collections.ts'
@@ -14,7 +14,6 @@ import type { Instant, RandomSource } from './instant.ts'
 import type { CollectionDescriptor } from './kinds.ts'
 import { LagTable } from './lag.ts'
 import {
-  ANNOUNCE_VECTORS_MAX_BYTES,
   DIAL_GAP_MS,
   HEARTBEAT_MS,
   NEIGHBOURS_MAX,
@@ -73,6 +72,7 @@ export class Peer {
   readonly #random: RandomSource
   readonly #identity: ReplicaIdentity
   readonly #checkpoint: Checkpoint
+  readonly #announcements: Announcements
   readonly #persistent: boolean
   #effects: Effect[] = []
   #now: Instant
@@ -114,9 +114,17 @@ export class Peer {
       send,
       whenDurable,
       apply: (from, block, voids) => this.inbound.apply(from, block, voids, this.#now),
-      vectorsSeen: (neighbour, seen) => this.#vectorsSeen(neighbour, seen),
+      vectorsSeen: (neighbour, seen) => this.#announcements.vectorsSeen(neighbour, seen, this.#now),
       sessionEnded: (neighbour, complete, rowsSent, rowsReceived) =>
         this.#event({ type: 'session', neighbour, complete, rowsSent, rowsReceived }),
+    })
+    this.#announcements = new Announcements({
+      collections,
+      membership: this.membership,
+      antiEntropy: this.antiEntropy,
+      lag: this.lag,
+      cloned: (reason) => this.#abandonReplicaId(reason),
+      ownReplica: () => this.#identity.index,
     })
     this.confirmations = new Confirmations(collections, ids, {
       send,
@@ -272,7 +280,7 @@ export class Peer {
     } else if (message.type === 'announce') {
       if (message.member.peerId !== from) throw new GridError('MESSAGE_MALFORMED', 'an announce of somebody else')
       this.#learn(message.member, true)
-      this.#compare(from, message)
+      this.#announcements.compare(from, message, this.#now)
     } else throw new GridError('MESSAGE_MALFORMED', `a broadcast ${message.type}`)
   }
 
@@ -298,33 +306,6 @@ export class Peer {
         throw new GridError('MESSAGE_MALFORMED', `a ${message.type} on a stream`)
       default:
         this.antiEntropy.receive(from, message, this.#now)
-    }
-  }
-
-  /** An announce tells what its sender has seen: go and get what is missing here. */
-  #compare(from: PeerId, announce: Extract<Message, { type: 'announce' }>): void {
-    if (announce.root === this.collections.root()) {
-      if (announce.parts !== undefined) this.#vectorsSeen(from, this.antiEntropy.decodeParts(announce.parts))
-      return
-    }
-    if (announce.parts === undefined) {
-      this.antiEntropy.wantFrom(from, this.#now, announce.bulk ? 0 : HEARTBEAT_MS)
-      return
-    }
-    const parts = this.antiEntropy.decodeParts(announce.parts)
-    this.#vectorsSeen(from, parts)
-    if (this.lag.missing(parts) > 0) this.antiEntropy.wantFrom(from, this.#now, announce.bulk ? 0 : undefined)
-  }
-
-  #vectorsSeen(from: PeerId, parts: readonly SeenPart[]): void {
-    this.lag.told(from, parts, this.#now.monotonicMs)
-    for (const part of parts) {
-      const theirs = part.seen.highest(this.#identity.index)
-      const partition = this.collections.get(part.collection)?.partitions[part.partition]
-      const own = partition?.replica.vector.highest(this.#identity.index) ?? 0
-      if (theirs <= own) continue
-      this.#abandonReplicaId(`${from} has seen write ${theirs} of this replica id, which has given out ${own}`)
-      return
     }
   }
 
@@ -367,11 +348,8 @@ export class Peer {
     const bulk = this.#bulkAnnounce
     this.#bulkAnnounce = false
     if (this.neighbours.size === 0) return
-    const all = this.antiEntropy.parts()
-    const sizeBytes = all.reduce((sum, part) => sum + part.vector.length + part.collection.length + 64, 0)
-    const parts = sizeBytes <= ANNOUNCE_VECTORS_MAX_BYTES ? all : undefined
     this.broadcaster.passed()
-    this.#broadcast({ type: 'announce', member: this.membership.self, root: this.collections.root(), bulk, parts })
+    this.#broadcast(this.#announcements.compose(bulk))
   }
 
   #durableNeighbours(): PeerId[] {

@@ -1,0 +1,64 @@
+import type { AntiEntropy, SeenPart } from './anti-entropy.ts'
+import type { Collections } from './collections.ts'
+import type { Instant } from './instant.ts'
+import type { LagTable } from './lag.ts'
+import { ANNOUNCE_VECTORS_MAX_BYTES, HEARTBEAT_MS } from './limits.ts'
+import type { Membership } from './membership.ts'
+import type { Message } from './messages.ts'
+import type { PeerId } from './ports.ts'
+
+export type Announce = Extract<Message, { readonly type: 'announce' }>
+
+export interface AnnouncementsOwner {
+  readonly collections: Collections
+  readonly membership: Membership
+  readonly antiEntropy: AntiEntropy
+  readonly lag: LagTable
+  /** Somebody has seen so many more writes of this peer's replica id than it has given out. */
+  cloned(reason: string): void
+  /** The number of this peer's replica id in `ReplicaIds`. */
+  ownReplica(): number
+}
+
+/** What peers tell everybody: "I am here, and this is what I have seen". */
+export class Announcements {
+  readonly #owner: AnnouncementsOwner
+
+  constructor(owner: AnnouncementsOwner) {
+    this.#owner = owner
+  }
+
+  /** `bulk`: frames were left out, come and get them. */
+  compose(bulk: boolean): Announce {
+    const { antiEntropy, collections, membership } = this.#owner
+    const all = antiEntropy.parts()
+    const sizeBytes = all.reduce((sum, part) => sum + part.vector.length + part.collection.length + 64, 0)
+    const parts = sizeBytes <= ANNOUNCE_VECTORS_MAX_BYTES ? all : undefined
+    return { type: 'announce', member: membership.self, root: collections.root(), bulk, parts }
+  }
+
+  /** Compares what another peer has seen with what is here, and asks for what is missing. */
+  compare(from: PeerId, announce: Announce, now: Instant): void {
+    const { antiEntropy, collections, lag } = this.#owner
+    const parts = announce.parts === undefined ? undefined : antiEntropy.decodeParts(announce.parts)
+    if (parts !== undefined) this.vectorsSeen(from, parts, now)
+    if (announce.root === collections.root()) return
+    if (parts === undefined) antiEntropy.wantFrom(from, now, announce.bulk ? 0 : HEARTBEAT_MS)
+    else if (lag.missing(parts) > 0) antiEntropy.wantFrom(from, now, announce.bulk ? 0 : undefined)
+  }
+
+  /** Takes note of another peer's vectors, wherever they were told. */
+  vectorsSeen(from: PeerId, parts: readonly SeenPart[], now: Instant): void {
+    const { collections, lag } = this.#owner
+    lag.told(from, parts, now.monotonicMs)
+    const replica = this.#owner.ownReplica()
+    for (const part of parts) {
+      const theirs = part.seen.highest(replica)
+      const partition = collections.get(part.collection)?.partitions[part.partition]
+      const own = partition?.replica.vector.highest(replica) ?? 0
+      if (theirs <= own) continue
+      this.#owner.cloned(`${from} has seen write ${theirs} of this replica id, which has given out ${own}`)
+      return
+    }
+  }
+}
