@@ -78,7 +78,7 @@ export class Checkpoint {
 
   /** Follows a partition's changes. `stored` tells how opening found it. */
   follow(partition: Partition, stored?: Stored): void {
-    const state = stored ?? { place: this.#nextPlace, segmentBits: 0, segments: new Set(), dirty: new Set(), vector: NO_VECTOR }
+    const state = stored ?? newStored(this.#nextPlace, partition)
     this.#nextPlace = Math.max(this.#nextPlace, state.place + 1)
     this.#stored.set(partition, state)
     partition.replica.touched = (keyHash) => state.dirty.add(segmentOf(keyHash, state.segmentBits))
@@ -216,6 +216,12 @@ export class Checkpoint {
     this.#run = undefined
     return operations
   }
+}
+
+/** A partition that no checkpoint has written yet: what the log has brought is all in its one segment. */
+function newStored(place: number, partition: Partition): Stored {
+  const dirty = new Set(partition.replica.table.slotCount > 0 ? [0] : [])
+  return { place, segmentBits: 0, segments: new Set(), dirty, vector: NO_VECTOR }
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -1,5 +1,6 @@
 import { readBlock } from './block.ts'
 import type { BlockRecord, PartitionName } from './block.ts'
+import { segmentOf } from './checkpoint.ts'
 import type { Stored } from './checkpoint.ts'
 import type { Collections, Partition } from './collections.ts'
 import { GridError } from './errors.ts'
@@ -38,6 +39,13 @@ export interface Opened {
   readonly logBytes: number
 }
 
+interface OfferedPart {
+  readonly part: StoredPart
+  readonly partition: Partition
+  /** Segments of entries that only the log holds: they must be written before the log is cut. */
+  readonly dirty: Set<number>
+}
+
 /**
  * Rebuilds a peer's state from its blobs. What is unreadable is set aside and the rest is kept; but a partition that may
  * have lost entries loses its vector, which then says only what is really here, so that it can claim nothing it lacks.
@@ -48,7 +56,7 @@ export class Opening {
   readonly #clock: HybridClock
   readonly #peerId: string
   readonly #damage: Damage[] = []
-  readonly #parts = new Map<number, { readonly part: StoredPart; readonly partition: Partition }>()
+  readonly #parts = new Map<number, OfferedPart>()
   readonly #segments = new Map<number, Set<string>>()
   readonly #damagedPartitions = new Set<Partition>()
   readonly #orphans: string[] = []
@@ -95,12 +103,12 @@ export class Opening {
     const damagedPartitions = this.#allDamaged ? [...this.#collections.partitions()] : this.#damagedPartitions
     for (const partition of damagedPartitions) this.forgetVector(partition)
     const stored = new Map<Partition, Stored>()
-    for (const [place, { part, partition }] of this.#parts) {
+    for (const [place, { part, partition, dirty }] of this.#parts) {
       stored.set(partition, {
         place,
         segmentBits: part.segmentBits,
         segments: new Set(part.segments),
-        dirty: new Set(),
+        dirty,
         vector: part.vector,
       })
     }
@@ -168,7 +176,7 @@ export class Opening {
     const part = decodePart(bytes)
     const partition = this.#collections.partition(part)
     partition.replica.vector.merge(decodeVector(part.vector, this.#ids))
-    this.#parts.set(placeOf(key), { part, partition })
+    this.#parts.set(placeOf(key), { part, partition, dirty: new Set() })
   }
 
   #offerSegment(key: string, bytes: Uint8Array): void {
@@ -185,6 +193,9 @@ export class Opening {
   }
 
   #offerLog(bytes: Uint8Array): void {
+    for (const { part, partition, dirty } of this.#parts.values()) {
+      partition.replica.touched ??= (keyHash) => dirty.add(segmentOf(keyHash, part.segmentBits))
+    }
     this.#apply(readBlock(bytes, this.#ids))
     this.#logBytes += bytes.length
   }
