@@ -1,5 +1,7 @@
 export { GridError } from '@gossipgrid/core'
-export type { GridErrorCode } from '@gossipgrid/core'
+export type { GridErrorCode, Network, Storage } from '@gossipgrid/core'
+export { libp2pNetwork } from '@gossipgrid/network'
+export type { Libp2pNetwork, Libp2pNetworkOptions } from '@gossipgrid/network'
 export type { Change } from './changes.ts'
 export { Grid } from './grid.ts'
 export type { GridEvents } from './grid.ts'
