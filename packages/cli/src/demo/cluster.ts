@@ -1,0 +1,221 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { PeerCalls, PeerState } from './peer-calls.ts'
+import { PeerProcess } from './peer-process.ts'
+
+export const PEER_COUNT = 5
+
+/** One of the five, running or not. */
+export interface ClusterPeer {
+  readonly number: number
+  readonly directory: string
+  status: 'starting' | 'up' | 'killed'
+  child: PeerProcess | undefined
+  peerId: string
+  /** Where it listens; kept over a restart, so that the others find it again. */
+  addresses: readonly string[]
+  state: PeerState
+}
+
+export interface ClusterOptions {
+  readonly name: string
+  /** The address of this machine to listen on. */
+  readonly host: string
+  readonly onWarning: (line: string) => void
+}
+
+const NOTHING: PeerState = { entries: 0, fingerprint: '', neighbours: 0, conflicts: 0, sentBytes: 0 }
+
+/** The five processes of the demo, their folders, and who of them may talk to whom. */
+export class Cluster {
+  readonly name: string
+  readonly host: string
+  readonly peers: readonly ClusterPeer[]
+  /** Rejects when a peer ends that nobody has killed. */
+  readonly broken: Promise<never>
+  readonly #options: ClusterOptions
+  readonly #root: string
+  readonly #break: (error: Error) => void
+  readonly #watchers = new Set<() => void>()
+  #sides: readonly (readonly number[])[] = []
+
+  static async create(options: ClusterOptions): Promise<Cluster> {
+    return new Cluster(options, await mkdtemp(join(tmpdir(), 'gossipgrid-demo-')))
+  }
+
+  private constructor(options: ClusterOptions, root: string) {
+    this.name = options.name
+    this.host = options.host
+    this.#options = options
+    this.#root = root
+    this.peers = Array.from({ length: PEER_COUNT }, (_, index) => ({
+      number: index + 1,
+      directory: join(root, `peer-${index + 1}`),
+      status: 'starting' as const,
+      child: undefined,
+      peerId: '',
+      addresses: [],
+      state: NOTHING,
+    }))
+    const { promise, reject } = Promise.withResolvers<never>()
+    promise.catch(() => undefined)
+    this.broken = promise
+    this.#break = reject
+  }
+
+  /** The groups that cannot reach each other, by peer number; empty while there is no split. */
+  get sides(): readonly (readonly number[])[] {
+    return this.#sides
+  }
+
+  get running(): readonly ClusterPeer[] {
+    return this.peers.filter((peer) => peer.status === 'up')
+  }
+
+  /** The peer of that number, from 1. */
+  peer(number: number): ClusterPeer {
+    const peer = this.peers[number - 1]
+    if (peer === undefined) throw new Error(`there is no peer ${number}: they are numbered 1 to ${PEER_COUNT}`)
+    return peer
+  }
+
+  /** Asks a running peer for something. */
+  ask<Name extends keyof PeerCalls>(
+    number: number,
+    call: Name,
+    ask: PeerCalls[Name]['ask'],
+  ): Promise<PeerCalls[Name]['answer']> {
+    return this.#running(number).call(call, ask)
+  }
+
+  /** Starts all five: the first one alone, the others joining by its address. */
+  async open(): Promise<void> {
+    for (const peer of this.peers) this.#fork(peer)
+    const [first, ...others] = this.peers
+    if (first === undefined) return
+    await this.#open(first, [])
+    await Promise.all(others.map((peer) => this.#open(peer, first.addresses)))
+  }
+
+  /** SIGKILL, in the middle of whatever the peer is doing. */
+  async kill(number: number): Promise<void> {
+    const child = this.#running(number)
+    const peer = this.peer(number)
+    peer.status = 'killed'
+    peer.state = { ...peer.state, neighbours: 0 }
+    this.#changed()
+    await child.kill()
+    peer.child = undefined
+    this.#changed()
+  }
+
+  /** Starts a killed peer again on its folder and port, still cut off from whom it was cut off; gives what its disk held. */
+  async start(number: number): Promise<number> {
+    const peer = this.peer(number)
+    if (peer.status !== 'killed') throw new Error(`peer ${number} is running`)
+    peer.status = 'starting'
+    this.#fork(peer)
+    const others = this.peers.filter((other) => other !== peer)
+    return this.#open(
+      peer,
+      others.flatMap(({ addresses }) => addresses),
+    )
+  }
+
+  /** Cuts the network between the sides: connections close, and none is made or let in. */
+  async split(sides: readonly (readonly number[])[]): Promise<void> {
+    this.#sides = sides
+    await Promise.all(
+      this.running.map(async ({ number }) => {
+        await this.ask(number, 'unblock', null)
+        await this.ask(number, 'block', this.#blocked(number))
+      }),
+    )
+    this.#changed()
+  }
+
+  async heal(): Promise<void> {
+    this.#sides = []
+    await Promise.all(this.running.map(({ number }) => this.ask(number, 'unblock', null)))
+    this.#changed()
+  }
+
+  /** Resolves as soon as `holds` does, which is asked at every change. */
+  until(holds: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (!holds()) return
+        this.#watchers.delete(look)
+        resolve()
+      }
+      this.#watchers.add(look)
+      look()
+    })
+  }
+
+  /** Asks every running peer for its state now, rather than trusting what it said last. */
+  async refresh(): Promise<void> {
+    await Promise.all(
+      this.running.map(async (peer) => {
+        peer.state = await this.ask(peer.number, 'state', null)
+      }),
+    )
+    this.#changed()
+  }
+
+  /** Ends all processes and removes their folders. */
+  async close(): Promise<void> {
+    await Promise.all(this.peers.map(async (peer) => peer.child?.close()))
+    await rm(this.#root, { recursive: true, force: true })
+  }
+
+  /** Ends all processes without waiting. */
+  killAll(): void {
+    for (const peer of this.peers) void peer.child?.kill()
+  }
+
+  #running(number: number): PeerProcess {
+    const { child, status } = this.peer(number)
+    if (child === undefined || status !== 'up') throw new Error(`peer ${number} is not running`)
+    return child
+  }
+
+  #fork(peer: ClusterPeer): void {
+    peer.child = new PeerProcess(peer.number, {
+      onState: (state) => {
+        peer.state = state
+        this.#changed()
+      },
+      onDeath: (error) => this.#break(error),
+      onWarning: (line) => this.#options.onWarning(`peer ${peer.number}: ${line}`),
+    })
+  }
+
+  async #open(peer: ClusterPeer, addresses: readonly string[]): Promise<number> {
+    const port = /\/tcp\/(\d+)/.exec(peer.addresses[0] ?? '')?.[1] ?? '0'
+    const opened = await peer.child!.call('open', {
+      name: this.name,
+      directory: peer.directory,
+      listen: [`/ip4/${this.host}/tcp/${port}`],
+      join: addresses,
+      blocked: this.#blocked(peer.number),
+    })
+    peer.peerId = opened.peerId
+    peer.addresses = opened.addresses
+    peer.status = 'up'
+    this.#changed()
+    return opened.entriesFromDisk
+  }
+
+  /** Everyone who is not on this peer's side. */
+  #blocked(number: number): string[] {
+    const side = this.#sides.find((numbers) => numbers.includes(number))
+    if (side === undefined) return []
+    return this.peers.filter((other) => !side.includes(other.number)).map(({ peerId }) => peerId)
+  }
+
+  #changed(): void {
+    for (const look of [...this.#watchers]) look()
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * One peer of the demo, in a process of its own: does what the conductor asks over the IPC channel, and tells it of
+ * every change of its state. Forked by `PeerProcess`.
+ */
+import { rm, rmdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { libp2pNetwork, openGrid } from 'gossipgrid'
+import type { Grid, GridMap, Libp2pNetwork, Logger } from 'gossipgrid'
+import type {
+  AckedVersion,
+  OrderedWrite,
+  PeerCalls,
+  PeerMessage,
+  PeerOpening,
+  PeerRequest,
+  PeerState,
+} from './peer-calls.ts'
+import { dropEntry } from './sabotage.ts'
+import { valueHash } from './value-hash.ts'
+
+/** How often a peer looks whether its state has changed. The demo measures times by it. */
+const STATE_INTERVAL_MS = 10
+/** Bytes sent change all the time: they are told this often if nothing else changes. */
+const TRAFFIC_INTERVAL_MS = 1000
+/** A peer that has lost its conductor closes in good order within this time, or not. */
+const ORPHAN_CLOSE_MAX_MS = 3000
+
+interface OpenPeer {
+  readonly grid: Grid
+  readonly cities: GridMap<object>
+  readonly network: Libp2pNetwork
+  readonly directory: string
+}
+
+type Answering = { [Name in keyof PeerCalls]: (ask: PeerCalls[Name]['ask']) => Promise<PeerCalls[Name]['answer']> }
+
+let opened: OpenPeer | undefined
+let watch: ReturnType<typeof setInterval> | undefined
+
+const answering: Answering = {
+  open: async (opening) => {
+    opened = await open(opening)
+    const { grid, cities } = opened
+    const entriesFromDisk = cities.size
+    watchState(opened)
+    return { peerId: grid.peerId, addresses: grid.addresses, entriesFromDisk }
+  },
+  write: (writes) => Promise.all(writes.map((write) => acknowledged(peer().cities, write))),
+  read: async (key) => (await peer().cities.get(key)) ?? null,
+  state: async () => stateOf(peer()),
+  block: async (peerIds) => {
+    peer().network.block(peerIds)
+    return null
+  },
+  unblock: async () => {
+    peer().network.unblock()
+    return null
+  },
+  audit: async () => {
+    const held: [string, string][] = []
+    for await (const [key, value] of peer().cities.entries()) held.push([key, valueHash(value)])
+    return held
+  },
+  sabotage: async (key) => {
+    dropEntry(peer().cities as GridMap<unknown>, key)
+    return null
+  },
+  close: async () => {
+    clearInterval(watch)
+    await opened?.grid.close()
+    return null
+  },
+}
+
+async function open(opening: PeerOpening): Promise<OpenPeer> {
+  const { name, directory, listen, join, blocked } = opening
+  let network: Libp2pNetwork | undefined
+  const grid = await openGrid({
+    name,
+    directory,
+    listen,
+    join,
+    mdns: false,
+    logger: stderrLogger,
+    network: async (options) => {
+      network = await libp2pNetwork(options)
+      network.block(blocked)
+      return network
+    },
+  })
+  if (network === undefined) throw new Error('the grid was opened without its network')
+  return { grid, cities: grid.map<object>('cities'), network, directory }
+}
+
+function peer(): OpenPeer {
+  if (opened === undefined) throw new Error('this peer is not open')
+  return opened
+}
+
+async function acknowledged(cities: GridMap<object>, write: OrderedWrite): Promise<AckedVersion> {
+  const receipt = await (write.value === null ? cities.delete(write.key) : cities.set(write.key, write.value))
+  if (receipt === undefined) throw new Error(`there is no '${write.key}' to delete`)
+  return [receipt.version.hlc, receipt.version.replicaId]
+}
+
+function stateOf({ grid, network }: OpenPeer): PeerState {
+  const status = grid.status()
+  const cities = status.collections.find(({ name }) => name === 'cities')
+  return {
+    entries: cities?.entries ?? 0,
+    fingerprint: cities?.fingerprint ?? '',
+    neighbours: network.neighbours().length,
+    conflicts: cities?.conflicts ?? 0,
+    sentBytes: status.traffic.sentBytes,
+  }
+}
+
+function watchState(watched: OpenPeer): void {
+  let last: PeerState | undefined
+  let lastMs = 0
+  watch = setInterval(() => {
+    const state = stateOf(watched)
+    const nowMs = performance.now()
+    const changed =
+      state.fingerprint !== last?.fingerprint || state.entries !== last.entries || state.neighbours !== last.neighbours
+    if (!changed && nowMs - lastMs < TRAFFIC_INTERVAL_MS) return
+    last = state
+    lastMs = nowMs
+    tell({ type: 'state', state })
+  }, STATE_INTERVAL_MS)
+}
+
+function tell(message: PeerMessage): void {
+  if (process.connected) process.send?.(message)
+}
+
+async function answer(request: PeerRequest): Promise<void> {
+  const { id, call, ask } = request
+  try {
+    tell({ type: 'answer', id, answer: await answering[call](ask as never) })
+    if (call === 'close') process.disconnect()
+  } catch (error) {
+    tell({ type: 'failure', id, text: error instanceof Error ? error.message : String(error) })
+  }
+}
+
+/** The conductor is gone: leave nothing behind. */
+async function orphaned(): Promise<void> {
+  clearInterval(watch)
+  setTimeout(() => process.exit(1), ORPHAN_CLOSE_MAX_MS).unref()
+  if (opened === undefined) process.exit(0)
+  const { grid, directory } = opened
+  try {
+    await grid.close()
+    await rm(directory, { recursive: true, force: true })
+    // The last one to leave takes the folder of all of them along.
+    await rmdir(dirname(directory))
+  } catch {
+    // Closed by the conductor before, or others are still there.
+  }
+  process.exit(0)
+}
+
+const stderrLogger: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: (message) => void process.stderr.write(`${message}\n`),
+  error: (message) => void process.stderr.write(`${message}\n`),
+}
+
+// Ctrl-C reaches the whole group of processes; the conductor decides what it means.
+process.on('SIGINT', () => undefined)
+process.on('disconnect', () => void orphaned())
+process.on('message', (request: PeerRequest) => void answer(request))

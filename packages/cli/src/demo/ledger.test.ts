@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest'
+import { Ledger } from './ledger.ts'
+import { valueHash } from './value-hash.ts'
+
+const LISBON = { name: 'Lisbon' }
+const PORTO = { name: 'Porto' }
+
+function held(entries: Record<string, object>): Map<string, string> {
+  return new Map(Object.entries(entries).map(([key, value]) => [key, valueHash(value)]))
+}
+
+describe('the ledger', () => {
+  test('the write with the larger time stands, in whatever order the acknowledgements come', () => {
+    const ledger = new Ledger()
+    ledger.acknowledge({ peer: 1, key: 'a', value: PORTO, version: [7, 'aa'] })
+    ledger.acknowledge({ peer: 2, key: 'a', value: LISBON, version: [5, 'ff'] })
+    expect(ledger.standing('a')).toMatchObject({ peer: 1, value: PORTO })
+    expect(ledger.check(3, held({ a: PORTO }))).toEqual([])
+    expect(ledger.check(3, held({ a: LISBON }))).toEqual([{ peer: 3, key: 'a', kind: 'changed' }])
+  })
+
+  test('the replica id decides between equal times', () => {
+    const ledger = new Ledger()
+    ledger.acknowledge({ peer: 1, key: 'a', value: PORTO, version: [5, 'aa'] })
+    ledger.acknowledge({ peer: 2, key: 'a', value: LISBON, version: [5, 'ff'] })
+    expect(ledger.standing('a')).toMatchObject({ peer: 2 })
+  })
+
+  test('an entry that is not there is missing', () => {
+    const ledger = new Ledger()
+    ledger.acknowledge({ peer: 1, key: 'a', value: LISBON, version: [1, 'aa'] })
+    expect(ledger.check(4, held({}))).toEqual([{ peer: 4, key: 'a', kind: 'missing' }])
+  })
+
+  test('a deleted key that is there is resurrected, and one written again later is not', () => {
+    const ledger = new Ledger()
+    ledger.acknowledge({ peer: 1, key: 'a', value: LISBON, version: [1, 'aa'] })
+    ledger.acknowledge({ peer: 1, key: 'a', value: null, version: [2, 'aa'] })
+    expect(ledger.entries).toBe(0)
+    expect(ledger.check(1, held({}))).toEqual([])
+    expect(ledger.check(1, held({ a: LISBON }))).toEqual([{ peer: 1, key: 'a', kind: 'resurrected' }])
+    ledger.acknowledge({ peer: 2, key: 'a', value: PORTO, version: [3, 'bb'] })
+    expect(ledger.entries).toBe(1)
+    expect(ledger.check(1, held({ a: PORTO }))).toEqual([])
+  })
+
+  test('an entry that nobody wrote is a mismatch too', () => {
+    expect(new Ledger().check(2, held({ ghost: LISBON }))).toEqual([{ peer: 2, key: 'ghost', kind: 'unknown' }])
+  })
+
+  test('a write whose peer was killed before it answered may stand or not, but nothing else may', () => {
+    const ledger = new Ledger()
+    ledger.acknowledge({ peer: 1, key: 'a', value: LISBON, version: [1, 'aa'] })
+    ledger.leaveOpen('a', PORTO)
+    ledger.leaveOpen('new', PORTO)
+    expect(ledger.check(1, held({ a: LISBON }))).toEqual([])
+    expect(ledger.check(1, held({ a: PORTO, new: PORTO }))).toEqual([])
+    expect(ledger.check(1, held({}))).toEqual([{ peer: 1, key: 'a', kind: 'missing' }])
+  })
+
+  test('a conflict is a key that both sides wrote, however often', () => {
+    const ledger = new Ledger()
+    ledger.acknowledge({ peer: 1, key: 'before', value: LISBON, version: [1, 'aa'] })
+    for (const [hlc, key, side] of [
+      [2, 'both', 0],
+      [3, 'both', 0],
+      [4, 'both', 1],
+      [5, 'left', 0],
+      [6, 'right', 1],
+    ] as const) {
+      ledger.acknowledge({ peer: 1, key, value: PORTO, version: [hlc, 'aa'] }, side)
+    }
+    expect(ledger).toMatchObject({ writes: 6, splitWrites: 5, conflicts: 1, entries: 4 })
+  })
+})

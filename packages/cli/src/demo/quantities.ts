@@ -1,0 +1,20 @@
+/** 135233 -> '135,233'. */
+export function countText(count: number): string {
+  return count.toLocaleString('en-US')
+}
+
+/** '1 entry', '2,000 entries'. */
+export function countOf(count: number, one: string, many: string = `${one}s`): string {
+  return `${countText(count)} ${count === 1 ? one : many}`
+}
+
+/** 420 -> '420 ms', 4200 -> '4.2 s'. */
+export function durationText(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`
+}
+
+/** 1234567 -> '1.2 MB'. */
+export function bytesText(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`
+  return bytes < 1e6 ? `${(bytes / 1000).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(1)} MB`
+}

@@ -1,0 +1,132 @@
+import type { WriteStream } from 'node:tty'
+import { createLogUpdate } from 'log-update'
+import pc from 'picocolors'
+
+const REDRAW_INTERVAL_MS = 80
+/** Where lines cannot be redrawn, news are printed this often. */
+const NEWS_INTERVAL_MS = 1000
+const COLUMNS_MAX = 120
+const INDENT = '     '
+
+export type Colors = ReturnType<typeof pc.createColors>
+
+/** Lines that change while something goes on. */
+export interface LiveLines {
+  /** For a terminal, all lines; drawn many times a second. */
+  readonly draw: (columns: number) => readonly string[]
+  /** For a file or a pipe, the same in one line; printed every second if it has changed. */
+  readonly news: () => string
+}
+
+/** Where the demo tells its story: a terminal with lines that move, or a plain stream with lines that do not. */
+export class Screen {
+  readonly colors: Colors
+  readonly #stream: WriteStream | NodeJS.WriteStream
+  readonly #interactive: boolean
+  #step = 0
+
+  constructor(stream: NodeJS.WriteStream, environment: NodeJS.ProcessEnv = process.env) {
+    this.#stream = stream
+    this.#interactive = stream.isTTY === true && environment['TERM'] !== 'dumb'
+    this.colors = pc.createColors(colorsWanted(this.#interactive, environment))
+  }
+
+  get columns(): number {
+    return Math.min(COLUMNS_MAX, (this.#stream.columns ?? 0) || 80)
+  }
+
+  title(title: string, text: string): void {
+    this.line()
+    this.line(`  ${this.colors.bold(title)}  ${this.colors.dim(text)}`)
+  }
+
+  /** Begins a numbered step: what happens, and why it matters. */
+  step(title: string, text: string): void {
+    this.#step += 1
+    this.line()
+    this.line(`  ${this.colors.cyan(`${this.#step}`)}  ${this.colors.bold(title)}`)
+    for (const line of wrapped(text, this.columns - INDENT.length - 1)) this.line(INDENT + this.colors.dim(line))
+  }
+
+  /** A step has ended well. */
+  done(text: string): void {
+    this.#marked(this.colors.green('✓'), text)
+  }
+
+  failed(text: string): void {
+    this.#marked(this.colors.red('✗'), text)
+  }
+
+  /** Something happened on the way. */
+  note(text: string): void {
+    this.#marked(this.colors.yellow('!'), text)
+  }
+
+  line(text: string = ''): void {
+    this.#stream.write(`${text}\n`)
+  }
+
+  /** Shows lines until `work` is over; what they show last stays. */
+  async during<T>(lines: LiveLines, work: Promise<T>): Promise<T> {
+    const stop = this.#interactive ? this.#redraw(lines) : this.#print(lines)
+    try {
+      return await work
+    } finally {
+      stop()
+    }
+  }
+
+  #marked(mark: string, text: string): void {
+    const [first = '', ...rest] = wrapped(text, this.columns - INDENT.length - 3)
+    this.line(`${INDENT}${mark} ${first}`)
+    for (const line of rest) this.line(`${INDENT}  ${line}`)
+  }
+
+  #redraw(lines: LiveLines): () => void {
+    const update = createLogUpdate(this.#stream)
+    const draw = (): void =>
+      update(
+        lines
+          .draw(this.columns - 1)
+          .map((line) => INDENT + line)
+          .join('\n'),
+      )
+    draw()
+    const timer = setInterval(draw, REDRAW_INTERVAL_MS)
+    return () => {
+      clearInterval(timer)
+      draw()
+      update.done()
+    }
+  }
+
+  #print(lines: LiveLines): () => void {
+    let last = ''
+    const print = (): void => {
+      const news = lines.news()
+      if (news !== last) this.line(INDENT + news)
+      last = news
+    }
+    const timer = setInterval(print, NEWS_INTERVAL_MS)
+    return () => {
+      clearInterval(timer)
+      print()
+    }
+  }
+}
+
+function colorsWanted(interactive: boolean, environment: NodeJS.ProcessEnv): boolean {
+  if ((environment['NO_COLOR'] ?? '') !== '') return false
+  return interactive || (environment['FORCE_COLOR'] ?? '') !== ''
+}
+
+/** Breaks a sentence into lines. */
+function wrapped(text: string, columns: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + 1 + word.length <= columns) lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines
+}
