@@ -1,0 +1,105 @@
+import type { Peer } from '@gossipgrid/core'
+import { compareVersions, hasSeen, heldEntries, heldVector, heldVersion } from './held-state.ts'
+import type { Ledger } from './ledger.ts'
+
+/** A promise that was broken, in words. */
+export type Violation = string
+
+/**
+ * A vector never claims what its replica lacks: for every dot of the ledger that a peer has seen, the peer's entry is
+ * that write or a larger version.
+ */
+export function checkCoverage(ledger: Ledger, peer: Peer): Violation | undefined {
+  for (const { collection, key, writes } of ledger.keys) {
+    const held = heldVersion(peer, collection, key)
+    for (let i = writes.length - 1; i >= 0; i--) {
+      const write = writes[i]!
+      if (held !== undefined && compareVersions(write, held) <= 0) break
+      if (write.withdrawn || !hasSeen(peer, collection, write.replicaId, write.sequence)) continue
+      const shown = held === undefined ? 'nothing' : `a smaller version, ${held.replicaId}/${held.sequence}`
+      return `coverage: ${peer.peerId} has seen ${write.replicaId}/${write.sequence} of '${key}' in '${collection}' and holds ${shown}`
+    }
+  }
+  return undefined
+}
+
+/** Acknowledged writes whose key ends with a smaller version, or none: sets that are lost, deletes that came back. */
+export function findLost(ledger: Ledger, peer: Peer): { lost: number; resurrected: number; first: Violation | undefined } {
+  let lost = 0
+  let resurrected = 0
+  let first: Violation | undefined
+  for (const write of ledger.owed()) {
+    const held = heldVersion(peer, write.collection, write.key)
+    if (held !== undefined && compareVersions(held, write) >= 0) continue
+    if (write.value === undefined) resurrected += 1
+    else lost += 1
+    const what = write.value === undefined ? 'resurrected' : 'lost'
+    first ??= `${what}: ${peer.peerId} lacks ${write.replicaId}/${write.sequence} of '${write.key}', acknowledged at peer ${write.peer}`
+  }
+  return { lost, resurrected, first }
+}
+
+/** Two peers are equal: roots, vectors and every byte of every entry. Returns the first difference. */
+export function findDifference(a: Peer, b: Peer, collections: readonly string[]): Violation | undefined {
+  const both = `${a.peerId} and ${b.peerId}`
+  for (const collection of collections) {
+    if (heldVector(a, collection) !== heldVector(b, collection)) {
+      return `diverged: ${both} have seen other writes of '${collection}'`
+    }
+    const [left, right] = [heldEntries(a, collection), heldEntries(b, collection)]
+    if (left.length !== right.length) return `diverged: ${both} hold ${left.length} and ${right.length} of '${collection}'`
+    for (let i = 0; i < left.length; i++) {
+      const [x, y] = [left[i]!, right[i]!]
+      if (x.key !== y.key) return `diverged: ${both} hold other keys of '${collection}'`
+      if (compareVersions(x, y) !== 0) return `diverged: ${both} hold other versions of '${x.key}'`
+      if (!sameBytes(x.value, y.value)) return `diverged: ${both} hold other bytes of '${x.key}'`
+    }
+  }
+  return a.collections.root() === b.collections.root() ? undefined : `diverged: ${both} have other fingerprints`
+}
+
+/** Every entry is, byte for byte, what the application wrote. */
+export function checkContent(ledger: Ledger, peer: Peer, collections: readonly string[]): Violation | undefined {
+  const written = new Map<string, readonly (Uint8Array | undefined)[]>()
+  for (const { collection, key, writes } of ledger.keys) {
+    for (const write of writes) {
+      const id = `${collection} ${key} ${write.hlc}`
+      written.set(id, [...(written.get(id) ?? []), write.value])
+    }
+  }
+  for (const collection of collections) {
+    for (const entry of heldEntries(peer, collection)) {
+      const candidates = written.get(`${collection} ${entry.key} ${entry.hlc}`) ?? []
+      if (candidates.some((value) => sameBytes(value, entry.value))) continue
+      return `content: '${entry.key}' of '${collection}' at ${peer.peerId} is nothing that anybody wrote`
+    }
+  }
+  return undefined
+}
+
+/** Reads within one life of one peer: each is at least as new as every earlier one, and as every own write. */
+export class ReadCheck {
+  readonly #peer: Peer
+  readonly #newest = new Map<string, { hlc: number; replicaId: string; sequence: number }>()
+
+  constructor(peer: Peer) {
+    this.#peer = peer
+  }
+
+  /** To be called for every change, and for reads at any time. */
+  read(collection: string, key: string): Violation | undefined {
+    const id = `${collection} ${key}`
+    const newest = this.#newest.get(id)
+    const held = heldVersion(this.#peer, collection, key)
+    if (newest !== undefined && (held === undefined || compareVersions(held, newest) < 0)) {
+      return `reads: '${key}' of '${collection}' went back in time at ${this.#peer.peerId}`
+    }
+    if (held !== undefined) this.#newest.set(id, held)
+    return undefined
+  }
+}
+
+function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
+}

@@ -1,0 +1,49 @@
+import type { Random } from './random.ts'
+
+/** Every kind of trouble a simulation can be in. */
+export const FAULT_KINDS = [
+  'broadcast-loss',
+  'broadcast-duplication',
+  'broadcast-reordering',
+  'deaf-broadcast',
+  'congestion',
+  'connection-break',
+  'half-open',
+  'split',
+  'one-way-split',
+  'slow-links',
+  'sparse-links',
+  'crash',
+  'restart',
+  'power-cut',
+  'torn-write',
+  'damaged-blob',
+  'lost-disk',
+  'full-disk',
+  'slow-disk',
+  'clock-skew',
+  'clock-jump',
+  'clock-stop',
+  'clock-ahead',
+  'coarse-clock',
+  'write-burst',
+  'memory-peers',
+] as const
+
+export type FaultKind = (typeof FAULT_KINDS)[number]
+
+/** Kinds without which the others hardly meet anything to disturb. */
+const FAULTS_MIN = 3
+
+/** The troubles of one simulation: each kind that is on has an intensity in (0, 1]. */
+export type FaultMix = ReadonlyMap<FaultKind, number>
+
+/**
+ * Swarm testing (Groce and others, 2012): a random subset of all kinds, each at random strength. Mixes that lack some
+ * kinds reach states that a mix of everything never does.
+ */
+export function drawFaultMix(random: Random): FaultMix {
+  const count = FAULTS_MIN + random.mostlySmall(0, FAULT_KINDS.length - FAULTS_MIN)
+  const chosen = random.shuffle(FAULT_KINDS).slice(0, count)
+  return new Map(chosen.map((kind) => [kind, 0.1 + 0.9 * random.fraction()]))
+}

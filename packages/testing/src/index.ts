@@ -1,0 +1,3 @@
+export { Random } from './random.ts'
+export { simulate } from './simulator.ts'
+export type { SimulationOptions, SimulationResult } from './simulator.ts'

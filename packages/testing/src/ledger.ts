@@ -1,0 +1,94 @@
+import { compareVersions } from './held-state.ts'
+import type { Version } from './held-state.ts'
+
+/** One write that the application asked for. */
+export interface LedgerWrite extends Version {
+  readonly collection: string
+  readonly key: string
+  readonly value: Uint8Array | undefined
+  readonly peer: number
+  readonly writeId: number
+  /** The application was told that it is durable. */
+  acknowledged: boolean
+  /** It was neither acknowledged nor durable when its peer crashed: it never happened, and its dot may be given out again. */
+  withdrawn: boolean
+  /** Every copy of it went down with a disk. */
+  excused: boolean
+}
+
+/** The writes to one key, smallest version first. */
+export interface LedgerKey {
+  readonly collection: string
+  readonly key: string
+  readonly writes: LedgerWrite[]
+}
+
+/** What the application did and was told, kept outside of all peers: the truth that they are held against. */
+export class Ledger {
+  readonly #keys = new Map<string, LedgerKey>()
+  /** Writes of each machine's present life that are not acknowledged yet, oldest first. */
+  readonly #pending = new Map<number, LedgerWrite[]>()
+  #writes = 0
+  #deletes = 0
+  #acknowledged = 0
+
+  get keys(): IterableIterator<LedgerKey> {
+    return this.#keys.values()
+  }
+
+  get writes(): number {
+    return this.#writes
+  }
+
+  get deletes(): number {
+    return this.#deletes
+  }
+
+  get acknowledged(): number {
+    return this.#acknowledged
+  }
+
+  add(write: Omit<LedgerWrite, 'acknowledged' | 'withdrawn' | 'excused'>): LedgerWrite {
+    const added: LedgerWrite = { ...write, acknowledged: false, withdrawn: false, excused: false }
+    const id = `${write.collection} ${write.key}`
+    let key = this.#keys.get(id)
+    if (key === undefined) this.#keys.set(id, (key = { collection: write.collection, key: write.key, writes: [] }))
+    const { writes } = key
+    let at = writes.length
+    while (at > 0 && compareVersions(writes[at - 1]!, added) > 0) at -= 1
+    writes.splice(at, 0, added)
+    this.pending(write.peer).push(added)
+    this.#writes += 1
+    if (write.value === undefined) this.#deletes += 1
+    return added
+  }
+
+  pending(peer: number): LedgerWrite[] {
+    let pending = this.#pending.get(peer)
+    if (pending === undefined) this.#pending.set(peer, (pending = []))
+    return pending
+  }
+
+  /** The application at `peer` hears that all its writes up to `writeId` are durable. */
+  acknowledge(peer: number, writeId: number): void {
+    const pending = this.pending(peer)
+    let count = 0
+    while (count < pending.length && pending[count]!.writeId <= writeId) pending[count++]!.acknowledged = true
+    pending.splice(0, count)
+    this.#acknowledged += count
+  }
+
+  /** A machine has crashed: its writes that nobody was told of, oldest first. The next life starts with none. */
+  endLife(peer: number): LedgerWrite[] {
+    const pending = this.pending(peer)
+    this.#pending.set(peer, [])
+    return pending
+  }
+
+  /** All writes that were acknowledged and must be found again. */
+  *owed(): Generator<LedgerWrite, void, undefined> {
+    for (const { writes } of this.#keys.values()) {
+      for (const write of writes) if (write.acknowledged && !write.excused) yield write
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import type { Peer } from '@gossipgrid/core'
+import { compareVersions, heldVersion } from './held-state.ts'
+import type { Ledger, LedgerWrite } from './ledger.ts'
+import type { SimulatedPeer } from './simulated-peer.ts'
+
+/**
+ * Tells which acknowledged writes may honestly be lost. A write that is acknowledged has one durable copy. When a disk
+ * loses it and no other disk has it, it hangs on the peers that hold it in memory; once they are gone too, nobody can
+ * be asked for it any more. A write that was on no disk when it was acknowledged is never excused.
+ */
+export class Losses {
+  readonly #ledger: Ledger
+  readonly #machines: readonly SimulatedPeer[]
+  /** On no disk any more, in somebody's memory still. */
+  #fragile: LedgerWrite[] = []
+  #excused = 0
+
+  constructor(ledger: Ledger, machines: readonly SimulatedPeer[]) {
+    this.#ledger = ledger
+    this.#machines = machines
+  }
+
+  get excused(): number {
+    return this.#excused
+  }
+
+  /** Lets something happen to the disk of a machine that is down, and notes what is lost by it. */
+  damage(machine: SimulatedPeer, happen: () => void): void {
+    const before = machine.stored()
+    happen()
+    const after = machine.stored()
+    const lost = [...this.#ledger.owed()].filter((write) => holds(before, write) && !holds(after, write))
+    this.#sort([...this.#fragile, ...lost])
+  }
+
+  /** A machine has crashed: what hung on its memory may be gone. */
+  crashed(): void {
+    if (this.#fragile.length > 0) this.#sort(this.#fragile)
+  }
+
+  #sort(writes: readonly LedgerWrite[]): void {
+    this.#fragile = []
+    if (writes.length === 0) return
+    const disks = this.#machines.filter((machine) => machine.persistent).map((machine) => machine.stored())
+    for (const write of writes) {
+      if (disks.some((disk) => holds(disk, write))) continue
+      if (this.#machines.some(({ peer }) => peer !== undefined && holds(peer, write))) this.#fragile.push(write)
+      else {
+        write.excused = true
+        this.#excused += 1
+      }
+    }
+  }
+}
+
+function holds(peer: Peer, write: LedgerWrite): boolean {
+  const held = heldVersion(peer, write.collection, write.key)
+  return held !== undefined && compareVersions(held, write) >= 0
+}

@@ -1,0 +1,204 @@
+import { BlockWriter, readBlock } from '@gossipgrid/core'
+import type { Effect, Input, Instant, PeerEvent } from '@gossipgrid/core'
+import type { Partition } from '../../core/src/collections.ts'
+import type { Row } from '../../core/src/entry-table.ts'
+import { GroupCommit, LOG_PREFIX } from '../../core/src/group-commit.ts'
+import { wallFromHlc } from '../../core/src/hlc.ts'
+import { encodeMessage } from '../../core/src/messages.ts'
+import { Opening } from '../../core/src/opening.ts'
+import { Outgoing } from '../../core/src/outgoing.ts'
+import type { Serving } from '../../core/src/outgoing.ts'
+import { Peer } from '../../core/src/peer.ts'
+import { ReplicaIdentity } from '../../core/src/replica-identity.ts'
+import { ReplicaIds } from '../../core/src/replica-ids.ts'
+import { Replica } from '../../core/src/replica.ts'
+
+/** Plants a bug in core and returns what takes it out again. */
+type Mutant = () => () => void
+
+/** Puts another function in the place of a method, which gets the original; returns what puts it back. */
+function replaceMethod<T extends object, K extends keyof T>(prototype: T, name: K, make: (original: T[K]) => T[K]): () => void {
+  const original = prototype[name]
+  prototype[name] = make(original)
+  return () => {
+    prototype[name] = original
+  }
+}
+
+/** Of two versions with equal HLC readings whichever comes later wins. */
+function noTieBreak(): () => void {
+  return replaceMethod(Replica.prototype, 'compare', (original) => {
+    return function compare(this: Replica, row: Readonly<Row>, slot: number): number {
+      const order = original.call(this, row, slot)
+      return order < 0 && row.hlc === this.table.hlc(slot) ? 1 : order
+    }
+  })
+}
+
+/** A peer that starts again goes on three sequence numbers before the last one it has given out. */
+function reuseSequence(): () => void {
+  const firsts = new WeakMap<Replica, number>()
+  const written = new WeakMap<Replica, number>()
+  const restoreWrite = replaceMethod(Replica.prototype, 'write', (original) => {
+    return function write(this: Replica, row: Row): number {
+      written.set(this, (written.get(this) ?? 0) + 1)
+      return original.call(this, row)
+    }
+  })
+  const restoreNext = replaceMethod(ReplicaIdentity.prototype, 'nextSequence', (original) => {
+    return function nextSequence(this: ReplicaIdentity, partition: Partition): number {
+      const { replica } = partition
+      const first = firsts.get(replica) ?? Math.max(1, original.call(this, partition) - 3)
+      firsts.set(replica, first)
+      return first + (written.get(replica) ?? 0)
+    }
+  })
+  return () => {
+    restoreNext()
+    restoreWrite()
+  }
+}
+
+/** Dots received are stored as seen at once, their rows only with the next block. */
+function vectorBeforeRows(): () => void {
+  const late = new WeakMap<GroupCommit, Uint8Array>()
+  return replaceMethod(GroupCommit.prototype, 'remote', (original) => {
+    return function remote(this: GroupCommit, block: Uint8Array): void {
+      original.call(this, dotsOf(block))
+      const before = late.get(this)
+      late.set(this, block)
+      if (before !== undefined) original.call(this, before)
+    }
+  })
+}
+
+/** A block that says of all dots of another that they have been seen. */
+function dotsOf(block: Uint8Array): Uint8Array {
+  const ids = new ReplicaIds()
+  const writer = new BlockWriter(ids)
+  for (const record of readBlock(block, ids)) {
+    const replica = ids.intern(record.replicaId)
+    if (record.type === 'voids') writer.voids(record.partition, replica, record.ranges)
+    else for (const row of record.rows) writer.voids(record.partition, replica, [row.sequence, row.sequence])
+  }
+  return writer.take()
+}
+
+/** Tombstones count as purged five seconds after their writing: any version beats them, and they are not sent. */
+function earlyPurge(): () => void {
+  let wallMs = 0
+  const purged = (replica: Replica, slot: number): boolean =>
+    replica.table.deleted(slot) && wallFromHlc(replica.table.hlc(slot)) + 5000 < wallMs
+  const restoreStep = replaceMethod(Peer.prototype, 'step', (original) => {
+    return function step(this: Peer, input: Input, now: Instant): Effect[] {
+      wallMs = now.wallMs
+      return original.call(this, input, now)
+    }
+  })
+  const restoreCompare = replaceMethod(Replica.prototype, 'compare', (original) => {
+    return function compare(this: Replica, row: Readonly<Row>, slot: number): number {
+      const order = original.call(this, row, slot)
+      return order < 0 && purged(this, slot) ? 1 : order
+    }
+  })
+  return () => {
+    restoreCompare()
+    restoreStep()
+  }
+}
+
+/** The application hears that a write is durable when storing it begins. */
+function earlyAcknowledgement(): () => void {
+  const written = new WeakMap<Peer, number>()
+  const restoreWrite = replaceMethod(Peer.prototype, 'write', (original) => {
+    return function write(this: Peer, ...args: Parameters<Peer['write']>): ReturnType<Peer['write']> {
+      const done = original.apply(this, args)
+      written.set(this, done.writeId)
+      return done
+    }
+  })
+  const restoreStep = replaceMethod(Peer.prototype, 'step', (original) => {
+    return function step(this: Peer, input: Input, now: Instant): Effect[] {
+      const effects = original.call(this, input, now)
+      const event: PeerEvent = { type: 'durable', writeId: written.get(this) ?? 0 }
+      return effects.some((effect) => effect.type === 'store') ? [...effects, { type: 'event', event }] : effects
+    }
+  })
+  return () => {
+    restoreStep()
+    restoreWrite()
+  }
+}
+
+/** Writes are broadcast when storing them begins. */
+function earlyFrame(): () => void {
+  return replaceMethod(Peer.prototype, 'step', (original) => {
+    return function step(this: Peer, input: Input, now: Instant): Effect[] {
+      const effects = original.call(this, input, now)
+      const frames: Effect[] = []
+      for (const effect of effects) {
+        if (effect.type !== 'store') continue
+        for (const operation of effect.batch) {
+          if (operation.type !== 'put' || !operation.key.startsWith(LOG_PREFIX)) continue
+          frames.push({ type: 'broadcast', bytes: encodeMessage({ type: 'frame', block: operation.bytes }) })
+        }
+      }
+      return [...effects, ...frames]
+    }
+  })
+}
+
+/** A partition whose blobs were damaged keeps its vector. */
+function keptVector(): () => void {
+  return replaceMethod(Opening.prototype, 'forgetVector', () => () => {})
+}
+
+/** Superseded dots travel in the first chunk of a session instead of behind the last row. */
+function earlyVoids(): () => void {
+  return replaceMethod(Outgoing.prototype, 'writeRows', (original) => {
+    return function writeRows(this: Outgoing, writer: BlockWriter, serving: Serving): boolean {
+      const { replica, name } = serving.partition
+      const missing = replica.vector.missingIn(serving.known)
+      for (const range of missing) {
+        const held = new Set<number>()
+        replica.visitDots([range], (slot) => held.add(replica.table.sequence(slot)).size > 0)
+        for (let sequence = range.first; sequence <= range.last; sequence++) {
+          if (!held.has(sequence)) writer.voids(name, range.replica, [sequence, sequence])
+        }
+      }
+      return original.call(this, writer, serving)
+    }
+  })
+}
+
+export type MutantName =
+  | 'no-tie-break'
+  | 'sequence-reuse'
+  | 'vector-before-rows'
+  | 'early-purge'
+  | 'early-acknowledgement'
+  | 'early-frame'
+  | 'kept-vector'
+  | 'early-voids'
+
+/** Planted bugs. A simulator that does not find them is broken. */
+export const MUTANTS: Readonly<Record<MutantName, Mutant>> = {
+  'no-tie-break': noTieBreak,
+  'sequence-reuse': reuseSequence,
+  'vector-before-rows': vectorBeforeRows,
+  'early-purge': earlyPurge,
+  'early-acknowledgement': earlyAcknowledgement,
+  'early-frame': earlyFrame,
+  'kept-vector': keptVector,
+  'early-voids': earlyVoids,
+}
+
+/** Runs something with a bug planted in core. */
+export function withMutant<T>(name: MutantName, run: () => T): T {
+  const restore = MUTANTS[name]()
+  try {
+    return run()
+  } finally {
+    restore()
+  }
+}

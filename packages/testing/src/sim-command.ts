@@ -1,0 +1,191 @@
+import { parseArgs } from 'node:util'
+import { MUTANTS, withMutant } from './mutants.ts'
+import type { MutantName } from './mutants.ts'
+import { simulate } from './simulator.ts'
+import type { SimulationOptions, SimulationResult } from './simulator.ts'
+
+const USAGE = `npm run sim -- [options]
+
+One simulation:
+  --seed S          run the simulation of this seed
+Many:
+  --seeds N         run N seeds (default 1)
+  --first S         the first of them (default 1)
+  --fresh           start at a random seed, which is printed
+  --wall-seconds T  go on with further seeds until T seconds have passed
+For each:
+  --peers N         number of peers, 2 to 100 (default: drawn from the seed, 3 to 12)
+  --minutes M       simulated minutes before everything is healed (default 3)
+  --mutant NAME     with a planted bug: ${Object.keys(MUTANTS).join(', ')}
+  --json            print nothing but one JSON object`
+
+interface Command {
+  readonly first: number
+  readonly seeds: number
+  readonly wallSeconds: number
+  readonly json: boolean
+  readonly mutant: MutantName | undefined
+  readonly options: Omit<SimulationOptions, 'seed'>
+}
+
+/** Arguments that make no sense. */
+class UsageError extends Error {}
+
+const OPTIONS = {
+  seed: { type: 'string' },
+  seeds: { type: 'string' },
+  first: { type: 'string' },
+  fresh: { type: 'boolean' },
+  'wall-seconds': { type: 'string' },
+  peers: { type: 'string' },
+  minutes: { type: 'string' },
+  mutant: { type: 'string' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const
+
+function readCommand(args: readonly string[]): Command | undefined {
+  const { values } = parse(args)
+  if (values.help === true) return undefined
+  const number = (name: keyof typeof values, min: number, max: number, whole: boolean = true): number | undefined => {
+    const text = values[name]
+    if (text === undefined) return undefined
+    const value = typeof text === 'string' && text.trim() !== '' ? Number(text) : Number.NaN
+    if (value >= min && value <= max && (!whole || Number.isInteger(value))) return value
+    throw new UsageError(`--${name} takes a ${whole ? 'whole ' : ''}number from ${min} to ${max}, not '${text}'`)
+  }
+  const single = number('seed', 0, 0xffffffff)
+  const many = ['seeds', 'first', 'fresh', 'wall-seconds'] as const
+  const clash = many.find((name) => values[name] !== undefined)
+  if (single !== undefined && clash !== undefined) throw new UsageError(`--seed and --${clash} exclude each other`)
+  if (values.fresh === true && values.first !== undefined) throw new UsageError('--fresh and --first exclude each other')
+  const drawn = values.fresh === true ? Math.floor(Math.random() * 0xf0000000) : 1
+  const peers = number('peers', 2, 100)
+  const minutes = number('minutes', 0.1, 1000, false)
+  return {
+    first: single ?? number('first', 0, 0xffffffff) ?? drawn,
+    seeds: number('seeds', 1, 1_000_000) ?? 1,
+    wallSeconds: number('wall-seconds', 0, 1_000_000, false) ?? 0,
+    json: values.json ?? false,
+    mutant: readMutant(values.mutant),
+    options: { ...(peers === undefined ? {} : { peers }), ...(minutes === undefined ? {} : { minutes }) },
+  }
+}
+
+function parse(args: readonly string[]): ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>> {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS })
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function readMutant(name: string | undefined): MutantName | undefined {
+  if (name === undefined || Object.hasOwn(MUTANTS, name)) return name as MutantName | undefined
+  throw new UsageError(`there is no mutant '${name}', only ${Object.keys(MUTANTS).join(', ')}`)
+}
+
+/** The totals of all seeds that ran; for a single seed its own. */
+class Summary {
+  readonly results: SimulationResult[] = []
+  readonly failed: number[] = []
+  readonly #startMs = performance.now()
+
+  get wallSeconds(): number {
+    return (performance.now() - this.#startMs) / 1000
+  }
+
+  add(result: SimulationResult): void {
+    // Nothing of a run that passed is needed but its figures.
+    this.results.push(result)
+    if (result.violations.length > 0) this.failed.push(result.seed)
+  }
+
+  json(): Record<string, unknown> {
+    const sum = (of: (result: SimulationResult) => number): number =>
+      this.results.reduce((total, result) => total + of(result), 0)
+    const simSeconds = sum((result) => result.simSeconds)
+    const peerSeconds = sum((result) => result.simSeconds * result.peers)
+    const [first] = this.results
+    const faults: Record<string, number> = {}
+    for (const result of this.results) {
+      for (const [kind, count] of Object.entries(result.faults)) faults[kind] = (faults[kind] ?? 0) + count
+    }
+    return {
+      ...(this.results.length === 1 && first !== undefined
+        ? { seed: first.seed, peers: first.peers, minutes: first.minutes, settleSeconds: first.settleSeconds }
+        : { seeds: this.results.length, first: first?.seed, failed: this.failed }),
+      hash: this.results.length === 1 ? first?.hash : undefined,
+      writes: sum((result) => result.writes),
+      deletes: sum((result) => result.deletes),
+      acknowledged: sum((result) => result.acknowledged),
+      faults,
+      lost: sum((result) => result.lost),
+      resurrected: sum((result) => result.resurrected),
+      diverged: sum((result) => result.diverged),
+      excused: sum((result) => result.excused),
+      violations: this.results.flatMap((result) => result.violations).slice(0, 20),
+      simSeconds: round(simSeconds),
+      simSecondsPerSecond: round(simSeconds / this.wallSeconds),
+      peerHoursPerHour: round(peerSeconds / this.wallSeconds),
+    }
+  }
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10
+}
+
+/** The command that repeats a run. */
+function replayOf(seed: number, command: Command): string {
+  const { peers, minutes } = command.options
+  const parts = ['npm run sim --', `--seed ${seed}`]
+  if (peers !== undefined) parts.push(`--peers ${peers}`)
+  if (minutes !== undefined) parts.push(`--minutes ${minutes}`)
+  if (command.mutant !== undefined) parts.push(`--mutant ${command.mutant}`)
+  return parts.join(' ')
+}
+
+function run(command: Command): number {
+  const say = (line: string): void => {
+    if (!command.json) console.log(line)
+  }
+  const summary = new Summary()
+  const { first, seeds, wallSeconds } = command
+  const last = (first + seeds - 1).toString()
+  say(seeds > 1 || wallSeconds > 0 ? `seeds ${first} to ${last}${wallSeconds > 0 ? ', and on' : ''}` : `seed ${first}`)
+  for (let i = 0; i < seeds || summary.wallSeconds < wallSeconds; i++) {
+    const seed = (first + i) % 0x100000000
+    const options = { ...command.options, seed }
+    const result = command.mutant === undefined ? simulate(options) : withMutant(command.mutant, () => simulate(options))
+    summary.add(result)
+    if (result.violations.length > 0) {
+      for (const violation of result.violations) say(`  ${violation}`)
+      say(`seed ${seed} FAILED. To repeat it: ${replayOf(seed, command)}`)
+    } else if ((i + 1) % 10 === 0) {
+      say(`${i + 1} seeds, ${summary.failed.length} failed, ${Math.round(summary.wallSeconds)} s`)
+    }
+  }
+  const passed = summary.results.length - summary.failed.length
+  say(`${passed} of ${summary.results.length} passed`)
+  if (command.json && summary.failed.length > 0) {
+    for (const seed of summary.failed) console.error(`seed ${seed} FAILED. To repeat it: ${replayOf(seed, command)}`)
+  }
+  console.log(JSON.stringify(summary.json()))
+  return summary.failed.length > 0 ? 1 : 0
+}
+
+function main(args: readonly string[]): number {
+  try {
+    const command = readCommand(args)
+    if (command !== undefined) return run(command)
+    console.log(USAGE)
+    return 0
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    console.error(`${error.message}\n\n${USAGE}`)
+    return 2
+  }
+}
+
+process.exitCode = main(process.argv.slice(2))

@@ -1,0 +1,282 @@
+import { LOG_PREFIX } from '../../core/src/group-commit.ts'
+import { checkContent, checkCoverage, findDifference, findLost } from './checkers.ts'
+import type { Violation } from './checkers.ts'
+import { EventQueue } from './event-queue.ts'
+import { FaultInjector } from './fault-injector.ts'
+import { drawFaultMix } from './fault-mix.ts'
+import type { FaultKind, FaultMix } from './fault-mix.ts'
+import { heldEntries, heldVector } from './held-state.ts'
+import { Ledger } from './ledger.ts'
+import { Losses } from './losses.ts'
+import { Random } from './random.ts'
+import { SimulatedClock } from './simulated-clock.ts'
+import { SimulatedDisk } from './simulated-disk.ts'
+import { SimulatedNetwork } from './simulated-network.ts'
+import type { NetworkListener } from './simulated-network.ts'
+import { SimulatedPeer, peerIdOf } from './simulated-peer.ts'
+import { withSmallLimits } from './small-limits.ts'
+import { TraceHash } from './trace-hash.ts'
+import { Workload } from './workload.ts'
+
+/** What to simulate. The seed decides everything that is left out, and every chance. */
+export interface SimulationOptions {
+  readonly seed: number
+  /** 3 to 12 when left out. */
+  readonly peers?: number
+  /** Simulated minutes of trouble, before everything is healed; 3 when left out. */
+  readonly minutes?: number
+}
+
+export interface SimulationResult {
+  readonly seed: number
+  readonly peers: number
+  readonly minutes: number
+  /** Over everything that happened, and how it ended. */
+  readonly hash: string
+  readonly writes: number
+  readonly deletes: number
+  readonly acknowledged: number
+  readonly faults: Readonly<Partial<Record<FaultKind, number>>>
+  /** Acknowledged sets that are gone. */
+  readonly lost: number
+  /** Acknowledged deletes that are undone. */
+  readonly resurrected: number
+  /** Peers that differ from the first one at the end. */
+  readonly diverged: number
+  /** Writes whose every copy went down with a disk: no fault of the grid. */
+  readonly excused: number
+  /** Broken promises, empty when all is well. */
+  readonly violations: readonly Violation[]
+  readonly simSeconds: number
+  /** Simulated seconds from healing until all peers were equal. */
+  readonly settleSeconds: number
+  readonly events: number
+}
+
+/** How long the peers get to become equal after everything is healed. */
+const SETTLE_MAX_MS = 300_000
+const CHECK_EVERY_MS = 500
+const VIOLATIONS_MAX = 10
+
+/** Runs one simulation from start to end. The same options give the same result on every runtime. */
+export function simulate(options: SimulationOptions): SimulationResult {
+  const random = new Random(options.seed).fork('limits')
+  // Some simulations keep the limits of the shipped code.
+  if (random.chance(0.15)) return new Simulator(options).run()
+  const limits = { logMinBytes: random.between(2, 60) * 1024, chunkMaxBytes: random.between(100, 4000) }
+  return withSmallLimits(limits, () => new Simulator(options).run())
+}
+
+class Simulator {
+  readonly #options: SimulationOptions
+  readonly #random: Random
+  readonly #queue = new EventQueue()
+  readonly #ledger = new Ledger()
+  readonly #trace = new TraceHash()
+  readonly #machines: SimulatedPeer[] = []
+  readonly #collections: readonly string[]
+  readonly #network: SimulatedNetwork
+  readonly #mix: FaultMix
+  readonly #injector: FaultInjector
+  readonly #losses: Losses
+  readonly #minutes: number
+  readonly #violations: Violation[] = []
+  #lost = 0
+  #resurrected = 0
+  #diverged = 0
+  #settleMs = 0
+
+  constructor(options: SimulationOptions) {
+    this.#options = options
+    this.#random = new Random(options.seed)
+    this.#minutes = options.minutes ?? 3
+    const traits = this.#random.fork('traits')
+    const count = options.peers ?? traits.between(3, 12)
+    this.#collections = traits.chance(0.5) ? ['notes'] : ['notes', 'tasks']
+    this.#mix = drawFaultMix(this.#random.fork('faults'))
+    this.#network = this.#makeNetwork(count, traits)
+    for (let index = 0; index < count; index++) this.#machines.push(this.#makeMachine(index, traits))
+    this.#losses = new Losses(this.#ledger, this.#machines)
+    this.#injector = new FaultInjector(
+      this.#queue,
+      this.#random.fork('injector'),
+      this.#network,
+      this.#machines,
+      this.#losses,
+    )
+  }
+
+  run(): SimulationResult {
+    const workload = this.#makeWorkload()
+    for (const machine of this.#machines) {
+      this.#queue.after(this.#random.below(3000), () => {
+        machine.start()
+        this.#join(machine.index)
+      })
+    }
+    workload.start()
+    this.#injector.start(this.#mix)
+    try {
+      this.#runUntil(this.#minutes * 60_000)
+      workload.end()
+      if (this.#violations.length === 0) this.#settle()
+    } catch (error) {
+      // Nothing that happens to a peer may make it throw.
+      this.#violated(`threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+    }
+    return this.#result()
+  }
+
+  #settle(): void {
+    for (const machine of this.#machines) {
+      // Everybody starts from disk once more; peers without one would only take their unspread writes along.
+      if (machine.persistent) machine.crash('whole')
+      this.#losses.crashed()
+    }
+    this.#injector.heal()
+    const startMs = this.#queue.nowMs
+    while (this.#queue.nowMs - startMs < SETTLE_MAX_MS && this.#violations.length === 0) {
+      this.#runUntil(this.#queue.nowMs + 1000)
+      if (this.#equal()) break
+    }
+    this.#settleMs = this.#queue.nowMs - startMs
+    // What is still on its way to disk arrives.
+    this.#runUntil(this.#queue.nowMs + 500)
+    if (this.#violations.length === 0) this.#checkEnd()
+  }
+
+  #runUntil(timeMs: number): void {
+    while (this.#queue.nowMs < timeMs && this.#violations.length === 0) {
+      const pauseMs = Math.min(timeMs, this.#queue.nowMs + CHECK_EVERY_MS)
+      while (this.#queue.step(pauseMs)) if (this.#violations.length > 0) return
+      for (const { peer } of this.#machines) {
+        if (peer !== undefined) this.#violated(checkCoverage(this.#ledger, peer))
+      }
+    }
+  }
+
+  #equal(): boolean {
+    const root = this.#machines[0]!.peer?.collections.root()
+    return this.#machines.every(({ peer, disk }) => {
+      return peer?.collections.root() === root && peer?.commit.undurableBytes === 0 && !disk.busy
+    })
+  }
+
+  #checkEnd(): void {
+    const first = this.#machines[0]!.peer!
+    this.#violated(checkContent(this.#ledger, first, this.#collections))
+    for (const machine of this.#machines) {
+      const peer = machine.peer!
+      const difference = findDifference(first, peer, this.#collections)
+      if (difference !== undefined) this.#diverged += 1
+      this.#violated(difference)
+      const { lost, resurrected, first: loss } = findLost(this.#ledger, peer)
+      this.#lost = Math.max(this.#lost, lost)
+      this.#resurrected = Math.max(this.#resurrected, resurrected)
+      this.#violated(loss)
+      if (!machine.persistent) continue
+      const onDisk = findDifference(peer, machine.stored(), this.#collections)
+      if (onDisk !== undefined) this.#violated(`stored: ${onDisk}`)
+      const logBytes = machine.disk.sizeBytes(LOG_PREFIX)
+      if (logBytes > 16 * 1024 * 1024) this.#violated(`unbounded: ${peer.peerId} keeps ${logBytes} bytes of log`)
+    }
+  }
+
+  #violated(violation: Violation | undefined): void {
+    if (violation === undefined || this.#violations.length >= VIOLATIONS_MAX) return
+    this.#violations.push(`${(this.#queue.nowMs / 1000).toFixed(3)} s: ${violation}`)
+  }
+
+  #makeNetwork(count: number, random: Random): SimulatedNetwork {
+    const of = (kind: FaultKind): number => this.#mix.get(kind) ?? 0
+    const listener: NetworkListener = {
+      connected: (peer, neighbour) => this.#machines[peer]!.take({ type: 'connected', neighbour: peerIdOf(neighbour) }),
+      disconnected: (peer, neighbour) =>
+        this.#machines[peer]!.take({ type: 'disconnected', neighbour: peerIdOf(neighbour) }),
+      message: (peer, from, bytes) => this.#machines[peer]!.take({ type: 'message', from: peerIdOf(from), bytes }),
+      broadcast: (peer, from, bytes) => this.#machines[peer]!.take({ type: 'broadcast', from: peerIdOf(from), bytes }),
+      broadcasted: (peer) => this.#machines[peer]!.take({ type: 'broadcasted' }),
+    }
+    const traits = {
+      loss: of('broadcast-loss') * 0.4,
+      duplication: of('broadcast-duplication') * 0.3,
+      reordering: of('broadcast-reordering') * 0.3,
+      delayMaxMs: random.between(10, 150),
+      congestionMs: 5 + of('congestion') * 5000,
+      unnoticedMs: this.#mix.has('half-open') ? 20_000 * of('half-open') : 500,
+    }
+    // A chain keeps a sparse grid in one piece.
+    const density = this.#mix.has('sparse-links') ? 0.6 * (1 - of('sparse-links')) : 1
+    const allowed = (a: number, b: number): boolean => b - a === 1 || random.chance(density)
+    return new SimulatedNetwork(this.#queue, this.#random.fork('network'), listener, count, traits, allowed)
+  }
+
+  #makeMachine(index: number, traits: Random): SimulatedPeer {
+    const random = this.#random.fork(`machine ${index}`)
+    const clock = new SimulatedClock(this.#queue, random.below(1_000_000))
+    if (this.#mix.has('clock-skew')) clock.skewMs = random.between(-20_000, 20_000)
+    if (this.#mix.has('coarse-clock')) clock.resolutionMs = Math.ceil(2000 * this.#mix.get('coarse-clock')!)
+    const disk = new SimulatedDisk(this.#queue, random.fork('disk'))
+    if (this.#mix.has('slow-disk')) disk.delayMaxMs = Math.ceil(3000 * this.#mix.get('slow-disk')!)
+    // The first machine always has a disk: somebody must remember.
+    const persistent = index === 0 || !(this.#mix.has('memory-peers') && traits.chance(0.4))
+    const world = {
+      queue: this.#queue,
+      network: this.#network,
+      ledger: this.#ledger,
+      trace: this.#trace,
+      collections: this.#collections,
+      violated: (violation: Violation) => this.#violated(violation),
+    }
+    return new SimulatedPeer(world, index, disk, clock, persistent, random.fork('peer'))
+  }
+
+  #makeWorkload(): Workload {
+    const random = this.#random.fork('workload')
+    return new Workload(this.#queue, random, this.#machines, {
+      collections: this.#collections,
+      keys: random.between(5, 60),
+      everyMs: random.between(700, 1300),
+      deleteShare: 0.15 + 0.05 * random.fraction(),
+      valueMaxBytes: random.pick([10, 60, 60, 400, 3000]),
+      burstShare: this.#mix.has('write-burst') ? 0.01 * this.#mix.get('write-burst')! : 0,
+    })
+  }
+
+  /** A new machine knows one other to join by. */
+  #join(index: number): void {
+    if (index > 0) this.#network.dial(index, index - 1)
+  }
+
+  #result(): SimulationResult {
+    for (const { peer } of this.#machines) {
+      if (peer === undefined) continue
+      for (const collection of this.#collections) {
+        this.#trace.text(heldVector(peer, collection))
+        for (const entry of heldEntries(peer, collection)) {
+          this.#trace.text(entry.key)
+          this.#trace.number(entry.hlc)
+          if (entry.value !== undefined) this.#trace.bytes(entry.value)
+        }
+      }
+    }
+    return {
+      seed: this.#options.seed,
+      peers: this.#machines.length,
+      minutes: this.#minutes,
+      hash: this.#trace.hex(),
+      writes: this.#ledger.writes,
+      deletes: this.#ledger.deletes,
+      acknowledged: this.#ledger.acknowledged,
+      faults: Object.fromEntries([...this.#injector.counts].sort()),
+      lost: this.#lost,
+      resurrected: this.#resurrected,
+      diverged: this.#diverged,
+      excused: this.#losses.excused,
+      violations: this.#violations,
+      simSeconds: this.#queue.nowMs / 1000,
+      settleSeconds: this.#settleMs / 1000,
+      events: this.#queue.ran,
+    }
+  }
+}
