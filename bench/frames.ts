@@ -11,7 +11,7 @@ export function makeFrames(first: number, end: number, batch: number): Uint8Arra
   }
   const now = { ...clocks() }
   author.step({ type: 'connected', neighbour: 'reader' }, now)
-  for (let index = first; index < end; ) {
+  for (let index = first; index < end;) {
     now.monotonicMs += 2 * FRAME_GAP_MS
     for (const stop = Math.min(index + batch, end); index < stop; index++) {
       author.peer.write(author.partition, keyOf(index), encodedValueOf(index), now)

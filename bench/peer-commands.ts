@@ -1,6 +1,10 @@
 /** What the parent can ask of a forked peer, each with its argument and its answer. Times are those of `nowMs`. */
 export interface PeerCommands {
-  open(options: { directory: string; join: readonly string[] }): { peerId: string; addresses: readonly string[]; atMs: number }
+  open(options: { directory: string; join: readonly string[] }): {
+    peerId: string
+    addresses: readonly string[]
+    atMs: number
+  }
   /** Resolves when the first exchange with another peer is complete. */
   ready(options: object): { atMs: number }
   /** Begins to count changes of keys with a prefix; `seen` tells when `count` were shown. One at a time. */
@@ -36,8 +40,9 @@ export interface PeerStatus {
   /** When the last neighbour was connected. */
   readonly connectedAtMs: number
   readonly rssBytes: number
-  /** The longest time since `resetStall` that a timer of one millisecond was late. */
+  /** See `StallClock`; since `resetStall`. */
   readonly maxStallMs: number
+  readonly maxStallCpuMs: number
   readonly cpuMs: number
 }
 

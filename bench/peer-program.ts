@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import process from 'node:process'
 import { libp2pNetwork } from '@gossipgrid/network'
 import type { Libp2pNetwork } from '@gossipgrid/network'
@@ -8,10 +7,8 @@ import type { Grid, GridMap } from 'gossipgrid'
 import { nowMs } from './peer-commands.ts'
 import type { Answer, Argument, CommandName, PeerStatus, Request, Response } from './peer-commands.ts'
 import { keyOf, valueOf } from './sample.ts'
+import { StallClock } from './stall-clock.ts'
 import { cpuMs } from './stopwatch.ts'
-
-/** The stall clock ticks this often. */
-const TICK_MS = 1
 
 type Program = { [Name in CommandName]: (argument: Argument<Name>) => Promise<Answer<Name>> }
 
@@ -20,7 +17,7 @@ let network: Libp2pNetwork
 let map: GridMap<string>
 let connectedAtMs = 0
 let watching: Promise<Answer<'seen'>> | undefined
-const stall = monitorEventLoopDelay({ resolution: TICK_MS })
+const stall = new StallClock()
 const cpuAtStart = process.cpuUsage()
 
 const program: Program = {
@@ -28,7 +25,6 @@ const program: Program = {
     const atMs = nowMs()
     grid = await openGrid({ name: 'bench', directory, network: () => openNetwork(join) })
     map = grid.map<string>('users')
-    stall.enable()
     return { peerId: grid.peerId, addresses: grid.addresses, atMs }
   },
   ready: async () => {
@@ -144,7 +140,8 @@ function status(): PeerStatus {
     wireBytes: traffic.sentBytes + traffic.receivedBytes,
     connectedAtMs,
     rssBytes: process.memoryUsage.rss(),
-    maxStallMs: Math.max(0, stall.max / 1e6 - TICK_MS),
+    maxStallMs: stall.maxMs,
+    maxStallCpuMs: stall.maxCpuMs,
     cpuMs: cpuMs(cpuAtStart),
   }
 }

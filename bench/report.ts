@@ -22,7 +22,15 @@ export function loadNow(): number {
 export function conditions(loadAtStart: number, runs: number, tookMs: number): Conditions {
   const all = cpus()
   const cpu = all[0]?.model ?? 'unknown'
-  return { node: process.version, cpu, cores: all.length, loadAtStart, loadAtEnd: loadNow(), runs, tookMs: Math.round(tookMs) }
+  return {
+    node: process.version,
+    cpu,
+    cores: all.length,
+    loadAtStart,
+    loadAtEnd: loadNow(),
+    runs,
+    tookMs: Math.round(tookMs),
+  }
 }
 
 /** One line of JSON with the medians. */
@@ -41,7 +49,9 @@ export function table(bench: string, where: Conditions, summaries: ReadonlyMap<s
   }
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
   const lines = rows.map((row) =>
-    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  '),
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+      .join('  '),
   )
   const { node, cpu, cores, loadAtStart, loadAtEnd, runs, tookMs } = where
   const seconds = Math.round(tookMs / 1000)

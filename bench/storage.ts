@@ -87,7 +87,8 @@ async function fill(grid: Grid, count: number): Promise<void> {
   const map = grid.map<string>('users')
   for (let first = 0; first < count; first += FILLED_PER_TURN) {
     const receipts: Promise<unknown>[] = []
-    for (let index = first; index < first + FILLED_PER_TURN; index++) receipts.push(map.set(keyOf(index), valueOf(index)))
+    for (let index = first; index < first + FILLED_PER_TURN; index++)
+      receipts.push(map.set(keyOf(index), valueOf(index)))
     await Promise.all(receipts)
   }
 }

@@ -1,0 +1,52 @@
+import process from 'node:process'
+
+/** Between two beats the event loop stood still, apart from this. */
+const BEAT_MS = 1
+
+/**
+ * Measures how long an event loop stands still: a timer that should fire every millisecond, and how late it was. Other
+ * programs on busy cores make it late too, so it also tells how much processor time this thread had used between two
+ * beats; that part is its own doing.
+ */
+export class StallClock {
+  #maxMs = 0
+  #maxCpuMs = 0
+  #beatAtMs = performance.now()
+  #cpuAtMs = threadCpuMs()
+  readonly #timer = setInterval(() => this.#beat(), BEAT_MS)
+
+  constructor() {
+    this.#timer.unref()
+  }
+
+  /** The longest stall since `reset`, by the wall clock. */
+  get maxMs(): number {
+    return this.#maxMs
+  }
+
+  /** The most processor time of this thread between two beats. */
+  get maxCpuMs(): number {
+    return this.#maxCpuMs
+  }
+
+  reset(): void {
+    this.#maxMs = 0
+    this.#maxCpuMs = 0
+    this.#beatAtMs = performance.now()
+    this.#cpuAtMs = threadCpuMs()
+  }
+
+  #beat(): void {
+    const nowMs = performance.now()
+    const cpuMs = threadCpuMs()
+    this.#maxMs = Math.max(this.#maxMs, nowMs - this.#beatAtMs - BEAT_MS)
+    this.#maxCpuMs = Math.max(this.#maxCpuMs, cpuMs - this.#cpuAtMs)
+    this.#beatAtMs = nowMs
+    this.#cpuAtMs = cpuMs
+  }
+}
+
+function threadCpuMs(): number {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1000
+}
