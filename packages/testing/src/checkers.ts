@@ -24,7 +24,10 @@ export function checkCoverage(ledger: Ledger, peer: Peer): Violation | undefined
 }
 
 /** Acknowledged writes whose key ends with a smaller version, or none: sets that are lost, deletes that came back. */
-export function findLost(ledger: Ledger, peer: Peer): { lost: number; resurrected: number; first: Violation | undefined } {
+export function findLost(
+  ledger: Ledger,
+  peer: Peer,
+): { lost: number; resurrected: number; first: Violation | undefined } {
   let lost = 0
   let resurrected = 0
   let first: Violation | undefined
@@ -47,7 +50,8 @@ export function findDifference(a: Peer, b: Peer, collections: readonly string[])
       return `diverged: ${both} have seen other writes of '${collection}'`
     }
     const [left, right] = [heldEntries(a, collection), heldEntries(b, collection)]
-    if (left.length !== right.length) return `diverged: ${both} hold ${left.length} and ${right.length} of '${collection}'`
+    if (left.length !== right.length)
+      return `diverged: ${both} hold ${left.length} and ${right.length} of '${collection}'`
     for (let i = 0; i < left.length; i++) {
       const [x, y] = [left[i]!, right[i]!]
       if (x.key !== y.key) return `diverged: ${both} hold other keys of '${collection}'`

@@ -1,23 +1,27 @@
-import { BlockWriter, readBlock } from '@gossipgrid/core'
-import type { Effect, Input, Instant, PeerEvent } from '@gossipgrid/core'
-import type { Partition } from '../../core/src/collections.ts'
-import type { Row } from '../../core/src/entry-table.ts'
-import { GroupCommit, LOG_PREFIX } from '../../core/src/group-commit.ts'
-import { wallFromHlc } from '../../core/src/hlc.ts'
-import { encodeMessage } from '../../core/src/messages.ts'
-import { Opening } from '../../core/src/opening.ts'
-import { Outgoing } from '../../core/src/outgoing.ts'
-import type { Serving } from '../../core/src/outgoing.ts'
-import { Peer } from '../../core/src/peer.ts'
-import { ReplicaIdentity } from '../../core/src/replica-identity.ts'
-import { ReplicaIds } from '../../core/src/replica-ids.ts'
-import { Replica } from '../../core/src/replica.ts'
+import { BlockWriter, readBlock, wallFromHlc } from '@gossipgrid/core'
+import type { Effect, Input, Instant, PeerEvent, Row } from '@gossipgrid/core'
+import {
+  GroupCommit,
+  LOG_PREFIX,
+  Opening,
+  Outgoing,
+  Peer,
+  Replica,
+  ReplicaIdentity,
+  ReplicaIds,
+  encodeMessage,
+} from '@gossipgrid/core/internals'
+import type { Partition, Serving } from '@gossipgrid/core/internals'
 
 /** Plants a bug in core and returns what takes it out again. */
 type Mutant = () => () => void
 
 /** Puts another function in the place of a method, which gets the original; returns what puts it back. */
-function replaceMethod<T extends object, K extends keyof T>(prototype: T, name: K, make: (original: T[K]) => T[K]): () => void {
+function replaceMethod<T extends object, K extends keyof T>(
+  prototype: T,
+  name: K,
+  make: (original: T[K]) => T[K],
+): () => void {
   const original = prototype[name]
   prototype[name] = make(original)
   return () => {

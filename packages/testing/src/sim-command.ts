@@ -58,7 +58,8 @@ function readCommand(args: readonly string[]): Command | undefined {
   const many = ['seeds', 'first', 'fresh', 'wall-seconds'] as const
   const clash = many.find((name) => values[name] !== undefined)
   if (single !== undefined && clash !== undefined) throw new UsageError(`--seed and --${clash} exclude each other`)
-  if (values.fresh === true && values.first !== undefined) throw new UsageError('--fresh and --first exclude each other')
+  if (values.fresh === true && values.first !== undefined)
+    throw new UsageError('--fresh and --first exclude each other')
   const drawn = values.fresh === true ? Math.floor(Math.random() * 0xf0000000) : 1
   const peers = number('peers', 2, 100)
   const minutes = number('minutes', 0.1, 1000, false)
@@ -157,7 +158,8 @@ function run(command: Command): number {
   for (let i = 0; i < seeds || summary.wallSeconds < wallSeconds; i++) {
     const seed = (first + i) % 0x100000000
     const options = { ...command.options, seed }
-    const result = command.mutant === undefined ? simulate(options) : withMutant(command.mutant, () => simulate(options))
+    const result =
+      command.mutant === undefined ? simulate(options) : withMutant(command.mutant, () => simulate(options))
     summary.add(result)
     if (result.violations.length > 0) {
       for (const violation of result.violations) say(`  ${violation}`)

@@ -192,7 +192,14 @@ export class SimulatedNetwork {
   heal(): void {
     this.#group.fill(0)
     this.#oneWay.clear()
-    Object.assign(this.traits, { loss: 0, duplication: 0, reordering: 0, delayMaxMs: 40, congestionMs: 5, unnoticedMs: 200 })
+    Object.assign(this.traits, {
+      loss: 0,
+      duplication: 0,
+      reordering: 0,
+      delayMaxMs: 40,
+      congestionMs: 5,
+      unnoticedMs: 200,
+    })
     for (const link of this.links) {
       link.slowMs = 0
       for (const end of link.ends) end.deaf = false

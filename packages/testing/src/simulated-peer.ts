@@ -32,7 +32,13 @@ export function openDisk(disk: SimulatedDisk, clock: SimulatedClock, peerId: str
   return openFrom(disk, clock, peerId, new Random(1), true)
 }
 
-function openFrom(disk: SimulatedDisk, clock: SimulatedClock, peerId: string, random: Random, persistent: boolean): Peer {
+function openFrom(
+  disk: SimulatedDisk,
+  clock: SimulatedClock,
+  peerId: string,
+  random: Random,
+  persistent: boolean,
+): Peer {
   const opening = openPeer({
     peerId,
     gridName: 'simulation',
@@ -69,7 +75,14 @@ export class SimulatedPeer {
   #wakeMs = Infinity
   #wakesInARow = 0
 
-  constructor(world: SimulatedWorld, index: number, disk: SimulatedDisk, clock: SimulatedClock, persistent: boolean, random: Random) {
+  constructor(
+    world: SimulatedWorld,
+    index: number,
+    disk: SimulatedDisk,
+    clock: SimulatedClock,
+    persistent: boolean,
+    random: Random,
+  ) {
     this.#world = world
     this.index = index
     this.disk = disk

@@ -1,4 +1,4 @@
-import { LOG_PREFIX } from '../../core/src/group-commit.ts'
+import { LOG_PREFIX } from '@gossipgrid/core/internals'
 import { checkContent, checkCoverage, findDifference, findLost } from './checkers.ts'
 import type { Violation } from './checkers.ts'
 import { EventQueue } from './event-queue.ts'

@@ -1,5 +1,4 @@
-import { Checkpoint } from '../../core/src/checkpoint.ts'
-import { Outgoing } from '../../core/src/outgoing.ts'
+import { Checkpoint, Outgoing } from '@gossipgrid/core/internals'
 
 /** Limits of core that a few minutes of small writes would never reach. */
 export interface SmallLimits {
