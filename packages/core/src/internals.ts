@@ -1,0 +1,12 @@
+/** Parts of core that only the simulator takes hold of: to shorten limits and to plant bugs. They may change at any time. */
+export { Checkpoint } from './checkpoint.ts'
+export type { Partition } from './collections.ts'
+export { GroupCommit, LOG_PREFIX } from './group-commit.ts'
+export { encodeMessage } from './messages.ts'
+export { Opening } from './opening.ts'
+export { Outgoing } from './outgoing.ts'
+export type { Serving } from './outgoing.ts'
+export { Peer } from './peer.ts'
+export { ReplicaIdentity } from './replica-identity.ts'
+export { ReplicaIds } from './replica-ids.ts'
+export { Replica } from './replica.ts'
