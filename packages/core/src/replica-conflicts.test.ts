@@ -97,6 +97,13 @@ test('a concurrent delete that loses or wins is told as a delete', () => {
   expect([a.replica.conflicts, b.replica.conflicts]).toEqual([1, 1])
 })
 
+test('a conflict is counted once, however often the loser arrives', () => {
+  const [a, b, c] = writers()
+  const loser = a.write('k', 1)
+  c.get(b.write('k', 2), loser, loser, loser)
+  expect(c.replica.conflicts).toBe(1)
+})
+
 test('writes to different keys never conflict', () => {
   const [a, b] = writers()
   const rows = [a.write('k', 1), a.write('l', 1)]

@@ -89,7 +89,7 @@ export class Replica {
   /** Merges a row from elsewhere and counts its dot as seen. */
   merge(row: Readonly<Row>): MergeOutcome {
     const slot = this.table.slotOf(row.key)
-    this.vector.add(row.replica, row.sequence)
+    const news = this.vector.add(row.replica, row.sequence)
     if (slot === undefined) {
       this.#put(undefined, row)
       return 'won'
@@ -101,7 +101,8 @@ export class Replica {
       this.#put(slot, row)
       return 'won'
     }
-    this.#noteRefused(slot, row)
+    // Several neighbours may send the same row; its conflict is told once.
+    if (news) this.#noteRefused(slot, row)
     return 'lost'
   }
 
