@@ -14,8 +14,8 @@ export function checkKey(key: unknown): asserts key is string {
 }
 
 /** Throws `INVALID_OPTION` unless the option, where given, is a whole number in [min, max]. */
-export function checkCount(name: string, value: unknown, min: number, max: number): void {
+export function checkCount(name: string, value: number | undefined, min: number, max: number): void {
   if (value === undefined) return
-  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return
+  if (Number.isInteger(value) && value >= min && value <= max) return
   throw new GridError('INVALID_OPTION', `${name} is a whole number from ${min} to ${max}, not ${String(value)}`)
 }

@@ -99,7 +99,7 @@ export class Runtime {
     } finally {
       this.#stepping = false
     }
-    for (const effect of effects) this.#perform(effect)
+    for (const effect of effects) void this.#perform(effect)
     this.#callListeners()
     this.#schedule()
   }
