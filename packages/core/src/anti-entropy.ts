@@ -43,6 +43,7 @@ export interface Applied {
 }
 
 export interface AntiEntropyOwner {
+  readonly peerId: PeerId
   send(to: PeerId, message: Message): void
   /** Applies a chunk; `voids` false leaves its void dots out. */
   apply(from: PeerId, block: Uint8Array, voids: boolean): Applied
@@ -202,6 +203,12 @@ export class AntiEntropy {
   }
 
   #answer(from: PeerId, id: number, root: string, now: Instant): void {
+    const own = this.#unansweredWith(from)
+    if (own !== undefined) {
+      // Both have started at once, as on connecting: one session serves both, that of the smaller peer id.
+      if (this.#owner.peerId < from) return
+      this.#sessions.delete(sessionKey(from, own.id))
+    }
     if (this.#sessions.size >= SESSIONS_MAX || this.#sessions.has(sessionKey(from, id))) {
       this.#owner.send(from, { type: 'stop', session: id, reason: 'too many sessions' })
       return
@@ -230,19 +237,22 @@ export class AntiEntropy {
   #servings(neighbour: PeerId, parts: readonly SeenPart[], now: Instant): Serving[] {
     const told = new Map<string, SeenPart>()
     for (const part of parts) told.set(partKey(part), part)
+    const names = new Set(parts.map((part) => part.collection))
+    const mayGoWhole = now.monotonicMs - (this.#wholeAtMs.get(neighbour) ?? -Infinity) >= WHOLE_EXCHANGE_GAP_MS
     const servings: Serving[] = []
     for (const partition of this.#collections.partitions()) {
       const { replica, name } = partition
       const part = told.get(partKey(name))
       if (part === undefined) {
-        servings.push({ partition, known: new VersionVector() })
+        // One that the other holds as another kind would be refused row by row, again and again.
+        if (!names.has(name.collection)) servings.push({ partition, known: new VersionVector() })
         continue
       }
       const damaged =
         part.fingerprint !== hashHex(replica.fingerprint) &&
         hashHex(part.seen.hash(this.#ids)) === hashHex(replica.vector.hash(this.#ids))
       // Same writes seen and yet other entries: one of the two is damaged, and only the whole partition can tell.
-      if (damaged && now.monotonicMs - (this.#wholeAtMs.get(neighbour) ?? -Infinity) >= WHOLE_EXCHANGE_GAP_MS) {
+      if (damaged && mayGoWhole) {
         this.#wholeAtMs.set(neighbour, now.monotonicMs)
         servings.push({ partition, known: new VersionVector() })
       } else servings.push({ partition, known: part.seen })
@@ -304,8 +314,9 @@ export class AntiEntropy {
 
   #end(session: Session, complete: boolean): void {
     this.#sessions.delete(sessionKey(session.neighbour, session.id))
-    const useful = complete && session.rowsReceived > 0
-    // A gap that sessions do not fill, because nobody has the writes, must not cause a session for every frame.
+    const useful = complete && session.rowsReceived > 0 && !session.voidsBarred
+    // A gap that sessions do not fill, because nobody has the writes or they are refused here, must not cause a session
+    // for every frame.
     this.#gapDelayMs = useful ? GAP_DELAY_MS : Math.min(this.#gapDelayMs * 2, GAP_DELAY_MAX_MS)
     this.#owner.sessionEnded(session.neighbour, complete, session.outgoing?.rowsSent ?? 0, session.rowsReceived)
   }
@@ -319,6 +330,14 @@ export class AntiEntropy {
   #startedWith(neighbour: PeerId): boolean {
     for (const session of this.#sessions.values()) if (session.started && session.neighbour === neighbour) return true
     return false
+  }
+
+  /** The session started with a neighbour of which it has not been heard yet. */
+  #unansweredWith(neighbour: PeerId): Session | undefined {
+    for (const session of this.#sessions.values()) {
+      if (session.started && session.neighbour === neighbour && session.outgoing === undefined) return session
+    }
+    return undefined
   }
 
   #anyNeighbour(): PeerId | undefined {

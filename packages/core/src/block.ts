@@ -14,7 +14,7 @@ import { SEQUENCE_MAX } from './replica.ts'
  *     block   = record*
  *     rows    = 1 collection replicaId count sequence hlc row*        sequence, hlc: of the first row
  *     row     = dSequence dHlc replaced key (length + 1 | 0) value    deltas to the row before; 0: a tombstone
- *     voids   = 2 collection replicaId count (gap length)*            dots whose successors came before this record
+ *     voids   = 2 collection replicaId count (gap length)*            dots that came, or whose successors came, before
  *     collection = name kind partition
  */
 
@@ -38,7 +38,7 @@ export interface RowsRecord {
   readonly rows: readonly Row[]
 }
 
-/** Dots that hold nothing any more: their successors travelled before. */
+/** Dots that may count as seen: they travelled before, or hold nothing any more and their successors did. */
 export interface VoidsRecord {
   readonly type: 'voids'
   readonly partition: PartitionName

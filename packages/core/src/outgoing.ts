@@ -8,8 +8,13 @@ import type { VersionVector } from './version-vector.ts'
 /** A partition to bring another peer up to date with. */
 export interface Serving {
   readonly partition: Partition
-  /** What the other has seen; grows as rows are sent. */
+  /** What the other has seen; grows with what is sent or passed over. */
   readonly known: VersionVector
+}
+
+interface Queued extends Serving {
+  /** What the other had seen at the start. */
+  readonly told: VersionVector
 }
 
 export interface OutgoingChunk {
@@ -24,11 +29,13 @@ export interface OutgoingChunk {
  *
  * Void dots, those whose entry holds a later version by now, go last and in one piece with the last rows. At that
  * instant every entry they led to has been sent or was known, so the other may count them as seen. Sent any earlier, a
- * broken session would leave the other claiming writes it does not have.
+ * broken session would leave the other claiming writes it does not have. They go as whole ranges, with the dots of the
+ * rows between them: a key that is written over and over leaves a gap at every other dot, and a million gaps fit
+ * neither a message nor a vector.
  */
 export class Outgoing {
   readonly #ids: ReplicaIds
-  readonly #queue: Serving[]
+  readonly #queue: Queued[]
   #nextIndex = 0
   #inFlight = 0
   #lastSent = false
@@ -36,7 +43,7 @@ export class Outgoing {
 
   constructor(ids: ReplicaIds, servings: readonly Serving[]) {
     this.#ids = ids
-    this.#queue = [...servings]
+    this.#queue = servings.map((serving) => ({ ...serving, told: serving.known.clone() }))
   }
 
   /** Bytes that close a chunk: a seam, so that simulations can do with small ones. */
@@ -72,22 +79,30 @@ export class Outgoing {
     const { partition, known } = serving
     const { replica, name } = partition
     const row: Row = { key: '', hlc: 0, replica: 0, sequence: 0, replaced: 0, bytes: undefined, start: 0, end: 0 }
-    return replica.visitDots(replica.vector.missingIn(known), (slot) => {
-      // A chunk holds at least one row, however large.
-      if (writer.rowCount > 0 && writer.length + replica.table.valueLength(slot) > this.chunkMaxBytes) return false
-      replica.table.read(slot, row)
-      writer.row(name, row)
-      known.add(row.replica, row.sequence)
-      return true
-    })
+    for (const range of replica.vector.missingIn(known)) {
+      let next = range.last + 1
+      replica.visitDots([range], (slot) => {
+        // A chunk holds at least one row, however large.
+        if (writer.rowCount > 0 && writer.length + replica.table.valueLength(slot) > this.chunkMaxBytes) {
+          next = replica.table.sequence(slot)
+          return false
+        }
+        replica.table.read(slot, row)
+        writer.row(name, row)
+        return true
+      })
+      // The void dots that were passed over count as known, or a gap at every other dot would be kept track of.
+      if (next > range.first) known.addRange(range.replica, range.first, next - 1)
+      if (next <= range.last) return false
+    }
+    return true
   }
 
-  /** Writes what the rows left: dots without an entry of their own. */
-  writeVoids(writer: BlockWriter, serving: Serving): void {
-    const { partition, known } = serving
+  /** Writes the ranges that the rows came from, so that the dots without an entry of their own count as seen too. */
+  writeVoids(writer: BlockWriter, { partition, told }: Queued): void {
     let ranges: number[] = []
     let replica = -1
-    for (const range of partition.replica.vector.missingIn(known)) {
+    for (const range of partition.replica.vector.missingIn(told)) {
       if (range.replica !== replica && ranges.length > 0) {
         writer.voids(partition.name, replica, ranges)
         ranges = []

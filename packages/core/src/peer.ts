@@ -111,6 +111,7 @@ export class Peer {
       notDurable: (writeId, error) => this.#event({ type: 'not-durable', writeId, error }),
     })
     this.antiEntropy = new AntiEntropy(collections, ids, random, {
+      peerId: self.peerId,
       send,
       whenDurable,
       apply: (from, block, voids) => this.inbound.apply(from, block, voids, this.#now),
