@@ -31,6 +31,8 @@ interface Rewrite {
   /** Slots of the segments to write, grouped by segment. */
   readonly slots: Uint32Array
   readonly segments: { readonly index: number; readonly first: number; readonly end: number }[]
+  /** The segments to write, for when `segments` is used up. */
+  readonly written: readonly number[]
 }
 
 /** A checkpoint under way. */
@@ -58,6 +60,8 @@ export class Checkpoint {
   #nextPlace = 1
   #logFirst = 1
   #wanted = false
+  #damaged = false
+  #orphans: readonly string[] = []
 
   constructor(
     collections: Collections,
@@ -84,19 +88,31 @@ export class Checkpoint {
     partition.replica.touched = (keyHash) => state.dirty.add(segmentOf(keyHash, state.segmentBits))
   }
 
-  /** The oldest log blob that is still there. */
-  resume(logFirst: number): void {
+  /** Bytes above which a partition is cut into more segments: a seam like `logMinBytes`. */
+  get segmentMaxBytes(): number {
+    return SEGMENT_MAX_BYTES
+  }
+
+  /** Goes on with a store whose oldest log blob is `logFirst`, and removes `orphans` in time. */
+  resume(logFirst: number, nextPlace: number, orphans: readonly string[]): void {
     this.#logFirst = logFirst
+    this.#nextPlace = nextPlace
+    this.#orphans = orphans
   }
 
   /** The blob that says who this is and where the log begins. */
   meta(): StorageOperation {
-    return { type: 'put', key: META_KEY, bytes: encodeMeta({ ...this.#identity(), logFirst: this.#logFirst }) }
+    const meta = { ...this.#identity(), logFirst: this.#logFirst, damaged: this.#damaged }
+    return { type: 'put', key: META_KEY, bytes: encodeMeta(meta) }
   }
 
-  /** Asks for a checkpoint whatever the log's size, with every segment written anew. */
-  rewriteAll(): void {
+  /**
+   * Asks for a checkpoint whatever the log's size, with every segment written anew. Until it has finished, `meta` says
+   * that the store is damaged: sound segments may stand beside vectors that claim what was in the damaged ones.
+   */
+  repair(): void {
     this.#wanted = true
+    this.#damaged = true
     for (const [partition, stored] of this.#stored) {
       for (let slot = 0; slot < partition.replica.table.slotCount; slot++) {
         stored.dirty.add(segmentOf(partition.replica.table.keyHash(slot), stored.segmentBits))
@@ -147,7 +163,7 @@ export class Checkpoint {
 
   #plan(partition: Partition, stored: Stored, vector: Uint8Array): Rewrite {
     const { table } = partition.replica
-    const bits = wantedBits(table, stored.segmentBits)
+    const bits = wantedBits(table, stored.segmentBits, this.segmentMaxBytes)
     if (bits !== stored.segmentBits) {
       // Every entry moves to another segment.
       stored.dirty = new Set(Array.from({ length: 2 ** bits }, (_, index) => index))
@@ -155,7 +171,8 @@ export class Checkpoint {
     const { slots, segments } = slotsBySegment(table, bits, stored.dirty)
     const { dirty } = stored
     stored.dirty = new Set()
-    const rewrite: Rewrite = { partition, stored, bits, vector, slots, segments }
+    const written = segments.map(({ index }) => index)
+    const rewrite: Rewrite = { partition, stored, bits, vector, slots, segments, written }
     // What changes from here on is dirty for the next checkpoint, by the new bits.
     partition.replica.touched = (keyHash) => stored.dirty.add(segmentOf(keyHash, bits))
     if (bits === stored.segmentBits) for (const index of dirty) stored.segments.add(index)
@@ -189,16 +206,13 @@ export class Checkpoint {
 
   /** The part blob that makes the new segments count, and the removal of those that no longer do. */
   #swap(rewrite: Rewrite): StorageOperation[] {
-    const { partition, stored, bits, vector } = rewrite
+    const { partition, stored, bits, vector, written } = rewrite
     const operations: StorageOperation[] = []
     if (bits !== stored.segmentBits) {
       for (const index of stored.segments) {
         operations.push({ type: 'delete', key: segmentKey(stored.place, stored.segmentBits, index) })
       }
-      stored.segments = new Set()
-      for (let slot = 0; slot < partition.replica.table.slotCount; slot++) {
-        stored.segments.add(segmentOf(partition.replica.table.keyHash(slot), bits))
-      }
+      stored.segments = new Set(written)
       stored.segmentBits = bits
     }
     stored.vector = vector
@@ -211,10 +225,21 @@ export class Checkpoint {
     const operations = run.finish
     for (let log = run.logFirst; log <= run.logLast; log++) operations.push({ type: 'delete', key: logKey(log) })
     this.#logFirst = run.logLast + 1
+    for (const key of this.#orphans) if (!this.#isLive(key)) operations.push({ type: 'delete', key })
+    this.#orphans = []
+    this.#damaged = false
     operations.push(this.meta())
     this.#commit.cut(run.logBytes)
     this.#run = undefined
     return operations
+  }
+
+  #isLive(key: string): boolean {
+    for (const { place, segmentBits, segments } of this.#stored.values()) {
+      if (key === partKey(place)) return true
+      for (const index of segments) if (key === segmentKey(place, segmentBits, index)) return true
+    }
+    return false
   }
 }
 
@@ -234,9 +259,9 @@ export function segmentOf(keyHash: number, bits: number): number {
 }
 
 /** Bits that keep segments at half of their limit on average; fewer only when far fewer would do. */
-function wantedBits(table: EntryTable, bitsNow: number): number {
+function wantedBits(table: EntryTable, bitsNow: number, segmentMaxBytes: number): number {
   const bytes = table.valueBytes + table.slotCount * 32
-  const segments = Math.max((2 * table.slotCount) / SEGMENT_ENTRIES_MAX, (2 * bytes) / SEGMENT_MAX_BYTES, 1)
+  const segments = Math.max((2 * table.slotCount) / SEGMENT_ENTRIES_MAX, (2 * bytes) / segmentMaxBytes, 1)
   const bits = Math.min(16, Math.ceil(Math.log2(segments)))
   return bits > bitsNow || bits < bitsNow - 3 ? bits : bitsNow
 }

@@ -33,8 +33,12 @@ export interface Opened {
   readonly reason: string
   readonly damage: readonly Damage[]
   readonly stored: ReadonlyMap<Partition, Stored>
-  /** Segments that a checkpoint cut short left behind. */
+  /** Something was damaged, now or earlier without being repaired since: all is to be written anew. */
+  readonly damaged: boolean
+  /** Keys that nothing refers to, once a checkpoint has finished. */
   readonly orphans: readonly string[]
+  /** The first place that no key names. */
+  readonly nextPlace: number
   readonly logFirst: number
   readonly logLast: number
   readonly logBytes: number
@@ -62,6 +66,7 @@ export class Opening {
   readonly #damagedPartitions = new Set<Partition>()
   readonly #orphans: string[] = []
   readonly #logs: number[] = []
+  #nextPlace = 1
   #allDamaged = false
   #meta: StoredMeta | undefined
   #logBytes = 0
@@ -79,12 +84,13 @@ export class Opening {
    */
   offer(key: string, bytes: Uint8Array | undefined, reason: string = 'unreadable'): void {
     if (key.startsWith(LOG_PREFIX)) this.#logs.push(Number(key.slice(LOG_PREFIX.length)))
+    else if (key !== META_KEY) this.#nextPlace = Math.max(this.#nextPlace, placeOf(key) + 1)
     if (bytes === undefined) {
       this.#damaged(key, undefined, reason)
       return
     }
     try {
-      if (key === META_KEY) this.#meta = decodeMeta(bytes)
+      if (key === META_KEY) this.#offerMeta(bytes)
       else if (key.startsWith(PART_PREFIX)) this.#offerPart(key, bytes)
       else if (key.startsWith(SEGMENT_PREFIX)) this.#offerSegment(key, bytes)
       else if (key.startsWith(LOG_PREFIX)) this.#offerLog(bytes)
@@ -116,8 +122,10 @@ export class Opening {
     return {
       ...this.#identity(wallMs),
       damage: this.#damage,
+      damaged: this.#damage.length > 0 || this.#meta?.damaged === true,
       stored,
       orphans: this.#orphans,
+      nextPlace: this.#nextPlace,
       logFirst: this.#logs[0] ?? this.#meta?.logFirst ?? 1,
       logLast: this.#logs.at(-1) ?? (this.#meta?.logFirst ?? 1) - 1,
       logBytes: this.#logBytes,
@@ -135,6 +143,7 @@ export class Opening {
     const anew = (reason: string): { replicaId: undefined; reason: string } => ({ replicaId: undefined, reason })
     if (this.#damage.length > 0) return anew('the stored state was damaged')
     if (this.#meta === undefined) return anew('nothing was stored')
+    if (this.#meta.damaged) return anew('the stored state was damaged and not repaired since')
     if (this.#meta.peerId !== this.#peerId) return anew('the stored state belongs to another peer')
     if (this.#clock.last > hlcFromWall(wallMs + BELIEVED_AHEAD_MS)) {
       return anew(`the stored clock is at ${new Date(wallFromHlc(this.#clock.last)).toISOString()}, over a day ahead`)
@@ -164,6 +173,8 @@ export class Opening {
   #damaged(key: string, bytes: Uint8Array | undefined, reason: string): void {
     this.#damage.push({ key, bytes, reason })
     const part = key.startsWith(SEGMENT_PREFIX) ? this.#parts.get(placeOf(key)) : undefined
+    // Unless it is written anew under the same key, it must go, or it would be damage again and again.
+    if (key.startsWith(PART_PREFIX) || key.startsWith(SEGMENT_PREFIX)) this.#orphans.push(key)
     if (part === undefined) {
       // A log blob or a part may have held anything.
       if (key !== META_KEY) this.#allDamaged = true
@@ -171,6 +182,11 @@ export class Opening {
       this.#damagedPartitions.add(part.partition)
       this.#segmentsAt(placeOf(key)).add(key)
     }
+  }
+
+  #offerMeta(bytes: Uint8Array): void {
+    this.#meta = decodeMeta(bytes)
+    if (this.#meta.damaged) this.#allDamaged = true
   }
 
   #offerPart(key: string, bytes: Uint8Array): void {
@@ -184,13 +200,10 @@ export class Opening {
     const place = placeOf(key)
     const part = this.#parts.get(place)?.part
     const bits = Number(key.split('/')[2]!.slice(0, 2))
-    if (part === undefined || bits !== part.segmentBits) {
-      // Written by a checkpoint that never finished: everything in it is still in the log.
-      this.#orphans.push(key)
-      return
-    }
     this.#apply(readBlock(bytes, this.#ids))
-    this.#segmentsAt(place).add(key)
+    if (part !== undefined && bits === part.segmentBits) this.#segmentsAt(place).add(key)
+    // Written by a checkpoint that never finished, or all that is left of a damaged part.
+    else this.#orphans.push(key)
   }
 
   #offerLog(bytes: Uint8Array): void {

@@ -367,18 +367,17 @@ export class Peer {
   /** Takes up the store where opening left it; damage is set aside and the state written anew. */
   #follow(opened: Opened): void {
     this.commit.resume(opened.logLast, opened.logBytes)
-    this.#checkpoint.resume(opened.logFirst)
+    this.#checkpoint.resume(opened.logFirst, opened.nextPlace, opened.orphans)
     for (const partition of this.collections.partitions()) {
       this.#checkpoint.follow(partition, opened.stored.get(partition))
     }
     this.collections.created = (partition) => this.#checkpoint.follow(partition)
-    for (const key of opened.orphans) this.commit.operations([{ type: 'delete', key }])
+    if (opened.damaged) this.#checkpoint.repair()
+    if (opened.replicaId === undefined) this.commit.operations([this.#checkpoint.meta()])
     for (const { key, bytes, reason } of opened.damage) {
       if (bytes !== undefined) this.commit.operations([{ type: 'put', key: ASIDE_PREFIX + key, bytes }])
       this.#event({ type: 'damaged', key, reason })
     }
-    if (opened.replicaId === undefined) this.commit.operations([this.#checkpoint.meta()])
-    if (opened.damage.length > 0) this.#checkpoint.rewriteAll()
   }
 
   #send(to: PeerId, message: Message): void {

@@ -26,6 +26,8 @@ export interface StoredMeta {
   readonly peerId: string
   /** The oldest log blob that is still needed. */
   readonly logFirst: number
+  /** Blobs were damaged and no checkpoint has finished since: vectors and the replica id are not to be believed. */
+  readonly damaged: boolean
 }
 
 export interface StoredPart {
@@ -63,7 +65,12 @@ export function decodeMeta(bytes: Uint8Array): StoredMeta {
   if (format > STORE_FORMAT) {
     throw new GridError('STORAGE_FORMAT', `stored in format ${format}; this version reads up to ${STORE_FORMAT}: update it`)
   }
-  return { replicaId: fields.hash('replicaId'), peerId: fields.text('peerId', 128), logFirst: fields.count('logFirst') }
+  return {
+    replicaId: fields.hash('replicaId'),
+    peerId: fields.text('peerId', 128),
+    logFirst: fields.count('logFirst'),
+    damaged: fields.has('damaged') && fields.flag('damaged'),
+  }
 }
 
 export function encodePart(part: StoredPart): Uint8Array {
