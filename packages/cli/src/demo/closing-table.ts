@@ -17,7 +17,7 @@ export interface ClosingTableOptions {
 export function closingTable(options: ClosingTableOptions): string[] {
   const { cluster, colors, outcome, sides, splitWrites } = options
   const table = new Table({
-    head: ['peer', 'side', 'entries', 'fingerprint', 'writes in split', 'conflicts seen', 'lost'],
+    head: ['peer', 'side', 'entries', 'fingerprint', 'writes\nin split', 'conflicts\nseen', 'lost'],
     colAligns: ['left', 'left', 'right', 'left', 'right', 'right', 'right'],
     style: { head: [], border: [], compact: true },
   })

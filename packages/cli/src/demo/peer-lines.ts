@@ -38,7 +38,7 @@ function peerLine(peer: ClusterPeer, options: PeerLinesOptions, columns: number)
   if (peer.status === 'starting') return `${name}  ${colors.dim('starting')}`
   const written = writes === undefined ? '' : `  ${countText(writes(peer.number)).padStart(5)} writes`
   const told = `${countText(entries).padStart(7)} entries  ${neighbours} ${neighbours === 1 ? 'neighbour ' : 'neighbours'}`
-  const hash = fingerprint.slice(0, 8).padEnd(8)
+  const hash = (entries === 0 ? '' : fingerprint.slice(0, 8)).padEnd(8)
   const room = columns - 'peer 1    '.length - told.length - written.length - '  '.length - hash.length
   const full = target() === 0 ? 0 : entries / target()
   const line = bar(full, Math.max(BAR_MIN, Math.min(BAR_MAX, room)), colors)

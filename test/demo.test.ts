@@ -1,0 +1,96 @@
+import { execFile, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+
+const MAIN = fileURLToPath(new URL('../packages/cli/src/main.ts', import.meta.url))
+const ARGUMENTS = [MAIN, 'demo', '--once', '--json', '--cities', '2000']
+const DEMO_MAX_MS = 150_000
+
+let folder: string
+let demo: ChildProcess | undefined
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'gossipgrid-test-'))
+})
+
+afterEach(async () => {
+  demo?.kill('SIGKILL')
+  demo = undefined
+  await rm(folder, { recursive: true, force: true })
+})
+
+interface Ended {
+  readonly code: unknown
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** The environment of a demo that keeps its peers' disks, and nothing else, in the folder of the test. */
+function environment(): NodeJS.ProcessEnv {
+  return { ...process.env, TMPDIR: folder, NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache') }
+}
+
+function runDemo(...options: string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    const settings = { env: environment(), timeout: DEMO_MAX_MS }
+    demo = execFile(process.execPath, [...ARGUMENTS, ...options], settings, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : error.code, stdout, stderr })
+    })
+  })
+}
+
+/** Folders of demos that are not removed. */
+async function leftovers(): Promise<string[]> {
+  return (await readdir(folder)).filter((name) => name.startsWith('gossipgrid-demo-'))
+}
+
+test('the demo converges, loses nothing, says so in one line, and cleans up', { timeout: DEMO_MAX_MS }, async () => {
+  const { code, stdout, stderr } = await runDemo()
+  expect(stderr).toContain('nothing acknowledged is lost')
+  expect(code).toBe(0)
+  expect(stdout.trim().split('\n')).toHaveLength(1)
+  const outcome = JSON.parse(stdout) as { fingerprints: string[]; healBytes: number }
+  const number: unknown = expect.any(Number)
+  expect(outcome).toEqual({
+    peers: 5,
+    entries: number,
+    splitWrites: 3100,
+    conflicts: 150,
+    lostWrites: 0,
+    converged: true,
+    fingerprints: Array.from({ length: 5 }, () => expect.stringMatching(/^[0-9a-f]{16}$/) as unknown),
+    loadMs: number,
+    spreadMs: number,
+    healMs: number,
+    healBytes: number,
+  })
+  expect(new Set(outcome.fingerprints).size).toBe(1)
+  expect(outcome.healBytes).toBeGreaterThan(0)
+  expect(await leftovers()).toEqual([])
+})
+
+test("a write dropped behind the grid's back fails the demo, which names it", { timeout: DEMO_MAX_MS }, async () => {
+  const { code, stdout, stderr } = await runDemo('--sabotage')
+  expect(code).toBe(1)
+  expect(stderr.replace(/\s+/g, ' ')).toMatch(/missing at peer 5: key \S+, acknowledged by peer [1-4] /)
+  expect(JSON.parse(stdout)).toMatchObject({ converged: true, lostWrites: 1 })
+})
+
+test('when the demo is killed, its peers end and remove their folders', { timeout: DEMO_MAX_MS }, async () => {
+  const child = spawn(process.execPath, ARGUMENTS, { env: environment(), stdio: ['ignore', 'ignore', 'pipe'] })
+  demo = child
+  await new Promise<void>((resolve) => {
+    let told = ''
+    child.stderr.on('data', (bytes: Buffer) => {
+      told += bytes.toString()
+      if (told.includes('Load 2,000 cities')) resolve()
+    })
+  })
+  expect(await leftovers()).toHaveLength(1)
+  child.kill('SIGKILL')
+  await expect.poll(leftovers, { timeout: 20_000 }).toEqual([])
+})
