@@ -10,6 +10,7 @@ export type Violation = string
  * that write or a larger version.
  */
 export function checkCoverage(ledger: Ledger, peer: Peer): Violation | undefined {
+  if (ledger.reusedIds.size > 0) return undefined
   for (const { collection, key, writes } of ledger.keys) {
     const held = heldVersion(peer, collection, key)
     for (let i = writes.length - 1; i >= 0; i--) {
@@ -32,8 +33,7 @@ export function findLost(
   let resurrected = 0
   let first: Violation | undefined
   for (const write of ledger.owed()) {
-    const held = heldVersion(peer, write.collection, write.key)
-    if (held !== undefined && compareVersions(held, write) >= 0) continue
+    if (ledger.fulfils(heldVersion(peer, write.collection, write.key), write)) continue
     if (write.value === undefined) resurrected += 1
     else lost += 1
     const what = write.value === undefined ? 'resurrected' : 'lost'

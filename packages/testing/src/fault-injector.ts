@@ -19,6 +19,7 @@ const EVERY_MS: Partial<Record<FaultKind, number>> = {
   'torn-write': 8000,
   'damaged-blob': 15_000,
   'lost-disk': 25_000,
+  'restored-disk': 30_000,
   'full-disk': 15_000,
   'clock-jump': 6000,
   'clock-stop': 10_000,
@@ -105,6 +106,9 @@ export class FaultInjector {
       case 'damaged-blob':
         this.#damage(machine, random)
         break
+      case 'restored-disk':
+        this.#restore(machine, random)
+        break
       case 'full-disk':
         machine.disk.full = true
         this.#later(random.between(500, 15_000), () => (machine.disk.full = false))
@@ -174,6 +178,18 @@ export class FaultInjector {
       const segments = blobs.filter(([key]) => key.startsWith('seg/'))
       const [key] = random.pick(segments.length > 0 && random.chance(0.6) ? segments : blobs)
       machine.disk.damage(key)
+    })
+  }
+
+  #restore(machine: SimulatedPeer, random: Random): void {
+    if (!machine.persistent) return
+    const snapshot = machine.disk.snapshot()
+    this.#later(random.between(1000, 30_000), () => {
+      this.#crash(machine, 'nothing', random)
+      this.#losses.damage(machine, () => {
+        machine.disk.restore(snapshot)
+        machine.replicaIdReused()
+      })
     })
   }
 

@@ -19,6 +19,7 @@ export const FAULT_KINDS = [
   'torn-write',
   'damaged-blob',
   'lost-disk',
+  'restored-disk',
   'full-disk',
   'slow-disk',
   'clock-skew',
@@ -34,6 +35,9 @@ export type FaultKind = (typeof FAULT_KINDS)[number]
 
 /** Kinds without which the others hardly meet anything to disturb. */
 const FAULTS_MIN = 3
+
+/** Kinds after which a durable copy may be gone. */
+export const DISK_FAULTS: readonly FaultKind[] = ['torn-write', 'damaged-blob', 'lost-disk', 'restored-disk']
 
 /** The troubles of one simulation: each kind that is on has an intensity in (0, 1]. */
 export type FaultMix = ReadonlyMap<FaultKind, number>

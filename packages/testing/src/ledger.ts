@@ -28,6 +28,11 @@ export class Ledger {
   readonly #keys = new Map<string, LedgerKey>()
   /** Writes of each machine's present life that are not acknowledged yet, oldest first. */
   readonly #pending = new Map<number, LedgerWrite[]>()
+  /**
+   * Replica ids whose dots were given out twice, because a disk was set back. Until all peers have met, no vector can be
+   * held to its word; and such a write may be issued anew, with the same HLC reading, under another id.
+   */
+  readonly reusedIds: Set<string> = new Set<string>()
   #writes = 0
   #deletes = 0
   #acknowledged = 0
@@ -69,13 +74,19 @@ export class Ledger {
     return pending
   }
 
-  /** The application at `peer` hears that all its writes up to `writeId` are durable. */
-  acknowledge(peer: number, writeId: number): void {
+  /** The application at `peer` hears that all its writes up to `writeId` are durable. Returns those it did not know of. */
+  acknowledge(peer: number, writeId: number): LedgerWrite[] {
     const pending = this.pending(peer)
     let count = 0
     while (count < pending.length && pending[count]!.writeId <= writeId) pending[count++]!.acknowledged = true
-    pending.splice(0, count)
     this.#acknowledged += count
+    return pending.splice(0, count)
+  }
+
+  /** Whether a held version is that write or a larger one. */
+  fulfils(held: Version | undefined, write: LedgerWrite): boolean {
+    if (held === undefined) return false
+    return compareVersions(held, write) >= 0 || (held.hlc === write.hlc && this.reusedIds.has(write.replicaId))
   }
 
   /** A machine has crashed: its writes that nobody was told of, oldest first. The next life starts with none. */

@@ -1,5 +1,5 @@
 import type { Peer } from '@gossipgrid/core'
-import { compareVersions, heldVersion } from './held-state.ts'
+import { heldVersion } from './held-state.ts'
 import type { Ledger, LedgerWrite } from './ledger.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
 
@@ -24,12 +24,18 @@ export class Losses {
     return this.#excused
   }
 
+  /** Disks that hold a write, or a larger version of its key. */
+  copies(write: LedgerWrite): number {
+    const disks = this.#machines.filter(({ persistent }) => persistent)
+    return disks.filter((machine) => this.#holds(machine.stored(), write)).length
+  }
+
   /** Lets something happen to the disk of a machine that is down, and notes what is lost by it. */
   damage(machine: SimulatedPeer, happen: () => void): void {
     const before = machine.stored()
     happen()
     const after = machine.stored()
-    const lost = [...this.#ledger.owed()].filter((write) => holds(before, write) && !holds(after, write))
+    const lost = [...this.#ledger.owed()].filter((write) => this.#holds(before, write) && !this.#holds(after, write))
     this.#sort([...this.#fragile, ...lost])
   }
 
@@ -43,17 +49,16 @@ export class Losses {
     if (writes.length === 0) return
     const disks = this.#machines.filter((machine) => machine.persistent).map((machine) => machine.stored())
     for (const write of writes) {
-      if (disks.some((disk) => holds(disk, write))) continue
-      if (this.#machines.some(({ peer }) => peer !== undefined && holds(peer, write))) this.#fragile.push(write)
+      if (disks.some((disk) => this.#holds(disk, write))) continue
+      if (this.#machines.some(({ peer }) => peer !== undefined && this.#holds(peer, write))) this.#fragile.push(write)
       else {
         write.excused = true
         this.#excused += 1
       }
     }
   }
-}
 
-function holds(peer: Peer, write: LedgerWrite): boolean {
-  const held = heldVersion(peer, write.collection, write.key)
-  return held !== undefined && compareVersions(held, write) >= 0
+  #holds(peer: Peer, write: LedgerWrite): boolean {
+    return this.#ledger.fulfils(heldVersion(peer, write.collection, write.key), write)
+  }
 }

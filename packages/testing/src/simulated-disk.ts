@@ -76,6 +76,16 @@ export class SimulatedDisk {
     this.#blobs.set(key, this.#random.chance(0.5) ? undefined : new Uint8Array(40).fill(0xff))
   }
 
+  /** What is there now, to restore it later. */
+  snapshot(): ReadonlyMap<string, Blob> {
+    return new Map(this.#blobs)
+  }
+
+  /** Everything is as it was at a snapshot: a backup was played back, or a virtual machine set back. */
+  restore(snapshot: ReadonlyMap<string, Blob>): void {
+    this.#blobs = new Map(snapshot)
+  }
+
   /** Everything is gone. */
   lose(): void {
     this.#blobs.clear()

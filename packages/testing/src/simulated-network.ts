@@ -258,6 +258,7 @@ export class SimulatedNetwork {
       // An end that has not noticed the break does so now.
       this.#disbelieve(link, end)
       end.deaf = false
+      end.stalled.length = 0
       end.arrivalMs = this.#queue.nowMs + (i === first ? 0 : this.#random.between(1, 50))
       this.#queue.at(end.arrivalMs, () => {
         if (link.connection !== connection || !link.alive) return

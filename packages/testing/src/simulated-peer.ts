@@ -4,7 +4,7 @@ import { ReadCheck, checkCoverage } from './checkers.ts'
 import type { Violation } from './checkers.ts'
 import type { EventQueue } from './event-queue.ts'
 import { hasSeen } from './held-state.ts'
-import type { Ledger } from './ledger.ts'
+import type { Ledger, LedgerWrite } from './ledger.ts'
 import { Random } from './random.ts'
 import type { SimulatedClock } from './simulated-clock.ts'
 import type { CrashOutcome, SimulatedDisk } from './simulated-disk.ts'
@@ -24,6 +24,10 @@ export interface SimulatedWorld {
   readonly ledger: Ledger
   readonly trace: TraceHash
   readonly collections: readonly string[]
+  /** A peer tells that so many durable copies of a write exist. */
+  confirmed(write: LedgerWrite, copies: number): void
+  /** An anti-entropy session has carried so many rows. */
+  travelled(rows: number): void
   violated(violation: Violation): void
 }
 
@@ -74,6 +78,8 @@ export class SimulatedPeer {
   #openedAs = ''
   #wakeMs = Infinity
   #wakesInARow = 0
+  /** Writes whose copies the peer counts, by the number of the request. */
+  readonly #counted = new Map<number, LedgerWrite>()
 
   constructor(
     world: SimulatedWorld,
@@ -134,6 +140,11 @@ export class SimulatedPeer {
     }
   }
 
+  /** The disk was set back: what the peer gives out next, it has given out before. */
+  replicaIdReused(): void {
+    this.#world.ledger.reusedIds.add(this.stored().replicaId)
+  }
+
   /** Says goodbye and ends. */
   close(): void {
     if (this.#peer === undefined) return
@@ -182,6 +193,7 @@ export class SimulatedPeer {
   #stop(): void {
     this.#peer = undefined
     this.#reads = undefined
+    this.#counted.clear()
     this.#wakeMs = Infinity
     this.#world.network.down(this.index)
     this.#world.trace.number(this.index)
@@ -266,11 +278,37 @@ export class SimulatedPeer {
   }
 
   #hear(event: PeerEvent): void {
-    if (event.type === 'durable' && this.persistent) this.#world.ledger.acknowledge(this.index, event.writeId)
-    else if (event.type === 'replica-id' && event.replicaId !== this.#openedAs) {
-      this.#check(`dots: ${peerIdOf(this.index)} abandons its replica id: ${event.reason}`)
-    } else if (event.type === 'refused' && event.error.code !== 'CLOCK_AHEAD') {
-      this.#check(`refused: ${peerIdOf(this.index)} refuses what ${event.from} sent: ${event.error.message}`)
+    const { ledger } = this.#world
+    const name = peerIdOf(this.index)
+    switch (event.type) {
+      case 'durable':
+        if (this.persistent) this.#countCopies(ledger.acknowledge(this.index, event.writeId))
+        break
+      case 'copies': {
+        const write = this.#counted.get(event.request)
+        if (write !== undefined) this.#world.confirmed(write, event.copies)
+        break
+      }
+      case 'session':
+        this.#world.travelled(event.rowsReceived)
+        break
+      case 'replica-id':
+        if (event.replicaId === this.#openedAs || ledger.reusedIds.has(this.#openedAs)) break
+        this.#check(`dots: ${name} abandons its replica id: ${event.reason}`)
+        break
+      case 'refused':
+        if (event.error.code === 'CLOCK_AHEAD') break
+        this.#check(`refused: ${name} refuses what ${event.from} sent: ${event.error.message}`)
+    }
+  }
+
+  /** Asks for a second and third copy of some writes. */
+  #countCopies(writes: readonly LedgerWrite[]): void {
+    for (const write of writes) {
+      if (write.writeId % 20 !== 0) continue
+      const { collection, replicaId, sequence } = write
+      const dot = { collection, partition: 0, replicaId, sequence }
+      this.#counted.set(this.#peer!.confirmations.request(dot, 3), write)
     }
   }
 

@@ -1,12 +1,14 @@
+import type { Peer } from '@gossipgrid/core'
 import { LOG_PREFIX } from '@gossipgrid/core/internals'
 import { checkContent, checkCoverage, findDifference, findLost } from './checkers.ts'
 import type { Violation } from './checkers.ts'
 import { EventQueue } from './event-queue.ts'
 import { FaultInjector } from './fault-injector.ts'
-import { drawFaultMix } from './fault-mix.ts'
+import { DISK_FAULTS, drawFaultMix } from './fault-mix.ts'
 import type { FaultKind, FaultMix } from './fault-mix.ts'
 import { heldEntries, heldVector } from './held-state.ts'
 import { Ledger } from './ledger.ts'
+import type { LedgerWrite } from './ledger.ts'
 import { Losses } from './losses.ts'
 import { Random } from './random.ts'
 import { SimulatedClock } from './simulated-clock.ts'
@@ -63,7 +65,11 @@ export function simulate(options: SimulationOptions): SimulationResult {
   const random = new Random(options.seed).fork('limits')
   // Some simulations keep the limits of the shipped code.
   if (random.chance(0.15)) return new Simulator(options).run()
-  const limits = { logMinBytes: random.between(2, 60) * 1024, chunkMaxBytes: random.between(100, 4000) }
+  const limits = {
+    logMinBytes: random.between(2, 60) * 1024,
+    segmentMaxBytes: random.between(1, 40) * 1024,
+    chunkMaxBytes: random.between(100, 4000),
+  }
   return withSmallLimits(limits, () => new Simulator(options).run())
 }
 
@@ -85,6 +91,8 @@ class Simulator {
   #resurrected = 0
   #diverged = 0
   #settleMs = 0
+  /** Rows that sessions have carried. */
+  #travelled = 0
 
   constructor(options: SimulationOptions) {
     this.#options = options
@@ -143,6 +151,38 @@ class Simulator {
     // What is still on its way to disk arrives.
     this.#runUntil(this.#queue.nowMs + 500)
     if (this.#violations.length === 0) this.#checkEnd()
+    if (this.#violations.length === 0 && this.#random.fork('quiet').chance(0.25)) this.#checkQuiet()
+  }
+
+  /** Equal peers have nothing more to tell each other, and know each other. */
+  #checkQuiet(): void {
+    this.#runUntil(this.#queue.nowMs + 10_000)
+    const before = this.#travelled
+    this.#runUntil(this.#queue.nowMs + 20_000)
+    if (this.#travelled > before) this.#violated(`quiet: ${this.#travelled - before} rows travel between equal peers`)
+    if (!this.#equal()) this.#violated('quiet: peers that were equal are so no longer')
+    for (const { peer } of this.#machines) this.#violated(this.#findStranger(peer!))
+  }
+
+  /** A member that a peer has not heard of, or whose record is out of date. */
+  #findStranger(peer: Peer): Violation | undefined {
+    for (const { peer: other } of this.#machines) {
+      if (other === undefined || other === peer) continue
+      const member = peer.membership.get(other.peerId)
+      if (member?.state === 'alive' && member.record.replicaId === other.replicaId) continue
+      const known = member === undefined ? 'nothing' : `${member.state}, ${member.record.replicaId}`
+      return `members: ${peer.peerId} knows of ${other.peerId}, ${other.replicaId}: ${known}`
+    }
+    return undefined
+  }
+
+  /** A confirmed copy is on a disk, as long as no disk has lost anything. */
+  #confirmed(write: LedgerWrite, copies: number): void {
+    if (DISK_FAULTS.some((kind) => this.#mix.has(kind))) return
+    const found = this.#losses.copies(write)
+    if (found < copies) {
+      this.#violated(`copies: ${copies} of ${write.replicaId}/${write.sequence} are confirmed, ${found} are on disks`)
+    }
   }
 
   #runUntil(timeMs: number): void {
@@ -226,6 +266,10 @@ class Simulator {
       ledger: this.#ledger,
       trace: this.#trace,
       collections: this.#collections,
+      confirmed: (write: LedgerWrite, copies: number) => this.#confirmed(write, copies),
+      travelled: (rows: number) => {
+        this.#travelled += rows
+      },
       violated: (violation: Violation) => this.#violated(violation),
     }
     return new SimulatedPeer(world, index, disk, clock, persistent, random.fork('peer'))

@@ -3,18 +3,21 @@ import { Checkpoint, Outgoing } from '@gossipgrid/core/internals'
 /** Limits of core that a few minutes of small writes would never reach. */
 export interface SmallLimits {
   readonly logMinBytes: number
+  readonly segmentMaxBytes: number
   readonly chunkMaxBytes: number
 }
 
-/** Runs something with lower limits, so that logs are cut and sessions take several chunks. */
+/** Runs something with lower limits, so that logs are cut, partitions take several segments and sessions several chunks. */
 export function withSmallLimits<T>(limits: SmallLimits, run: () => T): T {
-  const restoreLog = replaceGetter(Checkpoint.prototype, 'logMinBytes', limits.logMinBytes)
-  const restoreChunk = replaceGetter(Outgoing.prototype, 'chunkMaxBytes', limits.chunkMaxBytes)
+  const restores = [
+    replaceGetter(Checkpoint.prototype, 'logMinBytes', limits.logMinBytes),
+    replaceGetter(Checkpoint.prototype, 'segmentMaxBytes', limits.segmentMaxBytes),
+    replaceGetter(Outgoing.prototype, 'chunkMaxBytes', limits.chunkMaxBytes),
+  ]
   try {
     return run()
   } finally {
-    restoreLog()
-    restoreChunk()
+    for (const restore of restores) restore()
   }
 }
 
