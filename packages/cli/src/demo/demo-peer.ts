@@ -19,7 +19,7 @@ import { dropEntry } from './sabotage.ts'
 import { valueHash } from './value-hash.ts'
 
 /** How often a peer looks whether its state has changed. The demo measures times by it. */
-const STATE_INTERVAL_MS = 10
+const STATE_INTERVAL_MS = 15
 /** Bytes sent change all the time: they are told this often if nothing else changes. */
 const TRAFFIC_INTERVAL_MS = 1000
 /** A peer that has lost its conductor closes in good order within this time, or not. */

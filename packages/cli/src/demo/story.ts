@@ -245,13 +245,14 @@ export class Story {
     const table = closingTable({ cluster: this.#cluster, colors, outcome, sides: SIDES, splitWrites })
     for (const line of table) this.#screen.line(`  ${line}`)
     const resurrected = outcome.mismatches.filter(({ kind }) => kind === 'resurrected').length
+    const lost = countText(outcome.mismatches.length)
     const facts: [string, string][] = [
       [
         'writes',
         `${countText(outcome.writes)} acknowledged, ${countText(outcome.splitWrites)} of them during the split`,
       ],
       ['conflicts', `${countOf(outcome.conflicts, 'key')} written on both sides`],
-      ['lost', `${countText(outcome.mismatches.length)}, ${countText(resurrected)} of them deleted and back`],
+      ['lost', resurrected === 0 ? lost : `${lost}, ${countText(resurrected)} of them deleted keys that came back`],
       [
         'load, spread',
         `${durationText(outcome.loadMs)} until acknowledged, ${durationText(outcome.spreadMs)} more until everywhere`,
