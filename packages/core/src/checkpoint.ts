@@ -1,7 +1,8 @@
 import { BlockWriter } from './block.ts'
 import type { Collections, Partition } from './collections.ts'
 import type { EntryTable, Row } from './entry-table.ts'
-import { GroupCommit, logKey } from './group-commit.ts'
+import { logKey } from './group-commit.ts'
+import type { GroupCommit } from './group-commit.ts'
 import { CHECKPOINT_LOG_MIN_BYTES, SEGMENT_ENTRIES_MAX, SEGMENT_MAX_BYTES } from './limits.ts'
 import type { StorageOperation } from './ports.ts'
 import type { ReplicaIds } from './replica-ids.ts'
@@ -117,6 +118,8 @@ export class Checkpoint {
       for (let slot = 0; slot < partition.replica.table.slotCount; slot++) {
         stored.dirty.add(segmentOf(partition.replica.table.keyHash(slot), stored.segmentBits))
       }
+      // One whose entries are all lost is not written anew, and would be missed at every start.
+      stored.segments = new Set(stored.dirty)
     }
   }
 
@@ -138,8 +141,8 @@ export class Checkpoint {
   #due(): boolean {
     if (this.#wanted) return true
     let liveBytes = 0
-    for (const { replica } of this.#collections.partitions()) liveBytes += replica.table.valueBytes
-    return this.#commit.logBytes > Math.max(this.logMinBytes, liveBytes / 2)
+    for (const { replica } of this.#collections.partitions()) liveBytes += storedBytes(replica.table)
+    return this.#commit.logBytes > Math.max(this.logMinBytes, liveBytes)
   }
 
   #start(): Run {
@@ -258,10 +261,18 @@ export function segmentOf(keyHash: number, bits: number): number {
   return bits === 0 ? 0 : keyHash >>> (32 - bits)
 }
 
+/** About what all entries take in the store. */
+function storedBytes(table: EntryTable): number {
+  return table.valueBytes + table.slotCount * 32
+}
+
 /** Bits that keep segments at half of their limit on average; fewer only when far fewer would do. */
 function wantedBits(table: EntryTable, bitsNow: number, segmentMaxBytes: number): number {
-  const bytes = table.valueBytes + table.slotCount * 32
-  const segments = Math.max((2 * table.slotCount) / SEGMENT_ENTRIES_MAX, (2 * bytes) / segmentMaxBytes, 1)
+  const segments = Math.max(
+    (2 * table.slotCount) / SEGMENT_ENTRIES_MAX,
+    (2 * storedBytes(table)) / segmentMaxBytes,
+    1,
+  )
   const bits = Math.min(16, Math.ceil(Math.log2(segments)))
   return bits > bitsNow || bits < bitsNow - 3 ? bits : bitsNow
 }

@@ -1,7 +1,7 @@
 import type { Applied } from './anti-entropy.ts'
 import { BlockWriter, readBlock } from './block.ts'
-import type { BlockRecord, PartitionName, RowsRecord, VoidsRecord } from './block.ts'
-import type { Collections } from './collections.ts'
+import type { BlockRecord, PartitionName, VoidsRecord } from './block.ts'
+import type { Collections, Partition } from './collections.ts'
 import type { Row } from './entry-table.ts'
 import { GridError } from './errors.ts'
 import { HeldRows } from './held-rows.ts'
@@ -26,6 +26,23 @@ export interface InboundResult extends Applied {
   readonly gaps: boolean
 }
 
+/** What is to be applied of one record: rows, or void dots. */
+interface Part {
+  readonly partition: Partition
+  readonly rows: readonly Row[]
+  readonly voids: VoidsRecord | undefined
+}
+
+interface Sifted {
+  readonly parts: readonly Part[]
+  /** Rows in the block, those left out included. */
+  readonly rows: number
+  /** Nothing was left out. */
+  readonly whole: boolean
+  /** Something was left out that other peers may have applied. */
+  readonly incomplete: boolean
+}
+
 /** Applies what other peers wrote: the one way in for broadcast and for sessions alike. */
 export class Inbound {
   readonly held: HeldRows = new HeldRows()
@@ -45,24 +62,16 @@ export class Inbound {
   apply(from: PeerId, block: Uint8Array, voids: boolean, now: Instant): InboundResult {
     const records = readBlock(block, this.#ids)
     this.#checkOwnDots(records)
-    const applied = new BlockWriter(this.#ids)
-    let rows = 0
+    const sifted = this.#sift(from, records, voids, now)
     let news = false
-    let incomplete = false
     let gaps = false
-    for (const record of records) {
-      if (record.type === 'voids') {
-        if (voids && !incomplete) news = this.applyVoids(record, applied) || news
-        continue
-      }
-      const result = this.#applyRows(from, record, applied, now)
-      rows += record.rows.length
-      news ||= result.news
-      incomplete ||= result.incomplete
-      gaps ||= result.gaps
+    for (const part of sifted.parts) {
+      if (this.#applyPart(part)) news = true
+      const { replica } = part.partition
+      if (part.rows.length > 0 && replica.vector.rangesAbove(part.rows[0]!.replica).length > 0) gaps = true
     }
-    if (news) this.#owner.log(incomplete || !voids ? applied.take() : block)
-    return { rows, incomplete, gaps }
+    if (news) this.#owner.log(sifted.whole ? block : this.#write(sifted.parts))
+    return { rows: sifted.rows, incomplete: sifted.incomplete, gaps }
   }
 
   /** Applies the held rows whose time has come. */
@@ -78,48 +87,67 @@ export class Inbound {
     this.#owner.log(applied.take())
   }
 
-  /** Counts void dots as seen: their successors came before. True when any was news. */
-  applyVoids(record: VoidsRecord, applied: BlockWriter): boolean {
-    const { vector } = this.#collections.partition(record.partition).replica
-    const replica = this.#ids.intern(record.replicaId)
-    let news = false
-    for (let i = 0; i < record.ranges.length; i += 2) {
-      news = vector.addRange(replica, record.ranges[i]!, record.ranges[i + 1]!) || news
-    }
-    applied.voids(record.partition, replica, record.ranges)
-    return news
-  }
-
-  #applyRows(
-    from: PeerId,
-    record: RowsRecord,
-    applied: BlockWriter,
-    now: Instant,
-  ): { news: boolean; incomplete: boolean; gaps: boolean } {
-    const partition = this.#partition(from, record.partition)
-    if (partition === undefined) return { news: false, incomplete: true, gaps: false }
-    const { replica, name } = partition
-    let news = false
+  /** Leaves out what must wait or is refused. Nearly every block passes whole, and is then logged as it came. */
+  #sift(from: PeerId, records: readonly BlockRecord[], voids: boolean, now: Instant): Sifted {
+    const parts: Part[] = []
+    let rows = 0
+    let whole = true
     let incomplete = false
-    for (const row of record.rows) {
-      if (!this.#dated(from, name, row, now)) {
+    for (const record of records) {
+      const partition = this.#partition(from, record.partition)
+      if (partition === undefined) {
         incomplete = true
         continue
       }
+      if (record.type === 'voids') {
+        if (voids && !incomplete) parts.push({ partition, rows: [], voids: record })
+        else whole = false
+        continue
+      }
+      rows += record.rows.length
+      const dated = this.#dated(from, partition.name, record.rows, now)
+      if (dated.length < record.rows.length) incomplete = true
+      parts.push({ partition, rows: dated, voids: undefined })
+    }
+    return { parts, rows, whole: whole && !incomplete, incomplete }
+  }
+
+  /** True when anything was news. */
+  #applyPart({ partition, rows, voids }: Part): boolean {
+    const { replica } = partition
+    let news = false
+    for (const row of rows) {
       const seen = replica.vector.has(row.replica, row.sequence)
       const outcome = replica.merge(row)
       this.#clock.observe(row.hlc)
-      if (outcome === 'won' || !seen) {
-        news = true
-        applied.row(name, row)
-      }
+      if (outcome === 'won' || !seen) news = true
     }
-    const writer = this.#ids.intern(record.replicaId)
-    return { news, incomplete, gaps: replica.vector.rangesAbove(writer).length > 0 }
+    if (voids === undefined) return news
+    // Void dots count as seen: their successors came before.
+    const writer = this.#ids.intern(voids.replicaId)
+    for (let i = 0; i < voids.ranges.length; i += 2) {
+      if (replica.vector.addRange(writer, voids.ranges[i]!, voids.ranges[i + 1]!)) news = true
+    }
+    return news
+  }
+
+  #write(parts: readonly Part[]): Uint8Array {
+    const writer = new BlockWriter(this.#ids)
+    for (const { partition, rows, voids } of parts) {
+      for (const row of rows) writer.row(partition.name, row)
+      if (voids !== undefined) writer.voids(partition.name, this.#ids.intern(voids.replicaId), voids.ranges)
+    }
+    return writer.take()
+  }
+
+  /** The rows that may be applied now, going by their dates. */
+  #dated(from: PeerId, name: PartitionName, rows: readonly Row[], now: Instant): readonly Row[] {
+    if (rows.every((row) => HeldRows.judge(row.hlc, now.wallMs) === 'apply')) return rows
+    return rows.filter((row) => this.#admits(from, name, row, now))
   }
 
   /** False when a row must wait, or is refused, because of its date. */
-  #dated(from: PeerId, partition: PartitionName, row: Row, now: Instant): boolean {
+  #admits(from: PeerId, partition: PartitionName, row: Row, now: Instant): boolean {
     const dated = HeldRows.judge(row.hlc, now.wallMs)
     if (dated === 'apply') return true
     if (dated === 'hold') this.held.hold(partition, row)
@@ -130,7 +158,7 @@ export class Inbound {
     return false
   }
 
-  #partition(from: PeerId, name: PartitionName): ReturnType<Collections['partition']> | undefined {
+  #partition(from: PeerId, name: PartitionName): Partition | undefined {
     try {
       return this.#collections.partition(name)
     } catch (error) {

@@ -47,8 +47,11 @@ export const LOG_BLOB_MAX_BYTES: number = 1024 * 1024
 export const STORE_BATCH_MAX_BYTES: number = 8 * 1024 * 1024
 export const STORE_RETRY_MS = 1000
 export const STORE_RETRY_MAX_MS = 30_000
-/** A checkpoint starts when the log has outgrown this and half of the live data. */
-export const CHECKPOINT_LOG_MIN_BYTES: number = 4 * 1024 * 1024
+/**
+ * A checkpoint starts when the log has outgrown this and the live data: it rewrites nearly everything, so that a lower
+ * bound would cost more than the writes themselves, and a higher one would only make opening slower.
+ */
+export const CHECKPOINT_LOG_MIN_BYTES: number = 16 * 1024 * 1024
 export const SEGMENT_ENTRIES_MAX = 8192
 export const SEGMENT_MAX_BYTES: number = 1024 * 1024
 
