@@ -34,6 +34,11 @@ export class HybridClock {
     return this.#last
   }
 
+  /** Forgets every reading: the wall clock alone counts from here on. */
+  reset(): void {
+    this.#last = 0
+  }
+
   /** Moves past a reading that was seen elsewhere, so that a later local write supersedes it. */
   observe(hlc: number): void {
     if (hlc > this.#last) this.#last = hlc

@@ -69,6 +69,8 @@ export class Opening {
   #nextPlace = 1
   #allDamaged = false
   #meta: StoredMeta | undefined
+  /** The stored clock, where it is not believed. */
+  #aheadAt: string | undefined
   #logBytes = 0
 
   constructor(collections: Collections, ids: ReplicaIds, clock: HybridClock, peerId: string) {
@@ -107,6 +109,7 @@ export class Opening {
 
   finish(wallMs: number): Opened {
     this.#checkComplete()
+    this.#checkClock(wallMs)
     const damagedPartitions = this.#allDamaged ? [...this.#collections.partitions()] : this.#damagedPartitions
     for (const partition of damagedPartitions) this.forgetVector(partition)
     const stored = new Map<Partition, Stored>()
@@ -120,7 +123,7 @@ export class Opening {
       })
     }
     return {
-      ...this.#identity(wallMs),
+      ...this.#identity(),
       damage: this.#damage,
       damaged: this.#damage.length > 0 || this.#meta?.damaged === true,
       stored,
@@ -139,16 +142,21 @@ export class Opening {
     for (let slot = 0; slot < table.slotCount; slot++) vector.add(table.replica(slot), table.sequence(slot))
   }
 
-  #identity(wallMs: number): { replicaId: string | undefined; reason: string } {
+  #identity(): { replicaId: string | undefined; reason: string } {
     const anew = (reason: string): { replicaId: undefined; reason: string } => ({ replicaId: undefined, reason })
     if (this.#damage.length > 0) return anew('the stored state was damaged')
     if (this.#meta === undefined) return anew('nothing was stored')
     if (this.#meta.damaged) return anew('the stored state was damaged and not repaired since')
     if (this.#meta.peerId !== this.#peerId) return anew('the stored state belongs to another peer')
-    if (this.#clock.last > hlcFromWall(wallMs + BELIEVED_AHEAD_MS)) {
-      return anew(`the stored clock is at ${new Date(wallFromHlc(this.#clock.last)).toISOString()}, over a day ahead`)
-    }
+    if (this.#aheadAt !== undefined) return anew(`the stored clock is at ${this.#aheadAt}, over a day ahead`)
     return { replicaId: this.#meta.replicaId, reason: '' }
+  }
+
+  /** A clock that is not believed must not date the writes to come either: nobody would take them. */
+  #checkClock(wallMs: number): void {
+    if (this.#clock.last <= hlcFromWall(wallMs + BELIEVED_AHEAD_MS)) return
+    this.#aheadAt = new Date(wallFromHlc(this.#clock.last)).toISOString()
+    this.#clock.reset()
   }
 
   /** Missing blobs are damage too: a segment that a part names, a log blob in the middle, the meta blob beside others. */

@@ -78,9 +78,13 @@ export class Replica {
     return this.#shortHash(this.table.hlc(slot), this.table.replica(slot), this.table.sequence(slot))
   }
 
-  /** Applies a write of this peer. The row's dot must be fresh and its HLC past the entry's. */
+  /**
+   * Applies a write of this peer, whose dot must be fresh. A write supersedes what its writer sees: where the entry is
+   * dated ahead of this peer's clock, the row is dated just past it.
+   */
   write(row: Row): number {
     const slot = this.table.slotOf(row.key)
+    if (slot !== undefined) row.hlc = Math.max(row.hlc, this.table.hlc(slot) + 1)
     row.replaced = this.versionHash(slot)
     this.vector.add(row.replica, row.sequence)
     return this.#put(slot, row)
