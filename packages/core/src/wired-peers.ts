@@ -189,7 +189,7 @@ export class WiredPeers {
     const wired = this.#of(name)
     const { pending } = wired
     wired.pending = undefined
-    if (pending !== undefined) this.#store(name, pending.ticket, pending.batch)
+    if (pending !== undefined) this.#store(name, pending.ticket, pending.batch, false)
   }
 
   /** Delivers everything that is under way at this instant, and what follows from it. */
@@ -257,10 +257,10 @@ export class WiredPeers {
     }
   }
 
-  #store(name: string, ticket: number, batch: readonly StorageOperation[]): void {
+  #store(name: string, ticket: number, batch: readonly StorageOperation[], pausing = true): void {
     const wired = this.#of(name)
     const disk = wired.disk!
-    if (disk.paused) {
+    if (disk.paused && pausing) {
       wired.pending = { ticket, batch }
       return
     }
@@ -293,6 +293,19 @@ export class WiredPeers {
 /** The partition of a replicated map. */
 export function partitionOf(peer: Peer, collection = 'users'): Partition {
   return peer.open({ name: collection, kind: 'map', mode: 'replicated', partitions: 1 }).partitions[0]!
+}
+
+/** Whether a peer claims to have seen a write of another that is neither there nor superseded by what is. */
+export function claimsFalsely(peer: Peer, source: Peer, collection = 'users'): boolean {
+  const truth = partitionOf(source, collection).replica
+  const held = partitionOf(peer, collection).replica
+  for (const slot of truth.table.slots()) {
+    const id = peer.collections.ids.indexOf(source.collections.ids.id(truth.table.replica(slot)))
+    if (id === undefined || !held.vector.has(id, truth.table.sequence(slot))) continue
+    const here = held.table.slotOf(truth.table.key(slot))
+    if (here === undefined || held.table.hlc(here) < truth.table.hlc(slot)) return true
+  }
+  return false
 }
 
 /** Everything in which two peers that have seen the same writes must be equal, in words that a failed test can show. */
