@@ -84,14 +84,23 @@ async function runDemo(options: DemoOptions): Promise<number> {
     if (!once && !json) await play(cluster, screen, interrupted)
     return succeeded(outcome) ? 0 : 1
   } catch (error) {
-    if (error instanceof Interrupted) return 130
     screen.line()
-    screen.failed(error instanceof Error ? error.message : String(error))
+    if (error instanceof Interrupted) {
+      screen.line('  Interrupted: ending all peers.')
+      return 130
+    }
+    screen.failed(plainText(error))
     return 1
   } finally {
     screen.line()
     await cluster.close()
   }
+}
+
+/** An error as a user wants to read it: libp2p puts stacks into its messages. */
+function plainText(error: unknown): string {
+  const lines = (error instanceof Error ? error.message : String(error)).split('\n').map((line) => line.trim())
+  return lines.filter((line) => line !== '' && !line.startsWith('at ')).join(' ')
 }
 
 function tellVerdict(screen: Screen, outcome: Outcome): void {

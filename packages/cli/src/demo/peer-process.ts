@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { PeerCalls, PeerMessage, PeerRequest, PeerState } from './peer-calls.ts'
 
 /** How long a peer may take to close in good order before it is killed. */
-const CLOSE_MAX_MS = 8000
+const CLOSE_MAX_MS = 3000
 /** What is kept of a peer's warnings, for the message when it ends unexpectedly. */
 const WARNINGS_MAX_CHARACTERS = 4000
 

@@ -55,6 +55,10 @@ export class Playground {
       this.#screen.line(`    ${example}`)
     }
     this.#screen.line()
+    const [joining = '', call = ''] = this.#join()
+    this.#screen.line(`  ${dim(`${joining}:`)}`)
+    this.#screen.line(`    ${call}`)
+    this.#screen.line()
     this.#screen.line(`  ${dim('help lists all commands, quit or Ctrl-C ends the demo.')}`)
   }
 
@@ -178,11 +182,13 @@ export class Playground {
   }
 
   #join(): readonly string[] {
-    const address = this.#cluster.running[0]?.addresses[0] ?? ''
-    const loopback = address.includes('/127.')
+    const addresses = this.#cluster.running[0]?.addresses ?? []
+    const address = addresses.find((candidate) => !candidate.includes('/127.'))
     return [
-      `openGrid({ name: '${this.#cluster.name}', join: ['${address}'] })`,
-      ...(loopback ? ['The peers listen on loopback: this works on this machine. Other machines: --host 0.0.0.0'] : []),
+      address === undefined
+        ? 'A peer of your own joins, on this machine (elsewhere: --host 0.0.0.0), with'
+        : 'A peer of your own, here or on another machine, joins with',
+      `openGrid({ name: '${this.#cluster.name}', join: ['${address ?? addresses[0] ?? ''}'] })`,
     ]
   }
 }
