@@ -41,5 +41,7 @@ export function startError(error: unknown): GridError {
       cause: error,
     })
   }
-  return new GridError('NETWORK_START_FAILED', `the network could not start: ${text}`, { cause: error })
+  // libp2p puts the stacks of all its listeners into the message: people want the reasons, `cause` has the rest.
+  const reasons = text.replaceAll(/^\s+at .*$\n?/gm, '').trim()
+  return new GridError('NETWORK_START_FAILED', `the network could not start: ${reasons}`, { cause: error })
 }
