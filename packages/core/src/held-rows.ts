@@ -6,6 +6,7 @@ import { HELD_MAX_BYTES, HOLD_AHEAD_MS, REFUSE_AHEAD_MS } from './limits.ts'
 interface Held {
   readonly partition: PartitionName
   readonly row: Row
+  readonly sizeBytes: number
 }
 
 /** What to do with a row, going by its date. */
@@ -16,11 +17,13 @@ export type Dated = 'apply' | 'hold' | 'refuse'
  * clocks along. What does not fit is dropped, stays unseen, and comes again by anti-entropy.
  */
 export class HeldRows {
-  #held: Held[] = []
+  /** By dot: each is held once, however often it comes. */
+  readonly #held = new Map<string, Held>()
   #bytes = 0
+  #earliestHlc = Infinity
 
   get count(): number {
-    return this.#held.length
+    return this.#held.size
   }
 
   /** Where a reading stands against the wall clock. */
@@ -30,22 +33,28 @@ export class HeldRows {
   }
 
   hold(partition: PartitionName, row: Readonly<Row>): void {
+    const dot = `${row.replica} ${row.sequence} ${partition.partition} ${partition.collection}`
+    if (this.#held.has(dot)) return
     const bytes = row.bytes?.slice(row.start, row.end)
     const sizeBytes = row.key.length * 2 + (bytes?.length ?? 0) + 64
     if (this.#bytes + sizeBytes > HELD_MAX_BYTES) return
-    const same = (held: Held): boolean => held.row.replica === row.replica && held.row.sequence === row.sequence
-    if (this.#held.some((held) => held.partition.collection === partition.collection && same(held))) return
     this.#bytes += sizeBytes
-    this.#held.push({ partition, row: { ...row, bytes, start: 0, end: bytes?.length ?? 0 } })
+    this.#earliestHlc = Math.min(this.#earliestHlc, row.hlc)
+    this.#held.set(dot, { partition, row: { ...row, bytes, start: 0, end: bytes?.length ?? 0 }, sizeBytes })
   }
 
   /** Takes out the rows whose time has come. */
   due(wallMs: number): readonly { readonly partition: PartitionName; readonly row: Row }[] {
-    if (this.#held.length === 0) return []
-    const due = this.#held.filter((held) => HeldRows.judge(held.row.hlc, wallMs) === 'apply')
-    if (due.length === 0) return due
-    this.#held = this.#held.filter((held) => !due.includes(held))
-    this.#bytes = this.#held.length === 0 ? 0 : this.#bytes
+    if (this.#held.size === 0 || HeldRows.judge(this.#earliestHlc, wallMs) !== 'apply') return []
+    const due: Held[] = []
+    this.#earliestHlc = Infinity
+    for (const [dot, held] of this.#held) {
+      if (HeldRows.judge(held.row.hlc, wallMs) === 'apply') {
+        this.#held.delete(dot)
+        this.#bytes -= held.sizeBytes
+        due.push(held)
+      } else this.#earliestHlc = Math.min(this.#earliestHlc, held.row.hlc)
+    }
     return due
   }
 }

@@ -1,8 +1,17 @@
 import type { Instant, RandomSource } from './instant.ts'
-import { FORGET_MEMBER_AFTER_MS, GONE_AFTER_MS, HEARTBEAT_MS, MEMBERS_MAX, SUSPECT_AFTER_MS } from './limits.ts'
+import {
+  FORGET_MEMBER_AFTER_MS,
+  GONE_AFTER_MS,
+  HEARTBEAT_MS,
+  MEMBERS_MAX,
+  MESSAGE_MAX_BYTES,
+  SUSPECT_AFTER_MS,
+} from './limits.ts'
 import { compareRecords } from './member-record.ts'
 import type { MemberRecord } from './member-record.ts'
 import type { PeerId } from './ports.ts'
+
+const RECORDS_MAX_BYTES: number = MESSAGE_MAX_BYTES / 2
 
 /**
  * - `alive`: heard of within the lease;
@@ -57,10 +66,16 @@ export class Membership {
     this.#nextHeartbeatMs = 0
   }
 
-  /** Records to tell a new neighbour: this peer first, then those not gone. */
+  /** Records to tell a new neighbour: this peer first, then those not gone, as many as fit one message. */
   records(): MemberRecord[] {
     const records = [this.#self]
-    for (const member of this.#members.values()) if (member.state !== 'gone') records.push(member.record)
+    let sizeBytes = 0
+    for (const { record, state } of this.#members.values()) {
+      if (state === 'gone') continue
+      sizeBytes += sizeMaxOf(record)
+      if (sizeBytes > RECORDS_MAX_BYTES) break
+      records.push(record)
+    }
     return records
   }
 
@@ -129,6 +144,11 @@ export class Membership {
     member.state = state
     this.#owner.changed(member.record, state)
   }
+}
+
+/** At most so many bytes on the wire: addresses are the only part without a small bound. */
+function sizeMaxOf(record: MemberRecord): number {
+  return record.addresses.reduce((sum, address) => sum + 3 * address.length, 1024)
 }
 
 /** Every peer hears every heartbeat, so they slow down as the grid grows: 2 s up to 20 members, a tenth of a second each above. */
