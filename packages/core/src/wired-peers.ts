@@ -137,6 +137,10 @@ export class WiredPeers {
     return disk
   }
 
+  peer(name: string): Peer {
+    return this.#of(name).peer
+  }
+
   events<T extends PeerEvent['type']>(name: string, type: T): Extract<PeerEvent, { type: T }>[] {
     const { events } = this.#of(name)
     return events.filter((event): event is Extract<PeerEvent, { type: T }> => event.type === type)
