@@ -1,14 +1,18 @@
 import type { Collections } from './collections.ts'
+import { DeferredDigests } from './deferred-digests.ts'
 import { GridError } from './errors.ts'
 import { hashHex } from './hash.ts'
 import type { Instant, RandomSource } from './instant.ts'
 import {
+  ANSWER_PATIENCE_MS,
   ANTI_ENTROPY_MAX_MS,
   ANTI_ENTROPY_MIN_MS,
   GAP_DELAY_MAX_MS,
   GAP_DELAY_MS,
+  RECEIVING_PATIENCE_MS,
   SESSIONS_MAX,
   SESSIONS_STARTED_MAX,
+  SESSION_DEFERRED_MAX_MS,
   SESSION_IDLE_MS,
   WHOLE_EXCHANGE_GAP_MS,
 } from './limits.ts'
@@ -74,6 +78,7 @@ export class AntiEntropy {
   readonly #sessions = new Map<string, Session>()
   /** Neighbours that a session is wanted with, and when it is to start. */
   readonly #wanted = new Map<PeerId, number>()
+  readonly #deferred = new DeferredDigests()
   readonly #wholeAtMs = new Map<PeerId, number>()
   #gapDelayMs = GAP_DELAY_MS
   #nextRoundMs = 0
@@ -89,17 +94,20 @@ export class AntiEntropy {
     return this.#neighbours
   }
 
-  /** Sessions under way. */
+  /** Sessions under way, and those that wait for their turn. */
   get sessionCount(): number {
-    return this.#sessions.size
+    return this.#sessions.size + this.#deferred.count
   }
 
   get wakeAtMs(): number {
     let wake = this.#neighbours.size > 0 ? this.#nextRoundMs : Infinity
+    const receivingUntilMs = this.#receivingUntilMs()
+    wake = Math.min(wake, this.#deferred.wakeAtMs(receivingUntilMs))
     if (this.#startedCount() < SESSIONS_STARTED_MAX) {
       for (const [neighbour, at] of this.#wanted) {
         // The end of a session that is under way is a wake-up of its own; until then nothing can be started.
-        if (!this.#startedWith(neighbour)) wake = Math.min(wake, at)
+        if (this.#isWith(neighbour)) continue
+        wake = Math.min(wake, Math.max(at, Math.min(receivingUntilMs, at + SESSION_DEFERRED_MAX_MS)))
       }
     }
     for (const session of this.#sessions.values()) wake = Math.min(wake, session.progressAtMs + SESSION_IDLE_MS)
@@ -114,6 +122,7 @@ export class AntiEntropy {
   disconnected(neighbour: PeerId): void {
     this.#neighbours.delete(neighbour)
     this.#wanted.delete(neighbour)
+    this.#deferred.disconnected(neighbour)
     this.#wholeAtMs.delete(neighbour)
     for (const session of [...this.#sessions.values()]) if (session.neighbour === neighbour) this.#end(session, false)
   }
@@ -136,9 +145,11 @@ export class AntiEntropy {
       const neighbour = this.#anyNeighbour()
       if (neighbour !== undefined) this.#wanted.set(neighbour, now.monotonicMs)
     }
+    this.#answerDeferred(now)
     for (const [neighbour, at] of this.#wanted) {
       if (this.#startedCount() >= SESSIONS_STARTED_MAX) break
-      if (now.monotonicMs < at || this.#startedWith(neighbour)) continue
+      if (now.monotonicMs < at || this.#isWith(neighbour)) continue
+      if (now.monotonicMs < Math.min(this.#receivingUntilMs(), at + SESSION_DEFERRED_MAX_MS)) continue
       this.#wanted.delete(neighbour)
       this.#start(neighbour, now)
     }
@@ -153,6 +164,7 @@ export class AntiEntropy {
     const session = this.#sessions.get(sessionKey(from, message.session))
     // The other may still send for a session that has been given up here: tell it, and leave it at that.
     if (session === undefined) {
+      if (message.type === 'stop') this.#deferred.stopped(from, message.session)
       if (message.type === 'chunk' || message.type === 'vectors') {
         this.#owner.send(from, { type: 'stop', session: message.session, reason: 'no such session' })
       }
@@ -209,7 +221,7 @@ export class AntiEntropy {
       if (this.#owner.peerId < from) return
       this.#sessions.delete(sessionKey(from, own.id))
     }
-    if (this.#sessions.size >= SESSIONS_MAX || this.#sessions.has(sessionKey(from, id))) {
+    if (this.sessionCount >= SESSIONS_MAX || this.#sessions.has(sessionKey(from, id))) {
       this.#owner.send(from, { type: 'stop', session: id, reason: 'too many sessions' })
       return
     }
@@ -218,8 +230,28 @@ export class AntiEntropy {
       this.#owner.sessionEnded(from, true, 0, 0)
       return
     }
-    this.#open(from, id, false, now)
-    this.#owner.send(from, { type: 'vectors', session: id, ask: true, parts: this.parts() })
+    this.#deferred.add({ from, session: id, root, atMs: now.monotonicMs })
+    this.#answerDeferred(now)
+  }
+
+  #answerDeferred(now: Instant): void {
+    for (;;) {
+      const digest = this.#deferred.due(now.monotonicMs, this.#receivingUntilMs())
+      if (digest === undefined) return
+      const { from, session } = digest
+      this.#open(from, session, false, now)
+      this.#owner.send(from, { type: 'vectors', session, ask: true, parts: this.parts() })
+    }
+  }
+
+  /** Until when it is worth to wait for neighbours that are sending, or about to send, what is missing here. */
+  #receivingUntilMs(): number {
+    let until = -Infinity
+    for (const { received, rowsReceived, progressAtMs } of this.#sessions.values()) {
+      if (received) continue
+      until = Math.max(until, progressAtMs + (rowsReceived > 0 ? RECEIVING_PATIENCE_MS : ANSWER_PATIENCE_MS))
+    }
+    return until
   }
 
   /** Sends what the other lacks, and asks for what it has when it has not been told what is here. */
@@ -327,8 +359,9 @@ export class AntiEntropy {
     return count
   }
 
-  #startedWith(neighbour: PeerId): boolean {
-    for (const session of this.#sessions.values()) if (session.started && session.neighbour === neighbour) return true
+  /** A session with the neighbour is under way, whoever started it: it carries both ways. */
+  #isWith(neighbour: PeerId): boolean {
+    for (const session of this.#sessions.values()) if (session.neighbour === neighbour) return true
     return false
   }
 

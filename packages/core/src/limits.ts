@@ -20,13 +20,23 @@ export const FRAME_GAP_MS = 10
 export const BROADCAST_BACKLOG_MAX_BYTES: number = 256 * 1024
 export const BROADCASTS_IN_FLIGHT_MAX = 4
 
-/** One chunk of an anti-entropy session, and how many travel unacknowledged. */
-export const CHUNK_MAX_BYTES: number = 256 * 1024
+/**
+ * One chunk of an anti-entropy session, and how many travel unacknowledged. All in flight may arrive at once, and applying
+ * them must not hold up the receiver's event loop for long.
+ */
+export const CHUNK_MAX_BYTES: number = 128 * 1024
 export const CHUNKS_IN_FLIGHT_MAX = 4
 export const SESSIONS_STARTED_MAX = 4
 export const SESSIONS_MAX = 64
 /** A session without progress for this long is given up. */
 export const SESSION_IDLE_MS = 15_000
+/**
+ * While one neighbour sends what is missing here, sessions with others wait, since they would bring the same: until that
+ * one has been silent for the first time (the second, where it has sent nothing yet), and never longer than the third.
+ */
+export const RECEIVING_PATIENCE_MS = 1000
+export const ANSWER_PATIENCE_MS = 200
+export const SESSION_DEFERRED_MAX_MS = 4000
 export const ANTI_ENTROPY_MIN_MS = 30_000
 export const ANTI_ENTROPY_MAX_MS = 60_000
 /** A gap is given this long to fill by itself before a session asks for it; doubled with each vain try. */
