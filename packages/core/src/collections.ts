@@ -1,6 +1,6 @@
 import type { PartitionName } from './block.ts'
 import { GridError } from './errors.ts'
-import { fold32, hashHex, hashText, mix32, addHash } from './hash.ts'
+import { fold32, foldHigh32, hashHex, hashText, mix32, addHash } from './hash.ts'
 import type { Hash64 } from './hash.ts'
 import { checkName, describeKind, descriptorOf, kindCode } from './kinds.ts'
 import type { CollectionDescriptor } from './kinds.ts'
@@ -88,9 +88,14 @@ export class Collections {
       const vector = replica.vector.hash(this.ids)
       // A collection that was opened and never written to is no difference.
       if (vector.high === 0 && vector.low === 0) continue
-      let h = fold32(fold32(hashText(name.collection, this.#seed), name.kind), name.partition)
-      for (const lane of [vector.high, vector.low, replica.fingerprint.high, replica.fingerprint.low]) h = fold32(h, lane)
-      addHash(sum, { low: mix32(h), high: mix32(fold32(h ^ 0x27d4eb2f, replica.fingerprint.low)) })
+      let low = hashText(name.collection, this.#seed)
+      let high = mix32(low)
+      const { fingerprint } = replica
+      for (const word of [name.kind, name.partition, vector.high, vector.low, fingerprint.high, fingerprint.low]) {
+        low = fold32(low, word)
+        high = foldHigh32(high, word)
+      }
+      addHash(sum, { low: mix32(low), high: mix32(high) })
     }
     return hashHex(sum)
   }

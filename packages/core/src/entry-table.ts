@@ -1,4 +1,4 @@
-import { fold32, hashBytes, mix32 } from './hash.ts'
+import { fold32, foldHigh32, hashBytes, mix32 } from './hash.ts'
 import type { Hash64 } from './hash.ts'
 import { ValueSlabs } from './value-slabs.ts'
 
@@ -167,14 +167,16 @@ export class EntryTable {
   hashSlot(slot: number, replicaHash: number, out: Hash64): void {
     const hlc = this.#hlc[slot]!
     const keyHash = this.#keyHash[slot]!
-    let h = fold32(keyHash, replicaHash)
-    h = fold32(h, this.#sequence[slot]!)
-    h = fold32(h, hlc % 4294967296)
-    h = fold32(h, (hlc / 4294967296) | 0)
-    h = fold32(h, this.#valueHash[slot]!)
-    h = fold32(h, this.#length[slot] === DELETED ? 1 : 0)
-    out.low = mix32(h)
-    out.high = mix32(fold32(h ^ 0x5bd1e995, keyHash))
+    const sequence = this.#sequence[slot]!
+    const hlcLow = hlc % 4294967296
+    const hlcHigh = (hlc / 4294967296) | 0
+    const valueHash = this.#valueHash[slot]!
+    const deleted = this.#length[slot] === DELETED ? 1 : 0
+    const low = fold32(fold32(fold32(fold32(fold32(keyHash, replicaHash), sequence), hlcLow), hlcHigh), valueHash)
+    let high = foldHigh32(foldHigh32(mix32(keyHash), replicaHash), sequence)
+    high = foldHigh32(foldHigh32(foldHigh32(high, hlcLow), hlcHigh), valueHash)
+    out.low = mix32(fold32(low, deleted))
+    out.high = mix32(foldHigh32(high, deleted))
   }
 
   /** Moves values together when most of the slabs is dead weight. */

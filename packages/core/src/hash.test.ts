@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { addHash, hashBytes, hashHex, hashText, mix32, subtractHash } from './hash.ts'
+import { addHash, fold32, foldHigh32, hashBytes, hashHex, hashText, mix32, subtractHash } from './hash.ts'
 import type { Hash64 } from './hash.ts'
 
 const word = fc.oneof(
@@ -89,4 +89,20 @@ test('mixing is one to one as far as a sample shows', () => {
   const mixed = new Set<number>()
   for (let i = 0; i < 20_000; i++) mixed.add(mix32(i))
   expect(mixed.size).toBe(20_000)
+})
+
+test('words whose effects cancel out in the lower half do not cancel out in the upper one', () => {
+  const uppers = new Map<number, number>()
+  let collisions = 0
+  for (let i = 0; i < 300_000; i++) {
+    const low = fold32(fold32(1, i), Math.imul(i, 0x9e3779b1))
+    const high = foldHigh32(foldHigh32(2, i), Math.imul(i, 0x9e3779b1))
+    const other = uppers.get(low)
+    if (other === undefined) uppers.set(low, high)
+    else {
+      collisions += 1
+      expect(other).not.toBe(high)
+    }
+  }
+  expect(collisions).toBeGreaterThan(0)
 })

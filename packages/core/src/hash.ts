@@ -25,6 +25,15 @@ export function fold32(hash: number, word: number): number {
   return (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0
 }
 
+/**
+ * The same for the upper half of a 64-bit hash, in another way, so that words whose effects cancel out in one half do
+ * not cancel out in the other: an upper half made from the lower one would leave 32 bits of the 64.
+ */
+export function foldHigh32(hash: number, word: number): number {
+  const h = Math.imul(hash ^ word, 0x9e3779b1)
+  return (h << 15) | (h >>> 17)
+}
+
 /** Hash of a string's code units. */
 export function hashText(text: string, seed: number): number {
   let h = seed | 0

@@ -1,4 +1,4 @@
-import { addHash, fold32, mix32 } from './hash.ts'
+import { addHash, fold32, foldHigh32, mix32 } from './hash.ts'
 import type { Hash64 } from './hash.ts'
 import type { ReplicaIds } from './replica-ids.ts'
 
@@ -128,9 +128,13 @@ export class VersionVector {
       const head = this.#heads[replica]!
       const ranges = this.rangesAbove(replica)
       if (head === 0 && ranges.length === 0) continue
-      let h = fold32(ids.hash(replica), head)
-      for (const bound of ranges) h = fold32(h, bound)
-      addHash(sum, { low: mix32(h), high: mix32(fold32(h ^ 0x9e3779b9, head)) })
+      let low = fold32(ids.hash(replica), head)
+      let high = foldHigh32(mix32(ids.hash(replica)), head)
+      for (const bound of ranges) {
+        low = fold32(low, bound)
+        high = foldHigh32(high, bound)
+      }
+      addHash(sum, { low: mix32(low), high: mix32(high) })
     }
     return sum
   }
@@ -185,13 +189,7 @@ function absorb(ranges: number[], head: number): number {
 }
 
 /** Pushes the parts of [first, last] that `vector` has not seen. */
-function collectUnseen(
-  vector: VersionVector,
-  replica: number,
-  first: number,
-  last: number,
-  into: DotRange[],
-): void {
+function collectUnseen(vector: VersionVector, replica: number, first: number, last: number, into: DotRange[]): void {
   let next = Math.max(first, vector.head(replica) + 1)
   const ranges = vector.rangesAbove(replica)
   for (let i = firstEndingAtOrAfter(ranges, next); i < ranges.length && next <= last; i += 2) {
