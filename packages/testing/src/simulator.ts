@@ -148,10 +148,20 @@ class Simulator {
       if (this.#equal()) break
     }
     this.#settleMs = this.#queue.nowMs - startMs
-    // What is still on its way to disk arrives.
-    this.#runUntil(this.#queue.nowMs + 500)
+    // What is still on its way to disk arrives, and disks that were damaged are repaired.
+    for (let tries = 0; tries < 20 && this.#violations.length === 0; tries++) {
+      this.#runUntil(this.#queue.nowMs + 500)
+      if (this.#machines.every((machine) => this.#differsOnDisk(machine) === undefined)) break
+    }
     if (this.#violations.length === 0) this.#checkEnd()
     if (this.#violations.length === 0 && this.#random.fork('quiet').chance(0.25)) this.#checkQuiet()
+  }
+
+  /** What a peer would come back with is what it has. */
+  #differsOnDisk(machine: SimulatedPeer): Violation | undefined {
+    if (!machine.persistent) return undefined
+    const difference = findDifference(machine.peer!, machine.stored(), this.#collections)
+    return difference === undefined ? undefined : `stored: ${difference}`
   }
 
   /** Equal peers have nothing more to tell each other, and know each other. */
@@ -214,9 +224,7 @@ class Simulator {
       this.#lost = Math.max(this.#lost, lost)
       this.#resurrected = Math.max(this.#resurrected, resurrected)
       this.#violated(loss)
-      if (!machine.persistent) continue
-      const onDisk = findDifference(peer, machine.stored(), this.#collections)
-      if (onDisk !== undefined) this.#violated(`stored: ${onDisk}`)
+      this.#violated(this.#differsOnDisk(machine))
       const logBytes = machine.disk.sizeBytes(LOG_PREFIX)
       if (logBytes > 16 * 1024 * 1024) this.#violated(`unbounded: ${peer.peerId} keeps ${logBytes} bytes of log`)
     }
