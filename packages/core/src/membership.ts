@@ -81,7 +81,10 @@ export class Membership {
 
   /** Takes a record from anywhere. `heard`: from the member itself, which renews its lease. True when it is news. */
   learn(record: MemberRecord, heard: boolean, now: Instant): boolean {
-    if (record.peerId === this.#self.peerId) return false
+    if (record.peerId === this.#self.peerId) {
+      this.#supersede(record)
+      return false
+    }
     const known = this.#members.get(record.peerId)
     if (known === undefined) {
       if (this.#members.size >= MEMBERS_MAX || record.left) return false
@@ -137,6 +140,13 @@ export class Membership {
       else if (silentMs > GONE_AFTER_MS * stretch) this.#set(member, 'gone')
       else if (silentMs > SUSPECT_AFTER_MS * stretch && member.state === 'alive') this.#set(member, 'suspect')
     }
+  }
+
+  /** Others still go by an earlier life of this peer, from a time when its clock was further ahead. */
+  #supersede(record: MemberRecord): void {
+    if (compareRecords(record, this.#self) <= 0 || record.incarnation >= Number.MAX_SAFE_INTEGER) return
+    this.#self = { ...this.#self, incarnation: record.incarnation + 1 }
+    this.#nextHeartbeatMs = 0
   }
 
   #set(member: { record: MemberRecord; state: MemberState }, state: MemberState): void {
