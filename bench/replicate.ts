@@ -106,6 +106,7 @@ async function lateJoin({ writer, addresses, directory, progress }: Pair): Promi
   const joiner = new ForkedPeer('joiner', profiling('joiner'))
   try {
     const opened = await joiner.call('open', { directory: join(directory, 'joiner'), join: addresses })
+    await joiner.call('resetStall', {})
     const held = await joiner.call('size', { count: entries })
     const { maxStallCpuMs, wireBytes, rssBytes } = await joiner.call('status', {})
     return {

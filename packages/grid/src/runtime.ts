@@ -1,5 +1,6 @@
 import type { Collection, Effect, Input, Instant, Network, Partition, Peer, PeerEvent, Storage, Written } from '@gossipgrid/core'
 import { GridError } from '@gossipgrid/core'
+import { Inbox } from './inbox.ts'
 import type { Logger } from './logger.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
 import { PendingWrites } from './pending-writes.ts'
@@ -35,6 +36,7 @@ export class Runtime {
   readonly #pending: PendingWrites
   readonly #copies = new Map<number, (copies: number) => void>()
   readonly #afterStep: (() => void)[] = []
+  readonly #inbox: Inbox = new Inbox((input) => this.step(input))
   #timer: ReturnType<typeof setTimeout> | undefined
   #timerAtMs = Infinity
   #flushScheduled = false
@@ -63,10 +65,10 @@ export class Runtime {
   /** Opens the network and starts the clockwork. */
   async start(): Promise<void> {
     await this.network.start({
-      connected: (neighbour) => this.step({ type: 'connected', neighbour }),
-      disconnected: (neighbour) => this.step({ type: 'disconnected', neighbour }),
-      message: (from, bytes) => this.step({ type: 'message', from, bytes }),
-      broadcast: (from, bytes) => this.step({ type: 'broadcast', from, bytes }),
+      connected: (neighbour) => this.#inbox.offer({ type: 'connected', neighbour }),
+      disconnected: (neighbour) => this.#inbox.offer({ type: 'disconnected', neighbour }),
+      message: (from, bytes) => this.#inbox.offer({ type: 'message', from, bytes }),
+      broadcast: (from, bytes) => this.#inbox.offer({ type: 'broadcast', from, bytes }),
     })
     this.step({ type: 'addresses', addresses: this.network.addresses() })
   }
