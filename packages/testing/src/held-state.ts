@@ -64,8 +64,10 @@ export function heldEntries(peer: Peer, collection: string): HeldEntry[] {
 export function heldVector(peer: Peer, collection: string): string {
   const vector = peer.collections.get(collection)?.partitions[0]?.replica.vector
   if (vector === undefined) return ''
-  const seen = [...vector.replicas()].map((index) => {
-    return `${peer.collections.ids.id(index)}:${vector.head(index)} ${vector.rangesAbove(index).join(' ')}`
-  })
+  const seen: string[] = []
+  for (let index = 0; index < peer.collections.ids.count; index++) {
+    if (vector.highest(index) === 0) continue
+    seen.push(`${peer.collections.ids.id(index)}:${vector.head(index)} ${vector.rangesAbove(index).join(' ')}`)
+  }
   return seen.sort().join(', ')
 }
