@@ -9,6 +9,7 @@ import {
   ANTI_ENTROPY_MIN_MS,
   GAP_DELAY_MAX_MS,
   GAP_DELAY_MS,
+  MESSAGE_MAX_BYTES,
   RECEIVING_PATIENCE_MS,
   SESSIONS_MAX,
   SESSIONS_STARTED_MAX,
@@ -23,6 +24,9 @@ import type { PeerId } from './ports.ts'
 import type { ReplicaIds } from './replica-ids.ts'
 import { decodeVector, encodeVector } from './vector-codec.ts'
 import { VersionVector } from './version-vector.ts'
+
+/** A part digest without its vector, at the most. */
+const PART_MAX_BYTES = 256
 
 type SessionMessage = Extract<Message, { readonly session: number }>
 
@@ -191,16 +195,17 @@ export class AntiEntropy {
     }
   }
 
-  /** What this peer holds, partition by partition. */
+  /** What this peer holds, partition by partition, as far as one message can say it. */
   parts(): PartDigest[] {
     const parts: PartDigest[] = []
+    let sizeBytes = 0
     for (const { name, replica } of this.#collections.partitions()) {
-      if (replica.vector.replicaCount === 0) continue
-      parts.push({
-        ...name,
-        fingerprint: hashHex(replica.fingerprint),
-        vector: encodeVector(replica.vector, this.#ids),
-      })
+      if (replica.vector.isEmpty) continue
+      const vector = encodeVector(replica.vector, this.#ids)
+      sizeBytes += vector.length + PART_MAX_BYTES
+      // What is left out is sent whole by the other peer: dear, but right.
+      if (sizeBytes > MESSAGE_MAX_BYTES / 2) break
+      parts.push({ ...name, fingerprint: hashHex(replica.fingerprint), vector })
     }
     return parts
   }

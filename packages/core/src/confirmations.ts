@@ -1,7 +1,7 @@
 import type { Collections } from './collections.ts'
 import { GridError } from './errors.ts'
 import type { Instant } from './instant.ts'
-import { CONFIRMATIONS_MAX, CONFIRMATION_MS } from './limits.ts'
+import { CONFIRMATIONS_MAX, CONFIRMATION_MS, CONFIRMATION_SLOW_MS } from './limits.ts'
 import type { Message } from './messages.ts'
 import type { PeerId } from './ports.ts'
 import type { ReplicaIds } from './replica-ids.ts'
@@ -15,6 +15,10 @@ interface Request {
   readonly copies: number
   readonly asked: Set<PeerId>
   readonly confirmedBy: Set<PeerId>
+  /** Peers asked that take too long: somebody else is asked besides. */
+  slow: number
+  /** Sweeps since it was asked last. */
+  sweeps: number
 }
 
 /** Somebody waits for a write that is not here yet. */
@@ -22,6 +26,13 @@ interface Waiting {
   readonly from: PeerId
   readonly message: ConfirmMessage
   readonly expiresAtMs: number
+}
+
+/** Those who wait for writes of one replica id to one partition. */
+interface WaitingGroup {
+  waiting: Waiting[]
+  /** What had been seen of the replica id when they were last looked at: while it stays, none can be answered. */
+  lookedAt: string
 }
 
 export interface ConfirmationsOwner {
@@ -40,8 +51,10 @@ export class Confirmations {
   readonly #ids: ReplicaIds
   readonly #owner: ConfirmationsOwner
   readonly #requests = new Map<number, Request>()
-  #waiting: Waiting[] = []
+  readonly #groups = new Map<string, WaitingGroup>()
+  #waitingCount = 0
   #nextRequest = 1
+  #nextSweepMs = 0
 
   constructor(collections: Collections, ids: ReplicaIds, owner: ConfirmationsOwner) {
     this.#collections = collections
@@ -50,14 +63,15 @@ export class Confirmations {
   }
 
   /** Starts counting the copies of a write that is durable here. Throws `BACKLOG_FULL` past 10,000 at a time. */
-  request(dot: { collection: string; partition: number; replicaId: string; sequence: number }, copies: number): number {
+  request(dot: Omit<ConfirmMessage, 'type' | 'request'>, copies: number): number {
     if (this.#requests.size >= CONFIRMATIONS_MAX) {
       throw new GridError('BACKLOG_FULL', `${CONFIRMATIONS_MAX} writes wait for copies already`)
     }
     const request = this.#nextRequest++
     const message: ConfirmMessage = { type: 'confirm', request, ...dot }
-    this.#requests.set(request, { message, copies, asked: new Set(), confirmedBy: new Set() })
-    this.#ask(this.#requests.get(request)!)
+    const open = { message, copies, asked: new Set<PeerId>(), confirmedBy: new Set<PeerId>(), slow: 0, sweeps: 0 }
+    this.#requests.set(request, open)
+    this.#ask(open)
     return request
   }
 
@@ -73,7 +87,7 @@ export class Confirmations {
 
   disconnected(neighbour: PeerId): void {
     for (const request of this.#requests.values()) request.asked.delete(neighbour)
-    this.#waiting = this.#waiting.filter((waiting) => waiting.from !== neighbour)
+    for (const key of this.#groups.keys()) this.#keep(key, (waiting) => waiting.from !== neighbour)
     this.neighboursChanged()
   }
 
@@ -88,21 +102,56 @@ export class Confirmations {
 
   /** Another peer asks for confirmation. */
   asked(from: PeerId, message: ConfirmMessage, now: Instant): void {
-    if (this.#waiting.length >= CONFIRMATIONS_MAX) return
-    this.#waiting.push({ from, message, expiresAtMs: now.monotonicMs + CONFIRMATION_MS })
+    if (this.#waitingCount >= CONFIRMATIONS_MAX) return
+    const key = `${message.replicaId} ${message.partition} ${message.collection}`
+    const group = this.#groups.get(key) ?? { waiting: [], lookedAt: '' }
+    group.waiting.push({ from, message, expiresAtMs: now.monotonicMs + CONFIRMATION_MS })
+    group.lookedAt = ''
+    this.#groups.set(key, group)
+    this.#waitingCount += 1
     // The question may overtake the write, or the broadcast may have lost it.
     if (!this.#seen(message)) this.#owner.missing(from)
   }
 
-  /** Answers those whose writes have come. */
+  /** Answers those whose writes have come; from time to time gives up old questions and asks around anew. */
   tick(now: Instant): void {
-    if (this.#waiting.length === 0) return
-    this.#waiting = this.#waiting.filter((waiting) => {
-      if (!this.#seen(waiting.message)) return now.monotonicMs < waiting.expiresAtMs
-      const { from, message } = waiting
-      this.#owner.whenDurable(() => this.#owner.send(from, { type: 'confirmed', request: message.request }))
-      return false
-    })
+    for (const [key, group] of this.#groups) {
+      const seen = this.#extent(group.waiting[0]!.message)
+      if (seen === group.lookedAt) continue
+      group.lookedAt = seen
+      this.#keep(key, (waiting) => !this.#answered(waiting))
+    }
+    if (now.monotonicMs < this.#nextSweepMs) return
+    this.#nextSweepMs = now.monotonicMs + CONFIRMATION_SLOW_MS
+    for (const key of this.#groups.keys()) this.#keep(key, (waiting) => now.monotonicMs < waiting.expiresAtMs)
+    for (const request of this.#requests.values()) {
+      request.sweeps += 1
+      if (request.sweeps % 2 === 1) continue
+      request.slow = request.asked.size - request.confirmedBy.size
+      this.#ask(request)
+    }
+  }
+
+  #answered({ from, message }: Waiting): boolean {
+    if (!this.#seen(message)) return false
+    this.#owner.whenDurable(() => this.#owner.send(from, { type: 'confirmed', request: message.request }))
+    return true
+  }
+
+  #keep(key: string, keeps: (waiting: Waiting) => boolean): void {
+    const group = this.#groups.get(key)!
+    const kept = group.waiting.filter(keeps)
+    this.#waitingCount -= group.waiting.length - kept.length
+    group.waiting = kept
+    if (kept.length === 0) this.#groups.delete(key)
+  }
+
+  /** How far the writes that a message asks about have been seen; changes whenever that does. */
+  #extent({ collection, partition, replicaId }: ConfirmMessage): string {
+    const vector = this.#collections.get(collection)?.partitions[partition]?.replica.vector
+    const replica = this.#ids.indexOf(replicaId)
+    if (vector === undefined || replica === undefined) return 'nothing'
+    return `${vector.head(replica)} ${vector.highest(replica)} ${vector.rangesAbove(replica).length}`
   }
 
   #seen({ collection, partition, replicaId, sequence }: ConfirmMessage): boolean {
@@ -113,7 +162,7 @@ export class Confirmations {
 
   #ask(request: Request): void {
     for (const neighbour of this.#owner.durableNeighbours()) {
-      if (request.asked.size >= request.copies - 1) return
+      if (request.asked.size >= request.copies - 1 + request.slow) return
       if (request.asked.has(neighbour)) continue
       request.asked.add(neighbour)
       this.#owner.send(neighbour, request.message)

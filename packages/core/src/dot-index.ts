@@ -15,7 +15,7 @@ export type HoldsDot = (slot: number, replica: number, sequence: number) => bool
  * behind and are swept out once they outnumber the live ones.
  */
 export class DotIndex {
-  readonly #origins: (OriginIndex | undefined)[] = []
+  readonly #origins = new Map<number, OriginIndex>()
   readonly #holds: HoldsDot
 
   constructor(holds: HoldsDot) {
@@ -23,12 +23,8 @@ export class DotIndex {
   }
 
   add(replica: number, sequence: number, slot: number): void {
-    let origin = this.#origins[replica]
-    if (origin === undefined) {
-      while (this.#origins.length < replica) this.#origins.push(undefined)
-      origin = new OriginIndex()
-      this.#origins[replica] = origin
-    }
+    let origin = this.#origins.get(replica)
+    if (origin === undefined) this.#origins.set(replica, (origin = new OriginIndex()))
     if (origin.count === origin.sequences.length) this.#makeRoom(origin, replica)
     const at = origin.count
     origin.sequences[at] = sequence
@@ -42,7 +38,7 @@ export class DotIndex {
    * Returns the sequence number to go on from: past `last` when all were visited.
    */
   visit(replica: number, first: number, last: number, visit: (slot: number, sequence: number) => boolean): number {
-    const origin = this.#origins[replica]
+    const origin = this.#origins.get(replica)
     if (origin === undefined) return last + 1
     if (origin.sorted < origin.count) sortTail(origin)
     for (let i = lowerBound(origin, first); i < origin.count; i++) {

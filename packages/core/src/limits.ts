@@ -86,6 +86,8 @@ export const ANNOUNCE_VECTORS_MAX_BYTES: number = 16 * 1024
 export const CONFIRMATIONS_MAX = 10_000
 /** How long an owner remembers that somebody waits for a write it does not have yet. */
 export const CONFIRMATION_MS = 60_000
+/** A peer that has not confirmed after this long is not waited for alone. */
+export const CONFIRMATION_SLOW_MS = 2000
 
 /** Malformed messages from one peer before it is cut off, and for how long. */
 export const OFFENCES_MAX = 8

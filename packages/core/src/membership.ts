@@ -87,7 +87,7 @@ export class Membership {
     }
     const known = this.#members.get(record.peerId)
     if (known === undefined) {
-      if (this.#members.size >= MEMBERS_MAX || record.left) return false
+      if (record.left || !this.#makeRoom()) return false
       // Hearsay starts a lease too, or nobody would dial the member and find out.
       this.#members.set(record.peerId, { record, state: 'alive', heardAtMs: now.monotonicMs })
       this.#owner.changed(record, 'alive')
@@ -147,6 +147,16 @@ export class Membership {
     if (compareRecords(record, this.#self) <= 0 || record.incarnation >= Number.MAX_SAFE_INTEGER) return
     this.#self = { ...this.#self, incarnation: record.incarnation + 1 }
     this.#nextHeartbeatMs = 0
+  }
+
+  /** In a full table whoever has been gone for longest gives way. */
+  #makeRoom(): boolean {
+    if (this.#members.size < MEMBERS_MAX) return true
+    let oldest: { peerId: PeerId; heardAtMs: number } | undefined
+    for (const [peerId, { state, heardAtMs }] of this.#members) {
+      if (state === 'gone' && heardAtMs < (oldest?.heardAtMs ?? Infinity)) oldest = { peerId, heardAtMs }
+    }
+    return oldest !== undefined && this.#members.delete(oldest.peerId)
   }
 
   #set(member: { record: MemberRecord; state: MemberState }, state: MemberState): void {

@@ -18,7 +18,7 @@ export interface PeerOptions {
   readonly persistent: boolean
   readonly software: string
   readonly addresses?: readonly string[]
-  /** `storage` when left out and persistent, else `light`. */
+  /** `storage` when left out and persistent; a peer that is not persistent is always `light`. */
   readonly role?: Role
   readonly weight?: number
   readonly zone?: string
@@ -44,7 +44,8 @@ export function openPeer(options: PeerOptions): PeerOpening {
     offer: (key, bytes, reason) => opening.offer(key, bytes, reason),
     lost: (reason) => opening.lost(reason),
     finish: (now) => {
-      const role = options.role ?? (persistent ? 'storage' : 'light')
+      // Whoever forgets at the end of the program must not be counted as a durable copy, whatever it was told to be.
+      const role = persistent ? (options.role ?? 'storage') : 'light'
       const self = {
         peerId,
         incarnation: Math.floor(now.wallMs),

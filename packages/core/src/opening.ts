@@ -138,7 +138,7 @@ export class Opening {
   /** Replaces a partition's vector by exactly the dots of the entries it holds. */
   forgetVector(partition: Partition): void {
     const { vector, table } = partition.replica
-    for (let replica = 0; replica < vector.replicaCount; replica++) vector.truncate(replica, 0)
+    for (const replica of [...vector.replicas()]) vector.truncate(replica, 0)
     for (let slot = 0; slot < table.slotCount; slot++) vector.add(table.replica(slot), table.sequence(slot))
   }
 

@@ -115,3 +115,13 @@ test('requests are bounded on both sides', () => {
     CONFIRMATIONS_MAX + 1,
   )
 })
+
+test('a peer that was asked and stays silent is not waited for alone', () => {
+  const { peers, disks } = grid('b', 'c')
+  disks.get('b')!.paused = true
+  const request = ask(peers, 2)
+  peers.advance(500)
+  expect(peers.events('a', 'copies')).toEqual([])
+  peers.advance(10_000)
+  expect(peers.events('a', 'copies')).toEqual([{ type: 'copies', request, copies: 2 }])
+})

@@ -10,8 +10,7 @@ const REPLICA_MIN_BYTES = 10
 /** A vector as bytes: about 12 bytes a replica id, and 2 to 10 a range above its head. */
 export function encodeVector(vector: VersionVector, ids: ReplicaIds): Uint8Array {
   const writer = new ByteWriter(256)
-  const present: number[] = []
-  for (let replica = 0; replica < vector.replicaCount; replica++) if (vector.highest(replica) > 0) present.push(replica)
+  const present = [...vector.replicas()]
   writer.varint(present.length)
   for (const replica of present) {
     const ranges = vector.rangesAbove(replica)

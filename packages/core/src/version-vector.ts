@@ -12,48 +12,62 @@ export interface DotRange {
   readonly last: number
 }
 
+/** What has been seen of one replica id. */
+interface Seen {
+  /** Highest contiguous sequence number. */
+  head: number
+  /** Flat pairs [first, last, first, last, …], sorted, disjoint, not touching each other nor the head. */
+  readonly ranges: number[]
+}
+
+const NO_RANGES: readonly number[] = []
+
 /**
  * Which dots a replica has seen: per replica id the highest contiguous sequence number (the head) and the ranges above
- * it. Replica ids are numbers of `ReplicaIds`; sequence numbers start at 1.
+ * it. Replica ids are numbers of `ReplicaIds`; sequence numbers start at 1. Memory follows the ids seen here, not those
+ * that exist.
  */
 export class VersionVector {
-  readonly #heads: number[] = []
-  /** Flat pairs [first, last, first, last, …], sorted, disjoint, not touching each other nor the head. */
-  readonly #ranges: (number[] | undefined)[] = []
+  readonly #seen = new Map<number, Seen>()
 
   head(replica: number): number {
-    return this.#heads[replica] ?? 0
+    return this.#seen.get(replica)?.head ?? 0
   }
 
   /** The highest sequence number seen, gaps or not. */
   highest(replica: number): number {
-    const ranges = this.#ranges[replica]
-    return ranges === undefined ? this.head(replica) : ranges[ranges.length - 1]!
+    const seen = this.#seen.get(replica)
+    return seen === undefined ? 0 : (seen.ranges.at(-1) ?? seen.head)
   }
 
-  /** Number of replica ids up to which `head` may be above 0. */
-  get replicaCount(): number {
-    return this.#heads.length
+  /** Nothing has been seen. */
+  get isEmpty(): boolean {
+    return this.#seen.size === 0
+  }
+
+  /** The replica ids of which something has been seen. */
+  replicas(): IterableIterator<number> {
+    return this.#seen.keys()
   }
 
   /** Flat pairs of the ranges seen above the head. */
   rangesAbove(replica: number): readonly number[] {
-    return this.#ranges[replica] ?? []
+    return this.#seen.get(replica)?.ranges ?? NO_RANGES
   }
 
   has(replica: number, sequence: number): boolean {
-    if (sequence <= this.head(replica)) return true
-    const ranges = this.#ranges[replica]
-    if (ranges === undefined) return false
-    const at = firstEndingAtOrAfter(ranges, sequence)
-    return at < ranges.length && ranges[at]! <= sequence
+    const seen = this.#seen.get(replica)
+    if (seen === undefined) return false
+    if (sequence <= seen.head) return true
+    const at = firstEndingAtOrAfter(seen.ranges, sequence)
+    return at < seen.ranges.length && seen.ranges[at]! <= sequence
   }
 
   /** Marks one dot as seen. False when it was, or when it would be one range too many. */
   add(replica: number, sequence: number): boolean {
-    if (this.#ranges[replica] === undefined && sequence === this.head(replica) + 1) {
-      this.#grow(replica)
-      this.#heads[replica] = sequence
+    const seen = this.#seen.get(replica)
+    if (seen !== undefined && seen.ranges.length === 0 && sequence === seen.head + 1) {
+      seen.head = sequence
       return true
     }
     return this.addRange(replica, sequence, sequence)
@@ -61,50 +75,42 @@ export class VersionVector {
 
   /** Marks [first, last] as seen. False when all of it was, or when it would be one range too many. */
   addRange(replica: number, first: number, last: number): boolean {
-    this.#grow(replica)
-    const head = this.#heads[replica]!
-    if (last <= head) return false
-    const ranges = this.#ranges[replica] ?? []
-    if (first > head + 1) {
-      if (!insertRange(ranges, first, last)) return false
-      this.#ranges[replica] = ranges
-      return true
-    }
-    this.#heads[replica] = absorb(ranges, last)
-    this.#ranges[replica] = ranges.length === 0 ? undefined : ranges
+    let seen = this.#seen.get(replica)
+    if (seen === undefined) this.#seen.set(replica, (seen = { head: 0, ranges: [] }))
+    if (last <= seen.head) return false
+    if (first > seen.head + 1) return insertRange(seen.ranges, first, last)
+    seen.head = absorb(seen.ranges, last)
     return true
   }
 
   /** Forgets everything of one replica id above `head`. */
   truncate(replica: number, head: number): void {
-    this.#grow(replica)
-    this.#heads[replica] = Math.min(this.#heads[replica]!, head)
-    this.#ranges[replica] = undefined
+    const seen = this.#seen.get(replica)
+    if (seen === undefined) return
+    seen.head = Math.min(seen.head, head)
+    seen.ranges.length = 0
+    if (seen.head === 0) this.#seen.delete(replica)
   }
 
   /** Marks as seen all that `other` has seen. */
   merge(other: VersionVector): void {
-    for (let replica = 0; replica < other.replicaCount; replica++) {
-      if (other.head(replica) > 0) this.addRange(replica, 1, other.head(replica))
-      const ranges = other.rangesAbove(replica)
+    for (const [replica, { head, ranges }] of other.#seen) {
+      if (head > 0) this.addRange(replica, 1, head)
       for (let i = 0; i < ranges.length; i += 2) this.addRange(replica, ranges[i]!, ranges[i + 1]!)
     }
   }
 
   clone(): VersionVector {
     const copy = new VersionVector()
-    for (const head of this.#heads) copy.#heads.push(head)
-    for (const ranges of this.#ranges) copy.#ranges.push(ranges?.slice())
+    for (const [replica, { head, ranges }] of this.#seen) copy.#seen.set(replica, { head, ranges: ranges.slice() })
     return copy
   }
 
   /** What this vector has seen and `other` has not, by replica id, in order of sequence. */
   missingIn(other: VersionVector): DotRange[] {
     const missing: DotRange[] = []
-    for (let replica = 0; replica < this.#heads.length; replica++) {
-      const head = this.#heads[replica]!
+    for (const [replica, { head, ranges }] of this.#seen) {
       if (head > 0) collectUnseen(other, replica, 1, head, missing)
-      const ranges = this.rangesAbove(replica)
       for (let i = 0; i < ranges.length; i += 2) collectUnseen(other, replica, ranges[i]!, ranges[i + 1]!, missing)
     }
     return missing
@@ -124,10 +130,7 @@ export class VersionVector {
   /** A hash that two vectors share exactly when they have seen the same dots (but for a chance of 2^-64). */
   hash(ids: ReplicaIds): Hash64 {
     const sum: Hash64 = { high: 0, low: 0 }
-    for (let replica = 0; replica < this.#heads.length; replica++) {
-      const head = this.#heads[replica]!
-      const ranges = this.rangesAbove(replica)
-      if (head === 0 && ranges.length === 0) continue
+    for (const [replica, { head, ranges }] of this.#seen) {
       let low = fold32(ids.hash(replica), head)
       let high = foldHigh32(mix32(ids.hash(replica)), head)
       for (const bound of ranges) {
@@ -137,13 +140,6 @@ export class VersionVector {
       addHash(sum, { low: mix32(low), high: mix32(high) })
     }
     return sum
-  }
-
-  #grow(replica: number): void {
-    while (this.#heads.length <= replica) {
-      this.#heads.push(0)
-      this.#ranges.push(undefined)
-    }
   }
 }
 

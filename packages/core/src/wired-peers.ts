@@ -324,10 +324,9 @@ export function stateOf(peer: Peer): unknown {
       const value = row.bytes?.slice(row.start, row.end).join()
       return `${row.key} ${row.hlc} ${ids.id(row.replica)} ${row.sequence} ${row.replaced} ${value}`
     })
-    const seen: string[] = []
-    for (let id = 0; id < vector.replicaCount; id++) {
-      if (vector.highest(id) > 0) seen.push(`${ids.id(id)} ${[vector.head(id), ...vector.rangesAbove(id)].join()}`)
-    }
+    const seen = [...vector.replicas()].map((id) => {
+      return `${ids.id(id)} ${[vector.head(id), ...vector.rangesAbove(id)].join()}`
+    })
     const print = hashHex(replica.fingerprint)
     collections[name.collection] = { entries: entries.toSorted(), seen: seen.toSorted(), print }
   }
