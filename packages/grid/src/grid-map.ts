@@ -123,10 +123,15 @@ export class GridMap<Value> {
    * console.log(receipt.copies) // 2
    * ```
    */
-  async set(key: string, value: Value, options?: WriteOptions): Promise<Receipt> {
-    checkKey(key)
-    if (options !== undefined) checkWriteOptions(options)
-    return this.#runtime.write(this.#partition, key, encodeValue(value, this.#valueSizeMaxBytes), options)
+  set(key: string, value: Value, options?: WriteOptions): Promise<Receipt> {
+    // No async function: the promise of the write is passed on as it is.
+    try {
+      checkKey(key)
+      if (options !== undefined) checkWriteOptions(options)
+      return this.#runtime.write(this.#partition, key, encodeValue(value, this.#valueSizeMaxBytes), options)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
   }
 
   /** Deletes a key; resolves as `set` does, or to undefined when this peer holds no entry to delete. */
@@ -160,10 +165,7 @@ export class GridMap<Value> {
   }
 
   /** Writes several entries, which share syncs of the disk; the receipts come in their order. Rejects as `set` does. */
-  async setMany(
-    entries: Iterable<readonly [string, Value]>,
-    options?: WriteOptions,
-  ): Promise<Receipt[]> {
+  async setMany(entries: Iterable<readonly [string, Value]>, options?: WriteOptions): Promise<Receipt[]> {
     const encoded: [string, Uint8Array][] = []
     // All are checked before the first is written.
     for (const [key, value] of entries) {

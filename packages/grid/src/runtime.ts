@@ -1,4 +1,15 @@
-import type { Collection, Effect, Input, Instant, Network, Partition, Peer, PeerEvent, Storage, Written } from '@gossipgrid/core'
+import type {
+  Collection,
+  Effect,
+  Input,
+  Instant,
+  Network,
+  Partition,
+  Peer,
+  PeerEvent,
+  Storage,
+  Written,
+} from '@gossipgrid/core'
 import { GridError } from '@gossipgrid/core'
 import { Inbox } from './inbox.ts'
 import type { Logger } from './logger.ts'
@@ -73,17 +84,22 @@ export class Runtime {
     this.step({ type: 'addresses', addresses: this.network.addresses() })
   }
 
-  /** Applies a write at once; the promise keeps what `GridMap.set` says of it. */
-  async write(partition: Partition, key: string, value: Uint8Array | undefined, options?: WriteOptions): Promise<Receipt> {
-    this.checkOpen()
-    checkAborted(options?.signal)
-    const durable = this.#pending.add(this.#apply(partition, key, value))
-    this.#scheduleFlush()
-    this.#callListeners()
-    const copies = options?.copies ?? 1
-    if (copies <= 1 && options?.signal === undefined) return durable
-    const receipt = await orAborted(durable, options?.signal)
-    return receipt.copies >= copies ? receipt : this.#awaitCopies(partition, receipt, copies, options ?? {})
+  /**
+   * Applies a write at once; the promise keeps what `GridMap.set` says of it, and is all that a write leaves behind: as an
+   * async function this would cost two more for each of thousands that wait for the disk.
+   */
+  write(partition: Partition, key: string, value: Uint8Array | undefined, options?: WriteOptions): Promise<Receipt> {
+    try {
+      this.checkOpen()
+      checkAborted(options?.signal)
+      const durable = this.#pending.add(this.#apply(partition, key, value))
+      this.#scheduleFlush()
+      this.#callListeners()
+      if (options === undefined || ((options.copies ?? 1) <= 1 && options.signal === undefined)) return durable
+      return this.#followed(partition, durable, options)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
   }
 
   /** Runs `call` once the step under way is over, or at once: callbacks of core must not call back into core. */
@@ -233,18 +249,25 @@ export class Runtime {
     this.#onEvent(event)
   }
 
-  async #awaitCopies(
-    partition: Partition,
-    receipt: Receipt,
-    copies: number,
-    options: WriteOptions,
-  ): Promise<Receipt> {
+  /** A write that somebody may stop waiting for, or that is to have copies elsewhere. */
+  async #followed(partition: Partition, durable: Promise<Receipt>, options: WriteOptions): Promise<Receipt> {
+    const receipt = await orAborted(durable, options.signal)
+    const copies = options.copies ?? 1
+    return receipt.copies >= copies ? receipt : this.#awaitCopies(partition, receipt, copies, options)
+  }
+
+  async #awaitCopies(partition: Partition, receipt: Receipt, copies: number, options: WriteOptions): Promise<Receipt> {
     const { timeoutMs = COPIES_TIMEOUT_MS, signal } = options
     checkAborted(signal)
     // Core counts this peer's copy; one that lives in memory is none.
     const own = receipt.copies
     const { collection, partition: number } = partition.name
-    const dot = { collection, partition: number, replicaId: receipt.version.replicaId, sequence: receipt.version.sequence }
+    const dot = {
+      collection,
+      partition: number,
+      replicaId: receipt.version.replicaId,
+      sequence: receipt.version.sequence,
+    }
     let reached = own
     const enough = Promise.withResolvers<void>()
     const request = this.peer.confirmations.request(dot, copies + 1 - own)
