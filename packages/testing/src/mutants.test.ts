@@ -14,7 +14,7 @@ const CAUGHT_BY: Readonly<Record<MutantName, readonly number[]>> = {
   'vector-before-rows': [3, 5, 4, 6, 7, 8],
   'early-purge': [3, 11, 5, 6, 15, 14],
   'early-acknowledgement': [3, 20, 22, 27, 23, 9, 17],
-  'early-frame': [3, 20, 27, 23, 33, 11, 17],
+  'early-frame': [3, 53, 20, 27, 58, 23, 17],
   'kept-vector': [119, 172, 50, 10, 57, 146, 30],
   'early-voids': [9, 8, 6, 10, 17, 30, 31],
 }

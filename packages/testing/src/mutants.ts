@@ -144,12 +144,24 @@ function earlyFrame(): () => void {
         if (effect.type !== 'store') continue
         for (const operation of effect.batch) {
           if (operation.type !== 'put' || !operation.key.startsWith(LOG_PREFIX)) continue
-          frames.push({ type: 'broadcast', bytes: encodeMessage({ type: 'frame', block: operation.bytes }) })
+          const block = rowsOf(this.replicaId, operation.bytes)
+          if (block.length > 0) frames.push({ type: 'broadcast', bytes: encodeMessage({ type: 'frame', block }) })
         }
       }
       return [...effects, ...frames]
     }
   })
+}
+
+/** The rows of one replica id out of a block. */
+function rowsOf(replicaId: string, block: Uint8Array): Uint8Array {
+  const ids = new ReplicaIds()
+  const writer = new BlockWriter(ids)
+  for (const record of readBlock(block, ids)) {
+    if (record.type !== 'rows' || record.replicaId !== replicaId) continue
+    for (const row of record.rows) writer.row(record.partition, row)
+  }
+  return writer.take()
 }
 
 /** A partition whose blobs were damaged keeps its vector. */
