@@ -25,7 +25,7 @@ export const engine: Bench = {
   summary: 'core alone: put, overwrite, get, remote apply, encode, decode, memory; map.set in a grid',
   runsDefault: 5,
   run: async (progress) => {
-    const figures: Figures = { ...codecFigures() }
+    const figures: Figures = { ...yardstickFigures(), ...codecFigures() }
     for (const { count, suffix } of SIZES) {
       progress(`${count} entries`)
       Object.assign(figures, localFigures(count, suffix), applyFigures(count, suffix), memoryFigures(count, suffix))
@@ -33,6 +33,18 @@ export const engine: Bench = {
     progress('map.set in a grid')
     return { ...figures, ...(await mapSetFigures()) }
   },
+}
+
+/** What the machine can do at the moment: copies of the same values in a plain `Map`, without any history. */
+function yardstickFigures(): Figures {
+  const values = Array.from({ length: 1024 }, (_, index) => encodedValueOf(index))
+  const keys = Array.from({ length: CODED }, (_, index) => keyOf(index))
+  const map = new Map<string, Uint8Array>()
+  const timing = timed(CODED, () => {
+    for (let index = 0; index < CODED; index++) map.set(keys[index]!, values[index & 1023]!.slice())
+  })
+  if (map.size !== CODED) throw new Error('the yardstick is short')
+  return rate('plainMapPut', '100k', timing)
 }
 
 function codecFigures(): Figures {
