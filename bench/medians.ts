@@ -1,6 +1,6 @@
 import type { Figures } from './bench.ts'
 
-export function median(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   return percentile(values, 0.5)
 }
 

@@ -1,7 +1,7 @@
 import { encodeValue } from '@gossipgrid/core'
 
 /** Bytes of every encoded value that the benches write. */
-export const VALUE_BYTES = 100
+const VALUE_BYTES = 100
 
 /** As applications make them: eight digits behind a prefix. */
 export function keyOf(index: number, prefix: string = 'user:'): string {

@@ -79,10 +79,7 @@ export class BlockWriter {
 
   row(partition: PartitionName, row: Readonly<Row>): void {
     const follows =
-      this.#count > 0 &&
-      this.#partition === partition &&
-      this.#replica === row.replica &&
-      row.sequence > this.#sequence
+      this.#count > 0 && this.#partition === partition && this.#replica === row.replica && row.sequence > this.#sequence
     if (!follows) this.#open(partition, row)
     const rows = this.#rows
     rows.varint(row.sequence - this.#sequence)
@@ -168,7 +165,8 @@ export function readBlock(bytes: Uint8Array, ids: ReplicaIds, start = 0, end: nu
     if (type !== ROWS && type !== VOIDS) throw malformed(`unknown record ${type}`)
     const partition = readPartition(reader)
     const replicaId = reader.replicaId()
-    if (type === ROWS) records.push({ type: 'rows', partition, replicaId, rows: readRows(reader, ids.intern(replicaId)) })
+    if (type === ROWS)
+      records.push({ type: 'rows', partition, replicaId, rows: readRows(reader, ids.intern(replicaId)) })
     else records.push({ type: 'voids', partition, replicaId, ranges: readRanges(reader) })
   }
   return records

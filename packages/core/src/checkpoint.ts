@@ -268,11 +268,7 @@ function storedBytes(table: EntryTable): number {
 
 /** Bits that keep segments at half of their limit on average; fewer only when far fewer would do. */
 function wantedBits(table: EntryTable, bitsNow: number, segmentMaxBytes: number): number {
-  const segments = Math.max(
-    (2 * table.slotCount) / SEGMENT_ENTRIES_MAX,
-    (2 * storedBytes(table)) / segmentMaxBytes,
-    1,
-  )
+  const segments = Math.max((2 * table.slotCount) / SEGMENT_ENTRIES_MAX, (2 * storedBytes(table)) / segmentMaxBytes, 1)
   const bits = Math.min(16, Math.ceil(Math.log2(segments)))
   return bits > bitsNow || bits < bitsNow - 3 ? bits : bitsNow
 }

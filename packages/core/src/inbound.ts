@@ -175,7 +175,8 @@ export class Inbound {
       const writer = this.#ids.intern(record.replicaId)
       if (!this.#owner.isOwn(writer)) continue
       const highest = record.rows.at(-1)!.sequence
-      const vector = this.#collections.get(record.partition.collection)?.partitions[record.partition.partition]?.replica.vector
+      const vector = this.#collections.get(record.partition.collection)?.partitions[record.partition.partition]?.replica
+        .vector
       if (highest > (vector?.highest(writer) ?? 0)) {
         this.#owner.cloned(`another peer has writes of this replica id up to ${highest}`)
         return

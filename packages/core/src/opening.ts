@@ -171,7 +171,8 @@ export class Opening {
     }
     let expected = this.#meta?.logFirst ?? this.#logs[0]
     for (const number of this.#logs) {
-      if (expected !== undefined && number > expected) this.#damaged(`${LOG_PREFIX}before ${number}`, undefined, 'missing')
+      if (expected !== undefined && number > expected)
+        this.#damaged(`${LOG_PREFIX}before ${number}`, undefined, 'missing')
       expected = number + 1
     }
     const anything = this.#logs.length > 0 || this.#parts.size > 0

@@ -13,13 +13,7 @@ import { Inbound } from './inbound.ts'
 import type { Instant, RandomSource } from './instant.ts'
 import type { CollectionDescriptor } from './kinds.ts'
 import { LagTable } from './lag.ts'
-import {
-  DIAL_GAP_MS,
-  HEARTBEAT_MS,
-  NEIGHBOURS_MAX,
-  REFUSED_MS,
-  UNDURABLE_MAX_BYTES,
-} from './limits.ts'
+import { DIAL_GAP_MS, HEARTBEAT_MS, NEIGHBOURS_MAX, REFUSED_MS, UNDURABLE_MAX_BYTES } from './limits.ts'
 import type { MemberRecord } from './member-record.ts'
 import { Membership, heartbeatMs } from './membership.ts'
 import { decodeMessage, encodeMessage } from './messages.ts'
@@ -190,7 +184,8 @@ export class Peer {
     if (this.commit.undurableBytes > UNDURABLE_MAX_BYTES) {
       throw new GridError('BACKLOG_FULL', `${UNDURABLE_MAX_BYTES} bytes of writes wait to be stored: await some first`)
     }
-    if (this.#identity.nextSequence(partition) > SEQUENCE_MAX) this.#abandonReplicaId('all sequence numbers are used up')
+    if (this.#identity.nextSequence(partition) > SEQUENCE_MAX)
+      this.#abandonReplicaId('all sequence numbers are used up')
     const row: Row = {
       key,
       hlc: this.#clock.tick(now.wallMs),

@@ -180,7 +180,7 @@ export class Replica {
 
   #shortHash(hlc: number, replica: number, sequence: number): number {
     const h = fold32(fold32(fold32(this.#ids.hash(replica), sequence), hlc % 4294967296), (hlc / 4294967296) | 0)
-    return (mix32(h) & 0xffff) || 1
+    return mix32(h) & 0xffff || 1
   }
 
   /** The row wins over the slot: was the loser concurrent? Best effort: an intermediate version may have been skipped. */

@@ -13,7 +13,7 @@ import { VALUE_MAX_BYTES } from './limits.ts'
  *
  * PLACE is a number given to the partition on this peer, so that no name has to be made fit for a storage key.
  */
-export const STORE_FORMAT = 1
+const STORE_FORMAT = 1
 export const META_KEY = 'meta'
 export const PART_PREFIX = 'part/'
 export const SEGMENT_PREFIX = 'seg/'
@@ -63,7 +63,10 @@ export function decodeMeta(bytes: Uint8Array): StoredMeta {
   const fields = read(bytes, 'meta')
   const format = fields.count('format')
   if (format > STORE_FORMAT) {
-    throw new GridError('STORAGE_FORMAT', `stored in format ${format}; this version reads up to ${STORE_FORMAT}: update it`)
+    throw new GridError(
+      'STORAGE_FORMAT',
+      `stored in format ${format}; this version reads up to ${STORE_FORMAT}: update it`,
+    )
   }
   return {
     replicaId: fields.hash('replicaId'),

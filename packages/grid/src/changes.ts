@@ -26,7 +26,7 @@ export class ChangeQueue<Item extends object> implements AsyncIterableIterator<I
   readonly #bufferMax: number
   readonly #lagged: (missed: number) => Item
   readonly #onEnd: () => void
-  #items: (Item)[] = []
+  #items: Item[] = []
   #first = 0
   #missed = 0
   #waiting: { resolve: (result: IteratorResult<Item>) => void; reject: (error: GridError) => void } | undefined
@@ -76,7 +76,8 @@ export class ChangeQueue<Item extends object> implements AsyncIterableIterator<I
     if (this.#first < this.#items.length) {
       const value = this.#items[this.#first++]!
       if (this.#first === this.#items.length) this.#items = []
-      else if (this.#first < 1024 || this.#first * 2 < this.#items.length) return Promise.resolve({ done: false, value })
+      else if (this.#first < 1024 || this.#first * 2 < this.#items.length)
+        return Promise.resolve({ done: false, value })
       else this.#items = this.#items.slice(this.#first)
       this.#first = 0
       return Promise.resolve({ done: false, value })

@@ -60,14 +60,23 @@ describe('reading and writing', () => {
     expect(await map.get('n')).toBe(2)
     await map.update('n', () => undefined)
     expect(await map.has('n')).toBe(false)
-    await expect(map.update('n', () => { throw new TypeError('no') })).rejects.toThrow(TypeError)
+    await expect(
+      map.update('n', () => {
+        throw new TypeError('no')
+      }),
+    ).rejects.toThrow(TypeError)
   })
 
   it('many entries are written, read, listed and cleared', async () => {
     const map = (await grids.open()).map<number>('numbers')
     const receipts = await map.setMany(Array.from({ length: 5000 }, (_, i) => [`k${i}`, i] as const))
     expect(receipts).toHaveLength(5000)
-    expect(await map.getMany(['k1', 'missing', 'k4999'])).toEqual(new Map([['k1', 1], ['k4999', 4999]]))
+    expect(await map.getMany(['k1', 'missing', 'k4999'])).toEqual(
+      new Map([
+        ['k1', 1],
+        ['k4999', 4999],
+      ]),
+    )
     const keys = await collect(map.keys(), 10_000)
     expect(new Set(keys).size).toBe(5000)
     const some = await collect(map.entries({ prefix: 'k499' }), 100)
@@ -79,7 +88,12 @@ describe('reading and writing', () => {
 
   it('a batch with one bad entry writes nothing', async () => {
     const map = (await grids.open()).map<unknown>('things')
-    await expect(map.setMany([['good', 1], ['bad', () => 1]])).rejects.toMatchObject({ code: 'INVALID_VALUE' })
+    await expect(
+      map.setMany([
+        ['good', 1],
+        ['bad', () => 1],
+      ]),
+    ).rejects.toMatchObject({ code: 'INVALID_VALUE' })
     expect(map.size).toBe(0)
   })
 

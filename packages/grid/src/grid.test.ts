@@ -15,7 +15,10 @@ describe('a grid', () => {
   it('brings peers together that know only one of them', async () => {
     const opened = [await grids.open(), await grids.open(), await grids.open()]
     for (const grid of opened.slice(1)) expect(await grid.ready()).toEqual({ alone: false })
-    await until(() => opened.every((grid) => grid.members.filter((member) => member.connected).length === 2), 'all meet')
+    await until(
+      () => opened.every((grid) => grid.members.filter((member) => member.connected).length === 2),
+      'all meet',
+    )
     await opened[2]!.map<number>('m').set('k', 1)
     await until(() => opened.every((grid) => grid.map('m').peek('k') === 1), 'all have it')
     await until(() => opened.every((grid) => grid.status().collections[0]!.converged), 'all know that all have it')
@@ -25,7 +28,10 @@ describe('a grid', () => {
 
   it('goes on through a split and is whole again after it', async () => {
     const opened = [await grids.open(), await grids.open(), await grids.open()]
-    await until(() => opened.every((grid) => grid.members.filter((member) => member.connected).length === 2), 'all meet')
+    await until(
+      () => opened.every((grid) => grid.members.filter((member) => member.connected).length === 2),
+      'all meet',
+    )
     grids.split([0], [1, 2])
     await opened[0]!.map<string>('m').set('left', 'l')
     await opened[1]!.map<string>('m').set('right', 'r')
@@ -72,7 +78,10 @@ describe('a grid', () => {
     await until(() => states.includes(`${second.peerId} alive`), 'it was seen to come')
     await second.close()
     await until(() => states.includes(`${second.peerId} gone`), 'it was seen to go')
-    expect(first.members.find((member) => member.peerId === second.peerId)).toMatchObject({ state: 'gone', connected: false })
+    expect(first.members.find((member) => member.peerId === second.peerId)).toMatchObject({
+      state: 'gone',
+      connected: false,
+    })
   })
 
   it('after closing refuses everything with CLOSED, and closing again is nothing', async () => {

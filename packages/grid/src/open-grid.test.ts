@@ -71,6 +71,9 @@ describe('a grid on real ports', () => {
     const map = first.map<string>('m')
     await Promise.all(Array.from({ length: 5000 }, (_, i) => map.set(`k${i}`, value)))
     await until(() => second.map('m').size === 5000, 'all have come')
-    await until(() => second.status().collections[0]!.fingerprint === first.status().collections[0]!.fingerprint, 'equal')
+    await until(
+      () => second.status().collections[0]!.fingerprint === first.status().collections[0]!.fingerprint,
+      'equal',
+    )
   })
 })

@@ -1,7 +1,7 @@
 import { GridError } from '@gossipgrid/core'
 
 /** Bytes of the length (unsigned, big-endian) in front of every message of a stream. */
-export const FRAME_HEADER_BYTES = 4
+const FRAME_HEADER_BYTES = 4
 /** A message buffer starts no larger than this and grows with what really arrives, whatever length was announced. */
 const FIRST_BUFFER_BYTES = 64 * 1024
 

@@ -210,7 +210,10 @@ export class Gossip {
         for (const [neighbour] of full) this.#slow.add(neighbour)
         return
       }
-      await firstOf(full.map(([, stream]) => drained(stream)), leftMs)
+      await firstOf(
+        full.map(([, stream]) => drained(stream)),
+        leftMs,
+      )
     }
   }
 

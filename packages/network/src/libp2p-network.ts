@@ -94,8 +94,6 @@ export async function libp2pNetwork(options: Libp2pNetworkOptions): Promise<Libp
       log: options.logger ?? (() => undefined),
     },
     (hooks) =>
-      createLibp2p(
-        serverPreset({ ...hooks, privateKey, listen, neighboursMax, gossip, mdns: options.mdns ?? true }),
-      ),
+      createLibp2p(serverPreset({ ...hooks, privateKey, listen, neighboursMax, gossip, mdns: options.mdns ?? true })),
   )
 }

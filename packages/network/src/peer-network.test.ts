@@ -54,9 +54,7 @@ async function startOpen(deafAfterMs: number, join: string[]): Promise<Recorded 
     },
     async (hooks) => {
       const listen = ['/ip4/127.0.0.1/tcp/0']
-      node = await createLibp2p(
-        serverPreset({ ...hooks, privateKey, listen, neighboursMax: 32, gossip, mdns: false }),
-      )
+      node = await createLibp2p(serverPreset({ ...hooks, privateKey, listen, neighboursMax: 32, gossip, mdns: false }))
       return node
     },
   )

@@ -200,7 +200,10 @@ export class PeerNetwork implements Libp2pNetwork {
     }
     const dialled = this.#connections(neighbour).filter((connection) => connection.direction === 'outbound')
     const addresses = new Set([
-      ...withPeerId(dialled.map((connection) => connection.remoteAddr), neighbour),
+      ...withPeerId(
+        dialled.map((connection) => connection.remoteAddr),
+        neighbour,
+      ),
       ...this.#redialer.addresses(neighbour),
     ])
     this.#close(neighbour, 'it is redialled')

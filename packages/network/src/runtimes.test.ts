@@ -5,8 +5,7 @@ import { describe, expect, it } from 'vitest'
 
 const run = promisify(execFile)
 const trial = fileURLToPath(new URL('runtime-trial.ts', import.meta.url))
-const binary = (name: string): string =>
-  fileURLToPath(new URL(`../../../node_modules/.bin/${name}`, import.meta.url))
+const binary = (name: string): string => fileURLToPath(new URL(`../../../node_modules/.bin/${name}`, import.meta.url))
 
 describe('peers talk, stop within 2 s and let the process end', () => {
   it.each([

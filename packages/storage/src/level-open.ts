@@ -20,7 +20,7 @@ export interface OpenedLevel {
 }
 
 /** Not ASCII, so no key of a blob collides with it and no range of them contains it. */
-export const FORMAT_KEY = '\u00ffformat'
+const FORMAT_KEY = '\u00ffformat'
 const FORMAT_VERSION = 1
 const FORMAT_PATTERN = /^gossipgrid (\d+)$/
 

@@ -151,7 +151,10 @@ export class FaultInjector {
         const slow = Array.from({ length: count }, () => random.pick(links))
         for (const link of slow) link.slowMs = random.between(200, 4000)
         this.#later(random.between(1000, 20_000), () => slow.forEach((link) => (link.slowMs = 0)))
+        break
       }
+      default:
+        throw new Error(`${kind} is no fault of the network`)
     }
   }
 

@@ -32,7 +32,7 @@ export interface SimulatedWorld {
 }
 
 /** Opens whatever a disk holds, as a peer that takes part in nothing. */
-export function openDisk(disk: SimulatedDisk, clock: SimulatedClock, peerId: string): Peer {
+function openDisk(disk: SimulatedDisk, clock: SimulatedClock, peerId: string): Peer {
   return openFrom(disk, clock, peerId, new Random(1), true)
 }
 
@@ -299,6 +299,11 @@ export class SimulatedPeer {
       case 'refused':
         if (event.error.code === 'CLOCK_AHEAD') break
         this.#check(`refused: ${name} refuses what ${event.from} sent: ${event.error.message}`)
+        break
+      case 'damaged':
+      case 'member':
+      case 'not-durable':
+        break
     }
   }
 

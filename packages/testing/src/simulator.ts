@@ -320,7 +320,7 @@ class Simulator {
       writes: this.#ledger.writes,
       deletes: this.#ledger.deletes,
       acknowledged: this.#ledger.acknowledged,
-      faults: Object.fromEntries([...this.#injector.counts].sort()),
+      faults: Object.fromEntries([...this.#injector.counts].toSorted(([a], [b]) => (a < b ? -1 : 1))),
       lost: this.#lost,
       resurrected: this.#resurrected,
       diverged: this.#diverged,
