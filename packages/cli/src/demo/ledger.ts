@@ -51,9 +51,14 @@ export class Ledger {
     return this.#splitWrites
   }
 
-  /** Entries that every peer must hold in the end. */
+  /** Entries that every peer must hold in the end, going by the acknowledged writes. */
   get entries(): number {
     return this.#live
+  }
+
+  /** By how many entries a peer may rightly differ from that: keys with a write that was never answered. */
+  get uncertain(): number {
+    return this.#open.size
   }
 
   /** Keys with acknowledged writes on more than one side of the split. */

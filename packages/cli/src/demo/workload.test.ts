@@ -5,7 +5,7 @@ const cities = new Map(Array.from({ length: 3000 }, (_, i) => [`city-${i}`, { na
 
 test('each side edits, deletes and adds as much as promised, and shares only the contested keys', () => {
   const size = workloadSize(cities.size)
-  expect(size).toEqual({ edits: 1000, deletes: 200, adds: 200, contested: 150 })
+  expect(size).toEqual({ edits: 1000, deletes: 220, adds: 220, contested: 150 })
   const sides = planWorkload(cities, size, Math.random)
   for (const writes of sides) {
     const known = writes.filter(({ key }) => cities.has(key))

@@ -13,7 +13,7 @@ export interface WorkloadSize {
 export function workloadSize(entries: number): WorkloadSize {
   const share = Math.min(1, entries / 2000)
   const of = (full: number): number => Math.max(1, Math.floor(full * share))
-  return { edits: of(1000), deletes: of(200), adds: of(200), contested: of(150) }
+  return { edits: of(1000), deletes: of(220), adds: of(220), contested: of(150) }
 }
 
 /**
