@@ -53,12 +53,12 @@ test('the demo converges, loses nothing, says so in one line, and cleans up', { 
   expect(stderr).toContain('nothing acknowledged is lost')
   expect(code).toBe(0)
   expect(stdout.trim().split('\n')).toHaveLength(1)
-  const outcome = JSON.parse(stdout) as { fingerprints: string[]; healBytes: number }
+  const outcome = JSON.parse(stdout) as { fingerprints: string[]; healBytes: number; splitWrites: number }
   const number: unknown = expect.any(Number)
   expect(outcome).toEqual({
     peers: 5,
     entries: number,
-    splitWrites: 3100,
+    splitWrites: number,
     conflicts: 150,
     lostWrites: 0,
     converged: true,
@@ -68,6 +68,8 @@ test('the demo converges, loses nothing, says so in one line, and cleans up', { 
     healMs: number,
     healBytes: number,
   })
+  // A batch of ten was under way when its peer was killed; deletes in it that did happen are not acknowledged later.
+  expect(outcome.splitWrites).toBeGreaterThanOrEqual(3170)
   expect(new Set(outcome.fingerprints).size).toBe(1)
   expect(outcome.healBytes).toBeGreaterThan(0)
   expect(await leftovers()).toEqual([])
