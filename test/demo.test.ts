@@ -53,7 +53,12 @@ test('the demo converges, loses nothing, says so in one line, and cleans up', { 
   expect(stderr).toContain('nothing acknowledged is lost')
   expect(code).toBe(0)
   expect(stdout.trim().split('\n')).toHaveLength(1)
-  const outcome = JSON.parse(stdout) as { fingerprints: string[]; healBytes: number; splitWrites: number; conflicts: number }
+  const outcome = JSON.parse(stdout) as {
+    fingerprints: string[]
+    healBytes: number
+    splitWrites: number
+    conflicts: number
+  }
   const number: unknown = expect.any(Number)
   expect(outcome).toEqual({
     peers: 5,
