@@ -101,7 +101,7 @@ test('content: an entry that nobody wrote', () => {
 
 test('reads: an entry that goes back in time', () => {
   const ada = open(1)
-  const reads = new ReadCheck(ada)
+  const reads = new ReadCheck(ada, new Set())
   const { table } = partitionOf(ada).replica
   peerWrite(ada, 'k')
   const old = partitionOf(ada).replica.row(0)

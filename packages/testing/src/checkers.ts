@@ -84,10 +84,13 @@ export function checkContent(ledger: Ledger, peer: Peer, collections: readonly s
 /** Reads within one life of one peer: each is at least as new as every earlier one, and as every own write. */
 export class ReadCheck {
   readonly #peer: Peer
+  readonly #reusedIds: ReadonlySet<string>
   readonly #newest = new Map<string, { hlc: number; replicaId: string; sequence: number }>()
 
-  constructor(peer: Peer) {
+  /** `reusedIds`: see `Ledger`. */
+  constructor(peer: Peer, reusedIds: ReadonlySet<string>) {
     this.#peer = peer
+    this.#reusedIds = reusedIds
   }
 
   /** To be called for every change, and for reads at any time. */
@@ -95,7 +98,9 @@ export class ReadCheck {
     const id = `${collection} ${key}`
     const newest = this.#newest.get(id)
     const held = heldVersion(this.#peer, collection, key)
-    if (newest !== undefined && (held === undefined || compareVersions(held, newest) < 0)) {
+    // A write that was issued anew under another id may now lose to one of the same HLC reading.
+    const anew = newest !== undefined && this.#reusedIds.has(newest.replicaId) && held?.hlc === newest.hlc
+    if (newest !== undefined && !anew && (held === undefined || compareVersions(held, newest) < 0)) {
       return `reads: '${key}' of '${collection}' went back in time at ${this.#peer.peerId}`
     }
     if (held !== undefined) this.#newest.set(id, held)

@@ -111,7 +111,7 @@ export class SimulatedPeer {
     if (this.#peer !== undefined) return
     const { world, peer } = { world: this.#world, peer: this.#open() }
     this.#peer = peer
-    this.#reads = new ReadCheck(peer)
+    this.#reads = new ReadCheck(peer, world.ledger.reusedIds)
     this.#openedAs = peer.replicaId
     this.#wakesInARow = 0
     for (const name of world.collections) this.#openCollection(peer, name)
