@@ -144,7 +144,10 @@ export class Membership {
 
   /** Others still go by an earlier life of this peer, from a time when its clock was further ahead. */
   #supersede(record: MemberRecord): void {
-    if (compareRecords(record, this.#self) <= 0 || record.incarnation >= Number.MAX_SAFE_INTEGER) return
+    const order = compareRecords(record, this.#self)
+    // A clock that stood still makes two lives look like one; only the newer of them is here to tell.
+    const other = record.replicaId !== this.#self.replicaId || record.addresses.join() !== this.#self.addresses.join()
+    if (order < 0 || (order === 0 && !other) || record.incarnation >= Number.MAX_SAFE_INTEGER) return
     this.#self = { ...this.#self, incarnation: record.incarnation + 1 }
     this.#nextHeartbeatMs = 0
   }
