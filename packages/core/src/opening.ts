@@ -209,10 +209,16 @@ export class Opening {
     const place = placeOf(key)
     const part = this.#parts.get(place)?.part
     const bits = Number(key.split('/')[2]!.slice(0, 2))
+    if (part !== undefined && bits === part.segmentBits) {
+      this.#apply(readBlock(bytes, this.#ids))
+      this.#segmentsAt(place).add(key)
+      return
+    }
+    this.#orphans.push(key)
+    // Written by a checkpoint that never finished: everything in it is in the log, and from there in need of a segment.
+    if (part !== undefined) return
+    // All that is left of a damaged part.
     this.#apply(readBlock(bytes, this.#ids))
-    if (part !== undefined && bits === part.segmentBits) this.#segmentsAt(place).add(key)
-    // Written by a checkpoint that never finished, or all that is left of a damaged part.
-    else this.#orphans.push(key)
   }
 
   #offerLog(bytes: Uint8Array): void {
