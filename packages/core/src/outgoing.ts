@@ -82,9 +82,12 @@ export class Outgoing {
     for (const range of replica.vector.missingIn(known)) {
       let next = range.last + 1
       replica.visitDots([range], (slot) => {
-        // A chunk holds at least one row, however large.
-        if (writer.rowCount > 0 && writer.length + replica.table.valueLength(slot) > this.chunkMaxBytes) {
-          next = replica.table.sequence(slot)
+        const sequence = replica.table.sequence(slot)
+        const full = writer.length + replica.table.valueLength(slot) > this.chunkMaxBytes
+        // A chunk holds at least one row, however large. Rows that share a dot, as after a restored backup, stay
+        // together: the next chunk goes on from a dot, and would never get past the first of them.
+        if (full && writer.rowCount > 0 && sequence !== row.sequence) {
+          next = sequence
           return false
         }
         replica.table.read(slot, row)
