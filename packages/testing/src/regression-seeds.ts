@@ -16,5 +16,13 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
   { seed: 32, ...SMALL, why: 'the first checkpoint after a restart cut a log whose entries were in no segment' },
   { seed: 119, ...SMALL, why: 'a damaged part blob was never removed: each opening forgot all vectors' },
   { seed: 30, ...SMALL, why: 'a damaged segment that no entry was left of stayed damaged' },
+  {
+    seed: 101490,
+    peers: 4,
+    minutes: 1,
+    why: 'entries read from an unfinished checkpoint were not written by the next',
+  },
+  { seed: 100781, peers: 4, minutes: 1, why: 'a session sent two rows that shared a dot for ever' },
+  { seed: 41180, peers: 4, minutes: 1, why: 'two lives of a peer in one millisecond were taken for one' },
   { seed: 449, why: 'after its clock was set back, others went by the record of a former life of a peer' },
 ]
