@@ -42,6 +42,7 @@ export class Announcements {
     const { antiEntropy, collections, lag } = this.#owner
     const parts = announce.parts === undefined ? undefined : antiEntropy.decodeParts(announce.parts)
     if (parts !== undefined) this.vectorsSeen(from, parts, now)
+    lag.toldRoot(from, announce.root, now.monotonicMs)
     if (announce.root === collections.root()) return
     if (parts === undefined) antiEntropy.wantFrom(from, now, announce.bulk ? 0 : HEARTBEAT_MS)
     else if (lag.missing(parts) > 0) antiEntropy.wantFrom(from, now, announce.bulk ? 0 : undefined)

@@ -20,6 +20,9 @@ export class Broadcaster {
   #queuedWrites = 0
   #inFlight = 0
   #lastSentMs = -Infinity
+  #framesSent = 0
+  #writesSent = 0
+  #floods = 0
 
   constructor(send: (block: Uint8Array) => void, announceBulk: () => void) {
     this.#send = send
@@ -29,6 +32,11 @@ export class Broadcaster {
   /** Bytes waiting to be broadcast. */
   get backlogBytes(): number {
     return this.#queuedBytes
+  }
+
+  /** Since opening: frames sent, writes in them, and how often the backlog was left to sessions. */
+  get counts(): { readonly framesSent: number; readonly writesSent: number; readonly floods: number } {
+    return { framesSent: this.#framesSent, writesSent: this.#writesSent, floods: this.#floods }
   }
 
   get wakeAtMs(): number {
@@ -45,6 +53,7 @@ export class Broadcaster {
     }
     if (this.#queuedBytes <= BROADCAST_BACKLOG_MAX_BYTES) return
     this.clear()
+    this.#floods += 1
     this.#announceBulk()
   }
 
@@ -90,6 +99,8 @@ export class Broadcaster {
     const blocks = this.#queue.splice(0, taken).map((frame) => frame.block)
     this.#queuedBytes -= bytes
     this.#queuedWrites -= writes
+    this.#framesSent += 1
+    this.#writesSent += writes
     return concatenate(blocks, bytes)
   }
 }

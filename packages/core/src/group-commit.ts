@@ -74,6 +74,7 @@ export class GroupCommit {
   #toldWriteId = 0
   #nextLog = 1
   #logBytes = 0
+  #cuts = 0
 
   constructor(ids: ReplicaIds, persistent: boolean, owner: GroupCommitOwner) {
     this.#owner = owner
@@ -89,6 +90,11 @@ export class GroupCommit {
   /** Bytes logged since the log was last cut. */
   get logBytes(): number {
     return this.#logBytes
+  }
+
+  /** How often the log was cut since opening: once by every checkpoint. */
+  get cuts(): number {
+    return this.#cuts
   }
 
   /** Number of the last log blob, written or about to be. */
@@ -115,6 +121,7 @@ export class GroupCommit {
   /** The log was cut: blobs up to a checkpoint are gone. */
   cut(logBytes: number): void {
     this.#logBytes -= logBytes
+    this.#cuts += 1
   }
 
   /** Takes a write of this peer. */

@@ -26,6 +26,11 @@ export class HeldRows {
     return this.#held.size
   }
 
+  /** Memory they take, about. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   /** Where a reading stands against the wall clock. */
   static judge(hlc: number, wallMs: number): Dated {
     if (hlc <= hlcFromWall(wallMs + HOLD_AHEAD_MS)) return 'apply'

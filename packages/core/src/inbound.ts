@@ -26,6 +26,19 @@ export interface InboundResult extends Applied {
   readonly gaps: boolean
 }
 
+/** The way that rows came. */
+export type Way = 'broadcast' | 'session'
+
+/** What became of the rows that came one way, since opening. */
+export interface RowCounts {
+  /** They are the state of their entry now, or were until a later write. */
+  applied: number
+  /** News, but their entry held a later version already. */
+  superseded: number
+  /** Seen before. */
+  repeated: number
+}
+
 /** What is to be applied of one record: rows, or void dots. */
 interface Part {
   readonly partition: Partition
@@ -46,6 +59,16 @@ interface Sifted {
 /** Applies what other peers wrote: the one way in for broadcast and for sessions alike. */
 export class Inbound {
   readonly held: HeldRows = new HeldRows()
+  readonly rows: Readonly<Record<Way, RowCounts>> = {
+    broadcast: { applied: 0, superseded: 0, repeated: 0 },
+    session: { applied: 0, superseded: 0, repeated: 0 },
+  }
+  /** Rows that came dated too far ahead to be believed, each time they came. */
+  refusedAhead = 0
+  /** Ranges of void dots that brought news. */
+  voidRanges = 0
+  /** Told the HLC reading of every broadcast row that became visible here, to measure how long it took. */
+  appeared: ((hlc: number) => void) | undefined
   readonly #collections: Collections
   readonly #ids: ReplicaIds
   readonly #clock: HybridClock
@@ -59,14 +82,14 @@ export class Inbound {
   }
 
   /** Throws `MESSAGE_MALFORMED`, with nothing applied, when any part of the block is. */
-  apply(from: PeerId, block: Uint8Array, voids: boolean, now: Instant): InboundResult {
+  apply(from: PeerId, way: Way, block: Uint8Array, voids: boolean, now: Instant): InboundResult {
     const records = readBlock(block, this.#ids)
     this.#checkOwnDots(records)
     const sifted = this.#sift(from, records, voids, now)
     let news = false
     let gaps = false
     for (const part of sifted.parts) {
-      if (this.#applyPart(part)) news = true
+      if (this.#applyPart(part, way)) news = true
       const { replica } = part.partition
       if (part.rows.length > 0 && replica.vector.rangesAbove(part.rows[0]!.replica).length > 0) gaps = true
     }
@@ -113,20 +136,31 @@ export class Inbound {
   }
 
   /** True when anything was news. */
-  #applyPart({ partition, rows, voids }: Part): boolean {
+  #applyPart({ partition, rows, voids }: Part, way: Way): boolean {
     const { replica } = partition
+    const counts = this.rows[way]
+    const appeared = way === 'broadcast' ? this.appeared : undefined
     let news = false
     for (const row of rows) {
       const seen = replica.vector.has(row.replica, row.sequence)
       const outcome = replica.merge(row)
       this.#clock.observe(row.hlc)
-      if (outcome === 'won' || !seen) news = true
+      if (outcome === 'won') {
+        counts.applied += 1
+        if (!seen) appeared?.(row.hlc)
+      } else if (seen) {
+        counts.repeated += 1
+        continue
+      } else counts.superseded += 1
+      news = true
     }
     if (voids === undefined) return news
     // Void dots count as seen: their successors came before.
     const writer = this.#ids.intern(voids.replicaId)
     for (let i = 0; i < voids.ranges.length; i += 2) {
-      if (replica.vector.addRange(writer, voids.ranges[i]!, voids.ranges[i + 1]!)) news = true
+      if (!replica.vector.addRange(writer, voids.ranges[i]!, voids.ranges[i + 1]!)) continue
+      this.voidRanges += 1
+      news = true
     }
     return news
   }
@@ -152,6 +186,7 @@ export class Inbound {
     if (dated === 'apply') return true
     if (dated === 'hold') this.held.hold(partition, row)
     else {
+      this.refusedAhead += 1
       const message = `a write to '${partition.collection}' is dated more than ten minutes ahead of this peer's clock`
       this.#owner.refused(from, new GridError('CLOCK_AHEAD', message))
     }

@@ -1,9 +1,10 @@
 import type { Collections } from './collections.ts'
 import type { SeenPart } from './anti-entropy.ts'
+import { hashHex } from './hash.ts'
 import type { PeerId } from './ports.ts'
 import { VersionVector } from './version-vector.ts'
 
-/** How one partition here compares with what another peer last said of its own. */
+/** How something held here compares with what another peer last said of its own. */
 export interface Lag {
   readonly peerId: PeerId
   /** Monotonic milliseconds at which it said so. */
@@ -12,21 +13,39 @@ export interface Lag {
   readonly behind: number
   /** Writes this peer has seen and it has not. */
   readonly ahead: number
+  /** Partitions of which both have seen the same writes and yet hold other entries: one of the two is damaged. */
+  readonly unequal: number
+}
+
+/** What one peer said. */
+interface Told {
+  /** By partition; undefined while only roots were told. */
+  parts: ReadonlyMap<string, SeenPart> | undefined
+  partsAtMs: number
+  /** The hash over all it holds, which heartbeats carry also where the vectors are too large for them. */
+  root: string
+  rootAtMs: number
 }
 
 /** What the other peers were last heard to have seen: the ground for saying "equal" or "so many writes behind". */
 export class LagTable {
   readonly #collections: Collections
-  readonly #told = new Map<PeerId, { readonly toldAtMs: number; readonly vectors: Map<string, VersionVector> }>()
+  readonly #told = new Map<PeerId, Told>()
 
   constructor(collections: Collections) {
     this.#collections = collections
   }
 
   told(peerId: PeerId, parts: readonly SeenPart[], nowMs: number): void {
-    const vectors = new Map<string, VersionVector>()
-    for (const part of parts) vectors.set(`${part.partition} ${part.collection}`, part.seen)
-    this.#told.set(peerId, { toldAtMs: nowMs, vectors })
+    const told = this.#of(peerId)
+    told.parts = new Map(parts.map((part) => [partKey(part), part]))
+    told.partsAtMs = nowMs
+  }
+
+  toldRoot(peerId: PeerId, root: string, nowMs: number): void {
+    const told = this.#of(peerId)
+    told.root = root
+    told.rootAtMs = nowMs
   }
 
   forget(peerId: PeerId): void {
@@ -44,19 +63,68 @@ export class LagTable {
   }
 
   /** How a collection compares with every peer that has told. */
-  of(collection: string): Lag[] {
-    const partitions = this.#collections.get(collection)?.partitions ?? []
+  of(collection: string, root: string = this.#collections.root()): Lag[] {
+    const held = this.#collections.get(collection)?.partitions ?? []
+    const keys = held.map(({ name }) => partKey(name))
+    return this.#lags(root, () => keys)
+  }
+
+  /** How all that is held here, or there, compares with every peer that has told. */
+  totals(root: string = this.#collections.root()): Lag[] {
+    const keys = Array.from(this.#collections.partitions(), ({ name }) => partKey(name))
+    return this.#lags(root, (parts) => new Set([...keys, ...parts.keys()]))
+  }
+
+  #lags(root: string, keysOf: (parts: ReadonlyMap<string, SeenPart>) => Iterable<string>): Lag[] {
     const lags: Lag[] = []
-    for (const [peerId, { toldAtMs, vectors }] of this.#told) {
-      let behind = 0
-      let ahead = 0
-      for (const { name, replica } of partitions) {
-        const theirs = vectors.get(`${name.partition} ${collection}`) ?? new VersionVector()
-        behind += theirs.countMissingIn(replica.vector)
-        ahead += replica.vector.countMissingIn(theirs)
+    for (const [peerId, told] of this.#told) {
+      const { parts, partsAtMs, rootAtMs } = told
+      if (told.root === root && rootAtMs >= partsAtMs) {
+        lags.push({ peerId, toldAtMs: rootAtMs, behind: 0, ahead: 0, unequal: 0 })
+      } else if (parts !== undefined) {
+        lags.push({ peerId, toldAtMs: partsAtMs, ...this.#compare(parts, keysOf(parts)) })
       }
-      lags.push({ peerId, toldAtMs, behind, ahead })
     }
     return lags
   }
+
+  #compare(
+    parts: ReadonlyMap<string, SeenPart>,
+    keys: Iterable<string>,
+  ): { behind: number; ahead: number; unequal: number } {
+    const lag = { behind: 0, ahead: 0, unequal: 0 }
+    for (const key of keys) {
+      const theirs = parts.get(key)
+      const { partition, collection } = splitKey(key)
+      const replica = this.#collections.get(collection)?.partitions[partition]?.replica
+      const seenThere = theirs?.seen ?? new VersionVector()
+      const seenHere = replica?.vector ?? new VersionVector()
+      const behind = seenThere.countMissingIn(seenHere)
+      const ahead = seenHere.countMissingIn(seenThere)
+      lag.behind += behind
+      lag.ahead += ahead
+      // Fingerprints say something only of two that have seen the same.
+      if (behind + ahead > 0 || theirs === undefined || replica === undefined) continue
+      if (theirs.fingerprint !== hashHex(replica.fingerprint)) lag.unequal += 1
+    }
+    return lag
+  }
+
+  #of(peerId: PeerId): Told {
+    let told = this.#told.get(peerId)
+    if (told === undefined) {
+      told = { parts: undefined, partsAtMs: -Infinity, root: '', rootAtMs: -Infinity }
+      this.#told.set(peerId, told)
+    }
+    return told
+  }
+}
+
+function partKey({ collection, partition }: { readonly collection: string; readonly partition: number }): string {
+  return `${partition} ${collection}`
+}
+
+function splitKey(key: string): { partition: number; collection: string } {
+  const space = key.indexOf(' ')
+  return { partition: Number(key.slice(0, space)), collection: key.slice(space + 1) }
 }

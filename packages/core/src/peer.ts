@@ -108,7 +108,7 @@ export class Peer {
       peerId: self.peerId,
       send,
       whenDurable,
-      apply: (from, block, voids) => this.inbound.apply(from, block, voids, this.#now),
+      apply: (from, block, voids) => this.inbound.apply(from, 'session', block, voids, this.#now),
       vectorsSeen: (neighbour, seen) => this.#announcements.vectorsSeen(neighbour, seen, this.#now),
       sessionEnded: (neighbour, complete, rowsSent, rowsReceived) =>
         this.#event({ type: 'session', neighbour, complete, rowsSent, rowsReceived }),
@@ -271,7 +271,7 @@ export class Peer {
     this.neighbours.heardBroadcast(from, this.#now)
     this.membership.heard(from, this.#now)
     if (message.type === 'frame') {
-      const { gaps } = this.inbound.apply(from, message.block, false, this.#now)
+      const { gaps } = this.inbound.apply(from, 'broadcast', message.block, false, this.#now)
       if (gaps) this.antiEntropy.wantFrom(from, this.#now)
     } else if (message.type === 'announce') {
       if (message.member.peerId !== from) throw new GridError('MESSAGE_MALFORMED', 'an announce of somebody else')
