@@ -6,11 +6,12 @@ import type { MapEvents } from './grid-map.ts'
 import type { Logger } from './logger.ts'
 import { Runtime, readClocks } from './runtime.ts'
 import { membersOf, statusOf } from './status.ts'
-import type { GridMember, GridStatus } from './status.ts'
+import type { GridMember, GridStatus, Recovery } from './status.ts'
 import { orAborted } from './waiting.ts'
 
 /** Without a neighbour and without an address to join by, a grid counts as alone after this time. */
 const ALONE_AFTER_MS = 3000
+const RECOVERIES_MAX = 16
 
 /** Events of a grid. */
 export interface GridEvents {
@@ -22,8 +23,8 @@ export interface GridEvents {
   refused: { readonly from: string; readonly error: GridError }
   /** The store refuses writes; storing is tried again. */
   storage: { readonly error: unknown }
-  /** This peer took a new replica id, or found stored blobs unreadable. */
-  recovery: { readonly reason: string }
+  /** This peer took a new replica id, or found stored blobs unreadable. What opening found stands in `status()`. */
+  recovery: Recovery
   /** The grid is closed. */
   close: undefined
 }
@@ -64,6 +65,7 @@ export class Grid {
   readonly #valueSizeMaxBytes: number
   readonly #maps = new Map<string, GridMap<unknown>>()
   readonly #joining: boolean
+  readonly #recoveries: Recovery[] = []
   readonly #openedAtMs = performance.now()
   readonly #ready = Promise.withResolvers<{ readonly alone: boolean }>()
   #aloneTimer: ReturnType<typeof setTimeout> | undefined
@@ -131,7 +133,7 @@ export class Grid {
 
   /** Everything worth knowing of this peer right now. */
   status(): GridStatus {
-    return statusOf(this.name, this.#runtime)
+    return statusOf(this.name, this.#runtime, this.#recoveries)
   }
 
   /** Calls `listener` for every event of a type; the function returned ends that. */
@@ -198,16 +200,23 @@ export class Grid {
         break
       case 'replica-id':
         this.#logger.info(`new replica id ${event.replicaId}: ${event.reason}`)
-        this.#events.emit('recovery', event)
+        this.#recovered(`new replica id: ${event.reason}`)
         break
       case 'damaged':
         this.#logger.warn(`stored blob '${event.key}' is damaged (${event.reason}); it is fetched from other peers`)
-        this.#events.emit('recovery', event)
+        this.#recovered(`'${event.key}' was damaged: ${event.reason}`)
         break
       case 'durable':
       case 'copies':
         break
     }
+  }
+
+  #recovered(reason: string): void {
+    const recovery = { reason, atMs: Date.now() }
+    this.#recoveries.push(recovery)
+    if (this.#recoveries.length > RECOVERIES_MAX) this.#recoveries.shift()
+    this.#events.emit('recovery', recovery)
   }
 
   #memberChanged(peerId: string, state: MemberState): void {

@@ -72,6 +72,15 @@ export interface GridStatus {
   readonly traffic: { readonly sentBytes: number; readonly receivedBytes: number }
   /** Malformed messages that were refused since opening. */
   readonly offences: number
+  /** What `recovery` events have told since opening, also those before anybody could listen: the last 16. */
+  readonly recoveries: readonly Recovery[]
+}
+
+/** Stored state was lost, damaged, copied or restored, and this peer goes on without it. */
+export interface Recovery {
+  readonly reason: string
+  /** Wall time in milliseconds. */
+  readonly atMs: number
 }
 
 export function membersOf(peer: Peer): GridMember[] {
@@ -90,7 +99,7 @@ export function membersOf(peer: Peer): GridMember[] {
   }))
 }
 
-export function statusOf(name: string, runtime: Runtime): GridStatus {
+export function statusOf(name: string, runtime: Runtime, recoveries: readonly Recovery[]): GridStatus {
   const { peer, network, storage, storageError } = runtime
   const nowMs = performance.now()
   return {
@@ -114,6 +123,7 @@ export function statusOf(name: string, runtime: Runtime): GridStatus {
     },
     traffic: network.traffic(),
     offences: peer.offences.total,
+    recoveries: [...recoveries],
   }
 }
 
