@@ -1,6 +1,7 @@
 /** What the parent can ask of a forked peer, each with its argument and its answer. Times are those of `nowMs`. */
 export interface PeerCommands {
-  open(options: { directory: string; join: readonly string[] }): {
+  /** `secret` is '' for an open grid. */
+  open(options: { directory: string; join: readonly string[]; secret: string }): {
     peerId: string
     addresses: readonly string[]
     atMs: number

@@ -1,9 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import process from 'node:process'
-import { libp2pNetwork } from '@gossipgrid/network'
-import type { Libp2pNetwork } from '@gossipgrid/network'
-import { openGrid } from 'gossipgrid'
-import type { Grid, GridMap } from 'gossipgrid'
+import { libp2pNetwork, openGrid } from 'gossipgrid'
+import type { Grid, GridMap, Libp2pNetwork, Libp2pNetworkOptions } from 'gossipgrid'
 import { nowMs } from './peer-commands.ts'
 import type { Answer, Argument, CommandName, PeerStatus, Request, Response } from './peer-commands.ts'
 import { keyOf, valueOf } from './sample.ts'
@@ -21,9 +19,11 @@ const stall = new StallClock()
 const cpuAtStart = process.cpuUsage()
 
 const program: Program = {
-  open: async ({ directory, join }) => {
+  open: async ({ directory, join, secret }) => {
     const atMs = nowMs()
-    grid = await openGrid({ name: 'bench', directory, network: () => openNetwork(join) })
+    const listen = ['/ip4/127.0.0.1/tcp/0']
+    const privacy = secret === '' ? {} : { secret }
+    grid = await openGrid({ name: 'bench', directory, listen, join, mdns: false, network: openNetwork, ...privacy })
     map = grid.map<string>('users')
     return { peerId: grid.peerId, addresses: grid.addresses, atMs }
   },
@@ -97,9 +97,8 @@ const program: Program = {
   },
 }
 
-async function openNetwork(join: readonly string[]): Promise<Libp2pNetwork> {
-  const channels = { topic: 'gossipgrid/bench', protocol: '/gossipgrid/bench/1' }
-  network = await libp2pNetwork({ ...channels, listen: ['/ip4/127.0.0.1/tcp/0'], join, mdns: false })
+async function openNetwork(options: Libp2pNetworkOptions): Promise<Libp2pNetwork> {
+  network = await libp2pNetwork(options)
   const start = network.start.bind(network)
   network.start = (events) =>
     start({

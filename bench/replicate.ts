@@ -12,6 +12,8 @@ const AWAITED = 2000
 const BURST = 100_000
 /** So many differ on each side of the split. */
 const DIFFERING_EACH = 50
+/** As `gossipgrid secret` makes them, but no secret. */
+const SECRET = 'q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA'
 const SETTLED_MAX_MS = 60_000
 
 /** Two peers that already know each other, and where their directories are. */
@@ -21,6 +23,8 @@ interface Pair {
   readonly writerId: string
   readonly addresses: readonly string[]
   readonly directory: string
+  /** '' in an open grid. */
+  readonly secret: string
   readonly progress: (line: string) => void
 }
 
@@ -33,21 +37,44 @@ export const replicate: Bench = {
 }
 
 async function replicateOnce(directory: string, progress: (line: string) => void): Promise<Figures> {
+  const inOpenGrid = await withPair({ directory: join(directory, 'open'), secret: '', progress }, async (pair) => ({
+    ...(await latency(pair)),
+    ...(await awaited(pair)),
+    ...(await burst(pair)),
+    ...(await lateJoin(pair)),
+    ...(await heal(pair)),
+  }))
+  const inPrivateGrid = await withPair({ directory: join(directory, 'private'), secret: SECRET, progress }, privately)
+  const privateCostPercent = 100 * (1 - inPrivateGrid.privateWritesPerSec! / inOpenGrid.writesPerSec!)
+  return { ...inOpenGrid, ...inPrivateGrid, privateCostPercent }
+}
+
+/** The same up to the burst, in a grid with a secret. */
+async function privately(pair: Pair): Promise<Figures> {
+  const { latencyP50Ms, latencyP99Ms } = await latency(pair)
+  await awaited(pair)
+  const { writesPerSec, wireBytesPerWrite } = await burst(pair)
+  return {
+    privateWritesPerSec: writesPerSec!,
+    privateLatencyP50Ms: latencyP50Ms!,
+    privateLatencyP99Ms: latencyP99Ms!,
+    privateWireBytesPerWrite: wireBytesPerWrite!,
+  }
+}
+
+async function withPair(
+  options: Pick<Pair, 'directory' | 'secret' | 'progress'>,
+  measure: (pair: Pair) => Promise<Figures>,
+): Promise<Figures> {
+  const { directory, secret } = options
   const writer = new ForkedPeer('writer', profiling('writer'))
   const reader = new ForkedPeer('reader', profiling('reader'))
   try {
-    const opened = await writer.call('open', { directory: join(directory, 'writer'), join: [] })
-    await reader.call('open', { directory: join(directory, 'reader'), join: opened.addresses })
-    await reader.call('ready', {})
+    const opened = await writer.call('open', { directory: join(directory, 'writer'), join: [], secret })
     const { peerId: writerId, addresses } = opened
-    const pair: Pair = { writer, reader, writerId, addresses, directory, progress }
-    return {
-      ...(await latency(pair)),
-      ...(await awaited(pair)),
-      ...(await burst(pair)),
-      ...(await lateJoin(pair)),
-      ...(await heal(pair)),
-    }
+    await reader.call('open', { directory: join(directory, 'reader'), join: addresses, secret })
+    await reader.call('ready', {})
+    return await measure({ ...options, writer, reader, writerId, addresses })
   } finally {
     await Promise.all([writer.close(), reader.close()])
   }
@@ -100,12 +127,12 @@ async function burst(pair: Pair): Promise<Figures> {
 }
 
 /** From the call of `openGrid` on an empty directory to holding every entry. The start of the program is not in it. */
-async function lateJoin({ writer, addresses, directory, progress }: Pair): Promise<Figures> {
+async function lateJoin({ writer, addresses, directory, secret, progress }: Pair): Promise<Figures> {
   progress('a third peer joins')
   const { entries } = await writer.call('status', {})
   const joiner = new ForkedPeer('joiner', profiling('joiner'))
   try {
-    const opened = await joiner.call('open', { directory: join(directory, 'joiner'), join: addresses })
+    const opened = await joiner.call('open', { directory: join(directory, 'joiner'), join: addresses, secret })
     await joiner.call('resetStall', {})
     const held = await joiner.call('size', { count: entries })
     const { maxStallCpuMs, wireBytes, rssBytes } = await joiner.call('status', {})

@@ -24,6 +24,7 @@ export const TARGETS: Readonly<Record<string, Readonly<Record<string, Target>>>>
     healBytes: { atMost: 60_000 },
     wireBytesPerWrite: { atMost: 160 },
     receiverMaxStallMs: { atMost: 50 },
+    privateCostPercent: { atMost: 15 },
   },
 }
 

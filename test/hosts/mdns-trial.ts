@@ -2,10 +2,11 @@
  * Run by `mdns.test.ts` in a network of its own: two peers of one grid and one of another that are told of nobody.
  * Prints as JSON who has found whom.
  */
-import { libp2pNetwork } from '@gossipgrid/network'
+import { deriveChannel, libp2pNetwork } from '@gossipgrid/network'
 
-const ours = { topic: 'ours', protocol: '/gossipgrid/ours/1', listen: ['/ip4/127.0.0.1/tcp/0'] }
-const other = { topic: 'other', protocol: '/gossipgrid/other/1', listen: ['/ip4/127.0.0.1/tcp/0'] }
+const listen = ['/ip4/127.0.0.1/tcp/0']
+const ours = { channels: [await deriveChannel('mdns', 'our secret')], listen }
+const other = { channels: [await deriveChannel('mdns', 'another secret')], listen }
 const networks = [await libp2pNetwork(ours), await libp2pNetwork(ours), await libp2pNetwork(other)]
 for (const network of networks) {
   await network.start({

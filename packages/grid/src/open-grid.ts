@@ -1,7 +1,7 @@
 import { GridError, VALUE_MAX_BYTES, checkName } from '@gossipgrid/core'
 import type { Network, Role, Storage } from '@gossipgrid/core'
-import { libp2pNetwork } from '@gossipgrid/network'
-import type { Libp2pNetwork, Libp2pNetworkOptions } from '@gossipgrid/network'
+import { deriveChannel, libp2pNetwork } from '@gossipgrid/network'
+import type { Channel, Libp2pNetwork, Libp2pNetworkOptions } from '@gossipgrid/network'
 import { levelStorage, memoryStorage } from '@gossipgrid/storage'
 import { checkCount } from './checks.ts'
 import { Grid } from './grid.ts'
@@ -13,10 +13,21 @@ import { checkAborted } from './waiting.ts'
 /** Where a peer's identity lies in its store. */
 const IDENTITY_KEY = 'identity'
 
+/** The most characters a secret may have, and how many it should have at least: 128 bits in base64. */
+const SECRET_MAX_CHARACTERS = 1024
+const SECRET_STRONG_CHARACTERS = 22
+
 /** What `openGrid` can be told. Only the name is needed. */
 export interface OpenGridOptions {
   /** Peers of one name on one network form one grid: 1 to 128 bytes of text. */
   readonly name: string
+  /**
+   * Makes the grid private: only peers with the same secret meet, and nobody else can read what they say. Take 32 random
+   * bytes as text (`gossipgrid secret` prints some); the maximum is 1,024 characters. To change it, run every peer with
+   * `[new, former]` for a while, which lets in both, and then with the new one alone. Without a secret the grid is open to
+   * whoever knows its name.
+   */
+  readonly secret?: string | readonly string[]
   /** Where to keep the data; made if need be. Left out: in memory, and no write is called durable. */
   readonly directory?: string
   /** Addresses of peers to join by, as `grid.addresses` gives them. They may come up later. */
@@ -104,11 +115,20 @@ async function openStorage(options: OpenGridOptions, logger: Logger): Promise<{ 
 
 async function openNetwork(options: OpenGridOptions, storage: Storage, logger: Logger): Promise<Network> {
   const privateKey = await storage.read(IDENTITY_KEY)
-  const { topic, protocol } = await gridChannels(options.name)
+  const secrets = secretsOf(options)
+  if (secrets.length === 0) {
+    logger.warn(`grid '${options.name}' is open to whoever knows its name: give it a secret to make it private`)
+  }
+  for (const secret of secrets) {
+    if (secret.length < SECRET_STRONG_CHARACTERS) {
+      logger.warn(
+        `a secret of ${secret.length} characters can be guessed: take 32 random bytes, as \`gossipgrid secret\` does`,
+      )
+    }
+  }
   const makeNetwork = options.network ?? libp2pNetwork
   const network = await makeNetwork({
-    topic,
-    protocol,
+    channels: await channelsOf(options.name, secrets),
     ...(privateKey === undefined ? {} : { privateKey }),
     ...(options.listen === undefined ? {} : { listen: options.listen }),
     ...(options.join === undefined ? {} : { join: options.join }),
@@ -122,11 +142,15 @@ async function openNetwork(options: OpenGridOptions, storage: Storage, logger: L
   return network
 }
 
-/** The gossip topic and the stream protocol of a grid: derived from its name, so that grids never mix. */
-async function gridChannels(name: string): Promise<{ topic: string; protocol: string }> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(`gossipgrid ${name}`))
-  const hash = Array.from(new Uint8Array(digest, 0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')
-  return { topic: `gossipgrid/${hash}`, protocol: `/gossipgrid/${hash}/1` }
+/** Where the peers of a grid meet: one place, and a second one while its secret changes. */
+function channelsOf(name: string, secrets: readonly string[]): Promise<Channel[]> {
+  if (secrets.length === 0) return Promise.all([deriveChannel(name)])
+  return Promise.all(secrets.map((secret) => deriveChannel(name, secret)))
+}
+
+function secretsOf({ secret }: OpenGridOptions): readonly string[] {
+  if (secret === undefined) return []
+  return typeof secret === 'string' ? [secret] : secret
 }
 
 function checkOptions(options: OpenGridOptions): void {
@@ -138,8 +162,22 @@ function checkOptions(options: OpenGridOptions): void {
   if (options.role !== undefined && options.role !== 'storage' && options.role !== 'light') {
     throw new GridError('INVALID_OPTION', `role is 'storage' or 'light', not '${String(options.role)}'`)
   }
+  checkSecrets(options)
   if (options.directory === '') throw new GridError('INVALID_OPTION', 'directory must not be empty')
   if (options.zone !== undefined && options.zone.length > 64) {
     throw new GridError('INVALID_OPTION', 'zone is at most 64 characters')
+  }
+}
+
+/** An empty secret is more likely a variable that was not set than the wish for an open grid. */
+function checkSecrets(options: OpenGridOptions): void {
+  const secrets = secretsOf(options)
+  const valid = (secret: unknown): boolean =>
+    typeof secret === 'string' && secret.length > 0 && secret.length <= SECRET_MAX_CHARACTERS
+  if (options.secret !== undefined && (secrets.length === 0 || secrets.length > 2 || !secrets.every(valid))) {
+    throw new GridError(
+      'INVALID_OPTION',
+      `secret is 1 to ${SECRET_MAX_CHARACTERS} characters of text, or two of them: the new one and the former`,
+    )
   }
 }

@@ -1,8 +1,10 @@
 import { gossipsub, StrictSign, TopicValidatorResult } from '@libp2p/gossipsub'
 import type { GossipSub, Message, SignedMessage } from '@libp2p/gossipsub'
-import type { Stream } from '@libp2p/interface'
+import type { Libp2p, Stream } from '@libp2p/interface'
 import { GridError } from '@gossipgrid/core'
 import type { PeerId } from '@gossipgrid/core'
+import type { Channel } from './channel.ts'
+import { SEAL_BYTES } from './lock.ts'
 import { drained } from './message-writer.ts'
 
 /** `publish` waits while more than this is queued for one neighbour. */
@@ -21,6 +23,11 @@ const MESH_MAX = 32
 const CACHE_MAX_BYTES = 16 * 1024 * 1024
 /** What one request for missed messages is answered with. All of it travels as one frame, which a limit bounds. */
 const ANSWER_MAX_BYTES = 1024 * 1024
+/**
+ * Below what a neighbour needs to be sent frames (-50), above what it needs to be listened to (-80): the subscriptions
+ * of a member come before its proof, and are not repeated.
+ */
+const STRANGER_SCORE = -60
 /** Room for subscriptions and lists of message ids beside the messages of one frame. */
 const CONTROL_BYTES = 512 * 1024
 
@@ -45,10 +52,12 @@ interface OutboundStream {
 export type GossipService = GossipSub
 
 export interface GossipOptions {
-  /** The only topic, already derived; opaque. */
-  readonly topic: string
-  /** The largest frame, in bytes. */
+  /** Frames are published on the topics of all of them. */
+  readonly channels: readonly Channel[]
+  /** The largest frame, in bytes, before it is sealed. */
   readonly broadcastSizeMaxBytes: number
+  /** Whether a neighbour has shown that it is of our grid: nobody else is sent a frame. */
+  readonly isMember: (peerId: PeerId) => boolean
 }
 
 /**
@@ -60,14 +69,15 @@ export interface GossipOptions {
  *   it keeps all that ask. A peer that others join by may be their only neighbour, and what it prunes hears nothing.
  */
 export function gossipService(options: GossipOptions): (components: object) => GossipService {
-  const { topic, broadcastSizeMaxBytes } = options
+  const topics = options.channels.map((channel) => channel.topic)
+  const frameSizeMaxBytes = options.broadcastSizeMaxBytes + SEAL_BYTES
   return gossipsub({
     globalSignaturePolicy: StrictSign,
     allowPublishToZeroTopicPeers: true,
     fallbackToFloodsub: false,
-    allowedTopics: [topic],
+    allowedTopics: topics,
     maxInboundStreams: 2,
-    maxInboundDataLength: broadcastSizeMaxBytes + Math.max(broadcastSizeMaxBytes, ANSWER_MAX_BYTES) + CONTROL_BYTES,
+    maxInboundDataLength: frameSizeMaxBytes + Math.max(frameSizeMaxBytes, ANSWER_MAX_BYTES) + CONTROL_BYTES,
     maxTopicBytesPerPeer: 8 * 1024,
     decodeRpcLimits: {
       maxSubscriptions: 16,
@@ -96,7 +106,9 @@ export function gossipService(options: GossipOptions): (components: object) => G
       IPColocationFactorWeight: 0,
       // A stalled event loop breaks a few promises; only a flood of them is an attack.
       behaviourPenaltyThreshold: 10,
-      topics: { [topic]: onlyInvalidMessagesCount },
+      appSpecificScore: (peerId) => (options.isMember(peerId) ? 0 : STRANGER_SCORE),
+      appSpecificWeight: 1,
+      topics: Object.fromEntries(topics.map((topic) => [topic, onlyInvalidMessagesCount])),
     },
   }) as (components: object) => GossipService
 }
@@ -126,14 +138,18 @@ export class Gossip {
   readonly #service: GossipSub
   readonly #internals: Internals
   readonly #options: GossipOptions
+  readonly #self: PeerId
+  /** What sealed frames say, from their validation to their event. */
+  readonly #unsealed = new WeakMap<object, Uint8Array>()
   /** Neighbours that read too slowly to be waited for, until their queue has room again. */
   readonly #slow = new Set<PeerId>()
   #waitingBytes = 0
   #dropped = 0
 
-  constructor(service: GossipSub, options: GossipOptions) {
-    this.#service = service
-    this.#internals = service as unknown as Internals
+  constructor(node: Libp2p, options: GossipOptions) {
+    this.#self = node.peerId.toString()
+    this.#service = node.services['pubsub'] as GossipSub
+    this.#internals = this.#service as unknown as Internals
     this.#options = options
     boundQueues(this.#internals.streamsOutbound)
     boundCache(this.#internals.mcache)
@@ -145,25 +161,37 @@ export class Gossip {
   }
 
   /** Subscribes; `onMessage` gets every valid frame of others once, with the author its signature proves. */
-  start(self: PeerId, onMessage: (author: PeerId, bytes: Uint8Array) => void): void {
-    const { topic, broadcastSizeMaxBytes } = this.#options
-    this.#service.topicValidators.set(topic, (_from, message) =>
-      message.data.length <= broadcastSizeMaxBytes ? TopicValidatorResult.Accept : TopicValidatorResult.Reject,
-    )
+  start(onMessage: (author: PeerId, bytes: Uint8Array) => void): void {
+    for (const channel of this.#options.channels) {
+      this.#service.topicValidators.set(channel.topic, (_from, message) => this.#judge(channel, message))
+      this.#service.subscribe(channel.topic)
+    }
     this.#service.addEventListener('message', (event: CustomEvent<Message>) => {
       const message = event.detail
-      if (message.type !== 'signed' || message.topic !== topic) return
+      const bytes = this.#unsealed.get(message)
+      if (message.type !== 'signed' || bytes === undefined) return
       const author = (message as SignedMessage).from.toString()
-      if (author !== self) onMessage(author, message.data)
+      if (author !== this.#self) onMessage(author, bytes)
     })
-    this.#service.subscribe(topic)
+  }
+
+  /** Only frames that are small enough and sealed by a member are listened to and passed on. */
+  async #judge({ lock }: Channel, message: Message): Promise<TopicValidatorResult> {
+    if (message.type !== 'signed') return TopicValidatorResult.Reject
+    const limit = this.#options.broadcastSizeMaxBytes + (lock === undefined ? 0 : SEAL_BYTES)
+    if (message.data.length > limit) return TopicValidatorResult.Reject
+    const author = (message as SignedMessage).from.toString()
+    const bytes = lock === undefined ? message.data : await lock.unseal(author, message.data)
+    if (bytes === undefined) return TopicValidatorResult.Reject
+    this.#unsealed.set(message, bytes)
+    return TopicValidatorResult.Accept
   }
 
   /**
    * See `Broadcast.publish` of core's ports. Throws `MESSAGE_TOO_LARGE`: gossipsub would lose such a frame silently.
    */
   async publish(bytes: Uint8Array): Promise<void> {
-    const { topic, broadcastSizeMaxBytes } = this.#options
+    const { channels, broadcastSizeMaxBytes } = this.#options
     if (bytes.length > broadcastSizeMaxBytes) {
       throw new GridError(
         'MESSAGE_TOO_LARGE',
@@ -175,12 +203,15 @@ export class Gossip {
       return
     }
     this.#waitingBytes += bytes.length
-    // A copy, for what is waiting here and for the messages that gossipsub keeps for peers that missed them.
-    const frame = bytes.slice()
+    // Copies, for what is waiting here and for the messages that gossipsub keeps for peers that missed them.
+    const copy = bytes.slice()
     try {
       await this.#room()
-      const floodPublish = (this.#internals.topics.get(topic)?.size ?? 0) <= FLOOD_PEERS_MAX
-      await this.#internals.publish(topic, frame, { floodPublish, batchPublish: true })
+      for (const { topic, lock } of channels) {
+        const frame = lock === undefined ? copy : await lock.seal(this.#self, copy)
+        const floodPublish = (this.#internals.topics.get(topic)?.size ?? 0) <= FLOOD_PEERS_MAX
+        await this.#internals.publish(topic, frame, { floodPublish, batchPublish: true })
+      }
       await this.#room()
     } catch {
       this.#dropped += 1
@@ -194,7 +225,7 @@ export class Gossip {
    * and, when that stream is reset, stays silent in both directions for as long as the connection lives.
    */
   deaf(neighbour: PeerId): boolean {
-    const subscribed = this.#internals.topics.get(this.#options.topic)?.has(neighbour) ?? false
+    const subscribed = this.#options.channels.some(({ topic }) => this.#internals.topics.get(topic)?.has(neighbour))
     return !subscribed || !this.#internals.streamsOutbound.has(neighbour)
   }
 

@@ -1,1 +1,3 @@
+export { deriveChannel } from './channel.ts'
+export type { Channel } from './channel.ts'
 export * from './libp2p-network.ts'

@@ -2,14 +2,13 @@ import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@
 import { createLibp2p } from 'libp2p'
 import type { Network, PeerId } from '@gossipgrid/core'
 import { parseAddress } from './addresses.ts'
+import type { Channel } from './channel.ts'
 import { PeerNetwork } from './peer-network.ts'
 import { SERVER_LISTEN, serverPreset } from './server-preset.ts'
 
 export interface Libp2pNetworkOptions {
-  /** The gossip topic of the grid, already derived; opaque. */
-  readonly topic: string
-  /** The name of the stream protocol, already derived; opaque, e.g. `/gossipgrid/<hash>/1`. */
-  readonly protocol: string
+  /** Where the peers of the grid meet, as `deriveChannel` makes it; further ones are met at as well. */
+  readonly channels: readonly Channel[]
   /** An Ed25519 key as libp2p writes it (protobuf); default a new one, see `exportPrivateKey`. */
   readonly privateKey?: Uint8Array
   /** Multiaddrs to listen on; default TCP and WebSockets on any free port of all interfaces. */
@@ -67,8 +66,7 @@ export interface Libp2pNetwork extends Network {
  * @example
  * ```ts
  * const network = await libp2pNetwork({
- *   topic: 'demo',
- *   protocol: '/gossipgrid/demo/1',
+ *   channels: [await deriveChannel('demo')],
  *   listen: ['/ip4/127.0.0.1/tcp/0'],
  * })
  * ```
@@ -79,12 +77,11 @@ export async function libp2pNetwork(options: Libp2pNetworkOptions): Promise<Libp
   const privateKey =
     options.privateKey === undefined ? await generateKeyPair('Ed25519') : privateKeyFromProtobuf(options.privateKey)
   const neighboursMax = options.neighboursMax ?? 32
-  const gossip = { topic: options.topic, broadcastSizeMaxBytes: options.broadcastSizeMaxBytes ?? 1024 * 1024 }
   return PeerNetwork.create(
     {
-      protocol: options.protocol,
+      channels: options.channels,
       privateKeyBytes: privateKeyToProtobuf(privateKey),
-      gossip,
+      broadcastSizeMaxBytes: options.broadcastSizeMaxBytes ?? 1024 * 1024,
       join: options.join ?? [],
       messageSizeMaxBytes: options.messageSizeMaxBytes ?? 4 * 1024 * 1024,
       neighboursMax,
@@ -93,7 +90,6 @@ export async function libp2pNetwork(options: Libp2pNetworkOptions): Promise<Libp
       accept: options.accept ?? (() => true),
       log: options.logger ?? (() => undefined),
     },
-    (hooks) =>
-      createLibp2p(serverPreset({ ...hooks, privateKey, listen, neighboursMax, gossip, mdns: options.mdns ?? true })),
+    (hooks) => createLibp2p(serverPreset({ ...hooks, privateKey, listen, neighboursMax, mdns: options.mdns ?? true })),
   )
 }

@@ -1,8 +1,11 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import { GridError } from '@gossipgrid/core'
 import type { PeerId } from '@gossipgrid/core'
+import type { Channel } from './channel.ts'
 import { FrameDecoder } from './frame.ts'
+import { PROOF_BYTES } from './lock.ts'
 import { MessageWriter } from './message-writer.ts'
+import { readStart } from './stream-start.ts'
 
 /**
  * Why a neighbour ended: `lost` without a word, `closed` in good order by either side, `replaced` by itself on another
@@ -16,9 +19,10 @@ export interface EndReason {
 }
 
 export interface NeighbourOptions {
+  readonly self: PeerId
   readonly peerId: PeerId
-  /** The name of the stream protocol, which tells grids apart. */
-  readonly protocol: string
+  /** Where to meet, in order of preference: the stream protocol tells grids apart. */
+  readonly channels: readonly Channel[]
   readonly messageSizeMaxBytes: number
   /** How long opening both streams may take. */
   readonly openTimeoutMs: number
@@ -32,6 +36,9 @@ export interface NeighbourOptions {
  * that two sides which open at once need no agreement, whatever connections they open them on. The neighbour is ready
  * when both streams are there, which also proves that it speaks the protocol of our grid; it ends with either stream,
  * because messages may have been lost then.
+ *
+ * In a private grid each stream starts with a proof of membership. Who dialled shows it first; the other answers only
+ * once it has been verified, so that a stranger who dials gets nothing.
  */
 export class Neighbour {
   readonly peerId: PeerId
@@ -42,8 +49,10 @@ export class Neighbour {
   readonly #openTimer: ReturnType<typeof setTimeout>
   #settleReady: { resolve: () => void; reject: (error: GridError) => void }
   #writer: MessageWriter | undefined
+  #opening = false
   #outgoing: Stream | undefined
   #incoming: Stream | undefined
+  #proven = false
   #readySinceMs: number | undefined
   #halfOpenSinceMs: number | undefined
   #ended = false
@@ -77,11 +86,28 @@ export class Neighbour {
     return this.#incoming !== undefined
   }
 
-  /** Opens our stream. Ends as `foreign` when the other side does not speak the protocol. */
-  async open(connection: Connection): Promise<void> {
-    const signal = AbortSignal.timeout(this.#options.openTimeoutMs)
+  /** True once the neighbour is known to be of our grid: it has shown its proof where one is asked for. */
+  get proven(): boolean {
+    return this.#proven
+  }
+
+  /**
+   * A connection has opened. Ours to open a stream on if we dialled, or if no proof has to come first. Ends as `foreign`
+   * when the other side does not speak the protocol.
+   */
+  async meet(connection: Connection): Promise<void> {
+    const asksForProof = this.#options.channels.every((channel) => channel.lock !== undefined)
+    if (connection.direction === 'outbound' || !asksForProof) await this.#open(connection)
+  }
+
+  async #open(connection: Connection): Promise<void> {
+    if (this.#opening || this.#ended) return
+    this.#opening = true
+    const { channels, openTimeoutMs } = this.#options
     try {
-      const stream = await connection.newStream(this.#options.protocol, { signal })
+      const protocols = channels.map((channel) => channel.protocol)
+      const stream = await connection.newStream(protocols, { signal: AbortSignal.timeout(openTimeoutMs) })
+      const proof = await this.#channelOf(stream)?.lock?.prove(this.#options.self, this.peerId)
       if (this.#ended) {
         stream.abort(new Error('the neighbour has ended'))
         return
@@ -91,6 +117,7 @@ export class Neighbour {
       this.#endsWith(stream)
       // Nothing is expected on it, and an unread stream would hold back its own close.
       stream.addEventListener('message', () => this.end({ kind: 'hostile', text: 'it wrote on our stream' }))
+      if (proof !== undefined) stream.send(proof)
       this.#readyIfComplete()
     } catch (error) {
       const name = error instanceof Error ? error.name : ''
@@ -99,12 +126,33 @@ export class Neighbour {
     }
   }
 
-  /** Takes the neighbour's stream. Its messages wait until the neighbour is ready. */
-  accept(stream: Stream): void {
+  /** Takes the neighbour's stream. Its messages wait until the neighbour is proven and ready. */
+  accept(stream: Stream, connection: Connection): void {
     this.#incoming = stream
-    stream.pause()
     this.#endsWith(stream)
+    const lock = this.#channelOf(stream)?.lock
+    if (lock === undefined) {
+      this.#admit(stream, connection)
+      return
+    }
+    readStart(stream, PROOF_BYTES)
+      .then(async (proof) => {
+        if (await lock.verify(proof, this.peerId, this.#options.self)) this.#admit(stream, connection)
+        else this.end({ kind: 'hostile', text: 'it does not know the secret of the grid' })
+      })
+      .catch((error: unknown) => this.end({ kind: 'lost', text: String(error) }))
+  }
+
+  #admit(stream: Stream, connection: Connection): void {
+    if (this.#ended) return
+    stream.pause()
+    this.#proven = true
+    void this.#open(connection)
     this.#readyIfComplete()
+  }
+
+  #channelOf(stream: Stream): Channel | undefined {
+    return this.#options.channels.find((channel) => channel.protocol === stream.protocol)
   }
 
   /** See `Streams.send` of core's ports. */
@@ -165,7 +213,7 @@ export class Neighbour {
 
   #readyIfComplete(): void {
     const incoming = this.#incoming
-    if (this.#ended || incoming === undefined || this.#outgoing === undefined) return
+    if (this.#ended || incoming === undefined || this.#outgoing === undefined || !this.#proven) return
     clearTimeout(this.#openTimer)
     this.#readySinceMs = performance.now()
     this.#options.onReady()

@@ -1,10 +1,12 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import type { PeerId } from '@gossipgrid/core'
+import type { Channel } from './channel.ts'
 import { Neighbour } from './neighbour.ts'
 import type { EndReason } from './neighbour.ts'
 
 export interface NeighboursOptions {
-  readonly protocol: string
+  readonly self: PeerId
+  readonly channels: readonly Channel[]
   readonly messageSizeMaxBytes: number
   readonly openTimeoutMs: number
   readonly onConnected: (neighbour: PeerId) => void
@@ -45,13 +47,11 @@ export class Neighbours {
     return this.#all.values()
   }
 
-  /** A connection has opened, from either side: both sides then open a stream. */
+  /** A connection has opened, from either side: both sides then open a stream, in a private grid one after the other. */
   opened(connection: Connection): Neighbour {
     const peerId = connection.remotePeer.toString()
-    const present = this.#all.get(peerId)
-    if (present !== undefined) return present
-    const neighbour = this.#create(peerId)
-    void neighbour.open(connection)
+    const neighbour = this.#all.get(peerId) ?? this.#create(peerId)
+    void neighbour.meet(connection)
     return neighbour
   }
 
@@ -65,13 +65,14 @@ export class Neighbours {
     if (present?.hasIncoming === true) {
       present.end({ kind: 'replaced', text: 'it has started afresh', successor: connection })
     }
-    this.opened(connection).accept(stream)
+    this.opened(connection).accept(stream, connection)
   }
 
   #create(peerId: PeerId): Neighbour {
     const neighbour = new Neighbour({
       peerId,
-      protocol: this.#options.protocol,
+      self: this.#options.self,
+      channels: this.#options.channels,
       messageSizeMaxBytes: this.#options.messageSizeMaxBytes,
       openTimeoutMs: this.#options.openTimeoutMs,
       onReady: () => this.#options.onConnected(peerId),

@@ -13,7 +13,7 @@ import type { RawPeer } from './raw-peer.ts'
 import { serverPreset } from './server-preset.ts'
 
 const PROTOCOL = '/gossipgrid/test/1'
-const TOPIC = 'test'
+const CHANNELS = [{ topic: 'test', protocol: PROTOCOL }]
 
 type Recorded = RecordedNetwork & { readonly network: Libp2pNetwork }
 
@@ -24,8 +24,7 @@ afterEach(async () => {
 
 async function start(options: Partial<Libp2pNetworkOptions> = {}): Promise<Recorded> {
   const network = await libp2pNetwork({
-    topic: TOPIC,
-    protocol: PROTOCOL,
+    channels: CHANNELS,
     listen: ['/ip4/127.0.0.1/tcp/0'],
     mdns: false,
     ...options,
@@ -37,13 +36,12 @@ async function start(options: Partial<Libp2pNetworkOptions> = {}): Promise<Recor
 /** A network whose libp2p node the test can reach, to break it. */
 async function startOpen(deafAfterMs: number, join: string[]): Promise<Recorded & { readonly node: Libp2p }> {
   const privateKey = await generateKeyPair('Ed25519')
-  const gossip = { topic: TOPIC, broadcastSizeMaxBytes: 1024 * 1024 }
   let node: Libp2p | undefined
   const network = await PeerNetwork.create(
     {
-      protocol: PROTOCOL,
+      channels: CHANNELS,
       privateKeyBytes: privateKeyToProtobuf(privateKey),
-      gossip,
+      broadcastSizeMaxBytes: 1024 * 1024,
       join,
       messageSizeMaxBytes: 4 * 1024 * 1024,
       neighboursMax: 32,
@@ -54,7 +52,7 @@ async function startOpen(deafAfterMs: number, join: string[]): Promise<Recorded 
     },
     async (hooks) => {
       const listen = ['/ip4/127.0.0.1/tcp/0']
-      node = await createLibp2p(serverPreset({ ...hooks, privateKey, listen, neighboursMax: 32, gossip, mdns: false }))
+      node = await createLibp2p(serverPreset({ ...hooks, privateKey, listen, neighboursMax: 32, mdns: false }))
       return node
     },
   )
@@ -114,7 +112,7 @@ describe('finding each other', () => {
 
   it('a peer of another grid is no neighbour, and dialling it says so', async () => {
     const ada = await start()
-    const stranger = await start({ protocol: '/gossipgrid/other/1' })
+    const stranger = await start({ channels: [{ topic: 'other', protocol: '/gossipgrid/other/1' }] })
     const raw = await startRaw('/something/else')
     await expect(ada.network.dial(addressOf(stranger))).rejects.toMatchObject({
       code: 'NETWORK_DIAL_FAILED',

@@ -6,9 +6,10 @@ import { GridError } from '@gossipgrid/core'
 import type { NetworkEvents, PeerId } from '@gossipgrid/core'
 import { badAddress, parseAddress, peerIdIn, startError, withPeerId } from './addresses.ts'
 import { Admission } from './admission.ts'
+import type { Channel } from './channel.ts'
 import { letDenoExit } from './deno-exit.ts'
 import { Gossip } from './gossip.ts'
-import type { GossipOptions, GossipService } from './gossip.ts'
+import type { GossipOptions } from './gossip.ts'
 import type { Libp2pNetwork, NetworkCounts } from './libp2p-network.ts'
 import type { EndReason } from './neighbour.ts'
 import { Neighbours } from './neighbours.ts'
@@ -32,13 +33,14 @@ const SHUTDOWN_MAX_MS = 1000
 export interface NodeHooks {
   readonly gater: ConnectionGater
   readonly traffic: Traffic
+  readonly gossip: GossipOptions
   readonly onFound: (found: PeerInfo) => void
 }
 
 export interface PeerNetworkOptions {
-  readonly protocol: string
+  readonly channels: readonly Channel[]
   readonly privateKeyBytes: Uint8Array
-  readonly gossip: GossipOptions
+  readonly broadcastSizeMaxBytes: number
   readonly join: readonly string[]
   readonly messageSizeMaxBytes: number
   readonly neighboursMax: number
@@ -81,21 +83,32 @@ export class PeerNetwork implements Libp2pNetwork {
     const onFound = (found: PeerInfo): void => {
       if (network !== undefined) network.#found(found)
     }
-    const node = await createNode({ gater: admission.gater(), traffic, onFound })
+    const { channels, broadcastSizeMaxBytes } = options
+    const isMember = (peerId: PeerId): boolean =>
+      network !== undefined && network.#neighbours.get(peerId)?.proven === true
+    const gossip = { channels, broadcastSizeMaxBytes, isMember }
+    const node = await createNode({ gater: admission.gater(), traffic, gossip, onFound })
     await letDenoExit(node)
-    network = new PeerNetwork(options, node, admission, traffic)
+    network = new PeerNetwork(options, node, new Gossip(node, gossip), admission, traffic)
     return network
   }
 
-  private constructor(options: PeerNetworkOptions, node: Libp2p, admission: Admission, traffic: Traffic) {
+  private constructor(
+    options: PeerNetworkOptions,
+    node: Libp2p,
+    gossip: Gossip,
+    admission: Admission,
+    traffic: Traffic,
+  ) {
     this.#options = options
     this.#node = node
     this.#admission = admission
     this.#traffic = traffic
     this.peerId = node.peerId.toString()
-    this.#gossip = new Gossip(node.services['pubsub'] as GossipService, options.gossip)
+    this.#gossip = gossip
     this.#neighbours = new Neighbours({
-      protocol: options.protocol,
+      self: this.peerId,
+      channels: options.channels,
       messageSizeMaxBytes: options.messageSizeMaxBytes,
       openTimeoutMs: OPEN_TIMEOUT_MS,
       onConnected: (neighbour) => this.#events?.connected(neighbour),
@@ -120,7 +133,7 @@ export class PeerNetwork implements Libp2pNetwork {
     const node = this.#node
     try {
       await node.handle(
-        this.#options.protocol,
+        this.#options.channels.map((channel) => channel.protocol),
         (stream, connection) => {
           if (this.#stopping === undefined) this.#neighbours.incoming(stream, connection)
           else stream.abort(new Error('this peer stops'))
@@ -139,7 +152,7 @@ export class PeerNetwork implements Libp2pNetwork {
     } catch (error) {
       throw startError(error)
     }
-    this.#gossip.start(this.peerId, (author, bytes) => this.#events?.broadcast(author, bytes))
+    this.#gossip.start((author, bytes) => this.#events?.broadcast(author, bytes))
     this.#redialer.start(this.#options.join)
     this.#watch = setInterval(() => this.#watchNeighbours(), WATCH_INTERVAL_MS)
   }

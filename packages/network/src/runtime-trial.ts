@@ -3,6 +3,7 @@
  * ways with frames of many sizes, and stop. Prints one line of JSON; the process then has to end by itself.
  */
 import type { NetworkEvents } from '@gossipgrid/core'
+import { deriveChannel } from './channel.ts'
 import { libp2pNetwork } from './libp2p-network.ts'
 import type { Libp2pNetwork } from './libp2p-network.ts'
 
@@ -10,11 +11,11 @@ const SIZES = [5, 1199, 1200, 5000, 500_000]
 const LIMIT_MS = 20_000
 
 const received: string[] = []
+const channels = [await deriveChannel('runtimes', 'a secret, so that each runtime shows its cryptography')]
 
 async function start(name: string, join: string[]): Promise<Libp2pNetwork> {
   const network = await libp2pNetwork({
-    topic: 'runtimes',
-    protocol: '/gossipgrid/runtimes/1',
+    channels,
     listen: ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws'],
     mdns: false,
     join,
@@ -40,7 +41,7 @@ async function until(condition: () => boolean): Promise<void> {
 const ada = await start('ada', [])
 const ben = await start('ben', [ada.addresses().find((address) => !address.includes('/ws')) as string])
 const cora = await start('cora', [ada.addresses().find((address) => address.includes('/ws')) as string])
-await until(() => ada.neighbours().length === 2)
+await until(() => [ada, ben, cora].every((peer) => peer.neighbours().length === (peer === ada ? 2 : 1)))
 for (const size of SIZES) {
   for (const other of [ben, cora]) {
     await ada.send(other.peerId, new Uint8Array(size))

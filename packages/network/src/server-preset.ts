@@ -47,7 +47,9 @@ export function serverPreset(input: PresetInput): Libp2pOptions {
     connectionEncrypters: [noise(noiseOptions())],
     streamMuxers: [yamux()],
     connectionGater: input.gater,
-    peerDiscovery: input.mdns ? [found(mdns({ serviceTag: serviceTag(input.gossip.topic) }), input.onFound)] : [],
+    peerDiscovery: input.mdns
+      ? input.gossip.channels.map(({ topic }) => found(mdns({ serviceTag: serviceTag(topic) }), input.onFound))
+      : [],
     connectionManager: {
       // libp2p prunes and refuses above its limits; ours (`neighboursMax`) bites first and says so.
       maxConnections: Math.max(300, input.neighboursMax * 4),
