@@ -1,0 +1,121 @@
+import { spawn } from 'node:child_process'
+import process from 'node:process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+export type Runtime = 'node' | 'deno' | 'bun'
+export const RUNTIMES: readonly Runtime[] = ['node', 'deno', 'bun']
+
+const FLAGS: Readonly<Record<Runtime, readonly string[]>> = {
+  node: [],
+  deno: ['run', '--allow-all', '--no-lock', '--node-modules-dir=manual'],
+  bun: [],
+}
+const PROGRAM = fileURLToPath(new URL('trial-peer.ts', import.meta.url))
+
+/** What a peer found in its directory. */
+export interface TrialOpened {
+  readonly replicaId: string
+  readonly recoveries: readonly { readonly reason: string }[]
+  readonly warnings: readonly string[]
+  /** The number of the write under each key. */
+  readonly entries: Readonly<Record<string, number>>
+}
+
+/** A running `trial-peer.ts`. */
+export class TrialProcess {
+  /** The number of the last acknowledged write, -1 before the first. */
+  acknowledged = -1
+  checkpoints = 0
+  logBytes = 0
+  readonly rejected: { readonly n: number; readonly code: string }[] = []
+  readonly health: { readonly healthy: boolean; readonly error: string }[] = []
+  found: TrialOpened | undefined
+  refused: { readonly code: string; readonly message: string } | undefined
+  readonly #child
+  readonly #ended: Promise<void>
+  readonly #waiting = new Set<() => void>()
+  #over = false
+  #closed = false
+  #complaint = ''
+
+  constructor(runtime: Runtime, directory: string, round: number) {
+    const binary = fileURLToPath(new URL(`../../node_modules/.bin/${runtime}`, import.meta.url))
+    this.#child = spawn(binary, [...FLAGS[runtime], PROGRAM, directory, String(round)])
+    this.#child.stderr.on('data', (chunk: Buffer) => (this.#complaint += chunk.toString()))
+    this.#child.stdin.on('error', () => undefined)
+    createInterface({ input: this.#child.stdout }).on('line', (line) => this.#take(line))
+    this.#ended = new Promise((resolve) => {
+      this.#child.once('close', () => {
+        this.#over = true
+        for (const look of [...this.#waiting]) look()
+        resolve()
+      })
+    })
+  }
+
+  get pid(): number {
+    return this.#child.pid!
+  }
+
+  /** Resolves with what was found; rejects when the peer ends before. */
+  opened(): Promise<TrialOpened> {
+    return this.until('an opened grid', () => this.found)
+  }
+
+  /** Resolves with what `look` gives as soon as that is something; rejects when the peer ends before. */
+  async until<T>(what: string, look: () => T | undefined | false): Promise<T> {
+    return await new Promise((resolve, reject) => {
+      const again = (): void => {
+        const found = look()
+        if (found !== undefined && found !== false) resolve(found)
+        else if (this.#over) reject(new Error(`The peer ended, without ${what}: ${this.#complaint}`))
+        else return
+        this.#waiting.delete(again)
+      }
+      this.#waiting.add(again)
+      again()
+    })
+  }
+
+  /** Kills it, and resolves when it is gone and all it has printed is read. Rejects when it had ended by itself. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.#ended
+    if (this.#child.signalCode !== 'SIGKILL') throw new Error(`The peer ended by itself: ${this.#complaint}`)
+  }
+
+  /** Lets it close its grid; rejects unless that went well. */
+  async close(): Promise<void> {
+    this.#child.stdin.end()
+    await this.until('having closed', () => this.#closed)
+    await this.#ended
+  }
+
+  /** Stops it where it is, until `resume`. */
+  pause(): void {
+    process.kill(this.pid, 'SIGSTOP')
+  }
+
+  resume(): void {
+    process.kill(this.pid, 'SIGCONT')
+  }
+
+  #logged(logBytes: number): void {
+    if (logBytes < this.logBytes) this.checkpoints += 1
+    this.logBytes = logBytes
+  }
+
+  #take(line: string): void {
+    const [, type, content] = /^(\w+) (.*)$/.exec(line) ?? []
+    const told = JSON.parse(content ?? 'null') as never
+    if (type === 'opened') this.found = told
+    else if (type === 'acknowledged') this.acknowledged = Math.max(this.acknowledged, told)
+    else if (type === 'log') this.#logged(told)
+    else if (type === 'rejected') this.rejected.push(told)
+    else if (type === 'health') this.health.push(told)
+    else if (type === 'refused') this.refused = told
+    else if (type === 'closed') this.#closed = true
+    for (const look of [...this.#waiting]) look()
+  }
+}
