@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
@@ -85,6 +84,11 @@ export class TrialProcess {
     if (this.#child.signalCode !== 'SIGKILL') throw new Error(`The peer ended by itself: ${this.#complaint}`)
   }
 
+  /** Kills it whatever its state, for the end of a failed test. */
+  abandon(): void {
+    this.#child.kill('SIGKILL')
+  }
+
   /** Lets it close its grid; rejects unless that went well. */
   async close(): Promise<void> {
     this.#child.stdin.end()
@@ -92,13 +96,9 @@ export class TrialProcess {
     await this.#ended
   }
 
-  /** Stops it where it is, until `resume`. */
+  /** Stops it where it is. */
   pause(): void {
-    process.kill(this.pid, 'SIGSTOP')
-  }
-
-  resume(): void {
-    process.kill(this.pid, 'SIGCONT')
+    this.#child.kill('SIGSTOP')
   }
 
   #logged(logBytes: number): void {

@@ -56,6 +56,12 @@ export class MountedDisks {
     this.#mounted.splice(index, 1)
   }
 
+  /** Unmounts an image and throws it away. */
+  async remove(name: string): Promise<void> {
+    await this.unmount(name)
+    await rm(this.imagePath(name))
+  }
+
   /** Unmounts and removes everything, whatever state the test has left it in. */
   async close(): Promise<void> {
     for (const name of this.#mounted.splice(0).reverse()) {
