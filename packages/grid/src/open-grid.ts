@@ -1,21 +1,18 @@
 import { GridError, VALUE_MAX_BYTES, checkName } from '@gossipgrid/core'
 import type { Network, Role, Storage } from '@gossipgrid/core'
-import { deriveChannel, libp2pNetwork } from '@gossipgrid/network'
-import type { Channel, Libp2pNetwork, Libp2pNetworkOptions } from '@gossipgrid/network'
+import { libp2pNetwork } from '@gossipgrid/network'
+import type { Libp2pNetwork, Libp2pNetworkOptions } from '@gossipgrid/network'
 import { levelStorage, memoryStorage } from '@gossipgrid/storage'
 import { checkCount } from './checks.ts'
 import { Grid } from './grid.ts'
 import { quietLogger } from './logger.ts'
 import type { Logger } from './logger.ts'
+import { adviseOnSecrets, channelsOf, secretsOf } from './secrets.ts'
 import { VERSION } from './version.ts'
 import { checkAborted } from './waiting.ts'
 
 /** Where a peer's identity lies in its store. */
 const IDENTITY_KEY = 'identity'
-
-/** The most characters a secret may have, and how many it should have at least: 128 bits in base64. */
-const SECRET_MAX_CHARACTERS = 1024
-const SECRET_STRONG_CHARACTERS = 22
 
 /** What `openGrid` can be told. Only the name is needed. */
 export interface OpenGridOptions {
@@ -115,17 +112,8 @@ async function openStorage(options: OpenGridOptions, logger: Logger): Promise<{ 
 
 async function openNetwork(options: OpenGridOptions, storage: Storage, logger: Logger): Promise<Network> {
   const privateKey = await storage.read(IDENTITY_KEY)
-  const secrets = secretsOf(options)
-  if (secrets.length === 0) {
-    logger.warn(`grid '${options.name}' is open to whoever knows its name: give it a secret to make it private`)
-  }
-  for (const secret of secrets) {
-    if (secret.length < SECRET_STRONG_CHARACTERS) {
-      logger.warn(
-        `a secret of ${secret.length} characters can be guessed: take 32 random bytes, as \`gossipgrid secret\` does`,
-      )
-    }
-  }
+  const secrets = secretsOf(options.secret)
+  adviseOnSecrets(options.name, secrets, logger)
   const makeNetwork = options.network ?? libp2pNetwork
   const network = await makeNetwork({
     channels: await channelsOf(options.name, secrets),
@@ -142,17 +130,6 @@ async function openNetwork(options: OpenGridOptions, storage: Storage, logger: L
   return network
 }
 
-/** Where the peers of a grid meet: one place, and a second one while its secret changes. */
-function channelsOf(name: string, secrets: readonly string[]): Promise<Channel[]> {
-  if (secrets.length === 0) return Promise.all([deriveChannel(name)])
-  return Promise.all(secrets.map((secret) => deriveChannel(name, secret)))
-}
-
-function secretsOf({ secret }: OpenGridOptions): readonly string[] {
-  if (secret === undefined) return []
-  return typeof secret === 'string' ? [secret] : secret
-}
-
 function checkOptions(options: OpenGridOptions): void {
   checkName(options.name, 'grid')
   checkCount('valueSizeMaxBytes', options.valueSizeMaxBytes, 1, VALUE_MAX_BYTES)
@@ -162,22 +139,9 @@ function checkOptions(options: OpenGridOptions): void {
   if (options.role !== undefined && options.role !== 'storage' && options.role !== 'light') {
     throw new GridError('INVALID_OPTION', `role is 'storage' or 'light', not '${String(options.role)}'`)
   }
-  checkSecrets(options)
+  secretsOf(options.secret)
   if (options.directory === '') throw new GridError('INVALID_OPTION', 'directory must not be empty')
   if (options.zone !== undefined && options.zone.length > 64) {
     throw new GridError('INVALID_OPTION', 'zone is at most 64 characters')
-  }
-}
-
-/** An empty secret is more likely a variable that was not set than the wish for an open grid. */
-function checkSecrets(options: OpenGridOptions): void {
-  const secrets = secretsOf(options)
-  const valid = (secret: unknown): boolean =>
-    typeof secret === 'string' && secret.length > 0 && secret.length <= SECRET_MAX_CHARACTERS
-  if (options.secret !== undefined && (secrets.length === 0 || secrets.length > 2 || !secrets.every(valid))) {
-    throw new GridError(
-      'INVALID_OPTION',
-      `secret is 1 to ${SECRET_MAX_CHARACTERS} characters of text, or two of them: the new one and the former`,
-    )
   }
 }

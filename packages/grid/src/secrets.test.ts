@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest'
+import { adviseOnSecrets, secretsOf } from './secrets.ts'
+
+describe('the option secret', () => {
+  it('is left out, one text, or the new and the former one', () => {
+    expect(secretsOf(undefined)).toEqual([])
+    expect(secretsOf('one')).toEqual(['one'])
+    expect(secretsOf(['new', 'former'])).toEqual(['new', 'former'])
+  })
+
+  it('is never taken for left out when it is empty or no text', () => {
+    const wrong = [
+      '',
+      null,
+      7,
+      [],
+      ['one', ''],
+      ['one', 'one'],
+      ['one', 'two', 'three'],
+      'x'.repeat(1025),
+      new Uint8Array(32),
+    ]
+    for (const secret of wrong) {
+      expect(() => secretsOf(secret), String(secret)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
+    }
+  })
+
+  it('that is missing or weak is said once, and a good one is not', () => {
+    const said: string[] = []
+    const ignore = (): void => undefined
+    const logger = { debug: ignore, info: ignore, error: ignore, warn: (line: string) => void said.push(line) }
+    adviseOnSecrets('demo', [], logger)
+    expect(said.splice(0)).toEqual([expect.stringContaining("grid 'demo' is open to whoever knows its name")])
+    adviseOnSecrets('demo', ['hush'], logger)
+    expect(said.splice(0)).toEqual([expect.stringContaining('4 characters can be guessed')])
+    adviseOnSecrets('demo', ['q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA'], logger)
+    expect(said).toEqual([])
+  })
+})

@@ -1,0 +1,41 @@
+import { GridError } from '@gossipgrid/core'
+import { deriveChannel } from '@gossipgrid/network'
+import type { Channel } from '@gossipgrid/network'
+import type { Logger } from './logger.ts'
+
+const SECRET_MAX_CHARACTERS = 1024
+/** 128 bits in base64; shorter ones can be tried out by whoever has seen the topic's name. */
+const SECRET_STRONG_CHARACTERS = 22
+
+/** The secrets given as the option `secret`, the own one first. Throws `INVALID_OPTION`. */
+export function secretsOf(secret: unknown): readonly string[] {
+  if (secret === undefined) return []
+  const secrets: readonly unknown[] = Array.isArray(secret) ? secret : [secret]
+  // An empty secret is more likely a variable that was not set than the wish for an open grid.
+  const valid = (text: unknown): boolean =>
+    typeof text === 'string' && text.length > 0 && text.length <= SECRET_MAX_CHARACTERS
+  if (secrets.length < 1 || secrets.length > 2 || !secrets.every(valid) || secrets[0] === secrets[1]) {
+    throw new GridError(
+      'INVALID_OPTION',
+      `secret is 1 to ${SECRET_MAX_CHARACTERS} characters of text, or two different ones: the new and the former`,
+    )
+  }
+  return secrets as readonly string[]
+}
+
+/** Says what an application should know of its choice: once for each grid that is opened. */
+export function adviseOnSecrets(name: string, secrets: readonly string[], logger: Logger): void {
+  if (secrets.length === 0) {
+    logger.warn(`grid '${name}' is open to whoever knows its name: give it a secret to make it private`)
+  }
+  for (const { length } of secrets) {
+    if (length >= SECRET_STRONG_CHARACTERS) continue
+    logger.warn(`a secret of ${length} characters can be guessed: take 32 random bytes, as \`gossipgrid secret\` does`)
+  }
+}
+
+/** Where the peers of a grid meet: one place, and a second one while its secret changes. */
+export function channelsOf(name: string, secrets: readonly string[]): Promise<Channel[]> {
+  if (secrets.length === 0) return Promise.all([deriveChannel(name)])
+  return Promise.all(secrets.map((secret) => deriveChannel(name, secret)))
+}
