@@ -17,10 +17,13 @@ export interface Lag {
   readonly unequal: number
 }
 
+/** What one peer said of a partition. The encoded vector is not kept: it would hold its whole message in memory. */
+type ToldPart = Pick<SeenPart, 'seen' | 'fingerprint'>
+
 /** What one peer said. */
 interface Told {
   /** By partition; undefined while only roots were told. */
-  parts: ReadonlyMap<string, SeenPart> | undefined
+  parts: ReadonlyMap<string, ToldPart> | undefined
   partsAtMs: number
   /** The hash over all it holds, which heartbeats carry also where the vectors are too large for them. */
   root: string
@@ -38,7 +41,7 @@ export class LagTable {
 
   told(peerId: PeerId, parts: readonly SeenPart[], nowMs: number): void {
     const told = this.#of(peerId)
-    told.parts = new Map(parts.map((part) => [partKey(part), part]))
+    told.parts = new Map(parts.map((part) => [partKey(part), { seen: part.seen, fingerprint: part.fingerprint }]))
     told.partsAtMs = nowMs
   }
 
@@ -75,7 +78,7 @@ export class LagTable {
     return this.#lags(root, (parts) => new Set([...keys, ...parts.keys()]))
   }
 
-  #lags(root: string, keysOf: (parts: ReadonlyMap<string, SeenPart>) => Iterable<string>): Lag[] {
+  #lags(root: string, keysOf: (parts: ReadonlyMap<string, ToldPart>) => Iterable<string>): Lag[] {
     const lags: Lag[] = []
     for (const [peerId, told] of this.#told) {
       const { parts, partsAtMs, rootAtMs } = told
@@ -89,7 +92,7 @@ export class LagTable {
   }
 
   #compare(
-    parts: ReadonlyMap<string, SeenPart>,
+    parts: ReadonlyMap<string, ToldPart>,
     keys: Iterable<string>,
   ): { behind: number; ahead: number; unequal: number } {
     const lag = { behind: 0, ahead: 0, unequal: 0 }

@@ -1,6 +1,11 @@
-import { hashHex } from '@gossipgrid/core'
+import { hashHex, heartbeatMs } from '@gossipgrid/core'
 import type { Collection, MemberState, Peer, PeerId, Role } from '@gossipgrid/core'
+import { convergenceOf } from './convergence.ts'
+import type { Convergence } from './convergence.ts'
 import type { Runtime } from './runtime.ts'
+
+/** After so many heartbeats without a word, what a neighbour said last is no ground for anything. */
+const STALE_HEARTBEATS = 5
 
 /** One member of the grid as this peer sees it. */
 export interface GridMember {
@@ -24,6 +29,8 @@ export interface CollectionLag {
   readonly behind: number
   /** Writes this peer has and it lacks. */
   readonly ahead: number
+  /** Both have seen the same writes, and yet hold other entries: one of the two is damaged. */
+  readonly differs: boolean
   /** How long ago it said so, in milliseconds. */
   readonly ageMs: number
 }
@@ -51,6 +58,8 @@ export interface GridStatus {
   readonly replicaId: string
   readonly addresses: readonly string[]
   readonly peers: readonly GridMember[]
+  /** How everything held here compares with what the neighbours hold. */
+  readonly convergence: Convergence
   readonly collections: readonly CollectionStatus[]
   readonly backlog: {
     /** Bytes of writes, own and others', that wait for the disk. */
@@ -102,13 +111,20 @@ export function membersOf(peer: Peer): GridMember[] {
 export function statusOf(name: string, runtime: Runtime, recoveries: readonly Recovery[]): GridStatus {
   const { peer, network, storage, storageError } = runtime
   const nowMs = performance.now()
+  const root = peer.collections.root()
   return {
     name,
     peerId: peer.peerId,
     replicaId: peer.replicaId,
     addresses: network.addresses(),
     peers: membersOf(peer),
-    collections: [...peer.collections].map((collection) => collectionStatus(peer, collection, nowMs)),
+    convergence: convergenceOf({
+      neighbours: peer.neighbours.ids(),
+      lags: peer.lag.totals(root),
+      nowMs,
+      staleAfterMs: STALE_HEARTBEATS * heartbeatMs(peer.membership.others.length),
+    }),
+    collections: [...peer.collections].map((collection) => collectionStatus(peer, collection, root, nowMs)),
     backlog: {
       undurableBytes: peer.commit.undurableBytes,
       broadcastBytes: peer.broadcaster.backlogBytes,
@@ -127,7 +143,7 @@ export function statusOf(name: string, runtime: Runtime, recoveries: readonly Re
   }
 }
 
-function collectionStatus(peer: Peer, collection: Collection, nowMs: number): CollectionStatus {
+function collectionStatus(peer: Peer, collection: Collection, root: string, nowMs: number): CollectionStatus {
   const { name, kind } = collection.descriptor
   let entries = 0
   let tombstones = 0
@@ -139,10 +155,10 @@ function collectionStatus(peer: Peer, collection: Collection, nowMs: number): Co
     valueBytes += replica.table.valueBytes
     conflicts += replica.conflicts
   }
-  const lags = peer.lag.of(name).map(({ peerId, behind, ahead, toldAtMs }) => {
-    return { peerId, behind, ahead, ageMs: Math.round(nowMs - toldAtMs) }
+  const lags = peer.lag.of(name, root).map(({ peerId, behind, ahead, unequal, toldAtMs }) => {
+    return { peerId, behind, ahead, differs: unequal > 0, ageMs: Math.round(nowMs - toldAtMs) }
   })
   const fingerprint = hashHex(collection.partitions[0]!.replica.fingerprint)
-  const converged = lags.every((lag) => lag.behind === 0 && lag.ahead === 0)
+  const converged = lags.every((lag) => lag.behind === 0 && lag.ahead === 0 && !lag.differs)
   return { name, kind, entries, tombstones, valueBytes, fingerprint, conflicts, converged, lags }
 }
