@@ -36,7 +36,7 @@ export class Emitter<Events extends object> {
       try {
         ;(listener as (event: Events[Type]) => void)(event)
       } catch (error) {
-        this.#logger.error(`a listener of '${String(type)}' threw: ${String(error)}`)
+        this.#logger.error(`a listener of '${String(type)}' threw: ${String(error)}`, { event: type, error })
       }
     }
   }

@@ -4,10 +4,13 @@ import { Emitter } from './emitter.ts'
 import { GridMap, openMapCollection } from './grid-map.ts'
 import type { MapEvents } from './grid-map.ts'
 import type { Logger } from './logger.ts'
+import { metricsOf } from './metrics.ts'
+import type { GridMetrics } from './metrics.ts'
 import { Runtime, readClocks } from './runtime.ts'
 import { membersOf, statusOf } from './status.ts'
 import type { GridMember, GridStatus, Recovery } from './status.ts'
 import { orAborted } from './waiting.ts'
+import type { GridTracer } from './write-tracing.ts'
 
 /** Without a neighbour and without an address to join by, a grid counts as alone after this time. */
 const ALONE_AFTER_MS = 3000
@@ -44,6 +47,7 @@ export interface GridParts {
   readonly role?: Role | undefined
   readonly weight?: number | undefined
   readonly zone?: string | undefined
+  readonly tracer?: GridTracer | undefined
 }
 
 /**
@@ -68,6 +72,7 @@ export class Grid {
   readonly #recoveries: Recovery[] = []
   readonly #openedAtMs = performance.now()
   readonly #ready = Promise.withResolvers<{ readonly alone: boolean }>()
+  #isReady = false
   #aloneTimer: ReturnType<typeof setTimeout> | undefined
   #closing: Promise<void> | undefined
 
@@ -91,9 +96,19 @@ export class Grid {
     this.#joining = parts.joining
     this.#valueSizeMaxBytes = parts.valueSizeMaxBytes
     this.#events = new Emitter(logger)
-    this.#runtime = new Runtime({ peer, network, storage, logger, onEvent: (event) => this.#onEvent(event) })
+    this.#runtime = new Runtime({
+      peer,
+      network,
+      storage,
+      logger,
+      onEvent: (event) => this.#onEvent(event),
+      tracing: parts.tracer === undefined ? undefined : { tracer: parts.tracer, grid: name },
+    })
     // A grid that nobody waits for to be ready must not end the program when it is closed.
-    this.#ready.promise.catch(() => undefined)
+    this.#ready.promise.then(
+      () => (this.#isReady = true),
+      () => undefined,
+    )
   }
 
   get peerId(): string {
@@ -134,6 +149,20 @@ export class Grid {
   /** Everything worth knowing of this peer right now. */
   status(): GridStatus {
     return statusOf(this.name, this.#runtime, this.#recoveries)
+  }
+
+  /**
+   * Everything that this peer counts, in plain numbers: for your own monitoring, in any runtime. `gossipgrid peer
+   * --metrics` serves the same to Prometheus.
+   *
+   * @example
+   * ```ts
+   * const { convergence, writes, visibleSeconds } = grid.metrics()
+   * console.log(convergence.text, writes.sets, visibleSeconds.count)
+   * ```
+   */
+  metrics(): GridMetrics {
+    return metricsOf(this.status(), this.#runtime, this.#isReady, this.uptimeMs)
   }
 
   /** Calls `listener` for every event of a type; the function returned ends that. */
@@ -192,18 +221,24 @@ export class Grid {
         this.#memberChanged(event.record.peerId, event.state)
         break
       case 'refused':
-        this.#logger.warn(`refused from ${event.from}: ${event.error.code}: ${event.error.message}`)
+        this.#logger.warn(`refused from ${event.from}: ${event.error.code}: ${event.error.message}`, {
+          peerId: event.from,
+          code: event.error.code,
+        })
         this.#events.emit('refused', event)
         break
       case 'not-durable':
         this.#events.emit('storage', event)
         break
       case 'replica-id':
-        this.#logger.info(`new replica id ${event.replicaId}: ${event.reason}`)
+        this.#logger.info(`new replica id ${event.replicaId}: ${event.reason}`, { replicaId: event.replicaId })
         this.#recovered(`new replica id: ${event.reason}`)
         break
       case 'damaged':
-        this.#logger.warn(`stored blob '${event.key}' is damaged (${event.reason}); it is fetched from other peers`)
+        this.#logger.warn(`stored blob '${event.key}' is damaged (${event.reason}); it is fetched from other peers`, {
+          blob: event.key,
+          reason: event.reason,
+        })
         this.#recovered(`'${event.key}' was damaged: ${event.reason}`)
         break
       case 'durable':
@@ -220,7 +255,7 @@ export class Grid {
   }
 
   #memberChanged(peerId: string, state: MemberState): void {
-    this.#logger.debug(`${peerId} is ${state}`)
+    this.#logger.debug(`${peerId} is ${state}`, { peerId, state })
     if (!this.#events.has('member')) return
     const member = this.members.find((candidate) => candidate.peerId === peerId)
     if (member !== undefined) this.#events.emit('member', member)

@@ -23,6 +23,11 @@ export class Inbox {
     this.#take = take
   }
 
+  /** Bytes that wait for their turn. */
+  get waitingBytes(): number {
+    return this.#waitingBytes
+  }
+
   /** Takes the input now, or later when this turn has lasted long enough already. */
   offer(input: Input): void {
     if (this.#first === this.#waiting.length && this.#mayGoOn()) {

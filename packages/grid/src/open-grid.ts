@@ -10,6 +10,7 @@ import type { Logger } from './logger.ts'
 import { adviseOnSecrets, channelsOf, secretsOf } from './secrets.ts'
 import { VERSION } from './version.ts'
 import { checkAborted } from './waiting.ts'
+import type { GridTracer } from './write-tracing.ts'
 
 /** Where a peer's identity lies in its store. */
 const IDENTITY_KEY = 'identity'
@@ -34,6 +35,8 @@ export interface OpenGridOptions {
   /** Find peers on the local network. Default true. */
   readonly mdns?: boolean
   readonly logger?: Logger
+  /** Gets spans of writes: an OpenTelemetry tracer, for example `trace.getTracer('gossipgrid')`. Default none. */
+  readonly tracer?: GridTracer
   /** The largest encoded value that may be written here, in bytes. Default and maximum 1 MiB. */
   readonly valueSizeMaxBytes?: number
   readonly role?: Role
@@ -96,6 +99,7 @@ export async function openGrid(options: OpenGridOptions): Promise<Grid> {
     role,
     weight,
     zone,
+    tracer: options.tracer,
   })
 }
 

@@ -13,9 +13,12 @@ import type {
 import { GridError } from '@gossipgrid/core'
 import { Inbox } from './inbox.ts'
 import type { Logger } from './logger.ts'
+import { Meters } from './meters.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
 import { PendingWrites } from './pending-writes.ts'
 import { checkAborted, orAborted, settlesWithin } from './waiting.ts'
+import { WriteTracing } from './write-tracing.ts'
+import type { GridTracer } from './write-tracing.ts'
 
 /** How long closing waits for writes that are not durable yet. */
 const CLOSE_FLUSH_MAX_MS = 10_000
@@ -32,6 +35,7 @@ export interface RuntimeOptions {
   readonly storage: Storage
   readonly logger: Logger
   readonly onEvent: (event: PeerEvent) => void
+  readonly tracing?: { readonly tracer: GridTracer; readonly grid: string } | undefined
 }
 
 /**
@@ -42,12 +46,14 @@ export class Runtime {
   readonly peer: Peer
   readonly network: Network
   readonly storage: Storage
+  readonly meters: Meters = new Meters()
+  readonly inbox: Inbox = new Inbox((input) => this.step(input))
   readonly #logger: Logger
   readonly #onEvent: (event: PeerEvent) => void
   readonly #pending: PendingWrites
   readonly #copies = new Map<number, (copies: number) => void>()
   readonly #afterStep: (() => void)[] = []
-  readonly #inbox: Inbox = new Inbox((input) => this.step(input))
+  readonly #tracing: WriteTracing | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #timerAtMs = Infinity
   #flushScheduled = false
@@ -62,6 +68,13 @@ export class Runtime {
     this.#logger = options.logger
     this.#onEvent = options.onEvent
     this.#pending = new PendingWrites(options.peer.persistent)
+    this.#tracing = options.tracing === undefined ? undefined : new WriteTracing(options.tracing, this)
+    this.peer.inbound.appeared = (hlc) => this.meters.appeared(hlc)
+  }
+
+  /** Writes whose promises have not settled. */
+  get pendingCount(): number {
+    return this.#pending.count
   }
 
   /** Why the store refuses writes, while it does. */
@@ -76,10 +89,10 @@ export class Runtime {
   /** Opens the network and starts the clockwork. */
   async start(): Promise<void> {
     await this.network.start({
-      connected: (neighbour) => this.#inbox.offer({ type: 'connected', neighbour }),
-      disconnected: (neighbour) => this.#inbox.offer({ type: 'disconnected', neighbour }),
-      message: (from, bytes) => this.#inbox.offer({ type: 'message', from, bytes }),
-      broadcast: (from, bytes) => this.#inbox.offer({ type: 'broadcast', from, bytes }),
+      connected: (neighbour) => this.inbox.offer({ type: 'connected', neighbour }),
+      disconnected: (neighbour) => this.inbox.offer({ type: 'disconnected', neighbour }),
+      message: (from, bytes) => this.inbox.offer({ type: 'message', from, bytes }),
+      broadcast: (from, bytes) => this.inbox.offer({ type: 'broadcast', from, bytes }),
     })
     this.step({ type: 'addresses', addresses: this.network.addresses() })
   }
@@ -90,16 +103,30 @@ export class Runtime {
    */
   write(partition: Partition, key: string, value: Uint8Array | undefined, options?: WriteOptions): Promise<Receipt> {
     try {
-      this.checkOpen()
-      checkAborted(options?.signal)
-      const durable = this.#pending.add(this.#apply(partition, key, value))
-      this.#scheduleFlush()
-      this.#callListeners()
-      if (options === undefined || ((options.copies ?? 1) <= 1 && options.signal === undefined)) return durable
-      return this.#followed(partition, durable, options)
+      if (this.#tracing !== undefined) return this.#tracing.write(partition, key, value, options)
+      return this.follow(partition, this.begin(partition, key, value, options), options)
     } catch (error) {
       return Promise.reject(error as Error)
     }
+  }
+
+  /** Applies a write; the promise resolves when it is durable. Throws what keeps it from being applied. */
+  begin(partition: Partition, key: string, value: Uint8Array | undefined, options?: WriteOptions): Promise<Receipt> {
+    this.checkOpen()
+    checkAborted(options?.signal)
+    const written = this.#apply(partition, key, value)
+    if (value === undefined) this.meters.writes.deletes += 1
+    else this.meters.writes.sets += 1
+    const durable = this.#pending.add(written)
+    this.#scheduleFlush(written)
+    this.#callListeners()
+    return durable
+  }
+
+  /** The promise of a write that somebody may stop waiting for, or that is to have copies elsewhere. */
+  follow(partition: Partition, durable: Promise<Receipt>, options?: WriteOptions): Promise<Receipt> {
+    if (options === undefined || ((options.copies ?? 1) <= 1 && options.signal === undefined)) return durable
+    return this.#followed(partition, durable, options)
   }
 
   /** Runs `call` once the step under way is over, or at once: callbacks of core must not call back into core. */
@@ -111,12 +138,15 @@ export class Runtime {
   step(input: Input): void {
     if (this.#closed) return
     this.#stepping = true
+    const now = readClocks()
+    this.meters.stepping(now.wallMs)
     let effects: readonly Effect[]
     try {
-      effects = this.peer.step(input, readClocks())
+      effects = this.peer.step(input, now)
     } finally {
       this.#stepping = false
     }
+    this.meters.stepped(input, now.monotonicMs)
     for (const effect of effects) void this.#perform(effect)
     this.#callListeners()
     this.#schedule()
@@ -133,6 +163,8 @@ export class Runtime {
     await settlesWithin(Promise.allSettled(farewell.map((effect) => this.#perform(effect))), 500)
     this.#closed = true
     clearTimeout(this.#timer)
+    this.meters.loopDelay.stop()
+    this.#tracing?.close()
     this.#pending.fail(new GridError('CLOSED', 'the grid was closed before the write was durable'))
     const results = await Promise.allSettled([this.network.stop(), this.storage.close()])
     const failures = results.filter((result) => result.status === 'rejected').map((result): unknown => result.reason)
@@ -148,6 +180,9 @@ export class Runtime {
     this.#stepping = true
     try {
       return this.peer.write(partition, key, value, readClocks())
+    } catch (error) {
+      this.meters.writes.refused += 1
+      throw error
     } finally {
       this.#stepping = false
     }
@@ -158,9 +193,10 @@ export class Runtime {
   }
 
   /** All writes of one turn of the event loop go as one group. */
-  #scheduleFlush(): void {
+  #scheduleFlush({ writeId }: Written): void {
     if (this.#flushScheduled) return
     this.#flushScheduled = true
+    this.meters.durable.begin(writeId, performance.now())
     queueMicrotask(() => {
       this.#flushScheduled = false
       this.step({ type: 'tick' })
@@ -182,6 +218,7 @@ export class Runtime {
   }
 
   async #perform(effect: Effect): Promise<void> {
+    this.meters.effect(effect)
     switch (effect.type) {
       case 'event':
         this.#event(effect.event)
@@ -194,29 +231,37 @@ export class Runtime {
         this.step({ type: 'broadcasted' })
         break
       case 'send':
-        await this.#quietly(this.network.send(effect.to, effect.bytes), `send to ${effect.to}`)
+        await this.#quietly(this.network.send(effect.to, effect.bytes), 'send', effect.to)
         break
       case 'dial':
         await this.#dial(effect.addresses)
         break
       case 'redial':
-        this.#logger.warn(`${effect.neighbour} is connected but its broadcasts do not come: redialling it`)
-        await this.#quietly(this.network.redial(effect.neighbour), 'redial')
+        this.#logger.warn(`${effect.neighbour} is connected but its broadcasts do not come: redialling it`, {
+          peerId: effect.neighbour,
+        })
+        await this.#quietly(this.network.redial(effect.neighbour), 'redial', effect.neighbour)
         break
       case 'refuse':
-        this.#logger.warn(`refusing ${effect.neighbour} for ${effect.refusedMs} ms: ${effect.reason}`)
-        await this.#quietly(this.network.refuse(effect.neighbour, effect.refusedMs), 'refuse')
+        this.#logger.warn(`refusing ${effect.neighbour} for ${effect.refusedMs} ms: ${effect.reason}`, {
+          peerId: effect.neighbour,
+          ms: effect.refusedMs,
+        })
+        await this.#quietly(this.network.refuse(effect.neighbour, effect.refusedMs), 'refuse', effect.neighbour)
     }
   }
 
   async #store(effect: Extract<Effect, { type: 'store' }>): Promise<void> {
     let input: Input = { type: 'stored', ticket: effect.ticket }
+    const startMs = performance.now()
     try {
       await this.storage.write(effect.batch, { durable: true })
       this.#storageError = undefined
+      this.meters.stored(effect.batch, startMs)
     } catch (error) {
       this.#storageError = error
-      this.#logger.error(`storing failed, will be tried again: ${String(error)}`)
+      this.meters.storeFailures += 1
+      this.#logger.error(`storing failed, will be tried again: ${String(error)}`, { code: codeOf(error), error })
       input = { type: 'store-failed', ticket: effect.ticket, error }
     }
     this.step(input)
@@ -228,17 +273,18 @@ export class Runtime {
         await this.network.dial(address)
         return
       } catch (error) {
-        this.#logger.debug(`dialling ${address} failed: ${String(error)}`)
+        this.#logger.debug(`dialling ${address} failed: ${String(error)}`, { address, code: codeOf(error) })
       }
     }
   }
 
   /** Messages to a neighbour that has just gone are lost, which is told as `disconnected`. */
-  async #quietly(promise: Promise<unknown>, what: string): Promise<void> {
+  async #quietly(promise: Promise<unknown>, what: string, peerId?: string): Promise<void> {
     try {
       await promise
     } catch (error) {
-      this.#logger.debug(`${what} failed: ${String(error)}`)
+      const whom = peerId === undefined ? '' : ` to ${peerId}`
+      this.#logger.debug(`${what}${whom} failed: ${String(error)}`, { peerId, code: codeOf(error) })
     }
   }
 
@@ -261,34 +307,50 @@ export class Runtime {
     checkAborted(signal)
     // Core counts this peer's copy; one that lives in memory is none.
     const own = receipt.copies
-    const { collection, partition: number } = partition.name
-    const dot = {
-      collection,
-      partition: number,
-      replicaId: receipt.version.replicaId,
-      sequence: receipt.version.sequence,
-    }
     let reached = own
     const enough = Promise.withResolvers<void>()
-    const request = this.peer.confirmations.request(dot, copies + 1 - own)
-    this.#copies.set(request, (known) => {
+    const stop = this.countCopies(partition, receipt, copies + 1 - own, (known) => {
       reached = known - 1 + own
       if (reached >= copies) enough.resolve()
     })
-    this.step({ type: 'tick' })
     try {
       const inTime = await orAborted(settlesWithin(enough.promise, timeoutMs), signal)
       if (inTime) return { ...receipt, copies: reached }
+      this.meters.writes.copiesTimeouts += 1
       throw new GridError(
         'COPIES_TIMEOUT',
         `${reached} of ${copies} durable copies after ${timeoutMs} ms; the write stands here and goes on travelling`,
         { cause: { ...receipt, copies: reached } },
       )
     } finally {
+      stop()
+    }
+  }
+
+  /**
+   * Asks durable neighbours to confirm a write until `copies` are known, this peer's counted as one, and tells of every
+   * one more; the function returned ends that. Throws `BACKLOG_FULL`.
+   */
+  countCopies(
+    partition: Partition,
+    { version }: Receipt,
+    copies: number,
+    onCopies: (known: number) => void,
+  ): () => void {
+    const { collection, partition: number } = partition.name
+    const dot = { collection, partition: number, replicaId: version.replicaId, sequence: version.sequence }
+    const request = this.peer.confirmations.request(dot, copies)
+    this.#copies.set(request, onCopies)
+    this.step({ type: 'tick' })
+    return () => {
       this.#copies.delete(request)
       this.peer.confirmations.cancel(request)
     }
   }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof GridError ? error.code : undefined
 }
 
 /** The one partition of a replicated collection. */

@@ -1,0 +1,140 @@
+import { wallFromHlc } from '@gossipgrid/core'
+import type { Effect, GridErrorCode, Input, PeerEvent, PeerId, StorageOperation } from '@gossipgrid/core'
+import { DurableTimer } from './durable-timer.ts'
+import { Histogram } from './histogram.ts'
+import { LoopDelay } from './loop-delay.ts'
+
+/** What crossed a connection, counted in messages of the grid, before encryption. */
+export interface MessageCounts {
+  sentMessages: number
+  sentBytes: number
+  receivedMessages: number
+  receivedBytes: number
+}
+
+/** What a runtime counts, since it was opened. Counting allocates nothing where it happens often. */
+export class Meters {
+  readonly writes: { sets: number; deletes: number; refused: number; copiesTimeouts: number } = {
+    sets: 0,
+    deletes: 0,
+    refused: 0,
+    copiesTimeouts: 0,
+  }
+  readonly durable: DurableTimer = new DurableTimer()
+  /** How long core works on one message of a stream, and on one broadcast. */
+  readonly streamApply: Histogram = new Histogram(0.00001, 20)
+  readonly broadcastApply: Histogram = new Histogram(0.00001, 20)
+  /** From the moment that a broadcast row is dated by its writer until it is visible here. */
+  readonly visible: Histogram = new Histogram(0.001, 18)
+  /** Rows dated later than the moment they came: they count as having taken no time. */
+  visibleEarly = 0
+  readonly store: Histogram = new Histogram(0.0001, 18)
+  storedBytes = 0
+  storeFailures = 0
+  readonly streams: MessageCounts = noMessages()
+  readonly broadcasts: MessageCounts = noMessages()
+  /** By neighbour, from connecting to disconnecting; messages of streams. */
+  readonly neighbours: Map<PeerId, MessageCounts> = new Map()
+  readonly sessions: { complete: number; broken: number; rowsSent: number; rowsReceived: number } = {
+    complete: 0,
+    broken: 0,
+    rowsSent: 0,
+    rowsReceived: 0,
+  }
+  /** What was refused from other peers, by its code. */
+  readonly refused: Map<GridErrorCode, number> = new Map()
+  connects = 0
+  disconnects = 0
+  redials = 0
+  cutOffs = 0
+  damagedBlobs = 0
+  replicaIds = 0
+  readonly loopDelay: LoopDelay = new LoopDelay()
+  #wallMs = 0
+
+  /** Before an input is given to the peer. */
+  stepping(wallMs: number): void {
+    this.#wallMs = wallMs
+  }
+
+  /** After the peer has taken an input, which began at `startMs`. */
+  stepped(input: Input, startMs: number): void {
+    switch (input.type) {
+      case 'message':
+        this.streamApply.observe((performance.now() - startMs) / 1000)
+        received(this.streams, input.bytes)
+        received(this.neighbours.get(input.from), input.bytes)
+        break
+      case 'broadcast':
+        this.broadcastApply.observe((performance.now() - startMs) / 1000)
+        received(this.broadcasts, input.bytes)
+        break
+      case 'connected':
+        this.connects += 1
+        this.neighbours.set(input.neighbour, noMessages())
+        break
+      case 'disconnected':
+        this.disconnects += 1
+        this.neighbours.delete(input.neighbour)
+        break
+      case 'addresses':
+      case 'broadcasted':
+      case 'store-failed':
+      case 'stored':
+      case 'tick':
+    }
+  }
+
+  /** A broadcast row has become visible. */
+  appeared(hlc: number): void {
+    const tookMs = this.#wallMs - wallFromHlc(hlc)
+    if (tookMs < 0) this.visibleEarly += 1
+    this.visible.observe(Math.max(0, tookMs) / 1000)
+  }
+
+  /** The peer wants something done. */
+  effect(effect: Effect): void {
+    if (effect.type === 'send') {
+      sent(this.streams, effect.bytes)
+      sent(this.neighbours.get(effect.to), effect.bytes)
+    } else if (effect.type === 'broadcast') sent(this.broadcasts, effect.bytes)
+    else if (effect.type === 'redial') this.redials += 1
+    else if (effect.type === 'refuse') this.cutOffs += 1
+    else if (effect.type === 'event') this.#event(effect.event)
+  }
+
+  /** A batch was stored, which began at `startMs`. */
+  stored(batch: readonly StorageOperation[], startMs: number): void {
+    this.store.observe((performance.now() - startMs) / 1000)
+    for (const operation of batch) if (operation.type === 'put') this.storedBytes += operation.bytes.length
+  }
+
+  #event(event: PeerEvent): void {
+    if (event.type === 'durable') this.durable.durable(event.writeId, performance.now())
+    else if (event.type === 'session') {
+      if (event.complete) this.sessions.complete += 1
+      else this.sessions.broken += 1
+      this.sessions.rowsSent += event.rowsSent
+      this.sessions.rowsReceived += event.rowsReceived
+    } else if (event.type === 'refused') {
+      this.refused.set(event.error.code, (this.refused.get(event.error.code) ?? 0) + 1)
+    } else if (event.type === 'damaged') this.damagedBlobs += 1
+    else if (event.type === 'replica-id') this.replicaIds += 1
+  }
+}
+
+function noMessages(): MessageCounts {
+  return { sentMessages: 0, sentBytes: 0, receivedMessages: 0, receivedBytes: 0 }
+}
+
+function sent(counts: MessageCounts | undefined, bytes: Uint8Array): void {
+  if (counts === undefined) return
+  counts.sentMessages += 1
+  counts.sentBytes += bytes.length
+}
+
+function received(counts: MessageCounts | undefined, bytes: Uint8Array): void {
+  if (counts === undefined) return
+  counts.receivedMessages += 1
+  counts.receivedBytes += bytes.length
+}
