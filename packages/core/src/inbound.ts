@@ -203,19 +203,31 @@ export class Inbound {
     }
   }
 
-  /** A dot of this peer's replica id that it has not given out means that somebody else uses the id. */
+  /**
+   * A dot of this peer's replica id that it has not given out means that somebody else uses the id; and so does a version
+   * that this peer would hold, or a later one, had it written it itself: a lost end of the log that was written over.
+   */
   #checkOwnDots(records: readonly BlockRecord[]): void {
     for (const record of records) {
       if (record.type === 'voids') continue
       const writer = this.#ids.intern(record.replicaId)
       if (!this.#owner.isOwn(writer)) continue
+      const { collection, partition } = record.partition
+      const replica = this.#collections.get(collection)?.partitions[partition]?.replica
       const highest = record.rows.at(-1)!.sequence
-      const vector = this.#collections.get(record.partition.collection)?.partitions[record.partition.partition]?.replica
-        .vector
-      if (highest > (vector?.highest(writer) ?? 0)) {
+      if (highest > (replica?.vector.highest(writer) ?? 0)) {
         this.#owner.cloned(`another peer has writes of this replica id up to ${highest}`)
         return
       }
+      const foreign = record.rows.find((row) => {
+        const slot = replica!.table.slotOf(row.key)
+        return slot === undefined || replica!.compare(row, slot) > 0
+      })
+      if (foreign === undefined) continue
+      this.#owner.cloned(
+        `another peer has a write ${foreign.sequence} of this replica id that is not the one given out here`,
+      )
+      return
     }
   }
 }

@@ -124,14 +124,16 @@ test('a last log blob that was lost shows when the others know more of this peer
   expect(stateOf(a)).toEqual(stateOf(b))
 })
 
-test('dots given out twice, because what was lost was written over before anybody could tell, converge all the same', () => {
-  const { peers, disk, b } = closed()
+test('dots given out twice, because what was lost was written over before anybody could tell, cost the id and converge', () => {
+  const { peers, disk, b, replicaId } = closed()
   disk.blobs.delete(disk.keys('log/').at(-1)!)
   const a = peers.open('a', disk)
   peers.write('a', 'written before it is known', 1)
   peers.link('a', 'b')
   peers.advance(100_000)
   expect(stateOf(a)).toEqual(stateOf(b))
+  expect(a.replicaId).not.toBe(replicaId)
+  expect(peers.events('a', 'replica-id').length).toBe(1)
   expect(peers.value('b', 'written before it is known')).toBe(1)
   expect(peers.value('a', 'late')).toBe(4)
 })
