@@ -2,7 +2,6 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { EntryTable } from './entry-table.ts'
 import type { Row } from './entry-table.ts'
-import { hashText } from './hash.ts'
 import { SeededRandom } from './seeded-random.ts'
 
 function rowOf(key: string, hlc: number, value: Uint8Array | undefined, sequence = hlc): Row {
@@ -21,7 +20,7 @@ function rowOf(key: string, hlc: number, value: Uint8Array | undefined, sequence
 }
 
 function put(table: EntryTable, row: Row): number {
-  return table.put(table.slotOf(row.key), row, hashText(row.key, 1))
+  return table.put(table.slotOf(row.key), row, table.hashKey(row.key))
 }
 
 function emptyRow(): Row {
@@ -33,7 +32,7 @@ test('a table holds the last row of every key, in the slot the key got first', (
   const write = fc.record({ key, value: fc.option(fc.uint8Array({ minLength: 1, maxLength: 90 }), { nil: undefined }) })
   fc.assert(
     fc.property(fc.array(write), (writes) => {
-      const table = new EntryTable()
+      const table = new EntryTable(1)
       const model = new Map<string, Row & { value: Uint8Array | undefined }>()
       for (const [i, { key: name, value }] of writes.entries()) {
         const row = rowOf(name, i + 1, value)
@@ -68,7 +67,7 @@ test('a table holds the last row of every key, in the slot the key got first', (
           sequence,
           replaced,
         ])
-        expect(table.keyHash(slot)).toBe(hashText(name, 1))
+        expect(table.keyHash(slot)).toBe(table.hashKey(name))
       }
     }),
     { numRuns: 150 },
@@ -76,7 +75,7 @@ test('a table holds the last row of every key, in the slot the key got first', (
 })
 
 test('columns keep their contents when they grow and when values are moved together', () => {
-  const table = new EntryTable()
+  const table = new EntryTable(1)
   const random = new SeededRandom(2)
   const sizes: number[] = []
   for (let i = 0; i < 70_000; i++)
@@ -89,7 +88,7 @@ test('columns keep their contents when they grow and when values are moved toget
   }
   for (let i = 0; i < 70_000; i++) {
     const slot = table.slotOf(`key ${i}`)!
-    if (slot !== i || table.keyHash(slot) !== hashText(`key ${i}`, 1)) throw new Error(`key ${i} has moved`)
+    if (slot !== i || table.keyHash(slot) !== table.hashKey(`key ${i}`)) throw new Error(`key ${i} has moved`)
     const value = table.value(slot)!
     if (value.length !== sizes[i] || value.some((byte) => byte !== i % 256))
       throw new Error(`key ${i} has lost its value`)
@@ -97,7 +96,7 @@ test('columns keep their contents when they grow and when values are moved toget
 })
 
 test('an HLC reading of 53 bits and a sequence of 32 bits are kept exactly', () => {
-  const table = new EntryTable()
+  const table = new EntryTable(1)
   const slot = put(table, rowOf('k', Number.MAX_SAFE_INTEGER, Uint8Array.of(1), 0xffffffff))
   expect([table.hlc(slot), table.sequence(slot)]).toEqual([Number.MAX_SAFE_INTEGER, 0xffffffff])
 })
@@ -115,12 +114,12 @@ test('the hash of a slot follows everything that tells two versions apart', () =
     { ...base, end: base.end - 1 },
   ]
   const hashes = variants.map((row) => {
-    const table = new EntryTable()
+    const table = new EntryTable(1)
     const hash = { high: 0, low: 0 }
     table.hashSlot(put(table, row), 11, hash)
     return hash
   })
-  const table = new EntryTable()
+  const table = new EntryTable(1)
   const other = { high: 0, low: 0 }
   table.hashSlot(put(table, base), 12, other)
   hashes.push(other)
@@ -130,8 +129,8 @@ test('the hash of a slot follows everything that tells two versions apart', () =
 
 test('the hash of a slot does not depend on where its value lies or what the slot held before', () => {
   const row = rowOf('k', 9, Uint8Array.of(1, 2, 3))
-  const fresh = new EntryTable()
-  const used = new EntryTable()
+  const fresh = new EntryTable(1)
+  const used = new EntryTable(1)
   put(used, rowOf('other', 1, new Uint8Array(500)))
   put(used, rowOf('k', 2, new Uint8Array(70)))
   put(used, rowOf('k', 3, undefined))
@@ -145,7 +144,7 @@ test('the hash of a slot does not depend on where its value lies or what the slo
 })
 
 test('a slot can be given another dot and nothing else changes', () => {
-  const table = new EntryTable()
+  const table = new EntryTable(1)
   const slot = put(table, rowOf('k', 9, Uint8Array.of(1)))
   table.redot(slot, 8, 77)
   expect([table.replica(slot), table.sequence(slot), table.hlc(slot)]).toEqual([8, 77, 9])

@@ -1,5 +1,6 @@
-import { fold32, foldHigh32, hashBytes, mix32 } from './hash.ts'
+import { fold32, foldHigh32, hashBytes, hashText, mix32 } from './hash.ts'
 import type { Hash64 } from './hash.ts'
+import { KeyIndex } from './key-index.ts'
 import { ValueSlabs } from './value-slabs.ts'
 
 /** In the length column: this entry is a tombstone. */
@@ -27,12 +28,13 @@ export interface Row {
 }
 
 /**
- * All entries of one partition in columns: one map from key to slot, typed arrays by slot, values in slabs. Entries are
+ * All entries of one partition in columns: an index from key to slot, typed arrays by slot, values in slabs. Entries are
  * never taken out one by one, so a slot number stays valid for the table's life.
  */
 export class EntryTable {
-  readonly #slots = new Map<string, number>()
+  readonly #keySeed: number
   readonly #keys: string[] = []
+  readonly #slots = new KeyIndex(this.#keys)
   readonly #values = new ValueSlabs()
   #hlc = new Float64Array(SLOTS_FIRST)
   #replica = new Uint32Array(SLOTS_FIRST)
@@ -44,6 +46,11 @@ export class EntryTable {
   #replaced = new Uint16Array(SLOTS_FIRST)
   #count = 0
   #tombstones = 0
+
+  /** `keySeed` keys the hashes of keys. */
+  constructor(keySeed: number) {
+    this.#keySeed = keySeed
+  }
 
   /** Slots in use: entries and tombstones. */
   get slotCount(): number {
@@ -64,7 +71,16 @@ export class EntryTable {
   }
 
   slotOf(key: string): number | undefined {
-    return this.#slots.get(key)
+    return this.#slots.find(key, this.hashKey(key))
+  }
+
+  /** The same for a key whose hash is known. */
+  find(key: string, keyHash: number): number | undefined {
+    return this.#slots.find(key, keyHash)
+  }
+
+  hashKey(key: string): number {
+    return hashText(key, this.#keySeed)
   }
 
   key(slot: number): string {
@@ -132,7 +148,7 @@ export class EntryTable {
 
   /**
    * Stores a row whatever was there, and returns the slot. The caller has decided that the row wins, and gives the hash
-   * of a key that is new.
+   * of its key.
    */
   put(slot: number | undefined, row: Readonly<Row>, keyHash: number): number {
     const target = slot ?? this.#add(row.key, keyHash)
@@ -200,9 +216,9 @@ export class EntryTable {
     const slot = this.#count
     if (slot === this.#hlc.length) this.#grow()
     this.#count += 1
-    this.#slots.set(key, slot)
     this.#keyHash[slot] = keyHash
     this.#keys.push(key)
+    this.#slots.add(slot, keyHash)
     return slot
   }
 

@@ -1,7 +1,7 @@
 import { DotIndex } from './dot-index.ts'
 import { EntryTable } from './entry-table.ts'
 import type { Row } from './entry-table.ts'
-import { addHash, fold32, hashText, mix32, subtractHash } from './hash.ts'
+import { addHash, fold32, mix32, subtractHash } from './hash.ts'
 import type { Hash64 } from './hash.ts'
 import type { ReplicaIds } from './replica-ids.ts'
 import { VersionVector } from './version-vector.ts'
@@ -39,14 +39,13 @@ export interface ReplicaObserver {
  * A join-semilattice: `merge` is commutative, associative and idempotent over (HLC, replica id, value hash).
  */
 export class Replica {
-  readonly table: EntryTable = new EntryTable()
+  readonly table: EntryTable
   readonly vector: VersionVector = new VersionVector()
   /** Set by whoever wants to hear of changes; keeping it undefined keeps merging fast. */
   observer: ReplicaObserver | undefined
   /** Told the key hash of every change: the checkpoint marks its segments by it. */
   touched: ((keyHash: number) => void) | undefined
   readonly #ids: ReplicaIds
-  readonly #seed: number
   readonly #dots: DotIndex
   readonly #fingerprint: Hash64 = { high: 0, low: 0 }
   readonly #term: Hash64 = { high: 0, low: 0 }
@@ -55,8 +54,8 @@ export class Replica {
   /** `seed` keys the fingerprint; all peers of a grid share it. */
   constructor(ids: ReplicaIds, seed: number) {
     this.#ids = ids
-    this.#seed = seed
-    const { table } = this
+    const table = new EntryTable(seed)
+    this.table = table
     this.#dots = new DotIndex(
       (slot, replica, sequence) => table.sequence(slot) === sequence && table.replica(slot) === replica,
     )
@@ -83,26 +82,28 @@ export class Replica {
    * dated ahead of this peer's clock, the row is dated just past it.
    */
   write(row: Row): number {
-    const slot = this.table.slotOf(row.key)
+    const keyHash = this.table.hashKey(row.key)
+    const slot = this.table.find(row.key, keyHash)
     if (slot !== undefined) row.hlc = Math.max(row.hlc, this.table.hlc(slot) + 1)
     row.replaced = this.versionHash(slot)
     this.vector.add(row.replica, row.sequence)
-    return this.#put(slot, row)
+    return this.#put(slot, row, keyHash)
   }
 
   /** Merges a row from elsewhere and counts its dot as seen. */
   merge(row: Readonly<Row>): MergeOutcome {
-    const slot = this.table.slotOf(row.key)
+    const keyHash = this.table.hashKey(row.key)
+    const slot = this.table.find(row.key, keyHash)
     const news = this.vector.add(row.replica, row.sequence)
     if (slot === undefined) {
-      this.#put(undefined, row)
+      this.#put(undefined, row, keyHash)
       return 'won'
     }
     const order = this.compare(row, slot)
     if (order === 0) return 'known'
     if (order > 0) {
       this.#noteReplaced(slot, row)
-      this.#put(slot, row)
+      this.#put(slot, row, keyHash)
       return 'won'
     }
     // Several neighbours may send the same row; its conflict is told once.
@@ -160,15 +161,15 @@ export class Replica {
     this.touched?.(this.table.keyHash(slot))
   }
 
-  #put(slot: number | undefined, row: Readonly<Row>): number {
+  #put(slot: number | undefined, row: Readonly<Row>, keyHash: number): number {
     const { table } = this
     const previous = slot === undefined || this.observer === undefined ? undefined : table.value(slot)
     if (slot !== undefined) this.#sum(slot, subtractHash)
-    const target = table.put(slot, row, slot === undefined ? hashText(row.key, this.#seed) : 0)
+    const target = table.put(slot, row, keyHash)
     this.#sum(target, addHash)
     this.#dots.add(row.replica, row.sequence, target)
     table.compactIfWanted()
-    this.touched?.(table.keyHash(target))
+    this.touched?.(keyHash)
     this.observer?.changed(target, previous)
     return target
   }
