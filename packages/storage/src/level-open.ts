@@ -4,6 +4,7 @@ import { GridError } from '@gossipgrid/core'
 import { ClassicLevel } from 'classic-level'
 import { hasLostCurrent, makeDirectory, setAside, syncDirectory } from './directory.ts'
 import { levelFailure } from './level-error.ts'
+import { tornTailBytes } from './torn-tail.ts'
 
 /** The database as this package uses it. */
 export type Level = ClassicLevel<string, Uint8Array>
@@ -30,6 +31,8 @@ const FORMAT_PATTERN = /^gossipgrid (\d+)$/
  */
 export async function openLevel(directory: string, warn: (message: string) => void): Promise<OpenedLevel> {
   const path = await makeDirectory(directory)
+  // Only for a warning: whoever cannot read the files now is told why by the opening itself.
+  const tornBytes = await tornTailBytes(path).catch(() => 0)
   let aside: string | undefined
   let level: Level
   try {
@@ -41,6 +44,9 @@ export async function openLevel(directory: string, warn: (message: string) => vo
     warn(`The database in ${path} is damaged and was set aside as ${aside}; a new one takes its place`)
     await makeDirectory(path)
     level = await openChecked(path)
+  }
+  if (aside === undefined && tornBytes > 0) {
+    warn(`The last write to ${path} was cut off by a crash: its ${tornBytes} bytes are left out`)
   }
   const droppedBytes = await readDroppedBytes(path)
   if (droppedBytes > 0) warn(`LevelDB left out ${droppedBytes} unreadable bytes of its log in ${path}`)

@@ -226,6 +226,25 @@ describe('health', () => {
   })
 })
 
+describe('a write that a crash has cut off', () => {
+  it('is left out with a warning, and those before it are there', async () => {
+    const storage = await open()
+    for (let n = 0; n < 10; n++) await storage.write([put(`n${n}`, n)], { durable: true })
+    await storage.close()
+    const log = await fileNamed(/\.log$/)
+    await truncate(log, (await readFile(log)).length - 3)
+    const warnings: string[] = []
+    const again = await open(warnings)
+    expect(warnings).toEqual([expect.stringContaining('was cut off by a crash')])
+    expect(again.health()).toMatchObject({ setAside: undefined, droppedBytes: 0 })
+    expect(await again.list('n')).toEqual(Array.from({ length: 9 }, (_, n) => `n${n}`))
+    await again.close()
+    const unwarned: string[] = []
+    await open(unwarned)
+    expect(unwarned).toEqual([])
+  })
+})
+
 describe('a kill at any moment', () => {
   it('loses no acknowledged write, tears no batch and leaves no hole', async () => {
     let acknowledged = -1
