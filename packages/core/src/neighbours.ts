@@ -27,6 +27,11 @@ export class Neighbours {
     return [...this.#neighbours.keys()]
   }
 
+  /** Every neighbour, and since when it is connected, in monotonic milliseconds. */
+  since(): Map<PeerId, number> {
+    return new Map(Array.from(this.#neighbours, ([peerId, { connectedAtMs }]) => [peerId, connectedAtMs]))
+  }
+
   connected(peerId: PeerId, now: Instant): void {
     const at = now.monotonicMs
     this.#neighbours.set(peerId, { connectedAtMs: at, broadcastAtMs: at, redialledAtMs: at })

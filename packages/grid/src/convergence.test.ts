@@ -14,6 +14,8 @@ interface Case {
   readonly name: string
   readonly neighbours: readonly string[]
   readonly lags: readonly Lag[]
+  /** How long all of them have been connected; an hour unless said otherwise. */
+  readonly connectedMs?: number
   readonly says: Partial<Convergence>
 }
 
@@ -77,6 +79,18 @@ const cases: readonly Case[] = [
     },
   },
   {
+    name: 'what one said before it was connected is no ground for equality',
+    neighbours: ['a', 'b'],
+    lags: [lag('a', 100), lag('b', 2000)],
+    connectedMs: 1000,
+    says: {
+      state: 'unknown',
+      equal: 1,
+      unknown: 1,
+      text: '1 of 2 neighbours equal as of 0.1 s ago, 1 has not said yet',
+    },
+  },
+  {
     name: 'nobody has said anything',
     neighbours: ['a', 'b'],
     lags: [],
@@ -123,6 +137,7 @@ const cases: readonly Case[] = [
   },
 ]
 
-it.each(cases)('$name', ({ neighbours, lags, says }) => {
-  expect(convergenceOf({ neighbours, lags, nowMs: NOW_MS, staleAfterMs: 10_000 })).toMatchObject(says)
+it.each(cases)('$name', ({ neighbours, lags, connectedMs = 3_600_000, says }) => {
+  const since = new Map(neighbours.map((peerId) => [peerId, NOW_MS - connectedMs]))
+  expect(convergenceOf({ neighbours: since, lags, nowMs: NOW_MS, staleAfterMs: 10_000 })).toMatchObject(says)
 })

@@ -31,7 +31,8 @@ export interface Convergence {
 
 /** What `convergenceOf` goes by. */
 export interface Told {
-  readonly neighbours: readonly PeerId[]
+  /** Since when each is connected. What it said before, perhaps on the same side of a split, says nothing of now. */
+  readonly neighbours: ReadonlyMap<PeerId, number>
   /** From everybody who has told, neighbour or not. */
   readonly lags: readonly Lag[]
   readonly nowMs: number
@@ -49,17 +50,17 @@ export function convergenceOf({ neighbours, lags, nowMs, staleAfterMs }: Told): 
   const told = new Map(lags.map((lag) => [lag.peerId, lag]))
   const fresh: Lag[] = []
   const stale: Lag[] = []
-  for (const peerId of neighbours) {
+  for (const [peerId, sinceMs] of neighbours) {
     const lag = told.get(peerId)
-    if (lag !== undefined) (nowMs - lag.toldAtMs > staleAfterMs ? stale : fresh).push(lag)
+    if (lag !== undefined && lag.toldAtMs >= sinceMs) (nowMs - lag.toldAtMs > staleAfterMs ? stale : fresh).push(lag)
   }
   const equal = fresh.filter((lag) => lag.behind + lag.ahead + lag.unequal === 0).length
-  const counts = { neighbours: neighbours.length, equal, unknown: neighbours.length - fresh.length }
+  const counts = { neighbours: neighbours.size, equal, unknown: neighbours.size - fresh.length }
   const ageMs = (lag: Lag): number => Math.max(0, Math.round(nowMs - lag.toldAtMs))
   const statement =
     differing(lags, ageMs) ??
     behind(lags, ageMs) ??
-    unknown(neighbours.length, fresh, stale, equal, ageMs) ??
+    unknown(neighbours.size, fresh, stale, equal, ageMs) ??
     ahead(fresh, ageMs) ??
     settled(fresh, ageMs)
   return { ...counts, ...statement }

@@ -119,7 +119,7 @@ export function statusOf(name: string, runtime: Runtime, recoveries: readonly Re
     addresses: network.addresses(),
     peers: membersOf(peer),
     convergence: convergenceOf({
-      neighbours: peer.neighbours.ids(),
+      neighbours: peer.neighbours.since(),
       lags: peer.lag.totals(root),
       nowMs,
       staleAfterMs: STALE_HEARTBEATS * heartbeatMs(peer.membership.others.length),
