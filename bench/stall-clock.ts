@@ -36,6 +36,10 @@ export class StallClock {
     this.#cpuAtMs = threadCpuMs()
   }
 
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
   #beat(): void {
     const nowMs = performance.now()
     const cpuMs = threadCpuMs()

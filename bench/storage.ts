@@ -3,6 +3,7 @@ import { openGrid } from 'gossipgrid'
 import type { Grid } from 'gossipgrid'
 import { levelStorage } from '@gossipgrid/storage'
 import type { Bench, Figures } from './bench.ts'
+import { StallClock } from './stall-clock.ts'
 import { encodedValueOf, keyOf, valueOf } from './sample.ts'
 import { withTemporaryDirectory } from './temporary-directory.ts'
 
@@ -10,6 +11,8 @@ const SINGLE = 1000
 const GROUPED = 50_000
 /** Writes between two turns of the event loop while a grid is filled: the backlog is bounded. */
 const FILLED_PER_TURN = 10_000
+/** Few, so that the stalls seen while a checkpoint runs are the checkpoint's. */
+const OVERWRITTEN_PER_TURN = 200
 
 const SIZES: readonly { readonly count: number; readonly suffix: string }[] = [
   { count: 100_000, suffix: '100k' },
@@ -19,7 +22,8 @@ const SIZES: readonly { readonly count: number; readonly suffix: string }[] = [
 /** The disk: every write is synced before it counts. */
 export const storage: Bench = {
   name: 'storage',
-  summary: 'durable writes per second, single and grouped; time to open at 100k and 1M entries',
+  summary:
+    'durable writes per second, single and grouped; opening and the pauses of a checkpoint at 100k and 1M entries',
   runsDefault: 3,
   run: async (progress) => {
     progress('the store alone')
@@ -78,9 +82,38 @@ async function openFigures(directory: string, count: number, suffix: string): Pr
   const grid = await open(path)
   const openMs = performance.now() - startMs
   const entries = grid.map('users').size
+  const pauses = await checkpointFigures(grid, count, suffix)
   await grid.close()
   if (entries !== count) throw new Error(`${entries} of ${count} entries were there after opening`)
-  return { [`fillPerSec${suffix}`]: count / (fillMs / 1000), [`openMs${suffix}`]: openMs }
+  return { [`fillPerSec${suffix}`]: count / (fillMs / 1000), [`openMs${suffix}`]: openMs, ...pauses }
+}
+
+/** Overwrites a few entries at a time until a checkpoint has cut the log, and tells the longest stall meanwhile. */
+async function checkpointFigures(grid: Grid, count: number, suffix: string): Promise<Figures> {
+  const map = grid.map<string>('users')
+  const stall = new StallClock()
+  const startMs = performance.now()
+  let logBytes = 0
+  let written = 0
+  for (;;) {
+    const receipts: Promise<unknown>[] = []
+    for (let i = 0; i < OVERWRITTEN_PER_TURN; i++, written++) {
+      const index = (written * 7919) % count
+      receipts.push(map.set(keyOf(index), valueOf(index + 1)))
+    }
+    await Promise.all(receipts)
+    const { logBytes: nowBytes } = grid.status().storage
+    if (nowBytes < logBytes) break
+    logBytes = nowBytes
+    if (written > 4 * count + 1_000_000) throw new Error(`no checkpoint after ${written} writes`)
+  }
+  const { maxMs, maxCpuMs } = stall
+  stall.stop()
+  return {
+    [`checkpointMaxPauseMs${suffix}`]: maxMs,
+    [`checkpointMaxPauseCpuMs${suffix}`]: maxCpuMs,
+    [`checkpointWritesPerSec${suffix}`]: written / ((performance.now() - startMs) / 1000),
+  }
 }
 
 async function fill(grid: Grid, count: number): Promise<void> {

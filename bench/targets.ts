@@ -15,6 +15,13 @@ export const TARGETS: Readonly<Record<string, Readonly<Record<string, Target>>>>
     replicatedBytesPerEntry100k: { atMost: 250 },
     replicatedBytesPerEntry1M: { atMost: 250 },
   },
+  storage: {
+    gridSingleWritesPerSec: { atLeast: 3000 },
+    gridGroupedWritesPerSec: { atLeast: 100_000 },
+    openMs100k: { atMost: 500 },
+    openMs1M: { atMost: 4000 },
+    checkpointMaxPauseMs1M: { atMost: 50 },
+  },
   replicate: {
     writesPerSec: { atLeast: 30_000 },
     latencyP50Ms: { atMost: 3 },
