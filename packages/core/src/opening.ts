@@ -104,7 +104,7 @@ export class Opening {
 
   /** The store itself has lost something, nobody knows what: as bad as an unreadable log. */
   lost(reason: string): void {
-    this.#damaged(LOG_PREFIX, undefined, reason)
+    this.#damaged('', undefined, reason)
   }
 
   finish(wallMs: number): Opened {
@@ -147,7 +147,7 @@ export class Opening {
     if (this.#damage.length > 0) return anew('the stored state was damaged')
     if (this.#meta === undefined) return anew('nothing was stored')
     if (this.#meta.damaged) return anew('the stored state was damaged and not repaired since')
-    if (this.#meta.peerId !== this.#peerId) return anew('the stored state belongs to another peer')
+    if (this.#meta.peerId !== this.#peerId) return anew(`the stored state is that of peer id ${this.#meta.peerId}`)
     if (this.#aheadAt !== undefined) return anew(`the stored clock is at ${this.#aheadAt}, over a day ahead`)
     return { replicaId: this.#meta.replicaId, reason: '' }
   }

@@ -3,6 +3,7 @@ import type { Network, Role, Storage } from '@gossipgrid/core'
 import { libp2pNetwork } from '@gossipgrid/network'
 import type { Libp2pNetwork, Libp2pNetworkOptions } from '@gossipgrid/network'
 import { levelStorage, memoryStorage } from '@gossipgrid/storage'
+import type { LevelHealthReport } from '@gossipgrid/storage'
 import { checkCount } from './checks.ts'
 import { Grid } from './grid.ts'
 import { quietLogger } from './logger.ts'
@@ -110,12 +111,17 @@ async function openStorage(options: OpenGridOptions, logger: Logger): Promise<{ 
     return { storage: memoryStorage(), loss: '' }
   }
   const storage = await levelStorage({ directory: options.directory, logger })
-  const { droppedBytes } = storage.health()
-  return { storage, loss: droppedBytes > 0 ? `${droppedBytes} bytes of the store's log were unreadable` : '' }
+  return { storage, loss: lossOf(storage.health()) }
+}
+
+function lossOf({ droppedBytes, lostLog, setAside }: LevelHealthReport): string {
+  if (setAside !== undefined) return `the database was damaged and was set aside as ${setAside}`
+  if (lostLog) return "the database's log was missing"
+  return droppedBytes > 0 ? `${droppedBytes} bytes of the database's log were unreadable` : ''
 }
 
 async function openNetwork(options: OpenGridOptions, storage: Storage, logger: Logger): Promise<Network> {
-  const privateKey = await storage.read(IDENTITY_KEY)
+  const privateKey = await readIdentity(storage, logger)
   const secrets = secretsOf(options.secret)
   adviseOnSecrets(options.name, secrets, logger)
   const makeNetwork = options.network ?? libp2pNetwork
@@ -132,6 +138,17 @@ async function openNetwork(options: OpenGridOptions, storage: Storage, logger: L
     await storage.write([{ type: 'put', key: IDENTITY_KEY, bytes: identity }], { durable: true })
   }
   return network
+}
+
+/** Without it the peer goes on as a new one: better than not at all. */
+async function readIdentity(storage: Storage, logger: Logger): Promise<Uint8Array | undefined> {
+  try {
+    return await storage.read(IDENTITY_KEY)
+  } catch (error) {
+    if (!(error instanceof GridError) || error.code !== 'STORAGE_DAMAGED') throw error
+    logger.warn('the stored identity of this peer is damaged: it goes on under a new peer id')
+    return undefined
+  }
 }
 
 function checkOptions(options: OpenGridOptions): void {

@@ -66,6 +66,12 @@ export async function hasLostCurrent(directory: string): Promise<boolean> {
   return false
 }
 
+/** True when there are tables but no log: LevelDB has one at any time, and opens without a word when it is gone. */
+export async function hasLostLog(directory: string): Promise<boolean> {
+  const names = await readdir(directory)
+  return names.some((name) => /^\d+\.(ldb|sst)$/.test(name)) && !names.some((name) => /^\d+\.log$/.test(name))
+}
+
 /** Renames the directory to the first free `<directory>.damaged-<n>`, which it returns. */
 export async function setAside(directory: string): Promise<string> {
   for (let n = 1; n <= SET_ASIDE_COUNT_MAX; n++) {

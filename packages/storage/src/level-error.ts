@@ -15,8 +15,12 @@ const FAILURES: readonly (readonly [LevelFailure, RegExp])[] = [
     /EACCES|EPERM|EROFS|ENOTDIR|EEXIST|Permission denied|Read-only file system|Operation not permitted|Not a directory/,
   ],
   ['foreign', /does not match existing comparator/],
-  // A file that CURRENT or the manifest names and that is not there is damage as well.
-  ['damaged', /LEVEL_CORRUPTION|No such file or directory|does not exist \(create_if_missing/],
+  // A file that CURRENT or the manifest names and that is not there is damage as well; so is a table that was cut short,
+  // of which LevelDB says that its own question was wrong.
+  [
+    'damaged',
+    /LEVEL_CORRUPTION|No such file or directory|does not exist \(create_if_missing|\.(ldb|sst): Invalid argument/,
+  ],
   ['closed', /^LEVEL_DATABASE_NOT_OPEN Database is not open/],
 ]
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GridError } from '@gossipgrid/core'
 import { ClassicLevel } from 'classic-level'
-import { hasLostCurrent, makeDirectory, setAside, syncDirectory } from './directory.ts'
+import { hasLostCurrent, hasLostLog, makeDirectory, setAside, syncDirectory } from './directory.ts'
 import { levelFailure } from './level-error.ts'
 import { tornTailBytes } from './torn-tail.ts'
 
@@ -18,6 +18,8 @@ export interface OpenedLevel {
   readonly setAside: string | undefined
   /** Bytes of the log that LevelDB could not read and left out. */
   readonly droppedBytes: number
+  /** The log file was not there, although there is always one. */
+  readonly lostLog: boolean
 }
 
 /** Not ASCII, so no key of a blob collides with it and no range of them contains it. */
@@ -34,9 +36,11 @@ export async function openLevel(directory: string, warn: (message: string) => vo
   // Only for a warning: whoever cannot read the files now is told why by the opening itself.
   const tornBytes = await tornTailBytes(path).catch(() => 0)
   let aside: string | undefined
+  let lostLog = false
   let level: Level
   try {
     if (await hasLostCurrent(path)) throw new Error('LEVEL_CORRUPTION: the file CURRENT is missing')
+    lostLog = await hasLostLog(path)
     level = await openChecked(path)
   } catch (error) {
     if (levelFailure(error) !== 'damaged') throw error
@@ -50,7 +54,8 @@ export async function openLevel(directory: string, warn: (message: string) => vo
   }
   const droppedBytes = await readDroppedBytes(path)
   if (droppedBytes > 0) warn(`LevelDB left out ${droppedBytes} unreadable bytes of its log in ${path}`)
-  return { level, directory: path, setAside: aside, droppedBytes }
+  if (lostLog) warn(`The log of the database in ${path} is missing: the last writes may be lost`)
+  return { level, directory: path, setAside: aside, droppedBytes, lostLog: lostLog && aside === undefined }
 }
 
 async function openChecked(path: string): Promise<Level> {
@@ -58,6 +63,8 @@ async function openChecked(path: string): Promise<Level> {
   await level.open()
   try {
     await checkFormat(level, path)
+    // LevelDB opens with tables that it cannot read. Nobody could list the blobs then, now or at any later start.
+    await level.keys({ fillCache: false }).all()
   } catch (error) {
     await level.close()
     throw error

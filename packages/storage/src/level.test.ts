@@ -49,6 +49,14 @@ async function fileNamed(pattern: RegExp): Promise<string> {
   return join(directory, name)
 }
 
+/** Makes one block of the table unreadable; the rest is as it was. */
+async function damageTable(): Promise<void> {
+  const table = await fileNamed(/\.ldb$/)
+  const content = await readFile(table)
+  content.fill(0xff, 4, 20)
+  await writeFile(table, content)
+}
+
 storageConformance('levelStorage', {
   open: async () => await open(),
   reopen: async (storage) => {
@@ -130,23 +138,6 @@ describe('a damaged blob', () => {
     await again.write([put('flipped', 7)], { durable: true })
     expect(await again.read('flipped')).toEqual(new Uint8Array([7]))
   })
-
-  it('is not read when LevelDB finds the damage itself', async () => {
-    const storage = await open()
-    const bytes = new TextEncoder().encode('many bytes that compress well, '.repeat(300))
-    await storage.write([{ type: 'put', key: 'a', bytes }], { durable: true })
-    await storage.close()
-    // Opening again moves the log into a table.
-    await (await open()).close()
-    const table = await fileNamed(/\.ldb$/)
-    const content = await readFile(table)
-    content.fill(0xff, 20, 200)
-    await writeFile(table, content)
-    await expect((await open()).read('a')).rejects.toMatchObject({
-      code: 'STORAGE_DAMAGED',
-      message: expect.stringContaining("'a'"),
-    })
-  })
 })
 
 describe('a database that does not open', () => {
@@ -157,6 +148,9 @@ describe('a database that does not open', () => {
     ['whose CURRENT is garbage', async () => writeFile(join(directory, 'CURRENT'), 'garbage')],
     ['whose CURRENT is missing', async () => rm(join(directory, 'CURRENT'))],
     ['that has lost a table', async () => rm(await fileNamed(/\.ldb$/))],
+    ['whose table is garbage', async () => writeFile(await fileNamed(/\.ldb$/), new Uint8Array(5000).fill(0xff))],
+    ['whose table is cut short', async () => truncate(await fileNamed(/\.ldb$/), 50)],
+    ['whose table has an unreadable block', async () => damageTable()],
   ]
   for (const [name, damage] of damages) {
     it(`${name} is set aside and a new one opened`, async () => {
@@ -199,6 +193,7 @@ describe('health', () => {
     expect(storage.health()).toEqual({
       setAside: undefined,
       droppedBytes: 0,
+      lostLog: false,
       pendingBytes: 0,
       lastError: undefined,
     })
@@ -224,6 +219,20 @@ describe('health', () => {
     expect(warnings).toEqual([expect.stringContaining('unreadable bytes')])
     expect((await again.list('n')).length).toBeLessThan(30)
   })
+})
+
+it('a log that is missing is told', async () => {
+  await (await open()).write([put('old', 1)], { durable: true })
+  for (const storage of opened) await storage.close()
+  const storage = await open()
+  await storage.write([put('new', 1)], { durable: true })
+  await storage.close()
+  await rm(await fileNamed(/\.log$/))
+  const warnings: string[] = []
+  const again = await open(warnings)
+  expect(again.health()).toMatchObject({ lostLog: true, setAside: undefined })
+  expect(warnings).toEqual([expect.stringContaining('is missing')])
+  expect(await again.list('')).toEqual(['old'])
 })
 
 describe('a write that a crash has cut off', () => {

@@ -40,6 +40,8 @@ export interface LevelHealthReport {
    * last writes may be missing, even acknowledged ones, so the replica id must be a new one.
    */
   readonly droppedBytes: number
+  /** LevelDB's log was missing when the storage was opened, which is as bad. */
+  readonly lostLog: boolean
   /** Bytes of writes that wait for the disk. */
   readonly pendingBytes: number
   /** Why the last write failed; undefined once a write has worked again. */
@@ -123,6 +125,7 @@ class LevelStorage implements Storage, LevelHealth {
     return {
       setAside: this.#opened.setAside,
       droppedBytes: this.#opened.droppedBytes,
+      lostLog: this.#opened.lostLog,
       pendingBytes: this.#commits.pendingBytes,
       lastError: this.#lastError,
     }
