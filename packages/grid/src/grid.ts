@@ -235,16 +235,18 @@ export class Grid {
         this.#recovered(`new replica id: ${event.reason}`)
         break
       case 'damaged':
-        this.#logger.warn(`stored blob '${event.key}' is damaged (${event.reason}); it is fetched from other peers`, {
-          blob: event.key,
-          reason: event.reason,
-        })
-        this.#recovered(`'${event.key}' was damaged: ${event.reason}`)
+        this.#damaged(event.key, event.reason)
         break
       case 'durable':
       case 'copies':
         break
     }
+  }
+
+  #damaged(blob: string, reason: string): void {
+    const what = blob === '' ? reason : `stored blob '${blob}' is damaged: ${reason}`
+    this.#logger.warn(`${what}; what is lost is fetched from other peers`, { blob, reason })
+    this.#recovered(what)
   }
 
   #recovered(reason: string): void {
