@@ -1,10 +1,11 @@
 import type { AntiEntropy, SeenPart } from './anti-entropy.ts'
 import type { Collections } from './collections.ts'
+import { GridError } from './errors.ts'
 import type { Instant } from './instant.ts'
 import type { LagTable } from './lag.ts'
 import { ANNOUNCE_VECTORS_MAX_BYTES, HEARTBEAT_MS } from './limits.ts'
 import type { Membership } from './membership.ts'
-import type { Message } from './messages.ts'
+import type { Message, PartDigest } from './messages.ts'
 import type { PeerId } from './ports.ts'
 
 export type Announce = Extract<Message, { readonly type: 'announce' }>
@@ -15,7 +16,7 @@ export interface AnnouncementsOwner {
   readonly antiEntropy: AntiEntropy
   readonly lag: LagTable
   /** Somebody has seen so many more writes of this peer's replica id than it has given out. */
-  cloned(reason: string): void
+  cloned(reason: string): boolean
   /** The number of this peer's replica id in `ReplicaIds`. */
   ownReplica(): number
 }
@@ -32,15 +33,23 @@ export class Announcements {
   compose(bulk: boolean): Announce {
     const { antiEntropy, collections, membership } = this.#owner
     const all = antiEntropy.parts()
-    const sizeBytes = all.reduce((sum, part) => sum + part.vector.length + part.collection.length + 64, 0)
-    const parts = sizeBytes <= ANNOUNCE_VECTORS_MAX_BYTES ? all : undefined
+    const parts = sizeOf(all) <= ANNOUNCE_VECTORS_MAX_BYTES ? all : undefined
     return { type: 'announce', member: membership.self, root: collections.root(), bulk, parts }
   }
 
+  /** The vectors of an announce, if it has any. Throws `MESSAGE_MALFORMED` for what no honest peer announces. */
+  read(from: PeerId, { member, parts }: Announce): SeenPart[] | undefined {
+    if (member.peerId !== from) throw new GridError('MESSAGE_MALFORMED', 'an announce of somebody else')
+    if (parts === undefined) return undefined
+    if (sizeOf(parts) > ANNOUNCE_VECTORS_MAX_BYTES) {
+      throw new GridError('MESSAGE_MALFORMED', 'an announce with vectors that are too large for it')
+    }
+    return this.#owner.antiEntropy.decodeParts(parts)
+  }
+
   /** Compares what another peer has seen with what is here, and asks for what is missing. */
-  compare(from: PeerId, announce: Announce, now: Instant): void {
+  compare(from: PeerId, announce: Announce, parts: readonly SeenPart[] | undefined, now: Instant): void {
     const { antiEntropy, collections, lag } = this.#owner
-    const parts = announce.parts === undefined ? undefined : antiEntropy.decodeParts(announce.parts)
     if (parts !== undefined) this.vectorsSeen(from, parts, now)
     lag.toldRoot(from, announce.root, now.monotonicMs)
     if (announce.root === collections.root()) return
@@ -62,4 +71,8 @@ export class Announcements {
       return
     }
   }
+}
+
+function sizeOf(parts: readonly PartDigest[]): number {
+  return parts.reduce((sum, part) => sum + part.vector.length + part.collection.length + 64, 0)
 }

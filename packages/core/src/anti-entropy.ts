@@ -1,18 +1,19 @@
+import { Allowances } from './allowances.ts'
 import type { Collections } from './collections.ts'
 import { DeferredDigests } from './deferred-digests.ts'
 import { GridError } from './errors.ts'
+import { GapDelays } from './gap-delays.ts'
 import { hashHex } from './hash.ts'
 import type { Instant, RandomSource } from './instant.ts'
 import {
-  ANSWER_PATIENCE_MS,
   ANTI_ENTROPY_MAX_MS,
   ANTI_ENTROPY_MIN_MS,
-  GAP_DELAY_MAX_MS,
-  GAP_DELAY_MS,
   MESSAGE_MAX_BYTES,
-  RECEIVING_PATIENCE_MS,
+  SESSIONS_EACH_MAX,
   SESSIONS_MAX,
+  SESSIONS_PER_SECOND,
   SESSIONS_STARTED_MAX,
+  SESSION_BURST_MAX,
   SESSION_DEFERRED_MAX_MS,
   SESSION_IDLE_MS,
   WHOLE_EXCHANGE_GAP_MS,
@@ -22,26 +23,16 @@ import { Outgoing } from './outgoing.ts'
 import type { Serving } from './outgoing.ts'
 import type { PeerId } from './ports.ts'
 import type { ReplicaIds } from './replica-ids.ts'
-import { decodeVector, encodeVector } from './vector-codec.ts'
+import { Sessions } from './sessions.ts'
+import type { Session } from './sessions.ts'
+import { decodeForeignVector, encodeVector } from './vector-codec.ts'
 import { VersionVector } from './version-vector.ts'
 
 /** A part digest without its vector, at the most. */
 const PART_MAX_BYTES = 256
 
 type SessionMessage = Extract<Message, { readonly session: number }>
-
-interface Session {
-  readonly neighbour: PeerId
-  readonly id: number
-  readonly started: boolean
-  outgoing: Outgoing | undefined
-  /** All the other's chunks are here and durable. */
-  received: boolean
-  rowsReceived: number
-  /** A row was refused or held, so void dots may not be counted as seen. */
-  voidsBarred: boolean
-  progressAtMs: number
-}
+type ChunkMessage = Extract<Message, { readonly type: 'chunk' }>
 
 /** What a received chunk did. */
 export interface Applied {
@@ -79,12 +70,13 @@ export class AntiEntropy {
   readonly #random: RandomSource
   readonly #owner: AntiEntropyOwner
   readonly #neighbours = new Set<PeerId>()
-  readonly #sessions = new Map<string, Session>()
-  /** Neighbours that a session is wanted with, and when it is to start. */
-  readonly #wanted = new Map<PeerId, number>()
+  readonly #sessions = new Sessions()
+  /** Neighbours that a session is wanted with, when it is to start, and for whose claim. */
+  readonly #wanted = new Map<PeerId, { readonly atMs: number; readonly source: PeerId | undefined }>()
   readonly #deferred = new DeferredDigests()
   readonly #wholeAtMs = new Map<PeerId, number>()
-  #gapDelayMs = GAP_DELAY_MS
+  readonly #gapDelays = new GapDelays()
+  readonly #allowances = new Allowances(SESSION_BURST_MAX, SESSIONS_PER_SECOND)
   #nextRoundMs = 0
 
   constructor(collections: Collections, ids: ReplicaIds, random: RandomSource, owner: AntiEntropyOwner) {
@@ -105,57 +97,58 @@ export class AntiEntropy {
 
   get wakeAtMs(): number {
     let wake = this.#neighbours.size > 0 ? this.#nextRoundMs : Infinity
-    const receivingUntilMs = this.#receivingUntilMs()
+    const receivingUntilMs = this.#sessions.receivingUntilMs()
     wake = Math.min(wake, this.#deferred.wakeAtMs(receivingUntilMs))
-    if (this.#startedCount() < SESSIONS_STARTED_MAX) {
-      for (const [neighbour, at] of this.#wanted) {
+    if (this.#sessions.startedCount() < SESSIONS_STARTED_MAX) {
+      for (const [neighbour, { atMs }] of this.#wanted) {
         // The end of a session that is under way is a wake-up of its own; until then nothing can be started.
-        if (this.#isWith(neighbour)) continue
-        wake = Math.min(wake, Math.max(at, Math.min(receivingUntilMs, at + SESSION_DEFERRED_MAX_MS)))
+        if (this.#sessions.isWith(neighbour)) continue
+        wake = Math.min(wake, Math.max(atMs, Math.min(receivingUntilMs, atMs + SESSION_DEFERRED_MAX_MS)))
       }
     }
-    for (const session of this.#sessions.values()) wake = Math.min(wake, session.progressAtMs + SESSION_IDLE_MS)
+    for (const session of this.#sessions.all()) wake = Math.min(wake, session.progressAtMs + SESSION_IDLE_MS)
     return wake
   }
 
   connected(neighbour: PeerId, now: Instant): void {
     this.#neighbours.add(neighbour)
-    this.#wanted.set(neighbour, now.monotonicMs)
+    this.#wanted.set(neighbour, { atMs: now.monotonicMs, source: undefined })
   }
 
-  disconnected(neighbour: PeerId): void {
+  disconnected(neighbour: PeerId, now: Instant): void {
     this.#neighbours.delete(neighbour)
     this.#wanted.delete(neighbour)
     this.#deferred.disconnected(neighbour)
     this.#wholeAtMs.delete(neighbour)
-    for (const session of [...this.#sessions.values()]) if (session.neighbour === neighbour) this.#end(session, false)
+    for (const session of this.#sessions.all()) if (session.neighbour === neighbour) this.#end(session, false, now)
   }
 
   /** Something is missing that `source` has: ask for it, or any neighbour, unless it comes by itself within `delayMs`. */
-  wantFrom(source: PeerId, now: Instant, delayMs: number = this.#gapDelayMs): void {
+  wantFrom(source: PeerId, now: Instant, delayMs: number = this.#gapDelays.of(source, now.monotonicMs)): void {
     const neighbour = this.#neighbours.has(source) ? source : this.#anyNeighbour()
     if (neighbour === undefined) return
-    const at = now.monotonicMs + delayMs * (0.5 + this.#chance())
-    this.#wanted.set(neighbour, Math.min(this.#wanted.get(neighbour) ?? Infinity, at))
+    const atMs = now.monotonicMs + delayMs * (0.5 + this.#chance())
+    if (atMs < (this.#wanted.get(neighbour)?.atMs ?? Infinity)) this.#wanted.set(neighbour, { atMs, source })
   }
 
   tick(now: Instant): void {
-    for (const session of [...this.#sessions.values()]) {
-      if (now.monotonicMs - session.progressAtMs >= SESSION_IDLE_MS) this.#stop(session, 'no progress')
+    for (const session of this.#sessions.all()) {
+      if (now.monotonicMs - session.progressAtMs >= SESSION_IDLE_MS) this.#stop(session, 'no progress', now)
     }
     if (now.monotonicMs >= this.#nextRoundMs) {
       const span = ANTI_ENTROPY_MAX_MS - ANTI_ENTROPY_MIN_MS
       this.#nextRoundMs = now.monotonicMs + ANTI_ENTROPY_MIN_MS + span * this.#chance()
       const neighbour = this.#anyNeighbour()
-      if (neighbour !== undefined) this.#wanted.set(neighbour, now.monotonicMs)
+      if (neighbour !== undefined) this.#wanted.set(neighbour, { atMs: now.monotonicMs, source: undefined })
     }
     this.#answerDeferred(now)
-    for (const [neighbour, at] of this.#wanted) {
-      if (this.#startedCount() >= SESSIONS_STARTED_MAX) break
-      if (now.monotonicMs < at || this.#isWith(neighbour)) continue
-      if (now.monotonicMs < Math.min(this.#receivingUntilMs(), at + SESSION_DEFERRED_MAX_MS)) continue
+    for (const [neighbour, { atMs, source }] of this.#wanted) {
+      if (this.#sessions.startedCount() >= SESSIONS_STARTED_MAX) break
+      if (now.monotonicMs < atMs || this.#sessions.isWith(neighbour)) continue
+      if (now.monotonicMs < Math.min(this.#sessions.receivingUntilMs(), atMs + SESSION_DEFERRED_MAX_MS)) continue
       this.#wanted.delete(neighbour)
-      this.#start(neighbour, now)
+      const session = this.#sessions.open(neighbour, this.#random.uint32(), true, source, now.monotonicMs)
+      this.#owner.send(neighbour, { type: 'digest', session: session.id, root: this.#collections.root() })
     }
   }
 
@@ -165,7 +158,7 @@ export class AntiEntropy {
       this.#answer(from, message.session, message.root, now)
       return
     }
-    const session = this.#sessions.get(sessionKey(from, message.session))
+    const session = this.#sessions.get(from, message.session)
     // The other may still send for a session that has been given up here: tell it, and leave it at that.
     if (session === undefined) {
       if (message.type === 'stop') this.#deferred.stopped(from, message.session)
@@ -178,20 +171,22 @@ export class AntiEntropy {
     switch (message.type) {
       case 'equal':
         session.received = true
-        this.#end(session, true)
+        this.#end(session, true, now)
         break
       case 'stop':
-        this.#end(session, false)
+        this.#end(session, false, now)
         break
       case 'vectors':
         this.#serve(session, message.parts, message.ask, now)
         break
       case 'chunk':
-        this.#receiveChunk(session, message.index, message.last, message.block)
+        this.#receiveChunk(session, message, now)
         break
       case 'chunk-ack':
-        session.outgoing?.acknowledged()
-        this.#pump(session)
+        if (session.outgoing?.acknowledged(message.index) !== true) {
+          throw new GridError('MESSAGE_MALFORMED', `an acknowledgement of chunk ${message.index}, which is not due`)
+        }
+        this.#pump(session, now)
     }
   }
 
@@ -211,22 +206,17 @@ export class AntiEntropy {
   }
 
   decodeParts(parts: readonly PartDigest[]): SeenPart[] {
-    return parts.map((part) => ({ ...part, seen: decodeVector(part.vector, this.#ids) }))
-  }
-
-  #start(neighbour: PeerId, now: Instant): void {
-    const session = this.#open(neighbour, this.#random.uint32(), true, now)
-    this.#owner.send(neighbour, { type: 'digest', session: session.id, root: this.#collections.root() })
+    return parts.map((part) => ({ ...part, seen: decodeForeignVector(part.vector, this.#ids) }))
   }
 
   #answer(from: PeerId, id: number, root: string, now: Instant): void {
-    const own = this.#unansweredWith(from)
+    const own = this.#sessions.unansweredWith(from)
     if (own !== undefined) {
       // Both have started at once, as on connecting: one session serves both, that of the smaller peer id.
       if (this.#owner.peerId < from) return
-      this.#sessions.delete(sessionKey(from, own.id))
+      this.#sessions.close(own)
     }
-    if (this.sessionCount >= SESSIONS_MAX || this.#sessions.has(sessionKey(from, id))) {
+    if (!this.#mayStart(from, now) || this.#sessions.get(from, id) !== undefined) {
       this.#owner.send(from, { type: 'stop', session: id, reason: 'too many sessions' })
       return
     }
@@ -239,24 +229,21 @@ export class AntiEntropy {
     this.#answerDeferred(now)
   }
 
-  #answerDeferred(now: Instant): void {
-    for (;;) {
-      const digest = this.#deferred.due(now.monotonicMs, this.#receivingUntilMs())
-      if (digest === undefined) return
-      const { from, session } = digest
-      this.#open(from, session, false, now)
-      this.#owner.send(from, { type: 'vectors', session, ask: true, parts: this.parts() })
-    }
+  /** Room for one more session that a neighbour starts: each has a share, and comparing everything has a price. */
+  #mayStart(from: PeerId, now: Instant): boolean {
+    if (this.sessionCount >= SESSIONS_MAX) return false
+    if (this.#sessions.startedBy(from) + this.#deferred.of(from) >= SESSIONS_EACH_MAX) return false
+    return this.#allowances.take(from, 1, now.monotonicMs)
   }
 
-  /** Until when it is worth to wait for neighbours that are sending, or about to send, what is missing here. */
-  #receivingUntilMs(): number {
-    let until = -Infinity
-    for (const { received, rowsReceived, progressAtMs } of this.#sessions.values()) {
-      if (received) continue
-      until = Math.max(until, progressAtMs + (rowsReceived > 0 ? RECEIVING_PATIENCE_MS : ANSWER_PATIENCE_MS))
+  #answerDeferred(now: Instant): void {
+    for (;;) {
+      const digest = this.#deferred.due(now.monotonicMs, this.#sessions.receivingUntilMs())
+      if (digest === undefined) return
+      const { from, session } = digest
+      this.#sessions.open(from, session, false, undefined, now.monotonicMs)
+      this.#owner.send(from, { type: 'vectors', session, ask: true, parts: this.parts() })
     }
-    return until
   }
 
   /** Sends what the other lacks, and asks for what it has when it has not been told what is here. */
@@ -268,7 +255,7 @@ export class AntiEntropy {
       this.#owner.send(session.neighbour, { type: 'vectors', session: session.id, ask: false, parts: this.parts() })
     }
     session.outgoing = new Outgoing(this.#ids, this.#servings(session.neighbour, parts, now))
-    this.#pump(session)
+    this.#pump(session, now)
   }
 
   #servings(neighbour: PeerId, parts: readonly SeenPart[], now: Instant): Serving[] {
@@ -297,85 +284,45 @@ export class AntiEntropy {
     return servings
   }
 
-  #receiveChunk(session: Session, index: number, last: boolean, block: Uint8Array): void {
+  #receiveChunk(session: Session, { index, last, block }: ChunkMessage, now: Instant): void {
     const applied = this.#owner.apply(session.neighbour, block, !session.voidsBarred)
     session.rowsReceived += applied.rows
     session.voidsBarred ||= applied.incomplete
     this.#owner.whenDurable(() => {
-      if (!this.#isOpen(session)) return
+      if (!this.#sessions.isOpen(session)) return
       this.#owner.send(session.neighbour, { type: 'chunk-ack', session: session.id, index })
       if (!last) return
       session.received = true
-      this.#endIfDone(session)
+      this.#endIfDone(session, now)
     })
   }
 
-  #pump(session: Session): void {
+  #pump(session: Session, now: Instant): void {
     for (let chunk = session.outgoing?.next(); chunk !== undefined; chunk = session.outgoing?.next()) {
       const message: Message = { type: 'chunk', session: session.id, ...chunk }
       // It holds writes of this peer that may still be on their way to disk, whose dots a crash would give out again.
       this.#owner.whenDurable(() => {
-        if (this.#isOpen(session)) this.#owner.send(session.neighbour, message)
+        if (this.#sessions.isOpen(session)) this.#owner.send(session.neighbour, message)
       })
     }
-    this.#endIfDone(session)
+    this.#endIfDone(session, now)
   }
 
-  #isOpen(session: Session): boolean {
-    return this.#sessions.get(sessionKey(session.neighbour, session.id)) === session
+  #endIfDone(session: Session, now: Instant): void {
+    if (session.received && session.outgoing?.done === true) this.#end(session, true, now)
   }
 
-  #endIfDone(session: Session): void {
-    if (session.received && session.outgoing?.done === true) this.#end(session, true)
-  }
-
-  #open(neighbour: PeerId, id: number, started: boolean, now: Instant): Session {
-    const session: Session = {
-      neighbour,
-      id,
-      started,
-      outgoing: undefined,
-      received: false,
-      rowsReceived: 0,
-      voidsBarred: false,
-      progressAtMs: now.monotonicMs,
-    }
-    this.#sessions.set(sessionKey(neighbour, id), session)
-    return session
-  }
-
-  #stop(session: Session, reason: string): void {
+  #stop(session: Session, reason: string, now: Instant): void {
     this.#owner.send(session.neighbour, { type: 'stop', session: session.id, reason })
-    this.#end(session, false)
+    this.#end(session, false, now)
   }
 
-  #end(session: Session, complete: boolean): void {
-    this.#sessions.delete(sessionKey(session.neighbour, session.id))
-    const useful = complete && session.rowsReceived > 0 && !session.voidsBarred
-    // A gap that sessions do not fill, because nobody has the writes or they are refused here, must not cause a session
-    // for every frame.
-    this.#gapDelayMs = useful ? GAP_DELAY_MS : Math.min(this.#gapDelayMs * 2, GAP_DELAY_MAX_MS)
-    this.#owner.sessionEnded(session.neighbour, complete, session.outgoing?.rowsSent ?? 0, session.rowsReceived)
-  }
-
-  #startedCount(): number {
-    let count = 0
-    for (const session of this.#sessions.values()) if (session.started) count += 1
-    return count
-  }
-
-  /** A session with the neighbour is under way, whoever started it: it carries both ways. */
-  #isWith(neighbour: PeerId): boolean {
-    for (const session of this.#sessions.values()) if (session.neighbour === neighbour) return true
-    return false
-  }
-
-  /** The session started with a neighbour of which it has not been heard yet. */
-  #unansweredWith(neighbour: PeerId): Session | undefined {
-    for (const session of this.#sessions.values()) {
-      if (session.started && session.neighbour === neighbour && session.outgoing === undefined) return session
-    }
-    return undefined
+  #end(session: Session, complete: boolean, now: Instant): void {
+    this.#sessions.close(session)
+    const { neighbour, source, outgoing, rowsReceived, voidsBarred } = session
+    const useful = complete && rowsReceived > 0 && !voidsBarred
+    if (source !== undefined) this.#gapDelays.ended(source, useful, now.monotonicMs)
+    this.#owner.sessionEnded(neighbour, complete, outgoing?.rowsSent ?? 0, rowsReceived)
   }
 
   #anyNeighbour(): PeerId | undefined {
@@ -386,10 +333,6 @@ export class AntiEntropy {
   #chance(): number {
     return this.#random.uint32() / 0x100000000
   }
-}
-
-function sessionKey(neighbour: PeerId, id: number): string {
-  return `${id} ${neighbour}`
 }
 
 function partKey(part: { readonly collection: string; readonly kind: number; readonly partition: number }): string {

@@ -3,6 +3,7 @@ import { scanCbor } from './cbor-scanner.ts'
 import type { Row } from './entry-table.ts'
 import { GridError } from './errors.ts'
 import { HLC_MAX } from './hlc.ts'
+import { hasControls } from './kinds.ts'
 import { KEY_MAX_BYTES, NAME_MAX_BYTES, PARTITIONS_MAX, VALUE_MAX_BYTES } from './limits.ts'
 import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
 import { SEQUENCE_MAX } from './replica.ts'
@@ -155,19 +156,40 @@ export class BlockWriter {
 
 /**
  * Decodes and checks a whole block before anything of it is applied. Rows point into `bytes`, which must not change
- * afterwards. Values pass the CBOR scanner here, where they enter. Throws `MESSAGE_MALFORMED`.
+ * afterwards. Values pass the CBOR scanner here, where they enter. Replica ids are given numbers only once the whole block
+ * is known to be sound. Throws `MESSAGE_MALFORMED`, or `REPLICA_ID_REFUSED` for more than `newIdsMax` without a number.
  */
-export function readBlock(bytes: Uint8Array, ids: ReplicaIds, start = 0, end: number = bytes.length): BlockRecord[] {
+export function readBlock(
+  bytes: Uint8Array,
+  ids: ReplicaIds,
+  start = 0,
+  end: number = bytes.length,
+  newIdsMax: number = Infinity,
+): BlockRecord[] {
   const reader = new ByteReader(bytes, start, end)
   const records: BlockRecord[] = []
+  const strangers = new Set<ReplicaId>()
+  const unnumbered: RowsRecord[] = []
   while (reader.remaining > 0) {
     const type = reader.byte()
     if (type !== ROWS && type !== VOIDS) throw malformed(`unknown record ${type}`)
     const partition = readPartition(reader)
     const replicaId = reader.replicaId()
-    if (type === ROWS)
-      records.push({ type: 'rows', partition, replicaId, rows: readRows(reader, ids.intern(replicaId)) })
-    else records.push({ type: 'voids', partition, replicaId, ranges: readRanges(reader) })
+    const replica = ids.indexOf(replicaId)
+    if (replica === undefined && strangers.add(replicaId).size > newIdsMax) {
+      throw new GridError('REPLICA_ID_REFUSED', `a block with more than ${newIdsMax} new replica ids`)
+    }
+    if (type === VOIDS) records.push({ type: 'voids', partition, replicaId, ranges: readRanges(reader) })
+    else {
+      const record: RowsRecord = { type: 'rows', partition, replicaId, rows: readRows(reader, replica ?? -1) }
+      records.push(record)
+      if (replica === undefined) unnumbered.push(record)
+    }
+  }
+  for (const replicaId of strangers) ids.intern(replicaId)
+  for (const { replicaId, rows } of unnumbered) {
+    const replica = ids.indexOf(replicaId)!
+    for (const row of rows) row.replica = replica
   }
   return records
 }
@@ -177,6 +199,7 @@ function readPartition(reader: ByteReader): PartitionName {
   const kind = reader.byte()
   const partition = reader.varint()
   if (collection === '') throw malformed('a collection without a name')
+  if (hasControls(collection)) throw malformed('a collection whose name has control characters')
   if (partition >= PARTITIONS_MAX) throw malformed(`partition ${partition}`)
   return { collection, kind, partition }
 }

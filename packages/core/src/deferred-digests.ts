@@ -26,6 +26,11 @@ export class DeferredDigests {
     return first === undefined ? Infinity : Math.min(receivingUntilMs, first.atMs + SESSION_DEFERRED_MAX_MS)
   }
 
+  /** How many of a neighbour wait. */
+  of(from: PeerId): number {
+    return this.#digests.filter((digest) => digest.from === from).length
+  }
+
   add(digest: DeferredDigest): void {
     this.#digests.push(digest)
   }

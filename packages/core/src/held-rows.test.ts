@@ -22,7 +22,8 @@ test('a reading is judged by how far ahead it is', () => {
 
 test('rows come out when their time has come, once, as they were', () => {
   const held = new HeldRows()
-  for (const [sequence, aheadMs] of [300_000, 100_000, 200_000].entries()) held.hold(users, row(sequence + 1, aheadMs))
+  for (const [sequence, aheadMs] of [300_000, 100_000, 200_000].entries())
+    held.hold('a', users, row(sequence + 1, aheadMs))
   expect(held.due(NOW)).toEqual([])
   const first = held.due(NOW + 150_000)
   expect(first.map((each) => each.row.sequence)).toEqual([2, 3])
@@ -35,17 +36,17 @@ test('rows come out when their time has come, once, as they were', () => {
 
 test('a row that comes again is held once, one of another collection beside it', () => {
   const held = new HeldRows()
-  for (let i = 0; i < 5; i++) held.hold(users, row(1, 100_000))
-  held.hold({ ...users, collection: 'other' }, row(1, 100_000))
+  for (let i = 0; i < 5; i++) held.hold('a', users, row(1, 100_000))
+  held.hold('a', { ...users, collection: 'other' }, row(1, 100_000))
   expect(held.count).toBe(2)
 })
 
 test('what is held is bounded in bytes, and what has left gives its room back', () => {
   const held = new HeldRows()
   const fill = (from: number, aheadMs: number): void => {
-    for (let i = 0; i < 100; i++) held.hold(users, row(from + i, aheadMs, 100_000))
+    for (let i = 0; i < 100; i++) held.hold('a', users, row(from + i, aheadMs, 100_000))
   }
-  held.hold(users, row(9999, 500_000))
+  held.hold('a', users, row(9999, 500_000))
   fill(0, 100_000)
   const full = held.count
   expect(full).toBeLessThan(HELD_MAX_BYTES / 100_000 + 1)
@@ -58,7 +59,7 @@ test('what is held is bounded in bytes, and what has left gives its room back', 
 
 test('tens of thousands of rows are held and released without looking at all of them for each', () => {
   const held = new HeldRows()
-  for (let i = 0; i < 40_000; i++) held.hold(users, row(i, 100_000 + i))
+  for (let i = 0; i < 40_000; i++) held.hold('a', users, row(i, 100_000 + i))
   expect(held.count).toBeGreaterThan(30_000)
   for (let i = 0; i < 20_000; i++) held.due(NOW)
   expect(held.due(NOW + 500_000).length).toBeGreaterThan(30_000)

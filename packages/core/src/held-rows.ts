@@ -2,8 +2,11 @@ import type { PartitionName } from './block.ts'
 import type { Row } from './entry-table.ts'
 import { hlcFromWall } from './hlc.ts'
 import { HELD_MAX_BYTES, HOLD_AHEAD_MS, REFUSE_AHEAD_MS } from './limits.ts'
+import type { PeerId } from './ports.ts'
 
 interface Held {
+  /** Who brought it. */
+  readonly from: PeerId
   readonly partition: PartitionName
   readonly row: Row
   readonly sizeBytes: number
@@ -37,7 +40,7 @@ export class HeldRows {
     return hlc <= hlcFromWall(wallMs + REFUSE_AHEAD_MS) ? 'hold' : 'refuse'
   }
 
-  hold(partition: PartitionName, row: Readonly<Row>): void {
+  hold(from: PeerId, partition: PartitionName, row: Readonly<Row>): void {
     const dot = `${row.replica} ${row.sequence} ${partition.partition} ${partition.collection}`
     if (this.#held.has(dot)) return
     const bytes = row.bytes?.slice(row.start, row.end)
@@ -45,11 +48,11 @@ export class HeldRows {
     if (this.#bytes + sizeBytes > HELD_MAX_BYTES) return
     this.#bytes += sizeBytes
     this.#earliestHlc = Math.min(this.#earliestHlc, row.hlc)
-    this.#held.set(dot, { partition, row: { ...row, bytes, start: 0, end: bytes?.length ?? 0 }, sizeBytes })
+    this.#held.set(dot, { from, partition, row: { ...row, bytes, start: 0, end: bytes?.length ?? 0 }, sizeBytes })
   }
 
   /** Takes out the rows whose time has come. */
-  due(wallMs: number): readonly { readonly partition: PartitionName; readonly row: Row }[] {
+  due(wallMs: number): readonly Omit<Held, 'sizeBytes'>[] {
     if (this.#held.size === 0 || HeldRows.judge(this.#earliestHlc, wallMs) !== 'apply') return []
     const due: Held[] = []
     this.#earliestHlc = Infinity

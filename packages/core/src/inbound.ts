@@ -1,20 +1,23 @@
+import { Allowances } from './allowances.ts'
 import type { Applied } from './anti-entropy.ts'
 import { BlockWriter, readBlock } from './block.ts'
-import type { BlockRecord, PartitionName, VoidsRecord } from './block.ts'
+import type { BlockRecord, PartitionName, RowsRecord, VoidsRecord } from './block.ts'
 import type { Collections, Partition } from './collections.ts'
 import type { Row } from './entry-table.ts'
 import { GridError } from './errors.ts'
+import type { GridErrorCode } from './errors.ts'
 import { HeldRows } from './held-rows.ts'
 import type { HybridClock } from './hlc.ts'
 import type { Instant } from './instant.ts'
+import { NEW_IDS_MAX, NEW_IDS_PER_SECOND } from './limits.ts'
 import type { ReplicaIds } from './replica-ids.ts'
 import type { PeerId } from './ports.ts'
 
 export interface InboundOwner {
   /** A block of which something was new: to be logged. */
   log(block: Uint8Array): void
-  /** Rows under this peer's own replica id that it never wrote: the id is in use elsewhere. */
-  cloned(reason: string): void
+  /** Rows under this peer's own replica id that it never wrote: the id is in use elsewhere. True if it is given up now. */
+  cloned(reason: string): boolean
   refused(from: PeerId, error: GridError): void
   /** Whether a replica id is this peer's own. */
   isOwn(replica: number): boolean
@@ -72,6 +75,7 @@ export class Inbound {
   readonly #collections: Collections
   readonly #ids: ReplicaIds
   readonly #clock: HybridClock
+  readonly #newIds = new Allowances(NEW_IDS_MAX, NEW_IDS_PER_SECOND)
   readonly #owner: InboundOwner
 
   constructor(collections: Collections, ids: ReplicaIds, clock: HybridClock, owner: InboundOwner) {
@@ -81,9 +85,14 @@ export class Inbound {
     this.#owner = owner
   }
 
-  /** Throws `MESSAGE_MALFORMED`, with nothing applied, when any part of the block is. */
+  /**
+   * Throws `MESSAGE_MALFORMED`, with nothing applied, when any part of the block is, and `REPLICA_ID_REFUSED` for more new
+   * replica ids than the peer may bring, or for writes of this peer's own that it cannot make sense of yet.
+   */
   apply(from: PeerId, way: Way, block: Uint8Array, voids: boolean, now: Instant): InboundResult {
-    const records = readBlock(block, this.#ids)
+    const idsBefore = this.#ids.count
+    const records = readBlock(block, this.#ids, 0, block.length, this.#newIds.left(from, now.monotonicMs))
+    this.#newIds.take(from, this.#ids.count - idsBefore, now.monotonicMs)
     this.#checkOwnDots(records)
     const sifted = this.#sift(from, records, voids, now)
     let news = false
@@ -102,12 +111,14 @@ export class Inbound {
     const due = this.held.due(now.wallMs)
     if (due.length === 0) return
     const applied = new BlockWriter(this.#ids)
-    for (const { partition, row } of due) {
-      this.#collections.partition(partition).replica.merge(row)
+    for (const { from, partition: name, row } of due) {
+      const partition = this.#partition(name, new Refusals(from, this.#owner))
+      if (partition === undefined) continue
+      partition.replica.merge(row)
       this.#clock.observe(row.hlc)
-      applied.row(partition, row)
+      applied.row(partition.name, row)
     }
-    this.#owner.log(applied.take())
+    if (applied.rowCount > 0) this.#owner.log(applied.take())
   }
 
   /** Leaves out what must wait or is refused. Nearly every block passes whole, and is then logged as it came. */
@@ -116,22 +127,23 @@ export class Inbound {
     let rows = 0
     let whole = true
     let incomplete = false
+    const refusals = new Refusals(from, this.#owner)
     for (const record of records) {
-      const partition = this.#partition(from, record.partition)
-      if (partition === undefined) {
-        incomplete = true
+      // A collection comes into being with its first row, not with one that is refused.
+      const dated = record.type === 'voids' ? [] : this.#dated(record, refusals, now)
+      if (record.type === 'rows') {
+        rows += record.rows.length
+        if (dated.length < record.rows.length) incomplete = true
+        if (dated.length === 0) continue
+      } else if (!voids || incomplete) {
+        whole = false
         continue
       }
-      if (record.type === 'voids') {
-        if (voids && !incomplete) parts.push({ partition, rows: [], voids: record })
-        else whole = false
-        continue
-      }
-      rows += record.rows.length
-      const dated = this.#dated(from, partition.name, record.rows, now)
-      if (dated.length < record.rows.length) incomplete = true
-      parts.push({ partition, rows: dated, voids: undefined })
+      const partition = this.#partition(record.partition, refusals)
+      if (partition === undefined) incomplete = true
+      else parts.push({ partition, rows: dated, voids: record.type === 'voids' ? record : undefined })
     }
+    refusals.tell()
     return { parts, rows, whole: whole && !incomplete, incomplete }
   }
 
@@ -175,30 +187,30 @@ export class Inbound {
   }
 
   /** The rows that may be applied now, going by their dates. */
-  #dated(from: PeerId, name: PartitionName, rows: readonly Row[], now: Instant): readonly Row[] {
+  #dated({ partition, rows }: RowsRecord, refusals: Refusals, now: Instant): readonly Row[] {
     if (rows.every((row) => HeldRows.judge(row.hlc, now.wallMs) === 'apply')) return rows
-    return rows.filter((row) => this.#admits(from, name, row, now))
+    return rows.filter((row) => this.#admits(partition, row, refusals, now))
   }
 
   /** False when a row must wait, or is refused, because of its date. */
-  #admits(from: PeerId, partition: PartitionName, row: Row, now: Instant): boolean {
+  #admits(partition: PartitionName, row: Row, refusals: Refusals, now: Instant): boolean {
     const dated = HeldRows.judge(row.hlc, now.wallMs)
     if (dated === 'apply') return true
-    if (dated === 'hold') this.held.hold(partition, row)
+    if (dated === 'hold') this.held.hold(refusals.from, partition, row)
     else {
       this.refusedAhead += 1
-      const message = `a write to '${partition.collection}' is dated more than ten minutes ahead of this peer's clock`
-      this.#owner.refused(from, new GridError('CLOCK_AHEAD', message))
+      const what = `a write to '${partition.collection}'`
+      refusals.add('CLOCK_AHEAD', `${what} is dated more than ten minutes ahead of this peer's clock`)
     }
     return false
   }
 
-  #partition(from: PeerId, name: PartitionName): Partition | undefined {
+  #partition(name: PartitionName, refusals: Refusals): Partition | undefined {
     try {
       return this.#collections.partition(name)
     } catch (error) {
       if (!(error instanceof GridError)) throw error
-      this.#owner.refused(from, error)
+      refusals.add(error.code, error.message)
       return undefined
     }
   }
@@ -209,25 +221,54 @@ export class Inbound {
    */
   #checkOwnDots(records: readonly BlockRecord[]): void {
     for (const record of records) {
-      if (record.type === 'voids') continue
-      const writer = this.#ids.intern(record.replicaId)
-      if (!this.#owner.isOwn(writer)) continue
-      const { collection, partition } = record.partition
-      const replica = this.#collections.get(collection)?.partitions[partition]?.replica
-      const highest = record.rows.at(-1)!.sequence
-      if (highest > (replica?.vector.highest(writer) ?? 0)) {
-        this.#owner.cloned(`another peer has writes of this replica id up to ${highest}`)
-        return
-      }
-      const foreign = record.rows.find((row) => {
-        const slot = replica!.table.slotOf(row.key)
-        return slot === undefined || replica!.compare(row, slot) > 0
-      })
-      if (foreign === undefined) continue
-      this.#owner.cloned(
-        `another peer has a write ${foreign.sequence} of this replica id that is not the one given out here`,
-      )
-      return
+      if (!this.#owner.isOwn(this.#ids.indexOf(record.replicaId)!)) continue
+      const reason = this.#foreignIn(record)
+      if (reason === '') continue
+      if (this.#owner.cloned(`another peer has ${reason}`)) return
+      // Applied now, they would take the place of writes that this peer is about to issue anew.
+      throw new GridError('REPLICA_ID_REFUSED', "writes of this peer's replica id, which it is about to give up")
+    }
+  }
+
+  /** What a record under this peer's own replica id has that it never wrote, or ''. */
+  #foreignIn(record: BlockRecord): string {
+    const { collection, partition } = record.partition
+    const replica = this.#collections.get(collection)?.partitions[partition]?.replica
+    const highest = record.type === 'rows' ? record.rows.at(-1)!.sequence : (record.ranges.at(-1) ?? 0)
+    const given = replica?.vector.highest(this.#ids.indexOf(record.replicaId)!) ?? 0
+    if (highest > given) return `writes of this replica id up to ${highest}`
+    if (record.type === 'voids' || replica === undefined) return ''
+    const foreign = record.rows.find((row) => {
+      const slot = replica.table.slotOf(row.key)
+      return slot === undefined || replica.compare(row, slot) > 0
+    })
+    return foreign === undefined
+      ? ''
+      : `a write ${foreign.sequence} of this replica id that is not the one given out here`
+  }
+}
+
+/** What was refused of one message without being an offence: told once for each reason, however much it was. */
+class Refusals {
+  readonly from: PeerId
+  readonly #owner: InboundOwner
+  readonly #counts = new Map<GridErrorCode, { readonly reason: string; count: number }>()
+
+  constructor(from: PeerId, owner: InboundOwner) {
+    this.from = from
+    this.#owner = owner
+  }
+
+  add(code: GridErrorCode, reason: string): void {
+    const known = this.#counts.get(code)
+    if (known === undefined) this.#counts.set(code, { reason, count: 1 })
+    else known.count += 1
+  }
+
+  tell(): void {
+    for (const [code, { reason, count }] of this.#counts) {
+      const more = count > 1 ? `, and ${count - 1} more` : ''
+      this.#owner.refused(this.from, new GridError(code, reason + more))
     }
   }
 }

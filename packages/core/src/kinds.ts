@@ -43,12 +43,19 @@ export function checkName(name: unknown, what: string): asserts name is string {
   if (typeof name !== 'string') throw new GridError('INVALID_NAME', `a ${what} name is text, not ${typeof name}`)
   if (name === '') throw new GridError('INVALID_NAME', `a ${what} name must not be empty`)
   if (!name.isWellFormed()) throw new GridError('INVALID_NAME', `a ${what} name must be well-formed text`)
-  // eslint-disable-next-line no-control-regex
-  if (/[\u0000-\u001f\u007f]/.test(name)) {
+  if (hasControls(name)) {
     throw new GridError('INVALID_NAME', `a ${what} name must not contain control characters`)
   }
   const sizeBytes = new TextEncoder().encode(name).length
   if (sizeBytes > NAME_MAX_BYTES) {
     throw new GridError('INVALID_NAME', `a ${what} name of ${sizeBytes} bytes; the limit is ${NAME_MAX_BYTES}`)
   }
+}
+
+export function hasControls(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code < 0x20 || code === 0x7f) return true
+  }
+  return false
 }

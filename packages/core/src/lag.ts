@@ -1,6 +1,7 @@
 import type { Collections } from './collections.ts'
 import type { SeenPart } from './anti-entropy.ts'
 import { hashHex } from './hash.ts'
+import { MEMBERS_MAX, TOLD_MAX_BYTES } from './limits.ts'
 import type { PeerId } from './ports.ts'
 import { VersionVector } from './version-vector.ts'
 
@@ -25,15 +26,21 @@ interface Told {
   /** By partition; undefined while only roots were told. */
   parts: ReadonlyMap<string, ToldPart> | undefined
   partsAtMs: number
+  /** Bytes of the vectors on the wire. */
+  partsBytes: number
   /** The hash over all it holds, which heartbeats carry also where the vectors are too large for them. */
   root: string
   rootAtMs: number
 }
 
-/** What the other peers were last heard to have seen: the ground for saying "equal" or "so many writes behind". */
+/**
+ * What the other peers were last heard to have seen: the ground for saying "equal" or "so many writes behind". Bounded by
+ * the number of peers and by the size of their vectors; whoever told longest ago is forgotten first.
+ */
 export class LagTable {
   readonly #collections: Collections
   readonly #told = new Map<PeerId, Told>()
+  #bytes = 0
 
   constructor(collections: Collections) {
     this.#collections = collections
@@ -43,6 +50,13 @@ export class LagTable {
     const told = this.#of(peerId)
     told.parts = new Map(parts.map((part) => [partKey(part), { seen: part.seen, fingerprint: part.fingerprint }]))
     told.partsAtMs = nowMs
+    const partsBytes = parts.reduce((sum, { vector, collection }) => sum + vector.length + collection.length + 64, 0)
+    this.#bytes += partsBytes - told.partsBytes
+    told.partsBytes = partsBytes
+    for (const oldest of this.#told.keys()) {
+      if (oldest === peerId || (this.#bytes <= TOLD_MAX_BYTES && this.#told.size <= MEMBERS_MAX)) return
+      this.forget(oldest)
+    }
   }
 
   toldRoot(peerId: PeerId, root: string, nowMs: number): void {
@@ -52,6 +66,7 @@ export class LagTable {
   }
 
   forget(peerId: PeerId): void {
+    this.#bytes -= this.#told.get(peerId)?.partsBytes ?? 0
     this.#told.delete(peerId)
   }
 
@@ -60,6 +75,7 @@ export class LagTable {
     let count = 0
     for (const part of parts) {
       const held = this.#collections.get(part.collection)?.partitions[part.partition]?.replica.vector
+      this.#adopt(part.seen)
       count += part.seen.countMissingIn(held ?? new VersionVector())
     }
     return count
@@ -101,6 +117,7 @@ export class LagTable {
       const { partition, collection } = splitKey(key)
       const replica = this.#collections.get(collection)?.partitions[partition]?.replica
       const seenThere = theirs?.seen ?? new VersionVector()
+      this.#adopt(seenThere)
       const seenHere = replica?.vector ?? new VersionVector()
       const behind = seenThere.countMissingIn(seenHere)
       const ahead = seenHere.countMissingIn(seenThere)
@@ -113,12 +130,17 @@ export class LagTable {
     return lag
   }
 
+  /** Rows may have come since of replica ids that were strangers when they were told. */
+  #adopt(seen: VersionVector): void {
+    if (seen.strangers.size > 0) seen.adopt((replicaId) => this.#collections.ids.indexOf(replicaId))
+  }
+
+  /** What a peer told, moved to the end of those that have told. */
   #of(peerId: PeerId): Told {
-    let told = this.#told.get(peerId)
-    if (told === undefined) {
-      told = { parts: undefined, partsAtMs: -Infinity, root: '', rootAtMs: -Infinity }
-      this.#told.set(peerId, told)
-    }
+    const known = this.#told.get(peerId)
+    const told = known ?? { parts: undefined, partsAtMs: -Infinity, partsBytes: 0, root: '', rootAtMs: -Infinity }
+    this.#told.delete(peerId)
+    this.#told.set(peerId, told)
     return told
   }
 }

@@ -28,6 +28,10 @@ export const CHUNK_MAX_BYTES: number = 128 * 1024
 export const CHUNKS_IN_FLIGHT_MAX = 4
 export const SESSIONS_STARTED_MAX = 4
 export const SESSIONS_MAX = 64
+/** Of one neighbour, that it has started; and how many it may start at once, and then per second. */
+export const SESSIONS_EACH_MAX = 4
+export const SESSION_BURST_MAX = 64
+export const SESSIONS_PER_SECOND = 16
 /** A session without progress for this long is given up. */
 export const SESSION_IDLE_MS = 15_000
 /**
@@ -46,9 +50,14 @@ export const GAP_DELAY_MAX_MS = 30_000
 export const WHOLE_EXCHANGE_GAP_MS = 10_000
 /** A neighbour whose broadcast has gone silent is redialled at most this often. */
 export const REDIAL_GAP_MS = 30_000
-/** Members that are no neighbours are dialled at most this often, up to so many neighbours. */
+/**
+ * Members that are no neighbours are dialled at most this often, up to so many neighbours, and so many at a time: their
+ * addresses are hearsay, and could be anybody's.
+ */
 export const DIAL_GAP_MS = 10_000
 export const NEIGHBOURS_MAX = 32
+export const DIALS_MAX = 32
+export const DIAL_ADDRESSES_MAX = 8
 
 /** Writes not yet durable; past it a write is refused with `BACKLOG_FULL`. */
 export const UNDURABLE_MAX_BYTES: number = 64 * 1024 * 1024
@@ -82,6 +91,8 @@ export const ADDRESSES_MAX = 16
 export const ADDRESS_MAX_BYTES = 256
 /** An announce carries the vectors themselves up to this size. */
 export const ANNOUNCE_VECTORS_MAX_BYTES: number = 16 * 1024
+/** Vectors that others told are kept up to this size, as they were on the wire; the oldest are forgotten first. */
+export const TOLD_MAX_BYTES: number = 16 * 1024 * 1024
 
 export const CONFIRMATIONS_MAX = 10_000
 /** How long an owner remembers that somebody waits for a write it does not have yet. */
@@ -89,7 +100,25 @@ export const CONFIRMATION_MS = 60_000
 /** A peer that has not confirmed after this long is not waited for alone. */
 export const CONFIRMATION_SLOW_MS = 2000
 
-/** Malformed messages from one peer before it is cut off, and for how long. */
+/**
+ * Malformed messages from one peer within so long before it is cut off, and for how long: twice as long each time, unless
+ * it has behaved since, up to the maximum.
+ */
 export const OFFENCES_MAX = 8
 export const OFFENCE_FORGIVEN_MS = 60_000
 export const REFUSED_MS = 60_000
+export const REFUSED_MAX_MS = 3_600_000
+export const REFUSALS_FORGIVEN_MS = 3_600_000
+/** Offending peers that are remembered, and that `status()` lists. */
+export const OFFENDERS_MAX = 1000
+export const OFFENDERS_LISTED_MAX = 64
+
+/**
+ * Replica ids that nobody has met before, which one peer may bring at once, and then per second. All ids of a large old
+ * grid fit; a peer that makes them up is stopped before it has used up the number of ids there can be.
+ */
+export const NEW_IDS_MAX: number = 256 * 1024
+export const NEW_IDS_PER_SECOND = 10
+/** This peer's own replica id is given up at most this often, doubled each time: anybody can claim that it is in use. */
+export const ABANDON_GAP_MS = 10_000
+export const ABANDON_GAP_MAX_MS = 600_000

@@ -1,3 +1,4 @@
+import { GridError } from './errors.ts'
 import type { Fields } from './fields.ts'
 import { ADDRESSES_MAX, ADDRESS_MAX_BYTES } from './limits.ts'
 import type { PeerId } from './ports.ts'
@@ -25,6 +26,9 @@ export interface MemberRecord {
   readonly left: boolean
 }
 
+/** Far beyond any clock's date, and far from the numbers that cannot be counted on from. */
+export const INCARNATION_MAX: number = 2 ** 46
+
 /** Above 0 when `a` supersedes `b`. */
 export function compareRecords(a: MemberRecord, b: MemberRecord): number {
   return a.incarnation - b.incarnation || a.revision - b.revision
@@ -32,9 +36,11 @@ export function compareRecords(a: MemberRecord, b: MemberRecord): number {
 
 /** Reads a record from anybody. Throws `MESSAGE_MALFORMED`. */
 export function readMemberRecord(fields: Fields): MemberRecord {
+  const incarnation = fields.count('incarnation')
+  if (incarnation > INCARNATION_MAX) throw new GridError('MESSAGE_MALFORMED', `incarnation ${incarnation}`)
   return {
     peerId: fields.text('peerId', 128),
-    incarnation: fields.count('incarnation'),
+    incarnation,
     revision: fields.count('revision'),
     role: fields.text('role', 16) === 'storage' ? 'storage' : 'light',
     weight: fields.amount('weight'),

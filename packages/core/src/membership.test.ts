@@ -28,13 +28,14 @@ function membership(): { members: Membership; told: string[] } {
   const told: string[] = []
   const members = new Membership(record('self'), {
     changed: ({ peerId }, state) => told.push(`${peerId} ${state}`),
+    twin: () => told.push('twin'),
   })
   return { members, told }
 }
 
 test('a member that falls silent is suspect, then gone, then forgotten, and each is told once', () => {
   const { members, told } = membership()
-  members.learn(record('a'), true, at(0))
+  members.learn(record('a'), 'broadcast', at(0))
   for (let now = 0; now <= FORGET_MEMBER_AFTER_MS + 1000; now += 1000) members.expire(at(now))
   expect(told).toEqual(['a alive', 'a suspect', 'a gone'])
   expect(members.others).toEqual([])
@@ -42,7 +43,7 @@ test('a member that falls silent is suspect, then gone, then forgotten, and each
 
 test('leases run out when they should', () => {
   const { members } = membership()
-  members.learn(record('a'), true, at(0))
+  members.learn(record('a'), 'broadcast', at(0))
   const stateAt = (now: number): string => {
     members.expire(at(now))
     return members.get('a')!.state
@@ -55,7 +56,7 @@ test('leases run out when they should', () => {
 
 test('any sign of life renews the lease', () => {
   const { members, told } = membership()
-  members.learn(record('a'), true, at(0))
+  members.learn(record('a'), 'broadcast', at(0))
   members.expire(at(SUSPECT_AFTER_MS + 1))
   members.heard('a', at(SUSPECT_AFTER_MS + 2))
   members.expire(at(2 * SUSPECT_AFTER_MS))
@@ -64,43 +65,43 @@ test('any sign of life renews the lease', () => {
 
 test('hearsay makes a member known but does not keep it alive', () => {
   const { members } = membership()
-  expect(members.learn(record('a'), false, at(0))).toBe(true)
-  for (let now = 0; now <= GONE_AFTER_MS + 1; now += 1000) members.learn(record('a'), false, at(now))
+  expect(members.learn(record('a'), 'hearsay', at(0))).toBe(true)
+  for (let now = 0; now <= GONE_AFTER_MS + 1; now += 1000) members.learn(record('a'), 'hearsay', at(now))
   members.expire(at(GONE_AFTER_MS + 1))
   expect(members.get('a')?.state).toBe('gone')
 })
 
 test('the newer record supersedes, by incarnation and then by revision', () => {
   const { members } = membership()
-  members.learn(record('a', { incarnation: 5, revision: 2, zone: 'first' }), true, at(0))
-  expect(members.learn(record('a', { incarnation: 5, revision: 2, zone: 'same' }), true, at(0))).toBe(false)
-  expect(members.learn(record('a', { incarnation: 4, revision: 9, zone: 'older' }), true, at(0))).toBe(false)
+  members.learn(record('a', { incarnation: 5, revision: 2, zone: 'first' }), 'broadcast', at(0))
+  expect(members.learn(record('a', { incarnation: 5, revision: 2, zone: 'same' }), 'broadcast', at(0))).toBe(false)
+  expect(members.learn(record('a', { incarnation: 4, revision: 9, zone: 'older' }), 'broadcast', at(0))).toBe(false)
   expect(members.get('a')?.record.zone).toBe('first')
-  expect(members.learn(record('a', { incarnation: 5, revision: 3, zone: 'revised' }), true, at(0))).toBe(true)
-  expect(members.learn(record('a', { incarnation: 6, revision: 0, zone: 'restarted' }), true, at(0))).toBe(true)
+  expect(members.learn(record('a', { incarnation: 5, revision: 3, zone: 'revised' }), 'broadcast', at(0))).toBe(true)
+  expect(members.learn(record('a', { incarnation: 6, revision: 0, zone: 'restarted' }), 'broadcast', at(0))).toBe(true)
   expect(members.get('a')?.record.zone).toBe('restarted')
 })
 
 test('nobody can tell this peer about itself', () => {
   const { members } = membership()
-  expect(members.learn(record('self', { incarnation: 99, left: true }), false, at(0))).toBe(false)
+  expect(members.learn(record('self', { incarnation: 99, left: true }), 'hearsay', at(0))).toBe(false)
   expect(members.self.left).toBe(false)
 })
 
 test('a member that left stays gone until it comes back as a new incarnation', () => {
   const { members } = membership()
-  members.learn(record('a'), true, at(0))
+  members.learn(record('a'), 'broadcast', at(0))
   members.departed('a', true)
   members.heard('a', at(1))
-  members.learn(record('a'), true, at(2))
+  members.learn(record('a'), 'broadcast', at(2))
   expect(members.get('a')?.state).toBe('gone')
-  members.learn(record('a', { incarnation: 2 }), true, at(3))
+  members.learn(record('a', { incarnation: 2 }), 'broadcast', at(3))
   expect(members.get('a')?.state).toBe('alive')
 })
 
 test('members are bounded, and so is what a new neighbour is told', () => {
   const { members } = membership()
-  for (let i = 0; i < 3 * MEMBERS_MAX; i++) members.learn(record(`peer ${i}`), true, at(0))
+  for (let i = 0; i < 3 * MEMBERS_MAX; i++) members.learn(record(`peer ${i}`), 'broadcast', at(0))
   expect(members.others.length).toBe(MEMBERS_MAX)
   expect(members.records().length).toBe(MEMBERS_MAX + 1)
   expect(members.records()[0]?.peerId).toBe('self')
@@ -108,8 +109,8 @@ test('members are bounded, and so is what a new neighbour is told', () => {
 
 test('those who are gone are not passed on', () => {
   const { members } = membership()
-  members.learn(record('a'), true, at(0))
-  members.learn(record('b'), true, at(0))
+  members.learn(record('a'), 'broadcast', at(0))
+  members.learn(record('b'), 'broadcast', at(0))
   members.departed('a', false)
   expect(members.records().map(({ peerId }) => peerId)).toEqual(['self', 'b'])
 })

@@ -7,9 +7,13 @@ import {
   MESSAGE_MAX_BYTES,
   SUSPECT_AFTER_MS,
 } from './limits.ts'
-import { compareRecords } from './member-record.ts'
+import { INCARNATION_MAX, compareRecords } from './member-record.ts'
 import type { MemberRecord } from './member-record.ts'
 import type { PeerId } from './ports.ts'
+
+/** A record of this peer that must be outbid again and again within a while is that of a process that runs now. */
+const TWIN_AFTER_OUTBIDS = 3
+const OUTBID_GAP_MAX_MS = 300_000
 
 const RECORDS_MAX_BYTES: number = MESSAGE_MAX_BYTES / 2
 
@@ -28,8 +32,24 @@ export interface Member {
   readonly heardAtMs: number
 }
 
+/**
+ * Where a record came from: its member on a stream, which nobody can forge or play again; its member by broadcast, which
+ * may be an old one; or somebody else.
+ */
+export type RecordSource = 'stream' | 'broadcast' | 'hearsay'
+
 export interface MembershipOwner {
   changed(record: MemberRecord, state: MemberState): void
+  /** Another process seems to run under this peer's id. */
+  twin(reason: string): void
+}
+
+interface Known {
+  record: MemberRecord
+  state: MemberState
+  heardAtMs: number
+  /** The record is the member's own word. */
+  firstHand: boolean
 }
 
 /**
@@ -38,9 +58,12 @@ export interface MembershipOwner {
  */
 export class Membership {
   readonly #owner: MembershipOwner
-  readonly #members = new Map<PeerId, { record: MemberRecord; state: MemberState; heardAtMs: number }>()
+  readonly #members = new Map<PeerId, Known>()
   #self: MemberRecord
   #nextHeartbeatMs = 0
+  /** Own records of another life that were outbid since the last calm. */
+  #outbids = 0
+  #nextOutbidMs = -Infinity
 
   constructor(self: MemberRecord, owner: MembershipOwner) {
     this.#self = self
@@ -54,6 +77,11 @@ export class Membership {
   /** All other members, also those that are gone but not yet forgotten. */
   get others(): readonly Member[] {
     return [...this.#members.values()]
+  }
+
+  /** How many others there are, those that are gone included. */
+  get size(): number {
+    return this.#members.size
   }
 
   get(peerId: PeerId): Member | undefined {
@@ -79,24 +107,34 @@ export class Membership {
     return records
   }
 
-  /** Takes a record from anywhere. `heard`: from the member itself, which renews its lease. True when it is news. */
-  learn(record: MemberRecord, heard: boolean, now: Instant): boolean {
+  /**
+   * Takes a record from anywhere. True when it is news. What a member says of itself renews its lease; what others say of
+   * it counts only while its own word is not to be had.
+   */
+  learn(record: MemberRecord, source: RecordSource, now: Instant): boolean {
     if (record.peerId === this.#self.peerId) {
-      this.#supersede(record)
+      this.#supersede(record, now)
       return false
     }
+    const firstHand = source !== 'hearsay'
     const known = this.#members.get(record.peerId)
     if (known === undefined) {
-      if (record.left || !this.#makeRoom()) return false
+      if (record.left || !this.#makeRoom(firstHand)) return false
       // Hearsay starts a lease too, or nobody would dial the member and find out.
-      this.#members.set(record.peerId, { record, state: 'alive', heardAtMs: now.monotonicMs })
+      this.#members.set(record.peerId, { record, state: 'alive', heardAtMs: now.monotonicMs, firstHand })
       this.#owner.changed(record, 'alive')
       return true
     }
-    const news = compareRecords(record, known.record) > 0
-    if (news) known.record = record
+    if (!firstHand && known.firstHand && known.state !== 'gone') return false
+    const order = compareRecords(record, known.record)
+    const told = source === 'stream' || (firstHand && !known.firstHand)
+    const news = order > 0 || (order < 0 && told)
+    if (news || (told && order === 0)) {
+      known.record = record
+      known.firstHand = firstHand
+    }
     if (record.left && news) this.#set(known, 'gone')
-    else if (heard && !known.record.left) {
+    else if (firstHand && !known.record.left) {
       known.heardAtMs = now.monotonicMs
       this.#set(known, 'alive')
     }
@@ -123,7 +161,7 @@ export class Membership {
   heartbeatDue(now: Instant, random: RandomSource): boolean {
     if (now.monotonicMs < this.#nextHeartbeatMs) return false
     const jitter = 0.8 + (random.uint32() / 0x100000000) * 0.4
-    this.#nextHeartbeatMs = now.monotonicMs + heartbeatMs(this.#members.size) * jitter
+    this.#nextHeartbeatMs = now.monotonicMs + heartbeatMs(this.#heardCount()) * jitter
     return true
   }
 
@@ -143,26 +181,45 @@ export class Membership {
   }
 
   /** Others still go by an earlier life of this peer, from a time when its clock was further ahead. */
-  #supersede(record: MemberRecord): void {
+  #supersede(record: MemberRecord, now: Instant): void {
     const order = compareRecords(record, this.#self)
     // A clock that stood still makes two lives look like one; only the newer of them is here to tell.
     const other = record.replicaId !== this.#self.replicaId || record.addresses.join() !== this.#self.addresses.join()
-    if (order < 0 || (order === 0 && !other) || record.incarnation >= Number.MAX_SAFE_INTEGER) return
+    if (order < 0 || (order === 0 && !other) || record.incarnation >= INCARNATION_MAX) return
+    if (now.monotonicMs < this.#nextOutbidMs) return
+    // One life before this one is outbid once. Who has to be outbid again and again is alive.
+    if (now.monotonicMs - this.#nextOutbidMs > OUTBID_GAP_MAX_MS) this.#outbids = 0
+    this.#outbids += 1
+    this.#nextOutbidMs = now.monotonicMs + Math.min(HEARTBEAT_MS * 2 ** this.#outbids, OUTBID_GAP_MAX_MS)
+    if (this.#outbids === TWIN_AFTER_OUTBIDS) {
+      this.#owner.twin(`others keep meeting another peer ${this.#self.peerId}: is its directory in use twice?`)
+    }
     this.#self = { ...this.#self, incarnation: record.incarnation + 1 }
     this.#nextHeartbeatMs = 0
   }
 
-  /** In a full table whoever has been gone for longest gives way. */
-  #makeRoom(): boolean {
+  /** Members whose heartbeats come, and who therefore share the time with this peer's. */
+  #heardCount(): number {
+    let count = 0
+    for (const { firstHand } of this.#members.values()) if (firstHand) count += 1
+    return count
+  }
+
+  /**
+   * In a full table whoever has been gone for longest gives way, and for a member that speaks for itself also one that
+   * is only talked of.
+   */
+  #makeRoom(firstHand: boolean): boolean {
     if (this.#members.size < MEMBERS_MAX) return true
     let oldest: { peerId: PeerId; heardAtMs: number } | undefined
-    for (const [peerId, { state, heardAtMs }] of this.#members) {
-      if (state === 'gone' && heardAtMs < (oldest?.heardAtMs ?? Infinity)) oldest = { peerId, heardAtMs }
+    for (const [peerId, known] of this.#members) {
+      const yields = known.state === 'gone' || (firstHand && !known.firstHand)
+      if (yields && known.heardAtMs < (oldest?.heardAtMs ?? Infinity)) oldest = { peerId, heardAtMs: known.heardAtMs }
     }
     return oldest !== undefined && this.#members.delete(oldest.peerId)
   }
 
-  #set(member: { record: MemberRecord; state: MemberState }, state: MemberState): void {
+  #set(member: Known, state: MemberState): void {
     if (member.state === state) return
     member.state = state
     this.#owner.changed(member.record, state)

@@ -1,7 +1,7 @@
 import { BlockWriter } from './block.ts'
 import type { Partition } from './collections.ts'
 import type { Row } from './entry-table.ts'
-import { CHUNKS_IN_FLIGHT_MAX, CHUNK_MAX_BYTES } from './limits.ts'
+import { CHUNKS_IN_FLIGHT_MAX, CHUNK_MAX_BYTES, MESSAGE_MAX_BYTES } from './limits.ts'
 import type { ReplicaIds } from './replica-ids.ts'
 import type { VersionVector } from './version-vector.ts'
 
@@ -11,6 +11,9 @@ export interface Serving {
   /** What the other has seen; grows with what is sent or passed over. */
   readonly known: VersionVector
 }
+
+/** With the largest value behind it, and keys, this still fits a message. */
+const SHARED_DOT_MAX_BYTES: number = MESSAGE_MAX_BYTES / 2
 
 interface Queued extends Serving {
   /** What the other had seen at the start. */
@@ -39,6 +42,7 @@ export class Outgoing {
   #nextIndex = 0
   #inFlight = 0
   #lastSent = false
+  #cutDot: { readonly replica: number; readonly sequence: number; readonly slots: ReadonlySet<number> } | undefined
   rowsSent = 0
 
   constructor(ids: ReplicaIds, servings: readonly Serving[]) {
@@ -70,8 +74,11 @@ export class Outgoing {
     return { index: this.#nextIndex++, last: this.#lastSent, block: writer.take() }
   }
 
-  acknowledged(): void {
-    if (this.#inFlight > 0) this.#inFlight -= 1
+  /** Chunks are acknowledged in order; false when it is not this one's turn. */
+  acknowledged(index: number): boolean {
+    if (this.#inFlight === 0 || index !== this.#nextIndex - this.#inFlight) return false
+    this.#inFlight -= 1
+    return true
   }
 
   /** Writes rows until the chunk is full; true when the partition has no more. */
@@ -79,15 +86,26 @@ export class Outgoing {
     const { partition, known } = serving
     const { replica, name } = partition
     const row: Row = { key: '', hlc: 0, replica: 0, sequence: 0, replaced: 0, bytes: undefined, start: 0, end: 0 }
+    const dot = { replica: -1, sequence: 0 }
+    const dotSlots: number[] = []
     for (const range of replica.vector.missingIn(known)) {
       let next = range.last + 1
       replica.visitDots([range], (slot) => {
         const sequence = replica.table.sequence(slot)
-        const full = writer.length + replica.table.valueLength(slot) > this.chunkMaxBytes
-        // A chunk holds at least one row, however large. Rows that share a dot, as after a restored backup, stay
-        // together: the next chunk goes on from a dot, and would never get past the first of them.
-        if (full && writer.rowCount > 0 && sequence !== row.sequence) {
+        const shares = sequence === dot.sequence && range.replica === dot.replica
+        if (!shares) {
+          dot.replica = range.replica
+          dot.sequence = sequence
+          dotSlots.length = 0
+        }
+        dotSlots.push(slot)
+        if (this.#wasSent(range.replica, sequence, slot)) return true
+        // A chunk holds at least one row, however large. Rows that share a dot, as after a restored backup, stay together
+        // while a message can hold them, since the other counts the dot as seen with the first of them.
+        const limit = shares ? SHARED_DOT_MAX_BYTES : this.chunkMaxBytes
+        if (writer.rowCount > 0 && writer.length + replica.table.valueLength(slot) > limit) {
           next = sequence
+          if (shares) this.#cutDot = { replica: range.replica, sequence, slots: new Set(dotSlots.slice(0, -1)) }
           return false
         }
         replica.table.read(slot, row)
@@ -99,6 +117,12 @@ export class Outgoing {
       if (next <= range.last) return false
     }
     return true
+  }
+
+  /** A chunk goes on from a dot: of one that was cut in two, some rows went with the chunk before. */
+  #wasSent(replica: number, sequence: number, slot: number): boolean {
+    const cut = this.#cutDot
+    return cut !== undefined && cut.sequence === sequence && cut.replica === replica && cut.slots.has(slot)
   }
 
   /** Writes the ranges that the rows came from, so that the dots without an entry of their own count as seen too. */

@@ -130,8 +130,8 @@ test('rows of a collection of another kind are refused, told, and cost no offenc
   writer.voids({ collection: 'later', kind: 9, partition: 0 }, row.replica, [1, 2])
   peers.give('a', { type: 'broadcast', from: 'b', bytes: encodeMessage({ type: 'frame', block: writer.take() }) })
   peers.run()
-  expect(peers.events('a', 'refused').every((event) => event.error.code === 'COLLECTION_MISMATCH')).toBe(true)
-  expect(peers.events('a', 'refused').length).toBeGreaterThanOrEqual(2)
+  expect(peers.events('a', 'refused').map(({ error }) => error.code)).toEqual(['COLLECTION_MISMATCH'])
+  expect(peers.events('a', 'refused')[0]?.error.message).toContain('and 1 more')
   expect(a!.offences.total).toBe(0)
   expect(stateOf(a!)).toEqual(before)
 })
@@ -199,7 +199,7 @@ test('sessions that others open are bounded', () => {
   peers.write('a', 'k', 1)
   for (let session = 0; session < 1000; session++) {
     const bytes = encodeMessage({ type: 'digest', session, root: '2'.repeat(16) })
-    peers.give('a', { type: 'message', from: `b${session % 7}`, bytes })
+    peers.give('a', { type: 'message', from: `b${session % 20}`, bytes })
   }
   expect(a.antiEntropy.sessionCount).toBe(64)
   expect(peers.sent('stop', 'a').length).toBe(936)

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { BlockWriter } from './block.ts'
 import { GridError } from './errors.ts'
 import { hlcFromWall } from './hlc.ts'
-import { OFFENCES_MAX, OFFENCE_FORGIVEN_MS, REFUSED_MS } from './limits.ts'
+import { OFFENCES_MAX, OFFENCE_FORGIVEN_MS, OFFENDERS_MAX, REFUSALS_FORGIVEN_MS, REFUSED_MS } from './limits.ts'
 import { encodeMessage } from './messages.ts'
 import { Offences } from './offences.ts'
 import { ReplicaIds } from './replica-ids.ts'
@@ -76,12 +76,45 @@ test('a message of another version costs nothing', () => {
 
 test('offences are forgiven after a minute, counted per peer, and bounded', () => {
   const offences = new Offences()
+  const error = new GridError('MESSAGE_MALFORMED', 'a test')
   const at = (monotonicMs: number): { wallMs: number; monotonicMs: number } => ({ wallMs: 0, monotonicMs })
-  for (let i = 0; i < 50; i++) expect(offences.note('slow', at(i * OFFENCE_FORGIVEN_MS))).toBe(false)
-  for (let i = 1; i < 3 * OFFENCES_MAX; i++) expect(offences.note('fast', at(i))).toBe(i % OFFENCES_MAX === 0)
-  for (let i = 1; i < OFFENCES_MAX; i++) offences.note('early', at(1))
-  for (let i = 0; i < 5000; i++) expect(offences.note(`sybil ${i}`, at(2))).toBe(false)
-  expect(offences.note('early', at(3))).toBe(false)
+  for (let i = 0; i < 50; i++) expect(offences.note('slow', error, at(i * OFFENCE_FORGIVEN_MS))).toBe(0)
+  for (let i = 1; i < 3 * OFFENCES_MAX; i++)
+    expect(offences.note('fast', error, at(i)) > 0).toBe(i % OFFENCES_MAX === 0)
+  for (let i = 1; i < OFFENCES_MAX; i++) offences.note('early', error, at(1))
+  for (let i = 0; i < 5000; i++) expect(offences.note(`sybil ${i}`, error, at(2))).toBe(0)
+  expect(offences.note('early', error, at(3))).toBe(0)
+  expect(offences.latest(10_000).length).toBe(OFFENDERS_MAX)
+})
+
+test('who offends again after having been refused is refused for twice as long, up to an hour', () => {
+  const offences = new Offences()
+  const error = new GridError('MESSAGE_TOO_LARGE', 'a test')
+  const now = { wallMs: 0, monotonicMs: 1000 }
+  const spans: number[] = []
+  const offend = (): void => {
+    for (let i = 0; i < OFFENCES_MAX; i++) {
+      const refusedMs = offences.note('b', error, now)
+      if (refusedMs > 0) spans.push(refusedMs)
+    }
+    expect(offences.refuses('b', now)).toBe(true)
+    now.monotonicMs += spans.at(-1)!
+    expect(offences.refuses('b', now)).toBe(false)
+  }
+  for (let i = 0; i < 9; i++) offend()
+  expect(spans.map((span) => span / REFUSED_MS)).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60])
+  now.monotonicMs += REFUSALS_FORGIVEN_MS + 1
+  offend()
+  expect(spans.at(-1)).toBe(REFUSED_MS)
+  expect(offences.latest(1)).toEqual([
+    {
+      peerId: 'b',
+      offences: 10 * OFFENCES_MAX,
+      lastCode: 'MESSAGE_TOO_LARGE',
+      lastReason: 'a test',
+      refusedUntilMs: now.monotonicMs,
+    },
+  ])
 })
 
 test('thousands of mutated messages of a whole session neither break a peer nor change it', () => {
@@ -100,7 +133,7 @@ test('thousands of mutated messages of a whole session neither break a peer nor 
   peers.open('victim')
   for (let i = 0; i < 4000; i++) {
     const { bytes, broadcast } = samples[i % samples.length]!
-    peers.give('victim', { type: broadcast ? 'broadcast' : 'message', from: 'b', bytes: mutated(bytes, random) })
+    peers.give('victim', { type: broadcast ? 'broadcast' : 'message', from: `b${i}`, bytes: mutated(bytes, random) })
   }
   for (const { error } of peers.events('victim', 'refused')) expect(error).toBeInstanceOf(GridError)
   expect(peers.peer('victim').antiEntropy.sessionCount).toBeLessThanOrEqual(64)

@@ -4,6 +4,7 @@ import { Broadcaster } from './broadcaster.ts'
 import { Checkpoint } from './checkpoint.ts'
 import type { Collection, Collections, Partition } from './collections.ts'
 import { Confirmations } from './confirmations.ts'
+import { Dials } from './dials.ts'
 import type { Effect, Input, PeerEvent } from './effects.ts'
 import type { Row } from './entry-table.ts'
 import { GridError } from './errors.ts'
@@ -13,9 +14,10 @@ import { Inbound } from './inbound.ts'
 import type { Instant, RandomSource } from './instant.ts'
 import type { CollectionDescriptor } from './kinds.ts'
 import { LagTable } from './lag.ts'
-import { DIAL_GAP_MS, HEARTBEAT_MS, NEIGHBOURS_MAX, REFUSED_MS, UNDURABLE_MAX_BYTES } from './limits.ts'
+import { HEARTBEAT_MS, UNDURABLE_MAX_BYTES } from './limits.ts'
 import type { MemberRecord } from './member-record.ts'
 import { Membership, heartbeatMs } from './membership.ts'
+import type { RecordSource } from './membership.ts'
 import { decodeMessage, encodeMessage } from './messages.ts'
 import type { Message } from './messages.ts'
 import { Neighbours } from './neighbours.ts'
@@ -67,12 +69,12 @@ export class Peer {
   readonly #identity: ReplicaIdentity
   readonly #checkpoint: Checkpoint
   readonly #announcements: Announcements
+  readonly #dials: Dials
   readonly #persistent: boolean
   #effects: Effect[] = []
   #now: Instant
   #writeId = 0
   #bulkAnnounce = false
-  #nextDialMs = 0
 
   constructor(parts: PeerParts, now: Instant) {
     const { collections, ids, clock, random, opened, self, persistent } = parts
@@ -88,9 +90,10 @@ export class Peer {
         if (state === 'gone') this.lag.forget(record.peerId)
         this.#event({ type: 'member', record, state })
       },
+      twin: (reason) => this.#event({ type: 'identity-in-use', reason }),
     })
     this.lag = new LagTable(collections)
-    const send = (to: PeerId, message: Message): void => this.#send(to, message)
+    const send = this.#send.bind(this)
     const whenDurable = (callback: () => void): void => this.commit.whenDurable(callback)
     this.broadcaster = new Broadcaster(
       (block) => this.#broadcast({ type: 'frame', block }),
@@ -118,7 +121,7 @@ export class Peer {
       membership: this.membership,
       antiEntropy: this.antiEntropy,
       lag: this.lag,
-      cloned: (reason) => this.#abandonReplicaId(reason),
+      cloned: (reason) => this.#cloned(reason),
       ownReplica: () => this.#identity.index,
     })
     this.confirmations = new Confirmations(collections, ids, {
@@ -130,14 +133,13 @@ export class Peer {
     })
     this.inbound = new Inbound(collections, ids, clock, {
       log: (block) => this.commit.remote(block),
-      cloned: (reason) => this.#abandonReplicaId(reason),
+      cloned: (reason) => this.#cloned(reason),
       refused: (from, error) => this.#event({ type: 'refused', from, error }),
       isOwn: (replica) => replica === this.#identity.index,
     })
-    this.#checkpoint = new Checkpoint(collections, ids, this.commit, () => ({
-      replicaId: this.#identity.id,
-      peerId: self.peerId,
-    }))
+    this.#dials = new Dials(this.neighbours, this.offences, (dial) => this.#effects.push({ type: 'dial', ...dial }))
+    const ownIds = (): { replicaId: ReplicaId; peerId: PeerId } => ({ replicaId: this.replicaId, peerId: self.peerId })
+    this.#checkpoint = new Checkpoint(collections, ids, this.commit, ownIds)
     if (persistent) this.#follow(opened)
     if (opened.reason !== '') this.#event({ type: 'replica-id', replicaId: this.#identity.id, reason: opened.reason })
   }
@@ -167,6 +169,7 @@ export class Peer {
       this.broadcaster.wakeAtMs,
       this.antiEntropy.wakeAtMs,
       this.commit.wakeAtMs,
+      this.#identity.wakeAtMs,
     )
   }
 
@@ -228,7 +231,7 @@ export class Peer {
         break
       case 'disconnected':
         this.neighbours.disconnected(input.neighbour)
-        this.antiEntropy.disconnected(input.neighbour)
+        this.antiEntropy.disconnected(input.neighbour, this.#now)
         this.confirmations.disconnected(input.neighbour)
         if (this.neighbours.size === 0) this.broadcaster.clear()
         break
@@ -257,34 +260,38 @@ export class Peer {
    * are bugs of this peer and pass on.
    */
   #guarded(from: PeerId, receive: () => void): void {
+    // Its broadcasts still come through others.
+    if (this.offences.refuses(from, this.#now)) return
     try {
       receive()
     } catch (error) {
       if (!(error instanceof GridError)) throw error
       this.#event({ type: 'refused', from, error })
-      if (error.code === 'MESSAGE_VERSION' || !this.offences.note(from, this.#now)) return
-      this.#effects.push({ type: 'refuse', neighbour: from, refusedMs: REFUSED_MS, reason: error.message })
+      // Nobody can help speaking another version, or passing on what somebody else made up.
+      if (error.code === 'MESSAGE_VERSION' || error.code === 'REPLICA_ID_REFUSED') return
+      const refusedMs = this.offences.note(from, error, this.#now)
+      if (refusedMs > 0) this.#effects.push({ type: 'refuse', neighbour: from, refusedMs, reason: error.message })
     }
   }
 
   #receiveBroadcast(from: PeerId, message: Message): void {
-    this.neighbours.heardBroadcast(from, this.#now)
-    this.membership.heard(from, this.#now)
     if (message.type === 'frame') {
       const { gaps } = this.inbound.apply(from, 'broadcast', message.block, false, this.#now)
       if (gaps) this.antiEntropy.wantFrom(from, this.#now)
     } else if (message.type === 'announce') {
-      if (message.member.peerId !== from) throw new GridError('MESSAGE_MALFORMED', 'an announce of somebody else')
-      this.#learn(message.member, true)
-      this.#announcements.compare(from, message, this.#now)
+      const parts = this.#announcements.read(from, message)
+      this.#learn(message.member, 'broadcast')
+      this.#announcements.compare(from, message, parts, this.#now)
     } else throw new GridError('MESSAGE_MALFORMED', `a broadcast ${message.type}`)
+    this.neighbours.heardBroadcast(from, this.#now)
+    this.membership.heard(from, this.#now)
   }
 
   #receive(from: PeerId, message: Message): void {
     this.membership.heard(from, this.#now)
     switch (message.type) {
       case 'hello':
-        for (const record of message.members) this.#learn(record, record.peerId === from)
+        for (const record of message.members) this.#learn(record, record.peerId === from ? 'stream' : 'hearsay')
         this.confirmations.neighboursChanged()
         break
       case 'goodbye':
@@ -305,15 +312,9 @@ export class Peer {
     }
   }
 
-  #learn(record: MemberRecord, heard: boolean): void {
-    const news = this.membership.learn(record, heard, this.#now)
-    if (news && !record.left) this.#dial(record)
-  }
-
-  #dial(record: MemberRecord): void {
-    if (this.neighbours.has(record.peerId) || this.neighbours.size >= NEIGHBOURS_MAX) return
-    if (record.addresses.length === 0) return
-    this.#effects.push({ type: 'dial', peerId: record.peerId, addresses: record.addresses })
+  #learn(record: MemberRecord, source: RecordSource): void {
+    const news = this.membership.learn(record, source, this.#now)
+    if (news && !record.left) this.#dials.learned(record, this.#now)
   }
 
   #connected(neighbour: PeerId): void {
@@ -333,11 +334,11 @@ export class Peer {
     this.commit.flush(now)
     this.broadcaster.pump(now.monotonicMs)
     if (this.#bulkAnnounce || this.membership.heartbeatDue(now, this.#random)) this.#announce()
-    const stretch = heartbeatMs(this.membership.others.length) / HEARTBEAT_MS
+    const stretch = heartbeatMs(this.membership.size) / HEARTBEAT_MS
     for (const neighbour of this.neighbours.deaf(stretch, now)) this.#effects.push({ type: 'redial', neighbour })
-    if (now.monotonicMs < this.#nextDialMs) return
-    this.#nextDialMs = now.monotonicMs + DIAL_GAP_MS
-    for (const { record, state } of this.membership.others) if (state !== 'gone') this.#dial(record)
+    this.#dials.tick(() => this.membership.others, now)
+    const suspicion = this.#identity.due(now)
+    if (suspicion !== '') this.#abandonReplicaId(suspicion)
   }
 
   #announce(): void {
@@ -352,7 +353,15 @@ export class Peer {
     return this.neighbours.ids().filter((id) => this.membership.get(id)?.record.role === 'storage')
   }
 
+  /** False when the id is to be abandoned only later. */
+  #cloned(reason: string): boolean {
+    const now = this.#identity.suspect(reason, this.#now)
+    if (now) this.#abandonReplicaId(reason)
+    return now
+  }
+
   #abandonReplicaId(reason: string): void {
+    this.#identity.rest(this.#now)
     this.#identity.abandon((partition, row) => this.commit.local(partition.name, row, this.#writeId))
     if (this.#persistent) this.commit.operations([this.#checkpoint.meta()])
     this.membership.update({ replicaId: this.#identity.id })

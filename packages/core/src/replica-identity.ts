@@ -1,5 +1,6 @@
 import type { Collections, Partition } from './collections.ts'
-import type { RandomSource } from './instant.ts'
+import type { Instant, RandomSource } from './instant.ts'
+import { ABANDON_GAP_MAX_MS, ABANDON_GAP_MS } from './limits.ts'
 import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
 import type { Row } from './entry-table.ts'
 
@@ -14,6 +15,10 @@ export class ReplicaIdentity {
   /** Heads of the own id as opening found them: what lies above was written since. */
   readonly #openingHeads = new Map<Partition, number>()
   #index: number
+  /** Why the id is to be abandoned once it may be, '' while nothing speaks against it. */
+  #suspicion = ''
+  #gapMs = 0
+  #restsUntilMs = -Infinity
 
   constructor(ids: ReplicaIds, collections: Collections, random: RandomSource, stored: ReplicaId | undefined) {
     this.#ids = ids
@@ -37,6 +42,34 @@ export class ReplicaIdentity {
   /** The sequence number of the next write to a partition. */
   nextSequence(partition: Partition): number {
     return partition.replica.vector.highest(this.#index) + 1
+  }
+
+  /** When an id that somebody else seems to use may be abandoned. */
+  get wakeAtMs(): number {
+    return this.#suspicion === '' ? Infinity : this.#restsUntilMs
+  }
+
+  /**
+   * Somebody shows writes of this id that this peer has not given out. True when it is to be abandoned at once; soon
+   * after the last time it has to wait, since anybody can say so again, and issuing all writes anew has a price.
+   */
+  suspect(reason: string, now: Instant): boolean {
+    if (now.monotonicMs >= this.#restsUntilMs) return true
+    this.#suspicion = reason
+    return false
+  }
+
+  /** Why the id is to be abandoned now, or ''. */
+  due(now: Instant): string {
+    return now.monotonicMs >= this.#restsUntilMs ? this.#suspicion : ''
+  }
+
+  /** The id is being abandoned: no other time before a while has passed. */
+  rest(now: Instant): void {
+    const calm = now.monotonicMs - this.#restsUntilMs > ABANDON_GAP_MAX_MS
+    this.#gapMs = calm ? ABANDON_GAP_MS : Math.min(this.#gapMs * 2, ABANDON_GAP_MAX_MS)
+    this.#restsUntilMs = now.monotonicMs + this.#gapMs
+    this.#suspicion = ''
   }
 
   /**

@@ -17,16 +17,16 @@ export class ReplicaIds {
     return this.#ids.length
   }
 
-  /** The number of an id, given on first sight. Throws `MESSAGE_MALFORMED` past a million ids. */
+  /** The number of an id, given on first sight. Throws `REPLICA_ID_REFUSED` past a million ids. */
   intern(id: ReplicaId): number {
     const known = this.#indexes.get(id)
     if (known !== undefined) return known
     if (this.#ids.length >= REPLICA_IDS_MAX) {
-      throw new GridError('MESSAGE_MALFORMED', `more than ${REPLICA_IDS_MAX} replica ids`)
+      throw new GridError('REPLICA_ID_REFUSED', `more than ${REPLICA_IDS_MAX} replica ids`)
     }
     const index = this.#ids.length
     this.#ids.push(id)
-    this.#hashes.push(hashText(id, 0x1d5))
+    this.#hashes.push(hashReplicaId(id))
     this.#indexes.set(id, index)
     return index
   }
@@ -43,4 +43,9 @@ export class ReplicaIds {
   hash(index: number): number {
     return this.#hashes[index]!
   }
+}
+
+/** The same on every peer. */
+export function hashReplicaId(id: ReplicaId): number {
+  return hashText(id, 0x1d5)
 }

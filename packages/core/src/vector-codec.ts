@@ -27,30 +27,51 @@ export function encodeVector(vector: VersionVector, ids: ReplicaIds): Uint8Array
   return writer.take()
 }
 
-/** Reads `encodeVector`'s bytes from anybody. Throws `MESSAGE_MALFORMED`. */
+/** Reads `encodeVector`'s bytes from this peer's own store: every replica id gets a number. Throws `MESSAGE_MALFORMED`. */
 export function decodeVector(bytes: Uint8Array, ids: ReplicaIds): VersionVector {
+  const vector = decodeForeignVector(bytes, ids)
+  vector.adopt((replicaId) => ids.intern(replicaId))
+  return vector
+}
+
+/**
+ * Reads `encodeVector`'s bytes from anybody. To have heard of a replica id is no reason to keep a number for it, which
+ * would be for ever: those without one stay strangers. Throws `MESSAGE_MALFORMED`.
+ */
+export function decodeForeignVector(bytes: Uint8Array, ids: ReplicaIds): VersionVector {
   const reader = new ByteReader(bytes)
   const vector = new VersionVector()
   const count = reader.count(REPLICA_MIN_BYTES)
   for (let i = 0; i < count; i++) {
-    const replica = ids.intern(reader.replicaId())
-    if (vector.highest(replica) > 0) throw malformed('a replica id twice')
-    let last = reader.varint()
-    if (last > SEQUENCE_MAX) throw malformed(`sequence number ${last}`)
-    if (last > 0) vector.addRange(replica, 1, last)
-    const ranges = reader.count(2)
-    if (ranges > RANGES_MAX) throw malformed(`${ranges} ranges`)
-    for (let j = 0; j < ranges; j++) {
-      const first = last + reader.varint()
-      // A range that touches what is before it would make equal vectors unequal in bytes.
-      if (first <= last + 1) throw malformed('ranges do not ascend')
-      last = first + reader.varint()
-      if (last > SEQUENCE_MAX) throw malformed(`sequence number ${last}`)
-      vector.addRange(replica, first, last)
-    }
+    const replicaId = reader.replicaId()
+    const replica = ids.indexOf(replicaId)
+    if (replica === undefined ? vector.strangers.has(replicaId) : vector.highest(replica) > 0)
+      throw malformed('a replica id twice')
+    const ranges = readSeen(reader)
+    if (ranges.length === 0) continue
+    if (replica === undefined) vector.strange(replicaId, ranges)
+    else vector.addRanges(replica, ranges)
   }
   if (reader.remaining > 0) throw malformed('trailing bytes')
   return vector
+}
+
+/** What was seen of one replica id: [1, head] and the ranges above it. */
+function readSeen(reader: ByteReader): number[] {
+  let last = reader.varint()
+  if (last > SEQUENCE_MAX) throw malformed(`sequence number ${last}`)
+  const seen: number[] = last > 0 ? [1, last] : []
+  const ranges = reader.count(2)
+  if (ranges > RANGES_MAX) throw malformed(`${ranges} ranges`)
+  for (let i = 0; i < ranges; i++) {
+    const first = last + reader.varint()
+    // A range that touches what is before it would make equal vectors unequal in bytes.
+    if (first <= last + 1) throw malformed('ranges do not ascend')
+    last = first + reader.varint()
+    if (last > SEQUENCE_MAX) throw malformed(`sequence number ${last}`)
+    seen.push(first, last)
+  }
+  return seen
 }
 
 function malformed(what: string): GridError {

@@ -1,6 +1,7 @@
 import { addHash, fold32, foldHigh32, mix32 } from './hash.ts'
 import type { Hash64 } from './hash.ts'
-import type { ReplicaIds } from './replica-ids.ts'
+import { hashReplicaId } from './replica-ids.ts'
+import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
 
 /** The most ranges above the head that are kept for one replica id; beyond, a dot stays unseen and is asked for again. */
 export const RANGES_MAX = 65_536
@@ -21,6 +22,7 @@ interface Seen {
 }
 
 const NO_RANGES: readonly number[] = []
+const NO_STRANGERS: ReadonlyMap<ReplicaId, readonly number[]> = new Map()
 
 /**
  * Which dots a replica has seen: per replica id the highest contiguous sequence number (the head) and the ranges above
@@ -29,6 +31,7 @@ const NO_RANGES: readonly number[] = []
  */
 export class VersionVector {
   readonly #seen = new Map<number, Seen>()
+  #strangers: Map<ReplicaId, readonly number[]> | undefined
 
   head(replica: number): number {
     return this.#seen.get(replica)?.head ?? 0
@@ -83,6 +86,31 @@ export class VersionVector {
     return true
   }
 
+  /** Marks flat pairs [first, last, first, last, …] as seen. */
+  addRanges(replica: number, ranges: readonly number[]): void {
+    for (let i = 0; i < ranges.length; i += 2) this.addRange(replica, ranges[i]!, ranges[i + 1]!)
+  }
+
+  /** What another peer has seen of replica ids that have no number here, as flat pairs. */
+  get strangers(): ReadonlyMap<ReplicaId, readonly number[]> {
+    return this.#strangers ?? NO_STRANGERS
+  }
+
+  strange(replicaId: ReplicaId, ranges: readonly number[]): void {
+    this.#strangers ??= new Map()
+    this.#strangers.set(replicaId, ranges)
+  }
+
+  /** Files the strangers that have a number by now under it. */
+  adopt(numberOf: (replicaId: ReplicaId) => number | undefined): void {
+    for (const [replicaId, ranges] of this.strangers) {
+      const replica = numberOf(replicaId)
+      if (replica === undefined) continue
+      this.addRanges(replica, ranges)
+      this.#strangers!.delete(replicaId)
+    }
+  }
+
   /** Forgets everything of one replica id above `head`. */
   truncate(replica: number, head: number): void {
     const seen = this.#seen.get(replica)
@@ -116,9 +144,12 @@ export class VersionVector {
     return missing
   }
 
-  /** How many dots this vector has seen and `other` has not. */
+  /** How many dots this vector has seen and `other` has not: all those of strangers among them. */
   countMissingIn(other: VersionVector): number {
     let count = 0
+    for (const ranges of this.strangers.values()) {
+      for (let i = 0; i < ranges.length; i += 2) count += ranges[i + 1]! - ranges[i]! + 1
+    }
     for (const range of this.missingIn(other)) count += range.last - range.first + 1
     return count
   }
@@ -130,17 +161,23 @@ export class VersionVector {
   /** A hash that two vectors share exactly when they have seen the same dots (but for a chance of 2^-64). */
   hash(ids: ReplicaIds): Hash64 {
     const sum: Hash64 = { high: 0, low: 0 }
-    for (const [replica, { head, ranges }] of this.#seen) {
-      let low = fold32(ids.hash(replica), head)
-      let high = foldHigh32(mix32(ids.hash(replica)), head)
-      for (const bound of ranges) {
-        low = fold32(low, bound)
-        high = foldHigh32(high, bound)
-      }
-      addHash(sum, { low: mix32(low), high: mix32(high) })
+    for (const [replica, { head, ranges }] of this.#seen) addSeen(sum, ids.hash(replica), head, ranges)
+    for (const [replicaId, seen] of this.strangers) {
+      const head = seen[0] === 1 ? seen[1]! : 0
+      addSeen(sum, hashReplicaId(replicaId), head, head > 0 ? seen.slice(2) : seen)
     }
     return sum
   }
+}
+
+function addSeen(sum: Hash64, idHash: number, head: number, ranges: readonly number[]): void {
+  let low = fold32(idHash, head)
+  let high = foldHigh32(mix32(idHash), head)
+  for (const bound of ranges) {
+    low = fold32(low, bound)
+    high = foldHigh32(high, bound)
+  }
+  addHash(sum, { low: mix32(low), high: mix32(high) })
 }
 
 /** Index of the first pair whose end is at or past `sequence`, or the length. */

@@ -237,6 +237,10 @@ export class Grid {
       case 'damaged':
         this.#damaged(event.key, event.reason)
         break
+      case 'identity-in-use':
+        this.#logger.error(event.reason)
+        this.#recovered(event.reason)
+        break
       case 'durable':
       case 'copies':
         break

@@ -1,5 +1,5 @@
-import { hashHex, heartbeatMs } from '@gossipgrid/core'
-import type { Collection, MemberState, Peer, PeerId, Role } from '@gossipgrid/core'
+import { OFFENDERS_LISTED_MAX, hashHex, heartbeatMs } from '@gossipgrid/core'
+import type { Collection, GridErrorCode, MemberState, Peer, PeerId, Role } from '@gossipgrid/core'
 import { convergenceOf } from './convergence.ts'
 import type { Convergence } from './convergence.ts'
 import type { Runtime } from './runtime.ts'
@@ -81,8 +81,20 @@ export interface GridStatus {
   readonly traffic: { readonly sentBytes: number; readonly receivedBytes: number }
   /** Malformed messages that were refused since opening. */
   readonly offences: number
+  /** Who sent them, and whether they are cut off now: the last 64, latest first. */
+  readonly offenders: readonly GridOffender[]
   /** What `recovery` events have told since opening, also those before anybody could listen: the last 16. */
   readonly recoveries: readonly Recovery[]
+}
+
+/** A peer that sent what no honest one sends. Eight such messages within a minute get it cut off. */
+export interface GridOffender {
+  readonly peerId: PeerId
+  readonly offences: number
+  readonly lastCode: GridErrorCode
+  readonly lastReason: string
+  /** How much longer nothing is taken from it, in milliseconds; 0 when it is not cut off. */
+  readonly refusedForMs: number
 }
 
 /** Stored state was lost, damaged, copied or restored, and this peer goes on without it. */
@@ -139,8 +151,15 @@ export function statusOf(name: string, runtime: Runtime, recoveries: readonly Re
     },
     traffic: network.traffic(),
     offences: peer.offences.total,
+    offenders: offendersOf(peer, nowMs),
     recoveries: [...recoveries],
   }
+}
+
+function offendersOf(peer: Peer, nowMs: number): GridOffender[] {
+  return peer.offences.latest(OFFENDERS_LISTED_MAX).map(({ refusedUntilMs, ...offender }) => {
+    return { ...offender, refusedForMs: Math.max(0, Math.round(refusedUntilMs - nowMs)) }
+  })
 }
 
 function collectionStatus(peer: Peer, collection: Collection, root: string, nowMs: number): CollectionStatus {
