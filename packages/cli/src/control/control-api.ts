@@ -1,0 +1,69 @@
+import type { CollectionStatus, GridMember, GridStatus, Receipt } from 'gossipgrid'
+
+/**
+ * What a peer answers on its local socket: HTTP with JSON bodies, values as tagged JSON. Streams are NDJSON and end with
+ * `{"end": <lines>}`; one that stops without it was cut off.
+ */
+export interface PeerStatus extends GridStatus {
+  readonly pid: number
+  readonly version: string
+  readonly uptimeMs: number
+  /** The data directory, or '' in memory. */
+  readonly directory: string
+  readonly socket: string
+  readonly metrics: string
+  readonly wallTime: string
+}
+
+export interface MembersAnswer {
+  readonly members: readonly GridMember[]
+}
+
+export interface CollectionsAnswer {
+  readonly collections: readonly CollectionStatus[]
+}
+
+export interface EntryAnswer {
+  readonly collection: string
+  readonly key: string
+  /** Tagged JSON. */
+  readonly value: unknown
+}
+
+export interface WriteAnswer {
+  readonly collection: string
+  readonly key: string
+  readonly receipt: Receipt
+}
+
+/** Rows to write: key and tagged value. */
+export type Batch = readonly (readonly [key: string, value: unknown])[]
+
+/** A row of a batch that was not written, by its place in the batch. */
+export interface RefusedRow {
+  readonly index: number
+  readonly code: string
+  readonly message: string
+}
+
+export interface BatchAnswer {
+  readonly written: number
+  readonly refused: readonly RefusedRow[]
+}
+
+/** One line of a stream of changes. */
+export type ChangeLine =
+  | { readonly type: 'set'; readonly key: string; readonly value: unknown }
+  | { readonly type: 'delete'; readonly key: string }
+  | { readonly type: 'lagged'; readonly missed: number }
+
+export interface StreamEnd {
+  readonly end: number
+}
+
+export interface ErrorAnswer {
+  readonly error: { readonly code: string; readonly message: string; readonly advice?: string }
+}
+
+/** Bodies above this are refused: a row of the largest value fits, whatever its JSON looks like. */
+export const BODY_MAX_BYTES: number = 32 * 1024 * 1024

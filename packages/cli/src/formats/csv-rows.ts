@@ -1,0 +1,93 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { CliError, systemCode } from '../cli-error.ts'
+import { valueOfCell } from './cell.ts'
+import { ROW_MAX_BYTES } from './row.ts'
+import type { Row, RowShape } from './row.ts'
+
+/** The column of values that are no flat objects. */
+export const VALUE_COLUMN = '$value'
+
+interface ParsedRecord {
+  readonly record: readonly string[]
+  readonly info: { readonly lines: number; readonly bytes: number }
+}
+
+/**
+ * Rows of CSV with a header. Rejects with `USAGE` for a header without the key, or with one name twice, and with `BAD_ROW`
+ * where quotes are wrong: past them nobody can tell cells from the text between.
+ */
+export async function* csvRows(
+  source: AsyncIterable<Uint8Array>,
+  shape: RowShape,
+): AsyncGenerator<Row, void, undefined> {
+  const { parse } = await import('csv-parse')
+  const parser = parse({
+    bom: true,
+    info: true,
+    skip_empty_lines: true,
+    relax_column_count: true,
+    max_record_size: ROW_MAX_BYTES,
+  })
+  // The rejection also reaches the loop below, through the parser.
+  pipeline(Readable.from(source), parser).catch(() => undefined)
+  let header: Header | undefined
+  let bytesBefore = 0
+  try {
+    for await (const { record, info } of parser as AsyncIterable<ParsedRecord>) {
+      if (header === undefined) header = new Header(record, shape)
+      else yield header.row(record, info.lines, info.bytes - bytesBefore)
+      bytesBefore = info.bytes
+    }
+  } catch (error) {
+    if (!systemCode(error).startsWith('CSV_')) throw error
+    const line = Number((error as { lines?: number }).lines ?? 0)
+    throw new CliError(
+      'BAD_ROW',
+      `line ${line}: ${(error as Error).message}`,
+      'Quotes inside of a quoted cell are doubled (""). Correct the file; --skip-bad cannot pass over wrong quotes.',
+      { cause: error },
+    )
+  }
+}
+
+/** What the columns of a file mean. */
+class Header {
+  readonly #columns: readonly string[]
+  readonly #key: number
+  readonly #value: number
+  readonly #strings: boolean
+
+  constructor(columns: readonly string[], { keyColumn = 'key', strings }: RowShape) {
+    const twice = columns.find((name, i) => columns.indexOf(name) !== i)
+    if (twice !== undefined) throw new CliError('USAGE', `the header names the column '${twice}' twice`)
+    this.#columns = columns
+    this.#key = columns.indexOf(keyColumn)
+    this.#value = columns.indexOf(VALUE_COLUMN)
+    this.#strings = strings
+    if (this.#key !== -1) return
+    throw new CliError(
+      'USAGE',
+      `the header has no column '${keyColumn}'; it has: ${columns.slice(0, 20).join(', ')}`,
+      'Say which column holds the key with --key-column NAME.',
+    )
+  }
+
+  row(cells: readonly string[], line: number, sizeBytes: number): Row {
+    const columns = this.#columns
+    if (cells.length !== columns.length) {
+      return { line, column: '', reason: `has ${cells.length} cells, and the header has ${columns.length}` }
+    }
+    const key = cells[this.#key]!
+    if (key === '') return { line, column: columns[this.#key]!, reason: 'is empty, and it is the key' }
+    const whole = this.#value === -1 ? '' : cells[this.#value]!
+    if (whole !== '') return { key, value: valueOfCell(whole), line, sizeBytes }
+    const value: Record<string, unknown> = {}
+    for (let i = 0; i < columns.length; i++) {
+      if (i === this.#key || i === this.#value || cells[i] === '') continue
+      if (columns[i] === '__proto__') return { line, column: '__proto__', reason: 'cannot be the name of a field' }
+      value[columns[i]!] = this.#strings ? cells[i]! : valueOfCell(cells[i]!)
+    }
+    return { key, value, line, sizeBytes }
+  }
+}

@@ -1,0 +1,145 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { cellOfValue, valueOfCell } from './cell.ts'
+import { entryTexts } from './entry-texts.ts'
+import type { TaggedEntry } from './entry-texts.ts'
+import { FORMATS, formatOf } from './format.ts'
+import type { Format } from './format.ts'
+import type { Row, RowShape } from './row.ts'
+import { rowsOf } from './rows.ts'
+import { fromTagged, toTagged } from './tagged-json.ts'
+
+const SHAPE: RowShape = { keyColumn: undefined, strings: false }
+
+async function* chunksOf(text: string | Uint8Array, sizeBytes: number): AsyncGenerator<Uint8Array, void, undefined> {
+  const bytes = Buffer.from(text)
+  for (let start = 0; start < bytes.length; start += sizeBytes) yield bytes.subarray(start, start + sizeBytes)
+}
+
+async function read(
+  format: Format,
+  text: string | Uint8Array,
+  shape: RowShape = SHAPE,
+  chunkBytes = 7,
+): Promise<Row[]> {
+  const rows: Row[] = []
+  for await (const row of rowsOf(format, chunksOf(text, chunkBytes), shape)) rows.push(row)
+  return rows
+}
+
+async function textOf(format: Format, entries: readonly TaggedEntry[], keyColumn?: string): Promise<string> {
+  async function* source(): AsyncGenerator<TaggedEntry, void, undefined> {
+    yield* entries
+  }
+  let text = ''
+  for await (const part of entryTexts(format, source, keyColumn)) text += part
+  return text
+}
+
+const text = fc.string({ unit: 'grapheme' })
+const key = text.filter((name) => name !== '')
+const field = fc
+  .oneof(text, fc.constantFrom('age', 'name', '$value', '$bytes', ''))
+  .filter((name) => name !== '__proto__')
+const scalar = fc.oneof(
+  text,
+  fc.constantFrom('', '007', '1.10', '36', 'true', 'null', '{', '"', '[1]', ' a ', 'a,b', 'x\ny', '\r\n', '1e5', '-0'),
+  fc.integer(),
+  fc.double().map((number) => (Object.is(number, -0) ? 0 : number)),
+  fc.boolean(),
+  fc.constant(null),
+  fc.constant(undefined),
+  fc.uint8Array({ maxLength: 5 }),
+  fc.date({ noInvalidDate: true }),
+  fc.bigInt({ min: -(2n ** 64n) + 1n, max: 2n ** 64n - 1n }),
+)
+const value = fc.oneof(
+  scalar.filter((inside) => inside !== undefined),
+  fc.array(scalar, { maxLength: 3 }),
+  fc.dictionary(field, fc.oneof(scalar, fc.array(scalar, { maxLength: 2 })), { maxKeys: 4, noNullPrototype: true }),
+)
+
+for (const format of FORMATS) {
+  test(`what is written as ${format} is read back exactly`, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uniqueArray(fc.tuple(key, value), { selector: ([name]) => name }), async (entries) => {
+        const tagged = entries.map(([name, content]): TaggedEntry => [name, toTagged(content)])
+        const written = await textOf(format, tagged, '\u0000key')
+        const rows = await read(format, written, format === 'csv' ? { ...SHAPE, keyColumn: '\u0000key' } : SHAPE)
+        const back = rows.map((row) => {
+          if (!('key' in row)) throw new Error(`${row.line} ${row.column} ${row.reason}`)
+          return [row.key, fromTagged(structuredClone(row.value))]
+        })
+        expect(back).toStrictEqual(entries)
+      }),
+      { numRuns: 300 },
+    )
+  })
+}
+
+test('a cell is a number only where nothing is lost', () => {
+  for (const cell of ['007', '1.10', '1e5', '+1', '12345678901234567890', '-0', 'NaN', 'Infinity', ' 1', '0x10']) {
+    expect(valueOfCell(cell)).toBe(cell)
+    expect(cellOfValue(cell)).toBe(cell)
+  }
+  expect(['36', '-1.5', 'true', 'null', '{"a":1}', '"36"'].map(valueOfCell)).toEqual([
+    36,
+    -1.5,
+    true,
+    null,
+    { a: 1 },
+    '36',
+  ])
+  expect(cellOfValue('36')).toBe('"36"')
+  expect(cellOfValue('')).toBe('""')
+})
+
+test('a bad row says in which line, in which column, and why', async () => {
+  expect(await read('ndjson', '{"key":"a","value":1}\n\n{"key":"b"}\n{"key":7,"value":1}\nnonsense\n')).toMatchObject([
+    { key: 'a', value: 1, line: 1 },
+    { line: 3, column: 'value', reason: 'is missing' },
+    { key: '7', line: 4 },
+    { line: 5, reason: expect.stringContaining('JSON') as string },
+  ])
+  expect(await read('json', '[\n{"key":"a","value":[1,"]"]},\n,{"key":"c","value":1}]')).toMatchObject([
+    { key: 'a', line: 2 },
+    { line: 3, reason: 'an element is missing between two commas' },
+    { key: 'c', line: 3 },
+  ])
+  expect(await read('csv', 'key,age\nada,36\n,1\nbob\n')).toMatchObject([
+    { key: 'ada', value: { age: 36 }, line: 2 },
+    { line: 3, column: 'key', reason: 'is empty, and it is the key' },
+    { line: 4, reason: 'has 1 cells, and the header has 2' },
+  ])
+  expect(await read('ndjson', Buffer.from([0x22, 0xff, 0x22]))).toMatchObject([{ line: 1, reason: 'is not UTF-8' }])
+})
+
+test('a broken quote ends the reading, since what follows cannot be told apart', async () => {
+  await expect(read('csv', 'key,name\na,"x"y\nb,z\n')).rejects.toThrow(/^line 2: .*quote/i)
+})
+
+test('any column can be the key, and cells can all be text', async () => {
+  const csv = '\ufeffid,name,zip\n7,"Ada, L.",1000\n'
+  const id = { keyColumn: 'id', strings: false }
+  expect(await read('csv', csv, id)).toMatchObject([{ key: '7', value: { name: 'Ada, L.', zip: 1000 } }])
+  expect(await read('csv', csv, { ...id, strings: true })).toMatchObject([{ value: { name: 'Ada, L.', zip: '1000' } }])
+  expect(await read('ndjson', '{"id":7,"name":"Ada"}', id)).toMatchObject([{ key: '7', value: { name: 'Ada' } }])
+  await expect(read('csv', csv)).rejects.toThrow("the header has no column 'key'; it has: id, name, zip")
+})
+
+test('a JSON file that is no whole array is refused', async () => {
+  expect(await read('json', ' [ ] ')).toEqual([])
+  await expect(read('json', '{"key":1}')).rejects.toThrow('no JSON array')
+  await expect(read('json', '[{"key":"a","value":1}')).rejects.toThrow('before the array does')
+  await expect(read('json', '[] x')).rejects.toThrow('follows the end')
+})
+
+test('the format follows the name of the file', () => {
+  expect([formatOf('a.JSONL', undefined), formatOf('a.csv', undefined), formatOf('-', undefined)]).toEqual([
+    'ndjson',
+    'csv',
+    'ndjson',
+  ])
+  expect(formatOf('a.txt', 'json')).toBe('json')
+  expect(() => formatOf('a.txt', undefined)).toThrow('does not tell its format')
+})
