@@ -1,0 +1,143 @@
+import { Agent, request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { CliError, systemCode } from '../cli-error.ts'
+import type { ErrorAnswer } from './control-api.ts'
+import { readLines } from './ndjson.ts'
+import { choosePeer } from './running-peer.ts'
+import type { PeerChoice } from './running-peer.ts'
+
+type Query = Readonly<Record<string, string | number | boolean | undefined>>
+
+interface Call {
+  readonly method?: 'GET' | 'PUT' | 'POST' | 'DELETE'
+  readonly query?: Query
+  /** JSON text. */
+  readonly body?: string
+  readonly signal?: AbortSignal
+}
+
+/** Talks to a running peer. */
+export class ControlClient {
+  readonly socket: string
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 16 })
+
+  constructor(socket: string) {
+    this.socket = socket
+  }
+
+  /** Of the peer that is meant. Throws `NO_PEER` or `SEVERAL_PEERS`. */
+  static of(choice: PeerChoice): ControlClient {
+    return new ControlClient(choosePeer(choice))
+  }
+
+  /** Asks for one answer. Throws the error that the peer answers with, `NO_PEER` or `PEER_GONE`. */
+  async call<Answer>(path: string, call: Call = {}): Promise<Answer> {
+    const text = await this.text(path, call)
+    return JSON.parse(text) as Answer
+  }
+
+  /** As `call`, with the answer as the peer wrote it. */
+  async text(path: string, call: Call = {}): Promise<string> {
+    const response = await this.#send(path, call)
+    return this.#read(response)
+  }
+
+  /** Asks for a stream of lines. Throws as `call` does, and `PEER_GONE` if it is cut off. */
+  async *lines(path: string, call: Call = {}): AsyncGenerator<string, void, undefined> {
+    const response = await this.#send(path, call)
+    try {
+      for await (const line of readLines(response)) {
+        if (line.startsWith('{"end":')) return
+        yield line
+      }
+    } catch (error) {
+      if (call.signal?.aborted === true) return
+      throw gone(error)
+    } finally {
+      response.destroy()
+    }
+    if (call.signal?.aborted !== true) throw gone(undefined)
+  }
+
+  close(): void {
+    this.#agent.destroy()
+  }
+
+  async #send(path: string, call: Call): Promise<IncomingMessage> {
+    const query = new URLSearchParams()
+    for (const [name, value] of Object.entries(call.query ?? {})) {
+      if (value !== undefined) query.set(name, String(value))
+    }
+    const body = call.body === undefined ? undefined : Buffer.from(call.body)
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const sent = request({
+        agent: this.#agent,
+        socketPath: this.socket,
+        path: `${path}?${query.toString()}`,
+        method: call.method ?? 'GET',
+        headers: {
+          host: 'gossipgrid',
+          ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length }),
+        },
+        ...(call.signal === undefined ? {} : { signal: call.signal }),
+      })
+      sent.once('response', resolve)
+      sent.once('error', (error) => reject(this.#failure(error)))
+      sent.end(body)
+    })
+    if (response.statusCode === 200) return response
+    throw errorIn(await this.#read(response))
+  }
+
+  async #read(response: IncomingMessage): Promise<string> {
+    const chunks: Buffer[] = []
+    try {
+      for await (const chunk of response) chunks.push(chunk as Buffer)
+    } catch (error) {
+      throw gone(error)
+    }
+    return Buffer.concat(chunks).toString()
+  }
+
+  #failure(error: Error): CliError | Error {
+    const code = systemCode(error)
+    if (code === 'ENOENT' || code === 'ECONNREFUSED') {
+      return new CliError(
+        'NO_PEER',
+        `no peer answers at ${this.socket}`,
+        'It may have been closed. Start it again, or check --socket and GOSSIPGRID_SOCKET.',
+        { cause: error },
+      )
+    }
+    if (code === 'EACCES' || code === 'EPERM') {
+      return new CliError(
+        'NO_PEER',
+        `the socket ${this.socket} belongs to another user`,
+        'Run the command as the user who runs the peer, for instance with sudo -u.',
+        { cause: error },
+      )
+    }
+    if (code === 'ENOTSOCK') return new CliError('NO_PEER', `${this.socket} is no socket of a peer`, 'Check --socket.')
+    return error.name === 'AbortError' ? error : gone(error)
+  }
+}
+
+function gone(cause: unknown): CliError {
+  return new CliError(
+    'PEER_GONE',
+    'the peer went away before it had answered',
+    'Start it again and repeat the command.',
+    {
+      cause,
+    },
+  )
+}
+
+function errorIn(text: string): CliError {
+  try {
+    const { error } = JSON.parse(text) as ErrorAnswer
+    return CliError.fromPeer(error.code, error.message, error.advice)
+  } catch (cause) {
+    return new CliError('NO_PEER', 'what answers on the socket is no gossipgrid peer', 'Check --socket.', { cause })
+  }
+}

@@ -1,0 +1,111 @@
+import { chmodSync, lstatSync, rmSync } from 'node:fs'
+import type { Server } from 'node:http'
+import { connect } from 'node:net'
+import { createAdaptorServer } from '@hono/node-server'
+import type { Grid } from 'gossipgrid'
+import { CliError, errorText, systemCode } from '../cli-error.ts'
+import { controlRoutes } from './control-routes.ts'
+import type { PeerFacts } from './control-routes.ts'
+import { announce, checkSocketPath, socketPath } from './running-peer.ts'
+import { makeRuntimeDirectory } from './runtime-directory.ts'
+
+/** How long closing waits for calls under way: a write waits for the disk. */
+const CLOSE_MAX_MS = 5000
+
+/** Where commands reach a running peer. */
+export interface ControlServer {
+  readonly socket: string
+  /** Takes no more calls, ends streams, and waits for calls under way, at most 5 s. */
+  close(): Promise<void>
+}
+
+export interface ControlServerOptions {
+  readonly grid: Grid
+  /** The path of the socket; default one in the user's runtime directory. */
+  readonly socket?: string | undefined
+  readonly facts: Omit<PeerFacts, 'socket'>
+}
+
+/** Serves commands on a local socket that only this user can open. Throws `SOCKET`. */
+export async function serveControl({ grid, socket, facts }: ControlServerOptions): Promise<ControlServer> {
+  const directory = socket === undefined || process.platform === 'win32' ? makeRuntimeDirectory() : ''
+  const path = socket ?? socketPath(directory, grid.name, grid.peerId)
+  checkSocketPath(path)
+  await removeStale(path)
+  const closing = new AbortController()
+  const routes = controlRoutes(grid, { ...facts, socket: path }, closing.signal)
+  const server = createAdaptorServer({ fetch: routes.fetch, overrideGlobalObjects: false }) as Server
+  await listen(server, path)
+  const { pid, directory: dataDirectory } = facts
+  const withdraw = announce(
+    {
+      socket: path,
+      pid,
+      name: grid.name,
+      peerId: grid.peerId,
+      directory: dataDirectory,
+      startedAt: new Date().toISOString(),
+    },
+    directory,
+  )
+  return {
+    socket: path,
+    close: async () => {
+      withdraw()
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      closing.abort()
+      server.closeIdleConnections()
+      const patience = setTimeout(() => server.closeAllConnections(), CLOSE_MAX_MS)
+      await closed
+      clearTimeout(patience)
+    },
+  }
+}
+
+async function listen(server: Server, path: string): Promise<void> {
+  // The directory is closed to others; this covers a path of the user's own choice between its making and `chmod`.
+  const umask = process.platform === 'win32' ? undefined : process.umask(0o177)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(path, resolve)
+    })
+    if (process.platform !== 'win32') chmodSync(path, 0o600)
+  } catch (error) {
+    throw new CliError('SOCKET', `no socket can be made at ${path}: ${errorText(error)}`, 'Choose another --socket.', {
+      cause: error,
+    })
+  } finally {
+    if (umask !== undefined) process.umask(umask)
+  }
+}
+
+/** A peer that was killed leaves its socket behind. */
+async function removeStale(path: string): Promise<void> {
+  if (process.platform === 'win32') return
+  try {
+    if (!lstatSync(path).isSocket()) throw new CliError('SOCKET', `${path} is no socket`, 'Choose another --socket.')
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return
+    throw error
+  }
+  if (await answers(path)) {
+    throw new CliError(
+      'SOCKET',
+      `another peer has its socket at ${path}`,
+      'Choose another --socket, or close that peer.',
+    )
+  }
+  rmSync(path, { force: true })
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const trial = connect(path)
+    trial.once('connect', () => {
+      trial.destroy()
+      resolve(true)
+    })
+    trial.once('error', () => resolve(false))
+  })
+}

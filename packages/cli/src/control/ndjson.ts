@@ -1,0 +1,59 @@
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+
+/** Lines are sent in pieces of about this size. */
+const PIECE_MAX_CHARACTERS = 64 * 1024
+export const NDJSON_TYPE = 'application/x-ndjson'
+
+/** Gathers short texts into pieces worth sending. */
+export async function* inPieces(lines: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
+  let piece = ''
+  for await (const line of lines) {
+    piece += line
+    if (piece.length < PIECE_MAX_CHARACTERS) continue
+    yield piece
+    piece = ''
+  }
+  if (piece !== '') yield piece
+}
+
+/**
+ * A response that sends texts as the reader takes them. When the reader goes, `stop` is called, which must end the
+ * iteration even where it waits.
+ */
+export function streamed(pieces: AsyncIterable<string>, stop: () => void): Response {
+  const iterator = pieces[Symbol.asyncIterator]()
+  const encoder = new TextEncoder()
+  const body = new ReadableStream<Uint8Array>(
+    {
+      pull: async (controller) => {
+        try {
+          const next = await iterator.next()
+          if (next.done === true) controller.close()
+          else controller.enqueue(encoder.encode(next.value))
+        } catch (error) {
+          controller.error(error)
+        }
+      },
+      cancel: async () => {
+        stop()
+        await iterator.return?.().catch(() => undefined)
+      },
+    },
+    { highWaterMark: 0 },
+  )
+  // Said here so that the server sends each piece at once instead of waiting whether the body is a short one.
+  return new Response(body, { headers: { 'content-type': NDJSON_TYPE, 'transfer-encoding': 'chunked' } })
+}
+
+/** The lines of a stream of NDJSON. */
+export async function* readLines(stream: Readable): AsyncGenerator<string, void, undefined> {
+  const lines = createInterface({ input: stream, crlfDelay: Infinity })
+  let failure: unknown
+  stream.once('error', (error) => {
+    failure = error
+    lines.close()
+  })
+  for await (const line of lines) if (line !== '') yield line
+  if (failure !== undefined) throw failure as Error
+}

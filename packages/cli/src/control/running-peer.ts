@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto'
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { CliError } from '../cli-error.ts'
+import { SOCKET_PATH_MAX_BYTES, runtimeDirectories, trusted } from './runtime-directory.ts'
+import type { Environment } from './runtime-directory.ts'
+
+/** What a running peer leaves beside its socket, for commands to find it. */
+export interface RunningPeer {
+  readonly socket: string
+  readonly pid: number
+  readonly name: string
+  readonly peerId: string
+  /** Its data directory, or '' when it keeps everything in memory. */
+  readonly directory: string
+  readonly startedAt: string
+}
+
+/** How a command says which peer it means. */
+export interface PeerChoice {
+  readonly name?: string | undefined
+  /** The whole peer id, or its beginning or end. */
+  readonly peer?: string | undefined
+  readonly socket?: string | undefined
+}
+
+/** The last characters of a peer id: the first ones are the same for all. */
+export function shortId(peerId: string): string {
+  return peerId.slice(-8)
+}
+
+/** Where a peer has its socket unless told otherwise. Throws `SOCKET` where the directory's path leaves no room for it. */
+export function socketPath(directory: string, name: string, peerId: string): string {
+  const hash = createHash('sha256').update(`${name}\n${peerId}`).digest('hex').slice(0, 8)
+  const readable = name.replaceAll(/[^\w.-]/g, '_').slice(0, 24)
+  if (process.platform === 'win32') return `\\\\.\\pipe\\gossipgrid-${readable}-${hash}-${shortId(peerId)}`
+  const paths = [`${readable}-${hash.slice(0, 4)}-${shortId(peerId)}.sock`, `${hash}.sock`]
+  const fitting = paths.map((file) => join(directory, file)).find(fits)
+  if (fitting !== undefined) return fitting
+  throw tooLong(join(directory, paths[1]!))
+}
+
+/** Throws `SOCKET` for a path that is longer than systems allow. */
+export function checkSocketPath(path: string): void {
+  if (process.platform !== 'win32' && !fits(path)) throw tooLong(path)
+}
+
+function fits(path: string): boolean {
+  return Buffer.byteLength(path) <= SOCKET_PATH_MAX_BYTES
+}
+
+function tooLong(path: string): CliError {
+  return new CliError(
+    'SOCKET',
+    `the path of a socket has at most ${SOCKET_PATH_MAX_BYTES} bytes: ${path}`,
+    'Give a shorter one with --socket PATH.',
+  )
+}
+
+/** Where the description of a peer lies. A named pipe has no directory of its own. */
+function recordPath(socket: string, directory: string): string {
+  return process.platform === 'win32' ? join(directory, `${socket.split('\\').at(-1)}.json`) : `${socket}.json`
+}
+
+/** Lets commands find the peer; the function returned takes that back. */
+export function announce(peer: RunningPeer, directory: string): () => void {
+  const path = recordPath(peer.socket, directory)
+  writeFileSync(path, `${JSON.stringify(peer)}\n`, { mode: 0o600 })
+  return () => rmSync(path, { force: true })
+}
+
+/** Peers of this user that run on this machine. What peers left that were killed is removed on the way. */
+export function runningPeers(environment: Environment = process.env): RunningPeer[] {
+  const found = runtimeDirectories(environment).filter(trusted).flatMap(peersIn)
+  return found.toSorted((a, b) => a.name.localeCompare(b.name) || a.peerId.localeCompare(b.peerId))
+}
+
+function peersIn(directory: string): RunningPeer[] {
+  const peers: RunningPeer[] = []
+  for (const file of readdirSync(directory)) {
+    if (!file.endsWith('.json')) continue
+    const path = join(directory, file)
+    const peer = readRecord(path)
+    if (peer !== undefined && alive(peer.pid)) {
+      peers.push(peer)
+      continue
+    }
+    rmSync(path, { force: true })
+    if (peer !== undefined && process.platform !== 'win32' && peer.socket === path.slice(0, -'.json'.length)) {
+      rmSync(peer.socket, { force: true })
+    }
+  }
+  return peers
+}
+
+function readRecord(path: string): RunningPeer | undefined {
+  try {
+    const peer = JSON.parse(readFileSync(path, 'utf8')) as RunningPeer
+    return Number.isInteger(peer.pid) && peer.pid > 0 && typeof peer.socket === 'string' ? peer : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // EPERM: it is there and belongs to somebody else.
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** The socket of the one peer that is meant. Throws `NO_PEER` or `SEVERAL_PEERS`, saying which there are. */
+export function choosePeer(choice: PeerChoice, environment: Environment = process.env): string {
+  const socket = choice.socket ?? environment['GOSSIPGRID_SOCKET'] ?? ''
+  if (socket !== '') return socket
+  const peers = runningPeers(environment)
+  const meant = peers.filter(
+    ({ name, peerId }) =>
+      (choice.name === undefined || name === choice.name) &&
+      (choice.peer === undefined || peerId.endsWith(choice.peer) || peerId.startsWith(choice.peer)),
+  )
+  if (meant.length === 1) return meant[0]!.socket
+  if (meant.length > 1) {
+    throw new CliError(
+      'SEVERAL_PEERS',
+      `${meant.length} peers run here, and it is not clear which one you mean:\n${listed(meant)}`,
+      'Choose one with --name NAME or --peer ID.',
+    )
+  }
+  if (peers.length > 0) {
+    throw new CliError('NO_PEER', `no such peer runs here. There are:\n${listed(peers)}`, 'Check --name and --peer.')
+  }
+  throw new CliError(
+    'NO_PEER',
+    'no peer of yours runs on this machine',
+    `Start one with: gossipgrid peer --name ${choice.name ?? 'demo'} --data ./${choice.name ?? 'demo'}-data`,
+  )
+}
+
+function listed(peers: readonly RunningPeer[]): string {
+  return peers
+    .map(({ name, peerId, pid, directory }) => {
+      const where = directory === '' ? 'in memory' : directory
+      return `  --name ${name} --peer ${shortId(peerId)}   pid ${pid}, ${where}`
+    })
+    .join('\n')
+}
