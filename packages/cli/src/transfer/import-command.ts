@@ -1,0 +1,196 @@
+import { createReadStream, statSync } from 'node:fs'
+import type { ReadStream } from 'node:fs'
+import { resolve } from 'node:path'
+import { Command, Option } from 'commander'
+import { CliError, errorText } from '../cli-error.ts'
+import { clientCommand, countParser, examples } from '../commands/options.ts'
+import type { ClientOptions } from '../commands/options.ts'
+import type { PeerStatus } from '../control/control-api.ts'
+import { ControlClient } from '../control/control-client.ts'
+import { FORMATS, formatOf } from '../formats/format.ts'
+import type { Format } from '../formats/format.ts'
+import { rowsOf } from '../formats/rows.ts'
+import { interruption, note, printJson } from '../terminal/output.ts'
+import { progressBar } from '../terminal/progress.ts'
+import { countOf, countText, durationText } from '../terminal/quantities.ts'
+import { Importer, badRowText } from './importer.ts'
+import { Journal, journalPath } from './journal.ts'
+import type { ImportState } from './journal.ts'
+
+/** So many bad rows are shown one by one. */
+const BAD_ROWS_SHOWN_MAX = 20
+
+interface ImportOptions extends ClientOptions {
+  readonly format?: Format
+  readonly keyColumn?: string
+  readonly strings?: true
+  readonly skipBad: number
+  readonly resume?: string
+  readonly restart?: true
+}
+
+/** `gossipgrid import`. */
+export function importCommand(): Command {
+  const command = new Command('import')
+    .description('Write the rows of a file or of stdin into a collection')
+    .argument('<collection>', 'name of the collection; made if need be')
+    .argument('[file]', "the file to read; '-' or nothing reads stdin")
+    .addOption(new Option('--format <format>', 'default: by the extension, else ndjson').choices(FORMATS))
+    .option('--key-column <name>', "the column or field with the key; the others become the value (CSV: 'key')")
+    .option('--strings', 'CSV: take every cell as text')
+    .addOption(
+      new Option('--skip-bad <count>', 'pass over so many bad rows')
+        .argParser(countParser(0, 1_000_000_000))
+        .default(0),
+    )
+    .option('--resume <file>', 'the journal to go on from; default one beside the file, none for stdin')
+    .option('--restart', 'begin again, whatever the journal says')
+    .action(runImport)
+  return examples(clientCommand(command), [
+    ['gossipgrid import users users.ndjson', 'lines of {"key":...,"value":...}'],
+    ['gossipgrid import cities cities.csv --key-column id --skip-bad 100', 'one object a row'],
+    ['zcat big.ndjson.gz | gossipgrid import big --resume big.journal', 'from stdin'],
+  ]).addHelpText(
+    'after',
+    `
+Rows are acknowledged when they are on the peer's disk. An import that was stopped or killed goes on where it was when the
+same command runs again. In CSV, a cell is text unless it is written exactly like a JSON number, true, false, null, object,
+array or quoted text; an empty cell leaves its field out.`,
+  )
+}
+
+interface Source {
+  readonly bytes: AsyncIterable<Uint8Array>
+  readonly identity: string
+  /** 0 when it is not known. */
+  readonly sizeBytes: number
+  readonly readBytes: () => number
+}
+
+async function runImport(collection: string, file: string | undefined, options: ImportOptions): Promise<void> {
+  const startMs = performance.now()
+  const format = formatOf(file, options.format)
+  const client = ControlClient.of(options)
+  const source = file === undefined || file === '-' ? stdinSource() : fileSource(file)
+  const signal = interruption()
+  const progress = await progressBar('bytes')
+  try {
+    const journal = await journalFor(client, { collection, file, format, source: source.identity, options })
+    const from = options.restart === true ? undefined : journal?.read()
+    if (from !== undefined) note(`going on after ${countOf(from.rows, 'row')}, as ${journal!.path} says`)
+    const show = (state: ImportState): void => progress.show(state.rows, source.readBytes(), source.sizeBytes)
+    let shown = 0
+    const importer = new Importer({
+      client,
+      collection,
+      skipMax: options.skipBad,
+      signal,
+      onBadRow: (row) => {
+        if (shown++ < BAD_ROWS_SHOWN_MAX) note(`skipped ${badRowText(row)}`)
+        else if (shown === BAD_ROWS_SHOWN_MAX + 1) note('further bad rows are counted, not shown')
+      },
+      onAcknowledged: (state) => {
+        journal?.save(state)
+        show(state)
+      },
+    })
+    try {
+      await importer.run(
+        rowsOf(format, source.bytes, { keyColumn: options.keyColumn, strings: options.strings === true }),
+        from,
+      )
+    } catch (error) {
+      journal?.save(importer.state, true)
+      throw stopped(error, importer.state, journal)
+    } finally {
+      progress.stop()
+    }
+    journal?.remove()
+    tellOutcome(importer.state, from?.rows ?? 0, performance.now() - startMs, options)
+  } finally {
+    progress.stop()
+    client.close()
+  }
+}
+
+function tellOutcome(state: ImportState, before: number, tookMs: number, options: ImportOptions): void {
+  const { rows, skipped } = state
+  const here = rows - before
+  const rowsPerSecond = Math.round(here / (tookMs / 1000))
+  if (options.json === true) {
+    return printJson({
+      rows,
+      written: rows - skipped,
+      skipped,
+      resumedAt: before,
+      tookMs: Math.round(tookMs),
+      rowsPerSecond,
+    })
+  }
+  const resumed = before > 0 ? `, after ${countText(before)} of an earlier run` : ''
+  const left = skipped > 0 ? `; ${countOf(skipped, 'bad row')} skipped` : ''
+  note(`${countOf(here, 'row')} in ${durationText(tookMs)}, ${countText(rowsPerSecond)} a second${resumed}${left}`)
+}
+
+function fileSource(file: string): Source {
+  let stream: ReadStream
+  try {
+    const found = statSync(file)
+    const { size, mtimeMs } = found
+    if (found.isDirectory()) throw new Error('it is a directory')
+    stream = createReadStream(file, { highWaterMark: 256 * 1024 })
+    return {
+      bytes: stream,
+      identity: `${size} bytes of ${new Date(mtimeMs).toISOString()}`,
+      sizeBytes: size,
+      readBytes: () => stream.bytesRead,
+    }
+  } catch (error) {
+    throw new CliError('FILE', `${file} cannot be read: ${errorText(error)}`, 'Check its name and permissions.', {
+      cause: error,
+    })
+  }
+}
+
+function stdinSource(): Source {
+  if (process.stdin.isTTY) {
+    throw new CliError('USAGE', 'there is nothing to import', 'Name a file, or pipe rows into stdin.')
+  }
+  return { bytes: process.stdin, identity: 'stdin', sizeBytes: 0, readBytes: () => 0 }
+}
+
+interface JournalWish {
+  readonly collection: string
+  readonly file: string | undefined
+  readonly format: Format
+  readonly source: string
+  readonly options: ImportOptions
+}
+
+/** The journal of this import: beside the file, or where it is asked for; none for stdin. */
+async function journalFor(client: ControlClient, wish: JournalWish): Promise<Journal | undefined> {
+  const { collection, file, format, source, options } = wish
+  const status = await client.call<PeerStatus>('/v1/status')
+  // What a peer without a disk has acknowledged ends with it, and the replica id is new with every opening of one.
+  const target = status.storage.persistent ? status.name : `${status.name} in the memory of ${status.replicaId}`
+  const reading = [format, options.keyColumn ?? '', options.strings === true ? 'strings' : ''].join(' ').trim()
+  const identity = { target, collection, source, reading }
+  if (options.resume !== undefined) return new Journal(options.resume, identity)
+  if (file === undefined || file === '-') return undefined
+  return new Journal(journalPath(resolve(file), status.name, collection), identity)
+}
+
+/** The error that ended an import, saying how far it came and how to go on. */
+function stopped(error: unknown, { rows }: ImportState, journal: Journal | undefined): Error {
+  const advice = error instanceof CliError ? error.advice : ''
+  const far = `${countOf(rows, 'row')} ${rows === 1 ? 'is' : 'are'} acknowledged.`
+  const code = error instanceof CliError ? error.code : 'FILE'
+  const resumable = journal !== undefined && journal.failure === undefined && rows > 0
+  const next = resumable
+    ? 'The same command goes on from there.'
+    : journal?.failure !== undefined
+      ? `There is no journal (${errorText(journal.failure)}): the same command begins again, which does no harm.`
+      : 'The same command begins again, which does no harm.'
+  const ownAdvice = code === 'BAD_ROW' ? advice : next
+  return CliError.fromPeer(code, `${errorText(error)}. ${far}`, ownAdvice)
+}

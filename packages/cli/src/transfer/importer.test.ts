@@ -1,0 +1,119 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Batch } from '../control/control-api.ts'
+import type { ControlClient } from '../control/control-client.ts'
+import type { BadRow, Row } from '../formats/row.ts'
+import { Importer } from './importer.ts'
+import { Journal, journalPath } from './journal.ts'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'gossipgrid-test-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+/** A peer that notes keys, refuses some, and fails from the nth batch on. */
+class FakePeer {
+  readonly keys: string[] = []
+  batches = 0
+  inFlight = 0
+  inFlightMax = 0
+  failFrom = Infinity
+
+  get client(): ControlClient {
+    return { call: (_: string, { body }: { body: string }) => this.#take(JSON.parse(body) as Batch) } as ControlClient
+  }
+
+  async #take(batch: Batch): Promise<unknown> {
+    this.inFlightMax = Math.max(this.inFlightMax, ++this.inFlight)
+    const number = ++this.batches
+    // Later batches answer first.
+    await new Promise((resolve) => setTimeout(resolve, 10 - (number % 4)))
+    this.inFlight -= 1
+    if (number >= this.failFrom) throw new Error('the peer went away')
+    this.keys.push(...batch.map(([key]) => key))
+    const refused = batch.flatMap(([key], index) =>
+      key.startsWith('no') ? [{ index, code: 'INVALID_KEY', message: 'no' }] : [],
+    )
+    return { written: batch.length - refused.length, refused }
+  }
+}
+
+async function* rows(count: number, bad: readonly number[] = []): AsyncGenerator<Row, void, undefined> {
+  for (let line = 1; line <= count; line++) {
+    if (bad.includes(line)) yield { line, column: 'age', reason: 'is missing' }
+    else yield { key: `${line === 5000 ? 'no' : 'k'}${line}`, value: line, line, sizeBytes: 100 }
+  }
+}
+
+function importer(peer: FakePeer, skipMax: number, bad: BadRow[] = []): Importer {
+  const { signal } = new AbortController()
+  return new Importer({
+    client: peer.client,
+    collection: 'c',
+    skipMax,
+    signal,
+    onBadRow: (row) => bad.push(row),
+    onAcknowledged: () => undefined,
+  })
+}
+
+test('rows travel in batches, a few at a time, and all arrive', async () => {
+  const peer = new FakePeer()
+  const one = importer(peer, 0)
+  await one.run(rows(4500))
+  expect(new Set(peer.keys).size).toBe(4500)
+  expect(peer.inFlightMax).toBe(4)
+  expect(one.state).toEqual({ rows: 4500, skipped: 0 })
+})
+
+test('of two rows with one key the later one is written later', async () => {
+  const peer = new FakePeer()
+  async function* twice(): AsyncGenerator<Row, void, undefined> {
+    yield* rows(2500)
+    yield { key: 'k7', value: 'later', line: 2501, sizeBytes: 100 }
+  }
+  await importer(peer, 0).run(twice())
+  expect(peer.keys.filter((key) => key === 'k7')).toHaveLength(2)
+  expect(peer.keys.at(-1)).toBe('k7')
+})
+
+test('what fails half-way goes on where everything before was acknowledged', async () => {
+  const peer = new FakePeer()
+  peer.failFrom = 4
+  const first = importer(peer, 0)
+  await expect(first.run(rows(10_000))).rejects.toThrow('the peer went away')
+  expect(first.state.rows).toBe(3000)
+  peer.failFrom = Infinity
+  const second = importer(peer, 1)
+  await second.run(rows(10_000), first.state)
+  expect(second.state).toEqual({ rows: 10_000, skipped: 1 })
+  expect(new Set(peer.keys).size).toBe(10_000)
+})
+
+test('bad rows are counted, whoever finds them, and their number has a limit', async () => {
+  const bad: BadRow[] = []
+  await importer(new FakePeer(), 2, bad).run(rows(6000, [17]))
+  expect(bad.map(({ line }) => line)).toEqual([17, 5000])
+  await expect(importer(new FakePeer(), 1).run(rows(6000, [17]))).rejects.toThrow(
+    'more than 1 bad rows; the last one is line 5000: no',
+  )
+  await expect(importer(new FakePeer(), 0).run(rows(6000, [17]))).rejects.toThrow("line 17, column 'age': is missing")
+})
+
+test('a journal is believed only for the import it belongs to', () => {
+  const identity = { target: 'grid', collection: 'c', source: '10 bytes', reading: 'csv' }
+  const path = journalPath(join(folder, 'a.csv'), 'grid', 'c')
+  const journal = new Journal(path, identity)
+  expect(journal.read()).toBeUndefined()
+  journal.save({ rows: 7, skipped: 1 }, true)
+  expect(new Journal(path, identity).read()).toEqual({ rows: 7, skipped: 1 })
+  expect(() => new Journal(path, { ...identity, source: '11 bytes' }).read()).toThrow('the file has changed')
+  expect(() => new Journal(path, { ...identity, target: 'other' }).read()).toThrow('another grid')
+  writeFileSync(path, 'nonsense')
+  expect(() => journal.read()).toThrow('cannot be read')
+  journal.remove()
+  expect(journal.read()).toBeUndefined()
+})

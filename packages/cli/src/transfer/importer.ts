@@ -1,0 +1,165 @@
+import { CliError } from '../cli-error.ts'
+import type { Batch, BatchAnswer } from '../control/control-api.ts'
+import type { ControlClient } from '../control/control-client.ts'
+import type { BadRow, GoodRow, Row } from '../formats/row.ts'
+import type { ImportState } from './journal.ts'
+
+/** A batch is sent when it has one or the other; so many travel at once. */
+const BATCH_ROWS_MAX = 1000
+const BATCH_MAX_BYTES = 512 * 1024
+const BATCHES_IN_FLIGHT_MAX = 4
+/** A peer whose backlog is full is asked again after this time, so often. */
+const BUSY_RETRY_MS = 200
+const BUSY_RETRIES_MAX = 150
+
+export interface ImporterOptions {
+  readonly client: ControlClient
+  readonly collection: string
+  /** How many bad rows to pass over before giving up. */
+  readonly skipMax: number
+  /** Stops reading; what is under way is waited for. */
+  readonly signal: AbortSignal
+  readonly onBadRow: (row: BadRow) => void
+  /** Told whenever rows have been acknowledged, in the order of the source. */
+  readonly onAcknowledged: (state: ImportState) => void
+}
+
+interface Sent {
+  readonly rows: number
+  readonly keys: readonly string[]
+  readonly bad: readonly BadRow[]
+  readonly acknowledged: Promise<readonly BadRow[]>
+}
+
+/** Sends rows to a peer in batches, a few at a time, and keeps count of what has been acknowledged without a gap. */
+export class Importer {
+  readonly #options: ImporterOptions
+  readonly #inFlight: Sent[] = []
+  /** Keys of rows that are not acknowledged yet. Batches may overtake each other, so no key is in two of them. */
+  readonly #keys = new Set<string>()
+  #rows = 0
+  #skipped = 0
+  #batch: GoodRow[] = []
+  #batchBad: BadRow[] = []
+  #batchBytes = 0
+
+  constructor(options: ImporterOptions) {
+    this.#options = options
+  }
+
+  /** What is acknowledged so far. */
+  get state(): ImportState {
+    return { rows: this.#rows, skipped: this.#skipped }
+  }
+
+  /**
+   * Writes all rows but the first ones, which an earlier run has written. Rejects with `BAD_ROW`, `INTERRUPTED`, or what
+   * the peer answers; `state` then says how far it came.
+   */
+  async run(rows: AsyncIterable<Row>, from: ImportState = { rows: 0, skipped: 0 }): Promise<void> {
+    this.#rows = from.rows
+    this.#skipped = from.skipped
+    const { signal } = this.#options
+    let read = 0
+    try {
+      for await (const row of rows) {
+        if (signal.aborted) break
+        if (read++ < from.rows) continue
+        if ('key' in row && this.#keys.has(row.key)) await this.#send(0)
+        if (this.#take(row)) await this.#send(BATCHES_IN_FLIGHT_MAX - 1)
+      }
+      await this.#send(0)
+    } catch (error) {
+      // Batches that are under way may still be acknowledged; the first failure is the one to tell.
+      await this.#settleRest()
+      throw error
+    }
+    if (signal.aborted) throw new CliError('INTERRUPTED', 'interrupted')
+  }
+
+  /** Adds a row; true when the batch is full. */
+  #take(row: Row): boolean {
+    if (!('key' in row)) this.#batchBad.push(row)
+    else {
+      this.#batch.push(row)
+      this.#keys.add(row.key)
+      this.#batchBytes += row.sizeBytes
+    }
+    return this.#batch.length + this.#batchBad.length >= BATCH_ROWS_MAX || this.#batchBytes >= BATCH_MAX_BYTES
+  }
+
+  /** Sends the batch, and waits until at most so many are under way. */
+  async #send(inFlightMax: number): Promise<void> {
+    const batch = this.#batch
+    const bad = this.#batchBad
+    this.#batch = []
+    this.#batchBad = []
+    this.#batchBytes = 0
+    if (batch.length + bad.length > 0) {
+      const acknowledged = this.#write(batch)
+      // Awaited in order below; an early rejection must not count as unhandled meanwhile.
+      acknowledged.catch(() => undefined)
+      const keys = batch.map(({ key }) => key)
+      this.#inFlight.push({ rows: batch.length + bad.length, keys, bad, acknowledged })
+    }
+    while (this.#inFlight.length > inFlightMax) await this.#settleFirst()
+  }
+
+  async #settleFirst(): Promise<void> {
+    const [first] = this.#inFlight as [Sent]
+    const refused = await first.acknowledged
+    this.#inFlight.shift()
+    for (const key of first.keys) this.#keys.delete(key)
+    const bad = [...first.bad, ...refused].toSorted((a, b) => a.line - b.line)
+    for (const row of bad) {
+      if (++this.#skipped > this.#options.skipMax) throw badRow(row, this.#options.skipMax)
+      this.#options.onBadRow(row)
+    }
+    this.#rows += first.rows
+    this.#options.onAcknowledged(this.state)
+  }
+
+  async #settleRest(): Promise<void> {
+    await Promise.allSettled(this.#inFlight.map(({ acknowledged }) => acknowledged))
+  }
+
+  /** Resolves to the rows that the peer refused. */
+  async #write(rows: readonly GoodRow[]): Promise<BadRow[]> {
+    const { client, collection } = this.#options
+    let left = rows
+    const refused: BadRow[] = []
+    for (let tries = 0; left.length > 0; tries++) {
+      const batch: Batch = left.map(({ key, value }) => [key, value])
+      const query = { collection }
+      const body = JSON.stringify(batch)
+      const answer = await client.call<BatchAnswer>('/v1/entries', { method: 'POST', query, body })
+      const busy: GoodRow[] = []
+      for (const { index, code, message } of answer.refused) {
+        const row = left[index]!
+        if (ROW_CODES.has(code)) refused.push({ line: row.line, column: '', reason: message })
+        else if (code === 'BACKLOG_FULL' && tries < BUSY_RETRIES_MAX) busy.push(row)
+        else throw CliError.fromPeer(code, message, 'Put the cause right, and run the same command again to go on.')
+      }
+      left = busy
+      if (left.length > 0) await new Promise((resolve) => setTimeout(resolve, BUSY_RETRY_MS))
+    }
+    return refused
+  }
+}
+
+/** Errors that are about one row, and would be the same the next time. */
+const ROW_CODES: ReadonlySet<string> = new Set(['INVALID_KEY', 'INVALID_VALUE', 'VALUE_TOO_LARGE'])
+
+/** `line 17, column 'age': reason`. */
+export function badRowText({ line, column, reason }: BadRow): string {
+  return `line ${line}${column === '' ? '' : `, column '${column}'`}: ${reason}`
+}
+
+function badRow(row: BadRow, skipMax: number): CliError {
+  const many = skipMax > 0 ? `more than ${skipMax} bad rows; the last one is ` : ''
+  return new CliError(
+    'BAD_ROW',
+    `${many}${badRowText(row)}`,
+    'Rows before it are written. Correct the file and run again, or pass over bad rows with --skip-bad COUNT.',
+  )
+}

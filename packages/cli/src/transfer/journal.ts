@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto'
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { CliError, errorText, systemCode } from '../cli-error.ts'
+
+/** How often a journal is written at most; what was acknowledged since is written again after a kill, to no harm. */
+const SAVE_GAP_MS = 500
+
+/** What makes two runs the same import. */
+export interface ImportIdentity {
+  /** The grid, and for peers that keep data in memory also which run of which peer. */
+  readonly target: string
+  readonly collection: string
+  /** The source: size and time of a file; a stream is taken at the user's word. */
+  readonly source: string
+  /** How the source is read. */
+  readonly reading: string
+}
+
+/** How far an import has come. */
+export interface ImportState {
+  /** Rows of the source, from its start, that are acknowledged or were skipped as bad. */
+  readonly rows: number
+  readonly skipped: number
+}
+
+interface Stored extends ImportState, ImportIdentity {
+  readonly journal: 1
+}
+
+/** Where an import that belongs to this file and collection notes how far it is. */
+export function journalPath(file: string, target: string, collection: string): string {
+  const hash = createHash('sha256').update(`${target}\n${collection}`).digest('hex').slice(0, 6)
+  return `${file}.import-${hash}.json`
+}
+
+/** Notes in a file how far an import is, so that a later run can go on from there. */
+export class Journal {
+  readonly path: string
+  readonly #identity: ImportIdentity
+  #savedAtMs = 0
+  #failure: unknown
+
+  constructor(path: string, identity: ImportIdentity) {
+    this.path = path
+    this.#identity = identity
+  }
+
+  /** Where to go on: undefined when there is no journal. Throws `FILE` for one of another import. */
+  read(): ImportState | undefined {
+    let stored: Stored
+    try {
+      stored = JSON.parse(readFileSync(this.path, 'utf8')) as Stored
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return undefined
+      throw this.#foreign(`cannot be read: ${errorText(error)}`)
+    }
+    if (stored.journal !== 1 || !Number.isSafeInteger(stored.rows) || !Number.isSafeInteger(stored.skipped)) {
+      throw this.#foreign('is no journal of an import')
+    }
+    const { target, collection, source, reading } = this.#identity
+    if (stored.source !== source) throw this.#foreign('is of another file, or the file has changed since')
+    if (stored.reading !== reading) throw this.#foreign('is of an import that read the file in another way')
+    if (stored.collection !== collection || stored.target !== target) {
+      throw this.#foreign('is of an import into another grid or collection, or of a peer whose memory is gone')
+    }
+    return { rows: stored.rows, skipped: stored.skipped }
+  }
+
+  /** Writes it down, now or when it is time. A journal that cannot be written does not stop an import. */
+  save(state: ImportState, now: boolean = false): void {
+    if (this.#failure !== undefined) return
+    if (!now && performance.now() - this.#savedAtMs < SAVE_GAP_MS) return
+    const stored: Stored = { journal: 1, ...this.#identity, ...state }
+    const part = `${this.path}.part`
+    try {
+      const opened = openSync(part, 'w', 0o600)
+      writeSync(opened, `${JSON.stringify(stored)}\n`)
+      if (now) fsyncSync(opened)
+      closeSync(opened)
+      renameSync(part, this.path)
+    } catch (error) {
+      this.#failure = error
+    }
+    this.#savedAtMs = performance.now()
+  }
+
+  /** Why it could not be written, if so: the import cannot be resumed then. */
+  get failure(): unknown {
+    return this.#failure
+  }
+
+  remove(): void {
+    rmSync(this.path, { force: true })
+  }
+
+  #foreign(complaint: string): CliError {
+    return new CliError(
+      'FILE',
+      `the journal ${this.path} ${complaint}`,
+      'Start from the beginning with --restart, or name another journal with --resume FILE.',
+    )
+  }
+}
