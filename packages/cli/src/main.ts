@@ -1,4 +1,34 @@
 #!/usr/bin/env node
+import { CommanderError } from 'commander'
+import { addCompletion } from './completion/complete-command.ts'
+import { CliError, EXIT } from './cli-error.ts'
 import { program } from './program.ts'
+import { endWithReader, tellError } from './terminal/output.ts'
 
-await program().parseAsync()
+const typed = process.argv.slice(2)
+const literalFrom = typed.indexOf('--')
+const json = (literalFrom === -1 ? typed : typed.slice(0, literalFrom)).includes('--json')
+const completing = typed[0] === 'complete' && typed.length > 1 && !typed.includes('--help') && !typed.includes('-h')
+
+endWithReader()
+const command = program({ completing })
+// A wrong command line is told as every other error where a program reads it.
+if (json) {
+  for (const part of [command, ...command.commands]) {
+    part.configureOutput({ outputError: () => undefined }).showHelpAfterError(false)
+  }
+}
+try {
+  if (completing) await addCompletion(command, typed.slice(1))
+  if (typed.length === 0) command.outputHelp()
+  else await command.parseAsync()
+} catch (error) {
+  process.exitCode = exitCodeOf(error)
+}
+
+function exitCodeOf(error: unknown): number {
+  if (!(error instanceof CommanderError)) return tellError(error, json)
+  if (error.exitCode === 0) return EXIT.ok
+  if (json) tellError(new CliError('USAGE', error.message.replace(/^error: /, '')), json)
+  return EXIT.usage
+}

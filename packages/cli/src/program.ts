@@ -1,15 +1,76 @@
 import { createRequire } from 'node:module'
 import { Command } from 'commander'
+import { collectionsCommand } from './commands/collections-command.ts'
+import { deleteCommand } from './commands/delete-command.ts'
+import { entriesCommand } from './commands/entries-command.ts'
+import { getCommand } from './commands/get-command.ts'
+import { membersCommand } from './commands/members-command.ts'
+import { secretCommand } from './commands/secret-command.ts'
+import { setCommand } from './commands/set-command.ts'
+import { statusCommand } from './commands/status-command.ts'
+import { watchCommand } from './commands/watch-command.ts'
+import { completeCommand } from './completion/complete-command.ts'
 import { demoCommand } from './demo/demo-command.ts'
+import { doctorCommand } from './doctor/doctor-command.ts'
+import { peerCommand } from './peer/peer-command.ts'
+import { exportCommand } from './transfer/export-command.ts'
+import { importCommand } from './transfer/import-command.ts'
 
 // Not from the grid's own package, which takes a second to load and is not needed by every command.
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string }
 
-/** The `gossipgrid` command with all its subcommands. */
-export function program(): Command {
-  return new Command('gossipgrid')
+const GROUPS: readonly (readonly [title: string, commands: readonly (() => Command)[]])[] = [
+  ['Run:', [peerCommand, demoCommand, secretCommand, doctorCommand]],
+  ['Read and write, through a running peer:', [getCommand, setCommand, deleteCommand, entriesCommand, watchCommand]],
+  ['Files:', [exportCommand, importCommand]],
+  ['Look at a running peer:', [statusCommand, collectionsCommand, membersCommand]],
+]
+
+/** The `gossipgrid` command with all its subcommands. `completing`: it is asked for completions, by a shell. */
+export function program({ completing = false }: { readonly completing?: boolean } = {}): Command {
+  const root = new Command('gossipgrid')
     .description('A peer-to-peer, gossip-based, eventually consistent data grid')
-    .version(version)
-    .addCommand(demoCommand())
-    .showHelpAfterError()
+    .version(version, '-V, --version')
+    .configureHelp({ subcommandTerm: (command) => `${command.name()} ${argumentsOf(command)}` })
+    .helpCommand(false)
+    .addHelpText('after', HELP)
+  for (const [title, commands] of GROUPS) {
+    root.commandsGroup(title)
+    for (const command of commands) root.addCommand(command())
+  }
+  root.commandsGroup('Other:')
+  root.addCommand(helpCommand(root))
+  if (!completing) root.addCommand(completeCommand())
+  for (const command of [root, ...root.commands]) {
+    command.exitOverride().showHelpAfterError(`Try: gossipgrid ${command === root ? '' : `${command.name()} `}--help`)
+  }
+  return root
 }
+
+/** `help set` is what people type as often as `set --help`. */
+function helpCommand(root: Command): Command {
+  return new Command('help')
+    .description('Show how to use a command')
+    .argument('[command]', 'name of the command')
+    .action((name: string | undefined) => {
+      const command =
+        name === undefined ? root : root.commands.find((one) => one.name() === name || one.alias() === name)
+      if (command === undefined) root.error(`error: unknown command '${name}'`)
+      command.outputHelp()
+    })
+}
+
+function argumentsOf(command: Command): string {
+  const names = command.registeredArguments.map((one) => (one.required ? `<${one.name()}>` : `[${one.name()}]`))
+  return names.join(' ')
+}
+
+const HELP = `
+Examples:
+  $ gossipgrid demo                                  see it: five peers, a network split, a kill, and a heal
+  $ gossipgrid peer --name shop --data ./shop        run a peer
+  $ gossipgrid set users ada '{"age":36}'            write through it, from another terminal
+  $ gossipgrid watch users                           see what changes, on any peer
+
+Commands find the peer that runs on this machine; with several, choose by --name, --peer or --socket.
+Exit code: 0 done, 1 not found or failed, 2 wrong usage, 3 no peer reachable, 130 interrupted.`

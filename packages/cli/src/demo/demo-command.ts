@@ -1,19 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { Cluster } from './cluster.ts'
-import { outcomeLine, succeeded } from './outcome.ts'
-import type { Outcome } from './outcome.ts'
-import { Playground } from './playground.ts'
-import { countText } from './quantities.ts'
-import { Screen } from './screen.ts'
-import { Story } from './story.ts'
 
 /** Enough for every kind of write of the split. */
 const CITIES_MIN = 100
-/** Lisbon. With a small data set it is a new key, which does as well. */
-const EXAMPLE_KEY = '2267057'
 
-interface DemoOptions {
+/** What `gossipgrid demo` can be told. */
+export interface DemoOptions {
   readonly once?: true
   readonly json?: true
   readonly sabotage?: true
@@ -21,9 +12,6 @@ interface DemoOptions {
   readonly host: string
   readonly verbose?: true
 }
-
-/** The user wants it to end. */
-class Interrupted extends Error {}
 
 /** `gossipgrid demo`. */
 export function demoCommand(): Command {
@@ -41,6 +29,7 @@ export function demoCommand(): Command {
     .option('--verbose', 'show what the peers warn of')
     .addHelpText('after', HELP)
     .action(async (options: DemoOptions) => {
+      const { runDemo } = await import('./run-demo.ts')
       process.exitCode = await runDemo(options)
     })
 }
@@ -64,81 +53,6 @@ The line of JSON:
   healBytes      bytes that all peers together sent on their sockets meanwhile
 
 Exit code: 0 if all peers are equal and nothing is lost, 1 if not, 130 if interrupted.`
-
-async function runDemo(options: DemoOptions): Promise<number> {
-  const screen = new Screen(options.json === true ? process.stderr : process.stdout)
-  const cluster = await Cluster.create({
-    name: `demo-${randomBytes(4).toString('hex')}`,
-    host: options.host,
-    onWarning: (line) => {
-      if (options.verbose === true) process.stderr.write(`${line}\n`)
-    },
-  })
-  const interrupted = interruption(cluster)
-  try {
-    screen.title('gossipgrid demo', 'five peers, one grid, no server between them')
-    const { cities: citiesMax, sabotage = false, once = false, json = false } = options
-    const outcome = await new Story({ cluster, screen, citiesMax, sabotage, interrupted }).tell()
-    tellVerdict(screen, outcome)
-    if (json) process.stdout.write(`${outcomeLine(outcome)}\n`)
-    if (!once && !json) await play(cluster, screen, interrupted)
-    return succeeded(outcome) ? 0 : 1
-  } catch (error) {
-    screen.line()
-    if (error instanceof Interrupted) {
-      screen.line('  Interrupted: ending all peers.')
-      return 130
-    }
-    screen.failed(plainText(error))
-    return 1
-  } finally {
-    screen.line()
-    await cluster.close()
-  }
-}
-
-/** An error as a user wants to read it: libp2p puts stacks into its messages. */
-function plainText(error: unknown): string {
-  const lines = (error instanceof Error ? error.message : String(error)).split('\n').map((line) => line.trim())
-  return lines.filter((line) => line !== '' && !line.startsWith('at ')).join(' ')
-}
-
-function tellVerdict(screen: Screen, outcome: Outcome): void {
-  const { green, red, bold } = screen.colors
-  screen.line()
-  if (succeeded(outcome)) {
-    screen.line(`  ${green('✓')} ${bold('All five peers are equal, and nothing acknowledged is lost.')}`)
-    return
-  }
-  const lost = `${countText(outcome.mismatches.length)} of what was acknowledged is lost`
-  screen.line(`  ${red('✗')} ${bold(outcome.converged ? `${lost}.` : `The peers are not equal, and ${lost}.`)}`)
-}
-
-async function play(cluster: Cluster, screen: Screen, interrupted: Promise<never>): Promise<void> {
-  const playground = new Playground({ cluster, screen, exampleKey: EXAMPLE_KEY })
-  playground.welcome()
-  try {
-    await playground.run(process.stdin, process.stdout, Promise.race([interrupted, cluster.broken]))
-  } catch (error) {
-    // Ctrl-C is how one leaves a playground; the story has ended well or not before.
-    if (!(error instanceof Interrupted)) throw error
-  }
-}
-
-/** Rejects at the first Ctrl-C or signal to end; at the second one nobody waits for anything any more. */
-function interruption(cluster: Cluster): Promise<never> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  promise.catch(() => undefined)
-  let signals = 0
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      signals += 1
-      if (signals > 1) cluster.killAll()
-      reject(new Interrupted())
-    })
-  }
-  return promise
-}
 
 function parseCities(text: string): number {
   const count = Number(text)

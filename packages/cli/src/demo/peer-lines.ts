@@ -1,6 +1,7 @@
 import type { Cluster, ClusterPeer } from './cluster.ts'
-import { countText } from './quantities.ts'
-import type { Colors, LiveLines } from './screen.ts'
+import { countText } from '../terminal/quantities.ts'
+import type { Colors } from '../terminal/colors.ts'
+import type { LiveLines } from './screen.ts'
 
 const BAR_MAX = 32
 const BAR_MIN = 6

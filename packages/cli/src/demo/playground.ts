@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises'
 import type { Interface } from 'node:readline/promises'
 import type { Cluster } from './cluster.ts'
 import { peerLines } from './peer-lines.ts'
-import { countOf, durationText } from './quantities.ts'
+import { countOf, durationText } from '../terminal/quantities.ts'
 import type { Screen } from './screen.ts'
 
 const COMMANDS: readonly (readonly [usage: string, text: string])[] = [

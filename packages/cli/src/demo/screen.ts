@@ -1,14 +1,14 @@
 import type { WriteStream } from 'node:tty'
 import { createLogUpdate } from 'log-update'
-import pc from 'picocolors'
+import { colorsFor } from '../terminal/colors.ts'
+import type { Colors } from '../terminal/colors.ts'
+import { wrapped } from '../terminal/wrapped.ts'
 
 const REDRAW_INTERVAL_MS = 80
 /** Where lines cannot be redrawn, news are printed this often. */
 const NEWS_INTERVAL_MS = 1000
 const COLUMNS_MAX = 120
 const INDENT = '     '
-
-export type Colors = ReturnType<typeof pc.createColors>
 
 /** Lines that change while something goes on. */
 export interface LiveLines {
@@ -28,7 +28,7 @@ export class Screen {
   constructor(stream: NodeJS.WriteStream, environment: NodeJS.ProcessEnv = process.env) {
     this.#stream = stream
     this.#interactive = stream.isTTY === true && environment['TERM'] !== 'dumb'
-    this.colors = pc.createColors(colorsWanted(this.#interactive, environment))
+    this.colors = colorsFor(stream, environment)
   }
 
   get columns(): number {
@@ -113,20 +113,4 @@ export class Screen {
       print()
     }
   }
-}
-
-function colorsWanted(interactive: boolean, environment: NodeJS.ProcessEnv): boolean {
-  if ((environment['NO_COLOR'] ?? '') !== '') return false
-  return interactive || (environment['FORCE_COLOR'] ?? '') !== ''
-}
-
-/** Breaks a sentence into lines. */
-function wrapped(text: string, columns: number): string[] {
-  const lines: string[] = []
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1)
-    if (last !== undefined && last.length + 1 + word.length <= columns) lines[lines.length - 1] = `${last} ${word}`
-    else lines.push(word)
-  }
-  return lines
 }

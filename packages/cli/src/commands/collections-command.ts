@@ -1,0 +1,71 @@
+import { Command } from 'commander'
+import type { CollectionStatus } from 'gossipgrid'
+import type { CollectionsAnswer } from '../control/control-api.ts'
+import { ControlClient } from '../control/control-client.ts'
+import { colorsFor } from '../terminal/colors.ts'
+import type { Colors } from '../terminal/colors.ts'
+import { note, print, printJson } from '../terminal/output.ts'
+import { bytesText, countOf, countText } from '../terminal/quantities.ts'
+import { table } from '../terminal/table.ts'
+import { clientCommand, examples } from './options.ts'
+import type { ClientOptions } from './options.ts'
+
+/** `gossipgrid collections`. */
+export function collectionsCommand(): Command {
+  const command = new Command('collections').description('List collections').action(runCollections)
+  return examples(clientCommand(command), [
+    ['gossipgrid collections', 'a table'],
+    ['gossipgrid collections --json | jq -r .collections[].name', 'only the names'],
+  ])
+}
+
+async function runCollections(options: ClientOptions): Promise<void> {
+  const client = ControlClient.of(options)
+  try {
+    const answer = await client.call<CollectionsAnswer>('/v1/collections')
+    if (options.json === true) return printJson(answer)
+    if (answer.collections.length === 0) return note('no collections yet; the first write to one makes it')
+    print(await collectionTable(answer.collections, colorsFor(process.stdout)))
+  } finally {
+    client.close()
+  }
+}
+
+/** One line per collection, with how it compares with other peers. */
+export function collectionTable(collections: readonly CollectionStatus[], colors: Colors): Promise<string> {
+  return table(
+    [
+      { title: 'collection' },
+      { title: 'entries', align: 'right' },
+      { title: 'deleted', align: 'right' },
+      { title: 'values', align: 'right' },
+      { title: 'fingerprint' },
+      { title: 'peers' },
+    ],
+    collections.map((collection) => [
+      shortened(collection.name, 22),
+      countText(collection.entries),
+      countText(collection.tombstones),
+      bytesText(collection.valueBytes),
+      collection.fingerprint,
+      lagText(collection, colors),
+    ]),
+    colors,
+  )
+}
+
+function lagText({ lags, converged }: CollectionStatus, colors: Colors): string {
+  if (lags.length === 0) return colors.dim('none heard')
+  if (converged) return colors.green('equal')
+  const behind = Math.max(...lags.map((lag) => lag.behind))
+  const ahead = Math.max(...lags.map((lag) => lag.ahead))
+  const parts = [
+    ...(behind > 0 ? [`${countOf(behind, 'write')} behind`] : []),
+    ...(ahead > 0 ? [`${countOf(ahead, 'write')} ahead`] : []),
+  ]
+  return colors.yellow(parts.join(', '))
+}
+
+function shortened(text: string, columns: number): string {
+  return text.length <= columns ? text : `${text.slice(0, columns - 1)}…`
+}

@@ -1,0 +1,22 @@
+import { CliError } from '../cli-error.ts'
+import { parseTagged } from '../formats/tagged-json.ts'
+
+/** How the value of `set` is meant. */
+export type ValueReading = 'json-or-text' | 'text' | 'bytes'
+
+/**
+ * The value that was typed: JSON where it is JSON, else the text itself. What begins like an object, an array or a quoted
+ * text and is no JSON is a mistake rather than a text. Throws `USAGE`.
+ */
+export function readValue(typed: string): unknown {
+  try {
+    return parseTagged(typed)
+  } catch (error) {
+    if (!/^\s*[[{"]/.test(typed) && !/lose digits/.test((error as Error).message)) return typed
+    throw new CliError(
+      'USAGE',
+      `the value is no JSON: ${(error as Error).message}`,
+      'Quote it for the shell, as in \'{"age":36}\', or store it as text with --string.',
+    )
+  }
+}

@@ -1,0 +1,51 @@
+import { InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
+import type { PeerChoice } from '../control/running-peer.ts'
+
+/** Options of every command that talks to a running peer. */
+export interface ClientOptions extends PeerChoice {
+  readonly json?: true
+}
+
+/** Adds the options that say which running peer is meant, and `--json`. */
+export function clientCommand(command: Command): Command {
+  return command
+    .option('--name <grid>', 'the running peer of this grid, where several peers run')
+    .option('--peer <id>', 'the running peer with this id; its last characters are enough')
+    .option('--socket <path>', 'the socket of the peer (or GOSSIPGRID_SOCKET)')
+    .option('--json', 'machine-readable output; errors become one line of JSON on stderr')
+}
+
+/** Adds examples below the help of a command. They are run through the parser by a test. */
+export function examples(command: Command, lines: readonly (readonly [line: string, text: string])[]): Command {
+  const width = Math.max(...lines.map(([line]) => line.length)) + 3
+  const shown = lines.map(([line, text]) =>
+    width > 50 ? `  # ${text}\n  $ ${line}` : `  $ ${line.padEnd(width)}${text}`,
+  )
+  return command.addHelpText('after', `\nExamples:\n${shown.join('\n')}`)
+}
+
+/** A whole number from `min` to `max`. */
+export function countParser(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const count = Number(text)
+    if (text.trim() !== '' && Number.isInteger(count) && count >= min && count <= max) return count
+    throw new InvalidArgumentError(`It is a whole number from ${min} to ${max}.`)
+  }
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+const DURATION_MAX_MS = 2 ** 31 - 1
+
+/** `500ms`, `5s`, `2m`, `1h` as milliseconds; a bare number counts seconds. */
+export function parseDuration(text: string): number {
+  const [, count, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? []
+  const ms = Math.round(Number(count) * (UNITS_MS[unit] ?? Number.NaN))
+  if (ms >= 1 && ms <= DURATION_MAX_MS) return ms
+  throw new InvalidArgumentError('It is a time such as 500ms, 5s or 2m.')
+}
+
+/** For options that may be given several times. */
+export function collect(text: string, before: readonly string[] = []): string[] {
+  return [...before, text]
+}

@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto'
+import { open } from 'node:fs/promises'
+import { Command } from 'commander'
+import { CliError, errorText, systemCode } from '../cli-error.ts'
+import { note, print, printJson } from '../terminal/output.ts'
+import { examples } from './options.ts'
+
+const SECRET_BYTES = 32
+
+interface SecretOptions {
+  readonly out?: string
+  readonly force?: true
+  readonly json?: true
+}
+
+/** `gossipgrid secret`. */
+export function secretCommand(): Command {
+  const command = new Command('secret')
+    .description('Make a new secret for a private grid')
+    .option('--out <file>', 'write it to a file that only you can read, instead of printing it')
+    .option('--force', 'replace the file if there is one')
+    .option('--json', 'machine-readable output; errors become one line of JSON on stderr')
+    .action(runSecret)
+  return examples(command, [
+    ['gossipgrid secret --out grid.secret', 'mode 0600; copy it to the other machines'],
+    ['gossipgrid peer --name shop --secret-file grid.secret', 'only peers with the same file can join'],
+    ['gossipgrid secret', 'print one'],
+  ])
+}
+
+/** 32 random bytes as text, with a prefix by which secret scanners and people know it. */
+export function newSecret(): string {
+  return `gg1_${randomBytes(SECRET_BYTES).toString('base64url')}`
+}
+
+async function runSecret(options: SecretOptions): Promise<void> {
+  const secret = newSecret()
+  if (options.out === undefined) {
+    if (options.json === true) printJson({ secret })
+    else print(secret)
+    return
+  }
+  await writeSecret(options.out, secret, options.force === true)
+  if (options.json === true) printJson({ file: options.out })
+  else note(`A new secret is in ${options.out}. Copy the file to every machine of the grid, and keep it to yourself.`)
+}
+
+async function writeSecret(file: string, secret: string, force: boolean): Promise<void> {
+  try {
+    const opened = await open(file, force ? 'w' : 'wx', 0o600)
+    try {
+      await opened.chmod(0o600)
+      await opened.writeFile(`${secret}\n`)
+      await opened.sync()
+    } finally {
+      await opened.close()
+    }
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') {
+      throw new CliError('FILE', `${file} is there already`, 'Choose another name, or replace it with --force.')
+    }
+    throw new CliError('FILE', `${file} cannot be written: ${errorText(error)}`, 'Choose another place.', {
+      cause: error,
+    })
+  }
+}

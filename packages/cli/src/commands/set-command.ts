@@ -1,0 +1,101 @@
+import { buffer } from 'node:stream/consumers'
+import { Command, Option } from 'commander'
+import { CliError } from '../cli-error.ts'
+import { ControlClient } from '../control/control-client.ts'
+import type { WriteAnswer } from '../control/control-api.ts'
+import { stringifyTagged } from '../formats/tagged-json.ts'
+import { note, printJson } from '../terminal/output.ts'
+import { readValue } from './entry-value.ts'
+import { clientCommand, countParser, examples, parseDuration } from './options.ts'
+import type { ClientOptions } from './options.ts'
+
+const COPIES_MAX = 64
+
+/** Options of commands that write. */
+export interface WriteOptions extends ClientOptions {
+  readonly copies?: number
+  readonly timeout?: number
+}
+
+interface SetOptions extends WriteOptions {
+  readonly string?: true
+  readonly bytes?: true
+}
+
+/** Adds what a write can be asked to wait for. */
+export function writeCommand(command: Command): Command {
+  return clientCommand(
+    command
+      .addOption(
+        new Option('--copies <count>', 'wait until so many peers have it on disk').argParser(
+          countParser(1, COPIES_MAX),
+        ),
+      )
+      .addOption(
+        new Option('--timeout <time>', 'how long to wait for them, as in 500ms, 5s or 2m').argParser(parseDuration),
+      ),
+  )
+}
+
+/** `gossipgrid set`. */
+export function setCommand(): Command {
+  const command = new Command('set')
+    .description('Write a value; returns once it is on the disk of the peer')
+    .argument('<collection>', 'name of the collection; made if need be')
+    .argument('<key>', 'key of the entry')
+    .argument('[value]', "the value: JSON, else text; '-' or nothing reads stdin")
+    .option('--string', 'take the value as text, even if it is JSON')
+    .addOption(new Option('--bytes', 'take stdin as bytes').conflicts('string'))
+    .action(runSet)
+  return examples(writeCommand(command), [
+    [`gossipgrid set users ada '{"age":36}'`, 'an object'],
+    ['gossipgrid set greetings en hello', 'text, since it is no JSON'],
+    ['gossipgrid set codes lisbon 1000 --string', 'text that would be a number'],
+    ['gossipgrid set files logo --bytes < logo.png', 'bytes'],
+    [
+      `gossipgrid set users ada '{"age":37}' --copies 2 --timeout 5s --json`,
+      'wait for a second peer, print the receipt',
+    ],
+  ]).addHelpText(
+    'after',
+    `
+A value is JSON if it can be read as JSON, else text. What begins with {, [ or " must be JSON.
+Values that JSON has no word for: {"$bytes":"AAEC"} {"$date":"2026-01-31T12:00:00Z"} {"$bigint":"12"}
+{"$number":"NaN"} {"$undefined":true}`,
+  )
+}
+
+async function runSet(collection: string, key: string, typed: string | undefined, options: SetOptions): Promise<void> {
+  const value = await valueOf(typed, options)
+  const client = ControlClient.of(options)
+  try {
+    const query = { collection, key, copies: options.copies, timeoutMs: options.timeout }
+    const answer = await client.call<WriteAnswer>('/v1/entry', { method: 'PUT', query, body: stringifyTagged(value) })
+    tellReceipt(answer, options)
+  } finally {
+    client.close()
+  }
+}
+
+/** Quiet when all is as expected, as a shell command is. */
+export function tellReceipt(answer: WriteAnswer, options: WriteOptions): void {
+  if (options.json === true) return printJson(answer)
+  if (!answer.receipt.durable)
+    note('note: this peer keeps its data in memory; the write is lost when all such peers end')
+}
+
+async function valueOf(typed: string | undefined, options: SetOptions): Promise<unknown> {
+  if (options.bytes === true) {
+    if (typed !== undefined && typed !== '-') throw new CliError('USAGE', '--bytes reads stdin: leave the value out')
+    return new Uint8Array(await readStdin())
+  }
+  const text = typed === undefined || typed === '-' ? (await readStdin()).toString().replace(/\r?\n$/, '') : typed
+  return options.string === true ? text : readValue(text)
+}
+
+async function readStdin(): Promise<Buffer> {
+  if (process.stdin.isTTY) {
+    throw new CliError('USAGE', 'the value is missing', 'Give it as the last argument, or pipe it into stdin.')
+  }
+  return buffer(process.stdin)
+}

@@ -1,0 +1,83 @@
+import { Command } from 'commander'
+import type { PeerStatus } from '../control/control-api.ts'
+import { ControlClient } from '../control/control-client.ts'
+import { colorsFor } from '../terminal/colors.ts'
+import type { Colors } from '../terminal/colors.ts'
+import { print, printJson } from '../terminal/output.ts'
+import { bytesText, countOf, countText } from '../terminal/quantities.ts'
+import { facts } from '../terminal/table.ts'
+import { collectionTable } from './collections-command.ts'
+import { clientCommand, examples } from './options.ts'
+import type { ClientOptions } from './options.ts'
+
+/** `gossipgrid status`. */
+export function statusCommand(): Command {
+  const command = new Command('status').description('Everything worth knowing of a running peer').action(runStatus)
+  return examples(clientCommand(command), [
+    ['gossipgrid status', 'of the one peer that runs here'],
+    ['gossipgrid status --name shop', 'of the peer of this grid'],
+    ['gossipgrid status --json | jq .backlog', 'for scripts'],
+  ])
+}
+
+async function runStatus(options: ClientOptions): Promise<void> {
+  const client = ControlClient.of(options)
+  try {
+    const status = await client.call<PeerStatus>('/v1/status')
+    if (options.json === true) return printJson(status)
+    const colors = colorsFor(process.stdout)
+    print(facts(statusLines(status, colors), colors))
+    if (status.collections.length > 0) print(`\n${await collectionTable(status.collections, colors)}`)
+  } finally {
+    client.close()
+  }
+}
+
+function statusLines(status: PeerStatus, colors: Colors): [string, string][] {
+  const { backlog, traffic } = status
+  const waiting = [
+    ...(backlog.undurableBytes > 0 ? [`${bytesText(backlog.undurableBytes)} for the disk`] : []),
+    ...(backlog.broadcastBytes > 0 ? [`${bytesText(backlog.broadcastBytes)} to be broadcast`] : []),
+    ...(backlog.sessions > 0 ? [countOf(backlog.sessions, 'session')] : []),
+    ...(backlog.heldWrites > 0
+      ? [colors.yellow(`${countOf(backlog.heldWrites, 'write')} dated ahead of this clock`)]
+      : []),
+  ]
+  return [
+    ['grid', colors.bold(status.name)],
+    ['peer', status.peerId],
+    ['running', `for ${uptimeText(status.uptimeMs)}, pid ${status.pid}, gossipgrid ${status.version}`],
+    ['addresses', status.addresses.map((address) => address.replace(/\/p2p\/.*$/, '')).join('\n') || 'none'],
+    ['data', storageText(status, colors)],
+    ['members', memberText(status)],
+    ['traffic', `${bytesText(traffic.sentBytes)} sent, ${bytesText(traffic.receivedBytes)} received`],
+    ['waiting', waiting.join(', ') || 'nothing'],
+    ...(status.offences > 0
+      ? [['refused', colors.yellow(countOf(status.offences, 'message'))] as [string, string]]
+      : []),
+    ...(status.metrics === '' ? [] : [['metrics', status.metrics] as [string, string]]),
+    ['socket', status.socket],
+  ]
+}
+
+function storageText({ storage, directory }: PeerStatus, colors: Colors): string {
+  if (!storage.healthy) return colors.red(`the store refuses writes: ${storage.error}`)
+  if (!storage.persistent) return colors.yellow('in memory only; give --data to keep it')
+  return `${directory}, healthy, ${bytesText(storage.logBytes)} of log`
+}
+
+function memberText({ peers }: PeerStatus): string {
+  const count = (state: string): number => peers.filter((peer) => peer.state === state).length
+  const states = ['alive', 'suspect', 'asleep', 'gone'].filter((state) => count(state) > 0)
+  const connected = peers.filter((peer) => peer.connected).length
+  return `${states.map((state) => `${countText(count(state))} ${state}`).join(', ')}; ${connected} connected`
+}
+
+/** 7_384_000 -> '2 h 3 min'. */
+export function uptimeText(ms: number): string {
+  const minutes = Math.floor(ms / 60_000)
+  if (minutes < 1) return `${Math.floor(ms / 1000)} s`
+  if (minutes < 60) return `${minutes} min`
+  const hours = Math.floor(minutes / 60)
+  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days ${hours % 24} h`
+}

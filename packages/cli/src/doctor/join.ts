@@ -1,0 +1,121 @@
+import { connect } from 'node:net'
+import type { Libp2pNetworkOptions } from 'gossipgrid'
+import { errorText, systemCode } from '../cli-error.ts'
+import { tcpOf } from '../peer/addresses.ts'
+import { failed, ok, warning } from './finding.ts'
+import type { Finding } from './finding.ts'
+
+const CONNECT_MAX_MS = 4000
+const HANDSHAKE_MAX_MS = 10_000
+
+/** Which grid a check is about. */
+export interface GridIdentity {
+  readonly name: string
+  readonly secrets: readonly string[]
+}
+
+/** Whether a peer of the grid answers at an address. It sees a neighbour come and go; no entry is exchanged. */
+export async function checkJoin(address: string, grid: GridIdentity | undefined): Promise<Finding> {
+  const name = 'join'
+  const tcp = tcpOf(address)
+  if (tcp === undefined) return warning(name, `${address} is not TCP and was not tried`, 'Use HOST:PORT.')
+  const where = `${tcp.host} port ${tcp.port}`
+  const refusal = await tcpRefusal(tcp.host, tcp.port)
+  if (refusal !== undefined) return unreachable(name, where, refusal)
+  if (grid === undefined) {
+    return {
+      ...ok(name, `${where} answers`),
+      advice: 'With --name, and --secret-file where there is one, the grid is checked as well.',
+    }
+  }
+  const answer = await meets(address, grid)
+  if (answer.met) return ok(name, `${where} is a peer of grid '${grid.name}', with the same secret or none`)
+  return failed(
+    name,
+    `${where} answers, and does not meet as a peer of grid '${grid.name}'${answer.reason === '' ? '' : `: ${answer.reason}`}`,
+    'Its name or secret is another one, the peer id at the end of the address is, or it is no gossipgrid peer. Compare --name and --secret-file there and here.',
+  )
+}
+
+function unreachable(name: string, where: string, refusal: Error): Finding {
+  switch (systemCode(refusal)) {
+    case 'ECONNREFUSED':
+      return failed(
+        name,
+        `nothing listens on ${where}`,
+        'Start the peer there, and compare the port with what it prints.',
+      )
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return failed(name, `the name in ${where} leads nowhere`, 'Check its spelling, or use the IP address.')
+    default:
+      return failed(
+        name,
+        `${where} does not answer: ${errorText(refusal)}`,
+        'Is the machine up, and does its firewall let the port through?',
+      )
+  }
+}
+
+function tcpRefusal(host: string, port: number): Promise<Error | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: CONNECT_MAX_MS })
+    const end = (error: Error | undefined): void => {
+      socket.destroy()
+      resolve(error)
+    }
+    socket.once('connect', () => end(undefined))
+    socket.once('timeout', () => end(new Error(`no answer within ${CONNECT_MAX_MS / 1000} s`)))
+    socket.once('error', end)
+  })
+}
+
+/** Ends the opening of a grid once it has said what its network is made of. */
+class NetworkWanted extends Error {}
+
+/** The network options of the grid, which only opening it tells: they are derived from its name and secret. */
+async function networkOptionsOf(address: string, { name, secrets }: GridIdentity): Promise<Libp2pNetworkOptions> {
+  const { openGrid } = await import('gossipgrid')
+  const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+  let wanted: Libp2pNetworkOptions | undefined
+  try {
+    await openGrid({
+      name,
+      logger: quiet,
+      listen: [],
+      mdns: false,
+      join: [address],
+      ...(secrets.length === 0 ? {} : { secret: secrets }),
+      network: (options) => {
+        wanted = options
+        return Promise.reject(new NetworkWanted())
+      },
+    })
+  } catch (error) {
+    if (!(error instanceof NetworkWanted)) throw error
+  }
+  return wanted!
+}
+
+async function meets(address: string, grid: GridIdentity): Promise<{ met: boolean; reason: string }> {
+  const { libp2pNetwork } = await import('gossipgrid')
+  let reason = ''
+  const options = await networkOptionsOf(address, grid)
+  const network = await libp2pNetwork({ ...options, logger: (line) => (reason = line) })
+  try {
+    const met = new Promise<boolean>((resolve, reject) => {
+      const timer = setTimeout(() => resolve(false), HANDSHAKE_MAX_MS)
+      const connected = (): void => {
+        clearTimeout(timer)
+        resolve(true)
+      }
+      const nothing = (): undefined => undefined
+      network.start({ connected, disconnected: nothing, message: nothing, broadcast: nothing }).catch(reject)
+    })
+    return { met: await met, reason }
+  } catch (error) {
+    return { met: false, reason: errorText(error) }
+  } finally {
+    await network.stop()
+  }
+}

@@ -1,0 +1,69 @@
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { collect, examples } from '../commands/options.ts'
+import { LOG_FORMATS, LOG_LEVELS } from './peer-log.ts'
+import type { LogFormat, LogLevel } from './peer-log.ts'
+
+/** What `gossipgrid peer` can be told. */
+export interface PeerOptions {
+  readonly name: string
+  readonly secretFile?: string
+  readonly data?: string
+  readonly listen?: readonly string[]
+  readonly join?: readonly string[]
+  readonly metrics?: string
+  readonly mdns: boolean
+  readonly zone?: string
+  readonly weight?: number
+  readonly role?: 'storage' | 'light'
+  readonly socket?: string
+  readonly logLevel: LogLevel
+  readonly logFormat: LogFormat
+  readonly json?: true
+}
+
+/** `gossipgrid peer`. What it runs is loaded only then: it takes a second. */
+export function peerCommand(): Command {
+  const command = new Command('peer')
+    .description('Run a peer of a grid until it is told to end')
+    .requiredOption('--name <grid>', 'the grid: peers of one name (and one secret) find each other')
+    .option('--secret-file <file>', 'makes the grid private; see `gossipgrid secret` (or GOSSIPGRID_SECRET)')
+    .option('--data <directory>', 'where to keep the data; without it, in memory only')
+    .option('--listen <address>', 'PORT, HOST:PORT or a multiaddr; may be repeated (default: free ports)', collect)
+    .option('--join <address>', 'HOST:PORT or an address that a peer has printed; may be repeated', collect)
+    .option('--metrics <address>', 'serve Prometheus metrics and health on [HOST:]PORT (host: 127.0.0.1)')
+    .option('--no-mdns', 'do not look for peers on the local network')
+    .option('--zone <name>', 'failure domain, such as a rack or a site')
+    .addOption(new Option('--weight <number>', 'relative capacity, 0 to 1000').argParser(parseWeight))
+    .addOption(new Option('--role <role>', 'whether it keeps data for others').choices(['storage', 'light']))
+    .option('--socket <path>', 'where commands reach it (default: in your runtime directory)')
+    .addOption(new Option('--log-level <level>', 'logs on stderr').choices(LOG_LEVELS).default('info'))
+    .addOption(new Option('--log-format <format>', 'of the logs').choices(LOG_FORMATS).default('text'))
+    .option('--json', 'say in one line of JSON on stdout that it runs, and where')
+    .action(async (options: PeerOptions) => {
+      const { runPeer } = await import('./run-peer.ts')
+      await runPeer(options)
+    })
+  return examples(command, [
+    ['gossipgrid peer --name shop', 'in memory; finds others on the local network'],
+    [
+      'gossipgrid peer --name shop --secret-file shop.secret --data ./shop --listen 4001',
+      'private, on disk, on a fixed port',
+    ],
+    [
+      'gossipgrid peer --name shop --secret-file shop.secret --data ./shop --join 192.168.1.7:4001',
+      'joins a peer elsewhere',
+    ],
+    ['gossipgrid peer --name shop --data ./shop --metrics 9464 --log-format json', 'for a service'],
+  ]).addHelpText(
+    'after',
+    `
+SIGTERM or Ctrl-C closes it: writes under way become durable, and the others are told. A second one ends it at once.
+A secret file holds one secret a line: the own one and, while you change it, the former one.`,
+  )
+}
+
+function parseWeight(text: string): number {
+  const weight = Number(text)
+  if (text.trim() !== '' && weight >= 0 && weight <= 1000) return weight
+  throw new InvalidArgumentError('It is a number from 0 to 1000.')
+}

@@ -1,0 +1,144 @@
+import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
+import type { Grid, Logger } from 'gossipgrid'
+import { serveControl } from '../control/control-server.ts'
+import type { ControlServer } from '../control/control-server.ts'
+import { colorsFor } from '../terminal/colors.ts'
+import { print, printJson } from '../terminal/output.ts'
+import { countOf } from '../terminal/quantities.ts'
+import { facts } from '../terminal/table.ts'
+import { joinAddress, listenAddress, metricsAddress, onlyHere } from './addresses.ts'
+import type { PeerOptions } from './peer-command.ts'
+import { peerLog } from './peer-log.ts'
+import { readSecrets } from './secret.ts'
+
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
+
+/** Runs a peer until a signal ends it. Rejects when it cannot be started, with everything closed. */
+export async function runPeer(options: PeerOptions): Promise<void> {
+  const log = peerLog(options.logLevel, options.logFormat)
+  const ended = endSignal(log)
+  const { secrets, warning } = readSecrets(options.secretFile)
+  if (warning !== '') log.warn(warning)
+  const metricsAt = options.metrics === undefined ? undefined : metricsAddress(options.metrics)
+  const grid = await open(options, secrets, log)
+  let control: ControlServer | undefined
+  let metrics: { readonly url: string; close(): Promise<void> } | undefined
+  try {
+    logEvents(grid, log)
+    if (metricsAt !== undefined) {
+      const { serveMetrics } = await import('../metrics/serve-metrics.ts')
+      metrics = await serveMetrics(grid, metricsAt)
+    }
+    const directory = options.data === undefined ? '' : resolve(options.data)
+    const told = { pid: process.pid, version, directory, metrics: metrics?.url ?? '' }
+    control = await serveControl({ grid, socket: options.socket, facts: told })
+    tellStart(grid, options, { ...told, socket: control.socket })
+    log.info(`peer ${grid.peerId} of grid '${grid.name}' is up`)
+    log.info(`${await ended}: closing`)
+  } finally {
+    await control?.close()
+    await metrics?.close()
+    await grid.close()
+  }
+  log.info('closed; everything acknowledged is on disk, and the others have been told')
+  // Whatever a library may still hold open, the work is done.
+  process.exit(0)
+}
+
+async function open(options: PeerOptions, secrets: readonly string[], logger: Logger): Promise<Grid> {
+  const { openGrid } = await import('gossipgrid')
+  const { name, data: directory, zone, weight, role } = options
+  return openGrid({
+    name,
+    logger,
+    mdns: options.mdns,
+    ...(secrets.length === 0 ? {} : { secret: secrets }),
+    ...(directory === undefined ? {} : { directory }),
+    ...(options.listen === undefined ? {} : { listen: options.listen.map(listenAddress) }),
+    ...(options.join === undefined ? {} : { join: options.join.map(joinAddress) }),
+    ...(zone === undefined ? {} : { zone }),
+    ...(weight === undefined ? {} : { weight }),
+    ...(role === undefined ? {} : { role }),
+  })
+}
+
+/** The name of the first signal to end. The second one ends the process at once. */
+function endSignal(log: Logger): Promise<string> {
+  return new Promise((resolve) => {
+    let signals = 0
+    for (const [signal, number] of [
+      ['SIGTERM', 15],
+      ['SIGINT', 2],
+      ['SIGHUP', 1],
+    ] as const) {
+      process.on(signal, () => {
+        if (++signals === 1) return resolve(signal)
+        log.warn(`${signal} again: ending at once`)
+        process.exit(128 + number)
+      })
+    }
+  })
+}
+
+function logEvents(grid: Grid, log: Logger): void {
+  grid.on('member', (member) => log.info(`${member.peerId} is ${member.state}`))
+  grid.on('storage', ({ error }) =>
+    log.error(`the store refuses writes: ${error instanceof Error ? error.message : String(error)}`),
+  )
+  grid.on('session', ({ neighbour, complete }) =>
+    log.debug(`exchange with ${neighbour} ${complete ? 'is complete' : 'was broken off'}`),
+  )
+}
+
+interface Started {
+  readonly directory: string
+  readonly metrics: string
+  readonly socket: string
+  readonly version: string
+  readonly pid: number
+}
+
+function tellStart(grid: Grid, options: PeerOptions, started: Started): void {
+  const join = joinCommand(grid, options)
+  const { collections } = grid.status()
+  if (options.json === true) {
+    const { name, peerId, addresses } = grid
+    return printJson({ name, peerId, addresses, join, ...started })
+  }
+  const colors = colorsFor(process.stdout)
+  const entries = collections.reduce((sum, collection) => sum + collection.entries, 0)
+  const held = `${countOf(entries, 'entry', 'entries')} in ${countOf(collections.length, 'collection')}`
+  const lines: [string, string][] = [
+    [
+      'grid',
+      `${colors.bold(grid.name)}${options.secretFile === undefined && !('GOSSIPGRID_SECRET' in process.env) ? colors.yellow('  open to whoever knows its name') : '  private'}`,
+    ],
+    ['peer', grid.peerId],
+    ['listens', grid.addresses.map((address) => address.replace(/\/p2p\/.*$/, '')).join('\n')],
+    [
+      'data',
+      started.directory === ''
+        ? colors.yellow('in memory only; --data DIRECTORY keeps it')
+        : `${started.directory}, ${held}`,
+    ],
+    ...(started.metrics === '' ? [] : [['metrics', started.metrics] as [string, string]]),
+    ['socket', started.socket],
+  ]
+  print(facts(lines, colors))
+  if (join !== '') print(`\nJoin from ${grid.addresses.every(onlyHere) ? 'this' : 'another'} machine:\n  ${join}`)
+  print(`\n${colors.dim('Look at it with: gossipgrid status. Ctrl-C closes it.')}`)
+}
+
+/** What to type on another machine. */
+function joinCommand(grid: Grid, options: PeerOptions): string {
+  const address =
+    grid.addresses.find((candidate) => !onlyHere(candidate) && !candidate.includes('/ws')) ?? grid.addresses[0]
+  if (address === undefined) return ''
+  const secret = options.secretFile === undefined ? '' : ` --secret-file ${quoted(options.secretFile)}`
+  return `gossipgrid peer --name ${quoted(grid.name)}${secret} --join ${address}`
+}
+
+function quoted(text: string): string {
+  return /^[\w./:@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+}

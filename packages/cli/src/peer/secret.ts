@@ -1,0 +1,49 @@
+import { readFileSync, statSync } from 'node:fs'
+import { CliError, errorText } from '../cli-error.ts'
+
+const SECRETS_MAX = 2
+
+/** The secrets of a grid: the own one, and while it is being changed the former one. Empty for an open grid. */
+export interface GridSecrets {
+  readonly secrets: readonly string[]
+  /** Something to tell the user, or ''. */
+  readonly warning: string
+}
+
+/** Reads secrets from a file, else from GOSSIPGRID_SECRET. Throws `FILE`. */
+export function readSecrets(file: string | undefined, environment: NodeJS.ProcessEnv = process.env): GridSecrets {
+  if (file === undefined)
+    return { secrets: secretsIn(environment['GOSSIPGRID_SECRET'] ?? '', 'GOSSIPGRID_SECRET'), warning: '' }
+  let text: string
+  let mode: number
+  try {
+    text = readFileSync(file, 'utf8')
+    mode = statSync(file).mode
+  } catch (error) {
+    throw new CliError(
+      'FILE',
+      `the secret cannot be read: ${errorText(error)}`,
+      `Make one with: gossipgrid secret --out ${file}`,
+      {
+        cause: error,
+      },
+    )
+  }
+  const secrets = secretsIn(text, file)
+  if (secrets.length === 0) {
+    throw new CliError('FILE', `${file} is empty`, `Make a secret with: gossipgrid secret --force --out ${file}`)
+  }
+  const open = process.platform !== 'win32' && (mode & 0o004) !== 0
+  return { secrets, warning: open ? `every user of this machine can read ${file}: chmod 600 ${file}` : '' }
+}
+
+function secretsIn(text: string, where: string): string[] {
+  const lines = text.split('\n').map((line) => line.trim())
+  const secrets = lines.filter((line) => line !== '')
+  if (secrets.length <= SECRETS_MAX) return secrets
+  throw new CliError(
+    'FILE',
+    `${where} holds ${secrets.length} secrets`,
+    'It holds one a line: the own one, and while you change it the former one below.',
+  )
+}

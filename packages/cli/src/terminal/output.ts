@@ -1,0 +1,72 @@
+import { once } from 'node:events'
+import { CliError, errorText } from '../cli-error.ts'
+import { colorsFor } from './colors.ts'
+
+/** Writes a line to stdout. */
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+/** Writes one line of JSON to stdout. */
+export function printJson(value: unknown): void {
+  print(JSON.stringify(value))
+}
+
+/** Tells the user something that is not the result: stdout stays clean for pipes. */
+export function note(line: string): void {
+  process.stderr.write(`${line}\n`)
+}
+
+/** Writes to stdout, and waits while its reader is slow. */
+export async function write(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain')
+}
+
+/** Shows an error on stderr, for people or as one line of JSON, and returns the exit code that fits. */
+export function tellError(error: unknown, json: boolean): number {
+  const known = error instanceof CliError || isCoded(error)
+  const code = known ? String((error as { code: string }).code) : 'INTERNAL'
+  const advice = error instanceof CliError ? error.advice : ''
+  const message = errorText(error)
+  if (json) {
+    note(
+      JSON.stringify({
+        error: {
+          code,
+          message: error instanceof Error ? error.message : message,
+          ...(advice === '' ? {} : { advice }),
+        },
+      }),
+    )
+  } else {
+    const { red, dim } = colorsFor(process.stderr)
+    const text = error instanceof CliError ? error.message : message
+    note(`${red('error:')} ${text}${known && code !== 'USAGE' ? dim(` (${code})`) : ''}`)
+    if (advice !== '') note(advice)
+  }
+  return error instanceof CliError ? error.exitCode : 1
+}
+
+function isCoded(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+}
+
+/** Ends the command quietly when the reader of its output has gone, as in `gossipgrid entries users | head`. */
+export function endWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    throw error
+  })
+}
+
+/** Aborted by the first Ctrl-C or SIGTERM. At the second one the command ends at once. */
+export function interruption(): AbortSignal {
+  const controller = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (controller.signal.aborted) process.exit(130)
+      controller.abort()
+    })
+  }
+  return controller.signal
+}
