@@ -33,9 +33,15 @@ export class Ledger {
    * held to its word; and such a write may be issued anew, with the same HLC reading, under another id.
    */
   readonly reusedIds: Set<string> = new Set<string>()
+  readonly #writesMax: number
   #writes = 0
   #deletes = 0
   #acknowledged = 0
+
+  /** `writesMax`: how many of the newest writes of each key are remembered, and so asked for at the end. */
+  constructor(writesMax: number = Infinity) {
+    this.#writesMax = writesMax
+  }
 
   get keys(): IterableIterator<LedgerKey> {
     return this.#keys.values()
@@ -54,7 +60,9 @@ export class Ledger {
   }
 
   add(write: Omit<LedgerWrite, 'acknowledged' | 'withdrawn' | 'excused'>): LedgerWrite {
-    const added: LedgerWrite = { ...write, acknowledged: false, withdrawn: false, excused: false }
+    // A copy: an encoder's result may hold on to a buffer many times its size.
+    const value = write.value?.slice()
+    const added: LedgerWrite = { ...write, value, acknowledged: false, withdrawn: false, excused: false }
     const id = `${write.collection} ${write.key}`
     let key = this.#keys.get(id)
     if (key === undefined) this.#keys.set(id, (key = { collection: write.collection, key: write.key, writes: [] }))
@@ -62,6 +70,7 @@ export class Ledger {
     let at = writes.length
     while (at > 0 && compareVersions(writes[at - 1]!, added) > 0) at -= 1
     writes.splice(at, 0, added)
+    if (writes.length > this.#writesMax) writes.shift()
     this.pending(write.peer).push(added)
     this.#writes += 1
     if (write.value === undefined) this.#deletes += 1

@@ -1,8 +1,16 @@
+import process from 'node:process'
 import { parseArgs } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { MemoryRecord } from './memory-record.ts'
 import { MUTANTS, withMutant } from './mutants.ts'
 import type { MutantName } from './mutants.ts'
 import { simulate } from './simulator.ts'
 import type { SimulationOptions, SimulationResult } from './simulator.ts'
+
+const SOAK_MINUTES = 180
+/** Replica ids that are given up stay in vectors, so that memory is never quite flat where disks get lost. */
+const SOAK_GROWTH_MAX = 0.1
 
 const USAGE = `npm run sim -- [options]
 
@@ -16,6 +24,7 @@ Many:
 For each:
   --peers N         number of peers, 2 to 100 (default: drawn from the seed, 3 to 12)
   --minutes M       simulated minutes before everything is healed (default 3)
+  --soak            three hours unless --minutes says otherwise, with memory sampled; fails if it goes on growing
   --mutant NAME     with a planted bug: ${Object.keys(MUTANTS).join(', ')}
   --json            print nothing but one JSON object`
 
@@ -24,6 +33,7 @@ interface Command {
   readonly seeds: number
   readonly wallSeconds: number
   readonly json: boolean
+  readonly soak: boolean
   readonly mutant: MutantName | undefined
   readonly options: Omit<SimulationOptions, 'seed'>
 }
@@ -39,6 +49,7 @@ const OPTIONS = {
   'wall-seconds': { type: 'string' },
   peers: { type: 'string' },
   minutes: { type: 'string' },
+  soak: { type: 'boolean' },
   mutant: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean' },
@@ -62,12 +73,14 @@ function readCommand(args: readonly string[]): Command | undefined {
     throw new UsageError('--fresh and --first exclude each other')
   const drawn = values.fresh === true ? Math.floor(Math.random() * 0xf0000000) : 1
   const peers = number('peers', 2, 100)
-  const minutes = number('minutes', 0.1, 1000, false)
+  const soak = values.soak === true
+  const minutes = number('minutes', 0.1, 1000, false) ?? (soak ? SOAK_MINUTES : undefined)
   return {
     first: single ?? number('first', 0, 0xffffffff) ?? drawn,
     seeds: number('seeds', 1, 1_000_000) ?? 1,
     wallSeconds: number('wall-seconds', 0, 1_000_000, false) ?? 0,
     json: values.json ?? false,
+    soak,
     mutant: readMutant(values.mutant),
     options: { ...(peers === undefined ? {} : { peers }), ...(minutes === undefined ? {} : { minutes }) },
   }
@@ -157,10 +170,12 @@ function run(command: Command): number {
   say(seeds > 1 || wallSeconds > 0 ? `seeds ${first} to ${last}${wallSeconds > 0 ? ', and on' : ''}` : `seed ${first}`)
   for (let i = 0; i < seeds || summary.wallSeconds < wallSeconds; i++) {
     const seed = (first + i) % 0x100000000
-    const options = { ...command.options, seed }
+    const record = command.soak ? new MemoryRecord(bytesInUse) : undefined
+    const options = { ...command.options, seed, ...(record === undefined ? {} : soaking(record, say)) }
     const result =
       command.mutant === undefined ? simulate(options) : withMutant(command.mutant, () => simulate(options))
     summary.add(result)
+    if (record !== undefined && !settled(record, say)) summary.failed.push(seed)
     if (result.violations.length > 0) {
       for (const violation of result.violations) say(`  ${violation}`)
       say(`seed ${seed} FAILED. To repeat it: ${replayOf(seed, command)}`)
@@ -175,6 +190,43 @@ function run(command: Command): number {
   }
   console.log(JSON.stringify(summary.json()))
   return summary.failed.length > 0 ? 1 : 0
+}
+
+/** Samples memory every ten simulated minutes, with a ledger that does not grow itself. */
+function soaking(record: MemoryRecord, say: (line: string) => void): Partial<SimulationOptions> {
+  return {
+    ledgerWritesMax: 100,
+    onMinute: (minute) => {
+      if (minute % 10 !== 0) return
+      record.sample(minute)
+      say(`  minute ${minute}: ${megabytes(record.samples.at(-1)!.bytes)} MB in use`)
+    },
+  }
+}
+
+function settled({ growth, samples }: MemoryRecord, say: (line: string) => void): boolean {
+  if (growth === undefined) throw new UsageError('a soak needs at least 90 minutes')
+  const peak = megabytes(Math.max(...samples.map(({ bytes }) => bytes)))
+  const flat = growth <= SOAK_GROWTH_MAX
+  const limit = `${round(SOAK_GROWTH_MAX * 100)} %`
+  say(`  memory: at most ${peak} MB; the last third is ${round(growth * 100)} % above the one before (limit ${limit})`)
+  if (!flat) say('  memory GROWS')
+  return flat
+}
+
+function megabytes(bytes: number): number {
+  return round(bytes / 1e6)
+}
+
+/** All that is reachable: objects, and the buffers outside of the heap. */
+function bytesInUse(): number {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  // Buffers outside of the heap are given back by the collection after the one that found them unused.
+  collect()
+  collect()
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed + arrayBuffers
 }
 
 function main(args: readonly string[]): number {

@@ -27,6 +27,10 @@ export interface SimulationOptions {
   readonly peers?: number
   /** Simulated minutes of trouble, before everything is healed; 3 when left out. */
   readonly minutes?: number
+  /** Called after each simulated minute of trouble. */
+  readonly onMinute?: (minute: number) => void
+  /** Writes of one key that the ledger remembers, so that it does not grow with the time; all when left out. */
+  readonly ledgerWritesMax?: number
 }
 
 export interface SimulationResult {
@@ -79,7 +83,7 @@ class Simulator {
   readonly #options: SimulationOptions
   readonly #random: Random
   readonly #queue = new EventQueue()
-  readonly #ledger = new Ledger()
+  readonly #ledger: Ledger
   readonly #trace = new TraceHash()
   readonly #machines: SimulatedPeer[] = []
   readonly #collections: readonly string[]
@@ -98,6 +102,7 @@ class Simulator {
 
   constructor(options: SimulationOptions) {
     this.#options = options
+    this.#ledger = new Ledger(options.ledgerWritesMax)
     this.#random = new Random(options.seed)
     this.#minutes = options.minutes ?? 3
     const traits = this.#random.fork('traits')
@@ -127,7 +132,7 @@ class Simulator {
     workload.start()
     this.#injector.start(this.#mix)
     try {
-      this.#runUntil(this.#minutes * 60_000)
+      this.#trouble()
       workload.end()
       if (this.#violations.length === 0) this.#settle()
     } catch (error) {
@@ -135,6 +140,14 @@ class Simulator {
       this.#violated(`threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
     }
     return this.#result()
+  }
+
+  #trouble(): void {
+    for (let minute = 1; minute <= this.#minutes; minute++) {
+      this.#runUntil(minute * 60_000)
+      this.#options.onMinute?.(minute)
+    }
+    this.#runUntil(this.#minutes * 60_000)
   }
 
   #settle(): void {
