@@ -1,0 +1,151 @@
+import { readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { levelStorage } from '@gossipgrid/storage'
+import { GridError } from 'gossipgrid'
+import type { Grid } from 'gossipgrid'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { GridDirectories, entriesOf, equalEntries, reasonsOf } from './grid-directories.ts'
+
+let directories: GridDirectories
+
+beforeEach(async () => {
+  directories = await GridDirectories.make()
+})
+
+afterEach(async () => {
+  await directories.close()
+})
+
+/**
+ * Two peers that have seen everything of each other, of which the first was closed: its tables hold the older writes, its
+ * log the last ones, one a group.
+ */
+async function closedPeer(): Promise<{ replicaId: string; other: Grid; held: Record<string, unknown> }> {
+  const other = await directories.open('other')
+  for (let life = 0; life < 3; life++) {
+    const grid = await directories.open('grid', [other])
+    const notes = grid.map('notes')
+    for (let i = 0; i < 20; i++) {
+      await notes.set(`grid ${i}`, `life ${life}`)
+      await other.map('notes').set(`other ${i}`, `life ${life}`)
+    }
+    for (let i = 0; i < 5; i++) await notes.delete(`grid ${i}`)
+    await equalEntries(grid, other)
+    // A lost tail with nothing but writes of others would cost nothing.
+    await notes.set('last', life)
+    const held = await equalEntries(grid, other)
+    const { replicaId } = grid.status()
+    await grid.close()
+    if (life === 2) return { replicaId, other, held }
+  }
+  throw new Error('unreachable')
+}
+
+async function fileNamed(pattern: RegExp): Promise<string> {
+  const names = await readdir(directories.path('grid'))
+  const name = names.toSorted().findLast((candidate) => pattern.test(candidate))
+  return join(directories.path('grid'), name!)
+}
+
+async function overwrite(pattern: RegExp, from: number, to: number): Promise<void> {
+  const content = await readFile(await fileNamed(pattern))
+  content.fill(0xff, from < 0 ? content.length + from : from, to < 0 ? content.length + to : to)
+  await writeFile(await fileNamed(pattern), content)
+}
+
+/** Replaces or removes blobs of the closed store; LevelDB notices nothing. */
+async function tamper(prefix: string, which: number, bytes?: Uint8Array): Promise<void> {
+  const storage = await levelStorage({ directory: directories.path('grid') })
+  const key = (await storage.list(prefix)).at(which)!
+  await storage.write([bytes === undefined ? { type: 'delete', key } : { type: 'put', key, bytes }], { durable: true })
+  await storage.close()
+}
+
+const GARBAGE = new Uint8Array(30).fill(0xee)
+
+const damages: readonly (readonly [what: string, damage: () => Promise<void>, told: RegExp])[] = [
+  [
+    'a manifest of garbage',
+    async () => writeFile(await fileNamed(/^MANIFEST/), GARBAGE),
+    /was set aside as .*damaged-1/,
+  ],
+  ['a manifest cut short', async () => truncate(await fileNamed(/^MANIFEST/), 20), /was set aside as .*damaged-1/],
+  ['no CURRENT', async () => rm(await fileNamed(/^CURRENT/)), /was set aside as .*damaged-1/],
+  ['an unreadable table', () => overwrite(/\.ldb$/, 4, 30), /was set aside as .*damaged-1/],
+  ['a lost table', async () => rm(await fileNamed(/\.ldb$/)), /was set aside as .*damaged-1/],
+  ['a log with unreadable bytes', () => overwrite(/\.log$/, 100, 150), /bytes of the database's log were unreadable/],
+  ['a log with an unreadable tail', () => overwrite(/\.log$/, -20, -1), /bytes of the database's log were unreadable/],
+  ['no log', async () => rm(await fileNamed(/\.log$/)), /the database's log was missing/],
+  ['a log tail that is torn off', async () => truncate(await fileNamed(/\.log$/), 500), /has seen write \d+ of this/],
+  ['no last log blob', () => tamper('log/', -1), /has seen write \d+ of this/],
+  ['a log blob missing in the middle', () => tamper('log/', 5), /is damaged: missing/],
+  ['a log blob of garbage', () => tamper('log/', -1, GARBAGE), /stored blob 'log\/\d+' is damaged/],
+  ['a meta blob of garbage', () => tamper('meta', 0, GARBAGE), /stored blob 'meta' is damaged/],
+]
+
+describe('a directory with', () => {
+  it.each(damages)(
+    '%s: told, a new replica id, and all that the other peer has comes back',
+    async (_what, damage, told) => {
+      const { replicaId, other, held } = await closedPeer()
+      await damage()
+      const grid = await directories.open('grid', [other])
+      expect(await equalEntries(grid, other)).toEqual(held)
+      expect(reasonsOf(grid)).toMatch(told)
+      expect(reasonsOf(grid)).toMatch(/new replica id/)
+      expect(grid.status().replicaId).not.toBe(replicaId)
+      // It goes on, and the next start finds nothing wrong.
+      await grid.map('notes').set('after', 'the damage')
+      await other.map('notes').set('after', 'the damage, too')
+      await equalEntries(grid, other)
+    },
+  )
+})
+
+it('a torn tail is told in the log as well', async () => {
+  await closedPeer()
+  await truncate(await fileNamed(/\.log$/), 500)
+  await directories.open('grid')
+  expect(directories.warnings.join()).toMatch(/was cut off by a crash/)
+})
+
+it('what is told before anybody listens stands in the status, and what comes later is an event as well', async () => {
+  const { other } = await closedPeer()
+  await tamper('log/', -1)
+  const grid = await directories.open('grid', [])
+  expect(grid.status().recoveries).toEqual([])
+  const heard = new Promise((resolve) => grid.on('recovery', resolve))
+  const again = await directories.open('another', [grid, other])
+  expect(await heard).toEqual(grid.status().recoveries[0])
+  await equalEntries(grid, again, other)
+})
+
+it('a peer that nobody can help keeps what is readable, and repairs the rest', async () => {
+  const { replicaId, other } = await closedPeer()
+  await other.close()
+  await tamper('log/', 7, GARBAGE)
+  const grid = await directories.open('grid')
+  expect(grid.status().replicaId).not.toBe(replicaId)
+  const held = await entriesOf(grid)
+  expect(Object.keys(held).length).toBeGreaterThan(25)
+  await grid.map('notes').set('after', 'the damage')
+  const repaired = grid.status().replicaId
+  await grid.close()
+  const again = await directories.open('grid')
+  expect(again.status()).toMatchObject({ replicaId: repaired, recoveries: [] })
+  expect(await entriesOf(again)).toEqual({ ...held, after: 'the damage' })
+})
+
+it('an unreadable identity costs the peer id and the replica id, not the content', async () => {
+  const { replicaId, other, held } = await closedPeer()
+  const storage = await levelStorage({ directory: directories.path('grid') })
+  const read = storage.read.bind(storage)
+  storage.read = async (key) => {
+    if (key === 'identity') throw new GridError('STORAGE_DAMAGED', 'for this test')
+    return await read(key)
+  }
+  const grid = await directories.open('grid', [other], { storage })
+  expect(await equalEntries(grid, other)).toEqual(held)
+  expect(directories.warnings.join()).toMatch(/identity of this peer is damaged/)
+  expect(grid.status().replicaId).not.toBe(replicaId)
+})
