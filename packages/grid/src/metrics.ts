@@ -30,7 +30,16 @@ export interface NeighbourMetrics {
  */
 export interface GridMetrics extends Pick<
   GridStatus,
-  'backlog' | 'collections' | 'convergence' | 'name' | 'offences' | 'peerId' | 'replicaId' | 'storage' | 'traffic'
+  | 'backlog'
+  | 'collections'
+  | 'convergence'
+  | 'name'
+  | 'offences'
+  | 'offenders'
+  | 'peerId'
+  | 'replicaId'
+  | 'storage'
+  | 'traffic'
 > {
   readonly uptimeSeconds: number
   /** `grid.ready()` has resolved. */
@@ -122,12 +131,14 @@ interface CountingNetwork {
 export function metricsOf(status: GridStatus, runtime: Runtime, ready: boolean, uptimeMs: number): GridMetrics {
   const { meters, peer } = runtime
   meters.loopDelay.start()
-  const { name, peerId, peers, replicaId, backlog, collections, convergence, offences, storage, traffic } = status
+  const { name, peerId, peers, replicaId, backlog, collections, convergence, storage, traffic } = status
   const counts = (runtime.network as CountingNetwork).counts?.()
   const members = { alive: 0, suspect: 0, gone: 0 }
   for (const { state } of peers) members[state] += 1
   return {
-    ...{ name, peerId, replicaId, ready, convergence, collections, backlog, storage, traffic, offences, members },
+    ...{ name, peerId, replicaId, ready, convergence, collections, backlog, storage, traffic, members },
+    offences: status.offences,
+    offenders: status.offenders,
     uptimeSeconds: uptimeMs / 1000,
     neighbours: neighboursOf(runtime),
     connections: { made: meters.connects, lost: meters.disconnects, redials: meters.redials },

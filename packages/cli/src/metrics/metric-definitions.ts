@@ -327,12 +327,22 @@ const quarantine: readonly MetricDefinition[] = [
   ),
   gauge('gossipgrid_held_bytes', 'Memory taken by writes that wait for their time.', (m) => m.quarantine.heldBytes),
   counter(
+    'gossipgrid_rows_refused_ahead_total',
+    'Writes refused because they were dated too far ahead, each time they came.',
+    (m) => m.quarantine.refusedAhead,
+  ),
+  counter(
     'gossipgrid_refused_total',
     'Refused from other peers, by error code.',
     (m) => by('code', m.quarantine.refused),
     'code',
   ),
   counter('gossipgrid_offences_total', 'Malformed messages from other peers.', (m) => m.offences),
+  gauge(
+    'gossipgrid_offenders_refused',
+    'Peers from which nothing is taken now, of the 64 that offended last.',
+    (m) => m.offenders.filter(({ refusedForMs }) => refusedForMs > 0).length,
+  ),
   counter('gossipgrid_cut_offs_total', 'Peers cut off for sending malformed messages.', (m) => m.quarantine.cutOffs),
   counter(
     'gossipgrid_hostile_streams_total',
