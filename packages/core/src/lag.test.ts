@@ -79,6 +79,16 @@ test('a peer that is forgotten is no longer compared with', () => {
   expect(lag.totals()).toEqual([])
 })
 
+test('of peers without end only so many are remembered, whatever they tell', () => {
+  const { collections, lag, part } = table()
+  for (let i = 0; i < 3000; i++) {
+    if (i % 2 === 0) lag.toldRoot(`peer ${i}`, collections.root(), i)
+    else lag.told(`peer ${i}`, [part(3)], i)
+  }
+  expect(lag.totals().length).toBe(1000)
+  expect(lag.totals().at(-1)).toEqual({ peerId: 'peer 2999', toldAtMs: 2999, ...NONE })
+})
+
 test('heartbeats tell of fingerprints that differ after the same writes', () => {
   const peers = new WiredPeers()
   const [a, b] = peers.mesh('a', 'b')

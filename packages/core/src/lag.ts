@@ -53,16 +53,14 @@ export class LagTable {
     const partsBytes = parts.reduce((sum, { vector, collection }) => sum + vector.length + collection.length + 64, 0)
     this.#bytes += partsBytes - told.partsBytes
     told.partsBytes = partsBytes
-    for (const oldest of this.#told.keys()) {
-      if (oldest === peerId || (this.#bytes <= TOLD_MAX_BYTES && this.#told.size <= MEMBERS_MAX)) return
-      this.forget(oldest)
-    }
+    this.#trim(peerId)
   }
 
   toldRoot(peerId: PeerId, root: string, nowMs: number): void {
     const told = this.#of(peerId)
     told.root = root
     told.rootAtMs = nowMs
+    this.#trim(peerId)
   }
 
   forget(peerId: PeerId): void {
@@ -133,6 +131,13 @@ export class LagTable {
   /** Rows may have come since of replica ids that were strangers when they were told. */
   #adopt(seen: VersionVector): void {
     if (seen.strangers.size > 0) seen.adopt((replicaId) => this.#collections.ids.indexOf(replicaId))
+  }
+
+  #trim(latest: PeerId): void {
+    for (const oldest of this.#told.keys()) {
+      if (oldest === latest || (this.#bytes <= TOLD_MAX_BYTES && this.#told.size <= MEMBERS_MAX)) return
+      this.forget(oldest)
+    }
   }
 
   /** What a peer told, moved to the end of those that have told. */
