@@ -1,6 +1,7 @@
 import type { AntiEntropy, SeenPart } from './anti-entropy.ts'
 import type { Collections } from './collections.ts'
 import { GridError } from './errors.ts'
+import { hashHex } from './hash.ts'
 import type { Instant } from './instant.ts'
 import type { LagTable } from './lag.ts'
 import { ANNOUNCE_VECTORS_MAX_BYTES, HEARTBEAT_MS } from './limits.ts'
@@ -55,6 +56,16 @@ export class Announcements {
     if (announce.root === collections.root()) return
     if (parts === undefined) antiEntropy.wantFrom(from, now, announce.bulk ? 0 : HEARTBEAT_MS)
     else if (lag.missing(parts) > 0) antiEntropy.wantFrom(from, now, announce.bulk ? 0 : undefined)
+    else if (this.#unequal(parts)) antiEntropy.wantFrom(from, now)
+  }
+
+  /** Whether one that has seen nothing more holds something else: then one of the two has lost or given out dots twice. */
+  #unequal(parts: readonly SeenPart[]): boolean {
+    return parts.some(({ collection, partition, seen, fingerprint }) => {
+      const replica = this.#owner.collections.get(collection)?.partitions[partition]?.replica
+      if (replica === undefined || replica.vector.countMissingIn(seen) > 0) return false
+      return fingerprint !== hashHex(replica.fingerprint)
+    })
   }
 
   /** Takes note of another peer's vectors, wherever they were told. */

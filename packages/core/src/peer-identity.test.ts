@@ -58,6 +58,19 @@ test('what it wrote before it knew is issued anew, and all converge', () => {
   expect(stateOf(again)).toEqual(stateOf(peers.peer('b')))
 })
 
+test('what a restored backup wrote in an earlier life heals within some heartbeats', () => {
+  const { peers, backup } = restored()
+  peers.open('a', backup)
+  for (let i = 0; i < 2; i++) peers.write('a', `mine ${i}`, i)
+  peers.run()
+  const a = peers.open('a', peers.crash('a'))
+  peers.link('a', 'b')
+  peers.advance(10_000)
+  expect(stateOf(a)).toEqual(stateOf(peers.peer('b')))
+  expect(peers.value('b', 'mine 1')).toBe(1)
+  expect(peers.value('a', 'key 8')).toBe('after 8')
+})
+
 test('two peers that go on from one disk at the same time converge, also through a third that knew the original', () => {
   const { peers, backup } = restored()
   peers.open('a', backup.copy())
