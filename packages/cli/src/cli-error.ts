@@ -1,18 +1,24 @@
 /** What the command's exit code says. Stable. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, unreachable: 3, interrupted: 130 } as const
 
+const CODES = [
+  'BAD_ROW',
+  'ENTRIES_CHANGED',
+  'FILE',
+  'INTERRUPTED',
+  'NO_PEER',
+  'NOT_FOUND',
+  'PEER_GONE',
+  'SEVERAL_PEERS',
+  'SOCKET',
+  'USAGE',
+] as const
+
 /** Codes of errors that the command itself raises, besides those of the grid. Stable; `docs/command-line.md` explains them. */
-export type CliErrorCode =
-  | 'BAD_ROW'
-  | 'ENTRIES_CHANGED'
-  | 'FILE'
-  | 'INTERRUPTED'
-  | 'NO_PEER'
-  | 'NOT_FOUND'
-  | 'PEER_GONE'
-  | 'SEVERAL_PEERS'
-  | 'SOCKET'
-  | 'USAGE'
+export type CliErrorCode = (typeof CODES)[number]
+
+/** The same as a set: people are shown the others, which `docs/errors.md` explains. */
+export const CLI_ERROR_CODES: ReadonlySet<string> = new Set(CODES)
 
 const EXIT_CODES: Partial<Record<string, number>> = {
   USAGE: EXIT.usage,

@@ -37,7 +37,7 @@ async function runWatch(collection: string, options: WatchOptions): Promise<void
   try {
     const { collections } = await client.call<CollectionsAnswer>('/v1/collections')
     if (!collections.some(({ name }) => name === collection)) {
-      note(`note: '${collection}' has no entries yet; waiting for the first`)
+      note(`note: '${collection}' has no entries yet; waiting for the first`, options.json)
     }
     const { initial, prefix, key } = options
     for await (const line of client.lines('/v1/changes', { query: { collection, initial, prefix, key }, signal })) {

@@ -6,7 +6,7 @@ import { failed, ok, warning } from './finding.ts'
 import type { Finding } from './finding.ts'
 
 const CONNECT_MAX_MS = 4000
-const HANDSHAKE_MAX_MS = 10_000
+const HANDSHAKE_MAX_MS = 5000
 
 /** Which grid a check is about. */
 export interface GridIdentity {

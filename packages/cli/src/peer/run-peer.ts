@@ -18,6 +18,7 @@ const { version } = createRequire(import.meta.url)('../../package.json') as { ve
 export async function runPeer(options: PeerOptions): Promise<void> {
   const log = peerLog(options.logLevel, options.logFormat)
   const ended = endSignal(log)
+  outliveReaders()
   const { secrets, warning } = readSecrets(options.secretFile)
   if (warning !== '') log.warn(warning)
   const metricsAt = options.metrics === undefined ? undefined : metricsAddress(options.metrics)
@@ -31,7 +32,12 @@ export async function runPeer(options: PeerOptions): Promise<void> {
       metrics = await serveMetrics(grid, metricsAt)
     }
     const directory = options.data === undefined ? '' : resolve(options.data)
-    const told = { pid: process.pid, version, directory, metrics: metrics?.url ?? '' }
+    const told = {
+      pid: process.pid,
+      version,
+      directory,
+      metrics: metrics === undefined ? '' : `${metrics.url}/metrics`,
+    }
     control = await serveControl({ grid, socket: options.socket, facts: told })
     tellStart(grid, options, { ...told, socket: control.socket })
     log.info(`peer ${grid.peerId} of grid '${grid.name}' is up`)
@@ -61,6 +67,14 @@ async function open(options: PeerOptions, secrets: readonly string[], logger: Lo
     ...(weight === undefined ? {} : { weight }),
     ...(role === undefined ? {} : { role }),
   })
+}
+
+/** Whoever read what the peer prints may go; the peer stays. */
+function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners('error')
+    stream.on('error', () => undefined)
+  }
 }
 
 /** The name of the first signal to end. The second one ends the process at once. */

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { CliError, errorText } from '../cli-error.ts'
+import { CLI_ERROR_CODES, CliError, EXIT, errorText } from '../cli-error.ts'
 import { colorsFor } from './colors.ts'
 
 /** Writes a line to stdout. */
@@ -12,8 +12,12 @@ export function printJson(value: unknown): void {
   print(JSON.stringify(value))
 }
 
-/** Tells the user something that is not the result: stdout stays clean for pipes. */
-export function note(line: string): void {
+/** Tells the user something that is not the result: stdout stays clean for pipes. With `json`, as a line of JSON. */
+export function note(text: string, json: boolean = false): void {
+  toStderr(json ? JSON.stringify({ note: text }) : text)
+}
+
+function toStderr(line: string): void {
   process.stderr.write(`${line}\n`)
 }
 
@@ -24,30 +28,21 @@ export async function write(text: string): Promise<void> {
 
 /** Shows an error on stderr, for people or as one line of JSON, and returns the exit code that fits. */
 export function tellError(error: unknown, json: boolean): number {
-  const known = error instanceof CliError || isCoded(error)
-  const code = known ? String((error as { code: string }).code) : 'INTERNAL'
-  const advice = error instanceof CliError ? error.advice : ''
-  const message = errorText(error)
+  const own = error instanceof CliError ? error : undefined
+  const code = own?.code ?? (isCoded(error) ? error.code : 'INTERNAL')
+  const message = own?.message ?? errorText(error)
+  const advice = own?.advice ?? ''
   if (json) {
-    note(
-      JSON.stringify({
-        error: {
-          code,
-          message: error instanceof Error ? error.message : message,
-          ...(advice === '' ? {} : { advice }),
-        },
-      }),
-    )
+    toStderr(JSON.stringify({ error: { code, message, ...(advice === '' ? {} : { advice }) } }))
   } else {
     const { red, dim } = colorsFor(process.stderr)
-    const text = error instanceof CliError ? error.message : message
-    note(`${red('error:')} ${text}${known && code !== 'USAGE' ? dim(` (${code})`) : ''}`)
-    if (advice !== '') note(advice)
+    toStderr(`${red('error:')} ${message}${CLI_ERROR_CODES.has(code) ? '' : dim(` (${code})`)}`)
+    if (advice !== '') toStderr(advice)
   }
-  return error instanceof CliError ? error.exitCode : 1
+  return own?.exitCode ?? EXIT.failed
 }
 
-function isCoded(error: unknown): boolean {
+function isCoded(error: unknown): error is Error & { readonly code: string } {
   return error instanceof Error && 'code' in error && typeof error.code === 'string'
 }
 

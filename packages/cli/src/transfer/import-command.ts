@@ -76,8 +76,8 @@ async function runImport(collection: string, file: string | undefined, options: 
   const progress = await progressBar('bytes')
   try {
     const journal = await journalFor(client, { collection, file, format, source: source.identity, options })
-    const from = options.restart === true ? undefined : journal?.read()
-    if (from !== undefined) note(`going on after ${countOf(from.rows, 'row')}, as ${journal!.path} says`)
+    const from = startingPoint(journal, options)
+    if (from !== undefined) note(`going on after ${countOf(from.rows, 'row')}, as ${journal!.path} says`, options.json)
     const show = (state: ImportState): void => progress.show(state.rows, source.readBytes(), source.sizeBytes)
     let shown = 0
     const importer = new Importer({
@@ -86,8 +86,8 @@ async function runImport(collection: string, file: string | undefined, options: 
       skipMax: options.skipBad,
       signal,
       onBadRow: (row) => {
-        if (shown++ < BAD_ROWS_SHOWN_MAX) note(`skipped ${badRowText(row)}`)
-        else if (shown === BAD_ROWS_SHOWN_MAX + 1) note('further bad rows are counted, not shown')
+        if (shown++ < BAD_ROWS_SHOWN_MAX) note(`skipped ${badRowText(row)}`, options.json)
+        else if (shown === BAD_ROWS_SHOWN_MAX + 1) note('further bad rows are counted, not shown', options.json)
       },
       onAcknowledged: (state) => {
         journal?.save(state)
@@ -100,7 +100,7 @@ async function runImport(collection: string, file: string | undefined, options: 
         from,
       )
     } catch (error) {
-      journal?.save(importer.state, true)
+      if (importer.state.rows > 0) journal?.save(importer.state, true)
       throw stopped(error, importer.state, journal)
     } finally {
       progress.stop()
@@ -178,6 +178,19 @@ async function journalFor(client: ControlClient, wish: JournalWish): Promise<Jou
   if (options.resume !== undefined) return new Journal(options.resume, identity)
   if (file === undefined || file === '-') return undefined
   return new Journal(journalPath(resolve(file), status.name, collection), identity)
+}
+
+/** Where an earlier run has stopped; undefined to begin at the beginning. */
+function startingPoint(journal: Journal | undefined, options: ImportOptions): ImportState | undefined {
+  if (journal === undefined || options.restart === true) return undefined
+  try {
+    return journal.read()
+  } catch (error) {
+    // The journal beside a file is only ours, and beginning again does no harm; one that was named may be anything.
+    if (options.resume !== undefined) throw error
+    note(`beginning again: ${errorText(error)}`, options.json)
+    return undefined
+  }
 }
 
 /** The error that ended an import, saying how far it came and how to go on. */

@@ -1,0 +1,157 @@
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Grid } from 'gossipgrid'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { ControlClient } from './control-client.ts'
+import { serveControl } from './control-server.ts'
+import type { ControlServer } from './control-server.ts'
+import { announce, choosePeer, runningPeers, shortId, socketPath } from './running-peer.ts'
+import type { RunningPeer } from './running-peer.ts'
+import { RUNTIME_DIRECTORY_VARIABLE, makeRuntimeDirectory, runtimeDirectories } from './runtime-directory.ts'
+
+const PEER_ID = '12D3KooWGdR2NAPoKNmANyNXrz9k7sSHkD6MLT7Ab5Ang3vcpDe2'
+const facts = { pid: process.pid, version: '0.0.0', directory: '', metrics: '' }
+
+let folder: string
+let environment: Record<string, string>
+let server: ControlServer | undefined
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'gg-'))
+  environment = { [RUNTIME_DIRECTORY_VARIABLE]: join(folder, 'run') }
+})
+
+afterEach(async () => {
+  await server?.close()
+  server = undefined
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function peer(name: string, pid: number, peerId: string = PEER_ID): RunningPeer {
+  const socket = join(folder, 'run', `${name}.sock`)
+  return { socket, pid, name, peerId, directory: '', startedAt: '' }
+}
+
+/** A grid of which only changes are asked. */
+function watchedGrid(iterator: AsyncIterableIterator<unknown>, onSignal: (signal: AbortSignal) => void): Grid {
+  const map = {
+    changes: ({ signal }: { signal: AbortSignal }) => {
+      onSignal(signal)
+      return iterator
+    },
+  }
+  return { name: 'watched', peerId: PEER_ID, map: () => map } as unknown as Grid
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  const endMs = performance.now() + 10_000
+  while (!holds()) {
+    if (performance.now() > endMs) throw new Error('it never came about')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+test('a reader that goes away ends the stream at the peer, also while nothing changes', async () => {
+  let signal: AbortSignal | undefined
+  async function* silence(): AsyncGenerator<unknown, void, undefined> {
+    yield { type: 'delete', key: 'a' }
+    await new Promise((resolve) => signal!.addEventListener('abort', resolve))
+  }
+  server = await serveControl({
+    grid: watchedGrid(silence(), (given) => (signal = given)),
+    socket: join(folder, 's'),
+    facts,
+  })
+  const client = new ControlClient(server.socket)
+  const lines = client.lines('/v1/changes', { query: { collection: 'c' } })
+  expect((await lines.next()).value).toBe('{"type":"delete","key":"a"}')
+  expect(signal!.aborted).toBe(false)
+  await lines.return()
+  await until(() => signal!.aborted)
+  client.close()
+})
+
+test('a slow reader slows the peer down instead of filling its memory', async () => {
+  let produced = 0
+  async function* torrent(): AsyncGenerator<unknown, void, undefined> {
+    for (;;) {
+      produced += 1
+      yield { type: 'set', key: 'k', value: 'x'.repeat(10_000) }
+    }
+  }
+  server = await serveControl({ grid: watchedGrid(torrent(), () => undefined), socket: join(folder, 's'), facts })
+  const client = new ControlClient(server.socket)
+  const lines = client.lines('/v1/changes', { query: { collection: 'c' } })
+  await lines.next()
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  expect(produced).toBeLessThan(2000)
+  await lines.return()
+  client.close()
+})
+
+test('only the user can open the socket', async () => {
+  server = await serveControl({ grid: watchedGrid(noChanges(), () => undefined), socket: join(folder, 's'), facts })
+  expect(statSync(server.socket).mode & 0o777).toBe(0o600)
+  expect(statSync(makeRuntimeDirectory(environment)).mode & 0o777).toBe(0o700)
+})
+
+test('a socket that a killed peer left is replaced, one that answers is not, and another file never', async () => {
+  const grid = watchedGrid(noChanges(), () => undefined)
+  const path = join(folder, 's')
+  server = await serveControl({ grid, socket: path, facts })
+  await expect(serveControl({ grid, socket: path, facts })).rejects.toThrow('another peer has its socket')
+  writeFileSync(join(folder, 'file'), 'precious')
+  await expect(serveControl({ grid, socket: join(folder, 'file'), facts })).rejects.toThrow('is no socket')
+  await server.close()
+  expect(existsSync(`${path}.json`)).toBe(false)
+  server = await serveControl({ grid, socket: path, facts })
+})
+
+test('what a killed peer left is removed, and the living are found', () => {
+  const directory = makeRuntimeDirectory(environment)
+  announce(peer('alive', process.pid), directory)
+  announce(peer('dead', 2 ** 22 + 1), directory)
+  writeFileSync(peer('dead', 0).socket, '')
+  writeFileSync(join(directory, 'broken.sock.json'), '{')
+  expect(runningPeers(environment).map(({ name }) => name)).toEqual(['alive'])
+  expect(existsSync(peer('dead', 0).socket)).toBe(false)
+  expect(choosePeer({}, environment)).toBe(peer('alive', 0).socket)
+})
+
+test('which peer is meant is said by name or id, and the error lists those there are', () => {
+  const directory = makeRuntimeDirectory(environment)
+  expect(() => choosePeer({}, environment)).toThrow('no peer of yours runs')
+  announce(peer('one', process.pid), directory)
+  announce(peer('two', process.pid, `${PEER_ID.slice(0, -2)}XX`), directory)
+  expect(() => choosePeer({}, environment)).toThrow(`--name one --peer ${shortId(PEER_ID)}`)
+  expect(choosePeer({ name: 'two' }, environment)).toBe(peer('two', 0).socket)
+  expect(choosePeer({ peer: shortId(PEER_ID) }, environment)).toBe(peer('one', 0).socket)
+  expect(() => choosePeer({ name: 'three' }, environment)).toThrow('no such peer runs here')
+  expect(choosePeer({}, { ...environment, GOSSIPGRID_SOCKET: '/elsewhere' })).toBe('/elsewhere')
+})
+
+test('the path of a socket fits what systems allow, whatever the grid is called', async () => {
+  const long = socketPath('/run/user/1000/gossipgrid', 'Grüße / '.repeat(15), PEER_ID)
+  expect(Buffer.byteLength(long)).toBeLessThan(103)
+  expect(long).toMatch(/^[\w/.-]+$/)
+  expect(socketPath(`/tmp/${'d'.repeat(80)}`, 'demo', PEER_ID)).toMatch(/\/[0-9a-f]{8}\.sock$/)
+  expect(() => socketPath(`/tmp/${'d'.repeat(90)}`, 'demo', PEER_ID)).toThrow('at most 103 bytes')
+  // The system agrees.
+  const fitting = join(folder, 'x'.repeat(103 - Buffer.byteLength(folder) - 1))
+  const listening = createServer()
+  await new Promise<void>((resolve) => listening.listen(fitting, resolve))
+  await new Promise((resolve) => listening.close(resolve))
+})
+
+test('a directory that is not the own one is no place for sockets', () => {
+  const [usual] = runtimeDirectories({})
+  expect(usual).toMatch(/gossipgrid/)
+  writeFileSync(join(folder, 'file'), '')
+  expect(() => makeRuntimeDirectory({ [RUNTIME_DIRECTORY_VARIABLE]: join(folder, 'file') })).toThrow(/file/)
+})
+
+async function* noChanges(): AsyncGenerator<unknown, void, undefined> {
+  yield* []
+}

@@ -1,0 +1,60 @@
+import type { Command } from 'commander'
+import { expect, test } from 'vitest'
+import { program } from './program.ts'
+
+/** The words of a line as a shell would pass them, up to the first pipe or redirection. */
+function wordsOf(line: string): string[] {
+  const [typed = ''] = line.split(/\s(?:[|<]|>>?|2>)/)
+  return [...typed.matchAll(/'([^']*)'|(\S+)/g)].map((word) => word[1] ?? word[2]!)
+}
+
+function helpOf(command: Command): string {
+  let text = ''
+  command.configureOutput({ writeOut: (part) => (text += part) })
+  command.outputHelp()
+  return text
+}
+
+/** Every line of the help that somebody might copy. */
+function exampleLines(): string[] {
+  const root = program()
+  const helps = [root, ...root.commands].map(helpOf)
+  return helps.flatMap((help) => [...help.matchAll(/^ {2}\$ (.*?)(?: {2,}.*)?$/gm)].map((match) => match[1]!))
+}
+
+test('every command ends its help with examples', () => {
+  const silent = program().commands.filter((command) => !/Examples:\n(.*\n)* {2}\$ gossipgrid/.test(helpOf(command)))
+  expect(silent.map((command) => command.name())).toEqual(['help'])
+})
+
+test('every example of the help is a valid command line', async () => {
+  const lines = exampleLines()
+  expect(lines.length).toBeGreaterThan(40)
+  for (const line of lines) {
+    const typed = line.includes('| gossipgrid') ? line.slice(line.indexOf('gossipgrid')) : line
+    const root = program()
+    let ran = ''
+    for (const command of root.commands) command.action(() => void (ran = command.name()))
+    const [name, ...words] = wordsOf(typed)
+    expect(name, line).toBe('gossipgrid')
+    await root.parseAsync(words, { from: 'user' })
+    expect(ran, line).toBe(words[0])
+  }
+})
+
+test('help fits a terminal of 80 columns, notes below the options aside', () => {
+  const root = program()
+  for (const command of [root, ...root.commands]) {
+    command.configureOutput({ getOutHelpWidth: () => 80 })
+    const [options = ''] = helpOf(command).split('\nExamples:')
+    expect(options.split('\n').filter((line) => line.length > 80)).toEqual([])
+  }
+})
+
+test('a command that is nearly right is suggested', async () => {
+  const root = program()
+  let told = ''
+  root.configureOutput({ writeErr: (text) => (told += text) })
+  await expect(root.parseAsync(['exprot', 'users'], { from: 'user' })).rejects.toThrow('Did you mean export?')
+  expect(told).toContain('Try: gossipgrid --help')
+})

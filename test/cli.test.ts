@@ -1,0 +1,523 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import {
+  createWriteStream,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { once } from 'node:events'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+
+const PROGRAM = fileURLToPath(new URL('../packages/cli/bin/gossipgrid.js', import.meta.url))
+const PEER = ['--listen', '127.0.0.1:0', '--no-mdns', '--json']
+const WAIT_MAX_MS = 30_000
+
+const folder = mkdtempSync(join(tmpdir(), 'gg-cli-'))
+const children = new Set<ChildProcess>()
+
+afterAll(async () => {
+  await Promise.all([...children].map((child) => killed(child)))
+  rmSync(folder, { recursive: true, force: true })
+})
+
+interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+interface Started {
+  readonly name: string
+  readonly peerId: string
+  readonly addresses: readonly string[]
+  readonly join: string
+  readonly socket: string
+}
+
+/** The program in surroundings of its own: peers in one are not found from another. */
+class Surroundings {
+  readonly #environment: NodeJS.ProcessEnv
+
+  constructor(name: string) {
+    const { GOSSIPGRID_SOCKET: _, GOSSIPGRID_SECRET: __, FORCE_COLOR: ___, ...environment } = process.env
+    this.#environment = { ...environment, GOSSIPGRID_RUNTIME_DIR: join(folder, `run-${name}`) }
+  }
+
+  get runtimeDirectory(): string {
+    return this.#environment['GOSSIPGRID_RUNTIME_DIR']!
+  }
+
+  spawn(...args: readonly string[]): ChildProcess {
+    const child = spawn(process.execPath, [PROGRAM, ...args], { cwd: folder, env: this.#environment, stdio: 'pipe' })
+    children.add(child)
+    child.once('exit', () => children.delete(child))
+    return child
+  }
+
+  async run(args: readonly string[], input: string | Uint8Array = ''): Promise<Ended> {
+    const child = this.spawn(...args)
+    child.stdin!.on('error', () => undefined)
+    child.stdin!.end(input)
+    return ended(child)
+  }
+
+  /** Runs a command that must do what it is asked. */
+  async ok(...args: readonly string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.run(args)
+    if (code !== 0) throw new Error(`gossipgrid ${args.join(' ')} ended with ${code}: ${stderr}`)
+    return stdout
+  }
+
+  async json<Answer>(...args: readonly string[]): Promise<Answer> {
+    return JSON.parse(await this.ok(...args, '--json')) as Answer
+  }
+
+  /** Runs a command that must fail; the error as a program gets it. */
+  async error(
+    ...args: readonly string[]
+  ): Promise<{ exit: number | null; code: string; message: string; advice?: string }> {
+    const { code, stderr, stdout } = await this.run([...args, '--json'])
+    if (code === 0 || stdout !== '') throw new Error(`gossipgrid ${args.join(' ')} did not fail: ${stdout}`)
+    const { error } = JSON.parse(stderr.trim().split('\n').at(-1)!) as { error: { code: string; message: string } }
+    return { exit: code, ...error }
+  }
+
+  async peer(...args: readonly string[]): Promise<{ child: ChildProcess; started: Started }> {
+    const child = this.spawn('peer', ...PEER, ...args)
+    let log = ''
+    child.stderr!.on('data', (chunk: Buffer) => (log += chunk.toString()))
+    const line = await Promise.race([firstLine(child), once(child, 'exit').then(() => '')])
+    if (line === '') throw new Error(`the peer did not start: ${log}`)
+    return { child, started: JSON.parse(line) as Started }
+  }
+}
+
+function firstLine(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    let text = ''
+    child.stdout!.on('data', (chunk: Buffer) => {
+      text += chunk.toString()
+      if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')))
+    })
+  })
+}
+
+async function ended(child: ChildProcess): Promise<Ended> {
+  let stdout = ''
+  let stderr = ''
+  child.stdout!.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
+  child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, stdout, stderr }
+}
+
+async function killed(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL'): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) {
+    const exit = once(child, 'exit')
+    child.kill(signal)
+    await exit
+  }
+  return child.exitCode
+}
+
+async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const endMs = performance.now() + WAIT_MAX_MS
+  while (!(await holds())) {
+    if (performance.now() > endMs) throw new Error(`still not: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+describe('against one running peer', () => {
+  const here = new Surroundings('one')
+  let peer: ChildProcess
+  let started: Started
+  beforeAll(async () => {
+    ;({ child: peer, started } = await here.peer('--name', 'shop', '--data', 'shop', '--metrics', '0'))
+  })
+
+  test('what is set is got, listed and deleted', async () => {
+    expect(await here.ok('set', 'users', 'ada', '{"age":36}')).toBe('')
+    await here.ok('set', 'users', 'bob', 'no JSON, so text')
+    await here.ok('set', 'users', 'zip', '1000', '--string')
+    await here.ok('set', 'users', 'cold', '-5')
+    expect(await here.ok('get', 'users', 'ada')).toBe('{"age":36}\n')
+    expect(await here.ok('get', 'users', 'zip')).toBe('"1000"\n')
+    expect(await here.ok('get', 'users', 'cold')).toBe('-5\n')
+    expect(await here.ok('get', 'users', 'bob', '--raw')).toBe('no JSON, so text')
+    expect(await here.json('get', 'users', 'ada')).toEqual({ collection: 'users', key: 'ada', value: { age: 36 } })
+    const set = await here.json<object>('set', 'users', 'eve', '1')
+    expect(set).toMatchObject({ collection: 'users', key: 'eve', receipt: { durable: true, copies: 1, version: {} } })
+    expect((await here.ok('entries', 'users', '--keys-only')).trim().split('\n').toSorted()).toEqual([
+      'ada',
+      'bob',
+      'cold',
+      'eve',
+      'zip',
+    ])
+    expect(await here.ok('entries', 'users', '--prefix', 'a')).toBe('ada\t{"age":36}\n')
+    expect((await here.ok('entries', 'users', '--limit', '2', '--json')).split('\n')).toHaveLength(3)
+    expect(JSON.parse(await here.ok('entries', 'users', '--prefix', 'a', '--format', 'json'))).toEqual([
+      { key: 'ada', value: { age: 36 } },
+    ])
+    expect(await here.json('delete', 'users', 'eve')).toMatchObject({ key: 'eve', receipt: { durable: true } })
+    expect(await here.error('delete', 'users', 'eve')).toMatchObject({ exit: 1, code: 'NOT_FOUND' })
+  })
+
+  test('keys and collections of any text are told apart', async () => {
+    const keys = ['..', 'a/b?c=d&e#f', 'größe %41', '{"end":1}']
+    await Promise.all(keys.map((key) => here.ok('set', '../strange', key, JSON.stringify(key))))
+    const values = await Promise.all(keys.map((key) => here.ok('get', '../strange', key)))
+    expect(values.map((value) => JSON.parse(value) as unknown)).toEqual(keys)
+    expect((await here.ok('entries', '../strange', '--keys-only')).trim().split('\n')).toHaveLength(4)
+  })
+
+  test('a value comes from stdin, also as bytes', async () => {
+    const bytes = Uint8Array.from({ length: 256 }, (_, i) => i)
+    await here.run(['set', 'files', 'all', '--bytes'], bytes)
+    expect(JSON.parse(await here.ok('get', 'files', 'all'))).toEqual({ $bytes: Buffer.from(bytes).toString('base64') })
+    await here.run(['set', 'files', 'text', '-'], '[1,2]\n')
+    expect(await here.ok('get', 'files', 'text')).toBe('[1,2]\n')
+  })
+
+  test('the state of the peer is shown to people and to programs', async () => {
+    const status = await here.json<Record<string, unknown>>('status')
+    expect(status).toMatchObject({
+      name: 'shop',
+      peerId: started.peerId,
+      pid: peer.pid,
+      storage: { healthy: true, persistent: true },
+    })
+    expect(await here.ok('status')).toContain(started.peerId)
+    expect(await here.json('members')).toMatchObject({
+      members: [{ self: true, state: 'alive', peerId: started.peerId }],
+    })
+    expect(await here.ok('members')).toMatch(/^PEER +STATE/)
+    const { collections } = await here.json<Collections>('collections')
+    expect(collections.map(({ name }) => name)).toContain('users')
+    for (const command of ['status', 'members', 'collections']) {
+      const wide = (await here.ok(command)).split('\n').filter((line) => line.length > 80 && !line.startsWith('socket'))
+      expect(wide, command).toEqual([])
+    }
+    const metrics = await fetch(status['metrics'] as string)
+    expect(await metrics.text()).toContain('# TYPE')
+  })
+
+  test('changes are shown as they come, until Ctrl-C', async () => {
+    const watch = here.spawn('watch', 'orders', '--json', '--prefix', 'o')
+    let seen = ''
+    let noted = ''
+    watch.stdout!.on('data', (chunk: Buffer) => (seen += chunk.toString()))
+    watch.stderr!.on('data', (chunk: Buffer) => (noted += chunk.toString()))
+    await until(() => noted.includes('no entries yet'), 'the watch runs')
+    // The note comes before the watch stands at the peer: write until one is seen.
+    await until(async () => {
+      await here.ok('set', 'orders', 'o-1', '{"total":9}')
+      return seen !== ''
+    }, 'a change is seen')
+    await here.ok('set', 'orders', 'x', '1')
+    await here.ok('delete', 'orders', 'o-1')
+    await until(() => seen.includes('delete'), 'the delete is seen')
+    expect(await killed(watch, 'SIGINT')).toBe(0)
+    const lines = seen
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object)
+    expect(lines[0]).toEqual({ type: 'set', key: 'o-1', value: { total: 9 } })
+    expect(lines.at(-1)).toEqual({ type: 'delete', key: 'o-1' })
+  })
+
+  test('an error says what to do, and the exit code what kind it is', async () => {
+    const says = (text: string): string => expect.stringContaining(text) as string
+    const errors: readonly (readonly [typed: readonly string[], error: object])[] = [
+      [
+        ['get', 'users', 'nobody'],
+        { exit: 1, code: 'NOT_FOUND', message: "no entry 'nobody' in 'users' at this peer" },
+      ],
+      [['get', 'usres', 'ada'], { exit: 1, code: 'NOT_FOUND', advice: says('users') }],
+      [['get', 'users'], { exit: 2, code: 'USAGE' }],
+      [['gte', 'users'], { exit: 2, message: says('Did you mean get?') }],
+      [['set', 'users', 'ada', '{age:36}'], { exit: 2, advice: says('--string') }],
+      [['set', 'users', 'ada', '1', '--copies', '2', '--timeout', '200ms'], { exit: 1, code: 'COPIES_TIMEOUT' }],
+      [['set', 'users', '', '1'], { exit: 1, code: 'INVALID_KEY' }],
+      [['set', 'users', 'ada', '12345678901234567890'], { exit: 2, message: says('would lose digits') }],
+      [['status', '--name', 'other'], { exit: 3, code: 'NO_PEER', message: says('--name shop') }],
+      [['status', '--socket', join(folder, 'none.sock')], { exit: 3, code: 'NO_PEER' }],
+      [['import', 'users', 'none.csv'], { exit: 1, code: 'FILE' }],
+      [['peer', '--name', 'shop', '--data', 'shop'], { exit: 1, code: 'STORAGE_IN_USE' }],
+    ]
+    await Promise.all(
+      errors.map(async ([typed, error]) => expect(await here.error(...typed), typed.join(' ')).toMatchObject(error)),
+    )
+  })
+
+  test('values that JSON has no word for go out and come in exactly, in every format', async () => {
+    const values = {
+      bytes: '{"$bytes":"AP8="}',
+      date: '{"$date":"2026-01-31T12:00:00.123Z"}',
+      big: '{"$bigint":"-18446744073709551615"}',
+      nan: '{"$number":"NaN"}',
+      gap: '{"a":{"$undefined":true},"b":[1,{"$bytes":""}]}',
+      tag: '{"$$bytes":"not really"}',
+      numeric: '"007"',
+      number: '{"n":"36","m":36,"empty":""}',
+    }
+    const lines = Object.entries(values).map(([key, value]) => `{"key":"${key}","value":${value}}`)
+    await here.run(['import', 'special'], lines.join('\n'))
+    for (const extension of ['ndjson', 'json', 'csv']) {
+      await here.ok('export', 'special', `special.${extension}`)
+      await here.ok('import', `back-${extension}`, `special.${extension}`)
+      const back = (await here.ok('entries', `back-${extension}`, '--json')).trim().split('\n')
+      const sorted = (rows: string[]): unknown[] => rows.toSorted().map((row) => JSON.parse(row) as unknown)
+      expect(sorted(back), extension).toEqual(sorted(lines))
+    }
+  })
+
+  test('a shell is told commands and the collections of the peer', async () => {
+    expect(await here.ok('complete', '--', 'get', '')).toContain('users')
+    expect(await here.ok('complete', '--', 'exp')).toContain('export')
+    expect(await here.ok('complete', 'bash')).toContain('gossipgrid')
+  })
+
+  test('the doctor finds nothing to put right here, and a taken port and a stranger elsewhere', async () => {
+    const [, , , , port] = started.addresses[0]!.split('/')
+    const address = `127.0.0.1:${port}`
+    const well = await here.json<Health>(
+      'doctor',
+      '--no-mdns',
+      '--listen',
+      '127.0.0.1:0',
+      '--name',
+      'shop',
+      '--join',
+      address,
+      '--data',
+      'new',
+    )
+    expect(well.ok).toBe(true)
+    expect(well.findings.map(({ check }) => check)).toEqual(
+      expect.arrayContaining(['node', 'clock', 'port', 'storage', 'synced write', 'join']),
+    )
+    expect(existsSync(join(folder, 'new'))).toBe(false)
+    const { code, stdout } = await here.run([
+      'doctor',
+      '--no-mdns',
+      '--listen',
+      address,
+      '--name',
+      'other',
+      '--join',
+      address,
+      '--data',
+      'shop',
+    ])
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/✗ port .* is taken/)
+    expect(stdout).toMatch(/✗ join .* does not meet/)
+    expect(stdout).toMatch(new RegExp(`! store .* in use by the process ${peer.pid}`))
+  })
+
+  test('SIGTERM ends it well, and everything is there afterwards', async () => {
+    expect(await killed(peer, 'SIGTERM')).toBe(0)
+    expect(readdirSync(here.runtimeDirectory)).toEqual([])
+    const { findings } = await here.json<Health>('doctor', '--no-mdns', '--data', 'shop')
+    expect(findings.find(({ check }) => check === 'store')).toMatchObject({
+      state: 'ok',
+      text: expect.stringContaining('opens, with') as string,
+    })
+    const again = await here.peer('--name', 'shop', '--data', 'shop')
+    expect(again.started.peerId).toBe(started.peerId)
+    expect(await here.ok('get', 'users', 'bob', '--raw')).toBe('no JSON, so text')
+    await killed(again.child, 'SIGTERM')
+  })
+})
+
+interface Collections {
+  readonly collections: readonly { readonly name: string; readonly entries: number }[]
+}
+
+interface Health {
+  readonly ok: boolean
+  readonly findings: readonly { readonly check: string; readonly state: string; readonly text: string }[]
+}
+
+describe('many rows', () => {
+  const here = new Surroundings('rows')
+  const ROWS = 100_000
+  const csv = join(folder, 'cities.csv')
+  let peer: ChildProcess
+  const startPeer = async (): Promise<void> => {
+    ;({ child: peer } = await here.peer('--name', 'rows', '--data', 'rows'))
+  }
+  beforeAll(async () => {
+    const file = createWriteStream(csv)
+    file.write('id,name,population,zip\n')
+    for (let i = 0; i < ROWS; i++) file.write(`${i},"City ""${i}"", north",${i * 7},${String(i).padStart(6, '0')}\n`)
+    file.end()
+    await once(file, 'close')
+    await startPeer()
+  })
+  afterEach(() => {
+    rmSync(join(folder, 'some.ndjson'), { force: true })
+  })
+
+  test('an import that was killed goes on where it was, and what comes out is what went in', async () => {
+    const journals = (): string[] => readdirSync(folder).filter((name) => /^cities\.csv\.import-\w+\.json$/.test(name))
+    const first = here.spawn('import', 'cities', csv, '--key-column', 'id')
+    await until(() => journals().length > 0, 'a journal is written')
+    await killed(first)
+    const { rows } = JSON.parse(readFileSync(join(folder, journals()[0]!), 'utf8')) as { rows: number }
+    expect(rows).toBeGreaterThan(0)
+    expect(rows).toBeLessThan(ROWS)
+    writeFileSync(join(folder, 'foreign.json'), '{"precious":true}')
+    expect(await here.error('import', 'cities', csv, '--key-column', 'id', '--resume', 'foreign.json')).toMatchObject({
+      code: 'FILE',
+      advice: expect.stringContaining('--restart') as string,
+    })
+    const { code, stderr, stdout } = await here.run(['import', 'cities', csv, '--key-column', 'id', '--json'])
+    expect(code, stderr).toBe(0)
+    expect(stderr).toContain(`going on after ${rows.toLocaleString('en-US')} rows`)
+    expect(JSON.parse(stdout)).toMatchObject({ rows: ROWS, written: ROWS, skipped: 0, resumedAt: rows })
+    expect(journals()).toEqual([])
+    await here.ok('export', 'cities', 'out.csv', '--key-column', 'id')
+    const sorted = (file: string): string[] => readFileSync(file, 'utf8').trimEnd().split('\n').toSorted()
+    expect(sorted(join(folder, 'out.csv'))).toEqual(sorted(csv))
+    expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toEqual([])
+  })
+
+  test('an interrupted import tells how far it came, and a peer that is killed loses none of it', async () => {
+    const child = here.spawn('import', 'again', csv, '--key-column', 'id')
+    const over = ended(child)
+    const journal = (): string | undefined =>
+      readdirSync(folder).find((name) => /^cities\.csv\.import-\w+\.json$/.test(name))
+    await until(() => journal() !== undefined, 'a journal is written')
+    child.kill('SIGINT')
+    const { code, stderr } = await over
+    expect(code).toBe(130)
+    expect(stderr).toMatch(/interrupted\. [\d,]+ rows are acknowledged\.\nThe same command goes on from there\./)
+    const { rows } = JSON.parse(readFileSync(join(folder, journal()!), 'utf8')) as { rows: number }
+    await killed(peer)
+    expect(await here.error('import', 'again', csv, '--key-column', 'id')).toMatchObject({ exit: 3, code: 'NO_PEER' })
+    await startPeer()
+    const { collections } = await here.json<Collections>('collections')
+    expect(collections.find(({ name }) => name === 'again')!.entries).toBeGreaterThanOrEqual(rows)
+    await here.ok('import', 'again', csv, '--key-column', 'id')
+    const after = await here.json<Collections>('collections')
+    expect(after.collections.find(({ name }) => name === 'again')!.entries).toBe(ROWS)
+  })
+
+  test('a bad row is named, and passed over where that is wanted', async () => {
+    writeFileSync(
+      join(folder, 'some.ndjson'),
+      '{"key":"a","value":1}\nnonsense\n{"key":"b","value":2}\n{"key":"","value":3}\n{"key":"c"}\n',
+    )
+    expect(await here.error('import', 'some', 'some.ndjson')).toMatchObject({
+      exit: 1,
+      code: 'BAD_ROW',
+      message: expect.stringMatching(/^line 2: /) as string,
+    })
+    const { code, stderr, stdout } = await here.run([
+      'import',
+      'some',
+      'some.ndjson',
+      '--skip-bad',
+      '3',
+      '--restart',
+      '--json',
+    ])
+    expect(code, stderr).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ rows: 5, written: 2, skipped: 3 })
+    expect(stderr).toContain("skipped line 5, column 'value': is missing")
+    expect(stderr).toContain('skipped line 4: a key must not be empty')
+    expect((await here.error('import', 'some', 'some.ndjson', '--skip-bad', '2', '--restart')).message).toContain(
+      'more than 2 bad rows',
+    )
+  })
+
+  test('rows flow from stdin to stdout, and a reader that has enough ends the command', async () => {
+    const { code, stderr } = await here.run(['import', 'piped', '--format', 'csv'], 'key,n\na,1\nb,2\n')
+    expect(code, stderr).toBe(0)
+    expect((await here.ok('export', 'piped')).trim().split('\n').toSorted()).toEqual([
+      '{"key":"a","value":{"n":1}}',
+      '{"key":"b","value":{"n":2}}',
+    ])
+    const child = here.spawn('entries', 'cities')
+    const over = ended(child)
+    child.stdout!.once('data', () => child.stdout!.destroy())
+    expect((await over).code).toBe(0)
+    await killed(peer, 'SIGTERM')
+  })
+})
+
+describe('two peers on one machine', () => {
+  const here = new Surroundings('two')
+
+  test('meet with one secret, copy what is written, and are told apart', async () => {
+    await here.ok('secret', '--out', 'grid.secret')
+    expect(statSync(join(folder, 'grid.secret')).mode & 0o777).toBe(0o600)
+    expect(await here.error('secret', '--out', 'grid.secret')).toMatchObject({
+      exit: 1,
+      code: 'FILE',
+      advice: expect.stringContaining('--force') as string,
+    })
+    const grid = ['--name', 'pair', '--secret-file', 'grid.secret']
+    const first = await here.peer(...grid, '--data', 'first')
+    const second = await here.peer(...grid, '--data', 'second', '--join', first.started.addresses[0]!)
+    const [one, two] = [first, second].map(({ started }) => ['--peer', started.peerId.slice(-8)]) as [
+      string[],
+      string[],
+    ]
+    expect(await here.error('get', 'users', 'ada')).toMatchObject({
+      exit: 2,
+      code: 'SEVERAL_PEERS',
+      message: expect.stringContaining(one[1]!) as string,
+    })
+    const { receipt } = await here.json<{ receipt: object }>('set', 'users', 'ada', '36', '--copies', '2', ...one)
+    expect(receipt).toMatchObject({ durable: true, copies: 2 })
+    expect(await here.ok('get', 'users', 'ada', ...two)).toBe('36\n')
+    const { members } = await here.json<{ members: { state: string }[] }>('members', ...two)
+    expect(members.map(({ state }) => state)).toEqual(['alive', 'alive'])
+    await here.ok('secret', '--out', 'other.secret')
+    const stranger = await here.run([
+      'doctor',
+      '--no-mdns',
+      '--name',
+      'pair',
+      '--secret-file',
+      'other.secret',
+      '--join',
+      first.started.addresses[0]!,
+    ])
+    expect(stranger.stdout).toMatch(/✗ join/)
+    await Promise.all([first, second].map(({ child }) => killed(child, 'SIGTERM')))
+  })
+
+  test('what a killed peer left is cleared away, and its place can be taken', async () => {
+    const socket = join(folder, 'own.sock')
+    const first = await here.peer('--name', 'fixed', '--socket', socket)
+    const other = await here.peer('--name', 'found')
+    await here.ok('set', 'a', 'b', '1', '--socket', socket)
+    await killed(first.child)
+    await killed(other.child)
+    expect(readdirSync(here.runtimeDirectory)).toHaveLength(2)
+    expect(await here.error('status')).toMatchObject({
+      exit: 3,
+      code: 'NO_PEER',
+      advice: expect.stringContaining('gossipgrid peer') as string,
+    })
+    expect(readdirSync(here.runtimeDirectory)).toEqual([])
+    expect(await here.error('status', '--socket', socket)).toMatchObject({ exit: 3, code: 'NO_PEER' })
+    const again = await here.peer('--name', 'fixed', '--socket', socket)
+    await here.ok('set', 'a', 'b', '1', '--socket', socket)
+    await killed(again.child, 'SIGTERM')
+    expect(existsSync(socket)).toBe(false)
+  })
+})
