@@ -21,6 +21,8 @@ export interface Stored {
 }
 
 const NO_VECTOR = new Uint8Array(0)
+/** Slots looked at in one piece of work: a millisecond or two. */
+const SLOTS_PER_PIECE = 50_000
 
 /** A checkpoint under way over one partition. */
 interface Rewrite {
@@ -29,10 +31,16 @@ interface Rewrite {
   readonly bits: number
   /** The vector at the start: what is written is at least that. */
   readonly vector: Uint8Array
-  /** Slots of the segments to write, grouped by segment. */
+  /** Groups the slots to write by segment, a piece at a time. */
+  readonly grouping: Generator<void, Grouped, void>
+  grouped: Grouped | undefined
+}
+
+/** Slots of the segments to write, grouped by segment. */
+interface Grouped {
   readonly slots: Uint32Array
+  /** Those that are still to be written. */
   readonly segments: { readonly index: number; readonly first: number; readonly end: number }[]
-  /** The segments to write, for when `segments` is used up. */
   readonly written: readonly number[]
 }
 
@@ -123,12 +131,13 @@ export class Checkpoint {
     }
   }
 
-  /** Does the next piece of work, if one is due: at most one segment. */
+  /** Does the next piece of work, if one is due: at most one segment, or the grouping of some thousand slots. */
   tick(): void {
     if (this.#waiting || this.#commit.failing) return
     if (this.#run === undefined && !this.#due()) return
     this.#run ??= this.#start()
     const operations = this.#piece(this.#run)
+    if (operations.length === 0) return
     this.#waiting = true
     this.#commit.operations(operations, () => (this.#waiting = false))
   }
@@ -171,11 +180,10 @@ export class Checkpoint {
       // Every entry moves to another segment.
       stored.dirty = new Set(Array.from({ length: 2 ** bits }, (_, index) => index))
     }
-    const { slots, segments } = slotsBySegment(table, bits, stored.dirty)
     const { dirty } = stored
     stored.dirty = new Set()
-    const written = segments.map(({ index }) => index)
-    const rewrite: Rewrite = { partition, stored, bits, vector, slots, segments, written }
+    const grouping = groupBySegment(table, bits, dirty)
+    const rewrite: Rewrite = { partition, stored, bits, vector, grouping, grouped: undefined }
     // What changes from here on is dirty for the next checkpoint, by the new bits.
     partition.replica.touched = (keyHash) => stored.dirty.add(segmentOf(keyHash, bits))
     if (bits === stored.segmentBits) for (const index of dirty) stored.segments.add(index)
@@ -185,15 +193,24 @@ export class Checkpoint {
   #piece(run: Run): StorageOperation[] {
     const rewrite = run.rewrites[0]
     if (rewrite === undefined) return this.#finish(run)
-    const segment = rewrite.segments.shift()
-    if (segment !== undefined) return [this.#segment(rewrite, segment)]
+    if (rewrite.grouped === undefined) {
+      const step = rewrite.grouping.next()
+      if (step.done === true) rewrite.grouped = step.value
+      return []
+    }
+    const segment = rewrite.grouped.segments.shift()
+    if (segment !== undefined) return [this.#segment(rewrite, rewrite.grouped.slots, segment)]
     run.rewrites.shift()
-    run.finish.push(...this.#swap(rewrite))
+    run.finish.push(...this.#swap(rewrite, rewrite.grouped.written))
     return this.#piece(run)
   }
 
-  #segment(rewrite: Rewrite, segment: { index: number; first: number; end: number }): StorageOperation {
-    const { partition, stored, bits, slots } = rewrite
+  #segment(
+    rewrite: Rewrite,
+    slots: Uint32Array,
+    segment: { index: number; first: number; end: number },
+  ): StorageOperation {
+    const { partition, stored, bits } = rewrite
     const { table } = partition.replica
     const order = Array.from(slots.subarray(segment.first, segment.end))
     // Rows of one replica id in order of sequence share one record.
@@ -208,8 +225,8 @@ export class Checkpoint {
   }
 
   /** The part blob that makes the new segments count, and the removal of those that no longer do. */
-  #swap(rewrite: Rewrite): StorageOperation[] {
-    const { partition, stored, bits, vector, written } = rewrite
+  #swap(rewrite: Rewrite, written: readonly number[]): StorageOperation[] {
+    const { partition, stored, bits, vector } = rewrite
     const operations: StorageOperation[] = []
     if (bits !== stored.segmentBits) {
       for (const index of stored.segments) {
@@ -273,15 +290,17 @@ function wantedBits(table: EntryTable, bitsNow: number, segmentMaxBytes: number)
   return bits > bitsNow || bits < bitsNow - 3 ? bits : bitsNow
 }
 
-/** Sorts the slots of some segments by segment, in two passes over the key hashes. */
-function slotsBySegment(
-  table: EntryTable,
-  bits: number,
-  wanted: ReadonlySet<number>,
-): { slots: Uint32Array; segments: { index: number; first: number; end: number }[] } {
+/**
+ * Groups the slots of some segments by segment, in two passes over the key hashes, which never change. Pauses now and
+ * then; slots that come meanwhile are left out, since the log has them.
+ */
+function* groupBySegment(table: EntryTable, bits: number, wanted: ReadonlySet<number>): Generator<void, Grouped, void> {
   const counts = new Uint32Array(2 ** bits)
   const total = table.slotCount
-  for (let slot = 0; slot < total; slot++) counts[segmentOf(table.keyHash(slot), bits)]! += 1
+  for (let slot = 0; slot < total; slot++) {
+    counts[segmentOf(table.keyHash(slot), bits)]! += 1
+    if (slot % SLOTS_PER_PIECE === SLOTS_PER_PIECE - 1) yield
+  }
   const segments: { index: number; first: number; end: number }[] = []
   const positions = new Int32Array(2 ** bits).fill(-1)
   let position = 0
@@ -295,6 +314,7 @@ function slotsBySegment(
   for (let slot = 0; slot < total; slot++) {
     const index = segmentOf(table.keyHash(slot), bits)
     if (positions[index]! >= 0) slots[positions[index]!++] = slot
+    if (slot % SLOTS_PER_PIECE === SLOTS_PER_PIECE - 1) yield
   }
-  return { slots, segments }
+  return { slots, segments, written: segments.map(({ index }) => index) }
 }
