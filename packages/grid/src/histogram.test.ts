@@ -11,6 +11,12 @@ it('a duration falls into the first bucket whose bound it does not exceed', () =
   expect(sum).toBeCloseTo(3600.0281, 6)
 })
 
+it('the longest durations fall into the last bucket', () => {
+  const histogram = new Histogram(0.00001, 20)
+  for (const seconds of [5.2, 5.3, 1e5, 1e9, Infinity]) histogram.observe(seconds)
+  expect(histogram.snapshot().counts.slice(-2)).toEqual([1, 4])
+})
+
 it('many durations of one length count as many', () => {
   const histogram = new Histogram(1, 2)
   histogram.observe(1.5, 1000)

@@ -11,6 +11,7 @@ export interface HistogramSnapshot {
 
 /** Counts durations in fixed buckets, each twice as wide as the one before. Observing allocates nothing. */
 export class Histogram {
+  readonly #firstSeconds: number
   readonly #bounds: Float64Array
   readonly #counts: Float64Array
   #count = 0
@@ -18,6 +19,7 @@ export class Histogram {
 
   /** `buckets` bounded ones, the first up to `firstSeconds`. */
   constructor(firstSeconds: number, buckets: number) {
+    this.#firstSeconds = firstSeconds
     // Rounded, so that bounds are the numbers they look like: they become labels.
     this.#bounds = Float64Array.from({ length: buckets }, (_, i) => Number((firstSeconds * 2 ** i).toPrecision(6)))
     this.#counts = new Float64Array(buckets + 1)
@@ -25,14 +27,10 @@ export class Histogram {
 
   /** `times` durations of the same length. */
   observe(seconds: number, times = 1): void {
-    let low = 0
-    let high = this.#bounds.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (seconds <= this.#bounds[middle]!) high = middle
-      else low = middle + 1
-    }
-    this.#counts[low]! += times
+    // How often the first bound has to be doubled to hold it: that many buckets further.
+    const ratio = Math.min(Math.ceil(seconds / this.#firstSeconds), 2 ** 31)
+    const bucket = ratio <= 1 ? 0 : Math.min(32 - Math.clz32(ratio - 1), this.#bounds.length)
+    this.#counts[bucket]! += times
     this.#count += times
     this.#sum += seconds * times
   }
