@@ -116,4 +116,6 @@ it('a copy that runs beside the original under one identity: told, and nothing d
   for (const key of ['grid 9', 'twin 9', 'more grid 9', 'more twin 9']) expect(Object.keys(held)).toContain(key)
   expect(first.status().replicaId).not.toBe(second.status().replicaId)
   expect(reasonsOf(first) + reasonsOf(second)).toMatch(/new replica id/)
+  const told = (): string => reasonsOf(first) + reasonsOf(second)
+  await expect.poll(told, { timeout: 120_000 }).toMatch(/is its directory in use twice/)
 }, 180_000)
