@@ -13,6 +13,9 @@ const keysComparedPairwiseMax = 16
 const keyStarts = new Int32Array(cborDepthMax * keysComparedPairwiseMax)
 const keyMarks = new Int32Array(cborDepthMax * keysComparedPairwiseMax)
 
+/** How many keys a map may have in the item that is being scanned. */
+let keysAllowed = Infinity
+
 /** Epoch time, what cbor-x writes for a `Date`. */
 const dateTag = 0xc1
 
@@ -29,11 +32,14 @@ const protoKey = new TextEncoder().encode('__proto__')
  * `__proto__`, and dates (tag 1 around a number of at most 32 bits or a float). Nothing else: no other tag, so no
  * bignum, record, shared reference, `Map`, `Set` or typed array; no indefinite length; no simple value but those above.
  *
+ * `keysMax` bounds the keys of a map, for what is decoded at once: objects with thousands of keys take long to build.
+ *
  * @throws GridError `MESSAGE_MALFORMED`, naming the first offending byte
  */
-export function scanCbor(bytes: Uint8Array, start = 0, end: number = bytes.length): void {
+export function scanCbor(bytes: Uint8Array, start = 0, end: number = bytes.length, keysMax: number = Infinity): void {
   if (!(start >= 0 && end <= bytes.length)) throw malformed(start, 'the range lies outside the bytes')
   if (bytes[start] === 0xf7) throw malformed(start, 'undefined cannot be the whole item')
+  keysAllowed = keysMax
   const next = scanItem(bytes, start, end, 0)
   if (next !== end) throw malformed(next, 'trailing bytes')
 }
@@ -94,6 +100,7 @@ function scanArray(bytes: Uint8Array, at: number, end: number, count: number, de
 }
 
 function scanMap(bytes: Uint8Array, at: number, end: number, count: number, depth: number): number {
+  if (count > keysAllowed) throw malformed(at, 'a map with too many keys')
   const distinct = count > keysComparedPairwiseMax ? new Set<string>() : undefined
   const first = depth * keysComparedPairwiseMax
   let next = at

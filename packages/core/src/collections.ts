@@ -1,5 +1,6 @@
 import type { PartitionName } from './block.ts'
 import { GridError } from './errors.ts'
+import type { GridErrorCode } from './errors.ts'
 import { fold32, foldHigh32, hashHex, hashText, mix32, addHash } from './hash.ts'
 import type { Hash64 } from './hash.ts'
 import { checkName, describeKind, descriptorOf, kindCode } from './kinds.ts'
@@ -18,6 +19,12 @@ export interface Partition {
 export interface Collection {
   readonly descriptor: CollectionDescriptor
   readonly partitions: readonly Partition[]
+}
+
+/** Why there is no such partition. */
+export interface Unavailable {
+  readonly code: GridErrorCode
+  readonly reason: string
 }
 
 /** All collections of one peer, by name. Replicated collections of other peers appear here with their first row. */
@@ -68,17 +75,33 @@ export class Collections {
     return known
   }
 
-  /** The partition a peer means. Throws as `open` does, and `COLLECTION_MISMATCH` for a kind of a later version. */
-  partition(name: PartitionName): Partition {
-    const known = this.#byName.get(name.collection)?.partitions[name.partition]
-    if (known !== undefined && known.name.kind === name.kind) return known
-    const descriptor = descriptorOf(name.collection, name.kind)
-    if (descriptor === undefined) {
-      throw new GridError('COLLECTION_MISMATCH', `'${name.collection}' is of kind ${name.kind}, unknown to this peer`)
+  /**
+   * The partition a peer means, created on first sight; or why there is none, also for a kind of a later version. Throws
+   * nothing but `INVALID_NAME`: thousands of errors for one message would take seconds.
+   */
+  locate(name: PartitionName): Partition | Unavailable {
+    const { collection, kind, partition } = name
+    const known = this.#byName.get(collection)
+    const found = known?.partitions[partition]
+    if (found !== undefined && found.name.kind === kind) return found
+    const descriptor = descriptorOf(collection, kind)
+    if (descriptor === undefined || (known !== undefined && kindCode(known.descriptor) !== kind)) {
+      return { code: 'COLLECTION_MISMATCH', reason: `'${collection}' is of kind ${kind} elsewhere, and not here` }
     }
-    const partition = this.open(descriptor).partitions[name.partition]
-    if (partition !== undefined) return partition
-    throw new GridError('COLLECTION_MISMATCH', `'${name.collection}' has no partition ${name.partition}`)
+    if (partition >= descriptor.partitions) {
+      return { code: 'COLLECTION_MISMATCH', reason: `'${collection}' has no partition ${partition}` }
+    }
+    if (known === undefined && this.#byName.size >= COLLECTIONS_MAX) {
+      return { code: 'COLLECTION_LIMIT', reason: `'${collection}' would be one collection too many` }
+    }
+    return this.open(descriptor).partitions[partition]!
+  }
+
+  /** As `locate`, for a name that must be good: throws `COLLECTION_MISMATCH` or `COLLECTION_LIMIT`. */
+  partition(name: PartitionName): Partition {
+    const located = this.locate(name)
+    if ('replica' in located) return located
+    throw new GridError(located.code, located.reason)
   }
 
   /** One hash over everything held: equal roots mean equal vectors and equal entries in every collection. */

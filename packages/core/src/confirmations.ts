@@ -8,6 +8,11 @@ import type { ReplicaIds } from './replica-ids.ts'
 
 type ConfirmMessage = Extract<Message, { readonly type: 'confirm' }>
 
+/** Those who wait for writes, from all peers together. */
+const WAITING_MAX: number = 4 * CONFIRMATIONS_MAX
+/** At each step; honest peers ask about few collections at a time. */
+const GROUPS_LOOKED_AT_MAX = 256
+
 /** One write whose durable copies are being counted. */
 interface Request {
   readonly message: ConfirmMessage
@@ -52,6 +57,7 @@ export class Confirmations {
   readonly #owner: ConfirmationsOwner
   readonly #requests = new Map<number, Request>()
   readonly #groups = new Map<string, WaitingGroup>()
+  readonly #waitingBy = new Map<PeerId, number>()
   #waitingCount = 0
   #nextRequest = 1
   #nextSweepMs = 0
@@ -102,20 +108,27 @@ export class Confirmations {
 
   /** Another peer asks for confirmation. */
   asked(from: PeerId, message: ConfirmMessage, now: Instant): void {
-    if (this.#waitingCount >= CONFIRMATIONS_MAX) return
+    if (this.#waitingCount >= WAITING_MAX || (this.#waitingBy.get(from) ?? 0) >= CONFIRMATIONS_MAX) return
     const key = `${message.replicaId} ${message.partition} ${message.collection}`
     const group = this.#groups.get(key) ?? { waiting: [], lookedAt: '' }
     group.waiting.push({ from, message, expiresAtMs: now.monotonicMs + CONFIRMATION_MS })
     group.lookedAt = ''
     this.#groups.set(key, group)
-    this.#waitingCount += 1
+    this.#count(from, 1)
     // The question may overtake the write, or the broadcast may have lost it.
     if (!this.#seen(message)) this.#owner.missing(from)
   }
 
   /** Answers those whose writes have come; from time to time gives up old questions and asks around anew. */
   tick(now: Instant): void {
+    let looked = 0
     for (const [key, group] of this.#groups) {
+      if (++looked > GROUPS_LOOKED_AT_MAX) break
+      // To the end, so that all have their turn where there are too many for one.
+      if (this.#groups.size > GROUPS_LOOKED_AT_MAX) {
+        this.#groups.delete(key)
+        this.#groups.set(key, group)
+      }
       const seen = this.#extent(group.waiting[0]!.message)
       if (seen === group.lookedAt) continue
       group.lookedAt = seen
@@ -141,9 +154,19 @@ export class Confirmations {
   #keep(key: string, keeps: (waiting: Waiting) => boolean): void {
     const group = this.#groups.get(key)!
     const kept = group.waiting.filter(keeps)
-    this.#waitingCount -= group.waiting.length - kept.length
+    if (kept.length < group.waiting.length) {
+      for (const waiting of group.waiting) this.#count(waiting.from, -1)
+      for (const waiting of kept) this.#count(waiting.from, 1)
+    }
     group.waiting = kept
     if (kept.length === 0) this.#groups.delete(key)
+  }
+
+  #count(from: PeerId, change: number): void {
+    this.#waitingCount += change
+    const count = (this.#waitingBy.get(from) ?? 0) + change
+    if (count > 0) this.#waitingBy.set(from, count)
+    else this.#waitingBy.delete(from)
   }
 
   /** How far the writes that a message asks about have been seen; changes whenever that does. */

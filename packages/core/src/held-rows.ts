@@ -41,11 +41,11 @@ export class HeldRows {
   }
 
   hold(from: PeerId, partition: PartitionName, row: Readonly<Row>): void {
+    const sizeBytes = row.key.length * 2 + (row.bytes === undefined ? 0 : row.end - row.start) + 64
+    if (this.#bytes + sizeBytes > HELD_MAX_BYTES) return
     const dot = `${row.replica} ${row.sequence} ${partition.partition} ${partition.collection}`
     if (this.#held.has(dot)) return
     const bytes = row.bytes?.slice(row.start, row.end)
-    const sizeBytes = row.key.length * 2 + (bytes?.length ?? 0) + 64
-    if (this.#bytes + sizeBytes > HELD_MAX_BYTES) return
     this.#bytes += sizeBytes
     this.#earliestHlc = Math.min(this.#earliestHlc, row.hlc)
     this.#held.set(dot, { from, partition, row: { ...row, bytes, start: 0, end: bytes?.length ?? 0 }, sizeBytes })

@@ -206,13 +206,10 @@ export class Inbound {
   }
 
   #partition(name: PartitionName, refusals: Refusals): Partition | undefined {
-    try {
-      return this.#collections.partition(name)
-    } catch (error) {
-      if (!(error instanceof GridError)) throw error
-      refusals.add(error.code, error.message)
-      return undefined
-    }
+    const located = this.#collections.locate(name)
+    if ('replica' in located) return located
+    refusals.add(located.code, located.reason)
+    return undefined
   }
 
   /**

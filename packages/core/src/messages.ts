@@ -3,7 +3,7 @@ import { scanCbor } from './cbor-scanner.ts'
 import { decodeValue, encodeValue } from './cbor.ts'
 import { GridError } from './errors.ts'
 import { Fields } from './fields.ts'
-import { MEMBERS_MAX, MESSAGE_MAX_BYTES } from './limits.ts'
+import { COLLECTIONS_MAX, MEMBERS_MAX, MESSAGE_MAX_BYTES } from './limits.ts'
 import { readMemberRecord } from './member-record.ts'
 import type { MemberRecord } from './member-record.ts'
 
@@ -12,7 +12,10 @@ export const WIRE_VERSION = 1
 
 const EMPTY: Uint8Array = new Uint8Array(0)
 const HEADER_MAX_BYTES: number = MESSAGE_MAX_BYTES - 1024
-const PARTS_MAX = 100_000
+/** Replicated collections have one partition each. */
+const PARTS_MAX: number = COLLECTIONS_MAX
+/** No map of the protocol has more. */
+const HEADER_KEYS_MAX = 16
 
 /** What one peer says of one partition when vectors are compared. */
 export interface PartDigest {
@@ -117,7 +120,7 @@ export function decodeMessage(bytes: Uint8Array): Message {
   }
   const length = reader.varint()
   const start = reader.skip(length)
-  scanCbor(bytes, start, start + length)
+  scanCbor(bytes, start, start + length, HEADER_KEYS_MAX)
   const fields = new Fields(decodeValue(bytes.subarray(start, start + length)), 'message')
   return readMessage(fields, bytes.subarray(reader.position))
 }

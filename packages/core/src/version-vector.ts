@@ -3,8 +3,11 @@ import type { Hash64 } from './hash.ts'
 import { hashReplicaId } from './replica-ids.ts'
 import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
 
-/** The most ranges above the head that are kept for one replica id; beyond, a dot stays unseen and is asked for again. */
-export const RANGES_MAX = 65_536
+/**
+ * The most ranges above the head that are kept for one replica id; beyond, a dot stays unseen and is asked for again. Dots
+ * that come in descending order move all ranges each time, so that more would let a message take many seconds.
+ */
+export const RANGES_MAX = 16_384
 
 /** A run of sequence numbers of one replica id, both ends included. */
 export interface DotRange {
