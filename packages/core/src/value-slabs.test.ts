@@ -143,3 +143,15 @@ test('few small values take little room', () => {
   for (let slot = 0; slot < 3; slot++) columns.set(slot, 10)
   expect(columns.slabs.totalBytes).toBeLessThanOrEqual(64 * 1024)
 })
+
+test('few values that are rewritten for ever keep to little room', () => {
+  const columns = new Columns(50)
+  let largest = 0
+  for (let i = 0; i < 50_000; i++) {
+    columns.set(i % 50, 1000)
+    if (columns.slabs.wantsCompaction) columns.compact()
+    largest = Math.max(largest, columns.slabs.totalBytes)
+  }
+  expectTrue(columns)
+  expect(largest).toBeLessThan(MEBIBYTE)
+})

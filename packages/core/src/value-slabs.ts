@@ -5,8 +5,9 @@ const SLAB_BYTES = 1 << SLAB_BITS
 const SLAB_FIRST_BYTES = SLAB_BYTES >> 4
 /** Addresses are 32 bits wide. */
 const SLABS_MAX = 2 ** 32 / SLAB_BYTES
-/** Less dead weight than this is not worth a move. */
-const DEAD_BYTES_MIN = 4 * SLAB_BYTES
+/** Less dead weight than this is not worth a move, nor a quarter of the live bytes, up to so much. */
+const DEAD_BYTES_MIN = SLAB_BYTES >> 2
+const DEAD_BYTES_ENOUGH = 4 * SLAB_BYTES
 /** The most that one compaction moves, so that its pause stays in the low milliseconds. */
 const MOVE_BYTES_MAX = 8 * SLAB_BYTES
 
@@ -75,7 +76,8 @@ export class ValueSlabs {
   /** True when more than half is dead weight and enough has died since the last move. */
   get wantsCompaction(): boolean {
     const dead = this.#totalBytes - this.#live
-    return dead > this.#live && dead - this.#deadAtLastCompaction > DEAD_BYTES_MIN
+    const enough = Math.min(DEAD_BYTES_ENOUGH, Math.max(DEAD_BYTES_MIN, this.#live / 4))
+    return dead > this.#live && dead - this.#deadAtLastCompaction > enough
   }
 
   /** Moves the values of mostly dead slabs together; `addresses` and `lengths` are the columns that point here. */
