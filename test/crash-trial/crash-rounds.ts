@@ -54,7 +54,7 @@ export class CrashRounds {
 
   /** While the grid opens, while it writes, or while it checkpoints. */
   async #fatalMoment(peer: TrialProcess): Promise<void> {
-    const moment = this.#random.below(4)
+    const moment = this.#random.below(3)
     if (moment === 0) {
       await delay(this.#random.below(OPENING_MAX_MS))
       return
