@@ -74,8 +74,8 @@ async function followed(n: number, written: ReturnType<typeof map.delete | typeo
     if (receipts.every((each) => each?.durable === true)) tell('acknowledged', n)
   } catch (error) {
     tell('rejected', { n, code: (error as { code: string }).code })
-    // Whoever is refused does not insist at once.
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    // Whoever insists at once soon has more in memory than a peer takes, and what it does not take breaks the order.
+    await new Promise((resolve) => setTimeout(resolve, 500))
   }
 }
 

@@ -1,0 +1,98 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { TrialLedger } from '../crash-trial/trial-ledger.ts'
+import { RUNTIMES, TrialProcess } from '../crash-trial/trial-process.ts'
+import type { Runtime } from '../crash-trial/trial-process.ts'
+import { InjectedFault } from './injected-fault.ts'
+import { MountedDisks } from './mounted-disk.ts'
+
+const DISK_SIZE_MEBIBYTES = 192
+/** The kernel must not write anything by itself, or it would hide what was not synced. */
+const WRITES_BACK_LATE = 'commit=300'
+const SYNCS = 'fsync,fdatasync,sync_file_range'
+
+let disks: MountedDisks
+let peer: TrialProcess
+let fault: InjectedFault | undefined
+
+beforeEach(async () => {
+  disks = await MountedDisks.prepare()
+})
+
+afterEach(async () => {
+  peer.abandon()
+  await fault?.end()
+  fault = undefined
+  await disks.close()
+})
+
+async function writing(runtime: Runtime): Promise<string> {
+  await disks.makeImage('live', DISK_SIZE_MEBIBYTES)
+  const directory = join(await disks.mountImage('live', WRITES_BACK_LATE), 'grid')
+  peer = new TrialProcess(runtime, directory, 0)
+  await peer.until('a first acknowledged write', () => peer.acknowledged >= 0)
+  return directory
+}
+
+/** Resolves when a write is acknowledged that was not yet when this was called. */
+async function acknowledgedAnew(): Promise<void> {
+  const before = peer.acknowledged
+  await peer.until('one more acknowledged write', () => peer.acknowledged > before)
+}
+
+/** Checks what would be there had the power gone now, and that its peer goes on under its replica id. */
+async function expectSurvives(runtime: Runtime, name: string): Promise<void> {
+  const { acknowledged } = peer
+  await disks.copyImage('live', name)
+  const survivor = new TrialProcess(runtime, join(await disks.mountImage(name, ''), 'grid'), 1)
+  try {
+    const { entries, replicaId, recoveries } = await survivor.opened()
+    new TrialLedger().check(0, entries, acknowledged)
+    expect({ replicaId, recoveries }).toEqual({ replicaId: peer.found!.replicaId, recoveries: [] })
+    await survivor.until('a first acknowledged write', () => survivor.acknowledged >= 0)
+    await survivor.close()
+  } finally {
+    survivor.abandon()
+  }
+}
+
+describe.each(RUNTIMES)('on %s', (runtime) => {
+  it('syncs that fail: writes reject, the status tells, nothing is claimed, and it goes on when they work again', async () => {
+    const directory = await writing(runtime)
+    fault = await InjectedFault.start(peer.pid, SYNCS, 'error=EIO')
+    await peer.until('a rejected write', () => peer.rejected.length > 0)
+    expect(peer.rejected[0]!.code).toBe('STORAGE_FAILED')
+    await peer.until('a store that is not well', () => peer.health.at(-1)?.healthy === false)
+    expect(peer.health.at(-1)!.error).toMatch(/Input\/output error/)
+    const { acknowledged } = peer
+    const failedLogs = (await readdir(directory)).filter((name) => name.endsWith('.log'))
+    // Several tries later it still claims nothing, and what it had claimed is on the disk.
+    await delay(2500)
+    expect(peer.acknowledged).toBe(acknowledged)
+    await expectSurvives(runtime, 'while it fails')
+
+    await fault.end()
+    await peer.until('a store that is well', () => peer.health.at(-1)?.healthy === true)
+    await acknowledgedAnew()
+    // The kernel forgets what it could not sync, so a file whose sync has failed must not be trusted again.
+    const logs = (await readdir(directory)).filter((name) => name.endsWith('.log'))
+    expect(logs.filter((name) => failedLogs.includes(name))).toEqual([])
+    peer.pause()
+    await delay(100)
+    await expectSurvives(runtime, 'after it has failed')
+  })
+
+  it('syncs that take 200 ms: writes take as long, none is refused, none is claimed before it is on the disk', async () => {
+    await writing(runtime)
+    fault = await InjectedFault.start(peer.pid, SYNCS, 'delay_enter=200000')
+    for (let i = 0; i < 3; i++) await acknowledgedAnew()
+    peer.pause()
+    await fault.end()
+    await delay(100)
+    expect(peer.rejected).toEqual([])
+    expect(peer.health).toEqual([])
+    await expectSurvives(runtime, 'while it is slow')
+  })
+})
