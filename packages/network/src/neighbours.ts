@@ -1,5 +1,6 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import type { PeerId } from '@gossipgrid/core'
+import { Arrivals } from './arrivals.ts'
 import type { Channel } from './channel.ts'
 import { Neighbour } from './neighbour.ts'
 import type { EndReason } from './neighbour.ts'
@@ -20,6 +21,7 @@ export interface NeighboursOptions {
 export class Neighbours {
   readonly #options: NeighboursOptions
   readonly #all = new Map<PeerId, Neighbour>()
+  readonly #arrivals = new Arrivals()
 
   constructor(options: NeighboursOptions) {
     this.#options = options
@@ -62,6 +64,11 @@ export class Neighbours {
   incoming(stream: Stream, connection: Connection): void {
     const peerId = connection.remotePeer.toString()
     const present = this.#all.get(peerId)
+    if (!this.#arrivals.note(peerId, performance.now())) {
+      stream.abort(new Error('it opens its stream too often'))
+      this.opened(connection).end({ kind: 'hostile', text: 'it opens its stream again and again' })
+      return
+    }
     if (present?.hasIncoming === true) {
       present.end({ kind: 'replaced', text: 'it has started afresh', successor: connection })
     }
