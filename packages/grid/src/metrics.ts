@@ -130,7 +130,7 @@ interface CountingNetwork {
 
 export function metricsOf(status: GridStatus, runtime: Runtime, ready: boolean, uptimeMs: number): GridMetrics {
   const { meters, peer } = runtime
-  meters.loopDelay.start()
+  if (!runtime.closed) meters.loopDelay.start()
   const { name, peerId, peers, replicaId, backlog, collections, convergence, storage, traffic } = status
   const counts = (runtime.network as CountingNetwork).counts?.()
   const members = { alive: 0, suspect: 0, gone: 0 }

@@ -172,8 +172,11 @@ describe('/healthz and /readyz', () => {
   it('after the grid has closed nothing is ready', async () => {
     const grid = await open()
     const { url } = await serve(grid)
+    await grid.map('m').set('k', 1)
     await grid.close()
     expect((await fetch(`${url}/readyz`)).status).toBe(503)
+    // What it counted until then can still be fetched.
+    expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/^gossipgrid_writes_total{operation="set".*} 1$/m)
     expect(await (await fetch(`${url}/healthz`)).json()).toMatchObject({ status: 'closed' })
   })
 })
