@@ -14,6 +14,7 @@ for (const network of networks) {
     disconnected: () => undefined,
     message: () => undefined,
     broadcast: () => undefined,
+    hostile: () => undefined,
   })
 }
 await new Promise((resolve) => setTimeout(resolve, 5000))

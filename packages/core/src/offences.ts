@@ -61,14 +61,14 @@ export class Offences {
     return known !== undefined && now.monotonicMs < known.refusedUntilMs
   }
 
-  /** Notes one. Returns for how long the peer is to be refused, 0 while it has not gone too far. */
-  note(peerId: PeerId, error: GridError, now: Instant): number {
+  /** Notes one. Returns for how long the peer is to be refused, 0 while it has not gone too far; `severe` is at once. */
+  note(peerId: PeerId, error: GridError, now: Instant, severe: boolean = false): number {
     this.#total += 1
     const known = this.#taken(peerId, error, now)
     known.recent = now.monotonicMs - known.lastMs < OFFENCE_FORGIVEN_MS ? known.recent + 1 : 1
     known.offences += 1
     known.lastMs = now.monotonicMs
-    if (known.recent < OFFENCES_MAX) return 0
+    if (!severe && known.recent < OFFENCES_MAX) return 0
     if (now.monotonicMs - known.refusedUntilMs > REFUSALS_FORGIVEN_MS) known.refusals = 0
     const refusedMs = Math.min(REFUSED_MS * 2 ** known.refusals, REFUSED_MAX_MS)
     known.recent = 0

@@ -139,3 +139,13 @@ test('thousands of mutated messages of a whole session neither break a peer nor 
   expect(peers.peer('victim').antiEntropy.sessionCount).toBeLessThanOrEqual(64)
   expect(JSON.stringify(Object.keys(stateOf(a!) as object))).toBe(before)
 })
+
+test('a peer that broke the protocol below core is refused at once, each time for twice as long', () => {
+  const peers = new WiredPeers()
+  const [a] = peers.mesh('a', 'b')
+  for (const refusedMs of [REFUSED_MS, 2 * REFUSED_MS]) {
+    peers.give('a', { type: 'hostile', neighbour: 'b', reason: 'it does not know the secret of the grid' })
+    expect(peers.effects('a', 'refuse').at(-1)).toMatchObject({ neighbour: 'b', refusedMs })
+    expect(a!.offences.latest(1)).toMatchObject([{ peerId: 'b', lastCode: 'NETWORK_HOSTILE' }])
+  }
+})

@@ -241,6 +241,9 @@ export class Peer {
       case 'broadcast':
         this.#guarded(input.from, () => this.#receiveBroadcast(input.from, decodeMessage(input.bytes)))
         break
+      case 'hostile':
+        this.#offended(input.neighbour, new GridError('NETWORK_HOSTILE', input.reason), true)
+        break
       case 'broadcasted':
         this.broadcaster.broadcasted()
         break
@@ -266,12 +269,16 @@ export class Peer {
       receive()
     } catch (error) {
       if (!(error instanceof GridError)) throw error
-      this.#event({ type: 'refused', from, error })
-      // Nobody can help speaking another version, or passing on what somebody else made up.
-      if (error.code === 'MESSAGE_VERSION' || error.code === 'REPLICA_ID_REFUSED') return
-      const refusedMs = this.offences.note(from, error, this.#now)
-      if (refusedMs > 0) this.#effects.push({ type: 'refuse', neighbour: from, refusedMs, reason: error.message })
+      this.#offended(from, error, false)
     }
+  }
+
+  #offended(from: PeerId, error: GridError, severe: boolean): void {
+    this.#event({ type: 'refused', from, error })
+    // Nobody can help speaking another version, or passing on what somebody else made up.
+    if (error.code === 'MESSAGE_VERSION' || error.code === 'REPLICA_ID_REFUSED') return
+    const refusedMs = this.offences.note(from, error, this.#now, severe)
+    if (refusedMs > 0) this.#effects.push({ type: 'refuse', neighbour: from, refusedMs, reason: error.message })
   }
 
   #receiveBroadcast(from: PeerId, message: Message): void {

@@ -59,6 +59,8 @@ export interface NetworkEvents {
   message(from: PeerId, bytes: Uint8Array): void
   /** A broadcast, with the author that its signature proves, whoever passed it on. */
   broadcast(author: PeerId, bytes: Uint8Array): void
+  /** A peer broke the protocol of connections, or has no right to one. It is shown out, and `refuse` can keep it out. */
+  hostile(neighbour: PeerId, reason: string): void
 }
 
 /** The network as one grid sees it. */

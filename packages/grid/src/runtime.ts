@@ -93,6 +93,7 @@ export class Runtime {
       disconnected: (neighbour) => this.inbox.offer({ type: 'disconnected', neighbour }),
       message: (from, bytes) => this.inbox.offer({ type: 'message', from, bytes }),
       broadcast: (from, bytes) => this.inbox.offer({ type: 'broadcast', from, bytes }),
+      hostile: (neighbour, reason) => this.inbox.offer({ type: 'hostile', neighbour, reason }),
     })
     this.step({ type: 'addresses', addresses: this.network.addresses() })
   }

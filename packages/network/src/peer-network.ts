@@ -18,7 +18,7 @@ import type { Traffic } from './traffic.ts'
 
 /** Dialling, and opening both streams of a neighbour, may take this long each. */
 const OPEN_TIMEOUT_MS = 10_000
-/** How long a neighbour that broke the protocol is refused. */
+/** How long a neighbour that broke the protocol is refused, unless the owner of the network says longer. */
 const HOSTILE_REFUSED_MS = 60_000
 /** How often neighbours are looked at for stalled messages and deafness. */
 const WATCH_INTERVAL_MS = 500
@@ -273,8 +273,8 @@ export class PeerNetwork implements Libp2pNetwork {
   #ended(peerId: PeerId, reason: EndReason): void {
     if (reason.kind === 'hostile') {
       this.#hostileStreams += 1
-      this.#options.log(`${peerId} is refused for ${HOSTILE_REFUSED_MS / 1000} s: ${reason.text}`)
       this.#admission.refuse(peerId, HOSTILE_REFUSED_MS)
+      this.#events?.hostile(peerId, reason.text)
     }
     this.#deafSinceMs.delete(peerId)
     for (const connection of this.#connections(peerId)) {

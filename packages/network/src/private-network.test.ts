@@ -107,6 +107,7 @@ describe('a stranger that knows the name of the protocol', () => {
     expect(again, 'it is refused for a while, whatever it shows').toEqual({ streams: 0, open: false })
     expect(ada.connected).toEqual([])
     expect(ada.network.counts().hostileStreams).toBe(4)
+    expect(new Set(ada.hostile).size, 'each is told').toBe(4)
   })
 
   it('would be let in with a proof of its own, so that the tests above mean something', async () => {

@@ -16,16 +16,18 @@ export interface RecordedNetwork {
   readonly disconnected: PeerId[]
   readonly messages: { readonly from: PeerId; readonly bytes: Uint8Array }[]
   readonly broadcasts: { readonly author: PeerId; readonly bytes: Uint8Array }[]
+  readonly hostile: PeerId[]
 }
 
 /** Starts the network and keeps what it reports. */
 export async function recordNetwork(network: Network): Promise<RecordedNetwork> {
-  const recorded: RecordedNetwork = { network, connected: [], disconnected: [], messages: [], broadcasts: [] }
+  const recorded: RecordedNetwork = { network, connected: [], disconnected: [], messages: [], broadcasts: [], hostile: [] }
   const events: NetworkEvents = {
     connected: (neighbour) => void recorded.connected.push(neighbour),
     disconnected: (neighbour) => void recorded.disconnected.push(neighbour),
     message: (from, bytes) => void recorded.messages.push({ from, bytes }),
     broadcast: (author, bytes) => void recorded.broadcasts.push({ author, bytes }),
+    hostile: (neighbour) => void recorded.hostile.push(neighbour),
   }
   await network.start(events)
   return recorded
