@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
 
@@ -47,6 +47,18 @@ export class MountedDisks {
 
   async remount(name: string, option: 'ro' | 'rw'): Promise<void> {
     await execute('mount', ['-o', `remount,${option}`, this.#mountPoint(name)])
+  }
+
+  /** The kernel finds the image's file system broken, and takes no more writes until it is mounted anew. */
+  async breakFileSystem(name: string): Promise<void> {
+    const { stdout } = await execute('losetup', [
+      '--associated',
+      this.imagePath(name),
+      '--noheadings',
+      '--output',
+      'NAME',
+    ])
+    await writeFile(`/sys/fs/ext4/${basename(stdout.trim())}/trigger_fs_error`, '1')
   }
 
   async unmount(name: string): Promise<void> {
