@@ -300,6 +300,9 @@ export class SimulatedPeer {
         if (event.error.code === 'CLOCK_AHEAD') break
         this.#check(`refused: ${name} refuses what ${event.from} sent: ${event.error.message}`)
         break
+      case 'identity-in-use':
+        this.#check(`twin: ${name} takes itself for two: ${event.reason}`)
+        break
       case 'damaged':
       case 'member':
       case 'not-durable':

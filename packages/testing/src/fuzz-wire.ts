@@ -1,0 +1,137 @@
+import { encodeValue, openPeer } from '@gossipgrid/core'
+import type { Effect, Input, Instant, Partition, Peer } from '@gossipgrid/core'
+import { Random } from './random.ts'
+import { WALL_START_MS } from './simulated-clock.ts'
+
+/** Something that a peer of the wire sent. */
+export interface Sent {
+  readonly from: string
+  /** Undefined for a broadcast. */
+  readonly to: string | undefined
+  readonly bytes: Uint8Array
+}
+
+const STEPS_MAX = 300_000
+const COLLECTION = { kind: 'map', mode: 'replicated', partitions: 1 } as const
+
+/**
+ * A few peers wired together without faults, for inputs that no honest peer sends: each step can be looked at. What goes
+ * to a name that is no peer is only noted.
+ */
+export class Wire {
+  readonly peers: Map<string, Peer> = new Map()
+  /** Called for everything that is sent. */
+  noted: (sent: Sent) => void = () => undefined
+  /** Called for every effect that is neither a message nor a batch for the store. */
+  told: (name: string, effect: Effect) => void = () => undefined
+  #nowMs = 0
+  readonly #random: Random
+  readonly #links = new Set<string>()
+  #queue: { readonly to: string; readonly input: Input }[] = []
+
+  constructor(seed: number) {
+    this.#random = new Random(seed)
+  }
+
+  get now(): Instant {
+    return { wallMs: WALL_START_MS + this.#nowMs, monotonicMs: 1000 + this.#nowMs }
+  }
+
+  peer(name: string): Peer {
+    return this.peers.get(name)!
+  }
+
+  open(name: string): Peer {
+    const random = this.#random.fork(name)
+    const peer = openPeer({
+      peerId: name,
+      gridName: 'fuzz',
+      random,
+      persistent: true,
+      software: 'fuzz',
+      addresses: [name],
+    })
+    this.peers.set(name, peer.finish(this.now))
+    this.give(name, { type: 'tick' })
+    return this.peer(name)
+  }
+
+  link(a: string, b: string): void {
+    this.#links.add(`${a} ${b}`).add(`${b} ${a}`)
+    for (const [peer, neighbour] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      if (this.peers.has(peer)) this.give(peer, { type: 'connected', neighbour })
+    }
+  }
+
+  cut(a: string, b: string): void {
+    this.#links.delete(`${a} ${b}`)
+    this.#links.delete(`${b} ${a}`)
+    if (this.peers.has(a)) this.give(a, { type: 'disconnected', neighbour: b })
+    if (this.peers.has(b)) this.give(b, { type: 'disconnected', neighbour: a })
+  }
+
+  write(name: string, collection: string, key: string, value: unknown): void {
+    const peer = this.peer(name)
+    const partition: Partition = peer.open({ name: collection, ...COLLECTION }).partitions[0]!
+    peer.write(partition, key, value === undefined ? undefined : encodeValue(value, 1024 * 1024), this.now)
+    this.give(name, { type: 'tick' })
+  }
+
+  /** Gives a peer one input and performs what it wants done. */
+  give(name: string, input: Input): void {
+    for (const effect of this.peer(name).step(input, this.now)) this.#perform(name, effect)
+  }
+
+  /** Delivers all that is under way, and lets time pass. */
+  advance(ms: number): void {
+    const endMs = this.#nowMs + ms
+    for (let steps = 0; ; steps++) {
+      if (steps > STEPS_MAX) throw new Error('the peers never come to rest')
+      const next = this.#queue.shift()
+      if (next !== undefined) {
+        this.give(next.to, next.input)
+        continue
+      }
+      let wakeMs = Infinity
+      for (const peer of this.peers.values()) wakeMs = Math.min(wakeMs, peer.wakeAtMs - 1000)
+      if (wakeMs > endMs) break
+      this.#nowMs = Math.max(this.#nowMs, wakeMs)
+      for (const [name, peer] of this.peers) {
+        if (peer.wakeAtMs - 1000 <= this.#nowMs) this.give(name, { type: 'tick' })
+      }
+    }
+    this.#nowMs = endMs
+    for (const name of this.peers.keys()) this.give(name, { type: 'tick' })
+  }
+
+  #perform(name: string, effect: Effect): void {
+    switch (effect.type) {
+      case 'store':
+        this.#queue.push({ to: name, input: { type: 'stored', ticket: effect.ticket } })
+        break
+      case 'send':
+        this.noted({ from: name, to: effect.to, bytes: effect.bytes })
+        this.#deliver(name, effect.to, { type: 'message', from: name, bytes: effect.bytes })
+        break
+      case 'broadcast':
+        this.noted({ from: name, to: undefined, bytes: effect.bytes })
+        for (const other of this.peers.keys()) {
+          this.#deliver(name, other, { type: 'broadcast', from: name, bytes: effect.bytes })
+        }
+        this.#queue.push({ to: name, input: { type: 'broadcasted' } })
+        break
+      case 'dial':
+      case 'redial':
+      case 'refuse':
+      case 'event':
+        this.told(name, effect)
+    }
+  }
+
+  #deliver(from: string, to: string, input: Input): void {
+    if (this.peers.has(to) && this.#links.has(`${from} ${to}`)) this.#queue.push({ to, input })
+  }
+}
