@@ -109,8 +109,9 @@ async function meets(address: string, grid: GridIdentity): Promise<{ met: boolea
         clearTimeout(timer)
         resolve(true)
       }
-      const nothing = (): undefined => undefined
-      network.start({ connected, disconnected: nothing, message: nothing, broadcast: nothing }).catch(reject)
+      const hostile = (_peerId: string, text: string): void => void (reason = text)
+      const silent = { disconnected: () => undefined, message: () => undefined, broadcast: () => undefined }
+      network.start({ ...silent, connected, hostile }).catch(reject)
     })
     return { met: await met, reason }
   } catch (error) {
