@@ -65,7 +65,8 @@ export function decodeMeta(bytes: Uint8Array): StoredMeta {
   if (format > STORE_FORMAT) {
     throw new GridError(
       'STORAGE_FORMAT',
-      `stored in format ${format}; this version reads up to ${STORE_FORMAT}: update it`,
+      `the stored state is of format ${format} and this version reads up to ${STORE_FORMAT}: update gossipgrid, or ` +
+        'choose another directory',
     )
   }
   return {

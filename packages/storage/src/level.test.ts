@@ -104,8 +104,13 @@ describe('a directory that cannot be used', () => {
 
   it('is refused when a newer version wrote it', async () => {
     await (await open()).close()
-    await tamper((level) => level.put('\u00ffformat', new TextEncoder().encode('gossipgrid 2')))
+    await tamper(async (level) => {
+      await level.put('\u00ffformat', new TextEncoder().encode('gossipgrid 2'))
+      await level.put('some', new Uint8Array([1]))
+    })
     await expect(open()).rejects.toMatchObject({ code: 'STORAGE_FORMAT', message: expect.stringContaining('newer') })
+    await tamper(async (level) => expect(await level.keys().all()).toEqual(['some', '\u00ffformat']))
+    expect(await readdir(join(directory, '..'))).toEqual(['store'])
   })
 
   it('is refused when another program wrote it', async () => {
