@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { expect, test } from 'vitest'
 import { program } from './program.ts'
@@ -22,6 +23,18 @@ function exampleLines(): string[] {
   return helps.flatMap((help) => [...help.matchAll(/^ {2}\$ (.*?)(?: {2,}.*)?$/gm)].map((match) => match[1]!))
 }
 
+async function parses(line: string): Promise<void> {
+  const root = program()
+  let ran = ''
+  root.configureOutput({ writeErr: () => undefined })
+  for (const command of root.commands)
+    command.configureOutput({ writeErr: () => undefined }).action(() => void (ran = command.name()))
+  const [name, ...words] = wordsOf(line)
+  expect(name, line).toBe('gossipgrid')
+  await root.parseAsync(words, { from: 'user' }).catch((error: unknown) => expect.fail(`${line}: ${String(error)}`))
+  expect(ran, line).toBe(words[0])
+}
+
 test('every command ends its help with examples', () => {
   const silent = program().commands.filter((command) => !/Examples:\n(.*\n)* {2}\$ gossipgrid/.test(helpOf(command)))
   expect(silent.map((command) => command.name())).toEqual(['help'])
@@ -30,16 +43,17 @@ test('every command ends its help with examples', () => {
 test('every example of the help is a valid command line', async () => {
   const lines = exampleLines()
   expect(lines.length).toBeGreaterThan(40)
-  for (const line of lines) {
-    const typed = line.includes('| gossipgrid') ? line.slice(line.indexOf('gossipgrid')) : line
-    const root = program()
-    let ran = ''
-    for (const command of root.commands) command.action(() => void (ran = command.name()))
-    const [name, ...words] = wordsOf(typed)
-    expect(name, line).toBe('gossipgrid')
-    await root.parseAsync(words, { from: 'user' })
-    expect(ran, line).toBe(words[0])
-  }
+  for (const line of lines) await parses(line.includes('| gossipgrid') ? line.slice(line.indexOf('gossipgrid')) : line)
+})
+
+test('every command line of the pages about it is valid', async () => {
+  const pages = ['docs/command-line.md', 'docs/running.md', 'README.md']
+  const texts = await Promise.all(pages.map((page) => readFile(new URL(`../../../${page}`, import.meta.url), 'utf8')))
+  const blocks = texts.flatMap((text) => [...text.matchAll(/```sh\n([\s\S]*?)```/g)].map((block) => block[1]!))
+  const lines = blocks.flatMap((block) => block.replaceAll('\\\n', ' ').split('\n'))
+  const typed = lines.flatMap((line) => /^(?:sudo |npx )*(gossipgrid .*?)(?: {2,}#.*)?$/.exec(line)?.[1] ?? [])
+  expect(typed.length).toBeGreaterThan(12)
+  for (const line of typed) await parses(line)
 })
 
 test('help fits a terminal of 80 columns, notes below the options aside', () => {

@@ -1,9 +1,6 @@
 import { CliError } from '../cli-error.ts'
 import { parseTagged } from '../formats/tagged-json.ts'
 
-/** How the value of `set` is meant. */
-export type ValueReading = 'json-or-text' | 'text' | 'bytes'
-
 /**
  * The value that was typed: JSON where it is JSON, else the text itself. What begins like an object, an array or a quoted
  * text and is no JSON is a mistake rather than a text. Throws `USAGE`.

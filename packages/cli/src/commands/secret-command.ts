@@ -29,7 +29,7 @@ export function secretCommand(): Command {
 }
 
 /** 32 random bytes as text, with a prefix by which secret scanners and people know it. */
-export function newSecret(): string {
+function newSecret(): string {
   return `gg1_${randomBytes(SECRET_BYTES).toString('base64url')}`
 }
 

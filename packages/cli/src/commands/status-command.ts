@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { CliError } from '../cli-error.ts'
 import type { PeerStatus } from '../control/control-api.ts'
 import { ControlClient } from '../control/control-client.ts'
 import { colorsFor } from '../terminal/colors.ts'
@@ -7,23 +8,36 @@ import { print, printJson } from '../terminal/output.ts'
 import { bytesText, countOf, countText } from '../terminal/quantities.ts'
 import { facts } from '../terminal/table.ts'
 import { collectionTable } from './collections-command.ts'
+import { wrapped } from '../terminal/wrapped.ts'
 import { clientCommand, examples } from './options.ts'
 import type { ClientOptions } from './options.ts'
 
+/** What is left of 80 columns beside the names. */
+const TEXT_COLUMNS = 68
+
+interface StatusOptions extends ClientOptions {
+  readonly check?: true
+}
+
 /** `gossipgrid status`. */
 export function statusCommand(): Command {
-  const command = new Command('status').description('Everything worth knowing of a running peer').action(runStatus)
+  const command = new Command('status')
+    .description('Everything worth knowing of a running peer')
+    .option('--check', 'print nothing; exit with 1 where its store refuses writes, 3 where it does not answer')
+    .action(runStatus)
   return examples(clientCommand(command), [
     ['gossipgrid status', 'of the one peer that runs here'],
     ['gossipgrid status --name shop', 'of the peer of this grid'],
     ['gossipgrid status --json | jq .backlog', 'for scripts'],
+    ['gossipgrid status --check', 'for a health check'],
   ])
 }
 
-async function runStatus(options: ClientOptions): Promise<void> {
+async function runStatus(options: StatusOptions): Promise<void> {
   const client = ControlClient.of(options)
   try {
     const status = await client.call<PeerStatus>('/v1/status')
+    if (options.check === true) return check(status)
     if (options.json === true) return printJson(status)
     const colors = colorsFor(process.stdout)
     print(facts(statusLines(status, colors), colors))
@@ -31,6 +45,15 @@ async function runStatus(options: ClientOptions): Promise<void> {
   } finally {
     client.close()
   }
+}
+
+function check({ storage }: PeerStatus): void {
+  if (storage.healthy) return
+  throw CliError.fromPeer(
+    'STORAGE_FAILED',
+    `the store refuses writes: ${storage.error}`,
+    'Free space or mend the disk.',
+  )
 }
 
 function statusLines(status: PeerStatus, colors: Colors): [string, string][] {
@@ -50,6 +73,7 @@ function statusLines(status: PeerStatus, colors: Colors): [string, string][] {
     ['addresses', status.addresses.map((address) => address.replace(/\/p2p\/.*$/, '')).join('\n') || 'none'],
     ['data', storageText(status, colors)],
     ['members', memberText(status)],
+    ['compared', wrapped(status.convergence.text, TEXT_COLUMNS).join('\n')],
     ['traffic', `${bytesText(traffic.sentBytes)} sent, ${bytesText(traffic.receivedBytes)} received`],
     ['waiting', waiting.join(', ') || 'nothing'],
     ...(status.offences > 0
@@ -74,7 +98,7 @@ function memberText({ peers }: PeerStatus): string {
 }
 
 /** 7_384_000 -> '2 h 3 min'. */
-export function uptimeText(ms: number): string {
+function uptimeText(ms: number): string {
   const minutes = Math.floor(ms / 60_000)
   if (minutes < 1) return `${Math.floor(ms / 1000)} s`
   if (minutes < 60) return `${minutes} min`

@@ -57,10 +57,6 @@ export type ChangeLine =
   | { readonly type: 'delete'; readonly key: string }
   | { readonly type: 'lagged'; readonly missed: number }
 
-export interface StreamEnd {
-  readonly end: number
-}
-
 export interface ErrorAnswer {
   readonly error: { readonly code: string; readonly message: string; readonly advice?: string }
 }

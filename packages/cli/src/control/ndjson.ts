@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 
 /** Lines are sent in pieces of about this size. */
 const PIECE_MAX_CHARACTERS = 64 * 1024
-export const NDJSON_TYPE = 'application/x-ndjson'
+const NDJSON_TYPE = 'application/x-ndjson'
 
 /** Gathers short texts into pieces worth sending. */
 export async function* inPieces(lines: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { CliError, systemCode } from '../cli-error.ts'
+import { CliError } from '../cli-error.ts'
 import { valueOfCell } from './cell.ts'
 import { ROW_MAX_BYTES } from './row.ts'
 import type { Row, RowShape } from './row.ts'
@@ -21,7 +21,7 @@ export async function* csvRows(
   source: AsyncIterable<Uint8Array>,
   shape: RowShape,
 ): AsyncGenerator<Row, void, undefined> {
-  const { parse } = await import('csv-parse')
+  const { CsvError, parse } = await import('csv-parse')
   const parser = parse({
     bom: true,
     info: true,
@@ -40,11 +40,11 @@ export async function* csvRows(
       bytesBefore = info.bytes
     }
   } catch (error) {
-    if (!systemCode(error).startsWith('CSV_')) throw error
-    const line = Number((error as { lines?: number }).lines ?? 0)
+    if (!(error instanceof CsvError)) throw error
+    const line = Number(error['lines'] ?? 0)
     throw new CliError(
       'BAD_ROW',
-      `line ${line}: ${(error as Error).message}`,
+      `line ${line}: ${error.message}`,
       'Quotes inside of a quoted cell are doubled (""). Correct the file; --skip-bad cannot pass over wrong quotes.',
       { cause: error },
     )

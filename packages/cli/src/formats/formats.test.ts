@@ -116,6 +116,7 @@ test('a bad row says in which line, in which column, and why', async () => {
 
 test('a broken quote ends the reading, since what follows cannot be told apart', async () => {
   await expect(read('csv', 'key,name\na,"x"y\nb,z\n')).rejects.toThrow(/^line 2: .*quote/i)
+  await expect(read('csv', 'key,name\na,x"y"\nb,z\n')).rejects.toThrow(/^line 2: .*quote/i)
 })
 
 test('any column can be the key, and cells can all be text', async () => {

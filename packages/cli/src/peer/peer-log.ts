@@ -1,4 +1,4 @@
-import type { Logger } from 'gossipgrid'
+import type { LogFields, Logger } from 'gossipgrid'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export const LOG_FORMATS = ['text', 'json'] as const
@@ -9,18 +9,24 @@ export type LogFormat = (typeof LOG_FORMATS)[number]
 export function peerLog(level: LogLevel, format: LogFormat, write: (line: string) => void = toStderr): Logger {
   const least = LOG_LEVELS.indexOf(level)
   const timed = (process.env['JOURNAL_STREAM'] ?? '') === ''
-  const log = (of: LogLevel, message: string): void => {
+  const log = (of: LogLevel, message: string, fields?: LogFields): void => {
     if (LOG_LEVELS.indexOf(of) < least) return
     const time = new Date().toISOString()
-    if (format === 'json') write(JSON.stringify({ time, level: of, message }))
+    if (format === 'json') write(JSON.stringify({ ...fields, time, level: of, message }, plain))
     else write(`${timed ? `${time} ` : ''}${of.padEnd(5)} ${message}`)
   }
   return {
-    debug: (message) => log('debug', message),
-    info: (message) => log('info', message),
-    warn: (message) => log('warn', message),
-    error: (message) => log('error', message),
+    debug: (message, fields) => log('debug', message, fields),
+    info: (message, fields) => log('info', message, fields),
+    warn: (message, fields) => log('warn', message, fields),
+    error: (message, fields) => log('error', message, fields),
   }
+}
+
+/** Errors have no JSON of their own, and bigints none at all. */
+function plain(_key: string, value: unknown): unknown {
+  if (value instanceof Error) return value.message
+  return typeof value === 'bigint' ? String(value) : value
 }
 
 function toStderr(line: string): void {

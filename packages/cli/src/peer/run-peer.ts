@@ -96,7 +96,9 @@ function endSignal(log: Logger): Promise<string> {
 }
 
 function logEvents(grid: Grid, log: Logger): void {
-  grid.on('member', (member) => log.info(`${member.peerId} is ${member.state}`))
+  grid.on('member', (member) =>
+    log.info(`${member.peerId} is ${member.state}`, { peerId: member.peerId, state: member.state }),
+  )
   grid.on('storage', ({ error }) =>
     log.error(`the store refuses writes: ${error instanceof Error ? error.message : String(error)}`),
   )

@@ -10,8 +10,8 @@ export interface Progress {
   stop(): void
 }
 
-/** A bar on stderr, where that is a terminal; nothing elsewhere. */
-export async function progressBar(unit: 'bytes' | 'rows'): Promise<Progress> {
+/** A bar on stderr, where that is a terminal; nothing elsewhere. `rowsBefore` were done by an earlier run. */
+export async function progressBar(unit: 'bytes' | 'rows', rowsBefore: number = 0): Promise<Progress> {
   if (!process.stderr.isTTY) return { show: () => undefined, stop: () => undefined }
   const { default: cliProgress } = await import('cli-progress')
   const startMs = performance.now()
@@ -23,7 +23,7 @@ export async function progressBar(unit: 'bytes' | 'rows'): Promise<Progress> {
       hideCursor: true,
       clearOnComplete: true,
       format: (options, { progress, value, total }, { rows }: { rows?: number }) => {
-        const rowsPerSecond = Math.round((rows ?? 0) / ((performance.now() - startMs) / 1000))
+        const rowsPerSecond = Math.round(((rows ?? rowsBefore) - rowsBefore) / ((performance.now() - startMs) / 1000))
         const told = `${countText(rows ?? 0)} rows, ${countText(rowsPerSecond)} a second`
         if (total <= 0) return told
         const width = 24

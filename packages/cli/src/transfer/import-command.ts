@@ -73,11 +73,11 @@ async function runImport(collection: string, file: string | undefined, options: 
   const client = ControlClient.of(options)
   const source = file === undefined || file === '-' ? stdinSource() : fileSource(file)
   const signal = interruption()
-  const progress = await progressBar('bytes')
   try {
     const journal = await journalFor(client, { collection, file, format, source: source.identity, options })
     const from = startingPoint(journal, options)
     if (from !== undefined) note(`going on after ${countOf(from.rows, 'row')}, as ${journal!.path} says`, options.json)
+    const progress = await progressBar('bytes', from?.rows)
     const show = (state: ImportState): void => progress.show(state.rows, source.readBytes(), source.sizeBytes)
     let shown = 0
     const importer = new Importer({
@@ -108,7 +108,6 @@ async function runImport(collection: string, file: string | undefined, options: 
     journal?.remove()
     tellOutcome(importer.state, from?.rows ?? 0, performance.now() - startMs, options)
   } finally {
-    progress.stop()
     client.close()
   }
 }

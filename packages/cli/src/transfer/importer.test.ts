@@ -93,6 +93,18 @@ test('what fails half-way goes on where everything before was acknowledged', asy
   expect(new Set(peer.keys).size).toBe(10_000)
 })
 
+test('where the source breaks off, all rows before are written', async () => {
+  const peer = new FakePeer()
+  async function* broken(): AsyncGenerator<Row, void, undefined> {
+    yield* rows(3210)
+    throw new Error('the quotes are wrong')
+  }
+  const one = importer(peer, 0)
+  await expect(one.run(broken())).rejects.toThrow('the quotes are wrong')
+  expect(one.state.rows).toBe(3210)
+  expect(peer.keys).toHaveLength(3210)
+})
+
 test('bad rows are counted, whoever finds them, and their number has a limit', async () => {
   const bad: BadRow[] = []
   await importer(new FakePeer(), 2, bad).run(rows(6000, [17]))

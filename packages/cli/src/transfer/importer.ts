@@ -39,6 +39,8 @@ export class Importer {
   readonly #keys = new Set<string>()
   #rows = 0
   #skipped = 0
+  /** A batch has failed: those behind it no longer count, or there would be a gap. */
+  #broken = false
   #batch: GoodRow[] = []
   #batchBad: BadRow[] = []
   #batchBytes = 0
@@ -70,8 +72,9 @@ export class Importer {
       }
       await this.#send(0)
     } catch (error) {
-      // Batches that are under way may still be acknowledged; the first failure is the one to tell.
-      await this.#settleRest()
+      // What was read before is still written, and what is under way may still be acknowledged; the first failure is told.
+      if (!this.#broken) await this.#send(0).catch(() => undefined)
+      await Promise.allSettled(this.#inFlight.map(({ acknowledged }) => acknowledged))
       throw error
     }
     if (signal.aborted) throw new CliError('INTERRUPTED', 'interrupted')
@@ -107,20 +110,22 @@ export class Importer {
 
   async #settleFirst(): Promise<void> {
     const [first] = this.#inFlight as [Sent]
-    const refused = await first.acknowledged
+    try {
+      const refused = await first.acknowledged
+      for (const row of [...first.bad, ...refused].toSorted((a, b) => a.line - b.line)) this.#pass(row)
+    } catch (error) {
+      this.#broken = true
+      throw error
+    }
     this.#inFlight.shift()
     for (const key of first.keys) this.#keys.delete(key)
-    const bad = [...first.bad, ...refused].toSorted((a, b) => a.line - b.line)
-    for (const row of bad) {
-      if (++this.#skipped > this.#options.skipMax) throw badRow(row, this.#options.skipMax)
-      this.#options.onBadRow(row)
-    }
     this.#rows += first.rows
     this.#options.onAcknowledged(this.state)
   }
 
-  async #settleRest(): Promise<void> {
-    await Promise.allSettled(this.#inFlight.map(({ acknowledged }) => acknowledged))
+  #pass(row: BadRow): void {
+    if (++this.#skipped > this.#options.skipMax) throw badRow(row, this.#options.skipMax)
+    this.#options.onBadRow(row)
   }
 
   /** Resolves to the rows that the peer refused. */
