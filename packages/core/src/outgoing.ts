@@ -8,7 +8,7 @@ import type { VersionVector } from './version-vector.ts'
 /** A partition to bring another peer up to date with. */
 export interface Serving {
   readonly partition: Partition
-  /** What the other has seen; grows with what is sent or passed over. */
+  /** What the other has seen; the copy that a session makes grows with what is sent or passed over. */
   readonly known: VersionVector
 }
 
@@ -47,7 +47,8 @@ export class Outgoing {
 
   constructor(ids: ReplicaIds, servings: readonly Serving[]) {
     this.#ids = ids
-    this.#queue = servings.map((serving) => ({ ...serving, told: serving.known.clone() }))
+    // What has been sent is noted in a copy: until the other says so, nobody may count it as seen there.
+    this.#queue = servings.map((serving) => ({ ...serving, known: serving.known.clone(), told: serving.known }))
   }
 
   /** Bytes that close a chunk: a seam, so that simulations can do with small ones. */
