@@ -1,10 +1,14 @@
+import { randomInt } from 'node:crypto'
 import { readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { levelStorage } from '@gossipgrid/storage'
+import { Random } from '@gossipgrid/testing'
 import { GridError } from 'gossipgrid'
 import type { Grid } from 'gossipgrid'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { GridDirectories, entriesOf, equalEntries, reasonsOf } from './grid-directories.ts'
+
+const RANDOM_DAMAGES = 25
 
 let directories: GridDirectories
 
@@ -100,6 +104,42 @@ describe('a directory with', () => {
       await equalEntries(grid, other)
     },
   )
+})
+
+/** Flips a bit, cuts, blanks or removes, somewhere in some file of the closed store. */
+async function damageAnything(name: string, random: Random): Promise<string> {
+  const files = (await readdir(directories.path(name))).filter((file) => !/^(LOG|LOCK)/.test(file))
+  const file = random.pick(files)
+  const path = join(directories.path(name), file)
+  const content = await readFile(path)
+  const at = random.below(content.length)
+  const way = random.pick(['flip', 'zero', 'fill', 'cut', 'remove'])
+  if (way === 'remove') await rm(path)
+  else if (way === 'cut') await truncate(path, at)
+  else {
+    if (way === 'flip') content[at]! ^= 1 << random.below(8)
+    else content.fill(way === 'zero' ? 0 : 0xff, at, Math.min(content.length, at + 1 + random.below(4096)))
+    await writeFile(path, content)
+  }
+  return `${way} ${file} at ${at}`
+}
+
+it(`${RANDOM_DAMAGES} random damages of random files: the grid opens, and all that the other peer has comes back`, async () => {
+  const { other, held } = await closedPeer()
+  const seed = randomInt(2 ** 32)
+  const random = new Random(seed)
+  for (let i = 0; i < RANDOM_DAMAGES; i++) {
+    await directories.copy('grid', `copy ${i}`)
+    const damage = await damageAnything(`copy ${i}`, random)
+    try {
+      const grid = await directories.open(`copy ${i}`, [other])
+      expect(await equalEntries(grid, other)).toEqual(held)
+      await grid.close()
+      await (await directories.open(`copy ${i}`)).close()
+    } catch (error) {
+      throw new Error(`Damage ${i} of seed ${seed}, ${damage}`, { cause: error })
+    }
+  }
 })
 
 it('a torn tail is told in the log as well', async () => {
