@@ -10,8 +10,12 @@ type ConfirmMessage = Extract<Message, { readonly type: 'confirm' }>
 
 /** Those who wait for writes, from all peers together. */
 const WAITING_MAX: number = 4 * CONFIRMATIONS_MAX
-/** At each step; honest peers ask about few collections at a time. */
-const GROUPS_LOOKED_AT_MAX = 256
+/** Collections and replica ids that somebody asks about; honest peers ask about few at a time. */
+const GROUPS_MAX = 8192
+const WAITS_FOR_LITTLE = 16
+/** More groups than this are looked at only so often. */
+const GROUPS_LOOKED_AT_ONCE = 256
+const LOOK_GAP_MS = 100
 
 /** One write whose durable copies are being counted. */
 interface Request {
@@ -61,11 +65,17 @@ export class Confirmations {
   #waitingCount = 0
   #nextRequest = 1
   #nextSweepMs = 0
+  #nextLookMs = 0
 
   constructor(collections: Collections, ids: ReplicaIds, owner: ConfirmationsOwner) {
     this.#collections = collections
     this.#ids = ids
     this.#owner = owner
+  }
+
+  /** When somebody is to be answered, at the latest. */
+  get wakeAtMs(): number {
+    return this.#groups.size > GROUPS_LOOKED_AT_ONCE ? this.#nextLookMs : Infinity
   }
 
   /** Starts counting the copies of a write that is durable here. Throws `BACKLOG_FULL` past 10,000 at a time. */
@@ -108,32 +118,24 @@ export class Confirmations {
 
   /** Another peer asks for confirmation. */
   asked(from: PeerId, message: ConfirmMessage, now: Instant): void {
-    if (this.#waitingCount >= WAITING_MAX || (this.#waitingBy.get(from) ?? 0) >= CONFIRMATIONS_MAX) return
+    if (this.#answered({ from, message })) return
+    const waitsFor = this.#waitingBy.get(from) ?? 0
+    if (this.#waitingCount >= WAITING_MAX || waitsFor >= CONFIRMATIONS_MAX) return
     const key = `${message.replicaId} ${message.partition} ${message.collection}`
     const group = this.#groups.get(key) ?? { waiting: [], lookedAt: '' }
+    // Whoever waits for little finds room, however much others have asked.
+    if (group.waiting.length === 0 && this.#groups.size >= GROUPS_MAX && waitsFor >= WAITS_FOR_LITTLE) return
     group.waiting.push({ from, message, expiresAtMs: now.monotonicMs + CONFIRMATION_MS })
     group.lookedAt = ''
     this.#groups.set(key, group)
     this.#count(from, 1)
     // The question may overtake the write, or the broadcast may have lost it.
-    if (!this.#seen(message)) this.#owner.missing(from)
+    this.#owner.missing(from)
   }
 
   /** Answers those whose writes have come; from time to time gives up old questions and asks around anew. */
   tick(now: Instant): void {
-    let looked = 0
-    for (const [key, group] of this.#groups) {
-      if (++looked > GROUPS_LOOKED_AT_MAX) break
-      // To the end, so that all have their turn where there are too many for one.
-      if (this.#groups.size > GROUPS_LOOKED_AT_MAX) {
-        this.#groups.delete(key)
-        this.#groups.set(key, group)
-      }
-      const seen = this.#extent(group.waiting[0]!.message)
-      if (seen === group.lookedAt) continue
-      group.lookedAt = seen
-      this.#keep(key, (waiting) => !this.#answered(waiting))
-    }
+    if (now.monotonicMs >= this.#nextLookMs) this.#look(now)
     if (now.monotonicMs < this.#nextSweepMs) return
     this.#nextSweepMs = now.monotonicMs + CONFIRMATION_SLOW_MS
     for (const key of this.#groups.keys()) this.#keep(key, (waiting) => now.monotonicMs < waiting.expiresAtMs)
@@ -145,7 +147,19 @@ export class Confirmations {
     }
   }
 
-  #answered({ from, message }: Waiting): boolean {
+  /** Answers those whose writes have come. */
+  #look(now: Instant): void {
+    // Thousands of groups are not looked at with every message.
+    this.#nextLookMs = this.#groups.size > GROUPS_LOOKED_AT_ONCE ? now.monotonicMs + LOOK_GAP_MS : 0
+    for (const [key, group] of this.#groups) {
+      const seen = this.#extent(group.waiting[0]!.message)
+      if (seen === group.lookedAt) continue
+      group.lookedAt = seen
+      this.#keep(key, (waiting) => !this.#answered(waiting))
+    }
+  }
+
+  #answered({ from, message }: Pick<Waiting, 'from' | 'message'>): boolean {
     if (!this.#seen(message)) return false
     this.#owner.whenDurable(() => this.#owner.send(from, { type: 'confirmed', request: message.request }))
     return true

@@ -164,13 +164,8 @@ export class Peer {
   /** Monotonic milliseconds at which `step` is next to be called with a tick, if nothing happens before. */
   get wakeAtMs(): number {
     if ((this.#persistent && this.#checkpoint.busy) || this.#bulkAnnounce) return 0
-    return Math.min(
-      this.membership.wakeAtMs,
-      this.broadcaster.wakeAtMs,
-      this.antiEntropy.wakeAtMs,
-      this.commit.wakeAtMs,
-      this.#identity.wakeAtMs,
-    )
+    const parts = [this.membership, this.broadcaster, this.antiEntropy, this.commit, this.#identity, this.confirmations]
+    return parts.reduce((earliestMs, { wakeAtMs }) => Math.min(earliestMs, wakeAtMs), Infinity)
   }
 
   /** Opens a collection. Throws `INVALID_NAME`, `COLLECTION_MISMATCH` or `COLLECTION_LIMIT`. */
