@@ -77,11 +77,7 @@ export class Meters {
         this.disconnects += 1
         this.neighbours.delete(input.neighbour)
         break
-      case 'addresses':
-      case 'broadcasted':
-      case 'store-failed':
-      case 'stored':
-      case 'tick':
+      default:
     }
   }
 

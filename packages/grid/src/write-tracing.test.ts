@@ -1,4 +1,5 @@
-import { trace } from '@opentelemetry/api'
+import { ROOT_CONTEXT, context, trace } from '@opentelemetry/api'
+import type { Context, ContextManager, Tracer } from '@opentelemetry/api'
 import {
   AlwaysOffSampler,
   BasicTracerProvider,
@@ -6,7 +7,7 @@ import {
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-base'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
 import { TestGrids, diskInMemory, until } from './test-grids.ts'
 import type { GridTracer } from './write-tracing.ts'
 
@@ -131,6 +132,36 @@ describe('spans of writes', () => {
     expect(writer.metrics().streams.sentMessages - before).toBeLessThan(20)
     expect(spans()).toEqual([])
   })
+})
+
+it('both spans belong to the one that is active at the call', async () => {
+  let active: Context = ROOT_CONTEXT
+  const contexts: ContextManager = {
+    active: () => active,
+    bind: (_, target) => target,
+    enable: () => contexts,
+    disable: () => contexts,
+    with: (inner, call, self, ...args) => {
+      const outer = active
+      active = inner
+      try {
+        return call.apply(self as never, args)
+      } finally {
+        active = outer
+      }
+    },
+  }
+  context.setGlobalContextManager(contexts)
+  onTestFinished(() => context.disable())
+  const { tracer, spans } = tracing()
+  const writer = await grids.open({ storage: diskInMemory(), tracer })
+  await grids.open({ storage: diskInMemory() })
+  await until(() => writer.members.some((member) => !member.self && member.connected), 'they meet')
+  const request = (tracer as Tracer).startSpan('request')
+  await context.with(trace.setSpan(active, request), () => writer.map('users').set('k', 1))
+  await until(() => spans().length === 2, 'both spans have ended')
+  const { spanId } = request.spanContext()
+  expect(spans().map(({ parentSpanContext }) => parentSpanContext?.spanId)).toEqual([spanId, spanId])
 })
 
 it('any tracer of the OpenTelemetry API fits', () => {

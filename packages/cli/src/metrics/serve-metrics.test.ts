@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { GridError, openGrid } from 'gossipgrid'
 import type { Grid, OpenGridOptions } from 'gossipgrid'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -200,6 +202,15 @@ describe('what is let in', () => {
       expect(await ask(`${url}/metrics`, 'localhost', method)).toEqual({ status: 405, allow: 'GET, HEAD' })
     }
     expect((await fetch(`${url}/`)).status).toBe(404)
+  })
+
+  it('a request that never ends is given up, so that no one takes up all connections', async () => {
+    const { url } = await serve(await open())
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n')
+    const [answer] = (await once(socket, 'data')) as [Buffer]
+    expect(answer.toString()).toMatch(/^HTTP\/1.1 408/)
+    socket.destroy()
   })
 
   it('a port that is taken is told, with what to do', async () => {

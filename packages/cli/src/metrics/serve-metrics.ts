@@ -30,7 +30,11 @@ export async function serveMetrics(
 ): Promise<MetricsServer> {
   const routes = metricsRoutes(grid, { checkHost: isLoopback(options.host) })
   const answer = getRequestListener(routes.fetch, { overrideGlobalObjects: false })
-  const server = createServer({ requestTimeout: REQUEST_MAX_MS, headersTimeout: REQUEST_MAX_MS })
+  const server = createServer({
+    requestTimeout: REQUEST_MAX_MS,
+    headersTimeout: REQUEST_MAX_MS,
+    connectionsCheckingInterval: 1000,
+  })
   server.on('request', (request, response) => void answer(request, response))
   server.maxConnections = CONNECTIONS_MAX
   await listen(server, options)
