@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GridError } from '@gossipgrid/core'
 import { ClassicLevel } from 'classic-level'
+import { decodeBlob } from './blob.ts'
 import { hasLostCurrent, hasLostLog, makeDirectory, setAside, syncDirectory } from './directory.ts'
 import { levelFailure } from './level-error.ts'
 import { tornTailBytes } from './torn-tail.ts'
@@ -26,6 +27,7 @@ export interface OpenedLevel {
 const FORMAT_KEY = '\u00ffformat'
 const FORMAT_VERSION = 1
 const FORMAT_PATTERN = /^gossipgrid (\d+)$/
+const UNMARKED_BLOBS_TRIED = 16
 
 /**
  * Opens the database in `directory`, which is made if need be. One that is damaged is set aside and a new one opened,
@@ -76,7 +78,7 @@ async function checkFormat(level: Level, path: string): Promise<void> {
   const marker = await level.get(FORMAT_KEY)
   if (marker === undefined) {
     const keys = await level.keys({ limit: 1 }).all()
-    if (keys.length > 0) throw new GridError('STORAGE_FORMAT', foreignText(path))
+    if (keys.length > 0) throw await unmarked(level, path)
     // A new database whose first write is not synced does not open at all after a power cut: LevelDB leaves its first
     // manifest and the name of CURRENT to the system's mercy.
     await level.put(FORMAT_KEY, new TextEncoder().encode(`gossipgrid ${FORMAT_VERSION}`), { sync: true })
@@ -84,7 +86,7 @@ async function checkFormat(level: Level, path: string): Promise<void> {
     return
   }
   const version = FORMAT_PATTERN.exec(new TextDecoder().decode(marker))?.[1]
-  if (version === undefined) throw new GridError('STORAGE_FORMAT', foreignText(path))
+  if (version === undefined) throw await unmarked(level, path)
   if (Number(version) > FORMAT_VERSION) {
     throw new GridError(
       'STORAGE_FORMAT',
@@ -94,8 +96,24 @@ async function checkFormat(level: Level, path: string): Promise<void> {
   }
 }
 
-function foreignText(path: string): string {
-  return `${path} holds a database that gossipgrid did not write. Choose another directory.`
+/** Another program's database, unless blobs are in it whose checksums are ours: then the mark is what is damaged. */
+async function unmarked(level: Level, path: string): Promise<Error> {
+  for await (const [key, stored] of level.iterator({ limit: UNMARKED_BLOBS_TRIED })) {
+    if (isBlob(key, stored)) return new Error('LEVEL_CORRUPTION: the mark of the format is damaged')
+  }
+  return new GridError(
+    'STORAGE_FORMAT',
+    `${path} holds a database that gossipgrid did not write. Choose another directory.`,
+  )
+}
+
+function isBlob(key: string, stored: Uint8Array): boolean {
+  try {
+    decodeBlob(key, stored)
+    return true
+  } catch {
+    return false
+  }
 }
 
 async function setAsideOrExplain(path: string, damage: unknown): Promise<string> {

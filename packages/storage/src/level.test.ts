@@ -153,6 +153,8 @@ describe('a database that does not open', () => {
     ['whose CURRENT is garbage', async () => writeFile(join(directory, 'CURRENT'), 'garbage')],
     ['whose CURRENT is missing', async () => rm(join(directory, 'CURRENT'))],
     ['that has lost a table', async () => rm(await fileNamed(/\.ldb$/))],
+    ['whose mark is missing', () => tamper((level) => level.del('\u00ffformat'))],
+    ['whose mark is garbage', () => tamper((level) => level.put('\u00ffformat', new Uint8Array([1])))],
     ['whose table is garbage', async () => writeFile(await fileNamed(/\.ldb$/), new Uint8Array(5000).fill(0xff))],
     ['whose table is cut short', async () => truncate(await fileNamed(/\.ldb$/), 50)],
     ['whose table has an unreadable block', async () => damageTable()],
