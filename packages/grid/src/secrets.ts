@@ -35,7 +35,7 @@ export function adviseOnSecrets(name: string, secrets: readonly string[], logger
 }
 
 /** Where the peers of a grid meet: one place, and a second one while its secret changes. */
-export function channelsOf(name: string, secrets: readonly string[]): Promise<Channel[]> {
-  if (secrets.length === 0) return Promise.all([deriveChannel(name)])
+export async function channelsOf(name: string, secrets: readonly string[]): Promise<Channel[]> {
+  if (secrets.length === 0) return [await deriveChannel(name)]
   return Promise.all(secrets.map((secret) => deriveChannel(name, secret)))
 }

@@ -89,9 +89,8 @@ export class Lock {
       this.#authorKeys.set(name, known)
       return known
     }
-    const info = utf8(`frames of ${author}`)
     const key = crypto.subtle.deriveKey(
-      { name: 'HKDF', hash: 'SHA-256', salt, info },
+      { name: 'HKDF', hash: 'SHA-256', salt, info: utf8(`frames of ${author}`) },
       this.#frameKey,
       { name: 'AES-GCM', length: 256 },
       false,
