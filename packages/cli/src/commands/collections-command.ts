@@ -20,7 +20,7 @@ export function collectionsCommand(): Command {
 }
 
 async function runCollections(options: ClientOptions): Promise<void> {
-  const client = ControlClient.of(options)
+  const client = await ControlClient.of(options)
   try {
     const answer = await client.call<CollectionsAnswer>('/v1/collections')
     if (options.json === true) return printJson(answer)

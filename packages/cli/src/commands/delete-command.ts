@@ -20,7 +20,7 @@ export function deleteCommand(): Command {
 }
 
 async function runDelete(collection: string, key: string, options: WriteOptions): Promise<void> {
-  const client = ControlClient.of(options)
+  const client = await ControlClient.of(options)
   try {
     const query = { collection, key, copies: options.copies, timeoutMs: options.timeout }
     tellReceipt(await client.call<WriteAnswer>('/v1/entry', { method: 'DELETE', query }), options)

@@ -36,7 +36,7 @@ export function entriesCommand(): Command {
 
 async function runEntries(collection: string, options: EntriesOptions): Promise<void> {
   const signal = interruption()
-  const client = ControlClient.of(options)
+  const client = await ControlClient.of(options)
   const { prefix, limit, keysOnly } = options
   const lines = (): AsyncIterable<string> =>
     client.lines('/v1/entries', { query: { collection, prefix, limit, keysOnly }, signal })

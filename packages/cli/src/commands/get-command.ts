@@ -26,7 +26,7 @@ export function getCommand(): Command {
 }
 
 async function runGet(collection: string, key: string, options: GetOptions): Promise<void> {
-  const client = ControlClient.of(options)
+  const client = await ControlClient.of(options)
   try {
     const answer = await client.text('/v1/entry', { query: { collection, key } })
     if (options.json === true) return print(answer)

@@ -28,7 +28,7 @@ export function membersCommand(): Command {
 }
 
 async function runMembers(options: MembersOptions): Promise<void> {
-  const client = ControlClient.of(options)
+  const client = await ControlClient.of(options)
   try {
     const answer = await client.call<MembersAnswer>('/v1/members')
     if (options.json === true) return printJson(answer)

@@ -67,7 +67,7 @@ Values that JSON has no word for: {"$bytes":"AAEC"} {"$date":"2026-01-31T12:00:0
 
 async function runSet(collection: string, key: string, typed: string | undefined, options: SetOptions): Promise<void> {
   const value = await valueOf(typed, options)
-  const client = ControlClient.of(options)
+  const client = await ControlClient.of(options)
   try {
     const query = { collection, key, copies: options.copies, timeoutMs: options.timeout }
     const answer = await client.call<WriteAnswer>('/v1/entry', { method: 'PUT', query, body: stringifyTagged(value) })
@@ -87,15 +87,19 @@ export function tellReceipt(answer: WriteAnswer, options: WriteOptions): void {
 async function valueOf(typed: string | undefined, options: SetOptions): Promise<unknown> {
   if (options.bytes === true) {
     if (typed !== undefined && typed !== '-') throw new CliError('USAGE', '--bytes reads stdin: leave the value out')
-    return new Uint8Array(await readStdin())
+    return new Uint8Array(await readStdin(typed))
   }
-  const text = typed === undefined || typed === '-' ? (await readStdin()).toString().replace(/\r?\n$/, '') : typed
+  const text = typed === undefined || typed === '-' ? (await readStdin(typed)).toString().replace(/\r?\n$/, '') : typed
   return options.string === true ? text : readValue(text)
 }
 
-async function readStdin(): Promise<Buffer> {
-  if (process.stdin.isTTY) {
-    throw new CliError('USAGE', 'the value is missing', 'Give it as the last argument, or pipe it into stdin.')
-  }
-  return buffer(process.stdin)
+/** Nothing at all is what a script passes on by mistake, unless stdin was asked for with a dash. */
+async function readStdin(typed: string | undefined): Promise<Buffer> {
+  const read = process.stdin.isTTY && typed === undefined ? Buffer.alloc(0) : await buffer(process.stdin)
+  if (read.length > 0 || typed === '-') return read
+  throw new CliError(
+    'USAGE',
+    'the value is missing',
+    "Give it as the last argument, or pipe it into stdin with '-' in its place.",
+  )
 }

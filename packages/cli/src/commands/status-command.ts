@@ -34,7 +34,7 @@ export function statusCommand(): Command {
 }
 
 async function runStatus(options: StatusOptions): Promise<void> {
-  const client = ControlClient.of(options)
+  const client = await ControlClient.of(options)
   try {
     const status = await client.call<PeerStatus>('/v1/status')
     if (options.check === true) return check(status)

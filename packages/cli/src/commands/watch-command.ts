@@ -32,7 +32,7 @@ export function watchCommand(): Command {
 
 async function runWatch(collection: string, options: WatchOptions): Promise<void> {
   const signal = interruption()
-  const client = ControlClient.of(options)
+  const client = await ControlClient.of(options)
   const colors = colorsFor(process.stdout)
   try {
     const { collections } = await client.call<CollectionsAnswer>('/v1/collections')

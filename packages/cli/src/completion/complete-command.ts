@@ -13,7 +13,7 @@ export function completeCommand(): Command {
     .description('Print a script that completes commands, options and collections')
     .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS))
   return examples(command, [
-    ['gossipgrid complete bash >> ~/.bashrc', 'bash'],
+    ['gossipgrid complete bash >> ~/.bashrc', 'bash, which needs its package bash-completion for it'],
     ['gossipgrid complete zsh > ~/.zfunc/_gossipgrid', 'zsh, with ~/.zfunc in fpath'],
     ['gossipgrid complete fish > ~/.config/fish/completions/gossipgrid.fish', 'fish'],
   ])
@@ -37,7 +37,7 @@ export async function addCompletion(program: Command, typed: readonly string[]):
 async function collectionNames(): Promise<string[]> {
   let client: ControlClient | undefined
   try {
-    client = ControlClient.of({})
+    client = await ControlClient.of({})
     const signal = AbortSignal.timeout(NAMES_MAX_MS)
     const { collections } = await client.call<CollectionsAnswer>('/v1/collections', { signal })
     return collections.map(({ name }) => name)

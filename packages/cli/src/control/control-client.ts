@@ -25,9 +25,9 @@ export class ControlClient {
     this.socket = socket
   }
 
-  /** Of the peer that is meant. Throws `NO_PEER` or `SEVERAL_PEERS`. */
-  static of(choice: PeerChoice): ControlClient {
-    return new ControlClient(choosePeer(choice))
+  /** Of the peer that is meant. Rejects with `NO_PEER` or `SEVERAL_PEERS`. */
+  static async of(choice: PeerChoice): Promise<ControlClient> {
+    return new ControlClient(await choosePeer(choice))
   }
 
   /** Asks for one answer. Throws the error that the peer answers with, `NO_PEER` or `PEER_GONE`. */

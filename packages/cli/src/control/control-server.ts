@@ -1,12 +1,11 @@
 import { chmodSync, lstatSync, rmSync } from 'node:fs'
 import type { Server } from 'node:http'
-import { connect } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Grid } from 'gossipgrid'
 import { CliError, errorText, systemCode } from '../cli-error.ts'
 import { controlRoutes } from './control-routes.ts'
 import type { PeerFacts } from './control-routes.ts'
-import { announce, checkSocketPath, socketPath } from './running-peer.ts'
+import { announce, answers, checkSocketPath, forgetPredecessors, socketPath } from './running-peer.ts'
 import { makeRuntimeDirectory } from './runtime-directory.ts'
 
 /** How long closing waits for calls under way: a write waits for the disk. */
@@ -31,6 +30,7 @@ export async function serveControl({ grid, socket, facts }: ControlServerOptions
   const directory = socket === undefined || process.platform === 'win32' ? makeRuntimeDirectory() : ''
   const path = socket ?? socketPath(directory, grid.name, grid.peerId)
   checkSocketPath(path)
+  if (directory !== '') forgetPredecessors(directory)
   await removeStale(path)
   const closing = new AbortController()
   const routes = controlRoutes(grid, { ...facts, socket: path }, closing.signal)
@@ -97,15 +97,4 @@ async function removeStale(path: string): Promise<void> {
     )
   }
   rmSync(path, { force: true })
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const trial = connect(path)
-    trial.once('connect', () => {
-      trial.destroy()
-      resolve(true)
-    })
-    trial.once('error', () => resolve(false))
-  })
 }

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ControlClient } from './control-client.ts'
 import { serveControl } from './control-server.ts'
 import type { ControlServer } from './control-server.ts'
-import { announce, choosePeer, runningPeers, shortId, socketPath } from './running-peer.ts'
+import { announce, choosePeer, forgetPredecessors, runningPeers, shortId, socketPath } from './running-peer.ts'
 import type { RunningPeer } from './running-peer.ts'
 import { RUNTIME_DIRECTORY_VARIABLE, makeRuntimeDirectory, runtimeDirectories } from './runtime-directory.ts'
 
@@ -109,7 +109,7 @@ test('a socket that a killed peer left is replaced, one that answers is not, and
   server = await serveControl({ grid, socket: path, facts })
 })
 
-test('what a killed peer left is removed, and the living are found', () => {
+test('what a killed peer left is removed, and the living are found', async () => {
   const directory = makeRuntimeDirectory(environment)
   announce(peer('alive', process.pid), directory)
   announce(peer('dead', 2 ** 22 + 1), directory)
@@ -117,19 +117,28 @@ test('what a killed peer left is removed, and the living are found', () => {
   writeFileSync(join(directory, 'broken.sock.json'), '{')
   expect(runningPeers(environment).map(({ name }) => name)).toEqual(['alive'])
   expect(existsSync(peer('dead', 0).socket)).toBe(false)
-  expect(choosePeer({}, environment)).toBe(peer('alive', 0).socket)
+  expect(await choosePeer({}, environment)).toBe(peer('alive', 0).socket)
+  forgetPredecessors(directory)
+  expect(runningPeers(environment)).toEqual([])
 })
 
-test('which peer is meant is said by name or id, and the error lists those there are', () => {
+test('which peer is meant is said by name or id, and the error lists those there are', async () => {
   const directory = makeRuntimeDirectory(environment)
-  expect(() => choosePeer({}, environment)).toThrow('no peer of yours runs')
+  await expect(choosePeer({}, environment)).rejects.toThrow('no peer of yours runs')
   announce(peer('one', process.pid), directory)
   announce(peer('two', process.pid, `${PEER_ID.slice(0, -2)}XX`), directory)
-  expect(() => choosePeer({}, environment)).toThrow(`--name one --peer ${shortId(PEER_ID)}`)
-  expect(choosePeer({ name: 'two' }, environment)).toBe(peer('two', 0).socket)
-  expect(choosePeer({ peer: shortId(PEER_ID) }, environment)).toBe(peer('one', 0).socket)
-  expect(() => choosePeer({ name: 'three' }, environment)).toThrow('no such peer runs here')
-  expect(choosePeer({}, { ...environment, GOSSIPGRID_SOCKET: '/elsewhere' })).toBe('/elsewhere')
+  expect(await choosePeer({ name: 'two' }, environment)).toBe(peer('two', 0).socket)
+  expect(await choosePeer({ peer: shortId(PEER_ID) }, environment)).toBe(peer('one', 0).socket)
+  await expect(choosePeer({ name: 'three' }, environment)).rejects.toThrow('no such peer runs here')
+  expect(await choosePeer({}, { ...environment, GOSSIPGRID_SOCKET: '/elsewhere' })).toBe('/elsewhere')
+  // Their processes are there; whether they are peers shows when they are asked.
+  await expect(choosePeer({}, environment)).rejects.toThrow('no peer of yours runs')
+  const grid = watchedGrid(noChanges(), () => undefined)
+  server = await serveControl({ grid, socket: peer('one', 0).socket, facts })
+  expect(await choosePeer({}, environment)).toBe(peer('one', 0).socket)
+  const other = await serveControl({ grid, socket: peer('two', 0).socket, facts })
+  await expect(choosePeer({}, environment)).rejects.toThrow(`--name watched --peer ${shortId(PEER_ID)}`)
+  await other.close()
 })
 
 test('the path of a socket fits what systems allow, whatever the grid is called', async () => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { dirname, join } from 'node:path'
 import { CliError } from '../cli-error.ts'
 import { SOCKET_PATH_MAX_BYTES, runtimeDirectories, trusted } from './runtime-directory.ts'
 import type { Environment } from './runtime-directory.ts'
@@ -65,7 +66,9 @@ function recordPath(socket: string, directory: string): string {
 /** Lets commands find the peer; the function returned takes that back. */
 export function announce(peer: RunningPeer, directory: string): () => void {
   const path = recordPath(peer.socket, directory)
-  writeFileSync(path, `${JSON.stringify(peer)}\n`, { mode: 0o600 })
+  // Whoever looks meanwhile finds all of it or nothing.
+  writeFileSync(`${path}.part`, `${JSON.stringify(peer)}\n`, { mode: 0o600 })
+  renameSync(`${path}.part`, path)
   return () => rmSync(path, { force: true })
 }
 
@@ -81,16 +84,35 @@ function peersIn(directory: string): RunningPeer[] {
     if (!file.endsWith('.json')) continue
     const path = join(directory, file)
     const peer = readRecord(path)
-    if (peer !== undefined && alive(peer.pid)) {
-      peers.push(peer)
-      continue
-    }
-    rmSync(path, { force: true })
-    if (peer !== undefined && process.platform !== 'win32' && peer.socket === path.slice(0, -'.json'.length)) {
-      rmSync(peer.socket, { force: true })
-    }
+    if (peer !== undefined && alive(peer.pid)) peers.push(peer)
+    else if (peer !== undefined) forget(peer, directory)
+    else rmSync(path, { force: true })
   }
   return peers
+}
+
+/** Removes what a peer has left that no longer runs. */
+function forget({ socket }: RunningPeer, directory: string): void {
+  rmSync(recordPath(socket, directory), { force: true })
+  // A socket of the user's own choice may be somebody else's by now.
+  if (process.platform !== 'win32' && dirname(socket) === directory) rmSync(socket, { force: true })
+}
+
+/** Removes what earlier processes with this one's id have left: in a container it is the same after every start. */
+export function forgetPredecessors(directory: string): void {
+  for (const peer of peersIn(directory)) if (peer.pid === process.pid) forget(peer, directory)
+}
+
+/** True where somebody listens on the socket. */
+export function answers(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const trial = connect(socket)
+    trial.once('connect', () => {
+      trial.destroy()
+      resolve(true)
+    })
+    trial.once('error', () => resolve(false))
+  })
 }
 
 function readRecord(path: string): RunningPeer | undefined {
@@ -112,16 +134,20 @@ function alive(pid: number): boolean {
   }
 }
 
-/** The socket of the one peer that is meant. Throws `NO_PEER` or `SEVERAL_PEERS`, saying which there are. */
-export function choosePeer(choice: PeerChoice, environment: Environment = process.env): string {
+/** The socket of the one peer that is meant. Rejects with `NO_PEER` or `SEVERAL_PEERS`, saying which there are. */
+export async function choosePeer(choice: PeerChoice, environment: Environment = process.env): Promise<string> {
   const socket = choice.socket ?? environment['GOSSIPGRID_SOCKET'] ?? ''
   if (socket !== '') return socket
   const peers = runningPeers(environment)
-  const meant = peers.filter(
+  const named = peers.filter(
     ({ name, peerId }) =>
       (choice.name === undefined || name === choice.name) &&
       (choice.peer === undefined || peerId.endsWith(choice.peer) || peerId.startsWith(choice.peer)),
   )
+  if (named.length === 1) return named[0]!.socket
+  // The id of a process that was killed may be another one's by now: only peers that answer count.
+  const answering = await Promise.all(named.map((peer) => answers(peer.socket)))
+  const meant = named.filter((_, i) => answering[i])
   if (meant.length === 1) return meant[0]!.socket
   if (meant.length > 1) {
     throw new CliError(
@@ -130,7 +156,7 @@ export function choosePeer(choice: PeerChoice, environment: Environment = proces
       'Choose one with --name NAME or --peer ID.',
     )
   }
-  if (peers.length > 0) {
+  if (peers.length > 0 && named.length === 0) {
     throw new CliError('NO_PEER', `no such peer runs here. There are:\n${listed(peers)}`, 'Check --name and --peer.')
   }
   throw new CliError(

@@ -2,6 +2,9 @@ import type { stringify } from 'csv-stringify/sync'
 import { CsvColumns } from './csv-columns.ts'
 import type { Format } from './format.ts'
 
+/** A call of the CSV library costs as much as some dozens of records. */
+const CSV_RECORDS_AT_ONCE = 256
+
 /** An entry as a peer sends it: key and tagged value. */
 export type TaggedEntry = readonly [key: string, value: unknown]
 
@@ -37,13 +40,19 @@ async function* jsonTexts(entries: EntrySource): AsyncGenerator<string, void, un
 }
 
 async function* csvTexts(entries: EntrySource, keyColumn: string): AsyncGenerator<string, void, undefined> {
-  // The synchronous face of the library, a record at a time: its stream would be one more queue between two others.
+  // The synchronous face of the library, some records at a time: its stream would be one more queue between two others.
   const sync = (await import('csv-stringify/sync')) as { stringify: typeof stringify }
-  const record = (cells: readonly string[]): string => sync.stringify([[...cells]], { quoted_match: /^\s|\s$/ })
+  const text = (records: string[][]): string => sync.stringify(records, { quoted_match: /^\s|\s$/ })
   const columns = new CsvColumns(keyColumn)
   for await (const [, value] of entries()) columns.see(value)
-  yield record(columns.header)
-  for await (const [key, value] of entries()) yield record(columns.cells(key, value))
+  let records = [columns.header]
+  for await (const [key, value] of entries()) {
+    records.push(columns.cells(key, value))
+    if (records.length < CSV_RECORDS_AT_ONCE) continue
+    yield text(records)
+    records = []
+  }
+  if (records.length > 0) yield text(records)
 }
 
 function entryJson(key: string, value: unknown): string {

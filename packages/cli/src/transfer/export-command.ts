@@ -42,7 +42,7 @@ export function exportCommand(): Command {
 async function runExport(collection: string, file: string | undefined, options: ExportOptions): Promise<void> {
   const startMs = performance.now()
   const format = formatOf(file, options.format)
-  const client = ControlClient.of(options)
+  const client = await ControlClient.of(options)
   const signal = interruption()
   const progress = await progressBar('rows')
   let rows = 0

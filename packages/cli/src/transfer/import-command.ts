@@ -70,7 +70,7 @@ interface Source {
 async function runImport(collection: string, file: string | undefined, options: ImportOptions): Promise<void> {
   const startMs = performance.now()
   const format = formatOf(file, options.format)
-  const client = ControlClient.of(options)
+  const client = await ControlClient.of(options)
   const source = file === undefined || file === '-' ? stdinSource() : fileSource(file)
   const signal = interruption()
   try {

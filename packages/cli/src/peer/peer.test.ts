@@ -1,0 +1,58 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { joinAddress, listenAddress, metricsAddress, onlyHere, tcpOf } from './addresses.ts'
+import { peerLog } from './peer-log.ts'
+import { readSecrets } from './secret.ts'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'gg-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+test('addresses are typed as people write them', () => {
+  expect(listenAddress('4001')).toBe('/ip4/0.0.0.0/tcp/4001')
+  expect(listenAddress('*:4001')).toBe('/ip4/0.0.0.0/tcp/4001')
+  expect(listenAddress('[::1]:0')).toBe('/ip6/::1/tcp/0')
+  expect(joinAddress('192.168.1.7:4001')).toBe('/ip4/192.168.1.7/tcp/4001')
+  expect(joinAddress('b.example.org:4001')).toBe('/dns4/b.example.org/tcp/4001')
+  expect(joinAddress('/ip4/10.0.0.1/tcp/1/p2p/x')).toBe('/ip4/10.0.0.1/tcp/1/p2p/x')
+  expect(metricsAddress('9464')).toEqual({ host: '127.0.0.1', port: 9464 })
+  expect(metricsAddress('[::]:9464')).toEqual({ host: '::', port: 9464 })
+  expect(tcpOf('/ip6/::1/tcp/7/ws')).toEqual({ host: '::1', port: 7 })
+  expect(['/ip4/127.0.0.1/tcp/1', '/ip6/::1/tcp/1', '/ip4/10.0.0.1/tcp/1'].map(onlyHere)).toEqual([true, true, false])
+})
+
+test('an address that is none is refused with a good one', () => {
+  for (const typed of ['', 'here', 'host:', ':4001', '1.2.3.4:99999', '::1:4001']) {
+    expect(() => joinAddress(typed)).toThrow(`--join ${typed} is no address`)
+  }
+  expect(() => listenAddress('example.org:4001')).toThrow('is no IP address of this machine')
+})
+
+test('a secret file holds the own secret and the former one, and is for the user alone', () => {
+  const file = join(folder, 'secret')
+  writeFileSync(file, 'gg1_new\r\n\ngg1_former\n', { mode: 0o600 })
+  expect(readSecrets(file, {})).toEqual({ secrets: ['gg1_new', 'gg1_former'], warning: '' })
+  writeFileSync(join(folder, 'open'), 'gg1_new', { mode: 0o644 })
+  expect(readSecrets(join(folder, 'open'), {}).warning).toContain('chmod 600')
+  expect(readSecrets(undefined, { GOSSIPGRID_SECRET: 'gg1_x' })).toEqual({ secrets: ['gg1_x'], warning: '' })
+  expect(readSecrets(undefined, {}).secrets).toEqual([])
+  writeFileSync(file, 'a\nb\nc\n')
+  expect(() => readSecrets(file, {})).toThrow('holds 3 secrets')
+  writeFileSync(file, '\n')
+  expect(() => readSecrets(file, {})).toThrow('is empty')
+  expect(() => readSecrets(join(folder, 'none'), {})).toThrow('cannot be read')
+})
+
+test('logs are lines for people or for programs, from the level that was asked for', () => {
+  const lines: string[] = []
+  peerLog('warn', 'text', (line) => lines.push(line)).info('not this')
+  peerLog('info', 'text', (line) => lines.push(line)).warn('full')
+  peerLog('debug', 'json', (line) => lines.push(line)).debug('x', { peerId: 'p', error: new Error('why'), big: 1n })
+  expect(lines).toHaveLength(2)
+  expect(lines[0]).toMatch(/warn {2}full$/)
+  expect(JSON.parse(lines[1]!)).toMatchObject({ level: 'debug', message: 'x', peerId: 'p', error: 'why', big: '1' })
+})
