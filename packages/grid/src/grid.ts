@@ -7,6 +7,7 @@ import type { Logger } from './logger.ts'
 import { metricsOf } from './metrics.ts'
 import type { GridMetrics } from './metrics.ts'
 import { Runtime, readClocks } from './runtime.ts'
+import { Seldom } from './seldom.ts'
 import { membersOf, statusOf } from './status.ts'
 import type { GridMember, GridStatus, Recovery } from './status.ts'
 import { orAborted } from './waiting.ts'
@@ -15,6 +16,8 @@ import type { GridTracer } from './write-tracing.ts'
 /** Without a neighbour and without an address to join by, a grid counts as alone after this time. */
 const ALONE_AFTER_MS = 3000
 const RECOVERIES_MAX = 16
+/** What is refused of one peer for one reason is logged at most this often. */
+const REFUSAL_LOG_GAP_MS = 60_000
 
 /** Events of a grid. */
 export interface GridEvents {
@@ -70,6 +73,7 @@ export class Grid {
   readonly #maps = new Map<string, GridMap<unknown>>()
   readonly #joining: boolean
   readonly #recoveries: Recovery[] = []
+  readonly #refusalsLogged = new Seldom(REFUSAL_LOG_GAP_MS)
   readonly #openedAtMs = performance.now()
   readonly #ready = Promise.withResolvers<{ readonly alone: boolean }>()
   #isReady = false
@@ -221,10 +225,7 @@ export class Grid {
         this.#memberChanged(event.record.peerId, event.state)
         break
       case 'refused':
-        this.#logger.warn(`refused from ${event.from}: ${event.error.code}: ${event.error.message}`, {
-          peerId: event.from,
-          code: event.error.code,
-        })
+        this.#logRefused(event.from, event.error)
         this.#events.emit('refused', event)
         break
       case 'not-durable':
@@ -251,6 +252,11 @@ export class Grid {
     const what = blob === '' ? reason : `stored blob '${blob}' is damaged: ${reason}`
     this.#logger.warn(`${what}; what is lost is fetched from other peers`, { blob, reason })
     this.#recovered(what)
+  }
+
+  #logRefused(from: string, { code, message }: GridError): void {
+    if (!this.#refusalsLogged.due(`${from} ${code}`, performance.now())) return
+    this.#logger.warn(`refused from ${from}: ${code}: ${message}`, { peerId: from, code })
   }
 
   #recovered(reason: string): void {

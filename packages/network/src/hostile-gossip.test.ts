@@ -206,5 +206,5 @@ test('a neighbour that opens its stream again and again is refused, and is no ne
   }
   expect(ada.hostile).toContain(raw.peerId)
   await eventually(() => ada.network.neighbours().length === 0, 'it was shown out')
-  await expect(raw.meet(addressOf(ada))).rejects.toThrow()
+  await expect(raw.meet(addressOf(ada))).rejects.toBeInstanceOf(Error)
 })
