@@ -56,6 +56,19 @@ test('every command line of the pages about it is valid', async () => {
   for (const line of typed) await parses(line)
 })
 
+test('what the container, the compose file and the systemd unit start is valid', async () => {
+  const files = ['Dockerfile', 'compose.yaml', 'gossipgrid.service']
+  const [image, compose, unit] = (await Promise.all(
+    files.map((file) => readFile(new URL(`../../../deploy/${file}`, import.meta.url), 'utf8')),
+  )) as [string, string, string]
+  const lists = [...compose.matchAll(/ command: \[(.*)\]/g), ...image.matchAll(/ CMD \["gossipgrid", (.*)\]/g)]
+  const lines = lists.map((list) => `gossipgrid ${list[1]!.replaceAll(/["',]/g, ' ')}`)
+  const started = /^ExecStart=\S+\/(gossipgrid .*)$/m.exec(unit)![1]!
+  lines.push(started.replace('$JOIN', '--join 10.0.0.2:4001').replace('$MORE', '--zone cellar --no-mdns'))
+  expect(lines).toHaveLength(5)
+  for (const line of lines) await parses(line)
+})
+
 test('help fits a terminal of 80 columns, notes below the options aside', () => {
   const root = program()
   for (const command of [root, ...root.commands]) {
