@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { BlockWriter } from './block.ts'
 import {
   ANNOUNCE_VECTORS_MAX_BYTES,
   DIALS_MAX,
@@ -18,7 +19,7 @@ import { ReplicaIds } from './replica-ids.ts'
 import { SEQUENCE_MAX } from './replica.ts'
 import { encodeVector } from './vector-codec.ts'
 import { VersionVector } from './version-vector.ts'
-import { TestDisk, WiredPeers, stateOf } from './wired-peers.ts'
+import { TestDisk, WiredPeers, partitionOf, stateOf } from './wired-peers.ts'
 
 const ROOT = '1'.repeat(16)
 
@@ -314,4 +315,20 @@ test('questions after thousands of collections keep nobody else waiting', () => 
   peers.peer('b').confirmations.request({ collection: 'users', partition: 0, replicaId, sequence: 1 }, 2)
   peers.advance(5000)
   expect(peers.events('b', 'copies')).toMatchObject([{ copies: 2 }])
+})
+
+test('dots that are called void in a session, and are not, heal when the two that differ meet', () => {
+  const peers = new WiredPeers()
+  const [a, b] = [peers.open('a', new TestDisk()), peers.open('b', new TestDisk())]
+  for (let i = 0; i < 10; i++) peers.write('b', `key ${i}`, i)
+  const ids = new ReplicaIds()
+  const writer = new BlockWriter(ids)
+  writer.voids({ collection: 'users', kind: 1, partition: 0 }, ids.intern(b.replicaId), [1, 10])
+  send(peers, 'a', 'x', { type: 'digest', session: 1, root: ROOT })
+  send(peers, 'a', 'x', { type: 'chunk', session: 1, index: 0, last: true, block: writer.take() })
+  expect(partitionOf(a).replica.vector.head(a.collections.ids.indexOf(b.replicaId)!)).toBe(10)
+  peers.link('a', 'b')
+  peers.advance(60_000)
+  expect(peers.value('a', 'key 7')).toBe(7)
+  expect(stateOf(a)).toEqual(stateOf(b))
 })

@@ -79,7 +79,7 @@ function inputsOf(random: Random, target: FuzzTarget): () => FuzzInput {
 }
 
 /** Gives the bytes to every decoder by itself, from every part of them that may be one's own. */
-export function decodeAll(bytes: Uint8Array): void {
+function decodeAll(bytes: Uint8Array): void {
   const parts = [bytes]
   refusing(() => {
     const message = decodeMessage(bytes)
