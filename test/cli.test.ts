@@ -328,6 +328,8 @@ describe('against one running peer', () => {
   test('SIGTERM ends it well, and everything is there afterwards', async () => {
     expect(await killed(peer, 'SIGTERM')).toBe(0)
     expect(readdirSync(here.runtimeDirectory)).toEqual([])
+    const paths = ['', ...readdirSync(join(folder, 'shop'))].map((name) => join(folder, 'shop', name))
+    expect(paths.filter((path) => (statSync(path).mode & 0o077) !== 0)).toEqual([])
     const { findings } = await here.json<Health>('doctor', '--no-mdns', '--data', 'shop')
     expect(findings.find(({ check }) => check === 'store')).toMatchObject({
       state: 'ok',

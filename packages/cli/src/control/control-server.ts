@@ -63,20 +63,17 @@ export async function serveControl({ grid, socket, facts }: ControlServerOptions
 }
 
 async function listen(server: Server, path: string): Promise<void> {
-  // The directory is closed to others; this covers a path of the user's own choice between its making and `chmod`.
-  const umask = process.platform === 'win32' ? undefined : process.umask(0o177)
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
       server.listen(path, resolve)
     })
+    // The peer's umask covers the moment before.
     if (process.platform !== 'win32') chmodSync(path, 0o600)
   } catch (error) {
     throw new CliError('SOCKET', `no socket can be made at ${path}: ${errorText(error)}`, 'Choose another --socket.', {
       cause: error,
     })
-  } finally {
-    if (umask !== undefined) process.umask(umask)
   }
 }
 

@@ -17,6 +17,8 @@ const { version } = createRequire(import.meta.url)('../../package.json') as { ve
 /** Runs a peer until a signal ends it. Rejects when it cannot be started, with everything closed. */
 export async function runPeer(options: PeerOptions): Promise<void> {
   const log = peerLog(options.logLevel, options.logFormat)
+  // The data directory holds the peer's private key besides everything else: nobody but its user is to read it.
+  process.umask(0o077)
   const ended = endSignal(log)
   outliveReaders()
   const { secrets, warning } = readSecrets(options.secretFile)
