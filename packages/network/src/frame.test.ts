@@ -59,4 +59,32 @@ describe('the frame decoder', () => {
     for (const decoder of decoders) Array.from(decoder.decode(Uint8Array.of(0, 0x40, 0, 0, 1)))
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10 * 1024 * 1024)
   })
+
+  it('makes of 20,000 streams of garbage bounded messages or a refusal, however they are cut', () => {
+    let state = 1
+    const below = (limit: number): number => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
+      return Math.floor((state / 0x80000000) * limit)
+    }
+    let found = 0
+    let refused = 0
+    for (let i = 0; i < 20_000; i += 1) {
+      const decoder = new FrameDecoder(1000)
+      const bytes = bytesOf(new Uint8Array(below(40)).fill(i), new Uint8Array(below(40)).fill(7))
+      for (let faults = below(4); faults > 0; faults -= 1) bytes[below(bytes.length)] = below(256)
+      try {
+        for (let at = 0, end = 0; at < bytes.length; at = end) {
+          end = at + 1 + below(20)
+          for (const message of decoder.decode(bytes.subarray(at, end))) {
+            expect(message.length).toBeLessThanOrEqual(bytes.length)
+            found += 1
+          }
+        }
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'MESSAGE_TOO_LARGE' })
+        refused += 1
+      }
+    }
+    expect(Math.min(found, refused)).toBeGreaterThan(1000)
+  })
 })
