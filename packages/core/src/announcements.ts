@@ -50,9 +50,11 @@ export class Announcements {
 
   /** Compares what another peer has seen with what is here, and asks for what is missing. */
   compare(from: PeerId, announce: Announce, parts: readonly SeenPart[] | undefined, now: Instant): void {
-    const { antiEntropy, collections, lag } = this.#owner
+    const { antiEntropy, collections, lag, membership } = this.#owner
     if (parts !== undefined) this.vectorsSeen(from, parts, now)
     lag.toldRoot(from, announce.root, now.monotonicMs)
+    // For one more than the table of members holds, nobody would ever say that it is gone.
+    if (membership.get(from) === undefined) lag.forget(from)
     if (announce.root === collections.root()) return
     if (parts === undefined) antiEntropy.wantFrom(from, now, announce.bulk ? 0 : HEARTBEAT_MS)
     else if (lag.missing(parts) > 0) antiEntropy.wantFrom(from, now, announce.bulk ? 0 : undefined)
