@@ -7,6 +7,7 @@ import type { Colors } from '../terminal/colors.ts'
 import { note, print, printJson } from '../terminal/output.ts'
 import { bytesText, countOf, countText } from '../terminal/quantities.ts'
 import { table } from '../terminal/table.ts'
+import { visible } from '../terminal/visible.ts'
 import { clientCommand, examples } from './options.ts'
 import type { ClientOptions } from './options.ts'
 
@@ -43,7 +44,7 @@ export function collectionTable(collections: readonly CollectionStatus[], colors
       { title: 'peers' },
     ],
     collections.map((collection) => [
-      shortened(collection.name, 22),
+      shortened(visible(collection.name), 22),
       countText(collection.entries),
       countText(collection.tombstones),
       bytesText(collection.valueBytes),

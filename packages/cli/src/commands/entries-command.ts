@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander'
+import { EXIT } from '../cli-error.ts'
 import { ControlClient } from '../control/control-client.ts'
 import { entryTexts } from '../formats/entry-texts.ts'
 import type { EntrySource, TaggedEntry } from '../formats/entry-texts.ts'
@@ -6,6 +7,7 @@ import { inPieces } from '../control/ndjson.ts'
 import { FORMATS } from '../formats/format.ts'
 import type { Format } from '../formats/format.ts'
 import { interruption, write } from '../terminal/output.ts'
+import { visible, visibleJson } from '../terminal/visible.ts'
 import { clientCommand, countParser, examples } from './options.ts'
 import type { ClientOptions } from './options.ts'
 
@@ -45,10 +47,12 @@ async function runEntries(collection: string, options: EntriesOptions): Promise<
     for await (const piece of inPieces(keysOnly === true ? keyTexts(lines(), format) : texts(lines, format))) {
       await write(piece)
     }
+  } catch (error) {
+    if (!signal.aborted) throw error
   } finally {
     client.close()
   }
-  if (signal.aborted) process.exitCode = 130
+  if (signal.aborted) process.exitCode = EXIT.interrupted
 }
 
 async function* texts(
@@ -59,7 +63,7 @@ async function* texts(
     for await (const line of lines()) yield JSON.parse(line) as TaggedEntry
   }
   if (format !== undefined) return yield* entryTexts(format, entries, undefined)
-  for await (const [key, value] of entries()) yield `${plainKey(key)}\t${JSON.stringify(value)}\n`
+  for await (const [key, value] of entries()) yield `${visible(key)}\t${visibleJson(JSON.stringify(value))}\n`
 }
 
 async function* keyTexts(
@@ -73,14 +77,8 @@ async function* keyTexts(
     if (format === 'json') yield `${before}${line}`
     else if (format === 'ndjson') yield `{"key":${line}}\n`
     else if (format === 'csv') yield `${/["\n\r,]|^\s|\s$/.test(key) ? `"${key.replaceAll('"', '""')}"` : key}\n`
-    else yield `${plainKey(key)}\n`
+    else yield `${visible(key)}\n`
     before = ',\n'
   }
   if (format === 'json') yield before === '[\n' ? '[]\n' : '\n]\n'
-}
-
-/** A key on one line: with a line break, a tab or a control character in it, it is shown as JSON. */
-function plainKey(key: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return /[\u0000-\u001f\u007f]/.test(key) ? JSON.stringify(key) : key
 }

@@ -3,6 +3,7 @@ import type { EntryAnswer } from '../control/control-api.ts'
 import { ControlClient } from '../control/control-client.ts'
 import { fromTagged } from '../formats/tagged-json.ts'
 import { print } from '../terminal/output.ts'
+import { visibleJson } from '../terminal/visible.ts'
 import { clientCommand, examples } from './options.ts'
 import type { ClientOptions } from './options.ts'
 
@@ -32,7 +33,7 @@ async function runGet(collection: string, key: string, options: GetOptions): Pro
     if (options.json === true) return print(answer)
     const { value } = JSON.parse(answer) as EntryAnswer
     if (options.raw === true) printRaw(value)
-    else print(JSON.stringify(value, undefined, process.stdout.isTTY ? 2 : undefined))
+    else print(visibleJson(JSON.stringify(value, undefined, process.stdout.isTTY ? 2 : undefined)))
   } finally {
     client.close()
   }

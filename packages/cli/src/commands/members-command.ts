@@ -7,6 +7,7 @@ import { colorsFor } from '../terminal/colors.ts'
 import type { Colors } from '../terminal/colors.ts'
 import { print, printJson } from '../terminal/output.ts'
 import { table } from '../terminal/table.ts'
+import { visible } from '../terminal/visible.ts'
 import { clientCommand, examples } from './options.ts'
 import type { ClientOptions } from './options.ts'
 
@@ -53,8 +54,8 @@ function memberTable(members: readonly GridMember[], wide: boolean, colors: Colo
       stateText(member.state, colors),
       member.self ? 'this peer' : member.connected ? 'yes' : 'no',
       member.role,
-      member.zone === '' ? '-' : member.zone,
-      wide ? member.addresses.join('\n') : addressText(member.addresses),
+      member.zone === '' ? '-' : visible(member.zone),
+      wide ? member.addresses.map(visible).join('\n') : visible(addressText(member.addresses)),
     ]),
     colors,
   )

@@ -5,6 +5,7 @@ import { ControlClient } from '../control/control-client.ts'
 import { colorsFor } from '../terminal/colors.ts'
 import type { Colors } from '../terminal/colors.ts'
 import { interruption, note, write } from '../terminal/output.ts'
+import { visible, visibleJson } from '../terminal/visible.ts'
 import { clientCommand, examples } from './options.ts'
 import type { ClientOptions } from './options.ts'
 
@@ -58,9 +59,9 @@ async function runWatch(collection: string, options: WatchOptions): Promise<void
 function readable(change: ChangeLine, colors: Colors): string {
   switch (change.type) {
     case 'set':
-      return `${colors.green('set')}     ${change.key}  ${JSON.stringify(change.value)}`
+      return `${colors.green('set')}     ${visible(change.key)}  ${visibleJson(JSON.stringify(change.value))}`
     case 'delete':
-      return `${colors.red('delete')}  ${change.key}`
+      return `${colors.red('delete')}  ${visible(change.key)}`
     case 'lagged':
       return `${colors.yellow('lagged')}  ${change.missed} changes were left out: this reader is too slow`
   }

@@ -29,7 +29,12 @@ export async function checkJoin(address: string, grid: GridIdentity | undefined)
     }
   }
   const answer = await meets(address, grid)
-  if (answer.met) return ok(name, `${where} is a peer of grid '${grid.name}', with the same secret or none`)
+  if (answer.met) {
+    return ok(
+      name,
+      `${where} is a peer of grid '${grid.name}', ${grid.secrets.length > 0 ? 'and the secret fits' : 'which is open'}`,
+    )
+  }
   return failed(
     name,
     `${where} answers, and does not meet as a peer of grid '${grid.name}'${answer.reason === '' ? '' : `: ${answer.reason}`}`,

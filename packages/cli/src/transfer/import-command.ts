@@ -65,6 +65,7 @@ interface Source {
   /** 0 when it is not known. */
   readonly sizeBytes: number
   readonly readBytes: () => number
+  readonly stop: () => void
 }
 
 async function runImport(collection: string, file: string | undefined, options: ImportOptions): Promise<void> {
@@ -73,6 +74,7 @@ async function runImport(collection: string, file: string | undefined, options: 
   const client = await ControlClient.of(options)
   const source = file === undefined || file === '-' ? stdinSource() : fileSource(file)
   const signal = interruption()
+  signal.addEventListener('abort', () => source.stop())
   try {
     const journal = await journalFor(client, { collection, file, format, source: source.identity, options })
     const from = startingPoint(journal, options)
@@ -143,6 +145,7 @@ function fileSource(file: string): Source {
       identity: `${size} bytes of ${new Date(mtimeMs).toISOString()}`,
       sizeBytes: size,
       readBytes: () => stream.bytesRead,
+      stop: () => stream.destroy(),
     }
   } catch (error) {
     throw new CliError('FILE', `${file} cannot be read: ${errorText(error)}`, 'Check its name and permissions.', {
@@ -155,7 +158,13 @@ function stdinSource(): Source {
   if (process.stdin.isTTY) {
     throw new CliError('USAGE', 'there is nothing to import', 'Name a file, or pipe rows into stdin.')
   }
-  return { bytes: process.stdin, identity: 'stdin', sizeBytes: 0, readBytes: () => 0 }
+  return {
+    bytes: process.stdin,
+    identity: 'stdin',
+    sizeBytes: 0,
+    readBytes: () => 0,
+    stop: () => process.stdin.destroy(),
+  }
 }
 
 interface JournalWish {

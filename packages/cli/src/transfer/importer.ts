@@ -72,6 +72,11 @@ export class Importer {
       }
       await this.#send(0)
     } catch (error) {
+      // The source was closed under the loop, which is how it learns of an interruption while it waits.
+      if (signal.aborted && !this.#broken) {
+        await this.#send(0)
+        throw new CliError('INTERRUPTED', 'interrupted', '', { cause: error })
+      }
       // What was read before is still written, and what is under way may still be acknowledged; the first failure is told.
       if (!this.#broken) await this.#send(0).catch(() => undefined)
       await Promise.allSettled(this.#inFlight.map(({ acknowledged }) => acknowledged))

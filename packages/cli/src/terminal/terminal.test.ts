@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest'
+import { colorsFor } from './colors.ts'
+import { bytesText } from './quantities.ts'
+import { facts, table } from './table.ts'
+import { visible, visibleJson } from './visible.ts'
+
+const plain = colorsFor({ isTTY: false }, {})
+
+test('a table has columns that line up, and no space at the end of a line', async () => {
+  const columns = [{ title: 'name' }, { title: 'count', align: 'right' as const }, { title: 'last' }]
+  const drawn = await table(
+    columns,
+    [
+      ['größe', '7', 'x'],
+      ['b', '1,000', ''],
+    ],
+    plain,
+  )
+  expect(drawn.split('\n')).toEqual(['NAME   COUNT  LAST', 'größe      7  x', 'b      1,000'])
+})
+
+test('facts stand beside their names, further lines below', () => {
+  expect(
+    facts(
+      [
+        ['one', 'a\nb'],
+        ['three', 'c'],
+      ],
+      plain,
+    ),
+  ).toBe('one    a\n       b\nthree  c')
+})
+
+test('colours are for terminals, unless told otherwise', () => {
+  expect(colorsFor({ isTTY: true }, {}).red('x')).not.toBe('x')
+  expect(colorsFor({ isTTY: true }, { NO_COLOR: '1' }).red('x')).toBe('x')
+  expect(colorsFor({ isTTY: true }, { TERM: 'dumb' }).red('x')).toBe('x')
+  expect(colorsFor({ isTTY: false }, { FORCE_COLOR: '1' }).red('x')).not.toBe('x')
+})
+
+test('what was written by others cannot command the terminal', () => {
+  expect(visible('größe 1')).toBe('größe 1')
+  expect(visible('\u001b[2Jgone')).toBe(String.raw`"\u001b[2Jgone"`)
+  expect(visible('\u009b2J')).toBe(String.raw`"\u009b2J"`)
+  const json = JSON.stringify({ a: '\u009b\u202eabc\n' })
+  expect(visibleJson(json)).toBe(String.raw`{"a":"\u009b\u202eabc\n"}`)
+  expect(JSON.parse(visibleJson(json))).toEqual(JSON.parse(json))
+})
+
+test('sizes are short', () => {
+  expect([999, 12_345, 1_234_567, 83_500_000_000].map(bytesText)).toEqual(['999 B', '12 kB', '1.2 MB', '83.5 GB'])
+})
