@@ -22,8 +22,9 @@ export async function checkStorage(directory: string, running: readonly RunningP
   if (there === undefined) {
     return [failed('storage', `no parent of ${path} can be reached`, 'Check the path and its permissions.')]
   }
-  const findings = [await writable(path, there), await freeSpace(there)]
-  if (findings[0]!.state !== 'failed') findings.push(await syncTime(there))
+  const permission = await writable(path, there)
+  if (permission.state === 'failed') return [permission]
+  const findings = [permission, await freeSpace(there), await syncTime(there)]
   if (there !== path) return findings
   const user = running.find((peer) => peer.directory === path)?.pid ?? (await lockHolder(path))
   if (user !== undefined) {
@@ -136,7 +137,9 @@ async function opens(path: string): Promise<Finding> {
       'A running peer tells: gossipgrid status.',
     )
   }
-  const copy = await mkdtemp(join(tmpdir(), 'gossipgrid-doctor-'))
+  // A damaged store is set aside beside itself: the copy needs room around it.
+  const room = await mkdtemp(join(tmpdir(), 'gossipgrid-doctor-'))
+  const copy = join(room, 'store')
   try {
     await cp(path, copy, { recursive: true })
     return await opensCopy(name, copy, sizeBytes)
@@ -147,14 +150,14 @@ async function opens(path: string): Promise<Finding> {
       'See docs/errors.md for the code, and keep a copy of the directory.',
     )
   } finally {
-    await rm(copy, { recursive: true, force: true })
+    await rm(room, { recursive: true, force: true })
   }
 }
 
 async function opensCopy(name: string, copy: string, sizeBytes: number): Promise<Finding> {
   const { openGrid } = await import('gossipgrid')
   const told: string[] = []
-  const tell = (line: string): void => void told.push(line.replaceAll(copy, 'it'))
+  const tell = (line: string): void => void told.push(line.replaceAll(copy, 'the directory'))
   const logger = { debug: () => undefined, info: () => undefined, warn: tell, error: tell }
   // A store does not know its grid's name, and without addresses it meets nobody.
   const grid = await openGrid({ name: 'doctor', directory: copy, listen: [], mdns: false, logger })
@@ -162,11 +165,18 @@ async function opensCopy(name: string, copy: string, sizeBytes: number): Promise
   await grid.close()
   const entries = collections.reduce((sum, collection) => sum + collection.entries, 0)
   const held = `${countOf(entries, 'entry', 'entries')} in ${countOf(collections.length, 'collection')}, ${bytesText(sizeBytes)}`
-  const damage = told.find((line) => /damaged|unreadable/.test(line))
+  const damage = told.find((line) => /damaged|unreadable|set aside|lost/.test(line))
+  if (damage?.includes('set aside') === true) {
+    return warning(
+      name,
+      'is damaged, and cannot be opened as it is',
+      'A peer that is started there sets it aside and fetches everything from others. Check the disk.',
+    )
+  }
   if (damage === undefined) return ok(name, `opens, with ${held}`)
   return warning(
     name,
-    `opens, with ${held}; but ${damage}`,
-    'What is damaged is fetched from other peers. Check the disk.',
+    `opens, with ${held}, but not all of it can be read: ${damage}`,
+    'A peer fetches what is missing from others. Check the disk, and keep a copy of the directory first.',
   )
 }
