@@ -75,7 +75,7 @@ const damages: readonly (readonly [what: string, damage: () => Promise<void>, to
   ],
   ['a manifest cut short', async () => truncate(await fileNamed(/^MANIFEST/), 20), /was set aside as .*damaged-1/],
   ['no CURRENT', async () => rm(await fileNamed(/^CURRENT/)), /was set aside as .*damaged-1/],
-  ['an unreadable table', () => overwrite(/\.ldb$/, 4, 30), /was set aside as .*damaged-1/],
+  ['a table cut short', async () => truncate(await fileNamed(/\.ldb$/), 300), /was set aside as .*damaged-1/],
   ['a lost table', async () => rm(await fileNamed(/\.ldb$/)), /was set aside as .*damaged-1/],
   ['a log with unreadable bytes', () => overwrite(/\.log$/, 100, 150), /bytes of the database's log were unreadable/],
   ['a log with an unreadable tail', () => overwrite(/\.log$/, -20, -1), /bytes of the database's log were unreadable/],
@@ -106,14 +106,18 @@ describe('a directory with', () => {
   )
 })
 
-/** Flips a bit, cuts, blanks or removes, somewhere in some file of the closed store. */
+/**
+ * Flips a bit, cuts, blanks or removes, somewhere in some file of the closed store. Tables are only cut or removed: LevelDB
+ * checks no checksums when it opens them, and some bits in a table's index end the whole process by an assertion.
+ */
 async function damageAnything(name: string, random: Random): Promise<string> {
   const files = (await readdir(directories.path(name))).filter((file) => !/^(LOG|LOCK)/.test(file))
   const file = random.pick(files)
   const path = join(directories.path(name), file)
   const content = await readFile(path)
   const at = random.below(content.length)
-  const way = random.pick(['flip', 'zero', 'fill', 'cut', 'remove'])
+  const ways = file.endsWith('.ldb') ? ['cut', 'remove'] : ['flip', 'zero', 'fill', 'cut', 'remove']
+  const way = random.pick(ways)
   if (way === 'remove') await rm(path)
   else if (way === 'cut') await truncate(path, at)
   else {
