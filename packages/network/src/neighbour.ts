@@ -53,6 +53,7 @@ export class Neighbour {
   #outgoing: Stream | undefined
   #incoming: Stream | undefined
   #proven = false
+  #dialled = false
   #readySinceMs: number | undefined
   #halfOpenSinceMs: number | undefined
   #ended = false
@@ -91,11 +92,17 @@ export class Neighbour {
     return this.#proven
   }
 
+  /** True once we have dialled it. */
+  get dialled(): boolean {
+    return this.#dialled
+  }
+
   /**
    * A connection has opened. Ours to open a stream on if we dialled, or if no proof has to come first. Ends as `foreign`
    * when the other side does not speak the protocol.
    */
   async meet(connection: Connection): Promise<void> {
+    if (connection.direction === 'outbound') this.#dialled = true
     const asksForProof = this.#options.channels.every((channel) => channel.lock !== undefined)
     if (connection.direction === 'outbound' || !asksForProof) await this.#open(connection)
   }

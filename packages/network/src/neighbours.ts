@@ -5,6 +5,9 @@ import type { Channel } from './channel.ts'
 import { Neighbour } from './neighbour.ts'
 import type { EndReason } from './neighbour.ts'
 
+/** Those who have dialled us and not shown yet that they are of our grid; the oldest makes way for one more. */
+const STRANGERS_MAX = 64
+
 export interface NeighboursOptions {
   readonly self: PeerId
   readonly channels: readonly Channel[]
@@ -40,6 +43,11 @@ export class Neighbours {
     return this.#all.get(peerId)
   }
 
+  /** Who takes up a place among the neighbours. Strangers do not: anybody could keep members out by dialling often. */
+  get placed(): { readonly size: number; has(peerId: PeerId): boolean } {
+    return { size: this.#all.size - this.#strangers().length, has: (peerId) => this.#all.has(peerId) }
+  }
+
   /** True once `connected` has been reported, until `disconnected` is. */
   isConnected(peerId: PeerId): boolean {
     return this.#all.get(peerId)?.readySinceMs !== undefined
@@ -52,7 +60,12 @@ export class Neighbours {
   /** A connection has opened, from either side: both sides then open a stream, in a private grid one after the other. */
   opened(connection: Connection): Neighbour {
     const peerId = connection.remotePeer.toString()
-    const neighbour = this.#all.get(peerId) ?? this.#create(peerId)
+    const present = this.#all.get(peerId)
+    if (present === undefined && connection.direction === 'inbound') {
+      const strangers = this.#strangers()
+      if (strangers.length >= STRANGERS_MAX) strangers[0]!.end({ kind: 'lost', text: 'others have come meanwhile' })
+    }
+    const neighbour = present ?? this.#create(peerId)
     void neighbour.meet(connection)
     return neighbour
   }
@@ -73,6 +86,11 @@ export class Neighbours {
       present.end({ kind: 'replaced', text: 'it has started afresh', successor: connection })
     }
     this.opened(connection).accept(stream, connection)
+  }
+
+  /** Oldest first. */
+  #strangers(): Neighbour[] {
+    return [...this.#all.values()].filter((neighbour) => !neighbour.proven && !neighbour.dialled)
   }
 
   #create(peerId: PeerId): Neighbour {

@@ -78,7 +78,7 @@ export class PeerNetwork implements Libp2pNetwork {
     const admission = new Admission({
       neighboursMax: options.neighboursMax,
       accept: options.accept,
-      neighbours: () => (network === undefined ? new Set<PeerId>() : network.#neighbours),
+      neighbours: () => (network === undefined ? new Set<PeerId>() : network.#neighbours.placed),
     })
     const onFound = (found: PeerInfo): void => {
       if (network !== undefined) network.#found(found)
