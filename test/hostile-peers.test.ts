@@ -35,7 +35,7 @@ function framed(...bytes: readonly number[]): Uint8Array {
 }
 
 async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const endMs = performance.now() + 30_000
+  const endMs = performance.now() + 100_000
   while (!(await holds())) {
     if (performance.now() > endMs) throw new Error(`still not: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 20))
@@ -58,7 +58,7 @@ test('twenty peers behind one address find each other and end equal', async () =
   }, 'all twenty are equal')
   expect(await others[18]!.map('shared').get('from 0')).toBe(0)
   expect(all.map((grid) => grid.status().offences)).toEqual(all.map(() => 0))
-}, 60_000)
+}, 120_000)
 
 test('who sends garbage is cut off for a minute; status and log say who and why, and nothing has changed', async () => {
   const warnings: string[] = []
@@ -88,7 +88,7 @@ test('who sends garbage is cut off for a minute; status and log say who and why,
   expect(held(grid.status())).toEqual(before)
   await friend.map('kept').set('after', 1)
   await until(async () => (await grid.map('kept').get('after')) === 1, 'the friend is still heard')
-}, 60_000)
+}, 120_000)
 
 test('who breaks the protocol of streams is listed as well', async () => {
   const grid = await open('oversize')
@@ -98,7 +98,7 @@ test('who breaks the protocol of streams is listed as well', async () => {
   await until(() => grid.status().offenders.length > 0, 'it is listed')
   expect(grid.status().offenders[0]).toMatchObject({ peerId: raw.peerId, lastCode: 'NETWORK_HOSTILE' })
   expect(grid.status().offenders[0]!.refusedForMs).toBeGreaterThan(0)
-}, 60_000)
+}, 120_000)
 
 test('a peer of another version is told of, and not cut off', async () => {
   const warnings: string[] = []
@@ -111,7 +111,7 @@ test('a peer of another version is told of, and not cut off', async () => {
   expect(told()).toBe(1)
   expect(grid.status()).toMatchObject({ offences: 0, offenders: [] })
   expect(raw.node.getConnections().length).toBe(1)
-}, 60_000)
+}, 120_000)
 
 test('a listener that throws stops neither the grid nor the other listeners', async () => {
   const grid = await open('listener')
@@ -126,4 +126,4 @@ test('a listener that throws stops neither the grid nor the other listeners', as
   await friend.map('m').set('b', 2)
   await until(() => seen.includes('a') && seen.includes('b'), 'both were heard')
   expect(await map.get('b')).toBe(2)
-}, 60_000)
+}, 120_000)
