@@ -1,3 +1,4 @@
+import { CliError } from '../cli-error.ts'
 import { parsedRow } from './ndjson-rows.ts'
 import { ROW_MAX_BYTES } from './row.ts'
 import type { Row, RowShape } from './row.ts'
@@ -8,7 +9,7 @@ const SPACES: ReadonlySet<number> = new Set([9, 10, 13, 32])
 
 /**
  * Rows of a JSON file, which is one array of objects. The array may be larger than memory: it is cut at the commas
- * between its elements, and each element is parsed by itself. Rejects with `SyntaxError` where there is no array.
+ * between its elements, and each element is parsed by itself. Rejects with `BAD_ROW` where there is no array.
  */
 export async function* jsonRows(
   source: AsyncIterable<Uint8Array>,
@@ -43,10 +44,10 @@ class ArrayCutter {
   #parts: Uint8Array[] = []
   #heldBytes = 0
 
-  /** Throws `SyntaxError` when the array has not ended. */
+  /** Throws `BAD_ROW` when the array has not ended. */
   end(): void {
-    if (this.#place === 'before') throw new SyntaxError('the file is empty; an array of objects was expected')
-    if (this.#place === 'inside') throw new SyntaxError(`the file ends in line ${this.#line}, before the array does`)
+    if (this.#place === 'before') throw broken('the file is empty; an array of objects was expected')
+    if (this.#place === 'inside') throw broken(`the file ends in line ${this.#line}, before the array does`)
   }
 
   *elements(chunk: Uint8Array): Generator<Element, void, undefined> {
@@ -90,9 +91,8 @@ class ArrayCutter {
     // The three bytes of a byte order mark may come first.
     if (SPACES.has(byte) || (this.#place === 'before' && (byte === 0xef || byte === 0xbb || byte === 0xbf))) return
     if (this.#place === 'before' && byte === OPEN_ARRAY) this.#place = 'inside'
-    else if (this.#place === 'before')
-      throw new SyntaxError('the file is no JSON array; lines of JSON are --format ndjson')
-    else throw new SyntaxError(`something follows the end of the array, in line ${this.#line}`)
+    else if (this.#place === 'before') throw broken('the file is no JSON array; lines of JSON are --format ndjson')
+    else throw broken(`something follows the end of the array, in line ${this.#line}`)
   }
 
   #hold(part: Uint8Array): void {
@@ -114,4 +114,8 @@ class ArrayCutter {
     this.#count += 1
     return { bytes, line }
   }
+}
+
+function broken(complaint: string): CliError {
+  return new CliError('BAD_ROW', complaint, 'Correct the file, or say with --format what it is.')
 }

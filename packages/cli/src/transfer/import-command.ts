@@ -203,15 +203,17 @@ function startingPoint(journal: Journal | undefined, options: ImportOptions): Im
 
 /** The error that ended an import, saying how far it came and how to go on. */
 function stopped(error: unknown, { rows }: ImportState, journal: Journal | undefined): Error {
-  const advice = error instanceof CliError ? error.advice : ''
-  const far = `${countOf(rows, 'row')} ${rows === 1 ? 'is' : 'are'} acknowledged.`
+  // These say themselves what to do: the same command would only come to the same place.
+  if (error instanceof CliError && (error.code === 'BAD_ROW' || error.code === 'USAGE')) return error
   const code = error instanceof CliError ? error.code : 'FILE'
-  const resumable = journal !== undefined && journal.failure === undefined && rows > 0
-  const next = resumable
-    ? 'The same command goes on from there.'
-    : journal?.failure !== undefined
-      ? `There is no journal (${errorText(journal.failure)}): the same command begins again, which does no harm.`
-      : 'The same command begins again, which does no harm.'
-  const ownAdvice = code === 'BAD_ROW' ? advice : next
-  return CliError.fromPeer(code, `${errorText(error)}. ${far}`, ownAdvice)
+  const far = `${countOf(rows, 'row')} ${rows === 1 ? 'is' : 'are'} acknowledged`
+  return CliError.fromPeer(code, `${errorText(error)}. ${far}.`, wayOn(rows, journal))
+}
+
+function wayOn(rows: number, journal: Journal | undefined): string {
+  if (journal?.failure !== undefined) {
+    return `There is no journal (${errorText(journal.failure)}): the same command begins again, which does no harm.`
+  }
+  if (journal !== undefined && rows > 0) return 'The same command goes on from there.'
+  return 'The same command begins again, which does no harm.'
 }
