@@ -19,6 +19,13 @@ test('only a map has fields', () => {
   expect(new Fields({}, 'thing').has('x')).toBe(false)
 })
 
+test('text that could command a terminal is refused', () => {
+  for (const text of ['\u001b[2J', 'two\nlines', 'nul\0', '\u007f']) {
+    refused(() => of(text).text('x', 100))
+    refused(() => of(['fine', text]).texts('x', 2, 100))
+  }
+})
+
 test('each read gives what is there', () => {
   const bytes = Uint8Array.of(1)
   expect(of('abc').text('x', 3)).toBe('abc')

@@ -1,4 +1,5 @@
 import { GridError } from './errors.ts'
+import { hasControls } from './kinds.ts'
 
 const HASH_PATTERN = /^[0-9a-f]{16}$/
 
@@ -19,10 +20,11 @@ export class Fields {
     return this.#value(name) !== undefined
   }
 
+  /** Without control characters: somebody will print it. */
   text(name: string, lengthMax: number): string {
     const value = this.#value(name)
-    if (typeof value !== 'string' || value.length > lengthMax) throw this.#wrong(name, `text up to ${lengthMax}`)
-    return value
+    if (typeof value === 'string' && value.length <= lengthMax && !hasControls(value)) return value
+    throw this.#wrong(name, `text up to ${lengthMax}, without control characters`)
   }
 
   /** Sixteen lower-case hexadecimal digits: a hash or a replica id. */
@@ -69,8 +71,8 @@ export class Fields {
 
   texts(name: string, countMax: number, lengthMax: number): string[] {
     return this.#items(name, countMax).map((item) => {
-      if (typeof item !== 'string' || item.length > lengthMax) throw this.#wrong(name, `texts up to ${lengthMax}`)
-      return item
+      if (typeof item === 'string' && item.length <= lengthMax && !hasControls(item)) return item
+      throw this.#wrong(name, `texts up to ${lengthMax}, without control characters`)
     })
   }
 

@@ -162,7 +162,7 @@ function checkOptions(options: OpenGridOptions): void {
   }
   secretsOf(options.secret)
   if (options.directory === '') throw new GridError('INVALID_OPTION', 'directory must not be empty')
-  if (options.zone !== undefined && options.zone.length > 64) {
-    throw new GridError('INVALID_OPTION', 'zone is at most 64 characters')
+  if (options.zone !== undefined && !/^\P{Cc}{0,64}$/u.test(options.zone)) {
+    throw new GridError('INVALID_OPTION', 'zone is at most 64 characters, none of them a control character')
   }
 }

@@ -21,7 +21,14 @@ export interface RecordedNetwork {
 
 /** Starts the network and keeps what it reports. */
 export async function recordNetwork(network: Network): Promise<RecordedNetwork> {
-  const recorded: RecordedNetwork = { network, connected: [], disconnected: [], messages: [], broadcasts: [], hostile: [] }
+  const recorded: RecordedNetwork = {
+    network,
+    connected: [],
+    disconnected: [],
+    messages: [],
+    broadcasts: [],
+    hostile: [],
+  }
   const events: NetworkEvents = {
     connected: (neighbour) => void recorded.connected.push(neighbour),
     disconnected: (neighbour) => void recorded.disconnected.push(neighbour),
