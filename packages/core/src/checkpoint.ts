@@ -51,6 +51,8 @@ interface Run {
   readonly logLast: number
   readonly logBytes: number
   readonly finish: StorageOperation[]
+  /** Of the part blobs in `finish`. */
+  readonly places: number[]
 }
 
 /**
@@ -64,6 +66,8 @@ export class Checkpoint {
   readonly #commit: GroupCommit
   readonly #identity: () => { readonly replicaId: string; readonly peerId: string }
   readonly #stored = new Map<Partition, Stored>()
+  /** Places whose part blob is in the store. */
+  readonly #parts = new Set<number>()
   #run: Run | undefined
   #waiting = false
   #nextPlace = 1
@@ -91,6 +95,7 @@ export class Checkpoint {
 
   /** Follows a partition's changes. `stored` tells how opening found it. */
   follow(partition: Partition, stored?: Stored): void {
+    if (stored !== undefined) this.#parts.add(stored.place)
     const state = stored ?? newStored(this.#nextPlace, partition)
     this.#nextPlace = Math.max(this.#nextPlace, state.place + 1)
     this.#stored.set(partition, state)
@@ -111,7 +116,12 @@ export class Checkpoint {
 
   /** The blob that says who this is and where the log begins. */
   meta(): StorageOperation {
-    const meta = { ...this.#identity(), logFirst: this.#logFirst, damaged: this.#damaged }
+    const meta = {
+      ...this.#identity(),
+      logFirst: this.#logFirst,
+      parts: this.#parts.size,
+      damaged: this.#damaged,
+    }
     return { type: 'put', key: META_KEY, bytes: encodeMeta(meta) }
   }
 
@@ -170,6 +180,7 @@ export class Checkpoint {
       logLast: this.#commit.lastLog,
       logBytes: this.#commit.logBytes,
       finish: [],
+      places: [],
     }
   }
 
@@ -201,7 +212,7 @@ export class Checkpoint {
     const segment = rewrite.grouped.segments.shift()
     if (segment !== undefined) return [this.#segment(rewrite, rewrite.grouped.slots, segment)]
     run.rewrites.shift()
-    run.finish.push(...this.#swap(rewrite, rewrite.grouped.written))
+    run.finish.push(...this.#swap(run, rewrite, rewrite.grouped.written))
     return this.#piece(run)
   }
 
@@ -225,7 +236,7 @@ export class Checkpoint {
   }
 
   /** The part blob that makes the new segments count, and the removal of those that no longer do. */
-  #swap(rewrite: Rewrite, written: readonly number[]): StorageOperation[] {
+  #swap(run: Run, rewrite: Rewrite, written: readonly number[]): StorageOperation[] {
     const { partition, stored, bits, vector } = rewrite
     const operations: StorageOperation[] = []
     if (bits !== stored.segmentBits) {
@@ -236,6 +247,7 @@ export class Checkpoint {
       stored.segmentBits = bits
     }
     stored.vector = vector
+    run.places.push(stored.place)
     const part = { ...partition.name, vector, segmentBits: bits, segments: [...stored.segments] }
     operations.push({ type: 'put', key: partKey(stored.place), bytes: encodePart(part) })
     return operations
@@ -248,6 +260,7 @@ export class Checkpoint {
     for (const key of this.#orphans) if (!this.#isLive(key)) operations.push({ type: 'delete', key })
     this.#orphans = []
     this.#damaged = false
+    for (const place of run.places) this.#parts.add(place)
     operations.push(this.meta())
     this.#commit.cut(run.logBytes)
     this.#run = undefined

@@ -67,6 +67,7 @@ export class Opening {
   readonly #orphans: string[] = []
   readonly #logs: number[] = []
   #nextPlace = 1
+  #damagedParts = 0
   #allDamaged = false
   #meta: StoredMeta | undefined
   /** The stored clock, where it is not believed. */
@@ -169,6 +170,8 @@ export class Opening {
         this.#damagedPartitions.add(partition)
       }
     }
+    const offered = this.#parts.size + this.#damagedParts
+    if (offered < (this.#meta?.parts ?? 0)) this.#damaged(`${PART_PREFIX}?`, undefined, 'missing')
     let expected = this.#meta?.logFirst ?? this.#logs[0]
     for (const number of this.#logs) {
       if (expected !== undefined && number > expected)
@@ -182,6 +185,7 @@ export class Opening {
   #damaged(key: string, bytes: Uint8Array | undefined, reason: string): void {
     this.#damage.push({ key, bytes, reason })
     const part = key.startsWith(SEGMENT_PREFIX) ? this.#parts.get(placeOf(key)) : undefined
+    if (key.startsWith(PART_PREFIX)) this.#damagedParts += 1
     // Unless it is written anew under the same key, it must go, or it would be damage again and again.
     if (key.startsWith(PART_PREFIX) || key.startsWith(SEGMENT_PREFIX)) this.#orphans.push(key)
     if (part === undefined) {

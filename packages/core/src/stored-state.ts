@@ -26,6 +26,8 @@ export interface StoredMeta {
   readonly peerId: string
   /** The oldest log blob that is still needed. */
   readonly logFirst: number
+  /** How many part blobs there are, so that one that vanishes is missed; undefined in stores that do not say. */
+  readonly parts: number | undefined
   /** Blobs were damaged and no checkpoint has finished since: vectors and the replica id are not to be believed. */
   readonly damaged: boolean
 }
@@ -73,6 +75,7 @@ export function decodeMeta(bytes: Uint8Array): StoredMeta {
     replicaId: fields.hash('replicaId'),
     peerId: fields.text('peerId', 128),
     logFirst: fields.count('logFirst'),
+    parts: fields.has('parts') ? fields.count('parts') : undefined,
     damaged: fields.has('damaged') && fields.flag('damaged'),
   }
 }

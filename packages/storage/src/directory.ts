@@ -17,7 +17,8 @@ export async function makeDirectory(directory: string): Promise<string> {
   if (!(await isDirectory(path))) {
     if (dirname(path) !== path) await makeDirectory(dirname(path))
     try {
-      await mkdir(path)
+      // The peer's private key will lie in it.
+      await mkdir(path, { mode: 0o700 })
       await syncDirectory(dirname(path))
     } catch (error) {
       // Another opener may have been faster.
