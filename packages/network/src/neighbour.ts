@@ -9,10 +9,11 @@ import { readStart } from './stream-start.ts'
 
 /**
  * Why a neighbour ended: `lost` without a word, `closed` in good order by either side, `replaced` by itself on another
- * connection, `foreign` since it speaks another protocol, or `hostile` since it broke ours.
+ * connection, `foreign` since it speaks another protocol, `restless` since it comes too often, or `hostile` since it broke
+ * our protocol.
  */
 export interface EndReason {
-  readonly kind: 'lost' | 'closed' | 'replaced' | 'foreign' | 'hostile'
+  readonly kind: 'lost' | 'closed' | 'replaced' | 'foreign' | 'restless' | 'hostile'
   readonly text: string
   /** The connection that the neighbour goes on with, if it was replaced. */
   readonly successor?: Connection

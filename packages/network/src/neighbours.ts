@@ -79,7 +79,7 @@ export class Neighbours {
     const present = this.#all.get(peerId)
     if (!this.#arrivals.note(peerId, performance.now())) {
       stream.abort(new Error('it opens its stream too often'))
-      this.opened(connection).end({ kind: 'hostile', text: 'it opens its stream again and again' })
+      this.opened(connection).end({ kind: 'restless', text: 'it opens its stream again and again' })
       return
     }
     if (present?.hasIncoming === true) {

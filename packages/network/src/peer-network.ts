@@ -20,6 +20,8 @@ import type { Traffic } from './traffic.ts'
 const OPEN_TIMEOUT_MS = 10_000
 /** How long a neighbour that broke the protocol is refused, unless the owner of the network says longer. */
 const HOSTILE_REFUSED_MS = 60_000
+/** How long one that comes too often is: it may only be crashing at every start, so nothing is held against it. */
+const RESTLESS_REFUSED_MS = 15_000
 /** How often neighbours are looked at for stalled messages and deafness. */
 const WATCH_INTERVAL_MS = 500
 /** The side with the larger peer id waits this much longer, so that two peers seldom dial each other at once. */
@@ -275,6 +277,10 @@ export class PeerNetwork implements Libp2pNetwork {
       this.#hostileStreams += 1
       this.#admission.refuse(peerId, HOSTILE_REFUSED_MS)
       this.#events?.hostile(peerId, reason.text)
+    }
+    if (reason.kind === 'restless') {
+      this.#options.log(`${peerId} is refused for ${RESTLESS_REFUSED_MS / 1000} s: ${reason.text}`)
+      this.#admission.refuse(peerId, RESTLESS_REFUSED_MS)
     }
     this.#deafSinceMs.delete(peerId)
     for (const connection of this.#connections(peerId)) {
