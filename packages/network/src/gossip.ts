@@ -35,6 +35,7 @@ const CONTROL_BYTES = 512 * 1024
 interface Internals {
   readonly streamsOutbound: Map<string, OutboundStream>
   readonly topics: Map<string, Set<string>>
+  readonly score: { readonly scoreCache: Map<string, unknown> }
   readonly mcache: {
     readonly msgs: Map<string, { readonly message: { readonly data?: Uint8Array } }>
     put(id: unknown, message: { readonly data?: Uint8Array }, validated?: boolean): boolean
@@ -218,6 +219,11 @@ export class Gossip {
     } finally {
       this.#waitingBytes -= bytes.length
     }
+  }
+
+  /** A neighbour has shown that it is a member. gossipsub would go by its score as a stranger for another second. */
+  admitted(neighbour: PeerId): void {
+    this.#internals.score.scoreCache.delete(neighbour)
   }
 
   /**

@@ -27,6 +27,8 @@ export interface NeighbourOptions {
   readonly messageSizeMaxBytes: number
   /** How long opening both streams may take. */
   readonly openTimeoutMs: number
+  /** It has shown that it is of our grid. */
+  readonly onProven: () => void
   readonly onReady: () => void
   readonly onMessage: (bytes: Uint8Array) => void
   readonly onEnd: (reason: EndReason) => void
@@ -155,6 +157,7 @@ export class Neighbour {
     if (this.#ended) return
     stream.pause()
     this.#proven = true
+    this.#options.onProven()
     void this.#open(connection)
     this.#readyIfComplete()
   }

@@ -13,6 +13,7 @@ export interface NeighboursOptions {
   readonly channels: readonly Channel[]
   readonly messageSizeMaxBytes: number
   readonly openTimeoutMs: number
+  readonly onProven: (neighbour: PeerId) => void
   readonly onConnected: (neighbour: PeerId) => void
   readonly onDisconnected: (neighbour: PeerId) => void
   readonly onMessage: (from: PeerId, bytes: Uint8Array) => void
@@ -100,6 +101,7 @@ export class Neighbours {
       channels: this.#options.channels,
       messageSizeMaxBytes: this.#options.messageSizeMaxBytes,
       openTimeoutMs: this.#options.openTimeoutMs,
+      onProven: () => this.#options.onProven(peerId),
       onReady: () => this.#options.onConnected(peerId),
       onMessage: (bytes) => this.#options.onMessage(peerId, bytes),
       onEnd: (reason) => this.#ended(neighbour, reason),

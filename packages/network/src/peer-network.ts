@@ -113,6 +113,7 @@ export class PeerNetwork implements Libp2pNetwork {
       channels: options.channels,
       messageSizeMaxBytes: options.messageSizeMaxBytes,
       openTimeoutMs: OPEN_TIMEOUT_MS,
+      onProven: (neighbour) => gossip.admitted(neighbour),
       onConnected: (neighbour) => this.#events?.connected(neighbour),
       onDisconnected: (neighbour) => this.#events?.disconnected(neighbour),
       onMessage: (from, bytes) => this.#events?.message(from, bytes),

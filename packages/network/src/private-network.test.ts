@@ -79,6 +79,21 @@ describe('grids of one name and different secrets', () => {
   })
 })
 
+describe('two members', () => {
+  // A busy machine may need longer than that to open the gossip's streams, but not every time.
+  it('hear each other from the start, not only a second after they have met', { retry: 3 }, async () => {
+    const ada = await start([ours])
+    const ben = await start([ours], [ada])
+    await eventually(() => ada.connected.length === 1 && ben.connected.length === 1, 'they have met')
+    for (let i = 0; i < 30; i++) {
+      await ada.network.publish(Uint8Array.of(1, i))
+      await ben.network.publish(Uint8Array.of(2, i))
+      await pause(10)
+    }
+    expect([ada.broadcasts.length > 0, ben.broadcasts.length > 0]).toEqual([true, true])
+  })
+})
+
 describe('a stranger that knows the name of the protocol', () => {
   it('gets no answer while it shows no proof', async () => {
     const ada = await start([ours])
