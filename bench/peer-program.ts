@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import process from 'node:process'
 import { libp2pNetwork, openGrid } from 'gossipgrid'
 import type { Grid, GridMap, Libp2pNetwork, Libp2pNetworkOptions } from 'gossipgrid'
+import { benchLogger } from './bench-logger.ts'
 import { nowMs } from './peer-commands.ts'
 import type { Answer, Argument, CommandName, PeerStatus, Request, Response } from './peer-commands.ts'
 import { keyOf, valueOf } from './sample.ts'
@@ -23,7 +24,8 @@ const program: Program = {
     const atMs = nowMs()
     const listen = ['/ip4/127.0.0.1/tcp/0']
     const privacy = secret === '' ? {} : { secret }
-    grid = await openGrid({ name: 'bench', directory, listen, join, mdns: false, network: openNetwork, ...privacy })
+    const ports = { listen, join, mdns: false, network: openNetwork, logger: benchLogger }
+    grid = await openGrid({ name: 'bench', directory, ...ports, ...privacy })
     map = grid.map<string>('users')
     return { peerId: grid.peerId, addresses: grid.addresses, atMs }
   },

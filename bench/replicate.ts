@@ -45,20 +45,26 @@ async function replicateOnce(directory: string, progress: (line: string) => void
     ...(await heal(pair)),
   }))
   const inPrivateGrid = await withPair({ directory: join(directory, 'private'), secret: SECRET, progress }, privately)
-  const privateCostPercent = 100 * (1 - inPrivateGrid.privateWritesPerSec! / inOpenGrid.writesPerSec!)
-  return { ...inOpenGrid, ...inPrivateGrid, privateCostPercent }
+  const cpuMs = inOpenGrid.writerCpuMs! + inOpenGrid.receiverCpuMs!
+  return {
+    ...inOpenGrid,
+    ...inPrivateGrid,
+    privateCostPercent: 100 * (1 - inPrivateGrid.privateWritesPerSec! / inOpenGrid.writesPerSec!),
+    privateCostCpuPercent: 100 * (inPrivateGrid.privateCpuMs! / cpuMs - 1),
+  }
 }
 
 /** The same up to the burst, in a grid with a secret. */
 async function privately(pair: Pair): Promise<Figures> {
   const { latencyP50Ms, latencyP99Ms } = await latency(pair)
   await awaited(pair)
-  const { writesPerSec, wireBytesPerWrite } = await burst(pair)
+  const { writesPerSec, wireBytesPerWrite, writerCpuMs, receiverCpuMs } = await burst(pair)
   return {
     privateWritesPerSec: writesPerSec!,
     privateLatencyP50Ms: latencyP50Ms!,
     privateLatencyP99Ms: latencyP99Ms!,
     privateWireBytesPerWrite: wireBytesPerWrite!,
+    privateCpuMs: writerCpuMs! + receiverCpuMs!,
   }
 }
 

@@ -3,6 +3,7 @@ import { openGrid } from 'gossipgrid'
 import type { Grid } from 'gossipgrid'
 import { levelStorage } from '@gossipgrid/storage'
 import type { Bench, Figures } from './bench.ts'
+import { benchLogger } from './bench-logger.ts'
 import { StallClock } from './stall-clock.ts'
 import { encodedValueOf, keyOf, valueOf } from './sample.ts'
 import { withTemporaryDirectory } from './temporary-directory.ts'
@@ -127,7 +128,8 @@ async function fill(grid: Grid, count: number): Promise<void> {
 }
 
 function open(directory: string): Promise<Grid> {
-  return openGrid({ name: 'bench', directory, listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false })
+  const listen = ['/ip4/127.0.0.1/tcp/0']
+  return openGrid({ name: 'bench', directory, listen, mdns: false, logger: benchLogger })
 }
 
 async function took(work: () => Promise<unknown>): Promise<number> {
