@@ -1,3 +1,4 @@
+import { benchLogger } from './bench-logger.ts'
 import process from 'node:process'
 import { openGrid } from 'gossipgrid'
 import type { Figures } from './bench.ts'
@@ -10,7 +11,13 @@ const COUNT = 100_000
 /** 100k `set` calls that nobody awaits one by one, on a grid with a directory and no neighbour. */
 export function mapSetFigures(): Promise<Figures> {
   return withTemporaryDirectory(async (directory) => {
-    const grid = await openGrid({ name: 'bench', directory, listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false })
+    const grid = await openGrid({
+      name: 'bench',
+      directory,
+      listen: ['/ip4/127.0.0.1/tcp/0'],
+      mdns: false,
+      logger: benchLogger,
+    })
     try {
       const map = grid.map<string>('users')
       const keys = Array.from({ length: COUNT }, (_, index) => keyOf(index))
