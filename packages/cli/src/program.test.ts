@@ -61,7 +61,8 @@ test('what the container, the compose file and the systemd unit start is valid',
   const [image, compose, unit] = (await Promise.all(
     files.map((file) => readFile(new URL(`../../../deploy/${file}`, import.meta.url), 'utf8')),
   )) as [string, string, string]
-  const lists = [...compose.matchAll(/ command: \[(.*)\]/g), ...image.matchAll(/ CMD \["gossipgrid", (.*)\]/g)]
+  const oneLine = compose.replaceAll(/\s+/g, ' ')
+  const lists = [...oneLine.matchAll(/ command: \[(.*?)\]/g), ...image.matchAll(/ CMD \["gossipgrid", (.*)\]/g)]
   const lines = lists.map((list) => `gossipgrid ${list[1]!.replaceAll(/["',]/g, ' ')}`)
   const started = /^ExecStart=\S+\/(gossipgrid .*)$/m.exec(unit)![1]!
   lines.push(started.replace('$JOIN', '--join 10.0.0.2:4001').replace('$MORE', '--zone cellar --no-mdns'))
