@@ -16,6 +16,7 @@ import type { Logger } from './logger.ts'
 import { Meters } from './meters.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
 import { PendingWrites } from './pending-writes.ts'
+import { safeTracer } from './safe-tracer.ts'
 import { checkAborted, orAborted, settlesWithin } from './waiting.ts'
 import { WriteTracing } from './write-tracing.ts'
 import type { GridTracer } from './write-tracing.ts'
@@ -68,7 +69,10 @@ export class Runtime {
     this.#logger = options.logger
     this.#onEvent = options.onEvent
     this.#pending = new PendingWrites(options.peer.persistent)
-    this.#tracing = options.tracing === undefined ? undefined : new WriteTracing(options.tracing, this)
+    if (options.tracing !== undefined) {
+      const { tracer, grid } = options.tracing
+      this.#tracing = new WriteTracing({ tracer: safeTracer(tracer, options.logger), grid }, this)
+    }
     this.peer.inbound.appeared = (hlc) => this.meters.appeared(hlc)
   }
 
