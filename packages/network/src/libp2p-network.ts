@@ -25,7 +25,7 @@ export interface Libp2pNetworkOptions {
   readonly neighboursMax?: number
   /** Who may connect; default everyone who speaks the protocol. */
   readonly accept?: (peerId: PeerId) => boolean
-  /** Told in plain words when a neighbour is refused, or found deaf or stalled. */
+  /** Told in plain words when a neighbour comes too often, or is found deaf; of hostile ones, `NetworkEvents` tells. */
   readonly logger?: (line: string) => void
   /** How long a connected neighbour's gossip may fail before it is redialled, in milliseconds; default 10,000. */
   readonly deafAfterMs?: number
@@ -37,7 +37,7 @@ export interface Libp2pNetworkOptions {
 export interface NetworkCounts {
   /** Neighbours that are connected now. */
   readonly neighbours: number
-  /** Streams closed because their bytes broke the protocol. */
+  /** Streams closed because their bytes broke the protocol, or because no proof of membership was in them. */
   readonly hostileStreams: number
   /** Broadcasts given up because too much was waiting. */
   readonly broadcastsDropped: number

@@ -6,19 +6,21 @@ const SET_ASIDE_COUNT_MAX = 100
 const ROOM_SLACK_BYTES = 64 * 1024
 const ROOM_FILE = 'room.probe'
 
+/** A data directory is its user's alone: the peer's private key lies in it. */
+const PRIVATE_MODE = 0o700
+
 /**
  * Makes the directory and its parents, and returns its one true path: LevelDB compares paths as text when it guards a
  * directory against a second opening in the same process, so two spellings must not reach it.
  *
  * Not `mkdir` with `recursive`, which never comes back where the system says ENOENT for a parent that is there (/proc).
  */
-export async function makeDirectory(directory: string): Promise<string> {
+export async function makeDirectory(directory: string, mode: number = PRIVATE_MODE): Promise<string> {
   const path = resolve(directory)
   if (!(await isDirectory(path))) {
-    if (dirname(path) !== path) await makeDirectory(dirname(path))
+    if (dirname(path) !== path) await makeDirectory(dirname(path), 0o777)
     try {
-      // The peer's private key will lie in it.
-      await mkdir(path, { mode: 0o700 })
+      await mkdir(path, { mode })
       await syncDirectory(dirname(path))
     } catch (error) {
       // Another opener may have been faster.

@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Storage, StorageOperation } from '@gossipgrid/core'
 import { storageConformance } from '@gossipgrid/testing/storage-conformance'
@@ -64,6 +65,18 @@ storageConformance('levelStorage', {
     return await open()
   },
   cleanUp: async () => await rm(directory, { recursive: true, force: true }),
+})
+
+it('a directory is made for its user alone, its parents as the user makes any, and one that is there is left as it is', async () => {
+  const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777
+  await open()
+  expect(await modeOf(directory)).toBe(0o700)
+  expect(await modeOf(join(root, 'nested'))).toBe(0o777 & ~process.umask())
+  directory = join(root, 'there')
+  await mkdir(directory, { mode: 0o750 })
+  const before = await modeOf(directory)
+  await open()
+  expect(await modeOf(directory)).toBe(before)
 })
 
 describe('a directory that cannot be used', () => {
