@@ -34,7 +34,10 @@ export function adviseOnSecrets(name: string, secrets: readonly string[], logger
   }
 }
 
-/** Where the peers of a grid meet: one place, and a second one while its secret changes. */
+/**
+ * Where the peers of a grid meet: one place, and a second one while its secret changes. `openGrid` gives it to the network;
+ * for who looks for a grid's peers without opening it.
+ */
 export async function channelsOf(name: string, secrets: readonly string[]): Promise<Channel[]> {
   if (secrets.length === 0) return [await deriveChannel(name)]
   return Promise.all(secrets.map((secret) => deriveChannel(name, secret)))

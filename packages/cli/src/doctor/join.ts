@@ -1,5 +1,4 @@
 import { connect } from 'node:net'
-import type { Libp2pNetworkOptions } from 'gossipgrid'
 import { errorText, systemCode } from '../cli-error.ts'
 import { tcpOf } from '../peer/addresses.ts'
 import { failed, ok, warning } from './finding.ts'
@@ -75,38 +74,12 @@ function tcpRefusal(host: string, port: number): Promise<Error | undefined> {
   })
 }
 
-/** Ends the opening of a grid once it has said what its network is made of. */
-class NetworkWanted extends Error {}
-
-/** The network options of the grid, which only opening it tells: they are derived from its name and secret. */
-async function networkOptionsOf(address: string, { name, secrets }: GridIdentity): Promise<Libp2pNetworkOptions> {
-  const { openGrid } = await import('gossipgrid')
-  const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
-  let wanted: Libp2pNetworkOptions | undefined
-  try {
-    await openGrid({
-      name,
-      logger: quiet,
-      listen: [],
-      mdns: false,
-      join: [address],
-      ...(secrets.length === 0 ? {} : { secret: secrets }),
-      network: (options) => {
-        wanted = options
-        return Promise.reject(new NetworkWanted())
-      },
-    })
-  } catch (error) {
-    if (!(error instanceof NetworkWanted)) throw error
-  }
-  return wanted!
-}
-
-async function meets(address: string, grid: GridIdentity): Promise<{ met: boolean; reason: string }> {
-  const { libp2pNetwork } = await import('gossipgrid')
+async function meets(address: string, { name, secrets }: GridIdentity): Promise<{ met: boolean; reason: string }> {
+  const { channelsOf, libp2pNetwork } = await import('gossipgrid')
   let reason = ''
-  const options = await networkOptionsOf(address, grid)
-  const network = await libp2pNetwork({ ...options, logger: (line) => (reason = line) })
+  const channels = await channelsOf(name, secrets)
+  const logger = (line: string): void => void (reason = line)
+  const network = await libp2pNetwork({ channels, listen: [], mdns: false, join: [address], logger })
   try {
     const met = new Promise<boolean>((resolve, reject) => {
       const timer = setTimeout(() => resolve(false), HANDSHAKE_MAX_MS)

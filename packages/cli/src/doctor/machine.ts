@@ -38,6 +38,6 @@ function memory(): Finding {
   return warning(
     'memory',
     text,
-    'An entry takes about 240 bytes besides its value. Free some, or give the machine more.',
+    'An entry with a value of 100 bytes takes about 220. Free some, or give the machine more.',
   )
 }
