@@ -1,4 +1,8 @@
 import { GridError, KEY_MAX_BYTES } from '@gossipgrid/core'
+import type { WriteOptions } from './receipt.ts'
+
+const COPIES_MAX = 64
+const TIMEOUT_MAX_MS = 2 ** 31 - 1
 
 /** Throws `INVALID_KEY` unless `key` is well-formed text of 1 to 1,024 bytes. */
 export function checkKey(key: unknown): asserts key is string {
@@ -18,4 +22,13 @@ export function checkCount(name: string, value: number | undefined, min: number,
   if (value === undefined) return
   if (Number.isInteger(value) && value >= min && value <= max) return
   throw new GridError('INVALID_OPTION', `${name} is a whole number from ${min} to ${max}, not ${String(value)}`)
+}
+
+/** Throws `INVALID_OPTION` unless the options of a write make sense. */
+export function checkWriteOptions(options: WriteOptions): void {
+  checkCount('copies', options.copies, 1, COPIES_MAX)
+  checkCount('timeoutMs', options.timeoutMs, 1, TIMEOUT_MAX_MS)
+  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
+    throw new GridError('INVALID_OPTION', 'signal is an AbortSignal')
+  }
 }

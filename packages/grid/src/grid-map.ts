@@ -1,8 +1,8 @@
-import { GridError, decodeValue, encodeValue } from '@gossipgrid/core'
+import { decodeValue, encodeValue } from '@gossipgrid/core'
 import type { Collection, Discarded, Partition, Peer } from '@gossipgrid/core'
 import { ChangeQueue } from './changes.ts'
 import type { Change } from './changes.ts'
-import { checkCount, checkKey } from './checks.ts'
+import { checkCount, checkKey, checkWriteOptions } from './checks.ts'
 import type { Emitter } from './emitter.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
 import type { Runtime } from './runtime.ts'
@@ -11,8 +11,6 @@ import { checkAborted } from './waiting.ts'
 
 /** Entries read between two turns of the event loop while iterating. */
 const ENTRIES_PER_TURN = 2048
-const COPIES_MAX = 64
-const TIMEOUT_MAX_MS = 2 ** 31 - 1
 
 /** Which changes to hear of. */
 export interface ChangesOptions {
@@ -336,14 +334,6 @@ class LazyChange<Value> implements Change<Value> {
 
 function watches(watcher: { readonly key: string | undefined; readonly prefix: string }, key: string): boolean {
   return watcher.key === undefined ? key.startsWith(watcher.prefix) : key === watcher.key
-}
-
-function checkWriteOptions(options: WriteOptions): void {
-  checkCount('copies', options.copies, 1, COPIES_MAX)
-  checkCount('timeoutMs', options.timeoutMs, 1, TIMEOUT_MAX_MS)
-  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
-    throw new GridError('INVALID_OPTION', 'signal is an AbortSignal')
-  }
 }
 
 /** What a map needs of core to be opened. @internal */
