@@ -266,17 +266,30 @@ function packed(bytes: Uint8Array): string {
   return deflateRawSync(bytes).toString('base64')
 }
 
+/** Reads a file of recordings: one line of JSON for what it is, then one for each happening, then one for each entry. */
+export function parseRecording(text: string): Recording {
+  const [first, ...rest] = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as unknown)
+  const { observed, heads, happenings } = first as {
+    readonly observed: string
+    readonly heads: Readonly<Record<string, number>>
+    readonly happenings: number
+  }
+  return {
+    observed,
+    heads,
+    happenings: rest.slice(0, happenings) as Happening[],
+    entries: rest.slice(happenings) as HeldEntry[],
+  }
+}
+
 /** `node test/wire/record.ts FOLDER`: keeps what peers of this version say. Once released, a recording is never renewed. */
 if (import.meta.main) {
   for (const scenario of Object.keys(SCENARIOS)) {
-    const { happenings, entries, ...rest } = record(scenario)
-    const lines = (list: readonly unknown[]): string => list.map((each) => `    ${JSON.stringify(each)}`).join(',\n')
-    const parts = [
-      `  "observed": ${JSON.stringify(rest.observed)}`,
-      `  "heads": ${JSON.stringify(rest.heads)}`,
-      `  "happenings": [\n${lines(happenings)}\n  ]`,
-      `  "entries": [\n${lines(entries)}\n  ]`,
-    ]
-    writeFileSync(`${process.argv[2]}/${scenario}.json`, `{\n${parts.join(',\n')}\n}\n`)
+    const { observed, heads, happenings, entries } = record(scenario)
+    const lines = [{ observed, heads, happenings: happenings.length }, ...happenings, ...entries]
+    writeFileSync(`${process.argv[2]}/${scenario}.jsonl`, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
   }
 }
