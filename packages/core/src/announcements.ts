@@ -63,8 +63,9 @@ export class Announcements {
 
   /** Whether one that has seen nothing more holds something else: then one of the two has lost or given out dots twice. */
   #unequal(parts: readonly SeenPart[]): boolean {
-    return parts.some(({ collection, partition, seen, fingerprint }) => {
-      const replica = this.#owner.collections.get(collection)?.partitions[partition]?.replica
+    return parts.some((part) => {
+      const { seen, fingerprint } = part
+      const replica = this.#owner.collections.find(part)?.replica
       if (replica === undefined || replica.vector.countMissingIn(seen) > 0) return false
       return fingerprint !== hashHex(replica.fingerprint)
     })
@@ -77,7 +78,7 @@ export class Announcements {
     const replica = this.#owner.ownReplica()
     for (const part of parts) {
       const theirs = part.seen.highest(replica)
-      const partition = collections.get(part.collection)?.partitions[part.partition]
+      const partition = collections.find(part)
       const own = partition?.replica.vector.highest(replica) ?? 0
       if (theirs <= own) continue
       this.#owner.cloned(`${from} has seen write ${theirs} of this replica id, which has given out ${own}`)

@@ -4,6 +4,7 @@ import type { Row } from './entry-table.ts'
 import { GridError } from './errors.ts'
 import { HLC_MAX } from './hlc.ts'
 import { hasControls } from './kinds.ts'
+import { checkRowForm } from './row-forms.ts'
 import { KEY_MAX_BYTES, NAME_MAX_BYTES, PARTITIONS_MAX, VALUE_MAX_BYTES } from './limits.ts'
 import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
 import { SEQUENCE_MAX } from './replica.ts'
@@ -181,7 +182,7 @@ export function readBlock(
     }
     if (type === VOIDS) records.push({ type: 'voids', partition, replicaId, ranges: readRanges(reader) })
     else {
-      const record: RowsRecord = { type: 'rows', partition, replicaId, rows: readRows(reader, replica ?? -1) }
+      const record: RowsRecord = { type: 'rows', partition, replicaId, rows: readRows(reader, replica ?? -1, partition.kind) }
       records.push(record)
       if (replica === undefined) unnumbered.push(record)
     }
@@ -204,7 +205,7 @@ function readPartition(reader: ByteReader): PartitionName {
   return { collection, kind, partition }
 }
 
-function readRows(reader: ByteReader, replica: number): Row[] {
+function readRows(reader: ByteReader, replica: number, kind: number): Row[] {
   const count = reader.count(ROW_MIN_BYTES - 1)
   if (count === 0) throw malformed('a record without rows')
   const rows: Row[] = []
@@ -222,13 +223,15 @@ function readRows(reader: ByteReader, replica: number): Row[] {
     if (key === '') throw malformed('an empty key')
     const length = reader.varint() - 1
     if (length > VALUE_MAX_BYTES) throw malformed(`a value of ${length} bytes`)
-    if (length < 0) {
-      rows.push({ key, hlc, replica, sequence, replaced, bytes: undefined, start: 0, end: 0 })
-      continue
+    const row: Row = { key, hlc, replica, sequence, replaced, bytes: undefined, start: 0, end: 0 }
+    if (length >= 0) {
+      row.start = reader.skip(length)
+      row.end = row.start + length
+      row.bytes = reader.bytes
+      scanCbor(row.bytes, row.start, row.end)
     }
-    const start = reader.skip(length)
-    scanCbor(reader.bytes, start, start + length)
-    rows.push({ key, hlc, replica, sequence, replaced, bytes: reader.bytes, start, end: start + length })
+    checkRowForm(kind, row)
+    rows.push(row)
   }
   return rows
 }

@@ -1,9 +1,10 @@
 import type { PartitionName } from './block.ts'
 import { GridError } from './errors.ts'
 import type { GridErrorCode } from './errors.ts'
+import { Expiries } from './expiries.ts'
 import { fold32, foldHigh32, hashHex, hashText, mix32, addHash } from './hash.ts'
 import type { Hash64 } from './hash.ts'
-import { checkName, describeKind, descriptorOf, kindCode } from './kinds.ts'
+import { MAP_CODE, checkName, describeKind, descriptorOf, kindCode } from './kinds.ts'
 import type { CollectionDescriptor } from './kinds.ts'
 import { COLLECTIONS_MAX } from './limits.ts'
 import type { ReplicaIds } from './replica-ids.ts'
@@ -27,11 +28,18 @@ export interface Unavailable {
   readonly reason: string
 }
 
-/** All collections of one peer, by name. Replicated collections of other peers appear here with their first row. */
+/**
+ * All collections of one peer, by name and kind. Replicated collections of other peers appear here with their first row:
+ * two kinds of one name stand side by side, so that peers which opened them while apart still hold the same.
+ */
 export class Collections {
   /** Numbers the replica ids of all entries and vectors. */
   readonly ids: ReplicaIds
-  readonly #byName = new Map<string, Collection>()
+  /** When which entries of all collections expire. */
+  readonly expiries: Expiries = new Expiries()
+  readonly #byIdentity = new Map<string, Collection>()
+  /** What the application has opened. */
+  readonly #opened = new Map<string, Collection>()
   readonly #seed: number
   /** Told of every partition that comes into being. */
   created: ((partition: Partition) => void) | undefined
@@ -43,36 +51,39 @@ export class Collections {
   }
 
   get size(): number {
-    return this.#byName.size
+    return this.#byIdentity.size
   }
 
-  get(name: string): Collection | undefined {
-    return this.#byName.get(name)
+  /** By name and code of the kind; a map when no kind is given. */
+  get(name: string, kind: number = MAP_CODE): Collection | undefined {
+    return this.#byIdentity.get(identityOf(name, kind))
+  }
+
+  /** The partition of that name, if it is here. */
+  find({ collection, kind, partition }: PartitionName): Partition | undefined {
+    return this.get(collection, kind)?.partitions[partition]
   }
 
   [Symbol.iterator](): IterableIterator<Collection> {
-    return this.#byName.values()
+    return this.#byIdentity.values()
   }
 
   *partitions(): Generator<Partition, void, undefined> {
-    for (const collection of this.#byName.values()) yield* collection.partitions
+    for (const collection of this.#byIdentity.values()) yield* collection.partitions
   }
 
   /**
-   * The collection of that name, created on first sight. Throws `INVALID_NAME`, `COLLECTION_MISMATCH` when the name is
-   * in use with another identity, `COLLECTION_LIMIT` past 4,096 collections.
+   * The collection of that name and kind for the application, created on first sight. Throws `INVALID_NAME`,
+   * `COLLECTION_MISMATCH` when the name is in use for another kind, `COLLECTION_LIMIT` past 4,096 collections.
    */
   open(descriptor: CollectionDescriptor): Collection {
-    const known = this.#byName.get(descriptor.name)
-    if (known === undefined) return this.#create(descriptor)
-    const { descriptor: held } = known
-    if (kindCode(held) !== kindCode(descriptor) || held.partitions !== descriptor.partitions) {
-      throw new GridError(
-        'COLLECTION_MISMATCH',
-        `'${descriptor.name}' is a ${describeKind(held)} collection here and cannot be a ${describeKind(descriptor)} one`,
-      )
+    const other = this.#opened.get(descriptor.name) ?? this.#inUse(descriptor)
+    if (other !== undefined && kindCode(other.descriptor) !== kindCode(descriptor)) {
+      throw new GridError('COLLECTION_MISMATCH', mismatchOf(other.descriptor, descriptor))
     }
-    return known
+    const collection = this.get(descriptor.name, kindCode(descriptor)) ?? this.#create(descriptor)
+    this.#opened.set(descriptor.name, collection)
+    return collection
   }
 
   /**
@@ -81,20 +92,19 @@ export class Collections {
    */
   locate(name: PartitionName): Partition | Unavailable {
     const { collection, kind, partition } = name
-    const known = this.#byName.get(collection)
-    const found = known?.partitions[partition]
-    if (found !== undefined && found.name.kind === kind) return found
+    const found = this.find(name)
+    if (found !== undefined) return found
     const descriptor = descriptorOf(collection, kind)
-    if (descriptor === undefined || (known !== undefined && kindCode(known.descriptor) !== kind)) {
-      return { code: 'COLLECTION_MISMATCH', reason: `'${collection}' is of kind ${kind} elsewhere, and not here` }
+    if (descriptor === undefined) {
+      return { code: 'COLLECTION_MISMATCH', reason: `'${collection}' is of kind ${kind} elsewhere, which is not known here` }
     }
     if (partition >= descriptor.partitions) {
       return { code: 'COLLECTION_MISMATCH', reason: `'${collection}' has no partition ${partition}` }
     }
-    if (known === undefined && this.#byName.size >= COLLECTIONS_MAX) {
+    if (this.#byIdentity.size >= COLLECTIONS_MAX) {
       return { code: 'COLLECTION_LIMIT', reason: `'${collection}' would be one collection too many` }
     }
-    return this.open(descriptor).partitions[partition]!
+    return this.#create(descriptor).partitions[partition]!
   }
 
   /** As `locate`, for a name that must be good: throws `COLLECTION_MISMATCH` or `COLLECTION_LIMIT`. */
@@ -123,20 +133,39 @@ export class Collections {
     return hashHex(sum)
   }
 
+  /** A collection of the same name and another kind that holds something. */
+  #inUse(descriptor: CollectionDescriptor): Collection | undefined {
+    if (this.get(descriptor.name, kindCode(descriptor)) !== undefined) return undefined
+    for (const collection of this) {
+      if (collection.descriptor.name !== descriptor.name || collection.descriptor.kind === 'registry') continue
+      if (collection.partitions.some(({ replica }) => !replica.vector.isEmpty)) return collection
+    }
+    return undefined
+  }
+
   #create(descriptor: CollectionDescriptor): Collection {
     checkName(descriptor.name, 'collection')
-    if (this.#byName.size >= COLLECTIONS_MAX) {
+    if (this.#byIdentity.size >= COLLECTIONS_MAX) {
       throw new GridError('COLLECTION_LIMIT', `this grid holds ${COLLECTIONS_MAX} collections already`)
     }
     const kind = kindCode(descriptor)
     const partitions: Partition[] = []
     for (let partition = 0; partition < descriptor.partitions; partition++) {
       const name = { collection: descriptor.name, kind, partition }
-      partitions.push({ name, replica: new Replica(this.ids, this.#seed) })
+      partitions.push({ name, replica: new Replica(this.ids, this.#seed, descriptor.kind, this.expiries) })
     }
     const collection = { descriptor, partitions }
-    this.#byName.set(descriptor.name, collection)
+    this.#byIdentity.set(identityOf(descriptor.name, kind), collection)
     for (const partition of partitions) this.created?.(partition)
     return collection
   }
+}
+
+function identityOf(name: string, kind: number): string {
+  return `${kind} ${name}`
+}
+
+/** That one name is meant for two kinds, with both. */
+export function mismatchOf(first: CollectionDescriptor, later: CollectionDescriptor): string {
+  return `'${first.name}' is a ${describeKind(first)} collection and cannot be a ${describeKind(later)} one too: take another name`
 }

@@ -1,6 +1,7 @@
 import type { Collections } from './collections.ts'
 import { GridError } from './errors.ts'
 import type { Instant } from './instant.ts'
+import { MAP_CODE } from './kinds.ts'
 import { CONFIRMATIONS_MAX, CONFIRMATION_MS, CONFIRMATION_SLOW_MS } from './limits.ts'
 import type { Message } from './messages.ts'
 import type { PeerId } from './ports.ts'
@@ -84,7 +85,9 @@ export class Confirmations {
       throw new GridError('BACKLOG_FULL', `${CONFIRMATIONS_MAX} writes wait for copies already`)
     }
     const request = this.#nextRequest++
-    const message: ConfirmMessage = { type: 'confirm', request, ...dot }
+    const { kind = MAP_CODE, ...rest } = dot
+    const ofKind = kind === MAP_CODE ? {} : { kind }
+    const message: ConfirmMessage = { type: 'confirm', request, ...rest, ...ofKind }
     const open = { message, copies, asked: new Set<PeerId>(), confirmedBy: new Set<PeerId>(), slow: 0, sweeps: 0 }
     this.#requests.set(request, open)
     this.#ask(open)
@@ -121,7 +124,7 @@ export class Confirmations {
     if (this.#answered({ from, message })) return
     const waitsFor = this.#waitingBy.get(from) ?? 0
     if (this.#waitingCount >= WAITING_MAX || waitsFor >= CONFIRMATIONS_MAX) return
-    const key = `${message.replicaId} ${message.partition} ${message.collection}`
+    const key = `${message.replicaId} ${message.kind ?? MAP_CODE} ${message.partition} ${message.collection}`
     const group = this.#groups.get(key) ?? { waiting: [], lookedAt: '' }
     // Whoever waits for little finds room, however much others have asked.
     if (group.waiting.length === 0 && this.#groups.size >= GROUPS_MAX && waitsFor >= WAITS_FOR_LITTLE) return
@@ -184,15 +187,15 @@ export class Confirmations {
   }
 
   /** How far the writes that a message asks about have been seen; changes whenever that does. */
-  #extent({ collection, partition, replicaId }: ConfirmMessage): string {
-    const vector = this.#collections.get(collection)?.partitions[partition]?.replica.vector
+  #extent({ collection, kind, partition, replicaId }: ConfirmMessage): string {
+    const vector = this.#collections.get(collection, kind)?.partitions[partition]?.replica.vector
     const replica = this.#ids.indexOf(replicaId)
     if (vector === undefined || replica === undefined) return 'nothing'
     return `${vector.head(replica)} ${vector.highest(replica)} ${vector.rangesAbove(replica).length}`
   }
 
-  #seen({ collection, partition, replicaId, sequence }: ConfirmMessage): boolean {
-    const vector = this.#collections.get(collection)?.partitions[partition]?.replica.vector
+  #seen({ collection, kind, partition, replicaId, sequence }: ConfirmMessage): boolean {
+    const vector = this.#collections.get(collection, kind)?.partitions[partition]?.replica.vector
     const replica = this.#ids.indexOf(replicaId)
     return vector !== undefined && replica !== undefined && vector.has(replica, sequence)
   }

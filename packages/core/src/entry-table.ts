@@ -1,3 +1,5 @@
+import { mainOf } from './composite-key.ts'
+import { SWEPT_BYTES, expiryOf, isSwept, lastingEnd, sweptForm } from './expiry.ts'
 import { fold32, foldHigh32, hashBytes, hashText, mix32 } from './hash.ts'
 import type { Hash64 } from './hash.ts'
 import { KeyIndex } from './key-index.ts'
@@ -28,8 +30,8 @@ export interface Row {
 }
 
 /**
- * All entries of one partition in columns: an index from key to slot, typed arrays by slot, values in slabs. Entries are
- * never taken out one by one, so a slot number stays valid for the table's life.
+ * All entries of one partition in columns: an index from key to slot, typed arrays by slot, values in slabs. The slot of an
+ * entry that is taken out is given to a later one.
  */
 export class EntryTable {
   readonly #keySeed: number
@@ -44,24 +46,33 @@ export class EntryTable {
   #valueHash = new Uint32Array(SLOTS_FIRST)
   #keyHash = new Uint32Array(SLOTS_FIRST)
   #replaced = new Uint16Array(SLOTS_FIRST)
+  readonly #free: number[] = []
+  readonly #composite: boolean
   #count = 0
   #tombstones = 0
 
-  /** `keySeed` keys the hashes of keys. */
-  constructor(keySeed: number) {
+  /** `keySeed` keys the hashes of keys. With composite keys, those that share their first part share their hash. */
+  constructor(keySeed: number, composite: boolean = false) {
     this.#keySeed = keySeed
+    this.#composite = composite
   }
 
-  /** Slots in use: entries and tombstones. */
+  /** Slots there are: those that are free as well. */
   get slotCount(): number {
     return this.#count
   }
 
-  /** Entries that are not deleted. */
-  get liveCount(): number {
-    return this.#count - this.#tombstones
+  /** Entries and tombstones. */
+  get size(): number {
+    return this.#count - this.#free.length
   }
 
+  /** Entries that are not deleted, nor swept after they expired. */
+  get liveCount(): number {
+    return this.size - this.#tombstones
+  }
+
+  /** Deleted entries, and those that have expired and were swept. */
   get tombstoneCount(): number {
     return this.#tombstones
   }
@@ -80,7 +91,13 @@ export class EntryTable {
   }
 
   hashKey(key: string): number {
-    return hashText(key, this.#keySeed)
+    return hashText(this.#composite ? mainOf(key) : key, this.#keySeed)
+  }
+
+  /** Slots of all rows whose key, or its first part, is `main`: tombstones too. */
+  slotsOf(main: string): number[] {
+    const slots = this.#slots.withHash(hashText(main, this.#keySeed))
+    return slots.filter((slot) => mainOf(this.#keys[slot]!) === main)
   }
 
   key(slot: number): string {
@@ -112,8 +129,22 @@ export class EntryTable {
     return this.#replaced[slot]!
   }
 
+  /** Whether nothing is filed under this slot. */
+  isFree(slot: number): boolean {
+    return this.#sequence[slot] === 0
+  }
+
+  /** A tombstone, or a value that has expired and was swept. */
   deleted(slot: number): boolean {
-    return this.#length[slot] === DELETED
+    return this.#length[slot] === DELETED || this.#isSwept(slot)
+  }
+
+  /** Wall milliseconds from which on the value is gone; Infinity for one that stays, and for a tombstone. */
+  expiresAtMs(slot: number): number {
+    const length = this.#length[slot]!
+    if (length === DELETED) return Infinity
+    const start = this.#values.offset(this.#address[slot]!)
+    return expiryOf(this.#values.slab(this.#address[slot]!), start, start + length)
   }
 
   /** A view of the value bytes, true for ever; undefined for a tombstone. */
@@ -154,8 +185,8 @@ export class EntryTable {
     const target = slot ?? this.#add(row.key, keyHash)
     const lengthBefore = slot === undefined ? DELETED : this.#length[target]!
     if (slot !== undefined) {
-      if (lengthBefore === DELETED) this.#tombstones -= 1
-      else this.#values.release(this.#address[target]!, lengthBefore)
+      if (this.deleted(target)) this.#tombstones -= 1
+      if (lengthBefore !== DELETED) this.#values.release(this.#address[target]!, lengthBefore)
     }
     this.#hlc[target] = row.hlc
     this.#replica[target] = row.replica
@@ -171,9 +202,32 @@ export class EntryTable {
     this.#sequence[slot] = sequence
   }
 
-  /** All slots in use, in order of first arrival. */
+  /** Takes an entry out, as if it had never been. */
+  remove(slot: number): void {
+    if (this.deleted(slot)) this.#tombstones -= 1
+    const length = this.#length[slot]!
+    if (length !== DELETED) this.#values.release(this.#address[slot]!, length)
+    this.#slots.remove(slot, this.#keyHash[slot]!)
+    this.#keys[slot] = ''
+    this.#length[slot] = DELETED
+    this.#sequence[slot] = 0
+    this.#replica[slot] = 0
+    this.#hlc[slot] = 0
+    this.#free.push(slot)
+  }
+
+  /** Drops the value of an entry that has expired; its version, and its term in the fingerprint, stay. */
+  sweep(slot: number): void {
+    const bytes = sweptForm(this.expiresAtMs(slot))
+    this.#values.release(this.#address[slot]!, this.#length[slot]!)
+    this.#address[slot] = this.#values.store(bytes, 0, bytes.length)
+    this.#length[slot] = bytes.length
+    this.#tombstones += 1
+  }
+
+  /** All slots in use, in no particular order. */
   *slots(): Generator<number, void, undefined> {
-    for (let slot = 0; slot < this.#count; slot++) yield slot
+    for (let slot = 0; slot < this.#count; slot++) if (this.#sequence[slot] !== 0) yield slot
   }
 
   /**
@@ -209,15 +263,24 @@ export class EntryTable {
     }
     this.#address[slot] = this.#values.store(row.bytes, row.start, row.end)
     this.#length[slot] = row.end - row.start
-    this.#valueHash[slot] = hashBytes(row.bytes, row.start, row.end, 0)
+    this.#valueHash[slot] = hashBytes(row.bytes, row.start, lastingEnd(row.bytes, row.start, row.end), 0)
+    if (isSwept(row.bytes, row.start, row.end)) this.#tombstones += 1
+  }
+
+  #isSwept(slot: number): boolean {
+    const address = this.#address[slot]!
+    const start = this.#values.offset(address)
+    return (
+      this.#length[slot] === SWEPT_BYTES && isSwept(this.#values.slab(address), start, start + SWEPT_BYTES)
+    )
   }
 
   #add(key: string, keyHash: number): number {
-    const slot = this.#count
+    const slot = this.#free.pop() ?? this.#count
     if (slot === this.#hlc.length) this.#grow()
-    this.#count += 1
+    if (slot === this.#count) this.#count += 1
     this.#keyHash[slot] = keyHash
-    this.#keys.push(key)
+    this.#keys[slot] = key
     this.#slots.add(slot, keyHash)
     return slot
   }

@@ -60,6 +60,7 @@ export class GroupCommit {
   readonly #persistent: boolean
   readonly #open: BlockWriter
   #openWrites = 0
+  #atomic = false
   #openWriteIdMax = 0
   #openCallbacks: (() => void)[] = []
   #queue: Pending[] = []
@@ -127,12 +128,27 @@ export class GroupCommit {
   /** Takes a write of this peer. */
   local(partition: PartitionName, row: Readonly<Row>, writeId: number): void {
     const size = row.end - row.start
-    if (this.#openWrites >= FRAME_WRITES_MAX || (this.#openWrites > 0 && this.#open.length + size > FRAME_MAX_BYTES)) {
-      this.#closeFrame()
-    }
+    const full = this.#openWrites >= FRAME_WRITES_MAX || this.#open.length + size > FRAME_MAX_BYTES
+    if (full && this.#openWrites > 0 && !this.#atomic) this.#closeFrame()
     this.#open.row(partition, row)
     this.#openWrites += 1
     this.#openWriteIdMax = writeId
+  }
+
+  /** The writes that `run` brings stay in one frame, however many. */
+  atomically(run: () => void): void {
+    if (this.#atomic) {
+      run()
+      return
+    }
+    this.#closeFrame()
+    this.#atomic = true
+    try {
+      run()
+    } finally {
+      this.#atomic = false
+      this.#closeFrame()
+    }
   }
 
   /** Takes what another peer sent and this one applied. */

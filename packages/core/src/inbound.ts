@@ -229,8 +229,7 @@ export class Inbound {
 
   /** What a record under this peer's own replica id has that it never wrote, or ''. */
   #foreignIn(record: BlockRecord): string {
-    const { collection, partition } = record.partition
-    const replica = this.#collections.get(collection)?.partitions[partition]?.replica
+    const replica = this.#collections.find(record.partition)?.replica
     const highest = record.type === 'rows' ? record.rows.at(-1)!.sequence : (record.ranges.at(-1) ?? 0)
     const given = replica?.vector.highest(this.#ids.indexOf(record.replicaId)!) ?? 0
     if (highest > given) return `writes of this replica id up to ${highest}`

@@ -1,8 +1,11 @@
 import { GridError } from './errors.ts'
 import { NAME_MAX_BYTES } from './limits.ts'
 
-/** What the entries of a collection are. */
-export type CollectionKind = 'map'
+/**
+ * What the entries of a collection are. `fields` is a map whose objects merge field by field; `registry` is the grid's own
+ * collection, which no application opens.
+ */
+export type CollectionKind = 'map' | 'counter' | 'set' | 'fields' | 'registry'
 
 /** Whether every peer holds all of a collection, or owners hold its partitions. */
 export type CollectionMode = 'replicated'
@@ -19,9 +22,16 @@ export interface CollectionDescriptor {
   readonly partitions: number
 }
 
+/** What a message means that names a collection and no kind: all that the first version knew. */
+export const MAP_CODE = 1
+
 /** On the wire and in the store, kind and mode are one byte. Codes are never reused. */
 const CODES: readonly { readonly code: number; readonly kind: CollectionKind; readonly mode: CollectionMode }[] = [
-  { code: 1, kind: 'map', mode: 'replicated' },
+  { code: MAP_CODE, kind: 'map', mode: 'replicated' },
+  { code: 2, kind: 'counter', mode: 'replicated' },
+  { code: 3, kind: 'set', mode: 'replicated' },
+  { code: 4, kind: 'fields', mode: 'replicated' },
+  { code: 5, kind: 'registry', mode: 'replicated' },
 ]
 
 export function kindCode(descriptor: CollectionDescriptor): number {
@@ -36,6 +46,11 @@ export function descriptorOf(name: string, code: number): CollectionDescriptor |
 
 export function describeKind(descriptor: CollectionDescriptor): string {
   return `${descriptor.mode} ${descriptor.kind}`
+}
+
+/** The kind that a code means; undefined for a code of a later version. */
+export function kindOf(code: number): CollectionKind | undefined {
+  return CODES.find((entry) => entry.code === code)?.kind
 }
 
 /** Throws `INVALID_NAME` unless `name` can name a collection or a grid: 1 to 128 bytes of well-formed text, no controls. */

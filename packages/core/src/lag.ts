@@ -1,6 +1,8 @@
+import type { PartitionName } from './block.ts'
 import type { Collections } from './collections.ts'
 import type { SeenPart } from './anti-entropy.ts'
 import { hashHex } from './hash.ts'
+import { MAP_CODE } from './kinds.ts'
 import { MEMBERS_MAX, TOLD_MAX_BYTES } from './limits.ts'
 import type { PeerId } from './ports.ts'
 import { VersionVector } from './version-vector.ts'
@@ -72,7 +74,7 @@ export class LagTable {
   missing(parts: readonly SeenPart[]): number {
     let count = 0
     for (const part of parts) {
-      const held = this.#collections.get(part.collection)?.partitions[part.partition]?.replica.vector
+      const held = this.#collections.find(part)?.replica.vector
       this.#adopt(part.seen)
       count += part.seen.countMissingIn(held ?? new VersionVector())
     }
@@ -80,8 +82,8 @@ export class LagTable {
   }
 
   /** How a collection compares with every peer that has told. */
-  of(collection: string, root: string = this.#collections.root()): Lag[] {
-    const held = this.#collections.get(collection)?.partitions ?? []
+  of(collection: string, kind: number = MAP_CODE, root: string = this.#collections.root()): Lag[] {
+    const held = this.#collections.get(collection, kind)?.partitions ?? []
     const keys = held.map(({ name }) => partKey(name))
     return this.#lags(root, () => keys)
   }
@@ -112,8 +114,7 @@ export class LagTable {
     const lag = { behind: 0, ahead: 0, unequal: 0 }
     for (const key of keys) {
       const theirs = parts.get(key)
-      const { partition, collection } = splitKey(key)
-      const replica = this.#collections.get(collection)?.partitions[partition]?.replica
+      const replica = this.#collections.find(splitKey(key))?.replica
       const seenThere = theirs?.seen ?? new VersionVector()
       this.#adopt(seenThere)
       const seenHere = replica?.vector ?? new VersionVector()
@@ -150,11 +151,16 @@ export class LagTable {
   }
 }
 
-function partKey({ collection, partition }: { readonly collection: string; readonly partition: number }): string {
-  return `${partition} ${collection}`
+function partKey({ collection, kind, partition }: PartitionName): string {
+  return `${kind} ${partition} ${collection}`
 }
 
-function splitKey(key: string): { partition: number; collection: string } {
-  const space = key.indexOf(' ')
-  return { partition: Number(key.slice(0, space)), collection: key.slice(space + 1) }
+function splitKey(key: string): PartitionName {
+  const first = key.indexOf(' ')
+  const second = key.indexOf(' ', first + 1)
+  return {
+    kind: Number(key.slice(0, first)),
+    partition: Number(key.slice(first + 1, second)),
+    collection: key.slice(second + 1),
+  }
 }

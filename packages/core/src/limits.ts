@@ -74,6 +74,9 @@ export const CHECKPOINT_LOG_MIN_BYTES: number = 16 * 1024 * 1024
 export const SEGMENT_ENTRIES_MAX = 8192
 export const SEGMENT_MAX_BYTES: number = 1024 * 1024
 
+/** Entries whose time has come that are dropped in one step; the next ones follow at once. */
+export const EXPIRIES_PER_STEP_MAX = 1000
+
 /** A write dated further ahead of the wall clock than this waits for its time. */
 export const HOLD_AHEAD_MS = 60_000
 /** One dated further ahead than this is refused. */

@@ -80,6 +80,8 @@ export type Message =
       readonly type: 'confirm'
       readonly request: number
       readonly collection: string
+      /** Code of the collection's kind; left out for a map. */
+      readonly kind?: number
       readonly partition: number
       readonly replicaId: string
       readonly sequence: number
@@ -162,6 +164,7 @@ function readMessage(fields: Fields, body: Uint8Array): Message {
         type,
         request: fields.count('request'),
         collection: fields.text('collection', 128),
+        ...(fields.has('kind') ? { kind: fields.count('kind') } : {}),
         partition: fields.count('partition'),
         replicaId: fields.hash('replicaId'),
         sequence: fields.count('sequence'),

@@ -14,7 +14,7 @@ import { Inbound } from './inbound.ts'
 import type { Instant, RandomSource } from './instant.ts'
 import type { CollectionDescriptor } from './kinds.ts'
 import { LagTable } from './lag.ts'
-import { HEARTBEAT_MS, UNDURABLE_MAX_BYTES } from './limits.ts'
+import { EXPIRIES_PER_STEP_MAX, HEARTBEAT_MS, UNDURABLE_MAX_BYTES } from './limits.ts'
 import type { MemberRecord } from './member-record.ts'
 import { Membership, heartbeatMs } from './membership.ts'
 import type { RecordSource } from './membership.ts'
@@ -75,6 +75,7 @@ export class Peer {
   #now: Instant
   #writeId = 0
   #bulkAnnounce = false
+  #nextExpiryMs = Infinity
 
   constructor(parts: PeerParts, now: Instant) {
     const { collections, ids, clock, random, opened, self, persistent } = parts
@@ -152,8 +153,18 @@ export class Peer {
     return this.#identity.id
   }
 
+  /** Drawn anew at every opening, so that no copy of this peer's state shares it: the name of its own rows in counters and sets. */
+  get slotId(): string {
+    return this.#identity.slotId
+  }
+
   get persistent(): boolean {
     return this.#persistent
+  }
+
+  /** The grid's wall milliseconds, as far as this peer can tell: what expires is judged by them. */
+  wallMs(now: Instant): number {
+    return now.wallMs
   }
 
   /** The HLC's last reading. */
@@ -165,7 +176,7 @@ export class Peer {
   get wakeAtMs(): number {
     if ((this.#persistent && this.#checkpoint.busy) || this.#bulkAnnounce) return 0
     const parts = [this.membership, this.broadcaster, this.antiEntropy, this.commit, this.#identity, this.confirmations]
-    return parts.reduce((earliestMs, { wakeAtMs }) => Math.min(earliestMs, wakeAtMs), Infinity)
+    return parts.reduce((earliestMs, { wakeAtMs }) => Math.min(earliestMs, wakeAtMs), this.#nextExpiryMs)
   }
 
   /** Opens a collection. Throws `INVALID_NAME`, `COLLECTION_MISMATCH` or `COLLECTION_LIMIT`. */
@@ -198,6 +209,11 @@ export class Peer {
     const writeId = ++this.#writeId
     this.commit.local(partition.name, row, writeId)
     return { writeId, hlc: row.hlc, replicaId: this.#identity.id, sequence: row.sequence }
+  }
+
+  /** What `run` writes is logged and sent in one piece. */
+  atomically(run: () => void): void {
+    this.commit.atomically(run)
   }
 
   /** Takes one input and returns everything there is to do since the last call. */
@@ -329,6 +345,7 @@ export class Peer {
   #tick(): void {
     const now = this.#now
     this.inbound.release(now)
+    this.#expire()
     this.membership.expire(now)
     this.antiEntropy.tick(now)
     this.confirmations.tick(now)
@@ -341,6 +358,16 @@ export class Peer {
     this.#dials.tick(() => this.membership.others, now)
     const suspicion = this.#identity.due(now)
     if (suspicion !== '') this.#abandonReplicaId(suspicion)
+  }
+
+  /** Drops the values whose time has come. */
+  #expire(): void {
+    const { expiries } = this.collections
+    const wallMs = this.wallMs(this.#now)
+    if (expiries.nextMs <= wallMs) {
+      expiries.take(wallMs, EXPIRIES_PER_STEP_MAX, (replica, slot) => replica.expire(slot, wallMs))
+    }
+    this.#nextExpiryMs = this.#now.monotonicMs + Math.max(0, expiries.nextMs - wallMs)
   }
 
   #announce(): void {

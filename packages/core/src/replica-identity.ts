@@ -12,6 +12,7 @@ export class ReplicaIdentity {
   readonly #ids: ReplicaIds
   readonly #collections: Collections
   readonly #random: RandomSource
+  readonly slotId: string
   /** Heads of the own id as opening found them: what lies above was written since. */
   readonly #openingHeads = new Map<Partition, number>()
   #index: number
@@ -25,6 +26,7 @@ export class ReplicaIdentity {
     this.#collections = collections
     this.#random = random
     this.#index = ids.intern(stored ?? this.#draw())
+    this.slotId = this.#draw()
     for (const partition of collections.partitions()) {
       this.#openingHeads.set(partition, partition.replica.vector.highest(this.#index))
     }

@@ -1,8 +1,11 @@
 import { DotIndex } from './dot-index.ts'
 import { EntryTable } from './entry-table.ts'
 import type { Row } from './entry-table.ts'
+import { Expiries } from './expiries.ts'
+import { isExpiring, isSwept, lastingEnd, payloadOf } from './expiry.ts'
 import { addHash, fold32, mix32, subtractHash } from './hash.ts'
 import type { Hash64 } from './hash.ts'
+import type { CollectionKind } from './kinds.ts'
 import type { ReplicaIds } from './replica-ids.ts'
 import { VersionVector } from './version-vector.ts'
 import type { DotRange } from './version-vector.ts'
@@ -29,7 +32,10 @@ export interface Discarded {
 
 /** Told about every change of a replica's state, also about those that only a checkpoint cares for. */
 export interface ReplicaObserver {
-  /** `previous` is the encoded value before, undefined when there was none. */
+  /**
+   * `previous` is the stored value before, undefined when there was none. The slot of an entry that is taken out can be
+   * looked at during the call only, and reads as deleted.
+   */
   changed(slot: number, previous: Uint8Array | undefined): void
   discarded(discarded: Discarded): void
 }
@@ -49,12 +55,19 @@ export class Replica {
   readonly #dots: DotIndex
   readonly #fingerprint: Hash64 = { high: 0, low: 0 }
   readonly #term: Hash64 = { high: 0, low: 0 }
+  readonly #expiries: Expiries
+  /** A remove takes the HLC of the add it saw, and wins over it alone: so that adds win over concurrent removes. */
+  readonly #removesOnlySeen: boolean
+  readonly #tellsConflicts: boolean
   #conflicts = 0
 
-  /** `seed` keys the fingerprint; all peers of a grid share it. */
-  constructor(ids: ReplicaIds, seed: number) {
+  /** `seed` keys the fingerprint; all peers of a grid share it. Entries that expire are noted in `expiries`. */
+  constructor(ids: ReplicaIds, seed: number, kind: CollectionKind = 'map', expiries: Expiries = new Expiries()) {
     this.#ids = ids
-    const table = new EntryTable(seed)
+    this.#expiries = expiries
+    this.#removesOnlySeen = kind === 'set'
+    this.#tellsConflicts = kind === 'map' || kind === 'fields'
+    const table = new EntryTable(seed, kind === 'set' || kind === 'fields')
     this.table = table
     this.#dots = new DotIndex(
       (slot, replica, sequence) => table.sequence(slot) === sequence && table.replica(slot) === replica,
@@ -71,6 +84,13 @@ export class Replica {
     return this.#conflicts
   }
 
+  /** What a reader may see of a slot: neither tombstones nor values whose time has come. */
+  read(slot: number, wallMs: number): Uint8Array | undefined {
+    const bytes = this.table.value(slot)
+    if (bytes === undefined || !isExpiring(bytes, 0, bytes.length)) return bytes
+    return this.table.expiresAtMs(slot) <= wallMs ? undefined : payloadOf(bytes)
+  }
+
   /** The short hash of the version an entry holds, never 0; 0 when there is no entry. */
   versionHash(slot: number | undefined): number {
     if (slot === undefined) return 0
@@ -79,12 +99,15 @@ export class Replica {
 
   /**
    * Applies a write of this peer, whose dot must be fresh. A write supersedes what its writer sees: where the entry is
-   * dated ahead of this peer's clock, the row is dated just past it.
+   * dated ahead of this peer's clock, the row is dated just past it. A remove from a set is dated as the add it removes.
    */
   write(row: Row): number {
     const keyHash = this.table.hashKey(row.key)
     const slot = this.table.find(row.key, keyHash)
-    if (slot !== undefined) row.hlc = Math.max(row.hlc, this.table.hlc(slot) + 1)
+    if (slot !== undefined) {
+      const removes = this.#removesOnlySeen && row.bytes === undefined && !this.table.deleted(slot)
+      row.hlc = removes ? this.table.hlc(slot) : Math.max(row.hlc, this.table.hlc(slot) + 1)
+    }
     row.replaced = this.versionHash(slot)
     this.vector.add(row.replica, row.sequence)
     return this.#put(slot, row, keyHash)
@@ -116,6 +139,10 @@ export class Replica {
     const { table } = this
     const byTime = row.hlc - table.hlc(slot)
     if (byTime !== 0) return byTime
+    if (this.#removesOnlySeen) {
+      const byRemove = (row.bytes === undefined ? 1 : 0) - (table.deleted(slot) ? 1 : 0)
+      if (byRemove !== 0) return byRemove
+    }
     if (row.replica !== table.replica(slot)) {
       return this.#ids.id(row.replica) > this.#ids.id(table.replica(slot)) ? 1 : -1
     }
@@ -161,6 +188,22 @@ export class Replica {
     this.touched?.(this.table.keyHash(slot))
   }
 
+  /** An entry's time may have come: drops its value if so, and else waits on. */
+  expire(slot: number, wallMs: number): void {
+    const { table } = this
+    const expiresAtMs = table.expiresAtMs(slot)
+    if (table.isFree(slot) || table.deleted(slot)) return
+    if (expiresAtMs > wallMs) {
+      this.#expiries.add(this, slot, expiresAtMs)
+      return
+    }
+    const previous = this.observer === undefined ? undefined : table.value(slot)
+    table.sweep(slot)
+    table.compactIfWanted()
+    this.touched?.(table.keyHash(slot))
+    this.observer?.changed(slot, previous)
+  }
+
   #put(slot: number | undefined, row: Readonly<Row>, keyHash: number): number {
     const { table } = this
     const previous = slot === undefined || this.observer === undefined ? undefined : table.value(slot)
@@ -168,6 +211,9 @@ export class Replica {
     const target = table.put(slot, row, keyHash)
     this.#sum(target, addHash)
     this.#dots.add(row.replica, row.sequence, target)
+    if (row.bytes !== undefined && isExpiring(row.bytes, row.start, row.end)) {
+      if (!table.deleted(target)) this.#expiries.add(this, target, table.expiresAtMs(target))
+    }
     table.compactIfWanted()
     this.touched?.(keyHash)
     this.observer?.changed(target, previous)
@@ -187,7 +233,8 @@ export class Replica {
   /** The row wins over the slot: was the loser concurrent? Best effort: an intermediate version may have been skipped. */
   #noteReplaced(slot: number, row: Readonly<Row>): void {
     const { table } = this
-    if (table.replica(slot) === row.replica || row.replaced === this.versionHash(slot)) return
+    if (!this.#tellsConflicts || table.replica(slot) === row.replica) return
+    if (row.replaced === this.versionHash(slot)) return
     this.#conflicts += 1
     this.observer?.discarded({
       key: row.key,
@@ -200,7 +247,7 @@ export class Replica {
   /** The slot wins over the row: was the row concurrent, or merely late? */
   #noteRefused(slot: number, row: Readonly<Row>): void {
     const { table } = this
-    if (table.replica(slot) === row.replica) return
+    if (!this.#tellsConflicts || table.replica(slot) === row.replica) return
     if (table.replaced(slot) === this.#shortHash(row.hlc, row.replica, row.sequence)) return
     this.#conflicts += 1
     const value = row.bytes?.subarray(row.start, row.end)
@@ -213,10 +260,20 @@ function compareValues(row: Readonly<Row>, table: EntryTable, slot: number): num
   const held = table.value(slot)
   if (row.bytes === undefined) return held === undefined ? 0 : 1
   if (held === undefined) return -1
-  const length = row.end - row.start
-  if (length !== held.length) return length - held.length
+  // Of a value that has expired one side may have swept what the other still holds: the same version all the same.
+  const date = lastingEnd(held, 0, held.length)
+  const swept = isSwept(row.bytes, row.start, row.end) || table.deleted(slot)
+  if (swept && lastingEnd(row.bytes, row.start, row.end) - row.start === date) {
+    return compareBytes(row.bytes, row.start, row.start + date, held, date)
+  }
+  return compareBytes(row.bytes, row.start, row.end, held, held.length)
+}
+
+function compareBytes(bytes: Uint8Array, start: number, end: number, held: Uint8Array, heldLength: number): number {
+  const length = end - start
+  if (length !== heldLength) return length - heldLength
   for (let i = 0; i < length; i++) {
-    const order = row.bytes[row.start + i]! - held[i]!
+    const order = bytes[start + i]! - held[i]!
     if (order !== 0) return order
   }
   return 0

@@ -342,9 +342,8 @@ export class Runtime {
     copies: number,
     onCopies: (known: number) => void,
   ): () => void {
-    const { collection, partition: number } = partition.name
-    const dot = { collection, partition: number, replicaId: version.replicaId, sequence: version.sequence }
-    const request = this.peer.confirmations.request(dot, copies)
+    const { replicaId, sequence } = version
+    const request = this.peer.confirmations.request({ ...partition.name, replicaId, sequence }, copies)
     this.#copies.set(request, onCopies)
     this.step({ type: 'tick' })
     return () => {

@@ -136,7 +136,9 @@ export function statusOf(name: string, runtime: Runtime, recoveries: readonly Re
       nowMs,
       staleAfterMs: STALE_HEARTBEATS * heartbeatMs(peer.membership.others.length),
     }),
-    collections: [...peer.collections].map((collection) => collectionStatus(peer, collection, root, nowMs)),
+    collections: [...peer.collections]
+      .filter(({ descriptor }) => descriptor.kind !== 'registry')
+      .map((collection) => collectionStatus(peer, collection, root, nowMs)),
     backlog: {
       undurableBytes: peer.commit.undurableBytes,
       broadcastBytes: peer.broadcaster.backlogBytes,
@@ -174,7 +176,7 @@ function collectionStatus(peer: Peer, collection: Collection, root: string, nowM
     valueBytes += replica.table.valueBytes
     conflicts += replica.conflicts
   }
-  const lags = peer.lag.of(name, root).map(({ peerId, behind, ahead, unequal, toldAtMs }) => {
+  const lags = peer.lag.of(name, collection.partitions[0]!.name.kind, root).map(({ peerId, behind, ahead, unequal, toldAtMs }) => {
     return { peerId, behind, ahead, differs: unequal > 0, ageMs: Math.round(nowMs - toldAtMs) }
   })
   const fingerprint = hashHex(collection.partitions[0]!.replica.fingerprint)
