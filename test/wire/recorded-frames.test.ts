@@ -1,0 +1,179 @@
+import { readFileSync } from 'node:fs'
+import { inflateRawSync } from 'node:zlib'
+import { describe, expect, it } from 'vitest'
+import { TestDisk, WiredPeers, partitionOf } from '../../packages/core/src/wired-peers.ts'
+import { SCENARIOS, held, parseRecording, record } from './record.ts'
+import type { Happening, HeldEntry, Recording } from './record.ts'
+import { readMessage1, withSession1 } from './version-1.ts'
+import type { Message1 } from './version-1.ts'
+
+/** Versions that are out, whose peers may meet those of today while a grid is brought up to date peer by peer. */
+const VERSIONS = ['1.0']
+
+const scenarios = Object.keys(SCENARIOS)
+
+function recordingOf(version: string, scenario: string): Recording {
+  return parseRecording(readFileSync(new URL(`${version}/${scenario}.jsonl`, import.meta.url), 'utf8'))
+}
+
+function unpacked(deflated: string): Uint8Array {
+  return new Uint8Array(inflateRawSync(Buffer.from(deflated, 'base64')))
+}
+
+/** Gives a peer of today, step by step, what the recorded one met. */
+class Replay {
+  readonly peers: WiredPeers = new WiredPeers()
+  readonly observed: string
+  /** What the peer of today said, as version 1.0 reads it. */
+  readonly said: (Message1 & { readonly to: string | undefined })[] = []
+  /** The sessions it has started. */
+  readonly #sessions: { readonly to: string; readonly id: number }[] = []
+
+  constructor({ observed, happenings }: Recording) {
+    this.observed = observed
+    // Chance gives every peer that is opened another replica id, and the first one's is that of the recorded peer.
+    this.peers.open('nobody')
+    const peer = this.peers.open(observed, new TestDisk())
+    const step = peer.step.bind(peer)
+    peer.step = (input, now) => {
+      const effects = step(input, now)
+      for (const effect of effects) {
+        if (effect.type !== 'send' && effect.type !== 'broadcast') continue
+        const to = effect.type === 'send' ? effect.to : undefined
+        const message = readMessage1(effect.bytes)
+        this.said.push({ ...message, to })
+        if (message.type === 'digest') this.#sessions.push({ to: to!, id: message.header['session'] as number })
+      }
+      return effects
+    }
+    for (const happening of happenings) this.#happen(happening)
+    this.peers.advance(10)
+  }
+
+  ofType(type: string): Message1[] {
+    return this.said.filter((message) => message.type === type)
+  }
+
+  #happen(happening: Happening): void {
+    const { peers, observed } = this
+    if (happening.atMs > peers.monotonicMs) peers.advance(happening.atMs - peers.monotonicMs)
+    const { what, from, bytes } = happening
+    if (what === 'write') {
+      const value = bytes === undefined ? undefined : unpacked(bytes)
+      const peer = peers.peer(observed)
+      peer.write(partitionOf(peer, happening.collection), happening.key!, value, peers.now)
+      peers.give(observed, { type: 'tick' })
+    } else if (what === 'connected' || what === 'disconnected') peers.give(observed, { type: what, neighbour: from! })
+    else {
+      let message = unpacked(bytes!)
+      if (happening.session !== undefined) {
+        const own = this.#sessions.filter(({ to }) => to === from)[happening.session]
+        if (own === undefined) return
+        message = withSession1(message, own.id)
+      }
+      peers.give(observed, { type: what, from: from!, bytes: message })
+    }
+    peers.run()
+  }
+}
+
+/** An entry without what depends on the name that the peer of today writes under. */
+function withoutOwnName({ collection, key, value, hlc, replicaId }: HeldEntry, heads: Recording['heads']): unknown {
+  const foreign = `${collection} ${replicaId}` in heads
+  return { collection, key, value: value === null ? null : unpacked(value), ...(foreign ? { hlc, replicaId } : {}) }
+}
+
+for (const version of VERSIONS) {
+  describe(`a peer of today that meets peers of version ${version}`, () => {
+    for (const scenario of scenarios) {
+      it(`ends with exactly the entries that one of them held: ${scenario}`, () => {
+        const recording = recordingOf(version, scenario)
+        const { peers, observed } = new Replay(recording)
+        const peer = peers.peer(observed)
+        const now = held(peer)
+        // The heads of all but the peer itself, whose replica id is drawn anew.
+        const { [`users ${ownOf(recording)}`]: _, ...foreign } = recording.heads
+        expect(now.heads).toMatchObject(foreign)
+        expect(now.entries.map((entry) => withoutOwnName(entry, foreign))).toEqual(
+          recording.entries.map((entry) => withoutOwnName(entry, foreign)),
+        )
+        expect(peers.events(observed, 'refused')).toEqual([])
+        expect(peers.effects(observed, 'refuse')).toEqual([])
+      })
+
+      it(`says nothing that they cannot read, and of maps alone: ${scenario}`, () => {
+        const { said } = new Replay(recordingOf(version, scenario))
+        expect(said.length).toBeGreaterThan(2)
+        for (const { header, records } of said) {
+          expect(records.filter(({ kind }) => kind !== 1)).toEqual([])
+          expect(((header['parts'] ?? []) as { kind: number }[]).filter(({ kind }) => kind !== 1)).toEqual([])
+        }
+      })
+    }
+
+    it('serves them what they lack, void dots included', () => {
+      const recording = recordingOf(version, 'meets')
+      const chunks = new Replay(recording).ofType('chunk')
+      const records = chunks.flatMap((chunk) => chunk.records)
+      const rows = records.flatMap((each) => (each.type === 'rows' ? each.rows : []))
+      const theirs = new Set(Object.keys(recording.heads))
+      const own = recording.entries.filter(({ key, collection, replicaId }) => {
+        return key.startsWith('b ') && theirs.has(`${collection} ${replicaId}`)
+      })
+      expect(own.length).toBe(30)
+      for (const { key, value } of own) {
+        expect(rows.find((row) => row.key === key)?.value).toEqual(value === null ? undefined : unpacked(value))
+      }
+      const dots = new Set(rows.map(({ sequence }) => sequence))
+      for (const each of records) {
+        if (each.type === 'rows') continue
+        for (let i = 0; i < each.ranges.length; i += 2) {
+          for (let dot = each.ranges[i]!; dot <= each.ranges[i + 1]!; dot++) dots.add(dot)
+        }
+      }
+      expect([...dots].toSorted((x, y) => x - y)).toEqual(Array.from({ length: 60 }, (_, i) => i + 1))
+      expect(chunks.at(-1)?.header['last']).toBe(true)
+    })
+
+    it('acknowledges their chunks, answers what they ask, and tells what it has', () => {
+      expect(new Replay(recordingOf(version, 'joins')).ofType('chunk-ack').length).toBe(2)
+      const asks = new Replay(recordingOf(version, 'asks'))
+      expect(asks.ofType('digest').length).toBeGreaterThan(0)
+      expect(asks.ofType('vectors').map(({ header }) => header['ask'])).toEqual([false])
+      const live = new Replay(recordingOf(version, 'live'))
+      for (const type of ['hello', 'frame', 'announce', 'equal', 'confirmed']) {
+        expect(live.ofType(type).length, type).toBeGreaterThan(0)
+      }
+    })
+  })
+}
+
+describe('whole grids of today', () => {
+  it('say nothing about maps that version 1.0 cannot read', () => {
+    const types = new Set<string>()
+    for (const scenario of scenarios) {
+      for (const { bytes, what } of record(scenario).happenings) {
+        if (bytes !== undefined && what !== 'write') types.add(readMessage1(unpacked(bytes)).type)
+      }
+    }
+    expect([...types].toSorted()).toEqual([
+      'announce',
+      'chunk',
+      'chunk-ack',
+      'confirm',
+      'confirmed',
+      'digest',
+      'equal',
+      'frame',
+      'goodbye',
+      'hello',
+      'stop',
+      'vectors',
+    ])
+  })
+})
+
+/** The replica id that the observed peer wrote under, if it did. */
+function ownOf({ entries }: Recording): string | undefined {
+  return entries.find(({ key }) => key.startsWith('b ') || key === 'asked by b')?.replicaId
+}
