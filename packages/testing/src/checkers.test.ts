@@ -6,35 +6,38 @@ import { Ledger } from './ledger.ts'
 import type { LedgerWrite } from './ledger.ts'
 import { Random } from './random.ts'
 import { WALL_START_MS } from './simulated-clock.ts'
+import { simulatedCollection } from './simulated-collection.ts'
 
 const NOW = { wallMs: WALL_START_MS, monotonicMs: 0 }
 const VALUE = Uint8Array.of(1)
+const NOTES = simulatedCollection('notes', 'map')
 
 function open(seed: number): Peer {
   const options = { gridName: 'checked', random: new Random(seed), persistent: true, software: 'test' }
   const peer = openPeer({ ...options, peerId: `peer-${seed}` }).finish(NOW)
-  peer.open({ name: 'notes', kind: 'map', mode: 'replicated', partitions: 1 })
+  peer.open(NOTES)
   return peer
 }
 
-function partitionOf(peer: Peer): Partition {
+function notesOf(peer: Peer): Partition {
   return peer.collections.get('notes')!.partitions[0]!
 }
 
 /** Writes at a peer and into the ledger, as acknowledged. */
 function write(ledger: Ledger, peer: Peer, key: string, value: Uint8Array | undefined): LedgerWrite {
-  const written = peer.write(partitionOf(peer), key, value, NOW)
-  const added = ledger.add({ ...written, collection: 'notes', key, value, peer: 0 })
+  const written = peer.write(notesOf(peer), key, value, NOW)
+  const told = { collection: NOTES, key, value, peer: 0, removes: false, atMs: 0, expiresAtMs: Infinity }
+  const added = ledger.add({ ...written, ...told })
   ledger.acknowledge(0, written.writeId)
   return added
 }
 
 /** Brings `to` up to date with all that `from` has. */
 function copyRows(from: Peer, to: Peer): void {
-  const { replica } = partitionOf(from)
+  const { replica } = notesOf(from)
   for (const slot of replica.table.slots()) {
     const row = replica.row(slot)
-    partitionOf(to).replica.merge({ ...row, replica: to.collections.ids.intern(from.collections.ids.id(row.replica)) })
+    notesOf(to).replica.merge({ ...row, replica: to.collections.ids.intern(from.collections.ids.id(row.replica)) })
   }
 }
 
@@ -44,12 +47,12 @@ test('coverage: a dot that counts as seen although its entry is not there', () =
   const first = write(ledger, ada, 'k', VALUE)
   expect(checkCoverage(ledger, ada)).toBeUndefined()
   expect(checkCoverage(ledger, ben)).toBeUndefined()
-  partitionOf(ben).replica.vector.add(ben.collections.ids.intern(first.replicaId), first.sequence)
+  notesOf(ben).replica.vector.add(ben.collections.ids.intern(first.replicaId), first.sequence)
   expect(checkCoverage(ledger, ben)).toMatch(/coverage: peer-2 .* holds nothing/)
   copyRows(ada, ben)
   expect(checkCoverage(ledger, ben)).toBeUndefined()
   const second = write(ledger, ada, 'k', undefined)
-  partitionOf(ben).replica.vector.add(ben.collections.ids.intern(second.replicaId), second.sequence)
+  notesOf(ben).replica.vector.add(ben.collections.ids.intern(second.replicaId), second.sequence)
   expect(checkCoverage(ledger, ben)).toMatch(/a smaller version/)
   second.withdrawn = true
   expect(checkCoverage(ledger, ben)).toBeUndefined()
@@ -78,40 +81,40 @@ test('losses: sets and deletes that were acknowledged and are not there', () => 
 test('differences: other vectors, other versions, other bytes', () => {
   const ledger = new Ledger()
   const [ada, ben] = [open(1), open(2)]
-  expect(findDifference(ada, ben, ['notes'])).toBeUndefined()
+  expect(findDifference(ada, ben, [NOTES])).toBeUndefined()
   const { replicaId, sequence } = write(ledger, ada, 'k', VALUE)
-  expect(findDifference(ada, ben, ['notes'])).toMatch(/have seen other writes/)
-  partitionOf(ben).replica.vector.add(ben.collections.ids.intern(replicaId), sequence)
-  expect(findDifference(ada, ben, ['notes'])).toMatch(/hold 1 and 0/)
+  expect(findDifference(ada, ben, [NOTES])).toMatch(/have seen other writes/)
+  notesOf(ben).replica.vector.add(ben.collections.ids.intern(replicaId), sequence)
+  expect(findDifference(ada, ben, [NOTES])).toMatch(/hold 1 and 0/)
   copyRows(ada, ben)
-  expect(findDifference(ada, ben, ['notes'])).toBeUndefined()
-  const { table } = partitionOf(ben).replica
+  expect(findDifference(ada, ben, [NOTES])).toBeUndefined()
+  const { table } = notesOf(ben).replica
   table.value(0)![0] = 2
-  expect(findDifference(ada, ben, ['notes'])).toMatch(/other bytes/)
+  expect(findDifference(ada, ben, [NOTES])).toMatch(/other bytes/)
 })
 
 test('content: an entry that nobody wrote', () => {
   const ledger = new Ledger()
   const ada = open(1)
   write(ledger, ada, 'k', VALUE)
-  expect(checkContent(ledger, ada, ['notes'])).toBeUndefined()
+  expect(checkContent(ledger, ada, [NOTES])).toBeUndefined()
   peerWrite(ada, 'k')
-  expect(checkContent(ledger, ada, ['notes'])).toMatch(/nothing that anybody wrote/)
+  expect(checkContent(ledger, ada, [NOTES])).toMatch(/nothing that anybody wrote/)
 })
 
 test('reads: an entry that goes back in time', () => {
   const ada = open(1)
-  const reads = new ReadCheck(ada, new Set())
-  const { table } = partitionOf(ada).replica
+  const reads = new ReadCheck(ada, new Ledger())
+  const { table } = notesOf(ada).replica
   peerWrite(ada, 'k')
-  const old = partitionOf(ada).replica.row(0)
-  expect(reads.read('notes', 'k')).toBeUndefined()
+  const old = notesOf(ada).replica.row(0)
+  expect(reads.read(NOTES, 'k')).toBeUndefined()
   peerWrite(ada, 'k')
-  expect(reads.read('notes', 'k')).toBeUndefined()
+  expect(reads.read(NOTES, 'k')).toBeUndefined()
   table.put(0, old, 0)
-  expect(reads.read('notes', 'k')).toMatch(/went back in time/)
+  expect(reads.read(NOTES, 'k')).toMatch(/went back in time/)
 })
 
 function peerWrite(peer: Peer, key: string): void {
-  peer.write(partitionOf(peer), key, VALUE, NOW)
+  peer.write(notesOf(peer), key, VALUE, NOW)
 }

@@ -1,6 +1,8 @@
 import type { Peer } from '@gossipgrid/core'
-import { compareVersions, hasSeen, heldEntries, heldVector, heldVersion } from './held-state.ts'
+import { compareVersions, hasSeen, heldEntries, heldVector, heldVersion, sameValue } from './held-state.ts'
+import type { Version } from './held-state.ts'
 import type { Ledger } from './ledger.ts'
+import type { SimulatedCollection } from './simulated-collection.ts'
 
 /** A promise that was broken, in words. */
 export type Violation = string
@@ -17,8 +19,9 @@ export function checkCoverage(ledger: Ledger, peer: Peer): Violation | undefined
       const write = writes[i]!
       if (held !== undefined && compareVersions(write, held) <= 0) break
       if (write.withdrawn || !hasSeen(peer, collection, write.replicaId, write.sequence)) continue
+      if (ledger.mayBePurged(collection, key, write, held)) break
       const shown = held === undefined ? 'nothing' : `a smaller version, ${held.replicaId}/${held.sequence}`
-      return `coverage: ${peer.peerId} has seen ${write.replicaId}/${write.sequence} of '${key}' in '${collection}' and holds ${shown}`
+      return `coverage: ${peer.peerId} has seen ${write.replicaId}/${write.sequence} of '${textOf(key)}' in '${collection.name}' and holds ${shown}`
     }
   }
   return undefined
@@ -33,49 +36,55 @@ export function findLost(
   let resurrected = 0
   let first: Violation | undefined
   for (const write of ledger.owed()) {
-    if (ledger.fulfils(heldVersion(peer, write.collection, write.key), write)) continue
+    const { collection, key } = write
+    const held = heldVersion(peer, collection, key)
+    if (ledger.fulfils(held, write) || ledger.mayBePurged(collection, key, write, held)) continue
     if (write.value === undefined) resurrected += 1
     else lost += 1
     const what = write.value === undefined ? 'resurrected' : 'lost'
-    first ??= `${what}: ${peer.peerId} lacks ${write.replicaId}/${write.sequence} of '${write.key}', acknowledged at peer ${write.peer}`
+    first ??= `${what}: ${peer.peerId} lacks ${write.replicaId}/${write.sequence} of '${textOf(key)}' in '${collection.name}', acknowledged at peer ${write.peer}`
   }
   return { lost, resurrected, first }
 }
 
 /** Two peers are equal: roots, vectors and every byte of every entry. Returns the first difference. */
-export function findDifference(a: Peer, b: Peer, collections: readonly string[]): Violation | undefined {
+export function findDifference(a: Peer, b: Peer, collections: readonly SimulatedCollection[]): Violation | undefined {
   const both = `${a.peerId} and ${b.peerId}`
   for (const collection of collections) {
     if (heldVector(a, collection) !== heldVector(b, collection)) {
-      return `diverged: ${both} have seen other writes of '${collection}'`
+      return `diverged: ${both} have seen other writes of '${collection.name}'`
     }
     const [left, right] = [heldEntries(a, collection), heldEntries(b, collection)]
     if (left.length !== right.length)
-      return `diverged: ${both} hold ${left.length} and ${right.length} of '${collection}'`
+      return `diverged: ${both} hold ${left.length} and ${right.length} of '${collection.name}'`
     for (let i = 0; i < left.length; i++) {
       const [x, y] = [left[i]!, right[i]!]
-      if (x.key !== y.key) return `diverged: ${both} hold other keys of '${collection}'`
-      if (compareVersions(x, y) !== 0) return `diverged: ${both} hold other versions of '${x.key}'`
-      if (!sameBytes(x.value, y.value)) return `diverged: ${both} hold other bytes of '${x.key}'`
+      if (x.key !== y.key) return `diverged: ${both} hold other keys of '${collection.name}'`
+      if (compareVersions(x, y) !== 0) return `diverged: ${both} hold other versions of '${textOf(x.key)}'`
+      if (!sameValue(x.value, y.value)) return `diverged: ${both} hold other bytes of '${textOf(x.key)}'`
     }
   }
   return a.collections.root() === b.collections.root() ? undefined : `diverged: ${both} have other fingerprints`
 }
 
 /** Every entry is, byte for byte, what the application wrote. */
-export function checkContent(ledger: Ledger, peer: Peer, collections: readonly string[]): Violation | undefined {
+export function checkContent(
+  ledger: Ledger,
+  peer: Peer,
+  collections: readonly SimulatedCollection[],
+): Violation | undefined {
   const written = new Map<string, readonly (Uint8Array | undefined)[]>()
   for (const { collection, key, writes } of ledger.keys) {
     for (const write of writes) {
-      const id = `${collection} ${key} ${write.hlc}`
+      const id = `${collection.name} ${key} ${write.hlc}`
       written.set(id, [...(written.get(id) ?? []), write.value])
     }
   }
   for (const collection of collections) {
     for (const entry of heldEntries(peer, collection)) {
-      const candidates = written.get(`${collection} ${entry.key} ${entry.hlc}`) ?? []
-      if (candidates.some((value) => sameBytes(value, entry.value))) continue
-      return `content: '${entry.key}' of '${collection}' at ${peer.peerId} is nothing that anybody wrote`
+      const candidates = written.get(`${collection.name} ${entry.key} ${entry.hlc}`) ?? []
+      if (candidates.some((value) => sameValue(value, entry.value))) continue
+      return `content: '${textOf(entry.key)}' of '${collection.name}' at ${peer.peerId} is nothing that anybody wrote`
     }
   }
   return undefined
@@ -84,31 +93,33 @@ export function checkContent(ledger: Ledger, peer: Peer, collections: readonly s
 /** Reads within one life of one peer: each is at least as new as every earlier one, and as every own write. */
 export class ReadCheck {
   readonly #peer: Peer
-  readonly #reusedIds: ReadonlySet<string>
-  readonly #newest = new Map<string, { hlc: number; replicaId: string; sequence: number }>()
+  readonly #ledger: Ledger
+  readonly #newest = new Map<string, Version>()
 
-  /** `reusedIds`: see `Ledger`. */
-  constructor(peer: Peer, reusedIds: ReadonlySet<string>) {
+  constructor(peer: Peer, ledger: Ledger) {
     this.#peer = peer
-    this.#reusedIds = reusedIds
+    this.#ledger = ledger
   }
 
   /** To be called for every change, and for reads at any time. */
-  read(collection: string, key: string): Violation | undefined {
-    const id = `${collection} ${key}`
+  read(collection: SimulatedCollection, key: string): Violation | undefined {
+    const id = `${collection.name} ${key}`
     const newest = this.#newest.get(id)
     const held = heldVersion(this.#peer, collection, key)
     // A write that was issued anew under another id may now lose to one of the same HLC reading.
-    const anew = newest !== undefined && this.#reusedIds.has(newest.replicaId) && held?.hlc === newest.hlc
+    const anew = newest !== undefined && this.#ledger.reusedIds.has(newest.replicaId) && held?.hlc === newest.hlc
     if (newest !== undefined && !anew && (held === undefined || compareVersions(held, newest) < 0)) {
-      return `reads: '${key}' of '${collection}' went back in time at ${this.#peer.peerId}`
+      if (!this.#ledger.mayBePurged(collection, key, newest, held)) {
+        return `reads: '${textOf(key)}' of '${collection.name}' went back in time at ${this.#peer.peerId}`
+      }
     }
-    if (held !== undefined) this.#newest.set(id, held)
+    if (held === undefined) this.#newest.delete(id)
+    else this.#newest.set(id, held)
     return undefined
   }
 }
 
-function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b
-  return a.length === b.length && a.every((byte, i) => byte === b[i])
+/** A key as it may be shown: the mark between its parts is a control character. */
+function textOf(key: string): string {
+  return key.replace('\u0000', '|')
 }

@@ -43,10 +43,16 @@ export class EventQueue {
       return false
     }
     this.#pop()
-    this.#nowMs = next.timeMs
+    // Whoever was to be woken while time was skipped is woken late.
+    this.#nowMs = Math.max(this.#nowMs, next.timeMs)
     this.#ran += 1
     next.run()
     return true
+  }
+
+  /** Lets time pass in which nothing runs. */
+  skip(untilMs: number): void {
+    this.#nowMs = Math.max(this.#nowMs, untilMs)
   }
 
   #push(event: QueuedEvent): void {

@@ -1,15 +1,20 @@
-import type { Peer } from '@gossipgrid/core'
+import { expiryOf, payloadOf } from '@gossipgrid/core'
+import type { Partition, Peer, Replica } from '@gossipgrid/core'
+import type { SimulatedCollection } from './simulated-collection.ts'
 
 /** What orders the versions of one entry. */
 export interface Version {
   readonly hlc: number
   readonly replicaId: string
   readonly sequence: number
+  /** A remove from a set, which bears the HLC reading of the add that it removes. */
+  readonly removes: boolean
 }
 
 /** Above 0 when `a` is the larger version: the order that core promises, written down a second time. */
 export function compareVersions(a: Version, b: Version): number {
   if (a.hlc !== b.hlc) return a.hlc - b.hlc
+  if (a.removes !== b.removes) return a.removes ? 1 : -1
   if (a.replicaId !== b.replicaId) return a.replicaId > b.replicaId ? 1 : -1
   return a.sequence - b.sequence
 }
@@ -22,37 +27,36 @@ export interface HeldEntry extends Version {
   readonly replaced: number
 }
 
-/** The version a peer holds of a key, undefined when it has never heard of it. */
-export function heldVersion(peer: Peer, collection: string, key: string): Version | undefined {
-  const replica = peer.collections.get(collection)?.partitions[0]?.replica
+/** The collection's only partition at a peer. */
+export function partitionOf(peer: Peer, { name, code }: SimulatedCollection): Partition | undefined {
+  return peer.collections.get(name, code)?.partitions[0]
+}
+
+/** The version a peer holds of a key, undefined when it has never heard of it, or has purged it. */
+export function heldVersion(peer: Peer, collection: SimulatedCollection, key: string): Version | undefined {
+  const replica = partitionOf(peer, collection)?.replica
   const slot = replica?.table.slotOf(key)
   if (replica === undefined || slot === undefined) return undefined
-  const { table } = replica
-  return {
-    hlc: table.hlc(slot),
-    replicaId: peer.collections.ids.id(table.replica(slot)),
-    sequence: table.sequence(slot),
-  }
+  return versionAt(peer, collection, replica, slot)
 }
 
 /** Whether a peer's vector counts a dot as seen. */
-export function hasSeen(peer: Peer, collection: string, replicaId: string, sequence: number): boolean {
-  const vector = peer.collections.get(collection)?.partitions[0]?.replica.vector
+export function hasSeen(peer: Peer, collection: SimulatedCollection, replicaId: string, sequence: number): boolean {
+  const vector = partitionOf(peer, collection)?.replica.vector
   const index = peer.collections.ids.indexOf(replicaId)
   return vector !== undefined && index !== undefined && vector.has(index, sequence)
 }
 
 /** All entries of a collection, by key. */
-export function heldEntries(peer: Peer, collection: string): HeldEntry[] {
-  const table = peer.collections.get(collection)?.partitions[0]?.replica.table
-  if (table === undefined) return []
+export function heldEntries(peer: Peer, collection: SimulatedCollection): HeldEntry[] {
+  const replica = partitionOf(peer, collection)?.replica
+  if (replica === undefined) return []
+  const { table } = replica
   const entries: HeldEntry[] = []
   for (const slot of table.slots()) {
     entries.push({
       key: table.key(slot),
-      hlc: table.hlc(slot),
-      replicaId: peer.collections.ids.id(table.replica(slot)),
-      sequence: table.sequence(slot),
+      ...versionAt(peer, collection, replica, slot),
       value: table.value(slot),
       replaced: table.replaced(slot),
     })
@@ -61,8 +65,8 @@ export function heldEntries(peer: Peer, collection: string): HeldEntry[] {
 }
 
 /** A collection's vector as text that two peers share exactly when they have seen the same dots. */
-export function heldVector(peer: Peer, collection: string): string {
-  const vector = peer.collections.get(collection)?.partitions[0]?.replica.vector
+export function heldVector(peer: Peer, collection: SimulatedCollection): string {
+  const vector = partitionOf(peer, collection)?.replica.vector
   if (vector === undefined) return ''
   const seen: string[] = []
   for (let index = 0; index < peer.collections.ids.count; index++) {
@@ -70,4 +74,27 @@ export function heldVector(peer: Peer, collection: string): string {
     seen.push(`${peer.collections.ids.id(index)}:${vector.head(index)} ${vector.rangesAbove(index).join(' ')}`)
   }
   return seen.sort().join(', ')
+}
+
+/** Two values are the same, byte for byte; of one that expires a peer may have dropped all but its date. */
+export function sameValue(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  if (isSwept(a) !== isSwept(b)) return expiryOf(a) === expiryOf(b)
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
+}
+
+/** The entry has expired, and only its date is left: the payload is CBOR's `undefined`. */
+export function isSwept(value: Uint8Array): boolean {
+  if (expiryOf(value) === Infinity) return false
+  const payload = payloadOf(value)
+  return payload.length === 1 && payload[0] === 0xf7
+}
+
+function versionAt(peer: Peer, collection: SimulatedCollection, { table }: Replica, slot: number): Version {
+  return {
+    hlc: table.hlc(slot),
+    replicaId: peer.collections.ids.id(table.replica(slot)),
+    sequence: table.sequence(slot),
+    removes: collection.kind === 'set' && table.deleted(slot),
+  }
 }

@@ -1,26 +1,44 @@
 import { compareVersions } from './held-state.ts'
 import type { Version } from './held-state.ts'
+import { WALL_START_MS } from './simulated-clock.ts'
+import type { SimulatedCollection } from './simulated-collection.ts'
 
-/** One write that the application asked for. */
+/** One write of one row that an application asked for. */
 export interface LedgerWrite extends Version {
-  readonly collection: string
+  readonly collection: SimulatedCollection
   readonly key: string
   readonly value: Uint8Array | undefined
   readonly peer: number
   readonly writeId: number
+  /** True simulated time of the write. */
+  readonly atMs: number
+  /** Wall milliseconds at which the entry is gone; Infinity for one that stays. */
+  readonly expiresAtMs: number
   /** The application was told that it is durable. */
   acknowledged: boolean
   /** It was neither acknowledged nor durable when its peer crashed: it never happened, and its dot may be given out again. */
   withdrawn: boolean
   /** Every copy of it went down with a disk. */
   excused: boolean
+  /** True simulated time from which on other peers will remember it for good; Infinity while none does. */
+  seenAtMs: number
 }
+
+/** What of a write is yet to come when it is noted. */
+type Noted = Omit<LedgerWrite, 'acknowledged' | 'withdrawn' | 'excused' | 'seenAtMs'>
 
 /** The writes to one key, smallest version first. */
 export interface LedgerKey {
-  readonly collection: string
+  readonly collection: SimulatedCollection
   readonly key: string
   readonly writes: LedgerWrite[]
+}
+
+/** When deletes may be forgotten. */
+export interface Purging {
+  /** True milliseconds after a delete before which no peer forgets it. */
+  readonly graceMs: number
+  nowMs(): number
 }
 
 /** What the application did and was told, kept outside of all peers: the truth that they are held against. */
@@ -34,13 +52,18 @@ export class Ledger {
    */
   readonly reusedIds: Set<string> = new Set<string>()
   readonly #writesMax: number
+  readonly #purging: Purging | undefined
   #writes = 0
   #deletes = 0
   #acknowledged = 0
 
-  /** `writesMax`: how many of the newest writes of each key are remembered, and so asked for at the end. */
-  constructor(writesMax: number = Infinity) {
+  /**
+   * `writesMax`: how many of the newest writes of each key are remembered, and so asked for at the end. Without `purging`
+   * no delete may ever be forgotten.
+   */
+  constructor(writesMax: number = Infinity, purging?: Purging) {
     this.#writesMax = writesMax
+    this.#purging = purging
   }
 
   get keys(): IterableIterator<LedgerKey> {
@@ -59,11 +82,18 @@ export class Ledger {
     return this.#acknowledged
   }
 
-  add(write: Omit<LedgerWrite, 'acknowledged' | 'withdrawn' | 'excused'>): LedgerWrite {
+  add(write: Noted): LedgerWrite {
     // A copy: an encoder's result may hold on to a buffer many times its size.
     const value = write.value?.slice()
-    const added: LedgerWrite = { ...write, value, acknowledged: false, withdrawn: false, excused: false }
-    const id = `${write.collection} ${write.key}`
+    const added: LedgerWrite = {
+      ...write,
+      value,
+      acknowledged: false,
+      withdrawn: false,
+      excused: false,
+      seenAtMs: Infinity,
+    }
+    const id = idOf(write.collection, write.key)
     let key = this.#keys.get(id)
     if (key === undefined) this.#keys.set(id, (key = { collection: write.collection, key: write.key, writes: [] }))
     const { writes } = key
@@ -75,6 +105,11 @@ export class Ledger {
     this.#writes += 1
     if (write.value === undefined) this.#deletes += 1
     return added
+  }
+
+  /** All writes to a key, smallest version first. */
+  writesOf(collection: SimulatedCollection, key: string): readonly LedgerWrite[] {
+    return this.#keys.get(idOf(collection, key))?.writes ?? []
   }
 
   pending(peer: number): LedgerWrite[] {
@@ -95,7 +130,28 @@ export class Ledger {
   /** Whether a held version is that write or a larger one. */
   fulfils(held: Version | undefined, write: LedgerWrite): boolean {
     if (held === undefined) return false
-    return compareVersions(held, write) >= 0 || (held.hlc === write.hlc && this.reusedIds.has(write.replicaId))
+    if (compareVersions(held, write) >= 0) return true
+    return held.hlc === write.hlc && held.removes === write.removes && this.reusedIds.has(write.replicaId)
+  }
+
+  /**
+   * Whether a peer that ought to hold a version of a key, or a larger one, may rightly hold less: a delete as large was
+   * purged by now. Then it holds nothing, or a write that nobody had seen when that happened, and which counts as new.
+   */
+  mayBePurged(collection: SimulatedCollection, key: string, version: Version, held: Version | undefined): boolean {
+    if (this.#purging === undefined) return false
+    const { graceMs, nowMs } = this.#purging
+    const writes = this.writesOf(collection, key)
+    for (let i = writes.length - 1; i >= 0 && compareVersions(writes[i]!, version) >= 0; i--) {
+      const write = writes[i]!
+      const endsMs = write.value === undefined ? write.atMs : write.expiresAtMs - WALL_START_MS
+      const purgedMs = Math.max(write.atMs + graceMs, endsMs)
+      if (write.withdrawn || purgedMs > nowMs()) continue
+      if (held === undefined) return true
+      const kept = writes.find((other) => compareVersions(other, held) === 0)
+      if (kept !== undefined && kept.seenAtMs >= purgedMs) return true
+    }
+    return false
   }
 
   /** A machine has crashed: its writes that nobody was told of, oldest first. The next life starts with none. */
@@ -111,4 +167,8 @@ export class Ledger {
       for (const write of writes) if (write.acknowledged && !write.excused) yield write
     }
   }
+}
+
+function idOf({ name, kind }: SimulatedCollection, key: string): string {
+  return `${kind} ${name} ${key}`
 }

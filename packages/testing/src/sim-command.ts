@@ -5,6 +5,8 @@ import { runInNewContext } from 'node:vm'
 import { MemoryRecord } from './memory-record.ts'
 import { MUTANTS, withMutant } from './mutants.ts'
 import type { MutantName } from './mutants.ts'
+import { SIMULATED_KINDS } from './simulated-collection.ts'
+import type { SimulatedKind } from './simulated-collection.ts'
 import { simulate } from './simulator.ts'
 import type { SimulationOptions, SimulationResult } from './simulator.ts'
 
@@ -25,6 +27,7 @@ For each:
   --peers N         number of peers, 2 to 100 (default: drawn from the seed, 3 to 12)
   --minutes M       simulated minutes before everything is healed (default 3)
   --soak            three hours unless --minutes says otherwise, with memory sampled; fails if it goes on growing
+  --kinds LIST      what the applications use: all, or some of ${SIMULATED_KINDS.join(', ')} (default map)
   --mutant NAME     with a planted bug: ${Object.keys(MUTANTS).join(', ')}
   --json            print nothing but one JSON object`
 
@@ -50,6 +53,7 @@ const OPTIONS = {
   peers: { type: 'string' },
   minutes: { type: 'string' },
   soak: { type: 'boolean' },
+  kinds: { type: 'string' },
   mutant: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean' },
@@ -82,7 +86,11 @@ function readCommand(args: readonly string[]): Command | undefined {
     json: values.json ?? false,
     soak,
     mutant: readMutant(values.mutant),
-    options: { ...(peers === undefined ? {} : { peers }), ...(minutes === undefined ? {} : { minutes }) },
+    options: {
+      ...(peers === undefined ? {} : { peers }),
+      ...(minutes === undefined ? {} : { minutes }),
+      ...(values.kinds === undefined ? {} : { kinds: readKinds(values.kinds) }),
+    },
   }
 }
 
@@ -97,6 +105,14 @@ function parse(args: readonly string[]): ReturnType<typeof parseArgs<{ options: 
 function readMutant(name: string | undefined): MutantName | undefined {
   if (name === undefined || Object.hasOwn(MUTANTS, name)) return name as MutantName | undefined
   throw new UsageError(`there is no mutant '${name}', only ${Object.keys(MUTANTS).join(', ')}`)
+}
+
+function readKinds(list: string): readonly SimulatedKind[] {
+  if (list === 'all') return SIMULATED_KINDS
+  const names = list.split(',')
+  const unknown = names.find((name) => !SIMULATED_KINDS.includes(name as SimulatedKind))
+  if (unknown !== undefined) throw new UsageError(`there is no kind '${unknown}', only ${SIMULATED_KINDS.join(', ')}`)
+  return SIMULATED_KINDS.filter((kind) => names.includes(kind))
 }
 
 /** The totals of all seeds that ran; for a single seed its own. */
@@ -152,10 +168,11 @@ function round(value: number): number {
 
 /** The command that repeats a run. */
 function replayOf(seed: number, command: Command): string {
-  const { peers, minutes } = command.options
+  const { peers, minutes, kinds } = command.options
   const parts = ['npm run sim --', `--seed ${seed}`]
   if (peers !== undefined) parts.push(`--peers ${peers}`)
   if (minutes !== undefined) parts.push(`--minutes ${minutes}`)
+  if (kinds !== undefined) parts.push(`--kinds ${kinds.length === SIMULATED_KINDS.length ? 'all' : kinds.join()}`)
   if (command.mutant !== undefined) parts.push(`--mutant ${command.mutant}`)
   return parts.join(' ')
 }

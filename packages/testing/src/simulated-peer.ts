@@ -1,12 +1,13 @@
-import { BROADCAST_MAX_BYTES, MESSAGE_MAX_BYTES, SESSIONS_MAX, encodeValue, openPeer } from '@gossipgrid/core'
-import type { Effect, Input, Peer, PeerEvent } from '@gossipgrid/core'
+import { BROADCAST_MAX_BYTES, MESSAGE_MAX_BYTES, SESSIONS_MAX, expiryOf, openPeer } from '@gossipgrid/core'
+import type { Effect, Input, Peer, PeerEvent, Role } from '@gossipgrid/core'
 import { ReadCheck, checkCoverage } from './checkers.ts'
 import type { Violation } from './checkers.ts'
 import type { EventQueue } from './event-queue.ts'
-import { hasSeen } from './held-state.ts'
+import { hasSeen, partitionOf } from './held-state.ts'
 import type { Ledger, LedgerWrite } from './ledger.ts'
 import { Random } from './random.ts'
 import type { SimulatedClock } from './simulated-clock.ts'
+import type { SimulatedCollection } from './simulated-collection.ts'
 import type { CrashOutcome, SimulatedDisk } from './simulated-disk.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
 import type { TraceHash } from './trace-hash.ts'
@@ -23,7 +24,7 @@ export interface SimulatedWorld {
   readonly network: SimulatedNetwork
   readonly ledger: Ledger
   readonly trace: TraceHash
-  readonly collections: readonly string[]
+  readonly collections: readonly SimulatedCollection[]
   /** A peer tells that so many durable copies of a write exist. */
   confirmed(write: LedgerWrite, copies: number): void
   /** An anti-entropy session has carried so many rows. */
@@ -31,28 +32,22 @@ export interface SimulatedWorld {
   violated(violation: Violation): void
 }
 
-/** Opens whatever a disk holds, as a peer that takes part in nothing. */
-function openDisk(disk: SimulatedDisk, clock: SimulatedClock, peerId: string): Peer {
-  return openFrom(disk, clock, peerId, new Random(1), true)
+/** One row that an application writes; a value of `undefined` deletes. */
+export interface RowWrite {
+  readonly key: string
+  readonly value: Uint8Array | undefined
 }
 
-function openFrom(
-  disk: SimulatedDisk,
-  clock: SimulatedClock,
-  peerId: string,
-  random: Random,
-  persistent: boolean,
-): Peer {
-  const opening = openPeer({
-    peerId,
-    gridName: 'simulation',
-    random,
-    persistent,
-    software: 'simulator',
-    addresses: [peerId],
-  })
-  for (const [key, bytes] of persistent ? disk.blobs() : []) opening.offer(key, bytes)
-  return opening.finish(clock.now())
+/** What a machine is and stays. */
+export interface Machine {
+  readonly index: number
+  readonly disk: SimulatedDisk
+  readonly clock: SimulatedClock
+  /** False for a machine whose peer keeps everything in memory. */
+  readonly persistent: boolean
+  /** What its peer says it is; core decides when left out. */
+  readonly role?: Role
+  readonly random: Random
 }
 
 export function peerIdOf(index: number): string {
@@ -68,8 +63,8 @@ export class SimulatedPeer {
   readonly index: number
   readonly disk: SimulatedDisk
   readonly clock: SimulatedClock
-  /** False for a machine whose peer keeps everything in memory. */
   readonly persistent: boolean
+  readonly role: Role | undefined
   readonly #world: SimulatedWorld
   readonly #random: Random
   #peer: Peer | undefined
@@ -78,23 +73,24 @@ export class SimulatedPeer {
   #openedAs = ''
   #wakeMs = Infinity
   #wakesInARow = 0
+  /** Writes that are one, as long as they are not all acknowledged. */
+  #batches: LedgerWrite[][] = []
   /** Writes whose copies the peer counts, by the number of the request. */
   readonly #counted = new Map<number, LedgerWrite>()
 
-  constructor(
-    world: SimulatedWorld,
-    index: number,
-    disk: SimulatedDisk,
-    clock: SimulatedClock,
-    persistent: boolean,
-    random: Random,
-  ) {
+  constructor(world: SimulatedWorld, machine: Machine) {
     this.#world = world
-    this.index = index
-    this.disk = disk
-    this.clock = clock
-    this.persistent = persistent
-    this.#random = random
+    this.index = machine.index
+    this.disk = machine.disk
+    this.clock = machine.clock
+    this.persistent = machine.persistent
+    this.role = machine.role
+    this.#random = machine.random
+  }
+
+  /** How often it has been started. */
+  get life(): number {
+    return this.#life
   }
 
   /** The running peer, undefined while the machine is down. */
@@ -104,20 +100,20 @@ export class SimulatedPeer {
 
   /** What the disk alone would give. */
   stored(): Peer {
-    return openDisk(this.disk, this.clock, peerIdOf(this.index))
+    return this.#openFrom(this.disk, new Random(1))
   }
 
   start(): void {
     if (this.#peer !== undefined) return
     const { world, peer } = { world: this.#world, peer: this.#open() }
     this.#peer = peer
-    this.#reads = new ReadCheck(peer, world.ledger.reusedIds)
+    this.#reads = new ReadCheck(peer, world.ledger)
     this.#openedAs = peer.replicaId
     this.#wakesInARow = 0
-    for (const name of world.collections) this.#openCollection(peer, name)
+    for (const collection of world.collections) this.#openCollection(peer, collection)
     world.trace.number(this.index)
     world.trace.text(peer.replicaId)
-    this.#check(checkCoverage(world.ledger, peer))
+    this.check(checkCoverage(world.ledger, peer))
     world.network.up(this.index)
     this.#step({ type: 'tick' })
   }
@@ -136,8 +132,12 @@ export class SimulatedPeer {
     if (pending.length === 0) return
     const stored = this.stored()
     for (const write of pending) {
-      write.withdrawn = !hasSeen(stored, write.collection, write.replicaId, write.sequence)
+      const seen = hasSeen(stored, write.collection, write.replicaId, write.sequence)
+      // Under an id that was given up a write is issued anew, which no dot tells.
+      write.withdrawn = !seen && !this.#world.ledger.reusedIds.has(write.replicaId)
     }
+    // A log blob that was torn has taken the vector along, and only entries tell what was there.
+    if (outcome !== 'torn') this.#checkBatches()
   }
 
   /** The disk was set back: what the peer gives out next, it has given out before. */
@@ -155,19 +155,20 @@ export class SimulatedPeer {
     })
   }
 
-  /** One write of the application, which then reads what it wrote. */
-  write(collection: string, key: string, payload: readonly unknown[] | undefined): void {
+  /** Writes of the application, several as one, which then reads what it wrote. */
+  write(collection: SimulatedCollection, rows: readonly RowWrite[]): LedgerWrite[] {
     const peer = this.#peer
-    if (peer === undefined) return
-    const { ledger, trace } = this.#world
-    const value = payload === undefined ? undefined : encodeValue(payload, 1 << 20)
-    const partition = peer.collections.get(collection)!.partitions[0]!
-    const written = peer.write(partition, key, value, this.clock.now())
-    const { hlc, replicaId, sequence, writeId } = written
-    ledger.add({ collection, key, value, hlc, replicaId, sequence, writeId, peer: this.index })
-    trace.number(hlc)
-    this.#check(this.#reads?.read(collection, key))
+    if (peer === undefined || rows.length === 0) return []
+    const written: LedgerWrite[] = []
+    const writeAll = (): void => rows.forEach((row) => written.push(this.#writeRow(peer, collection, row)))
+    if (rows.length === 1) writeAll()
+    else {
+      peer.atomically(writeAll)
+      this.#batches = this.#batches.filter((batch) => batch.some(({ acknowledged }) => !acknowledged))
+      this.#batches.push(written)
+    }
     this.#step({ type: 'tick' })
+    return written
   }
 
   /** Takes an input if the machine is up. */
@@ -175,19 +176,65 @@ export class SimulatedPeer {
     if (this.#peer !== undefined) this.#step(input)
   }
 
-  #open(): Peer {
-    this.#life += 1
-    const random = this.#random.fork(`life ${this.#life}`)
-    return openFrom(this.disk, this.clock, peerIdOf(this.index), random, this.persistent)
+  /** What is written as one survives a crash as a whole or not at all. */
+  #checkBatches(): void {
+    for (const batch of this.#batches) {
+      const gone = batch.filter(({ withdrawn }) => withdrawn).length
+      if (gone === 0 || gone === batch.length) continue
+      this.check(
+        `atomic: of ${batch.length} writes that are one ${gone} are not on the disk of ${peerIdOf(this.index)}`,
+      )
+    }
   }
 
-  #openCollection(peer: Peer, name: string): void {
-    const collection = peer.open({ name, kind: 'map', mode: 'replicated', partitions: 1 })
-    const { replica } = collection.partitions[0]!
+  #open(): Peer {
+    this.#life += 1
+    this.#batches = []
+    return this.#openFrom(this.persistent ? this.disk : undefined, this.#random.fork(`life ${this.#life}`))
+  }
+
+  #openFrom(disk: SimulatedDisk | undefined, random: Random): Peer {
+    const opening = openPeer({
+      peerId: peerIdOf(this.index),
+      gridName: 'simulation',
+      random,
+      persistent: disk !== undefined,
+      software: 'simulator',
+      addresses: [peerIdOf(this.index)],
+      ...(this.role === undefined ? {} : { role: this.role }),
+    })
+    for (const [key, bytes] of disk?.blobs() ?? []) opening.offer(key, bytes)
+    return opening.finish(this.clock.now())
+  }
+
+  #openCollection(peer: Peer, collection: SimulatedCollection): void {
+    const { name, kind, mode, partitions } = collection
+    const { replica } = peer.open({ name, kind, mode, partitions }).partitions[0]!
     replica.observer = {
-      changed: (slot) => this.#check(this.#reads?.read(name, replica.table.key(slot))),
+      changed: (slot) => this.check(this.#reads?.read(collection, replica.table.key(slot))),
       discarded: () => {},
     }
+  }
+
+  #writeRow(peer: Peer, collection: SimulatedCollection, { key, value }: RowWrite): LedgerWrite {
+    const { queue, ledger, trace } = this.#world
+    const partition = partitionOf(peer, collection)!
+    const { hlc, replicaId, sequence, writeId } = peer.write(partition, key, value, this.clock.now())
+    trace.number(hlc)
+    this.check(this.#reads?.read(collection, key))
+    return ledger.add({
+      collection,
+      key,
+      value,
+      hlc,
+      replicaId,
+      sequence,
+      removes: collection.kind === 'set' && value === undefined,
+      writeId,
+      peer: this.index,
+      atMs: queue.nowMs,
+      expiresAtMs: value === undefined ? Infinity : expiryOf(value),
+    })
   }
 
   #stop(): void {
@@ -220,7 +267,7 @@ export class SimulatedPeer {
       this.#wakeMs = Infinity
       this.#wakesInARow += 1
       if (this.#wakesInARow > WAKES_IN_A_ROW_MAX) {
-        this.#check(`unbounded: ${peer.peerId} asks again and again to be woken at once`)
+        this.check(`unbounded: ${peer.peerId} asks again and again to be woken at once`)
       }
       this.#step({ type: 'tick' })
     })
@@ -228,10 +275,10 @@ export class SimulatedPeer {
 
   #perform(effects: readonly Effect[]): void {
     const peer = this.#peer!
-    if (effects.length > EFFECTS_MAX) this.#check(`unbounded: ${effects.length} effects of one step of ${peer.peerId}`)
+    if (effects.length > EFFECTS_MAX) this.check(`unbounded: ${effects.length} effects of one step of ${peer.peerId}`)
     for (const effect of effects) this.#performOne(effect)
-    if (peer.commit.undurableBytes > UNDURABLE_MAX_BYTES) this.#check(`unbounded: ${peer.peerId} stores nothing`)
-    if (peer.antiEntropy.sessionCount > SESSIONS_MAX) this.#check(`unbounded: sessions of ${peer.peerId}`)
+    if (peer.commit.undurableBytes > UNDURABLE_MAX_BYTES) this.check(`unbounded: ${peer.peerId} stores nothing`)
+    if (peer.antiEntropy.sessionCount > SESSIONS_MAX) this.check(`unbounded: sessions of ${peer.peerId}`)
   }
 
   #performOne(effect: Effect): void {
@@ -257,7 +304,7 @@ export class SimulatedPeer {
         network.redial(this.index, indexOf(effect.neighbour))
         break
       case 'refuse':
-        this.#check(`refused: ${peerIdOf(this.index)} cuts off ${effect.neighbour}: ${effect.reason}`)
+        this.check(`refused: ${peerIdOf(this.index)} cuts off ${effect.neighbour}: ${effect.reason}`)
         break
       case 'event':
         this.#hear(effect.event)
@@ -266,7 +313,7 @@ export class SimulatedPeer {
 
   #store(effect: Extract<Effect, { type: 'store' }>): void {
     if (this.disk.busy) {
-      this.#check(`store: ${peerIdOf(this.index)} starts a batch while another is under way`)
+      this.check(`store: ${peerIdOf(this.index)} starts a batch while another is under way`)
       return
     }
     const life = this.#life
@@ -294,19 +341,17 @@ export class SimulatedPeer {
         break
       case 'replica-id':
         if (event.replicaId === this.#openedAs || ledger.reusedIds.has(this.#openedAs)) break
-        this.#check(`dots: ${name} abandons its replica id: ${event.reason}`)
+        this.check(`dots: ${name} abandons its replica id: ${event.reason}`)
         break
       case 'refused':
         if (event.error.code === 'CLOCK_AHEAD') break
-        this.#check(`refused: ${name} refuses what ${event.from} sent: ${event.error.message}`)
+        this.check(`refused: ${name} refuses what ${event.from} sent: ${event.error.message}`)
         break
       case 'identity-in-use':
-        this.#check(`twin: ${name} takes itself for two: ${event.reason}`)
+        this.check(`twin: ${name} takes itself for two: ${event.reason}`)
         break
-      case 'damaged':
-      case 'member':
-      case 'not-durable':
-        break
+      default:
+      // Nothing that a promise hangs on.
     }
   }
 
@@ -315,16 +360,17 @@ export class SimulatedPeer {
     for (const write of writes) {
       if (write.writeId % 20 !== 0) continue
       const { collection, replicaId, sequence } = write
-      const dot = { collection, partition: 0, replicaId, sequence }
+      const dot = { collection: collection.name, kind: collection.code, partition: 0, replicaId, sequence }
       this.#counted.set(this.#peer!.confirmations.request(dot, 3), write)
     }
   }
 
   #checkSize(bytes: Uint8Array, maxBytes: number): void {
-    if (bytes.length > maxBytes) this.#check(`unbounded: ${peerIdOf(this.index)} sends ${bytes.length} bytes`)
+    if (bytes.length > maxBytes) this.check(`unbounded: ${peerIdOf(this.index)} sends ${bytes.length} bytes`)
   }
 
-  #check(violation: Violation | undefined): void {
+  /** Tells the world of a broken promise. */
+  check(violation: Violation | undefined): void {
     if (violation !== undefined) this.#world.violated(violation)
   }
 }

@@ -1,5 +1,7 @@
 import type { Peer } from '@gossipgrid/core'
 import { LOG_PREFIX } from '@gossipgrid/core/internals'
+import type { Application } from './application.ts'
+import { makeApplications } from './applications.ts'
 import { checkContent, checkCoverage, findDifference, findLost } from './checkers.ts'
 import type { Violation } from './checkers.ts'
 import { EventQueue } from './event-queue.ts'
@@ -12,6 +14,7 @@ import type { LedgerWrite } from './ledger.ts'
 import { Losses } from './losses.ts'
 import { Random } from './random.ts'
 import { SimulatedClock } from './simulated-clock.ts'
+import type { SimulatedCollection, SimulatedKind } from './simulated-collection.ts'
 import { SimulatedDisk } from './simulated-disk.ts'
 import { SimulatedNetwork } from './simulated-network.ts'
 import type { NetworkListener } from './simulated-network.ts'
@@ -27,6 +30,8 @@ export interface SimulationOptions {
   readonly peers?: number
   /** Simulated minutes of trouble, before everything is healed; 3 when left out. */
   readonly minutes?: number
+  /** What the applications use; maps alone when left out. */
+  readonly kinds?: readonly SimulatedKind[]
   /** Called after each simulated minute of trouble. */
   readonly onMinute?: (minute: number) => void
   /** Writes of one key that the ledger remembers, so that it does not grow with the time; all when left out. */
@@ -59,6 +64,12 @@ export interface SimulationResult {
   readonly events: number
 }
 
+/** What the applications are to do, before there are machines to do it on. */
+interface Drawn {
+  readonly applications: readonly Application[]
+  over(machines: readonly SimulatedPeer[]): Workload
+}
+
 /** How long the peers get to become equal after everything is healed. */
 const SETTLE_MAX_MS = 300_000
 /** Nothing travels for longer. */
@@ -86,7 +97,9 @@ class Simulator {
   readonly #ledger: Ledger
   readonly #trace = new TraceHash()
   readonly #machines: SimulatedPeer[] = []
-  readonly #collections: readonly string[]
+  readonly #applications: readonly Application[]
+  readonly #collections: readonly SimulatedCollection[]
+  readonly #workload: Workload
   readonly #network: SimulatedNetwork
   readonly #mix: FaultMix
   readonly #injector: FaultInjector
@@ -107,10 +120,14 @@ class Simulator {
     this.#minutes = options.minutes ?? 3
     const traits = this.#random.fork('traits')
     const count = options.peers ?? traits.between(3, 12)
-    this.#collections = traits.chance(0.5) ? ['notes'] : ['notes', 'tasks']
+    const maps = traits.chance(0.5) ? ['notes'] : ['notes', 'tasks']
     this.#mix = drawFaultMix(this.#random.fork('faults'))
+    const workload = this.#drawWorkload(maps)
+    this.#applications = workload.applications
+    this.#collections = this.#applications.flatMap(({ collections }) => collections)
     this.#network = this.#makeNetwork(count, traits)
     for (let index = 0; index < count; index++) this.#machines.push(this.#makeMachine(index, traits))
+    this.#workload = workload.over(this.#machines)
     this.#losses = new Losses(this.#ledger, this.#machines)
     this.#injector = new FaultInjector(
       this.#queue,
@@ -122,18 +139,17 @@ class Simulator {
   }
 
   run(): SimulationResult {
-    const workload = this.#makeWorkload()
     for (const machine of this.#machines) {
       this.#queue.after(this.#random.below(3000), () => {
         machine.start()
         this.#join(machine.index)
       })
     }
-    workload.start()
+    this.#workload.start()
     this.#injector.start(this.#mix)
     try {
       this.#trouble()
-      workload.end()
+      this.#workload.end()
       if (this.#violations.length === 0) this.#settle()
     } catch (error) {
       // Nothing that happens to a peer may make it throw.
@@ -244,6 +260,7 @@ class Simulator {
       this.#resurrected = Math.max(this.#resurrected, resurrected)
       this.#violated(loss)
       this.#violated(this.#differsOnDisk(machine))
+      for (const application of this.#applications) this.#violated(application.check(peer, machine.clock.now()))
       const logBytes = machine.disk.sizeBytes(LOG_PREFIX)
       if (logBytes > 16 * 1024 * 1024) this.#violated(`unbounded: ${peer.peerId} keeps ${logBytes} bytes of log`)
     }
@@ -299,19 +316,34 @@ class Simulator {
       },
       violated: (violation: Violation) => this.#violated(violation),
     }
-    return new SimulatedPeer(world, index, disk, clock, persistent, random.fork('peer'))
+    return new SimulatedPeer(world, { index, disk, clock, persistent, random: random.fork('peer') })
   }
 
-  #makeWorkload(): Workload {
+  #drawWorkload(maps: readonly string[]): Drawn {
     const random = this.#random.fork('workload')
-    return new Workload(this.#queue, random, this.#machines, {
-      collections: this.#collections,
-      keys: random.between(5, 60),
-      everyMs: random.between(700, 1300),
-      deleteShare: 0.15 + 0.05 * random.fraction(),
-      valueMaxBytes: random.pick([10, 60, 60, 400, 3000]),
-      burstShare: this.#mix.has('write-burst') ? 0.01 * this.#mix.get('write-burst')! : 0,
-    })
+    const keys = random.between(5, 60)
+    const everyMs = random.between(700, 1300)
+    const deleteShare = 0.15 + 0.05 * random.fraction()
+    const map = { keys, deleteShare, valueMaxBytes: random.pick([10, 60, 60, 400, 3000]) }
+    const burstShare = this.#mix.has('write-burst') ? 0.01 * this.#mix.get('write-burst')! : 0
+    const few = this.#random.fork('kinds')
+    const applications = makeApplications(
+      {
+        kinds: this.#options.kinds ?? ['map'],
+        maps,
+        map,
+        elements: few.between(3, 40),
+        objects: few.between(3, 20),
+        leases: few.between(3, 40),
+        ttlMaxMs: few.pick([3000, 20_000, 120_000]),
+      },
+      this.#ledger,
+    )
+    const traits = { everyMs, burstShare }
+    return {
+      applications,
+      over: (machines) => new Workload(this.#queue, random, machines, applications, traits),
+    }
   }
 
   /** A new machine knows one other to join by. */

@@ -1,0 +1,139 @@
+import { PRESENT, compositeKey, splitKey } from '@gossipgrid/core'
+import type { Peer } from '@gossipgrid/core'
+import type { Application } from './application.ts'
+import type { Violation } from './checkers.ts'
+import { partitionOf } from './held-state.ts'
+import type { LedgerWrite } from './ledger.ts'
+import type { Random } from './random.ts'
+import type { SimulatedCollection } from './simulated-collection.ts'
+import type { RowWrite, SimulatedPeer } from './simulated-peer.ts'
+
+/** A remove of one row, and the HLC reading of the latest add in that row which its writer had seen. */
+interface Remove {
+  readonly write: LedgerWrite
+  readonly seenHlc: number
+}
+
+/** What was done to one element: its adds, and the removes of each row. */
+interface Element {
+  readonly adds: LedgerWrite[]
+  readonly removes: Map<string, Remove[]>
+}
+
+/** As the SDK: an add that finds more rows than this takes the others away. */
+const ROWS_MAX = 4
+
+/** Adds and removes elements at every peer: an add wins over a remove whose writer had not seen it. */
+export class SetApplication implements Application {
+  readonly collections: readonly SimulatedCollection[]
+  readonly #collection: SimulatedCollection
+  readonly #elementCount: number
+  readonly #elements = new Map<string, Element>()
+
+  constructor(collection: SimulatedCollection, elementCount: number) {
+    this.#collection = collection
+    this.collections = [collection]
+    this.#elementCount = elementCount
+  }
+
+  act(machine: SimulatedPeer, random: Random): void {
+    const { peer } = machine
+    const element = `element ${random.mostlySmall(0, this.#elementCount - 1)}`
+    const adds = random.chance(0.6)
+    if (peer === undefined) return
+    if (adds) this.#add(machine, peer, element)
+    else this.#remove(machine, peer, element)
+  }
+
+  remove(machine: SimulatedPeer, random: Random): void {
+    const { peer } = machine
+    if (peer === undefined) return
+    const present = [...this.#elements.keys()].filter((element) => this.#isPresent(peer, element))
+    if (present.length > 0) this.#remove(machine, peer, random.pick(present))
+  }
+
+  read(): void {}
+
+  check(peer: Peer): Violation | undefined {
+    const { table } = partitionOf(peer, this.#collection)!.replica
+    const present = new Set<string>()
+    for (const slot of table.slots()) if (!table.deleted(slot)) present.add(splitKey(table.key(slot)).main)
+    for (const element of present) {
+      if (!this.#elements.has(element)) return `set: ${peer.peerId} shows '${element}', which nobody added`
+    }
+    for (const [name, element] of this.#elements) {
+      if (present.has(name) !== this.#isPresent(peer, name)) {
+        return `set: ${peer.peerId} finds other rows of '${name}' by its text than by looking at all`
+      }
+      if (present.has(name) && mustBeGone(element))
+        return `set: ${peer.peerId} shows '${name}', whose every add was removed`
+      if (!present.has(name) && mustBeThere(element))
+        return `set: ${peer.peerId} lacks '${name}', whose last add nobody removed`
+    }
+    return undefined
+  }
+
+  #add(machine: SimulatedPeer, peer: Peer, name: string): void {
+    const element = this.#elementOf(name)
+    const key = compositeKey(name, peer.slotId)
+    const live = this.#liveRows(peer, name)
+    const others = live.length > ROWS_MAX ? live.filter((row) => row.key !== key) : []
+    const rows: RowWrite[] = [{ key, value: PRESENT }, ...others.map((row) => ({ key: row.key, value: undefined }))]
+    const [add, ...removes] = machine.write(this.#collection, rows)
+    if (add !== undefined) element.adds.push(add)
+    removes.forEach((write, i) => noteRemove(element, write, others[i]!.hlc))
+    if (machine.peer === peer && !this.#isPresent(peer, name))
+      machine.check(`set: ${peer.peerId} lacks what it just added`)
+  }
+
+  #remove(machine: SimulatedPeer, peer: Peer, name: string): void {
+    const element = this.#elementOf(name)
+    const live = this.#liveRows(peer, name)
+    const removes = machine.write(
+      this.#collection,
+      live.map(({ key }) => ({ key, value: undefined })),
+    )
+    removes.forEach((write, i) => noteRemove(element, write, live[i]!.hlc))
+    if (machine.peer === peer && this.#isPresent(peer, name))
+      machine.check(`set: ${peer.peerId} shows what it just removed`)
+  }
+
+  #elementOf(name: string): Element {
+    let element = this.#elements.get(name)
+    if (element === undefined) this.#elements.set(name, (element = { adds: [], removes: new Map() }))
+    return element
+  }
+
+  #liveRows(peer: Peer, name: string): { readonly key: string; readonly hlc: number }[] {
+    const { table } = partitionOf(peer, this.#collection)!.replica
+    const live = table.slotsOf(name).filter((slot) => !table.deleted(slot))
+    return live.map((slot) => ({ key: table.key(slot), hlc: table.hlc(slot) }))
+  }
+
+  #isPresent(peer: Peer, name: string): boolean {
+    return this.#liveRows(peer, name).length > 0
+  }
+}
+
+function noteRemove(element: Element, write: LedgerWrite, seenHlc: number): void {
+  const removes = element.removes.get(write.key) ?? []
+  removes.push({ write, seenHlc })
+  element.removes.set(write.key, removes)
+}
+
+/** Some acknowledged add is covered by no remove that can have happened. */
+function mustBeThere({ adds, removes }: Element): boolean {
+  const isOwed = (add: LedgerWrite): boolean => add.acknowledged && !add.excused
+  const covered = (add: LedgerWrite): boolean =>
+    (removes.get(add.key) ?? []).some(({ write, seenHlc }) => !write.withdrawn && seenHlc >= add.hlc)
+  return adds.some((add) => isOwed(add) && !covered(add))
+}
+
+/** Every add that can have happened is covered by an acknowledged remove. */
+function mustBeGone({ adds, removes }: Element): boolean {
+  const covered = (add: LedgerWrite): boolean =>
+    (removes.get(add.key) ?? []).some(
+      ({ write, seenHlc }) => write.acknowledged && !write.excused && seenHlc >= add.hlc,
+    )
+  return adds.every((add) => add.withdrawn || covered(add))
+}

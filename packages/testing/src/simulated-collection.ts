@@ -1,0 +1,18 @@
+import type { CollectionDescriptor, CollectionKind } from '@gossipgrid/core'
+
+/** What applications in a simulation can use; `expiry` is a map whose entries expire. */
+export const SIMULATED_KINDS = ['map', 'counter', 'set', 'fields', 'expiry'] as const
+
+export type SimulatedKind = (typeof SIMULATED_KINDS)[number]
+
+/** A collection that all peers of a simulation share. */
+export interface SimulatedCollection extends CollectionDescriptor {
+  /** The kind on the wire: written down a second time, since it must never change. */
+  readonly code: number
+}
+
+const CODES: Readonly<Partial<Record<CollectionKind, number>>> = { map: 1, counter: 2, set: 3, fields: 4 }
+
+export function simulatedCollection(name: string, kind: CollectionKind): SimulatedCollection {
+  return { name, kind, mode: 'replicated', partitions: 1, code: CODES[kind]! }
+}
