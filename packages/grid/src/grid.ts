@@ -1,8 +1,10 @@
 import { GridError, openPeer, OPENING_PREFIXES } from '@gossipgrid/core'
-import type { MemberState, Network, Peer, PeerEvent, RandomSource, Role, Storage } from '@gossipgrid/core'
+import type { Collection, MemberState, Network, Peer, PeerEvent, RandomSource, Role, Storage } from '@gossipgrid/core'
 import { Emitter } from './emitter.ts'
+import { GridCounter } from './grid-counter.ts'
 import { GridMap, openMapCollection } from './grid-map.ts'
 import type { MapEvents } from './grid-map.ts'
+import { GridSet } from './grid-set.ts'
 import type { Logger } from './logger.ts'
 import { metricsOf } from './metrics.ts'
 import type { GridMetrics } from './metrics.ts'
@@ -71,6 +73,8 @@ export class Grid {
   readonly #logger: Logger
   readonly #valueSizeMaxBytes: number
   readonly #maps = new Map<string, GridMap<unknown>>()
+  /** Counters and sets, by kind and name. */
+  readonly #faces = new Map<string, GridCounter | GridSet<unknown>>()
   readonly #joining: boolean
   readonly #recoveries: Recovery[] = []
   readonly #refusalsLogged = new Seldom(REFUSAL_LOG_GAP_MS)
@@ -142,6 +146,19 @@ export class Grid {
   }
 
   /**
+   * The counter of that name, which all peers count up and down at once; the same object every time. Throws `INVALID_NAME`,
+   * `COLLECTION_MISMATCH`, `CLOSED`.
+   */
+  counter(name: string): GridCounter {
+    return this.#face('counter', name, (collection) => new GridCounter(this.#runtime, collection, this.#logger))
+  }
+
+  /** The set of that name; the same object every time. Throws `INVALID_NAME`, `COLLECTION_MISMATCH`, `CLOSED`. */
+  set<Element = unknown>(name: string): GridSet<Element> {
+    return this.#face('set', name, (collection) => new GridSet<Element>(this.#runtime, collection, this.#logger))
+  }
+
+  /**
    * Resolves once this peer has exchanged everything with one other since it was opened, so that from then on "missing"
    * means missing; or, with `alone: true`, when no other peer was found within 3 s and no address to join by was given.
    * Rejects with `ABORTED` or `CLOSED`.
@@ -195,6 +212,15 @@ export class Grid {
     return this.close()
   }
 
+  #face<Face>(kind: 'counter' | 'set', name: string, make: (collection: Collection) => Face): Face {
+    this.#runtime.checkOpen()
+    const known = this.#faces.get(`${kind} ${name}`)
+    if (known !== undefined) return known as Face
+    const face = make(this.#runtime.peer.open({ name, kind, mode: 'replicated', partitions: 1 }))
+    this.#faces.set(`${kind} ${name}`, face as GridCounter | GridSet<unknown>)
+    return face
+  }
+
   #close(left: boolean): Promise<void> {
     this.#closing ??= this.#shutDown(left)
     return this.#closing
@@ -203,7 +229,7 @@ export class Grid {
   async #shutDown(left: boolean): Promise<void> {
     clearTimeout(this.#aloneTimer)
     this.#ready.reject(new GridError('CLOSED', 'the grid was closed'))
-    for (const map of this.#maps.values()) map.close()
+    for (const collection of [...this.#maps.values(), ...this.#faces.values()]) collection.close()
     await this.#runtime.close(left)
     this.#events.emit('close', undefined)
   }
