@@ -45,6 +45,11 @@ export class Broadcaster {
       : this.#lastSentMs + FRAME_GAP_MS
   }
 
+  /** There is room for something that is no write, with a place left for writes. */
+  get spare(): boolean {
+    return this.#inFlight < BROADCASTS_IN_FLIGHT_MAX - 1
+  }
+
   offer(frames: readonly DurableFrame[]): void {
     for (const frame of frames) {
       this.#queue.push(frame)

@@ -3,6 +3,7 @@ import type { MemberRecord } from './member-record.ts'
 import type { MemberState } from './membership.ts'
 import type { PeerId, StorageOperation } from './ports.ts'
 import type { ReplicaId } from './replica-ids.ts'
+import type { TopicMessage } from './topic-message.ts'
 
 /** What happens to a peer from outside. Local writes come through `Peer.write` instead. */
 export type Input =
@@ -53,6 +54,12 @@ export type PeerEvent =
       readonly rowsSent: number
       readonly rowsReceived: number
     }
+  /** Messages of topics, from another peer or from this one. */
+  | { readonly type: 'topic-messages'; readonly from: PeerId; readonly messages: readonly TopicMessage[] }
+  /** Messages of this peer up to this number have been handed to the network, or there was nobody to have them. */
+  | { readonly type: 'published'; readonly number: number }
+  /** A peer's state, this one's included, is another now; `value` undefined: it has none any more. */
+  | { readonly type: 'presence'; readonly peerId: PeerId; readonly value: Uint8Array | undefined }
   /** Something from a peer was refused. */
   | { readonly type: 'refused'; readonly from: PeerId; readonly error: GridError }
   /** This peer took a new replica id. */

@@ -298,7 +298,7 @@ test('an offender is not looked at while it is cut off, whoever passes its words
 test('another version and a wrong clock cost nothing, however often', () => {
   const { peers } = pair()
   const bytes = encodeMessage({ type: 'goodbye', left: false })
-  bytes[0] = 2
+  bytes[0] = 3
   for (let i = 0; i < 100; i++) peers.give('a', { type: 'message', from: 'x', bytes })
   expect(peers.events('a', 'refused').every(({ error }) => error.code === 'MESSAGE_VERSION')).toBe(true)
   expect(peers.peer('a').offences.total).toBe(0)

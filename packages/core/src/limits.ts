@@ -125,3 +125,25 @@ export const NEW_IDS_PER_SECOND = 10
 /** This peer's own replica id is given up at most this often, doubled each time: anybody can claim that it is in use. */
 export const ABANDON_GAP_MS = 10_000
 export const ABANDON_GAP_MAX_MS = 600_000
+
+/** One message of a topic; and how many of them travel together, up to this size again. */
+export const TOPIC_MESSAGE_MAX_BYTES: number = 64 * 1024
+export const TOPIC_MESSAGES_MAX = 1024
+/** What a message counts besides its value, so that empty ones are not free. */
+export const TOPIC_MESSAGE_COST_BYTES = 128
+/** Published messages that wait for the network; past it publishing is refused with `BACKLOG_FULL`. */
+export const TOPIC_BACKLOG_MAX_BYTES: number = 1024 * 1024
+/**
+ * What one peer publishes at once, and then per second. Others take twice as much from it before they drop any, so that
+ * what was only held up on the way is not lost.
+ */
+export const TOPIC_BURST_BYTES: number = 1024 * 1024
+export const TOPIC_BYTES_PER_SECOND: number = 1024 * 1024
+
+/** What one peer says of itself, and how many peers' are kept. */
+export const PRESENCE_MAX_BYTES: number = 4 * 1024
+export const PRESENCES_MAX = 1000
+/** Changes of it leave at most this often, the latest one alone; others take twice as many. */
+export const PRESENCE_GAP_MS = 50
+/** A peer is present for so many heartbeats after its last one. */
+export const PRESENT_HEARTBEATS = 3

@@ -3,7 +3,15 @@ import { ByteWriter } from './bytes.ts'
 import { encodeValue } from './cbor.ts'
 import { GridError } from './errors.ts'
 import type { GridErrorCode } from './errors.ts'
-import { ADDRESSES_MAX, ADDRESS_MAX_BYTES, MEMBERS_MAX, MESSAGE_MAX_BYTES } from './limits.ts'
+import {
+  ADDRESSES_MAX,
+  ADDRESS_MAX_BYTES,
+  MEMBERS_MAX,
+  MESSAGE_MAX_BYTES,
+  PRESENCE_MAX_BYTES,
+  TOPIC_MESSAGES_MAX,
+  TOPIC_MESSAGE_MAX_BYTES,
+} from './limits.ts'
 import type { MemberRecord } from './member-record.ts'
 import { WIRE_VERSION, decodeMessage, encodeMessage } from './messages.ts'
 import type { Message } from './messages.ts'
@@ -24,6 +32,7 @@ const member: MemberRecord = {
   replicaId: hash,
   left: false,
 }
+const presence = { incarnation: 1_764_000_000_000, revision: 2, value: encodeValue({ cursor: [1, 2] }, 100) }
 const part = { collection: 'users', kind: 1, partition: 0, fingerprint: hash, vector: Uint8Array.of(0) }
 
 const messages: { readonly [type in Message['type']]: Extract<Message, { type: type }> } = {
@@ -39,6 +48,14 @@ const messages: { readonly [type in Message['type']]: Extract<Message, { type: t
   stop: { type: 'stop', session: 7, reason: 'no progress' },
   confirm: { type: 'confirm', request: 1, collection: 'users', partition: 0, replicaId: hash, sequence: 0xffffffff },
   confirmed: { type: 'confirmed', request: Number.MAX_SAFE_INTEGER },
+  publish: {
+    type: 'publish',
+    messages: [
+      { topic: 'chat', value: encodeValue({ text: 'hi' }, 100) },
+      { topic: '__proto__', value: Uint8Array.of(0xf6) },
+    ],
+  },
+  presence: { type: 'presence', presence },
 }
 
 function refused(bytes: Uint8Array, code: GridErrorCode = 'MESSAGE_MALFORMED'): void {
@@ -71,7 +88,7 @@ for (const message of Object.values(messages)) {
   })
 
   test(`a ${type} message of another wire version is told as such`, () => {
-    for (const version of [0, 2, 255]) {
+    for (const version of [0, 3, 255]) {
       const bytes = encodeMessage(message)
       bytes[0] = version
       refused(bytes, 'MESSAGE_VERSION')
@@ -110,8 +127,72 @@ test('a frame may be empty', () => {
   })
 })
 
-test('a message of an unknown type is malformed', () => {
-  for (const t of ['', 'frames', '__proto__', 'constructor', 'x'.repeat(33)]) refused(crafted({ t }))
+test('a message of a type that a later version may know is refused as one of another version', () => {
+  for (const t of ['', 'frames', '__proto__', 'constructor']) refused(crafted({ t }, block), 'MESSAGE_VERSION')
+  refused(crafted({ t: 'x'.repeat(33) }))
+})
+
+test('a message says the lowest version that reads it', () => {
+  const versions = Object.values(messages).map((message) => [message.type, encodeMessage(message)[0]])
+  const later = new Set(['publish', 'presence'])
+  expect(versions).toEqual(Object.keys(messages).map((type) => [type, later.has(type) ? 2 : 1]))
+})
+
+test('what a peer says of its presence goes with its hello and its heartbeats, in version 1', () => {
+  for (const message of [
+    { ...messages.hello, presence },
+    { ...messages.announce, presence },
+  ]) {
+    expect(encodeMessage(message)[0]).toBe(1)
+    expect(decodeMessage(encodeMessage(message))).toEqual(message)
+  }
+  expect(Object.keys(decodeMessage(encodeMessage(messages.hello)))).not.toContain('presence')
+})
+
+test('a presence that was cleared survives the way', () => {
+  const message: Message = { type: 'presence', presence: { ...presence, value: undefined } }
+  expect(decodeMessage(encodeMessage(message))).toEqual(message)
+})
+
+test('a presence is small and plain, wherever it stands', () => {
+  for (const value of [
+    Uint8Array.of(0xbf, 0xff),
+    Uint8Array.of(0xf7),
+    Uint8Array.of(1, 1),
+    new Uint8Array(0),
+    encodeValue('x'.repeat(PRESENCE_MAX_BYTES), 1e6),
+    'text',
+    7,
+  ]) {
+    for (const t of ['presence', 'hello', 'announce'] as const) {
+      refused(crafted({ ...messages[t], t, presence: { ...presence, value } }))
+    }
+  }
+  for (const wrong of [null, 1, [presence], { ...presence, revision: -1 }, { ...presence, incarnation: 'now' }]) {
+    refused(crafted({ t: 'presence', presence: wrong }))
+  }
+})
+
+test('messages of topics have a name, a plain value of at most 64 KiB, and a number that is bounded', () => {
+  const publish = (changes: Record<string, unknown>): Uint8Array =>
+    crafted({ t: 'publish', messages: [{ topic: 'chat', value: Uint8Array.of(1), ...changes }] })
+  expect(decodeMessage(publish({})).type).toBe('publish')
+  for (const changes of [
+    { topic: '' },
+    { topic: 'x'.repeat(129) },
+    { topic: 'bell\u0007' },
+    { topic: 5 },
+    { value: undefined },
+    { value: 'text' },
+    { value: new Uint8Array(0) },
+    { value: Uint8Array.of(0xc2, 0x41, 0x01) },
+    { value: Uint8Array.of(0x81, 0x81) },
+    { value: encodeValue(new Uint8Array(TOPIC_MESSAGE_MAX_BYTES), 1e6) },
+  ]) {
+    refused(publish(changes))
+  }
+  const each = { topic: 'a', value: Uint8Array.of(1) }
+  refused(crafted({ t: 'publish', messages: Array.from({ length: TOPIC_MESSAGES_MAX + 1 }, () => each) }))
 })
 
 test('a message that is nothing at all is malformed', () => {

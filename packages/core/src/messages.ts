@@ -6,9 +6,18 @@ import { Fields } from './fields.ts'
 import { COLLECTIONS_MAX, MEMBERS_MAX, MESSAGE_MAX_BYTES } from './limits.ts'
 import { readMemberRecord } from './member-record.ts'
 import type { MemberRecord } from './member-record.ts'
+import { readPresence } from './presence-record.ts'
+import type { PresenceRecord } from './presence-record.ts'
+import { readTopicMessages } from './topic-message.ts'
+import type { TopicMessage } from './topic-message.ts'
 
-/** The wire format this build speaks. A peer of another version is refused with `MESSAGE_VERSION`. */
-export const WIRE_VERSION = 1
+/**
+ * The highest wire version that this build reads. Every message says the lowest version that can read it, so that peers of
+ * both versions live in one grid while it is brought up to date: what version 1 knew goes on being sent as version 1,
+ * with optional fields that it passes over; a type it did not know goes as version 2. What a peer does not know it
+ * refuses with `MESSAGE_VERSION`, which is no offence.
+ */
+export const WIRE_VERSION = 2
 
 const EMPTY: Uint8Array = new Uint8Array(0)
 const HEADER_MAX_BYTES: number = MESSAGE_MAX_BYTES - 1024
@@ -24,12 +33,17 @@ export interface PartDigest {
   readonly partition: number
   /** Sixteen hexadecimal digits; equal when the same entries are held. */
   readonly fingerprint: string
-  /** As `encodeVector` writes it. */
+  /** As `encodeVector` writes it: what lies below the purge floor is left out. */
   readonly vector: Uint8Array
+  /** The hash of the purge floor the vector stands on; left out where there is none. */
+  readonly floorHash?: string
+  /** The floor itself, as `Floor.encode` writes it: told where the two sides stand on different ones. */
+  readonly floor?: Uint8Array
 }
 
 /**
- * Everything one peer says to another. `frame` and `announce` are broadcast, the others travel on a stream.
+ * Everything one peer says to another. `frame`, `announce`, `publish` and `presence` are broadcast, the others travel on a
+ * stream.
  *
  * On the wire: one byte of version, the length of a CBOR map, that map (`t` is the type), and the body, which is a
  * block for the types that carry rows and empty for the others.
@@ -45,13 +59,21 @@ export type Message =
       readonly bulk: boolean
       /** Left out where the vectors are too large for a heartbeat. */
       readonly parts: readonly PartDigest[] | undefined
+      /** Left out by a peer that has never had any. */
+      readonly presence?: PresenceRecord
     }
   /** The first message on a new connection. */
-  | { readonly type: 'hello'; readonly members: readonly MemberRecord[] }
+  | { readonly type: 'hello'; readonly members: readonly MemberRecord[]; readonly presence?: PresenceRecord }
   /** The sender is about to close; `left` when it has left the grid for good. */
   | { readonly type: 'goodbye'; readonly left: boolean }
   /** Opens a session: the hash over all that the sender holds. */
-  | { readonly type: 'digest'; readonly session: number; readonly root: string }
+  | {
+      readonly type: 'digest'
+      readonly session: number
+      readonly root: string
+      /** The hash over all purge floors; left out where there are none. */
+      readonly floors?: string
+    }
   /** Answers a digest: nothing differs. */
   | { readonly type: 'equal'; readonly session: number }
   /** Answers a digest that differs, and then the vectors themselves: serve me what I lack. */
@@ -87,8 +109,30 @@ export type Message =
       readonly sequence: number
     }
   | { readonly type: 'confirmed'; readonly request: number }
+  /** What the broadcasting peer has published lately. */
+  | { readonly type: 'publish'; readonly messages: readonly TopicMessage[] }
+  /** The broadcasting peer's presence has changed. */
+  | { readonly type: 'presence'; readonly presence: PresenceRecord }
 
 export type MessageType = Message['type']
+
+/** The lowest version that reads each type. */
+const VERSIONS: Readonly<Record<MessageType, number>> = {
+  frame: 1,
+  announce: 1,
+  hello: 1,
+  goodbye: 1,
+  digest: 1,
+  equal: 1,
+  vectors: 1,
+  chunk: 1,
+  'chunk-ack': 1,
+  stop: 1,
+  confirm: 1,
+  confirmed: 1,
+  publish: 2,
+  presence: 2,
+}
 
 export function encodeMessage(message: Message): Uint8Array {
   const { type, ...fields } = message
@@ -100,7 +144,7 @@ export function encodeMessage(message: Message): Uint8Array {
   }
   const headerBytes = encodeValue(header, HEADER_MAX_BYTES)
   const writer = new ByteWriter(headerBytes.length + body.length + 8)
-  writer.byte(WIRE_VERSION)
+  writer.byte(VERSIONS[type])
   writer.varint(headerBytes.length)
   writer.raw(headerBytes)
   writer.raw(body)
@@ -117,8 +161,11 @@ export function decodeMessage(bytes: Uint8Array): Message {
   }
   const reader = new ByteReader(bytes)
   const version = reader.byte()
-  if (version !== WIRE_VERSION) {
-    throw new GridError('MESSAGE_VERSION', `a message of wire version ${version}; this peer speaks ${WIRE_VERSION}`)
+  if (version < 1 || version > WIRE_VERSION) {
+    throw new GridError(
+      'MESSAGE_VERSION',
+      `a message of wire version ${version}; this peer reads up to ${WIRE_VERSION}`,
+    )
   }
   const length = reader.varint()
   const start = reader.skip(length)
@@ -129,6 +176,9 @@ export function decodeMessage(bytes: Uint8Array): Message {
 
 function readMessage(fields: Fields, body: Uint8Array): Message {
   const type = fields.text('t', 32)
+  if (!Object.hasOwn(VERSIONS, type)) {
+    throw new GridError('MESSAGE_VERSION', `a message of type '${type}', which this version does not know`)
+  }
   switch (type) {
     case 'frame':
       return { type, block: body }
@@ -144,13 +194,19 @@ function readMessage(fields: Fields, body: Uint8Array): Message {
         root: fields.hash('root'),
         bulk: fields.flag('bulk'),
         parts: fields.has('parts') ? readParts(fields) : undefined,
+        ...presenceOf(fields),
       }
     case 'hello':
-      return { type, members: fields.list('members', MEMBERS_MAX + 1).map(readMemberRecord) }
+      return { type, members: fields.list('members', MEMBERS_MAX + 1).map(readMemberRecord), ...presenceOf(fields) }
     case 'goodbye':
       return { type, left: fields.flag('left') }
     case 'digest':
-      return { type, ...sessionOf(fields), root: fields.hash('root') }
+      return {
+        type,
+        ...sessionOf(fields),
+        root: fields.hash('root'),
+        ...(fields.has('floors') ? { floors: fields.hash('floors') } : {}),
+      }
     case 'equal':
       return { type, ...sessionOf(fields) }
     case 'vectors':
@@ -171,9 +227,17 @@ function readMessage(fields: Fields, body: Uint8Array): Message {
       }
     case 'confirmed':
       return { type, request: fields.count('request') }
+    case 'publish':
+      return { type, messages: readTopicMessages(fields) }
+    case 'presence':
+      return { type, presence: readPresence(fields.nested('presence')) }
     default:
-      throw new GridError('MESSAGE_MALFORMED', `unknown message type ${type}`)
+      throw new Error(`a type without a reader: ${type}`)
   }
+}
+
+function presenceOf(fields: Fields): { presence?: PresenceRecord } {
+  return fields.has('presence') ? { presence: readPresence(fields.nested('presence')) } : {}
 }
 
 function sessionOf(fields: Fields): { session: number } {
@@ -187,5 +251,7 @@ function readParts(fields: Fields): PartDigest[] {
     partition: part.count('partition'),
     fingerprint: part.hash('fingerprint'),
     vector: part.bytes('vector'),
+    ...(part.has('floorHash') ? { floorHash: part.hash('floorHash') } : {}),
+    ...(part.has('floor') ? { floor: part.bytes('floor') } : {}),
   }))
 }

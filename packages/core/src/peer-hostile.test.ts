@@ -68,7 +68,7 @@ test('eight malformed messages within a minute cut the sender off', () => {
 test('a message of another version costs nothing', () => {
   const peers = new WiredPeers()
   const [a] = peers.mesh('a', 'b')
-  for (let i = 0; i < 20; i++) peers.give('a', { type: 'message', from: 'b', bytes: Uint8Array.of(2, 0) })
+  for (let i = 0; i < 20; i++) peers.give('a', { type: 'message', from: 'b', bytes: Uint8Array.of(3, 0) })
   expect(peers.events('a', 'refused').every(({ error }) => error.code === 'MESSAGE_VERSION')).toBe(true)
   expect(peers.effects('a', 'refuse')).toEqual([])
   expect(a!.offences.total).toBe(0)

@@ -27,6 +27,7 @@ import type { PeerId } from './ports.ts'
 import { ReplicaIdentity } from './replica-identity.ts'
 import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
 import { SEQUENCE_MAX } from './replica.ts'
+import { Signals } from './signals.ts'
 import { ASIDE_PREFIX } from './stored-state.ts'
 
 /** A local write as it was applied. Its dot is (replica id, sequence), its version (hlc, replica id). */
@@ -64,6 +65,7 @@ export class Peer {
   readonly inbound: Inbound
   readonly offences: Offences = new Offences()
   readonly neighbours: Neighbours = new Neighbours()
+  readonly signals: Signals
   readonly #clock: HybridClock
   readonly #random: RandomSource
   readonly #identity: ReplicaIdentity
@@ -100,6 +102,13 @@ export class Peer {
       (block) => this.#broadcast({ type: 'frame', block }),
       () => (this.#bulkAnnounce = true),
     )
+    this.signals = new Signals({
+      membership: this.membership,
+      neighbours: this.neighbours,
+      broadcaster: this.broadcaster,
+      broadcast: (message) => this.#broadcast(message),
+      event: (event) => this.#event(event),
+    })
     this.commit = new GroupCommit(ids, persistent, {
       store: (ticket, batch) => this.#effects.push({ type: 'store', ticket, batch }),
       durable: (writeId, frames) => {
@@ -112,7 +121,8 @@ export class Peer {
       peerId: self.peerId,
       send,
       whenDurable,
-      apply: (from, block, voids) => this.inbound.apply(from, 'session', block, voids, this.#now),
+      apply: (from, block, options) => this.inbound.apply(from, 'session', block, options, this.#now),
+      log: (block) => this.commit.remote(block),
       vectorsSeen: (neighbour, seen) => this.#announcements.vectorsSeen(neighbour, seen, this.#now),
       sessionEnded: (neighbour, complete, rowsSent, rowsReceived) =>
         this.#event({ type: 'session', neighbour, complete, rowsSent, rowsReceived }),
@@ -175,7 +185,8 @@ export class Peer {
   /** Monotonic milliseconds at which `step` is next to be called with a tick, if nothing happens before. */
   get wakeAtMs(): number {
     if ((this.#persistent && this.#checkpoint.busy) || this.#bulkAnnounce) return 0
-    const parts = [this.membership, this.broadcaster, this.antiEntropy, this.commit, this.#identity, this.confirmations]
+    const { antiEntropy, broadcaster, commit, confirmations, membership, signals } = this
+    const parts = [membership, broadcaster, antiEntropy, commit, this.#identity, confirmations, signals]
     return parts.reduce((earliestMs, { wakeAtMs }) => Math.min(earliestMs, wakeAtMs), this.#nextExpiryMs)
   }
 
@@ -229,6 +240,7 @@ export class Peer {
   /** Says goodbye to the neighbours; `left` when this peer leaves the grid for good. */
   goodbye(left: boolean, now: Instant): Effect[] {
     if (left) this.membership.update({ left: true })
+    this.signals.farewell()
     for (const neighbour of this.neighbours.ids()) this.#send(neighbour, { type: 'goodbye', left })
     return this.step({ type: 'tick' }, now)
   }
@@ -294,13 +306,15 @@ export class Peer {
 
   #receiveBroadcast(from: PeerId, message: Message): void {
     if (message.type === 'frame') {
-      const { gaps } = this.inbound.apply(from, 'broadcast', message.block, false, this.#now)
+      const { gaps } = this.inbound.apply(from, 'broadcast', message.block, { voids: true }, this.#now)
       if (gaps) this.antiEntropy.wantFrom(from, this.#now)
     } else if (message.type === 'announce') {
       const parts = this.#announcements.read(from, message)
       this.#learn(message.member, 'broadcast')
       this.#announcements.compare(from, message, parts, this.#now)
-    } else throw new GridError('MESSAGE_MALFORMED', `a broadcast ${message.type}`)
+      this.signals.heard(from, message, this.#now)
+    } else if (message.type === 'publish' || message.type === 'presence') this.signals.receive(from, message, this.#now)
+    else throw new GridError('MESSAGE_MALFORMED', `a broadcast ${message.type}`)
     this.neighbours.heardBroadcast(from, this.#now)
     this.membership.heard(from, this.#now)
   }
@@ -310,10 +324,12 @@ export class Peer {
     switch (message.type) {
       case 'hello':
         for (const record of message.members) this.#learn(record, record.peerId === from ? 'stream' : 'hearsay')
+        this.signals.heard(from, message, this.#now)
         this.confirmations.neighboursChanged()
         break
       case 'goodbye':
         this.membership.departed(from, message.left)
+        this.signals.presence.departed(from)
         this.lag.forget(from)
         break
       case 'confirm':
@@ -324,6 +340,8 @@ export class Peer {
         break
       case 'frame':
       case 'announce':
+      case 'publish':
+      case 'presence':
         throw new GridError('MESSAGE_MALFORMED', `a ${message.type} on a stream`)
       default:
         this.antiEntropy.receive(from, message, this.#now)
@@ -337,7 +355,7 @@ export class Peer {
 
   #connected(neighbour: PeerId): void {
     this.neighbours.connected(neighbour, this.#now)
-    this.#send(neighbour, { type: 'hello', members: this.membership.records() })
+    this.#send(neighbour, { type: 'hello', members: this.membership.records(), ...this.signals.told() })
     this.antiEntropy.connected(neighbour, this.#now)
     this.confirmations.neighboursChanged()
   }
@@ -352,6 +370,7 @@ export class Peer {
     if (this.#persistent) this.#checkpoint.tick()
     this.commit.flush(now)
     this.broadcaster.pump(now.monotonicMs)
+    this.signals.tick(now)
     if (this.#bulkAnnounce || this.membership.heartbeatDue(now, this.#random)) this.#announce()
     const stretch = heartbeatMs(this.membership.size) / HEARTBEAT_MS
     for (const neighbour of this.neighbours.deaf(stretch, now)) this.#effects.push({ type: 'redial', neighbour })
@@ -375,7 +394,7 @@ export class Peer {
     this.#bulkAnnounce = false
     if (this.neighbours.size === 0) return
     this.broadcaster.passed()
-    this.#broadcast(this.#announcements.compose(bulk))
+    this.#broadcast({ ...this.#announcements.compose(bulk), ...this.signals.told() })
   }
 
   #durableNeighbours(): PeerId[] {
