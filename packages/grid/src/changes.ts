@@ -31,7 +31,7 @@ export class ChangeQueue<Item extends object> implements AsyncIterableIterator<I
   readonly #sizeOf: (item: Item) => number
   readonly #lagged: (missed: number) => Item
   readonly #onEnd: () => void
-  #items: Item[] = []
+  #items: (Item | undefined)[] = []
   #first = 0
   #bytes = 0
   #missed = 0
@@ -92,7 +92,9 @@ export class ChangeQueue<Item extends object> implements AsyncIterableIterator<I
 
   next(): Promise<IteratorResult<Item>> {
     if (this.#first < this.#items.length) {
-      const value = this.#items[this.#first++]!
+      const value = this.#items[this.#first]!
+      // What was read is not kept until the array gives way.
+      this.#items[this.#first++] = undefined
       this.#bytes -= this.#sizeOf(value)
       if (this.#first === this.#items.length) this.#items = []
       else if (this.#first < 1024 || this.#first * 2 < this.#items.length)

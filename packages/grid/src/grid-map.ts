@@ -1,40 +1,36 @@
-import { decodeValue, encodeValue } from '@gossipgrid/core'
-import type { Collection, Discarded, Partition, Peer } from '@gossipgrid/core'
+import { decodeValue } from '@gossipgrid/core'
+import type { Collection, Partition } from '@gossipgrid/core'
+import { writeBatch } from './batch.ts'
+import type { Batch } from './batch.ts'
 import { ChangeQueue } from './changes.ts'
 import type { Change } from './changes.ts'
-import { checkCount, checkKey, checkWriteOptions } from './checks.ts'
+import { checkCount, checkWriteOptions } from './checks.ts'
 import type { Emitter } from './emitter.ts'
+import { FieldRows } from './field-rows.ts'
+import { MapBatch } from './map-batch.ts'
+import { MapChange } from './map-change.ts'
+import { MapEntries } from './map-entries.ts'
+import type { DiscardedContent } from './map-entries.ts'
+import { checkTtl } from './map-options.ts'
+import type { ChangesOptions, EntriesOptions, MapOptions, SetOptions } from './map-options.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
 import type { Runtime } from './runtime.ts'
 import { onlyPartition } from './runtime.ts'
+import type { ValueSchema } from './schema.ts'
 import { checkAborted } from './waiting.ts'
+import { WholeRows } from './whole-rows.ts'
 
 /** Entries read between two turns of the event loop while iterating. */
 const ENTRIES_PER_TURN = 2048
-
-/** Which changes to hear of. */
-export interface ChangesOptions {
-  /** Only this key. */
-  readonly key?: string
-  /** Only keys that start so. */
-  readonly prefix?: string
-  /** Begin with the entries that are there already, as `set` changes. */
-  readonly initial?: boolean
-  /** Ends the loop with `ABORTED`. */
-  readonly signal?: AbortSignal
-  /** How many changes a slow reader may be behind before some are left out. Default 65,536. */
-  readonly bufferMax?: number
-}
-
-/** What to iterate over. */
-export interface EntriesOptions {
-  readonly prefix?: string
-  readonly signal?: AbortSignal
-}
+const BUFFER_MAX_BYTES: number = 1024 * 1024 * 1024
+/** Rows of one object that are deleted in one piece. */
+const DELETES_MAX = 500
 
 /** Two peers wrote the same key without having seen each other's write; the larger version won, this one lost. */
 export interface Conflict<Value> {
   readonly key: string
+  /** In a map with fields: which field it was about. `discarded` and `kept` are objects with that field alone. */
+  readonly field: string | undefined
   /** The value that was thrown away, undefined when it was a delete. */
   readonly discarded: Value | undefined
   /** The value that stands, undefined when it is a delete. */
@@ -55,13 +51,16 @@ interface Watcher<Value> {
 
 /**
  * A replicated map from text keys to plain values (what CBOR can say: JSON, and `Uint8Array`, `Date`, `bigint`,
- * `undefined` inside). Each key holds the write with the largest (HLC timestamp, replica id). From `grid.map(name)`.
+ * `undefined` inside). Each key holds the write with the largest (HLC timestamp, replica id); with `merge: 'fields'`, each
+ * field of it does. From `grid.map(name)`.
  */
 export class GridMap<Value> {
   readonly name: string
+  /** What it was opened as. @internal */
+  readonly options: MapOptions<never>
   readonly #runtime: Runtime
   readonly #partition: Partition
-  readonly #valueSizeMaxBytes: number
+  readonly #entries: MapEntries
   readonly #events: Emitter<MapEvents<Value>>
   readonly #watchers = new Set<Watcher<Value>>()
 
@@ -69,18 +68,41 @@ export class GridMap<Value> {
   constructor(
     runtime: Runtime,
     collection: Collection,
-    options: { readonly valueSizeMaxBytes: number; readonly events: Emitter<MapEvents<Value>> },
+    parts: {
+      readonly valueSizeMaxBytes: number
+      readonly events: Emitter<MapEvents<Value>>
+      readonly options: MapOptions<Value>
+      readonly schema: ValueSchema | undefined
+    },
   ) {
     this.name = collection.descriptor.name
+    this.options = parts.options as MapOptions<never>
     this.#runtime = runtime
     this.#partition = onlyPartition(collection)
-    this.#valueSizeMaxBytes = options.valueSizeMaxBytes
-    this.#events = options.events
+    this.#events = parts.events
+    const Rows = parts.options.merge === 'fields' ? FieldRows : WholeRows
+    const { watchers, events } = { watchers: this.#watchers, events: this.#events }
+    this.#entries = new MapEntries(runtime, this.#partition, {
+      layout: new Rows(this.#partition, parts.valueSizeMaxBytes),
+      schema: parts.schema,
+      listener: {
+        get wanted() {
+          return watchers.size > 0 || events.has('change') || events.has('conflict')
+        },
+        changed: (change) => this.#changed(change as MapChange<Value>),
+        discarded: (discarded) => this.#discarded(discarded),
+      },
+    })
   }
 
   /** Entries that this peer holds. */
   get size(): number {
-    return this.#partition.replica.table.liveCount
+    return this.#entries.size
+  }
+
+  /** Entries that this peer holds and that are hidden, because they do not fit the schema. @internal */
+  get hiddenCount(): number {
+    return this.#entries.hiddenCount
   }
 
   /** The value under `key`, wherever it lives; undefined when there is none. Throws `INVALID_KEY`, `CLOSED`. */
@@ -90,19 +112,19 @@ export class GridMap<Value> {
 
   /** The value that this peer holds under `key`, at once. Throws `INVALID_KEY`, `CLOSED`. */
   peek(key: string): Value | undefined {
-    this.#runtime.checkOpen()
-    checkKey(key)
-    const { table } = this.#partition.replica
-    const slot = table.slotOf(key)
-    return slot === undefined ? undefined : this.#decode(table.value(slot))
+    this.#checkKey(key)
+    return decoded(this.#entries.content(key))
   }
 
   async has(key: string): Promise<boolean> {
-    this.#runtime.checkOpen()
-    checkKey(key)
-    const { table } = this.#partition.replica
-    const slot = table.slotOf(key)
-    return slot !== undefined && !table.deleted(slot)
+    return this.#has(key)
+  }
+
+  /** When the entry that this peer holds under `key` will be gone; undefined for never, and when there is none. */
+  expiresAt(key: string): Date | undefined {
+    this.#checkKey(key)
+    const atMs = this.#entries.expiresAtMs(key)
+    return atMs === 0 || atMs === Infinity ? undefined : new Date(atMs)
   }
 
   /**
@@ -111,9 +133,9 @@ export class GridMap<Value> {
    * copy survives, unless a larger version of the key supersedes it. It does not say that another peer has it: ask for
    * `copies`. On a memory-only peer it resolves when applied, with `durable: false` in the receipt.
    *
-   * Rejects with `INVALID_KEY`, `INVALID_VALUE`, `VALUE_TOO_LARGE`, `BACKLOG_FULL`, `CLOSED`, with nothing written; with
-   * `STORAGE_FULL` or `STORAGE_FAILED` when the write stands in memory but is not durable yet; with `COPIES_TIMEOUT` or
-   * `ABORTED` when it stands, durable, and only the waiting ended.
+   * Rejects with `INVALID_KEY`, `INVALID_VALUE`, `VALUE_TOO_LARGE`, `SCHEMA`, `BATCH_TOO_LARGE` (an object of many fields),
+   * `BACKLOG_FULL`, `CLOSED`, with nothing written; with `STORAGE_FULL` or `STORAGE_FAILED` when the write stands in memory
+   * but is not durable yet; with `COPIES_TIMEOUT` or `ABORTED` when it stands, durable, and only the waiting ended.
    *
    * @example
    * ```ts
@@ -121,12 +143,12 @@ export class GridMap<Value> {
    * console.log(receipt.copies) // 2
    * ```
    */
-  set(key: string, value: Value, options?: WriteOptions): Promise<Receipt> {
+  set(key: string, value: Value, options?: SetOptions): Promise<Receipt> {
     // No async function: the promise of the write is passed on as it is.
     try {
-      checkKey(key)
-      if (options !== undefined) checkWriteOptions(options)
-      return this.#runtime.write(this.#partition, key, encodeValue(value, this.#valueSizeMaxBytes), options)
+      this.#entries.layout.checkKey(key)
+      if (options !== undefined) checkSetOptions(options)
+      return this.#write(key, this.#entries.encode(value), options)
     } catch (error) {
       return Promise.reject(error as Error)
     }
@@ -134,9 +156,9 @@ export class GridMap<Value> {
 
   /** Deletes a key; resolves as `set` does, or to undefined when this peer holds no entry to delete. */
   async delete(key: string, options?: WriteOptions): Promise<Receipt | undefined> {
-    if (!(await this.has(key))) return undefined
+    if (!this.#has(key)) return undefined
     if (options !== undefined) checkWriteOptions(options)
-    return this.#runtime.write(this.#partition, key, undefined, options)
+    return this.#remove(key, options)
   }
 
   /**
@@ -146,7 +168,7 @@ export class GridMap<Value> {
   async update(
     key: string,
     change: (value: Value | undefined) => Value | undefined,
-    options?: WriteOptions,
+    options?: SetOptions,
   ): Promise<Receipt | undefined> {
     const next = change(this.peek(key))
     return next === undefined ? this.delete(key, options) : this.set(key, next, options)
@@ -163,45 +185,70 @@ export class GridMap<Value> {
   }
 
   /** Writes several entries, which share syncs of the disk; the receipts come in their order. Rejects as `set` does. */
-  async setMany(entries: Iterable<readonly [string, Value]>, options?: WriteOptions): Promise<Receipt[]> {
+  async setMany(entries: Iterable<readonly [string, Value]>, options?: SetOptions): Promise<Receipt[]> {
     const encoded: [string, Uint8Array][] = []
     // All are checked before the first is written.
     for (const [key, value] of entries) {
-      checkKey(key)
-      encoded.push([key, encodeValue(value, this.#valueSizeMaxBytes)])
+      this.#entries.layout.checkKey(key)
+      encoded.push([key, this.#entries.encode(value)])
     }
-    if (options !== undefined) checkWriteOptions(options)
-    return Promise.all(encoded.map(([key, bytes]) => this.#runtime.write(this.#partition, key, bytes, options)))
+    if (options !== undefined) checkSetOptions(options)
+    return Promise.all(encoded.map(([key, content]) => this.#write(key, content, options)))
   }
 
   /** Deletes all entries that this peer holds; resolves to their number. */
   async clear(options?: WriteOptions): Promise<number> {
     this.#runtime.checkOpen()
-    const { table } = this.#partition.replica
-    const keys: string[] = []
-    for (const slot of table.slots()) if (!table.deleted(slot)) keys.push(table.key(slot))
-    await Promise.all(keys.map((key) => this.#runtime.write(this.#partition, key, undefined, options)))
+    if (options !== undefined) checkWriteOptions(options)
+    const keys = [...this.#entries.keys()]
+    await Promise.all(keys.map((key) => this.#remove(key, options)))
     return keys.length
+  }
+
+  /**
+   * Several writes of this map in one piece: `write` gets a map that reads what it has written, and must not wait for
+   * anything. What it throws passes on, with nothing written. On this peer nobody ever sees a part of a batch, neither in
+   * memory nor on disk, and listeners hear of it when all of it is there; another peer may see it in parts, and its writes
+   * may lose one by one to concurrent ones. The receipt is that of the last write; undefined when there was none.
+   *
+   * Rejects as `set` does, and with `BATCH_TOO_LARGE` past 1,000 writes or 512 KiB.
+   *
+   * @example
+   * ```ts
+   * await users.transact((batch) => {
+   *   batch.set('ada', { age: (batch.get('ada')?.age ?? 0) + 1 })
+   *   batch.delete('bob')
+   * })
+   * ```
+   */
+  transact(write: (batch: MapBatch<Value>) => void, options?: WriteOptions): Promise<Receipt | undefined> {
+    return writeBatch(this.#runtime, (batch) => write(this.inBatch(batch)), options)
+  }
+
+  /** This map inside of a batch. @internal */
+  inBatch(batch: Batch): MapBatch<Value> {
+    return batch.part(this, () => {
+      return new MapBatch<Value>(batch, this.#entries, (ttlMs) => this.#expiresAtMs(ttlMs))
+    })
   }
 
   /** The keys that this peer holds, in no particular order. Changes made meanwhile may show or not. */
   async *keys(options: EntriesOptions = {}): AsyncGenerator<string, void, undefined> {
-    for await (const slot of this.#slots(options)) yield this.#partition.replica.table.key(slot)
+    yield* this.#keys(options)
   }
 
   /** The entries that this peer holds, in no particular order. Changes made meanwhile may show or not. */
   async *entries(options: EntriesOptions = {}): AsyncGenerator<[string, Value], void, undefined> {
-    const { table } = this.#partition.replica
-    for await (const slot of this.#slots(options)) {
-      const value = table.value(slot)
-      if (value !== undefined) yield [table.key(slot), this.#decode(value)!]
+    for await (const key of this.#keys(options)) {
+      const content = this.#entries.content(key)
+      if (content !== undefined) yield [key, decodeValue(content) as Value]
     }
   }
 
   /**
    * Every change of the map from now on, in the order in which this peer applies them. A reader that falls behind by
-   * more than `bufferMax` changes gets a `lagged` mark instead of those left out. The loop ends when it is left, when
-   * the grid closes, or with `ABORTED` by its signal.
+   * more than `bufferMax` changes, or `bufferMaxBytes`, gets a `lagged` mark instead of those left out. The loop ends when
+   * it is left, when the grid closes, or with `ABORTED` by its signal.
    *
    * @example
    * ```ts
@@ -211,20 +258,24 @@ export class GridMap<Value> {
   changes(options: ChangesOptions = {}): AsyncIterableIterator<Change<Value>> {
     this.#runtime.checkOpen()
     checkCount('bufferMax', options.bufferMax, 1, 10_000_000)
-    if (options.key !== undefined) checkKey(options.key)
+    checkCount('bufferMaxBytes', options.bufferMaxBytes, 1, BUFFER_MAX_BYTES)
+    if (options.key !== undefined) this.#entries.layout.checkKey(options.key)
+    let watcher: Watcher<Value> | undefined
     const queue = new ChangeQueue<Change<Value>>({
       bufferMax: options.bufferMax,
+      bufferMaxBytes: options.bufferMaxBytes,
+      sizeOf: (change) => (change instanceof MapChange ? change.sizeBytes : 0),
       signal: options.signal,
       lagged: (missed) => ({ type: 'lagged', key: '', value: undefined, previous: undefined, missed }),
       onEnd: () => {
-        this.#watchers.delete(watcher)
-        this.#observe()
+        if (watcher !== undefined) this.#watchers.delete(watcher)
+        this.#entries.observe()
       },
     })
-    const watcher = { key: options.key, prefix: options.prefix ?? '', queue }
     if (options.signal?.aborted === true) return queue
+    watcher = { key: options.key, prefix: options.prefix ?? '', queue }
     this.#watchers.add(watcher)
-    this.#observe()
+    this.#entries.observe()
     return options.initial === true ? this.#withInitial(watcher) : queue
   }
 
@@ -235,7 +286,7 @@ export class GridMap<Value> {
     options?: { readonly signal?: AbortSignal },
   ): () => void {
     const off = this.#events.on(type, listener, options)
-    this.#observe()
+    this.#entries.observe()
     return off
   }
 
@@ -244,46 +295,26 @@ export class GridMap<Value> {
     for (const { queue } of [...this.#watchers]) queue.end()
   }
 
-  /** Core is asked to tell of changes only while somebody listens. */
-  #observe(): void {
-    const { replica } = this.#partition
-    const wanted = this.#watchers.size > 0 || this.#events.has('change') || this.#events.has('conflict')
-    replica.observer = wanted
-      ? {
-          changed: (slot, previous) => this.#changed(slot, previous),
-          discarded: (discarded) => this.#discarded(discarded),
-        }
-      : undefined
+  #changed(change: MapChange<Value>): void {
+    for (const watcher of [...this.#watchers]) if (watches(watcher, change.key)) watcher.queue.push(change)
+    this.#events.emit('change', change)
   }
 
-  #changed(slot: number, previousBytes: Uint8Array | undefined): void {
-    const { table } = this.#partition.replica
-    const key = table.key(slot)
-    const bytes = table.value(slot)
-    const watchers = [...this.#watchers].filter((watcher) => watches(watcher, key))
-    if (watchers.length === 0 && !this.#events.has('change')) return
-    const change = new LazyChange<Value>(key, bytes, previousBytes)
-    this.#runtime.afterStep(() => {
-      for (const { queue } of watchers) queue.push(change)
-      this.#events.emit('change', change)
-    })
-  }
-
-  #discarded(discarded: Discarded): void {
-    if (!this.#events.has('conflict')) return
-    const { key, value } = discarded
-    this.#runtime.afterStep(() => {
-      this.#events.emit('conflict', { key, discarded: this.#decode(value), kept: this.peek(key) })
-    })
+  #discarded({ key, field, content }: DiscardedContent): void {
+    const kept = this.#entries.layout.fieldContent(key, field, this.#runtime.wallMs)
+    const shown = (bytes: Uint8Array | undefined): Value | undefined =>
+      field === undefined || bytes === undefined ? decoded(bytes) : ({ [field]: decodeValue(bytes) } as Value)
+    // Of an object as a whole only that it was deleted is told, and that it stands all the same.
+    const stands = field === undefined ? this.peek(key) : shown(kept)
+    this.#events.emit('conflict', { key, field, discarded: shown(content), kept: stands })
   }
 
   /** The entries first, then the changes that came meanwhile: an entry changed meanwhile shows twice, never too old last. */
   async *#withInitial(watcher: Watcher<Value>): AsyncGenerator<Change<Value>, void, undefined> {
-    const { table } = this.#partition.replica
     try {
-      for await (const slot of this.#slots({ prefix: watcher.key ?? watcher.prefix })) {
-        if (!watches(watcher, table.key(slot))) continue
-        yield new LazyChange<Value>(table.key(slot), table.value(slot), undefined)
+      for await (const key of this.#keys({ prefix: watcher.key ?? watcher.prefix })) {
+        const content = watches(watcher, key) ? this.#entries.content(key) : undefined
+        if (content !== undefined) yield new MapChange<Value>(key, content, undefined)
       }
       yield* watcher.queue
     } finally {
@@ -291,52 +322,55 @@ export class GridMap<Value> {
     }
   }
 
-  async *#slots({ prefix = '', signal }: EntriesOptions): AsyncGenerator<number, void, undefined> {
-    const { table } = this.#partition.replica
-    for (let slot = 0; slot < table.slotCount; slot++) {
-      if (slot % ENTRIES_PER_TURN === 0) {
-        if (slot > 0) await new Promise((resolve) => setTimeout(resolve, 0))
-        this.#runtime.checkOpen()
-        checkAborted(signal)
-      }
-      if (!table.deleted(slot) && table.key(slot).startsWith(prefix)) yield slot
+  async *#keys({ prefix = '', signal }: EntriesOptions): AsyncGenerator<string, void, undefined> {
+    this.#runtime.checkOpen()
+    checkAborted(signal)
+    let seen = 0
+    for (const key of this.#entries.keys()) {
+      if (key.startsWith(prefix)) yield key
+      if (++seen % ENTRIES_PER_TURN > 0) continue
+      await new Promise((resolve) => setTimeout(resolve, 0))
+      this.#runtime.checkOpen()
+      checkAborted(signal)
     }
   }
 
-  #decode(bytes: Uint8Array | undefined): Value | undefined {
-    return bytes === undefined ? undefined : (decodeValue(bytes) as Value)
+  #has(key: string): boolean {
+    this.#checkKey(key)
+    return this.#entries.has(key)
+  }
+
+  #checkKey(key: string): void {
+    this.#runtime.checkOpen()
+    this.#entries.layout.checkKey(key)
+  }
+
+  #write(key: string, content: Uint8Array, options: SetOptions | undefined): Promise<Receipt> {
+    const rows = this.#entries.layout.rows(key, content, this.#expiresAtMs(options?.ttlMs))
+    return this.#entries.write(rows, options)
+  }
+
+  /** An object with very many rows, which only several peers together can make, goes in several pieces. */
+  async #remove(key: string, options: WriteOptions | undefined): Promise<Receipt> {
+    const rows = this.#entries.layout.rows(key, undefined, Infinity)
+    while (rows.length > DELETES_MAX) await this.#entries.write(rows.splice(0, DELETES_MAX))
+    return this.#entries.write(rows, options)
+  }
+
+  #expiresAtMs(ttlMs: number | undefined = this.options.ttlMs): number {
+    return ttlMs === undefined ? Infinity : this.#runtime.wallMs + ttlMs
   }
 }
 
-/** A change that decodes its values when they are looked at: most readers look at few. */
-class LazyChange<Value> implements Change<Value> {
-  readonly type: 'set' | 'delete'
-  readonly key: string
-  readonly missed = 0
-  readonly #bytes: Uint8Array | undefined
-  readonly #previousBytes: Uint8Array | undefined
-
-  constructor(key: string, bytes: Uint8Array | undefined, previousBytes: Uint8Array | undefined) {
-    this.type = bytes === undefined ? 'delete' : 'set'
-    this.key = key
-    this.#bytes = bytes
-    this.#previousBytes = previousBytes
-  }
-
-  get value(): Value | undefined {
-    return this.#bytes === undefined ? undefined : (decodeValue(this.#bytes) as Value)
-  }
-
-  get previous(): Value | undefined {
-    return this.#previousBytes === undefined ? undefined : (decodeValue(this.#previousBytes) as Value)
-  }
+function decoded<Value>(content: Uint8Array | undefined): Value | undefined {
+  return content === undefined ? undefined : (decodeValue(content) as Value)
 }
 
 function watches(watcher: { readonly key: string | undefined; readonly prefix: string }, key: string): boolean {
   return watcher.key === undefined ? key.startsWith(watcher.prefix) : key === watcher.key
 }
 
-/** What a map needs of core to be opened. @internal */
-export function openMapCollection(peer: Peer, name: string): Collection {
-  return peer.open({ name, kind: 'map', mode: 'replicated', partitions: 1 })
+function checkSetOptions(options: SetOptions): void {
+  checkWriteOptions(options)
+  checkTtl(options.ttlMs)
 }

@@ -1,13 +1,17 @@
 import { GridError, openPeer, OPENING_PREFIXES } from '@gossipgrid/core'
 import type { Collection, MemberState, Network, Peer, PeerEvent, RandomSource, Role, Storage } from '@gossipgrid/core'
+import { writeBatch } from './batch.ts'
 import { Emitter } from './emitter.ts'
 import { GridCounter } from './grid-counter.ts'
-import { GridMap, openMapCollection } from './grid-map.ts'
-import type { MapEvents } from './grid-map.ts'
+import type { GridMap } from './grid-map.ts'
+import { GridMaps } from './grid-maps.ts'
+import type { GridBatch } from './grid-maps.ts'
 import { GridSet } from './grid-set.ts'
 import type { Logger } from './logger.ts'
+import type { MapOptions } from './map-options.ts'
 import { metricsOf } from './metrics.ts'
 import type { GridMetrics } from './metrics.ts'
+import type { Receipt, WriteOptions } from './receipt.ts'
 import { Runtime, readClocks } from './runtime.ts'
 import { Seldom } from './seldom.ts'
 import { membersOf, statusOf } from './status.ts'
@@ -71,8 +75,7 @@ export class Grid {
   readonly #runtime: Runtime
   readonly #events: Emitter<GridEvents>
   readonly #logger: Logger
-  readonly #valueSizeMaxBytes: number
-  readonly #maps = new Map<string, GridMap<unknown>>()
+  readonly #maps: GridMaps
   /** Counters and sets, by kind and name. */
   readonly #faces = new Map<string, GridCounter | GridSet<unknown>>()
   readonly #joining: boolean
@@ -102,7 +105,6 @@ export class Grid {
     this.name = name
     this.#logger = logger
     this.#joining = parts.joining
-    this.#valueSizeMaxBytes = parts.valueSizeMaxBytes
     this.#events = new Emitter(logger)
     this.#runtime = new Runtime({
       peer,
@@ -112,6 +114,7 @@ export class Grid {
       onEvent: (event) => this.#onEvent(event),
       tracing: parts.tracer === undefined ? undefined : { tracer: parts.tracer, grid: name },
     })
+    this.#maps = new GridMaps(this.#runtime, logger, parts.valueSizeMaxBytes)
     // A grid that nobody waits for to be ready must not end the program when it is closed.
     this.#ready.promise.then(
       () => (this.#isReady = true),
@@ -133,16 +136,33 @@ export class Grid {
     return membersOf(this.#runtime.peer)
   }
 
-  /** The map of that name; the same object every time. Throws `INVALID_NAME`, `COLLECTION_MISMATCH`, `CLOSED`. */
-  map<Value = unknown>(name: string): GridMap<Value> {
-    this.#runtime.checkOpen()
-    const known = this.#maps.get(name)
-    if (known !== undefined) return known as GridMap<Value>
-    const collection = openMapCollection(this.#runtime.peer, name)
-    const events = new Emitter<MapEvents<Value>>(this.#logger)
-    const map = new GridMap<Value>(this.#runtime, collection, { valueSizeMaxBytes: this.#valueSizeMaxBytes, events })
-    this.#maps.set(name, map as GridMap<unknown>)
-    return map
+  /**
+   * The map of that name; the same object every time. What it is to be is said where it is opened first, on every peer
+   * alike; later calls say the same or nothing. Throws `INVALID_NAME`, `INVALID_OPTION`, `COLLECTION_MISMATCH`, `CLOSED`.
+   *
+   * @example
+   * ```ts
+   * const profiles = grid.map<{ name: string; city: string }>('profiles', { merge: 'fields' })
+   * await profiles.set('ada', { name: 'Ada', city: 'London' })
+   * ```
+   */
+  map<Value = unknown>(name: string, options: MapOptions<Value> = {}): GridMap<Value> {
+    return this.#maps.get(name, options)
+  }
+
+  /**
+   * Writes to several maps in one piece: what `GridMap.transact` promises, over all of them.
+   *
+   * @example
+   * ```ts
+   * await grid.transact((batch) => {
+   *   batch.map('orders').set('o-17', { item: 'tea' })
+   *   batch.map<number>('stock').set('tea', (batch.map<number>('stock').get('tea') ?? 1) - 1)
+   * })
+   * ```
+   */
+  transact(write: (batch: GridBatch) => void, options?: WriteOptions): Promise<Receipt | undefined> {
+    return writeBatch(this.#runtime, (batch) => write(this.#maps.inBatch(batch)), options)
   }
 
   /**
@@ -169,7 +189,7 @@ export class Grid {
 
   /** Everything worth knowing of this peer right now. */
   status(): GridStatus {
-    return statusOf(this.name, this.#runtime, this.#recoveries)
+    return statusOf(this.name, this.#runtime, this.#recoveries, (collection) => this.#maps.hidden(collection))
   }
 
   /**
@@ -229,7 +249,7 @@ export class Grid {
   async #shutDown(left: boolean): Promise<void> {
     clearTimeout(this.#aloneTimer)
     this.#ready.reject(new GridError('CLOSED', 'the grid was closed'))
-    for (const collection of [...this.#maps.values(), ...this.#faces.values()]) collection.close()
+    for (const collection of [this.#maps, ...this.#faces.values()]) collection.close()
     await this.#runtime.close(left)
     this.#events.emit('close', undefined)
   }

@@ -10,20 +10,23 @@ import type {
   Storage,
   Written,
 } from '@gossipgrid/core'
-import { GridError } from '@gossipgrid/core'
+import { GridError, UNDURABLE_MAX_BYTES } from '@gossipgrid/core'
+import { Copies } from './copies.ts'
 import { Inbox } from './inbox.ts'
+import type { RowWrite } from './layout.ts'
 import type { Logger } from './logger.ts'
 import { Meters } from './meters.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
 import { PendingWrites } from './pending-writes.ts'
 import { safeTracer } from './safe-tracer.ts'
-import { checkAborted, orAborted, settlesWithin } from './waiting.ts'
+import { checkAborted, settlesWithin } from './waiting.ts'
 import { WriteTracing } from './write-tracing.ts'
 import type { GridTracer } from './write-tracing.ts'
 
 /** How long closing waits for writes that are not durable yet. */
 const CLOSE_FLUSH_MAX_MS = 10_000
-const COPIES_TIMEOUT_MS = 10_000
+/** More than a row takes beside its key and its value. */
+const ROW_OVERHEAD_BYTES = 256
 
 /** The clocks of this machine. */
 export function readClocks(): Instant {
@@ -39,6 +42,14 @@ export interface RuntimeOptions {
   readonly tracing?: { readonly tracer: GridTracer; readonly grid: string } | undefined
 }
 
+/** Writes that were applied in one piece. */
+export interface BegunWrites {
+  /** Resolves when all of them are durable. */
+  readonly durable: Promise<Receipt>
+  /** The last one of each partition. */
+  readonly parts: ReadonlyMap<Partition, Written>
+}
+
 /**
  * Runs a peer against real ports: gives it what happens, does what it asks for, and wakes it when it wants to be woken.
  * All timers and I/O of a grid are here.
@@ -48,17 +59,19 @@ export class Runtime {
   readonly network: Network
   readonly storage: Storage
   readonly meters: Meters = new Meters()
+  readonly copies: Copies = new Copies(this)
   readonly inbox: Inbox = new Inbox((input) => this.step(input))
   readonly #logger: Logger
   readonly #onEvent: (event: PeerEvent) => void
   readonly #pending: PendingWrites
-  readonly #copies = new Map<number, (copies: number) => void>()
   readonly #afterStep: (() => void)[] = []
   readonly #tracing: WriteTracing | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #timerAtMs = Infinity
   #flushScheduled = false
   #stepping = false
+  #telling = false
+  #writing = false
   #closed = false
   #storageError: unknown
 
@@ -90,6 +103,16 @@ export class Runtime {
     return this.#closed
   }
 
+  /** The grid's wall milliseconds now. */
+  get wallMs(): number {
+    return this.peer.wallMs(readClocks())
+  }
+
+  /** Whether what core tells of is a write of this peer under way. */
+  get writing(): boolean {
+    return this.#writing
+  }
+
   /** Opens the network and starts the clockwork. */
   async start(): Promise<void> {
     await this.network.start({
@@ -109,7 +132,7 @@ export class Runtime {
   write(partition: Partition, key: string, value: Uint8Array | undefined, options?: WriteOptions): Promise<Receipt> {
     try {
       if (this.#tracing !== undefined) return this.#tracing.write(partition, key, value, options)
-      return this.follow(partition, this.begin(partition, key, value, options), options)
+      return this.copies.follow(partition, this.begin(partition, key, value, options), options)
     } catch (error) {
       return Promise.reject(error as Error)
     }
@@ -128,16 +151,47 @@ export class Runtime {
     return durable
   }
 
-  /** The promise of a write that somebody may stop waiting for, or that is to have copies elsewhere. */
-  follow(partition: Partition, durable: Promise<Receipt>, options?: WriteOptions): Promise<Receipt> {
-    if (options === undefined || ((options.copies ?? 1) <= 1 && options.signal === undefined)) return durable
-    return this.#followed(partition, durable, options)
+  /**
+   * Applies several writes in one piece: all or none, before any listener hears of one; logged and sent together. The
+   * receipt is that of the last. Rejects as `write` does.
+   */
+  writeAll(rows: readonly RowWrite[], options?: WriteOptions): Promise<Receipt> {
+    try {
+      if (this.#tracing !== undefined) return this.#tracing.writeAll(rows, options)
+      const { durable, parts } = this.beginAll(rows, options)
+      return this.copies.followAll(parts, durable, options)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
+  /** As `begin`, for several writes. `parts` are the last writes of each partition: whoever has them has all. */
+  beginAll(rows: readonly RowWrite[], options?: WriteOptions): BegunWrites {
+    this.checkOpen()
+    checkAborted(options?.signal)
+    this.#checkRoom(rows)
+    const parts = new Map<Partition, Written>()
+    this.peer.atomically(() => {
+      for (const { partition, key, bytes } of rows) parts.set(partition, this.#apply(partition, key, bytes))
+    })
+    const written = [...parts.values()].reduce((last, part) => (part.writeId > last.writeId ? part : last))
+    for (const { bytes } of rows) this.meters.writes[bytes === undefined ? 'deletes' : 'sets'] += 1
+    const durable = this.#pending.add(written)
+    this.#scheduleFlush(written)
+    this.#callListeners()
+    return { durable, parts }
+  }
+
+  /** Drops what has expired by now, and tells of it, instead of waiting for the clockwork. */
+  sweep(): void {
+    const { expiries } = this.peer.collections
+    while (!this.#stepping && !this.#closed && expiries.nextMs <= this.wallMs) this.step({ type: 'tick' })
   }
 
   /** Runs `call` once the step under way is over, or at once: callbacks of core must not call back into core. */
   afterStep(call: () => void): void {
-    if (this.#stepping) this.#afterStep.push(call)
-    else call()
+    this.#afterStep.push(call)
+    if (!this.#stepping) this.#callListeners()
   }
 
   step(input: Input): void {
@@ -181,8 +235,20 @@ export class Runtime {
     if (this.#closed) throw new GridError('CLOSED', 'the grid is closed')
   }
 
+  /** A piece that stops in the middle for want of room would be none. */
+  #checkRoom(rows: readonly RowWrite[]): void {
+    const sizeBytes = rows.reduce(
+      (sum, { key, bytes }) => sum + ROW_OVERHEAD_BYTES + key.length * 3 + (bytes?.length ?? 0),
+      0,
+    )
+    if (this.peer.commit.undurableBytes + sizeBytes <= UNDURABLE_MAX_BYTES) return
+    this.meters.writes.refused += 1
+    throw new GridError('BACKLOG_FULL', `${UNDURABLE_MAX_BYTES} bytes of writes wait to be stored: await some first`)
+  }
+
   #apply(partition: Partition, key: string, value: Uint8Array | undefined): Written {
     this.#stepping = true
+    this.#writing = true
     try {
       return this.peer.write(partition, key, value, readClocks())
     } catch (error) {
@@ -190,11 +256,19 @@ export class Runtime {
       throw error
     } finally {
       this.#stepping = false
+      this.#writing = false
     }
   }
 
+  /** In the order of what happened: what a listener causes is told after the rest of what it was caused by. */
   #callListeners(): void {
-    if (this.#afterStep.length > 0) for (const call of this.#afterStep.splice(0)) call()
+    if (this.#telling) return
+    this.#telling = true
+    try {
+      while (this.#afterStep.length > 0) for (const call of this.#afterStep.splice(0)) call()
+    } finally {
+      this.#telling = false
+    }
   }
 
   /** All writes of one turn of the event loop go as one group. */
@@ -296,60 +370,8 @@ export class Runtime {
   #event(event: PeerEvent): void {
     if (event.type === 'durable') this.#pending.durable(event.writeId)
     else if (event.type === 'not-durable') this.#pending.notDurable(event.writeId, event.error)
-    else if (event.type === 'copies') this.#copies.get(event.request)?.(event.copies)
+    else if (event.type === 'copies') this.copies.told(event.request, event.copies)
     this.#onEvent(event)
-  }
-
-  /** A write that somebody may stop waiting for, or that is to have copies elsewhere. */
-  async #followed(partition: Partition, durable: Promise<Receipt>, options: WriteOptions): Promise<Receipt> {
-    const receipt = await orAborted(durable, options.signal)
-    const copies = options.copies ?? 1
-    return receipt.copies >= copies ? receipt : this.#awaitCopies(partition, receipt, copies, options)
-  }
-
-  async #awaitCopies(partition: Partition, receipt: Receipt, copies: number, options: WriteOptions): Promise<Receipt> {
-    const { timeoutMs = COPIES_TIMEOUT_MS, signal } = options
-    checkAborted(signal)
-    // Core counts this peer's copy; one that lives in memory is none.
-    const own = receipt.copies
-    let reached = own
-    const enough = Promise.withResolvers<void>()
-    const stop = this.countCopies(partition, receipt, copies + 1 - own, (known) => {
-      reached = known - 1 + own
-      if (reached >= copies) enough.resolve()
-    })
-    try {
-      const inTime = await orAborted(settlesWithin(enough.promise, timeoutMs), signal)
-      if (inTime) return { ...receipt, copies: reached }
-      this.meters.writes.copiesTimeouts += 1
-      throw new GridError(
-        'COPIES_TIMEOUT',
-        `${reached} of ${copies} durable copies after ${timeoutMs} ms; the write stands here and goes on travelling`,
-        { cause: { ...receipt, copies: reached } },
-      )
-    } finally {
-      stop()
-    }
-  }
-
-  /**
-   * Asks durable neighbours to confirm a write until `copies` are known, this peer's counted as one, and tells of every
-   * one more; the function returned ends that. Throws `BACKLOG_FULL`.
-   */
-  countCopies(
-    partition: Partition,
-    { version }: Receipt,
-    copies: number,
-    onCopies: (known: number) => void,
-  ): () => void {
-    const { replicaId, sequence } = version
-    const request = this.peer.confirmations.request({ ...partition.name, replicaId, sequence }, copies)
-    this.#copies.set(request, onCopies)
-    this.step({ type: 'tick' })
-    return () => {
-      this.#copies.delete(request)
-      this.peer.confirmations.cancel(request)
-    }
   }
 }
 

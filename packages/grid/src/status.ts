@@ -1,5 +1,5 @@
 import { OFFENDERS_LISTED_MAX, hashHex, heartbeatMs } from '@gossipgrid/core'
-import type { Collection, GridErrorCode, MemberState, Peer, PeerId, Role } from '@gossipgrid/core'
+import type { Collection, CollectionDescriptor, GridErrorCode, MemberState, Peer, PeerId, Role } from '@gossipgrid/core'
 import { convergenceOf } from './convergence.ts'
 import type { Convergence } from './convergence.ts'
 import type { Runtime } from './runtime.ts'
@@ -39,6 +39,8 @@ export interface CollectionStatus {
   readonly name: string
   readonly kind: string
   readonly entries: number
+  /** Entries of a map that are kept and hidden here, because they do not fit the schema that it was opened with. */
+  readonly hidden: number
   readonly tombstones: number
   /** Bytes of encoded values. */
   readonly valueBytes: number
@@ -120,7 +122,13 @@ export function membersOf(peer: Peer): GridMember[] {
   }))
 }
 
-export function statusOf(name: string, runtime: Runtime, recoveries: readonly Recovery[]): GridStatus {
+/** `hidden` tells how many entries of a collection do not fit its schema. */
+export function statusOf(
+  name: string,
+  runtime: Runtime,
+  recoveries: readonly Recovery[],
+  hidden: (collection: CollectionDescriptor) => number,
+): GridStatus {
   const { peer, network, storage, storageError } = runtime
   const nowMs = performance.now()
   const root = peer.collections.root()
@@ -138,7 +146,10 @@ export function statusOf(name: string, runtime: Runtime, recoveries: readonly Re
     }),
     collections: [...peer.collections]
       .filter(({ descriptor }) => descriptor.kind !== 'registry')
-      .map((collection) => collectionStatus(peer, collection, root, nowMs)),
+      .map((collection) => ({
+        ...collectionStatus(peer, collection, root, nowMs),
+        hidden: hidden(collection.descriptor),
+      })),
     backlog: {
       undurableBytes: peer.commit.undurableBytes,
       broadcastBytes: peer.broadcaster.backlogBytes,
@@ -164,7 +175,12 @@ function offendersOf(peer: Peer, nowMs: number): GridOffender[] {
   })
 }
 
-function collectionStatus(peer: Peer, collection: Collection, root: string, nowMs: number): CollectionStatus {
+function collectionStatus(
+  peer: Peer,
+  collection: Collection,
+  root: string,
+  nowMs: number,
+): Omit<CollectionStatus, 'hidden'> {
   const { name, kind } = collection.descriptor
   let entries = 0
   let tombstones = 0
@@ -176,9 +192,11 @@ function collectionStatus(peer: Peer, collection: Collection, root: string, nowM
     valueBytes += replica.table.valueBytes
     conflicts += replica.conflicts
   }
-  const lags = peer.lag.of(name, collection.partitions[0]!.name.kind, root).map(({ peerId, behind, ahead, unequal, toldAtMs }) => {
-    return { peerId, behind, ahead, differs: unequal > 0, ageMs: Math.round(nowMs - toldAtMs) }
-  })
+  const lags = peer.lag
+    .of(name, collection.partitions[0]!.name.kind, root)
+    .map(({ peerId, behind, ahead, unequal, toldAtMs }) => {
+      return { peerId, behind, ahead, differs: unequal > 0, ageMs: Math.round(nowMs - toldAtMs) }
+    })
   const fingerprint = hashHex(collection.partitions[0]!.replica.fingerprint)
   const converged = lags.every((lag) => lag.behind === 0 && lag.ahead === 0 && !lag.differs)
   return { name, kind, entries, tombstones, valueBytes, fingerprint, conflicts, converged, lags }

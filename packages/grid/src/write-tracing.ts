@@ -1,5 +1,6 @@
 import type { Partition } from '@gossipgrid/core'
 import { GridError } from '@gossipgrid/core'
+import type { RowWrite } from './layout.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -35,7 +36,7 @@ export interface GridTracer {
 }
 
 /**
- * Puts spans around writes: `gossipgrid.set` or `gossipgrid.delete` from the call until its promise settles, and beside
+ * Puts spans around writes: `gossipgrid.set`, `gossipgrid.delete` or `gossipgrid.batch` (several rows in one piece) from the call until its promise settles, and beside
  * it `gossipgrid.replicate`, linked to it, until every durable neighbour that was connected at the call has the write on
  * disk, or 10 s. Keys and values are in none of them, only their sizes.
  */
@@ -54,18 +55,49 @@ export class WriteTracing {
 
   write(partition: Partition, key: string, value: Uint8Array | undefined, options?: WriteOptions): Promise<Receipt> {
     const attributes = {
-      'gossipgrid.grid': this.#grid,
       'gossipgrid.collection': partition.name.collection,
       'gossipgrid.key_characters': key.length,
       'gossipgrid.value_bytes': value?.length ?? 0,
-      'gossipgrid.copies_asked': options?.copies ?? 1,
     }
-    const span = this.#tracer.startSpan(value === undefined ? 'gossipgrid.delete' : 'gossipgrid.set', { attributes })
-    try {
+    const { copies } = this.#runtime
+    return this.#traced(value === undefined ? 'gossipgrid.delete' : 'gossipgrid.set', attributes, options, () => {
       const durable = this.#runtime.begin(partition, key, value, options)
+      return { partition, durable, follow: () => copies.follow(partition, durable, options) }
+    })
+  }
+
+  /** Several writes in one piece: one span, and the last of them is followed. */
+  writeAll(rows: readonly RowWrite[], options?: WriteOptions): Promise<Receipt> {
+    const { partition } = rows.at(-1)!
+    const attributes = {
+      'gossipgrid.collection': partition.name.collection,
+      'gossipgrid.writes': rows.length,
+      'gossipgrid.value_bytes': rows.reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0),
+    }
+    return this.#traced('gossipgrid.batch', attributes, options, () => {
+      const { durable, parts } = this.#runtime.beginAll(rows, options)
+      return { partition, durable, follow: () => this.#runtime.copies.followAll(parts, durable, options) }
+    })
+  }
+
+  #traced(
+    name: string,
+    attributes: Attributes,
+    options: WriteOptions | undefined,
+    begin: () => {
+      readonly partition: Partition
+      readonly durable: Promise<Receipt>
+      readonly follow: () => Promise<Receipt>
+    },
+  ): Promise<Receipt> {
+    const span = this.#tracer.startSpan(name, {
+      attributes: { 'gossipgrid.grid': this.#grid, 'gossipgrid.copies_asked': options?.copies ?? 1, ...attributes },
+    })
+    try {
+      const { partition, durable, follow } = begin()
       if (!span.isRecording()) {
         span.end()
-        return this.#runtime.follow(partition, durable, options)
+        return follow()
       }
       span.addEvent('applied')
       durable.then(
@@ -73,7 +105,7 @@ export class WriteTracing {
         () => undefined,
       )
       this.#replicate(span, partition, durable)
-      const followed = this.#runtime.follow(partition, durable, options)
+      const followed = follow()
       followed.then(
         ({ copies }) => {
           span.setAttributes({ 'gossipgrid.copies_reached': copies })
@@ -125,7 +157,7 @@ export class WriteTracing {
       .then((receipt) => {
         if (!this.#followed.has(end)) return
         span.addEvent('durable')
-        stop = this.#runtime.countCopies(partition, receipt, neighbours + 1, count)
+        stop = this.#runtime.copies.count(partition, receipt, neighbours + 1, count)
         if (!this.#followed.has(end)) stop()
       })
       // Not stored here, or too many copies are being counted already: the write's own span tells.

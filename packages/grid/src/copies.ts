@@ -1,0 +1,95 @@
+import { GridError } from '@gossipgrid/core'
+import type { Partition, Written } from '@gossipgrid/core'
+import type { Receipt, WriteOptions } from './receipt.ts'
+import type { Runtime } from './runtime.ts'
+import { checkAborted, orAborted, settlesWithin } from './waiting.ts'
+
+const COPIES_TIMEOUT_MS = 10_000
+
+/** Waits for copies of writes at other peers. */
+export class Copies {
+  readonly #runtime: Pick<Runtime, 'peer' | 'meters' | 'step'>
+  readonly #requests = new Map<number, (copies: number) => void>()
+
+  constructor(runtime: Pick<Runtime, 'peer' | 'meters' | 'step'>) {
+    this.#runtime = runtime
+  }
+
+  /** The promise of a write that somebody may stop waiting for, or that is to have copies elsewhere. */
+  follow(partition: Partition, durable: Promise<Receipt>, options?: WriteOptions): Promise<Receipt> {
+    if (!isFollowed(options)) return durable
+    return this.#followed(partition, durable, options)
+  }
+
+  /** The same of several writes, by the last one of each partition: whoever has these has all. */
+  followAll(
+    parts: ReadonlyMap<Partition, Written>,
+    durable: Promise<Receipt>,
+    options?: WriteOptions,
+  ): Promise<Receipt> {
+    if (!isFollowed(options)) return durable
+    const followed = [...parts].map(([partition, { hlc, replicaId, sequence }]) => {
+      const own = durable.then((receipt) => ({ ...receipt, version: { hlc, replicaId, sequence } }))
+      return this.#followed(partition, own, options)
+    })
+    return Promise.all([durable, ...followed]).then(([last, ...receipts]) => {
+      return { ...last, copies: Math.min(...receipts.map(({ copies }) => copies)) }
+    })
+  }
+
+  /**
+   * Asks durable neighbours to confirm a write until `copies` are known, this peer's counted as one, and tells of every
+   * one more; the function returned ends that. Throws `BACKLOG_FULL`.
+   */
+  count(partition: Partition, { version }: Receipt, copies: number, onCopies: (known: number) => void): () => void {
+    const { replicaId, sequence } = version
+    const { confirmations } = this.#runtime.peer
+    const request = confirmations.request({ ...partition.name, replicaId, sequence }, copies)
+    this.#requests.set(request, onCopies)
+    this.#runtime.step({ type: 'tick' })
+    return () => {
+      this.#requests.delete(request)
+      confirmations.cancel(request)
+    }
+  }
+
+  /** Core knows of so many copies now. */
+  told(request: number, copies: number): void {
+    this.#requests.get(request)?.(copies)
+  }
+
+  async #followed(partition: Partition, durable: Promise<Receipt>, options: WriteOptions): Promise<Receipt> {
+    const receipt = await orAborted(durable, options.signal)
+    const copies = options.copies ?? 1
+    return receipt.copies >= copies ? receipt : this.#awaited(partition, receipt, copies, options)
+  }
+
+  async #awaited(partition: Partition, receipt: Receipt, copies: number, options: WriteOptions): Promise<Receipt> {
+    const { timeoutMs = COPIES_TIMEOUT_MS, signal } = options
+    checkAborted(signal)
+    // Core counts this peer's copy; one that lives in memory is none.
+    const own = receipt.copies
+    let reached = own
+    const enough = Promise.withResolvers<void>()
+    const stop = this.count(partition, receipt, copies + 1 - own, (known) => {
+      reached = known - 1 + own
+      if (reached >= copies) enough.resolve()
+    })
+    try {
+      const inTime = await orAborted(settlesWithin(enough.promise, timeoutMs), signal)
+      if (inTime) return { ...receipt, copies: reached }
+      this.#runtime.meters.writes.copiesTimeouts += 1
+      throw new GridError(
+        'COPIES_TIMEOUT',
+        `${reached} of ${copies} durable copies after ${timeoutMs} ms; the write stands here and goes on travelling`,
+        { cause: { ...receipt, copies: reached } },
+      )
+    } finally {
+      stop()
+    }
+  }
+}
+
+function isFollowed(options: WriteOptions | undefined): options is WriteOptions {
+  return options !== undefined && ((options.copies ?? 1) > 1 || options.signal !== undefined)
+}
