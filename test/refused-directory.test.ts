@@ -66,7 +66,7 @@ describe.each(RUNTIMES)('on %s a grid is refused, with a code and advice,', (run
     await grid.map('notes').set('a', 1)
     await grid.close()
     const storage = await levelStorage({ directory: directories.path('grid') })
-    const meta = encodeValue({ format: 2, whatever: 'it may hold' }, 1000)
+    const meta = encodeValue({ format: 99, whatever: 'it may hold' }, 1000)
     await storage.write([{ type: 'put', key: 'meta', bytes: meta }], { durable: true })
     await storage.close()
     const before = await blobsOf(directories.path('grid'))

@@ -1,4 +1,4 @@
-import type { AntiEntropy, SeenPart } from './anti-entropy.ts'
+import type { AntiEntropy } from './anti-entropy.ts'
 import type { Collections } from './collections.ts'
 import { GridError } from './errors.ts'
 import { hashHex } from './hash.ts'
@@ -7,6 +7,7 @@ import type { LagTable } from './lag.ts'
 import { ANNOUNCE_VECTORS_MAX_BYTES, HEARTBEAT_MS } from './limits.ts'
 import type { Membership } from './membership.ts'
 import type { Message, PartDigest } from './messages.ts'
+import type { SeenPart } from './part-digests.ts'
 import type { PeerId } from './ports.ts'
 
 export type Announce = Extract<Message, { readonly type: 'announce' }>
@@ -33,7 +34,7 @@ export class Announcements {
   /** `bulk`: frames were left out, come and get them. */
   compose(bulk: boolean): Announce {
     const { antiEntropy, collections, membership } = this.#owner
-    const all = antiEntropy.parts()
+    const all = antiEntropy.digests.parts()
     const parts = sizeOf(all) <= ANNOUNCE_VECTORS_MAX_BYTES ? all : undefined
     return { type: 'announce', member: membership.self, root: collections.root(), bulk, parts }
   }
@@ -45,7 +46,7 @@ export class Announcements {
     if (sizeOf(parts) > ANNOUNCE_VECTORS_MAX_BYTES) {
       throw new GridError('MESSAGE_MALFORMED', 'an announce with vectors that are too large for it')
     }
-    return this.#owner.antiEntropy.decodeParts(parts)
+    return this.#owner.antiEntropy.digests.decode(parts)
   }
 
   /** Compares what another peer has seen with what is here, and asks for what is missing. */
@@ -64,10 +65,10 @@ export class Announcements {
   /** Whether one that has seen nothing more holds something else: then one of the two has lost or given out dots twice. */
   #unequal(parts: readonly SeenPart[]): boolean {
     return parts.some((part) => {
-      const { seen, fingerprint } = part
+      const { seen, fingerprint, otherFloor } = part
       const replica = this.#owner.collections.find(part)?.replica
       if (replica === undefined || replica.vector.countMissingIn(seen) > 0) return false
-      return fingerprint !== hashHex(replica.fingerprint)
+      return otherFloor !== undefined || fingerprint !== hashHex(replica.fingerprint)
     })
   }
 

@@ -1,14 +1,17 @@
 import { Allowances } from './allowances.ts'
+import { nameKey } from './block.ts'
 import type { Collections } from './collections.ts'
 import { DeferredDigests } from './deferred-digests.ts'
 import { GridError } from './errors.ts'
+import { meetFloor } from './fences.ts'
+import type { Fence } from './fences.ts'
 import { GapDelays } from './gap-delays.ts'
 import { hashHex } from './hash.ts'
+import type { ApplyOptions } from './inbound.ts'
 import type { Instant, RandomSource } from './instant.ts'
 import {
   ANTI_ENTROPY_MAX_MS,
   ANTI_ENTROPY_MIN_MS,
-  MESSAGE_MAX_BYTES,
   SESSIONS_EACH_MAX,
   SESSIONS_MAX,
   SESSIONS_PER_SECOND,
@@ -19,19 +22,18 @@ import {
   WHOLE_EXCHANGE_GAP_MS,
 } from './limits.ts'
 import type { Message, PartDigest } from './messages.ts'
+import { PartDigests } from './part-digests.ts'
+import type { SeenPart } from './part-digests.ts'
 import { Outgoing } from './outgoing.ts'
 import type { Serving } from './outgoing.ts'
 import type { PeerId } from './ports.ts'
 import type { ReplicaIds } from './replica-ids.ts'
 import { Sessions } from './sessions.ts'
 import type { Session } from './sessions.ts'
-import { decodeForeignVector, encodeVector } from './vector-codec.ts'
 import { VersionVector } from './version-vector.ts'
 
-/** A part digest without its vector, at the most. */
-const PART_MAX_BYTES = 256
-
 type SessionMessage = Extract<Message, { readonly session: number }>
+type DigestMessage = Extract<Message, { readonly type: 'digest' }>
 type ChunkMessage = Extract<Message, { readonly type: 'chunk' }>
 
 /** What a received chunk did. */
@@ -45,16 +47,13 @@ export interface AntiEntropyOwner {
   readonly peerId: PeerId
   send(to: PeerId, message: Message): void
   /** Applies a chunk; `voids` false leaves its void dots out. */
-  apply(from: PeerId, block: Uint8Array, voids: boolean): Applied
+  apply(from: PeerId, block: Uint8Array, options: ApplyOptions): Applied
+  /** Something that only the log needs to know. */
+  log(block: Uint8Array): void
   whenDurable(callback: () => void): void
   /** The other peer's vectors, before anything else is done with them. */
   vectorsSeen(neighbour: PeerId, parts: readonly SeenPart[]): void
   sessionEnded(neighbour: PeerId, complete: boolean, rowsSent: number, rowsReceived: number): void
-}
-
-/** A part digest with its vector decoded. */
-export interface SeenPart extends PartDigest {
-  readonly seen: VersionVector
 }
 
 /**
@@ -66,6 +65,7 @@ export interface SeenPart extends PartDigest {
  */
 export class AntiEntropy {
   readonly #collections: Collections
+  readonly digests: PartDigests
   readonly #ids: ReplicaIds
   readonly #random: RandomSource
   readonly #owner: AntiEntropyOwner
@@ -81,6 +81,7 @@ export class AntiEntropy {
 
   constructor(collections: Collections, ids: ReplicaIds, random: RandomSource, owner: AntiEntropyOwner) {
     this.#collections = collections
+    this.digests = new PartDigests(collections, ids)
     this.#ids = ids
     this.#random = random
     this.#owner = owner
@@ -148,14 +149,14 @@ export class AntiEntropy {
       if (now.monotonicMs < Math.min(this.#sessions.receivingUntilMs(), atMs + SESSION_DEFERRED_MAX_MS)) continue
       this.#wanted.delete(neighbour)
       const session = this.#sessions.open(neighbour, this.#random.uint32(), true, source, now.monotonicMs)
-      this.#owner.send(neighbour, { type: 'digest', session: session.id, root: this.#collections.root() })
+      this.#owner.send(neighbour, { type: 'digest', session: session.id, ...this.digests.roots() })
     }
   }
 
   /** Takes a message of a session. Throws `MESSAGE_MALFORMED` for what no honest peer sends. */
   receive(from: PeerId, message: SessionMessage, now: Instant): void {
     if (message.type === 'digest') {
-      this.#answer(from, message.session, message.root, now)
+      this.#answer(from, message, now)
       return
     }
     const session = this.#sessions.get(from, message.session)
@@ -190,26 +191,7 @@ export class AntiEntropy {
     }
   }
 
-  /** What this peer holds, partition by partition, as far as one message can say it. */
-  parts(): PartDigest[] {
-    const parts: PartDigest[] = []
-    let sizeBytes = 0
-    for (const { name, replica } of this.#collections.partitions()) {
-      if (replica.vector.isEmpty) continue
-      const vector = encodeVector(replica.vector, this.#ids)
-      sizeBytes += vector.length + PART_MAX_BYTES
-      // What is left out is sent whole by the other peer: dear, but right.
-      if (sizeBytes > MESSAGE_MAX_BYTES / 2) break
-      parts.push({ ...name, fingerprint: hashHex(replica.fingerprint), vector })
-    }
-    return parts
-  }
-
-  decodeParts(parts: readonly PartDigest[]): SeenPart[] {
-    return parts.map((part) => ({ ...part, seen: decodeForeignVector(part.vector, this.#ids) }))
-  }
-
-  #answer(from: PeerId, id: number, root: string, now: Instant): void {
+  #answer(from: PeerId, { session: id, root, floors }: DigestMessage, now: Instant): void {
     const own = this.#sessions.unansweredWith(from)
     if (own !== undefined) {
       // Both have started at once, as on connecting: one session serves both, that of the smaller peer id.
@@ -225,7 +207,7 @@ export class AntiEntropy {
       this.#owner.sessionEnded(from, true, 0, 0)
       return
     }
-    this.#deferred.add({ from, session: id, root, atMs: now.monotonicMs })
+    this.#deferred.add({ from, session: id, root, floors, atMs: now.monotonicMs })
     this.#answerDeferred(now)
   }
 
@@ -240,39 +222,43 @@ export class AntiEntropy {
     for (;;) {
       const digest = this.#deferred.due(now.monotonicMs, this.#sessions.receivingUntilMs())
       if (digest === undefined) return
-      const { from, session } = digest
+      const { from, session, floors } = digest
       this.#sessions.open(from, session, false, undefined, now.monotonicMs)
-      this.#owner.send(from, { type: 'vectors', session, ask: true, parts: this.parts() })
+      const parts = this.digests.parts((floors ?? '') !== this.#collections.floors())
+      this.#owner.send(from, { type: 'vectors', session, ask: true, parts })
     }
   }
 
   /** Sends what the other lacks, and asks for what it has when it has not been told what is here. */
   #serve(session: Session, digests: readonly PartDigest[], ask: boolean, now: Instant): void {
     if (session.outgoing !== undefined) throw new GridError('MESSAGE_MALFORMED', 'vectors twice in one session')
-    const parts = this.decodeParts(digests)
+    const parts = this.digests.decode(digests)
     this.#owner.vectorsSeen(session.neighbour, parts)
     if (ask) {
-      this.#owner.send(session.neighbour, { type: 'vectors', session: session.id, ask: false, parts: this.parts() })
+      const own = this.digests.parts(this.digests.differInFloors(parts))
+      this.#owner.send(session.neighbour, { type: 'vectors', session: session.id, ask: false, parts: own })
     }
-    session.outgoing = new Outgoing(this.#ids, this.#servings(session.neighbour, parts, now))
+    const met = parts.map((part) =>
+      meetFloor(this.#collections, part, session.fences, (block) => this.#owner.log(block)),
+    )
+    session.outgoing = new Outgoing(this.#ids, this.#servings(session.neighbour, met, now))
     this.#pump(session, now)
   }
 
   #servings(neighbour: PeerId, parts: readonly SeenPart[], now: Instant): Serving[] {
     const told = new Map<string, SeenPart>()
-    for (const part of parts) told.set(partKey(part), part)
-    const names = new Set(parts.map((part) => part.collection))
+    for (const part of parts) told.set(nameKey(part), part)
     const mayGoWhole = now.monotonicMs - (this.#wholeAtMs.get(neighbour) ?? -Infinity) >= WHOLE_EXCHANGE_GAP_MS
     const servings: Serving[] = []
     for (const partition of this.#collections.partitions()) {
       const { replica, name } = partition
-      const part = told.get(partKey(name))
+      const part = told.get(nameKey(name))
       if (part === undefined) {
-        // One that the other holds as another kind would be refused row by row, again and again.
-        if (!names.has(name.collection)) servings.push({ partition, known: new VersionVector() })
+        servings.push({ partition, known: new VersionVector() })
         continue
       }
       const damaged =
+        part.otherFloor === undefined &&
         part.fingerprint !== hashHex(replica.fingerprint) &&
         hashHex(part.seen.hash(this.#ids)) === hashHex(replica.vector.hash(this.#ids))
       // Same writes seen and yet other entries: one of the two is damaged, and only the whole partition can tell.
@@ -285,7 +271,8 @@ export class AntiEntropy {
   }
 
   #receiveChunk(session: Session, { index, last, block }: ChunkMessage, now: Instant): void {
-    const applied = this.#owner.apply(session.neighbour, block, !session.voidsBarred)
+    const { fences, voidsBarred } = session
+    const applied = this.#owner.apply(session.neighbour, block, { voids: !voidsBarred, fences })
     session.rowsReceived += applied.rows
     session.voidsBarred ||= applied.incomplete
     this.#owner.whenDurable(() => {
@@ -309,7 +296,15 @@ export class AntiEntropy {
   }
 
   #endIfDone(session: Session, now: Instant): void {
-    if (session.received && session.outgoing?.done === true) this.#end(session, true, now)
+    if (!session.received || session.outgoing?.done !== true) return
+    // A row that was left out may be the one that says that an entry stays.
+    if (!session.voidsBarred) for (const fence of session.fences.all()) this.#lower(fence)
+    this.#end(session, true, now)
+  }
+
+  #lower(fence: Fence): void {
+    const located = this.#collections.locate(fence.name)
+    if ('replica' in located) this.#owner.log(fence.lower(located, this.#ids))
   }
 
   #stop(session: Session, reason: string, now: Instant): void {
@@ -333,8 +328,4 @@ export class AntiEntropy {
   #chance(): number {
     return this.#random.uint32() / 0x100000000
   }
-}
-
-function partKey(part: { readonly collection: string; readonly kind: number; readonly partition: number }): string {
-  return `${part.kind} ${part.partition} ${part.collection}`
 }

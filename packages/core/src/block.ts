@@ -17,11 +17,15 @@ import { SEQUENCE_MAX } from './replica.ts'
  *     rows    = 1 collection replicaId count sequence hlc row*        sequence, hlc: of the first row
  *     row     = dSequence dHlc replaced key (length + 1 | 0) value    deltas to the row before; 0: a tombstone
  *     voids   = 2 collection replicaId count (gap length)*            dots that came, or whose successors came, before
+ *     floor   = 3 collection length floor                             in the log only: the purge floor was raised
+ *     drops   = 4 collection count (replicaId sequence key)*          in the log only: what a fenced peer let go
  *     collection = name kind partition
  */
 
 const ROWS = 1
 const VOIDS = 2
+const FLOOR = 3
+const DROPS = 4
 const ROW_MIN_BYTES = 7
 
 /** Which partition a record belongs to. */
@@ -30,6 +34,11 @@ export interface PartitionName {
   /** Code of the collection's kind and mode, see `kinds.ts`. */
   readonly kind: number
   readonly partition: number
+}
+
+/** A partition's name as one text. */
+export function nameKey({ collection, kind, partition }: PartitionName): string {
+  return `${kind} ${partition} ${collection}`
 }
 
 /** Rows of one replica id in one partition, by ascending sequence number. */
@@ -49,7 +58,31 @@ export interface VoidsRecord {
   readonly ranges: readonly number[]
 }
 
+/** The purge floor was raised. Never taken from a peer. */
+export interface FloorRecord {
+  readonly type: 'floor'
+  readonly partition: PartitionName
+  readonly floor: Uint8Array
+}
+
+/** One entry by its key and dot. */
+export interface EntryDot {
+  readonly key: string
+  readonly replicaId: ReplicaId
+  readonly sequence: number
+}
+
+/** Entries that turned out to be deleted long ago. Never taken from a peer. */
+export interface DropsRecord {
+  readonly type: 'drops'
+  readonly partition: PartitionName
+  readonly drops: readonly EntryDot[]
+}
+
+/** What peers send each other. */
 export type BlockRecord = RowsRecord | VoidsRecord
+/** What a peer's own log holds. */
+export type LogRecord = BlockRecord | FloorRecord | DropsRecord
 
 /** Writes records one after the other; rows that follow each other share one record where they can. */
 export class BlockWriter {
@@ -112,6 +145,24 @@ export class BlockWriter {
     }
   }
 
+  floor(partition: PartitionName, floor: Uint8Array): void {
+    this.#closeRows()
+    this.#collection(FLOOR, partition)
+    this.#done.varint(floor.length)
+    this.#done.raw(floor)
+  }
+
+  drops(partition: PartitionName, drops: readonly EntryDot[]): void {
+    this.#closeRows()
+    this.#collection(DROPS, partition)
+    this.#done.varint(drops.length)
+    for (const { replicaId, sequence, key } of drops) {
+      this.#done.replicaId(replicaId)
+      this.#done.varint(sequence)
+      this.#done.text(key)
+    }
+  }
+
   /** Appends a block that is complete in itself. */
   block(bytes: Uint8Array): void {
     this.#closeRows()
@@ -147,11 +198,15 @@ export class BlockWriter {
   }
 
   #header(type: number, partition: PartitionName, replica: number): void {
+    this.#collection(type, partition)
+    this.#done.replicaId(this.#ids.id(replica))
+  }
+
+  #collection(type: number, partition: PartitionName): void {
     this.#done.byte(type)
     this.#done.text(partition.collection)
     this.#done.byte(partition.kind)
     this.#done.varint(partition.partition)
-    this.#done.replicaId(this.#ids.id(replica))
   }
 }
 
@@ -160,20 +215,45 @@ export class BlockWriter {
  * afterwards. Values pass the CBOR scanner here, where they enter. Replica ids are given numbers only once the whole block
  * is known to be sound. Throws `MESSAGE_MALFORMED`, or `REPLICA_ID_REFUSED` for more than `newIdsMax` without a number.
  */
-export function readBlock(
+export function readBlock(bytes: Uint8Array, ids: ReplicaIds, newIdsMax: number = Infinity): BlockRecord[] {
+  return readRecords(bytes, ids, newIdsMax, (type) => {
+    throw malformed(`unknown record ${type}`)
+  })
+}
+
+/** The same for a block of this peer's own log, which may hold more. */
+export function readLog(bytes: Uint8Array, ids: ReplicaIds): LogRecord[] {
+  return readRecords<LogRecord>(bytes, ids, Infinity, (type, reader) => {
+    const partition = readPartition(reader)
+    if (type === FLOOR) {
+      const start = reader.skip(reader.varint())
+      return { type: 'floor', partition, floor: reader.bytes.subarray(start, reader.position) }
+    }
+    if (type !== DROPS) throw malformed(`unknown record ${type}`)
+    const drops: EntryDot[] = []
+    for (let left = reader.count(10); left > 0; left--) {
+      drops.push({ replicaId: reader.replicaId(), sequence: reader.varint(), key: reader.text(KEY_MAX_BYTES) })
+    }
+    return { type: 'drops', partition, drops }
+  })
+}
+
+function readRecords<Record extends LogRecord>(
   bytes: Uint8Array,
   ids: ReplicaIds,
-  start = 0,
-  end: number = bytes.length,
-  newIdsMax: number = Infinity,
-): BlockRecord[] {
-  const reader = new ByteReader(bytes, start, end)
-  const records: BlockRecord[] = []
+  newIdsMax: number,
+  readOther: (type: number, reader: ByteReader) => Record,
+): (Record | BlockRecord)[] {
+  const reader = new ByteReader(bytes)
+  const records: (Record | BlockRecord)[] = []
   const strangers = new Set<ReplicaId>()
   const unnumbered: RowsRecord[] = []
   while (reader.remaining > 0) {
     const type = reader.byte()
-    if (type !== ROWS && type !== VOIDS) throw malformed(`unknown record ${type}`)
+    if (type !== ROWS && type !== VOIDS) {
+      records.push(readOther(type, reader))
+      continue
+    }
     const partition = readPartition(reader)
     const replicaId = reader.replicaId()
     const replica = ids.indexOf(replicaId)
@@ -182,7 +262,12 @@ export function readBlock(
     }
     if (type === VOIDS) records.push({ type: 'voids', partition, replicaId, ranges: readRanges(reader) })
     else {
-      const record: RowsRecord = { type: 'rows', partition, replicaId, rows: readRows(reader, replica ?? -1, partition.kind) }
+      const record: RowsRecord = {
+        type: 'rows',
+        partition,
+        replicaId,
+        rows: readRows(reader, replica ?? -1, partition.kind),
+      }
       records.push(record)
       if (replica === undefined) unnumbered.push(record)
     }

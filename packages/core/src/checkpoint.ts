@@ -16,8 +16,9 @@ export interface Stored {
   segments: Set<number>
   /** Segments whose entries have changed since they were written. */
   dirty: Set<number>
-  /** The vector in the stored part blob. */
+  /** The vector in the stored part blob, and the purge floor. */
   vector: Uint8Array
+  floor: Uint8Array | undefined
 }
 
 const NO_VECTOR = new Uint8Array(0)
@@ -29,8 +30,9 @@ interface Rewrite {
   readonly partition: Partition
   readonly stored: Stored
   readonly bits: number
-  /** The vector at the start: what is written is at least that. */
+  /** The vector and the floor at the start: what is written is at least that. */
   readonly vector: Uint8Array
+  readonly floor: Uint8Array | undefined
   /** Groups the slots to write by segment, a piece at a time. */
   readonly grouping: Generator<void, Grouped, void>
   grouped: Grouped | undefined
@@ -133,7 +135,7 @@ export class Checkpoint {
     this.#wanted = true
     this.#damaged = true
     for (const [partition, stored] of this.#stored) {
-      for (let slot = 0; slot < partition.replica.table.slotCount; slot++) {
+      for (const slot of partition.replica.table.slots()) {
         stored.dirty.add(segmentOf(partition.replica.table.keyHash(slot), stored.segmentBits))
       }
       // One whose entries are all lost is not written anew, and would be missed at every start.
@@ -168,11 +170,14 @@ export class Checkpoint {
     this.#wanted = false
     const rewrites: Rewrite[] = []
     for (const [partition, stored] of this.#stored) {
-      const vector = encodeVector(partition.replica.vector, this.#ids)
-      // A vector may have grown without an entry changing: by void dots, and by rows that lost.
-      if (stored.dirty.size > 0 || !sameBytes(vector, stored.vector)) {
-        rewrites.push(this.#plan(partition, stored, vector))
+      const { floor } = partition.replica
+      const told = {
+        vector: encodeVector(partition.replica.vector, this.#ids),
+        floor: floor.isEmpty ? undefined : floor.encode(),
       }
+      // A vector may have grown without an entry changing: by void dots, and by rows that lost.
+      const seenSame = sameBytes(told.vector, stored.vector) && sameBytes(told.floor, stored.floor)
+      if (stored.dirty.size > 0 || !seenSame) rewrites.push(this.#plan(partition, stored, told))
     }
     return {
       rewrites,
@@ -184,7 +189,7 @@ export class Checkpoint {
     }
   }
 
-  #plan(partition: Partition, stored: Stored, vector: Uint8Array): Rewrite {
+  #plan(partition: Partition, stored: Stored, told: Pick<Rewrite, 'vector' | 'floor'>): Rewrite {
     const { table } = partition.replica
     const bits = wantedBits(table, stored.segmentBits, this.segmentMaxBytes)
     if (bits !== stored.segmentBits) {
@@ -194,7 +199,7 @@ export class Checkpoint {
     const { dirty } = stored
     stored.dirty = new Set()
     const grouping = groupBySegment(table, bits, dirty)
-    const rewrite: Rewrite = { partition, stored, bits, vector, grouping, grouped: undefined }
+    const rewrite: Rewrite = { partition, stored, bits, ...told, grouping, grouped: undefined }
     // What changes from here on is dirty for the next checkpoint, by the new bits.
     partition.replica.touched = (keyHash) => stored.dirty.add(segmentOf(keyHash, bits))
     if (bits === stored.segmentBits) for (const index of dirty) stored.segments.add(index)
@@ -223,7 +228,10 @@ export class Checkpoint {
   ): StorageOperation {
     const { partition, stored, bits } = rewrite
     const { table } = partition.replica
-    const order = Array.from(slots.subarray(segment.first, segment.end))
+    // Meanwhile a slot may have been given to another entry.
+    const order = Array.from(slots.subarray(segment.first, segment.end)).filter(
+      (slot) => !table.isFree(slot) && segmentOf(table.keyHash(slot), bits) === segment.index,
+    )
     // Rows of one replica id in order of sequence share one record.
     order.sort((a, b) => table.replica(a) - table.replica(b) || table.sequence(a) - table.sequence(b))
     const writer = new BlockWriter(this.#ids)
@@ -237,7 +245,7 @@ export class Checkpoint {
 
   /** The part blob that makes the new segments count, and the removal of those that no longer do. */
   #swap(run: Run, rewrite: Rewrite, written: readonly number[]): StorageOperation[] {
-    const { partition, stored, bits, vector } = rewrite
+    const { partition, stored, bits, vector, floor } = rewrite
     const operations: StorageOperation[] = []
     if (bits !== stored.segmentBits) {
       for (const index of stored.segments) {
@@ -247,8 +255,10 @@ export class Checkpoint {
       stored.segmentBits = bits
     }
     stored.vector = vector
+    stored.floor = floor
     run.places.push(stored.place)
-    const part = { ...partition.name, vector, segmentBits: bits, segments: [...stored.segments] }
+    const ofFloor = floor === undefined ? {} : { floor }
+    const part = { ...partition.name, vector, ...ofFloor, segmentBits: bits, segments: [...stored.segments] }
     operations.push({ type: 'put', key: partKey(stored.place), bytes: encodePart(part) })
     return operations
   }
@@ -278,11 +288,12 @@ export class Checkpoint {
 
 /** A partition that no checkpoint has written yet: what the log has brought is all in its one segment. */
 function newStored(place: number, partition: Partition): Stored {
-  const dirty = new Set(partition.replica.table.slotCount > 0 ? [0] : [])
-  return { place, segmentBits: 0, segments: new Set(), dirty, vector: NO_VECTOR }
+  const dirty = new Set(partition.replica.table.size > 0 ? [0] : [])
+  return { place, segmentBits: 0, segments: new Set(), dirty, vector: NO_VECTOR, floor: undefined }
 }
 
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
   return a.length === b.length && a.every((byte, i) => byte === b[i])
 }
 
@@ -293,41 +304,44 @@ export function segmentOf(keyHash: number, bits: number): number {
 
 /** About what all entries take in the store. */
 function storedBytes(table: EntryTable): number {
-  return table.valueBytes + table.slotCount * 32
+  return table.valueBytes + table.size * 32
 }
 
 /** Bits that keep segments at half of their limit on average; fewer only when far fewer would do. */
 function wantedBits(table: EntryTable, bitsNow: number, segmentMaxBytes: number): number {
-  const segments = Math.max((2 * table.slotCount) / SEGMENT_ENTRIES_MAX, (2 * storedBytes(table)) / segmentMaxBytes, 1)
+  const segments = Math.max((2 * table.size) / SEGMENT_ENTRIES_MAX, (2 * storedBytes(table)) / segmentMaxBytes, 1)
   const bits = Math.min(16, Math.ceil(Math.log2(segments)))
   return bits > bitsNow || bits < bitsNow - 3 ? bits : bitsNow
 }
 
 /**
- * Groups the slots of some segments by segment, in two passes over the key hashes, which never change. Pauses now and
- * then; slots that come meanwhile are left out, since the log has them.
+ * Groups the slots of some segments by segment, in two passes over the key hashes. Pauses now and then; what comes
+ * meanwhile, in slots new or used before, may be left out, since the log has it.
  */
 function* groupBySegment(table: EntryTable, bits: number, wanted: ReadonlySet<number>): Generator<void, Grouped, void> {
   const counts = new Uint32Array(2 ** bits)
   const total = table.slotCount
   for (let slot = 0; slot < total; slot++) {
-    counts[segmentOf(table.keyHash(slot), bits)]! += 1
+    if (!table.isFree(slot)) counts[segmentOf(table.keyHash(slot), bits)]! += 1
     if (slot % SLOTS_PER_PIECE === SLOTS_PER_PIECE - 1) yield
   }
-  const segments: { index: number; first: number; end: number }[] = []
+  const segments: { readonly index: number; readonly first: number; end: number }[] = []
   const positions = new Int32Array(2 ** bits).fill(-1)
   let position = 0
   for (let index = 0; index < counts.length; index++) {
     if (!wanted.has(index) || counts[index] === 0) continue
     positions[index] = position
-    segments.push({ index, first: position, end: position + counts[index]! })
+    segments.push({ index, first: position, end: position })
     position += counts[index]!
   }
   const slots = new Uint32Array(position)
+  const ends = positions.slice()
   for (let slot = 0; slot < total; slot++) {
     const index = segmentOf(table.keyHash(slot), bits)
-    if (positions[index]! >= 0) slots[positions[index]!++] = slot
+    const first = positions[index]!
+    if (first >= 0 && !table.isFree(slot) && ends[index]! < first + counts[index]!) slots[ends[index]!++] = slot
     if (slot % SLOTS_PER_PIECE === SLOTS_PER_PIECE - 1) yield
   }
+  for (const segment of segments) segment.end = ends[segment.index]!
   return { slots, segments, written: segments.map(({ index }) => index) }
 }

@@ -96,7 +96,10 @@ export class Collections {
     if (found !== undefined) return found
     const descriptor = descriptorOf(collection, kind)
     if (descriptor === undefined) {
-      return { code: 'COLLECTION_MISMATCH', reason: `'${collection}' is of kind ${kind} elsewhere, which is not known here` }
+      return {
+        code: 'COLLECTION_MISMATCH',
+        reason: `'${collection}' is of kind ${kind} elsewhere, which is not known here`,
+      }
     }
     if (partition >= descriptor.partitions) {
       return { code: 'COLLECTION_MISMATCH', reason: `'${collection}' has no partition ${partition}` }
@@ -118,15 +121,19 @@ export class Collections {
   root(): string {
     const sum: Hash64 = { high: 0, low: 0 }
     for (const { name, replica } of this.partitions()) {
-      const vector = replica.vector.hash(this.ids)
       // A collection that was opened and never written to is no difference.
-      if (vector.high === 0 && vector.low === 0) continue
+      if (replica.vector.isEmpty) continue
+      const vector = replica.vector.hash(this.ids)
       let low = hashText(name.collection, this.#seed)
       let high = mix32(low)
       const { fingerprint } = replica
       for (const word of [name.kind, name.partition, vector.high, vector.low, fingerprint.high, fingerprint.low]) {
         low = fold32(low, word)
         high = foldHigh32(high, word)
+      }
+      if (!replica.floor.isEmpty) {
+        low = hashText(replica.floor.hash, low)
+        high = hashText(replica.floor.hash, high)
       }
       addHash(sum, { low: mix32(low), high: mix32(high) })
     }
@@ -141,6 +148,17 @@ export class Collections {
       if (collection.partitions.some(({ replica }) => !replica.vector.isEmpty)) return collection
     }
     return undefined
+  }
+
+  /** One hash over all purge floors; '' where there are none. */
+  floors(): string {
+    let floors = ''
+    for (const { name, replica } of this.partitions()) {
+      if (!replica.floor.isEmpty) floors += `${name.kind} ${name.partition} ${name.collection} ${replica.floor.hash}\n`
+    }
+    if (floors === '') return ''
+    const sorted = floors.split('\n').toSorted().join('\n')
+    return hashHex({ low: hashText(sorted, this.#seed), high: hashText(sorted, ~this.#seed) })
   }
 
   #create(descriptor: CollectionDescriptor): Collection {

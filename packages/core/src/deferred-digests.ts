@@ -6,6 +6,8 @@ export interface DeferredDigest {
   readonly from: PeerId
   readonly session: number
   readonly root: string
+  /** The hash over the other's purge floors. */
+  readonly floors: string | undefined
   readonly atMs: number
 }
 

@@ -22,6 +22,11 @@ export class DotIndex {
     this.#holds = holds
   }
 
+  /** The replica ids that were ever filed. */
+  replicas(): IterableIterator<number> {
+    return this.#origins.keys()
+  }
+
   add(replica: number, sequence: number, slot: number): void {
     let origin = this.#origins.get(replica)
     if (origin === undefined) this.#origins.set(replica, (origin = new OriginIndex()))

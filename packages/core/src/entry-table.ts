@@ -134,6 +134,10 @@ export class EntryTable {
     return this.#sequence[slot] === 0
   }
 
+  isTombstone(slot: number): boolean {
+    return this.#length[slot] === DELETED
+  }
+
   /** A tombstone, or a value that has expired and was swept. */
   deleted(slot: number): boolean {
     return this.#length[slot] === DELETED || this.#isSwept(slot)
@@ -202,14 +206,19 @@ export class EntryTable {
     this.#sequence[slot] = sequence
   }
 
-  /** Takes an entry out, as if it had never been. */
-  remove(slot: number): void {
-    if (this.deleted(slot)) this.#tombstones -= 1
+  /** Makes a tombstone of an entry, whatever it was; its term in the fingerprint is the caller's concern. */
+  bury(slot: number): void {
+    if (!this.deleted(slot)) this.#tombstones += 1
     const length = this.#length[slot]!
     if (length !== DELETED) this.#values.release(this.#address[slot]!, length)
+    this.#length[slot] = DELETED
+  }
+
+  /** Takes a buried entry out, as if it had never been. */
+  remove(slot: number): void {
+    this.#tombstones -= 1
     this.#slots.remove(slot, this.#keyHash[slot]!)
     this.#keys[slot] = ''
-    this.#length[slot] = DELETED
     this.#sequence[slot] = 0
     this.#replica[slot] = 0
     this.#hlc[slot] = 0
@@ -270,9 +279,7 @@ export class EntryTable {
   #isSwept(slot: number): boolean {
     const address = this.#address[slot]!
     const start = this.#values.offset(address)
-    return (
-      this.#length[slot] === SWEPT_BYTES && isSwept(this.#values.slab(address), start, start + SWEPT_BYTES)
-    )
+    return this.#length[slot] === SWEPT_BYTES && isSwept(this.#values.slab(address), start, start + SWEPT_BYTES)
   }
 
   #add(key: string, keyHash: number): number {

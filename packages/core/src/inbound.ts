@@ -6,6 +6,7 @@ import type { Collections, Partition } from './collections.ts'
 import type { Row } from './entry-table.ts'
 import { GridError } from './errors.ts'
 import type { GridErrorCode } from './errors.ts'
+import type { Fence, Fences } from './fences.ts'
 import { HeldRows } from './held-rows.ts'
 import type { HybridClock } from './hlc.ts'
 import type { Instant } from './instant.ts'
@@ -27,6 +28,13 @@ export interface InboundOwner {
 export interface InboundResult extends Applied {
   /** Replica ids with writes still missing below those received. */
   readonly gaps: boolean
+}
+
+export interface ApplyOptions {
+  /** False leaves void dots out. */
+  readonly voids: boolean
+  /** Partitions of which this peer gets everything anew, and whose void dots wait for the end. */
+  readonly fences?: Fences
 }
 
 /** The way that rows came. */
@@ -89,16 +97,16 @@ export class Inbound {
    * Throws `MESSAGE_MALFORMED`, with nothing applied, when any part of the block is, and `REPLICA_ID_REFUSED` for more new
    * replica ids than the peer may bring, or for writes of this peer's own that it cannot make sense of yet.
    */
-  apply(from: PeerId, way: Way, block: Uint8Array, voids: boolean, now: Instant): InboundResult {
+  apply(from: PeerId, way: Way, block: Uint8Array, options: ApplyOptions, now: Instant): InboundResult {
     const idsBefore = this.#ids.count
-    const records = readBlock(block, this.#ids, 0, block.length, this.#newIds.left(from, now.monotonicMs))
+    const records = readBlock(block, this.#ids, this.#newIds.left(from, now.monotonicMs))
     this.#newIds.take(from, this.#ids.count - idsBefore, now.monotonicMs)
     this.#checkOwnDots(records)
-    const sifted = this.#sift(from, records, voids, now)
+    const sifted = this.#sift(from, records, options, now)
     let news = false
     let gaps = false
     for (const part of sifted.parts) {
-      if (this.#applyPart(part, way)) news = true
+      if (this.#applyPart(part, way, options.fences?.of(part.partition.name))) news = true
       const { replica } = part.partition
       if (part.rows.length > 0 && replica.vector.rangesAbove(part.rows[0]!.replica).length > 0) gaps = true
     }
@@ -122,7 +130,7 @@ export class Inbound {
   }
 
   /** Leaves out what must wait or is refused. Nearly every block passes whole, and is then logged as it came. */
-  #sift(from: PeerId, records: readonly BlockRecord[], voids: boolean, now: Instant): Sifted {
+  #sift(from: PeerId, records: readonly BlockRecord[], { voids, fences }: ApplyOptions, now: Instant): Sifted {
     const parts: Part[] = []
     let rows = 0
     let whole = true
@@ -135,7 +143,7 @@ export class Inbound {
         rows += record.rows.length
         if (dated.length < record.rows.length) incomplete = true
         if (dated.length === 0) continue
-      } else if (!voids || incomplete) {
+      } else if (!voids || incomplete || fences?.of(record.partition) !== undefined) {
         whole = false
         continue
       }
@@ -148,7 +156,7 @@ export class Inbound {
   }
 
   /** True when anything was news. */
-  #applyPart({ partition, rows, voids }: Part, way: Way): boolean {
+  #applyPart({ partition, rows, voids }: Part, way: Way, fence: Fence | undefined): boolean {
     const { replica } = partition
     const counts = this.rows[way]
     const appeared = way === 'broadcast' ? this.appeared : undefined
@@ -156,6 +164,7 @@ export class Inbound {
     for (const row of rows) {
       const seen = replica.vector.has(row.replica, row.sequence)
       const outcome = replica.merge(row)
+      fence?.confirm(replica.table.slotOf(row.key))
       this.#clock.observe(row.hlc)
       if (outcome === 'won') {
         counts.applied += 1
@@ -236,7 +245,8 @@ export class Inbound {
     if (record.type === 'voids' || replica === undefined) return ''
     const foreign = record.rows.find((row) => {
       const slot = replica.table.slotOf(row.key)
-      return slot === undefined || replica.compare(row, slot) > 0
+      if (slot === undefined) return !replica.floor.has(row.replica, row.sequence)
+      return replica.compare(row, slot) > 0
     })
     return foreign === undefined
       ? ''

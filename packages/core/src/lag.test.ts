@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Collections } from './collections.ts'
 import { hashHex } from './hash.ts'
-import type { SeenPart } from './anti-entropy.ts'
+import type { SeenPart } from './part-digests.ts'
 import { LagTable } from './lag.ts'
 import { ReplicaIds } from './replica-ids.ts'
 import { VersionVector } from './version-vector.ts'
@@ -28,7 +28,7 @@ function table(): {
     const seen = new VersionVector()
     if (head > 0) seen.addRange(writer, 1, head)
     const fingerprint = hashHex(replica.fingerprint)
-    return { ...USERS, fingerprint, vector: new Uint8Array(0), seen, ...change }
+    return { ...USERS, fingerprint, vector: new Uint8Array(0), seen, otherFloor: undefined, ...change }
   }
   return { collections, lag: new LagTable(collections), part }
 }

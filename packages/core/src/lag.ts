@@ -1,6 +1,7 @@
+import { nameKey } from './block.ts'
 import type { PartitionName } from './block.ts'
 import type { Collections } from './collections.ts'
-import type { SeenPart } from './anti-entropy.ts'
+import type { SeenPart } from './part-digests.ts'
 import { hashHex } from './hash.ts'
 import { MAP_CODE } from './kinds.ts'
 import { MEMBERS_MAX, TOLD_MAX_BYTES } from './limits.ts'
@@ -50,7 +51,7 @@ export class LagTable {
 
   told(peerId: PeerId, parts: readonly SeenPart[], nowMs: number): void {
     const told = this.#of(peerId)
-    told.parts = new Map(parts.map((part) => [partKey(part), { seen: part.seen, fingerprint: part.fingerprint }]))
+    told.parts = new Map(parts.map((part) => [nameKey(part), { seen: part.seen, fingerprint: part.fingerprint }]))
     told.partsAtMs = nowMs
     const partsBytes = parts.reduce((sum, { vector, collection }) => sum + vector.length + collection.length + 64, 0)
     this.#bytes += partsBytes - told.partsBytes
@@ -84,13 +85,13 @@ export class LagTable {
   /** How a collection compares with every peer that has told. */
   of(collection: string, kind: number = MAP_CODE, root: string = this.#collections.root()): Lag[] {
     const held = this.#collections.get(collection, kind)?.partitions ?? []
-    const keys = held.map(({ name }) => partKey(name))
+    const keys = held.map(({ name }) => nameKey(name))
     return this.#lags(root, () => keys)
   }
 
   /** How all that is held here, or there, compares with every peer that has told. */
   totals(root: string = this.#collections.root()): Lag[] {
-    const keys = Array.from(this.#collections.partitions(), ({ name }) => partKey(name))
+    const keys = Array.from(this.#collections.partitions(), ({ name }) => nameKey(name))
     return this.#lags(root, (parts) => new Set([...keys, ...parts.keys()]))
   }
 
@@ -149,10 +150,6 @@ export class LagTable {
     this.#told.set(peerId, told)
     return told
   }
-}
-
-function partKey({ collection, kind, partition }: PartitionName): string {
-  return `${kind} ${partition} ${collection}`
 }
 
 function splitKey(key: string): PartitionName {

@@ -1,12 +1,15 @@
-import { readBlock } from './block.ts'
-import type { BlockRecord, PartitionName } from './block.ts'
+import { readBlock, readLog } from './block.ts'
+import type { EntryDot, LogRecord, PartitionName } from './block.ts'
 import { segmentOf } from './checkpoint.ts'
 import type { Stored } from './checkpoint.ts'
 import type { Collections, Partition } from './collections.ts'
+import type { Row } from './entry-table.ts'
 import { GridError } from './errors.ts'
+import { Floor } from './floor.ts'
 import { LOG_PREFIX } from './group-commit.ts'
 import { hlcFromWall, wallFromHlc } from './hlc.ts'
 import type { HybridClock } from './hlc.ts'
+import type { Replica } from './replica.ts'
 import type { ReplicaIds } from './replica-ids.ts'
 import { META_KEY, PART_PREFIX, SEGMENT_PREFIX, decodeMeta, decodePart, placeOf, segmentKey } from './stored-state.ts'
 import type { StoredMeta, StoredPart } from './stored-state.ts'
@@ -113,6 +116,8 @@ export class Opening {
     this.#checkClock(wallMs)
     const damagedPartitions = this.#allDamaged ? [...this.#collections.partitions()] : this.#damagedPartitions
     for (const partition of damagedPartitions) this.forgetVector(partition)
+    // Segments that no checkpoint has written since still hold what was purged.
+    for (const { replica } of this.#collections.partitions()) replica.purge()
     const stored = new Map<Partition, Stored>()
     for (const [place, { part, partition, dirty }] of this.#parts) {
       stored.set(partition, {
@@ -121,6 +126,7 @@ export class Opening {
         segments: new Set(part.segments),
         dirty,
         vector: part.vector,
+        floor: part.floor,
       })
     }
     return {
@@ -136,11 +142,11 @@ export class Opening {
     }
   }
 
-  /** Replaces a partition's vector by exactly the dots of the entries it holds. */
+  /** Replaces a partition's vector, and its purge floor, by exactly the dots of the entries it holds. */
   forgetVector(partition: Partition): void {
     const { vector, table } = partition.replica
-    for (const replica of [...vector.replicas()]) vector.truncate(replica, 0)
-    for (let slot = 0; slot < table.slotCount; slot++) vector.add(table.replica(slot), table.sequence(slot))
+    vector.clear()
+    for (const slot of table.slots()) vector.add(table.replica(slot), table.sequence(slot))
   }
 
   #identity(): { replicaId: string | undefined; reason: string } {
@@ -205,6 +211,7 @@ export class Opening {
   #offerPart(key: string, bytes: Uint8Array): void {
     const part = decodePart(bytes)
     const partition = this.#collections.partition(part)
+    if (part.floor !== undefined) partition.replica.vector.raiseTo(Floor.decode(part.floor, this.#ids))
     partition.replica.vector.merge(decodeVector(part.vector, this.#ids))
     this.#parts.set(placeOf(key), { part, partition, dirty: new Set() })
   }
@@ -214,7 +221,7 @@ export class Opening {
     const part = this.#parts.get(place)?.part
     const bits = Number(key.split('/')[2]!.slice(0, 2))
     if (part !== undefined && bits === part.segmentBits) {
-      this.#apply(readBlock(bytes, this.#ids))
+      this.#restore(bytes)
       this.#segmentsAt(place).add(key)
       return
     }
@@ -222,32 +229,57 @@ export class Opening {
     // Written by a checkpoint that never finished: everything in it is in the log, and from there in need of a segment.
     if (part !== undefined) return
     // All that is left of a damaged part.
-    this.#apply(readBlock(bytes, this.#ids))
+    this.#restore(bytes)
   }
 
   #offerLog(bytes: Uint8Array): void {
     for (const { part, partition, dirty } of this.#parts.values()) {
       partition.replica.touched ??= (keyHash) => dirty.add(segmentOf(keyHash, part.segmentBits))
     }
-    this.#apply(readBlock(bytes, this.#ids))
+    for (const record of readLog(bytes, this.#ids)) this.#replay(record)
     this.#logBytes += bytes.length
   }
 
-  #apply(records: readonly BlockRecord[]): void {
-    for (const record of records) {
+  /** A segment: what is in it was not purged. */
+  #restore(bytes: Uint8Array): void {
+    for (const record of readBlock(bytes, this.#ids)) {
+      if (record.type === 'voids') continue
       const { replica } = this.#partition(record.partition)
-      if (record.type === 'rows') {
-        for (const row of record.rows) {
-          replica.merge(row)
-          this.#clock.observe(row.hlc)
-        }
-        continue
-      }
-      const index = this.#ids.intern(record.replicaId)
-      for (let i = 0; i < record.ranges.length; i += 2) {
-        replica.vector.addRange(index, record.ranges[i]!, record.ranges[i + 1]!)
-      }
+      this.#each(record.rows, (row) => replica.restore(row))
     }
+  }
+
+  #replay(record: LogRecord): void {
+    const { replica } = this.#partition(record.partition)
+    switch (record.type) {
+      case 'rows':
+        this.#each(record.rows, (row) => replica.merge(row))
+        break
+      case 'voids':
+        replica.vector.addRanges(this.#ids.intern(record.replicaId), record.ranges)
+        break
+      case 'floor': {
+        const floor = Floor.decode(record.floor, this.#ids)
+        replica.raiseFloor(replica.floor.with(floor.entries(), floor.dateMs))
+        break
+      }
+      case 'drops':
+        for (const drop of record.drops) this.#drop(replica, drop)
+    }
+  }
+
+  #each(rows: readonly Row[], take: (row: Row) => void): void {
+    for (const row of rows) {
+      take(row)
+      this.#clock.observe(row.hlc)
+    }
+  }
+
+  #drop(replica: Replica, { key, replicaId, sequence }: EntryDot): void {
+    const { table } = replica
+    const slot = table.slotOf(key)
+    if (slot === undefined || table.sequence(slot) !== sequence) return
+    if (table.replica(slot) === this.#ids.indexOf(replicaId)) replica.drop(slot)
   }
 
   #partition(name: PartitionName): Partition {

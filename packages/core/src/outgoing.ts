@@ -89,7 +89,7 @@ export class Outgoing {
     const row: Row = { key: '', hlc: 0, replica: 0, sequence: 0, replaced: 0, bytes: undefined, start: 0, end: 0 }
     const dot = { replica: -1, sequence: 0 }
     const dotSlots: number[] = []
-    for (const range of replica.vector.missingIn(known)) {
+    for (const range of replica.owed(known)) {
       let next = range.last + 1
       replica.visitDots([range], (slot) => {
         const sequence = replica.table.sequence(slot)

@@ -181,7 +181,7 @@ test('a store copied to another peer gives that peer a new replica id and all th
 })
 
 test('a store of a newer format is not touched', () => {
-  const meta = encodeValue({ format: 2, anything: 'else' }, 1000)
+  const meta = encodeValue({ format: 99, anything: 'else' }, 1000)
   const opening = openPeer({
     peerId: 'a',
     gridName: 'test',

@@ -306,7 +306,7 @@ export class Peer {
 
   #receiveBroadcast(from: PeerId, message: Message): void {
     if (message.type === 'frame') {
-      const { gaps } = this.inbound.apply(from, 'broadcast', message.block, { voids: true }, this.#now)
+      const { gaps } = this.inbound.apply(from, 'broadcast', message.block, { voids: false }, this.#now)
       if (gaps) this.antiEntropy.wantFrom(from, this.#now)
     } else if (message.type === 'announce') {
       const parts = this.#announcements.read(from, message)

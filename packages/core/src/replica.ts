@@ -3,6 +3,7 @@ import { EntryTable } from './entry-table.ts'
 import type { Row } from './entry-table.ts'
 import { Expiries } from './expiries.ts'
 import { isExpiring, isSwept, lastingEnd, payloadOf } from './expiry.ts'
+import { Floor } from './floor.ts'
 import { addHash, fold32, mix32, subtractHash } from './hash.ts'
 import type { Hash64 } from './hash.ts'
 import type { CollectionKind } from './kinds.ts'
@@ -53,6 +54,7 @@ export class Replica {
   touched: ((keyHash: number) => void) | undefined
   readonly #ids: ReplicaIds
   readonly #dots: DotIndex
+  readonly #noFloor: Floor
   readonly #fingerprint: Hash64 = { high: 0, low: 0 }
   readonly #term: Hash64 = { high: 0, low: 0 }
   readonly #expiries: Expiries
@@ -64,6 +66,7 @@ export class Replica {
   /** `seed` keys the fingerprint; all peers of a grid share it. Entries that expire are noted in `expiries`. */
   constructor(ids: ReplicaIds, seed: number, kind: CollectionKind = 'map', expiries: Expiries = new Expiries()) {
     this.#ids = ids
+    this.#noFloor = Floor.empty(ids)
     this.#expiries = expiries
     this.#removesOnlySeen = kind === 'set'
     this.#tellsConflicts = kind === 'map' || kind === 'fields'
@@ -77,6 +80,11 @@ export class Replica {
   /** Sum of the hashes of all entries: equal on two replicas that hold the same versions of the same keys. */
   get fingerprint(): Readonly<Hash64> {
     return this.#fingerprint
+  }
+
+  /** Below it, tombstones are purged. */
+  get floor(): Floor {
+    return this.vector.floor ?? this.#noFloor
   }
 
   /** Concurrent versions thrown away since the replica was opened, as far as could be told. */
@@ -113,12 +121,23 @@ export class Replica {
     return this.#put(slot, row, keyHash)
   }
 
-  /** Merges a row from elsewhere and counts its dot as seen. */
+  /** Merges a row from elsewhere and counts its dot as seen. What was purged is not taken for news. */
   merge(row: Readonly<Row>): MergeOutcome {
+    return this.#merge(row, this.vector.floor)
+  }
+
+  /** Merges a row of this peer's own store, where what lies below the floor and is there was not purged. */
+  restore(row: Readonly<Row>): void {
+    this.#merge(row, undefined)
+  }
+
+  #merge(row: Readonly<Row>, floor: Floor | undefined): MergeOutcome {
     const keyHash = this.table.hashKey(row.key)
     const slot = this.table.find(row.key, keyHash)
     const news = this.vector.add(row.replica, row.sequence)
     if (slot === undefined) {
+      // It was here, or its successor was, and all durable peers had seen it: what is not here any more was deleted.
+      if (!news && floor?.has(row.replica, row.sequence) === true) return 'known'
       this.#put(undefined, row, keyHash)
       return 'won'
     }
@@ -127,6 +146,7 @@ export class Replica {
     if (order > 0) {
       this.#noteReplaced(slot, row)
       this.#put(slot, row, keyHash)
+      if (!news && floor !== undefined && this.#isPurgeable(slot, floor)) this.drop(slot)
       return 'won'
     }
     // Several neighbours may send the same row; its conflict is told once.
@@ -161,10 +181,25 @@ export class Replica {
     return true
   }
 
+  /**
+   * The dots to send to one that has seen `known`: also those below the floor that still have an entry, unless both stand
+   * on the same floor.
+   */
+  owed(known: VersionVector): DotRange[] {
+    const owed = this.vector.missingIn(known)
+    const { floor } = this
+    if (floor.isEmpty || floor.hash === known.floor?.hash) return owed
+    for (const replica of this.#dots.replicas()) {
+      const seen = this.vector.isResting(replica) ? floor.seenOf(replica) : undefined
+      if (seen !== undefined) owed.push(...known.unseenOf(replica, seen))
+    }
+    return owed
+  }
+
   /** The rows whose dots `vector` has not seen, up to `countMax`. */
   deltaSince(vector: VersionVector, countMax: number = Infinity): Row[] {
     const rows: Row[] = []
-    this.visitDots(this.vector.missingIn(vector), (slot) => {
+    this.visitDots(this.owed(vector), (slot) => {
       rows.push(this.row(slot))
       return rows.length < countMax
     })
@@ -186,6 +221,42 @@ export class Replica {
     this.vector.add(replica, sequence)
     this.#dots.add(replica, sequence, slot)
     this.touched?.(this.table.keyHash(slot))
+  }
+
+  /**
+   * Takes up a larger floor, all of which has been seen here, and purges what lies below it. Which entries those are is
+   * the same for all peers that stand on this floor.
+   */
+  raiseFloor(floor: Floor): void {
+    this.vector.raiseTo(floor)
+    this.purge()
+  }
+
+  /** Takes out the tombstones, and the entries that had expired, below the floor. */
+  purge(): void {
+    const { floor, table } = this
+    if (floor.isEmpty) return
+    for (const slot of table.slots()) if (this.#isPurgeable(slot, floor)) this.drop(slot)
+  }
+
+  /** Takes an entry out, as if it had never been; its dot stays seen. */
+  drop(slot: number): void {
+    const { table } = this
+    this.#sum(slot, subtractHash)
+    this.touched?.(table.keyHash(slot))
+    const told = table.deleted(slot) ? undefined : this.observer
+    const previous = told === undefined ? undefined : table.value(slot)
+    table.bury(slot)
+    told?.changed(slot, previous)
+    table.remove(slot)
+    table.compactIfWanted()
+  }
+
+  #isPurgeable(slot: number, floor: Floor): boolean {
+    const { table } = this
+    // Swept or not: when it expired decides, so that all clocks come to the same.
+    const gone = table.isTombstone(slot) || table.expiresAtMs(slot) <= floor.dateMs
+    return gone && floor.has(table.replica(slot), table.sequence(slot))
   }
 
   /** An entry's time may have come: drops its value if so, and else waits on. */

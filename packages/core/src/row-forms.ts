@@ -46,7 +46,8 @@ function isPresent({ bytes, start, end }: Readonly<Row>): boolean {
 /** A slot id, and two whole numbers: what was added and what was taken away there. */
 function checkCounterRow({ key, bytes, start, end }: Readonly<Row>): void {
   if (!SLOT_PATTERN.test(key)) throw malformed("a counter's row without a slot")
-  const pair = bytes === undefined || end - start > COUNTER_MAX_BYTES ? undefined : decodeValue(bytes.subarray(start, end))
+  const pair =
+    bytes === undefined || end - start > COUNTER_MAX_BYTES ? undefined : decodeValue(bytes.subarray(start, end))
   if (!Array.isArray(pair) || pair.length !== 2 || !pair.every(isAmount)) {
     throw malformed("a counter's row that is no pair of whole numbers")
   }

@@ -1,3 +1,4 @@
+import { Fences } from './fences.ts'
 import { ANSWER_PATIENCE_MS, RECEIVING_PATIENCE_MS } from './limits.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { PeerId } from './ports.ts'
@@ -17,6 +18,8 @@ export interface Session {
   /** A row was refused or held, so void dots may not be counted as seen. */
   voidsBarred: boolean
   progressAtMs: number
+  /** Partitions that come whole, after which old entries may go. */
+  readonly fences: Fences
 }
 
 /** The sessions under way. */
@@ -47,6 +50,7 @@ export class Sessions {
       rowsReceived: 0,
       voidsBarred: false,
       progressAtMs: nowMs,
+      fences: new Fences(),
     }
     this.#sessions.set(sessionKey(neighbour, id), session)
     return session

@@ -36,7 +36,10 @@ export interface StoredPart {
   readonly collection: string
   readonly kind: number
   readonly partition: number
+  /** As `encodeVector` writes it: what lies below the floor is left out. */
   readonly vector: Uint8Array
+  /** As `Floor.encode` writes it; undefined for an empty one. */
+  readonly floor?: Uint8Array
   /** Segments are named by this many leading bits of the key hash. */
   readonly segmentBits: number
   /** The segments that exist. */
@@ -92,6 +95,7 @@ export function decodePart(bytes: Uint8Array): StoredPart {
     kind: fields.count('kind'),
     partition: fields.count('partition'),
     vector: fields.bytes('vector'),
+    ...(fields.has('floor') ? { floor: fields.bytes('floor') } : {}),
     segmentBits: fields.count('segmentBits'),
     segments: fields.counts('segments'),
   }

@@ -74,13 +74,12 @@ test('messages leave a place of the broadcast to writes, and wait while the netw
   peers.passed.length = 0
   const large = 'x'.repeat(60_000)
   // The network takes what it is given, and does not say that it has room again.
-  const broadcasts = (): string[] =>
-    a!.step({ type: 'tick' }, peers.now).flatMap((effect) => {
-      return effect.type === 'broadcast' ? [String.fromCharCode(...effect.bytes.subarray(5, 12))] : []
-    })
+  const broadcasts = (): number => {
+    return a!.step({ type: 'tick' }, peers.now).filter(({ type }) => type === 'broadcast').length
+  }
   for (let i = 0; i < 8; i++) a!.signals.topics.publish({ topic: 't', value: encodeValue(large, 1e6) })
-  expect(broadcasts().length).toBe(BROADCASTS_IN_FLIGHT_MAX - 1)
-  expect(broadcasts().length).toBe(0)
+  expect(broadcasts()).toBe(BROADCASTS_IN_FLIGHT_MAX - 1)
+  expect(broadcasts()).toBe(0)
   expect(a!.signals.topics.backlogBytes).toBeGreaterThan(4 * 60_000)
   peers.write('a', 'key', 1)
   expect(peers.sent('frame').length).toBe(1)
@@ -113,7 +112,7 @@ test('an honest publisher is held back before the others would drop anything of 
   peers.advance(1000)
   const value = encodeValue('x'.repeat(10_000), 1e6)
   const startMs = peers.monotonicMs
-  for (let published = 0; published < 1000;) {
+  for (let published = 0; published < 400;) {
     try {
       a!.signals.topics.publish({ topic: 't', value })
       published += 1
@@ -122,10 +121,10 @@ test('an honest publisher is held back before the others would drop anything of 
     }
   }
   peers.advance(5000)
-  expect(heard(peers, 'b').length).toBe(1000)
-  expect(b!.signals.topics.counts).toMatchObject({ received: 1000, dropped: 0 })
+  expect(heard(peers, 'b').length).toBe(400)
+  expect(b!.signals.topics.counts).toMatchObject({ received: 400, dropped: 0 })
   const seconds = (peers.monotonicMs - 5000 - startMs) / 1000
-  expect(seconds * TOPIC_BYTES_PER_SECOND + TOPIC_BURST_BYTES + TOPIC_BACKLOG_MAX_BYTES).toBeGreaterThan(1000 * 10_000)
+  expect(seconds * TOPIC_BYTES_PER_SECOND + TOPIC_BURST_BYTES + TOPIC_BACKLOG_MAX_BYTES).toBeGreaterThan(400 * 10_000)
 })
 
 test('what a flood brings is dropped and counted, is no offence, and leaves the others their share', () => {

@@ -1,3 +1,4 @@
+import type { Floor, SeenOf } from './floor.ts'
 import { addHash, fold32, foldHigh32, mix32 } from './hash.ts'
 import type { Hash64 } from './hash.ts'
 import { hashReplicaId } from './replica-ids.ts'
@@ -30,39 +31,73 @@ const NO_STRANGERS: ReadonlyMap<ReplicaId, readonly number[]> = new Map()
 /**
  * Which dots a replica has seen: per replica id the highest contiguous sequence number (the head) and the ranges above
  * it. Replica ids are numbers of `ReplicaIds`; sequence numbers start at 1. Memory follows the ids seen here, not those
- * that exist.
+ * that exist. What lies below the purge floor counts as seen too; ids of which nothing else was seen take no place.
  */
 export class VersionVector {
   readonly #seen = new Map<number, Seen>()
+  #floor: Floor | undefined
   #strangers: Map<ReplicaId, readonly number[]> | undefined
 
+  /** What counts as seen besides. */
+  get floor(): Floor | undefined {
+    return this.#floor
+  }
+
+  /** Says for another peer's vector which floor it was told against. */
+  standOn(floor: Floor | undefined): void {
+    this.#floor = floor
+  }
+
+  /** Takes up a larger floor; ids that are wholly below it give up their place. */
+  raiseTo(floor: Floor): void {
+    this.#floor = floor
+    for (const [replica, seen] of this.#seen) {
+      const below = floor.seenOf(replica)
+      if (below === undefined) continue
+      this.addRange(replica, 1, below.head)
+      this.addRanges(replica, below.ranges)
+      if (seen.head === below.head && seen.ranges.length === below.ranges.length) this.#seen.delete(replica)
+    }
+  }
+
+  /** Forgets everything, the floor as well. */
+  clear(): void {
+    this.#seen.clear()
+    this.#floor = undefined
+  }
+
   head(replica: number): number {
-    return this.#seen.get(replica)?.head ?? 0
+    return this.#of(replica)?.head ?? 0
   }
 
   /** The highest sequence number seen, gaps or not. */
   highest(replica: number): number {
-    const seen = this.#seen.get(replica)
+    const seen = this.#of(replica)
     return seen === undefined ? 0 : (seen.ranges.at(-1) ?? seen.head)
   }
 
   /** Nothing has been seen. */
   get isEmpty(): boolean {
-    return this.#seen.size === 0
+    return this.#seen.size === 0 && (this.#floor?.isEmpty ?? true)
   }
 
-  /** The replica ids of which something has been seen. */
+  /** The replica ids of which something has been seen that is not below the floor. */
   replicas(): IterableIterator<number> {
     return this.#seen.keys()
   }
 
   /** Flat pairs of the ranges seen above the head. */
   rangesAbove(replica: number): readonly number[] {
-    return this.#seen.get(replica)?.ranges ?? NO_RANGES
+    return this.#of(replica)?.ranges ?? NO_RANGES
+  }
+
+  /** Whether all of a replica id's dots that were seen are below the floor, or none was. */
+  isResting(replica: number): boolean {
+    return !this.#seen.has(replica)
   }
 
   has(replica: number, sequence: number): boolean {
-    const seen = this.#seen.get(replica)
+    const seen = this.#of(replica)
     if (seen === undefined) return false
     if (sequence <= seen.head) return true
     const at = firstEndingAtOrAfter(seen.ranges, sequence)
@@ -81,9 +116,8 @@ export class VersionVector {
 
   /** Marks [first, last] as seen. False when all of it was, or when it would be one range too many. */
   addRange(replica: number, first: number, last: number): boolean {
-    let seen = this.#seen.get(replica)
-    if (seen === undefined) this.#seen.set(replica, (seen = { head: 0, ranges: [] }))
-    if (last <= seen.head) return false
+    const seen = this.#seen.get(replica) ?? this.#open(replica, first, last)
+    if (seen === undefined || last <= seen.head) return false
     if (first > seen.head + 1) return insertRange(seen.ranges, first, last)
     seen.head = absorb(seen.ranges, last)
     return true
@@ -118,12 +152,13 @@ export class VersionVector {
   truncate(replica: number, head: number): void {
     const seen = this.#seen.get(replica)
     if (seen === undefined) return
-    seen.head = Math.min(seen.head, head)
-    seen.ranges.length = 0
-    if (seen.head === 0) this.#seen.delete(replica)
+    const below = this.#floor?.seenOf(replica)
+    seen.head = Math.max(Math.min(seen.head, head), below?.head ?? 0)
+    seen.ranges.splice(0, seen.ranges.length, ...(below?.ranges ?? NO_RANGES))
+    if (seen.head === 0 || below?.head === seen.head) this.#seen.delete(replica)
   }
 
-  /** Marks as seen all that `other` has seen. */
+  /** Marks as seen all that `other` has seen above its floor. */
   merge(other: VersionVector): void {
     for (const [replica, { head, ranges }] of other.#seen) {
       if (head > 0) this.addRange(replica, 1, head)
@@ -134,10 +169,14 @@ export class VersionVector {
   clone(): VersionVector {
     const copy = new VersionVector()
     for (const [replica, { head, ranges }] of this.#seen) copy.#seen.set(replica, { head, ranges: ranges.slice() })
+    copy.#floor = this.#floor
     return copy
   }
 
-  /** What this vector has seen and `other` has not, by replica id, in order of sequence. */
+  /**
+   * What this vector has seen and `other` has not, by replica id, in order of sequence; of ids that rest below this floor
+   * nothing.
+   */
   missingIn(other: VersionVector): DotRange[] {
     const missing: DotRange[] = []
     for (const [replica, { head, ranges }] of this.#seen) {
@@ -147,10 +186,20 @@ export class VersionVector {
     return missing
   }
 
+  /** The dots of one replica id in `seen` that this vector has not seen. */
+  unseenOf(replica: number, { head, ranges }: SeenOf): DotRange[] {
+    const unseen: DotRange[] = []
+    if (head > 0) collectUnseen(this, replica, 1, head, unseen)
+    for (let i = 0; i < ranges.length; i += 2) collectUnseen(this, replica, ranges[i]!, ranges[i + 1]!, unseen)
+    return unseen
+  }
+
   /** How many dots this vector has seen and `other` has not: all those of strangers among them. */
   countMissingIn(other: VersionVector): number {
     let count = 0
-    for (const ranges of this.strangers.values()) {
+    for (const [replicaId, ranges] of this.strangers) {
+      const below = other.#floor?.seenOfId(replicaId)
+      if (below !== undefined && includes(below, 0, ranges)) continue
       for (let i = 0; i < ranges.length; i += 2) count += ranges[i + 1]! - ranges[i]! + 1
     }
     for (const range of this.missingIn(other)) count += range.last - range.first + 1
@@ -161,7 +210,37 @@ export class VersionVector {
     return other.missingIn(this).length === 0
   }
 
-  /** A hash that two vectors share exactly when they have seen the same dots (but for a chance of 2^-64). */
+  /** Whether everything below a floor has been seen. `numberOf` gives the number of a replica id, if it has one. */
+  reaches(floor: Floor, numberOf: (replicaId: ReplicaId) => number | undefined): boolean {
+    if (floor.isEmpty || floor.hash === this.#floor?.hash) return true
+    for (const { replicaId, head, ranges } of floor.entries()) {
+      const replica = numberOf(replicaId)
+      const seen = replica === undefined ? this.#ofStranger(replicaId) : this.#of(replica)
+      if (seen === undefined || !includes(seen, head, ranges)) return false
+    }
+    return true
+  }
+
+  #ofStranger(replicaId: ReplicaId): SeenOf | undefined {
+    const told = this.strangers.get(replicaId)
+    if (told === undefined) return this.#floor?.seenOfId(replicaId)
+    return told[0] === 1 ? { head: told[1]!, ranges: told.slice(2) } : { head: 0, ranges: told }
+  }
+
+  #of(replica: number): SeenOf | undefined {
+    return this.#seen.get(replica) ?? this.#floor?.seenOf(replica)
+  }
+
+  /** A place for a replica id of which something above the floor is seen for the first time; undefined when nothing is. */
+  #open(replica: number, first: number, last: number): Seen | undefined {
+    const below = this.#floor?.seenOf(replica)
+    if (below !== undefined && includes(below, 0, [first, last])) return undefined
+    const seen = { head: below?.head ?? 0, ranges: below?.ranges.slice() ?? [] }
+    this.#seen.set(replica, seen)
+    return seen
+  }
+
+  /** A hash that two vectors share exactly when they have seen the same dots above one floor (but for a chance of 2^-64). */
   hash(ids: ReplicaIds): Hash64 {
     const sum: Hash64 = { high: 0, low: 0 }
     for (const [replica, { head, ranges }] of this.#seen) addSeen(sum, ids.hash(replica), head, ranges)
@@ -171,6 +250,19 @@ export class VersionVector {
     }
     return sum
   }
+}
+
+/** Whether [1, head] and all of `ranges` are in `seen`. */
+function includes(seen: SeenOf, head: number, ranges: readonly number[]): boolean {
+  if (head > seen.head) return false
+  for (let i = 0; i < ranges.length; i += 2) {
+    if (ranges[i + 1]! <= seen.head) continue
+    const at = firstEndingAtOrAfter(seen.ranges, ranges[i + 1]!)
+    if (at >= seen.ranges.length || Math.max(seen.ranges[at]!, seen.head + 1) > Math.max(ranges[i]!, seen.head + 1)) {
+      return false
+    }
+  }
+  return true
 }
 
 function addSeen(sum: Hash64, idHash: number, head: number, ranges: readonly number[]): void {
