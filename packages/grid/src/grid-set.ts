@@ -3,6 +3,7 @@ import type { Collection, Partition } from '@gossipgrid/core'
 import { ChangeFeed } from './change-feed.ts'
 import type { FeedOptions } from './change-feed.ts'
 import { checkWriteOptions } from './checks.ts'
+import type { RowWrite } from './layout.ts'
 import type { Logger } from './logger.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
 import type { Runtime } from './runtime.ts'
@@ -93,7 +94,7 @@ export class GridSet<Element> {
     try {
       const text = encodeElement(element)
       if (options !== undefined) checkWriteOptions(options)
-      return this.#add(text, options)
+      return this.#write(this.rows(text, true), options)
     } catch (error) {
       return Promise.reject(error as Error)
     }
@@ -106,7 +107,8 @@ export class GridSet<Element> {
   async delete(element: Element, options?: WriteOptions): Promise<Receipt | undefined> {
     this.#runtime.checkOpen()
     if (options !== undefined) checkWriteOptions(options)
-    return this.#remove(encodeElement(element), options)
+    const rows = this.rows(encodeElement(element), false)
+    return rows.length === 0 ? undefined : this.#write(rows, options)
   }
 
   /** Adds several elements, which share syncs of the disk; the receipts come in their order. Rejects as `add` does. */
@@ -114,7 +116,7 @@ export class GridSet<Element> {
     // All are checked before the first is written.
     const texts = Array.from(elements, encodeElement)
     if (options !== undefined) checkWriteOptions(options)
-    return Promise.all(texts.map((text) => this.#add(text, options)))
+    return Promise.all(texts.map((text) => this.#write(this.rows(text, true), options)))
   }
 
   /** Takes out all elements that this peer holds; resolves to their number. */
@@ -122,7 +124,7 @@ export class GridSet<Element> {
     this.#runtime.checkOpen()
     if (options !== undefined) checkWriteOptions(options)
     const texts = this.#texts()
-    await Promise.all(texts.map((text) => this.#remove(text, options)))
+    await Promise.all(texts.map((text) => this.#write(this.rows(text, false), options)))
     return texts.length
   }
 
@@ -164,33 +166,26 @@ export class GridSet<Element> {
     this.#feed.close()
   }
 
-  #add(text: string, options: WriteOptions | undefined): Promise<Receipt> {
-    const { slotId } = this.#runtime.peer
-    const key = compositeKey(text, slotId)
-    const others = this.#liveRows(text).filter((row) => row !== key)
-    if (others.length < ADDS_MAX) return this.#runtime.write(this.#partition, key, PRESENT, options)
-    return this.#together(() => {
-      const added = this.#runtime.write(this.#partition, key, PRESENT, options)
-      for (const row of others) this.#runtime.write(this.#partition, row, undefined).catch(() => undefined)
-      return added
-    })
+  /**
+   * The rows to be written so that an element is there, or is not. Beside its own add each peer keeps those of others, up
+   * to a few; the add comes first, so that nobody sees the element go meanwhile. @internal
+   */
+  rows(text: string, present: boolean): RowWrite[] {
+    const partition = this.#partition
+    const live = this.#liveRows(text)
+    const without = (keys: readonly string[]): RowWrite[] => keys.map((key) => ({ partition, key, bytes: undefined }))
+    if (!present) return without(live)
+    const own = compositeKey(text, this.#runtime.peer.slotId)
+    const added = { partition, key: own, bytes: PRESENT }
+    if (live.length < ADDS_MAX) return [added]
+    const others = live.filter((key) => key !== own)
+    return others.length < ADDS_MAX ? [added] : [added, ...without(others)]
   }
 
-  async #remove(text: string, options: WriteOptions | undefined): Promise<Receipt | undefined> {
-    const rows = this.#liveRows(text)
-    if (rows.length <= 1)
-      return rows[0] === undefined ? undefined : this.#runtime.write(this.#partition, rows[0], undefined, options)
-    const receipts = await this.#together(() =>
-      Promise.all(rows.map((row) => this.#runtime.write(this.#partition, row, undefined, options))),
-    )
-    return receipts.at(-1)
-  }
-
-  /** What `write` writes is logged and sent in one piece. */
-  #together<T>(write: () => T): T {
-    let result: { readonly of: T } | undefined
-    this.#runtime.peer.atomically(() => (result = { of: write() }))
-    return result!.of
+  #write(rows: readonly RowWrite[], options: WriteOptions | undefined): Promise<Receipt> {
+    const only = rows.length === 1 ? rows[0] : undefined
+    if (only === undefined) return this.#runtime.writeAll(rows, options)
+    return this.#runtime.write(only.partition, only.key, only.bytes, options)
   }
 
   /** Keys of the adds of an element that nobody has removed. */
