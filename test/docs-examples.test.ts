@@ -30,10 +30,15 @@ async function examplesOf(file: string): Promise<Example[]> {
 
 async function allExamples(): Promise<Example[]> {
   const docs = (await readdir(join(ROOT, 'docs'))).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)
-  const sources = ['packages/grid/src/grid.ts', 'packages/grid/src/grid-map.ts', 'packages/grid/src/open-grid.ts']
+  const sources = ['grid', 'grid-counter', 'grid-map', 'grid-set', 'open-grid'].map(
+    (name) => `packages/grid/src/${name}.ts`,
+  )
   const examples = await Promise.all(['README.md', ...docs, ...sources].map(examplesOf))
-  const hello = await readFile(join(ROOT, 'examples/hello.ts'), 'utf8')
-  return [...examples.flat(), { where: 'examples/hello.ts', code: hello }]
+  const programs = (await readdir(join(ROOT, 'examples'))).filter((name) => name.endsWith('.ts'))
+  const whole = programs.map(async (name) => {
+    return { where: `examples/${name}`, code: await readFile(join(ROOT, 'examples', name), 'utf8') }
+  })
+  return [...examples.flat(), ...(await Promise.all(whole))]
 }
 
 /** On loopback, without looking for others, and with nobody there who could confirm a copy. */
