@@ -6,7 +6,10 @@ import { GridCounter } from './grid-counter.ts'
 import type { GridMap } from './grid-map.ts'
 import { GridMaps } from './grid-maps.ts'
 import type { GridBatch } from './grid-maps.ts'
+import type { GridPresence } from './grid-presence.ts'
 import { GridSet } from './grid-set.ts'
+import { GridSignals } from './grid-signals.ts'
+import type { GridTopic } from './grid-topic.ts'
 import type { Logger } from './logger.ts'
 import type { MapOptions } from './map-options.ts'
 import { metricsOf } from './metrics.ts'
@@ -76,6 +79,7 @@ export class Grid {
   readonly #events: Emitter<GridEvents>
   readonly #logger: Logger
   readonly #maps: GridMaps
+  readonly #signals: GridSignals
   /** Counters and sets, by kind and name. */
   readonly #faces = new Map<string, GridCounter | GridSet<unknown>>()
   readonly #joining: boolean
@@ -115,6 +119,7 @@ export class Grid {
       tracing: parts.tracer === undefined ? undefined : { tracer: parts.tracer, grid: name },
     })
     this.#maps = new GridMaps(this.#runtime, logger, parts.valueSizeMaxBytes)
+    this.#signals = new GridSignals(this.#runtime, logger)
     // A grid that nobody waits for to be ready must not end the program when it is closed.
     this.#ready.promise.then(
       () => (this.#isReady = true),
@@ -176,6 +181,19 @@ export class Grid {
   /** The set of that name; the same object every time. Throws `INVALID_NAME`, `COLLECTION_MISMATCH`, `CLOSED`. */
   set<Element = unknown>(name: string): GridSet<Element> {
     return this.#face('set', name, (collection) => new GridSet<Element>(this.#runtime, collection, this.#logger))
+  }
+
+  /**
+   * Messages to everybody who listens now, kept nowhere; the same object every time. Throws `INVALID_NAME`,
+   * `COLLECTION_LIMIT`, `CLOSED`.
+   */
+  topic<Message = unknown>(name: string): GridTopic<Message> {
+    return this.#signals.topic(name) as GridTopic<Message>
+  }
+
+  /** Who is there, and what each peer says of itself; the same object every time. */
+  presence<State = unknown>(): GridPresence<State> {
+    return this.#signals.presence as GridPresence<State>
   }
 
   /**
@@ -249,8 +267,9 @@ export class Grid {
   async #shutDown(left: boolean): Promise<void> {
     clearTimeout(this.#aloneTimer)
     this.#ready.reject(new GridError('CLOSED', 'the grid was closed'))
-    for (const collection of [this.#maps, ...this.#faces.values()]) collection.close()
+    for (const face of [this.#maps, this.#signals, ...this.#faces.values()]) face.close()
     await this.#runtime.close(left)
+    this.#signals.closed()
     this.#events.emit('close', undefined)
   }
 
@@ -291,6 +310,8 @@ export class Grid {
       case 'durable':
       case 'copies':
         break
+      default:
+        this.#signals.take(event)
     }
   }
 

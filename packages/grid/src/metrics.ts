@@ -37,8 +37,10 @@ export interface GridMetrics extends Pick<
   | 'offences'
   | 'offenders'
   | 'peerId'
+  | 'present'
   | 'replicaId'
   | 'storage'
+  | 'topics'
   | 'traffic'
 > {
   readonly uptimeSeconds: number
@@ -131,12 +133,26 @@ interface CountingNetwork {
 export function metricsOf(status: GridStatus, runtime: Runtime, ready: boolean, uptimeMs: number): GridMetrics {
   const { meters, peer } = runtime
   if (!runtime.closed) meters.loopDelay.start()
-  const { name, peerId, peers, replicaId, backlog, collections, convergence, storage, traffic } = status
+  const { name, peerId, peers, present, replicaId, backlog, collections, convergence, storage, topics, traffic } =
+    status
   const counts = (runtime.network as CountingNetwork).counts?.()
   const members = { alive: 0, suspect: 0, gone: 0 }
   for (const { state } of peers) members[state] += 1
   return {
-    ...{ name, peerId, replicaId, ready, convergence, collections, backlog, storage, traffic, members },
+    ...{
+      name,
+      peerId,
+      replicaId,
+      ready,
+      convergence,
+      collections,
+      backlog,
+      present,
+      storage,
+      topics,
+      traffic,
+      members,
+    },
     offences: status.offences,
     offenders: status.offenders,
     uptimeSeconds: uptimeMs / 1000,

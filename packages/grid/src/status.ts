@@ -68,6 +68,8 @@ export interface GridStatus {
     readonly undurableBytes: number
     /** Bytes of own writes that wait to be broadcast. */
     readonly broadcastBytes: number
+    /** Bytes of messages of topics that wait for the network; past 1 MiB publishing is refused. */
+    readonly topicBytes: number
     /** Anti-entropy sessions under way. */
     readonly sessions: number
     /** Writes from the near future that wait for their time. */
@@ -80,6 +82,18 @@ export interface GridStatus {
     readonly error: string
     readonly logBytes: number
   }
+  /** Messages of topics since opening. */
+  readonly topics: {
+    readonly published: number
+    /** Not published, because too many waited. */
+    readonly refused: number
+    /** From other peers, whether anybody listened or not. */
+    readonly received: number
+    /** Not taken, because their peer published more than 2 MiB a second. */
+    readonly dropped: number
+  }
+  /** Peers that have a presence, this one included. */
+  readonly present: number
   readonly traffic: { readonly sentBytes: number; readonly receivedBytes: number }
   /** Malformed messages that were refused since opening. */
   readonly offences: number
@@ -153,6 +167,7 @@ export function statusOf(
     backlog: {
       undurableBytes: peer.commit.undurableBytes,
       broadcastBytes: peer.broadcaster.backlogBytes,
+      topicBytes: peer.signals.topics.backlogBytes,
       sessions: peer.antiEntropy.sessionCount,
       heldWrites: peer.inbound.held.count,
     },
@@ -162,6 +177,8 @@ export function statusOf(
       error: storageError instanceof Error ? storageError.message : '',
       logBytes: peer.commit.logBytes,
     },
+    topics: peer.signals.topics.counts,
+    present: [...peer.signals.presence.entries()].length,
     traffic: network.traffic(),
     offences: peer.offences.total,
     offenders: offendersOf(peer, nowMs),

@@ -1,0 +1,117 @@
+import { PRESENCE_MAX_BYTES, decodeValue, encodeValue } from '@gossipgrid/core'
+import { ChangeFeed } from './change-feed.ts'
+import type { FeedOptions } from './change-feed.ts'
+import type { Runtime } from './runtime.ts'
+import type { Logger } from './logger.ts'
+
+/** A peer's state has changed. */
+export interface PresenceChange<State> {
+  /**
+   * `gone`: the peer has taken its state back, has closed, or was not heard of for three heartbeats. `lagged`: the reader was
+   * too slow and `missed` changes were left out; read the entries to go on.
+   */
+  readonly type: 'set' | 'gone' | 'lagged'
+  /** '' when lagged. */
+  readonly peerId: string
+  /** Undefined unless set. */
+  readonly state: State | undefined
+  /** How many changes were left out; 0 unless lagged. */
+  readonly missed: number
+}
+
+/** How to follow who is there. */
+export interface PresenceOptions extends FeedOptions {
+  /** Begin with those that are there already, as `set` changes. */
+  readonly initial?: boolean
+}
+
+/**
+ * Who is there, and what each peer says of itself: a small state for every peer that has set one, this one included. It
+ * lives as long as its peer, and is kept nowhere. From `grid.presence()`.
+ */
+export class GridPresence<State> {
+  readonly #runtime: Runtime
+  readonly #changed: () => void
+  readonly #feed: ChangeFeed<PresenceChange<State>>
+
+  /** `changed` is called after every change of this peer's own. @internal */
+  constructor(runtime: Runtime, logger: Logger, changed: () => void) {
+    this.#runtime = runtime
+    this.#changed = changed
+    this.#feed = new ChangeFeed<PresenceChange<State>>({
+      logger,
+      lagged: (missed) => ({ type: 'lagged', peerId: '', state: undefined, missed }),
+    })
+  }
+
+  /**
+   * Says what this peer's state is: a plain value of up to 4 KiB once encoded; null or undefined takes it back. Here it is so
+   * at once; the others hear of it within milliseconds, of several changes at once only the last, and should a
+   * message be lost with the next heartbeat. Throws `INVALID_VALUE`, `VALUE_TOO_LARGE`, `CLOSED`.
+   *
+   * @example
+   * ```ts
+   * const presence = grid.presence<{ name: string; typing: boolean }>()
+   * presence.on('change', ({ peerId, state }) => console.log(peerId, state))
+   * presence.set({ name: 'Ada', typing: true })
+   * ```
+   */
+  set(state: State | null | undefined): void {
+    this.#runtime.checkOpen()
+    this.#presence.set(state === null || state === undefined ? undefined : encodeValue(state, PRESENCE_MAX_BYTES))
+    this.#changed()
+  }
+
+  /** The state of a peer; undefined when it has none. */
+  get(peerId: string): State | undefined {
+    const value = this.#presence.get(peerId)
+    return value === undefined ? undefined : (decodeValue(value) as State)
+  }
+
+  /** Every peer that has a state, with it; this peer first. */
+  entries(): [peerId: string, state: State][] {
+    return [...this.#presence.entries()].map(([peerId, value]) => [peerId, decodeValue(value) as State])
+  }
+
+  [Symbol.iterator](): IterableIterator<[peerId: string, state: State]> {
+    return this.entries()[Symbol.iterator]()
+  }
+
+  /**
+   * Every change from now on. A reader that falls behind by more than `bufferMax` changes gets a `lagged` mark instead of
+   * those left out. The loop ends when it is left, when the grid closes, or with `ABORTED` by its signal.
+   */
+  changes(options: PresenceOptions = {}): AsyncIterableIterator<PresenceChange<State>> {
+    this.#runtime.checkOpen()
+    const queue = this.#feed.changes(options)
+    if (options.initial === true) {
+      for (const [peerId, state] of this.entries()) queue.push({ type: 'set', peerId, state, missed: 0 })
+    }
+    return queue
+  }
+
+  /** Calls `listener` for every change; the function returned ends that. */
+  on(
+    _type: 'change',
+    listener: (change: PresenceChange<State>) => void,
+    options?: { readonly signal?: AbortSignal },
+  ): () => void {
+    return this.#feed.on(listener, options)
+  }
+
+  /** A peer's state is another. @internal */
+  told(peerId: string, value: Uint8Array | undefined): void {
+    if (!this.#feed.wanted) return
+    if (value === undefined) this.#feed.tell({ type: 'gone', peerId, state: undefined, missed: 0 })
+    else this.#feed.tell({ type: 'set', peerId, state: decodeValue(value) as State, missed: 0 })
+  }
+
+  /** Ends all loops. @internal */
+  close(): void {
+    this.#feed.close()
+  }
+
+  get #presence(): Runtime['peer']['signals']['presence'] {
+    return this.#runtime.peer.signals.presence
+  }
+}
