@@ -136,6 +136,8 @@ export class FieldRows implements Layout {
   }
 
   #add(key: string, change: number): void {
+    // No application can ask for it.
+    if (key === '') return
     const count = (this.#rowCounts.get(key) ?? 0) + change
     if (count > 0) this.#rowCounts.set(key, count)
     else this.#rowCounts.delete(key)

@@ -1,27 +1,47 @@
 const MAP = 0xa0
 const TEXT = 0x60
+const HEAD_MAX_BYTES = 5
+const encoder = new TextEncoder()
 
 /** The CBOR of an object, put together from the CBOR of its fields' values; in order of their names, so that equal is equal. */
 export function objectContent(fields: readonly (readonly [name: string, value: Uint8Array])[]): Uint8Array {
-  const encoder = new TextEncoder()
-  const parts: Uint8Array[] = [head(MAP, fields.length)]
+  // A UTF-16 code unit takes at most three bytes of UTF-8.
+  const sizeMaxBytes = fields.reduce((sum, [name, value]) => sum + HEAD_MAX_BYTES + name.length * 3 + value.length, 0)
+  const content = new Uint8Array(HEAD_MAX_BYTES + sizeMaxBytes)
+  let position = writeHead(content, 0, MAP, fields.length)
   for (const [name, value] of fields.toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    const text = encoder.encode(name)
-    parts.push(head(TEXT, text.length), text, value)
+    position = writeText(content, position, name)
+    content.set(value, position)
+    position += value.length
   }
-  const content = new Uint8Array(parts.reduce((bytes, part) => bytes + part.length, 0))
-  let position = 0
-  for (const part of parts) {
-    content.set(part, position)
-    position += part.length
-  }
-  return content
+  return content.subarray(0, position)
 }
 
-/** A major type with its count, in the shortest form. */
-function head(major: number, count: number): Uint8Array {
-  if (count < 24) return Uint8Array.of(major | count)
-  if (count < 0x100) return Uint8Array.of(major | 24, count)
-  if (count < 0x10000) return Uint8Array.of(major | 25, count >> 8, count & 0xff)
-  return Uint8Array.of(major | 26, count >>> 24, (count >> 16) & 0xff, (count >> 8) & 0xff, count & 0xff)
+function writeText(content: Uint8Array, position: number, text: string): number {
+  if (text.length < 24 && isAscii(text)) {
+    content[position] = TEXT | text.length
+    for (let i = 0; i < text.length; i++) content[position + 1 + i] = text.charCodeAt(i)
+    return position + 1 + text.length
+  }
+  const bytes = encoder.encode(text)
+  const start = writeHead(content, position, TEXT, bytes.length)
+  content.set(bytes, start)
+  return start + bytes.length
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= 0x80) return false
+  return true
+}
+
+/** A major type with its count, in the shortest form; gives the position after it. */
+function writeHead(content: Uint8Array, position: number, major: number, count: number): number {
+  if (count < 24) {
+    content[position] = major | count
+    return position + 1
+  }
+  const size = count < 0x100 ? 1 : count < 0x10000 ? 2 : 4
+  content[position] = major | (size === 1 ? 24 : size === 2 ? 25 : 26)
+  for (let i = 1; i <= size; i++) content[position + i] = (count >>> (8 * (size - i))) & 0xff
+  return position + 1 + size
 }
