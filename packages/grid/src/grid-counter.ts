@@ -1,8 +1,11 @@
 import { GridError, decodeValue, encodeValue } from '@gossipgrid/core'
 import type { Collection, Partition } from '@gossipgrid/core'
+import type { Batch } from './batch.ts'
 import { ChangeFeed } from './change-feed.ts'
 import type { FeedOptions } from './change-feed.ts'
 import { checkWriteOptions } from './checks.ts'
+import { CounterBatch } from './counter-batch.ts'
+import type { RowWrite } from './layout.ts'
 import type { Logger } from './logger.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
 import type { Runtime } from './runtime.ts'
@@ -100,7 +103,7 @@ export class GridCounter {
    */
   increment(by: number = 1, options?: WriteOptions): Promise<Receipt> {
     try {
-      checkBy(by)
+      this.checkBy(by)
       return this.#add(by, 0, options)
     } catch (error) {
       return Promise.reject(error as Error)
@@ -110,7 +113,7 @@ export class GridCounter {
   /** Takes away a whole number, as `increment` adds one. The counter may go below zero. */
   decrement(by: number = 1, options?: WriteOptions): Promise<Receipt> {
     try {
-      checkBy(by)
+      this.checkBy(by)
       return this.#add(0, by, options)
     } catch (error) {
       return Promise.reject(error as Error)
@@ -143,16 +146,40 @@ export class GridCounter {
     this.#feed.close()
   }
 
+  /** This counter inside of a batch. @internal */
+  inBatch(batch: Batch): CounterBatch {
+    return batch.part(this, () => new CounterBatch(batch, this))
+  }
+
+  /** @internal */
+  checkBy(by: number): void {
+    if (Number.isSafeInteger(by) && by >= 0) return
+    throw new GridError('INVALID_VALUE', `a counter counts by a whole number from 0 to 2^53 - 1, not by ${String(by)}`)
+  }
+
+  /** Out of range already, what leads back or no further out may pass. @internal */
+  checkRange(up: number, down: number): void {
+    const fits =
+      Number.isSafeInteger(this.#own.up + this.#up + up) && Number.isSafeInteger(this.#own.down + this.#down + down)
+    if (!fits) throw outOfRange(`this peer has counted too much on '${this.name}' since it was opened`)
+    const by = up - down
+    if (Number.isSafeInteger(this.#count + by)) return
+    const next = this.#exact() + BigInt(by)
+    const leaves = by > 0 ? next > BigInt(Number.MAX_SAFE_INTEGER) : by < 0 && next < -BigInt(Number.MAX_SAFE_INTEGER)
+    if (leaves) throw outOfRange(`'${this.name}' would be at ${next}`)
+  }
+
+  /** The row that counts so much more. Throws `COUNTER_RANGE`: what is out of range, no peer would take. @internal */
+  row(up: number, down: number): RowWrite {
+    const share = { up: this.#own.up + up, down: this.#own.down + down }
+    if (!Number.isSafeInteger(share.up) || !Number.isSafeInteger(share.down))
+      throw outOfRange(`the row of '${this.name}'`)
+    return { partition: this.#partition, key: this.#runtime.peer.slotId, bytes: encodeShare(share) }
+  }
+
   #add(up: number, down: number, options: WriteOptions | undefined): Promise<Receipt> {
     if (this.#closed) throw new GridError('CLOSED', 'the grid is closed')
-    const next = this.#count + up - down
-    if (!Number.isSafeInteger(next)) this.#checkRange(up, down)
-    if (
-      !Number.isSafeInteger(this.#own.up + this.#up + up) ||
-      !Number.isSafeInteger(this.#own.down + this.#down + down)
-    ) {
-      throw outOfRange(`this peer has counted too much on '${this.name}' since it was opened`)
-    }
+    this.checkRange(up, down)
     if (options !== undefined) {
       checkWriteOptions(options)
       this.#flush()
@@ -160,19 +187,12 @@ export class GridCounter {
     }
     this.#up += up
     this.#down += down
-    this.#count = Number.isSafeInteger(next) ? next : numberOf(this.#exact())
+    this.#count = this.#recount(up - down)
     if (this.#batch === undefined) {
       this.#batch = Promise.withResolvers()
       if (!this.#writing) queueMicrotask(() => this.#flush())
     }
     return this.#batch.promise
-  }
-
-  /** Out of range or about to leave it: what leads back, or no further out, may pass. */
-  #checkRange(up: number, down: number): void {
-    const next = this.#exact() + BigInt(up) - BigInt(down)
-    const leaves = up > 0 ? next > BigInt(Number.MAX_SAFE_INTEGER) : down > 0 && next < -BigInt(Number.MAX_SAFE_INTEGER)
-    if (leaves) throw outOfRange(`'${this.name}' would be at ${next}`)
   }
 
   #exact(): bigint {
@@ -198,11 +218,21 @@ export class GridCounter {
   }
 
   #write(up: number, down: number, options?: WriteOptions): Promise<Receipt> {
-    const bytes = encodeShare({ up: this.#own.up + up, down: this.#own.down + down })
-    const written = this.#runtime.write(this.#partition, this.#runtime.peer.slotId, bytes, options)
-    // Nothing of it counts when it was refused.
-    this.#count = numberOf(this.#exact())
-    return written
+    try {
+      const { partition, key, bytes } = this.row(up, down)
+      return this.#runtime.write(partition, key, bytes, options)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    } finally {
+      // Nothing of it counts when it was refused.
+      this.#count = numberOf(this.#exact())
+    }
+  }
+
+  /** `value` after counting by a little more: quickly, where it is in range. */
+  #recount(by: number): number {
+    const count = this.#count + by
+    return Number.isSafeInteger(count) ? count : numberOf(this.#exact())
   }
 
   #changed(slot: number, previous: Uint8Array | undefined): void {
@@ -264,11 +294,6 @@ function safe(sum: bigint): number {
   const count = numberOf(sum)
   if (Number.isNaN(count)) throw outOfRange(`it is ${sum}`)
   return count
-}
-
-function checkBy(by: number): void {
-  if (Number.isSafeInteger(by) && by >= 0) return
-  throw new GridError('INVALID_VALUE', `a counter counts by a whole number from 0 to 2^53 - 1, not by ${String(by)}`)
 }
 
 function outOfRange(what: string): GridError {

@@ -1,5 +1,6 @@
 import type { CollectionDescriptor, CollectionKind } from '@gossipgrid/core'
 import type { Batch } from './batch.ts'
+import type { CounterBatch } from './counter-batch.ts'
 import { Emitter } from './emitter.ts'
 import { GridMap } from './grid-map.ts'
 import type { MapEvents } from './grid-map.ts'
@@ -9,11 +10,16 @@ import { checkMapOptions, checkSameMap } from './map-options.ts'
 import type { MapOptions } from './map-options.ts'
 import type { Runtime } from './runtime.ts'
 import { ValueSchema } from './schema.ts'
+import type { SetBatch } from './set-batch.ts'
 
 /** Everything that a batch of a grid can write to. */
 export interface GridBatch {
   /** The map of that name inside of the batch; throws as `grid.map` does. */
   map<Value = unknown>(name: string, options?: MapOptions<Value>): MapBatch<Value>
+  /** The counter of that name inside of the batch; throws as `grid.counter` does. */
+  counter(name: string): CounterBatch
+  /** The set of that name inside of the batch; throws as `grid.set` does. */
+  set<Element = unknown>(name: string): SetBatch<Element>
 }
 
 /** The maps of a grid that were asked for, by name. */
@@ -51,7 +57,7 @@ export class GridMaps {
     return map
   }
 
-  inBatch(batch: Batch): GridBatch {
+  inBatch(batch: Batch): Pick<GridBatch, 'map'> {
     return { map: (name, options = {}) => this.get(name, options).inBatch(batch) }
   }
 

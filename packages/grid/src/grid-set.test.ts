@@ -271,23 +271,3 @@ describe('changes', () => {
     expect(second.set('tags').size).toBe(1)
   })
 })
-
-describe('one name', () => {
-  it('is one object, and cannot be two kinds of collection', async () => {
-    const grid = await grids.open()
-    expect(grid.set('tags')).toBe(grid.set('tags'))
-    expect(grid.counter('visits')).toBe(grid.counter('visits'))
-    grid.map('users')
-    const wrong = [
-      () => grid.map('tags'),
-      () => grid.counter('tags'),
-      () => grid.set('users'),
-      () => grid.map('visits'),
-    ]
-    for (const open of wrong) expect(open).toThrow(expect.objectContaining({ code: 'COLLECTION_MISMATCH' }))
-    for (const name of ['', 'a\u0000', 7 as unknown as string]) {
-      expect(() => grid.set(name)).toThrow(expect.objectContaining({ code: 'INVALID_NAME' }))
-      expect(() => grid.counter(name)).toThrow(expect.objectContaining({ code: 'INVALID_NAME' }))
-    }
-  })
-})

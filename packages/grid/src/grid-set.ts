@@ -1,5 +1,6 @@
 import { PRESENT, compositeKey, splitKey } from '@gossipgrid/core'
 import type { Collection, Partition } from '@gossipgrid/core'
+import type { Batch } from './batch.ts'
 import { ChangeFeed } from './change-feed.ts'
 import type { FeedOptions } from './change-feed.ts'
 import { checkWriteOptions } from './checks.ts'
@@ -8,6 +9,7 @@ import type { Logger } from './logger.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
 import type { Runtime } from './runtime.ts'
 import { onlyPartition } from './runtime.ts'
+import { SetBatch } from './set-batch.ts'
 import { decodeElement, encodeElement, isElementText } from './set-element.ts'
 import { checkAborted } from './waiting.ts'
 
@@ -75,7 +77,7 @@ export class GridSet<Element> {
   /** Whether this peer holds the element, at once. Throws `INVALID_VALUE`, `CLOSED`. */
   holds(element: Element): boolean {
     this.#runtime.checkOpen()
-    return this.#liveRows(encodeElement(element)).length > 0
+    return this.holdsText(encodeElement(element))
   }
 
   /**
@@ -164,6 +166,16 @@ export class GridSet<Element> {
   /** Ends all loops over changes. @internal */
   close(): void {
     this.#feed.close()
+  }
+
+  /** This set inside of a batch. @internal */
+  inBatch(batch: Batch): SetBatch<Element> {
+    return batch.part(this, () => new SetBatch<Element>(batch, this))
+  }
+
+  /** @internal */
+  holdsText(text: string): boolean {
+    return this.#liveRows(text).length > 0
   }
 
   /**

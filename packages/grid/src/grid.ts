@@ -1,13 +1,15 @@
 import { GridError, openPeer, OPENING_PREFIXES } from '@gossipgrid/core'
-import type { Collection, MemberState, Network, Peer, PeerEvent, RandomSource, Role, Storage } from '@gossipgrid/core'
+import type { MemberState, Network, Peer, PeerEvent, RandomSource, Role, Storage } from '@gossipgrid/core'
 import { writeBatch } from './batch.ts'
+import type { Batch } from './batch.ts'
+import { CountersAndSets } from './counters-and-sets.ts'
 import { Emitter } from './emitter.ts'
-import { GridCounter } from './grid-counter.ts'
+import type { GridCounter } from './grid-counter.ts'
 import type { GridMap } from './grid-map.ts'
 import { GridMaps } from './grid-maps.ts'
 import type { GridBatch } from './grid-maps.ts'
 import type { GridPresence } from './grid-presence.ts'
-import { GridSet } from './grid-set.ts'
+import type { GridSet } from './grid-set.ts'
 import { GridSignals } from './grid-signals.ts'
 import type { GridTopic } from './grid-topic.ts'
 import type { Logger } from './logger.ts'
@@ -80,8 +82,7 @@ export class Grid {
   readonly #logger: Logger
   readonly #maps: GridMaps
   readonly #signals: GridSignals
-  /** Counters and sets, by kind and name. */
-  readonly #faces = new Map<string, GridCounter | GridSet<unknown>>()
+  readonly #countersAndSets: CountersAndSets
   readonly #joining: boolean
   readonly #recoveries: Recovery[] = []
   readonly #refusalsLogged = new Seldom(REFUSAL_LOG_GAP_MS)
@@ -119,6 +120,7 @@ export class Grid {
       tracing: parts.tracer === undefined ? undefined : { tracer: parts.tracer, grid: name },
     })
     this.#maps = new GridMaps(this.#runtime, logger, parts.valueSizeMaxBytes)
+    this.#countersAndSets = new CountersAndSets(this.#runtime, logger)
     this.#signals = new GridSignals(this.#runtime, logger)
     // A grid that nobody waits for to be ready must not end the program when it is closed.
     this.#ready.promise.then(
@@ -156,7 +158,7 @@ export class Grid {
   }
 
   /**
-   * Writes to several maps in one piece: what `GridMap.transact` promises, over all of them.
+   * Writes to several collections in one piece: what `GridMap.transact` promises, over all of them.
    *
    * @example
    * ```ts
@@ -167,7 +169,7 @@ export class Grid {
    * ```
    */
   transact(write: (batch: GridBatch) => void, options?: WriteOptions): Promise<Receipt | undefined> {
-    return writeBatch(this.#runtime, (batch) => write(this.#maps.inBatch(batch)), options)
+    return writeBatch(this.#runtime, (batch) => write(this.#inBatch(batch)), options)
   }
 
   /**
@@ -175,12 +177,12 @@ export class Grid {
    * `COLLECTION_MISMATCH`, `CLOSED`.
    */
   counter(name: string): GridCounter {
-    return this.#face('counter', name, (collection) => new GridCounter(this.#runtime, collection, this.#logger))
+    return this.#countersAndSets.counter(name)
   }
 
   /** The set of that name; the same object every time. Throws `INVALID_NAME`, `COLLECTION_MISMATCH`, `CLOSED`. */
   set<Element = unknown>(name: string): GridSet<Element> {
-    return this.#face('set', name, (collection) => new GridSet<Element>(this.#runtime, collection, this.#logger))
+    return this.#countersAndSets.set(name)
   }
 
   /**
@@ -250,13 +252,8 @@ export class Grid {
     return this.close()
   }
 
-  #face<Face>(kind: 'counter' | 'set', name: string, make: (collection: Collection) => Face): Face {
-    this.#runtime.checkOpen()
-    const known = this.#faces.get(`${kind} ${name}`)
-    if (known !== undefined) return known as Face
-    const face = make(this.#runtime.peer.open({ name, kind, mode: 'replicated', partitions: 1 }))
-    this.#faces.set(`${kind} ${name}`, face as GridCounter | GridSet<unknown>)
-    return face
+  #inBatch(batch: Batch): GridBatch {
+    return { ...this.#maps.inBatch(batch), ...this.#countersAndSets.inBatch(batch) }
   }
 
   #close(left: boolean): Promise<void> {
@@ -267,7 +264,7 @@ export class Grid {
   async #shutDown(left: boolean): Promise<void> {
     clearTimeout(this.#aloneTimer)
     this.#ready.reject(new GridError('CLOSED', 'the grid was closed'))
-    for (const face of [this.#maps, this.#signals, ...this.#faces.values()]) face.close()
+    for (const face of [this.#maps, this.#signals, this.#countersAndSets]) face.close()
     await this.#runtime.close(left)
     this.#signals.closed()
     this.#events.emit('close', undefined)
