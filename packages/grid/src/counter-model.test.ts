@@ -1,5 +1,6 @@
+import { strictEqual } from 'node:assert'
 import fc from 'fast-check'
-import { expect, it } from 'vitest'
+import { it } from 'vitest'
 import type { GridCounter } from './grid-counter.ts'
 import { until } from './test-grids.ts'
 import { Islands, SPLITS } from './test-islands.ts'
@@ -58,8 +59,11 @@ class Count implements Command {
     const counter = real.counter(peer)
     const before = counter.value
     const done = amounts.map((amount) => (amount < 0 ? counter.decrement(-amount) : counter.increment(amount)))
-    expect(counter.value - before).toBe(amounts.reduce((sum, amount) => sum + amount, 0))
-    expect(new Set(done).size).toBe(1)
+    strictEqual(
+      counter.value - before,
+      amounts.reduce((sum, amount) => sum + amount, 0),
+    )
+    strictEqual(new Set(done).size, 1)
     await done[0]
     model.counted[peer]!.push(...amounts)
     model.known[peer]![peer] = model.counted[peer]!.length
@@ -116,7 +120,7 @@ class Restart implements Command {
   async run(model: Model, real: Real): Promise<void> {
     await real.islands.restart(this.peer)
     // All that the peer acknowledged is there; of what others wrote it may have more than it must.
-    expect(real.counter(this.peer).value).toBeTypeOf('number')
+    strictEqual(typeof real.counter(this.peer).value, 'number')
     real.follow(this.peer)
     await new Settle().run(model, real)
   }

@@ -210,11 +210,11 @@ export class GridCounter {
     this.#writing = true
     const written = this.#write(up, down)
     written.then(batch.resolve, batch.reject)
-    const next = (): void => {
+    const goOn = (): void => {
       this.#writing = false
       this.#flush()
     }
-    written.then(next, next)
+    written.then(goOn, goOn)
   }
 
   #write(up: number, down: number, options?: WriteOptions): Promise<Receipt> {

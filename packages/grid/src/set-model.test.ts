@@ -1,5 +1,6 @@
+import { deepStrictEqual, strictEqual } from 'node:assert'
 import fc from 'fast-check'
-import { expect, it } from 'vitest'
+import { it } from 'vitest'
 import type { GridSet } from './grid-set.ts'
 import { until } from './test-grids.ts'
 import { Islands, SPLITS } from './test-islands.ts'
@@ -90,7 +91,7 @@ class Add implements Command {
 
   async run(model: Model, real: Real): Promise<void> {
     const adding = real.set(this.peer).add(structuredClone(ELEMENTS[this.at]))
-    expect(real.set(this.peer).holds(ELEMENTS[this.at])).toBe(true)
+    strictEqual(real.set(this.peer).holds(ELEMENTS[this.at]), true)
     await adding
     const adds = model.known[this.peer]![this.at]!
     const own = model.openings[this.peer]!
@@ -119,8 +120,8 @@ class Delete implements Command {
     await new Settle().run(model, real)
     const adds = model.known[this.peer]![this.at]!
     const receipt = await real.set(this.peer).delete(ELEMENTS[this.at])
-    expect(receipt !== undefined).toBe(standing(adds).length > 0)
-    expect(real.set(this.peer).holds(ELEMENTS[this.at])).toBe(false)
+    strictEqual(receipt !== undefined, standing(adds).length > 0)
+    strictEqual(real.set(this.peer).holds(ELEMENTS[this.at]), false)
     remove(adds, standing(adds))
   }
 
@@ -148,11 +149,11 @@ class Settle implements Command {
       return ELEMENTS.filter((element) => real.set(peer).holds(element)).map((element) => JSON.stringify(element))
     }
     await until(() => held().join() === expected.join(), `${expected.join()} at peer ${peer}, not ${held().join()}`)
-    expect(real.set(peer).size).toBe(expected.length)
-    expect([...(real.told[peer] ?? ['nonsense'])].sort()).toEqual(expected.toSorted())
+    strictEqual(real.set(peer).size, expected.length)
+    deepStrictEqual([...(real.told[peer] ?? ['nonsense'])].sort(), expected.toSorted())
     const listed: string[] = []
     for await (const element of real.set(peer).values()) listed.push(JSON.stringify(element))
-    expect(listed.sort()).toEqual(expected.toSorted())
+    deepStrictEqual(listed.sort(), expected.toSorted())
   }
 
   toString = (): string => 'settle'
