@@ -30,7 +30,7 @@ async function examplesOf(file: string): Promise<Example[]> {
 
 async function allExamples(): Promise<Example[]> {
   const docs = (await readdir(join(ROOT, 'docs'))).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)
-  const sources = ['grid', 'grid-counter', 'grid-map', 'grid-set', 'open-grid'].map(
+  const sources = ['grid', 'grid-counter', 'grid-map', 'grid-presence', 'grid-set', 'grid-topic', 'open-grid'].map(
     (name) => `packages/grid/src/${name}.ts`,
   )
   const examples = await Promise.all(['README.md', ...docs, ...sources].map(examplesOf))

@@ -88,6 +88,7 @@ export class GridTopic<Message> {
    *
    * @example
    * ```ts
+   * const chat = grid.topic<{ text: string }>('chat')
    * for await (const message of chat.messages({ own: false })) {
    *   if (message.type === 'message') console.log(message.from, message.value.text)
    * }

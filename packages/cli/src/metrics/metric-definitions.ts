@@ -202,9 +202,14 @@ const writes: readonly MetricDefinition[] = [
   counter('gossipgrid_void_ranges_total', 'Ranges of writes that came as superseded.', (m) => m.rows.voidRanges),
   gauge(
     'gossipgrid_backlog_bytes',
-    'Bytes that wait: writes for the disk, own writes to be broadcast, messages to be worked on.',
+    'Bytes that wait: writes for the disk, own writes and messages of topics to be broadcast, messages to be worked on.',
     ({ backlog, inboxBytes }) =>
-      by('where', { store: backlog.undurableBytes, broadcast: backlog.broadcastBytes, inbox: inboxBytes }),
+      by('where', {
+        store: backlog.undurableBytes,
+        broadcast: backlog.broadcastBytes,
+        topics: backlog.topicBytes,
+        inbox: inboxBytes,
+      }),
     'where',
   ),
 ]
@@ -267,6 +272,13 @@ const network: readonly MetricDefinition[] = [
     'Broadcasts given up because too much was waiting for the network.',
     (m) => m.broadcasts.dropped,
   ),
+  counter(
+    'gossipgrid_topic_messages_total',
+    'Messages of topics, by what became of them: published or refused here, received or dropped from others.',
+    (m) => by('outcome', { ...m.topics }),
+    'outcome',
+  ),
+  gauge('gossipgrid_present_peers', 'Peers that have a presence, this one included.', (m) => m.present),
   counter(
     'gossipgrid_sessions_total',
     'Anti-entropy sessions that ended.',
