@@ -84,7 +84,7 @@ export function sameValue(a: Uint8Array | undefined, b: Uint8Array | undefined):
 }
 
 /** The entry has expired, and only its date is left: the payload is CBOR's `undefined`. */
-export function isSwept(value: Uint8Array): boolean {
+function isSwept(value: Uint8Array): boolean {
   if (expiryOf(value) === Infinity) return false
   const payload = payloadOf(value)
   return payload.length === 1 && payload[0] === 0xf7

@@ -23,6 +23,7 @@ test('a delete may be forgotten after the grace period, and what it deleted stay
   const set = calendar.write(1, 0, VALUE)
   const deleted = calendar.write(2, 1, undefined)
   set.seenAtMs = 0
+  deleted.seenAtMs = DAY_MS
   calendar.nowMs = 14 * DAY_MS
   expect(ledger.mayBePurged(NOTES, 'k', set, undefined)).toBe(false)
   calendar.nowMs = 15 * DAY_MS
@@ -37,6 +38,7 @@ test('a write that nobody had seen when the delete was forgotten counts as new',
   const alone = calendar.write(1, 0, VALUE)
   const deleted = calendar.write(2, 1, undefined)
   calendar.nowMs = 30 * DAY_MS
+  deleted.seenAtMs = DAY_MS
   alone.seenAtMs = 5 * DAY_MS
   expect(ledger.mayBePurged(NOTES, 'k', deleted, alone)).toBe(false)
   alone.seenAtMs = 20 * DAY_MS
@@ -45,7 +47,7 @@ test('a write that nobody had seen when the delete was forgotten counts as new',
 
 test('a write after the delete is never excused by it', () => {
   const calendar = new Calendar()
-  calendar.write(1, 0, undefined)
+  calendar.write(1, 0, undefined).seenAtMs = 0
   const later = calendar.write(2, 0, VALUE)
   calendar.nowMs = 30 * DAY_MS
   expect(calendar.ledger.mayBePurged(NOTES, 'k', later, undefined)).toBe(false)

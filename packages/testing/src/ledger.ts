@@ -20,7 +20,7 @@ export interface LedgerWrite extends Version {
   withdrawn: boolean
   /** Every copy of it went down with a disk. */
   excused: boolean
-  /** True simulated time from which on other peers will remember it for good; Infinity while none does. */
+  /** True simulated time at which the first durable peer was found to have seen it; Infinity while none has. */
   seenAtMs: number
 }
 
@@ -36,7 +36,7 @@ export interface LedgerKey {
 
 /** When deletes may be forgotten. */
 export interface Purging {
-  /** True milliseconds after a delete before which no peer forgets it. */
+  /** True milliseconds, from when a durable peer has seen a delete, before which no peer forgets it. */
   readonly graceMs: number
   nowMs(): number
 }
@@ -145,7 +145,7 @@ export class Ledger {
     for (let i = writes.length - 1; i >= 0 && compareVersions(writes[i]!, version) >= 0; i--) {
       const write = writes[i]!
       const endsMs = write.value === undefined ? write.atMs : write.expiresAtMs - WALL_START_MS
-      const purgedMs = Math.max(write.atMs + graceMs, endsMs)
+      const purgedMs = Math.max(write.seenAtMs + graceMs, endsMs)
       if (write.withdrawn || purgedMs > nowMs()) continue
       if (held === undefined) return true
       const kept = writes.find((other) => compareVersions(other, held) === 0)

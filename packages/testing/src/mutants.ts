@@ -12,22 +12,11 @@ import {
   encodeMessage,
 } from '@gossipgrid/core/internals'
 import type { Partition, Serving } from '@gossipgrid/core/internals'
+import { droppedExpiry, earlySetPurge, sharedSlot } from './kind-mutants.ts'
+import { replaceMethod } from './replacements.ts'
 
 /** Plants a bug in core and returns what takes it out again. */
 type Mutant = () => () => void
-
-/** Puts another function in the place of a method, which gets the original; returns what puts it back. */
-function replaceMethod<T extends object, K extends keyof T>(
-  prototype: T,
-  name: K,
-  make: (original: T[K]) => T[K],
-): () => void {
-  const original = prototype[name]
-  prototype[name] = make(original)
-  return () => {
-    prototype[name] = original
-  }
-}
 
 /** Of two versions with equal HLC readings whichever comes later wins. */
 function noTieBreak(): () => void {
@@ -196,6 +185,9 @@ export type MutantName =
   | 'early-frame'
   | 'kept-vector'
   | 'early-voids'
+  | 'early-set-purge'
+  | 'shared-slot'
+  | 'dropped-expiry'
 
 /** Planted bugs. A simulator that does not find them is broken. */
 export const MUTANTS: Readonly<Record<MutantName, Mutant>> = {
@@ -207,6 +199,9 @@ export const MUTANTS: Readonly<Record<MutantName, Mutant>> = {
   'early-frame': earlyFrame,
   'kept-vector': keptVector,
   'early-voids': earlyVoids,
+  'early-set-purge': earlySetPurge,
+  'shared-slot': sharedSlot,
+  'dropped-expiry': droppedExpiry,
 }
 
 /** Runs something with a bug planted in core. */

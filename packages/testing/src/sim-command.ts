@@ -3,8 +3,11 @@ import { parseArgs } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { MemoryRecord } from './memory-record.ts'
+import { simulateCalendar } from './calendar.ts'
+import type { CalendarResult } from './calendar.ts'
 import { MUTANTS, withMutant } from './mutants.ts'
 import type { MutantName } from './mutants.ts'
+import { Summary, round } from './sim-summary.ts'
 import { SIMULATED_KINDS } from './simulated-collection.ts'
 import type { SimulatedKind } from './simulated-collection.ts'
 import { simulate } from './simulator.ts'
@@ -28,6 +31,8 @@ For each:
   --minutes M       simulated minutes before everything is healed (default 3)
   --soak            three hours unless --minutes says otherwise, with memory sampled; fails if it goes on growing
   --kinds LIST      what the applications use: all, or some of ${SIMULATED_KINDS.join(', ')} (default map)
+  --calendar        weeks with a minute or two a day, and peers that are away for weeks, instead of minutes of trouble
+  --days D          of the calendar, 50 to 1000 (default 70; from 140 on a durable peer leaves for good)
   --mutant NAME     with a planted bug: ${Object.keys(MUTANTS).join(', ')}
   --json            print nothing but one JSON object`
 
@@ -37,6 +42,8 @@ interface Command {
   readonly wallSeconds: number
   readonly json: boolean
   readonly soak: boolean
+  readonly calendar: boolean
+  readonly days: number | undefined
   readonly mutant: MutantName | undefined
   readonly options: Omit<SimulationOptions, 'seed'>
 }
@@ -54,6 +61,8 @@ const OPTIONS = {
   minutes: { type: 'string' },
   soak: { type: 'boolean' },
   kinds: { type: 'string' },
+  calendar: { type: 'boolean' },
+  days: { type: 'string' },
   mutant: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean' },
@@ -75,6 +84,11 @@ function readCommand(args: readonly string[]): Command | undefined {
   if (single !== undefined && clash !== undefined) throw new UsageError(`--seed and --${clash} exclude each other`)
   if (values.fresh === true && values.first !== undefined)
     throw new UsageError('--fresh and --first exclude each other')
+  const calendar = values.calendar === true
+  const other = (['peers', 'minutes', 'kinds', 'soak'] as const).find((name) => values[name] !== undefined)
+  if (calendar && other !== undefined) throw new UsageError(`--calendar and --${other} exclude each other`)
+  const days = number('days', 50, 1000)
+  if (days !== undefined && !calendar) throw new UsageError('--days goes with --calendar')
   const drawn = values.fresh === true ? Math.floor(Math.random() * 0xf0000000) : 1
   const peers = number('peers', 2, 100)
   const soak = values.soak === true
@@ -85,6 +99,8 @@ function readCommand(args: readonly string[]): Command | undefined {
     wallSeconds: number('wall-seconds', 0, 1_000_000, false) ?? 0,
     json: values.json ?? false,
     soak,
+    calendar,
+    days,
     mutant: readMutant(values.mutant),
     options: {
       ...(peers === undefined ? {} : { peers }),
@@ -115,61 +131,12 @@ function readKinds(list: string): readonly SimulatedKind[] {
   return SIMULATED_KINDS.filter((kind) => names.includes(kind))
 }
 
-/** The totals of all seeds that ran; for a single seed its own. */
-class Summary {
-  readonly results: SimulationResult[] = []
-  readonly failed: number[] = []
-  readonly #startMs = performance.now()
-
-  get wallSeconds(): number {
-    return (performance.now() - this.#startMs) / 1000
-  }
-
-  add(result: SimulationResult): void {
-    // Nothing of a run that passed is needed but its figures.
-    this.results.push(result)
-    if (result.violations.length > 0) this.failed.push(result.seed)
-  }
-
-  json(): Record<string, unknown> {
-    const sum = (of: (result: SimulationResult) => number): number =>
-      this.results.reduce((total, result) => total + of(result), 0)
-    const simSeconds = sum((result) => result.simSeconds)
-    const peerSeconds = sum((result) => result.simSeconds * result.peers)
-    const [first] = this.results
-    const faults: Record<string, number> = {}
-    for (const result of this.results) {
-      for (const [kind, count] of Object.entries(result.faults)) faults[kind] = (faults[kind] ?? 0) + count
-    }
-    return {
-      ...(this.results.length === 1 && first !== undefined
-        ? { seed: first.seed, peers: first.peers, minutes: first.minutes, settleSeconds: first.settleSeconds }
-        : { seeds: this.results.length, first: first?.seed, failed: this.failed }),
-      hash: this.results.length === 1 ? first?.hash : undefined,
-      writes: sum((result) => result.writes),
-      deletes: sum((result) => result.deletes),
-      acknowledged: sum((result) => result.acknowledged),
-      faults,
-      lost: sum((result) => result.lost),
-      resurrected: sum((result) => result.resurrected),
-      diverged: sum((result) => result.diverged),
-      excused: sum((result) => result.excused),
-      violations: this.results.flatMap((result) => result.violations).slice(0, 20),
-      simSeconds: round(simSeconds),
-      simSecondsPerSecond: round(simSeconds / this.wallSeconds),
-      peerHoursPerHour: round(peerSeconds / this.wallSeconds),
-    }
-  }
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10
-}
-
 /** The command that repeats a run. */
 function replayOf(seed: number, command: Command): string {
   const { peers, minutes, kinds } = command.options
   const parts = ['npm run sim --', `--seed ${seed}`]
+  if (command.calendar) parts.push('--calendar')
+  if (command.days !== undefined) parts.push(`--days ${command.days}`)
   if (peers !== undefined) parts.push(`--peers ${peers}`)
   if (minutes !== undefined) parts.push(`--minutes ${minutes}`)
   if (kinds !== undefined) parts.push(`--kinds ${kinds.length === SIMULATED_KINDS.length ? 'all' : kinds.join()}`)
@@ -187,12 +154,8 @@ function run(command: Command): number {
   say(seeds > 1 || wallSeconds > 0 ? `seeds ${first} to ${last}${wallSeconds > 0 ? ', and on' : ''}` : `seed ${first}`)
   for (let i = 0; i < seeds || summary.wallSeconds < wallSeconds; i++) {
     const seed = (first + i) % 0x100000000
-    const record = command.soak ? new MemoryRecord(bytesInUse) : undefined
-    const options = { ...command.options, seed, ...(record === undefined ? {} : soaking(record, say)) }
-    const result =
-      command.mutant === undefined ? simulate(options) : withMutant(command.mutant, () => simulate(options))
+    const result = command.calendar ? runCalendar(seed, command, say) : runMinutes(seed, command, summary, say)
     summary.add(result)
-    if (record !== undefined && !settled(record, say)) summary.failed.push(seed)
     if (result.violations.length > 0) {
       for (const violation of result.violations) say(`  ${violation}`)
       say(`seed ${seed} FAILED. To repeat it: ${replayOf(seed, command)}`)
@@ -200,13 +163,36 @@ function run(command: Command): number {
       say(`${i + 1} seeds, ${summary.failed.length} failed, ${Math.round(summary.wallSeconds)} s`)
     }
   }
-  const passed = summary.results.length - summary.failed.length
-  say(`${passed} of ${summary.results.length} passed`)
+  const passed = summary.ran - summary.failed.length
+  say(`${passed} of ${summary.ran} passed`)
   if (command.json && summary.failed.length > 0) {
     for (const seed of summary.failed) console.error(`seed ${seed} FAILED. To repeat it: ${replayOf(seed, command)}`)
   }
   console.log(JSON.stringify(summary.json()))
   return summary.failed.length > 0 ? 1 : 0
+}
+
+function mutated<T>({ mutant }: Command, simulation: () => T): T {
+  return mutant === undefined ? simulation() : withMutant(mutant, simulation)
+}
+
+function runMinutes(seed: number, command: Command, summary: Summary, say: (line: string) => void): SimulationResult {
+  const record = command.soak ? new MemoryRecord(bytesInUse) : undefined
+  const options = { ...command.options, seed, ...(record === undefined ? {} : soaking(record, say)) }
+  const result = mutated(command, () => simulate(options))
+  if (record !== undefined && !settled(record, say)) summary.failed.push(seed)
+  return result
+}
+
+function runCalendar(seed: number, command: Command, say: (line: string) => void): CalendarResult {
+  const options = {
+    seed,
+    ...(command.days === undefined ? {} : { days: command.days }),
+    onDay: (day: number, tombstones: number) => {
+      if (command.seeds === 1 && day % 7 === 0) say(`  day ${day}: ${tombstones} tombstones`)
+    },
+  }
+  return mutated(command, () => simulateCalendar(options))
 }
 
 /** Samples memory every ten simulated minutes, with a ledger that does not grow itself. */

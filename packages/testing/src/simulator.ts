@@ -1,13 +1,14 @@
 import type { Peer } from '@gossipgrid/core'
-import { LOG_PREFIX } from '@gossipgrid/core/internals'
 import type { Application } from './application.ts'
 import { makeApplications } from './applications.ts'
-import { checkContent, checkCoverage, findDifference, findLost } from './checkers.ts'
+import { checkCoverage } from './checkers.ts'
 import type { Violation } from './checkers.ts'
+import { deliverTo } from './delivery.ts'
 import { EventQueue } from './event-queue.ts'
 import { FaultInjector } from './fault-injector.ts'
 import { DISK_FAULTS, drawFaultMix } from './fault-mix.ts'
 import type { FaultKind, FaultMix } from './fault-mix.ts'
+import { areEqual, checkEnd, differsOnDisk } from './final-check.ts'
 import { heldEntries, heldVector } from './held-state.ts'
 import { Ledger } from './ledger.ts'
 import type { LedgerWrite } from './ledger.ts'
@@ -17,8 +18,7 @@ import { SimulatedClock } from './simulated-clock.ts'
 import type { SimulatedCollection, SimulatedKind } from './simulated-collection.ts'
 import { SimulatedDisk } from './simulated-disk.ts'
 import { SimulatedNetwork } from './simulated-network.ts'
-import type { NetworkListener } from './simulated-network.ts'
-import { SimulatedPeer, peerIdOf } from './simulated-peer.ts'
+import { SimulatedPeer } from './simulated-peer.ts'
 import { withSmallLimits } from './small-limits.ts'
 import { TraceHash } from './trace-hash.ts'
 import { Workload } from './workload.ts'
@@ -178,23 +178,16 @@ class Simulator {
     this.#runUntil(startMs + LATE_MAX_MS)
     while (this.#queue.nowMs - startMs < SETTLE_MAX_MS && this.#violations.length === 0) {
       this.#runUntil(this.#queue.nowMs + 1000)
-      if (this.#equal()) break
+      if (areEqual(this.#machines)) break
     }
     this.#settleMs = this.#queue.nowMs - startMs
     // What is still on its way to disk arrives, and disks that were damaged are repaired.
     for (let tries = 0; tries < 20 && this.#violations.length === 0; tries++) {
       this.#runUntil(this.#queue.nowMs + 500)
-      if (this.#machines.every((machine) => this.#differsOnDisk(machine) === undefined)) break
+      if (this.#machines.every((machine) => differsOnDisk(machine, this.#applications) === undefined)) break
     }
     if (this.#violations.length === 0) this.#checkEnd()
     if (this.#violations.length === 0 && this.#random.fork('quiet').chance(0.25)) this.#checkQuiet()
-  }
-
-  /** What a peer would come back with is what it has. */
-  #differsOnDisk(machine: SimulatedPeer): Violation | undefined {
-    if (!machine.persistent) return undefined
-    const difference = findDifference(machine.peer!, machine.stored(), this.#collections)
-    return difference === undefined ? undefined : `stored: ${difference}`
   }
 
   /** Equal peers have nothing more to tell each other, and know each other. */
@@ -203,7 +196,7 @@ class Simulator {
     const before = this.#travelled
     this.#runUntil(this.#queue.nowMs + 20_000)
     if (this.#travelled > before) this.#violated(`quiet: ${this.#travelled - before} rows travel between equal peers`)
-    if (!this.#equal()) this.#violated('quiet: peers that were equal are so no longer')
+    if (!areEqual(this.#machines)) this.#violated('quiet: peers that were equal are so no longer')
     for (const { peer } of this.#machines) this.#violated(this.#findStranger(peer!))
   }
 
@@ -238,32 +231,12 @@ class Simulator {
     }
   }
 
-  #equal(): boolean {
-    const root = this.#machines[0]!.peer?.collections.root()
-    return this.#machines.every(({ peer, disk }) => {
-      // Writes that are held back because of their date are news to come.
-      if (peer === undefined || peer.inbound.held.count > 0) return false
-      return peer.collections.root() === root && peer.commit.undurableBytes === 0 && !disk.busy
-    })
-  }
-
   #checkEnd(): void {
-    const first = this.#machines[0]!.peer!
-    this.#violated(checkContent(this.#ledger, first, this.#collections))
-    for (const machine of this.#machines) {
-      const peer = machine.peer!
-      const difference = findDifference(first, peer, this.#collections)
-      if (difference !== undefined) this.#diverged += 1
-      this.#violated(difference)
-      const { lost, resurrected, first: loss } = findLost(this.#ledger, peer)
-      this.#lost = Math.max(this.#lost, lost)
-      this.#resurrected = Math.max(this.#resurrected, resurrected)
-      this.#violated(loss)
-      this.#violated(this.#differsOnDisk(machine))
-      for (const application of this.#applications) this.#violated(application.check(peer, machine.clock.now()))
-      const logBytes = machine.disk.sizeBytes(LOG_PREFIX)
-      if (logBytes > 16 * 1024 * 1024) this.#violated(`unbounded: ${peer.peerId} keeps ${logBytes} bytes of log`)
-    }
+    const { lost, resurrected, diverged, violations } = checkEnd(this.#ledger, this.#machines, this.#applications)
+    this.#lost = lost
+    this.#resurrected = resurrected
+    this.#diverged = diverged
+    for (const violation of violations) this.#violated(violation)
   }
 
   #violated(violation: Violation | undefined): void {
@@ -273,14 +246,6 @@ class Simulator {
 
   #makeNetwork(count: number, random: Random): SimulatedNetwork {
     const of = (kind: FaultKind): number => this.#mix.get(kind) ?? 0
-    const listener: NetworkListener = {
-      connected: (peer, neighbour) => this.#machines[peer]!.take({ type: 'connected', neighbour: peerIdOf(neighbour) }),
-      disconnected: (peer, neighbour) =>
-        this.#machines[peer]!.take({ type: 'disconnected', neighbour: peerIdOf(neighbour) }),
-      message: (peer, from, bytes) => this.#machines[peer]!.take({ type: 'message', from: peerIdOf(from), bytes }),
-      broadcast: (peer, from, bytes) => this.#machines[peer]!.take({ type: 'broadcast', from: peerIdOf(from), bytes }),
-      broadcasted: (peer) => this.#machines[peer]!.take({ type: 'broadcasted' }),
-    }
     const traits = {
       loss: of('broadcast-loss') * 0.4,
       duplication: of('broadcast-duplication') * 0.3,
@@ -292,6 +257,7 @@ class Simulator {
     // A chain keeps a sparse grid in one piece.
     const density = this.#mix.has('sparse-links') ? 0.6 * (1 - of('sparse-links')) : 1
     const allowed = (a: number, b: number): boolean => b - a === 1 || random.chance(density)
+    const listener = deliverTo(this.#machines)
     return new SimulatedNetwork(this.#queue, this.#random.fork('network'), listener, count, traits, allowed)
   }
 

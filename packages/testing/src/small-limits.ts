@@ -1,4 +1,5 @@
 import { Checkpoint, Outgoing } from '@gossipgrid/core/internals'
+import { replaceGetter } from './replacements.ts'
 
 /** Limits of core that a few minutes of small writes would never reach. */
 export interface SmallLimits {
@@ -10,19 +11,13 @@ export interface SmallLimits {
 /** Runs something with lower limits, so that logs are cut, partitions take several segments and sessions several chunks. */
 export function withSmallLimits<T>(limits: SmallLimits, run: () => T): T {
   const restores = [
-    replaceGetter(Checkpoint.prototype, 'logMinBytes', limits.logMinBytes),
-    replaceGetter(Checkpoint.prototype, 'segmentMaxBytes', limits.segmentMaxBytes),
-    replaceGetter(Outgoing.prototype, 'chunkMaxBytes', limits.chunkMaxBytes),
+    replaceGetter(Checkpoint.prototype, 'logMinBytes', () => limits.logMinBytes),
+    replaceGetter(Checkpoint.prototype, 'segmentMaxBytes', () => limits.segmentMaxBytes),
+    replaceGetter(Outgoing.prototype, 'chunkMaxBytes', () => limits.chunkMaxBytes),
   ]
   try {
     return run()
   } finally {
     for (const restore of restores) restore()
   }
-}
-
-function replaceGetter(prototype: object, name: string, value: number): () => void {
-  const original = Object.getOwnPropertyDescriptor(prototype, name)!
-  Object.defineProperty(prototype, name, { ...original, get: () => value })
-  return () => Object.defineProperty(prototype, name, original)
 }

@@ -1,0 +1,14 @@
+import type { NetworkListener } from './simulated-network.ts'
+import { peerIdOf } from './simulated-peer.ts'
+import type { SimulatedPeer } from './simulated-peer.ts'
+
+/** Hands what the network brings to the machines. */
+export function deliverTo(machines: readonly SimulatedPeer[]): NetworkListener {
+  return {
+    connected: (peer, neighbour) => machines[peer]!.take({ type: 'connected', neighbour: peerIdOf(neighbour) }),
+    disconnected: (peer, neighbour) => machines[peer]!.take({ type: 'disconnected', neighbour: peerIdOf(neighbour) }),
+    message: (peer, from, bytes) => machines[peer]!.take({ type: 'message', from: peerIdOf(from), bytes }),
+    broadcast: (peer, from, bytes) => machines[peer]!.take({ type: 'broadcast', from: peerIdOf(from), bytes }),
+    broadcasted: (peer) => machines[peer]!.take({ type: 'broadcasted' }),
+  }
+}
