@@ -58,7 +58,11 @@ export class GridPresence<State> {
    */
   set(state: State | null | undefined): void {
     this.#runtime.checkOpen()
-    this.#presence.set(state === null || state === undefined ? undefined : encodeValue(state, PRESENCE_MAX_BYTES))
+    const before = this.#presence.own
+    const value = state === null || state === undefined ? undefined : encodeValue(state, PRESENCE_MAX_BYTES)
+    this.#presence.set(value)
+    if (this.#presence.own === before) return
+    this.#tell(this.#runtime.peer.peerId, value)
     this.#changed()
   }
 
@@ -99,16 +103,20 @@ export class GridPresence<State> {
     return this.#feed.on(listener, options)
   }
 
-  /** A peer's state is another. @internal */
+  /** A peer's state is another; this one's own has been told by then. @internal */
   told(peerId: string, value: Uint8Array | undefined): void {
-    if (!this.#feed.wanted) return
-    if (value === undefined) this.#feed.tell({ type: 'gone', peerId, state: undefined, missed: 0 })
-    else this.#feed.tell({ type: 'set', peerId, state: decodeValue(value) as State, missed: 0 })
+    if (peerId !== this.#runtime.peer.peerId) this.#tell(peerId, value)
   }
 
   /** Ends all loops. @internal */
   close(): void {
     this.#feed.close()
+  }
+
+  #tell(peerId: string, value: Uint8Array | undefined): void {
+    if (!this.#feed.wanted) return
+    if (value === undefined) this.#feed.tell({ type: 'gone', peerId, state: undefined, missed: 0 })
+    else this.#feed.tell({ type: 'set', peerId, state: decodeValue(value) as State, missed: 0 })
   }
 
   get #presence(): Runtime['peer']['signals']['presence'] {
