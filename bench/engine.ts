@@ -1,6 +1,7 @@
 import { decodeValue, encodeValue } from '@gossipgrid/core'
 import type { Bench, Figures } from './bench.ts'
 import { makeFrames } from './frames.ts'
+import { kindFigures } from './kinds.ts'
 import { LonePeer, clocks } from './lone-peer.ts'
 import { mapSetFigures } from './map-set.ts'
 import { liveBytes } from './memory.ts'
@@ -24,7 +25,7 @@ const WARM_UP = 50_000
 /** Core by itself: no disk, no network, one thread. */
 export const engine: Bench = {
   name: 'engine',
-  summary: 'core alone: put, overwrite, get, remote apply, encode, decode, memory; map.set in a grid',
+  summary: 'core alone: put, overwrite, get, remote apply, encode, decode, memory; map.set, counters, sets in a grid',
   runsDefault: 5,
   run: async (progress) => {
     warmUp()
@@ -34,7 +35,9 @@ export const engine: Bench = {
       Object.assign(figures, localFigures(count, suffix), applyFigures(count, suffix), memoryFigures(count, suffix))
     }
     progress('map.set in a grid')
-    return { ...figures, ...(await mapSetFigures()) }
+    Object.assign(figures, await mapSetFigures())
+    progress('counters and sets')
+    return { ...figures, ...(await kindFigures()) }
   },
 }
 

@@ -14,6 +14,10 @@ export const TARGETS: Readonly<Record<string, Readonly<Record<string, Target>>>>
     bytesPerEntry1M: { atMost: 250 },
     replicatedBytesPerEntry100k: { atMost: 250 },
     replicatedBytesPerEntry1M: { atMost: 250 },
+    counterIncrementCpuNs: { atMost: 300 },
+    setAddCallsCpuNs: { atMost: 2000 },
+    setBytesPerElement100k: { atMost: 120 },
+    mapBytesPerTombstone100k: { atMost: 80 },
   },
   storage: {
     gridSingleWritesPerSec: { atLeast: 3000 },
