@@ -1,6 +1,10 @@
+import { PRESENT, compositeKey, openPeer } from '@gossipgrid/core'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Grid } from './grid.ts'
+import { GridSet } from './grid-set.ts'
 import type { SetChange } from './grid-set.ts'
+import { quietLogger } from './logger.ts'
+import type { Runtime } from './runtime.ts'
 import { TestGrids, diskInMemory, until } from './test-grids.ts'
 
 let grids = new TestGrids()
@@ -266,5 +270,28 @@ describe('changes', () => {
     await second.set('tags').delete('c')
     await until(() => first.set('tags').size === 1, 'the size follows')
     expect(second.set('tags').size).toBe(1)
+  })
+})
+
+describe('rows that no set writes', () => {
+  it('show nowhere, and the elements beside them do', async () => {
+    const random = { uint32: () => 7 }
+    const now = { wallMs: Date.now(), monotonicMs: 0 }
+    const options = { peerId: 'a', gridName: 'test', random, persistent: false, software: 'test' }
+    const peer = openPeer(options).finish(now)
+    const collection = peer.open({ name: 'tags', kind: 'set', mode: 'replicated', partitions: 1 })
+    const runtime = { peer, checkOpen: () => undefined, afterStep: (call: () => void) => call() } as unknown as Runtime
+    const set = new GridSet<unknown>(runtime, collection, quietLogger)
+    const heard: unknown[] = []
+    const write = (text: string): void => {
+      peer.write(collection.partitions[0]!, compositeKey(text, '0123456789abcdef'), PRESENT, now)
+    }
+    for (const text of ['tred', 'rubbish', 'c!', 'cAA==']) write(text)
+    expect(set.size).toBe(2)
+    set.on('change', ({ element }) => heard.push(element))
+    for (const text of ['tblue', 'x', 'c', `c${btoa('\u0018\u0001')}`]) write(text)
+    expect(heard).toEqual(['blue'])
+    expect(set.size).toBe(3)
+    expect(await elementsOf(set.values())).toEqual(['0', 'blue', 'red'])
   })
 })

@@ -96,7 +96,7 @@ export class GridSet<Element> {
     try {
       const text = encodeElement(element)
       if (options !== undefined) checkWriteOptions(options)
-      return this.#write(this.rows(text, true), options)
+      return this.#add(text, options)
     } catch (error) {
       return Promise.reject(error as Error)
     }
@@ -118,7 +118,7 @@ export class GridSet<Element> {
     // All are checked before the first is written.
     const texts = Array.from(elements, encodeElement)
     if (options !== undefined) checkWriteOptions(options)
-    return Promise.all(texts.map((text) => this.#write(this.rows(text, true), options)))
+    return Promise.all(texts.map((text) => this.#add(text, options)))
   }
 
   /** Takes out all elements that this peer holds; resolves to their number. */
@@ -187,11 +187,22 @@ export class GridSet<Element> {
     const live = this.#liveRows(text)
     const without = (keys: readonly string[]): RowWrite[] => keys.map((key) => ({ partition, key, bytes: undefined }))
     if (!present) return without(live)
-    const own = compositeKey(text, this.#runtime.peer.slotId)
+    const own = this.#ownKey(text)
     const added = { partition, key: own, bytes: PRESENT }
     if (live.length < ADDS_MAX) return [added]
     const others = live.filter((key) => key !== own)
     return others.length < ADDS_MAX ? [added] : [added, ...without(others)]
+  }
+
+  #add(text: string, options: WriteOptions | undefined): Promise<Receipt> {
+    // As good as always there is nothing to take the place of.
+    if (this.#partition.replica.table.slotsOf(text).length >= ADDS_MAX)
+      return this.#write(this.rows(text, true), options)
+    return this.#runtime.write(this.#partition, this.#ownKey(text), PRESENT, options)
+  }
+
+  #ownKey(text: string): string {
+    return compositeKey(text, this.#runtime.peer.slotId)
   }
 
   #write(rows: readonly RowWrite[], options: WriteOptions | undefined): Promise<Receipt> {
