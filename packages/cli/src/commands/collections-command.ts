@@ -45,7 +45,7 @@ export function collectionTable(collections: readonly CollectionStatus[], colors
     ],
     collections.map((collection) => [
       shortened(visible(collection.name), 22),
-      countText(collection.entries),
+      entriesText(collection),
       countText(collection.tombstones),
       bytesText(collection.valueBytes),
       collection.fingerprint,
@@ -53,6 +53,11 @@ export function collectionTable(collections: readonly CollectionStatus[], colors
     ]),
     colors,
   )
+}
+
+/** Hidden are those that do not fit the schema of the application whose peer it is. */
+function entriesText({ entries, hidden }: CollectionStatus): string {
+  return hidden > 0 ? `${countText(entries)} (${countText(hidden)} hidden)` : countText(entries)
 }
 
 function lagText({ lags, converged }: CollectionStatus, colors: Colors): string {

@@ -34,15 +34,29 @@ export function countParser(min: number, max: number): (text: string) => number 
   }
 }
 
-const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+/** What a timer can wait for. */
 const DURATION_MAX_MS = 2 ** 31 - 1
+/** What `grid.map` takes as a time to live: ten years. */
+const TTL_MAX_MS = 10 * 365 * 86_400_000
 
 /** `500ms`, `5s`, `2m`, `1h` as milliseconds; a bare number counts seconds. */
 export function parseDuration(text: string): number {
-  const [, count, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? []
-  const ms = Math.round(Number(count) * (UNITS_MS[unit] ?? Number.NaN))
+  const ms = millisecondsIn(text)
   if (ms >= 1 && ms <= DURATION_MAX_MS) return ms
   throw new InvalidArgumentError('It is a time such as 500ms, 5s or 2m.')
+}
+
+/** The same for a time to live: up to ten years, `3650d`. */
+export function parseTtl(text: string): number {
+  const ms = millisecondsIn(text)
+  if (ms >= 1 && ms <= TTL_MAX_MS) return ms
+  throw new InvalidArgumentError('It is a time such as 30s, 5m, 12h or 90d, and ten years at most.')
+}
+
+function millisecondsIn(text: string): number {
+  const [, count, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text) ?? []
+  return Math.round(Number(count) * (UNITS_MS[unit] ?? Number.NaN))
 }
 
 /** For options that may be given several times. */

@@ -6,7 +6,7 @@ import type { WriteAnswer } from '../control/control-api.ts'
 import { stringifyTagged } from '../formats/tagged-json.ts'
 import { note, printJson } from '../terminal/output.ts'
 import { readValue } from './entry-value.ts'
-import { clientCommand, countParser, examples, parseDuration } from './options.ts'
+import { clientCommand, countParser, examples, parseDuration, parseTtl } from './options.ts'
 import type { ClientOptions } from './options.ts'
 
 const COPIES_MAX = 64
@@ -20,6 +20,7 @@ export interface WriteOptions extends ClientOptions {
 interface SetOptions extends WriteOptions {
   readonly string?: true
   readonly bytes?: true
+  readonly ttl?: number
 }
 
 /** Adds what a write can be asked to wait for. */
@@ -46,12 +47,16 @@ export function setCommand(): Command {
     .argument('[value]', "the value: JSON, else text; '-' or nothing reads stdin")
     .option('--string', 'take the value as text, even if it is JSON')
     .addOption(new Option('--bytes', 'take stdin as bytes').conflicts('string'))
+    .addOption(
+      new Option('--ttl <time>', 'the entry is gone after that time, as in 30s, 5m, 12h or 90d').argParser(parseTtl),
+    )
     .action(runSet)
   return examples(writeCommand(command), [
     [`gossipgrid set users ada '{"age":36}'`, 'an object'],
     ['gossipgrid set greetings en hello', 'text, since it is no JSON'],
     ['gossipgrid set codes lisbon 1000 --string', 'text that would be a number'],
     ['gossipgrid set files logo --bytes < logo.png', 'bytes'],
+    ['gossipgrid set sessions s-1 ada --ttl 30m', 'an entry that expires'],
     [
       `gossipgrid set users ada '{"age":37}' --copies 2 --timeout 5s --json`,
       'wait for a second peer, print the receipt',
@@ -69,7 +74,8 @@ async function runSet(collection: string, key: string, typed: string | undefined
   const value = await valueOf(typed, options)
   const client = await ControlClient.of(options)
   try {
-    const query = { collection, key, copies: options.copies, timeoutMs: options.timeout }
+    const { copies, timeout: timeoutMs, ttl: ttlMs } = options
+    const query = { collection, key, copies, timeoutMs, ttlMs }
     const answer = await client.call<WriteAnswer>('/v1/entry', { method: 'PUT', query, body: stringifyTagged(value) })
     tellReceipt(answer, options)
   } finally {

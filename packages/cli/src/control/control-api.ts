@@ -28,6 +28,8 @@ export interface EntryAnswer {
   readonly key: string
   /** Tagged JSON. */
   readonly value: unknown
+  /** When it will be gone, if it expires: ISO 8601. */
+  readonly expiresAt?: string
 }
 
 export interface WriteAnswer {

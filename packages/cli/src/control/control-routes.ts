@@ -59,15 +59,19 @@ class Calls {
 
   async get(c: Context): Promise<Response> {
     const { collection, key } = keyOf(c)
-    const value = await this.#known(collection).get(key)
+    const map = this.#known(collection)
+    const value = await map.get(key)
     if (value === undefined) throw noEntry(collection, key)
-    return jsonText(c, stringifyTagged({ collection, key, value }))
+    const expiresAt = map.expiresAt(key)?.toISOString()
+    return jsonText(c, stringifyTagged({ collection, key, value, ...(expiresAt === undefined ? {} : { expiresAt }) }))
   }
 
   async set(c: Context): Promise<Response> {
     const { collection, key } = keyOf(c)
     const value = parsedBody(await c.req.text())
-    const receipt = await this.#grid.map(collection).set(key, value, writeOptionsOf(c))
+    const ttlMs = countOf(c, 'ttlMs')
+    const options = { ...writeOptionsOf(c), ...(ttlMs === undefined ? {} : { ttlMs }) }
+    const receipt = await this.#map(collection).set(key, value, options)
     return c.json({ collection, key, receipt })
   }
 
@@ -105,7 +109,7 @@ class Calls {
 
   changes(c: Context): Response {
     // Not `#known`: one may wait for the first entry of a collection.
-    const map = this.#grid.map(required(c, 'collection'))
+    const map = this.#map(required(c, 'collection'))
     const key = c.req.query('key')
     const prefix = c.req.query('prefix')
     const stop = new AbortController()
@@ -131,7 +135,7 @@ class Calls {
   }
 
   async batch(c: Context): Promise<Response> {
-    const map = this.#grid.map(required(c, 'collection'))
+    const map = this.#map(required(c, 'collection'))
     const rows = JSON.parse(await c.req.text()) as Batch
     if (!Array.isArray(rows)) throw new GridError('INVALID_VALUE', 'a batch is an array of [key, value]')
     const refused: RefusedRow[] = []
@@ -148,10 +152,24 @@ class Calls {
     return c.json({ written: rows.length - refused.length, refused: refused.toSorted((a, b) => a.index - b.index) })
   }
 
+  /** The map of that name: with fields, where that is what is here already; else an ordinary one. */
+  #map(collection: string): GridMap<unknown> {
+    try {
+      return this.#grid.map(collection)
+    } catch (mismatch) {
+      if (!(mismatch instanceof GridError) || mismatch.code !== 'COLLECTION_MISMATCH') throw mismatch
+      try {
+        return this.#grid.map(collection, { merge: 'fields' })
+      } catch {
+        throw mismatch
+      }
+    }
+  }
+
   /** The map of that name if there is one: reading a collection must not make it. */
   #known(collection: string): GridMap<unknown> {
     const { collections } = this.#grid.status()
-    if (collections.some(({ name }) => name === collection)) return this.#grid.map(collection)
+    if (collections.some(({ name }) => name === collection)) return this.#map(collection)
     const names = collections.map(({ name }) => name)
     const there = names.length === 0 ? 'There are none yet.' : `There are: ${names.slice(0, 20).join(', ')}`
     throw new CliError('NOT_FOUND', `no collection '${collection}' is known to this peer`, there)

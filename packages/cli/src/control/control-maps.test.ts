@@ -1,0 +1,55 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openGrid } from 'gossipgrid'
+import type { Grid } from 'gossipgrid'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { EntryAnswer } from './control-api.ts'
+import { ControlClient } from './control-client.ts'
+import { serveControl } from './control-server.ts'
+import type { ControlServer } from './control-server.ts'
+
+let folder: string
+let grid: Grid
+let server: ControlServer
+let client: ControlClient
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'gg-'))
+  grid = await openGrid({ name: 'maps', secret: 'of a test', listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false })
+  const socket = join(folder, 'maps.sock')
+  const facts = { pid: process.pid, version: '0.0.0', directory: '', metrics: '' }
+  server = await serveControl({ grid, socket, facts })
+  client = new ControlClient(socket)
+})
+
+afterEach(async () => {
+  client.close()
+  await server.close()
+  await grid.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+test('an entry can be given a time to live, and says when it will be gone', async () => {
+  const before = Date.now()
+  const query = { collection: 'm', key: 'k' }
+  await client.call('/v1/entry', { method: 'PUT', query: { ...query, ttlMs: 60_000 }, body: '1' })
+  const { value, expiresAt } = await client.call<EntryAnswer>('/v1/entry', { query })
+  expect(value).toBe(1)
+  expect(Date.parse(expiresAt!)).toBeGreaterThanOrEqual(before + 60_000)
+  const refused = client.call('/v1/entry', { method: 'PUT', query: { ...query, ttlMs: 0 }, body: '1' })
+  await expect(refused).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+  await client.call('/v1/entry', { method: 'PUT', query, body: '2' })
+  expect(await client.call<EntryAnswer>('/v1/entry', { query })).toEqual({ ...query, value: 2 })
+})
+
+test('a map with fields is read and written as one, and another kind is none', async () => {
+  await grid.map('m', { merge: 'fields' }).set('k', { a: 1 })
+  const query = { collection: 'm', key: 'k' }
+  await client.call('/v1/entry', { method: 'PUT', query, body: '{"a":1,"b":2}' })
+  expect(grid.map('m').peek('k')).toEqual({ a: 1, b: 2 })
+  expect(await client.call<EntryAnswer>('/v1/entry', { query })).toEqual({ ...query, value: { a: 1, b: 2 } })
+  await grid.set('s').add('element')
+  const refused = client.call('/v1/entry', { query: { collection: 's', key: 'k' } })
+  await expect(refused).rejects.toMatchObject({ code: 'COLLECTION_MISMATCH' })
+})
