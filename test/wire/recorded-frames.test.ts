@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { inflateRawSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
+import type { Peer } from '../../packages/core/src/peer.ts'
 import { TestDisk, WiredPeers, partitionOf } from '../../packages/core/src/wired-peers.ts'
 import { SCENARIOS, held, parseRecording, record } from './record.ts'
 import type { Happening, HeldEntry, Recording } from './record.ts'
@@ -29,7 +30,8 @@ class Replay {
   /** The sessions it has started. */
   readonly #sessions: { readonly to: string; readonly id: number }[] = []
 
-  constructor({ observed, happenings }: Recording) {
+  /** `prepare` is called before anything happens. */
+  constructor({ observed, happenings }: Recording, prepare: (peer: Peer) => void = () => undefined) {
     this.observed = observed
     // Chance gives every peer that is opened another replica id, and the first one's is that of the recorded peer.
     this.peers.open('nobody')
@@ -46,6 +48,7 @@ class Replay {
       }
       return effects
     }
+    prepare(peer)
     for (const happening of happenings) this.#happen(happening)
     this.peers.advance(10)
   }
@@ -133,6 +136,19 @@ for (const version of VERSIONS) {
       }
       expect([...dots].toSorted((x, y) => x - y)).toEqual(Array.from({ length: 60 }, (_, i) => i + 1))
       expect(chunks.at(-1)?.header['last']).toBe(true)
+    })
+
+    it('serves them maps alone, whatever else it holds: what they do not know they would ask for again and again', () => {
+      for (const scenario of ['joins', 'asks', 'meets']) {
+        const { peers, observed, said } = new Replay(recordingOf(version, scenario), (peer) => {
+          const set = peer.open({ name: 'tags', kind: 'set', mode: 'replicated', partitions: 1 })
+          peer.write(set.partitions[0]!, `"a"\u0000${peer.slotId}`, Uint8Array.of(0xf5), { wallMs: 0, monotonicMs: 0 })
+        })
+        const chunks = said.filter(({ type }) => type === 'chunk')
+        expect(chunks.length).toBeGreaterThan(0)
+        expect(chunks.flatMap(({ records }) => records).filter(({ kind }) => kind !== 1)).toEqual([])
+        expect(peers.events(observed, 'session').at(-1)).toMatchObject({ complete: true })
+      }
     })
 
     it('acknowledges their chunks, answers what they ask, and tells what it has', () => {

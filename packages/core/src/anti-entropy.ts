@@ -9,6 +9,7 @@ import { GapDelays } from './gap-delays.ts'
 import { hashHex } from './hash.ts'
 import type { ApplyOptions } from './inbound.ts'
 import type { Instant, RandomSource } from './instant.ts'
+import { KIND_CODES, MAP_CODE } from './kinds.ts'
 import {
   ANTI_ENTROPY_MAX_MS,
   ANTI_ENTROPY_MIN_MS,
@@ -21,7 +22,7 @@ import {
   SESSION_IDLE_MS,
   WHOLE_EXCHANGE_GAP_MS,
 } from './limits.ts'
-import type { Message, PartDigest } from './messages.ts'
+import type { Message } from './messages.ts'
 import { PartDigests } from './part-digests.ts'
 import type { SeenPart } from './part-digests.ts'
 import { Outgoing } from './outgoing.ts'
@@ -34,6 +35,7 @@ import { VersionVector } from './version-vector.ts'
 
 type SessionMessage = Extract<Message, { readonly session: number }>
 type DigestMessage = Extract<Message, { readonly type: 'digest' }>
+type VectorsMessage = Extract<Message, { readonly type: 'vectors' }>
 type ChunkMessage = Extract<Message, { readonly type: 'chunk' }>
 
 /** What a received chunk did. */
@@ -178,7 +180,7 @@ export class AntiEntropy {
         this.#end(session, false, now)
         break
       case 'vectors':
-        this.#serve(session, message.parts, message.ask, now)
+        this.#serve(session, message, now)
         break
       case 'chunk':
         this.#receiveChunk(session, message, now)
@@ -225,33 +227,41 @@ export class AntiEntropy {
       const { from, session, floors } = digest
       this.#sessions.open(from, session, false, undefined, now.monotonicMs)
       const parts = this.digests.parts((floors ?? '') !== this.#collections.floors())
-      this.#owner.send(from, { type: 'vectors', session, ask: true, parts })
+      this.#owner.send(from, { type: 'vectors', session, ask: true, kinds: KIND_CODES, parts })
     }
   }
 
   /** Sends what the other lacks, and asks for what it has when it has not been told what is here. */
-  #serve(session: Session, digests: readonly PartDigest[], ask: boolean, now: Instant): void {
+  #serve(session: Session, { parts: digests, ask, kinds = [MAP_CODE] }: VectorsMessage, now: Instant): void {
     if (session.outgoing !== undefined) throw new GridError('MESSAGE_MALFORMED', 'vectors twice in one session')
     const parts = this.digests.decode(digests)
     this.#owner.vectorsSeen(session.neighbour, parts)
     if (ask) {
       const own = this.digests.parts(this.digests.differInFloors(parts))
-      this.#owner.send(session.neighbour, { type: 'vectors', session: session.id, ask: false, parts: own })
+      this.#owner.send(session.neighbour, {
+        type: 'vectors',
+        session: session.id,
+        ask: false,
+        kinds: KIND_CODES,
+        parts: own,
+      })
     }
     const met = parts.map((part) =>
       meetFloor(this.#collections, part, session.fences, (block) => this.#owner.log(block)),
     )
-    session.outgoing = new Outgoing(this.#ids, this.#servings(session.neighbour, met, now))
+    session.outgoing = new Outgoing(this.#ids, this.#servings(session.neighbour, met, kinds, now))
     this.#pump(session, now)
   }
 
-  #servings(neighbour: PeerId, parts: readonly SeenPart[], now: Instant): Serving[] {
+  /** What it does not know it could only refuse, and would never have all of. */
+  #servings(neighbour: PeerId, parts: readonly SeenPart[], kinds: readonly number[], now: Instant): Serving[] {
     const told = new Map<string, SeenPart>()
     for (const part of parts) told.set(nameKey(part), part)
     const mayGoWhole = now.monotonicMs - (this.#wholeAtMs.get(neighbour) ?? -Infinity) >= WHOLE_EXCHANGE_GAP_MS
     const servings: Serving[] = []
     for (const partition of this.#collections.partitions()) {
       const { replica, name } = partition
+      if (!kinds.includes(name.kind)) continue
       const part = told.get(nameKey(name))
       if (part === undefined) {
         servings.push({ partition, known: new VersionVector() })

@@ -34,6 +34,9 @@ const CODES: readonly { readonly code: number; readonly kind: CollectionKind; re
   { code: 5, kind: 'registry', mode: 'replicated' },
 ]
 
+/** All kinds that this version knows. */
+export const KIND_CODES: readonly number[] = CODES.map(({ code }) => code)
+
 export function kindCode(descriptor: CollectionDescriptor): number {
   return CODES.find((entry) => entry.kind === descriptor.kind && entry.mode === descriptor.mode)!.code
 }

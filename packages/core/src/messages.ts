@@ -57,6 +57,8 @@ export type Message =
       readonly member: MemberRecord
       readonly root: string
       readonly bulk: boolean
+      /** The sender's wall clock; not told by the first version. */
+      readonly wallMs?: number
       /** Left out where the vectors are too large for a heartbeat. */
       readonly parts: readonly PartDigest[] | undefined
       /** Left out by a peer that has never had any. */
@@ -82,6 +84,8 @@ export type Message =
       readonly session: number
       /** True in the first of the two, which asks for the other's vectors. */
       readonly ask: boolean
+      /** Codes of the kinds of collections that the sender knows. The first version knows maps alone, and does not say. */
+      readonly kinds?: readonly number[]
       readonly parts: readonly PartDigest[]
     }
   | {
@@ -193,6 +197,7 @@ function readMessage(fields: Fields, body: Uint8Array): Message {
         member: readMemberRecord(fields.nested('member')),
         root: fields.hash('root'),
         bulk: fields.flag('bulk'),
+        ...(fields.has('wallMs') ? { wallMs: fields.count('wallMs') } : {}),
         parts: fields.has('parts') ? readParts(fields) : undefined,
         ...presenceOf(fields),
       }
@@ -210,7 +215,13 @@ function readMessage(fields: Fields, body: Uint8Array): Message {
     case 'equal':
       return { type, ...sessionOf(fields) }
     case 'vectors':
-      return { type, ...sessionOf(fields), ask: fields.flag('ask'), parts: readParts(fields) }
+      return {
+        type,
+        ...sessionOf(fields),
+        ask: fields.flag('ask'),
+        ...(fields.has('kinds') ? { kinds: fields.counts('kinds') } : {}),
+        parts: readParts(fields),
+      }
     case 'chunk-ack':
       return { type, ...sessionOf(fields), index: fields.count('index') }
     case 'stop':
