@@ -138,7 +138,7 @@ const commands = fc.commands(
     fc.constant(new Settle()),
     peer.map((restarting) => new Restart(restarting)),
   ],
-  { maxCommands: 25 },
+  { maxCommands: 40, size: 'max' },
 )
 
 it('a counter is what a plain model says, through splits and restarts', async () => {

@@ -206,7 +206,7 @@ const commands = fc.commands(
     fc.constantFrom(...SPLITS).map((split) => new SplitInto(split)),
     peer.map((restarting) => new Restart(restarting)),
   ],
-  { maxCommands: 30 },
+  { maxCommands: 40, size: 'max' },
 )
 
 it('a set is what a plain model says, through splits and restarts', async () => {
