@@ -127,6 +127,20 @@ describe('a reader of a map that stops reading', () => {
   })
 })
 
+it('what a listener writes is told to all listeners after what made it write', async () => {
+  const map = (await grids.open()).map<number>('m')
+  const told: unknown[] = []
+  map.on('change', ({ value }) => {
+    if (value === 1) void map.set('k', 2)
+  })
+  map.on('change', ({ value, previous }) => told.push([value, previous]))
+  await map.set('k', 1)
+  expect(told).toEqual([
+    [1, undefined],
+    [2, 1],
+  ])
+})
+
 it('the option is checked', async () => {
   const map = (await grids.open()).map('m')
   expect(() => map.changes({ bufferMaxBytes: 0 })).toThrow(/bufferMaxBytes/)

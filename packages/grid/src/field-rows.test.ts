@@ -54,3 +54,25 @@ describe('rows that no honest peer writes', () => {
     expect(rows.count).toBe(0)
   })
 })
+
+it('rows that are taken out, as a peer that was fenced does, leave the count', () => {
+  const { peer, partition } = fieldsPartition()
+  const rows = new FieldRows(partition, 1000)
+  const { replica } = partition
+  const before: unknown[] = []
+  replica.observer = {
+    changed: (slot, previous) => {
+      rows.changed(slot, previous)
+      const content = rows.before(slot, previous)
+      before.push(content === undefined ? undefined : decodeValue(content))
+    },
+    discarded: () => undefined,
+  }
+  peer.write(partition, compositeKey('k', 'a'), encodeValue(1, 100), NOW)
+  peer.write(partition, 'k', encodeValue(true, 100), NOW)
+  expect(rows.count).toBe(1)
+  for (const slot of [...replica.table.slots()]) replica.drop(slot)
+  expect(rows.count).toBe(0)
+  expect(objectAt(rows, 'k')).toBeUndefined()
+  expect(before).toEqual([undefined, { a: 1 }, { a: 1 }, {}])
+})

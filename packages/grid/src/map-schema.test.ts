@@ -160,6 +160,21 @@ describe('entries of others that do not fit', () => {
   })
 })
 
+it('an entry that does not fit is hidden from the listeners of another map, too', async () => {
+  const [first, second] = [await grids.open(), await grids.open()]
+  await second.ready()
+  const users = second.map('users', { schema: userSchema })
+  const seen: unknown[] = []
+  second.map('log').on('change', () => seen.push([users.peek('odd'), users.peek('ada')?.age, users.expiresAt('odd')]))
+  await first.transact((batch) => {
+    batch.map('log').set('k', 1)
+    batch.map('users').set('odd', 'odd', { ttlMs: 60_000 })
+    batch.map('users').set('ada', { name: 'Ada', age: 1 })
+  })
+  await until(() => seen.length > 0, 'the batch has come')
+  expect(seen).toEqual([[undefined, 1, undefined]])
+})
+
 it('an asynchronous schema is refused', async () => {
   const grid = await grids.open()
   const schema = schemaOf(async (value) => ({ value }))
