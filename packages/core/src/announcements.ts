@@ -32,11 +32,18 @@ export class Announcements {
   }
 
   /** `bulk`: frames were left out, come and get them. */
-  compose(bulk: boolean): Announce {
+  compose(bulk: boolean, wallMs: number): Announce {
     const { antiEntropy, collections, membership } = this.#owner
     const all = antiEntropy.digests.parts()
     const parts = sizeOf(all) <= ANNOUNCE_VECTORS_MAX_BYTES ? all : undefined
-    return { type: 'announce', member: membership.self, root: collections.root(), bulk, parts }
+    return {
+      type: 'announce',
+      member: membership.self,
+      root: collections.root(),
+      bulk,
+      parts,
+      wallMs: Math.max(0, Math.floor(wallMs)),
+    }
   }
 
   /** The vectors of an announce, if it has any. Throws `MESSAGE_MALFORMED` for what no honest peer announces. */

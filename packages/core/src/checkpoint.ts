@@ -4,6 +4,7 @@ import type { EntryTable, Row } from './entry-table.ts'
 import { logKey } from './group-commit.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { CHECKPOINT_LOG_MIN_BYTES, SEGMENT_ENTRIES_MAX, SEGMENT_MAX_BYTES } from './limits.ts'
+import type { Opened } from './opening.ts'
 import type { StorageOperation } from './ports.ts'
 import type { ReplicaIds } from './replica-ids.ts'
 import { META_KEY, encodeMeta, encodePart, partKey, segmentKey } from './stored-state.ts'
@@ -109,11 +110,16 @@ export class Checkpoint {
     return SEGMENT_MAX_BYTES
   }
 
-  /** Goes on with a store whose oldest log blob is `logFirst`, and removes `orphans` in time. */
-  resume(logFirst: number, nextPlace: number, orphans: readonly string[]): void {
-    this.#logFirst = logFirst
-    this.#nextPlace = nextPlace
-    this.#orphans = orphans
+  /** Goes on with the store where opening left it, and follows every partition from here on. */
+  takeUp(opened: Opened): void {
+    this.#commit.resume(opened.logLast, opened.logBytes)
+    this.#logFirst = opened.logFirst
+    this.#nextPlace = opened.nextPlace
+    this.#orphans = opened.orphans
+    for (const partition of this.#collections.partitions()) this.follow(partition, opened.stored.get(partition))
+    this.#collections.created = (partition) => this.follow(partition)
+    if (opened.damaged) this.repair()
+    if (opened.replicaId === undefined) this.#commit.operations([this.meta()])
   }
 
   /** The blob that says who this is and where the log begins. */

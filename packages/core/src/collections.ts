@@ -14,6 +14,8 @@ import { Replica } from './replica.ts'
 export interface Partition {
   readonly name: PartitionName
   readonly replica: Replica
+  /** Why nothing may be written here: the name was another kind's first. */
+  mismatch: string | undefined
 }
 
 /** A collection as this peer holds it. */
@@ -40,6 +42,8 @@ export class Collections {
   readonly #byIdentity = new Map<string, Collection>()
   /** What the application has opened. */
   readonly #opened = new Map<string, Collection>()
+  /** What names stand for, as far as all peers know. */
+  readonly #settled = new Map<string, CollectionDescriptor>()
   readonly #seed: number
   /** Told of every partition that comes into being. */
   created: ((partition: Partition) => void) | undefined
@@ -77,13 +81,30 @@ export class Collections {
    * `COLLECTION_MISMATCH` when the name is in use for another kind, `COLLECTION_LIMIT` past 4,096 collections.
    */
   open(descriptor: CollectionDescriptor): Collection {
-    const other = this.#opened.get(descriptor.name) ?? this.#inUse(descriptor)
-    if (other !== undefined && kindCode(other.descriptor) !== kindCode(descriptor)) {
-      throw new GridError('COLLECTION_MISMATCH', mismatchOf(other.descriptor, descriptor))
+    const opened = this.#opened.get(descriptor.name)?.descriptor
+    const other = opened ?? this.#settled.get(descriptor.name) ?? this.#inUse(descriptor)
+    if (other !== undefined && kindCode(other) !== kindCode(descriptor)) {
+      throw new GridError('COLLECTION_MISMATCH', mismatchOf(other, descriptor))
     }
     const collection = this.get(descriptor.name, kindCode(descriptor)) ?? this.#create(descriptor)
     this.#opened.set(descriptor.name, collection)
     return collection
+  }
+
+  /** Whether the application has opened it. */
+  isOpen(collection: Collection): boolean {
+    return this.#opened.get(collection.descriptor.name) === collection
+  }
+
+  /** All peers have agreed on what a name stands for. */
+  settle(descriptor: CollectionDescriptor): void {
+    this.#settled.set(descriptor.name, descriptor)
+  }
+
+  /** The partition of the grid's own collection. */
+  registry(descriptor: CollectionDescriptor): Partition {
+    const known = this.get(descriptor.name, kindCode(descriptor)) ?? this.#create(descriptor)
+    return known.partitions[0]!
   }
 
   /**
@@ -141,11 +162,11 @@ export class Collections {
   }
 
   /** A collection of the same name and another kind that holds something. */
-  #inUse(descriptor: CollectionDescriptor): Collection | undefined {
+  #inUse(descriptor: CollectionDescriptor): CollectionDescriptor | undefined {
     if (this.get(descriptor.name, kindCode(descriptor)) !== undefined) return undefined
     for (const collection of this) {
       if (collection.descriptor.name !== descriptor.name || collection.descriptor.kind === 'registry') continue
-      if (collection.partitions.some(({ replica }) => !replica.vector.isEmpty)) return collection
+      if (collection.partitions.some(({ replica }) => !replica.vector.isEmpty)) return collection.descriptor
     }
     return undefined
   }
@@ -170,7 +191,11 @@ export class Collections {
     const partitions: Partition[] = []
     for (let partition = 0; partition < descriptor.partitions; partition++) {
       const name = { collection: descriptor.name, kind, partition }
-      partitions.push({ name, replica: new Replica(this.ids, this.#seed, descriptor.kind, this.expiries) })
+      partitions.push({
+        name,
+        mismatch: undefined,
+        replica: new Replica(this.ids, this.#seed, descriptor.kind, this.expiries),
+      })
     }
     const collection = { descriptor, partitions }
     this.#byIdentity.set(identityOf(descriptor.name, kind), collection)

@@ -66,5 +66,7 @@ export type PeerEvent =
   | { readonly type: 'replica-id'; readonly replicaId: ReplicaId; readonly reason: string }
   /** Another process seems to run under the peer id of this one: both suffer until one of them ends. */
   | { readonly type: 'identity-in-use'; readonly reason: string }
+  /** The name of a collection that is open here was another kind's first, elsewhere. */
+  | { readonly type: 'mismatch'; readonly name: string; readonly reason: string }
   /** A stored blob was unreadable; what it held comes back from the other peers. */
   | { readonly type: 'damaged'; readonly key: string; readonly reason: string }

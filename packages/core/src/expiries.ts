@@ -1,3 +1,4 @@
+import { EXPIRIES_PER_STEP_MAX } from './limits.ts'
 import type { Replica } from './replica.ts'
 
 interface Due {
@@ -35,14 +36,14 @@ export class Expiries {
     heap[at] = due
   }
 
-  /** Calls `expire` for up to `countMax` entries whose time, as far as is known here, has come. */
-  take(wallMs: number, countMax: number, expire: (replica: Replica, slot: number) => void): void {
-    for (let count = 0; count < countMax && this.nextMs <= wallMs; count++) {
+  /** Drops the values of entries whose time has come: at most 1,000 at once. */
+  sweep(wallMs: number): void {
+    for (let count = 0; count < EXPIRIES_PER_STEP_MAX && this.nextMs <= wallMs; count++) {
       const { replica, slot, atMs } = this.#pop()
       const waiting = this.#waiting.get(replica)!
       if (waiting.get(slot) !== atMs) continue
       waiting.delete(slot)
-      expire(replica, slot)
+      replica.expire(slot, wallMs)
     }
   }
 

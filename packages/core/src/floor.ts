@@ -107,6 +107,15 @@ export class Floor {
     return false
   }
 
+  /** Whether all that lies below another floor lies below this one. */
+  includes(other: Floor): boolean {
+    for (const { replicaId, head, ranges } of other.entries()) {
+      const seen = this.seenOfId(replicaId)
+      if (seen === undefined || !includesSeen(seen, head, ranges)) return false
+    }
+    return true
+  }
+
   /** The union of this floor and what else is below it. */
   with(others: Iterable<FloorEntry>, dateMs: number): Floor {
     const byId = new Map<ReplicaId, SeenOf>()
@@ -190,6 +199,18 @@ function readSeen(reader: ByteReader): SeenOf {
     ranges.push(last)
   }
   return { head, ranges }
+}
+
+/** Whether [1, head] and all of `ranges` are in `seen`. */
+export function includesSeen(seen: SeenOf, head: number, ranges: readonly number[]): boolean {
+  if (head > seen.head) return false
+  for (let i = 0, at = 0; i < ranges.length; i += 2) {
+    const [first, last] = [Math.max(ranges[i]!, seen.head + 1), ranges[i + 1]!]
+    if (last < first) continue
+    while (at < seen.ranges.length && seen.ranges[at + 1]! < last) at += 2
+    if (at >= seen.ranges.length || seen.ranges[at]! > first) return false
+  }
+  return true
 }
 
 /** Both together, with ranges that neither overlap nor touch. */

@@ -39,6 +39,11 @@ export class HybridClock {
     this.#last = 0
   }
 
+  /** Goes back to a reading, for one that turned out to be in the future. */
+  setBack(hlc: number): void {
+    this.#last = Math.min(this.#last, hlc)
+  }
+
   /** Moves past a reading that was seen elsewhere, so that a later local write supersedes it. */
   observe(hlc: number): void {
     if (hlc > this.#last) this.#last = hlc

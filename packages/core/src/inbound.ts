@@ -15,6 +15,8 @@ import type { ReplicaIds } from './replica-ids.ts'
 import type { PeerId } from './ports.ts'
 
 export interface InboundOwner {
+  /** The wall milliseconds that dates are judged by. */
+  wallMs(now: Instant): number
   /** A block of which something was new: to be logged. */
   log(block: Uint8Array): void
   /** Rows under this peer's own replica id that it never wrote: the id is in use elsewhere. True if it is given up now. */
@@ -116,7 +118,7 @@ export class Inbound {
 
   /** Applies the held rows whose time has come. */
   release(now: Instant): void {
-    const due = this.held.due(now.wallMs)
+    const due = this.held.due(this.#owner.wallMs(now))
     if (due.length === 0) return
     const applied = new BlockWriter(this.#ids)
     for (const { from, partition: name, row } of due) {
@@ -197,13 +199,14 @@ export class Inbound {
 
   /** The rows that may be applied now, going by their dates. */
   #dated({ partition, rows }: RowsRecord, refusals: Refusals, now: Instant): readonly Row[] {
-    if (rows.every((row) => HeldRows.judge(row.hlc, now.wallMs) === 'apply')) return rows
-    return rows.filter((row) => this.#admits(partition, row, refusals, now))
+    const wallMs = this.#owner.wallMs(now)
+    if (rows.every((row) => HeldRows.judge(row.hlc, wallMs) === 'apply')) return rows
+    return rows.filter((row) => this.#admits(partition, row, refusals, wallMs))
   }
 
   /** False when a row must wait, or is refused, because of its date. */
-  #admits(partition: PartitionName, row: Row, refusals: Refusals, now: Instant): boolean {
-    const dated = HeldRows.judge(row.hlc, now.wallMs)
+  #admits(partition: PartitionName, row: Row, refusals: Refusals, wallMs: number): boolean {
+    const dated = HeldRows.judge(row.hlc, wallMs)
     if (dated === 'apply') return true
     if (dated === 'hold') this.held.hold(refusals.from, partition, row)
     else {

@@ -71,6 +71,18 @@ export class LagTable {
     this.#told.delete(peerId)
   }
 
+  /** Whether anybody has told of a write that it has seen it. */
+  isSeen(name: PartitionName, replica: number, sequence: number): boolean {
+    const key = nameKey(name)
+    for (const { parts } of this.#told.values()) {
+      const seen = parts?.get(key)?.seen
+      if (seen === undefined) continue
+      this.#adopt(seen)
+      if (seen.has(replica, sequence)) return true
+    }
+    return false
+  }
+
   /** Writes that `parts` show and this peer lacks. */
   missing(parts: readonly SeenPart[]): number {
     let count = 0

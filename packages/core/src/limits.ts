@@ -74,6 +74,24 @@ export const CHECKPOINT_LOG_MIN_BYTES: number = 16 * 1024 * 1024
 export const SEGMENT_ENTRIES_MAX = 8192
 export const SEGMENT_MAX_BYTES: number = 1024 * 1024
 
+/** A tombstone is purged this long after the last durable member has acknowledged it. */
+export const GRACE_MS: number = 14 * 86_400_000
+/** A purge floor is proposed this often. */
+export const CANDIDATE_GAP_MS = 86_400_000
+/** Proposals that wait for somebody's acknowledgement at a time, and the vectors of one. */
+export const CANDIDATES_MAX = 16
+export const CANDIDATE_MAX_BYTES: number = 512 * 1024
+/** A proposal that was taken up is kept for so long, for those that were away for a while. */
+export const CANDIDATE_SETTLED_MS: number = 3 * 86_400_000
+/** A partition without tombstones gets a new floor once its vector holds so many replica ids. */
+export const RESTING_IDS_WANTED = 16
+/** A durable member renews its sign of life in the registry after so long, and is out of it after so long without one. */
+export const SIGN_OF_LIFE_MS: number = 7 * 86_400_000
+export const MEMBER_SILENT_MAX_MS: number = 90 * 86_400_000
+/** The registry is seen to so long after opening, and then every so often. */
+export const HOUSEKEEPING_AFTER_MS = 30_000
+export const HOUSEKEEPING_GAP_MS = 15_000
+
 /** Entries whose time has come that are dropped in one step; the next ones follow at once. */
 export const EXPIRIES_PER_STEP_MAX = 1000
 
@@ -81,6 +99,8 @@ export const EXPIRIES_PER_STEP_MAX = 1000
 export const HOLD_AHEAD_MS = 60_000
 /** One dated further ahead than this is refused. */
 export const REFUSE_AHEAD_MS = 600_000
+/** What another peer said of the time counts for so long. */
+export const CLOCK_VOTE_MAX_AGE_MS = 120_000
 export const HELD_MAX_BYTES: number = 4 * 1024 * 1024
 
 export const HEARTBEAT_MS = 2000

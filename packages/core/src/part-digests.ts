@@ -60,7 +60,8 @@ export class PartDigests {
           ? Floor.empty(this.#ids)
           : Floor.decode(part.floor, this.#ids)
       // Where the floor was not told, as in a heartbeat, the one here is the best guess.
-      seen.standOn(same || part.floor === undefined ? here : otherFloor)
+      const isUntold = part.floor === undefined && part.floorHash !== undefined
+      seen.standOn(same || isUntold ? here : otherFloor)
       return { ...part, seen, otherFloor }
     })
   }

@@ -34,7 +34,7 @@ test('a write from between one and ten minutes ahead waits for its time, and doe
     expect(b.hlc).toBeLessThan(hlcFromWall(peers.wallMs + 1000))
     peers.advance(aheadMs - HOLD_AHEAD_MS - 1000)
     expect(peers.value('b', 'k')).toBeUndefined()
-    expect(b.inbound.held.count).toBe(1)
+    expect(b.inbound.held.count).toBeGreaterThan(0)
     peers.advance(100_000)
     expect(peers.value('b', 'k')).toBe('ahead')
     expect(b.inbound.held.count).toBe(0)

@@ -6,38 +6,33 @@ import type { Collection, Collections, Partition } from './collections.ts'
 import { Confirmations } from './confirmations.ts'
 import { Dials } from './dials.ts'
 import type { Effect, Input, PeerEvent } from './effects.ts'
-import type { Row } from './entry-table.ts'
 import { GridError } from './errors.ts'
+import { GridClock } from './grid-clock.ts'
 import { GroupCommit } from './group-commit.ts'
+import { Housekeeping } from './housekeeping.ts'
+import { hlcFromWall } from './hlc.ts'
 import type { HybridClock } from './hlc.ts'
 import { Inbound } from './inbound.ts'
 import type { Instant, RandomSource } from './instant.ts'
 import type { CollectionDescriptor } from './kinds.ts'
 import { LagTable } from './lag.ts'
-import { EXPIRIES_PER_STEP_MAX, HEARTBEAT_MS, UNDURABLE_MAX_BYTES } from './limits.ts'
+import { HEARTBEAT_MS, REFUSE_AHEAD_MS } from './limits.ts'
+import { LocalWrites } from './local-writes.ts'
+import type { Written } from './local-writes.ts'
 import type { MemberRecord } from './member-record.ts'
 import { Membership, heartbeatMs } from './membership.ts'
 import type { RecordSource } from './membership.ts'
 import { decodeMessage, encodeMessage } from './messages.ts'
 import type { Message } from './messages.ts'
 import { Neighbours } from './neighbours.ts'
-import { Offences } from './offences.ts'
+import type { Offences } from './offences.ts'
 import type { Opened } from './opening.ts'
 import type { PeerId } from './ports.ts'
 import { ReplicaIdentity } from './replica-identity.ts'
 import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
-import { SEQUENCE_MAX } from './replica.ts'
 import { Signals } from './signals.ts'
 import { ASIDE_PREFIX } from './stored-state.ts'
-
-/** A local write as it was applied. Its dot is (replica id, sequence), its version (hlc, replica id). */
-export interface Written {
-  /** Counts local writes; `durable` events name it. */
-  readonly writeId: number
-  readonly hlc: number
-  readonly replicaId: ReplicaId
-  readonly sequence: number
-}
+import { TrustBoundary } from './trust-boundary.ts'
 
 /** What `openPeer` puts together for a peer. */
 export interface PeerParts {
@@ -63,19 +58,22 @@ export class Peer {
   readonly antiEntropy: AntiEntropy
   readonly confirmations: Confirmations
   readonly inbound: Inbound
-  readonly offences: Offences = new Offences()
   readonly neighbours: Neighbours = new Neighbours()
   readonly signals: Signals
+  readonly housekeeping: Housekeeping
+  readonly gridClock: GridClock
+  /** Own writes that were dated anew since opening, because this peer's clock was ahead. */
+  restamped = 0
   readonly #clock: HybridClock
   readonly #random: RandomSource
-  readonly #identity: ReplicaIdentity
+  readonly #writes: LocalWrites
+  readonly #boundary: TrustBoundary
   readonly #checkpoint: Checkpoint
   readonly #announcements: Announcements
   readonly #dials: Dials
   readonly #persistent: boolean
   #effects: Effect[] = []
   #now: Instant
-  #writeId = 0
   #bulkAnnounce = false
   #nextExpiryMs = Infinity
 
@@ -86,11 +84,19 @@ export class Peer {
     this.#random = random
     this.#persistent = persistent
     this.#now = now
-    this.#identity = new ReplicaIdentity(ids, collections, random, opened.replicaId)
-    const selfRecord = { ...self, replicaId: this.#identity.id, revision: 0, left: false }
+    this.gridClock = new GridClock(now)
+    const identity = new ReplicaIdentity(ids, collections, random, opened.replicaId)
+    this.#boundary = new TrustBoundary({
+      refused: (from, error) => this.#event({ type: 'refused', from, error }),
+      refuse: (neighbour, refusedMs, reason) => this.#effects.push({ type: 'refuse', neighbour, refusedMs, reason }),
+    })
+    const selfRecord = { ...self, replicaId: identity.id, revision: 0, left: false }
     this.membership = new Membership(selfRecord, {
       changed: (record, state) => {
-        if (state === 'gone') this.lag.forget(record.peerId)
+        if (state === 'gone') {
+          this.lag.forget(record.peerId)
+          this.gridClock.forget(record.peerId)
+        }
         this.#event({ type: 'member', record, state })
       },
       twin: (reason) => this.#event({ type: 'identity-in-use', reason }),
@@ -117,6 +123,10 @@ export class Peer {
       },
       notDurable: (writeId, error) => this.#event({ type: 'not-durable', writeId, error }),
     })
+    this.#writes = new LocalWrites(identity, clock, this.commit, {
+      wallMs: (instant) => this.wallMs(instant),
+      renewed: (reason) => this.#renewed(reason),
+    })
     this.antiEntropy = new AntiEntropy(collections, ids, random, {
       peerId: self.peerId,
       send,
@@ -132,8 +142,8 @@ export class Peer {
       membership: this.membership,
       antiEntropy: this.antiEntropy,
       lag: this.lag,
-      cloned: (reason) => this.#cloned(reason),
-      ownReplica: () => this.#identity.index,
+      cloned: (reason) => this.#writes.cloned(reason, this.#now),
+      ownReplica: () => identity.index,
     })
     this.confirmations = new Confirmations(collections, ids, {
       send,
@@ -143,16 +153,29 @@ export class Peer {
       copies: (request, copies) => this.#event({ type: 'copies', request, copies }),
     })
     this.inbound = new Inbound(collections, ids, clock, {
+      wallMs: (instant) => this.wallMs(instant),
       log: (block) => this.commit.remote(block),
-      cloned: (reason) => this.#cloned(reason),
+      cloned: (reason) => this.#writes.cloned(reason, this.#now),
       refused: (from, error) => this.#event({ type: 'refused', from, error }),
-      isOwn: (replica) => replica === this.#identity.index,
+      isOwn: (replica) => replica === identity.index,
     })
+    this.housekeeping = new Housekeeping(
+      {
+        collections,
+        membership: this.membership,
+        durable: persistent && self.role === 'storage',
+        wallMs: (instant) => this.wallMs(instant),
+        write: (partition, key, value) => void this.#writes.write(partition, key, value, this.#now),
+        log: (block) => this.commit.remote(block),
+        mismatched: (name, reason) => this.#event({ type: 'mismatch', name, reason }),
+      },
+      now,
+    )
     this.#dials = new Dials(this.neighbours, this.offences, (dial) => this.#effects.push({ type: 'dial', ...dial }))
     const ownIds = (): { replicaId: ReplicaId; peerId: PeerId } => ({ replicaId: this.replicaId, peerId: self.peerId })
     this.#checkpoint = new Checkpoint(collections, ids, this.commit, ownIds)
     if (persistent) this.#follow(opened)
-    if (opened.reason !== '') this.#event({ type: 'replica-id', replicaId: this.#identity.id, reason: opened.reason })
+    if (opened.reason !== '') this.#event({ type: 'replica-id', replicaId: identity.id, reason: opened.reason })
   }
 
   get peerId(): PeerId {
@@ -160,12 +183,17 @@ export class Peer {
   }
 
   get replicaId(): ReplicaId {
-    return this.#identity.id
+    return this.#writes.identity.id
   }
 
   /** Drawn anew at every opening, so that no copy of this peer's state shares it: the name of its own rows in counters and sets. */
   get slotId(): string {
-    return this.#identity.slotId
+    return this.#writes.identity.slotId
+  }
+
+  /** What other peers did that no honest peer does. */
+  get offences(): Offences {
+    return this.#boundary.offences
   }
 
   get persistent(): boolean {
@@ -174,7 +202,7 @@ export class Peer {
 
   /** The grid's wall milliseconds, as far as this peer can tell: what expires is judged by them. */
   wallMs(now: Instant): number {
-    return now.wallMs
+    return this.gridClock.wallMs(now)
   }
 
   /** The HLC's last reading. */
@@ -186,7 +214,16 @@ export class Peer {
   get wakeAtMs(): number {
     if ((this.#persistent && this.#checkpoint.busy) || this.#bulkAnnounce) return 0
     const { antiEntropy, broadcaster, commit, confirmations, membership, signals } = this
-    const parts = [membership, broadcaster, antiEntropy, commit, this.#identity, confirmations, signals]
+    const parts = [
+      membership,
+      broadcaster,
+      antiEntropy,
+      commit,
+      this.#writes.identity,
+      confirmations,
+      signals,
+      this.housekeeping,
+    ]
     return parts.reduce((earliestMs, { wakeAtMs }) => Math.min(earliestMs, wakeAtMs), this.#nextExpiryMs)
   }
 
@@ -201,25 +238,7 @@ export class Peer {
    * for the store.
    */
   write(partition: Partition, key: string, value: Uint8Array | undefined, now: Instant): Written {
-    if (this.commit.undurableBytes > UNDURABLE_MAX_BYTES) {
-      throw new GridError('BACKLOG_FULL', `${UNDURABLE_MAX_BYTES} bytes of writes wait to be stored: await some first`)
-    }
-    if (this.#identity.nextSequence(partition) > SEQUENCE_MAX)
-      this.#abandonReplicaId('all sequence numbers are used up')
-    const row: Row = {
-      key,
-      hlc: this.#clock.tick(now.wallMs),
-      replica: this.#identity.index,
-      sequence: this.#identity.nextSequence(partition),
-      replaced: 0,
-      bytes: value,
-      start: 0,
-      end: value?.length ?? 0,
-    }
-    partition.replica.write(row)
-    const writeId = ++this.#writeId
-    this.commit.local(partition.name, row, writeId)
-    return { writeId, hlc: row.hlc, replicaId: this.#identity.id, sequence: row.sequence }
+    return this.#writes.write(partition, key, value, now)
   }
 
   /** What `run` writes is logged and sent in one piece. */
@@ -237,9 +256,21 @@ export class Peer {
     return effects
   }
 
+  /**
+   * A durable peer will never come back: purging waits for it no longer. False when it was not registered. Should it come
+   * back all the same, it is fenced. Throws `BACKLOG_FULL`.
+   */
+  forget(peerId: PeerId, now: Instant): boolean {
+    this.#now = now
+    return this.housekeeping.forget(peerId)
+  }
+
   /** Says goodbye to the neighbours; `left` when this peer leaves the grid for good. */
   goodbye(left: boolean, now: Instant): Effect[] {
-    if (left) this.membership.update({ left: true })
+    if (left) {
+      this.membership.update({ left: true })
+      this.housekeeping.forget(this.peerId)
+    }
     this.signals.farewell()
     for (const neighbour of this.neighbours.ids()) this.#send(neighbour, { type: 'goodbye', left })
     return this.step({ type: 'tick' }, now)
@@ -259,13 +290,15 @@ export class Peer {
         if (this.neighbours.size === 0) this.broadcaster.clear()
         break
       case 'message':
-        this.#guarded(input.from, () => this.#receive(input.from, decodeMessage(input.bytes)))
+        this.#boundary.guarded(input.from, this.#now, () => this.#receive(input.from, decodeMessage(input.bytes)))
         break
       case 'broadcast':
-        this.#guarded(input.from, () => this.#receiveBroadcast(input.from, decodeMessage(input.bytes)))
+        this.#boundary.guarded(input.from, this.#now, () =>
+          this.#receiveBroadcast(input.from, decodeMessage(input.bytes)),
+        )
         break
       case 'hostile':
-        this.#offended(input.neighbour, new GridError('NETWORK_HOSTILE', input.reason), true)
+        this.#boundary.offended(input.neighbour, new GridError('NETWORK_HOSTILE', input.reason), this.#now, true)
         break
       case 'broadcasted':
         this.broadcaster.broadcasted()
@@ -281,29 +314,6 @@ export class Peer {
     }
   }
 
-  /**
-   * The trust boundary: whatever a peer sends that is malformed ends here, counted, with nothing changed. Other errors
-   * are bugs of this peer and pass on.
-   */
-  #guarded(from: PeerId, receive: () => void): void {
-    // Its broadcasts still come through others.
-    if (this.offences.refuses(from, this.#now)) return
-    try {
-      receive()
-    } catch (error) {
-      if (!(error instanceof GridError)) throw error
-      this.#offended(from, error, false)
-    }
-  }
-
-  #offended(from: PeerId, error: GridError, severe: boolean): void {
-    this.#event({ type: 'refused', from, error })
-    // Nobody can help speaking another version, or passing on what somebody else made up.
-    if (error.code === 'MESSAGE_VERSION' || error.code === 'REPLICA_ID_REFUSED') return
-    const refusedMs = this.offences.note(from, error, this.#now, severe)
-    if (refusedMs > 0) this.#effects.push({ type: 'refuse', neighbour: from, refusedMs, reason: error.message })
-  }
-
   #receiveBroadcast(from: PeerId, message: Message): void {
     if (message.type === 'frame') {
       const { gaps } = this.inbound.apply(from, 'broadcast', message.block, { voids: false }, this.#now)
@@ -311,6 +321,7 @@ export class Peer {
     } else if (message.type === 'announce') {
       const parts = this.#announcements.read(from, message)
       this.#learn(message.member, 'broadcast')
+      if (message.wallMs !== undefined) this.gridClock.told(from, message.wallMs, this.#now)
       this.#announcements.compare(from, message, parts, this.#now)
       this.signals.heard(from, message, this.#now)
     } else if (message.type === 'publish' || message.type === 'presence') this.signals.receive(from, message, this.#now)
@@ -362,10 +373,12 @@ export class Peer {
 
   #tick(): void {
     const now = this.#now
+    this.#setClock()
     this.inbound.release(now)
     this.#expire()
     this.membership.expire(now)
     this.antiEntropy.tick(now)
+    this.housekeeping.tick(now)
     this.confirmations.tick(now)
     if (this.#persistent) this.#checkpoint.tick()
     this.commit.flush(now)
@@ -375,18 +388,24 @@ export class Peer {
     const stretch = heartbeatMs(this.membership.size) / HEARTBEAT_MS
     for (const neighbour of this.neighbours.deaf(stretch, now)) this.#effects.push({ type: 'redial', neighbour })
     this.#dials.tick(() => this.membership.others, now)
-    const suspicion = this.#identity.due(now)
-    if (suspicion !== '') this.#abandonReplicaId(suspicion)
+    this.#writes.tick(now)
+  }
+
+  /** Goes by the grid's time; what was written too far ahead of it is dated anew. */
+  #setClock(): void {
+    this.gridClock.tick(this.#now)
+    const believed = hlcFromWall(this.wallMs(this.#now) + REFUSE_AHEAD_MS)
+    if (this.#clock.last <= believed || !this.gridClock.hasVotes) return
+    const isTaken = ({ name }: Partition, sequence: number): boolean =>
+      this.lag.isSeen(name, this.#writes.identity.index, sequence)
+    this.restamped += this.#writes.restamp(this.collections.partitions(), believed, isTaken, this.#now)
   }
 
   /** Drops the values whose time has come. */
   #expire(): void {
-    const { expiries } = this.collections
     const wallMs = this.wallMs(this.#now)
-    if (expiries.nextMs <= wallMs) {
-      expiries.take(wallMs, EXPIRIES_PER_STEP_MAX, (replica, slot) => replica.expire(slot, wallMs))
-    }
-    this.#nextExpiryMs = this.#now.monotonicMs + Math.max(0, expiries.nextMs - wallMs)
+    this.collections.expiries.sweep(wallMs)
+    this.#nextExpiryMs = this.#now.monotonicMs + Math.max(0, this.collections.expiries.nextMs - wallMs)
   }
 
   #announce(): void {
@@ -394,38 +413,22 @@ export class Peer {
     this.#bulkAnnounce = false
     if (this.neighbours.size === 0) return
     this.broadcaster.passed()
-    this.#broadcast({ ...this.#announcements.compose(bulk), ...this.signals.told() })
+    this.#broadcast({ ...this.#announcements.compose(bulk, this.#now.wallMs), ...this.signals.told() })
   }
 
   #durableNeighbours(): PeerId[] {
     return this.neighbours.ids().filter((id) => this.membership.get(id)?.record.role === 'storage')
   }
 
-  /** False when the id is to be abandoned only later. */
-  #cloned(reason: string): boolean {
-    const now = this.#identity.suspect(reason, this.#now)
-    if (now) this.#abandonReplicaId(reason)
-    return now
-  }
-
-  #abandonReplicaId(reason: string): void {
-    this.#identity.rest(this.#now)
-    this.#identity.abandon((partition, row) => this.commit.local(partition.name, row, this.#writeId))
+  #renewed(reason: string): void {
     if (this.#persistent) this.commit.operations([this.#checkpoint.meta()])
-    this.membership.update({ replicaId: this.#identity.id })
-    this.#event({ type: 'replica-id', replicaId: this.#identity.id, reason })
+    this.membership.update({ replicaId: this.replicaId })
+    this.#event({ type: 'replica-id', replicaId: this.replicaId, reason })
   }
 
   /** Takes up the store where opening left it; damage is set aside and the state written anew. */
   #follow(opened: Opened): void {
-    this.commit.resume(opened.logLast, opened.logBytes)
-    this.#checkpoint.resume(opened.logFirst, opened.nextPlace, opened.orphans)
-    for (const partition of this.collections.partitions()) {
-      this.#checkpoint.follow(partition, opened.stored.get(partition))
-    }
-    this.collections.created = (partition) => this.#checkpoint.follow(partition)
-    if (opened.damaged) this.#checkpoint.repair()
-    if (opened.replicaId === undefined) this.commit.operations([this.#checkpoint.meta()])
+    this.#checkpoint.takeUp(opened)
     for (const { key, bytes, reason } of opened.damage) {
       if (bytes !== undefined) this.commit.operations([{ type: 'put', key: ASIDE_PREFIX + key, bytes }])
       this.#event({ type: 'damaged', key, reason })

@@ -9,7 +9,7 @@ import type { Row } from './entry-table.ts'
  * abandoned at the first sign that its state was lost, copied or restored.
  */
 export class ReplicaIdentity {
-  readonly #ids: ReplicaIds
+  readonly ids: ReplicaIds
   readonly #collections: Collections
   readonly #random: RandomSource
   readonly slotId: string
@@ -22,7 +22,7 @@ export class ReplicaIdentity {
   #restsUntilMs = -Infinity
 
   constructor(ids: ReplicaIds, collections: Collections, random: RandomSource, stored: ReplicaId | undefined) {
-    this.#ids = ids
+    this.ids = ids
     this.#collections = collections
     this.#random = random
     this.#index = ids.intern(stored ?? this.#draw())
@@ -33,7 +33,7 @@ export class ReplicaIdentity {
   }
 
   get id(): ReplicaId {
-    return this.#ids.id(this.#index)
+    return this.ids.id(this.#index)
   }
 
   /** The id's number in `ReplicaIds`. */
@@ -81,7 +81,7 @@ export class ReplicaIdentity {
    */
   abandon(rewrite: (partition: Partition, row: Row) => void): void {
     const old = this.#index
-    this.#index = this.#ids.intern(this.#draw())
+    this.#index = this.ids.intern(this.#draw())
     for (const partition of this.#collections.partitions()) {
       const { replica } = partition
       const openingHead = this.#openingHeads.get(partition) ?? 0

@@ -94,8 +94,9 @@ export class Replica {
 
   /** What a reader may see of a slot: neither tombstones nor values whose time has come. */
   read(slot: number, wallMs: number): Uint8Array | undefined {
-    const bytes = this.table.value(slot)
-    if (bytes === undefined || !isExpiring(bytes, 0, bytes.length)) return bytes
+    if (this.table.deleted(slot)) return undefined
+    const bytes = this.table.value(slot)!
+    if (!isExpiring(bytes, 0, bytes.length)) return bytes
     return this.table.expiresAtMs(slot) <= wallMs ? undefined : payloadOf(bytes)
   }
 
@@ -273,6 +274,15 @@ export class Replica {
     table.compactIfWanted()
     this.touched?.(table.keyHash(slot))
     this.observer?.changed(slot, previous)
+  }
+
+  /** Gives an entry another version under the same replica id, though it be a smaller one: nobody else has taken the first. */
+  restamp(slot: number, hlc: number, sequence: number): void {
+    const row = this.row(slot)
+    row.hlc = hlc
+    row.sequence = sequence
+    this.vector.add(row.replica, sequence)
+    this.#put(slot, row, this.table.keyHash(slot))
   }
 
   #put(slot: number | undefined, row: Readonly<Row>, keyHash: number): number {

@@ -1,6 +1,7 @@
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { GridError } from './errors.ts'
-import type { ReplicaIds } from './replica-ids.ts'
+import type { SeenOf } from './floor.ts'
+import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
 import { SEQUENCE_MAX } from './replica.ts'
 import { RANGES_MAX, VersionVector } from './version-vector.ts'
 
@@ -54,6 +55,18 @@ export function decodeForeignVector(bytes: Uint8Array, ids: ReplicaIds): Version
   }
   if (reader.remaining > 0) throw malformed('trailing bytes')
   return vector
+}
+
+/** Reads `encodeVector`'s bytes by replica id, without a number for any of them. Throws `MESSAGE_MALFORMED`. */
+export function* readVector(bytes: Uint8Array): Generator<SeenOf & { readonly replicaId: ReplicaId }, void, undefined> {
+  const reader = new ByteReader(bytes)
+  for (let left = reader.count(REPLICA_MIN_BYTES); left > 0; left--) {
+    const replicaId = reader.replicaId()
+    const seen = readSeen(reader)
+    const head = seen[0] === 1 ? seen[1]! : 0
+    yield { replicaId, head, ranges: head > 0 ? seen.slice(2) : seen }
+  }
+  if (reader.remaining > 0) throw malformed('trailing bytes')
 }
 
 /** What was seen of one replica id: [1, head] and the ranges above it. */

@@ -1,3 +1,4 @@
+import { includesSeen } from './floor.ts'
 import type { Floor, SeenOf } from './floor.ts'
 import { addHash, fold32, foldHigh32, mix32 } from './hash.ts'
 import type { Hash64 } from './hash.ts'
@@ -199,7 +200,7 @@ export class VersionVector {
     let count = 0
     for (const [replicaId, ranges] of this.strangers) {
       const below = other.#floor?.seenOfId(replicaId)
-      if (below !== undefined && includes(below, 0, ranges)) continue
+      if (below !== undefined && includesSeen(below, 0, ranges)) continue
       for (let i = 0; i < ranges.length; i += 2) count += ranges[i + 1]! - ranges[i]! + 1
     }
     for (const range of this.missingIn(other)) count += range.last - range.first + 1
@@ -216,7 +217,7 @@ export class VersionVector {
     for (const { replicaId, head, ranges } of floor.entries()) {
       const replica = numberOf(replicaId)
       const seen = replica === undefined ? this.#ofStranger(replicaId) : this.#of(replica)
-      if (seen === undefined || !includes(seen, head, ranges)) return false
+      if (seen === undefined || !includesSeen(seen, head, ranges)) return false
     }
     return true
   }
@@ -234,7 +235,7 @@ export class VersionVector {
   /** A place for a replica id of which something above the floor is seen for the first time; undefined when nothing is. */
   #open(replica: number, first: number, last: number): Seen | undefined {
     const below = this.#floor?.seenOf(replica)
-    if (below !== undefined && includes(below, 0, [first, last])) return undefined
+    if (below !== undefined && includesSeen(below, 0, [first, last])) return undefined
     const seen = { head: below?.head ?? 0, ranges: below?.ranges.slice() ?? [] }
     this.#seen.set(replica, seen)
     return seen
@@ -250,19 +251,6 @@ export class VersionVector {
     }
     return sum
   }
-}
-
-/** Whether [1, head] and all of `ranges` are in `seen`. */
-function includes(seen: SeenOf, head: number, ranges: readonly number[]): boolean {
-  if (head > seen.head) return false
-  for (let i = 0; i < ranges.length; i += 2) {
-    if (ranges[i + 1]! <= seen.head) continue
-    const at = firstEndingAtOrAfter(seen.ranges, ranges[i + 1]!)
-    if (at >= seen.ranges.length || Math.max(seen.ranges[at]!, seen.head + 1) > Math.max(ranges[i]!, seen.head + 1)) {
-      return false
-    }
-  }
-  return true
 }
 
 function addSeen(sum: Hash64, idHash: number, head: number, ranges: readonly number[]): void {

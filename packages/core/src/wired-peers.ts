@@ -9,7 +9,8 @@ import type { Message, MessageType } from './messages.ts'
 import { openPeer } from './open-peer.ts'
 import type { PeerOptions } from './open-peer.ts'
 import { OPENING_PREFIXES } from './opening.ts'
-import type { Peer, Written } from './peer.ts'
+import type { Written } from './local-writes.ts'
+import type { Peer } from './peer.ts'
 import type { StorageOperation } from './ports.ts'
 import { SeededRandom } from './seeded-random.ts'
 
@@ -72,6 +73,8 @@ export class WiredPeers {
   readonly passed: Passed[] = []
   /** Says false to lose a message on its way to a peer. */
   deliver: (passed: Passed, to: string) => boolean = () => true
+  /** By how much the wall clocks of some peers are wrong. */
+  readonly skewMs: Map<string, number> = new Map()
   readonly #wired = new Map<string, Wired>()
   readonly #random = new SeededRandom(5)
   #queue: { readonly to: string; readonly peer: Peer; readonly passed: Passed | undefined; readonly input: Input }[] =
@@ -79,6 +82,11 @@ export class WiredPeers {
 
   get now(): Instant {
     return { wallMs: this.wallMs, monotonicMs: this.monotonicMs }
+  }
+
+  /** What a peer's clocks say. */
+  nowOf(name: string): Instant {
+    return { wallMs: this.wallMs + (this.skewMs.get(name) ?? 0), monotonicMs: this.monotonicMs }
   }
 
   /** Opens a peer; without a disk it is memory-only. */
@@ -95,7 +103,7 @@ export class WiredPeers {
     for (const prefix of OPENING_PREFIXES) {
       for (const key of disk?.keys(prefix) ?? []) opening.offer(key, disk!.blobs.get(key)!.slice())
     }
-    const peer = opening.finish(this.now)
+    const peer = opening.finish(this.nowOf(name))
     this.#wired.set(name, { peer, disk, events: [], effects: [], linked: new Set(), pending: undefined })
     return peer
   }
@@ -165,7 +173,7 @@ export class WiredPeers {
   write(name: string, key: string, value: unknown, collection = 'users'): Written {
     const { peer } = this.#of(name)
     const bytes = value === undefined ? undefined : encodeValue(value, VALUE_MAX_BYTES)
-    const written = peer.write(partitionOf(peer, collection), key, bytes, this.now)
+    const written = peer.write(partitionOf(peer, collection), key, bytes, this.nowOf(name))
     this.#step(name, { type: 'tick' })
     return written
   }
@@ -228,6 +236,15 @@ export class WiredPeers {
     this.run()
   }
 
+  /** Lets time pass in which nobody does anything, as laptops do that are shut. What was kept of earlier is forgotten. */
+  sleep(ms: number): void {
+    this.run()
+    this.passed.length = 0
+    for (const { events, effects } of this.#wired.values()) events.length = effects.length = 0
+    this.wallMs += ms
+    this.monotonicMs += ms
+  }
+
   #tickDue(): boolean {
     let any = false
     for (const [name, { peer }] of this.#wired) {
@@ -239,7 +256,7 @@ export class WiredPeers {
   }
 
   #step(name: string, input: Input): void {
-    for (const effect of this.#of(name).peer.step(input, this.now)) this.#perform(name, effect)
+    for (const effect of this.#of(name).peer.step(input, this.nowOf(name))) this.#perform(name, effect)
   }
 
   #perform(name: string, effect: Effect): void {

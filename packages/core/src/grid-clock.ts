@@ -1,0 +1,68 @@
+import type { Instant } from './instant.ts'
+import { CLOCK_VOTE_MAX_AGE_MS, HOLD_AHEAD_MS, MEMBERS_MAX } from './limits.ts'
+import type { PeerId } from './ports.ts'
+
+interface Vote {
+  /** Their wall clock less this peer's monotonic one. */
+  readonly aheadOfMonotonicMs: number
+  readonly atMs: number
+}
+
+/**
+ * What time it is for the grid. A peer's own wall clock is believed unless most others, as their heartbeats tell, disagree
+ * with it by more than a minute: then the median of all clocks counts. Where it is one word against another, the earlier
+ * clock is the grid's, since a write from the future does harm and one from the past does not. A wall clock that has jumped
+ * or stood still, going by the monotonic one, has no vote of its own.
+ */
+export class GridClock {
+  readonly #votes = new Map<PeerId, Vote>()
+  /** The own wall clock less the monotonic one, when last they were known to go together. */
+  #ownMs: number
+  #offsetMs = 0
+
+  constructor(now: Instant) {
+    this.#ownMs = now.wallMs - now.monotonicMs
+  }
+
+  /** Milliseconds that the wall clock is corrected by: 0 while it is believed. */
+  get offsetMs(): number {
+    return this.#offsetMs
+  }
+
+  /** Others have told what time it is lately. */
+  get hasVotes(): boolean {
+    return this.#votes.size > 0
+  }
+
+  wallMs(now: Instant): number {
+    return now.wallMs + this.#offsetMs
+  }
+
+  told(peerId: PeerId, wallMs: number, now: Instant): void {
+    if (!this.#votes.has(peerId) && this.#votes.size >= MEMBERS_MAX) return
+    this.#votes.set(peerId, { aheadOfMonotonicMs: wallMs - now.monotonicMs, atMs: now.monotonicMs })
+  }
+
+  forget(peerId: PeerId): void {
+    this.#votes.delete(peerId)
+  }
+
+  tick(now: Instant): void {
+    const ownMs = now.wallMs - now.monotonicMs
+    const steady = Math.abs(ownMs - this.#ownMs) <= HOLD_AHEAD_MS
+    if (this.#votes.size === 0) {
+      this.#offsetMs = 0
+      return
+    }
+    const offsets: number[] = steady ? [0] : []
+    for (const [peerId, { aheadOfMonotonicMs, atMs }] of this.#votes) {
+      if (now.monotonicMs - atMs > CLOCK_VOTE_MAX_AGE_MS) this.#votes.delete(peerId)
+      else offsets.push(aheadOfMonotonicMs - ownMs)
+    }
+    offsets.sort((a, b) => a - b)
+    const median = offsets[(offsets.length - 1) >> 1] ?? 0
+    this.#offsetMs = Math.abs(median) <= HOLD_AHEAD_MS ? 0 : Math.round(median)
+    // A clock that the others agree with may vote again.
+    if (!steady && this.#offsetMs === 0 && offsets.length > 0) this.#ownMs = ownMs
+  }
+}

@@ -1,0 +1,145 @@
+import { nameKey } from './block.ts'
+import type { Collections } from './collections.ts'
+import { raiseFloor } from './fences.ts'
+import {
+  CANDIDATES_MAX,
+  CANDIDATE_GAP_MS,
+  CANDIDATE_MAX_BYTES,
+  CANDIDATE_SETTLED_MS,
+  GRACE_MS,
+  RESTING_IDS_WANTED,
+} from './limits.ts'
+import type { Membership } from './membership.ts'
+import type { PeerId } from './ports.ts'
+import type { Candidate, CandidatePart, Registered, Registry } from './registry.ts'
+import { encodeVector } from './vector-codec.ts'
+
+export interface PurgingOwner {
+  readonly collections: Collections
+  readonly membership: Membership
+  readonly registry: Registry
+  log(block: Uint8Array): void
+}
+
+/**
+ * Decides when tombstones may go: about once a day the first of the durable members that are here proposes its vectors as
+ * the next purge floor; each durable member acknowledges once its own cover them; and 14 days after the last of them did,
+ * every peer that covers them too takes them up. So the grace period counts from the arrival at the durable set, and who
+ * is away holds it up until it has been silent for 90 days, has left, or is forgotten.
+ */
+export class Purging {
+  readonly #owner: PurgingOwner
+
+  constructor(owner: PurgingOwner) {
+    this.#owner = owner
+  }
+
+  /** What a durable member does: proposes, acknowledges, and clears away. */
+  attend(wallMs: number): void {
+    const { registry, membership } = this.#owner
+    const { peerId } = membership.self
+    registry.attend(peerId, wallMs)
+    if (this.#isFirst()) this.#lead(wallMs)
+    for (const candidate of registry.candidates()) {
+      if (registry.acknowledgements(candidate).has(peerId)) continue
+      if (candidate.parts.every((part) => this.#covers(part))) registry.acknowledge(candidate, peerId)
+    }
+  }
+
+  /** What every peer does: takes up the floors whose time has come. */
+  ripen(wallMs: number): void {
+    const { collections, registry } = this.#owner
+    const candidates = registry.candidates()
+    if (candidates.length === 0) return
+    const members = registry.members(wallMs)
+    for (const candidate of candidates) {
+      if (!this.#isRipe(candidate, members, wallMs)) continue
+      for (const part of candidate.parts) {
+        const partition = collections.find(part)
+        if (partition === undefined || this.#stands(part) || !this.#covers(part)) continue
+        const floor = partition.replica.floor.with(part.floor.entries(), part.floor.dateMs)
+        raiseFloor(partition, floor, collections.ids, (block) => this.#owner.log(block))
+      }
+    }
+  }
+
+  #lead(wallMs: number): void {
+    const { registry, membership } = this.#owner
+    for (const { record } of membership.others) if (record.left) registry.strike(record.peerId)
+    for (const peerId of registry.silent(wallMs)) registry.strike(peerId)
+    const members = registry.members(wallMs)
+    const candidates = registry.candidates()
+    for (const candidate of candidates) {
+      if (this.#isRipe(candidate, members, wallMs - CANDIDATE_SETTLED_MS)) registry.withdraw(candidate.day)
+    }
+    const day = Math.floor(wallMs / CANDIDATE_GAP_MS)
+    if (candidates.some((candidate) => candidate.day >= day)) return
+    const parts = this.#wanted(day)
+    if (parts.length === 0) return
+    // What is not acknowledged by all waits for somebody; the oldest and the newest of those say enough.
+    const waiting = candidates.filter((candidate) => this.#acknowledgedMs(candidate, members) === undefined)
+    if (waiting.length >= CANDIDATES_MAX) registry.withdraw(waiting.at(-2)!.day)
+    registry.propose(day, parts)
+  }
+
+  /** Partitions for which a floor would be of use, as many as one row can say, in turn. */
+  #wanted(day: number): { collection: string; kind: number; partition: number; vector: Uint8Array }[] {
+    const { collections } = this.#owner
+    const wanted = [...collections.partitions()].filter(({ replica }) => {
+      let ids = 0
+      for (const _replica of replica.vector.replicas()) ids += 1
+      return replica.table.tombstoneCount > 0 || ids >= RESTING_IDS_WANTED
+    })
+    const parts: { collection: string; kind: number; partition: number; vector: Uint8Array }[] = []
+    let sizeBytes = 0
+    for (let i = 0; i < wanted.length; i++) {
+      const { name, replica } = wanted[(i + day) % wanted.length]!
+      const vector = encodeVector(replica.vector, collections.ids)
+      sizeBytes += vector.length + nameKey(name).length + 64
+      if (sizeBytes > CANDIDATE_MAX_BYTES) break
+      parts.push({ collection: name.collection, kind: name.kind, partition: name.partition, vector })
+    }
+    return parts
+  }
+
+  #isRipe(candidate: Candidate, members: readonly Registered[], wallMs: number): boolean {
+    const acknowledgedMs = this.#acknowledgedMs(candidate, members)
+    return acknowledgedMs !== undefined && wallMs - acknowledgedMs >= GRACE_MS
+  }
+
+  /** When the last durable member acknowledged a proposal; undefined while one has not. */
+  #acknowledgedMs(candidate: Candidate, members: readonly Registered[]): number | undefined {
+    if (members.length === 0) return undefined
+    const acknowledged = this.#owner.registry.acknowledgements(candidate)
+    let lastMs = candidate.dateMs
+    for (const { peerId, sinceMs } of members) {
+      const atMs = acknowledged.get(peerId)
+      if (atMs === undefined) return undefined
+      // Whoever joined later must have it too, but starts no new grace period.
+      if (sinceMs <= candidate.dateMs) lastMs = Math.max(lastMs, atMs)
+    }
+    return lastMs
+  }
+
+  #covers(part: CandidatePart): boolean {
+    const { collections } = this.#owner
+    const vector = collections.find(part)?.replica.vector
+    return vector?.reaches(part.floor, (replicaId) => collections.ids.indexOf(replicaId)) === true
+  }
+
+  /** Whether a partition stands on a floor already. */
+  #stands(part: CandidatePart): boolean {
+    const floor = this.#owner.collections.find(part)?.replica.floor
+    if (floor === undefined || floor.dateMs < part.floor.dateMs) return false
+    return floor.includes(part.floor)
+  }
+
+  /** One of the durable members that are here leads: the one with the smallest peer id. */
+  #isFirst(): boolean {
+    const { membership } = this.#owner
+    const own: PeerId = membership.self.peerId
+    return membership.others.every(
+      ({ record, state }) => record.role !== 'storage' || state === 'gone' || record.peerId > own,
+    )
+  }
+}
