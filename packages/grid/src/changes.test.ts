@@ -87,7 +87,7 @@ describe('a reader of a map that stops reading', () => {
     const [value, previous] = [encodeValue('after', 10), encodeValue('before', 10)]
     slab.set(value, 100)
     slab.set(previous, 200)
-    const change = new MapChange('k', slab.subarray(100, 106), slab.subarray(200, 207))
+    const change = new MapChange('k', slab.subarray(100, 106), slab.subarray(200, 207)).kept()
     expect(change.sizeBytes).toBe(1 + 6 + 7)
     slab.fill(0)
     expect([change.value, change.previous]).toEqual(['after', 'before'])

@@ -14,7 +14,7 @@ function fieldsPartition(): { peer: Peer; partition: Partition } {
 }
 
 function objectAt(rows: FieldRows, key: string): unknown {
-  const content = rows.content(key, NOW.wallMs)
+  const content = rows.content(key, () => NOW.wallMs)
   return content === undefined ? undefined : decodeValue(content)
 }
 

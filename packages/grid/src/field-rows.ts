@@ -1,8 +1,8 @@
 import { GridError, KEY_MAX_BYTES, PRESENT, compositeKey, decodeValue, encodeValue, splitKey } from '@gossipgrid/core'
 import type { Partition } from '@gossipgrid/core'
 import { checkKey } from './checks.ts'
-import { heldIn, sameContent } from './layout.ts'
-import type { Layout, RowWrite } from './layout.ts'
+import { heldIn, sameContent, visibleIn } from './layout.ts'
+import type { Layout, RowWrite, WallClock } from './layout.ts'
 import { objectContent } from './object-content.ts'
 import { stored } from './whole-rows.ts'
 
@@ -43,29 +43,29 @@ export class FieldRows implements Layout {
     throw new GridError('INVALID_VALUE', 'The values of a map with fields are plain objects')
   }
 
-  content(key: string, wallMs: number): Uint8Array | undefined {
+  content(key: string, wallMs: WallClock): Uint8Array | undefined {
     const { replica } = this.#partition
-    return this.#gathered(key, (slot) => replica.read(slot, wallMs))
+    return this.#gathered(key, (slot) => visibleIn(replica.table.value(slot), wallMs))
   }
 
-  fieldContent(key: string, field: string | undefined, wallMs: number): Uint8Array | undefined {
+  fieldContent(key: string, field: string | undefined, wallMs: WallClock): Uint8Array | undefined {
     const { replica } = this.#partition
     const slot = replica.table.slotOf(field === undefined ? key : compositeKey(key, field))
-    return slot === undefined ? undefined : replica.read(slot, wallMs)
+    return slot === undefined ? undefined : visibleIn(replica.table.value(slot), wallMs)
   }
 
-  expiresAtMs(key: string, wallMs: number): number {
+  expiresAtMs(key: string, wallMs: WallClock): number {
     const { table } = this.#partition.replica
     const slots = table.slotsOf(key).filter((slot) => !table.deleted(slot))
     const latestMs = Math.max(0, ...slots.map((slot) => table.expiresAtMs(slot)))
-    return latestMs > wallMs ? latestMs : 0
+    return latestMs === Infinity || (latestMs > 0 && latestMs > wallMs()) ? latestMs : 0
   }
 
-  *keys(wallMs: () => number): Generator<string, void, undefined> {
+  *keys(wallMs: WallClock): Generator<string, void, undefined> {
     const { table } = this.#partition.replica
     for (const key of this.#rowCounts.keys()) {
       const lasts = table.slotsOf(key).some((slot) => !table.deleted(slot) && table.expiresAtMs(slot) === Infinity)
-      if (lasts || this.expiresAtMs(key, wallMs()) > 0) yield key
+      if (lasts || this.expiresAtMs(key, wallMs) > 0) yield key
     }
   }
 

@@ -296,12 +296,12 @@ export class GridMap<Value> {
   }
 
   #changed(change: MapChange<Value>): void {
-    for (const watcher of [...this.#watchers]) if (watches(watcher, change.key)) watcher.queue.push(change)
+    for (const watcher of [...this.#watchers]) if (watches(watcher, change.key)) watcher.queue.push(change.kept())
     this.#events.emit('change', change)
   }
 
   #discarded({ key, field, content }: DiscardedContent): void {
-    const kept = this.#entries.layout.fieldContent(key, field, this.#runtime.wallMs)
+    const kept = this.#entries.layout.fieldContent(key, field, () => this.#runtime.wallMs)
     const shown = (bytes: Uint8Array | undefined): Value | undefined =>
       field === undefined || bytes === undefined ? decoded(bytes) : ({ [field]: decodeValue(bytes) } as Value)
     // Of an object as a whole only that it was deleted is told, and that it stands all the same.

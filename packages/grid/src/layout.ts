@@ -1,7 +1,10 @@
-import { payloadOf } from '@gossipgrid/core'
+import { expiryOf, payloadOf } from '@gossipgrid/core'
 import type { Partition } from '@gossipgrid/core'
 
 const CBOR_UNDEFINED = 0xf7
+
+/** Tells the grid's wall milliseconds. Asked only where something expires: most entries do not. */
+export type WallClock = () => number
 
 /** One row to be written; without bytes it is a tombstone. */
 export interface RowWrite {
@@ -24,13 +27,13 @@ export interface Layout {
   /** Throws `INVALID_VALUE`, `VALUE_TOO_LARGE`. */
   encode(value: unknown): Uint8Array
   /** What a reader may see; undefined for nothing. */
-  content(key: string, wallMs: number): Uint8Array | undefined
+  content(key: string, wallMs: WallClock): Uint8Array | undefined
   /** What a reader may see of one field; of the whole entry where there are none. */
-  fieldContent(key: string, field: string | undefined, wallMs: number): Uint8Array | undefined
+  fieldContent(key: string, field: string | undefined, wallMs: WallClock): Uint8Array | undefined
   /** Wall milliseconds at which the entry is gone; Infinity for never, 0 when there is none. */
-  expiresAtMs(key: string, wallMs: number): number
-  /** Keys of entries that a reader may see, in no particular order. `wallMs` is asked where something expires. */
-  keys(wallMs: () => number): Iterable<string>
+  expiresAtMs(key: string, wallMs: WallClock): number
+  /** Keys of entries that a reader may see, in no particular order. */
+  keys(wallMs: WallClock): Iterable<string>
   /** The rows that make the entry hold `content`, or nothing. Throws `VALUE_TOO_LARGE`, `INVALID_VALUE`. */
   rows(key: string, content: Uint8Array | undefined, expiresAtMs: number): RowWrite[]
   /** A row has changed: `previous` is what it was, as it is stored. Called for every change where the layout counts. */
@@ -49,6 +52,13 @@ export function heldIn(stored: Uint8Array | undefined): Uint8Array | undefined {
   const payload = payloadOf(stored)
   const swept = payload !== stored && payload.length === 1 && payload[0] === CBOR_UNDEFINED
   return swept ? undefined : payload
+}
+
+/** What a reader may see of stored bytes. */
+export function visibleIn(stored: Uint8Array | undefined, wallMs: WallClock): Uint8Array | undefined {
+  if (stored === undefined) return undefined
+  const expiresAtMs = expiryOf(stored)
+  return expiresAtMs === Infinity || expiresAtMs > wallMs() ? payloadOf(stored) : undefined
 }
 
 /** Whether two contents, or two absences, are the same. */

@@ -6,15 +6,33 @@ export class MapChange<Value> implements Change<Value> {
   readonly type: 'set' | 'delete'
   readonly key: string
   readonly missed = 0
-  readonly #content: Uint8Array | undefined
-  readonly #before: Uint8Array | undefined
+  #content: Uint8Array | undefined
+  #before: Uint8Array | undefined
+  #kept = false
 
-  /** Copies what it is given: it may wait for long, and a view would keep the whole slab that it lies in. */
   constructor(key: string, content: Uint8Array | undefined, before: Uint8Array | undefined) {
     this.type = content === undefined ? 'delete' : 'set'
     this.key = key
-    this.#content = content?.slice()
-    this.#before = before?.slice()
+    this.#content = content
+    this.#before = before
+  }
+
+  /** Fit to wait for long: with copies, where a view would keep the whole slab that it lies in. */
+  kept(): this {
+    if (this.#kept) return this
+    this.#kept = true
+    const [content, before] = [this.#content, this.#before]
+    // One buffer for both: it is buffers that cost.
+    const bytes = new Uint8Array((content?.length ?? 0) + (before?.length ?? 0))
+    if (content !== undefined) {
+      bytes.set(content)
+      this.#content = bytes.subarray(0, content.length)
+    }
+    if (before !== undefined) {
+      bytes.set(before, content?.length ?? 0)
+      this.#before = bytes.subarray(content?.length ?? 0)
+    }
+    return this
   }
 
   /** What it keeps while it waits for its reader. */

@@ -1,8 +1,8 @@
-import { decodeValue, expiryOf } from '@gossipgrid/core'
+import { decodeValue } from '@gossipgrid/core'
 import type { Discarded, Partition } from '@gossipgrid/core'
 import { checkBatch } from './batch.ts'
-import { heldIn, sameContent } from './layout.ts'
-import type { Layout, RowWrite } from './layout.ts'
+import { heldIn, sameContent, visibleIn } from './layout.ts'
+import type { Layout, RowWrite, WallClock } from './layout.ts'
 import { MapChange } from './map-change.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
 import type { Runtime } from './runtime.ts'
@@ -45,6 +45,7 @@ export class MapEntries {
   readonly #runtime: Runtime
   readonly #partition: Partition
   readonly #listener: EntriesListener
+  readonly #wallMs: WallClock
   /** Entries that are there and do not fit the schema. */
   readonly #hidden = new Set<string>()
   /** Entries that have been told of as gone before they were swept. */
@@ -64,6 +65,7 @@ export class MapEntries {
     this.layout = options.layout
     this.schema = options.schema
     this.#listener = options.listener
+    this.#wallMs = () => runtime.wallMs
     if (this.schema !== undefined) this.#checkAll(this.schema)
     this.observe()
   }
@@ -84,7 +86,7 @@ export class MapEntries {
 
   content(key: string): Uint8Array | undefined {
     this.#settle()
-    return this.#hidden.has(key) ? undefined : this.layout.content(key, this.#runtime.wallMs)
+    return this.#hidden.has(key) ? undefined : this.layout.content(key, this.#wallMs)
   }
 
   has(key: string): boolean {
@@ -94,12 +96,12 @@ export class MapEntries {
   /** Wall milliseconds; Infinity for an entry that stays, 0 for none. */
   expiresAtMs(key: string): number {
     this.#settle()
-    return this.#hidden.has(key) ? 0 : this.layout.expiresAtMs(key, this.#runtime.wallMs)
+    return this.#hidden.has(key) ? 0 : this.layout.expiresAtMs(key, this.#wallMs)
   }
 
   *keys(): Generator<string, void, undefined> {
     this.#settle()
-    for (const key of this.layout.keys(() => this.#runtime.wallMs)) if (!this.#hidden.has(key)) yield key
+    for (const key of this.layout.keys(this.#wallMs)) if (!this.#hidden.has(key)) yield key
   }
 
   /** The value as it would be stored. Throws `SCHEMA`, `INVALID_VALUE`, `VALUE_TOO_LARGE`, `INVALID_OPTION`. */
@@ -129,9 +131,8 @@ export class MapEntries {
   }
 
   #checkAll(schema: ValueSchema): void {
-    const { wallMs } = this.#runtime
-    for (const key of this.layout.keys(() => wallMs)) {
-      const content = this.layout.content(key, wallMs)
+    for (const key of this.layout.keys(this.#wallMs)) {
+      const content = this.layout.content(key, this.#wallMs)
       if (content !== undefined && !schema.fits(decodeValue(content))) this.#hidden.add(key)
     }
   }
@@ -148,7 +149,7 @@ export class MapEntries {
       this.#gathering.add(key)
       this.#arrived.push({ key, before: layout.before(slot, previous), own })
     } else {
-      const after = replica.read(slot, this.#runtime.wallMs)
+      const after = visibleIn(replica.table.value(slot), this.#wallMs)
       const lingers = after === undefined && !replica.table.deleted(slot)
       this.#arrived.push({ key, before: layout.before(slot, previous), after, lingers, own })
     }
@@ -157,7 +158,7 @@ export class MapEntries {
 
   #discarded({ key: rowKey, value }: Discarded): void {
     if (!this.#listener.wanted) return
-    if (value !== undefined && expiryOf(value) <= this.#runtime.wallMs) return
+    if (value !== undefined && visibleIn(value, this.#wallMs) === undefined) return
     const discarded = { ...this.layout.place(rowKey), content: heldIn(value) }
     this.#toTell.push(() => this.#tellDiscarded(discarded))
     this.#schedule()
@@ -167,7 +168,7 @@ export class MapEntries {
   #tellDiscarded(discarded: DiscardedContent): void {
     const { key, field, content } = discarded
     const { layout, schema } = this
-    if (sameContent(content, layout.fieldContent(key, field, this.#runtime.wallMs))) return
+    if (sameContent(content, layout.fieldContent(key, field, this.#wallMs))) return
     if (content !== undefined) {
       // What was lost of an object is told field by field.
       if (layout.gathers && field === undefined) return
@@ -197,7 +198,7 @@ export class MapEntries {
 
   #settleOne({ key, before, own, ...rest }: Arrived): void {
     const { layout, schema } = this
-    const after = layout.gathers ? layout.content(key, this.#runtime.wallMs) : rest.after
+    const after = layout.gathers ? layout.content(key, this.#wallMs) : rest.after
     const known = !this.#hidden.has(key) && !this.#toldGone.has(key)
     const fits = after === undefined || own || schema === undefined || schema.fits(decodeValue(after))
     if (fits) this.#hidden.delete(key)

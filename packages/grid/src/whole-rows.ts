@@ -1,8 +1,8 @@
 import { GridError, VALUE_MAX_BYTES, encodeValue, expiring, lasting } from '@gossipgrid/core'
 import type { Partition } from '@gossipgrid/core'
 import { checkKey } from './checks.ts'
-import { heldIn } from './layout.ts'
-import type { Layout, RowWrite } from './layout.ts'
+import { heldIn, visibleIn } from './layout.ts'
+import type { Layout, RowWrite, WallClock } from './layout.ts'
 
 /** One row is one entry: concurrent writes of a key decide over the whole value. */
 export class WholeRows implements Layout {
@@ -27,25 +27,25 @@ export class WholeRows implements Layout {
     return encodeValue(value, this.#valueSizeMaxBytes)
   }
 
-  content(key: string, wallMs: number): Uint8Array | undefined {
+  content(key: string, wallMs: WallClock): Uint8Array | undefined {
     const { replica } = this.#partition
     const slot = replica.table.slotOf(key)
-    return slot === undefined ? undefined : replica.read(slot, wallMs)
+    return slot === undefined ? undefined : visibleIn(replica.table.value(slot), wallMs)
   }
 
-  fieldContent(key: string, _field: string | undefined, wallMs: number): Uint8Array | undefined {
+  fieldContent(key: string, _field: string | undefined, wallMs: WallClock): Uint8Array | undefined {
     return this.content(key, wallMs)
   }
 
-  expiresAtMs(key: string, wallMs: number): number {
+  expiresAtMs(key: string, wallMs: WallClock): number {
     const { table } = this.#partition.replica
     const slot = table.slotOf(key)
     if (slot === undefined || table.deleted(slot)) return 0
     const atMs = table.expiresAtMs(slot)
-    return atMs > wallMs ? atMs : 0
+    return atMs === Infinity || atMs > wallMs() ? atMs : 0
   }
 
-  *keys(wallMs: () => number): Generator<string, void, undefined> {
+  *keys(wallMs: WallClock): Generator<string, void, undefined> {
     const { table } = this.#partition.replica
     for (const slot of table.slots()) {
       if (table.deleted(slot)) continue
