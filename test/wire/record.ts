@@ -244,6 +244,8 @@ export function held(peer: Peer): Pick<Recording, 'entries' | 'heads'> {
   const entries: HeldEntry[] = []
   const heads: Record<string, number> = {}
   for (const { name, replica } of peer.collections.partitions()) {
+    // What a grid keeps of its own, and later kinds: version 1.0 knew maps alone.
+    if (name.kind !== 1) continue
     const { table, vector } = replica
     for (const slot of table.slots()) {
       const value = table.value(slot)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { ByteWriter } from './bytes.ts'
-import { encodeValue } from './cbor.ts'
+import { decodeValue, encodeValue } from './cbor.ts'
 import { GridError } from './errors.ts'
 import type { GridErrorCode } from './errors.ts'
 import {
@@ -147,6 +147,17 @@ test('what a peer says of its presence goes with its hello and its heartbeats, i
     expect(decodeMessage(encodeMessage(message))).toEqual(message)
   }
   expect(Object.keys(decodeMessage(encodeMessage(messages.hello)))).not.toContain('presence')
+})
+
+test('what a peer holds of other kinds than maps stands apart, where the first version passes it over', () => {
+  const set = { ...part, kind: 3 }
+  for (const message of [messages.vectors, messages.announce]) {
+    const bytes = encodeMessage({ ...message, parts: [set, part] })
+    expect(decodeMessage(bytes)).toEqual({ ...message, parts: [part, set] })
+    const header = decodeValue(bytes.subarray(bytes[1]! < 128 ? 2 : 3)) as Record<string, unknown>
+    expect(header).toMatchObject({ parts: [part], others: [set] })
+    refused(crafted({ ...header, others: [part, 5] }))
+  }
 })
 
 test('a presence that was cleared survives the way', () => {

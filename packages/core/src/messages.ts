@@ -3,6 +3,7 @@ import { scanCbor } from './cbor-scanner.ts'
 import { decodeValue, encodeValue } from './cbor.ts'
 import { GridError } from './errors.ts'
 import { Fields } from './fields.ts'
+import { MAP_CODE } from './kinds.ts'
 import { COLLECTIONS_MAX, MEMBERS_MAX, MESSAGE_MAX_BYTES } from './limits.ts'
 import { readMemberRecord } from './member-record.ts'
 import type { MemberRecord } from './member-record.ts'
@@ -57,7 +58,7 @@ export type Message =
       readonly member: MemberRecord
       readonly root: string
       readonly bulk: boolean
-      /** The sender's wall clock; not told by the first version. */
+      /** What time it is by the sender; not told by the first version. */
       readonly wallMs?: number
       /** Left out where the vectors are too large for a heartbeat. */
       readonly parts: readonly PartDigest[] | undefined
@@ -146,6 +147,7 @@ export function encodeMessage(message: Message): Uint8Array {
     body = message.block
     delete header['block']
   }
+  if ('parts' in message && message.parts !== undefined) Object.assign(header, partsHeader(message.parts))
   const headerBytes = encodeValue(header, HEADER_MAX_BYTES)
   const writer = new ByteWriter(headerBytes.length + body.length + 8)
   writer.byte(VERSIONS[type])
@@ -255,8 +257,15 @@ function sessionOf(fields: Fields): { session: number } {
   return { session: fields.count('session') }
 }
 
+/** The first version would take what it is told of kinds that it does not know for writes that it lacks. */
+function partsHeader(parts: readonly PartDigest[]): { parts: readonly PartDigest[]; others?: readonly PartDigest[] } {
+  const others = parts.filter(({ kind }) => kind !== MAP_CODE)
+  return others.length === 0 ? { parts } : { parts: parts.filter(({ kind }) => kind === MAP_CODE), others }
+}
+
 function readParts(fields: Fields): PartDigest[] {
-  return fields.list('parts', PARTS_MAX).map((part) => ({
+  const others = fields.has('others') ? fields.list('others', PARTS_MAX) : []
+  return [...fields.list('parts', PARTS_MAX), ...others].map((part) => ({
     collection: part.text('collection', 128),
     kind: part.count('kind'),
     partition: part.count('partition'),
