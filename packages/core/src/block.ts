@@ -7,7 +7,7 @@ import { hasControls } from './kinds.ts'
 import { checkRowForm } from './row-forms.ts'
 import { KEY_MAX_BYTES, NAME_MAX_BYTES, PARTITIONS_MAX, VALUE_MAX_BYTES } from './limits.ts'
 import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
-import { SEQUENCE_MAX } from './replica.ts'
+import { SEQUENCE_MAX } from './limits.ts'
 
 /**
  * A block is what a log blob, a segment, a broadcast frame and a chunk of a session have in common: records of rows,

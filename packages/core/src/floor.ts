@@ -4,7 +4,7 @@ import { addHash, fold32, foldHigh32, hashHex, mix32 } from './hash.ts'
 import type { Hash64 } from './hash.ts'
 import { hashReplicaId } from './replica-ids.ts'
 import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
-import { SEQUENCE_MAX } from './replica.ts'
+import { SEQUENCE_MAX } from './limits.ts'
 
 /** What has been seen of one replica id: [1, head], and the ranges above it as flat pairs. */
 export interface SeenOf {

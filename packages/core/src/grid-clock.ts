@@ -3,7 +3,7 @@ import { CLOCK_VOTE_MAX_AGE_MS, HOLD_AHEAD_MS, MEMBERS_MAX } from './limits.ts'
 import type { PeerId } from './ports.ts'
 
 interface Vote {
-  /** Their wall clock less this peer's monotonic one. */
+  /** The time they tell less this peer's monotonic clock. */
   readonly aheadOfMonotonicMs: number
   readonly atMs: number
 }
@@ -12,7 +12,8 @@ interface Vote {
  * What time it is for the grid. A peer's own wall clock is believed unless most others, as their heartbeats tell, disagree
  * with it by more than a minute: then the median of all clocks counts. Where it is one word against another, the earlier
  * clock is the grid's, since a write from the future does harm and one from the past does not. A wall clock that has jumped
- * or stood still, going by the monotonic one, has no vote of its own.
+ * or stood still, going by the monotonic one, has no vote of its own. What a peer tells others is the grid's time as it
+ * takes it to be.
  */
 export class GridClock {
   readonly #votes = new Map<PeerId, Vote>()

@@ -8,7 +8,7 @@ import { COLLECTIONS_MAX, KEY_MAX_BYTES, MESSAGE_MAX_BYTES, VALUE_MAX_BYTES } fr
 import { encodeMessage } from './messages.ts'
 import type { Peer } from './peer.ts'
 import { ReplicaIds } from './replica-ids.ts'
-import { SEQUENCE_MAX } from './replica.ts'
+import { SEQUENCE_MAX } from './limits.ts'
 import { TestDisk, WiredPeers, partitionOf, stateOf } from './wired-peers.ts'
 
 const USERS = { collection: 'users', kind: 1, partition: 0 }

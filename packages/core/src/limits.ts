@@ -7,6 +7,9 @@ export const NAME_MAX_BYTES = 128
 export const COLLECTIONS_MAX = 4096
 export const PARTITIONS_MAX = 4096
 
+/** Sequence numbers are 32 bits wide; past this a peer takes a new replica id. */
+export const SEQUENCE_MAX = 0xffffffff
+
 /** One message of a stream, and one broadcast frame, with room for one value of the largest size. */
 export const MESSAGE_MAX_BYTES: number = 4 * 1024 * 1024
 export const BROADCAST_MAX_BYTES: number = VALUE_MAX_BYTES + 64 * 1024

@@ -9,7 +9,7 @@ import type { Instant } from './instant.ts'
 import { UNDURABLE_MAX_BYTES } from './limits.ts'
 import type { ReplicaIdentity } from './replica-identity.ts'
 import type { ReplicaId } from './replica-ids.ts'
-import { SEQUENCE_MAX } from './replica.ts'
+import { SEQUENCE_MAX } from './limits.ts'
 
 /** A local write as it was applied. Its dot is (replica id, sequence), its version (hlc, replica id). */
 export interface Written {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { ANTI_ENTROPY_MAX_MS } from './limits.ts'
-import { SEQUENCE_MAX } from './replica.ts'
+import { SEQUENCE_MAX } from './limits.ts'
 import { TestDisk, WiredPeers, partitionOf, stateOf } from './wired-peers.ts'
 
 /** A backup of `a`'s disk from before its last writes, which `b` has seen. */

@@ -7,31 +7,30 @@ import { Confirmations } from './confirmations.ts'
 import { Dials } from './dials.ts'
 import type { Effect, Input, PeerEvent } from './effects.ts'
 import { GridError } from './errors.ts'
-import { GridClock } from './grid-clock.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Housekeeping } from './housekeeping.ts'
-import { hlcFromWall } from './hlc.ts'
 import type { HybridClock } from './hlc.ts'
 import { Inbound } from './inbound.ts'
 import type { Instant, RandomSource } from './instant.ts'
 import type { CollectionDescriptor } from './kinds.ts'
 import { LagTable } from './lag.ts'
-import { HEARTBEAT_MS, REFUSE_AHEAD_MS } from './limits.ts'
+import { HEARTBEAT_MS } from './limits.ts'
 import { LocalWrites } from './local-writes.ts'
 import type { Written } from './local-writes.ts'
 import type { MemberRecord } from './member-record.ts'
 import { Membership, heartbeatMs } from './membership.ts'
-import type { RecordSource } from './membership.ts'
 import { decodeMessage, encodeMessage } from './messages.ts'
 import type { Message } from './messages.ts'
 import { Neighbours } from './neighbours.ts'
 import type { Offences } from './offences.ts'
 import type { Opened } from './opening.ts'
 import type { PeerId } from './ports.ts'
+import { Reception } from './reception.ts'
 import { ReplicaIdentity } from './replica-identity.ts'
 import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
 import { Signals } from './signals.ts'
 import { ASIDE_PREFIX } from './stored-state.ts'
+import { Timekeeping } from './timekeeping.ts'
 import { TrustBoundary } from './trust-boundary.ts'
 
 /** What `openPeer` puts together for a peer. */
@@ -61,21 +60,19 @@ export class Peer {
   readonly neighbours: Neighbours = new Neighbours()
   readonly signals: Signals
   readonly housekeeping: Housekeeping
-  readonly gridClock: GridClock
-  /** Own writes that were dated anew since opening, because this peer's clock was ahead. */
-  restamped = 0
+  readonly time: Timekeeping
   readonly #clock: HybridClock
   readonly #random: RandomSource
   readonly #writes: LocalWrites
   readonly #boundary: TrustBoundary
   readonly #checkpoint: Checkpoint
   readonly #announcements: Announcements
+  readonly #reception: Reception
   readonly #dials: Dials
   readonly #persistent: boolean
   #effects: Effect[] = []
   #now: Instant
   #bulkAnnounce = false
-  #nextExpiryMs = Infinity
 
   constructor(parts: PeerParts, now: Instant) {
     const { collections, ids, clock, random, opened, self, persistent } = parts
@@ -84,7 +81,6 @@ export class Peer {
     this.#random = random
     this.#persistent = persistent
     this.#now = now
-    this.gridClock = new GridClock(now)
     const identity = new ReplicaIdentity(ids, collections, random, opened.replicaId)
     this.#boundary = new TrustBoundary({
       refused: (from, error) => this.#event({ type: 'refused', from, error }),
@@ -95,15 +91,14 @@ export class Peer {
       changed: (record, state) => {
         if (state === 'gone') {
           this.lag.forget(record.peerId)
-          this.gridClock.forget(record.peerId)
+          this.time.gridClock.forget(record.peerId)
         }
         this.#event({ type: 'member', record, state })
       },
       twin: (reason) => this.#event({ type: 'identity-in-use', reason }),
     })
     this.lag = new LagTable(collections)
-    const send = this.#send.bind(this)
-    const whenDurable = (callback: () => void): void => this.commit.whenDurable(callback)
+    this.time = new Timekeeping({ collections, clock, lag: this.lag, writes: () => this.#writes }, now)
     this.broadcaster = new Broadcaster(
       (block) => this.#broadcast({ type: 'frame', block }),
       () => (this.#bulkAnnounce = true),
@@ -115,28 +110,12 @@ export class Peer {
       broadcast: (message) => this.#broadcast(message),
       event: (event) => this.#event(event),
     })
-    this.commit = new GroupCommit(ids, persistent, {
-      store: (ticket, batch) => this.#effects.push({ type: 'store', ticket, batch }),
-      durable: (writeId, frames) => {
-        this.#event({ type: 'durable', writeId })
-        if (this.neighbours.size > 0) this.broadcaster.offer(frames)
-      },
-      notDurable: (writeId, error) => this.#event({ type: 'not-durable', writeId, error }),
-    })
+    this.commit = this.#makeCommit(parts)
     this.#writes = new LocalWrites(identity, clock, this.commit, {
       wallMs: (instant) => this.wallMs(instant),
       renewed: (reason) => this.#renewed(reason),
     })
-    this.antiEntropy = new AntiEntropy(collections, ids, random, {
-      peerId: self.peerId,
-      send,
-      whenDurable,
-      apply: (from, block, options) => this.inbound.apply(from, 'session', block, options, this.#now),
-      log: (block) => this.commit.remote(block),
-      vectorsSeen: (neighbour, seen) => this.#announcements.vectorsSeen(neighbour, seen, this.#now),
-      sessionEnded: (neighbour, complete, rowsSent, rowsReceived) =>
-        this.#event({ type: 'session', neighbour, complete, rowsSent, rowsReceived }),
-    })
+    this.antiEntropy = this.#makeAntiEntropy(parts)
     this.#announcements = new Announcements({
       collections,
       membership: this.membership,
@@ -145,13 +124,7 @@ export class Peer {
       cloned: (reason) => this.#writes.cloned(reason, this.#now),
       ownReplica: () => identity.index,
     })
-    this.confirmations = new Confirmations(collections, ids, {
-      send,
-      whenDurable,
-      missing: (from) => this.antiEntropy.wantFrom(from, this.#now),
-      durableNeighbours: () => this.#durableNeighbours(),
-      copies: (request, copies) => this.#event({ type: 'copies', request, copies }),
-    })
+    this.confirmations = this.#makeConfirmations(parts)
     this.inbound = new Inbound(collections, ids, clock, {
       wallMs: (instant) => this.wallMs(instant),
       log: (block) => this.commit.remote(block),
@@ -159,7 +132,54 @@ export class Peer {
       refused: (from, error) => this.#event({ type: 'refused', from, error }),
       isOwn: (replica) => replica === identity.index,
     })
-    this.housekeeping = new Housekeeping(
+    this.housekeeping = this.#makeHousekeeping(parts, now)
+    this.#dials = new Dials(this.neighbours, this.offences, (dial) => this.#effects.push({ type: 'dial', ...dial }))
+    const { antiEntropy, confirmations, inbound, lag, membership, neighbours, signals, time } = this
+    const known = { antiEntropy, confirmations, inbound, lag, membership, neighbours, signals, time }
+    this.#reception = new Reception({ announcements: this.#announcements, dials: this.#dials, ...known })
+    const ownIds = (): { replicaId: ReplicaId; peerId: PeerId } => ({ replicaId: this.replicaId, peerId: self.peerId })
+    this.#checkpoint = new Checkpoint(collections, ids, this.commit, ownIds)
+    if (persistent) this.#follow(opened)
+    if (opened.reason !== '') this.#event({ type: 'replica-id', replicaId: identity.id, reason: opened.reason })
+  }
+
+  #makeAntiEntropy({ collections, ids, random, self }: PeerParts): AntiEntropy {
+    return new AntiEntropy(collections, ids, random, {
+      peerId: self.peerId,
+      send: (to, message) => this.#send(to, message),
+      whenDurable: (callback) => this.commit.whenDurable(callback),
+      apply: (from, block, options) => this.inbound.apply(from, 'session', block, options, this.#now),
+      log: (block) => this.commit.remote(block),
+      vectorsSeen: (neighbour, seen) => this.#announcements.vectorsSeen(neighbour, seen, this.#now),
+      sessionEnded: (neighbour, complete, rowsSent, rowsReceived) =>
+        this.#event({ type: 'session', neighbour, complete, rowsSent, rowsReceived }),
+    })
+  }
+
+  #makeConfirmations({ collections, ids }: PeerParts): Confirmations {
+    return new Confirmations(collections, ids, {
+      send: (to, message) => this.#send(to, message),
+      whenDurable: (callback) => this.commit.whenDurable(callback),
+      missing: (from) => this.antiEntropy.wantFrom(from, this.#now),
+      durableNeighbours: () => this.#durableNeighbours(),
+      copies: (request, copies) => this.#event({ type: 'copies', request, copies }),
+    })
+  }
+
+  #makeCommit({ ids, persistent }: PeerParts): GroupCommit {
+    return new GroupCommit(ids, persistent, {
+      store: (ticket, batch) => this.#effects.push({ type: 'store', ticket, batch }),
+      durable: (writeId, frames) => {
+        this.#event({ type: 'durable', writeId })
+        if (this.neighbours.size > 0) this.broadcaster.offer(frames)
+      },
+      notDurable: (writeId, error) => this.#event({ type: 'not-durable', writeId, error }),
+    })
+  }
+
+  #makeHousekeeping(parts: PeerParts, now: Instant): Housekeeping {
+    const { collections, persistent, self } = parts
+    return new Housekeeping(
       {
         collections,
         membership: this.membership,
@@ -171,11 +191,6 @@ export class Peer {
       },
       now,
     )
-    this.#dials = new Dials(this.neighbours, this.offences, (dial) => this.#effects.push({ type: 'dial', ...dial }))
-    const ownIds = (): { replicaId: ReplicaId; peerId: PeerId } => ({ replicaId: this.replicaId, peerId: self.peerId })
-    this.#checkpoint = new Checkpoint(collections, ids, this.commit, ownIds)
-    if (persistent) this.#follow(opened)
-    if (opened.reason !== '') this.#event({ type: 'replica-id', replicaId: identity.id, reason: opened.reason })
   }
 
   get peerId(): PeerId {
@@ -202,7 +217,7 @@ export class Peer {
 
   /** The grid's wall milliseconds, as far as this peer can tell: what expires is judged by them. */
   wallMs(now: Instant): number {
-    return this.gridClock.wallMs(now)
+    return this.time.wallMs(now)
   }
 
   /** The HLC's last reading. */
@@ -224,7 +239,7 @@ export class Peer {
       signals,
       this.housekeeping,
     ]
-    return parts.reduce((earliestMs, { wakeAtMs }) => Math.min(earliestMs, wakeAtMs), this.#nextExpiryMs)
+    return parts.reduce((earliestMs, { wakeAtMs }) => Math.min(earliestMs, wakeAtMs), Infinity)
   }
 
   /** Opens a collection. Throws `INVALID_NAME`, `COLLECTION_MISMATCH` or `COLLECTION_LIMIT`. */
@@ -290,11 +305,13 @@ export class Peer {
         if (this.neighbours.size === 0) this.broadcaster.clear()
         break
       case 'message':
-        this.#boundary.guarded(input.from, this.#now, () => this.#receive(input.from, decodeMessage(input.bytes)))
+        this.#boundary.guarded(input.from, this.#now, () =>
+          this.#reception.message(input.from, decodeMessage(input.bytes), this.#now),
+        )
         break
       case 'broadcast':
         this.#boundary.guarded(input.from, this.#now, () =>
-          this.#receiveBroadcast(input.from, decodeMessage(input.bytes)),
+          this.#reception.broadcast(input.from, decodeMessage(input.bytes), this.#now),
         )
         break
       case 'hostile':
@@ -314,56 +331,6 @@ export class Peer {
     }
   }
 
-  #receiveBroadcast(from: PeerId, message: Message): void {
-    if (message.type === 'frame') {
-      const { gaps } = this.inbound.apply(from, 'broadcast', message.block, { voids: false }, this.#now)
-      if (gaps) this.antiEntropy.wantFrom(from, this.#now)
-    } else if (message.type === 'announce') {
-      const parts = this.#announcements.read(from, message)
-      this.#learn(message.member, 'broadcast')
-      if (message.wallMs !== undefined) this.gridClock.told(from, message.wallMs, this.#now)
-      this.#announcements.compare(from, message, parts, this.#now)
-      this.signals.heard(from, message, this.#now)
-    } else if (message.type === 'publish' || message.type === 'presence') this.signals.receive(from, message, this.#now)
-    else throw new GridError('MESSAGE_MALFORMED', `a broadcast ${message.type}`)
-    this.neighbours.heardBroadcast(from, this.#now)
-    this.membership.heard(from, this.#now)
-  }
-
-  #receive(from: PeerId, message: Message): void {
-    this.membership.heard(from, this.#now)
-    switch (message.type) {
-      case 'hello':
-        for (const record of message.members) this.#learn(record, record.peerId === from ? 'stream' : 'hearsay')
-        this.signals.heard(from, message, this.#now)
-        this.confirmations.neighboursChanged()
-        break
-      case 'goodbye':
-        this.membership.departed(from, message.left)
-        this.signals.presence.departed(from)
-        this.lag.forget(from)
-        break
-      case 'confirm':
-        this.confirmations.asked(from, message, this.#now)
-        break
-      case 'confirmed':
-        this.confirmations.confirmed(from, message.request)
-        break
-      case 'frame':
-      case 'announce':
-      case 'publish':
-      case 'presence':
-        throw new GridError('MESSAGE_MALFORMED', `a ${message.type} on a stream`)
-      default:
-        this.antiEntropy.receive(from, message, this.#now)
-    }
-  }
-
-  #learn(record: MemberRecord, source: RecordSource): void {
-    const news = this.membership.learn(record, source, this.#now)
-    if (news && !record.left) this.#dials.learned(record, this.#now)
-  }
-
   #connected(neighbour: PeerId): void {
     this.neighbours.connected(neighbour, this.#now)
     this.#send(neighbour, { type: 'hello', members: this.membership.records(), ...this.signals.told() })
@@ -373,9 +340,8 @@ export class Peer {
 
   #tick(): void {
     const now = this.#now
-    this.#setClock()
+    this.time.tick(now)
     this.inbound.release(now)
-    this.#expire()
     this.membership.expire(now)
     this.antiEntropy.tick(now)
     this.housekeeping.tick(now)
@@ -391,29 +357,12 @@ export class Peer {
     this.#writes.tick(now)
   }
 
-  /** Goes by the grid's time; what was written too far ahead of it is dated anew. */
-  #setClock(): void {
-    this.gridClock.tick(this.#now)
-    const believed = hlcFromWall(this.wallMs(this.#now) + REFUSE_AHEAD_MS)
-    if (this.#clock.last <= believed || !this.gridClock.hasVotes) return
-    const isTaken = ({ name }: Partition, sequence: number): boolean =>
-      this.lag.isSeen(name, this.#writes.identity.index, sequence)
-    this.restamped += this.#writes.restamp(this.collections.partitions(), believed, isTaken, this.#now)
-  }
-
-  /** Drops the values whose time has come. */
-  #expire(): void {
-    const wallMs = this.wallMs(this.#now)
-    this.collections.expiries.sweep(wallMs)
-    this.#nextExpiryMs = this.#now.monotonicMs + Math.max(0, this.collections.expiries.nextMs - wallMs)
-  }
-
   #announce(): void {
     const bulk = this.#bulkAnnounce
     this.#bulkAnnounce = false
     if (this.neighbours.size === 0) return
     this.broadcaster.passed()
-    this.#broadcast({ ...this.#announcements.compose(bulk, this.#now.wallMs), ...this.signals.told() })
+    this.#broadcast({ ...this.#announcements.compose(bulk, this.wallMs(this.#now)), ...this.signals.told() })
   }
 
   #durableNeighbours(): PeerId[] {

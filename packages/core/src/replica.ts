@@ -11,9 +11,6 @@ import type { ReplicaIds } from './replica-ids.ts'
 import { VersionVector } from './version-vector.ts'
 import type { DotRange } from './version-vector.ts'
 
-/** Sequence numbers are 32 bits wide; past this a peer takes a new replica id. */
-export const SEQUENCE_MAX = 0xffffffff
-
 /**
  * What merging a row did:
  * - `won`: it is the entry's state now;

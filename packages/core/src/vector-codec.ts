@@ -2,7 +2,7 @@ import { ByteReader, ByteWriter } from './bytes.ts'
 import { GridError } from './errors.ts'
 import type { SeenOf } from './floor.ts'
 import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
-import { SEQUENCE_MAX } from './replica.ts'
+import { SEQUENCE_MAX } from './limits.ts'
 import { RANGES_MAX, VersionVector } from './version-vector.ts'
 
 /** Bytes of one replica id without ranges: the id, its head, the number of ranges. */

@@ -7,11 +7,11 @@ import type { Violation } from './checkers.ts'
 import { deliverTo } from './delivery.ts'
 import { EventQueue } from './event-queue.ts'
 import { areEqual, checkEnd, differsOnDisk } from './final-check.ts'
-import { hasSeen, partitionOf } from './held-state.ts'
+import { compareVersions, hasSeen, heldVersion, partitionOf } from './held-state.ts'
 import { Ledger } from './ledger.ts'
 import { MapApplication } from './map-application.ts'
 import { Random } from './random.ts'
-import { SimulatedClock } from './simulated-clock.ts'
+import { SimulatedClock, WALL_START_MS } from './simulated-clock.ts'
 import type { SimulatedCollection } from './simulated-collection.ts'
 import { SIMULATED_KINDS, simulatedCollection } from './simulated-collection.ts'
 import { SimulatedDisk } from './simulated-disk.ts'
@@ -66,6 +66,8 @@ const DAY_MS = 86_400_000
 const GRACE_MARGIN_MS = 300_000
 const SETTLE_MAX_MS = 300_000
 const VIOLATIONS_MAX = 10
+/** Tombstones left two grace periods after the last delete, as a share of all deletes. */
+const TOMBSTONES_LEFT_MAX = 0.01
 
 /** Runs weeks of a grid whose peers meet for a minute or two a day, and are away for up to five weeks. */
 export function simulateCalendar(options: CalendarOptions): CalendarResult {
@@ -235,6 +237,22 @@ class Calendar {
     const { violations, ...found } = checkEnd(this.#ledger, present, this.#applications)
     this.#found = found
     for (const violation of violations) this.#violated(violation)
+    this.#checkPurged()
+  }
+
+  /** Of the deletes that durable peers knew two grace periods ago hardly any is remembered. */
+  #checkPurged(): void {
+    const knownMs = (this.#days - 2 * GRACE_DAYS) * DAY_MS
+    const { peer } = this.#machines[0]!
+    let left = 0
+    for (const { collection, key, writes } of this.#ledger.keys) {
+      const held = heldVersion(peer!, collection, key)
+      const write = held && writes.find((each) => compareVersions(each, held) === 0)
+      const ended = write !== undefined && (write.value === undefined || write.expiresAtMs - WALL_START_MS < knownMs)
+      if (ended && write.seenAtMs < knownMs) left += 1
+    }
+    if (left <= TOMBSTONES_LEFT_MAX * this.#ledger.deletes) return
+    this.#violated(`unpurged: ${left} of ${this.#ledger.deletes} deletes are remembered two grace periods later`)
   }
 
   /** Durable peers that never leave for good; they come first. */

@@ -66,14 +66,19 @@ export function heldEntries(peer: Peer, collection: SimulatedCollection): HeldEn
 
 /** A collection's vector as text that two peers share exactly when they have seen the same dots. */
 export function heldVector(peer: Peer, collection: SimulatedCollection): string {
-  const vector = partitionOf(peer, collection)?.replica.vector
-  if (vector === undefined) return ''
-  const seen: string[] = []
-  for (let index = 0; index < peer.collections.ids.count; index++) {
+  const replica = partitionOf(peer, collection)?.replica
+  if (replica === undefined) return ''
+  const { vector, floor } = replica
+  const { ids } = peer.collections
+  const seen = new Map<string, string>()
+  // Replica ids that rest below the purge floor need no number here.
+  for (const { replicaId, head, ranges } of floor.entries()) seen.set(replicaId, `${head} ${ranges.join(' ')}`)
+  for (let index = 0; index < ids.count; index++) {
     if (vector.highest(index) === 0) continue
-    seen.push(`${peer.collections.ids.id(index)}:${vector.head(index)} ${vector.rangesAbove(index).join(' ')}`)
+    seen.set(ids.id(index), `${vector.head(index)} ${vector.rangesAbove(index).join(' ')}`)
   }
-  return seen.sort().join(', ')
+  const text = Array.from(seen, ([replicaId, dots]) => `${replicaId}:${dots}`)
+  return text.sort().join(', ')
 }
 
 /** Two values are the same, byte for byte; of one that expires a peer may have dropped all but its date. */
