@@ -1,9 +1,11 @@
 import type { EntryDot, PartitionName } from './block.ts'
 import { BlockWriter, nameKey } from './block.ts'
 import type { Collections, Partition } from './collections.ts'
+import type { Row } from './entry-table.ts'
 import { Floor } from './floor.ts'
 import type { SeenPart } from './part-digests.ts'
 import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
+import type { MergeOutcome, Replica } from './replica.ts'
 import { VersionVector } from './version-vector.ts'
 
 /**
@@ -18,6 +20,8 @@ export class Fence {
   readonly floor: Floor
   /** By slot: the other side holds this entry. */
   #confirmed = new Uint8Array(1024)
+  /** By slot: what the other side holds where a larger version here was deleted. */
+  readonly #instead = new Map<number, Row>()
 
   constructor(name: PartitionName, seen: VersionVector, floor: Floor) {
     this.name = name
@@ -25,8 +29,17 @@ export class Fence {
     this.floor = floor
   }
 
-  confirm(slot: number | undefined): void {
+  /** A row of the other side was merged. */
+  met({ table }: Replica, row: Readonly<Row>, outcome: MergeOutcome): void {
+    const slot = table.slotOf(row.key)
     if (slot === undefined) return
+    if (outcome !== 'lost') this.#confirm(slot)
+    // The other side has seen what is larger here, and yet holds less: what is here was deleted there, and purged.
+    else if (this.seen.has(table.replica(slot), table.sequence(slot))) this.#instead.set(slot, copyOf(row))
+    else this.#confirm(slot)
+  }
+
+  #confirm(slot: number): void {
     if (slot >= this.#confirmed.length) {
       const wider = new Uint8Array(2 * slot)
       wider.set(this.#confirmed)
@@ -39,14 +52,21 @@ export class Fence {
   lower({ replica, name }: Partition, ids: ReplicaIds): Uint8Array {
     const { table } = replica
     const drops: EntryDot[] = []
+    const instead: Row[] = []
     for (const slot of table.slots()) {
       const [writer, sequence] = [table.replica(slot), table.sequence(slot)]
       if (this.#confirmed[slot] === 1 || !this.seen.has(writer, sequence)) continue
       drops.push({ key: table.key(slot), replicaId: ids.id(writer), sequence })
       replica.drop(slot)
+      const row = this.#instead.get(slot)
+      if (row !== undefined) instead.push(row)
     }
     const log = new BlockWriter(ids)
     if (drops.length > 0) log.drops(name, drops)
+    for (const row of instead) {
+      replica.merge(row)
+      log.row(name, row)
+    }
     this.seen.adopt((replicaId) => ids.intern(replicaId))
     for (const writer of this.seen.replicas()) {
       const head = this.seen.head(writer)
@@ -58,6 +78,11 @@ export class Fence {
     log.floor(name, replica.floor.encode())
     return log.take()
   }
+}
+
+function copyOf(row: Readonly<Row>): Row {
+  const bytes = row.bytes?.slice(row.start, row.end)
+  return { ...row, bytes, start: 0, end: bytes?.length ?? 0 }
 }
 
 /** The fenced partitions of one session. */

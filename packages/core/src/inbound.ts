@@ -166,7 +166,7 @@ export class Inbound {
     for (const row of rows) {
       const seen = replica.vector.has(row.replica, row.sequence)
       const outcome = replica.merge(row)
-      fence?.confirm(replica.table.slotOf(row.key))
+      fence?.met(replica, row, outcome)
       this.#clock.observe(row.hlc)
       if (outcome === 'won') {
         counts.applied += 1
@@ -247,9 +247,10 @@ export class Inbound {
     if (highest > given) return `writes of this replica id up to ${highest}`
     if (record.type === 'voids' || replica === undefined) return ''
     const foreign = record.rows.find((row) => {
+      // What lies below the floor may have been purged here, or deleted and purged elsewhere.
+      if (replica.floor.has(row.replica, row.sequence)) return false
       const slot = replica.table.slotOf(row.key)
-      if (slot === undefined) return !replica.floor.has(row.replica, row.sequence)
-      return replica.compare(row, slot) > 0
+      return slot === undefined || replica.compare(row, slot) > 0
     })
     return foreign === undefined
       ? ''

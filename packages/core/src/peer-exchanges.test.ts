@@ -164,12 +164,18 @@ test('a collection is sent also where the other holds one of the same name and a
 test('rows that are refused again and again do not cause a session for every heartbeat', () => {
   const peers = new WiredPeers()
   peers.open('a')
-  peers.wallMs += 3_600_000
-  peers.write('a', 'k', 1)
-  peers.wallMs -= 3_600_000
+  peers.open('author')
+  // Nobody is left who could date it anew.
+  for (const name of ['a', 'author']) peers.skewMs.set(name, 3_600_000)
+  peers.link('a', 'author')
+  peers.write('author', 'k', 1)
+  peers.run()
+  peers.crash('author')
+  peers.skewMs.set('a', 0)
   peers.open('b')
   peers.link('a', 'b')
   peers.advance(300_000)
+  expect(peers.value('a', 'k')).toBe(1)
   expect(peers.value('b', 'k')).toBeUndefined()
   expect(peers.sent('digest').length).toBeLessThan(40)
 })

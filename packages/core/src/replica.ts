@@ -133,22 +133,17 @@ export class Replica {
     const keyHash = this.table.hashKey(row.key)
     const slot = this.table.find(row.key, keyHash)
     const news = this.vector.add(row.replica, row.sequence)
-    if (slot === undefined) {
-      // It was here, or its successor was, and all durable peers had seen it: what is not here any more was deleted.
-      if (!news && floor?.has(row.replica, row.sequence) === true) return 'known'
-      this.#put(undefined, row, keyHash)
-      return 'won'
-    }
-    const order = this.compare(row, slot)
+    const order = slot === undefined ? 1 : this.compare(row, slot)
     if (order === 0) return 'known'
     if (order > 0) {
-      this.#noteReplaced(slot, row)
+      // It was here, or its successor was, and all durable peers had seen it: what is not here any more was deleted.
+      if (!news && floor?.has(row.replica, row.sequence) === true) return 'known'
+      if (slot !== undefined) this.#noteReplaced(slot, row)
       this.#put(slot, row, keyHash)
-      if (!news && floor !== undefined && this.#isPurgeable(slot, floor)) this.drop(slot)
       return 'won'
     }
     // Several neighbours may send the same row; its conflict is told once.
-    if (news) this.#noteRefused(slot, row)
+    if (news) this.#noteRefused(slot!, row)
     return 'lost'
   }
 
@@ -312,7 +307,7 @@ export class Replica {
   #noteReplaced(slot: number, row: Readonly<Row>): void {
     const { table } = this
     if (!this.#tellsConflicts || table.replica(slot) === row.replica) return
-    if (row.replaced === this.versionHash(slot)) return
+    if (row.replaced === this.versionHash(slot) || hasSameValue(row, table, slot)) return
     this.#conflicts += 1
     this.observer?.discarded({
       key: row.key,
@@ -327,6 +322,7 @@ export class Replica {
     const { table } = this
     if (!this.#tellsConflicts || table.replica(slot) === row.replica) return
     if (table.replaced(slot) === this.#shortHash(row.hlc, row.replica, row.sequence)) return
+    if (hasSameValue(row, table, slot)) return
     this.#conflicts += 1
     const value = row.bytes?.subarray(row.start, row.end)
     this.observer?.discarded({ key: row.key, value, hlc: row.hlc, replica: row.replica })
@@ -345,6 +341,13 @@ function compareValues(row: Readonly<Row>, table: EntryTable, slot: number): num
     return compareBytes(row.bytes, row.start, row.start + date, held, date)
   }
   return compareBytes(row.bytes, row.start, row.end, held, held.length)
+}
+
+/** Two that say the same take nothing from each other. */
+function hasSameValue(row: Readonly<Row>, table: EntryTable, slot: number): boolean {
+  const held = table.value(slot)
+  if (row.bytes === undefined || held === undefined) return row.bytes === held
+  return compareBytes(row.bytes, row.start, row.end, held, held.length) === 0
 }
 
 function compareBytes(bytes: Uint8Array, start: number, end: number, held: Uint8Array, heldLength: number): number {
