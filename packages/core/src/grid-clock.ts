@@ -30,9 +30,9 @@ export class GridClock {
     return this.#offsetMs
   }
 
-  /** Others have told what time it is lately. */
-  get hasVotes(): boolean {
-    return this.#votes.size > 0
+  /** So many others have told what time it is lately. */
+  get voters(): number {
+    return this.#votes.size
   }
 
   wallMs(now: Instant): number {

@@ -4,6 +4,7 @@ import { GridError } from './errors.ts'
 import type { Instant } from './instant.ts'
 import { descriptorOf, kindCode } from './kinds.ts'
 import { HOUSEKEEPING_AFTER_MS, HOUSEKEEPING_GAP_MS } from './limits.ts'
+import type { Written } from './local-writes.ts'
 import type { Membership } from './membership.ts'
 import type { PeerId } from './ports.ts'
 import { Purging } from './purging.ts'
@@ -16,7 +17,7 @@ export interface HousekeepingOwner {
   /** Whether what this peer holds survives it. */
   readonly durable: boolean
   wallMs(now: Instant): number
-  write(partition: Partition, key: string, value: Uint8Array | undefined): void
+  write(partition: Partition, key: string, value: Uint8Array | undefined): Written
   log(block: Uint8Array): void
   /** A collection that is open here cannot be written to any more. */
   mismatched(name: string, reason: string): void
@@ -61,8 +62,8 @@ export class Housekeeping {
     this.#settleNames()
   }
 
-  /** A durable peer will not come back: nobody waits for it. False when it was not registered. Throws `BACKLOG_FULL`. */
-  forget(peerId: PeerId): boolean {
+  /** A durable peer will not come back: nobody waits for it. Undefined when it was not registered. Throws `BACKLOG_FULL`. */
+  forget(peerId: PeerId): Written | undefined {
     return this.registry.strike(peerId)
   }
 

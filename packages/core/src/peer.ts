@@ -185,7 +185,7 @@ export class Peer {
         membership: this.membership,
         durable: persistent && self.role === 'storage',
         wallMs: (instant) => this.wallMs(instant),
-        write: (partition, key, value) => void this.#writes.write(partition, key, value, this.#now),
+        write: (partition, key, value) => this.#writes.write(partition, key, value, this.#now),
         log: (block) => this.commit.remote(block),
         mismatched: (name, reason) => this.#event({ type: 'mismatch', name, reason }),
       },
@@ -272,10 +272,10 @@ export class Peer {
   }
 
   /**
-   * A durable peer will never come back: purging waits for it no longer. False when it was not registered. Should it come
-   * back all the same, it is fenced. Throws `BACKLOG_FULL`.
+   * A durable peer will never come back: purging waits for it no longer. Undefined when it was not registered. Should it
+   * come back all the same, it registers again, and is fenced. Throws `BACKLOG_FULL`.
    */
-  forget(peerId: PeerId, now: Instant): boolean {
+  forget(peerId: PeerId, now: Instant): Written | undefined {
     this.#now = now
     return this.housekeeping.forget(peerId)
   }

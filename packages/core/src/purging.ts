@@ -77,7 +77,7 @@ export class Purging {
     const parts = this.#wanted(day)
     if (parts.length === 0) return
     // What is not acknowledged by all waits for somebody; the oldest and the newest of those say enough.
-    const waiting = candidates.filter((candidate) => this.#acknowledgedMs(candidate, members) === undefined)
+    const waiting = candidates.filter((candidate) => registry.acknowledgedMs(candidate, members) === undefined)
     if (waiting.length >= CANDIDATES_MAX) registry.withdraw(waiting.at(-2)!.day)
     registry.propose(day, parts)
   }
@@ -103,22 +103,8 @@ export class Purging {
   }
 
   #isRipe(candidate: Candidate, members: readonly Registered[], wallMs: number): boolean {
-    const acknowledgedMs = this.#acknowledgedMs(candidate, members)
+    const acknowledgedMs = this.#owner.registry.acknowledgedMs(candidate, members)
     return acknowledgedMs !== undefined && wallMs - acknowledgedMs >= GRACE_MS
-  }
-
-  /** When the last durable member acknowledged a proposal; undefined while one has not. */
-  #acknowledgedMs(candidate: Candidate, members: readonly Registered[]): number | undefined {
-    if (members.length === 0) return undefined
-    const acknowledged = this.#owner.registry.acknowledgements(candidate)
-    let lastMs = candidate.dateMs
-    for (const { peerId, sinceMs } of members) {
-      const atMs = acknowledged.get(peerId)
-      if (atMs === undefined) return undefined
-      // Whoever joined later must have it too, but starts no new grace period.
-      if (sinceMs <= candidate.dateMs) lastMs = Math.max(lastMs, atMs)
-    }
-    return lastMs
   }
 
   #covers(part: CandidatePart): boolean {

@@ -5,6 +5,7 @@ import { Floor } from './floor.ts'
 import { wallFromHlc } from './hlc.ts'
 import { descriptorOf } from './kinds.ts'
 import { MEMBER_SILENT_MAX_MS, SIGN_OF_LIFE_MS, VALUE_MAX_BYTES } from './limits.ts'
+import type { Written } from './local-writes.ts'
 import type { PeerId } from './ports.ts'
 import { readVector } from './vector-codec.ts'
 
@@ -52,7 +53,7 @@ export interface RegisteredName {
 
 export interface RegistryOwner {
   readonly collections: Collections
-  write(partition: Partition, key: string, value: Uint8Array | undefined): void
+  write(partition: Partition, key: string, value: Uint8Array | undefined): Written
 }
 
 /**
@@ -92,8 +93,8 @@ export class Registry {
     this.#write(MEMBER + peerId, { since: known?.sinceMs ?? Math.max(0, Math.floor(wallMs)) })
   }
 
-  /** Takes a durable peer out. False when it was not there. */
-  strike(peerId: PeerId): boolean {
+  /** Takes a durable peer out. Undefined when it was not there. */
+  strike(peerId: PeerId): Written | undefined {
     return this.#delete(MEMBER + peerId)
   }
 
@@ -133,6 +134,20 @@ export class Registry {
       acknowledged.set(key.slice(prefix.length), wallFromHlc(hlc))
     }
     return acknowledged
+  }
+
+  /** When the last of the durable members acknowledged a proposal; undefined while one has not. */
+  acknowledgedMs(candidate: Candidate, members: readonly Registered[]): number | undefined {
+    if (members.length === 0) return undefined
+    const acknowledged = this.acknowledgements(candidate)
+    let lastMs = candidate.dateMs
+    for (const { peerId, sinceMs } of members) {
+      const atMs = acknowledged.get(peerId)
+      if (atMs === undefined) return undefined
+      // Whoever joined later must have it too, but starts no new grace period.
+      if (sinceMs <= candidate.dateMs) lastMs = Math.max(lastMs, atMs)
+    }
+    return lastMs
   }
 
   /** Takes out a proposal and what was said of it. */
@@ -185,12 +200,11 @@ export class Registry {
     this.#owner.write(partition, key, encodeValue(value, VALUE_MAX_BYTES))
   }
 
-  #delete(key: string): boolean {
+  #delete(key: string): Written | undefined {
     const partition = this.#owner.collections.registry(REGISTRY)
     const slot = partition.replica.table.slotOf(key)
-    if (slot === undefined || partition.replica.table.deleted(slot)) return false
-    this.#owner.write(partition, key, undefined)
-    return true
+    if (slot === undefined || partition.replica.table.deleted(slot)) return undefined
+    return this.#owner.write(partition, key, undefined)
   }
 }
 

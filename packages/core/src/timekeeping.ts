@@ -52,7 +52,7 @@ export class Timekeeping {
   #restamp(now: Instant): void {
     const { clock, collections, lag, writes } = this.#owner
     const believed = hlcFromWall(this.wallMs(now) + REFUSE_AHEAD_MS)
-    if (clock.last <= believed || !this.gridClock.hasVotes) return
+    if (clock.last <= believed || this.gridClock.voters === 0) return
     const { index } = writes().identity
     const isTaken = ({ name }: Partition, sequence: number): boolean => lag.isSeen(name, index, sequence)
     this.#restamped += writes().restamp(collections.partitions(), believed, isTaken, now)
