@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
+import { compositeKey } from './composite-key.ts'
 import type { Row } from './entry-table.ts'
+import type { CollectionKind } from './kinds.ts'
 import { ReplicaIds } from './replica-ids.ts'
 import { Replica } from './replica.ts'
 import type { Discarded } from './replica.ts'
@@ -9,12 +11,13 @@ let clock = 0
 
 /** A peer that writes under its own id and hears of discarded versions. */
 class Writer {
-  readonly replica = new Replica(ids, 1)
+  readonly replica: Replica
   readonly discarded: Discarded[] = []
   readonly #id: number
   #sequence = 0
 
-  constructor(id: string) {
+  constructor(id: string, kind: CollectionKind = 'map') {
+    this.replica = new Replica(ids, 1, kind)
     this.#id = ids.intern(id.padStart(16, '0'))
     this.replica.observer = { changed: () => undefined, discarded: (what) => this.discarded.push(what) }
   }
@@ -110,4 +113,28 @@ test('writes to different keys never conflict', () => {
   b.write('m', 1)
   b.get(...rows)
   expect(b.replica.conflicts).toBe(0)
+})
+
+test('two that write the same value, or both delete, are no conflict, in whatever order they meet', () => {
+  const [a, b, c] = writers()
+  for (const value of [7, undefined]) {
+    const first = a.write('k', value)
+    const second = b.write('k', value)
+    a.get(second)
+    b.get(first)
+    c.get(second, first)
+  }
+  expect([a, b, c].map((writer) => writer.replica.conflicts)).toEqual([0, 0, 0])
+  expect([a, b, c].flatMap((writer) => writer.discarded)).toEqual([])
+})
+
+test('the object that two made at once with different fields is no conflict, a field that both set is one', () => {
+  const [a, b] = [new Writer('a', 'fields'), new Writer('b', 'fields')]
+  const rows = [a.write('k', 0xf5), a.write(compositeKey('k', 'x'), 1), a.write(compositeKey('k', 'both'), 1)]
+  b.write('k', 0xf5)
+  b.write(compositeKey('k', 'y'), 2)
+  b.write(compositeKey('k', 'both'), 2)
+  b.get(...rows)
+  expect(b.discarded.map(({ key }) => key)).toEqual([compositeKey('k', 'both')])
+  expect(b.replica.conflicts).toBe(1)
 })
