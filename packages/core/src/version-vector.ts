@@ -57,7 +57,7 @@ export class VersionVector {
       if (below === undefined) continue
       this.addRange(replica, 1, below.head)
       this.addRanges(replica, below.ranges)
-      if (seen.head === below.head && seen.ranges.length === below.ranges.length) this.#seen.delete(replica)
+      if (includesSeen(below, seen.head, seen.ranges)) this.#seen.delete(replica)
     }
   }
 
