@@ -50,6 +50,11 @@ export class Broadcaster {
     return this.#inFlight < BROADCASTS_IN_FLIGHT_MAX - 1
   }
 
+  /** Nothing waits, and nothing is on its way to the network. */
+  get idle(): boolean {
+    return this.#queue.length === 0 && this.#inFlight === 0
+  }
+
   offer(frames: readonly DurableFrame[]): void {
     for (const frame of frames) {
       this.#queue.push(frame)

@@ -142,6 +142,6 @@ function duration(ms: number): string {
 }
 
 /** Peer ids begin alike; their ends tell them apart. */
-function short(peerId: PeerId): string {
+export function short(peerId: PeerId): string {
   return peerId.length <= 16 ? peerId : `${peerId.slice(0, 4)}…${peerId.slice(-6)}`
 }

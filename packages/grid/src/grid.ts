@@ -42,6 +42,11 @@ export interface GridEvents {
   storage: { readonly error: unknown }
   /** This peer took a new replica id, or found stored blobs unreadable. What opening found stands in `status()`. */
   recovery: Recovery
+  /**
+   * A collection that is open here cannot be written to any more, and writes throw `COLLECTION_MISMATCH`: elsewhere its name
+   * was another kind's first. What it holds stays readable.
+   */
+  mismatch: { readonly name: string; readonly reason: string }
   /** The grid is closed. */
   close: undefined
 }
@@ -140,7 +145,7 @@ export class Grid {
 
   /** This peer and all others it knows of, also those that have gone lately. */
   get members(): readonly GridMember[] {
-    return membersOf(this.#runtime.peer)
+    return membersOf(this.#runtime.peer, this.#runtime.wallMs)
   }
 
   /**
@@ -236,6 +241,17 @@ export class Grid {
   }
 
   /**
+   * A peer that keeps data in a directory will never come back: deletes are purged without waiting for it. Resolves to true
+   * once that is durable here, to false when no such peer is registered (`status().purging.members`). One that still runs
+   * registers again within seconds. Rejects with `INVALID_OPTION` for this peer itself, which leaves with `leave`; with
+   * `BACKLOG_FULL`, `STORAGE_FULL`, `STORAGE_FAILED`, `CLOSED`.
+   */
+  async forget(peerId: string): Promise<boolean> {
+    if (peerId !== this.peerId) return this.#runtime.forget(peerId)
+    throw new GridError('INVALID_OPTION', 'a peer cannot forget itself: call leave() to close it for good')
+  }
+
+  /**
    * Closes for good: tells the others that this peer will not come back, so that nobody waits for it. Its stored state is
    * left alone. A peer that is to come back is closed with `close`.
    */
@@ -299,6 +315,10 @@ export class Grid {
         break
       case 'damaged':
         this.#damaged(event.key, event.reason)
+        break
+      case 'mismatch':
+        this.#logger.error(event.reason, { code: 'COLLECTION_MISMATCH' })
+        this.#events.emit('mismatch', { name: event.name, reason: event.reason })
         break
       case 'identity-in-use':
         this.#logger.error(event.reason)

@@ -31,6 +31,7 @@ export interface NeighbourMetrics {
 export interface GridMetrics extends Pick<
   GridStatus,
   | 'backlog'
+  | 'clock'
   | 'collections'
   | 'convergence'
   | 'name'
@@ -38,6 +39,7 @@ export interface GridMetrics extends Pick<
   | 'offenders'
   | 'peerId'
   | 'present'
+  | 'purging'
   | 'replicaId'
   | 'storage'
   | 'topics'
@@ -133,8 +135,8 @@ interface CountingNetwork {
 export function metricsOf(status: GridStatus, runtime: Runtime, ready: boolean, uptimeMs: number): GridMetrics {
   const { meters, peer } = runtime
   if (!runtime.closed) meters.loopDelay.start()
-  const { name, peerId, peers, present, replicaId, backlog, collections, convergence, storage, topics, traffic } =
-    status
+  const { name, peerId, peers, present, replicaId, backlog, clock, collections } = status
+  const { convergence, purging, storage, topics, traffic } = status
   const counts = (runtime.network as CountingNetwork).counts?.()
   const members = { alive: 0, suspect: 0, gone: 0 }
   for (const { state } of peers) members[state] += 1
@@ -147,7 +149,9 @@ export function metricsOf(status: GridStatus, runtime: Runtime, ready: boolean, 
       convergence,
       collections,
       backlog,
+      clock,
       present,
+      purging,
       storage,
       topics,
       traffic,

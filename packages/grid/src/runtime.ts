@@ -7,6 +7,7 @@ import type {
   Partition,
   Peer,
   PeerEvent,
+  PeerId,
   Storage,
   Written,
 } from '@gossipgrid/core'
@@ -14,6 +15,7 @@ import { GridError, UNDURABLE_MAX_BYTES } from '@gossipgrid/core'
 import { Copies } from './copies.ts'
 import { Inbox } from './inbox.ts'
 import type { RowWrite } from './layout.ts'
+import { leaveRegistry } from './leaving.ts'
 import type { Logger } from './logger.ts'
 import { Meters } from './meters.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
@@ -182,6 +184,17 @@ export class Runtime {
     return { durable, parts }
   }
 
+  /** Takes a durable member out of the registry: false when it was not there, else true once that is durable here. */
+  async forget(peerId: PeerId): Promise<boolean> {
+    this.checkOpen()
+    const written = this.peer.forget(peerId, readClocks())
+    if (written === undefined) return false
+    const durable = this.#pending.add(written)
+    this.#scheduleFlush(written)
+    await durable
+    return true
+  }
+
   /** Drops what has expired by now, and tells of it, instead of waiting for the clockwork. */
   sweep(): void {
     const { expiries } = this.peer.collections
@@ -218,6 +231,7 @@ export class Runtime {
     if (!(await settlesWithin(this.#pending.idle(), CLOSE_FLUSH_MAX_MS))) {
       this.#logger.error('closing although some writes could not be stored')
     }
+    if (left) await leaveRegistry(this)
     const farewell = this.peer.goodbye(left, readClocks())
     await settlesWithin(Promise.allSettled(farewell.map((effect) => this.#perform(effect))), 500)
     this.#closed = true

@@ -2,6 +2,8 @@ import { OFFENDERS_LISTED_MAX, hashHex, heartbeatMs } from '@gossipgrid/core'
 import type { Collection, CollectionDescriptor, GridErrorCode, MemberState, Peer, PeerId, Role } from '@gossipgrid/core'
 import { convergenceOf } from './convergence.ts'
 import type { Convergence } from './convergence.ts'
+import { purgingOf } from './purging-status.ts'
+import type { GridPurging } from './purging-status.ts'
 import type { Runtime } from './runtime.ts'
 
 /** After so many heartbeats without a word, what a neighbour said last is no ground for anything. */
@@ -20,6 +22,8 @@ export interface GridMember {
   readonly weight: number
   readonly addresses: readonly string[]
   readonly software: string
+  /** It is registered as keeping its data: deletes are purged only after it has them. */
+  readonly registered: boolean
 }
 
 /** How a collection here compares with one other peer, going by what that peer last said. */
@@ -42,6 +46,8 @@ export interface CollectionStatus {
   /** Entries of a map that are kept and hidden here, because they do not fit the schema that it was opened with. */
   readonly hidden: number
   readonly tombstones: number
+  /** Deletes that all durable peers had by then, in wall milliseconds, are purged; undefined while none are. */
+  readonly purgedUntilMs: number | undefined
   /** Bytes of encoded values. */
   readonly valueBytes: number
   /** Sixteen hexadecimal digits: equal on two peers that hold the same. */
@@ -51,6 +57,20 @@ export interface CollectionStatus {
   /** Equal to every peer that has said what it holds. True with nobody else around: then nothing is known to be missing. */
   readonly converged: boolean
   readonly lags: readonly CollectionLag[]
+}
+
+/** What this peer makes of the time of day. */
+export interface GridClockStatus {
+  /** What this machine's clock is corrected by, in milliseconds: 0 while it is believed. */
+  readonly offsetMs: number
+  /** Other peers that have told the time lately. */
+  readonly voters: number
+  /** Own writes that were dated anew since opening, because this machine's clock had been ahead. */
+  readonly restamped: number
+  /** Writes of others from the near future that wait for their time. */
+  readonly heldWrites: number
+  /** Writes of others refused because they were dated too far ahead, each time they came. */
+  readonly refusedWrites: number
 }
 
 /** What a grid says of itself. */
@@ -63,6 +83,9 @@ export interface GridStatus {
   /** How everything held here compares with what the neighbours hold. */
   readonly convergence: Convergence
   readonly collections: readonly CollectionStatus[]
+  readonly clock: GridClockStatus
+  /** Which deletes are still remembered, and for whom. */
+  readonly purging: GridPurging
   readonly backlog: {
     /** Bytes of writes, own and others', that wait for the disk. */
     readonly undurableBytes: number
@@ -120,8 +143,9 @@ export interface Recovery {
   readonly atMs: number
 }
 
-export function membersOf(peer: Peer): GridMember[] {
+export function membersOf(peer: Peer, wallMs: number): GridMember[] {
   const { self, others } = peer.membership
+  const registered = new Set(peer.housekeeping.registry.members(wallMs).map(({ peerId }) => peerId))
   const members = others.map((member) => ({ ...member, self: false }))
   return [{ record: self, state: 'alive' as const, self: true }, ...members].map(({ record, state, self: isSelf }) => ({
     peerId: record.peerId,
@@ -133,6 +157,7 @@ export function membersOf(peer: Peer): GridMember[] {
     weight: record.weight,
     addresses: record.addresses,
     software: record.software,
+    registered: registered.has(record.peerId),
   }))
 }
 
@@ -151,7 +176,7 @@ export function statusOf(
     peerId: peer.peerId,
     replicaId: peer.replicaId,
     addresses: network.addresses(),
-    peers: membersOf(peer),
+    peers: membersOf(peer, runtime.wallMs),
     convergence: convergenceOf({
       neighbours: peer.neighbours.since(),
       lags: peer.lag.totals(root),
@@ -164,6 +189,14 @@ export function statusOf(
         ...collectionStatus(peer, collection, root, nowMs),
         hidden: hidden(collection.descriptor),
       })),
+    clock: {
+      offsetMs: peer.time.gridClock.offsetMs,
+      voters: peer.time.gridClock.voters,
+      restamped: peer.time.restamped,
+      heldWrites: peer.inbound.held.count,
+      refusedWrites: peer.inbound.refusedAhead,
+    },
+    purging: purgingOf(peer, runtime.wallMs),
     backlog: {
       undurableBytes: peer.commit.undurableBytes,
       broadcastBytes: peer.broadcaster.backlogBytes,
@@ -203,11 +236,13 @@ function collectionStatus(
   let tombstones = 0
   let valueBytes = 0
   let conflicts = 0
+  let purgedUntilMs = 0
   for (const { replica } of collection.partitions) {
     entries += replica.table.liveCount
     tombstones += replica.table.tombstoneCount
     valueBytes += replica.table.valueBytes
     conflicts += replica.conflicts
+    purgedUntilMs = Math.max(purgedUntilMs, replica.floor.dateMs)
   }
   const lags = peer.lag
     .of(name, collection.partitions[0]!.name.kind, root)
@@ -216,5 +251,6 @@ function collectionStatus(
     })
   const fingerprint = hashHex(collection.partitions[0]!.replica.fingerprint)
   const converged = lags.every((lag) => lag.behind === 0 && lag.ahead === 0 && !lag.differs)
-  return { name, kind, entries, tombstones, valueBytes, fingerprint, conflicts, converged, lags }
+  const purged = purgedUntilMs === 0 ? undefined : Math.floor(purgedUntilMs)
+  return { name, kind, entries, tombstones, purgedUntilMs: purged, valueBytes, fingerprint, conflicts, converged, lags }
 }

@@ -1,0 +1,108 @@
+import { GRACE_MS } from '@gossipgrid/core'
+import type { Peer, PeerId, Registered } from '@gossipgrid/core'
+import { short } from './convergence.ts'
+
+/** A peer that has not acknowledged what was proposed so long ago is waited for. */
+const AWAITED_AFTER_MS = 3_600_000
+const DAY_MS = 86_400_000
+
+/** A registered durable member: deletes are purged only after it has them. */
+export interface DurableMember {
+  readonly peerId: PeerId
+  /**
+   * How long ago it gave its last sign of life, in milliseconds, as far as is known here; 0 while it is alive. Peers that
+   * are away may have been heard elsewhere up to seven days later.
+   */
+  readonly silentMs: number
+  /** Purging has waited for it for an hour or more. */
+  readonly awaited: boolean
+}
+
+/** What stands between deletes and their being forgotten. */
+export interface GridPurging {
+  /** The durable members that were heard of within 90 days, this one among them if it is one. */
+  readonly members: readonly DurableMember[]
+  /** Purge floors that are proposed and not taken up by all yet. */
+  readonly candidates: number
+  /** Wall milliseconds at which the next one is due; undefined while somebody has not acknowledged any. */
+  readonly nextAtMs: number | undefined
+  /** In all collections together. */
+  readonly tombstones: number
+  /** One line for people, for example `12 tombstones; the next are purged in 3 days`. */
+  readonly text: string
+}
+
+interface Proposal {
+  readonly dateMs: number
+  readonly acknowledged: ReadonlyMap<PeerId, number>
+}
+
+/** What is known here of purging, at `wallMs` of the grid's time. */
+export function purgingOf(peer: Peer, wallMs: number): GridPurging {
+  const { registry } = peer.housekeeping
+  const registered = registry.members(wallMs)
+  const candidates = registry.candidates()
+  const proposals = candidates.map((candidate) => ({
+    dateMs: candidate.dateMs,
+    acknowledged: registry.acknowledgements(candidate),
+  }))
+  const members = registered.map((member) => durableMember(peer, member, proposals, wallMs))
+  const acknowledged = candidates.flatMap((candidate) => registry.acknowledgedMs(candidate, registered) ?? [])
+  const due = acknowledged.map((atMs) => atMs + GRACE_MS).filter((dueMs) => dueMs > wallMs)
+  const nextAtMs = due.length === 0 ? undefined : Math.min(...due)
+  let tombstones = 0
+  for (const { descriptor, partitions } of peer.collections) {
+    if (descriptor.kind === 'registry') continue
+    for (const { replica } of partitions) tombstones += replica.table.tombstoneCount
+  }
+  const known = { members, candidates: candidates.length, nextAtMs, tombstones }
+  return { ...known, text: textOf(known, wallMs) }
+}
+
+function durableMember(
+  peer: Peer,
+  { peerId, heardMs }: Registered,
+  proposals: readonly Proposal[],
+  wallMs: number,
+): DurableMember {
+  let lastMs = peerId === peer.peerId || peer.membership.get(peerId)?.state === 'alive' ? wallMs : heardMs
+  let awaited = false
+  for (const { dateMs, acknowledged } of proposals) {
+    const atMs = acknowledged.get(peerId)
+    if (atMs !== undefined) lastMs = Math.max(lastMs, atMs)
+    else if (wallMs - dateMs >= AWAITED_AFTER_MS) awaited = true
+  }
+  return { peerId, silentMs: Math.max(0, Math.round(wallMs - lastMs)), awaited }
+}
+
+function textOf({ members, nextAtMs, tombstones }: Omit<GridPurging, 'text'>, wallMs: number): string {
+  if (tombstones === 0) return 'no tombstones'
+  const kept = counted(tombstones, 'tombstone')
+  if (members.length === 0) return `${kept}; nothing is purged, since no peer with a directory has registered`
+  const awaited = members.filter((member) => member.awaited).toSorted((a, b) => b.silentMs - a.silentMs)
+  if (awaited.length > 0) return `${kept}; ${awaitedText(awaited)}`
+  if (nextAtMs !== undefined) return `${kept}; the next are purged in ${span(nextAtMs - wallMs)}`
+  const days = GRACE_MS / DAY_MS
+  return `${kept}; each is purged ${days} days after ${holders(members.length)} it`
+}
+
+function awaitedText([first, ...others]: readonly DurableMember[]): string {
+  const { peerId, silentMs } = first!
+  const more = others.length === 0 ? '' : ` and ${counted(others.length, 'more peer')}`
+  const whom = `waiting for ${short(peerId)}${more}`
+  if (silentMs < DAY_MS) return `${whom}, which has not taken up the latest deletes yet`
+  return `${whom}, silent for ${span(silentMs)}: if it will not come back, gossipgrid forget ${peerId.slice(-8)}`
+}
+
+function holders(count: number): string {
+  return count === 1 ? 'the one durable peer has' : `all ${count} durable peers have`
+}
+
+function counted(count: number, one: string): string {
+  return `${count.toLocaleString('en-US')} ${count === 1 ? one : `${one}s`}`
+}
+
+function span(ms: number): string {
+  if (ms >= DAY_MS) return counted(Math.round(ms / DAY_MS), 'day')
+  return ms >= 3_600_000 ? counted(Math.round(ms / 3_600_000), 'hour') : counted(Math.ceil(ms / 60_000), 'minute')
+}
