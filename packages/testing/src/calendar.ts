@@ -54,7 +54,9 @@ export interface CalendarResult {
   readonly events: number
 }
 
-export const CALENDAR_DAYS = 70
+const CALENDAR_DAYS = 70
+/** What a test has time for. */
+export const SMALL_CALENDAR: Omit<CalendarOptions, 'seed'> = { days: 50, visitors: 6 }
 /** A delete is kept for this long after the last durable peer has it. */
 const GRACE_DAYS = 14
 /** From this on there is time for a durable peer that never returns to be struck off the list. */

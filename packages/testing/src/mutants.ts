@@ -13,6 +13,7 @@ import {
 } from '@gossipgrid/core/internals'
 import type { Partition, Serving } from '@gossipgrid/core/internals'
 import { droppedExpiry, earlySetPurge, sharedSlot } from './kind-mutants.ts'
+import { purgeWithoutFloor, restampingFence } from './purge-mutants.ts'
 import { replaceMethod } from './replacements.ts'
 
 /** Plants a bug in core and returns what takes it out again. */
@@ -188,6 +189,8 @@ export type MutantName =
   | 'early-set-purge'
   | 'shared-slot'
   | 'dropped-expiry'
+  | 'purge-without-floor'
+  | 'restamping-fence'
 
 /** Planted bugs. A simulator that does not find them is broken. */
 export const MUTANTS: Readonly<Record<MutantName, Mutant>> = {
@@ -202,6 +205,8 @@ export const MUTANTS: Readonly<Record<MutantName, Mutant>> = {
   'early-set-purge': earlySetPurge,
   'shared-slot': sharedSlot,
   'dropped-expiry': droppedExpiry,
+  'purge-without-floor': purgeWithoutFloor,
+  'restamping-fence': restampingFence,
 }
 
 /** Runs something with a bug planted in core. */

@@ -33,6 +33,7 @@ For each:
   --kinds LIST      what the applications use: all, or some of ${SIMULATED_KINDS.join(', ')} (default map)
   --calendar        weeks with a minute or two a day, and peers that are away for weeks, instead of minutes of trouble
   --days D          of the calendar, 50 to 1000 (default 70; from 140 on a durable peer leaves for good)
+  --visitors V      of the calendar: peers that come and go, 0 to 90 (default 20)
   --mutant NAME     with a planted bug: ${Object.keys(MUTANTS).join(', ')}
   --json            print nothing but one JSON object`
 
@@ -44,6 +45,7 @@ interface Command {
   readonly soak: boolean
   readonly calendar: boolean
   readonly days: number | undefined
+  readonly visitors: number | undefined
   readonly mutant: MutantName | undefined
   readonly options: Omit<SimulationOptions, 'seed'>
 }
@@ -63,6 +65,7 @@ const OPTIONS = {
   kinds: { type: 'string' },
   calendar: { type: 'boolean' },
   days: { type: 'string' },
+  visitors: { type: 'string' },
   mutant: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean' },
@@ -88,7 +91,8 @@ function readCommand(args: readonly string[]): Command | undefined {
   const other = (['peers', 'minutes', 'kinds', 'soak'] as const).find((name) => values[name] !== undefined)
   if (calendar && other !== undefined) throw new UsageError(`--calendar and --${other} exclude each other`)
   const days = number('days', 50, 1000)
-  if (days !== undefined && !calendar) throw new UsageError('--days goes with --calendar')
+  const visitors = number('visitors', 0, 90)
+  if ((days ?? visitors) !== undefined && !calendar) throw new UsageError('--days and --visitors go with --calendar')
   const drawn = values.fresh === true ? Math.floor(Math.random() * 0xf0000000) : 1
   const peers = number('peers', 2, 100)
   const soak = values.soak === true
@@ -101,6 +105,7 @@ function readCommand(args: readonly string[]): Command | undefined {
     soak,
     calendar,
     days,
+    visitors,
     mutant: readMutant(values.mutant),
     options: {
       ...(peers === undefined ? {} : { peers }),
@@ -137,6 +142,7 @@ function replayOf(seed: number, command: Command): string {
   const parts = ['npm run sim --', `--seed ${seed}`]
   if (command.calendar) parts.push('--calendar')
   if (command.days !== undefined) parts.push(`--days ${command.days}`)
+  if (command.visitors !== undefined) parts.push(`--visitors ${command.visitors}`)
   if (peers !== undefined) parts.push(`--peers ${peers}`)
   if (minutes !== undefined) parts.push(`--minutes ${minutes}`)
   if (kinds !== undefined) parts.push(`--kinds ${kinds.length === SIMULATED_KINDS.length ? 'all' : kinds.join()}`)
@@ -188,6 +194,7 @@ function runCalendar(seed: number, command: Command, say: (line: string) => void
   const options = {
     seed,
     ...(command.days === undefined ? {} : { days: command.days }),
+    ...(command.visitors === undefined ? {} : { visitors: command.visitors }),
     onDay: (day: number, tombstones: number) => {
       if (command.seeds === 1 && day % 7 === 0) say(`  day ${day}: ${tombstones} tombstones`)
     },
