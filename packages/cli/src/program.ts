@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { collectionsCommand } from './commands/collections-command.ts'
 import { deleteCommand } from './commands/delete-command.ts'
 import { entriesCommand } from './commands/entries-command.ts'
+import { forgetCommand } from './commands/forget-command.ts'
 import { getCommand } from './commands/get-command.ts'
 import { membersCommand } from './commands/members-command.ts'
 import { secretCommand } from './commands/secret-command.ts'
@@ -24,6 +25,7 @@ const GROUPS: readonly (readonly [title: string, commands: readonly (() => Comma
   ['Read and write, through a running peer:', [getCommand, setCommand, deleteCommand, entriesCommand, watchCommand]],
   ['Files:', [exportCommand, importCommand]],
   ['Look at a running peer:', [statusCommand, collectionsCommand, membersCommand]],
+  ['Look after the grid:', [forgetCommand]],
 ]
 
 /** The `gossipgrid` command with all its subcommands. `completing`: it is asked for completions, by a shell. */

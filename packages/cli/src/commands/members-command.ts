@@ -6,6 +6,7 @@ import { shortId } from '../control/running-peer.ts'
 import { colorsFor } from '../terminal/colors.ts'
 import type { Colors } from '../terminal/colors.ts'
 import { print, printJson } from '../terminal/output.ts'
+import { spanText } from '../terminal/quantities.ts'
 import { table } from '../terminal/table.ts'
 import { visible } from '../terminal/visible.ts'
 import { clientCommand, examples } from './options.ts'
@@ -33,7 +34,9 @@ async function runMembers(options: MembersOptions): Promise<void> {
   try {
     const answer = await client.call<MembersAnswer>('/v1/members')
     if (options.json === true) return printJson(answer)
-    print(await memberTable(answer.members, options.wide === true, colorsFor(process.stdout)))
+    const wide = options.wide === true
+    print(await memberTable(answer.members, wide, colorsFor(process.stdout)))
+    for (const line of absentLines(answer, wide)) print(line)
   } finally {
     client.close()
   }
@@ -46,6 +49,7 @@ function memberTable(members: readonly GridMember[], wide: boolean, colors: Colo
       { title: 'state' },
       { title: 'connected' },
       { title: 'role' },
+      { title: 'durable' },
       { title: 'zone' },
       { title: 'address' },
     ],
@@ -54,11 +58,23 @@ function memberTable(members: readonly GridMember[], wide: boolean, colors: Colo
       stateText(member.state, colors),
       member.self ? 'this peer' : member.connected ? 'yes' : 'no',
       member.role,
+      member.registered ? 'yes' : 'no',
       member.zone === '' ? '-' : visible(member.zone),
       wide ? member.addresses.map(visible).join('\n') : visible(addressText(member.addresses)),
     ]),
     colors,
   )
+}
+
+/** Registered peers that nobody here has seen of late: deletes are kept for them. */
+function absentLines({ members, registered }: MembersAnswer, wide: boolean): string[] {
+  const seen = new Set(members.map(({ peerId }) => peerId))
+  const absent = registered.filter(({ peerId }) => !seen.has(peerId))
+  if (absent.length === 0) return []
+  const lines = absent.map(({ peerId, silentMs }) => {
+    return `  ${wide ? peerId : shortId(peerId)}  silent for ${spanText(silentMs)}`
+  })
+  return ['', 'Registered and away (gossipgrid forget, if one will never come back):', ...lines]
 }
 
 function stateText(state: GridMember['state'], colors: Colors): string {

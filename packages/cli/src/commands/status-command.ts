@@ -5,7 +5,7 @@ import { ControlClient } from '../control/control-client.ts'
 import { colorsFor } from '../terminal/colors.ts'
 import type { Colors } from '../terminal/colors.ts'
 import { print, printJson } from '../terminal/output.ts'
-import { bytesText, countOf, countText } from '../terminal/quantities.ts'
+import { bytesText, countOf, countText, spanText } from '../terminal/quantities.ts'
 import { facts } from '../terminal/table.ts'
 import { collectionTable } from './collections-command.ts'
 import { wrapped } from '../terminal/wrapped.ts'
@@ -76,12 +76,31 @@ function statusLines(status: PeerStatus, colors: Colors): [string, string][] {
     ['compared', wrapped(status.convergence.text, TEXT_COLUMNS).join('\n')],
     ['traffic', `${bytesText(traffic.sentBytes)} sent, ${bytesText(traffic.receivedBytes)} received`],
     ['waiting', waiting.join(', ') || 'nothing'],
+    ...clockLines(status, colors),
+    ...(status.purging.tombstones === 0
+      ? []
+      : [['deletes', wrapped(status.purging.text, TEXT_COLUMNS).join('\n')] as [string, string]]),
     ...(status.offences > 0
       ? [['refused', colors.yellow(countOf(status.offences, 'message'))] as [string, string]]
       : []),
     ...(status.metrics === '' ? [] : [['metrics', status.metrics] as [string, string]]),
     ['socket', status.socket],
   ]
+}
+
+/** Nothing while this machine's clock is believed, and so are those of the others. */
+function clockLines({ clock }: PeerStatus, colors: Colors): [string, string][] {
+  const { offsetMs, voters, restamped, refusedWrites } = clock
+  const found: string[] = []
+  if (offsetMs !== 0) {
+    const wrong = `${spanText(Math.abs(offsetMs))} ${offsetMs < 0 ? 'ahead' : 'behind'}`
+    found.push(
+      `this machine is ${wrong}, going by ${countOf(voters, 'other peer')}; the grid's time is used: set it right`,
+    )
+  }
+  if (restamped > 0) found.push(`${countOf(restamped, 'write')} dated anew`)
+  if (refusedWrites > 0) found.push(`writes of others refused ${countOf(refusedWrites, 'time')}: dated too far ahead`)
+  return found.length === 0 ? [] : [['clock', colors.yellow(wrapped(found.join('; '), TEXT_COLUMNS).join('\n'))]]
 }
 
 function storageText({ storage, directory }: PeerStatus, colors: Colors): string {

@@ -1,4 +1,4 @@
-import type { CollectionStatus, GridMember, GridStatus, Receipt } from 'gossipgrid'
+import type { CollectionStatus, DurableMember, GridMember, GridStatus, Receipt } from 'gossipgrid'
 
 /**
  * What a peer answers on its local socket: HTTP with JSON bodies, values as tagged JSON. Streams are NDJSON and end with
@@ -17,6 +17,14 @@ export interface PeerStatus extends GridStatus {
 
 export interface MembersAnswer {
   readonly members: readonly GridMember[]
+  /** Peers that keep their data, also those that have not been seen for long. */
+  readonly registered: readonly DurableMember[]
+}
+
+export interface ForgetAnswer {
+  readonly peerId: string
+  /** It runs, and will register again. */
+  readonly alive: boolean
 }
 
 export interface CollectionsAnswer {

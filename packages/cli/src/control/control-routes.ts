@@ -5,7 +5,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { CliError } from '../cli-error.ts'
 import { parseTagged, stringifyTagged, toTagged, fromTagged } from '../formats/tagged-json.ts'
 import { BODY_MAX_BYTES } from './control-api.ts'
-import type { Batch, ChangeLine, PeerStatus, RefusedRow } from './control-api.ts'
+import type { Batch, ChangeLine, ForgetAnswer, MembersAnswer, PeerStatus, RefusedRow } from './control-api.ts'
 import { inPieces, streamed } from './ndjson.ts'
 
 /** What the peer command knows and the grid does not. */
@@ -21,7 +21,8 @@ export function controlRoutes(grid: Grid, facts: PeerFacts, closing: AbortSignal
   )
   app.use(boundedBody)
   app.get('/v1/status', (c) => c.json(calls.status()))
-  app.get('/v1/members', (c) => c.json({ members: grid.members }))
+  app.get('/v1/members', (c) => c.json(calls.members()))
+  app.delete('/v1/member', (c) => calls.forget(c))
   app.get('/v1/collections', (c) => c.json({ collections: grid.status().collections }))
   app.get('/v1/entry', (c) => calls.get(c))
   app.put('/v1/entry', (c) => calls.set(c))
@@ -55,6 +56,31 @@ class Calls {
   status(): PeerStatus {
     const uptimeMs = Math.round(this.#grid.uptimeMs)
     return { ...this.#grid.status(), ...this.#facts, uptimeMs, wallTime: new Date().toISOString() }
+  }
+
+  members(): MembersAnswer {
+    return { members: this.#grid.members, registered: this.#grid.status().purging.members }
+  }
+
+  async forget(c: Context): Promise<Response> {
+    const meant = required(c, 'member')
+    const peerIds = this.members().registered.map((member) => member.peerId)
+    const whole = peerIds.filter((peerId) => peerId === meant)
+    const found = whole.length > 0 || meant === '' ? whole : peerIds.filter((peerId) => peerId.endsWith(meant))
+    if (found.length > 1) {
+      throw new CliError('SEVERAL_PEERS', `several registered peers end in '${meant}'`, `They are: ${found.join(', ')}`)
+    }
+    const [peerId] = found
+    if (peerId === undefined || !(await this.#grid.forget(peerId))) {
+      throw new CliError(
+        'NOT_FOUND',
+        `no registered peer '${meant}'`,
+        'gossipgrid members --wide lists those there are.',
+      )
+    }
+    const alive = this.#grid.members.some((member) => member.peerId === peerId && member.state === 'alive')
+    const answer: ForgetAnswer = { peerId, alive }
+    return c.json(answer)
   }
 
   async get(c: Context): Promise<Response> {

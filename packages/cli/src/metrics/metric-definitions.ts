@@ -318,6 +318,23 @@ const storage: readonly MetricDefinition[] = [
     'collection',
   ),
   gauge(
+    'gossipgrid_purge_floor_age_seconds',
+    'How old the youngest deletes are that have been purged; absent while none have.',
+    ({ collections }) =>
+      shown(collections).flatMap(({ name, purgedUntilMs }) =>
+        purgedUntilMs === undefined
+          ? []
+          : [{ labels: { collection: name }, value: Math.max(0, Date.now() - purgedUntilMs) / 1000 }],
+      ),
+    'collection',
+  ),
+  gauge('gossipgrid_durable_members', 'Registered peers that keep their data.', (m) => m.purging.members.length),
+  gauge(
+    'gossipgrid_awaited_members',
+    'Those of them whom purging has waited for, an hour or longer.',
+    (m) => m.purging.members.filter(({ awaited }) => awaited).length,
+  ),
+  gauge(
     'gossipgrid_value_bytes',
     'Bytes of encoded values.',
     perCollection((each) => each.valueBytes),
@@ -342,6 +359,11 @@ const quarantine: readonly MetricDefinition[] = [
     'gossipgrid_rows_refused_ahead_total',
     'Writes refused because they were dated too far ahead, each time they came.',
     (m) => m.quarantine.refusedAhead,
+  ),
+  counter(
+    'gossipgrid_restamped_writes_total',
+    "Own writes that were dated anew, because this machine's clock had been ahead.",
+    (m) => m.clock.restamped,
   ),
   counter(
     'gossipgrid_refused_total',
@@ -379,6 +401,11 @@ const runtime: readonly MetricDefinition[] = [
     'gossipgrid_clock_ahead_seconds',
     'How far the latest write seen is dated ahead of this clock; negative when it lies in the past.',
     (m) => m.clockAheadSeconds,
+  ),
+  gauge(
+    'gossipgrid_clock_offset_seconds',
+    "What this machine's clock is corrected by; 0 while it is believed.",
+    (m) => m.clock.offsetMs / 1000,
   ),
   histogram('gossipgrid_event_loop_delay_seconds', 'How late timers fire.', (m) => m.eventLoopDelaySeconds),
 ]

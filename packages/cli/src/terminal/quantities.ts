@@ -13,6 +13,12 @@ export function durationText(ms: number): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`
 }
 
+/** 3_720_000 -> '1 hour', 1_036_800_000 -> '12 days'. */
+export function spanText(ms: number): string {
+  if (ms < 3_600_000) return countOf(Math.max(1, Math.round(ms / 60_000)), 'minute')
+  return ms < 2 * 86_400_000 ? countOf(Math.round(ms / 3_600_000), 'hour') : countOf(Math.round(ms / 86_400_000), 'day')
+}
+
 /** 1234567 -> '1.2 MB'. */
 export function bytesText(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`
