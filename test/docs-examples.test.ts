@@ -2,9 +2,14 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const PROCESSES = 2
+/** For all examples of one process together. */
+const LIMIT_MS = 120_000
+/** Stands on a line of its own before each example, and after it. */
+const MARK = '--- example '
 /** Examples of doc comments may leave out what every one of them would begin with. */
 const IMPORT = "import { openGrid } from 'gossipgrid'\n"
 const PRELUDE = `${IMPORT}const grid = await openGrid({ name: 'example' })
@@ -50,26 +55,74 @@ function tamed({ code }: Example): string {
     .replaceAll('{ copies: 2 }', '{ copies: 1 }')
 }
 
-function run(file: string): Promise<{ code: number | null; output: string }> {
+/** Runs examples one after another, so that they share the second it takes to load the grid. */
+const RUNNER = `for (const [i, file] of process.argv.slice(2).entries()) {
+  console.log('\\n${MARK}' + i)
+  await import(file)
+  console.log('\\n${MARK}done')
+}`
+
+interface Ran {
+  /** What it printed; undefined when its process ended before its turn. */
+  readonly output: string | undefined
+  /** It came to its end. */
+  readonly done: boolean
+  /** How its process ended: 0 once every grid in it was closed. */
+  readonly code: number | null
+}
+
+/** A process that runs some examples, in their order. */
+function runAll(runner: string, files: readonly string[]): Promise<Ran[]> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000 })
+    const child = spawn(process.execPath, [runner, ...files], {
+      cwd: directory,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: LIMIT_MS,
+    })
     let output = ''
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
     child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
-    child.once('exit', (code) => resolve({ code, output }))
+    child.once('close', (code) => {
+      const parts = output.split(new RegExp(`^${MARK}\\d+$`, 'm')).slice(1)
+      resolve(files.map((_, i) => ({ output: parts[i], done: parts[i]?.includes(`\n${MARK}done`) === true, code })))
+    })
   })
 }
 
 describe('the examples of the documentation run', async () => {
   const examples = await allExamples()
+  const ran = new Map<Example, Ran>()
+
+  beforeAll(async () => {
+    const runner = join(directory, 'runner.ts')
+    await writeFile(runner, RUNNER)
+    const shares: Example[][] = Array.from({ length: PROCESSES }, () => [])
+    for (const [i, example] of examples.entries()) {
+      await writeFile(fileOf(example), tamed(example))
+      shares[i % PROCESSES]!.push(example)
+    }
+    await Promise.all(
+      shares.map(async (share) => {
+        const results = await runAll(runner, share.map(fileOf))
+        for (const [i, example] of share.entries()) ran.set(example, results[i]!)
+      }),
+    )
+  }, LIMIT_MS + 10_000)
+
   it('and there are some', () => {
     expect(examples.length).toBeGreaterThan(5)
   })
-  it.concurrent.each(examples)('$where', async (example) => {
-    const file = join(directory, `${example.where.replaceAll(/[^a-z0-9]+/gi, '-')}.ts`)
-    await writeFile(file, tamed(example))
-    const { code, output } = await run(file)
+  it.each(examples)('$where', (example) => {
+    const { output, done } = ran.get(example)!
+    expect(output, 'another example ended the process before this one').toBeDefined()
     expect(output).not.toMatch(/Error/)
-    expect(code, output).toBe(0)
+    expect(done, output).toBe(true)
+  })
+  it('and close what they open', () => {
+    expect([...ran.values()].filter(({ code }) => code !== 0)).toEqual([])
   })
 })
+
+function fileOf({ where }: Example): string {
+  return join(directory, `${where.replaceAll(/[^a-z0-9]+/gi, '-')}.ts`)
+}
