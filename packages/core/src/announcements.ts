@@ -9,6 +9,7 @@ import type { Membership } from './membership.ts'
 import type { Message, PartDigest } from './messages.ts'
 import type { SeenPart } from './part-digests.ts'
 import type { PeerId } from './ports.ts'
+import { REPLICA_MIN_BYTES } from './vector-codec.ts'
 
 export type Announce = Extract<Message, { readonly type: 'announce' }>
 
@@ -34,8 +35,11 @@ export class Announcements {
   /** `bulk`: frames were left out, come and get them. */
   compose(bulk: boolean, wallMs: number): Announce {
     const { antiEntropy, collections, membership } = this.#owner
-    const all = antiEntropy.digests.parts()
-    const parts = sizeOf(all) <= ANNOUNCE_VECTORS_MAX_BYTES ? all : undefined
+    let ids = 0
+    for (const { replica } of collections.partitions()) ids += replica.vector.size
+    // Most of what is too large need not be encoded to find out.
+    const all = ids * REPLICA_MIN_BYTES > ANNOUNCE_VECTORS_MAX_BYTES ? undefined : antiEntropy.digests.parts()
+    const parts = all !== undefined && sizeOf(all) <= ANNOUNCE_VECTORS_MAX_BYTES ? all : undefined
     return {
       type: 'announce',
       member: membership.self,

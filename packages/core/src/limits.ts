@@ -81,9 +81,10 @@ export const SEGMENT_MAX_BYTES: number = 1024 * 1024
 export const GRACE_MS: number = 14 * 86_400_000
 /** A purge floor is proposed this often. */
 export const CANDIDATE_GAP_MS = 86_400_000
-/** Proposals that wait for somebody's acknowledgement at a time, and the vectors of one. */
+/** Proposals that wait for somebody's acknowledgement at a time; the replica ids in one, and the bytes. */
 export const CANDIDATES_MAX = 16
-export const CANDIDATE_MAX_BYTES: number = 512 * 1024
+export const CANDIDATE_IDS_MAX = 20_000
+export const CANDIDATE_MAX_BYTES: number = 768 * 1024
 /** A proposal that was taken up is kept for so long, for those that were away for a while. */
 export const CANDIDATE_SETTLED_MS: number = 3 * 86_400_000
 /** A partition without tombstones gets a new floor once its vector holds so many replica ids. */

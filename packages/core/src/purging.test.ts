@@ -238,28 +238,3 @@ test('a durable member that never returns is out of the set after 90 days, and m
   peers.advance(A_WHILE_MS)
   for (const name of ['a', 'b']) expect(peers.value(name, 'k')).toBeUndefined()
 })
-
-test('replica ids of peers that came and went do not stay in vectors', () => {
-  const peers = durable('a', 'b')
-  for (let day = 0; day < 40; day++) {
-    for (let i = 0; i < 10; i++) {
-      const name = `visitor ${day}/${i}`
-      peers.open(name)
-      peers.link('a', name)
-      peers.write(name, `key ${day % 5}/${i}`, day)
-      peers.run()
-      peers.crash(name)
-    }
-    days(peers, ['a', 'b'], 1)
-  }
-  const { vector, floor } = partitionOf(peers.peer('b')).replica
-  expect([...vector.replicas()].length).toBeLessThan(200)
-  expect(floor.size).toBeGreaterThan(200)
-  peers.open('b', peers.crash('b')!)
-  peers.open('new')
-  peers.link('a', 'new')
-  peers.link('a', 'b')
-  peers.advance(A_WHILE_MS)
-  for (const name of ['b', 'new']) expect(stateOf(peers.peer(name))).toEqual(stateOf(peers.peer('a')))
-  expect(peers.value('new', 'key 3/7')).toBe(38)
-})

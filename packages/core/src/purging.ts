@@ -1,9 +1,12 @@
 import { nameKey } from './block.ts'
+import type { PartitionName } from './block.ts'
 import type { Collections } from './collections.ts'
 import { raiseFloor } from './fences.ts'
+import { includesSeen } from './floor.ts'
 import {
   CANDIDATES_MAX,
   CANDIDATE_GAP_MS,
+  CANDIDATE_IDS_MAX,
   CANDIDATE_MAX_BYTES,
   CANDIDATE_SETTLED_MS,
   GRACE_MS,
@@ -11,8 +14,9 @@ import {
 } from './limits.ts'
 import type { Membership } from './membership.ts'
 import type { PeerId } from './ports.ts'
-import type { Candidate, CandidatePart, Registered, Registry } from './registry.ts'
+import type { Candidate, CandidatePart, ProposedPart, Registered, Registry } from './registry.ts'
 import { encodeVector } from './vector-codec.ts'
+import { VersionVector } from './version-vector.ts'
 
 export interface PurgingOwner {
   readonly collections: Collections
@@ -29,6 +33,9 @@ export interface PurgingOwner {
  */
 export class Purging {
   readonly #owner: PurgingOwner
+
+  /** Proposals that were taken up whole. */
+  readonly #taken = new Set<string>()
 
   constructor(owner: PurgingOwner) {
     this.#owner = owner
@@ -50,10 +57,13 @@ export class Purging {
   ripen(wallMs: number): void {
     const { collections, registry } = this.#owner
     const candidates = registry.candidates()
+    const versions = new Set(candidates.map(({ version }) => version))
+    for (const version of this.#taken) if (!versions.has(version)) this.#taken.delete(version)
     if (candidates.length === 0) return
     const members = registry.members(wallMs)
     for (const candidate of candidates) {
-      if (!this.#isRipe(candidate, members, wallMs)) continue
+      if (this.#taken.has(candidate.version) || !this.#isRipe(candidate, members, wallMs)) continue
+      if (candidate.parts.every((part) => this.#stands(part))) this.#taken.add(candidate.version)
       for (const part of candidate.parts) {
         const partition = collections.find(part)
         if (partition === undefined || this.#stands(part) || !this.#covers(part)) continue
@@ -74,7 +84,7 @@ export class Purging {
     }
     const day = Math.floor(wallMs / CANDIDATE_GAP_MS)
     if (candidates.some((candidate) => candidate.day >= day)) return
-    const parts = this.#wanted(day)
+    const parts = this.#wanted(day, candidates)
     if (parts.length === 0) return
     // What is not acknowledged by all waits for somebody; the oldest and the newest of those say enough.
     const waiting = candidates.filter((candidate) => registry.acknowledgedMs(candidate, members) === undefined)
@@ -82,24 +92,50 @@ export class Purging {
     registry.propose(day, parts)
   }
 
-  /** Partitions for which a floor would be of use, as many as one row can say, in turn. */
-  #wanted(day: number): { collection: string; kind: number; partition: number; vector: Uint8Array }[] {
+  /** What no proposal covers yet, of partitions for which a floor would be of use: as much as one row can say, in turn. */
+  #wanted(day: number, candidates: readonly Candidate[]): ProposedPart[] {
     const { collections } = this.#owner
-    const wanted = [...collections.partitions()].filter(({ replica }) => {
-      let ids = 0
-      for (const _replica of replica.vector.replicas()) ids += 1
-      return replica.table.tombstoneCount > 0 || ids >= RESTING_IDS_WANTED
-    })
-    const parts: { collection: string; kind: number; partition: number; vector: Uint8Array }[] = []
-    let sizeBytes = 0
-    for (let i = 0; i < wanted.length; i++) {
+    const wanted = [...collections.partitions()].filter(
+      ({ replica }) => replica.table.tombstoneCount > 0 || replica.vector.size >= RESTING_IDS_WANTED,
+    )
+    const parts: ProposedPart[] = []
+    let idsMax = CANDIDATE_IDS_MAX
+    for (let i = 0; i < wanted.length && idsMax > 0; i++) {
       const { name, replica } = wanted[(i + day) % wanted.length]!
-      const vector = encodeVector(replica.vector, collections.ids)
-      sizeBytes += vector.length + nameKey(name).length + 64
-      if (sizeBytes > CANDIDATE_MAX_BYTES) break
+      const news = this.#uncovered(name, replica.vector, candidates, idsMax)
+      if (news.size === 0) continue
+      idsMax -= news.size
+      const vector = encodeVector(news, collections.ids)
+      // Ranges without end: its turn comes once they have closed.
+      if (vector.length > CANDIDATE_MAX_BYTES / 2) continue
       parts.push({ collection: name.collection, kind: name.kind, partition: name.partition, vector })
     }
     return parts
+  }
+
+  /** The part of a vector that no proposal covers: of up to so many ids, those seen first. */
+  #uncovered(
+    name: PartitionName,
+    vector: VersionVector,
+    candidates: readonly Candidate[],
+    idsMax: number,
+  ): VersionVector {
+    const { ids } = this.#owner.collections
+    const key = nameKey(name)
+    const floors = candidates.flatMap(({ parts }) => parts.filter((part) => nameKey(part) === key))
+    const news = new VersionVector()
+    for (const replica of vector.replicas()) {
+      if (news.size >= idsMax) break
+      const [head, ranges] = [vector.head(replica), vector.rangesAbove(replica)]
+      const isCovered = floors.some(({ floor }) => {
+        const seen = floor.seenOfId(ids.id(replica))
+        return seen !== undefined && includesSeen(seen, head, ranges)
+      })
+      if (isCovered) continue
+      if (head > 0) news.addRange(replica, 1, head)
+      news.addRanges(replica, ranges)
+    }
+    return news
   }
 
   #isRipe(candidate: Candidate, members: readonly Registered[], wallMs: number): boolean {

@@ -33,6 +33,14 @@ export interface CandidatePart {
   readonly floor: Floor
 }
 
+/** The same as it is proposed: a vector, encoded. */
+export interface ProposedPart {
+  readonly collection: string
+  readonly kind: number
+  readonly partition: number
+  readonly vector: Uint8Array
+}
+
 /** A proposed purge floor. */
 export interface Candidate {
   /** Counts days; there is one a day. */
@@ -113,11 +121,7 @@ export class Registry {
     return candidates.toSorted((a, b) => a.day - b.day)
   }
 
-  /** `parts` with encoded vectors. */
-  propose(
-    day: number,
-    parts: readonly { collection: string; kind: number; partition: number; vector: Uint8Array }[],
-  ): void {
+  propose(day: number, parts: readonly ProposedPart[]): void {
     this.#write(FLOOR + day, { parts })
   }
 

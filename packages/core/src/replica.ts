@@ -133,22 +133,17 @@ export class Replica {
     const keyHash = this.table.hashKey(row.key)
     const slot = this.table.find(row.key, keyHash)
     const news = this.vector.add(row.replica, row.sequence)
-    if (slot === undefined) {
-      // It was here, or its successor was, and all durable peers had seen it: what is not here any more was deleted.
-      if (!news && floor?.has(row.replica, row.sequence) === true) return 'known'
-      this.#put(undefined, row, keyHash)
-      return 'won'
-    }
-    const order = this.compare(row, slot)
+    const order = slot === undefined ? 1 : this.compare(row, slot)
     if (order === 0) return 'known'
     if (order > 0) {
-      this.#noteReplaced(slot, row)
+      // It was here, or its successor was, and all durable peers had seen it: what is not here any more was deleted.
+      if (!news && floor?.has(row.replica, row.sequence) === true) return 'known'
+      if (slot !== undefined) this.#noteReplaced(slot, row)
       this.#put(slot, row, keyHash)
-      if (!news && floor !== undefined && this.#isPurgeable(slot, floor)) this.drop(slot)
       return 'won'
     }
     // Several neighbours may send the same row; its conflict is told once.
-    if (news) this.#noteRefused(slot, row)
+    if (news) this.#noteRefused(slot!, row)
     return 'lost'
   }
 

@@ -6,7 +6,7 @@ import { SEQUENCE_MAX } from './limits.ts'
 import { RANGES_MAX, VersionVector } from './version-vector.ts'
 
 /** Bytes of one replica id without ranges: the id, its head, the number of ranges. */
-const REPLICA_MIN_BYTES = 10
+export const REPLICA_MIN_BYTES = 10
 
 /** A vector as bytes: about 12 bytes a replica id, and 2 to 10 a range above its head. */
 export function encodeVector(vector: VersionVector, ids: ReplicaIds): Uint8Array {

@@ -37,6 +37,8 @@ const NO_STRANGERS: ReadonlyMap<ReplicaId, readonly number[]> = new Map()
 export class VersionVector {
   readonly #seen = new Map<number, Seen>()
   #floor: Floor | undefined
+  /** The hash, until something changes. */
+  #hash: Hash64 | undefined
   #strangers: Map<ReplicaId, readonly number[]> | undefined
 
   /** What counts as seen besides. */
@@ -52,6 +54,7 @@ export class VersionVector {
   /** Takes up a larger floor; ids that are wholly below it give up their place. */
   raiseTo(floor: Floor): void {
     this.#floor = floor
+    this.#hash = undefined
     for (const [replica, seen] of this.#seen) {
       const below = floor.seenOf(replica)
       if (below === undefined) continue
@@ -63,6 +66,7 @@ export class VersionVector {
 
   /** Forgets everything, the floor as well. */
   clear(): void {
+    this.#hash = undefined
     this.#seen.clear()
     this.#floor = undefined
   }
@@ -80,6 +84,11 @@ export class VersionVector {
   /** Nothing has been seen. */
   get isEmpty(): boolean {
     return this.#seen.size === 0 && (this.#floor?.isEmpty ?? true)
+  }
+
+  /** Replica ids of which something has been seen that is not below the floor: what the vector takes on the wire. */
+  get size(): number {
+    return this.#seen.size
   }
 
   /** The replica ids of which something has been seen that is not below the floor. */
@@ -110,6 +119,7 @@ export class VersionVector {
     const seen = this.#seen.get(replica)
     if (seen !== undefined && seen.ranges.length === 0 && sequence === seen.head + 1) {
       seen.head = sequence
+      this.#hash = undefined
       return true
     }
     return this.addRange(replica, sequence, sequence)
@@ -119,6 +129,7 @@ export class VersionVector {
   addRange(replica: number, first: number, last: number): boolean {
     const seen = this.#seen.get(replica) ?? this.#open(replica, first, last)
     if (seen === undefined || last <= seen.head) return false
+    this.#hash = undefined
     if (first > seen.head + 1) return insertRange(seen.ranges, first, last)
     seen.head = absorb(seen.ranges, last)
     return true
@@ -135,6 +146,7 @@ export class VersionVector {
   }
 
   strange(replicaId: ReplicaId, ranges: readonly number[]): void {
+    this.#hash = undefined
     this.#strangers ??= new Map()
     this.#strangers.set(replicaId, ranges)
   }
@@ -144,6 +156,7 @@ export class VersionVector {
     for (const [replicaId, ranges] of this.strangers) {
       const replica = numberOf(replicaId)
       if (replica === undefined) continue
+      this.#hash = undefined
       this.addRanges(replica, ranges)
       this.#strangers!.delete(replicaId)
     }
@@ -153,6 +166,7 @@ export class VersionVector {
   truncate(replica: number, head: number): void {
     const seen = this.#seen.get(replica)
     if (seen === undefined) return
+    this.#hash = undefined
     const below = this.#floor?.seenOf(replica)
     seen.head = Math.max(Math.min(seen.head, head), below?.head ?? 0)
     seen.ranges.splice(0, seen.ranges.length, ...(below?.ranges ?? NO_RANGES))
@@ -242,7 +256,11 @@ export class VersionVector {
   }
 
   /** A hash that two vectors share exactly when they have seen the same dots above one floor (but for a chance of 2^-64). */
-  hash(ids: ReplicaIds): Hash64 {
+  hash(ids: ReplicaIds): Readonly<Hash64> {
+    return (this.#hash ??= this.#makeHash(ids))
+  }
+
+  #makeHash(ids: ReplicaIds): Hash64 {
     const sum: Hash64 = { high: 0, low: 0 }
     for (const [replica, { head, ranges }] of this.#seen) addSeen(sum, ids.hash(replica), head, ranges)
     for (const [replicaId, seen] of this.strangers) {
