@@ -1,8 +1,9 @@
 import { mainOf } from './composite-key.ts'
+import { GridError } from './errors.ts'
 import { SWEPT_BYTES, expiryOf, isSwept, lastingEnd, sweptForm } from './expiry.ts'
 import { fold32, foldHigh32, hashBytes, hashText, mix32 } from './hash.ts'
 import type { Hash64 } from './hash.ts'
-import { KeyIndex } from './key-index.ts'
+import { KeyIndex, SLOTS_MAX } from './key-index.ts'
 import { ValueSlabs } from './value-slabs.ts'
 
 /** In the length column: this entry is a tombstone. */
@@ -36,7 +37,7 @@ export interface Row {
 export class EntryTable {
   readonly #keySeed: number
   readonly #keys: string[] = []
-  readonly #slots = new KeyIndex(this.#keys)
+  readonly #slots = new KeyIndex(this)
   readonly #values = new ValueSlabs()
   #hlc = new Float64Array(SLOTS_FIRST)
   #replica = new Uint32Array(SLOTS_FIRST)
@@ -102,6 +103,10 @@ export class EntryTable {
 
   key(slot: number): string {
     return this.#keys[slot]!
+  }
+
+  holdsKey(slot: number, key: string): boolean {
+    return this.#keys[slot] === key
   }
 
   hlc(slot: number): number {
@@ -284,6 +289,7 @@ export class EntryTable {
 
   #add(key: string, keyHash: number): number {
     const slot = this.#free.pop() ?? this.#count
+    if (slot >= SLOTS_MAX) throw new GridError('COLLECTION_LIMIT', `a partition holds more than ${SLOTS_MAX} entries`)
     if (slot === this.#hlc.length) this.#grow()
     if (slot === this.#count) this.#count += 1
     this.#keyHash[slot] = keyHash

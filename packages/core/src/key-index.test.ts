@@ -2,15 +2,21 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { hashText } from './hash.ts'
 import { KeyIndex } from './key-index.ts'
+import type { KeyedSlots } from './key-index.ts'
+
+/** Slots that know their keys, as a table's do. */
+function keyed(keys: readonly string[], hashOf: (key: string) => number): KeyedSlots {
+  return {
+    key: (slot) => keys[slot]!,
+    keyHash: (slot) => hashOf(keys[slot]!),
+    holdsKey: (slot, key) => keys[slot] === key,
+  }
+}
 
 /** Adds `keys` as slots 0, 1, 2, …, with the hash that `hashOf` gives. */
 function indexOf(keys: readonly string[], hashOf: (key: string) => number): KeyIndex {
-  const filed: string[] = []
-  const index = new KeyIndex(filed)
-  for (const key of keys) {
-    filed.push(key)
-    index.add(filed.length - 1, hashOf(key))
-  }
+  const index = new KeyIndex(keyed(keys, hashOf))
+  for (const [slot, key] of keys.entries()) index.add(slot, hashOf(key))
   return index
 }
 
@@ -28,6 +34,38 @@ describe('an index of keys', () => {
         for (const other of others) {
           const slot = keys.indexOf(other)
           expect(index.find(other, hashOf(other))).toBe(slot < 0 ? undefined : slot)
+        }
+      }),
+    )
+  })
+
+  it('forgets what was taken out, whose slots are given to other keys, and knows all that share a hash', () => {
+    const steps = fc.array(fc.record({ name: fc.nat(60), removes: fc.boolean() }), { maxLength: 800 })
+    fc.assert(
+      fc.property(steps, fc.integer({ min: 0, max: 32 }), (history, bits) => {
+        const hashOf = (key: string): number => (bits === 32 ? honest(key) : (honest(key) % 2 ** bits) * 0x10001)
+        const keys: string[] = []
+        const index = new KeyIndex(keyed(keys, hashOf))
+        const model = new Map<string, number>()
+        const free: number[] = []
+        for (const { name, removes } of history) {
+          const key = `key ${name}`
+          const slot = model.get(key)
+          expect(index.find(key, hashOf(key))).toBe(slot)
+          if (slot === undefined) {
+            const taken = free.pop() ?? keys.length
+            keys[taken] = key
+            index.add(taken, hashOf(key))
+            model.set(key, taken)
+          } else if (removes) {
+            index.remove(slot, hashOf(key))
+            model.delete(key)
+            free.push(slot)
+          }
+        }
+        for (const key of model.keys()) {
+          const sharing = [...model].filter(([other]) => hashOf(other) === hashOf(key)).map(([, slot]) => slot)
+          expect(index.withHash(hashOf(key)).toSorted((a, b) => a - b)).toEqual(sharing.toSorted((a, b) => a - b))
         }
       }),
     )

@@ -1,30 +1,65 @@
-const CELLS_FIRST = 128
+/** The index is cut into parts by the first bits of the hash: each grows by itself, so that none makes a long pause. */
+const PART_BITS = 5
+const CELLS_FIRST = 16
 /** Probes before a key counts as one too many with its hash. With honest keys the longest stays far below. */
 const PROBES_MAX = 128
+/** A cell is slot + 1, and above that some bits of the hash, which keep most others' keys from being looked at. */
+const SLOT_BITS = 26
+const SLOT_MASK = 2 ** SLOT_BITS - 1
 /** Left behind by a slot that was taken out, so that probes go on past it. */
-const REMOVED = 0xffffffff
+const REMOVED = SLOT_MASK
+/** Slots that an index can tell apart. */
+export const SLOTS_MAX: number = SLOT_MASK - 1
+
+/** What the index asks of a slot, instead of keeping it a second time. */
+export interface KeyedSlots {
+  key(slot: number): string
+  keyHash(slot: number): number
+  holdsKey(slot: number, key: string): boolean
+}
+
+class Part {
+  cells = new Int32Array(CELLS_FIRST)
+  mask = CELLS_FIRST - 1
+  /** Cells that are not empty, those left behind among them. */
+  used = 0
+  live = 0
+
+  /** False when the probes found no room. */
+  place(slot: number, hash: number): boolean {
+    const { cells, mask } = this
+    let at = hash & mask
+    for (let probe = 1; probe <= PROBES_MAX; probe++) {
+      const held = cells[at]
+      if (held === 0 || held === REMOVED) {
+        if (held === 0) this.used += 1
+        this.live += 1
+        cells[at] = tagOf(hash) | (slot + 1)
+        return true
+      }
+      at = (at + probe) & mask
+    }
+    return false
+  }
+}
 
 /**
- * Finds the slot of a key by its hash. Cells of (hash, slot + 1) lie in one typed array: a `Map` of a million strings
- * costs three times the memory, twice the time of a lookup, and long pauses when it grows.
+ * Finds the slot of a key by its hash. Cells of slot + 1 lie in typed arrays: a `Map` of a million strings costs six times
+ * the memory, twice the time of a lookup, and long pauses when it grows.
  *
  * Keys made up to share a hash cannot make it slow: those that find no cell within 128 probes go to a `Map`, whose hash
  * nobody outside knows.
  */
 export class KeyIndex {
-  readonly #keys: readonly string[]
+  readonly #slots: KeyedSlots
+  readonly #parts = Array.from({ length: 2 ** PART_BITS }, () => new Part())
   readonly #crowded = new Map<string, number>()
   /** The same by hash. */
   readonly #crowdedAt = new Map<number, Set<number>>()
-  #cells = new Uint32Array(2 * CELLS_FIRST)
-  #mask = CELLS_FIRST - 1
-  /** Cells that are not empty, those left behind among them. */
-  #used = 0
-  #live = 0
 
-  /** `keys` by slot: the owner adds to it before it adds a slot here. */
-  constructor(keys: readonly string[]) {
-    this.#keys = keys
+  /** The owner knows a slot's key and hash before it adds the slot here, and until it has taken it out. */
+  constructor(slots: KeyedSlots) {
+    this.#slots = slots
   }
 
   /** Keys that found no cell of their own. */
@@ -33,13 +68,13 @@ export class KeyIndex {
   }
 
   find(key: string, hash: number): number | undefined {
-    const cells = this.#cells
-    const mask = this.#mask
+    const { cells, mask } = this.#partOf(hash)
+    const tag = tagOf(hash)
     let at = hash & mask
     for (let probe = 1; probe <= PROBES_MAX; probe++) {
-      const slot = cells[2 * at + 1]!
-      if (slot === 0) return undefined
-      if (cells[2 * at] === hash && this.#keys[slot - 1] === key) return slot - 1
+      const cell = cells[at]!
+      if (cell === 0) return undefined
+      if (isTagged(cell, tag) && this.#slots.holdsKey(slotOf(cell), key)) return slotOf(cell)
       at = (at + probe) & mask
     }
     return this.#crowded.get(key)
@@ -47,84 +82,86 @@ export class KeyIndex {
 
   /** All slots whose keys have this hash, whatever they are. */
   withHash(hash: number): number[] {
-    const cells = this.#cells
-    const mask = this.#mask
-    const slots: number[] = []
+    const { cells, mask } = this.#partOf(hash)
+    const tag = tagOf(hash)
+    const found: number[] = []
     let at = hash & mask
     for (let probe = 1; probe <= PROBES_MAX; probe++) {
-      const slot = cells[2 * at + 1]!
-      if (slot === 0) return slots
-      if (cells[2 * at] === hash && slot !== REMOVED) slots.push(slot - 1)
+      const cell = cells[at]!
+      if (cell === 0) return found
+      if (isTagged(cell, tag) && this.#slots.keyHash(slotOf(cell)) === hash) found.push(slotOf(cell))
       at = (at + probe) & mask
     }
     const crowded = this.#crowdedAt.get(hash)
-    return crowded === undefined ? slots : [...slots, ...crowded]
+    return crowded === undefined ? found : [...found, ...crowded]
   }
 
   /** Takes out a slot, which must be there. */
   remove(slot: number, hash: number): void {
-    const cells = this.#cells
-    const mask = this.#mask
+    const part = this.#partOf(hash)
+    const { cells, mask } = part
+    const cell = tagOf(hash) | (slot + 1)
     let at = hash & mask
-    for (let probe = 1; probe <= PROBES_MAX && cells[2 * at + 1] !== 0; probe++) {
-      if (cells[2 * at + 1] === slot + 1) {
-        cells[2 * at + 1] = REMOVED
-        this.#live -= 1
+    for (let probe = 1; probe <= PROBES_MAX && cells[at] !== 0; probe++) {
+      if (cells[at] === cell) {
+        cells[at] = REMOVED
+        part.live -= 1
         return
       }
       at = (at + probe) & mask
     }
-    this.#crowded.delete(this.#keys[slot]!)
+    this.#crowded.delete(this.#slots.key(slot))
     const crowded = this.#crowdedAt.get(hash)
     if (crowded?.delete(slot) === true && crowded.size === 0) this.#crowdedAt.delete(hash)
   }
 
   /** Files a slot whose key is not there yet. */
   add(slot: number, hash: number): void {
+    const part = this.#partOf(hash)
     // At most two thirds full: above, misses get long.
-    if (this.#used * 3 >= this.#mask * 2) this.#grow()
-    if (this.#place(slot + 1, hash)) this.#live += 1
-    else this.#crowd(slot, hash)
+    if (part.used * 3 >= part.mask * 2) this.#grow(part)
+    if (!part.place(slot, hash)) this.#crowd(slot, hash)
+  }
+
+  #partOf(hash: number): Part {
+    return this.#parts[hash >>> (32 - PART_BITS)]!
   }
 
   #crowd(slot: number, hash: number): void {
-    this.#crowded.set(this.#keys[slot]!, slot)
+    this.#crowded.set(this.#slots.key(slot), slot)
     const crowded = this.#crowdedAt.get(hash)
     if (crowded === undefined) this.#crowdedAt.set(hash, new Set([slot]))
     else crowded.add(slot)
   }
 
-  #place(entry: number, hash: number): boolean {
-    const cells = this.#cells
-    const mask = this.#mask
-    let at = hash & mask
-    for (let probe = 1; probe <= PROBES_MAX; probe++) {
-      const held = cells[2 * at + 1]
-      if (held === 0 || held === REMOVED) {
-        if (held === 0) this.#used += 1
-        cells[2 * at] = hash
-        cells[2 * at + 1] = entry
-        return true
-      }
-      at = (at + probe) & mask
-    }
-    return false
-  }
-
-  #grow(): void {
-    const before = this.#cells
+  #grow(part: Part): void {
+    const before = part.cells
     // Where much was taken out, the same room will do.
-    const crowdedOut = this.#live * 3 >= this.#mask
-    this.#cells = new Uint32Array(crowdedOut ? 2 * before.length : before.length)
-    this.#mask = this.#cells.length / 2 - 1
-    this.#used = 0
-    for (let at = 0; at < before.length; at += 2) {
-      const entry = before[at + 1]!
-      if (entry === 0 || entry === REMOVED) continue
+    const crowdedOut = part.live * 3 >= part.mask
+    part.cells = new Int32Array(crowdedOut ? 2 * before.length : before.length)
+    part.mask = part.cells.length - 1
+    part.used = 0
+    part.live = 0
+    for (let at = 0; at < before.length; at++) {
+      const cell = before[at]!
+      if (cell === 0 || cell === REMOVED) continue
+      const slot = slotOf(cell)
+      const hash = this.#slots.keyHash(slot)
       // More room can crowd nobody out, but whoever came through the worst of it stays where it is.
-      if (this.#place(entry, before[at]!)) continue
-      this.#live -= 1
-      this.#crowd(entry - 1, before[at]!)
+      if (!part.place(slot, hash)) this.#crowd(slot, hash)
     }
   }
+}
+
+/** Bits of the hash that choose neither the part nor, in all but the largest, the cell. */
+function tagOf(hash: number): number {
+  return (hash << PART_BITS) & ~SLOT_MASK
+}
+
+function isTagged(cell: number, tag: number): boolean {
+  return (cell & ~SLOT_MASK) === tag && cell !== REMOVED
+}
+
+function slotOf(cell: number): number {
+  return (cell & SLOT_MASK) - 1
 }

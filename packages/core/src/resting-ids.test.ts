@@ -9,8 +9,8 @@ import { encodeVector } from './vector-codec.ts'
 import { TestDisk, WiredPeers, partitionOf, stateOf } from './wired-peers.ts'
 
 const DAY_MS = 86_400_000
-const VISITORS_A_DAY = 250
-const DAYS = 40
+const VISITORS_A_DAY = 500
+const DAYS = 20
 
 /** One write each of so many peers that were never there before and never will be again. */
 function visits(peers: WiredPeers, day: number): Uint8Array {

@@ -5,9 +5,7 @@ import { GridError } from './errors.ts'
 import { checkExpiry } from './expiry.ts'
 import { kindOf } from './kinds.ts'
 
-/** 16 hexadecimal digits: what a peer draws at every opening to keep its own rows apart. */
-export type SlotId = string
-
+/** What a peer draws at every opening to keep its own rows apart. */
 const SLOT_PATTERN = /^[0-9a-f]{16}$/
 const CBOR_TRUE = 0xf5
 const COUNTER_MAX_BYTES = 32
