@@ -248,7 +248,10 @@ export class Grid {
    */
   async forget(peerId: string): Promise<boolean> {
     if (peerId !== this.peerId) return this.#runtime.forget(peerId)
-    throw new GridError('INVALID_OPTION', 'a peer cannot forget itself: call leave() to close it for good')
+    throw new GridError(
+      'INVALID_OPTION',
+      'a peer cannot forget itself: leave() closes it for good, or another peer forgets it once it has ended',
+    )
   }
 
   /**
