@@ -50,12 +50,16 @@ test('memory does not grow with what is refused', () => {
   expect(heapBytes() - before).toBeLessThan(5 * MEBIBYTE)
 })
 
-/** Runs with a method replaced. */
+/** Runs with a method replaced; the first finding of some seeds. */
 function planted<T extends object, K extends keyof T>(prototype: T, name: K, method: T[K]): string {
   const original = prototype[name]
   prototype[name] = method
   try {
-    return fuzz({ seed: 3, inputs: 4000 }).finding
+    for (let seed = 3; seed < 12; seed++) {
+      const { finding } = fuzz({ seed, inputs: 4000 })
+      if (finding !== '') return finding
+    }
+    return ''
   } finally {
     prototype[name] = original
   }
