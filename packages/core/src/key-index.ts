@@ -1,5 +1,6 @@
 /** The index is cut into parts by the first bits of the hash: each grows by itself, so that none makes a long pause. */
 const PART_BITS = 5
+const PART_SHIFT = 32 - PART_BITS
 const CELLS_FIRST = 16
 /** Probes before a key counts as one too many with its hash. With honest keys the longest stays far below. */
 const PROBES_MAX = 128
@@ -68,13 +69,16 @@ export class KeyIndex {
   }
 
   find(key: string, hash: number): number | undefined {
-    const { cells, mask } = this.#partOf(hash)
+    const { cells, mask } = this.#parts[hash >>> PART_SHIFT]!
     const tag = tagOf(hash)
     let at = hash & mask
     for (let probe = 1; probe <= PROBES_MAX; probe++) {
       const cell = cells[at]!
       if (cell === 0) return undefined
-      if (isTagged(cell, tag) && this.#slots.holdsKey(slotOf(cell), key)) return slotOf(cell)
+      if ((cell & ~SLOT_MASK) === tag && cell !== REMOVED) {
+        const slot = (cell & SLOT_MASK) - 1
+        if (this.#slots.holdsKey(slot, key)) return slot
+      }
       at = (at + probe) & mask
     }
     return this.#crowded.get(key)
@@ -82,14 +86,17 @@ export class KeyIndex {
 
   /** All slots whose keys have this hash, whatever they are. */
   withHash(hash: number): number[] {
-    const { cells, mask } = this.#partOf(hash)
+    const { cells, mask } = this.#parts[hash >>> PART_SHIFT]!
     const tag = tagOf(hash)
     const found: number[] = []
     let at = hash & mask
     for (let probe = 1; probe <= PROBES_MAX; probe++) {
       const cell = cells[at]!
       if (cell === 0) return found
-      if (isTagged(cell, tag) && this.#slots.keyHash(slotOf(cell)) === hash) found.push(slotOf(cell))
+      if ((cell & ~SLOT_MASK) === tag && cell !== REMOVED) {
+        const slot = (cell & SLOT_MASK) - 1
+        if (this.#slots.keyHash(slot) === hash) found.push(slot)
+      }
       at = (at + probe) & mask
     }
     const crowded = this.#crowdedAt.get(hash)
@@ -98,7 +105,7 @@ export class KeyIndex {
 
   /** Takes out a slot, which must be there. */
   remove(slot: number, hash: number): void {
-    const part = this.#partOf(hash)
+    const part = this.#parts[hash >>> PART_SHIFT]!
     const { cells, mask } = part
     const cell = tagOf(hash) | (slot + 1)
     let at = hash & mask
@@ -117,14 +124,10 @@ export class KeyIndex {
 
   /** Files a slot whose key is not there yet. */
   add(slot: number, hash: number): void {
-    const part = this.#partOf(hash)
+    const part = this.#parts[hash >>> PART_SHIFT]!
     // At most two thirds full: above, misses get long.
     if (part.used * 3 >= part.mask * 2) this.#grow(part)
     if (!part.place(slot, hash)) this.#crowd(slot, hash)
-  }
-
-  #partOf(hash: number): Part {
-    return this.#parts[hash >>> (32 - PART_BITS)]!
   }
 
   #crowd(slot: number, hash: number): void {
@@ -145,7 +148,7 @@ export class KeyIndex {
     for (let at = 0; at < before.length; at++) {
       const cell = before[at]!
       if (cell === 0 || cell === REMOVED) continue
-      const slot = slotOf(cell)
+      const slot = (cell & SLOT_MASK) - 1
       const hash = this.#slots.keyHash(slot)
       // More room can crowd nobody out, but whoever came through the worst of it stays where it is.
       if (!part.place(slot, hash)) this.#crowd(slot, hash)
@@ -156,12 +159,4 @@ export class KeyIndex {
 /** Bits of the hash that choose neither the part nor, in all but the largest, the cell. */
 function tagOf(hash: number): number {
   return (hash << PART_BITS) & ~SLOT_MASK
-}
-
-function isTagged(cell: number, tag: number): boolean {
-  return (cell & ~SLOT_MASK) === tag && cell !== REMOVED
-}
-
-function slotOf(cell: number): number {
-  return (cell & SLOT_MASK) - 1
 }
