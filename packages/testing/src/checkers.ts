@@ -105,7 +105,10 @@ export class ReadCheck {
   read(collection: SimulatedCollection, key: string): Violation | undefined {
     const id = `${collection.name} ${key}`
     const newest = this.#newest.get(id)
-    const held = heldVersion(this.#peer, collection, key)
+    const found = heldVersion(this.#peer, collection, key)
+    // An add that is about to be taken out looks like a remove of its own dot, which nobody wrote.
+    const leaves = found?.removes === true && this.#ledger.isAdd(collection, key, found)
+    const held = leaves ? undefined : found
     // A write that was issued anew under another id may now lose to one of the same HLC reading.
     const anew = newest !== undefined && this.#ledger.reusedIds.has(newest.replicaId) && held?.hlc === newest.hlc
     if (newest !== undefined && !anew && (held === undefined || compareVersions(held, newest) < 0)) {

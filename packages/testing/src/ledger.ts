@@ -112,6 +112,14 @@ export class Ledger {
     return this.#keys.get(idOf(collection, key))?.writes ?? []
   }
 
+  /** Whether the dot of a version belongs to a write of a value. */
+  isAdd(collection: SimulatedCollection, key: string, { replicaId, sequence }: Version): boolean {
+    const write = this.writesOf(collection, key).find(
+      (each) => each.replicaId === replicaId && each.sequence === sequence,
+    )
+    return write?.value !== undefined
+  }
+
   pending(peer: number): LedgerWrite[] {
     let pending = this.#pending.get(peer)
     if (pending === undefined) this.#pending.set(peer, (pending = []))
