@@ -33,7 +33,7 @@ export class Announcements {
   }
 
   /** `bulk`: frames were left out, come and get them. */
-  compose(bulk: boolean, wallMs: number): Announce {
+  compose(bulk: boolean, wallMs: number | undefined): Announce {
     const { antiEntropy, collections, membership } = this.#owner
     let ids = 0
     for (const { replica } of collections.partitions()) ids += replica.vector.size
@@ -46,7 +46,7 @@ export class Announcements {
       root: collections.root(),
       bulk,
       parts,
-      wallMs: Math.max(0, Math.floor(wallMs)),
+      ...(wallMs === undefined ? {} : { wallMs }),
     }
   }
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { wallFromHlc } from './hlc.ts'
 import { WiredPeers, partitionOf, stateOf, TestDisk } from './wired-peers.ts'
 
 const HOUR_MS = 3_600_000
@@ -94,6 +95,21 @@ test('a peer whose clock stands still takes part for hours', () => {
     for (const name of names) expect(peers.value(name, 'k')).toBe(50)
     allEqual(peers, names)
   }
+})
+
+test('a laptop that slept, with its monotonic clock, goes by its own right clock from the first moment', () => {
+  const { peers, names } = grid(2)
+  for (const name of names) peers.open(name)
+  meet(peers, names)
+  peers.cut('p0', 'p1')
+  // The harness has one monotonic clock: that of `p0` stood still while all wall clocks went on by eight hours.
+  peers.wallMs += 8 * HOUR_MS
+  const written = peers.write('p0', 'k', 'on waking')
+  expect(wallFromHlc(written.hlc)).toBeGreaterThanOrEqual(Math.floor(peers.wallMs))
+  peers.link('p0', 'p1')
+  peers.advance(10_000)
+  expect(peers.peer('p0').time.gridClock.offsetMs).toBe(0)
+  expect(peers.value('p1', 'k')).toBe('on waking')
 })
 
 test('one liar moves nobody among three, and is believed to be late by nobody either', () => {

@@ -19,10 +19,13 @@ export class GridClock {
   readonly #votes = new Map<PeerId, Vote>()
   /** The own wall clock less the monotonic one, when last they were known to go together. */
   #ownMs: number
+  /** The same at the last tick. */
+  #lastMs: number
+  #isSteady = true
   #offsetMs = 0
 
   constructor(now: Instant) {
-    this.#ownMs = now.wallMs - now.monotonicMs
+    this.#ownMs = this.#lastMs = now.wallMs - now.monotonicMs
   }
 
   /** Milliseconds that the wall clock is corrected by: 0 while it is believed. */
@@ -39,6 +42,11 @@ export class GridClock {
     return now.wallMs + this.#offsetMs
   }
 
+  /** What to tell others; undefined while the own clock is in doubt and nobody has said anything yet. */
+  tells(now: Instant): number | undefined {
+    return this.#isSteady || this.#votes.size > 0 ? Math.max(0, Math.floor(this.wallMs(now))) : undefined
+  }
+
   told(peerId: PeerId, wallMs: number, now: Instant): void {
     if (!this.#votes.has(peerId) && this.#votes.size >= MEMBERS_MAX) return
     this.#votes.set(peerId, { aheadOfMonotonicMs: wallMs - now.monotonicMs, atMs: now.monotonicMs })
@@ -50,7 +58,11 @@ export class GridClock {
 
   tick(now: Instant): void {
     const ownMs = now.wallMs - now.monotonicMs
+    // One of the two clocks has jumped, as on waking: what was told before says nothing any more.
+    if (Math.abs(ownMs - this.#lastMs) > HOLD_AHEAD_MS) this.#votes.clear()
+    this.#lastMs = ownMs
     const steady = Math.abs(ownMs - this.#ownMs) <= HOLD_AHEAD_MS
+    this.#isSteady = steady
     if (this.#votes.size === 0) {
       this.#offsetMs = 0
       return

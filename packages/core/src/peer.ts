@@ -362,7 +362,10 @@ export class Peer {
     this.#bulkAnnounce = false
     if (this.neighbours.size === 0) return
     this.broadcaster.passed()
-    this.#broadcast({ ...this.#announcements.compose(bulk, this.wallMs(this.#now)), ...this.signals.told() })
+    this.#broadcast({
+      ...this.#announcements.compose(bulk, this.time.gridClock.tells(this.#now)),
+      ...this.signals.told(),
+    })
   }
 
   #durableNeighbours(): PeerId[] {
