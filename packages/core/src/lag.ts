@@ -3,7 +3,7 @@ import type { PartitionName } from './block.ts'
 import type { Collections } from './collections.ts'
 import type { SeenPart } from './part-digests.ts'
 import { hashHex } from './hash.ts'
-import { MAP_CODE } from './kinds.ts'
+import { MAP_CODE, kindOf } from './kinds.ts'
 import { MEMBERS_MAX, TOLD_MAX_BYTES } from './limits.ts'
 import type { PeerId } from './ports.ts'
 import { VersionVector } from './version-vector.ts'
@@ -101,10 +101,10 @@ export class LagTable {
     return this.#lags(root, () => keys)
   }
 
-  /** How all that is held here, or there, compares with every peer that has told. */
+  /** How all that applications hold here, or there, compares with every peer that has told. */
   totals(root: string = this.#collections.root()): Lag[] {
     const keys = Array.from(this.#collections.partitions(), ({ name }) => nameKey(name))
-    return this.#lags(root, (parts) => new Set([...keys, ...parts.keys()]))
+    return this.#lags(root, (parts) => [...new Set([...keys, ...parts.keys()])].filter((key) => !isRegistry(key)))
   }
 
   #lags(root: string, keysOf: (parts: ReadonlyMap<string, ToldPart>) => Iterable<string>): Lag[] {
@@ -162,6 +162,11 @@ export class LagTable {
     this.#told.set(peerId, told)
     return told
   }
+}
+
+/** The grid's own collection, which is nobody's writes. */
+function isRegistry(key: string): boolean {
+  return kindOf(splitKey(key).kind) === 'registry'
 }
 
 function splitKey(key: string): PartitionName {
