@@ -18,3 +18,8 @@ export function mainOf(key: string): string {
   const mark = key.indexOf(MARK)
   return mark < 0 ? key : key.slice(0, mark)
 }
+
+/** Whether `main` is the first part of a key, or all of it. */
+export function hasMain(key: string, main: string): boolean {
+  return key.startsWith(main) && (key.length === main.length || key[main.length] === MARK)
+}

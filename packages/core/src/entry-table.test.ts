@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { mainOf } from './composite-key.ts'
 import { EntryTable } from './entry-table.ts'
 import type { Row } from './entry-table.ts'
 import { SeededRandom } from './seeded-random.ts'
@@ -71,6 +72,70 @@ test('a table holds the last row of every key, in the slot the key got first', (
       }
     }),
     { numRuns: 150 },
+  )
+})
+
+test('a table keeps its keys through deletes, returns, removals, slots given to others, and compactions', () => {
+  const key = fc.constantFrom(
+    'a',
+    'b',
+    'ab',
+    '',
+    '__proto__',
+    'ä',
+    'ÿ',
+    'Ā',
+    '😀',
+    '\ud800',
+    '\0',
+    'a\0b',
+    'k'.repeat(1024),
+  )
+  const step = fc.record({
+    key,
+    act: fc.constantFrom('set', 'delete', 'bury', 'remove', 'compact'),
+    length: fc.integer({ min: 1, max: 90_000 }),
+  })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const table = new EntryTable(1, true)
+      const model = new Map<string, { slot: number; value: Uint8Array | undefined }>()
+      for (const [i, { key: name, act, length }] of steps.entries()) {
+        const held = model.get(name)
+        expect(table.slotOf(name)).toBe(held?.slot)
+        if (act === 'set' || act === 'delete') {
+          const value = act === 'set' ? new Uint8Array(length).fill(i) : undefined
+          const slot = put(table, rowOf(name, i + 1, value))
+          model.set(name, { slot, value })
+        } else if (held !== undefined && (act === 'bury' || act === 'remove')) {
+          table.bury(held.slot)
+          held.value = undefined
+          if (act === 'remove') {
+            expect(table.key(held.slot)).toBe(name)
+            table.remove(held.slot)
+            model.delete(name)
+          }
+        } else table.compactIfWanted()
+      }
+      const live = [...model.values()].filter(({ value }) => value !== undefined)
+      expect([table.size, table.liveCount]).toEqual([model.size, live.length])
+      expect(table.valueBytes).toBe(live.reduce((sum, { value }) => sum + value!.length, 0))
+      expect([...table.slots()].map((slot) => table.key(slot)).toSorted()).toEqual([...model.keys()].toSorted())
+      for (const [name, { slot, value }] of model) {
+        expect(table.slotOf(name)).toBe(slot)
+        const sharing = [...model].filter(([other]) => mainOf(other) === mainOf(name)).map(([, each]) => each.slot)
+        expect(new Set(table.slotsOf(mainOf(name)))).toEqual(new Set(sharing))
+        expect(table.isTombstone(slot)).toBe(value === undefined)
+        const row = emptyRow()
+        table.read(slot, row)
+        expect(row.key).toBe(name)
+        const bytes = row.bytes?.subarray(row.start, row.end)
+        if (bytes?.length !== value?.length || value?.some((byte, at) => bytes![at] !== byte) === true) {
+          throw new Error(`${name} has lost its value`)
+        }
+      }
+    }),
+    { numRuns: 200 },
   )
 })
 

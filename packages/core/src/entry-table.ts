@@ -1,13 +1,17 @@
-import { mainOf } from './composite-key.ts'
+import { hasMain, mainOf } from './composite-key.ts'
 import { GridError } from './errors.ts'
 import { SWEPT_BYTES, expiryOf, isSwept, lastingEnd, sweptForm } from './expiry.ts'
 import { fold32, foldHigh32, hashBytes, hashText, mix32 } from './hash.ts'
 import type { Hash64 } from './hash.ts'
+import { equalsKey, isWide, readKey, writeKey } from './key-bytes.ts'
 import { KeyIndex, SLOTS_MAX } from './key-index.ts'
 import { ValueSlabs } from './value-slabs.ts'
 
-/** In the length column: this entry is a tombstone. */
-const DELETED = 0xffffffff
+/** In the length column, above the length: this entry is a tombstone, and what lies in the slabs is its key. */
+const DELETED = 0x80000000
+/** The key of a tombstone takes two bytes a code unit. */
+const WIDE = 0x40000000
+const LENGTH_MASK = 0x3fffffff
 const SLOTS_FIRST = 64
 
 /**
@@ -31,12 +35,14 @@ export interface Row {
 }
 
 /**
- * All entries of one partition in columns: an index from key to slot, typed arrays by slot, values in slabs. The slot of an
- * entry that is taken out is given to a later one.
+ * All entries of one partition in columns: an index from key to slot, typed arrays by slot, values in slabs, and there the
+ * keys of tombstones too: few ask for them, and in the heap they would take three times the room. The slot of an entry
+ * that is taken out is given to a later one.
  */
 export class EntryTable {
   readonly #keySeed: number
-  readonly #keys: string[] = []
+  /** Undefined for tombstones. */
+  readonly #keys: (string | undefined)[] = []
   readonly #slots = new KeyIndex(this)
   readonly #values = new ValueSlabs()
   #hlc = new Float64Array(SLOTS_FIRST)
@@ -51,6 +57,7 @@ export class EntryTable {
   readonly #composite: boolean
   #count = 0
   #tombstones = 0
+  #tombstoneKeyBytes = 0
 
   /** `keySeed` keys the hashes of keys. With composite keys, those that share their first part share their hash. */
   constructor(keySeed: number, composite: boolean = false) {
@@ -79,7 +86,7 @@ export class EntryTable {
   }
 
   get valueBytes(): number {
-    return this.#values.liveBytes
+    return this.#values.liveBytes - this.#tombstoneKeyBytes
   }
 
   slotOf(key: string): number | undefined {
@@ -98,15 +105,25 @@ export class EntryTable {
   /** Slots of all rows whose key, or its first part, is `main`: tombstones too. */
   slotsOf(main: string): number[] {
     const slots = this.#slots.withHash(hashText(main, this.#keySeed))
-    return slots.filter((slot) => mainOf(this.#keys[slot]!) === main)
+    return slots.length === 0 ? slots : slots.filter((slot) => hasMain(this.key(slot), main))
   }
 
   key(slot: number): string {
-    return this.#keys[slot]!
+    const key = this.#keys[slot]
+    if (key !== undefined) return key
+    const length = this.#length[slot]! & LENGTH_MASK
+    if (length === 0) return ''
+    const address = this.#address[slot]!
+    return readKey(this.#values.slab(address), this.#values.offset(address), length, this.#isWide(slot))
   }
 
   holdsKey(slot: number, key: string): boolean {
-    return this.#keys[slot] === key
+    const held = this.#keys[slot]
+    if (held !== undefined) return held === key
+    const address = this.#address[slot]!
+    const length = this.#length[slot]! & LENGTH_MASK
+    if (length === 0) return key === ''
+    return equalsKey(this.#values.slab(address), this.#values.offset(address), length, this.#isWide(slot), key)
   }
 
   hlc(slot: number): number {
@@ -140,18 +157,18 @@ export class EntryTable {
   }
 
   isTombstone(slot: number): boolean {
-    return this.#length[slot] === DELETED
+    return this.#length[slot]! >= DELETED
   }
 
   /** A tombstone, or a value that has expired and was swept. */
   deleted(slot: number): boolean {
-    return this.#length[slot] === DELETED || this.#isSwept(slot)
+    return this.#length[slot]! >= DELETED || this.#isSwept(slot)
   }
 
   /** Wall milliseconds from which on the value is gone; Infinity for one that stays, and for a tombstone. */
   expiresAtMs(slot: number): number {
     const length = this.#length[slot]!
-    if (length === DELETED) return Infinity
+    if (length >= DELETED) return Infinity
     const start = this.#values.offset(this.#address[slot]!)
     return expiryOf(this.#values.slab(this.#address[slot]!), start, start + length)
   }
@@ -159,24 +176,24 @@ export class EntryTable {
   /** A view of the value bytes, true for ever; undefined for a tombstone. */
   value(slot: number): Uint8Array | undefined {
     const length = this.#length[slot]!
-    return length === DELETED ? undefined : this.#values.view(this.#address[slot]!, length)
+    return length >= DELETED ? undefined : this.#values.view(this.#address[slot]!, length)
   }
 
   /** Bytes of the value, 0 for a tombstone. */
   valueLength(slot: number): number {
     const length = this.#length[slot]!
-    return length === DELETED ? 0 : length
+    return length >= DELETED ? 0 : length
   }
 
   /** Fills `row` with what a slot holds, without copying the value. */
   read(slot: number, row: Row): void {
-    row.key = this.#keys[slot]!
+    row.key = this.key(slot)
     row.hlc = this.#hlc[slot]!
     row.replica = this.#replica[slot]!
     row.sequence = this.#sequence[slot]!
     row.replaced = this.#replaced[slot]!
     const length = this.#length[slot]!
-    if (length === DELETED) {
+    if (length >= DELETED) {
       row.bytes = undefined
       return
     }
@@ -192,10 +209,9 @@ export class EntryTable {
    */
   put(slot: number | undefined, row: Readonly<Row>, keyHash: number): number {
     const target = slot ?? this.#add(row.key, keyHash)
-    const lengthBefore = slot === undefined ? DELETED : this.#length[target]!
     if (slot !== undefined) {
       if (this.deleted(target)) this.#tombstones -= 1
-      if (lengthBefore !== DELETED) this.#values.release(this.#address[target]!, lengthBefore)
+      this.#release(target)
     }
     this.#hlc[target] = row.hlc
     this.#replica[target] = row.replica
@@ -213,17 +229,18 @@ export class EntryTable {
 
   /** Makes a tombstone of an entry, whatever it was; its term in the fingerprint is the caller's concern. */
   bury(slot: number): void {
+    if (this.isTombstone(slot)) return
     if (!this.deleted(slot)) this.#tombstones += 1
-    const length = this.#length[slot]!
-    if (length !== DELETED) this.#values.release(this.#address[slot]!, length)
-    this.#length[slot] = DELETED
+    this.#release(slot)
+    this.#storeKey(slot, this.#keys[slot]!)
   }
 
   /** Takes a buried entry out, as if it had never been. */
   remove(slot: number): void {
     this.#tombstones -= 1
     this.#slots.remove(slot, this.#keyHash[slot]!)
-    this.#keys[slot] = ''
+    this.#release(slot)
+    this.#length[slot] = DELETED
     this.#sequence[slot] = 0
     this.#replica[slot] = 0
     this.#hlc[slot] = 0
@@ -255,7 +272,7 @@ export class EntryTable {
     const hlcLow = hlc % 4294967296
     const hlcHigh = (hlc / 4294967296) | 0
     const valueHash = this.#valueHash[slot]!
-    const deleted = this.#length[slot] === DELETED ? 1 : 0
+    const deleted = this.isTombstone(slot) ? 1 : 0
     const low = fold32(fold32(fold32(fold32(fold32(keyHash, replicaHash), sequence), hlcLow), hlcHigh), valueHash)
     let high = foldHigh32(foldHigh32(mix32(keyHash), replicaHash), sequence)
     high = foldHigh32(foldHigh32(foldHigh32(high, hlcLow), hlcHigh), valueHash)
@@ -265,20 +282,44 @@ export class EntryTable {
 
   /** Moves values together when most of the slabs is dead weight. */
   compactIfWanted(): void {
-    if (this.#values.wantsCompaction) this.#values.compact(this.#address, this.#length, this.#count, DELETED)
+    if (this.#values.wantsCompaction) this.#values.compact(this.#address, this.#length, this.#count, LENGTH_MASK)
   }
 
   #storeValue(slot: number, row: Readonly<Row>): void {
     if (row.bytes === undefined) {
-      this.#length[slot] = DELETED
+      this.#storeKey(slot, row.key)
       this.#valueHash[slot] = 0
       this.#tombstones += 1
       return
     }
+    this.#keys[slot] ??= row.key
     this.#address[slot] = this.#values.store(row.bytes, row.start, row.end)
     this.#length[slot] = row.end - row.start
     this.#valueHash[slot] = hashBytes(row.bytes, row.start, lastingEnd(row.bytes, row.start, row.end), 0)
     if (isSwept(row.bytes, row.start, row.end)) this.#tombstones += 1
+  }
+
+  /** The key of a tombstone leaves the heap. */
+  #storeKey(slot: number, key: string): void {
+    const wide = isWide(key)
+    const length = wide ? 2 * key.length : key.length
+    const address = this.#values.reserve(length)
+    writeKey(key, wide, this.#values.slab(address), this.#values.offset(address))
+    this.#keys[slot] = undefined
+    this.#address[slot] = address
+    this.#length[slot] = DELETED + (wide ? WIDE : 0) + length
+    this.#tombstoneKeyBytes += length
+  }
+
+  #isWide(slot: number): boolean {
+    return (this.#length[slot]! & WIDE) !== 0
+  }
+
+  /** Gives back what a slot has in the slabs. */
+  #release(slot: number): void {
+    const length = this.#length[slot]! & LENGTH_MASK
+    this.#values.release(this.#address[slot]!, length)
+    if (this.isTombstone(slot)) this.#tombstoneKeyBytes -= length
   }
 
   #isSwept(slot: number): boolean {
@@ -294,6 +335,7 @@ export class EntryTable {
     if (slot === this.#count) this.#count += 1
     this.#keyHash[slot] = keyHash
     this.#keys[slot] = key
+    this.#length[slot] = 0
     this.#slots.add(slot, keyHash)
     return slot
   }

@@ -4,7 +4,9 @@ import { SeededRandom } from './seeded-random.ts'
 import { ValueSlabs } from './value-slabs.ts'
 
 const MEBIBYTE = 1024 * 1024
-const DELETED = 0xffffffff
+/** In the length column beside the length, which is 0 for what is deleted. */
+const MARK = 0x80000000
+const DELETED = MARK
 
 /** Slabs with the columns an entry table keeps, and what every slot should hold. */
 class Columns {
@@ -24,17 +26,17 @@ class Columns {
     this.delete(slot)
     const fill = this.#random.below(256)
     this.addresses[slot] = this.slabs.store(new Uint8Array(length + 2).fill(fill), 1, length + 1)
-    this.lengths[slot] = length
+    this.lengths[slot] = slot % 3 === 0 ? MARK + length : length
     this.fills[slot] = fill
   }
 
   delete(slot: number): void {
-    if (this.lengths[slot] !== DELETED) this.slabs.release(this.addresses[slot]!, this.lengths[slot]!)
+    if (this.lengths[slot] !== DELETED) this.slabs.release(this.addresses[slot]!, this.lengths[slot]! % MARK)
     this.lengths[slot] = DELETED
   }
 
   compact(): void {
-    this.slabs.compact(this.addresses, this.lengths, this.lengths.length, DELETED)
+    this.slabs.compact(this.addresses, this.lengths, this.lengths.length, MARK - 1)
   }
 }
 
@@ -47,8 +49,8 @@ function filled(view: Uint8Array, fill: number): boolean {
 function expectTrue({ slabs, addresses, lengths, fills }: Columns): void {
   let live = 0
   for (let slot = 0; slot < lengths.length; slot++) {
-    const length = lengths[slot]!
-    if (length === DELETED) continue
+    const length = lengths[slot]! % MARK
+    if (length === 0) continue
     live += length
     const view = slabs.view(addresses[slot]!, length)
     if (view.length !== length || !filled(view, fills[slot]!)) throw new Error(`slot ${slot} has lost its value`)

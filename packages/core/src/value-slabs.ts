@@ -41,16 +41,22 @@ export class ValueSlabs {
   /** Copies `source[start, end)` in and returns its address. Throws `COLLECTION_LIMIT` past 4 GiB. */
   store(source: Uint8Array, start: number, end: number): number {
     const length = end - start
-    if (this.#open < 0 || this.#position + length > this.#openBytes) this.#openSlab(length)
-    const slab = this.#open
-    const offset = this.#position
-    const target = this.#slabs[slab]!
+    const address = this.reserve(length)
+    const offset = address & (SLAB_BYTES - 1)
+    const target = this.slab(address)
     if (length < 64) for (let i = 0; i < length; i++) target[offset + i] = source[start + i]!
     else target.set(start === 0 && end === source.length ? source : source.subarray(start, end), offset)
+    return address
+  }
+
+  /** Room for bytes that the caller is about to write. Throws `COLLECTION_LIMIT` past 4 GiB. */
+  reserve(length: number): number {
+    if (this.#open < 0 || this.#position + length > this.#openBytes) this.#openSlab(length)
+    const address = this.#open * SLAB_BYTES + this.#position
     this.#position += length
-    this.#liveBytes[slab]! += length
+    this.#liveBytes[this.#open]! += length
     this.#live += length
-    return slab * SLAB_BYTES + offset
+    return address
   }
 
   view(address: number, length: number): Uint8Array {
@@ -80,8 +86,11 @@ export class ValueSlabs {
     return dead > this.#live && dead - this.#deadAtLastCompaction > enough
   }
 
-  /** Moves the values of mostly dead slabs together; `addresses` and `lengths` are the columns that point here. */
-  compact(addresses: Uint32Array, lengths: Uint32Array, slots: number, lengthDeleted: number): void {
+  /**
+   * Moves the values of mostly dead slabs together; `addresses` and `lengths` are the columns that point here. The bits of
+   * `lengthMask` are the length, others the caller's own.
+   */
+  compact(addresses: Uint32Array, lengths: Uint32Array, slots: number, lengthMask: number): void {
     const moving = new Uint8Array(this.#slabs.length)
     let moveBytes = 0
     for (let slab = 0; slab < this.#slabs.length; slab++) {
@@ -92,9 +101,9 @@ export class ValueSlabs {
       moving[slab] = 1
     }
     for (let slot = 0; slot < slots; slot++) {
-      const length = lengths[slot]!
+      const length = lengths[slot]! & lengthMask
       const address = addresses[slot]!
-      if (length === lengthDeleted || length === 0 || moving[address >>> SLAB_BITS] !== 1) continue
+      if (length === 0 || moving[address >>> SLAB_BITS] !== 1) continue
       const offset = address & (SLAB_BYTES - 1)
       addresses[slot] = this.store(this.slab(address), offset, offset + length)
       this.#live -= length
