@@ -134,3 +134,17 @@ test('heartbeats come every 2 s, and slow down as the grid grows', () => {
   expect(heartbeats).toBeLessThan(60)
   expect([heartbeatMs(0), heartbeatMs(20), heartbeatMs(100)]).toEqual([HEARTBEAT_MS, HEARTBEAT_MS, 10_000])
 })
+
+test('a life whose heartbeats alone go on coming is the one that runs, though its clock is behind an earlier one', () => {
+  const { members } = membership()
+  members.learn(record('a', { incarnation: 9, replicaId: 'f'.repeat(16) }), 'broadcast', at(0))
+  const now = record('a', { incarnation: 5, replicaId: 'a'.repeat(16) })
+  for (let i = 0; i < 2; i++) {
+    members.learn(now, 'broadcast', at(100))
+    expect(members.get('a')?.record.incarnation).toBe(9)
+  }
+  // A late one of the earlier life: they count anew.
+  members.learn(record('a', { incarnation: 9, replicaId: 'f'.repeat(16) }), 'broadcast', at(200))
+  for (let i = 0; i < 3; i++) members.learn(now, 'broadcast', at(300))
+  expect(members.get('a')?.record).toEqual(now)
+})

@@ -11,6 +11,9 @@ import { INCARNATION_MAX, compareRecords } from './member-record.ts'
 import type { MemberRecord } from './member-record.ts'
 import type { PeerId } from './ports.ts'
 
+/** A life whose heartbeats come while those of a newer one do not is the one that runs: a clock had gone back. */
+const OLDER_LIFE_HEARTBEATS = 3
+
 /** A record of this peer that must be outbid again and again within a while is that of a process that runs now. */
 const TWIN_AFTER_OUTBIDS = 3
 const OUTBID_GAP_MAX_MS = 300_000
@@ -50,6 +53,8 @@ interface Known {
   heardAtMs: number
   /** The record is the member's own word. */
   firstHand: boolean
+  /** Broadcasts of an older life in a row, with none of the newer one between them. */
+  older: number
 }
 
 /**
@@ -121,13 +126,15 @@ export class Membership {
     if (known === undefined) {
       if (record.left || !this.#makeRoom(firstHand)) return false
       // Hearsay starts a lease too, or nobody would dial the member and find out.
-      this.#members.set(record.peerId, { record, state: 'alive', heardAtMs: now.monotonicMs, firstHand })
+      this.#members.set(record.peerId, { record, state: 'alive', heardAtMs: now.monotonicMs, firstHand, older: 0 })
       this.#owner.changed(record, 'alive')
       return true
     }
     if (!firstHand && known.firstHand && known.state !== 'gone') return false
     const order = compareRecords(record, known.record)
-    const told = source === 'stream' || (firstHand && !known.firstHand)
+    if (source === 'broadcast') known.older = order < 0 ? known.older + 1 : 0
+    const lives = known.older >= OLDER_LIFE_HEARTBEATS
+    const told = source === 'stream' || (firstHand && !known.firstHand) || lives
     const news = order > 0 || (order < 0 && told)
     if (news || (told && order === 0)) {
       known.record = record

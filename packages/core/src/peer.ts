@@ -362,10 +362,8 @@ export class Peer {
     this.#bulkAnnounce = false
     if (this.neighbours.size === 0) return
     this.broadcaster.passed()
-    this.#broadcast({
-      ...this.#announcements.compose(bulk, this.time.gridClock.tells(this.#now)),
-      ...this.signals.told(),
-    })
+    const wallMs = this.time.gridClock.tells(this.#now)
+    this.#broadcast({ ...this.#announcements.compose(bulk, wallMs), ...this.signals.told() })
   }
 
   #durableNeighbours(): PeerId[] {

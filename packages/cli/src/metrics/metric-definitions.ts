@@ -1,50 +1,9 @@
-import type { GridMetrics, HistogramSnapshot } from 'gossipgrid'
+import type { GridMetrics } from 'gossipgrid'
+import { counter, gauge, histogram } from './metric-definition.ts'
+import type { Labels, MetricDefinition, Sample } from './metric-definition.ts'
 
 /** Collections that get series of their own, so that nobody can fill a Prometheus by making more of them. */
 const COLLECTIONS_SHOWN_MAX = 100
-
-export type Labels = Readonly<Record<string, string>>
-
-/** One series of a metric and what it stands at. */
-export interface Sample<Value> {
-  readonly labels: Labels
-  readonly value: Value
-}
-
-interface Definition<Type extends string, Value> {
-  readonly type: Type
-  readonly name: string
-  readonly help: string
-  readonly labels: readonly string[]
-  readonly read: (metrics: GridMetrics) => readonly Sample<Value>[]
-}
-
-/** One metric for Prometheus, and how it is read from what the grid counts. */
-export type MetricDefinition =
-  | Definition<'counter', number>
-  | Definition<'gauge', number>
-  | Definition<'histogram', HistogramSnapshot>
-
-/** A value, several by the values of one label, or samples with labels of their own; undefined where there is none. */
-type Read<Value> = (metrics: GridMetrics) => Value | undefined | readonly Sample<Value>[]
-
-function samplesOf<Value>(read: Read<Value>, metrics: GridMetrics): readonly Sample<Value>[] {
-  const found = read(metrics)
-  if (found === undefined) return []
-  return Array.isArray(found) ? (found as readonly Sample<Value>[]) : [{ labels: {}, value: found as Value }]
-}
-
-function counter(name: string, help: string, read: Read<number>, ...labels: string[]): MetricDefinition {
-  return { type: 'counter', name, help, labels, read: (metrics) => samplesOf(read, metrics) }
-}
-
-function gauge(name: string, help: string, read: Read<number>, ...labels: string[]): MetricDefinition {
-  return { type: 'gauge', name, help, labels, read: (metrics) => samplesOf(read, metrics) }
-}
-
-function histogram(name: string, help: string, read: Read<HistogramSnapshot>, ...labels: string[]): MetricDefinition {
-  return { type: 'histogram', name, help, labels, read: (metrics) => samplesOf(read, metrics) }
-}
 
 /** Samples that differ in one label. */
 function by<Value>(label: string, values: Readonly<Record<string, Value>>): Sample<Value>[] {

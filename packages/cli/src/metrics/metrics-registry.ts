@@ -1,7 +1,7 @@
 import type { Grid, GridMetrics, HistogramSnapshot } from 'gossipgrid'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import { METRICS } from './metric-definitions.ts'
-import type { Labels, MetricDefinition, Sample } from './metric-definitions.ts'
+import type { Labels, MetricDefinition, Sample } from './metric-definition.ts'
 
 type HistogramValues = Awaited<ReturnType<Histogram['get']>>
 
