@@ -79,7 +79,9 @@ export class ExpiryApplication implements Application {
   #heldWrite(peer: Peer, key: string): LedgerWrite | undefined {
     const held = heldVersion(peer, this.#collection, key)
     if (held === undefined) return undefined
-    return this.#ledger.writesOf(this.#collection, key).find((write) => compareVersions(write, held) === 0)
+    const writes = this.#ledger.writesOf(this.#collection, key)
+    // A crash that undid a write gives its version out again.
+    return writes.find((write) => !write.withdrawn && compareVersions(write, held) === 0)
   }
 
   #checkRead(peer: Peer, key: string, { value, expiresAtMs }: LedgerWrite, now: Instant): Violation | undefined {

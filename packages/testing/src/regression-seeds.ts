@@ -30,5 +30,11 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     kinds: SIMULATED_KINDS,
     why: 'a life that a lost disk and a clock set back made look older was never taken for the one that runs',
   },
+  {
+    seed: 775957565,
+    kinds: SIMULATED_KINDS,
+    minutes: 1,
+    why: 'the simulator took a write that a crash had undone for the one that got its version',
+  },
   { seed: 449, why: 'after its clock was set back, others went by the record of a former life of a peer' },
 ]

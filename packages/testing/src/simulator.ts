@@ -75,6 +75,8 @@ const SETTLE_MAX_MS = 300_000
 /** Nothing travels for longer. */
 const LATE_MAX_MS = 10_000
 const CHECK_EVERY_MS = 500
+/** Confirmed copies are looked for on the disks no more often: opening them all takes long. */
+const COPIES_CHECK_GAP_MS = 1000
 const VIOLATIONS_MAX = 10
 
 /** Runs one simulation from start to end. The same options give the same result on every runtime. */
@@ -106,6 +108,7 @@ class Simulator {
   readonly #losses: Losses
   readonly #minutes: number
   readonly #violations: Violation[] = []
+  #nextCopiesMs = 0
   #lost = 0
   #resurrected = 0
   #diverged = 0
@@ -214,7 +217,8 @@ class Simulator {
 
   /** A confirmed copy is on a disk, as long as no disk has lost anything. */
   #confirmed(write: LedgerWrite, copies: number): void {
-    if (DISK_FAULTS.some((kind) => this.#mix.has(kind))) return
+    if (DISK_FAULTS.some((kind) => this.#mix.has(kind)) || this.#queue.nowMs < this.#nextCopiesMs) return
+    this.#nextCopiesMs = this.#queue.nowMs + COPIES_CHECK_GAP_MS
     const found = this.#losses.copies(write)
     if (found < copies) {
       this.#violated(`copies: ${copies} of ${write.replicaId}/${write.sequence} are confirmed, ${found} are on disks`)
