@@ -2,7 +2,7 @@
  * One peer of the demo, in a process of its own: does what the conductor asks over the IPC channel, and tells it of
  * every change of its state. Forked by `PeerProcess`.
  */
-import { rm, rmdir } from 'node:fs/promises'
+import { rmSync, rmdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { libp2pNetwork, openGrid } from 'gossipgrid'
 import type { Grid, GridMap, Libp2pNetwork, Logger } from 'gossipgrid'
@@ -15,6 +15,7 @@ import type {
   PeerRequest,
   PeerState,
 } from './peer-calls.ts'
+import { withDeadline } from './deadline.ts'
 import { dropEntry } from './sabotage.ts'
 import { valueHash } from './value-hash.ts'
 
@@ -144,19 +145,18 @@ async function answer(request: PeerRequest): Promise<void> {
   }
 }
 
-/** The conductor is gone: leave nothing behind. */
+/** The conductor is gone: leave nothing behind, whether the grid closes in good order or not. */
 async function orphaned(): Promise<void> {
   clearInterval(watch)
-  setTimeout(() => process.exit(1), ORPHAN_CLOSE_MAX_MS).unref()
   if (opened === undefined) process.exit(0)
   const { grid, directory } = opened
+  await withDeadline(ORPHAN_CLOSE_MAX_MS, 'closing', grid.close()).catch(() => undefined)
+  rmSync(directory, { recursive: true, force: true })
   try {
-    await grid.close()
-    await rm(directory, { recursive: true, force: true })
     // The last one to leave takes the folder of all of them along.
-    await rmdir(dirname(directory))
+    rmdirSync(dirname(directory))
   } catch {
-    // Closed by the conductor before, or others are still there.
+    // Others are still there.
   }
   process.exit(0)
 }
