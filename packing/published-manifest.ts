@@ -1,0 +1,39 @@
+/** What a package.json says that packing looks at. */
+export interface Manifest {
+  readonly exports?: Targets
+  readonly imports?: Targets
+  readonly bin?: Readonly<Record<string, string>>
+  readonly [field: string]: unknown
+}
+
+type Targets = string | { readonly [condition: string]: Targets }
+
+const SOURCE = /^\.\/src\/(.*)\.ts$/
+/** What only a clone needs. */
+const SOURCE_FIELDS = new Set(['scripts', 'devDependencies'])
+
+/** The package.json that is published: it points to compiled files where the one of a clone points to sources. */
+export function publishedManifest(manifest: Manifest): Manifest {
+  const kept = Object.entries(manifest).filter(([field]) => !SOURCE_FIELDS.has(field))
+  return Object.fromEntries(
+    kept.map(([field, content]) => [
+      field,
+      field === 'exports' || field === 'imports' ? compiled(content as Targets) : content,
+    ]),
+  )
+}
+
+/** Every source file that `exports` or `imports` of a manifest points to, from the package's folder. */
+export function sourcesIn(targets: Targets | undefined): string[] {
+  if (typeof targets === 'string') return SOURCE.test(targets) ? [targets] : []
+  return Object.values(targets ?? {}).flatMap(sourcesIn)
+}
+
+/** Types come first: whoever reads conditions takes the first that fits. */
+function compiled(targets: Targets): Targets {
+  if (typeof targets !== 'string') {
+    return Object.fromEntries(Object.entries(targets).map(([condition, target]) => [condition, compiled(target)]))
+  }
+  const [, name] = SOURCE.exec(targets) ?? []
+  return name === undefined ? targets : { types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` }
+}
