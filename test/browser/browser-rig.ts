@@ -1,0 +1,110 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { chromium } from 'playwright-core'
+import type { BrowserContext, Page } from 'playwright-core'
+
+/** Debian's; set CHROMIUM for another place. */
+const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
+
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--disable-dev-shm-usage',
+  '--allow-loopback-in-peer-connection',
+  // WebRTC on loopback shows the machine's addresses only to pages that may use the microphone.
+  '--use-fake-ui-for-media-stream',
+  '--use-fake-device-for-media-stream',
+]
+
+/** One of the scripts in `pages`, bundled for a browser as an application would bundle it. */
+export async function bundlePage(name: string): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL(`pages/${name}.ts`, import.meta.url))],
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2024',
+    write: false,
+    logLevel: 'error',
+  })
+  return outputFiles[0]!.text
+}
+
+/** A web server on loopback with one page, which runs one script. */
+export interface Site {
+  readonly url: string
+  close(): Promise<void>
+}
+
+export async function serveSite(script: string, headers: Record<string, string> = {}): Promise<Site> {
+  const server = createServer((request, response) => {
+    const isScript = request.url === '/page.js'
+    response.writeHead(200, { ...headers, 'content-type': isScript ? 'text/javascript' : 'text/html' })
+    response.end(isScript ? script : '<!doctype html><title>peer</title><script type="module" src="/page.js"></script>')
+  })
+  return { url: `http://127.0.0.1:${await listening(server)}/`, close: () => closed(server) }
+}
+
+async function listening(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return (server.address() as AddressInfo).port
+}
+
+async function closed(server: Server): Promise<void> {
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+}
+
+/** A Chromium with a profile of its own, which outlives `restart`. */
+export class Chromium {
+  readonly #profile: string
+  #context: BrowserContext
+
+  static async start(): Promise<Chromium> {
+    const profile = await mkdtemp(join(tmpdir(), 'gossipgrid-chromium-'))
+    return new Chromium(profile, await launch(profile))
+  }
+
+  private constructor(profile: string, context: BrowserContext) {
+    this.#profile = profile
+    this.#context = context
+  }
+
+  get context(): BrowserContext {
+    return this.#context
+  }
+
+  /** A tab at `url` whose script has run: it says so with `ready` on its window. */
+  async tab(url: string): Promise<Page> {
+    const page = await this.#context.newPage()
+    await page.goto(url)
+    await page.waitForFunction('globalThis.ready === true')
+    return page
+  }
+
+  /** Ends the browser and starts it again on the same profile. */
+  async restart(): Promise<void> {
+    await this.#context.close()
+    this.#context = await launch(this.#profile)
+  }
+
+  async close(): Promise<void> {
+    await this.#context.close()
+    await rm(this.#profile, { recursive: true, force: true })
+  }
+}
+
+function launch(profile: string): Promise<BrowserContext> {
+  return chromium.launchPersistentContext(profile, { executablePath: CHROMIUM, args: FLAGS })
+}
