@@ -35,10 +35,13 @@ describe('IndexedDB in Chromium', () => {
   const put = (key: string, sizeBytes: number) => [{ type: 'put' as const, key, bytes: new Uint8Array(sizeBytes) }]
 
   it('past the quota of its site a write is refused as STORAGE_FULL, and works again when there is room', async () => {
+    // A site of its own: what the browser knows of another one's room it remembers for a while.
+    const small = await serveSite(await bundlePage('storage-page'))
+    const page = await browser.tab(small.url)
     const storage = await RemoteStorage.open(page, 'quota')
     const random = { type: 'put' as const, bytes: randomBytes(100_000) }
     const devtools = await browser.context.newCDPSession(page)
-    const origin = new URL(site.url).origin
+    const origin = new URL(small.url).origin
     await devtools.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 200_000 })
     // What can be compressed counts for less, and the browser allows a little more than it says.
     const fill = async (): Promise<void> => {
@@ -49,6 +52,8 @@ describe('IndexedDB in Chromium', () => {
     await storage.write(put('small', 10), { durable: true })
     expect(await storage.list('')).toContain('small')
     await storage.close()
+    await page.close()
+    await small.close()
   })
 
   it('once the site was cleared every use says so', async () => {
