@@ -266,7 +266,7 @@ function readRecords<Record extends LogRecord>(
         type: 'rows',
         partition,
         replicaId,
-        rows: readRows(reader, replica ?? -1, partition.kind),
+        rows: readRows(reader, replica ?? -1, partition.kind, replicaId),
       }
       records.push(record)
       if (replica === undefined) unnumbered.push(record)
@@ -290,7 +290,7 @@ function readPartition(reader: ByteReader): PartitionName {
   return { collection, kind, partition }
 }
 
-function readRows(reader: ByteReader, replica: number, kind: number): Row[] {
+function readRows(reader: ByteReader, replica: number, kind: number, replicaId: string): Row[] {
   const count = reader.count(ROW_MIN_BYTES - 1)
   if (count === 0) throw malformed('a record without rows')
   const rows: Row[] = []
@@ -315,7 +315,7 @@ function readRows(reader: ByteReader, replica: number, kind: number): Row[] {
       row.bytes = reader.bytes
       scanCbor(row.bytes, row.start, row.end)
     }
-    checkRowForm(kind, row)
+    checkRowForm(kind, row, replicaId)
     rows.push(row)
   }
   return rows

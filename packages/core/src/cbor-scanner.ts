@@ -148,7 +148,7 @@ function isProto(bytes: Uint8Array, from: number, to: number): boolean {
 }
 
 /** Checks `[at, end)` for well-formed UTF-8 and returns `end`. ASCII, nearly all there is, goes four bytes at a time. */
-function scanText(bytes: Uint8Array, at: number, end: number): number {
+export function scanText(bytes: Uint8Array, at: number, end: number): number {
   let next = at
   for (; next + 4 <= end; next += 4) {
     if ((bytes[next]! | bytes[next + 1]! | bytes[next + 2]! | bytes[next + 3]!) > 0x7f)

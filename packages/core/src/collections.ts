@@ -4,7 +4,7 @@ import type { GridErrorCode } from './errors.ts'
 import { Expiries } from './expiries.ts'
 import { fold32, foldHigh32, hashHex, hashText, mix32, addHash } from './hash.ts'
 import type { Hash64 } from './hash.ts'
-import { MAP_CODE, checkName, describeKind, descriptorOf, kindCode } from './kinds.ts'
+import { MAP_CODE, checkName, describeKind, descriptorOf, isInternal, kindCode } from './kinds.ts'
 import type { CollectionDescriptor } from './kinds.ts'
 import { COLLECTIONS_MAX } from './limits.ts'
 import type { ReplicaIds } from './replica-ids.ts'
@@ -101,8 +101,8 @@ export class Collections {
     this.#settled.set(descriptor.name, descriptor)
   }
 
-  /** The partition of the grid's own collection. */
-  registry(descriptor: CollectionDescriptor): Partition {
+  /** The partition of a collection that is the grid's own. */
+  internal(descriptor: CollectionDescriptor): Partition {
     const known = this.get(descriptor.name, kindCode(descriptor)) ?? this.#create(descriptor)
     return known.partitions[0]!
   }
@@ -165,7 +165,7 @@ export class Collections {
   #inUse(descriptor: CollectionDescriptor): CollectionDescriptor | undefined {
     if (this.get(descriptor.name, kindCode(descriptor)) !== undefined) return undefined
     for (const collection of this) {
-      if (collection.descriptor.name !== descriptor.name || collection.descriptor.kind === 'registry') continue
+      if (collection.descriptor.name !== descriptor.name || isInternal(collection.descriptor.kind)) continue
       if (collection.partitions.some(({ replica }) => !replica.vector.isEmpty)) return collection.descriptor
     }
     return undefined

@@ -2,7 +2,7 @@ import type { Collections, Partition } from './collections.ts'
 import { mismatchOf } from './collections.ts'
 import { GridError } from './errors.ts'
 import type { Instant } from './instant.ts'
-import { descriptorOf, kindCode } from './kinds.ts'
+import { descriptorOf, isInternal, kindCode } from './kinds.ts'
 import { HOUSEKEEPING_AFTER_MS, HOUSEKEEPING_GAP_MS } from './limits.ts'
 import type { Written } from './local-writes.ts'
 import type { Membership } from './membership.ts'
@@ -71,7 +71,7 @@ export class Housekeeping {
     const registered = new Set(this.registry.names().map(({ name, kind }) => `${kind} ${name}`))
     for (const { descriptor, partitions } of this.#owner.collections) {
       const kind = kindCode(descriptor)
-      if (descriptor.kind === 'registry' || registered.has(`${kind} ${descriptor.name}`)) continue
+      if (isInternal(descriptor.kind) || registered.has(`${kind} ${descriptor.name}`)) continue
       if (partitions.some(({ replica }) => !replica.vector.isEmpty)) this.registry.registerName(descriptor.name, kind)
     }
   }
@@ -88,7 +88,7 @@ export class Housekeeping {
       const { descriptor, partitions } = collection
       const settled = first.get(descriptor.name)
       const meant = settled === undefined ? undefined : descriptorOf(settled.name, settled.kind)
-      if (meant === undefined || descriptor.kind === 'registry') continue
+      if (meant === undefined || isInternal(descriptor.kind)) continue
       collections.settle(meant)
       const reason = kindCode(meant) === kindCode(descriptor) ? undefined : mismatchOf(meant, descriptor)
       if (reason === partitions[0]!.mismatch) continue

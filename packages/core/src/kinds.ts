@@ -2,10 +2,10 @@ import { GridError } from './errors.ts'
 import { NAME_MAX_BYTES } from './limits.ts'
 
 /**
- * What the entries of a collection are. `fields` is a map whose objects merge field by field; `registry` is the grid's own
- * collection, which no application opens.
+ * What the entries of a collection are. `fields` is a map whose objects merge field by field. Of `registry` and `document` a
+ * grid has one collection each, which no application opens: what peers agree on, and the rows of all documents.
  */
-export type CollectionKind = 'map' | 'counter' | 'set' | 'fields' | 'registry'
+export type CollectionKind = 'map' | 'counter' | 'set' | 'fields' | 'registry' | 'document'
 
 /** Whether every peer holds all of a collection, or owners hold its partitions. */
 export type CollectionMode = 'replicated'
@@ -32,7 +32,13 @@ const CODES: readonly { readonly code: number; readonly kind: CollectionKind; re
   { code: 3, kind: 'set', mode: 'replicated' },
   { code: 4, kind: 'fields', mode: 'replicated' },
   { code: 5, kind: 'registry', mode: 'replicated' },
+  { code: 6, kind: 'document', mode: 'replicated' },
 ]
+
+/** Whether collections of a kind are the grid's own: their names are nobody's choice. */
+export function isInternal(kind: CollectionKind): boolean {
+  return kind === 'registry' || kind === 'document'
+}
 
 /** All kinds that this version knows. */
 export const KIND_CODES: readonly number[] = CODES.map(({ code }) => code)

@@ -187,7 +187,7 @@ export class Registry {
 
   #rows(prefix: string): { key: string; value: Uint8Array; hlc: number; replicaId: string }[] {
     const { collections } = this.#owner
-    const partition = collections.registry(REGISTRY)
+    const partition = collections.internal(REGISTRY)
     const { table } = partition.replica
     const rows: { key: string; value: Uint8Array; hlc: number; replicaId: string }[] = []
     for (const slot of table.slots()) {
@@ -200,12 +200,12 @@ export class Registry {
   }
 
   #write(key: string, value: Record<string, unknown>): void {
-    const partition = this.#owner.collections.registry(REGISTRY)
+    const partition = this.#owner.collections.internal(REGISTRY)
     this.#owner.write(partition, key, encodeValue(value, VALUE_MAX_BYTES))
   }
 
   #delete(key: string): Written | undefined {
-    const partition = this.#owner.collections.registry(REGISTRY)
+    const partition = this.#owner.collections.internal(REGISTRY)
     const slot = partition.replica.table.slotOf(key)
     if (slot === undefined || partition.replica.table.deleted(slot)) return undefined
     return this.#owner.write(partition, key, undefined)

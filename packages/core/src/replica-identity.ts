@@ -1,5 +1,7 @@
 import type { Collections, Partition } from './collections.ts'
+import { carriedValue } from './document-row.ts'
 import type { Instant, RandomSource } from './instant.ts'
+import { kindOf } from './kinds.ts'
 import { ABANDON_GAP_MAX_MS, ABANDON_GAP_MS } from './limits.ts'
 import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
 import type { Row } from './entry-table.ts'
@@ -91,8 +93,10 @@ export class ReplicaIdentity {
       const slots: number[] = []
       replica.visitDots([{ replica: old, first: openingHead + 1, last: highest }], (slot) => slots.push(slot) > 0)
       replica.vector.truncate(old, openingHead)
+      const isDocument = kindOf(partition.name.kind) === 'document'
       for (const slot of slots) {
-        replica.redot(slot, this.#index, this.nextSequence(partition))
+        const carried = isDocument ? carriedValue(replica.row(slot), this.ids.id(old)) : undefined
+        replica.redot(slot, this.#index, this.nextSequence(partition), carried)
         rewrite(partition, replica.row(slot))
       }
     }

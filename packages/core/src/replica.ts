@@ -67,7 +67,7 @@ export class Replica {
     this.#expiries = expiries
     this.#removesOnlySeen = kind === 'set'
     this.#tellsConflicts = kind === 'map' || kind === 'fields'
-    const table = new EntryTable(seed, kind === 'set' || kind === 'fields')
+    const table = new EntryTable(seed, kind === 'set' || kind === 'fields' || kind === 'document')
     this.table = table
     this.#dots = new DotIndex(
       (slot, replica, sequence) => table.sequence(slot) === sequence && table.replica(slot) === replica,
@@ -206,8 +206,20 @@ export class Replica {
     return row
   }
 
-  /** Issues a write anew under another dot, keeping its HLC: for the writes of an id that must be abandoned. */
-  redot(slot: number, replica: number, sequence: number): void {
+  /**
+   * Issues a write anew under another dot, keeping its HLC: for the writes of an id that must be abandoned. `bytes` are its
+   * value where that names the id.
+   */
+  redot(slot: number, replica: number, sequence: number, bytes?: Uint8Array): void {
+    if (bytes !== undefined) {
+      this.vector.add(replica, sequence)
+      this.#put(
+        slot,
+        { ...this.row(slot), replica, sequence, bytes, start: 0, end: bytes.length },
+        this.table.keyHash(slot),
+      )
+      return
+    }
     this.#sum(slot, subtractHash)
     this.table.redot(slot, replica, sequence)
     this.#sum(slot, addHash)

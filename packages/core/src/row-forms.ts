@@ -1,5 +1,6 @@
 import { decodeValue } from './cbor.ts'
 import { splitKey } from './composite-key.ts'
+import { checkDocumentRow } from './document-row.ts'
 import type { Row } from './entry-table.ts'
 import { GridError } from './errors.ts'
 import { checkExpiry } from './expiry.ts'
@@ -13,8 +14,11 @@ const COUNTER_MAX_BYTES = 32
 /** The value of a row that only says that something is there. */
 export const PRESENT: Uint8Array = Uint8Array.of(CBOR_TRUE)
 
-/** Throws `MESSAGE_MALFORMED` for a row that no peer of its kind writes. Rows of later kinds pass. */
-export function checkRowForm(kind: number, row: Readonly<Row>): void {
+/**
+ * Throws `MESSAGE_MALFORMED` for a row that no peer of its kind writes, `replicaId` being that of its dot. Rows of later
+ * kinds pass.
+ */
+export function checkRowForm(kind: number, row: Readonly<Row>, replicaId: string): void {
   switch (kindOf(kind)) {
     case 'counter':
       return checkCounterRow(row)
@@ -31,6 +35,8 @@ export function checkRowForm(kind: number, row: Readonly<Row>): void {
     case 'map':
       if (row.bytes !== undefined) checkExpiry(row.bytes, row.start, row.end)
       return
+    case 'document':
+      return checkDocumentRow(row, replicaId)
     case 'registry':
     case undefined:
       return
