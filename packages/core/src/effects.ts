@@ -22,6 +22,8 @@ export type Input =
   | { readonly type: 'store-failed'; readonly ticket: number; readonly error: unknown }
   /** The addresses under which this peer can be reached have changed. */
   | { readonly type: 'addresses'; readonly addresses: readonly string[] }
+  /** This peer may be silent for long from now on, without being gone; or it is back. */
+  | { readonly type: 'asleep'; readonly asleep: boolean }
 
 /** What a peer wants done. Effects of one kind are to be performed in order. */
 export type Effect =

@@ -24,6 +24,8 @@ export interface MemberRecord {
   readonly replicaId: string
   /** The peer has left the grid for good. */
   readonly left: boolean
+  /** The peer says that it may be silent for long: a browser tab that nobody looks at. */
+  readonly asleep?: true
 }
 
 /** Far beyond any clock's date, and far from the numbers that cannot be counted on from. */
@@ -49,5 +51,6 @@ export function readMemberRecord(fields: Fields): MemberRecord {
     software: fields.text('software', 64),
     replicaId: fields.hash('replicaId'),
     left: fields.flag('left'),
+    ...(fields.has('asleep') && fields.flag('asleep') ? { asleep: true } : {}),
   }
 }

@@ -63,6 +63,29 @@ test('any sign of life renews the lease', () => {
   expect(told).toEqual(['a alive', 'a suspect', 'a alive'])
 })
 
+test('a member that says it is asleep is neither suspect nor gone while it is silent, until it is forgotten', () => {
+  const { members, told } = membership()
+  members.learn(record('a'), 'broadcast', at(0))
+  members.learn(record('a', { revision: 1, asleep: true }), 'broadcast', at(1))
+  members.expire(at(FORGET_MEMBER_AFTER_MS))
+  expect(members.get('a')?.state).toBe('asleep')
+  members.learn(record('a', { revision: 2 }), 'broadcast', at(FORGET_MEMBER_AFTER_MS))
+  expect(told).toEqual(['a alive', 'a asleep', 'a alive'])
+  members.learn(record('a', { revision: 3, asleep: true }), 'broadcast', at(FORGET_MEMBER_AFTER_MS))
+  members.expire(at(2 * FORGET_MEMBER_AFTER_MS + 1))
+  expect(members.others).toEqual([])
+})
+
+test('this peer says once that it is asleep, and once that it is back', () => {
+  const { members } = membership()
+  members.sleep(true)
+  members.sleep(true)
+  expect(members.self).toMatchObject({ revision: 1, asleep: true })
+  members.sleep(false)
+  expect(members.self.revision).toBe(2)
+  expect(members.self).not.toHaveProperty('asleep')
+})
+
 test('hearsay makes a member known but does not keep it alive', () => {
   const { members } = membership()
   expect(members.learn(record('a'), 'hearsay', at(0))).toBe(true)

@@ -23,9 +23,10 @@ const RECORDS_MAX_BYTES: number = MESSAGE_MAX_BYTES / 2
 /**
  * - `alive`: heard of within the lease;
  * - `suspect`: silent for longer than that;
+ * - `asleep`: it has said that it may be silent for long, and was not silent for an hour yet;
  * - `gone`: silent for 30 s, closed, or left.
  */
-export type MemberState = 'alive' | 'suspect' | 'gone'
+export type MemberState = 'alive' | 'suspect' | 'asleep' | 'gone'
 
 /** A member as this peer sees it. */
 export interface Member {
@@ -99,6 +100,14 @@ export class Membership {
     this.#nextHeartbeatMs = 0
   }
 
+  /** This peer may be silent for long from now on, or is back. */
+  sleep(asleep: boolean): void {
+    if (asleep === (this.#self.asleep === true)) return
+    const { asleep: _, ...awake } = this.#self
+    this.#self = asleep ? { ...awake, asleep } : awake
+    this.update({})
+  }
+
   /** Records to tell a new neighbour: this peer first, then those not gone, as many as fit one message. */
   records(): MemberRecord[] {
     const records = [this.#self]
@@ -126,8 +135,9 @@ export class Membership {
     if (known === undefined) {
       if (record.left || !this.#makeRoom(firstHand)) return false
       // Hearsay starts a lease too, or nobody would dial the member and find out.
-      this.#members.set(record.peerId, { record, state: 'alive', heardAtMs: now.monotonicMs, firstHand, older: 0 })
-      this.#owner.changed(record, 'alive')
+      const state = presentState(record)
+      this.#members.set(record.peerId, { record, state, heardAtMs: now.monotonicMs, firstHand, older: 0 })
+      this.#owner.changed(record, state)
       return true
     }
     if (!firstHand && known.firstHand && known.state !== 'gone') return false
@@ -143,7 +153,7 @@ export class Membership {
     if (record.left && news) this.#set(known, 'gone')
     else if (firstHand && !known.record.left) {
       known.heardAtMs = now.monotonicMs
-      this.#set(known, 'alive')
+      this.#set(known, presentState(known.record))
     }
     return news
   }
@@ -153,7 +163,7 @@ export class Membership {
     const known = this.#members.get(peerId)
     if (known === undefined || known.record.left) return
     known.heardAtMs = now.monotonicMs
-    this.#set(known, 'alive')
+    this.#set(known, presentState(known.record))
   }
 
   /** A member has said that it closes. */
@@ -182,6 +192,7 @@ export class Membership {
     for (const [peerId, member] of this.#members) {
       const silentMs = now.monotonicMs - member.heardAtMs
       if (silentMs > FORGET_MEMBER_AFTER_MS) this.#members.delete(peerId)
+      else if (member.state === 'asleep') continue
       else if (silentMs > GONE_AFTER_MS * stretch) this.#set(member, 'gone')
       else if (silentMs > SUSPECT_AFTER_MS * stretch && member.state === 'alive') this.#set(member, 'suspect')
     }
@@ -231,6 +242,11 @@ export class Membership {
     member.state = state
     this.#owner.changed(member.record, state)
   }
+}
+
+/** What a member is that was just heard of. */
+function presentState(record: MemberRecord): MemberState {
+  return record.asleep === true ? 'asleep' : 'alive'
 }
 
 /** At most so many bytes on the wire: addresses are the only part without a small bound. */

@@ -228,17 +228,9 @@ export class Peer {
   /** Monotonic milliseconds at which `step` is next to be called with a tick, if nothing happens before. */
   get wakeAtMs(): number {
     if ((this.#persistent && this.#checkpoint.busy) || this.#bulkAnnounce) return 0
-    const { antiEntropy, broadcaster, commit, confirmations, membership, signals } = this
-    const parts = [
-      membership,
-      broadcaster,
-      antiEntropy,
-      commit,
-      this.#writes.identity,
-      confirmations,
-      signals,
-      this.housekeeping,
-    ]
+    const { antiEntropy, broadcaster, commit, confirmations, housekeeping, membership, signals } = this
+    const { identity } = this.#writes
+    const parts = [membership, broadcaster, antiEntropy, commit, identity, confirmations, signals, housekeeping]
     return parts.reduce((earliestMs, { wakeAtMs }) => Math.min(earliestMs, wakeAtMs), Infinity)
   }
 
@@ -328,6 +320,9 @@ export class Peer {
         break
       case 'addresses':
         this.membership.update({ addresses: input.addresses })
+        break
+      case 'asleep':
+        this.membership.sleep(input.asleep)
     }
   }
 

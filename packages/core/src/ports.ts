@@ -23,6 +23,8 @@ export type StorageOperation =
 export interface Storage {
   /** False where nothing survives the end of the program. */
   readonly persistent: boolean
+  /** Why a store that should be persistent is not, for people: set where data is kept in memory instead. */
+  readonly lapse?: string | undefined
   /** The blob under `key`, or undefined. Rejects with `STORAGE_DAMAGED` when the store knows that it is unreadable. */
   read(key: string): Promise<Uint8Array | undefined>
   write(batch: readonly StorageOperation[], options: { readonly durable: boolean }): Promise<void>
@@ -61,6 +63,8 @@ export interface NetworkEvents {
   broadcast(author: PeerId, bytes: Uint8Array): void
   /** A peer broke the protocol of connections, or has no right to one. It is shown out, and `refuse` can keep it out. */
   hostile(neighbour: PeerId, reason: string): void
+  /** `Network.addresses` are others now. */
+  addresses?(): void
 }
 
 /** The network as one grid sees it. */
@@ -76,6 +80,8 @@ export interface Network extends Broadcast, Streams {
   redial(neighbour: PeerId): Promise<void>
   /** Closes every connection to a neighbour and refuses it for a while. */
   refuse(neighbour: PeerId, refusedMs: number): Promise<void>
+  /** This peer was asleep and is back: who was lost meanwhile is dialled at once. */
+  wake?(): void
   /** Bytes sent and received on sockets since the start, for status and metrics. */
   traffic(): { readonly sentBytes: number; readonly receivedBytes: number }
   /** Closes connections and listeners; idempotent. */

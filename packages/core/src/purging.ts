@@ -161,7 +161,7 @@ export class Purging {
     const { membership } = this.#owner
     const own: PeerId = membership.self.peerId
     return membership.others.every(
-      ({ record, state }) => record.role !== 'storage' || state === 'gone' || record.peerId > own,
+      ({ record, state }) => record.role !== 'storage' || state === 'gone' || state === 'asleep' || record.peerId > own,
     )
   }
 }

@@ -1,5 +1,5 @@
-import { GridError, openPeer, OPENING_PREFIXES } from '@gossipgrid/core'
-import type { MemberState, Network, Peer, PeerEvent, RandomSource, Role, Storage } from '@gossipgrid/core'
+import { GridError } from '@gossipgrid/core'
+import type { MemberState, Peer, PeerEvent } from '@gossipgrid/core'
 import { writeBatch } from './batch.ts'
 import type { Batch } from './batch.ts'
 import { CountersAndSets } from './counters-and-sets.ts'
@@ -12,12 +12,14 @@ import type { GridPresence } from './grid-presence.ts'
 import type { GridSet } from './grid-set.ts'
 import { GridSignals } from './grid-signals.ts'
 import type { GridTopic } from './grid-topic.ts'
+import { loadPeer } from './load-peer.ts'
+import type { StoredPeer } from './load-peer.ts'
 import type { Logger } from './logger.ts'
 import type { MapOptions } from './map-options.ts'
 import { metricsOf } from './metrics.ts'
 import type { GridMetrics } from './metrics.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
-import { Runtime, readClocks } from './runtime.ts'
+import { Runtime } from './runtime.ts'
 import { Seldom } from './seldom.ts'
 import { membersOf, statusOf } from './status.ts'
 import type { GridMember, GridStatus, Recovery } from './status.ts'
@@ -52,21 +54,14 @@ export interface GridEvents {
 }
 
 /** What a grid is made of, once an environment has been chosen. `openGrid` chooses one. */
-export interface GridParts {
-  readonly name: string
-  readonly storage: Storage
-  readonly network: Network
+export interface GridParts extends StoredPeer {
   readonly logger: Logger
-  readonly software: string
   readonly valueSizeMaxBytes: number
   /** Addresses to join by were given, so being without neighbours means waiting, not being alone. */
   readonly joining: boolean
-  /** What the store itself lost, or '' : it costs the replica id. */
-  readonly storageLoss: string
-  readonly role?: Role | undefined
-  readonly weight?: number | undefined
-  readonly zone?: string | undefined
   readonly tracer?: GridTracer | undefined
+  /** Tells the grid what becomes of the page it lives in, until what it returns is called. */
+  readonly follow?: ((runtime: Runtime) => () => void) | undefined
 }
 
 /**
@@ -96,6 +91,7 @@ export class Grid {
   #isReady = false
   #aloneTimer: ReturnType<typeof setTimeout> | undefined
   #closing: Promise<void> | undefined
+  #unfollow: (() => void) | undefined
 
   /** Reads the stored state and joins the network. Closes what it was given when that fails. @internal */
   static async start(parts: GridParts): Promise<Grid> {
@@ -103,6 +99,7 @@ export class Grid {
       const grid = new Grid(parts, await loadPeer(parts))
       await grid.#runtime.start()
       grid.#watchAlone()
+      grid.#unfollow = parts.follow?.(grid.#runtime)
       return grid
     } catch (error) {
       await Promise.allSettled([parts.network.stop(), parts.storage.close()])
@@ -282,6 +279,7 @@ export class Grid {
 
   async #shutDown(left: boolean): Promise<void> {
     clearTimeout(this.#aloneTimer)
+    this.#unfollow?.()
     this.#ready.reject(new GridError('CLOSED', 'the grid was closed'))
     for (const face of [this.#maps, this.#signals, this.#countersAndSets]) face.close()
     await this.#runtime.close(left)
@@ -364,35 +362,4 @@ export class Grid {
   get uptimeMs(): number {
     return performance.now() - this.#openedAtMs
   }
-}
-
-/** Reads what the store holds into a peer. */
-async function loadPeer(parts: GridParts): Promise<Peer> {
-  const { storage, network } = parts
-  const opening = openPeer({
-    peerId: network.peerId,
-    gridName: parts.name,
-    random: systemRandom,
-    persistent: storage.persistent,
-    software: parts.software,
-    ...(parts.role === undefined ? {} : { role: parts.role }),
-    ...(parts.weight === undefined ? {} : { weight: parts.weight }),
-    ...(parts.zone === undefined ? {} : { zone: parts.zone }),
-  })
-  if (parts.storageLoss !== '') opening.lost(parts.storageLoss)
-  for (const prefix of OPENING_PREFIXES) {
-    for (const key of await storage.list(prefix)) {
-      try {
-        opening.offer(key, await storage.read(key))
-      } catch (error) {
-        if (!(error instanceof GridError) || error.code !== 'STORAGE_DAMAGED') throw error
-        opening.offer(key, undefined, error.message)
-      }
-    }
-  }
-  return opening.finish(readClocks())
-}
-
-const systemRandom: RandomSource = {
-  uint32: () => crypto.getRandomValues(new Uint32Array(1))[0]!,
 }

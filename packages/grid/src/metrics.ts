@@ -138,7 +138,7 @@ export function metricsOf(status: GridStatus, runtime: Runtime, ready: boolean, 
   const { name, peerId, peers, present, replicaId, backlog, clock, collections } = status
   const { convergence, purging, storage, topics, traffic } = status
   const counts = (runtime.network as CountingNetwork).counts?.()
-  const members = { alive: 0, suspect: 0, gone: 0 }
+  const members = { alive: 0, suspect: 0, asleep: 0, gone: 0 }
   for (const { state } of peers) members[state] += 1
   return {
     ...{

@@ -10,14 +10,19 @@ interface Pending {
 
 /** The promises of writes that are not durable yet, in order of writing. Bounded by core's limit on undurable bytes. */
 export class PendingWrites {
-  readonly #durable: boolean
+  readonly #isDurable: () => boolean
   #queue: Pending[] = []
   #first = 0
   #idle: (() => void)[] = []
+  #written: Written | undefined
+  /** One function for all promises: of what a write leaves behind, a closure of its own would be a third. */
+  readonly #adding = (resolve: (receipt: Receipt) => void, reject: (error: GridError) => void): void => {
+    this.#queue.push({ written: this.#written!, resolve, reject })
+  }
 
-  /** `durable` false: a memory-only peer, whose receipts say so. */
-  constructor(durable: boolean) {
-    this.#durable = durable
+  /** `isDurable` false: a memory-only peer, or one that has lost its store; its receipts say so. */
+  constructor(isDurable: () => boolean) {
+    this.#isDurable = isDurable
   }
 
   get count(): number {
@@ -25,17 +30,17 @@ export class PendingWrites {
   }
 
   add(written: Written): Promise<Receipt> {
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ written, resolve, reject })
-    })
+    this.#written = written
+    return new Promise(this.#adding)
   }
 
   /** All writes up to this id are durable. */
   durable(writeId: number): void {
-    const copies = this.#durable ? 1 : 0
+    const durable = this.#isDurable()
+    const copies = durable ? 1 : 0
     this.#settle(writeId, ({ written, resolve }) => {
       const { hlc, replicaId, sequence } = written
-      resolve({ version: { hlc, replicaId, sequence }, durable: this.#durable, copies })
+      resolve({ version: { hlc, replicaId, sequence }, durable, copies })
     })
   }
 

@@ -2,7 +2,6 @@ import type {
   Collection,
   Effect,
   Input,
-  Instant,
   Network,
   Partition,
   Peer,
@@ -12,6 +11,7 @@ import type {
   Written,
 } from '@gossipgrid/core'
 import { GridError, UNDURABLE_MAX_BYTES } from '@gossipgrid/core'
+import { readClocks } from './clocks.ts'
 import { Copies } from './copies.ts'
 import { Inbox } from './inbox.ts'
 import type { RowWrite } from './layout.ts'
@@ -29,11 +29,6 @@ import type { GridTracer } from './write-tracing.ts'
 const CLOSE_FLUSH_MAX_MS = 10_000
 /** More than a row takes beside its key and its value. */
 const ROW_OVERHEAD_BYTES = 256
-
-/** The clocks of this machine. */
-export function readClocks(): Instant {
-  return { wallMs: Date.now(), monotonicMs: performance.now() }
-}
 
 export interface RuntimeOptions {
   readonly peer: Peer
@@ -65,7 +60,7 @@ export class Runtime {
   readonly inbox: Inbox = new Inbox((input) => this.step(input))
   readonly #logger: Logger
   readonly #onEvent: (event: PeerEvent) => void
-  readonly #pending: PendingWrites
+  readonly #pending: PendingWrites = new PendingWrites(() => this.peer.persistent && this.storage.persistent)
   readonly #afterStep: (() => void)[] = []
   readonly #tracing: WriteTracing | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -83,7 +78,6 @@ export class Runtime {
     this.storage = options.storage
     this.#logger = options.logger
     this.#onEvent = options.onEvent
-    this.#pending = new PendingWrites(options.peer.persistent)
     if (options.tracing !== undefined) {
       const { tracer, grid } = options.tracing
       this.#tracing = new WriteTracing({ tracer: safeTracer(tracer, options.logger), grid }, this)
@@ -117,14 +111,16 @@ export class Runtime {
 
   /** Opens the network and starts the clockwork. */
   async start(): Promise<void> {
+    const addresses = (): void => this.step({ type: 'addresses', addresses: this.network.addresses() })
     await this.network.start({
       connected: (neighbour) => this.inbox.offer({ type: 'connected', neighbour }),
       disconnected: (neighbour) => this.inbox.offer({ type: 'disconnected', neighbour }),
       message: (from, bytes) => this.inbox.offer({ type: 'message', from, bytes }),
       broadcast: (from, bytes) => this.inbox.offer({ type: 'broadcast', from, bytes }),
       hostile: (neighbour, reason) => this.inbox.offer({ type: 'hostile', neighbour, reason }),
+      addresses,
     })
-    this.step({ type: 'addresses', addresses: this.network.addresses() })
+    addresses()
   }
 
   /**

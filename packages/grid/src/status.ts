@@ -101,7 +101,7 @@ export interface GridStatus {
   readonly storage: {
     readonly persistent: boolean
     readonly healthy: boolean
-    /** Why it refuses writes, '' while it does not. */
+    /** Why it refuses writes, or keeps them in memory although it should not; '' while all is well. */
     readonly error: string
     readonly logBytes: number
   }
@@ -206,8 +206,8 @@ export function statusOf(
     },
     storage: {
       persistent: storage.persistent,
-      healthy: storageError === undefined,
-      error: storageError instanceof Error ? storageError.message : '',
+      healthy: storageError === undefined && storage.lapse === undefined,
+      error: storageError instanceof Error ? storageError.message : (storage.lapse ?? ''),
       logBytes: peer.commit.logBytes,
     },
     topics: peer.signals.topics.counts,
