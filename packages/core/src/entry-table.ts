@@ -4,6 +4,7 @@ import { SWEPT_BYTES, expiryOf, isSwept, lastingEnd, sweptForm } from './expiry.
 import { fold32, foldHigh32, hashBytes, hashText, mix32 } from './hash.ts'
 import type { Hash64 } from './hash.ts'
 import { equalsKey, isWide, readKey, writeKey } from './key-bytes.ts'
+import { KeyColumn } from './key-column.ts'
 import { KeyIndex, SLOTS_MAX } from './key-index.ts'
 import { ValueSlabs } from './value-slabs.ts'
 
@@ -41,8 +42,8 @@ export interface Row {
  */
 export class EntryTable {
   readonly #keySeed: number
-  /** Undefined for tombstones. */
-  readonly #keys: (string | undefined)[] = []
+  /** Tombstones have none here. */
+  readonly #keys = new KeyColumn()
   readonly #slots = new KeyIndex(this)
   readonly #values = new ValueSlabs()
   #hlc = new Float64Array(SLOTS_FIRST)
@@ -109,7 +110,7 @@ export class EntryTable {
   }
 
   key(slot: number): string {
-    const key = this.#keys[slot]
+    const key = this.#keys.get(slot)
     if (key !== undefined) return key
     const length = this.#length[slot]! & LENGTH_MASK
     if (length === 0) return ''
@@ -118,7 +119,7 @@ export class EntryTable {
   }
 
   holdsKey(slot: number, key: string): boolean {
-    const held = this.#keys[slot]
+    const held = this.#keys.get(slot)
     if (held !== undefined) return held === key
     const address = this.#address[slot]!
     const length = this.#length[slot]! & LENGTH_MASK
@@ -232,7 +233,7 @@ export class EntryTable {
     if (this.isTombstone(slot)) return
     if (!this.deleted(slot)) this.#tombstones += 1
     this.#release(slot)
-    this.#storeKey(slot, this.#keys[slot]!)
+    this.#storeKey(slot, this.#keys.get(slot)!)
   }
 
   /** Takes a buried entry out, as if it had never been. */
@@ -292,7 +293,7 @@ export class EntryTable {
       this.#tombstones += 1
       return
     }
-    this.#keys[slot] ??= row.key
+    if (this.#keys.get(slot) === undefined) this.#keys.set(slot, row.key)
     this.#address[slot] = this.#values.store(row.bytes, row.start, row.end)
     this.#length[slot] = row.end - row.start
     this.#valueHash[slot] = hashBytes(row.bytes, row.start, lastingEnd(row.bytes, row.start, row.end), 0)
@@ -305,7 +306,7 @@ export class EntryTable {
     const length = wide ? 2 * key.length : key.length
     const address = this.#values.reserve(length)
     writeKey(key, wide, this.#values.slab(address), this.#values.offset(address))
-    this.#keys[slot] = undefined
+    this.#keys.clear(slot)
     this.#address[slot] = address
     this.#length[slot] = DELETED + (wide ? WIDE : 0) + length
     this.#tombstoneKeyBytes += length
@@ -334,7 +335,7 @@ export class EntryTable {
     if (slot === this.#hlc.length) this.#grow()
     if (slot === this.#count) this.#count += 1
     this.#keyHash[slot] = keyHash
-    this.#keys[slot] = key
+    this.#keys.set(slot, key)
     this.#length[slot] = 0
     this.#slots.add(slot, keyHash)
     return slot

@@ -6,7 +6,7 @@ const SLAB_FIRST_BYTES = SLAB_BYTES >> 4
 /** Addresses are 32 bits wide. */
 const SLABS_MAX = 2 ** 32 / SLAB_BYTES
 /** Less dead weight than this is not worth a move, nor a quarter of the live bytes, up to so much. */
-const DEAD_BYTES_MIN = SLAB_BYTES >> 2
+const DEAD_BYTES_MIN = SLAB_BYTES >> 3
 const DEAD_BYTES_ENOUGH = 4 * SLAB_BYTES
 /** The most that one compaction moves, so that its pause stays in the low milliseconds. */
 const MOVE_BYTES_MAX = 8 * SLAB_BYTES
@@ -79,15 +79,15 @@ export class ValueSlabs {
     this.#live -= length
   }
 
-  /** True when more than half is dead weight and enough has died since the last move. */
+  /** True when more than a third is dead weight and enough has died since the last move. */
   get wantsCompaction(): boolean {
     const dead = this.#totalBytes - this.#live
     const enough = Math.min(DEAD_BYTES_ENOUGH, Math.max(DEAD_BYTES_MIN, this.#live / 4))
-    return dead > this.#live && dead - this.#deadAtLastCompaction > enough
+    return dead * 2 > this.#live && dead - this.#deadAtLastCompaction > enough
   }
 
   /**
-   * Moves the values of mostly dead slabs together; `addresses` and `lengths` are the columns that point here. The bits of
+   * Moves the values of slabs that are dead by a third together; `addresses` and `lengths` are the columns that point here. The bits of
    * `lengthMask` are the length, others the caller's own.
    */
   compact(addresses: Uint32Array, lengths: Uint32Array, slots: number, lengthMask: number): void {
@@ -95,7 +95,7 @@ export class ValueSlabs {
     let moveBytes = 0
     for (let slab = 0; slab < this.#slabs.length; slab++) {
       const bytes = this.#slabs[slab]
-      if (bytes === undefined || slab === this.#open || this.#liveBytes[slab]! * 2 > bytes.length) continue
+      if (bytes === undefined || slab === this.#open || this.#liveBytes[slab]! * 3 > bytes.length * 2) continue
       moveBytes += this.#liveBytes[slab]!
       if (moveBytes > MOVE_BYTES_MAX) break
       moving[slab] = 1
@@ -122,8 +122,8 @@ export class ValueSlabs {
   #openSlab(lengthMin: number): void {
     const slab = this.#free.pop() ?? this.#slabs.length
     if (slab >= SLABS_MAX) throw new GridError('COLLECTION_LIMIT', 'a partition holds more than 4 GiB of values')
-    // Small collections start small; from the second megabyte on every slab is whole.
-    const size = Math.min(SLAB_BYTES, Math.max(SLAB_FIRST_BYTES, this.#totalBytes))
+    // No more than a fifth of what a collection has is room to come; from the fifth megabyte on every slab is whole.
+    const size = Math.min(SLAB_BYTES, Math.max(SLAB_FIRST_BYTES, this.#totalBytes >> 2))
     const bytes = new Uint8Array(Math.max(size, lengthMin))
     this.#slabs[slab] = bytes
     this.#liveBytes[slab] = 0

@@ -1,0 +1,36 @@
+const CHUNK_BITS = 9
+const CHUNK_SLOTS = 1 << CHUNK_BITS
+
+/** Keys by slot, in pieces of 512: a piece without any takes no room, and growing copies nothing. */
+export class KeyColumn {
+  readonly #chunks: ((string | undefined)[] | undefined)[] = []
+  /** Keys in each piece. */
+  readonly #counts: number[] = []
+
+  get(slot: number): string | undefined {
+    return this.#chunks[slot >>> CHUNK_BITS]?.[slot & (CHUNK_SLOTS - 1)]
+  }
+
+  set(slot: number, key: string): void {
+    const at = slot >>> CHUNK_BITS
+    while (this.#chunks.length <= at) {
+      this.#chunks.push(undefined)
+      this.#counts.push(0)
+    }
+    let chunk = this.#chunks[at]
+    if (chunk === undefined) this.#chunks[at] = chunk = Array.from({ length: CHUNK_SLOTS }, () => undefined)
+    const within = slot & (CHUNK_SLOTS - 1)
+    if (chunk[within] === undefined) this.#counts[at]! += 1
+    chunk[within] = key
+  }
+
+  clear(slot: number): void {
+    const at = slot >>> CHUNK_BITS
+    const chunk = this.#chunks[at]
+    const within = slot & (CHUNK_SLOTS - 1)
+    if (chunk?.[within] === undefined) return
+    chunk[within] = undefined
+    this.#counts[at]! -= 1
+    if (this.#counts[at] === 0) this.#chunks[at] = undefined
+  }
+}
