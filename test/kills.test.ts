@@ -2,10 +2,13 @@ import { randomInt } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Random } from '@gossipgrid/testing'
 import { describe, expect, it } from 'vitest'
+import { checkSurvivors, startTrialWriter } from '../packages/storage/src/crash-trial.ts'
 import { CrashRounds } from './crash-trial/crash-rounds.ts'
-import type { Runtime } from './crash-trial/trial-process.ts'
+import { RUNTIMES, runtimeCommand } from './runtimes/runtime.ts'
+import type { Runtime } from './runtimes/runtime.ts'
 
 /** Kills are spread over one growing directory per runtime. */
 describe('a peer that is killed while it opens, writes or checkpoints', () => {
@@ -32,4 +35,25 @@ describe('a peer that is killed while it opens, writes or checkpoints', () => {
     },
     240_000,
   )
+})
+
+describe('a store that is killed while it writes', () => {
+  it.each(RUNTIMES)('on %s: loses no acknowledged batch and tears none', async (runtime) => {
+    const root = await mkdtemp(join(tmpdir(), 'gossipgrid-kills-'))
+    const directory = join(root, 'store')
+    try {
+      let acknowledged = -1
+      for (let kill = 0; kill < 5; kill++) {
+        const writer = startTrialWriter(directory, { command: runtimeCommand(runtime) })
+        await writer.started
+        await delay(randomInt(150))
+        await writer.kill()
+        acknowledged = Math.max(acknowledged, writer.acknowledged())
+        await checkSurvivors(directory, acknowledged)
+      }
+      expect(acknowledged).toBeGreaterThan(0)
+    } finally {
+      await rm(root, { recursive: true, force: true })
+    }
+  })
 })

@@ -2,7 +2,8 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { encodeValue } from '@gossipgrid/core'
 import { levelStorage } from '@gossipgrid/storage'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { RUNTIMES, TrialProcess } from './crash-trial/trial-process.ts'
+import { TrialProcess } from './crash-trial/trial-process.ts'
+import { RUNTIMES } from './runtimes/runtime.ts'
 import { GridDirectories } from './grid-directories.ts'
 
 let directories: GridDirectories

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Random } from '@gossipgrid/testing'
 import { TrialLedger } from './trial-ledger.ts'
 import { TrialProcess } from './trial-process.ts'
-import type { Runtime } from './trial-process.ts'
+import type { Runtime } from '../runtimes/runtime.ts'
 
 const OPENING_MAX_MS = 1000
 const WRITING_MAX_MS = 500

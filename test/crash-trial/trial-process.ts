@@ -1,15 +1,9 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { runtimeCommand } from '../runtimes/runtime.ts'
+import type { Runtime } from '../runtimes/runtime.ts'
 
-export type Runtime = 'node' | 'deno' | 'bun'
-export const RUNTIMES: readonly Runtime[] = ['node', 'deno', 'bun']
-
-const FLAGS: Readonly<Record<Runtime, readonly string[]>> = {
-  node: [],
-  deno: ['run', '--allow-all', '--no-lock', '--node-modules-dir=manual'],
-  bun: [],
-}
 const PROGRAM = fileURLToPath(new URL('trial-peer.ts', import.meta.url))
 
 /** What a peer found in its directory. */
@@ -39,8 +33,8 @@ export class TrialProcess {
   #complaint = ''
 
   constructor(runtime: Runtime, directory: string, round: number) {
-    const binary = fileURLToPath(new URL(`../../node_modules/.bin/${runtime}`, import.meta.url))
-    this.#child = spawn(binary, [...FLAGS[runtime], PROGRAM, directory, String(round)])
+    const [binary, ...flags] = runtimeCommand(runtime)
+    this.#child = spawn(binary, [...flags, PROGRAM, directory, String(round)])
     this.#child.stderr.on('data', (chunk: Buffer) => (this.#complaint += chunk.toString()))
     this.#child.stdin.on('error', () => undefined)
     createInterface({ input: this.#child.stdout }).on('line', (line) => this.#take(line))

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { checkSurvivors, startTrialWriter } from '../../packages/storage/src/crash-trial.ts'
 import { levelStorage } from '@gossipgrid/storage'
 import { CrashRounds } from '../crash-trial/crash-rounds.ts'
-import { RUNTIMES } from '../crash-trial/trial-process.ts'
+import { RUNTIMES } from '../runtimes/runtime.ts'
 import { MountedDisks } from './mounted-disk.ts'
 
 const DISK_SIZE_MEBIBYTES = 192
@@ -58,7 +58,8 @@ it(`${CUTS} power cuts in turn on Node, Deno and Bun leave every acknowledged wr
 for (const durableBatch of [1400, 1420, 1440]) {
   it(`durable batch ${durableBatch} takes all earlier ones with it, none of which was asked to be durable`, async () => {
     await disks.makeImage('live', DISK_SIZE_MEBIBYTES)
-    const writer = startTrialWriter(join(await disks.mountImage('live', WRITES_BACK_LATE), 'store'), durableBatch)
+    const live = await disks.mountImage('live', WRITES_BACK_LATE)
+    const writer = startTrialWriter(join(live, 'store'), { stopAt: durableBatch })
     try {
       await writer.started
       await checkSurvivors(join(await cutPower('after'), 'store'), durableBatch)

@@ -20,14 +20,20 @@ export interface TrialWriter {
   kill(): Promise<void>
 }
 
-/**
- * Starts a program that writes numbered batches into `directory` until it is killed, or, with `stopAt`, until the batch
- * of that number is acknowledged, which is then the only durable one.
- */
-export function startTrialWriter(directory: string, stopAt?: number): TrialWriter {
+export interface TrialWriterOptions {
+  /** Stops when the batch of that number is acknowledged, which is then the only durable one. */
+  readonly stopAt?: number
+  /** The runtime to start it on, with its flags; default the one that runs this. */
+  readonly command?: readonly [binary: string, ...flags: string[]]
+}
+
+/** Starts a program that writes numbered batches into `directory` until it is killed. */
+export function startTrialWriter(directory: string, options: TrialWriterOptions = {}): TrialWriter {
+  const { stopAt, command = [process.execPath] } = options
+  const [binary, ...flags] = command
   const program = fileURLToPath(new URL('./crash-trial-writer.ts', import.meta.url))
-  const options = stopAt === undefined ? [] : [String(stopAt)]
-  const child = spawn(process.execPath, [program, directory, ...options], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const rest = stopAt === undefined ? [] : [String(stopAt)]
+  const child = spawn(binary, [...flags, program, directory, ...rest], { stdio: ['ignore', 'pipe', 'pipe'] })
   let printed = ''
   let complaint = ''
   let acknowledged = -1

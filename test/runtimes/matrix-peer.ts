@@ -1,0 +1,92 @@
+import { libp2pNetwork, openGrid } from 'gossipgrid'
+import type { Grid, Libp2pNetwork } from 'gossipgrid'
+import { WRITES_PER_ROUND } from './matrix-calls.ts'
+import type { MatrixCalls, MatrixOpening } from './matrix-calls.ts'
+
+type Answering = {
+  [Name in keyof MatrixCalls]: (ask: MatrixCalls[Name]['ask']) => Promise<MatrixCalls[Name]['answer']>
+}
+
+interface OpenPeer {
+  readonly self: string
+  readonly grid: Grid
+  readonly network: Libp2pNetwork
+}
+
+/**
+ * One peer of the matrix. It does what it is asked, on any runtime: nothing in here knows which one. A program around it
+ * passes on what is asked, over whatever leads to where it runs.
+ */
+export function matrixPeer(): Answering {
+  let opened: OpenPeer | undefined
+  const peer = (): OpenPeer => {
+    if (opened === undefined) throw new Error('this peer is not open')
+    return opened
+  }
+  return {
+    open: async (opening) => {
+      opened = await open(opening)
+      return { peerId: opened.grid.peerId, addresses: opened.grid.addresses }
+    },
+    write: async ({ round }) => {
+      await write(peer(), round)
+      return null
+    },
+    split: async (peerIds) => {
+      const { network } = peer()
+      if (peerIds.length === 0) network.unblock()
+      else network.block(peerIds)
+      return null
+    },
+    state: async () => {
+      const { grid, network } = peer()
+      const held = grid
+        .status()
+        .collections.map(({ name, entries, fingerprint }) => `${name} ${entries} ${fingerprint}`)
+      return { neighbours: network.neighbours().length, fingerprints: held.toSorted().join(', ') }
+    },
+    content: async () => {
+      const { grid } = peer()
+      const map: [string, string][] = []
+      for await (const entry of grid.map<string>('map').entries()) map.push(entry)
+      const set: string[] = []
+      for await (const element of grid.set<string>('set').values()) set.push(element)
+      map.sort(([a], [b]) => (a < b ? -1 : 1))
+      return { map, counter: grid.counter('counter').value, set: set.sort() }
+    },
+    close: async () => {
+      await opened?.grid.close()
+      return null
+    },
+  }
+}
+
+async function open({ self, directory, listen, join }: MatrixOpening): Promise<OpenPeer> {
+  let network: Libp2pNetwork | undefined
+  const quiet = (): void => undefined
+  const grid = await openGrid({
+    name: 'matrix',
+    secret: 'a secret, so that each runtime shows its cryptography',
+    ...(directory === undefined ? {} : { directory }),
+    listen,
+    join,
+    mdns: false,
+    logger: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+    network: async (options) => (network = await libp2pNetwork(options)),
+  })
+  if (network === undefined) throw new Error('the grid was opened without its network')
+  return { self, grid, network }
+}
+
+/** Keys and elements of its own, and some that everyone sets, adds and takes out at the same time. */
+async function write({ self, grid }: OpenPeer, round: number): Promise<void> {
+  const [map, counter, set] = [grid.map<string>('map'), grid.counter('counter'), grid.set<string>('set')]
+  const numbers = Array.from({ length: WRITES_PER_ROUND }, (_, i) => i)
+  await Promise.all([
+    ...numbers.map((i) => map.set(`${self} ${round} ${i}`, `of ${self}`)),
+    ...numbers.map((i) => map.set(`shared ${i}`, `${self} in round ${round}`)),
+    ...numbers.map(() => counter.increment()),
+    ...numbers.map((i) => set.add(`${self} ${round} ${i}`)),
+    ...numbers.map((i) => (i % 2 === 0 ? set.add(`shared ${i}`) : set.delete(`shared ${i - 1}`))),
+  ])
+}
