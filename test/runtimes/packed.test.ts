@@ -1,0 +1,96 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { PUBLISHED, PackedInstall } from './packed-install.ts'
+import { RUNTIMES, runtimeCommand } from './runtime.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const SDK = ['core', 'storage', 'network', 'grid'] as const
+const LIMIT_MS = 180_000
+const PACKAGES_MAX = 130
+const SIZE_MAX_BYTES = 60 * 1024 * 1024
+
+/** Counts how often it was run, in a directory that all runtimes share. */
+const COUNTING = `import { openGrid } from 'gossipgrid'
+const grid = await openGrid({ name: 'packed', directory: 'kept', listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false })
+const runs = grid.map<number>('runs')
+await runs.update('all', (count) => (count ?? 0) + 1)
+console.log('run', runs.peek('all'))
+await grid.close()
+`
+
+describe('the packages, packed by npm and installed in an empty folder', () => {
+  let packed: PackedInstall
+
+  beforeAll(async () => {
+    packed = await PackedInstall.pack()
+    await packed.install(...SDK)
+  }, LIMIT_MS)
+  afterAll(() => packed?.remove())
+
+  it.each(PUBLISHED)('%s holds compiled files, a readme and the licence, and nothing else', (name) => {
+    const { files } = packed.tarballs.get(name)!
+    const top = ['LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'package.json']
+    expect(files.filter((file) => !/^(dist|bin)\//.test(file)).toSorted()).toEqual(top)
+    const wanted = /^bin\/gossipgrid\.js$|^dist\/.*\.(js|js\.map|d\.ts)$/
+    expect(files.filter((file) => !top.includes(file) && !wanted.test(file))).toEqual([])
+    expect(files.filter((file) => /\.test\.|\/test-|-trial|conformance/.test(file))).toEqual([])
+  })
+
+  it.each(PUBLISHED)('%s has nothing that publint complains of', async (name) => {
+    const bytes = await readFile(packed.tarballs.get(name)!.path)
+    const tarball = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)
+    const { messages, pkg } = await publint({ pack: { tarball }, strict: true })
+    expect(messages.map((message) => formatMessage(message, pkg))).toEqual([])
+  })
+
+  it.each(SDK)('%s has types that every way of importing it finds', async (name) => {
+    const attw = join(ROOT, 'node_modules/.bin/attw')
+    const { code, stdout, stderr } = await packed.run([attw, packed.tarballs.get(name)!.path, '--profile', 'esm-only'])
+    expect(code, stdout + stderr).toBe(0)
+  })
+
+  it(`is at most ${PACKAGES_MAX} packages and 60 MB`, async () => {
+    const { packages, sizeBytes } = await packed.weight()
+    expect(packages).toBeLessThanOrEqual(PACKAGES_MAX)
+    expect(sizeBytes).toBeLessThanOrEqual(SIZE_MAX_BYTES)
+  })
+
+  it.each(RUNTIMES)('says hello on %s, and the process ends by itself', async (runtime) => {
+    const hello = await readFile(join(ROOT, 'examples/hello.ts'), 'utf8')
+    const tamed = hello.replace('openGrid({', "openGrid({ listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false,")
+    await writeFile(join(packed.app, 'hello.ts'), tamed)
+    const { code, stdout, stderr } = await packed.run(runtimeCommand(runtime), 'hello.ts')
+    expect(stdout.replaceAll(/\s+/g, ' '), stderr).toMatch(/^\{ age: 36,? \} $/)
+    expect(code).toBe(0)
+  })
+
+  it('keeps its data on disk, from one runtime to the next', async () => {
+    await writeFile(join(packed.app, 'counting.ts'), COUNTING)
+    for (const [i, runtime] of RUNTIMES.entries()) {
+      const { stdout, stderr } = await packed.run(runtimeCommand(runtime), 'counting.ts')
+      expect(stdout, stderr).toBe(`run ${i + 1}\n`)
+    }
+  })
+
+  it('has types for a strict project', async () => {
+    const tsc = join(ROOT, 'node_modules/.bin/tsc')
+    const flags = ['--noEmit', '--strict', '--target', 'es2024', '--module', 'nodenext', '--types', '']
+    const { code, stdout } = await packed.run([tsc, ...flags], 'hello.ts', 'counting.ts')
+    expect(code, stdout).toBe(0)
+  })
+
+  it(
+    'brings the command',
+    async () => {
+      await packed.install('cli')
+      const help = await packed.npm('exec', '--no', '--', 'gossipgrid', '--help')
+      expect(help.stdout, help.stderr).toContain('Usage: gossipgrid')
+      expect(packed.tarballs.get('cli')!.files).toContain('dist/demo/demo-peer.js')
+    },
+    LIMIT_MS,
+  )
+})
