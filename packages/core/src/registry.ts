@@ -191,8 +191,9 @@ export class Registry {
     const { table } = partition.replica
     const rows: { key: string; value: Uint8Array; hlc: number; replicaId: string }[] = []
     for (const slot of table.slots()) {
-      const value = table.key(slot).startsWith(prefix) ? table.value(slot) : undefined
-      if (value === undefined) continue
+      // The key of a tombstone takes long to read.
+      if (table.deleted(slot) || !table.key(slot).startsWith(prefix)) continue
+      const value = table.value(slot)!
       const replicaId = collections.ids.id(table.replica(slot))
       rows.push({ key: table.key(slot), value, hlc: table.hlc(slot), replicaId })
     }
