@@ -64,8 +64,8 @@ describe('IndexedDB in Chromium', () => {
     await devtools.send('Storage.clearDataForOrigin', cleared)
     await expect
       .poll(() => storage.read('a').then(String, (error: { code: string }) => error.code))
-      .toBe('STORAGE_FAILED')
-    await expect(storage.write(put('b', 10), { durable: true })).rejects.toMatchObject({ code: 'STORAGE_FAILED' })
+      .toBe('STORAGE_CLEARED')
+    await expect(storage.write(put('b', 10), { durable: true })).rejects.toMatchObject({ code: 'STORAGE_CLEARED' })
     await storage.close()
   })
 })

@@ -3,7 +3,7 @@ import type { Fields } from './fields.ts'
 import { ADDRESSES_MAX, ADDRESS_MAX_BYTES } from './limits.ts'
 import type { PeerId } from './ports.ts'
 
-/** What a peer is for: `storage` peers hold data durably and count as copies, `light` peers keep it in memory. */
+/** What a peer is for: `storage` peers hold data durably and count as copies; nobody counts on `light` peers. */
 export type Role = 'storage' | 'light'
 
 /** What a peer says of itself. The record with the larger (incarnation, revision) supersedes the other. */

@@ -3,7 +3,7 @@ import type { Network, Storage } from '@gossipgrid/core'
 import { memoryNetworkHub } from '@gossipgrid/testing/memory-network'
 import type { Grid } from './grid.ts'
 import { openGrid } from './open-grid.ts'
-import type { OpenGridOptions } from './open-grid.ts'
+import type { OpenGridOptions } from './open-grid-options.ts'
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 

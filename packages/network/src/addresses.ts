@@ -19,6 +19,11 @@ export function badAddress(address: string, complaint: string, cause?: unknown):
   return new GridError('NETWORK_BAD_ADDRESS', `"${address}" ${complaint}; write one like ${EXAMPLE}`, { cause })
 }
 
+/** False for a way through a relay: two tabs may agree there on a direct connection (`/webrtc`), and nothing else. */
+export function carriesData(address: string): boolean {
+  return !address.includes('/p2p-circuit') || address.includes('/webrtc')
+}
+
 /** The peer id that an address ends in, if it does. */
 export function peerIdIn(address: string): PeerId | undefined {
   return /\/p2p\/([^/]+)$/.exec(address)?.[1]

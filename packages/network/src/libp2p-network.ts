@@ -1,22 +1,25 @@
+import { preset } from '#preset'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import { createLibp2p } from 'libp2p'
 import type { Network, PeerId } from '@gossipgrid/core'
 import { parseAddress } from './addresses.ts'
 import type { Channel } from './channel.ts'
 import { PeerNetwork } from './peer-network.ts'
-import { SERVER_LISTEN, serverPreset } from './server-preset.ts'
+import type { IceServer } from './preset.ts'
 
 export interface Libp2pNetworkOptions {
   /** Where the peers of the grid meet, as `deriveChannel` makes it; further ones are met at as well. */
   readonly channels: readonly Channel[]
   /** An Ed25519 key as libp2p writes it (protobuf); default a new one, see `exportPrivateKey`. */
   readonly privateKey?: Uint8Array
-  /** Multiaddrs to listen on; default TCP and WebSockets on any free port of all interfaces. */
+  /** Multiaddrs to listen on; default TCP and WebSockets on any free port of all interfaces, in a browser at relays. */
   readonly listen?: readonly string[]
   /** Multiaddrs of peers to join by. They are dialled until one answers, and again whenever it is lost. */
   readonly join?: readonly string[]
   /** Whether to look for peers of the same grid on the local network; default true. */
   readonly mdns?: boolean
+  /** Where tabs ask for a way through routers to each other; default nowhere. */
+  readonly iceServers?: readonly IceServer[]
   /** The largest message of a stream, in bytes; default 4 MiB. The same for all peers of a grid. */
   readonly messageSizeMaxBytes?: number
   /** The largest broadcast, in bytes; default 1 MiB. The same for all peers of a grid. */
@@ -60,7 +63,7 @@ export interface Libp2pNetwork extends Network {
 }
 
 /**
- * The network of a server peer (Node, Deno or Bun). Rejects with `NETWORK_BAD_ADDRESS` for an address in the options
+ * The network of a server peer (Node, Deno or Bun), or in a bundle for browsers that of a tab. Rejects with `NETWORK_BAD_ADDRESS` for an address in the options
  * that is no multiaddr. `start` opens it.
  *
  * @example
@@ -72,11 +75,11 @@ export interface Libp2pNetwork extends Network {
  * ```
  */
 export async function libp2pNetwork(options: Libp2pNetworkOptions): Promise<Libp2pNetwork> {
-  const listen = options.listen ?? SERVER_LISTEN
+  const listen = options.listen ?? preset.listen
   for (const address of [...listen, ...(options.join ?? [])]) parseAddress(address)
   const privateKey =
     options.privateKey === undefined ? await generateKeyPair('Ed25519') : privateKeyFromProtobuf(options.privateKey)
-  const neighboursMax = options.neighboursMax ?? 32
+  const { neighboursMax = 32, mdns = true, iceServers = [] } = options
   return PeerNetwork.create(
     {
       channels: options.channels,
@@ -89,7 +92,8 @@ export async function libp2pNetwork(options: Libp2pNetworkOptions): Promise<Libp
       halfOpenMaxMs: options.halfOpenMaxMs ?? 60_000,
       accept: options.accept ?? (() => true),
       log: options.logger ?? (() => undefined),
+      dials: (address) => preset.dials(address),
     },
-    (hooks) => createLibp2p(serverPreset({ ...hooks, privateKey, listen, neighboursMax, mdns: options.mdns ?? true })),
+    (hooks) => createLibp2p(preset.options({ ...hooks, privateKey, listen, neighboursMax, mdns, iceServers })),
   )
 }

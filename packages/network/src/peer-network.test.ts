@@ -10,7 +10,7 @@ import type { Libp2pNetwork, Libp2pNetworkOptions } from './libp2p-network.ts'
 import { PeerNetwork } from './peer-network.ts'
 import { rawPeer } from './raw-peer.ts'
 import type { RawPeer } from './raw-peer.ts'
-import { serverPreset } from './server-preset.ts'
+import { preset } from './server-preset.ts'
 
 const PROTOCOL = '/gossipgrid/test/1'
 const CHANNELS = [{ topic: 'test', protocol: PROTOCOL }]
@@ -49,10 +49,13 @@ async function startOpen(deafAfterMs: number, join: string[]): Promise<Recorded 
       halfOpenMaxMs: 60_000,
       accept: () => true,
       log: () => undefined,
+      dials: (address) => preset.dials(address),
     },
     async (hooks) => {
       const listen = ['/ip4/127.0.0.1/tcp/0']
-      node = await createLibp2p(serverPreset({ ...hooks, privateKey, listen, neighboursMax: 32, mdns: false }))
+      node = await createLibp2p(
+        preset.options({ ...hooks, privateKey, listen, neighboursMax: 32, mdns: false, iceServers: [] }),
+      )
       return node
     },
   )

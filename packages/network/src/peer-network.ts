@@ -4,7 +4,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Libp2p } from 'libp2p'
 import { GridError } from '@gossipgrid/core'
 import type { NetworkEvents, PeerId } from '@gossipgrid/core'
-import { badAddress, parseAddress, peerIdIn, startError, withPeerId } from './addresses.ts'
+import { badAddress, carriesData, parseAddress, peerIdIn, startError, withPeerId } from './addresses.ts'
 import { Admission } from './admission.ts'
 import type { Channel } from './channel.ts'
 import { letDenoExit } from './deno-exit.ts'
@@ -49,6 +49,8 @@ export interface PeerNetworkOptions {
   readonly deafAfterMs: number
   readonly halfOpenMaxMs: number
   readonly accept: (peerId: PeerId) => boolean
+  /** Whether this peer can use an address at all. */
+  readonly dials: (address: string) => boolean
   readonly log: (line: string) => void
 }
 
@@ -144,13 +146,15 @@ export class PeerNetwork implements Libp2pNetwork {
         { maxInboundStreams: 4, maxOutboundStreams: 4 },
       )
       node.addEventListener('connection:open', ({ detail }) => {
-        if (this.#stopping === undefined) this.#neighbours.opened(detail)
+        // A relayed connection is there for agreeing on a direct one, and may carry nothing else.
+        if (this.#stopping === undefined && detail.limits === undefined) this.#neighbours.opened(detail)
       })
       node.addEventListener('peer:identify', ({ detail }) => {
         const peerId = detail.peerId.toString()
         if (!this.#neighbours.has(peerId)) return
-        this.#redialer.learn(peerId, withPeerId(detail.listenAddrs, peerId), this.#yieldMs(peerId))
+        this.#learn(peerId, detail.listenAddrs)
       })
+      node.addEventListener('self:peer:update', () => this.#events?.addresses?.())
       await node.start()
     } catch (error) {
       throw startError(error)
@@ -161,7 +165,7 @@ export class PeerNetwork implements Libp2pNetwork {
   }
 
   addresses(): string[] {
-    return this.#node.getMultiaddrs().map((address) => address.toString())
+    return this.#node.getMultiaddrs().map(String).filter(carriesData)
   }
 
   neighbours(): PeerId[] {
@@ -205,7 +209,8 @@ export class PeerNetwork implements Libp2pNetwork {
     const parsed = parseAddress(address)
     const peerId = peerIdIn(address)
     if (peerId !== undefined && this.#neighbours.isConnected(peerId)) return peerId
-    if (!(await this.#node.isDialable(parsed))) throw badAddress(address, 'cannot be dialled by this peer')
+    const dials = carriesData(address) && this.#options.dials(address)
+    if (!dials || !(await this.#node.isDialable(parsed))) throw badAddress(address, 'cannot be dialled by this peer')
     const timeout = AbortSignal.timeout(OPEN_TIMEOUT_MS)
     return this.#dial([parsed], options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]))
   }
@@ -241,6 +246,10 @@ export class PeerNetwork implements Libp2pNetwork {
 
   unblock(): void {
     this.#admission.unblock()
+    this.wake()
+  }
+
+  wake(): void {
     if (this.#watch !== undefined) this.#redialer.wake()
   }
 
@@ -306,7 +315,12 @@ export class PeerNetwork implements Libp2pNetwork {
   #found(found: PeerInfo): void {
     const peerId = found.id.toString()
     if (this.#neighbours.has(peerId)) return
-    this.#redialer.learn(peerId, withPeerId(found.multiaddrs, peerId), this.#yieldMs(peerId))
+    this.#learn(peerId, found.multiaddrs)
+  }
+
+  #learn(peerId: PeerId, addresses: readonly Multiaddr[]): void {
+    const usable = withPeerId(addresses, peerId).filter((address) => this.#options.dials(address))
+    this.#redialer.learn(peerId, usable, this.#yieldMs(peerId))
   }
 
   #yieldMs(peerId: PeerId): number {

@@ -2,7 +2,7 @@ import { createHash, getCiphers } from 'node:crypto'
 import type { Server } from 'node:http'
 import { identify } from '@libp2p/identify'
 import { FaultTolerance } from '@libp2p/interface'
-import type { ConnectionGater, PeerInfo, PrivateKey, Transport } from '@libp2p/interface'
+import type { PeerInfo, Transport } from '@libp2p/interface'
 import { mdns } from '@libp2p/mdns'
 import { noise } from '@libp2p/noise'
 import { asCrypto, defaultCrypto } from '@libp2p/noise/crypto'
@@ -12,32 +12,23 @@ import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
 import type { Libp2pOptions } from 'libp2p'
 import { gossipService } from './gossip.ts'
-import type { GossipOptions } from './gossip.ts'
+import { CONNECTION_MONITOR } from './preset.ts'
+import type { Preset, PresetInput } from './preset.ts'
+import { relayService } from './relay-service.ts'
 import { counted } from './traffic.ts'
-import type { Traffic } from './traffic.ts'
-
-/** Where a server peer listens unless told otherwise: any free port, for peers over TCP and tabs over WebSockets. */
-export const SERVER_LISTEN: readonly string[] = ['/ip4/0.0.0.0/tcp/0', '/ip4/0.0.0.0/tcp/0/ws']
-
-/** What a preset is given by the network that uses it. */
-export interface PresetInput {
-  readonly privateKey: PrivateKey
-  readonly listen: readonly string[]
-  readonly neighboursMax: number
-  readonly gossip: GossipOptions
-  readonly gater: ConnectionGater
-  readonly traffic: Traffic
-  /** False where no peer is to be looked for on the local network. */
-  readonly mdns: boolean
-  /** A peer of the same grid was found on the local network. */
-  readonly onFound: (found: PeerInfo) => void
-}
 
 /**
  * The libp2p configuration of a server peer: TCP and WebSockets, noise, yamux, gossipsub, and mDNS for peers of the
- * same grid. It contacts no server on the internet by itself.
+ * same grid. It is a relay for browser tabs as well. It contacts no server on the internet by itself.
  */
-export function serverPreset(input: PresetInput): Libp2pOptions {
+export const preset: Preset = {
+  // Any free port, for peers over TCP and tabs over WebSockets.
+  listen: ['/ip4/0.0.0.0/tcp/0', '/ip4/0.0.0.0/tcp/0/ws'],
+  dials: (address) => !address.includes('/p2p-circuit'),
+  options,
+}
+
+function options(input: PresetInput): Libp2pOptions {
   return {
     start: false,
     privateKey: input.privateKey,
@@ -61,15 +52,12 @@ export function serverPreset(input: PresetInput): Libp2pOptions {
       addressDialTimeout: 3000,
       dialTimeout: 10_000,
     },
-    connectionMonitor: {
-      // Finds connections that died without a word. A busy machine may stall for seconds, which is no failure.
-      pingInterval: 10_000,
-      pingTimeout: { minTimeout: 10_000 },
-    },
+    connectionMonitor: CONNECTION_MONITOR,
     services: {
       identify: identify(),
       ping: ping(),
       pubsub: gossipService(input.gossip),
+      relay: relayService(),
     },
   }
 }

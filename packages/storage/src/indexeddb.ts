@@ -103,7 +103,7 @@ class IndexedDbStorage implements Storage {
     if (this.#closing !== undefined) throw new GridError('STORAGE_CLOSED', 'The storage is closed. Open a new one.')
     if (!this.#cleared) return
     throw new GridError(
-      'STORAGE_FAILED',
+      'STORAGE_CLEARED',
       "The browser has cleared this site's storage while it was in use. Reload the page to begin a new store.",
     )
   }
@@ -115,7 +115,7 @@ class IndexedDbStorage implements Storage {
  *
  * A batch whose `write` rejects has changed nothing. Rejects with `STORAGE_FAILED` where the browser gives no storage, as in
  * some private modes, and with `STORAGE_FORMAT` for a database of a newer version. Writes reject with `STORAGE_FULL` past the
- * site's quota; with `STORAGE_FAILED` from the moment on that the user clears the site's storage.
+ * site's quota; with `STORAGE_CLEARED` from the moment on that the user clears the site's storage.
  *
  * @example
  * ```ts

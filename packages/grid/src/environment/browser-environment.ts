@@ -1,0 +1,64 @@
+import { GridError } from '@gossipgrid/core'
+import type { Storage } from '@gossipgrid/core'
+import { indexedDbStorage } from '@gossipgrid/storage/indexeddb'
+import { memoryStorage } from '@gossipgrid/storage/memory'
+import type { Logger } from '../logger.ts'
+import type { OpenGridOptions } from '../open-grid-options.ts'
+import type { Environment, OpenedStorage } from './environment.ts'
+import { LapsingStorage } from './lapsing-storage.ts'
+import { followPage } from './page-life.ts'
+import { leaseSlot } from './slot.ts'
+
+/** Tabs and workers of a browser. */
+export const environment: Environment = {
+  // Tabs come and go: they keep what they have seen, and nobody waits for them.
+  role: 'light',
+  check: () => {
+    if (globalThis.isSecureContext) return
+    throw new GridError(
+      'INSECURE_PAGE',
+      'browsers encrypt and store only on pages from https:// or from localhost: serve this page from there',
+    )
+  },
+  openStorage,
+  follow: followPage,
+}
+
+async function openStorage(options: OpenGridOptions, logger: Logger): Promise<OpenedStorage> {
+  if (options.persist === false) return { storage: memoryStorage(), loss: '' }
+  const lapsed = (reason: string): void => logger.error(`data is kept in memory only: ${reason}`)
+  try {
+    const storage = new LapsingStorage(await openSlot(options), lapsed)
+    if (options.persist === true && !(await askToPersist())) {
+      logger.warn('the browser would not promise to keep this site: it may clear the data when it needs the room')
+    }
+    return { storage, loss: '' }
+  } catch (error) {
+    if (!(error instanceof GridError) || error.code !== 'STORAGE_FAILED') throw error
+    const storage = new LapsingStorage(memoryStorage(), lapsed)
+    storage.lapsed(error.message)
+    return { storage, loss: '' }
+  }
+}
+
+async function openSlot({ name, directory }: OpenGridOptions): Promise<Storage> {
+  const base = directory === undefined ? `gossipgrid/${name}` : `gossipgrid/${name}/${directory}`
+  const slot = await leaseSlot(base)
+  if (slot === undefined) {
+    throw new GridError('STORAGE_FAILED', 'Too many tabs of this browser keep this grid already. Close some of them.')
+  }
+  try {
+    return await indexedDbStorage({ database: slot.name, onClosed: slot.release })
+  } catch (error) {
+    slot.release()
+    throw error
+  }
+}
+
+async function askToPersist(): Promise<boolean> {
+  try {
+    return await navigator.storage.persist()
+  } catch {
+    return false
+  }
+}

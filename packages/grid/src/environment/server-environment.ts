@@ -1,0 +1,32 @@
+import { GridError } from '@gossipgrid/core'
+import { levelStorage, memoryStorage } from '@gossipgrid/storage'
+import type { LevelHealthReport } from '@gossipgrid/storage'
+import type { Logger } from '../logger.ts'
+import type { OpenGridOptions } from '../open-grid-options.ts'
+import type { Environment, OpenedStorage } from './environment.ts'
+
+/** Node, Deno and Bun. */
+export const environment: Environment = {
+  role: undefined,
+  check: ({ directory, persist, storage }) => {
+    if (persist !== true || directory !== undefined || storage !== undefined) return
+    throw new GridError('INVALID_OPTION', 'persist is for browsers: give a directory to keep the data in')
+  },
+  openStorage,
+  follow: () => () => undefined,
+}
+
+async function openStorage(options: OpenGridOptions, logger: Logger): Promise<OpenedStorage> {
+  if (options.directory === undefined) {
+    logger.info('no directory was given: data is kept in memory only')
+    return { storage: memoryStorage(), loss: '' }
+  }
+  const storage = await levelStorage({ directory: options.directory, logger })
+  return { storage, loss: lossOf(storage.health()) }
+}
+
+function lossOf({ droppedBytes, lostLog, setAside }: LevelHealthReport): string {
+  if (setAside !== undefined) return `the database was damaged and was set aside as ${setAside}`
+  if (lostLog) return "the database's log was missing"
+  return droppedBytes > 0 ? `${droppedBytes} bytes of the database's log were unreadable` : ''
+}

@@ -1,0 +1,66 @@
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { identify } from '@libp2p/identify'
+import { FaultTolerance } from '@libp2p/interface'
+import type { Transport } from '@libp2p/interface'
+import { noise } from '@libp2p/noise'
+import { ping } from '@libp2p/ping'
+import { webRTC } from '@libp2p/webrtc'
+import { webSockets } from '@libp2p/websockets'
+import { yamux } from '@libp2p/yamux'
+import { gossipService } from './gossip.ts'
+import { CONNECTION_MONITOR } from './preset.ts'
+import type { Preset, PresetInput } from './preset.ts'
+import { TAB_LISTEN, tabTransport } from './tab-transport.ts'
+import { counted } from './traffic.ts'
+import { wasmCipher } from './wasm-cipher.ts'
+
+/**
+ * The libp2p configuration of a browser tab: WebSockets to server peers, WebRTC to other tabs, which agree on it through a
+ * relay at any of those servers, and BroadcastChannels to tabs of the same origin.
+ */
+export const preset: Preset = {
+  // Each `/p2p-circuit` is one relay to be reached through.
+  listen: ['/p2p-circuit', '/p2p-circuit', '/webrtc', TAB_LISTEN],
+  dials: (address) =>
+    address.startsWith('/memory/') ||
+    (address.includes('/p2p-circuit') ? address.includes('/webrtc') : /\/wss?(\/|$)/.test(address)),
+  options,
+}
+
+function options(input: PresetInput): ReturnType<Preset['options']> {
+  const { traffic, gossip, onFound } = input
+  const topics = gossip.channels.map(({ topic }) => topic)
+  const rtcConfiguration = { iceServers: input.iceServers.map((server) => ({ ...server })) }
+  return {
+    start: false,
+    privateKey: input.privateKey,
+    addresses: { listen: [...input.listen] },
+    transports: [
+      counted(webSockets(), traffic),
+      forgiving(circuitRelayTransport()),
+      webRTC({ rtcConfiguration }),
+      counted(tabTransport({ topics, onFound }), traffic),
+    ],
+    transportManager: { faultTolerance: FaultTolerance.NO_FATAL },
+    connectionEncrypters: [noise({ crypto: wasmCipher() })],
+    streamMuxers: [yamux()],
+    connectionGater: input.gater,
+    connectionManager: { maxConnections: Math.max(300, input.neighboursMax * 4), addressDialTimeout: 8000 },
+    connectionMonitor: CONNECTION_MONITOR,
+    services: {
+      identify: identify(),
+      ping: ping(),
+      pubsub: gossipService(gossip),
+    },
+  }
+}
+
+/** A relay that could not be dialled once is never asked again by libp2p, although servers start anew under their names. */
+function forgiving<C>(factory: (components: C) => Transport): (components: C) => Transport {
+  return (components) => {
+    const transport = factory(components)
+    const { reservationStore } = transport as unknown as { reservationStore: { relayFilter: object } }
+    reservationStore.relayFilter = { has: () => false, add: () => undefined }
+    return transport
+  }
+}

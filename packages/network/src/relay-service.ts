@@ -1,0 +1,34 @@
+import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
+import type { CircuitRelayServerComponents, CircuitRelayService } from '@libp2p/circuit-relay-v2'
+
+/** Tabs that can be reached through one relay at a time. Each is a connection that is open anyway. */
+const RESERVATIONS_MAX = 512
+/** A tab renews its reservation within this time, or is dropped. */
+const RESERVATION_MAX_MS = 60 * 60 * 1000
+/** What two tabs may say to each other through a relay: enough to agree on a direct connection, too little for data. */
+const RELAYED_MAX_BYTES: bigint = 128n * 1024n
+const RELAYED_MAX_MS = 60_000
+/** How long asking for a relayed connection may take. */
+const HOP_MAX_MS = 15_000
+/** Requests of one connection under way at once. */
+const HOP_STREAMS_MAX = 32
+
+/**
+ * Passes on what two browser tabs need to agree on a WebRTC connection. Every server peer does, so that no relay is special;
+ * data never goes this way.
+ */
+export function relayService(): (components: CircuitRelayServerComponents) => CircuitRelayService {
+  return circuitRelayServer({
+    hopTimeout: HOP_MAX_MS,
+    maxInboundHopStreams: HOP_STREAMS_MAX,
+    maxOutboundHopStreams: HOP_STREAMS_MAX,
+    maxOutboundStopStreams: RESERVATIONS_MAX,
+    reservations: {
+      maxReservations: RESERVATIONS_MAX,
+      reservationTtl: RESERVATION_MAX_MS,
+      applyDefaultLimit: true,
+      defaultDataLimit: RELAYED_MAX_BYTES,
+      defaultDurationLimit: RELAYED_MAX_MS,
+    },
+  })
+}
