@@ -15,6 +15,7 @@ import type { EndReason } from './neighbour.ts'
 import { Neighbours } from './neighbours.ts'
 import { Redialer } from './redialer.ts'
 import type { Traffic } from './traffic.ts'
+import { meetsByRelay, yieldMs } from './yielding.ts'
 
 /** Dialling, and opening both streams of a neighbour, may take this long each. */
 const OPEN_TIMEOUT_MS = 10_000
@@ -24,8 +25,6 @@ const HOSTILE_REFUSED_MS = 60_000
 const RESTLESS_REFUSED_MS = 15_000
 /** How often neighbours are looked at for stalled messages and deafness. */
 const WATCH_INTERVAL_MS = 500
-/** The side with the larger peer id waits this much longer, so that two peers seldom dial each other at once. */
-const YIELD_MS = 1000
 /** What `stop` allows for the last messages, for closing connections in good order, and for the rest. */
 const FLUSH_MAX_MS = 500
 const CLOSE_MAX_MS = 300
@@ -208,6 +207,7 @@ export class PeerNetwork implements Libp2pNetwork {
   async dial(address: string, options: { readonly signal?: AbortSignal } = {}): Promise<PeerId> {
     const parsed = parseAddress(address)
     const peerId = peerIdIn(address)
+    if (peerId !== undefined && meetsByRelay(address)) await delay(yieldMs(this.peerId, peerId, [address]))
     if (peerId !== undefined && this.#neighbours.isConnected(peerId)) return peerId
     const dials = carriesData(address) && this.#options.dials(address)
     if (!dials || !(await this.#node.isDialable(parsed))) throw badAddress(address, 'cannot be dialled by this peer')
@@ -300,7 +300,7 @@ export class PeerNetwork implements Libp2pNetwork {
       else queueMicrotask(() => abort(connection, reason.text))
     }
     if (reason.kind === 'foreign') this.#redialer.forget(peerId)
-    else this.#redialer.lost(peerId, this.#yieldMs(peerId))
+    else this.#redialer.lost(peerId, yieldMs(this.peerId, peerId, this.#redialer.addresses(peerId)))
   }
 
   #close(peerId: PeerId, text: string): void {
@@ -320,11 +320,7 @@ export class PeerNetwork implements Libp2pNetwork {
 
   #learn(peerId: PeerId, addresses: readonly Multiaddr[]): void {
     const usable = withPeerId(addresses, peerId).filter((address) => this.#options.dials(address))
-    this.#redialer.learn(peerId, usable, this.#yieldMs(peerId))
-  }
-
-  #yieldMs(peerId: PeerId): number {
-    return this.peerId < peerId ? 0 : YIELD_MS
+    this.#redialer.learn(peerId, usable, yieldMs(this.peerId, peerId, usable))
   }
 
   #watchNeighbours(): void {
@@ -381,6 +377,10 @@ async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void
   } finally {
     signal.removeEventListener('abort', abort)
   }
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
 /** Waits for `work`, but no longer than `limitMs`. */
