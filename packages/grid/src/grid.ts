@@ -3,6 +3,8 @@ import type { MemberState, Peer, PeerEvent } from '@gossipgrid/core'
 import { writeBatch } from './batch.ts'
 import type { Batch } from './batch.ts'
 import { CountersAndSets } from './counters-and-sets.ts'
+import { Documents } from './documents/documents.ts'
+import type { DocumentOptions, GridDocument } from './documents/grid-document.ts'
 import { Emitter } from './emitter.ts'
 import type { GridCounter } from './grid-counter.ts'
 import type { GridMap } from './grid-map.ts'
@@ -83,6 +85,8 @@ export class Grid {
   readonly #maps: GridMaps
   readonly #signals: GridSignals
   readonly #countersAndSets: CountersAndSets
+  /** @internal */
+  readonly documents: Documents
   readonly #joining: boolean
   readonly #recoveries: Recovery[] = []
   readonly #refusalsLogged = new Seldom(REFUSAL_LOG_GAP_MS)
@@ -124,6 +128,7 @@ export class Grid {
     this.#maps = new GridMaps(this.#runtime, logger, parts.valueSizeMaxBytes)
     this.#countersAndSets = new CountersAndSets(this.#runtime, logger)
     this.#signals = new GridSignals(this.#runtime, logger)
+    this.documents = new Documents(this.#runtime, logger, (topic) => this.#signals.topic(topic))
     // A grid that nobody waits for to be ready must not end the program when it is closed.
     this.#ready.promise.then(
       () => (this.#isReady = true),
@@ -185,6 +190,35 @@ export class Grid {
   /** The set of that name; the same object every time. Throws `INVALID_NAME`, `COLLECTION_MISMATCH`, `CLOSED`. */
   set<Element = unknown>(name: string): GridSet<Element> {
     return this.#countersAndSets.set(name)
+  }
+
+  /**
+   * Opens a document: a Yjs document that all peers edit at once. Its `y` is a real Y.Doc, so that every Yjs editor binds to
+   * it, and its `awareness` one of y-protocols. Needs the packages `yjs` and `y-protocols`. Rejects with `INVALID_NAME`,
+   * `DOCUMENT_FOREIGN` for a `doc` that has content already, `DOCUMENT_LIBRARY`, `CLOSED`.
+   *
+   * @example
+   * ```ts
+   * const note = await grid.doc('notes/today')
+   * note.y.getText('body').insert(0, 'hello')
+   * await note.close()
+   * ```
+   */
+  doc(name: string, options?: DocumentOptions): Promise<GridDocument> {
+    return this.documents.open(name, options)
+  }
+
+  /** The names of the documents there are, in order: those that begin with `prefix`. Throws `CLOSED`. */
+  docs(prefix: string = ''): string[] {
+    return this.documents.names(prefix)
+  }
+
+  /**
+   * Deletes a document for good, on all peers; those that have it open are told by an `ended` event. Resolves to true once
+   * that is durable here, to false when there is no such document. Rejects as `set` of a map does.
+   */
+  deleteDoc(name: string): Promise<boolean> {
+    return this.documents.delete(name)
   }
 
   /**
@@ -282,6 +316,7 @@ export class Grid {
     this.#unfollow?.()
     this.#ready.reject(new GridError('CLOSED', 'the grid was closed'))
     for (const face of [this.#maps, this.#signals, this.#countersAndSets]) face.close()
+    await this.documents.close()
     await this.#runtime.close(left)
     this.#signals.closed()
     this.#events.emit('close', undefined)
@@ -353,6 +388,7 @@ export class Grid {
 
   #memberChanged(peerId: string, state: MemberState): void {
     this.#logger.debug(`${peerId} is ${state}`, { peerId, state })
+    if (state === 'gone') this.documents.gone(peerId)
     if (!this.#events.has('member')) return
     const member = this.members.find((candidate) => candidate.peerId === peerId)
     if (member !== undefined) this.#events.emit('member', member)

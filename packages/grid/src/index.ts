@@ -1,3 +1,5 @@
+// For projects that do not have the types of `await using` from elsewhere.
+/// <reference lib="esnext.disposable" preserve="true" />
 export { GridError } from '@gossipgrid/core'
 export type { GridErrorCode, Network, Storage } from '@gossipgrid/core'
 export { libp2pNetwork } from '@gossipgrid/network'
@@ -6,6 +8,8 @@ export type { FeedOptions } from './change-feed.ts'
 export type { Change } from './changes.ts'
 export type { CounterBatch } from './counter-batch.ts'
 export type { Convergence, ConvergenceState } from './convergence.ts'
+export { GridDocument } from './documents/grid-document.ts'
+export type { DocumentEvents, DocumentOptions } from './documents/grid-document.ts'
 export { Grid } from './grid.ts'
 export type { GridEvents } from './grid.ts'
 export { GridCounter } from './grid-counter.ts'

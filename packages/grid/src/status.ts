@@ -184,7 +184,7 @@ export function statusOf(
       staleAfterMs: STALE_HEARTBEATS * heartbeatMs(peer.membership.others.length),
     }),
     collections: [...peer.collections]
-      .filter(({ descriptor }) => descriptor.kind !== 'registry')
+      .filter(({ descriptor }) => descriptor.kind !== 'registry' && descriptor.kind !== 'document')
       .map((collection) => ({
         ...collectionStatus(peer, collection, root, nowMs),
         hidden: hidden(collection.descriptor),

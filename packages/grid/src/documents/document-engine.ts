@@ -1,0 +1,271 @@
+import { GridError, readDocumentKey } from '@gossipgrid/core'
+import * as Y from 'yjs'
+import type { Logger } from '../logger.ts'
+import type { Receipt, WriteOptions } from '../receipt.ts'
+import type { DocumentLease } from './document-lease.ts'
+import type { DocumentTable, Generation } from './document-table.ts'
+import { DocumentWriter } from './document-writer.ts'
+import { OwnStructs } from './own-structs.ts'
+import { RowIntegration } from './row-integration.ts'
+import type { Awaited } from './row-integration.ts'
+import type { Runtime } from '../runtime.ts'
+
+/** What an engine needs of the documents of its grid. */
+export interface DocumentEngineOwner {
+  readonly runtime: Runtime
+  readonly table: DocumentTable
+  readonly logger: Logger
+  /** Rows that Yjs could not take, by key, with their version. */
+  readonly poisoned: Map<string, number>
+  /** An edit of this peer was refused; `update` has what was not written. */
+  refused(name: string, error: GridError, update: Uint8Array | undefined): void
+  /** The document takes no more edits. */
+  ended(name: string, error: GridError): void
+}
+
+/** What an engine works on. */
+export interface DocumentEngineParts {
+  readonly name: string
+  readonly generation: Generation
+  readonly lease: DocumentLease
+  readonly y: Y.Doc
+}
+
+/**
+ * Keeps a Y.Doc and the rows of its document the same: rows of others go into it as soon as nothing is missing that they
+ * are tied to, and what is edited in it goes into this peer's own rows.
+ */
+export class DocumentEngine {
+  readonly name: string
+  readonly y: Y.Doc
+  readonly lease: DocumentLease
+  readonly generation: number
+  readonly #owner: DocumentEngineOwner
+  readonly #structs: OwnStructs
+  readonly #writer: DocumentWriter
+  readonly #dirty = new Set<string>()
+  readonly #waiting = new Map<string, Awaited>()
+  #draining = false
+  #loading = true
+  #ended: GridError | undefined
+
+  constructor(owner: DocumentEngineOwner, { name, generation, lease, y }: DocumentEngineParts) {
+    this.name = name
+    this.y = y
+    this.lease = lease
+    this.generation = generation.number
+    this.#owner = owner
+    this.#structs = new OwnStructs(y, lease.client, this, (error) => owner.refused(name, error, undefined))
+    const { runtime, table } = owner
+    this.#writer = new DocumentWriter({ runtime, table, name, generation, lease, content: this.#structs })
+  }
+
+  /** Why it takes no more edits; undefined while it does. */
+  get endedBy(): GridError | undefined {
+    return this.#ended
+  }
+
+  /** Rows that are here and wait for others. */
+  get waitingCount(): number {
+    return this.#waiting.size
+  }
+
+  /** Edits that no row has yet, or that are not durable yet. */
+  get unsaved(): boolean {
+    return this.#writer.unsaved
+  }
+
+  /** Reads the rows that are there, and follows the document from then on. Throws `DOCUMENT_FOREIGN`, `DOCUMENT_POISONED`. */
+  load(): void {
+    this.#checkOwn()
+    const rows = this.#owner.table.liveRowsOf(this.name, this.generation)
+    const before = Y.getState(this.y.store, this.lease.client)
+    this.#integrate(rows.map(({ key }) => key))
+    this.y.clientID = this.lease.client
+    this.#loading = false
+    // What was typed before the document was there is under a client id without rows.
+    if (before > 0) this.#writer.note(this.#structs.deletes())
+    else this.#writer.restore()
+    this.y.on('afterTransactionCleanup', this.#followed)
+    this.y.on('destroy', this.#destroyed)
+  }
+
+  /** A row has changed. */
+  touched(key: string): void {
+    if (this.#ended !== undefined) return
+    this.#dirty.add(key)
+    if (this.#draining) return
+    this.#draining = true
+    this.#owner.runtime.afterStep(() => {
+      this.#draining = false
+      this.#drain()
+    })
+  }
+
+  /** Ends it: nothing is taken from its rows, and nothing written into them any more. */
+  end(error: GridError): void {
+    if (this.#ended !== undefined) return
+    this.#ended = error
+    this.#writer.stop()
+    this.#refuseRest()
+    this.#owner.ended(this.name, error)
+  }
+
+  /** Writes what was edited, and waits until that is durable; undefined when there was never anything. */
+  flush(options?: WriteOptions): Promise<Receipt | undefined> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended)
+    return this.#writer.flush(options)
+  }
+
+  /** Merges the rows of this peer, where they are many. */
+  fold(): void {
+    if (this.#ended === undefined) this.#writer.fold()
+  }
+
+  /** Lets go of the Y.Doc. */
+  detach(): void {
+    this.y.off('afterTransactionCleanup', this.#followed)
+    this.y.off('destroy', this.#destroyed)
+    this.#writer.stop()
+    this.#ended ??= new GridError('CLOSED', `'${this.name}' is closed: open it again`)
+  }
+
+  readonly #destroyed = (): void => this.detach()
+
+  readonly #followed = (transaction: Y.Transaction): void => {
+    if (transaction.origin === this) return
+    const { client } = this.lease
+    let edited = transaction.deleteSet.clients.size > 0
+    for (const [writer, clock] of transaction.afterState) {
+      if (transaction.beforeState.get(writer) === clock) continue
+      edited = true
+      if (writer !== client) this.#foreign(writer)
+    }
+    if (this.y.clientID !== client) this.y.clientID = client
+    if (!edited) return
+    const deletes: number[] = []
+    for (const [writer, ranges] of transaction.deleteSet.clients) {
+      for (const { clock, len } of ranges) deletes.push(writer, clock, len)
+    }
+    this.#writer.note(deletes)
+    if (this.#ended !== undefined) this.#refuseRest()
+    else if (this.#waiting.size > 0) this.#drain()
+  }
+
+  #foreign(client: number): void {
+    const whose = `edits of client id ${client} came into the Y.Doc of '${this.name}' from elsewhere`
+    const advice = 'use no other provider beside the grid, and copyDocument() to bring older content along'
+    this.end(new GridError('DOCUMENT_FOREIGN', `${whose}, which nobody else may write: ${advice}`))
+  }
+
+  #checkOwn(): void {
+    for (const client of this.y.store.clients.keys()) {
+      if (client === this.lease.client) continue
+      throw new GridError(
+        'DOCUMENT_FOREIGN',
+        `the Y.Doc for '${this.name}' has content already: pass an empty one, and bring the content along with copyDocument()`,
+      )
+    }
+  }
+
+  #refuseRest(): void {
+    const update = this.#writer.takeUnwritten()
+    if (update !== undefined) this.#owner.refused(this.name, this.#ended!, update)
+  }
+
+  #drain(): void {
+    if (this.#ended !== undefined) return
+    for (const [key, { client, clock }] of this.#waiting) {
+      if (Y.getState(this.y.store, client) > clock) this.#dirty.add(key)
+    }
+    if (this.#dirty.size === 0) return
+    const keys = [...this.#dirty]
+    this.#dirty.clear()
+    this.#integrate(keys)
+  }
+
+  #integrate(keys: readonly string[]): void {
+    const { store } = this.y
+    const integration = new RowIntegration((client) => Y.getState(store, client))
+    const { table, poisoned } = this.#owner
+    for (const key of keys) {
+      this.#waiting.delete(key)
+      const parts = readDocumentKey(key)
+      // Nobody but this engine writes under its lease.
+      const isOwn = parts?.client === this.lease.client && !this.#loading
+      if (parts?.generation !== this.generation || isOwn) continue
+      const row = table.read(key)
+      if (row === undefined) continue
+      if (poisoned.get(key) !== row.hlc) integration.offer(key, row.parts.client, row.update)
+    }
+    try {
+      applyAll(this.y, integration, this)
+    } catch (error) {
+      this.#poisonedBy(keys, error)
+      return
+    }
+    for (const [key, awaited] of integration.waiting()) this.#waiting.set(key, awaited)
+  }
+
+  /** Yjs did not take what the parser let pass: the rows that did it are left out from now on, and the Y.Doc is given up. */
+  #poisonedBy(keys: readonly string[], cause: unknown): void {
+    const { table, poisoned, logger } = this.#owner
+    const found = findPoison(table, this.name, this.generation, new Set(keys))
+    for (const [key, hlc] of found) poisoned.set(key, hlc)
+    const error = new GridError(
+      'DOCUMENT_POISONED',
+      `${found.length} updates of '${this.name}' could not be applied and are left out: open it again`,
+      { cause },
+    )
+    logger.error(error.message, { code: error.code, document: this.name, error: cause })
+    if (this.#loading) throw error
+    this.end(error)
+  }
+}
+
+/** Applies what can be applied, in one transaction. Throws when Yjs does, or holds anything back. */
+function applyAll(y: Y.Doc, integration: RowIntegration, origin: unknown): void {
+  Y.transact(
+    y,
+    () => {
+      for (let update = integration.next(); update !== undefined; update = integration.next()) {
+        Y.applyUpdate(y, update, origin)
+      }
+    },
+    origin,
+    false,
+  )
+  const { store } = y
+  if (store.pendingStructs === null && store.pendingDs === null) return
+  store.pendingStructs = null
+  store.pendingDs = null
+  throw new Error('Yjs has kept structs or deletes back')
+}
+
+/** Which of the rows in question a new Y.Doc does not take, with their versions. */
+function findPoison(
+  table: DocumentTable,
+  name: string,
+  generation: number,
+  suspects: ReadonlySet<string>,
+): [key: string, hlc: number][] {
+  const rows = table.liveRowsOf(name, generation)
+  const sound = rows.filter(({ key }) => !suspects.has(key)).map(({ key }) => key)
+  const found: [string, number][] = []
+  for (const { key, hlc } of rows.filter((row) => suspects.has(row.key))) {
+    const y = new Y.Doc()
+    const integration = new RowIntegration((client) => Y.getState(y.store, client))
+    for (const each of [...sound, key]) {
+      const row = table.read(each)
+      if (row !== undefined) integration.offer(each, row.parts.client, row.update)
+    }
+    try {
+      applyAll(y, integration, undefined)
+      sound.push(key)
+    } catch {
+      found.push([key, hlc])
+    }
+    y.destroy()
+  }
+  return found
+}

@@ -1,0 +1,171 @@
+import { documentHeader, documentValue, writeYjsUpdate } from '@gossipgrid/core'
+import type { Partition, Written } from '@gossipgrid/core'
+import type { RowWrite } from '../layout.ts'
+import type { Receipt, WriteOptions } from '../receipt.ts'
+import type { Runtime } from '../runtime.ts'
+import type { DocumentLease } from './document-lease.ts'
+import type { DocumentTable, Generation } from './document-table.ts'
+import { OwnRows } from './own-rows.ts'
+import type { OwnContent, OwnRow } from './own-rows.ts'
+
+/** A write that was refused for want of room is tried again after so long. */
+const RETRY_MS = 250
+
+export interface DocumentWriterParts {
+  readonly runtime: Runtime
+  readonly table: DocumentTable
+  readonly name: string
+  readonly generation: Generation
+  readonly lease: DocumentLease
+  readonly content: OwnContent
+}
+
+interface Saved {
+  readonly durable: Promise<Receipt>
+  readonly parts: ReadonlyMap<Partition, Written>
+}
+
+/**
+ * Writes what is edited in a document into this peer's rows. What is edited in one turn of the event loop goes together,
+ * and so does what comes while the row before is on its way to disk.
+ */
+export class DocumentWriter {
+  readonly #parts: DocumentWriterParts
+  #rows: OwnRows
+  #deletes: number[] = []
+  #settled: boolean
+  #scheduled = false
+  #stopped = false
+  #saving = false
+  #last: Saved | undefined
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  constructor(parts: DocumentWriterParts) {
+    const { name, generation, lease } = parts
+    this.#parts = parts
+    this.#settled = generation.settled
+    this.#rows = new OwnRows({ document: name, generation: generation.number, ...lease })
+  }
+
+  get unsaved(): boolean {
+    return this.#saving || this.#isEdited
+  }
+
+  /** Takes up the rows that this lease has written before. */
+  restore(): void {
+    const { table, lease, name, generation } = this.#parts
+    const own = table.liveRowsOf(name, generation.number).filter(({ parts }) => parts.client === lease.client)
+    const updates = new Map(own.map((row) => [row, table.read(row.key)!.update]))
+    const clock = [...updates.values()].reduce((latest, { to }) => Math.max(latest, to), 0)
+    this.#rows = new OwnRows({ document: name, generation: generation.number, ...lease })
+    this.#rows.restore(own, clock, (row) => updates.get(row)!)
+  }
+
+  /** Writes nothing any more. */
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+  }
+
+  /** The document was edited: `deletes` are three numbers for each range. */
+  note(deletes: readonly number[]): void {
+    for (const number of deletes) this.#deletes.push(number)
+    this.#schedule()
+  }
+
+  /** See `DocumentEngine.flush`. */
+  flush(options?: WriteOptions): Promise<Receipt | undefined> {
+    try {
+      if (this.#isEdited) this.#save(options)
+    } catch (error) {
+      this.#retry()
+      return Promise.reject(error as Error)
+    }
+    if (this.#last === undefined) return Promise.resolve(undefined)
+    return this.#parts.runtime.copies.followAll(this.#last.parts, this.#last.durable, options)
+  }
+
+  /** Merges rows where they are many. */
+  fold(): void {
+    if (this.#isEdited) return
+    const rows = this.#rows.fold(this.#parts.content)
+    if (rows.length > 0) this.#write(rows)
+  }
+
+  /** What is edited and not written, as an update, and forgets it; undefined when there is nothing. */
+  takeUnwritten(): Uint8Array | undefined {
+    if (!this.#isEdited) return undefined
+    const { content, lease } = this.#parts
+    const runs = content.structsFrom(this.#rows.clock)
+    const structs = runs.map(({ bytes }) => bytes)
+    const count = runs.reduce((sum, run) => sum + run.count, 0)
+    const section = { client: lease.client, clock: this.#rows.clock, count, pieces: structs }
+    const update = writeYjsUpdate(count === 0 ? [] : [section], this.#deletes)
+    this.#deletes = []
+    this.#rows.skipTo(content.clock)
+    return update
+  }
+
+  get #isEdited(): boolean {
+    return this.#deletes.length > 0 || this.#parts.content.clock > this.#rows.clock
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#saving || this.#stopped) return
+    this.#scheduled = true
+    queueMicrotask(() => {
+      this.#scheduled = false
+      this.#trySave()
+    })
+  }
+
+  #trySave(): void {
+    if (!this.#isEdited || this.#saving || this.#stopped || this.#parts.runtime.closed) return
+    try {
+      this.#save()
+    } catch {
+      // Nothing is lost: it stays in the Y.Doc.
+      this.#retry()
+    }
+  }
+
+  #retry(): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#trySave(), RETRY_MS)
+  }
+
+  #save(options?: WriteOptions): void {
+    const deletes = this.#deletes
+    this.#deletes = []
+    try {
+      this.#write(this.#rows.append(this.#parts.content, deletes), options)
+    } catch (error) {
+      // Nothing was applied: all of it is still to be written.
+      this.#deletes = [...deletes, ...this.#deletes]
+      this.restore()
+      throw error
+    }
+  }
+
+  #write(rows: readonly OwnRow[], options?: WriteOptions): void {
+    const { runtime, table, lease, name, generation } = this.#parts
+    const { partition } = table
+    const writes: RowWrite[] = rows.map(({ key, update }) => {
+      const bytes = update === undefined ? undefined : documentValue(update, lease.author, runtime.peer.replicaId)
+      return { partition, key, bytes }
+    })
+    if (!this.#settled) {
+      writes.unshift({ partition, key: name, bytes: documentHeader({ generation: generation.number }) })
+    }
+    const saved = runtime.beginAll(writes, options)
+    this.#settled = true
+    this.#saving = true
+    this.#last = saved
+    const goOn = (): void => {
+      if (this.#last !== saved) return
+      this.#saving = false
+      if (this.#isEdited) this.#trySave()
+    }
+    saved.durable.then(goOn, goOn)
+  }
+}

@@ -1,0 +1,120 @@
+import { GridError, checkName } from '@gossipgrid/core'
+import type { Doc } from 'yjs'
+import type { Logger } from '../logger.ts'
+import type { GridTopic } from '../grid-topic.ts'
+import type { Runtime } from '../runtime.ts'
+import type { AwarenessMessage } from './document-awareness.ts'
+import { DocumentLeases } from './document-lease.ts'
+import type { DocumentLease } from './document-lease.ts'
+import { DocumentTable } from './document-table.ts'
+import type { DocumentOptions, GridDocument } from './grid-document.ts'
+import type { OpenDocuments } from './open-documents.ts'
+
+/** Where peers say who is in which document. */
+const AWARENESS_TOPIC = 'gossipgrid/awareness'
+/** Rows that one piece deletes. */
+const DELETES_MAX = 1000
+
+/** The documents of a grid. Yjs is loaded with the first that is opened. */
+export class Documents {
+  readonly #runtime: Runtime
+  readonly #logger: Logger
+  readonly #topic: () => GridTopic<AwarenessMessage>
+  readonly #leases: DocumentLeases
+  #table: DocumentTable | undefined
+  #open: Promise<OpenDocuments> | undefined
+  #opened: OpenDocuments | undefined
+
+  /** `topic` opens a topic of that name. */
+  constructor(runtime: Runtime, logger: Logger, topic: (name: string) => GridTopic<unknown>) {
+    this.#runtime = runtime
+    this.#logger = logger
+    this.#topic = () => topic(AWARENESS_TOPIC) as GridTopic<AwarenessMessage>
+    this.#leases = new DocumentLeases(runtime.peer)
+  }
+
+  /** See `Grid.doc`. */
+  async open(name: string, options: DocumentOptions = {}): Promise<GridDocument> {
+    this.#check(name)
+    const { doc } = options
+    // At once, so that what is typed into it from now on is this peer's own.
+    const lease = doc === undefined ? undefined : this.lease(name, doc)
+    const open = await this.#load()
+    this.#runtime.checkOpen()
+    return open.open(name, options, lease)
+  }
+
+  /** Lends a client id to a Y.Doc, which is empty yet. */
+  lease(name: string, doc: Doc): DocumentLease {
+    const known = this.#opened?.leaseOf(doc)
+    if (known !== undefined) return known
+    const rows = this.table.rowsOf(name)
+    const lease = this.#leases.next((client) => rows.some(({ parts }) => parts.client === client))
+    if (doc.store.clients.size === 0) doc.clientID = lease.client
+    return lease
+  }
+
+  /** See `Grid.docs`. */
+  names(prefix: string): string[] {
+    this.#runtime.checkOpen()
+    return this.table.names(prefix)
+  }
+
+  /** See `Grid.deleteDoc`. */
+  async delete(name: string): Promise<boolean> {
+    this.#check(name)
+    if (!this.table.has(name)) return false
+    const { partition } = this.table
+    const keys = [name, ...this.table.rowsOf(name).map(({ key }) => key)]
+    const pieces: Promise<unknown>[] = []
+    for (let i = 0; i < keys.length; i += DELETES_MAX) {
+      const rows = keys.slice(i, i + DELETES_MAX).map((key) => ({ partition, key, bytes: undefined }))
+      pieces.push(this.#runtime.writeAll(rows))
+    }
+    await Promise.all(pieces)
+    return true
+  }
+
+  /** A peer is not there any more. */
+  gone(peerId: string): void {
+    this.#opened?.gone(peerId)
+  }
+
+  /** Writes what is left, and lets go of all documents. */
+  async close(): Promise<void> {
+    await this.#opened?.close()
+  }
+
+  get table(): DocumentTable {
+    this.#table ??= new DocumentTable(this.#runtime)
+    return this.#table
+  }
+
+  #check(name: string): void {
+    this.#runtime.checkOpen()
+    checkName(name, 'document')
+  }
+
+  #load(): Promise<OpenDocuments> {
+    this.#open ??= this.#start()
+    return this.#open
+  }
+
+  async #start(): Promise<OpenDocuments> {
+    try {
+      const { OpenDocuments: Loaded } = await import('./open-documents.ts')
+      this.#opened = new Loaded({
+        runtime: this.#runtime,
+        logger: this.#logger,
+        table: this.table,
+        leases: this.#leases,
+        topic: this.#topic(),
+      })
+      return this.#opened
+    } catch (cause) {
+      this.#open = undefined
+      if (cause instanceof GridError) throw cause
+      throw new GridError('DOCUMENT_LIBRARY', 'documents need Yjs: npm install yjs y-protocols', { cause })
+    }
+  }
+}

@@ -1,0 +1,237 @@
+import { GridError, mainOf } from '@gossipgrid/core'
+import { Awareness, removeAwarenessStates } from 'y-protocols/awareness'
+import { Doc } from 'yjs'
+import { Emitter } from '../emitter.ts'
+import type { GridTopic } from '../grid-topic.ts'
+import type { Logger } from '../logger.ts'
+import type { Runtime } from '../runtime.ts'
+import { settlesWithin } from '../waiting.ts'
+import { DocumentAwareness } from './document-awareness.ts'
+import type { AwarenessMessage } from './document-awareness.ts'
+import { DocumentEngine } from './document-engine.ts'
+import type { DocumentLease, DocumentLeases } from './document-lease.ts'
+import type { DocumentTable } from './document-table.ts'
+import { GridDocument } from './grid-document.ts'
+import type { DocumentEvents, DocumentOptions } from './grid-document.ts'
+
+/** Documents that nobody has open any more and that are kept for the next one, and bytes of their rows. */
+const WARM_MAX = 16
+const WARM_MAX_BYTES = 8 * 1024 * 1024
+/** Rows left out because Yjs could not take them that are remembered. */
+const POISONED_MAX = 1000
+/** How long closing waits for what was edited last. */
+const FLUSH_MAX_MS = 5000
+
+export interface OpenDocumentsParts {
+  readonly runtime: Runtime
+  readonly logger: Logger
+  readonly table: DocumentTable
+  readonly leases: DocumentLeases
+  readonly topic: GridTopic<AwarenessMessage>
+}
+
+/** A Y.Doc that is kept the same as its document. */
+interface Opened {
+  readonly engine: DocumentEngine
+  /** Made by the grid, and shared by all who open the document without a Y.Doc of their own. */
+  readonly shared: boolean
+  readonly users: Map<GridDocument, Emitter<DocumentEvents>>
+  awareness: DocumentAwareness | undefined
+}
+
+/** The documents that are open, and those that were a moment ago. */
+export class OpenDocuments {
+  readonly #parts: OpenDocumentsParts
+  readonly #byName = new Map<string, Opened[]>()
+  readonly #warm = new Set<Opened>()
+  readonly #poisoned = new Map<string, number>()
+  #closed = false
+
+  constructor(parts: OpenDocumentsParts) {
+    this.#parts = parts
+    const { table, topic } = parts
+    const { replica } = table.partition
+    replica.observer = {
+      changed: (slot) => this.#changed(replica.table.key(slot)),
+      discarded: () => undefined,
+    }
+    topic.on('message', ({ from, value }) => this.#heard(from, value), { own: false })
+  }
+
+  /** The lease of a Y.Doc that is open. */
+  leaseOf(doc: Doc): DocumentLease | undefined {
+    return [...this.#byName.values()].flat().find(({ engine }) => engine.y === doc)?.engine.lease
+  }
+
+  open(name: string, { doc, awareness }: DocumentOptions, lease: DocumentLease | undefined): GridDocument {
+    const opened = this.#find(name, doc) ?? this.#engine(name, doc, lease)
+    this.#warm.delete(opened)
+    opened.awareness ??= this.#awareness(opened.engine, awareness)
+    const events = new Emitter<DocumentEvents>(this.#parts.logger)
+    const document: GridDocument = new GridDocument({
+      name,
+      y: opened.engine.y,
+      awareness: opened.awareness.awareness,
+      events,
+      endedBy: () => opened.engine.endedBy,
+      flush: (options) => opened.engine.flush(options),
+      close: () => this.#leave(opened, document),
+    })
+    opened.users.set(document, events)
+    return document
+  }
+
+  gone(peerId: string): void {
+    for (const { awareness } of this.#all()) awareness?.gone(peerId)
+  }
+
+  /** Writes what is left and lets go of everything. */
+  async close(): Promise<void> {
+    this.#closed = true
+    const users = this.#all().flatMap((opened) => [...opened.users.keys()].map((document) => document.close()))
+    await Promise.all(users)
+    for (const opened of this.#all()) this.#drop(opened)
+    this.#parts.table.partition.replica.observer = undefined
+  }
+
+  #find(name: string, doc: Doc | undefined): Opened | undefined {
+    return this.#of(name).find(({ engine, shared }) => {
+      return engine.endedBy === undefined && (doc === undefined ? shared : engine.y === doc)
+    })
+  }
+
+  #engine(name: string, doc: Doc | undefined, lease: DocumentLease | undefined): Opened {
+    const { runtime, logger, table, leases } = this.#parts
+    const owner = {
+      runtime,
+      table,
+      logger,
+      poisoned: this.#poisoned,
+      refused: (_: string, error: GridError, update: Uint8Array | undefined) => this.#refused(opened, error, update),
+      ended: (_: string, error: GridError) => this.#tell(opened, 'ended', { error }),
+    }
+    const make = (y: Doc): DocumentEngine => {
+      const generation = table.generationOf(name)
+      const taken = (client: number): boolean => table.rowsOf(name).some(({ parts }) => parts.client === client)
+      return new DocumentEngine(owner, { name, generation, lease: lease ?? leases.next(taken), y })
+    }
+    let engine = make(doc ?? new Doc())
+    try {
+      engine.load()
+    } catch (error) {
+      // What Yjs could not take is known by now, and left out.
+      if (doc !== undefined || !(error instanceof GridError) || error.code !== 'DOCUMENT_POISONED') throw error
+      engine = make(new Doc())
+      engine.load()
+    }
+    const opened: Opened = { engine, shared: doc === undefined, users: new Map(), awareness: undefined }
+    while (this.#poisoned.size > POISONED_MAX) this.#poisoned.delete(this.#poisoned.keys().next().value!)
+    this.#byName.set(name, [...this.#of(name), opened])
+    return opened
+  }
+
+  #awareness({ name, y }: DocumentEngine, given: Awareness | undefined): DocumentAwareness {
+    const awareness = given ?? new Awareness(y)
+    if (awareness.clientID !== y.clientID) {
+      const state = awareness.getLocalState()
+      removeAwarenessStates(awareness, [awareness.clientID], 'local')
+      awareness.clientID = y.clientID
+      awareness.setLocalState(state)
+    }
+    const { topic, logger } = this.#parts
+    const publish = (message: AwarenessMessage): void => {
+      topic.publish(message).catch((error: unknown) => logger.debug(`awareness of '${name}' was not told`, { error }))
+    }
+    return new DocumentAwareness({ document: name, awareness, publish })
+  }
+
+  async #leave(opened: Opened, document: GridDocument): Promise<void> {
+    const { engine, users } = opened
+    const events = users.get(document)
+    if (events === undefined) return
+    if (users.size === 1) {
+      opened.awareness?.close()
+      if (opened.shared) opened.awareness?.awareness.destroy()
+      opened.awareness = undefined
+    }
+    if (engine.endedBy === undefined) {
+      const flushed = engine.flush()
+      await settlesWithin(flushed, FLUSH_MAX_MS)
+    }
+    users.delete(document)
+    events.emit('close', undefined)
+    if (users.size > 0) return
+    engine.fold()
+    if (!opened.shared || engine.endedBy !== undefined || this.#closed) this.#drop(opened)
+    else this.#keepWarm(opened)
+  }
+
+  #keepWarm(opened: Opened): void {
+    this.#warm.add(opened)
+    const { table } = this.#parts
+    let bytes = 0
+    for (const [i, each] of [...this.#warm].toReversed().entries()) {
+      for (const { sizeBytes } of table.liveRowsOf(each.engine.name, each.engine.generation)) bytes += sizeBytes
+      // What is not stored yet is nowhere else.
+      if ((i >= WARM_MAX || bytes > WARM_MAX_BYTES) && !each.engine.unsaved) this.#drop(each)
+    }
+  }
+
+  #drop(opened: Opened): void {
+    const { engine } = opened
+    this.#warm.delete(opened)
+    const rest = this.#of(engine.name).filter((each) => each !== opened)
+    if (rest.length === 0) this.#byName.delete(engine.name)
+    else this.#byName.set(engine.name, rest)
+    engine.detach()
+    if (opened.shared) engine.y.destroy()
+  }
+
+  #changed(key: string): void {
+    const name = mainOf(key)
+    const opened = this.#byName.get(name)
+    if (opened === undefined) return
+    if (key !== name) {
+      for (const { engine } of opened) engine.touched(key)
+      return
+    }
+    this.#parts.runtime.afterStep(() => this.#headed(name))
+  }
+
+  /** A document was deleted, or begun anew. */
+  #headed(name: string): void {
+    const { number, deleted } = this.#parts.table.generationOf(name)
+    for (const { engine } of this.#of(name)) {
+      if (engine.generation === number) continue
+      const ended = deleted
+        ? new GridError('DOCUMENT_DELETED', `'${name}' was deleted: open it again to begin a new one of that name`)
+        : new GridError('DOCUMENT_GENERATION', `'${name}' was begun anew: open it again to go on`)
+      engine.end(ended)
+    }
+  }
+
+  #heard(from: string, message: unknown): void {
+    if (typeof message !== 'object' || message === null) return
+    const said = message as AwarenessMessage
+    if (typeof said.document !== 'string') return
+    for (const { awareness } of this.#of(said.document)) awareness?.heard(from, said)
+  }
+
+  #refused(opened: Opened, error: GridError, update: Uint8Array | undefined): void {
+    const { logger } = this.#parts
+    logger.warn(`an edit of '${opened.engine.name}' was refused: ${error.message}`, { code: error.code })
+    this.#tell(opened, 'refused', { error, update })
+  }
+
+  #tell<Type extends 'refused' | 'ended'>(opened: Opened, type: Type, event: DocumentEvents[Type]): void {
+    for (const events of opened.users.values()) events.emit(type, event)
+  }
+
+  #of(name: string): readonly Opened[] {
+    return this.#byName.get(name) ?? []
+  }
+
+  #all(): Opened[] {
+    return [...this.#byName.values()].flat()
+  }
+}

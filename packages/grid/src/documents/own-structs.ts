@@ -1,0 +1,136 @@
+import { GridError } from '@gossipgrid/core'
+import * as Y from 'yjs'
+import type { OwnContent, StructRun } from './own-rows.ts'
+
+/** A struct of more clocks is cut, at up to three bytes a clock. */
+const STRUCT_MAX_CLOCKS = 65_536
+/** One that cannot be cut and is larger is not written. */
+const STRUCT_MAX_BYTES = 512 * 1024
+/** So much of structs goes into one row. */
+const RUN_BYTES = 256 * 1024
+
+/** The structs that a Y.Doc has of one client, encoded. */
+export class OwnStructs implements OwnContent {
+  readonly #y: Y.Doc
+  readonly #client: number
+  readonly #origin: unknown
+  readonly #refused: (error: GridError) => void
+
+  /** `refused` hears of content that cannot be written, and that is deleted instead. */
+  constructor(y: Y.Doc, client: number, origin: unknown, refused: (error: GridError) => void) {
+    this.#y = y
+    this.#client = client
+    this.#origin = origin
+    this.#refused = refused
+  }
+
+  get clock(): number {
+    return Y.getState(this.#y.store, this.#client)
+  }
+
+  structsFrom(clock: number): readonly StructRun[] {
+    const structs = this.#y.store.clients.get(this.#client)
+    if (structs === undefined || clock >= this.clock) return []
+    const first = Y.findIndexSS(structs, clock)
+    // What is cut grows together again at the end of the transaction.
+    return structs.slice(first).some(isTooLong)
+      ? Y.transact(this.#y, (transaction) => this.#runs(structs, clock, first, transaction), this.#origin)
+      : this.#runs(structs, clock, first, undefined)
+  }
+
+  /** All that is deleted of them: three numbers for each range. */
+  deletes(): number[] {
+    const structs = this.#y.store.clients.get(this.#client) ?? []
+    return structs.flatMap((struct) => (struct.deleted ? [this.#client, struct.id.clock, struct.length] : []))
+  }
+
+  #runs(
+    structs: Y.AbstractStruct[],
+    clock: number,
+    first: number,
+    transaction: Y.Transaction | undefined,
+  ): readonly StructRun[] {
+    const runs: StructRun[] = []
+    let encoder = new Y.UpdateEncoderV1()
+    let start = clock
+    let count = 0
+    const unwritable: Y.Item[] = []
+    for (let i = first; i < structs.length; i++) {
+      let struct = structs[i]!
+      while (transaction !== undefined && isTooLong(struct)) {
+        Y.getItemCleanStart(transaction, Y.createID(this.#client, struct.id.clock + cutOf(struct)))
+        struct = structs[i]!
+      }
+      if (isUnwritable(struct)) {
+        unwritable.push(struct)
+        struct = deletedForm(struct)
+      }
+      struct.write(encoder, i === first ? clock - struct.id.clock : 0, 0)
+      count += 1
+      const end = struct.id.clock + struct.length
+      if (i < structs.length - 1 && sizeOf(encoder) < RUN_BYTES) continue
+      runs.push({ clock: start, end, count, bytes: encoder.toUint8Array() })
+      encoder = new Y.UpdateEncoderV1()
+      start = end
+      count = 0
+    }
+    if (unwritable.length > 0) queueMicrotask(() => this.#refuse(unwritable))
+    return runs
+  }
+
+  #refuse(items: readonly Y.Item[]): void {
+    Y.transact(this.#y, (transaction) => {
+      for (const item of items) item.delete(transaction)
+    })
+    for (const { content } of items) {
+      this.#refused(
+        content instanceof Y.ContentDoc
+          ? new GridError(
+              'INVALID_VALUE',
+              'subdocuments are not supported and were taken out: open a document by its name',
+            )
+          : new GridError(
+              'VALUE_TOO_LARGE',
+              `one value of more than ${STRUCT_MAX_BYTES} bytes was taken out: store its parts`,
+            ),
+      )
+    }
+  }
+}
+
+/** One that is to be cut. */
+function isTooLong(struct: Y.AbstractStruct): struct is Y.Item {
+  if (struct.length === 1 || !(struct instanceof Y.Item) || struct.deleted) return false
+  return struct.content instanceof Y.ContentString ? struct.length > STRUCT_MAX_CLOCKS : isTooLarge(struct)
+}
+
+/** Where it is to be cut: never within a surrogate pair, of which Yjs would make two question marks. */
+function cutOf({ content, length }: Y.Item): number {
+  const half = Math.min(STRUCT_MAX_CLOCKS, Math.ceil(length / 2))
+  const isPair = content instanceof Y.ContentString && (content.str.charCodeAt(half - 1) & 0xfc00) === 0xd800
+  return isPair ? half + 1 : half
+}
+
+/** One that no row can take. */
+function isUnwritable(struct: Y.AbstractStruct): struct is Y.Item {
+  if (!(struct instanceof Y.Item) || struct.deleted) return false
+  return struct.content instanceof Y.ContentDoc || isTooLarge(struct)
+}
+
+function isTooLarge(item: Y.Item): boolean {
+  const { content } = item
+  if (content instanceof Y.ContentString || content instanceof Y.ContentType) return false
+  const encoder = new Y.UpdateEncoderV1()
+  item.write(encoder, 0)
+  return sizeOf(encoder) > STRUCT_MAX_BYTES
+}
+
+/** The same struct as it reads once it is deleted. */
+function deletedForm({ id, origin, rightOrigin, parent, parentSub, length }: Y.Item): Y.Item {
+  return new Y.Item(id, null, origin, null, rightOrigin, parent, parentSub, new Y.ContentDeleted(length))
+}
+
+function sizeOf({ restEncoder }: Y.UpdateEncoderV1): number {
+  const { bufs, cpos } = restEncoder as unknown as { readonly bufs: readonly Uint8Array[]; readonly cpos: number }
+  return bufs.reduce((sum, { length }) => sum + length, cpos)
+}

@@ -1,0 +1,150 @@
+import { writeYjsUpdate } from '@gossipgrid/core'
+import type { YjsStructs, YjsUpdate } from '@gossipgrid/core'
+
+/** What a row waits for: that a client's structs reach past a clock. */
+export interface Awaited {
+  readonly client: number
+  readonly clock: number
+}
+
+interface Candidate {
+  readonly key: string
+  readonly client: number
+  readonly update: YjsUpdate
+  /** The first struct that has not been taken, and the first of its needs. */
+  struct: number
+  need: number
+  /** What it deletes and has not been taken. */
+  deletes: number[]
+  awaited: Awaited | undefined
+}
+
+interface Section {
+  readonly client: number
+  readonly clock: number
+  count: number
+  readonly pieces: Uint8Array[]
+}
+
+/**
+ * Finds out what of some rows a document can take: structs of contiguous clocks, tied to nothing that is not there, and
+ * deletes of what is there. Rows of two authors may need each other in turns, so that this goes struct by struct. Yjs
+ * would keep the rest as pending within its own state, and pass it on.
+ */
+export class RowIntegration {
+  readonly #stateOf: (client: number) => number
+  readonly #byClient = new Map<number, Candidate[]>()
+  #reached = new Map<number, number>()
+  #sections = new Map<number, Section>()
+
+  /** `stateOf` gives the clock after the last struct that the document has of a client. */
+  constructor(stateOf: (client: number) => number) {
+    this.#stateOf = stateOf
+  }
+
+  offer(key: string, client: number, update: YjsUpdate): void {
+    const candidates = this.#byClient.get(client) ?? []
+    this.#byClient.set(client, candidates)
+    candidates.push({ key, client, update, struct: 0, need: 0, deletes: update.deletes, awaited: undefined })
+  }
+
+  /** The next update that the document can take whole; undefined when there is nothing more. It must be applied. */
+  next(): Uint8Array | undefined {
+    this.#reached = new Map()
+    this.#sections = new Map()
+    for (const candidates of this.#byClient.values()) candidates.sort((a, b) => a.update.from - b.update.from)
+    let going = true
+    while (going) {
+      going = false
+      for (const candidates of this.#byClient.values()) {
+        for (const candidate of candidates) if (this.#advance(candidate)) going = true
+      }
+    }
+    const deletes = this.#knownDeletes()
+    const structs: YjsStructs[] = [...this.#sections.values()]
+    return structs.length === 0 && deletes.length === 0 ? undefined : writeYjsUpdate(structs, deletes)
+  }
+
+  /** The rows of which something is left, with what they wait for. */
+  *waiting(): Generator<[key: string, awaited: Awaited], void, undefined> {
+    for (const candidates of this.#byClient.values()) {
+      for (const { key, awaited } of candidates) if (awaited !== undefined) yield [key, awaited]
+    }
+  }
+
+  /** Takes what can be taken of a row's structs; true when that was any. */
+  #advance(candidate: Candidate): boolean {
+    const { client, update } = candidate
+    const { structs } = update
+    const count = structs.length / 3
+    let taken = false
+    candidate.awaited = undefined
+    for (; candidate.struct < count; candidate.struct++) {
+      const at = candidate.struct * 3
+      const clock = structs[at]!
+      const end = candidate.struct + 1 < count ? structs[at + 3]! : update.to
+      const reached = this.#clockOf(client)
+      if (end <= reached) continue
+      if (clock > reached) {
+        candidate.awaited = { client, clock: reached }
+        break
+      }
+      // Half of it is known: clocks of one update are contiguous, so that this begins another one.
+      if (clock < reached && this.#sections.has(client)) break
+      if (!this.#hasNeeds(candidate)) break
+      this.#take(client, clock, update.bytes.subarray(structs[at + 1]!, structs[at + 2]!))
+      this.#reached.set(client, end)
+      taken = true
+    }
+    return taken
+  }
+
+  #hasNeeds(candidate: Candidate): boolean {
+    const { needs } = candidate.update
+    for (; candidate.need < needs.length; candidate.need += 3) {
+      if (needs[candidate.need]! > candidate.struct) break
+      if (needs[candidate.need]! < candidate.struct) continue
+      const client = needs[candidate.need + 1]!
+      const clock = needs[candidate.need + 2]!
+      if (this.#clockOf(client) > clock) continue
+      candidate.awaited = { client, clock }
+      return false
+    }
+    return true
+  }
+
+  #take(client: number, clock: number, bytes: Uint8Array): void {
+    const section = this.#sections.get(client) ?? { client, clock, count: 0, pieces: [] }
+    this.#sections.set(client, section)
+    section.count += 1
+    section.pieces.push(bytes)
+  }
+
+  #knownDeletes(): number[] {
+    const known: number[] = []
+    for (const candidates of this.#byClient.values()) {
+      for (const candidate of candidates) {
+        const { deletes } = candidate
+        if (deletes.length === 0) continue
+        const left: number[] = []
+        for (let i = 0; i < deletes.length; i += 3) {
+          const [client, clock, length] = [deletes[i]!, deletes[i + 1]!, deletes[i + 2]!]
+          const isKnown = this.#clockOf(client) >= clock + length
+          const ranges = isKnown ? known : left
+          ranges.push(client, clock, length)
+          if (!isKnown) candidate.awaited ??= { client, clock: clock + length - 1 }
+        }
+        candidate.deletes = left
+      }
+    }
+    return known
+  }
+
+  #clockOf(client: number): number {
+    const reached = this.#reached.get(client)
+    if (reached !== undefined) return reached
+    const clock = this.#stateOf(client)
+    this.#reached.set(client, clock)
+    return clock
+  }
+}
