@@ -1,5 +1,5 @@
-import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { dirname, join, relative, resolve } from 'node:path'
+import { access, readFile, rm } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
@@ -10,18 +10,21 @@ const REFERENCE = /'(\.{1,2}\/[^'\n]+)\.ts'/g
 /**
  * Compiles source files of a package, and all that they refer to, from `src` to `dist`: JavaScript with source maps, and
  * declarations. Tests and trials do not come along, since nothing refers to them. Types are not checked here: that is
- * `npm run check:types`, and `isolatedDeclarations` lets each file be compiled by itself.
+ * `npm run check:types`. Nor are other packages read, since under `isolatedDeclarations` a file says all of its types.
  */
 export async function compile(folder: string, entries: readonly string[]): Promise<void> {
-  const [src, dist] = [join(folder, 'src'), join(folder, 'dist')]
+  const dist = join(folder, 'dist')
   await rm(dist, { recursive: true, force: true })
   const files = new Set<string>()
   for (const entry of entries) await collect(resolve(folder, entry), files)
-  for (const file of files) {
-    const target = join(dist, relative(src, file).replace(/\.ts$/, ''))
-    await mkdir(dirname(target), { recursive: true })
-    await compileFile(file, target)
-  }
+  const program = ts.createProgram([...files], compilerOptions(join(folder, 'src'), dist))
+  const { diagnostics } = program.emit(undefined, (path, text) => {
+    // The compiler rewrites the names of files in scripts only.
+    ts.sys.writeFile(path, path.endsWith('.d.ts') ? text.replaceAll(REFERENCE, "'$1.js'") : text)
+  })
+  const [mistake] = diagnostics
+  if (mistake === undefined) return
+  throw new Error(`${mistake.file?.fileName}: ${ts.flattenDiagnosticMessageText(mistake.messageText, '\n')}`)
 }
 
 async function collect(file: string, files: Set<string>): Promise<void> {
@@ -33,34 +36,17 @@ async function collect(file: string, files: Set<string>): Promise<void> {
   }
 }
 
-async function compileFile(file: string, target: string): Promise<void> {
-  const source = await readFile(file, 'utf8')
-  const options = compilerOptions()
-  const script = ts.transpileModule(source, {
-    fileName: file,
-    compilerOptions: { ...options, sourceMap: true, inlineSources: true },
-  })
-  const types = ts.transpileDeclaration(source, {
-    fileName: file,
-    compilerOptions: { ...options, declaration: true, isolatedDeclarations: true },
-    reportDiagnostics: true,
-  })
-  const [mistake] = types.diagnostics ?? []
-  if (mistake !== undefined) throw new Error(`${file}: ${ts.flattenDiagnosticMessageText(mistake.messageText, '\n')}`)
-  await writeFile(`${target}.js`, script.outputText)
-  await writeFile(`${target}.js.map`, script.sourceMapText ?? '')
-  // The compiler rewrites the names of files in scripts only.
-  await writeFile(`${target}.d.ts`, types.outputText.replaceAll(REFERENCE, "'$1.js'"))
-}
-
-/** Those of the repository, as far as they bear on what is written. */
-function compilerOptions(): ts.CompilerOptions {
+function compilerOptions(rootDir: string, outDir: string): ts.CompilerOptions {
   const { config } = ts.readConfigFile(TSCONFIG, (path) => ts.sys.readFile(path)) as {
     config: { compilerOptions: Record<string, unknown> }
   }
-  const { target, lib, verbatimModuleSyntax, rewriteRelativeImportExtensions } = config.compilerOptions
-  const written = { target, lib, verbatimModuleSyntax, rewriteRelativeImportExtensions, module: 'esnext' }
-  return ts.convertCompilerOptionsFromJson(written, dirname(TSCONFIG)).options
+  const alone = { noEmit: false, noCheck: true, noResolve: true, types: [] }
+  const written = { rootDir, outDir, sourceMap: true, inlineSources: true }
+  const { options } = ts.convertCompilerOptionsFromJson(
+    { ...config.compilerOptions, ...alone, ...written },
+    dirname(TSCONFIG),
+  )
+  return options
 }
 
 function exists(path: string): Promise<boolean> {

@@ -34,7 +34,7 @@ export interface Ran {
 export class PackedInstall {
   /** Where programs of a user lie. */
   readonly app: string
-  readonly tarballs = new Map<Published, Tarball>()
+  readonly tarballs: Map<Published, Tarball> = new Map()
   readonly #root: string
 
   private constructor(root: string) {
@@ -53,7 +53,7 @@ export class PackedInstall {
   /** Adds packages and what they depend on to the folder; that comes from the npm registry, or from npm's cache. */
   async install(...names: readonly Published[]): Promise<void> {
     const paths = names.map((name) => this.tarballs.get(name)!.path)
-    const ran = await this.npm('install', '--prefer-offline', '--no-audit', '--no-fund', ...paths)
+    const ran = await this.run(['npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', ...paths])
     if (ran.code === 0) return
     throw new Error(`npm could not install the packed packages. This test needs the npm registry:\n${ran.stderr}`)
   }
@@ -66,10 +66,6 @@ export class PackedInstall {
     const files = (await readdir(modules, { recursive: true, withFileTypes: true })).filter((file) => file.isFile())
     const sizes = await Promise.all(files.map(async (file) => (await stat(join(file.parentPath, file.name))).size))
     return { packages: Object.keys(packages).length, sizeBytes: sizes.reduce((sum, size) => sum + size, 0) }
-  }
-
-  npm(...args: readonly string[]): Promise<Ran> {
-    return run('npm', args, this.app)
   }
 
   /** Runs a program in the folder. */
