@@ -1,0 +1,47 @@
+import type { Grid } from 'gossipgrid'
+import type { Cable } from './cable.ts'
+import { element } from './element.ts'
+
+const LOOK_INTERVAL_MS = 250
+
+/** Says whom this tab is connected to and what becomes of its writes, with a switch that pulls its cable. */
+export function connectionBadge(grid: Grid, cable: Cable): HTMLElement {
+  const text = element('span', { class: 'badge-text', role: 'status' })
+  const toggle = element('button', { class: 'switch', type: 'button', role: 'switch', 'aria-label': 'Connected' })
+  toggle.addEventListener('click', () => {
+    if (cable.plugged) cable.pull()
+    else cable.plug()
+    show()
+  })
+  const badge = element('div', { class: 'badge' }, element('span', { class: 'dot' }), text, toggle)
+
+  const show = (): void => {
+    const peers = grid.members.filter(({ self, connected }) => connected && !self).length
+    badge.dataset['state'] = peers > 0 ? 'online' : 'offline'
+    toggle.setAttribute('aria-checked', String(cable.plugged))
+    toggle.title = cable.plugged ? 'Pull the cable of this tab' : 'Plug it in again'
+    update(text, `${connectionText(peers, cable.plugged)} · ${keepingText(grid)}`)
+  }
+  show()
+  setInterval(show, LOOK_INTERVAL_MS)
+  return badge
+}
+
+function connectionText(peers: number, plugged: boolean): string {
+  if (!plugged) return 'Unplugged'
+  if (peers === 0) return 'Looking for peers'
+  return peers === 1 ? '1 peer' : `${peers} peers`
+}
+
+/** Whether what is written here survives a reload, as the grid itself knows it. */
+function keepingText(grid: Grid): string {
+  const { storage, backlog } = grid.status()
+  if (!storage.healthy) return `not kept: ${storage.error}`
+  if (!storage.persistent) return 'kept until this tab closes'
+  return backlog.undurableBytes > 0 ? 'saving' : 'saved here'
+}
+
+/** Screen readers speak of a text again whenever it is set. */
+function update(node: HTMLElement, text: string): void {
+  if (node.textContent !== text) node.textContent = text
+}

@@ -1,0 +1,12 @@
+import { element } from './element.ts'
+
+/** Shows what went wrong above everything else, for whatever nobody has caught. */
+export function showFailures(place: HTMLElement): void {
+  const notice = element('p', { class: 'failure', role: 'alert' })
+  const show = (reason: unknown): void => {
+    notice.textContent = `Something went wrong: ${reason instanceof Error ? reason.message : String(reason)}`
+    place.before(notice)
+  }
+  addEventListener('unhandledrejection', ({ reason }) => show(reason))
+  addEventListener('error', ({ error }) => show(error))
+}

@@ -1,0 +1,38 @@
+import { openGrid } from 'gossipgrid'
+import { Cable } from '../shared/cable.ts'
+import { connectionBadge } from '../shared/connection-badge.ts'
+import { element } from '../shared/element.ts'
+import { gridHere } from '../shared/grid-here.ts'
+import { showFailures } from '../shared/failure.ts'
+import { announce } from '../shared/seat.ts'
+import { visitor } from '../shared/visitor.ts'
+import { conflictNotices } from './conflict-notices.ts'
+import type { Todo } from './todo.ts'
+import { TodoList } from './todo-list.ts'
+
+const app = document.querySelector<HTMLElement>('#app')!
+showFailures(app)
+
+const cable = new Cable()
+const grid = await openGrid({ ...(await gridHere()), network: cable.network })
+// Field by field: ticking a todo off here and rewording it there are two edits that both survive.
+const todos = grid.map<Todo>('todos', { merge: 'fields' })
+
+const list = new TodoList({
+  add: (text) => todos.set(crypto.randomUUID(), { text, done: false, addedAtMs: Date.now() }),
+  edit: (id, change) => todos.update(id, (todo) => ({ ...todo!, ...change })),
+  remove: (id) => todos.delete(id),
+})
+app.append(
+  element('header', { class: 'bar' }, element('h1', {}, 'Todo'), connectionBadge(grid, cable)),
+  list.element,
+  conflictNotices(todos),
+)
+app.removeAttribute('aria-busy')
+announce(grid, { ...visitor(), app: 'todo' })
+
+for await (const change of todos.changes({ initial: true })) {
+  if (change.type === 'set') list.show(change.key, change.value!)
+  else if (change.type === 'delete') list.hide(change.key)
+  else for await (const [id, todo] of todos.entries()) list.show(id, todo)
+}

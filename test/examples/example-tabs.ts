@@ -1,0 +1,40 @@
+import type { Page } from 'playwright-core'
+import { Chromium } from '../browser/browser-rig.ts'
+import { serveApps } from '../../examples/start/app-server.ts'
+import type { AppServer } from '../../examples/start/app-server.ts'
+
+/** The example apps with their server, and a browser to open them in. */
+export class ExampleTabs {
+  readonly server: AppServer
+  readonly #browser: Chromium
+  readonly #complaints: string[] = []
+
+  static async start(): Promise<ExampleTabs> {
+    const server = await serveApps({ name: 'examples-under-test', host: '127.0.0.1', port: 0 })
+    return new ExampleTabs(server, await Chromium.start())
+  }
+
+  private constructor(server: AppServer, browser: Chromium) {
+    this.server = server
+    this.#browser = browser
+  }
+
+  /** What went wrong in any tab. */
+  get complaints(): readonly string[] {
+    return this.#complaints
+  }
+
+  /** A tab of an app that is connected to the grid. */
+  async open(app: string): Promise<Page> {
+    const page = await this.#browser.context.newPage()
+    page.on('pageerror', (error) => this.#complaints.push(error.message))
+    await page.goto(`${this.server.url}${app}/`)
+    await page.locator('.badge[data-state=online]').waitFor()
+    return page
+  }
+
+  async close(): Promise<void> {
+    await this.#browser.close()
+    await this.server.close()
+  }
+}
