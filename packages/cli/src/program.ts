@@ -14,6 +14,7 @@ import { completeCommand } from './completion/complete-command.ts'
 import { demoCommand } from './demo/demo-command.ts'
 import { doctorCommand } from './doctor/doctor-command.ts'
 import { peerCommand } from './peer/peer-command.ts'
+import { relayCommand } from './relay/relay-command.ts'
 import { exportCommand } from './transfer/export-command.ts'
 import { importCommand } from './transfer/import-command.ts'
 
@@ -21,7 +22,7 @@ import { importCommand } from './transfer/import-command.ts'
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string }
 
 const GROUPS: readonly (readonly [title: string, commands: readonly (() => Command)[]])[] = [
-  ['Run:', [peerCommand, demoCommand, secretCommand, doctorCommand]],
+  ['Run:', [peerCommand, relayCommand, demoCommand, secretCommand, doctorCommand]],
   ['Read and write, through a running peer:', [getCommand, setCommand, deleteCommand, entriesCommand, watchCommand]],
   ['Files:', [exportCommand, importCommand]],
   ['Look at a running peer:', [statusCommand, collectionsCommand, membersCommand]],

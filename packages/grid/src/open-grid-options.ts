@@ -1,6 +1,6 @@
 import { GridError, VALUE_MAX_BYTES, checkName } from '@gossipgrid/core'
 import type { Network, Role, Storage } from '@gossipgrid/core'
-import type { IceServer, Libp2pNetwork, Libp2pNetworkOptions } from '@gossipgrid/network'
+import type { Certificate, IceServer, Libp2pNetwork, Libp2pNetworkOptions } from '@gossipgrid/network'
 import { checkCount } from './checks.ts'
 import type { Logger } from './logger.ts'
 import { secretsOf } from './secrets.ts'
@@ -31,6 +31,10 @@ export interface OpenGridOptions {
   readonly join?: readonly string[]
   /** Multiaddrs to listen on. Default: TCP and WebSockets on free ports of all interfaces; a browser listens at relays. */
   readonly listen?: readonly string[]
+  /** Addresses to tell other peers instead of those listened on, for a server behind a name or a proxy. */
+  readonly announce?: readonly string[]
+  /** A certificate for listening on `/tls/ws`: tabs of https pages connect to nothing else. */
+  readonly tls?: Certificate
   /**
    * In a browser: servers by which tabs behind different routers find a way to each other (STUN, TURN), as WebRTC takes them.
    * Default none: tabs reach each other within one network only, and otherwise exchange through server peers.

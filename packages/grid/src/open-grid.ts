@@ -79,6 +79,8 @@ async function openNetwork(options: OpenGridOptions, storage: Storage, logger: L
     ...(privateKey === undefined ? {} : { privateKey }),
     ...(options.listen === undefined ? {} : { listen: options.listen }),
     ...(options.join === undefined ? {} : { join: options.join }),
+    ...(options.announce === undefined ? {} : { announce: options.announce }),
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
     ...(options.iceServers === undefined ? {} : { iceServers: options.iceServers }),
     ...(options.mdns === undefined ? {} : { mdns: options.mdns }),
     logger: (line) => logger.warn(line),

@@ -21,6 +21,7 @@ import { wasmCipher } from './wasm-cipher.ts'
 export const preset: Preset = {
   // Each `/p2p-circuit` is one relay to be reached through.
   listen: ['/p2p-circuit', '/p2p-circuit', '/webrtc', TAB_LISTEN],
+  usesRelays: true,
   dials: (address) =>
     address.startsWith('/memory/') ||
     (address.includes('/p2p-circuit') ? address.includes('/webrtc') : /\/wss?(\/|$)/.test(address)),

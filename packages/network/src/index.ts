@@ -1,4 +1,4 @@
 export { deriveChannel } from './channel.ts'
 export type { Channel } from './channel.ts'
 export * from './libp2p-network.ts'
-export type { IceServer } from './preset.ts'
+export type { Certificate, IceServer } from './preset.ts'

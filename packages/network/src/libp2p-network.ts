@@ -5,7 +5,7 @@ import type { Network, PeerId } from '@gossipgrid/core'
 import { parseAddress } from './addresses.ts'
 import type { Channel } from './channel.ts'
 import { PeerNetwork } from './peer-network.ts'
-import type { IceServer } from './preset.ts'
+import type { Certificate, IceServer } from './preset.ts'
 
 export interface Libp2pNetworkOptions {
   /** Where the peers of the grid meet, as `deriveChannel` makes it; further ones are met at as well. */
@@ -18,6 +18,10 @@ export interface Libp2pNetworkOptions {
   readonly join?: readonly string[]
   /** Whether to look for peers of the same grid on the local network; default true. */
   readonly mdns?: boolean
+  /** Addresses to tell others instead of those listened on, for a peer behind a name or a proxy. */
+  readonly announce?: readonly string[]
+  /** For listening on `/tls/ws`, which tabs of https pages need. */
+  readonly tls?: Certificate
   /** Where tabs ask for a way through routers to each other; default nowhere. */
   readonly iceServers?: readonly IceServer[]
   /** The largest message of a stream, in bytes; default 4 MiB. The same for all peers of a grid. */
@@ -76,10 +80,10 @@ export interface Libp2pNetwork extends Network {
  */
 export async function libp2pNetwork(options: Libp2pNetworkOptions): Promise<Libp2pNetwork> {
   const listen = options.listen ?? preset.listen
-  for (const address of [...listen, ...(options.join ?? [])]) parseAddress(address)
+  for (const address of [...listen, ...(options.join ?? []), ...(options.announce ?? [])]) parseAddress(address)
   const privateKey =
     options.privateKey === undefined ? await generateKeyPair('Ed25519') : privateKeyFromProtobuf(options.privateKey)
-  const { neighboursMax = 32, mdns = true, iceServers = [] } = options
+  const { neighboursMax = 32, mdns = true, iceServers = [], announce = [], tls } = options
   return PeerNetwork.create(
     {
       channels: options.channels,
@@ -92,8 +96,10 @@ export async function libp2pNetwork(options: Libp2pNetworkOptions): Promise<Libp
       halfOpenMaxMs: options.halfOpenMaxMs ?? 60_000,
       accept: options.accept ?? (() => true),
       log: options.logger ?? (() => undefined),
+      usesRelays: preset.usesRelays,
       dials: (address) => preset.dials(address),
     },
-    (hooks) => createLibp2p(preset.options({ ...hooks, privateKey, listen, neighboursMax, mdns, iceServers })),
+    (hooks) =>
+      createLibp2p(preset.options({ ...hooks, privateKey, listen, neighboursMax, mdns, iceServers, announce, tls })),
   )
 }

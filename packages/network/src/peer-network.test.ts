@@ -49,12 +49,22 @@ async function startOpen(deafAfterMs: number, join: string[]): Promise<Recorded 
       halfOpenMaxMs: 60_000,
       accept: () => true,
       log: () => undefined,
+      usesRelays: false,
       dials: (address) => preset.dials(address),
     },
     async (hooks) => {
       const listen = ['/ip4/127.0.0.1/tcp/0']
       node = await createLibp2p(
-        preset.options({ ...hooks, privateKey, listen, neighboursMax: 32, mdns: false, iceServers: [] }),
+        preset.options({
+          ...hooks,
+          privateKey,
+          listen,
+          neighboursMax: 32,
+          mdns: false,
+          iceServers: [],
+          announce: [],
+          tls: undefined,
+        }),
       )
       return node
     },

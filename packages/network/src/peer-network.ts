@@ -8,12 +8,14 @@ import { badAddress, carriesData, parseAddress, peerIdIn, startError, withPeerId
 import { Admission } from './admission.ts'
 import type { Channel } from './channel.ts'
 import { letDenoExit } from './deno-exit.ts'
+import { abort, atMost, closeInOrder, delay, orAborted } from './ending.ts'
 import { Gossip } from './gossip.ts'
 import type { GossipOptions } from './gossip.ts'
 import type { Libp2pNetwork, NetworkCounts } from './libp2p-network.ts'
 import type { EndReason } from './neighbour.ts'
 import { Neighbours } from './neighbours.ts'
 import { Redialer } from './redialer.ts'
+import { Relays } from './relays.ts'
 import type { Traffic } from './traffic.ts'
 import { meetsByRelay, yieldMs } from './yielding.ts'
 
@@ -48,6 +50,8 @@ export interface PeerNetworkOptions {
   readonly deafAfterMs: number
   readonly halfOpenMaxMs: number
   readonly accept: (peerId: PeerId) => boolean
+  /** Whether other tabs are looked for at relays. */
+  readonly usesRelays: boolean
   /** Whether this peer can use an address at all. */
   readonly dials: (address: string) => boolean
   readonly log: (line: string) => void
@@ -65,6 +69,7 @@ export class PeerNetwork implements Libp2pNetwork {
   readonly #admission: Admission
   readonly #neighbours: Neighbours
   readonly #redialer: Redialer
+  readonly #relays: Relays
   readonly #deafSinceMs = new Map<PeerId, number>()
   #events: NetworkEvents | undefined
   #watch: ReturnType<typeof setInterval> | undefined
@@ -122,10 +127,17 @@ export class PeerNetwork implements Libp2pNetwork {
     })
     this.#redialer = new Redialer({
       dial: (addresses) => this.#dial(addresses.map(parseAddress), AbortSignal.timeout(OPEN_TIMEOUT_MS)),
-      isConnected: (peerId) => this.#neighbours.isConnected(peerId),
+      isConnected: (peerId) => this.#neighbours.isConnected(peerId) || this.#relays.has(peerId),
       mayDial: (peerId) =>
         this.#neighbours.size < options.neighboursMax && (peerId === undefined || admission.admits(peerId)),
       random: Math.random,
+    })
+    this.#relays = new Relays({
+      self: this.peerId,
+      topics: options.channels.map(({ topic }) => topic),
+      onFound: (peerId, address) => {
+        if (!this.#neighbours.has(peerId)) this.#learn(peerId, [parseAddress(address)])
+      },
     })
   }
 
@@ -264,7 +276,10 @@ export class PeerNetwork implements Libp2pNetwork {
     const neighbours = [...this.#neighbours]
     await atMost(FLUSH_MAX_MS, Promise.allSettled(neighbours.map((neighbour) => neighbour.finish())))
     for (const neighbour of neighbours) neighbour.end({ kind: 'closed', text: 'this peer stops' })
-    await atMost(CLOSE_MAX_MS, Promise.all(this.#node.getConnections().map(closeInOrder)))
+    await atMost(
+      CLOSE_MAX_MS,
+      Promise.all(this.#node.getConnections().map((connection) => closeInOrder(connection, CLOSE_MAX_MS))),
+    )
     await atMost(SHUTDOWN_MAX_MS, Promise.resolve(this.#node.stop()))
   }
 
@@ -293,14 +308,26 @@ export class PeerNetwork implements Libp2pNetwork {
       this.#admission.refuse(peerId, RESTLESS_REFUSED_MS)
     }
     this.#deafSinceMs.delete(peerId)
+    if (reason.kind === 'foreign') {
+      void this.#foreign(peerId, reason.text)
+      return
+    }
     for (const connection of this.#connections(peerId)) {
       if (connection === reason.successor) continue
-      if (reason.kind === 'closed') void closeInOrder(connection)
+      if (reason.kind === 'closed') void closeInOrder(connection, CLOSE_MAX_MS)
       // Not at once: the end may come out of libp2p aborting this very connection, which then fails half way through.
       else queueMicrotask(() => abort(connection, reason.text))
     }
-    if (reason.kind === 'foreign') this.#redialer.forget(peerId)
-    else this.#redialer.lost(peerId, yieldMs(this.peerId, peerId, this.#redialer.addresses(peerId)))
+    this.#redialer.lost(peerId, yieldMs(this.peerId, peerId, this.#redialer.addresses(peerId)))
+  }
+
+  /** No peer of ours; to a tab it may be a relay. */
+  async #foreign(peerId: PeerId, text: string): Promise<void> {
+    this.#redialer.forget(peerId)
+    for (const connection of this.#connections(peerId)) {
+      if (this.#options.usesRelays && (await this.#relays.take(connection))) continue
+      queueMicrotask(() => abort(connection, text))
+    }
   }
 
   #close(peerId: PeerId, text: string): void {
@@ -347,46 +374,4 @@ export class PeerNetwork implements Libp2pNetwork {
     this.#options.log(`${peerId} is redialled: its gossip has been silent for ${Math.round(nowMs - sinceMs)} ms`)
     this.redial(peerId).catch((error: Error) => this.#options.log(error.message))
   }
-}
-
-async function closeInOrder(connection: Connection): Promise<void> {
-  try {
-    await connection.close({ signal: AbortSignal.timeout(CLOSE_MAX_MS) })
-  } catch {
-    abort(connection, 'it did not close in time')
-  }
-}
-
-/** libp2p throws when it has to abort what is closed already. */
-function abort(connection: Connection, text: string): void {
-  try {
-    connection.abort(new Error(text))
-  } catch {
-    // Closed is what it should be.
-  }
-}
-
-/** `work`, or a rejection with `NETWORK_DIAL_FAILED` when the signal comes first. */
-async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  const { promise, reject } = Promise.withResolvers<void>()
-  const abort = (): void => reject(new GridError('NETWORK_DIAL_FAILED', 'dialling was aborted or took too long'))
-  if (signal.aborted) abort()
-  signal.addEventListener('abort', abort)
-  try {
-    await Promise.race([work, promise])
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
-}
-
-/** Waits for `work`, but no longer than `limitMs`. */
-async function atMost(limitMs: number, work: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, limitMs)))
-  await Promise.race([work.catch(() => undefined), limit])
-  clearTimeout(timer)
 }

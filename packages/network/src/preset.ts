@@ -10,6 +10,12 @@ export interface IceServer {
   readonly credential?: string
 }
 
+/** A TLS certificate with its chain, and its key, both as PEM text. */
+export interface Certificate {
+  readonly cert: string
+  readonly key: string
+}
+
 /** What a preset is given by the network that uses it. */
 export interface PresetInput {
   readonly privateKey: PrivateKey
@@ -20,6 +26,10 @@ export interface PresetInput {
   readonly traffic: Traffic
   /** False where no peer is to be looked for on the local network. */
   readonly mdns: boolean
+  /** Addresses to tell others instead of those listened on; empty for those. */
+  readonly announce: readonly string[]
+  /** For listening on `/tls/ws`. */
+  readonly tls: Certificate | undefined
   /** Where WebRTC asks for a way through routers. */
   readonly iceServers: readonly IceServer[]
   /** A peer of the same grid was found without a server: on the local network, or in another tab. */
@@ -30,6 +40,8 @@ export interface PresetInput {
 export interface Preset {
   /** Where a peer listens unless told otherwise. */
   readonly listen: readonly string[]
+  /** Whether this peer goes through relays to find others: a tab does. */
+  readonly usesRelays: boolean
   /** Whether a peer can be dialled here by this address, and data may flow then. */
   dials(address: string): boolean
   options(input: PresetInput): Libp2pOptions

@@ -3,6 +3,8 @@ import type { CircuitRelayServerComponents, CircuitRelayService } from '@libp2p/
 
 /** Tabs that can be reached through one relay at a time. Each is a connection that is open anyway. */
 const RESERVATIONS_MAX = 512
+/** Room for tabs that only ask, beside those that can be reached. */
+export const RELAY_CONNECTIONS_MAX: number = 2 * RESERVATIONS_MAX
 /** A tab renews its reservation within this time, or is dropped. */
 const RESERVATION_MAX_MS = 60 * 60 * 1000
 /** What two tabs may say to each other through a relay: enough to agree on a direct connection, too little for data. */

@@ -1,0 +1,35 @@
+import { Command } from 'commander'
+import { collect, examples } from '../commands/options.ts'
+
+/** What `gossipgrid relay` can be told. */
+export interface RelayCommandOptions {
+  readonly listen?: readonly string[]
+  readonly announce?: readonly string[]
+  readonly identity?: string
+  readonly tlsCert?: string
+  readonly tlsKey?: string
+  readonly json?: true
+}
+
+/** `gossipgrid relay`. What it runs is loaded only then. */
+export function relayCommand(): Command {
+  const command = new Command('relay')
+    .description('Run a place where browser tabs find each other; it holds no data')
+    .option('--listen <address>', 'PORT, HOST:PORT or a multiaddr; may be repeated (default: a free port)', collect)
+    .option('--announce <address>', 'a multiaddr to tell others instead; may be repeated', collect)
+    .option('--identity <file>', 'keeps its key, and so its address, over restarts; made if need be')
+    .option('--tls-cert <file>', 'certificate with its chain (PEM), for tabs of https pages')
+    .option('--tls-key <file>', 'its key (PEM)')
+    .option('--json', 'say in one line of JSON on stdout that it runs, and where')
+    .action(async (options: RelayCommandOptions) => {
+      const { runRelay } = await import('./run-relay.ts')
+      await runRelay(options)
+    })
+  return examples(command, [
+    ['gossipgrid relay --listen 4002 --identity ./relay.key', 'for pages on this machine, or behind a proxy'],
+    [
+      'gossipgrid relay --listen 443 --tls-cert ./fullchain.pem --tls-key ./privkey.pem --identity ./relay.key --announce /dns4/relay.example.org/tcp/443/tls/ws',
+      'for https pages anywhere',
+    ],
+  ])
+}

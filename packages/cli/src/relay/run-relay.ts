@@ -1,0 +1,82 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { openRelay } from 'gossipgrid/relay'
+import { CliError, errorText, systemCode } from '../cli-error.ts'
+import { listenAddress } from '../peer/addresses.ts'
+import { print, printJson } from '../terminal/output.ts'
+import type { RelayCommandOptions } from './relay-command.ts'
+
+/** Runs a relay until a signal ends it. */
+export async function runRelay(options: RelayCommandOptions): Promise<void> {
+  const ended = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve())
+  })
+  const tls = readCertificate(options)
+  const privateKey = readIdentity(options.identity)
+  const relay = await openRelay({
+    listen: (options.listen ?? ['0']).map((typed) => webSocketAddress(typed, tls !== undefined)),
+    ...(options.announce === undefined ? {} : { announce: options.announce }),
+    ...(tls === undefined ? {} : { tls }),
+    ...(privateKey === undefined ? {} : { privateKey }),
+  })
+  if (options.identity !== undefined && privateKey === undefined)
+    keepIdentity(options.identity, relay.exportPrivateKey())
+  const addresses = relay.addresses()
+  if (options.json === true) printJson({ peerId: relay.peerId, addresses, pid: process.pid })
+  else print(`Tabs join by one of:\n${addresses.map((address) => `  ${address}`).join('\n')}\nCtrl-C closes it.`)
+  await ended
+  await relay.close()
+  process.exit(0)
+}
+
+/** Browsers speak WebSockets only. */
+function webSocketAddress(typed: string, secure: boolean): string {
+  const address = listenAddress(typed)
+  if (/\/wss?(\/|$)/.test(address)) return address
+  return secure ? `${address}/tls/ws` : `${address}/ws`
+}
+
+function readCertificate({ tlsCert, tlsKey }: RelayCommandOptions): { cert: string; key: string } | undefined {
+  if (tlsCert === undefined && tlsKey === undefined) return undefined
+  if (tlsCert === undefined || tlsKey === undefined) {
+    throw new CliError('USAGE', 'a certificate and its key belong together', 'Give both --tls-cert and --tls-key.')
+  }
+  return { cert: readText(tlsCert), key: readText(tlsKey) }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new CliError('FILE', `${file} cannot be read: ${errorText(error)}`, 'Give a PEM file that you can read.', {
+      cause: error,
+    })
+  }
+}
+
+function readIdentity(file: string | undefined): Uint8Array | undefined {
+  if (file === undefined) return undefined
+  try {
+    return new Uint8Array(readFileSync(file))
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw new CliError('FILE', `${file} cannot be read: ${errorText(error)}`, 'Name a file of yours, or a new one.', {
+      cause: error,
+    })
+  }
+}
+
+/** For its user alone: whoever has it can stand in for the relay. */
+function keepIdentity(file: string, key: Uint8Array): void {
+  try {
+    writeFileSync(file, key, { mode: 0o600, flag: 'wx' })
+  } catch (error) {
+    throw new CliError(
+      'FILE',
+      `${file} cannot be written: ${errorText(error)}`,
+      'Name a file in a directory of yours.',
+      {
+        cause: error,
+      },
+    )
+  }
+}

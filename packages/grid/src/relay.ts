@@ -1,0 +1,2 @@
+export { openRelay } from '@gossipgrid/network/relay'
+export type { Relay, RelayOptions } from '@gossipgrid/network/relay'

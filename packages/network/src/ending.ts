@@ -1,0 +1,45 @@
+import type { Connection } from '@libp2p/interface'
+import { GridError } from '@gossipgrid/core'
+
+/** Closes a connection with what is on its way, or within `limitMs` without it. */
+export async function closeInOrder(connection: Connection, limitMs: number): Promise<void> {
+  try {
+    await connection.close({ signal: AbortSignal.timeout(limitMs) })
+  } catch {
+    abort(connection, 'it did not close in time')
+  }
+}
+
+/** libp2p throws when it has to abort what is closed already. */
+export function abort(connection: Connection, text: string): void {
+  try {
+    connection.abort(new Error(text))
+  } catch {
+    // Closed is what it should be.
+  }
+}
+
+/** `work`, or a rejection with `NETWORK_DIAL_FAILED` when the signal comes first. */
+export async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<void>()
+  const give = (): void => reject(new GridError('NETWORK_DIAL_FAILED', 'dialling was aborted or took too long'))
+  if (signal.aborted) give()
+  signal.addEventListener('abort', give)
+  try {
+    await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener('abort', give)
+  }
+}
+
+export function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+/** Waits for `work`, but no longer than `limitMs`. */
+export async function atMost(limitMs: number, work: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, limitMs)))
+  await Promise.race([work.catch(() => undefined), limit])
+  clearTimeout(timer)
+}

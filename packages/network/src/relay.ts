@@ -1,0 +1,83 @@
+import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
+import { identify } from '@libp2p/identify'
+import { ping } from '@libp2p/ping'
+import { createLibp2p } from 'libp2p'
+import type { PeerId } from '@gossipgrid/core'
+import { parseAddress, startError } from './addresses.ts'
+import { meetingService } from './meeting.ts'
+import { CONNECTION_MONITOR } from './preset.ts'
+import type { Certificate } from './preset.ts'
+import { RELAY_CONNECTIONS_MAX, relayService } from './relay-service.ts'
+import { serverTransports } from './server-transports.ts'
+
+export interface RelayOptions {
+  /** Multiaddrs to listen on; default WebSockets on any free port of all interfaces. */
+  readonly listen?: readonly string[]
+  /** Addresses to tell others instead, such as `/dns4/relay.example.org/tcp/443/tls/ws`. */
+  readonly announce?: readonly string[]
+  /** For `/tls/ws` addresses. */
+  readonly tls?: Certificate
+  /** The key that makes the relay's identity, and so its address, as `exportPrivateKey` gave it; default a new one. */
+  readonly privateKey?: Uint8Array
+}
+
+/** A relay that runs. From `openRelay`. */
+export interface Relay {
+  readonly peerId: PeerId
+  /** What tabs join by. */
+  addresses(): string[]
+  /** Secret; to be kept for the next time. */
+  exportPrivateKey(): Uint8Array
+  counts(): { readonly connections: number }
+  close(): Promise<void>
+}
+
+/**
+ * Opens a relay: no peer of any grid, but a place where browser tabs find each other and agree on direct connections. It
+ * stores nothing, sees no data, and any number of them can stand side by side: tabs join by several.
+ *
+ * Rejects with `NETWORK_PORT_TAKEN`, `NETWORK_BAD_ADDRESS`, `NETWORK_START_FAILED`.
+ *
+ * @example
+ * ```ts
+ * const relay = await openRelay({ listen: ['/ip4/127.0.0.1/tcp/0/ws'] })
+ * console.log(relay.addresses()) // for `join` of tabs
+ * await relay.close()
+ * ```
+ */
+export async function openRelay(options: RelayOptions = {}): Promise<Relay> {
+  const listen = options.listen ?? ['/ip4/0.0.0.0/tcp/0/ws']
+  const announce = options.announce ?? []
+  for (const address of [...listen, ...announce]) parseAddress(address)
+  const privateKey =
+    options.privateKey === undefined ? await generateKeyPair('Ed25519') : privateKeyFromProtobuf(options.privateKey)
+  const traffic = { sentBytes: 0, receivedBytes: 0 }
+  const node = await createLibp2p({
+    start: false,
+    privateKey,
+    addresses: { listen: [...listen], announce: [...announce] },
+    ...serverTransports(traffic, options.tls),
+    connectionGater: { denyDialMultiaddr: () => true },
+    connectionManager: {
+      maxConnections: RELAY_CONNECTIONS_MAX,
+      inboundConnectionThreshold: 200,
+      maxIncomingPendingConnections: 100,
+    },
+    connectionMonitor: CONNECTION_MONITOR,
+    services: { identify: identify(), ping: ping(), relay: relayService(), meeting: meetingService() },
+  })
+  try {
+    await node.start()
+  } catch (error) {
+    throw startError(error)
+  }
+  return {
+    peerId: node.peerId.toString(),
+    addresses: () => node.getMultiaddrs().map(String),
+    exportPrivateKey: () => privateKeyToProtobuf(privateKey),
+    counts: () => ({ connections: node.getConnections().length }),
+    close: async () => {
+      await node.stop()
+    },
+  }
+}
