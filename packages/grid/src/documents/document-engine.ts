@@ -3,7 +3,7 @@ import * as Y from 'yjs'
 import type { Logger } from '../logger.ts'
 import type { Receipt, WriteOptions } from '../receipt.ts'
 import type { DocumentLease } from './document-lease.ts'
-import type { DocumentTable, Generation } from './document-table.ts'
+import type { DocumentRow, DocumentTable, Generation } from './document-table.ts'
 import { DocumentWriter } from './document-writer.ts'
 import { OwnStructs } from './own-structs.ts'
 import { RowIntegration } from './row-integration.ts'
@@ -29,6 +29,17 @@ export interface DocumentEngineParts {
   readonly generation: Generation
   readonly lease: DocumentLease
   readonly y: Y.Doc
+  /** What was deleted in the Y.Doc when it was let go of: three numbers for each range. */
+  readonly knownDeletes?: readonly number[]
+}
+
+/** All that is deleted in a Y.Doc: three numbers for each range. */
+export function deletesOf(y: Y.Doc): number[] {
+  const deletes: number[] = []
+  for (const [client, ranges] of Y.createDeleteSetFromStructStore(y.store).clients) {
+    for (const { clock, len } of ranges) deletes.push(client, clock, len)
+  }
+  return deletes
 }
 
 /**
@@ -43,17 +54,20 @@ export class DocumentEngine {
   readonly #owner: DocumentEngineOwner
   readonly #structs: OwnStructs
   readonly #writer: DocumentWriter
+  readonly #knownDeletes: readonly number[]
   readonly #dirty = new Set<string>()
   readonly #waiting = new Map<string, Awaited>()
   #draining = false
   #loading = true
   #ended: GridError | undefined
 
-  constructor(owner: DocumentEngineOwner, { name, generation, lease, y }: DocumentEngineParts) {
+  constructor(owner: DocumentEngineOwner, parts: DocumentEngineParts) {
+    const { name, generation, lease, y } = parts
     this.name = name
     this.y = y
     this.lease = lease
     this.generation = generation.number
+    this.#knownDeletes = parts.knownDeletes ?? []
     this.#owner = owner
     this.#structs = new OwnStructs(y, lease.client, this, (error) => owner.refused(name, error, undefined))
     const { runtime, table } = owner
@@ -77,15 +91,15 @@ export class DocumentEngine {
 
   /** Reads the rows that are there, and follows the document from then on. Throws `DOCUMENT_FOREIGN`, `DOCUMENT_POISONED`. */
   load(): void {
-    this.#checkOwn()
     const rows = this.#owner.table.liveRowsOf(this.name, this.generation)
-    const before = Y.getState(this.y.store, this.lease.client)
+    this.#checkKnown(rows)
+    const deletes = deletesOf(this.y)
     this.#integrate(rows.map(({ key }) => key))
     this.y.clientID = this.lease.client
     this.#loading = false
-    // What was typed before the document was there is under a client id without rows.
-    if (before > 0) this.#writer.note(this.#structs.deletes())
-    else this.#writer.restore()
+    this.#writer.restore()
+    // What was typed and deleted before the document was there.
+    if (this.#writer.unsaved || deletes.length > 0) this.#writer.note(withoutRanges(deletes, this.#knownDeletes))
     this.y.on('afterTransactionCleanup', this.#followed)
     this.y.on('destroy', this.#destroyed)
   }
@@ -158,9 +172,13 @@ export class DocumentEngine {
     this.end(new GridError('DOCUMENT_FOREIGN', `${whose}, which nobody else may write: ${advice}`))
   }
 
-  #checkOwn(): void {
+  /** Whatever the Y.Doc has of others must have come from the grid. */
+  #checkKnown(rows: readonly DocumentRow[]): void {
     for (const client of this.y.store.clients.keys()) {
       if (client === this.lease.client) continue
+      const written = rows.filter(({ parts }) => parts.client === client)
+      const clock = written.reduce((latest, { key }) => Math.max(latest, this.#owner.table.read(key)!.update.to), 0)
+      if (clock >= Y.getState(this.y.store, client)) continue
       throw new GridError(
         'DOCUMENT_FOREIGN',
         `the Y.Doc for '${this.name}' has content already: pass an empty one, and bring the content along with copyDocument()`,
@@ -221,6 +239,18 @@ export class DocumentEngine {
     if (this.#loading) throw error
     this.end(error)
   }
+}
+
+/** The ranges that are not among others, as they stand there. */
+function withoutRanges(ranges: readonly number[], others: readonly number[]): number[] {
+  const known = new Set<string>()
+  for (let i = 0; i < others.length; i += 3) known.add(others.slice(i, i + 3).join())
+  const left: number[] = []
+  for (let i = 0; i < ranges.length; i += 3) {
+    const range = ranges.slice(i, i + 3)
+    if (!known.has(range.join())) left.push(...range)
+  }
+  return left
 }
 
 /** Applies what can be applied, in one transaction. Throws when Yjs does, or holds anything back. */

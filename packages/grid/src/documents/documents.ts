@@ -46,7 +46,7 @@ export class Documents {
 
   /** Lends a client id to a Y.Doc, which is empty yet. */
   lease(name: string, doc: Doc): DocumentLease {
-    const known = this.#opened?.leaseOf(doc)
+    const known = this.#opened?.leaseOf(name, doc)
     if (known !== undefined) return known
     const rows = this.table.rowsOf(name)
     const lease = this.#leases.next((client) => rows.some(({ parts }) => parts.client === client))

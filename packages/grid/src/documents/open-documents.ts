@@ -8,7 +8,7 @@ import type { Runtime } from '../runtime.ts'
 import { settlesWithin } from '../waiting.ts'
 import { DocumentAwareness } from './document-awareness.ts'
 import type { AwarenessMessage } from './document-awareness.ts'
-import { DocumentEngine } from './document-engine.ts'
+import { DocumentEngine, deletesOf } from './document-engine.ts'
 import type { DocumentLease, DocumentLeases } from './document-lease.ts'
 import type { DocumentTable } from './document-table.ts'
 import { GridDocument } from './grid-document.ts'
@@ -39,12 +39,21 @@ interface Opened {
   awareness: DocumentAwareness | undefined
 }
 
+/** A Y.Doc of the application's own that was open. */
+interface Detached {
+  readonly name: string
+  readonly generation: number
+  readonly lease: DocumentLease
+  readonly knownDeletes: readonly number[]
+}
+
 /** The documents that are open, and those that were a moment ago. */
 export class OpenDocuments {
   readonly #parts: OpenDocumentsParts
   readonly #byName = new Map<string, Opened[]>()
   readonly #warm = new Set<Opened>()
   readonly #poisoned = new Map<string, number>()
+  readonly #detached = new WeakMap<Doc, Detached>()
   #closed = false
 
   constructor(parts: OpenDocumentsParts) {
@@ -58,9 +67,10 @@ export class OpenDocuments {
     topic.on('message', ({ from, value }) => this.#heard(from, value), { own: false })
   }
 
-  /** The lease of a Y.Doc that is open. */
-  leaseOf(doc: Doc): DocumentLease | undefined {
-    return [...this.#byName.values()].flat().find(({ engine }) => engine.y === doc)?.engine.lease
+  /** The lease of a Y.Doc that is open, or was. */
+  leaseOf(name: string, doc: Doc): DocumentLease | undefined {
+    const open = this.#of(name).find(({ engine }) => engine.y === doc)?.engine
+    return open?.lease ?? this.#detachedOf(name, doc)?.lease
   }
 
   open(name: string, { doc, awareness }: DocumentOptions, lease: DocumentLease | undefined): GridDocument {
@@ -113,7 +123,8 @@ export class OpenDocuments {
     const make = (y: Doc): DocumentEngine => {
       const generation = table.generationOf(name)
       const taken = (client: number): boolean => table.rowsOf(name).some(({ parts }) => parts.client === client)
-      return new DocumentEngine(owner, { name, generation, lease: lease ?? leases.next(taken), y })
+      const { knownDeletes = [] } = this.#detachedOf(name, y) ?? {}
+      return new DocumentEngine(owner, { name, generation, lease: lease ?? leases.next(taken), y, knownDeletes })
     }
     let engine = make(doc ?? new Doc())
     try {
@@ -184,7 +195,15 @@ export class OpenDocuments {
     if (rest.length === 0) this.#byName.delete(engine.name)
     else this.#byName.set(engine.name, rest)
     engine.detach()
-    if (opened.shared) engine.y.destroy()
+    const { name, generation, lease, y } = engine
+    if (opened.shared) y.destroy()
+    else this.#detached.set(y, { name, generation, lease, knownDeletes: deletesOf(y) })
+  }
+
+  #detachedOf(name: string, doc: Doc): Detached | undefined {
+    const detached = this.#detached.get(doc)
+    const isSame = detached?.name === name && detached.generation === this.#parts.table.generationOf(name).number
+    return isSame ? detached : undefined
   }
 
   #changed(key: string): void {

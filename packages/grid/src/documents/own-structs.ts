@@ -38,12 +38,6 @@ export class OwnStructs implements OwnContent {
       : this.#runs(structs, clock, first, undefined)
   }
 
-  /** All that is deleted of them: three numbers for each range. */
-  deletes(): number[] {
-    const structs = this.#y.store.clients.get(this.#client) ?? []
-    return structs.flatMap((struct) => (struct.deleted ? [this.#client, struct.id.clock, struct.length] : []))
-  }
-
   #runs(
     structs: Y.AbstractStruct[],
     clock: number,
@@ -79,22 +73,21 @@ export class OwnStructs implements OwnContent {
   }
 
   #refuse(items: readonly Y.Item[]): void {
+    const errors = items.map(({ content }) =>
+      content instanceof Y.ContentDoc
+        ? new GridError(
+            'INVALID_VALUE',
+            'subdocuments are not supported and were taken out: open a document by its name',
+          )
+        : new GridError(
+            'VALUE_TOO_LARGE',
+            `one value of more than ${STRUCT_MAX_BYTES} bytes was taken out: store its parts`,
+          ),
+    )
     Y.transact(this.#y, (transaction) => {
       for (const item of items) item.delete(transaction)
     })
-    for (const { content } of items) {
-      this.#refused(
-        content instanceof Y.ContentDoc
-          ? new GridError(
-              'INVALID_VALUE',
-              'subdocuments are not supported and were taken out: open a document by its name',
-            )
-          : new GridError(
-              'VALUE_TOO_LARGE',
-              `one value of more than ${STRUCT_MAX_BYTES} bytes was taken out: store its parts`,
-            ),
-      )
-    }
+    for (const error of errors) this.#refused(error)
   }
 }
 

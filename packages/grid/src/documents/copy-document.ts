@@ -1,0 +1,86 @@
+import { writeYjsUpdate } from '@gossipgrid/core'
+import * as Y from 'yjs'
+
+/**
+ * Copies what a Y.Doc shows into another one, as edits of that one: text with its formats, maps, lists, XML, however they
+ * are nested. History, and what was deleted, stay behind. It does not matter under which client ids the content stood, so that
+ * documents of other providers come into a grid by it. Throws a `TypeError` for subdocuments.
+ *
+ * @example
+ * ```ts
+ * import { copyDocument } from 'gossipgrid/yjs'
+ * import { Doc } from 'yjs'
+ *
+ * const old = new Doc()
+ * old.getText('body').insert(0, 'from elsewhere')
+ * const moved = new Doc()
+ * copyDocument(old, moved)
+ * console.log(moved.getText('body').toJSON()) // from elsewhere
+ * ```
+ */
+export function copyDocument(from: Y.Doc, to: Y.Doc): void {
+  const update = copiedUpdate(from, to.clientID, Y.getState(to.store, to.clientID))
+  // As an edit of this peer: Yjs takes the client id of an update from elsewhere for somebody else's.
+  if (update === undefined) return
+  Y.transact(to, (transaction) => {
+    Y.applyUpdate(to, update)
+    transaction.local = true
+  })
+}
+
+/** What a Y.Doc shows, as structs of one client from a clock on; undefined when it shows nothing. */
+export function copiedUpdate(from: Y.Doc, client: number, clock: number): Uint8Array | undefined {
+  const copy = new Copy(client, clock)
+  for (const [key, type] of from.share) copy.type(type, key)
+  return copy.update
+}
+
+type Shared = Y.Doc['share'] extends Map<string, infer Type> ? Type : never
+
+/** Writes live items one after another, each tied to the one before it. */
+class Copy {
+  readonly #encoder = new Y.UpdateEncoderV1()
+  readonly #client: number
+  readonly #first: number
+  #clock: number
+  #count = 0
+
+  constructor(client: number, clock: number) {
+    this.#client = client
+    this.#first = clock
+    this.#clock = clock
+  }
+
+  get update(): Uint8Array | undefined {
+    if (this.#count === 0) return undefined
+    const structs = {
+      client: this.#client,
+      clock: this.#first,
+      count: this.#count,
+      pieces: [this.#encoder.toUint8Array()],
+    }
+    return writeYjsUpdate([structs], [])
+  }
+
+  /** `parent` is the key of a root, or the copy of an item. */
+  type(type: Shared, parent: string | Y.ID): void {
+    let last: Y.ID | null = null
+    for (let item = type._start; item !== null; item = item.right) {
+      if (!item.deleted) last = this.#item(item, last, parent, null)
+    }
+    for (const [key, item] of type._map) if (!item.deleted) this.#item(item, null, parent, key)
+  }
+
+  #item(item: Y.Item, left: Y.ID | null, parent: string | Y.ID, key: string | null): Y.ID {
+    const { content, length } = item
+    if (content instanceof Y.ContentDoc) throw new TypeError('subdocuments cannot be copied: copy each by itself')
+    const id = Y.createID(this.#client, this.#clock)
+    const last = Y.createID(this.#client, this.#clock + length - 1)
+    const owner = parent as unknown as Shared
+    new Y.Item(id, null, left, null, null, owner, key, content).write(this.#encoder, 0)
+    this.#clock += length
+    this.#count += 1
+    if (content instanceof Y.ContentType) this.type(content.type, id)
+    return last
+  }
+}
