@@ -2,8 +2,9 @@ import type { Connection } from '@libp2p/interface'
 import type { PeerId } from '@gossipgrid/core'
 import { askForOthers } from './meeting.ts'
 
-/** How often a relay is asked for others of the grid. */
-const ASK_GAP_MS = 20_000
+/** A relay is asked for others of the grid after the first wait, then after twice that, and so on up to the second. */
+const ASK_GAP_MIN_MS = 1000
+const ASK_GAP_MAX_MS = 20_000
 
 export interface RelaysOptions {
   readonly self: PeerId
@@ -31,9 +32,16 @@ export class Relays {
     if (this.has(relay)) return true
     if (!(await this.#ask(connection))) return false
     this.#connections.set(relay, connection)
-    const timer = setInterval(() => void this.#ask(connection), ASK_GAP_MS)
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const askAgain = (gapMs: number): void => {
+      timer = setTimeout(() => {
+        void this.#ask(connection)
+        askAgain(Math.min(2 * gapMs, ASK_GAP_MAX_MS))
+      }, gapMs)
+    }
+    askAgain(ASK_GAP_MIN_MS)
     connection.addEventListener('close', () => {
-      clearInterval(timer)
+      clearTimeout(timer)
       if (this.#connections.get(relay) === connection) this.#connections.delete(relay)
     })
     return true

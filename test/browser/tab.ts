@@ -1,0 +1,73 @@
+import type { Page } from 'playwright-core'
+import type { OpenGridOptions } from 'gossipgrid'
+import type { GridPage } from './pages/grid-page.ts'
+
+declare const peer: GridPage
+
+/** The grid of a tab, spoken to from a test. */
+export class Tab {
+  readonly page: Page
+  #peerId = ''
+
+  constructor(page: Page) {
+    this.page = page
+  }
+
+  get peerId(): string {
+    return this.#peerId
+  }
+
+  async open(options: OpenGridOptions): Promise<this> {
+    this.#peerId = await this.page.evaluate((given) => peer.open(given), options)
+    return this
+  }
+
+  /** Whether the write is durable. */
+  set(key: string, value: number): Promise<boolean> {
+    return this.page.evaluate(([k, v]) => peer.set(k, v), [key, value] as const)
+  }
+
+  get(key: string): Promise<number | undefined> {
+    return this.page.evaluate((k) => peer.get(k), key)
+  }
+
+  size(): Promise<number> {
+    return this.page.evaluate(() => peer.size())
+  }
+
+  fingerprint(): Promise<string | undefined> {
+    return this.page.evaluate(() => peer.fingerprint())
+  }
+
+  addresses(): Promise<readonly string[]> {
+    return this.page.evaluate(() => peer.addresses())
+  }
+
+  connected(): Promise<readonly string[]> {
+    return this.page.evaluate(() => peer.connected())
+  }
+
+  storage(): Promise<{ readonly persistent: boolean; readonly error: string }> {
+    return this.page.evaluate(() => peer.storage())
+  }
+
+  close(): Promise<void> {
+    return this.page.evaluate(() => peer.close())
+  }
+
+  /** Begins to write without end. */
+  writeOn(): void {
+    this.page.evaluate(() => peer.writeOn()).catch(() => undefined)
+  }
+
+  /** As if the user had turned to another tab, or back to this one. */
+  async show(visible: boolean): Promise<void> {
+    await this.page.evaluate(
+      (state) => {
+        Object.defineProperty(document, 'visibilityState', { value: state, configurable: true })
+        document.dispatchEvent(new Event('visibilitychange'))
+      },
+      visible ? 'visible' : 'hidden',
+    )
+  }
+}
