@@ -1,0 +1,138 @@
+import { element } from '../shared/element.ts'
+import type { Point } from '../shared/seat.ts'
+import { BOARD, COLOURS, onBoard } from './shape.ts'
+import type { Colour, Shape } from './shape.ts'
+import { ShapeView } from './shape-view.ts'
+
+/** What the board does to the grid. */
+export interface BoardActions {
+  add(id: string, shape: Shape): Promise<unknown>
+  edit(id: string, change: Partial<Shape>): Promise<unknown>
+  remove(id: string): Promise<unknown>
+  /** Where this user points at; undefined: not at the board. */
+  point(at: Point | undefined): void
+}
+
+const SIZES = { note: { width: 180, height: 140 }, box: { width: 260, height: 180 } } as const
+/** A pointer that moves less does not mean to draw. */
+const DRAW_MIN = 12
+
+/** The board on the page: shows what it is told, and tells what the user does. */
+export class Board {
+  readonly element: HTMLElement
+  /** Shapes and cursors stand on it, in the board's own measure. */
+  readonly surface: HTMLElement = element('div', { class: 'surface' })
+  /** Told of the colour that the next shape gets. */
+  onColour: (colour: Colour) => void = () => undefined
+  readonly #actions: BoardActions
+  readonly #views = new Map<string, ShapeView>()
+  #colour: Colour = COLOURS[0]
+  #selected: string | undefined
+  #added: string | undefined
+
+  constructor(actions: BoardActions) {
+    this.#actions = actions
+    this.surface.style.width = `${BOARD.width}px`
+    this.surface.style.height = `${BOARD.height}px`
+    const keys = 'Arrow keys move a shape, Shift and arrow keys resize it, Enter edits its text, Delete removes it.'
+    this.element = element(
+      'section',
+      { class: 'view', 'aria-label': 'Board', 'aria-description': keys },
+      this.surface,
+      element('p', { class: 'hint' }, 'Drag to draw a box, double-click for a note, or use the buttons above.'),
+    )
+    this.surface.addEventListener('pointermove', (event) => this.#actions.point(this.#place(event)))
+    this.surface.addEventListener('pointerleave', () => this.#actions.point(undefined))
+    this.surface.addEventListener('pointerdown', (event) => this.#draw(event))
+    this.surface.addEventListener('dblclick', (event) => {
+      if (event.target === this.surface) this.#add('note', this.#place(event))
+    })
+  }
+
+  get colour(): Colour {
+    return this.#colour
+  }
+
+  show(id: string, shape: Shape): void {
+    // An edit that outlived a delete elsewhere is a shape without its other fields.
+    if (shape.at === undefined || shape.size === undefined) return
+    const view = this.#views.get(id) ?? this.#newView(id)
+    view.show({ ...shape, kind: shape.kind ?? 'note', text: shape.text ?? '', colour: shape.colour ?? 'grey' })
+    if (id === this.#added) view.element.focus()
+    this.#added = undefined
+  }
+
+  hide(id: string): void {
+    this.#views.get(id)?.element.remove()
+    this.#views.delete(id)
+    if (this.#selected === id) this.#selected = undefined
+  }
+
+  /** Adds a shape where the user looks, and gives it the focus. */
+  addInView(kind: Shape['kind']): void {
+    const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.element
+    const step = 24 * (this.#views.size % 8)
+    const { width, height } = SIZES[kind]
+    const x = scrollLeft + (Math.min(clientWidth, BOARD.width) - width) / 2 + step
+    this.#add(kind, { x, y: scrollTop + (clientHeight - height) / 2 + step })
+  }
+
+  /** Gives the selected shape a colour, and every new one. */
+  paint(colour: Colour): void {
+    this.#colour = colour
+    if (this.#selected !== undefined) void this.#actions.edit(this.#selected, { colour })
+  }
+
+  #add(kind: Shape['kind'], at: Point, size = SIZES[kind] as Shape['size']): void {
+    this.#added = crypto.randomUUID()
+    void this.#actions.add(this.#added, { kind, ...onBoard({ at, size }), text: '', colour: this.#colour })
+  }
+
+  #newView(id: string): ShapeView {
+    const view = new ShapeView(id, this.#actions, () => this.#select(id))
+    this.#views.set(id, view)
+    this.surface.append(view.element)
+    return view
+  }
+
+  #select(id: string): void {
+    this.#selected = id
+    for (const [other, view] of this.#views) view.element.classList.toggle('is-selected', other === id)
+    this.#colour = this.#views.get(id)?.shape.colour ?? this.#colour
+    this.onColour(this.#colour)
+  }
+
+  /** A drag on the empty board draws a box. A finger scrolls instead. */
+  #draw(event: PointerEvent): void {
+    if (event.target !== this.surface || event.button !== 0 || event.pointerType === 'touch') return
+    const from = this.#place(event)
+    const outline = element('div', { class: 'outline' })
+    const ended = new AbortController()
+    this.surface.append(outline)
+    this.surface.setPointerCapture(event.pointerId)
+    const spanned = (to: Point): Pick<Shape, 'at' | 'size'> => ({
+      at: { x: Math.min(from.x, to.x), y: Math.min(from.y, to.y) },
+      size: { width: Math.abs(to.x - from.x), height: Math.abs(to.y - from.y) },
+    })
+    const move = (moved: PointerEvent): void => {
+      const { at, size } = spanned(this.#place(moved))
+      outline.style.cssText = `translate: ${at.x}px ${at.y}px; width: ${size.width}px; height: ${size.height}px`
+    }
+    const end = (last: PointerEvent): void => {
+      ended.abort()
+      outline.remove()
+      const { at, size } = spanned(this.#place(last))
+      if (last.type === 'pointerup' && Math.max(size.width, size.height) >= DRAW_MIN) this.#add('box', at, size)
+    }
+    const { signal } = ended
+    this.surface.addEventListener('pointermove', move, { signal })
+    this.surface.addEventListener('pointerup', end, { signal })
+    this.surface.addEventListener('pointercancel', end, { signal })
+  }
+
+  /** Where an event is on the board. */
+  #place({ clientX, clientY }: MouseEvent): Point {
+    const { left, top } = this.surface.getBoundingClientRect()
+    return { x: Math.round(clientX - left), y: Math.round(clientY - top) }
+  }
+}

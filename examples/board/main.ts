@@ -1,0 +1,47 @@
+import { openGrid } from 'gossipgrid'
+import { Cable } from '../shared/cable.ts'
+import { connectionBadge } from '../shared/connection-badge.ts'
+import { element } from '../shared/element.ts'
+import { showFailures } from '../shared/failure.ts'
+import { gridHere } from '../shared/grid-here.ts'
+import { peerGraph } from '../shared/peer-graph.ts'
+import { announce } from '../shared/seat.ts'
+import type { Seat } from '../shared/seat.ts'
+import { visitor } from '../shared/visitor.ts'
+import { Board } from './board.ts'
+import { showCursors } from './cursors.ts'
+import type { Shape } from './shape.ts'
+import { toolbar } from './toolbar.ts'
+
+const app = document.querySelector<HTMLElement>('#app')!
+showFailures(app)
+
+const cable = new Cable()
+const grid = await openGrid({ ...(await gridHere()), network: cable.network })
+// Shapes are kept. Pointers are told to whoever is there, and forgotten.
+const shapes = grid.map<Shape>('shapes', { merge: 'fields' })
+const presence = grid.presence<Seat>()
+
+const board = new Board({
+  add: (id, shape) => shapes.set(id, shape),
+  edit: (id, change) => shapes.update(id, (shape) => ({ ...shape!, ...change })),
+  remove: (id) => shapes.delete(id),
+  point: (at) => presence.set({ ...presence.get(grid.peerId)!, at }),
+})
+// A phone has no room for it until it is asked for.
+const peers = element('details', { class: 'peers' }, element('summary', {}, 'Who is connected'), peerGraph(grid))
+peers.open = innerWidth > 640
+announce(grid, { ...visitor(), app: 'board' })
+app.append(
+  element('header', { class: 'bar' }, element('h1', {}, 'Board'), toolbar(board), connectionBadge(grid, cable)),
+  board.element,
+  peers,
+)
+app.removeAttribute('aria-busy')
+showCursors(grid, board.surface)
+
+for await (const change of shapes.changes({ initial: true })) {
+  if (change.type === 'set') board.show(change.key, change.value!)
+  else if (change.type === 'delete') board.hide(change.key)
+  else for await (const [id, shape] of shapes.entries()) board.show(id, shape)
+}
