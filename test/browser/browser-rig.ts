@@ -44,16 +44,28 @@ export async function bundlePage(name: string): Promise<string> {
 /** A web server on loopback with one page, which runs one script. */
 export interface Site {
   readonly url: string
+  /** The largest n of the requests for `/acknowledged/n`; -1 before. */
+  readonly acknowledged: number
   close(): Promise<void>
 }
 
 export async function serveSite(script: string, headers: Record<string, string> = {}): Promise<Site> {
+  let acknowledged = -1
   const server = createServer((request, response) => {
+    const [, count] = /^\/acknowledged\/(\d+)$/.exec(request.url ?? '') ?? []
+    if (count !== undefined) acknowledged = Math.max(acknowledged, Number(count))
     const isScript = request.url === '/page.js'
     response.writeHead(200, { ...headers, 'content-type': isScript ? 'text/javascript' : 'text/html' })
     response.end(isScript ? script : '<!doctype html><title>peer</title><script type="module" src="/page.js"></script>')
   })
-  return { url: `http://127.0.0.1:${await listening(server)}/`, close: () => closed(server) }
+  const url = `http://127.0.0.1:${await listening(server)}/`
+  return {
+    url,
+    get acknowledged() {
+      return acknowledged
+    },
+    close: () => closed(server),
+  }
 }
 
 async function listening(server: Server): Promise<number> {
@@ -93,9 +105,15 @@ export class Chromium {
     return page
   }
 
-  /** Ends the browser and starts it again on the same profile. */
-  async restart(): Promise<void> {
-    await this.#context.close()
+  /** Kills all of the browser at once and starts it again on the same profile. */
+  async kill(): Promise<void> {
+    const devtools = await this.#context.newCDPSession(this.#context.pages()[0]!)
+    const gone = new Promise((resolve) => this.#context.once('close', resolve))
+    devtools.send('Browser.crash').catch(() => undefined)
+    await gone
+    for (const lock of ['SingletonLock', 'SingletonSocket', 'SingletonCookie']) {
+      await rm(join(this.#profile, lock), { force: true })
+    }
     this.#context = await launch(this.#profile)
   }
 

@@ -47,6 +47,11 @@ export class Tab {
     return this.page.evaluate(() => peer.connected())
   }
 
+  /** How this tab sees another peer. */
+  state(peerId: string): Promise<string | undefined> {
+    return this.page.evaluate((id) => peer.states()[id], peerId)
+  }
+
   storage(): Promise<{ readonly persistent: boolean; readonly error: string }> {
     return this.page.evaluate(() => peer.storage())
   }
