@@ -12,7 +12,6 @@ const ASIDE = 'package.json.source'
 
 /** Compiles a package and puts the published package.json in place of its own, for npm to pack. */
 export async function prepare(folder: string): Promise<void> {
-  await restore(folder)
   const source = join(folder, 'package.json')
   const text = await readFile(source, 'utf8')
   const manifest = JSON.parse(text) as Manifest
@@ -22,11 +21,9 @@ export async function prepare(folder: string): Promise<void> {
   await writeFile(source, `${JSON.stringify(publishedManifest(manifest), null, 2)}\n`)
 }
 
-/** Undoes what `prepare` has changed; what it has compiled stays. Also after a packing that was cut short. */
+/** Undoes what `prepare` has changed; what it has compiled stays. */
 export async function restore(folder: string): Promise<void> {
-  await rename(join(folder, ASIDE), join(folder, 'package.json')).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error
-  })
+  await rename(join(folder, ASIDE), join(folder, 'package.json'))
   for (const licence of LICENCES) await rm(join(folder, licence), { force: true })
 }
 
