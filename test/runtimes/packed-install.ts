@@ -50,10 +50,10 @@ export class PackedInstall {
     return packed
   }
 
-  /** Adds packages and what they depend on to the folder; that comes from the npm registry, or from npm's cache. */
-  async install(...names: readonly Published[]): Promise<void> {
-    const paths = names.map((name) => this.tarballs.get(name)!.path)
-    const ran = await this.run(['npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', ...paths])
+  /** Adds ours, others, and what they depend on to the folder; that comes from the npm registry, or from npm's cache. */
+  async install(ours: readonly Published[], others: readonly string[] = []): Promise<void> {
+    const paths = ours.map((name) => this.tarballs.get(name)!.path)
+    const ran = await this.run(['npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', ...paths, ...others])
     if (ran.code === 0) return
     throw new Error(`npm could not install the packed packages. This test needs the npm registry:\n${ran.stderr}`)
   }

@@ -26,12 +26,17 @@ console.log('run', runs.peek('all'))
 await grid.close()
 `
 
+const manifest = JSON.parse(await readFile(join(ROOT, 'packages/grid/package.json'), 'utf8')) as {
+  readonly peerDependencies: Readonly<Record<string, string>>
+}
+const optional = Object.entries(manifest.peerDependencies).map(([name, range]) => `${name}@${range}`)
+
 describe('the packages, packed by npm and installed in an empty folder', () => {
   let packed: PackedInstall
 
   beforeAll(async () => {
     packed = await PackedInstall.pack()
-    await packed.install(...SDK)
+    await packed.install(SDK)
   }, LIMIT_MS)
   afterAll(() => packed?.remove())
 
@@ -81,22 +86,23 @@ describe('the packages, packed by npm and installed in an empty folder', () => {
     }
   })
 
-  it('has types for a strict project that checks those of its libraries as well', async () => {
-    const compilerOptions = { target: 'es2024', module: 'nodenext', strict: true, noEmit: true, types: [] }
-    const files = ['hello.ts', 'counting.ts']
-    await writeFile(join(packed.app, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
-    const { code, stdout } = await packed.run([join(ROOT, 'node_modules/.bin/tsc')])
-    expect(code, stdout).toBe(0)
-  })
+  describe('with the command and the optional Yjs beside them', () => {
+    beforeAll(async () => {
+      await packed.install(['cli'], optional)
+    }, LIMIT_MS)
 
-  it(
-    'brings the command',
-    async () => {
-      await packed.install('cli')
+    it('have types for a strict project that checks those of its libraries as well', async () => {
+      const compilerOptions = { target: 'es2024', module: 'nodenext', strict: true, noEmit: true, types: ['node'] }
+      const files = ['hello.ts', 'counting.ts']
+      await writeFile(join(packed.app, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
+      const { code, stdout } = await packed.run([join(ROOT, 'node_modules/.bin/tsc')])
+      expect(code, stdout).toBe(0)
+    })
+
+    it('have a command that runs', async () => {
       const help = await packed.run(['node_modules/.bin/gossipgrid', '--help'])
       expect(help.stdout, help.stderr).toContain('Usage: gossipgrid')
       expect(packed.tarballs.get('cli')!.files).toContain('dist/demo/demo-peer.js')
-    },
-    LIMIT_MS,
-  )
+    })
+  })
 })
