@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ExampleTabs } from './example-tabs.ts'
+import { ExampleTabs, soon } from './example-tabs.ts'
 
 let tabs: ExampleTabs
 let page: Page
@@ -18,11 +18,11 @@ describe('the board example', () => {
   it('a box drawn in one tab stands at the same place in another one, and moves there too', async () => {
     await page.bringToFront()
     await drag(page, { x: 300, y: 200 }, { x: 500, y: 320 })
-    await expect.poll(() => placesOf(other)).toEqual(await placesOf(page))
+    await soon(() => placesOf(other)).toEqual(await placesOf(page))
     const [before] = await placesOf(other)
     await drag(page, { x: 400, y: 250 }, { x: 440, y: 350 })
-    await expect.poll(() => placesOf(page)).not.toEqual([before])
-    await expect.poll(async () => (await placesOf(other))[0]?.y).toBe(before!.y + 100)
+    await soon(() => placesOf(page)).not.toEqual([before])
+    await soon(async () => (await placesOf(other))[0]?.y).toBe(before!.y + 100)
     expect((await placesOf(other))[0]?.x).toBe(before!.x + 40)
   })
 
@@ -32,12 +32,12 @@ describe('the board example', () => {
     const name = await page.evaluate(() => JSON.parse(sessionStorage.getItem('visitor')!).name as string)
     expect(await other.locator('.cursor').textContent()).toBe(name)
     await page.mouse.move(250, 20)
-    await expect.poll(() => other.locator('.cursor').count()).toBe(0)
+    await soon(() => other.locator('.cursor').count()).toBe(0)
   })
 
   it('shows who is connected to whom', async () => {
     const peers = tabs.server.grid
-    await expect.poll(() => other.locator('.graph line').count()).toBe(3)
+    await soon(() => other.locator('.graph line').count()).toBe(3)
     const told = await other.locator('.graph').getAttribute('aria-label')
     expect(told).toMatch(/^Connected: /)
     expect(told).toContain('server')
@@ -48,21 +48,21 @@ describe('the board example', () => {
     await page.getByRole('button', { name: 'Add note' }).focus()
     await page.keyboard.press('Enter')
     const added = page.getByRole('group', { name: 'Empty note' })
-    await expect.poll(() => added.evaluate((note) => note === document.activeElement)).toBe(true)
+    await soon(() => added.evaluate((note) => note === document.activeElement)).toBe(true)
     const from = await added.boundingBox()
     await page.keyboard.press('ArrowRight')
     await page.keyboard.press('ArrowRight')
     await page.keyboard.press('Shift+ArrowDown')
-    await expect.poll(async () => (await added.boundingBox())!.x).toBe(from!.x + 32)
-    await expect.poll(async () => (await added.boundingBox())!.height).toBe(from!.height + 16)
+    await soon(async () => (await added.boundingBox())!.x).toBe(from!.x + 32)
+    await soon(async () => (await added.boundingBox())!.height).toBe(from!.height + 16)
     await page.keyboard.press('c')
-    await expect.poll(() => added.evaluate((note) => note.classList.contains('green'))).toBe(true)
+    await soon(() => added.evaluate((note) => note.classList.contains('green'))).toBe(true)
     await page.keyboard.press('Enter')
     await page.keyboard.type('By keys alone')
     await page.keyboard.press('Escape')
     await other.getByRole('group', { name: 'note: By keys alone' }).waitFor()
     await page.keyboard.press('Delete')
-    await expect.poll(() => other.getByRole('group', { name: /note/ }).count()).toBe(0)
+    await soon(() => other.getByRole('group', { name: /note/ }).count()).toBe(0)
   })
 
   it('a move here and a text there, made apart, both survive', async () => {
@@ -77,7 +77,7 @@ describe('the board example', () => {
     expect(await page.getByRole('group', { name: 'Empty note' }).count()).toBe(1)
     await page.getByRole('switch', { name: 'Connected' }).click()
     await page.getByRole('group', { name: 'note: Still here' }).waitFor()
-    await expect.poll(() => placesOf(other)).toEqual(await placesOf(page))
+    await soon(() => placesOf(other)).toEqual(await placesOf(page))
   })
 
   it('and no tab has raised an error meanwhile', () => expect(tabs.complaints).toEqual([]))

@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ExampleTabs } from './example-tabs.ts'
+import { ExampleTabs, soon } from './example-tabs.ts'
 
 let tabs: ExampleTabs
 let page: Page
@@ -18,9 +18,9 @@ describe('the todo example', () => {
     await add(page, 'Water the plants')
     await add(page, 'Post the letter')
     await other.getByLabel('Done: Water the plants').check()
-    await expect.poll(() => page.getByLabel('Done: Water the plants').isChecked()).toBe(true)
+    await soon(() => page.getByLabel('Done: Water the plants').isChecked()).toBe(true)
     await page.getByRole('button', { name: 'Delete Water the plants' }).click()
-    await expect.poll(() => textsOf(other)).toEqual(['Post the letter'])
+    await soon(() => textsOf(other)).toEqual(['Post the letter'])
     await other.close()
   })
 
@@ -29,7 +29,7 @@ describe('the todo example', () => {
     await add(page, 'Buy oats')
     await other.getByLabel('Text of Buy oats').waitFor()
     await page.getByRole('switch', { name: 'Connected' }).click()
-    await expect.poll(() => page.locator('.badge-text').textContent()).toMatch(/^Unplugged/)
+    await soon(() => page.locator('.badge-text').textContent()).toMatch(/^Unplugged/)
     await reword(page, 'Buy oats', 'Buy rolled oats')
     await add(page, 'Only here')
     await reword(other, 'Buy oats', 'Buy instant oats')
@@ -39,8 +39,8 @@ describe('the todo example', () => {
     expect(await textsOf(other)).not.toContain('Only here')
 
     await page.getByRole('switch', { name: 'Connected' }).click()
-    await expect.poll(() => textsOf(page), { timeout: 20_000 }).toContain('Only there')
-    await expect.poll(() => textsOf(other)).toContain('Only here')
+    await soon(() => textsOf(page)).toContain('Only there')
+    await soon(() => textsOf(other)).toContain('Only here')
     const merged = await textsOf(other)
     expect(merged).toContain('Buy instant oats')
     expect(await textsOf(page)).toEqual(merged)
@@ -67,7 +67,7 @@ describe('the todo example', () => {
     await press('Enter')
     await alone.getByLabel('Text of Learn the keys').waitFor()
     await press('Tab', 'Tab', 'Space')
-    await expect.poll(() => alone.getByLabel('Done: Learn the keys').isChecked()).toBe(true)
+    await soon(() => alone.getByLabel('Done: Learn the keys').isChecked()).toBe(true)
     await press('Tab')
     expect(await focused(alone)).toMatchObject({ name: 'Text of Learn the keys', outlined: true })
     await press('Control+A')
@@ -78,7 +78,7 @@ describe('the todo example', () => {
     await press('Tab')
     expect(await focused(alone)).toMatchObject({ name: 'Delete Know the keys', outlined: true })
     await press('Enter')
-    await expect.poll(() => textsOf(alone)).toEqual([])
+    await soon(() => textsOf(alone)).toEqual([])
     expect((await focused(alone)).name).toBe('New todo')
     await press('Tab', 'Tab', 'ArrowRight')
     expect(await alone.getByRole('radio', { name: 'Open' }).isChecked()).toBe(true)

@@ -1,0 +1,83 @@
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ExampleTabs, soon } from './example-tabs.ts'
+
+let tabs: ExampleTabs
+let page: Page
+let other: Page
+
+beforeAll(async () => {
+  tabs = await ExampleTabs.start()
+  page = await tabs.open('editor')
+  other = await tabs.open('editor')
+})
+
+afterAll(() => tabs?.close())
+
+describe('the editor example', () => {
+  it('what is typed in one tab stands in another one, with the cursor of who types', async () => {
+    await type(page, 'One text')
+    await soon(() => textOf(other)).toBe('One text')
+    const name = await page.evaluate(() => JSON.parse(sessionStorage.getItem('visitor')!).name as string)
+    const cursor = other.locator('.cm-ySelectionCaret')
+    await cursor.waitFor()
+    expect(await cursor.textContent()).toContain(name)
+    await soon(() => other.locator('.readers li').allTextContents()).toContain(name)
+  })
+
+  it('what two tabs type while they are apart is all there in the end, in one order', async () => {
+    await page.getByRole('switch', { name: 'Connected' }).click()
+    await soon(() => page.locator('.badge-text').textContent()).toMatch(/^Unplugged/)
+    await type(page, ', here')
+    await type(other, ', there')
+    expect(await textOf(page)).toBe('One text, here')
+    expect(await textOf(other)).toBe('One text, there')
+    await page.getByRole('switch', { name: 'Connected' }).click()
+    await soon(() => textOf(page)).toMatch(/^One text(, here, there|, there, here)$/)
+    const merged = await textOf(page)
+    await soon(() => textOf(other)).toBe(merged)
+  })
+
+  it('a new document is opened, edited, undone and left from the keyboard', async () => {
+    await page.getByLabel('Name of a new document').focus()
+    await page.keyboard.type('Shopping')
+    await page.keyboard.press('Enter')
+    await page.getByRole('textbox', { name: 'Text of Shopping' }).focus()
+    await page.keyboard.type('Milk')
+    await other.getByRole('button', { name: 'Shopping', exact: true }).click()
+    await soon(() => textOf(other)).toBe('Milk')
+    await page.keyboard.press('Control+z')
+    await soon(() => textOf(other)).not.toBe('Milk')
+    await page.keyboard.press('Shift+Tab')
+    const name = await page.evaluate(() => document.activeElement!.getAttribute('aria-label'))
+    expect(name).toBe('Delete Shopping')
+  })
+
+  it('a document that is deleted says so where it is open', async () => {
+    page.once('dialog', (dialog) => void dialog.accept())
+    await page.getByRole('button', { name: 'Delete Shopping' }).click()
+    await soon(() => other.locator('.ended').textContent()).not.toBe('')
+    await soon(() => page.getByRole('button', { name: 'Shopping', exact: true }).count()).toBe(0)
+  })
+
+  it('and no tab has raised an error meanwhile', () => expect(tabs.complaints).toEqual([]))
+})
+
+async function type(on: Page, text: string): Promise<void> {
+  await on.locator('.cm-content').focus()
+  await on.keyboard.press('Control+End')
+  await on.keyboard.type(text)
+}
+
+/** Without the names that cursors carry. */
+function textOf(on: Page): Promise<string> {
+  return on.locator('.cm-line').evaluateAll((lines) =>
+    lines
+      .map((line) => {
+        const copy = line.cloneNode(true) as HTMLElement
+        for (const extra of copy.querySelectorAll('.cm-ySelectionCaret, .cm-placeholder')) extra.remove()
+        return copy.textContent
+      })
+      .join('\n'),
+  )
+}
