@@ -21,6 +21,8 @@ import { wasmCipher } from './wasm-cipher.ts'
 export const preset: Preset = {
   // Each `/p2p-circuit` is one relay to be reached through.
   listen: ['/p2p-circuit', '/p2p-circuit', '/webrtc', TAB_LISTEN],
+  // Twenty tabs that all knew each other would have 190 connections on one machine.
+  neighboursMax: 6,
   usesRelays: true,
   dials: (address) =>
     address.startsWith('/memory/') ||

@@ -28,7 +28,7 @@ export interface Libp2pNetworkOptions {
   readonly messageSizeMaxBytes?: number
   /** The largest broadcast, in bytes; default 1 MiB. The same for all peers of a grid. */
   readonly broadcastSizeMaxBytes?: number
-  /** How many neighbours to look for; default 32. Twice as many are let in. */
+  /** How many neighbours to look for; default 32, in a browser 6. Twice as many are let in. */
   readonly neighboursMax?: number
   /** Who may connect; default everyone who speaks the protocol. */
   readonly accept?: (peerId: PeerId) => boolean
@@ -83,7 +83,7 @@ export async function libp2pNetwork(options: Libp2pNetworkOptions): Promise<Libp
   for (const address of [...listen, ...(options.join ?? []), ...(options.announce ?? [])]) parseAddress(address)
   const privateKey =
     options.privateKey === undefined ? await generateKeyPair('Ed25519') : privateKeyFromProtobuf(options.privateKey)
-  const { neighboursMax = 32, mdns = true, iceServers = [], announce = [], tls } = options
+  const { neighboursMax = preset.neighboursMax, mdns = true, iceServers = [], announce = [], tls } = options
   return PeerNetwork.create(
     {
       channels: options.channels,

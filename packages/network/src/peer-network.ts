@@ -128,8 +128,9 @@ export class PeerNetwork implements Libp2pNetwork {
     this.#redialer = new Redialer({
       dial: (addresses) => this.#dial(addresses.map(parseAddress), AbortSignal.timeout(OPEN_TIMEOUT_MS)),
       isConnected: (peerId) => this.#neighbours.isConnected(peerId) || this.#relays.has(peerId),
-      mayDial: (peerId) =>
-        this.#neighbours.size < options.neighboursMax && (peerId === undefined || admission.admits(peerId)),
+      mayDial: (peerId, joining) =>
+        (joining || this.#neighbours.size < options.neighboursMax) &&
+        (peerId === undefined || admission.admits(peerId)),
       random: Math.random,
     })
     this.#relays = new Relays({
@@ -219,7 +220,10 @@ export class PeerNetwork implements Libp2pNetwork {
   async dial(address: string, options: { readonly signal?: AbortSignal } = {}): Promise<PeerId> {
     const parsed = parseAddress(address)
     const peerId = peerIdIn(address)
-    if (peerId !== undefined && meetsByRelay(address)) await delay(yieldMs(this.peerId, peerId, [address]))
+    if (peerId !== undefined && meetsByRelay(address)) {
+      await delay(yieldMs(this.peerId, peerId, [address]))
+      if (this.#neighbours.size >= this.#options.neighboursMax) throw badAddress(address, 'is not needed')
+    }
     if (peerId !== undefined && this.#neighbours.isConnected(peerId)) return peerId
     const dials = carriesData(address) && this.#options.dials(address)
     if (!dials || !(await this.#node.isDialable(parsed))) throw badAddress(address, 'cannot be dialled by this peer')

@@ -40,6 +40,8 @@ export interface PresetInput {
 export interface Preset {
   /** Where a peer listens unless told otherwise. */
   readonly listen: readonly string[]
+  /** How many neighbours a peer looks for unless told otherwise. */
+  readonly neighboursMax: number
   /** Whether this peer goes through relays to find others: a tab does. */
   readonly usesRelays: boolean
   /** Whether a peer can be dialled here by this address, and data may flow then. */

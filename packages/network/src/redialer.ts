@@ -17,8 +17,8 @@ export interface RedialerOptions {
   /** Dials and resolves with the peer once it is a neighbour. */
   readonly dial: (addresses: readonly string[]) => Promise<PeerId>
   readonly isConnected: (peerId: PeerId) => boolean
-  /** False for a peer not to be dialled now: refused, blocked, or we have neighbours enough. */
-  readonly mayDial: (peerId: PeerId | undefined) => boolean
+  /** False for a peer not to be dialled now: refused, blocked, or we have neighbours enough and it is not one to join by. */
+  readonly mayDial: (peerId: PeerId | undefined, joining: boolean) => boolean
   /** A number in [0, 1). */
   readonly random: () => number
 }
@@ -109,7 +109,12 @@ export class Redialer {
         target.unreachableSinceMs = undefined
         continue
       }
-      if (target.dueMs > nowMs || this.#dialling >= DIALS_MAX || !this.#options.mayDial(target.peerId)) continue
+      if (
+        target.dueMs > nowMs ||
+        this.#dialling >= DIALS_MAX ||
+        !this.#options.mayDial(target.peerId, target.permanent)
+      )
+        continue
       target.unreachableSinceMs ??= nowMs
       if (!target.permanent && nowMs - target.unreachableSinceMs > FORGOTTEN_AFTER_MS) this.#targets.delete(key)
       else void this.#dial(target)

@@ -17,6 +17,7 @@ import { serverTransports } from './server-transports.ts'
 export const preset: Preset = {
   // Any free port, for peers over TCP and tabs over WebSockets.
   listen: ['/ip4/0.0.0.0/tcp/0', '/ip4/0.0.0.0/tcp/0/ws'],
+  neighboursMax: 32,
   usesRelays: false,
   dials: (address) => !address.includes('/p2p-circuit'),
   options,

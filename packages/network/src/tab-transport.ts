@@ -9,7 +9,7 @@ import { TabConnection } from './tab-connection.ts'
 export const TAB_LISTEN = '/memory/tabs'
 /** A tab that is there answers at once. */
 const ACCEPT_MAX_MS = 3000
-/** Tabs look for each other again so often: one may have been frozen when the other came. */
+/** A tab says again that it is there so often: another may have been frozen when it came. */
 const GREETING_GAP_MS = 15_000
 
 interface Components {
@@ -105,8 +105,8 @@ class TabTransport implements Transport {
       if (greeting.type === 'hello') channel.postMessage({ type: 'here', from: this.#self } satisfies Greeting)
       this.#found(topic, greeting.from)
     }
-    const greet = (): void => {
-      for (const channel of channels) channel.postMessage({ type: 'hello', from: this.#self } satisfies Greeting)
+    const greet = (type: 'hello' | 'here'): void => {
+      for (const channel of channels) channel.postMessage({ type, from: this.#self } satisfies Greeting)
     }
     let timer: ReturnType<typeof setInterval> | undefined
     const events = new TypedEventEmitter<ListenerEvents>()
@@ -117,8 +117,8 @@ class TabTransport implements Transport {
           channel.onmessage = ({ data }: MessageEvent<Greeting>) => hear(topic, channel, data)
           channels.push(channel)
         }
-        greet()
-        timer = setInterval(greet, GREETING_GAP_MS)
+        greet('hello')
+        timer = setInterval(() => greet('here'), GREETING_GAP_MS)
         queueMicrotask(() => events.safeDispatchEvent('listening'))
       },
       // Nobody else can use it, so it is not passed on.
