@@ -199,9 +199,10 @@ export class Grid {
    *
    * @example
    * ```ts
+   * const grid = await openGrid({ name: 'office' })
    * const note = await grid.doc('notes/today')
    * note.y.getText('body').insert(0, 'hello')
-   * await note.close()
+   * await grid.close()
    * ```
    */
   doc(name: string, options?: DocumentOptions): Promise<GridDocument> {

@@ -205,24 +205,26 @@ export class DocumentEngine {
   #integrate(keys: readonly string[]): void {
     const { store } = this.y
     const integration = new RowIntegration((client) => Y.getState(store, client))
-    const { table, poisoned } = this.#owner
-    for (const key of keys) {
-      this.#waiting.delete(key)
-      const parts = readDocumentKey(key)
-      // Nobody but this engine writes under its lease.
-      const isOwn = parts?.client === this.lease.client && !this.#loading
-      if (parts?.generation !== this.generation || isOwn) continue
-      const row = table.read(key)
-      if (row === undefined) continue
-      if (poisoned.get(key) !== row.hlc) integration.offer(key, row.parts.client, row.update)
-    }
     try {
+      for (const key of keys) this.#offer(integration, key)
       applyAll(this.y, integration, this)
     } catch (error) {
       this.#poisonedBy(keys, error)
       return
     }
     for (const [key, awaited] of integration.waiting()) this.#waiting.set(key, awaited)
+  }
+
+  #offer(integration: RowIntegration, key: string): void {
+    const { table, poisoned } = this.#owner
+    this.#waiting.delete(key)
+    const parts = readDocumentKey(key)
+    // Nobody but this engine writes under its lease.
+    const isOwn = parts?.client === this.lease.client && !this.#loading
+    if (parts?.generation !== this.generation || isOwn) return
+    if (poisoned.has(key) && poisoned.get(key) === table.hlcOf(key)) return
+    const row = table.read(key)
+    if (row !== undefined) integration.offer(key, row.parts.client, row.update)
   }
 
   /** Yjs did not take what the parser let pass: the rows that did it are left out from now on, and the Y.Doc is given up. */
@@ -285,11 +287,11 @@ function findPoison(
   for (const { key, hlc } of rows.filter((row) => suspects.has(row.key))) {
     const y = new Y.Doc()
     const integration = new RowIntegration((client) => Y.getState(y.store, client))
-    for (const each of [...sound, key]) {
-      const row = table.read(each)
-      if (row !== undefined) integration.offer(each, row.parts.client, row.update)
-    }
     try {
+      for (const each of [...sound, key]) {
+        const row = table.read(each)
+        if (row !== undefined) integration.offer(each, row.parts.client, row.update)
+      }
       applyAll(y, integration, undefined)
       sound.push(key)
     } catch {

@@ -70,15 +70,22 @@ export class DocumentTable {
     return this.rowsOf(name).filter(({ parts }) => parts.generation === generation)
   }
 
+  /** The version of a row. */
+  hlcOf(key: string): number | undefined {
+    const { table } = this.partition.replica
+    const slot = table.slotOf(key)
+    return slot === undefined ? undefined : table.hlc(slot)
+  }
+
   /** What a row says; undefined when it is gone. */
-  read(key: string): { readonly parts: DocumentKey; readonly update: YjsUpdate; readonly hlc: number } | undefined {
+  read(key: string): { readonly parts: DocumentKey; readonly update: YjsUpdate } | undefined {
     const { table } = this.partition.replica
     const slot = table.slotOf(key)
     const bytes = slot === undefined ? undefined : table.value(slot)
     const parts = readDocumentKey(key)
     if (slot === undefined || bytes === undefined || parts === undefined) return undefined
     const { start, end } = documentUpdate(bytes, 0, bytes.length)
-    return { parts, update: readYjsUpdate(bytes, start, end, parts.client), hlc: table.hlc(slot) }
+    return { parts, update: readYjsUpdate(bytes, start, end, parts.client) }
   }
 
   /** Names of the documents that are there, in order. */

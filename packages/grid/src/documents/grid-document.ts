@@ -70,10 +70,11 @@ export class GridDocument {
    *
    * @example
    * ```ts
-   * const note = await grid.doc('flushed')
+   * const grid = await openGrid({ name: 'office' })
+   * const note = await grid.doc('notes/today')
    * note.y.getText('body').insert(0, 'kept')
    * console.log((await note.flush())?.durable)
-   * await note.close()
+   * await grid.close()
    * ```
    */
   flush(options?: WriteOptions): Promise<Receipt | undefined> {

@@ -37,6 +37,8 @@ interface Opened {
   readonly shared: boolean
   readonly users: Map<GridDocument, Emitter<DocumentEvents>>
   awareness: DocumentAwareness | undefined
+  /** It was made here. */
+  ownAwareness: boolean
 }
 
 /** A Y.Doc of the application's own that was open. */
@@ -76,7 +78,10 @@ export class OpenDocuments {
   open(name: string, { doc, awareness }: DocumentOptions, lease: DocumentLease | undefined): GridDocument {
     const opened = this.#find(name, doc) ?? this.#engine(name, doc, lease)
     this.#warm.delete(opened)
-    opened.awareness ??= this.#awareness(opened.engine, awareness)
+    if (opened.awareness === undefined) {
+      opened.awareness = this.#awareness(opened.engine, awareness)
+      opened.ownAwareness = awareness === undefined
+    }
     const events = new Emitter<DocumentEvents>(this.#parts.logger)
     const document: GridDocument = new GridDocument({
       name,
@@ -135,7 +140,8 @@ export class OpenDocuments {
       engine = make(new Doc())
       engine.load()
     }
-    const opened: Opened = { engine, shared: doc === undefined, users: new Map(), awareness: undefined }
+    const users = new Map<GridDocument, Emitter<DocumentEvents>>()
+    const opened: Opened = { engine, shared: doc === undefined, users, awareness: undefined, ownAwareness: false }
     while (this.#poisoned.size > POISONED_MAX) this.#poisoned.delete(this.#poisoned.keys().next().value!)
     this.#byName.set(name, [...this.#of(name), opened])
     return opened
@@ -162,7 +168,8 @@ export class OpenDocuments {
     if (events === undefined) return
     if (users.size === 1) {
       opened.awareness?.close()
-      if (opened.shared) opened.awareness?.awareness.destroy()
+      // Its timer would keep the program running.
+      if (opened.ownAwareness) opened.awareness?.awareness.destroy()
       opened.awareness = undefined
     }
     if (engine.endedBy === undefined) {
