@@ -36,5 +36,10 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     minutes: 1,
     why: 'the simulator took a write that a crash had undone for the one that got its version',
   },
+  {
+    seed: 50620,
+    kinds: SIMULATED_KINDS,
+    why: 'the simulator took writes on a damaged disk, which were overwritten since, for writes that never reached it',
+  },
   { seed: 449, why: 'after its clock was set back, others went by the record of a former life of a peer' },
 ]

@@ -121,6 +121,7 @@ export class SimulatedPeer {
   /** The power goes. Returns the writes that never happened: nobody was told of them, and they are not on disk. */
   crash(outcome: CrashOutcome): void {
     if (this.#peer === undefined) return
+    const { replicaId } = this.#peer
     this.#stop()
     this.disk.crash(outcome)
     if (!this.persistent) {
@@ -136,8 +137,8 @@ export class SimulatedPeer {
       // Under an id that was given up a write is issued anew, which no dot tells.
       write.withdrawn = !seen && !this.#world.ledger.reusedIds.has(write.replicaId)
     }
-    // A log blob that was torn has taken the vector along, and only entries tell what was there.
-    if (outcome !== 'torn') this.#checkBatches()
+    // Damage has taken the vector along, and the replica id: only entries tell what was there.
+    if (outcome !== 'torn' && stored.replicaId === replicaId) this.#checkBatches()
   }
 
   /** The disk was set back: what the peer gives out next, it has given out before. */
