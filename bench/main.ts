@@ -1,13 +1,14 @@
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import type { Bench, Figures } from './bench.ts'
+import { document } from './document.ts'
 import { engine } from './engine.ts'
 import { summarize } from './medians.ts'
 import { replicate } from './replicate.ts'
 import { conditions, jsonLine, loadNow, table } from './report.ts'
 import { storage } from './storage.ts'
 
-const BENCHES: readonly Bench[] = [engine, replicate, storage]
+const BENCHES: readonly Bench[] = [document, engine, replicate, storage]
 
 /** Exit codes: 0 measured, 1 something failed, 2 not understood. */
 async function main(): Promise<number> {
@@ -48,5 +49,6 @@ try {
 } catch (error) {
   const misused = error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
   process.stderr.write(`${misused ? error.message : error instanceof Error ? error.stack : String(error)}\n`)
-  process.exitCode = misused ? usage('') : 1
+  // What failed may have left grids open.
+  process.exit(misused ? usage('') : 1)
 }

@@ -6,6 +6,13 @@ export interface Target {
 
 /** By bench and figure. */
 export const TARGETS: Readonly<Record<string, Readonly<Record<string, Target>>>> = {
+  document: {
+    traceOverPlainYjs: { atMost: 1.3 },
+    storedOverYjsV1: { atMost: 1.2 },
+    openMs: { atMost: 60 },
+    receivedKeystrokesPerSec: { atLeast: 40_000 },
+    bytesPerClosedDocument: { atMost: 1024 },
+  },
   engine: {
     putPerSec100k: { atLeast: 500_000 },
     mapSetCallsPerSec: { atLeast: 150_000 },
