@@ -184,7 +184,7 @@ export function statusOf(
       staleAfterMs: STALE_HEARTBEATS * heartbeatMs(peer.membership.others.length),
     }),
     collections: [...peer.collections]
-      .filter(({ descriptor }) => descriptor.kind !== 'registry' && descriptor.kind !== 'document')
+      .filter(({ descriptor }) => descriptor.kind !== 'registry')
       .map((collection) => ({
         ...collectionStatus(peer, collection, root, nowMs),
         hidden: hidden(collection.descriptor),
