@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import type { Server } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
+import type { RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,6 +23,8 @@ const FLAGS = [
   '--disable-sync',
   '--disable-dev-shm-usage',
   '--allow-loopback-in-peer-connection',
+  // A certificate that a test has made itself.
+  '--ignore-certificate-errors',
   // WebRTC on loopback shows the machine's addresses only to pages that may use the microphone.
   '--use-fake-ui-for-media-stream',
   '--use-fake-device-for-media-stream',
@@ -49,16 +52,23 @@ export interface Site {
   close(): Promise<void>
 }
 
-export async function serveSite(script: string, headers: Record<string, string> = {}): Promise<Site> {
+export interface SiteOptions {
+  readonly headers?: Readonly<Record<string, string>>
+  /** Serves it over https. */
+  readonly tls?: { readonly cert: string; readonly key: string }
+}
+
+export async function serveSite(script: string, { headers = {}, tls }: SiteOptions = {}): Promise<Site> {
   let acknowledged = -1
-  const server = createServer((request, response) => {
+  const answer: RequestListener = (request, response) => {
     const [, count] = /^\/acknowledged\/(\d+)$/.exec(request.url ?? '') ?? []
     if (count !== undefined) acknowledged = Math.max(acknowledged, Number(count))
     const isScript = request.url === '/page.js'
     response.writeHead(200, { ...headers, 'content-type': isScript ? 'text/javascript' : 'text/html' })
     response.end(isScript ? script : '<!doctype html><title>peer</title><script type="module" src="/page.js"></script>')
-  })
-  const url = `http://127.0.0.1:${await listening(server)}/`
+  }
+  const server = tls === undefined ? createServer(answer) : createSecureServer(tls, answer)
+  const url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${await listening(server)}/`
   return {
     url,
     get acknowledged() {
@@ -97,11 +107,10 @@ export class Chromium {
     return this.#context
   }
 
-  /** A tab at `url` whose script has run: it says so with `ready` on its window. */
+  /** A tab at `url`, whose script has run when the page has loaded. */
   async tab(url: string): Promise<Page> {
     const page = await this.#context.newPage()
     await page.goto(url)
-    await page.waitForFunction('globalThis.ready === true')
     return page
   }
 

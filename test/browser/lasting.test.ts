@@ -31,7 +31,6 @@ it('a page that is loaded again is the same peer with the same entries', async (
   const { peerId } = before
   for (let round = 0; round < 3; round++) {
     await before.page.reload()
-    await before.page.waitForFunction('globalThis.ready === true')
     await before.open({ name })
     expect(before.peerId).toBe(peerId)
     expect(await before.get('a')).toBe(1)
@@ -91,7 +90,6 @@ it('when its site is cleared a grid goes on in memory and says so, and begins an
     error: expect.stringContaining("cleared this site's storage"),
   })
   await cleared.page.reload()
-  await cleared.page.waitForFunction('globalThis.ready === true')
   await cleared.open({ name })
   expect(await cleared.storage()).toMatchObject({ persistent: true, error: '' })
   expect(await cleared.set('c', 3)).toBe(true)

@@ -19,8 +19,7 @@ export interface GridPage {
 
 let grid: Grid
 
-const page: GridPage & { ready: boolean } = {
-  ready: true,
+const page: GridPage = {
   open: async (options) => {
     grid = await openGrid(options)
     return grid.peerId
@@ -41,4 +40,4 @@ const page: GridPage & { ready: boolean } = {
     }
   },
 }
-Object.assign(globalThis, { peer: page, ready: true })
+Object.assign(globalThis, { peer: page })

@@ -16,8 +16,7 @@ export interface StoragePage {
 
 const storages: Storage[] = []
 
-const page: StoragePage & { ready: boolean } = {
-  ready: true,
+const page: StoragePage = {
   openStorage: async (database) => storages.push(await told(indexedDbStorage({ database }))) - 1,
   read: async (id, key) => {
     const bytes = await told(storages[id]!.read(key))

@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import type { OutputFile, Plugin } from 'esbuild'
+
+const GRID = fileURLToPath(new URL('../packages/grid/src/index.ts', import.meta.url))
+
+/** One file of the browser's build, by the name that others import it by. */
+export interface BundlePart {
+  readonly name: string
+  readonly text: string
+}
+
+/**
+ * The SDK for browsers: `index.js` and what it loads when it is needed. It contains all it stands on, so that nobody has to
+ * install WebRTC's package, which brings half of React Native along; only yjs stays outside, or an application would have
+ * two of it.
+ */
+export async function browserBundle(external: readonly string[] = ['yjs', 'y-protocols']): Promise<BundlePart[]> {
+  const { outputFiles } = await build({
+    entryPoints: { index: GRID },
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2024',
+    minify: true,
+    splitting: true,
+    write: false,
+    outdir: '/',
+    external: external.flatMap((name) => [name, `${name}/*`]),
+    logLevel: 'error',
+    plugins: [unused],
+  })
+  return outputFiles.map(({ path, text }: OutputFile) => ({ name: path.slice(1), text }))
+}
+
+/** What libp2p brings along and no peer of a grid comes to: counts for monitoring, and keys other than Ed25519. */
+const unused: Plugin = {
+  name: 'unused',
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /@libp2p\/gossipsub\/dist\/src\/metrics\.js$/ }, async ({ path }) => {
+      const text = await readFile(path, 'utf8')
+      const names = text.slice(0, text.indexOf('export function getMetrics'))
+      return { contents: `${names}\nexport function getMetrics() {}`, resolveDir: dirname(path) }
+    })
+    onLoad({ filter: /@libp2p\/crypto\/dist\/src\/keys\/(rsa|ecdsa|secp256k1)\/[\w.]+\.js$/ }, async ({ path }) => {
+      const text = await readFile(path, 'utf8')
+      const names = [...text.matchAll(/^export (?:async )?(?:function|const|class) (\w+)/gm)].map(([, name]) => name)
+      const lengths = path.includes('secp256k1/index')
+        ? ['export const publicKeyLength = 33, privateKeyLength = 32']
+        : []
+      const refusals = names.map((name) => `export function ${name}() { throw new Error('keys here are Ed25519') }`)
+      return { contents: [...lengths, ...refusals].join('\n'), resolveDir: dirname(path) }
+    })
+  },
+}
