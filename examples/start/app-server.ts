@@ -1,12 +1,10 @@
 import type { AddressInfo } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import { createServer } from 'vite'
 import type { Plugin } from 'vite'
 import { openGrid } from 'gossipgrid'
 import type { Grid } from 'gossipgrid'
 import { announce } from '../shared/seat.ts'
-
-const EXAMPLES = fileURLToPath(new URL('..', import.meta.url))
+import { viteOptions } from './vite-options.ts'
 
 export interface AppServerOptions {
   /** The name of the grid that all tabs share. */
@@ -36,9 +34,7 @@ export async function serveApps({ name, host, port, directory }: AppServerOption
   })
   const stopAnnouncing = announce(grid, { name: 'server', colour: '#7d8597', app: '' })
   const vite = await createServer({
-    root: EXAMPLES,
-    configFile: false,
-    logLevel: 'warn',
+    ...viteOptions,
     server: { host, port },
     plugins: [joining(() => ({ name, join: grid.addresses }))],
   })

@@ -39,6 +39,7 @@ export class Cluster {
   readonly #break: (error: Error) => void
   readonly #watchers = new Set<() => void>()
   #sides: readonly (readonly number[])[] = []
+  #seated = false
 
   static async create(options: ClusterOptions): Promise<Cluster> {
     return new Cluster(options, await mkdtemp(join(tmpdir(), 'gossipgrid-demo-')))
@@ -96,6 +97,17 @@ export class Cluster {
     if (first === undefined) return
     await this.#open(first, [])
     await Promise.all(others.map((peer) => this.#open(peer, first.addresses)))
+  }
+
+  /** Where pages join. */
+  get pageAddresses(): readonly string[] {
+    return this.running.flatMap(({ addresses }) => addresses.filter(forPages))
+  }
+
+  /** Shows all peers to the pages that join, from now on. */
+  async seat(): Promise<void> {
+    this.#seated = true
+    await Promise.all(this.running.map(({ number }) => this.ask(number, 'seat', number)))
   }
 
   /** SIGKILL, in the middle of whatever the peer is doing. */
@@ -193,17 +205,20 @@ export class Cluster {
   }
 
   async #open(peer: ClusterPeer, addresses: readonly string[]): Promise<number> {
-    const port = /\/tcp\/(\d+)/.exec(peer.addresses[0] ?? '')?.[1] ?? '0'
     const opened = await peer.child!.call('open', {
       name: this.name,
       directory: peer.directory,
-      listen: [`/ip4/${this.host}/tcp/${port}`],
+      listen: [
+        `/ip4/${this.host}/tcp/${portOf(peer, (address) => !forPages(address))}`,
+        `/ip4/${this.host}/tcp/${portOf(peer, forPages)}/ws`,
+      ],
       join: addresses,
       blocked: this.#blocked(peer.number),
     })
     peer.peerId = opened.peerId
     peer.addresses = opened.addresses
     peer.status = 'up'
+    if (this.#seated) await this.ask(peer.number, 'seat', peer.number)
     this.#changed()
     return opened.entriesFromDisk
   }
@@ -218,4 +233,14 @@ export class Cluster {
   #changed(): void {
     for (const look of [...this.#watchers]) look()
   }
+}
+
+/** Browsers speak WebSockets. */
+function forPages(address: string): boolean {
+  return /\/ws(\/|$)/.test(address)
+}
+
+/** The port of the address that is asked for; 0 before there is one. */
+function portOf({ addresses }: ClusterPeer, asked: (address: string) => boolean): string {
+  return /\/tcp\/(\d+)/.exec(addresses.find(asked) ?? '')?.[1] ?? '0'
 }

@@ -17,6 +17,7 @@ import type {
 } from './peer-calls.ts'
 import { withDeadline } from './deadline.ts'
 import { dropEntry } from './sabotage.ts'
+import { takeSeat } from './seat.ts'
 import { valueHash } from './value-hash.ts'
 
 /** How often a peer looks whether its state has changed. The demo measures times by it. */
@@ -61,6 +62,10 @@ const answering: Answering = {
     const held: [string, string][] = []
     for await (const [key, value] of peer().cities.entries()) held.push([key, valueHash(value)])
     return held
+  },
+  seat: async (number) => {
+    takeSeat(peer().grid, number)
+    return null
   },
   sabotage: async (key) => {
     dropEntry(peer().cities as GridMap<unknown>, key)

@@ -39,6 +39,8 @@ export interface PeerCalls {
   unblock: { ask: null; answer: null }
   /** Every key that the peer really holds, with the hash of its value: read entry by entry, not taken from its counters. */
   audit: { ask: null; answer: readonly (readonly [key: string, valueHash: string])[] }
+  /** Shows the peer under its number to the pages that join the grid. */
+  seat: { ask: number; answer: null }
   /** Drops an entry behind the grid's back. */
   sabotage: { ask: string; answer: null }
   close: { ask: null; answer: null }

@@ -24,6 +24,8 @@ export interface PlaygroundOptions {
   readonly screen: Screen
   /** A key that is there, for the example. */
   readonly exampleKey: string
+  /** Where a browser joins the grid; undefined where the pages have not been built. */
+  readonly pagesUrl: string | undefined
 }
 
 /** The five peers at the user's command, once the story is told. */
@@ -31,18 +33,27 @@ export class Playground {
   readonly #cluster: Cluster
   readonly #screen: Screen
   readonly #exampleKey: string
+  readonly #pagesUrl: string | undefined
 
   constructor(options: PlaygroundOptions) {
     this.#cluster = options.cluster
     this.#screen = options.screen
     this.#exampleKey = options.exampleKey
+    this.#pagesUrl = options.pagesUrl
   }
 
   /** Says what there is to try. */
   welcome(): void {
     const { bold, dim } = this.#screen.colors
     this.#screen.line()
-    this.#screen.line(`  ${bold('Now you.')} ${dim('The five peers stay alive until you quit. Try:')}`)
+    this.#screen.line(`  ${bold('Now you.')} ${dim('The five peers stay alive until you quit.')}`)
+    this.#screen.line()
+    if (this.#pagesUrl !== undefined) {
+      this.#screen.line(`  ${dim('Open this in a browser, and your tab is the sixth:')}`)
+      this.#screen.line(`    ${this.#pagesUrl}`)
+      this.#screen.line()
+    }
+    this.#screen.line(`  ${dim('Or try here:')}`)
     this.#screen.line()
     for (const example of [
       'split',
@@ -163,7 +174,10 @@ export class Playground {
     if (new Set(named).size !== named.length) throw new Error('a peer is on one side only')
     const others = this.#cluster.peers.map(({ number }) => number).filter((number) => !named.includes(number))
     await this.#cluster.split(others.length === 0 ? sides : [...sides, others])
-    return [`Split: peers ${this.#cluster.sides.map((side) => side.join(' ')).join(' | ')}`]
+    const told = `Split: peers ${this.#cluster.sides.map((side) => side.join(' ')).join(' | ')}`
+    return this.#pagesUrl === undefined
+      ? [told]
+      : [told, 'An open browser tab is a way around it: it is on both sides.']
   }
 
   async #start(rest: string): Promise<readonly string[]> {

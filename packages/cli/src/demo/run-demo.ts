@@ -5,6 +5,7 @@ import { Cluster } from './cluster.ts'
 import type { DemoOptions } from './demo-command.ts'
 import { outcomeLine, succeeded } from './outcome.ts'
 import type { Outcome } from './outcome.ts'
+import { servePages } from './page-server.ts'
 import { Playground } from './playground.ts'
 import { Screen } from './screen.ts'
 import { Story } from './story.ts'
@@ -60,13 +61,17 @@ function tellVerdict(screen: Screen, outcome: Outcome): void {
 }
 
 async function play(cluster: Cluster, screen: Screen, interrupted: Promise<never>): Promise<void> {
-  const playground = new Playground({ cluster, screen, exampleKey: EXAMPLE_KEY })
+  await cluster.seat()
+  const pages = await servePages(cluster)
+  const playground = new Playground({ cluster, screen, exampleKey: EXAMPLE_KEY, pagesUrl: pages?.url })
   playground.welcome()
   try {
     await playground.run(process.stdin, process.stdout, Promise.race([interrupted, cluster.broken]))
   } catch (error) {
     // Ctrl-C is how one leaves a playground; the story has ended well or not before.
     if (!(error instanceof Interrupted)) throw error
+  } finally {
+    await pages?.close()
   }
 }
 
