@@ -29,7 +29,7 @@ export function copyDocument(from: Y.Doc, to: Y.Doc): void {
 }
 
 /** What a Y.Doc shows, as structs of one client from a clock on; undefined when it shows nothing. */
-export function copiedUpdate(from: Y.Doc, client: number, clock: number): Uint8Array | undefined {
+function copiedUpdate(from: Y.Doc, client: number, clock: number): Uint8Array | undefined {
   const copy = new Copy(client, clock)
   for (const [key, type] of from.share) copy.type(type, key)
   return copy.update

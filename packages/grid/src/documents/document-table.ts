@@ -1,4 +1,4 @@
-import { documentUpdate, mainOf, readDocumentHeader, readDocumentKey, readYjsUpdate, splitKey } from '@gossipgrid/core'
+import { documentUpdate, readDocumentHeader, readDocumentKey, readYjsUpdate, splitKey } from '@gossipgrid/core'
 import type { DocumentKey, Partition, YjsUpdate } from '@gossipgrid/core'
 import type { Runtime } from '../runtime.ts'
 
@@ -92,13 +92,15 @@ export class DocumentTable {
   names(prefix: string): string[] {
     const { table } = this.partition.replica
     const names = new Set<string>()
+    const generations = new Map<string, Generation>()
     for (const slot of table.slots()) {
       if (table.deleted(slot)) continue
-      const key = table.key(slot)
-      const name = mainOf(key)
-      if (!name.startsWith(prefix) || names.has(name)) continue
-      const { number, deleted } = this.generationOf(name)
-      if (!deleted && (splitKey(key).sub === undefined || readDocumentKey(key)?.generation === number)) names.add(name)
+      const { main: name, sub } = splitKey(table.key(slot))
+      if (names.has(name) || !name.startsWith(prefix)) continue
+      const generation = generations.get(name) ?? this.generationOf(name)
+      generations.set(name, generation)
+      const { number, deleted } = generation
+      if (!deleted && (sub === undefined || sub.startsWith(`${number.toString(36)}.`))) names.add(name)
     }
     return [...names].toSorted()
   }

@@ -24,6 +24,7 @@ export class Documents {
   #table: DocumentTable | undefined
   #open: Promise<OpenDocuments> | undefined
   #opened: OpenDocuments | undefined
+  #closed = false
 
   /** `topic` opens a topic of that name. */
   constructor(runtime: Runtime, logger: Logger, topic: (name: string) => GridTopic<unknown>) {
@@ -40,7 +41,7 @@ export class Documents {
     // At once, so that what is typed into it from now on is this peer's own.
     const lease = doc === undefined ? undefined : this.lease(name, doc)
     const open = await this.#load()
-    this.#runtime.checkOpen()
+    if (this.#closed) throw new GridError('CLOSED', 'the grid was closed meanwhile')
     return open.open(name, options, lease)
   }
 
@@ -48,8 +49,7 @@ export class Documents {
   lease(name: string, doc: Doc): DocumentLease {
     const known = this.#opened?.leaseOf(name, doc)
     if (known !== undefined) return known
-    const rows = this.table.rowsOf(name)
-    const lease = this.#leases.next((client) => rows.some(({ parts }) => parts.client === client))
+    const lease = this.#leases.lend(this.table.rowsOf(name))
     if (doc.store.clients.size === 0) doc.clientID = lease.client
     return lease
   }
@@ -82,6 +82,7 @@ export class Documents {
 
   /** Writes what is left, and lets go of all documents. */
   async close(): Promise<void> {
+    this.#closed = true
     await this.#opened?.close()
   }
 
@@ -92,6 +93,7 @@ export class Documents {
 
   #check(name: string): void {
     this.#runtime.checkOpen()
+    if (this.#closed) throw new GridError('CLOSED', 'the grid is closed')
     checkName(name, 'document')
   }
 

@@ -201,6 +201,7 @@ describe('a document that was poisoned', () => {
     expect(again.y).not.toBe(first.y)
     expect(textOf(again)).toBe('sound')
     const other = await bob!.doc('note')
+    await expect.poll(() => textOf(other)).toBe('sound')
     body(other).insert(0, 'still ')
     await expect.poll(() => textOf(again)).toBe('still sound')
   })
@@ -235,6 +236,43 @@ describe('the documents of a grid', () => {
     await ada!.map('documents').set('key', 1)
     await expect.poll(() => bob!.map('documents').peek('key')).toBe(1)
     await expect.poll(() => bob!.docs()).toEqual(['documents'])
+  })
+
+  it('are let go of when many were closed, and read from their rows the next time', async () => {
+    const [ada, bob] = await open()
+    const first = await ada!.doc('note 0')
+    body(first).insert(0, 'kept')
+    const client = first.y.clientID
+    await first.close()
+    for (let i = 1; i <= 20; i++) {
+      const document = await ada!.doc(`note ${i}`)
+      body(document).insert(0, String(i))
+      await document.close()
+    }
+    const again = await ada!.doc('note 0')
+    expect(again.y).not.toBe(first.y)
+    expect(textOf(again)).toBe('kept')
+    expect(again.y.clientID).toBe(client)
+    body(again).insert(4, ' on')
+    expect(ada!.docs('note')).toHaveLength(21)
+    await expect.poll(async () => textOf(await bob!.doc('note 20'))).toBe('20')
+    await expect.poll(async () => textOf(await bob!.doc('note 0'))).toBe('kept on')
+  })
+
+  it('keep few rows of what was edited often, once they are closed', async () => {
+    const [ada, bob] = await open()
+    const document = await ada!.doc('note')
+    for (let i = 0; i < 300; i++) {
+      body(document).insert(0, 'x')
+      await document.flush()
+    }
+    const { table } = ada!.documents
+    expect(table.rowsOf('note').length).toBeLessThanOrEqual(64)
+    await document.close()
+    expect(table.rowsOf('note')).toHaveLength(1)
+    await expect.poll(() => bob!.documents.table.rowsOf('note').length).toBe(1)
+    expect(textOf(await bob!.doc('note'))).toBe('x'.repeat(300))
+    expect(textOf(await ada!.doc('note'))).toBe('x'.repeat(300))
   })
 
   it('refuse names that are none', async () => {

@@ -116,7 +116,7 @@ export class OpenDocuments {
   }
 
   #engine(name: string, doc: Doc | undefined, lease: DocumentLease | undefined): Opened {
-    const { runtime, logger, table, leases } = this.#parts
+    const { runtime, logger, table } = this.#parts
     const owner = {
       runtime,
       table,
@@ -127,9 +127,8 @@ export class OpenDocuments {
     }
     const make = (y: Doc): DocumentEngine => {
       const generation = table.generationOf(name)
-      const taken = (client: number): boolean => table.rowsOf(name).some(({ parts }) => parts.client === client)
       const { knownDeletes = [] } = this.#detachedOf(name, y) ?? {}
-      return new DocumentEngine(owner, { name, generation, lease: lease ?? leases.next(taken), y, knownDeletes })
+      return new DocumentEngine(owner, { name, generation, lease: lease ?? this.#take(name), y, knownDeletes })
     }
     let engine = make(doc ?? new Doc())
     try {
@@ -145,6 +144,12 @@ export class OpenDocuments {
     while (this.#poisoned.size > POISONED_MAX) this.#poisoned.delete(this.#poisoned.keys().next().value!)
     this.#byName.set(name, [...this.#of(name), opened])
     return opened
+  }
+
+  #take(name: string): DocumentLease {
+    const { leases, table } = this.#parts
+    const held = new Set(this.#of(name).map(({ engine }) => engine.lease.client))
+    return leases.take(table.liveRowsOf(name, table.generationOf(name).number), (client) => held.has(client))
   }
 
   #awareness({ name, y }: DocumentEngine, given: Awareness | undefined): DocumentAwareness {

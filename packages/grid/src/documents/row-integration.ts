@@ -23,7 +23,8 @@ interface Section {
   readonly client: number
   readonly clock: number
   count: number
-  readonly pieces: Uint8Array[]
+  /** Where its structs stand, as few runs of bytes as can be. */
+  readonly runs: { readonly bytes: Uint8Array; readonly start: number; end: number }[]
 }
 
 /**
@@ -61,7 +62,9 @@ export class RowIntegration {
       }
     }
     const deletes = this.#knownDeletes()
-    const structs: YjsStructs[] = [...this.#sections.values()]
+    const structs: YjsStructs[] = [...this.#sections.values()].map(({ client, clock, count, runs }) => {
+      return { client, clock, count, pieces: runs.map(({ bytes, start, end }) => bytes.subarray(start, end)) }
+    })
     return structs.length === 0 && deletes.length === 0 ? undefined : writeYjsUpdate(structs, deletes)
   }
 
@@ -92,7 +95,7 @@ export class RowIntegration {
       // Half of it is known: clocks of one update are contiguous, so that this begins another one.
       if (clock < reached && this.#sections.has(client)) break
       if (!this.#hasNeeds(candidate)) break
-      this.#take(client, clock, update.bytes.subarray(structs[at + 1]!, structs[at + 2]!))
+      this.#take(client, clock, update.bytes, structs[at + 1]!, structs[at + 2]!)
       this.#reached.set(client, end)
       taken = true
     }
@@ -113,11 +116,13 @@ export class RowIntegration {
     return true
   }
 
-  #take(client: number, clock: number, bytes: Uint8Array): void {
-    const section = this.#sections.get(client) ?? { client, clock, count: 0, pieces: [] }
+  #take(client: number, clock: number, bytes: Uint8Array, start: number, end: number): void {
+    const section = this.#sections.get(client) ?? { client, clock, count: 0, runs: [] }
     this.#sections.set(client, section)
     section.count += 1
-    section.pieces.push(bytes)
+    const last = section.runs.at(-1)
+    if (last?.bytes === bytes && last.end === start) last.end = end
+    else section.runs.push({ bytes, start, end })
   }
 
   #knownDeletes(): number[] {
