@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { pureJsCrypto } from '@libp2p/noise'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { wasmCipher } from './wasm-cipher.ts'
 
 test('what the fast cipher seals the slow one opens, and the other way round, before and after it is loaded', async () => {
@@ -14,10 +14,9 @@ test('what the fast cipher seals the slow one opens, and the other way round, be
     ).toBe(true)
     expect(plain.equals(fast.chaCha20Poly1305Decrypt(sealed, nonce, associated, key).subarray())).toBe(true)
     sealed[0]! ^= 1
-    expect(() => fast.chaCha20Poly1305Decrypt(sealed, nonce, associated, key)).toThrow()
+    expect(() => fast.chaCha20Poly1305Decrypt(sealed, nonce, associated, key)).toThrow(/key|tag|mac/i)
   }
   agree(1000)
-  await import('@chainsafe/as-chacha20poly1305')
-  await new Promise((resolve) => setTimeout(resolve, 10))
+  await vi.dynamicImportSettled()
   for (const sizeBytes of [0, 1, 1000, 65_000]) agree(sizeBytes)
 })

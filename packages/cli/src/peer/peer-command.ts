@@ -1,14 +1,16 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { collect, examples } from '../commands/options.ts'
+import type { CertificateOptions } from './certificate.ts'
 import { LOG_FORMATS, LOG_LEVELS } from './peer-log.ts'
 import type { LogFormat, LogLevel } from './peer-log.ts'
 
 /** What `gossipgrid peer` can be told. */
-export interface PeerOptions {
+export interface PeerOptions extends CertificateOptions {
   readonly name: string
   readonly secretFile?: string
   readonly data?: string
   readonly listen?: readonly string[]
+  readonly announce?: readonly string[]
   readonly join?: readonly string[]
   readonly metrics?: string
   readonly mdns: boolean
@@ -29,6 +31,9 @@ export function peerCommand(): Command {
     .option('--secret-file <file>', 'makes the grid private; see `gossipgrid secret` (or GOSSIPGRID_SECRET)')
     .option('--data <directory>', 'where to keep the data; without it, in memory only')
     .option('--listen <address>', 'PORT, HOST:PORT or a multiaddr; may be repeated (default: free ports)', collect)
+    .option('--announce <address>', 'a multiaddr to tell others instead; may be repeated', collect)
+    .option('--tls-cert <file>', 'certificate with its chain (PEM), for listening on .../tls/ws')
+    .option('--tls-key <file>', 'its key (PEM)')
     .option('--join <address>', 'HOST:PORT or an address that a peer has printed; may be repeated', collect)
     .option('--metrics <address>', 'serve Prometheus metrics and health on [HOST:]PORT (host: 127.0.0.1)')
     .option('--no-mdns', 'do not look for peers on the local network')

@@ -8,6 +8,7 @@ import { print, printJson } from '../terminal/output.ts'
 import { countOf } from '../terminal/quantities.ts'
 import { facts } from '../terminal/table.ts'
 import { joinAddress, listenAddress, metricsAddress, onlyHere } from './addresses.ts'
+import { readCertificate } from './certificate.ts'
 import type { PeerOptions } from './peer-command.ts'
 import { peerLog } from './peer-log.ts'
 import { readSecrets } from './secret.ts'
@@ -56,7 +57,8 @@ export async function runPeer(options: PeerOptions): Promise<void> {
 
 async function open(options: PeerOptions, secrets: readonly string[], logger: Logger): Promise<Grid> {
   const { openGrid } = await import('gossipgrid')
-  const { name, data: directory, zone, weight, role } = options
+  const { name, data: directory, zone, weight, role, announce } = options
+  const tls = readCertificate(options)
   return openGrid({
     name,
     logger,
@@ -65,6 +67,8 @@ async function open(options: PeerOptions, secrets: readonly string[], logger: Lo
     ...(directory === undefined ? {} : { directory }),
     ...(options.listen === undefined ? {} : { listen: options.listen.map(listenAddress) }),
     ...(options.join === undefined ? {} : { join: options.join.map(joinAddress) }),
+    ...(announce === undefined ? {} : { announce }),
+    ...(tls === undefined ? {} : { tls }),
     ...(zone === undefined ? {} : { zone }),
     ...(weight === undefined ? {} : { weight }),
     ...(role === undefined ? {} : { role }),

@@ -1,13 +1,12 @@
 import { Command } from 'commander'
 import { collect, examples } from '../commands/options.ts'
+import type { CertificateOptions } from '../peer/certificate.ts'
 
 /** What `gossipgrid relay` can be told. */
-export interface RelayCommandOptions {
+export interface RelayCommandOptions extends CertificateOptions {
   readonly listen?: readonly string[]
   readonly announce?: readonly string[]
   readonly identity?: string
-  readonly tlsCert?: string
-  readonly tlsKey?: string
   readonly json?: true
 }
 

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { openRelay } from 'gossipgrid/relay'
 import { CliError, errorText, systemCode } from '../cli-error.ts'
 import { listenAddress } from '../peer/addresses.ts'
+import { readCertificate } from '../peer/certificate.ts'
 import { print, printJson } from '../terminal/output.ts'
 import type { RelayCommandOptions } from './relay-command.ts'
 
@@ -33,24 +34,6 @@ function webSocketAddress(typed: string, secure: boolean): string {
   const address = listenAddress(typed)
   if (/\/wss?(\/|$)/.test(address)) return address
   return secure ? `${address}/tls/ws` : `${address}/ws`
-}
-
-function readCertificate({ tlsCert, tlsKey }: RelayCommandOptions): { cert: string; key: string } | undefined {
-  if (tlsCert === undefined && tlsKey === undefined) return undefined
-  if (tlsCert === undefined || tlsKey === undefined) {
-    throw new CliError('USAGE', 'a certificate and its key belong together', 'Give both --tls-cert and --tls-key.')
-  }
-  return { cert: readText(tlsCert), key: readText(tlsKey) }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new CliError('FILE', `${file} cannot be read: ${errorText(error)}`, 'Give a PEM file that you can read.', {
-      cause: error,
-    })
-  }
 }
 
 function readIdentity(file: string | undefined): Uint8Array | undefined {
