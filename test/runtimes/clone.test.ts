@@ -30,12 +30,12 @@ describe('a clone, with nothing built', () => {
 
   it.each(RUNTIMES)('says hello on %s, and the process ends by itself', async (runtime) => {
     const [binary, ...flags] = runtimeCommand(runtime)
-    const { stdout } = await run(binary, [...flags, program], { timeout: 30_000 })
+    const { stdout } = await run(binary, [...flags, program], { timeout: 50_000 })
     expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(/^\{ age: 36,? \} $/)
   })
 
   it('has types that Deno is content with', async () => {
     const [binary] = runtimeCommand('deno')
     await run(binary, ['check', program], { cwd: ROOT })
-  })
+  }, 180_000)
 })

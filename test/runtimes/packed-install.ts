@@ -7,6 +7,9 @@ import { fileURLToPath } from 'node:url'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** What packing needs of a clone. */
 const NEEDED = ['package.json', 'tsconfig.json', 'LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT', 'packing', 'packages']
+/** A registry that does not answer is tried again for seconds, not for minutes. */
+const RETRY_FLAGS = ['--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=3000']
+const INSTALL_FLAGS = ['--prefer-offline', '--no-audit', '--no-fund', ...RETRY_FLAGS]
 const LEFT_OUT = new Set(['node_modules', 'dist'])
 
 /** What is published, in the order in which it depends on each other. */
@@ -53,7 +56,7 @@ export class PackedInstall {
   /** Adds ours, others, and what they depend on to the folder; that comes from the npm registry, or from npm's cache. */
   async install(ours: readonly Published[], others: readonly string[] = []): Promise<void> {
     const paths = ours.map((name) => this.tarballs.get(name)!.path)
-    const ran = await this.run(['npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', ...paths, ...others])
+    const ran = await this.run(['npm', 'install', ...INSTALL_FLAGS, ...paths, ...others])
     if (ran.code === 0) return
     throw new Error(`npm could not install the packed packages. This test needs the npm registry:\n${ran.stderr}`)
   }
