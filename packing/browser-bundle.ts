@@ -4,7 +4,13 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import type { OutputFile, Plugin } from 'esbuild'
 
-const GRID = fileURLToPath(new URL('../packages/grid/src/index.ts', import.meta.url))
+/** What an application imports, and the source it begins with: the exports of the SDK that run in a browser. */
+export const BROWSER_ENTRIES: Readonly<Record<string, string>> = {
+  '.': 'index',
+  './yjs': 'documents/grid-provider',
+}
+
+const GRID = fileURLToPath(new URL('../packages/grid/src/', import.meta.url))
 
 /** One file of the browser's build, by the name that others import it by. */
 export interface BundlePart {
@@ -13,13 +19,13 @@ export interface BundlePart {
 }
 
 /**
- * The SDK for browsers: `index.js` and what it loads when it is needed. It contains all it stands on, so that nobody has to
+ * The SDK for browsers: a file for each entry, and what they share or load when it is needed. It contains all it stands on, so that nobody has to
  * install WebRTC's package, which brings half of React Native along; only yjs stays outside, or an application would have
  * two of it.
  */
 export async function browserBundle(external: readonly string[] = ['yjs', 'y-protocols']): Promise<BundlePart[]> {
   const { outputFiles } = await build({
-    entryPoints: { index: GRID },
+    entryPoints: Object.fromEntries(Object.values(BROWSER_ENTRIES).map((name) => [name, `${GRID}${name}.ts`])),
     bundle: true,
     format: 'esm',
     platform: 'browser',
@@ -30,13 +36,13 @@ export async function browserBundle(external: readonly string[] = ['yjs', 'y-pro
     outdir: '/',
     external: external.flatMap((name) => [name, `${name}/*`]),
     logLevel: 'error',
-    plugins: [unused],
+    plugins: [withoutUnused],
   })
   return outputFiles.map(({ path, text }: OutputFile) => ({ name: path.slice(1), text }))
 }
 
 /** What libp2p brings along and no peer of a grid comes to: counts for monitoring, and keys other than Ed25519. */
-const unused: Plugin = {
+export const withoutUnused: Plugin = {
   name: 'unused',
   setup: ({ onLoad }) => {
     onLoad({ filter: /@libp2p\/gossipsub\/dist\/src\/metrics\.js$/ }, async ({ path }) => {

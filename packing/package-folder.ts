@@ -1,8 +1,9 @@
-import { copyFile, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { browserBundle } from './browser-bundle.ts'
 import { compile } from './compile.ts'
-import { publishedManifest, sourcesIn } from './published-manifest.ts'
+import { BROWSER_PACKAGE, publishedManifest, sourcesIn, withBrowserBuild } from './published-manifest.ts'
 import type { Manifest } from './published-manifest.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -16,9 +17,18 @@ export async function prepare(folder: string): Promise<void> {
   const text = await readFile(source, 'utf8')
   const manifest = JSON.parse(text) as Manifest
   await compile(folder, [...sourcesIn(manifest.exports), ...sourcesIn(manifest.imports), ...programsOf(manifest)])
+  if (manifest.name === BROWSER_PACKAGE) await writeBrowserBuild(folder)
   for (const licence of LICENCES) await copyFile(join(ROOT, licence), join(folder, licence))
   await writeFile(join(folder, ASIDE), text)
-  await writeFile(source, `${JSON.stringify(publishedManifest(manifest), null, 2)}\n`)
+  await writeFile(source, `${JSON.stringify(withBrowserBuild(publishedManifest(manifest)), null, 2)}\n`)
+}
+
+async function writeBrowserBuild(folder: string): Promise<void> {
+  for (const { name, text } of await browserBundle()) {
+    const file = join(folder, 'dist/browser', name)
+    await mkdir(dirname(file), { recursive: true })
+    await writeFile(file, text)
+  }
 }
 
 /** Undoes what `prepare` has changed; what it has compiled stays. */

@@ -1,5 +1,8 @@
+import { BROWSER_ENTRIES } from './browser-bundle.ts'
+
 /** What a package.json says that packing looks at. */
 export interface Manifest {
+  readonly name?: string
   readonly exports?: Targets
   readonly imports?: Targets
   readonly bin?: Readonly<Record<string, string>>
@@ -21,6 +24,21 @@ export function publishedManifest(manifest: Manifest): Manifest {
       field === 'exports' || field === 'imports' ? compiled(content as Targets) : content,
     ]),
   )
+}
+
+/** The package whose browser build is packed along. */
+export const BROWSER_PACKAGE = 'gossipgrid'
+
+/** The same manifest, with the browser build in front where there is one: bundlers for browsers take that. */
+export function withBrowserBuild(published: Manifest): Manifest {
+  if (published.name !== BROWSER_PACKAGE || typeof published.exports !== 'object') return published
+  const exports = Object.entries(published.exports).map(([entry, targets]) => {
+    const name = BROWSER_ENTRIES[entry]
+    if (name === undefined || typeof targets === 'string') return [entry, targets]
+    const browser = { types: `./dist/${name}.d.ts`, default: `./dist/browser/${name}.js` }
+    return [entry, { browser, ...targets }]
+  })
+  return { ...published, exports: Object.fromEntries(exports) as Targets }
 }
 
 /** Every source file that `exports` or `imports` of a manifest points to, from the package's folder. */

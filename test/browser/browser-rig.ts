@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { chromium } from 'playwright-core'
 import type { BrowserContext, Page } from 'playwright-core'
+import { withoutUnused } from '../../packing/browser-bundle.ts'
 
 /** Debian's; set CHROMIUM for another place. */
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
@@ -30,7 +31,7 @@ const FLAGS = [
   '--use-fake-device-for-media-stream',
 ]
 
-/** One of the scripts in `pages`, bundled for a browser as an application would bundle it. */
+/** One of the scripts in `pages`, bundled for a browser as the published build is. */
 export async function bundlePage(name: string): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL(`pages/${name}.ts`, import.meta.url))],
@@ -39,6 +40,7 @@ export async function bundlePage(name: string): Promise<string> {
     platform: 'browser',
     target: 'es2024',
     write: false,
+    plugins: [withoutUnused],
     logLevel: 'error',
   })
   return outputFiles[0]!.text

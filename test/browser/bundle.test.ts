@@ -23,7 +23,7 @@ function kib(among: readonly BundlePart[]): number {
 /** What a part imports before it runs. */
 function loadedWith(part: BundlePart, seen: Set<BundlePart> = new Set()): Set<BundlePart> {
   seen.add(part)
-  for (const [, name] of part.text.matchAll(/(?:from|import)"\.\/([\w.-]+)"/g)) {
+  for (const [, name] of part.text.matchAll(/(?:from|import)"\.{1,2}\/([\w.-]+)"/g)) {
     const next = parts.find((candidate) => candidate.name === name)
     if (next !== undefined && !seen.has(next)) loadedWith(next, seen)
   }
