@@ -1,31 +1,23 @@
-import { execFile, spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Chromium } from '../browser/browser-rig.ts'
-import { soon } from './example-tabs.ts'
+import { DemoProcess } from './demo-process.ts'
+import { soon } from './soon.ts'
 
-const BUILD = fileURLToPath(new URL('../../examples/start/build-pages.ts', import.meta.url))
-const MAIN = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url))
 const CITIES = 500
 
-let demo: ChildProcess
+let demo: DemoProcess
 let browser: Chromium
 let url: string
 
 beforeAll(async () => {
-  await promisify(execFile)(process.execPath, [BUILD])
-  demo = spawn(process.execPath, [MAIN, 'demo', '--cities', String(CITIES)], { stdio: ['ignore', 'pipe', 'ignore'] })
+  demo = await DemoProcess.start(['--cities', String(CITIES)])
   browser = await Chromium.start()
-  url = await firstUrl(demo)
+  url = await demo.url()
 })
 
 afterAll(async () => {
   await browser?.close()
-  if (demo?.exitCode === null) demo.kill('SIGKILL')
+  await demo?.end()
 })
 
 describe('the pages of the demo', () => {
@@ -54,19 +46,7 @@ describe('the pages of the demo', () => {
   })
 
   it('and end with it', async () => {
-    demo.kill('SIGINT')
-    await once(demo, 'exit')
+    await demo.end()
     await expect(fetch(url)).rejects.toThrow('fetch failed')
   })
 })
-
-async function firstUrl({ stdout }: ChildProcess): Promise<string> {
-  for await (const line of createInterface({ input: stdout! })) {
-    const told = /^ *(http:\S+)$/.exec(line)?.[1]
-    if (told === undefined) continue
-    // What it says from now on is nobody's business, and must not fill the pipe.
-    stdout!.resume()
-    return told
-  }
-  throw new Error('the demo ended without serving its pages')
-}

@@ -1,6 +1,7 @@
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ExampleTabs, soon } from './example-tabs.ts'
+import { ExampleTabs } from './example-tabs.ts'
+import { soon } from './soon.ts'
 
 let tabs: ExampleTabs
 let page: Page

@@ -1,13 +1,7 @@
 import type { Page } from 'playwright-core'
-import { expect } from 'vitest'
 import { Chromium } from '../browser/browser-rig.ts'
 import { serveApps } from '../../examples/start/app-server.ts'
 import type { AppServer } from '../../examples/start/app-server.ts'
-
-/** What several processes come to, sooner or later. */
-export function soon<T>(read: () => T): ReturnType<typeof expect.poll<T>> {
-  return expect.poll(read, { timeout: 30_000 })
-}
 
 /** The example apps with their server, and a browser to open them in. */
 export class ExampleTabs {

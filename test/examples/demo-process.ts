@@ -1,0 +1,43 @@
+import { execFile, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const BUILD = fileURLToPath(new URL('../../examples/start/build-pages.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url))
+
+/** `gossipgrid demo`, once its story is told and its pages are served. */
+export class DemoProcess {
+  readonly #child: ChildProcess
+
+  static async start(options: readonly string[] = []): Promise<DemoProcess> {
+    await promisify(execFile)(process.execPath, [BUILD])
+    return new DemoProcess(spawn(process.execPath, [MAIN, 'demo', ...options], { stdio: ['ignore', 'pipe', 'ignore'] }))
+  }
+
+  private constructor(child: ChildProcess) {
+    this.#child = child
+  }
+
+  /** Where it serves its pages. */
+  async url(): Promise<string> {
+    const { stdout } = this.#child
+    for await (const line of createInterface({ input: stdout! })) {
+      const told = /^ *(http:\S+)$/.exec(line)?.[1]
+      if (told === undefined) continue
+      // What it says from now on is nobody's business, and must not fill the pipe.
+      stdout!.resume()
+      return told
+    }
+    throw new Error('the demo ended without serving its pages')
+  }
+
+  /** Ends it as Ctrl-C does. */
+  async end(): Promise<void> {
+    if (this.#child.exitCode !== null) return
+    this.#child.kill('SIGINT')
+    await once(this.#child, 'exit')
+  }
+}
