@@ -15,6 +15,8 @@ export interface AppServerOptions {
   readonly port: number
   /** Where the server peer keeps the grid; left out: in memory. */
   readonly directory?: string | undefined
+  /** In PEM, for pages and peers: browsers on other devices ask for it. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined
 }
 
 /** The example apps, served to browsers, and the server peer that their tabs meet at. */
@@ -25,23 +27,24 @@ export interface AppServer {
   close(): Promise<void>
 }
 
-export async function serveApps({ name, host, port, directory }: AppServerOptions): Promise<AppServer> {
+export async function serveApps({ name, host, port, directory, tls }: AppServerOptions): Promise<AppServer> {
   const grid = await openGrid({
     name,
-    listen: [`/ip4/${host}/tcp/0/ws`],
+    listen: [`/ip4/${host}/tcp/0/${tls === undefined ? 'ws' : 'tls/ws'}`],
     mdns: false,
     ...(directory === undefined ? {} : { directory }),
+    ...(tls === undefined ? {} : { tls }),
   })
   const stopAnnouncing = announce(grid, { name: 'server', colour: '#7d8597', app: '' })
   const vite = await createServer({
     ...viteOptions,
-    server: { host, port },
+    server: { host, port, ...(tls === undefined ? {} : { https: tls }) },
     plugins: [joining(() => ({ name, join: grid.addresses }))],
   })
   await vite.listen()
   const { port: taken } = vite.httpServer!.address() as AddressInfo
   return {
-    url: `http://${host}:${taken}/`,
+    url: `${tls === undefined ? 'http' : 'https'}://${host}:${taken}/`,
     grid,
     close: async () => {
       stopAnnouncing()

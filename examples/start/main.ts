@@ -1,14 +1,16 @@
 /** `npm run example -- todo`: serves the apps of this folder, with one server peer for their tabs to meet at. */
+import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { serveApps } from './app-server.ts'
 
 const APPS = ['todo', 'board', 'editor']
 
-const USAGE = `Usage: npm run example -- <${APPS.join('|')}> [--host <address>] [--port <port>] [--directory <path>]
+const USAGE = `Usage: npm run example -- <${APPS.join('|')}> [options]
 
-  --host       the IPv4 address to listen on (127.0.0.1)
-  --port       the port of the pages (5173, or the next one that is free)
-  --directory  where the server peer keeps the grid; without it, in memory: what is in the tabs comes back from them`
+  --port <port>                      the port of the pages (5173, or the next one that is free)
+  --directory <path>                 where the server peer keeps the grid; without it, in memory
+  --host <address>                   the IPv4 address to listen on (127.0.0.1), for other devices
+  --tls-cert <file> --tls-key <file> a certificate for that address: other devices need it`
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -16,6 +18,8 @@ const { values, positionals } = parseArgs({
     host: { type: 'string', default: '127.0.0.1' },
     port: { type: 'string', default: '5173' },
     directory: { type: 'string' },
+    'tls-cert': { type: 'string' },
+    'tls-key': { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -25,16 +29,19 @@ if (values.help || !APPS.includes(app)) {
   process.exit(values.help ? 0 : 2)
 }
 
-const { host, port, directory } = values
-const server = await serveApps({ name: 'examples', host, port: Number(port), directory })
+const { host, port, directory, 'tls-cert': cert, 'tls-key': key } = values
+const tls =
+  cert === undefined || key === undefined
+    ? undefined
+    : { cert: await readFile(cert, 'utf8'), key: await readFile(key, 'utf8') }
+const server = await serveApps({ name: 'examples', host, port: Number(port), directory, tls })
 console.log(`
   ${server.url}${app}/
 
   Open it in two tabs or two browsers. Ctrl-C ends it; the tabs go on without it.`)
-if (host !== '127.0.0.1') {
+if (host !== '127.0.0.1' && tls === undefined) {
   console.log(`
-  From another device a browser lets a page store and encrypt only over https. Put a TLS proxy in front, or for a phone on a
-  cable: adb reverse tcp:${new URL(server.url).port} tcp:${new URL(server.url).port}`)
+  On other devices browsers let a page store and encrypt only over https: give --tls-cert and --tls-key as well.`)
 }
 process.once('SIGINT', () => void server.close())
 process.once('SIGTERM', () => void server.close())

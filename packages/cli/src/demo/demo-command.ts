@@ -36,7 +36,7 @@ export function demoCommand(): Command {
 
 const HELP = `
 Examples:
-  $ gossipgrid demo                             the whole story, then a prompt to play with the five peers
+  $ gossipgrid demo                             the whole story, then a prompt and pages to play with the five peers
   $ gossipgrid demo --once --json 2>/dev/null   only the result
   $ gossipgrid demo --once --sabotage           must end with exit code 1
   $ gossipgrid demo --cities 5000               a small data set
