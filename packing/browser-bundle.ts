@@ -36,14 +36,14 @@ export async function browserBundle(external: readonly string[] = ['yjs', 'y-pro
     outdir: '/',
     external: external.flatMap((name) => [name, `${name}/*`]),
     logLevel: 'error',
-    plugins: [withoutUnused],
+    plugins: BROWSER_PLUGINS,
   })
   return outputFiles.map(({ path, text }: OutputFile) => ({ name: path.slice(1), text }))
 }
 
 /** What libp2p brings along and no peer of a grid comes to: counts for monitoring, and keys other than Ed25519. */
-export const withoutUnused: Plugin = {
-  name: 'unused',
+const withoutUnused: Plugin = {
+  name: 'without-unused',
   setup: ({ onLoad }) => {
     onLoad({ filter: /@libp2p\/gossipsub\/dist\/src\/metrics\.js$/ }, async ({ path }) => {
       const text = await readFile(path, 'utf8')
@@ -61,3 +61,28 @@ export const withoutUnused: Plugin = {
     })
   },
 }
+
+/**
+ * Both sides of a new WebRTC connection close the channel that was opened with it. When the other side is the first, libp2p
+ * waits in vain for that channel to open, or to close, until dialling is given up after seconds.
+ */
+const withInitChannelMended: Plugin = {
+  name: 'with-init-channel-mended',
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /@libp2p\/webrtc\/dist\/src\/private-to-private\/initiate-connection\.js$/ }, async ({ path }) => {
+      const text = await readFile(path, 'utf8')
+      const mended = text
+        .replace("if (channel.readyState !== 'open') {", "if (channel.readyState === 'connecting') {")
+        .replace(
+          /channel\.close\(\);([\s\S]*?)await pEvent\(channel, 'close', \{\s*signal\s*\}\);/,
+          "channel.close();$1if (channel.readyState !== 'closed') await pEvent(channel, 'close', { signal });",
+        )
+      if (!mended.includes("=== 'connecting'") || !mended.includes("!== 'closed'")) {
+        throw new Error(`${path} is another than the one that needs mending: see whether it still does`)
+      }
+      return { contents: mended, resolveDir: dirname(path) }
+    })
+  },
+}
+
+export const BROWSER_PLUGINS: Plugin[] = [withoutUnused, withInitChannelMended]

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { chromium } from 'playwright-core'
 import type { BrowserContext, Page } from 'playwright-core'
-import { withoutUnused } from '../../packing/browser-bundle.ts'
+import { BROWSER_PLUGINS } from '../../packing/browser-bundle.ts'
 
 /** Debian's; set CHROMIUM for another place. */
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
@@ -40,7 +40,7 @@ export async function bundlePage(name: string): Promise<string> {
     platform: 'browser',
     target: 'es2024',
     write: false,
-    plugins: [withoutUnused],
+    plugins: BROWSER_PLUGINS,
     logLevel: 'error',
   })
   return outputFiles[0]!.text
