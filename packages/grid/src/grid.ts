@@ -193,15 +193,13 @@ export class Grid {
   }
 
   /**
-   * Opens a document: a Yjs document that all peers edit at once. Its `y` is a real Y.Doc, so that every Yjs editor binds to
-   * it, and its `awareness` one of y-protocols. Needs the packages `yjs` and `y-protocols`. Rejects with `INVALID_NAME`,
-   * `DOCUMENT_FOREIGN` for a `doc` that has content already, `DOCUMENT_LIBRARY`, `CLOSED`.
+   * Opens a document that all peers edit at once: `y` is a real Y.Doc, `awareness` one of y-protocols. Rejects with
+   * `INVALID_NAME`, `DOCUMENT_FOREIGN` for a `doc` with content of elsewhere, `DOCUMENT_LIBRARY` without Yjs, `CLOSED`.
    *
    * @example
    * ```ts
    * const grid = await openGrid({ name: 'office' })
-   * const note = await grid.doc('notes/today')
-   * note.y.getText('body').insert(0, 'hello')
+   * ;(await grid.doc('notes/today')).y.getText('body').insert(0, 'hello')
    * await grid.close()
    * ```
    */
