@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net'
-import { createServer } from 'vite'
-import type { Plugin } from 'vite'
+import { createServer, preview } from 'vite'
+import type { CommonServerOptions, Plugin, PreviewServer, ViteDevServer } from 'vite'
 import { openGrid } from 'gossipgrid'
 import type { Grid } from 'gossipgrid'
 import { announce } from '../shared/seat.ts'
@@ -17,6 +17,8 @@ export interface AppServerOptions {
   readonly directory?: string | undefined
   /** In PEM, for pages and peers: browsers on other devices ask for it. */
   readonly tls?: { readonly cert: string; readonly key: string } | undefined
+  /** A folder of pages that have been built; left out: the sources, and pages follow when they are edited. */
+  readonly built?: string | undefined
 }
 
 /** The example apps, served to browsers, and the server peer that their tabs meet at. */
@@ -27,7 +29,8 @@ export interface AppServer {
   close(): Promise<void>
 }
 
-export async function serveApps({ name, host, port, directory, tls }: AppServerOptions): Promise<AppServer> {
+/** Opens the server peer and serves the pages. */
+export async function serveApps({ name, host, port, directory, tls, built }: AppServerOptions): Promise<AppServer> {
   const grid = await openGrid({
     name,
     listen: [`/ip4/${host}/tcp/0/${tls === undefined ? 'ws' : 'tls/ws'}`],
@@ -36,12 +39,8 @@ export async function serveApps({ name, host, port, directory, tls }: AppServerO
     ...(tls === undefined ? {} : { tls }),
   })
   const stopAnnouncing = announce(grid, { name: 'server', colour: '#7d8597', app: '' })
-  const vite = await createServer({
-    ...viteOptions,
-    server: { host, port, ...(tls === undefined ? {} : { https: tls }) },
-    plugins: [joining(() => ({ name, join: grid.addresses }))],
-  })
-  await vite.listen()
+  const listening = { host, port, ...(tls === undefined ? {} : { https: tls }) }
+  const vite = await servePages(listening, built, () => ({ name, join: grid.addresses }))
   const { port: taken } = vite.httpServer!.address() as AddressInfo
   return {
     url: `${tls === undefined ? 'http' : 'https'}://${host}:${taken}/`,
@@ -54,15 +53,26 @@ export async function serveApps({ name, host, port, directory, tls }: AppServerO
   }
 }
 
+async function servePages(
+  listening: CommonServerOptions,
+  built: string | undefined,
+  answer: () => object,
+): Promise<PreviewServer | ViteDevServer> {
+  const plugins = [joining(answer)]
+  if (built !== undefined) {
+    return preview({ ...viteOptions, plugins, preview: listening, build: { outDir: built } })
+  }
+  const server = await createServer({ ...viteOptions, plugins, server: listening })
+  return server.listen()
+}
+
 /** Tells pages which grid they are to join, and by which addresses. */
 function joining(answer: () => object): Plugin {
-  return {
-    name: 'gossipgrid-joining',
-    configureServer: ({ middlewares }) => {
-      middlewares.use('/grid.json', (_request, response) => {
-        response.setHeader('content-type', 'application/json')
-        response.end(JSON.stringify(answer()))
-      })
-    },
+  const route = ({ middlewares }: Pick<ViteDevServer, 'middlewares'>): void => {
+    middlewares.use('/grid.json', (_request, response) => {
+      response.setHeader('content-type', 'application/json')
+      response.end(JSON.stringify(answer()))
+    })
   }
+  return { name: 'gossipgrid-joining', configureServer: route, configurePreviewServer: route }
 }

@@ -1,24 +1,32 @@
 /** Builds the pages that `gossipgrid demo` serves into its package, unless they are there already and none has changed. */
-import { readdir, stat } from 'node:fs/promises'
+import { readdir, rename, rm, stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { build } from 'vite'
-import { viteOptions } from './vite-options.ts'
+import { buildPages } from './vite-options.ts'
 
 const ROOT = new URL('../../', import.meta.url)
-const TARGET = fileURLToPath(new URL('packages/cli/pages/dist', ROOT))
+const TARGET = fileURLToPath(new URL('packages/cli/pages/dist/demo', ROOT))
 const SOURCES = ['examples', 'packages/core/src', 'packages/storage/src', 'packages/network/src', 'packages/grid/src']
 
 async function changedAtMs(folder: string): Promise<number> {
   const files = await readdir(new URL(folder, ROOT), { recursive: true })
-  const times = files.map(async (file) => (await stat(new URL(`${folder}/${file}`, ROOT))).mtimeMs)
+  const times = files.map((file) => mtimeMs(fileURLToPath(new URL(`${folder}/${file}`, ROOT))))
   return Math.max(...(await Promise.all(times)))
 }
 
-const builtAtMs = await stat(`${TARGET}/index.html`).then(
-  ({ mtimeMs }) => mtimeMs,
-  () => 0,
-)
-const sourcesAtMs = await Promise.all(SOURCES.map(changedAtMs))
-if (builtAtMs < Math.max(...sourcesAtMs)) {
-  await build({ ...viteOptions, build: { ...viteOptions.build, outDir: TARGET } })
+/** 0 for what is not there, or not any more. */
+async function mtimeMs(path: string): Promise<number> {
+  try {
+    return (await stat(path)).mtimeMs
+  } catch {
+    return 0
+  }
+}
+
+const sourcesAtMs = Math.max(...(await Promise.all(SOURCES.map(changedAtMs))))
+if ((await mtimeMs(`${TARGET}/index.html`)) < sourcesAtMs) {
+  // Put in place whole: another one may be building as well, or serving what is there.
+  const made = `${TARGET}-${process.pid}`
+  await buildPages(made)
+  await rm(TARGET, { recursive: true, force: true })
+  await rename(made, TARGET).catch(() => rm(made, { recursive: true, force: true }))
 }

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { build } from 'vite'
 import type { InlineConfig } from 'vite'
 
 const EXAMPLES = fileURLToPath(new URL('..', import.meta.url))
@@ -11,10 +12,18 @@ export const viteOptions: InlineConfig = {
   logLevel: 'warn',
   // What each page imports is found at once, and not while the first one is loaded.
   optimizeDeps: { entries: PAGES },
-  build: {
-    target: 'es2024',
-    emptyOutDir: true,
-    chunkSizeWarningLimit: 2000,
-    rolldownOptions: { input: PAGES.map((page) => `${EXAMPLES}${page}`) },
-  },
+}
+
+/** Builds all pages into a folder. */
+export async function buildPages(folder: string): Promise<void> {
+  await build({
+    ...viteOptions,
+    build: {
+      outDir: folder,
+      emptyOutDir: true,
+      target: 'es2024',
+      chunkSizeWarningLimit: 2000,
+      rolldownOptions: { input: PAGES.map((page) => `${EXAMPLES}${page}`) },
+    },
+  })
 }

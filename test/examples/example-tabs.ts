@@ -1,20 +1,28 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { Chromium } from '../browser/browser-rig.ts'
 import { serveApps } from '../../examples/start/app-server.ts'
 import type { AppServer } from '../../examples/start/app-server.ts'
+import { buildPages } from '../../examples/start/vite-options.ts'
 
 /** The example apps with their server, and a browser to open them in. */
 export class ExampleTabs {
   readonly server: AppServer
   readonly #browser: Chromium
+  readonly #built: string
   readonly #complaints: string[] = []
 
   static async start(): Promise<ExampleTabs> {
-    const server = await serveApps({ name: 'examples-under-test', host: '127.0.0.1', port: 0 })
-    return new ExampleTabs(server, await Chromium.start())
+    const built = await mkdtemp(join(tmpdir(), 'gossipgrid-examples-'))
+    await buildPages(built)
+    const server = await serveApps({ name: 'examples-under-test', host: '127.0.0.1', port: 0, built })
+    return new ExampleTabs(server, await Chromium.start(), built)
   }
 
-  private constructor(server: AppServer, browser: Chromium) {
+  private constructor(server: AppServer, browser: Chromium, built: string) {
+    this.#built = built
     this.server = server
     this.#browser = browser
   }
@@ -36,5 +44,6 @@ export class ExampleTabs {
   async close(): Promise<void> {
     await this.#browser.close()
     await this.server.close()
+    await rm(this.#built, { recursive: true, force: true })
   }
 }

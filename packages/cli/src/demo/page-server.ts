@@ -7,7 +7,7 @@ import { serveStatic } from '@hono/node-server/serve-static'
 import { Hono } from 'hono'
 import type { Cluster } from './cluster.ts'
 
-const PAGES = fileURLToPath(new URL('../../pages/dist', import.meta.url))
+const PAGES = fileURLToPath(new URL('../../pages/dist/demo', import.meta.url))
 /** Taken if it is free, so that a browser knows the address again. */
 const PORT = 7400
 

@@ -1,0 +1,28 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { expect, it } from 'vitest'
+import { Chromium } from '../browser/browser-rig.ts'
+
+const MAIN = fileURLToPath(new URL('../../examples/start/main.ts', import.meta.url))
+
+it('one command serves an app to be tried and edited, and Ctrl-C ends it', async () => {
+  const program = spawn(process.execPath, [MAIN, 'todo', '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const browser = await Chromium.start()
+  try {
+    const page = await browser.context.newPage()
+    let url = ''
+    for await (const line of createInterface({ input: program.stdout })) {
+      url = /^ *(http:\S+todo\/)$/.exec(line)?.[1] ?? ''
+      if (url !== '') break
+    }
+    await page.goto(url)
+    await page.locator('.badge[data-state=online]').waitFor({ timeout: 50_000 })
+    program.kill('SIGINT')
+    expect(await once(program, 'exit')).toEqual([0, null])
+  } finally {
+    program.kill('SIGKILL')
+    await browser.close()
+  }
+})
