@@ -29,7 +29,8 @@ describe('the pages of the demo', () => {
     await soon(() => page.locator('.verdict').textContent()).toMatch(/^equal to all 5 neighbours/)
     const entries = await rows.evaluateAll((peers) => peers.map((peer) => peer.children[1]!.textContent))
     expect(new Set(entries).size).toBe(1)
-    expect(Number(entries[0])).toBeGreaterThanOrEqual(CITIES)
+    // Its story deletes a few of them, and adds others.
+    expect(Number(entries[0])).toBeGreaterThan(CITIES / 2)
     await soon(() => page.locator('.graph line').count()).toBe(15)
   })
 
