@@ -16,6 +16,10 @@ export interface Application {
   remove(machine: SimulatedPeer, random: Random): void
   /** Looks at something at a machine that is up. */
   read(machine: SimulatedPeer, random: Random): void
+  /** A row of one of its collections has changed at a machine, in the middle of a step. */
+  changed?(machine: SimulatedPeer, key: string): void
+  /** A machine has taken a step. */
+  stepped?(machine: SimulatedPeer): void
   /** What is wrong with what a peer holds now that everybody has everything. */
   check(peer: Peer, now: Instant): Violation | undefined
 }

@@ -1,3 +1,8 @@
+export type { Application } from './application.ts'
+export type { Ledger, LedgerWrite } from './ledger.ts'
 export { Random } from './random.ts'
+export { simulatedCollection } from './simulated-collection.ts'
+export type { SimulatedCollection } from './simulated-collection.ts'
+export type { SimulatedPeer } from './simulated-peer.ts'
 export { simulate } from './simulator.ts'
 export type { SimulationOptions, SimulationResult } from './simulator.ts'

@@ -9,11 +9,12 @@ import { MUTANTS, withMutant } from './mutants.ts'
 import type { MutantName } from './mutants.ts'
 import { Summary, round } from './sim-summary.ts'
 import { SIMULATED_KINDS } from './simulated-collection.ts'
-import type { SimulatedKind } from './simulated-collection.ts'
 import { simulate } from './simulator.ts'
 import type { SimulationOptions, SimulationResult } from './simulator.ts'
 
 const SOAK_MINUTES = 180
+/** The kind whose application is not core's. */
+const DOCUMENT = 'document'
 /** Replica ids that are given up stay in vectors, so that memory is never quite flat where disks get lost. */
 const SOAK_GROWTH_MAX = 0.1
 
@@ -30,7 +31,7 @@ For each:
   --peers N         number of peers, 2 to 100 (default: drawn from the seed, 3 to 12)
   --minutes M       simulated minutes before everything is healed (default 3)
   --soak            three hours unless --minutes says otherwise, with memory sampled; fails if it goes on growing
-  --kinds LIST      what the applications use: all, or some of ${SIMULATED_KINDS.join(', ')} (default map)
+  --kinds LIST      what the applications use: all, or some of ${[...SIMULATED_KINDS, DOCUMENT].join(', ')} (default map)
   --calendar        weeks with a minute or two a day, and peers that are away for weeks, instead of minutes of trouble
   --days D          of the calendar, 50 to 1000 (default 70; from 140 on a durable peer leaves for good)
   --visitors V      of the calendar: peers that come and go, 0 to 90 (default 20)
@@ -47,6 +48,8 @@ interface Command {
   readonly days: number | undefined
   readonly visitors: number | undefined
   readonly mutant: MutantName | undefined
+  /** As they were given. */
+  readonly kinds: string | undefined
   readonly options: Omit<SimulationOptions, 'seed'>
 }
 
@@ -71,7 +74,7 @@ const OPTIONS = {
   help: { type: 'boolean' },
 } as const
 
-function readCommand(args: readonly string[]): Command | undefined {
+function readCommand(args: readonly string[], documents: SimulationOptions['more']): Command | undefined {
   const { values } = parse(args)
   if (values.help === true) return undefined
   const number = (name: keyof typeof values, min: number, max: number, whole: boolean = true): number | undefined => {
@@ -107,10 +110,11 @@ function readCommand(args: readonly string[]): Command | undefined {
     days,
     visitors,
     mutant: readMutant(values.mutant),
+    kinds: values.kinds,
     options: {
       ...(peers === undefined ? {} : { peers }),
       ...(minutes === undefined ? {} : { minutes }),
-      ...(values.kinds === undefined ? {} : { kinds: readKinds(values.kinds) }),
+      ...(values.kinds === undefined ? {} : readKinds(values.kinds, documents)),
     },
   }
 }
@@ -128,24 +132,25 @@ function readMutant(name: string | undefined): MutantName | undefined {
   throw new UsageError(`there is no mutant '${name}', only ${Object.keys(MUTANTS).join(', ')}`)
 }
 
-function readKinds(list: string): readonly SimulatedKind[] {
-  if (list === 'all') return SIMULATED_KINDS
-  const names = list.split(',')
-  const unknown = names.find((name) => !SIMULATED_KINDS.includes(name as SimulatedKind))
-  if (unknown !== undefined) throw new UsageError(`there is no kind '${unknown}', only ${SIMULATED_KINDS.join(', ')}`)
-  return SIMULATED_KINDS.filter((kind) => names.includes(kind))
+function readKinds(list: string, documents: SimulationOptions['more']): Pick<SimulationOptions, 'kinds' | 'more'> {
+  const known: readonly string[] = [...SIMULATED_KINDS, DOCUMENT]
+  const names = list === 'all' ? known : list.split(',')
+  const unknown = names.find((name) => !known.includes(name))
+  if (unknown !== undefined) throw new UsageError(`there is no kind '${unknown}', only ${known.join(', ')}`)
+  const kinds = SIMULATED_KINDS.filter((kind) => names.includes(kind))
+  return { kinds, more: names.includes(DOCUMENT) ? documents : undefined }
 }
 
 /** The command that repeats a run. */
 function replayOf(seed: number, command: Command): string {
-  const { peers, minutes, kinds } = command.options
+  const { peers, minutes } = command.options
   const parts = ['npm run sim --', `--seed ${seed}`]
   if (command.calendar) parts.push('--calendar')
   if (command.days !== undefined) parts.push(`--days ${command.days}`)
   if (command.visitors !== undefined) parts.push(`--visitors ${command.visitors}`)
   if (peers !== undefined) parts.push(`--peers ${peers}`)
   if (minutes !== undefined) parts.push(`--minutes ${minutes}`)
-  if (kinds !== undefined) parts.push(`--kinds ${kinds.length === SIMULATED_KINDS.length ? 'all' : kinds.join()}`)
+  if (command.kinds !== undefined) parts.push(`--kinds ${command.kinds}`)
   if (command.mutant !== undefined) parts.push(`--mutant ${command.mutant}`)
   return parts.join(' ')
 }
@@ -239,9 +244,10 @@ function bytesInUse(): number {
   return heapUsed + arrayBuffers
 }
 
-function main(args: readonly string[]): number {
+/** The command `npm run sim`, with its exit code; `documents` makes the application of the kind `document`. */
+export function simulateCommand(args: readonly string[], documents: SimulationOptions['more']): number {
   try {
-    const command = readCommand(args)
+    const command = readCommand(args, documents)
     if (command !== undefined) return run(command)
     console.log(USAGE)
     return 0
@@ -251,5 +257,3 @@ function main(args: readonly string[]): number {
     return 2
   }
 }
-
-process.exitCode = main(process.argv.slice(2))

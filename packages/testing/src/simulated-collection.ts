@@ -11,7 +11,7 @@ export interface SimulatedCollection extends CollectionDescriptor {
   readonly code: number
 }
 
-const CODES: Readonly<Partial<Record<CollectionKind, number>>> = { map: 1, counter: 2, set: 3, fields: 4 }
+const CODES: Readonly<Partial<Record<CollectionKind, number>>> = { map: 1, counter: 2, set: 3, fields: 4, document: 6 }
 
 export function simulatedCollection(name: string, kind: CollectionKind): SimulatedCollection {
   return { name, kind, mode: 'replicated', partitions: 1, code: CODES[kind]! }

@@ -29,6 +29,10 @@ export interface SimulatedWorld {
   confirmed(write: LedgerWrite, copies: number): void
   /** An anti-entropy session has carried so many rows. */
   travelled(rows: number): void
+  /** A row has changed at a machine, in the middle of a step. */
+  changed?(machine: SimulatedPeer, collection: SimulatedCollection, key: string): void
+  /** A machine has taken a step. */
+  stepped?(machine: SimulatedPeer): void
   violated(violation: Violation): void
 }
 
@@ -210,9 +214,15 @@ export class SimulatedPeer {
 
   #openCollection(peer: Peer, collection: SimulatedCollection): void {
     const { name, kind, mode, partitions } = collection
-    const { replica } = peer.open({ name, kind, mode, partitions }).partitions[0]!
+    const descriptor = { name, kind, mode, partitions }
+    const opened = kind === 'document' ? peer.collections.internal(descriptor) : peer.open(descriptor).partitions[0]!
+    const { replica } = opened
     replica.observer = {
-      changed: (slot) => this.check(this.#reads?.read(collection, replica.table.key(slot))),
+      changed: (slot) => {
+        const key = replica.table.key(slot)
+        this.check(this.#reads?.read(collection, key))
+        this.#world.changed?.(this, collection, key)
+      },
       discarded: () => {},
     }
   }
@@ -253,6 +263,7 @@ export class SimulatedPeer {
     trace.number(queue.nowMs * 128 + this.index)
     this.#perform(peer.step(input, this.clock.now()))
     if (this.#peer === peer) this.#wakeLater(peer)
+    this.#world.stepped?.(this)
   }
 
   #wakeLater(peer: Peer): void {

@@ -32,6 +32,8 @@ export interface SimulationOptions {
   readonly minutes?: number
   /** What the applications use; maps alone when left out. */
   readonly kinds?: readonly SimulatedKind[]
+  /** Makes further applications, which write into the ledger through the machines. */
+  readonly more?: ((ledger: Ledger) => readonly Application[]) | undefined
   /** Called after each simulated minute of trouble. */
   readonly onMinute?: (minute: number) => void
   /** Writes of one key that the ledger remembers, so that it does not grow with the time; all when left out. */
@@ -285,6 +287,14 @@ class Simulator {
         this.#travelled += rows
       },
       violated: (violation: Violation) => this.#violated(violation),
+      changed: (machine: SimulatedPeer, collection: SimulatedCollection, key: string) => {
+        for (const application of this.#applications) {
+          if (application.collections.includes(collection)) application.changed?.(machine, key)
+        }
+      },
+      stepped: (machine: SimulatedPeer) => {
+        for (const application of this.#applications) application.stepped?.(machine)
+      },
     }
     return new SimulatedPeer(world, { index, disk, clock, persistent, random: random.fork('peer') })
   }
@@ -297,18 +307,21 @@ class Simulator {
     const map = { keys, deleteShare, valueMaxBytes: random.pick([10, 60, 60, 400, 3000]) }
     const burstShare = this.#mix.has('write-burst') ? 0.01 * this.#mix.get('write-burst')! : 0
     const few = this.#random.fork('kinds')
-    const applications = makeApplications(
-      {
-        kinds: this.#options.kinds ?? ['map'],
-        maps,
-        map,
-        elements: few.between(3, 40),
-        objects: few.between(3, 20),
-        leases: few.between(3, 40),
-        ttlMaxMs: few.pick([3000, 20_000, 120_000]),
-      },
-      this.#ledger,
-    )
+    const applications = [
+      ...makeApplications(
+        {
+          kinds: this.#options.kinds ?? ['map'],
+          maps,
+          map,
+          elements: few.between(3, 40),
+          objects: few.between(3, 20),
+          leases: few.between(3, 40),
+          ttlMaxMs: few.pick([3000, 20_000, 120_000]),
+        },
+        this.#ledger,
+      ),
+      ...(this.#options.more?.(this.#ledger) ?? []),
+    ]
     const traits = { everyMs, burstShare }
     return {
       applications,

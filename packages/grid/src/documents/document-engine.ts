@@ -2,17 +2,17 @@ import { GridError, readDocumentKey } from '@gossipgrid/core'
 import * as Y from 'yjs'
 import type { Logger } from '../logger.ts'
 import type { Receipt, WriteOptions } from '../receipt.ts'
+import type { DocumentHost } from './document-host.ts'
 import type { DocumentLease } from './document-lease.ts'
 import type { DocumentRow, DocumentTable, Generation } from './document-table.ts'
 import { DocumentWriter } from './document-writer.ts'
 import { OwnStructs } from './own-structs.ts'
 import { RowIntegration } from './row-integration.ts'
 import type { Awaited } from './row-integration.ts'
-import type { Runtime } from '../runtime.ts'
 
 /** What an engine needs of the documents of its grid. */
 export interface DocumentEngineOwner {
-  readonly runtime: Runtime
+  readonly host: DocumentHost
   readonly table: DocumentTable
   readonly logger: Logger
   /** Rows that Yjs could not take, by key, with their version. */
@@ -70,8 +70,8 @@ export class DocumentEngine {
     this.#knownDeletes = parts.knownDeletes ?? []
     this.#owner = owner
     this.#structs = new OwnStructs(y, lease.client, this, (error) => owner.refused(name, error, undefined))
-    const { runtime, table } = owner
-    this.#writer = new DocumentWriter({ runtime, table, name, generation, lease, content: this.#structs })
+    const { host, table } = owner
+    this.#writer = new DocumentWriter({ host, table, name, generation, lease, content: this.#structs })
   }
 
   /** Why it takes no more edits; undefined while it does. */
@@ -110,7 +110,7 @@ export class DocumentEngine {
     this.#dirty.add(key)
     if (this.#draining) return
     this.#draining = true
-    this.#owner.runtime.afterStep(() => {
+    this.#owner.host.afterStep(() => {
       this.#draining = false
       this.#drain()
     })

@@ -1,9 +1,9 @@
 import { documentUpdate, readDocumentHeader, readDocumentKey, readYjsUpdate, splitKey } from '@gossipgrid/core'
 import type { DocumentKey, Partition, YjsUpdate } from '@gossipgrid/core'
-import type { Runtime } from '../runtime.ts'
+import type { DocumentHost } from './document-host.ts'
 
 /** All documents of a grid live in one collection, which is the grid's own. */
-const DOCUMENTS = { name: 'documents', kind: 'document', mode: 'replicated', partitions: 1 } as const
+export const DOCUMENTS = { name: 'documents', kind: 'document', mode: 'replicated', partitions: 1 } as const
 
 /** Which of a document's rows count. */
 export interface Generation {
@@ -27,11 +27,11 @@ export interface DocumentRow {
 /** The rows of all documents, by document. */
 export class DocumentTable {
   readonly partition: Partition
-  readonly #runtime: Runtime
+  readonly #peer: DocumentHost['peer']
 
-  constructor(runtime: Runtime) {
-    this.#runtime = runtime
-    this.partition = runtime.peer.collections.internal(DOCUMENTS)
+  constructor(peer: DocumentHost['peer']) {
+    this.#peer = peer
+    this.partition = peer.collections.internal(DOCUMENTS)
   }
 
   generationOf(name: string): Generation {
@@ -54,7 +54,7 @@ export class DocumentTable {
   /** The rows of a document, of all generations, that are not deleted. */
   rowsOf(name: string): DocumentRow[] {
     const { table } = this.partition.replica
-    const { replicaId, collections } = this.#runtime.peer
+    const { replicaId, collections } = this.#peer
     const own = collections.ids.indexOf(replicaId)
     return table.slotsOf(name).flatMap((slot) => {
       const key = table.key(slot)

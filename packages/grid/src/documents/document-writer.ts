@@ -1,8 +1,7 @@
 import { documentHeader, documentValue, writeYjsUpdate } from '@gossipgrid/core'
-import type { Partition, Written } from '@gossipgrid/core'
 import type { RowWrite } from '../layout.ts'
 import type { Receipt, WriteOptions } from '../receipt.ts'
-import type { Runtime } from '../runtime.ts'
+import type { DocumentHost, SavedRows } from './document-host.ts'
 import type { DocumentLease } from './document-lease.ts'
 import type { DocumentTable, Generation } from './document-table.ts'
 import { OwnRows } from './own-rows.ts'
@@ -12,17 +11,12 @@ import type { OwnContent, OwnRow } from './own-rows.ts'
 const RETRY_MS = 250
 
 export interface DocumentWriterParts {
-  readonly runtime: Runtime
+  readonly host: DocumentHost
   readonly table: DocumentTable
   readonly name: string
   readonly generation: Generation
   readonly lease: DocumentLease
   readonly content: OwnContent
-}
-
-interface Saved {
-  readonly durable: Promise<Receipt>
-  readonly parts: ReadonlyMap<Partition, Written>
 }
 
 /**
@@ -37,8 +31,9 @@ export class DocumentWriter {
   #scheduled = false
   #stopped = false
   #saving = false
-  #last: Saved | undefined
-  #timer: ReturnType<typeof setTimeout> | undefined
+  #last: SavedRows | undefined
+  /** Counts what was written, so that only the last of it is waited for. */
+  #turn = 0
 
   constructor(parts: DocumentWriterParts) {
     const { name, generation, lease } = parts
@@ -64,7 +59,6 @@ export class DocumentWriter {
   /** Writes nothing any more. */
   stop(): void {
     this.#stopped = true
-    clearTimeout(this.#timer)
   }
 
   /** The document was edited: `deletes` are three numbers for each range. */
@@ -82,7 +76,7 @@ export class DocumentWriter {
       return Promise.reject(error as Error)
     }
     if (this.#last === undefined) return Promise.resolve(undefined)
-    return this.#parts.runtime.copies.followAll(this.#last.parts, this.#last.durable, options)
+    return this.#last.follow(options)
   }
 
   /** Merges rows where they are many. */
@@ -113,14 +107,14 @@ export class DocumentWriter {
   #schedule(): void {
     if (this.#scheduled || this.#saving || this.#stopped) return
     this.#scheduled = true
-    queueMicrotask(() => {
+    this.#parts.host.soon(() => {
       this.#scheduled = false
       this.#trySave()
     })
   }
 
   #trySave(): void {
-    if (!this.#isEdited || this.#saving || this.#stopped || this.#parts.runtime.closed) return
+    if (!this.#isEdited || this.#saving || this.#stopped || this.#parts.host.closed) return
     try {
       this.#save()
     } catch {
@@ -130,8 +124,7 @@ export class DocumentWriter {
   }
 
   #retry(): void {
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#trySave(), RETRY_MS)
+    this.#parts.host.later(RETRY_MS, () => this.#trySave())
   }
 
   #save(options?: WriteOptions): void {
@@ -148,24 +141,22 @@ export class DocumentWriter {
   }
 
   #write(rows: readonly OwnRow[], options?: WriteOptions): void {
-    const { runtime, table, lease, name, generation } = this.#parts
+    const { host, table, lease, name, generation } = this.#parts
     const { partition } = table
     const writes: RowWrite[] = rows.map(({ key, update }) => {
-      const bytes = update === undefined ? undefined : documentValue(update, lease.author, runtime.peer.replicaId)
+      const bytes = update === undefined ? undefined : documentValue(update, lease.author, host.peer.replicaId)
       return { partition, key, bytes }
     })
     if (!this.#settled) {
       writes.unshift({ partition, key: name, bytes: documentHeader({ generation: generation.number }) })
     }
-    const saved = runtime.beginAll(writes, options)
-    this.#settled = true
-    this.#saving = true
-    this.#last = saved
-    const goOn = (): void => {
-      if (this.#last !== saved) return
+    const turn = (this.#turn += 1)
+    this.#last = host.write(writes, options, () => {
+      if (this.#turn !== turn) return
       this.#saving = false
       if (this.#isEdited) this.#trySave()
-    }
-    saved.durable.then(goOn, goOn)
+    })
+    this.#settled = true
+    this.#saving = true
   }
 }

@@ -87,7 +87,7 @@ export class Documents {
   }
 
   get table(): DocumentTable {
-    this.#table ??= new DocumentTable(this.#runtime)
+    this.#table ??= new DocumentTable(this.#runtime.peer)
     return this.#table
   }
 

@@ -9,6 +9,8 @@ import { settlesWithin } from '../waiting.ts'
 import { DocumentAwareness } from './document-awareness.ts'
 import type { AwarenessMessage } from './document-awareness.ts'
 import { DocumentEngine, deletesOf } from './document-engine.ts'
+import { hostOf } from './document-host.ts'
+import type { DocumentHost } from './document-host.ts'
 import type { DocumentLease, DocumentLeases } from './document-lease.ts'
 import type { DocumentTable } from './document-table.ts'
 import { GridDocument } from './grid-document.ts'
@@ -52,6 +54,7 @@ interface Detached {
 /** The documents that are open, and those that were a moment ago. */
 export class OpenDocuments {
   readonly #parts: OpenDocumentsParts
+  readonly #host: DocumentHost
   readonly #byName = new Map<string, Opened[]>()
   readonly #warm = new Set<Opened>()
   readonly #poisoned = new Map<string, number>()
@@ -60,6 +63,7 @@ export class OpenDocuments {
 
   constructor(parts: OpenDocumentsParts) {
     this.#parts = parts
+    this.#host = hostOf(parts.runtime)
     const { table, topic } = parts
     const { replica } = table.partition
     replica.observer = {
@@ -116,9 +120,9 @@ export class OpenDocuments {
   }
 
   #engine(name: string, doc: Doc | undefined, lease: DocumentLease | undefined): Opened {
-    const { runtime, logger, table } = this.#parts
+    const { logger, table } = this.#parts
     const owner = {
-      runtime,
+      host: this.#host,
       table,
       logger,
       poisoned: this.#poisoned,

@@ -1,0 +1,292 @@
+import type { Peer } from '@gossipgrid/core'
+import type { Application, Ledger, LedgerWrite, Random, SimulatedCollection, SimulatedPeer } from '@gossipgrid/testing'
+import { simulatedCollection } from '@gossipgrid/testing'
+import * as Y from 'yjs'
+import { DocumentEngine } from './document-engine.ts'
+import type { DocumentHost, SavedRows } from './document-host.ts'
+import { DocumentLeases } from './document-lease.ts'
+import { DOCUMENTS, DocumentTable } from './document-table.ts'
+
+const COLLECTION: SimulatedCollection = simulatedCollection(DOCUMENTS.name, DOCUMENTS.kind)
+const NAMES = ['minutes', 'plan'] as const
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+
+/** Something that somebody typed, which no two have in common, and the rows that have said so. */
+interface Token {
+  readonly name: string
+  readonly author: Life
+  readonly writes: LedgerWrite[]
+  /** What deleted it, by each who did. */
+  readonly deletes: LedgerWrite[][]
+}
+
+interface Open {
+  readonly engine: DocumentEngine
+  /** What was typed and deleted and is in no row yet. */
+  typed: Token[]
+  deleted: Token[]
+}
+
+/** The documents that a machine has open in one of its lives. */
+class Life {
+  readonly host: SimulatedHost
+  readonly table: DocumentTable
+  readonly open = new Map<string, Open>()
+  /** Rows that are on their way to disk. */
+  readonly #machine: SimulatedPeer
+  readonly #leases: DocumentLeases
+  readonly #poisoned = new Map<string, number>()
+
+  constructor(machine: SimulatedPeer, peer: Peer) {
+    this.#machine = machine
+    this.host = new SimulatedHost(machine, peer, (writes) => this.#wrote(writes))
+    this.table = new DocumentTable(peer)
+    this.#leases = new DocumentLeases(peer)
+  }
+
+  /** The document, opened on first use. */
+  document(name: string): Open {
+    const known = this.open.get(name)
+    if (known !== undefined) return known
+    const y = new Y.Doc()
+    const owner = {
+      host: this.host,
+      table: this.table,
+      logger: silent,
+      poisoned: this.#poisoned,
+      refused: (_: string, error: Error) =>
+        this.#machine.check(`document: an edit of '${name}' was refused: ${error.message}`),
+      ended: (_: string, error: Error) => this.#machine.check(`document: '${name}' has ended: ${error.message}`),
+    }
+    const generation = this.table.generationOf(name)
+    const rows = this.table.liveRowsOf(name, generation.number)
+    const engine = new DocumentEngine(owner, { name, generation, lease: this.#leases.take(rows, () => false), y })
+    engine.load()
+    const open: Open = { engine, typed: [], deleted: [] }
+    this.open.set(name, open)
+    return open
+  }
+
+  /** Rows were written: they say all that was edited in their document so far. */
+  #wrote(writes: readonly LedgerWrite[]): void {
+    for (const { engine, typed, deleted } of this.open.values()) {
+      const rows = writes.filter(({ key }) => key.startsWith(engine.name))
+      if (rows.length === 0) continue
+      for (const token of typed.splice(0)) token.writes.push(...rows)
+      for (const token of deleted.splice(0)) token.deletes.push([...rows])
+    }
+  }
+}
+
+/** What the documents of a simulated peer need of it. */
+class SimulatedHost implements DocumentHost {
+  readonly peer: Peer
+  closed = false
+  readonly #machine: SimulatedPeer
+  readonly #wrote: (writes: readonly LedgerWrite[]) => void
+  #soon: (() => void)[] = []
+  #saving: { readonly last: LedgerWrite; readonly then: () => void }[] = []
+
+  constructor(machine: SimulatedPeer, peer: Peer, wrote: (writes: readonly LedgerWrite[]) => void) {
+    this.peer = peer
+    this.#machine = machine
+    this.#wrote = wrote
+  }
+
+  afterStep(call: () => void): void {
+    this.#soon.push(call)
+  }
+
+  soon(call: () => void): void {
+    this.#soon.push(call)
+  }
+
+  later(_ms: number, call: () => void): void {
+    this.#soon.push(call)
+  }
+
+  write(rows: Parameters<DocumentHost['write']>[0], _options: unknown, settled: () => void): SavedRows {
+    const writes = this.#machine.write(
+      COLLECTION,
+      rows.map(({ key, bytes }) => ({ key, value: bytes })),
+    )
+    this.#wrote(writes)
+    const last = writes.at(-1)
+    if (last !== undefined) this.#saving.push({ last, then: settled })
+    return { follow: () => Promise.reject(new Error('nobody waits in a simulation')) }
+  }
+
+  /** Does what was put off, and tells of what has become durable. */
+  run(): void {
+    if (this.closed) return
+    const isDone = ({ last }: { readonly last: LedgerWrite }): boolean => last.acknowledged || !this.#machine.persistent
+    const done = this.#saving.filter(isDone)
+    this.#saving = this.#saving.filter((saving) => !isDone(saving))
+    for (const { then } of done) then()
+    for (const call of this.#soon.splice(0)) call()
+  }
+}
+
+/**
+ * Types into the documents of all peers, and takes out again. Whoever has everything shows every character whose row was
+ * acknowledged and that nobody deleted, and none that was; and an open document shows what one shows that is opened anew.
+ */
+export class DocumentApplication implements Application {
+  readonly collections: readonly SimulatedCollection[] = [COLLECTION]
+  readonly #lives = new Map<SimulatedPeer, { readonly life: number; readonly documents: Life }>()
+  readonly #tokens: Token[] = []
+  #running = false
+
+  act(machine: SimulatedPeer, random: Random): void {
+    const name = random.pick(NAMES)
+    const at = random.fraction()
+    const count = random.mostlySmall(1, 12)
+    const deletes = random.chance(0.3)
+    const life = this.#lifeOf(machine)
+    if (life === undefined) return
+    const open = life.document(name)
+    if (deletes) this.#delete(open, at, count)
+    else this.#type(open, life, at, count)
+    this.#run(life)
+  }
+
+  remove(machine: SimulatedPeer, random: Random): void {
+    const life = this.#lifeOf(machine)
+    if (life === undefined) return
+    this.#delete(life.document(random.pick(NAMES)), random.fraction(), 1)
+    this.#run(life)
+  }
+
+  read(machine: SimulatedPeer, random: Random): void {
+    const looks = random.chance(0.05)
+    const life = this.#lifeOf(machine)
+    if (!looks || life === undefined) return
+    this.#run(life)
+    for (const [name, { engine }] of life.open) {
+      const shown = textOf(engine.y)
+      if (new Set(shown).size !== shown.length) machine.check(`document: '${name}' shows a character twice`)
+    }
+  }
+
+  changed(machine: SimulatedPeer, key: string): void {
+    const life = this.#lifeOf(machine)
+    for (const { engine } of life?.open.values() ?? []) if (key.startsWith(engine.name)) engine.touched(key)
+  }
+
+  stepped(machine: SimulatedPeer): void {
+    const life = this.#lifeOf(machine)
+    if (life !== undefined) this.#run(life)
+  }
+
+  check(peer: Peer): string | undefined {
+    const excused = new Set(this.#tokens.filter(isExcused).map(({ author }) => author))
+    for (const name of NAMES) {
+      const anew = openAnew(peer, name)
+      const shown = new Set(textOf(anew.y))
+      if (anew.waitingCount > 0 && excused.size === 0)
+        return `document: '${name}' at ${peer.peerId} waits for what does not come`
+      const life = [...this.#lives.values()].find(({ documents }) => documents.host.peer === peer)?.documents
+      if (life !== undefined) this.#run(life)
+      const open = life?.open.get(name)
+      if (open !== undefined && excused.size === 0 && textOf(open.engine.y).join() !== [...shown].join()) {
+        return `document: '${name}' at ${peer.peerId} shows one text where it is open, and another opened anew`
+      }
+      for (const [i, token] of this.#tokens.entries()) {
+        if (token.name !== name || excused.has(token.author)) continue
+        const violation = checkToken(token, shown.has(i), excused.size > 0)
+        if (violation !== undefined) return `document: '${name}' at ${peer.peerId} ${violation}`
+      }
+    }
+    return undefined
+  }
+
+  #lifeOf(machine: SimulatedPeer): Life | undefined {
+    const { peer, life } = machine
+    const known = this.#lives.get(machine)
+    if (known !== undefined && peer !== undefined && known.life === life) return known.documents
+    if (known !== undefined) known.documents.host.closed = true
+    this.#lives.delete(machine)
+    if (peer === undefined) return undefined
+    const documents = new Life(machine, peer)
+    this.#lives.set(machine, { life, documents })
+    return documents
+  }
+
+  /** What is done may be a step of the machine, after which it is not done again. */
+  #run(life: Life): void {
+    if (this.#running) return
+    this.#running = true
+    life.host.run()
+    this.#running = false
+  }
+
+  #type({ engine, typed }: Open, author: Life, at: number, count: number): void {
+    const tokens: number[] = []
+    for (let i = 0; i < count; i++) {
+      const token: Token = { name: engine.name, author, writes: [], deletes: [] }
+      tokens.push(this.#tokens.push(token) - 1)
+      typed.push(token)
+    }
+    const text = engine.y.getArray<number>('text')
+    text.insert(Math.floor(at * (text.length + 1)), tokens)
+  }
+
+  #delete({ engine, deleted }: Open, at: number, count: number): void {
+    const text = engine.y.getArray<number>('text')
+    const first = Math.floor(at * text.length)
+    const length = Math.min(count, text.length - first)
+    if (length === 0) return
+    for (const i of text.slice(first, first + length)) deleted.push(this.#tokens[i]!)
+    text.delete(first, length)
+  }
+}
+
+function textOf(y: Y.Doc): number[] {
+  return y.getArray<number>('text').toArray()
+}
+
+/** Some copy of it, or of what came after it, may rightly be gone. */
+function isExcused({ writes, deletes }: Token): boolean {
+  return [writes, ...deletes].some((rows) => rows.some(({ excused, withdrawn }) => excused || withdrawn))
+}
+
+function checkToken({ writes, deletes }: Token, isShown: boolean, mayWait: boolean): string | undefined {
+  const kept = (rows: readonly LedgerWrite[]): boolean =>
+    rows.length > 0 && rows.every(({ acknowledged }) => acknowledged)
+  if (!isShown && kept(writes) && deletes.length === 0 && !mayWait) return 'lacks what was typed and nobody deleted'
+  if (isShown && !mayWait && deletes.some(kept)) return 'shows what was deleted'
+  return undefined
+}
+
+/** The document as its rows alone give it. */
+function openAnew(peer: Peer, name: string): DocumentEngine {
+  const host: DocumentHost = {
+    peer,
+    closed: false,
+    afterStep: () => undefined,
+    soon: () => undefined,
+    later: () => undefined,
+    write: () => {
+      throw new Error('nothing is written into what is only looked at')
+    },
+  }
+  const table = new DocumentTable(peer)
+  const owner = {
+    host,
+    table,
+    logger: silent,
+    poisoned: new Map<string, number>(),
+    refused: () => undefined,
+    ended: () => undefined,
+  }
+  const lease = new DocumentLeases(peer).lend([])
+  const engine = new DocumentEngine(owner, { name, generation: table.generationOf(name), lease, y: new Y.Doc() })
+  engine.load()
+  engine.detach()
+  return engine
+}
+
+/** For `SimulationOptions.more`. */
+export function documentApplications(_ledger: Ledger): readonly Application[] {
+  return [new DocumentApplication()]
+}

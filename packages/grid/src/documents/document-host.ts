@@ -1,0 +1,41 @@
+import type { Peer } from '@gossipgrid/core'
+import type { RowWrite } from '../layout.ts'
+import type { Receipt, WriteOptions } from '../receipt.ts'
+import type { Runtime } from '../runtime.ts'
+
+/** Rows that were written in one piece. */
+export interface SavedRows {
+  /** Resolves as a write does that was given these options. */
+  follow(options?: WriteOptions): Promise<Receipt>
+}
+
+/** What documents need of the peer they live in: a grid's runtime, or a simulated machine. */
+export interface DocumentHost {
+  readonly peer: Pick<Peer, 'collections' | 'peerId' | 'replicaId' | 'slotId'>
+  readonly closed: boolean
+  /** Calls back once the step of the peer that is under way is over. */
+  afterStep(call: () => void): void
+  /** Calls back at the end of this turn. */
+  soon(call: () => void): void
+  /** Calls back later. */
+  later(ms: number, call: () => void): void
+  /** Writes rows in one piece; `settled` is called once that is durable or has failed. Throws what keeps it from being applied. */
+  write(rows: readonly RowWrite[], options: WriteOptions | undefined, settled: () => void): SavedRows
+}
+
+export function hostOf(runtime: Runtime): DocumentHost {
+  return {
+    peer: runtime.peer,
+    get closed() {
+      return runtime.closed
+    },
+    afterStep: (call) => runtime.afterStep(call),
+    soon: (call) => queueMicrotask(call),
+    later: (ms, call) => void setTimeout(call, ms),
+    write: (rows, options, settled) => {
+      const { durable, parts } = runtime.beginAll(rows, options)
+      durable.then(settled, settled)
+      return { follow: (following) => runtime.copies.followAll(parts, durable, following) }
+    },
+  }
+}
