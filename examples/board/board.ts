@@ -22,8 +22,8 @@ export class Board {
   readonly element: HTMLElement
   /** Shapes and cursors stand on it, in the board's own measure. */
   readonly surface: HTMLElement = element('div', { class: 'surface' })
-  /** Told of the colour that the next shape gets. */
-  onColour: (colour: Colour) => void = () => undefined
+  /** Told which shape tools are for now. */
+  onSelect: (selected: Shape | undefined) => void = () => undefined
   readonly #actions: BoardActions
   readonly #views = new Map<string, ShapeView>()
   #colour: Colour = COLOURS[0]
@@ -65,7 +65,7 @@ export class Board {
   hide(id: string): void {
     this.#views.get(id)?.element.remove()
     this.#views.delete(id)
-    if (this.#selected === id) this.#selected = undefined
+    if (this.#selected === id) this.#select(undefined)
   }
 
   /** Adds a shape where the user looks, and gives it the focus. */
@@ -83,6 +83,10 @@ export class Board {
     if (this.#selected !== undefined) void this.#actions.edit(this.#selected, { colour })
   }
 
+  removeSelected(): void {
+    if (this.#selected !== undefined) void this.#actions.remove(this.#selected)
+  }
+
   #add(kind: Shape['kind'], at: Point, size = SIZES[kind] as Shape['size']): void {
     this.#added = crypto.randomUUID()
     void this.#actions.add(this.#added, { kind, ...onBoard({ at, size }), text: '', colour: this.#colour })
@@ -95,11 +99,12 @@ export class Board {
     return view
   }
 
-  #select(id: string): void {
+  #select(id: string | undefined): void {
     this.#selected = id
     for (const [other, view] of this.#views) view.element.classList.toggle('is-selected', other === id)
-    this.#colour = this.#views.get(id)?.shape.colour ?? this.#colour
-    this.onColour(this.#colour)
+    const selected = id === undefined ? undefined : this.#views.get(id)?.shape
+    this.#colour = selected?.colour ?? this.#colour
+    this.onSelect(selected)
   }
 
   /** A drag on the empty board draws a box. A finger scrolls instead. */

@@ -2,24 +2,31 @@ import { element } from '../shared/element.ts'
 import type { Board } from './board.ts'
 import { COLOURS } from './shape.ts'
 
-/** Everything that a pointer can do on the board, for those who have none: adding, and colours. */
+/** Everything that a pointer can do on the board, for those who have none, and what a finger cannot do. */
 export function toolbar(board: Board): HTMLElement {
   const note = element('button', { class: 'button', type: 'button' }, 'Add note')
   const box = element('button', { class: 'button', type: 'button' }, 'Add box')
+  const remove = element('button', { class: 'button', type: 'button' }, 'Delete')
+  remove.disabled = true
   note.addEventListener('click', () => board.addInView('note'))
   box.addEventListener('click', () => board.addInView('box'))
+  remove.addEventListener('click', () => board.removeSelected())
   const swatches = COLOURS.map((colour) => {
     const radio = element('input', { type: 'radio', name: 'colour', class: `swatch ${colour}`, 'aria-label': colour })
     radio.checked = colour === board.colour
     radio.addEventListener('change', () => board.paint(colour))
     return radio
   })
-  board.onColour = (colour) => (swatches[COLOURS.indexOf(colour)]!.checked = true)
+  board.onSelect = (selected) => {
+    remove.disabled = selected === undefined
+    if (selected !== undefined) swatches[COLOURS.indexOf(selected.colour)]!.checked = true
+  }
   return element(
     'div',
     { class: 'tools', role: 'toolbar', 'aria-label': 'Tools' },
     note,
     box,
+    remove,
     element('fieldset', { class: 'swatches' }, element('legend', { class: 'visually-hidden' }, 'Colour'), ...swatches),
   )
 }

@@ -66,6 +66,14 @@ describe('the board example', () => {
     await soon(() => other.getByRole('group', { name: /note/ }).count()).toBe(0)
   })
 
+  it('the selected shape is deleted by a button as well, which a finger needs', async () => {
+    await page.getByRole('button', { name: 'Add note' }).click()
+    await other.getByRole('group', { name: 'Empty note' }).waitFor()
+    await page.getByRole('button', { name: 'Delete' }).click()
+    await soon(() => other.getByRole('group', { name: 'Empty note' }).count()).toBe(0)
+    expect(await page.getByRole('button', { name: 'Delete' }).isDisabled()).toBe(true)
+  })
+
   it('a move here and a text there, made apart, both survive', async () => {
     await page.getByRole('button', { name: 'Add note' }).click()
     await other.getByRole('group', { name: 'Empty note' }).waitFor()
