@@ -40,8 +40,8 @@ app.append(
 app.removeAttribute('aria-busy')
 showCursors(grid, board.surface)
 
-for await (const change of shapes.changes({ initial: true })) {
-  if (change.type === 'set') board.show(change.key, change.value!)
-  else if (change.type === 'delete') board.hide(change.key)
-  else for await (const [id, shape] of shapes.entries()) board.show(id, shape)
-}
+shapes.on('change', ({ type, key, value }) => {
+  if (type === 'set') board.show(key, value!)
+  else board.hide(key)
+})
+for await (const [id, shape] of shapes.entries()) board.show(id, shape)

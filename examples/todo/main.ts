@@ -31,8 +31,8 @@ app.append(
 app.removeAttribute('aria-busy')
 announce(grid, { ...visitor(), app: 'todo' })
 
-for await (const change of todos.changes({ initial: true })) {
-  if (change.type === 'set') list.show(change.key, change.value!)
-  else if (change.type === 'delete') list.hide(change.key)
-  else for await (const [id, todo] of todos.entries()) list.show(id, todo)
-}
+todos.on('change', ({ type, key, value }) => {
+  if (type === 'set') list.show(key, value!)
+  else list.hide(key)
+})
+for await (const [id, todo] of todos.entries()) list.show(id, todo)
