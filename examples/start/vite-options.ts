@@ -23,6 +23,8 @@ export async function buildPages(folder: string): Promise<void> {
       emptyOutDir: true,
       target: 'es2024',
       chunkSizeWarningLimit: 2000,
+      // Published with the pages, which hold the code of others.
+      license: { fileName: 'LICENSES.md' },
       rolldownOptions: { input: PAGES.map((page) => `${EXAMPLES}${page}`) },
     },
   })
