@@ -79,9 +79,11 @@ export class ExpiryApplication implements Application {
   #heldWrite(peer: Peer, key: string): LedgerWrite | undefined {
     const held = heldVersion(peer, this.#collection, key)
     if (held === undefined) return undefined
-    const writes = this.#ledger.writesOf(this.#collection, key)
-    // A crash that undid a write gives its version out again.
-    return writes.find((write) => !write.withdrawn && compareVersions(write, held) === 0)
+    const { table } = partitionOf(peer, this.#collection)!.replica
+    const value = table.value(table.slotOf(key)!)
+    // A crash that undid a write gives its version out again, and so does a disk that was set back.
+    const writes = this.#ledger.writesOf(this.#collection, key).filter((write) => compareVersions(write, held) === 0)
+    return writes.find((write) => sameValue(write.value, value)) ?? writes[0]
   }
 
   #checkRead(peer: Peer, key: string, { value, expiresAtMs }: LedgerWrite, now: Instant): Violation | undefined {

@@ -37,6 +37,12 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     why: 'the simulator took a write that a crash had undone for the one that got its version',
   },
   {
+    seed: 50858,
+    kinds: SIMULATED_KINDS,
+    minutes: 2,
+    why: 'the simulator took a write that a disk set back had undone for the one that got its version',
+  },
+  {
     seed: 50620,
     kinds: SIMULATED_KINDS,
     why: 'the simulator took writes on a damaged disk, which were overwritten since, for writes that never reached it',
