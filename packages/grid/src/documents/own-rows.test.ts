@@ -166,7 +166,7 @@ describe('the rows of a document', () => {
       author.y.getText('body').insert(i % 7 === 0 ? 0 : i, 'x')
       author.flush()
     }
-    expect(author.rows.size).toBeLessThanOrEqual(2 * 32 + 1)
+    expect(author.rows.size).toBeLessThanOrEqual(4 * 32 + 1)
     author.fold()
     const live = [...author.rows.values()].filter(({ update }) => update !== undefined)
     expect(live.length).toBe(1)

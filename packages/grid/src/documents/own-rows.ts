@@ -62,6 +62,8 @@ export class OwnRows {
   readonly #levels: Record<DocumentLevel, LevelRow[]> = { a: [], b: [], c: [] }
   /** Rows of `a` and `b` that were written, whether they still count or not. */
   readonly #written: Record<'a' | 'b', Set<number>> = { a: new Set(), b: new Set() }
+  /** Where the next row of a level goes. */
+  readonly #next: Record<'a' | 'b', number> = { a: 0, b: 0 }
   #clock = 0
 
   constructor(author: {
@@ -91,9 +93,14 @@ export class OwnRows {
     for (const level of ['c', 'b', 'a'] as const) {
       const live: [number, LevelRow][] = []
       let latestHlc = mergedHlc
+      let writtenHlc = -1
       for (const row of rows.filter(({ parts }) => parts.level === level)) {
         const { index } = row.parts
-        if (level !== 'c') this.#written[level].add(index)
+        if (level !== 'c') {
+          this.#written[level].add(index)
+          if (row.hlc > writtenHlc) this.#next[level] = (index + 1) % this.#ringRows
+          writtenHlc = Math.max(writtenHlc, row.hlc)
+        }
         // What was written before the last merge into a level above is in there.
         if (row.hlc < mergedHlc) continue
         live.push([row.hlc, { index, ...read(row), sizeBytes: row.sizeBytes }])
@@ -118,13 +125,13 @@ export class OwnRows {
     const from = this.#clock
     this.#clock = content.clock
     if (sizeBytes <= SMALL_MAX_BYTES && runs.length <= 1) {
-      if (a.length < this.#rowsMax) return [this.#put('a', this.#nextIndex(a), from, runs[0], deletes)]
+      if (a.length < this.#rowsMax) return [this.#put('a', this.#nextIndex('a'), from, runs[0], deletes)]
       const all = [...deletesOf(a), ...deletes]
       const merged = content.structsFrom(a[0]!.from)
       if (b.length < this.#rowsMax && merged.length <= 1 && all.length <= RANGES_PER_ROW_MAX * 3) {
         const start = a[0]!.from
         this.#levels.a = []
-        return [this.#put('b', this.#nextIndex(b), start, merged[0], all)]
+        return [this.#put('b', this.#nextIndex('b'), start, merged[0], all)]
       }
     }
     const last = c.at(-1)
@@ -180,10 +187,18 @@ export class OwnRows {
     return { key: this.#key(level, index), update }
   }
 
-  /** Rows of a level count in their order of writing, whichever index they begin with. */
-  #nextIndex(rows: readonly LevelRow[]): number {
-    const last = rows.at(-1)
-    return last === undefined ? 0 : (last.index + 1) % this.#rowsMax
+  /**
+   * Rows that were merged are overwritten only after as many others: who has missed the merged row in a broadcast gets it
+   * in a session meanwhile, and until then still has what went into it.
+   */
+  get #ringRows(): number {
+    return 2 * this.#rowsMax
+  }
+
+  #nextIndex(level: 'a' | 'b'): number {
+    const index = this.#next[level]
+    this.#next[level] = (index + 1) % this.#ringRows
+    return index
   }
 
   #key(level: DocumentLevel, index: number): string {
