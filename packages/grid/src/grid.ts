@@ -387,7 +387,7 @@ export class Grid {
 
   #memberChanged(peerId: string, state: MemberState): void {
     this.#logger.debug(`${peerId} is ${state}`, { peerId, state })
-    if (state === 'gone') this.documents.gone(peerId)
+    this.documents.memberChanged(peerId, state)
     if (!this.#events.has('member')) return
     const member = this.members.find((candidate) => candidate.peerId === peerId)
     if (member !== undefined) this.#events.emit('member', member)

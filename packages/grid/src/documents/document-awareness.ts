@@ -39,8 +39,13 @@ export class DocumentAwareness {
     this.#document = document
     this.#publish = publish
     awareness.on('update', this.#changed)
-    publish({ document })
-    this.#say()
+    this.introduce()
+  }
+
+  /** Says who is here, and asks who else is. */
+  introduce(): void {
+    this.#publish({ document: this.#document })
+    this.#sayLater()
   }
 
   /** Takes what another peer has said. */

@@ -1,4 +1,5 @@
 import { GridError, checkName } from '@gossipgrid/core'
+import type { MemberState } from '@gossipgrid/core'
 import type { Doc } from 'yjs'
 import type { Logger } from '../logger.ts'
 import type { GridTopic } from '../grid-topic.ts'
@@ -75,9 +76,10 @@ export class Documents {
     return true
   }
 
-  /** A peer is not there any more. */
-  gone(peerId: string): void {
-    this.#opened?.gone(peerId)
+  /** A peer is there now, or is not any more. */
+  memberChanged(peerId: string, state: MemberState): void {
+    if (state === 'alive') this.#opened?.came()
+    if (state === 'gone') this.#opened?.gone(peerId)
   }
 
   /** Writes what is left, and lets go of all documents. */

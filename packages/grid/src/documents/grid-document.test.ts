@@ -267,7 +267,7 @@ describe('the documents of a grid', () => {
       await document.flush()
     }
     const { table } = ada!.documents
-    expect(table.rowsOf('note').length).toBeLessThanOrEqual(64)
+    expect(table.rowsOf('note').length).toBeLessThanOrEqual(128)
     await document.close()
     expect(table.rowsOf('note')).toHaveLength(1)
     await expect.poll(() => bob!.documents.table.rowsOf('note').length).toBe(1)

@@ -100,6 +100,11 @@ export class OpenDocuments {
     return document
   }
 
+  /** A peer has come that may not have heard what was said before. */
+  came(): void {
+    for (const { awareness } of this.#all()) awareness?.introduce()
+  }
+
   gone(peerId: string): void {
     for (const { awareness } of this.#all()) awareness?.gone(peerId)
   }
