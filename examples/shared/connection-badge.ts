@@ -6,7 +6,9 @@ const LOOK_INTERVAL_MS = 250
 
 /** Says whom this tab is connected to and what becomes of its writes, with a switch that pulls its cable. */
 export function connectionBadge(grid: Grid, cable: Cable): HTMLElement {
-  const text = element('span', { class: 'badge-text', role: 'status' })
+  const connection = element('span', { role: 'status' })
+  const keeping = element('span')
+  const text = element('span', { class: 'badge-text' }, connection, ' · ', keeping)
   const toggle = element('button', { class: 'switch', type: 'button', role: 'switch', 'aria-label': 'Connected' })
   toggle.addEventListener('click', () => {
     if (cable.plugged) cable.pull()
@@ -20,7 +22,8 @@ export function connectionBadge(grid: Grid, cable: Cable): HTMLElement {
     badge.dataset['state'] = peers > 0 ? 'online' : 'offline'
     toggle.setAttribute('aria-checked', String(cable.plugged))
     toggle.title = cable.plugged ? 'Pull the cable of this tab' : 'Plug it in again'
-    update(text, `${connectionText(peers, cable.plugged)} · ${keepingText(grid)}`)
+    update(connection, connectionText(peers, cable.plugged))
+    update(keeping, keepingText(grid))
   }
   show()
   setInterval(show, LOOK_INTERVAL_MS)
