@@ -2,10 +2,10 @@ import type { Peer } from '@gossipgrid/core'
 import type { Application, Ledger, LedgerWrite, Random, SimulatedCollection, SimulatedPeer } from '@gossipgrid/testing'
 import { simulatedCollection } from '@gossipgrid/testing'
 import * as Y from 'yjs'
-import { DocumentEngine } from './document-engine.ts'
-import type { DocumentHost, SavedRows } from './document-host.ts'
-import { DocumentLeases } from './document-lease.ts'
-import { DOCUMENTS, DocumentTable } from './document-table.ts'
+import { DocumentEngine } from '../../packages/grid/src/documents/document-engine.ts'
+import type { DocumentHost, SavedRows } from '../../packages/grid/src/documents/document-host.ts'
+import { DocumentLeases } from '../../packages/grid/src/documents/document-lease.ts'
+import { DOCUMENTS, DocumentTable } from '../../packages/grid/src/documents/document-table.ts'
 
 const COLLECTION: SimulatedCollection = simulatedCollection(DOCUMENTS.name, DOCUMENTS.kind)
 const NAMES = ['minutes', 'plan'] as const
@@ -85,7 +85,7 @@ class SimulatedHost implements DocumentHost {
   readonly #machine: SimulatedPeer
   readonly #wrote: (writes: readonly LedgerWrite[]) => void
   #soon: (() => void)[] = []
-  #saving: { readonly last: LedgerWrite; readonly then: () => void }[] = []
+  #saving: { readonly last: LedgerWrite; readonly settled: () => void }[] = []
 
   constructor(machine: SimulatedPeer, peer: Peer, wrote: (writes: readonly LedgerWrite[]) => void) {
     this.peer = peer
@@ -112,7 +112,7 @@ class SimulatedHost implements DocumentHost {
     )
     this.#wrote(writes)
     const last = writes.at(-1)
-    if (last !== undefined) this.#saving.push({ last, then: settled })
+    if (last !== undefined) this.#saving.push({ last, settled })
     return { follow: () => Promise.reject(new Error('nobody waits in a simulation')) }
   }
 
@@ -122,7 +122,7 @@ class SimulatedHost implements DocumentHost {
     const isDone = ({ last }: { readonly last: LedgerWrite }): boolean => last.acknowledged || !this.#machine.persistent
     const done = this.#saving.filter(isDone)
     this.#saving = this.#saving.filter((saving) => !isDone(saving))
-    for (const { then } of done) then()
+    for (const { settled } of done) settled()
     for (const call of this.#soon.splice(0)) call()
   }
 }
@@ -131,7 +131,7 @@ class SimulatedHost implements DocumentHost {
  * Types into the documents of all peers, and takes out again. Whoever has everything shows every character whose row was
  * acknowledged and that nobody deleted, and none that was; and an open document shows what one shows that is opened anew.
  */
-export class DocumentApplication implements Application {
+class DocumentApplication implements Application {
   readonly collections: readonly SimulatedCollection[] = [COLLECTION]
   readonly #lives = new Map<SimulatedPeer, { readonly life: number; readonly documents: Life }>()
   readonly #tokens: Token[] = []
