@@ -1,11 +1,8 @@
 import { libp2pNetwork, openGrid } from 'gossipgrid'
 import type { Grid, Libp2pNetwork } from 'gossipgrid'
+import type { Answering } from './answer-lines.ts'
 import { WRITES_PER_ROUND } from './matrix-calls.ts'
 import type { MatrixCalls, MatrixOpening } from './matrix-calls.ts'
-
-type Answering = {
-  [Name in keyof MatrixCalls]: (ask: MatrixCalls[Name]['ask']) => Promise<MatrixCalls[Name]['answer']>
-}
 
 interface OpenPeer {
   readonly self: string
@@ -17,7 +14,7 @@ interface OpenPeer {
  * One peer of the matrix. It does what it is asked, on any runtime: nothing in here knows which one. A program around it
  * passes on what is asked, over whatever leads to where it runs.
  */
-export function matrixPeer(): Answering {
+export function matrixPeer(): Answering<MatrixCalls> {
   let opened: OpenPeer | undefined
   const peer = (): OpenPeer => {
     if (opened === undefined) throw new Error('this peer is not open')

@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+
+/** What a program can be asked, by name. */
+export type Calls<All> = { readonly [Name in keyof All]: { readonly ask: unknown; readonly answer: unknown } }
+
+interface Told {
+  readonly id: number
+  readonly answer?: unknown
+  readonly failure?: string
+}
+
+/** A program that runs in a process of its own and does what it is asked: the other end of `answerLines`. */
+export class AskedProcess<All extends Calls<All>> {
+  readonly name: string
+  /** Resolves with the exit code once it has ended. */
+  readonly ended: Promise<number | null>
+  readonly #child
+  readonly #waiting = new Map<number, { resolve: (answer: unknown) => void; reject: (error: Error) => void }>()
+  #nextId = 0
+  #complaint = ''
+
+  constructor(name: string, [binary, ...words]: readonly [binary: string, ...words: string[]]) {
+    this.name = name
+    this.#child = spawn(binary, words)
+    this.#child.stdin.on('error', () => undefined)
+    this.#child.stderr.on('data', (chunk: Buffer) => (this.#complaint += chunk.toString()))
+    createInterface({ input: this.#child.stdout }).on('line', (line) => this.#take(JSON.parse(line) as Told))
+    this.ended = new Promise((resolve) => this.#child.once('close', (code) => resolve(code)))
+    void this.ended.then(() => {
+      for (const { reject } of this.#waiting.values()) reject(new Error(`${name} has ended: ${this.#complaint}`))
+    })
+  }
+
+  ask<Name extends keyof All & string>(call: Name, ask: All[Name]['ask']): Promise<All[Name]['answer']> {
+    const id = this.#nextId++
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve: resolve as (answer: unknown) => void, reject })
+      this.#child.stdin.write(`${JSON.stringify({ id, call, ask })}\n`)
+    })
+  }
+
+  /** Kills it, if it still runs. */
+  async abandon(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.ended
+  }
+
+  #take({ id, answer, failure }: Told): void {
+    const waiting = this.#waiting.get(id)
+    this.#waiting.delete(id)
+    if (failure === undefined) waiting?.resolve(answer)
+    else waiting?.reject(new Error(`${this.name}: ${failure}`))
+  }
+}
