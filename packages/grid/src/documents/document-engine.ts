@@ -163,7 +163,6 @@ export class DocumentEngine {
     }
     this.#writer.note(deletes)
     if (this.#ended !== undefined) this.#refuseRest()
-    else if (this.#waiting.size > 0) this.#drain()
   }
 
   #foreign(client: number): void {
@@ -192,14 +191,16 @@ export class DocumentEngine {
   }
 
   #drain(): void {
-    if (this.#ended !== undefined) return
-    for (const [key, { client, clock }] of this.#waiting) {
-      if (Y.getState(this.y.store, client) > clock) this.#dirty.add(key)
+    // What was taken may be what other rows wait for.
+    while (this.#ended === undefined) {
+      for (const [key, { client, clock }] of this.#waiting) {
+        if (Y.getState(this.y.store, client) > clock) this.#dirty.add(key)
+      }
+      if (this.#dirty.size === 0) return
+      const keys = [...this.#dirty]
+      this.#dirty.clear()
+      this.#integrate(keys)
     }
-    if (this.#dirty.size === 0) return
-    const keys = [...this.#dirty]
-    this.#dirty.clear()
-    this.#integrate(keys)
   }
 
   #integrate(keys: readonly string[]): void {
