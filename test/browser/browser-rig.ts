@@ -10,6 +10,7 @@ import { build } from 'esbuild'
 import { chromium } from 'playwright-core'
 import type { BrowserContext, Page } from 'playwright-core'
 import { BROWSER_PLUGINS } from '../../packing/browser-bundle.ts'
+import type { BundlePart } from '../../packing/browser-bundle.ts'
 
 /** Debian's; set CHROMIUM for another place. */
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
@@ -31,19 +32,21 @@ const FLAGS = [
   '--use-fake-device-for-media-stream',
 ]
 
-/** One of the scripts in `pages`, bundled for a browser as the published build is. */
-export async function bundlePage(name: string): Promise<string> {
+/** One of the scripts in `pages`, bundled for a browser as the published build is; the first part is the page's own. */
+export async function bundlePage(name: string): Promise<BundlePart[]> {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL(`pages/${name}.ts`, import.meta.url))],
     bundle: true,
     format: 'esm',
     platform: 'browser',
     target: 'es2024',
+    splitting: true,
+    outdir: '/',
     write: false,
     plugins: BROWSER_PLUGINS,
     logLevel: 'error',
   })
-  return outputFiles[0]!.text
+  return outputFiles.map(({ path, text }) => ({ name: path.slice(1), text }))
 }
 
 /** A web server on loopback with one page, which runs one script. */
@@ -60,14 +63,15 @@ export interface SiteOptions {
   readonly tls?: { readonly cert: string; readonly key: string }
 }
 
-export async function serveSite(script: string, { headers = {}, tls }: SiteOptions = {}): Promise<Site> {
+export async function serveSite(script: readonly BundlePart[], { headers = {}, tls }: SiteOptions = {}): Promise<Site> {
   let acknowledged = -1
+  const page = `<!doctype html><title>peer</title><script type="module" src="/${script[0]!.name}"></script>`
   const answer: RequestListener = (request, response) => {
     const [, count] = /^\/acknowledged\/(\d+)$/.exec(request.url ?? '') ?? []
     if (count !== undefined) acknowledged = Math.max(acknowledged, Number(count))
-    const isScript = request.url === '/page.js'
-    response.writeHead(200, { ...headers, 'content-type': isScript ? 'text/javascript' : 'text/html' })
-    response.end(isScript ? script : '<!doctype html><title>peer</title><script type="module" src="/page.js"></script>')
+    const part = script.find(({ name }) => request.url === `/${name}`)
+    response.writeHead(200, { ...headers, 'content-type': part === undefined ? 'text/html' : 'text/javascript' })
+    response.end(part?.text ?? page)
   }
   const server = tls === undefined ? createServer(answer) : createSecureServer(tls, answer)
   const url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${await listening(server)}/`

@@ -1,12 +1,10 @@
-import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { identify } from '@libp2p/identify'
 import { FaultTolerance } from '@libp2p/interface'
-import type { Transport } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
-import { webRTC } from '@libp2p/webrtc'
 import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
+import { directConnections } from './direct-connections.ts'
 import { gossipService } from './gossip.ts'
 import { CONNECTION_MONITOR } from './preset.ts'
 import type { Preset, PresetInput } from './preset.ts'
@@ -33,17 +31,12 @@ export const preset: Preset = {
 function options(input: PresetInput): ReturnType<Preset['options']> {
   const { traffic, gossip, onFound } = input
   const topics = gossip.channels.map(({ topic }) => topic)
-  const rtcConfiguration = { iceServers: input.iceServers.map((server) => ({ ...server })) }
+  const iceServers = input.iceServers.map((server) => ({ ...server }))
   return {
     start: false,
     privateKey: input.privateKey,
     addresses: { listen: [...input.listen] },
-    transports: [
-      counted(webSockets(), traffic),
-      forgiving(circuitRelayTransport()),
-      webRTC({ rtcConfiguration }),
-      counted(tabTransport({ topics, onFound }), traffic),
-    ],
+    transports: [counted(webSockets(), traffic), counted(tabTransport({ topics, onFound }), traffic)],
     transportManager: { faultTolerance: FaultTolerance.NO_FATAL },
     connectionEncrypters: [noise({ crypto: wasmCipher() })],
     streamMuxers: [yamux()],
@@ -54,16 +47,7 @@ function options(input: PresetInput): ReturnType<Preset['options']> {
       identify: identify(),
       ping: ping(),
       pubsub: gossipService(gossip),
+      direct: directConnections({ iceServers }),
     },
-  }
-}
-
-/** A relay that could not be dialled once is never asked again by libp2p, although servers start anew under their names. */
-function forgiving<C>(factory: (components: C) => Transport): (components: C) => Transport {
-  return (components) => {
-    const transport = factory(components)
-    const { reservationStore } = transport as unknown as { reservationStore: { relayFilter: object } }
-    reservationStore.relayFilter = { has: () => false, add: () => undefined }
-    return transport
   }
 }

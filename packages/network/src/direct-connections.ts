@@ -1,0 +1,71 @@
+import { start, stop } from '@libp2p/interface'
+import type { Startable, Transport } from '@libp2p/interface'
+import type { AddressManager, TransportManager } from '@libp2p/interface-internal'
+import type { directTransports } from './direct-transports.ts'
+import { delay } from './ending.ts'
+
+/** How long to wait before asking for the code again that could not be loaded. */
+const LOAD_AGAIN_MS = 5000
+
+type Components = Parameters<typeof directTransports>[0] & {
+  readonly addressManager: AddressManager
+  readonly transportManager: TransportManager
+}
+
+/**
+ * Direct connections between tabs, for which the code is loaded only once the peer has started: nothing of it is needed for
+ * reaching the first server, and then it is on its way before another tab is known.
+ */
+export function directConnections(rtcConfiguration: RTCConfiguration): (components: Components) => Startable {
+  return (components) => new DirectConnections(components, rtcConfiguration)
+}
+
+class DirectConnections implements Startable {
+  readonly #components: Components
+  readonly #rtcConfiguration: RTCConfiguration
+  #transports: readonly Transport[] = []
+  #stopped = true
+
+  constructor(components: Components, rtcConfiguration: RTCConfiguration) {
+    this.#components = components
+    this.#rtcConfiguration = rtcConfiguration
+  }
+
+  start(): void {
+    this.#stopped = false
+  }
+
+  /** Does not wait for it: the peer is open without. */
+  afterStart(): void {
+    void this.#add()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await stop(...this.#transports)
+  }
+
+  async #add(): Promise<void> {
+    const { addressManager, transportManager } = this.#components
+    const transports = await this.#load()
+    if (this.#stopped || transports === undefined) return
+    this.#transports = transports(this.#components, this.#rtcConfiguration)
+    await start(...this.#transports)
+    for (const transport of this.#transports) transportManager.add(transport)
+    const listen = addressManager
+      .getListenAddrs()
+      .filter((address) => /\/(p2p-circuit|webrtc)/.test(address.toString()))
+    if (!this.#stopped) await transportManager.listen(listen).catch(() => undefined)
+  }
+
+  async #load(): Promise<typeof directTransports | undefined> {
+    while (!this.#stopped) {
+      try {
+        return (await import('./direct-transports.ts')).directTransports
+      } catch {
+        await delay(LOAD_AGAIN_MS)
+      }
+    }
+    return undefined
+  }
+}
