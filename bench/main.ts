@@ -1,6 +1,7 @@
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import type { Bench, Figures } from './bench.ts'
+import { browser } from './browser.ts'
 import { document } from './document.ts'
 import { engine } from './engine.ts'
 import { summarize } from './medians.ts'
@@ -8,7 +9,7 @@ import { replicate } from './replicate.ts'
 import { conditions, jsonLine, loadNow, table } from './report.ts'
 import { storage } from './storage.ts'
 
-const BENCHES: readonly Bench[] = [document, engine, replicate, storage]
+const BENCHES: readonly Bench[] = [browser, document, engine, replicate, storage]
 
 /** Exit codes: 0 measured, 1 something failed, 2 not understood. */
 async function main(): Promise<number> {

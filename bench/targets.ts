@@ -6,6 +6,16 @@ export interface Target {
 
 /** By bench and figure. */
 export const TARGETS: Readonly<Record<string, Readonly<Record<string, Target>>>> = {
+  browser: {
+    tabToTabMemoryP50Ms: { atMost: 15 },
+    tabToTabStoredP50Ms: { atMost: 30 },
+    tabToNodeMemoryP50Ms: { atMost: 10 },
+    tabToNodeStoredP50Ms: { atMost: 25 },
+    joinVisibleMs: { atMost: 8000 },
+    joinStoredMs: { atMost: 15_000 },
+    joinLongestBlockMs: { atMost: 100 },
+    reopenMs: { atMost: 2000 },
+  },
   document: {
     traceOverPlainYjs: { atMost: 1.3 },
     storedOverYjsV1: { atMost: 1.2 },

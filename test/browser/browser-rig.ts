@@ -32,10 +32,10 @@ const FLAGS = [
   '--use-fake-device-for-media-stream',
 ]
 
-/** One of the scripts in `pages`, bundled for a browser as the published build is; the first part is the page's own. */
-export async function bundlePage(name: string): Promise<BundlePart[]> {
+/** One of the scripts in `pages`, or another, bundled for a browser as the published build is; the first part is the page's own. */
+export async function bundlePage(script: string | URL): Promise<BundlePart[]> {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL(`pages/${name}.ts`, import.meta.url))],
+    entryPoints: [fileURLToPath(new URL(typeof script === 'string' ? `pages/${script}.ts` : script, import.meta.url))],
     bundle: true,
     format: 'esm',
     platform: 'browser',
