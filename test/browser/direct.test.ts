@@ -1,20 +1,14 @@
-import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { Chromium, bundlePage, serveSite } from './browser-rig.ts'
 import type { Site } from './browser-rig.ts'
+import { Programs } from './programs.ts'
 import { Tab } from './tab.ts'
 
 /** Tabs of different sites, which only WebRTC can connect. */
 
-const COMMAND = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url))
-
 let sites: Site[]
 let browser: Chromium
-const programs = new Set<ChildProcess>()
+const programs = new Programs()
 
 beforeAll(async () => {
   const script = await bundlePage('grid-page')
@@ -23,8 +17,7 @@ beforeAll(async () => {
 })
 
 afterEach(async () => {
-  for (const program of programs) program.kill('SIGKILL')
-  programs.clear()
+  await programs.killAll()
   for (const page of browser.context.pages().slice(1)) await page.close()
 })
 
@@ -32,21 +25,6 @@ afterAll(async () => {
   await browser?.close()
   for (const site of sites ?? []) await site.close()
 })
-
-/** Starts a command of `gossipgrid` that says in JSON where it can be reached. */
-async function start(...words: string[]): Promise<{ readonly program: ChildProcess; readonly addresses: string[] }> {
-  const program = spawn(process.execPath, [COMMAND, ...words, '--json'], { stdio: ['ignore', 'pipe', 'ignore'] })
-  programs.add(program)
-  for await (const line of createInterface({ input: program.stdout })) {
-    return { program, addresses: (JSON.parse(line) as { addresses: string[] }).addresses }
-  }
-  throw new Error(`gossipgrid ${words.join(' ')} ended`)
-}
-
-async function kill(program: ChildProcess): Promise<void> {
-  program.kill('SIGKILL')
-  await once(program, 'exit')
-}
 
 async function tabs(name: string, join: readonly string[]): Promise<[Tab, Tab]> {
   const opened = sites.map(async ({ url }) => new Tab(await browser.tab(url)).open({ name, join }))
@@ -62,14 +40,14 @@ function meet(one: Tab, other: Tab): Promise<void> {
 it('two tabs that met at a server go on exchanging after every server is killed', async () => {
   const name = 'servers'
   const listen = ['--listen', '/ip4/127.0.0.1/tcp/0/ws']
-  const first = await start('peer', '--name', name, ...listen, '--no-mdns')
-  const second = await start('peer', '--name', name, ...listen, '--no-mdns', '--join', first.addresses[0]!)
+  const first = await programs.start('peer', '--name', name, ...listen, '--no-mdns')
+  const second = await programs.start('peer', '--name', name, ...listen, '--no-mdns', '--join', first.addresses[0]!)
   const [one, other] = await tabs(name, [...first.addresses, ...second.addresses])
   await one.set('before', 1)
   await expect.poll(() => other.get('before'), patiently).toBe(1)
   await meet(one, other)
 
-  await Promise.all([kill(first.program), kill(second.program)])
+  await programs.killAll()
   await one.set('after', 2)
   await expect.poll(() => other.get('after'), patiently).toBe(2)
   await other.set('after', 3)
@@ -78,13 +56,13 @@ it('two tabs that met at a server go on exchanging after every server is killed'
 
 it('a tab that only a relay leads to gets the first write, and needs no relay afterwards', async () => {
   const name = 'relays'
-  const relay = await start('relay', '--listen', '127.0.0.1:0')
-  const spare = await start('relay', '--listen', '127.0.0.1:0')
+  const relay = await programs.start('relay', '--listen', '127.0.0.1:0')
+  const spare = await programs.start('relay', '--listen', '127.0.0.1:0')
   const [one, other] = await tabs(name, [...relay.addresses, ...spare.addresses])
   await one.set('first', 1)
   await expect.poll(() => other.get('first'), patiently).toBe(1)
 
-  await Promise.all([kill(relay.program), kill(spare.program)])
+  await programs.killAll()
   await other.set('second', 2)
   await expect.poll(() => one.get('second'), patiently).toBe(2)
 })

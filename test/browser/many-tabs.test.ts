@@ -26,16 +26,6 @@ afterAll(async () => {
 const patiently = { timeout: 60_000, interval: 500 }
 const tab = async (site: Site): Promise<Tab> => new Tab(await browser.tab(site.url))
 
-it('twenty tabs of one profile work, each a peer of its own', { timeout: 180_000 }, async () => {
-  const tabs: Tab[] = []
-  for (let n = 0; n < 20; n++) {
-    tabs.push(await (await tab(sites[0]!)).open({ name: 'twenty' }))
-    await tabs[n]!.set(`tab ${n}`, n)
-  }
-  expect(new Set(tabs.map(({ peerId }) => peerId)).size).toBe(20)
-  for (const each of tabs) await expect.poll(() => each.size(), patiently).toBe(20)
-})
-
 it('ten tabs of two sites and three servers end equal', { timeout: 180_000 }, async () => {
   const name = 'many'
   const servers: Grid[] = []

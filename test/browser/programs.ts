@@ -1,0 +1,40 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const COMMAND = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url))
+
+/** A command of `gossipgrid` that runs, and where it can be reached. */
+export interface Program {
+  readonly addresses: string[]
+  kill(): Promise<void>
+}
+
+/** Commands of `gossipgrid` in processes of their own, which a test may kill at any time. */
+export class Programs {
+  readonly #running = new Set<ChildProcess>()
+
+  /** Starts one that says in JSON where it can be reached. */
+  async start(...words: string[]): Promise<Program> {
+    const program = spawn(process.execPath, [COMMAND, ...words, '--json'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    this.#running.add(program)
+    for await (const line of createInterface({ input: program.stdout })) {
+      const { addresses } = JSON.parse(line) as { addresses: string[] }
+      return { addresses, kill: () => this.#kill(program) }
+    }
+    throw new Error(`gossipgrid ${words.join(' ')} ended`)
+  }
+
+  async killAll(): Promise<void> {
+    await Promise.all([...this.#running].map((program) => this.#kill(program)))
+  }
+
+  async #kill(program: ChildProcess): Promise<void> {
+    this.#running.delete(program)
+    if (program.exitCode !== null || program.signalCode !== null) return
+    program.kill('SIGKILL')
+    await once(program, 'exit')
+  }
+}
