@@ -1,5 +1,6 @@
 import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
 import type { CircuitRelayServerComponents, CircuitRelayService } from '@libp2p/circuit-relay-v2'
+import type { Startable } from '@libp2p/interface'
 
 /** Tabs that can be reached through one relay at a time. Each is a connection that is open anyway. */
 const RESERVATIONS_MAX = 512
@@ -20,7 +21,7 @@ const HOP_STREAMS_MAX = 32
  * data never goes this way.
  */
 export function relayService(): (components: CircuitRelayServerComponents) => CircuitRelayService {
-  return circuitRelayServer({
+  const serve = circuitRelayServer({
     hopTimeout: HOP_MAX_MS,
     maxInboundHopStreams: HOP_STREAMS_MAX,
     maxOutboundHopStreams: HOP_STREAMS_MAX,
@@ -33,4 +34,14 @@ export function relayService(): (components: CircuitRelayServerComponents) => Ci
       defaultDurationLimit: RELAYED_MAX_MS,
     },
   })
+  return (components) => {
+    const relay = serve(components) as CircuitRelayService & Startable
+    const stop = relay.stop.bind(relay)
+    // Deno waits for what is to happen when a reservation runs out, for up to an hour.
+    relay.stop = () => {
+      for (const { signal } of relay.reservations.values()) signal.clear()
+      return stop()
+    }
+    return relay
+  }
 }
