@@ -4,7 +4,8 @@ export interface MatrixOpening {
   readonly self: string
   /** Where it keeps its data; left out: in memory. */
   readonly directory?: string
-  readonly listen: readonly string[]
+  /** Multiaddrs; left out: where a peer of its kind listens. */
+  readonly listen?: readonly string[]
   readonly join: readonly string[]
 }
 
@@ -19,6 +20,8 @@ export interface MatrixContent {
   readonly map: readonly (readonly [key: string, value: string])[]
   readonly counter: number
   readonly set: readonly string[]
+  /** The text of the document: words with a space after each. */
+  readonly text: string
 }
 
 /** Everything that the matrix asks of a peer, whatever it runs on: what it gives and what it gets. */
@@ -41,5 +44,8 @@ export interface RemotePeer {
   abandon(): Promise<void>
 }
 
-/** Per round, each peer sets so many keys of its own and as many that all of them set, and adds as many elements. */
+/**
+ * Per round, each peer sets so many keys of its own and as many that all of them set, adds as many elements, and types as
+ * many words, of which it takes the first out again.
+ */
 export const WRITES_PER_ROUND = 20

@@ -1,5 +1,5 @@
 import { libp2pNetwork, openGrid } from 'gossipgrid'
-import type { Grid, Libp2pNetwork } from 'gossipgrid'
+import type { Grid, GridDocument, Libp2pNetwork } from 'gossipgrid'
 import type { Answering } from './answer-lines.ts'
 import { WRITES_PER_ROUND } from './matrix-calls.ts'
 import type { MatrixCalls, MatrixOpening } from './matrix-calls.ts'
@@ -8,6 +8,7 @@ interface OpenPeer {
   readonly self: string
   readonly grid: Grid
   readonly network: Libp2pNetwork
+  readonly document: GridDocument
 }
 
 /**
@@ -43,13 +44,14 @@ export function matrixPeer(): Answering<MatrixCalls> {
       return { neighbours: network.neighbours().length, fingerprints: held.toSorted().join(', ') }
     },
     content: async () => {
-      const { grid } = peer()
+      const { grid, document } = peer()
       const map: [string, string][] = []
       for await (const entry of grid.map<string>('map').entries()) map.push(entry)
       const set: string[] = []
       for await (const element of grid.set<string>('set').values()) set.push(element)
       map.sort(([a], [b]) => (a < b ? -1 : 1))
-      return { map, counter: grid.counter('counter').value, set: set.sort() }
+      const text = document.y.getText('body').toJSON()
+      return { map, counter: grid.counter('counter').value, set: set.sort(), text }
     },
     close: async () => {
       await opened?.grid.close()
@@ -65,18 +67,18 @@ async function open({ self, directory, listen, join }: MatrixOpening): Promise<O
     name: 'matrix',
     secret: 'a secret, so that each runtime shows its cryptography',
     ...(directory === undefined ? {} : { directory }),
-    listen,
+    ...(listen === undefined ? {} : { listen }),
     join,
     mdns: false,
     logger: { debug: quiet, info: quiet, warn: quiet, error: quiet },
     network: async (options) => (network = await libp2pNetwork(options)),
   })
   if (network === undefined) throw new Error('the grid was opened without its network')
-  return { self, grid, network }
+  return { self, grid, network, document: await grid.doc('document') }
 }
 
-/** Keys and elements of its own, and some that everyone sets, adds and takes out at the same time. */
-async function write({ self, grid }: OpenPeer, round: number): Promise<void> {
+/** Keys, elements and words of its own, and some that everyone sets, adds and takes out at the same time. */
+async function write({ self, grid, document }: OpenPeer, round: number): Promise<void> {
   const [map, counter, set] = [grid.map<string>('map'), grid.counter('counter'), grid.set<string>('set')]
   const numbers = Array.from({ length: WRITES_PER_ROUND }, (_, i) => i)
   await Promise.all([
@@ -85,5 +87,21 @@ async function write({ self, grid }: OpenPeer, round: number): Promise<void> {
     ...numbers.map(() => counter.increment()),
     ...numbers.map((i) => set.add(`${self} ${round} ${i}`)),
     ...numbers.map((i) => (i % 2 === 0 ? set.add(`shared ${i}`) : set.delete(`shared ${i - 1}`))),
+    typed(
+      document,
+      numbers.map((i) => `${self}-${round}-${i}`),
+    ),
   ])
+}
+
+/** Types words at both ends of the text, so that nobody types into a word, and takes the first of them out again. */
+async function typed(document: GridDocument, words: readonly string[]): Promise<void> {
+  const text = document.y.getText('body')
+  for (const [i, word] of words.entries()) {
+    text.insert(i % 2 === 0 ? 0 : text.length, `${word} `)
+    if (i % 5 === 0) await document.flush()
+  }
+  const [first] = words
+  text.delete(text.toJSON().indexOf(`${first} `), first!.length + 1)
+  await document.flush()
 }

@@ -5,12 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Matrix } from './matrix.ts'
 import type { MatrixContent } from './matrix-calls.ts'
 import { PeerProcess } from './peer-process.ts'
+import { PeerTab } from './peer-tab.ts'
 import { RUNTIMES } from './runtime.ts'
 import type { Runtime } from './runtime.ts'
 
-describe('one grid of Node, Deno and Bun', () => {
+describe('one grid of Node, Deno, Bun and a tab', () => {
   const matrix = new Matrix()
   const processes: PeerProcess[] = []
+  let tab: PeerTab | undefined
   let root = ''
   let last: MatrixContent
 
@@ -27,18 +29,21 @@ describe('one grid of Node, Deno and Bun', () => {
       const over = (address: string): boolean => address.includes('/ws') === (runtime === 'bun')
       await matrix.open(start(runtime), { directory: join(root, runtime), over })
     }
+    tab = await PeerTab.start()
+    await matrix.open(tab)
   })
   afterAll(async () => {
+    await tab?.abandon()
     await Promise.all(processes.map((each) => each.abandon()))
     await rm(root, { recursive: true, force: true })
   })
 
-  it('is equal everywhere after each has written maps, counters and sets', async () => {
+  it('is equal everywhere after each has written maps, counters, sets and documents', async () => {
     await matrix.write()
     await matrix.expectEqual()
   })
 
-  it.each(RUNTIMES)('heals a split between %s and the others, and nothing is lost', async (alone) => {
+  it.each([...RUNTIMES, 'tab'])('heals a split between %s and the others, and nothing is lost', async (alone) => {
     await matrix.connected()
     await matrix.split(alone)
     await matrix.write()

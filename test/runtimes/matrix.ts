@@ -22,8 +22,8 @@ interface Seat {
 }
 
 /**
- * One grid of peers that run on different runtimes, each somewhere else. Every peer writes the same number of maps,
- * counters and sets in each round, so that what must be there in the end follows from the number of rounds.
+ * One grid of peers that run on different runtimes, each somewhere else. Every peer writes the same number of
+ * entries, elements and words in each round, so that what must be there in the end follows from the number of rounds.
  */
 export class Matrix {
   readonly #seats: Seat[] = []
@@ -83,7 +83,7 @@ export class Matrix {
     return Promise.all(this.#seats.map(({ peer }) => peer.ask('state', null)))
   }
 
-  #expectAllWrites({ map, counter, set }: MatrixContent): void {
+  #expectAllWrites({ map, counter, set, text }: MatrixContent): void {
     const own: string[] = []
     for (const { peer } of this.#seats) {
       for (let round = 0; round < this.#rounds; round++) {
@@ -95,6 +95,8 @@ export class Matrix {
     equal(map.length, own.length + WRITES_PER_ROUND)
     equal(counter, own.length)
     deepEqual(set.filter(isOwn), own.toSorted())
+    const words = own.filter((key) => !key.endsWith(' 0')).map((key) => key.replaceAll(' ', '-'))
+    deepEqual(text.trimEnd().split(' ').toSorted(), words.toSorted())
   }
 }
 
