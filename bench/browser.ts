@@ -130,6 +130,7 @@ async function holding({ browser: chromium, sites, progress }: Rig): Promise<Fig
     joinVisibleMs: joined.visibleMs,
     joinStoredMs: joined.storedMs,
     joinLongestBlockMs: joined.longestBlockMs,
+    joinLongestTaskMs: joined.longestTaskMs,
     reopenMs: opened.visibleMs,
     reopenLongestBlockMs: opened.longestBlockMs,
   }
