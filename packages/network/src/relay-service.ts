@@ -1,6 +1,6 @@
 import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
 import type { CircuitRelayServerComponents, CircuitRelayService } from '@libp2p/circuit-relay-v2'
-import type { Startable } from '@libp2p/interface'
+import type { AbortOptions, Connection, Startable } from '@libp2p/interface'
 
 /** Tabs that can be reached through one relay at a time. Each is a connection that is open anyway. */
 const RESERVATIONS_MAX = 512
@@ -34,14 +34,27 @@ export function relayService(): (components: CircuitRelayServerComponents) => Ci
       defaultDurationLimit: RELAYED_MAX_MS,
     },
   })
-  return (components) => {
-    const relay = serve(components) as CircuitRelayService & Startable
-    const stop = relay.stop.bind(relay)
-    // Deno waits for what is to happen when a reservation runs out, for up to an hour.
-    relay.stop = () => {
-      for (const { signal } of relay.reservations.values()) signal.clear()
-      return stop()
-    }
-    return relay
+  return (components) => withoutWaiting(serve(components) as RelayServer)
+}
+
+interface RelayServer extends CircuitRelayService, Startable {
+  handleReserve(hop: { readonly connection: Connection }, options: AbortOptions): Promise<void>
+}
+
+/**
+ * Deno does not end while something is to happen when a reservation runs out, in up to an hour. So reservations are taken
+ * back when the relay stops; and one that is renewed is made anew, since the renewal of one cannot be taken back.
+ */
+function withoutWaiting(relay: RelayServer): RelayServer {
+  const [stop, handleReserve] = [relay.stop.bind(relay), relay.handleReserve.bind(relay)]
+  relay.handleReserve = ({ connection, ...hop }, options) => {
+    relay.reservations.get(connection.remotePeer)?.signal.clear()
+    relay.reservations.delete(connection.remotePeer)
+    return handleReserve({ connection, ...hop }, options)
   }
+  relay.stop = () => {
+    for (const { signal } of relay.reservations.values()) signal.clear()
+    return stop()
+  }
+  return relay
 }
