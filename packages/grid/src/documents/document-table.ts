@@ -58,6 +58,16 @@ export class DocumentTable {
     return start === undefined ? undefined : readGenerationStart(start)
   }
 
+  /** The generations that started from another one. */
+  startsOf(name: string): (readonly [number: number, start: GenerationStart])[] {
+    return this.keysOf(name).flatMap((key) => {
+      const [number, row] = splitKey(key).sub?.split('.') ?? []
+      const generation = row === 'h' ? Number.parseInt(number!, 36) : undefined
+      const start = generation === undefined ? undefined : this.startOf(name, generation)
+      return start === undefined ? [] : [[generation!, start] as const]
+    })
+  }
+
   /** Whether there is such a document. */
   has(name: string): boolean {
     const { table } = this.partition.replica

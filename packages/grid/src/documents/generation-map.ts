@@ -67,6 +67,19 @@ export class GenerationMap implements Placement {
     return Y.createID(this.#start.client, run.to + clock - run.clock)
   }
 
+  /** What the copies `[clock, end)` are copies of. */
+  originsOf(clock: number, end: number): (readonly [client: number, clock: number, length: number])[] {
+    const origins: (readonly [number, number, number])[] = []
+    for (const [client, runs] of this.#runs) {
+      for (const run of runs) {
+        const from = Math.max(clock, run.to)
+        const length = Math.min(end, run.to + run.end - run.clock) - from
+        if (length > 0) origins.push([client, run.clock + from - run.to, length])
+      }
+    }
+    return origins
+  }
+
   /** Deletes of the old generation as they read in the new one, without those it started with. */
   translate(deletes: readonly number[]): number[] {
     const translated: number[] = []

@@ -185,6 +185,46 @@ describe('an edit made without knowing of a new generation', () => {
   })
 })
 
+it('of two new generations one counts, and edits made in the other one are carried over to it', async () => {
+  const ada = await open(EAGER)
+  const bob = await open(EAGER)
+  await typeAs(ada, 3)
+  await expect.poll(() => textAt(bob), WAIT).toBe(words(3))
+  grids.split([0], [1])
+  await typeAs(ada, 7)
+  body(await bob.doc('note')).delete(0, 3)
+  for (let i = 0; i < 7; i++) {
+    const document = await bob.doc('note', { doc: new Y.Doc() })
+    body(document).insert(0, `b${i} `)
+    await document.close()
+  }
+  await Promise.all([beginsAnew(ada), beginsAnew(bob)])
+  for (const [grid, said] of [
+    [ada, 'from ada '],
+    [bob, 'from bob '],
+  ] as const) {
+    const document = await grid.doc('note')
+    body(document).delete(body(document).length - 3, 3)
+    body(document).insert(3, said)
+    await document.flush()
+  }
+  expect(generationAt(ada)).not.toBe(generationAt(bob))
+  grids.heal()
+  await expect.poll(() => generationAt(ada) === generationAt(bob), WAIT).toBe(true)
+  const parts = ['from ada ', 'from bob ', ...Array.from({ length: 7 }, (_, i) => `b${i} `)]
+  await expect
+    .poll(async () => {
+      const text = await textAt(ada)
+      return parts.filter((part) => text.split(part).length !== 2)
+    }, WAIT)
+    .toEqual([])
+  await expect.poll(async () => (await textAt(ada)) === (await textAt(bob)), WAIT).toBe(true)
+  const text = await textAt(ada)
+  for (let i = 3; i < 6; i++) expect(text.split(`w${i} `)).toHaveLength(2)
+  expect(text.split('w0 ')).toHaveLength(2)
+  expect(text).not.toContain('w6 ')
+})
+
 it('a document that was deleted meanwhile stays deleted, although it was begun anew later', async () => {
   const ada = await open(EAGER)
   const bob = await open()

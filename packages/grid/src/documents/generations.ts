@@ -1,5 +1,6 @@
 import { GridError, generationKey } from '@gossipgrid/core'
 import * as Y from 'yjs'
+import type { GenerationStart } from '@gossipgrid/core'
 import type { RowWrite } from '../layout.ts'
 import type { Logger } from '../logger.ts'
 import type { Runtime } from '../runtime.ts'
@@ -116,16 +117,20 @@ export class Generations {
     return true
   }
 
-  /** How a generation came about, oldest first. */
+  /** How a generation came about, oldest first, and from which others edits come to it. */
   #stepsTo(name: string, number: number): GenerationStep[] {
-    const { table } = this.#parts
+    const starts = this.#parts.table.startsOf(name)
+    const byNumber = new Map(starts)
     const steps: GenerationStep[] = []
     for (let to = number; steps.length < STEPS_MAX; to = steps[0]!.start.from) {
-      const start = table.startOf(name, to)
+      const start = byNumber.get(to)
       if (start === undefined) break
       steps.unshift({ name, start, to })
     }
-    return steps
+    return steps.flatMap((step) => {
+      const lost = starts.filter(([other, { from }]) => other !== step.to && from === step.start.from)
+      return [step, ...lost.map(([other, start]) => lostStep(step, other, start))]
+    })
   }
 
   #refuse(name: string, rows: readonly DocumentRow[], cause: unknown): void {
@@ -202,7 +207,7 @@ export class Generations {
     const { partition } = table
     const { number, deleted } = table.generationOf(name)
     const steps = this.#stepsTo(name, number)
-    const last = steps.at(-1)
+    const last = steps.findLast(({ lost }) => lost === undefined)
     const settled = this.#settledMs.get(name)
     this.#settledMs.delete(name)
     if (deleted || last === undefined) return
@@ -218,7 +223,8 @@ export class Generations {
     const isStarter = rows.some(({ own, parts }) => own && parts.client === last.start.client)
     const old = new Set(steps.map(({ start }) => start.from))
     const keys = rows.filter(({ own, parts }) => old.has(parts.generation) && (own || isStarter)).map(({ key }) => key)
-    if (isStarter) for (const { to } of steps) keys.push(generationKey(name, to, 'h'))
+    const starts = new Set(table.startsOf(name).map(([start]) => generationKey(name, start, 'h')))
+    if (isStarter) keys.push(...starts)
     for (let i = 0; i < keys.length; i += DELETES_MAX) {
       const writes: RowWrite[] = keys.slice(i, i + DELETES_MAX).map((key) => ({ partition, key, bytes: undefined }))
       host.write(writes, undefined, () => undefined)
@@ -245,4 +251,11 @@ export class Generations {
       return lag.behind + lag.ahead <= (lagMax ?? 0) && lag.unequal === 0
     })
   }
+}
+
+/** The step to the same generation from another one that started from the same, and lost. */
+function lostStep({ name, start: against, to }: GenerationStep, from: number, lost: GenerationStart): GenerationStep {
+  const { client, end } = lost
+  const start: GenerationStart = { from, client, end, covers: [client, 0, end], deletes: [] }
+  return { name, to, start, lost: { start: lost, against } }
 }

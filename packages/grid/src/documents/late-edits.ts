@@ -5,15 +5,19 @@ import type { RowWrite } from '../layout.ts'
 import { readGeneration } from './apply-rows.ts'
 import type { DocumentRow, DocumentTable } from './document-table.ts'
 import { GenerationMap } from './generation-map.ts'
+import type { Placement } from './generation-map.ts'
 import { IdRanges } from './id-ranges.ts'
 import { LateStructs } from './late-structs.ts'
 import { OwnRows } from './own-rows.ts'
+import { SiblingMap } from './sibling-map.ts'
 
 /** One step from a generation to the one that started from it. */
 export interface GenerationStep {
   readonly name: string
   readonly start: GenerationStart
   readonly to: number
+  /** Where the old one lost against the new one: how they started, both from the same. */
+  readonly lost?: { readonly start: GenerationStart; readonly against: GenerationStart }
 }
 
 /** The rows of the old generation that say what the new one started without, and that nobody has carried over yet. */
@@ -56,11 +60,12 @@ export function carriedRows(
   try {
     const covers = new IdRanges(start.covers)
     for (const client of covers.clients()) if (Y.getState(old.store, client) < covers.endOf(client)) return undefined
-    if (Y.getState(fresh.store, start.client) < start.end) return undefined
+    if (step.lost === undefined && Y.getState(fresh.store, start.client) < start.end) return undefined
     for (const { key, parts } of late) {
       if (Y.getState(old.store, parts.client) < table.read(key)!.update.to) return undefined
     }
-    const map = new GenerationMap(start, old, fresh)
+    const map = placementOf(table, step, old, fresh)
+    if (map === undefined) return undefined
     return rowsBy(table, step, late, (client) => new LateStructs(old, client, map), {
       deletes: (deletes) => map.translate(deletes),
       replicaId,
@@ -68,6 +73,30 @@ export function carriedRows(
   } finally {
     old.destroy()
     fresh.destroy()
+  }
+}
+
+/** Undefined while rows are missing here. */
+function placementOf(
+  table: DocumentTable,
+  { name, start, lost }: GenerationStep,
+  old: Y.Doc,
+  fresh: Y.Doc,
+): Placement | undefined {
+  if (lost === undefined) return new GenerationMap(start, old, fresh)
+  const before = readGeneration(table, name, lost.start.from)
+  try {
+    for (const { covers } of [lost.start, lost.against]) {
+      const ranges = new IdRanges(covers)
+      for (const client of ranges.clients()) {
+        if (Y.getState(before.store, client) < ranges.endOf(client)) return undefined
+      }
+    }
+    if (Y.getState(fresh.store, lost.against.client) < lost.against.end) return undefined
+    const back = new GenerationMap(lost.start, before, old)
+    return new SiblingMap(lost.start, back, new GenerationMap(lost.against, before, fresh))
+  } finally {
+    before.destroy()
   }
 }
 
