@@ -51,33 +51,38 @@ function server(name: string): Promise<Grid> {
   return openGrid({ name, listen: ['/ip4/127.0.0.1/tcp/0/ws'], mdns: false, logger: benchLogger })
 }
 
-/** To a process while the tabs have one, and from tab to tab when that has gone. */
+/** From a tab to a process, and then to another tab, when the process has gone. */
 async function latencies(rig: Rig, suffix: string, options: Partial<OpenGridOptions>): Promise<Figures> {
   const name = `latency${suffix}`
   const node = await server(name)
-  const [one, other] = await Promise.all(rig.sites.map(({ url }) => rig.browser.tab(url)))
   const given = { ...options, name, join: node.addresses }
-  const [, otherId] = await Promise.all([one!, other!].map((tab) => tab.evaluate((o) => bench.open(o), given)))
-  await met(one!, otherId!)
+  const [one] = await opened(rig.sites[0], given, rig)
+  await met(one, node.peerId)
   rig.progress(`${SINGLES} writes of a tab, seen by a process (${suffix})`)
   const seenByNode = watch(node, 'node:')
-  const toNode = await took(one!, 'node:', seenByNode)
+  const toNode = await took(one, 'node:', seenByNode)
+  const [other, otherId] = await opened(rig.sites[1], given, rig)
+  await met(one, otherId)
   await node.close()
-  await met(one!, otherId!)
   rig.progress(`${SINGLES} writes of a tab, seen by another (${suffix})`)
-  await other!.evaluate((count) => bench.watch('tab:', count), SINGLES)
+  await other.evaluate((count) => bench.watch('tab:', count), SINGLES)
   const toTab = await took(
-    one!,
+    one,
     'tab:',
-    other!.evaluate(() => bench.seen()),
+    other.evaluate(() => bench.seen()),
   )
-  await Promise.all([one!.close(), other!.close()])
+  await Promise.all([one.close(), other.close()])
   return {
     [`tabToTab${suffix}P50Ms`]: percentile(toTab, 0.5),
     [`tabToTab${suffix}P99Ms`]: percentile(toTab, 0.99),
     [`tabToNode${suffix}P50Ms`]: percentile(toNode, 0.5),
     [`tabToNode${suffix}P99Ms`]: percentile(toNode, 0.99),
   }
+}
+
+async function opened(site: Site, options: OpenGridOptions, { browser: chromium }: Rig): Promise<[Page, string]> {
+  const tab = await chromium.tab(site.url)
+  return [tab, await tab.evaluate((given) => bench.open(given), options)]
 }
 
 /** From the call of `set` in `writer` to each change being shown elsewhere. */
