@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** What packing needs of a clone. */
-const NEEDED = ['package.json', 'tsconfig.json', 'LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT', 'packing', 'packages']
+const LICENCES = ['LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT']
+const NEEDED = [...LICENCES, 'package.json', 'tsconfig.json', 'packing', 'packages', 'examples']
 /** A registry that does not answer is tried again for seconds, not for minutes. */
 const RETRY_FLAGS = ['--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=3000']
 const INSTALL_FLAGS = ['--prefer-offline', '--no-audit', '--no-fund', ...RETRY_FLAGS]
@@ -83,7 +84,7 @@ export class PackedInstall {
 
   async #packAll(): Promise<void> {
     const [clone, target] = [join(this.#root, 'clone'), join(this.#root, 'tarballs')]
-    const filter = (path: string): boolean => !LEFT_OUT.has(basename(path))
+    const filter = (path: string): boolean => !LEFT_OUT.has(basename(path)) && !basename(path).startsWith('.generated')
     for (const name of NEEDED) await cp(join(ROOT, name), join(clone, name), { recursive: true, filter })
     await symlink(join(ROOT, 'node_modules'), join(clone, 'node_modules'))
     await mkdir(target)

@@ -5,7 +5,10 @@ import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/co
 import { problemAffectsResolutionKind as affects } from '@arethetypeswrong/core/problems'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { openGrid } from 'gossipgrid'
+import { Chromium } from '../browser/browser-rig.ts'
+import { BuiltPage } from './built-page.ts'
 import { PUBLISHED, PackedInstall } from './packed-install.ts'
 import { RUNTIMES, runtimeCommand } from './runtime.ts'
 
@@ -43,8 +46,9 @@ describe('the packages, packed by npm and installed in an empty folder', () => {
   it.each(PUBLISHED)('%s holds compiled files, a readme and the licence, and nothing else', (name) => {
     const { files } = packed.tarballs.get(name)!
     const top = ['LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'package.json']
-    expect(files.filter((file) => !/^(dist|bin)\//.test(file)).toSorted()).toEqual(top)
-    const wanted = /^bin\/gossipgrid\.js$|^dist\/.*\.(js|js\.map|d\.ts)$/
+    expect(files.filter((file) => !/^(dist|bin|pages)\//.test(file)).toSorted()).toEqual(top)
+    const wanted =
+      /^bin\/gossipgrid\.js$|^dist\/.*\.(js|js\.map|d\.ts)$|^pages\/dist\/demo\/(.*\.(js|css|html)|LICENSES\.md)$/
     expect(files.filter((file) => !top.includes(file) && !wanted.test(file))).toEqual([])
     expect(files.filter((file) => /\.test\.|\/test-|-trial|conformance/.test(file))).toEqual([])
   })
@@ -97,6 +101,20 @@ describe('the packages, packed by npm and installed in an empty folder', () => {
       await writeFile(join(packed.app, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
       const { code, stdout } = await packed.run([join(ROOT, 'node_modules/.bin/tsc')])
       expect(code, stdout).toBe(0)
+    })
+
+    it('are a peer in a page that Vite has built', async () => {
+      const page = await BuiltPage.build(packed.app)
+      onTestFinished(() => page.close())
+      const server = await openGrid({ name: 'built', listen: ['/ip4/127.0.0.1/tcp/0/ws'], mdns: false })
+      onTestFinished(() => server.close())
+      const hellos = server.map<string>('hellos')
+      await hellos.set('server', 'hello from the server')
+      const browser = await Chromium.start()
+      onTestFinished(() => browser.close())
+      const tab = await browser.tab(page.joining(server.addresses))
+      await expect.poll(() => tab.textContent('body'), { timeout: 20_000 }).toContain('hello from the server')
+      await expect.poll(() => hellos.get('page'), { timeout: 20_000 }).toBe('hello from the page')
     })
 
     it('have a command that runs', async () => {
