@@ -195,6 +195,8 @@ export class Generations {
     const { name } = engine
     if (table.generationOf(name).number !== engine.generation || !this.#isEqualTo(this.#present(), limits.lagMax))
       return
+    // Another one while not everybody has this one could not be led back to it.
+    if (table.startOf(name, engine.generation) !== undefined) return
     const writes = begunAnew(engine, table, leases.lend(table.rowsOf(name)))
     if (writes === undefined) return
     logger.info(`'${name}' begins anew with what it shows`, { document: name })
