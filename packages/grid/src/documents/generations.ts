@@ -150,6 +150,8 @@ export class Generations {
     for (const engine of engines) {
       if (engine.endedBy !== undefined) continue
       try {
+        // What started which generation may come later than its rows.
+        this.carry(engine.name)
         const isQuiet = this.#isQuiet(engine)
         if (isQuiet) this.#carryAbsent(engine.name)
         if (isQuiet && this.#isTooHeavy(engine)) this.#begin(engine)
