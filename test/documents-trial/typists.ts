@@ -19,7 +19,7 @@ export class Typists {
   #addresses: readonly string[] = []
 
   /** One more typist, which joins by the first. */
-  async add(directory: string, seat = this.#seats.length): Promise<void> {
+  async add(directory: string, seat: number = this.#seats.length): Promise<void> {
     const typist = new AskedProcess<TypistCalls>(`typist ${seat}`, [...runtimeCommand('node'), PROGRAM])
     this.#started.push(typist)
     const { peerId, addresses } = await typist.ask('open', { seat, directory, join: this.#addresses })
