@@ -1,4 +1,4 @@
-import { applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from 'y-protocols/awareness'
+import * as protocol from 'y-protocols/awareness'
 import type { Awareness } from 'y-protocols/awareness'
 
 /** Changes of this peer's own leave at most this often, the latest alone. */
@@ -62,7 +62,7 @@ export class DocumentAwareness {
     try {
       const states = new Map([[client, JSON.parse(state) as Record<string, unknown>]])
       const said = { meta: new Map([[client, { clock }]]) } as unknown as Awareness
-      applyAwarenessUpdate(awareness, encodeAwarenessUpdate(said, [client], states), this)
+      protocol.applyAwarenessUpdate(awareness, protocol.encodeAwarenessUpdate(said, [client], states), this)
       if (awareness.states.has(client)) this.#peers.set(client, from)
       else this.#peers.delete(client)
     } catch {
@@ -74,7 +74,7 @@ export class DocumentAwareness {
   gone(peerId: string): void {
     const clients = [...this.#peers].filter(([, peer]) => peer === peerId).map(([client]) => client)
     for (const client of clients) this.#peers.delete(client)
-    if (clients.length > 0) removeAwarenessStates(this.awareness, clients, this)
+    if (clients.length > 0) protocol.removeAwarenessStates(this.awareness, clients, this)
   }
 
   /** Says goodbye, and forgets the others. */
@@ -84,7 +84,7 @@ export class DocumentAwareness {
     clearTimeout(this.#timer)
     if (this.#timer !== undefined) this.#say()
     awareness.off('update', this.#changed)
-    removeAwarenessStates(
+    protocol.removeAwarenessStates(
       awareness,
       [...awareness.states.keys()].filter((client) => client !== awareness.clientID),
       this,

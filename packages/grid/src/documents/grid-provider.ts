@@ -1,4 +1,5 @@
-import { Awareness } from 'y-protocols/awareness'
+import type { Awareness } from 'y-protocols/awareness'
+import * as protocol from 'y-protocols/awareness'
 import type { Doc } from 'yjs'
 import type { Grid } from '../grid.ts'
 import type { GridDocument } from './grid-document.ts'
@@ -63,7 +64,7 @@ export class GridProvider {
     // From now on what is typed is this peer's own.
     grid.documents.lease(name, doc)
     this.#ownAwareness = options.awareness === undefined
-    this.awareness = options.awareness ?? new Awareness(doc)
+    this.awareness = options.awareness ?? new protocol.Awareness(doc)
     if (options.connect !== false) this.connect()
   }
 

@@ -1,6 +1,8 @@
 import { GridError, splitKey } from '@gossipgrid/core'
-import { Awareness, removeAwarenessStates } from 'y-protocols/awareness'
-import { Doc } from 'yjs'
+// Named imports of what may not be installed fail the builds of those who open no document.
+import type { Awareness } from 'y-protocols/awareness'
+import * as protocol from 'y-protocols/awareness'
+import * as Y from 'yjs'
 import { Emitter } from '../emitter.ts'
 import type { GridTopic } from '../grid-topic.ts'
 import type { Logger } from '../logger.ts'
@@ -62,7 +64,7 @@ export class OpenDocuments {
   readonly #byName = new Map<string, Opened[]>()
   readonly #warm = new Set<Opened>()
   readonly #poisoned = new Map<string, number>()
-  readonly #detached = new WeakMap<Doc, Detached>()
+  readonly #detached = new WeakMap<Y.Doc, Detached>()
   #closed = false
 
   constructor(parts: OpenDocumentsParts) {
@@ -84,7 +86,7 @@ export class OpenDocuments {
   }
 
   /** The lease of a Y.Doc that is open, or was. */
-  leaseOf(name: string, doc: Doc): DocumentLease | undefined {
+  leaseOf(name: string, doc: Y.Doc): DocumentLease | undefined {
     const open = this.#of(name).find(({ engine }) => engine.y === doc)?.engine
     return open?.lease ?? this.#detachedOf(name, doc)?.lease
   }
@@ -130,13 +132,13 @@ export class OpenDocuments {
     this.#parts.table.partition.replica.observer = undefined
   }
 
-  #find(name: string, doc: Doc | undefined): Opened | undefined {
+  #find(name: string, doc: Y.Doc | undefined): Opened | undefined {
     return this.#of(name).find(({ engine, shared }) => {
       return engine.endedBy === undefined && (doc === undefined ? shared : engine.y === doc)
     })
   }
 
-  #engine(name: string, doc: Doc | undefined, lease: DocumentLease | undefined): Opened {
+  #engine(name: string, doc: Y.Doc | undefined, lease: DocumentLease | undefined): Opened {
     const { logger, table } = this.#parts
     const owner = {
       host: this.#host,
@@ -146,18 +148,18 @@ export class OpenDocuments {
       refused: (_: string, error: GridError, update: Uint8Array | undefined) => this.#refused(opened, error, update),
       ended: (_: string, error: GridError) => this.#tell(opened, 'ended', { error }),
     }
-    const make = (y: Doc): DocumentEngine => {
+    const make = (y: Y.Doc): DocumentEngine => {
       const generation = table.generationOf(name)
       const { knownDeletes = [] } = this.#detachedOf(name, y) ?? {}
       return new DocumentEngine(owner, { name, generation, lease: lease ?? this.#take(name), y, knownDeletes })
     }
-    let engine = make(doc ?? new Doc())
+    let engine = make(doc ?? new Y.Doc())
     try {
       engine.load()
     } catch (error) {
       // What Yjs could not take is known by now, and left out.
       if (doc !== undefined || !(error instanceof GridError) || error.code !== 'DOCUMENT_POISONED') throw error
-      engine = make(new Doc())
+      engine = make(new Y.Doc())
       engine.load()
     }
     const users = new Map<GridDocument, Emitter<DocumentEvents>>()
@@ -178,10 +180,10 @@ export class OpenDocuments {
   }
 
   #awareness({ name, y }: DocumentEngine, given: Awareness | undefined): DocumentAwareness {
-    const awareness = given ?? new Awareness(y)
+    const awareness = given ?? new protocol.Awareness(y)
     if (awareness.clientID !== y.clientID) {
       const state = awareness.getLocalState()
-      removeAwarenessStates(awareness, [awareness.clientID], 'local')
+      protocol.removeAwarenessStates(awareness, [awareness.clientID], 'local')
       awareness.clientID = y.clientID
       awareness.setLocalState(state)
     }
@@ -237,7 +239,7 @@ export class OpenDocuments {
     else this.#detached.set(y, { name, generation, lease, knownDeletes: deletesOf(y) })
   }
 
-  #detachedOf(name: string, doc: Doc): Detached | undefined {
+  #detachedOf(name: string, doc: Y.Doc): Detached | undefined {
     const detached = this.#detached.get(doc)
     const isSame = detached?.name === name && detached.generation === this.#parts.table.generationOf(name).number
     return isSame ? detached : undefined
