@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { BlockWriter, readBlock } from './block.ts'
 import { ByteWriter } from './bytes.ts'
-import { encodeValue } from './cbor.ts'
 import { documentClient, documentHeader, documentKey, documentUpdate, documentValue } from './document-row.ts'
-import { generationKey, generationStart, readDocumentHeader, readDocumentKey } from './document-row.ts'
-import { readGenerationStart } from './document-row.ts'
+import { readDocumentHeader, readDocumentKey } from './document-row.ts'
 import type { Row } from './entry-table.ts'
 import { ReplicaIds } from './replica-ids.ts'
 
@@ -92,32 +90,6 @@ describe('a row of a document', () => {
     for (const bytes of [[0x80], [0x81, 0x20], [0x81, 0xf5], [0x61, 0x61]]) {
       expect(received(OTHER, 'notes', Uint8Array.from(bytes))).toContain('header')
     }
-  })
-})
-
-describe('the rows on a generation', () => {
-  const start = { from: 7, client: 2 ** 34, end: 9, covers: [1, 0, 5, 2 ** 33, 0, 3], deletes: [1, 2, 2] }
-  const value = generationStart(start)!
-
-  it('say which one counts and how it started, and nothing else', () => {
-    expect(readGenerationStart(value)).toEqual(start)
-    expect(received(OTHER, generationKey('notes', 8, 'h'), value)).toBe('taken')
-    expect(received(OTHER, generationKey('notes', 7, 'n'), documentHeader({ generation: 8 }))).toBe('taken')
-    expect(received(OTHER, generationKey('notes', 7, 'n'), undefined)).toBe('taken')
-  })
-  it('are refused where no peer writes them so', () => {
-    expect(received(OTHER, generationKey('notes', 8, 'n'), value)).toContain('malformed')
-    expect(received(OTHER, generationKey('notes', 8, 'h'), documentHeader({ generation: 8 }))).toContain('malformed')
-    expect(received(OTHER, 'notes\u000008.n', documentHeader({ generation: 8 }))).toContain('malformed')
-    const struct = update(3, 0, 2)
-    for (const ranges of [new Uint8Array(), Uint8Array.of(0), struct, 'text']) {
-      const wrong = encodeValue([7, 1, 9, ranges, Uint8Array.of(0, 0)], 1000)
-      expect(received(OTHER, generationKey('notes', 8, 'h'), wrong)).toContain('malformed')
-    }
-  })
-  it('are not written larger than a peer takes them', () => {
-    const deletes = Array.from({ length: 100_000 }, (_, i) => [1, i * 2, 1]).flat()
-    expect(generationStart({ ...start, deletes })).toBeUndefined()
   })
 })
 

@@ -5,14 +5,11 @@ import { GridError } from './errors.ts'
 import { fold32, foldHigh32, hashText, mix32 } from './hash.ts'
 import { hasControls } from './kinds.ts'
 import { NAME_MAX_BYTES, VALUE_MAX_BYTES } from './limits.ts'
-import { checkYjsUpdate, readYjsUpdate } from './yjs-update.ts'
-import { writeYjsUpdate } from './yjs-writer.ts'
+import { checkYjsUpdate } from './yjs-update.ts'
 
 const SUB_PATTERN = /^([0-9a-z]{1,11})\.([0-9a-z]{1,7})\.([0-9a-z]{1,7})\.([abc])([0-9a-z]{1,3})$/
-const GENERATION_PATTERN = /^([0-9a-z]{1,11})\.([nh])$/
 const REPLICA_ID_PATTERN = /^[0-9a-f]{16}$/
-const HEADER_MAX_BYTES = 64
-const START_MAX_BYTES = 256 * 1024
+const HEADER_MAX_BYTES = 64 * 1024
 /** The CBOR head of a list of two, and of a text of sixteen bytes. */
 const CBOR_PAIR = 0x82
 const CBOR_TEXT_16 = 0x70
@@ -38,20 +35,6 @@ export interface DocumentHeader {
 }
 
 /**
- * How a generation started: with the content that another one had. Whoever edited that one without knowing finds by it
- * where the edits belong in the new one.
- */
-export interface GenerationStart {
-  readonly from: number
-  /** The content was written anew as structs `[0, end)` of this client id. */
-  readonly client: number
-  readonly end: number
-  /** What was known of the old generation, and what of that was deleted: three numbers for each range (client, clock, length). */
-  readonly covers: readonly number[]
-  readonly deletes: readonly number[]
-}
-
-/**
  * The Yjs client id under which a replica id writes: everybody can work it out, so that nobody writes under that of
  * another. 35 bits, which take five bytes on the wire as the 32 of Yjs do.
  */
@@ -64,14 +47,6 @@ export function documentClient(replicaId: string, nonce: number): number {
 export function documentKey({ document, generation, nonce, client, level, index }: DocumentKey): string {
   const numbers = [generation, nonce, client].map((number) => number.toString(36)).join('.')
   return compositeKey(document, `${numbers}.${level}${index.toString(36)}`)
-}
-
-/**
- * The key of a row on a generation: `n` names the one that counts in its place, until the document is deleted, and `h` says
- * how it started.
- */
-export function generationKey(document: string, generation: number, row: 'n' | 'h'): string {
-  return compositeKey(document, `${generation.toString(36)}.${row}`)
 }
 
 /** Undefined for a header's key, and for what no peer writes. */
@@ -135,37 +110,11 @@ export function documentHeader(header: DocumentHeader): Uint8Array {
 
 export function readDocumentHeader(bytes: Uint8Array): DocumentHeader {
   const value = bytes.length > HEADER_MAX_BYTES ? undefined : decodeValue(bytes)
-  const generation: unknown = Array.isArray(value) && value.length === 1 ? value[0] : undefined
+  const generation: unknown = Array.isArray(value) ? value[0] : undefined
   if (typeof generation !== 'number' || !Number.isSafeInteger(generation) || generation < 0) {
     throw malformed("a document's header without a generation")
   }
   return { generation }
-}
-
-/** Undefined when it is larger than a row about a generation may be. */
-export function generationStart({ from, client, end, covers, deletes }: GenerationStart): Uint8Array | undefined {
-  const ranges = [covers, deletes].map((each) => writeYjsUpdate([], each))
-  if (ranges[0]!.length + ranges[1]!.length > START_MAX_BYTES - 64) return undefined
-  return encodeValue([from, client, end, ...ranges], START_MAX_BYTES)
-}
-
-/** Throws `MESSAGE_MALFORMED`. */
-export function readGenerationStart(bytes: Uint8Array): GenerationStart {
-  const value = bytes.length > START_MAX_BYTES ? undefined : decodeValue(bytes)
-  if (!Array.isArray(value) || value.length !== 5) throw malformed('a generation without its start')
-  const [from, client, end, covers, deletes] = value as unknown[]
-  for (const number of [from, client, end]) {
-    if (typeof number !== 'number' || !Number.isSafeInteger(number) || number < 0) {
-      throw malformed('a generation that starts from none')
-    }
-  }
-  const [known, gone] = [covers, deletes].map((ranges) => {
-    if (!(ranges instanceof Uint8Array)) throw malformed('a generation that covers nothing')
-    const read = readYjsUpdate(ranges, 0, ranges.length, 0)
-    if (read.structs.length > 0) throw malformed('a generation that covers what is no range')
-    return read.deletes
-  })
-  return { from: from as number, client: client as number, end: end as number, covers: known!, deletes: gone! }
 }
 
 /** Throws `MESSAGE_MALFORMED` for a row that no peer writes into a document, `replicaId` being that of its dot. */
@@ -174,17 +123,6 @@ export function checkDocumentRow({ key, bytes, start, end }: Readonly<Row>, repl
   if (main === '' || main.length > NAME_MAX_BYTES || hasControls(main)) throw malformed('a document without a name')
   if (sub === undefined) {
     if (bytes !== undefined) readDocumentHeader(bytes.subarray(start, end))
-    return
-  }
-  const generation = GENERATION_PATTERN.exec(sub)
-  if (generation !== null) {
-    const [, number, row] = generation
-    if (generationKey(main, Number.parseInt(number!, 36), row as 'n' | 'h') !== key) {
-      throw malformed('a generation with a key that is none')
-    }
-    if (bytes === undefined) return
-    if (row === 'n') readDocumentHeader(bytes.subarray(start, end))
-    else readGenerationStart(bytes.subarray(start, end))
     return
   }
   const read = readDocumentKey(key)

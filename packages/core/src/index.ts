@@ -6,14 +6,8 @@ export { scanCbor } from './cbor-scanner.ts'
 export { compositeKey, mainOf, splitKey } from './composite-key.ts'
 export type { Collection, Collections, Partition } from './collections.ts'
 export { documentClient, documentHeader, documentKey, documentUpdate, documentValue } from './document-row.ts'
-export {
-  generationKey,
-  generationStart,
-  readDocumentHeader,
-  readDocumentKey,
-  readGenerationStart,
-} from './document-row.ts'
-export type { DocumentKey, DocumentLevel, GenerationStart } from './document-row.ts'
+export { readDocumentHeader, readDocumentKey } from './document-row.ts'
+export type { DocumentKey, DocumentLevel } from './document-row.ts'
 export type { Effect, Input, PeerEvent } from './effects.ts'
 export type { Row } from './entry-table.ts'
 export { GridError } from './errors.ts'

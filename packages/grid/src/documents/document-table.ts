@@ -1,6 +1,5 @@
-import { documentUpdate, generationKey, readDocumentHeader, readDocumentKey } from '@gossipgrid/core'
-import { readGenerationStart, readYjsUpdate, splitKey } from '@gossipgrid/core'
-import type { DocumentKey, GenerationStart, Partition, YjsUpdate } from '@gossipgrid/core'
+import { documentUpdate, readDocumentHeader, readDocumentKey, readYjsUpdate, splitKey } from '@gossipgrid/core'
+import type { DocumentKey, Partition, YjsUpdate } from '@gossipgrid/core'
 import type { DocumentHost } from './document-host.ts'
 
 /** All documents of a grid live in one collection, which is the grid's own. */
@@ -13,8 +12,6 @@ export interface Generation {
   readonly deleted: boolean
   /** A header says so already. */
   readonly settled: boolean
-  /** The one that the document began with, which is another one once it was begun anew with the same content. */
-  readonly root: number
 }
 
 /** A row of a document that is there. */
@@ -24,16 +21,7 @@ export interface DocumentRow {
   readonly hlc: number
   /** The replica id that wrote it is this peer's own today. */
   readonly own: boolean
-  readonly writer: string
   readonly sizeBytes: number
-}
-
-interface DocumentRowContent {
-  readonly parts: DocumentKey
-  readonly author: string | undefined
-  readonly update: YjsUpdate
-  /** The update as Yjs reads it. */
-  readonly bytes: Uint8Array
 }
 
 /** The rows of all documents, by document. */
@@ -47,25 +35,12 @@ export class DocumentTable {
   }
 
   generationOf(name: string): Generation {
-    const root = this.#rootOf(name)
-    const next = root.deleted ? undefined : this.#valueOf(generationKey(name, root.number, 'n'))
-    return next === undefined ? root : { ...root, number: readDocumentHeader(next).generation }
-  }
-
-  /** How a generation started; undefined where it began empty, or where that does not matter any more. */
-  startOf(name: string, generation: number): GenerationStart | undefined {
-    const start = this.#valueOf(generationKey(name, generation, 'h'))
-    return start === undefined ? undefined : readGenerationStart(start)
-  }
-
-  /** The generations that started from another one. */
-  startsOf(name: string): (readonly [number: number, start: GenerationStart])[] {
-    return this.keysOf(name).flatMap((key) => {
-      const [number, row] = splitKey(key).sub?.split('.') ?? []
-      const generation = row === 'h' ? Number.parseInt(number!, 36) : undefined
-      const start = generation === undefined ? undefined : this.startOf(name, generation)
-      return start === undefined ? [] : [[generation!, start] as const]
-    })
+    const { table } = this.partition.replica
+    const slot = table.slotOf(name)
+    if (slot === undefined) return { number: 0, deleted: false, settled: true }
+    const header = table.value(slot)
+    if (header === undefined) return { number: table.hlc(slot), deleted: true, settled: false }
+    return { number: readDocumentHeader(header).generation, deleted: false, settled: true }
   }
 
   /** Whether there is such a document. */
@@ -86,16 +61,8 @@ export class DocumentTable {
       const parts = table.deleted(slot) ? undefined : readDocumentKey(key)
       if (parts === undefined) return []
       const sizeBytes = table.valueLength(slot)
-      const replica = table.replica(slot)
-      const writer = collections.ids.id(replica)
-      return [{ key, parts, hlc: table.hlc(slot), own: replica === own, writer, sizeBytes }]
+      return [{ key, parts, hlc: table.hlc(slot), own: table.replica(slot) === own, sizeBytes }]
     })
-  }
-
-  /** The keys of all that there is of a document. */
-  keysOf(name: string): string[] {
-    const { table } = this.partition.replica
-    return table.slotsOf(name).flatMap((slot) => (table.deleted(slot) ? [] : [table.key(slot)]))
   }
 
   /** The rows that count. */
@@ -110,14 +77,15 @@ export class DocumentTable {
     return slot === undefined ? undefined : table.hlc(slot)
   }
 
-  /** What a row says, and whose it is if not its writer's; undefined when it is gone. */
-  read(key: string): DocumentRowContent | undefined {
-    const bytes = this.#valueOf(key)
+  /** What a row says; undefined when it is gone. */
+  read(key: string): { readonly parts: DocumentKey; readonly update: YjsUpdate } | undefined {
+    const { table } = this.partition.replica
+    const slot = table.slotOf(key)
+    const bytes = slot === undefined ? undefined : table.value(slot)
     const parts = readDocumentKey(key)
-    if (bytes === undefined || parts === undefined) return undefined
-    const { start, end, author } = documentUpdate(bytes, 0, bytes.length)
-    const update = readYjsUpdate(bytes, start, end, parts.client)
-    return { parts, author, update, bytes: bytes.subarray(start, end) }
+    if (slot === undefined || bytes === undefined || parts === undefined) return undefined
+    const { start, end } = documentUpdate(bytes, 0, bytes.length)
+    return { parts, update: readYjsUpdate(bytes, start, end, parts.client) }
   }
 
   /** Names of the documents that are there, in order. */
@@ -135,20 +103,5 @@ export class DocumentTable {
       if (!deleted && (sub === undefined || sub.startsWith(`${number.toString(36)}.`))) names.add(name)
     }
     return [...names].toSorted()
-  }
-
-  #rootOf(name: string): Generation {
-    const { table } = this.partition.replica
-    const slot = table.slotOf(name)
-    if (slot === undefined) return { number: 0, root: 0, deleted: false, settled: true }
-    const header = table.value(slot)
-    const number = header === undefined ? table.hlc(slot) : readDocumentHeader(header).generation
-    return { number, root: number, deleted: header === undefined, settled: header !== undefined }
-  }
-
-  #valueOf(key: string): Uint8Array | undefined {
-    const { table } = this.partition.replica
-    const slot = table.slotOf(key)
-    return slot === undefined ? undefined : table.value(slot)
   }
 }

@@ -1,4 +1,4 @@
-import { GridError, splitKey } from '@gossipgrid/core'
+import { GridError, mainOf } from '@gossipgrid/core'
 // Named imports of what may not be installed fail the builds of those who open no document.
 import type { Awareness } from 'y-protocols/awareness'
 import * as protocol from 'y-protocols/awareness'
@@ -15,8 +15,6 @@ import { hostOf } from './document-host.ts'
 import type { DocumentHost } from './document-host.ts'
 import type { DocumentLease, DocumentLeases } from './document-lease.ts'
 import type { DocumentTable } from './document-table.ts'
-import { Generations } from './generations.ts'
-import type { GenerationLimits } from './generation-limits.ts'
 import { GridDocument } from './grid-document.ts'
 import type { DocumentEvents, DocumentOptions } from './grid-document.ts'
 
@@ -34,7 +32,6 @@ export interface OpenDocumentsParts {
   readonly table: DocumentTable
   readonly leases: DocumentLeases
   readonly topic: GridTopic<AwarenessMessage>
-  readonly limits: GenerationLimits
 }
 
 /** A Y.Doc that is kept the same as its document. */
@@ -60,7 +57,6 @@ interface Detached {
 export class OpenDocuments {
   readonly #parts: OpenDocumentsParts
   readonly #host: DocumentHost
-  readonly #generations: Generations
   readonly #byName = new Map<string, Opened[]>()
   readonly #warm = new Set<Opened>()
   readonly #poisoned = new Map<string, number>()
@@ -70,12 +66,6 @@ export class OpenDocuments {
   constructor(parts: OpenDocumentsParts) {
     this.#parts = parts
     this.#host = hostOf(parts.runtime)
-    const refused = (name: string, error: GridError, update: Uint8Array): void => {
-      queueMicrotask(() => this.#of(name).forEach((opened) => this.#refused(opened, error, update)))
-    }
-    this.#generations = new Generations({ ...parts, host: this.#host, refused }, () =>
-      this.#all().map(({ engine }) => engine),
-    )
     const { table, topic } = parts
     const { replica } = table.partition
     replica.observer = {
@@ -92,7 +82,6 @@ export class OpenDocuments {
   }
 
   open(name: string, { doc, awareness }: DocumentOptions, lease: DocumentLease | undefined): GridDocument {
-    this.#generations.carry(name)
     const opened = this.#find(name, doc) ?? this.#engine(name, doc, lease)
     this.#warm.delete(opened)
     if (opened.awareness === undefined) {
@@ -125,7 +114,6 @@ export class OpenDocuments {
   /** Writes what is left and lets go of everything. */
   async close(): Promise<void> {
     this.#closed = true
-    this.#generations.close()
     const users = this.#all().flatMap((opened) => [...opened.users.keys()].map((document) => document.close()))
     await Promise.all(users)
     for (const opened of this.#all()) this.#drop(opened)
@@ -171,12 +159,8 @@ export class OpenDocuments {
 
   #take(name: string): DocumentLease {
     const { leases, table } = this.#parts
-    const { number } = table.generationOf(name)
-    const rows = table.rowsOf(name)
     const held = new Set(this.#of(name).map(({ engine }) => engine.lease.client))
-    // What was carried over from another generation stays as it is.
-    for (const { parts } of rows) if (parts.generation !== number) held.add(parts.client)
-    return leases.take(rows, (client) => held.has(client))
+    return leases.take(table.liveRowsOf(name, table.generationOf(name).number), (client) => held.has(client))
   }
 
   #awareness({ name, y }: DocumentEngine, given: Awareness | undefined): DocumentAwareness {
@@ -246,11 +230,10 @@ export class OpenDocuments {
   }
 
   #changed(key: string): void {
-    const { main: name, sub } = splitKey(key)
-    const isNext = sub?.endsWith('.n') === true
+    const name = mainOf(key)
     const opened = this.#byName.get(name)
-    if (opened === undefined && !isNext) return
-    if (opened !== undefined && key !== name && !isNext) {
+    if (opened === undefined) return
+    if (key !== name) {
       for (const { engine } of opened) engine.touched(key)
       return
     }
@@ -267,7 +250,6 @@ export class OpenDocuments {
         : new GridError('DOCUMENT_GENERATION', `'${name}' was begun anew: open it again to go on`)
       engine.end(ended)
     }
-    if (!deleted) this.#generations.carry(name)
   }
 
   #heard(from: string, message: unknown): void {
