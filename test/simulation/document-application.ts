@@ -245,9 +245,15 @@ function textOf(y: Y.Doc): number[] {
   return y.getArray<number>('text').toArray()
 }
 
-/** Some copy of it, or of what came after it, may rightly be gone. */
-function isExcused({ writes, deletes }: Token): boolean {
-  return [writes, ...deletes].some((rows) => rows.some(({ excused, withdrawn }) => excused || withdrawn))
+/**
+ * Some copy of it, or of what came after it, may rightly be gone: with a disk, or with a peer that nobody was told by that
+ * it is stored.
+ */
+function isExcused({ author, writes, deletes }: Token): boolean {
+  const rows = [writes, ...deletes].flat()
+  const mayBeGone = ({ excused, withdrawn, acknowledged }: LedgerWrite): boolean =>
+    excused || withdrawn || (!acknowledged && author.host.closed)
+  return rows.some(mayBeGone)
 }
 
 function checkToken({ writes, deletes }: Token, isShown: boolean, mayWait: boolean): string | undefined {
