@@ -26,7 +26,7 @@ afterAll(async () => {
 const patiently = { timeout: 60_000, interval: 500 }
 const tab = async (site: Site): Promise<Tab> => new Tab(await browser.tab(site.url))
 
-it('six tabs of two sites and three servers end equal', { timeout: 180_000 }, async () => {
+it('ten tabs of two sites and three servers end equal', { timeout: 180_000 }, async () => {
   const name = 'many'
   const servers: Grid[] = []
   for (let n = 0; n < 3; n++) {
@@ -34,7 +34,7 @@ it('six tabs of two sites and three servers end equal', { timeout: 180_000 }, as
     servers.push(await openGrid({ name, listen: ['/ip4/127.0.0.1/tcp/0/ws'], mdns: false, join }))
   }
   const tabs: Tab[] = []
-  for (let n = 0; n < 6; n++) {
+  for (let n = 0; n < 10; n++) {
     const join = servers[n % 3]!.addresses
     tabs.push(await (await tab(sites[n % 2]!)).open({ name, join }))
   }
@@ -43,7 +43,7 @@ it('six tabs of two sites and three servers end equal', { timeout: 180_000 }, as
   })
   await Promise.all(writes)
   for (const [n, server] of servers.entries()) await server.map<number>('numbers').set(`server ${n}`, n)
-  for (const each of tabs) await expect.poll(() => each.size(), patiently).toBe(21)
+  for (const each of tabs) await expect.poll(() => each.size(), patiently).toBe(33)
   const fingerprintOf = (server: Grid): string | undefined =>
     server.status().collections.find((collection) => collection.name === 'numbers')?.fingerprint
   const fingerprints = [...servers.map(fingerprintOf), ...(await Promise.all(tabs.map((each) => each.fingerprint())))]
