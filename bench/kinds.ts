@@ -13,7 +13,7 @@ import { withTemporaryDirectory } from './temporary-directory.ts'
 
 const INCREMENTS = 1_000_000
 const ELEMENTS = 100_000
-const WARM_UP_ROUNDS = 3
+const WARM_UP_ROUNDS = 8
 const WRITES_PER_STEP = 256
 
 /** Counters and sets: what a call costs in a grid with a directory, and what an element and a tombstone weigh in core. */
