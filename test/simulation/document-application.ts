@@ -32,7 +32,6 @@ class Life {
   readonly host: SimulatedHost
   readonly table: DocumentTable
   readonly open = new Map<string, Open>()
-  /** Rows that are on their way to disk. */
   readonly #machine: SimulatedPeer
   readonly #leases: DocumentLeases
   readonly #poisoned = new Map<string, number>()
@@ -85,6 +84,7 @@ class SimulatedHost implements DocumentHost {
   readonly #machine: SimulatedPeer
   readonly #wrote: (writes: readonly LedgerWrite[]) => void
   #soon: (() => void)[] = []
+  /** Rows that are on their way to disk. */
   #saving: { readonly last: LedgerWrite; readonly settled: () => void }[] = []
 
   constructor(machine: SimulatedPeer, peer: Peer, wrote: (writes: readonly LedgerWrite[]) => void) {

@@ -11,7 +11,7 @@ export interface SavedRows {
 
 /** What documents need of the peer they live in: a grid's runtime, or a simulated machine. */
 export interface DocumentHost {
-  readonly peer: Pick<Peer, 'collections' | 'peerId' | 'replicaId' | 'slotId'>
+  readonly peer: Pick<Peer, 'collections' | 'replicaId' | 'slotId'>
   readonly closed: boolean
   /** Calls back once the step of the peer that is under way is over. */
   afterStep(call: () => void): void
