@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { wallFromHlc } from './hlc.ts'
+import { encodeMessage } from './messages.ts'
 import { WiredPeers, partitionOf, stateOf, TestDisk } from './wired-peers.ts'
 
 const HOUR_MS = 3_600_000
@@ -132,4 +133,28 @@ test('without anybody to ask the own clock counts, whatever it says', () => {
   expect(p0.time.gridClock.offsetMs).toBe(0)
   expect(p0.time.restamped).toBe(0)
   expect(peers.value('p0', 'k')).toBe(2)
+})
+
+test('when all clocks jump at once, what was told before and arrives after moves nobody', () => {
+  for (const jumpMs of [211_000, -211_000]) {
+    const { peers, names } = grid(3)
+    for (const name of names) peers.open(name)
+    meet(peers, names)
+    // A heartbeat of each is under way at the jump, and arrives when the jump has been noticed.
+    const late = names.map((from) =>
+      peers.passed.findLast((passed) => passed.from === from && passed.message.type === 'announce')!,
+    )
+    peers.wallMs += jumpMs
+    for (const name of names) peers.give(name, { type: 'tick' })
+    for (const name of names) {
+      for (const { from, message } of late) {
+        if (from !== name) peers.give(name, { type: 'broadcast', from, bytes: encodeMessage(message) })
+      }
+    }
+    peers.write('p0', 'k', 'at once')
+    peers.advance(10)
+    for (const name of names) expect(peers.value(name, 'k')).toBe('at once')
+    peers.advance(10_000)
+    for (const name of names) expect(peers.peer(name).time.gridClock.offsetMs).toBe(0)
+  }
 })

@@ -105,6 +105,8 @@ export const HOLD_AHEAD_MS = 60_000
 export const REFUSE_AHEAD_MS = 600_000
 /** What another peer said of the time counts for so long. */
 export const CLOCK_VOTE_MAX_AGE_MS = 120_000
+/** What is heard for so long after the wall clock jumped may be from before, and says nothing about the time. */
+export const CLOCK_JUMP_DEAF_MS = 3000
 export const HELD_MAX_BYTES: number = 4 * 1024 * 1024
 
 export const HEARTBEAT_MS = 2000

@@ -46,7 +46,7 @@ export class Reception {
       case 'announce': {
         const parts = announcements.read(from, message)
         this.#learn(message.member, 'broadcast', now)
-        if (message.wallMs !== undefined) time.gridClock.told(from, message.wallMs, now)
+        time.gridClock.told(from, message.wallMs, now)
         announcements.compare(from, message, parts, now)
         signals.heard(from, message, now)
         break
