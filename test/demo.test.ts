@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
@@ -99,6 +100,8 @@ test('when the demo is killed, its peers end and remove their folders', { timeou
     })
   })
   expect(await leftovers()).toHaveLength(1)
+  // In the middle of the load its peers have something to tell.
+  await delay(200)
   child.kill('SIGKILL')
   await expect.poll(leftovers, { timeout: 20_000 }).toEqual([])
 })

@@ -136,8 +136,9 @@ function watchState(watched: OpenPeer): void {
   }, STATE_INTERVAL_MS)
 }
 
+/** A conductor that has just died is no error: `disconnect` says so in a moment. */
 function tell(message: PeerMessage): void {
-  if (process.connected) process.send?.(message)
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined)
 }
 
 async function answer(request: PeerRequest): Promise<void> {
@@ -173,6 +174,8 @@ const stderrLogger: Logger = {
   error: (message) => void process.stderr.write(`${message}\n`),
 }
 
+// What cannot be told to a conductor that has died must not end its peer before it has cleaned up.
+process.stderr.on('error', () => undefined)
 // Ctrl-C reaches the whole group of processes; the conductor decides what it means.
 process.on('SIGINT', () => undefined)
 process.on('disconnect', () => void orphaned())
