@@ -2,10 +2,10 @@
  * A peer that prints what its directory holds, then writes bursts and prints every acknowledged write, until it is killed
  * or its input ends; then it closes. Arguments: directory, round.
  */
-import { writeSync } from 'node:fs'
 import process from 'node:process'
 import { setImmediate } from 'node:timers'
 import { openGrid } from 'gossipgrid'
+import { printNow } from '../../packages/storage/src/crash-trial-output.ts'
 import { checkTrialValue, trialBurst, trialValue } from './trial-writes.ts'
 import type { TrialValue } from './trial-writes.ts'
 
@@ -18,9 +18,8 @@ const logger = { debug: quiet, info: quiet, warn: (line: string) => void warning
 let ending = false
 process.stdin.on('end', () => (ending = true)).resume()
 
-/** Synchronous, because what a killed program has not yet handed to the system does not count as told. */
 function tell(type: string, content: unknown): void {
-  writeSync(1, `${type} ${JSON.stringify(content)}\n`)
+  printNow(`${type} ${JSON.stringify(content)}`)
 }
 
 const grid = await openGrid({

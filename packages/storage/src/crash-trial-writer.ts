@@ -1,8 +1,8 @@
 // A program that writes batches to the storage in the directory it is given, and prints the number of each one that was
 // acknowledged, until it is killed. Goes on where an earlier run stopped. With a number as second argument, only the
 // batch of that number is durable, and the program stops itself in the moment of its acknowledgement.
-import { writeSync } from 'node:fs'
 import process from 'node:process'
+import { printNow } from './crash-trial-output.ts'
 import { trialBatch, trialHead } from './crash-trial.ts'
 import { levelStorage } from './level.ts'
 
@@ -20,7 +20,6 @@ for (let n = (await trialHead(storage)) + 1; ; n++) {
 }
 
 function acknowledge(n: number): void {
-  // Synchronous, because what a killed program has not yet handed to the system does not count as acknowledged.
-  writeSync(1, `${n}\n`)
+  printNow(String(n))
   if (n === stopAt) process.kill(process.pid, 'SIGSTOP')
 }
