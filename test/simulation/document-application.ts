@@ -5,10 +5,27 @@ import * as Y from 'yjs'
 import { DocumentEngine } from '../../packages/grid/src/documents/document-engine.ts'
 import type { DocumentHost, SavedRows } from '../../packages/grid/src/documents/document-host.ts'
 import { DocumentLeases } from '../../packages/grid/src/documents/document-lease.ts'
+import { GridError, splitKey } from '@gossipgrid/core'
+import type { DocumentRow } from '../../packages/grid/src/documents/document-table.ts'
 import { DOCUMENTS, DocumentTable } from '../../packages/grid/src/documents/document-table.ts'
+import type { GenerationLimits } from '../../packages/grid/src/generations/generation-limits.ts'
+import { Generations } from '../../packages/grid/src/generations/generations.ts'
+import { isOpen, lateEdits } from '../../packages/grid/src/generations/late-edits.ts'
 
 const COLLECTION: SimulatedCollection = simulatedCollection(DOCUMENTS.name, DOCUMENTS.kind)
 const NAMES = ['minutes', 'plan'] as const
+/** How often a machine looks whether a document is to begin anew. */
+const LOOK_MS = 400
+/** Once the trouble is over nobody begins anything. */
+const CALM: GenerationLimits = {
+  clientsMax: Infinity,
+  weighedMinBytes: Infinity,
+  weightMax: Infinity,
+  quietMs: 300,
+  checkMs: LOOK_MS,
+  lagMax: 0,
+  settledAfterMs: Infinity,
+}
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
 /** Something that somebody typed, which no two have in common, and the rows that have said so. */
@@ -32,34 +49,95 @@ class Life {
   readonly host: SimulatedHost
   readonly table: DocumentTable
   readonly open = new Map<string, Open>()
+  limits: GenerationLimits
   readonly #machine: SimulatedPeer
   readonly #leases: DocumentLeases
   readonly #poisoned = new Map<string, number>()
+  readonly #generations: Generations
+  #headed = false
+  #nextLookMs = 0
 
-  constructor(machine: SimulatedPeer, peer: Peer) {
+  constructor(machine: SimulatedPeer, peer: Peer, limits: GenerationLimits) {
     this.#machine = machine
+    this.limits = limits
     this.host = new SimulatedHost(machine, peer, (writes) => this.#wrote(writes))
     this.table = new DocumentTable(peer)
     this.#leases = new DocumentLeases(peer)
+    const limitsNow = (): GenerationLimits => this.limits
+    this.#generations = new Generations({
+      host: this.host,
+      logger: silent,
+      table: this.table,
+      leases: this.#leases,
+      get limits() {
+        return limitsNow()
+      },
+      engines: () => Array.from(this.open.values(), ({ engine }) => engine),
+      refused: (name, error) => {
+        machine.check(`document: an edit of '${name}' was refused: ${error.message}`)
+        return true
+      },
+    })
+  }
+
+  /** A row has changed. */
+  changed(key: string): void {
+    const { main: name, sub } = splitKey(key)
+    const open = this.open.get(name)?.engine
+    open?.touched(key)
+    const isElsewhere = sub?.endsWith('.s') ?? true
+    if (!isElsewhere && (open === undefined || sub!.startsWith(`${open.generation.toString(36)}.`))) return
+    if (this.#headed) return
+    this.#headed = true
+    this.host.afterStep(() => {
+      this.#headed = false
+      this.#head()
+    })
+  }
+
+  /** Begins documents anew, or carries over what was edited meanwhile. */
+  look(): void {
+    if (this.host.monotonicMs < this.#nextLookMs) return
+    this.#nextLookMs = this.host.monotonicMs + LOOK_MS
+    this.#generations.look()
+  }
+
+  /** Documents may have begun anew. */
+  #head(): void {
+    for (const [name, { engine }] of this.open) {
+      if (engine.generation === this.table.generationOf(name).number) continue
+      engine.end(new GridError('DOCUMENT_GENERATION', 'begun anew'))
+      this.open.delete(name)
+    }
+    for (const name of this.open.keys()) this.#generations.carry(name)
   }
 
   /** The document, opened on first use. */
   document(name: string): Open {
     const known = this.open.get(name)
     if (known !== undefined) return known
+    this.#generations.carry(name)
     const y = new Y.Doc()
     const owner = {
       host: this.host,
       table: this.table,
       logger: silent,
       poisoned: this.#poisoned,
-      refused: (_: string, error: Error) =>
-        this.#machine.check(`document: an edit of '${name}' was refused: ${error.message}`),
-      ended: (_: string, error: Error) => this.#machine.check(`document: '${name}' has ended: ${error.message}`),
+      // What could not be written when the document began anew was told, and is in no row.
+      refused: (_: string, error: GridError) => {
+        if (error.code === 'DOCUMENT_GENERATION') return
+        this.#machine.check(`document: an edit of '${name}' was refused: ${error.message}`)
+      },
+      ended: (_: string, error: GridError) => {
+        if (error.code === 'DOCUMENT_GENERATION') return
+        this.#machine.check(`document: '${name}' has ended: ${error.message}`)
+      },
     }
     const generation = this.table.generationOf(name)
-    const rows = this.table.liveRowsOf(name, generation.number)
-    const engine = new DocumentEngine(owner, { name, generation, lease: this.#leases.take(rows, () => false), y })
+    const rows = this.table.rowsOf(name)
+    const elsewhere = new Set(rows.filter((row) => row.parts.generation !== generation.number).map(clientOf))
+    const lease = this.#leases.take(rows, (client) => elsewhere.has(client))
+    const engine = new DocumentEngine(owner, { name, generation, lease, y })
     engine.load()
     const open: Open = { engine, typed: [], deleted: [] }
     this.open.set(name, open)
@@ -91,6 +169,14 @@ class SimulatedHost implements DocumentHost {
     this.peer = peer
     this.#machine = machine
     this.#wrote = wrote
+  }
+
+  get wallMs(): number {
+    return this.peer.wallMs(this.#machine.clock.now())
+  }
+
+  get monotonicMs(): number {
+    return this.#machine.clock.now().monotonicMs
   }
 
   afterStep(call: () => void): void {
@@ -136,12 +222,14 @@ class DocumentApplication implements Application {
   readonly #lives = new Map<SimulatedPeer, { readonly life: number; readonly documents: Life }>()
   readonly #tokens: Token[] = []
   #running = false
+  #limits: GenerationLimits | undefined
 
   act(machine: SimulatedPeer, random: Random): void {
     const name = random.pick(NAMES)
     const at = random.fraction()
     const count = random.mostlySmall(1, 12)
     const deletes = random.chance(0.3)
+    this.#limits ??= drawLimits(random)
     const life = this.#lifeOf(machine)
     if (life === undefined) return
     const open = life.document(name)
@@ -170,12 +258,27 @@ class DocumentApplication implements Application {
 
   changed(machine: SimulatedPeer, key: string): void {
     const life = this.#lifeOf(machine)
-    for (const { engine } of life?.open.values() ?? []) if (key.startsWith(engine.name)) engine.touched(key)
+    life?.changed(key)
   }
 
   stepped(machine: SimulatedPeer): void {
     const life = this.#lifeOf(machine)
-    if (life !== undefined) this.#run(life)
+    if (life === undefined) return
+    this.#run(life, () => life.look())
+  }
+
+  isDone(machine: SimulatedPeer): boolean {
+    this.#limits = CALM
+    const life = this.#lifeOf(machine)
+    if (life === undefined) return true
+    life.limits = CALM
+    for (const name of NAMES) this.#run(life, () => void life.document(name))
+    const { peer } = life.host
+    return NAMES.every((name) => {
+      const start = life.table.lineOf(name).at(-1)
+      if (!isOpen(start)) return true
+      return lateEdits(life.table, name, start, { replicaId: peer.replicaId, isWanted: () => true }).writes.length === 0
+    })
   }
 
   check(peer: Peer): string | undefined {
@@ -207,15 +310,16 @@ class DocumentApplication implements Application {
     if (known !== undefined) known.documents.host.closed = true
     this.#lives.delete(machine)
     if (peer === undefined) return undefined
-    const documents = new Life(machine, peer)
+    const documents = new Life(machine, peer, this.#limits ?? CALM)
     this.#lives.set(machine, { life, documents })
     return documents
   }
 
   /** What is done may be a step of the machine, after which it is not done again. */
-  #run(life: Life): void {
+  #run(life: Life, act?: () => void): void {
     if (this.#running) return
     this.#running = true
+    act?.()
     life.host.run()
     this.#running = false
   }
@@ -239,6 +343,23 @@ class DocumentApplication implements Application {
     for (const i of text.slice(first, first + length)) deleted.push(this.#tokens[i]!)
     text.delete(first, length)
   }
+}
+
+/** Small enough for documents to begin anew in a minute or two, on both sides of a split too. */
+function drawLimits(random: Random): GenerationLimits {
+  return {
+    clientsMax: random.between(2, 8),
+    weighedMinBytes: random.between(200, 4000),
+    weightMax: random.between(1, 4),
+    quietMs: random.between(0, 1000),
+    checkMs: LOOK_MS,
+    lagMax: random.chance(0.7) ? Infinity : 0,
+    settledAfterMs: random.between(0, 5000),
+  }
+}
+
+function clientOf({ parts }: DocumentRow): number {
+  return parts.client
 }
 
 function textOf(y: Y.Doc): number[] {
@@ -269,6 +390,8 @@ function openAnew(peer: Peer, name: string): DocumentEngine {
   const host: DocumentHost = {
     peer,
     closed: false,
+    wallMs: 0,
+    monotonicMs: 0,
     afterStep: () => undefined,
     soon: () => undefined,
     later: () => undefined,

@@ -2,20 +2,26 @@ import { decodeValue, encodeValue } from './cbor.ts'
 import { compositeKey, splitKey } from './composite-key.ts'
 import type { Row } from './entry-table.ts'
 import { GridError } from './errors.ts'
+import { readGenerationKey, readGenerationStart } from './generation-start.ts'
 import { fold32, foldHigh32, hashText, mix32 } from './hash.ts'
 import { hasControls } from './kinds.ts'
 import { NAME_MAX_BYTES, VALUE_MAX_BYTES } from './limits.ts'
 import { checkYjsUpdate } from './yjs-update.ts'
 
-const SUB_PATTERN = /^([0-9a-z]{1,11})\.([0-9a-z]{1,7})\.([0-9a-z]{1,7})\.([abc])([0-9a-z]{1,3})$/
+/** Numbers of base 36, none of which begins with a zero but zero itself. */
+const SUB_PATTERN =
+  /^(0|[1-9a-z][0-9a-z]{0,10})\.(0|[1-9a-z][0-9a-z]{0,6})\.(0|[1-9a-z][0-9a-z]{0,6})\.([abcd])(0|[1-9a-z][0-9a-z]{0,2})$/
 const REPLICA_ID_PATTERN = /^[0-9a-f]{16}$/
-const HEADER_MAX_BYTES = 64 * 1024
+const HEADER_MAX_BYTES = 64
 /** The CBOR head of a list of two, and of a text of sixteen bytes. */
 const CBOR_PAIR = 0x82
 const CBOR_TEXT_16 = 0x70
 
 /** The levels of an author's rows: what is new, what was merged from it, and what that became. */
 export type DocumentLevel = 'a' | 'b' | 'c'
+
+/** Rows of level `d` hold what was edited in another generation and carried over. */
+export type DocumentRowLevel = DocumentLevel | 'd'
 
 /** What the key of a document's row says. */
 export interface DocumentKey {
@@ -25,7 +31,7 @@ export interface DocumentKey {
   /** What its author drew when it was opened, and the client id that follows from it. */
   readonly nonce: number
   readonly client: number
-  readonly level: DocumentLevel
+  readonly level: DocumentRowLevel
   readonly index: number
 }
 
@@ -60,10 +66,10 @@ export function readDocumentKey(key: string): DocumentKey | undefined {
     generation: Number.parseInt(generation!, 36),
     nonce: Number.parseInt(nonce!, 36),
     client: Number.parseInt(client!, 36),
-    level: level as DocumentLevel,
+    level: level as DocumentRowLevel,
     index: Number.parseInt(index!, 36),
   }
-  return documentKey(read) === key && read.nonce <= 0xffffffff ? read : undefined
+  return Number.isSafeInteger(read.generation) && read.nonce <= 0xffffffff ? read : undefined
 }
 
 /**
@@ -123,6 +129,11 @@ export function checkDocumentRow({ key, bytes, start, end }: Readonly<Row>, repl
   if (main === '' || main.length > NAME_MAX_BYTES || hasControls(main)) throw malformed('a document without a name')
   if (sub === undefined) {
     if (bytes !== undefined) readDocumentHeader(bytes.subarray(start, end))
+    return
+  }
+  const generation = readGenerationKey(key)
+  if (generation !== undefined) {
+    if (bytes !== undefined) readGenerationStart(bytes.subarray(start, end), generation)
     return
   }
   const read = readDocumentKey(key)

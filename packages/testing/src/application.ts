@@ -20,6 +20,8 @@ export interface Application {
   changed?(machine: SimulatedPeer, key: string): void
   /** A machine has taken a step. */
   stepped?(machine: SimulatedPeer): void
+  /** Whether a machine has nothing left to write of its own accord, now that all trouble is over and nobody acts any more. */
+  isDone?(machine: SimulatedPeer): boolean
   /** What is wrong with what a peer holds now that everybody has everything. */
   check(peer: Peer, now: Instant): Violation | undefined
 }

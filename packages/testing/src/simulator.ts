@@ -183,7 +183,10 @@ class Simulator {
     this.#runUntil(startMs + LATE_MAX_MS)
     while (this.#queue.nowMs - startMs < SETTLE_MAX_MS && this.#violations.length === 0) {
       this.#runUntil(this.#queue.nowMs + 1000)
-      if (areEqual(this.#machines)) break
+      const busy = this.#applications.filter(({ isDone }) => isDone !== undefined)
+      // Each is asked, so that each may begin with what is left to do.
+      const done = busy.flatMap((application) => this.#machines.map((machine) => application.isDone!(machine)))
+      if (areEqual(this.#machines) && !done.includes(false)) break
     }
     this.#settleMs = this.#queue.nowMs - startMs
     // What is still on its way to disk arrives, and disks that were damaged are repaired.

@@ -19,7 +19,7 @@ import * as Y from 'yjs'
  * ```
  */
 export function copyDocument(from: Y.Doc, to: Y.Doc): void {
-  const update = copiedUpdate(from, to.clientID, Y.getState(to.store, to.clientID))
+  const { update } = copyStructs(from, to.clientID, Y.getState(to.store, to.clientID))
   // As an edit of this peer: Yjs takes the client id of an update from elsewhere for somebody else's.
   if (update === undefined) return
   Y.transact(to, (transaction) => {
@@ -28,17 +28,26 @@ export function copyDocument(from: Y.Doc, to: Y.Doc): void {
   })
 }
 
-/** What a Y.Doc shows, as structs of one client from a clock on; undefined when it shows nothing. */
-function copiedUpdate(from: Y.Doc, client: number, clock: number): Uint8Array | undefined {
+/** What a Y.Doc shows, as structs of one client. */
+export interface CopiedStructs {
+  /** Undefined when it shows nothing. */
+  readonly update: Uint8Array | undefined
+  /** What the structs are copies of, in their order: three numbers for each range (client, clock, length). */
+  readonly copied: readonly number[]
+}
+
+/** Copies what a Y.Doc shows into structs of a client from a clock on. Throws a `TypeError` for subdocuments. */
+export function copyStructs(from: Y.Doc, client: number, clock: number): CopiedStructs {
   const copy = new Copy(client, clock)
   for (const [key, type] of from.share) copy.type(type, key)
-  return copy.update
+  return copy
 }
 
 type Shared = Y.Doc['share'] extends Map<string, infer Type> ? Type : never
 
 /** Writes live items one after another, each tied to the one before it. */
-class Copy {
+class Copy implements CopiedStructs {
+  readonly copied: number[] = []
   readonly #encoder = new Y.UpdateEncoderV1()
   readonly #client: number
   readonly #first: number
@@ -80,7 +89,16 @@ class Copy {
     new Y.Item(id, null, left, null, null, owner, key, content).write(this.#encoder, 0)
     this.#clock += length
     this.#count += 1
+    this.#note(item)
     if (content instanceof Y.ContentType) this.type(content.type, id)
     return last
+  }
+
+  #note({ id, length }: Y.Item): void {
+    const { copied } = this
+    const at = copied.length - 3
+    if (copied[at] === id.client && copied[at + 1]! + copied[at + 2]! === id.clock)
+      copied[at + 2] = copied[at + 2]! + length
+    else copied.push(id.client, id.clock, length)
   }
 }

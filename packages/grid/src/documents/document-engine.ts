@@ -2,6 +2,7 @@ import { GridError, readDocumentKey } from '@gossipgrid/core'
 import * as Y from 'yjs'
 import type { Logger } from '../logger.ts'
 import type { Receipt, WriteOptions } from '../receipt.ts'
+import { applyAll } from './apply-rows.ts'
 import type { DocumentHost } from './document-host.ts'
 import type { DocumentLease } from './document-lease.ts'
 import type { DocumentRow, DocumentTable, Generation } from './document-table.ts'
@@ -119,6 +120,8 @@ export class DocumentEngine {
   /** Ends it: nothing is taken from its rows, and nothing written into them any more. */
   end(error: GridError): void {
     if (this.#ended !== undefined) return
+    // What has been edited goes to where the document goes on.
+    if (error.code === 'DOCUMENT_GENERATION') this.#writer.flush().catch(() => undefined)
     this.#ended = error
     this.#writer.stop()
     this.#refuseRest()
@@ -254,25 +257,6 @@ function withoutRanges(ranges: readonly number[], others: readonly number[]): nu
     if (!known.has(range.join())) left.push(...range)
   }
   return left
-}
-
-/** Applies what can be applied, in one transaction. Throws when Yjs does, or holds anything back. */
-function applyAll(y: Y.Doc, integration: RowIntegration, origin: unknown): void {
-  Y.transact(
-    y,
-    () => {
-      for (let update = integration.next(); update !== undefined; update = integration.next()) {
-        Y.applyUpdate(y, update, origin)
-      }
-    },
-    origin,
-    false,
-  )
-  const { store } = y
-  if (store.pendingStructs === null && store.pendingDs === null) return
-  store.pendingStructs = null
-  store.pendingDs = null
-  throw new Error('Yjs has kept structs or deletes back')
 }
 
 /** Which of the rows in question a new Y.Doc does not take, with their versions. */

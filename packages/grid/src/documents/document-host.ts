@@ -11,8 +11,10 @@ export interface SavedRows {
 
 /** What documents need of the peer they live in: a grid's runtime, or a simulated machine. */
 export interface DocumentHost {
-  readonly peer: Pick<Peer, 'collections' | 'replicaId' | 'slotId'>
+  readonly peer: Pick<Peer, 'collections' | 'housekeeping' | 'lag' | 'membership' | 'peerId' | 'replicaId' | 'slotId'>
   readonly closed: boolean
+  readonly wallMs: number
+  readonly monotonicMs: number
   /** Calls back once the step of the peer that is under way is over. */
   afterStep(call: () => void): void
   /** Calls back at the end of this turn. */
@@ -28,6 +30,12 @@ export function hostOf(runtime: Runtime): DocumentHost {
     peer: runtime.peer,
     get closed() {
       return runtime.closed
+    },
+    get wallMs() {
+      return runtime.wallMs
+    },
+    get monotonicMs() {
+      return performance.now()
     },
     afterStep: (call) => runtime.afterStep(call),
     soon: (call) => queueMicrotask(call),

@@ -1,5 +1,6 @@
 import { documentUpdate, readDocumentHeader, readDocumentKey, readYjsUpdate, splitKey } from '@gossipgrid/core'
-import type { DocumentKey, Partition, YjsUpdate } from '@gossipgrid/core'
+import { readGenerationKey, readGenerationStart } from '@gossipgrid/core'
+import type { DocumentKey, GenerationStart, Partition, YjsUpdate } from '@gossipgrid/core'
 import type { DocumentHost } from './document-host.ts'
 
 /** All documents of a grid live in one collection, which is the grid's own. */
@@ -21,26 +22,68 @@ export interface DocumentRow {
   readonly hlc: number
   /** The replica id that wrote it is this peer's own today. */
   readonly own: boolean
+  readonly writer: string
   readonly sizeBytes: number
 }
+
+/** What a row holds. */
+export interface DocumentRowContent {
+  readonly parts: DocumentKey
+  /** The replica id whose edits it has, where another one has written it. */
+  readonly author: string | undefined
+  readonly update: YjsUpdate
+  /** The update as Yjs reads it. */
+  readonly bytes: Uint8Array
+}
+
+/** A generation that started from another one. */
+export interface StartedGeneration extends GenerationStart {
+  readonly number: number
+  readonly key: string
+}
+
+/** Generations of which is remembered that all of their first content is here. */
+const WHOLE_MAX = 1000
 
 /** The rows of all documents, by document. */
 export class DocumentTable {
   readonly partition: Partition
   readonly #peer: DocumentHost['peer']
+  readonly #whole = new Set<string>()
 
   constructor(peer: DocumentHost['peer']) {
     this.#peer = peer
     this.partition = peer.collections.internal(DOCUMENTS)
   }
 
+  /** Of the generations that started from one and the same, the last one counts. */
   generationOf(name: string): Generation {
+    const root = this.#rootOf(name)
+    const number = this.lineOf(name).at(-1)?.number ?? root.number
+    return { ...root, number }
+  }
+
+  /** The generations that count or counted, from the one on that started from that which the document began with. */
+  lineOf(name: string): StartedGeneration[] {
+    const { number: root, deleted } = this.#rootOf(name)
+    const line: StartedGeneration[] = []
+    const starts = deleted ? [] : this.startsOf(name)
+    for (let number = root; ; number = line.at(-1)!.number) {
+      const nexts = starts.filter((start) => start.from === number && this.#isWhole(name, start))
+      if (nexts.length === 0) return line
+      line.push(nexts.reduce((best, next) => (isAfter(next, best) ? next : best)))
+    }
+  }
+
+  /** All generations that started from another one, whether they count or not. */
+  startsOf(name: string): StartedGeneration[] {
     const { table } = this.partition.replica
-    const slot = table.slotOf(name)
-    if (slot === undefined) return { number: 0, deleted: false, settled: true }
-    const header = table.value(slot)
-    if (header === undefined) return { number: table.hlc(slot), deleted: true, settled: false }
-    return { number: readDocumentHeader(header).generation, deleted: false, settled: true }
+    return table.slotsOf(name).flatMap((slot) => {
+      const key = table.key(slot)
+      const number = readGenerationKey(key)
+      const bytes = number === undefined ? undefined : table.value(slot)
+      return bytes === undefined ? [] : [{ ...readGenerationStart(bytes, number!), number: number!, key }]
+    })
   }
 
   /** Whether there is such a document. */
@@ -48,7 +91,7 @@ export class DocumentTable {
     const { table } = this.partition.replica
     const { number, deleted } = this.generationOf(name)
     if (deleted) return false
-    return table.slotOf(name) !== undefined || this.liveRowsOf(name, number).length > 0
+    return number > 0 || table.slotOf(name) !== undefined || this.liveRowsOf(name, 0).length > 0
   }
 
   /** The rows of a document, of all generations, that are not deleted. */
@@ -61,7 +104,18 @@ export class DocumentTable {
       const parts = table.deleted(slot) ? undefined : readDocumentKey(key)
       if (parts === undefined) return []
       const sizeBytes = table.valueLength(slot)
-      return [{ key, parts, hlc: table.hlc(slot), own: table.replica(slot) === own, sizeBytes }]
+      const replica = table.replica(slot)
+      const writer = collections.ids.id(replica)
+      return [{ key, parts, hlc: table.hlc(slot), own: replica === own, writer, sizeBytes }]
+    })
+  }
+
+  /** The keys of all that there is of a document, except for its header. */
+  keysOf(name: string): string[] {
+    const { table } = this.partition.replica
+    return table.slotsOf(name).flatMap((slot) => {
+      const key = table.key(slot)
+      return table.deleted(slot) || key === name ? [] : [key]
     })
   }
 
@@ -78,14 +132,14 @@ export class DocumentTable {
   }
 
   /** What a row says; undefined when it is gone. */
-  read(key: string): { readonly parts: DocumentKey; readonly update: YjsUpdate } | undefined {
+  read(key: string): DocumentRowContent | undefined {
     const { table } = this.partition.replica
     const slot = table.slotOf(key)
     const bytes = slot === undefined ? undefined : table.value(slot)
     const parts = readDocumentKey(key)
     if (slot === undefined || bytes === undefined || parts === undefined) return undefined
-    const { start, end } = documentUpdate(bytes, 0, bytes.length)
-    return { parts, update: readYjsUpdate(bytes, start, end, parts.client) }
+    const { start, end, author } = documentUpdate(bytes, 0, bytes.length)
+    return { parts, author, update: readYjsUpdate(bytes, start, end, parts.client), bytes: bytes.subarray(start, end) }
   }
 
   /** Names of the documents that are there, in order. */
@@ -104,4 +158,33 @@ export class DocumentTable {
     }
     return [...names].toSorted()
   }
+
+  /** The generation that a document began with, before it was ever begun anew with the same content. */
+  #rootOf(name: string): Generation {
+    const { table } = this.partition.replica
+    const slot = table.slotOf(name)
+    if (slot === undefined) return { number: 0, deleted: false, settled: true }
+    const header = table.value(slot)
+    if (header === undefined) return { number: table.hlc(slot), deleted: true, settled: false }
+    return { number: readDocumentHeader(header).generation, deleted: false, settled: true }
+  }
+
+  /** Whether all is here that a generation started with, so that nobody sees it half. */
+  #isWhole(name: string, { number, client, end, settled, key }: StartedGeneration): boolean {
+    if (settled || end === 0) return true
+    const { table } = this.partition.replica
+    const mark = `${key} ${table.hlc(table.slotOf(key)!)}`
+    if (this.#whole.has(mark)) return true
+    const rows = this.liveRowsOf(name, number).filter(({ parts }) => parts.client === client)
+    const updates = rows.map((row) => this.read(row.key)!.update).toSorted((a, b) => a.from - b.from)
+    if (updates.reduce((clock, { from, to }) => (from <= clock ? Math.max(clock, to) : clock), 0) < end) return false
+    if (this.#whole.size >= WHOLE_MAX) this.#whole.clear()
+    this.#whole.add(mark)
+    return true
+  }
+}
+
+/** Of two generations that started from the same one, the one that all members had counts, else the later. */
+function isAfter(a: StartedGeneration, b: StartedGeneration): boolean {
+  return a.settled === b.settled ? a.number > b.number : a.settled
 }

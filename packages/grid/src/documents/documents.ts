@@ -8,6 +8,8 @@ import type { AwarenessMessage } from './document-awareness.ts'
 import { DocumentLeases } from './document-lease.ts'
 import type { DocumentLease } from './document-lease.ts'
 import { DocumentTable } from './document-table.ts'
+import { GENERATION_LIMITS } from '../generations/generation-limits.ts'
+import type { GenerationLimits } from '../generations/generation-limits.ts'
 import type { DocumentOptions, GridDocument } from './grid-document.ts'
 import type { OpenDocuments } from './open-documents.ts'
 
@@ -18,6 +20,8 @@ const DELETES_MAX = 1000
 
 /** The documents of a grid. Yjs is loaded with the first that is opened. */
 export class Documents {
+  /** When documents begin anew. Tests set smaller ones before the first document is opened. @internal */
+  limits: GenerationLimits = GENERATION_LIMITS
   readonly #runtime: Runtime
   readonly #logger: Logger
   readonly #topic: () => GridTopic<AwarenessMessage>
@@ -66,7 +70,8 @@ export class Documents {
     this.#check(name)
     if (!this.table.has(name)) return false
     const { partition } = this.table
-    const keys = [name, ...this.table.rowsOf(name).map(({ key }) => key)]
+    // What says that it was deleted comes first.
+    const keys = [name, ...this.table.keysOf(name)]
     const pieces: Promise<unknown>[] = []
     for (let i = 0; i < keys.length; i += DELETES_MAX) {
       const rows = keys.slice(i, i + DELETES_MAX).map((key) => ({ partition, key, bytes: undefined }))
@@ -113,6 +118,7 @@ export class Documents {
         table: this.table,
         leases: this.#leases,
         topic: this.#topic(),
+        limits: this.limits,
       })
       return this.#opened
     } catch (cause) {

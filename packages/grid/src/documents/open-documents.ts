@@ -1,4 +1,4 @@
-import { GridError, mainOf } from '@gossipgrid/core'
+import { GridError, splitKey } from '@gossipgrid/core'
 // Named imports of what may not be installed fail the builds of those who open no document.
 import type { Awareness } from 'y-protocols/awareness'
 import * as protocol from 'y-protocols/awareness'
@@ -15,6 +15,8 @@ import { hostOf } from './document-host.ts'
 import type { DocumentHost } from './document-host.ts'
 import type { DocumentLease, DocumentLeases } from './document-lease.ts'
 import type { DocumentTable } from './document-table.ts'
+import type { GenerationLimits } from '../generations/generation-limits.ts'
+import { Generations } from '../generations/generations.ts'
 import { GridDocument } from './grid-document.ts'
 import type { DocumentEvents, DocumentOptions } from './grid-document.ts'
 
@@ -32,6 +34,7 @@ export interface OpenDocumentsParts {
   readonly table: DocumentTable
   readonly leases: DocumentLeases
   readonly topic: GridTopic<AwarenessMessage>
+  readonly limits: GenerationLimits
 }
 
 /** A Y.Doc that is kept the same as its document. */
@@ -57,16 +60,28 @@ interface Detached {
 export class OpenDocuments {
   readonly #parts: OpenDocumentsParts
   readonly #host: DocumentHost
+  readonly #generations: Generations
+  readonly #timer: ReturnType<typeof setInterval>
   readonly #byName = new Map<string, Opened[]>()
   readonly #warm = new Set<Opened>()
   readonly #poisoned = new Map<string, number>()
   readonly #detached = new WeakMap<Y.Doc, Detached>()
+  /** Documents of which something has come that may say which generation counts. */
+  readonly #headed = new Set<string>()
   #closed = false
 
   constructor(parts: OpenDocumentsParts) {
     this.#parts = parts
     this.#host = hostOf(parts.runtime)
-    const { table, topic } = parts
+    const { table, topic, limits } = parts
+    this.#generations = new Generations({
+      ...parts,
+      host: this.#host,
+      engines: () => this.#all().map(({ engine }) => engine),
+      refused: (name, error, update) => this.#refusedLate(name, error, update),
+    })
+    this.#timer = setInterval(() => this.#generations.look(), limits.checkMs)
+    if (typeof this.#timer === 'object') this.#timer.unref?.()
     const { replica } = table.partition
     replica.observer = {
       changed: (slot) => this.#changed(replica.table.key(slot)),
@@ -82,6 +97,7 @@ export class OpenDocuments {
   }
 
   open(name: string, { doc, awareness }: DocumentOptions, lease: DocumentLease | undefined): GridDocument {
+    this.#generations.carry(name)
     const opened = this.#find(name, doc) ?? this.#engine(name, doc, lease)
     this.#warm.delete(opened)
     if (opened.awareness === undefined) {
@@ -114,6 +130,7 @@ export class OpenDocuments {
   /** Writes what is left and lets go of everything. */
   async close(): Promise<void> {
     this.#closed = true
+    clearInterval(this.#timer)
     const users = this.#all().flatMap((opened) => [...opened.users.keys()].map((document) => document.close()))
     await Promise.all(users)
     for (const opened of this.#all()) this.#drop(opened)
@@ -159,8 +176,12 @@ export class OpenDocuments {
 
   #take(name: string): DocumentLease {
     const { leases, table } = this.#parts
+    const { number } = table.generationOf(name)
+    const rows = table.rowsOf(name)
     const held = new Set(this.#of(name).map(({ engine }) => engine.lease.client))
-    return leases.take(table.liveRowsOf(name, table.generationOf(name).number), (client) => held.has(client))
+    // What was edited in another generation stays as it is.
+    for (const { parts } of rows) if (parts.generation !== number) held.add(parts.client)
+    return leases.take(rows, (client) => held.has(client))
   }
 
   #awareness({ name, y }: DocumentEngine, given: Awareness | undefined): DocumentAwareness {
@@ -230,18 +251,20 @@ export class OpenDocuments {
   }
 
   #changed(key: string): void {
-    const name = mainOf(key)
-    const opened = this.#byName.get(name)
-    if (opened === undefined) return
-    if (key !== name) {
-      for (const { engine } of opened) engine.touched(key)
-      return
+    const { main: name, sub } = splitKey(key)
+    let isElsewhere = sub?.endsWith('.s') ?? true
+    for (const { engine } of this.#of(name)) {
+      if (sub?.startsWith(`${engine.generation.toString(36)}.`) === true) engine.touched(key)
+      else isElsewhere = true
     }
-    this.#parts.runtime.afterStep(() => this.#headed(name))
+    if (!isElsewhere || this.#headed.has(name)) return
+    this.#headed.add(name)
+    this.#host.afterStep(() => this.#head(name))
   }
 
-  /** A document was deleted, or begun anew. */
-  #headed(name: string): void {
+  /** A document may have been deleted, or begun anew. */
+  #head(name: string): void {
+    this.#headed.delete(name)
     const { number, deleted } = this.#parts.table.generationOf(name)
     for (const { engine } of this.#of(name)) {
       if (engine.generation === number) continue
@@ -250,6 +273,7 @@ export class OpenDocuments {
         : new GridError('DOCUMENT_GENERATION', `'${name}' was begun anew: open it again to go on`)
       engine.end(ended)
     }
+    if (!deleted) this.#generations.carry(name)
   }
 
   #heard(from: string, message: unknown): void {
@@ -263,6 +287,13 @@ export class OpenDocuments {
     const { logger } = this.#parts
     logger.warn(`an edit of '${opened.engine.name}' was refused: ${error.message}`, { code: error.code })
     this.#tell(opened, 'refused', { error, update })
+  }
+
+  /** Edits that were made before the document was begun anew; told once somebody listens. */
+  #refusedLate(name: string, error: GridError, update: Uint8Array): boolean {
+    const opened = this.#of(name).filter(({ users }) => users.size > 0)
+    this.#host.later(0, () => opened.forEach((each) => this.#refused(each, error, update)))
+    return opened.length > 0
   }
 
   #tell<Type extends 'refused' | 'ended'>(opened: Opened, type: Type, event: DocumentEvents[Type]): void {

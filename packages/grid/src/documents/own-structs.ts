@@ -123,7 +123,8 @@ function deletedForm({ id, origin, rightOrigin, parent, parentSub, length }: Y.I
   return new Y.Item(id, null, origin, null, rightOrigin, parent, parentSub, new Y.ContentDeleted(length))
 }
 
-function sizeOf({ restEncoder }: Y.UpdateEncoderV1): number {
+/** Bytes that an encoder has so far. */
+export function sizeOf({ restEncoder }: Y.UpdateEncoderV1): number {
   const { bufs, cpos } = restEncoder as unknown as { readonly bufs: readonly Uint8Array[]; readonly cpos: number }
   return bufs.reduce((sum, { length }) => sum + length, cpos)
 }

@@ -1,0 +1,130 @@
+import type { GenerationStart } from '@gossipgrid/core'
+import * as Y from 'yjs'
+import type { IdRange } from './id-ranges.ts'
+import { splitRange } from './id-ranges.ts'
+
+/** A start that edits can still be carried over to. */
+export interface OpenStart extends GenerationStart {
+  readonly copied: readonly number[]
+}
+
+/** Where what stands in one generation belongs in another one. */
+export interface Placement {
+  /** The clock from which on structs of a client are to be carried over, under the ids that they have. */
+  lateFrom(client: number): number
+  /** What an id is in the other one; undefined where it has none. */
+  find(id: Y.ID): Y.ID | undefined
+  /**
+   * What the first, or the last, of the ids that were copied is in the other one. What others edited besides is not looked
+   * at: not everybody who carries edits over knows of it.
+   */
+  nearest(range: IdRange, last: boolean): Y.ID | undefined
+  /** What a range is in the other one, as far as it is there. */
+  translate(range: IdRange): IdRange[]
+}
+
+/** From a generation to one that started from it: what was copied has new ids, and what came later keeps its own. */
+export class GenerationMap implements Placement {
+  readonly #client: number
+  readonly #covers = new Map<number, number>()
+  readonly #runs = new Map<number, { readonly clock: number; readonly end: number; readonly to: number }[]>()
+
+  constructor({ client, covers, copied }: OpenStart) {
+    this.#client = client
+    for (let i = 0; i < covers.length; i += 2) this.#covers.set(covers[i]!, covers[i + 1]!)
+    let to = 0
+    for (let i = 0; i < copied.length; i += 3) {
+      const [from, clock, length] = copied.slice(i, i + 3) as [number, number, number]
+      const runs = this.#runs.get(from) ?? []
+      this.#runs.set(from, runs)
+      runs.push({ clock, end: clock + length, to })
+      to += length
+    }
+    for (const runs of this.#runs.values()) runs.sort((a, b) => a.clock - b.clock)
+  }
+
+  lateFrom(client: number): number {
+    return this.#covers.get(client) ?? 0
+  }
+
+  find({ client, clock }: Y.ID): Y.ID | undefined {
+    const [found] = this.translate({ client, clock, length: 1 })
+    return found === undefined ? undefined : Y.createID(found.client, found.clock)
+  }
+
+  nearest({ client, clock, length }: IdRange, last: boolean): Y.ID | undefined {
+    const parts = [...splitRange(this.#runs.get(client) ?? [], clock, clock + length)]
+    const part = last ? parts.at(-1) : parts[0]
+    if (part === undefined) return undefined
+    return Y.createID(this.#client, part.of.to + (last ? part.end - 1 : part.clock) - part.of.clock)
+  }
+
+  translate({ client, clock, length }: IdRange): IdRange[] {
+    const end = clock + length
+    const late = Math.max(clock, this.lateFrom(client))
+    const found: IdRange[] = late < end ? [{ client, clock: late, length: end - late }] : []
+    for (const run of splitRange(this.#runs.get(client) ?? [], clock, end)) {
+      found.push({ client: this.#client, clock: run.of.to + run.clock - run.of.clock, length: run.end - run.clock })
+    }
+    return found
+  }
+}
+
+/** From a generation to another one that started from the same, and counts in its place. */
+export class SiblingMap implements Placement {
+  readonly #start: OpenStart
+  readonly #copies: readonly { readonly clock: number; readonly end: number; readonly from: IdRange }[]
+  readonly #forward: GenerationMap
+
+  /** `forward` leads to the one that counts from the one that both come from. */
+  constructor(start: OpenStart, forward: GenerationMap) {
+    const copies: { clock: number; end: number; from: IdRange }[] = []
+    let clock = 0
+    for (let i = 0; i < start.copied.length; i += 3) {
+      const [client, from, length] = start.copied.slice(i, i + 3) as [number, number, number]
+      copies.push({ clock, end: clock + length, from: { client, clock: from, length } })
+      clock += length
+    }
+    this.#start = start
+    this.#copies = copies
+    this.#forward = forward
+  }
+
+  lateFrom(client: number): number {
+    return client === this.#start.client ? this.#start.end : this.#forward.lateFrom(client)
+  }
+
+  find({ client, clock }: Y.ID): Y.ID | undefined {
+    const [found] = this.translate({ client, clock, length: 1 })
+    return found === undefined ? undefined : Y.createID(found.client, found.clock)
+  }
+
+  nearest({ client, clock, length }: IdRange, last: boolean): Y.ID | undefined {
+    if (client !== this.#start.client) return undefined
+    const origins = this.#originsOf(clock, clock + length)
+    for (const origin of last ? origins.toReversed() : origins) {
+      const found = this.#forward.translate(origin)
+      const late = found.find((range) => range.client === origin.client)
+      if (late !== undefined && (last || found.length === 1)) {
+        return Y.createID(late.client, last ? late.clock + late.length - 1 : late.clock)
+      }
+      const copied = this.#forward.nearest(origin, last)
+      if (copied !== undefined) return copied
+    }
+    return undefined
+  }
+
+  translate(range: IdRange): IdRange[] {
+    const { client, clock, length } = range
+    // What was carried over to it from where both come from.
+    if (client !== this.#start.client) return this.#forward.translate(range)
+    return this.#originsOf(clock, clock + length).flatMap((origin) => this.#forward.translate(origin))
+  }
+
+  #originsOf(clock: number, end: number): IdRange[] {
+    return [...splitRange(this.#copies, clock, end)].map((copy) => {
+      const { from, clock: first } = copy.of
+      return { client: from.client, clock: from.clock + copy.clock - first, length: copy.end - copy.clock }
+    })
+  }
+}

@@ -1,0 +1,265 @@
+import { GridError, generationStart } from '@gossipgrid/core'
+import * as Y from 'yjs'
+import type { RowWrite } from '../layout.ts'
+import type { Logger } from '../logger.ts'
+import type { DocumentEngine } from '../documents/document-engine.ts'
+import type { DocumentHost } from '../documents/document-host.ts'
+import type { DocumentLeases } from '../documents/document-lease.ts'
+import type { DocumentRow, DocumentTable, StartedGeneration } from '../documents/document-table.ts'
+import { begunAnew, shownBytes } from './generation-begin.ts'
+import type { GenerationLimits } from './generation-limits.ts'
+import type { OpenStart } from './generation-map.ts'
+import { isOpen, lateEdits, siblingsOf } from './late-edits.ts'
+import type { LateAuthor } from './late-edits.ts'
+
+/** Rows that one piece deletes. */
+const DELETES_MAX = 1000
+/** How many others may look first whether a document is to begin anew. */
+const RANK_MAX = 8
+/** Rows of edits that were refused which are remembered. */
+const REFUSED_MAX = 10_000
+
+export interface GenerationsParts {
+  readonly host: DocumentHost
+  readonly logger: Logger
+  readonly table: DocumentTable
+  readonly leases: DocumentLeases
+  readonly limits: GenerationLimits
+  /** Documents that are open. */
+  engines(): Iterable<DocumentEngine>
+  /** Edits of this peer cannot be carried over. False when nobody is there to be told. */
+  refused(name: string, error: GridError, update: Uint8Array): boolean
+}
+
+interface Quiet {
+  readonly hlc: number
+  readonly sinceMs: number
+  weighed: boolean
+}
+
+/**
+ * Lets documents begin anew, with the same content, once they drag too much along that nobody sees; and carries edits
+ * over that were made in an older generation without knowing of the new one.
+ */
+export class Generations {
+  readonly #parts: GenerationsParts
+  readonly #quiet = new WeakMap<DocumentEngine, Quiet>()
+  /** Since when all members are known to have the generation that counts. */
+  readonly #equal = new Map<string, { readonly number: number; readonly sinceMs: number }>()
+  readonly #refused = new Set<string>()
+
+  constructor(parts: GenerationsParts) {
+    this.#parts = parts
+  }
+
+  /** Carries over what this peer has edited elsewhere than in the generation that counts; later, where rows are missing. */
+  carry(name: string): void {
+    this.#guard(name, () => {
+      this.#carry(name, true)
+      this.#refuse(name)
+    })
+  }
+
+  /** To be called every now and then. */
+  look(): void {
+    const looked = new Set<string>()
+    for (const engine of this.#parts.engines()) {
+      const { name } = engine
+      if (looked.has(name) || engine.endedBy !== undefined) continue
+      looked.add(name)
+      this.carry(name)
+      this.#guard(name, () => this.#lookAt(engine))
+    }
+    for (const name of this.#equal.keys()) if (!looked.has(name)) this.#equal.delete(name)
+  }
+
+  #guard(name: string, act: () => void): void {
+    if (this.#parts.host.closed) return
+    try {
+      act()
+    } catch (error) {
+      // It is tried again.
+      this.#parts.logger.debug(`the generations of '${name}' were not looked after`, { error })
+    }
+  }
+
+  #lookAt(engine: DocumentEngine): void {
+    const { name } = engine
+    const start = this.#startOf(name)
+    if (!this.#isQuiet(engine)) return
+    // Those who made them have had the time to do it themselves.
+    if (this.#carry(name, false)) return
+    if (isOpen(start) && !start.settled) this.#settle(name, start)
+    else if (this.#isTooHeavy(engine)) this.#begin(engine)
+    else this.#takeOut(name)
+  }
+
+  /** How the generation that counts started; undefined where it began empty. */
+  #startOf(name: string): StartedGeneration | undefined {
+    return this.#parts.table.lineOf(name).at(-1)
+  }
+
+  /** True when there is anything that was, or is, to be carried over. */
+  #carry(name: string, onlyOwn: boolean): boolean {
+    const { host, table } = this.#parts
+    const start = this.#startOf(name)
+    if (!isOpen(start)) return false
+    const isWanted = ({ own }: LateAuthor): boolean => own || !onlyOwn
+    const { writes, waiting, unplaced } = lateEdits(table, name, start, { replicaId: host.peer.replicaId, isWanted })
+    if (writes.length > 0) host.write(writes, undefined, () => undefined)
+    for (const { own, client, update } of unplaced) {
+      if (own) this.#tell(name, [`${name}/${start.number}/${client}`], () => update)
+    }
+    return waiting || writes.length > 0
+  }
+
+  /** Tells of own edits in generations that nothing leads from to the one that counts. */
+  #refuse(name: string): void {
+    const { table } = this.#parts
+    const lost = this.#lostRows(name).flatMap(({ key, own }) => (own ? [key] : []))
+    this.#tell(name, lost, (keys) => Y.mergeUpdates(keys.map((key) => table.read(key)!.bytes)))
+  }
+
+  #tell(name: string, whats: readonly string[], updateOf: (untold: readonly string[]) => Uint8Array): void {
+    const untold = whats.filter((what) => !this.#refused.has(what))
+    if (untold.length === 0) return
+    const what = `edits of '${name}' were made in an older generation and cannot be carried over`
+    const error = new GridError('DOCUMENT_GENERATION', `${what}: make them again`)
+    if (!this.#parts.refused(name, error, updateOf(untold))) return
+    if (this.#refused.size > REFUSED_MAX) this.#refused.clear()
+    for (const each of untold) this.#refused.add(each)
+  }
+
+  /** Rows that are in no generation that counts or leads to it, and that the next one had not when it was settled. */
+  #lostRows(name: string): DocumentRow[] {
+    const { table } = this.#parts
+    const { number, deleted } = table.generationOf(name)
+    const rows = table.rowsOf(name)
+    if (deleted || rows.every(({ parts }) => parts.generation === number)) return []
+    const line = table.lineOf(name)
+    const last = line.at(-1)
+    const reached = new Map(line.map((start) => [start.from, clocksOf(start.covers)]))
+    const open = new Set(isOpen(last) ? [last.from, ...siblingsOf(table, name, last).map((start) => start.number)] : [])
+    const here = new Map<number, number>()
+    // What a generation began with was nobody's edit.
+    const copies = new Map(table.startsOf(name).map((start) => [start.number, start.client]))
+    for (const { key, parts } of rows) {
+      if (parts.generation !== number) continue
+      here.set(parts.client, Math.max(here.get(parts.client) ?? 0, table.read(key)!.update.to))
+    }
+    return rows.filter(({ key, parts: { generation, client } }) => {
+      if (generation === number || open.has(generation) || copies.get(generation) === client) return false
+      const covered = reached.get(generation)?.get(client) ?? 0
+      return table.read(key)!.update.to > Math.max(covered, here.get(client) ?? 0)
+    })
+  }
+
+  /** Nobody has edited it for a while; of several peers the first looks first. */
+  #isQuiet(engine: DocumentEngine): boolean {
+    const { host, limits, table } = this.#parts
+    const hlc = table.rowsOf(engine.name).reduce((latest, row) => Math.max(latest, row.hlc), 0)
+    const now = host.monotonicMs
+    const known = this.#quiet.get(engine)
+    if (known?.hlc !== hlc) this.#quiet.set(engine, { hlc, sinceMs: now, weighed: false })
+    if (known?.hlc !== hlc || engine.unsaved || engine.waitingCount > 0) return false
+    const before = this.#present().filter((other) => other < host.peer.peerId).length
+    return now - known.sinceMs >= limits.quietMs * (1 + Math.min(before, RANK_MAX))
+  }
+
+  /** Asked once for what it holds. */
+  #isTooHeavy(engine: DocumentEngine): boolean {
+    const { limits, table } = this.#parts
+    const { y, name, generation } = engine
+    const quiet = this.#quiet.get(engine)!
+    if (quiet.weighed) return false
+    const isCrowded = y.store.clients.size > limits.clientsMax
+    const sizeBytes = table.liveRowsOf(name, generation).reduce((sum, row) => sum + row.sizeBytes, 0)
+    if (!isCrowded && sizeBytes <= limits.weighedMinBytes) return false
+    if (!this.#areEqual(this.#present(), limits.lagMax)) return false
+    quiet.weighed = true
+    return isCrowded || sizeBytes > limits.weightMax * shownBytes(y)
+  }
+
+  #begin(engine: DocumentEngine): void {
+    const { host, leases, logger, table } = this.#parts
+    const { name } = engine
+    if (table.generationOf(name).number !== engine.generation) return
+    const writes = begunAnew(engine, table, leases.lend(table.rowsOf(name)))
+    if (writes === undefined) return
+    logger.info(`'${name}' begins anew with what it shows`, { document: name })
+    host.write(writes, undefined, () => undefined)
+  }
+
+  /** Once everybody has had the generation that counts for a while, nothing leads from the others to it any more. */
+  #settle(name: string, start: StartedGeneration & OpenStart): void {
+    const { host, limits, table } = this.#parts
+    const known = this.#equal.get(name)
+    this.#equal.delete(name)
+    const { membership, housekeeping } = host.peer
+    const members = housekeeping.registry.members(host.wallMs).map(({ peerId }) => peerId)
+    const met = membership.others.map(({ record }) => record.peerId)
+    if (!this.#areEqual([...members, ...met], undefined)) return
+    const now = host.monotonicMs
+    const since = known?.number === start.number ? known : { number: start.number, sinceMs: now }
+    this.#equal.set(name, since)
+    if (now - since.sinceMs < limits.settledAfterMs) return
+    const siblings = siblingsOf(table, name, start)
+    const old = new Set([start.from, ...siblings.map(({ number }) => number)])
+    const rows = table.rowsOf(name).filter(({ parts }) => old.has(parts.generation))
+    const { partition } = table
+    const before = table
+      .lineOf(name)
+      .filter(isOpen)
+      .filter(({ number }) => number !== start.number)
+    const starts: RowWrite[] = [
+      { partition, key: start.key, bytes: generationStart({ ...start, settled: true }) },
+      ...before.map((each) => ({ partition, key: each.key, bytes: generationStart({ ...each, copied: undefined }) })),
+    ]
+    host.write(starts, undefined, () => undefined)
+    this.#delete([...siblings, ...rows].map(({ key }) => key))
+  }
+
+  /** Takes out this peer's rows of generations that do not count any more, except for what was never carried over. */
+  #takeOut(name: string): void {
+    const { table } = this.#parts
+    const { number } = table.generationOf(name)
+    const lost = new Set(this.#lostRows(name).map(({ key }) => key))
+    const rows = table.rowsOf(name).filter(({ own, parts }) => own && parts.generation !== number)
+    this.#delete(rows.flatMap(({ key }) => (lost.has(key) ? [] : [key])))
+  }
+
+  #delete(keys: readonly string[]): void {
+    const { host, table } = this.#parts
+    for (let i = 0; i < keys.length; i += DELETES_MAX) {
+      const rows: RowWrite[] = keys
+        .slice(i, i + DELETES_MAX)
+        .map((key) => ({ partition: table.partition, key, bytes: undefined }))
+      host.write(rows, undefined, () => undefined)
+    }
+  }
+
+  #present(): string[] {
+    const { others } = this.#parts.host.peer.membership
+    return others.flatMap(({ record, state }) => (state === 'alive' ? [record.peerId] : []))
+  }
+
+  /** Whether others are known to hold what this peer does; with `lagMax`, whether none is known to differ by more. */
+  #areEqual(others: readonly string[], lagMax: number | undefined): boolean {
+    const { host, table } = this.#parts
+    const { collection, kind } = table.partition.name
+    const lags = new Map(host.peer.lag.of(collection, kind).map((lag) => [lag.peerId, lag]))
+    return others.every((other) => {
+      const lag = lags.get(other)
+      if (other === host.peer.peerId) return true
+      if (lag === undefined) return lagMax !== undefined
+      return lag.behind + lag.ahead <= (lagMax ?? 0) && lag.unequal === 0
+    })
+  }
+}
+
+/** By client id, of a client id and a clock in turns. */
+function clocksOf(covers: readonly number[]): Map<number, number> {
+  const clocks = new Map<number, number>()
+  for (let i = 0; i < covers.length; i += 2) clocks.set(covers[i]!, covers[i + 1]!)
+  return clocks
+}

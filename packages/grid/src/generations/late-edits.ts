@@ -1,0 +1,186 @@
+import { documentKey, documentValue, mergeDeletes, writeYjsUpdate } from '@gossipgrid/core'
+import * as Y from 'yjs'
+import type { RowWrite } from '../layout.ts'
+import { readGeneration } from '../documents/apply-rows.ts'
+import type { DocumentRow, DocumentTable, StartedGeneration } from '../documents/document-table.ts'
+import { GenerationMap, SiblingMap } from './generation-map.ts'
+import type { OpenStart, Placement } from './generation-map.ts'
+import { rangesOf } from './id-ranges.ts'
+import { LateStructs } from './late-structs.ts'
+
+/** Ranges of deletes in one row: each takes 15 bytes at most. */
+const RANGES_PER_ROW_MAX = 16_384
+
+/** A generation from which edits are carried over to the one that counts. */
+interface Source {
+  readonly generation: number
+  readonly placement: Placement
+  /** The clocks that must be here before it can be said what stood beside what: client id and clock, in turns. */
+  readonly needs: readonly number[]
+  readonly rows: readonly DocumentRow[]
+}
+
+/** What one author has edited in a source. */
+export interface LateAuthor {
+  readonly client: number
+  readonly nonce: number
+  readonly replicaId: string
+  readonly own: boolean
+  /** The clock after its last struct. */
+  readonly end: number
+  /** All that it has written there. */
+  readonly update: Uint8Array
+  /** What it deletes, as it reads in the generation that counts. */
+  readonly deletes: readonly number[]
+}
+
+/** Edits that a generation does not have which counts. */
+export interface LateEdits {
+  /** The rows that carry them over. */
+  readonly writes: readonly RowWrite[]
+  /** Rows that they are tied to are not here yet. */
+  readonly waiting: boolean
+  /** Authors of edits that can be carried over in part only, since what they stood in is known to nobody any more. */
+  readonly unplaced: readonly LateAuthor[]
+}
+
+interface Into {
+  readonly name: string
+  readonly generation: number
+  readonly replicaId: string
+}
+
+export function isOpen(start: StartedGeneration | undefined): start is StartedGeneration & OpenStart {
+  return start?.copied !== undefined
+}
+
+/** The generations that started from the same one as another, and do not count. */
+export function siblingsOf(table: DocumentTable, name: string, start: StartedGeneration): StartedGeneration[] {
+  return table.startsOf(name).filter(({ from, number }) => from === start.from && number !== start.number)
+}
+
+/** What authors have edited without knowing of the generation that counts, and that nobody has carried over to it yet. */
+export function lateEdits(
+  table: DocumentTable,
+  name: string,
+  start: StartedGeneration & OpenStart,
+  { replicaId, isWanted }: { readonly replicaId: string; readonly isWanted: (author: LateAuthor) => boolean },
+): LateEdits {
+  const writes: RowWrite[] = []
+  const unplaced: LateAuthor[] = []
+  let waiting = false
+  const carried = carriedOf(table, name, start.number)
+  const into = { name, generation: start.number, replicaId }
+  for (const source of sourcesOf(table, name, start)) {
+    const late = authorsOf(table, source).filter((author) => isWanted(author) && isLate(author, source, carried))
+    if (late.length === 0) continue
+    let y: Y.Doc | undefined
+    // Once all have had the new generation, what was before is gone.
+    const surroundings = (): Y.Doc | undefined => {
+      if (start.settled) return undefined
+      y ??= readGeneration(table, name, source.generation)
+      return y
+    }
+    for (const author of late) {
+      const structs = new LateStructs(author.client, author.update, source.placement, surroundings)
+      const rows = rowsOf(table, into, author, structs)
+      const { client, end } = author
+      if (rows === undefined || (y !== undefined && !hasAll(y, [...source.needs, client, end]))) waiting = true
+      else writes.push(...rows)
+      if (structs.unplaced) unplaced.push(author)
+    }
+    y?.destroy()
+  }
+  return { writes, waiting, unplaced }
+}
+
+function sourcesOf(table: DocumentTable, name: string, start: StartedGeneration & OpenStart): Source[] {
+  const placement = new GenerationMap(start)
+  const { from: generation, covers: needs } = start
+  const sources: Source[] = [{ generation, placement, needs, rows: table.liveRowsOf(name, generation) }]
+  for (const sibling of siblingsOf(table, name, start).filter(isOpen)) {
+    const { number, client, end } = sibling
+    // What was carried over to it is carried over from where that came from, and its first content was nobody's edit.
+    const rows = table.liveRowsOf(name, number).filter(({ parts }) => parts.level !== 'd' && parts.client !== client)
+    const map = new SiblingMap(sibling, placement)
+    sources.push({ generation: number, placement: map, needs: [client, end], rows })
+  }
+  return sources
+}
+
+function authorsOf(table: DocumentTable, { rows, placement }: Source): LateAuthor[] {
+  const byClient = new Map<number, DocumentRow[]>()
+  for (const row of rows) {
+    const others = byClient.get(row.parts.client)
+    if (others === undefined) byClient.set(row.parts.client, [row])
+    else others.push(row)
+  }
+  return [...byClient].map(([client, written]) => {
+    const contents = written.map(({ key }) => table.read(key)!)
+    const deleted = contents.flatMap(({ update }) => rangesOf(update.deletes))
+    const deletes = deleted.flatMap((range) => placement.translate(range))
+    return {
+      client,
+      nonce: written[0]!.parts.nonce,
+      replicaId: contents[0]!.author ?? written[0]!.writer,
+      own: written.some(({ own }) => own),
+      end: contents.reduce((latest, { update }) => Math.max(latest, update.to), 0),
+      update: Y.mergeUpdates(contents.map(({ bytes }) => bytes)),
+      deletes: mergeDeletes(deletes.flatMap((range) => [range.client, range.clock, range.length])),
+    }
+  })
+}
+
+/** By client id: the clock up to which edits of it were carried over, and the deletes. */
+function carriedOf(
+  table: DocumentTable,
+  name: string,
+  generation: number,
+): Map<number, { end: number; deletes: number[] }> {
+  const carried = new Map<number, { end: number; deletes: number[] }>()
+  for (const { key, parts } of table.liveRowsOf(name, generation)) {
+    if (parts.level !== 'd') continue
+    const { update } = table.read(key)!
+    const of = carried.get(parts.client) ?? { end: 0, deletes: [] }
+    carried.set(parts.client, of)
+    of.end = Math.max(of.end, update.to)
+    of.deletes.push(...update.deletes)
+  }
+  return carried
+}
+
+function isLate(
+  { client, end, deletes }: LateAuthor,
+  { placement }: Source,
+  carried: ReadonlyMap<number, { readonly end: number; readonly deletes: readonly number[] }>,
+): boolean {
+  const there = carried.get(client)
+  if (end > placement.lateFrom(client) && end > (there?.end ?? 0)) return true
+  if (deletes.length === 0) return false
+  const known = mergeDeletes(there?.deletes ?? [])
+  // Nothing is new where the deletes that are there do not grow by these.
+  return mergeDeletes([...known, ...deletes]).join() !== known.join()
+}
+
+/** Undefined while rows are missing. */
+function rowsOf(table: DocumentTable, into: Into, author: LateAuthor, structs: LateStructs): RowWrite[] | undefined {
+  const { partition } = table
+  const { client, nonce, deletes } = author
+  const runs = structs.runs()
+  const rows: RowWrite[] = []
+  for (let index = 0; index < (runs?.length ?? 0) || index * RANGES_PER_ROW_MAX * 3 < deletes.length; index++) {
+    const run = runs?.[index]
+    const section = run === undefined ? [] : [{ client, clock: run.clock, count: run.count, pieces: [run.bytes] }]
+    const part = deletes.slice(index * RANGES_PER_ROW_MAX * 3, (index + 1) * RANGES_PER_ROW_MAX * 3)
+    const { name: document, generation } = into
+    const key = documentKey({ document, generation, nonce, client, level: 'd', index })
+    const bytes = documentValue(writeYjsUpdate(section, part), author.replicaId, into.replicaId)
+    rows.push({ partition, key, bytes })
+  }
+  return runs === undefined ? undefined : rows
+}
+
+function hasAll(y: Y.Doc, clocks: readonly number[]): boolean {
+  for (let i = 0; i < clocks.length; i += 2) if (Y.getState(y.store, clocks[i]!) < clocks[i + 1]!) return false
+  return true
+}
