@@ -167,9 +167,11 @@ export class Checkpoint {
 
   #due(): boolean {
     if (this.#wanted) return true
+    const { logBytes } = this.#commit
+    if (logBytes <= this.logMinBytes) return false
     let liveBytes = 0
     for (const { replica } of this.#collections.partitions()) liveBytes += storedBytes(replica.table)
-    return this.#commit.logBytes > Math.max(this.logMinBytes, liveBytes)
+    return logBytes > liveBytes
   }
 
   #start(): Run {

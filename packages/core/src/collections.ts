@@ -39,7 +39,8 @@ export class Collections {
   readonly ids: ReplicaIds
   /** When which entries of all collections expire. */
   readonly expiries: Expiries = new Expiries()
-  readonly #byIdentity = new Map<string, Collection>()
+  readonly #all: Collection[] = []
+  readonly #byName = new Map<string, Collection[]>()
   /** What the application has opened. */
   readonly #opened = new Map<string, Collection>()
   /** What names stand for, as far as all peers know. */
@@ -55,12 +56,14 @@ export class Collections {
   }
 
   get size(): number {
-    return this.#byIdentity.size
+    return this.#all.length
   }
 
   /** By name and code of the kind; a map when no kind is given. */
   get(name: string, kind: number = MAP_CODE): Collection | undefined {
-    return this.#byIdentity.get(identityOf(name, kind))
+    const named = this.#byName.get(name)
+    if (named !== undefined) for (const each of named) if (each.partitions[0]?.name.kind === kind) return each
+    return undefined
   }
 
   /** The partition of that name, if it is here. */
@@ -69,11 +72,11 @@ export class Collections {
   }
 
   [Symbol.iterator](): IterableIterator<Collection> {
-    return this.#byIdentity.values()
+    return this.#all.values()
   }
 
   *partitions(): Generator<Partition, void, undefined> {
-    for (const collection of this.#byIdentity.values()) yield* collection.partitions
+    for (const collection of this.#all) yield* collection.partitions
   }
 
   /**
@@ -125,7 +128,7 @@ export class Collections {
     if (partition >= descriptor.partitions) {
       return { code: 'COLLECTION_MISMATCH', reason: `'${collection}' has no partition ${partition}` }
     }
-    if (this.#byIdentity.size >= COLLECTIONS_MAX) {
+    if (this.#all.length >= COLLECTIONS_MAX) {
       return { code: 'COLLECTION_LIMIT', reason: `'${collection}' would be one collection too many` }
     }
     return this.#create(descriptor).partitions[partition]!
@@ -184,7 +187,7 @@ export class Collections {
 
   #create(descriptor: CollectionDescriptor): Collection {
     checkName(descriptor.name, 'collection')
-    if (this.#byIdentity.size >= COLLECTIONS_MAX) {
+    if (this.#all.length >= COLLECTIONS_MAX) {
       throw new GridError('COLLECTION_LIMIT', `this grid holds ${COLLECTIONS_MAX} collections already`)
     }
     const kind = kindCode(descriptor)
@@ -198,14 +201,13 @@ export class Collections {
       })
     }
     const collection = { descriptor, partitions }
-    this.#byIdentity.set(identityOf(descriptor.name, kind), collection)
+    this.#all.push(collection)
+    const named = this.#byName.get(descriptor.name)
+    if (named === undefined) this.#byName.set(descriptor.name, [collection])
+    else named.push(collection)
     for (const partition of partitions) this.created?.(partition)
     return collection
   }
-}
-
-function identityOf(name: string, kind: number): string {
-  return `${kind} ${name}`
 }
 
 /** That one name is meant for two kinds, with both. */

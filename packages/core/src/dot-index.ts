@@ -76,8 +76,9 @@ export class DotIndex {
     const capacity = Math.ceil(origin.sequences.length * (origin.sequences.length < 65_536 ? 2 : 1.25))
     const sequences = new Uint32Array(capacity)
     const slots = new Uint32Array(capacity)
-    sequences.set(origin.sequences.subarray(0, origin.count))
-    slots.set(origin.slots.subarray(0, origin.count))
+    const isFull = origin.count === origin.sequences.length
+    sequences.set(isFull ? origin.sequences : origin.sequences.subarray(0, origin.count))
+    slots.set(isFull ? origin.slots : origin.slots.subarray(0, origin.count))
     origin.sequences = sequences
     origin.slots = slots
   }

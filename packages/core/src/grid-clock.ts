@@ -1,12 +1,7 @@
+import { ClockVotes } from './clock-votes.ts'
 import type { Instant } from './instant.ts'
-import { CLOCK_JUMP_DEAF_MS, CLOCK_VOTE_MAX_AGE_MS, HOLD_AHEAD_MS, MEMBERS_MAX } from './limits.ts'
+import { CLOCK_JUMP_DEAF_MS, HOLD_AHEAD_MS, MEMBERS_MAX } from './limits.ts'
 import type { PeerId } from './ports.ts'
-
-interface Vote {
-  /** The time they tell less this peer's monotonic clock. */
-  readonly aheadOfMonotonicMs: number
-  readonly atMs: number
-}
 
 /**
  * What time it is for the grid. A peer's own wall clock is believed unless most others, as their heartbeats tell, disagree
@@ -17,7 +12,7 @@ interface Vote {
  * is the grid's time as it takes it to be.
  */
 export class GridClock {
-  readonly #votes = new Map<PeerId, Vote>()
+  readonly #votes = new ClockVotes()
   /** The own wall clock less the monotonic one, when last they were known to go together. */
   #ownMs: number
   /** The same at the last tick. */
@@ -60,7 +55,7 @@ export class GridClock {
       return
     }
     if (!this.#votes.has(peerId) && this.#votes.size >= MEMBERS_MAX) return
-    this.#votes.set(peerId, { aheadOfMonotonicMs: wallMs - now.monotonicMs, atMs: now.monotonicMs })
+    this.#votes.set(peerId, wallMs - now.monotonicMs, now.monotonicMs)
   }
 
   forget(peerId: PeerId): void {
@@ -83,15 +78,11 @@ export class GridClock {
       this.#offsetMs = 0
       return
     }
-    const offsets: number[] = steady ? [0] : []
-    for (const [peerId, { aheadOfMonotonicMs, atMs }] of this.#votes) {
-      if (now.monotonicMs - atMs > CLOCK_VOTE_MAX_AGE_MS) this.#votes.delete(peerId)
-      else offsets.push(aheadOfMonotonicMs - ownMs)
-    }
-    offsets.sort((a, b) => a - b)
-    const median = offsets[(offsets.length - 1) >> 1] ?? 0
-    this.#offsetMs = Math.abs(median) <= HOLD_AHEAD_MS ? 0 : Math.round(median)
+    this.#votes.expire(now.monotonicMs)
+    const median = this.#votes.median(steady ? ownMs : undefined)
+    const offsetMs = (median ?? ownMs) - ownMs
+    this.#offsetMs = Math.abs(offsetMs) <= HOLD_AHEAD_MS ? 0 : Math.round(offsetMs)
     // A clock that the others agree with may vote again.
-    if (!steady && this.#offsetMs === 0 && offsets.length > 0) this.#ownMs = ownMs
+    if (!steady && this.#offsetMs === 0 && median !== undefined) this.#ownMs = ownMs
   }
 }

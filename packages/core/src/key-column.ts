@@ -1,5 +1,6 @@
 const CHUNK_BITS = 9
 const CHUNK_SLOTS = 1 << CHUNK_BITS
+const NO_KEYS: readonly (string | undefined)[] = Array.from({ length: CHUNK_SLOTS }, () => undefined)
 
 /** Keys by slot, in pieces of 512: a piece without any takes no room, and growing copies nothing. */
 export class KeyColumn {
@@ -18,7 +19,7 @@ export class KeyColumn {
       this.#counts.push(0)
     }
     let chunk = this.#chunks[at]
-    if (chunk === undefined) this.#chunks[at] = chunk = Array.from({ length: CHUNK_SLOTS }, () => undefined)
+    if (chunk === undefined) this.#chunks[at] = chunk = NO_KEYS.slice()
     const within = slot & (CHUNK_SLOTS - 1)
     if (chunk[within] === undefined) this.#counts[at]! += 1
     chunk[within] = key

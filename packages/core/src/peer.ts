@@ -230,8 +230,8 @@ export class Peer {
     if ((this.#persistent && this.#checkpoint.busy) || this.#bulkAnnounce) return 0
     const { antiEntropy, broadcaster, commit, confirmations, housekeeping, membership, signals } = this
     const { identity } = this.#writes
-    const parts = [membership, broadcaster, antiEntropy, commit, identity, confirmations, signals, housekeeping]
-    return parts.reduce((earliestMs, { wakeAtMs }) => Math.min(earliestMs, wakeAtMs), Infinity)
+    const travelMs = Math.min(broadcaster.wakeAtMs, antiEntropy.wakeAtMs, confirmations.wakeAtMs, signals.wakeAtMs)
+    return Math.min(travelMs, membership.wakeAtMs, commit.wakeAtMs, identity.wakeAtMs, housekeeping.wakeAtMs)
   }
 
   /** Opens a collection. Throws `INVALID_NAME`, `COLLECTION_MISMATCH` or `COLLECTION_LIMIT`. */

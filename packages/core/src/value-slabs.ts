@@ -2,7 +2,7 @@ import { GridError } from './errors.ts'
 
 const SLAB_BITS = 20
 const SLAB_BYTES = 1 << SLAB_BITS
-const SLAB_FIRST_BYTES = SLAB_BYTES >> 4
+const SLAB_FIRST_BYTES = SLAB_BYTES >> 7
 /** Addresses are 32 bits wide. */
 const SLABS_MAX = 2 ** 32 / SLAB_BYTES
 /** Less dead weight than this is not worth a move, nor a quarter of the live bytes, up to so much. */
