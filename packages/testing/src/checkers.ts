@@ -1,6 +1,15 @@
 import { documentUpdate } from '@gossipgrid/core'
-import type { Peer } from '@gossipgrid/core'
-import { compareVersions, hasSeen, heldEntries, heldVector, heldVersion, sameValue } from './held-state.ts'
+import type { Peer, Replica } from '@gossipgrid/core'
+import {
+  compareVersions,
+  hasSeen,
+  heldEntries,
+  heldVector,
+  heldVersion,
+  partitionOf,
+  sameValue,
+  versionAt,
+} from './held-state.ts'
 import type { Version } from './held-state.ts'
 import type { Ledger } from './ledger.ts'
 import type { SimulatedCollection } from './simulated-collection.ts'
@@ -14,8 +23,15 @@ export type Violation = string
  */
 export function checkCoverage(ledger: Ledger, peer: Peer): Violation | undefined {
   if (ledger.reusedIds.size > 0) return undefined
-  for (const { collection, key, writes } of ledger.keys) {
-    const held = heldVersion(peer, collection, key)
+  const replicas = new Map<SimulatedCollection, Replica | undefined>()
+  for (const ledgerKey of ledger.keys) {
+    const { collection, key, writes } = ledgerKey
+    if (!replicas.has(collection)) replicas.set(collection, partitionOf(peer, collection)?.replica)
+    const replica = replicas.get(collection)
+    // Asked for some thousand keys, twice a second, at every peer: it shall not hash them all again.
+    ledgerKey.keyHash ??= replica?.table.hashKey(key)
+    const slot = replica?.table.find(key, ledgerKey.keyHash!)
+    const held = slot === undefined ? undefined : versionAt(peer, collection, replica!, slot)
     for (let i = writes.length - 1; i >= 0; i--) {
       const write = writes[i]!
       if (held !== undefined && compareVersions(write, held) <= 0) break

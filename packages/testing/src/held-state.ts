@@ -95,7 +95,8 @@ function isSwept(value: Uint8Array): boolean {
   return payload.length === 1 && payload[0] === 0xf7
 }
 
-function versionAt(peer: Peer, collection: SimulatedCollection, { table }: Replica, slot: number): Version {
+/** The version that a slot holds. */
+export function versionAt(peer: Peer, collection: SimulatedCollection, { table }: Replica, slot: number): Version {
   return {
     hlc: table.hlc(slot),
     replicaId: peer.collections.ids.id(table.replica(slot)),

@@ -32,6 +32,8 @@ export interface LedgerKey {
   readonly collection: SimulatedCollection
   readonly key: string
   readonly writes: LedgerWrite[]
+  /** The hash of the key, which all peers of a grid give it: undefined until the first one was asked. */
+  keyHash: number | undefined
 }
 
 /** When deletes may be forgotten. */
@@ -95,7 +97,7 @@ export class Ledger {
     }
     const id = idOf(write.collection, write.key)
     let key = this.#keys.get(id)
-    if (key === undefined) this.#keys.set(id, (key = { collection: write.collection, key: write.key, writes: [] }))
+    if (key === undefined) this.#keys.set(id, (key = newKey(write)))
     const { writes } = key
     let at = writes.length
     while (at > 0 && compareVersions(writes[at - 1]!, added) > 0) at -= 1
@@ -172,9 +174,18 @@ export class Ledger {
   /** All writes that were acknowledged and must be found again. */
   *owed(): Generator<LedgerWrite, void, undefined> {
     for (const { writes } of this.#keys.values()) {
-      for (const write of writes) if (write.acknowledged && !write.excused) yield write
+      for (const write of writes) if (isOwed(write)) yield write
     }
   }
+}
+
+/** It was acknowledged and must be found again. */
+export function isOwed({ acknowledged, excused }: LedgerWrite): boolean {
+  return acknowledged && !excused
+}
+
+function newKey({ collection, key }: Noted): LedgerKey {
+  return { collection, key, writes: [], keyHash: undefined }
 }
 
 function idOf({ name, kind }: SimulatedCollection, key: string): string {

@@ -1,5 +1,6 @@
 import type { Peer } from '@gossipgrid/core'
-import { heldVersion } from './held-state.ts'
+import { compareVersions, heldVersion } from './held-state.ts'
+import { isOwed } from './ledger.ts'
 import type { Ledger, LedgerWrite } from './ledger.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
 
@@ -24,10 +25,16 @@ export class Losses {
     return this.#excused
   }
 
-  /** Disks that hold a write, or a larger version of its key. */
-  copies(write: LedgerWrite): number {
+  /** Disks that hold a write, or a larger version of its key: counted up to `enough`, since opening a disk takes long. */
+  copies(write: LedgerWrite, enough: number): number {
+    const isLikely = ({ peer }: SimulatedPeer): boolean => peer !== undefined && this.#holds(peer, write)
     const disks = this.#machines.filter(({ persistent }) => persistent)
-    return disks.filter((machine) => this.#holds(machine.stored(), write)).length
+    let found = 0
+    for (const machine of disks.toSorted((a, b) => Number(isLikely(b)) - Number(isLikely(a)))) {
+      if (this.#holds(machine.stored(), write)) found += 1
+      if (found === enough) break
+    }
+    return found
   }
 
   /** Lets something happen to the disk of a machine that is down, and notes what is lost by it. */
@@ -35,8 +42,7 @@ export class Losses {
     const before = machine.stored()
     happen()
     const after = machine.stored()
-    const lost = [...this.#ledger.owed()].filter((write) => this.#holds(before, write) && !this.#holds(after, write))
-    this.#sort([...this.#fragile, ...lost])
+    this.#sort([...this.#fragile, ...(before === after ? [] : this.#lost(before, after))])
   }
 
   /** A machine has crashed: what hung on its memory may be gone. */
@@ -44,12 +50,24 @@ export class Losses {
     if (this.#fragile.length > 0) this.#sort(this.#fragile)
   }
 
+  /** What is owed and was there before. */
+  *#lost(before: Peer, after: Peer): Generator<LedgerWrite, void, undefined> {
+    for (const { collection, key, writes } of this.#ledger.keys) {
+      const was = heldVersion(before, collection, key)
+      const is = heldVersion(after, collection, key)
+      if (was === undefined || (is !== undefined && compareVersions(was, is) === 0)) continue
+      for (const write of writes) {
+        if (isOwed(write) && this.#ledger.fulfils(was, write) && !this.#ledger.fulfils(is, write)) yield write
+      }
+    }
+  }
+
   #sort(writes: readonly LedgerWrite[]): void {
     this.#fragile = []
     if (writes.length === 0) return
-    const disks = this.#machines.filter((machine) => machine.persistent).map((machine) => machine.stored())
+    const disks = this.#machines.filter((machine) => machine.persistent)
     for (const write of writes) {
-      if (disks.some((disk) => this.#holds(disk, write))) continue
+      if (disks.some((machine) => this.#holds(machine.stored(), write))) continue
       if (this.#machines.some(({ peer }) => peer !== undefined && this.#holds(peer, write))) this.#fragile.push(write)
       else {
         write.excused = true

@@ -28,6 +28,7 @@ export class SimulatedDisk {
   #blobs = new Map<string, Blob>()
   #writing: Writing | undefined
   #writes = 0
+  #revision = 0
 
   constructor(queue: EventQueue, random: Random) {
     this.#queue = queue
@@ -42,6 +43,11 @@ export class SimulatedDisk {
   /** Batches that reached the disk. */
   get writes(): number {
     return this.#writes
+  }
+
+  /** Another number whenever something on it has changed. */
+  get revision(): number {
+    return this.#revision
   }
 
   /** Starts a batch; `done` is told when it is durable or has failed, and never after a crash. */
@@ -73,6 +79,7 @@ export class SimulatedDisk {
 
   /** Makes a blob unreadable: the store knows, or hands out rubbish. */
   damage(key: string): void {
+    this.#revision += 1
     this.#blobs.set(key, this.#random.chance(0.5) ? undefined : new Uint8Array(40).fill(0xff))
   }
 
@@ -83,11 +90,13 @@ export class SimulatedDisk {
 
   /** Everything is as it was at a snapshot: a backup was played back, or a virtual machine set back. */
   restore(snapshot: ReadonlyMap<string, Blob>): void {
+    this.#revision += 1
     this.#blobs = new Map(snapshot)
   }
 
   /** Everything is gone. */
   lose(): void {
+    this.#revision += 1
     this.#blobs.clear()
   }
 
@@ -110,6 +119,7 @@ export class SimulatedDisk {
 
   #apply(batch: readonly StorageOperation[]): void {
     this.#writes += 1
+    this.#revision += 1
     for (const operation of batch) {
       if (operation.type === 'put') this.#blobs.set(operation.key, operation.bytes)
       else this.#blobs.delete(operation.key)

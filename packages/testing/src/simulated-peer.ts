@@ -75,6 +75,8 @@ export class SimulatedPeer {
   #reads: ReadCheck | undefined
   #life = 0
   #openedAs = ''
+  /** What the disk gave when it was last asked for. */
+  #stored: { readonly peer: Peer; readonly revision: number } | undefined
   #wakeMs = Infinity
   #wakesInARow = 0
   /** Writes that are one, as long as they are not all acknowledged. */
@@ -102,14 +104,15 @@ export class SimulatedPeer {
     return this.#peer
   }
 
-  /** What the disk alone would give. */
+  /** What the disk alone would give: only to be looked at, and opened anew once the disk has changed. */
   stored(): Peer {
-    return this.#openFrom(this.disk, new Random(1))
+    return this.#stored?.revision === this.disk.revision ? this.#stored.peer : this.#openStored()
   }
 
   start(): void {
     if (this.#peer !== undefined) return
     const { world, peer } = { world: this.#world, peer: this.#open() }
+    this.#stored = undefined
     this.#peer = peer
     this.#reads = new ReadCheck(peer, world.ledger)
     this.#openedAs = peer.replicaId
@@ -135,7 +138,7 @@ export class SimulatedPeer {
     }
     const pending = this.#world.ledger.endLife(this.index)
     if (pending.length === 0) return
-    const stored = this.stored()
+    const stored = this.#openStored()
     for (const write of pending) {
       const seen = hasSeen(stored, write.collection, write.replicaId, write.sequence)
       // Under an id that was given up a write is issued anew, which no dot tells.
@@ -147,7 +150,7 @@ export class SimulatedPeer {
 
   /** The disk was set back: what the peer gives out next, it has given out before. */
   replicaIdReused(): void {
-    this.#world.ledger.reusedIds.add(this.stored().replicaId)
+    this.#world.ledger.reusedIds.add(this.#openStored().replicaId)
   }
 
   /** Says goodbye and ends. */
@@ -196,6 +199,13 @@ export class SimulatedPeer {
     this.#life += 1
     this.#batches = []
     return this.#openFrom(this.persistent ? this.disk : undefined, this.#random.fork(`life ${this.#life}`))
+  }
+
+  /** Which replica id it has hangs on the clock too. */
+  #openStored(): Peer {
+    const peer = this.#openFrom(this.disk, new Random(1))
+    this.#stored = { peer, revision: this.disk.revision }
+    return peer
   }
 
   #openFrom(disk: SimulatedDisk | undefined, random: Random): Peer {

@@ -224,7 +224,7 @@ class Simulator {
   #confirmed(write: LedgerWrite, copies: number): void {
     if (DISK_FAULTS.some((kind) => this.#mix.has(kind)) || this.#queue.nowMs < this.#nextCopiesMs) return
     this.#nextCopiesMs = this.#queue.nowMs + COPIES_CHECK_GAP_MS
-    const found = this.#losses.copies(write)
+    const found = this.#losses.copies(write, copies)
     if (found < copies) {
       this.#violated(`copies: ${copies} of ${write.replicaId}/${write.sequence} are confirmed, ${found} are on disks`)
     }
