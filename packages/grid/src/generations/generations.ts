@@ -47,6 +47,8 @@ export class Generations {
   /** Since when all members are known to have the generation that counts. */
   readonly #equal = new Map<string, { readonly number: number; readonly sinceMs: number }>()
   readonly #refused = new Set<string>()
+  /** How the rows of documents looked when nothing of theirs was to be carried over. */
+  readonly #clean = new Map<string, string>()
 
   constructor(parts: GenerationsParts) {
     this.#parts = parts
@@ -70,7 +72,7 @@ export class Generations {
       this.carry(name)
       this.#guard(name, () => this.#lookAt(engine))
     }
-    for (const name of this.#equal.keys()) if (!looked.has(name)) this.#equal.delete(name)
+    for (const of of [this.#equal, this.#clean]) for (const name of of.keys()) if (!looked.has(name)) of.delete(name)
   }
 
   #guard(name: string, act: () => void): void {
@@ -104,13 +106,17 @@ export class Generations {
     const { host, table } = this.#parts
     const start = this.#startOf(name)
     if (!isOpen(start)) return false
+    const look = `${start.number} ${lookOf(table.rowsOf(name))}`
+    if (this.#clean.get(name) === look) return false
     const isWanted = ({ own }: LateAuthor): boolean => own || !onlyOwn
     const { writes, waiting, unplaced } = lateEdits(table, name, start, { replicaId: host.peer.replicaId, isWanted })
     if (writes.length > 0) host.write(writes, undefined, () => undefined)
     for (const { own, client, update } of unplaced) {
       if (own) this.#tell(name, [`${name}/${start.number}/${client}`], () => update)
     }
-    return waiting || writes.length > 0
+    if (waiting || writes.length > 0) return true
+    if (!onlyOwn) this.#clean.set(name, look)
+    return false
   }
 
   /** Tells of own edits in generations that nothing leads from to the one that counts. */
@@ -255,6 +261,17 @@ export class Generations {
       return lag.behind + lag.ahead <= (lagMax ?? 0) && lag.unequal === 0
     })
   }
+}
+
+/** Differs where rows do. */
+function lookOf(rows: readonly DocumentRow[]): string {
+  let hash = 0
+  let latest = 0
+  for (const { hlc } of rows) {
+    hash = Math.imul(hash ^ (hlc % 0x7fffffff), 0x9e3779b1)
+    latest = Math.max(latest, hlc)
+  }
+  return `${rows.length} ${latest} ${hash}`
 }
 
 /** By client id, of a client id and a clock in turns. */

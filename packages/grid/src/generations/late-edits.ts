@@ -69,9 +69,10 @@ export function lateEdits(
   const writes: RowWrite[] = []
   const unplaced: LateAuthor[] = []
   let waiting = false
-  const carried = carriedOf(table, name, start.number)
+  const sources = sourcesOf(table, name, start).filter(({ rows }) => rows.length > 0)
+  const carried = sources.length === 0 ? (new Map() as Carried) : carriedOf(table, name, start.number)
   const into = { name, generation: start.number, replicaId }
-  for (const source of sourcesOf(table, name, start)) {
+  for (const source of sources) {
     const late = authorsOf(table, source).filter((author) => isWanted(author) && isLate(author, source, carried))
     if (late.length === 0) continue
     let y: Y.Doc | undefined
@@ -132,11 +133,9 @@ function authorsOf(table: DocumentTable, { rows, placement }: Source): LateAutho
 }
 
 /** By client id: the clock up to which edits of it were carried over, and the deletes. */
-function carriedOf(
-  table: DocumentTable,
-  name: string,
-  generation: number,
-): Map<number, { end: number; deletes: number[] }> {
+type Carried = ReadonlyMap<number, { readonly end: number; readonly deletes: readonly number[] }>
+
+function carriedOf(table: DocumentTable, name: string, generation: number): Carried {
   const carried = new Map<number, { end: number; deletes: number[] }>()
   for (const { key, parts } of table.liveRowsOf(name, generation)) {
     if (parts.level !== 'd') continue
@@ -149,11 +148,7 @@ function carriedOf(
   return carried
 }
 
-function isLate(
-  { client, end, deletes }: LateAuthor,
-  { placement }: Source,
-  carried: ReadonlyMap<number, { readonly end: number; readonly deletes: readonly number[] }>,
-): boolean {
+function isLate({ client, end, deletes }: LateAuthor, { placement }: Source, carried: Carried): boolean {
   const there = carried.get(client)
   if (end > placement.lateFrom(client) && end > (there?.end ?? 0)) return true
   if (deletes.length === 0) return false
