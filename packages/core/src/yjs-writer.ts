@@ -1,5 +1,9 @@
 import { ByteWriter } from './bytes.ts'
 
+/** An update that is no larger is written here and copied: for a keystroke, a buffer takes longer to make than to fill. */
+const SMALL_BYTES = 4096
+const small = new ByteWriter(SMALL_BYTES)
+
 /** Structs of one client, of contiguous clocks, as they stand in the updates they come from. */
 export interface YjsStructs {
   readonly client: number
@@ -14,8 +18,10 @@ export interface YjsStructs {
  * clock, length), in any order.
  */
 export function writeYjsUpdate(structs: readonly YjsStructs[], deletes: readonly number[]): Uint8Array {
-  const sizeBytes = structs.reduce((sum, { pieces }) => pieces.reduce((bytes, piece) => bytes + piece.length, sum), 64)
-  const writer = new ByteWriter(sizeBytes + deletes.length * 3)
+  let sizeBytes = 64 + deletes.length * 3
+  for (const { pieces } of structs) for (const piece of pieces) sizeBytes += piece.length
+  const writer = sizeBytes > SMALL_BYTES ? new ByteWriter(sizeBytes) : small
+  writer.clear()
   writer.varint(structs.length)
   for (const { client, clock, count, pieces } of structs) {
     writer.varint(count)
@@ -24,11 +30,12 @@ export function writeYjsUpdate(structs: readonly YjsStructs[], deletes: readonly
     for (const piece of pieces) writer.raw(piece)
   }
   writeDeletes(writer, mergeDeletes(deletes))
-  return writer.take()
+  return writer === small ? writer.copy() : writer.take()
 }
 
 /** The same deletes in as few ranges as can be, ascending for each client. */
-export function mergeDeletes(deletes: readonly number[]): number[] {
+export function mergeDeletes(deletes: readonly number[]): readonly number[] {
+  if (isMerged(deletes)) return deletes
   const byClient = new Map<number, [number, number][]>()
   for (let i = 0; i < deletes.length; i += 3) {
     const client = deletes[i]!
@@ -52,13 +59,22 @@ export function mergeDeletes(deletes: readonly number[]): number[] {
   return merged
 }
 
+/** Whether ranges are as `mergeDeletes` leaves them: clients ascending too. */
+function isMerged(deletes: readonly number[]): boolean {
+  for (let i = 3; i < deletes.length; i += 3) {
+    const isNext = deletes[i] === deletes[i - 3] && deletes[i + 1]! > deletes[i - 2]! + deletes[i - 1]!
+    if (!isNext && deletes[i]! <= deletes[i - 3]!) return false
+  }
+  return true
+}
+
 /** Takes ranges that are sorted by client. */
 function writeDeletes(writer: ByteWriter, deletes: readonly number[]): void {
-  const starts: number[] = []
-  for (let i = 0; i < deletes.length; i += 3) if (deletes[i] !== deletes[i - 3]) starts.push(i)
-  writer.varint(starts.length)
-  for (const [i, start] of starts.entries()) {
-    const end = starts[i + 1] ?? deletes.length
+  let clients = 0
+  for (let i = 0; i < deletes.length; i += 3) if (deletes[i] !== deletes[i - 3]) clients += 1
+  writer.varint(clients)
+  for (let start = 0, end = 0; start < deletes.length; start = end) {
+    while (end < deletes.length && deletes[end] === deletes[start]) end += 3
     writer.varint(deletes[start]!)
     writer.varint((end - start) / 3)
     for (let at = start; at < end; at += 3) {

@@ -64,6 +64,8 @@ export class OwnRows {
   readonly #written: Record<'a' | 'b', Set<number>> = { a: new Set(), b: new Set() }
   /** Where the next row of a level goes. */
   readonly #next: Record<'a' | 'b', number> = { a: 0, b: 0 }
+  /** Keys that were asked for, by index: a ring comes back to the same ones. */
+  readonly #keys: Record<DocumentLevel, string[]> = { a: [], b: [], c: [] }
   #clock = 0
 
   constructor(author: {
@@ -117,16 +119,18 @@ export class OwnRows {
     this.#clock = clock
   }
 
-  /** The rows that say what is new: the structs from `clock` on, and `deletes`. To be written in one piece. */
-  append(content: OwnContent, deletes: readonly number[]): OwnRow[] {
+  /** The rows that say what is new: the structs from `clock` on, and what was deleted. To be written in one piece. */
+  append(content: OwnContent, deleted: readonly number[]): OwnRow[] {
     const { a, b, c } = this.#levels
+    const deletes = mergeDeletes(deleted)
     const runs = content.structsFrom(this.#clock)
-    const sizeBytes = runs.reduce((sum, { bytes }) => sum + bytes.length, deletes.length * 4)
+    let sizeBytes = deletes.length * 4
+    for (const { bytes } of runs) sizeBytes += bytes.length
     const from = this.#clock
     this.#clock = content.clock
     if (sizeBytes <= SMALL_MAX_BYTES && runs.length <= 1) {
       if (a.length < this.#rowsMax) return [this.#put('a', this.#nextIndex('a'), from, runs[0], deletes)]
-      const all = [...deletesOf(a), ...deletes]
+      const all = mergeDeletes([...deletesOf(a), ...deletes])
       const merged = content.structsFrom(a[0]!.from)
       if (b.length < this.#rowsMax && merged.length <= 1 && all.length <= RANGES_PER_ROW_MAX * 3) {
         const start = a[0]!.from
@@ -202,14 +206,14 @@ export class OwnRows {
   }
 
   #key(level: DocumentLevel, index: number): string {
-    return documentKey({
+    return (this.#keys[level][index] ??= documentKey({
       document: this.#document,
       generation: this.#generation,
       nonce: this.#nonce,
       client: this.#client,
       level,
       index,
-    })
+    }))
   }
 }
 

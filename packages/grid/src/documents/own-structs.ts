@@ -15,6 +15,7 @@ export class OwnStructs implements OwnContent {
   readonly #client: number
   readonly #origin: unknown
   readonly #refused: (error: GridError) => void
+  #encoder = new Y.UpdateEncoderV1()
 
   /** `refused` hears of content that cannot be written, and that is deleted instead. */
   constructor(y: Y.Doc, client: number, origin: unknown, refused: (error: GridError) => void) {
@@ -32,10 +33,12 @@ export class OwnStructs implements OwnContent {
     const structs = this.#y.store.clients.get(this.#client)
     if (structs === undefined || clock >= this.clock) return []
     const first = Y.findIndexSS(structs, clock)
-    // What is cut grows together again at the end of the transaction.
-    return structs.slice(first).some(isTooLong)
-      ? Y.transact(this.#y, (transaction) => this.#runs(structs, clock, first, transaction), this.#origin)
-      : this.#runs(structs, clock, first, undefined)
+    for (let i = first; i < structs.length; i++) {
+      if (!isTooLong(structs[i]!)) continue
+      // What is cut grows together again at the end of the transaction.
+      return Y.transact(this.#y, (transaction) => this.#runs(structs, clock, first, transaction), this.#origin)
+    }
+    return this.#runs(structs, clock, first, undefined)
   }
 
   #runs(
@@ -45,7 +48,7 @@ export class OwnStructs implements OwnContent {
     transaction: Y.Transaction | undefined,
   ): readonly StructRun[] {
     const runs: StructRun[] = []
-    let encoder = new Y.UpdateEncoderV1()
+    let encoder = this.#emptyEncoder()
     let start = clock
     let count = 0
     const unwritable: Y.Item[] = []
@@ -64,12 +67,20 @@ export class OwnStructs implements OwnContent {
       const end = struct.id.clock + struct.length
       if (i < structs.length - 1 && sizeOf(encoder) < RUN_BYTES) continue
       runs.push({ clock: start, end, count, bytes: encoder.toUint8Array() })
-      encoder = new Y.UpdateEncoderV1()
+      encoder = this.#emptyEncoder()
       start = end
       count = 0
     }
     if (unwritable.length > 0) queueMicrotask(() => this.#refuse(unwritable))
     return runs
+  }
+
+  /** The same one while no more goes into it than a few keystrokes: its buffer takes longer to make than to fill. */
+  #emptyEncoder(): Y.UpdateEncoderV1 {
+    const buffers = buffersOf(this.#encoder)
+    if (buffers.bufs.length > 0) this.#encoder = new Y.UpdateEncoderV1()
+    else buffers.cpos = 0
+    return this.#encoder
   }
 
   #refuse(items: readonly Y.Item[]): void {
@@ -124,7 +135,14 @@ function deletedForm({ id, origin, rightOrigin, parent, parentSub, length }: Y.I
 }
 
 /** Bytes that an encoder has so far. */
-export function sizeOf({ restEncoder }: Y.UpdateEncoderV1): number {
-  const { bufs, cpos } = restEncoder as unknown as { readonly bufs: readonly Uint8Array[]; readonly cpos: number }
-  return bufs.reduce((sum, { length }) => sum + length, cpos)
+export function sizeOf(encoder: Y.UpdateEncoderV1): number {
+  const { bufs, cpos } = buffersOf(encoder)
+  let sizeBytes = cpos
+  for (const { length } of bufs) sizeBytes += length
+  return sizeBytes
+}
+
+/** The buffers of an encoder that are full, and the bytes in the one it is at. */
+function buffersOf({ restEncoder }: Y.UpdateEncoderV1): { readonly bufs: readonly Uint8Array[]; cpos: number } {
+  return restEncoder as unknown as { readonly bufs: readonly Uint8Array[]; cpos: number }
 }
