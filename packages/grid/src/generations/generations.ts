@@ -72,7 +72,9 @@ export class Generations {
       this.carry(name)
       this.#guard(name, () => this.#lookAt(engine))
     }
-    for (const of of [this.#equal, this.#clean]) for (const name of of.keys()) if (!looked.has(name)) of.delete(name)
+    for (const known of [this.#equal, this.#clean]) {
+      for (const name of known.keys()) if (!looked.has(name)) known.delete(name)
+    }
   }
 
   #guard(name: string, act: () => void): void {
