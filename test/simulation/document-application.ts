@@ -15,7 +15,7 @@ import { isOpen, lateEdits } from '../../packages/grid/src/generations/late-edit
 const COLLECTION: SimulatedCollection = simulatedCollection(DOCUMENTS.name, DOCUMENTS.kind)
 const NAMES = ['minutes', 'plan'] as const
 /** How often a machine looks whether a document is to begin anew. */
-const LOOK_MS = 400
+const LOOK_MS = 1000
 /** Once the trouble is over nobody begins anything. */
 const CALM: GenerationLimits = {
   clientsMax: Infinity,
@@ -351,7 +351,7 @@ function drawLimits(random: Random): GenerationLimits {
     clientsMax: random.between(2, 8),
     weighedMinBytes: random.between(200, 4000),
     weightMax: random.between(1, 4),
-    quietMs: random.between(0, 1000),
+    quietMs: random.between(0, 2000),
     checkMs: LOOK_MS,
     lagMax: random.chance(0.7) ? Infinity : 0,
     settledAfterMs: random.between(0, 5000),
