@@ -17,7 +17,7 @@ showFailures(app)
 const cable = new Cable()
 const grid = await openGrid({ ...(await gridHere()), network: cable.network })
 
-const editor = new TextEditor(visitor())
+const editor = new TextEditor(visitor(), (name) => void show(name))
 const list = new DocumentList({ open: (name) => void show(name), remove: (name) => grid.deleteDoc(name) })
 app.append(
   element('header', { class: 'bar' }, element('h1', {}, 'Editor'), connectionBadge(grid, cable)),

@@ -4,7 +4,7 @@ import { HighlightStyle, syntaxHighlighting } from '@codemirror/language'
 import { EditorState } from '@codemirror/state'
 import { EditorView, drawSelection, keymap, placeholder } from '@codemirror/view'
 import { tags } from '@lezer/highlight'
-import type { GridDocument } from 'gossipgrid'
+import type { GridDocument, GridError } from 'gossipgrid'
 import { yCollab, yUndoManagerKeymap } from 'y-codemirror.next'
 import { UndoManager } from 'yjs'
 import { element } from '../shared/element.ts'
@@ -28,13 +28,16 @@ interface Reader {
 export class TextEditor {
   readonly element: HTMLElement
   readonly #user: Pick<Seat, 'name' | 'colour'>
+  readonly #renew: (name: string) => void
   readonly #readers = element('ul', { class: 'readers', 'aria-label': 'Who has this document open' })
   readonly #ended = element('p', { class: 'ended', role: 'status' })
   #document: GridDocument | undefined
   #view: EditorView | undefined
 
-  constructor(user: Pick<Seat, 'name' | 'colour'>) {
+  /** `renew` opens a document again that has begun anew. */
+  constructor(user: Pick<Seat, 'name' | 'colour'>, renew: (name: string) => void) {
     this.#user = user
+    this.#renew = renew
     this.element = element('section', { class: 'page', 'aria-label': 'Document' }, this.#readers, this.#ended)
   }
 
@@ -54,7 +57,7 @@ export class TextEditor {
     const { awareness } = document
     awareness.setLocalStateField('user', { name, color: colour, colorLight: `${colour}33` })
     awareness.on('change', () => this.#showReaders(document))
-    document.on('ended', ({ error }) => this.#end(document, error.message))
+    document.on('ended', ({ error }) => this.#end(document, error))
     this.#ended.textContent = ''
     this.#view = new EditorView({ state: stateOf(document), parent: this.element })
     this.#showReaders(document)
@@ -72,10 +75,11 @@ export class TextEditor {
     )
   }
 
-  #end(document: GridDocument, reason: string): void {
+  #end(document: GridDocument, { code, message }: GridError): void {
     if (document !== this.#document) return
-    this.#ended.textContent = reason
     this.#view?.destroy()
+    if (code === 'DOCUMENT_GENERATION') this.#renew(document.name)
+    else this.#ended.textContent = message
   }
 }
 

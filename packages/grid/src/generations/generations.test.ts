@@ -239,3 +239,57 @@ it('a document that was deleted meanwhile stays deleted, although it was begun a
   expect(await textAt(ada)).toBe('')
   expect(bob.docs()).toEqual([])
 })
+
+describe('edits of somebody who was never met', () => {
+  /** Two peers that do not know of each other, and what brings them together. */
+  async function strangers(): Promise<{ ada: Grid; bob: Grid; meet: () => void }> {
+    const hub = memoryNetworkHub()
+    const [first, second] = [hub.network(), hub.network({ join: ['memory:peer-1'] })]
+    hub.split(['peer-1'], ['peer-2'])
+    const ada = await open(EAGER, { network: () => Promise.resolve(first) })
+    const bob = await open(LAZY, { network: () => Promise.resolve(second) })
+    return { ada, bob, meet: () => hub.heal() }
+  }
+
+  async function settles(grid: Grid): Promise<void> {
+    await typeAs(grid, 9)
+    await beginsAnew(grid)
+    await grid.doc('note')
+    await expect.poll(() => grid.documents.table.lineOf('note').at(-1)?.settled, WAIT).toBe(true)
+  }
+
+  it('come along when the generation is settled', async () => {
+    const { ada, bob, meet } = await strangers()
+    const document = await bob.doc('note')
+    body(document).insert(0, 'from bob ')
+    body(document).insert(5, 'dear ')
+    body(document).delete(0, 5)
+    await document.flush()
+    await settles(ada)
+    meet()
+    for (const grid of [ada, bob]) {
+      await expect.poll(async () => (await textAt(grid)).length, WAIT).toBe(`dear bob ${words(9)}`.length)
+      expect(await textAt(grid)).toContain('dear bob ')
+    }
+    await expect.poll(async () => (await textAt(ada)) === (await textAt(bob)), WAIT).toBe(true)
+  })
+
+  it('are told to them when another one is settled since', async () => {
+    const { ada, bob, meet } = await strangers()
+    const document = await bob.doc('note')
+    const told: string[] = []
+    document.on('refused', ({ error, update }) => {
+      const y = new Y.Doc()
+      if (update !== undefined) Y.applyUpdate(y, update)
+      told.push(`${error.code} ${textOf({ y })}`)
+    })
+    body(document).insert(0, 'from bob ')
+    await document.flush()
+    await settles(ada)
+    await settles(ada)
+    meet()
+    await expect.poll(() => told, WAIT).toEqual(['DOCUMENT_GENERATION from bob '])
+    expect(document.endedBy?.code).toBe('DOCUMENT_GENERATION')
+    expect(await textAt(bob)).toBe(await textAt(ada))
+  })
+})
