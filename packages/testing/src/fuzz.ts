@@ -98,10 +98,19 @@ function decodeAll(bytes: Uint8Array): void {
 
 /** Refusing is what a decoder may do; any other error is a finding. */
 function refusing(decode: () => void): void {
+  const { stackTraceLimit } = Error
+  // Noting where an error was made takes longer than decoding, and nobody reads it of one that refuses.
+  Error.stackTraceLimit = 0
   try {
     decode()
   } catch (error) {
-    if (!(error instanceof GridError)) throw error
+    if (error instanceof GridError) return
+    Error.stackTraceLimit = stackTraceLimit
+    // The same once more, and now it says where.
+    decode()
+    throw error
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
   }
 }
 
