@@ -36,23 +36,24 @@ export function writeYjsUpdate(structs: readonly YjsStructs[], deletes: readonly
 /** The same deletes in as few ranges as can be, ascending for each client. */
 export function mergeDeletes(deletes: readonly number[]): readonly number[] {
   if (isMerged(deletes)) return deletes
-  const byClient = new Map<number, [number, number][]>()
+  const byClient = new Map<number, number[]>()
   for (let i = 0; i < deletes.length; i += 3) {
-    const client = deletes[i]!
-    const ranges = byClient.get(client) ?? []
-    byClient.set(client, ranges)
-    ranges.push([deletes[i + 1]!, deletes[i + 1]! + deletes[i + 2]!])
+    const ranges = byClient.get(deletes[i]!)
+    if (ranges === undefined) byClient.set(deletes[i]!, [i])
+    else ranges.push(i)
   }
   const merged: number[] = []
   for (const [client, ranges] of byClient) {
-    ranges.sort((a, b) => a[0] - b[0])
-    let [first, end] = ranges[0]!
-    for (const [from, to] of ranges) {
+    ranges.sort((a, b) => deletes[a + 1]! - deletes[b + 1]!)
+    let first = deletes[ranges[0]! + 1]!
+    let end = first
+    for (const at of ranges) {
+      const from = deletes[at + 1]!
       if (from > end) {
         merged.push(client, first, end - first)
         first = from
       }
-      end = Math.max(end, to)
+      end = Math.max(end, from + deletes[at + 2]!)
     }
     merged.push(client, first, end - first)
   }
