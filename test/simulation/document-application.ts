@@ -217,12 +217,18 @@ class SimulatedHost implements DocumentHost {
  * Types into the documents of all peers, and takes out again. Whoever has everything shows every character whose row was
  * acknowledged and that nobody deleted, and none that was; and an open document shows what one shows that is opened anew.
  */
-class DocumentApplication implements Application {
+export class DocumentApplication implements Application {
   readonly collections: readonly SimulatedCollection[] = [COLLECTION]
   readonly #lives = new Map<SimulatedPeer, { readonly life: number; readonly documents: Life }>()
   readonly #tokens: Token[] = []
   #running = false
+  #begunAnew = 0
   #limits: GenerationLimits | undefined
+
+  /** How often documents had begun anew in the end, those times left out that did not come to count. */
+  get begunAnew(): number {
+    return this.#begunAnew
+  }
 
   act(machine: SimulatedPeer, random: Random): void {
     const name = random.pick(NAMES)
@@ -277,12 +283,14 @@ class DocumentApplication implements Application {
     return NAMES.every((name) => {
       const start = life.table.lineOf(name).at(-1)
       if (!isOpen(start)) return true
-      return lateEdits(life.table, name, start, { replicaId: peer.replicaId, isWanted: () => true }).writes.length === 0
+      return lateEdits(life.table, name, start, { replicaId: peer.replicaId, isWanted: () => true }).edits.length === 0
     })
   }
 
   check(peer: Peer): string | undefined {
     const excused = new Set(this.#tokens.filter(isExcused).map(({ author }) => author))
+    const table = new DocumentTable(peer)
+    this.#begunAnew = NAMES.reduce((sum, name) => sum + table.lineOf(name).length, 0)
     for (const name of NAMES) {
       const anew = openAnew(peer, name)
       const shown = new Set(textOf(anew.y))
@@ -348,10 +356,10 @@ class DocumentApplication implements Application {
 /** Small enough for documents to begin anew in a minute or two, on both sides of a split too. */
 function drawLimits(random: Random): GenerationLimits {
   return {
-    clientsMax: random.between(2, 8),
-    weighedMinBytes: random.between(200, 4000),
+    clientsMax: random.between(1, 5),
+    weighedMinBytes: random.between(100, 2000),
     weightMax: random.between(1, 4),
-    quietMs: random.between(0, 2000),
+    quietMs: random.between(0, 1000),
     checkMs: LOOK_MS,
     lagMax: random.chance(0.7) ? Infinity : 0,
     settledAfterMs: random.between(0, 5000),

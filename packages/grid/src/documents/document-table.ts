@@ -44,12 +44,15 @@ export interface StartedGeneration extends GenerationStart {
 
 /** Generations of which is remembered that all of their first content is here. */
 const WHOLE_MAX = 1000
+/** Starts of generations that are kept as they were read; each holds up to 85,000 ranges. */
+const STARTS_MAX = 16
 
 /** The rows of all documents, by document. */
 export class DocumentTable {
   readonly partition: Partition
   readonly #peer: DocumentHost['peer']
   readonly #whole = new Set<string>()
+  readonly #starts = new Map<string, { readonly hlc: number; readonly start: StartedGeneration }>()
 
   constructor(peer: DocumentHost['peer']) {
     this.#peer = peer
@@ -82,7 +85,7 @@ export class DocumentTable {
       const key = table.key(slot)
       const number = readGenerationKey(key)
       const bytes = number === undefined ? undefined : table.value(slot)
-      return bytes === undefined ? [] : [{ ...readGenerationStart(bytes, number!), number: number!, key }]
+      return bytes === undefined ? [] : [this.#readStart(key, table.hlc(slot), number!, bytes)]
     })
   }
 
@@ -167,6 +170,15 @@ export class DocumentTable {
     const header = table.value(slot)
     if (header === undefined) return { number: table.hlc(slot), deleted: true, settled: false }
     return { number: readDocumentHeader(header).generation, deleted: false, settled: true }
+  }
+
+  #readStart(key: string, hlc: number, number: number, bytes: Uint8Array): StartedGeneration {
+    const known = this.#starts.get(key)
+    if (known?.hlc === hlc) return known.start
+    const start = { ...readGenerationStart(bytes, number), number, key }
+    if (this.#starts.size >= STARTS_MAX) this.#starts.clear()
+    this.#starts.set(key, { hlc, start })
+    return start
   }
 
   /** Whether all is here that a generation started with, so that nobody sees it half. */

@@ -57,8 +57,7 @@ export class Generations {
   /** Carries over what this peer has edited elsewhere than in the generation that counts; later, where rows are missing. */
   carry(name: string): void {
     this.#guard(name, () => {
-      this.#carry(name, true)
-      this.#refuse(name)
+      if (this.#clean.get(name) !== this.#appearanceOf(name)) this.#carry(name, true)
     })
   }
 
@@ -91,11 +90,15 @@ export class Generations {
     const { name } = engine
     const start = this.#startOf(name)
     if (!this.#isQuiet(engine)) return
-    // Those who made them have had the time to do it themselves.
-    if (this.#carry(name, false)) return
+    // Those who made them have had the time to do it themselves. What waits may be tied to them.
+    const appearance = this.#appearanceOf(name)
+    const isClean = this.#clean.get(name) === appearance
+    if (!isClean && this.#carry(name, false)) return
+    this.#clean.set(name, appearance)
+    if (engine.waitingCount > 0) return
     if (isOpen(start) && !start.settled) this.#settle(name, start)
     else if (this.#isTooHeavy(engine)) this.#begin(engine)
-    else this.#takeOut(name)
+    else if (!isClean) this.#takeOut(name)
   }
 
   /** How the generation that counts started; undefined where it began empty. */
@@ -103,39 +106,50 @@ export class Generations {
     return this.#parts.table.lineOf(name).at(-1)
   }
 
-  /** True when there is anything that was, or is, to be carried over. */
+  /** True when there is anything left to do, or to tell. */
   #carry(name: string, onlyOwn: boolean): boolean {
     const { host, table } = this.#parts
     const start = this.#startOf(name)
-    if (!isOpen(start)) return false
-    const look = `${start.number} ${lookOf(table.rowsOf(name))}`
-    if (this.#clean.get(name) === look) return false
+    let left = !this.#refuse(name)
+    if (!isOpen(start)) return left
     const isWanted = ({ own }: LateAuthor): boolean => own || !onlyOwn
-    const { writes, waiting, unplaced } = lateEdits(table, name, start, { replicaId: host.peer.replicaId, isWanted })
-    if (writes.length > 0) host.write(writes, undefined, () => undefined)
-    for (const { own, client, update } of unplaced) {
-      if (own) this.#tell(name, [`${name}/${start.number}/${client}`], () => update)
+    const { edits, waiting } = lateEdits(table, name, start, { replicaId: host.peer.replicaId, isWanted })
+    for (const { author, writes, unplaced } of edits) {
+      const { own, client, update } = author
+      // Whoever loses something is told first, and nobody else can do that.
+      if (unplaced && !own) continue
+      left = true
+      if (unplaced && !this.#tell(name, [`${name}/${start.number}/${client}`], () => update)) continue
+      host.write(writes, undefined, () => undefined)
     }
-    if (waiting || writes.length > 0) return true
-    if (!onlyOwn) this.#clean.set(name, look)
-    return false
+    return left || waiting
   }
 
-  /** Tells of own edits in generations that nothing leads from to the one that counts. */
-  #refuse(name: string): void {
+  /** Tells of own edits in generations that nothing leads from to the one that counts. False while nobody is there to be told. */
+  #refuse(name: string): boolean {
     const { table } = this.#parts
     const lost = this.#lostRows(name).flatMap(({ key, own }) => (own ? [key] : []))
-    this.#tell(name, lost, (keys) => Y.mergeUpdates(keys.map((key) => table.read(key)!.bytes)))
+    return this.#tell(name, lost, (keys) => Y.mergeUpdates(keys.map((key) => table.read(key)!.bytes)))
   }
 
-  #tell(name: string, whats: readonly string[], updateOf: (untold: readonly string[]) => Uint8Array): void {
+  #tell(name: string, whats: readonly string[], updateOf: (untold: readonly string[]) => Uint8Array): boolean {
     const untold = whats.filter((what) => !this.#refused.has(what))
-    if (untold.length === 0) return
+    if (untold.length === 0) return true
     const what = `edits of '${name}' were made in an older generation and cannot be carried over`
     const error = new GridError('DOCUMENT_GENERATION', `${what}: make them again`)
-    if (!this.#parts.refused(name, error, updateOf(untold))) return
+    if (!this.#parts.refused(name, error, updateOf(untold))) return false
     if (this.#refused.size > REFUSED_MAX) this.#refused.clear()
     for (const each of untold) this.#refused.add(each)
+    return true
+  }
+
+  /** Differs where rows do. */
+  #appearanceOf(name: string): string {
+    const { table } = this.#parts
+    let hash = 0
+    for (const { hlc } of table.rowsOf(name)) hash = Math.imul(hash ^ (hlc % 0x7fffffff), 0x9e3779b1) + 1
+    const starts = table.startsOf(name).map(({ number, settled }) => `${number}${settled}`)
+    return `${table.generationOf(name).number} ${hash} ${starts.join()}`
   }
 
   /** Rows that are in no generation that counts or leads to it, and that the next one had not when it was settled. */
@@ -169,7 +183,7 @@ export class Generations {
     const now = host.monotonicMs
     const known = this.#quiet.get(engine)
     if (known?.hlc !== hlc) this.#quiet.set(engine, { hlc, sinceMs: now, weighed: false })
-    if (known?.hlc !== hlc || engine.unsaved || engine.waitingCount > 0) return false
+    if (known?.hlc !== hlc || engine.unsaved) return false
     const before = this.#present().filter((other) => other < host.peer.peerId).length
     return now - known.sinceMs >= limits.quietMs * (1 + Math.min(before, RANK_MAX))
   }
@@ -263,17 +277,6 @@ export class Generations {
       return lag.behind + lag.ahead <= (lagMax ?? 0) && lag.unequal === 0
     })
   }
-}
-
-/** Differs where rows do. */
-function lookOf(rows: readonly DocumentRow[]): string {
-  let hash = 0
-  let latest = 0
-  for (const { hlc } of rows) {
-    hash = Math.imul(hash ^ (hlc % 0x7fffffff), 0x9e3779b1)
-    latest = Math.max(latest, hlc)
-  }
-  return `${rows.length} ${latest} ${hash}`
 }
 
 /** By client id, of a client id and a clock in turns. */

@@ -34,14 +34,19 @@ export interface LateAuthor {
   readonly deletes: readonly number[]
 }
 
-/** Edits that a generation does not have which counts. */
-export interface LateEdits {
-  /** The rows that carry them over. */
+/** What an author has edited that the generation that counts does not have. */
+export interface LateEdit {
+  readonly author: LateAuthor
+  /** The rows that carry it over. */
   readonly writes: readonly RowWrite[]
-  /** Rows that they are tied to are not here yet. */
+  /** Some of it is left out, since what it stood in is known to nobody any more. */
+  readonly unplaced: boolean
+}
+
+export interface LateEdits {
+  readonly edits: readonly LateEdit[]
+  /** There are others, and rows that they are tied to are not here yet. */
   readonly waiting: boolean
-  /** Authors of edits that can be carried over in part only, since what they stood in is known to nobody any more. */
-  readonly unplaced: readonly LateAuthor[]
 }
 
 interface Into {
@@ -66,8 +71,7 @@ export function lateEdits(
   start: StartedGeneration & OpenStart,
   { replicaId, isWanted }: { readonly replicaId: string; readonly isWanted: (author: LateAuthor) => boolean },
 ): LateEdits {
-  const writes: RowWrite[] = []
-  const unplaced: LateAuthor[] = []
+  const edits: LateEdit[] = []
   let waiting = false
   const sources = sourcesOf(table, name, start).filter(({ rows }) => rows.length > 0)
   const carried = sources.length === 0 ? (new Map() as Carried) : carriedOf(table, name, start.number)
@@ -84,15 +88,14 @@ export function lateEdits(
     }
     for (const author of late) {
       const structs = new LateStructs(author.client, author.update, source.placement, surroundings)
-      const rows = rowsOf(table, into, author, structs)
+      const writes = rowsOf(table, into, author, structs)
       const { client, end } = author
-      if (rows === undefined || (y !== undefined && !hasAll(y, [...source.needs, client, end]))) waiting = true
-      else writes.push(...rows)
-      if (structs.unplaced) unplaced.push(author)
+      if (writes === undefined || (y !== undefined && !hasAll(y, [...source.needs, client, end]))) waiting = true
+      else edits.push({ author, writes, unplaced: structs.unplaced })
     }
     y?.destroy()
   }
-  return { writes, waiting, unplaced }
+  return { edits, waiting }
 }
 
 function sourcesOf(table: DocumentTable, name: string, start: StartedGeneration & OpenStart): Source[] {
