@@ -1,4 +1,4 @@
-import { GridError, readDocumentKey } from '@gossipgrid/core'
+import { GridError, documentKey, readDocumentKey } from '@gossipgrid/core'
 import * as Y from 'yjs'
 import type { Logger } from '../logger.ts'
 import type { Receipt, WriteOptions } from '../receipt.ts'
@@ -56,6 +56,8 @@ export class DocumentEngine {
   readonly #structs: OwnStructs
   readonly #writer: DocumentWriter
   readonly #knownDeletes: readonly number[]
+  /** How the keys of all rows begin that this engine writes. */
+  readonly #ownKeys: string
   readonly #dirty = new Set<string>()
   readonly #waiting = new Map<string, Awaited>()
   #draining = false
@@ -69,6 +71,8 @@ export class DocumentEngine {
     this.lease = lease
     this.generation = generation.number
     this.#knownDeletes = parts.knownDeletes ?? []
+    const first = documentKey({ document: name, generation: generation.number, ...lease, level: 'a', index: 0 })
+    this.#ownKeys = first.slice(0, first.lastIndexOf('.') + 1)
     this.#owner = owner
     this.#structs = new OwnStructs(y, lease.client, this, (error) => owner.refused(name, error, undefined))
     const { host, table } = owner
@@ -105,9 +109,9 @@ export class DocumentEngine {
     this.y.on('destroy', this.#destroyed)
   }
 
-  /** A row has changed. */
+  /** A row has changed. Nobody but this engine writes under its lease. */
   touched(key: string): void {
-    if (this.#ended !== undefined) return
+    if (this.#ended !== undefined || key.startsWith(this.#ownKeys)) return
     this.#dirty.add(key)
     if (this.#draining) return
     this.#draining = true
@@ -223,9 +227,7 @@ export class DocumentEngine {
     const { table, poisoned } = this.#owner
     this.#waiting.delete(key)
     const parts = readDocumentKey(key)
-    // Nobody but this engine writes under its lease.
-    const isOwn = parts?.client === this.lease.client && !this.#loading
-    if (parts?.generation !== this.generation || isOwn) return
+    if (parts?.generation !== this.generation) return
     if (poisoned.has(key) && poisoned.get(key) === table.hlcOf(key)) return
     const row = table.read(key)
     if (row !== undefined) integration.offer(key, row.parts.client, row.update)
