@@ -28,7 +28,7 @@ describe('a peer that is killed while it opens, writes or checkpoints', () => {
         await rounds.close(runtime, join(root, 'grid'))
         expect(rounds.checkpoints).toBeGreaterThan(0)
       } catch (error) {
-        throw new Error(`With the moments of seed ${seed}`, { cause: error })
+        throw new Error(`With the moments of seed ${seed}: ${String(error)}`, { cause: error })
       } finally {
         await rm(root, { recursive: true, force: true })
       }
