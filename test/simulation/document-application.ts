@@ -281,9 +281,11 @@ export class DocumentApplication implements Application {
     for (const name of NAMES) this.#run(life, () => void life.document(name))
     const { peer } = life.host
     return NAMES.every((name) => {
-      const start = life.table.lineOf(name).at(-1)
-      if (!isOpen(start)) return true
-      return lateEdits(life.table, name, start, { replicaId: peer.replicaId, isWanted: () => true }).edits.length === 0
+      const starts = life.table.lineOf(name).filter(isOpen)
+      const { replicaId } = peer
+      return starts.every((start) => {
+        return lateEdits(life.table, name, start, { replicaId, isWanted: () => true }).edits.length === 0
+      })
     })
   }
 

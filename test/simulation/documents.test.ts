@@ -8,6 +8,8 @@ const SEEDS = [
   { seed: 4, why: 'never failed' },
   { seed: 2025, why: 'a row that waited for a row that waited was not shown when both could be' },
   { seed: 2054, why: 'the same' },
+  { seed: 4218, why: 'edits that came into a later generation were taken for lost' },
+  { seed: 4212, why: 'edits of a peer whose disk was set back were not carried through two generations' },
   { seed: 3031, why: 'edits of a peer that was gone were not carried over where others waited for them' },
 ] as const
 

@@ -109,20 +109,23 @@ export class Generations {
   /** True when there is anything left to do, or to tell. */
   #carry(name: string, onlyOwn: boolean): boolean {
     const { host, table } = this.#parts
-    const start = this.#startOf(name)
-    let left = !this.#refuse(name)
-    if (!isOpen(start)) return left
+    const { replicaId } = host.peer
     const isWanted = ({ own }: LateAuthor): boolean => own || !onlyOwn
-    const { edits, waiting } = lateEdits(table, name, start, { replicaId: host.peer.replicaId, isWanted })
-    for (const { author, writes, unplaced } of edits) {
-      const { own, client, update } = author
-      // Whoever loses something is told first, and nobody else can do that.
-      if (unplaced && !own) continue
-      left = true
-      if (unplaced && !this.#tell(name, [`${name}/${start.number}/${client}`], () => update)) continue
-      host.write(writes, undefined, () => undefined)
+    let left = !this.#refuse(name)
+    // From one to the next: what was carried over to one is late in the next.
+    for (const start of table.lineOf(name).filter(isOpen)) {
+      const { edits, waiting } = lateEdits(table, name, start, { replicaId, isWanted })
+      if (waiting) left = true
+      for (const { author, writes, unplaced } of edits) {
+        const { own, client, update } = author
+        // Whoever loses something is told first, and nobody else can do that.
+        if (unplaced && !own) continue
+        left = true
+        if (unplaced && !this.#tell(name, [`${name}/${start.number}/${client}`], () => update)) continue
+        host.write(writes, undefined, () => undefined)
+      }
     }
-    return left || waiting
+    return left
   }
 
   /** Tells of own edits in generations that nothing leads from to the one that counts. False while nobody is there to be told. */
@@ -159,9 +162,12 @@ export class Generations {
     const rows = table.rowsOf(name)
     if (deleted || rows.every(({ parts }) => parts.generation === number)) return []
     const line = table.lineOf(name)
-    const last = line.at(-1)
-    const reached = new Map(line.map((start) => [start.from, clocksOf(start.covers)]))
-    const open = new Set(isOpen(last) ? [last.from, ...siblingsOf(table, name, last).map((start) => start.number)] : [])
+    const reached = reachedFrom(line)
+    const open = new Set<number>()
+    for (const start of line.filter(isOpen)) {
+      open.add(start.from)
+      for (const sibling of siblingsOf(table, name, start)) open.add(sibling.number)
+    }
     const here = new Map<number, number>()
     // What a generation began with was nobody's edit.
     const copies = new Map(table.startsOf(name).map((start) => [start.number, start.client]))
@@ -279,9 +285,19 @@ export class Generations {
   }
 }
 
-/** By client id, of a client id and a clock in turns. */
-function clocksOf(covers: readonly number[]): Map<number, number> {
-  const clocks = new Map<number, number>()
-  for (let i = 0; i < covers.length; i += 2) clocks.set(covers[i]!, covers[i + 1]!)
-  return clocks
+/**
+ * By generation, and client id: how far its edits have come into what began after it. What was carried over into one is
+ * covered by the next under the same ids.
+ */
+function reachedFrom(line: readonly StartedGeneration[]): Map<number, ReadonlyMap<number, number>> {
+  const reached = new Map<number, ReadonlyMap<number, number>>()
+  let clocks = new Map<number, number>()
+  for (const { from, covers } of line.toReversed()) {
+    clocks = new Map(clocks)
+    for (let i = 0; i < covers.length; i += 2) {
+      clocks.set(covers[i]!, Math.max(clocks.get(covers[i]!) ?? 0, covers[i + 1]!))
+    }
+    reached.set(from, clocks)
+  }
+  return reached
 }
