@@ -35,6 +35,8 @@ interface Token {
   readonly writes: LedgerWrite[]
   /** What deleted it, by each who did. */
   readonly deletes: LedgerWrite[][]
+  /** Its author was told that it could not be carried over to where its document went on. */
+  told: boolean
 }
 
 interface Open {
@@ -57,7 +59,7 @@ class Life {
   #headed = false
   #nextLookMs = 0
 
-  constructor(machine: SimulatedPeer, peer: Peer, limits: GenerationLimits) {
+  constructor(machine: SimulatedPeer, peer: Peer, limits: GenerationLimits, told: (update: Uint8Array) => void) {
     this.#machine = machine
     this.limits = limits
     this.host = new SimulatedHost(machine, peer, (writes) => this.#wrote(writes))
@@ -73,8 +75,8 @@ class Life {
         return limitsNow()
       },
       engines: () => Array.from(this.open.values(), ({ engine }) => engine),
-      refused: (name, error) => {
-        machine.check(`document: an edit of '${name}' was refused: ${error.message}`)
+      refused: (_name, _error, update) => {
+        told(update)
         return true
       },
     })
@@ -223,6 +225,8 @@ export class DocumentApplication implements Application {
   readonly #tokens: Token[] = []
   #running = false
   #begunAnew = 0
+  /** A peer with a disk was told that edits of its could not be carried over. */
+  #toldDurable = false
   #limits: GenerationLimits | undefined
 
   /** How often documents had begun anew in the end, those times left out that did not come to count. */
@@ -291,6 +295,8 @@ export class DocumentApplication implements Application {
 
   check(peer: Peer): string | undefined {
     const excused = new Set(this.#tokens.filter(isExcused).map(({ author }) => author))
+    if (this.#toldDurable && excused.size === 0)
+      return 'document: edits of a peer with a sound disk were not carried over'
     const table = new DocumentTable(peer)
     this.#begunAnew = NAMES.reduce((sum, name) => sum + table.lineOf(name).length, 0)
     for (const name of NAMES) {
@@ -305,12 +311,21 @@ export class DocumentApplication implements Application {
         return `document: '${name}' at ${peer.peerId} shows one text where it is open, and another opened anew`
       }
       for (const [i, token] of this.#tokens.entries()) {
-        if (token.name !== name || excused.has(token.author)) continue
+        if (token.name !== name || token.told || excused.has(token.author)) continue
         const violation = checkToken(token, shown.has(i), excused.size > 0)
         if (violation !== undefined) return `document: '${name}' at ${peer.peerId} ${violation}`
       }
     }
     return undefined
+  }
+
+  /** Edits could not be carried over: of a peer that was never met, or one whose disk was set back. */
+  #tell(machine: SimulatedPeer, update: Uint8Array): void {
+    if (machine.persistent) this.#toldDurable = true
+    for (const { content } of Y.decodeUpdate(update).structs as Partial<Y.Item>[]) {
+      if (!(content instanceof Y.ContentAny)) continue
+      for (const i of content.arr as number[]) this.#tokens[i]!.told = true
+    }
   }
 
   #lifeOf(machine: SimulatedPeer): Life | undefined {
@@ -320,7 +335,7 @@ export class DocumentApplication implements Application {
     if (known !== undefined) known.documents.host.closed = true
     this.#lives.delete(machine)
     if (peer === undefined) return undefined
-    const documents = new Life(machine, peer, this.#limits ?? CALM)
+    const documents = new Life(machine, peer, this.#limits ?? CALM, (update) => this.#tell(machine, update))
     this.#lives.set(machine, { life, documents })
     return documents
   }
@@ -337,7 +352,7 @@ export class DocumentApplication implements Application {
   #type({ engine, typed }: Open, author: Life, at: number, count: number): void {
     const tokens: number[] = []
     for (let i = 0; i < count; i++) {
-      const token: Token = { name: engine.name, author, writes: [], deletes: [] }
+      const token: Token = { name: engine.name, author, writes: [], deletes: [], told: false }
       tokens.push(this.#tokens.push(token) - 1)
       typed.push(token)
     }

@@ -235,16 +235,18 @@ export class Generations {
     const old = new Set([start.from, ...siblings.map(({ number }) => number)])
     const rows = table.rowsOf(name).filter(({ parts }) => old.has(parts.generation))
     const { partition } = table
+    // Somebody may still come who was never met, or whose disk was set back: until the next generation is settled.
     const before = table
       .lineOf(name)
       .filter(isOpen)
       .filter(({ number }) => number !== start.number)
+    const older = before.flatMap((each) => siblingsOf(table, name, each))
     const starts: RowWrite[] = [
       { partition, key: start.key, bytes: generationStart({ ...start, settled: true }) },
       ...before.map((each) => ({ partition, key: each.key, bytes: generationStart({ ...each, copied: undefined }) })),
     ]
     host.write(starts, undefined, () => undefined)
-    this.#delete([...siblings, ...rows].map(({ key }) => key))
+    this.#delete([...older, ...rows].map(({ key }) => key))
   }
 
   /** Takes out this peer's rows of generations that do not count any more, except for what was never carried over. */
