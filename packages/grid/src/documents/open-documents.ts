@@ -16,7 +16,7 @@ import type { DocumentHost } from './document-host.ts'
 import type { DocumentLease, DocumentLeases } from './document-lease.ts'
 import type { DocumentTable } from './document-table.ts'
 import type { GenerationLimits } from '../generations/generation-limits.ts'
-import { Generations } from '../generations/generations.ts'
+import type { Generations } from '../generations/generations.ts'
 import { GridDocument } from './grid-document.ts'
 import type { DocumentEvents, DocumentOptions } from './grid-document.ts'
 
@@ -60,7 +60,8 @@ interface Detached {
 export class OpenDocuments {
   readonly #parts: OpenDocumentsParts
   readonly #host: DocumentHost
-  readonly #generations: Generations
+  /** Loaded once it is needed: most documents never begin anew. */
+  #generations: Generations | undefined
   readonly #timer: ReturnType<typeof setInterval>
   readonly #byName = new Map<string, Opened[]>()
   readonly #warm = new Set<Opened>()
@@ -74,13 +75,7 @@ export class OpenDocuments {
     this.#parts = parts
     this.#host = hostOf(parts.runtime)
     const { table, topic, limits } = parts
-    this.#generations = new Generations({
-      ...parts,
-      host: this.#host,
-      engines: () => this.#all().map(({ engine }) => engine),
-      refused: (name, error, update) => this.#refusedLate(name, error, update),
-    })
-    this.#timer = setInterval(() => this.#generations.look(), limits.checkMs)
+    this.#timer = setInterval(() => this.#look(), limits.checkMs)
     if (typeof this.#timer === 'object') this.#timer.unref?.()
     const { replica } = table.partition
     replica.observer = {
@@ -97,7 +92,7 @@ export class OpenDocuments {
   }
 
   open(name: string, { doc, awareness }: DocumentOptions, lease: DocumentLease | undefined): GridDocument {
-    this.#generations.carry(name)
+    this.#carry(name)
     const opened = this.#find(name, doc) ?? this.#engine(name, doc, lease)
     this.#warm.delete(opened)
     if (opened.awareness === undefined) {
@@ -273,7 +268,7 @@ export class OpenDocuments {
         : new GridError('DOCUMENT_GENERATION', `'${name}' was begun anew: open it again to go on`)
       engine.end(ended)
     }
-    if (!deleted) this.#generations.carry(name)
+    if (!deleted) this.#carry(name)
   }
 
   #heard(from: string, message: unknown): void {
@@ -287,6 +282,35 @@ export class OpenDocuments {
     const { logger } = this.#parts
     logger.warn(`an edit of '${opened.engine.name}' was refused: ${error.message}`, { code: error.code })
     this.#tell(opened, 'refused', { error, update })
+  }
+
+  /** Looks whether documents are to begin anew. */
+  #look(): void {
+    if (this.#generations !== undefined) this.#generations.look()
+    else if (this.#byName.size > 0) this.#loadGenerations().catch(() => undefined)
+  }
+
+  /** Carries over what was edited before a document began anew, if it ever did. */
+  #carry(name: string): void {
+    if (this.#generations !== undefined) this.#generations.carry(name)
+    else if (this.#parts.table.startsOf(name).length > 0) {
+      this.#loadGenerations().then(
+        (generations) => generations.carry(name),
+        // It is tried again with the next look.
+        () => undefined,
+      )
+    }
+  }
+
+  async #loadGenerations(): Promise<Generations> {
+    const { Generations: Loaded } = await import('../generations/generations.ts')
+    this.#generations ??= new Loaded({
+      ...this.#parts,
+      host: this.#host,
+      engines: () => this.#all().map(({ engine }) => engine),
+      refused: (name, error, update) => this.#refusedLate(name, error, update),
+    })
+    return this.#generations
   }
 
   /** Edits that were made before the document was begun anew; told once somebody listens. */
