@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Doc } from 'yjs'
 import { ExampleTabs } from './example-tabs.ts'
 import { soon } from './soon.ts'
 
@@ -52,6 +53,26 @@ describe('the editor example', () => {
     await page.keyboard.press('Shift+Tab')
     const name = await page.evaluate(() => document.activeElement!.getAttribute('aria-label'))
     expect(name).toBe('Delete Shopping')
+  })
+
+  it('the editor goes on by itself where its document begins anew', async () => {
+    const { grid } = tabs.server
+    grid.documents.limits = { ...grid.documents.limits, clientsMax: 3, quietMs: 200, checkMs: 100, lagMax: Infinity }
+    const before = (await textOf(page)).length
+    for (let i = 0; i < 4; i++) {
+      const document = await grid.doc('Shopping', { doc: new Doc() })
+      document.y.getText('content').insert(0, `${i}`)
+      await document.close()
+    }
+    await grid.doc('Shopping')
+    await expect.poll(() => grid.documents.table.generationOf('Shopping').number, { timeout: 20_000 }).toBeGreaterThan(0)
+    await soon(async () => (await textOf(page)).length).toBe(before + 4)
+    await soon(() => textOf(other)).toBe(await textOf(page))
+    const text = await textOf(page)
+    await soon(async () => {
+      await type(page, '+')
+      return (await textOf(other)).startsWith(`${text}+`)
+    }).toBe(true)
   })
 
   it('a document that is deleted says so where it is open', async () => {
