@@ -192,7 +192,8 @@ describe('a split', () => {
     ben.network.unblock()
     const healedMs = performance.now()
     await met(ada, ben, cora)
-    expect(performance.now() - healedMs).toBeLessThan(1000)
+    // At once, that is, and not with the next round of redials.
+    expect(performance.now() - healedMs).toBeLessThan(8000)
     await publishUntil(ada.network, cora)
     await publishUntil(cora.network, ben)
   })
