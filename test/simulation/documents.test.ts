@@ -10,6 +10,7 @@ const SEEDS = [
   { seed: 2054, why: 'the same' },
   { seed: 4218, why: 'edits that came into a later generation were taken for lost' },
   { seed: 4212, why: 'edits of a peer whose disk was set back were not carried through two generations' },
+  { seed: 4112, why: 'the start of a generation that lost was taken out while edits in it were still to come' },
   { seed: 3031, why: 'edits of a peer that was gone were not carried over where others waited for them' },
 ] as const
 
