@@ -21,4 +21,5 @@ test.each(SEEDS)('documents keep what is typed and not deleted, under the faults
   expect(writes).toBeGreaterThan(10)
   // In every one of these runs documents have begun anew.
   expect(application.begunAnew).toBeGreaterThan(0)
+  expect(application.told).toBe(0)
 })
