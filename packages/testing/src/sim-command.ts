@@ -233,8 +233,8 @@ function megabytes(bytes: number): number {
   return round(bytes / 1e6)
 }
 
-/** All that is reachable: objects, and the buffers outside of the heap. */
-function bytesInUse(): number {
+/** Bytes of all that is reachable: objects, and the buffers outside of the heap. */
+export function bytesInUse(): number {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   // Buffers outside of the heap are given back by the collection after the one that found them unused.
