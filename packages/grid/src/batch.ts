@@ -69,7 +69,7 @@ export async function writeBatch(
   options?: WriteOptions,
 ): Promise<Receipt | undefined> {
   runtime.checkOpen()
-  if (options !== undefined) checkWriteOptions(options)
+  checkWriteOptions(options)
   const batch = new Batch()
   const rows = batch.collect(() => run(batch))
   return rows.length === 0 ? undefined : runtime.writeAll(rows, options)

@@ -15,10 +15,10 @@ export class Copies {
     this.#runtime = runtime
   }
 
-  /** The promise of a write that somebody may stop waiting for, or that is to have copies elsewhere. */
+  /** The promise of a write: it waits for copies elsewhere when more than one is asked for, and ends with the signal. */
   follow(partition: Partition, durable: Promise<Receipt>, options?: WriteOptions): Promise<Receipt> {
-    if (!isFollowed(options)) return durable
-    return this.#followed(partition, durable, options)
+    if (options === undefined) return durable
+    return asksForCopies(options) ? this.#followed(partition, durable, options) : orAborted(durable, options.signal)
   }
 
   /** The same of several writes, by the last one of each partition: whoever has these has all. */
@@ -27,7 +27,8 @@ export class Copies {
     durable: Promise<Receipt>,
     options?: WriteOptions,
   ): Promise<Receipt> {
-    if (!isFollowed(options)) return durable
+    if (options === undefined) return durable
+    if (!asksForCopies(options)) return orAborted(durable, options.signal)
     const followed = [...parts].map(([partition, { hlc, replicaId, sequence }]) => {
       const own = durable.then((receipt) => ({ ...receipt, version: { hlc, replicaId, sequence } }))
       return this.#followed(partition, own, options)
@@ -90,6 +91,7 @@ export class Copies {
   }
 }
 
-function isFollowed(options: WriteOptions | undefined): options is WriteOptions {
-  return options !== undefined && ((options.copies ?? 1) > 1 || options.signal !== undefined)
+/** One copy is this peer's own, which every write waits for; on a peer in memory there is none to wait for. */
+function asksForCopies({ copies = 1 }: WriteOptions): boolean {
+  return copies > 1
 }

@@ -106,7 +106,7 @@ describe('writing together', () => {
     expect(counter.value).toBe(51)
   })
 
-  it('one with options goes by itself, after those before it', async () => {
+  it('one with options is written with the others, and waits for what it asks for', async () => {
     const first = await grids.open({ storage: diskInMemory() })
     const second = await grids.open({ storage: diskInMemory() })
     await second.ready()

@@ -86,8 +86,8 @@ export class GridCounter {
   /**
    * Adds a whole number, 0 to 2^53 - 1. It counts here at once; the promise resolves when it is durable here, as that of
    * `GridMap.set`. Increments of one turn of the event loop, and those made while the ones before are on their way to
-   * disk, are written together and share one promise, so that counting costs next to nothing; one with options is
-   * written by itself.
+   * disk, are written together and share one promise, so that counting costs next to nothing. Options change how long
+   * this call waits, not how it is written.
    *
    * Rejects with `INVALID_VALUE`, `INVALID_OPTION`, `COUNTER_RANGE`, `BACKLOG_FULL`, `CLOSED`, with nothing counted; with
    * `STORAGE_FULL` or `STORAGE_FAILED` when it counts in memory but is not durable yet; with `COPIES_TIMEOUT` or
@@ -179,12 +179,8 @@ export class GridCounter {
 
   #add(up: number, down: number, options: WriteOptions | undefined): Promise<Receipt> {
     if (this.#closed) throw new GridError('CLOSED', 'the grid is closed')
+    checkWriteOptions(options)
     this.checkRange(up, down)
-    if (options !== undefined) {
-      checkWriteOptions(options)
-      this.#flush()
-      return this.#write(up, down, options)
-    }
     this.#up += up
     this.#down += down
     this.#count = this.#recount(up - down)
@@ -192,7 +188,7 @@ export class GridCounter {
       this.#batch = Promise.withResolvers()
       if (!this.#writing) queueMicrotask(() => this.#flush())
     }
-    return this.#batch.promise
+    return this.#runtime.copies.follow(this.#partition, this.#batch.promise, options)
   }
 
   #exact(): bigint {
@@ -217,10 +213,10 @@ export class GridCounter {
     written.then(goOn, goOn)
   }
 
-  #write(up: number, down: number, options?: WriteOptions): Promise<Receipt> {
+  #write(up: number, down: number): Promise<Receipt> {
     try {
       const { partition, key, bytes } = this.row(up, down)
-      return this.#runtime.write(partition, key, bytes, options)
+      return this.#runtime.write(partition, key, bytes)
     } catch (error) {
       return Promise.reject(error as Error)
     } finally {

@@ -147,7 +147,7 @@ export class GridMap<Value> {
     // No async function: the promise of the write is passed on as it is.
     try {
       this.#entries.layout.checkKey(key)
-      if (options !== undefined) checkSetOptions(options)
+      checkSetOptions(options)
       return this.#write(key, this.#entries.encode(value), options)
     } catch (error) {
       return Promise.reject(error as Error)
@@ -156,8 +156,8 @@ export class GridMap<Value> {
 
   /** Deletes a key; resolves as `set` does, or to undefined when this peer holds no entry to delete. */
   async delete(key: string, options?: WriteOptions): Promise<Receipt | undefined> {
+    checkWriteOptions(options)
     if (!this.#has(key)) return undefined
-    if (options !== undefined) checkWriteOptions(options)
     return this.#remove(key, options)
   }
 
@@ -170,6 +170,7 @@ export class GridMap<Value> {
     change: (value: Value | undefined) => Value | undefined,
     options?: SetOptions,
   ): Promise<Receipt | undefined> {
+    checkSetOptions(options)
     const next = change(this.peek(key))
     return next === undefined ? this.delete(key, options) : this.set(key, next, options)
   }
@@ -370,7 +371,7 @@ function watches(watcher: { readonly key: string | undefined; readonly prefix: s
   return watcher.key === undefined ? key.startsWith(watcher.prefix) : key === watcher.key
 }
 
-function checkSetOptions(options: SetOptions): void {
+function checkSetOptions(options: SetOptions | undefined): void {
   checkWriteOptions(options)
-  checkTtl(options.ttlMs)
+  checkTtl(options?.ttlMs)
 }

@@ -95,7 +95,7 @@ export class GridSet<Element> {
   add(element: Element, options?: WriteOptions): Promise<Receipt> {
     try {
       const text = encodeElement(element)
-      if (options !== undefined) checkWriteOptions(options)
+      checkWriteOptions(options)
       return this.#add(text, options)
     } catch (error) {
       return Promise.reject(error as Error)
@@ -108,7 +108,7 @@ export class GridSet<Element> {
    */
   async delete(element: Element, options?: WriteOptions): Promise<Receipt | undefined> {
     this.#runtime.checkOpen()
-    if (options !== undefined) checkWriteOptions(options)
+    checkWriteOptions(options)
     const rows = this.rows(encodeElement(element), false)
     return rows.length === 0 ? undefined : this.#write(rows, options)
   }

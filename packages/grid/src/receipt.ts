@@ -19,10 +19,13 @@ export interface Receipt {
 
 /** What a write can be asked to wait for. */
 export interface WriteOptions {
-  /** Resolve only when so many durable copies exist, this peer's included. Default 1. */
+  /**
+   * Resolve only when so many durable copies exist, this peer's included: 1 to 64. Default 1, which waits for this peer
+   * alone, and on a peer in memory for no copy at all.
+   */
   readonly copies?: number
-  /** How long to wait for them, in milliseconds, before `COPIES_TIMEOUT`. Default 10,000. */
+  /** How long to wait for copies of other peers, in milliseconds, before `COPIES_TIMEOUT`. Default 10,000. */
   readonly timeoutMs?: number
-  /** Stops the waiting, not the write. */
+  /** Stops the waiting, not the write: rejects with `ABORTED`. Aborted before the call, nothing is written. */
   readonly signal?: AbortSignal
 }

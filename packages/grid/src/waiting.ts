@@ -13,7 +13,11 @@ export function aborted(signal: AbortSignal): GridError {
 /** Settles as `promise` does, or rejects with `ABORTED` as soon as the signal is aborted. Leaves no listener behind. */
 export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise
-  if (signal.aborted) return Promise.reject(aborted(signal))
+  if (signal.aborted) {
+    // Whatever becomes of it later, its caller knows already.
+    promise.catch(() => undefined)
+    return Promise.reject(aborted(signal))
+  }
   return new Promise((resolve, reject) => {
     const stop = (): void => reject(aborted(signal))
     signal.addEventListener('abort', stop, { once: true })

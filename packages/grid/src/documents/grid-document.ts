@@ -1,6 +1,7 @@
 import type { GridError } from '@gossipgrid/core'
 import type { Awareness } from 'y-protocols/awareness'
 import type { Doc } from 'yjs'
+import { checkWriteOptions } from '../checks.ts'
 import type { Emitter } from '../emitter.ts'
 import type { Receipt, WriteOptions } from '../receipt.ts'
 
@@ -77,7 +78,8 @@ export class GridDocument {
    * await grid.close()
    * ```
    */
-  flush(options?: WriteOptions): Promise<Receipt | undefined> {
+  async flush(options?: WriteOptions): Promise<Receipt | undefined> {
+    checkWriteOptions(options)
     return this.#parts.flush(options)
   }
 
