@@ -41,5 +41,8 @@ export function checkWriteOptions(options: WriteOptions | undefined): void {
 /** By its shape: the signal of a frame, or of a test environment, is made by another class of the same name. */
 function isSignal(signal: unknown): boolean {
   const { aborted, addEventListener, removeEventListener } = (signal ?? {}) as Partial<AbortSignal>
-  return typeof aborted === 'boolean' && [addEventListener, removeEventListener].every((method) => typeof method === 'function')
+  return (
+    typeof aborted === 'boolean' &&
+    [addEventListener, removeEventListener].every((method) => typeof method === 'function')
+  )
 }

@@ -109,7 +109,7 @@ describe('a signal', () => {
   it('aborted already lets no function run and writes nothing', async () => {
     const grid = await grids.open()
     const options = { signal: AbortSignal.abort() }
-    const run = vi.fn(() => 1)
+    const run = vi.fn<() => number>(() => 1)
     await expect(grid.map('m').update('k', run, options)).rejects.toMatchObject({ code: 'ABORTED' })
     await expect(grid.map('m').transact(run, options)).rejects.toMatchObject({ code: 'ABORTED' })
     await expect(grid.transact(run, options)).rejects.toMatchObject({ code: 'ABORTED' })
