@@ -1,5 +1,5 @@
 import type { NetworkListener } from './simulated-network.ts'
-import { peerIdOf } from './simulated-peer.ts'
+import { peerIdOf } from './peer-ids.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
 
 /** Hands what the network brings to the machines. */

@@ -47,5 +47,17 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     kinds: SIMULATED_KINDS,
     why: 'the simulator took writes on a damaged disk, which were overwritten since, for writes that never reached it',
   },
+  {
+    seed: 18,
+    peers: 4,
+    minutes: 0.1933,
+    why: 'a peer without a disk that said goodbye while the simulator healed everything was never started again',
+  },
+  {
+    seed: 347,
+    peers: 4,
+    minutes: 0.2,
+    why: 'the simulator took the first registration of a peer for rows that travel between equal peers',
+  },
   { seed: 449, why: 'after its clock was set back, others went by the record of a former life of a peer' },
 ]

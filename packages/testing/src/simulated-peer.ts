@@ -5,6 +5,7 @@ import type { Violation } from './checkers.ts'
 import type { EventQueue } from './event-queue.ts'
 import { hasSeen, partitionOf } from './held-state.ts'
 import type { Ledger, LedgerWrite } from './ledger.ts'
+import { indexOf, peerIdOf } from './peer-ids.ts'
 import { Random } from './random.ts'
 import type { SimulatedClock } from './simulated-clock.ts'
 import type { SimulatedCollection } from './simulated-collection.ts'
@@ -54,14 +55,6 @@ export interface Machine {
   readonly random: Random
 }
 
-export function peerIdOf(index: number): string {
-  return `peer-${index}`
-}
-
-function indexOf(peerId: string): number {
-  return Number(peerId.slice(peerId.indexOf('-') + 1))
-}
-
 /** One machine: a disk and clocks that stay, and a peer that comes and goes. It performs the peer's effects. */
 export class SimulatedPeer {
   readonly index: number
@@ -74,6 +67,8 @@ export class SimulatedPeer {
   #peer: Peer | undefined
   #reads: ReadCheck | undefined
   #life = 0
+  /** The life that says goodbye. */
+  #closing = 0
   #openedAs = ''
   /** What the disk gave when it was last asked for. */
   #stored: { readonly peer: Peer; readonly revision: number } | undefined
@@ -99,6 +94,11 @@ export class SimulatedPeer {
     return this.#life
   }
 
+  /** It is up, and says goodbye. */
+  get closing(): boolean {
+    return this.#peer !== undefined && this.#closing === this.#life
+  }
+
   /** The running peer, undefined while the machine is down. */
   get peer(): Peer | undefined {
     return this.#peer
@@ -111,7 +111,8 @@ export class SimulatedPeer {
 
   start(): void {
     if (this.#peer !== undefined) return
-    const { world, peer } = { world: this.#world, peer: this.#open() }
+    const world = this.#world
+    const peer = this.#open()
     this.#stored = undefined
     this.#peer = peer
     this.#reads = new ReadCheck(peer, world.ledger)
@@ -157,7 +158,7 @@ export class SimulatedPeer {
   close(): void {
     if (this.#peer === undefined) return
     this.#perform(this.#peer.goodbye(false, this.clock.now()))
-    const life = this.#life
+    const life = (this.#closing = this.#life)
     this.#world.queue.after(5, () => {
       if (this.#life === life) this.crash('whole')
     })

@@ -1,3 +1,4 @@
+import { HOUSEKEEPING_AFTER_MS, HOUSEKEEPING_GAP_MS } from '@gossipgrid/core'
 import type { Peer } from '@gossipgrid/core'
 import type { Application } from './application.ts'
 import { makeApplications } from './applications.ts'
@@ -115,6 +116,7 @@ class Simulator {
   #resurrected = 0
   #diverged = 0
   #settleMs = 0
+  #healedMs = 0
   /** Rows that sessions have carried. */
   #travelled = 0
 
@@ -173,12 +175,14 @@ class Simulator {
 
   #settle(): void {
     for (const machine of this.#machines) {
-      // Everybody starts from disk once more; peers without one would only take their unspread writes along.
-      if (machine.persistent) machine.crash('whole')
+      // Everybody starts from disk once more; peers without one would only take their unspread writes along. A peer that
+      // says goodbye ends now: once all is healed nothing would start it again.
+      if (machine.persistent || machine.closing) machine.crash('whole')
       this.#losses.crashed()
     }
     this.#injector.heal()
     const startMs = this.#queue.nowMs
+    this.#healedMs = startMs
     // Broadcasts that were late when everything was healed are still on their way, some of them from former lives.
     this.#runUntil(startMs + LATE_MAX_MS)
     while (this.#queue.nowMs - startMs < SETTLE_MAX_MS && this.#violations.length === 0) {
@@ -200,7 +204,9 @@ class Simulator {
 
   /** Equal peers have nothing more to tell each other, and know each other. */
   #checkQuiet(): void {
-    this.#runUntil(this.#queue.nowMs + 10_000)
+    // Peers that had not lived for long enough before register now, and acknowledge what was proposed.
+    const registeredMs = this.#healedMs + HOUSEKEEPING_AFTER_MS + 2 * HOUSEKEEPING_GAP_MS
+    this.#runUntil(Math.max(this.#queue.nowMs, registeredMs) + 10_000)
     const before = this.#travelled
     this.#runUntil(this.#queue.nowMs + 20_000)
     if (this.#travelled > before) this.#violated(`quiet: ${this.#travelled - before} rows travel between equal peers`)
