@@ -33,5 +33,14 @@ async function show(name: string): Promise<void> {
   list.show(grid.docs(), name)
 }
 
-await show(decodeURIComponent(location.hash.slice(1)) || 'welcome')
+/** The document that the address names; '' where it names none, or what no browser would write. */
+function nameInAddress(): string {
+  try {
+    return decodeURIComponent(location.hash.slice(1))
+  } catch {
+    return ''
+  }
+}
+
+await show(nameInAddress() || 'welcome')
 setInterval(() => list.show(grid.docs(), editor.name), LOOK_INTERVAL_MS)

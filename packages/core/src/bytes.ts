@@ -223,7 +223,7 @@ const shortCodes: readonly number[][] = Array.from({ length: 65 }, (_, length) =
  * Keys are mostly short and ASCII: building them from char codes takes a sixth of the decoder's time, and from a plain
  * array a quarter of what it takes from a typed one.
  */
-function readText(bytes: Uint8Array, start: number, end: number): string {
+export function readText(bytes: Uint8Array, start: number, end: number): string {
   const codes = shortCodes[end - start]
   if (codes !== undefined) {
     let ascii = 0

@@ -1,12 +1,11 @@
-import { Decoder, Encoder } from 'cbor-x/index-no-eval'
+import { Encoder } from 'cbor-x/index-no-eval'
+import { CborDecoder } from './cbor-decoder.ts'
 import { cborDepthMax, scanCbor } from './cbor-scanner.ts'
 import { GridError } from './errors.ts'
 
-// The build of cbor-x without `new Function` (a page's content security policy may forbid it) and without its native
-// string reader (one parser of foreign bytes fewer, and the same code on every runtime).
-const codec = { useRecords: false, variableMapSize: true, tagUint8Array: false, copyBuffers: true }
-const encoder = new Encoder(codec)
-const decoder = new Decoder(codec)
+// The build of cbor-x without `new Function` (a page's content security policy may forbid it). Only its encoder is used:
+// its decoder drops U+FEFF from the start of text of more than 64 bytes, and knows more than plain CBOR.
+const encoder = new Encoder({ useRecords: false, variableMapSize: true, tagUint8Array: false })
 
 /**
  * Encodes a value of an application as plain CBOR, the language that `scanCbor` describes, so that every peer accepts
@@ -37,8 +36,7 @@ export function encodeValue(value: unknown, sizeMaxBytes: number): Uint8Array {
  * Decodes bytes that `scanCbor` has passed; others may give anything. Nothing in the result shares memory with `bytes`.
  */
 export function decodeValue(bytes: Uint8Array): unknown {
-  // A view of its own: cbor-x hangs a DataView on what it reads, and copies a Buffer's parts as Buffers.
-  return decoder.decode(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)) as unknown
+  return new CborDecoder(bytes).item()
 }
 
 function encodePlain(value: unknown): Uint8Array {

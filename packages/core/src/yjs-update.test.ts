@@ -119,6 +119,22 @@ describe('the parser of document updates refuses', () => {
     expect(refusal(...update(1, 0, 8, 1, 'root', 1, ...nested, 120), 0)).toContain('too deep')
     expect(refusal(...update(1, 0, 8, 1, 'root', 1, 118, 1, '__proto__', 120), 0)).toContain('__proto__')
   })
+  it('the key __proto__ behind a length that is longer than it need be', () => {
+    const key = Uint8Array.of(0x89, 0x00, ...Array.from('__proto__', (letter) => letter.charCodeAt(0)))
+    expect(refusal(...update(1, 0, 8, 1, 'root', 1, 118, 1, key, 120), 0)).toContain('__proto__')
+  })
+  it('JSON behind a byte order mark, which Yjs takes for a part of it', () => {
+    expect(refusal(...update(1, 0, 5, 1, 'root', '\ufeff{"a":1}'), 0)).toContain('no JSON')
+    expect(refusal(...update(1, 0, 2, 1, 'root', 1, '\ufeffundefined'), 0)).toContain('no JSON')
+  })
+  it('integers at which lib0 throws, and takes the largest at which it does not', () => {
+    const integer = (...bytes: number[]): string =>
+      refusal(...update(1, 0, 8, 1, 'root', 1, Uint8Array.of(125, ...bytes)), 0)
+    expect(integer(0xbf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f)).toBe('') // 2^53 - 1
+    expect(integer(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f)).toBe('') // and the same below zero
+    expect(integer(0xbf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01)).toContain('does not fit')
+    expect(integer(0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00)).toContain('does not fit')
+  })
   it('what is cut off anywhere, or has more behind it', () => {
     const whole = bytesOf([...update(2, 0, ...typed('words'), 6, 1, 'notes', 'bold', 'true'), 1, 5, 1, 0, 3])
     for (let end = 0; end < whole.length; end++) {

@@ -1,4 +1,4 @@
-import { ByteReader } from './bytes.ts'
+import { ByteReader, readText } from './bytes.ts'
 import { cborDepthMax, scanText } from './cbor-scanner.ts'
 import { GridError } from './errors.ts'
 
@@ -20,8 +20,6 @@ const SUBDOCUMENT = 9
 /** Kinds of shared types: array, map, text, XML element, fragment, hook and text. */
 const TYPE_REF_MAX = 6
 const NAMED_TYPE_REFS: readonly number[] = [3, 5]
-
-const utf8 = new TextDecoder()
 
 /** What one Yjs update (format V1) of one author says, as far as it must be known before Yjs may see it. */
 export interface YjsUpdate {
@@ -163,11 +161,10 @@ class UpdateWalk {
   /** Returns the length in UTF-16 code units, which is what Yjs counts. */
   #text(): number {
     const { bytes } = this.#reader
-    const length = this.#reader.varint()
-    const start = this.#reader.skip(length)
-    scanText(bytes, start, start + length)
-    let units = length
-    for (let i = start; i < start + length; i++) {
+    const start = this.#skipText()
+    const end = this.#reader.position
+    let units = end - start
+    for (let i = start; i < end; i++) {
       const byte = bytes[i]!
       if (byte < 0x80) continue
       if ((byte & 0xc0) === 0x80) units -= 1
@@ -176,11 +173,17 @@ class UpdateWalk {
     return units
   }
 
-  #json(orUndefined: boolean): void {
+  /** Moves past a text and returns where its bytes start. */
+  #skipText(): number {
     const length = this.#reader.varint()
     const start = this.#reader.skip(length)
     scanText(this.#reader.bytes, start, start + length)
-    const text = utf8.decode(this.#reader.bytes.subarray(start, start + length))
+    return start
+  }
+
+  #json(orUndefined: boolean): void {
+    const start = this.#skipText()
+    const text = readText(this.#reader.bytes, start, this.#reader.position)
     if (orUndefined && text === 'undefined') return
     if (depthOf(text) > cborDepthMax) throw malformed('JSON that is nested too deep')
     try {
@@ -233,18 +236,21 @@ class UpdateWalk {
   }
 
   #key(): void {
+    const start = this.#skipText()
     const { bytes, position } = this.#reader
-    const length = this.#text()
-    if (length === 9 && utf8.decode(bytes.subarray(position + 1, position + 10)) === '__proto__') {
-      throw malformed('the key __proto__')
-    }
+    if (position - start === 9 && readText(bytes, start, position) === '__proto__') throw malformed('the key __proto__')
   }
 
-  /** A signed varint of lib0: six bits and a sign in the first byte, then seven in each. */
+  /** A signed varint of lib0: six bits and a sign in the first byte, then seven in each. Refuses those at which lib0 throws. */
   #integer(): void {
     const reader = this.#reader
-    for (let i = 0; i < 9; i++) if (reader.byte() < 128) return
-    throw malformed('an integer that does not fit')
+    let byte = reader.byte()
+    let magnitude = byte & 63
+    for (let scale = 64; byte > 127; scale *= 128) {
+      if (magnitude > Number.MAX_SAFE_INTEGER || scale > 2 ** 55) throw malformed('an integer that does not fit')
+      byte = reader.byte()
+      magnitude += (byte & 127) * scale
+    }
   }
 
   #deletes(): void {

@@ -121,6 +121,10 @@ describe('opening', () => {
     await expect(openGrid({ name: '' })).rejects.toMatchObject({ code: 'INVALID_NAME' })
     await expect(openGrid({ name: 'x', weight: -1 })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
     await expect(openGrid({ name: 'x', valueSizeMaxBytes: 0 })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+    // 64 characters that other peers would count as 128, and half of one.
+    for (const zone of ['\u{1f600}'.repeat(64), '\ud800', 'a\nb', 'z'.repeat(65)]) {
+      await expect(openGrid({ name: 'x', zone })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+    }
     await expect(openGrid({ name: 'x', signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ABORTED' })
     await expect(openGrid({ name: 'x', listen: ['nonsense'] })).rejects.toMatchObject({ code: 'NETWORK_BAD_ADDRESS' })
     await expect(openGrid({ name: 'x', join: ['/ip4/1.2.3'] })).rejects.toMatchObject({ code: 'NETWORK_BAD_ADDRESS' })

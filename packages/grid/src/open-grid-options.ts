@@ -77,7 +77,14 @@ export function checkOptions(options: OpenGridOptions): void {
   }
   secretsOf(options.secret)
   if (options.directory === '') throw new GridError('INVALID_OPTION', 'directory must not be empty')
-  if (options.zone !== undefined && !/^\P{Cc}{0,64}$/u.test(options.zone)) {
-    throw new GridError('INVALID_OPTION', 'zone is at most 64 characters, none of them a control character')
+  // Counted in UTF-16 code units, as the peers that read it count.
+  if (
+    options.zone !== undefined &&
+    !(/^\P{Cc}*$/u.test(options.zone) && options.zone.length <= 64 && options.zone.isWellFormed())
+  ) {
+    throw new GridError(
+      'INVALID_OPTION',
+      'zone is well-formed text of at most 64 UTF-16 code units, without control characters',
+    )
   }
 }

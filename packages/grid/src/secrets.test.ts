@@ -18,6 +18,7 @@ describe('the option secret', () => {
       ['one', 'one'],
       ['one', 'two', 'three'],
       'x'.repeat(1025),
+      `${'x'.repeat(40)}\ud800`, // UTF-8 would make one secret of all that end in half a character
       new Uint8Array(32),
     ]
     for (const secret of wrong) {

@@ -13,11 +13,11 @@ export function secretsOf(secret: unknown): readonly string[] {
   const secrets: readonly unknown[] = Array.isArray(secret) ? secret : [secret]
   // An empty secret is more likely a variable that was not set than the wish for an open grid.
   const valid = (text: unknown): boolean =>
-    typeof text === 'string' && text.length > 0 && text.length <= SECRET_MAX_CHARACTERS
+    typeof text === 'string' && text.length > 0 && text.length <= SECRET_MAX_CHARACTERS && text.isWellFormed()
   if (secrets.length < 1 || secrets.length > 2 || !secrets.every(valid) || secrets[0] === secrets[1]) {
     throw new GridError(
       'INVALID_OPTION',
-      `secret is 1 to ${SECRET_MAX_CHARACTERS} characters of text, or two different ones: the new and the former`,
+      `secret is 1 to ${SECRET_MAX_CHARACTERS} characters of well-formed text, or two different ones: the new and the former`,
     )
   }
   return secrets as readonly string[]

@@ -95,8 +95,17 @@ async function valueOf(typed: string | undefined, options: SetOptions): Promise<
     if (typed !== undefined && typed !== '-') throw new CliError('USAGE', '--bytes reads stdin: leave the value out')
     return new Uint8Array(await readStdin(typed))
   }
-  const text = typed === undefined || typed === '-' ? (await readStdin(typed)).toString().replace(/\r?\n$/, '') : typed
+  const text = typed === undefined || typed === '-' ? textOf(await readStdin(typed)).replace(/\r?\n$/, '') : typed
   return options.string === true ? text : readValue(text)
+}
+
+/** Throws `USAGE` for bytes that are no text, which would be changed otherwise. */
+function textOf(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch (cause) {
+    throw new CliError('USAGE', 'stdin is not UTF-8', 'Store it as bytes with --bytes.', { cause })
+  }
 }
 
 /** Nothing at all is what a script passes on by mistake, unless stdin was asked for with a dash. */

@@ -15,7 +15,7 @@ interface ParsedRecord {
 
 /**
  * Rows of CSV with a header. Rejects with `USAGE` for a header without the key, or with one name twice, and with `BAD_ROW`
- * where quotes are wrong: past them nobody can tell cells from the text between.
+ * where quotes are wrong, past which nobody can tell cells from the text between, and where the file is not UTF-8.
  */
 export async function* csvRows(
   source: AsyncIterable<Uint8Array>,
@@ -30,7 +30,7 @@ export async function* csvRows(
     max_record_size: ROW_MAX_BYTES,
   })
   // The rejection also reaches the loop below, through the parser.
-  pipeline(Readable.from(source), parser).catch(() => undefined)
+  pipeline(Readable.from(checkedText(source)), parser).catch(() => undefined)
   let header: Header | undefined
   let bytesBefore = 0
   try {
@@ -48,6 +48,22 @@ export async function* csvRows(
       'Quotes inside of a quoted cell are doubled (""). Correct the file; --skip-bad cannot pass over wrong quotes.',
       { cause: error },
     )
+  }
+}
+
+/** The same bytes, as far as they are UTF-8. The library would put U+FFFD for others, and so make different keys one. */
+async function* checkedText(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  let line = 1
+  try {
+    for await (const chunk of source) {
+      line += decoder.decode(chunk, { stream: true }).split('\n').length - 1
+      yield chunk
+    }
+    decoder.decode()
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause
+    throw new CliError('BAD_ROW', `the file is not UTF-8, in line ${line} or after it`, 'Save it as UTF-8.', { cause })
   }
 }
 

@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { hardTexts } from '@gossipgrid/testing/hard-texts'
 import { expect, test } from 'vitest'
 import { cellOfValue, valueOfCell } from './cell.ts'
 import { entryTexts } from './entry-texts.ts'
@@ -36,7 +37,11 @@ async function textOf(format: Format, entries: readonly TaggedEntry[], keyColumn
   return text
 }
 
-const text = fc.string({ unit: 'grapheme' })
+const text = fc.oneof(
+  fc.string({ unit: 'grapheme' }),
+  fc.string({ unit: 'binary' }),
+  fc.constantFrom(...hardTexts([3, 64, 65, 200]).map((hard) => hard.text)),
+)
 const key = text.filter((name) => name !== '')
 const field = fc
   .oneof(text, fc.constantFrom('age', 'name', '$value', '$bytes', ''))
@@ -92,6 +97,32 @@ test('a cell is a number only where nothing is lost', () => {
   ])
   expect(cellOfValue('36')).toBe('"36"')
   expect(cellOfValue('')).toBe('""')
+})
+
+test('bytes that are no UTF-8 are never quietly changed, and so never make two keys one', async () => {
+  const [quoted, cell] = [Buffer.from([0x22, 0x61, 0xff, 0x22]), Buffer.from([0x61, 0xff])]
+  await expect(read('csv', Buffer.concat([Buffer.from('key,name\n'), cell, Buffer.from(',x\n')]))).rejects.toThrow(
+    'UTF-8',
+  )
+  await expect(read('csv', Buffer.concat([Buffer.from('key,name\na,'), cell]))).rejects.toThrow('UTF-8')
+  await expect(read('csv', Buffer.from('key,name\na,\u20ac').subarray(0, -1))).rejects.toThrow('UTF-8')
+  const object = Buffer.concat([Buffer.from('{"key":'), quoted, Buffer.from(',"value":1}')])
+  expect(await read('ndjson', object)).toMatchObject([{ line: 1, reason: 'is not UTF-8' }])
+  expect(await read('json', Buffer.concat([Buffer.from('['), object, Buffer.from(']')]))).toMatchObject([
+    { line: 1, reason: 'is not UTF-8' },
+  ])
+})
+
+test('a byte order mark at the start of a file is no part of it, and one anywhere else is', async () => {
+  expect(await read('csv', '\ufeffkey,\ufeffname\n\ufeffa,\ufeffb\n')).toMatchObject([
+    { key: '\ufeffa', value: { '\ufeffname': '\ufeffb' } },
+  ])
+  const object = '{"key":"\ufeffa","value":{"\ufeffname":"\ufeffb"}}'
+  for (const text of [`\ufeff${object}\n`, `\ufeff[${object}]`]) {
+    expect(await read(text.includes('[') ? 'json' : 'ndjson', text)).toMatchObject([
+      { key: '\ufeffa', value: { '\ufeffname': '\ufeffb' } },
+    ])
+  }
 })
 
 test('a bad row says in which line, in which column, and why', async () => {

@@ -45,6 +45,15 @@ test('a malformed tag, a number that loses digits, and __proto__ are refused wit
   expect(() => parseTagged('{"$bytes":"a"}')).toThrow('is no tagged value')
   expect(() => parseTagged('{"id":12345678901234567890}')).toThrow('would lose digits')
   expect(() => parseTagged('{"__proto__":1}')).toThrow('__proto__')
+  expect(() => parseTagged('{"$number":"toString"}')).toThrow('is no tagged value')
+  expect(() => parseTagged('[-1e400]')).toThrow('larger than any')
+  expect(() => parseTagged('1E+309')).toThrow('larger than any')
   expect(parseTagged('{"id":9007199254740991}')).toEqual({ id: 9007199254740991 })
   expect(parseTagged('"12345678901234567890"')).toBe('12345678901234567890')
+})
+
+test('a date that is none, as a hostile peer may send it, spoils nothing beside it', () => {
+  const text = stringifyTagged({ name: 'Ada', seen: new Date(Number.NaN) })
+  expect(text).toBe('{"name":"Ada","seen":{"$date":null}}')
+  expect(() => parseTagged(text)).toThrow('is no tagged value')
 })

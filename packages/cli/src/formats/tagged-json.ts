@@ -25,8 +25,8 @@ export function parseTagged(text: string): unknown {
 
 /** What a JSON text says, tags left as they are. Throws `SyntaxError` for a number that would lose digits as well. */
 export function parseExact(text: string): unknown {
-  // Looking at the source of every number costs more than parsing, and few texts have 16 digits in a row.
-  return /\d{16}/.test(text) ? (JSON.parse(text, exactNumbers) as unknown) : (JSON.parse(text) as unknown)
+  // Looking at the source of every number costs more than parsing, and few texts have 16 digits in a row, or such a power.
+  return /\d{16}|\de\+?\d{3}/i.test(text) ? (JSON.parse(text, exactNumbers) as unknown) : (JSON.parse(text) as unknown)
 }
 
 /** The value with tags for what JSON cannot say. Parts that need none are shared with `value`. */
@@ -68,7 +68,8 @@ export function fromTagged(value: unknown): unknown {
 
 function taggedObject(value: object): unknown {
   if (value instanceof Uint8Array) return { $bytes: Buffer.from(value).toString('base64') }
-  if (value instanceof Date) return { $date: value.toISOString() }
+  // An invalid date can only come from a hostile peer. It is shown, and cannot be read back.
+  if (value instanceof Date) return { $date: Number.isNaN(value.getTime()) ? null : value.toISOString() }
   if (Array.isArray(value)) {
     const items = value.map(toTagged)
     return items.every((item, i) => item === value[i]) ? value : items
@@ -90,7 +91,7 @@ function untagged(tag: string, content: unknown): unknown {
   if (typeof content === 'string') {
     if (tag === '$bytes' && /^(?:[\w+/-]{4})*(?:[\w+/-]{2,3}={0,2})?$/.test(content)) return bytesOf(content)
     if (tag === '$bigint' && /^-?\d+$/.test(content)) return BigInt(content)
-    if (tag === '$number' && content in NUMBERS) return NUMBERS[content]
+    if (tag === '$number' && Object.hasOwn(NUMBERS, content)) return NUMBERS[content]
     if (tag === '$date' && !Number.isNaN(Date.parse(content))) return new Date(content)
   }
   throw new SyntaxError(
@@ -104,7 +105,9 @@ function bytesOf(base64: string): Uint8Array {
 
 function exactNumbers(this: unknown, _key: string, value: unknown, context?: { readonly source?: string }): unknown {
   const source = context?.source
-  if (typeof value !== 'number' || source === undefined || !/^-?\d+$/.test(source)) return value
+  if (typeof value !== 'number' || source === undefined) return value
+  if (!Number.isFinite(value)) throw new SyntaxError(`the number ${source} is larger than any that can be stored`)
+  if (!/^-?\d+$/.test(source)) return value
   if (Number.isSafeInteger(value) || String(value) === source) return value
   throw new SyntaxError(`the number ${source} would lose digits; write {"$bigint": "${source}"} or quote it`)
 }

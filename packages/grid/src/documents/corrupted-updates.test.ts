@@ -1,4 +1,5 @@
 import { readYjsUpdate } from '@gossipgrid/core'
+import { hardTexts } from '@gossipgrid/testing/hard-texts'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import * as Y from 'yjs'
@@ -60,4 +61,60 @@ it('what the parser lets pass of corrupted updates never throws within Yjs, nor 
     { numRuns: 3000, seed: 1 },
   )
   expect(passed).toBeGreaterThan(100)
+})
+
+it('any text that Yjs writes, of any length, passes the parser, which counts its clocks as Yjs does', () => {
+  const texts = hardTexts([3, 4, 5, 8, 63, 64, 65, 66, 127, 128, 129, 300]).map(({ text }) => text)
+  const y = new Y.Doc()
+  y.clientID = CLIENT
+  const updates: Uint8Array[] = []
+  y.on('update', (update: Uint8Array) => updates.push(update))
+  for (const text of texts) {
+    const body = y.getText(text)
+    body.insert(0, text, { [text]: text })
+    body.insertEmbed(0, { [text]: text })
+    y.getMap('map').set(text, [text, { [text]: text }])
+    const element = new Y.XmlElement(text)
+    element.setAttribute(text, text)
+    y.getXmlFragment('page').insert(0, [element])
+  }
+  const other = new Y.Doc()
+  let clock = 0
+  for (const update of updates) {
+    const read = readYjsUpdate(update, 0, update.length, CLIENT)
+    expect(read.from).toBe(clock)
+    Y.applyUpdate(other, update)
+    clock = Y.getState(other.store, CLIENT)
+    expect(read.to).toBe(clock)
+  }
+  for (const text of texts) {
+    expect(other.getText(text).toDelta()).toEqual(y.getText(text).toDelta())
+    expect(other.getMap('map').get(text)).toEqual([text, { [text]: text }])
+  }
+  expect(other.getXmlFragment('page').toJSON()).toBe(y.getXmlFragment('page').toJSON())
+})
+
+it('whatever value the parser lets pass, Yjs can read', () => {
+  const bytes = fc.array(
+    fc.oneof(fc.integer({ min: 0, max: 255 }), fc.integer({ min: 116, max: 127 }), fc.constantFrom(0x80, 0xff, 1, 2)),
+    { minLength: 1, maxLength: 14 },
+  )
+  let passed = 0
+  fc.assert(
+    fc.property(bytes, (value) => {
+      // One struct of one value under the root 'r', and no deletes.
+      const update = Uint8Array.of(1, 1, CLIENT, 0, 8, 1, 1, 0x72, 1, ...value, 0)
+      try {
+        readYjsUpdate(update, 0, update.length, CLIENT)
+      } catch {
+        return
+      }
+      passed += 1
+      const y = new Y.Doc()
+      Y.applyUpdate(y, update)
+      expect(Y.getState(y.store, CLIENT)).toBe(1)
+    }),
+    { numRuns: 10_000, seed: 3 },
+  )
+  expect(passed).toBeGreaterThan(150)
 })
