@@ -20,16 +20,14 @@ import type { Logger } from './logger.ts'
 import type { MapOptions } from './map-options.ts'
 import { metricsOf } from './metrics.ts'
 import type { GridMetrics } from './metrics.ts'
+import { Readiness } from './readiness.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
 import { Runtime } from './runtime.ts'
 import { Seldom } from './seldom.ts'
 import { membersOf, statusOf } from './status.ts'
 import type { GridMember, GridStatus, Recovery } from './status.ts'
-import { orAborted } from './waiting.ts'
 import type { GridTracer } from './write-tracing.ts'
 
-/** Without a neighbour and without an address to join by, a grid counts as alone after this time. */
-const ALONE_AFTER_MS = 3000
 const RECOVERIES_MAX = 16
 /** What is refused of one peer for one reason is logged at most this often. */
 const REFUSAL_LOG_GAP_MS = 60_000
@@ -87,13 +85,10 @@ export class Grid {
   readonly #countersAndSets: CountersAndSets
   /** @internal */
   readonly documents: Documents
-  readonly #joining: boolean
+  readonly #readiness: Readiness
   readonly #recoveries: Recovery[] = []
   readonly #refusalsLogged = new Seldom(REFUSAL_LOG_GAP_MS)
   readonly #openedAtMs = performance.now()
-  readonly #ready = Promise.withResolvers<{ readonly alone: boolean }>()
-  #isReady = false
-  #aloneTimer: ReturnType<typeof setTimeout> | undefined
   #closing: Promise<void> | undefined
   #unfollow: (() => void) | undefined
 
@@ -102,7 +97,7 @@ export class Grid {
     try {
       const grid = new Grid(parts, await loadPeer(parts))
       await grid.#runtime.start()
-      grid.#watchAlone()
+      grid.#readiness.watch(() => grid.#runtime.peer.neighbours.size === 0)
       grid.#unfollow = parts.follow?.(grid.#runtime)
       return grid
     } catch (error) {
@@ -115,7 +110,7 @@ export class Grid {
     const { name, storage, network, logger } = parts
     this.name = name
     this.#logger = logger
-    this.#joining = parts.joining
+    this.#readiness = new Readiness(parts.joining)
     this.#events = new Emitter(logger)
     this.#runtime = new Runtime({
       peer,
@@ -129,11 +124,6 @@ export class Grid {
     this.#countersAndSets = new CountersAndSets(this.#runtime, logger)
     this.#signals = new GridSignals(this.#runtime, logger)
     this.documents = new Documents(this.#runtime, logger, (topic) => this.#signals.topic(topic))
-    // A grid that nobody waits for to be ready must not end the program when it is closed.
-    this.#ready.promise.then(
-      () => (this.#isReady = true),
-      () => undefined,
-    )
   }
 
   get peerId(): string {
@@ -239,7 +229,12 @@ export class Grid {
    * Rejects with `ABORTED` or `CLOSED`.
    */
   ready(options: { readonly signal?: AbortSignal } = {}): Promise<{ readonly alone: boolean }> {
-    return orAborted(this.#ready.promise, options.signal)
+    return this.#readiness.wait(options.signal)
+  }
+
+  /** No other peer is known to be missing. @internal */
+  get knowsNoOther(): boolean {
+    return this.#readiness.knowsNoOther
   }
 
   /** Everything worth knowing of this peer right now. */
@@ -258,7 +253,7 @@ export class Grid {
    * ```
    */
   metrics(): GridMetrics {
-    return metricsOf(this.status(), this.#runtime, this.#isReady, this.uptimeMs)
+    return metricsOf(this.status(), this.#runtime, this.#readiness.isReady, this.uptimeMs)
   }
 
   /** Calls `listener` for every event of a type; the function returned ends that. */
@@ -311,9 +306,8 @@ export class Grid {
   }
 
   async #shutDown(left: boolean): Promise<void> {
-    clearTimeout(this.#aloneTimer)
+    this.#readiness.close()
     this.#unfollow?.()
-    this.#ready.reject(new GridError('CLOSED', 'the grid was closed'))
     for (const face of [this.#maps, this.#signals, this.#countersAndSets]) face.close()
     await this.documents.close()
     await this.#runtime.close(left)
@@ -321,17 +315,10 @@ export class Grid {
     this.#events.emit('close', undefined)
   }
 
-  #watchAlone(): void {
-    if (this.#joining) return
-    this.#aloneTimer = setTimeout(() => {
-      if (this.#runtime.peer.neighbours.size === 0) this.#ready.resolve({ alone: true })
-    }, ALONE_AFTER_MS)
-  }
-
   #onEvent(event: PeerEvent): void {
     switch (event.type) {
       case 'session':
-        if (event.complete) this.#ready.resolve({ alone: false })
+        if (event.complete) this.#readiness.exchanged()
         this.#events.emit('session', event)
         break
       case 'member':

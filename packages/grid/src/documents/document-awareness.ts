@@ -1,9 +1,13 @@
+import { GridError } from '@gossipgrid/core'
 import * as protocol from 'y-protocols/awareness'
 import type { Awareness } from 'y-protocols/awareness'
+import type { Logger } from '../logger.ts'
 
 /** Changes of this peer's own leave at most this often, the latest alone. */
 const GAP_MS = 50
-/** What somebody may say of himself, as JSON. */
+/** When a state is said again after a peer has come: gossip with it may begin a second later. */
+const REPEATS_MS = [1000, 4000]
+/** What a peer may say of itself, as JSON. */
 const STATE_MAX_LENGTH = 16 * 1024
 /** Client ids of one peer in one document, and of all. */
 const CLIENTS_EACH_MAX = 16
@@ -18,40 +22,95 @@ export interface AwarenessMessage {
   readonly state?: string
 }
 
+/** The highest clock of any state that a peer has published: what it publishes under a client id later must be above. */
+export interface AwarenessClock {
+  highest: number
+}
+
 export interface DocumentAwarenessParts {
   readonly document: string
   readonly awareness: Awareness
+  readonly clock: AwarenessClock
+  readonly logger: Logger
   publish(message: AwarenessMessage): void
+}
+
+/** An Awareness belongs to one document at a time: it has one client id. */
+const inUse = new WeakMap<Awareness, DocumentAwareness>()
+
+/** Throws `DOCUMENT_AWARENESS` where another document has it. */
+export function checkUnused(awareness: Awareness): void {
+  const document = inUse.get(awareness)?.document
+  if (document === undefined) return
+  throw new GridError('DOCUMENT_AWARENESS', `the Awareness belongs to '${document}', which is open: make another one`)
+}
+
+/** Changes an Awareness, whose listeners are the application's: one that throws is logged. */
+export function changeAwareness(document: string, logger: Logger, change: () => void): void {
+  try {
+    change()
+  } catch (error) {
+    logger.error(`a listener of the awareness of '${document}' threw: ${String(error)}`, { document, error })
+  }
 }
 
 /** Keeps an Awareness of y-protocols the same at all peers that have the document open, as messages that nobody keeps. */
 export class DocumentAwareness {
   readonly awareness: Awareness
-  readonly #document: string
+  readonly document: string
+  readonly #clock: AwarenessClock
+  readonly #logger: Logger
   readonly #publish: (message: AwarenessMessage) => void
   /** Which peer a client id belongs to: the first to use it. */
   readonly #peers = new Map<number, string>()
+  /** Client ids whose states are gone, by age: a late message of before must not bring one back. */
+  readonly #gone = new Set<number>()
+  readonly #repeats = new Set<ReturnType<typeof setTimeout>>()
   #timer: ReturnType<typeof setTimeout> | undefined
-  #saidAtMs = -Infinity
+  #publishedAtMs = -Infinity
+  #ended = false
+  #warned = false
 
-  constructor({ document, awareness, publish }: DocumentAwarenessParts) {
+  constructor({ document, awareness, clock, logger, publish }: DocumentAwarenessParts) {
+    checkUnused(awareness)
+    inUse.set(awareness, this)
     this.awareness = awareness
-    this.#document = document
+    this.document = document
+    this.#clock = clock
+    this.#logger = logger
     this.#publish = publish
     awareness.on('update', this.#changed)
+    awareness.on('destroy', this.#destroyed)
     this.introduce()
   }
 
-  /** Says who is here, and asks who else is. */
-  introduce(): void {
-    this.#publish({ document: this.#document })
-    this.#sayLater()
+  /** True once its Awareness was destroyed, or it was closed. */
+  get ended(): boolean {
+    return this.#ended
   }
 
-  /** Takes what another peer has said. */
-  heard(from: string, { client, clock, state }: AwarenessMessage): void {
+  /** Publishes who is here, and asks who else is. */
+  introduce(): void {
+    if (this.#ended) return
+    this.#publish({ document: this.document })
+    this.#renew()
+    this.#stopRepeating()
+    for (const ms of REPEATS_MS) {
+      const repeat = setTimeout(() => {
+        this.#repeats.delete(repeat)
+        this.#publish({ document: this.document })
+        this.#publishLater()
+      }, ms)
+      unref(repeat)
+      this.#repeats.add(repeat)
+    }
+  }
+
+  /** Takes what another peer has published. */
+  receive(from: string, { client, clock, state }: AwarenessMessage): void {
+    if (this.#ended) return
     if (client === undefined) {
-      this.#sayLater()
+      this.#publishLater()
       return
     }
     const { awareness } = this
@@ -59,44 +118,103 @@ export class DocumentAwareness {
     if (!isSound || client === awareness.clientID || state.length > STATE_MAX_LENGTH) return
     if ((this.#peers.get(client) ?? from) !== from) return
     if (!this.#peers.has(client) && !this.#hasRoom(from)) return
-    try {
-      const states = new Map([[client, JSON.parse(state) as Record<string, unknown>]])
-      const said = { meta: new Map([[client, { clock }]]) } as unknown as Awareness
-      protocol.applyAwarenessUpdate(awareness, protocol.encodeAwarenessUpdate(said, [client], states), this)
-      if (awareness.states.has(client)) this.#peers.set(client, from)
-      else this.#peers.delete(client)
-    } catch {
-      // No JSON, or nested too deep: nothing has changed.
-    }
+    const update = encodeState(client, clock!, state)
+    if (update === undefined) return
+    if (state !== 'null') this.#expect(client, from)
+    this.#change(() => protocol.applyAwarenessUpdate(awareness, update, this))
+    if (!awareness.states.has(client)) this.#forget(client)
   }
 
   /** A peer is not there any more. */
   gone(peerId: string): void {
     const clients = [...this.#peers].filter(([, peer]) => peer === peerId).map(([client]) => client)
-    for (const client of clients) this.#peers.delete(client)
-    if (clients.length > 0) protocol.removeAwarenessStates(this.awareness, clients, this)
+    this.#remove(clients)
   }
 
-  /** Says goodbye, and forgets the others. */
+  /**
+   * Tells the others that its user has gone, and forgets them. The local state stays: it is published again when the document
+   * is opened with the same Awareness.
+   */
   close(): void {
-    const { awareness } = this
-    if (awareness.getLocalState() !== null) awareness.setLocalState(null)
+    if (this.#ended) return
+    this.sayGoodbye()
+    this.#end()
+    const clients = [...this.#peers.keys()]
+    this.#remove(clients)
+    for (const client of this.#gone) this.awareness.meta.delete(client)
+  }
+
+  /** Tells the others at once that its user has gone, as when a page ends. */
+  sayGoodbye(): void {
+    if (this.#ended) return
     clearTimeout(this.#timer)
-    if (this.#timer !== undefined) this.#say()
-    awareness.off('update', this.#changed)
-    protocol.removeAwarenessStates(
-      awareness,
-      [...awareness.states.keys()].filter((client) => client !== awareness.clientID),
-      this,
-    )
+    this.#timer = undefined
+    const { clientID, meta, states } = this.awareness
+    if (!states.has(clientID)) return
+    const { clock } = meta.get(clientID)!
+    this.#clock.highest = Math.max(this.#clock.highest, clock)
+    this.#publish({ document: this.document, client: clientID, clock, state: 'null' })
+  }
+
+  #end(): void {
+    this.#ended = true
+    clearTimeout(this.#timer)
+    this.#stopRepeating()
+    this.awareness.off('update', this.#changed)
+    this.awareness.off('destroy', this.#destroyed)
+    inUse.delete(this.awareness)
+  }
+
+  /** It tells of its own end by taking its state back, which comes after this event. */
+  readonly #destroyed = (): void => {
+    this.sayGoodbye()
+    this.#end()
   }
 
   readonly #changed = (
     { added, updated, removed }: { added: number[]; updated: number[]; removed: number[] },
     origin: unknown,
   ): void => {
-    if (origin === this || ![...added, ...updated, ...removed].includes(this.awareness.clientID)) return
-    this.#sayLater()
+    if (origin === this) return
+    // Not heard of for too long, by the rules of y-protocols.
+    for (const client of removed) this.#forget(client)
+    if ([...added, ...updated, ...removed].includes(this.awareness.clientID)) this.#publishLater()
+  }
+
+  /** Gives the local state a clock that is news to all who have heard of this client id before. */
+  #renew(): void {
+    const {
+      awareness,
+      awareness: { clientID, meta },
+    } = this
+    const clock = Math.max(meta.get(clientID)?.clock ?? 0, this.#clock.highest)
+    meta.set(clientID, { clock, lastUpdated: Date.now() })
+    const state = awareness.getLocalState()
+    if (state !== null) this.#change(() => awareness.setLocalState(state))
+  }
+
+  /** Notes whose a client id is. One that is not there is news again, whatever its clock was. */
+  #expect(client: number, from: string): void {
+    this.#peers.set(client, from)
+    this.#gone.delete(client)
+  }
+
+  /** Keeps the clock of a state that is gone, of the latest alone. */
+  #forget(client: number): void {
+    if (!this.#peers.delete(client)) return
+    this.#gone.add(client)
+    if (this.#gone.size <= CLIENTS_MAX) return
+    const [oldest] = this.#gone
+    this.#gone.delete(oldest!)
+    this.awareness.meta.delete(oldest!)
+  }
+
+  /** Takes states out whose peers may come back with the same clock. */
+  #remove(clients: readonly number[]): void {
+    const { awareness } = this
+    for (const client of clients) this.#peers.delete(client)
+    if (clients.length > 0) this.#change(() => protocol.removeAwarenessStates(awareness, [...clients], this))
+    for (const client of clients) awareness.meta.delete(client)
   }
 
   #hasRoom(peerId: string): boolean {
@@ -104,21 +222,62 @@ export class DocumentAwareness {
     return each < CLIENTS_EACH_MAX && this.#peers.size < CLIENTS_MAX
   }
 
-  #sayLater(): void {
-    if (this.#timer !== undefined) return
-    const waitMs = this.#saidAtMs + GAP_MS - performance.now()
-    if (waitMs <= 0) this.#say()
-    else this.#timer = setTimeout(() => this.#say(), waitMs)
+  /** The local state as JSON; undefined where it cannot be published. */
+  #stateText(): string | undefined {
+    let what = 'no JSON'
+    try {
+      const text = JSON.stringify(this.awareness.getLocalState())
+      if (text.length <= STATE_MAX_LENGTH) return text
+      what = `longer than ${STATE_MAX_LENGTH} characters`
+    } catch {
+      // A bigint, or an object that has itself within.
+    }
+    if (!this.#warned) this.#logger.warn(`the awareness state of '${this.document}' is ${what}: it is not published`)
+    this.#warned = true
+    return undefined
   }
 
-  #say(): void {
+  /** A listener of the application that throws keeps nothing from going on. */
+  #change(change: () => void): void {
+    changeAwareness(this.document, this.#logger, change)
+  }
+
+  #stopRepeating(): void {
+    for (const repeat of this.#repeats) clearTimeout(repeat)
+    this.#repeats.clear()
+  }
+
+  #publishLater(): void {
+    if (this.#timer !== undefined || this.#ended) return
+    const waitMs = this.#publishedAtMs + GAP_MS - performance.now()
+    if (waitMs <= 0) this.#publishState()
+    else this.#timer = setTimeout(() => this.#publishState(), waitMs)
+  }
+
+  #publishState(): void {
     this.#timer = undefined
     const { awareness } = this
     const client = awareness.clientID
     const clock = awareness.meta.get(client)?.clock
-    const state = JSON.stringify(awareness.states.get(client) ?? null)
-    if (clock === undefined || state.length > STATE_MAX_LENGTH) return
-    this.#saidAtMs = performance.now()
-    this.#publish({ document: this.#document, client, clock, state })
+    const state = this.#stateText()
+    if (clock === undefined || state === undefined) return
+    this.#clock.highest = Math.max(this.#clock.highest, clock)
+    this.#publishedAtMs = performance.now()
+    this.#publish({ document: this.document, client, clock, state })
   }
+}
+
+/** One state as y-protocols reads it; undefined where it is no JSON, or nested too deep. */
+function encodeState(client: number, clock: number, state: string): Uint8Array | undefined {
+  try {
+    const states = new Map([[client, JSON.parse(state) as Record<string, unknown>]])
+    const sender = { meta: new Map([[client, { clock }]]) } as unknown as Awareness
+    return protocol.encodeAwarenessUpdate(sender, [client], states)
+  } catch {
+    return undefined
+  }
+}
+
+function unref(timer: ReturnType<typeof setTimeout>): void {
+  if (typeof timer === 'object') timer.unref?.()
 }

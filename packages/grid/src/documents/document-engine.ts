@@ -3,6 +3,9 @@ import * as Y from 'yjs'
 import type { Logger } from '../logger.ts'
 import type { Receipt, WriteOptions } from '../receipt.ts'
 import { applyAll } from './apply-rows.ts'
+import { changeClient, isTypedHere } from './client-change.ts'
+import { attach, checkUnattached, letGo } from './document-attachment.ts'
+import type { Attachment } from './document-attachment.ts'
 import type { DocumentHost } from './document-host.ts'
 import type { DocumentLease } from './document-lease.ts'
 import type { DocumentRow, DocumentTable, Generation } from './document-table.ts'
@@ -47,7 +50,7 @@ export function deletesOf(y: Y.Doc): number[] {
  * Keeps a Y.Doc and the rows of its document the same: rows of others go into it as soon as nothing is missing that they
  * are tied to, and what is edited in it goes into this peer's own rows.
  */
-export class DocumentEngine {
+export class DocumentEngine implements Attachment {
   readonly name: string
   readonly y: Y.Doc
   readonly lease: DocumentLease
@@ -61,6 +64,7 @@ export class DocumentEngine {
   readonly #dirty = new Set<string>()
   readonly #waiting = new Map<string, Awaited>()
   #draining = false
+  #detached = false
   #loading = true
   #ended: GridError | undefined
 
@@ -94,19 +98,28 @@ export class DocumentEngine {
     return this.#writer.unsaved
   }
 
+  /** Edits that no row has yet, for want of room. */
+  get unwritten(): boolean {
+    return this.#writer.unwritten
+  }
+
+  /** Writes what was edited. Resolves when that is durable, or has failed for good. */
+  saved(): Promise<void> {
+    return this.#writer.idle()
+  }
+
   /** Reads the rows that are there, and follows the document from then on. Throws `DOCUMENT_FOREIGN`, `DOCUMENT_POISONED`. */
   load(): void {
     const rows = this.#owner.table.liveRowsOf(this.name, this.generation)
+    checkUnattached(this.y, this.name)
     this.#checkKnown(rows)
-    const deletes = deletesOf(this.y)
-    this.#integrate(rows.map(({ key }) => key))
-    this.y.clientID = this.lease.client
-    this.#loading = false
-    this.#writer.restore()
-    // What was typed and deleted before the document was there.
-    if (this.#writer.unsaved || deletes.length > 0) this.#writer.note(withoutRanges(deletes, this.#knownDeletes))
-    this.y.on('afterTransactionCleanup', this.#followed)
-    this.y.on('destroy', this.#destroyed)
+    attach(this.y, this)
+    try {
+      this.#follow(rows)
+    } catch (error) {
+      this.detach()
+      throw error
+    }
   }
 
   /** A row has changed. Nobody but this engine writes under its lease. */
@@ -128,7 +141,7 @@ export class DocumentEngine {
     if (error.code === 'DOCUMENT_GENERATION') this.#writer.flush().catch(() => undefined)
     this.#ended = error
     this.#writer.stop()
-    this.#refuseRest()
+    this.#refuseRest(error)
     this.#owner.ended(this.name, error)
   }
 
@@ -143,15 +156,38 @@ export class DocumentEngine {
     if (this.#ended === undefined) this.#writer.fold()
   }
 
+  /** Tells of what could not be written in time, and gives it up. */
+  giveUp(): void {
+    this.#refuseRest(new GridError('CLOSED', `'${this.name}' was closed before there was room to store this edit`))
+  }
+
   /** Lets go of the Y.Doc. */
   detach(): void {
     this.y.off('afterTransactionCleanup', this.#followed)
     this.y.off('destroy', this.#destroyed)
     this.#writer.stop()
+    this.#detached = true
+    letGo(this.y, this)
     this.#ended ??= new GridError('CLOSED', `'${this.name}' is closed: open it again`)
   }
 
-  readonly #destroyed = (): void => this.detach()
+  /** What the Y.Doc has is still stored. Yjs takes all listeners away after this event. */
+  readonly #destroyed = (): void => {
+    this.#writer.finish()
+    const error = new GridError(
+      'DOCUMENT_DESTROYED',
+      `the Y.Doc of '${this.name}' was destroyed: open it with another one`,
+    )
+    this.#ended ??= error
+    if (this.#ended !== error) return
+    this.#owner.ended(this.name, error)
+    this.#owner.host.soon(() => {
+      if (this.#detached) return
+      this.y.on('afterTransactionCleanup', this.#followed)
+      this.#writer.note([])
+      if (this.#writer.stopped) this.#refuseRest(error)
+    })
+  }
 
   readonly #followed = (transaction: Y.Transaction): void => {
     if (transaction.origin === this) return
@@ -169,7 +205,7 @@ export class DocumentEngine {
       for (const { clock, len } of ranges) deletes.push(writer, clock, len)
     }
     this.#writer.note(deletes)
-    if (this.#ended !== undefined) this.#refuseRest()
+    if (this.#ended !== undefined && this.#writer.stopped) this.#refuseRest(this.#ended)
   }
 
   #foreign(client: number): void {
@@ -178,23 +214,41 @@ export class DocumentEngine {
     this.end(new GridError('DOCUMENT_FOREIGN', `${whose}, which nobody else may write: ${advice}`))
   }
 
-  /** Whatever the Y.Doc has of others must have come from the grid. */
+  #follow(rows: readonly DocumentRow[]): void {
+    const deletes = deletesOf(this.y)
+    this.#integrate(rows.map(({ key }) => key))
+    this.y.clientID = this.lease.client
+    this.#loading = false
+    this.#writer.restore()
+    // What was typed and deleted before the document was there.
+    if (this.#writer.unsaved || deletes.length > 0) this.#writer.note(withoutRanges(deletes, this.#knownDeletes))
+    this.y.on('afterTransactionCleanup', this.#followed)
+    this.y.on('destroy', this.#destroyed)
+  }
+
+  /**
+   * What was typed into a Y.Doc before it was opened for the first time is this peer's own: it goes under the client id that the
+   * grid lends. Whatever else the Y.Doc has must have come from the grid.
+   */
   #checkKnown(rows: readonly DocumentRow[]): void {
-    for (const client of this.y.store.clients.keys()) {
-      if (client === this.lease.client) continue
+    const { y, lease } = this
+    const typed = isTypedHere(y, lease.client) && !rows.some(({ parts }) => parts.client === y.clientID)
+    for (const client of y.store.clients.keys()) {
+      if (client === lease.client || (typed && client === y.clientID)) continue
       const written = rows.filter(({ parts }) => parts.client === client)
       const clock = written.reduce((latest, { key }) => Math.max(latest, this.#owner.table.read(key)!.update.to), 0)
       if (clock >= Y.getState(this.y.store, client)) continue
       throw new GridError(
         'DOCUMENT_FOREIGN',
-        `the Y.Doc for '${this.name}' has content already: pass an empty one, and bring the content along with copyDocument()`,
+        `the Y.Doc for '${this.name}' has content from elsewhere: pass an empty one, and bring the content along with copyDocument()`,
       )
     }
+    if (typed) changeClient(y, y.clientID, lease.client)
   }
 
-  #refuseRest(): void {
+  #refuseRest(error: GridError): void {
     const update = this.#writer.takeUnwritten()
-    if (update !== undefined) this.#owner.refused(this.name, this.#ended!, update)
+    if (update !== undefined) this.#owner.refused(this.name, error, update)
   }
 
   #drain(): void {

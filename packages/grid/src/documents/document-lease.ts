@@ -1,4 +1,6 @@
 import { documentClient } from '@gossipgrid/core'
+import type { Doc } from 'yjs'
+import { isAttached } from './document-attachment.ts'
 import type { DocumentRow } from './document-table.ts'
 
 /** Under whose name somebody writes into a document: a client id of Yjs, and what it follows from. */
@@ -8,6 +10,9 @@ export interface DocumentLease {
   readonly nonce: number
   readonly client: number
 }
+
+/** The leases of Y.Docs of the application's own, each for one document. */
+const lent = new WeakMap<Doc, { readonly name: string; readonly lease: DocumentLease }>()
 
 /**
  * Hands out client ids that nobody else has: each follows from this peer's replica id and what it drew at opening. A
@@ -19,16 +24,31 @@ export class DocumentLeases {
   #count = 0
   /** Those of Y.Docs of the application's own, which may come back with more. */
   readonly #lent = new Set<number>()
+  readonly #given = new WeakSet<DocumentLease>()
 
   constructor(peer: { readonly replicaId: string; readonly slotId: string }) {
     this.#peer = peer
     this.#first = Number.parseInt(peer.slotId.slice(0, 8), 16)
   }
 
-  /** One under which nothing was written into a document yet, for a Y.Doc of the application's own. */
+  /**
+   * One for a Y.Doc of the application's own, the same one every time. What is typed into an empty Y.Doc from then on goes under
+   * its client id.
+   */
+  lendTo(doc: Doc, name: string, rows: readonly DocumentRow[]): DocumentLease {
+    const known = lent.get(doc)
+    const lease = known?.name === name && this.#isOurs(known.lease) ? known.lease : this.lend(rows)
+    if (isAttached(doc)) return lease
+    lent.set(doc, { name, lease })
+    if (doc.store.clients.size === 0) doc.clientID = lease.client
+    return lease
+  }
+
+  /** One under which nothing was written into a document yet. */
   lend(rows: readonly DocumentRow[]): DocumentLease {
     const lease = this.#next(rows)
     this.#lent.add(lease.nonce)
+    this.#given.add(lease)
     return lease
   }
 
@@ -41,6 +61,14 @@ export class DocumentLeases {
       if (isOurs && client === documentClient(author, nonce) && !isHeld(client)) return { author, nonce, client }
     }
     return this.#next(rows)
+  }
+
+  /** Given out here, or by the same peer in an earlier opening, which has written nothing else under it. */
+  #isOurs(lease: DocumentLease): boolean {
+    if (this.#given.has(lease)) return true
+    if (lease.author !== this.#peer.replicaId) return false
+    this.#lent.add(lease.nonce)
+    return true
   }
 
   #next(rows: readonly DocumentRow[]): DocumentLease {

@@ -30,7 +30,10 @@ export class DocumentWriter {
   #settled: boolean
   #scheduled = false
   #stopped = false
+  #finishing = false
+  #retrying = false
   #saving = false
+  #idle: (() => void)[] = []
   #last: SavedRows | undefined
   /** Counts what was written, so that only the last of it is waited for. */
   #turn = 0
@@ -43,7 +46,17 @@ export class DocumentWriter {
   }
 
   get unsaved(): boolean {
-    return this.#saving || this.#isEdited
+    return this.#saving || this.unwritten
+  }
+
+  /** Edits that no row has yet, for want of room. */
+  get unwritten(): boolean {
+    return !this.#stopped && this.#isEdited
+  }
+
+  /** Writes nothing any more. */
+  get stopped(): boolean {
+    return this.#stopped
   }
 
   /** Takes up the rows that this lease has written before. */
@@ -59,6 +72,21 @@ export class DocumentWriter {
   /** Writes nothing any more. */
   stop(): void {
     this.#stopped = true
+    if (!this.unsaved) this.#settleIdle()
+  }
+
+  /** Writes all that was edited so far, as soon as there is room for it, and then nothing any more. */
+  finish(): void {
+    this.#finishing = true
+    this.#trySave(true)
+    if (!this.#isEdited) this.stop()
+  }
+
+  /** Begins to write what was edited at once. Resolves when it is durable, or has failed for good. */
+  idle(): Promise<void> {
+    this.#trySave(true)
+    if (!this.unsaved) return Promise.resolve()
+    return new Promise((resolve) => this.#idle.push(resolve))
   }
 
   /** The document was edited: `deletes` are three numbers for each range. */
@@ -113,18 +141,29 @@ export class DocumentWriter {
     })
   }
 
-  #trySave(): void {
-    if (!this.#isEdited || this.#saving || this.#stopped || this.#parts.host.closed) return
+  /** `force`: beside the row that is on its way to disk. */
+  #trySave(force = false): void {
+    if (!this.#isEdited || (this.#saving && !force) || this.#stopped || this.#parts.host.closed) return
     try {
       this.#save()
+      if (this.#finishing) this.stop()
     } catch {
       // Nothing is lost: it stays in the Y.Doc.
       this.#retry()
     }
   }
 
+  #settleIdle(): void {
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
   #retry(): void {
-    this.#parts.host.later(RETRY_MS, () => this.#trySave())
+    if (this.#retrying) return
+    this.#retrying = true
+    this.#parts.host.later(RETRY_MS, () => {
+      this.#retrying = false
+      this.#trySave()
+    })
   }
 
   #save(options?: WriteOptions): void {
@@ -155,6 +194,7 @@ export class DocumentWriter {
       if (this.#turn !== turn) return
       this.#saving = false
       if (this.#isEdited) this.#trySave()
+      if (!this.unsaved) this.#settleIdle()
     })
     this.#settled = true
     this.#saving = true

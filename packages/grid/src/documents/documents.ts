@@ -23,7 +23,7 @@ export class Documents {
   /** When documents begin anew. Tests set smaller ones before the first document is opened. @internal */
   limits: GenerationLimits = GENERATION_LIMITS
   readonly #runtime: Runtime
-  readonly #logger: Logger
+  readonly logger: Logger
   readonly #topic: () => GridTopic<AwarenessMessage>
   readonly #leases: DocumentLeases
   #table: DocumentTable | undefined
@@ -34,29 +34,25 @@ export class Documents {
   /** `topic` opens a topic of that name. */
   constructor(runtime: Runtime, logger: Logger, topic: (name: string) => GridTopic<unknown>) {
     this.#runtime = runtime
-    this.#logger = logger
+    this.logger = logger
     this.#topic = () => topic(AWARENESS_TOPIC) as GridTopic<AwarenessMessage>
     this.#leases = new DocumentLeases(runtime.peer)
   }
 
-  /** See `Grid.doc`. */
-  async open(name: string, options: DocumentOptions = {}): Promise<GridDocument> {
+  /** See `Grid.doc`. `isOver` turns true when the user wants to close it before it is open. */
+  async open(name: string, options: DocumentOptions = {}, isOver: () => boolean = () => false): Promise<GridDocument> {
     this.#check(name)
     const { doc } = options
     // At once, so that what is typed into it from now on is this peer's own.
     const lease = doc === undefined ? undefined : this.lease(name, doc)
     const open = await this.#load()
     if (this.#closed) throw new GridError('CLOSED', 'the grid was closed meanwhile')
-    return open.open(name, options, lease)
+    return open.open(name, options, lease, isOver())
   }
 
-  /** Lends a client id to a Y.Doc, which is empty yet. */
+  /** Lends a client id to a Y.Doc: what is typed into an empty one from now on is this peer's own. */
   lease(name: string, doc: Doc): DocumentLease {
-    const known = this.#opened?.leaseOf(name, doc)
-    if (known !== undefined) return known
-    const lease = this.#leases.lend(this.table.rowsOf(name))
-    if (doc.store.clients.size === 0) doc.clientID = lease.client
-    return lease
+    return this.#leases.lendTo(doc, name, this.table.rowsOf(name))
   }
 
   /** See `Grid.docs`. */
@@ -114,7 +110,7 @@ export class Documents {
       const { OpenDocuments: Loaded } = await import('./open-documents.ts')
       this.#opened = new Loaded({
         runtime: this.#runtime,
-        logger: this.#logger,
+        logger: this.logger,
         table: this.table,
         leases: this.#leases,
         topic: this.#topic(),

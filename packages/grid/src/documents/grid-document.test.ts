@@ -146,7 +146,9 @@ describe('an edit that cannot be taken', () => {
     Y.applyUpdate(document.y, Y.encodeStateAsUpdate(foreign))
     expect(errors).toEqual(['DOCUMENT_FOREIGN'])
     await expect(document.flush()).rejects.toMatchObject({ code: 'DOCUMENT_FOREIGN' })
-    await expect(ada!.doc('note', { doc: foreign })).rejects.toMatchObject({ code: 'DOCUMENT_FOREIGN' })
+    const doc = new Y.Doc()
+    Y.applyUpdate(doc, Y.encodeStateAsUpdate(foreign))
+    await expect(ada!.doc('note', { doc })).rejects.toMatchObject({ code: 'DOCUMENT_FOREIGN' })
     expect(textOf(await ada!.doc('note'))).toBe('')
   })
 

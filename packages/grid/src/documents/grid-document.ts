@@ -14,7 +14,8 @@ export interface DocumentEvents {
   refused: { readonly error: GridError; readonly update: Uint8Array | undefined }
   /**
    * The document takes no more edits, and shows none: it was deleted (`DOCUMENT_DELETED`), begun anew elsewhere
-   * (`DOCUMENT_GENERATION`), edited by another provider (`DOCUMENT_FOREIGN`) or damaged (`DOCUMENT_POISONED`).
+   * (`DOCUMENT_GENERATION`), edited by another provider (`DOCUMENT_FOREIGN`) or damaged (`DOCUMENT_POISONED`), or the Y.Doc that
+   * was passed for it was destroyed (`DOCUMENT_DESTROYED`).
    */
   ended: { readonly error: GridError }
   /** It was closed here. */
@@ -23,9 +24,12 @@ export interface DocumentEvents {
 
 /** How to open a document. */
 export interface DocumentOptions {
-  /** A Y.Doc of your own, which is empty. Default: one that all users of the document in this grid share. */
+  /**
+   * A Y.Doc of your own: empty, with what was typed into it and nothing else has, or one that was open as this document
+   * before. Default: one that all users of the document in this grid share, and that none of them can destroy.
+   */
   readonly doc?: Doc
-  /** An Awareness of your own for that Y.Doc. */
+  /** An Awareness of your own for that Y.Doc, which stays yours to destroy. `DOCUMENT_AWARENESS`: the open document has another. */
   readonly awareness?: Awareness
 }
 
@@ -92,7 +96,10 @@ export class GridDocument {
     return this.#parts.events.on(type, listener, options)
   }
 
-  /** Writes what is left and lets go of the document. A Y.Doc of your own stays as it is, and is on its own. Idempotent. */
+  /**
+   * Writes what is left and lets go of the document; need not be awaited before a Y.Doc of your own is destroyed, which else
+   * stays as it is, on its own. Idempotent.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#parts.close()
     return this.#closing

@@ -1,14 +1,19 @@
+import type { GridError } from '@gossipgrid/core'
 import type { Awareness } from 'y-protocols/awareness'
-import * as protocol from 'y-protocols/awareness'
 import type { Doc } from 'yjs'
 import type { Grid } from '../grid.ts'
+import { defaultAwareness, leaveAwareness } from './default-awareness.ts'
 import type { GridDocument } from './grid-document.ts'
+import { ProviderEvents } from './provider-events.ts'
 
 export { copyDocument } from './copy-document.ts'
 
 /** How to make a provider. */
 export interface GridProviderOptions {
-  /** An Awareness of your own. Default: a new one. */
+  /**
+   * An Awareness of your own, which stays yours to destroy. Default: one that all providers of the Y.Doc share, and that ends
+   * with the last of them.
+   */
   readonly awareness?: Awareness
   /** False waits for `connect()`. Default true. */
   readonly connect?: boolean
@@ -16,13 +21,26 @@ export interface GridProviderOptions {
 
 /** What a provider tells, by the names that Yjs applications listen to. */
 export interface GridProviderEvents {
+  /**
+   * `connected`: one other peer was asked for what it has, or no address to join by was given. `connecting`: no other peer was
+   * reached yet; what is stored here shows all the same.
+   */
   status: (event: { readonly status: 'connecting' | 'connected' | 'disconnected' }) => void
-  /** Everything stored here is in the Y.Doc, and one other peer was asked, or none is there. */
+  /** Everything stored here is in the Y.Doc, as y-indexeddb means it: offline too. */
   sync: (synced: boolean) => void
   /** The same as `sync`. */
   synced: (synced: boolean) => void
   /** The document cannot be opened, or takes no more edits: see `GridDocument`. */
   'connection-error': (error: unknown, provider: GridProvider) => void
+  /** What was edited here did not go into the document: see `GridDocument`. */
+  refused: (event: { readonly error: GridError; readonly update: Uint8Array | undefined }) => void
+}
+
+/** One time of being connected. */
+interface Connection {
+  /** Ended before or after the document was open. */
+  over: boolean
+  document: GridDocument | undefined
 }
 
 /**
@@ -48,109 +66,149 @@ export class GridProvider {
   readonly doc: Doc
   readonly name: string
   readonly awareness: Awareness
-  /** Resolves when what is stored here is in the Y.Doc; rejects when it cannot be opened. */
+  /** Resolves when what is stored here is in the Y.Doc, or `disconnect` was called first; rejects when it cannot be opened. */
   whenConnected: Promise<void> = Promise.resolve()
   readonly #grid: Grid
   readonly #ownAwareness: boolean
-  readonly #listeners = new Map<string, Set<(...event: never[]) => void>>()
-  #document: GridDocument | undefined
-  #opening: Promise<GridDocument> | undefined
+  readonly #events: ProviderEvents<GridProviderEvents>
+  #connection: Connection | undefined
+  /** What was typed until the last `disconnect` is stored. */
+  #left: Promise<void> = Promise.resolve()
+  #status: 'connecting' | 'connected' | 'disconnected' = 'disconnected'
   #synced = false
+  #destroyed = false
 
   constructor(grid: Grid, name: string, doc: Doc, options: GridProviderOptions = {}) {
     this.#grid = grid
     this.name = name
     this.doc = doc
-    // From now on what is typed is this peer's own.
+    this.#events = new ProviderEvents(grid.documents.logger)
+    // What is typed into an empty Y.Doc from now on is this peer's own.
     grid.documents.lease(name, doc)
     this.#ownAwareness = options.awareness === undefined
-    this.awareness = options.awareness ?? new protocol.Awareness(doc)
+    this.awareness = options.awareness ?? defaultAwareness(doc)
     if (options.connect !== false) this.connect()
   }
 
+  /** Whether all that is stored here is in the Y.Doc. */
   get synced(): boolean {
     return this.#synced
   }
 
+  /** What the last `status` event said. */
+  get status(): 'connecting' | 'connected' | 'disconnected' {
+    return this.#status
+  }
+
   connect(): void {
-    if (this.#opening !== undefined) return
-    const opening = this.#grid.doc(this.name, { doc: this.doc, awareness: this.awareness })
-    this.#opening = opening
-    this.whenConnected = this.#connected(opening)
-    this.whenConnected.catch((error: unknown) => {
-      if (this.#opening === opening) this.#opening = undefined
-      this.#emit('connection-error', error, this)
-      this.#emit('status', { status: 'disconnected' })
-    })
-    this.#emit('status', { status: 'connecting' })
-  }
-
-  /** Lets go of the Y.Doc. What is edited then is written when it connects again. */
-  disconnect(): Promise<void> {
-    const opening = this.#opening
-    this.#opening = undefined
-    this.#document = undefined
-    if (opening === undefined) return Promise.resolve()
-    this.#setSynced(false)
-    this.#emit('status', { status: 'disconnected' })
-    return opening.then(
-      (document) => document.close(),
-      () => undefined,
+    if (this.#connection !== undefined || this.#destroyed) return
+    const connection: Connection = { over: false, document: undefined }
+    this.#connection = connection
+    const { doc, awareness } = this
+    this.whenConnected = this.#open(
+      connection,
+      this.#grid.documents.open(this.name, { doc, awareness }, () => connection.over),
     )
+    this.whenConnected.catch((error: unknown) => this.#failed(connection, error))
+    this.#setStatus('connecting')
   }
 
-  /** Disconnects for good. */
+  /**
+   * Lets go of the Y.Doc. What was edited until then is stored, and once the promise resolves it is durable; what is edited
+   * later is stored when it connects again.
+   */
+  disconnect(): Promise<void> {
+    const connection = this.#connection
+    if (connection === undefined) return this.#left
+    this.#connection = undefined
+    connection.over = true
+    // At once where it is open; else as soon as it is.
+    const closing = connection.document?.close() ?? this.whenConnected
+    this.#left = closing.catch(() => undefined)
+    this.#setSynced(false)
+    this.#setStatus('disconnected')
+    return this.#left
+  }
+
+  /** Disconnects for good. Need not be awaited before the Y.Doc is destroyed. */
   async destroy(): Promise<void> {
-    await this.disconnect()
-    if (this.#ownAwareness) this.awareness.destroy()
-    this.#listeners.clear()
+    if (this.#destroyed) return this.#left
+    this.#destroyed = true
+    const left = this.disconnect()
+    if (this.#ownAwareness) this.#events.guard('awareness', () => leaveAwareness(this.doc, this.awareness))
+    await left
+    this.#events.clear()
   }
 
   /** Resolves when all that was edited so far is durable here. */
   async flush(): Promise<void> {
-    await (await this.#opening)?.flush()
+    if (this.#connection === undefined) return this.#left
+    await this.whenConnected
+    await this.#connection?.document?.flush()
   }
 
   on<Type extends keyof GridProviderEvents>(type: Type, listener: GridProviderEvents[Type]): void {
-    const listeners = this.#listeners.get(type) ?? new Set()
-    this.#listeners.set(type, listeners.add(listener))
+    this.#events.on(type, listener)
   }
 
   once<Type extends keyof GridProviderEvents>(type: Type, listener: GridProviderEvents[Type]): void {
-    const once = ((...event: never[]) => {
-      this.off(type, once)
-      ;(listener as (...told: never[]) => void)(...event)
-    }) as GridProviderEvents[Type]
-    this.on(type, once)
+    this.#events.once(type, listener)
   }
 
   off<Type extends keyof GridProviderEvents>(type: Type, listener: GridProviderEvents[Type]): void {
-    this.#listeners.get(type)?.delete(listener)
+    this.#events.off(type, listener)
   }
 
-  async #connected(opening: Promise<GridDocument>): Promise<void> {
+  async #open(connection: Connection, opening: Promise<GridDocument>): Promise<void> {
     const document = await opening
-    if (this.#opening !== opening) return
-    this.#document = document
-    document.on('ended', ({ error }) => {
-      this.#emit('connection-error', error, this)
-      void this.disconnect()
+    if (connection.over) return document.close()
+    connection.document = document
+    document.on('refused', (event) => this.#events.emit('refused', event))
+    document.on('ended', ({ error }) => this.#ended(connection, error))
+    document.on('close', () => {
+      if (this.#connection === connection) void this.disconnect()
     })
-    this.#emit('status', { status: 'connected' })
+    const { knowsNoOther } = this.#grid
+    if (knowsNoOther) this.#setStatus('connected')
+    else this.#connectedOnceReady(connection)
+    // A listener may have called `disconnect`.
+    if (this.#connection === connection) this.#setSynced(true)
+  }
+
+  #connectedOnceReady(connection: Connection): void {
     this.#grid.ready().then(
-      () => this.#setSynced(this.#document === document),
+      () => {
+        if (this.#connection === connection) this.#setStatus('connected')
+      },
+      // The grid was closed, which closes the document as well.
       () => undefined,
     )
+  }
+
+  #ended(connection: Connection, error: GridError): void {
+    if (this.#connection !== connection) return
+    // Of the end of its own Y.Doc the application knows.
+    if (error.code !== 'DOCUMENT_DESTROYED') this.#events.emit('connection-error', error, this)
+    void this.disconnect()
+  }
+
+  #failed(connection: Connection, error: unknown): void {
+    if (this.#connection !== connection) return
+    this.#connection = undefined
+    this.#events.emit('connection-error', error, this)
+    this.#setStatus('disconnected')
+  }
+
+  #setStatus(status: 'connecting' | 'connected' | 'disconnected'): void {
+    if (this.#status === status) return
+    this.#status = status
+    this.#events.emit('status', { status })
   }
 
   #setSynced(synced: boolean): void {
     if (this.#synced === synced) return
     this.#synced = synced
-    this.#emit('synced', synced)
-    this.#emit('sync', synced)
-  }
-
-  #emit<Type extends keyof GridProviderEvents>(type: Type, ...event: Parameters<GridProviderEvents[Type]>): void {
-    for (const listener of [...(this.#listeners.get(type) ?? [])]) listener(...(event as unknown as never[]))
+    this.#events.emit('synced', synced)
+    this.#events.emit('sync', synced)
   }
 }

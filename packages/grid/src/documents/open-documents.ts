@@ -1,14 +1,10 @@
 import { GridError, splitKey } from '@gossipgrid/core'
-// Named imports of what may not be installed fail the builds of those who open no document.
-import type { Awareness } from 'y-protocols/awareness'
-import * as protocol from 'y-protocols/awareness'
-import * as Y from 'yjs'
-import { Emitter } from '../emitter.ts'
+import type * as Y from 'yjs'
 import type { GridTopic } from '../grid-topic.ts'
 import type { Logger } from '../logger.ts'
 import type { Runtime } from '../runtime.ts'
-import { settlesWithin } from '../waiting.ts'
-import { DocumentAwareness } from './document-awareness.ts'
+import { checkUnattached } from './document-attachment.ts'
+import { checkUnused } from './document-awareness.ts'
 import type { AwarenessMessage } from './document-awareness.ts'
 import { DocumentEngine, deletesOf } from './document-engine.ts'
 import { hostOf } from './document-host.ts'
@@ -17,16 +13,16 @@ import type { DocumentLease, DocumentLeases } from './document-lease.ts'
 import type { DocumentTable } from './document-table.ts'
 import type { GenerationLimits } from '../generations/generation-limits.ts'
 import type { Generations } from '../generations/generations.ts'
-import { GridDocument } from './grid-document.ts'
-import type { DocumentEvents, DocumentOptions } from './grid-document.ts'
+import type { DocumentOptions, GridDocument } from './grid-document.ts'
+import { OpenedDocument } from './opened-document.ts'
+import type { OpenedDocumentDeps } from './opened-document.ts'
+import { SharedDoc } from './shared-document.ts'
 
 /** Documents that nobody has open any more and that are kept for the next one, and bytes of their rows. */
 const WARM_MAX = 16
 const WARM_MAX_BYTES = 8 * 1024 * 1024
 /** Rows left out because Yjs could not take them that are remembered. */
 const POISONED_MAX = 1000
-/** How long closing waits for what was edited last. */
-const FLUSH_MAX_MS = 5000
 
 export interface OpenDocumentsParts {
   readonly runtime: Runtime
@@ -35,17 +31,6 @@ export interface OpenDocumentsParts {
   readonly leases: DocumentLeases
   readonly topic: GridTopic<AwarenessMessage>
   readonly limits: GenerationLimits
-}
-
-/** A Y.Doc that is kept the same as its document. */
-interface Opened {
-  readonly engine: DocumentEngine
-  /** Made by the grid, and shared by all who open the document without a Y.Doc of their own. */
-  readonly shared: boolean
-  readonly users: Map<GridDocument, Emitter<DocumentEvents>>
-  awareness: DocumentAwareness | undefined
-  /** It was made here. */
-  ownAwareness: boolean
 }
 
 /** A Y.Doc of the application's own that was open. */
@@ -63,12 +48,14 @@ export class OpenDocuments {
   /** Loaded once it is needed: most documents never begin anew. */
   #generations: Generations | undefined
   readonly #timer: ReturnType<typeof setInterval>
-  readonly #byName = new Map<string, Opened[]>()
-  readonly #warm = new Set<Opened>()
+  readonly #byName = new Map<string, OpenedDocument[]>()
+  readonly #warm = new Set<OpenedDocument>()
   readonly #poisoned = new Map<string, number>()
   readonly #detached = new WeakMap<Y.Doc, Detached>()
   /** Documents of which something has come that may say which generation counts. */
   readonly #headed = new Set<string>()
+  readonly #deps: OpenedDocumentDeps
+  readonly #page = new AbortController()
   #closed = false
 
   constructor(parts: OpenDocumentsParts) {
@@ -83,37 +70,28 @@ export class OpenDocuments {
       discarded: () => undefined,
     }
     topic.on('message', ({ from, value }) => this.#heard(from, value), { own: false })
+    this.#deps = this.#depsOfOpened()
+    this.#followPage()
   }
 
-  /** The lease of a Y.Doc that is open, or was. */
-  leaseOf(name: string, doc: Y.Doc): DocumentLease | undefined {
-    const open = this.#of(name).find(({ engine }) => engine.y === doc)?.engine
-    return open?.lease ?? this.#detachedOf(name, doc)?.lease
-  }
-
-  open(name: string, { doc, awareness }: DocumentOptions, lease: DocumentLease | undefined): GridDocument {
+  /** `isOver`: the user has closed it before it was open. */
+  open(
+    name: string,
+    { doc, awareness }: DocumentOptions,
+    lease: DocumentLease | undefined,
+    isOver: boolean,
+  ): GridDocument {
     this.#carry(name)
-    const opened = this.#find(name, doc) ?? this.#engine(name, doc, lease)
+    const known = this.#find(name, doc)
+    if (known === undefined && doc !== undefined) checkUnattached(doc, name)
+    if (known !== undefined) known.checkAwareness(isOver ? undefined : awareness)
+    else if (!isOver && awareness !== undefined) checkUnused(awareness)
+    const opened = known ?? this.#engine(name, doc, lease)
     this.#warm.delete(opened)
-    if (opened.awareness === undefined) {
-      opened.awareness = this.#awareness(opened.engine, awareness)
-      opened.ownAwareness = awareness === undefined
-    }
-    const events = new Emitter<DocumentEvents>(this.#parts.logger)
-    const document: GridDocument = new GridDocument({
-      name,
-      y: opened.engine.y,
-      awareness: opened.awareness.awareness,
-      events,
-      endedBy: () => opened.engine.endedBy,
-      flush: (options) => opened.engine.flush(options),
-      close: () => this.#leave(opened, document),
-    })
-    opened.users.set(document, events)
-    return document
+    return opened.use(awareness, isOver)
   }
 
-  /** A peer has come that may not have heard what was said before. */
+  /** A peer has come that may not have heard what was published before. */
   came(): void {
     for (const { awareness } of this.#all()) awareness?.introduce()
   }
@@ -126,19 +104,46 @@ export class OpenDocuments {
   async close(): Promise<void> {
     this.#closed = true
     clearInterval(this.#timer)
-    const users = this.#all().flatMap((opened) => [...opened.users.keys()].map((document) => document.close()))
-    await Promise.all(users)
+    this.#page.abort()
+    await Promise.all(this.#all().map((opened) => opened.close()))
     for (const opened of this.#all()) this.#drop(opened)
     this.#parts.table.partition.replica.observer = undefined
   }
 
-  #find(name: string, doc: Y.Doc | undefined): Opened | undefined {
+  #depsOfOpened(): OpenedDocumentDeps {
+    const { logger, topic } = this.#parts
+    const isClosing = (): boolean => this.#closed
+    return {
+      logger,
+      clock: { highest: 0 },
+      get closing() {
+        return isClosing()
+      },
+      publish: (message) => {
+        const failed = (error: unknown): void =>
+          logger.debug(`awareness of '${message.document}' was not published`, { error })
+        topic.publish(message).catch(failed)
+      },
+      left: (opened) => this.#left(opened),
+    }
+  }
+
+  /** A page that ends says goodbye for its user; one that comes out of the browser's cache says who is here. */
+  #followPage(): void {
+    if (globalThis.document === undefined) return
+    const { signal } = this.#page
+    const goodbye = (): void => this.#all().forEach(({ awareness }) => awareness?.sayGoodbye())
+    globalThis.addEventListener('pagehide', goodbye, { signal })
+    globalThis.addEventListener('pageshow', () => this.came(), { signal })
+  }
+
+  #find(name: string, doc: Y.Doc | undefined): OpenedDocument | undefined {
     return this.#of(name).find(({ engine, shared }) => {
       return engine.endedBy === undefined && (doc === undefined ? shared : engine.y === doc)
     })
   }
 
-  #engine(name: string, doc: Y.Doc | undefined, lease: DocumentLease | undefined): Opened {
+  #engine(name: string, doc: Y.Doc | undefined, lease: DocumentLease | undefined): OpenedDocument {
     const { logger, table } = this.#parts
     const owner = {
       host: this.#host,
@@ -146,24 +151,23 @@ export class OpenDocuments {
       logger,
       poisoned: this.#poisoned,
       refused: (_: string, error: GridError, update: Uint8Array | undefined) => this.#refused(opened, error, update),
-      ended: (_: string, error: GridError) => this.#tell(opened, 'ended', { error }),
+      ended: (_: string, error: GridError) => opened.emit('ended', { error }),
     }
     const make = (y: Y.Doc): DocumentEngine => {
       const generation = table.generationOf(name)
       const { knownDeletes = [] } = this.#detachedOf(name, y) ?? {}
       return new DocumentEngine(owner, { name, generation, lease: lease ?? this.#take(name), y, knownDeletes })
     }
-    let engine = make(doc ?? new Y.Doc())
+    let engine = make(doc ?? new SharedDoc())
     try {
       engine.load()
     } catch (error) {
       // What Yjs could not take is known by now, and left out.
       if (doc !== undefined || !(error instanceof GridError) || error.code !== 'DOCUMENT_POISONED') throw error
-      engine = make(new Y.Doc())
+      engine = make(new SharedDoc())
       engine.load()
     }
-    const users = new Map<GridDocument, Emitter<DocumentEvents>>()
-    const opened: Opened = { engine, shared: doc === undefined, users, awareness: undefined, ownAwareness: false }
+    const opened = new OpenedDocument(engine, doc === undefined, this.#deps)
     while (this.#poisoned.size > POISONED_MAX) this.#poisoned.delete(this.#poisoned.keys().next().value!)
     this.#byName.set(name, [...this.#of(name), opened])
     return opened
@@ -179,44 +183,20 @@ export class OpenDocuments {
     return leases.take(rows, (client) => held.has(client))
   }
 
-  #awareness({ name, y }: DocumentEngine, given: Awareness | undefined): DocumentAwareness {
-    const awareness = given ?? new protocol.Awareness(y)
-    if (awareness.clientID !== y.clientID) {
-      const state = awareness.getLocalState()
-      protocol.removeAwarenessStates(awareness, [awareness.clientID], 'local')
-      awareness.clientID = y.clientID
-      awareness.setLocalState(state)
+  /** The last user has left. */
+  #left(opened: OpenedDocument): void {
+    const { engine, shared } = opened
+    if (engine.unwritten && !this.#closed) {
+      const again = (): void => (opened.isUsed ? undefined : this.#left(opened))
+      engine.saved().then(again, again)
+      return
     }
-    const { topic, logger } = this.#parts
-    const publish = (message: AwarenessMessage): void => {
-      topic.publish(message).catch((error: unknown) => logger.debug(`awareness of '${name}' was not told`, { error }))
-    }
-    return new DocumentAwareness({ document: name, awareness, publish })
-  }
-
-  async #leave(opened: Opened, document: GridDocument): Promise<void> {
-    const { engine, users } = opened
-    const events = users.get(document)
-    if (events === undefined) return
-    if (users.size === 1) {
-      opened.awareness?.close()
-      // Its timer would keep the program running.
-      if (opened.ownAwareness) opened.awareness?.awareness.destroy()
-      opened.awareness = undefined
-    }
-    if (engine.endedBy === undefined) {
-      const flushed = engine.flush()
-      await settlesWithin(flushed, FLUSH_MAX_MS)
-    }
-    users.delete(document)
-    events.emit('close', undefined)
-    if (users.size > 0) return
     engine.fold()
-    if (!opened.shared || engine.endedBy !== undefined || this.#closed) this.#drop(opened)
+    if (!shared || engine.endedBy !== undefined || this.#closed) this.#drop(opened)
     else this.#keepWarm(opened)
   }
 
-  #keepWarm(opened: Opened): void {
+  #keepWarm(opened: OpenedDocument): void {
     this.#warm.add(opened)
     const { table } = this.#parts
     let bytes = 0
@@ -227,16 +207,17 @@ export class OpenDocuments {
     }
   }
 
-  #drop(opened: Opened): void {
+  #drop(opened: OpenedDocument): void {
     const { engine } = opened
     this.#warm.delete(opened)
     const rest = this.#of(engine.name).filter((each) => each !== opened)
     if (rest.length === 0) this.#byName.delete(engine.name)
     else this.#byName.set(engine.name, rest)
+    const isWhole = engine.endedBy === undefined
     engine.detach()
     const { name, generation, lease, y } = engine
-    if (opened.shared) y.destroy()
-    else this.#detached.set(y, { name, generation, lease, knownDeletes: deletesOf(y) })
+    if (y instanceof SharedDoc) y.release()
+    else this.#detached.set(y, { name, generation, lease, knownDeletes: isWhole ? deletesOf(y) : [] })
   }
 
   #detachedOf(name: string, doc: Y.Doc): Detached | undefined {
@@ -275,13 +256,13 @@ export class OpenDocuments {
     if (typeof message !== 'object' || message === null) return
     const said = message as AwarenessMessage
     if (typeof said.document !== 'string') return
-    for (const { awareness } of this.#of(said.document)) awareness?.heard(from, said)
+    for (const { awareness } of this.#of(said.document)) awareness?.receive(from, said)
   }
 
-  #refused(opened: Opened, error: GridError, update: Uint8Array | undefined): void {
+  #refused(opened: OpenedDocument, error: GridError, update: Uint8Array | undefined): void {
     const { logger } = this.#parts
     logger.warn(`an edit of '${opened.engine.name}' was refused: ${error.message}`, { code: error.code })
-    this.#tell(opened, 'refused', { error, update })
+    opened.emit('refused', { error, update })
   }
 
   /** Looks whether documents are to begin anew. */
@@ -315,20 +296,16 @@ export class OpenDocuments {
 
   /** Edits that were made before the document was begun anew; told once somebody listens. */
   #refusedLate(name: string, error: GridError, update: Uint8Array): boolean {
-    const opened = this.#of(name).filter(({ users }) => users.size > 0)
+    const opened = this.#of(name).filter(({ isUsed }) => isUsed)
     this.#host.later(0, () => opened.forEach((each) => this.#refused(each, error, update)))
     return opened.length > 0
   }
 
-  #tell<Type extends 'refused' | 'ended'>(opened: Opened, type: Type, event: DocumentEvents[Type]): void {
-    for (const events of opened.users.values()) events.emit(type, event)
-  }
-
-  #of(name: string): readonly Opened[] {
+  #of(name: string): readonly OpenedDocument[] {
     return this.#byName.get(name) ?? []
   }
 
-  #all(): Opened[] {
+  #all(): OpenedDocument[] {
     return [...this.#byName.values()].flat()
   }
 }
