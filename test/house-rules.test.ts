@@ -100,9 +100,23 @@ describe('the repository is fit to be published', () => {
   })
 
   it('the lockfile names no registry but the public one', async () => {
-    const lock = JSON.parse(await read('package-lock.json')) as { packages: Record<string, { resolved?: string }> }
-    const resolved = Object.values(lock.packages).flatMap((entry) => entry.resolved ?? [])
-    expect(resolved.filter((from) => !/^(packages\/|https:\/\/registry\.npmjs\.org\/)/.test(from))).toEqual([])
+    const resolved = Object.values(await lockedPackages()).flatMap((entry) => entry.resolved ?? [])
+    expect(resolved.filter((from) => !/^(packages\/|packing\/|https:\/\/registry\.npmjs\.org\/)/.test(from))).toEqual(
+      [],
+    )
+  })
+
+  it('the lockfile has every package that another one asks for, those of other platforms too', async () => {
+    const locked = await lockedPackages()
+    const missing = Object.entries(locked).flatMap(([path, entry]) =>
+      Object.keys({ ...entry.dependencies, ...entry.devDependencies, ...entry.optionalDependencies })
+        .filter((name) => !foldersAbove(path).some((folder) => `${folder}node_modules/${name}` in locked))
+        .map((name) => `${path}: ${name}`),
+    )
+    expect(missing).toEqual([])
+    const fetched = Object.entries(locked).filter(([path, { link }]) => path.includes('node_modules/') && link !== true)
+    expect(fetched.length).toBeGreaterThan(300)
+    expect(fetched.filter(([, { integrity }]) => integrity === undefined).map(([path]) => path)).toEqual([])
   })
 
   it('no file weighs more than 256 KiB, the lockfile aside', async () => {
@@ -121,6 +135,26 @@ describe('the repository is fit to be published', () => {
     }
   })
 })
+
+interface LockedPackage {
+  readonly resolved?: string
+  readonly integrity?: string
+  readonly link?: boolean
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly devDependencies?: Readonly<Record<string, string>>
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+}
+
+/** By the folder that each one is installed to. */
+async function lockedPackages(): Promise<Readonly<Record<string, LockedPackage>>> {
+  return (JSON.parse(await read('package-lock.json')) as { packages: Record<string, LockedPackage> }).packages
+}
+
+/** Where Node looks for `node_modules` when a file in `path` imports a package; the root is the empty one. */
+function foldersAbove(path: string): string[] {
+  const parts = path === '' ? [] : path.split('/')
+  return ['', ...parts.map((_, i) => `${parts.slice(0, i + 1).join('/')}/`)]
+}
 
 interface PackageFile {
   readonly version: string
