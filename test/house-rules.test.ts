@@ -81,6 +81,13 @@ describe('core is pure', () => {
   })
 })
 
+describe('text is cut into lines at line feeds alone', () => {
+  it('by node:readline, which also cuts at U+2028, nothing is read but what a person types', async () => {
+    const importing = await linesMatching(sources, /from '(node:)?readline/)
+    expect(importing.map((line) => line.split(':')[0])).toEqual(['packages/cli/src/demo/playground.ts'])
+  })
+})
+
 describe('every test runs', () => {
   it('none is skipped, left to do, or run alone', async () => {
     const partial =

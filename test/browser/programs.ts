@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { programLines } from '../runtimes/program-lines.ts'
 
 const COMMAND = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url))
 
@@ -20,7 +20,7 @@ export class Programs {
   async start(...words: string[]): Promise<Program> {
     const program = spawn(process.execPath, [COMMAND, ...words, '--json'], { stdio: ['ignore', 'pipe', 'ignore'] })
     this.#running.add(program)
-    for await (const line of createInterface({ input: program.stdout })) {
+    for await (const line of programLines(program.stdout)) {
       const { addresses } = JSON.parse(line) as { addresses: string[] }
       return { addresses, kill: () => this.#kill(program) }
     }

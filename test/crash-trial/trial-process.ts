@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { programLines } from '../runtimes/program-lines.ts'
 import { runtimeCommand } from '../runtimes/runtime.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
 
@@ -37,12 +37,14 @@ export class TrialProcess {
     this.#child = spawn(binary, [...flags, PROGRAM, directory, String(round)])
     this.#child.stderr.on('data', (chunk: Buffer) => (this.#complaint += chunk.toString()))
     this.#child.stdin.on('error', () => undefined)
-    createInterface({ input: this.#child.stdout }).on('line', (line) => this.#take(line))
+    const read = this.#readOutput()
     this.#ended = new Promise((resolve) => {
       this.#child.once('close', () => {
-        this.#over = true
-        for (const look of [...this.#waiting]) look()
-        resolve()
+        void read.then(() => {
+          this.#over = true
+          for (const look of [...this.#waiting]) look()
+          resolve()
+        })
       })
     })
   }
@@ -98,6 +100,10 @@ export class TrialProcess {
   #logged(logBytes: number): void {
     if (logBytes < this.logBytes) this.checkpoints += 1
     this.logBytes = logBytes
+  }
+
+  async #readOutput(): Promise<void> {
+    for await (const line of programLines(this.#child.stdout)) this.#take(line)
   }
 
   #take(line: string): void {

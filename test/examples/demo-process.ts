@@ -1,9 +1,9 @@
 import { execFile, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { programLines } from '../runtimes/program-lines.ts'
 
 const BUILD = fileURLToPath(new URL('../../examples/start/build-pages.ts', import.meta.url))
 const MAIN = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url))
@@ -24,7 +24,7 @@ export class DemoProcess {
   /** Where it serves its pages. */
   async url(): Promise<string> {
     const { stdout } = this.#child
-    for await (const line of createInterface({ input: stdout! })) {
+    for await (const line of programLines(stdout!)) {
       const told = /^ *(http:\S+)$/.exec(line)?.[1]
       if (told === undefined) continue
       // What it says from now on is nobody's business, and must not fill the pipe.

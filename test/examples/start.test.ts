@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { Chromium } from '../browser/browser-rig.ts'
+import { programLines } from '../runtimes/program-lines.ts'
 
 const MAIN = fileURLToPath(new URL('../../examples/start/main.ts', import.meta.url))
 
@@ -13,7 +13,7 @@ it('one command serves an app to be tried and edited, and Ctrl-C ends it', async
   try {
     const page = await browser.context.newPage()
     let url = ''
-    for await (const line of createInterface({ input: program.stdout })) {
+    for await (const line of programLines(program.stdout)) {
       url = /^ *(http:\S+todo\/)$/.exec(line)?.[1] ?? ''
       if (url !== '') break
     }

@@ -1,6 +1,8 @@
 import process from 'node:process'
-import { createInterface } from 'node:readline'
+import { textLines } from '../../packages/cli/src/formats/lines.ts'
 import type { Calls } from './asked-process.ts'
+
+const LINE_MAX_BYTES = 256 * 1024 * 1024
 
 /** What answers each call. */
 export type Answering<All extends Calls<All>> = {
@@ -9,12 +11,15 @@ export type Answering<All extends Calls<All>> = {
 
 /**
  * Makes a program one that is asked by an `AskedProcess`, on Node, Deno or Bun: each line of its input asks, each line of
- * its output answers. It ends by itself after the call `close`.
+ * its output answers. The last call is `close`: then its input ends, and it ends by itself.
  */
 export function answerLines<All extends Calls<All>>(answering: Answering<All>): void {
   const answers = answering as Readonly<Record<string, (ask: unknown) => Promise<unknown>>>
-  const input = createInterface({ input: process.stdin })
-  input.on('line', (line) => void answer(JSON.parse(line)))
+  void takeAsks()
+
+  async function takeAsks(): Promise<void> {
+    for await (const line of textLines(process.stdin, LINE_MAX_BYTES)) void answer(JSON.parse(line))
+  }
 
   async function answer({ id, call, ask }: { id: number; call: string; ask: unknown }): Promise<void> {
     try {
@@ -22,7 +27,6 @@ export function answerLines<All extends Calls<All>>(answering: Answering<All>): 
     } catch (error) {
       tell({ id, failure: error instanceof Error ? (error.stack ?? error.message) : String(error) })
     }
-    if (call === 'close') input.close()
   }
 }
 

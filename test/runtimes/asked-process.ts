@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
+import { programLines } from './program-lines.ts'
 
 /** What a program can be asked, by name. */
 export type Calls<All> = { readonly [Name in keyof All]: { readonly ask: unknown; readonly answer: unknown } }
@@ -25,8 +25,9 @@ export class AskedProcess<All extends Calls<All>> {
     this.#child = spawn(binary, words)
     this.#child.stdin.on('error', () => undefined)
     this.#child.stderr.on('data', (chunk: Buffer) => (this.#complaint += chunk.toString()))
-    createInterface({ input: this.#child.stdout }).on('line', (line) => this.#take(JSON.parse(line) as Told))
-    this.ended = new Promise((resolve) => this.#child.once('close', (code) => resolve(code)))
+    const read = this.#readAnswers()
+    const closed = new Promise<number | null>((resolve) => this.#child.once('close', (code) => resolve(code)))
+    this.ended = Promise.all([closed, read]).then(([code]) => code)
     void this.ended.then(() => {
       for (const { reject } of this.#waiting.values()) reject(new Error(`${name} has ended: ${this.#complaint}`))
     })
@@ -37,6 +38,7 @@ export class AskedProcess<All extends Calls<All>> {
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as (answer: unknown) => void, reject })
       this.#child.stdin.write(`${JSON.stringify({ id, call, ask })}\n`)
+      if (call === 'close') this.#child.stdin.end()
     })
   }
 
@@ -44,6 +46,10 @@ export class AskedProcess<All extends Calls<All>> {
   async abandon(): Promise<void> {
     this.#child.kill('SIGKILL')
     await this.ended
+  }
+
+  async #readAnswers(): Promise<void> {
+    for await (const line of programLines(this.#child.stdout)) this.#take(JSON.parse(line) as Told)
   }
 
   #take({ id, answer, failure }: Told): void {

@@ -74,8 +74,8 @@ async function* keyTexts(
   let before = '[\n'
   for await (const line of lines) {
     const key = JSON.parse(line) as string
-    if (format === 'json') yield `${before}${line}`
-    else if (format === 'ndjson') yield `{"key":${line}}\n`
+    if (format === 'json') yield `${before}${visibleJson(line)}`
+    else if (format === 'ndjson') yield `{"key":${visibleJson(line)}}\n`
     else if (format === 'csv') yield `${/["\n\r,]|^\s|\s$/.test(key) ? `"${key.replaceAll('"', '""')}"` : key}\n`
     else yield `${visible(key)}\n`
     before = ',\n'

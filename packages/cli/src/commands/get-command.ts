@@ -30,7 +30,7 @@ async function runGet(collection: string, key: string, options: GetOptions): Pro
   const client = await ControlClient.of(options)
   try {
     const answer = await client.text('/v1/entry', { query: { collection, key } })
-    if (options.json === true) return print(answer)
+    if (options.json === true) return print(visibleJson(answer))
     const { value } = JSON.parse(answer) as EntryAnswer
     if (options.raw === true) printRaw(value)
     else print(visibleJson(JSON.stringify(value, undefined, process.stdout.isTTY ? 2 : undefined)))

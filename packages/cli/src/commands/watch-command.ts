@@ -43,7 +43,7 @@ async function runWatch(collection: string, options: WatchOptions): Promise<void
     const { initial, prefix, key } = options
     for await (const line of client.lines('/v1/changes', { query: { collection, initial, prefix, key }, signal })) {
       if (signal.aborted) break
-      await write(`${options.json === true ? line : readable(JSON.parse(line) as ChangeLine, colors)}\n`)
+      await write(`${options.json === true ? visibleJson(line) : readable(JSON.parse(line) as ChangeLine, colors)}\n`)
     }
     // Only an interruption is an end that was wanted.
     if (!signal.aborted) {

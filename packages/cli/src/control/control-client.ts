@@ -1,10 +1,13 @@
 import { Agent, request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { CliError, systemCode } from '../cli-error.ts'
+import { textLines } from '../formats/lines.ts'
 import type { ErrorAnswer } from './control-api.ts'
-import { readLines } from './ndjson.ts'
 import { choosePeer } from './running-peer.ts'
 import type { PeerChoice } from './running-peer.ts'
+
+/** An entry with merged fields can be larger than any value that is written; V8 holds texts of half a gigabyte. */
+const LINE_MAX_BYTES = 256 * 1024 * 1024
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>
 
@@ -46,13 +49,13 @@ export class ControlClient {
   async *lines(path: string, call: Call = {}): AsyncGenerator<string, void, undefined> {
     const response = await this.#send(path, call)
     try {
-      for await (const line of readLines(response)) {
+      for await (const line of textLines(response, LINE_MAX_BYTES)) {
         if (line.startsWith('{"end":')) return
-        yield line
+        if (line !== '') yield line
       }
     } catch (error) {
       if (call.signal?.aborted === true) return
-      throw gone(error)
+      throw brokenStream(error)
     } finally {
       response.destroy()
     }
@@ -131,6 +134,21 @@ function gone(cause: unknown): CliError {
       cause,
     },
   )
+}
+
+function brokenStream(error: unknown): CliError {
+  if (error instanceof RangeError) {
+    const advice = 'Read other entries with --prefix, and this one with the SDK.'
+    return CliError.fromPeer('VALUE_TOO_LARGE', `an entry is too long as JSON: ${error.message}`, advice)
+  }
+  if (error instanceof TypeError) {
+    return new CliError(
+      'NO_PEER',
+      `what answers on the socket is no gossipgrid peer: ${error.message}`,
+      'Check --socket.',
+    )
+  }
+  return gone(error)
 }
 
 function errorIn(text: string): CliError {

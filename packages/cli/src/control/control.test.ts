@@ -91,6 +91,21 @@ test('a slow reader slows the peer down instead of filling its memory', async ()
   client.close()
 })
 
+test('lines of a stream are cut where the peer ends them, whatever is in them', async () => {
+  const keys = ['\u2028', '\u2029', '\u0085', '\r', '\0', '\ufeff', 'é𝄞'.repeat(500_000), '{"end":0}']
+  async function* deletes(): AsyncGenerator<unknown, void, undefined> {
+    for (const key of keys) yield { type: 'delete', key }
+  }
+  server = await serveControl({ grid: watchedGrid(deletes(), () => undefined), socket: join(folder, 's'), facts })
+  const client = new ControlClient(server.socket)
+  const seen: string[] = []
+  for await (const line of client.lines('/v1/changes', { query: { collection: 'c' } })) {
+    seen.push((JSON.parse(line) as { key: string }).key)
+  }
+  expect(seen).toEqual(keys)
+  client.close()
+})
+
 test('only the user can open the socket', async () => {
   server = await serveControl({ grid: watchedGrid(noChanges(), () => undefined), socket: join(folder, 's'), facts })
   expect(statSync(server.socket).mode & 0o777).toBe(0o600)

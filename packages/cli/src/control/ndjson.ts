@@ -1,6 +1,3 @@
-import { createInterface } from 'node:readline'
-import type { Readable } from 'node:stream'
-
 /** Lines are sent in pieces of about this size. */
 const PIECE_MAX_CHARACTERS = 64 * 1024
 const NDJSON_TYPE = 'application/x-ndjson'
@@ -44,16 +41,4 @@ export function streamed(pieces: AsyncIterable<string>, stop: () => void): Respo
   )
   // Said here so that the server sends each piece at once instead of waiting whether the body is a short one.
   return new Response(body, { headers: { 'content-type': NDJSON_TYPE, 'transfer-encoding': 'chunked' } })
-}
-
-/** The lines of a stream of NDJSON. */
-export async function* readLines(stream: Readable): AsyncGenerator<string, void, undefined> {
-  const lines = createInterface({ input: stream, crlfDelay: Infinity })
-  let failure: unknown
-  stream.once('error', (error) => {
-    failure = error
-    lines.close()
-  })
-  for await (const line of lines) if (line !== '') yield line
-  if (failure !== undefined) throw failure as Error
 }

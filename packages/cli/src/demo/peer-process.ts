@@ -38,6 +38,8 @@ export class PeerProcess {
   #nextId = 0
   #ending = false
   #warnings = ''
+  /** The start of a line of which the rest has not arrived. */
+  #begunLine = ''
 
   constructor(number: number, options: PeerProcessOptions) {
     this.number = number
@@ -116,6 +118,8 @@ export class PeerProcess {
 
   #warned(text: string): void {
     this.#warnings = (this.#warnings + text).slice(-WARNINGS_MAX_CHARACTERS)
-    for (const line of text.split('\n')) if (line !== '') this.#options.onWarning(line)
+    const lines = (this.#begunLine + text).split('\n')
+    this.#begunLine = lines.pop()!.slice(-WARNINGS_MAX_CHARACTERS)
+    for (const line of lines) if (line !== '') this.#options.onWarning(line)
   }
 }

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises'
-import type { Interface } from 'node:readline/promises'
+import { textLines } from '../formats/lines.ts'
 import type { Cluster } from './cluster.ts'
 import { peerLines } from './peer-lines.ts'
 import { countOf, durationText } from '../terminal/quantities.ts'
@@ -18,6 +18,9 @@ const COMMANDS: readonly (readonly [usage: string, text: string])[] = [
   ['help', 'this list'],
   ['quit', 'end all peers'],
 ]
+
+const PROMPT = '  > '
+const LINE_MAX_BYTES = 1024 * 1024
 
 export interface PlaygroundOptions {
   readonly cluster: Cluster
@@ -76,12 +79,16 @@ export class Playground {
   /** Takes commands until `quit`, or until the input of a terminal ends. Without a terminal it stays until a signal. */
   async run(input: NodeJS.ReadStream, output: NodeJS.WriteStream, interrupted: Promise<never>): Promise<void> {
     this.#screen.line()
-    const terminal = input.isTTY === true
-    const lines = createInterface({ input, output, prompt: '  > ', terminal, completer: complete })
+    if (input.isTTY !== true) {
+      const lines = textLines(input, LINE_MAX_BYTES)
+      const quit = await Promise.race([this.#takeCommands(lines, () => output.write(PROMPT)), interrupted])
+      return quit ? undefined : interrupted
+    }
+    const lines = createInterface({ input, output, prompt: PROMPT, terminal: true, completer: complete })
     // Ctrl-C on a prompt is a key and no signal.
     lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
     try {
-      await Promise.race([this.#takeCommands(lines, terminal), interrupted])
+      await Promise.race([this.#takeCommands(lines, () => lines.prompt()), interrupted])
     } finally {
       lines.close()
     }
@@ -99,13 +106,14 @@ export class Playground {
     return true
   }
 
-  async #takeCommands(lines: Interface, terminal: boolean): Promise<void> {
-    lines.prompt()
+  /** Resolves to true when it is told to quit, to false when there are no more lines. */
+  async #takeCommands(lines: AsyncIterable<string>, prompt: () => void): Promise<boolean> {
+    prompt()
     for await (const line of lines) {
-      if (!(await this.obey(line))) return
-      lines.prompt()
+      if (!(await this.obey(line))) return true
+      prompt()
     }
-    if (!terminal) await new Promise<never>(() => undefined)
+    return false
   }
 
   async #answer(command: string, rest: string): Promise<readonly string[]> {

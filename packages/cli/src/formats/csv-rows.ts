@@ -51,16 +51,21 @@ export async function* csvRows(
   }
 }
 
-/** The same bytes, as far as they are UTF-8. The library would put U+FFFD for others, and so make different keys one. */
+/**
+ * The same bytes, as far as they are UTF-8. The library would put U+FFFD for others, and so make different keys one. A file
+ * in UTF-16 begins with 0xff, and the library reads it by its byte order mark.
+ */
 async function* checkedText(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const decoder = new TextDecoder('utf-8', { fatal: true })
+  let firstByte: number | undefined
   let line = 1
   try {
     for await (const chunk of source) {
-      line += decoder.decode(chunk, { stream: true }).split('\n').length - 1
+      firstByte ??= chunk[0]
+      if (firstByte !== 0xff) line += decoder.decode(chunk, { stream: true }).split('\n').length - 1
       yield chunk
     }
-    decoder.decode()
+    if (firstByte !== 0xff) decoder.decode()
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause
     throw new CliError('BAD_ROW', `the file is not UTF-8, in line ${line} or after it`, 'Save it as UTF-8.', { cause })

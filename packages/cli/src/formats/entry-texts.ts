@@ -1,4 +1,5 @@
 import type { stringify } from 'csv-stringify/sync'
+import { visibleJson } from '../terminal/visible.ts'
 import { CsvColumns } from './csv-columns.ts'
 import type { Format } from './format.ts'
 
@@ -56,5 +57,5 @@ async function* csvTexts(entries: EntrySource, keyColumn: string): AsyncGenerato
 }
 
 function entryJson(key: string, value: unknown): string {
-  return JSON.stringify({ key, value })
+  return visibleJson(JSON.stringify({ key, value }))
 }

@@ -6,6 +6,7 @@ import { entryTexts } from './entry-texts.ts'
 import type { TaggedEntry } from './entry-texts.ts'
 import { FORMATS, formatOf } from './format.ts'
 import type { Format } from './format.ts'
+import { ROW_MAX_BYTES } from './row.ts'
 import type { Row, RowShape } from './row.ts'
 import { rowsOf } from './rows.ts'
 import { fromTagged, toTagged } from './tagged-json.ts'
@@ -37,9 +38,13 @@ async function textOf(format: Format, entries: readonly TaggedEntry[], keyColumn
   return text
 }
 
+/** What some readers take for the end of a line, and what others drop. */
+const SEPARATORS = ['\u2028', '\u2029', '\u0085', '\r', '\v', '\f', '\u001e', '\u0000', '\ufeff']
+
 const text = fc.oneof(
   fc.string({ unit: 'grapheme' }),
   fc.string({ unit: 'binary' }),
+  fc.string({ unit: fc.constantFrom('a', 'é', '𝄞', '"', ',', '\n', ...SEPARATORS) }),
   fc.constantFrom(...hardTexts([3, 64, 65, 200]).map((hard) => hard.text)),
 )
 const key = text.filter((name) => name !== '')
@@ -148,6 +153,59 @@ test('a bad row says in which line, in which column, and why', async () => {
 test('a broken quote ends the reading, since what follows cannot be told apart', async () => {
   await expect(read('csv', 'key,name\na,"x"y\nb,z\n')).rejects.toThrow(/^line 2: .*quote/i)
   await expect(read('csv', 'key,name\na,x"y"\nb,z\n')).rejects.toThrow(/^line 2: .*quote/i)
+})
+
+test('only a line feed ends a row, however the bytes are cut', async () => {
+  for (const format of FORMATS) {
+    const texts = SEPARATORS.map((separator) => `one${separator}two é𝄞`)
+    const entries = texts.map((value): TaggedEntry => [`${value} key`, { field: value }])
+    const written = await textOf(format, entries)
+    for (const chunkBytes of [1, 2, 3, 5, 64 * 1024]) {
+      const rows = await read(format, written, SHAPE, chunkBytes)
+      expect(rows.map((row) => 'key' in row && [row.key, row.value])).toEqual(entries)
+    }
+  }
+  // As others write it: not escaped, with "\r\n", and without an end of the last line.
+  const raw = '\ufeff{"key":"a","value":"x\u2028y"}\r\n{"key":"b\u0085","value":"\u2029"}'
+  expect(await read('ndjson', raw, SHAPE, 1)).toMatchObject([
+    { key: 'a', value: 'x\u2028y', line: 1 },
+    { key: 'b\u0085', value: '\u2029', line: 2 },
+  ])
+  expect(await read('csv', '\ufeffkey,n\u2028\r\na,x\u2028y\r\nb,\u0085', SHAPE, 1)).toMatchObject([
+    { key: 'a', value: { 'n\u2028': 'x\u2028y' }, line: 2 },
+    { key: 'b', value: { 'n\u2028': '\u0085' }, line: 3 },
+  ])
+})
+
+test('a line of NDJSON that is too long is one bad row, and the rows after it are read', async () => {
+  const long = `{"key":"b","value":"${'x'.repeat(ROW_MAX_BYTES)}"}`
+  const rows = await read('ndjson', `{"key":"a","value":1}\n${long}\n{"key":"c","value":2}`, SHAPE, 100_000)
+  expect(rows).toMatchObject([
+    { key: 'a', line: 1 },
+    { line: 2, reason: `is longer than ${ROW_MAX_BYTES} bytes` },
+    { key: 'c', line: 3 },
+  ])
+})
+
+test('a row with NUL bytes in place of text, as a crash can leave it, is a bad row', async () => {
+  expect(await read('ndjson', '{"key":"a","value":1}\n\0\0\0\0\n{"key":"b","value":2}\n')).toMatchObject([
+    { key: 'a' },
+    { line: 2, reason: expect.stringContaining('JSON') as string },
+    { key: 'b', line: 3 },
+  ])
+})
+
+test('CSV that is not UTF-8 is refused instead of changed', async () => {
+  const latin = Buffer.from('key,name\na,Ann\nb,J\xfcrgen\n', 'latin1')
+  for (const chunkBytes of [1, 7, 1000]) {
+    await expect(read('csv', latin, SHAPE, chunkBytes)).rejects.toMatchObject({ code: 'BAD_ROW' })
+    await expect(read('csv', latin, SHAPE, chunkBytes)).rejects.toThrow('the file is not UTF-8')
+    await expect(read('csv', Buffer.from([...Buffer.from('key,name\na,'), 0xc3]), SHAPE, chunkBytes)).rejects.toThrow(
+      'line 2',
+    )
+  }
+  const utf16 = Buffer.from('\ufeffkey,name\nb,J\xfcrgen\n', 'utf16le')
+  expect(await read('csv', utf16)).toMatchObject([{ key: 'b', value: { name: 'Jürgen' } }])
 })
 
 test('any column can be the key, and cells can all be text', async () => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { CLI_ERROR_CODES, CliError, EXIT, errorText } from '../cli-error.ts'
 import { colorsFor } from './colors.ts'
+import { visibleJson } from './visible.ts'
 
 /** Writes a line to stdout. */
 export function print(line: string): void {
@@ -9,12 +10,12 @@ export function print(line: string): void {
 
 /** Writes one line of JSON to stdout. */
 export function printJson(value: unknown): void {
-  print(JSON.stringify(value))
+  print(visibleJson(JSON.stringify(value)))
 }
 
 /** Tells the user something that is not the result: stdout stays clean for pipes. With `json`, as a line of JSON. */
 export function note(text: string, json: boolean = false): void {
-  toStderr(json ? JSON.stringify({ note: text }) : text)
+  toStderr(json ? visibleJson(JSON.stringify({ note: text })) : text)
 }
 
 function toStderr(line: string): void {
@@ -33,7 +34,7 @@ export function tellError(error: unknown, json: boolean): number {
   const message = own?.message ?? errorText(error)
   const advice = own?.advice ?? ''
   if (json) {
-    toStderr(JSON.stringify({ error: { code, message, ...(advice === '' ? {} : { advice }) } }))
+    toStderr(visibleJson(JSON.stringify({ error: { code, message, ...(advice === '' ? {} : { advice }) } })))
   } else {
     const { red, dim } = colorsFor(process.stderr)
     toStderr(`${red('error:')} ${message}${CLI_ERROR_CODES.has(code) ? '' : dim(` (${code})`)}`)

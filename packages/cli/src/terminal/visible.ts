@@ -1,17 +1,29 @@
 /**
- * Keys, names and values may have been written by anyone in the grid. Control characters and those that turn the direction
- * of writing could make a terminal show something else than what is there.
+ * Keys, names, values, file names and errors may have been written by anyone. Control characters (C0, DEL, C1), those that
+ * turn the direction of writing, line separators and the byte order mark could make a terminal show something else than
+ * what is there, or make another program cut a line in two.
  */
-// oxlint-disable-next-line no-control-regex
-const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/
-const HIDDEN_IN_JSON = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+const NOT_IN_JSON = '\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff'
+const HIDDEN = new RegExp(`[\\u0000-\\u001f${NOT_IN_JSON}]`)
+const HIDDEN_IN_JSON = new RegExp(`[${NOT_IN_JSON}]`, 'g')
+/** What a text of several lines may not have: all of them but tab and line feed. */
+const HIDDEN_IN_LINES = new RegExp(`[\\u0000-\\u0008\\u000b-\\u001f${NOT_IN_JSON}]`, 'g')
 
 /** A text on one line, as it is, or as JSON with escapes where it has characters that do not show. */
 export function visible(text: string): string {
   return HIDDEN.test(text) ? visibleJson(JSON.stringify(text)) : text
 }
 
-/** JSON of the same meaning, all of which shows. */
+/** JSON of the same meaning, all of which shows. JSON itself escapes C0. */
 export function visibleJson(json: string): string {
-  return json.replaceAll(HIDDEN_IN_JSON, (hidden) => `\\u${hidden.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return json.replaceAll(HIDDEN_IN_JSON, escaped)
+}
+
+/** A text of several lines for people, with escapes in place of all other characters that do not show. */
+export function visibleLines(text: string): string {
+  return text.replaceAll(HIDDEN_IN_LINES, escaped)
+}
+
+function escaped(hidden: string): string {
+  return `\\u${hidden.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
