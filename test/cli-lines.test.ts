@@ -40,7 +40,7 @@ const byKey = (lines: string): Row[] =>
 beforeAll(async () => {
   await here.peer('--name', 'lines')
   const { code, stderr } = await here.run(['import', 'texts'], rows.map((row) => JSON.stringify(row)).join('\n'))
-  expect(code, stderr).toBe(0)
+  if (code !== 0) throw new Error(stderr)
 })
 afterAll(removeAll)
 
