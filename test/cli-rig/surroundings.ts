@@ -61,6 +61,14 @@ export class Surroundings {
     return ended(child)
   }
 
+  /** Runs a line of the shell in which `"$@"` is the program. */
+  async shell(line: string): Promise<Ended> {
+    const child = spawn('sh', ['-c', line, 'sh', process.execPath, PROGRAM], { cwd: folder, env: this.#environment })
+    children.add(child)
+    child.once('exit', () => children.delete(child))
+    return ended(child)
+  }
+
   /** Runs a command that must do what it is asked. */
   async ok(...args: readonly string[]): Promise<string> {
     const { code, stdout, stderr } = await this.run(args)

@@ -3,14 +3,14 @@ import { CommanderError } from 'commander'
 import { addCompletion } from './completion/complete-command.ts'
 import { CliError, EXIT } from './cli-error.ts'
 import { program } from './program.ts'
-import { endWithReader, tellError } from './terminal/output.ts'
+import { endWithOutput, tellError } from './terminal/output.ts'
 
 const typed = process.argv.slice(2)
 const literalFrom = typed.indexOf('--')
 const json = (literalFrom === -1 ? typed : typed.slice(0, literalFrom)).includes('--json')
 const completing = typed[0] === 'complete' && typed.length > 1 && !typed.includes('--help') && !typed.includes('-h')
 
-endWithReader()
+endWithOutput(json)
 const command = program({ completing })
 // A wrong command line is told as every other error where a program reads it.
 if (json) {

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { open } from 'node:fs/promises'
 import { Command } from 'commander'
 import { CliError, errorText, systemCode } from '../cli-error.ts'
+import { writePrivateFile, writeWholeFile } from '../files/whole-file.ts'
 import { note, print, printJson } from '../terminal/output.ts'
 import { examples } from './options.ts'
 
 const SECRET_BYTES = 32
+const SECRET_MODE = 0o600
 
 interface SecretOptions {
   readonly out?: string
@@ -40,22 +41,17 @@ async function runSecret(options: SecretOptions): Promise<void> {
     else print(secret)
     return
   }
-  await writeSecret(options.out, secret, options.force === true)
+  writeSecret(options.out, secret, options.force === true)
   if (options.json === true) printJson({ file: options.out })
   else note(`A new secret is in ${options.out}. Copy the file to every machine of the grid, and keep it to yourself.`)
 }
 
-async function writeSecret(file: string, secret: string, force: boolean): Promise<void> {
+function writeSecret(file: string, secret: string, force: boolean): void {
   try {
-    const opened = await open(file, force ? 'w' : 'wx', 0o600)
-    try {
-      await opened.chmod(0o600)
-      await opened.writeFile(`${secret}\n`)
-      await opened.sync()
-    } finally {
-      await opened.close()
-    }
+    if (force) writeWholeFile(file, `${secret}\n`, { mode: SECRET_MODE, setMode: true, durable: true })
+    else writePrivateFile(file, `${secret}\n`)
   } catch (error) {
+    if (error instanceof CliError) throw error
     if (systemCode(error) === 'EEXIST') {
       throw new CliError('FILE', `${file} is there already`, 'Choose another name, or replace it with --force.')
     }

@@ -7,6 +7,7 @@ import { controlRoutes } from './control-routes.ts'
 import type { PeerFacts } from './control-routes.ts'
 import { announce, answers, checkSocketPath, forgetPredecessors, socketPath } from './running-peer.ts'
 import { makeRuntimeDirectory } from './runtime-directory.ts'
+import type { Environment } from './runtime-directory.ts'
 
 /** How long closing waits for calls under way: a write waits for the disk. */
 const CLOSE_MAX_MS = 5000
@@ -23,11 +24,13 @@ export interface ControlServerOptions {
   /** The path of the socket; default one in the user's runtime directory. */
   readonly socket?: string | undefined
   readonly facts: Omit<PeerFacts, 'socket'>
+  readonly environment?: Environment
 }
 
 /** Serves commands on a local socket that only this user can open. Throws `SOCKET`. */
-export async function serveControl({ grid, socket, facts }: ControlServerOptions): Promise<ControlServer> {
-  const directory = socket === undefined || process.platform === 'win32' ? makeRuntimeDirectory() : ''
+export async function serveControl(options: ControlServerOptions): Promise<ControlServer> {
+  const { grid, socket, facts, environment = process.env } = options
+  const directory = socket === undefined || process.platform === 'win32' ? makeRuntimeDirectory(environment) : ''
   const path = socket ?? socketPath(directory, grid.name, grid.peerId)
   checkSocketPath(path)
   if (directory !== '') forgetPredecessors(directory)
@@ -47,6 +50,7 @@ export async function serveControl({ grid, socket, facts }: ControlServerOptions
       startedAt: new Date().toISOString(),
     },
     directory,
+    environment,
   )
   return {
     socket: path,

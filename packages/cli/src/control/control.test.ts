@@ -1,4 +1,6 @@
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -126,9 +128,9 @@ test('a socket that a killed peer left is replaced, one that answers is not, and
 
 test('what a killed peer left is removed, and the living are found', async () => {
   const directory = makeRuntimeDirectory(environment)
-  announce(peer('alive', process.pid), directory)
-  announce(peer('dead', 2 ** 22 + 1), directory)
-  writeFileSync(peer('dead', 0).socket, '')
+  announce(peer('alive', process.pid), directory, environment)
+  announce(peer('dead', 2 ** 22 + 1), directory, environment)
+  await leaveSocket(peer('dead', 0).socket)
   writeFileSync(join(directory, 'broken.sock.json'), '{')
   expect(runningPeers(environment).map(({ name }) => name)).toEqual(['alive'])
   expect(existsSync(peer('dead', 0).socket)).toBe(false)
@@ -137,11 +139,44 @@ test('what a killed peer left is removed, and the living are found', async () =>
   expect(runningPeers(environment)).toEqual([])
 })
 
+test('nothing is removed or replaced that no peer has made', async () => {
+  const directory = makeRuntimeDirectory(environment)
+  const record = JSON.stringify({ ...peer('x', 2 ** 22 + 1), socket: join(folder, 'precious') })
+  const files = {
+    'package.json': '{"name":"mine"}',
+    'notes.json': 'not JSON at all',
+    'numbers.json': '{"pid":12345678,"socket":"x"}',
+    // A record of a dead peer that names a file, and one that names things outside of the directory.
+    'file.sock': 'no socket',
+    'file.sock.json': JSON.stringify({ ...peer('file', 2 ** 22 + 1) }),
+    'strange.sock.json': record,
+  }
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text)
+  for (const name of ['precious', 'precious.json']) writeFileSync(join(folder, name), 'mine')
+  expect(runningPeers(environment)).toEqual([])
+  expect(readdirSync(directory).toSorted()).toEqual(
+    ['file.sock', 'notes.json', 'numbers.json', 'package.json', 'strange.sock.json'].toSorted(),
+  )
+  expect(readFileSync(join(folder, 'precious'), 'utf8')).toBe('mine')
+  expect(readFileSync(join(folder, 'precious.json'), 'utf8')).toBe('mine')
+})
+
+test('beside a socket of the user’s choice, where no command looks, nothing is written', async () => {
+  mkdirSync(join(folder, 'app'))
+  const socket = join(folder, 'app', 'peer')
+  writeFileSync(`${socket}.json`, 'mine')
+  writeFileSync(`${socket}.json.part`, 'mine')
+  server = await serveControl({ grid: watchedGrid(noChanges(), () => undefined), socket, facts })
+  expect(readdirSync(join(folder, 'app')).toSorted()).toEqual(['peer', 'peer.json', 'peer.json.part'])
+  await server.close()
+  expect(readFileSync(`${socket}.json`, 'utf8')).toBe('mine')
+})
+
 test('which peer is meant is said by name or id, and the error lists those there are', async () => {
   const directory = makeRuntimeDirectory(environment)
   await expect(choosePeer({}, environment)).rejects.toThrow('no peer of yours runs')
-  announce(peer('one', process.pid), directory)
-  announce(peer('two', process.pid, `${PEER_ID.slice(0, -2)}XX`), directory)
+  announce(peer('one', process.pid), directory, environment)
+  announce(peer('two', process.pid, `${PEER_ID.slice(0, -2)}XX`), directory, environment)
   expect(await choosePeer({ name: 'two' }, environment)).toBe(peer('two', 0).socket)
   expect(await choosePeer({ peer: shortId(PEER_ID) }, environment)).toBe(peer('one', 0).socket)
   await expect(choosePeer({ name: 'three' }, environment)).rejects.toThrow('no such peer runs here')
@@ -149,9 +184,9 @@ test('which peer is meant is said by name or id, and the error lists those there
   // Their processes are there; whether they are peers shows when they are asked.
   await expect(choosePeer({}, environment)).rejects.toThrow('no peer of yours runs')
   const grid = watchedGrid(noChanges(), () => undefined)
-  server = await serveControl({ grid, socket: peer('one', 0).socket, facts })
+  server = await serveControl({ grid, socket: peer('one', 0).socket, facts, environment })
   expect(await choosePeer({}, environment)).toBe(peer('one', 0).socket)
-  const other = await serveControl({ grid, socket: peer('two', 0).socket, facts })
+  const other = await serveControl({ grid, socket: peer('two', 0).socket, facts, environment })
   await expect(choosePeer({}, environment)).rejects.toThrow(`--name watched --peer ${shortId(PEER_ID)}`)
   await other.close()
 })
@@ -175,6 +210,14 @@ test('a directory that is not the own one is no place for sockets', () => {
   writeFileSync(join(folder, 'file'), '')
   expect(() => makeRuntimeDirectory({ [RUNTIME_DIRECTORY_VARIABLE]: join(folder, 'file') })).toThrow(/file/)
 })
+
+/** A socket as a killed process leaves it: the name is there, nobody listens. */
+async function leaveSocket(path: string): Promise<void> {
+  const script =
+    'require("node:net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))'
+  const child = spawn(process.execPath, ['-e', script, path])
+  await once(child, 'exit')
+}
 
 async function* noChanges(): AsyncGenerator<unknown, void, undefined> {
   yield* []

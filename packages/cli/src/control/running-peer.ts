@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { lstatSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { CliError } from '../cli-error.ts'
+import { writeWholeFile } from '../files/whole-file.ts'
 import { SOCKET_PATH_MAX_BYTES, runtimeDirectories, trusted } from './runtime-directory.ts'
 import type { Environment } from './runtime-directory.ts'
 
@@ -58,17 +59,23 @@ function tooLong(path: string): CliError {
   )
 }
 
+/** What `socketPath` gives and `recordPath` makes of it: other files in the directory are not ours to remove. */
+const RECORD = process.platform === 'win32' ? /^gossipgrid-.*\.json$/ : /\.sock\.json$/
+
 /** Where the description of a peer lies. A named pipe has no directory of its own. */
 function recordPath(socket: string, directory: string): string {
   return process.platform === 'win32' ? join(directory, `${socket.split('\\').at(-1)}.json`) : `${socket}.json`
 }
 
-/** Lets commands find the peer; the function returned takes that back. */
-export function announce(peer: RunningPeer, directory: string): () => void {
+/**
+ * Lets commands find the peer; the function returned takes that back. Commands look in the runtime directories alone, so
+ * beside a socket elsewhere nothing is written.
+ */
+export function announce(peer: RunningPeer, directory: string, environment: Environment = process.env): () => void {
   const path = recordPath(peer.socket, directory)
-  // Whoever looks meanwhile finds all of it or nothing.
-  writeFileSync(`${path}.part`, `${JSON.stringify(peer)}\n`, { mode: 0o600 })
-  renameSync(`${path}.part`, path)
+  const lookedIn = runtimeDirectories(environment).some((one) => resolve(one) === dirname(resolve(path)))
+  if (!lookedIn) return () => undefined
+  writeWholeFile(path, `${JSON.stringify(peer)}\n`, { mode: 0o600 })
   return () => rmSync(path, { force: true })
 }
 
@@ -86,16 +93,17 @@ function peersIn(directory: string): RunningPeer[] {
     const peer = readRecord(path)
     if (peer !== undefined && alive(peer.pid)) peers.push(peer)
     else if (peer !== undefined) forget(peer, directory)
-    else rmSync(path, { force: true })
+    else if (RECORD.test(file)) rmSync(path, { force: true })
   }
   return peers
 }
 
-/** Removes what a peer has left that no longer runs. */
+/** Removes what a peer has left that no longer runs, and nothing that is not in the directory. */
 function forget({ socket }: RunningPeer, directory: string): void {
-  rmSync(recordPath(socket, directory), { force: true })
-  // A socket of the user's own choice may be somebody else's by now.
-  if (process.platform !== 'win32' && dirname(socket) === directory) rmSync(socket, { force: true })
+  const record = recordPath(socket, directory)
+  if (dirname(record) === directory) rmSync(record, { force: true })
+  if (process.platform === 'win32' || dirname(socket) !== directory) return
+  if (lstatSync(socket, { throwIfNoEntry: false })?.isSocket() === true) rmSync(socket, { force: true })
 }
 
 /** Removes what earlier processes with this one's id have left: in a container it is the same after every start. */
@@ -118,7 +126,9 @@ export function answers(socket: string): Promise<boolean> {
 function readRecord(path: string): RunningPeer | undefined {
   try {
     const peer = JSON.parse(readFileSync(path, 'utf8')) as RunningPeer
-    return Number.isInteger(peer.pid) && peer.pid > 0 && typeof peer.socket === 'string' ? peer : undefined
+    const { pid, socket, name, peerId, directory } = peer
+    const texts = [socket, name, peerId, directory].every((text) => typeof text === 'string')
+    return texts && Number.isInteger(pid) && pid > 0 ? peer : undefined
   } catch {
     return undefined
   }

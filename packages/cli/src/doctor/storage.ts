@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { access, cp, mkdtemp, open, readFile, readdir, rm, stat, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -13,7 +14,6 @@ const FSYNC_SLOW_MS = 50
 const FSYNC_TRIES = 5
 /** A store is opened as a copy, so that nothing in it changes; not a larger one than this. */
 const COPY_MAX_BYTES = 256 * 1024 * 1024
-const PROBE_FILE = 'doctor.probe'
 
 /** A data directory: can a peer use it? Nothing of the data is changed. */
 export async function checkStorage(directory: string, running: readonly RunningPeer[]): Promise<Finding[]> {
@@ -77,7 +77,7 @@ async function freeSpace(there: string): Promise<Finding> {
 
 /** How long a synced write takes: every write waits for one, shared with others that come at the same time. */
 async function syncTime(there: string): Promise<Finding> {
-  const probe = join(there, PROBE_FILE)
+  const probe = join(there, `.gossipgrid-${randomBytes(8).toString('hex')}.probe`)
   const times: number[] = []
   try {
     const file = await open(probe, 'wx')

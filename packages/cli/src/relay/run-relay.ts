@@ -1,6 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { openRelay } from 'gossipgrid/relay'
 import { CliError, errorText, systemCode } from '../cli-error.ts'
+import { writePrivateFile } from '../files/whole-file.ts'
 import { listenAddress } from '../peer/addresses.ts'
 import { readCertificate } from '../peer/certificate.ts'
 import { print, printJson } from '../terminal/output.ts'
@@ -51,7 +52,7 @@ function readIdentity(file: string | undefined): Uint8Array | undefined {
 /** For its user alone: whoever has it can stand in for the relay. */
 function keepIdentity(file: string, key: Uint8Array): void {
   try {
-    writeFileSync(file, key, { mode: 0o600, flag: 'wx' })
+    writePrivateFile(file, key)
   } catch (error) {
     throw new CliError(
       'FILE',

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { CLI_ERROR_CODES, CliError, EXIT, errorText } from '../cli-error.ts'
 import { colorsFor } from './colors.ts'
-import { visibleJson } from './visible.ts'
+import { visibleJson, visibleLines } from './visible.ts'
 
 /** Writes a line to stdout. */
 export function print(line: string): void {
@@ -15,7 +15,7 @@ export function printJson(value: unknown): void {
 
 /** Tells the user something that is not the result: stdout stays clean for pipes. With `json`, as a line of JSON. */
 export function note(text: string, json: boolean = false): void {
-  toStderr(json ? visibleJson(JSON.stringify({ note: text })) : text)
+  toStderr(json ? visibleJson(JSON.stringify({ note: text })) : visibleLines(text))
 }
 
 function toStderr(line: string): void {
@@ -37,8 +37,8 @@ export function tellError(error: unknown, json: boolean): number {
     toStderr(visibleJson(JSON.stringify({ error: { code, message, ...(advice === '' ? {} : { advice }) } })))
   } else {
     const { red, dim } = colorsFor(process.stderr)
-    toStderr(`${red('error:')} ${message}${CLI_ERROR_CODES.has(code) ? '' : dim(` (${code})`)}`)
-    if (advice !== '') toStderr(advice)
+    toStderr(`${red('error:')} ${visibleLines(message)}${CLI_ERROR_CODES.has(code) ? '' : dim(` (${code})`)}`)
+    if (advice !== '') toStderr(visibleLines(advice))
   }
   return own?.exitCode ?? EXIT.failed
 }
@@ -47,11 +47,17 @@ function isCoded(error: unknown): error is Error & { readonly code: string } {
   return error instanceof Error && 'code' in error && typeof error.code === 'string'
 }
 
-/** Ends the command quietly when the reader of its output has gone, as in `gossipgrid entries users | head`. */
-export function endWithReader(): void {
+/**
+ * Ends the command when its output cannot be written: quietly where its reader has gone, as in `gossipgrid entries users |
+ * head`; with an error where, for instance, the disk is full.
+ */
+export function endWithOutput(json: boolean): void {
+  // What cannot be told changes neither the work nor the exit code.
+  process.stderr.on('error', () => undefined)
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0)
-    throw error
+    const failure = new CliError('FILE', `the output cannot be written: ${errorText(error)}`, '', { cause: error })
+    process.exit(tellError(failure, json))
   })
 }
 

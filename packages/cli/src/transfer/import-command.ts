@@ -190,9 +190,11 @@ async function journalFor(client: ControlClient, wish: JournalWish): Promise<Jou
 
 /** Where an earlier run has stopped; undefined to begin at the beginning. */
 function startingPoint(journal: Journal | undefined, options: ImportOptions): ImportState | undefined {
-  if (journal === undefined || options.restart === true) return undefined
+  if (journal === undefined) return undefined
   try {
-    return journal.read()
+    if (options.restart !== true) return journal.read()
+    journal.check()
+    return undefined
   } catch (error) {
     // The journal beside a file is only ours, and beginning again does no harm; one that was named may be anything.
     if (options.resume !== undefined) throw error

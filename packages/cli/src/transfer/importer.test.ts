@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -128,4 +128,31 @@ test('a journal is believed only for the import it belongs to', () => {
   expect(() => journal.read()).toThrow('cannot be read')
   journal.remove()
   expect(journal.read()).toBeUndefined()
+  // A crash can leave its name without its contents.
+  writeFileSync(path, '\0\0\0')
+  expect(journal.read()).toBeUndefined()
+})
+
+test('a journal takes nothing away: not a file beside it, not a link to it, not what is no journal', () => {
+  const identity = { target: 'grid', collection: 'c', source: '10 bytes', reading: 'csv' }
+  const path = join(folder, 'journal')
+  writeFileSync(`${path}.part`, 'mine')
+  symlinkSync('elsewhere', path)
+  const journal = new Journal(path, identity)
+  journal.save({ rows: 7, skipped: 0 }, true)
+  journal.save({ rows: 8, skipped: 0 }, true)
+  expect(new Journal(join(folder, 'elsewhere'), identity).read()).toEqual({ rows: 8, skipped: 0 })
+  journal.remove()
+  expect(readdirSync(folder).toSorted()).toEqual(['journal', 'journal.part'])
+  expect(readFileSync(`${path}.part`, 'utf8')).toBe('mine')
+  for (const text of ['my notes', '{"rows":1}', 'null', '7']) {
+    writeFileSync(join(folder, 'notes'), text)
+    expect(() => new Journal(join(folder, 'notes'), identity).check(), text).toThrow(/journal .*notes (cannot|is no)/)
+  }
+  const device = new Journal('/dev/null', identity)
+  expect(() => device.check()).toThrow('no ordinary file')
+  device.save({ rows: 1, skipped: 0 }, true)
+  device.remove()
+  expect(device.failure).toBeDefined()
+  expect(lstatSync('/dev/null').isCharacterDevice()).toBe(true)
 })

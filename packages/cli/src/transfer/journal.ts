@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { readFileSync, rmSync, statSync } from 'node:fs'
 import { CliError, errorText, systemCode } from '../cli-error.ts'
+import { destinationOf } from '../files/destination.ts'
+import { writeWholeFile } from '../files/whole-file.ts'
 
 /** How often a journal is written at most; what was acknowledged since is written again after a kill, to no harm. */
 const SAVE_GAP_MS = 500
@@ -47,16 +49,8 @@ export class Journal {
 
   /** Where to go on: undefined when there is no journal. Throws `FILE` for one of another import. */
   read(): ImportState | undefined {
-    let stored: Stored
-    try {
-      stored = JSON.parse(readFileSync(this.path, 'utf8')) as Stored
-    } catch (error) {
-      if (systemCode(error) === 'ENOENT') return undefined
-      throw this.#foreign(`cannot be read: ${errorText(error)}`)
-    }
-    if (stored.journal !== 1 || !Number.isSafeInteger(stored.rows) || !Number.isSafeInteger(stored.skipped)) {
-      throw this.#foreign('is no journal of an import')
-    }
+    const stored = this.#stored()
+    if (stored === undefined) return undefined
     const { target, collection, source, reading } = this.#identity
     if (stored.source !== source) throw this.#foreign('is of another file, or the file has changed since')
     if (stored.reading !== reading) throw this.#foreign('is of an import that read the file in another way')
@@ -66,18 +60,36 @@ export class Journal {
     return { rows: stored.rows, skipped: stored.skipped }
   }
 
+  /** Throws `FILE` where something else than a journal is there, which would be replaced, and removed at the end. */
+  check(): void {
+    this.#stored()
+  }
+
+  #stored(): Stored | undefined {
+    let stored: Partial<Stored> | null
+    try {
+      if (!statSync(this.path).isFile()) throw new Error('it is no ordinary file')
+      const text = readFileSync(this.path, 'utf8')
+      // A crash can leave a journal without contents.
+      if (/^\0*$/.test(text)) return undefined
+      stored = JSON.parse(text) as Partial<Stored> | null
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return undefined
+      throw this.#foreign(`cannot be read: ${errorText(error)}`)
+    }
+    if (stored?.journal === 1 && Number.isSafeInteger(stored.rows) && Number.isSafeInteger(stored.skipped)) {
+      return stored as Stored
+    }
+    throw this.#foreign('is no journal of an import')
+  }
+
   /** Writes it down, now or when it is time. A journal that cannot be written does not stop an import. */
   save(state: ImportState, now: boolean = false): void {
     if (this.#failure !== undefined) return
     if (!now && performance.now() - this.#savedAtMs < SAVE_GAP_MS) return
     const stored: Stored = { journal: 1, ...this.#identity, ...state }
-    const part = `${this.path}.part`
     try {
-      const opened = openSync(part, 'w', 0o600)
-      writeSync(opened, `${JSON.stringify(stored)}\n`)
-      if (now) fsyncSync(opened)
-      closeSync(opened)
-      renameSync(part, this.path)
+      writeWholeFile(this.path, `${JSON.stringify(stored)}\n`, { mode: 0o600, durable: now })
     } catch (error) {
       this.#failure = error
     }
@@ -89,15 +101,16 @@ export class Journal {
     return this.#failure
   }
 
+  /** Of a journal that is reached by a symbolic link, the link stays. */
   remove(): void {
-    rmSync(this.path, { force: true })
+    if (statSync(this.path, { throwIfNoEntry: false })?.isFile() === true) rmSync(destinationOf(this.path).path)
   }
 
   #foreign(complaint: string): CliError {
     return new CliError(
       'FILE',
       `the journal ${this.path} ${complaint}`,
-      'Start from the beginning with --restart, or name another journal with --resume FILE.',
+      'Name another journal with --resume FILE, or remove this file if it is of no use; --restart begins an import again.',
     )
   }
 }

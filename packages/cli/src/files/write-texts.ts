@@ -1,0 +1,108 @@
+import { closeSync, constants, fsyncSync, ftruncateSync, openSync, writeFile } from 'node:fs'
+import { Socket } from 'node:net'
+import { pipeline } from 'node:stream/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { CliError, errorText, systemCode } from '../cli-error.ts'
+import { destinationOf } from './destination.ts'
+import type { Destination } from './destination.ts'
+import { NewFile, mustBeKept } from './new-file.ts'
+
+/** How often a FIFO is tried while nobody has it open for reading. */
+const FIFO_RETRY_MS = 50
+
+/**
+ * Writes texts to what the name stands for. An ordinary file is replaced when all is there, by one with its mode and
+ * owner; a file with several names, of another user, or in a directory that cannot be written to is written to as it is,
+ * and so is a device or a FIFO. Throws `FILE`, `INTERRUPTED`, and what the texts throw; the message says what the file
+ * is then.
+ */
+export async function writeTexts(name: string, texts: AsyncIterable<string>, signal: AbortSignal): Promise<void> {
+  let state = 'is as it was'
+  let begun = false
+  const counted = async function* (): AsyncGenerator<string, void, undefined> {
+    for await (const text of texts) {
+      state = 'is incomplete'
+      begun = true
+      yield text
+    }
+  }
+  try {
+    const destination = destinationOf(name)
+    const { kind, found, path } = destination
+    if (kind === 'new') state = 'was not made'
+    if (kind === 'stream') {
+      if (found?.isFIFO() === true) await pipeline(counted(), await openFifo(path, signal))
+      else await writeInto(path, counted())
+      return
+    }
+    const file = kind === 'kept' ? undefined : newFile(destination)
+    if (file === undefined) await writeInto(path, counted(), { truncate: true })
+    else await replace(file, texts)
+  } catch (error) {
+    if (signal.aborted) throw new CliError('INTERRUPTED', `interrupted; ${name} ${state}`)
+    if (error instanceof CliError && !begun) throw error
+    if (error instanceof CliError)
+      throw CliError.fromPeer(error.code, `${error.message}; ${name} ${state}`, error.advice)
+    const message = `${name} cannot be written, and ${state}: ${errorText(error)}`
+    throw new CliError('FILE', message, 'Check the directory and its space.', { cause: error })
+  }
+}
+
+/** Undefined where the file that is there cannot be replaced by one that is like it. */
+function newFile(destination: Destination): NewFile | undefined {
+  try {
+    return new NewFile(destination)
+  } catch (error) {
+    if (destination.kind === 'new' || !mustBeKept(error)) throw error
+    return undefined
+  }
+}
+
+const writeAll = promisify(writeFile)
+
+async function replace(file: NewFile, texts: AsyncIterable<string>): Promise<void> {
+  try {
+    for await (const text of texts) await writeAll(file.descriptor, text)
+    file.takePlace()
+  } catch (error) {
+    file.discard()
+    throw error
+  }
+}
+
+/** What is there keeps its contents until the first text comes. */
+async function writeInto(
+  path: string,
+  texts: AsyncIterable<string>,
+  { truncate = false }: { readonly truncate?: boolean } = {},
+): Promise<void> {
+  // A stream may be a file that another program writes to as well: nothing of it is overwritten.
+  const descriptor = openSync(path, truncate ? 'r+' : constants.O_WRONLY | constants.O_APPEND)
+  let begun = false
+  try {
+    for await (const text of texts) {
+      if (truncate && !begun) ftruncateSync(descriptor)
+      begun = true
+      await writeAll(descriptor, text)
+    }
+    if (!truncate) return
+    if (!begun) ftruncateSync(descriptor)
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** Waits for a reader, as every program does that opens a FIFO, but ends when it is told to. */
+async function openFifo(path: string, signal: AbortSignal): Promise<Socket> {
+  for (;;) {
+    try {
+      const descriptor = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)
+      return new Socket({ fd: descriptor, readable: false, writable: true, signal })
+    } catch (error) {
+      if (systemCode(error) !== 'ENXIO') throw error
+    }
+    await delay(FIFO_RETRY_MS, undefined, { signal })
+  }
+}
