@@ -35,6 +35,8 @@ interface Token {
   readonly writes: LedgerWrite[]
   /** What deleted it, by each who did. */
   readonly deletes: LedgerWrite[][]
+  /** All others knew its author's peer as a durable member when it was typed. */
+  readonly registered: boolean
   /** Its author was told that it could not be carried over to where its document went on. */
   told: boolean
 }
@@ -223,6 +225,8 @@ export class DocumentApplication implements Application {
   readonly collections: readonly SimulatedCollection[] = [COLLECTION]
   readonly #lives = new Map<SimulatedPeer, { readonly life: number; readonly documents: Life }>()
   readonly #tokens: Token[] = []
+  readonly #machines = new Set<SimulatedPeer>()
+  readonly #registered = new Set<SimulatedPeer>()
   #running = false
   #begunAnew = 0
   #limits: GenerationLimits | undefined
@@ -247,7 +251,7 @@ export class DocumentApplication implements Application {
     if (life === undefined) return
     const open = life.document(name)
     if (deletes) this.#delete(open, at, count)
-    else this.#type(open, life, at, count)
+    else this.#type(open, { author: life, registered: this.#isRegistered(machine) }, at, count)
     this.#run(life)
   }
 
@@ -275,6 +279,7 @@ export class DocumentApplication implements Application {
   }
 
   stepped(machine: SimulatedPeer): void {
+    this.#machines.add(machine)
     const life = this.#lifeOf(machine)
     if (life === undefined) return
     this.#run(life, () => life.look())
@@ -320,12 +325,29 @@ export class DocumentApplication implements Application {
     return undefined
   }
 
-  /** Edits could not be carried over: of a peer that was never met, or one whose disk was damaged or set back. */
-  #tell(update: Uint8Array): void {
+  /** Edits could not be carried over: of a peer that was never met, or one whose disk was damaged, lost or set back. */
+  #tell(machine: SimulatedPeer, update: Uint8Array): void {
     for (const { content } of Y.decodeUpdate(update).structs as Partial<Y.Item>[]) {
       if (!(content instanceof Y.ContentAny)) continue
-      for (const i of content.arr as number[]) this.#tokens[i]!.told = true
+      for (const i of content.arr as number[]) {
+        const token = this.#tokens[i]!
+        token.told = true
+        if (!token.registered || machine.disk.losses > 0) continue
+        machine.check(`document: edits of '${token.name}' were not carried over, of a member whose disk is sound`)
+      }
     }
+  }
+
+  /** All others know a peer as a durable member, for which they wait before a generation is settled. */
+  #isRegistered(machine: SimulatedPeer): boolean {
+    if (this.#registered.has(machine)) return true
+    const peerId = machine.peer?.peerId
+    const known = [...this.#machines].every(({ peer, clock }) => {
+      if (peer === undefined) return false
+      return peer.housekeeping.registry.members(peer.wallMs(clock.now())).some((member) => member.peerId === peerId)
+    })
+    if (known) this.#registered.add(machine)
+    return known
   }
 
   #lifeOf(machine: SimulatedPeer): Life | undefined {
@@ -335,7 +357,7 @@ export class DocumentApplication implements Application {
     if (known !== undefined) known.documents.host.closed = true
     this.#lives.delete(machine)
     if (peer === undefined) return undefined
-    const documents = new Life(machine, peer, this.#limits ?? CALM, (update) => this.#tell(update))
+    const documents = new Life(machine, peer, this.#limits ?? CALM, (update) => this.#tell(machine, update))
     this.#lives.set(machine, { life, documents })
     return documents
   }
@@ -349,10 +371,10 @@ export class DocumentApplication implements Application {
     this.#running = false
   }
 
-  #type({ engine, typed }: Open, author: Life, at: number, count: number): void {
+  #type({ engine, typed }: Open, by: Pick<Token, 'author' | 'registered'>, at: number, count: number): void {
     const tokens: number[] = []
     for (let i = 0; i < count; i++) {
-      const token: Token = { name: engine.name, author, writes: [], deletes: [], told: false }
+      const token: Token = { name: engine.name, ...by, writes: [], deletes: [], told: false }
       tokens.push(this.#tokens.push(token) - 1)
       typed.push(token)
     }

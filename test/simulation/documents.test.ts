@@ -11,6 +11,7 @@ const SEEDS = [
   { seed: 4218, why: 'edits that came into a later generation were taken for lost' },
   { seed: 4212, why: 'edits of a peer whose disk was set back were not carried through two generations' },
   { seed: 4112, why: 'the start of a generation that lost was taken out while edits in it were still to come' },
+  { seed: 4264, why: 'never failed, and took long: rows of a clock that was 139 s ahead waited for their time' },
   { seed: 3031, why: 'edits of a peer that was gone were not carried over where others waited for them' },
 ] as const
 
@@ -22,4 +23,14 @@ test.each(SEEDS)('documents keep what is typed and not deleted, under the faults
   // In every one of these runs documents have begun anew.
   expect(application.begunAnew).toBeGreaterThan(0)
   expect(application.told).toBe(0)
+})
+
+// Its whole disk was lost. It came back, typed into the empty document within 35 ms, and met the others after that: they had
+// compacted the document three times, and waited for no peer that had an older generation.
+test('a member whose disk was lost is told of what it typed before it had the document again, under the faults of seed 60115', () => {
+  const application = new DocumentApplication()
+  const kinds = ['map', 'counter', 'set', 'fields', 'expiry'] as const
+  const { violations } = simulate({ seed: 60115, kinds, more: () => [application] })
+  expect(violations).toEqual([])
+  expect(application.told).toBeGreaterThan(0)
 })

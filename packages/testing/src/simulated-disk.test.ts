@@ -51,3 +51,20 @@ test('a full disk refuses, a lost one is empty, a restored one is as it was', ()
   disk.restore(snapshot)
   expect(disk.blobs()).toHaveLength(2)
 })
+
+test('it counts what was damaged, lost or set back, and not what was written or failed', () => {
+  const { queue, disk } = newDisk()
+  queue.step(10)
+  const snapshot = disk.snapshot()
+  disk.full = true
+  disk.write(BATCH, () => undefined)
+  disk.crash('torn')
+  expect(disk.losses).toBe(0)
+  disk.full = false
+  disk.write(BATCH, () => undefined)
+  disk.crash('torn')
+  expect(disk.losses).toBe(1)
+  disk.restore(snapshot)
+  disk.lose()
+  expect(disk.losses).toBe(3)
+})

@@ -29,6 +29,7 @@ export class SimulatedDisk {
   #writing: Writing | undefined
   #writes = 0
   #revision = 0
+  #losses = 0
 
   constructor(queue: EventQueue, random: Random) {
     this.#queue = queue
@@ -48,6 +49,11 @@ export class SimulatedDisk {
   /** Another number whenever something on it has changed. */
   get revision(): number {
     return this.#revision
+  }
+
+  /** How often something that was on it was damaged, lost or set back. */
+  get losses(): number {
+    return this.#losses
   }
 
   /** Starts a batch; `done` is told when it is durable or has failed, and never after a crash. */
@@ -80,6 +86,7 @@ export class SimulatedDisk {
   /** Makes a blob unreadable: the store knows, or hands out rubbish. */
   damage(key: string): void {
     this.#revision += 1
+    this.#losses += 1
     this.#blobs.set(key, this.#random.chance(0.5) ? undefined : new Uint8Array(40).fill(0xff))
   }
 
@@ -91,12 +98,14 @@ export class SimulatedDisk {
   /** Everything is as it was at a snapshot: a backup was played back, or a virtual machine set back. */
   restore(snapshot: ReadonlyMap<string, Blob>): void {
     this.#revision += 1
+    this.#losses += 1
     this.#blobs = new Map(snapshot)
   }
 
   /** Everything is gone. */
   lose(): void {
     this.#revision += 1
+    this.#losses += 1
     this.#blobs.clear()
   }
 
