@@ -67,6 +67,10 @@ const withoutEval: Plugin = {
       const { path: built } = await resolve(`${path.split('/')[0]}/package.json`, { kind, resolveDir })
       return { path: join(dirname(built), 'encode.js'), sideEffects: false, namespace: 'file' }
     })
+    onLoad({ filter: /\/cbor-x\/encode\.js$/ }, async ({ path }) => {
+      const text = await readFile(path, 'utf8')
+      return { contents: `${text}\nexport { Decoder } from './decode.js'`, resolveDir: dirname(path) }
+    })
     onLoad({ filter: /\/cbor-x\/decode\.js$/ }, async ({ path }) => {
       const text = await readFile(path, 'utf8')
       return { contents: text.replaceAll(/\bnew Function\b/g, 'new BlockedFunction'), resolveDir: dirname(path) }

@@ -16,6 +16,9 @@ const keyMarks = new Int32Array(cborDepthMax * keysComparedPairwiseMax)
 /** How many keys a map may have in the item that is being scanned. */
 let keysAllowed = Infinity
 
+/** Where the heads of the texts stand that begin with a byte order mark; undefined when they are not looked for. */
+let markedHeads: number[] | undefined
+
 /** Epoch time, what cbor-x writes for a `Date`. */
 const dateTag = 0xc1
 
@@ -42,6 +45,21 @@ export function scanCbor(bytes: Uint8Array, start = 0, end: number = bytes.lengt
   keysAllowed = keysMax
   const next = scanItem(bytes, start, end, 0)
   if (next !== end) throw malformed(next, 'trailing bytes')
+}
+
+/**
+ * Finds the texts, keys included, that begin with a byte order mark (U+FEFF) in an item that `scanCbor` passes: where their heads
+ * stand.
+ */
+export function findMarkedTexts(bytes: Uint8Array): readonly number[] {
+  const heads: number[] = []
+  markedHeads = heads
+  try {
+    scanCbor(bytes)
+  } finally {
+    markedHeads = undefined
+  }
+  return heads
 }
 
 /**
@@ -73,9 +91,23 @@ function scanItem(bytes: Uint8Array, at: number, end: number, depth: number): nu
   const count = readArgument(bytes, at, headLength)
   if (count > end - next) throw truncated(at)
   if (major === 2) return next + count
-  if (major === 3) return scanText(bytes, next, next + count)
+  if (major === 3) {
+    if (markedHeads !== undefined) recordMark(bytes, at, next)
+    return scanText(bytes, next, next + count)
+  }
   if (depth === cborDepthMax) throw malformed(at, `nested deeper than ${cborDepthMax} levels`)
   return major === 4 ? scanArray(bytes, next, end, count, depth) : scanMap(bytes, next, end, count, depth)
+}
+
+/** `from`: where the text begins, behind its head. A first byte of 0xef begins a mark only with the two after it. */
+function recordMark(bytes: Uint8Array, head: number, from: number): void {
+  if (bytes[from] === 0xef && bytes[from + 1] === 0xbb && bytes[from + 2] === 0xbf) markedHeads!.push(head)
+}
+
+/** Of the text whose head stands at `at`: how many bytes it has, and where they begin. */
+export function readHead(bytes: Uint8Array, at: number): { readonly count: number; readonly start: number } {
+  const headLength = headLengths[bytes[at]!]!
+  return { count: readArgument(bytes, at, headLength), start: at + headLength }
 }
 
 function readArgument(bytes: Uint8Array, at: number, headLength: number): number {
@@ -115,6 +147,7 @@ function scanMap(bytes: Uint8Array, at: number, end: number, count: number, dept
     const to = from + readArgument(bytes, head, headLength)
     if (to > end) throw truncated(head)
     scanText(bytes, from, to)
+    if (markedHeads !== undefined) recordMark(bytes, head, from)
     if (isProto(bytes, from, to)) throw malformed(from, 'the map key __proto__')
     if (distinct === undefined) checkDistinct(bytes, from, to, first, first + i)
     else if (distinct.size === distinct.add(utf8.decode(bytes.subarray(from, to))).size) throw repeated(from)

@@ -1,11 +1,20 @@
-import { Encoder } from 'cbor-x/index-no-eval'
-import { CborDecoder } from './cbor-decoder.ts'
-import { cborDepthMax, scanCbor } from './cbor-scanner.ts'
+import { Decoder, Encoder } from 'cbor-x/index-no-eval'
+import { cborDepthMax, findMarkedTexts, readHead, scanCbor } from './cbor-scanner.ts'
 import { GridError } from './errors.ts'
 
-// The build of cbor-x without `new Function` (a page's content security policy may forbid it). Only its encoder is used:
-// its decoder drops U+FEFF from the start of text of more than 64 bytes, and knows more than plain CBOR.
-const encoder = new Encoder({ useRecords: false, variableMapSize: true, tagUint8Array: false })
+// The build of cbor-x without `new Function` (a page's content security policy may forbid it) and without its native
+// string reader (one parser of foreign bytes fewer, and the same code on every runtime).
+const codec = { useRecords: false, variableMapSize: true, tagUint8Array: false, copyBuffers: true }
+const encoder = new Encoder(codec)
+const decoder = new Decoder(codec)
+
+/** U+FEFF in UTF-8. */
+const BYTE_ORDER_MARK = Uint8Array.of(0xef, 0xbb, 0xbf)
+/** cbor-x reads longer text with a TextDecoder, which drops a byte order mark from the start. */
+const MARK_KEPT_MAX_BYTES = 64
+/** The initial byte of a text whose length stands in the next four bytes, and the length of that head. */
+const LONG_TEXT = 0x7a
+const LONG_HEAD_BYTES = 5
 
 /**
  * Encodes a value of an application as plain CBOR, the language that `scanCbor` describes, so that every peer accepts
@@ -36,7 +45,31 @@ export function encodeValue(value: unknown, sizeMaxBytes: number): Uint8Array {
  * Decodes bytes that `scanCbor` has passed; others may give anything. Nothing in the result shares memory with `bytes`.
  */
 export function decodeValue(bytes: Uint8Array): unknown {
-  return new CborDecoder(bytes).item()
+  const marked = bytes.includes(BYTE_ORDER_MARK[0]!) ? findMarkedTexts(bytes) : []
+  const read = marked.length === 0 ? bytes : withSecondMarks(bytes, marked)
+  // A view of its own: cbor-x hangs a DataView on what it reads, and copies a Buffer's parts as Buffers.
+  return decoder.decode(new Uint8Array(read.buffer, read.byteOffset, read.byteLength)) as unknown
+}
+
+/** Puts a second byte order mark before each text of which cbor-x would drop the first. `heads`: where the texts' heads stand. */
+function withSecondMarks(bytes: Uint8Array, heads: readonly number[]): Uint8Array {
+  const longer = new Uint8Array(bytes.length + heads.length * (LONG_HEAD_BYTES + BYTE_ORDER_MARK.length))
+  const view = new DataView(longer.buffer)
+  let from = 0
+  let to = 0
+  for (const head of heads) {
+    const { start, count } = readHead(bytes, head)
+    if (count <= MARK_KEPT_MAX_BYTES) continue
+    longer.set(bytes.subarray(from, head), to)
+    to += head - from
+    view.setUint8(to, LONG_TEXT)
+    view.setUint32(to + 1, count + BYTE_ORDER_MARK.length)
+    longer.set(BYTE_ORDER_MARK, to + LONG_HEAD_BYTES)
+    to += LONG_HEAD_BYTES + BYTE_ORDER_MARK.length
+    from = start
+  }
+  longer.set(bytes.subarray(from), to)
+  return longer.subarray(0, to + bytes.length - from)
 }
 
 function encodePlain(value: unknown): Uint8Array {
