@@ -171,7 +171,8 @@ function run(command: Command): number {
       for (const violation of result.violations) say(`  ${violation}`)
       say(`seed ${seed} FAILED. To repeat it: ${replayOf(seed, command)}`)
     } else if ((i + 1) % 10 === 0) {
-      say(`${i + 1} seeds, ${summary.failed.length} failed, ${Math.round(summary.wallSeconds)} s`)
+      const inUse = `${megabytes(bytesInUse())} MB in use`
+      say(`${i + 1} seeds, ${summary.failed.length} failed, ${Math.round(summary.wallSeconds)} s, ${inUse}`)
     }
   }
   const passed = summary.ran - summary.failed.length
