@@ -11,9 +11,7 @@ import { chromium } from 'playwright-core'
 import type { BrowserContext, Page } from 'playwright-core'
 import { BROWSER_PLUGINS } from '../../packing/browser-bundle.ts'
 import type { BundlePart } from '../../packing/browser-bundle.ts'
-
-/** Debian's; set CHROMIUM for another place. */
-const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
+import { testBrowser } from './test-browser.ts'
 
 const FLAGS = [
   '--no-sandbox',
@@ -138,6 +136,11 @@ export class Chromium {
   }
 }
 
-function launch(profile: string): Promise<BrowserContext> {
-  return chromium.launchPersistentContext(profile, { executablePath: CHROMIUM, args: FLAGS })
+async function launch(profile: string): Promise<BrowserContext> {
+  const { executablePath, environment } = await testBrowser()
+  const settings = { env: { ...process.env, ...environment }, args: FLAGS }
+  return chromium.launchPersistentContext(
+    profile,
+    executablePath === undefined ? settings : { ...settings, executablePath },
+  )
 }
