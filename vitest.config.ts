@@ -43,6 +43,7 @@ const config: ViteUserConfig = defineConfig({
   test: {
     include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'test/hosts/**'],
+    globalSetup: 'test/run/setup.ts',
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',

@@ -5,6 +5,7 @@ import { defineConfig } from 'vitest/config'
 const config: ViteUserConfig = defineConfig({
   test: {
     include: ['test/hosts/**/*.test.ts'],
+    globalSetup: 'test/run/test-run.ts',
     testTimeout: 120_000,
     hookTimeout: 60_000,
     pool: 'forks',

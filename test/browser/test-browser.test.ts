@@ -71,7 +71,7 @@ describe('the browser of the tests', () => {
       machine({ starts: async () => false }),
     ]
     for (const bare of none) {
-      await expect(testBrowser(bare)).rejects.toThrow(/^The tests need a browser: install Chrome[^.]*\.$/)
+      await expect(testBrowser(bare)).rejects.toThrow(/^The tests need a browser: install Chrome[^.\n]*\.$/)
     }
   })
 })

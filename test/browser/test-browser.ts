@@ -61,15 +61,15 @@ export async function testBrowser(surroundings: Surroundings = THIS_MACHINE): Pr
     if (exists(executablePath) && (await works({ executablePath }))) return { executablePath }
   }
   const brought = platform === 'linux' && architecture === 'x64' ? surroundings.unpacked : surroundings.downloaded
-  let cause: unknown
+  let reason = 'none that starts is here'
   try {
     const browser = await brought()
     if (await works(browser)) return browser
   } catch (error) {
-    cause = error
+    reason = String(error).split('\n', 1)[0]!
   }
   const advice = 'install Chrome, Chromium or Edge, or set CHROMIUM to the path of one'
-  throw new Error(`The tests need a browser: ${advice}.`, { cause })
+  throw new Error(`The tests need a browser: ${advice} (${reason}).`)
 }
 
 /** Where installers put a browser, the likeliest first. */

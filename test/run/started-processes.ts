@@ -1,0 +1,53 @@
+import { readFile, readdir } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** The variable that all processes of a run have in their environment: each inherits it from the one that started it. */
+export const RUN = 'GOSSIPGRID_TEST_RUN'
+
+export interface StartedProcess {
+  readonly pid: number
+  readonly command: string
+}
+
+/** Vitest ends its own by itself. */
+const OF_VITEST = /\/vitest\/dist\/workers\/|^vitest-watchdog\b/
+
+/**
+ * The processes that a run of the tests has started, directly or not, and that still run; without those of vitest.
+ * Linux shows the environment of each process; elsewhere none is found.
+ */
+export async function startedProcesses(runId: string): Promise<StartedProcess[]> {
+  const names = await readdir('/proc').catch(() => [])
+  const found = await Promise.all(names.filter((name) => /^\d+$/.test(name)).map((name) => startedProcess(name, runId)))
+  return found.filter((each) => each !== undefined)
+}
+
+async function startedProcess(name: string, runId: string): Promise<StartedProcess | undefined> {
+  // It may end meanwhile, and other users' processes show nothing.
+  const read = (file: string): Promise<string> => readFile(`/proc/${name}/${file}`, 'utf8').catch(() => '')
+  if (!(await read('environ')).split('\0').includes(`${RUN}=${runId}`)) return undefined
+  const command = (await read('cmdline')).split('\0').join(' ').trim()
+  return command === '' || OF_VITEST.test(command) ? undefined : { pid: Number(name), command }
+}
+
+/** How long killed processes may take to end. */
+const KILL_MAX_MS = 10_000
+
+/** Kills them, and those that they start meanwhile. */
+export async function killStarted(runId: string): Promise<void> {
+  const endMs = performance.now() + KILL_MAX_MS
+  let left = await startedProcesses(runId)
+  while (left.length > 0 && performance.now() < endMs) {
+    for (const { pid } of left) kill(pid)
+    await delay(50)
+    left = await startedProcesses(runId)
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended by itself.
+  }
+}

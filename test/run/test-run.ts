@@ -1,0 +1,43 @@
+import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { RUN, killStarted, startedProcesses } from './started-processes.ts'
+
+const KILL_STARTED = fileURLToPath(new URL('kill-started.ts', import.meta.url))
+
+/** How long the processes of a run may take to end after its last test. */
+const END_MAX_MS = 5000
+
+export interface RunOptions {
+  readonly endMaxMs: number
+}
+
+/**
+ * Begins a run of the tests. What it returns ends the run: it waits for the processes that the tests have started to end,
+ * kills those that do not, and rejects with their names.
+ */
+export function beginRun({ endMaxMs }: RunOptions = { endMaxMs: END_MAX_MS }): () => Promise<void> {
+  const runId = randomUUID()
+  const watch = spawn(process.execPath, [KILL_STARTED, runId], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
+  watch.unref()
+  process.env[RUN] = runId
+  return async () => {
+    const endMs = performance.now() + endMaxMs
+    let left = await startedProcesses(runId)
+    while (left.length > 0 && performance.now() < endMs) {
+      await delay(100)
+      left = await startedProcesses(runId)
+    }
+    await killStarted(runId)
+    watch.stdin.end()
+    if (left.length === 0) return
+    const lines = left.map(({ pid, command }) => `  ${pid} ${command.slice(0, 300)}`)
+    throw new Error(`The tests have started processes and left them running:\n${lines.join('\n')}`)
+  }
+}
+
+/** The set-up of tests that need nothing but this. */
+export function setup(): () => Promise<void> {
+  return beginRun()
+}
