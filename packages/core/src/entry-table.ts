@@ -257,6 +257,13 @@ export class EntryTable {
     this.#tombstones += 1
   }
 
+  /** Which slots hold a live entry now, one byte a slot: for a walk that is not to see what comes meanwhile. */
+  liveness(): Uint8Array {
+    const live = new Uint8Array(this.#count)
+    for (let slot = 0; slot < live.length; slot++) if (!this.deleted(slot)) live[slot] = 1
+    return live
+  }
+
   /** All slots in use, in no particular order. */
   *slots(): Generator<number, void, undefined> {
     for (let slot = 0; slot < this.#count; slot++) if (this.#sequence[slot] !== 0) yield slot

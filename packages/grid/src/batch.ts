@@ -1,4 +1,5 @@
 import { GridError } from '@gossipgrid/core'
+import { isPromiseLike } from './application-calls.ts'
 import { checkWriteOptions } from './checks.ts'
 import type { RowWrite } from './layout.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
@@ -45,7 +46,7 @@ export class Batch {
   collect(run: () => unknown): RowWrite[] {
     try {
       const result = run()
-      if (isPromise(result)) {
+      if (isPromiseLike(result)) {
         // Nobody waits for it.
         result.then(undefined, () => undefined)
         throw new GridError(
@@ -86,8 +87,4 @@ function checkBatchSize(writes: number, sizeBytes: number): void {
   const size = writes > BATCH_WRITES_MAX ? `${writes} writes` : `${sizeBytes} bytes`
   const limits = `${BATCH_WRITES_MAX} writes and ${BATCH_MAX_BYTES} bytes are allowed`
   throw new GridError('BATCH_TOO_LARGE', `${size} in one piece, and ${limits}; nothing was written`)
-}
-
-function isPromise(result: unknown): result is PromiseLike<unknown> {
-  return typeof (result as { then?: unknown } | null | undefined)?.then === 'function'
 }

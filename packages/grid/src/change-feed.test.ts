@@ -1,10 +1,16 @@
 import { expect, it } from 'vitest'
 import { ChangeFeed } from './change-feed.ts'
+import type { UnreadChange } from './unread-change.ts'
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
 interface Step {
   readonly step: number
+}
+
+function unread(step: number): UnreadChange<Step> {
+  const change: UnreadChange<Step> = { key: `${step}`, sizeBytes: 0, kept: () => change, read: () => ({ step }) }
+  return change
 }
 
 function makeFeed(): { feed: ChangeFeed<Step>; uses: boolean[] } {
@@ -21,16 +27,16 @@ it('loops and listeners hear of every change while they follow', async () => {
   const { feed, uses } = makeFeed()
   const heard: number[] = []
   expect(feed.wanted).toBe(false)
-  feed.tell({ step: 1 })
+  feed.tell(unread(1))
   const loop = feed.changes({})
-  const off = feed.on(({ step }) => heard.push(step))
-  feed.tell({ step: 2 })
+  const off = feed.on('change', ({ step }) => heard.push(step))
+  feed.tell(unread(2))
   off()
-  feed.tell({ step: 3 })
+  feed.tell(unread(3))
   expect(await loop.next()).toEqual({ done: false, value: { step: 2 } })
   expect(await loop.next()).toEqual({ done: false, value: { step: 3 } })
   await loop.return()
-  feed.tell({ step: 4 })
+  feed.tell(unread(4))
   expect(heard).toEqual([2])
   expect(uses).toEqual([true, true, false])
 })
@@ -38,7 +44,7 @@ it('loops and listeners hear of every change while they follow', async () => {
 it('a loop that does not read costs no more than its buffer, and is told what it missed', async () => {
   const { feed } = makeFeed()
   const loop = feed.changes({ bufferMax: 2 })
-  for (let step = 1; step <= 5; step++) feed.tell({ step })
+  for (let step = 1; step <= 5; step++) feed.tell(unread(step))
   const steps: number[] = []
   for await (const { step } of loop) if (steps.push(step) === 3) break
   expect(steps).toEqual([1, 2, -3])

@@ -1,6 +1,6 @@
 import { GridError, KEY_MAX_BYTES } from '@gossipgrid/core'
 import type { WriteOptions } from './receipt.ts'
-import { checkAborted } from './waiting.ts'
+import { checkAborted, checkSignal } from './waiting.ts'
 
 const COPIES_MAX = 64
 const TIMEOUT_MAX_MS = 2 ** 31 - 1
@@ -25,6 +25,12 @@ export function checkCount(name: string, value: number | undefined, min: number,
   throw new GridError('INVALID_OPTION', `${name} is a whole number from ${min} to ${max}, not ${String(value)}`)
 }
 
+/** Throws `INVALID_OPTION` unless the option, where given, is text. */
+export function checkText(name: string, value: unknown): void {
+  if (value === undefined || typeof value === 'string') return
+  throw new GridError('INVALID_OPTION', `${name} is text, not ${typeof value}`)
+}
+
 /**
  * Checks the options of a write before anything else is done for it. Throws `INVALID_OPTION` for options that make no
  * sense, and `ABORTED` when the signal is aborted already.
@@ -33,16 +39,6 @@ export function checkWriteOptions(options: WriteOptions | undefined): void {
   if (options === undefined) return
   checkCount('copies', options.copies, 1, COPIES_MAX)
   checkCount('timeoutMs', options.timeoutMs, 1, TIMEOUT_MAX_MS)
-  if (options.signal === undefined) return
-  if (!isSignal(options.signal)) throw new GridError('INVALID_OPTION', 'signal is an AbortSignal')
+  checkSignal(options.signal)
   checkAborted(options.signal)
-}
-
-/** By its shape: the signal of a frame, or of a test environment, is made by another class of the same name. */
-function isSignal(signal: unknown): boolean {
-  const { aborted, addEventListener, removeEventListener } = (signal ?? {}) as Partial<AbortSignal>
-  return (
-    typeof aborted === 'boolean' &&
-    [addEventListener, removeEventListener].every((method) => typeof method === 'function')
-  )
 }

@@ -1,43 +1,77 @@
+import { GridError } from '@gossipgrid/core'
+import { callApplication, textOfError } from './application-calls.ts'
+import type { Failure } from './application-calls.ts'
+import { checkSignal } from './waiting.ts'
 import type { Logger } from './logger.ts'
+import { Seldom } from './seldom.ts'
 
-/** Calls listeners by event type. A listener that throws is logged and harms nobody else. */
+/** A listener that fails in the same way again is logged at most this often. */
+const LOG_GAP_MS = 60_000
+
+/** One call of `on`. A function that was registered twice is called twice, and each `off` ends one of the two. */
+interface Registration {
+  readonly listener: (event: never) => unknown
+}
+
+/**
+ * Calls listeners by event type. A listener that throws, and an async one whose promise rejects, is logged and harms
+ * nobody else.
+ */
 export class Emitter<Events extends object> {
-  readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>()
+  readonly #registrations = new Map<keyof Events, Set<Registration>>()
   readonly #logger: Logger
+  readonly #logged = new Seldom(LOG_GAP_MS)
 
   constructor(logger: Logger) {
     this.#logger = logger
   }
 
-  /** Adds a listener; the function returned takes it away again, and so does `signal`. */
+  /**
+   * Adds a listener; the function returned takes it away again, and so does `signal`. Throws `INVALID_OPTION` for what is
+   * no function, or no signal.
+   */
   on<Type extends keyof Events>(
     type: Type,
-    listener: (event: Events[Type]) => void,
+    listener: (event: Events[Type]) => unknown,
     options: { readonly signal?: AbortSignal } = {},
   ): () => void {
-    const listeners = this.#listeners.get(type) ?? new Set()
-    this.#listeners.set(type, listeners)
-    listeners.add(listener)
+    const { signal } = options
+    checkListener(listener)
+    checkSignal(signal)
+    const registrations = this.#registrations.get(type) ?? new Set()
+    this.#registrations.set(type, registrations)
+    const registration: Registration = { listener }
     const off = (): void => {
-      listeners.delete(listener)
-      options.signal?.removeEventListener('abort', off)
+      registrations.delete(registration)
+      signal?.removeEventListener('abort', off)
     }
-    if (options.signal?.aborted === true) off()
-    else options.signal?.addEventListener('abort', off, { once: true })
+    if (signal?.aborted === true) return off
+    registrations.add(registration)
+    signal?.addEventListener('abort', off, { once: true })
     return off
   }
 
   has(type: keyof Events): boolean {
-    return (this.#listeners.get(type)?.size ?? 0) > 0
+    return (this.#registrations.get(type)?.size ?? 0) > 0
   }
 
   emit<Type extends keyof Events>(type: Type, event: Events[Type]): void {
-    for (const listener of [...(this.#listeners.get(type) ?? [])]) {
-      try {
-        ;(listener as (event: Events[Type]) => void)(event)
-      } catch (error) {
-        this.#logger.error(`a listener of '${String(type)}' threw: ${String(error)}`, { event: type, error })
-      }
+    const registrations = this.#registrations.get(type)
+    if (registrations === undefined) return
+    const failed = (failure: Failure, error: unknown): void => this.#failed(String(type), failure, error)
+    for (const { listener } of [...registrations]) {
+      callApplication(() => (listener as (event: Events[Type]) => unknown)(event), failed, undefined)
     }
   }
+
+  #failed(type: string, failure: Failure, error: unknown): void {
+    const message = `a listener of '${type}' ${failure}: ${textOfError(error)}`
+    if (this.#logged.due(message, performance.now())) this.#logger.error(message, { event: type, error })
+  }
+}
+
+/** Throws `INVALID_OPTION` for what is no function. */
+export function checkListener(listener: unknown): void {
+  if (typeof listener !== 'function')
+    throw new GridError('INVALID_OPTION', `a listener is a function, not ${typeof listener}`)
 }

@@ -61,11 +61,12 @@ export class FieldRows implements Layout {
     return latestMs === Infinity || (latestMs > 0 && latestMs > wallMs()) ? latestMs : 0
   }
 
-  *keys(wallMs: WallClock): Generator<string, void, undefined> {
+  *keys(wallMs: WallClock, gone: boolean = false): Generator<string, void, undefined> {
     const { table } = this.#partition.replica
-    for (const key of this.#rowCounts.keys()) {
+    // All at once: a walk that adds objects must not come to them.
+    for (const key of [...this.#rowCounts.keys()]) {
       const lasts = table.slotsOf(key).some((slot) => !table.deleted(slot) && table.expiresAtMs(slot) === Infinity)
-      if (lasts || this.expiresAtMs(key, wallMs) > 0) yield key
+      if (gone || lasts || this.expiresAtMs(key, wallMs) > 0) yield key
     }
   }
 

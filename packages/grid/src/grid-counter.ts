@@ -1,7 +1,7 @@
 import { GridError, decodeValue, encodeValue } from '@gossipgrid/core'
 import type { Collection, Partition } from '@gossipgrid/core'
 import type { Batch } from './batch.ts'
-import { ChangeFeed } from './change-feed.ts'
+import { ChangeFeed, checkFeedOptions } from './change-feed.ts'
 import type { FeedOptions } from './change-feed.ts'
 import { checkWriteOptions } from './checks.ts'
 import { CounterBatch } from './counter-batch.ts'
@@ -10,6 +10,7 @@ import type { Logger } from './logger.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
 import type { Runtime } from './runtime.ts'
 import { onlyPartition } from './runtime.ts'
+import type { UnreadChange } from './unread-change.ts'
 
 /** A pair of numbers of 2^53 - 1 each takes 19 bytes. */
 const ROW_MAX_BYTES = 32
@@ -22,7 +23,7 @@ interface Share {
 
 const NOTHING: Share = { up: 0, down: 0 }
 
-/** The counter has changed, here or elsewhere. */
+/** The counter has changed, here or elsewhere: a plain object, the reader's own. */
 export interface CounterChange {
   /** `lagged`: the reader was too slow and `missed` changes were left out; `value` says where the counter is by now. */
   readonly type: 'change' | 'lagged'
@@ -63,7 +64,7 @@ export class GridCounter {
     this.#partition = onlyPartition(collection)
     this.#feed = new ChangeFeed<CounterChange>({
       logger,
-      lagged: (missed) => new CountedChange('lagged', this.#rows, 0n, missed),
+      lagged: (missed) => counterChange('lagged', this.#rows, 0n, missed),
     })
     const { replica } = this.#partition
     for (const slot of replica.table.slots()) this.#rows += net(readShare(replica.table.value(slot)))
@@ -126,17 +127,18 @@ export class GridCounter {
    * closes, or with `ABORTED` by its signal.
    */
   changes(options: FeedOptions = {}): AsyncIterableIterator<CounterChange> {
+    checkFeedOptions(options)
     this.#runtime.checkOpen()
     return this.#feed.changes(options)
   }
 
   /** Calls `listener` for every change; the function returned ends that. */
   on(
-    _type: 'change',
-    listener: (change: CounterChange) => void,
+    type: 'change',
+    listener: (change: CounterChange) => unknown,
     options?: { readonly signal?: AbortSignal },
   ): () => void {
-    return this.#feed.on(listener, options)
+    return this.#feed.on(type, listener, options)
   }
 
   /** Writes what is counted and not written yet, and ends all loops over changes. @internal */
@@ -239,32 +241,46 @@ export class GridCounter {
     this.#rows += delta
     this.#count = numberOf(this.#exact())
     if (delta === 0n || !this.#feed.wanted) return
-    const change = new CountedChange('change', this.#rows, delta, 0)
-    this.#runtime.afterStep(() => this.#feed.tell(change))
+    const change = new CountedChange(this.#rows, delta)
+    this.#feed.push(change)
+    this.#runtime.afterStep(() => this.#feed.emit(change))
   }
 }
 
-/** Exact whatever the sum; its numbers are made when they are looked at. */
-class CountedChange implements CounterChange {
-  readonly type: 'change' | 'lagged'
-  readonly missed: number
+/** Exact whatever the sum. */
+class CountedChange implements UnreadChange<CounterChange> {
+  readonly key = ''
+  readonly sizeBytes = 0
   readonly #value: bigint
   readonly #delta: bigint
 
-  constructor(type: 'change' | 'lagged', value: bigint, delta: bigint, missed: number) {
-    this.type = type
+  constructor(value: bigint, delta: bigint) {
     this.#value = value
     this.#delta = delta
-    this.missed = missed
   }
 
-  get value(): number {
-    return safe(this.#value)
+  kept(): this {
+    return this
   }
 
-  get delta(): number {
-    return safe(this.#delta)
+  read(): CounterChange {
+    return counterChange('change', this.#value, this.#delta, 0)
   }
+}
+
+function counterChange(type: 'change' | 'lagged', value: bigint, delta: bigint, missed: number): CounterChange {
+  const change = { type, value: numberOf(value), delta: numberOf(delta), missed }
+  if (Number.isNaN(change.value)) throwAt(change, 'value', value)
+  if (Number.isNaN(change.delta)) throwAt(change, 'delta', delta)
+  return change
+}
+
+/** What is out of range throws when it is looked at, rather than show something wrong. */
+function throwAt(change: CounterChange, name: 'value' | 'delta', sum: bigint): void {
+  const get = (): never => {
+    throw outOfRange(`it is ${sum}`)
+  }
+  Object.defineProperty(change, name, { get, enumerable: true, configurable: true })
 }
 
 function encodeShare({ up, down }: Share): Uint8Array {
@@ -284,12 +300,6 @@ function net({ up, down }: Share): bigint {
 function numberOf(sum: bigint): number {
   const count = Number(sum)
   return Number.isSafeInteger(count) ? count : Number.NaN
-}
-
-function safe(sum: bigint): number {
-  const count = numberOf(sum)
-  if (Number.isNaN(count)) throw outOfRange(`it is ${sum}`)
-  return count
 }
 
 function outOfRange(what: string): GridError {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Change } from './changes.ts'
+import type { Change } from './map-change.ts'
 import { TestGrids, diskInMemory, until } from './test-grids.ts'
 
 let grids = new TestGrids()

@@ -1,28 +1,29 @@
-import { decodeValue } from '@gossipgrid/core'
+import { GridError, decodeValue } from '@gossipgrid/core'
 import type { Collection, Partition } from '@gossipgrid/core'
+import { isPromiseLike } from './application-calls.ts'
 import { writeBatch } from './batch.ts'
 import type { Batch } from './batch.ts'
-import { ChangeQueue } from './changes.ts'
-import type { Change } from './changes.ts'
-import { checkCount, checkWriteOptions } from './checks.ts'
-import type { Emitter } from './emitter.ts'
+import { ChangeFeed, checkFeedOptions } from './change-feed.ts'
+import type { InitialSteps } from './change-loop.ts'
+import { checkText, checkWriteOptions } from './checks.ts'
+import { Emitter } from './emitter.ts'
 import { FieldRows } from './field-rows.ts'
+import type { Logger } from './logger.ts'
 import { MapBatch } from './map-batch.ts'
-import { MapChange } from './map-change.ts'
+import { EncodedChange } from './map-change.ts'
+import type { Change } from './map-change.ts'
 import { MapEntries } from './map-entries.ts'
 import type { DiscardedContent } from './map-entries.ts'
 import { checkTtl } from './map-options.ts'
 import type { ChangesOptions, EntriesOptions, MapOptions, SetOptions } from './map-options.ts'
+import { paced } from './pacing.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
 import type { Runtime } from './runtime.ts'
 import { onlyPartition } from './runtime.ts'
 import type { ValueSchema } from './schema.ts'
-import { checkAborted } from './waiting.ts'
+import { checkAborted, checkSignal } from './waiting.ts'
 import { WholeRows } from './whole-rows.ts'
 
-/** Entries read between two turns of the event loop while iterating. */
-const ENTRIES_PER_TURN = 2048
-const BUFFER_MAX_BYTES: number = 1024 * 1024 * 1024
 /** Rows of one object that are deleted in one piece. */
 const DELETES_MAX = 500
 
@@ -43,12 +44,6 @@ export interface MapEvents<Value> {
   conflict: Conflict<Value>
 }
 
-interface Watcher<Value> {
-  readonly key: string | undefined
-  readonly prefix: string
-  readonly queue: ChangeQueue<Change<Value>>
-}
-
 /**
  * A replicated map from text keys to plain values (what CBOR can say: JSON, and `Uint8Array`, `Date`, `bigint`,
  * `undefined` inside). Each key holds the write with the largest (HLC timestamp, replica id); with `merge: 'fields'`, each
@@ -61,8 +56,8 @@ export class GridMap<Value> {
   readonly #runtime: Runtime
   readonly #partition: Partition
   readonly #entries: MapEntries
-  readonly #events: Emitter<MapEvents<Value>>
-  readonly #watchers = new Set<Watcher<Value>>()
+  readonly #feed: ChangeFeed<Change<Value>>
+  readonly #conflicts: Emitter<Pick<MapEvents<Value>, 'conflict'>>
 
   /** @internal */
   constructor(
@@ -70,7 +65,7 @@ export class GridMap<Value> {
     collection: Collection,
     parts: {
       readonly valueSizeMaxBytes: number
-      readonly events: Emitter<MapEvents<Value>>
+      readonly logger: Logger
       readonly options: MapOptions<Value>
       readonly schema: ValueSchema | undefined
     },
@@ -79,17 +74,24 @@ export class GridMap<Value> {
     this.options = parts.options as MapOptions<never>
     this.#runtime = runtime
     this.#partition = onlyPartition(collection)
-    this.#events = parts.events
+    const feed = new ChangeFeed<Change<Value>>({
+      logger: parts.logger,
+      lagged: (missed) => ({ type: 'lagged', key: '', value: undefined, previous: undefined, missed }),
+      used: () => this.#entries.observe(),
+    })
+    const conflicts = new Emitter<Pick<MapEvents<Value>, 'conflict'>>(parts.logger)
+    this.#feed = feed
+    this.#conflicts = conflicts
     const Rows = parts.options.merge === 'fields' ? FieldRows : WholeRows
-    const { watchers, events } = { watchers: this.#watchers, events: this.#events }
     this.#entries = new MapEntries(runtime, this.#partition, {
       layout: new Rows(this.#partition, parts.valueSizeMaxBytes),
       schema: parts.schema,
       listener: {
         get wanted() {
-          return watchers.size > 0 || events.has('change') || events.has('conflict')
+          return feed.wanted || conflicts.has('conflict')
         },
-        changed: (change) => this.#changed(change as MapChange<Value>),
+        applied: (change) => feed.push(change as EncodedChange<Value>),
+        changed: (change) => feed.emit(change as EncodedChange<Value>),
         discarded: (discarded) => this.#discarded(discarded),
       },
     })
@@ -172,6 +174,11 @@ export class GridMap<Value> {
   ): Promise<Receipt | undefined> {
     checkSetOptions(options)
     const next = change(this.peek(key))
+    if (isPromiseLike(next)) {
+      // Nobody waits for it.
+      next.then(undefined, () => undefined)
+      throw new GridError('INVALID_VALUE', 'the function of an update must not be asynchronous: it returns the value')
+    }
     return next === undefined ? this.delete(key, options) : this.set(key, next, options)
   }
 
@@ -233,17 +240,20 @@ export class GridMap<Value> {
     })
   }
 
-  /** The keys that this peer holds, in no particular order. Changes made meanwhile may show or not. */
-  async *keys(options: EntriesOptions = {}): AsyncGenerator<string, void, undefined> {
-    yield* this.#keys(options)
+  /**
+   * The keys that are there when the iteration starts, in no particular order; without those that are gone once it comes to
+   * them. What is added meanwhile is not among them. Ends with `ABORTED` by its signal, with `CLOSED` when the grid closes.
+   */
+  keys(options: EntriesOptions = {}): AsyncGenerator<string, void, undefined> {
+    return this.#walk(options, (key) => key)
   }
 
-  /** The entries that this peer holds, in no particular order. Changes made meanwhile may show or not. */
-  async *entries(options: EntriesOptions = {}): AsyncGenerator<[string, Value], void, undefined> {
-    for await (const key of this.#keys(options)) {
+  /** The entries under those keys, each with the value that it has when the iteration comes to it. */
+  entries(options: EntriesOptions = {}): AsyncGenerator<[string, Value], void, undefined> {
+    return this.#walk(options, (key): [string, Value] | undefined => {
       const content = this.#entries.content(key)
-      if (content !== undefined) yield [key, decodeValue(content) as Value]
-    }
+      return content === undefined ? undefined : [key, decodeValue(content) as Value]
+    })
   }
 
   /**
@@ -257,48 +267,36 @@ export class GridMap<Value> {
    * ```
    */
   changes(options: ChangesOptions = {}): AsyncIterableIterator<Change<Value>> {
-    this.#runtime.checkOpen()
-    checkCount('bufferMax', options.bufferMax, 1, 10_000_000)
-    checkCount('bufferMaxBytes', options.bufferMaxBytes, 1, BUFFER_MAX_BYTES)
+    checkFeedOptions(options)
+    checkText('prefix', options.prefix)
     if (options.key !== undefined) this.#entries.layout.checkKey(options.key)
-    let watcher: Watcher<Value> | undefined
-    const queue = new ChangeQueue<Change<Value>>({
-      bufferMax: options.bufferMax,
-      bufferMaxBytes: options.bufferMaxBytes,
-      sizeOf: (change) => (change instanceof MapChange ? change.sizeBytes : 0),
-      signal: options.signal,
-      lagged: (missed) => ({ type: 'lagged', key: '', value: undefined, previous: undefined, missed }),
-      onEnd: () => {
-        if (watcher !== undefined) this.#watchers.delete(watcher)
-        this.#entries.observe()
-      },
-    })
-    if (options.signal?.aborted === true) return queue
-    watcher = { key: options.key, prefix: options.prefix ?? '', queue }
-    this.#watchers.add(watcher)
-    this.#entries.observe()
-    return options.initial === true ? this.#withInitial(watcher) : queue
+    this.#runtime.checkOpen()
+    const { key: only, prefix = '' } = options
+    const wants = (key: string): boolean => (only === undefined ? key.startsWith(prefix) : key === only)
+    const start = (): InitialSteps<Change<Value>> => {
+      // So that nothing is told as deleted later that had expired by now.
+      this.#runtime.sweep()
+      return this.#initial(only === undefined ? this.#entries.keys(true) : [only], wants)
+    }
+    const initial = options.initial === true ? start : undefined
+    return this.#feed.changes(options, { wants, initial })
   }
 
   /** Calls `listener` for every `change` or `conflict`; the function returned ends that. */
   on<Type extends keyof MapEvents<Value>>(
     type: Type,
-    listener: (event: MapEvents<Value>[Type]) => void,
+    listener: (event: MapEvents<Value>[Type]) => unknown,
     options?: { readonly signal?: AbortSignal },
   ): () => void {
-    const off = this.#events.on(type, listener, options)
+    if (type !== 'conflict') return this.#feed.on(type, listener as (change: Change<Value>) => unknown, options)
+    const off = this.#conflicts.on('conflict', listener as (conflict: Conflict<Value>) => unknown, options)
     this.#entries.observe()
     return off
   }
 
   /** Ends all loops over changes. @internal */
   close(): void {
-    for (const { queue } of [...this.#watchers]) queue.end()
-  }
-
-  #changed(change: MapChange<Value>): void {
-    for (const watcher of [...this.#watchers]) if (watches(watcher, change.key)) watcher.queue.push(change.kept())
-    this.#events.emit('change', change)
+    this.#feed.close()
   }
 
   #discarded({ key, field, content }: DiscardedContent): void {
@@ -307,33 +305,35 @@ export class GridMap<Value> {
       field === undefined || bytes === undefined ? decoded(bytes) : ({ [field]: decodeValue(bytes) } as Value)
     // Of an object as a whole only that it was deleted is told, and that it stands all the same.
     const stands = field === undefined ? this.peek(key) : shown(kept)
-    this.#events.emit('conflict', { key, field, discarded: shown(content), kept: stands })
+    this.#conflicts.emit('conflict', { key, field, discarded: shown(content), kept: stands })
   }
 
-  /** The entries first, then the changes that came meanwhile: an entry changed meanwhile shows twice, never too old last. */
-  async *#withInitial(watcher: Watcher<Value>): AsyncGenerator<Change<Value>, void, undefined> {
-    try {
-      for await (const key of this.#keys({ prefix: watcher.key ?? watcher.prefix })) {
-        const content = watches(watcher, key) ? this.#entries.content(key) : undefined
-        if (content !== undefined) yield new MapChange<Value>(key, content, undefined)
+  /** The entries as `set` changes. */
+  *#initial(keys: Iterable<string>, wants: (key: string) => boolean): InitialSteps<Change<Value>> {
+    for (const key of keys) {
+      if (!wants(key)) {
+        yield undefined
+        continue
       }
-      yield* watcher.queue
-    } finally {
-      watcher.queue.end()
+      const content = this.#entries.content(key)
+      yield { key, entry: content === undefined ? undefined : new EncodedChange<Value>(key, content, undefined) }
     }
   }
 
-  async *#keys({ prefix = '', signal }: EntriesOptions): AsyncGenerator<string, void, undefined> {
-    this.#runtime.checkOpen()
-    checkAborted(signal)
-    let seen = 0
-    for (const key of this.#entries.keys()) {
-      if (key.startsWith(prefix)) yield key
-      if (++seen % ENTRIES_PER_TURN > 0) continue
-      await new Promise((resolve) => setTimeout(resolve, 0))
+  #walk<Shown>(
+    { prefix = '', signal }: EntriesOptions,
+    show: (key: string) => Shown | undefined,
+  ): AsyncGenerator<Shown, void, undefined> {
+    checkText('prefix', prefix)
+    checkSignal(signal)
+    const entries = this.#entries
+    function* steps(): Generator<Shown | undefined, void, undefined> {
+      for (const key of entries.keys()) yield key.startsWith(prefix) ? show(key) : undefined
+    }
+    return paced(steps(), () => {
       this.#runtime.checkOpen()
       checkAborted(signal)
-    }
+    })
   }
 
   #has(key: string): boolean {
@@ -365,10 +365,6 @@ export class GridMap<Value> {
 
 function decoded<Value>(content: Uint8Array | undefined): Value | undefined {
   return content === undefined ? undefined : (decodeValue(content) as Value)
-}
-
-function watches(watcher: { readonly key: string | undefined; readonly prefix: string }, key: string): boolean {
-  return watcher.key === undefined ? key.startsWith(watcher.prefix) : key === watcher.key
 }
 
 function checkSetOptions(options: SetOptions | undefined): void {

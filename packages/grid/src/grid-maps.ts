@@ -1,9 +1,7 @@
 import type { CollectionDescriptor, CollectionKind } from '@gossipgrid/core'
 import type { Batch } from './batch.ts'
 import type { CounterBatch } from './counter-batch.ts'
-import { Emitter } from './emitter.ts'
 import { GridMap } from './grid-map.ts'
-import type { MapEvents } from './grid-map.ts'
 import type { Logger } from './logger.ts'
 import type { MapBatch } from './map-batch.ts'
 import { checkMapOptions, checkSameMap } from './map-options.ts'
@@ -50,8 +48,7 @@ export class GridMaps {
       mode: 'replicated',
       partitions: 1,
     })
-    const events = new Emitter<MapEvents<Value>>(this.#logger)
-    const parts = { valueSizeMaxBytes: this.#valueSizeMaxBytes, events, options, schema }
+    const parts = { valueSizeMaxBytes: this.#valueSizeMaxBytes, logger: this.#logger, options, schema }
     const map = new GridMap<Value>(this.#runtime, collection, parts)
     this.#maps.set(name, map as GridMap<unknown>)
     return map

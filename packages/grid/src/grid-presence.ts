@@ -1,10 +1,13 @@
 import { PRESENCE_MAX_BYTES, decodeValue, encodeValue } from '@gossipgrid/core'
-import { ChangeFeed } from './change-feed.ts'
+import { ChangeFeed, checkFeedOptions } from './change-feed.ts'
 import type { FeedOptions } from './change-feed.ts'
-import type { Runtime } from './runtime.ts'
+import type { InitialSteps } from './change-loop.ts'
 import type { Logger } from './logger.ts'
+import type { Runtime } from './runtime.ts'
+import { compact, putDecoded } from './unread-change.ts'
+import type { UnreadChange } from './unread-change.ts'
 
-/** A peer's state has changed. */
+/** A peer's state has changed: a plain object, the reader's own. */
 export interface PresenceChange<State> {
   /**
    * `gone`: the peer has taken its state back, has closed, or was not heard of for three heartbeats. `lagged`: the reader was
@@ -86,21 +89,18 @@ export class GridPresence<State> {
    * those left out. The loop ends when it is left, when the grid closes, or with `ABORTED` by its signal.
    */
   changes(options: PresenceOptions = {}): AsyncIterableIterator<PresenceChange<State>> {
+    checkFeedOptions(options)
     this.#runtime.checkOpen()
-    const queue = this.#feed.changes(options)
-    if (options.initial === true) {
-      for (const [peerId, state] of this.entries()) queue.push({ type: 'set', peerId, state, missed: 0 })
-    }
-    return queue
+    return this.#feed.changes(options, options.initial === true ? { initial: () => this.#initial() } : {})
   }
 
   /** Calls `listener` for every change; the function returned ends that. */
   on(
-    _type: 'change',
-    listener: (change: PresenceChange<State>) => void,
+    type: 'change',
+    listener: (change: PresenceChange<State>) => unknown,
     options?: { readonly signal?: AbortSignal },
   ): () => void {
-    return this.#feed.on(listener, options)
+    return this.#feed.on(type, listener, options)
   }
 
   /** A peer's state is another; this one's own has been told by then. @internal */
@@ -114,12 +114,44 @@ export class GridPresence<State> {
   }
 
   #tell(peerId: string, value: Uint8Array | undefined): void {
-    if (!this.#feed.wanted) return
-    if (value === undefined) this.#feed.tell({ type: 'gone', peerId, state: undefined, missed: 0 })
-    else this.#feed.tell({ type: 'set', peerId, state: decodeValue(value) as State, missed: 0 })
+    if (this.#feed.wanted) this.#feed.tell(new StateChange<State>(peerId, value))
+  }
+
+  /** The states as `set` changes: those that are there at the first step. */
+  *#initial(): InitialSteps<PresenceChange<State>> {
+    for (const [peerId] of [...this.#presence.entries()]) {
+      const value = this.#presence.get(peerId)
+      yield { key: peerId, entry: value === undefined ? undefined : new StateChange<State>(peerId, value) }
+    }
   }
 
   get #presence(): Runtime['peer']['signals']['presence'] {
     return this.#runtime.peer.signals.presence
+  }
+}
+
+/** A change with its state as it came; without one the peer is gone. */
+class StateChange<State> implements UnreadChange<PresenceChange<State>> {
+  readonly key: string
+  readonly #value: Uint8Array | undefined
+
+  constructor(peerId: string, value: Uint8Array | undefined) {
+    this.key = peerId
+    this.#value = value
+  }
+
+  get sizeBytes(): number {
+    return this.#value?.length ?? 0
+  }
+
+  kept(): StateChange<State> {
+    return this.#value === undefined ? this : new StateChange(this.key, compact(this.#value))
+  }
+
+  read(): PresenceChange<State> {
+    const type = this.#value === undefined ? 'gone' : 'set'
+    const change: PresenceChange<State> = { type, peerId: this.key, state: undefined, missed: 0 }
+    if (this.#value !== undefined) putDecoded(change, 'state', this.#value, decodeValue)
+    return change
   }
 }

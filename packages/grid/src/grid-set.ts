@@ -1,24 +1,25 @@
 import { PRESENT, compositeKey, splitKey } from '@gossipgrid/core'
 import type { Collection, Partition } from '@gossipgrid/core'
 import type { Batch } from './batch.ts'
-import { ChangeFeed } from './change-feed.ts'
+import { ChangeFeed, checkFeedOptions } from './change-feed.ts'
 import type { FeedOptions } from './change-feed.ts'
+import type { InitialSteps } from './change-loop.ts'
 import { checkWriteOptions } from './checks.ts'
 import type { RowWrite } from './layout.ts'
 import type { Logger } from './logger.ts'
+import { paced } from './pacing.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
 import type { Runtime } from './runtime.ts'
 import { onlyPartition } from './runtime.ts'
 import { SetBatch } from './set-batch.ts'
 import { decodeElement, encodeElement, isElementText } from './set-element.ts'
-import { checkAborted } from './waiting.ts'
+import type { UnreadChange } from './unread-change.ts'
+import { checkAborted, checkSignal } from './waiting.ts'
 
-/** Rows looked at between two turns of the event loop while iterating. */
-const ROWS_PER_TURN = 2048
 /** Adds of one element by different peers that are kept side by side; the next one replaces them. */
 const ADDS_MAX = 4
 
-/** An element has come or gone, or the mark that some changes were left out. */
+/** An element has come or gone, or the mark that some changes were left out: a plain object, the reader's own. */
 export interface SetChange<Element> {
   /** `lagged`: the reader was too slow and `missed` changes were left out; read the set to go on. */
   readonly type: 'add' | 'delete' | 'lagged'
@@ -55,7 +56,6 @@ export class GridSet<Element> {
     this.#feed = new ChangeFeed<SetChange<Element>>({
       logger,
       lagged: (missed) => ({ type: 'lagged', element: undefined, missed }),
-      sizeOf: (change) => (change instanceof TextChange ? change.sizeBytes : 0),
       used: () => this.#observe(),
     })
   }
@@ -130,17 +130,18 @@ export class GridSet<Element> {
     return texts.length
   }
 
-  /** The elements that this peer holds, in no particular order. Changes made meanwhile may show or not. */
-  async *values(options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<Element, void, undefined> {
-    let rows = 0
-    for (const text of this.#walk()) {
-      if (rows++ % ROWS_PER_TURN === 0) {
-        if (rows > 1) await new Promise((resolve) => setTimeout(resolve, 0))
-        this.#runtime.checkOpen()
-        checkAborted(options.signal)
-      }
-      if (text !== undefined) yield decodeElement(text) as Element
-    }
+  /**
+   * The elements that are there when the iteration starts, in no particular order; without those that are gone once it
+   * comes to them. What is added meanwhile is not among them. Ends with `ABORTED` by its signal, with `CLOSED` when the
+   * grid closes.
+   */
+  values(options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<Element, void, undefined> {
+    const { signal } = options
+    checkSignal(signal)
+    return paced(this.#elements(), () => {
+      this.#runtime.checkOpen()
+      checkAborted(signal)
+    })
   }
 
   /**
@@ -149,18 +150,18 @@ export class GridSet<Element> {
    * the grid closes, or with `ABORTED` by its signal.
    */
   changes(options: SetChangesOptions = {}): AsyncIterableIterator<SetChange<Element>> {
+    checkFeedOptions(options)
     this.#runtime.checkOpen()
-    const queue = this.#feed.changes(options)
-    return options.initial === true ? this.#withInitial(queue, options.signal) : queue
+    return this.#feed.changes(options, options.initial === true ? { initial: () => this.#initial() } : {})
   }
 
   /** Calls `listener` for every element that comes or goes; the function returned ends that. */
   on(
-    _type: 'change',
-    listener: (change: SetChange<Element>) => void,
+    type: 'change',
+    listener: (change: SetChange<Element>) => unknown,
     options?: { readonly signal?: AbortSignal },
   ): () => void {
-    return this.#feed.on(listener, options)
+    return this.#feed.on(type, listener, options)
   }
 
   /** Ends all loops over changes. @internal */
@@ -222,26 +223,38 @@ export class GridSet<Element> {
   /** All elements here, as text. */
   #texts(): string[] {
     const texts: string[] = []
-    for (const text of this.#walk()) if (text !== undefined) texts.push(text)
+    for (const step of this.#walk()) if (step?.present === true) texts.push(step.text)
     return texts
   }
 
-  /** One step for each row: an element where its first row is met that is live, else undefined. */
-  *#walk(): Generator<string | undefined, void, undefined> {
-    const { table } = this.#partition.replica
-    const met: boolean[] = []
-    for (let slot = 0; slot < table.slotCount; slot++) {
-      const live = !table.deleted(slot)
-      met.push(live)
-      yield live ? this.#newlyMet(slot, met) : undefined
+  *#elements(): Generator<Element | undefined, void, undefined> {
+    for (const step of this.#walk()) yield step?.present === true ? (decodeElement(step.text) as Element) : undefined
+  }
+
+  /** The elements as `add` changes. */
+  *#initial(): InitialSteps<SetChange<Element>> {
+    for (const step of this.#walk()) {
+      if (step === undefined) yield undefined
+      else yield { key: step.text, entry: step.present ? new TextChange<Element>('add', step.text) : undefined }
     }
   }
 
-  #newlyMet(slot: number, met: readonly boolean[]): string | undefined {
+  /**
+   * One step for each row: the element, where its first row is met, and whether it is still there. Elements that come
+   * after the first step are left out.
+   */
+  *#walk(): Generator<{ readonly text: string; readonly present: boolean } | undefined, void, undefined> {
     const { table } = this.#partition.replica
-    const { main } = splitKey(table.key(slot))
-    if (table.slotsOf(main).some((other) => other < slot && met[other] === true)) return undefined
-    return isElementText(main) ? main : undefined
+    const live = table.liveness()
+    for (let slot = 0; slot < live.length; slot++) {
+      const text = live[slot] === 0 || table.isFree(slot) ? undefined : splitKey(table.key(slot)).main
+      if (text === undefined || !isElementText(text)) yield undefined
+      else {
+        const slots = table.slotsOf(text)
+        const isMet = slots.some((other) => other < slot && live[other] === 1)
+        yield isMet ? undefined : { text, present: slots.some((other) => !table.deleted(other)) }
+      }
+    }
   }
 
   /** Core is asked to tell of changes only while somebody wants to know. */
@@ -263,41 +276,30 @@ export class GridSet<Element> {
     if (this.#size !== undefined) this.#size += live ? 1 : -1
     if (!this.#feed.wanted) return
     const change = new TextChange<Element>(live ? 'add' : 'delete', main)
-    this.#runtime.afterStep(() => this.#feed.tell(change))
-  }
-
-  /** The elements first, then the changes that came meanwhile: one that came meanwhile may show twice. */
-  async *#withInitial(
-    queue: AsyncIterableIterator<SetChange<Element>> & { end(): void },
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<SetChange<Element>, void, undefined> {
-    try {
-      for await (const element of this.values(signal === undefined ? {} : { signal })) {
-        yield { type: 'add', element, missed: 0 }
-      }
-      yield* queue
-    } finally {
-      queue.end()
-    }
+    this.#feed.push(change)
+    this.#runtime.afterStep(() => this.#feed.emit(change))
   }
 }
 
-/** A change whose element is made when it is looked at, for each who looks anew. */
-class TextChange<Element> implements SetChange<Element> {
-  readonly type: 'add' | 'delete'
-  readonly missed = 0
-  readonly #text: string
+/** A change with its element as it stands in keys. */
+class TextChange<Element> implements UnreadChange<SetChange<Element>> {
+  readonly key: string
+  readonly #type: 'add' | 'delete'
 
   constructor(type: 'add' | 'delete', text: string) {
-    this.type = type
-    this.#text = text
-  }
-
-  get element(): Element {
-    return decodeElement(this.#text) as Element
+    this.key = text
+    this.#type = type
   }
 
   get sizeBytes(): number {
-    return this.#text.length
+    return this.key.length
+  }
+
+  kept(): this {
+    return this
+  }
+
+  read(): SetChange<Element> {
+    return { type: this.#type, element: decodeElement(this.key) as Element, missed: 0 }
   }
 }

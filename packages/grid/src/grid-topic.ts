@@ -1,9 +1,11 @@
 import { TOPIC_MESSAGE_MAX_BYTES, decodeValue, encodeValue } from '@gossipgrid/core'
-import { ChangeFeed } from './change-feed.ts'
+import { ChangeFeed, checkFeedOptions } from './change-feed.ts'
 import type { FeedOptions } from './change-feed.ts'
 import type { Logger } from './logger.ts'
+import { compact, putDecoded } from './unread-change.ts'
+import type { UnreadChange } from './unread-change.ts'
 
-/** A message of a topic. */
+/** A message of a topic: a plain object, the reader's own. */
 export interface TopicMessage<Message> {
   readonly type: 'message'
   readonly topic: string
@@ -95,14 +97,15 @@ export class GridTopic<Message> {
    * ```
    */
   messages(options: MessagesOptions = {}): AsyncIterableIterator<TopicMessage<Message> | TopicLag> {
+    checkFeedOptions(options)
     this.#owner.checkOpen()
     return this.#feed(options).changes(options)
   }
 
   /** Calls `listener` for every message; the function returned ends that. */
-  on(_type: 'message', listener: (message: TopicMessage<Message>) => void, options: ListenOptions = {}): () => void {
+  on(type: 'message', listener: (message: TopicMessage<Message>) => unknown, options: ListenOptions = {}): () => void {
     // Only loops lag.
-    return this.#feed(options).on((message) => listener(message as TopicMessage<Message>), options)
+    return this.#feed(options).on(type, listener as (message: TopicMessage<Message> | TopicLag) => unknown, options)
   }
 
   /** A message has come. @internal */
@@ -123,33 +126,45 @@ export class GridTopic<Message> {
   }
 }
 
-/** A message that decodes its value when it is looked at. */
-class EncodedMessage<Message> implements TopicMessage<Message> {
-  readonly type = 'message'
-  readonly missed = 0
-  readonly topic: string
-  readonly from: string
+/** A message with its value as it came. */
+class EncodedMessage<Message> implements UnreadChange<TopicMessage<Message>> {
+  readonly key = ''
+  readonly #topic: string
+  readonly #from: string
   readonly #bytes: Uint8Array
 
   constructor(topic: string, from: string, bytes: Uint8Array) {
-    this.topic = topic
-    this.from = from
+    this.#topic = topic
+    this.#from = from
     this.#bytes = bytes
-  }
-
-  get value(): Message {
-    return decodeValue(this.#bytes) as Message
   }
 
   get sizeBytes(): number {
     return this.#bytes.length
   }
+
+  kept(): EncodedMessage<Message> {
+    const bytes = compact(this.#bytes)
+    return bytes === this.#bytes ? this : new EncodedMessage(this.#topic, this.#from, bytes)
+  }
+
+  read(): TopicMessage<Message> {
+    const message: TopicMessage<Message> = {
+      type: 'message',
+      topic: this.#topic,
+      value: undefined as Message,
+      from: this.#from,
+      missed: 0,
+    }
+    putDecoded(message, 'value', this.#bytes, decodeValue)
+    return message
+  }
 }
 
 function feedOf<Message>(topic: string, logger: Logger): ChangeFeed<TopicMessage<Message> | TopicLag> {
-  return new ChangeFeed({
+  return new ChangeFeed<TopicMessage<Message> | TopicLag>({
     logger,
-    sizeOf: (message) => (message instanceof EncodedMessage ? message.sizeBytes : 0),
+    event: 'message',
     lagged: (missed) => ({ type: 'lagged', topic, value: undefined, from: '', missed }),
   })
 }

@@ -259,7 +259,7 @@ export class Grid {
   /** Calls `listener` for every event of a type; the function returned ends that. */
   on<Type extends keyof GridEvents>(
     type: Type,
-    listener: (event: GridEvents[Type]) => void,
+    listener: (event: GridEvents[Type]) => unknown,
     options?: { readonly signal?: AbortSignal },
   ): () => void {
     return this.#events.on(type, listener, options)

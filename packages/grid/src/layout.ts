@@ -32,8 +32,11 @@ export interface Layout {
   fieldContent(key: string, field: string | undefined, wallMs: WallClock): Uint8Array | undefined
   /** Wall milliseconds at which the entry is gone; Infinity for never, 0 when there is none. */
   expiresAtMs(key: string, wallMs: WallClock): number
-  /** Keys of entries that a reader may see, in no particular order. */
-  keys(wallMs: WallClock): Iterable<string>
+  /**
+   * Keys of the entries that are there at the first step, in no particular order: those that a reader may see when the
+   * walk comes to them. With `gone` also the others, which are gone by then.
+   */
+  keys(wallMs: WallClock, gone?: boolean): Iterable<string>
   /** The rows that make the entry hold `content`, or nothing. Throws `VALUE_TOO_LARGE`, `INVALID_VALUE`. */
   rows(key: string, content: Uint8Array | undefined, expiresAtMs: number): RowWrite[]
   /** A row has changed: `previous` is what it was, as it is stored. Called for every change where the layout counts. */

@@ -1,50 +1,68 @@
 import { decodeValue } from '@gossipgrid/core'
-import type { Change } from './changes.ts'
+import { putDecoded } from './unread-change.ts'
+import type { UnreadChange } from './unread-change.ts'
 
-/** A change of a map that decodes its values when they are looked at: most readers look at few. */
-export class MapChange<Value> implements Change<Value> {
-  readonly type: 'set' | 'delete'
+/** One change of an entry, or the mark that some were left out: a plain object, the reader's own. */
+export interface Change<Value> {
+  /** `lagged`: the reader was too slow and `missed` changes were left out; read the current state to go on. */
+  readonly type: 'set' | 'delete' | 'lagged'
+  /** '' when lagged. */
   readonly key: string
-  readonly missed = 0
-  #content: Uint8Array | undefined
-  #before: Uint8Array | undefined
-  #kept = false
+  /** The new value; undefined for a delete and when lagged. */
+  readonly value: Value | undefined
+  /** The value before, if this peer held one. */
+  readonly previous: Value | undefined
+  /** How many changes were left out; 0 unless lagged. */
+  readonly missed: number
+}
+
+/** A change of an entry, with its values as they are stored. */
+export class EncodedChange<Value> implements UnreadChange<Change<Value>> {
+  readonly key: string
+  readonly sizeBytes: number
+  readonly #content: Uint8Array | undefined
+  readonly #before: Uint8Array | undefined
+  #kept: EncodedChange<Value> | undefined
 
   constructor(key: string, content: Uint8Array | undefined, before: Uint8Array | undefined) {
-    this.type = content === undefined ? 'delete' : 'set'
     this.key = key
+    this.sizeBytes = key.length + (content?.length ?? 0) + (before?.length ?? 0)
     this.#content = content
     this.#before = before
   }
 
-  /** Fit to wait for long: with copies, where a view would keep the whole slab that it lies in. */
-  kept(): this {
-    if (this.#kept) return this
-    this.#kept = true
+  /** With copies, where views would keep the whole slabs that they lie in. The same for every reader. */
+  kept(): EncodedChange<Value> {
+    this.#kept ??= this.#copy()
+    return this.#kept
+  }
+
+  read(): Change<Value> {
+    const change: Change<Value> = {
+      type: this.#content === undefined ? 'delete' : 'set',
+      key: this.key,
+      value: undefined,
+      previous: undefined,
+      missed: 0,
+    }
+    if (this.#content !== undefined) putDecoded(change, 'value', this.#content, decodeValue)
+    if (this.#before !== undefined) putDecoded(change, 'previous', this.#before, decodeValue)
+    return change
+  }
+
+  #copy(): EncodedChange<Value> {
     const [content, before] = [this.#content, this.#before]
+    const length = content?.length ?? 0
     // One buffer for both: it is buffers that cost.
-    const bytes = new Uint8Array((content?.length ?? 0) + (before?.length ?? 0))
-    if (content !== undefined) {
-      bytes.set(content)
-      this.#content = bytes.subarray(0, content.length)
-    }
-    if (before !== undefined) {
-      bytes.set(before, content?.length ?? 0)
-      this.#before = bytes.subarray(content?.length ?? 0)
-    }
-    return this
-  }
-
-  /** What it keeps while it waits for its reader. */
-  get sizeBytes(): number {
-    return this.key.length + (this.#content?.length ?? 0) + (this.#before?.length ?? 0)
-  }
-
-  get value(): Value | undefined {
-    return this.#content === undefined ? undefined : (decodeValue(this.#content) as Value)
-  }
-
-  get previous(): Value | undefined {
-    return this.#before === undefined ? undefined : (decodeValue(this.#before) as Value)
+    const bytes = new Uint8Array(length + (before?.length ?? 0))
+    if (content !== undefined) bytes.set(content)
+    if (before !== undefined) bytes.set(before, length)
+    const copy = new EncodedChange<Value>(
+      this.key,
+      content === undefined ? undefined : bytes.subarray(0, length),
+      before === undefined ? undefined : bytes.subarray(length),
+    )
+    copy.#kept = copy
+    return copy
   }
 }

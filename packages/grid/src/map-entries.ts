@@ -3,7 +3,7 @@ import type { Discarded, Partition } from '@gossipgrid/core'
 import { checkBatch } from './batch.ts'
 import { heldIn, sameContent, visibleIn } from './layout.ts'
 import type { Layout, RowWrite, WallClock } from './layout.ts'
-import { MapChange } from './map-change.ts'
+import { EncodedChange } from './map-change.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
 import type { Runtime } from './runtime.ts'
 import type { ValueSchema } from './schema.ts'
@@ -20,7 +20,10 @@ export interface DiscardedContent {
 export interface EntriesListener {
   /** Whether anybody wants to hear of it at all. */
   readonly wanted: boolean
-  changed(change: MapChange<unknown>): void
+  /** Something has changed; called at once, before anything is read that shows it. */
+  applied(change: EncodedChange<unknown>): void
+  /** The same, once the step that brought it is over. */
+  changed(change: EncodedChange<unknown>): void
   discarded(discarded: DiscardedContent): void
 }
 
@@ -99,9 +102,10 @@ export class MapEntries {
     return this.#hidden.has(key) ? 0 : this.layout.expiresAtMs(key, this.#wallMs)
   }
 
-  *keys(): Generator<string, void, undefined> {
+  /** Keys of the entries that are there at the first step; with `gone`, also of those that are gone by then. */
+  *keys(gone: boolean = false): Generator<string, void, undefined> {
     this.#settle()
-    for (const key of this.layout.keys(this.#wallMs)) if (!this.#hidden.has(key)) yield key
+    for (const key of this.layout.keys(this.#wallMs, gone)) if (gone || !this.#hidden.has(key)) yield key
   }
 
   /** The value as it would be stored. Throws `SCHEMA`, `INVALID_VALUE`, `VALUE_TOO_LARGE`, `INVALID_OPTION`. */
@@ -208,7 +212,8 @@ export class MapEntries {
     const shownBefore = known ? before : undefined
     const shownAfter = fits ? after : undefined
     if (!this.#listener.wanted || (shownBefore ?? shownAfter) === undefined) return
-    const change = new MapChange(key, shownAfter, shownBefore)
+    const change = new EncodedChange(key, shownAfter, shownBefore)
+    this.#listener.applied(change)
     this.#toTell.push(() => this.#listener.changed(change))
   }
 }

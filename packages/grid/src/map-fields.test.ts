@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { Change } from './changes.ts'
+import type { Change } from './map-change.ts'
 import type { Grid } from './grid.ts'
 import type { Conflict } from './grid-map.ts'
 import { TestGrids, diskInMemory, until } from './test-grids.ts'

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Change } from './changes.ts'
+import type { Change } from './map-change.ts'
 import { TestGrids, diskInMemory, until } from './test-grids.ts'
 
 const HOUR_MS = 3_600_000

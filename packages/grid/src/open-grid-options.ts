@@ -4,6 +4,7 @@ import type { Certificate, IceServer, Libp2pNetwork, Libp2pNetworkOptions } from
 import { checkCount } from './checks.ts'
 import type { Logger } from './logger.ts'
 import { secretsOf } from './secrets.ts'
+import { checkSignal } from './waiting.ts'
 import type { GridTracer } from './write-tracing.ts'
 
 /** What `openGrid` can be told. Only the name is needed. */
@@ -68,6 +69,7 @@ export interface OpenGridOptions {
 /** Throws `INVALID_NAME`, `INVALID_OPTION`. */
 export function checkOptions(options: OpenGridOptions): void {
   checkName(options.name, 'grid')
+  checkSignal(options.signal)
   checkCount('valueSizeMaxBytes', options.valueSizeMaxBytes, 1, VALUE_MAX_BYTES)
   if (options.weight !== undefined && !(options.weight >= 0 && options.weight <= 1000)) {
     throw new GridError('INVALID_OPTION', `weight is a number from 0 to 1000, not ${String(options.weight)}`)

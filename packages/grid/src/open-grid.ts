@@ -8,6 +8,7 @@ import { quietLogger } from './logger.ts'
 import type { Logger } from './logger.ts'
 import { checkOptions } from './open-grid-options.ts'
 import type { OpenGridOptions } from './open-grid-options.ts'
+import { safeLogger } from './safe-logger.ts'
 import { adviseOnSecrets, channelsOf, secretsOf } from './secrets.ts'
 import { VERSION } from './version.ts'
 import { checkAborted } from './waiting.ts'
@@ -35,7 +36,7 @@ export async function openGrid(options: OpenGridOptions): Promise<Grid> {
   checkOptions(options)
   environment.check(options)
   checkAborted(options.signal)
-  const logger = options.logger ?? quietLogger
+  const logger = safeLogger(options.logger ?? quietLogger)
   const { storage, loss } = await openStorage(options, logger)
   let network: Network
   try {

@@ -316,11 +316,11 @@ export class Runtime {
         await this.#store(effect)
         break
       case 'broadcast':
-        await this.#quietly(this.network.publish(effect.bytes), 'broadcast')
+        await this.#quietly(() => this.network.publish(effect.bytes), 'broadcast')
         this.step({ type: 'broadcasted' })
         break
       case 'send':
-        await this.#quietly(this.network.send(effect.to, effect.bytes), 'send', effect.to)
+        await this.#quietly(() => this.network.send(effect.to, effect.bytes), 'send', effect.to)
         break
       case 'dial':
         await this.#dial(effect.addresses)
@@ -329,14 +329,14 @@ export class Runtime {
         this.#logger.warn(`${effect.neighbour} is connected but its broadcasts do not come: redialling it`, {
           peerId: effect.neighbour,
         })
-        await this.#quietly(this.network.redial(effect.neighbour), 'redial', effect.neighbour)
+        await this.#quietly(() => this.network.redial(effect.neighbour), 'redial', effect.neighbour)
         break
       case 'refuse':
         this.#logger.warn(`refusing ${effect.neighbour} for ${effect.refusedMs} ms: ${effect.reason}`, {
           peerId: effect.neighbour,
           ms: effect.refusedMs,
         })
-        await this.#quietly(this.network.refuse(effect.neighbour, effect.refusedMs), 'refuse', effect.neighbour)
+        await this.#quietly(() => this.network.refuse(effect.neighbour, effect.refusedMs), 'refuse', effect.neighbour)
     }
   }
 
@@ -368,9 +368,9 @@ export class Runtime {
   }
 
   /** Messages to a neighbour that has just gone are lost, which is told as `disconnected`. */
-  async #quietly(promise: Promise<unknown>, what: string, peerId?: string): Promise<void> {
+  async #quietly(call: () => Promise<unknown>, what: string, peerId?: string): Promise<void> {
     try {
-      await promise
+      await call()
     } catch (error) {
       const whom = peerId === undefined ? '' : ` to ${peerId}`
       this.#logger.debug(`${what}${whom} failed: ${String(error)}`, { peerId, code: codeOf(error) })

@@ -18,9 +18,26 @@ const brokenSpan: GridSpan = {
   end: broken,
 }
 
-it('a tracer that throws, and spans that do, are told once and harm no write', async () => {
-  const tracers: GridTracer[] = [{ startSpan: broken }, { startSpan: () => brokenSpan }]
-  for (const tracer of tracers) {
+function rejected(): never {
+  return Promise.reject(new Error('out of order')) as never
+}
+
+const rejectingSpan: GridSpan = {
+  ...brokenSpan,
+  spanContext: () => ({ traceId: '', spanId: '', traceFlags: 0 }),
+  setAttributes: rejected,
+  addEvent: rejected,
+  setStatus: rejected,
+  end: rejected,
+}
+
+it('a tracer that throws or rejects, and spans that do, are logged once and harm no write', async () => {
+  const tracers: [GridTracer, string][] = [
+    [{ startSpan: broken }, 'threw'],
+    [{ startSpan: () => brokenSpan }, 'threw'],
+    [{ startSpan: () => rejectingSpan }, 'rejected'],
+  ]
+  for (const [tracer, failure] of tracers) {
     const errors: string[] = []
     const ignore = (): void => undefined
     const logger = { debug: ignore, info: ignore, warn: ignore, error: (line: string) => void errors.push(line) }
@@ -28,6 +45,6 @@ it('a tracer that throws, and spans that do, are told once and harm no write', a
     const users = grid.map<number>('users')
     for (let i = 0; i < 3; i++) expect(await users.set('ada', i)).toMatchObject({ durable: true })
     expect(await users.delete('ada')).toMatchObject({ durable: true })
-    expect(errors).toEqual(['the tracer threw: Error: out of order'])
+    expect(errors).toEqual([`the tracer ${failure}: Error: out of order`])
   }
 })

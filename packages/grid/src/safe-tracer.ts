@@ -1,3 +1,5 @@
+import { callApplication, textOfError } from './application-calls.ts'
+import type { Failure } from './application-calls.ts'
 import type { Logger } from './logger.ts'
 import type { GridSpan, GridTracer } from './write-tracing.ts'
 
@@ -11,18 +13,15 @@ const NO_SPAN: GridSpan = {
   end: () => undefined,
 }
 
-/** The same tracer, but what it throws is told once and harms no write. */
+/** The same tracer, but one that throws or rejects is logged once and harms no write. */
 export function safeTracer(tracer: GridTracer, logger: Logger): GridTracer {
-  let told = false
-  const safely = <Result>(call: () => Result, otherwise: Result): Result => {
-    try {
-      return call()
-    } catch (error) {
-      if (!told) logger.error(`the tracer threw: ${String(error)}`, { error })
-      told = true
-      return otherwise
-    }
+  let logged = false
+  const failed = (failure: Failure, error: unknown): void => {
+    if (!logged) logger.error(`the tracer ${failure}: ${textOfError(error)}`, { error })
+    logged = true
   }
+  const safely = <Result>(call: () => Result, otherwise: NoInfer<Result>): Result =>
+    callApplication(call, failed, otherwise)
   return {
     startSpan: (name, options) => {
       const span = safely(() => tracer.startSpan(name, options), NO_SPAN)

@@ -1,4 +1,5 @@
 import { GridError } from '@gossipgrid/core'
+import { isPromiseLike, textOfError } from './application-calls.ts'
 
 const ISSUES_SHOWN_MAX = 3
 const PATH_SHOWN_MAX = 8
@@ -64,17 +65,22 @@ export class ValueSchema {
   }
 
   #validate(value: unknown): SchemaResult<unknown> {
-    let result: SchemaResult<unknown> | Promise<SchemaResult<unknown>>
+    let result: unknown
     try {
       result = this.#schema['~standard'].validate(value)
     } catch (cause) {
-      return { issues: [{ message: `the schema threw ${String(cause)}` }] }
+      return { issues: [{ message: `the schema threw ${textOfError(cause)}` }] }
     }
-    if (!(result instanceof Promise)) return result
+    if (!isPromiseLike(result))
+      return isResult(result) ? result : { issues: [{ message: 'the schema gave no result' }] }
     // Nobody waits for it.
-    result.catch(() => undefined)
+    result.then(undefined, () => undefined)
     throw new GridError('INVALID_OPTION', 'the schema is asynchronous: take one that answers at once')
   }
+}
+
+function isResult(result: unknown): result is SchemaResult<unknown> {
+  return typeof result === 'object' && result !== null
 }
 
 function isStandard(standard: unknown): boolean {

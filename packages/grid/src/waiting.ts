@@ -1,5 +1,23 @@
 import { GridError } from '@gossipgrid/core'
 
+/** Throws `INVALID_OPTION` unless the signal, where given, is one. */
+export function checkSignal(signal: unknown): void {
+  if (signal !== undefined && !isSignal(signal)) throw noSignal()
+}
+
+/** By its shape: the signal of a frame, or of a test environment, is made by another class of the same name. */
+function isSignal(signal: unknown): signal is AbortSignal {
+  const { aborted, addEventListener, removeEventListener } = (signal ?? {}) as Partial<AbortSignal>
+  return (
+    typeof aborted === 'boolean' &&
+    [addEventListener, removeEventListener].every((method) => typeof method === 'function')
+  )
+}
+
+function noSignal(): GridError {
+  return new GridError('INVALID_OPTION', 'signal is an AbortSignal')
+}
+
 /** Throws `ABORTED`, with the signal's reason as cause, when the signal has been aborted. */
 export function checkAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw aborted(signal)
@@ -10,13 +28,16 @@ export function aborted(signal: AbortSignal): GridError {
   return new GridError('ABORTED', 'aborted by the signal that was passed', { cause: signal.reason })
 }
 
-/** Settles as `promise` does, or rejects with `ABORTED` as soon as the signal is aborted. Leaves no listener behind. */
+/**
+ * Settles as `promise` does, or rejects with `ABORTED` as soon as the signal is aborted, with `INVALID_OPTION` for what is
+ * no signal. Leaves no listener behind.
+ */
 export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise
-  if (signal.aborted) {
+  if (!isSignal(signal) || signal.aborted) {
     // Whatever becomes of it later, its caller knows already.
     promise.catch(() => undefined)
-    return Promise.reject(aborted(signal))
+    return Promise.reject(isSignal(signal) ? aborted(signal) : noSignal())
   }
   return new Promise((resolve, reject) => {
     const stop = (): void => reject(aborted(signal))

@@ -45,12 +45,12 @@ export class WholeRows implements Layout {
     return atMs === Infinity || atMs > wallMs() ? atMs : 0
   }
 
-  *keys(wallMs: WallClock): Generator<string, void, undefined> {
+  *keys(wallMs: WallClock, gone: boolean = false): Generator<string, void, undefined> {
     const { table } = this.#partition.replica
-    for (const slot of table.slots()) {
-      if (table.deleted(slot)) continue
-      const atMs = table.expiresAtMs(slot)
-      if (atMs === Infinity || atMs > wallMs()) yield table.key(slot)
+    const live = table.liveness()
+    for (let slot = 0; slot < live.length; slot++) {
+      if (live[slot] === 0 || table.isFree(slot)) continue
+      if (gone || this.#isVisible(slot, wallMs)) yield table.key(slot)
     }
   }
 
@@ -76,6 +76,13 @@ export class WholeRows implements Layout {
     const { table } = this.#partition.replica
     const slot = table.slotOf(key)
     return slot !== undefined && !table.deleted(slot)
+  }
+
+  #isVisible(slot: number, wallMs: WallClock): boolean {
+    const { table } = this.#partition.replica
+    if (table.deleted(slot)) return false
+    const atMs = table.expiresAtMs(slot)
+    return atMs === Infinity || atMs > wallMs()
   }
 }
 

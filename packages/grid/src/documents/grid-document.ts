@@ -90,7 +90,7 @@ export class GridDocument {
   /** Calls `listener` for every event of a type; the function returned ends that. */
   on<Type extends keyof DocumentEvents>(
     type: Type,
-    listener: (event: DocumentEvents[Type]) => void,
+    listener: (event: DocumentEvents[Type]) => unknown,
     options?: { readonly signal?: AbortSignal },
   ): () => void {
     return this.#parts.events.on(type, listener, options)

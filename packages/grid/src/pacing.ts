@@ -1,0 +1,27 @@
+/** Steps of a walk through a collection between two turns of the event loop. */
+export const STEPS_PER_TURN = 2048
+
+/**
+ * Walks through a collection in pieces, so that timers and sockets get their turn. A step without a result is undefined.
+ * `check` is called before every step, and ends the walk by throwing.
+ */
+export async function* paced<Result>(
+  steps: Iterable<Result | undefined>,
+  check: () => void,
+): AsyncGenerator<Result, void, undefined> {
+  let taken = 0
+  check()
+  for (const result of steps) {
+    if (result !== undefined) {
+      yield result
+      check()
+    }
+    if (++taken % STEPS_PER_TURN > 0) continue
+    await nextTurn()
+    check()
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, 0))
+}

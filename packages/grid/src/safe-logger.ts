@@ -1,0 +1,20 @@
+import { callApplication, textOfError } from './application-calls.ts'
+import type { LogFields, Logger } from './logger.ts'
+import { quietLogger } from './logger.ts'
+
+/** The same logger, but one that throws or rejects is reported once, on the console, and harms nobody. */
+export function safeLogger(logger: Logger): Logger {
+  let reported = false
+  const at = (level: keyof Logger) => (message: string, fields?: LogFields) => {
+    const call = (): unknown => (fields === undefined ? logger[level](message) : logger[level](message, fields))
+    callApplication(
+      call,
+      (failure, error) => {
+        if (!reported) quietLogger.error(`the logger ${failure}: ${textOfError(error)}; it could not log: ${message}`)
+        reported = true
+      },
+      undefined,
+    )
+  }
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
