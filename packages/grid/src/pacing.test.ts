@@ -47,7 +47,7 @@ describe.each(['value', 'fields'] as const)('an iteration over a map (merge: %s)
       await map.set(back!, { n: 1 })
       await map.set(other!, { n: 2 })
     }
-    expect(seen.map(([, n]) => n).toSorted()).toEqual([0, 0, 1, 2])
+    expect(seen.map(([, n]) => n).toSorted((one, other) => one - other)).toEqual([0, 0, 1, 2])
     expect(new Set(seen.map(([key]) => key)).size).toBe(4)
     expect(await all(map.keys())).toHaveLength(4)
   })
