@@ -1,6 +1,7 @@
 import { Decoder, Encoder } from 'cbor-x/index-no-eval'
 import { cborDepthMax, findMarkedTexts, readHead, scanCbor } from './cbor-scanner.ts'
 import { GridError } from './errors.ts'
+import { foreignKind, inThisRealm } from './realms.ts'
 
 // The build of cbor-x without `new Function` (a page's content security policy may forbid it) and without its native
 // string reader (one parser of foreign bytes fewer, and the same code on every runtime).
@@ -19,7 +20,8 @@ const LONG_HEAD_BYTES = 5
 /**
  * Encodes a value of an application as plain CBOR, the language that `scanCbor` describes, so that every peer accepts
  * it. Plain values are null, booleans, numbers, strings, `Uint8Array` (a `Buffer` comes back as one), valid `Date`s,
- * bigints within 64 bits, and arrays and plain objects of these, at most 64 levels deep; undefined only within them.
+ * bigints within 64 bits, and arrays and plain objects of these, at most 64 levels deep; undefined only within them. They
+ * may come from another realm, such as a frame or a `vm` context.
  * `decodeValue` gives back an equal value, with two exceptions: -0 becomes 0 and a hole in an array becomes undefined.
  *
  * The bytes are the caller's: later calls leave them alone. They may lie in a larger buffer together with others.
@@ -31,7 +33,7 @@ export function encodeValue(value: unknown, sizeMaxBytes: number): Uint8Array {
   const check = new ValueCheck(sizeMaxBytes)
   let bytes: Uint8Array | undefined
   try {
-    if (check.accepts(value, 0)) bytes = encodePlain(value)
+    if (check.accepts(value, 0)) bytes = encodePlain(check.hasForeign ? inThisRealm(value) : value)
   } catch (cause) {
     // Getters and proxies may throw, or answer the check otherwise than the encoder.
     throw new GridError('INVALID_VALUE', 'The value cannot be encoded: it fails or changes while it is read', { cause })
@@ -80,6 +82,8 @@ function encodePlain(value: unknown): Uint8Array {
 
 /** One look at a value before it is encoded: is it plain, and can it fit at all? */
 class ValueCheck {
+  /** Something is of another realm, which the encoder would not know. */
+  hasForeign = false
   private readonly sizeMaxBytes: number
   /** What the encoding takes at least. Ends the walk through a huge array, or through an object shared 2^60 times. */
   private sizeBytes = 0
@@ -126,12 +130,23 @@ class ValueCheck {
     const prototype: unknown = Object.getPrototypeOf(value)
     if (prototype === Object.prototype || prototype === null) return this.acceptsPlainObject(value, depth)
     if (prototype === Array.prototype && Array.isArray(value)) return this.acceptsArray(value, depth)
-    if (value instanceof Uint8Array) {
-      this.sizeBytes += value.length
-      return this.sizeBytes <= this.sizeMaxBytes
-    }
+    if (value instanceof Uint8Array) return this.acceptsBytes(value)
     if (prototype === Date.prototype) return this.acceptsDate(value as Date)
-    return this.no(`is an instance of ${className(prototype)}; ${advice(value)}`)
+    return this.acceptsForeign(value, depth) ?? this.no(`is an instance of ${className(prototype)}; ${advice(value)}`)
+  }
+
+  private acceptsForeign(value: object, depth: number): boolean | undefined {
+    const kind = foreignKind(value)
+    if (kind === undefined) return undefined
+    this.hasForeign = true
+    if (kind === 'object') return this.acceptsPlainObject(value, depth)
+    if (kind === 'array') return this.acceptsArray(value as readonly unknown[], depth)
+    return kind === 'bytes' ? this.acceptsBytes(value as Uint8Array) : this.acceptsDate(value as Date)
+  }
+
+  private acceptsBytes(bytes: Uint8Array): boolean {
+    this.sizeBytes += bytes.length
+    return this.sizeBytes <= this.sizeMaxBytes
   }
 
   private acceptsPlainObject(value: object, depth: number): boolean {
@@ -195,9 +210,11 @@ function className(prototype: unknown): string {
 }
 
 function advice(value: object): string {
-  if (value instanceof Map) return 'store an object or an array of pairs'
-  if (value instanceof Set) return 'store an array'
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return 'store a Uint8Array of its bytes'
+  // By its tag, which one of another realm has too.
+  const tag = Object.prototype.toString.call(value)
+  if (tag === '[object Map]') return 'store an object or an array of pairs'
+  if (tag === '[object Set]') return 'store an array'
+  if (ArrayBuffer.isView(value) || tag === '[object ArrayBuffer]') return 'store a Uint8Array of its bytes'
   return 'store a plain object'
 }
 

@@ -1,4 +1,5 @@
-import { GridError, KEY_MAX_BYTES, PRESENT, compositeKey, decodeValue, encodeValue, splitKey } from '@gossipgrid/core'
+import { GridError, KEY_MAX_BYTES, PRESENT, compositeKey, decodeValue, encodeValue } from '@gossipgrid/core'
+import { isPlainObject, splitKey } from '@gossipgrid/core'
 import type { Partition } from '@gossipgrid/core'
 import { checkKey } from './checks.ts'
 import { heldIn, sameContent, visibleIn } from './layout.ts'
@@ -160,10 +161,4 @@ function fieldKey(key: string, field: string): string {
     'INVALID_VALUE',
     `The key and the name of the field '${shown}' take more than the ${KEY_MAX_BYTES - 1} bytes that they have together`,
   )
-}
-
-function isPlainObject(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
 }
