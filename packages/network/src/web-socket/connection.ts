@@ -1,0 +1,119 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { TimeoutError } from '@libp2p/interface'
+import type { AbortOptions, Logger, MessageStreamDirection } from '@libp2p/interface'
+import { AbstractMultiaddrConnection } from '@libp2p/utils'
+import type { SendResult } from '@libp2p/utils'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { FrameDecoder, Opcode, encodeHeader, unmask } from './frames.ts'
+import type { SentOpcode } from './frames.ts'
+
+/** The largest frame that is sent: the same as libp2p's, which proxies are used to. */
+const SENT_MAX_BYTES = 64 * 1024
+/** A pong is left out while more than this waits to be sent: the other side asks and does not read. */
+const PONG_QUEUE_MAX_BYTES = 16 * 1024
+/** As for TCP: libp2p pings more often than this. */
+const INACTIVITY_MAX_MS = 2 * 60 * 1000
+const NORMAL_CLOSURE: Uint8Array = Uint8Array.of(1000 >> 8, 1000 & 0xff)
+
+interface WebSocketConnectionOptions {
+  /** Paused, with a WebSocket agreed on. */
+  readonly socket: Socket
+  /** Bytes that came behind the agreement. */
+  readonly rest: Uint8Array
+  readonly remoteAddr: Multiaddr
+  readonly direction: MessageStreamDirection
+  readonly log: Logger
+}
+
+/** A connection of libp2p on a WebSocket: its bytes are the payloads of frames. */
+export class WebSocketConnection extends AbstractMultiaddrConnection {
+  readonly #socket: Socket
+  readonly #decoder: FrameDecoder
+
+  constructor({ socket, rest, ...init }: WebSocketConnectionOptions) {
+    super({ ...init, maxMessageSize: SENT_MAX_BYTES })
+    this.#socket = socket
+    this.#decoder = new FrameDecoder({ masked: init.direction === 'inbound', nowMs: performance.now() })
+    socket.on('error', (error) => this.abort(error))
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk))
+    socket.on('drain', () => this.safeDispatchEvent('drain'))
+    socket.once('end', () => this.onTransportClosed())
+    socket.once('close', (failed) => {
+      if (failed) this.abort(new Error('the socket failed'))
+      else this.onTransportClosed()
+    })
+    socket.setTimeout(INACTIVITY_MAX_MS)
+    socket.once('timeout', () => this.abort(new TimeoutError()))
+    // Not here: what wraps this connection has to see these bytes as well.
+    queueMicrotask(() => {
+      this.#receive(rest)
+      if (this.status === 'open') socket.resume()
+    })
+  }
+
+  override sendData(bytes: Iterable<Uint8Array> & { readonly byteLength: number }): SendResult {
+    const canSendMore = this.#write(Opcode.binary, bytes, bytes.byteLength)
+    return { sentBytes: bytes.byteLength, canSendMore }
+  }
+
+  override sendReset(): void {
+    if (this.#socket.writableEnded) this.#socket.destroy()
+    else this.#socket.resetAndDestroy()
+  }
+
+  override async sendClose(options?: AbortOptions): Promise<void> {
+    if (this.#socket.destroyed) return
+    this.#write(Opcode.close, [NORMAL_CLOSURE], NORMAL_CLOSURE.length)
+    this.#socket.destroySoon()
+    await once(this.#socket, 'close', options)
+  }
+
+  override sendPause(): void {
+    this.#socket.pause()
+  }
+
+  override sendResume(): void {
+    this.#socket.resume()
+  }
+
+  #receive(chunk: Uint8Array): void {
+    try {
+      for (const { type, bytes } of this.#decoder.decode(chunk, performance.now())) {
+        if (this.status !== 'open') return
+        if (type === 'bytes') this.onData(bytes)
+        else if (type === 'ping') this.#pong(bytes)
+        else this.#closed(bytes)
+      }
+    } catch (error) {
+      this.abort(error as Error)
+    }
+  }
+
+  #pong(bytes: Uint8Array): void {
+    if (this.#socket.writableLength < PONG_QUEUE_MAX_BYTES) this.#write(Opcode.pong, [bytes], bytes.length)
+  }
+
+  #closed(bytes: Uint8Array): void {
+    this.#write(Opcode.close, [bytes], bytes.length)
+    this.#socket.destroySoon()
+    this.onTransportClosed()
+  }
+
+  /** Whether there is room for more. */
+  #write(opcode: SentOpcode, pieces: Iterable<Uint8Array>, sizeBytes: number): boolean {
+    const mask = this.direction === 'outbound' ? randomBytes(4) : undefined
+    this.#socket.cork()
+    let hasRoom = this.#socket.write(encodeHeader(opcode, sizeBytes, mask))
+    let offset = 0
+    for (const piece of pieces) {
+      const sent = mask === undefined ? piece : Uint8Array.from(piece)
+      unmask(sent, mask, offset)
+      offset += piece.length
+      hasRoom = this.#socket.write(sent)
+    }
+    this.#socket.uncork()
+    return hasRoom
+  }
+}

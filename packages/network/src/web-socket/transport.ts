@@ -1,0 +1,228 @@
+import { connect, createServer, isIP } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
+import { AbortError, TypedEventEmitter, serviceCapabilities, setMaxListeners, transportSymbol } from '@libp2p/interface'
+import type {
+  ComponentLogger,
+  CreateListenerOptions,
+  Listener,
+  ListenerEvents,
+  Logger,
+  Transport,
+} from '@libp2p/interface'
+import { getNetConfig, getThinWaistAddresses, ipPortToMultiaddr } from '@libp2p/utils'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { WebSockets, WebSocketsSecure } from '@multiformats/multiaddr-matcher'
+import type { Certificate } from '../preset.ts'
+import { WebSocketConnection } from './connection.ts'
+import { HeadReader, REFUSAL, answerTo, requestTo } from './handshake.ts'
+
+/** How long a socket may take from its first to the last byte of the agreement. */
+const HANDSHAKE_MAX_MS = 10_000
+const SOCKET_OPTIONS = { noDelay: true, keepAlive: true } as const
+
+interface Components {
+  readonly logger: ComponentLogger
+}
+
+/**
+ * WebSockets on server runtimes, straight on their sockets. Node, Deno and Bun would each bring an HTTP server and a
+ * WebSocket of their own, with other limits and other ways to fail; here every byte of a stranger passes code whose work and
+ * memory are bounded, and every socket has its `error` listener from the start.
+ */
+export function webSocketTransport(tls: Certificate | undefined): (components: Components) => Transport {
+  return ({ logger }) => new WebSocketTransport(logger.forComponent('gossipgrid:websocket'), tls)
+}
+
+class WebSocketTransport implements Transport {
+  readonly [transportSymbol] = true
+  readonly [Symbol.toStringTag] = 'gossipgrid-websocket'
+  readonly [serviceCapabilities]: string[] = ['@libp2p/transport']
+  readonly #log: Logger
+  readonly #tls: Certificate | undefined
+
+  constructor(log: Logger, tls: Certificate | undefined) {
+    this.#log = log
+    this.#tls = tls
+  }
+
+  listenFilter(addresses: Multiaddr[]): Multiaddr[] {
+    return addresses.filter((address) => WebSockets.exactMatch(address) || WebSocketsSecure.exactMatch(address))
+  }
+
+  dialFilter(addresses: Multiaddr[]): Multiaddr[] {
+    return this.listenFilter(addresses)
+  }
+
+  dial: Transport['dial'] = async (address, options) => {
+    const { socket, rest } = await open(address, options.signal)
+    const connection = new WebSocketConnection({
+      socket,
+      rest,
+      remoteAddr: address,
+      direction: 'outbound',
+      log: this.#log,
+    })
+    try {
+      return await options.upgrader.upgradeOutbound(connection, options)
+    } catch (error) {
+      connection.abort(error as Error)
+      throw error
+    }
+  }
+
+  createListener(options: CreateListenerOptions): Listener {
+    return new WebSocketListener(options, this.#log, this.#tls)
+  }
+}
+
+class WebSocketListener extends TypedEventEmitter<ListenerEvents> implements Listener {
+  readonly #options: CreateListenerOptions
+  readonly #log: Logger
+  readonly #tls: Certificate | undefined
+  readonly #sockets = new Set<Socket>()
+  readonly #closed = new AbortController()
+  #server: Server | undefined
+  #address: Multiaddr | undefined
+
+  constructor(options: CreateListenerOptions, log: Logger, tls: Certificate | undefined) {
+    super()
+    this.#options = options
+    this.#log = log
+    this.#tls = tls
+    setMaxListeners(Infinity, this.#closed.signal)
+  }
+
+  async listen(address: Multiaddr): Promise<void> {
+    const secure = WebSocketsSecure.exactMatch(address)
+    const server = secure
+      ? createTlsServer({ ...this.#tls, ...SOCKET_OPTIONS, handshakeTimeout: HANDSHAKE_MAX_MS })
+      : createServer(SOCKET_OPTIONS)
+    server.on('connection', (socket: Socket) => this.#keep(socket))
+    server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => this.#accept(socket))
+    if (secure) server.on('tlsClientError', (_error, socket: Socket) => socket.destroy())
+    const { host, port, type } = getNetConfig(address)
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    // Stays for good: a server says by it, too, that the process has no file descriptor for one more socket.
+    server.on('error', reject)
+    server.listen({ host, port: port ?? 0, ipv6Only: type === 'ip6' }, resolve)
+    await promise
+    this.#server = server
+    this.#address = address
+    this.safeDispatchEvent('listening')
+  }
+
+  getAddrs(): Multiaddr[] {
+    const bound = this.#server?.address() as AddressInfo | null | undefined
+    if (bound == null || this.#address === undefined) return []
+    const suffix = WebSocketsSecure.exactMatch(this.#address) ? '/tls/ws' : '/ws'
+    return getThinWaistAddresses(this.#address, bound.port).map((address) => address.encapsulate(suffix))
+  }
+
+  updateAnnounceAddrs(): void {}
+
+  async close(): Promise<void> {
+    const server = this.#server
+    this.#server = undefined
+    if (server !== undefined) {
+      const over = new Promise<void>((resolve) => server.close(() => resolve()))
+      this.#closed.abort()
+      for (const socket of this.#sockets) socket.destroy()
+      await over
+    }
+    this.safeDispatchEvent('close')
+  }
+
+  /** From here on the socket may fail at any time without harm. */
+  #keep(socket: Socket): void {
+    this.#sockets.add(socket)
+    socket.on('error', (error) => this.#log('a socket failed: %s', error.message))
+    socket.once('close', () => this.#sockets.delete(socket))
+  }
+
+  #accept(socket: Socket): void {
+    if (!this.#sockets.has(socket)) this.#keep(socket)
+    this.#serve(socket).catch((error: Error) => {
+      this.#log('a connection was not taken: %s', error.message)
+      socket.destroy()
+    })
+  }
+
+  async #serve(socket: Socket): Promise<void> {
+    const { remoteAddress, remotePort } = socket
+    if (remoteAddress === undefined || remotePort === undefined) throw new Error('it was closed at once')
+    const { head, rest } = await readHead(socket, AbortSignal.timeout(HANDSHAKE_MAX_MS))
+    const answer = answerTo(head)
+    if (answer === undefined) {
+      socket.write(REFUSAL)
+      socket.destroySoon()
+      return
+    }
+    socket.write(answer)
+    const connection = new WebSocketConnection({
+      socket,
+      rest,
+      remoteAddr: ipPortToMultiaddr(remoteAddress, remotePort).encapsulate('/ws'),
+      direction: 'inbound',
+      log: this.#log,
+    })
+    await this.#options.upgrader.upgradeInbound(connection, { signal: this.#closed.signal }).catch((error: Error) => {
+      connection.abort(error)
+    })
+  }
+}
+
+/** Dials, and agrees on a WebSocket. */
+async function open(address: Multiaddr, signal: AbortSignal): Promise<{ socket: Socket; rest: Uint8Array }> {
+  signal.throwIfAborted()
+  const secure = WebSocketsSecure.exactMatch(address)
+  const { host, port = secure ? 443 : 80 } = getNetConfig(address)
+  const name = address.getComponents().find((part) => part.name === 'sni')?.value ?? host
+  const servername = isIP(name) === 0 ? { servername: name } : {}
+  const socket = secure
+    ? connectTls({ host, port, ALPNProtocols: ['http/1.1'], ...servername })
+    : connect({ host, port, ...SOCKET_OPTIONS })
+  const literal = isIP(name) === 6 ? `[${name}]` : name
+  const { request, accepts } = requestTo(port === (secure ? 443 : 80) ? literal : `${literal}:${port}`)
+  socket.once(secure ? 'secureConnect' : 'connect', () => socket.write(request))
+  try {
+    const { head, rest } = await readHead(socket, signal)
+    if (!accepts(head)) throw new Error(`${address.toString()} answers, but opens no WebSocket`)
+    return { socket, rest }
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+}
+
+/** The first HTTP head on a socket. The socket's listener for errors stays. */
+async function readHead(socket: Socket, signal: AbortSignal): Promise<{ head: string; rest: Uint8Array }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{ head: string; rest: Uint8Array }>()
+  const reader = new HeadReader()
+  const onData = (chunk: Buffer): void => {
+    try {
+      const read = reader.read(chunk)
+      if (read === undefined) return
+      // Nothing may be read between here and the listener that comes next.
+      socket.pause()
+      resolve(read)
+    } catch (error) {
+      reject(error as Error)
+    }
+  }
+  const onClose = (): void => reject(new Error('it closed before a WebSocket was agreed on'))
+  const onAbort = (): void => reject(new AbortError())
+  socket.on('error', reject)
+  socket.on('data', onData)
+  socket.once('end', onClose)
+  socket.once('close', onClose)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await promise
+  } finally {
+    socket.removeListener('data', onData)
+    socket.removeListener('end', onClose)
+    socket.removeListener('close', onClose)
+    signal.removeEventListener('abort', onAbort)
+  }
+}
