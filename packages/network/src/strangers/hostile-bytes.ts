@@ -16,7 +16,7 @@ export function seeded(seed: number): Random {
   }
 }
 
-export const GREETING: Buffer = Buffer.from('\x13/multistream/1.0.0\n\x07/noise\n')
+const GREETING: Buffer = Buffer.from('\x13/multistream/1.0.0\n\x07/noise\n')
 
 type Maker = (random: Random) => Buffer
 
