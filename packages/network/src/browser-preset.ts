@@ -8,6 +8,7 @@ import { directConnections } from './direct-connections.ts'
 import { gossipService } from './gossip.ts'
 import { CONNECTION_MONITOR } from './preset.ts'
 import type { Preset, PresetInput } from './preset.ts'
+import { guarded } from './strangers/guarded-transport.ts'
 import { TAB_LISTEN, tabTransport } from './tab-transport.ts'
 import { counted } from './traffic.ts'
 import { wasmCipher } from './wasm-cipher.ts'
@@ -29,14 +30,17 @@ export const preset: Preset = {
 }
 
 function options(input: PresetInput): ReturnType<Preset['options']> {
-  const { traffic, gossip, onFound } = input
+  const { traffic, newcomers, gossip, onFound } = input
   const topics = gossip.channels.map(({ topic }) => topic)
   const iceServers = input.iceServers.map((server) => ({ ...server }))
   return {
     start: false,
     privateKey: input.privateKey,
     addresses: { listen: [...input.listen] },
-    transports: [counted(webSockets(), traffic), counted(tabTransport({ topics, onFound }), traffic)],
+    transports: [
+      guarded(counted(webSockets(), traffic), newcomers),
+      counted(tabTransport({ topics, onFound }), traffic),
+    ],
     transportManager: { faultTolerance: FaultTolerance.NO_FATAL },
     connectionEncrypters: [noise({ crypto: wasmCipher() })],
     streamMuxers: [yamux()],
@@ -47,7 +51,7 @@ function options(input: PresetInput): ReturnType<Preset['options']> {
       identify: identify(),
       ping: ping(),
       pubsub: gossipService(gossip),
-      direct: directConnections({ iceServers }),
+      direct: directConnections({ iceServers }, newcomers),
     },
   }
 }

@@ -3,6 +3,7 @@ import type { Startable, Transport } from '@libp2p/interface'
 import type { AddressManager, TransportManager } from '@libp2p/interface-internal'
 import type { directTransports } from './direct-transports.ts'
 import { delay } from './ending.ts'
+import type { Newcomers } from './strangers/newcomers.ts'
 
 /** How long to wait before asking for the code again that could not be loaded. */
 const LOAD_AGAIN_MS = 5000
@@ -16,19 +17,24 @@ type Components = Parameters<typeof directTransports>[0] & {
  * Direct connections between tabs, for which the code is loaded only once the peer has started: nothing of it is needed for
  * reaching the first server, and then it is on its way before another tab is known.
  */
-export function directConnections(rtcConfiguration: RTCConfiguration): (components: Components) => Startable {
-  return (components) => new DirectConnections(components, rtcConfiguration)
+export function directConnections(
+  rtcConfiguration: RTCConfiguration,
+  newcomers: Newcomers,
+): (components: Components) => Startable {
+  return (components) => new DirectConnections(components, rtcConfiguration, newcomers)
 }
 
 class DirectConnections implements Startable {
   readonly #components: Components
   readonly #rtcConfiguration: RTCConfiguration
+  readonly #newcomers: Newcomers
   #transports: readonly Transport[] = []
   #stopped = true
 
-  constructor(components: Components, rtcConfiguration: RTCConfiguration) {
+  constructor(components: Components, rtcConfiguration: RTCConfiguration, newcomers: Newcomers) {
     this.#components = components
     this.#rtcConfiguration = rtcConfiguration
+    this.#newcomers = newcomers
   }
 
   start(): void {
@@ -49,7 +55,7 @@ class DirectConnections implements Startable {
     const { addressManager, transportManager } = this.#components
     const transports = await this.#load()
     if (this.#stopped || transports === undefined) return
-    this.#transports = transports(this.#components, this.#rtcConfiguration)
+    this.#transports = transports(this.#components, this.#rtcConfiguration, this.#newcomers)
     await start(...this.#transports)
     for (const transport of this.#transports) transportManager.add(transport)
     const listen = addressManager

@@ -1,14 +1,21 @@
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import type { Transport } from '@libp2p/interface'
 import { webRTC } from '@libp2p/webrtc'
+import { guarded, withGuardedUpgrader } from './strangers/guarded-transport.ts'
+import type { Newcomers } from './strangers/newcomers.ts'
 
 type Components = Parameters<ReturnType<typeof circuitRelayTransport>>[0] & Parameters<ReturnType<typeof webRTC>>[0]
 
 /** What connects a tab to others directly: WebRTC, and the relays through which two tabs agree on it. */
-export function directTransports(components: Components, rtcConfiguration: RTCConfiguration): Transport[] {
-  const relayed = circuitRelayTransport()(components)
+export function directTransports(
+  components: Components,
+  rtcConfiguration: RTCConfiguration,
+  newcomers: Newcomers,
+): Transport[] {
+  const guardedComponents = withGuardedUpgrader(components, newcomers)
+  const relayed = circuitRelayTransport()(guardedComponents)
   forgive(relayed)
-  return [relayed, webRTC({ rtcConfiguration })(components)]
+  return [relayed, guarded(webRTC({ rtcConfiguration }), newcomers)(guardedComponents)]
 }
 
 /** A relay that could not be dialled once is never asked again by libp2p, although servers start anew under their names. */

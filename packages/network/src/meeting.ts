@@ -12,8 +12,10 @@ const ASKED_MAX_BYTES = 256
 const TOLD_MAX_BYTES = 8192
 const TALK_MAX_MS = 5000
 
-/** The relay's side, as a libp2p service. */
-export function meetingService(): (components: { registrar: Registrar }) => object {
+/** The relay's side, as a libp2p service. `onAsked` hears of each connection that a question came on. */
+export function meetingService(
+  onAsked: (connection: Connection) => void,
+): (components: { registrar: Registrar }) => object {
   return ({ registrar }) => {
     const places = new MeetingPlaces()
     return {
@@ -21,7 +23,9 @@ export function meetingService(): (components: { registrar: Registrar }) => obje
         registrar.handle(
           PROTOCOL,
           (stream, connection) => {
-            answer(stream, connection, places).catch((error: Error) => stream.abort(error))
+            answer(stream, connection, places)
+              .then(() => onAsked(connection))
+              .catch((error: Error) => stream.abort(error))
           },
           { maxInboundStreams: 4 },
         ),

@@ -16,6 +16,7 @@ import type { EndReason } from './neighbour.ts'
 import { Neighbours } from './neighbours.ts'
 import { Redialer } from './redialer.ts'
 import { Relays } from './relays.ts'
+import { Newcomers } from './strangers/newcomers.ts'
 import type { Traffic } from './traffic.ts'
 import { meetsByRelay, yieldMs } from './yielding.ts'
 
@@ -36,6 +37,7 @@ const SHUTDOWN_MAX_MS = 1000
 export interface NodeHooks {
   readonly gater: ConnectionGater
   readonly traffic: Traffic
+  readonly newcomers: Newcomers
   readonly gossip: GossipOptions
   readonly onFound: (found: PeerInfo) => void
 }
@@ -66,6 +68,7 @@ export class PeerNetwork implements Libp2pNetwork {
   readonly #node: Libp2p
   readonly #gossip: Gossip
   readonly #traffic: Traffic
+  readonly #newcomers: Newcomers
   readonly #admission: Admission
   readonly #neighbours: Neighbours
   readonly #redialer: Redialer
@@ -95,9 +98,10 @@ export class PeerNetwork implements Libp2pNetwork {
     const isMember = (peerId: PeerId): boolean =>
       network !== undefined && network.#neighbours.get(peerId)?.proven === true
     const gossip = { channels, broadcastSizeMaxBytes, isMember }
-    const node = await createNode({ gater: admission.gater(), traffic, gossip, onFound })
+    const newcomers = new Newcomers()
+    const node = await createNode({ gater: admission.gater(), traffic, newcomers, gossip, onFound })
     await letDenoExit(node)
-    network = new PeerNetwork(options, node, new Gossip(node, gossip), admission, traffic)
+    network = new PeerNetwork(options, node, new Gossip(node, gossip), admission, traffic, newcomers)
     return network
   }
 
@@ -107,11 +111,13 @@ export class PeerNetwork implements Libp2pNetwork {
     gossip: Gossip,
     admission: Admission,
     traffic: Traffic,
+    newcomers: Newcomers,
   ) {
     this.#options = options
     this.#node = node
     this.#admission = admission
     this.#traffic = traffic
+    this.#newcomers = newcomers
     this.peerId = node.peerId.toString()
     this.#gossip = gossip
     this.#neighbours = new Neighbours({
@@ -119,7 +125,7 @@ export class PeerNetwork implements Libp2pNetwork {
       channels: options.channels,
       messageSizeMaxBytes: options.messageSizeMaxBytes,
       openTimeoutMs: OPEN_TIMEOUT_MS,
-      onProven: (neighbour) => gossip.admitted(neighbour),
+      onProven: (neighbour) => this.#proven(neighbour),
       onConnected: (neighbour) => this.#events?.connected(neighbour),
       onDisconnected: (neighbour) => this.#events?.disconnected(neighbour),
       onMessage: (from, bytes) => this.#events?.message(from, bytes),
@@ -159,7 +165,8 @@ export class PeerNetwork implements Libp2pNetwork {
       )
       node.addEventListener('connection:open', ({ detail }) => {
         // A relayed connection is there for agreeing on a direct one, and may carry nothing else.
-        if (this.#stopping === undefined && detail.limits === undefined) this.#neighbours.opened(detail)
+        if (this.#stopping !== undefined || detail.limits !== undefined) return
+        if (this.#neighbours.opened(detail).proven) this.#newcomers.proven(detail)
       })
       node.addEventListener('peer:identify', ({ detail }) => {
         const peerId = detail.peerId.toString()
@@ -325,11 +332,19 @@ export class PeerNetwork implements Libp2pNetwork {
     this.#redialer.lost(peerId, yieldMs(this.peerId, peerId, this.#redialer.addresses(peerId)))
   }
 
+  #proven(peerId: PeerId): void {
+    this.#gossip.admitted(peerId)
+    for (const connection of this.#connections(peerId)) this.#newcomers.proven(connection)
+  }
+
   /** No peer of ours; to a tab it may be a relay. */
   async #foreign(peerId: PeerId, text: string): Promise<void> {
     this.#redialer.forget(peerId)
     for (const connection of this.#connections(peerId)) {
-      if (this.#options.usesRelays && (await this.#relays.take(connection))) continue
+      if (this.#options.usesRelays && (await this.#relays.take(connection))) {
+        this.#newcomers.proven(connection)
+        continue
+      }
       queueMicrotask(() => abort(connection, text))
     }
   }

@@ -1,6 +1,7 @@
 import type { ConnectionGater, PeerInfo, PrivateKey } from '@libp2p/interface'
 import type { Libp2pOptions } from 'libp2p'
 import type { GossipOptions } from './gossip.ts'
+import type { Newcomers } from './strangers/newcomers.ts'
 import type { Traffic } from './traffic.ts'
 
 /** A STUN or TURN server, as WebRTC takes it. */
@@ -24,6 +25,8 @@ export interface PresetInput {
   readonly gossip: GossipOptions
   readonly gater: ConnectionGater
   readonly traffic: Traffic
+  /** Bounds what strangers cost. */
+  readonly newcomers: Newcomers
   /** False where no peer is to be looked for on the local network. */
   readonly mdns: boolean
   /** Addresses to tell others instead of those listened on; empty for those. */

@@ -9,6 +9,7 @@ import { CONNECTION_MONITOR } from './preset.ts'
 import type { Certificate } from './preset.ts'
 import { RELAY_CONNECTIONS_MAX, relayService } from './relay-service.ts'
 import { serverTransports } from './server-transports.ts'
+import { Newcomers } from './strangers/newcomers.ts'
 
 export interface RelayOptions {
   /** Multiaddrs to listen on; default WebSockets on any free port of all interfaces. */
@@ -52,11 +53,12 @@ export async function openRelay(options: RelayOptions = {}): Promise<Relay> {
   const privateKey =
     options.privateKey === undefined ? await generateKeyPair('Ed25519') : privateKeyFromProtobuf(options.privateKey)
   const traffic = { sentBytes: 0, receivedBytes: 0 }
+  const newcomers = new Newcomers()
   const node = await createLibp2p({
     start: false,
     privateKey,
     addresses: { listen: [...listen], announce: [...announce] },
-    ...serverTransports(traffic, options.tls),
+    ...serverTransports({ traffic, newcomers, tls: options.tls }),
     connectionGater: { denyDialMultiaddr: () => true },
     connectionManager: {
       maxConnections: RELAY_CONNECTIONS_MAX,
@@ -64,7 +66,13 @@ export async function openRelay(options: RelayOptions = {}): Promise<Relay> {
       maxIncomingPendingConnections: 100,
     },
     connectionMonitor: CONNECTION_MONITOR,
-    services: { identify: identify(), ping: ping(), relay: relayService(), meeting: meetingService() },
+    services: {
+      identify: identify(),
+      ping: ping(),
+      relay: relayService(),
+      // No peer of any grid shows a proof to a relay. One that asks for others is what a relay is there for.
+      meeting: meetingService((connection) => newcomers.proven(connection)),
+    },
   })
   try {
     await node.start()

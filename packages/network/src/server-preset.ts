@@ -28,7 +28,7 @@ function options(input: PresetInput): Libp2pOptions {
     start: false,
     privateKey: input.privateKey,
     addresses: { listen: [...input.listen], announce: [...input.announce] },
-    ...serverTransports(input.traffic, input.tls),
+    ...serverTransports(input),
     connectionGater: input.gater,
     peerDiscovery: input.mdns
       ? input.gossip.channels.map(({ topic }) => found(mdns({ serviceTag: serviceTag(topic) }), input.onFound))

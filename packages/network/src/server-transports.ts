@@ -6,14 +6,22 @@ import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import type { Libp2pOptions } from 'libp2p'
 import type { Certificate } from './preset.ts'
+import { guarded } from './strangers/guarded-transport.ts'
+import type { Newcomers } from './strangers/newcomers.ts'
 import { counted } from './traffic.ts'
 import type { Traffic } from './traffic.ts'
 import { webSocketTransport } from './web-socket/transport.ts'
 
+export interface ServerTransportsInput {
+  readonly traffic: Traffic
+  readonly newcomers: Newcomers
+  readonly tls: Certificate | undefined
+}
+
 /** How a server is reached: TCP and WebSockets, the latter over TLS where there is a certificate, with noise and yamux. */
-export function serverTransports(traffic: Traffic, tls: Certificate | undefined): Libp2pOptions {
+export function serverTransports({ traffic, newcomers, tls }: ServerTransportsInput): Libp2pOptions {
   return {
-    transports: [counted(tcp(), traffic), counted(webSocketTransport(tls), traffic)],
+    transports: [tcp(), webSocketTransport(tls)].map((transport) => guarded(counted(transport, traffic), newcomers)),
     transportManager: { faultTolerance: FaultTolerance.FATAL_ALL },
     connectionEncrypters: [noise(noiseOptions())],
     streamMuxers: [yamux()],

@@ -1,3 +1,4 @@
+import { GREETING as GREETING_BYTES } from './greeting.ts'
 import { Opcode, encodeHeader } from '../web-socket/frames.ts'
 import { requestTo } from '../web-socket/handshake.ts'
 
@@ -16,7 +17,7 @@ export function seeded(seed: number): Random {
   }
 }
 
-const GREETING: Buffer = Buffer.from('\x13/multistream/1.0.0\n\x07/noise\n')
+const GREETING: Buffer = Buffer.from(GREETING_BYTES)
 
 type Maker = (random: Random) => Buffer
 
@@ -44,7 +45,7 @@ function mutated(random: Random, bytes: Buffer): Buffer {
 }
 
 /** What stands on a connection of libp2p before there is any encryption. */
-const streams: Record<string, Maker> = {
+export const PORT_ATTACKS: Readonly<Record<string, Maker>> = {
   'noise of a random source': (random) => noisy(random, 100_000),
   'bytes that continue a length for ever': (random) =>
     Buffer.alloc(upTo(random, 300_000) + 1, pick(random, [0xff, 0x80])),
@@ -67,7 +68,7 @@ const streams: Record<string, Maker> = {
 }
 
 /** What stands in a WebSocket once it is open. `masked` as a side that dialled has to. */
-const frames: Record<string, (random: Random, masked: boolean) => Buffer> = {
+export const FRAME_ATTACKS: Readonly<Record<string, (random: Random, masked: boolean) => Buffer>> = {
   'reserved bits': (_random, masked) => Buffer.of(0xf2, masked ? 0x80 : 0, 0, 0, 0, 0),
   'the header of a frame that is far too long': (_random, masked) =>
     Buffer.concat([Buffer.of(0x82, masked ? 0xff : 0x7f), Buffer.alloc(12, 0xff)]),
@@ -88,7 +89,8 @@ function framed(random: Random, opcode: 2 | 8 | 9 | 10, payload: Buffer, masked:
   return Buffer.concat(Array.from({ length: upTo(random, countMax) + 1 }, () => frame))
 }
 
-const heads: Record<string, Maker> = {
+/** What comes instead of a request for a WebSocket. */
+export const HEAD_ATTACKS: Readonly<Record<string, Maker>> = {
   'headers without end': (random) => Buffer.from(`GET / HTTP/1.1\r\n${`a: ${random()}\r\n`.repeat(10_000)}`),
   'one header without end': () => Buffer.from(`GET / HTTP/1.1\r\na: ${'b'.repeat(200_000)}`),
   'thousands of requests': () => Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(5000)),
@@ -105,15 +107,15 @@ export interface Attack {
 
 /** What a stranger sends to a TCP port, or answers to a peer that dials it. */
 export function streamAttack(random: Random): Attack {
-  const name = pick(random, Object.keys(streams))
-  return { name, bytes: streams[name]!(random) }
+  const name = pick(random, Object.keys(PORT_ATTACKS))
+  return { name, bytes: PORT_ATTACKS[name]!(random) }
 }
 
 /** What a stranger sends in a WebSocket that is open. */
 export function frameAttack(random: Random, masked: boolean): Attack {
   if (random() < 0.5) {
-    const name = pick(random, Object.keys(frames))
-    return { name, bytes: frames[name]!(random, masked) }
+    const name = pick(random, Object.keys(FRAME_ATTACKS))
+    return { name, bytes: FRAME_ATTACKS[name]!(random, masked) }
   }
   const { name, bytes } = streamAttack(random)
   const mask = masked ? Buffer.alloc(4) : undefined
@@ -122,6 +124,6 @@ export function frameAttack(random: Random, masked: boolean): Attack {
 
 /** What a stranger sends to a WebSocket port instead of opening a WebSocket. */
 export function headAttack(random: Random): Attack {
-  const name = pick(random, Object.keys(heads))
-  return { name, bytes: heads[name]!(random) }
+  const name = pick(random, Object.keys(HEAD_ATTACKS))
+  return { name, bytes: HEAD_ATTACKS[name]!(random) }
 }

@@ -2,22 +2,17 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { RUNTIMES } from './peer-process.ts'
 import type { PortFuzzFigures } from './port-fuzz.ts'
 
 const run = promisify(execFile)
 const command = fileURLToPath(new URL('port-fuzz-command.ts', import.meta.url))
-const binary = (name: string): string =>
-  fileURLToPath(new URL(`../../../../node_modules/.bin/${name}`, import.meta.url))
 
 describe('strangers who send anything to the ports, and servers who answer anything, end no peer and keep no other waiting', () => {
-  it.each([
-    ['Node', 'node', ['--expose-gc']],
-    ['Deno', 'deno', ['run', '--allow-all', '--no-lock', '--node-modules-dir=manual', '--v8-flags=--expose-gc']],
-    ['Bun', 'bun', ['--expose-gc']],
-  ])(
+  it.each(RUNTIMES)(
     'on %s',
-    async (_name, name, args) => {
-      const { stdout } = await run(binary(name), [...args, command, '--attacks', '90'], { timeout: 110_000 })
+    async (_name, [program = '', ...words]) => {
+      const { stdout } = await run(program, [...words, command, '--attacks', '90'], { timeout: 110_000 })
       const figures = JSON.parse(stdout.trim().split('\n').at(-1) as string) as PortFuzzFigures
       expect(figures).toMatchObject({ wronglyReached: 0, attacks: 90, served: 15 })
       expect(figures.heapGrownBytes).toBeLessThan(16 * 1024 * 1024)

@@ -8,6 +8,7 @@ import type { SendResult } from '@libp2p/utils'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { FrameDecoder, Opcode, encodeHeader, unmask } from './frames.ts'
 import type { SentOpcode } from './frames.ts'
+import { HeadReader, REFUSAL, answerTo } from './handshake.ts'
 
 /** The largest frame that is sent: the same as libp2p's, which proxies are used to. */
 const SENT_MAX_BYTES = 64 * 1024
@@ -18,10 +19,9 @@ const INACTIVITY_MAX_MS = 2 * 60 * 1000
 const NORMAL_CLOSURE: Uint8Array = Uint8Array.of(1000 >> 8, 1000 & 0xff)
 
 interface WebSocketConnectionOptions {
-  /** Paused, with a WebSocket agreed on. */
   readonly socket: Socket
-  /** Bytes that came behind the agreement. */
-  readonly rest: Uint8Array
+  /** What came behind the agreement on a WebSocket; undefined where the other side has yet to ask for one. */
+  readonly rest: Uint8Array | undefined
   readonly remoteAddr: Multiaddr
   readonly direction: MessageStreamDirection
   readonly log: Logger
@@ -31,10 +31,12 @@ interface WebSocketConnectionOptions {
 export class WebSocketConnection extends AbstractMultiaddrConnection {
   readonly #socket: Socket
   readonly #decoder: FrameDecoder
+  #request: HeadReader | undefined
 
   constructor({ socket, rest, ...init }: WebSocketConnectionOptions) {
     super({ ...init, maxMessageSize: SENT_MAX_BYTES })
     this.#socket = socket
+    this.#request = rest === undefined ? new HeadReader() : undefined
     this.#decoder = new FrameDecoder({ masked: init.direction === 'inbound', nowMs: performance.now() })
     socket.on('error', (error) => this.abort(error))
     socket.on('data', (chunk: Buffer) => this.#receive(chunk))
@@ -46,7 +48,9 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
     })
     socket.setTimeout(INACTIVITY_MAX_MS)
     socket.once('timeout', () => this.abort(new TimeoutError()))
+    if (rest === undefined) return
     // Not here: what wraps this connection has to see these bytes as well.
+    socket.pause()
     queueMicrotask(() => {
       this.#receive(rest)
       if (this.status === 'open') socket.resume()
@@ -80,7 +84,8 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
 
   #receive(chunk: Uint8Array): void {
     try {
-      for (const { type, bytes } of this.#decoder.decode(chunk, performance.now())) {
+      const framed = this.#request === undefined ? chunk : this.#agree(this.#request, chunk)
+      for (const { type, bytes } of this.#decoder.decode(framed, performance.now())) {
         if (this.status !== 'open') return
         if (type === 'bytes') this.onData(bytes)
         else if (type === 'ping') this.#pong(bytes)
@@ -89,6 +94,20 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
     } catch (error) {
       this.abort(error as Error)
     }
+  }
+
+  /** Reads the request for a WebSocket and answers it; what comes behind it is returned. */
+  #agree(request: HeadReader, chunk: Uint8Array): Uint8Array {
+    const read = request.read(chunk)
+    if (read === undefined) return new Uint8Array(0)
+    const answer = answerTo(read.head)
+    this.#socket.write(answer ?? REFUSAL)
+    if (answer === undefined) {
+      this.#socket.destroySoon()
+      this.onTransportClosed()
+    }
+    this.#request = undefined
+    return read.rest
   }
 
   #pong(bytes: Uint8Array): void {

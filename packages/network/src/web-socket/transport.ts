@@ -15,10 +15,11 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { WebSockets, WebSocketsSecure } from '@multiformats/multiaddr-matcher'
 import type { Certificate } from '../preset.ts'
 import { WebSocketConnection } from './connection.ts'
-import { HeadReader, REFUSAL, answerTo, requestTo } from './handshake.ts'
+import { HeadReader, requestTo } from './handshake.ts'
 
-/** How long a socket may take from its first to the last byte of the agreement. */
-const HANDSHAKE_MAX_MS = 10_000
+/** How long agreeing on TLS may take, and how many may be at it; the oldest makes way for one more. */
+const TLS_HANDSHAKE_MAX_MS = 10_000
+const TLS_HANDSHAKES_MAX = 64
 const SOCKET_OPTIONS = { noDelay: true, keepAlive: true } as const
 
 interface Components {
@@ -81,6 +82,8 @@ class WebSocketListener extends TypedEventEmitter<ListenerEvents> implements Lis
   readonly #log: Logger
   readonly #tls: Certificate | undefined
   readonly #sockets = new Set<Socket>()
+  /** Those that have not agreed on TLS yet, by their addresses and ports, oldest first. */
+  readonly #shaking = new Map<string, Socket>()
   readonly #closed = new AbortController()
   #server: Server | undefined
   #address: Multiaddr | undefined
@@ -96,11 +99,15 @@ class WebSocketListener extends TypedEventEmitter<ListenerEvents> implements Lis
   async listen(address: Multiaddr): Promise<void> {
     const secure = WebSocketsSecure.exactMatch(address)
     const server = secure
-      ? createTlsServer({ ...this.#tls, ...SOCKET_OPTIONS, handshakeTimeout: HANDSHAKE_MAX_MS })
+      ? createTlsServer({ ...this.#tls, ...SOCKET_OPTIONS, handshakeTimeout: TLS_HANDSHAKE_MAX_MS })
       : createServer(SOCKET_OPTIONS)
-    server.on('connection', (socket: Socket) => this.#keep(socket))
-    server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => this.#accept(socket))
-    if (secure) server.on('tlsClientError', (_error, socket: Socket) => socket.destroy())
+    if (secure) {
+      server.on('connection', (socket: Socket) => this.#shakeHands(socket))
+      server.on('secureConnection', (socket: Socket) => this.#accept(socket))
+      server.on('tlsClientError', (_error, socket: Socket) => socket.destroy())
+    } else {
+      server.on('connection', (socket: Socket) => this.#accept(socket))
+    }
     const { host, port, type } = getNetConfig(address)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     // Stays for good: a server says by it, too, that the process has no file descriptor for one more socket.
@@ -133,6 +140,16 @@ class WebSocketListener extends TypedEventEmitter<ListenerEvents> implements Lis
     this.safeDispatchEvent('close')
   }
 
+  /** Its own bounds: until TLS is agreed on, there is no connection that others could bound. */
+  #shakeHands(socket: Socket): void {
+    this.#keep(socket)
+    const ports = portsOf(socket)
+    this.#shaking.set(ports, socket)
+    const [oldest] = this.#shaking.values()
+    if (this.#shaking.size > TLS_HANDSHAKES_MAX) oldest?.destroy()
+    socket.once('close', () => this.#shaking.delete(ports))
+  }
+
   /** From here on the socket may fail at any time without harm. */
   #keep(socket: Socket): void {
     this.#sockets.add(socket)
@@ -141,35 +158,34 @@ class WebSocketListener extends TypedEventEmitter<ListenerEvents> implements Lis
   }
 
   #accept(socket: Socket): void {
-    if (!this.#sockets.has(socket)) this.#keep(socket)
-    this.#serve(socket).catch((error: Error) => {
-      this.#log('a connection was not taken: %s', error.message)
-      socket.destroy()
-    })
-  }
-
-  async #serve(socket: Socket): Promise<void> {
+    this.#shaking.delete(portsOf(socket))
+    this.#keep(socket)
     const { remoteAddress, remotePort } = socket
-    if (remoteAddress === undefined || remotePort === undefined) throw new Error('it was closed at once')
-    const { head, rest } = await readHead(socket, AbortSignal.timeout(HANDSHAKE_MAX_MS))
-    const answer = answerTo(head)
-    if (answer === undefined) {
-      socket.write(REFUSAL)
-      socket.destroySoon()
+    let connection: WebSocketConnection
+    try {
+      const remoteAddr = ipPortToMultiaddr(remoteAddress ?? '', remotePort ?? 0).encapsulate('/ws')
+      connection = new WebSocketConnection({
+        socket,
+        rest: undefined,
+        remoteAddr,
+        direction: 'inbound',
+        log: this.#log,
+      })
+    } catch {
+      // It was closed at once, so that it has no address any more.
+      socket.destroy()
       return
     }
-    socket.write(answer)
-    const connection = new WebSocketConnection({
-      socket,
-      rest,
-      remoteAddr: ipPortToMultiaddr(remoteAddress, remotePort).encapsulate('/ws'),
-      direction: 'inbound',
-      log: this.#log,
-    })
-    await this.#options.upgrader.upgradeInbound(connection, { signal: this.#closed.signal }).catch((error: Error) => {
+    this.#options.upgrader.upgradeInbound(connection, { signal: this.#closed.signal }).catch((error: Error) => {
+      this.#log('a connection was not taken: %s', error.message)
       connection.abort(error)
     })
   }
+}
+
+/** The same of a socket and of the TLS socket on it. */
+function portsOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`
 }
 
 /** Dials, and agrees on a WebSocket. */

@@ -1,0 +1,128 @@
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { multiaddr } from '@multiformats/multiaddr'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { rawPeer } from '../raw-peer.ts'
+import type { RawPeer } from '../raw-peer.ts'
+import { requestTo } from '../web-socket/handshake.ts'
+import { FRAME_ATTACKS, HEAD_ATTACKS, PORT_ATTACKS, seeded } from './hostile-bytes.ts'
+import { STREAM_ATTACKS, sendInStreams } from './hostile-streams.ts'
+import { PeerProcess, RUNTIMES } from './peer-process.ts'
+import type { Use } from './peer-process.ts'
+
+/** Strangers of one kind; what one of them costs is the mean. */
+const STRANGERS = 3
+/** What one may cost is 10 ms. The rest is room for a machine that is busy, and for a runtime that still compiles. */
+const CPU_MAX_MS = 30
+const HEAP_MAX_BYTES = STRANGERS * 1024 * 1024
+const STAY_MAX_MS = 300
+
+function opened(port: number): Socket {
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => undefined)
+  socket.on('data', () => undefined)
+  return socket
+}
+
+async function over(socket: Socket): Promise<void> {
+  const timer = setTimeout(() => socket.destroy(), STAY_MAX_MS)
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve))
+  clearTimeout(timer)
+}
+
+describe.each(RUNTIMES)('on %s a stranger costs little, whatever it sends', (runtime, command) => {
+  let peer: PeerProcess
+  let stranger: RawPeer
+  let [tcp, tcpPort, wsPort] = ['', 0, 0]
+  const random = seeded(1)
+  const figures: string[] = []
+
+  beforeAll(async () => {
+    peer = new PeerProcess(command)
+    stranger = await rawPeer('/nothing/1')
+    const { addresses } = await peer.ask<Use>('use')
+    tcp = addresses.find((address) => !address.includes('/ws')) as string
+    const portOf = (address: string): number => Number(/\/tcp\/(\d+)/.exec(address)?.[1])
+    tcpPort = portOf(tcp)
+    wsPort = portOf(addresses.find((address) => address.includes('/ws')) as string)
+    // What is used for the first time costs more.
+    for (let i = 0; i < 10; i += 1) await inStreams('a flood of pings')
+  }, 60_000)
+  afterAll(async () => {
+    await stranger.node.stop()
+    await peer.end()
+    if (process.env['STRANGER_FIGURES'] !== undefined) console.log(`${runtime}\n${figures.join('\n')}`)
+  })
+
+  async function costs(kind: string, attack: () => Promise<unknown>, freeMs = 0): Promise<number> {
+    const before = await peer.ask<Use>('use')
+    for (let i = 0; i < STRANGERS; i += 1) await attack()
+    const after = await peer.ask<Use>('use')
+    const cpuMs = after.cpuMs / STRANGERS
+    figures.push(`${cpuMs.toFixed(1)} ms, ${Math.round((after.heapBytes - before.heapBytes) / 1024)} KiB: ${kind}`)
+    expect(cpuMs).toBeLessThan(CPU_MAX_MS + freeMs)
+    expect(after.heapBytes - before.heapBytes).toBeLessThan(HEAP_MAX_BYTES)
+    return cpuMs
+  }
+
+  async function inStreams(attack: string): Promise<void> {
+    const connection = await stranger.node.dial(multiaddr(tcp))
+    const closed = new Promise((resolve) => connection.addEventListener('close', resolve))
+    sendInStreams(connection, attack)
+    const timer = setTimeout(() => connection.abort(new Error('enough')), attack === 'nothing' ? 50 : STAY_MAX_MS)
+    if (connection.status === 'open') await closed
+    clearTimeout(timer)
+  }
+
+  it.each(Object.keys(PORT_ATTACKS))('%s', async (attack) => {
+    await costs(attack, async () => {
+      const socket = opened(tcpPort)
+      socket.write(PORT_ATTACKS[attack]!(random))
+      await over(socket)
+    })
+  })
+
+  it.each(Object.keys(HEAD_ATTACKS))('%s instead of a request for a WebSocket', async (attack) => {
+    await costs(`${attack}, to the WebSocket port`, async () => {
+      const socket = opened(wsPort)
+      socket.write(HEAD_ATTACKS[attack]!(random))
+      await over(socket)
+    })
+  })
+
+  it.each(Object.keys(FRAME_ATTACKS))('%s in a WebSocket', async (attack) => {
+    await costs(`${attack}, in a WebSocket`, async () => {
+      const socket = opened(wsPort)
+      socket.write(requestTo('localhost').request)
+      await Promise.race([once(socket, 'data'), once(socket, 'close')])
+      socket.write(FRAME_ATTACKS[attack]!(random, true))
+      await over(socket)
+    })
+  })
+
+  it.each(Object.keys(PORT_ATTACKS))('%s, answered to a peer that dials', async (attack) => {
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined)
+      socket.on('data', () => undefined)
+      socket.write(PORT_ATTACKS[attack]!(random))
+      void over(socket)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    await costs(`${attack}, dialled`, () => peer.ask(`dial /ip4/127.0.0.1/tcp/${port}`))
+    server.close()
+  })
+
+  describe('that has an encrypted connection', () => {
+    // Cryptography and identify cost their time for every connection, and more than the rest on a busy machine.
+    let honestMs = 0
+    beforeAll(async () => {
+      honestMs = await costs('nothing, encrypted', () => inStreams('nothing'), 100)
+    }, 60_000)
+
+    it.each(Object.keys(STREAM_ATTACKS))('%s', async (attack) => {
+      await costs(`${attack}, encrypted`, () => inStreams(attack), honestMs)
+    })
+  })
+})
