@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { Application } from './application.ts'
 import { FAULT_KINDS, drawFaultMix } from './fault-mix.ts'
 import { Random } from './random.ts'
 import { REGRESSION_SEEDS } from './regression-seeds.ts'
@@ -21,6 +22,13 @@ test('every mix has three kinds of faults, and every kind is in some mix', () =>
   const mixes = Array.from({ length: 200 }, (_, seed) => drawFaultMix(new Random(seed)))
   for (const mix of mixes) expect(mix.size).toBeGreaterThanOrEqual(3)
   for (const kind of FAULT_KINDS) expect(mixes.some((mix) => mix.has(kind))).toBe(true)
+})
+
+test('a simulation fails when an application is never done', () => {
+  const idle = { act: () => undefined, remove: () => undefined, read: () => undefined, check: () => undefined }
+  const more = (): Application[] => [{ ...idle, collections: [], isDone: () => false }]
+  const { violations } = simulate({ seed: 5, peers: 3, minutes: 0.1, more })
+  expect(violations).toEqual([expect.stringContaining('unsettled: after 300 s')])
 })
 
 test.each(Array.from({ length: 24 }, (_, i) => 1001 + i))('a grid keeps its promises in simulation %i', (seed) => {

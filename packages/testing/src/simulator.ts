@@ -185,12 +185,13 @@ class Simulator {
     this.#healedMs = startMs
     // Broadcasts that were late when everything was healed are still on their way, some of them from former lives.
     this.#runUntil(startMs + LATE_MAX_MS)
-    while (this.#queue.nowMs - startMs < SETTLE_MAX_MS && this.#violations.length === 0) {
+    let settled = false
+    while (!settled && this.#queue.nowMs - startMs < SETTLE_MAX_MS && this.#violations.length === 0) {
       this.#runUntil(this.#queue.nowMs + 1000)
       const busy = this.#applications.filter(({ isDone }) => isDone !== undefined)
       // Each is asked, so that each may begin with what is left to do.
       const done = busy.flatMap((application) => this.#machines.map((machine) => application.isDone!(machine)))
-      if (areEqual(this.#machines) && !done.includes(false)) break
+      settled = areEqual(this.#machines) && !done.includes(false)
     }
     this.#settleMs = this.#queue.nowMs - startMs
     // What is still on its way to disk arrives, and disks that were damaged are repaired.
@@ -199,6 +200,11 @@ class Simulator {
       if (this.#machines.every((machine) => differsOnDisk(machine, this.#applications) === undefined)) break
     }
     if (this.#violations.length === 0) this.#checkEnd()
+    if (this.#violations.length === 0 && !settled) {
+      this.#violated(
+        `unsettled: after ${SETTLE_MAX_MS / 1000} s something is still held, or an application is not done`,
+      )
+    }
     if (this.#violations.length === 0 && this.#random.fork('quiet').chance(0.25)) this.#checkQuiet()
   }
 
