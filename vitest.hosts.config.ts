@@ -6,8 +6,9 @@ const config: ViteUserConfig = defineConfig({
   test: {
     include: ['test/hosts/**/*.test.ts'],
     globalSetup: 'test/run/test-run.ts',
-    testTimeout: 120_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 60_000 } },
     pool: 'forks',
     maxWorkers: 1,
     fileParallelism: false,

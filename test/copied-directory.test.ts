@@ -118,4 +118,4 @@ it('a copy that runs beside the original under one identity: told, and nothing d
   expect(reasonsOf(first) + reasonsOf(second)).toMatch(/new replica id/)
   const told = (): string => reasonsOf(first) + reasonsOf(second)
   await expect.poll(told, { timeout: 120_000 }).toMatch(/is its directory in use twice/)
-}, 180_000)
+}, 600_000)

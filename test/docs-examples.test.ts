@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const PROCESSES = 2
 /** For all examples of one process together. */
-const LIMIT_MS = 120_000
+const LIMIT_MS = 300_000
 /** Stands on a line of its own before each example, and after it. */
 const MARK = '--- example '
 /** Examples of doc comments may leave out what every one of them would begin with. */

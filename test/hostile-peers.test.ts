@@ -34,11 +34,11 @@ function framed(...bytes: readonly number[]): Uint8Array {
   return Uint8Array.of(0, 0, 0, bytes.length, ...bytes)
 }
 
-async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const endMs = performance.now() + 100_000
+async function until(holds: () => boolean | Promise<boolean>, what: string, limitMs = 150_000): Promise<void> {
+  const endMs = performance.now() + limitMs
   while (!(await holds())) {
     if (performance.now() > endMs) throw new Error(`still not: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await new Promise((resolve) => setTimeout(resolve, 100))
   }
 }
 
@@ -47,18 +47,29 @@ function held({ replicaId, collections }: GridStatus): unknown {
   return [replicaId, collections.map(({ name, entries, fingerprint }) => [name, entries, fingerprint])]
 }
 
-test('twenty peers behind one address find each other and end equal', async () => {
-  const first = await open('twenty')
-  const others = await Promise.all(Array.from({ length: 19 }, () => open('twenty', first.addresses)))
-  const all = [first, ...others]
-  await Promise.all(all.map((grid, i) => grid.map('shared').set(`from ${i}`, i)))
-  await until(() => {
-    const prints = all.map((grid) => grid.status().collections.find(({ name }) => name === 'shared'))
-    return prints.every((print) => print?.entries === 20 && print.fingerprint === prints[0]?.fingerprint)
-  }, 'all twenty are equal')
-  expect(await others[18]!.map('shared').get('from 0')).toBe(0)
-  expect(all.map((grid) => grid.status().offences)).toEqual(all.map(() => 0))
-}, 120_000)
+/** They make 190 connections in one process, each with two handshakes, and dials that take too long begin again. */
+const LIMIT_MS = 600_000
+
+test(
+  'twenty peers behind one address find each other and end equal',
+  async () => {
+    const first = await open('twenty')
+    const others = await Promise.all(Array.from({ length: 19 }, () => open('twenty', first.addresses)))
+    const all = [first, ...others]
+    await Promise.all(all.map((grid, i) => grid.map('shared').set(`from ${i}`, i)))
+    await until(
+      () => {
+        const prints = all.map((grid) => grid.status().collections.find(({ name }) => name === 'shared'))
+        return prints.every((print) => print?.entries === 20 && print.fingerprint === prints[0]?.fingerprint)
+      },
+      'all twenty are equal',
+      LIMIT_MS,
+    )
+    expect(await others[18]!.map('shared').get('from 0')).toBe(0)
+    expect(all.map((grid) => grid.status().offences)).toEqual(all.map(() => 0))
+  },
+  LIMIT_MS + 60_000,
+)
 
 test('who sends garbage is cut off for a minute; status and log say who and why, and nothing has changed', async () => {
   const warnings: string[] = []
@@ -88,7 +99,7 @@ test('who sends garbage is cut off for a minute; status and log say who and why,
   expect(held(grid.status())).toEqual(before)
   await friend.map('kept').set('after', 1)
   await until(async () => (await grid.map('kept').get('after')) === 1, 'the friend is still heard')
-}, 120_000)
+})
 
 test('who breaks the protocol of streams is listed as well', async () => {
   const grid = await open('oversize')
@@ -98,7 +109,7 @@ test('who breaks the protocol of streams is listed as well', async () => {
   await until(() => grid.status().offenders.length > 0, 'it is listed')
   expect(grid.status().offenders[0]).toMatchObject({ peerId: raw.peerId, lastCode: 'NETWORK_HOSTILE' })
   expect(grid.status().offenders[0]!.refusedForMs).toBeGreaterThan(0)
-}, 120_000)
+})
 
 test('a peer of another version is told of, and not cut off', async () => {
   const warnings: string[] = []
@@ -111,7 +122,7 @@ test('a peer of another version is told of, and not cut off', async () => {
   expect(told()).toBe(1)
   expect(grid.status()).toMatchObject({ offences: 0, offenders: [] })
   expect(raw.node.getConnections().length).toBe(1)
-}, 120_000)
+})
 
 test('a listener that throws stops neither the grid nor the other listeners', async () => {
   const grid = await open('listener')
@@ -126,4 +137,4 @@ test('a listener that throws stops neither the grid nor the other listeners', as
   await friend.map('m').set('b', 2)
   await until(() => seen.includes('a') && seen.includes('b'), 'both were heard')
   expect(await map.get('b')).toBe(2)
-}, 120_000)
+})

@@ -33,7 +33,7 @@ describe('a peer that is killed while it opens, writes or checkpoints', () => {
         await rm(root, { recursive: true, force: true })
       }
     },
-    240_000,
+    600_000,
   )
 })
 

@@ -22,7 +22,7 @@ async function open(options: Partial<OpenGridOptions>): Promise<Grid & { warning
 }
 
 async function until(holds: () => boolean, what: string): Promise<void> {
-  const endMs = performance.now() + 20_000
+  const endMs = performance.now() + 60_000
   while (!holds()) {
     if (performance.now() > endMs) throw new Error(`still not: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 20))

@@ -84,7 +84,7 @@ describe('in a browser that has less', () => {
   async function expectToWork(page: Page): Promise<void> {
     const tab = await new Tab(page).open({ name: 'less', join: server.addresses })
     await tab.set(tab.peerId, 1)
-    await expect.poll(() => server.map('numbers').get(tab.peerId), { timeout: 20_000 }).toBe(1)
+    await expect.poll(() => server.map('numbers').get(tab.peerId)).toBe(1)
   }
 
   it('a tab works under a policy that allows no eval and no WebAssembly', async () => {

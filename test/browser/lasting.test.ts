@@ -53,7 +53,7 @@ it('a tab that is killed while it writes has lost nothing that was acknowledged'
     const writer = await (await tab()).open({ name })
     const before = site.acknowledged
     writer.writeOn()
-    await expect.poll(() => site.acknowledged, { timeout: 20_000 }).toBeGreaterThan(Math.max(before, 0) + 50)
+    await expect.poll(() => site.acknowledged).toBeGreaterThan(Math.max(before, 0) + 50)
     const devtools = await browser.context.newCDPSession(writer.page)
     devtools.send('Page.crash').catch(() => undefined)
     await new Promise((resolve) => writer.page.once('crash', resolve))
@@ -70,7 +70,7 @@ it('a browser that is killed while a tab writes has lost nothing that was acknow
   const writer = await (await tab()).open({ name })
   const before = site.acknowledged
   writer.writeOn()
-  await expect.poll(() => site.acknowledged, { timeout: 20_000 }).toBeGreaterThan(before + 50)
+  await expect.poll(() => site.acknowledged).toBeGreaterThan(before + 50)
   await browser.kill()
   const { acknowledged } = site
   const reader = await (await tab()).open({ name })
@@ -83,7 +83,7 @@ it('when its site is cleared a grid goes on in memory and says so, and begins an
   expect(await cleared.set('a', 1)).toBe(true)
   const devtools = await browser.context.newCDPSession(cleared.page)
   await devtools.send('Storage.clearDataForOrigin', { origin: new URL(site.url).origin, storageTypes: 'all' })
-  await expect.poll(() => cleared.set('b', 2).catch(() => 'refused'), { timeout: 20_000 }).toBe(false)
+  await expect.poll(() => cleared.set('b', 2).catch(() => 'refused')).toBe(false)
   expect(await cleared.get('a')).toBe(1)
   expect(await cleared.storage()).toMatchObject({
     persistent: false,

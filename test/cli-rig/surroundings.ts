@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 const PROGRAM = fileURLToPath(new URL('../../packages/cli/bin/gossipgrid.js', import.meta.url))
 const PEER = ['--listen', '127.0.0.1:0', '--no-mdns', '--json']
-const WAIT_MAX_MS = 30_000
+const WAIT_MAX_MS = 120_000
 
 /** Where the program runs and what the tests of one file write. */
 export const folder: string = mkdtempSync(join(tmpdir(), 'gg-cli-'))

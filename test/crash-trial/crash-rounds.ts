@@ -40,11 +40,15 @@ export class CrashRounds {
     this.#check(peer)
   }
 
-  /** Opens what the last crash has left, lets the peer write a little, and closes it in good order. */
+  /**
+   * Opens what the last crash has left, lets the peer write until at least one checkpoint of all rounds has finished, and
+   * closes it in good order.
+   */
   async close(runtime: Runtime, directory: string): Promise<void> {
     const peer = new TrialProcess(runtime, directory, this.#round++)
     try {
       await peer.until('a first acknowledged write', () => peer.acknowledged >= 0)
+      await peer.until('a checkpoint', () => this.checkpoints + peer.checkpoints > 0)
       await peer.close()
     } finally {
       peer.abandon()

@@ -65,9 +65,7 @@ describe('the editor example', () => {
       await document.close()
     }
     await grid.doc('Shopping')
-    await expect
-      .poll(() => grid.documents.table.generationOf('Shopping').number, { timeout: 20_000 })
-      .toBeGreaterThan(0)
+    await expect.poll(() => grid.documents.table.generationOf('Shopping').number).toBeGreaterThan(0)
     await soon(async () => (await textOf(page)).length).toBe(before + 4)
     await soon(() => textOf(other)).toBe(await textOf(page))
     const text = await textOf(page)

@@ -2,5 +2,5 @@ import { expect } from 'vitest'
 
 /** What several processes come to, sooner or later. */
 export function soon<T>(read: () => T): ReturnType<typeof expect.poll<T>> {
-  return expect.poll(read, { timeout: 30_000 })
+  return expect.poll(read)
 }

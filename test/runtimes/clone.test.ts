@@ -30,7 +30,7 @@ describe('a clone, with nothing built', () => {
 
   it.each(RUNTIMES)('says hello on %s, and the process ends by itself', async (runtime) => {
     const [binary, ...flags] = runtimeCommand(runtime)
-    const { stdout } = await run(binary, [...flags, program], { timeout: 50_000 })
+    const { stdout } = await run(binary, [...flags, program], { timeout: 170_000 })
     expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(/^\{ age: 36,? \} $/)
   })
 

@@ -4,7 +4,7 @@ import { WRITES_PER_ROUND } from './matrix-calls.ts'
 import type { MatrixContent, MatrixState, RemotePeer } from './matrix-calls.ts'
 
 const LISTEN = ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws']
-const HOLDS_WITHIN_MS = 40_000
+const HOLDS_WITHIN_MS = 120_000
 
 /** How one peer of the matrix is to be opened. */
 export interface SeatOptions {

@@ -107,7 +107,7 @@ function environment(): NodeJS.ProcessEnv {
 
 function run(binary: string, args: readonly string[], cwd: string): Promise<Ran> {
   return new Promise((resolve) => {
-    const settings = { cwd, env: environment(), timeout: 120_000, maxBuffer: 64 * 1024 * 1024 }
+    const settings = { cwd, env: environment(), timeout: 300_000, maxBuffer: 64 * 1024 * 1024 }
     execFile(binary, args, settings, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
       resolve({ code, stdout, stderr: code === -1 ? `${stderr}\n${error?.message}` : stderr })

@@ -157,4 +157,4 @@ it('a counter is what a plain model says, through splits and restarts', async ()
     }),
     { numRuns: 20, interruptAfterTimeLimit: 12_000 },
   )
-}, 60_000)
+})

@@ -106,4 +106,4 @@ test('peers on the real network see each other come and go', async () => {
   await until(() => a.presence<State>().get(b.peerId)?.typing === true, 'the change has come')
   await b.close()
   await allSee({ [a.peerId]: { name: 'Ada' } }, a)
-}, 60_000)
+})

@@ -55,7 +55,7 @@ describe('what a map was opened as', () => {
     await second.ready()
     await first.map('m', { merge: 'fields' }).set('k', { a: 1 })
     await expect
-      .poll(() => second.status().collections.map(({ name, kind }) => `${kind} ${name}`), { timeout: 10_000 })
+      .poll(() => second.status().collections.map(({ name, kind }) => `${kind} ${name}`))
       .toEqual(['fields m'])
     expect(() => second.map('m')).toThrow(expect.objectContaining({ code: 'COLLECTION_MISMATCH' }))
     expect(second.map('m', { merge: 'fields' }).peek('k')).toEqual({ a: 1 })

@@ -228,4 +228,4 @@ it('a set is what a plain model says, through splits and restarts', async () => 
     }),
     { numRuns: 20, interruptAfterTimeLimit: 12_000 },
   )
-}, 60_000)
+})

@@ -40,15 +40,15 @@ export async function recordNetwork(network: Network): Promise<RecordedNetwork> 
   return recorded
 }
 
-/** Waits until `condition` holds; fails after 15 s. */
+/** Waits until `condition` holds; fails after 60 s. */
 export async function eventually(condition: () => boolean, what: string): Promise<void> {
-  await vi.waitFor(() => expect(condition(), what).toBe(true), { timeout: 15_000, interval: 10 })
+  await vi.waitFor(() => expect(condition(), what).toBe(true), { timeout: 60_000, interval: 10 })
 }
 
 /** Publishes until `receiver` has one of the frames: a single one may be lost, above all in the first second. */
 export async function publishUntil(sender: Network, receiver: RecordedNetwork): Promise<void> {
   const before = receiver.broadcasts.length
-  for (let attempt = 0; attempt < 150 && receiver.broadcasts.length === before; attempt += 1) {
+  for (let attempt = 0; attempt < 600 && receiver.broadcasts.length === before; attempt += 1) {
     await sender.publish(Uint8Array.of(250, attempt))
     await pause(100)
   }

@@ -48,7 +48,7 @@ function watchedGrid(iterator: AsyncIterableIterator<unknown>, onSignal: (signal
 }
 
 async function until(holds: () => boolean): Promise<void> {
-  const endMs = performance.now() + 10_000
+  const endMs = performance.now() + 60_000
   while (!holds()) {
     if (performance.now() > endMs) throw new Error('it never came about')
     await new Promise((resolve) => setTimeout(resolve, 5))

@@ -48,9 +48,7 @@ describe('a document', () => {
       if (i % 7 === 0) await second.flush()
     }
     grids.heal()
-    await expect
-      .poll(() => textOf(first) === textOf(second) && textOf(first).length > 500, { timeout: 30_000 })
-      .toBe(true)
+    await expect.poll(() => textOf(first) === textOf(second) && textOf(first).length > 500).toBe(true)
     for (let i = 0; i < 100; i++) {
       expect(textOf(first)).toContain(`a${i} `)
       expect(textOf(first)).toContain(` b${i}`)
@@ -227,7 +225,7 @@ describe('the documents of a grid', () => {
     body(second).insert(0, 'two')
     await Promise.all([first.flush(), second.flush()])
     grids.heal()
-    await expect.poll(() => textOf(first).length, { timeout: 30_000 }).toBe(6)
+    await expect.poll(() => textOf(first).length).toBe(6)
     await expect.poll(() => textOf(second)).toBe(textOf(first))
     expect(ada!.docs('notes/')).toEqual(['notes/a', 'notes/b'])
   })

@@ -101,7 +101,7 @@ describe('a provider', () => {
     expect(provider.synced).toBe(true)
     expect(provider.status).toBe('connecting')
     const other = await openAlone({ join: grid.addresses })
-    await expect.poll(() => told, { timeout: 10_000 }).toEqual([true, 'connected'])
+    await expect.poll(() => told).toEqual([true, 'connected'])
     await Promise.all([grid.close(), other.close()])
     expect(told).toEqual([true, 'connected', false, 'disconnected'])
     await rm(directory, { recursive: true })

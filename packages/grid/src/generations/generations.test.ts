@@ -19,7 +19,7 @@ const EAGER = {
 }
 /** Never begins one by itself, but carries over. */
 const LAZY = { ...EAGER, clientsMax: Infinity, weighedMinBytes: Infinity }
-const WAIT = { timeout: 15_000 }
+const WAIT = { timeout: 60_000 }
 
 let grids = new TestGrids()
 afterEach(async () => {
