@@ -1,20 +1,39 @@
 import * as Y from 'yjs'
+import { textOfError } from '../application-calls.ts'
 import type { DocumentTable } from './document-table.ts'
 import { RowIntegration } from './row-integration.ts'
 
-/** Applies what can be applied, in one transaction. Throws when Yjs does, or holds anything back. */
+/** Thrown once all was applied: by an observer of the Y.Doc, or by Yjs itself. The `cause` is what was thrown. */
+export class ThrownAfterwards extends Error {}
+
+/** Applies what can be applied, in one transaction. Throws when Yjs or an observer does, or when Yjs holds anything back. */
 export function applyAll(y: Y.Doc, integration: RowIntegration, origin: unknown): void {
-  Y.transact(
-    y,
-    () => {
-      for (let update = integration.next(); update !== undefined; update = integration.next()) {
-        Y.applyUpdate(y, update, origin)
-      }
-    },
-    origin,
-    false,
-  )
-  const { store } = y
+  let isApplied = false
+  const applied = (): void => {
+    for (let update = integration.next(); update !== undefined; update = integration.next()) {
+      Y.applyUpdate(y, update, origin)
+    }
+    isApplied = true
+  }
+  let afterwards: ThrownAfterwards | undefined
+  forgetCleanups(y)
+  try {
+    Y.transact(y, applied, origin, false)
+  } catch (cause) {
+    forgetCleanups(y)
+    if (!isApplied) throw cause
+    afterwards = new ThrownAfterwards(textOfError(cause), { cause })
+  }
+  checkNothingIsHeldBack(y)
+  if (afterwards !== undefined) throw afterwards
+}
+
+/** A listener of `update` that throws leaves these behind, and Yjs would clean up after no transaction, nor tell of one. */
+function forgetCleanups(y: Y.Doc): void {
+  if (y._transaction === null && y._transactionCleanups.length > 0) y._transactionCleanups = []
+}
+
+function checkNothingIsHeldBack({ store }: Y.Doc): void {
   if (store.pendingStructs === null && store.pendingDs === null) return
   store.pendingStructs = null
   store.pendingDs = null

@@ -2,7 +2,7 @@ import { GridError, documentKey, readDocumentKey } from '@gossipgrid/core'
 import * as Y from 'yjs'
 import type { Logger } from '../logger.ts'
 import type { Receipt, WriteOptions } from '../receipt.ts'
-import { applyAll } from './apply-rows.ts'
+import { ThrownAfterwards, applyAll } from './apply-rows.ts'
 import { changeClient, isTypedHere } from './client-change.ts'
 import { attach, checkUnattached, letGo } from './document-attachment.ts'
 import type { Attachment } from './document-attachment.ts'
@@ -62,6 +62,8 @@ export class DocumentEngine implements Attachment {
   /** How the keys of all rows begin that this engine writes. */
   readonly #ownKeys: string
   readonly #dirty = new Set<string>()
+  /** What an observer threw last: it is logged once, and not taken for poison. */
+  #observerMessage: string | undefined
   readonly #waiting = new Map<string, Awaited>()
   #draining = false
   #detached = false
@@ -271,8 +273,7 @@ export class DocumentEngine implements Attachment {
       for (const key of keys) this.#offer(integration, key)
       applyAll(this.y, integration, this)
     } catch (error) {
-      this.#poisonedBy(keys, error)
-      return
+      if (this.#isPoisonedBy(keys, error)) return
     }
     for (const [key, awaited] of integration.waiting()) this.#waiting.set(key, awaited)
   }
@@ -287,10 +288,20 @@ export class DocumentEngine implements Attachment {
     if (row !== undefined) integration.offer(key, row.parts.client, row.update)
   }
 
-  /** Yjs did not take what the parser let pass: the rows that did it are left out from now on, and the Y.Doc is given up. */
-  #poisonedBy(keys: readonly string[], cause: unknown): void {
+  /**
+   * Yjs did not take what the parser let pass: the rows that did it are left out from now on, and the Y.Doc is given up.
+   * Returns false for what an observer of the application threw, when all rows had been applied: that harms no document.
+   */
+  #isPoisonedBy(keys: readonly string[], cause: unknown): boolean {
     const { table, poisoned, logger } = this.#owner
+    const message = cause instanceof ThrownAfterwards ? cause.message : undefined
+    if (message !== undefined && message === this.#observerMessage) return false
     const found = findPoison(table, this.name, this.generation, new Set(keys))
+    if (message !== undefined && found.length === 0) {
+      this.#observerMessage = message
+      logger.error(`an observer of '${this.name}' threw: ${message}`, { document: this.name, error: cause })
+      return false
+    }
     for (const [key, hlc] of found) poisoned.set(key, hlc)
     const error = new GridError(
       'DOCUMENT_POISONED',
@@ -300,6 +311,7 @@ export class DocumentEngine implements Attachment {
     logger.error(error.message, { code: error.code, document: this.name, error: cause })
     if (this.#loading) throw error
     this.end(error)
+    return true
   }
 }
 
