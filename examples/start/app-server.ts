@@ -35,6 +35,8 @@ export async function serveApps({ name, host, port, directory, tls, built }: App
     name,
     listen: [`/ip4/${host}/tcp/0/${tls === undefined ? 'ws' : 'tls/ws'}`],
     mdns: false,
+    // Another address is for other devices, which know no secret.
+    open: !host.startsWith('127.'),
     ...(directory === undefined ? {} : { directory }),
     ...(tls === undefined ? {} : { tls }),
   })

@@ -1,6 +1,6 @@
 import { GridError } from '@gossipgrid/core'
 import { isPromiseLike } from './application-calls.ts'
-import { checkWriteOptions } from './checks.ts'
+import { WRITE_OPTIONS, checkWriteOptions } from './checks.ts'
 import type { RowWrite } from './layout.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
 import type { Runtime } from './runtime.ts'
@@ -70,7 +70,7 @@ export async function writeBatch(
   options?: WriteOptions,
 ): Promise<Receipt | undefined> {
   runtime.checkOpen()
-  checkWriteOptions(options)
+  checkWriteOptions(options, WRITE_OPTIONS)
   const batch = new Batch()
   const rows = batch.collect(() => run(batch))
   return rows.length === 0 ? undefined : runtime.writeAll(rows, options)

@@ -1,4 +1,5 @@
-import { GridError, KEY_MAX_BYTES } from '@gossipgrid/core'
+import { GridError, KEY_MAX_BYTES, checkKnown } from '@gossipgrid/core'
+import type { Known } from '@gossipgrid/core'
 import type { WriteOptions } from './receipt.ts'
 import { checkAborted, checkSignal } from './waiting.ts'
 
@@ -31,12 +32,21 @@ export function checkText(name: string, value: unknown): void {
   throw new GridError('INVALID_OPTION', `${name} is text, not ${typeof value}`)
 }
 
+/** The options of a write. */
+export const WRITE_OPTIONS: Known<WriteOptions> = { copies: true, timeoutMs: true, signal: true }
+/** Those of a method that takes a signal alone. */
+export const SIGNAL_OPTION: Known<{ readonly signal?: AbortSignal }> = { signal: true }
+
 /**
  * Checks the options of a write before anything else is done for it. Throws `INVALID_OPTION` for options that make no
- * sense, and `ABORTED` when the signal is aborted already.
+ * sense or that are not `known`, and `ABORTED` when the signal is aborted already.
  */
-export function checkWriteOptions(options: WriteOptions | undefined): void {
+export function checkWriteOptions<Options extends WriteOptions>(
+  options: Options | undefined,
+  known?: Known<Options>,
+): void {
   if (options === undefined) return
+  if (known !== undefined) checkKnown(options, known)
   checkCount('copies', options.copies, 1, COPIES_MAX)
   checkCount('timeoutMs', options.timeoutMs, 1, TIMEOUT_MAX_MS)
   checkSignal(options.signal)

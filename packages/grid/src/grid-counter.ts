@@ -3,7 +3,7 @@ import type { Collection, Partition } from '@gossipgrid/core'
 import type { Batch } from './batch.ts'
 import { ChangeFeed, checkFeedOptions } from './change-feed.ts'
 import type { FeedOptions } from './change-feed.ts'
-import { checkWriteOptions } from './checks.ts'
+import { WRITE_OPTIONS, checkWriteOptions } from './checks.ts'
 import { CounterBatch } from './counter-batch.ts'
 import type { RowWrite } from './layout.ts'
 import type { Logger } from './logger.ts'
@@ -181,7 +181,7 @@ export class GridCounter {
 
   #add(up: number, down: number, options: WriteOptions | undefined): Promise<Receipt> {
     if (this.#closed) throw new GridError('CLOSED', 'the grid is closed')
-    checkWriteOptions(options)
+    checkWriteOptions(options, WRITE_OPTIONS)
     this.checkRange(up, down)
     this.#up += up
     this.#down += down

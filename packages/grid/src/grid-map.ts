@@ -1,11 +1,11 @@
-import { GridError, decodeValue } from '@gossipgrid/core'
+import { GridError, checkKnown, decodeValue } from '@gossipgrid/core'
 import type { Collection, Partition } from '@gossipgrid/core'
 import { isPromiseLike } from './application-calls.ts'
 import { writeBatch } from './batch.ts'
 import type { Batch } from './batch.ts'
 import { ChangeFeed, checkFeedOptions } from './change-feed.ts'
 import type { InitialSteps } from './change-loop.ts'
-import { checkText, checkWriteOptions } from './checks.ts'
+import { WRITE_OPTIONS, checkText, checkWriteOptions } from './checks.ts'
 import { Emitter } from './emitter.ts'
 import { FieldRows } from './field-rows.ts'
 import type { Logger } from './logger.ts'
@@ -14,7 +14,7 @@ import { EncodedChange } from './map-change.ts'
 import type { Change } from './map-change.ts'
 import { MapEntries } from './map-entries.ts'
 import type { DiscardedContent } from './map-entries.ts'
-import { checkTtl } from './map-options.ts'
+import { ENTRIES_OPTIONS, SET_OPTIONS, checkTtl } from './map-options.ts'
 import type { ChangesOptions, EntriesOptions, MapOptions, SetOptions } from './map-options.ts'
 import { paced } from './pacing.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
@@ -158,7 +158,7 @@ export class GridMap<Value> {
 
   /** Deletes a key; resolves as `set` does, or to undefined when this peer holds no entry to delete. */
   async delete(key: string, options?: WriteOptions): Promise<Receipt | undefined> {
-    checkWriteOptions(options)
+    checkWriteOptions(options, WRITE_OPTIONS)
     if (!this.#has(key)) return undefined
     return this.#remove(key, options)
   }
@@ -321,9 +321,11 @@ export class GridMap<Value> {
   }
 
   #walk<Shown>(
-    { prefix = '', signal }: EntriesOptions,
+    options: EntriesOptions,
     show: (key: string) => Shown | undefined,
   ): AsyncGenerator<Shown, void, undefined> {
+    checkKnown(options, ENTRIES_OPTIONS)
+    const { prefix = '', signal } = options
     checkText('prefix', prefix)
     checkSignal(signal)
     const entries = this.#entries
@@ -368,6 +370,6 @@ function decoded<Value>(content: Uint8Array | undefined): Value | undefined {
 }
 
 function checkSetOptions(options: SetOptions | undefined): void {
-  checkWriteOptions(options)
+  checkWriteOptions(options, SET_OPTIONS)
   checkTtl(options?.ttlMs)
 }

@@ -4,7 +4,7 @@ import type { Batch } from './batch.ts'
 import { ChangeFeed, checkFeedOptions } from './change-feed.ts'
 import type { FeedOptions } from './change-feed.ts'
 import type { InitialSteps } from './change-loop.ts'
-import { checkWriteOptions } from './checks.ts'
+import { WRITE_OPTIONS, checkWriteOptions } from './checks.ts'
 import type { RowWrite } from './layout.ts'
 import type { Logger } from './logger.ts'
 import { paced } from './pacing.ts'
@@ -95,7 +95,7 @@ export class GridSet<Element> {
   add(element: Element, options?: WriteOptions): Promise<Receipt> {
     try {
       const text = encodeElement(element)
-      checkWriteOptions(options)
+      checkWriteOptions(options, WRITE_OPTIONS)
       return this.#add(text, options)
     } catch (error) {
       return Promise.reject(error as Error)
@@ -108,7 +108,7 @@ export class GridSet<Element> {
    */
   async delete(element: Element, options?: WriteOptions): Promise<Receipt | undefined> {
     this.#runtime.checkOpen()
-    checkWriteOptions(options)
+    checkWriteOptions(options, WRITE_OPTIONS)
     const rows = this.rows(encodeElement(element), false)
     return rows.length === 0 ? undefined : this.#write(rows, options)
   }

@@ -1,7 +1,8 @@
-import { GridError } from '@gossipgrid/core'
+import { GridError, checkKnown } from '@gossipgrid/core'
 import type { MemberState, Peer, PeerEvent } from '@gossipgrid/core'
 import { writeBatch } from './batch.ts'
 import type { Batch } from './batch.ts'
+import { SIGNAL_OPTION } from './checks.ts'
 import { CountersAndSets } from './counters-and-sets.ts'
 import { Documents } from './documents/documents.ts'
 import type { DocumentOptions, GridDocument } from './documents/grid-document.ts'
@@ -228,7 +229,8 @@ export class Grid {
    * means missing; or, with `alone: true`, when no other peer was found within 3 s and no address to join by was given.
    * Rejects with `ABORTED` or `CLOSED`.
    */
-  ready(options: { readonly signal?: AbortSignal } = {}): Promise<{ readonly alone: boolean }> {
+  async ready(options: { readonly signal?: AbortSignal } = {}): Promise<{ readonly alone: boolean }> {
+    checkKnown(options, SIGNAL_OPTION)
     return this.#readiness.wait(options.signal)
   }
 

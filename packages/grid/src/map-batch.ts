@@ -1,8 +1,8 @@
-import { decodeValue } from '@gossipgrid/core'
+import { checkKnown, decodeValue } from '@gossipgrid/core'
 import type { Batch, BatchPart } from './batch.ts'
 import type { RowWrite } from './layout.ts'
 import type { MapEntries } from './map-entries.ts'
-import { checkTtl } from './map-options.ts'
+import { TTL_OPTION, checkTtl } from './map-options.ts'
 import type { SetOptions } from './map-options.ts'
 
 interface Planned {
@@ -44,6 +44,7 @@ export class MapBatch<Value> implements BatchPart {
   set(key: string, value: Value, options: Pick<SetOptions, 'ttlMs'> = {}): void {
     this.#batch.checkOpen()
     this.#entries.layout.checkKey(key)
+    checkKnown(options, TTL_OPTION)
     checkTtl(options.ttlMs)
     this.#plan(key, { content: this.#entries.encode(value), expiresAtMs: this.#expiresAtMs(options.ttlMs) })
   }

@@ -1,5 +1,6 @@
-import { GridError } from '@gossipgrid/core'
-import { checkCount } from './checks.ts'
+import { GridError, checkKnown } from '@gossipgrid/core'
+import type { Known } from '@gossipgrid/core'
+import { WRITE_OPTIONS, checkCount } from './checks.ts'
 import type { WriteOptions } from './receipt.ts'
 import type { StandardSchema } from './schema.ts'
 
@@ -50,13 +51,21 @@ export interface EntriesOptions {
   readonly signal?: AbortSignal
 }
 
+const MAP_OPTIONS: Known<MapOptions<never>> = { merge: true, ttlMs: true, schema: true }
+/** That of a write in a batch. */
+export const TTL_OPTION: Known<Pick<SetOptions, 'ttlMs'>> = { ttlMs: true }
+export const SET_OPTIONS: Known<SetOptions> = { ...WRITE_OPTIONS, ttlMs: true }
+export const ENTRIES_OPTIONS: Known<EntriesOptions> = { prefix: true, signal: true }
+
 /** Throws `INVALID_OPTION` for a time to live that is none. */
 export function checkTtl(ttlMs: number | undefined): void {
   checkCount('ttlMs', ttlMs, 1, TTL_MAX_MS)
 }
 
 /** Throws `INVALID_OPTION`. The schema is looked at where it is first used. */
-export function checkMapOptions({ merge, ttlMs }: MapOptions<never>): void {
+export function checkMapOptions(options: MapOptions<never>): void {
+  checkKnown(options, MAP_OPTIONS)
+  const { merge, ttlMs } = options
   checkTtl(ttlMs)
   if (merge === undefined || merge === 'value' || merge === 'fields') return
   throw new GridError('INVALID_OPTION', `merge is 'value' or 'fields', not '${String(merge)}'`)

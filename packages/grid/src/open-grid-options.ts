@@ -1,8 +1,9 @@
-import { GridError, VALUE_MAX_BYTES, checkName } from '@gossipgrid/core'
-import type { Network, Role, Storage } from '@gossipgrid/core'
+import { GridError, VALUE_MAX_BYTES, checkKnown, checkName } from '@gossipgrid/core'
+import type { Known, Network, Role, Storage } from '@gossipgrid/core'
 import type { Certificate, IceServer, Libp2pNetwork, Libp2pNetworkOptions } from '@gossipgrid/network'
 import { checkCount } from './checks.ts'
 import type { Logger } from './logger.ts'
+import { checkOpen } from './reach.ts'
 import { secretsOf } from './secrets.ts'
 import { checkSignal } from './waiting.ts'
 import type { GridTracer } from './write-tracing.ts'
@@ -14,10 +15,18 @@ export interface OpenGridOptions {
   /**
    * Makes the grid private: only peers with the same secret meet, and nobody else can read what they say. Take 32 random
    * bytes as text (`gossipgrid secret` prints some); the maximum is 1,024 characters. To change it, run every peer with
-   * `[new, former]` for a while, which lets in both, and then with the new one alone. Without a secret the grid is open to
-   * whoever knows its name.
+   * `[new, former]` for a while, which lets in both, and then with the new one alone. Left out: only programs on this
+   * machine can join, unless the grid is `open`. A secret that is there and `undefined` is refused: it is most likely a
+   * variable that was not set.
    */
   readonly secret?: string | readonly string[]
+  /**
+   * True lets anybody who knows the grid's name and reaches this peer read and change it: a grid without a secret that
+   * other machines can join. Default false: without a secret, a peer listens on loopback addresses alone, and looks only
+   * there for others; it can still join an open grid elsewhere by an address. A tab, which others cannot reach by an
+   * address, needs no `open`.
+   */
+  readonly open?: boolean
   /**
    * Where to keep the data; made if need be. Left out: in memory, and no write is called durable. A browser keeps data in
    * IndexedDB anyway; there it tells apart several grids of one name on one site.
@@ -30,7 +39,10 @@ export interface OpenGridOptions {
   readonly persist?: boolean
   /** Addresses of peers to join by, as `grid.addresses` gives them. They may come up later. */
   readonly join?: readonly string[]
-  /** Multiaddrs to listen on. Default: TCP and WebSockets on free ports of all interfaces; a browser listens at relays. */
+  /**
+   * Multiaddrs to listen on. Default: TCP and WebSockets on free ports of all interfaces, without a secret and `open` of the
+   * loopback interface; a browser listens at relays.
+   */
   readonly listen?: readonly string[]
   /** Addresses to tell other peers instead of those listened on, for a server behind a name or a proxy. */
   readonly announce?: readonly string[]
@@ -66,8 +78,32 @@ export interface OpenGridOptions {
   ) => Promise<Network & Partial<Pick<Libp2pNetwork, 'exportPrivateKey'>>>
 }
 
+const OPTIONS: Known<OpenGridOptions> = {
+  name: true,
+  secret: true,
+  open: true,
+  directory: true,
+  persist: true,
+  join: true,
+  listen: true,
+  announce: true,
+  tls: true,
+  iceServers: true,
+  mdns: true,
+  logger: true,
+  tracer: true,
+  valueSizeMaxBytes: true,
+  role: true,
+  weight: true,
+  zone: true,
+  signal: true,
+  storage: true,
+  network: true,
+}
+
 /** Throws `INVALID_NAME`, `INVALID_OPTION`. */
 export function checkOptions(options: OpenGridOptions): void {
+  checkKnown(options, OPTIONS)
   checkName(options.name, 'grid')
   checkSignal(options.signal)
   checkCount('valueSizeMaxBytes', options.valueSizeMaxBytes, 1, VALUE_MAX_BYTES)
@@ -77,7 +113,13 @@ export function checkOptions(options: OpenGridOptions): void {
   if (options.role !== undefined && options.role !== 'storage' && options.role !== 'light') {
     throw new GridError('INVALID_OPTION', `role is 'storage' or 'light', not '${String(options.role)}'`)
   }
-  secretsOf(options.secret)
+  if ('secret' in options && options.secret === undefined && options.open !== true) {
+    throw new GridError(
+      'INVALID_OPTION',
+      'secret is there and undefined: is a variable not set? Leave it out for a grid that only programs on this machine can join, or say open: true',
+    )
+  }
+  checkOpen(options.open, secretsOf(options.secret).length > 0)
   if (options.directory === '') throw new GridError('INVALID_OPTION', 'directory must not be empty')
   // Counted in UTF-16 code units, as the peers that read it count.
   if (

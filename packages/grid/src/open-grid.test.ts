@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -75,5 +75,57 @@ describe('a grid on real ports', () => {
       () => second.status().collections[0]!.fingerprint === first.status().collections[0]!.fingerprint,
       'equal',
     )
+  })
+})
+
+describe('who can reach a grid', () => {
+  it('is never decided by a mistake: such options are refused before anything is made', async () => {
+    const kept = join(directory, 'kept')
+    const mistakes = [
+      { secret: '' },
+      { secret: ' \n' },
+      { secret: undefined },
+      { secret: null },
+      { secret: [undefined] },
+      { secret: 'x'.repeat(32), open: true },
+      { open: 'yes' },
+      { listen: ['/ip4/0.0.0.0/tcp/0'] },
+      { listen: [...listen, '/ip4/192.168.1.7/tcp/0/ws'] },
+      { announce: ['/dns4/example.org/tcp/443/tls/ws'] },
+      { dirctory: kept },
+      { secrets: 'x'.repeat(32) },
+    ] as unknown as Partial<OpenGridOptions>[]
+    for (const mistake of mistakes) {
+      const opening = open({ directory: kept, ...mistake })
+      await expect(opening, JSON.stringify(mistake)).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+    }
+    await expect(open({ dirctory: kept } as object)).rejects.toThrow("did you mean 'directory'?")
+    expect(await readdir(directory)).toEqual([])
+  })
+
+  it('is this machine alone without a secret, and one line says how to share', async () => {
+    const said: string[] = []
+    const warn = (line: string): void => void said.push(line)
+    const ignore = (): void => undefined
+    const grid = await openGrid({
+      name: directory.slice(-20),
+      mdns: false,
+      logger: { debug: ignore, info: ignore, error: ignore, warn },
+    })
+    grids.push(grid)
+    expect(grid.addresses.length).toBeGreaterThan(1)
+    for (const address of grid.addresses) expect(address).toMatch(/^\/ip4\/127\.0\.0\.1\//)
+    expect(said).toEqual([expect.stringContaining('only programs on this machine can join')])
+    expect(said[0]).toMatch(/secret.*open: true/)
+    const other = await open({ join: grid.addresses })
+    expect(await other.ready()).toEqual({ alone: false })
+  })
+
+  it('is whoever knows its name where that is said, also if a variable for a secret is not set', async () => {
+    for (const options of [{ open: true }, { open: true, secret: undefined } as unknown as { open: true }]) {
+      const first = await open({ ...options, name: 'open-to-all' })
+      const second = await open({ name: 'open-to-all', join: first.addresses })
+      expect(await second.ready()).toEqual({ alone: false })
+    }
   })
 })

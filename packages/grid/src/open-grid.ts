@@ -8,6 +8,7 @@ import { quietLogger } from './logger.ts'
 import type { Logger } from './logger.ts'
 import { checkOptions } from './open-grid-options.ts'
 import type { OpenGridOptions } from './open-grid-options.ts'
+import { reachOf, reachText } from './reach.ts'
 import { safeLogger } from './safe-logger.ts'
 import { adviseOnSecrets, channelsOf, secretsOf } from './secrets.ts'
 import { VERSION } from './version.ts'
@@ -35,6 +36,7 @@ const IDENTITY_KEY = 'identity'
 export async function openGrid(options: OpenGridOptions): Promise<Grid> {
   checkOptions(options)
   environment.check(options)
+  if (environment.isReached) reachOf(options, options.secret !== undefined)
   checkAborted(options.signal)
   const logger = safeLogger(options.logger ?? quietLogger)
   const { storage, loss } = await openStorage(options, logger)
@@ -73,12 +75,16 @@ async function openStorage(options: OpenGridOptions, logger: Logger): Promise<Op
 async function openNetwork(options: OpenGridOptions, storage: Storage, logger: Logger): Promise<Network> {
   const privateKey = await readIdentity(storage, logger)
   const secrets = secretsOf(options.secret)
-  adviseOnSecrets(options.name, secrets, logger)
+  adviseOnSecrets(secrets, logger)
+  const reach = environment.isReached ? reachOf(options, secrets.length > 0) : undefined
+  if (reach !== undefined && reach.kind !== 'private') logger.warn(reachText(options.name, reach))
+  const listen = reach === undefined ? options.listen : reach.listen
   const makeNetwork = options.network ?? libp2pNetwork
   const network = await makeNetwork({
     channels: await channelsOf(options.name, secrets),
     ...(privateKey === undefined ? {} : { privateKey }),
-    ...(options.listen === undefined ? {} : { listen: options.listen }),
+    ...(listen === undefined ? {} : { listen }),
+    ...(reach?.local === true ? { local: true } : {}),
     ...(options.join === undefined ? {} : { join: options.join }),
     ...(options.announce === undefined ? {} : { announce: options.announce }),
     ...(options.tls === undefined ? {} : { tls: options.tls }),

@@ -11,6 +11,9 @@ describe('the option secret', () => {
   it('is never taken for left out when it is empty or no text', () => {
     const wrong = [
       '',
+      ' ',
+      '\n\t\u00a0',
+      ['one', ' '],
       null,
       7,
       [],
@@ -26,15 +29,15 @@ describe('the option secret', () => {
     }
   })
 
-  it('that is missing or weak is said once, and a good one is not', () => {
+  it('that is weak or has white space around it is said once, and a good one is not', () => {
     const said: string[] = []
     const ignore = (): void => undefined
     const logger = { debug: ignore, info: ignore, error: ignore, warn: (line: string) => void said.push(line) }
-    adviseOnSecrets('demo', [], logger)
-    expect(said.splice(0)).toEqual([expect.stringContaining("grid 'demo' is open to whoever knows its name")])
-    adviseOnSecrets('demo', ['hush'], logger)
+    adviseOnSecrets(['hush'], logger)
     expect(said.splice(0)).toEqual([expect.stringContaining('4 characters can be guessed')])
-    adviseOnSecrets('demo', ['q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA'], logger)
+    adviseOnSecrets(['q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA'], logger)
     expect(said).toEqual([])
+    adviseOnSecrets(['q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA\n'], logger)
+    expect(said).toEqual([expect.stringContaining('white space')])
   })
 })

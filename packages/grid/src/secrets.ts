@@ -13,22 +13,25 @@ export function secretsOf(secret: unknown): readonly string[] {
   const secrets: readonly unknown[] = Array.isArray(secret) ? secret : [secret]
   // An empty secret is more likely a variable that was not set than the wish for an open grid.
   const valid = (text: unknown): boolean =>
-    typeof text === 'string' && text.length > 0 && text.length <= SECRET_MAX_CHARACTERS && text.isWellFormed()
+    typeof text === 'string' && text.trim() !== '' && text.length <= SECRET_MAX_CHARACTERS && text.isWellFormed()
   if (secrets.length < 1 || secrets.length > 2 || !secrets.every(valid) || secrets[0] === secrets[1]) {
     throw new GridError(
       'INVALID_OPTION',
-      `secret is 1 to ${SECRET_MAX_CHARACTERS} characters of well-formed text, or two different ones: the new and the former`,
+      `secret is 1 to ${SECRET_MAX_CHARACTERS} characters of well-formed text, not only white space, or two different ones: the new and the former`,
     )
   }
   return secrets as readonly string[]
 }
 
 /** Says what an application should know of its choice: once for each grid that is opened. */
-export function adviseOnSecrets(name: string, secrets: readonly string[], logger: Logger): void {
-  if (secrets.length === 0) {
-    logger.warn(`grid '${name}' is open to whoever knows its name: give it a secret to make it private`)
-  }
-  for (const { length } of secrets) {
+export function adviseOnSecrets(secrets: readonly string[], logger: Logger): void {
+  for (const secret of secrets) {
+    if (secret.trim() !== secret) {
+      logger.warn(
+        'a secret begins or ends with white space, perhaps the line break of a file: it is part of the secret',
+      )
+    }
+    const { length } = secret
     if (length >= SECRET_STRONG_CHARACTERS) continue
     logger.warn(`a secret of ${length} characters can be guessed: take 32 random bytes, as \`gossipgrid secret\` does`)
   }

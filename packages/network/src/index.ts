@@ -1,3 +1,4 @@
+export { onLoopback } from './addresses.ts'
 export { deriveChannel } from './channel.ts'
 export type { Channel } from './channel.ts'
 export * from './libp2p-network.ts'

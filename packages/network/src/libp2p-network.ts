@@ -2,7 +2,7 @@ import { preset } from '#preset'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import { createLibp2p } from 'libp2p'
 import type { Network, PeerId } from '@gossipgrid/core'
-import { parseAddress } from './addresses.ts'
+import { onLoopback, parseAddress } from './addresses.ts'
 import type { Channel } from './channel.ts'
 import { PeerNetwork } from './peer-network.ts'
 import type { Certificate, IceServer } from './preset.ts'
@@ -18,6 +18,8 @@ export interface Libp2pNetworkOptions {
   readonly join?: readonly string[]
   /** Whether to look for peers of the same grid on the local network; default true. */
   readonly mdns?: boolean
+  /** Dials only peers on this machine; default false. */
+  readonly local?: boolean
   /** Addresses to tell others instead of those listened on, for a peer behind a name or a proxy. */
   readonly announce?: readonly string[]
   /** For listening on `/tls/ws`, which tabs of https pages need. */
@@ -83,7 +85,14 @@ export async function libp2pNetwork(options: Libp2pNetworkOptions): Promise<Libp
   for (const address of [...listen, ...(options.join ?? []), ...(options.announce ?? [])]) parseAddress(address)
   const privateKey =
     options.privateKey === undefined ? await generateKeyPair('Ed25519') : privateKeyFromProtobuf(options.privateKey)
-  const { neighboursMax = preset.neighboursMax, mdns = true, iceServers = [], announce = [], tls } = options
+  const {
+    neighboursMax = preset.neighboursMax,
+    mdns = true,
+    iceServers = [],
+    announce = [],
+    tls,
+    local = false,
+  } = options
   return PeerNetwork.create(
     {
       channels: options.channels,
@@ -97,7 +106,7 @@ export async function libp2pNetwork(options: Libp2pNetworkOptions): Promise<Libp
       accept: options.accept ?? (() => true),
       log: options.logger ?? (() => undefined),
       usesRelays: preset.usesRelays,
-      dials: (address) => preset.dials(address),
+      dials: (address) => preset.dials(address) && (!local || onLoopback(address)),
     },
     (hooks) =>
       createLibp2p(preset.options({ ...hooks, privateKey, listen, neighboursMax, mdns, iceServers, announce, tls })),

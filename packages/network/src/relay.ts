@@ -2,7 +2,8 @@ import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@
 import { identify } from '@libp2p/identify'
 import { ping } from '@libp2p/ping'
 import { createLibp2p } from 'libp2p'
-import type { PeerId } from '@gossipgrid/core'
+import { checkKnown } from '@gossipgrid/core'
+import type { Known, PeerId } from '@gossipgrid/core'
 import { parseAddress, startError } from './addresses.ts'
 import { meetingService } from './meeting.ts'
 import { CONNECTION_MONITOR } from './preset.ts'
@@ -22,6 +23,8 @@ export interface RelayOptions {
   readonly privateKey?: Uint8Array
 }
 
+const OPTIONS: Known<RelayOptions> = { listen: true, announce: true, tls: true, privateKey: true }
+
 /** A relay that runs. From `openRelay`. */
 export interface Relay {
   readonly peerId: PeerId
@@ -37,7 +40,7 @@ export interface Relay {
  * Opens a relay: no peer of any grid, but a place where browser tabs find each other and agree on direct connections. It
  * stores nothing, sees no data, and any number of them can stand side by side: tabs join by several.
  *
- * Rejects with `NETWORK_PORT_TAKEN`, `NETWORK_BAD_ADDRESS`, `NETWORK_START_FAILED`.
+ * Rejects with `INVALID_OPTION`, `NETWORK_PORT_TAKEN`, `NETWORK_BAD_ADDRESS`, `NETWORK_START_FAILED`.
  *
  * @example
  * ```ts
@@ -47,6 +50,7 @@ export interface Relay {
  * ```
  */
 export async function openRelay(options: RelayOptions = {}): Promise<Relay> {
+  checkKnown(options, OPTIONS)
   const listen = options.listen ?? ['/ip4/0.0.0.0/tcp/0/ws']
   const announce = options.announce ?? []
   for (const address of [...listen, ...announce]) parseAddress(address)

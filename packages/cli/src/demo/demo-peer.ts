@@ -87,6 +87,8 @@ async function open(opening: PeerOpening): Promise<OpenPeer> {
     listen,
     join,
     mdns: false,
+    // Whoever starts the demo with another address asks for company.
+    open: !listen.every((address) => address.startsWith('/ip4/127.')),
     logger: stderrLogger,
     network: async (options) => {
       network = await libp2pNetwork(options)

@@ -8,6 +8,7 @@ import type { LogFormat, LogLevel } from './peer-log.ts'
 export interface PeerOptions extends CertificateOptions {
   readonly name: string
   readonly secretFile?: string
+  readonly open?: true
   readonly data?: string
   readonly listen?: readonly string[]
   readonly announce?: readonly string[]
@@ -29,6 +30,7 @@ export function peerCommand(): Command {
     .description('Run a peer of a grid until it is told to end')
     .requiredOption('--name <grid>', 'the grid: peers of one name (and one secret) find each other')
     .option('--secret-file <file>', 'makes the grid private; see `gossipgrid secret` (or GOSSIPGRID_SECRET)')
+    .option('--open', 'no secret, and anybody who knows the name may join, read and change it')
     .option('--data <directory>', 'where to keep the data; without it, in memory only')
     .option('--listen <address>', 'PORT, HOST:PORT or a multiaddr; may be repeated (default: free ports)', collect)
     .option('--announce <address>', 'a multiaddr to tell others instead; may be repeated', collect)
@@ -49,7 +51,7 @@ export function peerCommand(): Command {
       await runPeer(options)
     })
   return examples(command, [
-    ['gossipgrid peer --name shop', 'in memory; finds others on the local network'],
+    ['gossipgrid peer --name shop', 'in memory, for this machine: no secret, not --open'],
     [
       'gossipgrid peer --name shop --secret-file shop.secret --data ./shop --listen 4001',
       'private, on disk, on a fixed port',
@@ -58,7 +60,11 @@ export function peerCommand(): Command {
       'gossipgrid peer --name shop --secret-file shop.secret --data ./shop --join 192.168.1.7:4001',
       'joins a peer elsewhere',
     ],
-    ['gossipgrid peer --name shop --data ./shop --metrics 9464 --log-format json', 'for a service'],
+    [
+      'gossipgrid peer --name shop --secret-file shop.secret --data ./shop --metrics 9464 --log-format json',
+      'for a service',
+    ],
+    ['gossipgrid peer --name news --open --listen 4001', 'for anybody who knows the name'],
   ]).addHelpText(
     'after',
     `

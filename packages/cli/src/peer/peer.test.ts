@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { joinAddress, listenAddress, metricsAddress, onlyHere, tcpOf } from './addresses.ts'
 import { peerLog } from './peer-log.ts'
+import { checkReach } from './reach.ts'
 import { readSecrets } from './secret.ts'
 
 let folder: string
@@ -40,11 +41,29 @@ test('a secret file holds the own secret and the former one, and is for the user
   expect(readSecrets(join(folder, 'open'), {}).warning).toContain('chmod 600')
   expect(readSecrets(undefined, { GOSSIPGRID_SECRET: 'gg1_x' })).toEqual({ secrets: ['gg1_x'], warning: '' })
   expect(readSecrets(undefined, {}).secrets).toEqual([])
+  for (const empty of ['', ' ', '\n\t ']) {
+    expect(() => readSecrets(undefined, { GOSSIPGRID_SECRET: empty })).toThrow('GOSSIPGRID_SECRET is set, and empty')
+    expect(readSecrets(join(folder, 'open'), { GOSSIPGRID_SECRET: empty }).secrets).toEqual(['gg1_new'])
+    writeFileSync(file, empty)
+    expect(() => readSecrets(file, {})).toThrow('is empty')
+  }
   writeFileSync(file, 'a\nb\nc\n')
   expect(() => readSecrets(file, {})).toThrow('holds 3 secrets')
   writeFileSync(file, '\n')
   expect(() => readSecrets(file, {})).toThrow('is empty')
   expect(() => readSecrets(join(folder, 'none'), {})).toThrow('cannot be read')
+})
+
+test('without a secret only this machine reaches a peer, unless it is told to be open', () => {
+  for (const listen of ['4001', '*:4001', '0.0.0.0:0', '192.168.1.7:4001', '[::]:4001', '/ip4/10.0.0.1/tcp/1/ws']) {
+    expect(() => checkReach({ listen: ['127.0.0.1:0', listen] }, []), listen).toThrow(`--listen ${listen} lets other`)
+    checkReach({ listen: [listen] }, ['secret'])
+    checkReach({ listen: [listen], open: true }, [])
+  }
+  expect(() => checkReach({ announce: ['/dns4/a.example.org/tcp/443'] }, [])).toThrow('--announce')
+  expect(() => checkReach({ open: true }, ['secret'])).toThrow('is private')
+  checkReach({}, [])
+  checkReach({ listen: ['127.0.0.1:0', '[::1]:0', '/ip4/127.0.0.1/tcp/0/ws'] }, [])
 })
 
 test('logs are lines for people or for programs, from the level that was asked for', () => {

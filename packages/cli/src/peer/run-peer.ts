@@ -4,10 +4,12 @@ import type { Grid, Logger } from 'gossipgrid'
 import { serveControl } from '../control/control-server.ts'
 import type { ControlServer } from '../control/control-server.ts'
 import { colorsFor } from '../terminal/colors.ts'
+import type { Colors } from '../terminal/colors.ts'
 import { print, printJson } from '../terminal/output.ts'
 import { countOf } from '../terminal/quantities.ts'
 import { facts } from '../terminal/table.ts'
 import { joinAddress, listenAddress, metricsAddress, onlyHere } from './addresses.ts'
+import { checkReach } from './reach.ts'
 import { readCertificate } from './certificate.ts'
 import type { PeerOptions } from './peer-command.ts'
 import { peerLog } from './peer-log.ts'
@@ -24,6 +26,7 @@ export async function runPeer(options: PeerOptions): Promise<void> {
   outliveReaders()
   const { secrets, warning } = readSecrets(options.secretFile)
   if (warning !== '') log.warn(warning)
+  checkReach(options, secrets)
   const metricsAt = options.metrics === undefined ? undefined : metricsAddress(options.metrics)
   const grid = await open(options, secrets, log)
   let control: ControlServer | undefined
@@ -42,7 +45,7 @@ export async function runPeer(options: PeerOptions): Promise<void> {
       metrics: metrics === undefined ? '' : `${metrics.url}/metrics`,
     }
     control = await serveControl({ grid, socket: options.socket, facts: told })
-    tellStart(grid, options, { ...told, socket: control.socket })
+    tellStart(grid, options, { ...told, socket: control.socket, isPrivate: secrets.length > 0 })
     log.info(`peer ${grid.peerId} of grid '${grid.name}' is up`)
     log.info(`${await ended}: closing`)
   } finally {
@@ -64,6 +67,7 @@ async function open(options: PeerOptions, secrets: readonly string[], logger: Lo
     logger,
     mdns: options.mdns,
     ...(secrets.length === 0 ? {} : { secret: secrets }),
+    ...(options.open === true ? { open: true } : {}),
     ...(directory === undefined ? {} : { directory }),
     ...(options.listen === undefined ? {} : { listen: options.listen.map(listenAddress) }),
     ...(options.join === undefined ? {} : { join: options.join.map(joinAddress) }),
@@ -114,6 +118,7 @@ function logEvents(grid: Grid, log: Logger): void {
 }
 
 interface Started {
+  readonly isPrivate: boolean
   readonly directory: string
   readonly metrics: string
   readonly socket: string
@@ -126,16 +131,15 @@ function tellStart(grid: Grid, options: PeerOptions, started: Started): void {
   const { collections } = grid.status()
   if (options.json === true) {
     const { name, peerId, addresses } = grid
-    return printJson({ name, peerId, addresses, join, ...started })
+    const { isPrivate, ...rest } = started
+    const reach = isPrivate ? 'private' : options.open === true ? 'open' : 'local'
+    return printJson({ name, peerId, addresses, join, reach, ...rest })
   }
   const colors = colorsFor(process.stdout)
   const entries = collections.reduce((sum, collection) => sum + collection.entries, 0)
   const held = `${countOf(entries, 'entry', 'entries')} in ${countOf(collections.length, 'collection')}`
   const lines: [string, string][] = [
-    [
-      'grid',
-      `${colors.bold(grid.name)}${options.secretFile === undefined && !('GOSSIPGRID_SECRET' in process.env) ? colors.yellow('  open to whoever knows its name') : '  private'}`,
-    ],
+    ['grid', `${colors.bold(grid.name)}  ${reachText(options, started, colors)}`],
     ['peer', grid.peerId],
     ['listens', grid.addresses.map((address) => address.replace(/\/p2p\/.*$/, '')).join('\n')],
     [
@@ -152,12 +156,22 @@ function tellStart(grid: Grid, options: PeerOptions, started: Started): void {
   print(`\n${colors.dim('Look at it with: gossipgrid status. Ctrl-C closes it.')}`)
 }
 
+function reachText(options: PeerOptions, { isPrivate }: Started, colors: Colors): string {
+  if (isPrivate) return 'private'
+  return colors.yellow(options.open === true ? 'open to anybody who knows its name' : 'for this machine only')
+}
+
 /** What to type on another machine. */
 function joinCommand(grid: Grid, options: PeerOptions): string {
   const address =
     grid.addresses.find((candidate) => !onlyHere(candidate) && !candidate.includes('/ws')) ?? grid.addresses[0]
   if (address === undefined) return ''
-  const secret = options.secretFile === undefined ? '' : ` --secret-file ${quoted(options.secretFile)}`
+  const secret =
+    options.secretFile === undefined
+      ? options.open === true
+        ? ' --open'
+        : ''
+      : ` --secret-file ${quoted(options.secretFile)}`
   return `gossipgrid peer --name ${quoted(grid.name)}${secret} --join ${address}`
 }
 

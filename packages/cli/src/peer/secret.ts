@@ -10,10 +10,9 @@ export interface GridSecrets {
   readonly warning: string
 }
 
-/** Reads secrets from a file, else from GOSSIPGRID_SECRET. Throws `FILE`. */
+/** Reads secrets from a file, else from GOSSIPGRID_SECRET. Throws `FILE`, `USAGE`. */
 export function readSecrets(file: string | undefined, environment: NodeJS.ProcessEnv = process.env): GridSecrets {
-  if (file === undefined)
-    return { secrets: secretsIn(environment['GOSSIPGRID_SECRET'] ?? '', 'GOSSIPGRID_SECRET'), warning: '' }
+  if (file === undefined) return { secrets: secretsOfVariable(environment['GOSSIPGRID_SECRET']), warning: '' }
   let text: string
   let mode: number
   try {
@@ -35,6 +34,18 @@ export function readSecrets(file: string | undefined, environment: NodeJS.Proces
   }
   const open = process.platform !== 'win32' && (mode & 0o004) !== 0
   return { secrets, warning: open ? `every user of this machine can read ${file}: chmod 600 ${file}` : '' }
+}
+
+/** A variable that is set and empty is one that somebody forgot to fill: it must not open the grid. */
+function secretsOfVariable(text: string | undefined): string[] {
+  if (text === undefined) return []
+  const secrets = secretsIn(text, 'GOSSIPGRID_SECRET')
+  if (secrets.length > 0) return secrets
+  throw new CliError(
+    'USAGE',
+    'GOSSIPGRID_SECRET is set, and empty',
+    'Set it to the secret of the grid, or unset it for a grid without one.',
+  )
 }
 
 function secretsIn(text: string, where: string): string[] {

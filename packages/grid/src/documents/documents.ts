@@ -1,5 +1,5 @@
-import { GridError, checkName } from '@gossipgrid/core'
-import type { MemberState } from '@gossipgrid/core'
+import { GridError, checkKnown, checkName } from '@gossipgrid/core'
+import type { Known, MemberState } from '@gossipgrid/core'
 import type { Doc } from 'yjs'
 import type { Logger } from '../logger.ts'
 import type { GridTopic } from '../grid-topic.ts'
@@ -15,6 +15,7 @@ import type { OpenDocuments } from './open-documents.ts'
 
 /** Where peers say who is in which document. */
 const AWARENESS_TOPIC = 'gossipgrid/awareness'
+const DOCUMENT_OPTIONS: Known<DocumentOptions> = { doc: true, awareness: true }
 /** Rows that one piece deletes. */
 const DELETES_MAX = 1000
 
@@ -42,6 +43,7 @@ export class Documents {
   /** See `Grid.doc`. `isOver` turns true when the user wants to close it before it is open. */
   async open(name: string, options: DocumentOptions = {}, isOver: () => boolean = () => false): Promise<GridDocument> {
     this.#check(name)
+    checkKnown(options, DOCUMENT_OPTIONS)
     const { doc } = options
     // At once, so that what is typed into it from now on is this peer's own.
     const lease = doc === undefined ? undefined : this.lease(name, doc)

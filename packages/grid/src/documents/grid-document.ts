@@ -1,7 +1,7 @@
 import type { GridError } from '@gossipgrid/core'
 import type { Awareness } from 'y-protocols/awareness'
 import type { Doc } from 'yjs'
-import { checkWriteOptions } from '../checks.ts'
+import { WRITE_OPTIONS, checkWriteOptions } from '../checks.ts'
 import type { Emitter } from '../emitter.ts'
 import type { Receipt, WriteOptions } from '../receipt.ts'
 
@@ -83,7 +83,7 @@ export class GridDocument {
    * ```
    */
   async flush(options?: WriteOptions): Promise<Receipt | undefined> {
-    checkWriteOptions(options)
+    checkWriteOptions(options, WRITE_OPTIONS)
     return this.#parts.flush(options)
   }
 

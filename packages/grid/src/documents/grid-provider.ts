@@ -1,4 +1,5 @@
-import type { GridError } from '@gossipgrid/core'
+import { checkKnown } from '@gossipgrid/core'
+import type { GridError, Known } from '@gossipgrid/core'
 import type { Awareness } from 'y-protocols/awareness'
 import type { Doc } from 'yjs'
 import type { Grid } from '../grid.ts'
@@ -18,6 +19,8 @@ export interface GridProviderOptions {
   /** False waits for `connect()`. Default true. */
   readonly connect?: boolean
 }
+
+const PROVIDER_OPTIONS: Known<GridProviderOptions> = { awareness: true, connect: true }
 
 /** What a provider tells, by the names that Yjs applications listen to. */
 export interface GridProviderEvents {
@@ -79,6 +82,7 @@ export class GridProvider {
   #destroyed = false
 
   constructor(grid: Grid, name: string, doc: Doc, options: GridProviderOptions = {}) {
+    checkKnown(options, PROVIDER_OPTIONS)
     this.#grid = grid
     this.name = name
     this.doc = doc

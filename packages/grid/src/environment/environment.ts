@@ -13,6 +13,8 @@ export interface OpenedStorage {
 export interface Environment {
   /** What a peer is for unless it is told; undefined: what its store says. */
   readonly role: Role | undefined
+  /** Whether others can reach a peer here by an address. A tab is reached through peers that it has dialled itself. */
+  readonly isReached: boolean
   /** Throws `INVALID_OPTION` for what this environment does not have, `INSECURE_PAGE` where no peer can run. */
   check(options: OpenGridOptions): void
   openStorage(options: OpenGridOptions, logger: Logger): Promise<OpenedStorage>

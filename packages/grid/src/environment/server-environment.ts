@@ -8,6 +8,7 @@ import type { Environment, OpenedStorage } from './environment.ts'
 /** Node, Deno and Bun. */
 export const environment: Environment = {
   role: undefined,
+  isReached: true,
   check: ({ directory, persist, storage }) => {
     if (persist !== true || directory !== undefined || storage !== undefined) return
     throw new GridError('INVALID_OPTION', 'persist is for browsers: give a directory to keep the data in')

@@ -1,0 +1,38 @@
+import { afterAll, expect, test } from 'vitest'
+import { Surroundings, killed, removeAll } from './cli-rig/surroundings.ts'
+
+afterAll(removeAll)
+
+test('a variable for a secret that is set and empty is never an open grid', async () => {
+  const here = new Surroundings('empty', { GOSSIPGRID_SECRET: '' })
+  expect(await here.error('peer', '--name', 'x', '--no-mdns')).toMatchObject({ exit: 2, code: 'USAGE' })
+  const doctor = await here.error('doctor', '--name', 'x', '--no-mdns', '--join', '127.0.0.1:9')
+  expect(doctor).toMatchObject({ exit: 2, code: 'USAGE' })
+})
+
+test('other machines are let in by a secret or by --open, never by an address alone', async () => {
+  const here = new Surroundings('reach')
+  const refused = await here.error('peer', '--name', 'x', '--no-mdns', '--listen', '4001')
+  expect(refused).toMatchObject({ exit: 2, code: 'USAGE' })
+  expect(refused.advice).toMatch(/--secret-file.*--open/)
+  await here.ok('secret', '--out', 'secret')
+  const both = await here.error('peer', '--name', 'x', '--no-mdns', '--open', '--secret-file', 'secret')
+  expect(both).toMatchObject({ exit: 2, code: 'USAGE' })
+  expect((await here.peer('--name', 'x', '--open')).started).toMatchObject({ reach: 'open' })
+  expect((await here.peer('--name', 'x', '--secret-file', 'secret')).started).toMatchObject({ reach: 'private' })
+})
+
+test('without a word a peer is for this machine, and says how to share it', async () => {
+  const here = new Surroundings('alone')
+  const child = here.spawn('peer', '--name', 'alone', '--no-mdns')
+  let shown = ''
+  let log = ''
+  child.stdout!.on('data', (chunk: Buffer) => (shown += chunk.toString()))
+  child.stderr!.on('data', (chunk: Buffer) => (log += chunk.toString()))
+  await expect.poll(() => shown, { timeout: 30_000 }).toContain('Ctrl-C closes it')
+  expect(shown).toMatch(/alone {2}for this machine only/)
+  expect(shown).toContain('Join from this machine')
+  expect(shown).not.toMatch(/private|ip4\/(?!127\.)/)
+  expect(log).toMatch(/only programs on this machine can join it\. To share it, give all peers the same secret/)
+  await killed(child, 'SIGTERM')
+})
