@@ -16,6 +16,17 @@ export interface Logger {
 export const quietLogger: Logger = {
   debug: () => undefined,
   info: () => undefined,
-  warn: (message) => console.warn(`gossipgrid: ${message}`),
-  error: (message) => console.error(`gossipgrid: ${message}`),
+  warn: (message) => console.warn(`gossipgrid: ${shown(message)}`),
+  error: (message) => console.error(`gossipgrid: ${shown(message)}`),
+}
+
+/** Parts of a message may come from other peers: what could command a terminal is shown as an escape. */
+function shown(message: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return message.replaceAll(
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    (hidden) => {
+      return `\\u${hidden.charCodeAt(0).toString(16).padStart(4, '0')}`
+    },
+  )
 }

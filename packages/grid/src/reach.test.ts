@@ -33,7 +33,6 @@ describe('who can reach a peer', () => {
       '/ip6/2001:db8::1/tcp/0',
       '/dns4/localhost.example.org/tcp/1',
       '/ip4/127.0.0.1/tcp/1/ws/p2p/12D3KooWGdR2NAPoKNmANyNXrz9k7sSHkD6MLT7Ab5Ang3vcpDe2/p2p-circuit',
-      'nonsense',
     ]
     for (const address of wide) {
       for (const options of [
@@ -56,6 +55,12 @@ describe('who can reach a peer', () => {
         listen: [address],
       })
     }
+  })
+
+  it('is no question where the address is none', () => {
+    const bad = expect.objectContaining({ code: 'NETWORK_BAD_ADDRESS' }) as Error
+    for (const listen of ['nonsense', '', '127.0.0.1:4001'])
+      expect(() => reachOf({ listen: [listen] }, false)).toThrow(bad)
   })
 
   it('cannot be both, and is no other word', () => {

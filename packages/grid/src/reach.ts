@@ -1,5 +1,5 @@
 import { GridError } from '@gossipgrid/core'
-import { onLoopback } from '@gossipgrid/network'
+import { onLoopback, parseAddress } from '@gossipgrid/network'
 
 /** Where a peer of a grid without a secret listens: any free port, for programs on the same machine. */
 const HERE: readonly string[] = ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws']
@@ -34,7 +34,7 @@ export function checkOpen(open: unknown, hasSecret: boolean): void {
 
 /**
  * A peer without a secret is reached from this machine alone, unless it is told to be `open`. Throws `INVALID_OPTION` where an address lets others
- * reach it without either.
+ * reach it without either, `NETWORK_BAD_ADDRESS`.
  */
 export function reachOf(options: ReachOptions, hasSecret: boolean): Reach {
   const { open = false, listen, announce = [], join = [] } = options
@@ -42,6 +42,7 @@ export function reachOf(options: ReachOptions, hasSecret: boolean): Reach {
   for (const [option, addresses] of [['listen', listen ?? []] as const, ['announce', announce] as const]) {
     const wide = addresses.find((address) => !onLoopback(address))
     if (wide === undefined) continue
+    parseAddress(wide)
     throw new GridError(
       'INVALID_OPTION',
       `${option} '${wide}' lets other machines reach this peer, and the grid has no secret: give all its peers the same secret, or say open: true if anybody may read and change it`,

@@ -1,4 +1,4 @@
-export { onLoopback } from './addresses.ts'
+export { onLoopback, parseAddress } from './addresses.ts'
 export { deriveChannel } from './channel.ts'
 export type { Channel } from './channel.ts'
 export * from './libp2p-network.ts'

@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import type { EntryAnswer } from '../control/control-api.ts'
 import { ControlClient } from '../control/control-client.ts'
 import { fromTagged } from '../formats/tagged-json.ts'
-import { print } from '../terminal/output.ts'
+import { print, write } from '../terminal/output.ts'
 import { visibleJson } from '../terminal/visible.ts'
 import { clientCommand, examples } from './options.ts'
 import type { ClientOptions } from './options.ts'
@@ -32,16 +32,18 @@ async function runGet(collection: string, key: string, options: GetOptions): Pro
     const answer = await client.text('/v1/entry', { query: { collection, key } })
     if (options.json === true) return print(visibleJson(answer))
     const { value } = JSON.parse(answer) as EntryAnswer
-    if (options.raw === true) printRaw(value)
+    if (options.raw === true) await writeRaw(value)
     else print(visibleJson(JSON.stringify(value, undefined, process.stdout.isTTY ? 2 : undefined)))
   } finally {
     client.close()
   }
 }
 
-/** Texts and bytes are what they are, without anything around them; other values have no raw form but their JSON. */
-function printRaw(tagged: unknown): void {
+/** Texts and bytes are what they are, without anything around them, but for what could command a terminal; other values have no raw form but their JSON. */
+async function writeRaw(tagged: unknown): Promise<void> {
   const value = fromTagged(structuredClone(tagged))
-  if (typeof value === 'string' || value instanceof Uint8Array) process.stdout.write(value)
-  else print(JSON.stringify(tagged))
+  if (typeof value === 'string') return write(value)
+  if (!(value instanceof Uint8Array)) return print(visibleJson(JSON.stringify(tagged)))
+  if (process.stdout.isTTY) return write(Buffer.from(value).toString())
+  process.stdout.write(value)
 }

@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { CliError } from '../cli-error.ts'
 import { writeWholeFile } from '../files/whole-file.ts'
+import { visible } from '../terminal/visible.ts'
 import { SOCKET_PATH_MAX_BYTES, runtimeDirectories, trusted } from './runtime-directory.ts'
 import type { Environment } from './runtime-directory.ts'
 
@@ -179,8 +180,8 @@ export async function choosePeer(choice: PeerChoice, environment: Environment = 
 function listed(peers: readonly RunningPeer[]): string {
   return peers
     .map(({ name, peerId, pid, directory }) => {
-      const where = directory === '' ? 'in memory' : directory
-      return `  --name ${name} --peer ${shortId(peerId)}   pid ${pid}, ${where}`
+      const where = directory === '' ? 'in memory' : visible(directory)
+      return `  --name ${visible(name)} --peer ${shortId(peerId)}   pid ${pid}, ${where}`
     })
     .join('\n')
 }

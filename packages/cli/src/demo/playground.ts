@@ -3,6 +3,7 @@ import { textLines } from '../formats/lines.ts'
 import type { Cluster } from './cluster.ts'
 import { peerLines } from './peer-lines.ts'
 import { countOf, durationText } from '../terminal/quantities.ts'
+import { visibleJson, visibleLines } from '../terminal/visible.ts'
 import type { Screen } from './screen.ts'
 
 const COMMANDS: readonly (readonly [usage: string, text: string])[] = [
@@ -101,7 +102,9 @@ export class Playground {
     try {
       for (const told of await this.#answer(command, rest)) this.#screen.line(`    ${told}`)
     } catch (error) {
-      this.#screen.line(`    ${this.#screen.colors.red(error instanceof Error ? error.message : String(error))}`)
+      this.#screen.line(
+        `    ${this.#screen.colors.red(visibleLines(error instanceof Error ? error.message : String(error)))}`,
+      )
     }
     return true
   }
@@ -170,7 +173,7 @@ export class Playground {
     return Promise.all(
       numbers.map(async (number) => {
         const value = await this.#cluster.ask(number, 'read', key)
-        return `peer ${number}  ${value === null ? this.#screen.colors.dim('nothing') : JSON.stringify(value)}`
+        return `peer ${number}  ${value === null ? this.#screen.colors.dim('nothing') : visibleJson(JSON.stringify(value))}`
       }),
     )
   }

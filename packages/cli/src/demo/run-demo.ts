@@ -6,6 +6,7 @@ import type { DemoOptions } from './demo-command.ts'
 import { outcomeLine, succeeded } from './outcome.ts'
 import type { Outcome } from './outcome.ts'
 import { servePages } from './page-server.ts'
+import { visibleLine } from '../terminal/visible.ts'
 import { Playground } from './playground.ts'
 import { Screen } from './screen.ts'
 import { Story } from './story.ts'
@@ -23,7 +24,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     name: `demo-${randomBytes(4).toString('hex')}`,
     host: options.host,
     onWarning: (line) => {
-      if (options.verbose === true) process.stderr.write(`${line}\n`)
+      if (options.verbose === true) process.stderr.write(`${visibleLine(line)}\n`)
     },
   })
   const interrupted = interruption(cluster)

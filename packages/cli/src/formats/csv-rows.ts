@@ -1,9 +1,14 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { CliError } from '../cli-error.ts'
+import { visible } from '../terminal/visible.ts'
 import { valueOfCell } from './cell.ts'
 import { ROW_MAX_BYTES } from './row.ts'
 import type { Row, RowShape } from './row.ts'
+
+/** How much of a header an error shows. */
+const COLUMNS_SHOWN_MAX = 20
+const COLUMN_SHOWN_MAX_CHARACTERS = 64
 
 /** The column of values that are no flat objects. */
 export const VALUE_COLUMN = '$value'
@@ -72,6 +77,10 @@ async function* checkedText(source: AsyncIterable<Uint8Array>): AsyncGenerator<U
   }
 }
 
+function shown(column: string): string {
+  return visible(column.slice(0, COLUMN_SHOWN_MAX_CHARACTERS))
+}
+
 /** What the columns of a file mean. */
 class Header {
   readonly #columns: readonly string[]
@@ -81,7 +90,7 @@ class Header {
 
   constructor(columns: readonly string[], { keyColumn = 'key', strings }: RowShape) {
     const twice = columns.find((name, i) => columns.indexOf(name) !== i)
-    if (twice !== undefined) throw new CliError('USAGE', `the header names the column '${twice}' twice`)
+    if (twice !== undefined) throw new CliError('USAGE', `the header names the column '${visible(twice)}' twice`)
     this.#columns = columns
     this.#key = columns.indexOf(keyColumn)
     this.#value = columns.indexOf(VALUE_COLUMN)
@@ -89,7 +98,7 @@ class Header {
     if (this.#key !== -1) return
     throw new CliError(
       'USAGE',
-      `the header has no column '${keyColumn}'; it has: ${columns.slice(0, 20).join(', ')}`,
+      `the header has no column '${keyColumn}'; it has: ${columns.slice(0, COLUMNS_SHOWN_MAX).map(shown).join(', ')}`,
       'Say which column holds the key with --key-column NAME.',
     )
   }

@@ -1,4 +1,5 @@
 import type { LogFields, Logger } from 'gossipgrid'
+import { visibleJson, visibleLine } from '../terminal/visible.ts'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export const LOG_FORMATS = ['text', 'json'] as const
@@ -12,8 +13,8 @@ export function peerLog(level: LogLevel, format: LogFormat, write: (line: string
   const log = (of: LogLevel, message: string, fields?: LogFields): void => {
     if (LOG_LEVELS.indexOf(of) < least) return
     const time = new Date().toISOString()
-    if (format === 'json') write(JSON.stringify({ ...fields, time, level: of, message }, plain))
-    else write(`${timed ? `${time} ` : ''}${of.padEnd(5)} ${message}`)
+    if (format === 'json') write(visibleJson(JSON.stringify({ ...fields, time, level: of, message }, plain)))
+    else write(`${timed ? `${time} ` : ''}${of.padEnd(5)} ${visibleLine(message)}`)
   }
   return {
     debug: (message, fields) => log('debug', message, fields),

@@ -70,6 +70,8 @@ test('logs are lines for people or for programs, from the level that was asked f
   const lines: string[] = []
   peerLog('warn', 'text', (line) => lines.push(line)).info('not this')
   peerLog('info', 'text', (line) => lines.push(line)).warn('full')
+  peerLog('info', 'text', (line) => lines.push(line)).error('refused: \u001b[2Jgone\n2026 error forged\u202e')
+  expect(lines.pop()).toMatch(/error refused: \\u001b\[2Jgone\\u000a2026 error forged\\u202e$/)
   peerLog('debug', 'json', (line) => lines.push(line)).debug('x', { peerId: 'p', error: new Error('why'), big: 1n })
   expect(lines).toHaveLength(2)
   expect(lines[0]).toMatch(/warn {2}full$/)

@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { CLI_ERROR_CODES, CliError, EXIT, errorText } from '../cli-error.ts'
 import { colorsFor } from './colors.ts'
-import { visibleJson, visibleLines } from './visible.ts'
+import { visibleColoured, visibleJson, visibleLines } from './visible.ts'
 
 /** Writes a line to stdout. */
 export function print(line: string): void {
-  process.stdout.write(`${line}\n`)
+  process.stdout.write(`${visibleColoured(line)}\n`)
 }
 
 /** Writes one line of JSON to stdout. */
@@ -22,9 +22,12 @@ function toStderr(line: string): void {
   process.stderr.write(`${line}\n`)
 }
 
-/** Writes to stdout, and waits while its reader is slow. */
+/**
+ * Writes to stdout, and waits while its reader is slow. A terminal is shown escapes in place of what could command it; a file
+ * or a pipe gets the text as it is.
+ */
 export async function write(text: string): Promise<void> {
-  if (!process.stdout.write(text)) await once(process.stdout, 'drain')
+  if (!process.stdout.write(process.stdout.isTTY ? visibleColoured(text) : text)) await once(process.stdout, 'drain')
 }
 
 /** Shows an error on stderr, for people or as one line of JSON, and returns the exit code that fits. */

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { colorsFor } from './colors.ts'
 import { bytesText } from './quantities.ts'
 import { facts, table } from './table.ts'
-import { visible, visibleJson } from './visible.ts'
+import { visible, visibleColoured, visibleJson, visibleLine, visibleLines } from './visible.ts'
 
 const plain = colorsFor({ isTTY: false }, {})
 
@@ -45,6 +45,31 @@ test('what was written by others cannot command the terminal', () => {
   const json = JSON.stringify({ a: '\u009b\u202eabc\n' })
   expect(visibleJson(json)).toBe(String.raw`{"a":"\u009b\u202eabc\n"}`)
   expect(JSON.parse(visibleJson(json))).toEqual(JSON.parse(json))
+})
+
+test('a coloured text keeps its colours, and commands nothing else', () => {
+  const { red, dim, bold, cyan } = colorsFor({ isTTY: true }, {})
+  const coloured = `${red('a')}\t${dim(bold('b'))}\n${cyan('größe')}`
+  expect(visibleColoured(coloured)).toBe(coloured)
+  const hostile = [
+    '\u001b[2J',
+    '\u001b]0;title\u0007',
+    '\u001b[8m',
+    '\u009b31m',
+    '\r',
+    '\b',
+    '\u007f',
+    '\u202e',
+    '\u2066',
+    '\ufeff',
+  ]
+  for (const text of hostile) {
+    const seen = visibleColoured(`${red('a')}${text}b`)
+    // oxlint-disable-next-line no-control-regex
+    expect(seen.replaceAll(/\u001b\[3[19]m/g, ''), JSON.stringify(text)).toMatch(/^a[\u0020-\u007e]+b$/)
+  }
+  expect(visibleLine('one\ntwo\tthree\u001b')).toBe(String.raw`one\u000atwo\u0009three\u001b`)
+  expect(visibleLines('one\n\ttwo\r\u0085')).toBe('one\n\ttwo\\u000d\\u0085')
 })
 
 test('sizes are short', () => {

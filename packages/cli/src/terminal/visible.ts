@@ -5,9 +5,14 @@
  */
 const NOT_IN_JSON = '\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff'
 const HIDDEN = new RegExp(`[\\u0000-\\u001f${NOT_IN_JSON}]`)
+const ALL_HIDDEN = new RegExp(HIDDEN, 'g')
 const HIDDEN_IN_JSON = new RegExp(`[${NOT_IN_JSON}]`, 'g')
 /** What a text of several lines may not have: all of them but tab and line feed. */
 const HIDDEN_IN_LINES = new RegExp(`[\\u0000-\\u0008\\u000b-\\u001f${NOT_IN_JSON}]`, 'g')
+
+/** The colours that this program uses: all that a text for a terminal may command. */
+// oxlint-disable-next-line no-control-regex
+const COLOUR = /(\u001b\[(?:[12]|22|3[1-69]|90)m)/
 
 /** A text on one line, as it is, or as JSON with escapes where it has characters that do not show. */
 export function visible(text: string): string {
@@ -22,6 +27,19 @@ export function visibleJson(json: string): string {
 /** A text of several lines for people, with escapes in place of all other characters that do not show. */
 export function visibleLines(text: string): string {
   return text.replaceAll(HIDDEN_IN_LINES, escaped)
+}
+
+/** The same for a text that this program has coloured. */
+export function visibleColoured(text: string): string {
+  return text
+    .split(COLOUR)
+    .map((part, i) => (i % 2 === 1 ? part : visibleLines(part)))
+    .join('')
+}
+
+/** A text for people on one line, with escapes in place of characters that do not show. */
+export function visibleLine(text: string): string {
+  return text.replaceAll(ALL_HIDDEN, escaped)
 }
 
 function escaped(hidden: string): string {

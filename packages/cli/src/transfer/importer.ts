@@ -2,6 +2,7 @@ import { CliError } from '../cli-error.ts'
 import type { Batch, BatchAnswer } from '../control/control-api.ts'
 import type { ControlClient } from '../control/control-client.ts'
 import type { BadRow, GoodRow, Row } from '../formats/row.ts'
+import { visible } from '../terminal/visible.ts'
 import type { ImportState } from './journal.ts'
 
 /** A batch is sent when it has one or the other; so many travel at once. */
@@ -162,7 +163,7 @@ const ROW_CODES: ReadonlySet<string> = new Set(['INVALID_KEY', 'INVALID_VALUE', 
 
 /** `line 17, column 'age': reason`. */
 export function badRowText({ line, column, reason }: BadRow): string {
-  return `line ${line}${column === '' ? '' : `, column '${column}'`}: ${reason}`
+  return `line ${line}${column === '' ? '' : `, column '${visible(column)}'`}: ${reason}`
 }
 
 function badRow(row: BadRow, skipMax: number): CliError {
