@@ -59,8 +59,7 @@ describe('who can reach a peer', () => {
 
   it('is no question where the address is none', () => {
     const bad = expect.objectContaining({ code: 'NETWORK_BAD_ADDRESS' }) as Error
-    for (const listen of ['nonsense', '', '127.0.0.1:4001'])
-      expect(() => reachOf({ listen: [listen] }, false)).toThrow(bad)
+    for (const listen of ['nonsense', '127.0.0.1:4001']) expect(() => reachOf({ listen: [listen] }, false)).toThrow(bad)
   })
 
   it('cannot be both, and is no other word', () => {
