@@ -1,4 +1,5 @@
-import { GridError } from '@gossipgrid/core'
+import { GridError, checkKnown } from '@gossipgrid/core'
+import type { Known } from '@gossipgrid/core'
 import { ChangeLoop } from './change-loop.ts'
 import type { ChangeSource, InitialSteps } from './change-loop.ts'
 import { checkCount } from './checks.ts'
@@ -26,8 +27,16 @@ export interface LoopStart<Change> {
   readonly wants?: (key: string) => boolean
 }
 
-/** Throws `INVALID_OPTION`. */
-export function checkFeedOptions(options: FeedOptions & { readonly bufferMaxBytes?: number }): void {
+export const FEED_OPTIONS: Known<FeedOptions> = { signal: true, bufferMax: true }
+/** Of a feed that can begin with what is there. */
+export const INITIAL_OPTIONS: Known<FeedOptions & { readonly initial?: boolean }> = { ...FEED_OPTIONS, initial: true }
+
+/** Throws `INVALID_OPTION`, also for an option that is not `known`. */
+export function checkFeedOptions<Options extends FeedOptions & { readonly bufferMaxBytes?: number }>(
+  options: Options,
+  known?: Known<Options>,
+): void {
+  if (known !== undefined) checkKnown(options, known)
   checkCount('bufferMax', options.bufferMax, 1, BUFFER_MAX)
   checkCount('bufferMaxBytes', options.bufferMaxBytes, 1, BUFFER_MAX_BYTES)
   checkSignal(options.signal)

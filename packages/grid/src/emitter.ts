@@ -1,6 +1,7 @@
-import { GridError } from '@gossipgrid/core'
+import { GridError, checkKnown } from '@gossipgrid/core'
 import { callApplication, textOfError } from './application-calls.ts'
 import type { Failure } from './application-calls.ts'
+import { SIGNAL_OPTION } from './checks.ts'
 import { checkSignal } from './waiting.ts'
 import type { Logger } from './logger.ts'
 import { Seldom } from './seldom.ts'
@@ -35,6 +36,7 @@ export class Emitter<Events extends object> {
     listener: (event: Events[Type]) => unknown,
     options: { readonly signal?: AbortSignal } = {},
   ): () => void {
+    checkKnown(options, SIGNAL_OPTION)
     const { signal } = options
     checkListener(listener)
     checkSignal(signal)

@@ -1,7 +1,7 @@
 import { GridError, decodeValue, encodeValue } from '@gossipgrid/core'
 import type { Collection, Partition } from '@gossipgrid/core'
 import type { Batch } from './batch.ts'
-import { ChangeFeed, checkFeedOptions } from './change-feed.ts'
+import { ChangeFeed, FEED_OPTIONS, checkFeedOptions } from './change-feed.ts'
 import type { FeedOptions } from './change-feed.ts'
 import { WRITE_OPTIONS, checkWriteOptions } from './checks.ts'
 import { CounterBatch } from './counter-batch.ts'
@@ -127,7 +127,7 @@ export class GridCounter {
    * closes, or with `ABORTED` by its signal.
    */
   changes(options: FeedOptions = {}): AsyncIterableIterator<CounterChange> {
-    checkFeedOptions(options)
+    checkFeedOptions(options, FEED_OPTIONS)
     this.#runtime.checkOpen()
     return this.#feed.changes(options)
   }

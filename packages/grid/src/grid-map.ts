@@ -14,7 +14,7 @@ import { EncodedChange } from './map-change.ts'
 import type { Change } from './map-change.ts'
 import { MapEntries } from './map-entries.ts'
 import type { DiscardedContent } from './map-entries.ts'
-import { ENTRIES_OPTIONS, SET_OPTIONS, checkTtl } from './map-options.ts'
+import { CHANGES_OPTIONS, ENTRIES_OPTIONS, SET_OPTIONS, checkTtl } from './map-options.ts'
 import type { ChangesOptions, EntriesOptions, MapOptions, SetOptions } from './map-options.ts'
 import { paced } from './pacing.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
@@ -267,7 +267,7 @@ export class GridMap<Value> {
    * ```
    */
   changes(options: ChangesOptions = {}): AsyncIterableIterator<Change<Value>> {
-    checkFeedOptions(options)
+    checkFeedOptions(options, CHANGES_OPTIONS)
     checkText('prefix', options.prefix)
     if (options.key !== undefined) this.#entries.layout.checkKey(options.key)
     this.#runtime.checkOpen()

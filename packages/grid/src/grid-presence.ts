@@ -1,5 +1,5 @@
 import { PRESENCE_MAX_BYTES, decodeValue, encodeValue } from '@gossipgrid/core'
-import { ChangeFeed, checkFeedOptions } from './change-feed.ts'
+import { ChangeFeed, INITIAL_OPTIONS, checkFeedOptions } from './change-feed.ts'
 import type { FeedOptions } from './change-feed.ts'
 import type { InitialSteps } from './change-loop.ts'
 import type { Logger } from './logger.ts'
@@ -89,7 +89,7 @@ export class GridPresence<State> {
    * those left out. The loop ends when it is left, when the grid closes, or with `ABORTED` by its signal.
    */
   changes(options: PresenceOptions = {}): AsyncIterableIterator<PresenceChange<State>> {
-    checkFeedOptions(options)
+    checkFeedOptions(options, INITIAL_OPTIONS)
     this.#runtime.checkOpen()
     return this.#feed.changes(options, options.initial === true ? { initial: () => this.#initial() } : {})
   }

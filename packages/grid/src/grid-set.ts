@@ -1,10 +1,10 @@
-import { PRESENT, compositeKey, splitKey } from '@gossipgrid/core'
+import { PRESENT, checkKnown, compositeKey, splitKey } from '@gossipgrid/core'
 import type { Collection, Partition } from '@gossipgrid/core'
 import type { Batch } from './batch.ts'
-import { ChangeFeed, checkFeedOptions } from './change-feed.ts'
+import { ChangeFeed, INITIAL_OPTIONS, checkFeedOptions } from './change-feed.ts'
 import type { FeedOptions } from './change-feed.ts'
 import type { InitialSteps } from './change-loop.ts'
-import { WRITE_OPTIONS, checkWriteOptions } from './checks.ts'
+import { SIGNAL_OPTION, WRITE_OPTIONS, checkWriteOptions } from './checks.ts'
 import type { RowWrite } from './layout.ts'
 import type { Logger } from './logger.ts'
 import { paced } from './pacing.ts'
@@ -136,6 +136,7 @@ export class GridSet<Element> {
    * grid closes.
    */
   values(options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<Element, void, undefined> {
+    checkKnown(options, SIGNAL_OPTION)
     const { signal } = options
     checkSignal(signal)
     return paced(this.#elements(), () => {
@@ -150,7 +151,7 @@ export class GridSet<Element> {
    * the grid closes, or with `ABORTED` by its signal.
    */
   changes(options: SetChangesOptions = {}): AsyncIterableIterator<SetChange<Element>> {
-    checkFeedOptions(options)
+    checkFeedOptions(options, INITIAL_OPTIONS)
     this.#runtime.checkOpen()
     return this.#feed.changes(options, options.initial === true ? { initial: () => this.#initial() } : {})
   }

@@ -1,5 +1,6 @@
-import { TOPIC_MESSAGE_MAX_BYTES, decodeValue, encodeValue } from '@gossipgrid/core'
-import { ChangeFeed, checkFeedOptions } from './change-feed.ts'
+import { TOPIC_MESSAGE_MAX_BYTES, checkKnown, decodeValue, encodeValue } from '@gossipgrid/core'
+import type { Known } from '@gossipgrid/core'
+import { ChangeFeed, FEED_OPTIONS, checkFeedOptions } from './change-feed.ts'
 import type { FeedOptions } from './change-feed.ts'
 import type { Logger } from './logger.ts'
 import { compact, putDecoded } from './unread-change.ts'
@@ -34,6 +35,9 @@ export interface ListenOptions {
 
 /** How to loop over a topic. */
 export interface MessagesOptions extends ListenOptions, FeedOptions {}
+
+const LISTEN_OPTIONS: Known<ListenOptions> = { own: true, signal: true }
+const MESSAGES_OPTIONS: Known<MessagesOptions> = { ...LISTEN_OPTIONS, ...FEED_OPTIONS }
 
 /** What a topic needs of its grid. @internal */
 export interface TopicOwner {
@@ -97,15 +101,18 @@ export class GridTopic<Message> {
    * ```
    */
   messages(options: MessagesOptions = {}): AsyncIterableIterator<TopicMessage<Message> | TopicLag> {
-    checkFeedOptions(options)
+    checkFeedOptions(options, MESSAGES_OPTIONS)
     this.#owner.checkOpen()
     return this.#feed(options).changes(options)
   }
 
   /** Calls `listener` for every message; the function returned ends that. */
   on(type: 'message', listener: (message: TopicMessage<Message>) => unknown, options: ListenOptions = {}): () => void {
+    checkKnown(options, LISTEN_OPTIONS)
+    const { signal } = options
     // Only loops lag.
-    return this.#feed(options).on(type, listener as (message: TopicMessage<Message> | TopicLag) => unknown, options)
+    const heard = listener as (message: TopicMessage<Message> | TopicLag) => unknown
+    return this.#feed(options).on(type, heard, signal === undefined ? undefined : { signal })
   }
 
   /** A message has come. @internal */

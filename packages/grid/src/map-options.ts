@@ -55,6 +55,14 @@ const MAP_OPTIONS: Known<MapOptions<never>> = { merge: true, ttlMs: true, schema
 /** That of a write in a batch. */
 export const TTL_OPTION: Known<Pick<SetOptions, 'ttlMs'>> = { ttlMs: true }
 export const SET_OPTIONS: Known<SetOptions> = { ...WRITE_OPTIONS, ttlMs: true }
+export const CHANGES_OPTIONS: Known<ChangesOptions> = {
+  key: true,
+  prefix: true,
+  initial: true,
+  signal: true,
+  bufferMax: true,
+  bufferMaxBytes: true,
+}
 export const ENTRIES_OPTIONS: Known<EntriesOptions> = { prefix: true, signal: true }
 
 /** Throws `INVALID_OPTION` for a time to live that is none. */
