@@ -20,13 +20,11 @@ export const quietLogger: Logger = {
   error: (message) => console.error(`gossipgrid: ${shown(message)}`),
 }
 
+/** Control characters but tab and line feed, and those that turn the direction of writing. */
+// oxlint-disable-next-line no-control-regex
+const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+
 /** Parts of a message may come from other peers: what could command a terminal is shown as an escape. */
 function shown(message: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return message.replaceAll(
-    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
-    (hidden) => {
-      return `\\u${hidden.charCodeAt(0).toString(16).padStart(4, '0')}`
-    },
-  )
+  return message.replaceAll(HIDDEN, (hidden) => `\\u${hidden.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
