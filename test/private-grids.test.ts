@@ -81,7 +81,7 @@ it('peers with the secret share their data; a stranger with the name alone, or a
     expect(member.map('patients').peek('eve')).toBeUndefined()
     expect(member.warnings.filter((line) => line.includes('open'))).toEqual([])
   }
-  expect(strangers[0]!.warnings.filter((line) => line.includes('open to whoever knows its name')).length).toBe(1)
+  expect(strangers[0]!.warnings.filter((line) => line.includes('has no secret')).length).toBe(1)
 })
 
 it('on the wire there is no key, value, collection or name of the grid to be read', async () => {

@@ -19,11 +19,11 @@ const FIELDS = HARD.filter(({ text }) => !text.includes('\u0000'))
 
 const directory = process.argv[2]!
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
-const common = { name: '\ufeffhard texts', secret: `\ufeff${'s'.repeat(70)}`, mdns: false, logger: quiet }
+const same = { name: '\ufeffhard texts', secret: `\ufeff${'s'.repeat(70)}`, mdns: false, logger: quiet }
 const listen = ['/ip4/127.0.0.1/tcp/0']
 
-const writer = await openGrid({ ...common, listen, directory, zone: '\ufeffzone' })
-const reader = await openGrid({ ...common, listen, join: writer.addresses })
+const writer = await openGrid({ ...same, listen, directory, zone: '\ufeffzone' })
+const reader = await openGrid({ ...same, listen, join: writer.addresses })
 const heard = new Map<string, unknown>()
 for (const { text } of NAMES) reader.topic(text).on('message', ({ value }) => void heard.set(text, value))
 
@@ -46,7 +46,7 @@ for (let i = 0; i < NAMES.length; i += PRESENT_AT_ONCE) {
 const zone = reader.members.find(({ peerId }) => peerId === writer.peerId)?.zone
 await reader.close()
 await writer.close()
-const again = await openGrid({ ...common, listen, directory })
+const again = await openGrid({ ...same, listen, directory })
 const onDisk = await differences(again)
 await again.close()
 const asJson = (value: unknown): string => JSON.stringify(parseTagged(stringifyTagged(value)))

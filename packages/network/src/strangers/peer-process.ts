@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
 /** For tests: the server runtimes, and how a script is run there. */
@@ -26,7 +26,7 @@ export class PeerProcess {
     const trial = fileURLToPath(new URL('cost-trial.ts', import.meta.url))
     const [program = '', ...words] = command
     this.#child = spawn(program, [...words, trial], { stdio: ['pipe', 'pipe', 'inherit'] })
-    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
+    this.#lines = linesOf(this.#child.stdout)
   }
 
   async ask<Answer>(line: string): Promise<Answer> {
@@ -39,6 +39,15 @@ export class PeerProcess {
   async end(): Promise<void> {
     this.#child.stdin.end()
     if (this.#child.exitCode === null) await once(this.#child, 'exit')
+  }
+}
+
+async function* linesOf(output: Readable): AsyncGenerator<string, void, undefined> {
+  let begun = ''
+  for await (const text of output.setEncoding('utf8')) {
+    const lines = (begun + String(text)).split('\n')
+    begun = lines.pop() ?? ''
+    yield* lines
   }
 }
 
