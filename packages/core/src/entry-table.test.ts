@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { mainOf } from './composite-key.ts'
 import { EntryTable } from './entry-table.ts'
 import type { Row } from './entry-table.ts'
+import { expiring, sweptForm } from './expiry.ts'
 import { SeededRandom } from './seeded-random.ts'
 
 function rowOf(key: string, hlc: number, value: Uint8Array | undefined, sequence = hlc): Row {
@@ -93,13 +94,13 @@ test('a table keeps its keys through deletes, returns, removals, slots given to 
   )
   const step = fc.record({
     key,
-    act: fc.constantFrom('set', 'delete', 'bury', 'remove', 'compact'),
+    act: fc.constantFrom('set', 'delete', 'expire', 'come expired', 'bury', 'remove', 'compact'),
     length: fc.integer({ min: 1, max: 90_000 }),
   })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const table = new EntryTable(1, true)
-      const model = new Map<string, { slot: number; value: Uint8Array | undefined }>()
+      const model = new Map<string, { slot: number; value: Uint8Array | undefined; swept?: boolean }>()
       for (const [i, { key: name, act, length }] of steps.entries()) {
         const held = model.get(name)
         expect(table.slotOf(name)).toBe(held?.slot)
@@ -107,9 +108,17 @@ test('a table keeps its keys through deletes, returns, removals, slots given to 
           const value = act === 'set' ? new Uint8Array(length).fill(i) : undefined
           const slot = put(table, rowOf(name, i + 1, value))
           model.set(name, { slot, value })
+        } else if (act === 'expire' || act === 'come expired') {
+          // A value that expires, swept here; or one that another peer has swept before it came.
+          const lasting = expiring(new Uint8Array(length).fill(i), 5)
+          const row = rowOf(name, i + 1, act === 'expire' ? lasting : sweptForm(5))
+          const slot = put(table, row)
+          if (act === 'expire') table.sweep(slot)
+          model.set(name, { slot, value: sweptForm(5), swept: true })
         } else if (held !== undefined && (act === 'bury' || act === 'remove')) {
           table.bury(held.slot)
           held.value = undefined
+          held.swept = false
           if (act === 'remove') {
             expect(table.key(held.slot)).toBe(name)
             table.remove(held.slot)
@@ -117,7 +126,7 @@ test('a table keeps its keys through deletes, returns, removals, slots given to 
           }
         } else table.compactIfWanted()
       }
-      const live = [...model.values()].filter(({ value }) => value !== undefined)
+      const live = [...model.values()].filter(({ value, swept }) => value !== undefined && swept !== true)
       expect([table.size, table.liveCount]).toEqual([model.size, live.length])
       expect(table.valueBytes).toBe(live.reduce((sum, { value }) => sum + value!.length, 0))
       expect([...table.slots()].map((slot) => table.key(slot)).toSorted()).toEqual([...model.keys()].toSorted())

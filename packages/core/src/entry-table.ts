@@ -59,6 +59,7 @@ export class EntryTable {
   #count = 0
   #tombstones = 0
   #tombstoneKeyBytes = 0
+  #sweptBytes = 0
 
   /** `keySeed` keys the hashes of keys. With composite keys, those that share their first part share their hash. */
   constructor(keySeed: number, composite: boolean = false) {
@@ -86,8 +87,9 @@ export class EntryTable {
     return this.#tombstones
   }
 
+  /** Bytes of the values of live entries. */
   get valueBytes(): number {
-    return this.#values.liveBytes - this.#tombstoneKeyBytes
+    return this.#values.liveBytes - this.#tombstoneKeyBytes - this.#sweptBytes
   }
 
   slotOf(key: string): number | undefined {
@@ -255,6 +257,7 @@ export class EntryTable {
     this.#address[slot] = this.#values.store(bytes, 0, bytes.length)
     this.#length[slot] = bytes.length
     this.#tombstones += 1
+    this.#sweptBytes += SWEPT_BYTES
   }
 
   /** Which slots hold a live entry now, one byte a slot: for a walk that is not to see what comes meanwhile. */
@@ -304,7 +307,9 @@ export class EntryTable {
     this.#address[slot] = this.#values.store(row.bytes, row.start, row.end)
     this.#length[slot] = row.end - row.start
     this.#valueHash[slot] = hashBytes(row.bytes, row.start, lastingEnd(row.bytes, row.start, row.end), 0)
-    if (isSwept(row.bytes, row.start, row.end)) this.#tombstones += 1
+    if (!isSwept(row.bytes, row.start, row.end)) return
+    this.#tombstones += 1
+    this.#sweptBytes += SWEPT_BYTES
   }
 
   /** The key of a tombstone leaves the heap. */
@@ -326,8 +331,9 @@ export class EntryTable {
   /** Gives back what a slot has in the slabs. */
   #release(slot: number): void {
     const length = this.#length[slot]! & LENGTH_MASK
-    this.#values.release(this.#address[slot]!, length)
     if (this.isTombstone(slot)) this.#tombstoneKeyBytes -= length
+    else if (this.#isSwept(slot)) this.#sweptBytes -= SWEPT_BYTES
+    this.#values.release(this.#address[slot]!, length)
   }
 
   #isSwept(slot: number): boolean {

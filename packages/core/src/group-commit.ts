@@ -9,6 +9,9 @@ import {
   STORE_BATCH_MAX_BYTES,
   STORE_RETRY_MAX_MS,
   STORE_RETRY_MS,
+  UNDURABLE_BLOCK_COST_BYTES,
+  UNDURABLE_MAX_BYTES,
+  UNDURABLE_WRITE_COST_BYTES,
 } from './limits.ts'
 import type { StorageOperation } from './ports.ts'
 import type { ReplicaIds } from './replica-ids.ts'
@@ -65,6 +68,8 @@ export class GroupCommit {
   #openCallbacks: (() => void)[] = []
   #queue: Pending[] = []
   #queuedBytes = 0
+  /** What writes and blocks that wait cost besides their bytes. */
+  #overheadBytes = 0
   #group: Group | undefined
   #inFlight = false
   #tickets = 0
@@ -86,6 +91,16 @@ export class GroupCommit {
   /** Bytes applied but not yet durable. */
   get undurableBytes(): number {
     return this.#queuedBytes + this.#open.length + (this.#group?.logBytes ?? 0)
+  }
+
+  /** What all that waits costs in memory: its bytes, and what each write takes besides. */
+  get backlogBytes(): number {
+    return this.undurableBytes + this.#overheadBytes
+  }
+
+  /** So much waits that no more is taken. */
+  get full(): boolean {
+    return this.backlogBytes > UNDURABLE_MAX_BYTES
   }
 
   /** Bytes logged since the log was last cut. */
@@ -133,6 +148,7 @@ export class GroupCommit {
     this.#open.row(partition, row)
     this.#openWrites += 1
     this.#openWriteIdMax = writeId
+    this.#overheadBytes += UNDURABLE_WRITE_COST_BYTES
   }
 
   /** The writes that `run` brings stay in one frame, however many. */
@@ -155,6 +171,7 @@ export class GroupCommit {
   remote(block: Uint8Array): void {
     this.#closeFrame()
     this.#push({ block, operations: [], writes: 0, writeIdMax: 0, whenDurable: [] })
+    this.#overheadBytes += UNDURABLE_BLOCK_COST_BYTES
   }
 
   /** Takes other changes of the store; they become durable after everything taken before. */
@@ -229,6 +246,7 @@ export class GroupCommit {
     const frames: DurableFrame[] = []
     let writeIdMax = 0
     for (const item of items) {
+      this.#overheadBytes -= overheadOf(item)
       if (item.writes === 0 || item.block === undefined) continue
       frames.push({ block: item.block, writes: item.writes })
       writeIdMax = item.writeIdMax
@@ -296,6 +314,11 @@ function sizeOf(item: Pending): number {
   let bytes = item.block?.length ?? 0
   for (const operation of item.operations) if (operation.type === 'put') bytes += operation.bytes.length
   return bytes
+}
+
+function overheadOf({ block, writes }: Pending): number {
+  if (writes > 0) return writes * UNDURABLE_WRITE_COST_BYTES
+  return block === undefined ? 0 : UNDURABLE_BLOCK_COST_BYTES
 }
 
 /** Joins blocks into one. */

@@ -24,6 +24,8 @@ export interface InboundOwner {
   refused(from: PeerId, error: GridError): void
   /** Whether a replica id is this peer's own. */
   isOwn(replica: number): boolean
+  /** So much waits for the store that no more is taken. */
+  full(): boolean
 }
 
 /** What applying a block did. */
@@ -100,6 +102,8 @@ export class Inbound {
    * replica ids than the peer may bring, or for writes of this peer's own that it cannot make sense of yet.
    */
   apply(from: PeerId, way: Way, block: Uint8Array, options: ApplyOptions, now: Instant): InboundResult {
+    // What is not taken stays unseen, and anti-entropy brings it again.
+    if (this.#owner.full()) return { rows: 0, incomplete: true, gaps: false }
     const idsBefore = this.#ids.count
     const records = readBlock(block, this.#ids, this.#newIds.left(from, now.monotonicMs))
     this.#newIds.take(from, this.#ids.count - idsBefore, now.monotonicMs)

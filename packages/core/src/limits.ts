@@ -62,8 +62,12 @@ export const NEIGHBOURS_MAX = 32
 export const DIALS_MAX = 32
 export const DIAL_ADDRESSES_MAX = 8
 
-/** Writes not yet durable; past it a write is refused with `BACKLOG_FULL`. */
+/** Writes not yet durable; past it a write is refused with `BACKLOG_FULL`, and rows of other peers are not taken. */
 export const UNDURABLE_MAX_BYTES: number = 64 * 1024 * 1024
+/** What one write that waits costs besides its bytes: its promise and its places in queues. Counted with them. */
+export const UNDURABLE_WRITE_COST_BYTES = 512
+/** The same for a block of rows of another peer. */
+export const UNDURABLE_BLOCK_COST_BYTES = 256
 /** One log blob; a group of writes may take several. */
 export const LOG_BLOB_MAX_BYTES: number = 1024 * 1024
 export const STORE_BATCH_MAX_BYTES: number = 8 * 1024 * 1024

@@ -45,7 +45,7 @@ export class LocalWrites {
   /** See `Peer.write`. */
   write(partition: Partition, key: string, value: Uint8Array | undefined, now: Instant): Written {
     const { identity } = this
-    if (this.#commit.undurableBytes > UNDURABLE_MAX_BYTES) {
+    if (this.#commit.full) {
       throw new GridError('BACKLOG_FULL', `${UNDURABLE_MAX_BYTES} bytes of writes wait to be stored: await some first`)
     }
     if (partition.mismatch !== undefined) throw new GridError('COLLECTION_MISMATCH', partition.mismatch)

@@ -1,6 +1,13 @@
 import { expect, test } from 'vitest'
 import { encodeValue } from './cbor.ts'
-import { BROADCASTS_IN_FLIGHT_MAX, FRAME_GAP_MS, FRAME_MAX_BYTES, FRAME_WRITES_MAX } from './limits.ts'
+import {
+  BROADCASTS_IN_FLIGHT_MAX,
+  FRAME_GAP_MS,
+  FRAME_MAX_BYTES,
+  FRAME_WRITES_MAX,
+  UNDURABLE_MAX_BYTES,
+  UNDURABLE_WRITE_COST_BYTES,
+} from './limits.ts'
 import { encodeMessage } from './messages.ts'
 import { TestDisk, WiredPeers, partitionOf, stateOf } from './wired-peers.ts'
 
@@ -169,6 +176,53 @@ test('retries of a failing store grow apart and are bounded', () => {
   expect(peers.events('a', 'durable')).toEqual([])
   peers.advance(30_000)
   expect(peers.events('a', 'durable').length).toBeGreaterThan(0)
+})
+
+test('small writes that wait for the store count what they cost: far fewer fit than their bytes say', () => {
+  const peers = new WiredPeers()
+  const disk = new TestDisk()
+  const a = peers.open('a', disk)
+  peers.run()
+  disk.paused = true
+  let written = 0
+  const fill = (): void => {
+    for (; written < 1_000_000; written++) a.write(partitionOf(a), 'k', Uint8Array.of(1), peers.now)
+  }
+  expect(fill).toThrow(expect.objectContaining({ code: 'BACKLOG_FULL' }))
+  expect(written).toBeGreaterThan(UNDURABLE_MAX_BYTES / 600)
+  expect(written).toBeLessThanOrEqual(UNDURABLE_MAX_BYTES / UNDURABLE_WRITE_COST_BYTES)
+  disk.paused = false
+  peers.give('a', { type: 'tick' })
+  peers.answer('a')
+  peers.run()
+  expect(a.commit.backlogBytes).toBe(0)
+  expect(() => a.write(partitionOf(a), 'k', Uint8Array.of(2), peers.now)).not.toThrow()
+})
+
+test('a peer whose store hangs takes no more rows of others than may wait, and has them all once it works', () => {
+  const peers = new WiredPeers()
+  const disk = new TestDisk()
+  const [a, b] = [peers.open('a', new TestDisk()), peers.open('b', disk)]
+  peers.link('a', 'b')
+  peers.advance(1000)
+  disk.paused = true
+  let mostBytes = 0
+  for (let i = 0; i < 400; i++) {
+    // Small enough to be broadcast: sessions wait for the store as it is.
+    peers.write('a', `key ${i % 3}`, new Uint8Array(200_000).fill(i))
+    peers.advance(20)
+    peers.passed.length = 0
+    mostBytes = Math.max(mostBytes, b.commit.backlogBytes)
+  }
+  expect(mostBytes).toBeGreaterThan(UNDURABLE_MAX_BYTES)
+  expect(mostBytes).toBeLessThan(UNDURABLE_MAX_BYTES + 4 * 1024 * 1024)
+  disk.paused = false
+  for (let i = 0; i < 30; i++) {
+    peers.answer('b')
+    peers.advance(10_000)
+  }
+  expect(b.commit.backlogBytes).toBe(0)
+  expect(b.collections.root()).toBe(a.collections.root())
 })
 
 test('past 64 MiB that wait for the store a write is refused, with nothing applied', () => {

@@ -131,6 +131,7 @@ export class Peer {
       cloned: (reason) => this.#writes.cloned(reason, this.#now),
       refused: (from, error) => this.#event({ type: 'refused', from, error }),
       isOwn: (replica) => replica === identity.index,
+      full: () => this.commit.full,
     })
     this.housekeeping = this.#makeHousekeeping(parts, now)
     this.#dials = new Dials(this.neighbours, this.offences, (dial) => this.#effects.push({ type: 'dial', ...dial }))

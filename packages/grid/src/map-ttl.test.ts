@@ -96,6 +96,21 @@ describe('an entry with a time to live', () => {
     }
   })
 
+  it('counts no bytes and no entry in the status once its time has come', async () => {
+    const grid = await grids.open()
+    const map = grid.map<string>('m')
+    await map.setMany(
+      Array.from({ length: 3000 }, (_, i) => [`k${i}`, 'x'.repeat(i % 50)] as const),
+      { ttlMs: HOUR_MS },
+    )
+    await map.set('stays', 'y')
+    pass(HOUR_MS)
+    const [status] = grid.status().collections
+    expect(status).toMatchObject({ entries: 1, tombstones: 3000, valueBytes: 2 })
+    await map.set('k7', 'back')
+    expect(grid.status().collections[0]).toMatchObject({ entries: 2, tombstones: 2999, valueBytes: 7 })
+  })
+
   it('keeps its date through setMany and update', async () => {
     const map = (await grids.open()).map<number>('m')
     await map.setMany([['a', 1]], { ttlMs: HOUR_MS })

@@ -48,7 +48,7 @@ export interface CollectionStatus {
   readonly tombstones: number
   /** Deletes that all durable peers had by then, in wall milliseconds, are purged; undefined while none are. */
   readonly purgedUntilMs: number | undefined
-  /** Bytes of encoded values. */
+  /** Bytes of the encoded values of `entries`: what is deleted or has expired counts none. */
   readonly valueBytes: number
   /** Sixteen hexadecimal digits: equal on two peers that hold the same. */
   readonly fingerprint: string
@@ -169,6 +169,7 @@ export function statusOf(
   hidden: (collection: CollectionDescriptor) => number,
 ): GridStatus {
   const { peer, network, storage, storageError } = runtime
+  runtime.sweep()
   const nowMs = performance.now()
   const root = peer.collections.root()
   return {
