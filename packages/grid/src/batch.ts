@@ -73,7 +73,7 @@ export async function writeBatch(
   checkWriteOptions(options, WRITE_OPTIONS)
   const batch = new Batch()
   const rows = batch.collect(() => run(batch))
-  return rows.length === 0 ? undefined : runtime.writeAll(rows, options)
+  return rows.length === 0 ? undefined : runtime.writes.writeAll(rows, options)
 }
 
 /** Throws `BATCH_TOO_LARGE` for more than goes in one piece. */

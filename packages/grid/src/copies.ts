@@ -1,18 +1,29 @@
-import { GridError } from '@gossipgrid/core'
+import { CONFIRMATIONS_MAX, GridError } from '@gossipgrid/core'
 import type { Partition, Written } from '@gossipgrid/core'
 import type { Receipt, WriteOptions } from './receipt.ts'
 import type { Runtime } from './runtime.ts'
+import { TRACED_MAX } from './write-tracing.ts'
 import { checkAborted, orAborted, settlesWithin } from './waiting.ts'
 
 const COPIES_TIMEOUT_MS = 10_000
+/** Writes that wait for copies at a time. Core counts no more, and some of its places are for writes that are traced. */
+const FOLLOWED_MAX: number = CONFIRMATIONS_MAX - TRACED_MAX
 
 /** Waits for copies of writes at other peers. */
 export class Copies {
   readonly #runtime: Pick<Runtime, 'peer' | 'meters' | 'step'>
   readonly #requests = new Map<number, (copies: number) => void>()
+  /** Writes that wait for copies, or will once they are durable. */
+  #following = 0
 
   constructor(runtime: Pick<Runtime, 'peer' | 'meters' | 'step'>) {
     this.#runtime = runtime
+  }
+
+  /** Throws `BACKLOG_FULL` when so many writes wait for copies that no more may: before a write is made, not after it. */
+  checkRoom(options: WriteOptions | undefined): void {
+    if (options === undefined || !asksForCopies(options) || this.#following < FOLLOWED_MAX) return
+    throw new GridError('BACKLOG_FULL', `${FOLLOWED_MAX} writes wait for copies already: await some first`)
   }
 
   /** The promise of a write: it waits for copies elsewhere when more than one is asked for, and ends with the signal. */
@@ -60,9 +71,14 @@ export class Copies {
   }
 
   async #followed(partition: Partition, durable: Promise<Receipt>, options: WriteOptions): Promise<Receipt> {
-    const receipt = await orAborted(durable, options.signal)
-    const copies = options.copies ?? 1
-    return receipt.copies >= copies ? receipt : this.#awaited(partition, receipt, copies, options)
+    this.#following += 1
+    try {
+      const receipt = await orAborted(durable, options.signal)
+      const copies = options.copies ?? 1
+      return receipt.copies >= copies ? receipt : await this.#awaited(partition, receipt, copies, options)
+    } finally {
+      this.#following -= 1
+    }
   }
 
   async #awaited(partition: Partition, receipt: Receipt, copies: number, options: WriteOptions): Promise<Receipt> {

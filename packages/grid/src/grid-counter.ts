@@ -218,7 +218,7 @@ export class GridCounter {
   #write(up: number, down: number): Promise<Receipt> {
     try {
       const { partition, key, bytes } = this.row(up, down)
-      return this.#runtime.write(partition, key, bytes)
+      return this.#runtime.writes.write(partition, key, bytes)
     } catch (error) {
       return Promise.reject(error as Error)
     } finally {

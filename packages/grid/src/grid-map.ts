@@ -1,8 +1,12 @@
 import { GridError, checkKnown, decodeValue } from '@gossipgrid/core'
-import type { Collection, Partition } from '@gossipgrid/core'
+import type { Collection, Known, Partition } from '@gossipgrid/core'
 import { isPromiseLike } from './application-calls.ts'
 import { writeBatch } from './batch.ts'
 import type { Batch } from './batch.ts'
+import { checkSource } from './bulk-source.ts'
+import type { BulkSource } from './bulk-source.ts'
+import { BULK_OPTIONS, BulkWrite, writeMany } from './bulk-write.ts'
+import type { BulkOptions, BulkResult } from './bulk-write.ts'
 import { ChangeFeed, checkFeedOptions } from './change-feed.ts'
 import type { InitialSteps } from './change-loop.ts'
 import { WRITE_OPTIONS, checkText, checkWriteOptions } from './checks.ts'
@@ -10,12 +14,13 @@ import { Emitter } from './emitter.ts'
 import { FieldRows } from './field-rows.ts'
 import type { Logger } from './logger.ts'
 import { MapBatch } from './map-batch.ts'
+import { deletesOf, deletingEntries, settingEntries } from './map-bulk.ts'
 import { EncodedChange } from './map-change.ts'
 import type { Change } from './map-change.ts'
 import { MapEntries } from './map-entries.ts'
 import type { DiscardedContent } from './map-entries.ts'
 import { CHANGES_OPTIONS, ENTRIES_OPTIONS, SET_OPTIONS, checkTtl } from './map-options.ts'
-import type { ChangesOptions, EntriesOptions, MapOptions, SetOptions } from './map-options.ts'
+import type { BulkSetOptions, ChangesOptions, EntriesOptions, MapOptions, SetOptions } from './map-options.ts'
 import { paced } from './pacing.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
 import type { Runtime } from './runtime.ts'
@@ -23,9 +28,6 @@ import { onlyPartition } from './runtime.ts'
 import type { ValueSchema } from './schema.ts'
 import { checkAborted, checkSignal } from './waiting.ts'
 import { WholeRows } from './whole-rows.ts'
-
-/** Rows of one object that are deleted in one piece. */
-const DELETES_MAX = 500
 
 /** Two peers wrote the same key without having seen each other's write; the larger version won, this one lost. */
 export interface Conflict<Value> {
@@ -192,25 +194,41 @@ export class GridMap<Value> {
     return values
   }
 
-  /** Writes several entries, which share syncs of the disk; the receipts come in their order. Rejects as `set` does. */
-  async setMany(entries: Iterable<readonly [string, Value]>, options?: SetOptions): Promise<Receipt[]> {
-    const encoded: [string, Uint8Array][] = []
-    // All are checked before the first is written.
-    for (const [key, value] of entries) {
-      this.#entries.layout.checkKey(key)
-      encoded.push([key, this.#entries.encode(value)])
-    }
-    if (options !== undefined) checkSetOptions(options)
-    return Promise.all(encoded.map(([key, content]) => this.#write(key, content, options)))
+  /**
+   * Writes many entries, which share syncs of the disk: as many as you like, as fast as the store takes them, while the
+   * event loop runs on. An array, a `Map` or another collection is checked whole before its first entry is written; what
+   * hands out one entry after another, such as a generator or a stream, is read no faster than it is stored. Iterables
+   * give a receipt for each entry, in their order; async iterables one receipt for all, so that memory does not grow.
+   *
+   * Rejects with a `BulkError`: its `code` is one of `set`, or `INPUT_FAILED` when the iterable throws; its `written` and
+   * `durable` say how many of the first entries are. A signal stops it between two slices of entries. It never rejects
+   * with `BACKLOG_FULL`: it waits.
+   *
+   * @example
+   * ```ts
+   * async function* rows() {
+   *   for (let i = 0; i < 1_000_000; i++) yield [`row ${i}`, { age: i % 100 }] as const
+   * }
+   * await users.setMany(rows(), { onProgress: ({ durable }) => console.log(durable) })
+   * ```
+   */
+  async setMany<Source extends BulkSource<readonly [string, Value]>>(
+    entries: Source,
+    options?: BulkSetOptions,
+  ): Promise<BulkResult<Source>> {
+    checkSource(entries, 'entries')
+    checkKnown(options ?? {}, { ...BULK_OPTIONS, ttlMs: true } satisfies Known<BulkSetOptions>)
+    checkTtl(options?.ttlMs)
+    const target = settingEntries(this.#entries, () => this.#expiresAtMs(options?.ttlMs))
+    return writeMany(this.#runtime, entries, options, target)
   }
 
-  /** Deletes all entries that this peer holds; resolves to their number. */
-  async clear(options?: WriteOptions): Promise<number> {
-    this.#runtime.checkOpen()
-    if (options !== undefined) checkWriteOptions(options)
+  /** Deletes all entries that this peer holds; resolves to their number. Rejects as `setMany` does. */
+  async clear(options?: BulkOptions): Promise<number> {
+    checkKnown(options ?? {}, BULK_OPTIONS)
     const keys = [...this.#entries.keys()]
-    await Promise.all(keys.map((key) => this.#remove(key, options)))
-    return keys.length
+    const { written } = await BulkWrite.all(this.#runtime, deletingEntries(this.#entries), keys, options)
+    return written
   }
 
   /**
@@ -353,11 +371,11 @@ export class GridMap<Value> {
     return this.#entries.write(rows, options)
   }
 
-  /** An object with very many rows, which only several peers together can make, goes in several pieces. */
   async #remove(key: string, options: WriteOptions | undefined): Promise<Receipt> {
-    const rows = this.#entries.layout.rows(key, undefined, Infinity)
-    while (rows.length > DELETES_MAX) await this.#entries.write(rows.splice(0, DELETES_MAX))
-    return this.#entries.write(rows, options)
+    const pieces = [...deletesOf(this.#entries, key)]
+    const last = pieces.pop()!
+    for (const piece of pieces) await this.#entries.write(piece)
+    return this.#entries.write(last, options)
   }
 
   #expiresAtMs(ttlMs: number | undefined = this.options.ttlMs): number {

@@ -1,6 +1,10 @@
 import { PRESENT, checkKnown, compositeKey, splitKey } from '@gossipgrid/core'
 import type { Collection, Partition } from '@gossipgrid/core'
 import type { Batch } from './batch.ts'
+import { checkSource } from './bulk-source.ts'
+import type { BulkSource } from './bulk-source.ts'
+import { BULK_OPTIONS, BulkWrite, writeMany } from './bulk-write.ts'
+import type { BulkOptions, BulkResult, BulkTarget } from './bulk-write.ts'
 import { ChangeFeed, INITIAL_OPTIONS, checkFeedOptions } from './change-feed.ts'
 import type { FeedOptions } from './change-feed.ts'
 import type { InitialSteps } from './change-loop.ts'
@@ -113,21 +117,25 @@ export class GridSet<Element> {
     return rows.length === 0 ? undefined : this.#write(rows, options)
   }
 
-  /** Adds several elements, which share syncs of the disk; the receipts come in their order. Rejects as `add` does. */
-  async addMany(elements: Iterable<Element>, options?: WriteOptions): Promise<Receipt[]> {
-    // All are checked before the first is written.
-    const texts = Array.from(elements, encodeElement)
-    if (options !== undefined) checkWriteOptions(options)
-    return Promise.all(texts.map((text) => this.#add(text, options)))
+  /**
+   * Adds many elements, as many as you like: what `GridMap.setMany` promises. Rejects with a `BulkError`, whose `code` is
+   * one of `add`, or `INPUT_FAILED` when the iterable throws.
+   */
+  async addMany<Source extends BulkSource<Element>>(
+    elements: Source,
+    options?: BulkOptions,
+  ): Promise<BulkResult<Source>> {
+    checkSource(elements, 'elements')
+    checkKnown(options ?? {}, BULK_OPTIONS)
+    return writeMany(this.#runtime, elements, options, this.#target(encodeElement, true))
   }
 
-  /** Takes out all elements that this peer holds; resolves to their number. */
-  async clear(options?: WriteOptions): Promise<number> {
-    this.#runtime.checkOpen()
-    if (options !== undefined) checkWriteOptions(options)
-    const texts = this.#texts()
-    await Promise.all(texts.map((text) => this.#write(this.rows(text, false), options)))
-    return texts.length
+  /** Takes out all elements that this peer holds; resolves to their number. Rejects as `addMany` does. */
+  async clear(options?: BulkOptions): Promise<number> {
+    checkKnown(options ?? {}, BULK_OPTIONS)
+    const target = this.#target((text: string) => text, false)
+    const { written } = await BulkWrite.all(this.#runtime, target, this.#texts(), options)
+    return written
   }
 
   /**
@@ -200,7 +208,11 @@ export class GridSet<Element> {
     // As good as always there is nothing to take the place of.
     if (this.#partition.replica.table.slotsOf(text).length >= ADDS_MAX)
       return this.#write(this.rows(text, true), options)
-    return this.#runtime.write(this.#partition, this.#ownKey(text), PRESENT, options)
+    return this.#runtime.writes.write(this.#partition, this.#ownKey(text), PRESENT, options)
+  }
+
+  #target<Entry>(plan: (entry: Entry) => string, present: boolean): BulkTarget<Entry, string> {
+    return { plan, sizeBytes: (text) => text.length, pieces: (text) => [this.rows(text, present)] }
   }
 
   #ownKey(text: string): string {
@@ -209,8 +221,8 @@ export class GridSet<Element> {
 
   #write(rows: readonly RowWrite[], options: WriteOptions | undefined): Promise<Receipt> {
     const only = rows.length === 1 ? rows[0] : undefined
-    if (only === undefined) return this.#runtime.writeAll(rows, options)
-    return this.#runtime.write(only.partition, only.key, only.bytes, options)
+    if (only === undefined) return this.#runtime.writes.writeAll(rows, options)
+    return this.#runtime.writes.write(only.partition, only.key, only.bytes, options)
   }
 
   /** Keys of the adds of an element that nobody has removed. */

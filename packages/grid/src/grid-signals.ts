@@ -16,12 +16,11 @@ export class GridSignals {
   readonly #topics = new Map<string, GridTopic<unknown>>()
   /** Messages that are not yet with the network, by ascending number. */
   #pending: { readonly number: number; readonly left: PromiseWithResolvers<void> }[] = []
-  #tickScheduled = false
 
   constructor(runtime: Runtime, logger: Logger) {
     this.#runtime = runtime
     this.#logger = logger
-    this.presence = new GridPresence(runtime, logger, () => this.#scheduleTick())
+    this.presence = new GridPresence(runtime, logger, () => this.#runtime.tickSoon())
   }
 
   /** Throws `INVALID_NAME`, `COLLECTION_LIMIT`, `CLOSED`. */
@@ -71,22 +70,13 @@ export class GridSignals {
     // Whoever does not wait for what may be lost anyway is not to be ended by it.
     left.promise.catch(() => undefined)
     this.#pending.push({ number, left })
-    this.#scheduleTick()
+    // What is said in one turn of the event loop leaves together.
+    this.#runtime.tickSoon()
     return left.promise
   }
 
   #left(number: number): void {
     const rest = this.#pending.findIndex((each) => each.number > number)
     for (const { left } of this.#pending.splice(0, rest < 0 ? this.#pending.length : rest)) left.resolve()
-  }
-
-  /** What is said in one turn of the event loop leaves together. */
-  #scheduleTick(): void {
-    if (this.#tickScheduled) return
-    this.#tickScheduled = true
-    queueMicrotask(() => {
-      this.#tickScheduled = false
-      this.#runtime.step({ type: 'tick' })
-    })
   }
 }

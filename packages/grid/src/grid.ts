@@ -274,7 +274,7 @@ export class Grid {
    * `BACKLOG_FULL`, `STORAGE_FULL`, `STORAGE_FAILED`, `CLOSED`.
    */
   async forget(peerId: string): Promise<boolean> {
-    if (peerId !== this.peerId) return this.#runtime.forget(peerId)
+    if (peerId !== this.peerId) return this.#runtime.writes.forget(peerId)
     throw new GridError(
       'INVALID_OPTION',
       'a peer cannot forget itself: leave() closes it for good, or another peer forgets it once it has ended',

@@ -1,12 +1,10 @@
 import type { Input } from '@gossipgrid/core'
+import { nextTurn } from './next-turn.ts'
 
 /** How long what arrives may be worked on before timers and other sockets get their turn. */
 const TURN_MAX_MS = 8
 /** With more than this waiting, inputs are taken as they come, which stops the reading of the sockets meanwhile. */
 const WAITING_MAX_BYTES: number = 8 * 1024 * 1024
-
-const nextTurn: (task: () => void) => void =
-  typeof setImmediate === 'function' ? (task) => void setImmediate(task) : (task) => void setTimeout(task, 0)
 
 /**
  * Spreads what the network brings over turns of the event loop, in order: a megabyte may come out of a socket at once,

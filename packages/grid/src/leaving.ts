@@ -13,7 +13,7 @@ export async function leaveRegistry(runtime: Runtime): Promise<void> {
   const endMs = performance.now() + LEAVING_MAX_MS
   // Else it might register again meanwhile.
   membership.update({ left: true })
-  await settlesWithin(runtime.forget(peerId), LEAVING_MAX_MS)
+  await settlesWithin(runtime.writes.forget(peerId), LEAVING_MAX_MS)
   while (!broadcaster.idle && performance.now() < endMs) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_GAP_MS))
   }

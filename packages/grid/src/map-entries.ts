@@ -102,6 +102,11 @@ export class MapEntries {
     return this.#hidden.has(key) ? 0 : this.layout.expiresAtMs(key, this.#wallMs)
   }
 
+  /** Throws `INVALID_KEY`. */
+  checkKey(key: unknown): asserts key is string {
+    this.layout.checkKey(key)
+  }
+
   /** Keys of the entries that are there at the first step; with `gone`, also of those that are gone by then. */
   *keys(gone: boolean = false): Generator<string, void, undefined> {
     this.#settle()
@@ -117,10 +122,15 @@ export class MapEntries {
   write(rows: readonly RowWrite[], options?: WriteOptions): Promise<Receipt> {
     const only = rows.length === 1 ? rows[0] : undefined
     if (only === undefined) {
-      checkBatch(rows)
-      return this.#runtime.writeAll(rows, options)
+      return this.#runtime.writes.writeAll(this.checked(rows), options)
     }
-    return this.#runtime.write(only.partition, only.key, only.bytes, options)
+    return this.#runtime.writes.write(only.partition, only.key, only.bytes, options)
+  }
+
+  /** Rows that are written in one piece. Throws `BATCH_TOO_LARGE` for an object of very many fields. */
+  checked(rows: readonly RowWrite[]): readonly RowWrite[] {
+    if (rows.length !== 1) checkBatch(rows)
+    return rows
   }
 
   /** Core is asked to tell of changes only while somebody wants to know. */
@@ -147,7 +157,7 @@ export class MapEntries {
     if (!this.#listener.wanted && this.schema === undefined) return
     const { replica } = this.#partition
     const { key } = layout.place(replica.table.key(slot))
-    const own = this.#runtime.writing
+    const own = this.#runtime.writes.underWay
     if (layout.gathers) {
       if (this.#gathering.has(key)) return
       this.#gathering.add(key)
@@ -187,7 +197,8 @@ export class MapEntries {
     this.#runtime.afterStep(() => {
       this.#scheduled = false
       this.#settle()
-      for (const tell of this.#toTell.splice(0)) tell()
+      // Each by itself: what they cause may be without end.
+      for (const tell of this.#toTell.splice(0)) this.#runtime.afterStep(tell)
     })
   }
 

@@ -1,5 +1,6 @@
 import { GridError, checkKnown } from '@gossipgrid/core'
 import type { Known } from '@gossipgrid/core'
+import type { BulkOptions } from './bulk-write.ts'
 import { WRITE_OPTIONS, checkCount } from './checks.ts'
 import type { WriteOptions } from './receipt.ts'
 import type { StandardSchema } from './schema.ts'
@@ -28,6 +29,9 @@ export interface SetOptions extends WriteOptions {
   /** The entry is gone after so many milliseconds, on every peer at once: 1 to ten years. Default: what the map says. */
   readonly ttlMs?: number
 }
+
+/** What `setMany` can be asked for. */
+export interface BulkSetOptions extends SetOptions, BulkOptions {}
 
 /** Which changes to hear of. */
 export interface ChangesOptions {

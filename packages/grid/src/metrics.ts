@@ -162,7 +162,11 @@ export function metricsOf(status: GridStatus, runtime: Runtime, ready: boolean, 
     uptimeSeconds: uptimeMs / 1000,
     neighbours: neighboursOf(runtime),
     connections: { made: meters.connects, lost: meters.disconnects, redials: meters.redials },
-    writes: { ...meters.writes, pending: runtime.pendingCount, durableSeconds: meters.durable.histogram.snapshot() },
+    writes: {
+      ...meters.writes,
+      pending: runtime.writes.pendingCount,
+      durableSeconds: meters.durable.histogram.snapshot(),
+    },
     rows: {
       broadcast: { ...peer.inbound.rows.broadcast },
       session: { ...peer.inbound.rows.session },

@@ -46,9 +46,7 @@ export class PendingWrites {
 
   /** The store refused writes up to this id; they stand in memory and storing them is tried again. */
   notDurable(writeId: number, cause: unknown): void {
-    const code = cause instanceof GridError && cause.code === 'STORAGE_FULL' ? 'STORAGE_FULL' : 'STORAGE_FAILED'
-    const message = 'the write stands in memory but could not be stored; storing it is tried again'
-    this.#settle(writeId, ({ reject }) => reject(new GridError(code, message, { cause })))
+    this.#settle(writeId, ({ reject }) => reject(notStored(cause)))
   }
 
   fail(error: GridError): void {
@@ -71,4 +69,11 @@ export class PendingWrites {
     }
     if (this.count === 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
+}
+
+/** Why a write is not durable yet. */
+export function notStored(cause: unknown): GridError {
+  const code = cause instanceof GridError && cause.code === 'STORAGE_FULL' ? 'STORAGE_FULL' : 'STORAGE_FAILED'
+  const message = 'the write stands in memory but could not be stored; storing it is tried again'
+  return new GridError(code, message, { cause })
 }

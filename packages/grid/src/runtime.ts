@@ -1,34 +1,21 @@
-import type {
-  Collection,
-  Effect,
-  Input,
-  Network,
-  Partition,
-  Peer,
-  PeerEvent,
-  PeerId,
-  Storage,
-  Written,
-} from '@gossipgrid/core'
-import { GridError, UNDURABLE_MAX_BYTES } from '@gossipgrid/core'
+import type { Collection, Effect, Input, Network, Partition, Peer, PeerEvent, Storage, Written } from '@gossipgrid/core'
+import { GridError } from '@gossipgrid/core'
 import { readClocks } from './clocks.ts'
 import { Copies } from './copies.ts'
 import { Inbox } from './inbox.ts'
-import type { RowWrite } from './layout.ts'
 import { leaveRegistry } from './leaving.ts'
+import { ListenerCalls } from './listener-calls.ts'
 import type { Logger } from './logger.ts'
 import { Meters } from './meters.ts'
-import type { Receipt, WriteOptions } from './receipt.ts'
-import { PendingWrites } from './pending-writes.ts'
+import { OwnWrites } from './own-writes.ts'
 import { safeTracer } from './safe-tracer.ts'
-import { checkAborted, settlesWithin } from './waiting.ts'
+import { Soon } from './soon.ts'
+import { settlesWithin } from './waiting.ts'
 import { WriteTracing } from './write-tracing.ts'
 import type { GridTracer } from './write-tracing.ts'
 
 /** How long closing waits for writes that are not durable yet. */
 const CLOSE_FLUSH_MAX_MS = 10_000
-/** More than a row takes beside its key and its value. */
-const ROW_OVERHEAD_BYTES = 256
 
 export interface RuntimeOptions {
   readonly peer: Peer
@@ -37,14 +24,6 @@ export interface RuntimeOptions {
   readonly logger: Logger
   readonly onEvent: (event: PeerEvent) => void
   readonly tracing?: { readonly tracer: GridTracer; readonly grid: string } | undefined
-}
-
-/** Writes that were applied in one piece. */
-export interface BegunWrites {
-  /** Resolves when all of them are durable. */
-  readonly durable: Promise<Receipt>
-  /** The last one of each partition. */
-  readonly parts: ReadonlyMap<Partition, Written>
 }
 
 /**
@@ -57,18 +36,24 @@ export class Runtime {
   readonly storage: Storage
   readonly meters: Meters = new Meters()
   readonly copies: Copies = new Copies(this)
+  readonly writes: OwnWrites
+  readonly listenerCalls: ListenerCalls = new ListenerCalls(
+    () => this.writes.room.crowded,
+    () => this.writes.room.changed(),
+  )
   readonly inbox: Inbox = new Inbox((input) => this.step(input))
   readonly #logger: Logger
   readonly #onEvent: (event: PeerEvent) => void
-  readonly #pending: PendingWrites = new PendingWrites(() => this.peer.persistent && this.storage.persistent)
-  readonly #afterStep: (() => void)[] = []
-  readonly #tracing: WriteTracing | undefined
+  readonly #soon = new Soon(() => {
+    this.#flushing = false
+    this.step({ type: 'tick' })
+  })
+  readonly #closing = new AbortController()
   #timer: ReturnType<typeof setTimeout> | undefined
   #timerAtMs = Infinity
-  #flushScheduled = false
+  /** Writes of this turn wait for the tick at its end. */
+  #flushing = false
   #stepping = false
-  #telling = false
-  #writing = false
   #closed = false
   #storageError: unknown
 
@@ -78,16 +63,10 @@ export class Runtime {
     this.storage = options.storage
     this.#logger = options.logger
     this.#onEvent = options.onEvent
-    if (options.tracing !== undefined) {
-      const { tracer, grid } = options.tracing
-      this.#tracing = new WriteTracing({ tracer: safeTracer(tracer, options.logger), grid }, this)
-    }
+    const { tracing, logger } = options
+    const tracer = tracing === undefined ? undefined : safeTracer(tracing.tracer, logger)
+    this.writes = new OwnWrites(this, tracer && new WriteTracing({ tracer, grid: tracing!.grid }, this))
     this.peer.inbound.appeared = (hlc) => this.meters.appeared(hlc)
-  }
-
-  /** Writes whose promises have not settled. */
-  get pendingCount(): number {
-    return this.#pending.count
   }
 
   /** Why the store refuses writes, while it does. */
@@ -104,9 +83,9 @@ export class Runtime {
     return this.peer.wallMs(readClocks())
   }
 
-  /** Whether what core tells of is a write of this peer under way. */
-  get writing(): boolean {
-    return this.#writing
+  /** Aborted when closing begins: what would go on for long ends by it. */
+  get closing(): AbortSignal {
+    return this.#closing.signal
   }
 
   /** Opens the network and starts the clockwork. */
@@ -123,74 +102,6 @@ export class Runtime {
     addresses()
   }
 
-  /**
-   * Applies a write at once; the promise keeps what `GridMap.set` says of it, and is all that a write leaves behind: as an
-   * async function this would cost two more for each of thousands that wait for the disk.
-   */
-  write(partition: Partition, key: string, value: Uint8Array | undefined, options?: WriteOptions): Promise<Receipt> {
-    try {
-      if (this.#tracing !== undefined) return this.#tracing.write(partition, key, value, options)
-      return this.copies.follow(partition, this.begin(partition, key, value, options), options)
-    } catch (error) {
-      return Promise.reject(error as Error)
-    }
-  }
-
-  /** Applies a write; the promise resolves when it is durable. Throws what keeps it from being applied. */
-  begin(partition: Partition, key: string, value: Uint8Array | undefined, options?: WriteOptions): Promise<Receipt> {
-    this.checkOpen()
-    checkAborted(options?.signal)
-    const written = this.#apply(partition, key, value)
-    if (value === undefined) this.meters.writes.deletes += 1
-    else this.meters.writes.sets += 1
-    const durable = this.#pending.add(written)
-    this.#scheduleFlush(written)
-    this.#callListeners()
-    return durable
-  }
-
-  /**
-   * Applies several writes in one piece: all or none, before any listener hears of one; logged and sent together. The
-   * receipt is that of the last. Rejects as `write` does.
-   */
-  writeAll(rows: readonly RowWrite[], options?: WriteOptions): Promise<Receipt> {
-    try {
-      if (this.#tracing !== undefined) return this.#tracing.writeAll(rows, options)
-      const { durable, parts } = this.beginAll(rows, options)
-      return this.copies.followAll(parts, durable, options)
-    } catch (error) {
-      return Promise.reject(error as Error)
-    }
-  }
-
-  /** As `begin`, for several writes. `parts` are the last writes of each partition: whoever has them has all. */
-  beginAll(rows: readonly RowWrite[], options?: WriteOptions): BegunWrites {
-    this.checkOpen()
-    checkAborted(options?.signal)
-    this.#checkRoom(rows)
-    const parts = new Map<Partition, Written>()
-    this.peer.atomically(() => {
-      for (const { partition, key, bytes } of rows) parts.set(partition, this.#apply(partition, key, bytes))
-    })
-    const written = [...parts.values()].reduce((last, part) => (part.writeId > last.writeId ? part : last))
-    for (const { bytes } of rows) this.meters.writes[bytes === undefined ? 'deletes' : 'sets'] += 1
-    const durable = this.#pending.add(written)
-    this.#scheduleFlush(written)
-    this.#callListeners()
-    return { durable, parts }
-  }
-
-  /** Takes a durable member out of the registry: false when it was not there, else true once that is durable here. */
-  async forget(peerId: PeerId): Promise<boolean> {
-    this.checkOpen()
-    const written = this.peer.forget(peerId, readClocks())
-    if (written === undefined) return false
-    const durable = this.#pending.add(written)
-    this.#scheduleFlush(written)
-    await durable
-    return true
-  }
-
   /** Drops what has expired by now, and tells of it, instead of waiting for the clockwork. */
   sweep(): void {
     const { expiries } = this.peer.collections
@@ -199,8 +110,8 @@ export class Runtime {
 
   /** Runs `call` once the step under way is over, or at once: callbacks of core must not call back into core. */
   afterStep(call: () => void): void {
-    this.#afterStep.push(call)
-    if (!this.#stepping) this.#callListeners()
+    this.listenerCalls.add(call)
+    if (!this.#stepping) this.listenerCalls.run()
   }
 
   step(input: Input): void {
@@ -216,15 +127,17 @@ export class Runtime {
     }
     this.meters.stepped(input, now.monotonicMs)
     for (const effect of effects) void this.#perform(effect)
-    this.#callListeners()
+    this.listenerCalls.run()
     this.#schedule()
   }
 
   /** Waits until all writes so far are durable, or 10 s, then stops. */
   async close(left: boolean): Promise<void> {
     if (this.#closed) return
+    this.#closing.abort()
+    this.listenerCalls.end()
     this.step({ type: 'tick' })
-    if (!(await settlesWithin(this.#pending.idle(), CLOSE_FLUSH_MAX_MS))) {
+    if (!(await settlesWithin(this.writes.idle(), CLOSE_FLUSH_MAX_MS))) {
       this.#logger.error('closing although some writes could not be stored')
     }
     if (left) await leaveRegistry(this)
@@ -233,8 +146,7 @@ export class Runtime {
     this.#closed = true
     clearTimeout(this.#timer)
     this.meters.loopDelay.stop()
-    this.#tracing?.close()
-    this.#pending.fail(new GridError('CLOSED', 'the grid was closed before the write was durable'))
+    this.writes.close()
     const results = await Promise.allSettled([this.network.stop(), this.storage.close()])
     const failures = results.filter((result) => result.status === 'rejected').map((result): unknown => result.reason)
     if (failures.length > 0) throw failures.length === 1 ? failures[0] : new AggregateError(failures, 'closing failed')
@@ -245,51 +157,26 @@ export class Runtime {
     if (this.#closed) throw new GridError('CLOSED', 'the grid is closed')
   }
 
-  /** A piece that stops in the middle for want of room would be none. */
-  #checkRoom(rows: readonly RowWrite[]): void {
-    const sizeBytes = rows.reduce(
-      (sum, { key, bytes }) => sum + ROW_OVERHEAD_BYTES + key.length * 3 + (bytes?.length ?? 0),
-      0,
-    )
-    if (this.peer.commit.undurableBytes + sizeBytes <= UNDURABLE_MAX_BYTES) return
-    this.meters.writes.refused += 1
-    throw new GridError('BACKLOG_FULL', `${UNDURABLE_MAX_BYTES} bytes of writes wait to be stored: await some first`)
-  }
-
-  #apply(partition: Partition, key: string, value: Uint8Array | undefined): Written {
+  /** Changes the peer outside of a step: what it tells meanwhile waits until that is done. */
+  undisturbed<Result>(change: () => Result): Result {
     this.#stepping = true
-    this.#writing = true
     try {
-      return this.peer.write(partition, key, value, readClocks())
-    } catch (error) {
-      this.meters.writes.refused += 1
-      throw error
+      return change()
     } finally {
       this.#stepping = false
-      this.#writing = false
-    }
-  }
-
-  /** In the order of what happened: what a listener causes is told after the rest of what it was caused by. */
-  #callListeners(): void {
-    if (this.#telling) return
-    this.#telling = true
-    try {
-      while (this.#afterStep.length > 0) for (const call of this.#afterStep.splice(0)) call()
-    } finally {
-      this.#telling = false
     }
   }
 
   /** All writes of one turn of the event loop go as one group. */
-  #scheduleFlush({ writeId }: Written): void {
-    if (this.#flushScheduled) return
-    this.#flushScheduled = true
-    this.meters.durable.begin(writeId, performance.now())
-    queueMicrotask(() => {
-      this.#flushScheduled = false
-      this.step({ type: 'tick' })
-    })
+  flushSoon({ writeId }: Written): void {
+    if (!this.#flushing) this.meters.durable.begin(writeId, performance.now())
+    this.#flushing = true
+    this.tickSoon()
+  }
+
+  /** Lets the peer see to what it was given, at the end of the present task. */
+  tickSoon(): void {
+    this.#soon.schedule()
   }
 
   #schedule(): void {
@@ -350,6 +237,7 @@ export class Runtime {
     } catch (error) {
       this.#storageError = error
       this.meters.storeFailures += 1
+      this.writes.storeFailed(error)
       this.#logger.error(`storing failed, will be tried again: ${String(error)}`, { code: codeOf(error), error })
       input = { type: 'store-failed', ticket: effect.ticket, error }
     }
@@ -378,8 +266,8 @@ export class Runtime {
   }
 
   #event(event: PeerEvent): void {
-    if (event.type === 'durable') this.#pending.durable(event.writeId)
-    else if (event.type === 'not-durable') this.#pending.notDurable(event.writeId, event.error)
+    if (event.type === 'durable') this.writes.durable(event.writeId)
+    else if (event.type === 'not-durable') this.writes.notDurable(event.writeId, event.error)
     else if (event.type === 'copies') this.copies.told(event.request, event.copies)
     this.#onEvent(event)
   }

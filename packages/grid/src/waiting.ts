@@ -1,4 +1,5 @@
 import { GridError } from '@gossipgrid/core'
+import { onAbort } from './on-abort.ts'
 
 /** Throws `INVALID_OPTION` unless the signal, where given, is one. */
 export function checkSignal(signal: unknown): void {
@@ -40,9 +41,8 @@ export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefine
     return Promise.reject(isSignal(signal) ? aborted(signal) : noSignal())
   }
   return new Promise((resolve, reject) => {
-    const stop = (): void => reject(aborted(signal))
-    signal.addEventListener('abort', stop, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+    const off = onAbort(signal, () => reject(aborted(signal)))
+    promise.then(resolve, reject).finally(off)
   })
 }
 

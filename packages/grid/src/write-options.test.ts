@@ -138,8 +138,8 @@ describe('a signal', () => {
     const [adding, removing] = [vi.spyOn(signal, 'addEventListener'), vi.spyOn(signal, 'removeEventListener')]
     await Promise.all(Array.from({ length: 20 }, (_, i) => grid.map('m').set(`k${i}`, i, { signal })))
     await new Promise((resolve) => setTimeout(resolve, 0))
-    expect(adding).toHaveBeenCalledTimes(20)
-    expect(removing).toHaveBeenCalledTimes(20)
+    expect(adding).toHaveBeenCalledTimes(1)
+    expect(removing).toHaveBeenCalledTimes(1)
   })
 
   it('aborted by a listener while the write is made does not end the program when storing fails', async () => {

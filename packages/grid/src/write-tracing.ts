@@ -1,12 +1,13 @@
 import type { Partition } from '@gossipgrid/core'
 import { GridError } from '@gossipgrid/core'
 import type { RowWrite } from './layout.ts'
+import type { BegunWrites } from './own-writes.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
 import type { Runtime } from './runtime.ts'
 
 /** How long a write is followed to the neighbours, and how many writes are at a time. */
 const FOLLOW_MAX_MS = 10_000
-const FOLLOWED_MAX = 1000
+export const TRACED_MAX = 1000
 /** OpenTelemetry's `SpanStatusCode.ERROR`. */
 const STATUS_ERROR = 2
 
@@ -61,7 +62,7 @@ export class WriteTracing {
     }
     const { copies } = this.#runtime
     return this.#traced(value === undefined ? 'gossipgrid.delete' : 'gossipgrid.set', attributes, options, () => {
-      const durable = this.#runtime.begin(partition, key, value, options)
+      const durable = this.#runtime.writes.begin(partition, key, value, options)
       return { partition, durable, follow: () => copies.follow(partition, durable, options) }
     })
   }
@@ -75,7 +76,16 @@ export class WriteTracing {
       'gossipgrid.value_bytes': rows.reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0),
     }
     return this.#traced('gossipgrid.batch', attributes, options, () => {
-      const { durable, parts } = this.#runtime.beginAll(rows, options)
+      const { durable, parts } = this.#runtime.writes.beginAll(rows, options)
+      return { partition, durable, follow: () => this.#runtime.copies.followAll(parts, durable, options) }
+    })
+  }
+
+  /** Several entries that were applied one after another. */
+  writeMany({ durable, parts }: BegunWrites, entries: number, options: WriteOptions): Promise<Receipt> {
+    const [partition] = [...parts.keys()].slice(-1) as [Partition]
+    const attributes = { 'gossipgrid.collection': partition.name.collection, 'gossipgrid.writes': entries }
+    return this.#traced('gossipgrid.bulk', attributes, options, () => {
       return { partition, durable, follow: () => this.#runtime.copies.followAll(parts, durable, options) }
     })
   }
@@ -128,7 +138,7 @@ export class WriteTracing {
   #replicate(cause: GridSpan, partition: Partition, durable: Promise<Receipt>): void {
     const { peer } = this.#runtime
     const neighbours = peer.neighbours.ids().filter((id) => peer.membership.get(id)?.record.role === 'storage').length
-    if (neighbours === 0 || this.#followed.size >= FOLLOWED_MAX) return
+    if (neighbours === 0 || this.#followed.size >= TRACED_MAX) return
     const span = this.#tracer.startSpan('gossipgrid.replicate', {
       attributes: {
         'gossipgrid.grid': this.#grid,

@@ -41,7 +41,7 @@ export function hostOf(runtime: Runtime): DocumentHost {
     soon: (call) => queueMicrotask(call),
     later: (ms, call) => void setTimeout(call, ms),
     write: (rows, options, settled) => {
-      const { durable, parts } = runtime.beginAll(rows, options)
+      const { durable, parts } = runtime.writes.beginAll(rows, options)
       durable.then(settled, settled)
       return { follow: (following) => runtime.copies.followAll(parts, durable, following) }
     },

@@ -1,6 +1,8 @@
 import { GridError, checkKnown, checkName } from '@gossipgrid/core'
 import type { Known, MemberState } from '@gossipgrid/core'
 import type { Doc } from 'yjs'
+import { BulkWrite } from '../bulk-write.ts'
+import type { RowWrite } from '../layout.ts'
 import type { Logger } from '../logger.ts'
 import type { GridTopic } from '../grid-topic.ts'
 import type { Runtime } from '../runtime.ts'
@@ -70,12 +72,15 @@ export class Documents {
     const { partition } = this.table
     // What says that it was deleted comes first.
     const keys = [name, ...this.table.keysOf(name)]
-    const pieces: Promise<unknown>[] = []
-    for (let i = 0; i < keys.length; i += DELETES_MAX) {
-      const rows = keys.slice(i, i + DELETES_MAX).map((key) => ({ partition, key, bytes: undefined }))
-      pieces.push(this.#runtime.writeAll(rows))
+    const pieces = Array.from({ length: Math.ceil(keys.length / DELETES_MAX) }, (_, i) =>
+      keys.slice(i * DELETES_MAX, (i + 1) * DELETES_MAX).map((key) => ({ partition, key, bytes: undefined })),
+    )
+    const target = {
+      plan: (rows: readonly RowWrite[]) => rows,
+      sizeBytes: (rows: readonly RowWrite[]) => rows.reduce((sum, { key }) => sum + key.length, 0),
+      pieces: (rows: readonly RowWrite[]) => [rows],
     }
-    await Promise.all(pieces)
+    await BulkWrite.all(this.#runtime, target, pieces)
     return true
   }
 

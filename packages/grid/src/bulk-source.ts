@@ -1,0 +1,24 @@
+import { GridError } from '@gossipgrid/core'
+
+/** What a method that takes many takes: a collection in memory, or what hands out one entry after another. */
+export type BulkSource<Entry> = Iterable<Entry> | AsyncIterable<Entry>
+
+/** Entries that are all in memory: an array, a `Map`, a `Set`. */
+export function isCollection<Entry>(source: BulkSource<Entry>): source is Iterable<Entry> {
+  if (isAsync(source)) return false
+  const { length, size } = source as { length?: unknown; size?: unknown }
+  return typeof (length ?? size) === 'number'
+}
+
+export function isAsync<Entry>(source: BulkSource<Entry>): source is AsyncIterable<Entry> {
+  return typeof (source as Partial<AsyncIterable<Entry>>)[Symbol.asyncIterator] === 'function'
+}
+
+/** Throws `INVALID_OPTION` for what cannot be iterated over. */
+export function checkSource(source: unknown, what: string): void {
+  const { [Symbol.iterator]: sync, [Symbol.asyncIterator]: async } = Object(source) as Partial<
+    Iterable<unknown> & AsyncIterable<unknown>
+  >
+  if (typeof sync === 'function' || typeof async === 'function') return
+  throw new GridError('INVALID_OPTION', `pass ${what} as an array or another iterable, or as an async iterable`)
+}
