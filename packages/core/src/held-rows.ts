@@ -1,7 +1,7 @@
 import type { PartitionName } from './block.ts'
 import type { Row } from './entry-table.ts'
 import { hlcFromWall } from './hlc.ts'
-import { HELD_MAX_BYTES, HOLD_AHEAD_MS, REFUSE_AHEAD_MS } from './limits.ts'
+import { HELD_MAX_BYTES, HELD_ROW_COST_BYTES, HOLD_AHEAD_MS, REFUSE_AHEAD_MS } from './limits.ts'
 import type { PeerId } from './ports.ts'
 
 interface Held {
@@ -41,7 +41,7 @@ export class HeldRows {
   }
 
   hold(from: PeerId, partition: PartitionName, row: Readonly<Row>): void {
-    const sizeBytes = row.key.length * 2 + (row.bytes === undefined ? 0 : row.end - row.start) + 64
+    const sizeBytes = HELD_ROW_COST_BYTES + row.key.length * 2 + (row.bytes === undefined ? 0 : row.end - row.start)
     if (this.#bytes + sizeBytes > HELD_MAX_BYTES) return
     const dot = `${row.replica} ${row.sequence} ${partition.partition} ${partition.collection}`
     if (this.#held.has(dot)) return

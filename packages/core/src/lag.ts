@@ -4,7 +4,7 @@ import type { Collections } from './collections.ts'
 import type { SeenPart } from './part-digests.ts'
 import { hashHex } from './hash.ts'
 import { MAP_CODE, kindOf } from './kinds.ts'
-import { MEMBERS_MAX, TOLD_MAX_BYTES } from './limits.ts'
+import { MEMBERS_MAX, TOLD_BYTES_PER_BYTE, TOLD_MAX_BYTES } from './limits.ts'
 import type { PeerId } from './ports.ts'
 import { VersionVector } from './version-vector.ts'
 
@@ -29,7 +29,7 @@ interface Told {
   /** By partition; undefined while only roots were told. */
   parts: ReadonlyMap<string, ToldPart> | undefined
   partsAtMs: number
-  /** Bytes of the vectors on the wire. */
+  /** Memory of the vectors, about. */
   partsBytes: number
   /** The hash over all it holds, which heartbeats carry also where the vectors are too large for them. */
   root: string
@@ -53,7 +53,9 @@ export class LagTable {
     const told = this.#of(peerId)
     told.parts = new Map(parts.map((part) => [nameKey(part), { seen: part.seen, fingerprint: part.fingerprint }]))
     told.partsAtMs = nowMs
-    const partsBytes = parts.reduce((sum, { vector, collection }) => sum + vector.length + collection.length + 64, 0)
+    const partsBytes = parts.reduce((sum, { vector, collection }) => {
+      return sum + vector.length * TOLD_BYTES_PER_BYTE + collection.length * 2 + 512
+    }, 0)
     this.#bytes += partsBytes - told.partsBytes
     told.partsBytes = partsBytes
     this.#trim(peerId)

@@ -111,7 +111,9 @@ export const REFUSE_AHEAD_MS = 600_000
 export const CLOCK_VOTE_MAX_AGE_MS = 120_000
 /** What is heard for so long after the wall clock jumped may be from before, and says nothing about the time. */
 export const CLOCK_JUMP_DEAF_MS = 3000
-export const HELD_MAX_BYTES: number = 4 * 1024 * 1024
+/** Rows that wait for their time, and what each costs besides its key and value. */
+export const HELD_MAX_BYTES: number = 24 * 1024 * 1024
+export const HELD_ROW_COST_BYTES = 512
 
 export const HEARTBEAT_MS = 2000
 /** A member that was silent for this long is suspect, then gone. */
@@ -124,8 +126,10 @@ export const ADDRESSES_MAX = 16
 export const ADDRESS_MAX_BYTES = 256
 /** An announce carries the vectors themselves up to this size. */
 export const ANNOUNCE_VECTORS_MAX_BYTES: number = 16 * 1024
-/** Vectors that others told are kept up to this size, as they were on the wire; the oldest are forgotten first. */
-export const TOLD_MAX_BYTES: number = 16 * 1024 * 1024
+/** Vectors that others told are kept up to this size in memory; the oldest are forgotten first. */
+export const TOLD_MAX_BYTES: number = 64 * 1024 * 1024
+/** Memory that a byte of an encoded vector takes once it is decoded. */
+export const TOLD_BYTES_PER_BYTE = 12
 
 export const CONFIRMATIONS_MAX = 10_000
 /** How long an owner remembers that somebody waits for a write it does not have yet. */

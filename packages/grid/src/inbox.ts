@@ -5,6 +5,8 @@ import { nextTurn } from './next-turn.ts'
 const TURN_MAX_MS = 8
 /** With more than this waiting, inputs are taken as they come, which stops the reading of the sockets meanwhile. */
 const WAITING_MAX_BYTES: number = 8 * 1024 * 1024
+/** What an input costs besides its bytes. */
+const INPUT_COST_BYTES = 384
 
 /**
  * Spreads what the network brings over turns of the event loop, in order: a megabyte may come out of a socket at once,
@@ -21,7 +23,7 @@ export class Inbox {
     this.#take = take
   }
 
-  /** Bytes that wait for their turn. */
+  /** Memory of what waits for its turn, in bytes. */
   get waitingBytes(): number {
     return this.#waitingBytes
   }
@@ -59,5 +61,5 @@ export class Inbox {
 }
 
 function sizeOf(input: Input): number {
-  return 'bytes' in input ? input.bytes.length : 0
+  return INPUT_COST_BYTES + ('bytes' in input ? input.bytes.length : 0)
 }

@@ -21,6 +21,8 @@ const FLOOD_PEERS_MAX = 8
 const MESH_MAX = 32
 /** Messages kept for peers that ask for what they missed; above, only anti-entropy repairs. */
 const CACHE_MAX_BYTES = 16 * 1024 * 1024
+/** What a message in the cache costs besides its content: its author, signature, number and topic. */
+const CACHED_COST_BYTES = 1024
 /** What one request for missed messages is answered with. All of it travels as one frame, which a limit bounds. */
 const ANSWER_MAX_BYTES = 1024 * 1024
 /**
@@ -292,12 +294,12 @@ function boundQueues(streams: Map<string, OutboundStream>): void {
 /** Bounds the bytes kept for peers that missed a message, and the bytes of one answer to them. */
 function boundCache(cache: Internals['mcache']): void {
   const sizeOf = (entry: { readonly message: { readonly data?: Uint8Array } } | undefined): number =>
-    entry?.message.data?.length ?? 0
+    entry === undefined ? 0 : CACHED_COST_BYTES + (entry.message.data?.length ?? 0)
   let cachedBytes = 0
   let answerBytes = 0
   const put = cache.put.bind(cache)
   cache.put = (id, message, validated) => {
-    const sizeBytes = message.data?.length ?? 0
+    const sizeBytes = sizeOf({ message })
     if (cachedBytes + sizeBytes > CACHE_MAX_BYTES) return false
     if (!put(id, message, validated)) return false
     cachedBytes += sizeBytes

@@ -11,6 +11,8 @@ const WRITE_MAX_BYTES = 65_472
 const ROOM_BYTES = 1024 * 1024
 /** Senders that do not wait for `send` lose the neighbour at this backlog, rather than the process its memory. */
 const BACKLOG_MAX_BYTES = 64 * 1024 * 1024
+/** What a message that is queued costs besides its bytes: its buffer, and the promise of who sent it. */
+const MESSAGE_COST_BYTES = 512
 
 /** Runs `task` after the messages that are being queued now: at the end of this turn of the event loop. */
 const afterThisTurn: (task: () => void) => void =
@@ -38,7 +40,7 @@ export class MessageWriter {
   send(bytes: Uint8Array): Promise<void> {
     if (this.#broken !== undefined) return Promise.reject(this.#broken)
     const frame = encodeFrame(bytes)
-    if (this.#queuedBytes + frame.length > BACKLOG_MAX_BYTES) {
+    if (this.#queuedBytes + frame.length + this.#queue.length * MESSAGE_COST_BYTES > BACKLOG_MAX_BYTES) {
       this.#onBroken(`more than ${BACKLOG_MAX_BYTES} bytes were queued for it without waiting`)
       return Promise.reject(this.#broken ?? notConnected())
     }

@@ -1,0 +1,244 @@
+// Fills one limit after the other up to its edge, and prints what that took: a program of its own, so that memory can be
+// measured after a collection of garbage. Started by `limits.test.ts` with `--expose-gc`.
+import { openGrid } from 'gossipgrid'
+import type { Grid } from 'gossipgrid'
+import type { Storage } from '@gossipgrid/core'
+import {
+  ADDRESSES_MAX,
+  ADDRESS_MAX_BYTES,
+  COLLECTIONS_MAX,
+  GridError,
+  MEMBERS_MAX,
+  NEW_IDS_MAX,
+  OFFENDERS_MAX,
+  PRESENCES_MAX,
+  PRESENCE_MAX_BYTES,
+} from '@gossipgrid/core'
+import { memoryStorage } from '@gossipgrid/storage'
+import { memoryNetworkHub } from '@gossipgrid/testing/memory-network'
+import { Collections } from '../../packages/core/src/collections.ts'
+import { Confirmations } from '../../packages/core/src/confirmations.ts'
+import { HeldRows } from '../../packages/core/src/held-rows.ts'
+import { Membership } from '../../packages/core/src/membership.ts'
+import { Offences } from '../../packages/core/src/offences.ts'
+import { Presence } from '../../packages/core/src/presence.ts'
+import { LagTable } from '../../packages/core/src/lag.ts'
+import { PartDigests } from '../../packages/core/src/part-digests.ts'
+import { ReplicaIds } from '../../packages/core/src/replica-ids.ts'
+import { encodeVector } from '../../packages/core/src/vector-codec.ts'
+import { VersionVector } from '../../packages/core/src/version-vector.ts'
+import { Inbox } from '../../packages/grid/src/inbox.ts'
+import { MessageWriter } from '../../packages/network/src/message-writer.ts'
+
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+const now = { wallMs: Date.now(), monotonicMs: 1000 }
+
+/** A grid whose store passes for a disk, and takes nothing any more once it hangs. */
+async function hangingGrid(): Promise<{ grid: Grid; hang: () => void }> {
+  const memory = memoryStorage()
+  let hangs = false
+  const storage: Storage = {
+    persistent: true,
+    read: (key) => memory.read(key),
+    list: (prefix) => memory.list(prefix),
+    close: () => Promise.resolve(),
+    write: (...args) => (hangs ? new Promise(() => undefined) : memory.write(...args)),
+  }
+  const network = memoryNetworkHub().network({ join: [] })
+  const grid = await openGrid({ name: 'limits', logger: silent, storage, network: () => Promise.resolve(network) })
+  await grid.map('m').set('k', 0)
+  return { grid, hang: () => (hangs = true) }
+}
+
+/** Ends a filling that has no limit. */
+const CALLS_MAX = 2_000_000
+
+/** Calls until it is refused with `BACKLOG_FULL`. */
+async function untilRefused(call: (i: number) => Promise<unknown>): Promise<void> {
+  let isRefused = false
+  const refused = (error: unknown): void => {
+    isRefused ||= error instanceof GridError && error.code === 'BACKLOG_FULL'
+  }
+  for (let i = 0; i < CALLS_MAX && !isRefused; i++) {
+    const called = call(i)
+    called.catch(refused)
+    // A refusal shows at once: it needs no turn of the event loop.
+    if (i % 100 === 0) await Promise.race([called.catch(() => undefined), Promise.resolve()])
+  }
+  if (!isRefused) throw new Error('it is never refused')
+}
+
+/** By what is filled: gives what holds it, so that it is still there when memory is measured. */
+const FILLINGS: Record<string, () => unknown> = {
+  async 'UNDURABLE_MAX_BYTES, small writes'() {
+    const { grid, hang } = await hangingGrid()
+    hang()
+    await untilRefused((i) => grid.map('m').set('k', i))
+    return grid
+  },
+  async 'UNDURABLE_MAX_BYTES, large writes'() {
+    const { grid, hang } = await hangingGrid()
+    hang()
+    const value = new Uint8Array(500_000)
+    await untilRefused(() => grid.map('m').set('k', value))
+    return grid
+  },
+  async 'UNDURABLE_MAX_BYTES, writes with a signal and copies'() {
+    const { grid, hang } = await hangingGrid()
+    hang()
+    const { signal } = new AbortController()
+    await untilRefused((i) => grid.map('m').set('k', i, { copies: 2, signal }))
+    return grid
+  },
+  async TOPIC_BACKLOG_MAX_BYTES() {
+    const { grid } = await hangingGrid()
+    // In one turn: at its end messages leave, or are gone where nobody is connected.
+    const published = Array.from({ length: 8200 }, (_, i) => grid.topic('t').publish(i))
+    for (const each of published) each.catch(() => undefined)
+    if (grid.status().topics.refused === 0) throw new Error('it is never refused')
+    return { grid, published, usedBytes: usedBytes() }
+  },
+  async COLLECTIONS_MAX() {
+    const { grid } = await hangingGrid()
+    try {
+      for (let i = 0; i < COLLECTIONS_MAX; i++) grid.map(`map ${i}`)
+    } catch (error) {
+      if (!(error instanceof GridError) || error.code !== 'COLLECTION_LIMIT') throw error
+    }
+    return grid
+  },
+  async 'changes that nobody reads'() {
+    const { grid } = await hangingGrid()
+    const changes = grid.map('m').changes()
+    for (let i = 0; i < 70; i++) {
+      await grid.map('m').setMany(Array.from({ length: 1000 }, (_, j) => [`key ${j}`, i] as const))
+    }
+    return { grid, changes }
+  },
+  HELD_MAX_BYTES() {
+    const held = new HeldRows()
+    const partition = { collection: 'c', kind: 0, partition: 0 }
+    const row = { hlc: 1, replica: 1, replaced: 0, bytes: Uint8Array.of(1), start: 0, end: 1 }
+    for (let i = 0; i < 200_000; i++) held.hold('peer', partition, { ...row, key: `key ${i}`, sequence: i + 1 })
+    return held
+  },
+  CONFIRMATIONS_MAX() {
+    const confirmations = new Confirmations(new Collections(new ReplicaIds(), 1), new ReplicaIds(), {
+      send: () => undefined,
+      whenDurable: () => undefined,
+      missing: () => undefined,
+      durableNeighbours: () => ['one', 'two', 'three'],
+      copies: () => undefined,
+    })
+    const dot = { collection: 'c', kind: 0, partition: 0, replicaId: '0123456789abcdef' }
+    for (let i = 0; ; i++) {
+      try {
+        confirmations.request({ ...dot, sequence: i + 1 }, 2)
+      } catch {
+        return confirmations
+      }
+    }
+  },
+  TOLD_MAX_BYTES() {
+    const ids = new ReplicaIds()
+    const vector = new VersionVector()
+    for (let i = 0; i < 2000; i++) vector.addRange(ids.intern((i * 7919).toString(16).padStart(16, '0')), 1, i + 5)
+    const collections = new Collections(ids, 1)
+    const [digests, lag] = [new PartDigests(collections, ids), new LagTable(collections)]
+    const part = {
+      collection: 'c',
+      kind: 0,
+      partition: 0,
+      vector: encodeVector(vector, ids),
+      fingerprint: '0'.repeat(16),
+    }
+    for (let i = 0; i < 1000; i++) lag.told(`peer ${i}`, digests.decode([part]), i)
+    return lag
+  },
+  OFFENDERS_MAX() {
+    const offences = new Offences()
+    for (let i = 0; i < 3 * OFFENDERS_MAX; i++) {
+      offences.note(`peer ${i}`.padEnd(52), new GridError('MESSAGE_MALFORMED', `${i} ${'x'.repeat(200)}`), now)
+    }
+    return offences
+  },
+  NEW_IDS_MAX() {
+    const ids = new ReplicaIds()
+    for (let i = 0; i < NEW_IDS_MAX; i++) ids.intern(i.toString(16).padStart(16, '0'))
+    return ids
+  },
+  PRESENCES_MAX() {
+    const presence = new Presence({ peerId: 'self', incarnation: 1, heartbeatMs: 2000, event: () => undefined })
+    for (let i = 0; i < 3 * PRESENCES_MAX; i++) {
+      presence.heard(
+        `peer ${i}`.padEnd(52),
+        { incarnation: 1, revision: 1, value: new Uint8Array(PRESENCE_MAX_BYTES) },
+        now,
+      )
+    }
+    return presence
+  },
+  MEMBERS_MAX() {
+    const record = (i: number) => ({
+      peerId: `peer ${i}`.padEnd(52),
+      replicaId: '0123456789abcdef',
+      incarnation: 1,
+      revision: 1,
+      role: 'storage' as const,
+      zone: 'z'.repeat(64),
+      weight: 1,
+      addresses: Array.from({ length: ADDRESSES_MAX }, (_, j) => `${i} ${j}`.padEnd(ADDRESS_MAX_BYTES)),
+      software: 's'.repeat(64),
+      left: false,
+    })
+    const membership = new Membership(record(0), { changed: () => undefined } as never)
+    for (let i = 1; i < 3 * MEMBERS_MAX; i++) membership.learn(record(i), 'hearsay', now)
+    return membership
+  },
+  'inputs that wait for their turn'() {
+    const inbox = new Inbox(() => undefined)
+    // Longer than a turn may last: what comes after that waits.
+    inbox.offer({ type: 'message', from: 'peer', bytes: Uint8Array.of(1) })
+    const endMs = performance.now() + 20
+    while (performance.now() < endMs);
+    let last = -1
+    for (let i = 0; i < 1_000_000 && inbox.waitingBytes > last; i++) {
+      last = inbox.waitingBytes
+      inbox.offer({ type: 'message', from: 'peer', bytes: Uint8Array.of(1, 2, 3) })
+    }
+    return inbox
+  },
+  'messages to a neighbour that does not read'() {
+    const stream = { send: () => false, writableNeedsDrain: true, addEventListener: () => undefined }
+    const fill = (countMax: number): { writer: MessageWriter; count: number } => {
+      let broken = false
+      const writer = new MessageWriter(stream as never, () => (broken = true))
+      let count = 0
+      for (; count < countMax && !broken; count++) writer.send(Uint8Array.of(1, 2, 3)).catch(() => undefined)
+      return { writer, count }
+    }
+    // At the edge the writer drops everything, so that a second one is filled to just below.
+    return fill(fill(CALLS_MAX).count - 1)
+  },
+}
+
+function usedBytes(): number {
+  const collect = (globalThis as { gc?: () => void }).gc!
+  collect()
+  collect()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
+
+// What is made once, such as code that was compiled, is not to count.
+await (FILLINGS['TOPIC_BACKLOG_MAX_BYTES']!() as Promise<unknown>)
+const kept: unknown[] = []
+for (const [name, fill] of Object.entries(FILLINGS)) {
+  const before = usedBytes()
+  const filled = await fill()
+  kept.push(filled)
+  // What is gone by the next turn was measured by the filling itself.
+  const after = (filled as { usedBytes?: number }).usedBytes ?? usedBytes()
+  console.log(JSON.stringify({ name, usedBytes: after - before }))
+}
+process.exit(kept.length > 0 ? 0 : 1)

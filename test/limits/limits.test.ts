@@ -1,0 +1,110 @@
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { beforeAll, describe, expect, it } from 'vitest'
+
+const MIB = 1024 * 1024
+
+/** What a limit may take in memory when it is filled to its edge, in bytes: the size that it names, or what so many items may cost. */
+const MEASURED: Record<string, number> = {
+  'UNDURABLE_MAX_BYTES, small writes': 2 * 64 * MIB,
+  'UNDURABLE_MAX_BYTES, large writes': 2 * 64 * MIB,
+  'UNDURABLE_MAX_BYTES, writes with a signal and copies': 2 * 64 * MIB,
+  // 8,000 empty messages and their promises; the limit of 1 MiB is on what travels.
+  TOPIC_BACKLOG_MAX_BYTES: 12 * MIB,
+  COLLECTIONS_MAX: 4096 * 32 * 1024,
+  'changes that nobody reads': 2 * 16 * MIB,
+  HELD_MAX_BYTES: 2 * 24 * MIB,
+  CONFIRMATIONS_MAX: 10_000 * 2048,
+  TOLD_MAX_BYTES: 2 * 64 * MIB,
+  OFFENDERS_MAX: 1000 * 2048,
+  NEW_IDS_MAX: 256 * 1024 * 256,
+  PRESENCES_MAX: 1000 * 2 * 4096,
+  MEMBERS_MAX: 1000 * 16 * 1024,
+  'inputs that wait for their turn': 2 * 8 * MIB,
+  'messages to a neighbour that does not read': 2 * 64 * MIB,
+}
+
+/** Limits that hold nothing back by themselves, and why. Those of time (`_MS`) and of rates (`_PER_SECOND`) are left out. */
+const NOT_FILLED: Record<string, string> = {
+  KEY_MAX_BYTES: 'the size of one thing',
+  VALUE_MAX_BYTES: 'the size of one thing',
+  NAME_MAX_BYTES: 'the size of one thing',
+  MESSAGE_MAX_BYTES: 'the size of one thing',
+  ANNOUNCE_VECTORS_MAX_BYTES: 'the size of one thing',
+  BROADCAST_MAX_BYTES: 'the size of one thing',
+  LOG_BLOB_MAX_BYTES: 'the size of one thing',
+  STORE_BATCH_MAX_BYTES: 'the size of one thing: one batch is under way at a time',
+  SEGMENT_ENTRIES_MAX: 'the size of one thing: one segment is written at a time',
+  SEGMENT_MAX_BYTES: 'the size of one thing: one segment is written at a time',
+  CHECKPOINT_LOG_MIN_BYTES: 'on disk, not in memory',
+  ADDRESS_MAX_BYTES: 'part of MEMBERS_MAX',
+  ADDRESSES_MAX: 'part of MEMBERS_MAX',
+  PRESENCE_MAX_BYTES: 'part of PRESENCES_MAX',
+  HELD_ROW_COST_BYTES: 'part of HELD_MAX_BYTES',
+  UNDURABLE_WRITE_COST_BYTES: 'part of UNDURABLE_MAX_BYTES',
+  UNDURABLE_BLOCK_COST_BYTES: 'part of UNDURABLE_MAX_BYTES',
+  TOLD_BYTES_PER_BYTE: 'part of TOLD_MAX_BYTES',
+  TOPIC_MESSAGE_COST_BYTES: 'part of TOPIC_BACKLOG_MAX_BYTES',
+  TOPIC_MESSAGE_MAX_BYTES: 'part of TOPIC_BACKLOG_MAX_BYTES',
+  TOPIC_MESSAGES_MAX: 'part of TOPIC_BACKLOG_MAX_BYTES',
+  TOPIC_BURST_BYTES: 'a rate: keeps numbers, not messages',
+  SESSION_BURST_MAX: 'a rate: keeps numbers, not messages',
+  PARTITIONS_MAX: 'a bound on numbers in messages: collections have one partition each',
+  SEQUENCE_MAX: 'a bound on numbers',
+  FRAME_WRITES_MAX: 'the size of one thing: one frame is open at a time',
+  FRAME_MAX_BYTES: 'the size of one thing: one frame is open at a time',
+  BROADCAST_BACKLOG_MAX_BYTES: 'frames of up to 64 KiB each: past it they are dropped',
+  BROADCASTS_IN_FLIGHT_MAX: 'four frames',
+  CHUNK_MAX_BYTES: 'part of CHUNKS_IN_FLIGHT_MAX',
+  CHUNKS_IN_FLIGHT_MAX: 'four chunks of 128 KiB for each of SESSIONS_MAX',
+  SESSIONS_MAX: 'sessions with neighbours that have shown a proof: 64 times four chunks, 32 MiB',
+  SESSIONS_STARTED_MAX: 'part of SESSIONS_MAX',
+  SESSIONS_EACH_MAX: 'part of SESSIONS_MAX',
+  NEIGHBOURS_MAX: 'connections that this peer opens itself',
+  DIALS_MAX: 'connections that this peer opens itself',
+  DIAL_ADDRESSES_MAX: 'connections that this peer opens itself',
+  CANDIDATES_MAX: 'rows of the registry, which durable members write once a day, and which are data as others',
+  CANDIDATE_IDS_MAX: 'part of CANDIDATES_MAX',
+  CANDIDATE_MAX_BYTES: 'part of CANDIDATES_MAX',
+  RESTING_IDS_WANTED: 'when to begin, not how much to keep',
+  EXPIRIES_PER_STEP_MAX: 'work in one step',
+  OFFENCES_MAX: 'a count for each of OFFENDERS_MAX',
+  OFFENDERS_LISTED_MAX: 'part of OFFENDERS_MAX',
+  PRESENT_HEARTBEATS: 'a time, in heartbeats',
+}
+
+let usedBytes = new Map<string, number>()
+
+beforeAll(async () => {
+  const program = fileURLToPath(new URL('fillings.ts', import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', program], { maxBuffer: MIB })
+  const lines = stdout.split('\n').filter((line) => line !== '')
+  const filled = lines.map((line) => JSON.parse(line) as { name: string; usedBytes: number })
+  usedBytes = new Map(filled.map((each) => [each.name, each.usedBytes]))
+}, 600_000)
+
+describe('a limit that is filled to its edge', () => {
+  it.each(Object.entries(MEASURED))('takes no more memory than it says: %s', (name, bytes) => {
+    expect(usedBytes.get(name)).toBeLessThan(bytes)
+    // It was filled, and not by a tenth.
+    expect(usedBytes.get(name)).toBeGreaterThan(bytes / 20)
+  })
+
+  it('is measured here, each that the program fills', () => {
+    expect([...usedBytes.keys()].toSorted()).toEqual(Object.keys(MEASURED).toSorted())
+  })
+})
+
+describe('limits.ts', () => {
+  it('has no limit that is neither measured nor says here why it cannot be filled', async () => {
+    const source = await readFile(new URL('../../packages/core/src/limits.ts', import.meta.url), 'utf8')
+    const names = [...source.matchAll(/^export const ([A-Z_]+)/gm)].map((match) => match[1]!)
+    const measured = new Set(Object.keys(MEASURED).map((name) => name.split(',')[0]!))
+    const known = (name: string): boolean => measured.has(name) || name in NOT_FILLED || /_MS$|_PER_SECOND$/.test(name)
+    expect(names.length).toBeGreaterThan(50)
+    expect(names.filter((name) => !known(name))).toEqual([])
+    expect(Object.keys(NOT_FILLED).filter((name) => !names.includes(name))).toEqual([])
+  })
+})
