@@ -72,7 +72,7 @@ export class WriteRoom {
 }
 
 /** What a row may cost while it waits, from above. */
-export function rowCostBytes(key: string, valueBytes: number): number {
+function rowCostBytes(key: string, valueBytes: number): number {
   return ROW_OVERHEAD_BYTES + key.length * 3 + valueBytes
 }
 
