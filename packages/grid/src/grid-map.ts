@@ -207,7 +207,7 @@ export class GridMap<Value> {
    * @example
    * ```ts
    * async function* rows() {
-   *   for (let i = 0; i < 3000; i++) yield [`row ${i}`, { age: i % 100 }] as const
+   *   for (let i = 0; i < 100; i++) yield [`row ${i}`, { age: i % 100 }] as const
    * }
    * await users.setMany(rows(), { onProgress: ({ durable }) => console.log(durable) })
    * ```
