@@ -5,6 +5,7 @@ import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import type { Libp2p } from 'libp2p'
+import { noiseOptions } from './server-transports.ts'
 
 /** For tests: a peer that speaks the stream protocol by hand, and so can break it. */
 export interface RawPeer {
@@ -17,7 +18,7 @@ export interface RawPeer {
 export async function rawPeer(protocol: string): Promise<RawPeer> {
   const node = await createLibp2p({
     transports: [tcp()],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [noise(noiseOptions())],
     streamMuxers: [yamux()],
     connectionGater: { denyDialMultiaddr: () => false },
   })

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
+import type { EventEmitter } from 'node:events'
 import { identify } from '@libp2p/identify'
-import type { PeerInfo } from '@libp2p/interface'
+import type { PeerInfo, Startable } from '@libp2p/interface'
 import { mdns } from '@libp2p/mdns'
 import { ping } from '@libp2p/ping'
 import type { Libp2pOptions } from 'libp2p'
@@ -61,11 +62,19 @@ function serviceTag(topic: string): string {
 
 type Discovery = ReturnType<typeof mdns>
 
-/** libp2p reports a discovered peer only the first time; one that restarted with another port must be heard too. */
-function found(factory: Discovery, onFound: (found: PeerInfo) => void): Discovery {
+/**
+ * libp2p reports a discovered peer only the first time; one that restarted with another port must be heard too. And it takes
+ * its listener for errors off before the socket below is closed, which would end the process with the next one.
+ */
+export function found(factory: Discovery, onFound: (found: PeerInfo) => void): Discovery {
   return (components) => {
-    const discovery = factory(components)
+    const discovery = factory(components) as ReturnType<Discovery> & Startable & { readonly mdns?: EventEmitter }
     discovery.addEventListener('peer', (event) => onFound(event.detail))
+    const start = discovery.start.bind(discovery)
+    discovery.start = async () => {
+      await start()
+      discovery.mdns?.on('error', () => undefined)
+    }
     return discovery
   }
 }

@@ -1,5 +1,7 @@
 import { getCiphers } from 'node:crypto'
+import type { Server, Socket } from 'node:net'
 import { FaultTolerance } from '@libp2p/interface'
+import type { Listener, Transport } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { asCrypto, defaultCrypto } from '@libp2p/noise/crypto'
 import { tcp } from '@libp2p/tcp'
@@ -21,15 +23,48 @@ export interface ServerTransportsInput {
 /** How a server is reached: TCP and WebSockets, the latter over TLS where there is a certificate, with noise and yamux. */
 export function serverTransports({ traffic, newcomers, tls }: ServerTransportsInput): Libp2pOptions {
   return {
-    transports: [tcp(), webSocketTransport(tls)].map((transport) => guarded(counted(transport, traffic), newcomers)),
+    transports: [sheltered(tcp()), webSocketTransport(tls)].map((transport) =>
+      guarded(counted(transport, traffic), newcomers),
+    ),
     transportManager: { faultTolerance: FaultTolerance.FATAL_ALL },
     connectionEncrypters: [noise(noiseOptions())],
     streamMuxers: [yamux()],
   }
 }
 
+/** What there is of libp2p's TCP listener below its public type. */
+interface TcpListener extends Listener {
+  readonly server: Server
+}
+
+/**
+ * libp2p's TCP listener throws out of the event of a socket that comes before it listens or while it closes, which would end
+ * the process; and until its connection is made, the socket has no listener for errors.
+ */
+export function sheltered<C>(factory: (components: C) => Transport): (components: C) => Transport {
+  return (components) => {
+    const transport = factory(components)
+    const createListener = transport.createListener.bind(transport)
+    transport.createListener = (options) => {
+      const listener = createListener(options) as TcpListener
+      const [onSocket] = listener.server.listeners('connection') as ((socket: Socket) => void)[]
+      listener.server.removeAllListeners('connection')
+      listener.server.on('connection', (socket: Socket) => {
+        socket.on('error', () => undefined)
+        try {
+          onSocket?.(socket)
+        } catch {
+          socket.destroy()
+        }
+      })
+      return listener
+    }
+    return transport
+  }
+}
+
 /** Bun has no chacha20-poly1305 of its own, and noise then fails on frames of 1,200 bytes and more. */
-function noiseOptions(): Parameters<typeof noise>[0] {
+export function noiseOptions(): Parameters<typeof noise>[0] {
   if (getCiphers().includes('chacha20-poly1305')) return {}
   const { chaCha20Poly1305Encrypt, chaCha20Poly1305Decrypt } = asCrypto
   return { crypto: { ...defaultCrypto, chaCha20Poly1305Encrypt, chaCha20Poly1305Decrypt } }

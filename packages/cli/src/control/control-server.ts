@@ -38,6 +38,8 @@ export async function serveControl(options: ControlServerOptions): Promise<Contr
   const closing = new AbortController()
   const routes = controlRoutes(grid, { ...facts, socket: path }, closing.signal)
   const server = createAdaptorServer({ fetch: routes.fetch, overrideGlobalObjects: false }) as Server
+  // A server says by it that one connection could not be taken, for example for want of file descriptors, and goes on.
+  server.on('error', () => undefined)
   await listen(server, path)
   const { pid, directory: dataDirectory } = facts
   const withdraw = announce(

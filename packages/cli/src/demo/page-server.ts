@@ -8,6 +8,8 @@ import { Hono } from 'hono'
 import type { Cluster } from './cluster.ts'
 
 const PAGES = fileURLToPath(new URL('../../pages/dist/demo', import.meta.url))
+/** Browsers open six each. */
+const CONNECTIONS_MAX = 256
 /** Taken if it is free, so that a browser knows the address again. */
 const PORT = 7400
 
@@ -28,6 +30,9 @@ export async function servePages(cluster: Cluster): Promise<PageServer | undefin
   })
   routes.use('/*', serveStatic({ root: PAGES }))
   const server = createAdaptorServer({ fetch: routes.fetch, overrideGlobalObjects: false }) as Server
+  server.maxConnections = CONNECTIONS_MAX
+  // A server says by it that one connection could not be taken, for example for want of file descriptors, and goes on.
+  server.on('error', () => undefined)
   const port = await listening(server, cluster.host, PORT).catch(() => listening(server, cluster.host, 0))
   return {
     url: `http://${cluster.host === '0.0.0.0' ? '127.0.0.1' : cluster.host}:${port}/`,

@@ -37,6 +37,8 @@ export async function serveMetrics(
   })
   server.on('request', (request, response) => void answer(request, response))
   server.maxConnections = CONNECTIONS_MAX
+  // A server says by it that one connection could not be taken, for example for want of file descriptors, and goes on.
+  server.on('error', () => undefined)
   await listen(server, options)
   // Serving is no reason to keep a program alive whose grid has closed.
   server.unref()

@@ -24,7 +24,7 @@ type Maker = (random: Random) => Buffer
 const upTo = (random: Random, max: number): number => Math.floor(random() * max)
 const pick = <T>(random: Random, choices: readonly T[]): T => choices[upTo(random, choices.length)] as T
 
-function noisy(random: Random, maxBytes: number): Buffer {
+export function noisy(random: Random, maxBytes: number): Buffer {
   const bytes = Buffer.alloc(upTo(random, maxBytes) + 1)
   for (let i = 0; i < bytes.length; i += 1) bytes[i] = upTo(random, 256)
   return bytes

@@ -1,4 +1,6 @@
 import type { Connection, MessageStream } from '@libp2p/interface'
+import { noisy } from './hostile-bytes.ts'
+import type { Random } from './hostile-bytes.ts'
 
 /** For tests: what a stranger sends once its connection is encrypted, in frames of yamux made by hand. */
 type Sender = (send: (bytes: Uint8Array) => void) => void
@@ -70,10 +72,46 @@ export const STREAM_ATTACKS: Readonly<Record<string, Sender>> = {
   'gossip without end': stream(agreed('/meshsub/1.2.0'), ENDLESS),
 }
 
+const PROTOCOLS = [
+  '/ipfs/id/1.0.0',
+  '/ipfs/id/push/1.0.0',
+  '/ipfs/ping/1.0.0',
+  '/meshsub/1.2.0',
+  '/libp2p/circuit/relay/0.2.0/hop',
+]
+
+/** Any frames on a few streams, among which some agree on a protocol that there is. */
+function anyFrames(random: Random): Sender {
+  const upTo = (max: number): number => Math.floor(random() * max)
+  return (send) => {
+    for (let i = upTo(60); i >= 0; i -= 1) {
+      const id = upTo(6) === 0 ? upTo(2 ** 32) : 101 + 2 * upTo(4)
+      const content = upTo(3) === 0 ? agreed(PROTOCOLS[upTo(PROTOCOLS.length)] as string) : noisy(random, 400)
+      const length = upTo(8) === 0 ? upTo(2 ** 32) : content.length
+      send(
+        Buffer.concat([
+          frame(upTo(10) === 0 ? upTo(256) : upTo(4), upTo(4) === 0 ? upTo(16) : SYN, id, length),
+          content,
+        ]),
+      )
+    }
+  }
+}
+
 /** Sends one of the attacks on a connection that is encrypted. */
 export function sendInStreams(connection: Connection, attack: string): void {
+  sendAll(connection, STREAM_ATTACKS[attack])
+}
+
+/** Sends one of the attacks, or any frames. */
+export function sendAnyInStreams(connection: Connection, random: Random): void {
+  const attacks = Object.values(STREAM_ATTACKS)
+  sendAll(connection, random() < 0.6 ? anyFrames(random) : attacks[Math.floor(random() * attacks.length)])
+}
+
+function sendAll(connection: Connection, sender: Sender | undefined): void {
   const { muxer } = connection as unknown as { readonly muxer: { readonly maConn: MessageStream } }
-  STREAM_ATTACKS[attack]?.((bytes) => {
+  sender?.((bytes) => {
     if (muxer.maConn.status === 'open') muxer.maConn.send(bytes)
   })
 }

@@ -1,16 +1,22 @@
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
+import type { Connection } from '@libp2p/interface'
+import { multiaddr } from '@multiformats/multiaddr'
+import type { PeerId } from '@gossipgrid/core'
 import { deriveChannel } from '../channel.ts'
-import { delay } from '../ending.ts'
+import { abort, delay } from '../ending.ts'
 import { libp2pNetwork } from '../libp2p-network.ts'
 import type { Libp2pNetwork } from '../libp2p-network.ts'
+import { rawPeer } from '../raw-peer.ts'
+import type { RawPeer } from '../raw-peer.ts'
 import { HeadReader, answerTo, requestTo } from '../web-socket/handshake.ts'
 import { frameAttack, headAttack, seeded, streamAttack } from './hostile-bytes.ts'
 import type { Attack, Random } from './hostile-bytes.ts'
+import { sendAnyInStreams } from './hostile-streams.ts'
 
 /** How long one stranger may stay: those that are let wait would make a run last for hours. */
 const STAY_MAX_MS = 300
-const FRIEND_WAIT_MAX_MS = 20_000
+const FRIEND_WAIT_MAX_MS = 60_000
 /** Strangers at once. */
 const PARALLEL = 6
 
@@ -38,36 +44,36 @@ export interface PortFuzzOptions {
 export async function fuzzPorts({ seed, enough }: PortFuzzOptions): Promise<PortFuzzFigures> {
   const random = seeded(seed)
   const received: number[] = []
-  const [peer, friend] = [await open((bytes) => received.push(bytes[0] as number)), await open(() => undefined)]
+  const peer = await open([], (bytes) => received.push(bytes[0] as number))
   const addressOf = (end: string): string => peer.addresses().find((address) => address.includes(end)) as string
-  await friend.dial(addressOf('/ws/'))
-  const [tcpPort, wsPort] = [
-    peer.addresses().find((address) => !address.includes('/ws')) as string,
-    addressOf('/ws/'),
-  ].map(portOf) as [number, number]
+  const friend = await open([addressOf('/ws/')], () => undefined)
+  const tcpAddress = peer.addresses().find((address) => !address.includes('/ws')) as string
+  const [tcpPort, wsPort] = [portOf(tcpAddress), portOf(addressOf('/ws/'))]
   const servers = await hostileServers(random)
+  const stranger = await rawPeer('/nothing/1')
   let [attacks, wronglyReached, served] = [0, 0, 0]
   let startBytes = 0
   const startCpu = process.cpuUsage()
   do {
-    const stranger = async (): Promise<void> => {
-      const kind = Math.floor(random() * 5)
+    const attackOnce = async (): Promise<void> => {
+      const kind = Math.floor(random() * 6)
       if (kind === 0) await attack(connect(tcpPort, '127.0.0.1'), streamAttack(random), random)
       if (kind === 1) await attack(connect(wsPort, '127.0.0.1'), headAttack(random), random)
       if (kind === 2) await attackInWebSocket(connect(wsPort, '127.0.0.1'), random)
-      if (kind > 2) wronglyReached += await dial(peer, servers[kind - 3] as Server, kind === 3 ? '' : '/ws')
+      if (kind === 5) await attackInStreams(stranger, tcpAddress, random)
+      if (kind === 3 || kind === 4)
+        wronglyReached += await dial(peer, servers[kind - 3] as Server, kind === 3 ? '' : '/ws')
       attacks += 1
     }
-    await Promise.all(Array.from({ length: PARALLEL }, stranger))
+    await Promise.all(Array.from({ length: PARALLEL }, attackOnce))
     served += 1
-    await friend.send(peer.peerId, Uint8Array.of(served & 0xff))
-    await until(() => received.length === served)
+    await serve(friend, peer.peerId, served & 0xff, received)
     if (startBytes === 0 && attacks >= 10 * PARALLEL) startBytes = heapBytes()
   } while (!enough(attacks))
   const cpu = process.cpuUsage(startCpu)
   for (const server of servers) server.close()
   const heapGrownBytes = startBytes === 0 ? 0 : heapBytes() - startBytes
-  await Promise.all([peer.stop(), friend.stop()])
+  await Promise.all([peer.stop(), friend.stop(), stranger.node.stop()])
   return {
     seed,
     attacks,
@@ -78,10 +84,10 @@ export async function fuzzPorts({ seed, enough }: PortFuzzOptions): Promise<Port
   }
 }
 
-async function open(onMessage: (bytes: Uint8Array) => void): Promise<Libp2pNetwork> {
+async function open(join: readonly string[], onMessage: (bytes: Uint8Array) => void): Promise<Libp2pNetwork> {
   const channels = [await deriveChannel('ports', 'a secret that no stranger has')]
   const listen = ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws']
-  const network = await libp2pNetwork({ channels, listen, mdns: false })
+  const network = await libp2pNetwork({ channels, listen, join, mdns: false })
   await network.start({
     connected: () => undefined,
     disconnected: () => undefined,
@@ -102,11 +108,13 @@ function heapBytes(): number {
   return process.memoryUsage().heapUsed
 }
 
-async function until(condition: () => boolean): Promise<void> {
+/** Resolves when a message of the friend has come. Its connection may be lost meanwhile: a busy machine is slow to answer. */
+async function serve(friend: Libp2pNetwork, to: PeerId, mark: number, received: readonly number[]): Promise<void> {
   const endMs = performance.now() + FRIEND_WAIT_MAX_MS
-  while (!condition()) {
+  while (received.at(-1) !== mark) {
     if (performance.now() > endMs) throw new Error('a true peer is not served')
-    await delay(5)
+    if (friend.neighbours().length > 0) await friend.send(to, Uint8Array.of(mark)).catch(() => undefined)
+    await delay(10)
   }
 }
 
@@ -137,6 +145,20 @@ async function attackInWebSocket(socket: Socket, random: Random): Promise<void> 
   socket.write(requestTo('localhost').request)
   await opened
   await attack(socket, frameAttack(random, true), random)
+}
+
+/** On a connection that is encrypted. */
+async function attackInStreams(stranger: RawPeer, address: string, random: Random): Promise<void> {
+  let connection: Connection
+  try {
+    connection = await stranger.node.dial(multiaddr(address), { force: true })
+  } catch {
+    // The peer has enough of this stranger for now.
+    return
+  }
+  sendAnyInStreams(connection, random)
+  await delay(random() * STAY_MAX_MS)
+  abort(connection, 'enough')
 }
 
 /** A server of TCP and one of WebSockets that answer who dials them with an attack. */

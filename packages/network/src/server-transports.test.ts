@@ -1,0 +1,36 @@
+import { EventEmitter } from 'node:events'
+import type { Server } from 'node:net'
+import { TypedEventEmitter } from '@libp2p/interface'
+import type { Transport } from '@libp2p/interface'
+import { mdns } from '@libp2p/mdns'
+import { tcp } from '@libp2p/tcp'
+import { expect, it } from 'vitest'
+import { found } from './server-preset.ts'
+import { sheltered } from './server-transports.ts'
+
+const log = Object.assign(() => undefined, { error: () => undefined, trace: () => undefined })
+const logger = { forComponent: () => log }
+
+it('a socket that comes while nothing listens is closed, and ends nothing', () => {
+  const transport = sheltered(tcp() as (components: object) => Transport)({ logger })
+  const listener = transport.createListener({} as never) as unknown as { readonly server: Server }
+  let closed = false
+  const socket = Object.assign(new EventEmitter(), { destroy: () => (closed = true) })
+  listener.server.emit('connection', socket)
+  socket.emit('error', new Error('reset by the other side'))
+  expect(closed).toBe(true)
+})
+
+it('an error of the socket for mDNS that comes after the end ends nothing', async () => {
+  const factory = mdns({ port: 0 }) as Parameters<typeof found>[0]
+  const addressManager = { getAddresses: () => [] }
+  const discovery = found(
+    factory,
+    () => undefined,
+  )({ logger, addressManager, events: new TypedEventEmitter() } as never)
+  const { start, stop } = discovery as unknown as { start(): Promise<void>; stop(): Promise<void> }
+  await start.call(discovery)
+  const { mdns: socket } = discovery as unknown as { readonly mdns: EventEmitter }
+  await stop.call(discovery)
+  expect(socket.emit('error', new Error('the port is taken'))).toBe(true)
+})
