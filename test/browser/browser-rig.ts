@@ -30,6 +30,9 @@ const FLAGS = [
   '--use-fake-device-for-media-stream',
 ]
 
+/** How long the browser may take to start, to load a page or to show something, on a machine that is busy with other things. */
+const ANSWER_MAX_MS = 120_000
+
 /** One of the scripts in `pages`, or another, bundled for a browser as the published build is; the first part is the page's own. */
 export async function bundlePage(script: string | URL): Promise<BundlePart[]> {
   const { outputFiles } = await build({
@@ -138,9 +141,11 @@ export class Chromium {
 
 async function launch(profile: string): Promise<BrowserContext> {
   const { executablePath, environment } = await testBrowser()
-  const settings = { env: { ...process.env, ...environment }, args: FLAGS }
-  return chromium.launchPersistentContext(
+  const settings = { env: { ...process.env, ...environment }, args: FLAGS, timeout: ANSWER_MAX_MS }
+  const context = await chromium.launchPersistentContext(
     profile,
     executablePath === undefined ? settings : { ...settings, executablePath },
   )
+  context.setDefaultTimeout(ANSWER_MAX_MS)
+  return context
 }

@@ -11,7 +11,7 @@ import { Tab } from './tab.ts'
 
 /** Tabs and their servers, one of which is away for a while. */
 
-const patiently = { timeout: 60_000, interval: 100 }
+const patiently = { timeout: 120_000, interval: 100 }
 
 let site: Site
 let browser: Chromium

@@ -31,7 +31,7 @@ async function tabs(name: string, join: readonly string[]): Promise<[Tab, Tab]> 
   return (await Promise.all(opened)) as [Tab, Tab]
 }
 
-const patiently = { timeout: 60_000, interval: 100 }
+const patiently = { timeout: 120_000, interval: 100 }
 
 function meet(one: Tab, other: Tab): Promise<void> {
   return expect.poll(() => one.connected(), patiently).toContain(other.peerId)

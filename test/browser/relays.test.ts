@@ -8,7 +8,7 @@ import { Tab } from './tab.ts'
 /** Tabs that know several relays and no server. */
 
 const NAME = 'several-relays'
-const patiently = { timeout: 60_000, interval: 100 }
+const patiently = { timeout: 120_000, interval: 100 }
 
 let sites: Site[]
 let browser: Chromium

@@ -23,7 +23,7 @@ afterAll(async () => {
   await site?.close()
 })
 
-const patiently = { timeout: 60_000, interval: 100 }
+const patiently = { timeout: 120_000, interval: 100 }
 const tab = async (): Promise<Tab> => new Tab(await browser.tab(site.url))
 
 it('tabs of one origin share a grid without a server, offline as well', async () => {

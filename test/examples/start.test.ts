@@ -19,7 +19,7 @@ it('one command serves an app to be tried and edited, and Ctrl-C ends it', async
     if (url !== '') break
   }
   await page.goto(url)
-  await page.locator('.badge[data-state=online]').waitFor({ timeout: 50_000 })
+  await page.locator('.badge[data-state=online]').waitFor()
   program.kill('SIGINT')
   expect(await once(program, 'exit')).toEqual([0, null])
 })
