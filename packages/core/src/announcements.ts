@@ -68,7 +68,9 @@ export class Announcements {
     // For one more than the table of members holds, nobody would ever say that it is gone.
     if (membership.get(from) === undefined) lag.forget(from)
     if (announce.root === collections.root()) return
-    if (parts === undefined) antiEntropy.wantFrom(from, now, announce.bulk ? 0 : HEARTBEAT_MS)
+    // It may hold what there is no room for here: sessions that bring nothing grow rare, as everywhere.
+    const patienceMs = Math.max(HEARTBEAT_MS, antiEntropy.gapDelayMs(from, now))
+    if (parts === undefined) antiEntropy.wantFrom(from, now, announce.bulk ? 0 : patienceMs)
     else if (lag.missing(parts) > 0) antiEntropy.wantFrom(from, now, announce.bulk ? 0 : undefined)
     else if (this.#unequal(parts)) antiEntropy.wantFrom(from, now)
   }

@@ -126,8 +126,13 @@ export class AntiEntropy {
     for (const session of this.#sessions.all()) if (session.neighbour === neighbour) this.#end(session, false, now)
   }
 
+  /** How long what is missing is given to come by itself, going by what sessions for this peer's claims have brought. */
+  gapDelayMs(source: PeerId, now: Instant): number {
+    return this.#gapDelays.of(source, now.monotonicMs)
+  }
+
   /** Something is missing that `source` has: ask for it, or any neighbour, unless it comes by itself within `delayMs`. */
-  wantFrom(source: PeerId, now: Instant, delayMs: number = this.#gapDelays.of(source, now.monotonicMs)): void {
+  wantFrom(source: PeerId, now: Instant, delayMs: number = this.gapDelayMs(source, now)): void {
     const neighbour = this.#neighbours.has(source) ? source : this.#anyNeighbour()
     if (neighbour === undefined) return
     const atMs = now.monotonicMs + delayMs * (0.5 + this.#chance())

@@ -4,7 +4,7 @@ import type { GridErrorCode } from './errors.ts'
 import { Expiries } from './expiries.ts'
 import { fold32, foldHigh32, hashHex, hashText, mix32, addHash } from './hash.ts'
 import type { Hash64 } from './hash.ts'
-import { MAP_CODE, checkName, describeKind, descriptorOf, isInternal, kindCode } from './kinds.ts'
+import { MAP_CODE, checkName, describeKind, descriptorOf, isInternal, isReserved, kindCode } from './kinds.ts'
 import type { CollectionDescriptor } from './kinds.ts'
 import { COLLECTIONS_MAX } from './limits.ts'
 import type { ReplicaIds } from './replica-ids.ts'
@@ -40,6 +40,7 @@ export class Collections {
   /** When which entries of all collections expire. */
   readonly expiries: Expiries = new Expiries()
   readonly #all: Collection[] = []
+  #limitedCount = 0
   readonly #byName = new Map<string, Collection[]>()
   /** What the application has opened. */
   readonly #opened = new Map<string, Collection>()
@@ -57,6 +58,11 @@ export class Collections {
 
   get size(): number {
     return this.#all.length
+  }
+
+  /** Collections of applications: those of which there may only be so many. */
+  get limitedCount(): number {
+    return this.#limitedCount
   }
 
   /** By name and code of the kind; a map when no kind is given. */
@@ -104,7 +110,7 @@ export class Collections {
     this.#settled.set(descriptor.name, descriptor)
   }
 
-  /** The partition of a collection that is the grid's own. */
+  /** The partition of a collection that is the grid's own: there is a place for it, whatever applications open. */
   internal(descriptor: CollectionDescriptor): Partition {
     const known = this.get(descriptor.name, kindCode(descriptor)) ?? this.#create(descriptor)
     return known.partitions[0]!
@@ -128,7 +134,7 @@ export class Collections {
     if (partition >= descriptor.partitions) {
       return { code: 'COLLECTION_MISMATCH', reason: `'${collection}' has no partition ${partition}` }
     }
-    if (this.#all.length >= COLLECTIONS_MAX) {
+    if (!this.#hasRoom(descriptor)) {
       return { code: 'COLLECTION_LIMIT', reason: `'${collection}' would be one collection too many` }
     }
     return this.#create(descriptor).partitions[partition]!
@@ -185,11 +191,17 @@ export class Collections {
     return hashHex({ low: hashText(sorted, this.#seed), high: hashText(sorted, ~this.#seed) })
   }
 
+  #hasRoom(descriptor: CollectionDescriptor): boolean {
+    return this.#limitedCount < COLLECTIONS_MAX || isReserved(descriptor)
+  }
+
   #create(descriptor: CollectionDescriptor): Collection {
     checkName(descriptor.name, 'collection')
-    if (this.#all.length >= COLLECTIONS_MAX) {
-      throw new GridError('COLLECTION_LIMIT', `this grid holds ${COLLECTIONS_MAX} collections already`)
+    if (!this.#hasRoom(descriptor)) {
+      const held = `this grid holds ${COLLECTIONS_MAX} collections already, and '${descriptor.name}' would be one more`
+      throw new GridError('COLLECTION_LIMIT', `${held}: use keys of one collection instead of a collection for each`)
     }
+    if (!isReserved(descriptor)) this.#limitedCount += 1
     const kind = kindCode(descriptor)
     const partitions: Partition[] = []
     for (let partition = 0; partition < descriptor.partitions; partition++) {

@@ -35,6 +35,21 @@ const CODES: readonly { readonly code: number; readonly kind: CollectionKind; re
   { code: 6, kind: 'document', mode: 'replicated' },
 ]
 
+/** What peers must agree on of the grid itself. */
+export const REGISTRY: CollectionDescriptor = { name: 'grid', kind: 'registry', mode: 'replicated', partitions: 1 }
+/** The rows of all documents. */
+export const DOCUMENTS: CollectionDescriptor = {
+  name: 'documents',
+  kind: 'document',
+  mode: 'replicated',
+  partitions: 1,
+}
+
+/** Whether it is one of the grid's own collections, for each of which there is a place whatever else there is. */
+export function isReserved({ name, kind }: CollectionDescriptor): boolean {
+  return (kind === 'registry' && name === REGISTRY.name) || (kind === 'document' && name === DOCUMENTS.name)
+}
+
 /** Whether collections of a kind are the grid's own: their names are nobody's choice. */
 export function isInternal(kind: CollectionKind): boolean {
   return kind === 'registry' || kind === 'document'

@@ -4,6 +4,7 @@ export const KEY_MAX_BYTES = 1024
 /** The most that any peer accepts as one value; a grid may set its own limit lower. */
 export const VALUE_MAX_BYTES: number = 1024 * 1024
 export const NAME_MAX_BYTES = 128
+/** Collections of applications, also of those on other peers. The grid's own have places beside them. */
 export const COLLECTIONS_MAX = 4096
 export const PARTITIONS_MAX = 4096
 
@@ -89,6 +90,9 @@ export const CANDIDATE_GAP_MS = 86_400_000
 export const CANDIDATES_MAX = 16
 export const CANDIDATE_IDS_MAX = 20_000
 export const CANDIDATE_MAX_BYTES: number = 768 * 1024
+/** The partitions in a proposal, and what one takes besides its vector and its collection's name. */
+export const CANDIDATE_PARTS_MAX = 4096
+export const CANDIDATE_PART_BYTES = 64
 /** A proposal that was taken up is kept for so long, for those that were away for a while. */
 export const CANDIDATE_SETTLED_MS: number = 3 * 86_400_000
 /** A partition without tombstones gets a new floor once its vector holds so many replica ids. */

@@ -22,7 +22,7 @@ export const WIRE_VERSION = 2
 
 const EMPTY: Uint8Array = new Uint8Array(0)
 const HEADER_MAX_BYTES: number = MESSAGE_MAX_BYTES - 1024
-/** Replicated collections have one partition each. */
+/** In each of the two lists of partitions that a message may have. Replicated collections have one partition each. */
 const PARTS_MAX: number = COLLECTIONS_MAX
 /** No map of the protocol has more. */
 const HEADER_KEYS_MAX = 16
@@ -257,10 +257,15 @@ function sessionOf(fields: Fields): { session: number } {
   return { session: fields.count('session') }
 }
 
-/** The first version would take what it is told of kinds that it does not know for writes that it lacks. */
+/**
+ * The first version would take what it is told of kinds that it does not know for writes that it lacks: those go in a list of
+ * their own. What that has no room for goes with the maps all the same, since no version reads longer lists.
+ */
 function partsHeader(parts: readonly PartDigest[]): { parts: readonly PartDigest[]; others?: readonly PartDigest[] } {
   const others = parts.filter(({ kind }) => kind !== MAP_CODE)
-  return others.length === 0 ? { parts } : { parts: parts.filter(({ kind }) => kind === MAP_CODE), others }
+  if (others.length === 0) return { parts }
+  const maps = parts.filter(({ kind }) => kind === MAP_CODE)
+  return { parts: [...maps, ...others.slice(PARTS_MAX)], others: others.slice(0, PARTS_MAX) }
 }
 
 function readParts(fields: Fields): PartDigest[] {

@@ -8,6 +8,8 @@ import {
   CANDIDATE_GAP_MS,
   CANDIDATE_IDS_MAX,
   CANDIDATE_MAX_BYTES,
+  CANDIDATE_PARTS_MAX,
+  CANDIDATE_PART_BYTES,
   CANDIDATE_SETTLED_MS,
   GRACE_MS,
   RESTING_IDS_WANTED,
@@ -17,6 +19,8 @@ import type { PeerId } from './ports.ts'
 import type { Candidate, CandidatePart, ProposedPart, Registered, Registry } from './registry.ts'
 import { encodeVector } from './vector-codec.ts'
 import { VersionVector } from './version-vector.ts'
+
+const encoder = new TextEncoder()
 
 export interface PurgingOwner {
   readonly collections: Collections
@@ -100,14 +104,17 @@ export class Purging {
     )
     const parts: ProposedPart[] = []
     let idsMax = CANDIDATE_IDS_MAX
-    for (let i = 0; i < wanted.length && idsMax > 0; i++) {
+    let roomBytes = CANDIDATE_MAX_BYTES
+    for (let i = 0; i < wanted.length && idsMax > 0 && parts.length < CANDIDATE_PARTS_MAX; i++) {
       const { name, replica } = wanted[(i + day) % wanted.length]!
       const news = this.#uncovered(name, replica.vector, candidates, idsMax)
       if (news.size === 0) continue
-      idsMax -= news.size
       const vector = encodeVector(news, collections.ids)
       // Ranges without end: its turn comes once they have closed.
       if (vector.length > CANDIDATE_MAX_BYTES / 2) continue
+      roomBytes -= CANDIDATE_PART_BYTES + vector.length + encoder.encode(name.collection).length
+      if (roomBytes < 0) break
+      idsMax -= news.size
       parts.push({ collection: name.collection, kind: name.kind, partition: name.partition, vector })
     }
     return parts

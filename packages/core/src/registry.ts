@@ -3,14 +3,11 @@ import type { Collections, Partition } from './collections.ts'
 import { Fields } from './fields.ts'
 import { Floor } from './floor.ts'
 import { wallFromHlc } from './hlc.ts'
-import { descriptorOf } from './kinds.ts'
-import { MEMBER_SILENT_MAX_MS, SIGN_OF_LIFE_MS, VALUE_MAX_BYTES } from './limits.ts'
+import { REGISTRY, descriptorOf } from './kinds.ts'
+import { CANDIDATE_PARTS_MAX, MEMBER_SILENT_MAX_MS, SIGN_OF_LIFE_MS, VALUE_MAX_BYTES } from './limits.ts'
 import type { Written } from './local-writes.ts'
 import type { PeerId } from './ports.ts'
 import { readVector } from './vector-codec.ts'
-
-/** The grid's own collection, where what all peers must agree on is written down. */
-const REGISTRY = { name: 'grid', kind: 'registry', mode: 'replicated', partitions: 1 } as const
 
 const MEMBER = 'member/'
 const FLOOR = 'floor/'
@@ -174,7 +171,7 @@ export class Registry {
   #candidate(key: string, value: Uint8Array, dateMs: number, version: string): Candidate | undefined {
     const { ids } = this.#owner.collections
     const parts = readField(value, (fields) =>
-      fields.list('parts', 4096).map((part) => ({
+      fields.list('parts', CANDIDATE_PARTS_MAX).map((part) => ({
         collection: part.text('collection', 128),
         kind: part.count('kind'),
         partition: part.count('partition'),

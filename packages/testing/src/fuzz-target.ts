@@ -98,7 +98,7 @@ export class FuzzTarget {
     const { victim, honest } = this
     const bounds: [string, number, number][] = [
       ['members', victim.membership.size, MEMBERS_MAX],
-      ['collections', victim.collections.size, COLLECTIONS_MAX],
+      ['collections', victim.collections.limitedCount, COLLECTIONS_MAX],
       ['sessions', victim.antiEntropy.sessionCount, SESSIONS_MAX],
       ['offenders', victim.offences.latest(10_000).length, OFFENDERS_MAX],
       ['lags', victim.lag.totals().length, MEMBERS_MAX],

@@ -1,10 +1,16 @@
-import { documentUpdate, readDocumentHeader, readDocumentKey, readYjsUpdate, splitKey } from '@gossipgrid/core'
+import {
+  DOCUMENTS,
+  documentUpdate,
+  readDocumentHeader,
+  readDocumentKey,
+  readYjsUpdate,
+  splitKey,
+} from '@gossipgrid/core'
 import { readGenerationKey, readGenerationStart } from '@gossipgrid/core'
 import type { DocumentKey, GenerationStart, Partition, YjsUpdate } from '@gossipgrid/core'
 import type { DocumentHost } from './document-host.ts'
 
-/** All documents of a grid live in one collection, which is the grid's own. */
-export const DOCUMENTS = { name: 'documents', kind: 'document', mode: 'replicated', partitions: 1 } as const
+export { DOCUMENTS }
 
 /** Which of a document's rows count. */
 export interface Generation {
