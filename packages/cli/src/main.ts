@@ -5,6 +5,9 @@ import { CliError, EXIT } from './cli-error.ts'
 import { program } from './program.ts'
 import { endWithOutput, tellError } from './terminal/output.ts'
 
+/** How long a command that has failed may take to end by itself. */
+const ENDING_MAX_MS = 1000
+
 const typed = process.argv.slice(2)
 const literalFrom = typed.indexOf('--')
 const json = (literalFrom === -1 ? typed : typed.slice(0, literalFrom)).includes('--json')
@@ -24,6 +27,8 @@ try {
   else await command.parseAsync()
 } catch (error) {
   process.exitCode = exitCodeOf(error)
+  // All that was opened is closed. Should a library keep something, the command ends all the same.
+  setTimeout(() => process.exit(), ENDING_MAX_MS).unref()
 }
 
 function exitCodeOf(error: unknown): number {

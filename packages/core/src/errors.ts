@@ -5,6 +5,7 @@ export type GridErrorCode =
   | 'BATCH_TOO_LARGE'
   | 'CLOCK_AHEAD'
   | 'CLOSED'
+  | 'CLOSE_INCOMPLETE'
   | 'COLLECTION_LIMIT'
   | 'COLLECTION_MISMATCH'
   | 'COPIES_TIMEOUT'

@@ -7,6 +7,7 @@ import { CountersAndSets } from './counters-and-sets.ts'
 import { Documents } from './documents/documents.ts'
 import type { DocumentOptions, GridDocument } from './documents/grid-document.ts'
 import { Emitter } from './emitter.ts'
+import { farewellSteps, haltStep } from './farewell.ts'
 import type { GridCounter } from './grid-counter.ts'
 import type { GridMap } from './grid-map.ts'
 import { GridMaps } from './grid-maps.ts'
@@ -27,6 +28,8 @@ import { Runtime } from './runtime.ts'
 import { Seldom } from './seldom.ts'
 import { membersOf, statusOf } from './status.ts'
 import type { GridMember, GridStatus, Recovery } from './status.ts'
+import type { Teardown } from './teardown.ts'
+import { orAborted } from './waiting.ts'
 import type { GridTracer } from './write-tracing.ts'
 
 const RECOVERIES_MAX = 16
@@ -91,27 +94,29 @@ export class Grid {
   readonly #refusalsLogged = new Seldom(REFUSAL_LOG_GAP_MS)
   readonly #openedAtMs = performance.now()
   #closing: Promise<void> | undefined
-  #unfollow: (() => void) | undefined
+  #left = false
+  readonly #teardown: Teardown
 
-  /** Reads the stored state and joins the network. Closes what it was given when that fails. @internal */
-  static async start(parts: GridParts): Promise<Grid> {
-    try {
-      const grid = new Grid(parts, await loadPeer(parts))
-      await grid.#runtime.start()
-      grid.#readiness.watch(() => grid.#runtime.peer.neighbours.size === 0)
-      grid.#unfollow = parts.follow?.(grid.#runtime)
-      return grid
-    } catch (error) {
-      await Promise.allSettled([parts.network.stop(), parts.storage.close()])
-      throw error
-    }
+  /** Reads the stored state and joins the network. What closes it again is added to `teardown`, step by step. @internal */
+  static async start(parts: GridParts, teardown: Teardown, signal?: AbortSignal): Promise<Grid> {
+    const grid = new Grid(parts, await orAborted(loadPeer(parts), signal), teardown)
+    const runtime = grid.#runtime
+    teardown.add(haltStep(runtime, parts.logger))
+    await orAborted(runtime.start(), signal)
+    const unfollow = parts.follow?.(runtime) ?? (() => undefined)
+    grid.#readiness.watch(() => runtime.peer.neighbours.size === 0)
+    const faces = [grid.#maps, grid.#signals, grid.#countersAndSets]
+    const steps = farewellSteps({ runtime, faces, documents: grid.documents, unfollow, left: () => grid.#left })
+    for (const step of steps) teardown.add(step)
+    return grid
   }
 
-  private constructor(parts: GridParts, peer: Peer) {
+  private constructor(parts: GridParts, peer: Peer, teardown: Teardown) {
     const { name, storage, network, logger } = parts
     this.name = name
     this.#logger = logger
     this.#readiness = new Readiness(parts.joining)
+    this.#teardown = teardown
     this.#events = new Emitter(logger)
     this.#runtime = new Runtime({
       peer,
@@ -283,13 +288,17 @@ export class Grid {
 
   /**
    * Closes for good: tells the others that this peer will not come back, so that nobody waits for it. Its stored state is
-   * left alone. A peer that is to come back is closed with `close`.
+   * left alone. A peer that is to come back is closed with `close`. Rejects as `close` does.
    */
   leave(): Promise<void> {
     return this.#close(true)
   }
 
-  /** Waits for writes under way to be durable, says goodbye, and releases everything. Idempotent. */
+  /**
+   * Waits for writes under way to be durable, says goodbye, and releases everything; idempotent. Takes at most 20 s, whatever
+   * hangs. Rejects, with everything closed that can be, with `CLOSE_INCOMPLETE` when writes were not stored or something
+   * did not close in time, and with what the store or the network says of closing.
+   */
   close(): Promise<void> {
     return this.#close(false)
   }
@@ -308,13 +317,14 @@ export class Grid {
   }
 
   async #shutDown(left: boolean): Promise<void> {
+    this.#left = left
     this.#readiness.close()
-    this.#unfollow?.()
-    for (const face of [this.#maps, this.#signals, this.#countersAndSets]) face.close()
-    await this.documents.close()
-    await this.#runtime.close(left)
-    this.#signals.closed()
-    this.#events.emit('close', undefined)
+    try {
+      await this.#teardown.close()
+    } finally {
+      this.#signals.closed()
+      this.#events.emit('close', undefined)
+    }
   }
 
   #onEvent(event: PeerEvent): void {

@@ -73,10 +73,11 @@ export interface OpenGridOptions {
    * Makes the network, which the grid closes. It is given what the default, `libp2pNetwork`, is made of. An identity that
    * the network can export is kept in the store, and given back as `privateKey` the next time.
    */
-  readonly network?: (
-    options: Libp2pNetworkOptions,
-  ) => Promise<Network & Partial<Pick<Libp2pNetwork, 'exportPrivateKey'>>>
+  readonly network?: (options: Libp2pNetworkOptions) => Promise<OpenedNetwork>
 }
+
+/** A network, and the identity it can export if it has one. */
+export type OpenedNetwork = Network & Partial<Pick<Libp2pNetwork, 'exportPrivateKey'>>
 
 const OPTIONS: Known<OpenGridOptions> = {
   name: true,

@@ -1,21 +1,27 @@
 import { environment } from '#environment'
 import { GridError, VALUE_MAX_BYTES } from '@gossipgrid/core'
-import type { Network, Storage } from '@gossipgrid/core'
+import type { Storage } from '@gossipgrid/core'
 import { libp2pNetwork } from '@gossipgrid/network'
 import type { OpenedStorage } from './environment/environment.ts'
 import { Grid } from './grid.ts'
 import { quietLogger } from './logger.ts'
 import type { Logger } from './logger.ts'
 import { checkOptions } from './open-grid-options.ts'
-import type { OpenGridOptions } from './open-grid-options.ts'
+import type { OpenedNetwork, OpenGridOptions } from './open-grid-options.ts'
 import { reachOf, reachText } from './reach.ts'
+import type { Runtime } from './runtime.ts'
 import { safeLogger } from './safe-logger.ts'
 import { adviseOnSecrets, channelsOf, secretsOf } from './secrets.ts'
+import { Teardown } from './teardown.ts'
+import type { TeardownStep } from './teardown.ts'
 import { VERSION } from './version.ts'
-import { checkAborted } from './waiting.ts'
+import { checkAborted, openedOrAborted, orAborted } from './waiting.ts'
 
 /** Where a peer's identity lies in its store. */
 const IDENTITY_KEY = 'identity'
+/** How long each may take to close: a store may be at work on its files still, a network has limits of its own below this. */
+const STORE_CLOSE_MAX_MS = 4000
+const NETWORK_CLOSE_MAX_MS = 4000
 
 /**
  * Opens a peer of a grid: reads what it holds on disk, starts listening and looks for other peers. It works at once,
@@ -34,23 +40,31 @@ const IDENTITY_KEY = 'identity'
  * ```
  */
 export async function openGrid(options: OpenGridOptions): Promise<Grid> {
+  const logger = safeLogger(options.logger ?? quietLogger)
+  const teardown = new Teardown()
+  try {
+    return await open(options, logger, teardown)
+  } catch (error) {
+    await teardown.close().catch((failure: unknown) => logger.warn(`closing after a failed start: ${String(failure)}`))
+    throw error
+  }
+}
+
+async function open(options: OpenGridOptions, logger: Logger, teardown: Teardown): Promise<Grid> {
+  const { signal } = options
+  if (options.storage !== undefined) teardown.add(storeStep(options.storage))
   checkOptions(options)
   environment.check(options)
   if (environment.isReached) reachOf(options, options.secret !== undefined)
-  checkAborted(options.signal)
-  const logger = safeLogger(options.logger ?? quietLogger)
-  const { storage, loss } = await openStorage(options, logger)
-  let network: Network
-  try {
-    network = await openNetwork(options, storage, logger)
-    checkAborted(options.signal)
-  } catch (error) {
-    await storage.close()
-    throw error
-  }
+  checkAborted(signal)
+  const { storage, loss } = await openedOrAborted(openStorage(options, logger), signal, (late) => late.storage.close())
+  if (storage !== options.storage) teardown.add(storeStep(storage))
+  const privateKey = await orAborted(readIdentity(storage, logger), signal)
+  const network = await openedOrAborted(openNetwork(options, privateKey, logger), signal, (late) => late.stop())
+  teardown.add({ what: 'the network', limitMs: NETWORK_CLOSE_MAX_MS, close: () => network.stop() })
+  if (privateKey === undefined) await orAborted(keepIdentity(storage, network.exportPrivateKey?.()), signal)
   const { name, weight, zone } = options
-  const role = options.role ?? environment.role
-  return Grid.start({
+  const parts = {
     name,
     storage,
     network,
@@ -59,12 +73,17 @@ export async function openGrid(options: OpenGridOptions): Promise<Grid> {
     valueSizeMaxBytes: options.valueSizeMaxBytes ?? VALUE_MAX_BYTES,
     joining: (options.join?.length ?? 0) > 0,
     storageLoss: loss,
-    role,
+    role: options.role ?? environment.role,
     weight,
     zone,
     tracer: options.tracer,
-    follow: (runtime) => environment.follow(runtime),
-  })
+    follow: (runtime: Runtime) => environment.follow(runtime),
+  }
+  return Grid.start(parts, teardown, signal)
+}
+
+function storeStep(storage: Storage): TeardownStep {
+  return { what: 'the store', limitMs: STORE_CLOSE_MAX_MS, close: () => storage.close() }
 }
 
 async function openStorage(options: OpenGridOptions, logger: Logger): Promise<OpenedStorage> {
@@ -72,15 +91,18 @@ async function openStorage(options: OpenGridOptions, logger: Logger): Promise<Op
   return environment.openStorage(options, logger)
 }
 
-async function openNetwork(options: OpenGridOptions, storage: Storage, logger: Logger): Promise<Network> {
-  const privateKey = await readIdentity(storage, logger)
+async function openNetwork(
+  options: OpenGridOptions,
+  privateKey: Uint8Array | undefined,
+  logger: Logger,
+): Promise<OpenedNetwork> {
   const secrets = secretsOf(options.secret)
   adviseOnSecrets(secrets, logger)
   const reach = environment.isReached ? reachOf(options, secrets.length > 0) : undefined
   if (reach !== undefined && reach.kind !== 'private') logger.warn(reachText(options.name, reach))
   const listen = reach === undefined ? options.listen : reach.listen
   const makeNetwork = options.network ?? libp2pNetwork
-  const network = await makeNetwork({
+  return makeNetwork({
     channels: await channelsOf(options.name, secrets),
     ...(privateKey === undefined ? {} : { privateKey }),
     ...(listen === undefined ? {} : { listen }),
@@ -92,11 +114,10 @@ async function openNetwork(options: OpenGridOptions, storage: Storage, logger: L
     ...(options.mdns === undefined ? {} : { mdns: options.mdns }),
     logger: (line) => logger.warn(line),
   })
-  const identity = privateKey === undefined ? network.exportPrivateKey?.() : undefined
-  if (identity !== undefined) {
-    await storage.write([{ type: 'put', key: IDENTITY_KEY, bytes: identity }], { durable: true })
-  }
-  return network
+}
+
+async function keepIdentity(storage: Storage, bytes: Uint8Array | undefined): Promise<void> {
+  if (bytes !== undefined) await storage.write([{ type: 'put', key: IDENTITY_KEY, bytes }], { durable: true })
 }
 
 /** Without it the peer goes on as a new one: better than not at all. */

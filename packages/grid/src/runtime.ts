@@ -3,19 +3,14 @@ import { GridError } from '@gossipgrid/core'
 import { readClocks } from './clocks.ts'
 import { Copies } from './copies.ts'
 import { Inbox } from './inbox.ts'
-import { leaveRegistry } from './leaving.ts'
 import { ListenerCalls } from './listener-calls.ts'
 import type { Logger } from './logger.ts'
 import { Meters } from './meters.ts'
 import { OwnWrites } from './own-writes.ts'
 import { safeTracer } from './safe-tracer.ts'
 import { Soon } from './soon.ts'
-import { settlesWithin } from './waiting.ts'
 import { WriteTracing } from './write-tracing.ts'
 import type { GridTracer } from './write-tracing.ts'
-
-/** How long closing waits for writes that are not durable yet. */
-const CLOSE_FLUSH_MAX_MS = 10_000
 
 export interface RuntimeOptions {
   readonly peer: Peer
@@ -131,28 +126,36 @@ export class Runtime {
     this.#schedule()
   }
 
-  /** Waits until all writes so far are durable, or 10 s, then stops. */
-  async close(left: boolean): Promise<void> {
-    if (this.#closed) return
-    this.#closing.abort()
-    this.listenerCalls.end()
+  /** Begins to close: what would go on for long ends. Resolves when no write waits to be durable. */
+  settled(): Promise<void> {
+    this.#endLong()
     this.step({ type: 'tick' })
-    if (!(await settlesWithin(this.writes.idle(), CLOSE_FLUSH_MAX_MS))) {
-      this.#logger.error('closing although some writes could not be stored')
-    }
-    if (left) await leaveRegistry(this)
+    return this.writes.idle()
+  }
+
+  /** Tells the others that this peer goes; `left`: for good. */
+  async sayGoodbye(left: boolean): Promise<void> {
     const farewell = this.peer.goodbye(left, readClocks())
-    await settlesWithin(Promise.allSettled(farewell.map((effect) => this.#perform(effect))), 500)
+    await Promise.allSettled(farewell.map((effect) => this.#perform(effect)))
+  }
+
+  /** Stops for good, with all timers. Writes that are not durable yet reject with `CLOSED`; returns how many those are. */
+  halt(): number {
+    const { pendingCount } = this.writes
+    this.#endLong()
     this.#closed = true
     clearTimeout(this.#timer)
     this.meters.loopDelay.stop()
     this.writes.close()
-    const results = await Promise.allSettled([this.network.stop(), this.storage.close()])
-    const failures = results.filter((result) => result.status === 'rejected').map((result): unknown => result.reason)
-    if (failures.length > 0) throw failures.length === 1 ? failures[0] : new AggregateError(failures, 'closing failed')
+    return pendingCount
   }
 
-  /** Throws `CLOSED` after `close`. */
+  #endLong(): void {
+    this.#closing.abort()
+    this.listenerCalls.end()
+  }
+
+  /** Throws `CLOSED` after `halt`. */
   checkOpen(): void {
     if (this.#closed) throw new GridError('CLOSED', 'the grid is closed')
   }

@@ -46,6 +46,17 @@ export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefine
   })
 }
 
+/** As `orAborted`, for what has to be closed: what comes after the signal was aborted is given to `close`. */
+export function openedOrAborted<T>(
+  opening: Promise<T>,
+  signal: AbortSignal | undefined,
+  close: (opened: T) => Promise<unknown>,
+): Promise<T> {
+  const opened = orAborted(opening, signal)
+  opened.catch(() => opening.then(close).catch(() => undefined))
+  return opened
+}
+
 /** Resolves to true when `promise` settles within `timeoutMs`, to false when it does not. */
 export async function settlesWithin(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined

@@ -8,7 +8,7 @@ import { badAddress, carriesData, parseAddress, peerIdIn, startError, withPeerId
 import { Admission } from './admission.ts'
 import type { Channel } from './channel.ts'
 import { letDenoExit } from './deno-exit.ts'
-import { abort, atMost, closeInOrder, delay, orAborted } from './ending.ts'
+import { abort, atMost, CLOSE_MAX_MS, closeInOrder, delay, orAborted, stopNode } from './ending.ts'
 import { Gossip } from './gossip.ts'
 import type { GossipOptions } from './gossip.ts'
 import type { Libp2pNetwork, NetworkCounts } from './libp2p-network.ts'
@@ -28,10 +28,8 @@ const HOSTILE_REFUSED_MS = 60_000
 const RESTLESS_REFUSED_MS = 15_000
 /** How often neighbours are looked at for stalled messages and deafness. */
 const WATCH_INTERVAL_MS = 500
-/** What `stop` allows for the last messages, for closing connections in good order, and for the rest. */
+/** What `stop` allows for the last messages. */
 const FLUSH_MAX_MS = 500
-const CLOSE_MAX_MS = 300
-const SHUTDOWN_MAX_MS = 1000
 
 /** What a network gives to the libp2p node it is built on. */
 export interface NodeHooks {
@@ -76,6 +74,7 @@ export class PeerNetwork implements Libp2pNetwork {
   readonly #deafSinceMs = new Map<PeerId, number>()
   #events: NetworkEvents | undefined
   #watch: ReturnType<typeof setInterval> | undefined
+  #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
   #hostileStreams = 0
 
@@ -153,6 +152,14 @@ export class PeerNetwork implements Libp2pNetwork {
       throw new GridError('NETWORK_START_FAILED', 'a network can be started only once')
     }
     this.#events = events
+    await (this.#starting = this.#start())
+    if (this.#stopping !== undefined) throw new GridError('NETWORK_START_FAILED', 'the network was stopped meanwhile')
+    this.#gossip.start((author, bytes) => this.#events?.broadcast(author, bytes))
+    this.#redialer.start(this.#options.join)
+    this.#watch = setInterval(() => this.#watchNeighbours(), WATCH_INTERVAL_MS)
+  }
+
+  async #start(): Promise<void> {
     const node = this.#node
     try {
       await node.handle(
@@ -174,13 +181,10 @@ export class PeerNetwork implements Libp2pNetwork {
         this.#learn(peerId, detail.listenAddrs)
       })
       node.addEventListener('self:peer:update', () => this.#events?.addresses?.())
-      await node.start()
+      if (this.#stopping === undefined) await node.start()
     } catch (error) {
       throw startError(error)
     }
-    this.#gossip.start((author, bytes) => this.#events?.broadcast(author, bytes))
-    this.#redialer.start(this.#options.join)
-    this.#watch = setInterval(() => this.#watchNeighbours(), WATCH_INTERVAL_MS)
   }
 
   addresses(): string[] {
@@ -287,11 +291,7 @@ export class PeerNetwork implements Libp2pNetwork {
     const neighbours = [...this.#neighbours]
     await atMost(FLUSH_MAX_MS, Promise.allSettled(neighbours.map((neighbour) => neighbour.finish())))
     for (const neighbour of neighbours) neighbour.end({ kind: 'closed', text: 'this peer stops' })
-    await atMost(
-      CLOSE_MAX_MS,
-      Promise.all(this.#node.getConnections().map((connection) => closeInOrder(connection, CLOSE_MAX_MS))),
-    )
-    await atMost(SHUTDOWN_MAX_MS, Promise.resolve(this.#node.stop()))
+    await stopNode(this.#node, this.#starting)
   }
 
   async #dial(addresses: Multiaddr[], signal: AbortSignal): Promise<PeerId> {

@@ -5,12 +5,16 @@ import { createLibp2p } from 'libp2p'
 import { checkKnown } from '@gossipgrid/core'
 import type { Known, PeerId } from '@gossipgrid/core'
 import { parseAddress, startError } from './addresses.ts'
+import { atMost } from './ending.ts'
 import { meetingService } from './meeting.ts'
 import { CONNECTION_MONITOR } from './preset.ts'
 import type { Certificate } from './preset.ts'
 import { RELAY_CONNECTIONS_MAX, relayService } from './relay-service.ts'
 import { serverTransports } from './server-transports.ts'
 import { Newcomers } from './strangers/newcomers.ts'
+
+/** How long closing may take. */
+const SHUTDOWN_MAX_MS = 3000
 
 export interface RelayOptions {
   /** Multiaddrs to listen on; default WebSockets on any free port of all interfaces. */
@@ -88,8 +92,6 @@ export async function openRelay(options: RelayOptions = {}): Promise<Relay> {
     addresses: () => node.getMultiaddrs().map(String),
     exportPrivateKey: () => privateKeyToProtobuf(privateKey),
     counts: () => ({ connections: node.getConnections().length }),
-    close: async () => {
-      await node.stop()
-    },
+    close: () => atMost(SHUTDOWN_MAX_MS, Promise.resolve(node.stop())),
   }
 }

@@ -42,18 +42,17 @@ export async function serveControl(options: ControlServerOptions): Promise<Contr
   server.on('error', () => undefined)
   await listen(server, path)
   const { pid, directory: dataDirectory } = facts
-  const withdraw = announce(
-    {
-      socket: path,
-      pid,
-      name: grid.name,
-      peerId: grid.peerId,
-      directory: dataDirectory,
-      startedAt: new Date().toISOString(),
-    },
-    directory,
-    environment,
-  )
+  const startedAt = new Date().toISOString()
+  const peer = { socket: path, pid, name: grid.name, peerId: grid.peerId, directory: dataDirectory, startedAt }
+  let withdraw: () => void
+  try {
+    // The peer's umask covers the moment before.
+    if (process.platform !== 'win32') chmodSync(path, 0o600)
+    withdraw = announce(peer, directory, environment)
+  } catch (error) {
+    server.close()
+    throw notMade(path, error)
+  }
   return {
     socket: path,
     close: async () => {
@@ -74,13 +73,15 @@ async function listen(server: Server, path: string): Promise<void> {
       server.once('error', reject)
       server.listen(path, resolve)
     })
-    // The peer's umask covers the moment before.
-    if (process.platform !== 'win32') chmodSync(path, 0o600)
   } catch (error) {
-    throw new CliError('SOCKET', `no socket can be made at ${path}: ${errorText(error)}`, 'Choose another --socket.', {
-      cause: error,
-    })
+    throw notMade(path, error)
   }
+}
+
+function notMade(path: string, cause: unknown): CliError {
+  return new CliError('SOCKET', `no socket can be made at ${path}: ${errorText(cause)}`, 'Choose another --socket.', {
+    cause,
+  })
 }
 
 /** A peer that was killed leaves its socket behind. */

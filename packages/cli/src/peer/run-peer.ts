@@ -1,8 +1,9 @@
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import type { Grid, Logger } from 'gossipgrid'
+import { closeAll } from '../closing.ts'
+import type { Closable } from '../closing.ts'
 import { serveControl } from '../control/control-server.ts'
-import type { ControlServer } from '../control/control-server.ts'
 import { colorsFor } from '../terminal/colors.ts'
 import type { Colors } from '../terminal/colors.ts'
 import { print, printJson } from '../terminal/output.ts'
@@ -11,6 +12,7 @@ import { facts } from '../terminal/table.ts'
 import { joinAddress, listenAddress, metricsAddress, onlyHere } from './addresses.ts'
 import { checkReach } from './reach.ts'
 import { readCertificate } from './certificate.ts'
+import { EndSignal } from './end-signal.ts'
 import type { PeerOptions } from './peer-command.ts'
 import { peerLog } from './peer-log.ts'
 import { readSecrets } from './secret.ts'
@@ -22,49 +24,69 @@ export async function runPeer(options: PeerOptions): Promise<void> {
   const log = peerLog(options.logLevel, options.logFormat)
   // The data directory holds the peer's private key besides everything else: nobody but its user is to read it.
   process.umask(0o077)
-  const ended = endSignal(log)
+  const ended = new EndSignal(log)
   outliveReaders()
   const { secrets, warning } = readSecrets(options.secretFile)
   if (warning !== '') log.warn(warning)
   checkReach(options, secrets)
-  const metricsAt = options.metrics === undefined ? undefined : metricsAddress(options.metrics)
-  const grid = await open(options, secrets, log)
-  let control: ControlServer | undefined
-  let metrics: { readonly url: string; close(): Promise<void> } | undefined
+  const opened: Closable[] = []
   try {
-    logEvents(grid, log)
-    if (metricsAt !== undefined) {
-      const { serveMetrics } = await import('../metrics/serve-metrics.ts')
-      metrics = await serveMetrics(grid, metricsAt)
-    }
-    const directory = options.data === undefined ? '' : resolve(options.data)
-    const told = {
-      pid: process.pid,
-      version,
-      directory,
-      metrics: metrics === undefined ? '' : `${metrics.url}/metrics`,
-    }
-    control = await serveControl({ grid, socket: options.socket, facts: told })
-    tellStart(grid, options, { ...told, socket: control.socket, isPrivate: secrets.length > 0 })
-    log.info(`peer ${grid.peerId} of grid '${grid.name}' is up`)
-    log.info(`${await ended}: closing`)
+    await start(options, { log, secrets, opened, signal: ended.signal })
+    log.info(`${await ended.came}: closing`)
+  } catch (error) {
+    // What the signal cuts short is no failure; what fails after it is.
+    if (!ended.aborted || !(error instanceof Error && 'code' in error && error.code === 'ABORTED')) throw error
+    log.info(`${await ended.came} while starting: closing`)
   } finally {
-    await control?.close()
-    await metrics?.close()
-    await grid.close()
+    await closeAll(opened)
   }
   log.info('closed; everything acknowledged is on disk, and the others have been told')
   // Whatever a library may still hold open, the work is done.
   process.exit(0)
 }
 
-async function open(options: PeerOptions, secrets: readonly string[], logger: Logger): Promise<Grid> {
+interface StartDeps {
+  readonly log: Logger
+  readonly secrets: readonly string[]
+  /** Gets all that was opened, in order. */
+  readonly opened: Closable[]
+  /** Gives up starting. */
+  readonly signal: AbortSignal
+}
+
+async function start(options: PeerOptions, { log, secrets, opened, signal }: StartDeps): Promise<void> {
+  const metricsAt = options.metrics === undefined ? undefined : metricsAddress(options.metrics)
+  const grid = await open(options, secrets, log, signal)
+  opened.push(grid)
+  logEvents(grid, log)
+  let metricsUrl = ''
+  if (metricsAt !== undefined) {
+    const { serveMetrics } = await import('../metrics/serve-metrics.ts')
+    const metrics = await serveMetrics(grid, metricsAt)
+    opened.push(metrics)
+    metricsUrl = `${metrics.url}/metrics`
+  }
+  const directory = options.data === undefined ? '' : resolve(options.data)
+  const told = { pid: process.pid, version, directory, metrics: metricsUrl }
+  const control = await serveControl({ grid, socket: options.socket, facts: told })
+  opened.push(control)
+  tellStart(grid, options, { ...told, socket: control.socket, isPrivate: secrets.length > 0 })
+  log.info(`peer ${grid.peerId} of grid '${grid.name}' is up`)
+}
+
+async function open(
+  options: PeerOptions,
+  secrets: readonly string[],
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<Grid> {
   const { openGrid } = await import('gossipgrid')
   const { name, data: directory, zone, weight, role, announce } = options
   const tls = readCertificate(options)
   return openGrid({
     name,
     logger,
+    signal,
     mdns: options.mdns,
     ...(secrets.length === 0 ? {} : { secret: secrets }),
     ...(options.open === true ? { open: true } : {}),
@@ -85,24 +107,6 @@ function outliveReaders(): void {
     stream.removeAllListeners('error')
     stream.on('error', () => undefined)
   }
-}
-
-/** The name of the first signal to end. The second one ends the process at once. */
-function endSignal(log: Logger): Promise<string> {
-  return new Promise((resolve) => {
-    let signals = 0
-    for (const [signal, number] of [
-      ['SIGTERM', 15],
-      ['SIGINT', 2],
-      ['SIGHUP', 1],
-    ] as const) {
-      process.on(signal, () => {
-        if (++signals === 1) return resolve(signal)
-        log.warn(`${signal} again: ending at once`)
-        process.exit(128 + number)
-      })
-    }
-  })
 }
 
 function logEvents(grid: Grid, log: Logger): void {

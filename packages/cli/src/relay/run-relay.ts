@@ -20,13 +20,16 @@ export async function runRelay(options: RelayCommandOptions): Promise<void> {
     ...(tls === undefined ? {} : { tls }),
     ...(privateKey === undefined ? {} : { privateKey }),
   })
-  if (options.identity !== undefined && privateKey === undefined)
-    keepIdentity(options.identity, relay.exportPrivateKey())
-  const addresses = relay.addresses()
-  if (options.json === true) printJson({ peerId: relay.peerId, addresses, pid: process.pid })
-  else print(`Tabs join by one of:\n${addresses.map((address) => `  ${address}`).join('\n')}\nCtrl-C closes it.`)
-  await ended
-  await relay.close()
+  try {
+    if (options.identity !== undefined && privateKey === undefined)
+      keepIdentity(options.identity, relay.exportPrivateKey())
+    const addresses = relay.addresses()
+    if (options.json === true) printJson({ peerId: relay.peerId, addresses, pid: process.pid })
+    else print(`Tabs join by one of:\n${addresses.map((address) => `  ${address}`).join('\n')}\nCtrl-C closes it.`)
+    await ended
+  } finally {
+    await relay.close()
+  }
   process.exit(0)
 }
 

@@ -1,0 +1,13 @@
+/** What was opened, and is closed again. */
+export interface Closable {
+  close(): Promise<void>
+}
+
+/** Closes in the reverse order of opening: each, whatever became of the others. Rejects with the first failure. */
+export async function closeAll(opened: readonly Closable[]): Promise<void> {
+  const failures: unknown[] = []
+  for (const each of opened.toReversed()) {
+    await each.close().catch((error: unknown) => failures.push(error))
+  }
+  if (failures.length > 0) throw failures[0]
+}

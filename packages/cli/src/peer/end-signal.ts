@@ -1,0 +1,40 @@
+import type { Logger } from 'gossipgrid'
+
+const SIGNALS: readonly (readonly [NodeJS.Signals, number])[] = [
+  ['SIGTERM', 15],
+  ['SIGINT', 2],
+  ['SIGHUP', 1],
+]
+
+/** The first signal to end, from the moment this is made. The second one ends the process at once. */
+export class EndSignal {
+  readonly #first = Promise.withResolvers<string>()
+  readonly #abort = new AbortController()
+
+  constructor(log: Logger) {
+    for (const [name, number] of SIGNALS) {
+      process.on(name, () => {
+        if (this.aborted) {
+          log.warn(`${name} again: ending at once`)
+          process.exit(128 + number)
+        }
+        this.#abort.abort(new Error(name))
+        this.#first.resolve(name)
+      })
+    }
+  }
+
+  /** Resolves to the name of the signal. */
+  get came(): Promise<string> {
+    return this.#first.promise
+  }
+
+  /** For what is under way when the signal comes. */
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  get aborted(): boolean {
+    return this.#abort.signal.aborted
+  }
+}
