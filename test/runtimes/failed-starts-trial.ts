@@ -43,7 +43,7 @@ const FAULTS: Readonly<Record<string, () => Promise<Partial<OpenGridOptions>> | 
   'the port of WebSockets is taken': () => ({ listen: [sound.listen[0]!, `${takenAddress}/ws`] }),
   'the port is taken while others are looked for': () => ({ listen: [takenAddress], mdns: true }),
   'an address is none': () => ({ listen: [...sound.listen, 'nonsense'] }),
-  'an address is not of this machine': () => ({ listen: [sound.listen[0]!, '/ip4/192.0.2.1/tcp/0'] }),
+  'an address is not of this machine': () => ({ open: true, listen: [sound.listen[0]!, '/ip4/192.0.2.1/tcp/0'] }),
   'the directory is a file': async () => {
     await writeFile(join(root, 'file'), '')
     return { directory: join(root, 'file') }
