@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { Server } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -16,7 +16,6 @@ const END_MAX_MS = 50_000
 
 const folder = mkdtempSync(join(tmpdir(), 'gg-fail-'))
 const runtimeDirectory = join(folder, 'run')
-const socket = join(folder, 'own.sock')
 const children: ChildProcessWithoutNullStreams[] = []
 let taken: Server
 let port = 0
@@ -27,8 +26,6 @@ beforeAll(async () => {
   await once(taken, 'listening')
   port = (taken.address() as { port: number }).port
   writeFileSync(join(folder, 'file'), 'text')
-  // So that no record can be put beside the socket.
-  mkdirSync(`${socket}.json`)
 })
 afterAll(() => {
   for (const child of children) child.kill('SIGKILL')
@@ -78,7 +75,6 @@ describe('a command that cannot start ends by itself with exit code 1, says why,
       () => ['peer', ...here, '--socket', join(folder, 'none/s.sock')],
       'no socket can be made',
     ],
-    ['no record beside the socket', () => ['peer', ...here, '--socket', socket], 'no socket can be made'],
     [
       'a data directory that is a file',
       () => ['peer', ...here, '--data', join(folder, 'file')],
@@ -100,8 +96,6 @@ describe('a command that cannot start ends by itself with exit code 1, says why,
       expect(said).toContain(reason)
       expect({ code, signal }).toEqual({ code: 1, signal: null })
       expect(readdirSync(runtimeDirectory)).toEqual([])
-      expect(existsSync(socket)).toBe(false)
-      expect(existsSync(`${socket}.json.part`)).toBe(false)
     },
     60_000,
   )
