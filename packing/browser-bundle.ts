@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import type { OutputFile, Plugin } from 'esbuild'
 import { minify } from 'vite'
 import { lazyCurve } from './lazy-curve.ts'
+import { plainCbor } from './plain-cbor.ts'
 import { pruning } from './pruning.ts'
 
 /** What an application imports, and the source it begins with: the exports of the SDK that run in a browser. */
@@ -56,28 +57,6 @@ async function smaller({ path, text }: OutputFile): Promise<BundlePart> {
   return { name: path.slice(1), text: code }
 }
 
-/**
- * cbor-x without code made of text, from the sources that its own build without it is made of: of those, what is not used
- * can be left out.
- */
-const withoutEval: Plugin = {
-  name: 'without-eval',
-  setup: ({ onLoad, onResolve, resolve }) => {
-    onResolve({ filter: /^cbor-x\/index-no-eval$/ }, async ({ path, kind, resolveDir }) => {
-      const { path: built } = await resolve(`${path.split('/')[0]}/package.json`, { kind, resolveDir })
-      return { path: join(dirname(built), 'encode.js'), sideEffects: false, namespace: 'file' }
-    })
-    onLoad({ filter: /\/cbor-x\/encode\.js$/ }, async ({ path }) => {
-      const text = await readFile(path, 'utf8')
-      return { contents: `${text}\nexport { Decoder } from './decode.js'`, resolveDir: dirname(path) }
-    })
-    onLoad({ filter: /\/cbor-x\/decode\.js$/ }, async ({ path }) => {
-      const text = await readFile(path, 'utf8')
-      return { contents: text.replaceAll(/\bnew Function\b/g, 'new BlockedFunction'), resolveDir: dirname(path) }
-    })
-  },
-}
-
 /** What libp2p brings along and no peer of a grid comes to: counts for monitoring, and keys other than Ed25519. */
 const withoutUnused: Plugin = {
   name: 'without-unused',
@@ -122,4 +101,4 @@ const withInitChannelMended: Plugin = {
   },
 }
 
-export const BROWSER_PLUGINS: Plugin[] = [withoutUnused, withInitChannelMended, withoutEval, lazyCurve, pruning]
+export const BROWSER_PLUGINS: Plugin[] = [withoutUnused, withInitChannelMended, plainCbor, lazyCurve, pruning]

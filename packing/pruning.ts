@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import type { Plugin } from 'esbuild'
 import { Visitor, parseSync } from 'vite'
 import type { ESTree } from 'vite'
+import { Cuts } from './cuts.ts'
 
 /** In place of a logger for debugging, which nobody who uses a grid knows how to switch on. */
 const SILENT_LOGGER = `
@@ -24,7 +25,7 @@ const UNUSED: readonly (readonly [filter: RegExp, contents: string])[] = [
   [/\/@libp2p\/logger\/dist\/src\/index\.js$/, SILENT_LOGGER],
 ]
 
-/** Takes out of libp2p what it would log, and the third way to decode a message, which nobody calls. */
+/** Takes out of libp2p what it would log and count, and the third way to decode a message, which nobody calls. */
 export const pruning: Plugin = {
   name: 'pruning',
   setup: ({ onLoad, onResolve }) => {
@@ -45,37 +46,35 @@ export const pruning: Plugin = {
   },
 }
 
-interface Span {
-  readonly start: number
-  readonly end: number
-}
-
-/** The text of a module without calls of `log`, and without the decoders that hand out a message field by field. */
+/** The text of a module without calls of `log`, without what it counts, and without the decoders that hand out a message field by field. */
 export function pruned(name: string, text: string): string {
-  const cuts: (Span & { readonly by: string })[] = []
-  const cut = ({ start, end }: Span, by: string): void => {
-    if (!cuts.some((other) => other.start <= start && end <= other.end)) cuts.push({ start, end, by })
-  }
+  const cuts = new Cuts()
   const decodes = text.includes("from 'protons-runtime'")
   new Visitor({
     CallExpression: (call) => {
-      if (isLogging(call)) cut(call, 'void 0')
+      if (isLogging(call)) cuts.add(call, 'void 0')
       if (!decodes || nameOf(call.callee) !== 'message' || call.arguments.length !== 3) return
-      cut({ start: call.arguments[1]!.end, end: call.arguments[2]!.end }, '')
+      cuts.add({ start: call.arguments[1]!.end, end: call.arguments[2]!.end }, '')
+    },
+    // What is not there has no members either, and nothing is assigned to it.
+    AssignmentExpression: (assignment) => {
+      if (isCounts(assignment.left)) cuts.add(assignment, 'undefined')
+    },
+    MemberExpression: (member) => {
+      if (isCounts(member) || (isCounts(member.object) && !member.optional)) cuts.add(member, 'undefined')
+    },
+    MethodDefinition: (method) => {
+      if (nameOf(method.key) === 'onScrapeMetrics') cuts.add(method, '')
     },
     FunctionDeclaration: (declared) => {
-      if (decodes && declared.id?.name === 'stream') cut(declared, '')
+      if (decodes && declared.id?.name === 'stream') cuts.add(declared, '')
     },
     ExpressionStatement: ({ expression, start, end }) => {
       if (!decodes || expression.type !== 'AssignmentExpression') return
-      if (nameOf(expression.left) === 'stream' && nameOf(expression.right) === 'stream') cut({ start, end }, '')
+      if (nameOf(expression.left) === 'stream' && nameOf(expression.right) === 'stream') cuts.add({ start, end }, '')
     },
   }).visit(parseSync(name, text).program)
-  let rest = text
-  for (const { start, end, by } of cuts.toSorted((a, b) => b.start - a.start)) {
-    rest = rest.slice(0, start) + by + rest.slice(end)
-  }
-  return rest
+  return cuts.applied(text)
 }
 
 /** `log(...)`, `this.log(...)`, `connection.log.trace(...)` and their like. */
@@ -84,6 +83,11 @@ function isLogging({ callee }: ESTree.CallExpression): boolean {
   if (callee.type !== 'MemberExpression') return name === 'log'
   const owner = nameOf(callee.object)
   return owner === 'log' ? name === 'error' || name === 'trace' : name === 'log' && owner !== 'Math'
+}
+
+/** `this.metrics`, `components.metrics` and their like: where libp2p counts for monitoring, which it is not asked to. */
+function isCounts(expression: ESTree.Node): boolean {
+  return expression.type === 'MemberExpression' && /^metrics(Register)?$/.test(nameOf(expression) ?? '')
 }
 
 /** The name of a variable, or of the property at the end. */

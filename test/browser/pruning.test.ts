@@ -1,4 +1,10 @@
-import { expect, it } from 'vitest'
+import { build } from 'esbuild'
+import fc from 'fast-check'
+import { beforeAll, describe, expect, it } from 'vitest'
+import * as whole from '../../packages/core/src/cbor.ts'
+import { scanCbor } from '../../packages/core/src/cbor-scanner.ts'
+import { BROWSER_PLUGINS } from '../../packing/browser-bundle.ts'
+import { usedParts } from '../../packing/known-parts.ts'
 import { pruned } from '../../packing/pruning.ts'
 
 it('what is logged goes, and what is computed stays', () => {
@@ -22,4 +28,141 @@ it('of three ways through a message two stay', () => {
   const rest = pruned('module.js', text)
   expect(rest).toContain('message((value, writer) => {}, (reader) => ({}))')
   expect(rest).not.toContain('stream')
+})
+
+it('what is counted for monitoring goes', () => {
+  const text = `
+    this.metrics = init.metrics?.register('x') ?? components.metrics
+    if (components.metrics != null) components.metrics.add()
+    this.metrics?.sent.inc(1)
+    this.metrics.dials?.increment({ count: true })
+    const find = components.metrics?.traceFunction('find', find) ?? find`
+  const rest = pruned('module.js', text)
+  expect(rest).toBe(`
+    undefined
+    if (undefined != null) undefined()
+    undefined?.sent.inc(1)
+    undefined?.increment({ count: true })
+    const find = undefined?.traceFunction('find', find) ?? find`)
+})
+
+it('what is known of a module stands in it as a constant, and what is never come to is left out', () => {
+  const text = `let shared
+    if (shared) shared = load({ shared: 1 })
+    function unused() {}
+    switch (kind) { case 1: read(); case 2: read(options.shared) }
+    if (kind) again()`
+  const known = {
+    constants: { shared: 'null', 'options.shared': 'false' },
+    unused: [/^function unused/, /^case 1:/, /^again/],
+  }
+  expect(usedParts('module.js', text, known)).toBe(`let shared
+    if (null) null
+    ;
+    switch (kind) {  case 2: read(false) }
+    if (kind) ;`)
+})
+
+it('a module in which something of that is missing is refused', () => {
+  const parts = (constant: string, unused: RegExp) => (): string =>
+    usedParts('module.js', 'let a = b.c; run()', { constants: { [constant]: 'null' }, unused: [unused] })
+  expect(parts('b.c', /^run/)).not.toThrow()
+  expect(parts('b.d', /^run/)).toThrow('module.js is another than the one that was known here, without b.d')
+  expect(parts('b.c', /^walk/)).toThrow('without /^walk/')
+})
+
+describe('what is left of cbor-x', () => {
+  let left: typeof whole
+
+  beforeAll(async () => {
+    const { outputFiles } = await build({
+      entryPoints: ['packages/core/src/cbor.ts'],
+      bundle: true,
+      format: 'esm',
+      platform: 'browser',
+      minifySyntax: true,
+      write: false,
+      plugins: BROWSER_PLUGINS,
+    })
+    const [{ text }] = outputFiles as [{ text: string }]
+    expect(text).not.toMatch(/getShared|decodeMultiple|new Function/)
+    left = (await import(`data:text/javascript;base64,${Buffer.from(text).toString('base64')}`)) as typeof whole
+  })
+
+  const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 200 }), fc.string({ maxLength: 200 }))
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { depthSize: 'medium' },
+      fc.constantFrom(null, true, false, NaN, Infinity, -Infinity, Number.MIN_VALUE, 23, 24, 255, 256, 65_535, 65_536),
+      fc.maxSafeInteger(),
+      fc.integer(),
+      fc.double(),
+      fc.bigInt({ min: -(2n ** 64n) + 1n, max: 2n ** 64n - 1n }),
+      text,
+      fc.uint8Array({ maxLength: 300 }),
+      fc.date({ min: new Date(-(2 ** 51)), max: new Date(2 ** 51), noInvalidDate: true }),
+      fc.array(fc.oneof(tie('value'), fc.constant(undefined)), { maxLength: 40 }),
+      fc.dictionary(
+        text.filter((key) => key !== '__proto__'),
+        tie('value'),
+        { maxKeys: 40 },
+      ),
+    ),
+  }))
+
+  it('writes and reads every plain value as the whole of it does', () => {
+    fc.assert(
+      fc.property(value, (each) => {
+        const bytes = whole.encodeValue(each, 1 << 20)
+        expect(left.encodeValue(each, 1 << 20)).toEqual(bytes)
+        expect(left.decodeValue(bytes)).toStrictEqual(whole.decodeValue(bytes))
+      }),
+      { numRuns: 1000 },
+    )
+    const large = {
+      list: Array.from({ length: 70_000 }, (_, i) => i),
+      text: 'ä'.repeat(70_000),
+      bytes: new Uint8Array(70_000),
+    }
+    const bytes = whole.encodeValue(large, 1 << 20)
+    expect(left.encodeValue(large, 1 << 20)).toEqual(bytes)
+    expect(left.decodeValue(bytes)).toStrictEqual(large)
+  })
+
+  const items = [
+    ...['00', '17', '1818', '190100', '1a00010000', '1b0000000100000000', '1bffffffffffffffff', '37', '3818', '390100'],
+    ...['3affffffff', '3bffffffffffffffff', '40', '4101', '580101', '59000101', '5a0000000101', '60', '6161', '780161'],
+    ...['79000161', '7a0000000161', '80', '8101', '980101', '99000101', '9a0000000101', 'a0', 'a1616101', 'b801616101'],
+    ...['b90001616101', 'ba00000001616101', 'f4', 'f5', 'f6', '81f7', 'f90000', 'f93c00', 'f90001', 'f97c00', 'f97e00'],
+    ...['fa3f800000', 'fa7fc00000', 'fb3ff199999999999a', 'fbfff0000000000000', 'c100', 'c11a5f5e1000', 'c13a5f5e1000'],
+    ...['c1f93c00', 'c1fa3f800000', 'c1fb41d7d78400000000', '82a16161c10181f6'],
+  ]
+
+  it('reads every form that the scanner passes as the whole of it does', () => {
+    for (const hex of items) {
+      const bytes = Uint8Array.from(Buffer.from(hex, 'hex'))
+      scanCbor(bytes)
+      expect(left.decodeValue(bytes), hex).toStrictEqual(whole.decodeValue(bytes))
+    }
+  })
+
+  it.each<[string, unknown]>([
+    ['Map', new Map([['a', 1]])],
+    ['Set', new Set([1])],
+    ['Error', new Error('no')],
+    ['RegExp', /a/],
+    ['Uint16Array', new Uint16Array(2)],
+    ['function', () => 1],
+    ['bigint of more than 64 bits', 2n ** 70n],
+    ['iterator', [1].values()],
+  ])('refuses what is not plain (%s), also when a getter shows it to the encoder alone', (_, odd) => {
+    const lying = (): unknown => {
+      let count = 0
+      return Object.defineProperty({}, 'x', { enumerable: true, get: () => (count++ === 0 ? 1 : odd) })
+    }
+    for (const { encodeValue } of [whole, left]) {
+      expect(() => encodeValue(odd, 1 << 20)).toThrow(expect.objectContaining({ code: 'INVALID_VALUE' }))
+      expect(() => encodeValue(lying(), 1 << 20)).toThrow(expect.objectContaining({ code: 'INVALID_VALUE' }))
+    }
+  })
 })
