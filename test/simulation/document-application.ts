@@ -3,6 +3,7 @@ import type { Application, Ledger, LedgerWrite, Random, SimulatedCollection, Sim
 import { simulatedCollection } from '@gossipgrid/testing'
 import * as Y from 'yjs'
 import { DocumentEngine } from '../../packages/grid/src/documents/document-engine.ts'
+import type { DocumentEngineOwner } from '../../packages/grid/src/documents/document-engine.ts'
 import type { DocumentHost, SavedRows } from '../../packages/grid/src/documents/document-host.ts'
 import { DocumentLeases } from '../../packages/grid/src/documents/document-lease.ts'
 import { GridError, splitKey } from '@gossipgrid/core'
@@ -10,10 +11,17 @@ import type { DocumentRow } from '../../packages/grid/src/documents/document-tab
 import { DOCUMENTS, DocumentTable } from '../../packages/grid/src/documents/document-table.ts'
 import type { GenerationLimits } from '../../packages/grid/src/generations/generation-limits.ts'
 import { Generations } from '../../packages/grid/src/generations/generations.ts'
+import { goOn } from '../../packages/grid/src/generations/going-on.ts'
 import { isOpen, lateEdits } from '../../packages/grid/src/generations/late-edits.ts'
 
 const COLLECTION: SimulatedCollection = simulatedCollection(DOCUMENTS.name, DOCUMENTS.kind)
 const NAMES = ['minutes', 'plan'] as const
+/** The document whose Y.Docs go on when it is compacted, and are destroyed now and then while they are edited. */
+const GOES_ON = 'plan'
+/** How long a Y.Doc waits for the rows that it takes to go on. */
+const GOING_ON_MAX_MS = 10_000
+/** One edit in so many is the last one of its Y.Doc. */
+const DESTROYS = 20
 /** How often a machine looks whether a document is to begin anew. */
 const LOOK_MS = 1000
 /** Once the trouble is over nobody begins anything. */
@@ -42,7 +50,9 @@ interface Token {
 }
 
 interface Open {
-  readonly engine: DocumentEngine
+  engine: DocumentEngine
+  /** Since when its document is in another generation, and it cannot go on there. */
+  waitingSinceMs: number | undefined
   /** What was typed and deleted and is in no row yet. */
   typed: Token[]
   deleted: Token[]
@@ -58,11 +68,21 @@ class Life {
   readonly #leases: DocumentLeases
   readonly #poisoned = new Map<string, number>()
   readonly #generations: Generations
+  readonly #goesOn: boolean
+  readonly #wentOn: () => void
   #headed = false
   #nextLookMs = 0
 
-  constructor(machine: SimulatedPeer, peer: Peer, limits: GenerationLimits, told: (update: Uint8Array) => void) {
+  constructor(
+    machine: SimulatedPeer,
+    peer: Peer,
+    options: { readonly limits: GenerationLimits; readonly goesOn: boolean; wentOn(): void },
+    told: (update: Uint8Array) => void,
+  ) {
+    const { limits, goesOn, wentOn } = options
     this.#machine = machine
+    this.#goesOn = goesOn
+    this.#wentOn = wentOn
     this.limits = limits
     this.host = new SimulatedHost(machine, peer, (writes) => this.#wrote(writes))
     this.table = new DocumentTable(peer)
@@ -82,6 +102,11 @@ class Life {
         return true
       },
     })
+  }
+
+  /** A Y.Doc is to go on in another generation. */
+  get isWaiting(): boolean {
+    return Array.from(this.open.values()).some(({ waitingSinceMs }) => waitingSinceMs !== undefined)
   }
 
   /** A row has changed. */
@@ -104,16 +129,52 @@ class Life {
     if (this.host.monotonicMs < this.#nextLookMs) return
     this.#nextLookMs = this.host.monotonicMs + LOOK_MS
     this.#generations.look()
+    this.#head()
   }
 
   /** Documents may have begun anew. */
   #head(): void {
-    for (const [name, { engine }] of this.open) {
-      if (engine.generation === this.table.generationOf(name).number) continue
-      engine.end(new GridError('DOCUMENT_GENERATION', 'begun anew'))
+    for (const [name, open] of this.open) {
+      if (open.engine.generation === this.table.generationOf(name).number) continue
+      if (this.#goesOn && name === GOES_ON && this.#goOn(open)) continue
+      open.engine.end(new GridError('DOCUMENT_GENERATION', 'begun anew'))
       this.open.delete(name)
     }
     for (const name of this.open.keys()) this.#generations.carry(name)
+  }
+
+  /** False when it has waited for too long. */
+  #goOn(open: Open): boolean {
+    const { engine } = open
+    const { name, y } = engine
+    const owner = this.#ownerOf(name)
+    const make = (knownDeletes: readonly number[]): DocumentEngine => {
+      const lease = this.#leases.lend(this.table.rowsOf(name))
+      return new DocumentEngine(owner, { name, generation: this.table.generationOf(name), lease, y, knownDeletes })
+    }
+    const { table } = this
+    const deps = { table, generations: this.#generations, logger: silent, poisoned: this.#poisoned, make }
+    const result = goOn(engine, deps)
+    if (result === 'later') {
+      open.waitingSinceMs ??= this.host.monotonicMs
+      return this.host.monotonicMs - open.waitingSinceMs < GOING_ON_MAX_MS
+    }
+    open.waitingSinceMs = undefined
+    if (result === 'never') this.#machine.check(`document: '${name}' could not go on in its new generation`)
+    else {
+      open.engine = result
+      this.#wentOn()
+    }
+    return result !== 'never'
+  }
+
+  /** The Y.Doc of a document is destroyed right after an edit. */
+  destroy(name: string): void {
+    const open = this.open.get(name)
+    if (!this.#goesOn || open === undefined) return
+    open.engine.y.destroy()
+    this.open.delete(name)
+    if (open.typed.length > 0) this.#machine.check(`document: what was typed into '${name}' went with its Y.Doc`)
   }
 
   /** The document, opened on first use. */
@@ -122,7 +183,21 @@ class Life {
     if (known !== undefined) return known
     this.#generations.carry(name)
     const y = new Y.Doc()
-    const owner = {
+    const owner = this.#ownerOf(name)
+    const generation = this.table.generationOf(name)
+    const rows = this.table.rowsOf(name)
+    const elsewhere = new Set(rows.filter((row) => row.parts.generation !== generation.number).map(clientOf))
+    const lease = this.#leases.take(rows, (client) => elsewhere.has(client))
+    const engine = new DocumentEngine(owner, { name, generation, lease, y })
+    engine.load()
+    const open: Open = { engine, waitingSinceMs: undefined, typed: [], deleted: [] }
+    this.open.set(name, open)
+    return open
+  }
+
+  #ownerOf(name: string): DocumentEngineOwner {
+    const ends = ['DOCUMENT_GENERATION', 'DOCUMENT_DESTROYED']
+    return {
       host: this.host,
       table: this.table,
       logger: silent,
@@ -133,19 +208,10 @@ class Life {
         this.#machine.check(`document: an edit of '${name}' was refused: ${error.message}`)
       },
       ended: (_: string, error: GridError) => {
-        if (error.code === 'DOCUMENT_GENERATION') return
+        if (ends.includes(error.code)) return
         this.#machine.check(`document: '${name}' has ended: ${error.message}`)
       },
     }
-    const generation = this.table.generationOf(name)
-    const rows = this.table.rowsOf(name)
-    const elsewhere = new Set(rows.filter((row) => row.parts.generation !== generation.number).map(clientOf))
-    const lease = this.#leases.take(rows, (client) => elsewhere.has(client))
-    const engine = new DocumentEngine(owner, { name, generation, lease, y })
-    engine.load()
-    const open: Open = { engine, typed: [], deleted: [] }
-    this.open.set(name, open)
-    return open
   }
 
   /** Rows were written: they say all that was edited in their document so far. */
@@ -229,11 +295,23 @@ export class DocumentApplication implements Application {
   readonly #registered = new Set<SimulatedPeer>()
   #running = false
   #begunAnew = 0
+  #wentOnCount = 0
   #limits: GenerationLimits | undefined
+  readonly #goesOn: boolean
+
+  /** `goesOn`: Y.Docs of one of the documents outlive its compaction, and are destroyed while they are edited. */
+  constructor({ goesOn = false }: { readonly goesOn?: boolean } = {}) {
+    this.#goesOn = goesOn
+  }
 
   /** How often documents had begun anew in the end, those times left out that did not come to count. */
   get begunAnew(): number {
     return this.#begunAnew
+  }
+
+  /** How often a Y.Doc went on in a new generation. */
+  get wentOn(): number {
+    return this.#wentOnCount
   }
 
   /** Of what was typed, how much its author was told of that it could not be carried over. */
@@ -252,6 +330,7 @@ export class DocumentApplication implements Application {
     const open = life.document(name)
     if (deletes) this.#delete(open, at, count)
     else this.#type(open, { author: life, registered: this.#isRegistered(machine) }, at, count)
+    if (name === GOES_ON && Math.floor(at * 9973) % DESTROYS === 0) life.destroy(name)
     this.#run(life)
   }
 
@@ -292,6 +371,7 @@ export class DocumentApplication implements Application {
     life.limits = CALM
     for (const name of NAMES) this.#run(life, () => void life.document(name))
     const { peer } = life.host
+    if (life.isWaiting) return false
     return NAMES.every((name) => {
       const starts = life.table.lineOf(name).filter(isOpen)
       const { replicaId } = peer
@@ -357,7 +437,9 @@ export class DocumentApplication implements Application {
     if (known !== undefined) known.documents.host.closed = true
     this.#lives.delete(machine)
     if (peer === undefined) return undefined
-    const documents = new Life(machine, peer, this.#limits ?? CALM, (update) => this.#tell(machine, update))
+    const wentOn = (): number => (this.#wentOnCount += 1)
+    const options = { limits: this.#limits ?? CALM, goesOn: this.#goesOn, wentOn }
+    const documents = new Life(machine, peer, options, (update) => this.#tell(machine, update))
     this.#lives.set(machine, { life, documents })
     return documents
   }
@@ -472,5 +554,5 @@ function openAnew(peer: Peer, name: string): DocumentEngine {
 
 /** For `SimulationOptions.more`. */
 export function documentApplications(_ledger: Ledger): readonly Application[] {
-  return [new DocumentApplication()]
+  return [new DocumentApplication({ goesOn: true })]
 }

@@ -25,6 +25,17 @@ test.each(SEEDS)('documents keep what is typed and not deleted, under the faults
   expect(application.told).toBe(0)
 })
 
+test.each([1, 2])(
+  'a Y.Doc goes on through all compactions of its document, under the faults of seed %i',
+  (seed) => {
+    const application = new DocumentApplication({ goesOn: true })
+    const { violations } = simulate({ seed, minutes: 1, kinds: [], more: () => [application] })
+    expect(violations).toEqual([])
+    expect(application.wentOn).toBeGreaterThan(0)
+  },
+  180_000,
+)
+
 // Its whole disk was lost. It came back, typed into the empty document within 35 ms, and met the others after that: they had
 // compacted the document three times, and waited for no peer that had an older generation.
 test('a member whose disk was lost is told of what it typed before it had the document again, under the faults of seed 60115', () => {

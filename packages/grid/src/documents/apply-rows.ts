@@ -43,11 +43,23 @@ function checkNothingIsHeldBack({ store }: Y.Doc): void {
 /** What the rows of a generation hold, with nothing that was deleted thrown away. */
 export function readGeneration(table: DocumentTable, name: string, generation: number): Y.Doc {
   const y = new Y.Doc({ gc: false })
+  fillFrom(table, name, generation, y, new Map())
+  return y
+}
+
+/** Applies the rows of a generation to a Y.Doc, those left out that Yjs could not take. Throws when Yjs does. */
+export function fillFrom(
+  table: DocumentTable,
+  name: string,
+  generation: number,
+  y: Y.Doc,
+  poisoned: ReadonlyMap<string, number>,
+): void {
   const integration = new RowIntegration((client) => Y.getState(y.store, client))
-  for (const { key } of table.liveRowsOf(name, generation)) {
+  for (const { key, hlc } of table.liveRowsOf(name, generation)) {
+    if (poisoned.get(key) === hlc) continue
     const { parts, update } = table.read(key)!
     integration.offer(key, parts.client, update)
   }
   applyAll(y, integration, undefined)
-  return y
 }

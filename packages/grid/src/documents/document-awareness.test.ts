@@ -109,6 +109,18 @@ describe('the awareness of a provider', () => {
 })
 
 describe('the awareness of a document', () => {
+  it('is seen by the other Y.Docs of the document in the same grid', async () => {
+    const [ada] = await two()
+    const [first, second] = [new GridProvider(ada, 'note', new Y.Doc()), new GridProvider(ada, 'note', new Y.Doc())]
+    first.awareness.setLocalStateField('user', 'one')
+    second.awareness.setLocalStateField('user', 'two')
+    await sees(first, 'two')
+    await sees(second, 'one')
+    await first.destroy()
+    await sees(second)
+    await second.destroy()
+  })
+
   it('is seen at once when the document is closed and opened again, however often its state has changed', async () => {
     const [ada, bob] = await two()
     const there = await bob.doc('note')

@@ -35,6 +35,8 @@ export interface DocumentEngineParts {
   readonly y: Y.Doc
   /** What was deleted in the Y.Doc when it was let go of: three numbers for each range. */
   readonly knownDeletes?: readonly number[]
+  /** How far each client had come then: all of it is the document's, though its rows may be gone by now. */
+  readonly knownClocks?: ReadonlyMap<number, number>
 }
 
 /** All that is deleted in a Y.Doc: three numbers for each range. */
@@ -59,6 +61,7 @@ export class DocumentEngine implements Attachment {
   readonly #structs: OwnStructs
   readonly #writer: DocumentWriter
   readonly #knownDeletes: readonly number[]
+  readonly #knownClocks: ReadonlyMap<number, number>
   /** How the keys of all rows begin that this engine writes. */
   readonly #ownKeys: string
   readonly #dirty = new Set<string>()
@@ -77,6 +80,7 @@ export class DocumentEngine implements Attachment {
     this.lease = lease
     this.generation = generation.number
     this.#knownDeletes = parts.knownDeletes ?? []
+    this.#knownClocks = parts.knownClocks ?? new Map()
     const first = documentKey({ document: name, generation: generation.number, ...lease, level: 'a', index: 0 })
     this.#ownKeys = first.slice(0, first.lastIndexOf('.') + 1)
     this.#owner = owner
@@ -88,6 +92,12 @@ export class DocumentEngine implements Attachment {
   /** Why it takes no more edits; undefined while it does. */
   get endedBy(): GridError | undefined {
     return this.#ended
+  }
+
+  /** How far each client has come in the Y.Doc, as long as all of it is the document's. */
+  get knownClocks(): ReadonlyMap<number, number> {
+    if (this.#ended?.code === 'DOCUMENT_FOREIGN') return new Map()
+    return new Map([...this.y.store.clients.keys()].map((client) => [client, Y.getState(this.y.store, client)]))
   }
 
   /** Rows that are here and wait for others. */
@@ -105,9 +115,9 @@ export class DocumentEngine implements Attachment {
     return this.#writer.unwritten
   }
 
-  /** Writes what was edited. Resolves when that is durable, or has failed for good. */
+  /** Writes what was edited by now. Resolves when that is durable, or has failed for good. */
   saved(): Promise<void> {
-    return this.#writer.idle()
+    return this.#writer.saved()
   }
 
   /** Reads the rows that are there, and follows the document from then on. Throws `DOCUMENT_FOREIGN`, `DOCUMENT_POISONED`. */
@@ -141,10 +151,7 @@ export class DocumentEngine implements Attachment {
     if (this.#ended !== undefined) return
     // What has been edited goes to where the document goes on.
     if (error.code === 'DOCUMENT_GENERATION') this.#writer.flush().catch(() => undefined)
-    this.#ended = error
-    this.#writer.stop()
-    this.#refuseRest(error)
-    this.#owner.ended(this.name, error)
+    this.abandon(error)
   }
 
   /** Writes what was edited, and waits until that is durable; undefined when there was never anything. */
@@ -158,8 +165,23 @@ export class DocumentEngine implements Attachment {
     if (this.#ended === undefined) this.#writer.fold()
   }
 
+  /** Hears of no edits from now on. */
+  pause(): void {
+    this.y.off('afterTransactionCleanup', this.#followed)
+  }
+
+  /** Ends it with what it has written by now. */
+  abandon(error: GridError): void {
+    if (this.#ended !== undefined) return
+    this.#ended = error
+    this.#writer.stop()
+    this.#refuseRest(error)
+    this.#owner.ended(this.name, error)
+  }
+
   /** Tells of what could not be written in time, and gives it up. */
   giveUp(): void {
+    this.#writer.finish()
     this.#refuseRest(new GridError('CLOSED', `'${this.name}' was closed before there was room to store this edit`))
   }
 
@@ -238,7 +260,8 @@ export class DocumentEngine implements Attachment {
     for (const client of y.store.clients.keys()) {
       if (client === lease.client || (typed && client === y.clientID)) continue
       const written = rows.filter(({ parts }) => parts.client === client)
-      const clock = written.reduce((latest, { key }) => Math.max(latest, this.#owner.table.read(key)!.update.to), 0)
+      const known = this.#knownClocks.get(client) ?? 0
+      const clock = written.reduce((latest, { key }) => Math.max(latest, this.#owner.table.read(key)!.update.to), known)
       if (clock >= Y.getState(this.y.store, client)) continue
       throw new GridError(
         'DOCUMENT_FOREIGN',

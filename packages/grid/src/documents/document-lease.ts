@@ -1,6 +1,6 @@
 import { documentClient } from '@gossipgrid/core'
 import type { Doc } from 'yjs'
-import { isAttached } from './document-attachment.ts'
+import { isAttached, wasAttached } from './document-attachment.ts'
 import type { DocumentRow } from './document-table.ts'
 
 /** Under whose name somebody writes into a document: a client id of Yjs, and what it follows from. */
@@ -11,8 +11,14 @@ export interface DocumentLease {
   readonly client: number
 }
 
+/** A generation of a document. */
+interface DocumentGeneration {
+  readonly name: string
+  readonly number: number
+}
+
 /** The leases of Y.Docs of the application's own, each for one document. */
-const lent = new WeakMap<Doc, { readonly name: string; readonly lease: DocumentLease }>()
+const lent = new WeakMap<Doc, { readonly in: DocumentGeneration; readonly lease: DocumentLease }>()
 
 /**
  * Hands out client ids that nobody else has: each follows from this peer's replica id and what it drew at opening. A
@@ -35,12 +41,20 @@ export class DocumentLeases {
    * One for a Y.Doc of the application's own, the same one every time. What is typed into an empty Y.Doc from then on goes under
    * its client id.
    */
-  lendTo(doc: Doc, name: string, rows: readonly DocumentRow[]): DocumentLease {
+  lendTo(doc: Doc, generation: DocumentGeneration, rows: readonly DocumentRow[]): DocumentLease {
     const known = lent.get(doc)
-    const lease = known?.name === name && this.#isOurs(known.lease) ? known.lease : this.lend(rows)
+    const isSame = known?.in.name === generation.name && (known.in.number === generation.number || !wasAttached(doc))
+    const lease = isSame && this.#isOurs(known.lease) ? known.lease : this.lend(rows)
     if (isAttached(doc)) return lease
-    lent.set(doc, { name, lease })
+    lent.set(doc, { in: generation, lease })
     if (doc.store.clients.size === 0) doc.clientID = lease.client
+    return lease
+  }
+
+  /** Another one for a Y.Doc that goes on in another generation of its document. */
+  renew(doc: Doc, generation: DocumentGeneration, rows: readonly DocumentRow[]): DocumentLease {
+    const lease = this.lend(rows)
+    lent.set(doc, { in: generation, lease })
     return lease
   }
 

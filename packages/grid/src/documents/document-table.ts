@@ -95,6 +95,12 @@ export class DocumentTable {
     })
   }
 
+  /** Whether the current generation goes back to another one, or to one that began with the same as it. */
+  goesBackTo(name: string, generation: number): boolean {
+    const { number: root, deleted } = this.#rootOf(name)
+    return !deleted && (generation === root || this.startsOf(name).some(({ number }) => number === generation))
+  }
+
   /** Whether there is such a document. */
   has(name: string): boolean {
     const { table } = this.partition.replica

@@ -33,7 +33,9 @@ export class DocumentWriter {
   #finishing = false
   #retrying = false
   #saving = false
-  #idle: (() => void)[] = []
+  /** Wait for the next row, and for the one that is on its way. */
+  #waiting: (() => void)[] = []
+  #settling: (() => void)[] = []
   #last: SavedRows | undefined
   /** Counts what was written, so that only the last of it is waited for. */
   #turn = 0
@@ -72,7 +74,7 @@ export class DocumentWriter {
   /** Writes nothing any more. */
   stop(): void {
     this.#stopped = true
-    if (!this.unsaved) this.#settleIdle()
+    for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
   /** Writes all that was edited so far, as soon as there is room for it, and then nothing any more. */
@@ -82,11 +84,11 @@ export class DocumentWriter {
     if (!this.#isEdited) this.stop()
   }
 
-  /** Begins to write what was edited at once. Resolves when it is durable, or has failed for good. */
-  idle(): Promise<void> {
+  /** Begins to write what was edited at once. Resolves when all that was edited by now is durable, or has failed for good. */
+  saved(): Promise<void> {
     this.#trySave(true)
-    if (!this.unsaved) return Promise.resolve()
-    return new Promise((resolve) => this.#idle.push(resolve))
+    const queue = this.unwritten ? this.#waiting : this.#settling
+    return this.unsaved ? new Promise((resolve) => queue.push(resolve)) : Promise.resolve()
   }
 
   /** The document was edited: `deletes` are three numbers for each range. */
@@ -153,10 +155,6 @@ export class DocumentWriter {
     }
   }
 
-  #settleIdle(): void {
-    for (const resolve of this.#idle.splice(0)) resolve()
-  }
-
   #retry(): void {
     if (this.#retrying) return
     this.#retrying = true
@@ -190,12 +188,16 @@ export class DocumentWriter {
       writes.unshift({ partition, key: name, bytes: documentHeader({ generation: generation.number }) })
     }
     const turn = (this.#turn += 1)
+    const settling = this.#waiting
     this.#last = host.write(writes, options, () => {
-      if (this.#turn !== turn) return
-      this.#saving = false
-      if (this.#isEdited) this.#trySave()
-      if (!this.unsaved) this.#settleIdle()
+      if (this.#turn === turn) {
+        this.#saving = false
+        if (this.#isEdited) this.#trySave()
+      }
+      for (const resolve of settling.splice(0)) resolve()
     })
+    this.#settling = settling
+    this.#waiting = []
     this.#settled = true
     this.#saving = true
   }

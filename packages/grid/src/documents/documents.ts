@@ -13,6 +13,7 @@ import { DocumentTable } from './document-table.ts'
 import { GENERATION_LIMITS } from '../generations/generation-limits.ts'
 import type { GenerationLimits } from '../generations/generation-limits.ts'
 import type { DocumentOptions, GridDocument } from './grid-document.ts'
+import type { DocumentUse } from './opened-document.ts'
 import type { OpenDocuments } from './open-documents.ts'
 
 /** Where peers say who is in which document. */
@@ -42,8 +43,12 @@ export class Documents {
     this.#leases = new DocumentLeases(runtime.peer)
   }
 
-  /** See `Grid.doc`. `isOver` turns true when the user wants to close it before it is open. */
-  async open(name: string, options: DocumentOptions = {}, isOver: () => boolean = () => false): Promise<GridDocument> {
+  /** See `Grid.doc`. `useOf` is asked once the document can be opened. */
+  async open(
+    name: string,
+    options: DocumentOptions = {},
+    useOf: () => DocumentUse = () => ({ isOver: false, goesOn: false }),
+  ): Promise<GridDocument> {
     this.#check(name)
     checkKnown(options, DOCUMENT_OPTIONS)
     const { doc } = options
@@ -51,12 +56,13 @@ export class Documents {
     const lease = doc === undefined ? undefined : this.lease(name, doc)
     const open = await this.#load()
     if (this.#closed) throw new GridError('CLOSED', 'the grid was closed meanwhile')
-    return open.open(name, options, lease, isOver())
+    return open.open(name, options, lease, useOf())
   }
 
   /** Lends a client id to a Y.Doc: what is typed into an empty one from now on is this peer's own. */
   lease(name: string, doc: Doc): DocumentLease {
-    return this.#leases.lendTo(doc, name, this.table.rowsOf(name))
+    const { number } = this.table.generationOf(name)
+    return this.#leases.lendTo(doc, { name, number }, this.table.rowsOf(name))
   }
 
   /** See `Grid.docs`. */

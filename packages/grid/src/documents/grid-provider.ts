@@ -5,6 +5,7 @@ import type { Doc } from 'yjs'
 import type { Grid } from '../grid.ts'
 import { defaultAwareness, leaveAwareness } from './default-awareness.ts'
 import type { GridDocument } from './grid-document.ts'
+import type { DocumentUse } from './opened-document.ts'
 import { ProviderEvents } from './provider-events.ts'
 
 export { copyDocument } from './copy-document.ts'
@@ -109,10 +110,9 @@ export class GridProvider {
     const connection: Connection = { over: false, document: undefined }
     this.#connection = connection
     const { doc, awareness } = this
-    this.whenConnected = this.#open(
-      connection,
-      this.#grid.documents.open(this.name, { doc, awareness }, () => connection.over),
-    )
+    const useOf = (): DocumentUse => ({ isOver: connection.over, goesOn: true })
+    const opening = this.#grid.documents.open(this.name, { doc, awareness }, useOf)
+    this.whenConnected = this.#open(connection, opening)
     this.whenConnected.catch((error: unknown) => this.#failed(connection, error))
     this.#setStatus('connecting')
   }

@@ -8,6 +8,7 @@ import { checkUnused } from './document-awareness.ts'
 import type { AwarenessMessage } from './document-awareness.ts'
 import { DocumentEngine, deletesOf } from './document-engine.ts'
 import { hostOf } from './document-host.ts'
+import type { DocumentEngineOwner } from './document-engine.ts'
 import type { DocumentHost } from './document-host.ts'
 import type { DocumentLease, DocumentLeases } from './document-lease.ts'
 import type { DocumentTable } from './document-table.ts'
@@ -15,8 +16,9 @@ import type { GenerationLimits } from '../generations/generation-limits.ts'
 import type { Generations } from '../generations/generations.ts'
 import type { DocumentOptions, GridDocument } from './grid-document.ts'
 import { OpenedDocument } from './opened-document.ts'
-import type { OpenedDocumentDeps } from './opened-document.ts'
+import type { DocumentUse, OpenedDocumentDeps } from './opened-document.ts'
 import { SharedDoc } from './shared-document.ts'
+import { Successions, begunAnew } from './successions.ts'
 
 /** Documents that nobody has open any more and that are kept for the next one, and bytes of their rows. */
 const WARM_MAX = 16
@@ -39,6 +41,7 @@ interface Detached {
   readonly generation: number
   readonly lease: DocumentLease
   readonly knownDeletes: readonly number[]
+  readonly knownClocks: ReadonlyMap<number, number>
 }
 
 /** The documents that are open, and those that were a moment ago. */
@@ -56,6 +59,7 @@ export class OpenDocuments {
   readonly #headed = new Set<string>()
   readonly #deps: OpenedDocumentDeps
   readonly #page = new AbortController()
+  readonly #successions: Successions
   #closed = false
 
   constructor(parts: OpenDocumentsParts) {
@@ -71,24 +75,34 @@ export class OpenDocuments {
     }
     topic.on('message', ({ from, value }) => this.#heard(from, value), { own: false })
     this.#deps = this.#depsOfOpened()
+    this.#successions = new Successions({
+      ...parts,
+      host: this.#host,
+      poisoned: this.#poisoned,
+      ownerOf: (opened) => this.#ownerOf(() => opened),
+      loadGenerations: () => this.#loadGenerations(),
+    })
     this.#followPage()
   }
 
-  /** `isOver`: the user has closed it before it was open. */
   open(
     name: string,
     { doc, awareness }: DocumentOptions,
     lease: DocumentLease | undefined,
-    isOver: boolean,
+    use: DocumentUse,
   ): GridDocument {
     this.#carry(name)
     const known = this.#find(name, doc)
     if (known === undefined && doc !== undefined) checkUnattached(doc, name)
-    if (known !== undefined) known.checkAwareness(isOver ? undefined : awareness)
-    else if (!isOver && awareness !== undefined) checkUnused(awareness)
-    const opened = known ?? this.#engine(name, doc, lease)
+    if (known !== undefined) known.checkAwareness(use.isOver ? undefined : awareness)
+    else if (!use.isOver && awareness !== undefined) checkUnused(awareness)
+    const opened = known ?? this.#engine(name, doc, lease, use.goesOn)
     this.#warm.delete(opened)
-    return opened.use(awareness, isOver)
+    const document = opened.use(awareness, use)
+    // It was open in an older generation, and is brought to this one with what was typed since.
+    if (opened.goesOn && opened.engine.generation !== this.#parts.table.generationOf(name).number)
+      this.#successions.begin(opened)
+    return document
   }
 
   /** A peer has come that may not have heard what was published before. */
@@ -111,7 +125,7 @@ export class OpenDocuments {
   }
 
   #depsOfOpened(): OpenedDocumentDeps {
-    const { logger, topic } = this.#parts
+    const { logger } = this.#parts
     const isClosing = (): boolean => this.#closed
     return {
       logger,
@@ -119,20 +133,32 @@ export class OpenDocuments {
       get closing() {
         return isClosing()
       },
-      publish: (message) => {
-        const failed = (error: unknown): void =>
-          logger.debug(`awareness of '${message.document}' was not published`, { error })
-        topic.publish(message).catch(failed)
-      },
+      publish: (...publication) => this.#publish(...publication),
       left: (opened) => this.#left(opened),
     }
   }
 
-  /** A page that ends says goodbye for its user; one that comes out of the browser's cache says who is here. */
+  /** To other peers, and to the other Y.Docs of the document here. */
+  #publish(message: AwarenessMessage, from: OpenedDocument): void {
+    const { logger, topic } = this.#parts
+    const failed = (error: unknown): void =>
+      logger.debug(`awareness of '${message.document}' was not published`, { error })
+    topic.publish(message).catch(failed)
+    if (this.#of(message.document).length < 2) return
+    queueMicrotask(() => {
+      const others = this.#of(message.document).filter((each) => each !== from)
+      for (const { awareness } of others) awareness?.receive(this.#host.peer.peerId, message)
+    })
+  }
+
+  /** A page that may end stores what was edited last; one that ends says goodbye, and who is here when it comes back. */
   #followPage(): void {
     if (globalThis.document === undefined) return
     const { signal } = this.#page
+    const save = (): void => this.#all().forEach(({ engine }) => void engine.saved())
     const goodbye = (): void => this.#all().forEach(({ awareness }) => awareness?.sayGoodbye())
+    for (const type of ['visibilitychange', 'freeze']) globalThis.document.addEventListener(type, save, { signal })
+    globalThis.addEventListener('pagehide', save, { signal })
     globalThis.addEventListener('pagehide', goodbye, { signal })
     globalThis.addEventListener('pageshow', () => this.came(), { signal })
   }
@@ -143,20 +169,16 @@ export class OpenDocuments {
     })
   }
 
-  #engine(name: string, doc: Y.Doc | undefined, lease: DocumentLease | undefined): OpenedDocument {
-    const { logger, table } = this.#parts
-    const owner = {
-      host: this.#host,
-      table,
-      logger,
-      poisoned: this.#poisoned,
-      refused: (_: string, error: GridError, update: Uint8Array | undefined) => this.#refused(opened, error, update),
-      ended: (_: string, error: GridError) => opened.emit('ended', { error }),
-    }
+  #engine(name: string, doc: Y.Doc | undefined, lease: DocumentLease | undefined, goesOn: boolean): OpenedDocument {
+    const owner = this.#ownerOf(() => opened)
     const make = (y: Y.Doc): DocumentEngine => {
-      const generation = table.generationOf(name)
-      const { knownDeletes = [] } = this.#detachedOf(name, y) ?? {}
-      return new DocumentEngine(owner, { name, generation, lease: lease ?? this.#take(name), y, knownDeletes })
+      const generation = this.#parts.table.generationOf(name)
+      const detached = this.#detachedOf(name, y, goesOn)
+      if (detached === undefined)
+        return new DocumentEngine(owner, { name, generation, lease: lease ?? this.#take(name), y })
+      const isSame = detached.generation === generation.number
+      const begun = { number: detached.generation, deleted: false, settled: true }
+      return new DocumentEngine(owner, { ...detached, generation: isSame ? generation : begun, y })
     }
     let engine = make(doc ?? new SharedDoc())
     try {
@@ -171,6 +193,18 @@ export class OpenDocuments {
     while (this.#poisoned.size > POISONED_MAX) this.#poisoned.delete(this.#poisoned.keys().next().value!)
     this.#byName.set(name, [...this.#of(name), opened])
     return opened
+  }
+
+  #ownerOf(openedOf: () => OpenedDocument): DocumentEngineOwner {
+    const { logger, table } = this.#parts
+    return {
+      host: this.#host,
+      table,
+      logger,
+      poisoned: this.#poisoned,
+      refused: (_, error, update) => this.#refused(openedOf(), error, update),
+      ended: (_, error) => openedOf().emit('ended', { error }),
+    }
   }
 
   #take(name: string): DocumentLease {
@@ -213,17 +247,20 @@ export class OpenDocuments {
     const rest = this.#of(engine.name).filter((each) => each !== opened)
     if (rest.length === 0) this.#byName.delete(engine.name)
     else this.#byName.set(engine.name, rest)
-    const isWhole = engine.endedBy === undefined
+    const knownDeletes = engine.endedBy === undefined ? deletesOf(engine.y) : []
     engine.detach()
     const { name, generation, lease, y } = engine
     if (y instanceof SharedDoc) y.release()
-    else this.#detached.set(y, { name, generation, lease, knownDeletes: isWhole ? deletesOf(y) : [] })
+    else this.#detached.set(y, { name, generation, lease, knownDeletes, knownClocks: engine.knownClocks })
   }
 
-  #detachedOf(name: string, doc: Y.Doc): Detached | undefined {
+  /** What is known of a Y.Doc that was open in this generation, or in one that it can go on from. */
+  #detachedOf(name: string, doc: Y.Doc, goesOn: boolean): Detached | undefined {
     const detached = this.#detached.get(doc)
-    const isSame = detached?.name === name && detached.generation === this.#parts.table.generationOf(name).number
-    return isSame ? detached : undefined
+    if (detached?.name !== name) return undefined
+    const { table } = this.#parts
+    const isSame = detached.generation === table.generationOf(name).number
+    return isSame || (goesOn && table.goesBackTo(name, detached.generation)) ? detached : undefined
   }
 
   #changed(key: string): void {
@@ -242,11 +279,16 @@ export class OpenDocuments {
   #head(name: string): void {
     this.#headed.delete(name)
     const { number, deleted } = this.#parts.table.generationOf(name)
-    for (const { engine } of this.#of(name)) {
+    for (const opened of this.#of(name)) {
+      const { engine } = opened
       if (engine.generation === number) continue
+      if (opened.goesOn && this.#parts.table.goesBackTo(name, engine.generation)) {
+        this.#successions.begin(opened)
+        continue
+      }
       const ended = deleted
         ? new GridError('DOCUMENT_DELETED', `'${name}' was deleted: open it again to begin a new one of that name`)
-        : new GridError('DOCUMENT_GENERATION', `'${name}' was begun anew: open it again to go on`)
+        : begunAnew(name)
       engine.end(ended)
     }
     if (!deleted) this.#carry(name)

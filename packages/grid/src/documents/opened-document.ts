@@ -22,14 +22,25 @@ export interface OpenedDocumentDeps {
   readonly clock: AwarenessClock
   /** The grid is closing: what is not stored when the last user has left is given up. */
   readonly closing: boolean
-  publish(message: AwarenessMessage): void
+  publish(message: AwarenessMessage, from: OpenedDocument): void
   /** The last user has left. */
   left(opened: OpenedDocument): void
 }
 
+/** How a user opens a document. */
+export interface DocumentUse {
+  /** It was closed before it was open, and only what was typed until then is stored. */
+  readonly isOver: boolean
+  /** The Y.Doc goes on by itself when the document is compacted. */
+  readonly goesOn: boolean
+}
+
 /** A Y.Doc that is kept the same as its document, and those who use it. */
 export class OpenedDocument {
-  readonly engine: DocumentEngine
+  /** Another one once the document has gone on in another generation. */
+  #engine: DocumentEngine
+  /** A user wants its Y.Doc to go on by itself when the document is compacted. */
+  #goesOn = false
   /** Made by the grid, for all who open the document without a Y.Doc of their own. */
   readonly shared: boolean
   readonly #deps: OpenedDocumentDeps
@@ -41,9 +52,17 @@ export class OpenedDocument {
   #ownAwareness: Awareness | undefined
 
   constructor(engine: DocumentEngine, shared: boolean, deps: OpenedDocumentDeps) {
-    this.engine = engine
+    this.#engine = engine
     this.shared = shared
     this.#deps = deps
+  }
+
+  get engine(): DocumentEngine {
+    return this.#engine
+  }
+
+  get goesOn(): boolean {
+    return this.#goesOn && this.isUsed
   }
 
   get isUsed(): boolean {
@@ -66,23 +85,33 @@ export class OpenedDocument {
     )
   }
 
-  /** `isOver`: the user has closed it before it was open, and only leaves what was typed until then. */
-  use(given: Awareness | undefined, isOver: boolean): GridDocument {
-    const { engine } = this
+  use(given: Awareness | undefined, { isOver, goesOn }: DocumentUse): GridDocument {
+    const { name, y } = this.#engine
+    if (goesOn) this.#goesOn = true
     const events = new Emitter<DocumentEvents>(this.#deps.logger)
     const awareness = isOver && given !== undefined ? given : this.#follow(given)
     const document: GridDocument = new GridDocument({
-      name: engine.name,
-      y: engine.y,
+      name,
+      y,
       awareness,
       events,
-      endedBy: () => engine.endedBy,
-      flush: (options) => engine.flush(options),
+      endedBy: () => this.#engine.endedBy,
+      flush: (options) => this.#engine.flush(options),
       close: () => this.#leave(document),
     })
     this.#users.add(document)
     this.#events.set(document, events)
     return document
+  }
+
+  /** Goes on with another engine of the same Y.Doc, which has another client id. */
+  goOnWith(engine: DocumentEngine): void {
+    this.#engine = engine
+    const awareness = this.#currentAwareness
+    if (awareness === undefined) return
+    awareness.sayGoodbye()
+    changeClientId(awareness.awareness, engine.y.clientID, engine.name, this.#deps.logger)
+    awareness.introduce()
   }
 
   emit<Type extends 'refused' | 'ended'>(type: Type, event: DocumentEvents[Type]): void {
@@ -91,8 +120,9 @@ export class OpenedDocument {
 
   /** Closes it for all its users. What cannot be stored in time is given up. */
   async close(): Promise<void> {
-    await Promise.all([...this.#events.keys()].map((document) => document.close()))
-    if (!(await settlesWithin(this.engine.saved(), SAVE_MAX_MS))) this.engine.giveUp()
+    if (this.isUsed) await Promise.all([...this.#events.keys()].map((document) => document.close()))
+    else await settlesWithin(this.engine.saved(), SAVE_MAX_MS)
+    this.engine.giveUp()
   }
 
   /** Its end is told to other peers at once; whoever opens it in the same turn has it as it is. */
@@ -101,8 +131,8 @@ export class OpenedDocument {
     if (events === undefined) return
     this.#users.delete(document)
     if (this.#users.size === 0) this.#endAwareness()
-    const isSaved = await settlesWithin(this.engine.saved(), SAVE_MAX_MS)
-    if (!isSaved && this.#deps.closing) this.engine.giveUp()
+    await settlesWithin(this.engine.saved(), SAVE_MAX_MS)
+    if (this.#deps.closing) this.engine.giveUp()
     this.#events.delete(document)
     events.emit('close', undefined)
     if (!this.isUsed) this.#deps.left(this)
@@ -120,7 +150,7 @@ export class OpenedDocument {
     if (given === undefined) this.#ownAwareness = awareness
     const { clock, logger } = this.#deps
     if (awareness.clientID !== y.clientID) changeClientId(awareness, y.clientID, name, logger)
-    const publish = (message: AwarenessMessage): void => this.#deps.publish(message)
+    const publish = (message: AwarenessMessage): void => this.#deps.publish(message, this)
     this.#awareness = new DocumentAwareness({ document: name, awareness, clock, logger, publish })
     return awareness
   }

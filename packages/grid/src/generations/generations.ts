@@ -61,6 +61,14 @@ export class Generations {
     })
   }
 
+  /** Carries over, and says whether nothing is left that this peer has edited elsewhere and was not told of. */
+  hasCarried(name: string): boolean {
+    this.carry(name)
+    let left = true
+    this.#guard(name, () => (left = this.#carry(name, true)))
+    return !left
+  }
+
   /** To be called every now and then. */
   look(): void {
     const looked = new Set<string>()
@@ -76,7 +84,7 @@ export class Generations {
     }
   }
 
-  #guard(name: string, act: () => void): void {
+  #guard(name: string, act: () => unknown): void {
     if (this.#parts.host.closed) return
     try {
       act()
