@@ -18,7 +18,7 @@ import type { DocumentOptions, GridDocument } from './grid-document.ts'
 import { OpenedDocument } from './opened-document.ts'
 import type { DocumentUse, OpenedDocumentDeps } from './opened-document.ts'
 import { SharedDoc } from './shared-document.ts'
-import { Successions, begunAnew } from './successions.ts'
+import type { Successions } from './successions.ts'
 
 /** Documents that nobody has open any more and that are kept for the next one, and bytes of their rows. */
 const WARM_MAX = 16
@@ -44,6 +44,10 @@ interface Detached {
   readonly knownClocks: ReadonlyMap<number, number>
 }
 
+function begunAnew(name: string): GridError {
+  return new GridError('DOCUMENT_GENERATION', `'${name}' was begun anew: open it again to go on`)
+}
+
 /** The documents that are open, and those that were a moment ago. */
 export class OpenDocuments {
   readonly #parts: OpenDocumentsParts
@@ -59,7 +63,8 @@ export class OpenDocuments {
   readonly #headed = new Set<string>()
   readonly #deps: OpenedDocumentDeps
   readonly #page = new AbortController()
-  readonly #successions: Successions
+  /** Loaded once it is needed as well. */
+  #successions: Promise<Successions> | undefined
   #closed = false
 
   constructor(parts: OpenDocumentsParts) {
@@ -75,13 +80,6 @@ export class OpenDocuments {
     }
     topic.on('message', ({ from, value }) => this.#heard(from, value), { own: false })
     this.#deps = this.#depsOfOpened()
-    this.#successions = new Successions({
-      ...parts,
-      host: this.#host,
-      poisoned: this.#poisoned,
-      ownerOf: (opened) => this.#ownerOf(() => opened),
-      loadGenerations: () => this.#loadGenerations(),
-    })
     this.#followPage()
   }
 
@@ -100,8 +98,7 @@ export class OpenDocuments {
     this.#warm.delete(opened)
     const document = opened.use(awareness, use)
     // It was open in an older generation, and is brought to this one with what was typed since.
-    if (opened.goesOn && opened.engine.generation !== this.#parts.table.generationOf(name).number)
-      this.#successions.begin(opened)
+    if (opened.goesOn && opened.engine.generation !== this.#parts.table.generationOf(name).number) this.#goOn(opened)
     return document
   }
 
@@ -283,7 +280,7 @@ export class OpenDocuments {
       const { engine } = opened
       if (engine.generation === number) continue
       if (opened.goesOn && this.#parts.table.goesBackTo(name, engine.generation)) {
-        this.#successions.begin(opened)
+        this.#goOn(opened)
         continue
       }
       const ended = deleted
@@ -292,6 +289,29 @@ export class OpenDocuments {
       engine.end(ended)
     }
     if (!deleted) this.#carry(name)
+  }
+
+  #goOn(opened: OpenedDocument): void {
+    this.#successions ??= this.#loadSuccessions()
+    this.#successions.then(
+      (successions) => successions.begin(opened),
+      () => {
+        this.#successions = undefined
+        opened.engine.end(begunAnew(opened.engine.name))
+      },
+    )
+  }
+
+  async #loadSuccessions(): Promise<Successions> {
+    const { Successions: Loaded } = await import('./successions.ts')
+    return new Loaded({
+      ...this.#parts,
+      host: this.#host,
+      poisoned: this.#poisoned,
+      ownerOf: (opened) => this.#ownerOf(() => opened),
+      loadGenerations: () => this.#loadGenerations(),
+      failed: ({ engine }) => engine.abandon(begunAnew(engine.name)),
+    })
   }
 
   #heard(from: string, message: unknown): void {

@@ -1,7 +1,6 @@
-import { GridError } from '@gossipgrid/core'
 import type { Logger } from '../logger.ts'
 import type { Generations } from '../generations/generations.ts'
-import type { goOn } from '../generations/going-on.ts'
+import { goOn } from '../generations/going-on.ts'
 import { DocumentEngine } from './document-engine.ts'
 import type { DocumentEngineOwner } from './document-engine.ts'
 import type { DocumentHost } from './document-host.ts'
@@ -22,10 +21,8 @@ export interface SuccessionsDeps {
   readonly poisoned: ReadonlyMap<string, number>
   ownerOf(opened: OpenedDocument): DocumentEngineOwner
   loadGenerations(): Promise<Generations>
-}
-
-export function begunAnew(name: string): GridError {
-  return new GridError('DOCUMENT_GENERATION', `'${name}' was begun anew: open it again to go on`)
+  /** The Y.Doc cannot go on. */
+  failed(opened: OpenedDocument): void
 }
 
 /** Lets open Y.Docs go on in the generation that follows the one they are in. */
@@ -57,13 +54,13 @@ export class Successions {
   async #try(opened: OpenedDocument, untilMs: number): Promise<void> {
     const { host } = this.#deps
     for (;;) {
-      const result = await this.#load().then(
-        ([generations, go]) => this.#goOn(opened, generations, go),
+      const result = await this.#deps.loadGenerations().then(
+        (generations) => this.#goOn(opened, generations),
         () => 'later' as const,
       )
       if (result === undefined) return
       if (result === 'never' || host.monotonicMs > untilMs) {
-        opened.engine.abandon(begunAnew(opened.engine.name))
+        this.#deps.failed(opened)
         return
       }
       await new Promise<void>((resolve) => host.later(RETRY_MS, resolve))
@@ -71,7 +68,7 @@ export class Successions {
   }
 
   /** Undefined once there is nothing to do any more. */
-  #goOn(opened: OpenedDocument, generations: Generations, go: typeof goOn): 'later' | 'never' | undefined {
+  #goOn(opened: OpenedDocument, generations: Generations): 'later' | 'never' | undefined {
     const { host, table, leases } = this.#deps
     const { engine } = opened
     const { name, y } = engine
@@ -84,14 +81,9 @@ export class Successions {
       const lease = leases.renew(y, { name, number: generation.number }, table.rowsOf(name))
       return new DocumentEngine(owner, { name, generation, lease, y, knownDeletes })
     }
-    const result = go(engine, { ...this.#deps, generations, make })
+    const result = goOn(engine, { ...this.#deps, generations, make })
     if (typeof result === 'string') return result
     opened.goOnWith(result)
     return undefined
-  }
-
-  async #load(): Promise<[Generations, typeof goOn]> {
-    const { goOn: go } = await import('../generations/going-on.ts')
-    return [await this.#deps.loadGenerations(), go]
   }
 }
