@@ -8,8 +8,13 @@ const SETS_PER_BURST = 13
 const WRITES_PER_BURST = 16
 const BURSTS_PER_ROUND_MAX = 100_000
 const SMALL_SIZE_MAX_BYTES = 400
-/** Large enough for the log to outgrow its limit, and so for checkpoints, within a few seconds. */
-const LARGE_SIZE_BYTES = 200_000
+/**
+ * Large enough for the log to outgrow its limit, and so for checkpoints, within a few seconds; small enough for the sets of a
+ * burst to fit into one slice of `setMany`, which is written at once: later slices would come after writes of later bursts.
+ */
+const LARGE_SIZE_BYTES = 40_000
+/** One in so many values is large. */
+const LARGE_EVERY = 8
 
 /** What lies under a key: the number of the write and bytes that belong to it. */
 export interface TrialValue {
@@ -56,7 +61,7 @@ function burstOf(n: number): number {
 
 function padSizeBytes(n: number): number {
   const chance = mixed(n + 0x1000_0000)
-  return chance % 40 === 0 ? LARGE_SIZE_BYTES : chance % SMALL_SIZE_MAX_BYTES
+  return chance % LARGE_EVERY === 0 ? LARGE_SIZE_BYTES : chance % SMALL_SIZE_MAX_BYTES
 }
 
 /** Spreads a number over 32 bits. */
