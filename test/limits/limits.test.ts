@@ -32,6 +32,8 @@ const NOT_FILLED: Record<string, string> = {
   VALUE_MAX_BYTES: 'the size of one thing',
   NAME_MAX_BYTES: 'the size of one thing',
   MESSAGE_MAX_BYTES: 'the size of one thing',
+  CANDIDATE_PARTS_MAX: 'the size of one thing: a proposal, which CANDIDATE_MAX_BYTES bounds as well',
+  CANDIDATE_PART_BYTES: 'no limit: what a part of a proposal is counted with',
   ANNOUNCE_VECTORS_MAX_BYTES: 'the size of one thing',
   BROADCAST_MAX_BYTES: 'the size of one thing',
   LOG_BLOB_MAX_BYTES: 'the size of one thing',

@@ -6,8 +6,9 @@ import { TestGrids, diskInMemory, until } from './test-grids.ts'
 let grids = new TestGrids()
 
 afterEach(async () => {
-  await grids.close()
+  const ended = grids
   grids = new TestGrids()
+  await ended.close()
 })
 
 /** Waits until so many turns of the event loop have passed, by timers, which need one each. */

@@ -49,6 +49,7 @@ export class Runtime {
   /** Writes of this turn wait for the tick at its end. */
   #flushing = false
   #stepping = false
+  #isSettled = false
   #closed = false
   #storageError: unknown
 
@@ -127,10 +128,11 @@ export class Runtime {
   }
 
   /** Begins to close: what would go on for long ends. Resolves when no write waits to be durable. */
-  settled(): Promise<void> {
+  async settled(): Promise<void> {
     this.#endLong()
     this.step({ type: 'tick' })
-    return this.writes.idle()
+    await this.writes.idle()
+    this.#isSettled = true
   }
 
   /** Tells the others that this peer goes; `left`: for good. */
@@ -139,15 +141,18 @@ export class Runtime {
     await Promise.allSettled(farewell.map((effect) => this.#perform(effect)))
   }
 
-  /** Stops for good, with all timers. Writes that are not durable yet reject with `CLOSED`; returns how many those are. */
+  /**
+   * Stops for good, with all timers. Writes that are not durable yet reject with `CLOSED`. Returns how many of those were
+   * waited for: a program that goes on writing while the grid closes, after all before was stored, does not count.
+   */
   halt(): number {
-    const { pendingCount } = this.writes
+    const count = this.#isSettled ? 0 : this.writes.pendingCount
     this.#endLong()
     this.#closed = true
     clearTimeout(this.#timer)
     this.meters.loopDelay.stop()
     this.writes.close()
-    return pendingCount
+    return count
   }
 
   #endLong(): void {
