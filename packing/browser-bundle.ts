@@ -11,7 +11,7 @@ import { pruning } from './pruning.ts'
 /** What an application imports, and the source it begins with: the exports of the SDK that run in a browser. */
 export const BROWSER_ENTRIES: Readonly<Record<string, string>> = {
   '.': 'index',
-  './yjs': 'documents/grid-provider',
+  './yjs': 'yjs',
 }
 
 const GRID = fileURLToPath(new URL('../packages/grid/src/', import.meta.url))

@@ -35,9 +35,9 @@ async function examplesOf(file: string): Promise<Example[]> {
 
 async function allExamples(): Promise<Example[]> {
   const docs = (await readdir(join(ROOT, 'docs'))).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)
-  const names = ['grid', 'grid-counter', 'grid-map', 'grid-presence', 'grid-set', 'grid-topic', 'open-grid']
-  const documents = ['grid-document', 'grid-provider', 'copy-document'].map((name) => `documents/${name}`)
-  const sources = [...names, ...documents].map((name) => `packages/grid/src/${name}.ts`)
+  const folder = join(ROOT, 'packages/grid/src')
+  const files = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.ts')).sort()
+  const sources = files.filter((name) => !name.endsWith('.test.ts')).map((name) => `packages/grid/src/${name}`)
   const examples = await Promise.all(['README.md', ...docs, ...sources].map(examplesOf))
   const programs = (await readdir(join(ROOT, 'examples'))).filter((name) => name.endsWith('.ts'))
   const whole = programs.map(async (name) => {

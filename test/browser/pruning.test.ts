@@ -1,8 +1,8 @@
 import { build } from 'esbuild'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
-import * as whole from '../../packages/core/src/cbor.ts'
-import { scanCbor } from '../../packages/core/src/cbor-scanner.ts'
+import * as whole from '../../packages/core/src/bytes/cbor.ts'
+import { scanCbor } from '../../packages/core/src/bytes/cbor-scanner.ts'
 import { BROWSER_PLUGINS } from '../../packing/browser-bundle.ts'
 import { usedParts } from '../../packing/known-parts.ts'
 import { pruned } from '../../packing/pruning.ts'
@@ -77,7 +77,7 @@ describe('what is left of cbor-x', () => {
 
   beforeAll(async () => {
     const { outputFiles } = await build({
-      entryPoints: ['packages/core/src/cbor.ts'],
+      entryPoints: ['packages/core/src/bytes/cbor.ts'],
       bundle: true,
       format: 'esm',
       platform: 'browser',

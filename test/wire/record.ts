@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { deflateRawSync } from 'node:zlib'
-import { decodeMessage } from '../../packages/core/src/messages.ts'
-import type { Peer } from '../../packages/core/src/peer.ts'
-import { TestDisk, WiredPeers, partitionOf } from '../../packages/core/src/wired-peers.ts'
+import { decodeMessage } from '../../packages/core/src/wire/messages.ts'
+import type { Peer } from '../../packages/core/src/peer/peer.ts'
+import { TestDisk, WiredPeers, partitionOf } from '../../packages/core/src/rig/wired-peers.ts'
 
 /** One thing that happened to the observed peer: it was connected, it wrote, or a message reached it. */
 export interface Happening {

@@ -1,9 +1,9 @@
 import type { GridError } from './errors.ts'
-import type { MemberRecord } from './member-record.ts'
-import type { MemberState } from './membership.ts'
+import type { MemberRecord } from './wire/member-record.ts'
+import type { MemberState } from './members/membership.ts'
 import type { PeerId, StorageOperation } from './ports.ts'
-import type { ReplicaId } from './replica-ids.ts'
-import type { TopicMessage } from './topic-message.ts'
+import type { ReplicaId } from './versions/replica-ids.ts'
+import type { TopicMessage } from './wire/topic-message.ts'
 
 /** What happens to a peer from outside. Local writes come through `Peer.write` instead. */
 export type Input =

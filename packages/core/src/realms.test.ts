@@ -1,6 +1,6 @@
 import { createContext, runInContext, runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
-import { decodeValue, encodeValue } from './cbor.ts'
+import { decodeValue, encodeValue } from './bytes/cbor.ts'
 import { isPlainObject } from './realms.ts'
 
 const realm = createContext({})

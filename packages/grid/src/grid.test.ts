@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { openGrid } from './open-grid.ts'
-import { TestGrids, diskInMemory, until } from './test-grids.ts'
+import { TestGrids, diskInMemory, until } from './rig/test-grids.ts'
 import { VERSION } from './version.ts'
 import manifest from '../package.json' with { type: 'json' }
 

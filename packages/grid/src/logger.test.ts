@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { LogFields, Logger } from './logger.ts'
 import { quietLogger } from './logger.ts'
-import { TestGrids, diskInMemory, until } from './test-grids.ts'
+import { TestGrids, diskInMemory, until } from './rig/test-grids.ts'
 
 let grids = new TestGrids()
 

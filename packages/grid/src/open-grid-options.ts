@@ -1,12 +1,12 @@
 import { GridError, VALUE_MAX_BYTES, checkKnown, checkName } from '@gossipgrid/core'
 import type { Known, Network, Role, Storage } from '@gossipgrid/core'
 import type { Certificate, IceServer, Libp2pNetwork, Libp2pNetworkOptions } from '@gossipgrid/network'
-import { checkCount } from './checks.ts'
+import { checkCount } from './batches/checks.ts'
 import type { Logger } from './logger.ts'
-import { checkOpen } from './reach.ts'
+import { checkOpen } from './lifecycle/reach.ts'
 import { secretsOf } from './secrets.ts'
-import { checkSignal } from './waiting.ts'
-import type { GridTracer } from './write-tracing.ts'
+import { checkSignal } from './runtime/waiting.ts'
+import type { GridTracer } from './runtime/write-tracing.ts'
 
 /** What `openGrid` can be told. Only the name is needed. */
 export interface OpenGridOptions {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Grid } from './grid.ts'
 import { openGrid } from './open-grid.ts'
 import type { OpenGridOptions } from './open-grid-options.ts'
-import { until } from './test-grids.ts'
+import { until } from './rig/test-grids.ts'
 
 const listen = ['/ip4/127.0.0.1/tcp/0']
 let directory = ''

@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm'
 import { afterEach, expect, it } from 'vitest'
-import { TestGrids } from './test-grids.ts'
+import { TestGrids } from './rig/test-grids.ts'
 
 let grids = new TestGrids()
 

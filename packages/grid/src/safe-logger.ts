@@ -1,4 +1,4 @@
-import { callApplication, textOfError } from './application-calls.ts'
+import { callApplication, textOfError } from './flow/application-calls.ts'
 import type { LogFields, Logger } from './logger.ts'
 import { quietLogger } from './logger.ts'
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Doc } from 'yjs'
-import { GridProvider } from './documents/grid-provider.ts'
+import { GridProvider } from './yjs.ts'
 import type { Grid } from './grid.ts'
-import { TestGrids } from './test-grids.ts'
+import { TestGrids } from './rig/test-grids.ts'
 
 const grids = new TestGrids()
 let grid: Grid

@@ -1,7 +1,7 @@
-import type { Receipt, WriteOptions } from './receipt.ts'
+import type { Receipt, WriteOptions } from './runtime/receipt.ts'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Grid } from './grid.ts'
-import { TestGrids, diskInMemory } from './test-grids.ts'
+import { TestGrids, diskInMemory } from './rig/test-grids.ts'
 
 let grids = new TestGrids()
 

@@ -2,10 +2,10 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { Awareness, outdatedTimeout } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import type { Grid } from '../grid.ts'
-import { TestGrids } from '../test-grids.ts'
+import { TestGrids } from '../rig/test-grids.ts'
 import { DocumentAwareness } from './document-awareness.ts'
 import type { AwarenessMessage } from './document-awareness.ts'
-import { GridProvider } from './grid-provider.ts'
+import { GridProvider } from '../yjs.ts'
 
 let grids = new TestGrids()
 afterEach(async () => {

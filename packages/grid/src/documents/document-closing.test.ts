@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import type { Grid } from '../grid.ts'
-import { TestGrids, diskInMemory } from '../test-grids.ts'
-import { GridProvider } from './grid-provider.ts'
+import { TestGrids, diskInMemory } from '../rig/test-grids.ts'
+import { GridProvider } from '../yjs.ts'
 
 let grids = new TestGrids()
 afterEach(async () => {

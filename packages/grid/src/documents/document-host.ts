@@ -1,7 +1,7 @@
 import type { Peer } from '@gossipgrid/core'
-import type { RowWrite } from '../layout.ts'
-import type { Receipt, WriteOptions } from '../receipt.ts'
-import type { Runtime } from '../runtime.ts'
+import type { RowWrite } from '../maps/layout.ts'
+import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
+import type { Runtime } from '../runtime/runtime.ts'
 
 /** Rows that were written in one piece. */
 export interface SavedRows {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { Islands, SPLITS } from '../test-islands.ts'
-import type { Split } from '../test-islands.ts'
+import { Islands, SPLITS } from '../rig/test-islands.ts'
+import type { Split } from '../rig/test-islands.ts'
 
 const NAMES = ['note', 'other'] as const
 

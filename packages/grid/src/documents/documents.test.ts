@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { TestGrids } from '../test-grids.ts'
+import { TestGrids } from '../rig/test-grids.ts'
 
 /** Yjs leaves this behind where it is loaded. */
 const isYjsLoaded = (): boolean => Reflect.has(globalThis, '__ $YJS$ __')

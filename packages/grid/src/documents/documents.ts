@@ -1,20 +1,20 @@
 import { GridError, checkKnown, checkName } from '@gossipgrid/core'
 import type { Known, MemberState } from '@gossipgrid/core'
 import type { Doc } from 'yjs'
-import { BulkWrite } from '../bulk-write.ts'
-import type { RowWrite } from '../layout.ts'
+import { BulkWrite } from '../bulk/bulk-write.ts'
+import type { RowWrite } from '../maps/layout.ts'
 import type { Logger } from '../logger.ts'
-import type { GridTopic } from '../grid-topic.ts'
-import type { Runtime } from '../runtime.ts'
+import type { GridTopic } from '../signals/grid-topic.ts'
+import type { Runtime } from '../runtime/runtime.ts'
 import type { AwarenessMessage } from './document-awareness.ts'
-import { DocumentLeases } from './document-lease.ts'
-import type { DocumentLease } from './document-lease.ts'
-import { DocumentTable } from './document-table.ts'
-import { GENERATION_LIMITS } from '../generations/generation-limits.ts'
-import type { GenerationLimits } from '../generations/generation-limits.ts'
+import { DocumentLeases } from './opened/document-lease.ts'
+import type { DocumentLease } from './opened/document-lease.ts'
+import { DocumentTable } from './rows/document-table.ts'
+import { GENERATION_LIMITS } from './generations/generation-limits.ts'
+import type { GenerationLimits } from './generations/generation-limits.ts'
 import type { DocumentOptions, GridDocument } from './grid-document.ts'
-import type { DocumentUse } from './opened-document.ts'
-import type { OpenDocuments } from './open-documents.ts'
+import type { DocumentUse } from './opened/opened-document.ts'
+import type { OpenDocuments } from './opened/open-documents.ts'
 
 /** Where peers say who is in which document. */
 const AWARENESS_TOPIC = 'gossipgrid/awareness'
@@ -120,7 +120,7 @@ export class Documents {
 
   async #start(): Promise<OpenDocuments> {
     try {
-      const { OpenDocuments: Loaded } = await import('./open-documents.ts')
+      const { OpenDocuments: Loaded } = await import('./opened/open-documents.ts')
       this.#opened = new Loaded({
         runtime: this.#runtime,
         logger: this.logger,

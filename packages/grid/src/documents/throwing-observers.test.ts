@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest'
 import type { Logger } from '../logger.ts'
-import { TestGrids, until } from '../test-grids.ts'
+import { TestGrids, until } from '../rig/test-grids.ts'
 
 let grids = new TestGrids()
 

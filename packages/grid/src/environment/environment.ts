@@ -1,7 +1,7 @@
 import type { Role, Storage } from '@gossipgrid/core'
 import type { Logger } from '../logger.ts'
 import type { OpenGridOptions } from '../open-grid-options.ts'
-import type { Runtime } from '../runtime.ts'
+import type { Runtime } from '../runtime/runtime.ts'
 
 export interface OpenedStorage {
   readonly storage: Storage

@@ -1,4 +1,4 @@
-import type { Runtime } from '../runtime.ts'
+import type { Runtime } from '../runtime/runtime.ts'
 
 /**
  * Tells a peer what becomes of its page. A page that nobody looks at is `asleep` to the others, since its timers hardly run

@@ -1,0 +1,63 @@
+import { CLOCK_VOTE_MAX_AGE_MS } from '../limits.ts'
+import type { PeerId } from '../ports.ts'
+
+interface Vote {
+  /** The time they tell less this peer's monotonic clock. */
+  readonly aheadOfMonotonicMs: number
+  readonly atMs: number
+}
+
+/**
+ * What other peers have lately told of the time. Every step of a peer asks for the median, and something is told every few
+ * seconds: so it is kept in order, and nothing is looked through before something is old enough to go.
+ */
+export class ClockVotes {
+  readonly #votes = new Map<PeerId, Vote>()
+  /** No vote is older. */
+  #oldestMs = Infinity
+  /** In ascending order; undefined while somebody has yet to ask. */
+  #sorted: Float64Array | undefined
+
+  get size(): number {
+    return this.#votes.size
+  }
+
+  has(peerId: PeerId): boolean {
+    return this.#votes.has(peerId)
+  }
+
+  set(peerId: PeerId, aheadOfMonotonicMs: number, atMs: number): void {
+    this.#votes.set(peerId, { aheadOfMonotonicMs, atMs })
+    this.#oldestMs = Math.min(this.#oldestMs, atMs)
+    this.#sorted = undefined
+  }
+
+  delete(peerId: PeerId): void {
+    if (this.#votes.delete(peerId)) this.#sorted = undefined
+  }
+
+  clear(): void {
+    this.#votes.clear()
+    this.#oldestMs = Infinity
+    this.#sorted = undefined
+  }
+
+  /** Takes out what was told too long ago. */
+  expire(nowMs: number): void {
+    if (nowMs - this.#oldestMs <= CLOCK_VOTE_MAX_AGE_MS) return
+    this.#oldestMs = Infinity
+    for (const [peerId, { atMs }] of this.#votes) {
+      if (nowMs - atMs > CLOCK_VOTE_MAX_AGE_MS) this.delete(peerId)
+      else this.#oldestMs = Math.min(this.#oldestMs, atMs)
+    }
+  }
+
+  /** The one in the middle of all votes, and of `own` if it counts too: the smaller one of two. Undefined where there is none. */
+  median(own: number | undefined): number | undefined {
+    const sorted = (this.#sorted ??= Float64Array.from(this.#votes.values(), (vote) => vote.aheadOfMonotonicMs).sort())
+    if (own === undefined) return sorted[(sorted.length - 1) >> 1]
+    const middle = sorted.length >> 1
+    const [below = -Infinity, above = Infinity] = [sorted[middle - 1], sorted[middle]]
+    return Math.min(Math.max(own, below), above)
+  }
+}

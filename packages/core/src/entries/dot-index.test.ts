@@ -1,0 +1,114 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { DotIndex } from './dot-index.ts'
+import { SeededRandom } from '../bytes/seeded-random.ts'
+
+/** The index beside the plain state it points into: each slot holds one dot. */
+class Slots {
+  readonly dots: { replica: number; sequence: number }[] = []
+  readonly index = new DotIndex(
+    (slot, replica, sequence) => this.dots[slot]?.replica === replica && this.dots[slot].sequence === sequence,
+  )
+
+  put(slot: number, replica: number, sequence: number): void {
+    this.dots[slot] = { replica, sequence }
+    this.index.add(replica, sequence, slot)
+  }
+
+  visited(replica: number, first: number, last: number): [number, number][] {
+    const found: [number, number][] = []
+    const next = this.index.visit(replica, first, last, (slot, sequence) => found.push([sequence, slot]) > 0)
+    if (next !== last + 1) throw new Error(`the visit stopped at ${next}`)
+    return found
+  }
+
+  expected(replica: number, first: number, last: number): [number, number][] {
+    const found: [number, number][] = []
+    for (const [slot, dot] of this.dots.entries()) {
+      if (dot?.replica === replica && dot.sequence >= first && dot.sequence <= last) found.push([dot.sequence, slot])
+    }
+    return found.toSorted((a, b) => a[0] - b[0])
+  }
+}
+
+const step = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ slot: fc.nat(30), replica: fc.nat(2), jump: fc.integer({ min: -20, max: 4 }) }) },
+  { weight: 1, arbitrary: fc.record({ first: fc.nat(60), span: fc.nat(40), replica: fc.nat(3) }) },
+)
+
+test('a visit finds exactly the slots that still hold a dot of the range, oldest first', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+      const slots = new Slots()
+      const used = new Set<string>()
+      const heads = [0, 0, 0]
+      for (const each of steps) {
+        if ('span' in each) {
+          const last = each.first + each.span
+          expect(slots.visited(each.replica, each.first, last)).toEqual(slots.expected(each.replica, each.first, last))
+          continue
+        }
+        let sequence = Math.max(1, heads[each.replica]! + each.jump)
+        while (used.has(`${each.replica} ${sequence}`)) sequence += 1
+        used.add(`${each.replica} ${sequence}`)
+        heads[each.replica] = Math.max(heads[each.replica]!, sequence)
+        slots.put(each.slot, each.replica, sequence)
+      }
+      for (let replica = 0; replica < 3; replica++) {
+        expect(slots.visited(replica, 0, 0xffffffff)).toEqual(slots.expected(replica, 0, 0xffffffff))
+      }
+    }),
+    { numRuns: 400 },
+  )
+})
+
+test('thousands of dots in any order, with most of them superseded, are swept and stay sorted', () => {
+  const random = new SeededRandom(8)
+  const slots = new Slots()
+  const sequences = Array.from({ length: 30_000 }, (_, i) => i + 1)
+  for (let i = 0; i < sequences.length; i++) {
+    // Mostly in order, with neighbourhoods shuffled: what a lossy broadcast delivers.
+    const j = Math.min(sequences.length - 1, i + random.below(50))
+    const held = sequences[i]!
+    sequences[i] = sequences[j]!
+    sequences[j] = held
+  }
+  for (const [i, sequence] of sequences.entries()) {
+    slots.put(random.below(2500), 1, sequence)
+    if (i % 3000 === 0) {
+      const first = random.below(30_000)
+      expect(slots.visited(1, first, first + 5000)).toEqual(slots.expected(1, first, first + 5000))
+    }
+  }
+  expect(slots.visited(1, 1, 30_000)).toEqual(slots.expected(1, 1, 30_000))
+})
+
+test('a visit that is stopped says where to go on', () => {
+  const slots = new Slots()
+  for (let sequence = 1; sequence <= 10; sequence++) slots.put(sequence, 0, sequence * 2)
+  const seen: number[] = []
+  const next = slots.index.visit(0, 3, 15, (_, sequence) => seen.push(sequence) < 3)
+  expect(seen).toEqual([4, 6, 8])
+  expect(next).toBe(8)
+})
+
+test('a replica id never met holds nothing', () => {
+  expect(new Slots().visited(7, 1, 100)).toEqual([])
+})
+
+test('the largest sequence numbers keep their order in a loose tail', () => {
+  const slots = new Slots()
+  const top = 0xffffffff
+  for (let i = 0; i < 3000; i++) slots.put(i, 0, top - ((i * 7) % 3000))
+  expect(slots.visited(0, 0, top)).toEqual(slots.expected(0, 0, top))
+})
+
+test('two slots may wrongly share a dot, and both are found', () => {
+  const slots = new Slots()
+  slots.put(1, 0, 5)
+  slots.put(2, 0, 5)
+  expect(slots.visited(0, 5, 5)).toEqual([
+    [5, 1],
+    [5, 2],
+  ])
+})

@@ -1,0 +1,374 @@
+import { hasMain, mainOf } from '../bytes/composite-key.ts'
+import { GridError } from '../errors.ts'
+import { SWEPT_BYTES, expiryOf, isSwept, lastingEnd, sweptForm } from './expiry.ts'
+import { fold32, foldHigh32, hashBytes, hashText, mix32 } from '../bytes/hash.ts'
+import type { Hash64 } from '../bytes/hash.ts'
+import { equalsKey, isWide, readKey, writeKey } from './key-bytes.ts'
+import { KeyColumn } from './key-column.ts'
+import { KeyIndex, SLOTS_MAX } from './key-index.ts'
+import { ValueSlabs } from './value-slabs.ts'
+
+/** In the length column, above the length: this entry is a tombstone, and what lies in the slabs is its key. */
+const DELETED = 0x80000000
+/** The key of a tombstone takes two bytes a code unit. */
+const WIDE = 0x40000000
+const LENGTH_MASK = 0x3fffffff
+const SLOTS_FIRST = 64
+
+/**
+ * The state that one write gave to one key: what travels, what is logged, and what merges. Rows on the wire and in the
+ * log point into the buffer they came in, so that reading a thousand of them copies nothing.
+ */
+export interface Row {
+  key: string
+  /** HLC reading of the write. */
+  hlc: number
+  /** Number of the writing replica id in `ReplicaIds`. */
+  replica: number
+  /** Sequence number of the write: with the replica id, its dot. */
+  sequence: number
+  /** 16-bit hash of the version the writer saw and replaced, 0 for none: tells concurrent from overwritten. */
+  replaced: number
+  /** The encoded value is `bytes[start, end)`; undefined marks a tombstone. */
+  bytes: Uint8Array | undefined
+  start: number
+  end: number
+}
+
+/**
+ * All entries of one partition in columns: an index from key to slot, typed arrays by slot, values in slabs, and there the
+ * keys of tombstones too: few ask for them, and in the heap they would take three times the room. The slot of an entry
+ * that is taken out is given to a later one.
+ */
+export class EntryTable {
+  readonly #keySeed: number
+  /** Tombstones have none here. */
+  readonly #keys = new KeyColumn()
+  readonly #slots = new KeyIndex(this)
+  readonly #values = new ValueSlabs()
+  #hlc = new Float64Array(SLOTS_FIRST)
+  #replica = new Uint32Array(SLOTS_FIRST)
+  #sequence = new Uint32Array(SLOTS_FIRST)
+  #address = new Uint32Array(SLOTS_FIRST)
+  #length = new Uint32Array(SLOTS_FIRST)
+  #valueHash = new Uint32Array(SLOTS_FIRST)
+  #keyHash = new Uint32Array(SLOTS_FIRST)
+  #replaced = new Uint16Array(SLOTS_FIRST)
+  readonly #free: number[] = []
+  readonly #composite: boolean
+  #count = 0
+  #tombstones = 0
+  #tombstoneKeyBytes = 0
+  #sweptBytes = 0
+
+  /** `keySeed` keys the hashes of keys. With composite keys, those that share their first part share their hash. */
+  constructor(keySeed: number, composite: boolean = false) {
+    this.#keySeed = keySeed
+    this.#composite = composite
+  }
+
+  /** Slots there are: those that are free as well. */
+  get slotCount(): number {
+    return this.#count
+  }
+
+  /** Entries and tombstones. */
+  get size(): number {
+    return this.#count - this.#free.length
+  }
+
+  /** Entries that are not deleted, nor swept after they expired. */
+  get liveCount(): number {
+    return this.size - this.#tombstones
+  }
+
+  /** Deleted entries, and those that have expired and were swept. */
+  get tombstoneCount(): number {
+    return this.#tombstones
+  }
+
+  /** Bytes of the values of live entries. */
+  get valueBytes(): number {
+    return this.#values.liveBytes - this.#tombstoneKeyBytes - this.#sweptBytes
+  }
+
+  slotOf(key: string): number | undefined {
+    return this.#slots.find(key, this.hashKey(key))
+  }
+
+  /** The same for a key whose hash is known. */
+  find(key: string, keyHash: number): number | undefined {
+    return this.#slots.find(key, keyHash)
+  }
+
+  hashKey(key: string): number {
+    return hashText(this.#composite ? mainOf(key) : key, this.#keySeed)
+  }
+
+  /** Slots of all rows whose key, or its first part, is `main`: tombstones too. */
+  slotsOf(main: string): number[] {
+    const slots = this.#slots.withHash(hashText(main, this.#keySeed))
+    return slots.length === 0 ? slots : slots.filter((slot) => hasMain(this.key(slot), main))
+  }
+
+  key(slot: number): string {
+    const key = this.#keys.get(slot)
+    if (key !== undefined) return key
+    const length = this.#length[slot]! & LENGTH_MASK
+    if (length === 0) return ''
+    const address = this.#address[slot]!
+    return readKey(this.#values.slab(address), this.#values.offset(address), length, this.#isWide(slot))
+  }
+
+  holdsKey(slot: number, key: string): boolean {
+    const held = this.#keys.get(slot)
+    if (held !== undefined) return held === key
+    const address = this.#address[slot]!
+    const length = this.#length[slot]! & LENGTH_MASK
+    if (length === 0) return key === ''
+    return equalsKey(this.#values.slab(address), this.#values.offset(address), length, this.#isWide(slot), key)
+  }
+
+  hlc(slot: number): number {
+    return this.#hlc[slot]!
+  }
+
+  replica(slot: number): number {
+    return this.#replica[slot]!
+  }
+
+  sequence(slot: number): number {
+    return this.#sequence[slot]!
+  }
+
+  /** Hash of the key: places the entry in its segment. */
+  keyHash(slot: number): number {
+    return this.#keyHash[slot]!
+  }
+
+  valueHash(slot: number): number {
+    return this.#valueHash[slot]!
+  }
+
+  replaced(slot: number): number {
+    return this.#replaced[slot]!
+  }
+
+  /** Whether nothing is filed under this slot. */
+  isFree(slot: number): boolean {
+    return this.#sequence[slot] === 0
+  }
+
+  isTombstone(slot: number): boolean {
+    return this.#length[slot]! >= DELETED
+  }
+
+  /** A tombstone, or a value that has expired and was swept. */
+  deleted(slot: number): boolean {
+    return this.#length[slot]! >= DELETED || this.#isSwept(slot)
+  }
+
+  /** Wall milliseconds from which on the value is gone; Infinity for one that stays, and for a tombstone. */
+  expiresAtMs(slot: number): number {
+    const length = this.#length[slot]!
+    if (length >= DELETED) return Infinity
+    const start = this.#values.offset(this.#address[slot]!)
+    return expiryOf(this.#values.slab(this.#address[slot]!), start, start + length)
+  }
+
+  /** A view of the value bytes, true for ever; undefined for a tombstone. */
+  value(slot: number): Uint8Array | undefined {
+    const length = this.#length[slot]!
+    return length >= DELETED ? undefined : this.#values.view(this.#address[slot]!, length)
+  }
+
+  /** Bytes of the value, 0 for a tombstone. */
+  valueLength(slot: number): number {
+    const length = this.#length[slot]!
+    return length >= DELETED ? 0 : length
+  }
+
+  /** Fills `row` with what a slot holds, without copying the value. */
+  read(slot: number, row: Row): void {
+    row.key = this.key(slot)
+    row.hlc = this.#hlc[slot]!
+    row.replica = this.#replica[slot]!
+    row.sequence = this.#sequence[slot]!
+    row.replaced = this.#replaced[slot]!
+    const length = this.#length[slot]!
+    if (length >= DELETED) {
+      row.bytes = undefined
+      return
+    }
+    const address = this.#address[slot]!
+    row.bytes = this.#values.slab(address)
+    row.start = this.#values.offset(address)
+    row.end = row.start + length
+  }
+
+  /**
+   * Stores a row whatever was there, and returns the slot. The caller has decided that the row wins, and gives the hash
+   * of its key.
+   */
+  put(slot: number | undefined, row: Readonly<Row>, keyHash: number): number {
+    const target = slot ?? this.#add(row.key, keyHash)
+    if (slot !== undefined) {
+      if (this.deleted(target)) this.#tombstones -= 1
+      this.#release(target)
+    }
+    this.#hlc[target] = row.hlc
+    this.#replica[target] = row.replica
+    this.#sequence[target] = row.sequence
+    this.#replaced[target] = row.replaced
+    this.#storeValue(target, row)
+    return target
+  }
+
+  /** Gives a slot another dot, for a write that is issued anew under another replica id. */
+  redot(slot: number, replica: number, sequence: number): void {
+    this.#replica[slot] = replica
+    this.#sequence[slot] = sequence
+  }
+
+  /** Makes a tombstone of an entry, whatever it was; its term in the fingerprint is the caller's concern. */
+  bury(slot: number): void {
+    if (this.isTombstone(slot)) return
+    if (!this.deleted(slot)) this.#tombstones += 1
+    this.#release(slot)
+    this.#storeKey(slot, this.#keys.get(slot)!)
+  }
+
+  /** Takes a buried entry out, as if it had never been. */
+  remove(slot: number): void {
+    this.#tombstones -= 1
+    this.#slots.remove(slot, this.#keyHash[slot]!)
+    this.#release(slot)
+    this.#length[slot] = DELETED
+    this.#sequence[slot] = 0
+    this.#replica[slot] = 0
+    this.#hlc[slot] = 0
+    this.#free.push(slot)
+  }
+
+  /** Drops the value of an entry that has expired; its version, and its term in the fingerprint, stay. */
+  sweep(slot: number): void {
+    const bytes = sweptForm(this.expiresAtMs(slot))
+    this.#values.release(this.#address[slot]!, this.#length[slot]!)
+    this.#address[slot] = this.#values.store(bytes, 0, bytes.length)
+    this.#length[slot] = bytes.length
+    this.#tombstones += 1
+    this.#sweptBytes += SWEPT_BYTES
+  }
+
+  /** Which slots hold a live entry now, one byte a slot: for a walk that is not to see what comes meanwhile. */
+  liveness(): Uint8Array {
+    const live = new Uint8Array(this.#count)
+    for (let slot = 0; slot < live.length; slot++) if (!this.deleted(slot)) live[slot] = 1
+    return live
+  }
+
+  /** All slots in use, in no particular order. */
+  *slots(): Generator<number, void, undefined> {
+    for (let slot = 0; slot < this.#count; slot++) if (this.#sequence[slot] !== 0) yield slot
+  }
+
+  /**
+   * Writes the 64-bit hash of (key, version, value) into `out`: one term of the fingerprint. The value takes part, so
+   * that two writes which wrongly share a dot are still told apart. `replicaHash` is the hash of the replica id.
+   */
+  hashSlot(slot: number, replicaHash: number, out: Hash64): void {
+    const hlc = this.#hlc[slot]!
+    const keyHash = this.#keyHash[slot]!
+    const sequence = this.#sequence[slot]!
+    const hlcLow = hlc % 4294967296
+    const hlcHigh = (hlc / 4294967296) | 0
+    const valueHash = this.#valueHash[slot]!
+    const deleted = this.isTombstone(slot) ? 1 : 0
+    const low = fold32(fold32(fold32(fold32(fold32(keyHash, replicaHash), sequence), hlcLow), hlcHigh), valueHash)
+    let high = foldHigh32(foldHigh32(mix32(keyHash), replicaHash), sequence)
+    high = foldHigh32(foldHigh32(foldHigh32(high, hlcLow), hlcHigh), valueHash)
+    out.low = mix32(fold32(low, deleted))
+    out.high = mix32(foldHigh32(high, deleted))
+  }
+
+  /** Moves values together when most of the slabs is dead weight. */
+  compactIfWanted(): void {
+    if (this.#values.wantsCompaction) this.#values.compact(this.#address, this.#length, this.#count, LENGTH_MASK)
+  }
+
+  #storeValue(slot: number, row: Readonly<Row>): void {
+    if (row.bytes === undefined) {
+      this.#storeKey(slot, row.key)
+      this.#valueHash[slot] = 0
+      this.#tombstones += 1
+      return
+    }
+    if (this.#keys.get(slot) === undefined) this.#keys.set(slot, row.key)
+    this.#address[slot] = this.#values.store(row.bytes, row.start, row.end)
+    this.#length[slot] = row.end - row.start
+    this.#valueHash[slot] = hashBytes(row.bytes, row.start, lastingEnd(row.bytes, row.start, row.end), 0)
+    if (!isSwept(row.bytes, row.start, row.end)) return
+    this.#tombstones += 1
+    this.#sweptBytes += SWEPT_BYTES
+  }
+
+  /** The key of a tombstone leaves the heap. */
+  #storeKey(slot: number, key: string): void {
+    const wide = isWide(key)
+    const length = wide ? 2 * key.length : key.length
+    const address = this.#values.reserve(length)
+    writeKey(key, wide, this.#values.slab(address), this.#values.offset(address))
+    this.#keys.clear(slot)
+    this.#address[slot] = address
+    this.#length[slot] = DELETED + (wide ? WIDE : 0) + length
+    this.#tombstoneKeyBytes += length
+  }
+
+  #isWide(slot: number): boolean {
+    return (this.#length[slot]! & WIDE) !== 0
+  }
+
+  /** Gives back what a slot has in the slabs. */
+  #release(slot: number): void {
+    const length = this.#length[slot]! & LENGTH_MASK
+    if (this.isTombstone(slot)) this.#tombstoneKeyBytes -= length
+    else if (this.#isSwept(slot)) this.#sweptBytes -= SWEPT_BYTES
+    this.#values.release(this.#address[slot]!, length)
+  }
+
+  #isSwept(slot: number): boolean {
+    const address = this.#address[slot]!
+    const start = this.#values.offset(address)
+    return this.#length[slot] === SWEPT_BYTES && isSwept(this.#values.slab(address), start, start + SWEPT_BYTES)
+  }
+
+  #add(key: string, keyHash: number): number {
+    const slot = this.#free.pop() ?? this.#count
+    if (slot >= SLOTS_MAX) throw new GridError('COLLECTION_LIMIT', `a partition holds more than ${SLOTS_MAX} entries`)
+    if (slot === this.#hlc.length) this.#grow()
+    if (slot === this.#count) this.#count += 1
+    this.#keyHash[slot] = keyHash
+    this.#keys.set(slot, key)
+    this.#length[slot] = 0
+    this.#slots.add(slot, keyHash)
+    return slot
+  }
+
+  #grow(): void {
+    // Doubling would waste up to half of large columns.
+    const capacity = Math.ceil(this.#hlc.length * (this.#hlc.length < 65_536 ? 2 : 1.25))
+    const wider = <T extends { set(from: T): void }>(column: T, make: new (length: number) => T): T => {
+      const grown = new make(capacity)
+      grown.set(column)
+      return grown
+    }
+    this.#hlc = wider(this.#hlc, Float64Array)
+    this.#replica = wider(this.#replica, Uint32Array)
+    this.#sequence = wider(this.#sequence, Uint32Array)
+    this.#address = wider(this.#address, Uint32Array)
+    this.#length = wider(this.#length, Uint32Array)
+    this.#keyHash = wider(this.#keyHash, Uint32Array)
+    this.#valueHash = wider(this.#valueHash, Uint32Array)
+    this.#replaced = wider(this.#replaced, Uint16Array)
+  }
+}

@@ -1,0 +1,89 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { hashText } from '../bytes/hash.ts'
+import { KeyIndex } from './key-index.ts'
+import type { KeyedSlots } from './key-index.ts'
+
+/** Slots that know their keys, as a table's do. */
+function keyed(keys: readonly string[], hashOf: (key: string) => number): KeyedSlots {
+  return {
+    key: (slot) => keys[slot]!,
+    keyHash: (slot) => hashOf(keys[slot]!),
+    holdsKey: (slot, key) => keys[slot] === key,
+  }
+}
+
+/** Adds `keys` as slots 0, 1, 2, …, with the hash that `hashOf` gives. */
+function indexOf(keys: readonly string[], hashOf: (key: string) => number): KeyIndex {
+  const index = new KeyIndex(keyed(keys, hashOf))
+  for (const [slot, key] of keys.entries()) index.add(slot, hashOf(key))
+  return index
+}
+
+const honest = (key: string): number => hashText(key, 7)
+
+describe('an index of keys', () => {
+  it('finds what was added and nothing else, however the keys hash', () => {
+    const keysOf = fc.uniqueArray(fc.string({ maxLength: 8 }), { maxLength: 400 })
+    fc.assert(
+      fc.property(keysOf, keysOf, fc.integer({ min: 0, max: 32 }), (keys, others, bits) => {
+        // The fewer bits of the hash are left, the more keys share it.
+        const hashOf = (key: string): number => (bits === 32 ? honest(key) : honest(key) % 2 ** bits)
+        const index = indexOf(keys, hashOf)
+        keys.forEach((key, slot) => expect(index.find(key, hashOf(key))).toBe(slot))
+        for (const other of others) {
+          const slot = keys.indexOf(other)
+          expect(index.find(other, hashOf(other))).toBe(slot < 0 ? undefined : slot)
+        }
+      }),
+    )
+  })
+
+  it('forgets what was taken out, whose slots are given to other keys, and knows all that share a hash', () => {
+    const steps = fc.array(fc.record({ name: fc.nat(60), removes: fc.boolean() }), { maxLength: 800 })
+    fc.assert(
+      fc.property(steps, fc.integer({ min: 0, max: 32 }), (history, bits) => {
+        const hashOf = (key: string): number => (bits === 32 ? honest(key) : (honest(key) % 2 ** bits) * 0x10001)
+        const keys: string[] = []
+        const index = new KeyIndex(keyed(keys, hashOf))
+        const model = new Map<string, number>()
+        const free: number[] = []
+        for (const { name, removes } of history) {
+          const key = `key ${name}`
+          const slot = model.get(key)
+          expect(index.find(key, hashOf(key))).toBe(slot)
+          if (slot === undefined) {
+            const taken = free.pop() ?? keys.length
+            keys[taken] = key
+            index.add(taken, hashOf(key))
+            model.set(key, taken)
+          } else if (removes) {
+            index.remove(slot, hashOf(key))
+            model.delete(key)
+            free.push(slot)
+          }
+        }
+        for (const key of model.keys()) {
+          const sharing = [...model].filter(([other]) => hashOf(other) === hashOf(key)).map(([, slot]) => slot)
+          expect(index.withHash(hashOf(key)).toSorted((a, b) => a - b)).toEqual(sharing.toSorted((a, b) => a - b))
+        }
+      }),
+    )
+  })
+
+  it('crowds no honest key out among a million', () => {
+    const keys = Array.from({ length: 1_000_000 }, (_, i) => `user:${i}`)
+    const index = indexOf(keys, honest)
+    expect(index.crowdedCount).toBe(0)
+    for (let slot = 0; slot < keys.length; slot += 997) expect(index.find(keys[slot]!, honest(keys[slot]!))).toBe(slot)
+  })
+
+  it('stays fast when somebody makes up keys that share a hash', () => {
+    const keys = Array.from({ length: 200_000 }, (_, i) => `evil ${i}`)
+    // Compared one with the other this would be twenty thousand million comparisons.
+    const index = indexOf(keys, () => 42)
+    expect(index.crowdedCount).toBe(keys.length - 64)
+    for (let slot = 0; slot < keys.length; slot++) expect(index.find(keys[slot]!, 42)).toBe(slot)
+    expect(index.find('nobody', 42)).toBeUndefined()
+  })
+})

@@ -1,0 +1,135 @@
+import { GridError } from '../errors.ts'
+
+const SLAB_BITS = 20
+const SLAB_BYTES = 1 << SLAB_BITS
+const SLAB_FIRST_BYTES = SLAB_BYTES >> 7
+/** Addresses are 32 bits wide. */
+const SLABS_MAX = 2 ** 32 / SLAB_BYTES
+/** Less dead weight than this is not worth a move, nor a quarter of the live bytes, up to so much. */
+const DEAD_BYTES_MIN = SLAB_BYTES >> 3
+const DEAD_BYTES_ENOUGH = 4 * SLAB_BYTES
+/** The most that one compaction moves, so that its pause stays in the low milliseconds. */
+const MOVE_BYTES_MAX = 8 * SLAB_BYTES
+
+/**
+ * Value bytes packed into 1 MiB slabs: one large buffer costs the garbage collector nothing, a million small ones cost
+ * it 200 bytes each. Bytes are never overwritten in place, so a view that was handed out stays true.
+ *
+ * An address is `slab * 2^20 + offset`, an exact number below 2^32; a value larger than a slab gets one of its own size.
+ */
+export class ValueSlabs {
+  readonly #slabs: (Uint8Array | undefined)[] = []
+  readonly #liveBytes: number[] = []
+  readonly #free: number[] = []
+  #open = -1
+  #openBytes = 0
+  #position = 0
+  #totalBytes = 0
+  #live = 0
+  #deadAtLastCompaction = 0
+
+  /** Bytes of live values. */
+  get liveBytes(): number {
+    return this.#live
+  }
+
+  /** Bytes of all slabs, live and dead. */
+  get totalBytes(): number {
+    return this.#totalBytes
+  }
+
+  /** Copies `source[start, end)` in and returns its address. Throws `COLLECTION_LIMIT` past 4 GiB. */
+  store(source: Uint8Array, start: number, end: number): number {
+    const length = end - start
+    const address = this.reserve(length)
+    const offset = address & (SLAB_BYTES - 1)
+    const target = this.slab(address)
+    if (length < 64) for (let i = 0; i < length; i++) target[offset + i] = source[start + i]!
+    else target.set(start === 0 && end === source.length ? source : source.subarray(start, end), offset)
+    return address
+  }
+
+  /** Room for bytes that the caller is about to write. Throws `COLLECTION_LIMIT` past 4 GiB. */
+  reserve(length: number): number {
+    if (this.#open < 0 || this.#position + length > this.#openBytes) this.#openSlab(length)
+    const address = this.#open * SLAB_BYTES + this.#position
+    this.#position += length
+    this.#liveBytes[this.#open]! += length
+    this.#live += length
+    return address
+  }
+
+  view(address: number, length: number): Uint8Array {
+    const offset = address & (SLAB_BYTES - 1)
+    return this.#slabs[address >>> SLAB_BITS]!.subarray(offset, offset + length)
+  }
+
+  /** The slab that holds an address, to read without making a view. */
+  slab(address: number): Uint8Array {
+    return this.#slabs[address >>> SLAB_BITS]!
+  }
+
+  offset(address: number): number {
+    return address & (SLAB_BYTES - 1)
+  }
+
+  /** Marks a value as dead. */
+  release(address: number, length: number): void {
+    this.#liveBytes[address >>> SLAB_BITS]! -= length
+    this.#live -= length
+  }
+
+  /** True when more than a third is dead weight and enough has died since the last move. */
+  get wantsCompaction(): boolean {
+    const dead = this.#totalBytes - this.#live
+    const enough = Math.min(DEAD_BYTES_ENOUGH, Math.max(DEAD_BYTES_MIN, this.#live / 4))
+    return dead * 2 > this.#live && dead - this.#deadAtLastCompaction > enough
+  }
+
+  /**
+   * Moves the values of slabs that are dead by a third together; `addresses` and `lengths` are the columns that point here. The bits of
+   * `lengthMask` are the length, others the caller's own.
+   */
+  compact(addresses: Uint32Array, lengths: Uint32Array, slots: number, lengthMask: number): void {
+    const moving = new Uint8Array(this.#slabs.length)
+    let moveBytes = 0
+    for (let slab = 0; slab < this.#slabs.length; slab++) {
+      const bytes = this.#slabs[slab]
+      if (bytes === undefined || slab === this.#open || this.#liveBytes[slab]! * 3 > bytes.length * 2) continue
+      moveBytes += this.#liveBytes[slab]!
+      if (moveBytes > MOVE_BYTES_MAX) break
+      moving[slab] = 1
+    }
+    for (let slot = 0; slot < slots; slot++) {
+      const length = lengths[slot]! & lengthMask
+      const address = addresses[slot]!
+      if (length === 0 || moving[address >>> SLAB_BITS] !== 1) continue
+      const offset = address & (SLAB_BYTES - 1)
+      addresses[slot] = this.store(this.slab(address), offset, offset + length)
+      this.#live -= length
+    }
+    for (let slab = 0; slab < moving.length; slab++) if (moving[slab] === 1) this.#drop(slab)
+    this.#deadAtLastCompaction = Math.max(0, this.#totalBytes - this.#live)
+  }
+
+  #drop(slab: number): void {
+    this.#totalBytes -= this.#slabs[slab]!.length
+    this.#slabs[slab] = undefined
+    this.#liveBytes[slab] = 0
+    this.#free.push(slab)
+  }
+
+  #openSlab(lengthMin: number): void {
+    const slab = this.#free.pop() ?? this.#slabs.length
+    if (slab >= SLABS_MAX) throw new GridError('COLLECTION_LIMIT', 'a partition holds more than 4 GiB of values')
+    // No more than a fifth of what a collection has is room to come; from the fifth megabyte on every slab is whole.
+    const size = Math.min(SLAB_BYTES, Math.max(SLAB_FIRST_BYTES, this.#totalBytes >> 2))
+    const bytes = new Uint8Array(Math.max(size, lengthMin))
+    this.#slabs[slab] = bytes
+    this.#liveBytes[slab] = 0
+    this.#totalBytes += bytes.length
+    this.#open = slab
+    this.#openBytes = bytes.length
+    this.#position = 0
+  }
+}

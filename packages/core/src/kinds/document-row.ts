@@ -1,0 +1,151 @@
+import { decodeValue, encodeValue } from '../bytes/cbor.ts'
+import { compositeKey, splitKey } from '../bytes/composite-key.ts'
+import type { Row } from '../entries/entry-table.ts'
+import { GridError } from '../errors.ts'
+import { readGenerationKey, readGenerationStart } from './generation-start.ts'
+import { fold32, foldHigh32, hashText, mix32 } from '../bytes/hash.ts'
+import { hasControls } from './kinds.ts'
+import { NAME_MAX_BYTES, VALUE_MAX_BYTES } from '../limits.ts'
+import { checkYjsUpdate } from './yjs-update.ts'
+
+/** Numbers of base 36, none of which begins with a zero but zero itself. */
+const SUB_PATTERN =
+  /^(0|[1-9a-z][0-9a-z]{0,10})\.(0|[1-9a-z][0-9a-z]{0,6})\.(0|[1-9a-z][0-9a-z]{0,6})\.([abcd])(0|[1-9a-z][0-9a-z]{0,2})$/
+const REPLICA_ID_PATTERN = /^[0-9a-f]{16}$/
+const HEADER_MAX_BYTES = 64
+/** The CBOR head of a list of two, and of a text of sixteen bytes. */
+const CBOR_PAIR = 0x82
+const CBOR_TEXT_16 = 0x70
+
+/** The levels of an author's rows: what is new, what was merged from it, and what that became. */
+export type DocumentLevel = 'a' | 'b' | 'c'
+
+/** Rows of level `d` hold what was edited in another generation and carried over. */
+export type DocumentRowLevel = DocumentLevel | 'd'
+
+/** What the key of a document's row says. */
+export interface DocumentKey {
+  readonly document: string
+  /** 0 for a document that was never begun anew, else the HLC reading at which it was. */
+  readonly generation: number
+  /** What its author drew when it was opened, and the client id that follows from it. */
+  readonly nonce: number
+  readonly client: number
+  readonly level: DocumentRowLevel
+  readonly index: number
+}
+
+/** The row that says which generation of a document counts. No such row: generation 0. */
+export interface DocumentHeader {
+  readonly generation: number
+}
+
+/**
+ * The Yjs client id under which a replica id writes: everybody can work it out, so that nobody writes under that of
+ * another. 35 bits, which take five bytes on the wire as the 32 of Yjs do.
+ */
+export function documentClient(replicaId: string, nonce: number): number {
+  const low = mix32(fold32(hashText(replicaId, 0x59a3), nonce))
+  const high = mix32(foldHigh32(hashText(replicaId, 0x1f7b), nonce)) & 7
+  return high * 4294967296 + low || 1
+}
+
+export function documentKey({ document, generation, nonce, client, level, index }: DocumentKey): string {
+  const numbers = [generation, nonce, client].map((number) => number.toString(36)).join('.')
+  return compositeKey(document, `${numbers}.${level}${index.toString(36)}`)
+}
+
+/** Undefined for a header's key, and for what no peer writes. */
+export function readDocumentKey(key: string): DocumentKey | undefined {
+  const { main, sub } = splitKey(key)
+  const parts = sub === undefined ? null : SUB_PATTERN.exec(sub)
+  if (parts === null) return undefined
+  const [, generation, nonce, client, level, index] = parts
+  const read: DocumentKey = {
+    document: main,
+    generation: Number.parseInt(generation!, 36),
+    nonce: Number.parseInt(nonce!, 36),
+    client: Number.parseInt(client!, 36),
+    level: level as DocumentRowLevel,
+    index: Number.parseInt(index!, 36),
+  }
+  return Number.isSafeInteger(read.generation) && read.nonce <= 0xffffffff ? read : undefined
+}
+
+/**
+ * The value of a row: an update of `author`, the replica id that its client id belongs to. A peer that has taken a new
+ * replica id since says so in the row.
+ */
+export function documentValue(update: Uint8Array, author: string, writer: string): Uint8Array {
+  return encodeValue(author === writer ? update : [update, author], VALUE_MAX_BYTES)
+}
+
+/** Where the update of a row stands, and whose it is if not its writer's. Throws `MESSAGE_MALFORMED`. */
+export function documentUpdate(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): { readonly start: number; readonly end: number; readonly author: string | undefined } {
+  const paired = bytes[start] === CBOR_PAIR
+  const at = paired ? start + 1 : start
+  const head = bytes[at]!
+  const lengthBytes = head < 0x58 ? 0 : 1 << (head - 0x58)
+  if (head < 0x40 || head > 0x5a || at + 1 + lengthBytes > end) throw malformed("a document's row without an update")
+  let length = lengthBytes === 0 ? head - 0x40 : 0
+  for (let i = 1; i <= lengthBytes; i++) length = length * 256 + bytes[at + i]!
+  const from = at + 1 + lengthBytes
+  const to = from + length
+  if (!paired && to === end) return { start: from, end: to, author: undefined }
+  const author =
+    paired && to + 17 === end && bytes[to] === CBOR_TEXT_16 ? String.fromCharCode(...bytes.subarray(to + 1, end)) : ''
+  if (!REPLICA_ID_PATTERN.test(author)) throw malformed("a document's row that is no update")
+  return { start: from, end: to, author }
+}
+
+/** The value of a row that another replica id writes anew for `author`; undefined where the value stays as it is. */
+export function carriedValue({ key, bytes, start, end }: Readonly<Row>, author: string): Uint8Array | undefined {
+  if (bytes === undefined || readDocumentKey(key) === undefined) return undefined
+  const update = documentUpdate(bytes, start, end)
+  return update.author === undefined ? documentValue(bytes.slice(update.start, update.end), author, '') : undefined
+}
+
+/** A header's value. */
+export function documentHeader(header: DocumentHeader): Uint8Array {
+  return encodeValue([header.generation], HEADER_MAX_BYTES)
+}
+
+export function readDocumentHeader(bytes: Uint8Array): DocumentHeader {
+  const value = bytes.length > HEADER_MAX_BYTES ? undefined : decodeValue(bytes)
+  const generation: unknown = Array.isArray(value) ? value[0] : undefined
+  if (typeof generation !== 'number' || !Number.isSafeInteger(generation) || generation < 0) {
+    throw malformed("a document's header without a generation")
+  }
+  return { generation }
+}
+
+/** Throws `MESSAGE_MALFORMED` for a row that no peer writes into a document, `replicaId` being that of its dot. */
+export function checkDocumentRow({ key, bytes, start, end }: Readonly<Row>, replicaId: string): void {
+  const { main, sub } = splitKey(key)
+  if (main === '' || main.length > NAME_MAX_BYTES || hasControls(main)) throw malformed('a document without a name')
+  if (sub === undefined) {
+    if (bytes !== undefined) readDocumentHeader(bytes.subarray(start, end))
+    return
+  }
+  const generation = readGenerationKey(key)
+  if (generation !== undefined) {
+    if (bytes !== undefined) readGenerationStart(bytes.subarray(start, end), generation)
+    return
+  }
+  const read = readDocumentKey(key)
+  if (read === undefined) throw malformed("a document's row with a key that is none")
+  if (bytes === undefined) return
+  const update = documentUpdate(bytes, start, end)
+  if (read.client !== documentClient(update.author ?? replicaId, read.nonce)) {
+    throw malformed("a document's row under a client id that its writer does not own")
+  }
+  checkYjsUpdate(bytes, update.start, update.end, read.client)
+}
+
+function malformed(what: string): GridError {
+  return new GridError('MESSAGE_MALFORMED', `malformed block: ${what}`)
+}

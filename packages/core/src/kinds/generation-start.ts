@@ -1,0 +1,121 @@
+import { ByteReader, ByteWriter } from '../bytes/bytes.ts'
+import { decodeValue, encodeValue } from '../bytes/cbor.ts'
+import { compositeKey, splitKey } from '../bytes/composite-key.ts'
+import { GridError } from '../errors.ts'
+
+const KEY_PATTERN = /^([1-9a-z][0-9a-z]{0,10})\.s$/
+const START_MAX_BYTES = 256 * 1024
+/** Numbers at the head of a row, and the heads of its two texts of bytes. */
+const HEAD_MAX_BYTES = 64
+
+/**
+ * How a generation of a document started: with the content that another one had then. Whoever edited that one without
+ * knowing finds by it where the edits belong in the new one.
+ */
+export interface GenerationStart {
+  readonly from: number
+  /** The content was written anew as structs `[0, end)` of this client id. */
+  readonly client: number
+  readonly end: number
+  /** What had been edited by then: a client id and the clock after its last struct, in turns. */
+  readonly covers: readonly number[]
+  /** All members have it: it counts before others that started from the same one, whose rows are taken out. */
+  readonly settled: boolean
+  /**
+   * What the new structs are copies of, in their order: three numbers for each range (client, clock, length). Undefined
+   * once the next generation is settled, after which nothing is carried over to this one any more.
+   */
+  readonly copied: readonly number[] | undefined
+}
+
+export function generationKey(document: string, generation: number): string {
+  return compositeKey(document, `${generation.toString(36)}.s`)
+}
+
+/** The generation that a row says the start of; undefined for the key of another row. */
+export function readGenerationKey(key: string): number | undefined {
+  if (!key.endsWith('.s')) return undefined
+  const found = KEY_PATTERN.exec(splitKey(key).sub ?? '')
+  const generation = found === null ? undefined : Number.parseInt(found[1]!, 36)
+  return Number.isSafeInteger(generation) ? generation : undefined
+}
+
+/** The value of such a row; undefined when it is larger than one may be. */
+export function generationStart({
+  from,
+  client,
+  end,
+  settled,
+  covers,
+  copied,
+}: GenerationStart): Uint8Array | undefined {
+  const known = new ByteWriter()
+  known.varint(covers.length / 2)
+  for (const number of covers) known.varint(number)
+  const head = [from, client, end, settled, known.copy()]
+  if (copied === undefined) return known.length > START_MAX_BYTES - HEAD_MAX_BYTES ? undefined : encode(head)
+  const indexes = new Map<number, number>()
+  for (let i = 0; i < covers.length; i += 2) indexes.set(covers[i]!, i / 2)
+  const ranges = new ByteWriter()
+  ranges.varint(copied.length / 3)
+  for (let i = 0; i < copied.length; i += 3) {
+    ranges.varint(indexes.get(copied[i]!)!)
+    ranges.varint(copied[i + 1]!)
+    ranges.varint(copied[i + 2]!)
+  }
+  return known.length + ranges.length > START_MAX_BYTES - HEAD_MAX_BYTES ? undefined : encode([...head, ranges.copy()])
+}
+
+/** Throws `MESSAGE_MALFORMED`. */
+export function readGenerationStart(bytes: Uint8Array, generation: number): GenerationStart {
+  const value = bytes.length > START_MAX_BYTES ? undefined : decodeValue(bytes)
+  if (!Array.isArray(value) || value.length < 5 || value.length > 6) throw malformed('without a start')
+  const [from, client, end, settled, known, ranges] = value as unknown[]
+  for (const number of [from, client, end]) {
+    if (typeof number !== 'number' || !Number.isSafeInteger(number) || number < 0) throw malformed('from none')
+  }
+  if ((from as number) >= generation) throw malformed('from a later one')
+  if (typeof settled !== 'boolean') throw malformed('that is neither settled nor not')
+  if (!(known instanceof Uint8Array)) throw malformed('that covers nothing')
+  const covers = readCovers(known)
+  if (ranges !== undefined && !(ranges instanceof Uint8Array)) throw malformed('that copies nothing')
+  const copied = ranges === undefined ? undefined : readCopied(ranges, covers, end as number)
+  return { from: from as number, client: client as number, end: end as number, settled, covers, copied }
+}
+
+function readCovers(bytes: Uint8Array): number[] {
+  const reader = new ByteReader(bytes)
+  const covers: number[] = []
+  const clients = new Set<number>()
+  for (let left = reader.count(2); left > 0; left--) {
+    const client = reader.varint()
+    covers.push(client, reader.varint())
+    clients.add(client)
+  }
+  if (reader.remaining > 0 || clients.size * 2 !== covers.length) throw malformed('that covers a client id twice')
+  return covers
+}
+
+function readCopied(bytes: Uint8Array, covers: readonly number[], end: number): number[] {
+  const reader = new ByteReader(bytes)
+  const copied: number[] = []
+  let clock = 0
+  for (let left = reader.count(3); left > 0; left--) {
+    const [index, from, length] = [reader.varint(), reader.varint(), reader.varint()]
+    if (index * 2 >= covers.length || length === 0 || from + length > covers[index * 2 + 1]!) {
+      throw malformed('that copies what it does not cover')
+    }
+    copied.push(covers[index * 2]!, from, length)
+    clock += length
+  }
+  if (reader.remaining > 0 || clock !== end) throw malformed('with other content than it copies')
+  return copied
+}
+
+function encode(values: readonly unknown[]): Uint8Array {
+  return encodeValue(values, START_MAX_BYTES)
+}
+
+function malformed(what: string): GridError {
+  return new GridError('MESSAGE_MALFORMED', `malformed block: a generation of a document ${what}`)
+}

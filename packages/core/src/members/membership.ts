@@ -1,0 +1,260 @@
+import type { Instant, RandomSource } from '../instant.ts'
+import {
+  FORGET_MEMBER_AFTER_MS,
+  GONE_AFTER_MS,
+  HEARTBEAT_MS,
+  MEMBERS_MAX,
+  MESSAGE_MAX_BYTES,
+  SUSPECT_AFTER_MS,
+} from '../limits.ts'
+import { INCARNATION_MAX, compareRecords } from '../wire/member-record.ts'
+import type { MemberRecord } from '../wire/member-record.ts'
+import type { PeerId } from '../ports.ts'
+
+/** A life whose heartbeats come while those of a newer one do not is the one that runs: a clock had gone back. */
+const OLDER_LIFE_HEARTBEATS = 3
+
+/** A record of this peer that must be outbid again and again within a while is that of a process that runs now. */
+const TWIN_AFTER_OUTBIDS = 3
+const OUTBID_GAP_MAX_MS = 300_000
+
+const RECORDS_MAX_BYTES: number = MESSAGE_MAX_BYTES / 2
+
+/**
+ * - `alive`: heard of within the lease;
+ * - `suspect`: silent for longer than that;
+ * - `asleep`: it has said that it may be silent for long, and was not silent for an hour yet;
+ * - `gone`: silent for 30 s, closed, or left.
+ */
+export type MemberState = 'alive' | 'suspect' | 'asleep' | 'gone'
+
+/** A member as this peer sees it. */
+export interface Member {
+  readonly record: MemberRecord
+  readonly state: MemberState
+  /** Monotonic milliseconds of this peer's clock at which it was last heard of. */
+  readonly heardAtMs: number
+}
+
+/**
+ * Where a record came from: its member on a stream, which nobody can forge or play again; its member by broadcast, which
+ * may be an old one; or somebody else.
+ */
+export type RecordSource = 'stream' | 'broadcast' | 'hearsay'
+
+export interface MembershipOwner {
+  changed(record: MemberRecord, state: MemberState): void
+  /** Another process seems to run under this peer's id. */
+  twin(reason: string): void
+}
+
+interface Known {
+  record: MemberRecord
+  state: MemberState
+  heardAtMs: number
+  /** The record is the member's own word. */
+  firstHand: boolean
+  /** Broadcasts of an older life in a row, with none of the newer one between them. */
+  older: number
+}
+
+/**
+ * Who belongs to the grid: full records spread by broadcast and on connecting, leases are renewed by heartbeats. A
+ * detector that probes can take the place of the leases behind the same methods.
+ */
+export class Membership {
+  readonly #owner: MembershipOwner
+  readonly #members = new Map<PeerId, Known>()
+  #self: MemberRecord
+  #nextHeartbeatMs = 0
+  /** Own records of another life that were outbid since the last calm. */
+  #outbids = 0
+  #nextOutbidMs = -Infinity
+
+  constructor(self: MemberRecord, owner: MembershipOwner) {
+    this.#self = self
+    this.#owner = owner
+  }
+
+  get self(): MemberRecord {
+    return this.#self
+  }
+
+  /** All other members, also those that are gone but not yet forgotten. */
+  get others(): readonly Member[] {
+    return [...this.#members.values()]
+  }
+
+  /** How many others there are, those that are gone included. */
+  get size(): number {
+    return this.#members.size
+  }
+
+  get(peerId: PeerId): Member | undefined {
+    return this.#members.get(peerId)
+  }
+
+  /** Changes what this peer says of itself. */
+  update(changes: Partial<Pick<MemberRecord, 'addresses' | 'replicaId' | 'left' | 'weight'>>): void {
+    this.#self = { ...this.#self, ...changes, revision: this.#self.revision + 1 }
+    this.#nextHeartbeatMs = 0
+  }
+
+  /** This peer may be silent for long from now on, or is back. */
+  sleep(asleep: boolean): void {
+    if (asleep === (this.#self.asleep === true)) return
+    const { asleep: _, ...awake } = this.#self
+    this.#self = asleep ? { ...awake, asleep } : awake
+    this.update({})
+  }
+
+  /** Records to tell a new neighbour: this peer first, then those not gone, as many as fit one message. */
+  records(): MemberRecord[] {
+    const records = [this.#self]
+    let sizeBytes = 0
+    for (const { record, state } of this.#members.values()) {
+      if (state === 'gone') continue
+      sizeBytes += sizeMaxOf(record)
+      if (sizeBytes > RECORDS_MAX_BYTES) break
+      records.push(record)
+    }
+    return records
+  }
+
+  /**
+   * Takes a record from anywhere. True when it is news. What a member says of itself renews its lease; what others say of
+   * it counts only while its own word is not to be had.
+   */
+  learn(record: MemberRecord, source: RecordSource, now: Instant): boolean {
+    if (record.peerId === this.#self.peerId) {
+      this.#supersede(record, now)
+      return false
+    }
+    const firstHand = source !== 'hearsay'
+    const known = this.#members.get(record.peerId)
+    if (known === undefined) {
+      if (record.left || !this.#makeRoom(firstHand)) return false
+      // Hearsay starts a lease too, or nobody would dial the member and find out.
+      const state = presentState(record)
+      this.#members.set(record.peerId, { record, state, heardAtMs: now.monotonicMs, firstHand, older: 0 })
+      this.#owner.changed(record, state)
+      return true
+    }
+    if (!firstHand && known.firstHand && known.state !== 'gone') return false
+    const order = compareRecords(record, known.record)
+    if (source === 'broadcast') known.older = order < 0 ? known.older + 1 : 0
+    const lives = known.older >= OLDER_LIFE_HEARTBEATS
+    const told = source === 'stream' || (firstHand && !known.firstHand) || lives
+    const news = order > 0 || (order < 0 && told)
+    if (news || (told && order === 0)) {
+      known.record = record
+      known.firstHand = firstHand
+    }
+    if (record.left && news) this.#set(known, 'gone')
+    else if (firstHand && !known.record.left) {
+      known.heardAtMs = now.monotonicMs
+      this.#set(known, presentState(known.record))
+    }
+    return news
+  }
+
+  /** A sign of life from a member, whatever it was. */
+  heard(peerId: PeerId, now: Instant): void {
+    const known = this.#members.get(peerId)
+    if (known === undefined || known.record.left) return
+    known.heardAtMs = now.monotonicMs
+    this.#set(known, presentState(known.record))
+  }
+
+  /** A member has said that it closes. */
+  departed(peerId: PeerId, left: boolean): void {
+    const known = this.#members.get(peerId)
+    if (known === undefined) return
+    if (left) known.record = { ...known.record, left, revision: known.record.revision + 1 }
+    this.#set(known, 'gone')
+  }
+
+  /** True when a heartbeat is due; the next one is then set. */
+  heartbeatDue(now: Instant, random: RandomSource): boolean {
+    if (now.monotonicMs < this.#nextHeartbeatMs) return false
+    const jitter = 0.8 + (random.uint32() / 0x100000000) * 0.4
+    this.#nextHeartbeatMs = now.monotonicMs + heartbeatMs(this.#heardCount()) * jitter
+    return true
+  }
+
+  get wakeAtMs(): number {
+    return this.#nextHeartbeatMs
+  }
+
+  /** Lets leases run out. */
+  expire(now: Instant): void {
+    const stretch = heartbeatMs(this.#members.size) / HEARTBEAT_MS
+    for (const [peerId, member] of this.#members) {
+      const silentMs = now.monotonicMs - member.heardAtMs
+      if (silentMs > FORGET_MEMBER_AFTER_MS) this.#members.delete(peerId)
+      else if (member.state === 'asleep') continue
+      else if (silentMs > GONE_AFTER_MS * stretch) this.#set(member, 'gone')
+      else if (silentMs > SUSPECT_AFTER_MS * stretch && member.state === 'alive') this.#set(member, 'suspect')
+    }
+  }
+
+  /** Others still go by an earlier life of this peer, from a time when its clock was further ahead. */
+  #supersede(record: MemberRecord, now: Instant): void {
+    const order = compareRecords(record, this.#self)
+    // A clock that stood still makes two lives look like one; only the newer of them is here to tell.
+    const other = record.replicaId !== this.#self.replicaId || record.addresses.join() !== this.#self.addresses.join()
+    if (order < 0 || (order === 0 && !other) || record.incarnation >= INCARNATION_MAX) return
+    if (now.monotonicMs < this.#nextOutbidMs) return
+    // One life before this one is outbid once. Who has to be outbid again and again is alive.
+    if (now.monotonicMs - this.#nextOutbidMs > OUTBID_GAP_MAX_MS) this.#outbids = 0
+    this.#outbids += 1
+    this.#nextOutbidMs = now.monotonicMs + Math.min(HEARTBEAT_MS * 2 ** this.#outbids, OUTBID_GAP_MAX_MS)
+    if (this.#outbids === TWIN_AFTER_OUTBIDS) {
+      this.#owner.twin(`others keep meeting another peer ${this.#self.peerId}: is its directory in use twice?`)
+    }
+    this.#self = { ...this.#self, incarnation: record.incarnation + 1 }
+    this.#nextHeartbeatMs = 0
+  }
+
+  /** Members whose heartbeats come, and who therefore share the time with this peer's. */
+  #heardCount(): number {
+    let count = 0
+    for (const { firstHand } of this.#members.values()) if (firstHand) count += 1
+    return count
+  }
+
+  /**
+   * In a full table whoever has been gone for longest gives way, and for a member that speaks for itself also one that
+   * is only talked of.
+   */
+  #makeRoom(firstHand: boolean): boolean {
+    if (this.#members.size < MEMBERS_MAX) return true
+    let oldest: { peerId: PeerId; heardAtMs: number } | undefined
+    for (const [peerId, known] of this.#members) {
+      const yields = known.state === 'gone' || (firstHand && !known.firstHand)
+      if (yields && known.heardAtMs < (oldest?.heardAtMs ?? Infinity)) oldest = { peerId, heardAtMs: known.heardAtMs }
+    }
+    return oldest !== undefined && this.#members.delete(oldest.peerId)
+  }
+
+  #set(member: Known, state: MemberState): void {
+    if (member.state === state) return
+    member.state = state
+    this.#owner.changed(member.record, state)
+  }
+}
+
+/** What a member is that was just heard of. */
+function presentState(record: MemberRecord): MemberState {
+  return record.asleep === true ? 'asleep' : 'alive'
+}
+
+/** At most so many bytes on the wire: addresses are the only part without a small bound. */
+function sizeMaxOf(record: MemberRecord): number {
+  return record.addresses.reduce((sum, address) => sum + 3 * address.length, 1024)
+}
+
+/** Every peer hears every heartbeat, so they slow down as the grid grows: 2 s up to 20 members, a tenth of a second each above. */
+export function heartbeatMs(otherMembers: number): number {
+  return Math.max(HEARTBEAT_MS, otherMembers * 100)
+}

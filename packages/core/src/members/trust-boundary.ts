@@ -1,0 +1,43 @@
+import { GridError } from '../errors.ts'
+import type { Instant } from '../instant.ts'
+import { Offences } from './offences.ts'
+import type { PeerId } from '../ports.ts'
+
+export interface TrustBoundaryOwner {
+  refused(from: PeerId, error: GridError): void
+  /** Has nothing to do with a neighbour for a while. */
+  refuse(neighbour: PeerId, refusedMs: number, reason: string): void
+}
+
+/**
+ * Whatever a peer sends that is malformed ends here, counted, with nothing changed. Other errors are bugs of this peer and
+ * pass on.
+ */
+export class TrustBoundary {
+  readonly offences: Offences = new Offences()
+  readonly #owner: TrustBoundaryOwner
+
+  constructor(owner: TrustBoundaryOwner) {
+    this.#owner = owner
+  }
+
+  guarded(from: PeerId, now: Instant, receive: () => void): void {
+    // Its broadcasts still come through others.
+    if (this.offences.refuses(from, now)) return
+    try {
+      receive()
+    } catch (error) {
+      if (!(error instanceof GridError)) throw error
+      this.offended(from, error, now)
+    }
+  }
+
+  /** `severe` for what only somebody who means harm does. */
+  offended(from: PeerId, error: GridError, now: Instant, severe: boolean = false): void {
+    this.#owner.refused(from, error)
+    // Nobody can help speaking another version, or passing on what somebody else made up.
+    if (error.code === 'MESSAGE_VERSION' || error.code === 'REPLICA_ID_REFUSED') return
+    const refusedMs = this.offences.note(from, error, now, severe)
+    if (refusedMs > 0) this.#owner.refuse(from, refusedMs, error.message)
+  }
+}

@@ -1,0 +1,62 @@
+import { Collections } from '../replica/collections.ts'
+import { hashText } from '../bytes/hash.ts'
+import { HybridClock } from '../clock/hlc.ts'
+import type { Instant, RandomSource } from '../instant.ts'
+import type { Role } from '../wire/member-record.ts'
+import { Opening } from '../storage/opening.ts'
+import { Peer } from './peer.ts'
+import type { PeerId } from '../ports.ts'
+import { ReplicaIds } from '../versions/replica-ids.ts'
+
+/** What a peer is told when it is opened. */
+export interface PeerOptions {
+  readonly peerId: PeerId
+  /** All peers of one grid share it; it keys the fingerprints. */
+  readonly gridName: string
+  readonly random: RandomSource
+  /** False where the store does not outlive the program: then nothing is logged and no write is called durable. */
+  readonly persistent: boolean
+  readonly software: string
+  readonly addresses?: readonly string[]
+  /** `storage` when left out and persistent; a peer that is not persistent is always `light`. */
+  readonly role?: Role
+  readonly weight?: number
+  readonly zone?: string
+}
+
+/** A peer that is being opened: offer it every blob under `OPENING_PREFIXES`, then finish. */
+export interface PeerOpening {
+  /** Takes one blob, `bytes` undefined where the store could not read it. Throws `STORAGE_FORMAT`. */
+  offer(key: string, bytes: Uint8Array | undefined, reason?: string): void
+  /** The store itself has lost something, nobody knows what. */
+  lost(reason: string): void
+  finish(now: Instant): Peer
+}
+
+/** Opens a peer on what its store holds. */
+export function openPeer(options: PeerOptions): PeerOpening {
+  const ids = new ReplicaIds()
+  const collections = new Collections(ids, hashText(options.gridName, 0x67726964))
+  const clock = new HybridClock()
+  const opening = new Opening(collections, ids, clock, options.peerId)
+  const { random, persistent, peerId, software } = options
+  return {
+    offer: (key, bytes, reason) => opening.offer(key, bytes, reason),
+    lost: (reason) => opening.lost(reason),
+    finish: (now) => {
+      // Whoever forgets at the end of the program must not be counted as a durable copy, whatever it was told to be.
+      const role = persistent ? (options.role ?? 'storage') : 'light'
+      const self = {
+        peerId,
+        incarnation: Math.floor(now.wallMs),
+        role,
+        weight: options.weight ?? (role === 'storage' ? 1 : 0),
+        zone: options.zone ?? '',
+        addresses: options.addresses ?? [],
+        software,
+      }
+      const opened = opening.finish(now.wallMs)
+      return new Peer({ collections, ids, clock, random, opened, self, persistent }, now)
+    },
+  }
+}

@@ -1,0 +1,103 @@
+import type { Collections, Partition } from '../replica/collections.ts'
+import { mismatchOf } from '../replica/collections.ts'
+import { GridError } from '../errors.ts'
+import type { Instant } from '../instant.ts'
+import { descriptorOf, isInternal, kindCode } from '../kinds/kinds.ts'
+import { HOUSEKEEPING_AFTER_MS, HOUSEKEEPING_GAP_MS } from '../limits.ts'
+import type { Written } from '../writes/local-writes.ts'
+import type { Membership } from '../members/membership.ts'
+import type { PeerId } from '../ports.ts'
+import { Purging } from './purging.ts'
+import { Registry } from './registry.ts'
+import type { RegisteredName } from './registry.ts'
+
+export interface HousekeepingOwner {
+  readonly collections: Collections
+  readonly membership: Membership
+  /** Whether what this peer holds survives it. */
+  readonly durable: boolean
+  wallMs(now: Instant): number
+  write(partition: Partition, key: string, value: Uint8Array | undefined): Written
+  log(block: Uint8Array): void
+  /** A collection that is open here cannot be written to any more. */
+  mismatched(name: string, reason: string): void
+}
+
+/** What a peer sees to every now and then for the whole grid: who is durable, what may be purged, what names mean. */
+export class Housekeeping {
+  readonly registry: Registry
+  readonly #owner: HousekeepingOwner
+  readonly #purging: Purging
+  #nextMs: number
+
+  constructor(owner: HousekeepingOwner, now: Instant) {
+    this.#owner = owner
+    this.registry = new Registry(owner)
+    const { collections, membership } = owner
+    this.#purging = new Purging({ collections, membership, registry: this.registry, log: (block) => owner.log(block) })
+    this.#nextMs = now.monotonicMs + HOUSEKEEPING_AFTER_MS
+  }
+
+  /** Monotonic milliseconds at which there is something to see to. */
+  get wakeAtMs(): number {
+    return this.#nextMs
+  }
+
+  tick(now: Instant): void {
+    if (now.monotonicMs < this.#nextMs) return
+    this.#nextMs = now.monotonicMs + HOUSEKEEPING_GAP_MS
+    try {
+      this.#see(this.#owner.wallMs(now))
+    } catch (error) {
+      // Too much waits for the disk, or there are too many collections: it can wait.
+      if (!(error instanceof GridError) || (error.code !== 'BACKLOG_FULL' && error.code !== 'COLLECTION_LIMIT'))
+        throw error
+    }
+  }
+
+  #see(wallMs: number): void {
+    if (this.#owner.durable && !this.#owner.membership.self.left) this.#purging.attend(wallMs)
+    this.#purging.ripen(wallMs)
+    this.#registerNames()
+    this.#settleNames()
+  }
+
+  /** A durable peer will not come back: nobody waits for it. Undefined when it was not registered. Throws `BACKLOG_FULL`. */
+  forget(peerId: PeerId): Written | undefined {
+    return this.registry.strike(peerId)
+  }
+
+  #registerNames(): void {
+    const registered = new Set(this.registry.names().map(({ name, kind }) => `${kind} ${name}`))
+    for (const { descriptor, partitions } of this.#owner.collections) {
+      const kind = kindCode(descriptor)
+      if (isInternal(descriptor.kind) || registered.has(`${kind} ${descriptor.name}`)) continue
+      if (partitions.some(({ replica }) => !replica.vector.isEmpty)) this.registry.registerName(descriptor.name, kind)
+    }
+  }
+
+  /** The kind that a name was registered for first is the one it stands for. */
+  #settleNames(): void {
+    const { collections } = this.#owner
+    const first = new Map<string, RegisteredName>()
+    for (const registered of this.registry.names()) {
+      const known = first.get(registered.name)
+      if (known === undefined || isEarlier(registered, known)) first.set(registered.name, registered)
+    }
+    for (const collection of collections) {
+      const { descriptor, partitions } = collection
+      const settled = first.get(descriptor.name)
+      const meant = settled === undefined ? undefined : descriptorOf(settled.name, settled.kind)
+      if (meant === undefined || isInternal(descriptor.kind)) continue
+      collections.settle(meant)
+      const reason = kindCode(meant) === kindCode(descriptor) ? undefined : mismatchOf(meant, descriptor)
+      if (reason === partitions[0]!.mismatch) continue
+      for (const partition of partitions) partition.mismatch = reason
+      if (reason !== undefined && collections.isOpen(collection)) this.#owner.mismatched(descriptor.name, reason)
+    }
+  }
+}
+
+function isEarlier(a: RegisteredName, b: RegisteredName): boolean {
+  return a.hlc < b.hlc || (a.hlc === b.hlc && a.replicaId < b.replicaId)
+}

@@ -1,0 +1,174 @@
+import { nameKey } from '../wire/block.ts'
+import type { PartitionName } from '../wire/block.ts'
+import type { Collections } from '../replica/collections.ts'
+import { raiseFloor } from '../replication/fences.ts'
+import { includesSeen } from '../versions/floor.ts'
+import {
+  CANDIDATES_MAX,
+  CANDIDATE_GAP_MS,
+  CANDIDATE_IDS_MAX,
+  CANDIDATE_MAX_BYTES,
+  CANDIDATE_PARTS_MAX,
+  CANDIDATE_PART_BYTES,
+  CANDIDATE_SETTLED_MS,
+  GRACE_MS,
+  RESTING_IDS_WANTED,
+} from '../limits.ts'
+import type { Membership } from '../members/membership.ts'
+import type { PeerId } from '../ports.ts'
+import type { Candidate, CandidatePart, ProposedPart, Registered, Registry } from './registry.ts'
+import { encodeVector } from '../versions/vector-codec.ts'
+import { VersionVector } from '../versions/version-vector.ts'
+
+const encoder = new TextEncoder()
+
+export interface PurgingOwner {
+  readonly collections: Collections
+  readonly membership: Membership
+  readonly registry: Registry
+  log(block: Uint8Array): void
+}
+
+/**
+ * Decides when tombstones may go: about once a day the first of the durable members that are here proposes its vectors as
+ * the next purge floor; each durable member acknowledges once its own cover them; and 14 days after the last of them did,
+ * every peer that covers them too takes them up. So the grace period counts from the arrival at the durable set, and who
+ * is away holds it up until it has been silent for 90 days, has left, or is forgotten.
+ */
+export class Purging {
+  readonly #owner: PurgingOwner
+
+  /** Proposals that were taken up whole. */
+  readonly #taken = new Set<string>()
+
+  constructor(owner: PurgingOwner) {
+    this.#owner = owner
+  }
+
+  /** What a durable member does: proposes, acknowledges, and clears away. */
+  attend(wallMs: number): void {
+    const { registry, membership } = this.#owner
+    const { peerId } = membership.self
+    registry.attend(peerId, wallMs)
+    if (this.#isFirst()) this.#lead(wallMs)
+    for (const candidate of registry.candidates()) {
+      if (registry.acknowledgements(candidate).has(peerId)) continue
+      if (candidate.parts.every((part) => this.#covers(part))) registry.acknowledge(candidate, peerId)
+    }
+  }
+
+  /** What every peer does: takes up the floors whose time has come. */
+  ripen(wallMs: number): void {
+    const { collections, registry } = this.#owner
+    const candidates = registry.candidates()
+    const versions = new Set(candidates.map(({ version }) => version))
+    for (const version of this.#taken) if (!versions.has(version)) this.#taken.delete(version)
+    if (candidates.length === 0) return
+    const members = registry.members(wallMs)
+    for (const candidate of candidates) {
+      if (this.#taken.has(candidate.version) || !this.#isRipe(candidate, members, wallMs)) continue
+      if (candidate.parts.every((part) => this.#stands(part))) this.#taken.add(candidate.version)
+      for (const part of candidate.parts) {
+        const partition = collections.find(part)
+        if (partition === undefined || this.#stands(part) || !this.#covers(part)) continue
+        const floor = partition.replica.floor.with(part.floor.entries(), part.floor.dateMs)
+        raiseFloor(partition, floor, collections.ids, (block) => this.#owner.log(block))
+      }
+    }
+  }
+
+  #lead(wallMs: number): void {
+    const { registry, membership } = this.#owner
+    for (const { record } of membership.others) if (record.left) registry.strike(record.peerId)
+    for (const peerId of registry.silent(wallMs)) registry.strike(peerId)
+    const members = registry.members(wallMs)
+    const candidates = registry.candidates()
+    for (const candidate of candidates) {
+      if (this.#isRipe(candidate, members, wallMs - CANDIDATE_SETTLED_MS)) registry.withdraw(candidate.day)
+    }
+    const day = Math.floor(wallMs / CANDIDATE_GAP_MS)
+    if (candidates.some((candidate) => candidate.day >= day)) return
+    const parts = this.#wanted(day, candidates)
+    if (parts.length === 0) return
+    // What is not acknowledged by all waits for somebody; the oldest and the newest of those say enough.
+    const waiting = candidates.filter((candidate) => registry.acknowledgedMs(candidate, members) === undefined)
+    if (waiting.length >= CANDIDATES_MAX) registry.withdraw(waiting.at(-2)!.day)
+    registry.propose(day, parts)
+  }
+
+  /** What no proposal covers yet, of partitions for which a floor would be of use: as much as one row can say, in turn. */
+  #wanted(day: number, candidates: readonly Candidate[]): ProposedPart[] {
+    const { collections } = this.#owner
+    const wanted = [...collections.partitions()].filter(
+      ({ replica }) => replica.table.tombstoneCount > 0 || replica.vector.size >= RESTING_IDS_WANTED,
+    )
+    const parts: ProposedPart[] = []
+    let idsMax = CANDIDATE_IDS_MAX
+    let roomBytes = CANDIDATE_MAX_BYTES
+    for (let i = 0; i < wanted.length && idsMax > 0 && parts.length < CANDIDATE_PARTS_MAX; i++) {
+      const { name, replica } = wanted[(i + day) % wanted.length]!
+      const news = this.#uncovered(name, replica.vector, candidates, idsMax)
+      if (news.size === 0) continue
+      const vector = encodeVector(news, collections.ids)
+      // Ranges without end: its turn comes once they have closed.
+      if (vector.length > CANDIDATE_MAX_BYTES / 2) continue
+      roomBytes -= CANDIDATE_PART_BYTES + vector.length + encoder.encode(name.collection).length
+      if (roomBytes < 0) break
+      idsMax -= news.size
+      parts.push({ collection: name.collection, kind: name.kind, partition: name.partition, vector })
+    }
+    return parts
+  }
+
+  /** The part of a vector that no proposal covers: of up to so many ids, those seen first. */
+  #uncovered(
+    name: PartitionName,
+    vector: VersionVector,
+    candidates: readonly Candidate[],
+    idsMax: number,
+  ): VersionVector {
+    const { ids } = this.#owner.collections
+    const key = nameKey(name)
+    const floors = candidates.flatMap(({ parts }) => parts.filter((part) => nameKey(part) === key))
+    const news = new VersionVector()
+    for (const replica of vector.replicas()) {
+      if (news.size >= idsMax) break
+      const [head, ranges] = [vector.head(replica), vector.rangesAbove(replica)]
+      const isCovered = floors.some(({ floor }) => {
+        const seen = floor.seenOfId(ids.id(replica))
+        return seen !== undefined && includesSeen(seen, head, ranges)
+      })
+      if (isCovered) continue
+      if (head > 0) news.addRange(replica, 1, head)
+      news.addRanges(replica, ranges)
+    }
+    return news
+  }
+
+  #isRipe(candidate: Candidate, members: readonly Registered[], wallMs: number): boolean {
+    const acknowledgedMs = this.#owner.registry.acknowledgedMs(candidate, members)
+    return acknowledgedMs !== undefined && wallMs - acknowledgedMs >= GRACE_MS
+  }
+
+  #covers(part: CandidatePart): boolean {
+    const { collections } = this.#owner
+    const vector = collections.find(part)?.replica.vector
+    return vector?.reaches(part.floor, (replicaId) => collections.ids.indexOf(replicaId)) === true
+  }
+
+  /** Whether a partition stands on a floor already. */
+  #stands(part: CandidatePart): boolean {
+    const floor = this.#owner.collections.find(part)?.replica.floor
+    if (floor === undefined || floor.dateMs < part.floor.dateMs) return false
+    return floor.includes(part.floor)
+  }
+
+  /** One of the durable members that are here leads: the one with the smallest peer id. */
+  #isFirst(): boolean {
+    const { membership } = this.#owner
+    const own: PeerId = membership.self.peerId
+    return membership.others.every(
+      ({ record, state }) => record.role !== 'storage' || state === 'gone' || state === 'asleep' || record.peerId > own,
+    )
+  }
+}

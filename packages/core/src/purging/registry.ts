@@ -1,0 +1,220 @@
+import { decodeValue, encodeValue } from '../bytes/cbor.ts'
+import type { Collections, Partition } from '../replica/collections.ts'
+import { Fields } from '../wire/fields.ts'
+import { Floor } from '../versions/floor.ts'
+import { wallFromHlc } from '../clock/hlc.ts'
+import { REGISTRY, descriptorOf } from '../kinds/kinds.ts'
+import { CANDIDATE_PARTS_MAX, MEMBER_SILENT_MAX_MS, SIGN_OF_LIFE_MS, VALUE_MAX_BYTES } from '../limits.ts'
+import type { Written } from '../writes/local-writes.ts'
+import type { PeerId } from '../ports.ts'
+import { readVector } from '../versions/vector-codec.ts'
+
+const MEMBER = 'member/'
+const FLOOR = 'floor/'
+const ACK = 'ack/'
+const COLLECTION = 'collection/'
+
+/** A registered durable member. */
+export interface Registered {
+  readonly peerId: PeerId
+  /** Wall milliseconds at which it registered, and of its last sign of life, by its own clock. */
+  readonly sinceMs: number
+  readonly heardMs: number
+}
+
+/** What a partition's purge floor is to become. */
+export interface CandidatePart {
+  readonly collection: string
+  readonly kind: number
+  readonly partition: number
+  readonly floor: Floor
+}
+
+/** The same as it is proposed: a vector, encoded. */
+export interface ProposedPart {
+  readonly collection: string
+  readonly kind: number
+  readonly partition: number
+  readonly vector: Uint8Array
+}
+
+/** A proposed purge floor. */
+export interface Candidate {
+  /** Counts days; there is one a day. */
+  readonly day: number
+  readonly dateMs: number
+  /** Names exactly this proposal: what is acknowledged is a version, not a day. */
+  readonly version: string
+  readonly parts: readonly CandidatePart[]
+}
+
+/** A kind that a name was registered for. */
+export interface RegisteredName {
+  readonly name: string
+  readonly kind: number
+  readonly hlc: number
+  readonly replicaId: string
+}
+
+export interface RegistryOwner {
+  readonly collections: Collections
+  write(partition: Partition, key: string, value: Uint8Array | undefined): Written
+}
+
+/**
+ * The rows of the registry: durable members, proposed purge floors with who has acknowledged them, and which name stands
+ * for which kind. Rows that nobody honest wrote are passed over.
+ */
+export class Registry {
+  readonly #owner: RegistryOwner
+  readonly #read = new Map<string, Candidate | undefined>()
+
+  constructor(owner: RegistryOwner) {
+    this.#owner = owner
+  }
+
+  /** Durable members that gave a sign of life within 90 days. */
+  members(wallMs: number): Registered[] {
+    const members: Registered[] = []
+    for (const { key, value, hlc } of this.#rows(MEMBER)) {
+      const heardMs = wallFromHlc(hlc)
+      if (wallMs - heardMs > MEMBER_SILENT_MAX_MS) continue
+      const sinceMs = readField(value, (fields) => fields.count('since'))
+      if (sinceMs !== undefined) members.push({ peerId: key.slice(MEMBER.length), sinceMs, heardMs })
+    }
+    return members
+  }
+
+  /** Members whose silence has lasted for longer. */
+  silent(wallMs: number): PeerId[] {
+    const rows = this.#rows(MEMBER).filter(({ hlc }) => wallMs - wallFromHlc(hlc) > MEMBER_SILENT_MAX_MS)
+    return rows.map(({ key }) => key.slice(MEMBER.length))
+  }
+
+  /** Registers a durable peer, or gives its sign of life when that is due. */
+  attend(peerId: PeerId, wallMs: number): void {
+    const known = this.members(wallMs).find((member) => member.peerId === peerId)
+    if (known !== undefined && wallMs - known.heardMs < SIGN_OF_LIFE_MS) return
+    this.#write(MEMBER + peerId, { since: known?.sinceMs ?? Math.max(0, Math.floor(wallMs)) })
+  }
+
+  /** Takes a durable peer out. Undefined when it was not there. */
+  strike(peerId: PeerId): Written | undefined {
+    return this.#delete(MEMBER + peerId)
+  }
+
+  /** The proposed floors, oldest first. */
+  candidates(): Candidate[] {
+    const candidates: Candidate[] = []
+    const versions = new Set<string>()
+    for (const { key, value, hlc, replicaId } of this.#rows(FLOOR)) {
+      const version = `${hlc} ${replicaId}`
+      versions.add(version)
+      if (!this.#read.has(version)) this.#read.set(version, this.#candidate(key, value, wallFromHlc(hlc), version))
+      const candidate = this.#read.get(version)
+      if (candidate !== undefined) candidates.push(candidate)
+    }
+    for (const version of this.#read.keys()) if (!versions.has(version)) this.#read.delete(version)
+    return candidates.toSorted((a, b) => a.day - b.day)
+  }
+
+  propose(day: number, parts: readonly ProposedPart[]): void {
+    this.#write(FLOOR + day, { parts })
+  }
+
+  acknowledge({ day, version }: Candidate, peerId: PeerId): void {
+    this.#write(`${ACK}${day}/${peerId}`, { version })
+  }
+
+  /** Wall milliseconds at which each peer has acknowledged a proposal, by its own clock. */
+  acknowledgements({ day, version }: Candidate): Map<PeerId, number> {
+    const prefix = `${ACK}${day}/`
+    const acknowledged = new Map<PeerId, number>()
+    for (const { key, value, hlc } of this.#rows(prefix)) {
+      if (readField(value, (fields) => fields.text('version', 64)) !== version) continue
+      acknowledged.set(key.slice(prefix.length), wallFromHlc(hlc))
+    }
+    return acknowledged
+  }
+
+  /** When the last of the durable members acknowledged a proposal; undefined while one has not. */
+  acknowledgedMs(candidate: Candidate, members: readonly Registered[]): number | undefined {
+    if (members.length === 0) return undefined
+    const acknowledged = this.acknowledgements(candidate)
+    let lastMs = candidate.dateMs
+    for (const { peerId, sinceMs } of members) {
+      const atMs = acknowledged.get(peerId)
+      if (atMs === undefined) return undefined
+      // Whoever joined later must have it too, but starts no new grace period.
+      if (sinceMs <= candidate.dateMs) lastMs = Math.max(lastMs, atMs)
+    }
+    return lastMs
+  }
+
+  /** Takes out a proposal and what was said of it. */
+  withdraw(day: number): void {
+    for (const { key } of [...this.#rows(`${ACK}${day}/`)]) this.#delete(key)
+    this.#delete(FLOOR + day)
+  }
+
+  names(): RegisteredName[] {
+    return this.#rows(COLLECTION).map(({ key, hlc, replicaId }) => {
+      const slash = key.indexOf('/', COLLECTION.length)
+      return { name: key.slice(slash + 1), kind: Number(key.slice(COLLECTION.length, slash)), hlc, replicaId }
+    })
+  }
+
+  registerName(name: string, kind: number): void {
+    if (descriptorOf(name, kind) !== undefined) this.#write(`${COLLECTION}${kind}/${name}`, {})
+  }
+
+  #candidate(key: string, value: Uint8Array, dateMs: number, version: string): Candidate | undefined {
+    const { ids } = this.#owner.collections
+    const parts = readField(value, (fields) =>
+      fields.list('parts', CANDIDATE_PARTS_MAX).map((part) => ({
+        collection: part.text('collection', 128),
+        kind: part.count('kind'),
+        partition: part.count('partition'),
+        floor: Floor.empty(ids).with(readVector(part.bytes('vector')), Math.max(0, dateMs)),
+      })),
+    )
+    const day = Number(key.slice(FLOOR.length))
+    return parts === undefined || !Number.isSafeInteger(day) ? undefined : { day, dateMs, version, parts }
+  }
+
+  #rows(prefix: string): { key: string; value: Uint8Array; hlc: number; replicaId: string }[] {
+    const { collections } = this.#owner
+    const partition = collections.internal(REGISTRY)
+    const { table } = partition.replica
+    const rows: { key: string; value: Uint8Array; hlc: number; replicaId: string }[] = []
+    for (const slot of table.slots()) {
+      // The key of a tombstone takes long to read.
+      if (table.deleted(slot) || !table.key(slot).startsWith(prefix)) continue
+      const value = table.value(slot)!
+      const replicaId = collections.ids.id(table.replica(slot))
+      rows.push({ key: table.key(slot), value, hlc: table.hlc(slot), replicaId })
+    }
+    return rows
+  }
+
+  #write(key: string, value: Record<string, unknown>): void {
+    const partition = this.#owner.collections.internal(REGISTRY)
+    this.#owner.write(partition, key, encodeValue(value, VALUE_MAX_BYTES))
+  }
+
+  #delete(key: string): Written | undefined {
+    const partition = this.#owner.collections.internal(REGISTRY)
+    const slot = partition.replica.table.slotOf(key)
+    if (slot === undefined || partition.replica.table.deleted(slot)) return undefined
+    return this.#owner.write(partition, key, undefined)
+  }
+}
+
+/** A field of a row, undefined where it is not what it should be. */
+function readField<T>(value: Uint8Array, read: (fields: Fields) => T): T | undefined {
+  try {
+    return read(new Fields(decodeValue(value), 'registry'))
+  } catch {
+    return undefined
+  }
+}

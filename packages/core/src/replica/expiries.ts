@@ -1,0 +1,67 @@
+import { EXPIRIES_PER_STEP_MAX } from '../limits.ts'
+import type { Replica } from './replica.ts'
+
+interface Due {
+  readonly atMs: number
+  readonly replica: Replica
+  readonly slot: number
+}
+
+/** When which entries expire: the soonest first. Each entry waits here once, for the soonest time it was ever given. */
+export class Expiries {
+  readonly #heap: Due[] = []
+  readonly #waiting = new Map<Replica, Map<number, number>>()
+
+  /** Wall milliseconds at which the next one is due. */
+  get nextMs(): number {
+    return this.#heap[0]?.atMs ?? Infinity
+  }
+
+  add(replica: Replica, slot: number, atMs: number): void {
+    let waiting = this.#waiting.get(replica)
+    if (waiting === undefined) this.#waiting.set(replica, (waiting = new Map()))
+    // Whoever is woken too early waits again.
+    if ((waiting.get(slot) ?? Infinity) <= atMs || atMs === Infinity) return
+    waiting.set(slot, atMs)
+    const heap = this.#heap
+    let at = heap.length
+    const due = { atMs, replica, slot }
+    heap.push(due)
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if (heap[parent]!.atMs <= atMs) break
+      heap[at] = heap[parent]!
+      at = parent
+    }
+    heap[at] = due
+  }
+
+  /** Drops the values of entries whose time has come: at most 1,000 at once. */
+  sweep(wallMs: number): void {
+    for (let count = 0; count < EXPIRIES_PER_STEP_MAX && this.nextMs <= wallMs; count++) {
+      const { replica, slot, atMs } = this.#pop()
+      const waiting = this.#waiting.get(replica)!
+      if (waiting.get(slot) !== atMs) continue
+      waiting.delete(slot)
+      replica.expire(slot, wallMs)
+    }
+  }
+
+  #pop(): Due {
+    const heap = this.#heap
+    const first = heap[0]!
+    const last = heap.pop()!
+    if (heap.length === 0) return first
+    let at = 0
+    for (;;) {
+      let child = 2 * at + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && heap[child + 1]!.atMs < heap[child]!.atMs) child += 1
+      if (heap[child]!.atMs >= last.atMs) break
+      heap[at] = heap[child]!
+      at = child
+    }
+    heap[at] = last
+    return first
+  }
+}

@@ -1,0 +1,373 @@
+import { DotIndex } from '../entries/dot-index.ts'
+import { EntryTable } from '../entries/entry-table.ts'
+import type { Row } from '../entries/entry-table.ts'
+import { Expiries } from './expiries.ts'
+import { isExpiring, isSwept, lastingEnd, payloadOf } from '../entries/expiry.ts'
+import { Floor } from '../versions/floor.ts'
+import { addHash, fold32, mix32, subtractHash } from '../bytes/hash.ts'
+import type { Hash64 } from '../bytes/hash.ts'
+import type { CollectionKind } from '../kinds/kinds.ts'
+import type { ReplicaIds } from '../versions/replica-ids.ts'
+import { VersionVector } from '../versions/version-vector.ts'
+import type { DotRange } from '../versions/version-vector.ts'
+
+/**
+ * What merging a row did:
+ * - `won`: it is the entry's state now;
+ * - `lost`: the entry already holds a larger version;
+ * - `known`: the entry holds this very version.
+ */
+export type MergeOutcome = 'won' | 'lost' | 'known'
+
+/** A version that a merge threw away although the writer of the winner had not seen it. */
+export interface Discarded {
+  readonly key: string
+  /** Encoded value that was thrown away, undefined for a delete. */
+  readonly value: Uint8Array | undefined
+  readonly hlc: number
+  readonly replica: number
+}
+
+/** Told about every change of a replica's state, also about those that only a checkpoint cares for. */
+export interface ReplicaObserver {
+  /**
+   * `previous` is the stored value before, undefined when there was none. The slot of an entry that is taken out can be
+   * looked at during the call only, and reads as deleted.
+   */
+  changed(slot: number, previous: Uint8Array | undefined): void
+  discarded(discarded: Discarded): void
+}
+
+/**
+ * One peer's copy of one partition: the entries, the dots seen, and the fingerprint, which are always changed together.
+ * A join-semilattice: `merge` is commutative, associative and idempotent over (HLC, replica id, value hash).
+ */
+export class Replica {
+  readonly table: EntryTable
+  readonly vector: VersionVector = new VersionVector()
+  /** Set by whoever wants to hear of changes; keeping it undefined keeps merging fast. */
+  observer: ReplicaObserver | undefined
+  /** Told the key hash of every change: the checkpoint marks its segments by it. */
+  touched: ((keyHash: number) => void) | undefined
+  readonly #ids: ReplicaIds
+  readonly #dots: DotIndex
+  readonly #noFloor: Floor
+  readonly #fingerprint: Hash64 = { high: 0, low: 0 }
+  readonly #term: Hash64 = { high: 0, low: 0 }
+  readonly #expiries: Expiries
+  /** A remove takes the HLC of the add it saw, and wins over it alone: so that adds win over concurrent removes. */
+  readonly #removesOnlySeen: boolean
+  readonly #tellsConflicts: boolean
+  #conflicts = 0
+
+  /** `seed` keys the fingerprint; all peers of a grid share it. Entries that expire are noted in `expiries`. */
+  constructor(ids: ReplicaIds, seed: number, kind: CollectionKind = 'map', expiries: Expiries = new Expiries()) {
+    this.#ids = ids
+    this.#noFloor = Floor.empty(ids)
+    this.#expiries = expiries
+    this.#removesOnlySeen = kind === 'set'
+    this.#tellsConflicts = kind === 'map' || kind === 'fields'
+    const table = new EntryTable(seed, kind === 'set' || kind === 'fields' || kind === 'document')
+    this.table = table
+    this.#dots = new DotIndex(
+      (slot, replica, sequence) => table.sequence(slot) === sequence && table.replica(slot) === replica,
+    )
+  }
+
+  /** Sum of the hashes of all entries: equal on two replicas that hold the same versions of the same keys. */
+  get fingerprint(): Readonly<Hash64> {
+    return this.#fingerprint
+  }
+
+  /** Below it, tombstones are purged. */
+  get floor(): Floor {
+    return this.vector.floor ?? this.#noFloor
+  }
+
+  /** Concurrent versions thrown away since the replica was opened, as far as could be told. */
+  get conflicts(): number {
+    return this.#conflicts
+  }
+
+  /** What a reader may see of a slot: neither tombstones nor values whose time has come. */
+  read(slot: number, wallMs: number): Uint8Array | undefined {
+    if (this.table.deleted(slot)) return undefined
+    const bytes = this.table.value(slot)!
+    if (!isExpiring(bytes, 0, bytes.length)) return bytes
+    return this.table.expiresAtMs(slot) <= wallMs ? undefined : payloadOf(bytes)
+  }
+
+  /** The short hash of the version an entry holds, never 0; 0 when there is no entry. */
+  versionHash(slot: number | undefined): number {
+    if (slot === undefined) return 0
+    return this.#shortHash(this.table.hlc(slot), this.table.replica(slot), this.table.sequence(slot))
+  }
+
+  /**
+   * Applies a write of this peer, whose dot must be fresh. A write supersedes what its writer sees: where the entry is
+   * dated ahead of this peer's clock, the row is dated just past it. A remove from a set is dated as the add it removes.
+   */
+  write(row: Row): number {
+    const keyHash = this.table.hashKey(row.key)
+    const slot = this.table.find(row.key, keyHash)
+    if (slot !== undefined) {
+      const removes = this.#removesOnlySeen && row.bytes === undefined && !this.table.deleted(slot)
+      row.hlc = removes ? this.table.hlc(slot) : Math.max(row.hlc, this.table.hlc(slot) + 1)
+    }
+    row.replaced = this.versionHash(slot)
+    this.vector.add(row.replica, row.sequence)
+    return this.#put(slot, row, keyHash)
+  }
+
+  /** Merges a row from elsewhere and counts its dot as seen. What was purged is not taken for news. */
+  merge(row: Readonly<Row>): MergeOutcome {
+    return this.#merge(row, this.vector.floor)
+  }
+
+  /** Merges a row of this peer's own store, where what lies below the floor and is there was not purged. */
+  restore(row: Readonly<Row>): void {
+    this.#merge(row, undefined)
+  }
+
+  #merge(row: Readonly<Row>, floor: Floor | undefined): MergeOutcome {
+    const keyHash = this.table.hashKey(row.key)
+    const slot = this.table.find(row.key, keyHash)
+    const news = this.vector.add(row.replica, row.sequence)
+    const order = slot === undefined ? 1 : this.compare(row, slot)
+    if (order === 0) return 'known'
+    if (order > 0) {
+      // It was here, or its successor was, and all durable peers had seen it: what is not here any more was deleted.
+      if (!news && floor?.has(row.replica, row.sequence) === true) return 'known'
+      if (slot !== undefined) this.#noteReplaced(slot, row)
+      this.#put(slot, row, keyHash)
+      return 'won'
+    }
+    // Several neighbours may send the same row; its conflict is told once.
+    if (news) this.#noteRefused(slot!, row)
+    return 'lost'
+  }
+
+  /** Above 0 when the row's version is larger than the one the slot holds, 0 when they are the same. */
+  compare(row: Readonly<Row>, slot: number): number {
+    const { table } = this
+    const byTime = row.hlc - table.hlc(slot)
+    if (byTime !== 0) return byTime
+    if (this.#removesOnlySeen) {
+      const byRemove = (row.bytes === undefined ? 1 : 0) - (table.deleted(slot) ? 1 : 0)
+      if (byRemove !== 0) return byRemove
+    }
+    if (row.replica !== table.replica(slot)) {
+      return this.#ids.id(row.replica) > this.#ids.id(table.replica(slot)) ? 1 : -1
+    }
+    // Same HLC, same replica id: the same write, unless an id was cloned. Then the value decides, so that both converge.
+    if (row.sequence !== table.sequence(slot)) return row.sequence - table.sequence(slot)
+    return compareValues(row, table, slot)
+  }
+
+  /** Visits the current state of dots in `ranges`, oldest first within each replica id, until `visit` returns false. */
+  visitDots(ranges: readonly DotRange[], visit: (slot: number) => boolean): boolean {
+    let going = true
+    for (const range of ranges) {
+      this.#dots.visit(range.replica, range.first, range.last, (slot) => (going = visit(slot)))
+      if (!going) return false
+    }
+    return true
+  }
+
+  /**
+   * The dots to send to one that has seen `known`: also those below the floor that still have an entry, unless both stand
+   * on the same floor.
+   */
+  owed(known: VersionVector): DotRange[] {
+    const owed = this.vector.missingIn(known)
+    const { floor } = this
+    if (floor.isEmpty || floor.hash === known.floor?.hash) return owed
+    for (const replica of this.#dots.replicas()) {
+      const seen = this.vector.isResting(replica) ? floor.seenOf(replica) : undefined
+      if (seen !== undefined) owed.push(...known.unseenOf(replica, seen))
+    }
+    return owed
+  }
+
+  /** The rows whose dots `vector` has not seen, up to `countMax`. */
+  deltaSince(vector: VersionVector, countMax: number = Infinity): Row[] {
+    const rows: Row[] = []
+    this.visitDots(this.owed(vector), (slot) => {
+      rows.push(this.row(slot))
+      return rows.length < countMax
+    })
+    return rows
+  }
+
+  /** A copy of what a slot holds, as a row. */
+  row(slot: number): Row {
+    const row: Row = { key: '', hlc: 0, replica: 0, sequence: 0, replaced: 0, bytes: undefined, start: 0, end: 0 }
+    this.table.read(slot, row)
+    return row
+  }
+
+  /**
+   * Issues a write anew under another dot, keeping its HLC: for the writes of an id that must be abandoned. `bytes` are its
+   * value where that names the id.
+   */
+  redot(slot: number, replica: number, sequence: number, bytes?: Uint8Array): void {
+    if (bytes !== undefined) {
+      this.vector.add(replica, sequence)
+      this.#put(
+        slot,
+        { ...this.row(slot), replica, sequence, bytes, start: 0, end: bytes.length },
+        this.table.keyHash(slot),
+      )
+      return
+    }
+    this.#sum(slot, subtractHash)
+    this.table.redot(slot, replica, sequence)
+    this.#sum(slot, addHash)
+    this.vector.add(replica, sequence)
+    this.#dots.add(replica, sequence, slot)
+    this.touched?.(this.table.keyHash(slot))
+  }
+
+  /**
+   * Takes up a larger floor, all of which has been seen here, and purges what lies below it. Which entries those are is
+   * the same for all peers that stand on this floor.
+   */
+  raiseFloor(floor: Floor): void {
+    this.vector.raiseTo(floor)
+    this.purge()
+  }
+
+  /** Takes out the tombstones, and the entries that had expired, below the floor. */
+  purge(): void {
+    const { floor, table } = this
+    if (floor.isEmpty) return
+    for (const slot of table.slots()) if (this.#isPurgeable(slot, floor)) this.drop(slot)
+  }
+
+  /** Takes an entry out, as if it had never been; its dot stays seen. */
+  drop(slot: number): void {
+    const { table } = this
+    this.#sum(slot, subtractHash)
+    this.touched?.(table.keyHash(slot))
+    const told = table.deleted(slot) ? undefined : this.observer
+    const previous = told === undefined ? undefined : table.value(slot)
+    table.bury(slot)
+    told?.changed(slot, previous)
+    table.remove(slot)
+    table.compactIfWanted()
+  }
+
+  #isPurgeable(slot: number, floor: Floor): boolean {
+    const { table } = this
+    // Swept or not: when it expired decides, so that all clocks come to the same.
+    const gone = table.isTombstone(slot) || table.expiresAtMs(slot) <= floor.dateMs
+    return gone && floor.has(table.replica(slot), table.sequence(slot))
+  }
+
+  /** An entry's time may have come: drops its value if so, and else waits on. */
+  expire(slot: number, wallMs: number): void {
+    const { table } = this
+    const expiresAtMs = table.expiresAtMs(slot)
+    if (table.isFree(slot) || table.deleted(slot)) return
+    if (expiresAtMs > wallMs) {
+      this.#expiries.add(this, slot, expiresAtMs)
+      return
+    }
+    const previous = this.observer === undefined ? undefined : table.value(slot)
+    table.sweep(slot)
+    table.compactIfWanted()
+    this.touched?.(table.keyHash(slot))
+    this.observer?.changed(slot, previous)
+  }
+
+  /** Gives an entry another version under the same replica id, though it be a smaller one: nobody else has taken the first. */
+  restamp(slot: number, hlc: number, sequence: number): void {
+    const row = this.row(slot)
+    row.hlc = hlc
+    row.sequence = sequence
+    this.vector.add(row.replica, sequence)
+    this.#put(slot, row, this.table.keyHash(slot))
+  }
+
+  #put(slot: number | undefined, row: Readonly<Row>, keyHash: number): number {
+    const { table } = this
+    const previous = slot === undefined || this.observer === undefined ? undefined : table.value(slot)
+    if (slot !== undefined) this.#sum(slot, subtractHash)
+    const target = table.put(slot, row, keyHash)
+    this.#sum(target, addHash)
+    this.#dots.add(row.replica, row.sequence, target)
+    if (row.bytes !== undefined && isExpiring(row.bytes, row.start, row.end)) {
+      if (!table.deleted(target)) this.#expiries.add(this, target, table.expiresAtMs(target))
+    }
+    table.compactIfWanted()
+    this.touched?.(keyHash)
+    this.observer?.changed(target, previous)
+    return target
+  }
+
+  #sum(slot: number, operation: (sum: Hash64, term: Hash64) => void): void {
+    this.table.hashSlot(slot, this.#ids.hash(this.table.replica(slot)), this.#term)
+    operation(this.#fingerprint, this.#term)
+  }
+
+  #shortHash(hlc: number, replica: number, sequence: number): number {
+    const h = fold32(fold32(fold32(this.#ids.hash(replica), sequence), hlc % 4294967296), (hlc / 4294967296) | 0)
+    return mix32(h) & 0xffff || 1
+  }
+
+  /** The row wins over the slot: was the loser concurrent? Best effort: an intermediate version may have been skipped. */
+  #noteReplaced(slot: number, row: Readonly<Row>): void {
+    const { table } = this
+    if (!this.#tellsConflicts || table.replica(slot) === row.replica) return
+    if (row.replaced === this.versionHash(slot) || hasSameValue(row, table, slot)) return
+    this.#conflicts += 1
+    this.observer?.discarded({
+      key: row.key,
+      value: table.value(slot),
+      hlc: table.hlc(slot),
+      replica: table.replica(slot),
+    })
+  }
+
+  /** The slot wins over the row: was the row concurrent, or merely late? */
+  #noteRefused(slot: number, row: Readonly<Row>): void {
+    const { table } = this
+    if (!this.#tellsConflicts || table.replica(slot) === row.replica) return
+    if (table.replaced(slot) === this.#shortHash(row.hlc, row.replica, row.sequence)) return
+    if (hasSameValue(row, table, slot)) return
+    this.#conflicts += 1
+    const value = row.bytes?.subarray(row.start, row.end)
+    this.observer?.discarded({ key: row.key, value, hlc: row.hlc, replica: row.replica })
+  }
+}
+
+/** Orders two values of one version by their bytes; a tombstone is larger than any value. */
+function compareValues(row: Readonly<Row>, table: EntryTable, slot: number): number {
+  const held = table.value(slot)
+  if (row.bytes === undefined) return held === undefined ? 0 : 1
+  if (held === undefined) return -1
+  // Of a value that has expired one side may have swept what the other still holds: the same version all the same.
+  const date = lastingEnd(held, 0, held.length)
+  const swept = isSwept(row.bytes, row.start, row.end) || table.deleted(slot)
+  if (swept && lastingEnd(row.bytes, row.start, row.end) - row.start === date) {
+    return compareBytes(row.bytes, row.start, row.start + date, held, date)
+  }
+  return compareBytes(row.bytes, row.start, row.end, held, held.length)
+}
+
+/** Two that say the same take nothing from each other. */
+function hasSameValue(row: Readonly<Row>, table: EntryTable, slot: number): boolean {
+  const held = table.value(slot)
+  if (row.bytes === undefined || held === undefined) return row.bytes === held
+  return compareBytes(row.bytes, row.start, row.end, held, held.length) === 0
+}
+
+function compareBytes(bytes: Uint8Array, start: number, end: number, held: Uint8Array, heldLength: number): number {
+  const length = end - start
+  if (length !== heldLength) return length - heldLength
+  for (let i = 0; i < length; i++) {
+    const order = bytes[start + i]! - held[i]!
+    if (order !== 0) return order
+  }
+  return 0
+}

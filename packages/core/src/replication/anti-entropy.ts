@@ -1,0 +1,346 @@
+import { Allowances } from '../members/allowances.ts'
+import { nameKey } from '../wire/block.ts'
+import type { Collections } from '../replica/collections.ts'
+import { DeferredDigests } from './deferred-digests.ts'
+import { GridError } from '../errors.ts'
+import { meetFloor } from './fences.ts'
+import type { Fence } from './fences.ts'
+import { GapDelays } from './gap-delays.ts'
+import { hashHex } from '../bytes/hash.ts'
+import type { ApplyOptions } from './inbound.ts'
+import type { Instant, RandomSource } from '../instant.ts'
+import { KIND_CODES, MAP_CODE } from '../kinds/kinds.ts'
+import {
+  ANTI_ENTROPY_MAX_MS,
+  ANTI_ENTROPY_MIN_MS,
+  SESSIONS_EACH_MAX,
+  SESSIONS_MAX,
+  SESSIONS_PER_SECOND,
+  SESSIONS_STARTED_MAX,
+  SESSION_BURST_MAX,
+  SESSION_DEFERRED_MAX_MS,
+  SESSION_IDLE_MS,
+  WHOLE_EXCHANGE_GAP_MS,
+} from '../limits.ts'
+import type { Message } from '../wire/messages.ts'
+import { PartDigests } from './part-digests.ts'
+import type { SeenPart } from './part-digests.ts'
+import { Outgoing } from './outgoing.ts'
+import type { Serving } from './outgoing.ts'
+import type { PeerId } from '../ports.ts'
+import type { ReplicaIds } from '../versions/replica-ids.ts'
+import { Sessions } from './sessions.ts'
+import type { Session } from './sessions.ts'
+import { VersionVector } from '../versions/version-vector.ts'
+
+type SessionMessage = Extract<Message, { readonly session: number }>
+type DigestMessage = Extract<Message, { readonly type: 'digest' }>
+type VectorsMessage = Extract<Message, { readonly type: 'vectors' }>
+type ChunkMessage = Extract<Message, { readonly type: 'chunk' }>
+
+/** What a received chunk did. */
+export interface Applied {
+  readonly rows: number
+  /** Some row was not applied. */
+  readonly incomplete: boolean
+}
+
+export interface AntiEntropyOwner {
+  readonly peerId: PeerId
+  send(to: PeerId, message: Message): void
+  /** Applies a chunk; `voids` false leaves its void dots out. */
+  apply(from: PeerId, block: Uint8Array, options: ApplyOptions): Applied
+  /** Something that only the log needs to know. */
+  log(block: Uint8Array): void
+  whenDurable(callback: () => void): void
+  /** The other peer's vectors, before anything else is done with them. */
+  vectorsSeen(neighbour: PeerId, parts: readonly SeenPart[]): void
+  sessionEnded(neighbour: PeerId, complete: boolean, rowsSent: number, rowsReceived: number): void
+}
+
+/**
+ * Repairs all that broadcast missed, at a cost that follows the difference: one root hash each, and only when they
+ * differ the vectors, and then the entries that either side lacks, both ways at once.
+ *
+ *     digest -> equal                                       nothing differs
+ *     digest -> vectors (ask) -> vectors, chunk* | chunk*   each chunk answered by chunk-ack once it is durable
+ */
+export class AntiEntropy {
+  readonly #collections: Collections
+  readonly digests: PartDigests
+  readonly #ids: ReplicaIds
+  readonly #random: RandomSource
+  readonly #owner: AntiEntropyOwner
+  readonly #neighbours = new Set<PeerId>()
+  readonly #sessions = new Sessions()
+  /** Neighbours that a session is wanted with, when it is to start, and for whose claim. */
+  readonly #wanted = new Map<PeerId, { readonly atMs: number; readonly source: PeerId | undefined }>()
+  readonly #deferred = new DeferredDigests()
+  readonly #wholeAtMs = new Map<PeerId, number>()
+  readonly #gapDelays = new GapDelays()
+  readonly #allowances = new Allowances(SESSION_BURST_MAX, SESSIONS_PER_SECOND)
+  #nextRoundMs = 0
+
+  constructor(collections: Collections, ids: ReplicaIds, random: RandomSource, owner: AntiEntropyOwner) {
+    this.#collections = collections
+    this.digests = new PartDigests(collections, ids)
+    this.#ids = ids
+    this.#random = random
+    this.#owner = owner
+  }
+
+  get neighbours(): ReadonlySet<PeerId> {
+    return this.#neighbours
+  }
+
+  /** Sessions under way, and those that wait for their turn. */
+  get sessionCount(): number {
+    return this.#sessions.size + this.#deferred.count
+  }
+
+  get wakeAtMs(): number {
+    let wake = this.#neighbours.size > 0 ? this.#nextRoundMs : Infinity
+    const receivingUntilMs = this.#sessions.receivingUntilMs()
+    wake = Math.min(wake, this.#deferred.wakeAtMs(receivingUntilMs))
+    if (this.#sessions.startedCount() < SESSIONS_STARTED_MAX) {
+      for (const [neighbour, { atMs }] of this.#wanted) {
+        // The end of a session that is under way is a wake-up of its own; until then nothing can be started.
+        if (this.#sessions.isWith(neighbour)) continue
+        wake = Math.min(wake, Math.max(atMs, Math.min(receivingUntilMs, atMs + SESSION_DEFERRED_MAX_MS)))
+      }
+    }
+    for (const session of this.#sessions.all()) wake = Math.min(wake, session.progressAtMs + SESSION_IDLE_MS)
+    return wake
+  }
+
+  connected(neighbour: PeerId, now: Instant): void {
+    this.#neighbours.add(neighbour)
+    this.#wanted.set(neighbour, { atMs: now.monotonicMs, source: undefined })
+  }
+
+  disconnected(neighbour: PeerId, now: Instant): void {
+    this.#neighbours.delete(neighbour)
+    this.#wanted.delete(neighbour)
+    this.#deferred.disconnected(neighbour)
+    this.#wholeAtMs.delete(neighbour)
+    for (const session of this.#sessions.all()) if (session.neighbour === neighbour) this.#end(session, false, now)
+  }
+
+  /** How long what is missing is given to come by itself, going by what sessions for this peer's claims have brought. */
+  gapDelayMs(source: PeerId, now: Instant): number {
+    return this.#gapDelays.of(source, now.monotonicMs)
+  }
+
+  /** Something is missing that `source` has: ask for it, or any neighbour, unless it comes by itself within `delayMs`. */
+  wantFrom(source: PeerId, now: Instant, delayMs: number = this.gapDelayMs(source, now)): void {
+    const neighbour = this.#neighbours.has(source) ? source : this.#anyNeighbour()
+    if (neighbour === undefined) return
+    const atMs = now.monotonicMs + delayMs * (0.5 + this.#chance())
+    if (atMs < (this.#wanted.get(neighbour)?.atMs ?? Infinity)) this.#wanted.set(neighbour, { atMs, source })
+  }
+
+  tick(now: Instant): void {
+    for (const session of this.#sessions.all()) {
+      if (now.monotonicMs - session.progressAtMs >= SESSION_IDLE_MS) this.#stop(session, 'no progress', now)
+    }
+    if (now.monotonicMs >= this.#nextRoundMs) {
+      const span = ANTI_ENTROPY_MAX_MS - ANTI_ENTROPY_MIN_MS
+      this.#nextRoundMs = now.monotonicMs + ANTI_ENTROPY_MIN_MS + span * this.#chance()
+      const neighbour = this.#anyNeighbour()
+      if (neighbour !== undefined) this.#wanted.set(neighbour, { atMs: now.monotonicMs, source: undefined })
+    }
+    this.#answerDeferred(now)
+    for (const [neighbour, { atMs, source }] of this.#wanted) {
+      if (this.#sessions.startedCount() >= SESSIONS_STARTED_MAX) break
+      if (now.monotonicMs < atMs || this.#sessions.isWith(neighbour)) continue
+      if (now.monotonicMs < Math.min(this.#sessions.receivingUntilMs(), atMs + SESSION_DEFERRED_MAX_MS)) continue
+      this.#wanted.delete(neighbour)
+      const session = this.#sessions.open(neighbour, this.#random.uint32(), true, source, now.monotonicMs)
+      this.#owner.send(neighbour, { type: 'digest', session: session.id, ...this.digests.roots() })
+    }
+  }
+
+  /** Takes a message of a session. Throws `MESSAGE_MALFORMED` for what no honest peer sends. */
+  receive(from: PeerId, message: SessionMessage, now: Instant): void {
+    if (message.type === 'digest') {
+      this.#answer(from, message, now)
+      return
+    }
+    const session = this.#sessions.get(from, message.session)
+    // The other may still send for a session that has been given up here: tell it, and leave it at that.
+    if (session === undefined) {
+      if (message.type === 'stop') this.#deferred.stopped(from, message.session)
+      if (message.type === 'chunk' || message.type === 'vectors') {
+        this.#owner.send(from, { type: 'stop', session: message.session, reason: 'no such session' })
+      }
+      return
+    }
+    session.progressAtMs = now.monotonicMs
+    switch (message.type) {
+      case 'equal':
+        session.received = true
+        this.#end(session, true, now)
+        break
+      case 'stop':
+        this.#end(session, false, now)
+        break
+      case 'vectors':
+        this.#serve(session, message, now)
+        break
+      case 'chunk':
+        this.#receiveChunk(session, message, now)
+        break
+      case 'chunk-ack':
+        if (session.outgoing?.acknowledged(message.index) !== true) {
+          throw new GridError('MESSAGE_MALFORMED', `an acknowledgement of chunk ${message.index}, which is not due`)
+        }
+        this.#pump(session, now)
+    }
+  }
+
+  #answer(from: PeerId, { session: id, root, floors }: DigestMessage, now: Instant): void {
+    const own = this.#sessions.unansweredWith(from)
+    if (own !== undefined) {
+      // Both have started at once, as on connecting: one session serves both, that of the smaller peer id.
+      if (this.#owner.peerId < from) return
+      this.#sessions.close(own)
+    }
+    if (!this.#mayStart(from, now) || this.#sessions.get(from, id) !== undefined) {
+      this.#owner.send(from, { type: 'stop', session: id, reason: 'too many sessions' })
+      return
+    }
+    if (root === this.#collections.root()) {
+      this.#owner.send(from, { type: 'equal', session: id })
+      this.#owner.sessionEnded(from, true, 0, 0)
+      return
+    }
+    this.#deferred.add({ from, session: id, root, floors, atMs: now.monotonicMs })
+    this.#answerDeferred(now)
+  }
+
+  /** Room for one more session that a neighbour starts: each has a share, and comparing everything has a price. */
+  #mayStart(from: PeerId, now: Instant): boolean {
+    if (this.sessionCount >= SESSIONS_MAX) return false
+    if (this.#sessions.startedBy(from) + this.#deferred.of(from) >= SESSIONS_EACH_MAX) return false
+    return this.#allowances.take(from, 1, now.monotonicMs)
+  }
+
+  #answerDeferred(now: Instant): void {
+    for (;;) {
+      const digest = this.#deferred.due(now.monotonicMs, this.#sessions.receivingUntilMs())
+      if (digest === undefined) return
+      const { from, session, floors } = digest
+      this.#sessions.open(from, session, false, undefined, now.monotonicMs)
+      const parts = this.digests.parts((floors ?? '') !== this.#collections.floors())
+      this.#owner.send(from, { type: 'vectors', session, ask: true, kinds: KIND_CODES, parts })
+    }
+  }
+
+  /** Sends what the other lacks, and asks for what it has when it has not been told what is here. */
+  #serve(session: Session, { parts: digests, ask, kinds = [MAP_CODE] }: VectorsMessage, now: Instant): void {
+    if (session.outgoing !== undefined) throw new GridError('MESSAGE_MALFORMED', 'vectors twice in one session')
+    const parts = this.digests.decode(digests)
+    this.#owner.vectorsSeen(session.neighbour, parts)
+    if (ask) {
+      const own = this.digests.parts(this.digests.differInFloors(parts))
+      this.#owner.send(session.neighbour, {
+        type: 'vectors',
+        session: session.id,
+        ask: false,
+        kinds: KIND_CODES,
+        parts: own,
+      })
+    }
+    const met = parts.map((part) =>
+      meetFloor(this.#collections, part, session.fences, (block) => this.#owner.log(block)),
+    )
+    session.outgoing = new Outgoing(this.#ids, this.#servings(session.neighbour, met, kinds, now))
+    this.#pump(session, now)
+  }
+
+  /** What it does not know it could only refuse, and would never have all of. */
+  #servings(neighbour: PeerId, parts: readonly SeenPart[], kinds: readonly number[], now: Instant): Serving[] {
+    const told = new Map<string, SeenPart>()
+    for (const part of parts) told.set(nameKey(part), part)
+    const mayGoWhole = now.monotonicMs - (this.#wholeAtMs.get(neighbour) ?? -Infinity) >= WHOLE_EXCHANGE_GAP_MS
+    const servings: Serving[] = []
+    for (const partition of this.#collections.partitions()) {
+      const { replica, name } = partition
+      if (!kinds.includes(name.kind)) continue
+      const part = told.get(nameKey(name))
+      if (part === undefined) {
+        servings.push({ partition, known: new VersionVector() })
+        continue
+      }
+      const damaged =
+        part.otherFloor === undefined &&
+        part.fingerprint !== hashHex(replica.fingerprint) &&
+        hashHex(part.seen.hash(this.#ids)) === hashHex(replica.vector.hash(this.#ids))
+      // Same writes seen and yet other entries: one of the two is damaged, and only the whole partition can tell.
+      if (damaged && mayGoWhole) {
+        this.#wholeAtMs.set(neighbour, now.monotonicMs)
+        servings.push({ partition, known: new VersionVector() })
+      } else servings.push({ partition, known: part.seen })
+    }
+    return servings
+  }
+
+  #receiveChunk(session: Session, { index, last, block }: ChunkMessage, now: Instant): void {
+    const { fences, voidsBarred } = session
+    const applied = this.#owner.apply(session.neighbour, block, { voids: !voidsBarred, fences })
+    session.rowsReceived += applied.rows
+    session.voidsBarred ||= applied.incomplete
+    this.#owner.whenDurable(() => {
+      if (!this.#sessions.isOpen(session)) return
+      this.#owner.send(session.neighbour, { type: 'chunk-ack', session: session.id, index })
+      if (!last) return
+      session.received = true
+      this.#endIfDone(session, now)
+    })
+  }
+
+  #pump(session: Session, now: Instant): void {
+    for (let chunk = session.outgoing?.next(); chunk !== undefined; chunk = session.outgoing?.next()) {
+      const message: Message = { type: 'chunk', session: session.id, ...chunk }
+      // It holds writes of this peer that may still be on their way to disk, whose dots a crash would give out again.
+      this.#owner.whenDurable(() => {
+        if (this.#sessions.isOpen(session)) this.#owner.send(session.neighbour, message)
+      })
+    }
+    this.#endIfDone(session, now)
+  }
+
+  #endIfDone(session: Session, now: Instant): void {
+    if (!session.received || session.outgoing?.done !== true) return
+    // A row that was left out may be the one that says that an entry stays.
+    if (!session.voidsBarred) for (const fence of session.fences.all()) this.#lower(fence)
+    this.#end(session, true, now)
+  }
+
+  #lower(fence: Fence): void {
+    const located = this.#collections.locate(fence.name)
+    if ('replica' in located) this.#owner.log(fence.lower(located, this.#ids))
+  }
+
+  #stop(session: Session, reason: string, now: Instant): void {
+    this.#owner.send(session.neighbour, { type: 'stop', session: session.id, reason })
+    this.#end(session, false, now)
+  }
+
+  #end(session: Session, complete: boolean, now: Instant): void {
+    this.#sessions.close(session)
+    const { neighbour, source, outgoing, rowsReceived, voidsBarred } = session
+    const useful = complete && rowsReceived > 0 && !voidsBarred
+    if (source !== undefined) this.#gapDelays.ended(source, useful, now.monotonicMs)
+    this.#owner.sessionEnded(neighbour, complete, outgoing?.rowsSent ?? 0, rowsReceived)
+  }
+
+  #anyNeighbour(): PeerId | undefined {
+    const neighbours = [...this.#neighbours]
+    return neighbours[Math.floor(this.#chance() * neighbours.length)]
+  }
+
+  #chance(): number {
+    return this.#random.uint32() / 0x100000000
+  }
+}

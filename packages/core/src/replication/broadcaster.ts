@@ -1,0 +1,116 @@
+import { concatenate } from '../storage/group-commit.ts'
+import type { DurableFrame } from '../storage/group-commit.ts'
+import {
+  BROADCASTS_IN_FLIGHT_MAX,
+  BROADCAST_BACKLOG_MAX_BYTES,
+  FRAME_GAP_MS,
+  FRAME_MAX_BYTES,
+  FRAME_WRITES_MAX,
+} from '../limits.ts'
+
+/**
+ * Paces durable writes onto the broadcast: the first one leaves at once, a stream of them in frames of up to 256 writes,
+ * 64 KiB or 10 ms, and a flood not at all: then the peer says so, and sessions carry the bulk.
+ */
+export class Broadcaster {
+  readonly #send: (block: Uint8Array) => void
+  readonly #announceBulk: () => void
+  #queue: DurableFrame[] = []
+  #queuedBytes = 0
+  #queuedWrites = 0
+  #inFlight = 0
+  #lastSentMs = -Infinity
+  #framesSent = 0
+  #writesSent = 0
+  #floods = 0
+
+  constructor(send: (block: Uint8Array) => void, announceBulk: () => void) {
+    this.#send = send
+    this.#announceBulk = announceBulk
+  }
+
+  /** Bytes waiting to be broadcast. */
+  get backlogBytes(): number {
+    return this.#queuedBytes
+  }
+
+  /** Since opening: frames sent, writes in them, and how often the backlog was left to sessions. */
+  get counts(): { readonly framesSent: number; readonly writesSent: number; readonly floods: number } {
+    return { framesSent: this.#framesSent, writesSent: this.#writesSent, floods: this.#floods }
+  }
+
+  get wakeAtMs(): number {
+    return this.#queue.length === 0 || this.#inFlight >= BROADCASTS_IN_FLIGHT_MAX
+      ? Infinity
+      : this.#lastSentMs + FRAME_GAP_MS
+  }
+
+  /** There is room for something that is no write, with a place left for writes. */
+  get spare(): boolean {
+    return this.#inFlight < BROADCASTS_IN_FLIGHT_MAX - 1
+  }
+
+  /** Nothing waits, and nothing is on its way to the network. */
+  get idle(): boolean {
+    return this.#queue.length === 0 && this.#inFlight === 0
+  }
+
+  offer(frames: readonly DurableFrame[]): void {
+    for (const frame of frames) {
+      this.#queue.push(frame)
+      this.#queuedBytes += frame.block.length
+      this.#queuedWrites += frame.writes
+    }
+    if (this.#queuedBytes <= BROADCAST_BACKLOG_MAX_BYTES) return
+    this.clear()
+    this.#floods += 1
+    this.#announceBulk()
+  }
+
+  /** Forgets what waits, for instance when nobody is connected. */
+  clear(): void {
+    this.#queue = []
+    this.#queuedBytes = 0
+    this.#queuedWrites = 0
+  }
+
+  /** Something else was broadcast: it takes a place among those in flight. */
+  passed(): void {
+    this.#inFlight += 1
+  }
+
+  /** An earlier broadcast has been handed on. */
+  broadcasted(): void {
+    if (this.#inFlight > 0) this.#inFlight -= 1
+  }
+
+  /** Sends what is due. */
+  pump(nowMs: number): void {
+    while (this.#queue.length > 0 && this.#inFlight < BROADCASTS_IN_FLIGHT_MAX) {
+      const full = this.#queuedWrites >= FRAME_WRITES_MAX || this.#queuedBytes >= FRAME_MAX_BYTES
+      if (!full && nowMs < this.#lastSentMs + FRAME_GAP_MS) return
+      this.#send(this.#takeFrame())
+      this.#inFlight += 1
+      this.#lastSentMs = nowMs
+    }
+  }
+
+  #takeFrame(): Uint8Array {
+    let bytes = 0
+    let writes = 0
+    let taken = 0
+    for (const frame of this.#queue) {
+      const tooMuch = bytes + frame.block.length > FRAME_MAX_BYTES || writes + frame.writes > FRAME_WRITES_MAX
+      if (taken > 0 && tooMuch) break
+      bytes += frame.block.length
+      writes += frame.writes
+      taken += 1
+    }
+    const blocks = this.#queue.splice(0, taken).map((frame) => frame.block)
+    this.#queuedBytes -= bytes
+    this.#queuedWrites -= writes
+    this.#framesSent += 1
+    this.#writesSent += writes
+    return concatenate(blocks, bytes)
+  }
+}

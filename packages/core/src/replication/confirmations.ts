@@ -1,0 +1,211 @@
+import type { Collections } from '../replica/collections.ts'
+import { GridError } from '../errors.ts'
+import type { Instant } from '../instant.ts'
+import { MAP_CODE } from '../kinds/kinds.ts'
+import { CONFIRMATIONS_MAX, CONFIRMATION_MS, CONFIRMATION_SLOW_MS } from '../limits.ts'
+import type { Message } from '../wire/messages.ts'
+import type { PeerId } from '../ports.ts'
+import type { ReplicaIds } from '../versions/replica-ids.ts'
+
+type ConfirmMessage = Extract<Message, { readonly type: 'confirm' }>
+
+/** Those who wait for writes, from all peers together. */
+const WAITING_MAX: number = 4 * CONFIRMATIONS_MAX
+/** Collections and replica ids that somebody asks about; honest peers ask about few at a time. */
+const GROUPS_MAX = 8192
+const WAITS_FOR_LITTLE = 16
+/** More groups than this are looked at only so often. */
+const GROUPS_LOOKED_AT_ONCE = 256
+const LOOK_GAP_MS = 100
+
+/** One write whose durable copies are being counted. */
+interface Request {
+  readonly message: ConfirmMessage
+  /** Copies wanted, the writer's own included. */
+  readonly copies: number
+  readonly asked: Set<PeerId>
+  readonly confirmedBy: Set<PeerId>
+  /** Peers asked that take too long: somebody else is asked besides. */
+  slow: number
+  /** Sweeps since it was asked last. */
+  sweeps: number
+}
+
+/** Somebody waits for a write that is not here yet. */
+interface Waiting {
+  readonly from: PeerId
+  readonly message: ConfirmMessage
+  readonly expiresAtMs: number
+}
+
+/** Those who wait for writes of one replica id to one partition. */
+interface WaitingGroup {
+  waiting: Waiting[]
+  /** What had been seen of the replica id when they were last looked at: while it stays, none can be answered. */
+  lookedAt: string
+}
+
+export interface ConfirmationsOwner {
+  send(to: PeerId, message: Message): void
+  whenDurable(callback: () => void): void
+  /** A write that somebody waits for is not here yet. */
+  missing(from: PeerId): void
+  /** Connected peers that store durably, in the order to ask them. */
+  durableNeighbours(): readonly PeerId[]
+  copies(request: number, copies: number): void
+}
+
+/** Counts durable copies of single writes, and answers others who count theirs. */
+export class Confirmations {
+  readonly #collections: Collections
+  readonly #ids: ReplicaIds
+  readonly #owner: ConfirmationsOwner
+  readonly #requests = new Map<number, Request>()
+  readonly #groups = new Map<string, WaitingGroup>()
+  readonly #waitingBy = new Map<PeerId, number>()
+  #waitingCount = 0
+  #nextRequest = 1
+  #nextSweepMs = 0
+  #nextLookMs = 0
+
+  constructor(collections: Collections, ids: ReplicaIds, owner: ConfirmationsOwner) {
+    this.#collections = collections
+    this.#ids = ids
+    this.#owner = owner
+  }
+
+  /** When somebody is to be answered, at the latest. */
+  get wakeAtMs(): number {
+    return this.#groups.size > GROUPS_LOOKED_AT_ONCE ? this.#nextLookMs : Infinity
+  }
+
+  /** Starts counting the copies of a write that is durable here. Throws `BACKLOG_FULL` past 10,000 at a time. */
+  request(dot: Omit<ConfirmMessage, 'type' | 'request'>, copies: number): number {
+    if (this.#requests.size >= CONFIRMATIONS_MAX) {
+      throw new GridError('BACKLOG_FULL', `${CONFIRMATIONS_MAX} writes wait for copies already`)
+    }
+    const request = this.#nextRequest++
+    const { kind = MAP_CODE, ...rest } = dot
+    const ofKind = kind === MAP_CODE ? {} : { kind }
+    const message: ConfirmMessage = { type: 'confirm', request, ...rest, ...ofKind }
+    const open = { message, copies, asked: new Set<PeerId>(), confirmedBy: new Set<PeerId>(), slow: 0, sweeps: 0 }
+    this.#requests.set(request, open)
+    this.#ask(open)
+    return request
+  }
+
+  /** Nobody waits for this request any more. */
+  cancel(request: number): void {
+    this.#requests.delete(request)
+  }
+
+  /** Another peer may be worth asking now. */
+  neighboursChanged(): void {
+    for (const request of this.#requests.values()) this.#ask(request)
+  }
+
+  disconnected(neighbour: PeerId): void {
+    for (const request of this.#requests.values()) request.asked.delete(neighbour)
+    for (const key of this.#groups.keys()) this.#keep(key, (waiting) => waiting.from !== neighbour)
+    this.neighboursChanged()
+  }
+
+  confirmed(from: PeerId, number: number): void {
+    const request = this.#requests.get(number)
+    if (request === undefined || !request.asked.has(from)) return
+    request.confirmedBy.add(from)
+    const copies = request.confirmedBy.size + 1
+    if (copies >= request.copies) this.#requests.delete(number)
+    this.#owner.copies(number, copies)
+  }
+
+  /** Another peer asks for confirmation. */
+  asked(from: PeerId, message: ConfirmMessage, now: Instant): void {
+    if (this.#answered({ from, message })) return
+    const waitsFor = this.#waitingBy.get(from) ?? 0
+    if (this.#waitingCount >= WAITING_MAX || waitsFor >= CONFIRMATIONS_MAX) return
+    const key = `${message.replicaId} ${message.kind ?? MAP_CODE} ${message.partition} ${message.collection}`
+    const group = this.#groups.get(key) ?? { waiting: [], lookedAt: '' }
+    // Whoever waits for little finds room, however much others have asked.
+    if (group.waiting.length === 0 && this.#groups.size >= GROUPS_MAX && waitsFor >= WAITS_FOR_LITTLE) return
+    group.waiting.push({ from, message, expiresAtMs: now.monotonicMs + CONFIRMATION_MS })
+    group.lookedAt = ''
+    this.#groups.set(key, group)
+    this.#count(from, 1)
+    // The question may overtake the write, or the broadcast may have lost it.
+    this.#owner.missing(from)
+  }
+
+  /** Answers those whose writes have come; from time to time gives up old questions and asks around anew. */
+  tick(now: Instant): void {
+    if (now.monotonicMs >= this.#nextLookMs) this.#look(now)
+    if (now.monotonicMs < this.#nextSweepMs) return
+    this.#nextSweepMs = now.monotonicMs + CONFIRMATION_SLOW_MS
+    for (const key of this.#groups.keys()) this.#keep(key, (waiting) => now.monotonicMs < waiting.expiresAtMs)
+    for (const request of this.#requests.values()) {
+      request.sweeps += 1
+      if (request.sweeps % 2 === 1) continue
+      request.slow = request.asked.size - request.confirmedBy.size
+      this.#ask(request)
+    }
+  }
+
+  /** Answers those whose writes have come. */
+  #look(now: Instant): void {
+    // Thousands of groups are not looked at with every message.
+    this.#nextLookMs = this.#groups.size > GROUPS_LOOKED_AT_ONCE ? now.monotonicMs + LOOK_GAP_MS : 0
+    for (const [key, group] of this.#groups) {
+      const seen = this.#extent(group.waiting[0]!.message)
+      if (seen === group.lookedAt) continue
+      group.lookedAt = seen
+      this.#keep(key, (waiting) => !this.#answered(waiting))
+    }
+  }
+
+  #answered({ from, message }: Pick<Waiting, 'from' | 'message'>): boolean {
+    if (!this.#seen(message)) return false
+    this.#owner.whenDurable(() => this.#owner.send(from, { type: 'confirmed', request: message.request }))
+    return true
+  }
+
+  #keep(key: string, keeps: (waiting: Waiting) => boolean): void {
+    const group = this.#groups.get(key)!
+    const kept = group.waiting.filter(keeps)
+    if (kept.length < group.waiting.length) {
+      for (const waiting of group.waiting) this.#count(waiting.from, -1)
+      for (const waiting of kept) this.#count(waiting.from, 1)
+    }
+    group.waiting = kept
+    if (kept.length === 0) this.#groups.delete(key)
+  }
+
+  #count(from: PeerId, change: number): void {
+    this.#waitingCount += change
+    const count = (this.#waitingBy.get(from) ?? 0) + change
+    if (count > 0) this.#waitingBy.set(from, count)
+    else this.#waitingBy.delete(from)
+  }
+
+  /** How far the writes that a message asks about have been seen; changes whenever that does. */
+  #extent({ collection, kind, partition, replicaId }: ConfirmMessage): string {
+    const vector = this.#collections.get(collection, kind)?.partitions[partition]?.replica.vector
+    const replica = this.#ids.indexOf(replicaId)
+    if (vector === undefined || replica === undefined) return 'nothing'
+    return `${vector.head(replica)} ${vector.highest(replica)} ${vector.rangesAbove(replica).length}`
+  }
+
+  #seen({ collection, kind, partition, replicaId, sequence }: ConfirmMessage): boolean {
+    const vector = this.#collections.get(collection, kind)?.partitions[partition]?.replica.vector
+    const replica = this.#ids.indexOf(replicaId)
+    return vector !== undefined && replica !== undefined && vector.has(replica, sequence)
+  }
+
+  #ask(request: Request): void {
+    for (const neighbour of this.#owner.durableNeighbours()) {
+      if (request.asked.size >= request.copies - 1 + request.slow) return
+      if (request.asked.has(neighbour)) continue
+      request.asked.add(neighbour)
+      this.#owner.send(neighbour, request.message)
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import { GAP_DELAY_MAX_MS, GAP_DELAY_MS } from '../limits.ts'
+import type { PeerId } from '../ports.ts'
+
+/** Peers that are remembered; the one whose claim was vain longest ago is forgotten first. */
+const PEERS_MAX = 1000
+
+/**
+ * How long a gap is given to fill by itself. A gap that sessions do not fill, because nobody has the writes or they are
+ * refused here, must not cause a session for every frame: each vain try doubles the delay for what that peer claims, and
+ * for nobody else's claims.
+ */
+export class GapDelays {
+  readonly #vain = new Map<PeerId, { readonly delayMs: number; readonly atMs: number }>()
+
+  of(source: PeerId, nowMs: number): number {
+    const vain = this.#vain.get(source)
+    return vain === undefined || nowMs - vain.atMs > 2 * GAP_DELAY_MAX_MS ? GAP_DELAY_MS : vain.delayMs
+  }
+
+  /** A session that was wanted because of what this peer claims is over. */
+  ended(source: PeerId, useful: boolean, nowMs: number): void {
+    const delayMs = Math.min(this.of(source, nowMs) * 2, GAP_DELAY_MAX_MS)
+    this.#vain.delete(source)
+    if (useful) return
+    this.#vain.set(source, { delayMs, atMs: nowMs })
+    if (this.#vain.size > PEERS_MAX) this.#vain.delete(this.#vain.keys().next().value!)
+  }
+}

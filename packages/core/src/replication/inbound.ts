@@ -1,0 +1,288 @@
+import { Allowances } from '../members/allowances.ts'
+import type { Applied } from './anti-entropy.ts'
+import { BlockWriter, readBlock } from '../wire/block.ts'
+import type { BlockRecord, PartitionName, RowsRecord, VoidsRecord } from '../wire/block.ts'
+import type { Collections, Partition } from '../replica/collections.ts'
+import type { Row } from '../entries/entry-table.ts'
+import { GridError } from '../errors.ts'
+import type { GridErrorCode } from '../errors.ts'
+import type { Fence, Fences } from './fences.ts'
+import { HeldRows } from './held-rows.ts'
+import type { HybridClock } from '../clock/hlc.ts'
+import type { Instant } from '../instant.ts'
+import { NEW_IDS_MAX, NEW_IDS_PER_SECOND } from '../limits.ts'
+import type { ReplicaIds } from '../versions/replica-ids.ts'
+import type { PeerId } from '../ports.ts'
+
+export interface InboundOwner {
+  /** The wall milliseconds that dates are judged by. */
+  wallMs(now: Instant): number
+  /** A block of which something was new: to be logged. */
+  log(block: Uint8Array): void
+  /** Rows under this peer's own replica id that it never wrote: the id is in use elsewhere. True if it is given up now. */
+  cloned(reason: string): boolean
+  refused(from: PeerId, error: GridError): void
+  /** Whether a replica id is this peer's own. */
+  isOwn(replica: number): boolean
+  /** So much waits for the store that no more is taken. */
+  full(): boolean
+}
+
+/** What applying a block did. */
+export interface InboundResult extends Applied {
+  /** Replica ids with writes still missing below those received. */
+  readonly gaps: boolean
+}
+
+export interface ApplyOptions {
+  /** False leaves void dots out. */
+  readonly voids: boolean
+  /** Partitions of which this peer gets everything anew, and whose void dots wait for the end. */
+  readonly fences?: Fences
+}
+
+/** The way that rows came. */
+export type Way = 'broadcast' | 'session'
+
+/** What became of the rows that came one way, since opening. */
+export interface RowCounts {
+  /** They are the state of their entry now, or were until a later write. */
+  applied: number
+  /** News, but their entry held a later version already. */
+  superseded: number
+  /** Seen before. */
+  repeated: number
+}
+
+/** What is to be applied of one record: rows, or void dots. */
+interface Part {
+  readonly partition: Partition
+  readonly rows: readonly Row[]
+  readonly voids: VoidsRecord | undefined
+}
+
+interface Sifted {
+  readonly parts: readonly Part[]
+  /** Rows in the block, those left out included. */
+  readonly rows: number
+  /** Nothing was left out. */
+  readonly whole: boolean
+  /** Something was left out that other peers may have applied. */
+  readonly incomplete: boolean
+}
+
+/** Applies what other peers wrote: the one way in for broadcast and for sessions alike. */
+export class Inbound {
+  readonly held: HeldRows = new HeldRows()
+  readonly rows: Readonly<Record<Way, RowCounts>> = {
+    broadcast: { applied: 0, superseded: 0, repeated: 0 },
+    session: { applied: 0, superseded: 0, repeated: 0 },
+  }
+  /** Rows that came dated too far ahead to be believed, each time they came. */
+  refusedAhead = 0
+  /** Ranges of void dots that brought news. */
+  voidRanges = 0
+  /** Told the HLC reading of every broadcast row that became visible here, to measure how long it took. */
+  appeared: ((hlc: number) => void) | undefined
+  readonly #collections: Collections
+  readonly #ids: ReplicaIds
+  readonly #clock: HybridClock
+  readonly #newIds = new Allowances(NEW_IDS_MAX, NEW_IDS_PER_SECOND)
+  readonly #owner: InboundOwner
+
+  constructor(collections: Collections, ids: ReplicaIds, clock: HybridClock, owner: InboundOwner) {
+    this.#collections = collections
+    this.#ids = ids
+    this.#clock = clock
+    this.#owner = owner
+  }
+
+  /**
+   * Throws `MESSAGE_MALFORMED`, with nothing applied, when any part of the block is, and `REPLICA_ID_REFUSED` for more new
+   * replica ids than the peer may bring, or for writes of this peer's own that it cannot make sense of yet.
+   */
+  apply(from: PeerId, way: Way, block: Uint8Array, options: ApplyOptions, now: Instant): InboundResult {
+    // What is not taken stays unseen, and anti-entropy brings it again.
+    if (this.#owner.full()) return { rows: 0, incomplete: true, gaps: false }
+    const idsBefore = this.#ids.count
+    const records = readBlock(block, this.#ids, this.#newIds.left(from, now.monotonicMs))
+    this.#newIds.take(from, this.#ids.count - idsBefore, now.monotonicMs)
+    this.#checkOwnDots(records)
+    const sifted = this.#sift(from, records, options, now)
+    let news = false
+    let gaps = false
+    for (const part of sifted.parts) {
+      if (this.#applyPart(part, way, options.fences?.of(part.partition.name))) news = true
+      const { replica } = part.partition
+      if (part.rows.length > 0 && replica.vector.rangesAbove(part.rows[0]!.replica).length > 0) gaps = true
+    }
+    if (news) this.#owner.log(sifted.whole ? block : this.#write(sifted.parts))
+    return { rows: sifted.rows, incomplete: sifted.incomplete, gaps }
+  }
+
+  /** Applies the held rows whose time has come. */
+  release(now: Instant): void {
+    const due = this.held.due(this.#owner.wallMs(now))
+    if (due.length === 0) return
+    const applied = new BlockWriter(this.#ids)
+    for (const { from, partition: name, row } of due) {
+      const partition = this.#partition(name, new Refusals(from, this.#owner))
+      if (partition === undefined) continue
+      partition.replica.merge(row)
+      this.#clock.observe(row.hlc)
+      applied.row(partition.name, row)
+    }
+    if (applied.rowCount > 0) this.#owner.log(applied.take())
+  }
+
+  /** Leaves out what must wait or is refused. Nearly every block passes whole, and is then logged as it came. */
+  #sift(from: PeerId, records: readonly BlockRecord[], { voids, fences }: ApplyOptions, now: Instant): Sifted {
+    const parts: Part[] = []
+    let rows = 0
+    let whole = true
+    let incomplete = false
+    const refusals = new Refusals(from, this.#owner)
+    for (const record of records) {
+      // A collection comes into being with its first row, not with one that is refused.
+      const dated = record.type === 'voids' ? [] : this.#dated(record, refusals, now)
+      if (record.type === 'rows') {
+        rows += record.rows.length
+        if (dated.length < record.rows.length) incomplete = true
+        if (dated.length === 0) continue
+      } else if (!voids || incomplete || fences?.of(record.partition) !== undefined) {
+        whole = false
+        continue
+      }
+      const partition = this.#partition(record.partition, refusals)
+      if (partition === undefined) incomplete = true
+      else parts.push({ partition, rows: dated, voids: record.type === 'voids' ? record : undefined })
+    }
+    refusals.tell()
+    return { parts, rows, whole: whole && !incomplete, incomplete }
+  }
+
+  /** True when anything was news. */
+  #applyPart({ partition, rows, voids }: Part, way: Way, fence: Fence | undefined): boolean {
+    const { replica } = partition
+    const counts = this.rows[way]
+    const appeared = way === 'broadcast' ? this.appeared : undefined
+    let news = false
+    for (const row of rows) {
+      const seen = replica.vector.has(row.replica, row.sequence)
+      const outcome = replica.merge(row)
+      fence?.met(replica, row, outcome)
+      this.#clock.observe(row.hlc)
+      if (outcome === 'won') {
+        counts.applied += 1
+        if (!seen) appeared?.(row.hlc)
+      } else if (seen) {
+        counts.repeated += 1
+        continue
+      } else counts.superseded += 1
+      news = true
+    }
+    if (voids === undefined) return news
+    // Void dots count as seen: their successors came before.
+    const writer = this.#ids.intern(voids.replicaId)
+    for (let i = 0; i < voids.ranges.length; i += 2) {
+      if (!replica.vector.addRange(writer, voids.ranges[i]!, voids.ranges[i + 1]!)) continue
+      this.voidRanges += 1
+      news = true
+    }
+    return news
+  }
+
+  #write(parts: readonly Part[]): Uint8Array {
+    const writer = new BlockWriter(this.#ids)
+    for (const { partition, rows, voids } of parts) {
+      for (const row of rows) writer.row(partition.name, row)
+      if (voids !== undefined) writer.voids(partition.name, this.#ids.intern(voids.replicaId), voids.ranges)
+    }
+    return writer.take()
+  }
+
+  /** The rows that may be applied now, going by their dates. */
+  #dated({ partition, rows }: RowsRecord, refusals: Refusals, now: Instant): readonly Row[] {
+    const wallMs = this.#owner.wallMs(now)
+    if (rows.every((row) => HeldRows.judge(row.hlc, wallMs) === 'apply')) return rows
+    return rows.filter((row) => this.#admits(partition, row, refusals, wallMs))
+  }
+
+  /** False when a row must wait, or is refused, because of its date. */
+  #admits(partition: PartitionName, row: Row, refusals: Refusals, wallMs: number): boolean {
+    const dated = HeldRows.judge(row.hlc, wallMs)
+    if (dated === 'apply') return true
+    if (dated === 'hold') this.held.hold(refusals.from, partition, row)
+    else {
+      this.refusedAhead += 1
+      const what = `a write to '${partition.collection}'`
+      refusals.add('CLOCK_AHEAD', `${what} is dated more than ten minutes ahead of this peer's clock`)
+    }
+    return false
+  }
+
+  #partition(name: PartitionName, refusals: Refusals): Partition | undefined {
+    const located = this.#collections.locate(name)
+    if ('replica' in located) return located
+    refusals.add(located.code, located.reason)
+    return undefined
+  }
+
+  /**
+   * A dot of this peer's replica id that it has not given out means that somebody else uses the id; and so does a version
+   * that this peer would hold, or a later one, had it written it itself: a lost end of the log that was written over.
+   */
+  #checkOwnDots(records: readonly BlockRecord[]): void {
+    for (const record of records) {
+      if (!this.#owner.isOwn(this.#ids.indexOf(record.replicaId)!)) continue
+      const reason = this.#foreignIn(record)
+      if (reason === '') continue
+      if (this.#owner.cloned(`another peer has ${reason}`)) return
+      // Applied now, they would take the place of writes that this peer is about to issue anew.
+      throw new GridError('REPLICA_ID_REFUSED', "writes of this peer's replica id, which it is about to give up")
+    }
+  }
+
+  /** What a record under this peer's own replica id has that it never wrote, or ''. */
+  #foreignIn(record: BlockRecord): string {
+    const replica = this.#collections.find(record.partition)?.replica
+    const highest = record.type === 'rows' ? record.rows.at(-1)!.sequence : (record.ranges.at(-1) ?? 0)
+    const given = replica?.vector.highest(this.#ids.indexOf(record.replicaId)!) ?? 0
+    if (highest > given) return `writes of this replica id up to ${highest}`
+    if (record.type === 'voids' || replica === undefined) return ''
+    const foreign = record.rows.find((row) => {
+      // What lies below the floor may have been purged here, or deleted and purged elsewhere.
+      if (replica.floor.has(row.replica, row.sequence)) return false
+      const slot = replica.table.slotOf(row.key)
+      return slot === undefined || replica.compare(row, slot) > 0
+    })
+    return foreign === undefined
+      ? ''
+      : `a write ${foreign.sequence} of this replica id that is not the one given out here`
+  }
+}
+
+/** What was refused of one message without being an offence: told once for each reason, however much it was. */
+class Refusals {
+  readonly from: PeerId
+  readonly #owner: InboundOwner
+  readonly #counts = new Map<GridErrorCode, { readonly reason: string; count: number }>()
+
+  constructor(from: PeerId, owner: InboundOwner) {
+    this.from = from
+    this.#owner = owner
+  }
+
+  add(code: GridErrorCode, reason: string): void {
+    const known = this.#counts.get(code)
+    if (known === undefined) this.#counts.set(code, { reason, count: 1 })
+    else known.count += 1
+  }
+
+  tell(): void {
+    for (const [code, { reason, count }] of this.#counts) {
+      const more = count > 1 ? `, and ${count - 1} more` : ''
+      this.#owner.refused(this.from, new GridError(code, reason + more))
+    }
+  }
+}

@@ -1,0 +1,182 @@
+import { nameKey } from '../wire/block.ts'
+import type { PartitionName } from '../wire/block.ts'
+import type { Collections } from '../replica/collections.ts'
+import type { SeenPart } from './part-digests.ts'
+import { hashHex } from '../bytes/hash.ts'
+import { MAP_CODE, kindOf } from '../kinds/kinds.ts'
+import { MEMBERS_MAX, TOLD_BYTES_PER_BYTE, TOLD_MAX_BYTES } from '../limits.ts'
+import type { PeerId } from '../ports.ts'
+import { VersionVector } from '../versions/version-vector.ts'
+
+/** How something held here compares with what another peer last said of its own. */
+export interface Lag {
+  readonly peerId: PeerId
+  /** Monotonic milliseconds at which it said so. */
+  readonly toldAtMs: number
+  /** Writes it has seen and this peer has not. */
+  readonly behind: number
+  /** Writes this peer has seen and it has not. */
+  readonly ahead: number
+  /** Partitions of which both have seen the same writes and yet hold other entries: one of the two is damaged. */
+  readonly unequal: number
+}
+
+/** What one peer said of a partition. The encoded vector is not kept: it would hold its whole message in memory. */
+type ToldPart = Pick<SeenPart, 'seen' | 'fingerprint'>
+
+/** What one peer said. */
+interface Told {
+  /** By partition; undefined while only roots were told. */
+  parts: ReadonlyMap<string, ToldPart> | undefined
+  partsAtMs: number
+  /** Memory of the vectors, about. */
+  partsBytes: number
+  /** The hash over all it holds, which heartbeats carry also where the vectors are too large for them. */
+  root: string
+  rootAtMs: number
+}
+
+/**
+ * What the other peers were last heard to have seen: the ground for saying "equal" or "so many writes behind". Bounded by
+ * the number of peers and by the size of their vectors; whoever told longest ago is forgotten first.
+ */
+export class LagTable {
+  readonly #collections: Collections
+  readonly #told = new Map<PeerId, Told>()
+  #bytes = 0
+
+  constructor(collections: Collections) {
+    this.#collections = collections
+  }
+
+  told(peerId: PeerId, parts: readonly SeenPart[], nowMs: number): void {
+    const told = this.#of(peerId)
+    told.parts = new Map(parts.map((part) => [nameKey(part), { seen: part.seen, fingerprint: part.fingerprint }]))
+    told.partsAtMs = nowMs
+    const partsBytes = parts.reduce((sum, { vector, collection }) => {
+      return sum + vector.length * TOLD_BYTES_PER_BYTE + collection.length * 2 + 512
+    }, 0)
+    this.#bytes += partsBytes - told.partsBytes
+    told.partsBytes = partsBytes
+    this.#trim(peerId)
+  }
+
+  toldRoot(peerId: PeerId, root: string, nowMs: number): void {
+    const told = this.#of(peerId)
+    told.root = root
+    told.rootAtMs = nowMs
+    this.#trim(peerId)
+  }
+
+  forget(peerId: PeerId): void {
+    this.#bytes -= this.#told.get(peerId)?.partsBytes ?? 0
+    this.#told.delete(peerId)
+  }
+
+  /** Whether anybody has told of a write that it has seen it. */
+  isSeen(name: PartitionName, replica: number, sequence: number): boolean {
+    const key = nameKey(name)
+    for (const { parts } of this.#told.values()) {
+      const seen = parts?.get(key)?.seen
+      if (seen === undefined) continue
+      this.#adopt(seen)
+      if (seen.has(replica, sequence)) return true
+    }
+    return false
+  }
+
+  /** Writes that `parts` show and this peer lacks. */
+  missing(parts: readonly SeenPart[]): number {
+    let count = 0
+    for (const part of parts) {
+      const held = this.#collections.find(part)?.replica.vector
+      this.#adopt(part.seen)
+      count += part.seen.countMissingIn(held ?? new VersionVector())
+    }
+    return count
+  }
+
+  /** How a collection compares with every peer that has told. */
+  of(collection: string, kind: number = MAP_CODE, root: string = this.#collections.root()): Lag[] {
+    const held = this.#collections.get(collection, kind)?.partitions ?? []
+    const keys = held.map(({ name }) => nameKey(name))
+    return this.#lags(root, () => keys)
+  }
+
+  /** How all that applications hold here, or there, compares with every peer that has told. */
+  totals(root: string = this.#collections.root()): Lag[] {
+    const keys = Array.from(this.#collections.partitions(), ({ name }) => nameKey(name))
+    return this.#lags(root, (parts) => [...new Set([...keys, ...parts.keys()])].filter((key) => !isRegistry(key)))
+  }
+
+  #lags(root: string, keysOf: (parts: ReadonlyMap<string, ToldPart>) => Iterable<string>): Lag[] {
+    const lags: Lag[] = []
+    for (const [peerId, told] of this.#told) {
+      const { parts, partsAtMs, rootAtMs } = told
+      if (told.root === root && rootAtMs >= partsAtMs) {
+        lags.push({ peerId, toldAtMs: rootAtMs, behind: 0, ahead: 0, unequal: 0 })
+      } else if (parts !== undefined) {
+        lags.push({ peerId, toldAtMs: partsAtMs, ...this.#compare(parts, keysOf(parts)) })
+      }
+    }
+    return lags
+  }
+
+  #compare(
+    parts: ReadonlyMap<string, ToldPart>,
+    keys: Iterable<string>,
+  ): { behind: number; ahead: number; unequal: number } {
+    const lag = { behind: 0, ahead: 0, unequal: 0 }
+    for (const key of keys) {
+      const theirs = parts.get(key)
+      const replica = this.#collections.find(splitKey(key))?.replica
+      const seenThere = theirs?.seen ?? new VersionVector()
+      this.#adopt(seenThere)
+      const seenHere = replica?.vector ?? new VersionVector()
+      const behind = seenThere.countMissingIn(seenHere)
+      const ahead = seenHere.countMissingIn(seenThere)
+      lag.behind += behind
+      lag.ahead += ahead
+      // Fingerprints say something only of two that have seen the same.
+      if (behind + ahead > 0 || theirs === undefined || replica === undefined) continue
+      if (theirs.fingerprint !== hashHex(replica.fingerprint)) lag.unequal += 1
+    }
+    return lag
+  }
+
+  /** Rows may have come since of replica ids that were strangers when they were told. */
+  #adopt(seen: VersionVector): void {
+    if (seen.strangers.size > 0) seen.adopt((replicaId) => this.#collections.ids.indexOf(replicaId))
+  }
+
+  #trim(latest: PeerId): void {
+    for (const oldest of this.#told.keys()) {
+      if (oldest === latest || (this.#bytes <= TOLD_MAX_BYTES && this.#told.size <= MEMBERS_MAX)) return
+      this.forget(oldest)
+    }
+  }
+
+  /** What a peer told, moved to the end of those that have told. */
+  #of(peerId: PeerId): Told {
+    const known = this.#told.get(peerId)
+    const told = known ?? { parts: undefined, partsAtMs: -Infinity, partsBytes: 0, root: '', rootAtMs: -Infinity }
+    this.#told.delete(peerId)
+    this.#told.set(peerId, told)
+    return told
+  }
+}
+
+/** The grid's own collection, which is nobody's writes. */
+function isRegistry(key: string): boolean {
+  return kindOf(splitKey(key).kind) === 'registry'
+}
+
+function splitKey(key: string): PartitionName {
+  const first = key.indexOf(' ')
+  const second = key.indexOf(' ', first + 1)
+  return {
+    kind: Number(key.slice(0, first)),
+    partition: Number(key.slice(first + 1, second)),
+    collection: key.slice(second + 1),
+  }
+}

@@ -1,0 +1,83 @@
+import { nameKey } from '../wire/block.ts'
+import type { Collections } from '../replica/collections.ts'
+import { Floor } from '../versions/floor.ts'
+import { hashHex } from '../bytes/hash.ts'
+import { MESSAGE_MAX_BYTES } from '../limits.ts'
+import type { PartDigest } from '../wire/messages.ts'
+import type { ReplicaIds } from '../versions/replica-ids.ts'
+import { decodeForeignVector, encodeVector } from '../versions/vector-codec.ts'
+import type { VersionVector } from '../versions/version-vector.ts'
+
+/** A part digest without its vector, at the most. */
+const PART_MAX_BYTES = 256
+
+/** A part digest with its vector decoded, standing on its floor. */
+export interface SeenPart extends PartDigest {
+  readonly seen: VersionVector
+  /** The floor it was told against; undefined when it is the one here. */
+  readonly otherFloor: Floor | undefined
+}
+
+/** What this peer says of its partitions, and how it reads what others say of theirs. */
+export class PartDigests {
+  readonly #collections: Collections
+  readonly #ids: ReplicaIds
+
+  constructor(collections: Collections, ids: ReplicaIds) {
+    this.#collections = collections
+    this.#ids = ids
+  }
+
+  /** What this peer holds, partition by partition, as far as one message can say it; with the purge floors if wanted. */
+  parts(floors: boolean = false): PartDigest[] {
+    const parts: PartDigest[] = []
+    let sizeBytes = 0
+    for (const { name, replica } of this.#collections.partitions()) {
+      if (replica.vector.isEmpty) continue
+      const { floor } = replica
+      const ofFloor = {
+        ...(floor.isEmpty ? {} : { floorHash: floor.hash }),
+        ...(floor.isEmpty || !floors ? {} : { floor: floor.encode() }),
+      }
+      const vector = encodeVector(replica.vector, this.#ids)
+      sizeBytes += vector.length + (ofFloor.floor?.length ?? 0) + PART_MAX_BYTES
+      // What is left out is sent whole by the other peer: dear, but right.
+      if (sizeBytes > MESSAGE_MAX_BYTES / 2) break
+      parts.push({ ...name, fingerprint: hashHex(replica.fingerprint), vector, ...ofFloor })
+    }
+    return parts
+  }
+
+  /** Throws `MESSAGE_MALFORMED`. */
+  decode(parts: readonly PartDigest[]): SeenPart[] {
+    return parts.map((part) => {
+      const seen = decodeForeignVector(part.vector, this.#ids)
+      const here = this.#collections.find(part)?.replica.floor
+      const same = (part.floorHash ?? '') === (here?.hash ?? '')
+      const otherFloor = same
+        ? undefined
+        : part.floor === undefined
+          ? Floor.empty(this.#ids)
+          : Floor.decode(part.floor, this.#ids)
+      // Where the floor was not told, as in a heartbeat, the one here is the best guess.
+      const isUntold = part.floor === undefined && part.floorHash !== undefined
+      seen.standOn(same || isUntold ? here : otherFloor)
+      return { ...part, seen, otherFloor }
+    })
+  }
+
+  /** The hashes that open a session. */
+  roots(): { readonly root: string; readonly floors?: string } {
+    const floors = this.#collections.floors()
+    return { root: this.#collections.root(), ...(floors === '' ? {} : { floors }) }
+  }
+
+  /** Whether any partition stands on another floor than the other side's. */
+  differInFloors(parts: readonly SeenPart[]): boolean {
+    const told = new Map(parts.map((part) => [nameKey(part), part.floorHash ?? '']))
+    for (const { name, replica } of this.#collections.partitions()) {
+      if (replica.floor.hash !== (told.get(nameKey(name)) ?? '')) return true
+    }
+    return parts.some(({ otherFloor }) => otherFloor !== undefined)
+  }
+}

@@ -1,0 +1,135 @@
+import { Allowances } from '../members/allowances.ts'
+import type { Broadcaster } from '../replication/broadcaster.ts'
+import type { PeerEvent } from '../effects.ts'
+import { GridError } from '../errors.ts'
+import type { Instant } from '../instant.ts'
+import {
+  FRAME_GAP_MS,
+  TOPIC_BACKLOG_MAX_BYTES,
+  TOPIC_BURST_BYTES,
+  TOPIC_BYTES_PER_SECOND,
+  TOPIC_MESSAGES_MAX,
+  TOPIC_MESSAGE_COST_BYTES,
+  TOPIC_MESSAGE_MAX_BYTES,
+} from '../limits.ts'
+import type { Message } from '../wire/messages.ts'
+import type { PeerId } from '../ports.ts'
+import type { TopicMessage } from '../wire/topic-message.ts'
+
+export interface TopicsOwner {
+  readonly peerId: PeerId
+  readonly broadcaster: Broadcaster
+  broadcast(message: Message): void
+  event(event: PeerEvent): void
+}
+
+/**
+ * Messages that are broadcast and not kept. Like writes, the first one leaves at once and a stream of them in batches; they
+ * leave one place of the broadcast free, so that no write waits behind them.
+ */
+export class Topics {
+  readonly #owner: TopicsOwner
+  readonly #own = new Allowances(TOPIC_BURST_BYTES, TOPIC_BYTES_PER_SECOND)
+  readonly #others = new Allowances(2 * TOPIC_BURST_BYTES, 2 * TOPIC_BYTES_PER_SECOND)
+  #queue: TopicMessage[] = []
+  #queuedBytes = 0
+  #notBeforeMs = -Infinity
+  #published = 0
+  #received = 0
+  #dropped = 0
+  #refused = 0
+
+  constructor(owner: TopicsOwner) {
+    this.#owner = owner
+  }
+
+  /** Since opening: published here, taken from others, dropped because their peer sent too many, refused here. */
+  get counts(): {
+    readonly published: number
+    readonly received: number
+    readonly dropped: number
+    readonly refused: number
+  } {
+    return { published: this.#published, received: this.#received, dropped: this.#dropped, refused: this.#refused }
+  }
+
+  /** What waits to be broadcast, with what each message counts besides its value. */
+  get backlogBytes(): number {
+    return this.#queuedBytes
+  }
+
+  get wakeAtMs(): number {
+    return this.#queue.length > 0 && this.#owner.broadcaster.spare ? this.#notBeforeMs : Infinity
+  }
+
+  /**
+   * Takes a message to be broadcast and returns its number, which a `published` event names once it has left. The peer hears
+   * it itself. Throws `BACKLOG_FULL` when 1 MiB waits.
+   */
+  publish(message: TopicMessage): number {
+    const cost = costOf(message)
+    if (this.#queuedBytes + cost > TOPIC_BACKLOG_MAX_BYTES) {
+      this.#refused += 1
+      throw new GridError(
+        'BACKLOG_FULL',
+        `${TOPIC_BACKLOG_MAX_BYTES} bytes of messages wait to be published: await some first`,
+      )
+    }
+    this.#queue.push(message)
+    this.#queuedBytes += cost
+    this.#published += 1
+    this.#owner.event({ type: 'topic-messages', from: this.#owner.peerId, messages: [message] })
+    return this.#published
+  }
+
+  /** Takes what another peer has published, as far as it has not published too much of late. */
+  receive(from: PeerId, messages: readonly TopicMessage[], now: Instant): void {
+    const taken = messages.filter((message) => this.#others.take(from, costOf(message), now.monotonicMs))
+    this.#received += taken.length
+    this.#dropped += messages.length - taken.length
+    if (taken.length > 0) this.#owner.event({ type: 'topic-messages', from, messages: taken })
+  }
+
+  /** What waits need not wait any longer: the peer is about to close. */
+  hurry(): void {
+    this.#notBeforeMs = -Infinity
+  }
+
+  /** Sends what is due. With nobody to send to, it is gone. */
+  pump(connected: boolean, nowMs: number): void {
+    if (!connected && this.#queue.length > 0) this.#take(this.#queue.length)
+    while (this.#queue.length > 0 && this.#owner.broadcaster.spare) {
+      if (this.#queuedBytes < TOPIC_MESSAGE_MAX_BYTES && nowMs < this.#notBeforeMs) return
+      this.#notBeforeMs = nowMs + FRAME_GAP_MS
+      const count = this.#due(nowMs)
+      if (count === 0) return
+      this.#owner.broadcaster.passed()
+      this.#owner.broadcast({ type: 'publish', messages: this.#take(count) })
+    }
+  }
+
+  /** How many of those that wait may leave in one message now. */
+  #due(nowMs: number): number {
+    let bytes = 0
+    let count = 0
+    for (const message of this.#queue) {
+      const cost = costOf(message)
+      if (count > 0 && (bytes + cost > TOPIC_MESSAGE_MAX_BYTES || count >= TOPIC_MESSAGES_MAX)) break
+      if (!this.#own.take(this.#owner.peerId, cost, nowMs)) break
+      bytes += cost
+      count += 1
+    }
+    return count
+  }
+
+  #take(count: number): TopicMessage[] {
+    const messages = this.#queue.splice(0, count)
+    for (const message of messages) this.#queuedBytes -= costOf(message)
+    this.#owner.event({ type: 'published', number: this.#published - this.#queue.length })
+    return messages
+  }
+}
+
+function costOf({ topic, value }: TopicMessage): number {
+  return value.length + topic.length + TOPIC_MESSAGE_COST_BYTES
+}

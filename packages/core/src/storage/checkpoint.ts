@@ -1,0 +1,355 @@
+import { BlockWriter } from '../wire/block.ts'
+import type { Collections, Partition } from '../replica/collections.ts'
+import type { EntryTable, Row } from '../entries/entry-table.ts'
+import { logKey } from './group-commit.ts'
+import type { GroupCommit } from './group-commit.ts'
+import { CHECKPOINT_LOG_MIN_BYTES, SEGMENT_ENTRIES_MAX, SEGMENT_MAX_BYTES } from '../limits.ts'
+import type { Opened } from './opening.ts'
+import type { StorageOperation } from '../ports.ts'
+import type { ReplicaIds } from '../versions/replica-ids.ts'
+import { META_KEY, encodeMeta, encodePart, partKey, segmentKey } from './stored-state.ts'
+import { encodeVector } from '../versions/vector-codec.ts'
+
+/** How one partition lies in the store. */
+export interface Stored {
+  readonly place: number
+  segmentBits: number
+  segments: Set<number>
+  /** Segments whose entries have changed since they were written. */
+  dirty: Set<number>
+  /** The vector in the stored part blob, and the purge floor. */
+  vector: Uint8Array
+  floor: Uint8Array | undefined
+}
+
+const NO_VECTOR = new Uint8Array(0)
+/** Slots looked at in one piece of work: a millisecond or two. */
+const SLOTS_PER_PIECE = 50_000
+
+/** A checkpoint under way over one partition. */
+interface Rewrite {
+  readonly partition: Partition
+  readonly stored: Stored
+  readonly bits: number
+  /** The vector and the floor at the start: what is written is at least that. */
+  readonly vector: Uint8Array
+  readonly floor: Uint8Array | undefined
+  /** Groups the slots to write by segment, a piece at a time. */
+  readonly grouping: Generator<void, Grouped, void>
+  grouped: Grouped | undefined
+}
+
+/** Slots of the segments to write, grouped by segment. */
+interface Grouped {
+  readonly slots: Uint32Array
+  /** Those that are still to be written. */
+  readonly segments: { readonly index: number; readonly first: number; readonly end: number }[]
+  readonly written: readonly number[]
+}
+
+/** A checkpoint under way. */
+interface Run {
+  readonly rewrites: Rewrite[]
+  readonly logFirst: number
+  readonly logLast: number
+  readonly logBytes: number
+  readonly finish: StorageOperation[]
+  /** Of the part blobs in `finish`. */
+  readonly places: number[]
+}
+
+/**
+ * Keeps opening fast by rewriting the segments that have changed and cutting the log, one segment at a time so that the
+ * peer goes on working. A segment may hold more than the vector says: the log from the start of the checkpoint on is
+ * kept, and merging is idempotent. The last batch swaps vectors and cuts the log at once.
+ */
+export class Checkpoint {
+  readonly #collections: Collections
+  readonly #ids: ReplicaIds
+  readonly #commit: GroupCommit
+  readonly #identity: () => { readonly replicaId: string; readonly peerId: string }
+  readonly #stored = new Map<Partition, Stored>()
+  /** Places whose part blob is in the store. */
+  readonly #parts = new Set<number>()
+  #run: Run | undefined
+  #waiting = false
+  #nextPlace = 1
+  #logFirst = 1
+  #wanted = false
+  #damaged = false
+  #orphans: readonly string[] = []
+
+  constructor(
+    collections: Collections,
+    ids: ReplicaIds,
+    commit: GroupCommit,
+    identity: () => { readonly replicaId: string; readonly peerId: string },
+  ) {
+    this.#collections = collections
+    this.#ids = ids
+    this.#commit = commit
+    this.#identity = identity
+  }
+
+  /** Bytes of log below which none is cut: a seam, so that simulations can do with short ones. */
+  get logMinBytes(): number {
+    return CHECKPOINT_LOG_MIN_BYTES
+  }
+
+  /** Follows a partition's changes. `stored` tells how opening found it. */
+  follow(partition: Partition, stored?: Stored): void {
+    if (stored !== undefined) this.#parts.add(stored.place)
+    const state = stored ?? newStored(this.#nextPlace, partition)
+    this.#nextPlace = Math.max(this.#nextPlace, state.place + 1)
+    this.#stored.set(partition, state)
+    partition.replica.touched = (keyHash) => state.dirty.add(segmentOf(keyHash, state.segmentBits))
+  }
+
+  /** Bytes above which a partition is cut into more segments: a seam like `logMinBytes`. */
+  get segmentMaxBytes(): number {
+    return SEGMENT_MAX_BYTES
+  }
+
+  /** Goes on with the store where opening left it, and follows every partition from here on. */
+  takeUp(opened: Opened): void {
+    this.#commit.resume(opened.logLast, opened.logBytes)
+    this.#logFirst = opened.logFirst
+    this.#nextPlace = opened.nextPlace
+    this.#orphans = opened.orphans
+    for (const partition of this.#collections.partitions()) this.follow(partition, opened.stored.get(partition))
+    this.#collections.created = (partition) => this.follow(partition)
+    if (opened.damaged) this.repair()
+    if (opened.replicaId === undefined) this.#commit.operations([this.meta()])
+  }
+
+  /** The blob that says who this is and where the log begins. */
+  meta(): StorageOperation {
+    const meta = {
+      ...this.#identity(),
+      logFirst: this.#logFirst,
+      parts: this.#parts.size,
+      damaged: this.#damaged,
+    }
+    return { type: 'put', key: META_KEY, bytes: encodeMeta(meta) }
+  }
+
+  /**
+   * Asks for a checkpoint whatever the log's size, with every segment written anew. Until it has finished, `meta` says
+   * that the store is damaged: sound segments may stand beside vectors that claim what was in the damaged ones.
+   */
+  repair(): void {
+    this.#wanted = true
+    this.#damaged = true
+    for (const [partition, stored] of this.#stored) {
+      for (const slot of partition.replica.table.slots()) {
+        stored.dirty.add(segmentOf(partition.replica.table.keyHash(slot), stored.segmentBits))
+      }
+      // One whose entries are all lost is not written anew, and would be missed at every start.
+      stored.segments = new Set(stored.dirty)
+    }
+  }
+
+  /** Does the next piece of work, if one is due: at most one segment, or the grouping of some thousand slots. */
+  tick(): void {
+    if (this.#waiting || this.#commit.failing) return
+    if (this.#run === undefined && !this.#due()) return
+    this.#run ??= this.#start()
+    const operations = this.#piece(this.#run)
+    if (operations.length === 0) return
+    this.#waiting = true
+    this.#commit.operations(operations, () => (this.#waiting = false))
+  }
+
+  /** True while there is more to do at once. */
+  get busy(): boolean {
+    return !this.#waiting && !this.#commit.failing && (this.#run !== undefined || this.#due())
+  }
+
+  #due(): boolean {
+    if (this.#wanted) return true
+    const { logBytes } = this.#commit
+    if (logBytes <= this.logMinBytes) return false
+    let liveBytes = 0
+    for (const { replica } of this.#collections.partitions()) liveBytes += storedBytes(replica.table)
+    return logBytes > liveBytes
+  }
+
+  #start(): Run {
+    this.#wanted = false
+    const rewrites: Rewrite[] = []
+    for (const [partition, stored] of this.#stored) {
+      const { floor } = partition.replica
+      const told = {
+        vector: encodeVector(partition.replica.vector, this.#ids),
+        floor: floor.isEmpty ? undefined : floor.encode(),
+      }
+      // A vector may have grown without an entry changing: by void dots, and by rows that lost.
+      const seenSame = sameBytes(told.vector, stored.vector) && sameBytes(told.floor, stored.floor)
+      if (stored.dirty.size > 0 || !seenSame) rewrites.push(this.#plan(partition, stored, told))
+    }
+    return {
+      rewrites,
+      logFirst: this.#logFirst,
+      logLast: this.#commit.lastLog,
+      logBytes: this.#commit.logBytes,
+      finish: [],
+      places: [],
+    }
+  }
+
+  #plan(partition: Partition, stored: Stored, told: Pick<Rewrite, 'vector' | 'floor'>): Rewrite {
+    const { table } = partition.replica
+    const bits = wantedBits(table, stored.segmentBits, this.segmentMaxBytes)
+    if (bits !== stored.segmentBits) {
+      // Every entry moves to another segment.
+      stored.dirty = new Set(Array.from({ length: 2 ** bits }, (_, index) => index))
+    }
+    const { dirty } = stored
+    stored.dirty = new Set()
+    const grouping = groupBySegment(table, bits, dirty)
+    const rewrite: Rewrite = { partition, stored, bits, ...told, grouping, grouped: undefined }
+    // What changes from here on is dirty for the next checkpoint, by the new bits.
+    partition.replica.touched = (keyHash) => stored.dirty.add(segmentOf(keyHash, bits))
+    if (bits === stored.segmentBits) for (const index of dirty) stored.segments.add(index)
+    return rewrite
+  }
+
+  #piece(run: Run): StorageOperation[] {
+    const rewrite = run.rewrites[0]
+    if (rewrite === undefined) return this.#finish(run)
+    if (rewrite.grouped === undefined) {
+      const step = rewrite.grouping.next()
+      if (step.done === true) rewrite.grouped = step.value
+      return []
+    }
+    const segment = rewrite.grouped.segments.shift()
+    if (segment !== undefined) return [this.#segment(rewrite, rewrite.grouped.slots, segment)]
+    run.rewrites.shift()
+    run.finish.push(...this.#swap(run, rewrite, rewrite.grouped.written))
+    return this.#piece(run)
+  }
+
+  #segment(
+    rewrite: Rewrite,
+    slots: Uint32Array,
+    segment: { index: number; first: number; end: number },
+  ): StorageOperation {
+    const { partition, stored, bits } = rewrite
+    const { table } = partition.replica
+    // Meanwhile a slot may have been given to another entry.
+    const order = Array.from(slots.subarray(segment.first, segment.end)).filter(
+      (slot) => !table.isFree(slot) && segmentOf(table.keyHash(slot), bits) === segment.index,
+    )
+    // Rows of one replica id in order of sequence share one record.
+    order.sort((a, b) => table.replica(a) - table.replica(b) || table.sequence(a) - table.sequence(b))
+    const writer = new BlockWriter(this.#ids)
+    const row: Row = { key: '', hlc: 0, replica: 0, sequence: 0, replaced: 0, bytes: undefined, start: 0, end: 0 }
+    for (const slot of order) {
+      table.read(slot, row)
+      writer.row(partition.name, row)
+    }
+    return { type: 'put', key: segmentKey(stored.place, bits, segment.index), bytes: writer.take() }
+  }
+
+  /** The part blob that makes the new segments count, and the removal of those that no longer do. */
+  #swap(run: Run, rewrite: Rewrite, written: readonly number[]): StorageOperation[] {
+    const { partition, stored, bits, vector, floor } = rewrite
+    const operations: StorageOperation[] = []
+    if (bits !== stored.segmentBits) {
+      for (const index of stored.segments) {
+        operations.push({ type: 'delete', key: segmentKey(stored.place, stored.segmentBits, index) })
+      }
+      stored.segments = new Set(written)
+      stored.segmentBits = bits
+    }
+    stored.vector = vector
+    stored.floor = floor
+    run.places.push(stored.place)
+    const ofFloor = floor === undefined ? {} : { floor }
+    const part = { ...partition.name, vector, ...ofFloor, segmentBits: bits, segments: [...stored.segments] }
+    operations.push({ type: 'put', key: partKey(stored.place), bytes: encodePart(part) })
+    return operations
+  }
+
+  #finish(run: Run): StorageOperation[] {
+    const operations = run.finish
+    for (let log = run.logFirst; log <= run.logLast; log++) operations.push({ type: 'delete', key: logKey(log) })
+    this.#logFirst = run.logLast + 1
+    for (const key of this.#orphans) if (!this.#isLive(key)) operations.push({ type: 'delete', key })
+    this.#orphans = []
+    this.#damaged = false
+    for (const place of run.places) this.#parts.add(place)
+    operations.push(this.meta())
+    this.#commit.cut(run.logBytes)
+    this.#run = undefined
+    return operations
+  }
+
+  #isLive(key: string): boolean {
+    for (const { place, segmentBits, segments } of this.#stored.values()) {
+      if (key === partKey(place)) return true
+      for (const index of segments) if (key === segmentKey(place, segmentBits, index)) return true
+    }
+    return false
+  }
+}
+
+/** A partition that no checkpoint has written yet: what the log has brought is all in its one segment. */
+function newStored(place: number, partition: Partition): Stored {
+  const dirty = new Set(partition.replica.table.size > 0 ? [0] : [])
+  return { place, segmentBits: 0, segments: new Set(), dirty, vector: NO_VECTOR, floor: undefined }
+}
+
+function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
+}
+
+/** The segment a key hash belongs to. */
+export function segmentOf(keyHash: number, bits: number): number {
+  return bits === 0 ? 0 : keyHash >>> (32 - bits)
+}
+
+/** About what all entries take in the store. */
+function storedBytes(table: EntryTable): number {
+  return table.valueBytes + table.size * 32
+}
+
+/** Bits that keep segments at half of their limit on average; fewer only when far fewer would do. */
+function wantedBits(table: EntryTable, bitsNow: number, segmentMaxBytes: number): number {
+  const segments = Math.max((2 * table.size) / SEGMENT_ENTRIES_MAX, (2 * storedBytes(table)) / segmentMaxBytes, 1)
+  const bits = Math.min(16, Math.ceil(Math.log2(segments)))
+  return bits > bitsNow || bits < bitsNow - 3 ? bits : bitsNow
+}
+
+/**
+ * Groups the slots of some segments by segment, in two passes over the key hashes. Pauses now and then; what comes
+ * meanwhile, in slots new or used before, may be left out, since the log has it.
+ */
+function* groupBySegment(table: EntryTable, bits: number, wanted: ReadonlySet<number>): Generator<void, Grouped, void> {
+  const counts = new Uint32Array(2 ** bits)
+  const total = table.slotCount
+  for (let slot = 0; slot < total; slot++) {
+    if (!table.isFree(slot)) counts[segmentOf(table.keyHash(slot), bits)]! += 1
+    if (slot % SLOTS_PER_PIECE === SLOTS_PER_PIECE - 1) yield
+  }
+  const segments: { readonly index: number; readonly first: number; end: number }[] = []
+  const positions = new Int32Array(2 ** bits).fill(-1)
+  let position = 0
+  for (let index = 0; index < counts.length; index++) {
+    if (!wanted.has(index) || counts[index] === 0) continue
+    positions[index] = position
+    segments.push({ index, first: position, end: position })
+    position += counts[index]!
+  }
+  const slots = new Uint32Array(position)
+  const ends = positions.slice()
+  for (let slot = 0; slot < total; slot++) {
+    const index = segmentOf(table.keyHash(slot), bits)
+    const first = positions[index]!
+    if (first >= 0 && !table.isFree(slot) && ends[index]! < first + counts[index]!) slots[ends[index]!++] = slot
+    if (slot % SLOTS_PER_PIECE === SLOTS_PER_PIECE - 1) yield
+  }
+  for (const segment of segments) segment.end = ends[segment.index]!
+  return { slots, segments, written: segments.map(({ index }) => index) }
+}

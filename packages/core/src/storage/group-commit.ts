@@ -1,0 +1,334 @@
+import type { PartitionName } from '../wire/block.ts'
+import { BlockWriter } from '../wire/block.ts'
+import type { Row } from '../entries/entry-table.ts'
+import type { Instant } from '../instant.ts'
+import {
+  FRAME_MAX_BYTES,
+  FRAME_WRITES_MAX,
+  LOG_BLOB_MAX_BYTES,
+  STORE_BATCH_MAX_BYTES,
+  STORE_RETRY_MAX_MS,
+  STORE_RETRY_MS,
+  UNDURABLE_BLOCK_COST_BYTES,
+  UNDURABLE_MAX_BYTES,
+  UNDURABLE_WRITE_COST_BYTES,
+} from '../limits.ts'
+import type { StorageOperation } from '../ports.ts'
+import type { ReplicaIds } from '../versions/replica-ids.ts'
+
+/** Writes of this peer that became durable together and may now leave, as one block. */
+export interface DurableFrame {
+  readonly block: Uint8Array
+  readonly writes: number
+}
+
+/** One thing waiting to be stored, in order. */
+interface Pending {
+  /** A block for the log, or nothing when there are only operations. */
+  readonly block: Uint8Array | undefined
+  readonly operations: readonly StorageOperation[]
+  /** Own writes in the block: 0 for what came from elsewhere. */
+  readonly writes: number
+  readonly writeIdMax: number
+  readonly whenDurable: readonly (() => void)[]
+}
+
+interface Group {
+  ticket: number
+  readonly items: readonly Pending[]
+  readonly batch: readonly StorageOperation[]
+  readonly logBytes: number
+}
+
+export interface GroupCommitOwner {
+  store(ticket: number, batch: readonly StorageOperation[]): void
+  durable(writeIdMax: number, frames: readonly DurableFrame[]): void
+  notDurable(writeIdMax: number, error: unknown): void
+}
+
+export const LOG_PREFIX = 'log/'
+
+/** Key of the log blob with this number; keys sort as their numbers do. */
+export function logKey(number: number): string {
+  return LOG_PREFIX + String(number).padStart(15, '0')
+}
+
+/**
+ * The log, written in groups: while one group is on its way to disk the next one gathers, so that a lone write waits for
+ * nothing and ten thousand share one sync. Everything stored passes here in order, which is what lets a checkpoint rely
+ * on "the log before it is durable".
+ */
+export class GroupCommit {
+  readonly #owner: GroupCommitOwner
+  readonly #persistent: boolean
+  readonly #open: BlockWriter
+  #openWrites = 0
+  #atomic = false
+  #openWriteIdMax = 0
+  #openCallbacks: (() => void)[] = []
+  #queue: Pending[] = []
+  #queuedBytes = 0
+  /** What writes and blocks that wait cost besides their bytes. */
+  #overheadBytes = 0
+  #group: Group | undefined
+  #inFlight = false
+  #tickets = 0
+  #retryAtMs: number | undefined
+  #retryMs = STORE_RETRY_MS
+  #error: unknown
+  /** Own writes up to this one were told to be not durable. */
+  #toldWriteId = 0
+  #nextLog = 1
+  #logBytes = 0
+  #cuts = 0
+
+  constructor(ids: ReplicaIds, persistent: boolean, owner: GroupCommitOwner) {
+    this.#owner = owner
+    this.#persistent = persistent
+    this.#open = new BlockWriter(ids)
+  }
+
+  /** Bytes applied but not yet durable. */
+  get undurableBytes(): number {
+    return this.#queuedBytes + this.#open.length + (this.#group?.logBytes ?? 0)
+  }
+
+  /** What all that waits costs in memory: its bytes, and what each write takes besides. */
+  get backlogBytes(): number {
+    return this.undurableBytes + this.#overheadBytes
+  }
+
+  /** So much waits that no more is taken. */
+  get full(): boolean {
+    return this.backlogBytes > UNDURABLE_MAX_BYTES
+  }
+
+  /** Bytes logged since the log was last cut. */
+  get logBytes(): number {
+    return this.#logBytes
+  }
+
+  /** How often the log was cut since opening: once by every checkpoint. */
+  get cuts(): number {
+    return this.#cuts
+  }
+
+  /** Number of the last log blob, written or about to be. */
+  get lastLog(): number {
+    return this.#nextLog - 1
+  }
+
+  /** The store refuses; a retry is waiting. */
+  get failing(): boolean {
+    return this.#retryAtMs !== undefined
+  }
+
+  /** Monotonic milliseconds at which `flush` has something to do. */
+  get wakeAtMs(): number {
+    return this.#retryAtMs ?? Infinity
+  }
+
+  /** Goes on after the log blobs that opening found. */
+  resume(lastLog: number, logBytes: number): void {
+    this.#nextLog = lastLog + 1
+    this.#logBytes = logBytes
+  }
+
+  /** The log was cut: blobs up to a checkpoint are gone. */
+  cut(logBytes: number): void {
+    this.#logBytes -= logBytes
+    this.#cuts += 1
+  }
+
+  /** Takes a write of this peer. */
+  local(partition: PartitionName, row: Readonly<Row>, writeId: number): void {
+    const size = row.end - row.start
+    const full = this.#openWrites >= FRAME_WRITES_MAX || this.#open.length + size > FRAME_MAX_BYTES
+    if (full && this.#openWrites > 0 && !this.#atomic) this.#closeFrame()
+    this.#open.row(partition, row)
+    this.#openWrites += 1
+    this.#openWriteIdMax = writeId
+    this.#overheadBytes += UNDURABLE_WRITE_COST_BYTES
+  }
+
+  /** The writes that `run` brings stay in one frame, however many. */
+  atomically(run: () => void): void {
+    if (this.#atomic) {
+      run()
+      return
+    }
+    this.#closeFrame()
+    this.#atomic = true
+    try {
+      run()
+    } finally {
+      this.#atomic = false
+      this.#closeFrame()
+    }
+  }
+
+  /** Takes what another peer sent and this one applied. */
+  remote(block: Uint8Array): void {
+    this.#closeFrame()
+    this.#push({ block, operations: [], writes: 0, writeIdMax: 0, whenDurable: [] })
+    this.#overheadBytes += UNDURABLE_BLOCK_COST_BYTES
+  }
+
+  /** Takes other changes of the store; they become durable after everything taken before. */
+  operations(operations: readonly StorageOperation[], whenDurable?: () => void): void {
+    this.#closeFrame()
+    this.#push({
+      block: undefined,
+      operations,
+      writes: 0,
+      writeIdMax: 0,
+      whenDurable: whenDurable === undefined ? [] : [whenDurable],
+    })
+  }
+
+  /** Calls back once everything taken so far is durable: at once when it is. */
+  whenDurable(callback: () => void): void {
+    const waiting = this.#openWrites + this.#queue.length + this.#openCallbacks.length
+    // Callbacks keep their order, so that the chunks of a session do.
+    if (waiting === 0 && this.#group === undefined) callback()
+    else this.#openCallbacks.push(callback)
+  }
+
+  /** Starts the next group unless one is under way. */
+  flush(now: Instant): void {
+    if (this.#retryAtMs !== undefined && now.monotonicMs >= this.#retryAtMs) {
+      this.#retryAtMs = undefined
+      this.#submit()
+    }
+    if (this.failing) this.#tellNotDurable()
+    while (this.#group === undefined) {
+      this.#closeFrame()
+      if (this.#queue.length === 0) return
+      this.#group = this.#gather()
+      if (this.#persistent && this.#group.batch.length > 0) this.#submit()
+      else this.#complete()
+    }
+  }
+
+  stored(ticket: number): void {
+    if (this.#group?.ticket !== ticket || !this.#inFlight) return
+    this.#inFlight = false
+    this.#retryMs = STORE_RETRY_MS
+    this.#complete()
+  }
+
+  failed(ticket: number, error: unknown, now: Instant): void {
+    if (this.#group?.ticket !== ticket || !this.#inFlight) return
+    this.#inFlight = false
+    this.#retryAtMs = now.monotonicMs + this.#retryMs
+    this.#retryMs = Math.min(this.#retryMs * 2, STORE_RETRY_MAX_MS)
+    this.#error = error
+    this.#tellNotDurable()
+  }
+
+  /** While the store refuses, nobody is left waiting: not the group that failed, nor those behind it. */
+  #tellNotDurable(): void {
+    if (this.#openWriteIdMax <= this.#toldWriteId) return
+    this.#toldWriteId = this.#openWriteIdMax
+    this.#owner.notDurable(this.#openWriteIdMax, this.#error)
+  }
+
+  #submit(): void {
+    const group = this.#group!
+    group.ticket = ++this.#tickets
+    this.#inFlight = true
+    this.#owner.store(group.ticket, group.batch)
+  }
+
+  #complete(): void {
+    const { items } = this.#group!
+    this.#group = undefined
+    const frames: DurableFrame[] = []
+    let writeIdMax = 0
+    for (const item of items) {
+      this.#overheadBytes -= overheadOf(item)
+      if (item.writes === 0 || item.block === undefined) continue
+      frames.push({ block: item.block, writes: item.writes })
+      writeIdMax = item.writeIdMax
+    }
+    if (writeIdMax > 0) this.#owner.durable(writeIdMax, frames)
+    for (const item of items) for (const callback of item.whenDurable) callback()
+  }
+
+  #closeFrame(): void {
+    const whenDurable = this.#openCallbacks
+    if (this.#openWrites === 0 && whenDurable.length === 0) return
+    this.#openCallbacks = []
+    const writes = this.#openWrites
+    const block = writes > 0 ? this.#open.take() : undefined
+    this.#openWrites = 0
+    this.#push({ block, operations: [], writes, writeIdMax: writes > 0 ? this.#openWriteIdMax : 0, whenDurable })
+  }
+
+  #push(pending: Pending): void {
+    this.#queue.push(pending)
+    this.#queuedBytes += pending.block?.length ?? 0
+  }
+
+  /** Takes from the front of the queue as much as one batch may hold. */
+  #gather(): Group {
+    let batchBytes = 0
+    let taken = 0
+    for (const item of this.#queue) {
+      const bytes = sizeOf(item)
+      if (taken > 0 && batchBytes + bytes > STORE_BATCH_MAX_BYTES) break
+      batchBytes += bytes
+      taken += 1
+    }
+    const items = this.#queue.splice(0, taken)
+    const batch: StorageOperation[] = []
+    let logBytes = 0
+    let blocks: Uint8Array[] = []
+    let blobBytes = 0
+    const closeBlob = (): void => {
+      if (blocks.length === 0) return
+      batch.push({ type: 'put', key: logKey(this.#nextLog++), bytes: concatenate(blocks, blobBytes) })
+      blocks = []
+      blobBytes = 0
+    }
+    for (const item of items) {
+      if (item.block !== undefined) {
+        blocks.push(item.block)
+        blobBytes += item.block.length
+        logBytes += item.block.length
+        if (blobBytes >= LOG_BLOB_MAX_BYTES) closeBlob()
+      }
+      if (item.operations.length > 0) {
+        closeBlob()
+        batch.push(...item.operations)
+      }
+    }
+    closeBlob()
+    this.#queuedBytes -= logBytes
+    this.#logBytes += logBytes
+    return { ticket: 0, items, batch, logBytes }
+  }
+}
+
+function sizeOf(item: Pending): number {
+  let bytes = item.block?.length ?? 0
+  for (const operation of item.operations) if (operation.type === 'put') bytes += operation.bytes.length
+  return bytes
+}
+
+function overheadOf({ block, writes }: Pending): number {
+  if (writes > 0) return writes * UNDURABLE_WRITE_COST_BYTES
+  return block === undefined ? 0 : UNDURABLE_BLOCK_COST_BYTES
+}
+
+/** Joins blocks into one. */
+export function concatenate(blocks: readonly Uint8Array[], totalBytes: number): Uint8Array {
+  if (blocks.length === 1) return blocks[0]!
+  const joined = new Uint8Array(totalBytes)
+  let position = 0
+  for (const block of blocks) {
+    joined.set(block, position)
+    position += block.length
+  }
+  return joined
+}

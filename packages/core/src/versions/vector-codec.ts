@@ -1,0 +1,92 @@
+import { ByteReader, ByteWriter } from '../bytes/bytes.ts'
+import { GridError } from '../errors.ts'
+import type { SeenOf } from './floor.ts'
+import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
+import { SEQUENCE_MAX } from '../limits.ts'
+import { RANGES_MAX, VersionVector } from './version-vector.ts'
+
+/** Bytes of one replica id without ranges: the id, its head, the number of ranges. */
+export const REPLICA_MIN_BYTES = 10
+
+/** A vector as bytes: about 12 bytes a replica id, and 2 to 10 a range above its head. */
+export function encodeVector(vector: VersionVector, ids: ReplicaIds): Uint8Array {
+  const writer = new ByteWriter(256)
+  const present = [...vector.replicas()]
+  writer.varint(present.length)
+  for (const replica of present) {
+    const ranges = vector.rangesAbove(replica)
+    writer.replicaId(ids.id(replica))
+    writer.varint(vector.head(replica))
+    writer.varint(ranges.length / 2)
+    let last = vector.head(replica)
+    for (let i = 0; i < ranges.length; i += 2) {
+      writer.varint(ranges[i]! - last)
+      writer.varint(ranges[i + 1]! - ranges[i]!)
+      last = ranges[i + 1]!
+    }
+  }
+  return writer.take()
+}
+
+/** Reads `encodeVector`'s bytes from this peer's own store: every replica id gets a number. Throws `MESSAGE_MALFORMED`. */
+export function decodeVector(bytes: Uint8Array, ids: ReplicaIds): VersionVector {
+  const vector = decodeForeignVector(bytes, ids)
+  vector.adopt((replicaId) => ids.intern(replicaId))
+  return vector
+}
+
+/**
+ * Reads `encodeVector`'s bytes from anybody. To have heard of a replica id is no reason to keep a number for it, which
+ * would be for ever: those without one stay strangers. Throws `MESSAGE_MALFORMED`.
+ */
+export function decodeForeignVector(bytes: Uint8Array, ids: ReplicaIds): VersionVector {
+  const reader = new ByteReader(bytes)
+  const vector = new VersionVector()
+  const count = reader.count(REPLICA_MIN_BYTES)
+  for (let i = 0; i < count; i++) {
+    const replicaId = reader.replicaId()
+    const replica = ids.indexOf(replicaId)
+    if (replica === undefined ? vector.strangers.has(replicaId) : vector.highest(replica) > 0)
+      throw malformed('a replica id twice')
+    const ranges = readSeen(reader)
+    if (ranges.length === 0) continue
+    if (replica === undefined) vector.strange(replicaId, ranges)
+    else vector.addRanges(replica, ranges)
+  }
+  if (reader.remaining > 0) throw malformed('trailing bytes')
+  return vector
+}
+
+/** Reads `encodeVector`'s bytes by replica id, without a number for any of them. Throws `MESSAGE_MALFORMED`. */
+export function* readVector(bytes: Uint8Array): Generator<SeenOf & { readonly replicaId: ReplicaId }, void, undefined> {
+  const reader = new ByteReader(bytes)
+  for (let left = reader.count(REPLICA_MIN_BYTES); left > 0; left--) {
+    const replicaId = reader.replicaId()
+    const seen = readSeen(reader)
+    const head = seen[0] === 1 ? seen[1]! : 0
+    yield { replicaId, head, ranges: head > 0 ? seen.slice(2) : seen }
+  }
+  if (reader.remaining > 0) throw malformed('trailing bytes')
+}
+
+/** What was seen of one replica id: [1, head] and the ranges above it. */
+function readSeen(reader: ByteReader): number[] {
+  let last = reader.varint()
+  if (last > SEQUENCE_MAX) throw malformed(`sequence number ${last}`)
+  const seen: number[] = last > 0 ? [1, last] : []
+  const ranges = reader.count(2)
+  if (ranges > RANGES_MAX) throw malformed(`${ranges} ranges`)
+  for (let i = 0; i < ranges; i++) {
+    const first = last + reader.varint()
+    // A range that touches what is before it would make equal vectors unequal in bytes.
+    if (first <= last + 1) throw malformed('ranges do not ascend')
+    last = first + reader.varint()
+    if (last > SEQUENCE_MAX) throw malformed(`sequence number ${last}`)
+    seen.push(first, last)
+  }
+  return seen
+}
+
+function malformed(what: string): GridError {
+  return new GridError('MESSAGE_MALFORMED', `malformed vector: ${what}`)
+}

@@ -1,0 +1,335 @@
+import { includesSeen } from './floor.ts'
+import type { Floor, SeenOf } from './floor.ts'
+import { addHash, fold32, foldHigh32, mix32 } from '../bytes/hash.ts'
+import type { Hash64 } from '../bytes/hash.ts'
+import { hashReplicaId } from './replica-ids.ts'
+import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
+
+/**
+ * The most ranges above the head that are kept for one replica id; beyond, a dot stays unseen and is asked for again. Dots
+ * that come in descending order move all ranges each time, so that more would let a message take many seconds.
+ */
+export const RANGES_MAX = 16_384
+
+/** A run of sequence numbers of one replica id, both ends included. */
+export interface DotRange {
+  readonly replica: number
+  readonly first: number
+  readonly last: number
+}
+
+/** What has been seen of one replica id. */
+interface Seen {
+  /** Highest contiguous sequence number. */
+  head: number
+  /** Flat pairs [first, last, first, last, …], sorted, disjoint, not touching each other nor the head. */
+  readonly ranges: number[]
+}
+
+const NO_RANGES: readonly number[] = []
+const NO_STRANGERS: ReadonlyMap<ReplicaId, readonly number[]> = new Map()
+
+/**
+ * Which dots a replica has seen: per replica id the highest contiguous sequence number (the head) and the ranges above
+ * it. Replica ids are numbers of `ReplicaIds`; sequence numbers start at 1. Memory follows the ids seen here, not those
+ * that exist. What lies below the purge floor counts as seen too; ids of which nothing else was seen take no place.
+ */
+export class VersionVector {
+  readonly #seen = new Map<number, Seen>()
+  #floor: Floor | undefined
+  /** The hash, until something changes. */
+  #hash: Hash64 | undefined
+  #strangers: Map<ReplicaId, readonly number[]> | undefined
+
+  /** What counts as seen besides. */
+  get floor(): Floor | undefined {
+    return this.#floor
+  }
+
+  /** Says for another peer's vector which floor it was told against. */
+  standOn(floor: Floor | undefined): void {
+    this.#floor = floor
+  }
+
+  /** Takes up a larger floor; ids that are wholly below it give up their place. */
+  raiseTo(floor: Floor): void {
+    this.#floor = floor
+    this.#hash = undefined
+    for (const [replica, seen] of this.#seen) {
+      const below = floor.seenOf(replica)
+      if (below === undefined) continue
+      this.addRange(replica, 1, below.head)
+      this.addRanges(replica, below.ranges)
+      if (includesSeen(below, seen.head, seen.ranges)) this.#seen.delete(replica)
+    }
+  }
+
+  /** Forgets everything, the floor as well. */
+  clear(): void {
+    this.#hash = undefined
+    this.#seen.clear()
+    this.#floor = undefined
+  }
+
+  head(replica: number): number {
+    return this.#of(replica)?.head ?? 0
+  }
+
+  /** The highest sequence number seen, gaps or not. */
+  highest(replica: number): number {
+    const seen = this.#of(replica)
+    return seen === undefined ? 0 : (seen.ranges.at(-1) ?? seen.head)
+  }
+
+  /** Nothing has been seen. */
+  get isEmpty(): boolean {
+    return this.#seen.size === 0 && (this.#floor?.isEmpty ?? true)
+  }
+
+  /** Replica ids of which something has been seen that is not below the floor: what the vector takes on the wire. */
+  get size(): number {
+    return this.#seen.size
+  }
+
+  /** The replica ids of which something has been seen that is not below the floor. */
+  replicas(): IterableIterator<number> {
+    return this.#seen.keys()
+  }
+
+  /** Flat pairs of the ranges seen above the head. */
+  rangesAbove(replica: number): readonly number[] {
+    return this.#of(replica)?.ranges ?? NO_RANGES
+  }
+
+  /** Whether all of a replica id's dots that were seen are below the floor, or none was. */
+  isResting(replica: number): boolean {
+    return !this.#seen.has(replica)
+  }
+
+  has(replica: number, sequence: number): boolean {
+    const seen = this.#of(replica)
+    if (seen === undefined) return false
+    if (sequence <= seen.head) return true
+    const at = firstEndingAtOrAfter(seen.ranges, sequence)
+    return at < seen.ranges.length && seen.ranges[at]! <= sequence
+  }
+
+  /** Marks one dot as seen. False when it was, or when it would be one range too many. */
+  add(replica: number, sequence: number): boolean {
+    const seen = this.#seen.get(replica)
+    if (seen !== undefined && seen.ranges.length === 0 && sequence === seen.head + 1) {
+      seen.head = sequence
+      this.#hash = undefined
+      return true
+    }
+    return this.addRange(replica, sequence, sequence)
+  }
+
+  /** Marks [first, last] as seen. False when all of it was, or when it would be one range too many. */
+  addRange(replica: number, first: number, last: number): boolean {
+    const seen = this.#seen.get(replica) ?? this.#open(replica, first, last)
+    if (seen === undefined || last <= seen.head) return false
+    this.#hash = undefined
+    if (first > seen.head + 1) return insertRange(seen.ranges, first, last)
+    seen.head = absorb(seen.ranges, last)
+    return true
+  }
+
+  /** Marks flat pairs [first, last, first, last, …] as seen. */
+  addRanges(replica: number, ranges: readonly number[]): void {
+    for (let i = 0; i < ranges.length; i += 2) this.addRange(replica, ranges[i]!, ranges[i + 1]!)
+  }
+
+  /** What another peer has seen of replica ids that have no number here, as flat pairs. */
+  get strangers(): ReadonlyMap<ReplicaId, readonly number[]> {
+    return this.#strangers ?? NO_STRANGERS
+  }
+
+  strange(replicaId: ReplicaId, ranges: readonly number[]): void {
+    this.#hash = undefined
+    this.#strangers ??= new Map()
+    this.#strangers.set(replicaId, ranges)
+  }
+
+  /** Files the strangers that have a number by now under it. */
+  adopt(numberOf: (replicaId: ReplicaId) => number | undefined): void {
+    for (const [replicaId, ranges] of this.strangers) {
+      const replica = numberOf(replicaId)
+      if (replica === undefined) continue
+      this.#hash = undefined
+      this.addRanges(replica, ranges)
+      this.#strangers!.delete(replicaId)
+    }
+  }
+
+  /** Forgets everything of one replica id above `head`. */
+  truncate(replica: number, head: number): void {
+    const seen = this.#seen.get(replica)
+    if (seen === undefined) return
+    this.#hash = undefined
+    const below = this.#floor?.seenOf(replica)
+    seen.head = Math.max(Math.min(seen.head, head), below?.head ?? 0)
+    seen.ranges.splice(0, seen.ranges.length, ...(below?.ranges ?? NO_RANGES))
+    if (seen.head === 0 || below?.head === seen.head) this.#seen.delete(replica)
+  }
+
+  /** Marks as seen all that `other` has seen above its floor. */
+  merge(other: VersionVector): void {
+    for (const [replica, { head, ranges }] of other.#seen) {
+      if (head > 0) this.addRange(replica, 1, head)
+      for (let i = 0; i < ranges.length; i += 2) this.addRange(replica, ranges[i]!, ranges[i + 1]!)
+    }
+  }
+
+  clone(): VersionVector {
+    const copy = new VersionVector()
+    for (const [replica, { head, ranges }] of this.#seen) copy.#seen.set(replica, { head, ranges: ranges.slice() })
+    copy.#floor = this.#floor
+    return copy
+  }
+
+  /**
+   * What this vector has seen and `other` has not, by replica id, in order of sequence; of ids that rest below this floor
+   * nothing.
+   */
+  missingIn(other: VersionVector): DotRange[] {
+    const missing: DotRange[] = []
+    for (const [replica, { head, ranges }] of this.#seen) {
+      if (head > 0) collectUnseen(other, replica, 1, head, missing)
+      for (let i = 0; i < ranges.length; i += 2) collectUnseen(other, replica, ranges[i]!, ranges[i + 1]!, missing)
+    }
+    return missing
+  }
+
+  /** The dots of one replica id in `seen` that this vector has not seen. */
+  unseenOf(replica: number, { head, ranges }: SeenOf): DotRange[] {
+    const unseen: DotRange[] = []
+    if (head > 0) collectUnseen(this, replica, 1, head, unseen)
+    for (let i = 0; i < ranges.length; i += 2) collectUnseen(this, replica, ranges[i]!, ranges[i + 1]!, unseen)
+    return unseen
+  }
+
+  /** How many dots this vector has seen and `other` has not: all those of strangers among them. */
+  countMissingIn(other: VersionVector): number {
+    let count = 0
+    for (const [replicaId, ranges] of this.strangers) {
+      const below = other.#floor?.seenOfId(replicaId)
+      if (below !== undefined && includesSeen(below, 0, ranges)) continue
+      for (let i = 0; i < ranges.length; i += 2) count += ranges[i + 1]! - ranges[i]! + 1
+    }
+    for (const range of this.missingIn(other)) count += range.last - range.first + 1
+    return count
+  }
+
+  covers(other: VersionVector): boolean {
+    return other.missingIn(this).length === 0
+  }
+
+  /** Whether everything below a floor has been seen. `numberOf` gives the number of a replica id, if it has one. */
+  reaches(floor: Floor, numberOf: (replicaId: ReplicaId) => number | undefined): boolean {
+    if (floor.isEmpty || floor.hash === this.#floor?.hash) return true
+    for (const { replicaId, head, ranges } of floor.entries()) {
+      const replica = numberOf(replicaId)
+      const seen = replica === undefined ? this.#ofStranger(replicaId) : this.#of(replica)
+      if (seen === undefined || !includesSeen(seen, head, ranges)) return false
+    }
+    return true
+  }
+
+  #ofStranger(replicaId: ReplicaId): SeenOf | undefined {
+    const told = this.strangers.get(replicaId)
+    if (told === undefined) return this.#floor?.seenOfId(replicaId)
+    return told[0] === 1 ? { head: told[1]!, ranges: told.slice(2) } : { head: 0, ranges: told }
+  }
+
+  #of(replica: number): SeenOf | undefined {
+    return this.#seen.get(replica) ?? this.#floor?.seenOf(replica)
+  }
+
+  /** A place for a replica id of which something above the floor is seen for the first time; undefined when nothing is. */
+  #open(replica: number, first: number, last: number): Seen | undefined {
+    const below = this.#floor?.seenOf(replica)
+    if (below !== undefined && includesSeen(below, 0, [first, last])) return undefined
+    const seen = { head: below?.head ?? 0, ranges: below?.ranges.slice() ?? [] }
+    this.#seen.set(replica, seen)
+    return seen
+  }
+
+  /** A hash that two vectors share exactly when they have seen the same dots above one floor (but for a chance of 2^-64). */
+  hash(ids: ReplicaIds): Readonly<Hash64> {
+    return (this.#hash ??= this.#makeHash(ids))
+  }
+
+  #makeHash(ids: ReplicaIds): Hash64 {
+    const sum: Hash64 = { high: 0, low: 0 }
+    for (const [replica, { head, ranges }] of this.#seen) addSeen(sum, ids.hash(replica), head, ranges)
+    for (const [replicaId, seen] of this.strangers) {
+      const head = seen[0] === 1 ? seen[1]! : 0
+      addSeen(sum, hashReplicaId(replicaId), head, head > 0 ? seen.slice(2) : seen)
+    }
+    return sum
+  }
+}
+
+function addSeen(sum: Hash64, idHash: number, head: number, ranges: readonly number[]): void {
+  let low = fold32(idHash, head)
+  let high = foldHigh32(mix32(idHash), head)
+  for (const bound of ranges) {
+    low = fold32(low, bound)
+    high = foldHigh32(high, bound)
+  }
+  addHash(sum, { low: mix32(low), high: mix32(high) })
+}
+
+/** Index of the first pair whose end is at or past `sequence`, or the length. */
+function firstEndingAtOrAfter(ranges: readonly number[], sequence: number): number {
+  let low = 0
+  let high = ranges.length >> 1
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (ranges[middle * 2 + 1]! < sequence) low = middle + 1
+    else high = middle
+  }
+  return low * 2
+}
+
+/** Adds [first, last] and joins what it touches. False when it was there, or when there are too many ranges. */
+function insertRange(ranges: number[], first: number, last: number): boolean {
+  const at = firstEndingAtOrAfter(ranges, first - 1)
+  let end = at
+  let joinedFirst = first
+  let joinedLast = last
+  while (end < ranges.length && ranges[end]! <= last + 1) {
+    joinedFirst = Math.min(joinedFirst, ranges[end]!)
+    joinedLast = Math.max(joinedLast, ranges[end + 1]!)
+    end += 2
+  }
+  if (end - at === 2 && joinedFirst === ranges[at] && joinedLast === ranges[at + 1]) return false
+  if (end === at && ranges.length >= 2 * RANGES_MAX) return false
+  ranges.splice(at, end - at, joinedFirst, joinedLast)
+  return true
+}
+
+/** Takes the ranges that `head` now reaches out of `ranges` and returns the new head. */
+function absorb(ranges: number[], head: number): number {
+  let reached = head
+  let taken = 0
+  while (taken < ranges.length && ranges[taken]! <= reached + 1) {
+    reached = Math.max(reached, ranges[taken + 1]!)
+    taken += 2
+  }
+  if (taken > 0) ranges.splice(0, taken)
+  return reached
+}
+
+/** Pushes the parts of [first, last] that `vector` has not seen. */
+function collectUnseen(vector: VersionVector, replica: number, first: number, last: number, into: DotRange[]): void {
+  let next = Math.max(first, vector.head(replica) + 1)
+  const ranges = vector.rangesAbove(replica)
+  for (let i = firstEndingAtOrAfter(ranges, next); i < ranges.length && next <= last; i += 2) {
+    if (ranges[i]! > last) break
+    if (ranges[i]! > next) into.push({ replica, first: next, last: ranges[i]! - 1 })
+    next = Math.max(next, ranges[i + 1]! + 1)
+  }
+  if (next <= last) into.push({ replica, first: next, last })
+}

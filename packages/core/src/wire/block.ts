@@ -1,0 +1,340 @@
+import { ByteReader, ByteWriter } from '../bytes/bytes.ts'
+import { scanCbor } from '../bytes/cbor-scanner.ts'
+import type { Row } from '../entries/entry-table.ts'
+import { GridError } from '../errors.ts'
+import { HLC_MAX } from '../clock/hlc.ts'
+import { hasControls } from '../kinds/kinds.ts'
+import { checkRowForm } from '../kinds/row-forms.ts'
+import { KEY_MAX_BYTES, NAME_MAX_BYTES, PARTITIONS_MAX, VALUE_MAX_BYTES } from '../limits.ts'
+import type { ReplicaId, ReplicaIds } from '../versions/replica-ids.ts'
+import { SEQUENCE_MAX } from '../limits.ts'
+
+/**
+ * A block is what a log blob, a segment, a broadcast frame and a chunk of a session have in common: records of rows,
+ * and records of void dots. So what was logged can be sent as it is, and there is one decoder to trust.
+ *
+ *     block   = record*
+ *     rows    = 1 collection replicaId count sequence hlc row*        sequence, hlc: of the first row
+ *     row     = dSequence dHlc replaced key (length + 1 | 0) value    deltas to the row before; 0: a tombstone
+ *     voids   = 2 collection replicaId count (gap length)*            dots that came, or whose successors came, before
+ *     floor   = 3 collection length floor                             in the log only: the purge floor was raised
+ *     drops   = 4 collection count (replicaId sequence key)*          in the log only: what a fenced peer let go
+ *     collection = name kind partition
+ */
+
+const ROWS = 1
+const VOIDS = 2
+const FLOOR = 3
+const DROPS = 4
+const ROW_MIN_BYTES = 7
+
+/** Which partition a record belongs to. */
+export interface PartitionName {
+  readonly collection: string
+  /** Code of the collection's kind and mode, see `kinds.ts`. */
+  readonly kind: number
+  readonly partition: number
+}
+
+/** A partition's name as one text. */
+export function nameKey({ collection, kind, partition }: PartitionName): string {
+  return `${kind} ${partition} ${collection}`
+}
+
+/** Rows of one replica id in one partition, by ascending sequence number. */
+export interface RowsRecord {
+  readonly type: 'rows'
+  readonly partition: PartitionName
+  readonly replicaId: ReplicaId
+  readonly rows: readonly Row[]
+}
+
+/** Dots that may count as seen: they travelled before, or hold nothing any more and their successors did. */
+export interface VoidsRecord {
+  readonly type: 'voids'
+  readonly partition: PartitionName
+  readonly replicaId: ReplicaId
+  /** Flat pairs [first, last, …], ascending. */
+  readonly ranges: readonly number[]
+}
+
+/** The purge floor was raised. Never taken from a peer. */
+export interface FloorRecord {
+  readonly type: 'floor'
+  readonly partition: PartitionName
+  readonly floor: Uint8Array
+}
+
+/** One entry by its key and dot. */
+export interface EntryDot {
+  readonly key: string
+  readonly replicaId: ReplicaId
+  readonly sequence: number
+}
+
+/** Entries that turned out to be deleted long ago. Never taken from a peer. */
+export interface DropsRecord {
+  readonly type: 'drops'
+  readonly partition: PartitionName
+  readonly drops: readonly EntryDot[]
+}
+
+/** What peers send each other. */
+export type BlockRecord = RowsRecord | VoidsRecord
+/** What a peer's own log holds. */
+export type LogRecord = BlockRecord | FloorRecord | DropsRecord
+
+/** Writes records one after the other; rows that follow each other share one record where they can. */
+export class BlockWriter {
+  readonly #ids: ReplicaIds
+  readonly #done = new ByteWriter(4096)
+  readonly #rows = new ByteWriter(4096)
+  #partition: PartitionName | undefined
+  #replica = -1
+  #firstSequence = 0
+  #firstHlc = 0
+  #sequence = 0
+  #hlc = 0
+  #count = 0
+  #total = 0
+
+  constructor(ids: ReplicaIds) {
+    this.#ids = ids
+  }
+
+  /** Rows written since the last `take`. */
+  get rowCount(): number {
+    return this.#total
+  }
+
+  /** Bytes so far, but for the header of the open record. */
+  get length(): number {
+    return this.#done.length + this.#rows.length
+  }
+
+  row(partition: PartitionName, row: Readonly<Row>): void {
+    const follows =
+      this.#count > 0 && this.#partition === partition && this.#replica === row.replica && row.sequence > this.#sequence
+    if (!follows) this.#open(partition, row)
+    const rows = this.#rows
+    rows.varint(row.sequence - this.#sequence)
+    rows.signedVarint(row.hlc - this.#hlc)
+    rows.uint16(row.replaced)
+    rows.text(row.key)
+    if (row.bytes === undefined) rows.byte(0)
+    else {
+      rows.varint(row.end - row.start + 1)
+      rows.raw(row.bytes, row.start, row.end)
+    }
+    this.#sequence = row.sequence
+    this.#hlc = row.hlc
+    this.#count += 1
+    this.#total += 1
+  }
+
+  /** `ranges`: flat pairs [first, last, …], ascending. */
+  voids(partition: PartitionName, replica: number, ranges: readonly number[]): void {
+    this.#closeRows()
+    this.#header(VOIDS, partition, replica)
+    this.#done.varint(ranges.length / 2)
+    let last = 0
+    for (let i = 0; i < ranges.length; i += 2) {
+      this.#done.varint(ranges[i]! - last)
+      this.#done.varint(ranges[i + 1]! - ranges[i]!)
+      last = ranges[i + 1]!
+    }
+  }
+
+  floor(partition: PartitionName, floor: Uint8Array): void {
+    this.#closeRows()
+    this.#collection(FLOOR, partition)
+    this.#done.varint(floor.length)
+    this.#done.raw(floor)
+  }
+
+  drops(partition: PartitionName, drops: readonly EntryDot[]): void {
+    this.#closeRows()
+    this.#collection(DROPS, partition)
+    this.#done.varint(drops.length)
+    for (const { replicaId, sequence, key } of drops) {
+      this.#done.replicaId(replicaId)
+      this.#done.varint(sequence)
+      this.#done.text(key)
+    }
+  }
+
+  /** Appends a block that is complete in itself. */
+  block(bytes: Uint8Array): void {
+    this.#closeRows()
+    this.#done.raw(bytes)
+  }
+
+  /** The block so far; the writer starts anew. */
+  take(): Uint8Array {
+    this.#closeRows()
+    const bytes = this.#done.copy()
+    this.#done.clear()
+    this.#total = 0
+    return bytes
+  }
+
+  #open(partition: PartitionName, row: Readonly<Row>): void {
+    this.#closeRows()
+    this.#partition = partition
+    this.#replica = row.replica
+    this.#firstSequence = this.#sequence = row.sequence
+    this.#firstHlc = this.#hlc = row.hlc
+  }
+
+  #closeRows(): void {
+    if (this.#count === 0) return
+    this.#header(ROWS, this.#partition!, this.#replica)
+    this.#done.varint(this.#count)
+    this.#done.varint(this.#firstSequence)
+    this.#done.varint(this.#firstHlc)
+    this.#done.raw(this.#rows.take())
+    this.#rows.clear()
+    this.#count = 0
+  }
+
+  #header(type: number, partition: PartitionName, replica: number): void {
+    this.#collection(type, partition)
+    this.#done.replicaId(this.#ids.id(replica))
+  }
+
+  #collection(type: number, partition: PartitionName): void {
+    this.#done.byte(type)
+    this.#done.text(partition.collection)
+    this.#done.byte(partition.kind)
+    this.#done.varint(partition.partition)
+  }
+}
+
+/**
+ * Decodes and checks a whole block before anything of it is applied. Rows point into `bytes`, which must not change
+ * afterwards. Values pass the CBOR scanner here, where they enter. Replica ids are given numbers only once the whole block
+ * is known to be sound. Throws `MESSAGE_MALFORMED`, or `REPLICA_ID_REFUSED` for more than `newIdsMax` without a number.
+ */
+export function readBlock(bytes: Uint8Array, ids: ReplicaIds, newIdsMax: number = Infinity): BlockRecord[] {
+  return readRecords(bytes, ids, newIdsMax, (type) => {
+    throw malformed(`unknown record ${type}`)
+  })
+}
+
+/** The same for a block of this peer's own log, which may hold more. */
+export function readLog(bytes: Uint8Array, ids: ReplicaIds): LogRecord[] {
+  return readRecords<LogRecord>(bytes, ids, Infinity, (type, reader) => {
+    const partition = readPartition(reader)
+    if (type === FLOOR) {
+      const start = reader.skip(reader.varint())
+      return { type: 'floor', partition, floor: reader.bytes.subarray(start, reader.position) }
+    }
+    if (type !== DROPS) throw malformed(`unknown record ${type}`)
+    const drops: EntryDot[] = []
+    for (let left = reader.count(10); left > 0; left--) {
+      drops.push({ replicaId: reader.replicaId(), sequence: reader.varint(), key: reader.text(KEY_MAX_BYTES) })
+    }
+    return { type: 'drops', partition, drops }
+  })
+}
+
+function readRecords<Record extends LogRecord>(
+  bytes: Uint8Array,
+  ids: ReplicaIds,
+  newIdsMax: number,
+  readOther: (type: number, reader: ByteReader) => Record,
+): (Record | BlockRecord)[] {
+  const reader = new ByteReader(bytes)
+  const records: (Record | BlockRecord)[] = []
+  const strangers = new Set<ReplicaId>()
+  const unnumbered: RowsRecord[] = []
+  while (reader.remaining > 0) {
+    const type = reader.byte()
+    if (type !== ROWS && type !== VOIDS) {
+      records.push(readOther(type, reader))
+      continue
+    }
+    const partition = readPartition(reader)
+    const replicaId = reader.replicaId()
+    const replica = ids.indexOf(replicaId)
+    if (replica === undefined && strangers.add(replicaId).size > newIdsMax) {
+      throw new GridError('REPLICA_ID_REFUSED', `a block with more than ${newIdsMax} new replica ids`)
+    }
+    if (type === VOIDS) records.push({ type: 'voids', partition, replicaId, ranges: readRanges(reader) })
+    else {
+      const record: RowsRecord = {
+        type: 'rows',
+        partition,
+        replicaId,
+        rows: readRows(reader, replica ?? -1, partition.kind, replicaId),
+      }
+      records.push(record)
+      if (replica === undefined) unnumbered.push(record)
+    }
+  }
+  for (const replicaId of strangers) ids.intern(replicaId)
+  for (const { replicaId, rows } of unnumbered) {
+    const replica = ids.indexOf(replicaId)!
+    for (const row of rows) row.replica = replica
+  }
+  return records
+}
+
+function readPartition(reader: ByteReader): PartitionName {
+  const collection = reader.text(NAME_MAX_BYTES)
+  const kind = reader.byte()
+  const partition = reader.varint()
+  if (collection === '') throw malformed('a collection without a name')
+  if (hasControls(collection)) throw malformed('a collection whose name has control characters')
+  if (partition >= PARTITIONS_MAX) throw malformed(`partition ${partition}`)
+  return { collection, kind, partition }
+}
+
+function readRows(reader: ByteReader, replica: number, kind: number, replicaId: string): Row[] {
+  const count = reader.count(ROW_MIN_BYTES - 1)
+  if (count === 0) throw malformed('a record without rows')
+  const rows: Row[] = []
+  let sequence = reader.varint()
+  let hlc = reader.varint()
+  for (let i = 0; i < count; i++) {
+    const step = reader.varint()
+    if ((step === 0) !== (i === 0)) throw malformed('sequence numbers do not ascend')
+    sequence += step
+    hlc += reader.signedVarint()
+    if (sequence < 1 || sequence > SEQUENCE_MAX) throw malformed(`sequence number ${sequence}`)
+    if (hlc < 0 || hlc > HLC_MAX) throw malformed(`HLC reading ${hlc}`)
+    const replaced = reader.uint16()
+    const key = reader.text(KEY_MAX_BYTES)
+    if (key === '') throw malformed('an empty key')
+    const length = reader.varint() - 1
+    if (length > VALUE_MAX_BYTES) throw malformed(`a value of ${length} bytes`)
+    const row: Row = { key, hlc, replica, sequence, replaced, bytes: undefined, start: 0, end: 0 }
+    if (length >= 0) {
+      row.start = reader.skip(length)
+      row.end = row.start + length
+      row.bytes = reader.bytes
+      scanCbor(row.bytes, row.start, row.end)
+    }
+    checkRowForm(kind, row, replicaId)
+    rows.push(row)
+  }
+  return rows
+}
+
+function readRanges(reader: ByteReader): number[] {
+  const count = reader.count(2)
+  const ranges: number[] = []
+  let last = 0
+  for (let i = 0; i < count; i++) {
+    const first = last + reader.varint()
+    if (first <= last) throw malformed('void dots do not ascend')
+    last = first + reader.varint()
+    if (last > SEQUENCE_MAX) throw malformed(`void dot ${last}`)
+    ranges.push(first, last)
+  }
+  return ranges
+}
+
+function malformed(what: string): GridError {
+  return new GridError('MESSAGE_MALFORMED', `malformed block: ${what}`)
+}

@@ -1,0 +1,125 @@
+import { BlockWriter } from '../wire/block.ts'
+import type { Partition } from '../replica/collections.ts'
+import type { Row } from '../entries/entry-table.ts'
+import { GridError } from '../errors.ts'
+import type { GroupCommit } from '../storage/group-commit.ts'
+import { hlcFromWall } from '../clock/hlc.ts'
+import type { HybridClock } from '../clock/hlc.ts'
+import type { Instant } from '../instant.ts'
+import { UNDURABLE_MAX_BYTES } from '../limits.ts'
+import type { ReplicaIdentity } from './replica-identity.ts'
+import type { ReplicaId } from '../versions/replica-ids.ts'
+import { SEQUENCE_MAX } from '../limits.ts'
+
+/** A local write as it was applied. Its dot is (replica id, sequence), its version (hlc, replica id). */
+export interface Written {
+  /** Counts local writes; `durable` events name it. */
+  readonly writeId: number
+  readonly hlc: number
+  readonly replicaId: ReplicaId
+  readonly sequence: number
+}
+
+export interface LocalWritesOwner {
+  /** The wall milliseconds that writes are dated by. */
+  wallMs(now: Instant): number
+  /** This peer goes on under a new replica id. */
+  renewed(reason: string): void
+}
+
+/** What this peer writes itself, and the replica id under which it does. */
+export class LocalWrites {
+  readonly identity: ReplicaIdentity
+  readonly #clock: HybridClock
+  readonly #commit: GroupCommit
+  readonly #owner: LocalWritesOwner
+  #writeId = 0
+
+  constructor(identity: ReplicaIdentity, clock: HybridClock, commit: GroupCommit, owner: LocalWritesOwner) {
+    this.identity = identity
+    this.#clock = clock
+    this.#commit = commit
+    this.#owner = owner
+  }
+
+  /** See `Peer.write`. */
+  write(partition: Partition, key: string, value: Uint8Array | undefined, now: Instant): Written {
+    const { identity } = this
+    if (this.#commit.full) {
+      throw new GridError('BACKLOG_FULL', `${UNDURABLE_MAX_BYTES} bytes of writes wait to be stored: await some first`)
+    }
+    if (partition.mismatch !== undefined) throw new GridError('COLLECTION_MISMATCH', partition.mismatch)
+    if (identity.nextSequence(partition) > SEQUENCE_MAX) this.renew('all sequence numbers are used up', now)
+    const row: Row = {
+      key,
+      hlc: this.#clock.tick(this.#owner.wallMs(now)),
+      replica: identity.index,
+      sequence: identity.nextSequence(partition),
+      replaced: 0,
+      bytes: value,
+      start: 0,
+      end: value?.length ?? 0,
+    }
+    partition.replica.write(row)
+    const writeId = ++this.#writeId
+    this.#commit.local(partition.name, row, writeId)
+    return { writeId, hlc: row.hlc, replicaId: identity.id, sequence: row.sequence }
+  }
+
+  /** Writes of this peer's replica id are about that it never made. False when the id is to be given up only later. */
+  cloned(reason: string, now: Instant): boolean {
+    const atOnce = this.identity.suspect(reason, now)
+    if (atOnce) this.renew(reason, now)
+    return atOnce
+  }
+
+  /** Gives up a replica id that somebody else uses, once that may be. */
+  tick(now: Instant): void {
+    const suspicion = this.identity.due(now)
+    if (suspicion !== '') this.renew(suspicion, now)
+  }
+
+  /** Goes on under a new replica id; writes that may share dots with somebody else's are issued anew. */
+  renew(reason: string, now: Instant): void {
+    this.identity.rest(now)
+    this.identity.abandon((partition, row) => this.#commit.local(partition.name, row, this.#writeId))
+    this.#owner.renewed(reason)
+  }
+
+  /**
+   * Issues anew, dated now, what this peer has written, dated after `hlc` with a clock that was wrong, and nobody else has
+   * taken. Returns how many writes that were.
+   */
+  restamp(
+    partitions: Iterable<Partition>,
+    hlc: number,
+    isTaken: (partition: Partition, sequence: number) => boolean,
+    now: Instant,
+  ): number {
+    const { ids, index } = this.identity
+    this.#clock.setBack(hlcFromWall(this.#owner.wallMs(now)))
+    let count = 0
+    for (const partition of partitions) {
+      const { replica, name } = partition
+      const { table } = replica
+      const slots = [...table.slots()].filter(
+        (slot) => table.hlc(slot) > hlc && table.replica(slot) === index && !isTaken(partition, table.sequence(slot)),
+      )
+      if (slots.length === 0) continue
+      slots.sort((a, b) => table.hlc(a) - table.hlc(b))
+      // In the log the larger version would win again.
+      const log = new BlockWriter(ids)
+      log.drops(
+        name,
+        slots.map((slot) => ({ key: table.key(slot), replicaId: ids.id(index), sequence: table.sequence(slot) })),
+      )
+      this.#commit.remote(log.take())
+      for (const slot of slots) {
+        replica.restamp(slot, this.#clock.tick(this.#owner.wallMs(now)), this.identity.nextSequence(partition))
+        this.#commit.local(name, replica.row(slot), this.#writeId)
+      }
+      count += slots.length
+    }
+    return count
+  }
+}

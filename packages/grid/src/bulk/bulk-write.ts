@@ -1,0 +1,316 @@
+import { GridError } from '@gossipgrid/core'
+import type { Known, Written } from '@gossipgrid/core'
+import { BulkError } from './bulk-error.ts'
+import type { BulkProgress } from './bulk-error.ts'
+import { isAsync, isCollection } from './bulk-source.ts'
+import type { BulkSource } from './bulk-source.ts'
+import { WRITE_OPTIONS, checkWriteOptions } from '../batches/checks.ts'
+import type { RowWrite } from '../maps/layout.ts'
+import { nextTurn } from '../flow/next-turn.ts'
+import { onAbort } from '../flow/on-abort.ts'
+import { notStored } from '../runtime/pending-writes.ts'
+import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import { aborted, settlesWithin } from '../runtime/waiting.ts'
+
+/** Entries that are written in one turn of the event loop, and their bytes: whichever is reached first. */
+const SLICE_ENTRIES_MAX = 1000
+const SLICE_MAX_BYTES: number = 512 * 1024
+/** Slices that are written and not acknowledged yet. */
+const SLICES_IN_FLIGHT_MAX = 8
+/** When it stops early, what is written is waited for so long, so that its error can say what is durable. */
+const SETTLE_MAX_MS = 1000
+
+/** What a method that writes many entries can be asked for. */
+export interface BulkOptions extends WriteOptions {
+  /** Called from time to time, and at the end. */
+  readonly onProgress?: (progress: BulkProgress) => void
+}
+
+export const BULK_OPTIONS: Known<BulkOptions> = { ...WRITE_OPTIONS, onProgress: true }
+
+/** What became of all entries of an async iterable. */
+export interface BulkReceipt extends BulkProgress {
+  /** Durable copies that every one of them has, this peer's own included: 1 unless more were asked for. */
+  readonly copies: number
+}
+
+/** A receipt for each entry of an iterable, one for all of an async iterable. */
+export type BulkResult<Source> = Source extends AsyncIterable<unknown> ? BulkReceipt : Receipt[]
+
+/** Where the entries go. */
+export interface BulkTarget<Entry, Planned> {
+  /** What is to be written of an entry. Throws what is wrong with it. */
+  plan(entry: Entry): Planned
+  sizeBytes(planned: Planned): number
+  /** The rows that it takes by now, in pieces that are each written as a whole. */
+  pieces(planned: Planned): Iterable<readonly RowWrite[]>
+}
+
+/** Entries written together. */
+interface Slice {
+  readonly durable: Promise<unknown>
+  /** Resolved when they are durable and have the copies that were asked for, or failed to. */
+  readonly acknowledged: Promise<void>
+}
+
+/**
+ * Writes many entries, slice by slice, as fast as the store takes them and no faster: between slices the event loop runs,
+ * and where too much waits for the store it waits too.
+ */
+export class BulkWrite<Entry, Planned> {
+  readonly #runtime: Runtime
+  readonly #target: BulkTarget<Entry, Planned>
+  readonly #options: BulkOptions
+  /** Undefined where one receipt for all is enough. */
+  readonly #receipts: Receipt[] | undefined
+  readonly #inFlight = new Set<Slice>()
+  #planned: Planned[] = []
+  #plannedBytes = 0
+  /** Resolves when the turn of the event loop is over in which the slice was begun. */
+  #turn: Promise<undefined> | undefined
+  #applied = false
+  #written = 0
+  #durable = 0
+  #copies = Infinity
+  #stopped: { readonly error: unknown } | undefined
+  #interrupt: ((error: unknown) => void) | undefined
+
+  private constructor(runtime: Runtime, target: BulkTarget<Entry, Planned>, options: BulkOptions, receipts: boolean) {
+    this.#runtime = runtime
+    this.#target = target
+    this.#options = options
+    this.#receipts = receipts ? [] : undefined
+  }
+
+  /** Resolves to a receipt for each entry. Rejects with a `BulkError`. */
+  static async each<Entry, Planned>(
+    runtime: Runtime,
+    target: BulkTarget<Entry, Planned>,
+    source: Iterable<Entry>,
+    options: BulkOptions = {},
+  ): Promise<Receipt[]> {
+    const bulk = new BulkWrite(runtime, target, options, true)
+    await bulk.#run(source)
+    return bulk.#receipts!
+  }
+
+  /** Resolves to one receipt for all, in memory that does not grow with their number. Rejects with a `BulkError`. */
+  static async all<Entry, Planned>(
+    runtime: Runtime,
+    target: BulkTarget<Entry, Planned>,
+    source: BulkSource<Entry>,
+    options: BulkOptions = {},
+  ): Promise<BulkReceipt> {
+    const bulk = new BulkWrite(runtime, target, options, false)
+    await bulk.#run(source)
+    return { ...bulk.#progress, copies: Number.isFinite(bulk.#copies) ? bulk.#copies : 0 }
+  }
+
+  get #progress(): BulkProgress {
+    return { written: this.#written, durable: this.#durable }
+  }
+
+  async #run(source: BulkSource<Entry>): Promise<void> {
+    const { signal } = this.#options
+    const { closing } = this.#runtime
+    const offs: (() => void)[] = []
+    const abort = (): void => this.#stop(aborted(signal!))
+    const close = (): void => this.#stop(new GridError('CLOSED', 'the grid was closed'))
+    try {
+      this.#runtime.checkOpen()
+      checkBulkOptions(this.#options)
+      if (closing.aborted) close()
+      if (signal !== undefined) offs.push(onAbort(signal, abort))
+      offs.push(onAbort(closing, close))
+      await (isCollection(source) ? this.#writeCollection(source) : this.#writeStream(source))
+      while (this.#inFlight.size > 0) await this.#firstAcknowledged()
+    } catch (error) {
+      this.#stopped ??= { error }
+      await settlesWithin(Promise.allSettled([...this.#inFlight].map(({ durable }) => durable)), SETTLE_MAX_MS)
+      throw new BulkError(this.#stopped.error, this.#progress)
+    } finally {
+      for (const off of offs) off()
+    }
+  }
+
+  /** All are checked before the first is written. */
+  async #writeCollection(source: Iterable<Entry>): Promise<void> {
+    const all: Planned[] = []
+    for (const entry of [...source]) {
+      if (all.length > 0 && all.length % SLICE_ENTRIES_MAX === 0) await this.#nextTurn()
+      all.push(this.#plan(entry, all.length))
+    }
+    for (const planned of all) if (this.#add(planned)) await this.#writeSlice()
+    if (this.#planned.length > 0) await this.#writeSlice()
+  }
+
+  /** Each is written before long, and the next ones are asked for when there is room for them. */
+  async #writeStream(source: BulkSource<Entry>): Promise<void> {
+    const iterator = isAsync(source) ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
+    let isDone = false
+    let count = 0
+    try {
+      for (;;) {
+        const result = await this.#next(iterator)
+        isDone = result.done === true
+        if (result.done === true) break
+        if (this.#add(this.#plan(result.value, count++))) await this.#writeSlice()
+      }
+    } catch (error) {
+      // What came before the entry that is wrong is written all the same.
+      if (this.#stopped === undefined && this.#planned.length > 0) await this.#writeSlice()
+      throw error
+    } finally {
+      // Not awaited: a source that waits for what never comes would not return either.
+      if (!isDone) void Promise.resolve(iterator.return?.()).catch(() => undefined)
+    }
+    if (this.#planned.length > 0) await this.#writeSlice()
+  }
+
+  /** What the source gives next. If that takes longer than this turn, what it gave before is written meanwhile. */
+  async #next(iterator: Iterator<Entry> | AsyncIterator<Entry>): Promise<IteratorResult<Entry>> {
+    const next = iterator.next()
+    if (!('then' in next)) return next
+    if (this.#turn !== undefined) {
+      const first = await this.#unlessStopped(Promise.race([next, this.#turn]))
+      if (first !== undefined) return first
+      await this.#writeSlice()
+    }
+    return this.#unlessStopped(next)
+  }
+
+  #plan(entry: Entry, index: number): Planned {
+    try {
+      return this.#target.plan(entry)
+    } catch (error) {
+      if (!(error instanceof GridError)) throw error
+      throw new GridError(error.code, `at index ${index}: ${error.message}`, { cause: error.cause })
+    }
+  }
+
+  /** True when the slice is full. */
+  #add(planned: Planned): boolean {
+    this.#planned.push(planned)
+    this.#plannedBytes += this.#target.sizeBytes(planned)
+    this.#turn ??= new Promise((resolve) => nextTurn(() => resolve(undefined)))
+    return this.#planned.length >= SLICE_ENTRIES_MAX || this.#plannedBytes >= SLICE_MAX_BYTES
+  }
+
+  async #writeSlice(): Promise<void> {
+    // The first slice is visible as soon as the method was called; others leave the event loop its turns.
+    if (this.#applied) await this.#nextTurn()
+    while (this.#inFlight.size >= SLICES_IN_FLIGHT_MAX) await this.#firstAcknowledged()
+    while (this.#runtime.writes.room.crowded) await this.#roomChanged()
+    const planned = this.#planned
+    this.#planned = []
+    this.#plannedBytes = 0
+    this.#turn = undefined
+    this.#apply(planned)
+  }
+
+  #apply(planned: readonly Planned[]): void {
+    const { copies, timeoutMs } = this.#options
+    const options = { ...(copies === undefined ? {} : { copies }), ...(timeoutMs === undefined ? {} : { timeoutMs }) }
+    const { written, begun, acknowledged, failure } = this.#runtime.writes.writeEach(this.#pieces(planned), options)
+    const first = this.#written
+    this.#written += written.length
+    this.#applied = true
+    if (begun !== undefined) this.#follow({ durable: begun.durable, acknowledged: acknowledged! }, first, written)
+    if (failure !== undefined) throw failure.error
+  }
+
+  *#pieces(planned: readonly Planned[]): Generator<Iterable<readonly RowWrite[]>, void, undefined> {
+    for (const each of planned) yield this.#target.pieces(each)
+  }
+
+  #follow(
+    begun: { readonly durable: Promise<Receipt>; readonly acknowledged: Promise<Receipt> },
+    first: number,
+    written: readonly (Written | undefined)[],
+  ): void {
+    const durable = begun.durable.then(
+      (receipt) => {
+        if (receipt.durable) this.#durable = first + written.length
+        this.#tellProgress()
+      },
+      () => undefined,
+    )
+    const acknowledged = begun.acknowledged.then(
+      (receipt) => this.#acknowledged(receipt, first, written),
+      (error: unknown) => this.#stop(error),
+    )
+    const slice = { durable, acknowledged: acknowledged.finally(() => this.#inFlight.delete(slice)) }
+    this.#inFlight.add(slice)
+  }
+
+  #acknowledged(receipt: Receipt, first: number, written: readonly (Written | undefined)[]): void {
+    this.#copies = Math.min(this.#copies, receipt.copies)
+    for (const [i, each] of written.entries()) {
+      if (this.#receipts === undefined || each === undefined) continue
+      const { hlc, replicaId, sequence } = each
+      this.#receipts[first + i] = { ...receipt, version: { hlc, replicaId, sequence } }
+    }
+  }
+
+  #tellProgress(): void {
+    if (this.#stopped !== undefined) return
+    try {
+      const told: unknown = this.#options.onProgress?.(this.#progress)
+      // One that is asynchronous fails later.
+      if (told instanceof Promise) told.catch((error: unknown) => this.#stop(error))
+    } catch (error) {
+      this.#stop(error)
+    }
+  }
+
+  async #firstAcknowledged(): Promise<void> {
+    const [first] = this.#inFlight
+    await this.#unlessStopped(first!.acknowledged)
+  }
+
+  async #roomChanged(): Promise<void> {
+    const { peer, storageError, writes } = this.#runtime
+    if (peer.commit.failing) throw notStored(storageError)
+    await this.#unlessStopped(writes.room.change())
+  }
+
+  #nextTurn(): Promise<void> {
+    return this.#unlessStopped(new Promise((resolve) => nextTurn(resolve)))
+  }
+
+  /** Nothing more is written. */
+  #stop(error: unknown): void {
+    this.#stopped ??= { error }
+    this.#interrupt?.(error)
+  }
+
+  /** Settles as the promise does, or rejects as soon as nothing more is to be written. */
+  #unlessStopped<Result>(promise: Promise<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#interrupt = reject
+      if (this.#stopped !== undefined) reject(this.#stopped.error as Error)
+      promise.then(resolve, reject)
+    })
+  }
+}
+
+/** Writes what an application passes: a receipt for each entry of an iterable, one for all of an async iterable. */
+export async function writeMany<Entry, Planned, Source extends BulkSource<Entry>>(
+  runtime: Runtime,
+  source: Source,
+  options: BulkOptions | undefined,
+  target: BulkTarget<Entry, Planned>,
+): Promise<BulkResult<Source>> {
+  const result = isAsync(source)
+    ? await BulkWrite.all(runtime, target, source, options)
+    : await BulkWrite.each(runtime, target, source as Iterable<Entry>, options)
+  return result as BulkResult<Source>
+}
+
+function checkBulkOptions(options: BulkOptions): void {
+  const { onProgress } = options
+  checkWriteOptions(options)
+  if (onProgress === undefined || typeof onProgress === 'function') return
+  throw new GridError('INVALID_OPTION', `onProgress is a function, not ${typeof onProgress}`)
+}

@@ -1,0 +1,79 @@
+import { GridError, checkKnown } from '@gossipgrid/core'
+import { callApplication, textOfError } from '../flow/application-calls.ts'
+import type { Failure } from '../flow/application-calls.ts'
+import { SIGNAL_OPTION } from '../batches/checks.ts'
+import { checkSignal } from '../runtime/waiting.ts'
+import type { Logger } from '../logger.ts'
+import { Seldom } from '../runtime/seldom.ts'
+
+/** A listener that fails in the same way again is logged at most this often. */
+const LOG_GAP_MS = 60_000
+
+/** One call of `on`. A function that was registered twice is called twice, and each `off` ends one of the two. */
+interface Registration {
+  readonly listener: (event: never) => unknown
+}
+
+/**
+ * Calls listeners by event type. A listener that throws, and an async one whose promise rejects, is logged and harms
+ * nobody else.
+ */
+export class Emitter<Events extends object> {
+  readonly #registrations = new Map<keyof Events, Set<Registration>>()
+  readonly #logger: Logger
+  readonly #logged = new Seldom(LOG_GAP_MS)
+
+  constructor(logger: Logger) {
+    this.#logger = logger
+  }
+
+  /**
+   * Adds a listener; the function returned takes it away again, and so does `signal`. Throws `INVALID_OPTION` for what is
+   * no function, or no signal.
+   */
+  on<Type extends keyof Events>(
+    type: Type,
+    listener: (event: Events[Type]) => unknown,
+    options: { readonly signal?: AbortSignal } = {},
+  ): () => void {
+    checkKnown(options, SIGNAL_OPTION)
+    const { signal } = options
+    checkListener(listener)
+    checkSignal(signal)
+    const registrations = this.#registrations.get(type) ?? new Set()
+    this.#registrations.set(type, registrations)
+    const registration: Registration = { listener }
+    const off = (): void => {
+      registrations.delete(registration)
+      signal?.removeEventListener('abort', off)
+    }
+    if (signal?.aborted === true) return off
+    registrations.add(registration)
+    signal?.addEventListener('abort', off, { once: true })
+    return off
+  }
+
+  has(type: keyof Events): boolean {
+    return (this.#registrations.get(type)?.size ?? 0) > 0
+  }
+
+  emit<Type extends keyof Events>(type: Type, event: Events[Type]): void {
+    const registrations = this.#registrations.get(type)
+    if (registrations === undefined) return
+    const failed = (failure: Failure, error: unknown): void => this.#failed(String(type), failure, error)
+    for (const { listener } of [...registrations]) {
+      callApplication(() => (listener as (event: Events[Type]) => unknown)(event), failed, undefined)
+    }
+  }
+
+  #failed(type: string, failure: Failure, error: unknown): void {
+    const message = `a listener of '${type}' ${failure}: ${textOfError(error)}`
+    if (this.#logged.due(message, performance.now())) this.#logger.error(message, { event: type, error })
+  }
+}
+
+/** Throws `INVALID_OPTION` for what is no function. */
+export function checkListener(listener: unknown): void {
+  if (typeof listener !== 'function')
+    throw new GridError('INVALID_OPTION', `a listener is a function, not ${typeof listener}`)
+}

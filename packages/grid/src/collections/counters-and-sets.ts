@@ -1,0 +1,47 @@
+import type { Collection } from '@gossipgrid/core'
+import type { Batch } from '../batches/batch.ts'
+import { GridCounter } from '../counters/grid-counter.ts'
+import type { GridBatch } from './grid-maps.ts'
+import { GridSet } from '../sets/grid-set.ts'
+import type { Logger } from '../logger.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+
+/** The counters and sets of a grid that were asked for, by kind and name. */
+export class CountersAndSets {
+  readonly #runtime: Runtime
+  readonly #logger: Logger
+  readonly #faces = new Map<string, GridCounter | GridSet<unknown>>()
+
+  constructor(runtime: Runtime, logger: Logger) {
+    this.#runtime = runtime
+    this.#logger = logger
+  }
+
+  counter(name: string): GridCounter {
+    return this.#face('counter', name, (collection) => new GridCounter(this.#runtime, collection, this.#logger))
+  }
+
+  set<Element>(name: string): GridSet<Element> {
+    return this.#face('set', name, (collection) => new GridSet<Element>(this.#runtime, collection, this.#logger))
+  }
+
+  inBatch(batch: Batch): Pick<GridBatch, 'counter' | 'set'> {
+    return {
+      counter: (name) => this.counter(name).inBatch(batch),
+      set: <Element>(name: string) => this.set<Element>(name).inBatch(batch),
+    }
+  }
+
+  close(): void {
+    for (const face of this.#faces.values()) face.close()
+  }
+
+  #face<Face>(kind: 'counter' | 'set', name: string, make: (collection: Collection) => Face): Face {
+    this.#runtime.checkOpen()
+    const known = this.#faces.get(`${kind} ${name}`)
+    if (known !== undefined) return known as Face
+    const face = make(this.#runtime.peer.open({ name, kind, mode: 'replicated', partitions: 1 }))
+    this.#faces.set(`${kind} ${name}`, face as GridCounter | GridSet<unknown>)
+    return face
+  }
+}

@@ -1,0 +1,74 @@
+import type { CollectionDescriptor, CollectionKind } from '@gossipgrid/core'
+import type { Batch } from '../batches/batch.ts'
+import type { CounterBatch } from '../counters/counter-batch.ts'
+import { GridMap } from '../maps/grid-map.ts'
+import type { Logger } from '../logger.ts'
+import type { MapBatch } from '../maps/map-batch.ts'
+import { checkMapOptions, checkSameMap } from '../maps/map-options.ts'
+import type { MapOptions } from '../maps/map-options.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import { ValueSchema } from '../maps/schema.ts'
+import type { SetBatch } from '../sets/set-batch.ts'
+
+/** Everything that a batch of a grid can write to. */
+export interface GridBatch {
+  /** The map of that name inside of the batch; throws as `grid.map` does. */
+  map<Value = unknown>(name: string, options?: MapOptions<Value>): MapBatch<Value>
+  /** The counter of that name inside of the batch; throws as `grid.counter` does. */
+  counter(name: string): CounterBatch
+  /** The set of that name inside of the batch; throws as `grid.set` does. */
+  set<Element = unknown>(name: string): SetBatch<Element>
+}
+
+/** The maps of a grid that were asked for, by name. */
+export class GridMaps {
+  readonly #runtime: Runtime
+  readonly #logger: Logger
+  readonly #valueSizeMaxBytes: number
+  readonly #maps = new Map<string, GridMap<unknown>>()
+
+  constructor(runtime: Runtime, logger: Logger, valueSizeMaxBytes: number) {
+    this.#runtime = runtime
+    this.#logger = logger
+    this.#valueSizeMaxBytes = valueSizeMaxBytes
+  }
+
+  get<Value>(name: string, options: MapOptions<Value>): GridMap<Value> {
+    this.#runtime.checkOpen()
+    checkMapOptions(options as MapOptions<never>)
+    const known = this.#maps.get(name)
+    if (known !== undefined) {
+      checkSameMap(name, known.options, options as MapOptions<never>)
+      return known as GridMap<Value>
+    }
+    const schema = options.schema === undefined ? undefined : new ValueSchema(options.schema)
+    const collection = this.#runtime.peer.open({
+      name,
+      kind: kindOfMap(options.merge),
+      mode: 'replicated',
+      partitions: 1,
+    })
+    const parts = { valueSizeMaxBytes: this.#valueSizeMaxBytes, logger: this.#logger, options, schema }
+    const map = new GridMap<Value>(this.#runtime, collection, parts)
+    this.#maps.set(name, map as GridMap<unknown>)
+    return map
+  }
+
+  inBatch(batch: Batch): Pick<GridBatch, 'map'> {
+    return { map: (name, options = {}) => this.get(name, options).inBatch(batch) }
+  }
+
+  /** How many entries of a collection are hidden because they do not fit its schema. */
+  hidden({ name, kind }: CollectionDescriptor): number {
+    const map = this.#maps.get(name)
+    return map === undefined || kind !== kindOfMap(map.options.merge) ? 0 : map.hiddenCount
+  }
+
+  close(): void {
+    for (const map of this.#maps.values()) map.close()
+  }
+}
+
+function kindOfMap(merge: MapOptions<never>['merge']): CollectionKind {
+  return merge === 'fields' ? 'fields' : 'map'
+}

@@ -1,0 +1,160 @@
+import { strictEqual } from 'node:assert'
+import fc from 'fast-check'
+import { it } from 'vitest'
+import type { GridCounter } from './grid-counter.ts'
+import { until } from '../rig/test-grids.ts'
+import { Islands, SPLITS } from '../rig/test-islands.ts'
+import type { Split } from '../rig/test-islands.ts'
+
+interface Model {
+  /** Everything that was ever counted, by peer, in order. */
+  readonly counted: number[][]
+  /** By peer: how much of that it must know, again by peer. */
+  readonly known: number[][]
+}
+
+class Real {
+  readonly islands: Islands
+  /** The counter at each peer, as its changes tell it. */
+  readonly told: number[] = []
+
+  constructor(islands: Islands) {
+    this.islands = islands
+    for (const peer of islands.peers) this.follow(peer)
+  }
+
+  counter(peer: number): GridCounter {
+    return this.islands.grid(peer).counter('visits')
+  }
+
+  follow(peer: number): void {
+    this.told[peer] = this.counter(peer).value
+    this.counter(peer).on('change', ({ value, delta }) => {
+      // A listener that throws is heard by nobody.
+      this.told[peer] = value - delta === this.told[peer] ? value : Number.NaN
+    })
+  }
+}
+
+type Command = fc.AsyncCommand<Model, Real>
+
+function expectedAt({ counted, known }: Model, peer: number): number {
+  return counted.flatMap((amounts, by) => amounts.slice(0, known[peer]![by])).reduce((sum, amount) => sum + amount, 0)
+}
+
+/** Several increments and decrements in one turn. */
+class Count implements Command {
+  readonly peer: number
+  readonly amounts: readonly number[]
+
+  constructor(peer: number, amounts: readonly number[]) {
+    this.peer = peer
+    this.amounts = amounts
+  }
+
+  check = (): boolean => true
+
+  async run(model: Model, real: Real): Promise<void> {
+    const { peer, amounts } = this
+    const counter = real.counter(peer)
+    const before = counter.value
+    const done = amounts.map((amount) => (amount < 0 ? counter.decrement(-amount) : counter.increment(amount)))
+    strictEqual(
+      counter.value - before,
+      amounts.reduce((sum, amount) => sum + amount, 0),
+    )
+    strictEqual(new Set(done).size, 1)
+    await done[0]
+    model.counted[peer]!.push(...amounts)
+    model.known[peer]![peer] = model.counted[peer]!.length
+  }
+
+  toString = (): string => `peer ${this.peer} counts ${this.amounts.join()}`
+}
+
+/** Who can reach each other comes to know the same, and nothing else. */
+class Settle implements Command {
+  check = (): boolean => true
+
+  async run(model: Model, real: Real): Promise<void> {
+    for (const island of real.islands.split) {
+      const all = model.counted.map((_, by) => Math.max(...island.map((peer) => model.known[peer]![by]!)))
+      for (const peer of island) model.known[peer] = [...all]
+      for (const peer of island) {
+        const expected = expectedAt(model, peer)
+        await until(() => real.counter(peer).value === expected, `${expected} at peer ${peer}`)
+        await until(() => real.told[peer] === expected, `peer ${peer} is told of ${expected}`)
+      }
+    }
+  }
+
+  toString = (): string => 'settle'
+}
+
+class SplitInto extends Settle {
+  readonly split: Split
+
+  constructor(split: Split) {
+    super()
+    this.split = split
+  }
+
+  override async run(model: Model, real: Real): Promise<void> {
+    // What was on its way would arrive or not.
+    await super.run(model, real)
+    real.islands.split = this.split
+  }
+
+  override toString = (): string => `split into ${JSON.stringify(this.split)}`
+}
+
+class Restart implements Command {
+  readonly peer: number
+
+  constructor(peer: number) {
+    this.peer = peer
+  }
+
+  check = (): boolean => true
+
+  async run(model: Model, real: Real): Promise<void> {
+    await real.islands.restart(this.peer)
+    // All that the peer acknowledged is there; of what others wrote it may have more than it must.
+    strictEqual(typeof real.counter(this.peer).value, 'number')
+    real.follow(this.peer)
+    await new Settle().run(model, real)
+  }
+
+  toString = (): string => `peer ${this.peer} restarts`
+}
+
+const peer = fc.nat(2)
+const amounts = fc.array(fc.integer({ min: -5, max: 20 }), { minLength: 1, maxLength: 20 })
+const commands = fc.commands(
+  [
+    fc.tuple(peer, amounts).map(([by, several]) => new Count(by, several)),
+    fc.tuple(peer, amounts).map(([by, several]) => new Count(by, several)),
+    fc.constantFrom(...SPLITS).map((split) => new SplitInto(split)),
+    fc.constant(new Settle()),
+    peer.map((restarting) => new Restart(restarting)),
+  ],
+  { maxCommands: 40, size: 'max' },
+)
+
+it('a counter is what a plain model says, through splits and restarts', async () => {
+  await fc.assert(
+    fc.asyncProperty(commands, async (run) => {
+      const islands = await Islands.open()
+      try {
+        const model: Model = { counted: [[], [], []], known: [0, 1, 2].map(() => [0, 0, 0]) }
+        const real = new Real(islands)
+        await fc.asyncModelRun(() => ({ model, real }), run)
+        await new SplitInto(SPLITS[0]!).run(model, real)
+        await new Settle().run(model, real)
+      } finally {
+        await islands.close()
+      }
+    }),
+    { numRuns: 20, interruptAfterTimeLimit: 12_000 },
+  )
+})

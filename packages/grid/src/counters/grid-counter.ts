@@ -1,0 +1,310 @@
+import { GridError, decodeValue, encodeValue } from '@gossipgrid/core'
+import type { Collection, Partition } from '@gossipgrid/core'
+import type { Batch } from '../batches/batch.ts'
+import { ChangeFeed, FEED_OPTIONS, checkFeedOptions } from '../changes/change-feed.ts'
+import type { FeedOptions } from '../changes/change-feed.ts'
+import { WRITE_OPTIONS, checkWriteOptions } from '../batches/checks.ts'
+import { CounterBatch } from './counter-batch.ts'
+import type { RowWrite } from '../maps/layout.ts'
+import type { Logger } from '../logger.ts'
+import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import { onlyPartition } from '../runtime/runtime.ts'
+import type { UnreadChange } from '../changes/unread-change.ts'
+
+/** A pair of numbers of 2^53 - 1 each takes 19 bytes. */
+const ROW_MAX_BYTES = 32
+
+/** What one peer has added and taken away since it was opened: the row that only it writes. */
+interface Share {
+  readonly up: number
+  readonly down: number
+}
+
+const NOTHING: Share = { up: 0, down: 0 }
+
+/** The counter has changed, here or elsewhere: a plain object, the reader's own. */
+export interface CounterChange {
+  /** `lagged`: the reader was too slow and `missed` changes were left out; `value` says where the counter is by now. */
+  readonly type: 'change' | 'lagged'
+  /** After the change, without increments that are not yet on their way. Throws `COUNTER_RANGE` as the counter does. */
+  readonly value: number
+  /** By how much; 0 when lagged. */
+  readonly delta: number
+  /** How many changes were left out; 0 unless lagged. */
+  readonly missed: number
+}
+
+/**
+ * A number that every peer can count up and down at once, and none of it is lost: it is the sum of what all peers have
+ * added and taken away (a PN-counter: Shapiro and others, 2011). From `grid.counter(name)`.
+ */
+export class GridCounter {
+  readonly name: string
+  readonly #runtime: Runtime
+  readonly #partition: Partition
+  readonly #feed: ChangeFeed<CounterChange>
+  /** The exact sum of all rows; concurrent increments may drive it anywhere. */
+  #rows = 0n
+  /** The row of this peer. */
+  #own: Share = NOTHING
+  /** Increments and decrements that no row has yet, and the promise that all of them share. */
+  #up = 0
+  #down = 0
+  #batch: PromiseWithResolvers<Receipt> | undefined
+  /** Rows and what is not in them yet: what `value` gives. NaN out of the safe range. */
+  #count = 0
+  #writing = false
+  #closed = false
+
+  /** @internal */
+  constructor(runtime: Runtime, collection: Collection, logger: Logger) {
+    this.name = collection.descriptor.name
+    this.#runtime = runtime
+    this.#partition = onlyPartition(collection)
+    this.#feed = new ChangeFeed<CounterChange>({
+      logger,
+      lagged: (missed) => counterChange('lagged', this.#rows, 0n, missed),
+    })
+    const { replica } = this.#partition
+    for (const slot of replica.table.slots()) this.#rows += net(readShare(replica.table.value(slot)))
+    this.#count = numberOf(this.#rows)
+    replica.observer = {
+      changed: (slot, previous) => this.#changed(slot, previous),
+      discarded: () => undefined,
+    }
+  }
+
+  /**
+   * The count as this peer knows it, own increments included from the moment they are made. Throws `COUNTER_RANGE` when
+   * increments of several peers together have left the range from -(2^53 - 1) to 2^53 - 1.
+   */
+  get value(): number {
+    if (Number.isNaN(this.#count)) throw outOfRange(`'${this.name}' is at ${this.#exact()}`)
+    return this.#count
+  }
+
+  /**
+   * Adds a whole number, 0 to 2^53 - 1. It counts here at once; the promise resolves when it is durable here, as that of
+   * `GridMap.set`. Increments of one turn of the event loop, and those made while the ones before are on their way to
+   * disk, are written together and share one promise, so that counting costs next to nothing. Options change how long
+   * this call waits, not how it is written.
+   *
+   * Rejects with `INVALID_VALUE`, `INVALID_OPTION`, `COUNTER_RANGE`, `BACKLOG_FULL`, `CLOSED`, with nothing counted; with
+   * `STORAGE_FULL` or `STORAGE_FAILED` when it counts in memory but is not durable yet; with `COPIES_TIMEOUT` or
+   * `ABORTED` when it counts, durable, and only the waiting ended.
+   *
+   * @example
+   * ```ts
+   * const visits = grid.counter('visits')
+   * visits.increment()
+   * await visits.increment(2)
+   * console.log(visits.value) // 3
+   * ```
+   */
+  increment(by: number = 1, options?: WriteOptions): Promise<Receipt> {
+    try {
+      this.checkBy(by)
+      return this.#add(by, 0, options)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
+  /** Takes away a whole number, as `increment` adds one. The counter may go below zero. */
+  decrement(by: number = 1, options?: WriteOptions): Promise<Receipt> {
+    try {
+      this.checkBy(by)
+      return this.#add(0, by, options)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
+  /**
+   * Every change of the counter from now on; what is written together is one change. A reader that falls behind by more
+   * than `bufferMax` changes gets a `lagged` mark instead of those left out. The loop ends when it is left, when the grid
+   * closes, or with `ABORTED` by its signal.
+   */
+  changes(options: FeedOptions = {}): AsyncIterableIterator<CounterChange> {
+    checkFeedOptions(options, FEED_OPTIONS)
+    this.#runtime.checkOpen()
+    return this.#feed.changes(options)
+  }
+
+  /** Calls `listener` for every change; the function returned ends that. */
+  on(
+    type: 'change',
+    listener: (change: CounterChange) => unknown,
+    options?: { readonly signal?: AbortSignal },
+  ): () => void {
+    return this.#feed.on(type, listener, options)
+  }
+
+  /** Writes what is counted and not written yet, and ends all loops over changes. @internal */
+  close(): void {
+    this.#flush()
+    this.#closed = true
+    this.#feed.close()
+  }
+
+  /** This counter inside of a batch. @internal */
+  inBatch(batch: Batch): CounterBatch {
+    return batch.part(this, () => new CounterBatch(batch, this))
+  }
+
+  /** @internal */
+  checkBy(by: number): void {
+    if (Number.isSafeInteger(by) && by >= 0) return
+    throw new GridError('INVALID_VALUE', `a counter counts by a whole number from 0 to 2^53 - 1, not by ${String(by)}`)
+  }
+
+  /** Out of range already, what leads back or no further out may pass. @internal */
+  checkRange(up: number, down: number): void {
+    const fits =
+      Number.isSafeInteger(this.#own.up + this.#up + up) && Number.isSafeInteger(this.#own.down + this.#down + down)
+    if (!fits) throw outOfRange(`this peer has counted too much on '${this.name}' since it was opened`)
+    const by = up - down
+    if (Number.isSafeInteger(this.#count + by)) return
+    const next = this.#exact() + BigInt(by)
+    const leaves = by > 0 ? next > BigInt(Number.MAX_SAFE_INTEGER) : by < 0 && next < -BigInt(Number.MAX_SAFE_INTEGER)
+    if (leaves) throw outOfRange(`'${this.name}' would be at ${next}`)
+  }
+
+  /** The row that counts so much more. Throws `COUNTER_RANGE`: what is out of range, no peer would take. @internal */
+  row(up: number, down: number): RowWrite {
+    const share = { up: this.#own.up + up, down: this.#own.down + down }
+    if (!Number.isSafeInteger(share.up) || !Number.isSafeInteger(share.down))
+      throw outOfRange(`the row of '${this.name}'`)
+    return { partition: this.#partition, key: this.#runtime.peer.slotId, bytes: encodeShare(share) }
+  }
+
+  #add(up: number, down: number, options: WriteOptions | undefined): Promise<Receipt> {
+    if (this.#closed) throw new GridError('CLOSED', 'the grid is closed')
+    checkWriteOptions(options, WRITE_OPTIONS)
+    this.checkRange(up, down)
+    this.#up += up
+    this.#down += down
+    this.#count = this.#recount(up - down)
+    if (this.#batch === undefined) {
+      this.#batch = Promise.withResolvers()
+      if (!this.#writing) queueMicrotask(() => this.#flush())
+    }
+    return this.#runtime.copies.follow(this.#partition, this.#batch.promise, options)
+  }
+
+  #exact(): bigint {
+    return this.#rows + BigInt(this.#up - this.#down)
+  }
+
+  /** Writes what is counted and not written yet; what is counted until that is durable goes together after it. */
+  #flush(): void {
+    const batch = this.#batch
+    if (batch === undefined) return
+    const [up, down] = [this.#up, this.#down]
+    this.#batch = undefined
+    this.#up = 0
+    this.#down = 0
+    this.#writing = true
+    const written = this.#write(up, down)
+    written.then(batch.resolve, batch.reject)
+    const goOn = (): void => {
+      this.#writing = false
+      this.#flush()
+    }
+    written.then(goOn, goOn)
+  }
+
+  #write(up: number, down: number): Promise<Receipt> {
+    try {
+      const { partition, key, bytes } = this.row(up, down)
+      return this.#runtime.writes.write(partition, key, bytes)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    } finally {
+      // Nothing of it counts when it was refused.
+      this.#count = numberOf(this.#exact())
+    }
+  }
+
+  /** `value` after counting by a little more: quickly, where it is in range. */
+  #recount(by: number): number {
+    const count = this.#count + by
+    return Number.isSafeInteger(count) ? count : numberOf(this.#exact())
+  }
+
+  #changed(slot: number, previous: Uint8Array | undefined): void {
+    const { table } = this.#partition.replica
+    const share = readShare(table.value(slot))
+    const delta = net(share) - net(readShare(previous))
+    if (table.key(slot) === this.#runtime.peer.slotId) this.#own = share
+    this.#rows += delta
+    this.#count = numberOf(this.#exact())
+    if (delta === 0n || !this.#feed.wanted) return
+    const change = new CountedChange(this.#rows, delta)
+    this.#feed.push(change)
+    this.#runtime.afterStep(() => this.#feed.emit(change))
+  }
+}
+
+/** Exact whatever the sum. */
+class CountedChange implements UnreadChange<CounterChange> {
+  readonly key = ''
+  readonly sizeBytes = 0
+  readonly #value: bigint
+  readonly #delta: bigint
+
+  constructor(value: bigint, delta: bigint) {
+    this.#value = value
+    this.#delta = delta
+  }
+
+  kept(): this {
+    return this
+  }
+
+  read(): CounterChange {
+    return counterChange('change', this.#value, this.#delta, 0)
+  }
+}
+
+function counterChange(type: 'change' | 'lagged', value: bigint, delta: bigint, missed: number): CounterChange {
+  const change = { type, value: numberOf(value), delta: numberOf(delta), missed }
+  if (Number.isNaN(change.value)) throwAt(change, 'value', value)
+  if (Number.isNaN(change.delta)) throwAt(change, 'delta', delta)
+  return change
+}
+
+/** What is out of range throws when it is looked at, rather than show something wrong. */
+function throwAt(change: CounterChange, name: 'value' | 'delta', sum: bigint): void {
+  const get = (): never => {
+    throw outOfRange(`it is ${sum}`)
+  }
+  Object.defineProperty(change, name, { get, enumerable: true, configurable: true })
+}
+
+function encodeShare({ up, down }: Share): Uint8Array {
+  return encodeValue([up, down], ROW_MAX_BYTES)
+}
+
+function readShare(bytes: Uint8Array | undefined): Share {
+  if (bytes === undefined) return NOTHING
+  const [up, down] = decodeValue(bytes) as [number, number]
+  return { up, down }
+}
+
+function net({ up, down }: Share): bigint {
+  return BigInt(up - down)
+}
+
+function numberOf(sum: bigint): number {
+  const count = Number(sum)
+  return Number.isSafeInteger(count) ? count : Number.NaN
+}
+
+function outOfRange(what: string): GridError {
+  return new GridError(
+    'COUNTER_RANGE',
+    `${what}, and a counter goes from -(2^53 - 1) to 2^53 - 1: count it in larger units`,
+  )
+}

@@ -1,0 +1,47 @@
+import * as Y from 'yjs'
+import { fillFrom } from '../rows/apply-rows.ts'
+import { deletesOf } from '../document-engine.ts'
+import type { DocumentEngine } from '../document-engine.ts'
+import type { DocumentTable } from '../rows/document-table.ts'
+import type { Logger } from '../../logger.ts'
+import { adoptContent, askForRoots } from './adopt-content.ts'
+import type { Generations } from './generations.ts'
+
+export interface GoingOnDeps {
+  readonly table: DocumentTable
+  readonly generations: Generations
+  readonly logger: Logger
+  /** Rows that Yjs could not take, by key, with their version. */
+  readonly poisoned: ReadonlyMap<string, number>
+  /** An engine for the Y.Doc in the current generation. */
+  make(knownDeletes: readonly number[]): DocumentEngine
+}
+
+/**
+ * Lets a Y.Doc go on in the current generation of its document: under the same shared types, so that the editors bound to them
+ * go on as well. What was typed into it is carried over first. Gives its engine from then on; `later` while rows are missing, or
+ * there is no room to write; `never` when its listeners do not let it show what the document shows. Never within a transaction.
+ */
+export function goOn(engine: DocumentEngine, deps: GoingOnDeps): DocumentEngine | 'later' | 'never' {
+  const { table, generations, logger, poisoned } = deps
+  const { name, y } = engine
+  engine.saved().catch(() => undefined)
+  if (engine.unwritten || !generations.hasCarried(name)) return 'later'
+  const next = new Y.Doc()
+  askForRoots(next, y)
+  try {
+    fillFrom(table, name, table.generationOf(name).number, next, poisoned)
+    const knownDeletes = deletesOf(next)
+    engine.pause()
+    const failed = (error: unknown): void =>
+      logger.error(`a listener of the Y.Doc of '${name}' threw: ${String(error)}`, { document: name, error })
+    if (!adoptContent(y, next, engine, failed)) return 'never'
+    engine.detach()
+    const following = deps.make(knownDeletes)
+    following.load()
+    return following
+  } catch (error) {
+    logger.error(`'${name}' could not go on in its new generation: ${String(error)}`, { document: name, error })
+    return 'never'
+  }
+}

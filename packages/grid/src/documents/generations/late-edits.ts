@@ -1,0 +1,184 @@
+import { documentKey, documentValue, mergeDeletes, writeYjsUpdate } from '@gossipgrid/core'
+import * as Y from 'yjs'
+import type { RowWrite } from '../../maps/layout.ts'
+import { readGeneration } from '../rows/apply-rows.ts'
+import type { DocumentRow, DocumentTable, StartedGeneration } from '../rows/document-table.ts'
+import { GenerationMap, SiblingMap } from './generation-map.ts'
+import type { OpenStart, Placement } from './generation-map.ts'
+import { rangesOf } from './id-ranges.ts'
+import { LateStructs } from './late-structs.ts'
+
+/** Ranges of deletes in one row: each takes 15 bytes at most. */
+const RANGES_PER_ROW_MAX = 16_384
+
+/** A generation from which edits are carried over to the one that counts. */
+interface Source {
+  readonly generation: number
+  readonly placement: Placement
+  /** The clocks that must be here before it can be said what stood beside what: client id and clock, in turns. */
+  readonly needs: readonly number[]
+  readonly rows: readonly DocumentRow[]
+}
+
+/** What one author has edited in a source. */
+export interface LateAuthor {
+  readonly client: number
+  readonly nonce: number
+  readonly replicaId: string
+  readonly own: boolean
+  /** The clock after its last struct. */
+  readonly end: number
+  /** All that it has written there. */
+  readonly update: Uint8Array
+  /** What it deletes, as it reads in the generation that counts. */
+  readonly deletes: readonly number[]
+}
+
+/** What an author has edited that the generation that counts does not have. */
+export interface LateEdit {
+  readonly author: LateAuthor
+  /** The rows that carry it over. */
+  readonly writes: readonly RowWrite[]
+  /** Some of it is left out, since what it stood in is known to nobody any more. */
+  readonly unplaced: boolean
+}
+
+export interface LateEdits {
+  readonly edits: readonly LateEdit[]
+  /** There are others, and rows that they are tied to are not here yet. */
+  readonly waiting: boolean
+}
+
+interface Into {
+  readonly name: string
+  readonly generation: number
+  readonly replicaId: string
+}
+
+export function isOpen(start: StartedGeneration | undefined): start is StartedGeneration & OpenStart {
+  return start?.copied !== undefined
+}
+
+/** The generations that started from the same one as another, and do not count. */
+export function siblingsOf(table: DocumentTable, name: string, start: StartedGeneration): StartedGeneration[] {
+  return table.startsOf(name).filter(({ from, number }) => from === start.from && number !== start.number)
+}
+
+/** What authors have edited without knowing of the generation that counts, and that nobody has carried over to it yet. */
+export function lateEdits(
+  table: DocumentTable,
+  name: string,
+  start: StartedGeneration & OpenStart,
+  { replicaId, isWanted }: { readonly replicaId: string; readonly isWanted: (author: LateAuthor) => boolean },
+): LateEdits {
+  const edits: LateEdit[] = []
+  let waiting = false
+  const sources = sourcesOf(table, name, start).filter(({ rows }) => rows.length > 0)
+  const carried = sources.length === 0 ? (new Map() as Carried) : carriedOf(table, name, start.number)
+  const into = { name, generation: start.number, replicaId }
+  for (const source of sources) {
+    const late = authorsOf(table, source).filter((author) => isWanted(author) && isLate(author, source, carried))
+    if (late.length === 0) continue
+    let y: Y.Doc | undefined
+    // Once all have had the new generation, what was before is gone.
+    const surroundings = (): Y.Doc | undefined => {
+      if (start.settled) return undefined
+      y ??= readGeneration(table, name, source.generation)
+      return y
+    }
+    for (const author of late) {
+      const structs = new LateStructs(author.client, author.update, source.placement, surroundings)
+      const writes = rowsOf(table, into, author, structs)
+      const { client, end } = author
+      if (writes === undefined || (y !== undefined && !hasAll(y, [...source.needs, client, end]))) waiting = true
+      else edits.push({ author, writes, unplaced: structs.unplaced })
+    }
+    y?.destroy()
+  }
+  return { edits, waiting }
+}
+
+function sourcesOf(table: DocumentTable, name: string, start: StartedGeneration & OpenStart): Source[] {
+  const placement = new GenerationMap(start)
+  const { from: generation, covers: needs } = start
+  const sources: Source[] = [{ generation, placement, needs, rows: table.liveRowsOf(name, generation) }]
+  for (const sibling of siblingsOf(table, name, start).filter(isOpen)) {
+    const { number, client, end } = sibling
+    // What was carried over to it is carried over from where that came from, and its first content was nobody's edit.
+    const rows = table.liveRowsOf(name, number).filter(({ parts }) => parts.level !== 'd' && parts.client !== client)
+    const map = new SiblingMap(sibling, placement)
+    sources.push({ generation: number, placement: map, needs: [client, end], rows })
+  }
+  return sources
+}
+
+function authorsOf(table: DocumentTable, { rows, placement }: Source): LateAuthor[] {
+  const byClient = new Map<number, DocumentRow[]>()
+  for (const row of rows) {
+    const others = byClient.get(row.parts.client)
+    if (others === undefined) byClient.set(row.parts.client, [row])
+    else others.push(row)
+  }
+  return [...byClient].map(([client, written]) => {
+    const contents = written.map(({ key }) => table.read(key)!)
+    const deleted = contents.flatMap(({ update }) => rangesOf(update.deletes))
+    const deletes = deleted.flatMap((range) => placement.translate(range))
+    return {
+      client,
+      nonce: written[0]!.parts.nonce,
+      replicaId: contents[0]!.author ?? written[0]!.writer,
+      own: written.some(({ own }) => own),
+      end: contents.reduce((latest, { update }) => Math.max(latest, update.to), 0),
+      update: Y.mergeUpdates(contents.map(({ bytes }) => bytes)),
+      deletes: mergeDeletes(deletes.flatMap((range) => [range.client, range.clock, range.length])),
+    }
+  })
+}
+
+/** By client id: the clock up to which edits of it were carried over, and the deletes. */
+type Carried = ReadonlyMap<number, { readonly end: number; readonly deletes: readonly number[] }>
+
+function carriedOf(table: DocumentTable, name: string, generation: number): Carried {
+  const carried = new Map<number, { end: number; deletes: number[] }>()
+  for (const { key, parts } of table.liveRowsOf(name, generation)) {
+    if (parts.level !== 'd') continue
+    const { update } = table.read(key)!
+    const of = carried.get(parts.client) ?? { end: 0, deletes: [] }
+    carried.set(parts.client, of)
+    of.end = Math.max(of.end, update.to)
+    of.deletes.push(...update.deletes)
+  }
+  return carried
+}
+
+function isLate({ client, end, deletes }: LateAuthor, { placement }: Source, carried: Carried): boolean {
+  const there = carried.get(client)
+  if (end > placement.lateFrom(client) && end > (there?.end ?? 0)) return true
+  if (deletes.length === 0) return false
+  const known = mergeDeletes(there?.deletes ?? [])
+  // Nothing is new where the deletes that are there do not grow by these.
+  return mergeDeletes([...known, ...deletes]).join() !== known.join()
+}
+
+/** Undefined while rows are missing. */
+function rowsOf(table: DocumentTable, into: Into, author: LateAuthor, structs: LateStructs): RowWrite[] | undefined {
+  const { partition } = table
+  const { client, nonce, deletes } = author
+  const runs = structs.runs()
+  const rows: RowWrite[] = []
+  for (let index = 0; index < (runs?.length ?? 0) || index * RANGES_PER_ROW_MAX * 3 < deletes.length; index++) {
+    const run = runs?.[index]
+    const section = run === undefined ? [] : [{ client, clock: run.clock, count: run.count, pieces: [run.bytes] }]
+    const part = deletes.slice(index * RANGES_PER_ROW_MAX * 3, (index + 1) * RANGES_PER_ROW_MAX * 3)
+    const { name: document, generation } = into
+    const key = documentKey({ document, generation, nonce, client, level: 'd', index })
+    const bytes = documentValue(writeYjsUpdate(section, part), author.replicaId, into.replicaId)
+    rows.push({ partition, key, bytes })
+  }
+  return runs === undefined ? undefined : rows
+}
+
+function hasAll(y: Y.Doc, clocks: readonly number[]): boolean {
+  for (let i = 0; i < clocks.length; i += 2) if (Y.getState(y.store, clocks[i]!) < clocks[i + 1]!) return false
+  return true
+}

@@ -1,0 +1,130 @@
+import * as Y from 'yjs'
+import type { StructRun } from '../rows/own-rows.ts'
+import { sizeOf } from '../rows/own-structs.ts'
+import type { Placement } from './generation-map.ts'
+
+/** So much of structs goes into one row. */
+const RUN_BYTES = 256 * 1024
+
+type Struct = Y.Item | Y.GC | Y.Skip
+
+/**
+ * What one author has edited in a generation after another one had started, as structs of that one: under the same ids,
+ * tied to the copies of what they were tied to. Whoever carries them over writes the same, so that it does not matter
+ * how often that is done, or by how many.
+ */
+export class LateStructs {
+  readonly #client: number
+  readonly #structs: readonly Struct[]
+  readonly #map: Placement
+  readonly #surroundings: () => Y.Doc | undefined
+  #unplaced = false
+
+  /**
+   * `update` has all of the author's structs. `surroundings` gives the generation that was edited, with nothing collected:
+   * for structs that stood beside what was deleted by then. Undefined where it is not there any more.
+   */
+  constructor(client: number, update: Uint8Array, map: Placement, surroundings: () => Y.Doc | undefined) {
+    this.#client = client
+    this.#structs = Y.decodeUpdate(update).structs
+    this.#map = map
+    this.#surroundings = surroundings
+  }
+
+  /** Some of it could not be placed, and was left out. */
+  get unplaced(): boolean {
+    return this.#unplaced
+  }
+
+  /** All of them: nothing of an author is carried over in parts. Undefined while rows are missing. */
+  runs(): readonly StructRun[] | undefined {
+    const first = this.#map.lateFrom(this.#client)
+    const late = this.#structs.filter(({ id, length }) => id.clock + length > first)
+    const runs: StructRun[] = []
+    let encoder = new Y.UpdateEncoderV1()
+    let start = 0
+    let count = 0
+    let end = first
+    if (first > 0 && late.length > 0) {
+      // Yjs takes no clocks with a gap before them.
+      new Y.GC(Y.createID(this.#client, 0), first).write(encoder, 0)
+      count += 1
+    }
+    for (const [i, struct] of late.entries()) {
+      if (struct instanceof Y.Skip || struct.id.clock > end) return undefined
+      this.#translated(struct, end - struct.id.clock).write(encoder, 0)
+      count += 1
+      end = struct.id.clock + struct.length
+      if (i < late.length - 1 && sizeOf(encoder) < RUN_BYTES) continue
+      runs.push({ clock: start, end, count, bytes: encoder.toUint8Array() })
+      encoder = new Y.UpdateEncoderV1()
+      start = end
+      count = 0
+    }
+    return runs
+  }
+
+  #translated(struct: Y.Item | Y.GC, offset: number): Y.Item | Y.GC {
+    const id = Y.createID(this.#client, struct.id.clock + offset)
+    const length = struct.length - offset
+    if (!(struct instanceof Y.Item)) return new Y.GC(id, length)
+    const before = offset > 0 ? Y.createID(this.#client, id.clock - 1) : struct.origin
+    const origin = before === null ? null : this.#beside(before, id, -1)
+    const right = struct.rightOrigin === null ? null : this.#beside(struct.rightOrigin, id, 1)
+    const parent = origin === null && right === null ? this.#parentOf(struct, id) : null
+    // It stands within what was deleted.
+    if (parent === undefined) return new Y.GC(id, length)
+    const content = offset > 0 ? struct.content.splice(offset) : struct.content
+    return new Y.Item(id, null, origin, null, right, parent?.of as never, parent?.key ?? null, content)
+  }
+
+  /** What it is part of, where nothing beside it says so; undefined where that is gone. */
+  #parentOf({ parent, parentSub }: Y.Item, id: Y.ID): { of: string | Y.ID; key: string | null } | undefined {
+    let of = parent as string | Y.ID | null
+    let key = parentSub
+    if (of === null) {
+      const y = this.#surroundings()
+      const item = y === undefined ? undefined : Y.getItem(y.store, id)
+      if (y === undefined) this.#unplaced = true
+      if (!(item instanceof Y.Item) || !(item.parent instanceof Y.AbstractType)) return undefined
+      of = item.parent._item === null ? Y.findRootTypeKey(item.parent) : item.parent._item.id
+      key = item.parentSub
+    }
+    if (typeof of === 'string') return { of, key }
+    const there = this.#isLate(of) ? of : this.#map.find(of)
+    return there === undefined ? undefined : { of: there, key }
+  }
+
+  #isLate({ client, clock }: Y.ID): boolean {
+    return clock >= this.#map.lateFrom(client)
+  }
+
+  /** What the new generation has of an id, or else the nearest from there on in a direction, for `of` to stand beside. */
+  #beside(id: Y.ID, of: Y.ID, direction: -1 | 1): Y.ID | null {
+    const same = this.#isLate(id) ? id : this.#map.find(id)
+    if (same !== undefined) return same
+    const y = this.#surroundings()
+    const struct = y === undefined ? undefined : Y.getItem(y.store, id)
+    let item: Y.Item | null = struct instanceof Y.Item ? struct : null
+    let { clock } = id
+    while (item !== null) {
+      const { id: first, length } = item
+      const [from, end] = direction < 0 ? [first.clock, clock + 1] : [clock, first.clock + length]
+      const found = this.#nearest(first.client, from, end, of, direction < 0)
+      if (found !== undefined) return found
+      item = direction < 0 ? item.left : item.right
+      if (item !== null) clock = direction < 0 ? item.id.clock + item.length - 1 : item.id.clock
+    }
+    return null
+  }
+
+  /** Of ids that stand one after the other, the first or the last that the new generation has, or that the author has made since. */
+  #nearest(client: number, from: number, end: number, of: Y.ID, last: boolean): Y.ID | undefined {
+    const late = Math.max(from, this.#map.lateFrom(client))
+    const lateEnd = client === of.client ? Math.min(end, of.clock) : late
+    const known = Math.min(end, late)
+    if (last && lateEnd > late) return Y.createID(client, lateEnd - 1)
+    const found = known > from ? this.#map.nearest({ client, clock: from, length: known - from }, last) : undefined
+    return found ?? (lateEnd > late ? Y.createID(client, late) : undefined)
+  }
+}

@@ -1,0 +1,41 @@
+import * as Y from 'yjs'
+import { wasAttached } from '../opened/document-attachment.ts'
+
+/**
+ * Gives all that a client wrote into a Y.Doc to another client id, which has nothing there. What is shown stays the same, and
+ * so do the shared types that editors are bound to. Only for what no other peer or store has seen: there it would be another
+ * text.
+ */
+export function changeClient(y: Y.Doc, from: number, to: number): void {
+  const { clients } = y.store
+  const own = clients.get(from)
+  if (own === undefined) return
+  const changed = (id: Y.ID | null): Y.ID | null => (id?.client === from ? Y.createID(to, id.clock) : id)
+  clients.delete(from)
+  clients.set(to, own)
+  for (const structs of clients.values()) {
+    for (const struct of structs) {
+      struct.id = changed(struct.id)!
+      if (!(struct instanceof Y.Item)) continue
+      struct.origin = changed(struct.origin)
+      struct.rightOrigin = changed(struct.rightOrigin)
+      struct.redone = changed(struct.redone)
+    }
+  }
+}
+
+/**
+ * Whether what a Y.Doc has under its own client id was typed into it, and nothing else has it: Yjs draws a client id for each
+ * Y.Doc, and another one as soon as an update from elsewhere has the same. Another provider, or a store, that follows the Y.Doc
+ * would keep the content under the old client id.
+ */
+export function isTypedHere(y: Y.Doc, lent: number): boolean {
+  const { clients } = y.store
+  if (y.clientID === lent || !clients.has(y.clientID) || clients.has(lent)) return false
+  return !wasAttached(y) && !isFollowed(y)
+}
+
+function isFollowed(y: Y.Doc): boolean {
+  const observers = y._observers as ReadonlyMap<string, ReadonlySet<unknown>>
+  return ['update', 'updateV2'].some((type) => (observers.get(type)?.size ?? 0) > 0)
+}

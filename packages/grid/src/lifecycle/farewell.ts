@@ -1,0 +1,83 @@
+import { GridError } from '@gossipgrid/core'
+import type { Logger } from '../logger.ts'
+import { leaveRegistry } from '../runtime/leaving.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import type { TeardownStep } from './teardown.ts'
+import { settlesWithin } from '../runtime/waiting.ts'
+
+/** How long closing waits for edits of documents and for writes that are not durable yet: for both together. */
+const FLUSH_MAX_MS = 10_000
+/** How long the others are told that this peer goes. */
+const GOODBYE_MAX_MS = 500
+/** Longer than leaving the registry takes at most. */
+const LEAVE_MAX_MS = 2000
+/** For steps that wait for nothing: the timer only has to be later than they are. */
+const AT_ONCE_MAX_MS = 1000
+
+export interface FarewellDeps {
+  readonly runtime: Runtime
+  readonly faces: readonly { close(): void }[]
+  readonly documents: { close(): Promise<void> }
+  /** Ends what tells the grid of the page it lives in. */
+  readonly unfollow: () => void
+  /** Whether the peer leaves for good. */
+  readonly left: () => boolean
+}
+
+/** Stops the peer. Rejects with `CLOSE_INCOMPLETE` when writes are not stored whose promises have not settled by now. */
+export function haltStep(runtime: Runtime, logger: Logger): TeardownStep {
+  return {
+    what: 'the peer',
+    limitMs: AT_ONCE_MAX_MS,
+    close: () => {
+      const { storageError: cause } = runtime
+      const count = runtime.halt()
+      if (count > 0) throw new GridError('CLOSE_INCOMPLETE', `${count} writes were not stored in time`, { cause })
+      // Those who wrote have been told by their promises.
+      if (cause !== undefined) logger.error('closing although some writes could not be stored', { error: cause })
+    },
+  }
+}
+
+/** What a grid that runs does before its peer stops; the last step is taken first. */
+export function farewellSteps({ runtime, faces, documents, unfollow, left }: FarewellDeps): TeardownStep[] {
+  let flushUntilMs = Infinity
+  const flushMs = (): number => Math.max(0, flushUntilMs - performance.now())
+  return [
+    {
+      what: 'the goodbye',
+      limitMs: GOODBYE_MAX_MS + AT_ONCE_MAX_MS,
+      close: () => settlesWithin(runtime.sayGoodbye(left()), GOODBYE_MAX_MS),
+    },
+    {
+      what: 'leaving',
+      limitMs: LEAVE_MAX_MS,
+      close: async () => {
+        if (left()) await leaveRegistry(runtime)
+      },
+    },
+    {
+      what: 'waiting for writes',
+      limitMs: FLUSH_MAX_MS + AT_ONCE_MAX_MS,
+      close: () => settlesWithin(runtime.settled(), flushMs()),
+    },
+    {
+      what: 'documents',
+      limitMs: FLUSH_MAX_MS,
+      close: async () => {
+        flushUntilMs = performance.now() + FLUSH_MAX_MS
+        // All of it in the turn in which closing begins: what is asked of the grid after that is refused.
+        const failures: unknown[] = []
+        for (const close of [unfollow, ...faces.map((face) => () => face.close())]) {
+          try {
+            close()
+          } catch (error) {
+            failures.push(error)
+          }
+        }
+        await documents.close()
+        if (failures.length > 0) throw failures[0]
+      },
+    },
+  ]
+}

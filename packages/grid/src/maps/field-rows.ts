@@ -1,0 +1,164 @@
+import { GridError, KEY_MAX_BYTES, PRESENT, compositeKey, decodeValue, encodeValue } from '@gossipgrid/core'
+import { isPlainObject, splitKey } from '@gossipgrid/core'
+import type { Partition } from '@gossipgrid/core'
+import { checkKey } from '../batches/checks.ts'
+import { heldIn, sameContent, visibleIn } from './layout.ts'
+import type { Layout, RowWrite, WallClock } from './layout.ts'
+import { objectContent } from './object-content.ts'
+import { stored } from './whole-rows.ts'
+
+const MARK = '\u0000'
+/** What its decoding would take for something else than a field; only a peer with bad intent writes it. */
+const NO_FIELD = '__proto__'
+
+/**
+ * One row for each field of an object, and one that says that the object is there: concurrent writes of a key decide
+ * field by field. An object is there as long as any of its rows is.
+ */
+export class FieldRows implements Layout {
+  readonly gathers = true
+  readonly #partition: Partition
+  readonly #valueSizeMaxBytes: number
+  /** Rows of each object that are there or have expired and were not swept yet. */
+  readonly #rowCounts = new Map<string, number>()
+
+  constructor(partition: Partition, valueSizeMaxBytes: number) {
+    this.#partition = partition
+    this.#valueSizeMaxBytes = valueSizeMaxBytes
+    const { table } = partition.replica
+    for (const slot of table.slots()) if (!table.deleted(slot)) this.#add(splitKey(table.key(slot)).main, 1)
+  }
+
+  get count(): number {
+    return this.#rowCounts.size
+  }
+
+  checkKey(key: unknown): asserts key is string {
+    checkKey(key)
+    if (key.includes(MARK)) throw new GridError('INVALID_KEY', 'a key of a map with fields must not contain U+0000')
+  }
+
+  encode(value: unknown): Uint8Array {
+    const content = encodeValue(value, this.#valueSizeMaxBytes)
+    if (isPlainObject(value)) return content
+    throw new GridError('INVALID_VALUE', 'The values of a map with fields are plain objects')
+  }
+
+  content(key: string, wallMs: WallClock): Uint8Array | undefined {
+    const { replica } = this.#partition
+    return this.#gathered(key, (slot) => visibleIn(replica.table.value(slot), wallMs))
+  }
+
+  fieldContent(key: string, field: string | undefined, wallMs: WallClock): Uint8Array | undefined {
+    const { replica } = this.#partition
+    const slot = replica.table.slotOf(field === undefined ? key : compositeKey(key, field))
+    return slot === undefined ? undefined : visibleIn(replica.table.value(slot), wallMs)
+  }
+
+  expiresAtMs(key: string, wallMs: WallClock): number {
+    const { table } = this.#partition.replica
+    const slots = table.slotsOf(key).filter((slot) => !table.deleted(slot))
+    const latestMs = Math.max(0, ...slots.map((slot) => table.expiresAtMs(slot)))
+    return latestMs === Infinity || (latestMs > 0 && latestMs > wallMs()) ? latestMs : 0
+  }
+
+  *keys(wallMs: WallClock, gone: boolean = false): Generator<string, void, undefined> {
+    const { table } = this.#partition.replica
+    // All at once: a walk that adds objects must not come to them.
+    for (const key of [...this.#rowCounts.keys()]) {
+      const lasts = table.slotsOf(key).some((slot) => !table.deleted(slot) && table.expiresAtMs(slot) === Infinity)
+      if (gone || lasts || this.expiresAtMs(key, wallMs) > 0) yield key
+    }
+  }
+
+  rows(key: string, content: Uint8Array | undefined, expiresAtMs: number): RowWrite[] {
+    const fields = new Map(content === undefined ? [] : fieldsIn(content))
+    const rows = this.#tombstones(key, content !== undefined, fields)
+    const { table } = this.#partition.replica
+    for (const [field, value] of fields) {
+      const rowKey = fieldKey(key, field)
+      const bytes = stored(encodeValue(value, this.#valueSizeMaxBytes), expiresAtMs)
+      const slot = table.slotOf(rowKey)
+      if (slot === undefined || !sameContent(table.value(slot), bytes)) rows.push(this.#row(rowKey, bytes))
+    }
+    // Always written: so that every write counts as one, and a concurrent delete meets it.
+    if (content !== undefined) rows.push(this.#row(key, stored(PRESENT, expiresAtMs)))
+    return rows
+  }
+
+  changed(slot: number, previous: Uint8Array | undefined): void {
+    const { table } = this.#partition.replica
+    const was = heldIn(previous) === undefined ? 0 : 1
+    const is = table.deleted(slot) ? 0 : 1
+    if (is !== was) this.#add(splitKey(table.key(slot)).main, is - was)
+  }
+
+  place(rowKey: string): { key: string; field: string | undefined } {
+    const { main, sub } = splitKey(rowKey)
+    return { key: main, field: sub }
+  }
+
+  before(slot: number, previous: Uint8Array | undefined): Uint8Array | undefined {
+    const { table } = this.#partition.replica
+    const { main } = splitKey(table.key(slot))
+    return this.#gathered(main, (other) => heldIn(other === slot ? previous : table.value(other)))
+  }
+
+  lingers(key: string): boolean {
+    return this.#rowCounts.has(key)
+  }
+
+  /** The object that its rows make up, as `read` shows them. */
+  #gathered(key: string, read: (slot: number) => Uint8Array | undefined): Uint8Array | undefined {
+    const { table } = this.#partition.replica
+    const fields: [string, Uint8Array][] = []
+    let present = false
+    for (const slot of table.slotsOf(key)) {
+      const bytes = read(slot)
+      if (bytes === undefined) continue
+      present = true
+      const { sub } = splitKey(table.key(slot))
+      if (sub !== undefined && sub !== NO_FIELD) fields.push([sub, bytes])
+    }
+    return present ? objectContent(fields) : undefined
+  }
+
+  /** For all rows of an object that are there and are not to be any more. */
+  #tombstones(key: string, stays: boolean, fields: ReadonlyMap<string, unknown>): RowWrite[] {
+    const { table } = this.#partition.replica
+    const left = table.slotsOf(key).filter((slot) => {
+      const { sub } = splitKey(table.key(slot))
+      return !table.deleted(slot) && (sub === undefined ? !stays : !fields.has(sub))
+    })
+    return left.map((slot) => this.#row(table.key(slot), undefined))
+  }
+
+  #row(key: string, bytes: Uint8Array | undefined): RowWrite {
+    return { partition: this.#partition, key, bytes }
+  }
+
+  #add(key: string, change: number): void {
+    // No application can ask for it.
+    if (key === '') return
+    const count = (this.#rowCounts.get(key) ?? 0) + change
+    if (count > 0) this.#rowCounts.set(key, count)
+    else this.#rowCounts.delete(key)
+  }
+}
+
+/** A field that is undefined is one that is left out. */
+function fieldsIn(content: Uint8Array): [string, unknown][] {
+  const fields = Object.entries(decodeValue(content) as Record<string, unknown>)
+  return fields.filter(([, value]) => value !== undefined)
+}
+
+function fieldKey(key: string, field: string): string {
+  const rowKey = compositeKey(key, field)
+  if (field.includes(MARK)) throw new GridError('INVALID_VALUE', 'The name of a field must not contain U+0000')
+  if (rowKey.length * 3 <= KEY_MAX_BYTES || new TextEncoder().encode(rowKey).length <= KEY_MAX_BYTES) return rowKey
+  const shown = field.slice(0, 40)
+  throw new GridError(
+    'INVALID_VALUE',
+    `The key and the name of the field '${shown}' take more than the ${KEY_MAX_BYTES - 1} bytes that they have together`,
+  )
+}

@@ -1,0 +1,76 @@
+import { checkKnown, decodeValue } from '@gossipgrid/core'
+import type { Batch, BatchPart } from '../batches/batch.ts'
+import type { RowWrite } from './layout.ts'
+import type { MapEntries } from './map-entries.ts'
+import { TTL_OPTION, checkTtl } from './map-options.ts'
+import type { SetOptions } from './map-options.ts'
+
+interface Planned {
+  readonly content: Uint8Array | undefined
+  readonly expiresAtMs: number
+}
+
+/**
+ * A map inside of a batch: it reads what it has written, and nobody else does before the batch is over. From
+ * `map.transact` and `grid.transact`.
+ */
+export class MapBatch<Value> implements BatchPart {
+  readonly #batch: Batch
+  readonly #entries: MapEntries
+  readonly #expiresAtMs: (ttlMs: number | undefined) => number
+  readonly #planned = new Map<string, Planned>()
+
+  /** @internal */
+  constructor(batch: Batch, entries: MapEntries, expiresAtMs: (ttlMs: number | undefined) => number) {
+    this.#batch = batch
+    this.#entries = entries
+    this.#expiresAtMs = expiresAtMs
+  }
+
+  /** The value under `key`; undefined when there is none. Throws `INVALID_KEY`, `CLOSED`. */
+  get(key: string): Value | undefined {
+    const content = this.#content(key)
+    return content === undefined ? undefined : (decodeValue(content) as Value)
+  }
+
+  has(key: string): boolean {
+    return this.#content(key) !== undefined
+  }
+
+  /**
+   * Plans a write. Throws `INVALID_KEY`, `INVALID_VALUE`, `SCHEMA`, `VALUE_TOO_LARGE`, `BATCH_TOO_LARGE`, `INVALID_OPTION`,
+   * `CLOSED`.
+   */
+  set(key: string, value: Value, options: Pick<SetOptions, 'ttlMs'> = {}): void {
+    this.#batch.checkOpen()
+    this.#entries.layout.checkKey(key)
+    checkKnown(options, TTL_OPTION)
+    checkTtl(options.ttlMs)
+    this.#plan(key, { content: this.#entries.encode(value), expiresAtMs: this.#expiresAtMs(options.ttlMs) })
+  }
+
+  /** Plans a delete; says whether there is an entry to delete. Throws `INVALID_KEY`, `BATCH_TOO_LARGE`, `CLOSED`. */
+  delete(key: string): boolean {
+    if (!this.has(key)) return false
+    this.#plan(key, { content: undefined, expiresAtMs: Infinity })
+    return true
+  }
+
+  /** What is to be written in the end. @internal */
+  rows(): RowWrite[] {
+    const planned = [...this.#planned].filter(([key, { content }]) => content !== undefined || this.#entries.has(key))
+    return planned.flatMap(([key, { content, expiresAtMs }]) => this.#entries.layout.rows(key, content, expiresAtMs))
+  }
+
+  #plan(key: string, planned: Planned): void {
+    this.#batch.count(key.length + (planned.content?.length ?? 0))
+    this.#planned.set(key, planned)
+  }
+
+  #content(key: string): Uint8Array | undefined {
+    this.#batch.checkOpen()
+    this.#entries.layout.checkKey(key)
+    const planned = this.#planned.get(key)
+    return planned === undefined ? this.#entries.content(key) : planned.content
+  }
+}

@@ -1,0 +1,41 @@
+import type { BulkTarget } from '../bulk/bulk-write.ts'
+import type { RowWrite } from './layout.ts'
+import type { MapEntries } from './map-entries.ts'
+
+/** Rows of one object that are deleted in one piece. */
+const DELETES_MAX = 500
+
+interface PlannedEntry {
+  readonly key: string
+  readonly content: Uint8Array
+}
+
+/** Sets many entries of a map; `expiresAtMs` says when one that is written now is gone. */
+export function settingEntries(
+  entries: MapEntries,
+  expiresAtMs: () => number,
+): BulkTarget<readonly [string, unknown], PlannedEntry> {
+  return {
+    plan([key, value]) {
+      entries.checkKey(key)
+      return { key, content: entries.encode(value) }
+    },
+    sizeBytes: ({ key, content }) => key.length + content.length,
+    pieces: ({ key, content }) => [entries.checked(entries.layout.rows(key, content, expiresAtMs()))],
+  }
+}
+
+/** Deletes many entries of a map. */
+export function deletingEntries(entries: MapEntries): BulkTarget<string, string> {
+  return {
+    plan: (key) => key,
+    sizeBytes: (key) => key.length,
+    pieces: (key) => deletesOf(entries, key),
+  }
+}
+
+/** An object with very many rows, which only several peers together can make, goes in several pieces. */
+export function* deletesOf(entries: MapEntries, key: string): Generator<RowWrite[], void, undefined> {
+  const rows = entries.layout.rows(key, undefined, Infinity)
+  for (let i = 0; i < rows.length; i += DELETES_MAX) yield rows.slice(i, i + DELETES_MAX)
+}

@@ -1,0 +1,97 @@
+import { GridError, VALUE_MAX_BYTES, encodeValue, expiring, lasting } from '@gossipgrid/core'
+import type { Partition } from '@gossipgrid/core'
+import { checkKey } from '../batches/checks.ts'
+import { heldIn, visibleIn } from './layout.ts'
+import type { Layout, RowWrite, WallClock } from './layout.ts'
+
+/** One row is one entry: concurrent writes of a key decide over the whole value. */
+export class WholeRows implements Layout {
+  readonly gathers = false
+  readonly #partition: Partition
+  readonly #valueSizeMaxBytes: number
+
+  constructor(partition: Partition, valueSizeMaxBytes: number) {
+    this.#partition = partition
+    this.#valueSizeMaxBytes = valueSizeMaxBytes
+  }
+
+  get count(): number {
+    return this.#partition.replica.table.liveCount
+  }
+
+  checkKey(key: unknown): asserts key is string {
+    checkKey(key)
+  }
+
+  encode(value: unknown): Uint8Array {
+    return encodeValue(value, this.#valueSizeMaxBytes)
+  }
+
+  content(key: string, wallMs: WallClock): Uint8Array | undefined {
+    const { replica } = this.#partition
+    const slot = replica.table.slotOf(key)
+    return slot === undefined ? undefined : visibleIn(replica.table.value(slot), wallMs)
+  }
+
+  fieldContent(key: string, _field: string | undefined, wallMs: WallClock): Uint8Array | undefined {
+    return this.content(key, wallMs)
+  }
+
+  expiresAtMs(key: string, wallMs: WallClock): number {
+    const { table } = this.#partition.replica
+    const slot = table.slotOf(key)
+    if (slot === undefined || table.deleted(slot)) return 0
+    const atMs = table.expiresAtMs(slot)
+    return atMs === Infinity || atMs > wallMs() ? atMs : 0
+  }
+
+  *keys(wallMs: WallClock, gone: boolean = false): Generator<string, void, undefined> {
+    const { table } = this.#partition.replica
+    const live = table.liveness()
+    for (let slot = 0; slot < live.length; slot++) {
+      if (live[slot] === 0 || table.isFree(slot)) continue
+      if (gone || this.#isVisible(slot, wallMs)) yield table.key(slot)
+    }
+  }
+
+  rows(key: string, content: Uint8Array | undefined, expiresAtMs: number): RowWrite[] {
+    return [
+      { partition: this.#partition, key, bytes: content === undefined ? undefined : stored(content, expiresAtMs) },
+    ]
+  }
+
+  changed(): void {
+    // The table counts.
+  }
+
+  place(rowKey: string): { key: string; field: undefined } {
+    return { key: rowKey, field: undefined }
+  }
+
+  before(_slot: number, previous: Uint8Array | undefined): Uint8Array | undefined {
+    return heldIn(previous)
+  }
+
+  lingers(key: string): boolean {
+    const { table } = this.#partition.replica
+    const slot = table.slotOf(key)
+    return slot !== undefined && !table.deleted(slot)
+  }
+
+  #isVisible(slot: number, wallMs: WallClock): boolean {
+    const { table } = this.#partition.replica
+    if (table.deleted(slot)) return false
+    const atMs = table.expiresAtMs(slot)
+    return atMs === Infinity || atMs > wallMs()
+  }
+}
+
+/** The bytes of a row that holds `content` until its time. Throws `VALUE_TOO_LARGE` where the date does not fit any more. */
+export function stored(content: Uint8Array, expiresAtMs: number): Uint8Array {
+  const bytes = expiresAtMs === Infinity ? lasting(content) : expiring(content, expiresAtMs)
+  if (bytes.length <= VALUE_MAX_BYTES) return bytes
+  throw new GridError(
+    'VALUE_TOO_LARGE',
+    `${bytes.length} bytes with the date of expiry, and ${VALUE_MAX_BYTES} are allowed`,
+  )
+}

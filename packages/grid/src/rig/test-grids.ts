@@ -1,0 +1,67 @@
+import { memoryStorage } from '@gossipgrid/storage'
+import type { Network, Storage } from '@gossipgrid/core'
+import { memoryNetworkHub } from '@gossipgrid/testing/memory-network'
+import type { Grid } from '../grid.ts'
+import { openGrid } from '../open-grid.ts'
+import type { OpenGridOptions } from '../open-grid-options.ts'
+
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+
+/** Opens grids that meet in one program, and closes them all at the end of a test. */
+export class TestGrids {
+  readonly #hub = memoryNetworkHub()
+  readonly #grids: Grid[] = []
+  readonly #networks: Network[] = []
+
+  /** Opens a peer that joins the first one. */
+  async open(options: Partial<OpenGridOptions> = {}): Promise<Grid> {
+    const network = this.#hub.network({ join: this.#networks.slice(0, 1).flatMap((first) => first.addresses()) })
+    this.#networks.push(network)
+    const grid = await openGrid({
+      name: 'test',
+      logger: silent,
+      storage: memoryStorage(),
+      network: () => Promise.resolve(network),
+      ...options,
+    })
+    this.#grids.push(grid)
+    return grid
+  }
+
+  /** Peers by their order of opening, in groups that cannot reach each other. */
+  split(...groups: readonly (readonly number[])[]): void {
+    this.#hub.split(...groups.map((group) => group.map((index) => this.#networks[index]!.peerId)))
+  }
+
+  heal(): void {
+    this.#hub.heal()
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#grids.map((grid) => grid.close()))
+  }
+}
+
+/** A store in memory that passes for a disk, with a switch that makes it fail. */
+export function diskInMemory(): Storage & { failure: Error | undefined } {
+  const memory = memoryStorage()
+  const disk = {
+    failure: undefined as Error | undefined,
+    persistent: true,
+    read: (key: string) => memory.read(key),
+    list: (prefix: string) => memory.list(prefix),
+    close: () => Promise.resolve(),
+    write: (...[batch, options]: Parameters<Storage['write']>) =>
+      disk.failure === undefined ? memory.write(batch, options) : Promise.reject(disk.failure),
+  }
+  return disk
+}
+
+/** Waits until `holds` does, at most a minute. */
+export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const endMs = performance.now() + 60_000
+  while (!(await holds())) {
+    if (performance.now() > endMs) throw new Error(`still not: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}

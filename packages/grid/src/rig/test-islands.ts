@@ -1,0 +1,70 @@
+import type { Network, Storage } from '@gossipgrid/core'
+import { memoryNetworkHub } from '@gossipgrid/testing/memory-network'
+import type { Grid } from '../grid.ts'
+import { openGrid } from '../open-grid.ts'
+import { diskInMemory } from './test-grids.ts'
+
+const PEERS = 3
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+
+/** Peers by their number, in groups that cannot reach each other. */
+export type Split = readonly (readonly number[])[]
+
+/** All ways to part three peers; the first is not at all. */
+export const SPLITS: readonly Split[] = [[[0, 1, 2]], [[0], [1, 2]], [[0, 1], [2]], [[0, 2], [1]], [[0], [1], [2]]]
+
+/**
+ * Three peers with a store each, on islands that change: for tests that compare a collection with a plain model through
+ * network splits and restarts.
+ */
+export class Islands {
+  readonly peers: readonly number[] = Array.from({ length: PEERS }, (_, peer) => peer)
+  readonly #hub = memoryNetworkHub()
+  readonly #disks: readonly Storage[] = this.peers.map(() => diskInMemory())
+  readonly #grids: Grid[] = []
+  readonly #networks: Network[] = []
+  #split: Split = SPLITS[0]!
+
+  /** Opens them all, in reach of each other. */
+  static async open(): Promise<Islands> {
+    const islands = new Islands()
+    for (const peer of islands.peers) await islands.#open(peer)
+    return islands
+  }
+
+  get split(): Split {
+    return this.#split
+  }
+
+  set split(split: Split) {
+    this.#split = split
+    this.#hub.split(...split.map((island) => island.map((peer) => this.#networks[peer]!.peerId)))
+  }
+
+  grid(peer: number): Grid {
+    return this.#grids[peer]!
+  }
+
+  /** Closes a peer, and opens it again with what its store holds. */
+  async restart(peer: number): Promise<void> {
+    await this.grid(peer).close()
+    await this.#open(peer)
+    this.split = this.#split
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#grids.map((grid) => grid.close()))
+  }
+
+  async #open(peer: number): Promise<void> {
+    const network = this.#hub.network({ join: this.#networks.flatMap((other) => other.addresses()) })
+    this.#networks[peer] = network
+    const storage = this.#disks[peer]!
+    this.#grids[peer] = await openGrid({
+      name: 'test',
+      logger: silent,
+      storage,
+      network: () => Promise.resolve(network),
+    })
+  }
+}

@@ -1,0 +1,291 @@
+import type { Collection, Effect, Input, Network, Partition, Peer, PeerEvent, Storage, Written } from '@gossipgrid/core'
+import { GridError } from '@gossipgrid/core'
+import { readClocks } from './clocks.ts'
+import { Copies } from './copies.ts'
+import { Inbox } from './inbox.ts'
+import { ListenerCalls } from '../flow/listener-calls.ts'
+import type { Logger } from '../logger.ts'
+import { Meters } from '../meters/meters.ts'
+import { OwnWrites } from './own-writes.ts'
+import { safeTracer } from './safe-tracer.ts'
+import { Soon } from '../flow/soon.ts'
+import { WriteTracing } from './write-tracing.ts'
+import type { GridTracer } from './write-tracing.ts'
+
+export interface RuntimeOptions {
+  readonly peer: Peer
+  readonly network: Network
+  readonly storage: Storage
+  readonly logger: Logger
+  readonly onEvent: (event: PeerEvent) => void
+  readonly tracing?: { readonly tracer: GridTracer; readonly grid: string } | undefined
+}
+
+/**
+ * Runs a peer against real ports: gives it what happens, does what it asks for, and wakes it when it wants to be woken.
+ * All timers and I/O of a grid are here.
+ */
+export class Runtime {
+  readonly peer: Peer
+  readonly network: Network
+  readonly storage: Storage
+  readonly meters: Meters = new Meters()
+  readonly copies: Copies = new Copies(this)
+  readonly writes: OwnWrites
+  readonly listenerCalls: ListenerCalls = new ListenerCalls(
+    () => this.writes.room.crowded,
+    () => this.writes.room.changed(),
+  )
+  readonly inbox: Inbox = new Inbox((input) => this.step(input))
+  readonly #logger: Logger
+  readonly #onEvent: (event: PeerEvent) => void
+  readonly #soon = new Soon(() => {
+    this.#flushing = false
+    this.step({ type: 'tick' })
+  })
+  readonly #closing = new AbortController()
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #timerAtMs = Infinity
+  /** Writes of this turn wait for the tick at its end. */
+  #flushing = false
+  #stepping = false
+  #isSettled = false
+  #closed = false
+  #storageError: unknown
+
+  constructor(options: RuntimeOptions) {
+    this.peer = options.peer
+    this.network = options.network
+    this.storage = options.storage
+    this.#logger = options.logger
+    this.#onEvent = options.onEvent
+    const { tracing, logger } = options
+    const tracer = tracing === undefined ? undefined : safeTracer(tracing.tracer, logger)
+    this.writes = new OwnWrites(this, tracer && new WriteTracing({ tracer, grid: tracing!.grid }, this))
+    this.peer.inbound.appeared = (hlc) => this.meters.appeared(hlc)
+  }
+
+  /** Why the store refuses writes, while it does. */
+  get storageError(): unknown {
+    return this.#storageError
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** The grid's wall milliseconds now. */
+  get wallMs(): number {
+    return this.peer.wallMs(readClocks())
+  }
+
+  /** Aborted when closing begins: what would go on for long ends by it. */
+  get closing(): AbortSignal {
+    return this.#closing.signal
+  }
+
+  /** Opens the network and starts the clockwork. */
+  async start(): Promise<void> {
+    const addresses = (): void => this.step({ type: 'addresses', addresses: this.network.addresses() })
+    await this.network.start({
+      connected: (neighbour) => this.inbox.offer({ type: 'connected', neighbour }),
+      disconnected: (neighbour) => this.inbox.offer({ type: 'disconnected', neighbour }),
+      message: (from, bytes) => this.inbox.offer({ type: 'message', from, bytes }),
+      broadcast: (from, bytes) => this.inbox.offer({ type: 'broadcast', from, bytes }),
+      hostile: (neighbour, reason) => this.inbox.offer({ type: 'hostile', neighbour, reason }),
+      addresses,
+    })
+    addresses()
+  }
+
+  /** Drops what has expired by now, and tells of it, instead of waiting for the clockwork. */
+  sweep(): void {
+    const { expiries } = this.peer.collections
+    while (!this.#stepping && !this.#closed && expiries.nextMs <= this.wallMs) this.step({ type: 'tick' })
+  }
+
+  /** Runs `call` once the step under way is over, or at once: callbacks of core must not call back into core. */
+  afterStep(call: () => void): void {
+    this.listenerCalls.add(call)
+    if (!this.#stepping) this.listenerCalls.run()
+  }
+
+  step(input: Input): void {
+    if (this.#closed) return
+    this.#stepping = true
+    const now = readClocks()
+    this.meters.stepping(now.wallMs)
+    let effects: readonly Effect[]
+    try {
+      effects = this.peer.step(input, now)
+    } finally {
+      this.#stepping = false
+    }
+    this.meters.stepped(input, now.monotonicMs)
+    for (const effect of effects) void this.#perform(effect)
+    this.listenerCalls.run()
+    this.#schedule()
+  }
+
+  /** Begins to close: what would go on for long ends. Resolves when no write waits to be durable. */
+  async settled(): Promise<void> {
+    this.#endLong()
+    this.step({ type: 'tick' })
+    await this.writes.idle()
+    this.#isSettled = true
+  }
+
+  /** Tells the others that this peer goes; `left`: for good. */
+  async sayGoodbye(left: boolean): Promise<void> {
+    const farewell = this.peer.goodbye(left, readClocks())
+    await Promise.allSettled(farewell.map((effect) => this.#perform(effect)))
+  }
+
+  /**
+   * Stops for good, with all timers. Writes that are not durable yet reject with `CLOSED`. Returns how many of those were
+   * waited for: a program that goes on writing while the grid closes, after all before was stored, does not count.
+   */
+  halt(): number {
+    const count = this.#isSettled ? 0 : this.writes.pendingCount
+    this.#endLong()
+    this.#closed = true
+    clearTimeout(this.#timer)
+    this.meters.loopDelay.stop()
+    this.writes.close()
+    return count
+  }
+
+  #endLong(): void {
+    this.#closing.abort()
+    this.listenerCalls.end()
+  }
+
+  /** Throws `CLOSED` after `halt`. */
+  checkOpen(): void {
+    if (this.#closed) throw new GridError('CLOSED', 'the grid is closed')
+  }
+
+  /** Changes the peer outside of a step: what it tells meanwhile waits until that is done. */
+  undisturbed<Result>(change: () => Result): Result {
+    this.#stepping = true
+    try {
+      return change()
+    } finally {
+      this.#stepping = false
+    }
+  }
+
+  /** All writes of one turn of the event loop go as one group. */
+  flushSoon({ writeId }: Written): void {
+    if (!this.#flushing) this.meters.durable.begin(writeId, performance.now())
+    this.#flushing = true
+    this.tickSoon()
+  }
+
+  /** Lets the peer see to what it was given, at the end of the present task. */
+  tickSoon(): void {
+    this.#soon.schedule()
+  }
+
+  #schedule(): void {
+    const wakeAtMs = this.peer.wakeAtMs
+    if (this.#closed || wakeAtMs === Infinity || wakeAtMs >= this.#timerAtMs) return
+    clearTimeout(this.#timer)
+    this.#timerAtMs = wakeAtMs
+    this.#timer = setTimeout(
+      () => {
+        this.#timerAtMs = Infinity
+        this.step({ type: 'tick' })
+      },
+      Math.max(0, Math.min(wakeAtMs - performance.now(), 60_000)),
+    )
+  }
+
+  async #perform(effect: Effect): Promise<void> {
+    this.meters.effect(effect)
+    switch (effect.type) {
+      case 'event':
+        this.#event(effect.event)
+        break
+      case 'store':
+        await this.#store(effect)
+        break
+      case 'broadcast':
+        await this.#quietly(() => this.network.publish(effect.bytes), 'broadcast')
+        this.step({ type: 'broadcasted' })
+        break
+      case 'send':
+        await this.#quietly(() => this.network.send(effect.to, effect.bytes), 'send', effect.to)
+        break
+      case 'dial':
+        await this.#dial(effect.addresses)
+        break
+      case 'redial':
+        this.#logger.warn(`${effect.neighbour} is connected but its broadcasts do not come: redialling it`, {
+          peerId: effect.neighbour,
+        })
+        await this.#quietly(() => this.network.redial(effect.neighbour), 'redial', effect.neighbour)
+        break
+      case 'refuse':
+        this.#logger.warn(`refusing ${effect.neighbour} for ${effect.refusedMs} ms: ${effect.reason}`, {
+          peerId: effect.neighbour,
+          ms: effect.refusedMs,
+        })
+        await this.#quietly(() => this.network.refuse(effect.neighbour, effect.refusedMs), 'refuse', effect.neighbour)
+    }
+  }
+
+  async #store(effect: Extract<Effect, { type: 'store' }>): Promise<void> {
+    let input: Input = { type: 'stored', ticket: effect.ticket }
+    const startMs = performance.now()
+    try {
+      await this.storage.write(effect.batch, { durable: true })
+      this.#storageError = undefined
+      this.meters.stored(effect.batch, startMs)
+    } catch (error) {
+      this.#storageError = error
+      this.meters.storeFailures += 1
+      this.writes.storeFailed(error)
+      this.#logger.error(`storing failed, will be tried again: ${String(error)}`, { code: codeOf(error), error })
+      input = { type: 'store-failed', ticket: effect.ticket, error }
+    }
+    this.step(input)
+  }
+
+  async #dial(addresses: readonly string[]): Promise<void> {
+    for (const address of addresses) {
+      try {
+        await this.network.dial(address)
+        return
+      } catch (error) {
+        this.#logger.debug(`dialling ${address} failed: ${String(error)}`, { address, code: codeOf(error) })
+      }
+    }
+  }
+
+  /** Messages to a neighbour that has just gone are lost, which is told as `disconnected`. */
+  async #quietly(call: () => Promise<unknown>, what: string, peerId?: string): Promise<void> {
+    try {
+      await call()
+    } catch (error) {
+      const whom = peerId === undefined ? '' : ` to ${peerId}`
+      this.#logger.debug(`${what}${whom} failed: ${String(error)}`, { peerId, code: codeOf(error) })
+    }
+  }
+
+  #event(event: PeerEvent): void {
+    if (event.type === 'durable') this.writes.durable(event.writeId)
+    else if (event.type === 'not-durable') this.writes.notDurable(event.writeId, event.error)
+    else if (event.type === 'copies') this.copies.told(event.request, event.copies)
+    this.#onEvent(event)
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof GridError ? error.code : undefined
+}
+
+/** The one partition of a replicated collection. */
+export function onlyPartition(collection: Collection): Partition {
+  return collection.partitions[0]!
+}

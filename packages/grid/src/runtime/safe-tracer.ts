@@ -1,0 +1,38 @@
+import { callApplication, textOfError } from '../flow/application-calls.ts'
+import type { Failure } from '../flow/application-calls.ts'
+import type { Logger } from '../logger.ts'
+import type { GridSpan, GridTracer } from './write-tracing.ts'
+
+/** A span of nothing, for when there is none. */
+const NO_SPAN: GridSpan = {
+  isRecording: () => false,
+  spanContext: () => ({ traceId: '0'.repeat(32), spanId: '0'.repeat(16), traceFlags: 0 }),
+  setAttributes: () => undefined,
+  addEvent: () => undefined,
+  setStatus: () => undefined,
+  end: () => undefined,
+}
+
+/** The same tracer, but one that throws or rejects is logged once and harms no write. */
+export function safeTracer(tracer: GridTracer, logger: Logger): GridTracer {
+  let logged = false
+  const failed = (failure: Failure, error: unknown): void => {
+    if (!logged) logger.error(`the tracer ${failure}: ${textOfError(error)}`, { error })
+    logged = true
+  }
+  const safely = <Result>(call: () => Result, otherwise: NoInfer<Result>): Result =>
+    callApplication(call, failed, otherwise)
+  return {
+    startSpan: (name, options) => {
+      const span = safely(() => tracer.startSpan(name, options), NO_SPAN)
+      return {
+        isRecording: () => safely(() => span.isRecording(), false),
+        spanContext: () => safely(() => span.spanContext(), NO_SPAN.spanContext()),
+        setAttributes: (attributes) => safely(() => span.setAttributes(attributes), undefined),
+        addEvent: (event, attributes) => safely(() => span.addEvent(event, attributes), undefined),
+        setStatus: (status) => safely(() => span.setStatus(status), undefined),
+        end: () => safely(() => span.end(), undefined),
+      }
+    },
+  }
+}

@@ -1,0 +1,318 @@
+import { PRESENT, checkKnown, compositeKey, splitKey } from '@gossipgrid/core'
+import type { Collection, Partition } from '@gossipgrid/core'
+import type { Batch } from '../batches/batch.ts'
+import { checkSource } from '../bulk/bulk-source.ts'
+import type { BulkSource } from '../bulk/bulk-source.ts'
+import { BULK_OPTIONS, BulkWrite, writeMany } from '../bulk/bulk-write.ts'
+import type { BulkOptions, BulkResult, BulkTarget } from '../bulk/bulk-write.ts'
+import { ChangeFeed, INITIAL_OPTIONS, checkFeedOptions } from '../changes/change-feed.ts'
+import type { FeedOptions } from '../changes/change-feed.ts'
+import type { InitialSteps } from '../changes/change-loop.ts'
+import { SIGNAL_OPTION, WRITE_OPTIONS, checkWriteOptions } from '../batches/checks.ts'
+import type { RowWrite } from '../maps/layout.ts'
+import type { Logger } from '../logger.ts'
+import { paced } from '../flow/pacing.ts'
+import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import { onlyPartition } from '../runtime/runtime.ts'
+import { SetBatch } from './set-batch.ts'
+import { decodeElement, encodeElement, isElementText } from './set-element.ts'
+import type { UnreadChange } from '../changes/unread-change.ts'
+import { checkAborted, checkSignal } from '../runtime/waiting.ts'
+
+/** Adds of one element by different peers that are kept side by side; the next one replaces them. */
+const ADDS_MAX = 4
+
+/** An element has come or gone, or the mark that some changes were left out: a plain object, the reader's own. */
+export interface SetChange<Element> {
+  /** `lagged`: the reader was too slow and `missed` changes were left out; read the set to go on. */
+  readonly type: 'add' | 'delete' | 'lagged'
+  /** Undefined when lagged. */
+  readonly element: Element | undefined
+  /** How many changes were left out; 0 unless lagged. */
+  readonly missed: number
+}
+
+/** How to follow a set. */
+export interface SetChangesOptions extends FeedOptions {
+  /** Begin with the elements that are there already, as `add` changes. */
+  readonly initial?: boolean
+}
+
+/**
+ * A replicated set of text, finite numbers, bigints, booleans, null, `Uint8Array`, `Date`, and arrays and plain objects
+ * of these, equal when equal in content. Of an add and a remove that have not seen each other the add wins (an
+ * observed-remove set: Shapiro and others, 2011). From `grid.set(name)`.
+ */
+export class GridSet<Element> {
+  readonly name: string
+  readonly #runtime: Runtime
+  readonly #partition: Partition
+  readonly #feed: ChangeFeed<SetChange<Element>>
+  /** Kept from the first time that somebody asks. */
+  #size: number | undefined
+
+  /** @internal */
+  constructor(runtime: Runtime, collection: Collection, logger: Logger) {
+    this.name = collection.descriptor.name
+    this.#runtime = runtime
+    this.#partition = onlyPartition(collection)
+    this.#feed = new ChangeFeed<SetChange<Element>>({
+      logger,
+      lagged: (missed) => ({ type: 'lagged', element: undefined, missed }),
+      used: () => this.#observe(),
+    })
+  }
+
+  /** Elements that this peer holds. The first time it counts them, which takes half a second for a million. */
+  get size(): number {
+    if (this.#size === undefined) {
+      this.#size = this.#texts().length
+      this.#observe()
+    }
+    return this.#size
+  }
+
+  /** Whether the element is in the set, wherever it lives. Throws `INVALID_VALUE`, `CLOSED`. */
+  async has(element: Element): Promise<boolean> {
+    return this.holds(element)
+  }
+
+  /** Whether this peer holds the element, at once. Throws `INVALID_VALUE`, `CLOSED`. */
+  holds(element: Element): boolean {
+    this.#runtime.checkOpen()
+    return this.holdsText(encodeElement(element))
+  }
+
+  /**
+   * Adds an element; resolves and rejects as `GridMap.set` does, with `INVALID_VALUE` for what cannot be an element or
+   * takes more than 1,007 bytes in a key. It writes also when the element is there already: "it is to be there" holds
+   * against a remove elsewhere that has not seen this add, whatever older ones it has seen.
+   *
+   * @example
+   * ```ts
+   * const tags = grid.set<string>('tags')
+   * await tags.add('red')
+   * console.log(await tags.has('red')) // true
+   * ```
+   */
+  add(element: Element, options?: WriteOptions): Promise<Receipt> {
+    try {
+      const text = encodeElement(element)
+      checkWriteOptions(options, WRITE_OPTIONS)
+      return this.#add(text, options)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
+  /**
+   * Takes out an element: every add of it that this peer has seen; resolves as `add` does, or to undefined when this peer
+   * does not hold it. An add elsewhere that this peer has not seen brings it back.
+   */
+  async delete(element: Element, options?: WriteOptions): Promise<Receipt | undefined> {
+    this.#runtime.checkOpen()
+    checkWriteOptions(options, WRITE_OPTIONS)
+    const rows = this.rows(encodeElement(element), false)
+    return rows.length === 0 ? undefined : this.#write(rows, options)
+  }
+
+  /**
+   * Adds many elements, as many as you like: what `GridMap.setMany` promises. Rejects with a `BulkError`, whose `code` is
+   * one of `add`, or `INPUT_FAILED` when the iterable throws.
+   */
+  async addMany<Source extends BulkSource<Element>>(
+    elements: Source,
+    options?: BulkOptions,
+  ): Promise<BulkResult<Source>> {
+    checkSource(elements, 'elements')
+    checkKnown(options ?? {}, BULK_OPTIONS)
+    return writeMany(this.#runtime, elements, options, this.#target(encodeElement, true))
+  }
+
+  /** Takes out all elements that this peer holds; resolves to their number. Rejects as `addMany` does. */
+  async clear(options?: BulkOptions): Promise<number> {
+    checkKnown(options ?? {}, BULK_OPTIONS)
+    const target = this.#target((text: string) => text, false)
+    const { written } = await BulkWrite.all(this.#runtime, target, this.#texts(), options)
+    return written
+  }
+
+  /**
+   * The elements that are there when the iteration starts, in no particular order; without those that are gone once it
+   * comes to them. What is added meanwhile is not among them. Ends with `ABORTED` by its signal, with `CLOSED` when the
+   * grid closes.
+   */
+  values(options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<Element, void, undefined> {
+    checkKnown(options, SIGNAL_OPTION)
+    const { signal } = options
+    checkSignal(signal)
+    return paced(this.#elements(), () => {
+      this.#runtime.checkOpen()
+      checkAborted(signal)
+    })
+  }
+
+  /**
+   * Every element that comes or goes from now on, in the order in which this peer applies it. A reader that falls behind
+   * by more than `bufferMax` changes gets a `lagged` mark instead of those left out. The loop ends when it is left, when
+   * the grid closes, or with `ABORTED` by its signal.
+   */
+  changes(options: SetChangesOptions = {}): AsyncIterableIterator<SetChange<Element>> {
+    checkFeedOptions(options, INITIAL_OPTIONS)
+    this.#runtime.checkOpen()
+    return this.#feed.changes(options, options.initial === true ? { initial: () => this.#initial() } : {})
+  }
+
+  /** Calls `listener` for every element that comes or goes; the function returned ends that. */
+  on(
+    type: 'change',
+    listener: (change: SetChange<Element>) => unknown,
+    options?: { readonly signal?: AbortSignal },
+  ): () => void {
+    return this.#feed.on(type, listener, options)
+  }
+
+  /** Ends all loops over changes. @internal */
+  close(): void {
+    this.#feed.close()
+  }
+
+  /** This set inside of a batch. @internal */
+  inBatch(batch: Batch): SetBatch<Element> {
+    return batch.part(this, () => new SetBatch<Element>(batch, this))
+  }
+
+  /** @internal */
+  holdsText(text: string): boolean {
+    return this.#liveRows(text).length > 0
+  }
+
+  /**
+   * The rows to be written so that an element is there, or is not. Beside its own add each peer keeps those of others, up
+   * to a few; the add comes first, so that nobody sees the element go meanwhile. @internal
+   */
+  rows(text: string, present: boolean): RowWrite[] {
+    const partition = this.#partition
+    const live = this.#liveRows(text)
+    const without = (keys: readonly string[]): RowWrite[] => keys.map((key) => ({ partition, key, bytes: undefined }))
+    if (!present) return without(live)
+    const own = this.#ownKey(text)
+    const added = { partition, key: own, bytes: PRESENT }
+    if (live.length < ADDS_MAX) return [added]
+    const others = live.filter((key) => key !== own)
+    return others.length < ADDS_MAX ? [added] : [added, ...without(others)]
+  }
+
+  #add(text: string, options: WriteOptions | undefined): Promise<Receipt> {
+    // As good as always there is nothing to take the place of.
+    if (this.#partition.replica.table.slotsOf(text).length >= ADDS_MAX)
+      return this.#write(this.rows(text, true), options)
+    return this.#runtime.writes.write(this.#partition, this.#ownKey(text), PRESENT, options)
+  }
+
+  #target<Entry>(plan: (entry: Entry) => string, present: boolean): BulkTarget<Entry, string> {
+    return { plan, sizeBytes: (text) => text.length, pieces: (text) => [this.rows(text, present)] }
+  }
+
+  #ownKey(text: string): string {
+    return compositeKey(text, this.#runtime.peer.slotId)
+  }
+
+  #write(rows: readonly RowWrite[], options: WriteOptions | undefined): Promise<Receipt> {
+    const only = rows.length === 1 ? rows[0] : undefined
+    if (only === undefined) return this.#runtime.writes.writeAll(rows, options)
+    return this.#runtime.writes.write(only.partition, only.key, only.bytes, options)
+  }
+
+  /** Keys of the adds of an element that nobody has removed. */
+  #liveRows(text: string): string[] {
+    const { table } = this.#partition.replica
+    const rows: string[] = []
+    for (const slot of table.slotsOf(text)) if (!table.deleted(slot)) rows.push(table.key(slot))
+    return rows
+  }
+
+  /** All elements here, as text. */
+  #texts(): string[] {
+    const texts: string[] = []
+    for (const step of this.#walk()) if (step?.present === true) texts.push(step.text)
+    return texts
+  }
+
+  *#elements(): Generator<Element | undefined, void, undefined> {
+    for (const step of this.#walk()) yield step?.present === true ? (decodeElement(step.text) as Element) : undefined
+  }
+
+  /** The elements as `add` changes. */
+  *#initial(): InitialSteps<SetChange<Element>> {
+    for (const step of this.#walk()) {
+      if (step === undefined) yield undefined
+      else yield { key: step.text, entry: step.present ? new TextChange<Element>('add', step.text) : undefined }
+    }
+  }
+
+  /**
+   * One step for each row: the element, where its first row is met, and whether it is still there. Elements that come
+   * after the first step are left out.
+   */
+  *#walk(): Generator<{ readonly text: string; readonly present: boolean } | undefined, void, undefined> {
+    const { table } = this.#partition.replica
+    const live = table.liveness()
+    for (let slot = 0; slot < live.length; slot++) {
+      const text = live[slot] === 0 || table.isFree(slot) ? undefined : splitKey(table.key(slot)).main
+      if (text === undefined || !isElementText(text)) yield undefined
+      else {
+        const slots = table.slotsOf(text)
+        const isMet = slots.some((other) => other < slot && live[other] === 1)
+        yield isMet ? undefined : { text, present: slots.some((other) => !table.deleted(other)) }
+      }
+    }
+  }
+
+  /** Core is asked to tell of changes only while somebody wants to know. */
+  #observe(): void {
+    const wanted = this.#size !== undefined || this.#feed.wanted
+    this.#partition.replica.observer = wanted
+      ? { changed: (slot, previous) => this.#changed(slot, previous), discarded: () => undefined }
+      : undefined
+  }
+
+  /** A row has come or gone: so has the element, unless another row holds it. */
+  #changed(slot: number, previous: Uint8Array | undefined): void {
+    const { table } = this.#partition.replica
+    const live = !table.deleted(slot)
+    if (live === (previous !== undefined)) return
+    const { main } = splitKey(table.key(slot))
+    if (table.slotsOf(main).some((other) => other !== slot && !table.deleted(other))) return
+    if (!isElementText(main)) return
+    if (this.#size !== undefined) this.#size += live ? 1 : -1
+    if (!this.#feed.wanted) return
+    const change = new TextChange<Element>(live ? 'add' : 'delete', main)
+    this.#feed.push(change)
+    this.#runtime.afterStep(() => this.#feed.emit(change))
+  }
+}
+
+/** A change with its element as it stands in keys. */
+class TextChange<Element> implements UnreadChange<SetChange<Element>> {
+  readonly key: string
+  readonly #type: 'add' | 'delete'
+
+  constructor(type: 'add' | 'delete', text: string) {
+    this.key = text
+    this.#type = type
+  }
+
+  get sizeBytes(): number {
+    return this.key.length
+  }
+
+  kept(): this {
+    return this
+  }
+
+  read(): SetChange<Element> {
+    return { type: this.#type, element: decodeElement(this.key) as Element, missed: 0 }
+  }
+}

@@ -1,0 +1,63 @@
+import type { Batch, BatchPart } from '../batches/batch.ts'
+import type { RowWrite } from '../maps/layout.ts'
+import { encodeElement } from './set-element.ts'
+
+/** Bytes of a mark and a slot id, which stand in a key beside the element. */
+const SLOT_BYTES = 17
+
+/** What a batch needs of a set: elements are texts here. */
+export interface BatchedSet {
+  holdsText(text: string): boolean
+  /** The rows that bring an element in, or take it out. */
+  rows(text: string, present: boolean): RowWrite[]
+}
+
+/**
+ * A set inside of a batch: it knows what it has added and taken out, and nobody else does before the batch is over. From
+ * `grid.transact`.
+ */
+export class SetBatch<Element> implements BatchPart {
+  readonly #batch: Batch
+  readonly #set: BatchedSet
+  readonly #planned = new Map<string, boolean>()
+
+  /** @internal */
+  constructor(batch: Batch, set: BatchedSet) {
+    this.#batch = batch
+    this.#set = set
+  }
+
+  /** Throws `INVALID_VALUE`, `CLOSED`. */
+  has(element: Element): boolean {
+    this.#batch.checkOpen()
+    return this.#has(encodeElement(element))
+  }
+
+  /** Plans an add. Throws `INVALID_VALUE`, `BATCH_TOO_LARGE`, `CLOSED`. */
+  add(element: Element): void {
+    this.#plan(encodeElement(element), true)
+  }
+
+  /** Plans a remove; says whether there is an element to remove. Throws as `add` does. */
+  delete(element: Element): boolean {
+    this.#batch.checkOpen()
+    const text = encodeElement(element)
+    const present = this.#has(text)
+    if (present) this.#plan(text, false)
+    return present
+  }
+
+  /** What is to be written in the end. @internal */
+  rows(): RowWrite[] {
+    return [...this.#planned].flatMap(([text, present]) => this.#set.rows(text, present))
+  }
+
+  #plan(text: string, present: boolean): void {
+    this.#batch.count(text.length + SLOT_BYTES)
+    this.#planned.set(text, present)
+  }
+
+  #has(text: string): boolean {
+    return this.#planned.get(text) ?? this.#set.holdsText(text)
+  }
+}
