@@ -1,3 +1,4 @@
+import { ROW_MAX_BYTES } from '../formats/row.ts'
 import type { CollectionStatus, DurableMember, GridMember, GridStatus, Receipt } from 'gossipgrid'
 
 /**
@@ -71,5 +72,5 @@ export interface ErrorAnswer {
   readonly error: { readonly code: string; readonly message: string; readonly advice?: string }
 }
 
-/** Bodies above this are refused: a row of the largest value fits, whatever its JSON looks like. */
-export const BODY_MAX_BYTES: number = 32 * 1024 * 1024
+/** A larger body is refused: the longest row fits, with its key and options. */
+export const BODY_MAX_BYTES: number = ROW_MAX_BYTES + 64 * 1024

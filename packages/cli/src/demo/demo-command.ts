@@ -1,17 +1,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
+import type { DemoOptions } from './run-demo.ts'
 
 /** Enough for every kind of write of the split. */
 const CITIES_MIN = 100
-
-/** What `gossipgrid demo` can be told. */
-export interface DemoOptions {
-  readonly once?: true
-  readonly json?: true
-  readonly sabotage?: true
-  readonly cities: number
-  readonly host: string
-  readonly verbose?: true
-}
 
 /** `gossipgrid demo`. */
 export function demoCommand(): Command {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { createAdaptorServer } from '@hono/node-server'
 import { serveStatic } from '@hono/node-server/serve-static'
 import { Hono } from 'hono'
-import type { Cluster } from './cluster.ts'
+import type { Cluster } from './cluster/cluster.ts'
 
 const PAGES = fileURLToPath(new URL('../../pages/dist/demo', import.meta.url))
 /** Browsers open six each. */

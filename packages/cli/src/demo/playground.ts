@@ -1,10 +1,10 @@
 import { createInterface } from 'node:readline/promises'
 import { textLines } from '../formats/lines.ts'
-import type { Cluster } from './cluster.ts'
-import { peerLines } from './peer-lines.ts'
+import type { Cluster } from './cluster/cluster.ts'
+import { peerLines } from './screen/peer-lines.ts'
 import { countOf, durationText } from '../terminal/quantities.ts'
 import { visibleJson, visibleLines } from '../terminal/visible.ts'
-import type { Screen } from './screen.ts'
+import type { Screen } from './screen/screen.ts'
 
 const COMMANDS: readonly (readonly [usage: string, text: string])[] = [
   ['set <peer> <key> <json>', 'write at one peer'],

@@ -1,15 +1,24 @@
 import { randomBytes } from 'node:crypto'
 import { errorText } from '../cli-error.ts'
 import { countText } from '../terminal/quantities.ts'
-import { Cluster } from './cluster.ts'
-import type { DemoOptions } from './demo-command.ts'
-import { outcomeLine, succeeded } from './outcome.ts'
-import type { Outcome } from './outcome.ts'
+import { Cluster } from './cluster/cluster.ts'
+import { outcomeLine, succeeded } from './story/outcome.ts'
+import type { Outcome } from './story/outcome.ts'
 import { servePages } from './page-server.ts'
 import { visibleLine } from '../terminal/visible.ts'
 import { Playground } from './playground.ts'
-import { Screen } from './screen.ts'
-import { Story } from './story.ts'
+import { Screen } from './screen/screen.ts'
+import { Story } from './story/story.ts'
+
+/** The options of `gossipgrid demo`, as commander parses them. */
+export interface DemoOptions {
+  readonly once?: true
+  readonly json?: true
+  readonly sabotage?: true
+  readonly cities: number
+  readonly host: string
+  readonly verbose?: true
+}
 
 /** Lisbon. With a small data set it is a new key, which does as well. */
 const EXAMPLE_KEY = '2267057'

@@ -1,16 +1,6 @@
 import { Command } from 'commander'
 import { collect, examples } from '../commands/options.ts'
-
-/** What `gossipgrid doctor` can be told. */
-export interface DoctorOptions {
-  readonly name?: string
-  readonly secretFile?: string
-  readonly data?: string
-  readonly listen?: readonly string[]
-  readonly join?: readonly string[]
-  readonly mdns: boolean
-  readonly json?: true
-}
+import type { DoctorOptions } from './run-doctor.ts'
 
 /** `gossipgrid doctor`. */
 export function doctorCommand(): Command {

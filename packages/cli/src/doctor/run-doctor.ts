@@ -9,7 +9,6 @@ import { countOf } from '../terminal/quantities.ts'
 import { wrapped } from '../terminal/wrapped.ts'
 import { checkClock } from './clock.ts'
 import { checkDiscovery } from './discovery.ts'
-import type { DoctorOptions } from './doctor-command.ts'
 import { failed } from './finding.ts'
 import type { Finding } from './finding.ts'
 import { checkJoin } from './join.ts'
@@ -17,6 +16,17 @@ import { checkMachine } from './machine.ts'
 import { checkPorts } from './ports.ts'
 import { checkRunning, statusOf } from './running.ts'
 import { checkStorage } from './storage.ts'
+
+/** The options of `gossipgrid doctor`, as commander parses them. */
+export interface DoctorOptions {
+  readonly name?: string
+  readonly secretFile?: string
+  readonly data?: string
+  readonly listen?: readonly string[]
+  readonly join?: readonly string[]
+  readonly mdns: boolean
+  readonly json?: true
+}
 
 /** Looks at everything, and shows each finding when it is there. */
 export async function runDoctor(options: DoctorOptions): Promise<void> {

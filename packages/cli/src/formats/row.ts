@@ -1,5 +1,3 @@
-import { BODY_MAX_BYTES } from '../control/control-api.ts'
-
 /** One row of an import, read or not. */
 export type Row = GoodRow | BadRow
 
@@ -26,8 +24,8 @@ export interface RowShape {
   readonly strings: boolean
 }
 
-/** A row may be so long, in bytes. */
-export const ROW_MAX_BYTES: number = BODY_MAX_BYTES - 64 * 1024
+/** The longest row that is imported: one of the largest value fits, however it is written in JSON. */
+export const ROW_MAX_BYTES: number = (32 * 1024 - 64) * 1024
 
 /** The row that an object of NDJSON or JSON describes. */
 export function rowOf(parsed: unknown, shape: RowShape, line: number, sizeBytes: number): Row {

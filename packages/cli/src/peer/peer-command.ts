@@ -1,28 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { collect, examples } from '../commands/options.ts'
-import type { CertificateOptions } from './certificate.ts'
 import { LOG_FORMATS, LOG_LEVELS } from './peer-log.ts'
-import type { LogFormat, LogLevel } from './peer-log.ts'
-
-/** What `gossipgrid peer` can be told. */
-export interface PeerOptions extends CertificateOptions {
-  readonly name: string
-  readonly secretFile?: string
-  readonly open?: true
-  readonly data?: string
-  readonly listen?: readonly string[]
-  readonly announce?: readonly string[]
-  readonly join?: readonly string[]
-  readonly metrics?: string
-  readonly mdns: boolean
-  readonly zone?: string
-  readonly weight?: number
-  readonly role?: 'storage' | 'light'
-  readonly socket?: string
-  readonly logLevel: LogLevel
-  readonly logFormat: LogFormat
-  readonly json?: true
-}
+import type { PeerOptions } from './run-peer.ts'
 
 /** `gossipgrid peer`. What it runs is loaded only then: it takes a second. */
 export function peerCommand(): Command {

@@ -1,12 +1,15 @@
 import { CliError } from '../cli-error.ts'
 import { listenAddress, onlyHere } from './addresses.ts'
-import type { PeerOptions } from './peer-command.ts'
+
+/** Who can reach the peer, as its options say. */
+export interface ReachOptions {
+  readonly open?: true
+  readonly listen?: readonly string[]
+  readonly announce?: readonly string[]
+}
 
 /** Throws `USAGE` where other machines could reach a peer that has no secret and is not `--open`, or that is said to be both. */
-export function checkReach(
-  { open, listen = [], announce = [] }: Pick<PeerOptions, 'open' | 'listen' | 'announce'>,
-  secrets: readonly string[],
-): void {
+export function checkReach({ open, listen = [], announce = [] }: ReachOptions, secrets: readonly string[]): void {
   if (open === true && secrets.length > 0) {
     throw new CliError(
       'USAGE',

@@ -12,10 +12,31 @@ import { facts } from '../terminal/table.ts'
 import { joinAddress, listenAddress, metricsAddress, onlyHere } from './addresses.ts'
 import { checkReach } from './reach.ts'
 import { readCertificate } from './certificate.ts'
+import type { CertificateOptions } from './certificate.ts'
 import { EndSignal } from './end-signal.ts'
-import type { PeerOptions } from './peer-command.ts'
 import { peerLog } from './peer-log.ts'
+import type { LogFormat, LogLevel } from './peer-log.ts'
 import { readSecrets } from './secret.ts'
+
+/** The options of `gossipgrid peer`, as commander parses them. */
+export interface PeerOptions extends CertificateOptions {
+  readonly name: string
+  readonly secretFile?: string
+  readonly open?: true
+  readonly data?: string
+  readonly listen?: readonly string[]
+  readonly announce?: readonly string[]
+  readonly join?: readonly string[]
+  readonly metrics?: string
+  readonly mdns: boolean
+  readonly zone?: string
+  readonly weight?: number
+  readonly role?: 'storage' | 'light'
+  readonly socket?: string
+  readonly logLevel: LogLevel
+  readonly logFormat: LogFormat
+  readonly json?: true
+}
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
 

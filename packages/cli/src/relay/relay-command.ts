@@ -1,14 +1,6 @@
 import { Command } from 'commander'
 import { collect, examples } from '../commands/options.ts'
-import type { CertificateOptions } from '../peer/certificate.ts'
-
-/** What `gossipgrid relay` can be told. */
-export interface RelayCommandOptions extends CertificateOptions {
-  readonly listen?: readonly string[]
-  readonly announce?: readonly string[]
-  readonly identity?: string
-  readonly json?: true
-}
+import type { RelayCommandOptions } from './run-relay.ts'
 
 /** `gossipgrid relay`. What it runs is loaded only then. */
 export function relayCommand(): Command {

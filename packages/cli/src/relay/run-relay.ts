@@ -4,8 +4,16 @@ import { CliError, errorText, systemCode } from '../cli-error.ts'
 import { writePrivateFile } from '../files/whole-file.ts'
 import { listenAddress } from '../peer/addresses.ts'
 import { readCertificate } from '../peer/certificate.ts'
+import type { CertificateOptions } from '../peer/certificate.ts'
 import { print, printJson } from '../terminal/output.ts'
-import type { RelayCommandOptions } from './relay-command.ts'
+
+/** The options of `gossipgrid relay`, as commander parses them. */
+export interface RelayCommandOptions extends CertificateOptions {
+  readonly listen?: readonly string[]
+  readonly announce?: readonly string[]
+  readonly identity?: string
+  readonly json?: true
+}
 
 /** Runs a relay until a signal ends it. */
 export async function runRelay(options: RelayCommandOptions): Promise<void> {

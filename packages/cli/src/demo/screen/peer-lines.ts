@@ -1,6 +1,6 @@
-import type { Cluster, ClusterPeer } from './cluster.ts'
-import { countText } from '../terminal/quantities.ts'
-import type { Colors } from '../terminal/colors.ts'
+import type { Cluster, ClusterPeer } from '../cluster/cluster.ts'
+import { countText } from '../../terminal/quantities.ts'
+import type { Colors } from '../../terminal/colors.ts'
 import type { LiveLines } from './screen.ts'
 
 const BAR_MAX = 32

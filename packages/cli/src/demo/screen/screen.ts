@@ -1,8 +1,8 @@
 import type { WriteStream } from 'node:tty'
 import { createLogUpdate } from 'log-update'
-import { colorsFor } from '../terminal/colors.ts'
-import type { Colors } from '../terminal/colors.ts'
-import { wrapped } from '../terminal/wrapped.ts'
+import { colorsFor } from '../../terminal/colors.ts'
+import type { Colors } from '../../terminal/colors.ts'
+import { wrapped } from '../../terminal/wrapped.ts'
 
 const REDRAW_INTERVAL_MS = 80
 /** Where lines cannot be redrawn, news are printed this often. */

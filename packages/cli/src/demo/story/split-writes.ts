@@ -1,7 +1,7 @@
-import type { Cluster } from './cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import type { Ledger } from './ledger.ts'
-import type { OrderedWrite } from './peer-calls.ts'
-import { PeerGone } from './peer-process.ts'
+import type { OrderedWrite } from '../cluster/peer-calls.ts'
+import { PeerGone } from '../cluster/peer-process.ts'
 
 const BATCH_WRITES = 10
 /** Spreads the writes over about three seconds: a split that people can watch. */

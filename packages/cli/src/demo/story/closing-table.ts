@@ -1,8 +1,8 @@
 import Table from 'cli-table3'
-import type { Cluster } from './cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import type { Outcome } from './outcome.ts'
-import { countText } from '../terminal/quantities.ts'
-import type { Colors } from '../terminal/colors.ts'
+import { countText } from '../../terminal/quantities.ts'
+import type { Colors } from '../../terminal/colors.ts'
 
 export interface ClosingTableOptions {
   readonly cluster: Cluster

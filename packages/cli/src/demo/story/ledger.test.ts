@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Ledger } from './ledger.ts'
-import { valueHash } from './value-hash.ts'
+import { valueHash } from '../cluster/value-hash.ts'
 
 const LISBON = { name: 'Lisbon' }
 const PORTO = { name: 'Porto' }

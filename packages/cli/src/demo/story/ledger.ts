@@ -1,5 +1,5 @@
-import type { AckedVersion } from './peer-calls.ts'
-import { valueHash } from './value-hash.ts'
+import type { AckedVersion } from '../cluster/peer-calls.ts'
+import { valueHash } from '../cluster/value-hash.ts'
 
 /** A write that a peer has acknowledged. */
 export interface AcknowledgedWrite {

@@ -1,4 +1,4 @@
-import type { OrderedWrite } from './peer-calls.ts'
+import type { OrderedWrite } from '../cluster/peer-calls.ts'
 
 /** How many writes each side of the split gets. */
 export interface WorkloadSize {
