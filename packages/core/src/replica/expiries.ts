@@ -1,23 +1,28 @@
 import { EXPIRIES_PER_STEP_MAX } from '../limits.ts'
-import type { Replica } from './replica.ts'
+
+/** What holds entries that expire: a replica. */
+export interface ExpiringEntries {
+  /** The time given for the slot has come: drops its value, unless it got a later time meanwhile. */
+  expire(slot: number, wallMs: number): void
+}
 
 interface Due {
   readonly atMs: number
-  readonly replica: Replica
+  readonly replica: ExpiringEntries
   readonly slot: number
 }
 
 /** When which entries expire: the soonest first. Each entry waits here once, for the soonest time it was ever given. */
 export class Expiries {
   readonly #heap: Due[] = []
-  readonly #waiting = new Map<Replica, Map<number, number>>()
+  readonly #waiting = new Map<ExpiringEntries, Map<number, number>>()
 
   /** Wall milliseconds at which the next one is due. */
   get nextMs(): number {
     return this.#heap[0]?.atMs ?? Infinity
   }
 
-  add(replica: Replica, slot: number, atMs: number): void {
+  add(replica: ExpiringEntries, slot: number, atMs: number): void {
     let waiting = this.#waiting.get(replica)
     if (waiting === undefined) this.#waiting.set(replica, (waiting = new Map()))
     // Whoever is woken too early waits again.

@@ -7,7 +7,7 @@ import { meetFloor } from './fences.ts'
 import type { Fence } from './fences.ts'
 import { GapDelays } from './gap-delays.ts'
 import { hashHex } from '../bytes/hash.ts'
-import type { ApplyOptions } from './inbound.ts'
+import type { Applied, ApplyOptions } from './inbound.ts'
 import type { Instant, RandomSource } from '../instant.ts'
 import { KIND_CODES, MAP_CODE } from '../kinds/kinds.ts'
 import {
@@ -37,13 +37,6 @@ type SessionMessage = Extract<Message, { readonly session: number }>
 type DigestMessage = Extract<Message, { readonly type: 'digest' }>
 type VectorsMessage = Extract<Message, { readonly type: 'vectors' }>
 type ChunkMessage = Extract<Message, { readonly type: 'chunk' }>
-
-/** What a received chunk did. */
-export interface Applied {
-  readonly rows: number
-  /** Some row was not applied. */
-  readonly incomplete: boolean
-}
 
 export interface AntiEntropyOwner {
   readonly peerId: PeerId

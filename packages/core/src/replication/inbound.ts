@@ -1,5 +1,4 @@
 import { Allowances } from '../members/allowances.ts'
-import type { Applied } from './anti-entropy.ts'
 import { BlockWriter, readBlock } from '../wire/block.ts'
 import type { BlockRecord, PartitionName, RowsRecord, VoidsRecord } from '../wire/block.ts'
 import type { Collections, Partition } from '../replica/collections.ts'
@@ -26,6 +25,13 @@ export interface InboundOwner {
   isOwn(replica: number): boolean
   /** So much waits for the store that no more is taken. */
   full(): boolean
+}
+
+/** What a received chunk did. */
+export interface Applied {
+  readonly rows: number
+  /** Some row was not applied. */
+  readonly incomplete: boolean
 }
 
 /** What applying a block did. */

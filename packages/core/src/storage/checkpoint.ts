@@ -7,20 +7,9 @@ import { CHECKPOINT_LOG_MIN_BYTES, SEGMENT_ENTRIES_MAX, SEGMENT_MAX_BYTES } from
 import type { Opened } from './opening.ts'
 import type { StorageOperation } from '../ports.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
-import { META_KEY, encodeMeta, encodePart, partKey, segmentKey } from './stored-state.ts'
+import { META_KEY, encodeMeta, encodePart, partKey, segmentKey, segmentOf } from './stored-state.ts'
+import type { Stored } from './stored-state.ts'
 import { encodeVector } from '../versions/vector-codec.ts'
-
-/** How one partition lies in the store. */
-export interface Stored {
-  readonly place: number
-  segmentBits: number
-  segments: Set<number>
-  /** Segments whose entries have changed since they were written. */
-  dirty: Set<number>
-  /** The vector in the stored part blob, and the purge floor. */
-  vector: Uint8Array
-  floor: Uint8Array | undefined
-}
 
 const NO_VECTOR = new Uint8Array(0)
 /** Slots looked at in one piece of work: a millisecond or two. */
@@ -303,11 +292,6 @@ function newStored(place: number, partition: Partition): Stored {
 function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
   if (a === undefined || b === undefined) return a === b
   return a.length === b.length && a.every((byte, i) => byte === b[i])
-}
-
-/** The segment a key hash belongs to. */
-export function segmentOf(keyHash: number, bits: number): number {
-  return bits === 0 ? 0 : keyHash >>> (32 - bits)
 }
 
 /** About what all entries take in the store. */

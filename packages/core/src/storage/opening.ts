@@ -1,7 +1,5 @@
 import { readBlock, readLog } from '../wire/block.ts'
 import type { EntryDot, LogRecord, PartitionName } from '../wire/block.ts'
-import { segmentOf } from './checkpoint.ts'
-import type { Stored } from './checkpoint.ts'
 import type { Collections, Partition } from '../replica/collections.ts'
 import type { Row } from '../entries/entry-table.ts'
 import { GridError } from '../errors.ts'
@@ -11,8 +9,17 @@ import { hlcFromWall, wallFromHlc } from '../clock/hlc.ts'
 import type { HybridClock } from '../clock/hlc.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
-import { META_KEY, PART_PREFIX, SEGMENT_PREFIX, decodeMeta, decodePart, placeOf, segmentKey } from './stored-state.ts'
-import type { StoredMeta, StoredPart } from './stored-state.ts'
+import {
+  META_KEY,
+  PART_PREFIX,
+  SEGMENT_PREFIX,
+  decodeMeta,
+  decodePart,
+  placeOf,
+  segmentKey,
+  segmentOf,
+} from './stored-state.ts'
+import type { Stored, StoredMeta, StoredPart } from './stored-state.ts'
 import { decodeVector } from '../versions/vector-codec.ts'
 
 /** Prefixes of core's keys, in the order in which their blobs must be offered. */

@@ -46,12 +46,29 @@ export interface StoredPart {
   readonly segments: readonly number[]
 }
 
+/** How one partition lies in the store. */
+export interface Stored {
+  readonly place: number
+  segmentBits: number
+  segments: Set<number>
+  /** Segments whose entries have changed since they were written. */
+  dirty: Set<number>
+  /** The vector in the stored part blob, and the purge floor. */
+  vector: Uint8Array
+  floor: Uint8Array | undefined
+}
+
 export function partKey(place: number): string {
   return PART_PREFIX + String(place).padStart(8, '0')
 }
 
 export function segmentKey(place: number, bits: number, index: number): string {
   return `${SEGMENT_PREFIX}${String(place).padStart(8, '0')}/${String(bits).padStart(2, '0')}-${String(index).padStart(7, '0')}`
+}
+
+/** The segment a key hash belongs to. */
+export function segmentOf(keyHash: number, bits: number): number {
+  return bits === 0 ? 0 : keyHash >>> (32 - bits)
 }
 
 /** The place in a `part/` or `seg/` key. */
