@@ -1,4 +1,5 @@
 import { memoryNetworkHub } from '@gossipgrid/testing/memory-network'
+import type { MemoryNetworkHub } from '@gossipgrid/testing/memory-network'
 import { memoryStorage } from '@gossipgrid/storage'
 import type { Network, Storage } from '@gossipgrid/core'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -23,7 +24,11 @@ class FaultyParts {
   /** Lets what hangs go on. */
   readonly release = Promise.withResolvers<void>()
   readonly #memory = memoryStorage()
-  readonly #network = memoryNetworkHub().network({})
+  readonly #network: Network
+
+  constructor(hub: MemoryNetworkHub = memoryNetworkHub()) {
+    this.#network = hub.network({})
+  }
 
   readonly storage: Storage = {
     persistent: true,
@@ -229,6 +234,45 @@ describe('closing', () => {
     expect(settled).toEqual(['CLOSED', 'CLOSED'])
     expect(vi.getTimerCount()).toBe(0)
   })
+
+  it.each([
+    ['hangs', 'CLOSED'],
+    ['throws', 'STORAGE_FAILED'],
+  ] as const)(
+    'by leave while the disk %s and no more writes may wait for it closes everything, and the others learn it',
+    async (fault, code) => {
+      const hub = memoryNetworkHub()
+      const parts = new FaultyParts(hub)
+      const grid = await parts.open()
+      const network = hub.network({ join: grid.addresses })
+      const other = await openGrid({ name: 'faulty', logger: quiet, network: () => Promise.resolve(network) })
+      await vi.advanceTimersByTimeAsync(20_000)
+      parts.faults.set('write', fault)
+      const map = grid.map<Uint8Array>('m')
+      const value = new Uint8Array(512 * 1024)
+      const refusals: string[] = []
+      while (refusals.at(-1) !== 'BACKLOG_FULL') {
+        for (let i = 0; i < 16; i++) {
+          map.set(`key ${i}`, value).catch((refusal: { code: string }) => refusals.push(refusal.code))
+        }
+        await Promise.resolve()
+      }
+      const { error, afterMs } = await outcome(grid.leave())
+      expect(afterMs).toBeLessThanOrEqual(CLOSE_MAX_MS)
+      if (fault === 'throws') expect(error).toBeUndefined()
+      else
+        expect(error).toMatchObject({
+          message: expect.stringMatching(/^\d+ writes were not stored in time$/) as string,
+        })
+      expect(new Set(refusals)).toEqual(new Set(['BACKLOG_FULL', code]))
+      expect([parts.count('stop'), parts.count('close')]).toEqual([1, 1])
+      expect(other.members.find(({ peerId }) => peerId === grid.peerId)).toMatchObject({ state: 'gone' })
+      parts.release.resolve()
+      await outcome(other.close())
+      await vi.advanceTimersByTimeAsync(1000)
+      expect(vi.getTimerCount()).toBe(0)
+    },
+  )
 
   it('while the store refuses writes ends all the same: those who wrote know already', async () => {
     const parts = new FaultyParts()

@@ -277,7 +277,8 @@ export class Peer {
   goodbye(left: boolean, now: Instant): Effect[] {
     if (left) {
       this.membership.update({ left: true })
-      this.housekeeping.forget(this.peerId)
+      // With a full backlog this cannot be written; the goodbye itself says the same to the neighbours.
+      if (!this.commit.full) this.housekeeping.forget(this.peerId)
     }
     this.signals.farewell()
     for (const neighbour of this.neighbours.ids()) this.#send(neighbour, { type: 'goodbye', left })
