@@ -33,6 +33,13 @@ export type { PeerOpening, PeerOptions } from './peer/open-peer.ts'
 export { OPENING_PREFIXES } from './storage/opening.ts'
 export type { Written } from './writes/local-writes.ts'
 export type { Peer } from './peer/peer.ts'
+export type {
+  PeerReport,
+  ReportedCollection,
+  ReportedMember,
+  ReportedProposal,
+  ReportedPurging,
+} from './peer/report.ts'
 export type { Registered } from './purging/registry.ts'
 export { isPlainObject } from './realms.ts'
 export { PRESENT } from './kinds/row-forms.ts'

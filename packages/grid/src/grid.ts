@@ -143,7 +143,7 @@ export class Grid {
 
   /** This peer and all others it knows of, also those that have gone lately. */
   get members(): readonly GridMember[] {
-    return membersOf(this.#runtime.peer, this.#runtime.wallMs)
+    return membersOf(this.#runtime.report())
   }
 
   /**

@@ -26,6 +26,7 @@ import type { Offences } from '../members/offences.ts'
 import type { Opened } from '../storage/opening.ts'
 import type { PeerId } from '../ports.ts'
 import { Reception } from './reception.ts'
+import { PeerReport } from './report.ts'
 import { ReplicaIdentity } from '../writes/replica-identity.ts'
 import type { ReplicaId, ReplicaIds } from '../versions/replica-ids.ts'
 import { Signals } from '../signals/signals.ts'
@@ -162,7 +163,7 @@ export class Peer {
       send: (to, message) => this.#send(to, message),
       whenDurable: (callback) => this.commit.whenDurable(callback),
       missing: (from) => this.antiEntropy.wantFrom(from, this.#now),
-      durableNeighbours: () => this.#durableNeighbours(),
+      durableNeighbours: () => this.neighbours.ids().filter((id) => this.membership.get(id)?.record.role === 'storage'),
       copies: (request, copies) => this.#event({ type: 'copies', request, copies }),
     })
   }
@@ -224,6 +225,11 @@ export class Peer {
   /** The HLC's last reading. */
   get hlc(): number {
     return this.#clock.last
+  }
+
+  /** What status and metrics say of this peer. */
+  report(now: Instant): PeerReport {
+    return new PeerReport(this, now)
   }
 
   /** Monotonic milliseconds at which `step` is next to be called with a tick, if nothing happens before. */
@@ -361,10 +367,6 @@ export class Peer {
     this.broadcaster.passed()
     const wallMs = this.time.gridClock.tells(this.#now)
     this.#broadcast({ ...this.#announcements.compose(bulk, wallMs), ...this.signals.told() })
-  }
-
-  #durableNeighbours(): PeerId[] {
-    return this.neighbours.ids().filter((id) => this.membership.get(id)?.record.role === 'storage')
   }
 
   #renewed(reason: string): void {

@@ -59,7 +59,7 @@ export class GridMaps {
   }
 
   /** How many entries of a collection are hidden because they do not fit its schema. */
-  hidden({ name, kind }: CollectionDescriptor): number {
+  hidden({ name, kind }: Pick<CollectionDescriptor, 'name' | 'kind'>): number {
     const map = this.#maps.get(name)
     return map === undefined || kind !== kindOfMap(map.options.merge) ? 0 : map.hiddenCount
   }

@@ -1,4 +1,15 @@
-import type { Collection, Effect, Input, Network, Partition, Peer, PeerEvent, Storage, Written } from '@gossipgrid/core'
+import type {
+  Collection,
+  Effect,
+  Input,
+  Network,
+  Partition,
+  Peer,
+  PeerEvent,
+  PeerReport,
+  Storage,
+  Written,
+} from '@gossipgrid/core'
 import { GridError } from '@gossipgrid/core'
 import { readClocks } from './clocks.ts'
 import { Copies } from './copies.ts'
@@ -77,6 +88,11 @@ export class Runtime {
   /** The grid's wall milliseconds now. */
   get wallMs(): number {
     return this.peer.wallMs(readClocks())
+  }
+
+  /** What the peer says of itself now, for status and metrics. */
+  report(): PeerReport {
+    return this.peer.report(readClocks())
   }
 
   /** Aborted when closing begins: what would go on for long ends by it. */

@@ -1,5 +1,5 @@
 import { wallFromHlc } from '@gossipgrid/core'
-import type { MemberState, PeerId, RowCounts } from '@gossipgrid/core'
+import type { Lag, MemberState, PeerId, PeerReport, RowCounts } from '@gossipgrid/core'
 import type { HistogramSnapshot } from '../meters/histogram.ts'
 import type { MessageCounts } from '../meters/meters.ts'
 import type { Runtime } from '../runtime/runtime.ts'
@@ -133,10 +133,12 @@ interface CountingNetwork {
 }
 
 export function metricsOf(status: GridStatus, runtime: Runtime, ready: boolean, uptimeMs: number): GridMetrics {
-  const { meters, peer } = runtime
+  const { meters } = runtime
+  const report = runtime.report()
   if (!runtime.closed) meters.loopDelay.start()
   const { name, peerId, peers, present, replicaId, backlog, clock, collections } = status
   const { convergence, purging, storage, topics, traffic } = status
+  const { hlc, quarantine } = report
   const counts = (runtime.network as CountingNetwork).counts?.()
   const members = { alive: 0, suspect: 0, asleep: 0, gone: 0 }
   for (const { state } of peers) members[state] += 1
@@ -160,22 +162,18 @@ export function metricsOf(status: GridStatus, runtime: Runtime, ready: boolean, 
     offences: status.offences,
     offenders: status.offenders,
     uptimeSeconds: uptimeMs / 1000,
-    neighbours: neighboursOf(runtime),
+    neighbours: neighboursOf(runtime, report.lags),
     connections: { made: meters.connects, lost: meters.disconnects, redials: meters.redials },
     writes: {
       ...meters.writes,
       pending: runtime.writes.pendingCount,
       durableSeconds: meters.durable.histogram.snapshot(),
     },
-    rows: {
-      broadcast: { ...peer.inbound.rows.broadcast },
-      session: { ...peer.inbound.rows.session },
-      voidRanges: peer.inbound.voidRanges,
-    },
+    rows: report.rows,
     visibleSeconds: meters.visible.snapshot(),
     visibleEarly: meters.visibleEarly,
     applySeconds: { broadcast: meters.broadcastApply.snapshot(), stream: meters.streamApply.snapshot() },
-    broadcasts: { ...meters.broadcasts, ...broadcastsOf(runtime), dropped: counts?.broadcastsDropped },
+    broadcasts: { ...meters.broadcasts, ...framesOf(report), dropped: counts?.broadcastsDropped },
     streams: { ...meters.streams },
     sessions: { ...meters.sessions },
     inboxBytes: runtime.inbox.waitingBytes,
@@ -183,31 +181,31 @@ export function metricsOf(status: GridStatus, runtime: Runtime, ready: boolean, 
       seconds: meters.store.snapshot(),
       bytes: meters.storedBytes,
       failures: meters.storeFailures,
-      checkpoints: peer.commit.cuts,
+      checkpoints: report.log.cuts,
     },
     quarantine: {
-      heldWrites: peer.inbound.held.count,
-      heldBytes: peer.inbound.held.bytes,
-      refusedAhead: peer.inbound.refusedAhead,
+      heldWrites: quarantine.rows,
+      heldBytes: quarantine.bytes,
+      refusedAhead: quarantine.refused,
       damagedBlobs: meters.damagedBlobs,
       hostileStreams: counts?.hostileStreams,
       cutOffs: meters.cutOffs,
       refused: Object.fromEntries(meters.refused),
     },
     replicaIdChanges: meters.replicaIds,
-    clockAheadSeconds: peer.hlc === 0 ? 0 : (wallFromHlc(peer.hlc) - Date.now()) / 1000,
+    clockAheadSeconds: hlc === 0 ? 0 : (wallFromHlc(hlc) - Date.now()) / 1000,
     eventLoopDelaySeconds: meters.loopDelay.histogram.snapshot(),
   }
 }
 
-function broadcastsOf({ peer }: Runtime): { frames: number; writes: number; floods: number } {
-  const { framesSent, writesSent, floods } = peer.broadcaster.counts
+function framesOf({ frames }: PeerReport): { frames: number; writes: number; floods: number } {
+  const { framesSent, writesSent, floods } = frames
   return { frames: framesSent, writes: writesSent, floods }
 }
 
-function neighboursOf({ meters, peer }: Runtime): NeighbourMetrics[] {
+function neighboursOf({ meters }: Runtime, reported: readonly Lag[]): NeighbourMetrics[] {
   const nowMs = performance.now()
-  const lags = new Map(peer.lag.totals().map((lag) => [lag.peerId, lag]))
+  const lags = new Map(reported.map((lag) => [lag.peerId, lag]))
   return Array.from(meters.neighbours, ([peerId, messages]) => {
     const lag = lags.get(peerId)
     return {

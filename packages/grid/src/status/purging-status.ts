@@ -1,5 +1,5 @@
 import { GRACE_MS } from '@gossipgrid/core'
-import type { Peer, PeerId, Registered } from '@gossipgrid/core'
+import type { PeerId, ReportedProposal, ReportedPurging } from '@gossipgrid/core'
 import { short } from './convergence.ts'
 
 /** A peer that has not acknowledged what was proposed so long ago is waited for. */
@@ -32,40 +32,26 @@ export interface GridPurging {
   readonly text: string
 }
 
-interface Proposal {
-  readonly dateMs: number
-  readonly acknowledged: ReadonlyMap<PeerId, number>
-}
-
-/** What is known here of purging, at `wallMs` of the grid's time. */
-export function purgingOf(peer: Peer, wallMs: number): GridPurging {
-  const { registry } = peer.housekeeping
-  const registered = registry.members(wallMs)
-  const candidates = registry.candidates()
-  const proposals = candidates.map((candidate) => ({
-    dateMs: candidate.dateMs,
-    acknowledged: registry.acknowledgements(candidate),
-  }))
-  const members = registered.map((member) => durableMember(peer, member, proposals, wallMs))
-  const acknowledged = candidates.flatMap((candidate) => registry.acknowledgedMs(candidate, registered) ?? [])
-  const due = acknowledged.map((atMs) => atMs + GRACE_MS).filter((dueMs) => dueMs > wallMs)
-  const nextAtMs = due.length === 0 ? undefined : Math.min(...due)
-  let tombstones = 0
-  for (const { descriptor, partitions } of peer.collections) {
-    if (descriptor.kind === 'registry') continue
-    for (const { replica } of partitions) tombstones += replica.table.tombstoneCount
-  }
-  const known = { members, candidates: candidates.length, nextAtMs, tombstones }
+/** What is known here of purging, at `wallMs` of the grid's time; `tombstones` are those of all collections. */
+export function purgingOf(
+  { members: registered, proposals }: ReportedPurging,
+  tombstones: number,
+  wallMs: number,
+): GridPurging {
+  const members = registered.map((member) => durableMember(member, proposals, wallMs))
+  const due = proposals.flatMap(({ completeMs }) => (completeMs === undefined ? [] : [completeMs + GRACE_MS]))
+  const next = due.filter((dueMs) => dueMs > wallMs)
+  const nextAtMs = next.length === 0 ? undefined : Math.min(...next)
+  const known = { members, candidates: proposals.length, nextAtMs, tombstones }
   return { ...known, text: textOf(known, wallMs) }
 }
 
 function durableMember(
-  peer: Peer,
-  { peerId, heardMs }: Registered,
-  proposals: readonly Proposal[],
+  { peerId, heardMs, alive }: ReportedPurging['members'][number],
+  proposals: readonly ReportedProposal[],
   wallMs: number,
 ): DurableMember {
-  let lastMs = peerId === peer.peerId || peer.membership.get(peerId)?.state === 'alive' ? wallMs : heardMs
+  let lastMs = alive ? wallMs : heardMs
   let awaited = false
   for (const { dateMs, acknowledged } of proposals) {
     const atMs = acknowledged.get(peerId)

@@ -1,5 +1,4 @@
-import { OFFENDERS_LISTED_MAX, hashHex, heartbeatMs } from '@gossipgrid/core'
-import type { Collection, CollectionDescriptor, GridErrorCode, MemberState, Peer, PeerId, Role } from '@gossipgrid/core'
+import type { GridErrorCode, MemberState, PeerId, PeerReport, ReportedCollection, Role } from '@gossipgrid/core'
 import { convergenceOf } from './convergence.ts'
 import type { Convergence } from './convergence.ts'
 import { purgingOf } from './purging-status.ts'
@@ -143,21 +142,18 @@ export interface Recovery {
   readonly atMs: number
 }
 
-export function membersOf(peer: Peer, wallMs: number): GridMember[] {
-  const { self, others } = peer.membership
-  const registered = new Set(peer.housekeeping.registry.members(wallMs).map(({ peerId }) => peerId))
-  const members = others.map((member) => ({ ...member, self: false }))
-  return [{ record: self, state: 'alive' as const, self: true }, ...members].map(({ record, state, self: isSelf }) => ({
+export function membersOf(report: PeerReport): GridMember[] {
+  return report.members.map(({ record, state, self, connected, registered }) => ({
     peerId: record.peerId,
-    self: isSelf,
+    self,
     state,
-    connected: peer.neighbours.has(record.peerId),
+    connected,
     role: record.role,
     zone: record.zone,
     weight: record.weight,
     addresses: record.addresses,
     software: record.software,
-    registered: registered.has(record.peerId),
+    registered,
   }))
 }
 
@@ -166,92 +162,58 @@ export function statusOf(
   name: string,
   runtime: Runtime,
   recoveries: readonly Recovery[],
-  hidden: (collection: CollectionDescriptor) => number,
+  hidden: (collection: ReportedCollection) => number,
 ): GridStatus {
-  const { peer, network, storage, storageError } = runtime
+  const { network, storage, storageError } = runtime
   runtime.sweep()
   const nowMs = performance.now()
-  const root = peer.collections.root()
+  const report = runtime.report()
+  const { backlog, clock, collections, log, offences, quarantine } = report
+  const tombstones = collections.reduce((sum, collection) => sum + collection.tombstones, 0)
   return {
     name,
-    peerId: peer.peerId,
-    replicaId: peer.replicaId,
+    peerId: report.peerId,
+    replicaId: report.replicaId,
     addresses: network.addresses(),
-    peers: membersOf(peer, runtime.wallMs),
+    peers: membersOf(report),
     convergence: convergenceOf({
-      neighbours: peer.neighbours.since(),
-      lags: peer.lag.totals(root),
+      neighbours: report.neighbours,
+      lags: report.lags,
       nowMs,
-      staleAfterMs: STALE_HEARTBEATS * heartbeatMs(peer.membership.others.length),
+      staleAfterMs: STALE_HEARTBEATS * report.heartbeatMs,
     }),
-    collections: [...peer.collections]
-      .filter(({ descriptor }) => descriptor.kind !== 'registry')
-      .map((collection) => ({
-        ...collectionStatus(peer, collection, root, nowMs),
-        hidden: hidden(collection.descriptor),
-      })),
-    clock: {
-      offsetMs: peer.time.gridClock.offsetMs,
-      voters: peer.time.gridClock.voters,
-      restamped: peer.time.restamped,
-      heldWrites: peer.inbound.held.count,
-      refusedWrites: peer.inbound.refusedAhead,
-    },
-    purging: purgingOf(peer, runtime.wallMs),
-    backlog: {
-      undurableBytes: peer.commit.undurableBytes,
-      broadcastBytes: peer.broadcaster.backlogBytes,
-      topicBytes: peer.signals.topics.backlogBytes,
-      sessions: peer.antiEntropy.sessionCount,
-      heldWrites: peer.inbound.held.count,
-    },
+    collections: collections.map((collection) => ({
+      ...collectionStatus(collection, nowMs),
+      hidden: hidden(collection),
+    })),
+    clock: { ...clock, heldWrites: quarantine.rows, refusedWrites: quarantine.refused },
+    purging: purgingOf(report.purging, tombstones, runtime.wallMs),
+    backlog: { ...backlog, heldWrites: quarantine.rows },
     storage: {
       persistent: storage.persistent,
       healthy: storageError === undefined && storage.lapse === undefined,
       error: storageError instanceof Error ? storageError.message : (storage.lapse ?? ''),
-      logBytes: peer.commit.logBytes,
+      logBytes: log.bytes,
     },
-    topics: peer.signals.topics.counts,
-    present: [...peer.signals.presence.entries()].length,
+    topics: report.topics,
+    present: report.present,
     traffic: network.traffic(),
-    offences: peer.offences.total,
-    offenders: offendersOf(peer, nowMs),
+    offences: offences.total,
+    offenders: offences.latest.map(({ refusedUntilMs, ...offender }) => {
+      return { ...offender, refusedForMs: Math.max(0, Math.round(refusedUntilMs - nowMs)) }
+    }),
     recoveries: [...recoveries],
   }
 }
 
-function offendersOf(peer: Peer, nowMs: number): GridOffender[] {
-  return peer.offences.latest(OFFENDERS_LISTED_MAX).map(({ refusedUntilMs, ...offender }) => {
-    return { ...offender, refusedForMs: Math.max(0, Math.round(refusedUntilMs - nowMs)) }
-  })
-}
-
 function collectionStatus(
-  peer: Peer,
-  collection: Collection,
-  root: string,
+  { lags: reported, purgedUntilMs: purgedMs, ...collection }: ReportedCollection,
   nowMs: number,
 ): Omit<CollectionStatus, 'hidden'> {
-  const { name, kind } = collection.descriptor
-  let entries = 0
-  let tombstones = 0
-  let valueBytes = 0
-  let conflicts = 0
-  let purgedUntilMs = 0
-  for (const { replica } of collection.partitions) {
-    entries += replica.table.liveCount
-    tombstones += replica.table.tombstoneCount
-    valueBytes += replica.table.valueBytes
-    conflicts += replica.conflicts
-    purgedUntilMs = Math.max(purgedUntilMs, replica.floor.dateMs)
-  }
-  const lags = peer.lag
-    .of(name, collection.partitions[0]!.name.kind, root)
-    .map(({ peerId, behind, ahead, unequal, toldAtMs }) => {
-      return { peerId, behind, ahead, differs: unequal > 0, ageMs: Math.round(nowMs - toldAtMs) }
-    })
-  const fingerprint = hashHex(collection.partitions[0]!.replica.fingerprint)
+  const lags = reported.map(({ peerId, behind, ahead, unequal, toldAtMs }) => {
+    return { peerId, behind, ahead, differs: unequal > 0, ageMs: Math.round(nowMs - toldAtMs) }
+  })
   const converged = lags.every((lag) => lag.behind === 0 && lag.ahead === 0 && !lag.differs)
-  const purged = purgedUntilMs === 0 ? undefined : Math.floor(purgedUntilMs)
-  return { name, kind, entries, tombstones, purgedUntilMs: purged, valueBytes, fingerprint, conflicts, converged, lags }
+  const purgedUntilMs = purgedMs === 0 ? undefined : Math.floor(purgedMs)
+  return { ...collection, purgedUntilMs, converged, lags }
 }
