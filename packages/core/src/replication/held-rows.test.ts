@@ -41,6 +41,13 @@ test('a row that comes again is held once, one of another collection beside it',
   expect(held.count).toBe(2)
 })
 
+test('rows with one dot in collections of two kinds under one name are both held', () => {
+  const held = new HeldRows()
+  held.hold('a', users, row(1, 100_000))
+  held.hold('a', { ...users, kind: 2 }, row(1, 100_000))
+  expect(held.due(NOW + 100_000).map(({ partition }) => partition.kind)).toEqual([1, 2])
+})
+
 test('what is held is bounded in bytes, and what has left gives its room back', () => {
   const held = new HeldRows()
   const fill = (from: number, aheadMs: number): void => {
