@@ -1,17 +1,9 @@
+import type { BoardActions } from './board-actions.ts'
 import { element } from '../shared/element.ts'
 import type { Point } from '../shared/seat.ts'
 import { BOARD, COLOURS, onBoard } from './shape.ts'
 import type { Colour, Shape } from './shape.ts'
 import { ShapeView } from './shape-view.ts'
-
-/** What the board does to the grid. */
-export interface BoardActions {
-  add(id: string, shape: Shape): Promise<unknown>
-  edit(id: string, change: Partial<Shape>): Promise<unknown>
-  remove(id: string): Promise<unknown>
-  /** Where this user points at; undefined: not at the board. */
-  point(at: Point | undefined): void
-}
 
 const SIZES = { note: { width: 180, height: 140 }, box: { width: 260, height: 180 } } as const
 /** A pointer that moves less does not mean to draw. */

@@ -1,6 +1,6 @@
 import { element } from '../shared/element.ts'
 import type { Point } from '../shared/seat.ts'
-import type { BoardActions } from './board.ts'
+import type { BoardActions } from './board-actions.ts'
 import { COLOURS, onBoard } from './shape.ts'
 import type { Shape } from './shape.ts'
 

@@ -1,13 +1,6 @@
 import { element } from '../shared/element.ts'
-import type { Todo } from './todo.ts'
+import type { Todo, TodoActions } from './todo.ts'
 import { TodoRow } from './todo-row.ts'
-
-/** What the list does to the grid. */
-export interface TodoActions {
-  add(text: string): Promise<unknown>
-  edit(id: string, change: Partial<Todo>): Promise<unknown>
-  remove(id: string): Promise<unknown>
-}
 
 type Filter = 'all' | 'open' | 'done'
 

@@ -1,6 +1,5 @@
 import { element } from '../shared/element.ts'
-import type { TodoActions } from './todo-list.ts'
-import type { Todo } from './todo.ts'
+import type { Todo, TodoActions } from './todo.ts'
 
 /** One todo on the page. Its text is an input, so that it can be edited where it stands. */
 export class TodoRow {

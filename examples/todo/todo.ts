@@ -4,3 +4,10 @@ export interface Todo {
   readonly done: boolean
   readonly addedAtMs: number
 }
+
+/** What the list does to the grid. */
+export interface TodoActions {
+  add(text: string): Promise<unknown>
+  edit(id: string, change: Partial<Todo>): Promise<unknown>
+  remove(id: string): Promise<unknown>
+}

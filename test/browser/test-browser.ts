@@ -4,20 +4,13 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { chromium } from 'playwright-core'
 import { unpackedChromium } from './unpacked-chromium.ts'
+import type { TestBrowser } from './unpacked-chromium.ts'
 
 const run = promisify(execFile)
 
 /** How long a browser may take to print its version, on a machine that does much else. */
 const VERSION_MAX_MS = 60_000
 const PLAYWRIGHT = fileURLToPath(new URL('../../node_modules/playwright-core/cli.js', import.meta.url))
-
-/** The browser that tests, benchmarks and pictures start. */
-export interface TestBrowser {
-  /** `undefined` for the one that playwright-core has downloaded. */
-  readonly executablePath?: string
-  /** Variables that it needs besides ours. */
-  readonly environment?: Readonly<Record<string, string>>
-}
 
 /** What the choice depends on. */
 export interface Surroundings {

@@ -6,7 +6,6 @@ import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { createBrotliDecompress } from 'node:zlib'
-import type { TestBrowser } from './test-browser.ts'
 
 const run = promisify(execFile)
 
@@ -18,6 +17,14 @@ const CACHE = fileURLToPath(new URL('../../node_modules/.cache/gossipgrid-browse
 const UNPACKING = 'unpacking-'
 /** A folder that is older belongs to a process that was killed while it unpacked. */
 const UNPACKING_MAX_MS = 60 * 60_000
+
+/** The browser that tests, benchmarks and pictures start. */
+export interface TestBrowser {
+  /** `undefined` for the one that playwright-core has downloaded. */
+  readonly executablePath?: string
+  /** Variables that it needs besides ours. */
+  readonly environment?: Readonly<Record<string, string>>
+}
 
 export interface UnpackedChromiumOptions {
   readonly packageFolder: string

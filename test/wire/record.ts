@@ -2,7 +2,9 @@ import { writeFileSync } from 'node:fs'
 import { deflateRawSync } from 'node:zlib'
 import { decodeMessage } from '../../packages/core/src/wire/messages.ts'
 import type { Peer } from '../../packages/core/src/peer/peer.ts'
-import { TestDisk, WiredPeers, partitionOf } from '../../packages/core/src/rig/wired-peers.ts'
+import { partitionOf } from '../../packages/core/src/rig/peer-state.ts'
+import { TestDisk } from '../../packages/core/src/rig/test-disk.ts'
+import { WiredPeers } from '../../packages/core/src/rig/wired-peers.ts'
 
 /** One thing that happened to the observed peer: it was connected, it wrote, or a message reached it. */
 export interface Happening {

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander'
-import { addCompletion } from './completion/complete-command.ts'
+import { addCompletion } from './complete-command.ts'
 import { CliError, EXIT } from './cli-error.ts'
 import { program } from './program.ts'
 import { endWithOutput, tellError } from './terminal/output.ts'

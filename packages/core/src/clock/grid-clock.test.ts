@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { wallFromHlc } from './hlc.ts'
 import { encodeMessage } from '../wire/messages.ts'
-import { WiredPeers, partitionOf, stateOf, TestDisk } from '../rig/wired-peers.ts'
+import { partitionOf, stateOf } from '../rig/peer-state.ts'
+import { TestDisk } from '../rig/test-disk.ts'
+import { WiredPeers } from '../rig/wired-peers.ts'
 
 const HOUR_MS = 3_600_000
 

@@ -5,7 +5,8 @@ import type { CollectionKind } from '../kinds/kinds.ts'
 import { CANDIDATE_PARTS_MAX, COLLECTIONS_MAX, NAME_MAX_BYTES, VALUE_MAX_BYTES } from '../limits.ts'
 import { decodeMessage, encodeMessage } from '../wire/messages.ts'
 import type { Peer } from './peer.ts'
-import { TestDisk, WiredPeers } from '../rig/wired-peers.ts'
+import { TestDisk } from '../rig/test-disk.ts'
+import { WiredPeers } from '../rig/wired-peers.ts'
 
 const DAY_MS = 86_400_000
 /** Long enough for the registry to be seen to, and for a session or two. */

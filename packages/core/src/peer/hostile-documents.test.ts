@@ -8,7 +8,8 @@ import { ANTI_ENTROPY_MAX_MS } from '../limits.ts'
 import { encodeMessage } from '../wire/messages.ts'
 import type { Peer } from './peer.ts'
 import { ReplicaIds } from '../versions/replica-ids.ts'
-import { TestDisk, WiredPeers } from '../rig/wired-peers.ts'
+import { TestDisk } from '../rig/test-disk.ts'
+import { WiredPeers } from '../rig/wired-peers.ts'
 
 const DOCUMENTS = { name: 'documents', kind: 'document', mode: 'replicated', partitions: 1 } as const
 const PARTITION = { collection: 'documents', kind: 6, partition: 0 }

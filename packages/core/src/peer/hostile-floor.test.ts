@@ -8,7 +8,9 @@ import { GRACE_MS, SESSION_IDLE_MS } from '../limits.ts'
 import { encodeMessage } from '../wire/messages.ts'
 import type { PartDigest } from '../wire/messages.ts'
 import { ReplicaIds } from '../versions/replica-ids.ts'
-import { TestDisk, WiredPeers, partitionOf, stateOf } from '../rig/wired-peers.ts'
+import { partitionOf, stateOf } from '../rig/peer-state.ts'
+import { TestDisk } from '../rig/test-disk.ts'
+import { WiredPeers } from '../rig/wired-peers.ts'
 
 const DAY_MS = 86_400_000
 /** Long enough for the registry to be seen to, and for a session or two. */

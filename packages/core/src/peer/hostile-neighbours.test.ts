@@ -19,7 +19,9 @@ import { ReplicaIds } from '../versions/replica-ids.ts'
 import { SEQUENCE_MAX } from '../limits.ts'
 import { encodeVector } from '../versions/vector-codec.ts'
 import { VersionVector } from '../versions/version-vector.ts'
-import { TestDisk, WiredPeers, partitionOf, stateOf } from '../rig/wired-peers.ts'
+import { partitionOf, stateOf } from '../rig/peer-state.ts'
+import { TestDisk } from '../rig/test-disk.ts'
+import { WiredPeers } from '../rig/wired-peers.ts'
 
 const ROOT = '1'.repeat(16)
 

@@ -9,7 +9,9 @@ import { encodeMessage } from '../wire/messages.ts'
 import type { Peer } from './peer.ts'
 import { ReplicaIds } from '../versions/replica-ids.ts'
 import { SEQUENCE_MAX } from '../limits.ts'
-import { TestDisk, WiredPeers, partitionOf, stateOf } from '../rig/wired-peers.ts'
+import { partitionOf, stateOf } from '../rig/peer-state.ts'
+import { TestDisk } from '../rig/test-disk.ts'
+import { WiredPeers } from '../rig/wired-peers.ts'
 
 const USERS = { collection: 'users', kind: 1, partition: 0 }
 const ID = 'c'.repeat(16)

@@ -5,7 +5,8 @@ import { ReplicaIds } from '../versions/replica-ids.ts'
 import { SeededRandom } from '../bytes/seeded-random.ts'
 import { decodeVector, encodeVector } from '../versions/vector-codec.ts'
 import type { VersionVector } from '../versions/version-vector.ts'
-import { WiredPeers, partitionOf } from '../rig/wired-peers.ts'
+import { partitionOf } from '../rig/peer-state.ts'
+import { WiredPeers } from '../rig/wired-peers.ts'
 
 const NAMES = ['a', 'b', 'c', 'd'] as const
 

@@ -9,7 +9,9 @@ import {
   UNDURABLE_WRITE_COST_BYTES,
 } from '../limits.ts'
 import { encodeMessage } from '../wire/messages.ts'
-import { TestDisk, WiredPeers, partitionOf, stateOf } from '../rig/wired-peers.ts'
+import { partitionOf, stateOf } from '../rig/peer-state.ts'
+import { TestDisk } from '../rig/test-disk.ts'
+import { WiredPeers } from '../rig/wired-peers.ts'
 
 test('a write spreads to all peers that gossip reaches', () => {
   const peers = new WiredPeers()

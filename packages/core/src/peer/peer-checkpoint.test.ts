@@ -2,7 +2,9 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { Checkpoint } from '../storage/checkpoint.ts'
 import type { Peer } from './peer.ts'
 import { SeededRandom } from '../bytes/seeded-random.ts'
-import { TestDisk, WiredPeers, partitionOf, stateOf } from '../rig/wired-peers.ts'
+import { partitionOf, stateOf } from '../rig/peer-state.ts'
+import { TestDisk } from '../rig/test-disk.ts'
+import { WiredPeers } from '../rig/wired-peers.ts'
 
 afterEach(() => vi.restoreAllMocks())
 

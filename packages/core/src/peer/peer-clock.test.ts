@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { hlcFromWall } from '../clock/hlc.ts'
 import { HOLD_AHEAD_MS, REFUSE_AHEAD_MS } from '../limits.ts'
-import { WiredPeers, partitionOf, stateOf } from '../rig/wired-peers.ts'
+import { partitionOf, stateOf } from '../rig/peer-state.ts'
+import { WiredPeers } from '../rig/wired-peers.ts'
 
 /** `a` writes with a clock that is ahead of `b`'s, and then both meet. */
 function ahead(aheadMs: number): WiredPeers {

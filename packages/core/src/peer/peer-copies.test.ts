@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { CONFIRMATIONS_MAX } from '../limits.ts'
-import { TestDisk, WiredPeers, partitionOf } from '../rig/wired-peers.ts'
+import { partitionOf } from '../rig/peer-state.ts'
+import { TestDisk } from '../rig/test-disk.ts'
+import { WiredPeers } from '../rig/wired-peers.ts'
 
 /** `a` and storage peers linked to it. */
 function grid(...others: string[]): { peers: WiredPeers; disks: Map<string, TestDisk> } {

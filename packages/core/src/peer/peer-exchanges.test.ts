@@ -8,7 +8,9 @@ import type { Peer } from './peer.ts'
 import { ReplicaIds } from '../versions/replica-ids.ts'
 import { encodeVector } from '../versions/vector-codec.ts'
 import { VersionVector } from '../versions/version-vector.ts'
-import { TestDisk, WiredPeers, partitionOf, stateOf } from '../rig/wired-peers.ts'
+import { partitionOf, stateOf } from '../rig/peer-state.ts'
+import { TestDisk } from '../rig/test-disk.ts'
+import { WiredPeers } from '../rig/wired-peers.ts'
 
 function expectEqual(...peers: Peer[]): void {
   for (const peer of peers.slice(1)) expect(stateOf(peer)).toEqual(stateOf(peers[0]!))

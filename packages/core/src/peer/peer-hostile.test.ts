@@ -7,7 +7,8 @@ import { encodeMessage } from '../wire/messages.ts'
 import { Offences } from '../members/offences.ts'
 import { ReplicaIds } from '../versions/replica-ids.ts'
 import { SeededRandom, mutated } from '../bytes/seeded-random.ts'
-import { WiredPeers, stateOf } from '../rig/wired-peers.ts'
+import { stateOf } from '../rig/peer-state.ts'
+import { WiredPeers } from '../rig/wired-peers.ts'
 
 /** A block of which the first record is sound and the last one is not. */
 function halfSound(peers: WiredPeers): Uint8Array {

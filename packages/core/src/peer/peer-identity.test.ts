@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { ANTI_ENTROPY_MAX_MS } from '../limits.ts'
 import { SEQUENCE_MAX } from '../limits.ts'
-import { TestDisk, WiredPeers, partitionOf, stateOf } from '../rig/wired-peers.ts'
+import { partitionOf, stateOf } from '../rig/peer-state.ts'
+import { TestDisk } from '../rig/test-disk.ts'
+import { WiredPeers } from '../rig/wired-peers.ts'
 
 /** A backup of `a`'s disk from before its last writes, which `b` has seen. */
 function restored(): { peers: WiredPeers; backup: TestDisk; replicaId: string } {

@@ -4,7 +4,9 @@ import { encodeValue } from '../bytes/cbor.ts'
 import type { Peer } from './peer.ts'
 import { openPeer } from './open-peer.ts'
 import { SeededRandom } from '../bytes/seeded-random.ts'
-import { TestDisk, WiredPeers, claimsFalsely, partitionOf, stateOf } from '../rig/wired-peers.ts'
+import { claimsFalsely, partitionOf, stateOf } from '../rig/peer-state.ts'
+import { TestDisk } from '../rig/test-disk.ts'
+import { WiredPeers } from '../rig/wired-peers.ts'
 
 afterEach(() => vi.restoreAllMocks())
 

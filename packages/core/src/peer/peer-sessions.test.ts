@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { ANTI_ENTROPY_MAX_MS, CHUNKS_IN_FLIGHT_MAX, CHUNK_MAX_BYTES } from '../limits.ts'
 import type { Peer } from './peer.ts'
-import { WiredPeers, claimsFalsely, partitionOf, stateOf } from '../rig/wired-peers.ts'
+import { claimsFalsely, partitionOf, stateOf } from '../rig/peer-state.ts'
+import { WiredPeers } from '../rig/wired-peers.ts'
 
 function expectEqual(...peers: Peer[]): void {
   for (const peer of peers.slice(1)) expect(stateOf(peer)).toEqual(stateOf(peers[0]!))

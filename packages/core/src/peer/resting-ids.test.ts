@@ -6,7 +6,9 @@ import { hlcFromWall } from '../clock/hlc.ts'
 import { encodeMessage } from '../wire/messages.ts'
 import { ReplicaIds } from '../versions/replica-ids.ts'
 import { encodeVector } from '../versions/vector-codec.ts'
-import { TestDisk, WiredPeers, partitionOf, stateOf } from '../rig/wired-peers.ts'
+import { partitionOf, stateOf } from '../rig/peer-state.ts'
+import { TestDisk } from '../rig/test-disk.ts'
+import { WiredPeers } from '../rig/wired-peers.ts'
 
 const DAY_MS = 86_400_000
 const VISITORS_A_DAY = 500

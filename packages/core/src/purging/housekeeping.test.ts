@@ -5,7 +5,8 @@ import { HOUSEKEEPING_AFTER_MS, HOUSEKEEPING_GAP_MS } from '../limits.ts'
 import { compositeKey } from '../bytes/composite-key.ts'
 import type { Partition } from '../replica/collections.ts'
 import { PRESENT } from '../kinds/row-forms.ts'
-import { TestDisk, WiredPeers } from '../rig/wired-peers.ts'
+import { TestDisk } from '../rig/test-disk.ts'
+import { WiredPeers } from '../rig/wired-peers.ts'
 
 const SEEN_TO_MS = HOUSEKEEPING_AFTER_MS + 2 * HOUSEKEEPING_GAP_MS
 

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { GRACE_MS, MEMBER_SILENT_MAX_MS } from '../limits.ts'
-import { TestDisk, WiredPeers, partitionOf, stateOf } from '../rig/wired-peers.ts'
+import { partitionOf, stateOf } from '../rig/peer-state.ts'
+import { TestDisk } from '../rig/test-disk.ts'
+import { WiredPeers } from '../rig/wired-peers.ts'
 
 const DAY_MS = 86_400_000
 /** Long enough for the registry to be seen to, and for a session or two. */

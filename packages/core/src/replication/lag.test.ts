@@ -5,7 +5,8 @@ import type { SeenPart } from './part-digests.ts'
 import { LagTable } from './lag.ts'
 import { ReplicaIds } from '../versions/replica-ids.ts'
 import { VersionVector } from '../versions/version-vector.ts'
-import { WiredPeers, partitionOf } from '../rig/wired-peers.ts'
+import { partitionOf } from '../rig/peer-state.ts'
+import { WiredPeers } from '../rig/wired-peers.ts'
 
 const USERS = { collection: 'users', kind: 1, partition: 0 }
 const NONE = { behind: 0, ahead: 0, unequal: 0 }

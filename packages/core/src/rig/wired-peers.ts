@@ -1,7 +1,5 @@
 import { encodeValue, decodeValue } from '../bytes/cbor.ts'
-import type { Partition } from '../replica/collections.ts'
 import type { Effect, Input, PeerEvent } from '../effects.ts'
-import { hashHex } from '../bytes/hash.ts'
 import type { Instant } from '../instant.ts'
 import { VALUE_MAX_BYTES } from '../limits.ts'
 import { decodeMessage } from '../wire/messages.ts'
@@ -13,38 +11,8 @@ import type { Written } from '../writes/local-writes.ts'
 import type { Peer } from '../peer/peer.ts'
 import type { StorageOperation } from '../ports.ts'
 import { SeededRandom } from '../bytes/seeded-random.ts'
-
-/** A store in memory that can refuse, keep its answer back, and remember how it looked after every batch. */
-export class TestDisk {
-  readonly blobs: Map<string, Uint8Array> = new Map()
-  /** Batches fail while it is set. */
-  failing = false
-  /** Answers are kept back while it is set. */
-  paused = false
-  /** The blobs after each batch, oldest first. */
-  readonly history: Map<string, Uint8Array>[] = []
-  readonly batches: (readonly StorageOperation[])[] = []
-
-  write(batch: readonly StorageOperation[]): void {
-    this.batches.push(batch)
-    for (const operation of batch) {
-      if (operation.type === 'put') this.blobs.set(operation.key, operation.bytes.slice())
-      else this.blobs.delete(operation.key)
-    }
-    this.history.push(new Map(this.blobs))
-  }
-
-  /** A store with the same contents. */
-  copy(blobs: ReadonlyMap<string, Uint8Array> = this.blobs): TestDisk {
-    const disk = new TestDisk()
-    for (const [key, bytes] of blobs) disk.blobs.set(key, bytes.slice())
-    return disk
-  }
-
-  keys(prefix: string): string[] {
-    return [...this.blobs.keys()].filter((key) => key.startsWith(prefix)).toSorted()
-  }
-}
+import { partitionOf } from './peer-state.ts'
+import type { TestDisk } from './test-disk.ts'
 
 /** A message as it passed; `to` is undefined for a broadcast. */
 export interface Passed {
@@ -309,43 +277,4 @@ export class WiredPeers {
     if (wired === undefined) throw new Error(`no peer ${name}`)
     return wired
   }
-}
-
-/** The partition of a replicated map. */
-export function partitionOf(peer: Peer, collection = 'users'): Partition {
-  return peer.open({ name: collection, kind: 'map', mode: 'replicated', partitions: 1 }).partitions[0]!
-}
-
-/** Whether a peer claims to have seen a write of another that is neither there nor superseded by what is. */
-export function claimsFalsely(peer: Peer, source: Peer, collection = 'users'): boolean {
-  const truth = partitionOf(source, collection).replica
-  const held = partitionOf(peer, collection).replica
-  for (const slot of truth.table.slots()) {
-    const id = peer.collections.ids.indexOf(source.collections.ids.id(truth.table.replica(slot)))
-    if (id === undefined || !held.vector.has(id, truth.table.sequence(slot))) continue
-    const here = held.table.slotOf(truth.table.key(slot))
-    if (here === undefined || held.table.hlc(here) < truth.table.hlc(slot)) return true
-  }
-  return false
-}
-
-/** Everything in which two peers that have seen the same writes must be equal, in words that a failed test can show. */
-export function stateOf(peer: Peer): unknown {
-  const { ids } = peer.collections
-  const collections: Record<string, unknown> = {}
-  for (const { name, replica } of peer.collections.partitions()) {
-    const { table, vector } = replica
-    if (table.slotCount === 0) continue
-    const entries = [...table.slots()].map((slot) => {
-      const row = replica.row(slot)
-      const value = row.bytes?.slice(row.start, row.end).join()
-      return `${row.key} ${row.hlc} ${ids.id(row.replica)} ${row.sequence} ${row.replaced} ${value}`
-    })
-    const seen = [...vector.replicas()].map((id) => {
-      return `${ids.id(id)} ${[vector.head(id), ...vector.rangesAbove(id)].join()}`
-    })
-    const print = hashHex(replica.fingerprint)
-    collections[name.collection] = { entries: entries.toSorted(), seen: seen.toSorted(), print }
-  }
-  return collections
 }

@@ -1,7 +1,7 @@
 import { Argument, Command } from 'commander'
-import type { CollectionsAnswer } from '../control/control-api.ts'
-import { ControlClient } from '../control/control-client.ts'
-import { examples } from '../commands/options.ts'
+import type { CollectionsAnswer } from './control/control-api.ts'
+import { ControlClient } from './control/control-client.ts'
+import { examples } from './commands/options.ts'
 
 /** Whoever presses Tab does not wait longer than this for names of collections. */
 const NAMES_MAX_MS = 300
