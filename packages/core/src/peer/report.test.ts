@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
-import { TestDisk, WiredPeers, partitionOf } from '../rig/wired-peers.ts'
+import { partitionOf } from '../rig/peer-state.ts'
+import { TestDisk } from '../rig/test-disk.ts'
+import { WiredPeers } from '../rig/wired-peers.ts'
 import type { PeerReport } from './report.ts'
 
 function reportOf(peers: WiredPeers, name: string): PeerReport {
