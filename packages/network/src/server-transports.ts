@@ -1,13 +1,14 @@
 import { getCiphers } from 'node:crypto'
 import type { Server, Socket } from 'node:net'
 import { FaultTolerance } from '@libp2p/interface'
-import type { Listener, Transport } from '@libp2p/interface'
+import type { Listener, MultiaddrConnection, Transport, Upgrader } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { asCrypto, defaultCrypto } from '@libp2p/noise/crypto'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import type { Libp2pOptions } from 'libp2p'
 import type { Certificate } from './preset.ts'
+import { endsWithOtherSide } from './socket-ends.ts'
 import { guarded } from './strangers/guarded-transport.ts'
 import type { Newcomers } from './strangers/newcomers.ts'
 import { counted } from './traffic.ts'
@@ -37,13 +38,28 @@ interface TcpListener extends Listener {
   readonly server: Server
 }
 
+/** The same of its connections. */
+interface TcpConnection extends MultiaddrConnection {
+  readonly socket: Socket
+}
+
 /**
  * libp2p's TCP listener throws out of the event of a socket that comes before it listens or while it closes, which would end
- * the process; and until its connection is made, the socket has no listener for errors.
+ * the process; and until its connection is made, the socket has no listener for errors. Whichever side has dialled, a socket goes on waiting for an other side that has ended it
+ * and never reads what is queued.
  */
 export function sheltered<C>(factory: (components: C) => Transport): (components: C) => Transport {
   return (components) => {
     const transport = factory(components)
+    const dial = transport.dial.bind(transport)
+    transport.dial = (address, options) => {
+      const upgrader: Upgrader = Object.create(options.upgrader)
+      upgrader.upgradeOutbound = ((connection: TcpConnection, upgrade: never) => {
+        endsWithOtherSide(connection.socket)
+        return options.upgrader.upgradeOutbound(connection, upgrade)
+      }) as Upgrader['upgradeOutbound']
+      return dial(address, { ...options, upgrader })
+    }
     const createListener = transport.createListener.bind(transport)
     transport.createListener = (options) => {
       const listener = createListener(options) as TcpListener
@@ -51,6 +67,7 @@ export function sheltered<C>(factory: (components: C) => Transport): (components
       listener.server.removeAllListeners('connection')
       listener.server.on('connection', (socket: Socket) => {
         socket.on('error', () => undefined)
+        endsWithOtherSide(socket)
         try {
           onSocket?.(socket)
         } catch {

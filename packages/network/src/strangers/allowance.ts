@@ -4,7 +4,8 @@
  */
 export const Cost = {
   byte: 0.25,
-  chunk: 10,
+  /** What is read at once from a socket, whatever its size: a stranger can send each byte alone. */
+  chunk: 50,
   /** A frame of the multiplexer. */
   frame: 5,
   /** A stream that the other side opens. */
@@ -12,7 +13,7 @@ export const Cost = {
   /** A message with its length in front: a question for a protocol, a protocol's own message. */
   message: 40,
 } as const
-/** About twice what an honest peer needs until it has shown its proof. */
+/** About four times what an honest peer needs until it has shown its proof. */
 const WORK_MAX = 12_000
 
 /** The other side of a connection broke a limit that no honest peer comes near. */

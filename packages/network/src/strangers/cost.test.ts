@@ -5,7 +5,10 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { rawPeer } from '../raw-peer.ts'
 import type { RawPeer } from '../raw-peer.ts'
+import { delay } from '../ending.ts'
+import { Opcode, encodeHeader } from '../web-socket/frames.ts'
 import { requestTo } from '../web-socket/handshake.ts'
+import { GREETING } from './greeting.ts'
 import { FRAME_ATTACKS, HEAD_ATTACKS, PORT_ATTACKS, seeded } from './hostile-bytes.ts'
 import { STREAM_ATTACKS, sendInStreams } from './hostile-streams.ts'
 import { PeerProcess, RUNTIMES } from './peer-process.ts'
@@ -17,6 +20,27 @@ const STRANGERS = 3
 const CPU_MAX_MS = 30
 const HEAP_MAX_BYTES = STRANGERS * 1024 * 1024
 const STAY_MAX_MS = 300
+
+const ONE_BYTE = (byte: number): Buffer =>
+  Buffer.concat([encodeHeader(Opcode.binary, 1, Buffer.alloc(4)), Buffer.of(byte)])
+
+/** What is harmless in one piece, and costs a read for each byte when a stranger sends each alone. */
+const DRIPS: Readonly<Record<string, { readonly before: string; readonly bytes: Buffer }>> = {
+  'a greeting and a handshake': { before: '', bytes: Buffer.concat([GREETING, Buffer.alloc(4000, 0x7f)]) },
+  'a request for a WebSocket': { before: '', bytes: Buffer.from(`GET / HTTP/1.1\r\na: ${'b'.repeat(4000)}`) },
+  'frames in a WebSocket': {
+    before: requestTo('localhost').request,
+    bytes: Buffer.concat([...GREETING, ...Buffer.alloc(500, 0x7f)].map(ONE_BYTE)),
+  },
+  'pings in a WebSocket': {
+    before: requestTo('localhost').request,
+    bytes: Buffer.concat(
+      Array.from({ length: 30 }, () =>
+        Buffer.concat([encodeHeader(Opcode.ping, 125, Buffer.alloc(4)), Buffer.alloc(125)]),
+      ),
+    ),
+  },
+}
 
 function opened(port: number): Socket {
   const socket = connect(port, '127.0.0.1')
@@ -98,6 +122,21 @@ describe.each(RUNTIMES)('on %s a stranger costs little, whatever it sends', (run
       await Promise.race([once(socket, 'data'), once(socket, 'close')])
       socket.write(FRAME_ATTACKS[attack]!(random, true))
       await over(socket)
+    })
+  })
+
+  it.each(Object.keys(DRIPS))('%s, each byte alone', async (attack) => {
+    const { before, bytes } = DRIPS[attack]!
+    await costs(`${attack}, each byte alone`, async () => {
+      const socket = opened(attack.includes('WebSocket') ? wsPort : tcpPort)
+      socket.setNoDelay()
+      socket.write(before)
+      if (before.length > 0) await Promise.race([once(socket, 'data'), once(socket, 'close')])
+      for (let at = 0; at < bytes.length && !socket.destroyed; at += 1) {
+        socket.write(bytes.subarray(at, at + 1))
+        await delay(1)
+      }
+      expect(socket.destroyed, 'it is refused before the end').toBe(true)
     })
   })
 

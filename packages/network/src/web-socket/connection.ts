@@ -9,6 +9,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { FrameDecoder, Opcode, encodeHeader, unmask } from './frames.ts'
 import type { SentOpcode } from './frames.ts'
 import { HeadReader, REFUSAL, answerTo } from './handshake.ts'
+import { endsWithOtherSide, lingerAtMost } from '../socket-ends.ts'
 
 /** The largest frame that is sent: the same as libp2p's, which proxies are used to. */
 const SENT_MAX_BYTES = 64 * 1024
@@ -17,6 +18,7 @@ const PONG_QUEUE_MAX_BYTES = 16 * 1024
 /** As for TCP: libp2p pings more often than this. */
 const INACTIVITY_MAX_MS = 2 * 60 * 1000
 const NORMAL_CLOSURE: Uint8Array = Uint8Array.of(1000 >> 8, 1000 & 0xff)
+const NOTHING: Uint8Array = new Uint8Array(0)
 
 interface WebSocketConnectionOptions {
   readonly socket: Socket
@@ -41,7 +43,7 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
     socket.on('error', (error) => this.abort(error))
     socket.on('data', (chunk: Buffer) => this.#receive(chunk))
     socket.on('drain', () => this.safeDispatchEvent('drain'))
-    socket.once('end', () => this.onTransportClosed())
+    endsWithOtherSide(socket)
     socket.once('close', (failed) => {
       if (failed) this.abort(new Error('the socket failed'))
       else this.onTransportClosed()
@@ -83,7 +85,10 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
   }
 
   #receive(chunk: Uint8Array): void {
+    if (this.status !== 'open') return
     try {
+      // A chunk costs work also where it carries no payload: who bounds the work of strangers learns of it here.
+      this.onData(NOTHING)
       const framed = this.#request === undefined ? chunk : this.#agree(this.#request, chunk)
       for (const { type, bytes } of this.#decoder.decode(framed, performance.now())) {
         if (this.status !== 'open') return
@@ -99,15 +104,13 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
   /** Reads the request for a WebSocket and answers it; what comes behind it is returned. */
   #agree(request: HeadReader, chunk: Uint8Array): Uint8Array {
     const read = request.read(chunk)
-    if (read === undefined) return new Uint8Array(0)
+    if (read === undefined) return NOTHING
     const answer = answerTo(read.head)
     this.#socket.write(answer ?? REFUSAL)
-    if (answer === undefined) {
-      this.#socket.destroySoon()
-      this.onTransportClosed()
-    }
     this.#request = undefined
-    return read.rest
+    if (answer !== undefined) return read.rest
+    this.#end()
+    return NOTHING
   }
 
   #pong(bytes: Uint8Array): void {
@@ -116,7 +119,13 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
 
   #closed(bytes: Uint8Array): void {
     this.#write(Opcode.close, [bytes], bytes.length)
+    this.#end()
+  }
+
+  /** Sends what is queued, for as long as the other side reads it. */
+  #end(): void {
     this.#socket.destroySoon()
+    lingerAtMost(this.#socket)
     this.onTransportClosed()
   }
 

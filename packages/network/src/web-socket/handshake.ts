@@ -2,6 +2,8 @@ import { createHash, randomBytes } from 'node:crypto'
 
 /** The largest head of a request or an answer. */
 export const HEAD_MAX_BYTES = 8192
+/** In how many pieces it may come: each costs as much work as hundreds of bytes. */
+const HEAD_CHUNKS_MAX = 32
 /** Fixed by RFC 6455. */
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 const HEAD_END = '\r\n\r\n'
@@ -10,8 +12,9 @@ const HEAD_END = '\r\n\r\n'
 export class HeadReader {
   readonly #head = Buffer.allocUnsafe(HEAD_MAX_BYTES)
   #sizeBytes = 0
+  #chunks = 0
 
-  /** The head, and what came behind it, once the head is complete. Throws where it is too long. */
+  /** The head, and what came behind it, once the head is complete. Throws where it is too long, or in too many pieces. */
   read(chunk: Uint8Array): { readonly head: string; readonly rest: Uint8Array } | undefined {
     const startBytes = this.#sizeBytes
     const taken = chunk.subarray(0, HEAD_MAX_BYTES - startBytes)
@@ -26,6 +29,8 @@ export class HeadReader {
       }
     }
     if (this.#sizeBytes === HEAD_MAX_BYTES) throw new Error('the head of the message is too long')
+    this.#chunks += 1
+    if (this.#chunks === HEAD_CHUNKS_MAX) throw new Error('the head of the message comes in too many pieces')
     return undefined
   }
 }
