@@ -126,10 +126,11 @@ export class Grid {
       onEvent: (event) => this.#onEvent(event),
       tracing: parts.tracer === undefined ? undefined : { tracer: parts.tracer, grid: name },
     })
-    this.#maps = new GridMaps(this.#runtime, logger, parts.valueSizeMaxBytes)
-    this.#countersAndSets = new CountersAndSets(this.#runtime, logger)
+    const { writes } = this.#runtime
+    this.#maps = new GridMaps(writes, logger, parts.valueSizeMaxBytes)
+    this.#countersAndSets = new CountersAndSets(writes, logger)
     this.#signals = new GridSignals(this.#runtime, logger)
-    this.documents = new Documents(this.#runtime, logger, (topic) => this.#signals.topic(topic))
+    this.documents = new Documents(writes, logger, (topic) => this.#signals.topic(topic))
   }
 
   get peerId(): string {
@@ -172,7 +173,7 @@ export class Grid {
    * ```
    */
   transact(write: (batch: GridBatch) => void, options?: WriteOptions): Promise<Receipt | undefined> {
-    return writeBatch(this.#runtime, (batch) => write(this.#inBatch(batch)), options)
+    return writeBatch(this.#runtime.writes, (batch) => write(this.#inBatch(batch)), options)
   }
 
   /**

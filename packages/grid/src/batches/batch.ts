@@ -1,9 +1,9 @@
 import { GridError } from '@gossipgrid/core'
 import { isPromiseLike } from '../flow/application-calls.ts'
 import { WRITE_OPTIONS, checkWriteOptions } from './checks.ts'
-import type { RowWrite } from '../maps/layout.ts'
+import type { RowWrite } from '../runtime/row-write.ts'
 import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
-import type { Runtime } from '../runtime/runtime.ts'
+import type { WritePath } from '../runtime/write-path.ts'
 
 const BATCH_WRITES_MAX = 1000
 const BATCH_MAX_BYTES: number = 512 * 1024
@@ -65,15 +65,15 @@ export class Batch {
 
 /** Writes what `run` asks for, in one piece; undefined when that is nothing. Rejects as `GridMap.transact` does. */
 export async function writeBatch(
-  runtime: Runtime,
+  writes: WritePath,
   run: (batch: Batch) => unknown,
   options?: WriteOptions,
 ): Promise<Receipt | undefined> {
-  runtime.checkOpen()
+  writes.pump.checkOpen()
   checkWriteOptions(options, WRITE_OPTIONS)
   const batch = new Batch()
   const rows = batch.collect(() => run(batch))
-  return rows.length === 0 ? undefined : runtime.writes.writeAll(rows, options)
+  return rows.length === 0 ? undefined : writes.writeAll(rows, options)
 }
 
 /** Throws `BATCH_TOO_LARGE` for more than goes in one piece. */

@@ -5,12 +5,11 @@ import type { BulkProgress } from './bulk-error.ts'
 import { isAsync, isCollection } from './bulk-source.ts'
 import type { BulkSource } from './bulk-source.ts'
 import { WRITE_OPTIONS, checkWriteOptions } from '../batches/checks.ts'
-import type { RowWrite } from '../maps/layout.ts'
+import type { RowWrite } from '../runtime/row-write.ts'
 import { nextTurn } from '../flow/next-turn.ts'
 import { onAbort } from '../flow/on-abort.ts'
-import { notStored } from '../runtime/pending-writes.ts'
 import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
-import type { Runtime } from '../runtime/runtime.ts'
+import type { WritePath } from '../runtime/write-path.ts'
 import { aborted, settlesWithin } from '../runtime/waiting.ts'
 
 /** Entries that are written in one turn of the event loop, and their bytes: whichever is reached first. */
@@ -59,7 +58,7 @@ interface Slice {
  * and where too much waits for the store it waits too.
  */
 export class BulkWrite<Entry, Planned> {
-  readonly #runtime: Runtime
+  readonly #writes: WritePath
   readonly #target: BulkTarget<Entry, Planned>
   readonly #options: BulkOptions
   /** Undefined where one receipt for all is enough. */
@@ -76,8 +75,8 @@ export class BulkWrite<Entry, Planned> {
   #stopped: { readonly error: unknown } | undefined
   #interrupt: ((error: unknown) => void) | undefined
 
-  private constructor(runtime: Runtime, target: BulkTarget<Entry, Planned>, options: BulkOptions, receipts: boolean) {
-    this.#runtime = runtime
+  private constructor(writes: WritePath, target: BulkTarget<Entry, Planned>, options: BulkOptions, receipts: boolean) {
+    this.#writes = writes
     this.#target = target
     this.#options = options
     this.#receipts = receipts ? [] : undefined
@@ -85,24 +84,24 @@ export class BulkWrite<Entry, Planned> {
 
   /** Resolves to a receipt for each entry. Rejects with a `BulkError`. */
   static async each<Entry, Planned>(
-    runtime: Runtime,
+    writes: WritePath,
     target: BulkTarget<Entry, Planned>,
     source: Iterable<Entry>,
     options: BulkOptions = {},
   ): Promise<Receipt[]> {
-    const bulk = new BulkWrite(runtime, target, options, true)
+    const bulk = new BulkWrite(writes, target, options, true)
     await bulk.#run(source)
     return bulk.#receipts!
   }
 
   /** Resolves to one receipt for all, in memory that does not grow with their number. Rejects with a `BulkError`. */
   static async all<Entry, Planned>(
-    runtime: Runtime,
+    writes: WritePath,
     target: BulkTarget<Entry, Planned>,
     source: BulkSource<Entry>,
     options: BulkOptions = {},
   ): Promise<BulkReceipt> {
-    const bulk = new BulkWrite(runtime, target, options, false)
+    const bulk = new BulkWrite(writes, target, options, false)
     await bulk.#run(source)
     return { ...bulk.#progress, copies: Number.isFinite(bulk.#copies) ? bulk.#copies : 0 }
   }
@@ -113,12 +112,12 @@ export class BulkWrite<Entry, Planned> {
 
   async #run(source: BulkSource<Entry>): Promise<void> {
     const { signal } = this.#options
-    const { closing } = this.#runtime
+    const { closing } = this.#writes.pump
     const offs: (() => void)[] = []
     const abort = (): void => this.#stop(aborted(signal!))
     const close = (): void => this.#stop(new GridError('CLOSED', 'the grid was closed'))
     try {
-      this.#runtime.checkOpen()
+      this.#writes.pump.checkOpen()
       checkBulkOptions(this.#options)
       if (closing.aborted) close()
       if (signal !== undefined) offs.push(onAbort(signal, abort))
@@ -201,7 +200,7 @@ export class BulkWrite<Entry, Planned> {
     // The first slice is visible as soon as the method was called; others leave the event loop its turns.
     if (this.#applied) await this.#nextTurn()
     while (this.#inFlight.size >= SLICES_IN_FLIGHT_MAX) await this.#firstAcknowledged()
-    while (this.#runtime.writes.room.crowded) await this.#roomChanged()
+    while (this.#writes.room.crowded) await this.#roomChanged()
     const planned = this.#planned
     this.#planned = []
     this.#plannedBytes = 0
@@ -212,7 +211,7 @@ export class BulkWrite<Entry, Planned> {
   #apply(planned: readonly Planned[]): void {
     const { copies, timeoutMs } = this.#options
     const options = { ...(copies === undefined ? {} : { copies }), ...(timeoutMs === undefined ? {} : { timeoutMs }) }
-    const { written, begun, acknowledged, failure } = this.#runtime.writes.writeEach(this.#pieces(planned), options)
+    const { written, begun, acknowledged, failure } = this.#writes.writeEach(this.#pieces(planned), options)
     const first = this.#written
     this.#written += written.length
     this.#applied = true
@@ -270,9 +269,7 @@ export class BulkWrite<Entry, Planned> {
   }
 
   async #roomChanged(): Promise<void> {
-    const { peer, storageError, writes } = this.#runtime
-    if (peer.commit.failing) throw notStored(storageError)
-    await this.#unlessStopped(writes.room.change())
+    await this.#unlessStopped(this.#writes.roomChange())
   }
 
   #nextTurn(): Promise<void> {
@@ -297,14 +294,14 @@ export class BulkWrite<Entry, Planned> {
 
 /** Writes what an application passes: a receipt for each entry of an iterable, one for all of an async iterable. */
 export async function writeMany<Entry, Planned, Source extends BulkSource<Entry>>(
-  runtime: Runtime,
+  writes: WritePath,
   source: Source,
   options: BulkOptions | undefined,
   target: BulkTarget<Entry, Planned>,
 ): Promise<BulkResult<Source>> {
   const result = isAsync(source)
-    ? await BulkWrite.all(runtime, target, source, options)
-    : await BulkWrite.each(runtime, target, source as Iterable<Entry>, options)
+    ? await BulkWrite.all(writes, target, source, options)
+    : await BulkWrite.each(writes, target, source as Iterable<Entry>, options)
   return result as BulkResult<Source>
 }
 

@@ -6,7 +6,7 @@ import type { Logger } from '../logger.ts'
 import type { MapBatch } from '../maps/map-batch.ts'
 import { checkMapOptions, checkSameMap } from '../maps/map-options.ts'
 import type { MapOptions } from '../maps/map-options.ts'
-import type { Runtime } from '../runtime/runtime.ts'
+import type { WritePath } from '../runtime/write-path.ts'
 import { ValueSchema } from '../maps/schema.ts'
 import type { SetBatch } from '../sets/set-batch.ts'
 
@@ -22,19 +22,19 @@ export interface GridBatch {
 
 /** The maps of a grid that were asked for, by name. */
 export class GridMaps {
-  readonly #runtime: Runtime
+  readonly #writes: WritePath
   readonly #logger: Logger
   readonly #valueSizeMaxBytes: number
   readonly #maps = new Map<string, GridMap<unknown>>()
 
-  constructor(runtime: Runtime, logger: Logger, valueSizeMaxBytes: number) {
-    this.#runtime = runtime
+  constructor(writes: WritePath, logger: Logger, valueSizeMaxBytes: number) {
+    this.#writes = writes
     this.#logger = logger
     this.#valueSizeMaxBytes = valueSizeMaxBytes
   }
 
   get<Value>(name: string, options: MapOptions<Value>): GridMap<Value> {
-    this.#runtime.checkOpen()
+    this.#writes.pump.checkOpen()
     checkMapOptions(options as MapOptions<never>)
     const known = this.#maps.get(name)
     if (known !== undefined) {
@@ -42,14 +42,14 @@ export class GridMaps {
       return known as GridMap<Value>
     }
     const schema = options.schema === undefined ? undefined : new ValueSchema(options.schema)
-    const collection = this.#runtime.peer.open({
+    const collection = this.#writes.pump.peer.open({
       name,
       kind: kindOfMap(options.merge),
       mode: 'replicated',
       partitions: 1,
     })
     const parts = { valueSizeMaxBytes: this.#valueSizeMaxBytes, logger: this.#logger, options, schema }
-    const map = new GridMap<Value>(this.#runtime, collection, parts)
+    const map = new GridMap<Value>(this.#writes, collection, parts)
     this.#maps.set(name, map as GridMap<unknown>)
     return map
   }

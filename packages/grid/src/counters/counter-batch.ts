@@ -1,5 +1,5 @@
 import type { Batch, BatchPart } from '../batches/batch.ts'
-import type { RowWrite } from '../maps/layout.ts'
+import type { RowWrite } from '../runtime/row-write.ts'
 
 /** What a batch needs of a counter. */
 export interface BatchedCounter {

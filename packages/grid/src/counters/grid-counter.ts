@@ -5,11 +5,11 @@ import { ChangeFeed, FEED_OPTIONS, checkFeedOptions } from '../changes/change-fe
 import type { FeedOptions } from '../changes/change-feed.ts'
 import { WRITE_OPTIONS, checkWriteOptions } from '../batches/checks.ts'
 import { CounterBatch } from './counter-batch.ts'
-import type { RowWrite } from '../maps/layout.ts'
+import type { RowWrite } from '../runtime/row-write.ts'
 import type { Logger } from '../logger.ts'
 import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
-import type { Runtime } from '../runtime/runtime.ts'
-import { onlyPartition } from '../runtime/runtime.ts'
+import type { WritePath } from '../runtime/write-path.ts'
+import { onlyPartition } from '../runtime/row-write.ts'
 import type { UnreadChange } from '../changes/unread-change.ts'
 
 /** A pair of numbers of 2^53 - 1 each takes 19 bytes. */
@@ -41,7 +41,7 @@ export interface CounterChange {
  */
 export class GridCounter {
   readonly name: string
-  readonly #runtime: Runtime
+  readonly #writes: WritePath
   readonly #partition: Partition
   readonly #feed: ChangeFeed<CounterChange>
   /** The exact sum of all rows; concurrent increments may drive it anywhere. */
@@ -58,9 +58,9 @@ export class GridCounter {
   #closed = false
 
   /** @internal */
-  constructor(runtime: Runtime, collection: Collection, logger: Logger) {
+  constructor(writes: WritePath, collection: Collection, logger: Logger) {
     this.name = collection.descriptor.name
-    this.#runtime = runtime
+    this.#writes = writes
     this.#partition = onlyPartition(collection)
     this.#feed = new ChangeFeed<CounterChange>({
       logger,
@@ -128,7 +128,7 @@ export class GridCounter {
    */
   changes(options: FeedOptions = {}): AsyncIterableIterator<CounterChange> {
     checkFeedOptions(options, FEED_OPTIONS)
-    this.#runtime.checkOpen()
+    this.#writes.pump.checkOpen()
     return this.#feed.changes(options)
   }
 
@@ -176,7 +176,7 @@ export class GridCounter {
     const share = { up: this.#own.up + up, down: this.#own.down + down }
     if (!Number.isSafeInteger(share.up) || !Number.isSafeInteger(share.down))
       throw outOfRange(`the row of '${this.name}'`)
-    return { partition: this.#partition, key: this.#runtime.peer.slotId, bytes: encodeShare(share) }
+    return { partition: this.#partition, key: this.#writes.pump.peer.slotId, bytes: encodeShare(share) }
   }
 
   #add(up: number, down: number, options: WriteOptions | undefined): Promise<Receipt> {
@@ -190,7 +190,7 @@ export class GridCounter {
       this.#batch = Promise.withResolvers()
       if (!this.#writing) queueMicrotask(() => this.#flush())
     }
-    return this.#runtime.copies.follow(this.#partition, this.#batch.promise, options)
+    return this.#writes.copies.follow(this.#partition, this.#batch.promise, options)
   }
 
   #exact(): bigint {
@@ -218,7 +218,7 @@ export class GridCounter {
   #write(up: number, down: number): Promise<Receipt> {
     try {
       const { partition, key, bytes } = this.row(up, down)
-      return this.#runtime.writes.write(partition, key, bytes)
+      return this.#writes.write(partition, key, bytes)
     } catch (error) {
       return Promise.reject(error as Error)
     } finally {
@@ -237,13 +237,13 @@ export class GridCounter {
     const { table } = this.#partition.replica
     const share = readShare(table.value(slot))
     const delta = net(share) - net(readShare(previous))
-    if (table.key(slot) === this.#runtime.peer.slotId) this.#own = share
+    if (table.key(slot) === this.#writes.pump.peer.slotId) this.#own = share
     this.#rows += delta
     this.#count = numberOf(this.#exact())
     if (delta === 0n || !this.#feed.wanted) return
     const change = new CountedChange(this.#rows, delta)
     this.#feed.push(change)
-    this.#runtime.afterStep(() => this.#feed.emit(change))
+    this.#writes.pump.afterStep(() => this.#feed.emit(change))
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Peer } from '@gossipgrid/core'
-import type { RowWrite } from '../maps/layout.ts'
+import type { RowWrite } from '../runtime/row-write.ts'
 import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
-import type { Runtime } from '../runtime/runtime.ts'
+import type { WritePath } from '../runtime/write-path.ts'
 
 /** Rows that were written in one piece. */
 export interface SavedRows {
@@ -25,25 +25,25 @@ export interface DocumentHost {
   write(rows: readonly RowWrite[], options: WriteOptions | undefined, settled: () => void): SavedRows
 }
 
-export function hostOf(runtime: Runtime): DocumentHost {
+export function hostOf(writes: WritePath): DocumentHost {
   return {
-    peer: runtime.peer,
+    peer: writes.pump.peer,
     get closed() {
-      return runtime.closed
+      return writes.pump.closed
     },
     get wallMs() {
-      return runtime.wallMs
+      return writes.pump.wallMs
     },
     get monotonicMs() {
       return performance.now()
     },
-    afterStep: (call) => runtime.afterStep(call),
+    afterStep: (call) => writes.pump.afterStep(call),
     soon: (call) => queueMicrotask(call),
     later: (ms, call) => void setTimeout(call, ms),
     write: (rows, options, settled) => {
-      const { durable, parts } = runtime.writes.beginAll(rows, options)
+      const { durable, parts } = writes.beginAll(rows, options)
       durable.then(settled, settled)
-      return { follow: (following) => runtime.copies.followAll(parts, durable, following) }
+      return { follow: (following) => writes.copies.followAll(parts, durable, following) }
     },
   }
 }

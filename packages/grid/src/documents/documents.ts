@@ -2,10 +2,10 @@ import { GridError, checkKnown, checkName } from '@gossipgrid/core'
 import type { Known, MemberState } from '@gossipgrid/core'
 import type { Doc } from 'yjs'
 import { BulkWrite } from '../bulk/bulk-write.ts'
-import type { RowWrite } from '../maps/layout.ts'
+import type { RowWrite } from '../runtime/row-write.ts'
 import type { Logger } from '../logger.ts'
 import type { GridTopic } from '../signals/grid-topic.ts'
-import type { Runtime } from '../runtime/runtime.ts'
+import type { WritePath } from '../runtime/write-path.ts'
 import type { AwarenessMessage } from './document-awareness.ts'
 import { DocumentLeases } from './opened/document-lease.ts'
 import type { DocumentLease } from './opened/document-lease.ts'
@@ -26,7 +26,7 @@ const DELETES_MAX = 1000
 export class Documents {
   /** When documents begin anew. Tests set smaller ones before the first document is opened. @internal */
   limits: GenerationLimits = GENERATION_LIMITS
-  readonly #runtime: Runtime
+  readonly #writes: WritePath
   readonly logger: Logger
   readonly #topic: () => GridTopic<AwarenessMessage>
   readonly #leases: DocumentLeases
@@ -36,11 +36,11 @@ export class Documents {
   #closed = false
 
   /** `topic` opens a topic of that name. */
-  constructor(runtime: Runtime, logger: Logger, topic: (name: string) => GridTopic<unknown>) {
-    this.#runtime = runtime
+  constructor(writes: WritePath, logger: Logger, topic: (name: string) => GridTopic<unknown>) {
+    this.#writes = writes
     this.logger = logger
     this.#topic = () => topic(AWARENESS_TOPIC) as GridTopic<AwarenessMessage>
-    this.#leases = new DocumentLeases(runtime.peer)
+    this.#leases = new DocumentLeases(writes.pump.peer)
   }
 
   /** See `Grid.doc`. `useOf` is asked once the document can be opened. */
@@ -67,7 +67,7 @@ export class Documents {
 
   /** See `Grid.docs`. */
   names(prefix: string): string[] {
-    this.#runtime.checkOpen()
+    this.#writes.pump.checkOpen()
     return this.table.names(prefix)
   }
 
@@ -86,7 +86,7 @@ export class Documents {
       sizeBytes: (rows: readonly RowWrite[]) => rows.reduce((sum, { key }) => sum + key.length, 0),
       pieces: (rows: readonly RowWrite[]) => [rows],
     }
-    await BulkWrite.all(this.#runtime, target, pieces)
+    await BulkWrite.all(this.#writes, target, pieces)
     return true
   }
 
@@ -103,12 +103,12 @@ export class Documents {
   }
 
   get table(): DocumentTable {
-    this.#table ??= new DocumentTable(this.#runtime.peer)
+    this.#table ??= new DocumentTable(this.#writes.pump.peer)
     return this.#table
   }
 
   #check(name: string): void {
-    this.#runtime.checkOpen()
+    this.#writes.pump.checkOpen()
     if (this.#closed) throw new GridError('CLOSED', 'the grid is closed')
     checkName(name, 'document')
   }
@@ -122,7 +122,7 @@ export class Documents {
     try {
       const { OpenDocuments: Loaded } = await import('./opened/open-documents.ts')
       this.#opened = new Loaded({
-        runtime: this.#runtime,
+        writes: this.#writes,
         logger: this.logger,
         table: this.table,
         leases: this.#leases,

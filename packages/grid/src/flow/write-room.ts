@@ -1,5 +1,4 @@
 import { GridError, UNDURABLE_MAX_BYTES } from '@gossipgrid/core'
-import type { RowWrite } from '../maps/layout.ts'
 
 /** More than a row takes beside its key and its value. */
 const ROW_OVERHEAD_BYTES = 640
@@ -7,6 +6,12 @@ const ROW_OVERHEAD_BYTES = 640
 const CALL_COST_BYTES = 512
 /** What waits for room goes on while no more than this is taken: the rest is for single writes, which do not wait. */
 const CROWDED_BYTES: number = UNDURABLE_MAX_BYTES / 2
+
+/** What a row takes while it waits: its key and its value. */
+interface WaitingRow {
+  readonly key: string
+  readonly bytes: Uint8Array | undefined
+}
 
 export interface WriteRoomDeps {
   /** What all that waits for the store costs. */
@@ -43,7 +48,7 @@ export class WriteRoom {
   }
 
   /** Throws `BACKLOG_FULL` unless all rows fit: a piece that stops in the middle for want of room would be none. */
-  checkAll(rows: readonly RowWrite[]): void {
+  checkAll(rows: readonly WaitingRow[]): void {
     const sizeBytes = rows.reduce((sum, { key, bytes }) => sum + rowCostBytes(key, bytes?.length ?? 0), 0)
     if (this.takenBytes + sizeBytes > UNDURABLE_MAX_BYTES) throw backlogFull()
   }

@@ -1,6 +1,7 @@
 import { GridError } from '@gossipgrid/core'
 import type { Logger } from '../logger.ts'
 import { leaveRegistry } from '../runtime/leaving.ts'
+import type { LeavingDeps } from '../runtime/leaving.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { TeardownStep } from './teardown.ts'
 import { settlesWithin } from '../runtime/waiting.ts'
@@ -53,7 +54,7 @@ export function farewellSteps({ runtime, faces, documents, unfollow, left }: Far
       what: 'leaving',
       limitMs: LEAVE_MAX_MS,
       close: async () => {
-        if (left()) await leaveRegistry(runtime)
+        if (left()) await leaveRegistry(leavingDepsOf(runtime))
       },
     },
     {
@@ -80,4 +81,12 @@ export function farewellSteps({ runtime, faces, documents, unfollow, left }: Far
       },
     },
   ]
+}
+
+function leavingDepsOf({ peer, writes }: Runtime): LeavingDeps {
+  return {
+    markLeft: () => peer.membership.update({ left: true }),
+    forget: () => writes.forget(peer.peerId),
+    isBroadcast: () => peer.broadcaster.idle,
+  }
 }

@@ -23,8 +23,8 @@ import { CHANGES_OPTIONS, ENTRIES_OPTIONS, SET_OPTIONS, checkTtl } from './map-o
 import type { BulkSetOptions, ChangesOptions, EntriesOptions, MapOptions, SetOptions } from './map-options.ts'
 import { paced } from '../flow/pacing.ts'
 import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
-import type { Runtime } from '../runtime/runtime.ts'
-import { onlyPartition } from '../runtime/runtime.ts'
+import type { WritePath } from '../runtime/write-path.ts'
+import { onlyPartition } from '../runtime/row-write.ts'
 import type { ValueSchema } from './schema.ts'
 import { checkAborted, checkSignal } from '../runtime/waiting.ts'
 import { WholeRows } from './whole-rows.ts'
@@ -55,7 +55,7 @@ export class GridMap<Value> {
   readonly name: string
   /** What it was opened as. @internal */
   readonly options: MapOptions<never>
-  readonly #runtime: Runtime
+  readonly #writes: WritePath
   readonly #partition: Partition
   readonly #entries: MapEntries
   readonly #feed: ChangeFeed<Change<Value>>
@@ -63,7 +63,7 @@ export class GridMap<Value> {
 
   /** @internal */
   constructor(
-    runtime: Runtime,
+    writes: WritePath,
     collection: Collection,
     parts: {
       readonly valueSizeMaxBytes: number
@@ -74,7 +74,7 @@ export class GridMap<Value> {
   ) {
     this.name = collection.descriptor.name
     this.options = parts.options as MapOptions<never>
-    this.#runtime = runtime
+    this.#writes = writes
     this.#partition = onlyPartition(collection)
     const feed = new ChangeFeed<Change<Value>>({
       logger: parts.logger,
@@ -85,7 +85,7 @@ export class GridMap<Value> {
     this.#feed = feed
     this.#conflicts = conflicts
     const Rows = parts.options.merge === 'fields' ? FieldRows : WholeRows
-    this.#entries = new MapEntries(runtime, this.#partition, {
+    this.#entries = new MapEntries(writes, this.#partition, {
       layout: new Rows(this.#partition, parts.valueSizeMaxBytes),
       schema: parts.schema,
       listener: {
@@ -220,14 +220,14 @@ export class GridMap<Value> {
     checkKnown(options ?? {}, { ...BULK_OPTIONS, ttlMs: true } satisfies Known<BulkSetOptions>)
     checkTtl(options?.ttlMs)
     const target = settingEntries(this.#entries, () => this.#expiresAtMs(options?.ttlMs))
-    return writeMany(this.#runtime, entries, options, target)
+    return writeMany(this.#writes, entries, options, target)
   }
 
   /** Deletes all entries that this peer holds; resolves to their number. Rejects as `setMany` does. */
   async clear(options?: BulkOptions): Promise<number> {
     checkKnown(options ?? {}, BULK_OPTIONS)
     const keys = [...this.#entries.keys()]
-    const { written } = await BulkWrite.all(this.#runtime, deletingEntries(this.#entries), keys, options)
+    const { written } = await BulkWrite.all(this.#writes, deletingEntries(this.#entries), keys, options)
     return written
   }
 
@@ -248,7 +248,7 @@ export class GridMap<Value> {
    * ```
    */
   transact(write: (batch: MapBatch<Value>) => void, options?: WriteOptions): Promise<Receipt | undefined> {
-    return writeBatch(this.#runtime, (batch) => write(this.inBatch(batch)), options)
+    return writeBatch(this.#writes, (batch) => write(this.inBatch(batch)), options)
   }
 
   /** This map inside of a batch. @internal */
@@ -288,12 +288,12 @@ export class GridMap<Value> {
     checkFeedOptions(options, CHANGES_OPTIONS)
     checkText('prefix', options.prefix)
     if (options.key !== undefined) this.#entries.layout.checkKey(options.key)
-    this.#runtime.checkOpen()
+    this.#writes.pump.checkOpen()
     const { key: only, prefix = '' } = options
     const wants = (key: string): boolean => (only === undefined ? key.startsWith(prefix) : key === only)
     const start = (): InitialSteps<Change<Value>> => {
       // So that nothing is told as deleted later that had expired by now.
-      this.#runtime.sweep()
+      this.#writes.pump.sweep()
       return this.#initial(only === undefined ? this.#entries.keys(true) : [only], wants)
     }
     const initial = options.initial === true ? start : undefined
@@ -318,7 +318,7 @@ export class GridMap<Value> {
   }
 
   #discarded({ key, field, content }: DiscardedContent): void {
-    const kept = this.#entries.layout.fieldContent(key, field, () => this.#runtime.wallMs)
+    const kept = this.#entries.layout.fieldContent(key, field, () => this.#writes.pump.wallMs)
     const shown = (bytes: Uint8Array | undefined): Value | undefined =>
       field === undefined || bytes === undefined ? decoded(bytes) : ({ [field]: decodeValue(bytes) } as Value)
     // Of an object as a whole only that it was deleted is told, and that it stands all the same.
@@ -351,7 +351,7 @@ export class GridMap<Value> {
       for (const key of entries.keys()) yield key.startsWith(prefix) ? show(key) : undefined
     }
     return paced(steps(), () => {
-      this.#runtime.checkOpen()
+      this.#writes.pump.checkOpen()
       checkAborted(signal)
     })
   }
@@ -362,7 +362,7 @@ export class GridMap<Value> {
   }
 
   #checkKey(key: string): void {
-    this.#runtime.checkOpen()
+    this.#writes.pump.checkOpen()
     this.#entries.layout.checkKey(key)
   }
 
@@ -379,7 +379,7 @@ export class GridMap<Value> {
   }
 
   #expiresAtMs(ttlMs: number | undefined = this.options.ttlMs): number {
-    return ttlMs === undefined ? Infinity : this.#runtime.wallMs + ttlMs
+    return ttlMs === undefined ? Infinity : this.#writes.pump.wallMs + ttlMs
   }
 }
 

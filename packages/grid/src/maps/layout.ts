@@ -1,17 +1,10 @@
 import { expiryOf, payloadOf } from '@gossipgrid/core'
-import type { Partition } from '@gossipgrid/core'
+import type { RowWrite } from '../runtime/row-write.ts'
 
 const CBOR_UNDEFINED = 0xf7
 
 /** Tells the grid's wall milliseconds. Asked only where something expires: most entries do not. */
 export type WallClock = () => number
-
-/** One row to be written; without bytes it is a tombstone. */
-export interface RowWrite {
-  readonly partition: Partition
-  readonly key: string
-  readonly bytes: Uint8Array | undefined
-}
 
 /**
  * How the entries of a map lie in the rows of its partition. The content of an entry is its value as plain CBOR,

@@ -1,6 +1,6 @@
 import { checkKnown, decodeValue } from '@gossipgrid/core'
 import type { Batch, BatchPart } from '../batches/batch.ts'
-import type { RowWrite } from './layout.ts'
+import type { RowWrite } from '../runtime/row-write.ts'
 import type { MapEntries } from './map-entries.ts'
 import { TTL_OPTION, checkTtl } from './map-options.ts'
 import type { SetOptions } from './map-options.ts'

@@ -1,5 +1,5 @@
 import type { BulkTarget } from '../bulk/bulk-write.ts'
-import type { RowWrite } from './layout.ts'
+import type { RowWrite } from '../runtime/row-write.ts'
 import type { MapEntries } from './map-entries.ts'
 
 /** Rows of one object that are deleted in one piece. */

@@ -2,10 +2,11 @@ import { decodeValue } from '@gossipgrid/core'
 import type { Discarded, Partition } from '@gossipgrid/core'
 import { checkBatch } from '../batches/batch.ts'
 import { heldIn, sameContent, visibleIn } from './layout.ts'
-import type { Layout, RowWrite, WallClock } from './layout.ts'
+import type { Layout, WallClock } from './layout.ts'
+import type { RowWrite } from '../runtime/row-write.ts'
 import { EncodedChange } from './map-change.ts'
 import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
-import type { Runtime } from '../runtime/runtime.ts'
+import type { WritePath } from '../runtime/write-path.ts'
 import type { ValueSchema } from './schema.ts'
 
 /** A value that a merge threw away, as it is told. */
@@ -45,7 +46,7 @@ interface Arrived {
 export class MapEntries {
   readonly layout: Layout
   readonly schema: ValueSchema | undefined
-  readonly #runtime: Runtime
+  readonly #writes: WritePath
   readonly #partition: Partition
   readonly #listener: EntriesListener
   readonly #wallMs: WallClock
@@ -59,30 +60,30 @@ export class MapEntries {
   #scheduled = false
 
   constructor(
-    runtime: Runtime,
+    writes: WritePath,
     partition: Partition,
     options: { readonly layout: Layout; readonly schema?: ValueSchema | undefined; readonly listener: EntriesListener },
   ) {
-    this.#runtime = runtime
+    this.#writes = writes
     this.#partition = partition
     this.layout = options.layout
     this.schema = options.schema
     this.#listener = options.listener
-    this.#wallMs = () => runtime.wallMs
+    this.#wallMs = () => writes.pump.wallMs
     if (this.schema !== undefined) this.#checkAll(this.schema)
     this.observe()
   }
 
   /** Entries that a reader may see. */
   get size(): number {
-    this.#runtime.sweep()
+    this.#writes.pump.sweep()
     this.#settle()
     return this.layout.count - this.#hidden.size
   }
 
   /** Entries that are kept and do not fit the schema. */
   get hiddenCount(): number {
-    this.#runtime.sweep()
+    this.#writes.pump.sweep()
     this.#settle()
     return this.#hidden.size
   }
@@ -118,13 +119,13 @@ export class MapEntries {
     return this.layout.encode(this.schema === undefined ? value : this.schema.accepted(value))
   }
 
-  /** Writes rows of this map whose values have been encoded here. Throws `BATCH_TOO_LARGE`; rejects as `Runtime.write` does. */
+  /** Writes rows of this map whose values have been encoded here. Throws `BATCH_TOO_LARGE`; rejects as `WritePath.write` does. */
   write(rows: readonly RowWrite[], options?: WriteOptions): Promise<Receipt> {
     const only = rows.length === 1 ? rows[0] : undefined
     if (only === undefined) {
-      return this.#runtime.writes.writeAll(this.checked(rows), options)
+      return this.#writes.writeAll(this.checked(rows), options)
     }
-    return this.#runtime.writes.write(only.partition, only.key, only.bytes, options)
+    return this.#writes.write(only.partition, only.key, only.bytes, options)
   }
 
   /** Rows that are written in one piece. Throws `BATCH_TOO_LARGE` for an object of very many fields. */
@@ -157,7 +158,7 @@ export class MapEntries {
     if (!this.#listener.wanted && this.schema === undefined) return
     const { replica } = this.#partition
     const { key } = layout.place(replica.table.key(slot))
-    const own = this.#runtime.writes.underWay
+    const own = this.#writes.underWay
     if (layout.gathers) {
       if (this.#gathering.has(key)) return
       this.#gathering.add(key)
@@ -194,11 +195,11 @@ export class MapEntries {
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    this.#runtime.afterStep(() => {
+    this.#writes.pump.afterStep(() => {
       this.#scheduled = false
       this.#settle()
       // Each by itself: what they cause may be without end.
-      for (const tell of this.#toTell.splice(0)) this.#runtime.afterStep(tell)
+      for (const tell of this.#toTell.splice(0)) this.#writes.pump.afterStep(tell)
     })
   }
 

@@ -2,7 +2,8 @@ import { GridError, VALUE_MAX_BYTES, encodeValue, expiring, lasting } from '@gos
 import type { Partition } from '@gossipgrid/core'
 import { checkKey } from '../batches/checks.ts'
 import { heldIn, visibleIn } from './layout.ts'
-import type { Layout, RowWrite, WallClock } from './layout.ts'
+import type { Layout, WallClock } from './layout.ts'
+import type { RowWrite } from '../runtime/row-write.ts'
 
 /** One row is one entry: concurrent writes of a key decide over the whole value. */
 export class WholeRows implements Layout {

@@ -1,23 +1,31 @@
 import { CONFIRMATIONS_MAX, GridError } from '@gossipgrid/core'
-import type { Partition, Written } from '@gossipgrid/core'
+import type { Input, Partition, Peer, Written } from '@gossipgrid/core'
+import type { Meters } from '../meters/meters.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
-import type { Runtime } from './runtime.ts'
-import { TRACED_MAX } from './write-tracing.ts'
 import { checkAborted, orAborted, settlesWithin } from './waiting.ts'
 
 const COPIES_TIMEOUT_MS = 10_000
+/** Writes that are traced to the neighbours at a time. */
+export const TRACED_MAX = 1000
 /** Writes that wait for copies at a time. Core counts no more, and some of its places are for writes that are traced. */
 const FOLLOWED_MAX: number = CONFIRMATIONS_MAX - TRACED_MAX
 
+/** What waiting for copies needs of the grid. */
+export interface CopiesDeps {
+  readonly peer: Peer
+  readonly meters: Meters
+  step(input: Input): void
+}
+
 /** Waits for copies of writes at other peers. */
 export class Copies {
-  readonly #runtime: Pick<Runtime, 'peer' | 'meters' | 'step'>
+  readonly #deps: CopiesDeps
   readonly #requests = new Map<number, (copies: number) => void>()
   /** Writes that wait for copies, or will once they are durable. */
   #following = 0
 
-  constructor(runtime: Pick<Runtime, 'peer' | 'meters' | 'step'>) {
-    this.#runtime = runtime
+  constructor(deps: CopiesDeps) {
+    this.#deps = deps
   }
 
   /** Throws `BACKLOG_FULL` when so many writes wait for copies that no more may: before a write is made, not after it. */
@@ -55,18 +63,18 @@ export class Copies {
    */
   count(partition: Partition, { version }: Receipt, copies: number, onCopies: (known: number) => void): () => void {
     const { replicaId, sequence } = version
-    const { confirmations } = this.#runtime.peer
+    const { confirmations } = this.#deps.peer
     const request = confirmations.request({ ...partition.name, replicaId, sequence }, copies)
     this.#requests.set(request, onCopies)
-    this.#runtime.step({ type: 'tick' })
+    this.#deps.step({ type: 'tick' })
     return () => {
       this.#requests.delete(request)
       confirmations.cancel(request)
     }
   }
 
-  /** Core knows of so many copies now. */
-  told(request: number, copies: number): void {
+  /** The peer reports so many copies. */
+  onCopies(request: number, copies: number): void {
     this.#requests.get(request)?.(copies)
   }
 
@@ -95,7 +103,7 @@ export class Copies {
     try {
       const inTime = await orAborted(settlesWithin(enough.promise, timeoutMs), signal)
       if (inTime) return { ...receipt, copies: reached }
-      this.#runtime.meters.writes.copiesTimeouts += 1
+      this.#deps.meters.writes.copiesTimeouts += 1
       throw new GridError(
         'COPIES_TIMEOUT',
         `${reached} of ${copies} durable copies after ${timeoutMs} ms; the write stands here and goes on travelling`,

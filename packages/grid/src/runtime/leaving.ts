@@ -1,20 +1,27 @@
-import type { Runtime } from './runtime.ts'
 import { settlesWithin } from './waiting.ts'
 
 const LEAVING_MAX_MS = 1000
 const LOOK_GAP_MS = 5
 
+/** What leaving asks of the peer. */
+export interface LeavingDeps {
+  /** Marks this peer as one that has left: it does not register again. */
+  markLeft(): void
+  /** Deletes this peer from the registry. Settles when that is durable, or has failed. */
+  forget(): Promise<unknown>
+  /** Whether all writes have been handed to the network. */
+  isBroadcast(): boolean
+}
+
 /**
- * Takes a peer that leaves for good out of the registry of durable members. That is to be durable, and with the network,
- * before its connections close; after a second it closes all the same, since its goodbye says so as well.
+ * Deletes a peer that leaves for good from the registry of durable members. Waits until that is durable, and with the
+ * network, before connections close; for a second at most, since the goodbye says the same.
  */
-export async function leaveRegistry(runtime: Runtime): Promise<void> {
-  const { broadcaster, membership, peerId } = runtime.peer
+export async function leaveRegistry({ markLeft, forget, isBroadcast }: LeavingDeps): Promise<void> {
   const endMs = performance.now() + LEAVING_MAX_MS
-  // Else it might register again meanwhile.
-  membership.update({ left: true })
-  await settlesWithin(runtime.writes.forget(peerId), LEAVING_MAX_MS)
-  while (!broadcaster.idle && performance.now() < endMs) {
+  markLeft()
+  await settlesWithin(forget(), LEAVING_MAX_MS)
+  while (!isBroadcast() && performance.now() < endMs) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_GAP_MS))
   }
 }

@@ -1,27 +1,13 @@
-import type {
-  Collection,
-  Effect,
-  Input,
-  Network,
-  Partition,
-  Peer,
-  PeerEvent,
-  PeerReport,
-  Storage,
-  Written,
-} from '@gossipgrid/core'
+import type { Effect, Input, Network, Peer, PeerEvent, PeerReport, Storage, Written } from '@gossipgrid/core'
 import { GridError } from '@gossipgrid/core'
 import { readClocks } from './clocks.ts'
-import { Copies } from './copies.ts'
 import { Inbox } from './inbox.ts'
 import { ListenerCalls } from '../flow/listener-calls.ts'
 import type { Logger } from '../logger.ts'
 import { Meters } from '../meters/meters.ts'
-import { OwnWrites } from './own-writes.ts'
-import { safeTracer } from './safe-tracer.ts'
 import { Soon } from '../flow/soon.ts'
-import { WriteTracing } from './write-tracing.ts'
-import type { GridTracer } from './write-tracing.ts'
+import { WritePath } from './write-path.ts'
+import type { Pump, WritePathOptions } from './write-path.ts'
 
 export interface RuntimeOptions {
   readonly peer: Peer
@@ -29,20 +15,19 @@ export interface RuntimeOptions {
   readonly storage: Storage
   readonly logger: Logger
   readonly onEvent: (event: PeerEvent) => void
-  readonly tracing?: { readonly tracer: GridTracer; readonly grid: string } | undefined
+  readonly tracing?: WritePathOptions['tracing']
 }
 
 /**
  * Runs a peer against real ports: gives it what happens, does what it asks for, and wakes it when it wants to be woken.
  * All timers and I/O of a grid are here.
  */
-export class Runtime {
+export class Runtime implements Pump {
   readonly peer: Peer
   readonly network: Network
   readonly storage: Storage
   readonly meters: Meters = new Meters()
-  readonly copies: Copies = new Copies(this)
-  readonly writes: OwnWrites
+  readonly writes: WritePath
   readonly listenerCalls: ListenerCalls = new ListenerCalls(
     () => this.writes.room.crowded,
     () => this.writes.room.changed(),
@@ -70,9 +55,12 @@ export class Runtime {
     this.storage = options.storage
     this.#logger = options.logger
     this.#onEvent = options.onEvent
-    const { tracing, logger } = options
-    const tracer = tracing === undefined ? undefined : safeTracer(tracing.tracer, logger)
-    this.writes = new OwnWrites(this, tracer && new WriteTracing({ tracer, grid: tracing!.grid }, this))
+    this.writes = new WritePath({
+      pump: this,
+      isPersistent: () => this.peer.persistent && this.storage.persistent,
+      logger: options.logger,
+      tracing: options.tracing,
+    })
     this.peer.inbound.appeared = (hlc) => this.meters.appeared(hlc)
   }
 
@@ -290,18 +278,11 @@ export class Runtime {
   }
 
   #event(event: PeerEvent): void {
-    if (event.type === 'durable') this.writes.durable(event.writeId)
-    else if (event.type === 'not-durable') this.writes.notDurable(event.writeId, event.error)
-    else if (event.type === 'copies') this.copies.told(event.request, event.copies)
+    this.writes.onEvent(event)
     this.#onEvent(event)
   }
 }
 
 function codeOf(error: unknown): string | undefined {
   return error instanceof GridError ? error.code : undefined
-}
-
-/** The one partition of a replicated collection. */
-export function onlyPartition(collection: Collection): Partition {
-  return collection.partitions[0]!
 }

@@ -1,13 +1,12 @@
-import type { Partition } from '@gossipgrid/core'
+import type { Partition, Peer } from '@gossipgrid/core'
 import { GridError } from '@gossipgrid/core'
-import type { RowWrite } from '../maps/layout.ts'
-import type { BegunWrites } from './own-writes.ts'
+import { TRACED_MAX } from './copies.ts'
+import type { Copies } from './copies.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
-import type { Runtime } from './runtime.ts'
+import type { BegunWrites, RowWrite } from './row-write.ts'
 
-/** How long a write is followed to the neighbours, and how many writes are at a time. */
+/** How long a write is followed to the neighbours. */
 const FOLLOW_MAX_MS = 10_000
-export const TRACED_MAX = 1000
 /** OpenTelemetry's `SpanStatusCode.ERROR`. */
 const STATUS_ERROR = 2
 
@@ -36,22 +35,27 @@ export interface GridTracer {
   startSpan(name: string, options?: { attributes?: Attributes; links?: { context: GridSpanContext }[] }): GridSpan
 }
 
+export interface WriteTracingDeps {
+  readonly tracer: GridTracer
+  readonly grid: string
+  readonly peer: Peer
+  readonly copies: Copies
+  begin(partition: Partition, key: string, value: Uint8Array | undefined, options?: WriteOptions): Promise<Receipt>
+  beginAll(rows: readonly RowWrite[], options?: WriteOptions): BegunWrites
+}
+
 /**
  * Puts spans around writes: `gossipgrid.set`, `gossipgrid.delete` or `gossipgrid.batch` (several rows in one piece) from the call until its promise settles, and beside
  * it `gossipgrid.replicate`, linked to it, until every durable neighbour that was connected at the call has the write on
  * disk, or 10 s. Keys and values are in none of them, only their sizes.
  */
 export class WriteTracing {
-  readonly #tracer: GridTracer
-  readonly #grid: string
-  readonly #runtime: Runtime
+  readonly #deps: WriteTracingDeps
   /** Ends of the spans that follow writes to the neighbours. */
   readonly #followed = new Set<() => void>()
 
-  constructor({ tracer, grid }: { readonly tracer: GridTracer; readonly grid: string }, runtime: Runtime) {
-    this.#tracer = tracer
-    this.#grid = grid
-    this.#runtime = runtime
+  constructor(deps: WriteTracingDeps) {
+    this.#deps = deps
   }
 
   write(partition: Partition, key: string, value: Uint8Array | undefined, options?: WriteOptions): Promise<Receipt> {
@@ -60,9 +64,9 @@ export class WriteTracing {
       'gossipgrid.key_characters': key.length,
       'gossipgrid.value_bytes': value?.length ?? 0,
     }
-    const { copies } = this.#runtime
+    const { copies } = this.#deps
     return this.#traced(value === undefined ? 'gossipgrid.delete' : 'gossipgrid.set', attributes, options, () => {
-      const durable = this.#runtime.writes.begin(partition, key, value, options)
+      const durable = this.#deps.begin(partition, key, value, options)
       return { partition, durable, follow: () => copies.follow(partition, durable, options) }
     })
   }
@@ -76,8 +80,8 @@ export class WriteTracing {
       'gossipgrid.value_bytes': rows.reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0),
     }
     return this.#traced('gossipgrid.batch', attributes, options, () => {
-      const { durable, parts } = this.#runtime.writes.beginAll(rows, options)
-      return { partition, durable, follow: () => this.#runtime.copies.followAll(parts, durable, options) }
+      const { durable, parts } = this.#deps.beginAll(rows, options)
+      return { partition, durable, follow: () => this.#deps.copies.followAll(parts, durable, options) }
     })
   }
 
@@ -86,7 +90,7 @@ export class WriteTracing {
     const [partition] = [...parts.keys()].slice(-1) as [Partition]
     const attributes = { 'gossipgrid.collection': partition.name.collection, 'gossipgrid.writes': entries }
     return this.#traced('gossipgrid.bulk', attributes, options, () => {
-      return { partition, durable, follow: () => this.#runtime.copies.followAll(parts, durable, options) }
+      return { partition, durable, follow: () => this.#deps.copies.followAll(parts, durable, options) }
     })
   }
 
@@ -100,8 +104,12 @@ export class WriteTracing {
       readonly follow: () => Promise<Receipt>
     },
   ): Promise<Receipt> {
-    const span = this.#tracer.startSpan(name, {
-      attributes: { 'gossipgrid.grid': this.#grid, 'gossipgrid.copies_asked': options?.copies ?? 1, ...attributes },
+    const span = this.#deps.tracer.startSpan(name, {
+      attributes: {
+        'gossipgrid.grid': this.#deps.grid,
+        'gossipgrid.copies_asked': options?.copies ?? 1,
+        ...attributes,
+      },
     })
     try {
       const { partition, durable, follow } = begin()
@@ -136,12 +144,12 @@ export class WriteTracing {
   }
 
   #replicate(cause: GridSpan, partition: Partition, durable: Promise<Receipt>): void {
-    const { peer } = this.#runtime
+    const { peer } = this.#deps
     const neighbours = peer.neighbours.ids().filter((id) => peer.membership.get(id)?.record.role === 'storage').length
     if (neighbours === 0 || this.#followed.size >= TRACED_MAX) return
-    const span = this.#tracer.startSpan('gossipgrid.replicate', {
+    const span = this.#deps.tracer.startSpan('gossipgrid.replicate', {
       attributes: {
-        'gossipgrid.grid': this.#grid,
+        'gossipgrid.grid': this.#deps.grid,
         'gossipgrid.collection': partition.name.collection,
         'gossipgrid.neighbours_asked': neighbours,
       },
@@ -167,7 +175,7 @@ export class WriteTracing {
       .then((receipt) => {
         if (!this.#followed.has(end)) return
         span.addEvent('durable')
-        stop = this.#runtime.copies.count(partition, receipt, neighbours + 1, count)
+        stop = this.#deps.copies.count(partition, receipt, neighbours + 1, count)
         if (!this.#followed.has(end)) stop()
       })
       // Not stored here, or too many copies are being counted already: the write's own span tells.

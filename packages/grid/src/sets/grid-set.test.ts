@@ -4,7 +4,7 @@ import type { Grid } from '../grid.ts'
 import { GridSet } from './grid-set.ts'
 import type { SetChange } from './grid-set.ts'
 import { quietLogger } from '../logger.ts'
-import type { Runtime } from '../runtime/runtime.ts'
+import type { WritePath } from '../runtime/write-path.ts'
 import { TestGrids, diskInMemory, until } from '../rig/test-grids.ts'
 
 let grids = new TestGrids()
@@ -280,8 +280,8 @@ describe('rows that no set writes', () => {
     const options = { peerId: 'a', gridName: 'test', random, persistent: false, software: 'test' }
     const peer = openPeer(options).finish(now)
     const collection = peer.open({ name: 'tags', kind: 'set', mode: 'replicated', partitions: 1 })
-    const runtime = { peer, checkOpen: () => undefined, afterStep: (call: () => void) => call() } as unknown as Runtime
-    const set = new GridSet<unknown>(runtime, collection, quietLogger)
+    const pump = { peer, checkOpen: () => undefined, afterStep: (call: () => void) => call() }
+    const set = new GridSet<unknown>({ pump } as unknown as WritePath, collection, quietLogger)
     const heard: unknown[] = []
     const write = (text: string): void => {
       peer.write(collection.partitions[0]!, compositeKey(text, '0123456789abcdef'), PRESENT, now)

@@ -9,12 +9,12 @@ import { ChangeFeed, INITIAL_OPTIONS, checkFeedOptions } from '../changes/change
 import type { FeedOptions } from '../changes/change-feed.ts'
 import type { InitialSteps } from '../changes/change-loop.ts'
 import { SIGNAL_OPTION, WRITE_OPTIONS, checkWriteOptions } from '../batches/checks.ts'
-import type { RowWrite } from '../maps/layout.ts'
+import type { RowWrite } from '../runtime/row-write.ts'
 import type { Logger } from '../logger.ts'
 import { paced } from '../flow/pacing.ts'
 import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
-import type { Runtime } from '../runtime/runtime.ts'
-import { onlyPartition } from '../runtime/runtime.ts'
+import type { WritePath } from '../runtime/write-path.ts'
+import { onlyPartition } from '../runtime/row-write.ts'
 import { SetBatch } from './set-batch.ts'
 import { decodeElement, encodeElement, isElementText } from './set-element.ts'
 import type { UnreadChange } from '../changes/unread-change.ts'
@@ -46,16 +46,16 @@ export interface SetChangesOptions extends FeedOptions {
  */
 export class GridSet<Element> {
   readonly name: string
-  readonly #runtime: Runtime
+  readonly #writes: WritePath
   readonly #partition: Partition
   readonly #feed: ChangeFeed<SetChange<Element>>
   /** Kept from the first time that somebody asks. */
   #size: number | undefined
 
   /** @internal */
-  constructor(runtime: Runtime, collection: Collection, logger: Logger) {
+  constructor(writes: WritePath, collection: Collection, logger: Logger) {
     this.name = collection.descriptor.name
-    this.#runtime = runtime
+    this.#writes = writes
     this.#partition = onlyPartition(collection)
     this.#feed = new ChangeFeed<SetChange<Element>>({
       logger,
@@ -80,7 +80,7 @@ export class GridSet<Element> {
 
   /** Whether this peer holds the element, at once. Throws `INVALID_VALUE`, `CLOSED`. */
   holds(element: Element): boolean {
-    this.#runtime.checkOpen()
+    this.#writes.pump.checkOpen()
     return this.holdsText(encodeElement(element))
   }
 
@@ -111,7 +111,7 @@ export class GridSet<Element> {
    * does not hold it. An add elsewhere that this peer has not seen brings it back.
    */
   async delete(element: Element, options?: WriteOptions): Promise<Receipt | undefined> {
-    this.#runtime.checkOpen()
+    this.#writes.pump.checkOpen()
     checkWriteOptions(options, WRITE_OPTIONS)
     const rows = this.rows(encodeElement(element), false)
     return rows.length === 0 ? undefined : this.#write(rows, options)
@@ -127,14 +127,14 @@ export class GridSet<Element> {
   ): Promise<BulkResult<Source>> {
     checkSource(elements, 'elements')
     checkKnown(options ?? {}, BULK_OPTIONS)
-    return writeMany(this.#runtime, elements, options, this.#target(encodeElement, true))
+    return writeMany(this.#writes, elements, options, this.#target(encodeElement, true))
   }
 
   /** Takes out all elements that this peer holds; resolves to their number. Rejects as `addMany` does. */
   async clear(options?: BulkOptions): Promise<number> {
     checkKnown(options ?? {}, BULK_OPTIONS)
     const target = this.#target((text: string) => text, false)
-    const { written } = await BulkWrite.all(this.#runtime, target, this.#texts(), options)
+    const { written } = await BulkWrite.all(this.#writes, target, this.#texts(), options)
     return written
   }
 
@@ -148,7 +148,7 @@ export class GridSet<Element> {
     const { signal } = options
     checkSignal(signal)
     return paced(this.#elements(), () => {
-      this.#runtime.checkOpen()
+      this.#writes.pump.checkOpen()
       checkAborted(signal)
     })
   }
@@ -160,7 +160,7 @@ export class GridSet<Element> {
    */
   changes(options: SetChangesOptions = {}): AsyncIterableIterator<SetChange<Element>> {
     checkFeedOptions(options, INITIAL_OPTIONS)
-    this.#runtime.checkOpen()
+    this.#writes.pump.checkOpen()
     return this.#feed.changes(options, options.initial === true ? { initial: () => this.#initial() } : {})
   }
 
@@ -208,7 +208,7 @@ export class GridSet<Element> {
     // As good as always there is nothing to take the place of.
     if (this.#partition.replica.table.slotsOf(text).length >= ADDS_MAX)
       return this.#write(this.rows(text, true), options)
-    return this.#runtime.writes.write(this.#partition, this.#ownKey(text), PRESENT, options)
+    return this.#writes.write(this.#partition, this.#ownKey(text), PRESENT, options)
   }
 
   #target<Entry>(plan: (entry: Entry) => string, present: boolean): BulkTarget<Entry, string> {
@@ -216,13 +216,13 @@ export class GridSet<Element> {
   }
 
   #ownKey(text: string): string {
-    return compositeKey(text, this.#runtime.peer.slotId)
+    return compositeKey(text, this.#writes.pump.peer.slotId)
   }
 
   #write(rows: readonly RowWrite[], options: WriteOptions | undefined): Promise<Receipt> {
     const only = rows.length === 1 ? rows[0] : undefined
-    if (only === undefined) return this.#runtime.writes.writeAll(rows, options)
-    return this.#runtime.writes.write(only.partition, only.key, only.bytes, options)
+    if (only === undefined) return this.#writes.writeAll(rows, options)
+    return this.#writes.write(only.partition, only.key, only.bytes, options)
   }
 
   /** Keys of the adds of an element that nobody has removed. */
@@ -290,7 +290,7 @@ export class GridSet<Element> {
     if (!this.#feed.wanted) return
     const change = new TextChange<Element>(live ? 'add' : 'delete', main)
     this.#feed.push(change)
-    this.#runtime.afterStep(() => this.#feed.emit(change))
+    this.#writes.pump.afterStep(() => this.#feed.emit(change))
   }
 }
 

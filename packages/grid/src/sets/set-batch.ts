@@ -1,5 +1,5 @@
 import type { Batch, BatchPart } from '../batches/batch.ts'
-import type { RowWrite } from '../maps/layout.ts'
+import type { RowWrite } from '../runtime/row-write.ts'
 import { encodeElement } from './set-element.ts'
 
 /** Bytes of a mark and a slot id, which stand in a key beside the element. */

@@ -1,6 +1,6 @@
 import { documentValue, generationKey, generationStart } from '@gossipgrid/core'
 import * as Y from 'yjs'
-import type { RowWrite } from '../../maps/layout.ts'
+import type { RowWrite } from '../../runtime/row-write.ts'
 import { copyStructs } from '../copy-document.ts'
 import type { DocumentEngine } from '../document-engine.ts'
 import type { DocumentLease } from '../opened/document-lease.ts'

@@ -1,6 +1,6 @@
 import { GridError, generationStart } from '@gossipgrid/core'
 import * as Y from 'yjs'
-import type { RowWrite } from '../../maps/layout.ts'
+import type { RowWrite } from '../../runtime/row-write.ts'
 import type { Logger } from '../../logger.ts'
 import type { DocumentEngine } from '../document-engine.ts'
 import type { DocumentHost } from '../document-host.ts'

@@ -1,6 +1,6 @@
 import { documentKey, documentValue, mergeDeletes, writeYjsUpdate } from '@gossipgrid/core'
 import * as Y from 'yjs'
-import type { RowWrite } from '../../maps/layout.ts'
+import type { RowWrite } from '../../runtime/row-write.ts'
 import { readGeneration } from '../rows/apply-rows.ts'
 import type { DocumentRow, DocumentTable, StartedGeneration } from '../rows/document-table.ts'
 import { GenerationMap, SiblingMap } from './generation-map.ts'

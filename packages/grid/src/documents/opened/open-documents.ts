@@ -2,7 +2,7 @@ import { GridError, splitKey } from '@gossipgrid/core'
 import type * as Y from 'yjs'
 import type { GridTopic } from '../../signals/grid-topic.ts'
 import type { Logger } from '../../logger.ts'
-import type { Runtime } from '../../runtime/runtime.ts'
+import type { WritePath } from '../../runtime/write-path.ts'
 import { checkUnattached } from './document-attachment.ts'
 import { checkUnused } from '../document-awareness.ts'
 import type { AwarenessMessage } from '../document-awareness.ts'
@@ -27,7 +27,7 @@ const WARM_MAX_BYTES = 8 * 1024 * 1024
 const POISONED_MAX = 1000
 
 export interface OpenDocumentsParts {
-  readonly runtime: Runtime
+  readonly writes: WritePath
   readonly logger: Logger
   readonly table: DocumentTable
   readonly leases: DocumentLeases
@@ -69,7 +69,7 @@ export class OpenDocuments {
 
   constructor(parts: OpenDocumentsParts) {
     this.#parts = parts
-    this.#host = hostOf(parts.runtime)
+    this.#host = hostOf(parts.writes)
     const { table, topic, limits } = parts
     this.#timer = setInterval(() => this.#look(), limits.checkMs)
     if (typeof this.#timer === 'object') this.#timer.unref?.()

@@ -1,5 +1,5 @@
 import { documentHeader, documentValue, writeYjsUpdate } from '@gossipgrid/core'
-import type { RowWrite } from '../../maps/layout.ts'
+import type { RowWrite } from '../../runtime/row-write.ts'
 import type { Receipt, WriteOptions } from '../../runtime/receipt.ts'
 import type { DocumentHost, SavedRows } from '../document-host.ts'
 import type { DocumentLease } from '../opened/document-lease.ts'

@@ -1,20 +1,50 @@
-import type { Partition, PeerId, Written } from '@gossipgrid/core'
+import type { Input, Partition, Peer, PeerEvent, PeerId, Written } from '@gossipgrid/core'
 import { GridError } from '@gossipgrid/core'
 import { readClocks } from './clocks.ts'
-import type { RowWrite } from '../maps/layout.ts'
+import { Copies } from './copies.ts'
+import type { ListenerCalls } from '../flow/listener-calls.ts'
+import type { Logger } from '../logger.ts'
+import type { Meters } from '../meters/meters.ts'
+import type { BegunWrites, RowWrite } from './row-write.ts'
 import { PendingWrites, notStored } from './pending-writes.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
-import type { Runtime } from './runtime.ts'
+import { safeTracer } from './safe-tracer.ts'
 import { checkAborted } from './waiting.ts'
 import { WriteRoom } from '../flow/write-room.ts'
-import type { WriteTracing } from './write-tracing.ts'
+import { WriteTracing } from './write-tracing.ts'
+import type { GridTracer } from './write-tracing.ts'
 
-/** Writes that were applied in one piece. */
-export interface BegunWrites {
-  /** Resolves when all of them are durable. */
-  readonly durable: Promise<Receipt>
-  /** The last one of each partition. */
-  readonly parts: ReadonlyMap<Partition, Written>
+/** What drives the peer that writes go to. A grid's runtime is one. */
+export interface Pump {
+  readonly peer: Peer
+  readonly meters: Meters
+  readonly listenerCalls: ListenerCalls
+  /** Why the store refuses writes, while it does. */
+  readonly storageError: unknown
+  readonly closed: boolean
+  /** Aborted when closing begins: what would go on for long ends by it. */
+  readonly closing: AbortSignal
+  /** The grid's wall milliseconds now. */
+  readonly wallMs: number
+  /** Throws `CLOSED` once the grid is closed. */
+  checkOpen(): void
+  step(input: Input): void
+  /** Runs `call` after the current step, or at once when there is none. */
+  afterStep(call: () => void): void
+  /** Changes the peer outside of a step. Calls of `afterStep` wait until the change is done. */
+  undisturbed<Result>(change: () => Result): Result
+  /** Stores what was written in this turn of the event loop as one group, at the end of the current task. */
+  flushSoon(written: Written): void
+  /** Removes the entries that have expired by now, and reports them. */
+  sweep(): void
+}
+
+export interface WritePathOptions {
+  readonly pump: Pump
+  /** Whether what is stored survives a restart. */
+  readonly isPersistent: () => boolean
+  readonly logger: Logger
+  readonly tracing?: { readonly tracer: GridTracer; readonly grid: string } | undefined
 }
 
 /** Entries that were written one after another. */
@@ -30,20 +60,30 @@ export interface BegunEntries {
 }
 
 /** What this peer writes itself: applied at once, and durable later. Refused where too much waits for the store. */
-export class OwnWrites {
+export class WritePath {
   readonly room: WriteRoom
-  readonly #runtime: Runtime
+  readonly pump: Pump
+  readonly copies: Copies
   readonly #tracing: WriteTracing | undefined
   readonly #pending: PendingWrites
   #underWay = false
 
-  constructor(runtime: Runtime, tracing: WriteTracing | undefined) {
-    this.#runtime = runtime
-    this.#tracing = tracing
-    this.#pending = new PendingWrites(() => runtime.peer.persistent && runtime.storage.persistent)
+  constructor({ pump, isPersistent, logger, tracing }: WritePathOptions) {
+    this.pump = pump
+    this.copies = new Copies(pump)
+    this.#pending = new PendingWrites(isPersistent)
     this.room = new WriteRoom({
-      backlogBytes: () => runtime.peer.commit.backlogBytes,
-      waitingCalls: () => runtime.listenerCalls.waitingCount,
+      backlogBytes: () => pump.peer.commit.backlogBytes,
+      waitingCalls: () => pump.listenerCalls.waitingCount,
+    })
+    if (tracing === undefined) return
+    this.#tracing = new WriteTracing({
+      grid: tracing.grid,
+      tracer: safeTracer(tracing.tracer, logger),
+      peer: pump.peer,
+      copies: this.copies,
+      begin: (...write) => this.begin(...write),
+      beginAll: (...writes) => this.beginAll(...writes),
     })
   }
 
@@ -64,7 +104,7 @@ export class OwnWrites {
   write(partition: Partition, key: string, value: Uint8Array | undefined, options?: WriteOptions): Promise<Receipt> {
     try {
       if (this.#tracing !== undefined) return this.#tracing.write(partition, key, value, options)
-      return this.#runtime.copies.follow(partition, this.begin(partition, key, value, options), options)
+      return this.copies.follow(partition, this.begin(partition, key, value, options), options)
     } catch (error) {
       return Promise.reject(error as Error)
     }
@@ -74,7 +114,7 @@ export class OwnWrites {
   begin(partition: Partition, key: string, value: Uint8Array | undefined, options?: WriteOptions): Promise<Receipt> {
     this.#check(options, () => this.room.check())
     const durable = this.#added(this.#apply(partition, key, value))
-    this.#runtime.listenerCalls.run()
+    this.pump.listenerCalls.run()
     return durable
   }
 
@@ -86,7 +126,7 @@ export class OwnWrites {
     try {
       if (this.#tracing !== undefined) return this.#tracing.writeAll(rows, options)
       const { durable, parts } = this.beginAll(rows, options)
-      return this.#runtime.copies.followAll(parts, durable, options)
+      return this.copies.followAll(parts, durable, options)
     } catch (error) {
       return Promise.reject(error as Error)
     }
@@ -105,7 +145,7 @@ export class OwnWrites {
    * written as a whole, when those before it are applied. The first that fails ends it. Throws `CLOSED` before the first.
    */
   writeEach(entries: Iterable<Iterable<readonly RowWrite[]>>, options: WriteOptions): BegunEntries {
-    this.#runtime.checkOpen()
+    this.pump.checkOpen()
     const parts = new Map<Partition, Written>()
     const written: (Written | undefined)[] = []
     let failure: { readonly error: unknown } | undefined
@@ -121,29 +161,33 @@ export class OwnWrites {
     if (parts.size === 0) return { written, begun: undefined, acknowledged: undefined, failure }
     const begun = this.#begun(parts)
     const acknowledged =
-      this.#tracing?.writeMany(begun, written.length, options) ??
-      this.#runtime.copies.followAll(parts, begun.durable, options)
+      this.#tracing?.writeMany(begun, written.length, options) ?? this.copies.followAll(parts, begun.durable, options)
     return { written, begun, acknowledged, failure }
   }
 
   /** Takes a durable member out of the registry: false when it was not there, else true once that is durable here. */
   async forget(peerId: PeerId): Promise<boolean> {
-    this.#runtime.checkOpen()
-    const written = this.#runtime.peer.forget(peerId, readClocks())
+    this.pump.checkOpen()
+    const written = this.pump.peer.forget(peerId, readClocks())
     if (written === undefined) return false
     await this.#added(written)
     return true
   }
 
-  /** All writes up to this id are durable. */
-  durable(writeId: number): void {
-    this.#pending.durable(writeId)
-    this.room.changed()
+  /** Takes what the peer reports of its writes. */
+  onEvent(event: PeerEvent): void {
+    if (event.type === 'durable') {
+      this.#pending.durable(event.writeId)
+      this.room.changed()
+    } else if (event.type === 'not-durable') this.#pending.notDurable(event.writeId, event.error)
+    else if (event.type === 'copies') this.copies.onCopies(event.request, event.copies)
   }
 
-  /** The store refused writes up to this id; they stand in memory and storing them is tried again. */
-  notDurable(writeId: number, cause: unknown): void {
-    this.#pending.notDurable(writeId, cause)
+  /** Resolves when less may wait for the store. Rejects when the store refuses writes. */
+  async roomChange(): Promise<void> {
+    const { peer, storageError } = this.pump
+    if (peer.commit.failing) throw notStored(storageError)
+    await this.room.change()
   }
 
   /** The store has refused: whoever waits for room in it is not left waiting. */
@@ -163,14 +207,14 @@ export class OwnWrites {
   }
 
   #check(options: WriteOptions | undefined, checkRoom: () => void): void {
-    this.#runtime.checkOpen()
-    this.#runtime.listenerCalls.wrote()
+    this.pump.checkOpen()
+    this.pump.listenerCalls.wrote()
     checkAborted(options?.signal)
     try {
-      this.#runtime.copies.checkRoom(options)
+      this.copies.checkRoom(options)
       checkRoom()
     } catch (error) {
-      this.#runtime.meters.writes.refused += 1
+      this.pump.meters.writes.refused += 1
       throw error
     }
   }
@@ -185,15 +229,15 @@ export class OwnWrites {
       }
     }
     if (rows.length === 1) apply()
-    else this.#runtime.peer.atomically(apply)
+    else this.pump.peer.atomically(apply)
     return last!
   }
 
   #apply(partition: Partition, key: string, value: Uint8Array | undefined): Written {
-    const { meters, peer } = this.#runtime
+    const { meters, peer } = this.pump
     this.#underWay = true
     try {
-      const written = this.#runtime.undisturbed(() => peer.write(partition, key, value, readClocks()))
+      const written = this.pump.undisturbed(() => peer.write(partition, key, value, readClocks()))
       meters.writes[value === undefined ? 'deletes' : 'sets'] += 1
       return written
     } catch (error) {
@@ -207,13 +251,13 @@ export class OwnWrites {
   #begun(parts: ReadonlyMap<Partition, Written>): BegunWrites {
     const last = [...parts.values()].reduce((latest, part) => (part.writeId > latest.writeId ? part : latest))
     const durable = this.#added(last)
-    this.#runtime.listenerCalls.run()
+    this.pump.listenerCalls.run()
     return { durable, parts }
   }
 
   #added(written: Written): Promise<Receipt> {
     const durable = this.#pending.add(written)
-    this.#runtime.flushSoon(written)
+    this.pump.flushSoon(written)
     return durable
   }
 }
