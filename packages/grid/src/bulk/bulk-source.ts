@@ -14,6 +14,11 @@ export function isAsync<Entry>(source: BulkSource<Entry>): source is AsyncIterab
   return typeof (source as Partial<AsyncIterable<Entry>>)[Symbol.asyncIterator] === 'function'
 }
 
+/** A collection of what `list` gives when it is iterated over. */
+export function listed<Entry>(list: () => Iterable<Entry>): Iterable<Entry> {
+  return { length: 0, [Symbol.iterator]: () => list()[Symbol.iterator]() } as Iterable<Entry>
+}
+
 /** Throws `INVALID_OPTION` for what cannot be iterated over. */
 export function checkSource(source: unknown, what: string): void {
   const { [Symbol.iterator]: sync, [Symbol.asyncIterator]: async } = Object(source) as Partial<

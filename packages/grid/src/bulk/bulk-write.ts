@@ -1,15 +1,16 @@
 import { GridError } from '@gossipgrid/core'
-import type { Known, Written } from '@gossipgrid/core'
+import type { Known } from '@gossipgrid/core'
 import { BulkError } from './bulk-error.ts'
 import type { BulkProgress } from './bulk-error.ts'
 import { isAsync, isCollection } from './bulk-source.ts'
 import type { BulkSource } from './bulk-source.ts'
+import type { BulkTarget } from './bulk-target.ts'
+import type { BulkCall } from './call-order.ts'
 import { WRITE_OPTIONS, checkWriteOptions } from '../batches/checks.ts'
-import type { RowWrite } from '../runtime/row-write.ts'
 import { nextTurn } from '../flow/next-turn.ts'
 import { onAbort } from '../flow/on-abort.ts'
-import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
-import type { WritePath } from '../runtime/write-path.ts'
+import type { Receipt, Version, WriteOptions } from '../runtime/receipt.ts'
+import type { BegunEntries, EntryWrites, WritePath } from '../runtime/write-path.ts'
 import { aborted, settlesWithin } from '../runtime/waiting.ts'
 
 /** Entries that are written in one turn of the event loop, and their bytes: whichever is reached first. */
@@ -37,13 +38,10 @@ export interface BulkReceipt extends BulkProgress {
 /** A receipt for each entry of an iterable, one for all of an async iterable. */
 export type BulkResult<Source> = Source extends AsyncIterable<unknown> ? BulkReceipt : Receipt[]
 
-/** Where the entries go. */
-export interface BulkTarget<Entry, Planned> {
-  /** What is to be written of an entry. Throws what is wrong with it. */
-  plan(entry: Entry): Planned
-  sizeBytes(planned: Planned): number
-  /** The rows that it takes by now, in pieces that are each written as a whole. */
-  pieces(planned: Planned): Iterable<readonly RowWrite[]>
+/** An entry to be written, and the call that it is a part of. */
+interface OrderedEntry<Planned> {
+  readonly planned: Planned
+  readonly call: BulkCall | undefined
 }
 
 /** Entries written together. */
@@ -64,7 +62,12 @@ export class BulkWrite<Entry, Planned> {
   /** Undefined where one receipt for all is enough. */
   readonly #receipts: Receipt[] | undefined
   readonly #inFlight = new Set<Slice>()
-  #planned: Planned[] = []
+  /** The one that the entries of a collection are a part of, all from the beginning; else that of each slice. */
+  #call: BulkCall | undefined
+  #isOneCall = false
+  /** Entries of a collection that are still to be written. */
+  #left = 0
+  #planned: OrderedEntry<Planned>[] = []
   #plannedBytes = 0
   /** Resolves when the turn of the event loop is over in which the slice was begun. */
   #turn: Promise<undefined> | undefined
@@ -129,17 +132,25 @@ export class BulkWrite<Entry, Planned> {
       await settlesWithin(Promise.allSettled([...this.#inFlight].map(({ durable }) => durable)), SETTLE_MAX_MS)
       throw new BulkError(this.#stopped.error, this.#progress)
     } finally {
+      this.#endCall()
       for (const off of offs) off()
     }
   }
 
   /** All are checked before the first is written. */
   async #writeCollection(source: Iterable<Entry>): Promise<void> {
+    this.#isOneCall = true
+    const { calls } = this.#target
+    this.#call = calls?.order.begin()
+    if (calls?.afterEarlier === true && calls.order.isBehind(this.#call!)) {
+      await this.#unlessStopped(calls.order.earlierEnded(this.#call!))
+    }
     const all: Planned[] = []
     for (const entry of [...source]) {
       if (all.length > 0 && all.length % SLICE_ENTRIES_MAX === 0) await this.#nextTurn()
       all.push(this.#plan(entry, all.length))
     }
+    this.#left = all.length
     for (const planned of all) if (this.#add(planned)) await this.#writeSlice()
     if (this.#planned.length > 0) await this.#writeSlice()
   }
@@ -162,7 +173,7 @@ export class BulkWrite<Entry, Planned> {
       throw error
     } finally {
       // Not awaited: a source that waits for what never comes would not return either.
-      if (!isDone) void Promise.resolve(iterator.return?.()).catch(() => undefined)
+      if (!isDone) void (async () => iterator.return?.())().catch(() => undefined)
     }
     if (this.#planned.length > 0) await this.#writeSlice()
   }
@@ -190,7 +201,7 @@ export class BulkWrite<Entry, Planned> {
 
   /** True when the slice is full. */
   #add(planned: Planned): boolean {
-    this.#planned.push(planned)
+    this.#planned.push({ planned, call: this.#callNow() })
     this.#plannedBytes += this.#target.sizeBytes(planned)
     this.#turn ??= new Promise((resolve) => nextTurn(() => resolve(undefined)))
     return this.#planned.length >= SLICE_ENTRIES_MAX || this.#plannedBytes >= SLICE_MAX_BYTES
@@ -208,10 +219,15 @@ export class BulkWrite<Entry, Planned> {
     this.#apply(planned)
   }
 
-  #apply(planned: readonly Planned[]): void {
+  #apply(entries: readonly OrderedEntry<Planned>[]): void {
     const { copies, timeoutMs } = this.#options
     const options = { ...(copies === undefined ? {} : { copies }), ...(timeoutMs === undefined ? {} : { timeoutMs }) }
-    const { written, begun, acknowledged, failure } = this.#writes.writeEach(this.#pieces(planned), options)
+    const write = (): BegunEntries => this.#writes.writeEach(this.#writesOf(entries), options)
+    const { order } = this.#target.calls ?? {}
+    const { written, begun, acknowledged, failure } =
+      order === undefined || this.#call === undefined ? write() : order.write(this.#call, write)
+    this.#left -= entries.length
+    if (this.#left <= 0) this.#endCall()
     const first = this.#written
     this.#written += written.length
     this.#applied = true
@@ -219,14 +235,28 @@ export class BulkWrite<Entry, Planned> {
     if (failure !== undefined) throw failure.error
   }
 
-  *#pieces(planned: readonly Planned[]): Generator<Iterable<readonly RowWrite[]>, void, undefined> {
-    for (const each of planned) yield this.#target.pieces(each)
+  *#writesOf(entries: readonly OrderedEntry<Planned>[]): Generator<EntryWrites, void, undefined> {
+    const { calls } = this.#target
+    for (const { planned, call } of entries) {
+      yield (call && calls?.order.laterEntry(call, () => calls.slotsOf(planned))) ?? this.#target.pieces(planned)
+    }
+  }
+
+  #callNow(): BulkCall | undefined {
+    const order = this.#target.calls?.order
+    this.#call ??= order?.begin()
+    return this.#call && !this.#isOneCall ? order?.now(this.#call) : this.#call
+  }
+
+  #endCall(): void {
+    if (this.#call !== undefined) this.#target.calls?.order.end(this.#call)
+    this.#call = undefined
   }
 
   #follow(
     begun: { readonly durable: Promise<Receipt>; readonly acknowledged: Promise<Receipt> },
     first: number,
-    written: readonly (Written | undefined)[],
+    written: readonly (Version | undefined)[],
   ): void {
     const durable = begun.durable.then(
       (receipt) => {
@@ -243,7 +273,7 @@ export class BulkWrite<Entry, Planned> {
     this.#inFlight.add(slice)
   }
 
-  #acknowledged(receipt: Receipt, first: number, written: readonly (Written | undefined)[]): void {
+  #acknowledged(receipt: Receipt, first: number, written: readonly (Version | undefined)[]): void {
     this.#copies = Math.min(this.#copies, receipt.copies)
     for (const [i, each] of written.entries()) {
       if (this.#receipts === undefined || each === undefined) continue

@@ -72,6 +72,10 @@ export class FieldRows implements Layout {
     }
   }
 
+  slotsOf(key: string): number[] {
+    return this.#partition.replica.table.slotsOf(key)
+  }
+
   rows(key: string, content: Uint8Array | undefined, expiresAtMs: number): RowWrite[] {
     const fields = new Map(content === undefined ? [] : fieldsIn(content))
     const rows = this.#tombstones(key, content !== undefined, fields)

@@ -3,7 +3,7 @@ import type { Collection, Known, Partition } from '@gossipgrid/core'
 import { isPromiseLike } from '../flow/application-calls.ts'
 import { writeBatch } from '../batches/batch.ts'
 import type { Batch } from '../batches/batch.ts'
-import { checkSource } from '../bulk/bulk-source.ts'
+import { checkSource, listed } from '../bulk/bulk-source.ts'
 import type { BulkSource } from '../bulk/bulk-source.ts'
 import { BULK_OPTIONS, BulkWrite, writeMany } from '../bulk/bulk-write.ts'
 import type { BulkOptions, BulkResult } from '../bulk/bulk-write.ts'
@@ -14,7 +14,7 @@ import { Emitter } from '../changes/emitter.ts'
 import { FieldRows } from './field-rows.ts'
 import type { Logger } from '../logger.ts'
 import { MapBatch } from './map-batch.ts'
-import { deletesOf, deletingEntries, settingEntries } from './map-bulk.ts'
+import { deletingEntries, piecesOf, settingEntries } from './map-bulk.ts'
 import { EncodedChange } from './map-change.ts'
 import type { Change } from './map-change.ts'
 import { MapEntries } from './map-entries.ts'
@@ -161,7 +161,7 @@ export class GridMap<Value> {
   /** Deletes a key; resolves as `set` does, or to undefined when this peer holds no entry to delete. */
   async delete(key: string, options?: WriteOptions): Promise<Receipt | undefined> {
     checkWriteOptions(options, WRITE_OPTIONS)
-    if (!this.#has(key)) return undefined
+    if (!this.#has(key) && !this.#entries.order.isOpen) return undefined
     return this.#remove(key, options)
   }
 
@@ -226,7 +226,7 @@ export class GridMap<Value> {
   /** Deletes all entries that this peer holds; resolves to their number. Rejects as `setMany` does. */
   async clear(options?: BulkOptions): Promise<number> {
     checkKnown(options ?? {}, BULK_OPTIONS)
-    const keys = [...this.#entries.keys()]
+    const keys = listed(() => this.#entries.keys())
     const { written } = await BulkWrite.all(this.#writes, deletingEntries(this.#entries), keys, options)
     return written
   }
@@ -372,7 +372,7 @@ export class GridMap<Value> {
   }
 
   async #remove(key: string, options: WriteOptions | undefined): Promise<Receipt> {
-    const pieces = [...deletesOf(this.#entries, key)]
+    const pieces = [...piecesOf(this.#entries.deletes(key))]
     const last = pieces.pop()!
     for (const piece of pieces) await this.#entries.write(piece)
     return this.#entries.write(last, options)

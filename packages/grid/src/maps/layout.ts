@@ -30,6 +30,8 @@ export interface Layout {
    * walk comes to them. With `gone` also the others, which are gone by then.
    */
   keys(wallMs: WallClock, gone?: boolean): Iterable<string>
+  /** The slots of all rows of the entry, those of tombstones as well. */
+  slotsOf(key: string): readonly number[]
   /** The rows that make the entry hold `content`, or nothing. Throws `VALUE_TOO_LARGE`, `INVALID_VALUE`. */
   rows(key: string, content: Uint8Array | undefined, expiresAtMs: number): RowWrite[]
   /** A row has changed: `previous` is what it was, as it is stored. Called for every change where the layout counts. */

@@ -51,15 +51,17 @@ export class MapBatch<Value> implements BatchPart {
 
   /** Plans a delete; says whether there is an entry to delete. Throws `INVALID_KEY`, `BATCH_TOO_LARGE`, `CLOSED`. */
   delete(key: string): boolean {
-    if (!this.has(key)) return false
-    this.#plan(key, { content: undefined, expiresAtMs: Infinity })
-    return true
+    const present = this.has(key)
+    if (present || this.#entries.order.isOpen) this.#plan(key, { content: undefined, expiresAtMs: Infinity })
+    return present
   }
 
   /** What is to be written in the end. @internal */
   rows(): RowWrite[] {
-    const planned = [...this.#planned].filter(([key, { content }]) => content !== undefined || this.#entries.has(key))
-    return planned.flatMap(([key, { content, expiresAtMs }]) => this.#entries.layout.rows(key, content, expiresAtMs))
+    return [...this.#planned].flatMap(([key, { content, expiresAtMs }]) => {
+      if (content !== undefined) return this.#entries.layout.rows(key, content, expiresAtMs)
+      return this.#entries.has(key) || this.#entries.order.isOpen ? this.#entries.deletes(key) : []
+    })
   }
 
   #plan(key: string, planned: Planned): void {

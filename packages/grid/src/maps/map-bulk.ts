@@ -1,4 +1,4 @@
-import type { BulkTarget } from '../bulk/bulk-write.ts'
+import type { BulkTarget } from '../bulk/bulk-target.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
 import type { MapEntries } from './map-entries.ts'
 
@@ -22,6 +22,7 @@ export function settingEntries(
     },
     sizeBytes: ({ key, content }) => key.length + content.length,
     pieces: ({ key, content }) => [entries.checked(entries.layout.rows(key, content, expiresAtMs()))],
+    calls: { order: entries.order, slotsOf: ({ key }) => entries.layout.slotsOf(key) },
   }
 }
 
@@ -30,12 +31,12 @@ export function deletingEntries(entries: MapEntries): BulkTarget<string, string>
   return {
     plan: (key) => key,
     sizeBytes: (key) => key.length,
-    pieces: (key) => deletesOf(entries, key),
+    pieces: (key) => piecesOf(entries.layout.rows(key, undefined, Infinity)),
+    calls: { order: entries.order, afterEarlier: true, slotsOf: (key) => entries.layout.slotsOf(key) },
   }
 }
 
 /** An object with very many rows, which only several peers together can make, goes in several pieces. */
-export function* deletesOf(entries: MapEntries, key: string): Generator<RowWrite[], void, undefined> {
-  const rows = entries.layout.rows(key, undefined, Infinity)
+export function* piecesOf(rows: readonly RowWrite[]): Generator<readonly RowWrite[], void, undefined> {
   for (let i = 0; i < rows.length; i += DELETES_MAX) yield rows.slice(i, i + DELETES_MAX)
 }

@@ -1,5 +1,6 @@
 import { decodeValue } from '@gossipgrid/core'
 import type { Discarded, Partition } from '@gossipgrid/core'
+import { CallOrder } from '../bulk/call-order.ts'
 import { checkBatch } from '../batches/batch.ts'
 import { heldIn, sameContent, visibleIn } from './layout.ts'
 import type { Layout, WallClock } from './layout.ts'
@@ -46,6 +47,7 @@ interface Arrived {
 export class MapEntries {
   readonly layout: Layout
   readonly schema: ValueSchema | undefined
+  readonly order: CallOrder
   readonly #writes: WritePath
   readonly #partition: Partition
   readonly #listener: EntriesListener
@@ -68,6 +70,7 @@ export class MapEntries {
     this.#partition = partition
     this.layout = options.layout
     this.schema = options.schema
+    this.order = new CallOrder(partition, writes.pump.peer)
     this.#listener = options.listener
     this.#wallMs = () => writes.pump.wallMs
     if (this.schema !== undefined) this.#checkAll(this.schema)
@@ -132,6 +135,12 @@ export class MapEntries {
   checked(rows: readonly RowWrite[]): readonly RowWrite[] {
     if (rows.length !== 1) checkBatch(rows)
     return rows
+  }
+
+  /** Deletes an entry, or says that it is to be none where it is still to be written by a call of before. */
+  deletes(key: string): RowWrite[] {
+    const rows = this.layout.rows(key, undefined, Infinity)
+    return rows.length > 0 ? rows : [{ partition: this.#partition, key, bytes: undefined }]
   }
 
   /** Core is asked to tell of changes only while somebody wants to know. */

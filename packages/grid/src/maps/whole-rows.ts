@@ -55,6 +55,11 @@ export class WholeRows implements Layout {
     }
   }
 
+  slotsOf(key: string): number[] {
+    const slot = this.#partition.replica.table.slotOf(key)
+    return slot === undefined ? [] : [slot]
+  }
+
   rows(key: string, content: Uint8Array | undefined, expiresAtMs: number): RowWrite[] {
     return [
       { partition: this.#partition, key, bytes: content === undefined ? undefined : stored(content, expiresAtMs) },

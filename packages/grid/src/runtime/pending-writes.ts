@@ -10,7 +10,8 @@ interface Pending {
 
 /** The promises of writes that are not durable yet, in order of writing. Bounded by core's limit on undurable bytes. */
 export class PendingWrites {
-  readonly #isDurable: () => boolean
+  readonly #stores: () => boolean
+  #durableId = 0
   #queue: Pending[] = []
   #first = 0
   #idle: (() => void)[] = []
@@ -20,28 +21,31 @@ export class PendingWrites {
     this.#queue.push({ written: this.#written!, resolve, reject })
   }
 
-  /** `isDurable` false: a memory-only peer, or one that has lost its store; its receipts say so. */
-  constructor(isDurable: () => boolean) {
-    this.#isDurable = isDurable
+  /** `stores` false: a memory-only peer, or one that has lost its store; its receipts say so. */
+  constructor(stores: () => boolean) {
+    this.#stores = stores
   }
 
   get count(): number {
     return this.#queue.length - this.#first
   }
 
+  /** The promise of a write, which may be one of before. */
   add(written: Written): Promise<Receipt> {
+    if (this.isDurable(written)) return Promise.resolve(this.#receipt(written))
     this.#written = written
     return new Promise(this.#adding)
   }
 
+  /** It waits for nothing more. */
+  isDurable({ writeId }: Written): boolean {
+    return writeId <= this.#durableId
+  }
+
   /** All writes up to this id are durable. */
   durable(writeId: number): void {
-    const durable = this.#isDurable()
-    const copies = durable ? 1 : 0
-    this.#settle(writeId, ({ written, resolve }) => {
-      const { hlc, replicaId, sequence } = written
-      resolve({ version: { hlc, replicaId, sequence }, durable, copies })
-    })
+    this.#durableId = writeId
+    this.#settle(writeId, ({ written, resolve }) => resolve(this.#receipt(written)))
   }
 
   /** The store refused writes up to this id; they stand in memory and storing them is tried again. */
@@ -56,6 +60,11 @@ export class PendingWrites {
   /** Resolves when nothing is pending. */
   idle(): Promise<void> {
     return this.count === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve))
+  }
+
+  #receipt({ hlc, replicaId, sequence }: Written): Receipt {
+    const durable = this.#stores()
+    return { version: { hlc, replicaId, sequence }, durable, copies: durable ? 1 : 0 }
   }
 
   #settle(writeId: number, settle: (pending: Pending) => void): void {

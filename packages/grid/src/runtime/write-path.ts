@@ -7,7 +7,7 @@ import type { Logger } from '../logger.ts'
 import type { Meters } from '../meters/meters.ts'
 import type { BegunWrites, RowWrite } from './row-write.ts'
 import { PendingWrites, notStored } from './pending-writes.ts'
-import type { Receipt, WriteOptions } from './receipt.ts'
+import type { Receipt, Version, WriteOptions } from './receipt.ts'
 import { safeTracer } from './safe-tracer.ts'
 import { checkAborted } from './waiting.ts'
 import { WriteRoom } from '../flow/write-room.ts'
@@ -47,10 +47,19 @@ export interface WritePathOptions {
   readonly tracing?: { readonly tracer: GridTracer; readonly grid: string } | undefined
 }
 
+/** What an earlier write of this peer has left in the place of an entry. */
+export interface StandingEntry {
+  readonly partition: Partition
+  readonly version: Version
+}
+
+/** What it takes to write an entry: rows, in pieces that are each written as a whole; or nothing, where another stands. */
+export type EntryWrites = Iterable<readonly RowWrite[]> | StandingEntry
+
 /** Entries that were written one after another. */
 export interface BegunEntries {
   /** The last write of each entry, in order; undefined where there was nothing to write. */
-  readonly written: readonly (Written | undefined)[]
+  readonly written: readonly (Version | undefined)[]
   /** All of them; undefined when nothing was written. */
   readonly begun: BegunWrites | undefined
   /** Settles as the promise of a write does; undefined when nothing was written. */
@@ -67,6 +76,7 @@ export class WritePath {
   readonly #tracing: WriteTracing | undefined
   readonly #pending: PendingWrites
   #underWay = false
+  #lastWriteId = 0
 
   constructor({ pump, isPersistent, logger, tracing }: WritePathOptions) {
     this.pump = pump
@@ -144,17 +154,13 @@ export class WritePath {
    * Writes entries one after another, whatever waits for the store: each is asked for its rows, in pieces that are each
    * written as a whole, when those before it are applied. The first that fails ends it. Throws `CLOSED` before the first.
    */
-  writeEach(entries: Iterable<Iterable<readonly RowWrite[]>>, options: WriteOptions): BegunEntries {
+  writeEach(entries: Iterable<EntryWrites>, options: WriteOptions): BegunEntries {
     this.pump.checkOpen()
     const parts = new Map<Partition, Written>()
-    const written: (Written | undefined)[] = []
+    const written: (Version | undefined)[] = []
     let failure: { readonly error: unknown } | undefined
     try {
-      for (const pieces of entries) {
-        let last: Written | undefined
-        for (const rows of pieces) last = this.#applyAll(rows, parts)
-        written.push(last)
-      }
+      for (const entry of entries) written.push(this.#writeEntry(entry, parts))
     } catch (error) {
       failure = { error }
     }
@@ -219,6 +225,18 @@ export class WritePath {
     }
   }
 
+  #writeEntry(entry: EntryWrites, parts: Map<Partition, Written>): Version | undefined {
+    if ('version' in entry) {
+      const { partition, version } = entry
+      // It is waited for as if it were written now: what was written before it is not durable later.
+      if (!parts.has(partition)) parts.set(partition, { ...version, writeId: this.#lastWriteId })
+      return version
+    }
+    let last: Written | undefined
+    for (const rows of entry) last = this.#applyAll(rows, parts)
+    return last
+  }
+
   /** In one piece where there are several; gives the last. */
   #applyAll(rows: readonly RowWrite[], parts: Map<Partition, Written>): Written {
     let last: Written | undefined
@@ -239,6 +257,7 @@ export class WritePath {
     try {
       const written = this.pump.undisturbed(() => peer.write(partition, key, value, readClocks()))
       meters.writes[value === undefined ? 'deletes' : 'sets'] += 1
+      this.#lastWriteId = written.writeId
       return written
     } catch (error) {
       meters.writes.refused += 1
@@ -257,7 +276,7 @@ export class WritePath {
 
   #added(written: Written): Promise<Receipt> {
     const durable = this.#pending.add(written)
-    this.pump.flushSoon(written)
+    if (!this.#pending.isDurable(written)) this.pump.flushSoon(written)
     return durable
   }
 }

@@ -1,10 +1,12 @@
 import { PRESENT, checkKnown, compositeKey, splitKey } from '@gossipgrid/core'
 import type { Collection, Partition } from '@gossipgrid/core'
 import type { Batch } from '../batches/batch.ts'
-import { checkSource } from '../bulk/bulk-source.ts'
+import { checkSource, listed } from '../bulk/bulk-source.ts'
 import type { BulkSource } from '../bulk/bulk-source.ts'
+import { CallOrder } from '../bulk/call-order.ts'
 import { BULK_OPTIONS, BulkWrite, writeMany } from '../bulk/bulk-write.ts'
-import type { BulkOptions, BulkResult, BulkTarget } from '../bulk/bulk-write.ts'
+import type { BulkTarget } from '../bulk/bulk-target.ts'
+import type { BulkOptions, BulkResult } from '../bulk/bulk-write.ts'
 import { ChangeFeed, INITIAL_OPTIONS, checkFeedOptions } from '../changes/change-feed.ts'
 import type { FeedOptions } from '../changes/change-feed.ts'
 import type { InitialSteps } from '../changes/change-loop.ts'
@@ -49,6 +51,7 @@ export class GridSet<Element> {
   readonly #writes: WritePath
   readonly #partition: Partition
   readonly #feed: ChangeFeed<SetChange<Element>>
+  readonly #order: CallOrder
   /** Kept from the first time that somebody asks. */
   #size: number | undefined
 
@@ -57,6 +60,7 @@ export class GridSet<Element> {
     this.name = collection.descriptor.name
     this.#writes = writes
     this.#partition = onlyPartition(collection)
+    this.#order = new CallOrder(this.#partition, writes.pump.peer)
     this.#feed = new ChangeFeed<SetChange<Element>>({
       logger,
       lagged: (missed) => ({ type: 'lagged', element: undefined, missed }),
@@ -134,7 +138,8 @@ export class GridSet<Element> {
   async clear(options?: BulkOptions): Promise<number> {
     checkKnown(options ?? {}, BULK_OPTIONS)
     const target = this.#target((text: string) => text, false)
-    const { written } = await BulkWrite.all(this.#writes, target, this.#texts(), options)
+    const texts = listed(() => this.#texts())
+    const { written } = await BulkWrite.all(this.#writes, target, texts, options)
     return written
   }
 
@@ -183,6 +188,11 @@ export class GridSet<Element> {
     return batch.part(this, () => new SetBatch<Element>(batch, this))
   }
 
+  /** Elements of an earlier call are still to be added. @internal */
+  get isFilling(): boolean {
+    return this.#order.isOpen
+  }
+
   /** @internal */
   holdsText(text: string): boolean {
     return this.#liveRows(text).length > 0
@@ -196,8 +206,9 @@ export class GridSet<Element> {
     const partition = this.#partition
     const live = this.#liveRows(text)
     const without = (keys: readonly string[]): RowWrite[] => keys.map((key) => ({ partition, key, bytes: undefined }))
-    if (!present) return without(live)
     const own = this.#ownKey(text)
+    // A call of before may still add it.
+    if (!present) return without(live.length === 0 && this.isFilling ? [own] : live)
     const added = { partition, key: own, bytes: PRESENT }
     if (live.length < ADDS_MAX) return [added]
     const others = live.filter((key) => key !== own)
@@ -212,7 +223,9 @@ export class GridSet<Element> {
   }
 
   #target<Entry>(plan: (entry: Entry) => string, present: boolean): BulkTarget<Entry, string> {
-    return { plan, sizeBytes: (text) => text.length, pieces: (text) => [this.rows(text, present)] }
+    const slotsOf = (text: string): readonly number[] => this.#partition.replica.table.slotsOf(text)
+    const calls = { order: this.#order, afterEarlier: !present, slotsOf }
+    return { plan, sizeBytes: (text) => text.length, pieces: (text) => [this.rows(text, present)], calls }
   }
 
   #ownKey(text: string): string {

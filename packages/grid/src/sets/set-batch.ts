@@ -8,6 +8,8 @@ const SLOT_BYTES = 17
 /** What a batch needs of a set: elements are texts here. */
 export interface BatchedSet {
   holdsText(text: string): boolean
+  /** Elements of an earlier call are still to be added. */
+  readonly isFilling: boolean
   /** The rows that bring an element in, or take it out. */
   rows(text: string, present: boolean): RowWrite[]
 }
@@ -43,7 +45,7 @@ export class SetBatch<Element> implements BatchPart {
     this.#batch.checkOpen()
     const text = encodeElement(element)
     const present = this.#has(text)
-    if (present) this.#plan(text, false)
+    if (present || this.#set.isFilling) this.#plan(text, false)
     return present
   }
 
