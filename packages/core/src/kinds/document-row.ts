@@ -4,7 +4,7 @@ import type { Row } from '../entries/entry-table.ts'
 import { GridError } from '../errors.ts'
 import { readGenerationKey, readGenerationStart } from './generation-start.ts'
 import { fold32, foldHigh32, hashText, mix32 } from '../bytes/hash.ts'
-import { hasControls } from './kinds.ts'
+import { hasControls } from './names.ts'
 import { NAME_MAX_BYTES, VALUE_MAX_BYTES } from '../limits.ts'
 import { checkYjsUpdate } from './yjs-update.ts'
 
@@ -102,8 +102,8 @@ export function documentUpdate(
   return { start: from, end: to, author }
 }
 
-/** The value of a row that another replica id writes anew for `author`; undefined where the value stays as it is. */
-export function carriedValue({ key, bytes, start, end }: Readonly<Row>, author: string): Uint8Array | undefined {
+/** The value of a row of `author` that is issued again under another replica id; undefined: it stays as it is. */
+export function reissuedValue({ key, bytes, start, end }: Readonly<Row>, author: string): Uint8Array | undefined {
   if (bytes === undefined || readDocumentKey(key) === undefined) return undefined
   const update = documentUpdate(bytes, start, end)
   return update.author === undefined ? documentValue(bytes.slice(update.start, update.end), author, '') : undefined

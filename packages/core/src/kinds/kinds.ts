@@ -1,5 +1,6 @@
-import { GridError } from '../errors.ts'
-import { NAME_MAX_BYTES } from '../limits.ts'
+import { checkDocumentRow, reissuedValue } from './document-row.ts'
+import type { Row } from '../entries/entry-table.ts'
+import { checkCounterRow, checkExpiringRow, checkSetRow } from './row-forms.ts'
 
 /**
  * What the entries of a collection are. `fields` is a map whose objects merge field by field. Of `registry` and `document` a
@@ -22,79 +23,92 @@ export interface CollectionDescriptor {
   readonly partitions: number
 }
 
-/** What a message means that names a collection and no kind: all that the first version knew. */
-export const MAP_CODE = 1
+/** All that core does differently for one kind of collection. */
+export interface KindRules {
+  /** What stands for kind and mode on the wire and in the store. Codes are never reused. */
+  readonly codes: Readonly<Record<CollectionMode, number>>
+  /** Throws `MESSAGE_MALFORMED` for a row that no peer writes; `replicaId` is that of the row's dot. */
+  readonly checkRow?: (row: Readonly<Row>, replicaId: string) => void
+  /** Keys have two parts (see `compositeKey`), and entries that share the first part are found together. */
+  readonly hasCompositeKeys?: boolean
+  /** A remove wins only over the version that its writer saw, so that an add wins over a concurrent remove. */
+  readonly addWins?: boolean
+  /** A concurrent version that loses is reported, because an application wrote it as a whole. */
+  readonly reportsConflicts?: boolean
+  /** The value of a row that is issued again under another replica id than `author`; undefined: it stays as it is. */
+  readonly reissuedValue?: (row: Readonly<Row>, author: string) => Uint8Array | undefined
+  /** A grid has one collection of this kind, under this name. Applications cannot open it, and it counts in no limit. */
+  readonly internalName?: string
+  /** No application wrote any of it: status and lag leave it out. */
+  readonly isBookkeeping?: boolean
+}
 
-/** On the wire and in the store, kind and mode are one byte. Codes are never reused. */
-const CODES: readonly { readonly code: number; readonly kind: CollectionKind; readonly mode: CollectionMode }[] = [
-  { code: MAP_CODE, kind: 'map', mode: 'replicated' },
-  { code: 2, kind: 'counter', mode: 'replicated' },
-  { code: 3, kind: 'set', mode: 'replicated' },
-  { code: 4, kind: 'fields', mode: 'replicated' },
-  { code: 5, kind: 'registry', mode: 'replicated' },
-  { code: 6, kind: 'document', mode: 'replicated' },
-]
+/** The kinds that this version knows. A new kind is one more entry. */
+export const KINDS: Readonly<Record<CollectionKind, KindRules>> = {
+  map: { codes: { replicated: 1 }, checkRow: checkExpiringRow, reportsConflicts: true },
+  counter: { codes: { replicated: 2 }, checkRow: checkCounterRow },
+  set: { codes: { replicated: 3 }, checkRow: checkSetRow, hasCompositeKeys: true, addWins: true },
+  fields: { codes: { replicated: 4 }, checkRow: checkExpiringRow, hasCompositeKeys: true, reportsConflicts: true },
+  registry: { codes: { replicated: 5 }, internalName: 'grid', isBookkeeping: true },
+  document: {
+    codes: { replicated: 6 },
+    checkRow: checkDocumentRow,
+    hasCompositeKeys: true,
+    reissuedValue,
+    internalName: 'documents',
+  },
+}
+
+interface Coded {
+  readonly kind: CollectionKind
+  readonly mode: CollectionMode
+}
+
+const BY_CODE: ReadonlyMap<number, Coded> = new Map(
+  (Object.keys(KINDS) as CollectionKind[]).map((kind) => [KINDS[kind].codes.replicated, { kind, mode: 'replicated' }]),
+)
+
+/** What a message means that names a collection and no kind: all that the first version knew. */
+export const MAP_CODE: number = KINDS.map.codes.replicated
+
+/** The codes of all kinds that this version knows. */
+export const KIND_CODES: readonly number[] = [...BY_CODE.keys()]
 
 /** What peers must agree on of the grid itself. */
-export const REGISTRY: CollectionDescriptor = { name: 'grid', kind: 'registry', mode: 'replicated', partitions: 1 }
+export const REGISTRY: CollectionDescriptor = internalDescriptor('registry')
 /** The rows of all documents. */
-export const DOCUMENTS: CollectionDescriptor = {
-  name: 'documents',
-  kind: 'document',
-  mode: 'replicated',
-  partitions: 1,
-}
+export const DOCUMENTS: CollectionDescriptor = internalDescriptor('document')
 
 /** Whether it is one of the grid's own collections, for each of which there is a place whatever else there is. */
 export function isReserved({ name, kind }: CollectionDescriptor): boolean {
-  return (kind === 'registry' && name === REGISTRY.name) || (kind === 'document' && name === DOCUMENTS.name)
+  return KINDS[kind].internalName === name
 }
 
-/** Whether collections of a kind are the grid's own: their names are nobody's choice. */
+/** Whether collections of a kind are the grid's own: no application chooses their names. */
 export function isInternal(kind: CollectionKind): boolean {
-  return kind === 'registry' || kind === 'document'
+  return KINDS[kind].internalName !== undefined
 }
 
-/** All kinds that this version knows. */
-export const KIND_CODES: readonly number[] = CODES.map(({ code }) => code)
-
-export function kindCode(descriptor: CollectionDescriptor): number {
-  return CODES.find((entry) => entry.kind === descriptor.kind && entry.mode === descriptor.mode)!.code
+export function kindCode({ kind, mode }: CollectionDescriptor): number {
+  return KINDS[kind].codes[mode]
 }
 
 /** The descriptor a peer means by a name and a code; undefined for a code of a later version. */
 export function descriptorOf(name: string, code: number): CollectionDescriptor | undefined {
-  const entry = CODES.find((candidate) => candidate.code === code)
-  return entry === undefined ? undefined : { name, kind: entry.kind, mode: entry.mode, partitions: 1 }
+  const coded = BY_CODE.get(code)
+  return coded === undefined ? undefined : { name, ...coded, partitions: 1 }
 }
 
 export function describeKind(descriptor: CollectionDescriptor): string {
   return `${descriptor.mode} ${descriptor.kind}`
 }
 
-/** The kind that a code means; undefined for a code of a later version. */
-export function kindOf(code: number): CollectionKind | undefined {
-  return CODES.find((entry) => entry.code === code)?.kind
+/** The rules of the kind that a code means; undefined for a code of a later version. */
+export function rulesOf(code: number): KindRules | undefined {
+  const coded = BY_CODE.get(code)
+  return coded === undefined ? undefined : KINDS[coded.kind]
 }
 
-/** Throws `INVALID_NAME` unless `name` can name a collection or a grid: 1 to 128 bytes of well-formed text, no controls. */
-export function checkName(name: unknown, what: string): asserts name is string {
-  if (typeof name !== 'string') throw new GridError('INVALID_NAME', `a ${what} name is text, not ${typeof name}`)
-  if (name === '') throw new GridError('INVALID_NAME', `a ${what} name must not be empty`)
-  if (!name.isWellFormed()) throw new GridError('INVALID_NAME', `a ${what} name must be well-formed text`)
-  if (hasControls(name)) {
-    throw new GridError('INVALID_NAME', `a ${what} name must not contain control characters`)
-  }
-  const sizeBytes = new TextEncoder().encode(name).length
-  if (sizeBytes > NAME_MAX_BYTES) {
-    throw new GridError('INVALID_NAME', `a ${what} name of ${sizeBytes} bytes; the limit is ${NAME_MAX_BYTES}`)
-  }
-}
-
-export function hasControls(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code < 0x20 || code === 0x7f) return true
-  }
-  return false
+function internalDescriptor(kind: CollectionKind): CollectionDescriptor {
+  return { name: KINDS[kind].internalName!, kind, mode: 'replicated', partitions: 1 }
 }

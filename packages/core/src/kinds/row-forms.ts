@@ -1,54 +1,35 @@
 import { decodeValue } from '../bytes/cbor.ts'
 import { splitKey } from '../bytes/composite-key.ts'
-import { checkDocumentRow } from './document-row.ts'
 import type { Row } from '../entries/entry-table.ts'
 import { GridError } from '../errors.ts'
 import { checkExpiry } from '../entries/expiry.ts'
-import { kindOf } from './kinds.ts'
 
-/** What a peer draws at every opening to keep its own rows apart. */
+/** The slot id that a peer draws each time it opens, so that it never shares a row with another peer. */
 const SLOT_PATTERN = /^[0-9a-f]{16}$/
 const CBOR_TRUE = 0xf5
 const COUNTER_MAX_BYTES = 32
 
-/** The value of a row that only says that something is there. */
+/** The value of a set's row: the element is there. */
 export const PRESENT: Uint8Array = Uint8Array.of(CBOR_TRUE)
 
-/**
- * Throws `MESSAGE_MALFORMED` for a row that no peer of its kind writes, `replicaId` being that of its dot. Rows of later
- * kinds pass.
- */
-export function checkRowForm(kind: number, row: Readonly<Row>, replicaId: string): void {
-  switch (kindOf(kind)) {
-    case 'counter':
-      return checkCounterRow(row)
-    case 'set': {
-      const { main, sub } = splitKey(row.key)
-      if (sub === undefined || main === '' || !SLOT_PATTERN.test(sub)) throw malformed("a set's row without a slot")
-      if (row.bytes !== undefined && !isPresent(row)) throw malformed("a set's row with a value")
-      return
-    }
-    case 'fields':
-      if (row.bytes === undefined) return
-      checkExpiry(row.bytes, row.start, row.end)
-      return
-    case 'map':
-      if (row.bytes !== undefined) checkExpiry(row.bytes, row.start, row.end)
-      return
-    case 'document':
-      return checkDocumentRow(row, replicaId)
-    case 'registry':
-    case undefined:
-      return
-  }
+/** A row of a map, whole values or fields: any value, which may expire. */
+export function checkExpiringRow({ bytes, start, end }: Readonly<Row>): void {
+  if (bytes !== undefined) checkExpiry(bytes, start, end)
+}
+
+/** A row of a set: an element and the slot id of the peer that added it, without a value of its own. */
+export function checkSetRow(row: Readonly<Row>): void {
+  const { main, sub } = splitKey(row.key)
+  if (sub === undefined || main === '' || !SLOT_PATTERN.test(sub)) throw malformed("a set's row without a slot")
+  if (row.bytes !== undefined && !isPresent(row)) throw malformed("a set's row with a value")
 }
 
 function isPresent({ bytes, start, end }: Readonly<Row>): boolean {
   return end - start === 1 && bytes![start] === CBOR_TRUE
 }
 
-/** A slot id, and two whole numbers: what was added and what was taken away there. */
-function checkCounterRow({ key, bytes, start, end }: Readonly<Row>): void {
+/** A row of a counter: a slot id, and two whole numbers: what was added and what was taken away there. */
+export function checkCounterRow({ key, bytes, start, end }: Readonly<Row>): void {
   if (!SLOT_PATTERN.test(key)) throw malformed("a counter's row without a slot")
   const pair =
     bytes === undefined || end - start > COUNTER_MAX_BYTES ? undefined : decodeValue(bytes.subarray(start, end))

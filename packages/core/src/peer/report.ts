@@ -2,7 +2,7 @@ import type { AntiEntropy } from '../replication/anti-entropy.ts'
 import type { Broadcaster } from '../replication/broadcaster.ts'
 import { hashHex } from '../bytes/hash.ts'
 import type { Collection, Collections } from '../replica/collections.ts'
-import { kindCode } from '../kinds/kinds.ts'
+import { KINDS, kindCode } from '../kinds/kinds.ts'
 import type { CollectionKind } from '../kinds/kinds.ts'
 import { OFFENDERS_LISTED_MAX } from '../limits.ts'
 import type { GroupCommit } from '../storage/group-commit.ts'
@@ -136,9 +136,11 @@ export class PeerReport {
     return this.#deps.lag.totals(this.#rootHash())
   }
 
-  /** All but the registry, which is the grid's own. */
+  /** All but the registry, in which no application writes. */
   get collections(): ReportedCollection[] {
-    const collections = [...this.#deps.collections].filter(({ descriptor }) => descriptor.kind !== 'registry')
+    const collections = [...this.#deps.collections].filter(
+      ({ descriptor }) => KINDS[descriptor.kind].isBookkeeping !== true,
+    )
     return collections.map((collection) => this.#collection(collection))
   }
 

@@ -6,6 +6,7 @@ import { isExpiring, isSwept, lastingEnd, payloadOf } from '../entries/expiry.ts
 import { Floor } from '../versions/floor.ts'
 import { addHash, fold32, mix32, subtractHash } from '../bytes/hash.ts'
 import type { Hash64 } from '../bytes/hash.ts'
+import { KINDS } from '../kinds/kinds.ts'
 import type { CollectionKind } from '../kinds/kinds.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 import { VersionVector } from '../versions/version-vector.ts'
@@ -55,9 +56,9 @@ export class Replica {
   readonly #fingerprint: Hash64 = { high: 0, low: 0 }
   readonly #term: Hash64 = { high: 0, low: 0 }
   readonly #expiries: Expiries
-  /** A remove takes the HLC of the add it saw, and wins over it alone: so that adds win over concurrent removes. */
-  readonly #removesOnlySeen: boolean
-  readonly #tellsConflicts: boolean
+  /** See `KindRules`. A remove is dated as the add that its writer saw. */
+  readonly #addWins: boolean
+  readonly #reportsConflicts: boolean
   #conflicts = 0
 
   /** `seed` keys the fingerprint; all peers of a grid share it. Entries that expire are noted in `expiries`. */
@@ -65,9 +66,10 @@ export class Replica {
     this.#ids = ids
     this.#noFloor = Floor.empty(ids)
     this.#expiries = expiries
-    this.#removesOnlySeen = kind === 'set'
-    this.#tellsConflicts = kind === 'map' || kind === 'fields'
-    const table = new EntryTable(seed, kind === 'set' || kind === 'fields' || kind === 'document')
+    const { addWins = false, hasCompositeKeys, reportsConflicts = false } = KINDS[kind]
+    this.#addWins = addWins
+    this.#reportsConflicts = reportsConflicts
+    const table = new EntryTable(seed, hasCompositeKeys)
     this.table = table
     this.#dots = new DotIndex(
       (slot, replica, sequence) => table.sequence(slot) === sequence && table.replica(slot) === replica,
@@ -111,7 +113,7 @@ export class Replica {
     const keyHash = this.table.hashKey(row.key)
     const slot = this.table.find(row.key, keyHash)
     if (slot !== undefined) {
-      const removes = this.#removesOnlySeen && row.bytes === undefined && !this.table.deleted(slot)
+      const removes = this.#addWins && row.bytes === undefined && !this.table.deleted(slot)
       row.hlc = removes ? this.table.hlc(slot) : Math.max(row.hlc, this.table.hlc(slot) + 1)
     }
     row.replaced = this.versionHash(slot)
@@ -152,7 +154,7 @@ export class Replica {
     const { table } = this
     const byTime = row.hlc - table.hlc(slot)
     if (byTime !== 0) return byTime
-    if (this.#removesOnlySeen) {
+    if (this.#addWins) {
       const byRemove = (row.bytes === undefined ? 1 : 0) - (table.deleted(slot) ? 1 : 0)
       if (byRemove !== 0) return byRemove
     }
@@ -318,7 +320,7 @@ export class Replica {
   /** The row wins over the slot: was the loser concurrent? Best effort: an intermediate version may have been skipped. */
   #noteReplaced(slot: number, row: Readonly<Row>): void {
     const { table } = this
-    if (!this.#tellsConflicts || table.replica(slot) === row.replica) return
+    if (!this.#reportsConflicts || table.replica(slot) === row.replica) return
     if (row.replaced === this.versionHash(slot) || hasSameValue(row, table, slot)) return
     this.#conflicts += 1
     this.observer?.discarded({
@@ -332,7 +334,7 @@ export class Replica {
   /** The slot wins over the row: was the row concurrent, or merely late? */
   #noteRefused(slot: number, row: Readonly<Row>): void {
     const { table } = this
-    if (!this.#tellsConflicts || table.replica(slot) === row.replica) return
+    if (!this.#reportsConflicts || table.replica(slot) === row.replica) return
     if (table.replaced(slot) === this.#shortHash(row.hlc, row.replica, row.sequence)) return
     if (hasSameValue(row, table, slot)) return
     this.#conflicts += 1

@@ -3,7 +3,7 @@ import type { PartitionName } from '../wire/block.ts'
 import type { Collections } from '../replica/collections.ts'
 import type { SeenPart } from './part-digests.ts'
 import { hashHex } from '../bytes/hash.ts'
-import { MAP_CODE, kindOf } from '../kinds/kinds.ts'
+import { MAP_CODE, rulesOf } from '../kinds/kinds.ts'
 import { MEMBERS_MAX, TOLD_BYTES_PER_BYTE, TOLD_MAX_BYTES } from '../limits.ts'
 import type { PeerId } from '../ports.ts'
 import { VersionVector } from '../versions/version-vector.ts'
@@ -106,7 +106,7 @@ export class LagTable {
   /** How all that applications hold here, or there, compares with every peer that has told. */
   totals(root: string = this.#collections.root()): Lag[] {
     const keys = Array.from(this.#collections.partitions(), ({ name }) => nameKey(name))
-    return this.#lags(root, (parts) => [...new Set([...keys, ...parts.keys()])].filter((key) => !isRegistry(key)))
+    return this.#lags(root, (parts) => [...new Set([...keys, ...parts.keys()])].filter((key) => !isBookkeeping(key)))
   }
 
   #lags(root: string, keysOf: (parts: ReadonlyMap<string, ToldPart>) => Iterable<string>): Lag[] {
@@ -166,9 +166,8 @@ export class LagTable {
   }
 }
 
-/** The grid's own collection, which is nobody's writes. */
-function isRegistry(key: string): boolean {
-  return kindOf(splitKey(key).kind) === 'registry'
+function isBookkeeping(key: string): boolean {
+  return rulesOf(splitKey(key).kind)?.isBookkeeping === true
 }
 
 function splitKey(key: string): PartitionName {

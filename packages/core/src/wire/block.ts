@@ -3,8 +3,8 @@ import { scanCbor } from '../bytes/cbor-scanner.ts'
 import type { Row } from '../entries/entry-table.ts'
 import { GridError } from '../errors.ts'
 import { HLC_MAX } from '../clock/hlc.ts'
-import { hasControls } from '../kinds/kinds.ts'
-import { checkRowForm } from '../kinds/row-forms.ts'
+import { rulesOf } from '../kinds/kinds.ts'
+import { hasControls } from '../kinds/names.ts'
 import { KEY_MAX_BYTES, NAME_MAX_BYTES, PARTITIONS_MAX, VALUE_MAX_BYTES } from '../limits.ts'
 import type { ReplicaId, ReplicaIds } from '../versions/replica-ids.ts'
 import { SEQUENCE_MAX } from '../limits.ts'
@@ -293,6 +293,7 @@ function readPartition(reader: ByteReader): PartitionName {
 function readRows(reader: ByteReader, replica: number, kind: number, replicaId: string): Row[] {
   const count = reader.count(ROW_MIN_BYTES - 1)
   if (count === 0) throw malformed('a record without rows')
+  const checkRow = rulesOf(kind)?.checkRow
   const rows: Row[] = []
   let sequence = reader.varint()
   let hlc = reader.varint()
@@ -315,7 +316,7 @@ function readRows(reader: ByteReader, replica: number, kind: number, replicaId: 
       row.bytes = reader.bytes
       scanCbor(row.bytes, row.start, row.end)
     }
-    checkRowForm(kind, row, replicaId)
+    checkRow?.(row, replicaId)
     rows.push(row)
   }
   return rows

@@ -1,5 +1,5 @@
 import { GridError } from '../errors.ts'
-import { hasControls } from '../kinds/kinds.ts'
+import { hasControls } from '../kinds/names.ts'
 
 const HASH_PATTERN = /^[0-9a-f]{16}$/
 

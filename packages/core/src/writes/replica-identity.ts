@@ -1,7 +1,6 @@
 import type { Collections, Partition } from '../replica/collections.ts'
-import { carriedValue } from '../kinds/document-row.ts'
 import type { Instant, RandomSource } from '../instant.ts'
-import { kindOf } from '../kinds/kinds.ts'
+import { rulesOf } from '../kinds/kinds.ts'
 import { ABANDON_GAP_MAX_MS, ABANDON_GAP_MS } from '../limits.ts'
 import type { ReplicaId, ReplicaIds } from '../versions/replica-ids.ts'
 import type { Row } from '../entries/entry-table.ts'
@@ -93,10 +92,10 @@ export class ReplicaIdentity {
       const slots: number[] = []
       replica.visitDots([{ replica: old, first: openingHead + 1, last: highest }], (slot) => slots.push(slot) > 0)
       replica.vector.truncate(old, openingHead)
-      const isDocument = kindOf(partition.name.kind) === 'document'
+      const rules = rulesOf(partition.name.kind)
       for (const slot of slots) {
-        const carried = isDocument ? carriedValue(replica.row(slot), this.ids.id(old)) : undefined
-        replica.redot(slot, this.#index, this.nextSequence(partition), carried)
+        const value = rules?.reissuedValue?.(replica.row(slot), this.ids.id(old))
+        replica.redot(slot, this.#index, this.nextSequence(partition), value)
         rewrite(partition, replica.row(slot))
       }
     }

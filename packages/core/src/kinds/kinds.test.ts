@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest'
+import {
+  DOCUMENTS,
+  KINDS,
+  KIND_CODES,
+  MAP_CODE,
+  REGISTRY,
+  descriptorOf,
+  isReserved,
+  kindCode,
+  rulesOf,
+} from './kinds.ts'
+import type { CollectionKind } from './kinds.ts'
+
+const kinds = Object.keys(KINDS) as CollectionKind[]
+
+test('the codes are those of the wire and of stores, for ever', () => {
+  const codes = Object.fromEntries(kinds.map((kind) => [kind, KINDS[kind].codes.replicated]))
+  expect(codes).toEqual({ map: 1, counter: 2, set: 3, fields: 4, registry: 5, document: 6 })
+  expect(KIND_CODES).toEqual([1, 2, 3, 4, 5, 6])
+  expect(MAP_CODE).toBe(1)
+})
+
+test('a code leads to the descriptor and the rules it was made from', () => {
+  for (const kind of kinds) {
+    const descriptor = { name: 'users', kind, mode: 'replicated', partitions: 1 } as const
+    const code = kindCode(descriptor)
+    expect(descriptorOf('users', code)).toEqual(descriptor)
+    expect(rulesOf(code)).toBe(KINDS[kind])
+  }
+})
+
+test('the code of a later version has neither', () => {
+  for (const code of [0, 7, 255, -1, 1.5]) {
+    expect(descriptorOf('users', code)).toBeUndefined()
+    expect(rulesOf(code)).toBeUndefined()
+  }
+})
+
+test("the grid's own collections have one name each", () => {
+  expect([REGISTRY.name, DOCUMENTS.name]).toEqual(['grid', 'documents'])
+  expect([REGISTRY, DOCUMENTS].map(isReserved)).toEqual([true, true])
+  expect(isReserved({ ...REGISTRY, name: 'other' })).toBe(false)
+  expect(kinds.filter((kind) => isReserved({ ...REGISTRY, kind }))).toEqual(['registry'])
+})

@@ -1,0 +1,24 @@
+import { GridError } from '../errors.ts'
+import { NAME_MAX_BYTES } from '../limits.ts'
+
+/** Throws `INVALID_NAME` unless `name` can name a collection or a grid: 1 to 128 bytes of well-formed text, no controls. */
+export function checkName(name: unknown, what: string): asserts name is string {
+  if (typeof name !== 'string') throw new GridError('INVALID_NAME', `a ${what} name is text, not ${typeof name}`)
+  if (name === '') throw new GridError('INVALID_NAME', `a ${what} name must not be empty`)
+  if (!name.isWellFormed()) throw new GridError('INVALID_NAME', `a ${what} name must be well-formed text`)
+  if (hasControls(name)) {
+    throw new GridError('INVALID_NAME', `a ${what} name must not contain control characters`)
+  }
+  const sizeBytes = new TextEncoder().encode(name).length
+  if (sizeBytes > NAME_MAX_BYTES) {
+    throw new GridError('INVALID_NAME', `a ${what} name of ${sizeBytes} bytes; the limit is ${NAME_MAX_BYTES}`)
+  }
+}
+
+export function hasControls(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code < 0x20 || code === 0x7f) return true
+  }
+  return false
+}
