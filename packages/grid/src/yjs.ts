@@ -4,11 +4,11 @@ import type { Awareness } from 'y-protocols/awareness'
 import type { Doc } from 'yjs'
 import type { Grid } from './grid.ts'
 import { defaultAwareness, leaveAwareness } from './documents/default-awareness.ts'
-import type { GridDocument } from './documents/grid-document.ts'
+import type { GridDocument } from './documents/opened/grid-document.ts'
 import type { DocumentUse } from './documents/opened/opened-document.ts'
 import { ProviderEvents } from './documents/provider-events.ts'
 
-export { copyDocument } from './documents/copy-document.ts'
+export { copyDocument } from './documents/generations/copy-document.ts'
 
 /** How to make a provider. */
 export interface GridProviderOptions {

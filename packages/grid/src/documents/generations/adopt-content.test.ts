@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
-import { copyStructs } from '../copy-document.ts'
+import { copyStructs } from './copy-document.ts'
 import { adoptContent, askForRoots } from './adopt-content.ts'
 
 /** A document as a generation has it: what another one shows, under one client id. */

@@ -6,7 +6,7 @@ import type { Grid } from '../../grid.ts'
 import type { OpenGridOptions } from '../../open-grid-options.ts'
 import { TestGrids, diskInMemory } from '../../rig/test-grids.ts'
 import { GENERATION_LIMITS } from './generation-limits.ts'
-import type { GridDocument } from '../grid-document.ts'
+import type { GridDocument } from '../opened/grid-document.ts'
 
 const EAGER = {
   clientsMax: 6,

@@ -7,10 +7,12 @@ import {
   splitKey,
 } from '@gossipgrid/core'
 import { readGenerationKey, readGenerationStart } from '@gossipgrid/core'
-import type { DocumentKey, GenerationStart, Partition, YjsUpdate } from '@gossipgrid/core'
-import type { DocumentHost } from '../document-host.ts'
+import type { DocumentKey, GenerationStart, Partition, Peer, YjsUpdate } from '@gossipgrid/core'
 
 export { DOCUMENTS }
+
+/** What the table needs of its peer. */
+export type TablePeer = Pick<Peer, 'collections' | 'replicaId'>
 
 /** Which of a document's rows count. */
 export interface Generation {
@@ -56,11 +58,11 @@ const STARTS_MAX = 16
 /** The rows of all documents, by document. */
 export class DocumentTable {
   readonly partition: Partition
-  readonly #peer: DocumentHost['peer']
+  readonly #peer: TablePeer
   readonly #whole = new Set<string>()
   readonly #starts = new Map<string, { readonly hlc: number; readonly start: StartedGeneration }>()
 
-  constructor(peer: DocumentHost['peer']) {
+  constructor(peer: TablePeer) {
     this.#peer = peer
     this.partition = peer.collections.internal(DOCUMENTS)
   }

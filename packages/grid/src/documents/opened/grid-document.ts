@@ -1,9 +1,9 @@
 import type { GridError } from '@gossipgrid/core'
 import type { Awareness } from 'y-protocols/awareness'
 import type { Doc } from 'yjs'
-import { WRITE_OPTIONS, checkWriteOptions } from '../batches/checks.ts'
-import type { Emitter } from '../changes/emitter.ts'
-import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
+import { WRITE_OPTIONS, checkWriteOptions } from '../../batches/checks.ts'
+import type { Emitter } from '../../changes/emitter.ts'
+import type { Receipt, WriteOptions } from '../../runtime/receipt.ts'
 
 /** What a document tells. */
 export interface DocumentEvents {

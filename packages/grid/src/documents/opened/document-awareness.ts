@@ -1,7 +1,7 @@
 import { GridError } from '@gossipgrid/core'
 import * as protocol from 'y-protocols/awareness'
 import type { Awareness } from 'y-protocols/awareness'
-import type { Logger } from '../logger.ts'
+import type { Logger } from '../../logger.ts'
 
 /** Changes of this peer's own leave at most this often, the latest alone. */
 const GAP_MS = 50

@@ -1,5 +1,5 @@
 import * as Y from 'yjs'
-import { wasAttached } from '../opened/document-attachment.ts'
+import { wasAttached } from './document-attachment.ts'
 
 /**
  * Gives all that a client wrote into a Y.Doc to another client id, which has nothing there. What is shown stays the same, and

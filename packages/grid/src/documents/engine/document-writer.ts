@@ -1,11 +1,11 @@
 import { documentHeader, documentValue, writeYjsUpdate } from '@gossipgrid/core'
 import type { RowWrite } from '../../runtime/row-write.ts'
 import type { Receipt, WriteOptions } from '../../runtime/receipt.ts'
-import type { DocumentHost, SavedRows } from '../document-host.ts'
-import type { DocumentLease } from '../opened/document-lease.ts'
-import type { DocumentTable, Generation } from './document-table.ts'
-import { OwnRows } from './own-rows.ts'
-import type { OwnContent, OwnRow } from './own-rows.ts'
+import type { DocumentHost, SavedRows } from './document-host.ts'
+import type { DocumentLease } from './document-lease.ts'
+import type { DocumentTable, Generation } from '../rows/document-table.ts'
+import { OwnRows } from '../rows/own-rows.ts'
+import type { OwnContent, OwnRow } from '../rows/own-rows.ts'
 
 /** A write that was refused for want of room is tried again after so long. */
 const RETRY_MS = 250

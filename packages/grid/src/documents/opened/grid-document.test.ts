@@ -2,8 +2,8 @@ import { documentClient, documentKey, documentValue, writeYjsUpdate } from '@gos
 import { Awareness } from 'y-protocols/awareness'
 import { afterEach, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
-import type { Grid } from '../grid.ts'
-import { TestGrids, diskInMemory } from '../rig/test-grids.ts'
+import type { Grid } from '../../grid.ts'
+import { TestGrids, diskInMemory } from '../../rig/test-grids.ts'
 import type { GridDocument } from './grid-document.ts'
 
 let grids = new TestGrids()

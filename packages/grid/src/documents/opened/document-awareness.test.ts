@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { Awareness, outdatedTimeout } from 'y-protocols/awareness'
 import * as Y from 'yjs'
-import type { Grid } from '../grid.ts'
-import { TestGrids } from '../rig/test-grids.ts'
+import type { Grid } from '../../grid.ts'
+import { TestGrids } from '../../rig/test-grids.ts'
 import { DocumentAwareness } from './document-awareness.ts'
 import type { AwarenessMessage } from './document-awareness.ts'
-import { GridProvider } from '../yjs.ts'
+import { GridProvider } from '../../yjs.ts'
 
 let grids = new TestGrids()
 afterEach(async () => {
