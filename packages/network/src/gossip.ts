@@ -1,6 +1,6 @@
 import { gossipsub, StrictSign, TopicValidatorResult } from '@libp2p/gossipsub'
 import type { GossipSub, Message, SignedMessage } from '@libp2p/gossipsub'
-import type { Libp2p, Stream } from '@libp2p/interface'
+import type { Libp2p, PeerId as Libp2pPeerId, Stream } from '@libp2p/interface'
 import { GridError } from '@gossipgrid/core'
 import type { PeerId } from '@gossipgrid/core'
 import type { Channel } from './channel.ts'
@@ -30,6 +30,8 @@ const ANSWER_MAX_BYTES = 1024 * 1024
  * of a member come before its proof, and are not repeated.
  */
 const STRANGER_SCORE = -60
+/** How long the score of a neighbour outlives it; an hour by default, in which strangers could leave millions of scores. */
+const SCORE_KEPT_MS = 30_000
 /** Room for subscriptions and lists of message ids beside the messages of one frame. */
 const CONTROL_BYTES = 512 * 1024
 
@@ -44,6 +46,7 @@ interface Internals {
     getWithIWantCount(id: string, peer: string): unknown
     shift(): void
   }
+  removePeer(peerId: Libp2pPeerId): void
   publish(topic: string, bytes: Uint8Array, options: { floodPublish: boolean; batchPublish: boolean }): Promise<unknown>
 }
 
@@ -107,6 +110,7 @@ export function gossipService(options: GossipOptions): (components: object) => G
     mcacheGossip: 3,
     scoreParams: {
       IPColocationFactorWeight: 0,
+      retainScore: SCORE_KEPT_MS,
       // A stalled event loop breaks a few promises; only a flood of them is an attack.
       behaviourPenaltyThreshold: 10,
       appSpecificScore: (peerId) => (options.isMember(peerId) ? 0 : STRANGER_SCORE),
@@ -226,6 +230,11 @@ export class Gossip {
   /** A neighbour has shown that it is a member. gossipsub would go by its score as a stranger for another second. */
   admitted(neighbour: PeerId): void {
     this.#internals.score.scoreCache.delete(neighbour)
+  }
+
+  /** A peer is gone. gossipsub does not learn it of one that left while what it had said of itself was being read. */
+  forget(peerId: Libp2pPeerId): void {
+    this.#internals.removePeer(peerId)
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Connection, Stream } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { GridError } from '@gossipgrid/core'
 import type { PeerId } from '@gossipgrid/core'
 import type { Channel } from './channel.ts'
@@ -29,6 +30,8 @@ export interface NeighbourOptions {
   readonly openTimeoutMs: number
   /** It has shown that it is of our grid. */
   readonly onProven: () => void
+  /** Where it says it can be reached, once it is proven. */
+  readonly onAddresses: (addresses: readonly Multiaddr[]) => void
   readonly onReady: () => void
   readonly onMessage: (bytes: Uint8Array) => void
   readonly onEnd: (reason: EndReason) => void
@@ -56,6 +59,7 @@ export class Neighbour {
   #outgoing: Stream | undefined
   #incoming: Stream | undefined
   #proven = false
+  #announced: readonly Multiaddr[] = []
   #dialled = false
   #readySinceMs: number | undefined
   #halfOpenSinceMs: number | undefined
@@ -136,6 +140,12 @@ export class Neighbour {
     }
   }
 
+  /** It says where it can be reached. A stranger could name anybody's address, so it is not believed before its proof. */
+  announce(addresses: readonly Multiaddr[]): void {
+    this.#announced = addresses
+    if (this.#proven) this.#options.onAddresses(addresses)
+  }
+
   /** Takes the neighbour's stream. Its messages wait until the neighbour is proven and ready. */
   accept(stream: Stream, connection: Connection): void {
     this.#incoming = stream
@@ -158,6 +168,7 @@ export class Neighbour {
     stream.pause()
     this.#proven = true
     this.#options.onProven()
+    this.#options.onAddresses(this.#announced)
     void this.#open(connection)
     this.#readyIfComplete()
   }

@@ -1,4 +1,5 @@
 import type { Connection, Stream } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import type { PeerId } from '@gossipgrid/core'
 import { Arrivals } from './arrivals.ts'
 import type { Channel } from './channel.ts'
@@ -14,6 +15,8 @@ export interface NeighboursOptions {
   readonly messageSizeMaxBytes: number
   readonly openTimeoutMs: number
   readonly onProven: (neighbour: PeerId) => void
+  /** Where a neighbour that is proven says it can be reached. */
+  readonly onAddresses: (neighbour: PeerId, addresses: readonly Multiaddr[]) => void
   readonly onConnected: (neighbour: PeerId) => void
   readonly onDisconnected: (neighbour: PeerId) => void
   readonly onMessage: (from: PeerId, bytes: Uint8Array) => void
@@ -102,6 +105,7 @@ export class Neighbours {
       messageSizeMaxBytes: this.#options.messageSizeMaxBytes,
       openTimeoutMs: this.#options.openTimeoutMs,
       onProven: () => this.#options.onProven(peerId),
+      onAddresses: (addresses) => this.#options.onAddresses(peerId, addresses),
       onReady: () => this.#options.onConnected(peerId),
       onMessage: (bytes) => this.#options.onMessage(peerId, bytes),
       onEnd: (reason) => this.#ended(neighbour, reason),

@@ -8,6 +8,7 @@ import { badAddress, carriesData, parseAddress, peerIdIn, startError, withPeerId
 import { Admission } from './admission.ts'
 import type { Channel } from './channel.ts'
 import { letDenoExit } from './deno-exit.ts'
+import { Departed } from './departed.ts'
 import { abort, atMost, CLOSE_MAX_MS, closeInOrder, delay, orAborted, stopNode } from './ending.ts'
 import { Gossip } from './gossip.ts'
 import type { GossipOptions } from './gossip.ts'
@@ -68,6 +69,7 @@ export class PeerNetwork implements Libp2pNetwork {
   readonly #traffic: Traffic
   readonly #newcomers: Newcomers
   readonly #admission: Admission
+  readonly #departed: Departed
   readonly #neighbours: Neighbours
   readonly #redialer: Redialer
   readonly #relays: Relays
@@ -115,6 +117,7 @@ export class PeerNetwork implements Libp2pNetwork {
     this.#options = options
     this.#node = node
     this.#admission = admission
+    this.#departed = new Departed(node, (peerId) => gossip.forget(peerId))
     this.#traffic = traffic
     this.#newcomers = newcomers
     this.peerId = node.peerId.toString()
@@ -125,6 +128,7 @@ export class PeerNetwork implements Libp2pNetwork {
       messageSizeMaxBytes: options.messageSizeMaxBytes,
       openTimeoutMs: OPEN_TIMEOUT_MS,
       onProven: (neighbour) => this.#proven(neighbour),
+      onAddresses: (neighbour, addresses) => this.#learn(neighbour, addresses),
       onConnected: (neighbour) => this.#events?.connected(neighbour),
       onDisconnected: (neighbour) => this.#events?.disconnected(neighbour),
       onMessage: (from, bytes) => this.#events?.message(from, bytes),
@@ -176,9 +180,7 @@ export class PeerNetwork implements Libp2pNetwork {
         if (this.#neighbours.opened(detail).proven) this.#newcomers.proven(detail)
       })
       node.addEventListener('peer:identify', ({ detail }) => {
-        const peerId = detail.peerId.toString()
-        if (!this.#neighbours.has(peerId)) return
-        this.#learn(peerId, detail.listenAddrs)
+        this.#neighbours.get(detail.peerId.toString())?.announce(detail.listenAddrs)
       })
       node.addEventListener('self:peer:update', () => this.#events?.addresses?.())
       if (this.#stopping === undefined) await node.start()
@@ -299,6 +301,8 @@ export class PeerNetwork implements Libp2pNetwork {
     try {
       connection = await this.#node.dial(addresses, { signal })
     } catch (cause) {
+      const dialled = addresses.map((address) => peerIdIn(address.toString())).find((peerId) => peerId !== undefined)
+      if (dialled !== undefined) this.#departed.note(peerIdFromString(dialled))
       const text = cause instanceof Error ? cause.message : String(cause)
       throw new GridError('NETWORK_DIAL_FAILED', `${addresses.join(', ')} did not answer: ${text}`, { cause })
     }

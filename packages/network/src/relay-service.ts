@@ -1,6 +1,6 @@
 import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
 import type { CircuitRelayServerComponents, CircuitRelayService } from '@libp2p/circuit-relay-v2'
-import type { AbortOptions, Connection, Startable } from '@libp2p/interface'
+import type { AbortOptions, Connection, PeerId, Startable } from '@libp2p/interface'
 
 /** Tabs that can be reached through one relay at a time. Each is a connection that is open anyway. */
 const RESERVATIONS_MAX = 512
@@ -34,7 +34,7 @@ export function relayService(): (components: CircuitRelayServerComponents) => Ci
       defaultDurationLimit: RELAYED_MAX_MS,
     },
   })
-  return (components) => withoutWaiting(serve(components) as RelayServer)
+  return (components) => withTimelyEnds(serve(components) as RelayServer)
 }
 
 interface RelayServer extends CircuitRelayService, Startable {
@@ -42,15 +42,27 @@ interface RelayServer extends CircuitRelayService, Startable {
 }
 
 /**
+ * A reservation ends with the connection that it was made on: strangers who come and go would take all of them for an hour.
+ *
  * Deno does not end while something is to happen when a reservation runs out, in up to an hour. So reservations are taken
  * back when the relay stops; and one that is renewed is made anew, since the renewal of one cannot be taken back.
  */
-function withoutWaiting(relay: RelayServer): RelayServer {
+function withTimelyEnds(relay: RelayServer): RelayServer {
   const [stop, handleReserve] = [relay.stop.bind(relay), relay.handleReserve.bind(relay)]
-  relay.handleReserve = ({ connection, ...hop }, options) => {
-    relay.reservations.get(connection.remotePeer)?.signal.clear()
-    relay.reservations.delete(connection.remotePeer)
-    return handleReserve({ connection, ...hop }, options)
+  const end = (peerId: PeerId): void => {
+    relay.reservations.get(peerId)?.signal.clear()
+    relay.reservations.delete(peerId)
+  }
+  relay.handleReserve = async ({ connection, ...hop }, options) => {
+    const { remotePeer } = connection
+    end(remotePeer)
+    await handleReserve({ connection, ...hop }, options)
+    const made = relay.reservations.get(remotePeer)
+    const leave = (): void => {
+      if (relay.reservations.get(remotePeer) === made) end(remotePeer)
+    }
+    if (connection.status === 'open') connection.addEventListener('close', leave, { once: true })
+    else leave()
   }
   relay.stop = () => {
     for (const { signal } of relay.reservations.values()) signal.clear()

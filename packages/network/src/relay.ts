@@ -6,6 +6,7 @@ import { checkKnown } from '@gossipgrid/core'
 import type { Known, PeerId } from '@gossipgrid/core'
 import { parseAddress, startError } from './addresses.ts'
 import { atMost } from './ending.ts'
+import { Departed } from './departed.ts'
 import { meetingService } from './meeting.ts'
 import { CONNECTION_MONITOR } from './preset.ts'
 import type { Certificate } from './preset.ts'
@@ -82,6 +83,7 @@ export async function openRelay(options: RelayOptions = {}): Promise<Relay> {
       meeting: meetingService((connection) => newcomers.proven(connection)),
     },
   })
+  new Departed(node)
   try {
     await node.start()
   } catch (error) {
