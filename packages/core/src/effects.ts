@@ -39,7 +39,7 @@ export type Effect =
   | { readonly type: 'refuse'; readonly neighbour: PeerId; readonly refusedMs: number; readonly reason: string }
   | { readonly type: 'event'; readonly event: PeerEvent }
 
-/** What an application may want to hear of, besides the changes that `Replica.observer` tells. */
+/** What an application may want to hear of, besides the changes that `Replica.observe` reports. */
 export type PeerEvent =
   /** All writes up to this id are durable (persistent peers), or applied (others). */
   | { readonly type: 'durable'; readonly writeId: number }

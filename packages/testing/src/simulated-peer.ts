@@ -228,14 +228,13 @@ export class SimulatedPeer {
     const descriptor = { name, kind, mode, partitions }
     const opened = kind === 'document' ? peer.collections.internal(descriptor) : peer.open(descriptor).partitions[0]!
     const { replica } = opened
-    replica.observer = {
+    replica.observe({
       changed: (slot) => {
         const key = replica.table.key(slot)
         this.check(this.#reads?.read(collection, key))
         this.#world.changed?.(this, collection, key)
       },
-      discarded: () => {},
-    }
+    })
   }
 
   #writeRow(peer: Peer, collection: SimulatedCollection, { key, value }: RowWrite): LedgerWrite {

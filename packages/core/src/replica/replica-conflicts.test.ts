@@ -19,7 +19,7 @@ class Writer {
   constructor(id: string, kind: CollectionKind = 'map') {
     this.replica = new Replica(ids, 1, kind)
     this.#id = ids.intern(id.padStart(16, '0'))
-    this.replica.observer = { changed: () => undefined, discarded: (what) => this.discarded.push(what) }
+    this.replica.observe({ discarded: (what) => this.discarded.push(what) })
   }
 
   write(key: string, value: number | undefined): Row {

@@ -246,18 +246,55 @@ test('a merge says whether it won, lost or was known', () => {
   expect(copy.replica.merge(copy.row({ ...base, id: IDS[1]!, sequence: 2, hlc: 12 }))).toBe('won')
 })
 
-test('the observer hears of every change with the value before, and of nothing else', () => {
+test('an observer is called for every change with the value before, and for nothing else', () => {
   const copy = new Copy()
-  const heard: unknown[] = []
-  copy.replica.observer = {
-    changed: (slot, previous) => heard.push([copy.replica.table.value(slot)?.join(), previous?.join()]),
-    discarded: () => undefined,
-  }
+  const changes: unknown[] = []
+  copy.replica.observe({
+    changed: (slot, previous) => changes.push([copy.replica.table.value(slot)?.join(), previous?.join()]),
+  })
   copy.merge([base, base, { ...base, sequence: 2, hlc: 12, bytes: undefined }, { ...base, sequence: 3, hlc: 11 }])
   copy.merge([{ ...base, sequence: 4, hlc: 13, bytes: Uint8Array.of(7) }])
-  expect(heard).toEqual([
+  expect(changes).toEqual([
     ['5', undefined],
     [undefined, '5'],
     ['7', undefined],
   ])
+})
+
+test('every observer is called until it ends, whatever the others do', () => {
+  const copy = new Copy()
+  const changes: string[] = []
+  const observer = (name: string) => ({ changed: () => changes.push(name) })
+  const twice = observer('twice')
+  const ends = [copy.replica.observe(observer('first')), copy.replica.observe(twice), copy.replica.observe(twice)]
+  const write = (sequence: number): string[] => {
+    changes.length = 0
+    copy.merge([{ ...base, sequence, hlc: 10 + sequence }])
+    return [...changes]
+  }
+  expect(write(1)).toEqual(['first', 'twice', 'twice'])
+  ends[1]!()
+  ends[1]!()
+  expect(write(2)).toEqual(['first', 'twice'])
+  ends[0]!()
+  expect(write(3)).toEqual(['twice'])
+  ends[2]!()
+  expect(write(4)).toEqual([])
+})
+
+test('an observer that ends itself, or starts another, while it is called disturbs no other', () => {
+  const copy = new Copy()
+  const changes: string[] = []
+  const end = copy.replica.observe({
+    changed: () => {
+      changes.push('once')
+      end()
+      copy.replica.observe({ changed: () => changes.push('later') })
+    },
+  })
+  copy.replica.observe({ changed: () => changes.push('always') })
+  copy.merge([base])
+  expect(changes).toEqual(['once', 'always'])
+  copy.merge([{ ...base, sequence: 2, hlc: 12 }])
+  expect(changes).toEqual(['once', 'always', 'always', 'later'])
 })

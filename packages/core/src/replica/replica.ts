@@ -29,14 +29,15 @@ export interface Discarded {
   readonly replica: number
 }
 
-/** Told about every change of a replica's state, also about those that only a checkpoint cares for. */
+/** See `Replica.observe`. */
 export interface ReplicaObserver {
   /**
-   * `previous` is the stored value before, undefined when there was none. The slot of an entry that is taken out can be
-   * looked at during the call only, and reads as deleted.
+   * An entry has another value than before, or none. `previous` is the stored value before, undefined when there was none.
+   * The slot of an entry that is taken out is valid during the call only, and reads as deleted.
    */
-  changed(slot: number, previous: Uint8Array | undefined): void
-  discarded(discarded: Discarded): void
+  changed?(slot: number, previous: Uint8Array | undefined): void
+  /** A merge threw a concurrent version away. */
+  discarded?(discarded: Discarded): void
 }
 
 /**
@@ -46,9 +47,7 @@ export interface ReplicaObserver {
 export class Replica {
   readonly table: EntryTable
   readonly vector: VersionVector = new VersionVector()
-  /** Set by whoever wants to hear of changes; keeping it undefined keeps merging fast. */
-  observer: ReplicaObserver | undefined
-  /** Told the key hash of every change: the checkpoint marks its segments by it. */
+  /** Called with the key hash of every change: the checkpoint marks its segments by it. */
   touched: ((keyHash: number) => void) | undefined
   readonly #ids: ReplicaIds
   readonly #dots: DotIndex
@@ -60,6 +59,8 @@ export class Replica {
   readonly #addWins: boolean
   readonly #reportsConflicts: boolean
   #conflicts = 0
+  /** Replaced, never changed, so that an observer may end while all are called. Merging is fastest while there are none. */
+  #observers: readonly { readonly observer: ReplicaObserver }[] = []
 
   /** `seed` keys the fingerprint; all peers of a grid share it. Entries that expire are noted in `expiries`. */
   constructor(ids: ReplicaIds, seed: number, kind: CollectionKind = 'map', expiries: Expiries = new Expiries()) {
@@ -89,6 +90,15 @@ export class Replica {
   /** Concurrent versions thrown away since the replica was opened, as far as could be told. */
   get conflicts(): number {
     return this.#conflicts
+  }
+
+  /** Calls `observer` for every change from now on, until the function that it returns is called. */
+  observe(observer: ReplicaObserver): () => void {
+    const observation = { observer }
+    this.#observers = [...this.#observers, observation]
+    return () => {
+      this.#observers = this.#observers.filter((each) => each !== observation)
+    }
   }
 
   /** What a reader may see of a slot: neither tombstones nor values whose time has come. */
@@ -251,10 +261,10 @@ export class Replica {
     const { table } = this
     this.#sum(slot, subtractHash)
     this.touched?.(table.keyHash(slot))
-    const told = table.deleted(slot) ? undefined : this.observer
-    const previous = told === undefined ? undefined : table.value(slot)
+    const wasThere = !table.deleted(slot)
+    const previous = wasThere ? this.#valueForObservers(slot) : undefined
     table.bury(slot)
-    told?.changed(slot, previous)
+    if (wasThere) this.#changed(slot, previous)
     table.remove(slot)
     table.compactIfWanted()
   }
@@ -275,11 +285,11 @@ export class Replica {
       this.#expiries.add(this, slot, expiresAtMs)
       return
     }
-    const previous = this.observer === undefined ? undefined : table.value(slot)
+    const previous = this.#valueForObservers(slot)
     table.sweep(slot)
     table.compactIfWanted()
     this.touched?.(table.keyHash(slot))
-    this.observer?.changed(slot, previous)
+    this.#changed(slot, previous)
   }
 
   /** Gives an entry another version under the same replica id, though it be a smaller one: nobody else has taken the first. */
@@ -293,7 +303,7 @@ export class Replica {
 
   #put(slot: number | undefined, row: Readonly<Row>, keyHash: number): number {
     const { table } = this
-    const previous = slot === undefined || this.observer === undefined ? undefined : table.value(slot)
+    const previous = slot === undefined ? undefined : this.#valueForObservers(slot)
     if (slot !== undefined) this.#sum(slot, subtractHash)
     const target = table.put(slot, row, keyHash)
     this.#sum(target, addHash)
@@ -303,8 +313,22 @@ export class Replica {
     }
     table.compactIfWanted()
     this.touched?.(keyHash)
-    this.observer?.changed(target, previous)
+    this.#changed(target, previous)
     return target
+  }
+
+  /** What the slot holds; undefined while nothing observes, since reading it has a cost. */
+  #valueForObservers(slot: number): Uint8Array | undefined {
+    return this.#observers.length === 0 ? undefined : this.table.value(slot)
+  }
+
+  #changed(slot: number, previous: Uint8Array | undefined): void {
+    for (const { observer } of this.#observers) observer.changed?.(slot, previous)
+  }
+
+  #discarded(discarded: Discarded): void {
+    this.#conflicts += 1
+    for (const { observer } of this.#observers) observer.discarded?.(discarded)
   }
 
   #sum(slot: number, operation: (sum: Hash64, term: Hash64) => void): void {
@@ -322,8 +346,7 @@ export class Replica {
     const { table } = this
     if (!this.#reportsConflicts || table.replica(slot) === row.replica) return
     if (row.replaced === this.versionHash(slot) || hasSameValue(row, table, slot)) return
-    this.#conflicts += 1
-    this.observer?.discarded({
+    this.#discarded({
       key: row.key,
       value: table.value(slot),
       hlc: table.hlc(slot),
@@ -337,9 +360,8 @@ export class Replica {
     if (!this.#reportsConflicts || table.replica(slot) === row.replica) return
     if (table.replaced(slot) === this.#shortHash(row.hlc, row.replica, row.sequence)) return
     if (hasSameValue(row, table, slot)) return
-    this.#conflicts += 1
     const value = row.bytes?.subarray(row.start, row.end)
-    this.observer?.discarded({ key: row.key, value, hlc: row.hlc, replica: row.replica })
+    this.#discarded({ key: row.key, value, hlc: row.hlc, replica: row.replica })
   }
 }
 

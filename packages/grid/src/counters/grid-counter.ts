@@ -69,10 +69,7 @@ export class GridCounter {
     const { replica } = this.#partition
     for (const slot of replica.table.slots()) this.#rows += net(readShare(replica.table.value(slot)))
     this.#count = numberOf(this.#rows)
-    replica.observer = {
-      changed: (slot, previous) => this.#changed(slot, previous),
-      discarded: () => undefined,
-    }
+    replica.observe({ changed: (slot, previous) => this.#changed(slot, previous) })
   }
 
   /**

@@ -60,14 +60,13 @@ it('rows that are taken out, as a peer that was fenced does, leave the count', (
   const rows = new FieldRows(partition, 1000)
   const { replica } = partition
   const before: unknown[] = []
-  replica.observer = {
+  replica.observe({
     changed: (slot, previous) => {
       rows.changed(slot, previous)
       const content = rows.before(slot, previous)
       before.push(content === undefined ? undefined : decodeValue(content))
     },
-    discarded: () => undefined,
-  }
+  })
   peer.write(partition, compositeKey('k', 'a'), encodeValue(1, 100), NOW)
   peer.write(partition, 'k', encodeValue(true, 100), NOW)
   expect(rows.count).toBe(1)

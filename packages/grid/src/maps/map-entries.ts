@@ -60,6 +60,7 @@ export class MapEntries {
   #arrived: Arrived[] = []
   #toTell: (() => void)[] = []
   #scheduled = false
+  #endObserving: (() => void) | undefined
 
   constructor(
     writes: WritePath,
@@ -146,11 +147,13 @@ export class MapEntries {
   /** Core is asked to tell of changes only while somebody wants to know. */
   observe(): void {
     const wanted = this.#listener.wanted || this.layout.gathers || this.schema !== undefined
-    this.#partition.replica.observer = wanted
-      ? {
+    if (wanted === (this.#endObserving !== undefined)) return
+    this.#endObserving?.()
+    this.#endObserving = wanted
+      ? this.#partition.replica.observe({
           changed: (slot, previous) => this.#changed(slot, previous),
           discarded: (discarded) => this.#discarded(discarded),
-        }
+        })
       : undefined
   }
 

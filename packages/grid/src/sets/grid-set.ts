@@ -54,6 +54,7 @@ export class GridSet<Element> {
   readonly #order: CallOrder
   /** Kept from the first time that somebody asks. */
   #size: number | undefined
+  #endObserving: (() => void) | undefined
 
   /** @internal */
   constructor(writes: WritePath, collection: Collection, logger: Logger) {
@@ -286,8 +287,10 @@ export class GridSet<Element> {
   /** Core is asked to tell of changes only while somebody wants to know. */
   #observe(): void {
     const wanted = this.#size !== undefined || this.#feed.wanted
-    this.#partition.replica.observer = wanted
-      ? { changed: (slot, previous) => this.#changed(slot, previous), discarded: () => undefined }
+    if (wanted === (this.#endObserving !== undefined)) return
+    this.#endObserving?.()
+    this.#endObserving = wanted
+      ? this.#partition.replica.observe({ changed: (slot, previous) => this.#changed(slot, previous) })
       : undefined
   }
 

@@ -66,6 +66,7 @@ export class OpenDocuments {
   /** Loaded once it is needed as well. */
   #successions: Promise<Successions> | undefined
   #closed = false
+  readonly #endObserving: () => void
 
   constructor(parts: OpenDocumentsParts) {
     this.#parts = parts
@@ -74,10 +75,7 @@ export class OpenDocuments {
     this.#timer = setInterval(() => this.#look(), limits.checkMs)
     if (typeof this.#timer === 'object') this.#timer.unref?.()
     const { replica } = table.partition
-    replica.observer = {
-      changed: (slot) => this.#changed(replica.table.key(slot)),
-      discarded: () => undefined,
-    }
+    this.#endObserving = replica.observe({ changed: (slot) => this.#changed(replica.table.key(slot)) })
     topic.on('message', ({ from, value }) => this.#heard(from, value), { own: false })
     this.#deps = this.#depsOfOpened()
     this.#followPage()
@@ -118,7 +116,7 @@ export class OpenDocuments {
     this.#page.abort()
     await Promise.all(this.#all().map((opened) => opened.close()))
     for (const opened of this.#all()) this.#drop(opened)
-    this.#parts.table.partition.replica.observer = undefined
+    this.#endObserving()
   }
 
   #depsOfOpened(): OpenedDocumentDeps {
