@@ -10,8 +10,12 @@ import { CONNECTION_MONITOR } from './preset.ts'
 import type { Preset, PresetInput } from './preset.ts'
 import { guarded } from './strangers/guarded-transport.ts'
 import { TAB_LISTEN, tabTransport } from './tab-transport.ts'
+import { timed } from './timed-transport.ts'
 import { counted } from './traffic.ts'
 import { wasmCipher } from './wasm-cipher.ts'
+
+/** Reaching one address of a peer may take this long; what follows has the time of the whole dial. */
+const CONNECT_MAX_MS = 8000
 
 /**
  * The libp2p configuration of a browser tab: WebSockets to server peers, WebRTC to other tabs, which agree on it through a
@@ -30,7 +34,7 @@ export const preset: Preset = {
 }
 
 function options(input: PresetInput): ReturnType<Preset['options']> {
-  const { traffic, newcomers, gossip, onFound } = input
+  const { traffic, newcomers, dialWindow, gossip, onFound } = input
   const topics = gossip.channels.map(({ topic }) => topic)
   const iceServers = input.iceServers.map((server) => ({ ...server }))
   return {
@@ -38,14 +42,14 @@ function options(input: PresetInput): ReturnType<Preset['options']> {
     privateKey: input.privateKey,
     addresses: { listen: [...input.listen] },
     transports: [
-      guarded(counted(webSockets(), traffic), newcomers),
-      counted(tabTransport({ topics, onFound }), traffic),
+      guarded(counted(timed(webSockets(), dialWindow, CONNECT_MAX_MS), traffic), newcomers),
+      counted(timed(tabTransport({ topics, onFound }), dialWindow, CONNECT_MAX_MS), traffic),
     ],
     transportManager: { faultTolerance: FaultTolerance.NO_FATAL },
     connectionEncrypters: [noise({ crypto: wasmCipher() })],
     streamMuxers: [yamux()],
     connectionGater: input.gater,
-    connectionManager: { maxConnections: Math.max(300, input.neighboursMax * 4), addressDialTimeout: 8000 },
+    connectionManager: { maxConnections: Math.max(300, input.neighboursMax * 4), addressDialTimeout: 60_000 },
     connectionMonitor: CONNECTION_MONITOR,
     services: {
       identify: identify(),

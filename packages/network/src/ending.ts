@@ -26,13 +26,13 @@ export function abort(connection: Connection, text: string): void {
 }
 
 /** `work`, or a rejection with `NETWORK_DIAL_FAILED` when the signal comes first. */
-export async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  const { promise, reject } = Promise.withResolvers<void>()
+export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
   const give = (): void => reject(new GridError('NETWORK_DIAL_FAILED', 'dialling was aborted or took too long'))
   if (signal.aborted) give()
   signal.addEventListener('abort', give)
   try {
-    await Promise.race([work, promise])
+    return await Promise.race([work, promise])
   } finally {
     signal.removeEventListener('abort', give)
   }

@@ -1,4 +1,4 @@
-import type { Connection, ConnectionGater, PeerInfo } from '@libp2p/interface'
+import type { Connection, PeerInfo } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Libp2p } from 'libp2p'
@@ -6,15 +6,16 @@ import { GridError } from '@gossipgrid/core'
 import type { NetworkEvents, PeerId } from '@gossipgrid/core'
 import { badAddress, carriesData, parseAddress, peerIdIn, startError, withPeerId } from './addresses.ts'
 import { Admission } from './admission.ts'
-import type { Channel } from './channel.ts'
+import { DeafWatch } from './deaf-watch.ts'
+import { DialWindow } from './dial-window.ts'
 import { letDenoExit } from './deno-exit.ts'
 import { Departed } from './departed.ts'
 import { abort, atMost, CLOSE_MAX_MS, closeInOrder, delay, orAborted, stopNode } from './ending.ts'
 import { Gossip } from './gossip.ts'
-import type { GossipOptions } from './gossip.ts'
 import type { Libp2pNetwork, NetworkCounts } from './libp2p-network.ts'
 import type { EndReason } from './neighbour.ts'
 import { Neighbours } from './neighbours.ts'
+import type { NodeHooks, PeerNetworkOptions } from './peer-network-options.ts'
 import { Redialer } from './redialer.ts'
 import { Relays } from './relays.ts'
 import { Newcomers } from './strangers/newcomers.ts'
@@ -22,7 +23,7 @@ import type { Traffic } from './traffic.ts'
 import { meetsByRelay, yieldMs } from './yielding.ts'
 
 /** Dialling, and opening both streams of a neighbour, may take this long each. */
-const OPEN_TIMEOUT_MS = 10_000
+const OPEN_TIMEOUT_MS = 15_000
 /** How long a neighbour that broke the protocol is refused, unless the owner of the network says longer. */
 const HOSTILE_REFUSED_MS = 60_000
 /** How long one that comes too often is: it may only be crashing at every start, so nothing is held against it. */
@@ -31,32 +32,6 @@ const RESTLESS_REFUSED_MS = 15_000
 const WATCH_INTERVAL_MS = 500
 /** What `stop` allows for the last messages. */
 const FLUSH_MAX_MS = 500
-
-/** What a network gives to the libp2p node it is built on. */
-export interface NodeHooks {
-  readonly gater: ConnectionGater
-  readonly traffic: Traffic
-  readonly newcomers: Newcomers
-  readonly gossip: GossipOptions
-  readonly onFound: (found: PeerInfo) => void
-}
-
-export interface PeerNetworkOptions {
-  readonly channels: readonly Channel[]
-  readonly privateKeyBytes: Uint8Array
-  readonly broadcastSizeMaxBytes: number
-  readonly join: readonly string[]
-  readonly messageSizeMaxBytes: number
-  readonly neighboursMax: number
-  readonly deafAfterMs: number
-  readonly halfOpenMaxMs: number
-  readonly accept: (peerId: PeerId) => boolean
-  /** Whether other tabs are looked for at relays. */
-  readonly usesRelays: boolean
-  /** Whether this peer can use an address at all. */
-  readonly dials: (address: string) => boolean
-  readonly log: (line: string) => void
-}
 
 /**
  * Core's `Network` on a libp2p node of any environment. The presets make the node, `libp2pNetwork` puts both together.
@@ -73,7 +48,7 @@ export class PeerNetwork implements Libp2pNetwork {
   readonly #neighbours: Neighbours
   readonly #redialer: Redialer
   readonly #relays: Relays
-  readonly #deafSinceMs = new Map<PeerId, number>()
+  readonly #deafWatch: DeafWatch
   #events: NetworkEvents | undefined
   #watch: ReturnType<typeof setInterval> | undefined
   #starting: Promise<void> | undefined
@@ -86,7 +61,6 @@ export class PeerNetwork implements Libp2pNetwork {
     createNode: (hooks: NodeHooks) => Promise<Libp2p>,
   ): Promise<PeerNetwork> {
     let network: PeerNetwork | undefined
-    const traffic = { sentBytes: 0, receivedBytes: 0 }
     const admission = new Admission({
       neighboursMax: options.neighboursMax,
       accept: options.accept,
@@ -98,30 +72,35 @@ export class PeerNetwork implements Libp2pNetwork {
     const { channels, broadcastSizeMaxBytes } = options
     const isMember = (peerId: PeerId): boolean =>
       network !== undefined && network.#neighbours.get(peerId)?.proven === true
-    const gossip = { channels, broadcastSizeMaxBytes, isMember }
-    const newcomers = new Newcomers()
-    const node = await createNode({ gater: admission.gater(), traffic, newcomers, gossip, onFound })
+    const hooks: NodeHooks = {
+      gater: admission.gater(),
+      traffic: { sentBytes: 0, receivedBytes: 0 },
+      newcomers: new Newcomers(),
+      dialWindow: new DialWindow(),
+      gossip: { channels, broadcastSizeMaxBytes, isMember },
+      onFound,
+    }
+    const node = await createNode(hooks)
     await letDenoExit(node)
-    network = new PeerNetwork(options, node, new Gossip(node, gossip), admission, traffic, newcomers)
+    network = new PeerNetwork(options, node, admission, hooks)
     return network
   }
 
-  private constructor(
-    options: PeerNetworkOptions,
-    node: Libp2p,
-    gossip: Gossip,
-    admission: Admission,
-    traffic: Traffic,
-    newcomers: Newcomers,
-  ) {
+  private constructor(options: PeerNetworkOptions, node: Libp2p, admission: Admission, hooks: NodeHooks) {
     this.#options = options
     this.#node = node
     this.#admission = admission
-    this.#departed = new Departed(node, (peerId) => gossip.forget(peerId))
-    this.#traffic = traffic
-    this.#newcomers = newcomers
+    this.#traffic = hooks.traffic
+    this.#newcomers = hooks.newcomers
     this.peerId = node.peerId.toString()
+    const gossip = new Gossip(node, hooks.gossip)
     this.#gossip = gossip
+    this.#departed = new Departed(node, (peerId) => gossip.forget(peerId))
+    this.#deafWatch = new DeafWatch({
+      self: this.peerId,
+      isDeaf: (peerId) => gossip.deaf(peerId),
+      deafAfterMs: options.deafAfterMs,
+    })
     this.#neighbours = new Neighbours({
       self: this.peerId,
       channels: options.channels,
@@ -140,6 +119,7 @@ export class PeerNetwork implements Libp2pNetwork {
       mayDial: (peerId, joining) =>
         (joining || this.#neighbours.size < options.neighboursMax) &&
         (peerId === undefined || admission.admits(peerId)),
+      window: hooks.dialWindow,
       random: Math.random,
     })
     this.#relays = new Relays({
@@ -240,8 +220,8 @@ export class PeerNetwork implements Libp2pNetwork {
     if (peerId !== undefined && this.#neighbours.isConnected(peerId)) return peerId
     const dials = carriesData(address) && this.#options.dials(address)
     if (!dials || !(await this.#node.isDialable(parsed))) throw badAddress(address, 'cannot be dialled by this peer')
-    const timeout = AbortSignal.timeout(OPEN_TIMEOUT_MS)
-    return this.#dial([parsed], options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]))
+    const dialled = this.#redialer.request(address)
+    return options.signal === undefined ? dialled : orAborted(dialled, options.signal)
   }
 
   async redial(neighbour: PeerId): Promise<void> {
@@ -307,7 +287,7 @@ export class PeerNetwork implements Libp2pNetwork {
       throw new GridError('NETWORK_DIAL_FAILED', `${addresses.join(', ')} did not answer: ${text}`, { cause })
     }
     const neighbour = this.#neighbours.opened(connection)
-    await orAborted(neighbour.ready, signal)
+    await neighbour.ready
     return neighbour.peerId
   }
 
@@ -322,7 +302,7 @@ export class PeerNetwork implements Libp2pNetwork {
       this.#options.log(`${peerId} is refused for ${RESTLESS_REFUSED_MS / 1000} s: ${reason.text}`)
       this.#admission.refuse(peerId, RESTLESS_REFUSED_MS)
     }
-    this.#deafSinceMs.delete(peerId)
+    this.#deafWatch.forget(peerId)
     if (reason.kind === 'foreign') {
       void this.#foreign(peerId, reason.text)
       return
@@ -379,22 +359,15 @@ export class PeerNetwork implements Libp2pNetwork {
       if (neighbour.stalled(nowMs, this.#options.halfOpenMaxMs)) {
         neighbour.end({ kind: 'hostile', text: `a message was not complete after ${this.#options.halfOpenMaxMs} ms` })
       } else if (neighbour.readySinceMs !== undefined) {
-        this.#watchGossip(neighbour.peerId, nowMs)
+        this.#redialIfDeaf(neighbour.peerId, nowMs)
       }
     }
   }
 
-  #watchGossip(peerId: PeerId, nowMs: number): void {
-    if (!this.#gossip.deaf(peerId)) {
-      this.#deafSinceMs.delete(peerId)
-      return
-    }
-    const sinceMs = this.#deafSinceMs.get(peerId) ?? nowMs
-    this.#deafSinceMs.set(peerId, sinceMs)
-    // One of the two sides is enough, so the other waits longer.
-    const limitMs = this.#options.deafAfterMs * (this.peerId < peerId ? 1 : 1.5)
-    if (nowMs - sinceMs < limitMs) return
-    this.#options.log(`${peerId} is redialled: its gossip has been silent for ${Math.round(nowMs - sinceMs)} ms`)
+  #redialIfDeaf(peerId: PeerId, nowMs: number): void {
+    const silentMs = this.#deafWatch.redialAfterMs(peerId, nowMs)
+    if (silentMs === undefined) return
+    this.#options.log(`${peerId} is redialled: its gossip has been silent for ${Math.round(silentMs)} ms`)
     this.redial(peerId).catch((error: Error) => this.#options.log(error.message))
   }
 }

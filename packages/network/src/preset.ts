@@ -1,5 +1,6 @@
 import type { ConnectionGater, PeerInfo, PrivateKey } from '@libp2p/interface'
 import type { Libp2pOptions } from 'libp2p'
+import type { DialWindow } from './dial-window.ts'
 import type { GossipOptions } from './gossip.ts'
 import type { Newcomers } from './strangers/newcomers.ts'
 import type { Traffic } from './traffic.ts'
@@ -27,6 +28,8 @@ export interface PresetInput {
   readonly traffic: Traffic
   /** Bounds what strangers cost. */
   readonly newcomers: Newcomers
+  /** Learns how long handshakes take. */
+  readonly dialWindow: DialWindow
   /** False where no peer is to be looked for on the local network. */
   readonly mdns: boolean
   /** Addresses to tell others instead of those listened on; empty for those. */

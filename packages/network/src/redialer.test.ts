@@ -19,9 +19,32 @@ describe('the redialer', () => {
       },
       isConnected: (peerId) => connected.has(peerId),
       mayDial: () => true,
+      window: { dialsMax: 8 },
       random: () => 1,
     })
     return { redialer, connected, up, dials }
+  }
+
+  /** A redialer whose dials last until they are ended, with so many at once. */
+  function setUpSlow(dialsMax: number): { redialer: Redialer; running: Map<string, (peerId: string | Error) => void> } {
+    const running = new Map<string, (peerId: string | Error) => void>()
+    const redialer = new Redialer({
+      dial: async (addresses) => {
+        const { promise, resolve, reject } = Promise.withResolvers<string>()
+        const name = addresses.join(' ')
+        running.set(name, (end) => {
+          running.delete(name)
+          if (typeof end === 'string') resolve(end)
+          else reject(end)
+        })
+        return promise
+      },
+      isConnected: () => false,
+      mayDial: () => true,
+      window: { dialsMax },
+      random: () => 1,
+    })
+    return { redialer, running }
   }
 
   it('tries an address to join by again and again, ever more rarely, until somebody is there', async () => {
@@ -87,5 +110,48 @@ describe('the redialer', () => {
     redialer.learn('peer-999', many, 60_000)
     expect(redialer.addresses('peer-999').length).toBe(16)
     redialer.stop()
+  })
+
+  it('runs as many dials at once as the window allows: first those to join by, then requests, then what failed least', async () => {
+    const { redialer, running } = setUpSlow(2)
+    redialer.start(['/p2p/ada', '/p2p/ben'])
+    redialer.learn('cora', ['/p2p/cora'], 0)
+    const request = redialer.request('/p2p/dora')
+    expect([...running.keys()]).toEqual(['/p2p/ada', '/p2p/ben'])
+    running.get('/p2p/ada')!(new Error('nobody there'))
+    await vi.advanceTimersByTimeAsync(1)
+    expect([...running.keys()]).toEqual(['/p2p/ben', '/p2p/dora'])
+    running.get('/p2p/dora')!('dora')
+    expect(await request).toBe('dora')
+    await vi.advanceTimersByTimeAsync(1)
+    expect([...running.keys()]).toEqual(['/p2p/ben', '/p2p/cora'])
+    running.get('/p2p/cora')!(new Error('nobody there'))
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect([...running.keys()]).toEqual(['/p2p/ben', '/p2p/ada'])
+    running.get('/p2p/ada')!(new Error('nobody there'))
+    redialer.learn('elsa', ['/p2p/elsa'], 0)
+    await vi.advanceTimersByTimeAsync(200)
+    expect([...running.keys()]).toEqual(['/p2p/ben', '/p2p/elsa'])
+    redialer.stop()
+  })
+
+  it('dials a peer once for all requests, by all their addresses', async () => {
+    const { redialer, running } = setUpSlow(1)
+    redialer.start(['/p2p/ada'])
+    const requests = ['/a/p2p/ben', '/b/p2p/ben', '/a/p2p/ben'].map((address) => redialer.request(address))
+    running.get('/p2p/ada')!('ada')
+    await vi.advanceTimersByTimeAsync(1)
+    running.get('/a/p2p/ben /b/p2p/ben')!('ben')
+    expect(await Promise.all(requests)).toEqual(['ben', 'ben', 'ben'])
+    redialer.stop()
+  })
+
+  it('rejects the requests that wait when it stops', async () => {
+    const { redialer } = setUpSlow(1)
+    redialer.start(['/p2p/ada'])
+    const request = redialer.request('/p2p/ben')
+    redialer.stop()
+    await expect(request).rejects.toMatchObject({ code: 'NETWORK_DIAL_FAILED' })
+    await expect(redialer.request('/p2p/ben')).rejects.toMatchObject({ code: 'NETWORK_DIAL_FAILED' })
   })
 })

@@ -1,6 +1,8 @@
+import { GridError } from '@gossipgrid/core'
 import type { PeerId } from '@gossipgrid/core'
 import { peerIdIn } from './addresses.ts'
 import { backoffMs } from './backoff.ts'
+import type { DialWindow } from './dial-window.ts'
 
 /** Addresses kept for one peer; the latest to prove right come first. */
 const ADDRESSES_MAX = 16
@@ -8,8 +10,6 @@ const ADDRESSES_MAX = 16
 const REMEMBERED_MAX = 256
 /** A peer that has not answered for this long is forgotten; membership tells when it is back. */
 const FORGOTTEN_AFTER_MS = 60 * 60 * 1000
-/** Dials under way at once. */
-const DIALS_MAX = 8
 /** How often the list is looked through, in milliseconds: also how far a redial can be late. */
 const SWEEP_INTERVAL_MS = 200
 
@@ -19,6 +19,8 @@ export interface RedialerOptions {
   readonly isConnected: (peerId: PeerId) => boolean
   /** False for a peer not to be dialled now: refused, blocked, or we have neighbours enough and it is not one to join by. */
   readonly mayDial: (peerId: PeerId | undefined, joining: boolean) => boolean
+  /** How many dials may run at once. */
+  readonly window: Pick<DialWindow, 'dialsMax'>
   /** A number in [0, 1). */
   readonly random: () => number
 }
@@ -33,6 +35,13 @@ interface Target {
   unreachableSinceMs: number | undefined
 }
 
+/** A dial that was asked for: it runs once. Those who ask for the same peer meanwhile share it. */
+interface Request {
+  readonly peerId: PeerId | undefined
+  readonly addresses: Set<string>
+  readonly outcome: PromiseWithResolvers<PeerId>
+}
+
 /**
  * Keeps dialling who should be a neighbour and is not: libp2p 3 neither dials what discovery finds nor dials again
  * after a connection broke. Addresses to join by are tried for ever, peers once seen for an hour.
@@ -40,6 +49,8 @@ interface Target {
 export class Redialer {
   readonly #options: RedialerOptions
   readonly #targets = new Map<string, Target>()
+  /** Those that wait for their turn, by peer id or else address. */
+  readonly #requests = new Map<string, Request>()
   #timer: ReturnType<typeof setInterval> | undefined
   #dialling = 0
 
@@ -60,6 +71,23 @@ export class Redialer {
     clearInterval(this.#timer)
     this.#timer = undefined
     this.#targets.clear()
+    for (const { outcome } of this.#requests.values()) outcome.reject(stopped())
+    this.#requests.clear()
+  }
+
+  /** Dials `address` once, as soon as few enough other dials run. Rejects when that fails, or when this peer stops. */
+  request(address: string): Promise<PeerId> {
+    if (this.#timer === undefined) return Promise.reject(stopped())
+    const peerId = peerIdIn(address)
+    const key = peerId ?? address
+    let request = this.#requests.get(key)
+    if (request === undefined) {
+      request = { peerId, addresses: new Set(), outcome: Promise.withResolvers<PeerId>() }
+      this.#requests.set(key, request)
+    }
+    request.addresses.add(address)
+    this.#sweep()
+    return request.outcome.promise
   }
 
   /** Addresses of a peer have become known; it is dialled after `delayMs` if it is no neighbour by then. */
@@ -100,8 +128,30 @@ export class Redialer {
     this.#sweep()
   }
 
+  /** Starts as many dials as may run. Addresses to join by come first, then requests, then those that failed least. */
   #sweep(): void {
+    const due = this.#dueTargets().toSorted((a, b) => a.failures - b.failures)
+    for (const target of due.filter(({ permanent }) => permanent)) {
+      if (this.#hasRoom) void this.#dialTarget(target)
+    }
+    for (const [key, request] of this.#requests) {
+      if (!this.#hasRoom) return
+      this.#requests.delete(key)
+      void this.#dialRequest(request)
+    }
+    for (const target of due) {
+      if (!this.#hasRoom) return
+      if (!target.dialling) void this.#dialTarget(target)
+    }
+  }
+
+  get #hasRoom(): boolean {
+    return this.#dialling < this.#options.window.dialsMax
+  }
+
+  #dueTargets(): Target[] {
     const nowMs = performance.now()
+    const due: Target[] = []
     for (const [key, target] of this.#targets) {
       if (target.dialling) continue
       if (target.peerId !== undefined && this.#options.isConnected(target.peerId)) {
@@ -109,30 +159,45 @@ export class Redialer {
         target.unreachableSinceMs = undefined
         continue
       }
-      if (
-        target.dueMs > nowMs ||
-        this.#dialling >= DIALS_MAX ||
-        !this.#options.mayDial(target.peerId, target.permanent)
-      )
-        continue
+      if (target.dueMs > nowMs || !this.#options.mayDial(target.peerId, target.permanent)) continue
       target.unreachableSinceMs ??= nowMs
       if (!target.permanent && nowMs - target.unreachableSinceMs > FORGOTTEN_AFTER_MS) this.#targets.delete(key)
-      else void this.#dial(target)
+      else due.push(target)
     }
+    return due
   }
 
-  async #dial(target: Target): Promise<void> {
+  async #dialTarget(target: Target): Promise<void> {
     target.dialling = true
-    this.#dialling += 1
     try {
-      target.peerId = await this.#options.dial(target.addresses)
+      target.peerId = await this.#dial(target.addresses)
       target.failures = 0
     } catch {
       target.dueMs = performance.now() + backoffMs(target.failures, this.#options.random())
       target.failures += 1
     } finally {
       target.dialling = false
+    }
+  }
+
+  async #dialRequest({ peerId, addresses, outcome }: Request): Promise<void> {
+    try {
+      const isThere = peerId !== undefined && this.#options.isConnected(peerId)
+      outcome.resolve(isThere ? peerId : await this.#dial([...addresses]))
+    } catch (error) {
+      outcome.reject(error)
+    }
+  }
+
+  async #dial(addresses: readonly string[]): Promise<PeerId> {
+    this.#dialling += 1
+    try {
+      return await this.#options.dial(addresses)
+    } finally {
       this.#dialling -= 1
+      queueMicrotask(() => {
+        if (this.#timer !== undefined) this.#sweep()
+      })
     }
   }
 
@@ -154,4 +219,8 @@ export class Redialer {
 
 function newTarget(peerId: PeerId | undefined, addresses: string[], permanent: boolean): Target {
   return { peerId, addresses, permanent, failures: 0, dueMs: 0, dialling: false, unreachableSinceMs: undefined }
+}
+
+function stopped(): GridError {
+  return new GridError('NETWORK_DIAL_FAILED', 'this peer does not run')
 }

@@ -5,6 +5,7 @@ import { createLibp2p } from 'libp2p'
 import { checkKnown } from '@gossipgrid/core'
 import type { Known, PeerId } from '@gossipgrid/core'
 import { parseAddress, startError } from './addresses.ts'
+import { DialWindow } from './dial-window.ts'
 import { atMost } from './ending.ts'
 import { Departed } from './departed.ts'
 import { meetingService } from './meeting.ts'
@@ -67,7 +68,7 @@ export async function openRelay(options: RelayOptions = {}): Promise<Relay> {
     start: false,
     privateKey,
     addresses: { listen: [...listen], announce: [...announce] },
-    ...serverTransports({ traffic, newcomers, tls: options.tls }),
+    ...serverTransports({ traffic, newcomers, dialWindow: new DialWindow(), tls: options.tls }),
     connectionGater: { denyDialMultiaddr: () => true },
     connectionManager: {
       maxConnections: RELAY_CONNECTIONS_MAX,

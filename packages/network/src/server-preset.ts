@@ -38,12 +38,12 @@ function options(input: PresetInput): Libp2pOptions {
       // libp2p prunes and refuses above its limits; ours (`neighboursMax`) bites first and says so.
       maxConnections: Math.max(300, input.neighboursMax * 4),
       // The defaults of 5 a second and 10 pending per host refuse the peers of one machine that start together.
+      inboundUpgradeTimeout: 15_000,
       inboundConnectionThreshold: 200,
       maxIncomingPendingConnections: 100,
       maxParallelDials: 50,
-      // An address list often holds addresses of other networks that never answer.
-      addressDialTimeout: 3000,
-      dialTimeout: 10_000,
+      // The transports limit how long one address may take to answer, and each dial has a limit of its own.
+      addressDialTimeout: 60_000,
     },
     connectionMonitor: CONNECTION_MONITOR,
     services: {

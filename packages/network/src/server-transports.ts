@@ -7,25 +7,32 @@ import { asCrypto, defaultCrypto } from '@libp2p/noise/crypto'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import type { Libp2pOptions } from 'libp2p'
+import type { DialWindow } from './dial-window.ts'
 import type { Certificate } from './preset.ts'
 import { endsWithOtherSide } from './socket-ends.ts'
 import { guarded } from './strangers/guarded-transport.ts'
 import type { Newcomers } from './strangers/newcomers.ts'
+import { timed } from './timed-transport.ts'
 import { counted } from './traffic.ts'
 import type { Traffic } from './traffic.ts'
 import { webSocketTransport } from './web-socket/transport.ts'
 
+/** Reaching one address of a peer may take this long; what follows has the time of the whole dial. */
+const CONNECT_MAX_MS = 3000
+
 export interface ServerTransportsInput {
   readonly traffic: Traffic
   readonly newcomers: Newcomers
+  readonly dialWindow: DialWindow
   readonly tls: Certificate | undefined
 }
 
 /** How a server is reached: TCP and WebSockets, the latter over TLS where there is a certificate, with noise and yamux. */
-export function serverTransports({ traffic, newcomers, tls }: ServerTransportsInput): Libp2pOptions {
+export function serverTransports(input: ServerTransportsInput): Libp2pOptions {
+  const { traffic, newcomers, dialWindow, tls } = input
   return {
     transports: [sheltered(tcp()), webSocketTransport(tls)].map((transport) =>
-      guarded(counted(transport, traffic), newcomers),
+      guarded(counted(timed(transport, dialWindow, CONNECT_MAX_MS), traffic), newcomers),
     ),
     transportManager: { faultTolerance: FaultTolerance.FATAL_ALL },
     connectionEncrypters: [noise(noiseOptions())],
