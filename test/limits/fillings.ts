@@ -2,7 +2,7 @@
 // measured after a collection of garbage. Started by `limits.test.ts` with `--expose-gc`.
 import { openGrid } from 'gossipgrid'
 import type { Grid } from 'gossipgrid'
-import type { Storage } from '@gossipgrid/core'
+import type { MemberRecord, Storage } from '@gossipgrid/core'
 import {
   ADDRESSES_MAX,
   ADDRESS_MAX_BYTES,
@@ -20,10 +20,12 @@ import { Collections } from '../../packages/core/src/replica/collections.ts'
 import { Confirmations } from '../../packages/core/src/replication/confirmations.ts'
 import { HeldRows } from '../../packages/core/src/replication/held-rows.ts'
 import { Membership } from '../../packages/core/src/members/membership.ts'
+import { NeighbourTable } from '../../packages/core/src/members/neighbour-table.ts'
 import { Offences } from '../../packages/core/src/members/offences.ts'
+import type { Outbox } from '../../packages/core/src/outbox/outbox.ts'
 import { Presence } from '../../packages/core/src/signals/presence.ts'
-import { LagTable } from '../../packages/core/src/replication/lag.ts'
-import { PartDigests } from '../../packages/core/src/replication/part-digests.ts'
+import { LagTable } from '../../packages/core/src/digests/lag.ts'
+import { PartDigests } from '../../packages/core/src/digests/part-digests.ts'
 import { ReplicaIds } from '../../packages/core/src/versions/replica-ids.ts'
 import { encodeVector } from '../../packages/core/src/versions/vector-codec.ts'
 import { VersionVector } from '../../packages/core/src/versions/version-vector.ts'
@@ -32,6 +34,23 @@ import { MessageWriter } from '../../packages/network/src/message-writer.ts'
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 const now = { wallMs: Date.now(), monotonicMs: 1000 }
+/** Keeps nothing, so that only what is filled takes memory. */
+const quiet = { send: () => undefined, event: () => undefined } as unknown as Outbox
+
+function memberRecord(i: number): MemberRecord {
+  return {
+    peerId: `peer ${i}`.padEnd(52),
+    replicaId: '0123456789abcdef',
+    incarnation: 1,
+    revision: 1,
+    role: 'storage',
+    zone: 'z'.repeat(64),
+    weight: 1,
+    addresses: Array.from({ length: ADDRESSES_MAX }, (_, j) => `${i} ${j}`.padEnd(ADDRESS_MAX_BYTES)),
+    software: 's'.repeat(64),
+    left: false,
+  }
+}
 
 /** A grid whose store passes for a disk, and takes nothing any more once it hangs. */
 async function hangingGrid(): Promise<{ grid: Grid; hang: () => void }> {
@@ -123,12 +142,21 @@ const FILLINGS: Record<string, () => unknown> = {
     return held
   },
   CONFIRMATIONS_MAX() {
-    const confirmations = new Confirmations(new Collections(new ReplicaIds(), 1), new ReplicaIds(), {
-      send: () => undefined,
-      whenDurable: () => undefined,
-      missing: () => undefined,
-      durableNeighbours: () => ['one', 'two', 'three'],
-      copies: () => undefined,
+    const ids = new ReplicaIds()
+    const neighbours = new NeighbourTable()
+    const membership = new Membership(memberRecord(0), { outbox: quiet, gone: () => undefined })
+    for (let i = 1; i <= 3; i++) {
+      neighbours.connected(memberRecord(i).peerId, now)
+      membership.learn(memberRecord(i), 'stream', now)
+    }
+    const confirmations = new Confirmations({
+      antiEntropy: undefined as never,
+      collections: new Collections(ids, 1),
+      commit: undefined as never,
+      ids,
+      membership,
+      neighbours,
+      outbox: quiet,
     })
     const dot = { collection: 'c', kind: 0, partition: 0, replicaId: '0123456789abcdef' }
     for (let i = 0; ; i++) {
@@ -168,7 +196,8 @@ const FILLINGS: Record<string, () => unknown> = {
     return ids
   },
   PRESENCES_MAX() {
-    const presence = new Presence({ peerId: 'self', incarnation: 1, heartbeatMs: 2000, event: () => undefined })
+    const membership = new Membership(memberRecord(0), { outbox: quiet, gone: () => undefined })
+    const presence = new Presence({ membership, outbox: quiet })
     for (let i = 0; i < 3 * PRESENCES_MAX; i++) {
       presence.heard(
         `peer ${i}`.padEnd(52),
@@ -179,20 +208,8 @@ const FILLINGS: Record<string, () => unknown> = {
     return presence
   },
   MEMBERS_MAX() {
-    const record = (i: number) => ({
-      peerId: `peer ${i}`.padEnd(52),
-      replicaId: '0123456789abcdef',
-      incarnation: 1,
-      revision: 1,
-      role: 'storage' as const,
-      zone: 'z'.repeat(64),
-      weight: 1,
-      addresses: Array.from({ length: ADDRESSES_MAX }, (_, j) => `${i} ${j}`.padEnd(ADDRESS_MAX_BYTES)),
-      software: 's'.repeat(64),
-      left: false,
-    })
-    const membership = new Membership(record(0), { changed: () => undefined } as never)
-    for (let i = 1; i < 3 * MEMBERS_MAX; i++) membership.learn(record(i), 'hearsay', now)
+    const membership = new Membership(memberRecord(0), { outbox: quiet, gone: () => undefined })
+    for (let i = 1; i < 3 * MEMBERS_MAX; i++) membership.learn(memberRecord(i), 'hearsay', now)
     return membership
   },
   'inputs that wait for their turn'() {

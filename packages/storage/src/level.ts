@@ -1,7 +1,7 @@
 import { GridError } from '@gossipgrid/core'
 import type { Storage, StorageOperation } from '@gossipgrid/core'
 import { decodeBlob, encodeBlob } from './blob.ts'
-import { GroupCommit } from './group-commit.ts'
+import { CommitQueue } from './commit-queue.ts'
 import { checkKey } from './key.ts'
 import { levelFailure, storageError } from './level-error.ts'
 import { openLevel } from './level-open.ts'
@@ -57,14 +57,14 @@ class LevelStorage implements Storage, LevelHealth {
   readonly persistent = true
   readonly #opened: OpenedLevel
   readonly #level: ReopeningLevel
-  readonly #commits: GroupCommit<LevelOperation>
+  readonly #commits: CommitQueue<LevelOperation>
   #lastError: GridError | undefined
   #closing: Promise<void> | undefined
 
   constructor(opened: OpenedLevel) {
     this.#opened = opened
     this.#level = new ReopeningLevel(opened.level, opened.directory)
-    this.#commits = new GroupCommit(
+    this.#commits = new CommitQueue(
       (operations, sizeBytes) => this.#commit(operations, sizeBytes),
       GROUP_SIZE_MAX_BYTES,
     )

@@ -5,7 +5,7 @@ import type { Violation } from './checkers.ts'
 import { partitionOf } from './held-state.ts'
 import type { Random } from './random.ts'
 import type { SimulatedCollection } from './simulated-collection.ts'
-import type { RowWrite, SimulatedPeer } from './simulated-peer.ts'
+import type { SimulatedWrite, SimulatedPeer } from './simulated-peer.ts'
 
 export interface FieldsTraits {
   readonly objects: number
@@ -82,7 +82,7 @@ export class FieldsApplication implements Application {
     this.#count += 1
     const expiresAtMs = peer.wallMs(machine.clock.now()) + ttlMs
     const dated = (value: Uint8Array): Uint8Array => (ttlMs > 0 ? expiring(value, expiresAtMs) : value)
-    const rows: RowWrite[] = [{ key, value: dated(PRESENT) }]
+    const rows: SimulatedWrite[] = [{ key, value: dated(PRESENT) }]
     const value = dated(encodeValue([this.#count, machine.index], 64))
     for (const field of fields) rows.push({ key: compositeKey(key, field), value })
     // A whole object has no other fields.
@@ -91,7 +91,7 @@ export class FieldsApplication implements Application {
     machine.write(this.#collection, rows)
   }
 
-  #removal(peer: Peer, key: string): RowWrite[] {
+  #removal(peer: Peer, key: string): SimulatedWrite[] {
     const { table } = partitionOf(peer, this.#collection)!.replica
     const live = table.slotsOf(key).filter((slot) => !table.deleted(slot))
     return live.map((slot) => ({ key: table.key(slot), value: undefined }))

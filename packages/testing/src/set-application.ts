@@ -6,7 +6,7 @@ import { partitionOf } from './held-state.ts'
 import type { LedgerWrite } from './ledger.ts'
 import type { Random } from './random.ts'
 import type { SimulatedCollection } from './simulated-collection.ts'
-import type { RowWrite, SimulatedPeer } from './simulated-peer.ts'
+import type { SimulatedWrite, SimulatedPeer } from './simulated-peer.ts'
 
 /** A remove of one row, and the HLC reading of the latest add in that row which its writer had seen. */
 interface Remove {
@@ -78,7 +78,10 @@ export class SetApplication implements Application {
     const key = compositeKey(name, peer.slotId)
     const live = this.#liveRows(peer, name)
     const others = live.length > ROWS_MAX ? live.filter((row) => row.key !== key) : []
-    const rows: RowWrite[] = [{ key, value: PRESENT }, ...others.map((row) => ({ key: row.key, value: undefined }))]
+    const rows: SimulatedWrite[] = [
+      { key, value: PRESENT },
+      ...others.map((row) => ({ key: row.key, value: undefined })),
+    ]
     const [add, ...removes] = machine.write(this.#collection, rows)
     if (add !== undefined) element.adds.push(add)
     removes.forEach((write, i) => noteRemove(element, write, others[i]!.hlc))

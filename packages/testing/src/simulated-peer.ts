@@ -38,7 +38,7 @@ export interface SimulatedWorld {
 }
 
 /** One row that an application writes; a value of `undefined` deletes. */
-export interface RowWrite {
+export interface SimulatedWrite {
   readonly key: string
   readonly value: Uint8Array | undefined
 }
@@ -165,7 +165,7 @@ export class SimulatedPeer {
   }
 
   /** Writes of the application, several as one, which then reads what it wrote. */
-  write(collection: SimulatedCollection, rows: readonly RowWrite[]): LedgerWrite[] {
+  write(collection: SimulatedCollection, rows: readonly SimulatedWrite[]): LedgerWrite[] {
     const peer = this.#peer
     if (peer === undefined || rows.length === 0) return []
     const written: LedgerWrite[] = []
@@ -237,7 +237,7 @@ export class SimulatedPeer {
     })
   }
 
-  #writeRow(peer: Peer, collection: SimulatedCollection, { key, value }: RowWrite): LedgerWrite {
+  #writeRow(peer: Peer, collection: SimulatedCollection, { key, value }: SimulatedWrite): LedgerWrite {
     const { queue, ledger, trace } = this.#world
     const partition = partitionOf(peer, collection)!
     const { hlc, replicaId, sequence, writeId } = peer.write(partition, key, value, this.clock.now())

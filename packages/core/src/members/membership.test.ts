@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { FORGET_MEMBER_AFTER_MS, GONE_AFTER_MS, HEARTBEAT_MS, MEMBERS_MAX, SUSPECT_AFTER_MS } from '../limits.ts'
 import type { MemberRecord } from '../wire/member-record.ts'
 import { Membership, heartbeatMs } from './membership.ts'
+import { Outbox } from '../outbox/outbox.ts'
 import { SeededRandom } from '../bytes/seeded-random.ts'
 
 function record(peerId: string, changes: Partial<MemberRecord> = {}): MemberRecord {
@@ -24,20 +25,28 @@ function at(monotonicMs: number): { wallMs: number; monotonicMs: number } {
   return { wallMs: 0, monotonicMs }
 }
 
-function membership(): { members: Membership; told: string[] } {
-  const told: string[] = []
-  const members = new Membership(record('self'), {
-    changed: ({ peerId }, state) => told.push(`${peerId} ${state}`),
-    twin: () => told.push('twin'),
-  })
-  return { members, told }
+/** `told()` are the states reported so far, `gone` the members that were reported as gone. */
+function membership(): { members: Membership; told: () => string[]; gone: string[] } {
+  const outbox = new Outbox()
+  const gone: string[] = []
+  const states: string[] = []
+  const members = new Membership(record('self'), { outbox, gone: (peerId) => gone.push(peerId) })
+  const told = (): string[] => {
+    for (const effect of outbox.take()) {
+      if (effect.type !== 'event' || effect.event.type !== 'member') throw new Error(effect.type)
+      states.push(`${effect.event.record.peerId} ${effect.event.state}`)
+    }
+    return states
+  }
+  return { members, told, gone }
 }
 
 test('a member that falls silent is suspect, then gone, then forgotten, and each is told once', () => {
-  const { members, told } = membership()
+  const { members, told, gone } = membership()
   members.learn(record('a'), 'broadcast', at(0))
   for (let now = 0; now <= FORGET_MEMBER_AFTER_MS + 1000; now += 1000) members.expire(at(now))
-  expect(told).toEqual(['a alive', 'a suspect', 'a gone'])
+  expect(gone).toEqual(['a'])
+  expect(told()).toEqual(['a alive', 'a suspect', 'a gone'])
   expect(members.others).toEqual([])
 })
 
@@ -60,7 +69,7 @@ test('any sign of life renews the lease', () => {
   members.expire(at(SUSPECT_AFTER_MS + 1))
   members.heard('a', at(SUSPECT_AFTER_MS + 2))
   members.expire(at(2 * SUSPECT_AFTER_MS))
-  expect(told).toEqual(['a alive', 'a suspect', 'a alive'])
+  expect(told()).toEqual(['a alive', 'a suspect', 'a alive'])
 })
 
 test('a member that says it is asleep is neither suspect nor gone while it is silent, until it is forgotten', () => {
@@ -70,7 +79,7 @@ test('a member that says it is asleep is neither suspect nor gone while it is si
   members.expire(at(FORGET_MEMBER_AFTER_MS))
   expect(members.get('a')?.state).toBe('asleep')
   members.learn(record('a', { revision: 2 }), 'broadcast', at(FORGET_MEMBER_AFTER_MS))
-  expect(told).toEqual(['a alive', 'a asleep', 'a alive'])
+  expect(told()).toEqual(['a alive', 'a asleep', 'a alive'])
   members.learn(record('a', { revision: 3, asleep: true }), 'broadcast', at(FORGET_MEMBER_AFTER_MS))
   members.expire(at(2 * FORGET_MEMBER_AFTER_MS + 1))
   expect(members.others).toEqual([])

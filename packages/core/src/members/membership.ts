@@ -9,6 +9,8 @@ import {
 } from '../limits.ts'
 import { INCARNATION_MAX, compareRecords } from '../wire/member-record.ts'
 import type { MemberRecord } from '../wire/member-record.ts'
+import type { MemberState } from '../outbox/effects.ts'
+import type { Outbox } from '../outbox/outbox.ts'
 import type { PeerId } from '../ports.ts'
 
 /** A life whose heartbeats come while those of a newer one do not is the one that runs: a clock had gone back. */
@@ -19,14 +21,6 @@ const TWIN_AFTER_OUTBIDS = 3
 const OUTBID_GAP_MAX_MS = 300_000
 
 const RECORDS_MAX_BYTES: number = MESSAGE_MAX_BYTES / 2
-
-/**
- * - `alive`: heard of within the lease;
- * - `suspect`: silent for longer than that;
- * - `asleep`: it has said that it may be silent for long, and was not silent for an hour yet;
- * - `gone`: silent for 30 s, closed, or left.
- */
-export type MemberState = 'alive' | 'suspect' | 'asleep' | 'gone'
 
 /** A member as this peer sees it. */
 export interface Member {
@@ -42,10 +36,10 @@ export interface Member {
  */
 export type RecordSource = 'stream' | 'broadcast' | 'hearsay'
 
-export interface MembershipOwner {
-  changed(record: MemberRecord, state: MemberState): void
-  /** Another process seems to run under this peer's id. */
-  twin(reason: string): void
+export interface MembershipDeps {
+  readonly outbox: Outbox
+  /** A member is gone: what is remembered of it can be forgotten. */
+  gone(peerId: PeerId): void
 }
 
 interface Known {
@@ -63,7 +57,7 @@ interface Known {
  * detector that probes can take the place of the leases behind the same methods.
  */
 export class Membership {
-  readonly #owner: MembershipOwner
+  readonly #deps: MembershipDeps
   readonly #members = new Map<PeerId, Known>()
   #self: MemberRecord
   #nextHeartbeatMs = 0
@@ -71,9 +65,9 @@ export class Membership {
   #outbids = 0
   #nextOutbidMs = -Infinity
 
-  constructor(self: MemberRecord, owner: MembershipOwner) {
+  constructor(self: MemberRecord, deps: MembershipDeps) {
     this.#self = self
-    this.#owner = owner
+    this.#deps = deps
   }
 
   get self(): MemberRecord {
@@ -137,7 +131,7 @@ export class Membership {
       // Hearsay starts a lease too, or nobody would dial the member and find out.
       const state = presentState(record)
       this.#members.set(record.peerId, { record, state, heardAtMs: now.monotonicMs, firstHand, older: 0 })
-      this.#owner.changed(record, state)
+      this.#changed(record, state)
       return true
     }
     if (!firstHand && known.firstHand && known.state !== 'gone') return false
@@ -210,7 +204,8 @@ export class Membership {
     this.#outbids += 1
     this.#nextOutbidMs = now.monotonicMs + Math.min(HEARTBEAT_MS * 2 ** this.#outbids, OUTBID_GAP_MAX_MS)
     if (this.#outbids === TWIN_AFTER_OUTBIDS) {
-      this.#owner.twin(`others keep meeting another peer ${this.#self.peerId}: is its directory in use twice?`)
+      const reason = `others keep meeting another peer ${this.#self.peerId}: is its directory in use twice?`
+      this.#deps.outbox.event({ type: 'identity-in-use', reason })
     }
     this.#self = { ...this.#self, incarnation: record.incarnation + 1 }
     this.#nextHeartbeatMs = 0
@@ -240,7 +235,12 @@ export class Membership {
   #set(member: Known, state: MemberState): void {
     if (member.state === state) return
     member.state = state
-    this.#owner.changed(member.record, state)
+    this.#changed(member.record, state)
+  }
+
+  #changed(record: MemberRecord, state: MemberState): void {
+    if (state === 'gone') this.#deps.gone(record.peerId)
+    this.#deps.outbox.event({ type: 'member', record, state })
   }
 }
 

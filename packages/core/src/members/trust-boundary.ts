@@ -1,13 +1,8 @@
 import { GridError } from '../errors.ts'
 import type { Instant } from '../instant.ts'
 import { Offences } from './offences.ts'
+import type { Outbox } from '../outbox/outbox.ts'
 import type { PeerId } from '../ports.ts'
-
-export interface TrustBoundaryOwner {
-  refused(from: PeerId, error: GridError): void
-  /** Has nothing to do with a neighbour for a while. */
-  refuse(neighbour: PeerId, refusedMs: number, reason: string): void
-}
 
 /**
  * Whatever a peer sends that is malformed ends here, counted, with nothing changed. Other errors are bugs of this peer and
@@ -15,10 +10,10 @@ export interface TrustBoundaryOwner {
  */
 export class TrustBoundary {
   readonly offences: Offences = new Offences()
-  readonly #owner: TrustBoundaryOwner
+  readonly #outbox: Outbox
 
-  constructor(owner: TrustBoundaryOwner) {
-    this.#owner = owner
+  constructor(outbox: Outbox) {
+    this.#outbox = outbox
   }
 
   guarded(from: PeerId, now: Instant, receive: () => void): void {
@@ -34,10 +29,10 @@ export class TrustBoundary {
 
   /** `severe` for what only somebody who means harm does. */
   offended(from: PeerId, error: GridError, now: Instant, severe: boolean = false): void {
-    this.#owner.refused(from, error)
+    this.#outbox.event({ type: 'refused', from, error })
     // Nobody can help speaking another version, or passing on what somebody else made up.
     if (error.code === 'MESSAGE_VERSION' || error.code === 'REPLICA_ID_REFUSED') return
     const refusedMs = this.offences.note(from, error, now, severe)
-    if (refusedMs > 0) this.#owner.refuse(from, refusedMs, error.message)
+    if (refusedMs > 0) this.#outbox.refuse(from, refusedMs, error.message)
   }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Lag } from '../replication/lag.ts'
+import type { Lag } from '../digests/lag.ts'
 import type { Peer } from './peer.ts'
 import { ReplicaIds } from '../versions/replica-ids.ts'
 import { SeededRandom } from '../bytes/seeded-random.ts'

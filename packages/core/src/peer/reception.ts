@@ -1,42 +1,96 @@
 import type { Announcements } from '../replication/announcements.ts'
 import type { AntiEntropy } from '../replication/anti-entropy.ts'
+import type { Broadcaster } from '../replication/broadcaster.ts'
 import type { Confirmations } from '../replication/confirmations.ts'
 import type { Dials } from '../members/dials.ts'
 import { GridError } from '../errors.ts'
+import type { Input } from '../outbox/effects.ts'
 import type { Inbound } from '../replication/inbound.ts'
 import type { Instant } from '../instant.ts'
-import type { LagTable } from '../replication/lag.ts'
+import type { LagTable } from '../digests/lag.ts'
 import type { MemberRecord } from '../wire/member-record.ts'
 import type { Membership, RecordSource } from '../members/membership.ts'
+import { decodeMessage } from '../wire/messages.ts'
 import type { Message } from '../wire/messages.ts'
-import type { Neighbours } from '../members/neighbours.ts'
+import type { NeighbourTable } from '../members/neighbour-table.ts'
+import type { Outbox } from '../outbox/outbox.ts'
 import type { PeerId } from '../ports.ts'
 import type { Signals } from '../signals/signals.ts'
-import type { Timekeeping } from './timekeeping.ts'
+import type { Timekeeping } from '../clock/timekeeping.ts'
+import type { TrustBoundary } from '../members/trust-boundary.ts'
 
-export interface ReceptionOwner {
+/** What the network has to say. */
+export type NetworkInput = Extract<
+  Input,
+  { readonly type: 'broadcast' | 'broadcasted' | 'connected' | 'disconnected' | 'hostile' | 'message' }
+>
+
+export interface ReceptionDeps {
   readonly announcements: Announcements
   readonly antiEntropy: AntiEntropy
+  readonly boundary: TrustBoundary
+  readonly broadcaster: Broadcaster
   readonly confirmations: Confirmations
   readonly dials: Dials
   readonly inbound: Inbound
   readonly lag: LagTable
   readonly membership: Membership
-  readonly neighbours: Neighbours
+  readonly neighbours: NeighbourTable
+  readonly outbox: Outbox
   readonly signals: Signals
   readonly time: Timekeeping
 }
 
-/** Hands what other peers say to those it concerns. Throws `MESSAGE_MALFORMED` for what came a way it never comes. */
+/** Hands each message of another peer to the class it concerns, and says who has come and gone. */
 export class Reception {
-  readonly #owner: ReceptionOwner
+  readonly #deps: ReceptionDeps
 
-  constructor(owner: ReceptionOwner) {
-    this.#owner = owner
+  constructor(deps: ReceptionDeps) {
+    this.#deps = deps
   }
 
-  broadcast(from: PeerId, message: Message, now: Instant): void {
-    const { announcements, antiEntropy, inbound, membership, neighbours, signals, time } = this.#owner
+  take(input: NetworkInput, now: Instant): void {
+    const { boundary, broadcaster } = this.#deps
+    switch (input.type) {
+      case 'connected':
+        this.#connected(input.neighbour, now)
+        break
+      case 'disconnected':
+        this.#disconnected(input.neighbour, now)
+        break
+      case 'message':
+        boundary.guarded(input.from, now, () => this.#message(input.from, decodeMessage(input.bytes), now))
+        break
+      case 'broadcast':
+        boundary.guarded(input.from, now, () => this.#broadcast(input.from, decodeMessage(input.bytes), now))
+        break
+      case 'hostile':
+        boundary.offended(input.neighbour, new GridError('NETWORK_HOSTILE', input.reason), now, true)
+        break
+      case 'broadcasted':
+        broadcaster.broadcasted()
+    }
+  }
+
+  #connected(neighbour: PeerId, now: Instant): void {
+    const { antiEntropy, confirmations, membership, neighbours, outbox, signals } = this.#deps
+    neighbours.connected(neighbour, now)
+    outbox.send(neighbour, { type: 'hello', members: membership.records(), ...signals.told() })
+    antiEntropy.connected(neighbour, now)
+    confirmations.neighboursChanged()
+  }
+
+  #disconnected(neighbour: PeerId, now: Instant): void {
+    const { antiEntropy, broadcaster, confirmations, neighbours } = this.#deps
+    neighbours.disconnected(neighbour)
+    antiEntropy.disconnected(neighbour, now)
+    confirmations.disconnected(neighbour)
+    if (neighbours.size === 0) broadcaster.clear()
+  }
+
+  /** Throws `MESSAGE_MALFORMED` for what never comes by broadcast. */
+  #broadcast(from: PeerId, message: Message, now: Instant): void {
+    const { announcements, antiEntropy, inbound, membership, neighbours, signals, time } = this.#deps
     switch (message.type) {
       case 'frame': {
         const { gaps } = inbound.apply(from, 'broadcast', message.block, { voids: false }, now)
@@ -62,8 +116,9 @@ export class Reception {
     membership.heard(from, now)
   }
 
-  message(from: PeerId, message: Message, now: Instant): void {
-    const { antiEntropy, confirmations, lag, membership, signals } = this.#owner
+  /** Throws `MESSAGE_MALFORMED` for what never comes on a stream. */
+  #message(from: PeerId, message: Message, now: Instant): void {
+    const { antiEntropy, confirmations, lag, membership, signals } = this.#deps
     membership.heard(from, now)
     switch (message.type) {
       case 'hello':
@@ -93,7 +148,7 @@ export class Reception {
   }
 
   #learn(record: MemberRecord, source: RecordSource, now: Instant): void {
-    const news = this.#owner.membership.learn(record, source, now)
-    if (news && !record.left) this.#owner.dials.learned(record, now)
+    const news = this.#deps.membership.learn(record, source, now)
+    if (news && !record.left) this.#deps.dials.learned(record, now)
   }
 }

@@ -9,15 +9,16 @@ import type { GroupCommit } from '../storage/group-commit.ts'
 import type { Housekeeping } from '../purging/housekeeping.ts'
 import type { Inbound, RowCounts } from '../replication/inbound.ts'
 import type { Instant } from '../instant.ts'
-import type { Lag, LagTable } from '../replication/lag.ts'
+import type { Lag, LagTable } from '../digests/lag.ts'
 import { heartbeatMs } from '../members/membership.ts'
 import type { Member, Membership } from '../members/membership.ts'
-import type { Neighbours } from '../members/neighbours.ts'
+import type { NeighbourTable } from '../members/neighbour-table.ts'
 import type { Offences, Offender } from '../members/offences.ts'
 import type { PeerId } from '../ports.ts'
+import type { Restamping } from './restamping.ts'
 import type { Registered } from '../purging/registry.ts'
 import type { Signals } from '../signals/signals.ts'
-import type { Timekeeping } from './timekeeping.ts'
+import type { Timekeeping } from '../clock/timekeeping.ts'
 
 /** A member as this peer sees it. This peer itself is always alive and never connected. */
 export interface ReportedMember extends Pick<Member, 'record' | 'state'> {
@@ -71,9 +72,10 @@ export interface PeerReportDeps {
   readonly inbound: Inbound
   readonly lag: LagTable
   readonly membership: Membership
-  readonly neighbours: Neighbours
+  readonly neighbours: NeighbourTable
   readonly offences: Offences
   readonly signals: Signals
+  readonly restamping: Restamping
   readonly time: Timekeeping
   readonly replicaId: string
   /** The HLC's last reading. */
@@ -161,8 +163,9 @@ export class PeerReport {
 
   /** The grid's time against this machine's clock. */
   get clock(): { readonly offsetMs: number; readonly voters: number; readonly restamped: number } {
-    const { gridClock, restamped } = this.#deps.time
-    return { offsetMs: gridClock.offsetMs, voters: gridClock.voters, restamped }
+    const { restamping, time } = this.#deps
+    const { offsetMs, voters } = time.gridClock
+    return { offsetMs, voters, restamped: restamping.count }
   }
 
   /** Rows that are dated ahead: those that wait for their time, and how often one was refused. */

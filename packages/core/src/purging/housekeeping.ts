@@ -1,40 +1,47 @@
-import type { Collections, Partition } from '../replica/collections.ts'
+import type { Collections } from '../replica/collections.ts'
 import { mismatchOf } from '../replica/collections.ts'
 import { GridError } from '../errors.ts'
+import type { GroupCommit } from '../storage/group-commit.ts'
 import type { Instant } from '../instant.ts'
 import { descriptorOf, isInternal, kindCode } from '../kinds/kinds.ts'
 import { HOUSEKEEPING_AFTER_MS, HOUSEKEEPING_GAP_MS } from '../limits.ts'
-import type { Written } from '../writes/local-writes.ts'
+import type { LocalWrites, Written } from '../writes/local-writes.ts'
 import type { Membership } from '../members/membership.ts'
+import type { Outbox } from '../outbox/outbox.ts'
 import type { PeerId } from '../ports.ts'
 import { Purging } from './purging.ts'
 import { Registry } from './registry.ts'
 import type { RegisteredName } from './registry.ts'
+import type { Timekeeping } from '../clock/timekeeping.ts'
 
-export interface HousekeepingOwner {
+export interface HousekeepingDeps {
   readonly collections: Collections
-  readonly membership: Membership
+  readonly commit: GroupCommit
   /** Whether what this peer holds survives it. */
   readonly durable: boolean
-  wallMs(now: Instant): number
-  write(partition: Partition, key: string, value: Uint8Array | undefined): Written
-  log(block: Uint8Array): void
-  /** A collection that is open here cannot be written to any more. */
-  mismatched(name: string, reason: string): void
+  readonly membership: Membership
+  readonly outbox: Outbox
+  readonly time: Timekeeping
+  readonly writes: LocalWrites
 }
 
 /** What a peer sees to every now and then for the whole grid: who is durable, what may be purged, what names mean. */
 export class Housekeeping {
   readonly registry: Registry
-  readonly #owner: HousekeepingOwner
+  readonly #deps: HousekeepingDeps
   readonly #purging: Purging
   #nextMs: number
+  #now: Instant
 
-  constructor(owner: HousekeepingOwner, now: Instant) {
-    this.#owner = owner
-    this.registry = new Registry(owner)
-    const { collections, membership } = owner
-    this.#purging = new Purging({ collections, membership, registry: this.registry, log: (block) => owner.log(block) })
+  constructor(deps: HousekeepingDeps, now: Instant) {
+    this.#deps = deps
+    this.#now = now
+    const { collections, commit, membership, writes } = deps
+    this.registry = new Registry({
+      collections,
+      write: (partition, key, value) => writes.write(partition, key, value, this.#now),
+    })
+    this.#purging = new Purging({ collections, commit, membership, registry: this.registry })
     this.#nextMs = now.monotonicMs + HOUSEKEEPING_AFTER_MS
   }
 
@@ -44,10 +51,11 @@ export class Housekeeping {
   }
 
   tick(now: Instant): void {
+    this.#now = now
     if (now.monotonicMs < this.#nextMs) return
     this.#nextMs = now.monotonicMs + HOUSEKEEPING_GAP_MS
     try {
-      this.#see(this.#owner.wallMs(now))
+      this.#see(this.#deps.time.wallMs(now))
     } catch (error) {
       // Too much waits for the disk, or there are too many collections: it can wait.
       if (!(error instanceof GridError) || (error.code !== 'BACKLOG_FULL' && error.code !== 'COLLECTION_LIMIT'))
@@ -56,20 +64,21 @@ export class Housekeeping {
   }
 
   #see(wallMs: number): void {
-    if (this.#owner.durable && !this.#owner.membership.self.left) this.#purging.attend(wallMs)
+    if (this.#deps.durable && !this.#deps.membership.self.left) this.#purging.attend(wallMs)
     this.#purging.ripen(wallMs)
     this.#registerNames()
     this.#settleNames()
   }
 
-  /** A durable peer will not come back: nobody waits for it. Undefined when it was not registered. Throws `BACKLOG_FULL`. */
-  forget(peerId: PeerId): Written | undefined {
+  /** A durable peer will not come back: purging no longer waits for it. Undefined when it was not registered. Throws `BACKLOG_FULL`. */
+  forget(peerId: PeerId, now: Instant): Written | undefined {
+    this.#now = now
     return this.registry.strike(peerId)
   }
 
   #registerNames(): void {
     const registered = new Set(this.registry.names().map(({ name, kind }) => `${kind} ${name}`))
-    for (const { descriptor, partitions } of this.#owner.collections) {
+    for (const { descriptor, partitions } of this.#deps.collections) {
       const kind = kindCode(descriptor)
       if (isInternal(descriptor.kind) || registered.has(`${kind} ${descriptor.name}`)) continue
       if (partitions.some(({ replica }) => !replica.vector.isEmpty)) this.registry.registerName(descriptor.name, kind)
@@ -78,7 +87,7 @@ export class Housekeeping {
 
   /** The kind that a name was registered for first is the one it stands for. */
   #settleNames(): void {
-    const { collections } = this.#owner
+    const { collections } = this.#deps
     const first = new Map<string, RegisteredName>()
     for (const registered of this.registry.names()) {
       const known = first.get(registered.name)
@@ -93,7 +102,8 @@ export class Housekeeping {
       const reason = kindCode(meant) === kindCode(descriptor) ? undefined : mismatchOf(meant, descriptor)
       if (reason === partitions[0]!.mismatch) continue
       for (const partition of partitions) partition.mismatch = reason
-      if (reason !== undefined && collections.isOpen(collection)) this.#owner.mismatched(descriptor.name, reason)
+      if (reason !== undefined && collections.isOpen(collection))
+        this.#deps.outbox.event({ type: 'mismatch', name: descriptor.name, reason })
     }
   }
 }

@@ -1,6 +1,7 @@
 import { nameKey } from '../wire/block.ts'
 import type { PartitionName } from '../wire/block.ts'
 import type { Collections } from '../replica/collections.ts'
+import type { GroupCommit } from '../storage/group-commit.ts'
 import { raiseFloor } from '../replication/fences.ts'
 import { includesSeen } from '../versions/floor.ts'
 import {
@@ -22,11 +23,11 @@ import { VersionVector } from '../versions/version-vector.ts'
 
 const encoder = new TextEncoder()
 
-export interface PurgingOwner {
+export interface PurgingDeps {
   readonly collections: Collections
+  readonly commit: GroupCommit
   readonly membership: Membership
   readonly registry: Registry
-  log(block: Uint8Array): void
 }
 
 /**
@@ -36,18 +37,18 @@ export interface PurgingOwner {
  * is away holds it up until it has been silent for 90 days, has left, or is forgotten.
  */
 export class Purging {
-  readonly #owner: PurgingOwner
+  readonly #deps: PurgingDeps
 
   /** Proposals that were taken up whole. */
   readonly #taken = new Set<string>()
 
-  constructor(owner: PurgingOwner) {
-    this.#owner = owner
+  constructor(deps: PurgingDeps) {
+    this.#deps = deps
   }
 
   /** What a durable member does: proposes, acknowledges, and clears away. */
   attend(wallMs: number): void {
-    const { registry, membership } = this.#owner
+    const { registry, membership } = this.#deps
     const { peerId } = membership.self
     registry.attend(peerId, wallMs)
     if (this.#isFirst()) this.#lead(wallMs)
@@ -59,7 +60,7 @@ export class Purging {
 
   /** What every peer does: takes up the floors whose time has come. */
   ripen(wallMs: number): void {
-    const { collections, registry } = this.#owner
+    const { collections, registry } = this.#deps
     const candidates = registry.candidates()
     const versions = new Set(candidates.map(({ version }) => version))
     for (const version of this.#taken) if (!versions.has(version)) this.#taken.delete(version)
@@ -72,13 +73,13 @@ export class Purging {
         const partition = collections.find(part)
         if (partition === undefined || this.#stands(part) || !this.#covers(part)) continue
         const floor = partition.replica.floor.with(part.floor.entries(), part.floor.dateMs)
-        raiseFloor(partition, floor, collections.ids, (block) => this.#owner.log(block))
+        raiseFloor(partition, floor, collections.ids, (block) => this.#deps.commit.remote(block))
       }
     }
   }
 
   #lead(wallMs: number): void {
-    const { registry, membership } = this.#owner
+    const { registry, membership } = this.#deps
     for (const { record } of membership.others) if (record.left) registry.strike(record.peerId)
     for (const peerId of registry.silent(wallMs)) registry.strike(peerId)
     const members = registry.members(wallMs)
@@ -98,7 +99,7 @@ export class Purging {
 
   /** What no proposal covers yet, of partitions for which a floor would be of use: as much as one row can say, in turn. */
   #wanted(day: number, candidates: readonly Candidate[]): ProposedPart[] {
-    const { collections } = this.#owner
+    const { collections } = this.#deps
     const wanted = [...collections.partitions()].filter(
       ({ replica }) => replica.table.tombstoneCount > 0 || replica.vector.size >= RESTING_IDS_WANTED,
     )
@@ -127,7 +128,7 @@ export class Purging {
     candidates: readonly Candidate[],
     idsMax: number,
   ): VersionVector {
-    const { ids } = this.#owner.collections
+    const { ids } = this.#deps.collections
     const key = nameKey(name)
     const floors = candidates.flatMap(({ parts }) => parts.filter((part) => nameKey(part) === key))
     const news = new VersionVector()
@@ -146,26 +147,26 @@ export class Purging {
   }
 
   #isRipe(candidate: Candidate, members: readonly Registered[], wallMs: number): boolean {
-    const acknowledgedMs = this.#owner.registry.acknowledgedMs(candidate, members)
+    const acknowledgedMs = this.#deps.registry.acknowledgedMs(candidate, members)
     return acknowledgedMs !== undefined && wallMs - acknowledgedMs >= GRACE_MS
   }
 
   #covers(part: CandidatePart): boolean {
-    const { collections } = this.#owner
+    const { collections } = this.#deps
     const vector = collections.find(part)?.replica.vector
     return vector?.reaches(part.floor, (replicaId) => collections.ids.indexOf(replicaId)) === true
   }
 
   /** Whether a partition stands on a floor already. */
   #stands(part: CandidatePart): boolean {
-    const floor = this.#owner.collections.find(part)?.replica.floor
+    const floor = this.#deps.collections.find(part)?.replica.floor
     if (floor === undefined || floor.dateMs < part.floor.dateMs) return false
     return floor.includes(part.floor)
   }
 
   /** One of the durable members that are here leads: the one with the smallest peer id. */
   #isFirst(): boolean {
-    const { membership } = this.#owner
+    const { membership } = this.#deps
     const own: PeerId = membership.self.peerId
     return membership.others.every(
       ({ record, state }) => record.role !== 'storage' || state === 'gone' || state === 'asleep' || record.peerId > own,

@@ -56,7 +56,7 @@ export interface RegisteredName {
   readonly replicaId: string
 }
 
-export interface RegistryOwner {
+export interface RegistryDeps {
   readonly collections: Collections
   write(partition: Partition, key: string, value: Uint8Array | undefined): Written
 }
@@ -66,11 +66,11 @@ export interface RegistryOwner {
  * for which kind. Rows that nobody honest wrote are passed over.
  */
 export class Registry {
-  readonly #owner: RegistryOwner
+  readonly #deps: RegistryDeps
   readonly #read = new Map<string, Candidate | undefined>()
 
-  constructor(owner: RegistryOwner) {
-    this.#owner = owner
+  constructor(deps: RegistryDeps) {
+    this.#deps = deps
   }
 
   /** Durable members that gave a sign of life within 90 days. */
@@ -169,7 +169,7 @@ export class Registry {
   }
 
   #candidate(key: string, value: Uint8Array, dateMs: number, version: string): Candidate | undefined {
-    const { ids } = this.#owner.collections
+    const { ids } = this.#deps.collections
     const parts = readField(value, (fields) =>
       fields.list('parts', CANDIDATE_PARTS_MAX).map((part) => ({
         collection: part.text('collection', 128),
@@ -183,7 +183,7 @@ export class Registry {
   }
 
   #rows(prefix: string): { key: string; value: Uint8Array; hlc: number; replicaId: string }[] {
-    const { collections } = this.#owner
+    const { collections } = this.#deps
     const partition = collections.internal(REGISTRY)
     const { table } = partition.replica
     const rows: { key: string; value: Uint8Array; hlc: number; replicaId: string }[] = []
@@ -198,15 +198,15 @@ export class Registry {
   }
 
   #write(key: string, value: Record<string, unknown>): void {
-    const partition = this.#owner.collections.internal(REGISTRY)
-    this.#owner.write(partition, key, encodeValue(value, VALUE_MAX_BYTES))
+    const partition = this.#deps.collections.internal(REGISTRY)
+    this.#deps.write(partition, key, encodeValue(value, VALUE_MAX_BYTES))
   }
 
   #delete(key: string): Written | undefined {
-    const partition = this.#owner.collections.internal(REGISTRY)
+    const partition = this.#deps.collections.internal(REGISTRY)
     const slot = partition.replica.table.slotOf(key)
     if (slot === undefined || partition.replica.table.deleted(slot)) return undefined
-    return this.#owner.write(partition, key, undefined)
+    return this.#deps.write(partition, key, undefined)
   }
 }
 

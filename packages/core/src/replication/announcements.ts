@@ -3,38 +3,36 @@ import type { Collections } from '../replica/collections.ts'
 import { GridError } from '../errors.ts'
 import { hashHex } from '../bytes/hash.ts'
 import type { Instant } from '../instant.ts'
-import type { LagTable } from './lag.ts'
+import type { LagTable } from '../digests/lag.ts'
 import { ANNOUNCE_VECTORS_MAX_BYTES, HEARTBEAT_MS } from '../limits.ts'
 import type { Membership } from '../members/membership.ts'
 import type { Message, PartDigest } from '../wire/messages.ts'
-import type { SeenPart } from './part-digests.ts'
+import type { SeenPart } from '../digests/part-digests.ts'
+import type { SeenVectors } from '../digests/seen-vectors.ts'
 import type { PeerId } from '../ports.ts'
 import { REPLICA_MIN_BYTES } from '../versions/vector-codec.ts'
 
 export type Announce = Extract<Message, { readonly type: 'announce' }>
 
-export interface AnnouncementsOwner {
-  readonly collections: Collections
-  readonly membership: Membership
+export interface AnnouncementsDeps {
   readonly antiEntropy: AntiEntropy
+  readonly collections: Collections
   readonly lag: LagTable
-  /** Somebody has seen so many more writes of this peer's replica id than it has given out. */
-  cloned(reason: string): boolean
-  /** The number of this peer's replica id in `ReplicaIds`. */
-  ownReplica(): number
+  readonly membership: Membership
+  readonly seenVectors: SeenVectors
 }
 
 /** What peers tell everybody: "I am here, and this is what I have seen". */
 export class Announcements {
-  readonly #owner: AnnouncementsOwner
+  readonly #deps: AnnouncementsDeps
 
-  constructor(owner: AnnouncementsOwner) {
-    this.#owner = owner
+  constructor(deps: AnnouncementsDeps) {
+    this.#deps = deps
   }
 
   /** `bulk`: frames were left out, come and get them. */
   compose(bulk: boolean, wallMs: number | undefined): Announce {
-    const { antiEntropy, collections, membership } = this.#owner
+    const { antiEntropy, collections, membership } = this.#deps
     let ids = 0
     for (const { replica } of collections.partitions()) ids += replica.vector.size
     // Most of what is too large need not be encoded to find out.
@@ -57,13 +55,13 @@ export class Announcements {
     if (sizeOf(parts) > ANNOUNCE_VECTORS_MAX_BYTES) {
       throw new GridError('MESSAGE_MALFORMED', 'an announce with vectors that are too large for it')
     }
-    return this.#owner.antiEntropy.digests.decode(parts)
+    return this.#deps.antiEntropy.digests.decode(parts)
   }
 
   /** Compares what another peer has seen with what is here, and asks for what is missing. */
   compare(from: PeerId, announce: Announce, parts: readonly SeenPart[] | undefined, now: Instant): void {
-    const { antiEntropy, collections, lag, membership } = this.#owner
-    if (parts !== undefined) this.vectorsSeen(from, parts, now)
+    const { antiEntropy, collections, lag, membership, seenVectors } = this.#deps
+    if (parts !== undefined) seenVectors.record(from, parts, now)
     lag.toldRoot(from, announce.root, now.monotonicMs)
     // For one more than the table of members holds, nobody would ever say that it is gone.
     if (membership.get(from) === undefined) lag.forget(from)
@@ -79,25 +77,10 @@ export class Announcements {
   #unequal(parts: readonly SeenPart[]): boolean {
     return parts.some((part) => {
       const { seen, fingerprint, otherFloor } = part
-      const replica = this.#owner.collections.find(part)?.replica
+      const replica = this.#deps.collections.find(part)?.replica
       if (replica === undefined || replica.vector.countMissingIn(seen) > 0) return false
       return otherFloor !== undefined || fingerprint !== hashHex(replica.fingerprint)
     })
-  }
-
-  /** Takes note of another peer's vectors, wherever they were told. */
-  vectorsSeen(from: PeerId, parts: readonly SeenPart[], now: Instant): void {
-    const { collections, lag } = this.#owner
-    lag.told(from, parts, now.monotonicMs)
-    const replica = this.#owner.ownReplica()
-    for (const part of parts) {
-      const theirs = part.seen.highest(replica)
-      const partition = collections.find(part)
-      const own = partition?.replica.vector.highest(replica) ?? 0
-      if (theirs <= own) continue
-      this.#owner.cloned(`${from} has seen write ${theirs} of this replica id, which has given out ${own}`)
-      return
-    }
   }
 }
 

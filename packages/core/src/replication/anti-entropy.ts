@@ -6,8 +6,9 @@ import { GridError } from '../errors.ts'
 import { meetFloor } from './fences.ts'
 import type { Fence } from './fences.ts'
 import { GapDelays } from './gap-delays.ts'
+import type { GroupCommit } from '../storage/group-commit.ts'
 import { hashHex } from '../bytes/hash.ts'
-import type { Applied, ApplyOptions } from './inbound.ts'
+import type { Inbound } from './inbound.ts'
 import type { Instant, RandomSource } from '../instant.ts'
 import { KIND_CODES, MAP_CODE } from '../kinds/kinds.ts'
 import {
@@ -23,12 +24,14 @@ import {
   WHOLE_EXCHANGE_GAP_MS,
 } from '../limits.ts'
 import type { Message } from '../wire/messages.ts'
-import { PartDigests } from './part-digests.ts'
-import type { SeenPart } from './part-digests.ts'
+import { PartDigests } from '../digests/part-digests.ts'
+import type { SeenPart } from '../digests/part-digests.ts'
+import type { Outbox } from '../outbox/outbox.ts'
 import { Outgoing } from './outgoing.ts'
 import type { Serving } from './outgoing.ts'
 import type { PeerId } from '../ports.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
+import type { SeenVectors } from '../digests/seen-vectors.ts'
 import { Sessions } from './sessions.ts'
 import type { Session } from './sessions.ts'
 import { VersionVector } from '../versions/version-vector.ts'
@@ -38,17 +41,15 @@ type DigestMessage = Extract<Message, { readonly type: 'digest' }>
 type VectorsMessage = Extract<Message, { readonly type: 'vectors' }>
 type ChunkMessage = Extract<Message, { readonly type: 'chunk' }>
 
-export interface AntiEntropyOwner {
+export interface AntiEntropyDeps {
+  readonly collections: Collections
+  readonly commit: GroupCommit
+  readonly ids: ReplicaIds
+  readonly inbound: Inbound
+  readonly outbox: Outbox
   readonly peerId: PeerId
-  send(to: PeerId, message: Message): void
-  /** Applies a chunk; `voids` false leaves its void dots out. */
-  apply(from: PeerId, block: Uint8Array, options: ApplyOptions): Applied
-  /** Something that only the log needs to know. */
-  log(block: Uint8Array): void
-  whenDurable(callback: () => void): void
-  /** The other peer's vectors, before anything else is done with them. */
-  vectorsSeen(neighbour: PeerId, parts: readonly SeenPart[]): void
-  sessionEnded(neighbour: PeerId, complete: boolean, rowsSent: number, rowsReceived: number): void
+  readonly random: RandomSource
+  readonly seenVectors: SeenVectors
 }
 
 /**
@@ -63,7 +64,9 @@ export class AntiEntropy {
   readonly digests: PartDigests
   readonly #ids: ReplicaIds
   readonly #random: RandomSource
-  readonly #owner: AntiEntropyOwner
+  readonly #commit: GroupCommit
+  readonly #deps: AntiEntropyDeps
+  readonly #outbox: Outbox
   readonly #neighbours = new Set<PeerId>()
   readonly #sessions = new Sessions()
   /** Neighbours that a session is wanted with, when it is to start, and for whose claim. */
@@ -74,12 +77,15 @@ export class AntiEntropy {
   readonly #allowances = new Allowances(SESSION_BURST_MAX, SESSIONS_PER_SECOND)
   #nextRoundMs = 0
 
-  constructor(collections: Collections, ids: ReplicaIds, random: RandomSource, owner: AntiEntropyOwner) {
+  constructor(deps: AntiEntropyDeps) {
+    const { collections, ids } = deps
     this.#collections = collections
     this.digests = new PartDigests(collections, ids)
     this.#ids = ids
-    this.#random = random
-    this.#owner = owner
+    this.#random = deps.random
+    this.#commit = deps.commit
+    this.#outbox = deps.outbox
+    this.#deps = deps
   }
 
   get neighbours(): ReadonlySet<PeerId> {
@@ -149,7 +155,7 @@ export class AntiEntropy {
       if (now.monotonicMs < Math.min(this.#sessions.receivingUntilMs(), atMs + SESSION_DEFERRED_MAX_MS)) continue
       this.#wanted.delete(neighbour)
       const session = this.#sessions.open(neighbour, this.#random.uint32(), true, source, now.monotonicMs)
-      this.#owner.send(neighbour, { type: 'digest', session: session.id, ...this.digests.roots() })
+      this.#outbox.send(neighbour, { type: 'digest', session: session.id, ...this.digests.roots() })
     }
   }
 
@@ -164,7 +170,7 @@ export class AntiEntropy {
     if (session === undefined) {
       if (message.type === 'stop') this.#deferred.stopped(from, message.session)
       if (message.type === 'chunk' || message.type === 'vectors') {
-        this.#owner.send(from, { type: 'stop', session: message.session, reason: 'no such session' })
+        this.#outbox.send(from, { type: 'stop', session: message.session, reason: 'no such session' })
       }
       return
     }
@@ -195,16 +201,16 @@ export class AntiEntropy {
     const own = this.#sessions.unansweredWith(from)
     if (own !== undefined) {
       // Both have started at once, as on connecting: one session serves both, that of the smaller peer id.
-      if (this.#owner.peerId < from) return
+      if (this.#deps.peerId < from) return
       this.#sessions.close(own)
     }
     if (!this.#mayStart(from, now) || this.#sessions.get(from, id) !== undefined) {
-      this.#owner.send(from, { type: 'stop', session: id, reason: 'too many sessions' })
+      this.#outbox.send(from, { type: 'stop', session: id, reason: 'too many sessions' })
       return
     }
     if (root === this.#collections.root()) {
-      this.#owner.send(from, { type: 'equal', session: id })
-      this.#owner.sessionEnded(from, true, 0, 0)
+      this.#outbox.send(from, { type: 'equal', session: id })
+      this.#report(from, true, 0, 0)
       return
     }
     this.#deferred.add({ from, session: id, root, floors, atMs: now.monotonicMs })
@@ -225,7 +231,7 @@ export class AntiEntropy {
       const { from, session, floors } = digest
       this.#sessions.open(from, session, false, undefined, now.monotonicMs)
       const parts = this.digests.parts((floors ?? '') !== this.#collections.floors())
-      this.#owner.send(from, { type: 'vectors', session, ask: true, kinds: KIND_CODES, parts })
+      this.#outbox.send(from, { type: 'vectors', session, ask: true, kinds: KIND_CODES, parts })
     }
   }
 
@@ -233,10 +239,10 @@ export class AntiEntropy {
   #serve(session: Session, { parts: digests, ask, kinds = [MAP_CODE] }: VectorsMessage, now: Instant): void {
     if (session.outgoing !== undefined) throw new GridError('MESSAGE_MALFORMED', 'vectors twice in one session')
     const parts = this.digests.decode(digests)
-    this.#owner.vectorsSeen(session.neighbour, parts)
+    this.#deps.seenVectors.record(session.neighbour, parts, now)
     if (ask) {
       const own = this.digests.parts(this.digests.differInFloors(parts))
-      this.#owner.send(session.neighbour, {
+      this.#outbox.send(session.neighbour, {
         type: 'vectors',
         session: session.id,
         ask: false,
@@ -245,7 +251,7 @@ export class AntiEntropy {
       })
     }
     const met = parts.map((part) =>
-      meetFloor(this.#collections, part, session.fences, (block) => this.#owner.log(block)),
+      meetFloor(this.#collections, part, session.fences, (block) => this.#commit.remote(block)),
     )
     session.outgoing = new Outgoing(this.#ids, this.#servings(session.neighbour, met, kinds, now))
     this.#pump(session, now)
@@ -279,13 +285,13 @@ export class AntiEntropy {
   }
 
   #receiveChunk(session: Session, { index, last, block }: ChunkMessage, now: Instant): void {
-    const { fences, voidsBarred } = session
-    const applied = this.#owner.apply(session.neighbour, block, { voids: !voidsBarred, fences })
+    const { fences, neighbour, voidsBarred } = session
+    const applied = this.#deps.inbound.apply(neighbour, 'session', block, { voids: !voidsBarred, fences }, now)
     session.rowsReceived += applied.rows
     session.voidsBarred ||= applied.incomplete
-    this.#owner.whenDurable(() => {
+    this.#commit.whenDurable(() => {
       if (!this.#sessions.isOpen(session)) return
-      this.#owner.send(session.neighbour, { type: 'chunk-ack', session: session.id, index })
+      this.#outbox.send(session.neighbour, { type: 'chunk-ack', session: session.id, index })
       if (!last) return
       session.received = true
       this.#endIfDone(session, now)
@@ -296,8 +302,8 @@ export class AntiEntropy {
     for (let chunk = session.outgoing?.next(); chunk !== undefined; chunk = session.outgoing?.next()) {
       const message: Message = { type: 'chunk', session: session.id, ...chunk }
       // It holds writes of this peer that may still be on their way to disk, whose dots a crash would give out again.
-      this.#owner.whenDurable(() => {
-        if (this.#sessions.isOpen(session)) this.#owner.send(session.neighbour, message)
+      this.#commit.whenDurable(() => {
+        if (this.#sessions.isOpen(session)) this.#outbox.send(session.neighbour, message)
       })
     }
     this.#endIfDone(session, now)
@@ -312,11 +318,11 @@ export class AntiEntropy {
 
   #lower(fence: Fence): void {
     const located = this.#collections.locate(fence.name)
-    if ('replica' in located) this.#owner.log(fence.lower(located, this.#ids))
+    if ('replica' in located) this.#commit.remote(fence.lower(located, this.#ids))
   }
 
   #stop(session: Session, reason: string, now: Instant): void {
-    this.#owner.send(session.neighbour, { type: 'stop', session: session.id, reason })
+    this.#outbox.send(session.neighbour, { type: 'stop', session: session.id, reason })
     this.#end(session, false, now)
   }
 
@@ -325,7 +331,11 @@ export class AntiEntropy {
     const { neighbour, source, outgoing, rowsReceived, voidsBarred } = session
     const useful = complete && rowsReceived > 0 && !voidsBarred
     if (source !== undefined) this.#gapDelays.ended(source, useful, now.monotonicMs)
-    this.#owner.sessionEnded(neighbour, complete, outgoing?.rowsSent ?? 0, rowsReceived)
+    this.#report(neighbour, complete, outgoing?.rowsSent ?? 0, rowsReceived)
+  }
+
+  #report(neighbour: PeerId, complete: boolean, rowsSent: number, rowsReceived: number): void {
+    this.#outbox.event({ type: 'session', neighbour, complete, rowsSent, rowsReceived })
   }
 
   #anyNeighbour(): PeerId | undefined {

@@ -1,5 +1,5 @@
 import { concatenate } from '../storage/group-commit.ts'
-import type { DurableFrame } from '../storage/group-commit.ts'
+import type { DurableFrame, FrameSink } from '../storage/group-commit.ts'
 import {
   BROADCASTS_IN_FLIGHT_MAX,
   BROADCAST_BACKLOG_MAX_BYTES,
@@ -7,14 +7,20 @@ import {
   FRAME_MAX_BYTES,
   FRAME_WRITES_MAX,
 } from '../limits.ts'
+import type { NeighbourTable } from '../members/neighbour-table.ts'
+import type { Outbox } from '../outbox/outbox.ts'
+
+export interface BroadcasterDeps {
+  readonly neighbours: NeighbourTable
+  readonly outbox: Outbox
+}
 
 /**
  * Paces durable writes onto the broadcast: the first one leaves at once, a stream of them in frames of up to 256 writes,
- * 64 KiB or 10 ms, and a flood not at all: then the peer says so, and sessions carry the bulk.
+ * 64 KiB or 10 ms. A flood is dropped: the peer announces its vectors instead, and sessions carry the bulk.
  */
-export class Broadcaster {
-  readonly #send: (block: Uint8Array) => void
-  readonly #announceBulk: () => void
+export class Broadcaster implements FrameSink {
+  readonly #deps: BroadcasterDeps
   #queue: DurableFrame[] = []
   #queuedBytes = 0
   #queuedWrites = 0
@@ -23,10 +29,15 @@ export class Broadcaster {
   #framesSent = 0
   #writesSent = 0
   #floods = 0
+  #flooded = false
 
-  constructor(send: (block: Uint8Array) => void, announceBulk: () => void) {
-    this.#send = send
-    this.#announceBulk = announceBulk
+  constructor(deps: BroadcasterDeps) {
+    this.#deps = deps
+  }
+
+  /** The backlog was dropped, and the vectors have not been announced since. */
+  get flooded(): boolean {
+    return this.#flooded
   }
 
   /** Bytes waiting to be broadcast. */
@@ -55,7 +66,9 @@ export class Broadcaster {
     return this.#queue.length === 0 && this.#inFlight === 0
   }
 
+  /** Takes what is to be broadcast; with no neighbour it is dropped. */
   offer(frames: readonly DurableFrame[]): void {
+    if (this.#deps.neighbours.size === 0) return
     for (const frame of frames) {
       this.#queue.push(frame)
       this.#queuedBytes += frame.block.length
@@ -64,10 +77,15 @@ export class Broadcaster {
     if (this.#queuedBytes <= BROADCAST_BACKLOG_MAX_BYTES) return
     this.clear()
     this.#floods += 1
-    this.#announceBulk()
+    this.#flooded = true
   }
 
-  /** Forgets what waits, for instance when nobody is connected. */
+  /** The vectors were announced, or there is no neighbour that could read them. */
+  announced(): void {
+    this.#flooded = false
+  }
+
+  /** Drops what waits, for instance when the last neighbour has disconnected. */
   clear(): void {
     this.#queue = []
     this.#queuedBytes = 0
@@ -89,7 +107,7 @@ export class Broadcaster {
     while (this.#queue.length > 0 && this.#inFlight < BROADCASTS_IN_FLIGHT_MAX) {
       const full = this.#queuedWrites >= FRAME_WRITES_MAX || this.#queuedBytes >= FRAME_MAX_BYTES
       if (!full && nowMs < this.#lastSentMs + FRAME_GAP_MS) return
-      this.#send(this.#takeFrame())
+      this.#deps.outbox.broadcast({ type: 'frame', block: this.#takeFrame() })
       this.#inFlight += 1
       this.#lastSentMs = nowMs
     }

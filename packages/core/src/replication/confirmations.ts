@@ -1,9 +1,14 @@
+import type { AntiEntropy } from './anti-entropy.ts'
 import type { Collections } from '../replica/collections.ts'
 import { GridError } from '../errors.ts'
+import type { GroupCommit } from '../storage/group-commit.ts'
 import type { Instant } from '../instant.ts'
 import { MAP_CODE } from '../kinds/kinds.ts'
 import { CONFIRMATIONS_MAX, CONFIRMATION_MS, CONFIRMATION_SLOW_MS } from '../limits.ts'
+import type { Membership } from '../members/membership.ts'
 import type { Message } from '../wire/messages.ts'
+import type { NeighbourTable } from '../members/neighbour-table.ts'
+import type { Outbox } from '../outbox/outbox.ts'
 import type { PeerId } from '../ports.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 
@@ -45,21 +50,21 @@ interface WaitingGroup {
   lookedAt: string
 }
 
-export interface ConfirmationsOwner {
-  send(to: PeerId, message: Message): void
-  whenDurable(callback: () => void): void
-  /** A write that somebody waits for is not here yet. */
-  missing(from: PeerId): void
-  /** Connected peers that store durably, in the order to ask them. */
-  durableNeighbours(): readonly PeerId[]
-  copies(request: number, copies: number): void
+export interface ConfirmationsDeps {
+  readonly antiEntropy: AntiEntropy
+  readonly collections: Collections
+  readonly commit: GroupCommit
+  readonly ids: ReplicaIds
+  readonly membership: Membership
+  readonly neighbours: NeighbourTable
+  readonly outbox: Outbox
 }
 
 /** Counts durable copies of single writes, and answers others who count theirs. */
 export class Confirmations {
   readonly #collections: Collections
   readonly #ids: ReplicaIds
-  readonly #owner: ConfirmationsOwner
+  readonly #deps: ConfirmationsDeps
   readonly #requests = new Map<number, Request>()
   readonly #groups = new Map<string, WaitingGroup>()
   readonly #waitingBy = new Map<PeerId, number>()
@@ -68,10 +73,10 @@ export class Confirmations {
   #nextSweepMs = 0
   #nextLookMs = 0
 
-  constructor(collections: Collections, ids: ReplicaIds, owner: ConfirmationsOwner) {
-    this.#collections = collections
-    this.#ids = ids
-    this.#owner = owner
+  constructor(deps: ConfirmationsDeps) {
+    this.#collections = deps.collections
+    this.#ids = deps.ids
+    this.#deps = deps
   }
 
   /** When somebody is to be answered, at the latest. */
@@ -116,7 +121,7 @@ export class Confirmations {
     request.confirmedBy.add(from)
     const copies = request.confirmedBy.size + 1
     if (copies >= request.copies) this.#requests.delete(number)
-    this.#owner.copies(number, copies)
+    this.#deps.outbox.event({ type: 'copies', request: number, copies })
   }
 
   /** Another peer asks for confirmation. */
@@ -133,7 +138,7 @@ export class Confirmations {
     this.#groups.set(key, group)
     this.#count(from, 1)
     // The question may overtake the write, or the broadcast may have lost it.
-    this.#owner.missing(from)
+    this.#deps.antiEntropy.wantFrom(from, now)
   }
 
   /** Answers those whose writes have come; from time to time gives up old questions and asks around anew. */
@@ -164,7 +169,8 @@ export class Confirmations {
 
   #answered({ from, message }: Pick<Waiting, 'from' | 'message'>): boolean {
     if (!this.#seen(message)) return false
-    this.#owner.whenDurable(() => this.#owner.send(from, { type: 'confirmed', request: message.request }))
+    const { commit, outbox } = this.#deps
+    commit.whenDurable(() => outbox.send(from, { type: 'confirmed', request: message.request }))
     return true
   }
 
@@ -201,11 +207,17 @@ export class Confirmations {
   }
 
   #ask(request: Request): void {
-    for (const neighbour of this.#owner.durableNeighbours()) {
+    for (const neighbour of this.#durableNeighbours()) {
       if (request.asked.size >= request.copies - 1 + request.slow) return
       if (request.asked.has(neighbour)) continue
       request.asked.add(neighbour)
-      this.#owner.send(neighbour, request.message)
+      this.#deps.outbox.send(neighbour, request.message)
     }
+  }
+
+  /** Connected peers that store durably, in the order to ask them. */
+  #durableNeighbours(): PeerId[] {
+    const { membership, neighbours } = this.#deps
+    return neighbours.ids().filter((id) => membership.get(id)?.record.role === 'storage')
   }
 }

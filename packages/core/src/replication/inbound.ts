@@ -6,25 +6,24 @@ import type { Row } from '../entries/entry-table.ts'
 import { GridError } from '../errors.ts'
 import type { GridErrorCode } from '../errors.ts'
 import type { Fence, Fences } from './fences.ts'
+import type { GroupCommit } from '../storage/group-commit.ts'
 import { HeldRows } from './held-rows.ts'
 import type { HybridClock } from '../clock/hlc.ts'
 import type { Instant } from '../instant.ts'
 import { NEW_IDS_MAX, NEW_IDS_PER_SECOND } from '../limits.ts'
+import type { LocalWrites } from '../writes/local-writes.ts'
+import type { Outbox } from '../outbox/outbox.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 import type { PeerId } from '../ports.ts'
+import type { Timekeeping } from '../clock/timekeeping.ts'
 
-export interface InboundOwner {
-  /** The wall milliseconds that dates are judged by. */
-  wallMs(now: Instant): number
-  /** A block of which something was new: to be logged. */
-  log(block: Uint8Array): void
-  /** Rows under this peer's own replica id that it never wrote: the id is in use elsewhere. True if it is given up now. */
-  cloned(reason: string): boolean
-  refused(from: PeerId, error: GridError): void
-  /** Whether a replica id is this peer's own. */
-  isOwn(replica: number): boolean
-  /** So much waits for the store that no more is taken. */
-  full(): boolean
+export interface InboundDeps {
+  readonly collections: Collections
+  readonly commit: GroupCommit
+  readonly ids: ReplicaIds
+  readonly outbox: Outbox
+  readonly time: Timekeeping
+  readonly writes: LocalWrites
 }
 
 /** What a received chunk did. */
@@ -94,13 +93,13 @@ export class Inbound {
   readonly #ids: ReplicaIds
   readonly #clock: HybridClock
   readonly #newIds = new Allowances(NEW_IDS_MAX, NEW_IDS_PER_SECOND)
-  readonly #owner: InboundOwner
+  readonly #deps: InboundDeps
 
-  constructor(collections: Collections, ids: ReplicaIds, clock: HybridClock, owner: InboundOwner) {
-    this.#collections = collections
-    this.#ids = ids
-    this.#clock = clock
-    this.#owner = owner
+  constructor(deps: InboundDeps) {
+    this.#collections = deps.collections
+    this.#ids = deps.ids
+    this.#clock = deps.time.hybridClock
+    this.#deps = deps
   }
 
   /**
@@ -109,11 +108,11 @@ export class Inbound {
    */
   apply(from: PeerId, way: Way, block: Uint8Array, options: ApplyOptions, now: Instant): InboundResult {
     // What is not taken stays unseen, and anti-entropy brings it again.
-    if (this.#owner.full()) return { rows: 0, incomplete: true, gaps: false }
+    if (this.#deps.commit.full) return { rows: 0, incomplete: true, gaps: false }
     const idsBefore = this.#ids.count
     const records = readBlock(block, this.#ids, this.#newIds.left(from, now.monotonicMs))
     this.#newIds.take(from, this.#ids.count - idsBefore, now.monotonicMs)
-    this.#checkOwnDots(records)
+    this.#checkOwnDots(records, now)
     const sifted = this.#sift(from, records, options, now)
     let news = false
     let gaps = false
@@ -122,23 +121,23 @@ export class Inbound {
       const { replica } = part.partition
       if (part.rows.length > 0 && replica.vector.rangesAbove(part.rows[0]!.replica).length > 0) gaps = true
     }
-    if (news) this.#owner.log(sifted.whole ? block : this.#write(sifted.parts))
+    if (news) this.#deps.commit.remote(sifted.whole ? block : this.#write(sifted.parts))
     return { rows: sifted.rows, incomplete: sifted.incomplete, gaps }
   }
 
   /** Applies the held rows whose time has come. */
   release(now: Instant): void {
-    const due = this.held.due(this.#owner.wallMs(now))
+    const due = this.held.due(this.#deps.time.wallMs(now))
     if (due.length === 0) return
     const applied = new BlockWriter(this.#ids)
     for (const { from, partition: name, row } of due) {
-      const partition = this.#partition(name, new Refusals(from, this.#owner))
+      const partition = this.#partition(name, new Refusals(from, this.#deps.outbox))
       if (partition === undefined) continue
       partition.replica.merge(row)
       this.#clock.observe(row.hlc)
       applied.row(partition.name, row)
     }
-    if (applied.rowCount > 0) this.#owner.log(applied.take())
+    if (applied.rowCount > 0) this.#deps.commit.remote(applied.take())
   }
 
   /** Leaves out what must wait or is refused. Nearly every block passes whole, and is then logged as it came. */
@@ -147,7 +146,7 @@ export class Inbound {
     let rows = 0
     let whole = true
     let incomplete = false
-    const refusals = new Refusals(from, this.#owner)
+    const refusals = new Refusals(from, this.#deps.outbox)
     for (const record of records) {
       // A collection comes into being with its first row, not with one that is refused.
       const dated = record.type === 'voids' ? [] : this.#dated(record, refusals, now)
@@ -209,7 +208,7 @@ export class Inbound {
 
   /** The rows that may be applied now, going by their dates. */
   #dated({ partition, rows }: RowsRecord, refusals: Refusals, now: Instant): readonly Row[] {
-    const wallMs = this.#owner.wallMs(now)
+    const wallMs = this.#deps.time.wallMs(now)
     if (rows.every((row) => HeldRows.judge(row.hlc, wallMs) === 'apply')) return rows
     return rows.filter((row) => this.#admits(partition, row, refusals, wallMs))
   }
@@ -238,12 +237,13 @@ export class Inbound {
    * A dot of this peer's replica id that it has not given out means that somebody else uses the id; and so does a version
    * that this peer would hold, or a later one, had it written it itself: a lost end of the log that was written over.
    */
-  #checkOwnDots(records: readonly BlockRecord[]): void {
+  #checkOwnDots(records: readonly BlockRecord[], now: Instant): void {
+    const { writes } = this.#deps
     for (const record of records) {
-      if (!this.#owner.isOwn(this.#ids.indexOf(record.replicaId)!)) continue
+      if (this.#ids.indexOf(record.replicaId) !== writes.identity.index) continue
       const reason = this.#foreignIn(record)
       if (reason === '') continue
-      if (this.#owner.cloned(`another peer has ${reason}`)) return
+      if (writes.cloned(`another peer has ${reason}`, now)) return
       // Applied now, they would take the place of writes that this peer is about to issue anew.
       throw new GridError('REPLICA_ID_REFUSED', "writes of this peer's replica id, which it is about to give up")
     }
@@ -271,12 +271,12 @@ export class Inbound {
 /** What was refused of one message without being an offence: told once for each reason, however much it was. */
 class Refusals {
   readonly from: PeerId
-  readonly #owner: InboundOwner
+  readonly #outbox: Outbox
   readonly #counts = new Map<GridErrorCode, { readonly reason: string; count: number }>()
 
-  constructor(from: PeerId, owner: InboundOwner) {
+  constructor(from: PeerId, outbox: Outbox) {
     this.from = from
-    this.#owner = owner
+    this.#outbox = outbox
   }
 
   add(code: GridErrorCode, reason: string): void {
@@ -288,7 +288,7 @@ class Refusals {
   tell(): void {
     for (const [code, { reason, count }] of this.#counts) {
       const more = count > 1 ? `, and ${count - 1} more` : ''
-      this.#owner.refused(this.from, new GridError(code, reason + more))
+      this.#outbox.event({ type: 'refused', from: this.from, error: new GridError(code, reason + more) })
     }
   }
 }

@@ -1,5 +1,5 @@
 import { encodeValue, decodeValue } from '../bytes/cbor.ts'
-import type { Effect, Input, PeerEvent } from '../effects.ts'
+import type { Effect, Input, PeerEvent } from '../outbox/effects.ts'
 import type { Instant } from '../instant.ts'
 import { VALUE_MAX_BYTES } from '../limits.ts'
 import { decodeMessage } from '../wire/messages.ts'

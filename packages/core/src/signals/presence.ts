@@ -1,17 +1,17 @@
 import { Allowances } from '../members/allowances.ts'
-import type { PeerEvent } from '../effects.ts'
 import type { Instant } from '../instant.ts'
 import { PRESENCES_MAX, PRESENCE_GAP_MS, PRESENT_HEARTBEATS } from '../limits.ts'
+import { heartbeatMs } from '../members/membership.ts'
+import type { Membership } from '../members/membership.ts'
+import type { Outbox } from '../outbox/outbox.ts'
 import type { PeerId } from '../ports.ts'
 import type { PresenceRecord } from '../wire/presence-record.ts'
 
 const CHANGES_PER_SECOND: number = (2 * 1000) / PRESENCE_GAP_MS
 
-export interface PresenceOwner {
-  readonly peerId: PeerId
-  readonly incarnation: number
-  readonly heartbeatMs: number
-  event(event: PeerEvent): void
+export interface PresenceDeps {
+  readonly membership: Membership
+  readonly outbox: Outbox
 }
 
 interface Known {
@@ -25,7 +25,7 @@ interface Known {
  * mended by the next one, and goes with the peer. Each peer speaks only for itself.
  */
 export class Presence {
-  readonly #owner: PresenceOwner
+  readonly #deps: PresenceDeps
   readonly #known = new Map<PeerId, Known>()
   readonly #changes = new Allowances(CHANGES_PER_SECOND, CHANGES_PER_SECOND)
   #own: PresenceRecord | undefined
@@ -33,8 +33,8 @@ export class Presence {
   #notBeforeMs = -Infinity
   #nextExpiryMs = Infinity
 
-  constructor(owner: PresenceOwner) {
-    this.#owner = owner
+  constructor(deps: PresenceDeps) {
+    this.#deps = deps
   }
 
   /** What this peer says of itself: undefined until it has first said something. */
@@ -44,22 +44,22 @@ export class Presence {
 
   /** The state of a peer, this one included; undefined when it has none. */
   get(peerId: PeerId): Uint8Array | undefined {
-    return peerId === this.#owner.peerId ? this.#own?.value : this.#known.get(peerId)?.record.value
+    return peerId === this.#peerId ? this.#own?.value : this.#known.get(peerId)?.record.value
   }
 
   /** Every peer that has a state, this one first. */
   *entries(): Generator<[PeerId, Uint8Array], void, undefined> {
-    if (this.#own?.value !== undefined) yield [this.#owner.peerId, this.#own.value]
+    if (this.#own?.value !== undefined) yield [this.#peerId, this.#own.value]
     for (const [peerId, { record }] of this.#known) if (record.value !== undefined) yield [peerId, record.value]
   }
 
   /** Says something of this peer; undefined takes it back. */
   set(value: Uint8Array | undefined): void {
-    const { peerId, incarnation } = this.#owner
+    const { peerId, incarnation } = this.#deps.membership.self
     if (sameBytes(value, this.#own?.value)) return
     this.#own = { incarnation, revision: (this.#own?.revision ?? 0) + 1, value }
     this.#unsaid = true
-    this.#owner.event({ type: 'presence', peerId, value })
+    this.#deps.outbox.event({ type: 'presence', peerId, value })
   }
 
   /** A peer has said that its state has changed. Whatever is one change too many comes with the next heartbeat. */
@@ -69,7 +69,7 @@ export class Presence {
 
   /** A peer has said what its state is. */
   heard(from: PeerId, record: PresenceRecord, now: Instant): void {
-    if (from === this.#owner.peerId) return
+    if (from === this.#peerId) return
     const known = this.#known.get(from)
     const order = known === undefined ? 1 : compare(record, known.record)
     if (order < 0 || (known === undefined && this.#known.size >= PRESENCES_MAX)) return
@@ -128,11 +128,15 @@ export class Presence {
   }
 
   get #leaseMs(): number {
-    return PRESENT_HEARTBEATS * this.#owner.heartbeatMs
+    return PRESENT_HEARTBEATS * heartbeatMs(this.#deps.membership.size)
+  }
+
+  get #peerId(): PeerId {
+    return this.#deps.membership.self.peerId
   }
 
   #tell(peerId: PeerId, before: Uint8Array | undefined, value: Uint8Array | undefined): void {
-    if (!sameBytes(before, value)) this.#owner.event({ type: 'presence', peerId, value })
+    if (!sameBytes(before, value)) this.#deps.outbox.event({ type: 'presence', peerId, value })
   }
 }
 

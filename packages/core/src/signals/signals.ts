@@ -1,50 +1,37 @@
 import type { Broadcaster } from '../replication/broadcaster.ts'
-import type { PeerEvent } from '../effects.ts'
 import type { Instant } from '../instant.ts'
-import { heartbeatMs } from '../members/membership.ts'
 import type { Membership } from '../members/membership.ts'
 import type { Message } from '../wire/messages.ts'
-import type { Neighbours } from '../members/neighbours.ts'
+import type { NeighbourTable } from '../members/neighbour-table.ts'
+import type { Outbox } from '../outbox/outbox.ts'
 import type { PeerId } from '../ports.ts'
 import { Presence } from './presence.ts'
 import type { PresenceRecord } from '../wire/presence-record.ts'
 import { Topics } from './topics.ts'
 
-export interface SignalsOwner {
-  readonly membership: Membership
-  readonly neighbours: Neighbours
+export interface SignalsDeps {
   readonly broadcaster: Broadcaster
-  broadcast(message: Message): void
-  event(event: PeerEvent): void
+  readonly membership: Membership
+  readonly neighbours: NeighbourTable
+  readonly outbox: Outbox
 }
 
 /** What peers tell each other and nobody stores: messages of topics, and who is there. */
 export class Signals {
   readonly topics: Topics
   readonly presence: Presence
-  readonly #owner: SignalsOwner
+  readonly #deps: SignalsDeps
 
-  constructor(owner: SignalsOwner) {
-    this.#owner = owner
-    const { broadcaster, membership } = owner
-    const { peerId } = membership.self
-    const event = (told: PeerEvent): void => owner.event(told)
-    this.topics = new Topics({ peerId, broadcaster, event, broadcast: (message) => owner.broadcast(message) })
-    this.presence = new Presence({
-      peerId,
-      event,
-      get incarnation() {
-        return membership.self.incarnation
-      },
-      get heartbeatMs() {
-        return heartbeatMs(membership.size)
-      },
-    })
+  constructor(deps: SignalsDeps) {
+    this.#deps = deps
+    const { broadcaster, membership, outbox } = deps
+    this.topics = new Topics({ broadcaster, outbox, peerId: membership.self.peerId })
+    this.presence = new Presence({ membership, outbox })
   }
 
   get wakeAtMs(): number {
     const { presence, topics } = this
-    const dueAtMs = this.#owner.broadcaster.spare ? presence.dueAtMs : Infinity
+    const dueAtMs = this.#deps.broadcaster.spare ? presence.dueAtMs : Infinity
     return Math.min(topics.wakeAtMs, presence.expiresAtMs, dueAtMs)
   }
 
@@ -72,13 +59,13 @@ export class Signals {
   }
 
   tick(now: Instant): void {
-    const { broadcaster, neighbours } = this.#owner
+    const { broadcaster, neighbours, outbox } = this.#deps
     this.presence.expire(now)
     const connected = neighbours.size > 0
     const presence = !connected || broadcaster.spare ? this.presence.due(now.monotonicMs) : undefined
     if (connected && presence !== undefined) {
       broadcaster.passed()
-      this.#owner.broadcast({ type: 'presence', presence })
+      outbox.broadcast({ type: 'presence', presence })
     }
     this.topics.pump(connected, now.monotonicMs)
   }

@@ -1,6 +1,5 @@
 import { Allowances } from '../members/allowances.ts'
 import type { Broadcaster } from '../replication/broadcaster.ts'
-import type { PeerEvent } from '../effects.ts'
 import { GridError } from '../errors.ts'
 import type { Instant } from '../instant.ts'
 import {
@@ -12,15 +11,14 @@ import {
   TOPIC_MESSAGE_COST_BYTES,
   TOPIC_MESSAGE_MAX_BYTES,
 } from '../limits.ts'
-import type { Message } from '../wire/messages.ts'
+import type { Outbox } from '../outbox/outbox.ts'
 import type { PeerId } from '../ports.ts'
 import type { TopicMessage } from '../wire/topic-message.ts'
 
-export interface TopicsOwner {
-  readonly peerId: PeerId
+export interface TopicsDeps {
   readonly broadcaster: Broadcaster
-  broadcast(message: Message): void
-  event(event: PeerEvent): void
+  readonly outbox: Outbox
+  readonly peerId: PeerId
 }
 
 /**
@@ -28,7 +26,7 @@ export interface TopicsOwner {
  * leave one place of the broadcast free, so that no write waits behind them.
  */
 export class Topics {
-  readonly #owner: TopicsOwner
+  readonly #deps: TopicsDeps
   readonly #own = new Allowances(TOPIC_BURST_BYTES, TOPIC_BYTES_PER_SECOND)
   readonly #others = new Allowances(2 * TOPIC_BURST_BYTES, 2 * TOPIC_BYTES_PER_SECOND)
   #queue: TopicMessage[] = []
@@ -39,8 +37,8 @@ export class Topics {
   #dropped = 0
   #refused = 0
 
-  constructor(owner: TopicsOwner) {
-    this.#owner = owner
+  constructor(deps: TopicsDeps) {
+    this.#deps = deps
   }
 
   /** Since opening: published here, taken from others, dropped because their peer sent too many, refused here. */
@@ -59,7 +57,7 @@ export class Topics {
   }
 
   get wakeAtMs(): number {
-    return this.#queue.length > 0 && this.#owner.broadcaster.spare ? this.#notBeforeMs : Infinity
+    return this.#queue.length > 0 && this.#deps.broadcaster.spare ? this.#notBeforeMs : Infinity
   }
 
   /**
@@ -78,7 +76,7 @@ export class Topics {
     this.#queue.push(message)
     this.#queuedBytes += cost
     this.#published += 1
-    this.#owner.event({ type: 'topic-messages', from: this.#owner.peerId, messages: [message] })
+    this.#deps.outbox.event({ type: 'topic-messages', from: this.#deps.peerId, messages: [message] })
     return this.#published
   }
 
@@ -87,7 +85,7 @@ export class Topics {
     const taken = messages.filter((message) => this.#others.take(from, costOf(message), now.monotonicMs))
     this.#received += taken.length
     this.#dropped += messages.length - taken.length
-    if (taken.length > 0) this.#owner.event({ type: 'topic-messages', from, messages: taken })
+    if (taken.length > 0) this.#deps.outbox.event({ type: 'topic-messages', from, messages: taken })
   }
 
   /** What waits need not wait any longer: the peer is about to close. */
@@ -98,13 +96,13 @@ export class Topics {
   /** Sends what is due. With nobody to send to, it is gone. */
   pump(connected: boolean, nowMs: number): void {
     if (!connected && this.#queue.length > 0) this.#take(this.#queue.length)
-    while (this.#queue.length > 0 && this.#owner.broadcaster.spare) {
+    while (this.#queue.length > 0 && this.#deps.broadcaster.spare) {
       if (this.#queuedBytes < TOPIC_MESSAGE_MAX_BYTES && nowMs < this.#notBeforeMs) return
       this.#notBeforeMs = nowMs + FRAME_GAP_MS
       const count = this.#due(nowMs)
       if (count === 0) return
-      this.#owner.broadcaster.passed()
-      this.#owner.broadcast({ type: 'publish', messages: this.#take(count) })
+      this.#deps.broadcaster.passed()
+      this.#deps.outbox.broadcast({ type: 'publish', messages: this.#take(count) })
     }
   }
 
@@ -115,7 +113,7 @@ export class Topics {
     for (const message of this.#queue) {
       const cost = costOf(message)
       if (count > 0 && (bytes + cost > TOPIC_MESSAGE_MAX_BYTES || count >= TOPIC_MESSAGES_MAX)) break
-      if (!this.#own.take(this.#owner.peerId, cost, nowMs)) break
+      if (!this.#own.take(this.#deps.peerId, cost, nowMs)) break
       bytes += cost
       count += 1
     }
@@ -125,7 +123,7 @@ export class Topics {
   #take(count: number): TopicMessage[] {
     const messages = this.#queue.splice(0, count)
     for (const message of messages) this.#queuedBytes -= costOf(message)
-    this.#owner.event({ type: 'published', number: this.#published - this.#queue.length })
+    this.#deps.outbox.event({ type: 'published', number: this.#published - this.#queue.length })
     return messages
   }
 }

@@ -5,9 +5,10 @@ import { logKey } from './group-commit.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { CHECKPOINT_LOG_MIN_BYTES, SEGMENT_ENTRIES_MAX, SEGMENT_MAX_BYTES } from '../limits.ts'
 import type { Opened } from './opening.ts'
-import type { StorageOperation } from '../ports.ts'
-import type { ReplicaIds } from '../versions/replica-ids.ts'
-import { META_KEY, encodeMeta, encodePart, partKey, segmentKey, segmentOf } from './stored-state.ts'
+import type { Outbox } from '../outbox/outbox.ts'
+import type { PeerId, StorageOperation } from '../ports.ts'
+import type { ReplicaId, ReplicaIds } from '../versions/replica-ids.ts'
+import { ASIDE_PREFIX, META_KEY, encodeMeta, encodePart, partKey, segmentKey, segmentOf } from './stored-state.ts'
 import type { Stored } from './stored-state.ts'
 import { encodeVector } from '../versions/vector-codec.ts'
 
@@ -47,6 +48,15 @@ interface Run {
   readonly places: number[]
 }
 
+export interface CheckpointDeps {
+  readonly collections: Collections
+  readonly commit: GroupCommit
+  readonly identity: { readonly id: ReplicaId }
+  readonly ids: ReplicaIds
+  readonly outbox: Outbox
+  readonly peerId: PeerId
+}
+
 /**
  * Keeps opening fast by rewriting the segments that have changed and cutting the log, one segment at a time so that the
  * peer goes on working. A segment may hold more than the vector says: the log from the start of the checkpoint on is
@@ -56,7 +66,9 @@ export class Checkpoint {
   readonly #collections: Collections
   readonly #ids: ReplicaIds
   readonly #commit: GroupCommit
-  readonly #identity: () => { readonly replicaId: string; readonly peerId: string }
+  readonly #identity: CheckpointDeps['identity']
+  readonly #outbox: Outbox
+  readonly #peerId: PeerId
   readonly #stored = new Map<Partition, Stored>()
   /** Places whose part blob is in the store. */
   readonly #parts = new Set<number>()
@@ -68,16 +80,13 @@ export class Checkpoint {
   #damaged = false
   #orphans: readonly string[] = []
 
-  constructor(
-    collections: Collections,
-    ids: ReplicaIds,
-    commit: GroupCommit,
-    identity: () => { readonly replicaId: string; readonly peerId: string },
-  ) {
+  constructor({ collections, commit, identity, ids, outbox, peerId }: CheckpointDeps) {
     this.#collections = collections
-    this.#ids = ids
     this.#commit = commit
     this.#identity = identity
+    this.#ids = ids
+    this.#outbox = outbox
+    this.#peerId = peerId
   }
 
   /** Bytes of log below which none is cut: a seam, so that simulations can do with short ones. */
@@ -99,7 +108,10 @@ export class Checkpoint {
     return SEGMENT_MAX_BYTES
   }
 
-  /** Goes on with the store where opening left it, and follows every partition from here on. */
+  /**
+   * Goes on with the store where opening left it, and follows every partition from here on. Damaged blobs are kept aside,
+   * and the state is written again.
+   */
   takeUp(opened: Opened): void {
     this.#commit.resume(opened.logLast, opened.logBytes)
     this.#logFirst = opened.logFirst
@@ -108,13 +120,23 @@ export class Checkpoint {
     for (const partition of this.#collections.partitions()) this.follow(partition, opened.stored.get(partition))
     this.#collections.created = (partition) => this.follow(partition)
     if (opened.damaged) this.repair()
-    if (opened.replicaId === undefined) this.#commit.operations([this.meta()])
+    if (opened.replicaId === undefined) this.recordIdentity()
+    for (const { key, bytes, reason } of opened.damage) {
+      if (bytes !== undefined) this.#commit.operations([{ type: 'put', key: ASIDE_PREFIX + key, bytes }])
+      this.#outbox.event({ type: 'damaged', key, reason })
+    }
   }
 
-  /** The blob that says who this is and where the log begins. */
-  meta(): StorageOperation {
+  /** The replica id has changed: the store must say so before it holds writes under the new one. */
+  recordIdentity(): void {
+    if (this.#commit.persistent) this.#commit.operations([this.#meta()])
+  }
+
+  /** The blob that says whose store this is and where the log begins. */
+  #meta(): StorageOperation {
     const meta = {
-      ...this.#identity(),
+      replicaId: this.#identity.id,
+      peerId: this.#peerId,
       logFirst: this.#logFirst,
       parts: this.#parts.size,
       damaged: this.#damaged,
@@ -123,7 +145,7 @@ export class Checkpoint {
   }
 
   /**
-   * Asks for a checkpoint whatever the log's size, with every segment written anew. Until it has finished, `meta` says
+   * Asks for a checkpoint whatever the log's size, with every segment written again. Until it has finished, `meta` says
    * that the store is damaged: sound segments may stand beside vectors that claim what was in the damaged ones.
    */
   repair(): void {
@@ -268,7 +290,7 @@ export class Checkpoint {
     this.#orphans = []
     this.#damaged = false
     for (const place of run.places) this.#parts.add(place)
-    operations.push(this.meta())
+    operations.push(this.#meta())
     this.#commit.cut(run.logBytes)
     this.#run = undefined
     return operations

@@ -13,6 +13,7 @@ import {
   UNDURABLE_MAX_BYTES,
   UNDURABLE_WRITE_COST_BYTES,
 } from '../limits.ts'
+import type { Outbox } from '../outbox/outbox.ts'
 import type { StorageOperation } from '../ports.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 
@@ -40,10 +41,17 @@ interface Group {
   readonly logBytes: number
 }
 
-export interface GroupCommitOwner {
-  store(ticket: number, batch: readonly StorageOperation[]): void
-  durable(writeIdMax: number, frames: readonly DurableFrame[]): void
-  notDurable(writeIdMax: number, error: unknown): void
+/** Takes own writes once they are durable. */
+export interface FrameSink {
+  offer(frames: readonly DurableFrame[]): void
+}
+
+export interface GroupCommitDeps {
+  readonly frames: FrameSink
+  readonly ids: ReplicaIds
+  readonly outbox: Outbox
+  /** False where the store does not outlive the program: then nothing is stored, and applied counts as durable. */
+  readonly persistent: boolean
 }
 
 export const LOG_PREFIX = 'log/'
@@ -59,8 +67,7 @@ export function logKey(number: number): string {
  * on "the log before it is durable".
  */
 export class GroupCommit {
-  readonly #owner: GroupCommitOwner
-  readonly #persistent: boolean
+  readonly #deps: GroupCommitDeps
   readonly #open: BlockWriter
   #openWrites = 0
   #atomic = false
@@ -76,16 +83,19 @@ export class GroupCommit {
   #retryAtMs: number | undefined
   #retryMs = STORE_RETRY_MS
   #error: unknown
-  /** Own writes up to this one were told to be not durable. */
-  #toldWriteId = 0
+  /** Own writes up to this one were reported as not durable. */
+  #reportedWriteId = 0
   #nextLog = 1
   #logBytes = 0
   #cuts = 0
 
-  constructor(ids: ReplicaIds, persistent: boolean, owner: GroupCommitOwner) {
-    this.#owner = owner
-    this.#persistent = persistent
-    this.#open = new BlockWriter(ids)
+  constructor(deps: GroupCommitDeps) {
+    this.#deps = deps
+    this.#open = new BlockWriter(deps.ids)
+  }
+
+  get persistent(): boolean {
+    return this.#deps.persistent
   }
 
   /** Bytes applied but not yet durable. */
@@ -200,12 +210,12 @@ export class GroupCommit {
       this.#retryAtMs = undefined
       this.#submit()
     }
-    if (this.failing) this.#tellNotDurable()
+    if (this.failing) this.#reportNotDurable()
     while (this.#group === undefined) {
       this.#closeFrame()
       if (this.#queue.length === 0) return
       this.#group = this.#gather()
-      if (this.#persistent && this.#group.batch.length > 0) this.#submit()
+      if (this.persistent && this.#group.batch.length > 0) this.#submit()
       else this.#complete()
     }
   }
@@ -223,21 +233,21 @@ export class GroupCommit {
     this.#retryAtMs = now.monotonicMs + this.#retryMs
     this.#retryMs = Math.min(this.#retryMs * 2, STORE_RETRY_MAX_MS)
     this.#error = error
-    this.#tellNotDurable()
+    this.#reportNotDurable()
   }
 
-  /** While the store refuses, nobody is left waiting: not the group that failed, nor those behind it. */
-  #tellNotDurable(): void {
-    if (this.#openWriteIdMax <= this.#toldWriteId) return
-    this.#toldWriteId = this.#openWriteIdMax
-    this.#owner.notDurable(this.#openWriteIdMax, this.#error)
+  /** While the store refuses, no write is left waiting: neither those of the group that failed, nor those behind it. */
+  #reportNotDurable(): void {
+    if (this.#openWriteIdMax <= this.#reportedWriteId) return
+    this.#reportedWriteId = this.#openWriteIdMax
+    this.#deps.outbox.event({ type: 'not-durable', writeId: this.#openWriteIdMax, error: this.#error })
   }
 
   #submit(): void {
     const group = this.#group!
     group.ticket = ++this.#tickets
     this.#inFlight = true
-    this.#owner.store(group.ticket, group.batch)
+    this.#deps.outbox.store(group.ticket, group.batch)
   }
 
   #complete(): void {
@@ -251,7 +261,10 @@ export class GroupCommit {
       frames.push({ block: item.block, writes: item.writes })
       writeIdMax = item.writeIdMax
     }
-    if (writeIdMax > 0) this.#owner.durable(writeIdMax, frames)
+    if (writeIdMax > 0) {
+      this.#deps.outbox.event({ type: 'durable', writeId: writeIdMax })
+      this.#deps.frames.offer(frames)
+    }
     for (const item of items) for (const callback of item.whenDurable) callback()
   }
 

@@ -2,14 +2,16 @@ import { BlockWriter } from '../wire/block.ts'
 import type { Partition } from '../replica/collections.ts'
 import type { Row } from '../entries/entry-table.ts'
 import { GridError } from '../errors.ts'
+import type { Checkpoint } from '../storage/checkpoint.ts'
 import type { GroupCommit } from '../storage/group-commit.ts'
 import { hlcFromWall } from '../clock/hlc.ts'
-import type { HybridClock } from '../clock/hlc.ts'
 import type { Instant } from '../instant.ts'
-import { UNDURABLE_MAX_BYTES } from '../limits.ts'
+import { SEQUENCE_MAX, UNDURABLE_MAX_BYTES } from '../limits.ts'
+import type { Membership } from '../members/membership.ts'
+import type { Outbox } from '../outbox/outbox.ts'
 import type { ReplicaIdentity } from './replica-identity.ts'
 import type { ReplicaId } from '../versions/replica-ids.ts'
-import { SEQUENCE_MAX } from '../limits.ts'
+import type { Timekeeping } from '../clock/timekeeping.ts'
 
 /** A local write as it was applied. Its dot is (replica id, sequence), its version (hlc, replica id). */
 export interface Written {
@@ -20,26 +22,28 @@ export interface Written {
   readonly sequence: number
 }
 
-export interface LocalWritesOwner {
-  /** The wall milliseconds that writes are dated by. */
-  wallMs(now: Instant): number
-  /** This peer goes on under a new replica id. */
-  renewed(reason: string): void
+export interface LocalWritesDeps {
+  readonly checkpoint: Checkpoint
+  readonly commit: GroupCommit
+  readonly identity: ReplicaIdentity
+  readonly membership: Membership
+  readonly outbox: Outbox
+  readonly time: Timekeeping
 }
 
 /** What this peer writes itself, and the replica id under which it does. */
 export class LocalWrites {
   readonly identity: ReplicaIdentity
-  readonly #clock: HybridClock
   readonly #commit: GroupCommit
-  readonly #owner: LocalWritesOwner
+  readonly #deps: LocalWritesDeps
+  readonly #time: Timekeeping
   #writeId = 0
 
-  constructor(identity: ReplicaIdentity, clock: HybridClock, commit: GroupCommit, owner: LocalWritesOwner) {
-    this.identity = identity
-    this.#clock = clock
-    this.#commit = commit
-    this.#owner = owner
+  constructor(deps: LocalWritesDeps) {
+    this.identity = deps.identity
+    this.#commit = deps.commit
+    this.#deps = deps
+    this.#time = deps.time
   }
 
   /** See `Peer.write`. */
@@ -52,7 +56,7 @@ export class LocalWrites {
     if (identity.nextSequence(partition) > SEQUENCE_MAX) this.renew('all sequence numbers are used up', now)
     const row: Row = {
       key,
-      hlc: this.#clock.tick(this.#owner.wallMs(now)),
+      hlc: this.#time.nextHlc(now),
       replica: identity.index,
       sequence: identity.nextSequence(partition),
       replaced: 0,
@@ -66,29 +70,33 @@ export class LocalWrites {
     return { writeId, hlc: row.hlc, replicaId: identity.id, sequence: row.sequence }
   }
 
-  /** Writes of this peer's replica id are about that it never made. False when the id is to be given up only later. */
+  /** Another peer shows writes of this replica id that this peer never made. False when the id is given up only later. */
   cloned(reason: string, now: Instant): boolean {
     const atOnce = this.identity.suspect(reason, now)
     if (atOnce) this.renew(reason, now)
     return atOnce
   }
 
-  /** Gives up a replica id that somebody else uses, once that may be. */
+  /** Gives up a replica id that another peer uses, once that is allowed. */
   tick(now: Instant): void {
     const suspicion = this.identity.due(now)
     if (suspicion !== '') this.renew(suspicion, now)
   }
 
-  /** Goes on under a new replica id; writes that may share dots with somebody else's are issued anew. */
+  /** Takes a new replica id; writes that may share dots with those of another peer are issued again. */
   renew(reason: string, now: Instant): void {
     this.identity.rest(now)
     this.identity.abandon((partition, row) => this.#commit.local(partition.name, row, this.#writeId))
-    this.#owner.renewed(reason)
+    const { checkpoint, membership, outbox } = this.#deps
+    const replicaId = this.identity.id
+    checkpoint.recordIdentity()
+    membership.update({ replicaId })
+    outbox.event({ type: 'replica-id', replicaId, reason })
   }
 
   /**
-   * Issues anew, dated now, what this peer has written, dated after `hlc` with a clock that was wrong, and nobody else has
-   * taken. Returns how many writes that were.
+   * Issues own writes again, dated now, if a wrong clock dated them after `hlc` and no other peer has taken them. Returns
+   * how many they were.
    */
   restamp(
     partitions: Iterable<Partition>,
@@ -97,7 +105,7 @@ export class LocalWrites {
     now: Instant,
   ): number {
     const { ids, index } = this.identity
-    this.#clock.setBack(hlcFromWall(this.#owner.wallMs(now)))
+    this.#time.hybridClock.setBack(hlcFromWall(this.#time.wallMs(now)))
     let count = 0
     for (const partition of partitions) {
       const { replica, name } = partition
@@ -115,7 +123,7 @@ export class LocalWrites {
       )
       this.#commit.remote(log.take())
       for (const slot of slots) {
-        replica.restamp(slot, this.#clock.tick(this.#owner.wallMs(now)), this.identity.nextSequence(partition))
+        replica.restamp(slot, this.#time.nextHlc(now), this.identity.nextSequence(partition))
         this.#commit.local(name, replica.row(slot), this.#writeId)
       }
       count += slots.length

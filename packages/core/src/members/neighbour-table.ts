@@ -12,7 +12,7 @@ interface Neighbour {
  * Watches that broadcast works: every peer broadcasts heartbeats, so a neighbour whose streams are open and whose
  * heartbeats do not come is one that the broadcast has gone deaf to, and only a new connection mends that.
  */
-export class Neighbours {
+export class NeighbourTable {
   readonly #neighbours = new Map<PeerId, Neighbour>()
 
   get size(): number {

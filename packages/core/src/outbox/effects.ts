@@ -1,9 +1,8 @@
-import type { GridError } from './errors.ts'
-import type { MemberRecord } from './wire/member-record.ts'
-import type { MemberState } from './members/membership.ts'
-import type { PeerId, StorageOperation } from './ports.ts'
-import type { ReplicaId } from './versions/replica-ids.ts'
-import type { TopicMessage } from './wire/topic-message.ts'
+import type { GridError } from '../errors.ts'
+import type { MemberRecord } from '../wire/member-record.ts'
+import type { PeerId, StorageOperation } from '../ports.ts'
+import type { ReplicaId } from '../versions/replica-ids.ts'
+import type { TopicMessage } from '../wire/topic-message.ts'
 
 /** What happens to a peer from outside. Local writes come through `Peer.write` instead. */
 export type Input =
@@ -38,6 +37,14 @@ export type Effect =
   /** This neighbour sent too much that is malformed. */
   | { readonly type: 'refuse'; readonly neighbour: PeerId; readonly refusedMs: number; readonly reason: string }
   | { readonly type: 'event'; readonly event: PeerEvent }
+
+/**
+ * - `alive`: heard of within the lease;
+ * - `suspect`: silent for longer than that;
+ * - `asleep`: it has said that it may be silent for long, and was not silent for an hour yet;
+ * - `gone`: silent for 30 s, closed, or left.
+ */
+export type MemberState = 'alive' | 'suspect' | 'asleep' | 'gone'
 
 /** What an application may want to hear of, besides the changes that `Replica.observe` reports. */
 export type PeerEvent =

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { GroupCommit } from './group-commit.ts'
+import { CommitQueue } from './commit-queue.ts'
 
 /** A disk whose commits end when the test says so. */
 class SlowDisk {
@@ -27,7 +27,7 @@ async function settled(): Promise<void> {
 
 it('merges what is added while a commit is under way, in order', async () => {
   const disk = new SlowDisk()
-  const commits = new GroupCommit<string>(disk.commit, 100)
+  const commits = new CommitQueue<string>(disk.commit, 100)
   const first = commits.add(['a'], 1)
   await settled()
   const others = [commits.add(['b', 'c'], 2), commits.add(['d'], 1)]
@@ -44,7 +44,7 @@ it('merges what is added while a commit is under way, in order', async () => {
 
 it('lets a synchronous burst share one group', async () => {
   const disk = new SlowDisk()
-  const commits = new GroupCommit<string>(disk.commit, 100)
+  const commits = new CommitQueue<string>(disk.commit, 100)
   void commits.add(['a'], 1)
   void commits.add(['b'], 1)
   await settled()
@@ -53,7 +53,7 @@ it('lets a synchronous burst share one group', async () => {
 
 it('bounds a group in bytes, and lets a batch above the bound go alone', async () => {
   const disk = new SlowDisk()
-  const commits = new GroupCommit<string>(disk.commit, 10)
+  const commits = new CommitQueue<string>(disk.commit, 10)
   for (const [name, sizeBytes] of [
     ['a', 6],
     ['b', 4],
@@ -72,7 +72,7 @@ it('bounds a group in bytes, and lets a batch above the bound go alone', async (
 
 it('fails what waits behind a failed group with it, and starts afresh', async () => {
   const disk = new SlowDisk()
-  const commits = new GroupCommit<string>(disk.commit, 100)
+  const commits = new CommitQueue<string>(disk.commit, 100)
   const first = commits.add(['a'], 1)
   await settled()
   const behind = commits.add(['b'], 1)
@@ -93,7 +93,7 @@ it('fails what waits behind a failed group with it, and starts afresh', async ()
 
 it('is idle only when nothing is waiting or under way', async () => {
   const disk = new SlowDisk()
-  const commits = new GroupCommit<string>(disk.commit, 100)
+  const commits = new CommitQueue<string>(disk.commit, 100)
   await commits.idle()
   void commits.add(['a'], 1)
   await settled()
@@ -108,7 +108,7 @@ it('is idle only when nothing is waiting or under way', async () => {
 
 it('resolves an empty batch behind the batches before it', async () => {
   const disk = new SlowDisk()
-  const commits = new GroupCommit<string>(disk.commit, 1)
+  const commits = new CommitQueue<string>(disk.commit, 1)
   const order: string[] = []
   void commits.add(['a'], 5).then(() => order.push('a'))
   const empty = commits.add([], 0).then(() => order.push('empty'))

@@ -13,7 +13,7 @@ interface WaitingBatch<Operation> {
  * Batches keep the order in which they were added. When a commit fails, the batches that already wait behind it fail
  * with the same reason: letting them through would leave a hole in front of them.
  */
-export class GroupCommit<Operation> {
+export class CommitQueue<Operation> {
   readonly #commit: (operations: Operation[], sizeBytes: number) => Promise<void>
   readonly #groupSizeMaxBytes: number
   #waiting: WaitingBatch<Operation>[] = []
