@@ -3,7 +3,7 @@ export { BlockWriter, readBlock } from './wire/block.ts'
 export type { BlockRecord, PartitionName } from './wire/block.ts'
 export { decodeValue, encodeValue } from './bytes/cbor.ts'
 export { scanCbor } from './bytes/cbor-scanner.ts'
-export { compositeKey, mainOf, splitKey } from './bytes/composite-key.ts'
+export { KEY_SEPARATOR, compositeKey, mainOf, splitKey } from './bytes/composite-key.ts'
 export type { Collection, Collections, Partition } from './replica/collections.ts'
 export { documentClient, documentHeader, documentKey, documentUpdate, documentValue } from './kinds/document-row.ts'
 export { readDocumentHeader, readDocumentKey } from './kinds/document-row.ts'
@@ -24,7 +24,31 @@ export { checkName } from './kinds/names.ts'
 export { checkKnown } from './known-options.ts'
 export type { Known } from './known-options.ts'
 export type { CollectionDescriptor, CollectionKind, CollectionMode } from './kinds/kinds.ts'
-export * from './limits.ts'
+export {
+  ADDRESSES_MAX,
+  ADDRESS_MAX_BYTES,
+  BROADCAST_MAX_BYTES,
+  COLLECTIONS_MAX,
+  CONFIRMATIONS_MAX,
+  COUNTER_ROW_MAX_BYTES,
+  FRAME_GAP_MS,
+  GRACE_MS,
+  HOUSEKEEPING_AFTER_MS,
+  HOUSEKEEPING_GAP_MS,
+  KEY_MAX_BYTES,
+  MEMBERS_MAX,
+  MESSAGE_MAX_BYTES,
+  NAME_MAX_BYTES,
+  NEW_IDS_MAX,
+  OFFENDERS_MAX,
+  PRESENCES_MAX,
+  PRESENCE_MAX_BYTES,
+  SESSIONS_MAX,
+  TOPIC_BACKLOG_MAX_BYTES,
+  TOPIC_MESSAGE_MAX_BYTES,
+  UNDURABLE_MAX_BYTES,
+  VALUE_MAX_BYTES,
+} from './limits.ts'
 export type { MemberRecord, Role } from './wire/member-record.ts'
 export { heartbeatMs } from './members/membership.ts'
 export type { Member } from './members/membership.ts'

@@ -1,4 +1,7 @@
-/** Every bound of core in one place. Each has its unit in its name, and a reason. */
+/**
+ * Every bound on what peers may send, store or ask for, in one place. Each has its unit in its name, and a reason. What only
+ * follows from the layout of a data structure (bits of a slot, bytes of a slab) stands beside that structure.
+ */
 
 export const KEY_MAX_BYTES = 1024
 /** The most that any peer accepts as one value; a grid may set its own limit lower. */
@@ -8,12 +11,28 @@ export const NAME_MAX_BYTES = 128
 export const COLLECTIONS_MAX = 4096
 export const PARTITIONS_MAX = 4096
 
+/** The two numbers of a counter's row take 19 bytes at most. */
+export const COUNTER_ROW_MAX_BYTES = 32
+/** The row that starts a generation of a document. A document with a longer history is not compacted. */
+export const GENERATION_START_MAX_BYTES: number = 256 * 1024
+/** The header row of a document. */
+export const DOCUMENT_HEADER_MAX_BYTES = 64
+
 /** Sequence numbers are 32 bits wide; past this a peer takes a new replica id. */
 export const SEQUENCE_MAX = 0xffffffff
 
 /** One message of a stream, and one broadcast frame, with room for one value of the largest size. */
 export const MESSAGE_MAX_BYTES: number = 4 * 1024 * 1024
 export const BROADCAST_MAX_BYTES: number = VALUE_MAX_BYTES + 64 * 1024
+
+/** The header of a message, in front of its block. */
+export const MESSAGE_HEADER_MAX_BYTES: number = MESSAGE_MAX_BYTES - 1024
+/** Partitions in each of the two lists that a message may have. Replicated collections have one partition each. */
+export const MESSAGE_PARTS_MAX: number = COLLECTIONS_MAX
+/** Keys of one map in a header. Every version has to keep to it, since older peers refuse more. */
+export const HEADER_KEYS_MAX = 16
+/** An incarnation is a date in milliseconds. This is far beyond any date, and far below the numbers that cannot be counted on from. */
+export const INCARNATION_MAX: number = 2 ** 46
 
 /** A frame closes at whichever comes first. Signature checks cap small frames at a few thousand a second. */
 export const FRAME_WRITES_MAX = 256
@@ -160,6 +179,13 @@ export const OFFENDERS_LISTED_MAX = 64
  */
 export const NEW_IDS_MAX: number = 256 * 1024
 export const NEW_IDS_PER_SECOND = 10
+/** Replica ids that a peer numbers. No grid needs as many; a peer that invents ids without end is stopped here. */
+export const REPLICA_IDS_MAX = 1_000_000
+/**
+ * Ranges above the head that a version vector keeps for one replica id. A dot that would need one more stays unseen, and
+ * comes again. Dots in descending order move all ranges each time: with more ranges one message could take many seconds.
+ */
+export const VECTOR_RANGES_MAX = 16_384
 /** This peer's own replica id is given up at most this often, doubled each time: anybody can claim that it is in use. */
 export const ABANDON_GAP_MS = 10_000
 export const ABANDON_GAP_MAX_MS = 600_000

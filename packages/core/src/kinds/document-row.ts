@@ -5,14 +5,13 @@ import { GridError } from '../errors.ts'
 import { readGenerationKey, readGenerationStart } from './generation-start.ts'
 import { fold32, foldHigh32, hashText, mix32 } from '../bytes/hash.ts'
 import { hasControls } from './names.ts'
-import { NAME_MAX_BYTES, VALUE_MAX_BYTES } from '../limits.ts'
+import { DOCUMENT_HEADER_MAX_BYTES, NAME_MAX_BYTES, VALUE_MAX_BYTES } from '../limits.ts'
 import { checkYjsUpdate } from './yjs-update.ts'
 
 /** Numbers of base 36, none of which begins with a zero but zero itself. */
 const SUB_PATTERN =
   /^(0|[1-9a-z][0-9a-z]{0,10})\.(0|[1-9a-z][0-9a-z]{0,6})\.(0|[1-9a-z][0-9a-z]{0,6})\.([abcd])(0|[1-9a-z][0-9a-z]{0,2})$/
 const REPLICA_ID_PATTERN = /^[0-9a-f]{16}$/
-const HEADER_MAX_BYTES = 64
 /** The CBOR head of a list of two, and of a text of sixteen bytes. */
 const CBOR_PAIR = 0x82
 const CBOR_TEXT_16 = 0x70
@@ -111,11 +110,11 @@ export function reissuedValue({ key, bytes, start, end }: Readonly<Row>, author:
 
 /** A header's value. */
 export function documentHeader(header: DocumentHeader): Uint8Array {
-  return encodeValue([header.generation], HEADER_MAX_BYTES)
+  return encodeValue([header.generation], DOCUMENT_HEADER_MAX_BYTES)
 }
 
 export function readDocumentHeader(bytes: Uint8Array): DocumentHeader {
-  const value = bytes.length > HEADER_MAX_BYTES ? undefined : decodeValue(bytes)
+  const value = bytes.length > DOCUMENT_HEADER_MAX_BYTES ? undefined : decodeValue(bytes)
   const generation: unknown = Array.isArray(value) ? value[0] : undefined
   if (typeof generation !== 'number' || !Number.isSafeInteger(generation) || generation < 0) {
     throw malformed("a document's header without a generation")

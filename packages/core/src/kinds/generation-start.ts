@@ -2,9 +2,9 @@ import { ByteReader, ByteWriter } from '../bytes/bytes.ts'
 import { decodeValue, encodeValue } from '../bytes/cbor.ts'
 import { compositeKey, splitKey } from '../bytes/composite-key.ts'
 import { GridError } from '../errors.ts'
+import { GENERATION_START_MAX_BYTES } from '../limits.ts'
 
 const KEY_PATTERN = /^([1-9a-z][0-9a-z]{0,10})\.s$/
-const START_MAX_BYTES = 256 * 1024
 /** Numbers at the head of a row, and the heads of its two texts of bytes. */
 const HEAD_MAX_BYTES = 64
 
@@ -53,7 +53,7 @@ export function generationStart({
   known.varint(covers.length / 2)
   for (const number of covers) known.varint(number)
   const head = [from, client, end, settled, known.copy()]
-  if (copied === undefined) return known.length > START_MAX_BYTES - HEAD_MAX_BYTES ? undefined : encode(head)
+  if (copied === undefined) return known.length > GENERATION_START_MAX_BYTES - HEAD_MAX_BYTES ? undefined : encode(head)
   const indexes = new Map<number, number>()
   for (let i = 0; i < covers.length; i += 2) indexes.set(covers[i]!, i / 2)
   const ranges = new ByteWriter()
@@ -63,12 +63,14 @@ export function generationStart({
     ranges.varint(copied[i + 1]!)
     ranges.varint(copied[i + 2]!)
   }
-  return known.length + ranges.length > START_MAX_BYTES - HEAD_MAX_BYTES ? undefined : encode([...head, ranges.copy()])
+  return known.length + ranges.length > GENERATION_START_MAX_BYTES - HEAD_MAX_BYTES
+    ? undefined
+    : encode([...head, ranges.copy()])
 }
 
 /** Throws `MESSAGE_MALFORMED`. */
 export function readGenerationStart(bytes: Uint8Array, generation: number): GenerationStart {
-  const value = bytes.length > START_MAX_BYTES ? undefined : decodeValue(bytes)
+  const value = bytes.length > GENERATION_START_MAX_BYTES ? undefined : decodeValue(bytes)
   if (!Array.isArray(value) || value.length < 5 || value.length > 6) throw malformed('without a start')
   const [from, client, end, settled, known, ranges] = value as unknown[]
   for (const number of [from, client, end]) {
@@ -113,7 +115,7 @@ function readCopied(bytes: Uint8Array, covers: readonly number[], end: number): 
 }
 
 function encode(values: readonly unknown[]): Uint8Array {
-  return encodeValue(values, START_MAX_BYTES)
+  return encodeValue(values, GENERATION_START_MAX_BYTES)
 }
 
 function malformed(what: string): GridError {

@@ -3,11 +3,11 @@ import { splitKey } from '../bytes/composite-key.ts'
 import type { Row } from '../entries/entry-table.ts'
 import { GridError } from '../errors.ts'
 import { checkExpiry } from '../entries/expiry.ts'
+import { COUNTER_ROW_MAX_BYTES } from '../limits.ts'
 
 /** The slot id that a peer draws each time it opens, so that it never shares a row with another peer. */
 const SLOT_PATTERN = /^[0-9a-f]{16}$/
 const CBOR_TRUE = 0xf5
-const COUNTER_MAX_BYTES = 32
 
 /** The value of a set's row: the element is there. */
 export const PRESENT: Uint8Array = Uint8Array.of(CBOR_TRUE)
@@ -32,7 +32,7 @@ function isPresent({ bytes, start, end }: Readonly<Row>): boolean {
 export function checkCounterRow({ key, bytes, start, end }: Readonly<Row>): void {
   if (!SLOT_PATTERN.test(key)) throw malformed("a counter's row without a slot")
   const pair =
-    bytes === undefined || end - start > COUNTER_MAX_BYTES ? undefined : decodeValue(bytes.subarray(start, end))
+    bytes === undefined || end - start > COUNTER_ROW_MAX_BYTES ? undefined : decodeValue(bytes.subarray(start, end))
   if (!Array.isArray(pair) || pair.length !== 2 || !pair.every(isAmount)) {
     throw malformed("a counter's row that is no pair of whole numbers")
   }

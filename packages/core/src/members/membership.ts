@@ -3,11 +3,12 @@ import {
   FORGET_MEMBER_AFTER_MS,
   GONE_AFTER_MS,
   HEARTBEAT_MS,
+  INCARNATION_MAX,
   MEMBERS_MAX,
   MESSAGE_MAX_BYTES,
   SUSPECT_AFTER_MS,
 } from '../limits.ts'
-import { INCARNATION_MAX, compareRecords } from '../wire/member-record.ts'
+import { compareRecords } from '../wire/member-record.ts'
 import type { MemberRecord } from '../wire/member-record.ts'
 import type { MemberState } from '../outbox/effects.ts'
 import type { Outbox } from '../outbox/outbox.ts'

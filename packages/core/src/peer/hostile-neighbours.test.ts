@@ -5,13 +5,13 @@ import {
   DIALS_MAX,
   DIAL_ADDRESSES_MAX,
   DIAL_GAP_MS,
+  INCARNATION_MAX,
   MEMBERS_MAX,
   OFFENCES_MAX,
   REFUSED_MS,
   SESSIONS_EACH_MAX,
   SESSIONS_MAX,
 } from '../limits.ts'
-import { INCARNATION_MAX } from '../wire/member-record.ts'
 import type { MemberRecord } from '../wire/member-record.ts'
 import { encodeMessage } from '../wire/messages.ts'
 import type { Message, PartDigest } from '../wire/messages.ts'

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { Checkpoint } from '../storage/checkpoint.ts'
-import { encodeValue } from '../bytes/cbor.ts'
+import { decodeValue, encodeValue } from '../bytes/cbor.ts'
 import type { Peer } from './peer.ts'
 import { openPeer } from './open-peer.ts'
 import { SeededRandom } from '../bytes/seeded-random.ts'
@@ -192,6 +192,17 @@ test('a store of a newer format is not touched', () => {
     software: 'test',
   })
   expect(() => opening.offer('meta', meta)).toThrow(expect.objectContaining({ code: 'STORAGE_FORMAT' }))
+})
+
+test('a store of format 1, which knew maps alone, is read as it is', () => {
+  const { peers, disk, replicaId } = closed()
+  const meta = decodeValue(disk.blobs.get('meta')!) as Record<string, unknown>
+  expect(meta['format']).toBe(2)
+  disk.blobs.set('meta', encodeValue({ ...meta, format: 1, parts: undefined, damaged: undefined }, 1000))
+  const again = peers.open('a', disk)
+  expect(again.replicaId).toBe(replicaId)
+  expect(peers.events('a', 'damaged')).toEqual([])
+  expect(peers.value('a', 'key 39')).toBe('x'.repeat(801))
 })
 
 test('a first start is no damage', () => {

@@ -1,11 +1,9 @@
 import { GridError } from '../errors.ts'
 import { hashText } from '../bytes/hash.ts'
+import { REPLICA_IDS_MAX } from '../limits.ts'
 
 /** Sixteen lower-case hexadecimal digits: one durable life of one peer's state. */
 export type ReplicaId = string
-
-/** More ids than any grid needs; a peer that invents ids without end is stopped here. */
-const REPLICA_IDS_MAX = 1_000_000
 
 /** Numbers the replica ids this peer has met, so that columns hold 4 bytes where the id has 16 characters. */
 export class ReplicaIds {

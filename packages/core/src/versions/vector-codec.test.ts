@@ -5,7 +5,8 @@ import { GridError } from '../errors.ts'
 import { ReplicaIds } from './replica-ids.ts'
 import { SeededRandom, mutated } from '../bytes/seeded-random.ts'
 import { decodeVector, encodeVector } from './vector-codec.ts'
-import { RANGES_MAX, VersionVector } from './version-vector.ts'
+import { VersionVector } from './version-vector.ts'
+import { VECTOR_RANGES_MAX } from '../limits.ts'
 
 const ID = '0123456789abcdef'
 
@@ -71,7 +72,7 @@ test('what no honest peer encodes is malformed', () => {
   refused(crafted(5, 1, 1, 0))
   refused(crafted(5, 2, 2, 0, 1, 0))
   refused(crafted(5, 1, 2, 0xffffffff))
-  refused(crafted(5, RANGES_MAX + 1))
+  refused(crafted(5, VECTOR_RANGES_MAX + 1))
   const huge = new ByteWriter()
   huge.varint(Number.MAX_SAFE_INTEGER)
   refused(huge.copy())
@@ -90,8 +91,8 @@ test('more ranges than a vector may have are malformed even when they are all th
   writer.varint(1)
   writer.replicaId(ID)
   writer.varint(0)
-  writer.varint(RANGES_MAX + 1)
-  for (let i = 0; i <= RANGES_MAX; i++) {
+  writer.varint(VECTOR_RANGES_MAX + 1)
+  for (let i = 0; i <= VECTOR_RANGES_MAX; i++) {
     writer.varint(2)
     writer.varint(0)
   }

@@ -2,8 +2,8 @@ import { ByteReader, ByteWriter } from '../bytes/bytes.ts'
 import { GridError } from '../errors.ts'
 import type { SeenOf } from './floor.ts'
 import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
-import { SEQUENCE_MAX } from '../limits.ts'
-import { RANGES_MAX, VersionVector } from './version-vector.ts'
+import { SEQUENCE_MAX, VECTOR_RANGES_MAX } from '../limits.ts'
+import { VersionVector } from './version-vector.ts'
 
 /** Bytes of one replica id without ranges: the id, its head, the number of ranges. */
 export const REPLICA_MIN_BYTES = 10
@@ -75,7 +75,7 @@ function readSeen(reader: ByteReader): number[] {
   if (last > SEQUENCE_MAX) throw malformed(`sequence number ${last}`)
   const seen: number[] = last > 0 ? [1, last] : []
   const ranges = reader.count(2)
-  if (ranges > RANGES_MAX) throw malformed(`${ranges} ranges`)
+  if (ranges > VECTOR_RANGES_MAX) throw malformed(`${ranges} ranges`)
   for (let i = 0; i < ranges; i++) {
     const first = last + reader.varint()
     // A range that touches what is before it would make equal vectors unequal in bytes.

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { hashHex } from '../bytes/hash.ts'
 import { ReplicaIds } from './replica-ids.ts'
-import { RANGES_MAX, VersionVector } from './version-vector.ts'
+import { VersionVector } from './version-vector.ts'
+import { VECTOR_RANGES_MAX } from '../limits.ts'
 
 const SEQUENCES = 24
 const REPLICAS = 3
@@ -205,12 +206,12 @@ test('a clone goes its own way', () => {
 
 test('ranges are bounded: a dot that would be one too many stays unseen, and is taken once there is room', () => {
   const vector = new VersionVector()
-  for (let i = 1; i <= RANGES_MAX; i++) expect(vector.add(0, 2 * i + 1)).toBe(true)
-  const beyond = 2 * RANGES_MAX + 3
+  for (let i = 1; i <= VECTOR_RANGES_MAX; i++) expect(vector.add(0, 2 * i + 1)).toBe(true)
+  const beyond = 2 * VECTOR_RANGES_MAX + 3
   expect(vector.add(0, beyond)).toBe(false)
   expect(vector.has(0, beyond)).toBe(false)
-  expect(vector.rangesAbove(0).length).toBe(2 * RANGES_MAX)
-  expect(vector.add(0, 2 * RANGES_MAX + 2)).toBe(true)
+  expect(vector.rangesAbove(0).length).toBe(2 * VECTOR_RANGES_MAX)
+  expect(vector.add(0, 2 * VECTOR_RANGES_MAX + 2)).toBe(true)
   expect(vector.add(0, 4)).toBe(true)
   expect(vector.add(0, beyond + 2)).toBe(true)
 })

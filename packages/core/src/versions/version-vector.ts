@@ -4,12 +4,7 @@ import { addHash, fold32, foldHigh32, mix32 } from '../bytes/hash.ts'
 import type { Hash64 } from '../bytes/hash.ts'
 import { hashReplicaId } from './replica-ids.ts'
 import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
-
-/**
- * The most ranges above the head that are kept for one replica id; beyond, a dot stays unseen and is asked for again. Dots
- * that come in descending order move all ranges each time, so that more would let a message take many seconds.
- */
-export const RANGES_MAX = 16_384
+import { VECTOR_RANGES_MAX } from '../limits.ts'
 
 /** A run of sequence numbers of one replica id, both ends included. */
 export interface DotRange {
@@ -305,7 +300,7 @@ function insertRange(ranges: number[], first: number, last: number): boolean {
     end += 2
   }
   if (end - at === 2 && joinedFirst === ranges[at] && joinedLast === ranges[at + 1]) return false
-  if (end === at && ranges.length >= 2 * RANGES_MAX) return false
+  if (end === at && ranges.length >= 2 * VECTOR_RANGES_MAX) return false
   ranges.splice(at, end - at, joinedFirst, joinedLast)
   return true
 }

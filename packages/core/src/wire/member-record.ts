@@ -1,6 +1,6 @@
 import { GridError } from '../errors.ts'
 import type { Fields } from './fields.ts'
-import { ADDRESSES_MAX, ADDRESS_MAX_BYTES } from '../limits.ts'
+import { ADDRESSES_MAX, ADDRESS_MAX_BYTES, INCARNATION_MAX } from '../limits.ts'
 import type { PeerId } from '../ports.ts'
 
 /** What a peer is for: `storage` peers hold data durably and count as copies; nobody counts on `light` peers. */
@@ -27,9 +27,6 @@ export interface MemberRecord {
   /** The peer says that it may be silent for long: a browser tab that nobody looks at. */
   readonly asleep?: true
 }
-
-/** Far beyond any clock's date, and far from the numbers that cannot be counted on from. */
-export const INCARNATION_MAX: number = 2 ** 46
 
 /** Above 0 when `a` supersedes `b`. */
 export function compareRecords(a: MemberRecord, b: MemberRecord): number {

@@ -4,7 +4,13 @@ import { decodeValue, encodeValue } from '../bytes/cbor.ts'
 import { GridError } from '../errors.ts'
 import { Fields } from './fields.ts'
 import { MAP_CODE } from '../kinds/kinds.ts'
-import { COLLECTIONS_MAX, MEMBERS_MAX, MESSAGE_MAX_BYTES } from '../limits.ts'
+import {
+  HEADER_KEYS_MAX,
+  MEMBERS_MAX,
+  MESSAGE_HEADER_MAX_BYTES,
+  MESSAGE_MAX_BYTES,
+  MESSAGE_PARTS_MAX,
+} from '../limits.ts'
 import { readMemberRecord } from './member-record.ts'
 import type { MemberRecord } from './member-record.ts'
 import { readPresence } from './presence-record.ts'
@@ -21,11 +27,6 @@ import type { TopicMessage } from './topic-message.ts'
 export const WIRE_VERSION = 2
 
 const EMPTY: Uint8Array = new Uint8Array(0)
-const HEADER_MAX_BYTES: number = MESSAGE_MAX_BYTES - 1024
-/** In each of the two lists of partitions that a message may have. Replicated collections have one partition each. */
-const PARTS_MAX: number = COLLECTIONS_MAX
-/** No map of the protocol has more. */
-const HEADER_KEYS_MAX = 16
 
 /** What one peer says of one partition when vectors are compared. */
 export interface PartDigest {
@@ -148,7 +149,7 @@ export function encodeMessage(message: Message): Uint8Array {
     delete header['block']
   }
   if ('parts' in message && message.parts !== undefined) Object.assign(header, partsHeader(message.parts))
-  const headerBytes = encodeValue(header, HEADER_MAX_BYTES)
+  const headerBytes = encodeValue(header, MESSAGE_HEADER_MAX_BYTES)
   const writer = new ByteWriter(headerBytes.length + body.length + 8)
   writer.byte(VERSIONS[type])
   writer.varint(headerBytes.length)
@@ -265,12 +266,12 @@ function partsHeader(parts: readonly PartDigest[]): { parts: readonly PartDigest
   const others = parts.filter(({ kind }) => kind !== MAP_CODE)
   if (others.length === 0) return { parts }
   const maps = parts.filter(({ kind }) => kind === MAP_CODE)
-  return { parts: [...maps, ...others.slice(PARTS_MAX)], others: others.slice(0, PARTS_MAX) }
+  return { parts: [...maps, ...others.slice(MESSAGE_PARTS_MAX)], others: others.slice(0, MESSAGE_PARTS_MAX) }
 }
 
 function readParts(fields: Fields): PartDigest[] {
-  const others = fields.has('others') ? fields.list('others', PARTS_MAX) : []
-  return [...fields.list('parts', PARTS_MAX), ...others].map((part) => ({
+  const others = fields.has('others') ? fields.list('others', MESSAGE_PARTS_MAX) : []
+  return [...fields.list('parts', MESSAGE_PARTS_MAX), ...others].map((part) => ({
     collection: part.text('collection', 128),
     kind: part.count('kind'),
     partition: part.count('partition'),

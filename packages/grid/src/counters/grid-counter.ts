@@ -1,4 +1,4 @@
-import { GridError, decodeValue, encodeValue } from '@gossipgrid/core'
+import { COUNTER_ROW_MAX_BYTES, GridError, decodeValue, encodeValue } from '@gossipgrid/core'
 import type { Collection, Partition } from '@gossipgrid/core'
 import type { Batch } from '../batches/batch.ts'
 import { ChangeFeed, FEED_OPTIONS, checkFeedOptions } from '../changes/change-feed.ts'
@@ -11,9 +11,6 @@ import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 import { onlyPartition } from '../runtime/row-write.ts'
 import type { UnreadChange } from '../changes/unread-change.ts'
-
-/** A pair of numbers of 2^53 - 1 each takes 19 bytes. */
-const ROW_MAX_BYTES = 32
 
 /** What one peer has added and taken away since it was opened: the row that only it writes. */
 interface Share {
@@ -281,7 +278,7 @@ function throwAt(change: CounterChange, name: 'value' | 'delta', sum: bigint): v
 }
 
 function encodeShare({ up, down }: Share): Uint8Array {
-  return encodeValue([up, down], ROW_MAX_BYTES)
+  return encodeValue([up, down], COUNTER_ROW_MAX_BYTES)
 }
 
 function readShare(bytes: Uint8Array | undefined): Share {

@@ -19,8 +19,6 @@ import type { OpenDocuments } from './opened/open-documents.ts'
 /** Where peers say who is in which document. */
 const AWARENESS_TOPIC = 'gossipgrid/awareness'
 const DOCUMENT_OPTIONS: Known<DocumentOptions> = { doc: true, awareness: true }
-/** Rows that one piece deletes. */
-const DELETES_MAX = 1000
 
 /** The documents of a grid. Yjs is loaded with the first that is opened. */
 export class Documents {
@@ -75,12 +73,8 @@ export class Documents {
   async delete(name: string): Promise<boolean> {
     this.#check(name)
     if (!this.table.has(name)) return false
-    const { partition } = this.table
-    // What says that it was deleted comes first.
-    const keys = [name, ...this.table.keysOf(name)]
-    const pieces = Array.from({ length: Math.ceil(keys.length / DELETES_MAX) }, (_, i) =>
-      keys.slice(i * DELETES_MAX, (i + 1) * DELETES_MAX).map((key) => ({ partition, key, bytes: undefined })),
-    )
+    // The row that says that it was deleted comes first.
+    const pieces = this.table.deletes([name, ...this.table.keysOf(name)])
     const target = {
       plan: (rows: readonly RowWrite[]) => rows,
       sizeBytes: (rows: readonly RowWrite[]) => rows.reduce((sum, { key }) => sum + key.length, 0),

@@ -1,4 +1,12 @@
-import { GridError, KEY_MAX_BYTES, PRESENT, compositeKey, decodeValue, encodeValue } from '@gossipgrid/core'
+import {
+  GridError,
+  KEY_MAX_BYTES,
+  KEY_SEPARATOR,
+  PRESENT,
+  compositeKey,
+  decodeValue,
+  encodeValue,
+} from '@gossipgrid/core'
 import { isPlainObject, splitKey } from '@gossipgrid/core'
 import type { Partition } from '@gossipgrid/core'
 import { checkKey } from '../batches/checks.ts'
@@ -8,7 +16,6 @@ import type { RowWrite } from '../runtime/row-write.ts'
 import { objectContent } from './object-content.ts'
 import { stored } from './whole-rows.ts'
 
-const MARK = '\u0000'
 /** What its decoding would take for something else than a field; only a peer with bad intent writes it. */
 const NO_FIELD = '__proto__'
 
@@ -36,7 +43,8 @@ export class FieldRows implements Layout {
 
   checkKey(key: unknown): asserts key is string {
     checkKey(key)
-    if (key.includes(MARK)) throw new GridError('INVALID_KEY', 'a key of a map with fields must not contain U+0000')
+    if (key.includes(KEY_SEPARATOR))
+      throw new GridError('INVALID_KEY', 'a key of a map with fields must not contain U+0000')
   }
 
   encode(value: unknown): Uint8Array {
@@ -159,7 +167,7 @@ function fieldsIn(content: Uint8Array): [string, unknown][] {
 
 function fieldKey(key: string, field: string): string {
   const rowKey = compositeKey(key, field)
-  if (field.includes(MARK)) throw new GridError('INVALID_VALUE', 'The name of a field must not contain U+0000')
+  if (field.includes(KEY_SEPARATOR)) throw new GridError('INVALID_VALUE', 'The name of a field must not contain U+0000')
   if (rowKey.length * 3 <= KEY_MAX_BYTES || new TextEncoder().encode(rowKey).length <= KEY_MAX_BYTES) return rowKey
   const shown = field.slice(0, 40)
   throw new GridError(

@@ -12,8 +12,6 @@ import type { OpenStart } from './generation-map.ts'
 import { isOpen, lateEdits, siblingsOf } from './late-edits.ts'
 import type { LateAuthor } from './late-edits.ts'
 
-/** Rows that one piece deletes. */
-const DELETES_MAX = 1000
 /** How many others may look first whether a document is to begin anew. */
 const RANK_MAX = 8
 /** Rows of edits that were refused which are remembered. */
@@ -268,12 +266,7 @@ export class Generations {
 
   #delete(keys: readonly string[]): void {
     const { host, table } = this.#parts
-    for (let i = 0; i < keys.length; i += DELETES_MAX) {
-      const rows: RowWrite[] = keys
-        .slice(i, i + DELETES_MAX)
-        .map((key) => ({ partition: table.partition, key, bytes: undefined }))
-      host.write(rows, undefined, () => undefined)
-    }
+    for (const rows of table.deletes(keys)) host.write(rows, undefined, () => undefined)
   }
 
   #present(): string[] {

@@ -3,13 +3,11 @@ import * as Y from 'yjs'
 import type { RowWrite } from '../../runtime/row-write.ts'
 import { readGeneration } from '../rows/apply-rows.ts'
 import type { DocumentRow, DocumentTable, StartedGeneration } from '../rows/document-table.ts'
+import { RANGES_PER_ROW_MAX } from '../rows/own-rows.ts'
 import { GenerationMap, SiblingMap } from './generation-map.ts'
 import type { OpenStart, Placement } from './generation-map.ts'
 import { rangesOf } from './id-ranges.ts'
 import { LateStructs } from './late-structs.ts'
-
-/** Ranges of deletes in one row: each takes 15 bytes at most. */
-const RANGES_PER_ROW_MAX = 16_384
 
 /** A generation from which edits are carried over to the one that counts. */
 interface Source {

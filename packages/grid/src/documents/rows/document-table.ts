@@ -8,6 +8,7 @@ import {
 } from '@gossipgrid/core'
 import { readGenerationKey, readGenerationStart } from '@gossipgrid/core'
 import type { DocumentKey, GenerationStart, Partition, Peer, YjsUpdate } from '@gossipgrid/core'
+import type { RowWrite } from '../../runtime/row-write.ts'
 
 export { DOCUMENTS }
 
@@ -50,6 +51,8 @@ export interface StartedGeneration extends GenerationStart {
   readonly key: string
 }
 
+/** Rows that are deleted in one piece. */
+const DELETES_MAX = 1000
 /** Generations of which is remembered that all of their first content is here. */
 const WHOLE_MAX = 1000
 /** Starts of generations that are kept as they were read; each holds up to 85,000 ranges. */
@@ -125,6 +128,16 @@ export class DocumentTable {
       const writer = collections.ids.id(replica)
       return [{ key, parts, hlc: table.hlc(slot), own: replica === own, writer, sizeBytes }]
     })
+  }
+
+  /** The writes that delete rows, in pieces of up to 1,000. */
+  deletes(keys: readonly string[]): RowWrite[][] {
+    const pieces: RowWrite[][] = []
+    for (let i = 0; i < keys.length; i += DELETES_MAX) {
+      const piece = keys.slice(i, i + DELETES_MAX)
+      pieces.push(piece.map((key) => ({ partition: this.partition, key, bytes: undefined })))
+    }
+    return pieces
   }
 
   /** The keys of all that there is of a document, except for its header. */

@@ -9,7 +9,7 @@ const SMALL_MAX_BYTES = 32 * 1024
 /** The last row of the last level is written anew with more until it has this size; then another one begins. */
 const SEALED_BYTES = 192 * 1024
 /** Ranges of deletes in one row: each takes 15 bytes at most. */
-const RANGES_PER_ROW_MAX = 16_384
+export const RANGES_PER_ROW_MAX = 16_384
 /** A document that is closed keeps so few rows of an author, or is merged. */
 const CLOSED_ROWS_MAX = 8
 
