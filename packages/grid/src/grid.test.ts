@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import type { Grid } from './grid.ts'
 import { openGrid } from './open-grid.ts'
 import { TestGrids, diskInMemory, until } from './rig/test-grids.ts'
 import { VERSION } from './version.ts'
@@ -109,6 +110,23 @@ describe('a grid', () => {
       expect(() => grid.map(name as string)).toThrow(expect.objectContaining({ code: 'INVALID_NAME' }))
     }
     for (const name of ['__proto__', '../x', 'CON', 'a b']) expect(grid.map(name).size).toBe(0)
+  })
+
+  it('lists the collections that it knows, also those that only other peers have opened, without their figures', async () => {
+    const [first, second] = [await grids.open(), await grids.open()]
+    await first.map('users').set('ada', 1)
+    await first.map('profiles', { merge: 'fields' }).set('ada', { name: 'Ada' })
+    await first.counter('visits').increment()
+    first.set('tags')
+    const kinds = { users: 'map', profiles: 'fields', visits: 'counter' }
+    const listed = (grid: Grid): object => Object.fromEntries(grid.collections().map(({ name, kind }) => [name, kind]))
+    expect(listed(first)).toMatchObject({ ...kinds, tags: 'set' })
+    await until(() => second.collections().length >= 3, 'the other peer has what was written')
+    expect(listed(second)).toMatchObject(kinds)
+    for (const grid of [first, second]) {
+      const inStatus = grid.status().collections.map(({ name, kind }) => ({ name, kind }))
+      expect(grid.collections()).toEqual(inStatus)
+    }
   })
 
   it('carries the version of its package', () => {

@@ -1,5 +1,5 @@
 import { GridError, checkKnown } from '@gossipgrid/core'
-import type { MemberState, Peer, PeerEvent } from '@gossipgrid/core'
+import type { MemberState, Peer } from '@gossipgrid/core'
 import { writeBatch } from './batches/batch.ts'
 import type { Batch } from './batches/batch.ts'
 import { SIGNAL_OPTION } from './batches/checks.ts'
@@ -7,6 +7,8 @@ import { CountersAndSets } from './collections/counters-and-sets.ts'
 import { Documents } from './documents/documents.ts'
 import type { DocumentOptions, GridDocument } from './documents/opened/grid-document.ts'
 import { Emitter } from './changes/emitter.ts'
+import { EventReporter } from './lifecycle/event-reporter.ts'
+import type { GridEvents } from './lifecycle/event-reporter.ts'
 import { farewellSteps, haltStep } from './lifecycle/farewell.ts'
 import type { GridCounter } from './counters/grid-counter.ts'
 import type { GridMap } from './maps/grid-map.ts'
@@ -25,40 +27,15 @@ import type { GridMetrics } from './status/metrics.ts'
 import { Readiness } from './lifecycle/readiness.ts'
 import type { Receipt, WriteOptions } from './runtime/receipt.ts'
 import { Runtime } from './runtime/runtime.ts'
-import { Seldom } from './runtime/seldom.ts'
+import type { RuntimeOptions } from './runtime/runtime.ts'
 import { membersOf, statusOf } from './status/status.ts'
-import type { GridMember, GridStatus, Recovery } from './status/status.ts'
+import type { GridCollection, GridMember, GridStatus } from './status/status.ts'
 import type { Teardown } from './lifecycle/teardown.ts'
 import { orAborted } from './runtime/waiting.ts'
-import type { GridTracer } from './runtime/write-tracing.ts'
-
-const RECOVERIES_MAX = 16
-/** What is refused of one peer for one reason is logged at most this often. */
-const REFUSAL_LOG_GAP_MS = 60_000
-
-/** Events of a grid. */
-export interface GridEvents {
-  /** A member was seen for the first time, or its state changed. */
-  member: GridMember
-  /** An anti-entropy session has ended. */
-  session: Extract<PeerEvent, { type: 'session' }>
-  /** Something from a peer was refused; `error.code` says why. */
-  refused: { readonly from: string; readonly error: GridError }
-  /** The store refuses writes; storing is tried again. */
-  storage: { readonly error: unknown }
-  /** This peer took a new replica id, or found stored blobs unreadable. What opening found stands in `status()`. */
-  recovery: Recovery
-  /**
-   * A collection that is open here cannot be written to any more, and writes throw `COLLECTION_MISMATCH`: elsewhere its name
-   * was another kind's first. What it holds stays readable.
-   */
-  mismatch: { readonly name: string; readonly reason: string }
-  /** The grid is closed. */
-  close: undefined
-}
+import type { GridTracer } from './runtime/safe-tracer.ts'
 
 /** What a grid is made of, once an environment has been chosen. `openGrid` chooses one. */
-export interface GridParts extends StoredPeer {
+export interface GridDeps extends StoredPeer {
   readonly logger: Logger
   readonly valueSizeMaxBytes: number
   /** Addresses to join by were given, so being without neighbours means waiting, not being alone. */
@@ -90,16 +67,15 @@ export class Grid {
   /** @internal */
   readonly documents: Documents
   readonly #readiness: Readiness
-  readonly #recoveries: Recovery[] = []
-  readonly #refusalsLogged = new Seldom(REFUSAL_LOG_GAP_MS)
+  readonly #eventReporter: EventReporter
   readonly #openedAtMs = performance.now()
   #closing: Promise<void> | undefined
   #left = false
   readonly #teardown: Teardown
 
   /** Reads the stored state and joins the network. What closes it again is added to `teardown`, step by step. @internal */
-  static async start(parts: GridParts, teardown: Teardown, signal?: AbortSignal): Promise<Grid> {
-    const grid = new Grid(parts, await orAborted(loadPeer(parts), signal), teardown)
+  static async start(parts: GridDeps, teardown: Teardown, signal?: AbortSignal): Promise<Grid> {
+    const grid = new Grid(parts, await orAborted(loadPeer(parts), signal), teardown, await tracingOf(parts))
     const runtime = grid.#runtime
     teardown.add(haltStep(runtime, parts.logger))
     await orAborted(runtime.start(), signal)
@@ -111,7 +87,7 @@ export class Grid {
     return grid
   }
 
-  private constructor(parts: GridParts, peer: Peer, teardown: Teardown) {
+  private constructor(parts: GridDeps, peer: Peer, teardown: Teardown, trace: RuntimeOptions['trace']) {
     const { name, storage, network, logger } = parts
     this.name = name
     this.#logger = logger
@@ -123,13 +99,20 @@ export class Grid {
       network,
       storage,
       logger,
-      onEvent: (event) => this.#onEvent(event),
-      tracing: parts.tracer === undefined ? undefined : { tracer: parts.tracer, grid: name },
+      onEvent: (event) => this.#eventReporter.report(event),
+      trace,
     })
     const { writes } = this.#runtime
     this.#maps = new GridMaps(writes, logger, parts.valueSizeMaxBytes)
     this.#countersAndSets = new CountersAndSets(writes, logger)
     this.#signals = new GridSignals(this.#runtime, logger)
+    this.#eventReporter = new EventReporter({
+      events: this.#events,
+      logger,
+      exchanged: () => this.#readiness.exchanged(),
+      memberChanged: (peerId, state) => this.#memberChanged(peerId, state),
+      signalled: (event) => this.#signals.take(event),
+    })
     this.documents = new Documents(writes, logger, (topic) => this.#signals.topic(topic))
   }
 
@@ -245,9 +228,24 @@ export class Grid {
     return this.#readiness.knowsNoOther
   }
 
+  /**
+   * The collections that this peer knows, in the order in which it learned of them: those opened here, and those that other
+   * peers have written to. All documents are one collection. To look a name up, this costs far less than `status()`.
+   *
+   * @example
+   * ```ts
+   * const isThere = grid.collections().some(({ name }) => name === 'users')
+   * ```
+   */
+  collections(): readonly GridCollection[] {
+    return this.#runtime.report().collectionNames
+  }
+
   /** Everything worth knowing of this peer right now. */
   status(): GridStatus {
-    return statusOf(this.name, this.#runtime, this.#recoveries, (collection) => this.#maps.hidden(collection))
+    return statusOf(this.name, this.#runtime, this.#eventReporter.recoveries, (collection) =>
+      this.#maps.hidden(collection),
+    )
   }
 
   /**
@@ -328,63 +326,6 @@ export class Grid {
     }
   }
 
-  #onEvent(event: PeerEvent): void {
-    switch (event.type) {
-      case 'session':
-        if (event.complete) this.#readiness.exchanged()
-        this.#events.emit('session', event)
-        break
-      case 'member':
-        this.#memberChanged(event.record.peerId, event.state)
-        break
-      case 'refused':
-        this.#logRefused(event.from, event.error)
-        this.#events.emit('refused', event)
-        break
-      case 'not-durable':
-        this.#events.emit('storage', event)
-        break
-      case 'replica-id':
-        this.#logger.info(`new replica id ${event.replicaId}: ${event.reason}`, { replicaId: event.replicaId })
-        this.#recovered(`new replica id: ${event.reason}`)
-        break
-      case 'damaged':
-        this.#damaged(event.key, event.reason)
-        break
-      case 'mismatch':
-        this.#logger.error(event.reason, { code: 'COLLECTION_MISMATCH' })
-        this.#events.emit('mismatch', { name: event.name, reason: event.reason })
-        break
-      case 'identity-in-use':
-        this.#logger.error(event.reason)
-        this.#recovered(event.reason)
-        break
-      case 'durable':
-      case 'copies':
-        break
-      default:
-        this.#signals.take(event)
-    }
-  }
-
-  #damaged(blob: string, reason: string): void {
-    const what = blob === '' ? reason : `stored blob '${blob}' is damaged: ${reason}`
-    this.#logger.warn(`${what}; what is lost is fetched from other peers`, { blob, reason })
-    this.#recovered(what)
-  }
-
-  #logRefused(from: string, { code, message }: GridError): void {
-    if (!this.#refusalsLogged.due(`${from} ${code}`, performance.now())) return
-    this.#logger.warn(`refused from ${from}: ${code}: ${message}`, { peerId: from, code })
-  }
-
-  #recovered(reason: string): void {
-    const recovery = { reason, atMs: Date.now() }
-    this.#recoveries.push(recovery)
-    if (this.#recoveries.length > RECOVERIES_MAX) this.#recoveries.shift()
-    this.#events.emit('recovery', recovery)
-  }
-
   #memberChanged(peerId: string, state: MemberState): void {
     this.#logger.debug(`${peerId} is ${state}`, { peerId, state })
     this.documents.memberChanged(peerId, state)
@@ -397,4 +338,11 @@ export class Grid {
   get uptimeMs(): number {
     return performance.now() - this.#openedAtMs
   }
+}
+
+/** Spans around writes are loaded with the first tracer: most grids have none. */
+async function tracingOf({ name, tracer, logger }: GridDeps): Promise<RuntimeOptions['trace']> {
+  if (tracer === undefined) return undefined
+  const { WriteTracing } = await import('./runtime/write-tracing.ts')
+  return (writes) => new WriteTracing(writes, { tracer, grid: name, logger })
 }

@@ -6,7 +6,7 @@ import type { Logger } from './logger.ts'
 import { checkOpen } from './lifecycle/reach.ts'
 import { secretsOf } from './secrets.ts'
 import { checkSignal } from './runtime/waiting.ts'
-import type { GridTracer } from './runtime/write-tracing.ts'
+import type { GridTracer } from './runtime/safe-tracer.ts'
 
 /** What `openGrid` can be told. Only the name is needed. */
 export interface OpenGridOptions {

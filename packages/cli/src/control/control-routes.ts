@@ -194,7 +194,7 @@ class Calls {
 
   /** The map of that name if there is one: reading a collection must not make it. */
   #known(collection: string): GridMap<unknown> {
-    const { collections } = this.#grid.status()
+    const collections = this.#grid.collections()
     if (collections.some(({ name }) => name === collection)) return this.#map(collection)
     const names = collections.map(({ name }) => name)
     const there = names.length === 0 ? 'There are none yet.' : `There are: ${names.slice(0, 20).join(', ')}`

@@ -140,10 +140,12 @@ export class PeerReport {
 
   /** All but the registry, in which no application writes. */
   get collections(): ReportedCollection[] {
-    const collections = [...this.#deps.collections].filter(
-      ({ descriptor }) => KINDS[descriptor.kind].isBookkeeping !== true,
-    )
-    return collections.map((collection) => this.#collection(collection))
+    return this.#listed().map((collection) => this.#collection(collection))
+  }
+
+  /** Their names and kinds, at no more cost than listing them. */
+  get collectionNames(): { readonly name: string; readonly kind: CollectionKind }[] {
+    return this.#listed().map(({ descriptor: { name, kind } }) => ({ name, kind }))
   }
 
   get purging(): ReportedPurging {
@@ -221,6 +223,10 @@ export class PeerReport {
   get offences(): { readonly total: number; readonly latest: readonly Offender[] } {
     const { offences } = this.#deps
     return { total: offences.total, latest: offences.latest(OFFENDERS_LISTED_MAX) }
+  }
+
+  #listed(): Collection[] {
+    return [...this.#deps.collections].filter(({ descriptor }) => KINDS[descriptor.kind].isBookkeeping !== true)
   }
 
   #collection({ descriptor, partitions }: Collection): ReportedCollection {

@@ -5,8 +5,7 @@ import type { Receipt, WriteOptions } from './receipt.ts'
 import { checkAborted, orAborted, settlesWithin } from './waiting.ts'
 
 const COPIES_TIMEOUT_MS = 10_000
-/** Writes that are traced to the neighbours at a time. */
-export const TRACED_MAX = 1000
+const TRACED_MAX = 1000
 /** Writes that wait for copies at a time. Core counts no more, and some of its places are for writes that are traced. */
 const FOLLOWED_MAX: number = CONFIRMATIONS_MAX - TRACED_MAX
 
@@ -19,6 +18,8 @@ export interface CopiesDeps {
 
 /** Waits for copies of writes at other peers. */
 export class Copies {
+  /** Writes that may be traced to the neighbours at a time. */
+  readonly tracedMax: number = TRACED_MAX
   readonly #deps: CopiesDeps
   readonly #requests = new Map<number, (copies: number) => void>()
   /** Writes that wait for copies, or will once they are durable. */

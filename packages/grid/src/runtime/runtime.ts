@@ -15,7 +15,7 @@ export interface RuntimeOptions {
   readonly storage: Storage
   readonly logger: Logger
   readonly onEvent: (event: PeerEvent) => void
-  readonly tracing?: WritePathOptions['tracing']
+  readonly trace?: WritePathOptions['trace']
 }
 
 /**
@@ -58,8 +58,7 @@ export class Runtime implements Pump {
     this.writes = new WritePath({
       pump: this,
       isPersistent: () => this.peer.persistent && this.storage.persistent,
-      logger: options.logger,
-      tracing: options.tracing,
+      trace: options.trace,
     })
     this.peer.inbound.appeared = (hlc) => this.meters.appeared(hlc)
   }

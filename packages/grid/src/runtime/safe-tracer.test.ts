@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest'
 import { TestGrids, diskInMemory } from '../rig/test-grids.ts'
-import type { GridSpan, GridTracer } from './write-tracing.ts'
+import type { GridSpan, GridTracer } from './safe-tracer.ts'
 
 const grids = new TestGrids()
 afterEach(() => grids.close())

@@ -1,7 +1,32 @@
 import { callApplication, textOfError } from '../flow/application-calls.ts'
 import type { Failure } from '../flow/application-calls.ts'
 import type { Logger } from '../logger.ts'
-import type { GridSpan, GridTracer } from './write-tracing.ts'
+
+/** Attributes of a span. */
+export type Attributes = Record<string, string | number | boolean>
+
+/** Names a span: an OpenTelemetry `SpanContext` is one. */
+export interface GridSpanContext {
+  readonly traceId: string
+  readonly spanId: string
+  readonly traceFlags: number
+}
+
+/** What gossipgrid needs of a span: an OpenTelemetry `Span` is one. */
+export interface GridSpan {
+  /** False for a span that was not sampled: then nothing more is done for it. */
+  isRecording(): boolean
+  spanContext(): GridSpanContext
+  setAttributes(attributes: Attributes): unknown
+  addEvent(name: string, attributes?: Attributes): unknown
+  setStatus(status: { code: number; message?: string }): unknown
+  end(): void
+}
+
+/** What gossipgrid needs of a tracer: an OpenTelemetry `Tracer` is one. */
+export interface GridTracer {
+  startSpan(name: string, options?: { attributes?: Attributes; links?: { context: GridSpanContext }[] }): GridSpan
+}
 
 /** A span of nothing, for when there is none. */
 const NO_SPAN: GridSpan = {

@@ -3,16 +3,13 @@ import { GridError } from '@gossipgrid/core'
 import { readClocks } from './clocks.ts'
 import { Copies } from './copies.ts'
 import type { ListenerCalls } from '../flow/listener-calls.ts'
-import type { Logger } from '../logger.ts'
 import type { Meters } from '../meters/meters.ts'
 import type { BegunWrites, RowWrite } from './row-write.ts'
 import { PendingWrites, notStored } from './pending-writes.ts'
 import type { Receipt, Version, WriteOptions } from './receipt.ts'
-import { safeTracer } from './safe-tracer.ts'
 import { checkAborted } from './waiting.ts'
 import { WriteRoom } from '../flow/write-room.ts'
-import { WriteTracing } from './write-tracing.ts'
-import type { GridTracer } from './write-tracing.ts'
+import type { TracedWrites, WriteTracing } from './write-tracing.ts'
 
 /** What drives the peer that writes go to. A grid's runtime is one. */
 export interface Pump {
@@ -43,8 +40,8 @@ export interface WritePathOptions {
   readonly pump: Pump
   /** Whether what is stored survives a restart. */
   readonly isPersistent: () => boolean
-  readonly logger: Logger
-  readonly tracing?: { readonly tracer: GridTracer; readonly grid: string } | undefined
+  /** Starts to trace these writes. */
+  readonly trace?: ((writes: TracedWrites) => WriteTracing) | undefined
 }
 
 /** What an earlier write of this peer has left in the place of an entry. */
@@ -78,7 +75,7 @@ export class WritePath {
   #underWay = false
   #lastWriteId = 0
 
-  constructor({ pump, isPersistent, logger, tracing }: WritePathOptions) {
+  constructor({ pump, isPersistent, trace }: WritePathOptions) {
     this.pump = pump
     this.copies = new Copies(pump)
     this.#pending = new PendingWrites(isPersistent)
@@ -86,10 +83,7 @@ export class WritePath {
       backlogBytes: () => pump.peer.commit.backlogBytes,
       waitingCalls: () => pump.listenerCalls.waitingCount,
     })
-    if (tracing === undefined) return
-    this.#tracing = new WriteTracing({
-      grid: tracing.grid,
-      tracer: safeTracer(tracing.tracer, logger),
+    this.#tracing = trace?.({
       peer: pump.peer,
       copies: this.copies,
       begin: (...write) => this.begin(...write),

@@ -9,7 +9,7 @@ import {
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
 import { TestGrids, diskInMemory, until } from '../rig/test-grids.ts'
-import type { GridTracer } from './write-tracing.ts'
+import type { GridTracer } from './safe-tracer.ts'
 
 let grids = new TestGrids()
 

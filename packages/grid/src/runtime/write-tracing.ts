@@ -1,43 +1,26 @@
 import type { Partition, Peer } from '@gossipgrid/core'
 import { GridError } from '@gossipgrid/core'
-import { TRACED_MAX } from './copies.ts'
 import type { Copies } from './copies.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
 import type { BegunWrites, RowWrite } from './row-write.ts'
+import { safeTracer } from './safe-tracer.ts'
+import type { Attributes, GridSpan, GridTracer } from './safe-tracer.ts'
+import type { Logger } from '../logger.ts'
 
 /** How long a write is followed to the neighbours. */
 const FOLLOW_MAX_MS = 10_000
 /** OpenTelemetry's `SpanStatusCode.ERROR`. */
 const STATUS_ERROR = 2
 
-type Attributes = Record<string, string | number | boolean>
-
-/** Names a span: an OpenTelemetry `SpanContext` is one. */
-export interface GridSpanContext {
-  readonly traceId: string
-  readonly spanId: string
-  readonly traceFlags: number
-}
-
-/** What gossipgrid needs of a span: an OpenTelemetry `Span` is one. */
-export interface GridSpan {
-  /** False for a span that was not sampled: then nothing more is done for it. */
-  isRecording(): boolean
-  spanContext(): GridSpanContext
-  setAttributes(attributes: Attributes): unknown
-  addEvent(name: string, attributes?: Attributes): unknown
-  setStatus(status: { code: number; message?: string }): unknown
-  end(): void
-}
-
-/** What gossipgrid needs of a tracer: an OpenTelemetry `Tracer` is one. */
-export interface GridTracer {
-  startSpan(name: string, options?: { attributes?: Attributes; links?: { context: GridSpanContext }[] }): GridSpan
-}
-
-export interface WriteTracingDeps {
+export interface WriteTracingOptions {
   readonly tracer: GridTracer
+  /** Name of the grid. */
   readonly grid: string
+  readonly logger: Logger
+}
+
+/** The writes to trace. */
+export interface TracedWrites {
   readonly peer: Peer
   readonly copies: Copies
   begin(partition: Partition, key: string, value: Uint8Array | undefined, options?: WriteOptions): Promise<Receipt>
@@ -50,12 +33,16 @@ export interface WriteTracingDeps {
  * disk, or 10 s. Keys and values are in none of them, only their sizes.
  */
 export class WriteTracing {
-  readonly #deps: WriteTracingDeps
+  readonly #writes: TracedWrites
+  readonly #tracer: GridTracer
+  readonly #grid: string
   /** Ends of the spans that follow writes to the neighbours. */
   readonly #followed = new Set<() => void>()
 
-  constructor(deps: WriteTracingDeps) {
-    this.#deps = deps
+  constructor(writes: TracedWrites, { tracer, grid, logger }: WriteTracingOptions) {
+    this.#writes = writes
+    this.#tracer = safeTracer(tracer, logger)
+    this.#grid = grid
   }
 
   write(partition: Partition, key: string, value: Uint8Array | undefined, options?: WriteOptions): Promise<Receipt> {
@@ -64,9 +51,9 @@ export class WriteTracing {
       'gossipgrid.key_characters': key.length,
       'gossipgrid.value_bytes': value?.length ?? 0,
     }
-    const { copies } = this.#deps
+    const { copies } = this.#writes
     return this.#traced(value === undefined ? 'gossipgrid.delete' : 'gossipgrid.set', attributes, options, () => {
-      const durable = this.#deps.begin(partition, key, value, options)
+      const durable = this.#writes.begin(partition, key, value, options)
       return { partition, durable, follow: () => copies.follow(partition, durable, options) }
     })
   }
@@ -80,8 +67,8 @@ export class WriteTracing {
       'gossipgrid.value_bytes': rows.reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0),
     }
     return this.#traced('gossipgrid.batch', attributes, options, () => {
-      const { durable, parts } = this.#deps.beginAll(rows, options)
-      return { partition, durable, follow: () => this.#deps.copies.followAll(parts, durable, options) }
+      const { durable, parts } = this.#writes.beginAll(rows, options)
+      return { partition, durable, follow: () => this.#writes.copies.followAll(parts, durable, options) }
     })
   }
 
@@ -90,7 +77,7 @@ export class WriteTracing {
     const [partition] = [...parts.keys()].slice(-1) as [Partition]
     const attributes = { 'gossipgrid.collection': partition.name.collection, 'gossipgrid.writes': entries }
     return this.#traced('gossipgrid.bulk', attributes, options, () => {
-      return { partition, durable, follow: () => this.#deps.copies.followAll(parts, durable, options) }
+      return { partition, durable, follow: () => this.#writes.copies.followAll(parts, durable, options) }
     })
   }
 
@@ -104,9 +91,9 @@ export class WriteTracing {
       readonly follow: () => Promise<Receipt>
     },
   ): Promise<Receipt> {
-    const span = this.#deps.tracer.startSpan(name, {
+    const span = this.#tracer.startSpan(name, {
       attributes: {
-        'gossipgrid.grid': this.#deps.grid,
+        'gossipgrid.grid': this.#grid,
         'gossipgrid.copies_asked': options?.copies ?? 1,
         ...attributes,
       },
@@ -144,12 +131,12 @@ export class WriteTracing {
   }
 
   #replicate(cause: GridSpan, partition: Partition, durable: Promise<Receipt>): void {
-    const { peer } = this.#deps
+    const { copies, peer } = this.#writes
     const neighbours = peer.neighbours.ids().filter((id) => peer.membership.get(id)?.record.role === 'storage').length
-    if (neighbours === 0 || this.#followed.size >= TRACED_MAX) return
-    const span = this.#deps.tracer.startSpan('gossipgrid.replicate', {
+    if (neighbours === 0 || this.#followed.size >= copies.tracedMax) return
+    const span = this.#tracer.startSpan('gossipgrid.replicate', {
       attributes: {
-        'gossipgrid.grid': this.#deps.grid,
+        'gossipgrid.grid': this.#grid,
         'gossipgrid.collection': partition.name.collection,
         'gossipgrid.neighbours_asked': neighbours,
       },
@@ -175,7 +162,7 @@ export class WriteTracing {
       .then((receipt) => {
         if (!this.#followed.has(end)) return
         span.addEvent('durable')
-        stop = this.#deps.copies.count(partition, receipt, neighbours + 1, count)
+        stop = copies.count(partition, receipt, neighbours + 1, count)
         if (!this.#followed.has(end)) stop()
       })
       // Not stored here, or too many copies are being counted already: the write's own span tells.

@@ -38,9 +38,14 @@ export interface CollectionLag {
   readonly ageMs: number
 }
 
-export interface CollectionStatus {
+/** A collection that this peer knows. */
+export interface GridCollection {
   readonly name: string
+  /** `map`, `fields` (a map with fields), `counter`, `set`, `document`. */
   readonly kind: string
+}
+
+export interface CollectionStatus extends GridCollection {
   readonly entries: number
   /** Entries of a map that are kept and hidden here, because they do not fit the schema that it was opened with. */
   readonly hidden: number

@@ -1,0 +1,114 @@
+import type { GridError, MemberState, PeerEvent } from '@gossipgrid/core'
+import type { Emitter } from '../changes/emitter.ts'
+import type { Logger } from '../logger.ts'
+import { Seldom } from '../runtime/seldom.ts'
+import type { GridMember, Recovery } from '../status/status.ts'
+
+const RECOVERIES_MAX = 16
+/** What is refused of one peer for one reason is logged at most this often. */
+const REFUSAL_LOG_GAP_MS = 60_000
+
+/** Events of a grid. */
+export interface GridEvents {
+  /** A member was seen for the first time, or its state changed. */
+  member: GridMember
+  /** An anti-entropy session has ended. */
+  session: Extract<PeerEvent, { type: 'session' }>
+  /** Something from a peer was refused; `error.code` says why. */
+  refused: { readonly from: string; readonly error: GridError }
+  /** The store refuses writes; storing is tried again. */
+  storage: { readonly error: unknown }
+  /** This peer took a new replica id, or found stored blobs unreadable. What opening found stands in `status()`. */
+  recovery: Recovery
+  /**
+   * A collection that is open here cannot be written to any more, and writes throw `COLLECTION_MISMATCH`: elsewhere its name
+   * was another kind's first. What it holds stays readable.
+   */
+  mismatch: { readonly name: string; readonly reason: string }
+  /** The grid is closed. */
+  close: undefined
+}
+
+export interface EventReporterDeps {
+  readonly events: Emitter<GridEvents>
+  readonly logger: Logger
+  /** This peer and another one have exchanged everything. */
+  exchanged(): void
+  memberChanged(peerId: string, state: MemberState): void
+  /** An event of topics or presence. */
+  signalled(event: PeerEvent): void
+}
+
+/** Turns what a peer reports into events of its grid and lines of its log. */
+export class EventReporter {
+  readonly #deps: EventReporterDeps
+  readonly #recoveries: Recovery[] = []
+  readonly #refusalsLogged = new Seldom(REFUSAL_LOG_GAP_MS)
+
+  constructor(deps: EventReporterDeps) {
+    this.#deps = deps
+  }
+
+  /** The last 16 recoveries since opening. */
+  get recoveries(): readonly Recovery[] {
+    return this.#recoveries
+  }
+
+  report(event: PeerEvent): void {
+    const { events, logger } = this.#deps
+    switch (event.type) {
+      case 'session':
+        if (event.complete) this.#deps.exchanged()
+        events.emit('session', event)
+        break
+      case 'member':
+        this.#deps.memberChanged(event.record.peerId, event.state)
+        break
+      case 'refused':
+        this.#logRefused(event.from, event.error)
+        events.emit('refused', event)
+        break
+      case 'not-durable':
+        events.emit('storage', event)
+        break
+      case 'replica-id':
+        logger.info(`new replica id ${event.replicaId}: ${event.reason}`, { replicaId: event.replicaId })
+        this.#recovered(`new replica id: ${event.reason}`)
+        break
+      case 'damaged':
+        this.#damaged(event.key, event.reason)
+        break
+      case 'mismatch':
+        logger.error(event.reason, { code: 'COLLECTION_MISMATCH' })
+        events.emit('mismatch', { name: event.name, reason: event.reason })
+        break
+      case 'identity-in-use':
+        logger.error(event.reason)
+        this.#recovered(event.reason)
+        break
+      case 'durable':
+      case 'copies':
+        break
+      default:
+        this.#deps.signalled(event)
+    }
+  }
+
+  #damaged(blob: string, reason: string): void {
+    const what = blob === '' ? reason : `stored blob '${blob}' is damaged: ${reason}`
+    this.#deps.logger.warn(`${what}; what is lost is fetched from other peers`, { blob, reason })
+    this.#recovered(what)
+  }
+
+  #logRefused(from: string, { code, message }: GridError): void {
+    if (!this.#refusalsLogged.due(`${from} ${code}`, performance.now())) return
+    this.#deps.logger.warn(`refused from ${from}: ${code}: ${message}`, { peerId: from, code })
+  }
+
+  #recovered(reason: string): void {
+    const recovery = { reason, atMs: Date.now() }
+    this.#recoveries.push(recovery)
+    if (this.#recoveries.length > RECOVERIES_MAX) this.#recoveries.shift()
+    this.#deps.events.emit('recovery', recovery)
+  }
+}
