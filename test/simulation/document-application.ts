@@ -13,6 +13,7 @@ import type { GenerationLimits } from '../../packages/grid/src/documents/generat
 import { Generations } from '../../packages/grid/src/documents/generations/generations.ts'
 import { goOn } from '../../packages/grid/src/documents/generations/going-on.ts'
 import { isOpen, lateEdits } from '../../packages/grid/src/documents/generations/late-edits.ts'
+import { StartedGenerations } from './started-generations.ts'
 
 const COLLECTION: SimulatedCollection = simulatedCollection(DOCUMENTS.name, DOCUMENTS.kind)
 const NAMES = ['minutes', 'plan'] as const
@@ -39,12 +40,12 @@ const silent = { debug: () => undefined, info: () => undefined, warn: () => unde
 /** Something that somebody typed, which no two have in common, and the rows that have said so. */
 interface Token {
   readonly name: string
+  /** The generation that it was typed into. */
+  readonly generation: number
   readonly author: Life
   readonly writes: LedgerWrite[]
   /** What deleted it, by each who did. */
   readonly deletes: LedgerWrite[][]
-  /** All others knew its author's peer as a durable member when it was typed. */
-  readonly registered: boolean
   /** Its author was told that it could not be carried over to where its document went on. */
   told: boolean
 }
@@ -58,32 +59,31 @@ interface Open {
   deleted: Token[]
 }
 
+interface LifeOptions {
+  readonly limits: GenerationLimits
+  readonly goesOn: boolean
+  wentOn(): void
+  wrote(writes: readonly LedgerWrite[]): void
+}
+
 /** The documents that a machine has open in one of its lives. */
 class Life {
   readonly host: SimulatedHost
   readonly table: DocumentTable
   readonly open = new Map<string, Open>()
+  readonly machine: SimulatedPeer
   limits: GenerationLimits
-  readonly #machine: SimulatedPeer
   readonly #leases: DocumentLeases
   readonly #poisoned = new Map<string, number>()
   readonly #generations: Generations
-  readonly #goesOn: boolean
-  readonly #wentOn: () => void
+  readonly #options: LifeOptions
   #headed = false
   #nextLookMs = 0
 
-  constructor(
-    machine: SimulatedPeer,
-    peer: Peer,
-    options: { readonly limits: GenerationLimits; readonly goesOn: boolean; wentOn(): void },
-    told: (update: Uint8Array) => void,
-  ) {
-    const { limits, goesOn, wentOn } = options
-    this.#machine = machine
-    this.#goesOn = goesOn
-    this.#wentOn = wentOn
-    this.limits = limits
+  constructor(machine: SimulatedPeer, peer: Peer, options: LifeOptions, told: (update: Uint8Array) => void) {
+    this.machine = machine
+    this.#options = options
+    this.limits = options.limits
     this.host = new SimulatedHost(machine, peer, (writes) => this.#wrote(writes))
     this.table = new DocumentTable(peer)
     this.#leases = new DocumentLeases(peer)
@@ -136,7 +136,7 @@ class Life {
   #head(): void {
     for (const [name, open] of this.open) {
       if (open.engine.generation === this.table.generationOf(name).number) continue
-      if (this.#goesOn && name === GOES_ON && this.#goOn(open)) continue
+      if (this.#options.goesOn && name === GOES_ON && this.#goOn(open)) continue
       open.engine.end(new GridError('DOCUMENT_GENERATION', 'begun anew'))
       this.open.delete(name)
     }
@@ -160,10 +160,10 @@ class Life {
       return this.host.monotonicMs - open.waitingSinceMs < GOING_ON_MAX_MS
     }
     open.waitingSinceMs = undefined
-    if (result === 'never') this.#machine.check(`document: '${name}' could not go on in its new generation`)
+    if (result === 'never') this.machine.check(`document: '${name}' could not go on in its new generation`)
     else {
       open.engine = result
-      this.#wentOn()
+      this.#options.wentOn()
     }
     return result !== 'never'
   }
@@ -171,10 +171,10 @@ class Life {
   /** The Y.Doc of a document is destroyed right after an edit. */
   destroy(name: string): void {
     const open = this.open.get(name)
-    if (!this.#goesOn || open === undefined) return
+    if (!this.#options.goesOn || open === undefined) return
     open.engine.y.destroy()
     this.open.delete(name)
-    if (open.typed.length > 0) this.#machine.check(`document: what was typed into '${name}' went with its Y.Doc`)
+    if (open.typed.length > 0) this.machine.check(`document: what was typed into '${name}' went with its Y.Doc`)
   }
 
   /** The document, opened on first use. */
@@ -205,17 +205,18 @@ class Life {
       // What could not be written when the document began anew was told, and is in no row.
       refused: (_: string, error: GridError) => {
         if (error.code === 'DOCUMENT_GENERATION') return
-        this.#machine.check(`document: an edit of '${name}' was refused: ${error.message}`)
+        this.machine.check(`document: an edit of '${name}' was refused: ${error.message}`)
       },
       ended: (_: string, error: GridError) => {
         if (ends.includes(error.code)) return
-        this.#machine.check(`document: '${name}' has ended: ${error.message}`)
+        this.machine.check(`document: '${name}' has ended: ${error.message}`)
       },
     }
   }
 
   /** Rows were written: they say all that was edited in their document so far. */
   #wrote(writes: readonly LedgerWrite[]): void {
+    this.#options.wrote(writes)
     for (const { engine, typed, deleted } of this.open.values()) {
       const rows = writes.filter(({ key }) => key.startsWith(engine.name))
       if (rows.length === 0) continue
@@ -291,8 +292,7 @@ export class DocumentApplication implements Application {
   readonly collections: readonly SimulatedCollection[] = [COLLECTION]
   readonly #lives = new Map<SimulatedPeer, { readonly life: number; readonly documents: Life }>()
   readonly #tokens: Token[] = []
-  readonly #machines = new Set<SimulatedPeer>()
-  readonly #registered = new Set<SimulatedPeer>()
+  readonly #started = new StartedGenerations()
   #running = false
   #begunAnew = 0
   #wentOnCount = 0
@@ -329,7 +329,7 @@ export class DocumentApplication implements Application {
     if (life === undefined) return
     const open = life.document(name)
     if (deletes) this.#delete(open, at, count)
-    else this.#type(open, { author: life, registered: this.#isRegistered(machine) }, at, count)
+    else this.#type(open, life, at, count)
     if (name === GOES_ON && Math.floor(at * 9973) % DESTROYS === 0) life.destroy(name)
     this.#run(life)
   }
@@ -358,7 +358,6 @@ export class DocumentApplication implements Application {
   }
 
   stepped(machine: SimulatedPeer): void {
-    this.#machines.add(machine)
     const life = this.#lifeOf(machine)
     if (life === undefined) return
     this.#run(life, () => life.look())
@@ -407,27 +406,18 @@ export class DocumentApplication implements Application {
 
   /** Edits could not be carried over: of a peer that was never met, or one whose disk was damaged, lost or set back. */
   #tell(machine: SimulatedPeer, update: Uint8Array): void {
+    const table = new DocumentTable(machine.peer!)
     for (const { content } of Y.decodeUpdate(update).structs as Partial<Y.Item>[]) {
       if (!(content instanceof Y.ContentAny)) continue
       for (const i of content.arr as number[]) {
         const token = this.#tokens[i]!
         token.told = true
-        if (!token.registered || machine.disk.losses > 0) continue
-        machine.check(`document: edits of '${token.name}' were not carried over, of a member whose disk is sound`)
+        const { author, name, generation } = token
+        const { peerId } = author.host.peer
+        if (machine.disk.losses > 0 || !this.#started.wasToWaitFor(peerId, name, generation, table.lineOf(name))) continue
+        machine.check(`document: edits of '${name}' were not carried over, of a known peer whose disk is sound`)
       }
     }
-  }
-
-  /** All others know a peer as a durable member, for which they wait before a generation is settled. */
-  #isRegistered(machine: SimulatedPeer): boolean {
-    if (this.#registered.has(machine)) return true
-    const peerId = machine.peer?.peerId
-    const known = [...this.#machines].every(({ peer, clock }) => {
-      if (peer === undefined) return false
-      return peer.housekeeping.registry.members(peer.wallMs(clock.now())).some((member) => member.peerId === peerId)
-    })
-    if (known) this.#registered.add(machine)
-    return known
   }
 
   #lifeOf(machine: SimulatedPeer): Life | undefined {
@@ -438,7 +428,11 @@ export class DocumentApplication implements Application {
     this.#lives.delete(machine)
     if (peer === undefined) return undefined
     const wentOn = (): number => (this.#wentOnCount += 1)
-    const options = { limits: this.#limits ?? CALM, goesOn: this.#goesOn, wentOn }
+    const knows = (): string[] => knownTo(peer, machine.clock.now().wallMs)
+    const wrote = (writes: readonly LedgerWrite[]): void => {
+      for (const { key, value } of writes) this.#started.record(key, value, knows)
+    }
+    const options = { limits: this.#limits ?? CALM, goesOn: this.#goesOn, wentOn, wrote }
     const documents = new Life(machine, peer, options, (update) => this.#tell(machine, update))
     this.#lives.set(machine, { life, documents })
     return documents
@@ -453,10 +447,11 @@ export class DocumentApplication implements Application {
     this.#running = false
   }
 
-  #type({ engine, typed }: Open, by: Pick<Token, 'author' | 'registered'>, at: number, count: number): void {
+  #type({ engine, typed }: Open, author: Life, at: number, count: number): void {
     const tokens: number[] = []
     for (let i = 0; i < count; i++) {
-      const token: Token = { name: engine.name, ...by, writes: [], deletes: [], told: false }
+      const { name, generation } = engine
+      const token: Token = { name, generation, author, writes: [], deletes: [], told: false }
       tokens.push(this.#tokens.push(token) - 1)
       typed.push(token)
     }
@@ -493,6 +488,12 @@ function drawLimits(random: Random): GenerationLimits {
  */
 function neverSettles(): Promise<never> {
   return new Promise(() => undefined)
+}
+
+/** The peers whose rows a peer waits for: itself, the registered members, and those met in this life. */
+function knownTo({ peerId: own, housekeeping, membership }: Peer, wallMs: number): string[] {
+  const registered = housekeeping.registry.members(wallMs).map(({ peerId }) => peerId)
+  return [own, ...registered, ...membership.others.map(({ record }) => record.peerId)]
 }
 
 function clientOf({ parts }: DocumentRow): number {
