@@ -7,6 +7,7 @@ import { RANGES_PER_ROW_MAX } from '../rows/own-rows.ts'
 import { GenerationMap, SiblingMap } from './generation-map.ts'
 import type { OpenStart, Placement } from './generation-map.ts'
 import { rangesOf } from './id-ranges.ts'
+import { LateIds } from './late-ids.ts'
 import { LateStructs } from './late-structs.ts'
 
 /** A generation from which edits are carried over to the one that counts. */
@@ -30,6 +31,12 @@ export interface LateAuthor {
   readonly update: Uint8Array
   /** What it deletes, as it reads in the generation that counts. */
   readonly deletes: readonly number[]
+}
+
+/** A source, and authors of it. */
+interface Written {
+  readonly source: Source
+  readonly authors: readonly LateAuthor[]
 }
 
 /** What an author has edited that the generation that counts does not have. */
@@ -69,14 +76,18 @@ export function lateEdits(
   start: StartedGeneration & OpenStart,
   { replicaId, isWanted }: { readonly replicaId: string; readonly isWanted: (author: LateAuthor) => boolean },
 ): LateEdits {
-  const edits: LateEdit[] = []
-  let waiting = false
   const sources = sourcesOf(table, name, start).filter(({ rows }) => rows.length > 0)
   const carried = sources.length === 0 ? (new Map() as Carried) : carriedOf(table, name, start.number)
+  const written = sources.map((source): Written => ({ source, authors: authorsOf(table, source) }))
+  const late = written.flatMap(({ source, authors }): Written[] => {
+    const found = authors.filter((author) => isLate(author, source, carried))
+    return found.length === 0 ? [] : [{ source, authors: found }]
+  })
+  const ids = start.settled && late.length > 0 ? idsOf(written, late, carried) : new LateIds(undefined)
+  const edits: LateEdit[] = []
+  let waiting = false
   const into = { name, generation: start.number, replicaId }
-  for (const source of sources) {
-    const late = authorsOf(table, source).filter((author) => isWanted(author) && isLate(author, source, carried))
-    if (late.length === 0) continue
+  for (const { source, authors } of late) {
     let y: Y.Doc | undefined
     // Once all have had the new generation, what was before is gone.
     const surroundings = (): Y.Doc | undefined => {
@@ -84,8 +95,8 @@ export function lateEdits(
       y ??= readGeneration(table, name, source.generation)
       return y
     }
-    for (const author of late) {
-      const structs = new LateStructs(author.client, author.update, source.placement, surroundings)
+    for (const author of authors.filter(isWanted)) {
+      const structs = new LateStructs(author, source.placement, ids, surroundings)
       const writes = rowsOf(table, into, author, structs)
       const { client, end } = author
       if (writes === undefined || (y !== undefined && !hasAll(y, [...source.needs, client, end]))) waiting = true
@@ -133,20 +144,47 @@ function authorsOf(table: DocumentTable, { rows, placement }: Source): LateAutho
   })
 }
 
-/** By client id: the clock up to which edits of it were carried over, and the deletes. */
-type Carried = ReadonlyMap<number, { readonly end: number; readonly deletes: readonly number[] }>
+/** By client id: the clock up to which edits of it were carried over, the deletes, and the updates that carried them over. */
+type Carried = ReadonlyMap<
+  number,
+  { readonly end: number; readonly deletes: readonly number[]; readonly updates: readonly Uint8Array[] }
+>
 
 function carriedOf(table: DocumentTable, name: string, generation: number): Carried {
-  const carried = new Map<number, { end: number; deletes: number[] }>()
+  const carried = new Map<number, { end: number; deletes: number[]; updates: Uint8Array[] }>()
   for (const { key, parts } of table.liveRowsOf(name, generation)) {
     if (parts.level !== 'd') continue
-    const { update } = table.read(key)!
-    const of = carried.get(parts.client) ?? { end: 0, deletes: [] }
+    const { update, bytes } = table.read(key)!
+    const of = carried.get(parts.client) ?? { end: 0, deletes: [], updates: [] }
     carried.set(parts.client, of)
     of.end = Math.max(of.end, update.to)
     of.deletes.push(...update.deletes)
+    of.updates.push(bytes)
   }
   return carried
+}
+
+/**
+ * Which late edits are here, and which have no place in a generation that is settled: neither has what stands beside those alone.
+ * Authors may stand beside each other in turns, so all are gone through until no more are found.
+ */
+function idsOf(written: readonly Written[], late: readonly Written[], carried: Carried): LateIds {
+  const ends = new Map(Array.from(carried, ([client, { end }]) => [client, end]))
+  for (const { client, end } of written.flatMap(({ authors }) => authors)) {
+    ends.set(client, Math.max(ends.get(client) ?? 0, end))
+  }
+  const ids = new LateIds(ends)
+  const structs = Array.from(carried.values()).flatMap(
+    ({ updates }) => Y.decodeUpdate(Y.mergeUpdates([...updates])).structs,
+  )
+  for (const { id, length, constructor } of structs) if (constructor === Y.GC) ids.leaveOut(id, length)
+  for (let before = -1; before < ids.leftOutCount;) {
+    before = ids.leftOutCount
+    for (const { source, authors } of late) {
+      for (const author of authors) new LateStructs(author, source.placement, ids, () => undefined).runs()
+    }
+  }
+  return ids
 }
 
 function isLate({ client, end, deletes }: LateAuthor, { placement }: Source, carried: Carried): boolean {

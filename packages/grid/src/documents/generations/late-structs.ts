@@ -2,6 +2,7 @@ import * as Y from 'yjs'
 import type { StructRun } from '../rows/own-rows.ts'
 import { sizeOf } from '../rows/own-structs.ts'
 import type { Placement } from './generation-map.ts'
+import type { LateIds } from './late-ids.ts'
 
 /** So much of structs goes into one row. */
 const RUN_BYTES = 256 * 1024
@@ -17,17 +18,25 @@ export class LateStructs {
   readonly #client: number
   readonly #structs: readonly Struct[]
   readonly #map: Placement
+  readonly #ids: LateIds
   readonly #surroundings: () => Y.Doc | undefined
   #unplaced = false
+  #missing = false
 
   /**
-   * `update` has all of the author's structs. `surroundings` gives the generation that was edited, with nothing collected:
-   * for structs that stood beside what was deleted by then. Undefined where it is not there any more.
+   * `update` has all of the author's structs. `ids` also hears which of them are left out. `surroundings` gives the generation that
+   * was edited, with nothing collected: for structs that stood beside what was deleted by then. Undefined where it is not there any more.
    */
-  constructor(client: number, update: Uint8Array, map: Placement, surroundings: () => Y.Doc | undefined) {
+  constructor(
+    { client, update }: { readonly client: number; readonly update: Uint8Array },
+    map: Placement,
+    ids: LateIds,
+    surroundings: () => Y.Doc | undefined,
+  ) {
     this.#client = client
     this.#structs = Y.decodeUpdate(update).structs
     this.#map = map
+    this.#ids = ids
     this.#surroundings = surroundings
   }
 
@@ -52,7 +61,10 @@ export class LateStructs {
     }
     for (const [i, struct] of late.entries()) {
       if (struct instanceof Y.Skip || struct.id.clock > end) return undefined
-      this.#translated(struct, end - struct.id.clock).write(encoder, 0)
+      const translated = this.#translated(struct, end - struct.id.clock)
+      if (this.#missing) return undefined
+      if (translated instanceof Y.GC) this.#ids.leaveOut(translated.id, translated.length)
+      translated.write(encoder, 0)
       count += 1
       end = struct.id.clock + struct.length
       if (i < late.length - 1 && sizeOf(encoder) < RUN_BYTES) continue
@@ -91,8 +103,16 @@ export class LateStructs {
       key = item.parentSub
     }
     if (typeof of === 'string') return { of, key }
-    const there = this.#isLate(of) ? of : this.#map.find(of)
+    const there = this.#placeOf(of)
+    if (there === undefined && this.#isLate(of)) this.#unplaced = true
     return there === undefined ? undefined : { of: there, key }
+  }
+
+  /** What the new generation has of an id; undefined where it has nothing. */
+  #placeOf(id: Y.ID): Y.ID | undefined {
+    if (!this.#isLate(id)) return this.#map.find(id)
+    this.#missing ||= !this.#ids.isHere(id)
+    return this.#ids.isLeftOut(id) ? undefined : id
   }
 
   #isLate({ client, clock }: Y.ID): boolean {
@@ -101,7 +121,7 @@ export class LateStructs {
 
   /** What the new generation has of an id, or else the nearest from there on in a direction, for `of` to stand beside. */
   #beside(id: Y.ID, of: Y.ID, direction: -1 | 1): Y.ID | null {
-    const same = this.#isLate(id) ? id : this.#map.find(id)
+    const same = this.#placeOf(id)
     if (same !== undefined) return same
     const y = this.#surroundings()
     const struct = y === undefined ? undefined : Y.getItem(y.store, id)
