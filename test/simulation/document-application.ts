@@ -414,7 +414,8 @@ export class DocumentApplication implements Application {
         token.told = true
         const { author, name, generation } = token
         const { peerId } = author.host.peer
-        if (machine.disk.losses > 0 || !this.#started.wasToWaitFor(peerId, name, generation, table.lineOf(name))) continue
+        if (machine.disk.losses > 0 || !this.#started.wasToWaitFor(peerId, name, generation, table.lineOf(name)))
+          continue
         machine.check(`document: edits of '${name}' were not carried over, of a known peer whose disk is sound`)
       }
     }
