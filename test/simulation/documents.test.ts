@@ -1,6 +1,6 @@
 import { simulate } from '@gossipgrid/testing'
 import { afterEach, expect, test, vi } from 'vitest'
-import { LagTable } from '../../packages/core/src/replication/lag.ts'
+import { LagTable } from '../../packages/core/src/digests/lag.ts'
 import { DocumentApplication } from './document-application.ts'
 
 afterEach(() => vi.restoreAllMocks())
