@@ -39,7 +39,7 @@ describe('lines of the log', () => {
     await expect(grid.map('m').set('k', 1)).rejects.toThrow('could not be stored')
     expect(lines.find(({ level }) => level === 'error')).toEqual({
       level: 'error',
-      message: 'storing failed, will be tried again: Error: no',
+      message: 'storing failed, and is retried: Error: no',
       fields: { code: undefined, error: disk.failure },
     })
     disk.failure = undefined

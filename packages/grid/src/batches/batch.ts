@@ -8,19 +8,20 @@ import type { WritePath } from '../runtime/write-path.ts'
 const BATCH_WRITES_MAX = 1000
 const BATCH_MAX_BYTES: number = 512 * 1024
 
-/** One collection in a batch: it collects what is to be written, and says at the end which rows that takes. */
+/** The writes to one collection in a batch. */
 export interface BatchPart {
+  /** The rows to write, once the function of the batch has returned. */
   rows(): RowWrite[]
 }
 
-/** What the function of a batch asks for, while it runs. Nothing is written before it has returned. */
+/** Collects the writes of a batch while its function runs. Nothing is written before the function has returned. */
 export class Batch {
   readonly #parts = new Map<object, BatchPart>()
   #writes = 0
   #sizeBytes = 0
   #over = false
 
-  /** The part of a collection, made at its first use. */
+  /** The writes to a collection, made at its first use. */
   part<Part extends BatchPart>(collection: object, make: () => Part): Part {
     const known = this.#parts.get(collection) as Part | undefined
     const part = known ?? make()
@@ -31,10 +32,10 @@ export class Batch {
   /** Throws `CLOSED` once the function has returned. */
   checkOpen(): void {
     if (!this.#over) return
-    throw new GridError('CLOSED', 'the batch is over: it can be used only inside of its function, which does not wait')
+    throw new GridError('CLOSED', 'the batch is over: use it only within its function, and wait for nothing there')
   }
 
-  /** Counts one write of `sizeBytes`, so that a batch without end is stopped early. Throws `BATCH_TOO_LARGE`, `CLOSED`. */
+  /** Counts one write of `sizeBytes`, so that a batch that grows too large ends early. Throws `BATCH_TOO_LARGE`, `CLOSED`. */
   count(sizeBytes: number): void {
     this.checkOpen()
     this.#writes += 1
@@ -42,16 +43,16 @@ export class Batch {
     checkBatchSize(this.#writes, this.#sizeBytes)
   }
 
-  /** Runs the function, and gives the rows to be written. Throws what it throws, `INVALID_OPTION`, `BATCH_TOO_LARGE`. */
+  /** Runs the function and returns the rows to write. Throws what `run` throws, `INVALID_OPTION`, `BATCH_TOO_LARGE`. */
   collect(run: () => unknown): RowWrite[] {
     try {
       const result = run()
       if (isPromiseLike(result)) {
-        // Nobody waits for it.
+        // Its error would be unhandled.
         result.then(undefined, () => undefined)
         throw new GridError(
           'INVALID_OPTION',
-          'the function of a batch must not be asynchronous: read before, write in it',
+          'the function of a batch must not be asynchronous: read before, and only write within it',
         )
       }
     } finally {
@@ -63,7 +64,7 @@ export class Batch {
   }
 }
 
-/** Writes what `run` asks for, in one piece; undefined when that is nothing. Rejects as `GridMap.transact` does. */
+/** Writes in one piece what `run` asks for. Undefined if that is nothing. Rejects as `GridMap.transact` does. */
 export async function writeBatch(
   writes: WritePath,
   run: (batch: Batch) => unknown,
@@ -76,7 +77,7 @@ export async function writeBatch(
   return rows.length === 0 ? undefined : writes.writeAll(rows, options)
 }
 
-/** Throws `BATCH_TOO_LARGE` for more than goes in one piece. */
+/** Throws `BATCH_TOO_LARGE` for more rows or bytes than fit in one piece. */
 export function checkBatch(rows: readonly RowWrite[]): void {
   const sizeBytes = rows.reduce((sum, { key, bytes }) => sum + key.length + (bytes?.length ?? 0), 0)
   checkBatchSize(rows.length, sizeBytes)
@@ -86,5 +87,5 @@ function checkBatchSize(writes: number, sizeBytes: number): void {
   if (writes <= BATCH_WRITES_MAX && sizeBytes <= BATCH_MAX_BYTES) return
   const size = writes > BATCH_WRITES_MAX ? `${writes} writes` : `${sizeBytes} bytes`
   const limits = `${BATCH_WRITES_MAX} writes and ${BATCH_MAX_BYTES} bytes are allowed`
-  throw new GridError('BATCH_TOO_LARGE', `${size} in one piece, and ${limits}; nothing was written`)
+  throw new GridError('BATCH_TOO_LARGE', `${size} in one piece, but ${limits}; nothing was written`)
 }

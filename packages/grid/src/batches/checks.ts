@@ -19,14 +19,14 @@ export function checkKey(key: unknown): asserts key is string {
   }
 }
 
-/** Throws `INVALID_OPTION` unless the option, where given, is a whole number in [min, max]. */
+/** Throws `INVALID_OPTION` unless the option is undefined or a whole number in [min, max]. */
 export function checkCount(name: string, value: number | undefined, min: number, max: number): void {
   if (value === undefined) return
   if (Number.isInteger(value) && value >= min && value <= max) return
   throw new GridError('INVALID_OPTION', `${name} is a whole number from ${min} to ${max}, not ${String(value)}`)
 }
 
-/** Throws `INVALID_OPTION` unless the option, where given, is text. */
+/** Throws `INVALID_OPTION` unless the option is undefined or text. */
 export function checkText(name: string, value: unknown): void {
   if (value === undefined || typeof value === 'string') return
   throw new GridError('INVALID_OPTION', `${name} is text, not ${typeof value}`)
@@ -34,12 +34,12 @@ export function checkText(name: string, value: unknown): void {
 
 /** The options of a write. */
 export const WRITE_OPTIONS: Known<WriteOptions> = { copies: true, timeoutMs: true, signal: true }
-/** Those of a method that takes a signal alone. */
+/** The options of a method that takes only a signal. */
 export const SIGNAL_OPTION: Known<{ readonly signal?: AbortSignal }> = { signal: true }
 
 /**
- * Checks the options of a write before anything else is done for it. Throws `INVALID_OPTION` for options that make no
- * sense or that are not `known`, and `ABORTED` when the signal is aborted already.
+ * Checks the options of a write, before anything else. Throws `INVALID_OPTION` for values out of range and for options that
+ * are not `known`, and `ABORTED` if the signal is aborted.
  */
 export function checkWriteOptions<Options extends WriteOptions>(
   options: Options | undefined,

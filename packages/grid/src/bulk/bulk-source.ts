@@ -1,9 +1,9 @@
 import { GridError } from '@gossipgrid/core'
 
-/** What a method that takes many takes: a collection in memory, or what hands out one entry after another. */
+/** The source of a method that takes many entries: a collection in memory, or an iterable that yields one after another. */
 export type BulkSource<Entry> = Iterable<Entry> | AsyncIterable<Entry>
 
-/** Entries that are all in memory: an array, a `Map`, a `Set`. */
+/** True if all entries are in memory: for an array, a `Map`, a `Set`. */
 export function isCollection<Entry>(source: BulkSource<Entry>): source is Iterable<Entry> {
   if (isAsync(source)) return false
   const { length, size } = source as { length?: unknown; size?: unknown }
@@ -14,12 +14,12 @@ export function isAsync<Entry>(source: BulkSource<Entry>): source is AsyncIterab
   return typeof (source as Partial<AsyncIterable<Entry>>)[Symbol.asyncIterator] === 'function'
 }
 
-/** A collection of what `list` gives when it is iterated over. */
+/** A collection whose entries are listed when it is iterated over. */
 export function listed<Entry>(list: () => Iterable<Entry>): Iterable<Entry> {
   return { length: 0, [Symbol.iterator]: () => list()[Symbol.iterator]() } as Iterable<Entry>
 }
 
-/** Throws `INVALID_OPTION` for what cannot be iterated over. */
+/** Throws `INVALID_OPTION` if the source cannot be iterated over. */
 export function checkSource(source: unknown, what: string): void {
   const { [Symbol.iterator]: sync, [Symbol.asyncIterator]: async } = Object(source) as Partial<
     Iterable<unknown> & AsyncIterable<unknown>

@@ -1,22 +1,22 @@
 import type { RowWrite } from '../runtime/row-write.ts'
 import type { CallOrder } from './call-order.ts'
 
-/** Where the entries go. */
+/** Writes the entries of a bulk call to one collection. */
 export interface BulkTarget<Entry, Planned> {
-  /** What is to be written of an entry. Throws what is wrong with it. */
+  /** Checks and encodes an entry. Throws if it is not valid. */
   plan(entry: Entry): Planned
   sizeBytes(planned: Planned): number
-  /** The rows that it takes by now, in pieces that are each written as a whole. */
+  /** The rows that the entry takes now, in groups that are each written in one piece. */
   pieces(planned: Planned): Iterable<readonly RowWrite[]>
-  /** Where other calls may write the same entries: what is called later stands. */
+  /** For collections where other calls may write the same entries: the later call wins. */
   readonly calls?: CallTarget<Planned>
 }
 
-/** Which entries a method that writes many entries writes, in terms of the rows there are. */
+/** How a bulk call finds out whether a later call has written an entry. */
 export interface CallTarget<Planned> {
   readonly order: CallOrder
-  /** The entries are listed when the calls before this one write no more, so that theirs are among them. */
+  /** List the entries only after all earlier calls have ended, so that theirs are included. */
   readonly afterEarlier?: boolean
-  /** The slots of the rows of an entry, those of tombstones as well. */
+  /** The slots of the rows of an entry, tombstones included. */
   slotsOf(planned: Planned): readonly number[]
 }

@@ -13,63 +13,63 @@ import type { Receipt, Version, WriteOptions } from '../runtime/receipt.ts'
 import type { BegunEntries, EntryWrites, WritePath } from '../runtime/write-path.ts'
 import { aborted, settlesWithin } from '../runtime/waiting.ts'
 
-/** Entries that are written in one turn of the event loop, and their bytes: whichever is reached first. */
+/** Entries of one slice, and their bytes: whichever is reached first. A turn of the event loop writes one slice. */
 const SLICE_ENTRIES_MAX = 1000
 const SLICE_MAX_BYTES: number = 512 * 1024
-/** Slices that are written and not acknowledged yet. */
+/** Slices that may be written and not acknowledged yet. */
 const SLICES_IN_FLIGHT_MAX = 8
-/** When it stops early, what is written is waited for so long, so that its error can say what is durable. */
+/** When a call stops early, it waits this long for its written slices, so that its error can say what is durable. */
 const SETTLE_MAX_MS = 1000
 
-/** What a method that writes many entries can be asked for. */
+/** Options of a method that writes many entries. */
 export interface BulkOptions extends WriteOptions {
-  /** Called from time to time, and at the end. */
+  /** Called after each slice that has become durable. */
   readonly onProgress?: (progress: BulkProgress) => void
 }
 
 export const BULK_OPTIONS: Known<BulkOptions> = { ...WRITE_OPTIONS, onProgress: true }
 
-/** What became of all entries of an async iterable. */
+/** The receipt for all entries of an async iterable. */
 export interface BulkReceipt extends BulkProgress {
-  /** Durable copies that every one of them has, this peer's own included: 1 unless more were asked for. */
+  /** Durable copies that every entry has, this peer's included: 1 unless more were requested. */
   readonly copies: number
 }
 
-/** A receipt for each entry of an iterable, one for all of an async iterable. */
+/** One receipt for each entry of an iterable; one receipt for all entries of an async iterable. */
 export type BulkResult<Source> = Source extends AsyncIterable<unknown> ? BulkReceipt : Receipt[]
 
-/** An entry to be written, and the call that it is a part of. */
+/** An entry to write, and the call that it belongs to. */
 interface OrderedEntry<Planned> {
   readonly planned: Planned
   readonly call: BulkCall | undefined
 }
 
-/** Entries written together. */
+/** Entries that were written together. */
 interface Slice {
   readonly durable: Promise<unknown>
-  /** Resolved when they are durable and have the copies that were asked for, or failed to. */
+  /** Resolves when they are durable and have the requested copies, or when that failed. */
   readonly acknowledged: Promise<void>
 }
 
 /**
- * Writes many entries, slice by slice, as fast as the store takes them and no faster: between slices the event loop runs,
- * and where too much waits for the store it waits too.
+ * Writes many entries, slice by slice. The event loop runs between slices. While too much waits for the store, this waits
+ * too, so that it writes no faster than the store can take.
  */
 export class BulkWrite<Entry, Planned> {
   readonly #writes: WritePath
   readonly #target: BulkTarget<Entry, Planned>
   readonly #options: BulkOptions
-  /** Undefined where one receipt for all is enough. */
+  /** Undefined if one receipt for all is enough. */
   readonly #receipts: Receipt[] | undefined
   readonly #inFlight = new Set<Slice>()
-  /** The one that the entries of a collection are a part of, all from the beginning; else that of each slice. */
+  /** The call that the entries belong to. A collection is one call; other sources begin one for each slice. */
   #call: BulkCall | undefined
   #isOneCall = false
-  /** Entries of a collection that are still to be written. */
+  /** Entries of a collection that are not written yet. */
   #left = 0
   #planned: OrderedEntry<Planned>[] = []
   #plannedBytes = 0
-  /** Resolves when the turn of the event loop is over in which the slice was begun. */
+  /** Resolves at the end of the turn of the event loop in which the slice began. */
   #turn: Promise<undefined> | undefined
   #applied = false
   #written = 0
@@ -97,7 +97,7 @@ export class BulkWrite<Entry, Planned> {
     return bulk.#receipts!
   }
 
-  /** Resolves to one receipt for all, in memory that does not grow with their number. Rejects with a `BulkError`. */
+  /** Resolves to one receipt for all entries, so that memory does not grow with their number. Rejects with a `BulkError`. */
   static async all<Entry, Planned>(
     writes: WritePath,
     target: BulkTarget<Entry, Planned>,
@@ -137,7 +137,7 @@ export class BulkWrite<Entry, Planned> {
     }
   }
 
-  /** All are checked before the first is written. */
+  /** Checks all entries before it writes the first one. */
   async #writeCollection(source: Iterable<Entry>): Promise<void> {
     this.#isOneCall = true
     const { calls } = this.#target
@@ -155,7 +155,7 @@ export class BulkWrite<Entry, Planned> {
     if (this.#planned.length > 0) await this.#writeSlice()
   }
 
-  /** Each is written before long, and the next ones are asked for when there is room for them. */
+  /** Writes entries as they come, and asks for more when there is room for them. */
   async #writeStream(source: BulkSource<Entry>): Promise<void> {
     const iterator = isAsync(source) ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
     let isDone = false
@@ -168,17 +168,17 @@ export class BulkWrite<Entry, Planned> {
         if (this.#add(this.#plan(result.value, count++))) await this.#writeSlice()
       }
     } catch (error) {
-      // What came before the entry that is wrong is written all the same.
+      // The entries before the invalid one are still written.
       if (this.#stopped === undefined && this.#planned.length > 0) await this.#writeSlice()
       throw error
     } finally {
-      // Not awaited: a source that waits for what never comes would not return either.
+      // Not awaited: a source that hangs would not return either.
       if (!isDone) void (async () => iterator.return?.())().catch(() => undefined)
     }
     if (this.#planned.length > 0) await this.#writeSlice()
   }
 
-  /** What the source gives next. If that takes longer than this turn, what it gave before is written meanwhile. */
+  /** The next entry of the source. If that takes longer than this turn, the entries before it are written meanwhile. */
   async #next(iterator: Iterator<Entry> | AsyncIterator<Entry>): Promise<IteratorResult<Entry>> {
     const next = iterator.next()
     if (!('then' in next)) return next
@@ -208,7 +208,7 @@ export class BulkWrite<Entry, Planned> {
   }
 
   async #writeSlice(): Promise<void> {
-    // The first slice is visible as soon as the method was called; others leave the event loop its turns.
+    // The first slice is visible when the method returns. Later ones let the event loop run in between.
     if (this.#applied) await this.#nextTurn()
     while (this.#inFlight.size >= SLICES_IN_FLIGHT_MAX) await this.#firstAcknowledged()
     while (this.#writes.room.crowded) await this.#roomChanged()
@@ -261,7 +261,7 @@ export class BulkWrite<Entry, Planned> {
     const durable = begun.durable.then(
       (receipt) => {
         if (receipt.durable) this.#durable = first + written.length
-        this.#tellProgress()
+        this.#reportProgress()
       },
       () => undefined,
     )
@@ -282,12 +282,12 @@ export class BulkWrite<Entry, Planned> {
     }
   }
 
-  #tellProgress(): void {
+  #reportProgress(): void {
     if (this.#stopped !== undefined) return
     try {
-      const told: unknown = this.#options.onProgress?.(this.#progress)
-      // One that is asynchronous fails later.
-      if (told instanceof Promise) told.catch((error: unknown) => this.#stop(error))
+      const result: unknown = this.#options.onProgress?.(this.#progress)
+      // An async function fails later.
+      if (result instanceof Promise) result.catch((error: unknown) => this.#stop(error))
     } catch (error) {
       this.#stop(error)
     }
@@ -306,13 +306,13 @@ export class BulkWrite<Entry, Planned> {
     return this.#unlessStopped(new Promise((resolve) => nextTurn(resolve)))
   }
 
-  /** Nothing more is written. */
+  /** Writes nothing more. */
   #stop(error: unknown): void {
     this.#stopped ??= { error }
     this.#interrupt?.(error)
   }
 
-  /** Settles as the promise does, or rejects as soon as nothing more is to be written. */
+  /** Settles as the promise does, or rejects as soon as the call is stopped. */
   #unlessStopped<Result>(promise: Promise<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.#interrupt = reject
@@ -322,7 +322,7 @@ export class BulkWrite<Entry, Planned> {
   }
 }
 
-/** Writes what an application passes: a receipt for each entry of an iterable, one for all of an async iterable. */
+/** Writes all entries of a source. Resolves to the receipts that `BulkResult` describes. */
 export async function writeMany<Entry, Planned, Source extends BulkSource<Entry>>(
   writes: WritePath,
   source: Source,

@@ -1,26 +1,26 @@
 import type { Partition, Peer } from '@gossipgrid/core'
 import type { StandingEntry } from '../runtime/write-path.ts'
 
-/** Own writes, by their sequence numbers, that one call made without any other between them. */
-interface Stretch {
+/** A range of own sequence numbers that one call wrote without another write in between. */
+interface WriteRange {
   readonly call: BulkCall
-  /** Number of the replica id that they were made under. */
+  /** Index of the replica id of these writes. */
   readonly replica: number
   readonly first: number
   last: number
 }
 
 /**
- * Keeps the order of calls while a method writes its many entries in several turns of the event loop: a key that a later
- * call has written meanwhile stays as that call left it. It tells by the sequence numbers of own writes, so that it keeps
- * nothing of a single write, and of a method that writes many a few numbers for a thousand entries, until it ends.
+ * Keeps the order of calls while a bulk call writes its entries in several turns of the event loop: an entry that a later
+ * call has written meanwhile stays as that call left it. The order follows from the sequence numbers of own writes. So a
+ * single write costs no memory, and a bulk call costs a few numbers for a thousand entries, until it ends.
  */
 export class CallOrder {
   readonly #partition: Partition
   readonly #peer: Peer
   readonly #open = new Set<BulkCall>()
   #ended = Promise.withResolvers<void>()
-  #stretches: Stretch[] = []
+  #ranges: WriteRange[] = []
   #calls = 0
 
   constructor(partition: Partition, peer: Peer) {
@@ -28,54 +28,54 @@ export class CallOrder {
     this.#peer = peer
   }
 
-  /** Entries of an earlier call are still to be written: a delete writes a tombstone for a key that is not here yet. */
+  /** True while a bulk call is not finished. Then a delete writes a tombstone even for a key that is not here yet. */
   get isOpen(): boolean {
     return this.#open.size > 0
   }
 
-  /** What is written from now on, and not by this call or one before it, is later. */
+  /** Begins a bulk call. Writes after this moment are later, unless this call or an earlier one makes them. */
   begin(): BulkCall {
     const call = { number: ++this.#calls, replica: this.#replica, after: this.#sequence }
     this.#open.add(call)
     return call
   }
 
-  /** The call for an entry that is handed out only now: what was written before that is earlier. */
+  /** The call as it applies to an entry that its source yields only now: all writes until now are earlier. */
   now(call: BulkCall): BulkCall {
     const after = this.#sequence
     return after === call.after ? call : { ...call, after }
   }
 
-  /** Calls before this one are still to write some of theirs. */
+  /** True while an earlier bulk call is not finished. */
   isBehind(call: BulkCall): boolean {
     return [...this.#open].some(({ number }) => number < call.number)
   }
 
-  /** Resolves when they write no more. */
+  /** Resolves when all earlier bulk calls have ended. */
   async earlierEnded(call: BulkCall): Promise<void> {
     while (this.isBehind(call)) await this.#ended.promise
   }
 
-  /** The call writes no more. */
+  /** Ends a bulk call. */
   end(call: BulkCall): void {
     this.#open.delete(call)
     this.#ended.resolve()
     this.#ended = Promise.withResolvers()
     const oldest = Math.min(...[...this.#open].map(({ after }) => after))
-    this.#stretches = this.#stretches.filter(({ last }) => last > oldest)
+    this.#ranges = this.#ranges.filter(({ last }) => last > oldest)
   }
 
-  /** Makes `write`, which waits for nothing, a part of the call. */
+  /** Runs `write`, which is synchronous, as a part of the call. */
   write<Result>(call: BulkCall, write: () => Result): Result {
-    const stretch = this.#stretchOf(call)
+    const range = this.#rangeOf(call)
     try {
       return write()
     } finally {
-      stretch.last = this.#sequence
+      range.last = this.#sequence
     }
   }
 
-  /** What a later call has left in one of these rows; undefined where none has. */
+  /** The entry as a later call has left it. Undefined if no later call has written it. */
   laterEntry(call: BulkCall, slotsOf: () => readonly number[]): StandingEntry | undefined {
     if (this.#isAlone(call)) return undefined
     const { table } = this.#partition.replica
@@ -88,48 +88,48 @@ export class CallOrder {
     return { partition: this.#partition, version }
   }
 
-  /** Number of the replica id that this peer writes under. */
+  /** Index of this peer's replica id. */
   get #replica(): number {
     return this.#peer.collections.ids.intern(this.#peer.replicaId)
   }
 
-  /** Of the last own write. */
+  /** Sequence number of the last own write. */
   get #sequence(): number {
     return this.#partition.replica.vector.highest(this.#replica)
   }
 
-  /** The usual case: since the call nothing else was written. */
+  /** The usual case: nothing else was written since the call began. */
   #isAlone({ number, replica, after }: BulkCall): boolean {
-    const last = this.#stretches.at(-1)
+    const last = this.#ranges.at(-1)
     return last?.call.number === number && last.replica === replica && last.first <= after + 1
   }
 
   #isLater({ number, replica, after }: BulkCall, sequence: number): boolean {
     if (sequence <= after) return false
-    const stretch = this.#stretches.find((each) => {
+    const range = this.#ranges.find((each) => {
       return each.replica === replica && each.first <= sequence && sequence <= each.last
     })
-    return stretch === undefined || stretch.call.number > number
+    return range === undefined || range.call.number > number
   }
 
-  /** For what the call writes next: without end until that is written. */
-  #stretchOf(call: BulkCall): Stretch {
+  /** The range for what the call writes next. It has no end until that is written. */
+  #rangeOf(call: BulkCall): WriteRange {
     const replica = this.#replica
-    const last = this.#stretches.at(-1)
+    const last = this.#ranges.at(-1)
     const first = this.#sequence + 1
-    const goesOn = last?.call === call && last.replica === replica && last.last === first - 1
-    const stretch = goesOn ? last : { call, replica, first, last: Infinity }
-    if (!goesOn) this.#stretches.push(stretch)
-    stretch.last = Infinity
-    return stretch
+    const continues = last?.call === call && last.replica === replica && last.last === first - 1
+    const range = continues ? last : { call, replica, first, last: Infinity }
+    if (!continues) this.#ranges.push(range)
+    range.last = Infinity
+    return range
   }
 }
 
-/** A call whose entries are written in several turns. */
+/** A bulk call: its entries are written in several turns of the event loop. */
 export interface BulkCall {
-  /** Counts the calls. */
+  /** Number of the call, in the order of calls. */
   readonly number: number
-  /** Number of the replica id under which this peer wrote when it began. */
+  /** Index of this peer's replica id when the call began. */
   readonly replica: number
   /** Sequence number of the last own write before it. */
   readonly after: number

@@ -1,13 +1,13 @@
 import type { UnreadChange } from './unread-change.ts'
 
-/** Changes that may wait for a reader unless it asks for another limit. */
+/** Default for the changes that may wait for a reader. */
 const WAITING_MAX = 65_536
-/** Bytes of keys and values that may wait for it. */
+/** Default for the bytes of keys and values that may wait for a reader. */
 const WAITING_MAX_BYTES: number = 16 * 1024 * 1024
-/** What was read is cut off the list once it is longer than this. */
+/** Changes that were read are cut off the list once there are more than this. */
 const READ_MAX = 1024
 
-/** How much may wait, and what marks that something was left out. */
+/** Limits of a buffer, and its mark for changes that were left out. */
 export interface ChangeBufferOptions<Change> {
   readonly bufferMax?: number | undefined
   readonly bufferMaxBytes?: number | undefined
@@ -15,17 +15,17 @@ export interface ChangeBufferOptions<Change> {
 }
 
 /**
- * What waits for one reader, in order. It holds at most `bufferMax` changes of `bufferMaxBytes` together, or a single
- * larger one; what does not fit is counted, and a `lagged` mark stands in its place.
+ * The changes that wait for one reader, in order: at most `bufferMax` changes and `bufferMaxBytes`, or one larger change.
+ * Changes that do not fit are counted, and a `lagged` mark takes their place.
  */
 export class ChangeBuffer<Change> {
   readonly #bufferMax: number
   readonly #bufferMaxBytes: number
   readonly #options: ChangeBufferOptions<Change>
-  /** Undefined is a change that was read or withdrawn. */
+  /** Undefined stands for a change that was read or withdrawn. */
   #waiting: (UnreadChange<Change> | undefined)[] = []
   #first = 0
-  /** The ticket of what stands first in the list. */
+  /** The ticket of the first place in the list. */
   #firstTicket = 0
   #count = 0
   #bytes = 0
@@ -37,12 +37,12 @@ export class ChangeBuffer<Change> {
     this.#options = options
   }
 
-  /** Changes and marks that wait, and the bytes that they keep. */
+  /** Changes and marks that wait, and the bytes that they take. */
   get waiting(): { readonly changes: number; readonly bytes: number } {
     return { changes: this.#count, bytes: this.#bytes }
   }
 
-  /** Takes a change in and returns its ticket, by which it can be withdrawn; or counts it as missed. */
+  /** Adds a change and returns a ticket, with which it can be withdrawn. Undefined if the change was left out. */
   offer(change: UnreadChange<Change>): number | undefined {
     if (!this.#fits(change)) {
       this.#missed += 1
@@ -53,18 +53,18 @@ export class ChangeBuffer<Change> {
     return this.#firstTicket + this.#waiting.length - 1
   }
 
-  /** The next change, or the mark that some were left out; undefined when nothing waits. */
+  /** Removes and returns the next change, or the mark that some were left out. Undefined when nothing waits. */
   take(): Change | undefined {
     while (this.#first < this.#waiting.length) {
       const next = this.#remove(this.#first)
       this.#first += 1
-      this.#giveWay()
+      this.#cutRead()
       if (next !== undefined) return next.read()
     }
     return this.#missed > 0 ? this.#mark().read() : undefined
   }
 
-  /** Takes out a change that has not been read. */
+  /** Removes a change that has not been read. */
   withdraw(ticket: number): void {
     this.#remove(ticket - this.#firstTicket)
   }
@@ -104,8 +104,8 @@ export class ChangeBuffer<Change> {
     return change
   }
 
-  /** Cuts off what was read, now and then. */
-  #giveWay(): void {
+  /** Cuts off the changes that were read, when they are many. */
+  #cutRead(): void {
     if (this.#first < this.#waiting.length && (this.#first < READ_MAX || this.#first * 2 < this.#waiting.length)) return
     this.#firstTicket += this.#first
     this.#waiting = this.#first === this.#waiting.length ? [] : this.#waiting.slice(this.#first)

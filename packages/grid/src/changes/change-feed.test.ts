@@ -27,16 +27,16 @@ it('loops and listeners hear of every change while they follow', async () => {
   const { feed, uses } = makeFeed()
   const heard: number[] = []
   expect(feed.wanted).toBe(false)
-  feed.tell(unread(1))
+  feed.pushAndEmit(unread(1))
   const loop = feed.changes({})
   const off = feed.on('change', ({ step }) => heard.push(step))
-  feed.tell(unread(2))
+  feed.pushAndEmit(unread(2))
   off()
-  feed.tell(unread(3))
+  feed.pushAndEmit(unread(3))
   expect(await loop.next()).toEqual({ done: false, value: { step: 2 } })
   expect(await loop.next()).toEqual({ done: false, value: { step: 3 } })
   await loop.return()
-  feed.tell(unread(4))
+  feed.pushAndEmit(unread(4))
   expect(heard).toEqual([2])
   expect(uses).toEqual([true, true, false])
 })
@@ -44,7 +44,7 @@ it('loops and listeners hear of every change while they follow', async () => {
 it('a loop that does not read costs no more than its buffer, and is told what it missed', async () => {
   const { feed } = makeFeed()
   const loop = feed.changes({ bufferMax: 2 })
-  for (let step = 1; step <= 5; step++) feed.tell(unread(step))
+  for (let step = 1; step <= 5; step++) feed.pushAndEmit(unread(step))
   const steps: number[] = []
   for await (const { step } of loop) if (steps.push(step) === 3) break
   expect(steps).toEqual([1, 2, -3])

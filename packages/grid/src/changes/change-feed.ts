@@ -15,23 +15,23 @@ const BUFFER_MAX_BYTES: number = 1024 * 1024 * 1024
 export interface FeedOptions {
   /** Ends the loop with `ABORTED`. */
   readonly signal?: AbortSignal
-  /** How many changes a slow reader may be behind before some are left out. Default 65,536. */
+  /** Changes that may wait for a slow reader before some are left out. Default 65,536. */
   readonly bufferMax?: number
 }
 
-/** What a loop of a feed begins with, and what it wants of the rest. */
+/** What a loop starts with, and which changes it wants. */
 export interface LoopStart<Change> {
-  /** What is there, looked up when the loop starts. Without it the loop follows from now on. */
+  /** The entries that are there when the loop starts. Without it the loop has only the changes from now on. */
   readonly initial?: (() => InitialSteps<Change>) | undefined
-  /** Which changes it wants, by their keys. Default all. */
+  /** Whether the loop wants the changes of a key. Default: all keys. */
   readonly wants?: (key: string) => boolean
 }
 
 export const FEED_OPTIONS: Known<FeedOptions> = { signal: true, bufferMax: true }
-/** Of a feed that can begin with what is there. */
+/** Options of a feed that can start with the entries that are there. */
 export const INITIAL_OPTIONS: Known<FeedOptions & { readonly initial?: boolean }> = { ...FEED_OPTIONS, initial: true }
 
-/** Throws `INVALID_OPTION`, also for an option that is not `known`. */
+/** Throws `INVALID_OPTION` for a value out of range, and for an option that is not `known`. */
 export function checkFeedOptions<Options extends FeedOptions & { readonly bufferMaxBytes?: number }>(
   options: Options,
   known?: Known<Options>,
@@ -42,7 +42,7 @@ export function checkFeedOptions<Options extends FeedOptions & { readonly buffer
   checkSignal(options.signal)
 }
 
-/** Those who follow the changes of one collection, by loops or by listeners. */
+/** Gives the changes of one collection to its readers: loops and listeners. */
 export class ChangeFeed<Change extends object> {
   readonly #event: string
   readonly #events: Emitter<Record<string, UnreadChange<Change>>>
@@ -52,8 +52,8 @@ export class ChangeFeed<Change extends object> {
   #isClosed = false
 
   /**
-   * `event` is what listeners register for; `lagged` makes the mark for changes left out; `used` is called when somebody
-   * comes or goes.
+   * `event` is what listeners register for. `lagged` makes the mark for changes that were left out. `used` is called when a
+   * reader comes or goes.
    */
   constructor(options: {
     readonly logger: Logger
@@ -67,14 +67,14 @@ export class ChangeFeed<Change extends object> {
     this.#used = options.used ?? (() => undefined)
   }
 
-  /** Somebody follows. */
+  /** True if there is a reader. */
   get wanted(): boolean {
     return this.#subscriptions.size > 0 || this.#events.has(this.#event)
   }
 
   /**
-   * A loop over every change: from now on, or, with initial entries, from its first `next` on. A loop that nothing refers
-   * to any more, and that does not wait for a change, ends by itself. Throws `INVALID_OPTION`.
+   * A loop over every change from now on. With initial entries it starts at its first `next`. A loop ends by itself when
+   * nothing refers to it and no call of `next` waits. Throws `INVALID_OPTION`.
    */
   changes(
     options: FeedOptions & { readonly bufferMaxBytes?: number },
@@ -94,7 +94,7 @@ export class ChangeFeed<Change extends object> {
     return loop
   }
 
-  /** Calls `listener` for every change; the function returned ends that. Throws `INVALID_OPTION`, for another event too. */
+  /** Calls `listener` for every change. The returned function ends that. Throws `INVALID_OPTION`, also for another event. */
   on(type: string, listener: (change: Change) => unknown, options?: { readonly signal?: AbortSignal }): () => void {
     if (type !== this.#event)
       throw new GridError('INVALID_OPTION', `the event here is '${this.#event}', not '${String(type)}'`)
@@ -104,23 +104,23 @@ export class ChangeFeed<Change extends object> {
     return off
   }
 
-  /** Gives a change to the loops; at once, so that what they read of the collection and what they are given agree. */
+  /** Gives a change to the loops. At once, so that the changes they get agree with what they read of the collection. */
   push(change: UnreadChange<Change>): void {
     for (const subscription of this.#subscriptions) subscription.push(change)
   }
 
-  /** Calls the listeners: not before the step that brought the change is over. */
+  /** Calls the listeners. Only after the step that brought the change. */
   emit(change: UnreadChange<Change>): void {
     this.#events.emit(this.#event, change)
   }
 
   /** Gives a change to loops and listeners. */
-  tell(change: UnreadChange<Change>): void {
+  pushAndEmit(change: UnreadChange<Change>): void {
     this.push(change)
     this.emit(change)
   }
 
-  /** Ends all loops, also those that start later. */
+  /** Ends all loops, and every loop that starts later. */
   close(): void {
     this.#isClosed = true
     for (const subscription of [...this.#subscriptions]) subscription.end()
@@ -136,11 +136,12 @@ interface SubscriptionDeps<Change> {
   used(): void
 }
 
-const leftBehind = new FinalizationRegistry<() => void>((leave) => leave())
+/** Removes the subscriptions of loops that were garbage collected. */
+const collectedLoops = new FinalizationRegistry<() => void>((leave) => leave())
 
 /**
- * Connects a loop with its feed, and keeps the loop alive only while a call of `next` waits: a loop that was dropped
- * without `return` takes its buffer with it.
+ * Connects a loop with its feed. It keeps the loop alive only while a call of `next` waits, so that a loop that was dropped
+ * without `return` is garbage collected, and its buffer with it.
  */
 class Subscription<Change extends object> implements ChangeSource<Change> {
   readonly #signal: AbortSignal | undefined
@@ -156,7 +157,7 @@ class Subscription<Change extends object> implements ChangeSource<Change> {
     this.#deps = deps
   }
 
-  /** Called once, with the loop that was made for this subscription. */
+  /** Sets the loop of this subscription. Called once. */
   serve(loop: ChangeLoop<Change>): void {
     this.#loop = new WeakRef(loop)
     if (this.#deps.initial === undefined) this.#join(loop)
@@ -181,7 +182,7 @@ class Subscription<Change extends object> implements ChangeSource<Change> {
   }
 
   ended(): void {
-    leftBehind.unregister(this)
+    collectedLoops.unregister(this)
     this.#leave()
   }
 
@@ -189,7 +190,7 @@ class Subscription<Change extends object> implements ChangeSource<Change> {
     return this.#waiting ?? this.#loop?.deref()
   }
 
-  /** Returns false when the loop ended instead. */
+  /** Returns false if the loop ended instead. */
   #join(loop: ChangeLoop<Change>): boolean {
     const signal = this.#signal
     if (signal?.aborted === true) {
@@ -200,7 +201,7 @@ class Subscription<Change extends object> implements ChangeSource<Change> {
       loop.end()
       return false
     }
-    leftBehind.register(loop, () => this.#leave(), this)
+    collectedLoops.register(loop, () => this.#leave(), this)
     signal?.addEventListener('abort', this.#abort, { once: true })
     this.#deps.join()
     this.#deps.used()

@@ -4,29 +4,29 @@ import type { ChangeBufferOptions } from './change-buffer.ts'
 import { STEPS_PER_TURN } from '../flow/pacing.ts'
 import type { UnreadChange } from './unread-change.ts'
 
-/** One step through what was there when a loop started. */
+/** One of the entries that are there when a loop starts. */
 export interface InitialStep<Change> {
   readonly key: string
-  /** What is there now; undefined if nothing is any more. */
+  /** The entry as it is now. Undefined if it is gone. */
   readonly entry: UnreadChange<Change> | undefined
 }
 
-/** The steps through what is there when a loop starts; undefined is a step past what the loop does not want. */
+/** A walk through the entries that are there when a loop starts. Undefined stands for an entry that the loop does not want. */
 export type InitialSteps<Change> = Iterator<InitialStep<Change> | undefined, void>
 
-/** What a loop asks of those who feed it. */
+/** Where a loop gets its changes from. */
 export interface ChangeSource<Change> {
-  /** The first call of `next`. Returns what is to come before the changes. */
+  /** Called at the first `next`. Returns the entries to come before the changes. */
   started(): InitialSteps<Change> | undefined
-  /** Whether a call of `next` waits: until it does not, the loop is needed, even if nothing else refers to it. */
+  /** Called with true while a call of `next` waits: then the loop must stay alive, even if nothing else refers to it. */
   waits(waits: boolean): void
   /** The loop has ended. */
   ended(): void
 }
 
 /**
- * One reader of changes, as `for await` takes it. Calls of `next` are answered in their order. `return`, `throw` and an
- * aborted signal end it at once, and what waited is dropped.
+ * A loop over changes, for `for await`. Calls of `next` are answered in order. `return`, `throw` and an aborted signal end
+ * the loop at once and drop the changes that wait.
  */
 export class ChangeLoop<Change> implements AsyncIterableIterator<Change> {
   readonly #source: ChangeSource<Change>
@@ -34,12 +34,12 @@ export class ChangeLoop<Change> implements AsyncIterableIterator<Change> {
   readonly #calls: PromiseWithResolvers<IteratorResult<Change>>[] = []
   #isStarted = false
   #initial: InitialSteps<Change> | undefined
-  /** While there are initial entries to come: tickets of the changes in the buffer, by their keys. */
+  /** While initial entries are still to come: the tickets of buffered changes, by key. */
   readonly #tickets = new Map<string, number[]>()
   #steps = 0
   #pause: ReturnType<typeof setTimeout> | undefined
   #isEnded = false
-  /** What the next call of `next` rejects with. */
+  /** The next call of `next` rejects with this. */
   #error: unknown
 
   constructor(source: ChangeSource<Change>, options: ChangeBufferOptions<Change>) {
@@ -47,7 +47,7 @@ export class ChangeLoop<Change> implements AsyncIterableIterator<Change> {
     this.#buffer = new ChangeBuffer(options)
   }
 
-  /** Changes that wait to be read, and the bytes that they keep. */
+  /** Changes that wait to be read, and the bytes that they take. */
   get waiting(): ChangeBuffer<Change>['waiting'] {
     return this.#buffer.waiting
   }
@@ -74,7 +74,7 @@ export class ChangeLoop<Change> implements AsyncIterableIterator<Change> {
     return this
   }
 
-  /** Something has changed. */
+  /** Adds a change. */
   push(change: UnreadChange<Change>): void {
     if (this.#isEnded) return
     const ticket = this.#buffer.offer(change)
@@ -86,7 +86,10 @@ export class ChangeLoop<Change> implements AsyncIterableIterator<Change> {
     }
   }
 
-  /** Ends the loop after what waits to be read; at once if there are initial entries to come, which cannot be read later. */
+  /**
+   * Ends the loop after the changes that wait to be read. Ends it at once if initial entries are still to come: they cannot
+   * be read later.
+   */
   end(): void {
     try {
       if (!this.#isCaughtUp()) this.#drop()
@@ -130,7 +133,7 @@ export class ChangeLoop<Change> implements AsyncIterableIterator<Change> {
     this.#tickets.clear()
   }
 
-  /** Answers calls of `next` in their order, as far as there is something to answer. */
+  /** Answers calls of `next` in order, while there are answers. */
   #answer(): void {
     while (this.#calls.length > 0 && this.#pause === undefined) {
       const result = this.#result()
@@ -157,11 +160,11 @@ export class ChangeLoop<Change> implements AsyncIterableIterator<Change> {
     return error === undefined ? { done: true, value: undefined } : Promise.reject(error as Error)
   }
 
-  /** The next entry of those that are there already; undefined after the last one, and when others are to have a turn. */
+  /** The next initial entry. Undefined after the last one, and when the event loop should run first. */
   #nextInitial(): Change | undefined {
     while (this.#initial !== undefined) {
       if (this.#steps === STEPS_PER_TURN) {
-        this.#rest()
+        this.#pauseWalk()
         return undefined
       }
       this.#steps += 1
@@ -175,7 +178,7 @@ export class ChangeLoop<Change> implements AsyncIterableIterator<Change> {
     return undefined
   }
 
-  /** Whether all initial entries have been given, which shows only by asking for one more. */
+  /** True if there are no more initial entries. Only asking for one more shows that. */
   #isCaughtUp(): boolean {
     for (let steps = 0; this.#initial !== undefined; steps++) {
       const { done, value: step } = this.#initial.next()
@@ -186,13 +189,13 @@ export class ChangeLoop<Change> implements AsyncIterableIterator<Change> {
     return true
   }
 
-  /** Changes that led to what is there now are not told a second time. */
+  /** Removes changes that the initial entry of their key already shows. */
   #withdraw(key: string): void {
     for (const ticket of this.#tickets.get(key) ?? []) this.#buffer.withdraw(ticket)
     this.#tickets.delete(key)
   }
 
-  #rest(): void {
+  #pauseWalk(): void {
     this.#pause = setTimeout(() => {
       this.#pause = undefined
       this.#steps = 0

@@ -6,17 +6,17 @@ import { checkSignal } from '../runtime/waiting.ts'
 import type { Logger } from '../logger.ts'
 import { Seldom } from '../runtime/seldom.ts'
 
-/** A listener that fails in the same way again is logged at most this often. */
+/** The same failure of listeners is logged at most this often. */
 const LOG_GAP_MS = 60_000
 
-/** One call of `on`. A function that was registered twice is called twice, and each `off` ends one of the two. */
+/** One call of `on`. A function registered twice is called twice, and each `off` removes one of its registrations. */
 interface Registration {
   readonly listener: (event: never) => unknown
 }
 
 /**
- * Calls listeners by event type. A listener that throws, and an async one whose promise rejects, is logged and harms
- * nobody else.
+ * Calls listeners by event type. If a listener throws, or its promise rejects, the error is logged and the other listeners
+ * are still called.
  */
 export class Emitter<Events extends object> {
   readonly #registrations = new Map<keyof Events, Set<Registration>>()
@@ -28,8 +28,8 @@ export class Emitter<Events extends object> {
   }
 
   /**
-   * Adds a listener; the function returned takes it away again, and so does `signal`. Throws `INVALID_OPTION` for what is
-   * no function, or no signal.
+   * Adds a listener. The returned function removes it, and so does `signal`. Throws `INVALID_OPTION` if one of them is of
+   * another type.
    */
   on<Type extends keyof Events>(
     type: Type,
@@ -72,7 +72,7 @@ export class Emitter<Events extends object> {
   }
 }
 
-/** Throws `INVALID_OPTION` for what is no function. */
+/** Throws `INVALID_OPTION` unless the listener is a function. */
 export function checkListener(listener: unknown): void {
   if (typeof listener !== 'function')
     throw new GridError('INVALID_OPTION', `a listener is a function, not ${typeof listener}`)

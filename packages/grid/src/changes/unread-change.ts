@@ -1,23 +1,23 @@
-/** A larger value is decoded when a reader looks at it; for a smaller one, arranging that costs more than decoding. */
+/** Larger values are decoded at the first access. For smaller ones, preparing that costs more than decoding. */
 const DECODED_AT_ONCE_MAX_BYTES = 256
-/** Names the function by which Node, Deno and Bun print an object. */
+/** The function with this name prints an object in Node, Deno and Bun. */
 const INSPECT: symbol = Symbol.for('nodejs.util.inspect.custom')
 
 /** A change or a message on its way to its readers. */
 export interface UnreadChange<Change> {
-  /** What it is about, among the changes of one collection. */
+  /** The key of what has changed in the collection. */
   readonly key: string
-  /** What it keeps while it waits: bytes of keys and values. */
+  /** Bytes of keys and values that it takes while it waits. */
   readonly sizeBytes: number
-  /** The same, fit to wait for long: it keeps no larger buffer alive. */
+  /** The same change, fit to wait for long: it keeps no larger buffer alive. */
   kept(): UnreadChange<Change>
-  /** The change as a plain object. Each reader gets one of its own. */
+  /** The change as a new plain object for one reader. */
   read(): Change
 }
 
 /**
  * Puts a decoded value into a change, as an own property that `JSON.stringify`, spread, `structuredClone` and
- * `console.log` find. A large value is decoded at the first look, whoever looks: until then it is an accessor.
+ * `console.log` find. A large value is decoded at the first access; until then the property is an accessor.
  */
 export function putDecoded<Change extends object>(
   change: Change,
@@ -36,7 +36,7 @@ export function putDecoded<Change extends object>(
   const get = (): unknown => {
     if (encoded !== undefined) decoded = decode(encoded)
     encoded = undefined
-    // A frozen change keeps its accessor.
+    // Does nothing if the change is frozen: it keeps its accessor.
     put(decoded)
     return decoded
   }

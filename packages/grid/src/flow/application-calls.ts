@@ -1,9 +1,10 @@
-/** How a function of the application failed: it threw, or the promise that it returned was rejected. */
+/** How a function of the application failed: it threw, or the promise that it returned rejected. */
 export type Failure = 'threw' | 'rejected'
 
 /**
- * Calls a function that the application has given, such as a listener or a logger. What it throws, and what its promise
- * rejects with, goes to `failed`, and never further. Returns its result; `otherwise` if it threw or gave a promise.
+ * Calls a function of the application, such as a listener or a logger. An error that it throws, or that its promise
+ * rejects with, goes to `failed` and no further. Returns the function's result, or `otherwise` if it threw or returned a
+ * promise.
  */
 export function callApplication<Result>(
   call: () => Result,
@@ -21,12 +22,12 @@ export function callApplication<Result>(
   }
 }
 
-/** Also for a promise of another library, or of another realm. */
+/** True for promises of other libraries and of other realms, too. */
 export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { readonly then?: unknown } | null | undefined)?.then === 'function'
 }
 
-/** What was thrown, as text. Anything can be thrown, also what refuses to become text. */
+/** A thrown value as text. Any value can be thrown, even one whose `toString` throws. */
 export function textOfError(error: unknown): string {
   try {
     return String(error)

@@ -1,17 +1,18 @@
 import { nextTurn } from './next-turn.ts'
 
-/** Writes that listeners make in one turn of the event loop, before the calls left wait for the next turn. */
+/** After so many writes by listeners in one turn of the event loop, the remaining calls wait for the next turn. */
 const WRITES_PER_TURN_MAX = 1000
-/** Of more calls than this that wait, an eighth is made in each turn, so that they do not grow for ever. */
+/** If more calls than this wait, each turn makes at least an eighth of them, so that the queue does not grow forever. */
 const CALLS_WAITING_WANTED = 16_384
-/** While much waits for the store, a chain of calls looks so often whether it may go on, and goes on after so long anyhow. */
+/** While much waits for the store, deferred calls check at this interval whether they may continue. */
 const CROWDED_GAP_MS = 10
+/** Deferred calls continue after this time, even if much still waits for the store. */
 const CROWDED_MAX_MS = 1000
 
 /**
- * Calls of listeners, in the order of what happened: what a listener causes comes after the rest of what caused it.
- * Listeners that write in answer to every write make a chain without end. It goes on in later turns of the event loop, and
- * no faster than the store takes what it writes.
+ * Calls of listeners, in the order of the events. Events that a listener causes come after all calls for the event that
+ * it was called with. Listeners that write in response to every write make an endless chain: it continues in later turns
+ * of the event loop, no faster than the store accepts the writes.
  */
 export class ListenerCalls {
   readonly #crowded: () => boolean
@@ -23,15 +24,15 @@ export class ListenerCalls {
   #ended = false
 
   /**
-   * `crowded` says whether so much waits for the store that a chain is to slow down; `turnEnded` is called when calls
-   * have been made.
+   * `crowded` returns true while so much waits for the store that a chain should slow down. `turnEnded` is called after
+   * every run of calls.
    */
   constructor(crowded: () => boolean, turnEnded: () => void) {
     this.#crowded = crowded
     this.#turnEnded = turnEnded
   }
 
-  /** Calls that wait. */
+  /** Number of calls that wait. */
   get waitingCount(): number {
     return this.#queue.length
   }
@@ -40,12 +41,12 @@ export class ListenerCalls {
     if (!this.#ended) this.#queue.push(call)
   }
 
-  /** A write was asked for, perhaps by a listener. */
+  /** Counts a write, which a listener may have made. */
   wrote(): void {
     this.#writes += 1
   }
 
-  /** Makes the calls that wait, unless they are being made, or wait for the next turn. */
+  /** Makes the waiting calls, unless that is already happening or they were deferred to the next turn. */
   run(): void {
     if (this.#calling || this.#deferred || this.#queue.length === 0) return
     this.#calling = true
@@ -61,7 +62,7 @@ export class ListenerCalls {
     this.#turnEnded()
   }
 
-  /** No listener is called any more. */
+  /** Drops all waiting calls, and every later one. */
   end(): void {
     this.#ended = true
     this.#queue = []

@@ -1,11 +1,11 @@
-/** One listener for each signal: with one for each of thousands of waits, adding one would cost as much as there are. */
+/** One listener for each signal. With thousands of listeners on one signal, adding another one would take time in proportion. */
 const callsBySignal = new WeakMap<AbortSignal, { readonly calls: Set<() => void>; readonly listener: () => void }>()
 
-/** Calls `call` once when the signal is aborted; the function returned ends that. */
+/** Calls `call` once when the signal is aborted. The returned function cancels that. */
 export function onAbort(signal: AbortSignal, call: () => void): () => void {
   const waiting = callsBySignal.get(signal) ?? listen(signal)
   const { calls, listener } = waiting
-  // The same function may wait several times.
+  // A new function each time: the same `call` may be registered several times.
   const once = (): void => call()
   calls.add(once)
   return () => {

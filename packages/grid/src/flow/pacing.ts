@@ -1,9 +1,9 @@
-/** Steps of a walk through a collection between two turns of the event loop. */
+/** Steps of a walk through a collection in one turn of the event loop. */
 export const STEPS_PER_TURN = 2048
 
 /**
- * Walks through a collection in pieces, so that timers and sockets get their turn. A step without a result is undefined.
- * `check` is called before every step, and ends the walk by throwing.
+ * Walks through a collection in slices, so that timers and sockets get their turn in between. Skips steps that are
+ * undefined. `check` is called at every result and every new turn; it ends the walk by throwing.
  */
 export async function* paced<Result>(
   steps: Iterable<Result | undefined>,

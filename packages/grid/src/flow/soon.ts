@@ -1,12 +1,12 @@
 import { nextTurn } from './next-turn.ts'
 
-/** Calls in microtasks of one turn of the event loop. */
+/** Calls made as microtasks in one turn of the event loop. */
 const CALLS_PER_TURN_MAX = 256
 
 /**
- * Calls a function once at the end of the present task, however often it is asked to. A program that asks again and again
- * without ever leaving its microtasks, such as a loop that awaits writes to memory, is made to: timers and sockets get
- * their turn after 256 calls.
+ * Calls a function once at the end of the current task, however often it is scheduled. A program may schedule again and
+ * again without leaving its microtasks, as a loop that awaits writes to memory does. After 256 calls the next one waits
+ * for the next turn of the event loop, so that timers and sockets get their turn.
  */
 export class Soon {
   readonly #call: () => void

@@ -1,10 +1,10 @@
 import { GridError, UNDURABLE_MAX_BYTES } from '@gossipgrid/core'
 
-/** More than a row takes beside its key and its value. */
+/** Upper bound for what a row takes beside its key and its value. */
 const ROW_OVERHEAD_BYTES = 640
-/** A call of a listener that waits: it stands for a change that somebody is to hear of. */
+/** What a waiting call of a listener takes, with the change that it reports. */
 const CALL_COST_BYTES = 512
-/** What waits for room goes on while no more than this is taken: the rest is for single writes, which do not wait. */
+/** Bulk writes wait while more than this is taken. The rest is for single writes, which do not wait. */
 const CROWDED_BYTES: number = UNDURABLE_MAX_BYTES / 2
 
 /** What a row takes while it waits: its key and its value. */
@@ -14,15 +14,15 @@ interface WaitingRow {
 }
 
 export interface WriteRoomDeps {
-  /** What all that waits for the store costs. */
+  /** Memory taken by what waits for the store. */
   backlogBytes(): number
-  /** Calls of listeners that wait. */
+  /** Number of waiting calls of listeners. */
   waitingCalls(): number
 }
 
 /**
- * How much may wait for the store, and for listeners, before writes are refused, and who waits for room. Refusing is for
- * single writes; methods that write many wait.
+ * Bounds how much may wait for the store and for listeners. Single writes past the bound are refused; bulk writes wait
+ * for room.
  */
 export class WriteRoom {
   readonly #deps: WriteRoomDeps
@@ -32,12 +32,12 @@ export class WriteRoom {
     this.#deps = deps
   }
 
-  /** What waits, in bytes of memory. */
+  /** Memory that is taken, in bytes. */
   get takenBytes(): number {
     return this.#deps.backlogBytes() + this.#deps.waitingCalls() * CALL_COST_BYTES
   }
 
-  /** So much waits that whatever can wait should. */
+  /** True when bulk writes should wait. */
   get crowded(): boolean {
     return this.takenBytes > CROWDED_BYTES
   }
@@ -47,19 +47,19 @@ export class WriteRoom {
     if (this.takenBytes > UNDURABLE_MAX_BYTES) throw backlogFull()
   }
 
-  /** Throws `BACKLOG_FULL` unless all rows fit: a piece that stops in the middle for want of room would be none. */
+  /** Throws `BACKLOG_FULL` unless all rows fit: they are written in one piece, or not at all. */
   checkAll(rows: readonly WaitingRow[]): void {
     const sizeBytes = rows.reduce((sum, { key, bytes }) => sum + rowCostBytes(key, bytes?.length ?? 0), 0)
     if (this.takenBytes + sizeBytes > UNDURABLE_MAX_BYTES) throw backlogFull()
   }
 
-  /** Resolves when the room may be less crowded; rejects when the store refuses, with why. */
+  /** Resolves when there may be more room. Rejects with the reason when the store fails. */
   change(): Promise<void> {
     this.#waiting ??= Promise.withResolvers()
     return this.#waiting.promise
   }
 
-  /** Something has become durable. */
+  /** Wakes all waiters: something has become durable. */
   changed(): void {
     const waiting = this.#waiting
     if (waiting === undefined) return
@@ -67,7 +67,7 @@ export class WriteRoom {
     waiting.resolve()
   }
 
-  /** The store refuses, or the grid is closed: nobody is left waiting. */
+  /** Rejects all waiters: the store failed, or the grid was closed. */
   fail(error: GridError): void {
     const waiting = this.#waiting
     if (waiting === undefined) return
@@ -76,7 +76,7 @@ export class WriteRoom {
   }
 }
 
-/** What a row may cost while it waits, from above. */
+/** Upper bound for the memory that a waiting row takes. */
 function rowCostBytes(key: string, valueBytes: number): number {
   return ROW_OVERHEAD_BYTES + key.length * 3 + valueBytes
 }
@@ -84,6 +84,6 @@ function rowCostBytes(key: string, valueBytes: number): number {
 function backlogFull(): GridError {
   return new GridError(
     'BACKLOG_FULL',
-    `writes of ${UNDURABLE_MAX_BYTES} bytes of memory wait to be stored: await some first, or use a method that takes many`,
+    `${UNDURABLE_MAX_BYTES} bytes of writes wait to be stored: await some first, or use a method that writes many`,
   )
 }

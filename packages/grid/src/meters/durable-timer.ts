@@ -1,6 +1,6 @@
 import { Histogram } from './histogram.ts'
 
-/** Turns that are told apart; later ones then share the start of the last. */
+/** Turns that are measured separately. Past that, writes share the start of the last turn. */
 const TURNS_MAX = 1024
 
 interface Turn {
@@ -11,14 +11,14 @@ interface Turn {
 }
 
 /**
- * Measures how long writes take to be durable. Writes of one turn of the event loop share one start, so that a write
- * costs nothing but a comparison.
+ * Measures how long writes take to become durable. Writes of one turn of the event loop share one start time, so that
+ * measuring costs one comparison a write.
  */
 export class DurableTimer {
   readonly histogram: Histogram = new Histogram(0.0001, 18)
   #turns: Turn[] = []
 
-  /** The first write of a turn. Writes are numbered in a row. */
+  /** Starts a turn with its first write. Write ids are consecutive. */
   begin(writeId: number, nowMs: number): void {
     this.#endTurn(writeId - 1)
     if (this.#turns.length < TURNS_MAX) {
@@ -34,13 +34,13 @@ export class DurableTimer {
       const last = Math.min(turn.lastWriteId, writeId)
       this.histogram.observe((nowMs - turn.startMs) / 1000, last - turn.firstWriteId + 1)
       turn.firstWriteId = last + 1
-      // What is durable was written in an earlier turn, so the last turn is over too once all of it is.
+      // Writes become durable in a later turn, so a turn whose writes are all durable is over.
       if (turn.firstWriteId > turn.lastWriteId) done += 1
     }
     if (done > 0) this.#turns.splice(0, done)
   }
 
-  /** The turn is over with this write. */
+  /** Ends the last turn with this write. */
   #endTurn(lastWriteId: number): void {
     const turn = this.#turns.at(-1)
     if (turn !== undefined && turn.lastWriteId === Infinity) turn.lastWriteId = lastWriteId

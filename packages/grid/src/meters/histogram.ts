@@ -1,15 +1,15 @@
-/** What a histogram has counted so far. Plain numbers, fit for JSON. */
+/** The counts of a histogram: plain numbers, fit for JSON. */
 export interface HistogramSnapshot {
-  /** Upper bounds of the buckets in seconds, ascending, each inclusive; above the last one there is one more bucket. */
+  /** Upper bounds of the buckets in seconds, ascending and inclusive. One more bucket has no upper bound. */
   readonly bounds: readonly number[]
-  /** How many fell into each bucket, not cumulative; one more than there are bounds. */
+  /** Durations in each bucket, not cumulative: one more number than there are bounds. */
   readonly counts: readonly number[]
   readonly count: number
-  /** Of all durations, in seconds. */
+  /** Sum of all durations, in seconds. */
   readonly sum: number
 }
 
-/** Counts durations in fixed buckets, each twice as wide as the one before. Observing allocates nothing. */
+/** Counts durations in fixed buckets, each twice as wide as the previous one. Observing allocates nothing. */
 export class Histogram {
   readonly #firstSeconds: number
   readonly #bounds: Float64Array
@@ -17,17 +17,17 @@ export class Histogram {
   #count = 0
   #sum = 0
 
-  /** `buckets` bounded ones, the first up to `firstSeconds`. */
+  /** With `buckets` bounded buckets; the first one ends at `firstSeconds`. */
   constructor(firstSeconds: number, buckets: number) {
     this.#firstSeconds = firstSeconds
-    // Rounded, so that bounds are the numbers they look like: they become labels.
+    // Rounded, because the bounds become labels.
     this.#bounds = Float64Array.from({ length: buckets }, (_, i) => Number((firstSeconds * 2 ** i).toPrecision(6)))
     this.#counts = new Float64Array(buckets + 1)
   }
 
-  /** `times` durations of the same length. */
+  /** Adds `times` durations of the same length. */
   observe(seconds: number, times = 1): void {
-    // How often the first bound has to be doubled to hold it: that many buckets further.
+    // The bucket's index is the number of times that the first bound must be doubled to reach the duration.
     const ratio = Math.min(Math.ceil(seconds / this.#firstSeconds), 2 ** 31)
     const bucket = ratio <= 1 ? 0 : Math.min(32 - Math.clz32(ratio - 1), this.#bounds.length)
     this.#counts[bucket]! += times

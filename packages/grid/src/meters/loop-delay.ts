@@ -3,14 +3,14 @@ import { Histogram } from './histogram.ts'
 const INTERVAL_MS = 100
 
 /**
- * Measures how late timers fire: for so long everything else waited as well. A timer of its own, since not every
- * runtime tells of its event loop. It runs from the first time that somebody asks, and keeps no program alive.
+ * Measures the delay of the event loop by how late a timer fires. Not every JavaScript runtime reports that delay, so this
+ * uses a timer of its own. The timer starts with the first reader and does not keep the program running.
  */
 export class LoopDelay {
   readonly histogram: Histogram = new Histogram(0.001, 14)
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  /** Starts measuring, unless it has begun. */
+  /** Starts measuring, unless it already does. */
   start(): void {
     if (this.#timer === undefined) this.#arm()
   }

@@ -4,7 +4,7 @@ import { DurableTimer } from './durable-timer.ts'
 import { Histogram } from './histogram.ts'
 import { LoopDelay } from './loop-delay.ts'
 
-/** What crossed a connection, counted in messages of the grid, before encryption. */
+/** Messages of the grid that crossed a connection, and their bytes before encryption. */
 export interface MessageCounts {
   sentMessages: number
   sentBytes: number
@@ -12,7 +12,7 @@ export interface MessageCounts {
   receivedBytes: number
 }
 
-/** What a runtime counts, since it was opened. Counting allocates nothing where it happens often. */
+/** Counts what happens since opening. Frequent events are counted without allocating anything. */
 export class Meters {
   readonly writes: { sets: number; deletes: number; refused: number; copiesTimeouts: number } = {
     sets: 0,
@@ -21,19 +21,19 @@ export class Meters {
     copiesTimeouts: 0,
   }
   readonly durable: DurableTimer = new DurableTimer()
-  /** How long core works on one message of a stream, and on one broadcast. */
+  /** How long core takes for one message of a stream, and for one broadcast. */
   readonly streamApply: Histogram = new Histogram(0.00001, 20)
   readonly broadcastApply: Histogram = new Histogram(0.00001, 20)
-  /** From the moment that a broadcast row is dated by its writer until it is visible here. */
+  /** Time from the writer's timestamp of a broadcast row until the row is visible here. */
   readonly visible: Histogram = new Histogram(0.001, 18)
-  /** Rows dated later than the moment they came: they count as having taken no time. */
+  /** Rows whose timestamp is later than their arrival. They count as 0 seconds. */
   visibleEarly = 0
   readonly store: Histogram = new Histogram(0.0001, 18)
   storedBytes = 0
   storeFailures = 0
   readonly streams: MessageCounts = noMessages()
   readonly broadcasts: MessageCounts = noMessages()
-  /** By neighbour, from connecting to disconnecting; messages of streams. */
+  /** Messages of streams by neighbour, while it is connected. */
   readonly neighbours: Map<PeerId, MessageCounts> = new Map()
   readonly sessions: { complete: number; broken: number; rowsSent: number; rowsReceived: number } = {
     complete: 0,
@@ -41,7 +41,7 @@ export class Meters {
     rowsSent: 0,
     rowsReceived: 0,
   }
-  /** What was refused from other peers, by its code. */
+  /** Input from other peers that was refused, by error code. */
   readonly refused: Map<GridErrorCode, number> = new Map()
   connects = 0
   disconnects = 0
@@ -52,12 +52,12 @@ export class Meters {
   readonly loopDelay: LoopDelay = new LoopDelay()
   #wallMs = 0
 
-  /** Before an input is given to the peer. */
+  /** To be called before the peer takes an input. */
   stepping(wallMs: number): void {
     this.#wallMs = wallMs
   }
 
-  /** After the peer has taken an input, which began at `startMs`. */
+  /** To be called after the peer has taken an input, which began at `startMs`. */
   stepped(input: Input, startMs: number): void {
     switch (input.type) {
       case 'message':
@@ -88,7 +88,7 @@ export class Meters {
     this.visible.observe(Math.max(0, tookMs) / 1000)
   }
 
-  /** The peer wants something done. */
+  /** Counts an effect that the peer asks for. */
   effect(effect: Effect): void {
     if (effect.type === 'send') {
       sent(this.streams, effect.bytes)
@@ -99,7 +99,7 @@ export class Meters {
     else if (effect.type === 'event') this.#event(effect.event)
   }
 
-  /** A batch was stored, which began at `startMs`. */
+  /** Counts a stored batch, whose writing began at `startMs`. */
   stored(batch: readonly StorageOperation[], startMs: number): void {
     this.store.observe((performance.now() - startMs) / 1000)
     for (const operation of batch) if (operation.type === 'put') this.storedBytes += operation.bytes.length

@@ -1,6 +1,6 @@
 import type { Instant } from '@gossipgrid/core'
 
-/** Few writes look at the second one, which takes longer to read than the rest of a write. */
+/** Reads the monotonic clock only when asked: that takes longer than the rest of a write, and few writes need it. */
 class Clocks implements Instant {
   readonly wallMs = Date.now()
   #monotonicMs: number | undefined
@@ -10,7 +10,7 @@ class Clocks implements Instant {
   }
 }
 
-/** The clocks of this machine. */
+/** Reads the clocks of this machine. */
 export function readClocks(): Instant {
   return new Clocks()
 }

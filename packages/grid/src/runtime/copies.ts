@@ -6,7 +6,7 @@ import { checkAborted, orAborted, settlesWithin } from './waiting.ts'
 
 const COPIES_TIMEOUT_MS = 10_000
 const TRACED_MAX = 1000
-/** Writes that wait for copies at a time. Core counts no more, and some of its places are for writes that are traced. */
+/** Writes that may wait for copies at a time: core's limit, less the places for traced writes. */
 const FOLLOWED_MAX: number = CONFIRMATIONS_MAX - TRACED_MAX
 
 /** What waiting for copies needs of the grid. */
@@ -16,32 +16,32 @@ export interface CopiesDeps {
   step(input: Input): void
 }
 
-/** Waits for copies of writes at other peers. */
+/** Waits until other peers have copies of writes. */
 export class Copies {
   /** Writes that may be traced to the neighbours at a time. */
   readonly tracedMax: number = TRACED_MAX
   readonly #deps: CopiesDeps
   readonly #requests = new Map<number, (copies: number) => void>()
-  /** Writes that wait for copies, or will once they are durable. */
+  /** Writes that wait for copies, or will once they are durable here. */
   #following = 0
 
   constructor(deps: CopiesDeps) {
     this.#deps = deps
   }
 
-  /** Throws `BACKLOG_FULL` when so many writes wait for copies that no more may: before a write is made, not after it. */
+  /** Throws `BACKLOG_FULL` when too many writes wait for copies. To be called before a write is applied. */
   checkRoom(options: WriteOptions | undefined): void {
     if (options === undefined || !asksForCopies(options) || this.#following < FOLLOWED_MAX) return
-    throw new GridError('BACKLOG_FULL', `${FOLLOWED_MAX} writes wait for copies already: await some first`)
+    throw new GridError('BACKLOG_FULL', `${FOLLOWED_MAX} writes already wait for copies: await some first`)
   }
 
-  /** The promise of a write: it waits for copies elsewhere when more than one is asked for, and ends with the signal. */
+  /** The promise of a write. It waits for copies at other peers if `options` ask for more than one; the signal ends it. */
   follow(partition: Partition, durable: Promise<Receipt>, options?: WriteOptions): Promise<Receipt> {
     if (options === undefined) return durable
     return asksForCopies(options) ? this.#followed(partition, durable, options) : orAborted(durable, options.signal)
   }
 
-  /** The same of several writes, by the last one of each partition: whoever has these has all. */
+  /** The same for several writes: a peer that has the last write of each partition has all of them. */
   followAll(
     parts: ReadonlyMap<Partition, Written>,
     durable: Promise<Receipt>,
@@ -59,8 +59,8 @@ export class Copies {
   }
 
   /**
-   * Asks durable neighbours to confirm a write until `copies` are known, this peer's counted as one, and tells of every
-   * one more; the function returned ends that. Throws `BACKLOG_FULL`.
+   * Asks durable neighbours to confirm a write until `copies` are known, this peer's included. Calls `onCopies` with every
+   * new count. The returned function ends that. Throws `BACKLOG_FULL`.
    */
   count(partition: Partition, { version }: Receipt, copies: number, onCopies: (known: number) => void): () => void {
     const { replicaId, sequence } = version
@@ -93,7 +93,7 @@ export class Copies {
   async #awaited(partition: Partition, receipt: Receipt, copies: number, options: WriteOptions): Promise<Receipt> {
     const { timeoutMs = COPIES_TIMEOUT_MS, signal } = options
     checkAborted(signal)
-    // Core counts this peer's copy; one that lives in memory is none.
+    // Core also counts the copy of this peer, which is no durable copy on a memory-only peer.
     const own = receipt.copies
     let reached = own
     const enough = Promise.withResolvers<void>()
@@ -107,7 +107,7 @@ export class Copies {
       this.#deps.meters.writes.copiesTimeouts += 1
       throw new GridError(
         'COPIES_TIMEOUT',
-        `${reached} of ${copies} durable copies after ${timeoutMs} ms; the write stands here and goes on travelling`,
+        `${reached} of ${copies} durable copies after ${timeoutMs} ms; the write stands here and continues to spread`,
         { cause: { ...receipt, copies: reached } },
       )
     } finally {
@@ -116,7 +116,7 @@ export class Copies {
   }
 }
 
-/** One copy is this peer's own, which every write waits for; on a peer in memory there is none to wait for. */
+/** Every write waits for this peer's own copy, so only more than one copy means waiting for others. */
 function asksForCopies({ copies = 1 }: WriteOptions): boolean {
   return copies > 1
 }

@@ -1,16 +1,16 @@
 import type { Input } from '@gossipgrid/core'
 import { nextTurn } from '../flow/next-turn.ts'
 
-/** How long what arrives may be worked on before timers and other sockets get their turn. */
+/** How long inputs are processed in one turn of the event loop. Then timers and sockets get their turn. */
 const TURN_MAX_MS = 8
-/** With more than this waiting, inputs are taken as they come, which stops the reading of the sockets meanwhile. */
+/** If more than this waits, inputs are processed as they arrive, which stops reading from sockets meanwhile. */
 const WAITING_MAX_BYTES: number = 8 * 1024 * 1024
-/** What an input costs besides its bytes. */
+/** Memory of an input besides its bytes. */
 const INPUT_COST_BYTES = 384
 
 /**
- * Spreads what the network brings over turns of the event loop, in order: a megabyte may come out of a socket at once,
- * and taking it in one go would make every timer of the application wait for it.
+ * Spreads the processing of network input over turns of the event loop, in order. A socket may deliver a megabyte at
+ * once; processing all of it in one turn would delay every timer of the application.
  */
 export class Inbox {
   readonly #take: (input: Input) => void
@@ -23,12 +23,12 @@ export class Inbox {
     this.#take = take
   }
 
-  /** Memory of what waits for its turn, in bytes. */
+  /** Memory of the waiting inputs, in bytes. */
   get waitingBytes(): number {
     return this.#waitingBytes
   }
 
-  /** Takes the input now, or later when this turn has lasted long enough already. */
+  /** Processes the input now, or in a later turn if this one has lasted long enough. */
   offer(input: Input): void {
     if (this.#first === this.#waiting.length && this.#mayGoOn()) {
       this.#take(input)

@@ -9,7 +9,7 @@ export interface LeavingDeps {
   markLeft(): void
   /** Deletes this peer from the registry. Settles when that is durable, or has failed. */
   forget(): Promise<unknown>
-  /** Whether all writes have been handed to the network. */
+  /** True when all writes have been given to the network. */
   isBroadcast(): boolean
 }
 

@@ -8,7 +8,7 @@ interface Pending {
   readonly reject: (error: GridError) => void
 }
 
-/** The promises of writes that are not durable yet, in order of writing. Bounded by core's limit on undurable bytes. */
+/** The promises of writes that are not durable yet, in write order. Core's limit on undurable bytes bounds them. */
 export class PendingWrites {
   readonly #stores: () => boolean
   #durableId = 0
@@ -16,12 +16,12 @@ export class PendingWrites {
   #first = 0
   #idle: (() => void)[] = []
   #written: Written | undefined
-  /** One function for all promises: of what a write leaves behind, a closure of its own would be a third. */
+  /** One function for all promises: a closure for each would be a third of the memory of a pending write. */
   readonly #adding = (resolve: (receipt: Receipt) => void, reject: (error: GridError) => void): void => {
     this.#queue.push({ written: this.#written!, resolve, reject })
   }
 
-  /** `stores` false: a memory-only peer, or one that has lost its store; its receipts say so. */
+  /** `stores` returns false on a memory-only peer and on one that has lost its store. Receipts report it. */
   constructor(stores: () => boolean) {
     this.#stores = stores
   }
@@ -30,25 +30,24 @@ export class PendingWrites {
     return this.#queue.length - this.#first
   }
 
-  /** The promise of a write, which may be one of before. */
+  /** The promise of a write. The write may be an earlier one that is already durable. */
   add(written: Written): Promise<Receipt> {
     if (this.isDurable(written)) return Promise.resolve(this.#receipt(written))
     this.#written = written
     return new Promise(this.#adding)
   }
 
-  /** It waits for nothing more. */
   isDurable({ writeId }: Written): boolean {
     return writeId <= this.#durableId
   }
 
-  /** All writes up to this id are durable. */
+  /** Resolves the promises up to this write id. */
   durable(writeId: number): void {
     this.#durableId = writeId
     this.#settle(writeId, ({ written, resolve }) => resolve(this.#receipt(written)))
   }
 
-  /** The store refused writes up to this id; they stand in memory and storing them is tried again. */
+  /** Rejects the promises up to this write id: the store failed. The writes stand in memory, and storing is retried. */
   notDurable(writeId: number, cause: unknown): void {
     this.#settle(writeId, ({ reject }) => reject(notStored(cause)))
   }
@@ -71,7 +70,7 @@ export class PendingWrites {
     while (this.#first < this.#queue.length && this.#queue[this.#first]!.written.writeId <= writeId) {
       settle(this.#queue[this.#first++]!)
     }
-    // Dropping the front of an array costs its length, so it is done once half of it is dead.
+    // Cutting the front off an array takes time in proportion to its length, so this waits until half of it is settled.
     if (this.#first * 2 >= this.#queue.length) {
       this.#queue = this.#queue.slice(this.#first)
       this.#first = 0
@@ -80,9 +79,9 @@ export class PendingWrites {
   }
 }
 
-/** Why a write is not durable yet. */
+/** The error of a write that the store did not take. */
 export function notStored(cause: unknown): GridError {
   const code = cause instanceof GridError && cause.code === 'STORAGE_FULL' ? 'STORAGE_FULL' : 'STORAGE_FAILED'
-  const message = 'the write stands in memory but could not be stored; storing it is tried again'
+  const message = 'the write stands in memory but could not be stored; storing is retried'
   return new GridError(code, message, { cause })
 }

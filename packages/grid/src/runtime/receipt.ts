@@ -2,30 +2,30 @@
 export interface Version {
   /** Reading of the hybrid logical clock: 41 bits of milliseconds since 2025 and 12 bits of counter in one number. */
   readonly hlc: number
-  /** The writer's durable life, 16 hexadecimal digits. */
+  /** Identifies the writer's replica: 16 hexadecimal digits. A peer that lost its data gets a new one. */
   readonly replicaId: string
-  /** Counts the writes of that life to the partition. */
+  /** Counts the writes of that replica id to the partition. */
   readonly sequence: number
 }
 
-/** How safe a write is at the moment its promise resolves. */
+/** How safe a write is when its promise resolves. */
 export interface Receipt {
   readonly version: Version
-  /** The write is on this peer's disk, synced: it survives a crash and a power cut. False on a memory-only peer. */
+  /** The write is synced to this peer's disk: it survives a crash and a power cut. False on a memory-only peer. */
   readonly durable: boolean
-  /** Durable copies known to exist, this peer's own included. 1 unless more were asked for; 0 on a memory-only peer. */
+  /** Durable copies known to exist, this peer's included. 1 unless more were requested; 0 on a memory-only peer. */
   readonly copies: number
 }
 
-/** What a write can be asked to wait for. */
+/** What the promise of a write waits for. */
 export interface WriteOptions {
   /**
-   * Resolve only when so many durable copies exist, this peer's included: 1 to 64. Default 1, which waits for this peer
-   * alone, and on a peer in memory for no copy at all.
+   * Resolve when this many durable copies exist, this peer's included: 1 to 64. Default 1, which waits for this peer
+   * alone; on a memory-only peer it waits for no copy.
    */
   readonly copies?: number
-  /** How long to wait for copies of other peers, in milliseconds, before `COPIES_TIMEOUT`. Default 10,000. */
+  /** How long to wait for copies at other peers, in milliseconds. Then rejects with `COPIES_TIMEOUT`. Default 10,000. */
   readonly timeoutMs?: number
-  /** Stops the waiting, not the write: rejects with `ABORTED`. Aborted before the call, nothing is written. */
+  /** Ends the waiting, not the write: rejects with `ABORTED`. If aborted before the call, nothing is written. */
   readonly signal?: AbortSignal
 }

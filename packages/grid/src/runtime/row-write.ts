@@ -1,14 +1,14 @@
 import type { Collection, Partition, Written } from '@gossipgrid/core'
 import type { Receipt } from './receipt.ts'
 
-/** One row to be written; without bytes it is a tombstone. */
+/** A row to write. Without bytes it is a tombstone. */
 export interface RowWrite {
   readonly partition: Partition
   readonly key: string
   readonly bytes: Uint8Array | undefined
 }
 
-/** Writes that were applied in one piece. */
+/** Writes that were applied, and are not durable yet. */
 export interface BegunWrites {
   /** Resolves when all of them are durable. */
   readonly durable: Promise<Receipt>

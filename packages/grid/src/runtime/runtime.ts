@@ -19,8 +19,8 @@ export interface RuntimeOptions {
 }
 
 /**
- * Runs a peer against real ports: gives it what happens, does what it asks for, and wakes it when it wants to be woken.
- * All timers and I/O of a grid are here.
+ * Runs a peer on real ports: gives it inputs, performs its effects, and wakes it when it asks for that. All timers and I/O
+ * of a grid are here.
  */
 export class Runtime implements Pump {
   readonly peer: Peer
@@ -42,7 +42,7 @@ export class Runtime implements Pump {
   readonly #closing = new AbortController()
   #timer: ReturnType<typeof setTimeout> | undefined
   #timerAtMs = Infinity
-  /** Writes of this turn wait for the tick at its end. */
+  /** Writes of this turn wait for the tick at the end of the task. */
   #flushing = false
   #stepping = false
   #isSettled = false
@@ -63,7 +63,7 @@ export class Runtime implements Pump {
     this.peer.inbound.appeared = (hlc) => this.meters.appeared(hlc)
   }
 
-  /** Why the store refuses writes, while it does. */
+  /** The error of the store while it fails. */
   get storageError(): unknown {
     return this.#storageError
   }
@@ -72,22 +72,22 @@ export class Runtime implements Pump {
     return this.#closed
   }
 
-  /** The grid's wall milliseconds now. */
+  /** The grid's wall time now, in milliseconds. */
   get wallMs(): number {
     return this.peer.wallMs(readClocks())
   }
 
-  /** What the peer says of itself now, for status and metrics. */
+  /** What the peer reports of itself now, for status and metrics. */
   report(): PeerReport {
     return this.peer.report(readClocks())
   }
 
-  /** Aborted when closing begins: what would go on for long ends by it. */
+  /** Aborted when closing begins. Long operations end with it. */
   get closing(): AbortSignal {
     return this.#closing.signal
   }
 
-  /** Opens the network and starts the clockwork. */
+  /** Opens the network and starts the timers. */
   async start(): Promise<void> {
     const addresses = (): void => this.step({ type: 'addresses', addresses: this.network.addresses() })
     await this.network.start({
@@ -101,13 +101,13 @@ export class Runtime implements Pump {
     addresses()
   }
 
-  /** Drops what has expired by now, and tells of it, instead of waiting for the clockwork. */
+  /** Removes the entries that have expired by now, and reports them, instead of waiting for the timer. */
   sweep(): void {
     const { expiries } = this.peer.collections
     while (!this.#stepping && !this.#closed && expiries.nextMs <= this.wallMs) this.step({ type: 'tick' })
   }
 
-  /** Runs `call` once the step under way is over, or at once: callbacks of core must not call back into core. */
+  /** Runs `call` after the current step, or at once when there is none. Callbacks of core must not call core. */
   afterStep(call: () => void): void {
     this.listenerCalls.add(call)
     if (!this.#stepping) this.listenerCalls.run()
@@ -130,27 +130,27 @@ export class Runtime implements Pump {
     this.#schedule()
   }
 
-  /** Begins to close: what would go on for long ends. Resolves when no write waits to be durable. */
+  /** Begins to close: ends long operations. Resolves when no write waits to be durable. */
   async settled(): Promise<void> {
-    this.#endLong()
+    this.#endOperations()
     this.step({ type: 'tick' })
     await this.writes.idle()
     this.#isSettled = true
   }
 
-  /** Tells the others that this peer goes; `left`: for good. */
+  /** Tells the other peers that this one closes. With `left`, it does not come back. */
   async sayGoodbye(left: boolean): Promise<void> {
     const farewell = this.peer.goodbye(left, readClocks())
     await Promise.allSettled(farewell.map((effect) => this.#perform(effect)))
   }
 
   /**
-   * Stops for good, with all timers. Writes that are not durable yet reject with `CLOSED`. Returns how many of those were
-   * waited for: a program that goes on writing while the grid closes, after all before was stored, does not count.
+   * Stops for good, with all timers. Writes that are not durable yet reject with `CLOSED`. Returns their number, or 0 if
+   * `settled` has resolved: then only writes made while the grid was closing are left.
    */
   halt(): number {
     const count = this.#isSettled ? 0 : this.writes.pendingCount
-    this.#endLong()
+    this.#endOperations()
     this.#closed = true
     clearTimeout(this.#timer)
     this.meters.loopDelay.stop()
@@ -158,17 +158,17 @@ export class Runtime implements Pump {
     return count
   }
 
-  #endLong(): void {
+  #endOperations(): void {
     this.#closing.abort()
     this.listenerCalls.end()
   }
 
-  /** Throws `CLOSED` after `halt`. */
+  /** Throws `CLOSED` once the grid is closed. */
   checkOpen(): void {
     if (this.#closed) throw new GridError('CLOSED', 'the grid is closed')
   }
 
-  /** Changes the peer outside of a step: what it tells meanwhile waits until that is done. */
+  /** Changes the peer outside of a step. Calls of `afterStep` wait until the change is done. */
   undisturbed<Result>(change: () => Result): Result {
     this.#stepping = true
     try {
@@ -178,14 +178,14 @@ export class Runtime implements Pump {
     }
   }
 
-  /** All writes of one turn of the event loop go as one group. */
+  /** Stores the writes of this turn of the event loop as one group, at the end of the current task. */
   flushSoon({ writeId }: Written): void {
     if (!this.#flushing) this.meters.durable.begin(writeId, performance.now())
     this.#flushing = true
     this.tickSoon()
   }
 
-  /** Lets the peer see to what it was given, at the end of the present task. */
+  /** Gives the peer a tick at the end of the current task. */
   tickSoon(): void {
     this.#soon.schedule()
   }
@@ -224,7 +224,7 @@ export class Runtime implements Pump {
         await this.#dial(effect.addresses)
         break
       case 'redial':
-        this.#logger.warn(`${effect.neighbour} is connected but its broadcasts do not come: redialling it`, {
+        this.#logger.warn(`${effect.neighbour} is connected but its broadcasts do not arrive: redialling it`, {
           peerId: effect.neighbour,
         })
         await this.#quietly(() => this.network.redial(effect.neighbour), 'redial', effect.neighbour)
@@ -249,7 +249,7 @@ export class Runtime implements Pump {
       this.#storageError = error
       this.meters.storeFailures += 1
       this.writes.storeFailed(error)
-      this.#logger.error(`storing failed, will be tried again: ${String(error)}`, { code: codeOf(error), error })
+      this.#logger.error(`storing failed, and is retried: ${String(error)}`, { code: codeOf(error), error })
       input = { type: 'store-failed', ticket: effect.ticket, error }
     }
     this.step(input)
@@ -266,7 +266,7 @@ export class Runtime implements Pump {
     }
   }
 
-  /** Messages to a neighbour that has just gone are lost, which is told as `disconnected`. */
+  /** Logs a failure only: a message to a neighbour that has just gone is lost, and `disconnected` reports that. */
   async #quietly(call: () => Promise<unknown>, what: string, peerId?: string): Promise<void> {
     try {
       await call()

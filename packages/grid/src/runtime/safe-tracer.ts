@@ -5,16 +5,16 @@ import type { Logger } from '../logger.ts'
 /** Attributes of a span. */
 export type Attributes = Record<string, string | number | boolean>
 
-/** Names a span: an OpenTelemetry `SpanContext` is one. */
+/** Identifies a span. OpenTelemetry's `SpanContext` fits. */
 export interface GridSpanContext {
   readonly traceId: string
   readonly spanId: string
   readonly traceFlags: number
 }
 
-/** What gossipgrid needs of a span: an OpenTelemetry `Span` is one. */
+/** What gossipgrid needs of a span. OpenTelemetry's `Span` fits. */
 export interface GridSpan {
-  /** False for a span that was not sampled: then nothing more is done for it. */
+  /** False for a span that is not sampled. Nothing more is done for it. */
   isRecording(): boolean
   spanContext(): GridSpanContext
   setAttributes(attributes: Attributes): unknown
@@ -23,12 +23,12 @@ export interface GridSpan {
   end(): void
 }
 
-/** What gossipgrid needs of a tracer: an OpenTelemetry `Tracer` is one. */
+/** What gossipgrid needs of a tracer. OpenTelemetry's `Tracer` fits. */
 export interface GridTracer {
   startSpan(name: string, options?: { attributes?: Attributes; links?: { context: GridSpanContext }[] }): GridSpan
 }
 
-/** A span of nothing, for when there is none. */
+/** Used where the tracer gave no span. */
 const NO_SPAN: GridSpan = {
   isRecording: () => false,
   spanContext: () => ({ traceId: '0'.repeat(32), spanId: '0'.repeat(16), traceFlags: 0 }),
@@ -38,7 +38,7 @@ const NO_SPAN: GridSpan = {
   end: () => undefined,
 }
 
-/** The same tracer, but one that throws or rejects is logged once and harms no write. */
+/** Wraps a tracer so that its errors fail no write. Its first error is logged. */
 export function safeTracer(tracer: GridTracer, logger: Logger): GridTracer {
   let logged = false
   const failed = (failure: Failure, error: unknown): void => {

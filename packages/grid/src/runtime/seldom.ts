@@ -1,20 +1,21 @@
-/** Things remembered at once; the one said longest ago is forgotten first. */
-const THINGS_MAX = 1000
+/** Messages remembered at once. The one logged longest ago is forgotten first. */
+const MESSAGES_MAX = 1000
 
-/** Says of each thing, at most once in a while, that it is worth saying: what others send must not fill the log. */
+/** Limits how often the same message is logged, so that input from other peers cannot fill the log. */
 export class Seldom {
   readonly #gapMs: number
-  readonly #saidAtMs = new Map<string, number>()
+  readonly #loggedAtMs = new Map<string, number>()
 
   constructor(gapMs: number) {
     this.#gapMs = gapMs
   }
 
-  due(thing: string, nowMs: number): boolean {
-    if (nowMs - (this.#saidAtMs.get(thing) ?? -Infinity) < this.#gapMs) return false
-    this.#saidAtMs.delete(thing)
-    this.#saidAtMs.set(thing, nowMs)
-    if (this.#saidAtMs.size > THINGS_MAX) this.#saidAtMs.delete(this.#saidAtMs.keys().next().value!)
+  /** True if this message has not been due for the length of the gap. */
+  due(message: string, nowMs: number): boolean {
+    if (nowMs - (this.#loggedAtMs.get(message) ?? -Infinity) < this.#gapMs) return false
+    this.#loggedAtMs.delete(message)
+    this.#loggedAtMs.set(message, nowMs)
+    if (this.#loggedAtMs.size > MESSAGES_MAX) this.#loggedAtMs.delete(this.#loggedAtMs.keys().next().value!)
     return true
   }
 }

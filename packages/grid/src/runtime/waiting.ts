@@ -1,12 +1,12 @@
 import { GridError } from '@gossipgrid/core'
 import { onAbort } from '../flow/on-abort.ts'
 
-/** Throws `INVALID_OPTION` unless the signal, where given, is one. */
+/** Throws `INVALID_OPTION` unless the signal is undefined or an `AbortSignal`. */
 export function checkSignal(signal: unknown): void {
   if (signal !== undefined && !isSignal(signal)) throw noSignal()
 }
 
-/** By its shape: the signal of a frame, or of a test environment, is made by another class of the same name. */
+/** Checks the shape, because signals of frames and of test environments have another class of the same name. */
 function isSignal(signal: unknown): signal is AbortSignal {
   const { aborted, addEventListener, removeEventListener } = (signal ?? {}) as Partial<AbortSignal>
   return (
@@ -19,24 +19,24 @@ function noSignal(): GridError {
   return new GridError('INVALID_OPTION', 'signal is an AbortSignal')
 }
 
-/** Throws `ABORTED`, with the signal's reason as cause, when the signal has been aborted. */
+/** Throws `ABORTED`, with the signal's reason as cause, if the signal is aborted. */
 export function checkAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw aborted(signal)
 }
 
-/** The error of a wait that its signal ended. */
+/** The error of a wait that was ended by its signal. */
 export function aborted(signal: AbortSignal): GridError {
-  return new GridError('ABORTED', 'aborted by the signal that was passed', { cause: signal.reason })
+  return new GridError('ABORTED', 'aborted by its signal', { cause: signal.reason })
 }
 
 /**
- * Settles as `promise` does, or rejects with `ABORTED` as soon as the signal is aborted, with `INVALID_OPTION` for what is
- * no signal. Leaves no listener behind.
+ * Settles as `promise` does, or rejects with `ABORTED` as soon as the signal is aborted. Rejects with `INVALID_OPTION` if
+ * `signal` is no signal. Leaves no listener behind.
  */
 export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise
   if (!isSignal(signal) || signal.aborted) {
-    // Whatever becomes of it later, its caller knows already.
+    // The caller already gets an error, so a later one is ignored.
     promise.catch(() => undefined)
     return Promise.reject(isSignal(signal) ? aborted(signal) : noSignal())
   }
@@ -46,7 +46,7 @@ export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefine
   })
 }
 
-/** As `orAborted`, for what has to be closed: what comes after the signal was aborted is given to `close`. */
+/** As `orAborted`, for things to be closed: one that opens after the signal was aborted is given to `close`. */
 export function openedOrAborted<T>(
   opening: Promise<T>,
   signal: AbortSignal | undefined,
@@ -57,7 +57,7 @@ export function openedOrAborted<T>(
   return opened
 }
 
-/** Resolves to true when `promise` settles within `timeoutMs`, to false when it does not. */
+/** Resolves to true if `promise` settles within `timeoutMs`, else to false. */
 export async function settlesWithin(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<boolean>((resolve) => {

@@ -11,17 +11,17 @@ import { checkAborted } from './waiting.ts'
 import { WriteRoom } from '../flow/write-room.ts'
 import type { TracedWrites, WriteTracing } from './write-tracing.ts'
 
-/** What drives the peer that writes go to. A grid's runtime is one. */
+/** Drives the peer that is written to. The runtime of a grid is one. */
 export interface Pump {
   readonly peer: Peer
   readonly meters: Meters
   readonly listenerCalls: ListenerCalls
-  /** Why the store refuses writes, while it does. */
+  /** The error of the store while it fails. */
   readonly storageError: unknown
   readonly closed: boolean
-  /** Aborted when closing begins: what would go on for long ends by it. */
+  /** Aborted when closing begins. Long operations end with it. */
   readonly closing: AbortSignal
-  /** The grid's wall milliseconds now. */
+  /** The grid's wall time now, in milliseconds. */
   readonly wallMs: number
   /** Throws `CLOSED` once the grid is closed. */
   checkOpen(): void
@@ -44,28 +44,31 @@ export interface WritePathOptions {
   readonly trace?: ((writes: TracedWrites) => WriteTracing) | undefined
 }
 
-/** What an earlier write of this peer has left in the place of an entry. */
+/** An entry that a later call has already written: its version stands. */
 export interface StandingEntry {
   readonly partition: Partition
   readonly version: Version
 }
 
-/** What it takes to write an entry: rows, in pieces that are each written as a whole; or nothing, where another stands. */
+/** How to write an entry: its rows, in groups that are each written in one piece; or the entry that stands instead. */
 export type EntryWrites = Iterable<readonly RowWrite[]> | StandingEntry
 
 /** Entries that were written one after another. */
 export interface BegunEntries {
-  /** The last write of each entry, in order; undefined where there was nothing to write. */
+  /** Version of the last write of each entry, in order. Undefined where there was nothing to write. */
   readonly written: readonly (Version | undefined)[]
-  /** All of them; undefined when nothing was written. */
+  /** The writes. Undefined if nothing was written. */
   readonly begun: BegunWrites | undefined
-  /** Settles as the promise of a write does; undefined when nothing was written. */
+  /** Settles as the promise of a write does. Undefined if nothing was written. */
   readonly acknowledged: Promise<Receipt> | undefined
-  /** What kept the next entry from being written. */
+  /** Why the next entry could not be written. */
   readonly failure: { readonly error: unknown } | undefined
 }
 
-/** What this peer writes itself: applied at once, and durable later. Refused where too much waits for the store. */
+/**
+ * The path of this peer's own writes: they are applied at once and become durable later. Writes are refused when too much
+ * waits for the store.
+ */
 export class WritePath {
   readonly room: WriteRoom
   readonly pump: Pump
@@ -91,19 +94,19 @@ export class WritePath {
     })
   }
 
-  /** Writes whose promises have not settled. */
+  /** Number of writes whose promises have not settled. */
   get pendingCount(): number {
     return this.#pending.count
   }
 
-  /** Whether what core tells of at this moment is a write of this peer. */
+  /** True while this peer applies a write of its own: changes that core reports meanwhile come from it. */
   get underWay(): boolean {
     return this.#underWay
   }
 
   /**
-   * Applies a write at once; the promise keeps what `GridMap.set` says of it, and is all that a write leaves behind: as an
-   * async function this would cost two more for each of thousands that wait for the disk.
+   * Applies a write at once. `GridMap.set` says what the promise means. Not an async function, which would make two more
+   * promises for each of the thousands of writes that may wait for the disk.
    */
   write(partition: Partition, key: string, value: Uint8Array | undefined, options?: WriteOptions): Promise<Receipt> {
     try {
@@ -114,7 +117,7 @@ export class WritePath {
     }
   }
 
-  /** Applies a write; the promise resolves when it is durable. Throws what keeps it from being applied. */
+  /** Applies a write. The promise resolves when it is durable. Throws if it cannot be applied. */
   begin(partition: Partition, key: string, value: Uint8Array | undefined, options?: WriteOptions): Promise<Receipt> {
     this.#check(options, () => this.room.check())
     const durable = this.#added(this.#apply(partition, key, value))
@@ -123,8 +126,8 @@ export class WritePath {
   }
 
   /**
-   * Applies several writes in one piece: all or none, before any listener hears of one; logged and sent together. The
-   * receipt is that of the last. Rejects as `write` does.
+   * Applies several writes in one piece: all or none, and all before any listener is called. They are logged and sent
+   * together. The receipt is that of the last write. Rejects as `write` does.
    */
   writeAll(rows: readonly RowWrite[], options?: WriteOptions): Promise<Receipt> {
     try {
@@ -136,7 +139,7 @@ export class WritePath {
     }
   }
 
-  /** As `begin`, for several writes. `parts` are the last writes of each partition: whoever has them has all. */
+  /** As `begin`, for several writes in one piece. */
   beginAll(rows: readonly RowWrite[], options?: WriteOptions): BegunWrites {
     this.#check(options, () => this.room.checkAll(rows))
     const parts = new Map<Partition, Written>()
@@ -145,8 +148,8 @@ export class WritePath {
   }
 
   /**
-   * Writes entries one after another, whatever waits for the store: each is asked for its rows, in pieces that are each
-   * written as a whole, when those before it are applied. The first that fails ends it. Throws `CLOSED` before the first.
+   * Writes entries one after another, however much waits for the store. The rows of an entry are computed after the entries
+   * before it were applied. Ends with the first entry that fails. Throws `CLOSED` if the grid is closed.
    */
   writeEach(entries: Iterable<EntryWrites>, options: WriteOptions): BegunEntries {
     this.pump.checkOpen()
@@ -165,7 +168,7 @@ export class WritePath {
     return { written, begun, acknowledged, failure }
   }
 
-  /** Takes a durable member out of the registry: false when it was not there, else true once that is durable here. */
+  /** Deletes a durable member from the registry. Resolves to true when that is durable here; to false if it was not there. */
   async forget(peerId: PeerId): Promise<boolean> {
     this.pump.checkOpen()
     const written = this.pump.peer.forget(peerId, readClocks())
@@ -174,7 +177,7 @@ export class WritePath {
     return true
   }
 
-  /** Takes what the peer reports of its writes. */
+  /** Takes an event of the peer that concerns its own writes. */
   onEvent(event: PeerEvent): void {
     if (event.type === 'durable') {
       this.#pending.durable(event.writeId)
@@ -183,24 +186,24 @@ export class WritePath {
     else if (event.type === 'copies') this.copies.onCopies(event.request, event.copies)
   }
 
-  /** Resolves when less may wait for the store. Rejects when the store refuses writes. */
+  /** Resolves when there may be more room. Rejects with the reason if the store fails. */
   async roomChange(): Promise<void> {
     const { peer, storageError } = this.pump
     if (peer.commit.failing) throw notStored(storageError)
     await this.room.change()
   }
 
-  /** The store has refused: whoever waits for room in it is not left waiting. */
+  /** The store failed: ends all waits for room. */
   storeFailed(cause: unknown): void {
     this.room.fail(notStored(cause))
   }
 
-  /** Resolves when no promise of a write is open. */
+  /** Resolves when no write is pending. */
   idle(): Promise<void> {
     return this.#pending.idle()
   }
 
-  /** The grid is closed: ends all promises. */
+  /** Rejects all pending writes: the grid is closed. */
   close(): void {
     this.#pending.fail(new GridError('CLOSED', 'the grid was closed before the write was durable'))
     this.#tracing?.close()
@@ -222,7 +225,7 @@ export class WritePath {
   #writeEntry(entry: EntryWrites, parts: Map<Partition, Written>): Version | undefined {
     if ('version' in entry) {
       const { partition, version } = entry
-      // It is waited for as if it were written now: what was written before it is not durable later.
+      // Waiting for this peer's last write is enough: the entry was written before it.
       if (!parts.has(partition)) parts.set(partition, { ...version, writeId: this.#lastWriteId })
       return version
     }
@@ -231,7 +234,7 @@ export class WritePath {
     return last
   }
 
-  /** In one piece where there are several; gives the last. */
+  /** Applies rows in one piece, and returns the last write. */
   #applyAll(rows: readonly RowWrite[], parts: Map<Partition, Written>): Written {
     let last: Written | undefined
     const apply = (): void => {

@@ -7,7 +7,7 @@ import { safeTracer } from './safe-tracer.ts'
 import type { Attributes, GridSpan, GridTracer } from './safe-tracer.ts'
 import type { Logger } from '../logger.ts'
 
-/** How long a write is followed to the neighbours. */
+/** How long a span waits for neighbours to confirm a write. */
 const FOLLOW_MAX_MS = 10_000
 /** OpenTelemetry's `SpanStatusCode.ERROR`. */
 const STATUS_ERROR = 2
@@ -28,15 +28,16 @@ export interface TracedWrites {
 }
 
 /**
- * Puts spans around writes: `gossipgrid.set`, `gossipgrid.delete` or `gossipgrid.batch` (several rows in one piece) from the call until its promise settles, and beside
- * it `gossipgrid.replicate`, linked to it, until every durable neighbour that was connected at the call has the write on
- * disk, or 10 s. Keys and values are in none of them, only their sizes.
+ * Makes spans for writes. `gossipgrid.set`, `gossipgrid.delete` and `gossipgrid.batch` (several rows in one piece) last from
+ * the call until its promise settles. A linked span `gossipgrid.replicate` lasts until every durable neighbour that was
+ * connected at the call has the write on disk, at most 10 s. Spans contain the sizes of keys and values, not the keys and
+ * values themselves.
  */
 export class WriteTracing {
   readonly #writes: TracedWrites
   readonly #tracer: GridTracer
   readonly #grid: string
-  /** Ends of the spans that follow writes to the neighbours. */
+  /** End the spans that wait for neighbours. */
   readonly #followed = new Set<() => void>()
 
   constructor(writes: TracedWrites, { tracer, grid, logger }: WriteTracingOptions) {
@@ -58,7 +59,7 @@ export class WriteTracing {
     })
   }
 
-  /** Several writes in one piece: one span, and the last of them is followed. */
+  /** Several writes in one piece: one span. Neighbours confirm the last write. */
   writeAll(rows: readonly RowWrite[], options?: WriteOptions): Promise<Receipt> {
     const { partition } = rows.at(-1)!
     const attributes = {
@@ -72,7 +73,7 @@ export class WriteTracing {
     })
   }
 
-  /** Several entries that were applied one after another. */
+  /** Entries that were applied one after another: one span. */
   writeMany({ durable, parts }: BegunWrites, entries: number, options: WriteOptions): Promise<Receipt> {
     const [partition] = [...parts.keys()].slice(-1) as [Partition]
     const attributes = { 'gossipgrid.collection': partition.name.collection, 'gossipgrid.writes': entries }
@@ -165,7 +166,7 @@ export class WriteTracing {
         stop = copies.count(partition, receipt, neighbours + 1, count)
         if (!this.#followed.has(end)) stop()
       })
-      // Not stored here, or too many copies are being counted already: the write's own span tells.
+      // Not stored here, or too many writes are being confirmed: the write's own span reports that.
       .catch(end)
   }
 }

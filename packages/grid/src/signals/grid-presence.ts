@@ -114,7 +114,7 @@ export class GridPresence<State> {
   }
 
   #tell(peerId: string, value: Uint8Array | undefined): void {
-    if (this.#feed.wanted) this.#feed.tell(new StateChange<State>(peerId, value))
+    if (this.#feed.wanted) this.#feed.pushAndEmit(new StateChange<State>(peerId, value))
   }
 
   /** The states as `set` changes: those that are there at the first step. */

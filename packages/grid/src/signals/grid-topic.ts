@@ -119,7 +119,7 @@ export class GridTopic<Message> {
   heard(from: string, bytes: Uint8Array, own: boolean): void {
     const feeds = own ? [this.#all] : [this.#all, this.#others]
     const message = new EncodedMessage<Message>(this.name, from, bytes)
-    for (const feed of feeds) if (feed.wanted) feed.tell(message)
+    for (const feed of feeds) if (feed.wanted) feed.pushAndEmit(message)
   }
 
   /** Ends all loops. @internal */
