@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { openGrid } from 'gossipgrid'
 import type { Grid } from 'gossipgrid'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { EntryAnswer } from './control-api.ts'
+import type { BatchAnswer, EntryAnswer } from './control-api.ts'
 import { ControlClient } from './control-client.ts'
 import { serveControl } from './control-server.ts'
 import type { ControlServer } from './control-server.ts'
@@ -52,4 +52,20 @@ test('a map with fields is read and written as one, and another kind is none', a
   await grid.set('s').add('element')
   const refused = client.call('/v1/entry', { query: { collection: 's', key: 'k' } })
   await expect(refused).rejects.toMatchObject({ code: 'COLLECTION_MISMATCH' })
+})
+
+test('what is no batch, no row or no number is refused with a code, and the other rows are written', async () => {
+  const query = { collection: 'm' }
+  const body = '[null, 1, [], ["k", 1], {"a": 1}, [5, 5], ["\\ud800", 1], ["v", {"$date": 1}]]'
+  const answer = await client.call<BatchAnswer>('/v1/entries', { method: 'POST', query, body })
+  expect(answer.written).toBe(1)
+  expect(answer.refused.map(({ index }) => index)).toEqual([0, 1, 2, 4, 5, 6, 7])
+  expect(new Set(answer.refused.map(({ code }) => code))).toEqual(new Set(['INVALID_VALUE', 'INVALID_KEY']))
+  expect(await client.call<EntryAnswer>('/v1/entry', { query: { ...query, key: 'k' } })).toMatchObject({ value: 1 })
+  const unreadable = client.call('/v1/entries', { method: 'POST', query, body: '[nu' })
+  await expect(unreadable).rejects.toMatchObject({ code: 'INVALID_VALUE' })
+  for (const limit of ['abc', -5]) {
+    const refused = client.text('/v1/entries', { query: { ...query, limit } })
+    await expect(refused).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+  }
 })

@@ -94,7 +94,7 @@ class Calls {
 
   async set(c: Context): Promise<Response> {
     const { collection, key } = keyOf(c)
-    const value = parsedBody(await c.req.text())
+    const value = readable(parseTagged, await c.req.text())
     const ttlMs = countOf(c, 'ttlMs')
     const options = { ...writeOptionsOf(c), ...(ttlMs === undefined ? {} : { ttlMs }) }
     const receipt = await this.#map(collection).set(key, value, options)
@@ -112,6 +112,7 @@ class Calls {
     const map = this.#known(required(c, 'collection'))
     const prefix = c.req.query('prefix') ?? ''
     const limit = countOf(c, 'limit') ?? Infinity
+    if (!(limit >= 0)) throw new GridError('INVALID_OPTION', `limit is a number from 0, not ${c.req.query('limit')}`)
     const keysOnly = c.req.query('keysOnly') === 'true'
     const stop = new AbortController()
     const signal = AbortSignal.any([this.#closing, stop.signal])
@@ -162,12 +163,13 @@ class Calls {
 
   async batch(c: Context): Promise<Response> {
     const map = this.#map(required(c, 'collection'))
-    const rows = JSON.parse(await c.req.text()) as Batch
+    const rows = readable(JSON.parse, await c.req.text()) as Batch
     if (!Array.isArray(rows)) throw new GridError('INVALID_VALUE', 'a batch is an array of [key, value]')
     const refused: RefusedRow[] = []
-    const writes = rows.map(async ([key, value], index) => {
+    const writes = (rows as readonly unknown[]).map(async (row, index) => {
       try {
-        await map.set(key, fromTagged(value))
+        if (!Array.isArray(row)) throw new GridError('INVALID_VALUE', 'a row of a batch is [key, value]')
+        await map.set(row[0] as string, fromTagged(row[1]))
       } catch (error) {
         if (!(error instanceof GridError || error instanceof SyntaxError)) throw error
         const code = error instanceof GridError ? error.code : 'INVALID_VALUE'
@@ -212,9 +214,10 @@ function noEntry(collection: string, key: string): CliError {
   return new CliError('NOT_FOUND', `no entry '${key}' in '${collection}' at this peer`)
 }
 
-function parsedBody(text: string): unknown {
+/** Rejects text that cannot be read with `INVALID_VALUE`. */
+function readable<Content>(read: (text: string) => Content, text: string): Content {
   try {
-    return parseTagged(text)
+    return read(text)
   } catch (error) {
     throw new GridError('INVALID_VALUE', (error as Error).message, { cause: error })
   }

@@ -204,6 +204,20 @@ describe('what is let in', () => {
     expect((await fetch(`${url}/`)).status).toBe(404)
   })
 
+  it('one request on each connection, however many come at once: a peer may not be kept from its work', async () => {
+    const { url } = await serve(await open())
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    const pieces: Buffer[] = []
+    socket.on('data', (piece: Buffer) => pieces.push(piece))
+    socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(300))
+    await once(socket, 'close')
+    expect(
+      Buffer.concat(pieces)
+        .toString()
+        .match(/^HTTP\/1.1 /gm),
+    ).toHaveLength(1)
+  })
+
   it('a request that never ends is given up, so that no one takes up all connections', async () => {
     const { url } = await serve(await open())
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
