@@ -1,6 +1,7 @@
-import { mkdir, open, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, open, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import process from 'node:process'
+import { GridError } from '@gossipgrid/core'
 
 const SET_ASIDE_COUNT_MAX = 100
 const ROOM_SLACK_BYTES = 64 * 1024
@@ -52,6 +53,28 @@ export async function syncDirectory(directory: string): Promise<void> {
     await opened.sync()
   } finally {
     await opened.close()
+  }
+}
+
+/** What LevelDB calls its files, and the probe of `checkRoom`. */
+const LEVEL_FILE = /^(CURRENT|LOCK|LOG(\.old)?|MANIFEST-\d+|\d+\.(log|ldb|sst|dbtmp)|room\.probe)$/
+
+/**
+ * Throws `STORAGE_FAILED` where something in the directory has the name of a database's file and is no file. Reading a pipe
+ * would wait for ever, and reading a device need not end; and LevelDB takes a link to nothing, as when a disk is not mounted,
+ * for a file that is not there yet: it would begin a new database and delete the tables of the old one.
+ */
+export async function checkFiles(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (!LEVEL_FILE.test(name)) continue
+    const path = join(directory, name)
+    const found = await stat(path).catch(() => undefined)
+    // Another opener may have removed it meanwhile.
+    if (found?.isFile() === true || (await lstat(path).catch(() => undefined)) === undefined) continue
+    throw new GridError(
+      'STORAGE_FAILED',
+      `${path} is no file, or a link to none. Put the file back in its place, or choose another directory.`,
+    )
   }
 }
 

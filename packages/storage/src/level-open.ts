@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { GridError } from '@gossipgrid/core'
 import { ClassicLevel } from 'classic-level'
 import { decodeBlob } from './blob.ts'
-import { hasLostCurrent, hasLostLog, makeDirectory, setAside, syncDirectory } from './directory.ts'
+import { checkFiles, hasLostCurrent, hasLostLog, makeDirectory, setAside, syncDirectory } from './directory.ts'
 import { levelFailure } from './level-error.ts'
 import { tornTailBytes } from './torn-tail.ts'
 
@@ -35,6 +35,7 @@ const UNMARKED_BLOBS_TRIED = 16
  */
 export async function openLevel(directory: string, warn: (message: string) => void): Promise<OpenedLevel> {
   const path = await makeDirectory(directory)
+  await checkFiles(path)
   // Only for a warning: whoever cannot read the files now is told why by the opening itself.
   const tornBytes = await tornTailBytes(path).catch(() => 0)
   let aside: string | undefined

@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -113,6 +114,31 @@ describe('a directory that cannot be used', () => {
     ]) {
       await expect(levelStorage({ directory: path })).rejects.toMatchObject({ code: 'STORAGE_NOT_WRITABLE' })
     }
+  })
+
+  it.each<[what: string, put: (path: string) => unknown]>([
+    ['a pipe', (path) => execFileSync('mkfifo', [path])],
+    ['a device', (path) => symlink('/dev/zero', path)],
+    ['a link to nothing', (path) => symlink('/nowhere/at/all', path)],
+    ['a directory', (path) => mkdir(path)],
+  ])('is refused, and left as it is, with %s in the place of a file', async (_what, put_) => {
+    const storage = await open()
+    await storage.write([put('a', 1)], { durable: true })
+    await storage.close()
+    // Now there is a table.
+    await (await open()).close()
+    for (const pattern of [/^CURRENT$/, /^MANIFEST/, /\.log$/, /\.ldb$/]) {
+      const path = await fileNamed(pattern)
+      await rename(path, join(root, 'away'))
+      await put_(path)
+      await expect(open()).rejects.toMatchObject({
+        code: 'STORAGE_FAILED',
+        message: expect.stringContaining(`${path} is no file`),
+      })
+      await rm(path, { recursive: true })
+      await rename(join(root, 'away'), path)
+    }
+    expect(await (await open()).read('a')).toEqual(Uint8Array.of(1))
   })
 
   it('is refused when a newer version wrote it', async () => {

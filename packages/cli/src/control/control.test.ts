@@ -1,6 +1,16 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -152,10 +162,23 @@ test('nothing is removed or replaced that no peer has made', async () => {
     'strange.sock.json': record,
   }
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text)
+  // Reading these would wait for ever, or have no end.
+  execFileSync('mkfifo', [join(directory, 'pipe.sock.json')])
+  symlinkSync('/dev/zero', join(directory, 'zero.sock.json'))
+  mkdirSync(join(directory, 'folder.sock.json'))
   for (const name of ['precious', 'precious.json']) writeFileSync(join(folder, name), 'mine')
   expect(runningPeers(environment)).toEqual([])
   expect(readdirSync(directory).toSorted()).toEqual(
-    ['file.sock', 'notes.json', 'numbers.json', 'package.json', 'strange.sock.json'].toSorted(),
+    [
+      'file.sock',
+      'folder.sock.json',
+      'notes.json',
+      'numbers.json',
+      'package.json',
+      'pipe.sock.json',
+      'strange.sock.json',
+      'zero.sock.json',
+    ].toSorted(),
   )
   expect(readFileSync(join(folder, 'precious'), 'utf8')).toBe('mine')
   expect(readFileSync(join(folder, 'precious.json'), 'utf8')).toBe('mine')

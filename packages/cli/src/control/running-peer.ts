@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { lstatSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { lstatSync, readdirSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { CliError } from '../cli-error.ts'
+import { readAtMost } from '../files/read-at-most.ts'
 import { writeWholeFile } from '../files/whole-file.ts'
 import { visible } from '../terminal/visible.ts'
 import { SOCKET_PATH_MAX_BYTES, runtimeDirectories, trusted } from './runtime-directory.ts'
@@ -63,6 +64,9 @@ function tooLong(path: string): CliError {
 /** What `socketPath` gives and `recordPath` makes of it: other files in the directory are not ours to remove. */
 const RECORD = process.platform === 'win32' ? /^gossipgrid-.*\.json$/ : /\.sock\.json$/
 
+/** A name, a peer id, and two paths. */
+const RECORD_MAX_BYTES = 64 * 1024
+
 /** Where the description of a peer lies. A named pipe has no directory of its own. */
 function recordPath(socket: string, directory: string): string {
   return process.platform === 'win32' ? join(directory, `${socket.split('\\').at(-1)}.json`) : `${socket}.json`
@@ -91,6 +95,8 @@ function peersIn(directory: string): RunningPeer[] {
   for (const file of readdirSync(directory)) {
     if (!file.endsWith('.json')) continue
     const path = join(directory, file)
+    // Reading a pipe would wait for ever.
+    if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) continue
     const peer = readRecord(path)
     if (peer !== undefined && alive(peer.pid)) peers.push(peer)
     else if (peer !== undefined) forget(peer, directory)
@@ -126,7 +132,7 @@ export function answers(socket: string): Promise<boolean> {
 
 function readRecord(path: string): RunningPeer | undefined {
   try {
-    const peer = JSON.parse(readFileSync(path, 'utf8')) as RunningPeer
+    const peer = JSON.parse(readAtMost(path, RECORD_MAX_BYTES).toString()) as RunningPeer
     const { pid, socket, name, peerId, directory } = peer
     const texts = [socket, name, peerId, directory].every((text) => typeof text === 'string')
     return texts && Number.isInteger(pid) && pid > 0 ? peer : undefined

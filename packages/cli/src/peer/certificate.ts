@@ -1,5 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { CliError, errorText } from '../cli-error.ts'
+import { readAtMost } from '../files/read-at-most.ts'
+
+/** A chain of certificates has a few kilobytes. */
+const PEM_MAX_BYTES = 1024 * 1024
 
 export interface CertificateOptions {
   readonly tlsCert?: string
@@ -17,7 +20,7 @@ export function readCertificate({ tlsCert, tlsKey }: CertificateOptions): { cert
 
 function readText(file: string): string {
   try {
-    return readFileSync(file, 'utf8')
+    return readAtMost(file, PEM_MAX_BYTES).toString()
   } catch (error) {
     throw new CliError('FILE', `${file} cannot be read: ${errorText(error)}`, 'Give a PEM file that you can read.', {
       cause: error,

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { joinAddress, listenAddress, metricsAddress, onlyHere, tcpOf } from './addresses.ts'
 import { peerLog } from './peer-log.ts'
 import { checkReach } from './reach.ts'
+import { readCertificate } from './certificate.ts'
 import { readSecrets } from './secret.ts'
 
 let folder: string
@@ -52,6 +53,10 @@ test('a secret file holds the own secret and the former one, and is for the user
   writeFileSync(file, '\n')
   expect(() => readSecrets(file, {})).toThrow('is empty')
   expect(() => readSecrets(join(folder, 'none'), {})).toThrow('cannot be read')
+  expect(() => readSecrets('/dev/zero', {})).toThrow('cannot be read: it is longer than 65536 bytes')
+  expect(() => readCertificate({ tlsCert: '/dev/zero', tlsKey: file })).toThrow(
+    '/dev/zero cannot be read: it is longer',
+  )
 })
 
 test('without a secret only this machine reaches a peer, unless it is told to be open', () => {

@@ -1,7 +1,9 @@
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { CliError, errorText } from '../cli-error.ts'
+import { readAtMost } from '../files/read-at-most.ts'
 
 const SECRETS_MAX = 2
+const SECRETS_MAX_BYTES = 64 * 1024
 
 /** The secrets of a grid: the own one, and while it is being changed the former one. Empty for an open grid. */
 export interface GridSecrets {
@@ -16,7 +18,7 @@ export function readSecrets(file: string | undefined, environment: NodeJS.Proces
   let text: string
   let mode: number
   try {
-    text = readFileSync(file, 'utf8')
+    text = readAtMost(file, SECRETS_MAX_BYTES).toString()
     mode = statSync(file).mode
   } catch (error) {
     throw new CliError(

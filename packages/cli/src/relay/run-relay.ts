@@ -1,11 +1,14 @@
-import { readFileSync } from 'node:fs'
 import { openRelay } from 'gossipgrid/relay'
 import { CliError, errorText, systemCode } from '../cli-error.ts'
+import { readAtMost } from '../files/read-at-most.ts'
 import { writePrivateFile } from '../files/whole-file.ts'
 import { listenAddress } from '../peer/addresses.ts'
 import { readCertificate } from '../peer/certificate.ts'
 import type { CertificateOptions } from '../peer/certificate.ts'
 import { print, printJson } from '../terminal/output.ts'
+
+/** A key of any kind that libp2p knows. */
+const IDENTITY_MAX_BYTES = 16 * 1024
 
 /** The options of `gossipgrid relay`, as commander parses them. */
 export interface RelayCommandOptions extends CertificateOptions {
@@ -51,7 +54,7 @@ function webSocketAddress(typed: string, secure: boolean): string {
 function readIdentity(file: string | undefined): Uint8Array | undefined {
   if (file === undefined) return undefined
   try {
-    return new Uint8Array(readFileSync(file))
+    return new Uint8Array(readAtMost(file, IDENTITY_MAX_BYTES))
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined
     throw new CliError('FILE', `${file} cannot be read: ${errorText(error)}`, 'Name a file of yours, or a new one.', {

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, rmSync, statSync } from 'node:fs'
+import { rmSync, statSync } from 'node:fs'
 import { CliError, errorText, systemCode } from '../cli-error.ts'
 import { destinationOf } from '../files/destination.ts'
+import { readAtMost } from '../files/read-at-most.ts'
 import { writeWholeFile } from '../files/whole-file.ts'
 
 /** How often a journal is written at most; what was acknowledged since is written again after a kill, to no harm. */
 const SAVE_GAP_MS = 500
+const JOURNAL_MAX_BYTES = 1024 * 1024
 
 /** What makes two runs the same import. */
 export interface ImportIdentity {
@@ -69,7 +71,7 @@ export class Journal {
     let stored: Partial<Stored> | null
     try {
       if (!statSync(this.path).isFile()) throw new Error('it is no ordinary file')
-      const text = readFileSync(this.path, 'utf8')
+      const text = readAtMost(this.path, JOURNAL_MAX_BYTES).toString()
       // A crash can leave a journal without contents.
       if (/^\0*$/.test(text)) return undefined
       stored = JSON.parse(text) as Partial<Stored> | null
