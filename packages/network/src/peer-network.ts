@@ -114,7 +114,7 @@ export class PeerNetwork implements Libp2pNetwork {
       onEnded: (neighbour, reason) => this.#ended(neighbour, reason),
     })
     this.#redialer = new Redialer({
-      dial: (addresses) => this.#dial(addresses.map(parseAddress), AbortSignal.timeout(OPEN_TIMEOUT_MS)),
+      dial: (addresses, signal) => this.#dial(addresses.map(parseAddress), signal),
       isConnected: (peerId) => this.#neighbours.isConnected(peerId) || this.#relays.has(peerId),
       mayDial: (peerId, joining) =>
         (joining || this.#neighbours.size < options.neighboursMax) &&
@@ -220,7 +220,7 @@ export class PeerNetwork implements Libp2pNetwork {
     if (peerId !== undefined && this.#neighbours.isConnected(peerId)) return peerId
     const dials = carriesData(address) && this.#options.dials(address)
     if (!dials || !(await this.#node.isDialable(parsed))) throw badAddress(address, 'cannot be dialled by this peer')
-    const dialled = this.#redialer.request(address)
+    const dialled = this.#redialer.request(address, options.signal)
     return options.signal === undefined ? dialled : orAborted(dialled, options.signal)
   }
 
@@ -240,7 +240,7 @@ export class PeerNetwork implements Libp2pNetwork {
     if (addresses.size === 0) {
       throw new GridError('NETWORK_DIAL_FAILED', `no address of ${neighbour} is known; it has to dial us`)
     }
-    await this.#dial([...addresses].map(parseAddress), AbortSignal.timeout(OPEN_TIMEOUT_MS))
+    await this.#dial([...addresses].map(parseAddress))
   }
 
   async refuse(neighbour: PeerId, refusedMs: number): Promise<void> {
@@ -276,10 +276,13 @@ export class PeerNetwork implements Libp2pNetwork {
     await stopNode(this.#node, this.#starting)
   }
 
-  async #dial(addresses: Multiaddr[], signal: AbortSignal): Promise<PeerId> {
+  async #dial(addresses: Multiaddr[], signal?: AbortSignal): Promise<PeerId> {
+    const timeout = AbortSignal.timeout(OPEN_TIMEOUT_MS)
     let connection: Connection
     try {
-      connection = await this.#node.dial(addresses, { signal })
+      connection = await this.#node.dial(addresses, {
+        signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
+      })
     } catch (cause) {
       const dialled = addresses.map((address) => peerIdIn(address.toString())).find((peerId) => peerId !== undefined)
       if (dialled !== undefined) this.#departed.note(peerIdFromString(dialled))

@@ -146,6 +146,19 @@ describe('the redialer', () => {
     redialer.stop()
   })
 
+  it('does not dial for a request that was aborted while it waited, and dials for the others', async () => {
+    const { redialer, running } = setUpSlow(1)
+    redialer.start(['/p2p/ada'])
+    const aborted = redialer.request('/a/p2p/ben', AbortSignal.abort(new Error('not any more')))
+    const other = redialer.request('/b/p2p/ben')
+    running.get('/p2p/ada')!('ada')
+    await expect(aborted).rejects.toThrow('not any more')
+    await vi.advanceTimersByTimeAsync(1)
+    running.get('/b/p2p/ben')!('ben')
+    expect(await other).toBe('ben')
+    redialer.stop()
+  })
+
   it('rejects the requests that wait when it stops', async () => {
     const { redialer } = setUpSlow(1)
     redialer.start(['/p2p/ada'])

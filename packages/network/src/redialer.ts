@@ -15,7 +15,7 @@ const SWEEP_INTERVAL_MS = 200
 
 export interface RedialerOptions {
   /** Dials and resolves with the peer once it is a neighbour. */
-  readonly dial: (addresses: readonly string[]) => Promise<PeerId>
+  readonly dial: (addresses: readonly string[], signal?: AbortSignal) => Promise<PeerId>
   readonly isConnected: (peerId: PeerId) => boolean
   /** False for a peer not to be dialled now: refused, blocked, or we have neighbours enough and it is not one to join by. */
   readonly mayDial: (peerId: PeerId | undefined, joining: boolean) => boolean
@@ -35,10 +35,11 @@ interface Target {
   unreachableSinceMs: number | undefined
 }
 
-/** A dial that was asked for: it runs once. Those who ask for the same peer meanwhile share it. */
+/** A dial that was asked for and waits for its turn. It runs once. */
 interface Request {
   readonly peerId: PeerId | undefined
   readonly addresses: Set<string>
+  readonly signal: AbortSignal | undefined
   readonly outcome: PromiseWithResolvers<PeerId>
 }
 
@@ -49,8 +50,8 @@ interface Request {
 export class Redialer {
   readonly #options: RedialerOptions
   readonly #targets = new Map<string, Target>()
-  /** Those that wait for their turn, by peer id or else address. */
-  readonly #requests = new Map<string, Request>()
+  /** By peer id or else address, so that requests for one peer share a dial. One that may be aborted has a dial of its own. */
+  readonly #requests = new Map<string | AbortSignal, Request>()
   #timer: ReturnType<typeof setInterval> | undefined
   #dialling = 0
 
@@ -76,13 +77,13 @@ export class Redialer {
   }
 
   /** Dials `address` once, as soon as few enough other dials run. Rejects when that fails, or when this peer stops. */
-  request(address: string): Promise<PeerId> {
+  request(address: string, signal?: AbortSignal): Promise<PeerId> {
     if (this.#timer === undefined) return Promise.reject(stopped())
     const peerId = peerIdIn(address)
-    const key = peerId ?? address
+    const key = signal ?? peerId ?? address
     let request = this.#requests.get(key)
     if (request === undefined) {
-      request = { peerId, addresses: new Set(), outcome: Promise.withResolvers<PeerId>() }
+      request = { peerId, addresses: new Set(), signal, outcome: Promise.withResolvers<PeerId>() }
       this.#requests.set(key, request)
     }
     request.addresses.add(address)
@@ -180,19 +181,20 @@ export class Redialer {
     }
   }
 
-  async #dialRequest({ peerId, addresses, outcome }: Request): Promise<void> {
+  async #dialRequest({ peerId, addresses, signal, outcome }: Request): Promise<void> {
     try {
+      signal?.throwIfAborted()
       const isThere = peerId !== undefined && this.#options.isConnected(peerId)
-      outcome.resolve(isThere ? peerId : await this.#dial([...addresses]))
+      outcome.resolve(isThere ? peerId : await this.#dial([...addresses], signal))
     } catch (error) {
       outcome.reject(error)
     }
   }
 
-  async #dial(addresses: readonly string[]): Promise<PeerId> {
+  async #dial(addresses: readonly string[], signal?: AbortSignal): Promise<PeerId> {
     this.#dialling += 1
     try {
-      return await this.#options.dial(addresses)
+      return await this.#options.dial(addresses, signal)
     } finally {
       this.#dialling -= 1
       queueMicrotask(() => {
