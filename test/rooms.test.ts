@@ -8,8 +8,6 @@ import { describe, expect, it } from 'vitest'
  * no file imports itself through others; this holds the same of rooms. Type imports count: they too say what knows what.
  */
 
-/** Packages whose rooms still import each other. A package leaves the list as soon as it is clean, and none is added. */
-const NOT_YET_CLEAN = new Set(['network'])
 const FILES_MIN = 2
 const FILES_MAX = 13
 
@@ -70,12 +68,8 @@ describe('rooms import one way', () => {
     expect(importsIn('here/file.ts', text)).toEqual(['a/a.ts', 'here/b.ts', 'c.ts', 'here/d.ts'])
   })
 
-  it.each(packages.filter((name) => !NOT_YET_CLEAN.has(name)))('in %s', async (name) => {
+  it.each(packages)('in %s', async (name) => {
     expect(entangled(await roomsOf(name))).toEqual([])
-  })
-
-  it.each([...NOT_YET_CLEAN])('%s still has a cycle, and so a place in the list of those that do', async (name) => {
-    expect(entangled(await roomsOf(name))).not.toEqual([])
   })
 })
 

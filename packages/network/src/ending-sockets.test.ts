@@ -37,8 +37,8 @@ async function flooding(factory: (components: object) => Transport, end: string)
 
 /** The sockets of this process that somebody has connected to. */
 function accepted(port: number): Socket[] {
-  const handles = (process as unknown as { _getActiveHandles(): unknown[] })._getActiveHandles()
-  return (handles as Socket[]).filter((handle) => handle.localPort === port && handle.remotePort !== undefined)
+  const active = (process as unknown as { _getActiveHandles(): unknown[] })._getActiveHandles()
+  return (active as Socket[]).filter(({ localPort, remotePort }) => localPort === port && remotePort !== undefined)
 }
 
 async function dial(port: number): Promise<Socket> {

@@ -28,7 +28,7 @@ export function abort(connection: Connection, text: string): void {
 /** `work`, or a rejection with `NETWORK_DIAL_FAILED` when the signal comes first. */
 export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>()
-  const give = (): void => reject(new GridError('NETWORK_DIAL_FAILED', 'dialling was aborted or took too long'))
+  const give = (): void => reject(dialAborted())
   if (signal.aborted) give()
   signal.addEventListener('abort', give)
   try {
@@ -36,6 +36,10 @@ export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promi
   } finally {
     signal.removeEventListener('abort', give)
   }
+}
+
+export function dialAborted(): GridError {
+  return new GridError('NETWORK_DIAL_FAILED', 'dialling was aborted')
 }
 
 export function delay(ms: number): Promise<void> {

@@ -1,5 +1,7 @@
 export { onLoopback, parseAddress } from './addresses.ts'
 export { deriveChannel } from './channel.ts'
 export type { Channel } from './channel.ts'
-export * from './libp2p-network.ts'
+export { libp2pNetwork } from './libp2p-network.ts'
+export type { Libp2pNetworkOptions } from './libp2p-network.ts'
+export type { Libp2pNetwork, NetworkCounts } from './peer-network.ts'
 export type { Certificate, IceServer } from './preset.ts'

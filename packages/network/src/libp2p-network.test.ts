@@ -1,4 +1,5 @@
 import { networkConformance } from '@gossipgrid/testing/network-conformance'
+import { expect, it } from 'vitest'
 import { deriveChannel } from './channel.ts'
 import { libp2pNetwork } from './libp2p-network.ts'
 
@@ -20,3 +21,11 @@ for (const [kind, listen, channels] of kinds) {
     unreachableAddress: listen.replace('/0', '/1'),
   })
 }
+
+it('an option that does not exist is an error that names the one meant', async () => {
+  const misspelt = { channels: open, lsiten: ['/ip4/127.0.0.1/tcp/0'] }
+  await expect(libp2pNetwork(misspelt)).rejects.toMatchObject({
+    code: 'INVALID_OPTION',
+    message: expect.stringContaining("did you mean 'listen'?"),
+  })
+})

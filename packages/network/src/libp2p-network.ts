@@ -1,10 +1,12 @@
 import { preset } from '#preset'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import { createLibp2p } from 'libp2p'
-import type { Network, PeerId } from '@gossipgrid/core'
+import { checkKnown } from '@gossipgrid/core'
+import type { Known, PeerId } from '@gossipgrid/core'
 import { onLoopback, parseAddress } from './addresses.ts'
 import type { Channel } from './channel.ts'
 import { PeerNetwork } from './peer-network.ts'
+import type { Libp2pNetwork } from './peer-network.ts'
 import type { Certificate, IceServer } from './preset.ts'
 
 export interface Libp2pNetworkOptions {
@@ -42,35 +44,28 @@ export interface Libp2pNetworkOptions {
   readonly halfOpenMaxMs?: number
 }
 
-/** What was given up or refused since the start, for status and metrics. */
-export interface NetworkCounts {
-  /** Neighbours that are connected now. */
-  readonly neighbours: number
-  /** Streams closed because their bytes broke the protocol, or because no proof of membership was in them. */
-  readonly hostileStreams: number
-  /** Broadcasts given up because too much was waiting. */
-  readonly broadcastsDropped: number
-}
-
-/** The network of a peer on libp2p, with what only this one can do. */
-export interface Libp2pNetwork extends Network {
-  /** The key that makes this peer's identity, to be kept and passed as `privateKey` the next time. Secret. */
-  exportPrivateKey(): Uint8Array
-  /** Neighbours that are connected now. */
-  neighbours(): PeerId[]
-  counts(): NetworkCounts
-  /**
-   * Cuts the network between this peer and `peerIds`, for demonstrations and tests of a network split: connections
-   * close and none is made or let in, in either direction, until `unblock`. Calls add up.
-   */
-  block(peerIds: readonly PeerId[]): void
-  /** Ends the split; everyone who is missing is redialled at once. */
-  unblock(): void
+const OPTIONS: Known<Libp2pNetworkOptions> = {
+  channels: true,
+  privateKey: true,
+  listen: true,
+  join: true,
+  mdns: true,
+  local: true,
+  announce: true,
+  tls: true,
+  iceServers: true,
+  messageSizeMaxBytes: true,
+  broadcastSizeMaxBytes: true,
+  neighboursMax: true,
+  accept: true,
+  logger: true,
+  deafAfterMs: true,
+  halfOpenMaxMs: true,
 }
 
 /**
- * The network of a server peer (Node, Deno or Bun), or in a bundle for browsers that of a tab. Rejects with `NETWORK_BAD_ADDRESS` for an address in the options
- * that is no multiaddr. `start` opens it.
+ * The network of a server peer (Node, Deno or Bun), or in a bundle for browsers that of a tab. Rejects with `INVALID_OPTION` for an
+ * option that does not exist, and with `NETWORK_BAD_ADDRESS` for an address in the options that is no multiaddr. `start` opens it.
  *
  * @example
  * ```ts
@@ -81,6 +76,7 @@ export interface Libp2pNetwork extends Network {
  * ```
  */
 export async function libp2pNetwork(options: Libp2pNetworkOptions): Promise<Libp2pNetwork> {
+  checkKnown(options, OPTIONS)
   const listen = options.listen ?? preset.listen
   for (const address of [...listen, ...(options.join ?? []), ...(options.announce ?? [])]) parseAddress(address)
   const privateKey =
@@ -106,7 +102,7 @@ export async function libp2pNetwork(options: Libp2pNetworkOptions): Promise<Libp
       accept: options.accept ?? (() => true),
       log: options.logger ?? (() => undefined),
       usesRelays: preset.usesRelays,
-      dials: (address) => preset.dials(address) && (!local || onLoopback(address)),
+      canDial: (address) => preset.dials(address) && (!local || onLoopback(address)),
     },
     (hooks) =>
       createLibp2p(preset.options({ ...hooks, privateKey, listen, neighboursMax, mdns, iceServers, announce, tls })),

@@ -29,6 +29,6 @@ export interface PeerNetworkOptions {
   /** Whether other tabs are looked for at relays. */
   readonly usesRelays: boolean
   /** Whether this peer can use an address at all. */
-  readonly dials: (address: string) => boolean
+  readonly canDial: (address: string) => boolean
   readonly log: (line: string) => void
 }

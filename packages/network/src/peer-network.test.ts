@@ -6,8 +6,9 @@ import { eventually, publishUntil, recordNetwork } from '@gossipgrid/testing/net
 import type { RecordedNetwork } from '@gossipgrid/testing/network-conformance'
 import { afterEach, describe, expect, it } from 'vitest'
 import { libp2pNetwork } from './libp2p-network.ts'
-import type { Libp2pNetwork, Libp2pNetworkOptions } from './libp2p-network.ts'
+import type { Libp2pNetworkOptions } from './libp2p-network.ts'
 import { PeerNetwork } from './peer-network.ts'
+import type { Libp2pNetwork } from './peer-network.ts'
 import { rawPeer } from './raw-peer.ts'
 import type { RawPeer } from './raw-peer.ts'
 import { preset } from './server-preset.ts'
@@ -50,7 +51,7 @@ async function startOpen(deafAfterMs: number, join: string[]): Promise<Recorded 
       accept: () => true,
       log: () => undefined,
       usesRelays: false,
-      dials: (address) => preset.dials(address),
+      canDial: (address) => preset.dials(address),
     },
     async (hooks) => {
       const listen = ['/ip4/127.0.0.1/tcp/0']

@@ -1,28 +1,25 @@
 import type { Connection, PeerInfo } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
-import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Libp2p } from 'libp2p'
 import { GridError } from '@gossipgrid/core'
-import type { NetworkEvents, PeerId } from '@gossipgrid/core'
-import { badAddress, carriesData, parseAddress, peerIdIn, startError, withPeerId } from './addresses.ts'
+import type { Network, NetworkEvents, PeerId } from '@gossipgrid/core'
+import { carriesData, parseAddress, startError } from './addresses.ts'
 import { Admission } from './admission.ts'
 import { DeafWatch } from './deaf-watch.ts'
 import { DialWindow } from './dial-window.ts'
+import { Dialler } from './dialler.ts'
 import { letDenoExit } from './deno-exit.ts'
 import { Departed } from './departed.ts'
-import { abort, atMost, CLOSE_MAX_MS, closeInOrder, delay, orAborted, stopNode } from './ending.ts'
+import { abort, atMost, CLOSE_MAX_MS, closeInOrder, stopNode } from './ending.ts'
 import { Gossip } from './gossip.ts'
-import type { Libp2pNetwork, NetworkCounts } from './libp2p-network.ts'
 import type { EndReason } from './neighbour.ts'
 import { Neighbours } from './neighbours.ts'
 import type { NodeHooks, PeerNetworkOptions } from './peer-network-options.ts'
-import { Redialer } from './redialer.ts'
 import { Relays } from './relays.ts'
 import { Newcomers } from './strangers/newcomers.ts'
 import type { Traffic } from './traffic.ts'
-import { meetsByRelay, yieldMs } from './yielding.ts'
 
-/** Dialling, and opening both streams of a neighbour, may take this long each. */
+/** How long opening both streams of a neighbour may take. */
 const OPEN_TIMEOUT_MS = 15_000
 /** How long a neighbour that broke the protocol is refused, unless the owner of the network says longer. */
 const HOSTILE_REFUSED_MS = 60_000
@@ -32,6 +29,32 @@ const RESTLESS_REFUSED_MS = 15_000
 const WATCH_INTERVAL_MS = 500
 /** What `stop` allows for the last messages. */
 const FLUSH_MAX_MS = 500
+
+/** What was given up or refused since the start, for status and metrics. */
+export interface NetworkCounts {
+  /** Neighbours that are connected now. */
+  readonly neighbours: number
+  /** Streams closed because their bytes broke the protocol, or because no proof of membership was in them. */
+  readonly hostileStreams: number
+  /** Broadcasts given up because too much was waiting. */
+  readonly broadcastsDropped: number
+}
+
+/** The network of a peer on libp2p, with what only this one can do. */
+export interface Libp2pNetwork extends Network {
+  /** The key that makes this peer's identity, to be kept and passed as `privateKey` the next time. Secret. */
+  exportPrivateKey(): Uint8Array
+  /** Neighbours that are connected now. */
+  neighbours(): PeerId[]
+  counts(): NetworkCounts
+  /**
+   * Cuts the network between this peer and `peerIds`, for demonstrations and tests of a network split: connections
+   * close and none is made or let in, in either direction, until `unblock`. Calls add up.
+   */
+  block(peerIds: readonly PeerId[]): void
+  /** Ends the split; everyone who is missing is redialled at once. */
+  unblock(): void
+}
 
 /**
  * Core's `Network` on a libp2p node of any environment. The presets make the node, `libp2pNetwork` puts both together.
@@ -44,9 +67,8 @@ export class PeerNetwork implements Libp2pNetwork {
   readonly #traffic: Traffic
   readonly #newcomers: Newcomers
   readonly #admission: Admission
-  readonly #departed: Departed
   readonly #neighbours: Neighbours
-  readonly #redialer: Redialer
+  readonly #dialler: Dialler
   readonly #relays: Relays
   readonly #deafWatch: DeafWatch
   #events: NetworkEvents | undefined
@@ -95,7 +117,6 @@ export class PeerNetwork implements Libp2pNetwork {
     this.peerId = node.peerId.toString()
     const gossip = new Gossip(node, hooks.gossip)
     this.#gossip = gossip
-    this.#departed = new Departed(node, (peerId) => gossip.forget(peerId))
     this.#deafWatch = new DeafWatch({
       self: this.peerId,
       isDeaf: (peerId) => gossip.deaf(peerId),
@@ -107,27 +128,29 @@ export class PeerNetwork implements Libp2pNetwork {
       messageSizeMaxBytes: options.messageSizeMaxBytes,
       openTimeoutMs: OPEN_TIMEOUT_MS,
       onProven: (neighbour) => this.#proven(neighbour),
-      onAddresses: (neighbour, addresses) => this.#learn(neighbour, addresses),
+      onAddresses: (neighbour, addresses) => this.#dialler.learn(neighbour, addresses),
       onConnected: (neighbour) => this.#events?.connected(neighbour),
       onDisconnected: (neighbour) => this.#events?.disconnected(neighbour),
       onMessage: (from, bytes) => this.#events?.message(from, bytes),
       onEnded: (neighbour, reason) => this.#ended(neighbour, reason),
     })
-    this.#redialer = new Redialer({
-      dial: (addresses, signal) => this.#dial(addresses.map(parseAddress), signal),
-      isConnected: (peerId) => this.#neighbours.isConnected(peerId) || this.#relays.has(peerId),
-      mayDial: (peerId, joining) =>
-        (joining || this.#neighbours.size < options.neighboursMax) &&
-        (peerId === undefined || admission.admits(peerId)),
-      window: hooks.dialWindow,
-      random: Math.random,
-    })
     this.#relays = new Relays({
       self: this.peerId,
       topics: options.channels.map(({ topic }) => topic),
       onFound: (peerId, address) => {
-        if (!this.#neighbours.has(peerId)) this.#learn(peerId, [parseAddress(address)])
+        if (!this.#neighbours.has(peerId)) this.#dialler.learn(peerId, [parseAddress(address)])
       },
+    })
+    this.#dialler = new Dialler({
+      self: this.peerId,
+      node,
+      neighbours: this.#neighbours,
+      neighboursMax: options.neighboursMax,
+      admission,
+      departed: new Departed(node, (peerId) => gossip.forget(peerId)),
+      window: hooks.dialWindow,
+      canDial: options.canDial,
+      isRelay: (peerId) => this.#relays.has(peerId),
     })
   }
 
@@ -139,7 +162,7 @@ export class PeerNetwork implements Libp2pNetwork {
     await (this.#starting = this.#start())
     if (this.#stopping !== undefined) throw new GridError('NETWORK_START_FAILED', 'the network was stopped meanwhile')
     this.#gossip.start((author, bytes) => this.#events?.broadcast(author, bytes))
-    this.#redialer.start(this.#options.join)
+    this.#dialler.start(this.#options.join)
     this.#watch = setInterval(() => this.#watchNeighbours(), WATCH_INTERVAL_MS)
   }
 
@@ -210,37 +233,17 @@ export class PeerNetwork implements Libp2pNetwork {
     )
   }
 
-  async dial(address: string, options: { readonly signal?: AbortSignal } = {}): Promise<PeerId> {
-    const parsed = parseAddress(address)
-    const peerId = peerIdIn(address)
-    if (peerId !== undefined && meetsByRelay(address)) {
-      await delay(yieldMs(this.peerId, peerId, [address]))
-      if (this.#neighbours.size >= this.#options.neighboursMax) throw badAddress(address, 'is not needed')
-    }
-    if (peerId !== undefined && this.#neighbours.isConnected(peerId)) return peerId
-    const dials = carriesData(address) && this.#options.dials(address)
-    if (!dials || !(await this.#node.isDialable(parsed))) throw badAddress(address, 'cannot be dialled by this peer')
-    const dialled = this.#redialer.request(address, options.signal)
-    return options.signal === undefined ? dialled : orAborted(dialled, options.signal)
+  dial(address: string, options: { readonly signal?: AbortSignal } = {}): Promise<PeerId> {
+    return this.#dialler.dial(address, options.signal)
   }
 
   async redial(neighbour: PeerId): Promise<void> {
     if (!this.#neighbours.has(neighbour)) {
       throw new GridError('NETWORK_NOT_CONNECTED', `not connected to ${neighbour}`)
     }
-    const dialled = this.#connections(neighbour).filter((connection) => connection.direction === 'outbound')
-    const addresses = new Set([
-      ...withPeerId(
-        dialled.map((connection) => connection.remoteAddr),
-        neighbour,
-      ),
-      ...this.#redialer.addresses(neighbour),
-    ])
+    const addresses = this.#dialler.addresses(neighbour, this.#connections(neighbour))
     this.#close(neighbour, 'it is redialled')
-    if (addresses.size === 0) {
-      throw new GridError('NETWORK_DIAL_FAILED', `no address of ${neighbour} is known; it has to dial us`)
-    }
-    await this.#dial([...addresses].map(parseAddress))
+    await this.#dialler.redial(neighbour, addresses)
   }
 
   async refuse(neighbour: PeerId, refusedMs: number): Promise<void> {
@@ -259,7 +262,7 @@ export class PeerNetwork implements Libp2pNetwork {
   }
 
   wake(): void {
-    if (this.#watch !== undefined) this.#redialer.wake()
+    if (this.#watch !== undefined) this.#dialler.wake()
   }
 
   stop(): Promise<void> {
@@ -269,29 +272,11 @@ export class PeerNetwork implements Libp2pNetwork {
   async #stop(): Promise<void> {
     clearInterval(this.#watch)
     this.#watch = undefined
-    this.#redialer.stop()
+    this.#dialler.stop()
     const neighbours = [...this.#neighbours]
     await atMost(FLUSH_MAX_MS, Promise.allSettled(neighbours.map((neighbour) => neighbour.finish())))
     for (const neighbour of neighbours) neighbour.end({ kind: 'closed', text: 'this peer stops' })
     await stopNode(this.#node, this.#starting)
-  }
-
-  async #dial(addresses: Multiaddr[], signal?: AbortSignal): Promise<PeerId> {
-    const timeout = AbortSignal.timeout(OPEN_TIMEOUT_MS)
-    let connection: Connection
-    try {
-      connection = await this.#node.dial(addresses, {
-        signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
-      })
-    } catch (cause) {
-      const dialled = addresses.map((address) => peerIdIn(address.toString())).find((peerId) => peerId !== undefined)
-      if (dialled !== undefined) this.#departed.note(peerIdFromString(dialled))
-      const text = cause instanceof Error ? cause.message : String(cause)
-      throw new GridError('NETWORK_DIAL_FAILED', `${addresses.join(', ')} did not answer: ${text}`, { cause })
-    }
-    const neighbour = this.#neighbours.opened(connection)
-    await neighbour.ready
-    return neighbour.peerId
   }
 
   /** The one place where a neighbour's end is acted on. */
@@ -316,7 +301,7 @@ export class PeerNetwork implements Libp2pNetwork {
       // Not at once: the end may come out of libp2p aborting this very connection, which then fails half way through.
       else queueMicrotask(() => abort(connection, reason.text))
     }
-    this.#redialer.lost(peerId, yieldMs(this.peerId, peerId, this.#redialer.addresses(peerId)))
+    this.#dialler.lost(peerId)
   }
 
   #proven(peerId: PeerId): void {
@@ -326,7 +311,7 @@ export class PeerNetwork implements Libp2pNetwork {
 
   /** No peer of ours; to a tab it may be a relay. */
   async #foreign(peerId: PeerId, text: string): Promise<void> {
-    this.#redialer.forget(peerId)
+    this.#dialler.forget(peerId)
     for (const connection of this.#connections(peerId)) {
       if (this.#options.usesRelays && (await this.#relays.take(connection))) {
         this.#newcomers.proven(connection)
@@ -347,13 +332,7 @@ export class PeerNetwork implements Libp2pNetwork {
 
   #found(found: PeerInfo): void {
     const peerId = found.id.toString()
-    if (this.#neighbours.has(peerId)) return
-    this.#learn(peerId, found.multiaddrs)
-  }
-
-  #learn(peerId: PeerId, addresses: readonly Multiaddr[]): void {
-    const usable = withPeerId(addresses, peerId).filter((address) => this.#options.dials(address))
-    this.#redialer.learn(peerId, usable, yieldMs(this.peerId, peerId, usable))
+    if (!this.#neighbours.has(peerId)) this.#dialler.learn(peerId, found.multiaddrs)
   }
 
   #watchNeighbours(): void {

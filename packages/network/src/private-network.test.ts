@@ -12,7 +12,7 @@ import { deriveChannel } from './channel.ts'
 import type { Channel } from './channel.ts'
 import { Gossip, gossipService } from './gossip.ts'
 import { libp2pNetwork } from './libp2p-network.ts'
-import type { Libp2pNetwork } from './libp2p-network.ts'
+import type { Libp2pNetwork } from './peer-network.ts'
 import { rawPeer } from './raw-peer.ts'
 import type { RawPeer } from './raw-peer.ts'
 

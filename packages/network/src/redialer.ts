@@ -3,6 +3,7 @@ import type { PeerId } from '@gossipgrid/core'
 import { peerIdIn } from './addresses.ts'
 import { backoffMs } from './backoff.ts'
 import type { DialWindow } from './dial-window.ts'
+import { dialAborted } from './ending.ts'
 
 /** Addresses kept for one peer; the latest to prove right come first. */
 const ADDRESSES_MAX = 16
@@ -183,7 +184,7 @@ export class Redialer {
 
   async #dialRequest({ peerId, addresses, signal, outcome }: Request): Promise<void> {
     try {
-      signal?.throwIfAborted()
+      if (signal?.aborted === true) throw dialAborted()
       const isThere = peerId !== undefined && this.#options.isConnected(peerId)
       outcome.resolve(isThere ? peerId : await this.#dial([...addresses], signal))
     } catch (error) {

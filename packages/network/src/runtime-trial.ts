@@ -5,7 +5,7 @@
 import type { NetworkEvents } from '@gossipgrid/core'
 import { deriveChannel } from './channel.ts'
 import { libp2pNetwork } from './libp2p-network.ts'
-import type { Libp2pNetwork } from './libp2p-network.ts'
+import type { Libp2pNetwork } from './peer-network.ts'
 
 const SIZES = [5, 1199, 1200, 5000, 500_000]
 const LIMIT_MS = 60_000

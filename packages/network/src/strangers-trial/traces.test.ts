@@ -44,7 +44,7 @@ async function startPeer(): Promise<{ network: PeerNetwork; node: Libp2p; addres
       halfOpenMaxMs: 60_000,
       accept: () => true,
       usesRelays: false,
-      dials: () => true,
+      canDial: () => true,
       log: () => undefined,
     },
     async (hooks) =>

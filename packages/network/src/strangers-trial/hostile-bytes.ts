@@ -1,4 +1,4 @@
-import { GREETING as GREETING_BYTES } from './greeting.ts'
+import { GREETING as GREETING_BYTES } from '../strangers/greeting.ts'
 import { Opcode, encodeHeader } from '../web-socket/frames.ts'
 import { requestTo } from '../web-socket/handshake.ts'
 
