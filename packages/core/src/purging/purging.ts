@@ -1,9 +1,9 @@
 import { nameKey } from '../wire/block.ts'
-import type { PartitionName } from '../wire/block.ts'
 import type { Collections } from '../replica/collections.ts'
 import type { GroupCommit } from '../storage/group-commit.ts'
 import { raiseFloor } from '../replication/fences.ts'
 import { includesSeen } from '../versions/floor.ts'
+import type { Floor } from '../versions/floor.ts'
 import {
   CANDIDATES_MAX,
   CANDIDATE_GAP_MS,
@@ -103,12 +103,13 @@ export class Purging {
     const wanted = [...collections.partitions()].filter(
       ({ replica }) => replica.table.tombstoneCount > 0 || replica.vector.size >= RESTING_IDS_WANTED,
     )
+    const proposed = floorsByName(candidates)
     const parts: ProposedPart[] = []
     let idsMax = CANDIDATE_IDS_MAX
     let roomBytes = CANDIDATE_MAX_BYTES
     for (let i = 0; i < wanted.length && idsMax > 0 && parts.length < CANDIDATE_PARTS_MAX; i++) {
       const { name, replica } = wanted[(i + day) % wanted.length]!
-      const news = this.#uncovered(name, replica.vector, candidates, idsMax)
+      const news = this.#uncovered(replica.vector, proposed.get(nameKey(name)) ?? [], idsMax)
       if (news.size === 0) continue
       const vector = encodeVector(news, collections.ids)
       // Ranges without end: its turn comes once they have closed.
@@ -121,21 +122,14 @@ export class Purging {
     return parts
   }
 
-  /** The part of a vector that no proposal covers: of up to so many ids, those seen first. */
-  #uncovered(
-    name: PartitionName,
-    vector: VersionVector,
-    candidates: readonly Candidate[],
-    idsMax: number,
-  ): VersionVector {
+  /** The part of a vector that none of the proposed floors covers: of up to so many ids, those seen first. */
+  #uncovered(vector: VersionVector, proposed: readonly Floor[], idsMax: number): VersionVector {
     const { ids } = this.#deps.collections
-    const key = nameKey(name)
-    const floors = candidates.flatMap(({ parts }) => parts.filter((part) => nameKey(part) === key))
     const news = new VersionVector()
     for (const replica of vector.replicas()) {
       if (news.size >= idsMax) break
       const [head, ranges] = [vector.head(replica), vector.rangesAbove(replica)]
-      const isCovered = floors.some(({ floor }) => {
+      const isCovered = proposed.some((floor) => {
         const seen = floor.seenOfId(ids.id(replica))
         return seen !== undefined && includesSeen(seen, head, ranges)
       })
@@ -172,4 +166,18 @@ export class Purging {
       ({ record, state }) => record.role !== 'storage' || state === 'gone' || state === 'asleep' || record.peerId > own,
     )
   }
+}
+
+/** The floors that proposals have for each partition. There may be thousands of partitions, so none is searched for in turn. */
+function floorsByName(candidates: readonly Candidate[]): ReadonlyMap<string, readonly Floor[]> {
+  const floors = new Map<string, Floor[]>()
+  for (const { parts } of candidates) {
+    for (const part of parts) {
+      const key = nameKey(part)
+      const known = floors.get(key)
+      if (known === undefined) floors.set(key, [part.floor])
+      else known.push(part.floor)
+    }
+  }
+  return floors
 }
