@@ -6,7 +6,7 @@ import { GridSet } from '../sets/grid-set.ts'
 import type { Logger } from '../logger.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 
-/** The counters and sets of a grid that were asked for, by kind and name. */
+/** The counters and sets of a grid that were opened, by kind and name. */
 export class CountersAndSets {
   readonly #writes: WritePath
   readonly #logger: Logger

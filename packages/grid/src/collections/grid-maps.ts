@@ -10,17 +10,17 @@ import type { WritePath } from '../runtime/write-path.ts'
 import { ValueSchema } from '../maps/schema.ts'
 import type { SetBatch } from '../sets/set-batch.ts'
 
-/** Everything that a batch of a grid can write to. */
+/** The collections of a grid within a batch. */
 export interface GridBatch {
-  /** The map of that name inside of the batch; throws as `grid.map` does. */
+  /** The map of that name within the batch. Throws as `grid.map` does. */
   map<Value = unknown>(name: string, options?: MapOptions<Value>): MapBatch<Value>
-  /** The counter of that name inside of the batch; throws as `grid.counter` does. */
+  /** The counter of that name within the batch. Throws as `grid.counter` does. */
   counter(name: string): CounterBatch
-  /** The set of that name inside of the batch; throws as `grid.set` does. */
+  /** The set of that name within the batch. Throws as `grid.set` does. */
   set<Element = unknown>(name: string): SetBatch<Element>
 }
 
-/** The maps of a grid that were asked for, by name. */
+/** The maps of a grid that were opened, by name. */
 export class GridMaps {
   readonly #writes: WritePath
   readonly #logger: Logger
@@ -58,7 +58,7 @@ export class GridMaps {
     return { map: (name, options = {}) => this.get(name, options).inBatch(batch) }
   }
 
-  /** How many entries of a collection are hidden because they do not fit its schema. */
+  /** Number of entries of a collection that are hidden, because they are not valid by its schema. */
   hidden({ name, kind }: Pick<CollectionDescriptor, 'name' | 'kind'>): number {
     const map = this.#maps.get(name)
     return map === undefined || kind !== kindOfMap(map.options.merge) ? 0 : map.hiddenCount

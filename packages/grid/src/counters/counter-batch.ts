@@ -4,18 +4,18 @@ import type { RowWrite } from '../runtime/row-write.ts'
 /** What a batch needs of a counter. */
 export interface BatchedCounter {
   readonly value: number
-  /** Throws `INVALID_VALUE` for what cannot be counted by. */
+  /** Throws `INVALID_VALUE` unless `by` is a whole number from 0 to 2^53 - 1. */
   checkBy(by: number): void
-  /** Throws `COUNTER_RANGE` when counting so much more would leave the range. */
+  /** Throws `COUNTER_RANGE` if counting this would leave the range. */
   checkRange(up: number, down: number): void
-  /** The row that counts so much more. */
+  /** The row with this peer's counts after counting this. */
   row(up: number, down: number): RowWrite
 }
 
-/** Bytes of a slot id and two small numbers. */
+/** Bytes of a row: a slot id and two small numbers. */
 const ROW_BYTES = 24
 
-/** A counter inside of a batch: it counts once the batch is over. From `grid.transact`. */
+/** A counter within a batch. It counts when the batch is over. From `grid.transact`. */
 export class CounterBatch implements BatchPart {
   readonly #batch: Batch
   readonly #counter: BatchedCounter
@@ -28,7 +28,7 @@ export class CounterBatch implements BatchPart {
     this.#counter = counter
   }
 
-  /** The count with what this batch adds and takes away. Throws `COUNTER_RANGE`, `CLOSED`. */
+  /** The count, including what this batch adds and subtracts. Throws `COUNTER_RANGE`, `CLOSED`. */
   get value(): number {
     this.#batch.checkOpen()
     return this.#counter.value + (this.#up - this.#down)
@@ -46,7 +46,7 @@ export class CounterBatch implements BatchPart {
     this.#plan(this.#up, this.#down + by)
   }
 
-  /** What is to be written in the end: one row, however often it was counted. @internal */
+  /** The row to write once the batch is over: one, however often it counted. @internal */
   rows(): RowWrite[] {
     return this.#up === 0 && this.#down === 0 ? [] : [this.#counter.row(this.#up, this.#down)]
   }

@@ -12,7 +12,7 @@ import type { WritePath } from '../runtime/write-path.ts'
 import { onlyPartition } from '../runtime/row-write.ts'
 import type { UnreadChange } from '../changes/unread-change.ts'
 
-/** What one peer has added and taken away since it was opened: the row that only it writes. */
+/** What one peer has added and subtracted since it was opened: the content of the row that only this peer writes. */
 interface Share {
   readonly up: number
   readonly down: number
@@ -20,36 +20,36 @@ interface Share {
 
 const NOTHING: Share = { up: 0, down: 0 }
 
-/** The counter has changed, here or elsewhere: a plain object, the reader's own. */
+/** A change of the counter, made here or at another peer. A plain object that only this reader has. */
 export interface CounterChange {
-  /** `lagged`: the reader was too slow and `missed` changes were left out; `value` says where the counter is by now. */
+  /** `lagged`: the reader was too slow, and `missed` changes were left out. `value` is the current count. */
   readonly type: 'change' | 'lagged'
-  /** After the change, without increments that are not yet on their way. Throws `COUNTER_RANGE` as the counter does. */
+  /** The count after the change, without increments that are not written yet. Throws `COUNTER_RANGE` as the counter does. */
   readonly value: number
-  /** By how much; 0 when lagged. */
+  /** The difference to the count before. 0 if lagged. */
   readonly delta: number
-  /** How many changes were left out; 0 unless lagged. */
+  /** Number of changes that were left out. 0 unless lagged. */
   readonly missed: number
 }
 
 /**
- * A number that every peer can count up and down at once, and none of it is lost: it is the sum of what all peers have
- * added and taken away (a PN-counter: Shapiro and others, 2011). From `grid.counter(name)`.
+ * A number that all peers can increment and decrement concurrently, and no count is lost: the value is the sum of what all
+ * peers have added and subtracted (a PN-counter: Shapiro and others, 2011). From `grid.counter(name)`.
  */
 export class GridCounter {
   readonly name: string
   readonly #writes: WritePath
   readonly #partition: Partition
   readonly #feed: ChangeFeed<CounterChange>
-  /** The exact sum of all rows; concurrent increments may drive it anywhere. */
+  /** The exact sum of all rows. Concurrent increments may take it out of the safe range. */
   #rows = 0n
-  /** The row of this peer. */
+  /** The counts in this peer's row. */
   #own: Share = NOTHING
-  /** Increments and decrements that no row has yet, and the promise that all of them share. */
+  /** Increments and decrements that are not written yet. They share one promise. */
   #up = 0
   #down = 0
   #batch: PromiseWithResolvers<Receipt> | undefined
-  /** Rows and what is not in them yet: what `value` gives. NaN out of the safe range. */
+  /** The value, including counts that are not written yet. NaN out of the safe range. */
   #count = 0
   #writing = false
   #closed = false
@@ -70,8 +70,8 @@ export class GridCounter {
   }
 
   /**
-   * The count as this peer knows it, own increments included from the moment they are made. Throws `COUNTER_RANGE` when
-   * increments of several peers together have left the range from -(2^53 - 1) to 2^53 - 1.
+   * The count as this peer knows it, its own increments included at once. Throws `COUNTER_RANGE` when the increments of
+   * several peers together have left the range from -(2^53 - 1) to 2^53 - 1.
    */
   get value(): number {
     if (Number.isNaN(this.#count)) throw outOfRange(`'${this.name}' is at ${this.#exact()}`)
@@ -79,14 +79,14 @@ export class GridCounter {
   }
 
   /**
-   * Adds a whole number, 0 to 2^53 - 1. It counts here at once; the promise resolves when it is durable here, as that of
-   * `GridMap.set`. Increments of one turn of the event loop, and those made while the ones before are on their way to
-   * disk, are written together and share one promise, so that counting costs next to nothing. Options change how long
+   * Adds a whole number, 0 to 2^53 - 1. It counts at this peer at once. The promise resolves when the increment is durable
+   * here, as that of `GridMap.set`. Increments of one turn of the event loop are written together and share one promise, and
+   * so are increments made while earlier ones are being stored. So counting costs next to nothing. Options change how long
    * this call waits, not how it is written.
    *
-   * Rejects with `INVALID_VALUE`, `INVALID_OPTION`, `COUNTER_RANGE`, `BACKLOG_FULL`, `CLOSED`, with nothing counted; with
-   * `STORAGE_FULL` or `STORAGE_FAILED` when it counts in memory but is not durable yet; with `COPIES_TIMEOUT` or
-   * `ABORTED` when it counts, durable, and only the waiting ended.
+   * Nothing is counted if it rejects with `INVALID_VALUE`, `INVALID_OPTION`, `COUNTER_RANGE`, `BACKLOG_FULL` or `CLOSED`. With
+   * `STORAGE_FULL` or `STORAGE_FAILED` it counts in memory, but is not durable yet. With `COPIES_TIMEOUT` or `ABORTED` only
+   * the waiting has ended: it counts.
    *
    * @example
    * ```ts
@@ -105,7 +105,7 @@ export class GridCounter {
     }
   }
 
-  /** Takes away a whole number, as `increment` adds one. The counter may go below zero. */
+  /** Subtracts a whole number, as `increment` adds one. The counter may go below zero. */
   decrement(by: number = 1, options?: WriteOptions): Promise<Receipt> {
     try {
       this.checkBy(by)
@@ -116,9 +116,9 @@ export class GridCounter {
   }
 
   /**
-   * Every change of the counter from now on; what is written together is one change. A reader that falls behind by more
-   * than `bufferMax` changes gets a `lagged` mark instead of those left out. The loop ends when it is left, when the grid
-   * closes, or with `ABORTED` by its signal.
+   * Every change of the counter from now on. Increments that are written together are one change. If a reader falls behind
+   * by more than `bufferMax` changes, changes are left out and a `lagged` mark takes their place. The loop ends when you leave
+   * it and when the grid closes, and throws `ABORTED` when its signal is aborted.
    */
   changes(options: FeedOptions = {}): AsyncIterableIterator<CounterChange> {
     checkFeedOptions(options, FEED_OPTIONS)
@@ -126,7 +126,7 @@ export class GridCounter {
     return this.#feed.changes(options)
   }
 
-  /** Calls `listener` for every change; the function returned ends that. */
+  /** Calls `listener` for every change. The returned function ends that. */
   on(
     type: 'change',
     listener: (change: CounterChange) => unknown,
@@ -135,14 +135,14 @@ export class GridCounter {
     return this.#feed.on(type, listener, options)
   }
 
-  /** Writes what is counted and not written yet, and ends all loops over changes. @internal */
+  /** Writes the counts that are not written yet, and ends all loops over changes. @internal */
   close(): void {
     this.#flush()
     this.#closed = true
     this.#feed.close()
   }
 
-  /** This counter inside of a batch. @internal */
+  /** This counter within a batch. @internal */
   inBatch(batch: Batch): CounterBatch {
     return batch.part(this, () => new CounterBatch(batch, this))
   }
@@ -153,11 +153,11 @@ export class GridCounter {
     throw new GridError('INVALID_VALUE', `a counter counts by a whole number from 0 to 2^53 - 1, not by ${String(by)}`)
   }
 
-  /** Out of range already, what leads back or no further out may pass. @internal */
+  /** Throws `COUNTER_RANGE`. A counter that is out of range already may count back towards it. @internal */
   checkRange(up: number, down: number): void {
     const fits =
       Number.isSafeInteger(this.#own.up + this.#up + up) && Number.isSafeInteger(this.#own.down + this.#down + down)
-    if (!fits) throw outOfRange(`this peer has counted too much on '${this.name}' since it was opened`)
+    if (!fits) throw outOfRange(`this peer has counted too far on '${this.name}' since it was opened`)
     const by = up - down
     if (Number.isSafeInteger(this.#count + by)) return
     const next = this.#exact() + BigInt(by)
@@ -165,7 +165,7 @@ export class GridCounter {
     if (leaves) throw outOfRange(`'${this.name}' would be at ${next}`)
   }
 
-  /** The row that counts so much more. Throws `COUNTER_RANGE`: what is out of range, no peer would take. @internal */
+  /** This peer's row after counting this. Throws `COUNTER_RANGE`, because other peers would refuse the row. @internal */
   row(up: number, down: number): RowWrite {
     const share = { up: this.#own.up + up, down: this.#own.down + down }
     if (!Number.isSafeInteger(share.up) || !Number.isSafeInteger(share.down))
@@ -191,7 +191,7 @@ export class GridCounter {
     return this.#rows + BigInt(this.#up - this.#down)
   }
 
-  /** Writes what is counted and not written yet; what is counted until that is durable goes together after it. */
+  /** Writes the counts that are not written yet. Counts made until that is durable are written together after it. */
   #flush(): void {
     const batch = this.#batch
     if (batch === undefined) return
@@ -216,12 +216,12 @@ export class GridCounter {
     } catch (error) {
       return Promise.reject(error as Error)
     } finally {
-      // Nothing of it counts when it was refused.
+      // A refused write counts nothing.
       this.#count = numberOf(this.#exact())
     }
   }
 
-  /** `value` after counting by a little more: quickly, where it is in range. */
+  /** `value` after counting `by`. Fast while it is in range. */
   #recount(by: number): number {
     const count = this.#count + by
     return Number.isSafeInteger(count) ? count : numberOf(this.#exact())
@@ -241,7 +241,7 @@ export class GridCounter {
   }
 }
 
-/** Exact whatever the sum. */
+/** A change with exact numbers, even out of the safe range. */
 class CountedChange implements UnreadChange<CounterChange> {
   readonly key = ''
   readonly sizeBytes = 0
@@ -269,7 +269,7 @@ function counterChange(type: 'change' | 'lagged', value: bigint, delta: bigint, 
   return change
 }
 
-/** What is out of range throws when it is looked at, rather than show something wrong. */
+/** Makes reading an out-of-range number throw: any number would be wrong. */
 function throwAt(change: CounterChange, name: 'value' | 'delta', sum: bigint): void {
   const get = (): never => {
     throw outOfRange(`it is ${sum}`)

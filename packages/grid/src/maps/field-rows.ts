@@ -10,24 +10,24 @@ import {
 import { isPlainObject, splitKey } from '@gossipgrid/core'
 import type { Partition } from '@gossipgrid/core'
 import { checkKey } from '../batches/checks.ts'
-import { heldIn, sameContent, visibleIn } from './layout.ts'
+import { storedContent, sameContent, visibleContent } from './layout.ts'
 import type { Layout, WallClock } from './layout.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
 import { objectContent } from './object-content.ts'
 import { stored } from './whole-rows.ts'
 
-/** What its decoding would take for something else than a field; only a peer with bad intent writes it. */
+/** Decoding would not make a field of this name. Only a hostile peer writes it. */
 const NO_FIELD = '__proto__'
 
 /**
- * One row for each field of an object, and one that says that the object is there: concurrent writes of a key decide
- * field by field. An object is there as long as any of its rows is.
+ * Stores an object as one row for each field, and one row for the object itself, so that concurrent writes of a key merge
+ * field by field. An object exists as long as one of its rows does.
  */
 export class FieldRows implements Layout {
   readonly gathers = true
   readonly #partition: Partition
   readonly #valueSizeMaxBytes: number
-  /** Rows of each object that are there or have expired and were not swept yet. */
+  /** Number of rows of each object, including those that have expired and are not swept yet. */
   readonly #rowCounts = new Map<string, number>()
 
   constructor(partition: Partition, valueSizeMaxBytes: number) {
@@ -55,13 +55,13 @@ export class FieldRows implements Layout {
 
   content(key: string, wallMs: WallClock): Uint8Array | undefined {
     const { replica } = this.#partition
-    return this.#gathered(key, (slot) => visibleIn(replica.table.value(slot), wallMs))
+    return this.#gathered(key, (slot) => visibleContent(replica.table.value(slot), wallMs))
   }
 
   fieldContent(key: string, field: string | undefined, wallMs: WallClock): Uint8Array | undefined {
     const { replica } = this.#partition
     const slot = replica.table.slotOf(field === undefined ? key : compositeKey(key, field))
-    return slot === undefined ? undefined : visibleIn(replica.table.value(slot), wallMs)
+    return slot === undefined ? undefined : visibleContent(replica.table.value(slot), wallMs)
   }
 
   expiresAtMs(key: string, wallMs: WallClock): number {
@@ -73,7 +73,7 @@ export class FieldRows implements Layout {
 
   *keys(wallMs: WallClock, gone: boolean = false): Generator<string, void, undefined> {
     const { table } = this.#partition.replica
-    // All at once: a walk that adds objects must not come to them.
+    // A copy, so that the walk does not reach objects that are added meanwhile.
     for (const key of [...this.#rowCounts.keys()]) {
       const lasts = table.slotsOf(key).some((slot) => !table.deleted(slot) && table.expiresAtMs(slot) === Infinity)
       if (gone || lasts || this.expiresAtMs(key, wallMs) > 0) yield key
@@ -94,14 +94,14 @@ export class FieldRows implements Layout {
       const slot = table.slotOf(rowKey)
       if (slot === undefined || !sameContent(table.value(slot), bytes)) rows.push(this.#row(rowKey, bytes))
     }
-    // Always written: so that every write counts as one, and a concurrent delete meets it.
+    // Always written, so that the write is one even if no field changes, and concurrent deletes see it.
     if (content !== undefined) rows.push(this.#row(key, stored(PRESENT, expiresAtMs)))
     return rows
   }
 
   changed(slot: number, previous: Uint8Array | undefined): void {
     const { table } = this.#partition.replica
-    const was = heldIn(previous) === undefined ? 0 : 1
+    const was = storedContent(previous) === undefined ? 0 : 1
     const is = table.deleted(slot) ? 0 : 1
     if (is !== was) this.#add(splitKey(table.key(slot)).main, is - was)
   }
@@ -114,14 +114,14 @@ export class FieldRows implements Layout {
   before(slot: number, previous: Uint8Array | undefined): Uint8Array | undefined {
     const { table } = this.#partition.replica
     const { main } = splitKey(table.key(slot))
-    return this.#gathered(main, (other) => heldIn(other === slot ? previous : table.value(other)))
+    return this.#gathered(main, (other) => storedContent(other === slot ? previous : table.value(other)))
   }
 
-  lingers(key: string): boolean {
+  isUnswept(key: string): boolean {
     return this.#rowCounts.has(key)
   }
 
-  /** The object that its rows make up, as `read` shows them. */
+  /** The object made of its rows, each as `read` returns it. */
   #gathered(key: string, read: (slot: number) => Uint8Array | undefined): Uint8Array | undefined {
     const { table } = this.#partition.replica
     const fields: [string, Uint8Array][] = []
@@ -136,7 +136,7 @@ export class FieldRows implements Layout {
     return present ? objectContent(fields) : undefined
   }
 
-  /** For all rows of an object that are there and are not to be any more. */
+  /** Tombstones for the rows of an object that are to be deleted. */
   #tombstones(key: string, stays: boolean, fields: ReadonlyMap<string, unknown>): RowWrite[] {
     const { table } = this.#partition.replica
     const left = table.slotsOf(key).filter((slot) => {
@@ -151,7 +151,7 @@ export class FieldRows implements Layout {
   }
 
   #add(key: string, change: number): void {
-    // No application can ask for it.
+    // Applications cannot use this key.
     if (key === '') return
     const count = (this.#rowCounts.get(key) ?? 0) + change
     if (count > 0) this.#rowCounts.set(key, count)
@@ -159,7 +159,7 @@ export class FieldRows implements Layout {
   }
 }
 
-/** A field that is undefined is one that is left out. */
+/** The fields of an object. Those that are undefined are left out. */
 function fieldsIn(content: Uint8Array): [string, unknown][] {
   const fields = Object.entries(decodeValue(content) as Record<string, unknown>)
   return fields.filter(([, value]) => value !== undefined)
@@ -172,6 +172,6 @@ function fieldKey(key: string, field: string): string {
   const shown = field.slice(0, 40)
   throw new GridError(
     'INVALID_VALUE',
-    `The key and the name of the field '${shown}' take more than the ${KEY_MAX_BYTES - 1} bytes that they have together`,
+    `The key and the name of the field '${shown}' take more than ${KEY_MAX_BYTES - 1} bytes together`,
   )
 }

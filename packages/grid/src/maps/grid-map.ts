@@ -29,14 +29,14 @@ import type { ValueSchema } from './schema.ts'
 import { checkAborted, checkSignal } from '../runtime/waiting.ts'
 import { WholeRows } from './whole-rows.ts'
 
-/** Two peers wrote the same key without having seen each other's write; the larger version won, this one lost. */
+/** Two peers wrote the same key concurrently. The write with the larger version won. */
 export interface Conflict<Value> {
   readonly key: string
-  /** In a map with fields: which field it was about. `discarded` and `kept` are objects with that field alone. */
+  /** In a map with fields: the field. Then `discarded` and `kept` are objects with only that field. */
   readonly field: string | undefined
-  /** The value that was thrown away, undefined when it was a delete. */
+  /** The losing value. Undefined if it was a delete. */
   readonly discarded: Value | undefined
-  /** The value that stands, undefined when it is a delete. */
+  /** The current value. Undefined if it is a delete. */
   readonly kept: Value | undefined
 }
 
@@ -47,13 +47,13 @@ export interface MapEvents<Value> {
 }
 
 /**
- * A replicated map from text keys to plain values (what CBOR can say: JSON, and `Uint8Array`, `Date`, `bigint`,
- * `undefined` inside). Each key holds the write with the largest (HLC timestamp, replica id); with `merge: 'fields'`, each
- * field of it does. From `grid.map(name)`.
+ * A replicated map from text keys to plain values: JSON, and `Uint8Array`, `Date`, `bigint` and `undefined` within values.
+ * Of the writes of a key, the one with the largest (HLC timestamp, replica id) wins; with `merge: 'fields'`, this holds for
+ * each field. From `grid.map(name)`.
  */
 export class GridMap<Value> {
   readonly name: string
-  /** What it was opened as. @internal */
+  /** The options that it was opened with. @internal */
   readonly options: MapOptions<never>
   readonly #writes: WritePath
   readonly #partition: Partition
@@ -65,7 +65,7 @@ export class GridMap<Value> {
   constructor(
     writes: WritePath,
     collection: Collection,
-    parts: {
+    deps: {
       readonly valueSizeMaxBytes: number
       readonly logger: Logger
       readonly options: MapOptions<Value>
@@ -73,21 +73,21 @@ export class GridMap<Value> {
     },
   ) {
     this.name = collection.descriptor.name
-    this.options = parts.options as MapOptions<never>
+    this.options = deps.options as MapOptions<never>
     this.#writes = writes
     this.#partition = onlyPartition(collection)
     const feed = new ChangeFeed<Change<Value>>({
-      logger: parts.logger,
+      logger: deps.logger,
       lagged: (missed) => ({ type: 'lagged', key: '', value: undefined, previous: undefined, missed }),
       used: () => this.#entries.observe(),
     })
-    const conflicts = new Emitter<Pick<MapEvents<Value>, 'conflict'>>(parts.logger)
+    const conflicts = new Emitter<Pick<MapEvents<Value>, 'conflict'>>(deps.logger)
     this.#feed = feed
     this.#conflicts = conflicts
-    const Rows = parts.options.merge === 'fields' ? FieldRows : WholeRows
+    const Rows = deps.options.merge === 'fields' ? FieldRows : WholeRows
     this.#entries = new MapEntries(writes, this.#partition, {
-      layout: new Rows(this.#partition, parts.valueSizeMaxBytes),
-      schema: parts.schema,
+      layout: new Rows(this.#partition, deps.valueSizeMaxBytes),
+      schema: deps.schema,
       listener: {
         get wanted() {
           return feed.wanted || conflicts.has('conflict')
@@ -99,22 +99,22 @@ export class GridMap<Value> {
     })
   }
 
-  /** Entries that this peer holds. */
+  /** Number of entries at this peer. */
   get size(): number {
     return this.#entries.size
   }
 
-  /** Entries that this peer holds and that are hidden, because they do not fit the schema. @internal */
+  /** Number of entries that are hidden, because they are not valid by the schema. @internal */
   get hiddenCount(): number {
     return this.#entries.hiddenCount
   }
 
-  /** The value under `key`, wherever it lives; undefined when there is none. Throws `INVALID_KEY`, `CLOSED`. */
+  /** The value of `key`, wherever it is stored. Undefined if there is none. Throws `INVALID_KEY`, `CLOSED`. */
   async get(key: string): Promise<Value | undefined> {
     return this.peek(key)
   }
 
-  /** The value that this peer holds under `key`, at once. Throws `INVALID_KEY`, `CLOSED`. */
+  /** The value of `key` at this peer, synchronously. Throws `INVALID_KEY`, `CLOSED`. */
   peek(key: string): Value | undefined {
     this.#checkKey(key)
     return decoded(this.#entries.content(key))
@@ -124,7 +124,7 @@ export class GridMap<Value> {
     return this.#has(key)
   }
 
-  /** When the entry that this peer holds under `key` will be gone; undefined for never, and when there is none. */
+  /** When the entry of `key` at this peer expires. Undefined for never, and if there is no entry. */
   expiresAt(key: string): Date | undefined {
     this.#checkKey(key)
     const atMs = this.#entries.expiresAtMs(key)
@@ -132,14 +132,14 @@ export class GridMap<Value> {
   }
 
   /**
-   * Writes a value. It is visible on this peer at once. The promise resolves when the write is durable here: on disk
-   * and synced, so that from then on it survives a crash and a power cut, and reaches every other replica as long as one
-   * copy survives, unless a larger version of the key supersedes it. It does not say that another peer has it: ask for
-   * `copies`. On a memory-only peer it resolves when applied, with `durable: false` in the receipt.
+   * Writes a value. It is visible on this peer at once. The promise resolves when the write is durable here: it is synced
+   * to disk and survives a crash or a power cut. Every other replica will get it as long as one copy survives, unless a
+   * larger version of the key supersedes it. The promise does not mean that another peer has it: ask for `copies`. On a
+   * memory-only peer it resolves when the write is applied, with `durable: false` in the receipt.
    *
-   * Rejects with `INVALID_KEY`, `INVALID_VALUE`, `VALUE_TOO_LARGE`, `SCHEMA`, `BATCH_TOO_LARGE` (an object of many fields),
-   * `BACKLOG_FULL`, `CLOSED`, with nothing written; with `STORAGE_FULL` or `STORAGE_FAILED` when the write stands in memory
-   * but is not durable yet; with `COPIES_TIMEOUT` or `ABORTED` when it stands, durable, and only the waiting ended.
+   * Nothing is written if it rejects with `INVALID_KEY`, `INVALID_VALUE`, `VALUE_TOO_LARGE`, `SCHEMA`, `BATCH_TOO_LARGE` (an
+   * object of many fields), `BACKLOG_FULL` or `CLOSED`. With `STORAGE_FULL` or `STORAGE_FAILED` the write stands in memory,
+   * but is not durable yet. With `COPIES_TIMEOUT` or `ABORTED` only the waiting has ended: the write stands.
    *
    * @example
    * ```ts
@@ -148,7 +148,7 @@ export class GridMap<Value> {
    * ```
    */
   set(key: string, value: Value, options?: SetOptions): Promise<Receipt> {
-    // No async function: the promise of the write is passed on as it is.
+    // Not an async function, so that there is no second promise.
     try {
       this.#entries.layout.checkKey(key)
       checkSetOptions(options)
@@ -158,7 +158,7 @@ export class GridMap<Value> {
     }
   }
 
-  /** Deletes a key; resolves as `set` does, or to undefined when this peer holds no entry to delete. */
+  /** Deletes an entry. Resolves as `set` does, or to undefined if this peer has no entry of that key. */
   async delete(key: string, options?: WriteOptions): Promise<Receipt | undefined> {
     checkWriteOptions(options, WRITE_OPTIONS)
     if (!this.#has(key) && !this.#entries.order.isOpen) return undefined
@@ -166,8 +166,9 @@ export class GridMap<Value> {
   }
 
   /**
-   * Reads, computes and writes in one go on this peer; `change` returning undefined deletes. Another peer may write the
-   * same key meanwhile: then one of the two wins, as with `set`. Rejects as `set` does; what `change` throws passes on.
+   * Reads the value, calls `change` with it and writes the result, without interruption on this peer. If `change` returns
+   * undefined, the entry is deleted. If another peer writes the same key concurrently, one of the two wins, as with `set`.
+   * Rejects as `set` does, and with what `change` throws.
    */
   async update(
     key: string,
@@ -177,14 +178,14 @@ export class GridMap<Value> {
     checkSetOptions(options)
     const next = change(this.peek(key))
     if (isPromiseLike(next)) {
-      // Nobody waits for it.
+      // Its error would be unhandled.
       next.then(undefined, () => undefined)
       throw new GridError('INVALID_VALUE', 'the function of an update must not be asynchronous: it returns the value')
     }
     return next === undefined ? this.delete(key, options) : this.set(key, next, options)
   }
 
-  /** The values of several keys; keys without one are left out. */
+  /** The values of several keys. Keys without a value are left out. */
   async getMany(keys: Iterable<string>): Promise<Map<string, Value>> {
     const values = new Map<string, Value>()
     for (const key of keys) {
@@ -195,10 +196,10 @@ export class GridMap<Value> {
   }
 
   /**
-   * Writes many entries, which share syncs of the disk: as many as you like, as fast as the store takes them, while the
-   * event loop runs on. An array, a `Map` or another collection is checked whole before its first entry is written; what
-   * hands out one entry after another, such as a generator or a stream, is read no faster than it is stored. Iterables
-   * give a receipt for each entry, in their order; async iterables one receipt for all, so that memory does not grow.
+   * Writes any number of entries, as fast as the store can take them, while the event loop keeps running. All entries of an
+   * array, a `Map` or another collection are checked before the first one is written. A generator or a stream is read no
+   * faster than its entries are stored. An iterable gives a receipt for each entry, in order; an async iterable gives one
+   * receipt for all, so that memory does not grow.
    *
    * Rejects with a `BulkError`: its `code` is one of `set`, or `INPUT_FAILED` when the iterable throws; its `written` and
    * `durable` say how many of the first entries are. A signal stops it between two slices of entries. It never rejects
@@ -223,7 +224,7 @@ export class GridMap<Value> {
     return writeMany(this.#writes, entries, options, target)
   }
 
-  /** Deletes all entries that this peer holds; resolves to their number. Rejects as `setMany` does. */
+  /** Deletes all entries at this peer. Resolves to their number. Rejects as `setMany` does. */
   async clear(options?: BulkOptions): Promise<number> {
     checkKnown(options ?? {}, BULK_OPTIONS)
     const keys = listed(() => this.#entries.keys())
@@ -232,10 +233,10 @@ export class GridMap<Value> {
   }
 
   /**
-   * Several writes of this map in one piece: `write` gets a map that reads what it has written, and must not wait for
-   * anything. What it throws passes on, with nothing written. On this peer nobody ever sees a part of a batch, neither in
-   * memory nor on disk, and listeners hear of it when all of it is there; another peer may see it in parts, and its writes
-   * may lose one by one to concurrent ones. The receipt is that of the last write; undefined when there was none.
+   * Writes several entries of this map in one piece. `write` is synchronous, and gets a map that reads what the batch has
+   * written so far. If it throws, nothing is written. On this peer a batch is never seen in part, neither in memory nor on
+   * disk, and listeners are called when it is complete. Other peers may see it in parts, and each of its writes may lose to
+   * a concurrent one. Resolves to the receipt of the last write, or to undefined if there was none.
    *
    * Rejects as `set` does, and with `BATCH_TOO_LARGE` past 1,000 writes or 512 KiB.
    *
@@ -251,7 +252,7 @@ export class GridMap<Value> {
     return writeBatch(this.#writes, (batch) => write(this.inBatch(batch)), options)
   }
 
-  /** This map inside of a batch. @internal */
+  /** This map within a batch. @internal */
   inBatch(batch: Batch): MapBatch<Value> {
     return batch.part(this, () => {
       return new MapBatch<Value>(batch, this.#entries, (ttlMs) => this.#expiresAtMs(ttlMs))
@@ -259,14 +260,15 @@ export class GridMap<Value> {
   }
 
   /**
-   * The keys that are there when the iteration starts, in no particular order; without those that are gone once it comes to
-   * them. What is added meanwhile is not among them. Ends with `ABORTED` by its signal, with `CLOSED` when the grid closes.
+   * The keys that exist when the iteration starts, in no particular order. Keys that are deleted before the iteration
+   * reaches them are skipped, and keys that are added meanwhile are not included. Throws `ABORTED` when its signal is aborted
+   * and `CLOSED` when the grid closes.
    */
   keys(options: EntriesOptions = {}): AsyncGenerator<string, void, undefined> {
     return this.#walk(options, (key) => key)
   }
 
-  /** The entries under those keys, each with the value that it has when the iteration comes to it. */
+  /** As `keys`, with the value of each key when the iteration reaches it. */
   entries(options: EntriesOptions = {}): AsyncGenerator<[string, Value], void, undefined> {
     return this.#walk(options, (key): [string, Value] | undefined => {
       const content = this.#entries.content(key)
@@ -275,9 +277,9 @@ export class GridMap<Value> {
   }
 
   /**
-   * Every change of the map from now on, in the order in which this peer applies them. A reader that falls behind by
-   * more than `bufferMax` changes, or `bufferMaxBytes`, gets a `lagged` mark instead of those left out. The loop ends when
-   * it is left, when the grid closes, or with `ABORTED` by its signal.
+   * Every change of the map from now on, in the order in which this peer applies them. If a reader falls behind by more
+   * than `bufferMax` changes or `bufferMaxBytes`, changes are left out and a `lagged` mark takes their place. The loop ends
+   * when you leave it and when the grid closes, and throws `ABORTED` when its signal is aborted.
    *
    * @example
    * ```ts
@@ -292,7 +294,7 @@ export class GridMap<Value> {
     const { key: only, prefix = '' } = options
     const wants = (key: string): boolean => (only === undefined ? key.startsWith(prefix) : key === only)
     const start = (): InitialSteps<Change<Value>> => {
-      // So that nothing is told as deleted later that had expired by now.
+      // Entries that have expired by now must not be reported as deleted later.
       this.#writes.pump.sweep()
       return this.#initial(only === undefined ? this.#entries.keys(true) : [only], wants)
     }
@@ -300,7 +302,7 @@ export class GridMap<Value> {
     return this.#feed.changes(options, { wants, initial })
   }
 
-  /** Calls `listener` for every `change` or `conflict`; the function returned ends that. */
+  /** Calls `listener` for every `change` or `conflict`. The returned function ends that. */
   on<Type extends keyof MapEvents<Value>>(
     type: Type,
     listener: (event: MapEvents<Value>[Type]) => unknown,
@@ -321,12 +323,12 @@ export class GridMap<Value> {
     const kept = this.#entries.layout.fieldContent(key, field, () => this.#writes.pump.wallMs)
     const shown = (bytes: Uint8Array | undefined): Value | undefined =>
       field === undefined || bytes === undefined ? decoded(bytes) : ({ [field]: decodeValue(bytes) } as Value)
-    // Of an object as a whole only that it was deleted is told, and that it stands all the same.
+    // For a whole object only a delete is reported that lost: the object still exists.
     const stands = field === undefined ? this.peek(key) : shown(kept)
     this.#conflicts.emit('conflict', { key, field, discarded: shown(content), kept: stands })
   }
 
-  /** The entries as `set` changes. */
+  /** The current entries, as `set` changes. */
   *#initial(keys: Iterable<string>, wants: (key: string) => boolean): InitialSteps<Change<Value>> {
     for (const key of keys) {
       if (!wants(key)) {

@@ -11,7 +11,7 @@ interface Planned {
 }
 
 /**
- * A map inside of a batch: it reads what it has written, and nobody else does before the batch is over. From
+ * A map within a batch. It reads what the batch has written so far; nothing else does before the batch is over. From
  * `map.transact` and `grid.transact`.
  */
 export class MapBatch<Value> implements BatchPart {
@@ -27,7 +27,7 @@ export class MapBatch<Value> implements BatchPart {
     this.#expiresAtMs = expiresAtMs
   }
 
-  /** The value under `key`; undefined when there is none. Throws `INVALID_KEY`, `CLOSED`. */
+  /** The value of `key`. Undefined if there is none. Throws `INVALID_KEY`, `CLOSED`. */
   get(key: string): Value | undefined {
     const content = this.#content(key)
     return content === undefined ? undefined : (decodeValue(content) as Value)
@@ -49,14 +49,14 @@ export class MapBatch<Value> implements BatchPart {
     this.#plan(key, { content: this.#entries.encode(value), expiresAtMs: this.#expiresAtMs(options.ttlMs) })
   }
 
-  /** Plans a delete; says whether there is an entry to delete. Throws `INVALID_KEY`, `BATCH_TOO_LARGE`, `CLOSED`. */
+  /** Plans a delete. Returns whether there is an entry. Throws `INVALID_KEY`, `BATCH_TOO_LARGE`, `CLOSED`. */
   delete(key: string): boolean {
     const present = this.has(key)
     if (present || this.#entries.order.isOpen) this.#plan(key, { content: undefined, expiresAtMs: Infinity })
     return present
   }
 
-  /** What is to be written in the end. @internal */
+  /** The rows to write once the batch is over. @internal */
   rows(): RowWrite[] {
     return [...this.#planned].flatMap(([key, { content, expiresAtMs }]) => {
       if (content !== undefined) return this.#entries.layout.rows(key, content, expiresAtMs)

@@ -10,7 +10,7 @@ interface PlannedEntry {
   readonly content: Uint8Array
 }
 
-/** Sets many entries of a map; `expiresAtMs` says when one that is written now is gone. */
+/** Sets many entries of a map. `expiresAtMs` returns when an entry that is written now expires. */
 export function settingEntries(
   entries: MapEntries,
   expiresAtMs: () => number,
@@ -36,7 +36,7 @@ export function deletingEntries(entries: MapEntries): BulkTarget<string, string>
   }
 }
 
-/** An object with very many rows, which only several peers together can make, goes in several pieces. */
+/** Splits the rows of an object. Only several peers together can make an object of so many rows. */
 export function* piecesOf(rows: readonly RowWrite[]): Generator<readonly RowWrite[], void, undefined> {
   for (let i = 0; i < rows.length; i += DELETES_MAX) yield rows.slice(i, i + DELETES_MAX)
 }

@@ -2,21 +2,21 @@ import { decodeValue } from '@gossipgrid/core'
 import { putDecoded } from '../changes/unread-change.ts'
 import type { UnreadChange } from '../changes/unread-change.ts'
 
-/** One change of an entry, or the mark that some were left out: a plain object, the reader's own. */
+/** A change of an entry, or the mark that changes were left out. A plain object that only this reader has. */
 export interface Change<Value> {
-  /** `lagged`: the reader was too slow and `missed` changes were left out; read the current state to go on. */
+  /** `lagged`: the reader was too slow, and `missed` changes were left out. Read the current entries to continue. */
   readonly type: 'set' | 'delete' | 'lagged'
-  /** '' when lagged. */
+  /** '' if lagged. */
   readonly key: string
-  /** The new value; undefined for a delete and when lagged. */
+  /** The new value. Undefined for a delete, and if lagged. */
   readonly value: Value | undefined
-  /** The value before, if this peer held one. */
+  /** The value before, if this peer had one. */
   readonly previous: Value | undefined
-  /** How many changes were left out; 0 unless lagged. */
+  /** Number of changes that were left out. 0 unless lagged. */
   readonly missed: number
 }
 
-/** A change of an entry, with its values as they are stored. */
+/** A change of an entry, with its values as encoded bytes. */
 export class EncodedChange<Value> implements UnreadChange<Change<Value>> {
   readonly key: string
   readonly sizeBytes: number
@@ -31,7 +31,7 @@ export class EncodedChange<Value> implements UnreadChange<Change<Value>> {
     this.#before = before
   }
 
-  /** With copies, where views would keep the whole slabs that they lie in. The same for every reader. */
+  /** With copies of the values: views would keep the slabs that contain them alive. All readers share the copies. */
   kept(): EncodedChange<Value> {
     this.#kept ??= this.#copy()
     return this.#kept
@@ -53,7 +53,7 @@ export class EncodedChange<Value> implements UnreadChange<Change<Value>> {
   #copy(): EncodedChange<Value> {
     const [content, before] = [this.#content, this.#before]
     const length = content?.length ?? 0
-    // One buffer for both: it is buffers that cost.
+    // One buffer for both, because each buffer has a high cost.
     const bytes = new Uint8Array(length + (before?.length ?? 0))
     if (content !== undefined) bytes.set(content)
     if (before !== undefined) bytes.set(before, length)

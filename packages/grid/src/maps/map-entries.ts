@@ -2,7 +2,7 @@ import { decodeValue } from '@gossipgrid/core'
 import type { Discarded, Partition } from '@gossipgrid/core'
 import { CallOrder } from '../bulk/call-order.ts'
 import { checkBatch } from '../batches/batch.ts'
-import { heldIn, sameContent, visibleIn } from './layout.ts'
+import { storedContent, sameContent, visibleContent } from './layout.ts'
 import type { Layout, WallClock } from './layout.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
 import { EncodedChange } from './map-change.ts'
@@ -10,7 +10,7 @@ import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 import type { ValueSchema } from './schema.ts'
 
-/** A value that a merge threw away, as it is told. */
+/** The losing value of a conflict. */
 export interface DiscardedContent {
   readonly key: string
   readonly field: string | undefined
@@ -18,31 +18,31 @@ export interface DiscardedContent {
   readonly content: Uint8Array | undefined
 }
 
-/** Who is told of what happens to the entries. */
+/** Gets the changes of the entries. */
 export interface EntriesListener {
-  /** Whether anybody wants to hear of it at all. */
+  /** True if there is a reader of changes or conflicts. */
   readonly wanted: boolean
-  /** Something has changed; called at once, before anything is read that shows it. */
+  /** An entry has changed. Called at once, before a reader can see the change in the map. */
   applied(change: EncodedChange<unknown>): void
-  /** The same, once the step that brought it is over. */
+  /** The same change, after the step that brought it. */
   changed(change: EncodedChange<unknown>): void
   discarded(discarded: DiscardedContent): void
 }
 
-/** A change of an entry that nobody has been told of yet. */
-interface Arrived {
+/** A change of an entry that is not reported yet. */
+interface ArrivedChange {
   readonly key: string
   readonly before: Uint8Array | undefined
-  /** What is there now; looked up later where an entry is several rows. */
+  /** The new content. Looked up later if an entry consists of several rows. */
   readonly after?: Uint8Array | undefined
-  readonly lingers?: boolean
+  readonly isUnswept?: boolean
   /** This peer's own write, which has passed the schema. */
   readonly own: boolean
 }
 
 /**
- * The entries of a map as a reader may see them: none that has expired, and none that does not fit the schema. Changes
- * are told of once the step that brought them is over.
+ * The entries of a map as readers see them: without those that have expired, and without those that are not valid by the
+ * schema. Reports changes after the step that brought them.
  */
 export class MapEntries {
   readonly layout: Layout
@@ -52,13 +52,13 @@ export class MapEntries {
   readonly #partition: Partition
   readonly #listener: EntriesListener
   readonly #wallMs: WallClock
-  /** Entries that are there and do not fit the schema. */
+  /** Entries that are not valid by the schema. */
   readonly #hidden = new Set<string>()
-  /** Entries that have been told of as gone before they were swept. */
-  readonly #toldGone = new Set<string>()
+  /** Entries that were reported as gone, and are not swept yet. */
+  readonly #reportedGone = new Set<string>()
   readonly #gathering = new Set<string>()
-  #arrived: Arrived[] = []
-  #toTell: (() => void)[] = []
+  #arrived: ArrivedChange[] = []
+  #reports: (() => void)[] = []
   #scheduled = false
   #endObserving: (() => void) | undefined
 
@@ -78,14 +78,14 @@ export class MapEntries {
     this.observe()
   }
 
-  /** Entries that a reader may see. */
+  /** Number of entries that readers see. */
   get size(): number {
     this.#writes.pump.sweep()
     this.#settle()
     return this.layout.count - this.#hidden.size
   }
 
-  /** Entries that are kept and do not fit the schema. */
+  /** Number of entries that are kept, and not valid by the schema. */
   get hiddenCount(): number {
     this.#writes.pump.sweep()
     this.#settle()
@@ -101,7 +101,7 @@ export class MapEntries {
     return this.expiresAtMs(key) > 0
   }
 
-  /** Wall milliseconds; Infinity for an entry that stays, 0 for none. */
+  /** Wall time in milliseconds. Infinity for an entry that does not expire, 0 for none. */
   expiresAtMs(key: string): number {
     this.#settle()
     return this.#hidden.has(key) ? 0 : this.layout.expiresAtMs(key, this.#wallMs)
@@ -112,18 +112,18 @@ export class MapEntries {
     this.layout.checkKey(key)
   }
 
-  /** Keys of the entries that are there at the first step; with `gone`, also of those that are gone by then. */
+  /** The keys of the entries that exist at the first step. Skips those that are gone since, unless `gone` is true. */
   *keys(gone: boolean = false): Generator<string, void, undefined> {
     this.#settle()
     for (const key of this.layout.keys(this.#wallMs, gone)) if (gone || !this.#hidden.has(key)) yield key
   }
 
-  /** The value as it would be stored. Throws `SCHEMA`, `INVALID_VALUE`, `VALUE_TOO_LARGE`, `INVALID_OPTION`. */
+  /** The encoded value. Throws `SCHEMA`, `INVALID_VALUE`, `VALUE_TOO_LARGE`, `INVALID_OPTION`. */
   encode(value: unknown): Uint8Array {
     return this.layout.encode(this.schema === undefined ? value : this.schema.accepted(value))
   }
 
-  /** Writes rows of this map whose values have been encoded here. Throws `BATCH_TOO_LARGE`; rejects as `WritePath.write` does. */
+  /** Writes rows of this map in one piece. Throws `BATCH_TOO_LARGE`; rejects as `WritePath.write` does. */
   write(rows: readonly RowWrite[], options?: WriteOptions): Promise<Receipt> {
     const only = rows.length === 1 ? rows[0] : undefined
     if (only === undefined) {
@@ -132,19 +132,19 @@ export class MapEntries {
     return this.#writes.write(only.partition, only.key, only.bytes, options)
   }
 
-  /** Rows that are written in one piece. Throws `BATCH_TOO_LARGE` for an object of very many fields. */
+  /** Returns the rows. Throws `BATCH_TOO_LARGE` for an object of very many fields. */
   checked(rows: readonly RowWrite[]): readonly RowWrite[] {
     if (rows.length !== 1) checkBatch(rows)
     return rows
   }
 
-  /** Deletes an entry, or says that it is to be none where it is still to be written by a call of before. */
+  /** The rows that delete an entry. A tombstone, if there is none: an earlier bulk call may still be going to write it. */
   deletes(key: string): RowWrite[] {
     const rows = this.layout.rows(key, undefined, Infinity)
     return rows.length > 0 ? rows : [{ partition: this.#partition, key, bytes: undefined }]
   }
 
-  /** Core is asked to tell of changes only while somebody wants to know. */
+  /** Observes the replica only while that is needed. */
   observe(): void {
     const wanted = this.#listener.wanted || this.layout.gathers || this.schema !== undefined
     if (wanted === (this.#endObserving !== undefined)) return
@@ -176,28 +176,28 @@ export class MapEntries {
       this.#gathering.add(key)
       this.#arrived.push({ key, before: layout.before(slot, previous), own })
     } else {
-      const after = visibleIn(replica.table.value(slot), this.#wallMs)
-      const lingers = after === undefined && !replica.table.deleted(slot)
-      this.#arrived.push({ key, before: layout.before(slot, previous), after, lingers, own })
+      const after = visibleContent(replica.table.value(slot), this.#wallMs)
+      const isUnswept = after === undefined && !replica.table.deleted(slot)
+      this.#arrived.push({ key, before: layout.before(slot, previous), after, isUnswept, own })
     }
     this.#schedule()
   }
 
   #discarded({ key: rowKey, value }: Discarded): void {
     if (!this.#listener.wanted) return
-    if (value !== undefined && visibleIn(value, this.#wallMs) === undefined) return
-    const discarded = { ...this.layout.place(rowKey), content: heldIn(value) }
-    this.#toTell.push(() => this.#tellDiscarded(discarded))
+    if (value !== undefined && visibleContent(value, this.#wallMs) === undefined) return
+    const discarded = { ...this.layout.place(rowKey), content: storedContent(value) }
+    this.#reports.push(() => this.#reportDiscarded(discarded))
     this.#schedule()
   }
 
-  /** Unless what was thrown away is what is there, or nothing that a reader could have seen. */
-  #tellDiscarded(discarded: DiscardedContent): void {
+  /** Reports a losing value, unless it equals the current one, or readers could not have seen it. */
+  #reportDiscarded(discarded: DiscardedContent): void {
     const { key, field, content } = discarded
     const { layout, schema } = this
     if (sameContent(content, layout.fieldContent(key, field, this.#wallMs))) return
     if (content !== undefined) {
-      // What was lost of an object is told field by field.
+      // The fields of an object are reported one by one.
       if (layout.gathers && field === undefined) return
       if (field === undefined && schema !== undefined && !schema.fits(decodeValue(content))) return
     }
@@ -210,12 +210,12 @@ export class MapEntries {
     this.#writes.pump.afterStep(() => {
       this.#scheduled = false
       this.#settle()
-      // Each by itself: what they cause may be without end.
-      for (const tell of this.#toTell.splice(0)) this.#writes.pump.afterStep(tell)
+      // One call each, because each may cause more.
+      for (const report of this.#reports.splice(0)) this.#writes.pump.afterStep(report)
     })
   }
 
-  /** Finds out what changes mean to readers. Before anybody is told, and before anything is read. */
+  /** Computes what the changes mean to readers. To be called before changes are reported, and before the map is read. */
   #settle(): void {
     if (this.#arrived.length === 0) return
     const arrived = this.#arrived
@@ -224,20 +224,20 @@ export class MapEntries {
     for (const change of arrived) this.#settleOne(change)
   }
 
-  #settleOne({ key, before, own, ...rest }: Arrived): void {
+  #settleOne({ key, before, own, ...rest }: ArrivedChange): void {
     const { layout, schema } = this
     const after = layout.gathers ? layout.content(key, this.#wallMs) : rest.after
-    const known = !this.#hidden.has(key) && !this.#toldGone.has(key)
+    const known = !this.#hidden.has(key) && !this.#reportedGone.has(key)
     const fits = after === undefined || own || schema === undefined || schema.fits(decodeValue(after))
     if (fits) this.#hidden.delete(key)
     else this.#hidden.add(key)
-    if (after === undefined && (rest.lingers ?? layout.lingers(key))) this.#toldGone.add(key)
-    else this.#toldGone.delete(key)
+    if (after === undefined && (rest.isUnswept ?? layout.isUnswept(key))) this.#reportedGone.add(key)
+    else this.#reportedGone.delete(key)
     const shownBefore = known ? before : undefined
     const shownAfter = fits ? after : undefined
     if (!this.#listener.wanted || (shownBefore ?? shownAfter) === undefined) return
     const change = new EncodedChange(key, shownAfter, shownBefore)
     this.#listener.applied(change)
-    this.#toTell.push(() => this.#listener.changed(change))
+    this.#reports.push(() => this.#listener.changed(change))
   }
 }

@@ -1,6 +1,8 @@
 import { GridError, checkKnown } from '@gossipgrid/core'
 import type { Known } from '@gossipgrid/core'
 import type { BulkOptions } from '../bulk/bulk-write.ts'
+import { INITIAL_OPTIONS } from '../changes/change-feed.ts'
+import type { FeedOptions } from '../changes/change-feed.ts'
 import { WRITE_OPTIONS, checkCount } from '../batches/checks.ts'
 import type { WriteOptions } from '../runtime/receipt.ts'
 import type { StandardSchema } from './schema.ts'
@@ -8,73 +10,69 @@ import type { StandardSchema } from './schema.ts'
 /** Ten years. */
 const TTL_MAX_MS = 10 * 365 * 24 * 3_600_000
 
-/** What a map is to be, given where it is first opened. Every peer gives the same. */
+/** Options of a map. Pass them the first time you open it, and pass the same ones on every peer. */
 export interface MapOptions<Value> {
   /**
-   * What concurrent writes of one key do. `'value'`, the default: the later one wins. `'fields'`: values are plain
-   * objects, and edits of different fields both survive.
+   * How concurrent writes of one key merge. `'value'`, the default: the later one wins. `'fields'`: values are plain objects,
+   * and edits of different fields both survive.
    */
   readonly merge?: 'value' | 'fields'
-  /** Entries written without a `ttlMs` of their own are gone after so many milliseconds: 1 to ten years. Default never. */
+  /** Entries written without a `ttlMs` of their own expire after this many milliseconds: 1 to ten years. Default: never. */
   readonly ttlMs?: number
   /**
-   * What values must be: a schema of a library that speaks Standard Schema version 1, such as Zod, Valibot or ArkType.
-   * Stored is what the schema gives out. Entries of other peers that do not fit are kept, and hidden.
+   * Validates values: a schema of a library that implements Standard Schema version 1, such as Zod, Valibot or ArkType. The
+   * output of the schema is stored. Entries of other peers that are not valid are kept, but hidden.
    */
   readonly schema?: StandardSchema<Value>
 }
 
-/** What a write of a map can be asked for. */
+/** Options of a write to a map. */
 export interface SetOptions extends WriteOptions {
-  /** The entry is gone after so many milliseconds, on every peer at once: 1 to ten years. Default: what the map says. */
+  /** The entry expires after this many milliseconds, on every peer at once: 1 to ten years. Default: that of the map. */
   readonly ttlMs?: number
 }
 
-/** What `setMany` can be asked for. */
+/** Options of `setMany`. */
 export interface BulkSetOptions extends SetOptions, BulkOptions {}
 
-/** Which changes to hear of. */
-export interface ChangesOptions {
+/** Which changes of a map to follow, and how. */
+export interface ChangesOptions extends FeedOptions {
   /** Only this key. */
   readonly key?: string
-  /** Only keys that start so. */
+  /** Only keys that start with this text. */
   readonly prefix?: string
-  /** Begin with the entries that are there already, as `set` changes. */
+  /** Start with the current entries, as `set` changes. */
   readonly initial?: boolean
-  /** Ends the loop with `ABORTED`. */
-  readonly signal?: AbortSignal
-  /** How many changes a slow reader may be behind before some are left out. Default 65,536. */
-  readonly bufferMax?: number
-  /** How many bytes of keys and values may wait for it. Default 16 MiB. */
+  /** Bytes of keys and values that may wait for a slow reader before changes are left out. Default 16 MiB. */
   readonly bufferMaxBytes?: number
 }
 
-/** What to iterate over. */
+/** Which entries to iterate over. */
 export interface EntriesOptions {
+  /** Only keys that start with this text. */
   readonly prefix?: string
+  /** Ends the iteration with `ABORTED`. */
   readonly signal?: AbortSignal
 }
 
 const MAP_OPTIONS: Known<MapOptions<never>> = { merge: true, ttlMs: true, schema: true }
-/** That of a write in a batch. */
+/** Options of a write in a batch. */
 export const TTL_OPTION: Known<Pick<SetOptions, 'ttlMs'>> = { ttlMs: true }
 export const SET_OPTIONS: Known<SetOptions> = { ...WRITE_OPTIONS, ttlMs: true }
 export const CHANGES_OPTIONS: Known<ChangesOptions> = {
+  ...INITIAL_OPTIONS,
   key: true,
   prefix: true,
-  initial: true,
-  signal: true,
-  bufferMax: true,
   bufferMaxBytes: true,
 }
 export const ENTRIES_OPTIONS: Known<EntriesOptions> = { prefix: true, signal: true }
 
-/** Throws `INVALID_OPTION` for a time to live that is none. */
+/** Throws `INVALID_OPTION` if the time to live is out of range. */
 export function checkTtl(ttlMs: number | undefined): void {
   checkCount('ttlMs', ttlMs, 1, TTL_MAX_MS)
 }
 
-/** Throws `INVALID_OPTION`. The schema is looked at where it is first used. */
+/** Throws `INVALID_OPTION`. Does not check the schema. */
 export function checkMapOptions(options: MapOptions<never>): void {
   checkKnown(options, MAP_OPTIONS)
   const { merge, ttlMs } = options
@@ -83,7 +81,7 @@ export function checkMapOptions(options: MapOptions<never>): void {
   throw new GridError('INVALID_OPTION', `merge is 'value' or 'fields', not '${String(merge)}'`)
 }
 
-/** Throws `COLLECTION_MISMATCH`, naming both, where a map is asked for as something else than it was opened as. */
+/** Throws `COLLECTION_MISMATCH` if a map is opened again with other options. The error names both. */
 export function checkSameMap(name: string, first: MapOptions<never>, later: MapOptions<never>): void {
   const same =
     (later.merge === undefined || later.merge === (first.merge ?? 'value')) &&

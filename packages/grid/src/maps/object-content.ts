@@ -3,7 +3,7 @@ const TEXT = 0x60
 const HEAD_MAX_BYTES = 5
 const encoder = new TextEncoder()
 
-/** The CBOR of an object, put together from the CBOR of its fields' values; in order of their names, so that equal is equal. */
+/** The CBOR of an object, made of the CBOR of its fields. Sorted by name, so that equal objects have equal bytes. */
 export function objectContent(fields: readonly (readonly [name: string, value: Uint8Array])[]): Uint8Array {
   // A UTF-16 code unit takes at most three bytes of UTF-8.
   const sizeMaxBytes = fields.reduce((sum, [name, value]) => sum + HEAD_MAX_BYTES + name.length * 3 + value.length, 0)
@@ -34,7 +34,7 @@ function isAscii(text: string): boolean {
   return true
 }
 
-/** A major type with its count, in the shortest form; gives the position after it. */
+/** Writes a major type with its count in the shortest form. Returns the position after it. */
 function writeHead(content: Uint8Array, position: number, major: number, count: number): number {
   if (count < 24) {
     content[position] = major | count

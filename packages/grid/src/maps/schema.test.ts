@@ -49,7 +49,7 @@ describe('a schema', () => {
     const toNumber = schemaOf((value) => {
       return typeof value === 'string' ? { value: Number(value) } : { issues: [{ message: 'no text' }] }
     })
-    expect(() => new ValueSchema(toNumber).accepted('12')).toThrow(/does not accept the value that it makes/)
+    expect(() => new ValueSchema(toNumber).accepted('12')).toThrow(/does not accept its own output/)
   })
 
   it('that is asynchronous is refused, at once or with the first value', () => {

@@ -6,8 +6,8 @@ const PATH_SHOWN_MAX = 8
 const TEXT_SHOWN_MAX = 200
 
 /**
- * A schema of any library that speaks Standard Schema version 1 (https://standardschema.dev): Zod, Valibot, ArkType and
- * others. It must answer at once, and accept the values that it gives out.
+ * A schema of any library that implements Standard Schema version 1 (https://standardschema.dev): Zod, Valibot, ArkType
+ * and others. It must be synchronous, and must accept the values that it outputs.
  */
 export interface StandardSchema<Output> {
   readonly '~standard': {
@@ -18,42 +18,42 @@ export interface StandardSchema<Output> {
   }
 }
 
-/** What a schema says of a value. */
+/** The result of validating a value. */
 export type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly SchemaIssue[] }
 
-/** One thing that is wrong with a value. */
+/** One reason why a value is not valid. */
 export interface SchemaIssue {
   readonly message: string
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 
-/** What the values of one map must be. */
+/** Validates the values of one map. */
 export class ValueSchema {
   readonly #schema: StandardSchema<unknown>
 
-  /** Throws `INVALID_OPTION` for what is no schema, and for one that is seen to be asynchronous. */
+  /** Throws `INVALID_OPTION` if `schema` is no schema, or is asynchronous as far as this can be seen. */
   constructor(schema: StandardSchema<unknown>) {
     const standard: unknown = (schema as Partial<StandardSchema<unknown>> | null | undefined)?.['~standard']
     if (!isStandard(standard)) {
-      throw new GridError('INVALID_OPTION', 'schema is one of a library that speaks Standard Schema version 1')
+      throw new GridError('INVALID_OPTION', 'schema is one of a library that implements Standard Schema version 1')
     }
     this.#schema = schema
-    // Most asynchronous schemas show it at once; the others with the first value that they are asked about.
+    // Most asynchronous schemas show it here, the others when they validate the first value.
     this.#validate(undefined)
   }
 
-  /** The value as the schema gives it out. Throws `SCHEMA` with the first issues, `INVALID_OPTION` if it is asynchronous. */
+  /** The output of the schema for a value. Throws `SCHEMA` with the first issues, `INVALID_OPTION` if it is asynchronous. */
   accepted(value: unknown): unknown {
     const first = this.#validate(value)
     if (first.issues !== undefined) throw new GridError('SCHEMA', `the value does not fit: ${describe(first.issues)}`)
     if (first.value === value) return value
-    // Every peer checks what it gets by the same schema: what is stored must fit it as it is.
+    // Other peers validate the stored value with the same schema, so the output must be valid itself.
     const again = this.#validate(first.value)
     if (again.issues === undefined) return first.value
     const why = describe(again.issues)
-    throw new GridError('SCHEMA', `the schema does not accept the value that it makes of this one: ${why}`)
+    throw new GridError('SCHEMA', `the schema does not accept its own output for this value: ${why}`)
   }
 
   fits(value: unknown): boolean {
@@ -73,9 +73,9 @@ export class ValueSchema {
     }
     if (!isPromiseLike(result))
       return isResult(result) ? result : { issues: [{ message: 'the schema gave no result' }] }
-    // Nobody waits for it.
+    // Its error would be unhandled.
     result.then(undefined, () => undefined)
-    throw new GridError('INVALID_OPTION', 'the schema is asynchronous: take one that answers at once')
+    throw new GridError('INVALID_OPTION', 'the schema is asynchronous: use a synchronous one')
   }
 }
 

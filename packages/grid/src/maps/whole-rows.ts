@@ -1,11 +1,11 @@
 import { GridError, VALUE_MAX_BYTES, encodeValue, expiring, lasting } from '@gossipgrid/core'
 import type { Partition } from '@gossipgrid/core'
 import { checkKey } from '../batches/checks.ts'
-import { heldIn, visibleIn } from './layout.ts'
+import { storedContent, visibleContent } from './layout.ts'
 import type { Layout, WallClock } from './layout.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
 
-/** One row is one entry: concurrent writes of a key decide over the whole value. */
+/** Stores an entry as one row: of concurrent writes of a key, one wins with its whole value. */
 export class WholeRows implements Layout {
   readonly gathers = false
   readonly #partition: Partition
@@ -31,7 +31,7 @@ export class WholeRows implements Layout {
   content(key: string, wallMs: WallClock): Uint8Array | undefined {
     const { replica } = this.#partition
     const slot = replica.table.slotOf(key)
-    return slot === undefined ? undefined : visibleIn(replica.table.value(slot), wallMs)
+    return slot === undefined ? undefined : visibleContent(replica.table.value(slot), wallMs)
   }
 
   fieldContent(key: string, _field: string | undefined, wallMs: WallClock): Uint8Array | undefined {
@@ -67,7 +67,7 @@ export class WholeRows implements Layout {
   }
 
   changed(): void {
-    // The table counts.
+    // The table counts its rows itself.
   }
 
   place(rowKey: string): { key: string; field: undefined } {
@@ -75,10 +75,10 @@ export class WholeRows implements Layout {
   }
 
   before(_slot: number, previous: Uint8Array | undefined): Uint8Array | undefined {
-    return heldIn(previous)
+    return storedContent(previous)
   }
 
-  lingers(key: string): boolean {
+  isUnswept(key: string): boolean {
     const { table } = this.#partition.replica
     const slot = table.slotOf(key)
     return slot !== undefined && !table.deleted(slot)
@@ -92,12 +92,12 @@ export class WholeRows implements Layout {
   }
 }
 
-/** The bytes of a row that holds `content` until its time. Throws `VALUE_TOO_LARGE` where the date does not fit any more. */
+/** The bytes of a row with `content` that expires. Throws `VALUE_TOO_LARGE` if they are too large with the date. */
 export function stored(content: Uint8Array, expiresAtMs: number): Uint8Array {
   const bytes = expiresAtMs === Infinity ? lasting(content) : expiring(content, expiresAtMs)
   if (bytes.length <= VALUE_MAX_BYTES) return bytes
   throw new GridError(
     'VALUE_TOO_LARGE',
-    `${bytes.length} bytes with the date of expiry, and ${VALUE_MAX_BYTES} are allowed`,
+    `${bytes.length} bytes with the date of expiry, but ${VALUE_MAX_BYTES} are allowed`,
   )
 }

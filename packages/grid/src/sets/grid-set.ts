@@ -22,29 +22,29 @@ import { decodeElement, encodeElement, isElementText } from './set-element.ts'
 import type { UnreadChange } from '../changes/unread-change.ts'
 import { checkAborted, checkSignal } from '../runtime/waiting.ts'
 
-/** Adds of one element by different peers that are kept side by side; the next one replaces them. */
+/** So many adds of one element by different peers are kept. The next add replaces those of other peers. */
 const ADDS_MAX = 4
 
-/** An element has come or gone, or the mark that some changes were left out: a plain object, the reader's own. */
+/** An element was added or deleted, or the mark that changes were left out. A plain object that only this reader has. */
 export interface SetChange<Element> {
-  /** `lagged`: the reader was too slow and `missed` changes were left out; read the set to go on. */
+  /** `lagged`: the reader was too slow, and `missed` changes were left out. Read the set to continue. */
   readonly type: 'add' | 'delete' | 'lagged'
-  /** Undefined when lagged. */
+  /** Undefined if lagged. */
   readonly element: Element | undefined
-  /** How many changes were left out; 0 unless lagged. */
+  /** Number of changes that were left out. 0 unless lagged. */
   readonly missed: number
 }
 
 /** How to follow a set. */
 export interface SetChangesOptions extends FeedOptions {
-  /** Begin with the elements that are there already, as `add` changes. */
+  /** Start with the current elements, as `add` changes. */
   readonly initial?: boolean
 }
 
 /**
- * A replicated set of text, finite numbers, bigints, booleans, null, `Uint8Array`, `Date`, and arrays and plain objects
- * of these, equal when equal in content. Of an add and a remove that have not seen each other the add wins (an
- * observed-remove set: Shapiro and others, 2011). From `grid.set(name)`.
+ * A replicated set of text, finite numbers, bigints, booleans, null, `Uint8Array`, `Date`, and arrays and plain objects of
+ * these. Elements with equal content are equal. Of a concurrent add and remove, the add wins (an observed-remove set: Shapiro
+ * and others, 2011). From `grid.set(name)`.
  */
 export class GridSet<Element> {
   readonly name: string
@@ -52,7 +52,7 @@ export class GridSet<Element> {
   readonly #partition: Partition
   readonly #feed: ChangeFeed<SetChange<Element>>
   readonly #order: CallOrder
-  /** Kept from the first time that somebody asks. */
+  /** Counted at the first read of `size`, and kept up to date since. */
   #size: number | undefined
   #endObserving: (() => void) | undefined
 
@@ -69,7 +69,7 @@ export class GridSet<Element> {
     })
   }
 
-  /** Elements that this peer holds. The first time it counts them, which takes half a second for a million. */
+  /** Number of elements at this peer. The first read counts them, which takes half a second for a million. */
   get size(): number {
     if (this.#size === undefined) {
       this.#size = this.#texts().length
@@ -78,21 +78,21 @@ export class GridSet<Element> {
     return this.#size
   }
 
-  /** Whether the element is in the set, wherever it lives. Throws `INVALID_VALUE`, `CLOSED`. */
+  /** Whether the element is in the set, wherever it is stored. Throws `INVALID_VALUE`, `CLOSED`. */
   async has(element: Element): Promise<boolean> {
     return this.holds(element)
   }
 
-  /** Whether this peer holds the element, at once. Throws `INVALID_VALUE`, `CLOSED`. */
+  /** Whether the element is in the set at this peer, synchronously. Throws `INVALID_VALUE`, `CLOSED`. */
   holds(element: Element): boolean {
     this.#writes.pump.checkOpen()
     return this.holdsText(encodeElement(element))
   }
 
   /**
-   * Adds an element; resolves and rejects as `GridMap.set` does, with `INVALID_VALUE` for what cannot be an element or
-   * takes more than 1,007 bytes in a key. It writes also when the element is there already: "it is to be there" holds
-   * against a remove elsewhere that has not seen this add, whatever older ones it has seen.
+   * Adds an element. Resolves and rejects as `GridMap.set` does, with `INVALID_VALUE` for a value that cannot be an element
+   * or takes more than 1,007 bytes in a key. It writes even if the element is there already, so that it wins over a remove at
+   * another peer that has seen older adds, but not this one.
    *
    * @example
    * ```ts
@@ -112,8 +112,8 @@ export class GridSet<Element> {
   }
 
   /**
-   * Takes out an element: every add of it that this peer has seen; resolves as `add` does, or to undefined when this peer
-   * does not hold it. An add elsewhere that this peer has not seen brings it back.
+   * Removes an element: every add of it that this peer has seen. Resolves as `add` does, or to undefined if the element is
+   * not there. An add at another peer that this one has not seen brings the element back.
    */
   async delete(element: Element, options?: WriteOptions): Promise<Receipt | undefined> {
     this.#writes.pump.checkOpen()
@@ -123,8 +123,8 @@ export class GridSet<Element> {
   }
 
   /**
-   * Adds many elements, as many as you like: what `GridMap.setMany` promises. Rejects with a `BulkError`, whose `code` is
-   * one of `add`, or `INPUT_FAILED` when the iterable throws.
+   * Adds any number of elements, as `GridMap.setMany` writes entries. Rejects with a `BulkError`: its `code` is one of `add`,
+   * or `INPUT_FAILED` when the iterable throws.
    */
   async addMany<Source extends BulkSource<Element>>(
     elements: Source,
@@ -135,7 +135,7 @@ export class GridSet<Element> {
     return writeMany(this.#writes, elements, options, this.#target(encodeElement, true))
   }
 
-  /** Takes out all elements that this peer holds; resolves to their number. Rejects as `addMany` does. */
+  /** Removes all elements at this peer. Resolves to their number. Rejects as `addMany` does. */
   async clear(options?: BulkOptions): Promise<number> {
     checkKnown(options ?? {}, BULK_OPTIONS)
     const target = this.#target((text: string) => text, false)
@@ -145,9 +145,9 @@ export class GridSet<Element> {
   }
 
   /**
-   * The elements that are there when the iteration starts, in no particular order; without those that are gone once it
-   * comes to them. What is added meanwhile is not among them. Ends with `ABORTED` by its signal, with `CLOSED` when the
-   * grid closes.
+   * The elements that are there when the iteration starts, in no particular order. Elements that are removed before the
+   * iteration reaches them are skipped, and elements that are added meanwhile are not included. Throws `ABORTED` when its
+   * signal is aborted and `CLOSED` when the grid closes.
    */
   values(options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<Element, void, undefined> {
     checkKnown(options, SIGNAL_OPTION)
@@ -160,9 +160,9 @@ export class GridSet<Element> {
   }
 
   /**
-   * Every element that comes or goes from now on, in the order in which this peer applies it. A reader that falls behind
-   * by more than `bufferMax` changes gets a `lagged` mark instead of those left out. The loop ends when it is left, when
-   * the grid closes, or with `ABORTED` by its signal.
+   * Every change of the set from now on, in the order in which this peer applies them. If a reader falls behind by more than
+   * `bufferMax` changes, changes are left out and a `lagged` mark takes their place. The loop ends when you leave it and when
+   * the grid closes, and throws `ABORTED` when its signal is aborted.
    */
   changes(options: SetChangesOptions = {}): AsyncIterableIterator<SetChange<Element>> {
     checkFeedOptions(options, INITIAL_OPTIONS)
@@ -170,7 +170,7 @@ export class GridSet<Element> {
     return this.#feed.changes(options, options.initial === true ? { initial: () => this.#initial() } : {})
   }
 
-  /** Calls `listener` for every element that comes or goes; the function returned ends that. */
+  /** Calls `listener` for every change. The returned function ends that. */
   on(
     type: 'change',
     listener: (change: SetChange<Element>) => unknown,
@@ -184,7 +184,7 @@ export class GridSet<Element> {
     this.#feed.close()
   }
 
-  /** This set inside of a batch. @internal */
+  /** This set within a batch. @internal */
   inBatch(batch: Batch): SetBatch<Element> {
     return batch.part(this, () => new SetBatch<Element>(batch, this))
   }
@@ -200,8 +200,8 @@ export class GridSet<Element> {
   }
 
   /**
-   * The rows to be written so that an element is there, or is not. Beside its own add each peer keeps those of others, up
-   * to a few; the add comes first, so that nobody sees the element go meanwhile. @internal
+   * The rows that add or remove an element. An add keeps up to a few adds of other peers. It comes before the rows that
+   * remove the others, so that readers never see the element missing. @internal
    */
   rows(text: string, present: boolean): RowWrite[] {
     const partition = this.#partition
@@ -217,7 +217,7 @@ export class GridSet<Element> {
   }
 
   #add(text: string, options: WriteOptions | undefined): Promise<Receipt> {
-    // As good as always there is nothing to take the place of.
+    // The common case: no adds to replace.
     if (this.#partition.replica.table.slotsOf(text).length >= ADDS_MAX)
       return this.#write(this.rows(text, true), options)
     return this.#writes.write(this.#partition, this.#ownKey(text), PRESENT, options)
@@ -239,7 +239,7 @@ export class GridSet<Element> {
     return this.#writes.write(only.partition, only.key, only.bytes, options)
   }
 
-  /** Keys of the adds of an element that nobody has removed. */
+  /** Keys of the adds of an element that are not removed. */
   #liveRows(text: string): string[] {
     const { table } = this.#partition.replica
     const rows: string[] = []
@@ -247,7 +247,7 @@ export class GridSet<Element> {
     return rows
   }
 
-  /** All elements here, as text. */
+  /** All elements at this peer, encoded as text. */
   #texts(): string[] {
     const texts: string[] = []
     for (const step of this.#walk()) if (step?.present === true) texts.push(step.text)
@@ -258,7 +258,7 @@ export class GridSet<Element> {
     for (const step of this.#walk()) yield step?.present === true ? (decodeElement(step.text) as Element) : undefined
   }
 
-  /** The elements as `add` changes. */
+  /** The current elements, as `add` changes. */
   *#initial(): InitialSteps<SetChange<Element>> {
     for (const step of this.#walk()) {
       if (step === undefined) yield undefined
@@ -267,8 +267,8 @@ export class GridSet<Element> {
   }
 
   /**
-   * One step for each row: the element, where its first row is met, and whether it is still there. Elements that come
-   * after the first step are left out.
+   * One step for each row. At the first row of an element: the element, and whether it is still there. Elements that are
+   * added after the first step are left out.
    */
   *#walk(): Generator<{ readonly text: string; readonly present: boolean } | undefined, void, undefined> {
     const { table } = this.#partition.replica
@@ -284,7 +284,7 @@ export class GridSet<Element> {
     }
   }
 
-  /** Core is asked to tell of changes only while somebody wants to know. */
+  /** Observes the replica only while that is needed. */
   #observe(): void {
     const wanted = this.#size !== undefined || this.#feed.wanted
     if (wanted === (this.#endObserving !== undefined)) return
@@ -294,7 +294,7 @@ export class GridSet<Element> {
       : undefined
   }
 
-  /** A row has come or gone: so has the element, unless another row holds it. */
+  /** A row was added or removed. The element was too, unless another row of it is there. */
   #changed(slot: number, previous: Uint8Array | undefined): void {
     const { table } = this.#partition.replica
     const live = !table.deleted(slot)
@@ -310,7 +310,7 @@ export class GridSet<Element> {
   }
 }
 
-/** A change with its element as it stands in keys. */
+/** A change with its element encoded as text. */
 class TextChange<Element> implements UnreadChange<SetChange<Element>> {
   readonly key: string
   readonly #type: 'add' | 'delete'

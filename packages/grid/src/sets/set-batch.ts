@@ -2,21 +2,21 @@ import type { Batch, BatchPart } from '../batches/batch.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
 import { encodeElement } from './set-element.ts'
 
-/** Bytes of a mark and a slot id, which stand in a key beside the element. */
+/** Bytes of a key beside the element: a mark and a slot id. */
 const SLOT_BYTES = 17
 
-/** What a batch needs of a set: elements are texts here. */
+/** What a batch needs of a set. Elements are encoded as text. */
 export interface BatchedSet {
   holdsText(text: string): boolean
-  /** Elements of an earlier call are still to be added. */
+  /** True while an earlier bulk call is still adding elements. */
   readonly isFilling: boolean
-  /** The rows that bring an element in, or take it out. */
+  /** The rows that add an element, or remove it. */
   rows(text: string, present: boolean): RowWrite[]
 }
 
 /**
- * A set inside of a batch: it knows what it has added and taken out, and nobody else does before the batch is over. From
- * `grid.transact`.
+ * A set within a batch. It reads what the batch has added and removed so far; nothing else does before the batch is over.
+ * From `grid.transact`.
  */
 export class SetBatch<Element> implements BatchPart {
   readonly #batch: Batch
@@ -40,7 +40,7 @@ export class SetBatch<Element> implements BatchPart {
     this.#plan(encodeElement(element), true)
   }
 
-  /** Plans a remove; says whether there is an element to remove. Throws as `add` does. */
+  /** Plans a remove. Returns whether the element is there. Throws as `add` does. */
   delete(element: Element): boolean {
     this.#batch.checkOpen()
     const text = encodeElement(element)
@@ -49,7 +49,7 @@ export class SetBatch<Element> implements BatchPart {
     return present
   }
 
-  /** What is to be written in the end. @internal */
+  /** The rows to write once the batch is over. @internal */
   rows(): RowWrite[] {
     return [...this.#planned].flatMap(([text, present]) => this.#set.rows(text, present))
   }

@@ -93,7 +93,7 @@ describe('elements', () => {
 
   it('the longest element takes 1,006 bytes as text, and the refusal of a longer one says what is allowed', () => {
     expect(decodeElement(encodeElement('x'.repeat(1006)))).toHaveLength(1006)
-    expect(() => encodeElement('x'.repeat(1007))).toThrow(/1008 bytes in a key, and 1007 are allowed/)
+    expect(() => encodeElement('x'.repeat(1007))).toThrow(/1008 bytes in a key, but 1007 are allowed/)
     expect(() => encodeElement('ä'.repeat(504))).toThrow(/1009 bytes/)
     expect(decodeElement(encodeElement(new Uint8Array(750)))).toHaveLength(750)
     for (const long of [new Uint8Array(751), new Uint8Array(5000), '\u0000'.repeat(2000)]) {

@@ -1,16 +1,16 @@
 import { GridError, KEY_MAX_BYTES, decodeValue, encodeValue, scanCbor } from '@gossipgrid/core'
 
-/** Bytes that the key of a row needs beside the element: the mark and the slot id of who added it. */
+/** Bytes of a row's key beside the element: a mark, and the slot id of the peer that added it. */
 const SLOT_BYTES = 17
-/** An element as text, in UTF-8. */
+/** Limit for an element, encoded as text in UTF-8. */
 const TEXT_MAX_BYTES: number = KEY_MAX_BYTES - SLOT_BYTES
-/** Text stands for itself after its mark; everything else, and text with U+0000, is base64 of CBOR. */
+/** Text follows its mark as it is. Everything else, and text with U+0000, is encoded as base64 of CBOR. */
 const TEXT_MARK = 't'
 const CBOR_MARK = 'c'
 
 /**
- * The one text that stands for an element in keys: equal elements have the same. Throws `INVALID_VALUE` for what cannot be
- * an element, naming what and where, and for what is too long.
+ * Encodes an element as text, for keys. Equal elements have the same text. Throws `INVALID_VALUE` for values that cannot be
+ * elements, and for elements that are too long.
  */
 export function encodeElement(element: unknown): string {
   if (typeof element !== 'string' || element.includes('\u0000')) return checkLength(CBOR_MARK + encodeOther(element))
@@ -18,7 +18,7 @@ export function encodeElement(element: unknown): string {
   return checkLength(TEXT_MARK + element)
 }
 
-/** The element that a text stands for; undefined when no peer that follows the rules has made it. */
+/** Decodes the text of an element. Undefined for text that `encodeElement` does not make. */
 export function decodeElement(text: string): unknown {
   if (text.startsWith(TEXT_MARK)) return text.slice(1)
   if (!text.startsWith(CBOR_MARK)) return undefined
@@ -32,14 +32,14 @@ export function decodeElement(text: string): unknown {
   }
 }
 
-/** Whether `decodeElement` gives anything: quick for text, of which most elements are. */
+/** True if `decodeElement` returns an element. Fast for text, which most elements are. */
 export function isElementText(text: string): boolean {
   return text.startsWith(TEXT_MARK) || decodeElement(text) !== undefined
 }
 
 function encodeOther(element: unknown): string {
   if (typeof element !== 'object') return base64(encodeShort(element))
-  // Sorted is what was read of the element once, whatever its getters say the next time.
+  // Sorts a decoded copy, since getters of the element may return something else the second time.
   return base64(encodeShort(sorted(decodeValue(encodeShort(element)))))
 }
 
@@ -57,7 +57,7 @@ function base64(bytes: Uint8Array): string {
   return btoa(String.fromCharCode(...bytes))
 }
 
-/** The same content with the keys of objects in order, so that one content has one encoding. */
+/** The same value with the keys of objects sorted, so that equal values have equal encodings. */
 function sorted(value: unknown): unknown {
   if (typeof value === 'number') checkFinite(value)
   if (Array.isArray(value)) return value.map(sorted)
@@ -82,6 +82,6 @@ function tooLong(size: string): GridError {
   const advice = 'keep it in a map, and its key in the set'
   return new GridError(
     'INVALID_VALUE',
-    `an element that takes ${size} bytes in a key, and ${TEXT_MAX_BYTES} are allowed: ${advice}`,
+    `an element that takes ${size} bytes in a key, but ${TEXT_MAX_BYTES} are allowed: ${advice}`,
   )
 }

@@ -7,37 +7,37 @@ import type { Runtime } from '../runtime/runtime.ts'
 import { compact, putDecoded } from '../changes/unread-change.ts'
 import type { UnreadChange } from '../changes/unread-change.ts'
 
-/** A peer's state has changed: a plain object, the reader's own. */
+/** A change of a peer's state. A plain object that only this reader has. */
 export interface PresenceChange<State> {
   /**
-   * `gone`: the peer has taken its state back, has closed, or was not heard of for three heartbeats. `lagged`: the reader was
-   * too slow and `missed` changes were left out; read the entries to go on.
+   * `gone`: the peer has removed its state, has closed, or has sent nothing for three heartbeats. `lagged`: the reader was too
+   * slow, and `missed` changes were left out. Read the entries to continue.
    */
   readonly type: 'set' | 'gone' | 'lagged'
-  /** '' when lagged. */
+  /** '' if lagged. */
   readonly peerId: string
-  /** Undefined unless set. */
+  /** Undefined unless `type` is `set`. */
   readonly state: State | undefined
-  /** How many changes were left out; 0 unless lagged. */
+  /** Number of changes that were left out. 0 unless lagged. */
   readonly missed: number
 }
 
-/** How to follow who is there. */
+/** How to follow the presence of peers. */
 export interface PresenceOptions extends FeedOptions {
-  /** Begin with those that are there already, as `set` changes. */
+  /** Start with the current states, as `set` changes. */
   readonly initial?: boolean
 }
 
 /**
- * Who is there, and what each peer says of itself: a small state for every peer that has set one, this one included. It
- * lives as long as its peer, and is kept nowhere. From `grid.presence()`.
+ * The peers that are present, and a small state that each of them has set, this peer included. A state is in memory only,
+ * and ends with its peer. From `grid.presence()`.
  */
 export class GridPresence<State> {
   readonly #runtime: Runtime
   readonly #changed: () => void
   readonly #feed: ChangeFeed<PresenceChange<State>>
 
-  /** `changed` is called after every change of this peer's own. @internal */
+  /** `changed` is called after every change of this peer's own state. @internal */
   constructor(runtime: Runtime, logger: Logger, changed: () => void) {
     this.#runtime = runtime
     this.#changed = changed
@@ -48,9 +48,9 @@ export class GridPresence<State> {
   }
 
   /**
-   * Says what this peer's state is: a plain value of up to 4 KiB once encoded; null or undefined takes it back. Here it is so
-   * at once; the others hear of it within milliseconds, of several changes at once only the last, and should a
-   * message be lost with the next heartbeat. Throws `INVALID_VALUE`, `VALUE_TOO_LARGE`, `CLOSED`.
+   * Sets this peer's state: a plain value of up to 4 KiB once encoded. Null or undefined removes it. Other peers get it within
+   * milliseconds; of several quick changes they get only the last. If a message is lost, the next
+   * heartbeat repairs that. Throws `INVALID_VALUE`, `VALUE_TOO_LARGE`, `CLOSED`.
    *
    * @example
    * ```ts
@@ -65,17 +65,17 @@ export class GridPresence<State> {
     const value = state === null || state === undefined ? undefined : encodeValue(state, PRESENCE_MAX_BYTES)
     this.#presence.set(value)
     if (this.#presence.own === before) return
-    this.#tell(this.#runtime.peer.peerId, value)
+    this.#report(this.#runtime.peer.peerId, value)
     this.#changed()
   }
 
-  /** The state of a peer; undefined when it has none. */
+  /** The state of a peer. Undefined if it has none. */
   get(peerId: string): State | undefined {
     const value = this.#presence.get(peerId)
     return value === undefined ? undefined : (decodeValue(value) as State)
   }
 
-  /** Every peer that has a state, with it; this peer first. */
+  /** Every peer that has a state, with its state. This peer comes first. */
   entries(): [peerId: string, state: State][] {
     return [...this.#presence.entries()].map(([peerId, value]) => [peerId, decodeValue(value) as State])
   }
@@ -85,8 +85,9 @@ export class GridPresence<State> {
   }
 
   /**
-   * Every change from now on. A reader that falls behind by more than `bufferMax` changes gets a `lagged` mark instead of
-   * those left out. The loop ends when it is left, when the grid closes, or with `ABORTED` by its signal.
+   * Every change from now on. If a reader falls behind by more than `bufferMax` changes, changes are left out and a `lagged`
+   * mark takes their place. The loop ends when you leave it and when the grid closes, and throws `ABORTED` when its signal is
+   * aborted.
    */
   changes(options: PresenceOptions = {}): AsyncIterableIterator<PresenceChange<State>> {
     checkFeedOptions(options, INITIAL_OPTIONS)
@@ -94,7 +95,7 @@ export class GridPresence<State> {
     return this.#feed.changes(options, options.initial === true ? { initial: () => this.#initial() } : {})
   }
 
-  /** Calls `listener` for every change; the function returned ends that. */
+  /** Calls `listener` for every change. The returned function ends that. */
   on(
     type: 'change',
     listener: (change: PresenceChange<State>) => unknown,
@@ -103,9 +104,9 @@ export class GridPresence<State> {
     return this.#feed.on(type, listener, options)
   }
 
-  /** A peer's state is another; this one's own has been told by then. @internal */
-  told(peerId: string, value: Uint8Array | undefined): void {
-    if (peerId !== this.#runtime.peer.peerId) this.#tell(peerId, value)
+  /** The state of a peer has changed. `set` has already reported this peer's own. @internal */
+  onState(peerId: string, value: Uint8Array | undefined): void {
+    if (peerId !== this.#runtime.peer.peerId) this.#report(peerId, value)
   }
 
   /** Ends all loops. @internal */
@@ -113,11 +114,11 @@ export class GridPresence<State> {
     this.#feed.close()
   }
 
-  #tell(peerId: string, value: Uint8Array | undefined): void {
+  #report(peerId: string, value: Uint8Array | undefined): void {
     if (this.#feed.wanted) this.#feed.pushAndEmit(new StateChange<State>(peerId, value))
   }
 
-  /** The states as `set` changes: those that are there at the first step. */
+  /** The current states, as `set` changes. */
   *#initial(): InitialSteps<PresenceChange<State>> {
     for (const [peerId] of [...this.#presence.entries()]) {
       const value = this.#presence.get(peerId)
@@ -130,7 +131,7 @@ export class GridPresence<State> {
   }
 }
 
-/** A change with its state as it came; without one the peer is gone. */
+/** A change with its encoded state. Without a state the peer is gone. */
 class StateChange<State> implements UnreadChange<PresenceChange<State>> {
   readonly key: string
   readonly #value: Uint8Array | undefined

@@ -5,7 +5,7 @@ import { GridTopic } from './grid-topic.ts'
 import type { Logger } from '../logger.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 
-/** Topics that this peer has opened are never forgotten, so their number is bounded. */
+/** Opened topics stay in memory, so their number is bounded. */
 const TOPICS_MAX = 4096
 
 /** The topics and the presence of one grid. */
@@ -14,7 +14,7 @@ export class GridSignals {
   readonly #runtime: Runtime
   readonly #logger: Logger
   readonly #topics = new Map<string, GridTopic<unknown>>()
-  /** Messages that are not yet with the network, by ascending number. */
+  /** Messages that the network does not have yet, by ascending number. */
   #pending: { readonly number: number; readonly left: PromiseWithResolvers<void> }[] = []
 
   constructor(runtime: Runtime, logger: Logger) {
@@ -30,7 +30,7 @@ export class GridSignals {
     if (known !== undefined) return known
     checkName(name, 'topic')
     if (this.#topics.size >= TOPICS_MAX) {
-      throw new GridError('COLLECTION_LIMIT', `${TOPICS_MAX} topics are open: put what differs into the messages`)
+      throw new GridError('COLLECTION_LIMIT', `${TOPICS_MAX} topics are open: put the difference into the messages`)
     }
     const topic = new GridTopic<unknown>(name, {
       logger: this.#logger,
@@ -41,13 +41,13 @@ export class GridSignals {
     return topic
   }
 
-  /** Takes what core tells of topics and presence. */
+  /** Takes an event of the peer that concerns topics or presence. */
   take(event: PeerEvent): void {
-    if (event.type === 'presence') this.presence.told(event.peerId, event.value)
+    if (event.type === 'presence') this.presence.onState(event.peerId, event.value)
     else if (event.type === 'published') this.#left(event.number)
     else if (event.type === 'topic-messages') {
       const own = event.from === this.#runtime.peer.peerId
-      for (const { topic, value } of event.messages) this.#topics.get(topic)?.heard(event.from, value, own)
+      for (const { topic, value } of event.messages) this.#topics.get(topic)?.onMessage(event.from, value, own)
     }
   }
 
@@ -57,20 +57,20 @@ export class GridSignals {
     this.presence.close()
   }
 
-  /** Once the runtime is closed: nothing leaves any more. */
+  /** Rejects the waiting messages. To be called once the runtime is closed. */
   closed(): void {
     for (const { left } of this.#pending.splice(0)) {
-      left.reject(new GridError('CLOSED', 'the grid was closed before the message had left'))
+      left.reject(new GridError('CLOSED', 'the grid was closed before the message was sent'))
     }
   }
 
   #publish(topic: string, value: Uint8Array): Promise<void> {
     const number = this.#runtime.peer.signals.topics.publish({ topic, value })
     const left = Promise.withResolvers<void>()
-    // Whoever does not wait for what may be lost anyway is not to be ended by it.
+    // A caller that does not wait must not get an unhandled rejection.
     left.promise.catch(() => undefined)
     this.#pending.push({ number, left })
-    // What is said in one turn of the event loop leaves together.
+    // Messages of one turn of the event loop are sent together.
     this.#runtime.tickSoon()
     return left.promise
   }

@@ -6,17 +6,17 @@ import type { Logger } from '../logger.ts'
 import { compact, putDecoded } from '../changes/unread-change.ts'
 import type { UnreadChange } from '../changes/unread-change.ts'
 
-/** A message of a topic: a plain object, the reader's own. */
+/** A message of a topic. A plain object that only this reader has. */
 export interface TopicMessage<Message> {
   readonly type: 'message'
   readonly topic: string
   readonly value: Message
-  /** The peer that published it; nobody can publish in the name of another. */
+  /** The peer that published it. No peer can publish in the name of another one. */
   readonly from: string
   readonly missed: 0
 }
 
-/** The reader was too slow, and so many messages were left out. */
+/** The reader was too slow, and `missed` messages were left out. */
 export interface TopicLag {
   readonly type: 'lagged'
   readonly topic: string
@@ -27,9 +27,9 @@ export interface TopicLag {
 
 /** How to listen to a topic. */
 export interface ListenOptions {
-  /** False leaves out what this peer publishes itself. Default true. */
+  /** False leaves out the messages that this peer publishes. Default true. */
   readonly own?: boolean
-  /** Ends the loop with `ABORTED`, or the listener's calls. */
+  /** Ends the loop with `ABORTED`, or removes the listener. */
   readonly signal?: AbortSignal
 }
 
@@ -40,37 +40,37 @@ const LISTEN_OPTIONS: Known<ListenOptions> = { own: true, signal: true }
 const MESSAGES_OPTIONS: Known<MessagesOptions> = { ...LISTEN_OPTIONS, ...FEED_OPTIONS }
 
 /** What a topic needs of its grid. @internal */
-export interface TopicOwner {
+export interface TopicDeps {
   readonly logger: Logger
   checkOpen(): void
   publish(topic: string, value: Uint8Array): Promise<void>
 }
 
 /**
- * Messages to every peer of the grid that listens at this moment: fast, and kept nowhere. Each arrives at most once, in
- * any order where several peers publish, and not at all at peers that are not connected just then. What must not be lost
- * belongs into a map. From `grid.topic(name)`.
+ * Messages to all peers of the grid that listen at this moment. They are fast, and not stored. A message arrives at most
+ * once; messages of different peers arrive in any order; peers that are not connected do not get it. Put what must not be
+ * lost into a map. From `grid.topic(name)`.
  */
 export class GridTopic<Message> {
   readonly name: string
-  readonly #owner: TopicOwner
+  readonly #deps: TopicDeps
   readonly #all: ChangeFeed<TopicMessage<Message> | TopicLag>
   readonly #others: ChangeFeed<TopicMessage<Message> | TopicLag>
 
   /** @internal */
-  constructor(name: string, owner: TopicOwner) {
+  constructor(name: string, deps: TopicDeps) {
     this.name = name
-    this.#owner = owner
-    this.#all = feedOf(name, owner.logger)
-    this.#others = feedOf(name, owner.logger)
+    this.#deps = deps
+    this.#all = feedOf(name, deps.logger)
+    this.#others = feedOf(name, deps.logger)
   }
 
   /**
-   * Sends a message to all peers, this one included; a plain value of up to 64 KiB once encoded. The promise resolves when
-   * it has been handed to the network, which says nothing of anybody having it; with nobody connected that is at once. Who
-   * awaits it never publishes faster than the network takes it, 1 MiB a second for each peer.
+   * Sends a message to all peers, this one included: a plain value of up to 64 KiB once encoded. The promise resolves when
+   * the network has taken the message, at once if no peer is connected. It does not mean that another peer has it. Await it
+   * to publish no faster than the network can send: 1 MiB a second for each peer.
    *
-   * Rejects with `INVALID_VALUE`, `VALUE_TOO_LARGE`, `CLOSED`, or `BACKLOG_FULL` when 1 MiB waits, with nothing sent.
+   * Nothing is sent if it rejects: with `INVALID_VALUE`, `VALUE_TOO_LARGE`, `CLOSED`, or `BACKLOG_FULL` when 1 MiB waits.
    *
    * @example
    * ```ts
@@ -81,16 +81,17 @@ export class GridTopic<Message> {
    */
   publish(value: Message): Promise<void> {
     try {
-      this.#owner.checkOpen()
-      return this.#owner.publish(this.name, encodeValue(value, TOPIC_MESSAGE_MAX_BYTES))
+      this.#deps.checkOpen()
+      return this.#deps.publish(this.name, encodeValue(value, TOPIC_MESSAGE_MAX_BYTES))
     } catch (error) {
       return Promise.reject(error as Error)
     }
   }
 
   /**
-   * Every message from now on. A reader that falls behind by more than `bufferMax` messages, or by 16 MiB, gets a `lagged`
-   * mark instead of those left out. The loop ends when it is left, when the grid closes, or with `ABORTED` by its signal.
+   * Every message from now on. If a reader falls behind by more than `bufferMax` messages or 16 MiB, messages are left out
+   * and a `lagged` mark takes their place. The loop ends when you leave it and when the grid closes, and throws `ABORTED` when
+   * its signal is aborted.
    *
    * @example
    * ```ts
@@ -102,21 +103,21 @@ export class GridTopic<Message> {
    */
   messages(options: MessagesOptions = {}): AsyncIterableIterator<TopicMessage<Message> | TopicLag> {
     checkFeedOptions(options, MESSAGES_OPTIONS)
-    this.#owner.checkOpen()
+    this.#deps.checkOpen()
     return this.#feed(options).changes(options)
   }
 
-  /** Calls `listener` for every message; the function returned ends that. */
+  /** Calls `listener` for every message. The returned function ends that. */
   on(type: 'message', listener: (message: TopicMessage<Message>) => unknown, options: ListenOptions = {}): () => void {
     checkKnown(options, LISTEN_OPTIONS)
     const { signal } = options
     // Only loops lag.
-    const heard = listener as (message: TopicMessage<Message> | TopicLag) => unknown
-    return this.#feed(options).on(type, heard, signal === undefined ? undefined : { signal })
+    const onAny = listener as (message: TopicMessage<Message> | TopicLag) => unknown
+    return this.#feed(options).on(type, onAny, signal === undefined ? undefined : { signal })
   }
 
-  /** A message has come. @internal */
-  heard(from: string, bytes: Uint8Array, own: boolean): void {
+  /** A message has arrived. @internal */
+  onMessage(from: string, bytes: Uint8Array, own: boolean): void {
     const feeds = own ? [this.#all] : [this.#all, this.#others]
     const message = new EncodedMessage<Message>(this.name, from, bytes)
     for (const feed of feeds) if (feed.wanted) feed.pushAndEmit(message)
@@ -133,7 +134,7 @@ export class GridTopic<Message> {
   }
 }
 
-/** A message with its value as it came. */
+/** A message with its encoded value. */
 class EncodedMessage<Message> implements UnreadChange<TopicMessage<Message>> {
   readonly key = ''
   readonly #topic: string
