@@ -292,4 +292,39 @@ describe('edits of somebody who was never met', () => {
     expect(document.endedBy?.code).toBe('DOCUMENT_GENERATION')
     expect(await textAt(bob)).toBe(await textAt(ada))
   })
+
+  it('stay hidden with a warning while their author does not come to be told what cannot be carried over', async () => {
+    const disk = diskInMemory()
+    const hub = memoryNetworkHub()
+    const connected = (join: string[]): Partial<OpenGridOptions> => {
+      const network = hub.network({ join })
+      return { network: () => Promise.resolve(network) }
+    }
+    let ada = await open(LAZY, { storage: disk, ...connected([]) })
+    const bob = await open(LAZY, connected(['memory:peer-1']))
+    const document = await bob.doc('note')
+    body(document).insert(0, 'abc')
+    await expect.poll(() => textAt(ada), WAIT).toBe('abc')
+    await ada.close()
+    body(document).insert(3, 'late')
+    await document.flush()
+    const carl = await open(LAZY, connected(['memory:peer-2']))
+    await expect.poll(() => textAt(carl), WAIT).toBe('abclate')
+    await bob.close()
+    // It has met nobody since it was opened.
+    const warnings: string[] = []
+    const silent = (): undefined => undefined
+    const warn = (message: string): void => {
+      if (message.includes('hidden')) warnings.push(message)
+    }
+    const logger = { debug: silent, info: silent, error: silent, warn }
+    hub.split(['peer-3'], ['peer-4'])
+    ada = await open(EAGER, { storage: disk, logger, ...connected(['memory:peer-3']) })
+    body(await ada.doc('note')).delete(0, 3)
+    await settles(ada)
+    expect(warnings).toEqual([])
+    hub.heal()
+    await expect.poll(() => warnings, WAIT).toEqual([expect.stringContaining("edits of another peer in 'note'")])
+    for (const grid of [ada, carl]) await expect.poll(() => textAt(grid), WAIT).toBe(words(9))
+  })
 })

@@ -124,10 +124,14 @@ export class Generations {
       if (waiting) left = true
       for (const { author, writes, unplaced } of edits) {
         const { own, client, update } = author
-        // Whoever loses something is told first, and nobody else can do that.
-        if (unplaced && !own) continue
+        const what = `${name}/${start.number}/${client}`
+        // The author is told first of what it loses, and only its own peer can do that.
+        if (unplaced && !own) {
+          this.#warn(name, what)
+          continue
+        }
         left = true
-        if (unplaced && !this.#tell(name, [`${name}/${start.number}/${client}`], () => update)) continue
+        if (unplaced && !this.#tell(name, [what], () => update)) continue
         host.write(writes, undefined, () => undefined)
       }
     }
@@ -147,9 +151,21 @@ export class Generations {
     const what = `edits of '${name}' were made in an older generation and cannot be carried over`
     const error = new GridError('DOCUMENT_GENERATION', `${what}: make them again`)
     if (!this.#parts.refused(name, error, updateOf(untold))) return false
-    if (this.#refused.size > REFUSED_MAX) this.#refused.clear()
-    for (const each of untold) this.#refused.add(each)
+    this.#remember(untold)
     return true
+  }
+
+  /** An author that has lost its replica id does not come any more: its edits would be missing without a sign. */
+  #warn(name: string, what: string): void {
+    if (this.#refused.has(what)) return
+    this.#remember([what])
+    const why = 'not all of them can be carried over to the current generation, and their author is to be told first'
+    this.#parts.logger.warn(`edits of another peer in '${name}' are hidden: ${why}`, { document: name })
+  }
+
+  #remember(whats: readonly string[]): void {
+    if (this.#refused.size > REFUSED_MAX) this.#refused.clear()
+    for (const each of whats) this.#refused.add(each)
   }
 
   /** Differs where rows do. */
