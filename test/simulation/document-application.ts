@@ -13,6 +13,7 @@ import type { GenerationLimits } from '../../packages/grid/src/documents/generat
 import { Generations } from '../../packages/grid/src/documents/generations/generations.ts'
 import { goOn } from '../../packages/grid/src/documents/generations/going-on.ts'
 import { isOpen, lateEdits } from '../../packages/grid/src/documents/generations/late-edits.ts'
+import type { LateEdit } from '../../packages/grid/src/documents/generations/late-edits.ts'
 import { StartedGenerations } from './started-generations.ts'
 
 const COLLECTION: SimulatedCollection = simulatedCollection(DOCUMENTS.name, DOCUMENTS.kind)
@@ -296,6 +297,7 @@ export class DocumentApplication implements Application {
   #running = false
   #begunAnew = 0
   #wentOnCount = 0
+  #hidden = 0
   #limits: GenerationLimits | undefined
   readonly #goesOn: boolean
 
@@ -317,6 +319,11 @@ export class DocumentApplication implements Application {
   /** Of what was typed, how much its author was told of that it could not be carried over. */
   get told(): number {
     return this.#tokens.filter(({ told }) => told).length / this.#tokens.length
+  }
+
+  /** What was typed and stays hidden, summed over the peers: no peer is its author any more. */
+  get hidden(): number {
+    return this.#hidden
   }
 
   act(machine: SimulatedPeer, random: Random): void {
@@ -369,15 +376,8 @@ export class DocumentApplication implements Application {
     if (life === undefined) return true
     life.limits = CALM
     for (const name of NAMES) this.#run(life, () => void life.document(name))
-    const { peer } = life.host
     if (life.isWaiting) return false
-    return NAMES.every((name) => {
-      const starts = life.table.lineOf(name).filter(isOpen)
-      const { replicaId } = peer
-      return starts.every((start) => {
-        return lateEdits(life.table, name, start, { replicaId, isWanted: () => true }).edits.length === 0
-      })
-    })
+    return NAMES.every((name) => lateEditsOf(life.host.peer, name).every((edit) => this.#isHidden(edit)))
   }
 
   check(peer: Peer): string | undefined {
@@ -395,8 +395,11 @@ export class DocumentApplication implements Application {
       if (open !== undefined && excused.size === 0 && textOf(open.engine.y).join() !== [...shown].join()) {
         return `document: '${name}' at ${peer.peerId} shows one text where it is open, and another opened anew`
       }
+      const hidden = lateEditsOf(peer, name).filter((edit) => this.#isHidden(edit))
+      const hiddenTokens = new Set(hidden.flatMap(({ author }) => tokensOf(author.update)))
+      this.#hidden += hiddenTokens.size
       for (const [i, token] of this.#tokens.entries()) {
-        if (token.name !== name || token.told || excused.has(token.author)) continue
+        if (token.name !== name || token.told || hiddenTokens.has(i) || excused.has(token.author)) continue
         const violation = checkToken(token, shown.has(i), excused.size > 0)
         if (violation !== undefined) return `document: '${name}' at ${peer.peerId} ${violation}`
       }
@@ -407,18 +410,20 @@ export class DocumentApplication implements Application {
   /** Edits could not be carried over: of a peer that was never met, or one whose disk was damaged, lost or set back. */
   #tell(machine: SimulatedPeer, update: Uint8Array): void {
     const table = new DocumentTable(machine.peer!)
-    for (const { content } of Y.decodeUpdate(update).structs as Partial<Y.Item>[]) {
-      if (!(content instanceof Y.ContentAny)) continue
-      for (const i of content.arr as number[]) {
-        const token = this.#tokens[i]!
-        token.told = true
-        const { author, name, generation } = token
-        const { peerId } = author.host.peer
-        if (machine.disk.losses > 0 || !this.#started.wasToWaitFor(peerId, name, generation, table.lineOf(name)))
-          continue
-        machine.check(`document: edits of '${name}' were not carried over, of a known peer whose disk is sound`)
-      }
+    for (const i of tokensOf(update)) {
+      const token = this.#tokens[i]!
+      token.told = true
+      const { author, name, generation } = token
+      const { peerId } = author.host.peer
+      if (machine.disk.losses > 0 || !this.#started.wasToWaitFor(peerId, name, generation, table.lineOf(name))) continue
+      machine.check(`document: edits of '${name}' were not carried over, of a known peer whose disk is sound`)
     }
+  }
+
+  /** Some of it cannot be carried over, and no peer has the replica id of its author any more, which alone may be told. */
+  #isHidden({ author, unplaced }: LateEdit): boolean {
+    if (!unplaced) return false
+    return Array.from(this.#lives.values()).every(({ documents }) => documents.host.peer.replicaId !== author.replicaId)
   }
 
   #lifeOf(machine: SimulatedPeer): Life | undefined {
@@ -495,6 +500,20 @@ function neverSettles(): Promise<never> {
 function knownTo({ peerId: own, housekeeping, membership }: Peer, wallMs: number): string[] {
   const registered = housekeeping.registry.members(wallMs).map(({ peerId }) => peerId)
   return [own, ...registered, ...membership.others.map(({ record }) => record.peerId)]
+}
+
+/** What was edited in older generations, and nobody has carried over. */
+function lateEditsOf(peer: Peer, name: string): LateEdit[] {
+  const table = new DocumentTable(peer)
+  const { replicaId } = peer
+  const starts = table.lineOf(name).filter(isOpen)
+  return starts.flatMap((start) => lateEdits(table, name, start, { replicaId, isWanted: () => true }).edits)
+}
+
+/** What an update says was typed. */
+function tokensOf(update: Uint8Array): number[] {
+  const structs = Y.decodeUpdate(update).structs as Partial<Y.Item>[]
+  return structs.flatMap(({ content }) => (content instanceof Y.ContentAny ? (content.arr as number[]) : []))
 }
 
 function clientOf({ parts }: DocumentRow): number {

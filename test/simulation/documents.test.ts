@@ -72,6 +72,15 @@ test('a generation that is settled although a known peer lacks it is found out, 
   expect(run().join()).toContain("edits of 'plan' were not carried over, of a known peer whose disk is sound")
 }, 180_000)
 
+// The author's disk was lost, and with it its replica id. Three others had its edits. A fourth one had met none of them in its life
+// when it compacted the document and settled that, so what they stood beside is gone.
+test('edits that no peer is the author of any more, and that cannot all be carried over, stay hidden, under the faults of seed 8100162', () => {
+  const application = new DocumentApplication({ goesOn: true })
+  const { violations } = simulate({ seed: 8100162, kinds: ALL_KINDS, more: () => [application] })
+  expect(violations).toEqual([])
+  expect(application.hidden).toBeGreaterThan(0)
+}, 180_000)
+
 // Its whole disk was lost. It came back, typed into the empty document within 35 ms, and met the others after that: they had
 // compacted the document three times, and waited for no peer that had an older generation.
 test('a member whose disk was lost is told of what it typed before it had the document again, under the faults of seed 60115', () => {
