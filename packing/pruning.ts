@@ -15,13 +15,19 @@ export const defaultLogger = () => ({ forComponent: logger })
 export const prefixLogger = defaultLogger, peerLogger = defaultLogger
 `
 
-/** Nothing here is written in base256, and no tab can dial `/dnsaddr`, which names are looked up for. */
+/** A tab listens on no IP address, so no other address or name leads there. */
+const noMappings = (name: string): string => `export class ${name} { has() { return false } getAll() { return [] } }`
+
+/** Nothing here is written in base256 or looked up by its content, and no tab can dial `/dnsaddr`, which names are looked up for. */
 const UNUSED: readonly (readonly [filter: RegExp, contents: string])[] = [
   [/\/multiformats\/dist\/src\/bases\/base256emoji\.js$/, 'export {}'],
   [
     /\/@multiformats\/dns\/dist\/src\/index\.js$/,
     "export const RecordType = { TXT: 16 }; export function dns() { throw new Error('tabs look up no names') }",
   ],
+  [/\/address-manager\/dns-mappings\.js$/, noMappings('DNSMappings')],
+  [/\/address-manager\/ip-mappings\.js$/, noMappings('IPMappings')],
+  [/\/libp2p\/dist\/src\/content-routing\.js$/, 'export class CompoundContentRouting {}'],
   [/\/@libp2p\/logger\/dist\/src\/index\.js$/, SILENT_LOGGER],
 ]
 

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { CommanderError } from 'commander'
 import type { Command } from 'commander'
 import { expect, test } from 'vitest'
 import { program } from './program.ts'
@@ -76,6 +77,24 @@ test('help fits a terminal of 80 columns, notes below the options aside', () => 
     command.configureOutput({ getOutHelpWidth: () => 80 })
     const [options = ''] = helpOf(command).split('\nExamples:')
     expect(options.split('\n').filter((line) => line.length > 80)).toEqual([])
+  }
+})
+
+test('what was typed is shown with escapes for what could command a terminal', async () => {
+  const hostile = '\u001b[31m\u202e'
+  for (const line of [
+    [`--${hostile}`],
+    [hostile],
+    ['set', 'm', 'k', '1', '--ttl', hostile],
+    ['complete', hostile],
+    ['help', hostile],
+  ]) {
+    const root = program()
+    let told = ''
+    for (const command of [root, ...root.commands]) command.configureOutput({ writeErr: (text) => (told += text) })
+    await expect(root.parseAsync(line, { from: 'user' })).rejects.toBeInstanceOf(CommanderError)
+    expect(told).toContain(String.raw`\u001b[31m\u202e`)
+    expect(told).not.toContain('\u001b')
   }
 })
 

@@ -15,6 +15,7 @@ import { demoCommand } from './demo/demo-command.ts'
 import { doctorCommand } from './doctor/doctor-command.ts'
 import { peerCommand } from './peer/peer-command.ts'
 import { relayCommand } from './relay/relay-command.ts'
+import { visibleLines } from './terminal/visible.ts'
 import { exportCommand } from './transfer/export-command.ts'
 import { importCommand } from './transfer/import-command.ts'
 
@@ -45,6 +46,7 @@ export function program({ completing = false }: { readonly completing?: boolean 
   root.addCommand(helpCommand(root))
   if (!completing) root.addCommand(completeCommand())
   for (const command of [root, ...root.commands]) {
+    command.configureOutput({ outputError: (text, writeErr) => writeErr(visibleLines(text)) })
     command.exitOverride().showHelpAfterError(`Try: gossipgrid ${command === root ? '' : `${command.name()} `}--help`)
   }
   return root

@@ -10,7 +10,10 @@ const EDITS_MAX = 3
  * Throws `INVALID_OPTION` for options that are no object, and for an option that there is not: a misspelt one would be left
  * out without a word. Says which one may be meant. Costs nothing where no options are passed.
  */
-export function checkKnown<Options>(options: Options | undefined, known: Known<Options>): void {
+export function checkKnown<Options>(
+  options: Options | undefined,
+  known: Readonly<Record<keyof Options, unknown>>,
+): void {
   if (options === undefined) return
   if (typeof options !== 'object' || options === null) {
     throw new GridError('INVALID_OPTION', `options are an object, not ${options === null ? 'null' : typeof options}`)

@@ -2,12 +2,13 @@ import { GridError, checkKnown } from '@gossipgrid/core'
 import type { MemberState, Peer } from '@gossipgrid/core'
 import { writeBatch } from './batches/batch.ts'
 import type { Batch } from './batches/batch.ts'
-import { SIGNAL_OPTION } from './batches/checks.ts'
+import { SIGNAL_OPTION, checkKind } from './batches/checks.ts'
 import { CountersAndSets } from './collections/counters-and-sets.ts'
 import { Documents } from './documents/documents.ts'
 import type { DocumentOptions, GridDocument } from './documents/opened/grid-document.ts'
 import { Emitter } from './changes/emitter.ts'
 import { EventReporter } from './lifecycle/event-reporter.ts'
+import { GRID_EVENTS } from './lifecycle/event-reporter.ts'
 import type { GridEvents } from './lifecycle/event-reporter.ts'
 import { farewellSteps, haltStep } from './lifecycle/farewell.ts'
 import type { GridCounter } from './counters/grid-counter.ts'
@@ -93,7 +94,7 @@ export class Grid {
     this.#logger = logger
     this.#readiness = new Readiness(parts.joining)
     this.#teardown = teardown
-    this.#events = new Emitter(logger)
+    this.#events = new Emitter(logger, GRID_EVENTS)
     this.#runtime = new Runtime({
       peer,
       network,
@@ -156,7 +157,7 @@ export class Grid {
    * ```
    */
   transact(write: (batch: GridBatch) => void, options?: WriteOptions): Promise<Receipt | undefined> {
-    return writeBatch(this.#runtime.writes, (batch) => write(this.#inBatch(batch)), options)
+    return writeBatch(this.#runtime.writes, write, (batch) => this.#inBatch(batch), options)
   }
 
   /**
@@ -189,6 +190,7 @@ export class Grid {
 
   /** The names of the documents there are, in order: those that begin with `prefix`. Throws `CLOSED`. */
   docs(prefix: string = ''): string[] {
+    checkKind('prefix', prefix, 'text')
     return this.documents.names(prefix)
   }
 
@@ -278,6 +280,7 @@ export class Grid {
    * `BACKLOG_FULL`, `STORAGE_FULL`, `STORAGE_FAILED`, `CLOSED`.
    */
   async forget(peerId: string): Promise<boolean> {
+    checkKind('peerId', peerId ?? null, 'text')
     if (peerId !== this.peerId) return this.#runtime.writes.forget(peerId)
     throw new GridError(
       'INVALID_OPTION',

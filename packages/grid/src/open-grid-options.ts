@@ -102,9 +102,13 @@ const OPTIONS: Known<OpenGridOptions> = {
   network: true,
 }
 
+/** Throws `INVALID_OPTION` for what are no options, and for one that there is not. */
+export function checkOptionNames(options: OpenGridOptions): void {
+  checkKnown(options ?? null, OPTIONS)
+}
+
 /** Throws `INVALID_NAME`, `INVALID_OPTION`. */
 export function checkOptions(options: OpenGridOptions): void {
-  checkKnown(options, OPTIONS)
   checkName(options.name, 'grid')
   checkSignal(options.signal)
   checkCount('valueSizeMaxBytes', options.valueSizeMaxBytes, 1, VALUE_MAX_BYTES)

@@ -6,9 +6,8 @@ import type { OpenedStorage } from './environment/environment.ts'
 import { Grid } from './grid.ts'
 import { quietLogger } from './logger.ts'
 import type { Logger } from './logger.ts'
-import { checkOptions } from './open-grid-options.ts'
+import { checkOptionNames, checkOptions } from './open-grid-options.ts'
 import type { OpenedNetwork, OpenGridOptions } from './open-grid-options.ts'
-import { reachOf, reachText } from './lifecycle/reach.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import { safeLogger } from './safe-logger.ts'
 import { adviseOnSecrets, channelsOf, secretsOf } from './secrets.ts'
@@ -40,7 +39,8 @@ const NETWORK_CLOSE_MAX_MS = 4000
  * ```
  */
 export async function openGrid(options: OpenGridOptions): Promise<Grid> {
-  const logger = safeLogger(options.logger ?? quietLogger)
+  // One that is no logger is told of below, and there it has to be possible to tell.
+  const logger = safeLogger(typeof options?.logger?.warn === 'function' ? options.logger : quietLogger)
   const teardown = new Teardown()
   try {
     return await open(options, logger, teardown)
@@ -51,11 +51,12 @@ export async function openGrid(options: OpenGridOptions): Promise<Grid> {
 }
 
 async function open(options: OpenGridOptions, logger: Logger, teardown: Teardown): Promise<Grid> {
-  const { signal } = options
-  if (options.storage !== undefined) teardown.add(storeStep(options.storage))
-  checkOptions(options)
+  if (typeof options?.storage?.close === 'function') teardown.add(storeStep(options.storage))
+  checkOptionNames(options)
   environment.check(options)
-  if (environment.isReached) reachOf(options, options.secret !== undefined)
+  checkOptions(options)
+  const { signal } = options
+  environment.reach?.of(options, options.secret !== undefined)
   checkAborted(signal)
   const { storage, loss } = await openedOrAborted(openStorage(options, logger), signal, (late) => late.storage.close())
   if (storage !== options.storage) teardown.add(storeStep(storage))
@@ -98,8 +99,8 @@ async function openNetwork(
 ): Promise<OpenedNetwork> {
   const secrets = secretsOf(options.secret)
   adviseOnSecrets(secrets, logger)
-  const reach = environment.isReached ? reachOf(options, secrets.length > 0) : undefined
-  if (reach !== undefined && reach.kind !== 'private') logger.warn(reachText(options.name, reach))
+  const reach = environment.reach?.of(options, secrets.length > 0)
+  if (reach !== undefined && reach.kind !== 'private') logger.warn(environment.reach!.text(options.name, reach))
   const listen = reach === undefined ? options.listen : reach.listen
   const makeNetwork = options.network ?? libp2pNetwork
   return makeNetwork({

@@ -43,6 +43,24 @@ describe('a provider', () => {
     await other.destroy()
   })
 
+  it('tells every listener of events in the order in which they came, also where a listener caused the next one', async () => {
+    const grid = await grids.open()
+    const provider = new GridProvider(grid, 'note', new Y.Doc())
+    const told: unknown[] = []
+    provider.once('synced', () => void provider.disconnect())
+    provider.on('synced', (synced) => told.push(['synced', synced]))
+    provider.on('sync', (synced) => told.push(['sync', synced]))
+    await provider.whenConnected
+    await provider.disconnect()
+    expect(told).toEqual([
+      ['synced', true],
+      ['sync', true],
+      ['synced', false],
+      ['sync', false],
+    ])
+    expect(provider.synced).toBe(false)
+  })
+
   it('brings what was edited while it was disconnected, also with another one for the same Y.Doc', async () => {
     const ada = await grids.open()
     const bob = await grids.open()

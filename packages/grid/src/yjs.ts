@@ -1,5 +1,5 @@
-import { checkKnown } from '@gossipgrid/core'
-import type { GridError, Known } from '@gossipgrid/core'
+import { GridError, checkKnown } from '@gossipgrid/core'
+import type { Known } from '@gossipgrid/core'
 import type { Awareness } from 'y-protocols/awareness'
 import type { Doc } from 'yjs'
 import type { Grid } from './grid.ts'
@@ -84,6 +84,8 @@ export class GridProvider {
 
   constructor(grid: Grid, name: string, doc: Doc, options: GridProviderOptions = {}) {
     checkKnown(options, PROVIDER_OPTIONS)
+    if (grid?.documents === undefined) throw new GridError('INVALID_OPTION', 'grid is what openGrid resolves to')
+    grid.documents.checkParts(doc ?? null, options)
     this.#grid = grid
     this.name = name
     this.doc = doc
@@ -212,7 +214,6 @@ export class GridProvider {
   #setSynced(synced: boolean): void {
     if (this.#synced === synced) return
     this.#synced = synced
-    this.#events.emit('synced', synced)
-    this.#events.emit('sync', synced)
+    this.#events.emitEach(['synced', 'sync'], synced)
   }
 }

@@ -5,6 +5,7 @@ import { readSecrets } from '../peer/secret.ts'
 import { colorsFor } from '../terminal/colors.ts'
 import type { Colors } from '../terminal/colors.ts'
 import { print, printJson } from '../terminal/output.ts'
+import { visibleLines } from '../terminal/visible.ts'
 import { countOf } from '../terminal/quantities.ts'
 import { wrapped } from '../terminal/wrapped.ts'
 import { checkClock } from './clock.ts'
@@ -73,10 +74,11 @@ function survived(check: Promise<Finding[]>): Promise<Finding[]> {
 function show({ check, state, text, advice }: Finding, colors: Colors): void {
   const mark = { ok: colors.green('✓'), warning: colors.yellow('!'), failed: colors.red('✗') }[state]
   const columns = Math.min(100, (process.stdout.columns ?? 0) || 80)
-  const [first = '', ...rest] = wrapped(text, columns - INDENT.length - 1)
+  const [first = '', ...rest] = wrapped(visibleLines(text), columns - INDENT.length - 1)
   print(`${mark} ${check.padEnd(INDENT.length - 2)}${first}`)
   for (const line of rest) print(INDENT + line)
-  if (advice !== '') for (const line of wrapped(advice, columns - INDENT.length - 1)) print(INDENT + colors.dim(line))
+  if (advice !== '')
+    for (const line of wrapped(visibleLines(advice), columns - INDENT.length - 1)) print(INDENT + colors.dim(line))
 }
 
 const INDENT = ' '.repeat(19)

@@ -1,6 +1,8 @@
 import { isIP } from 'node:net'
 import { CliError } from '../cli-error.ts'
 
+const HOST_NAME = /^[\p{L}\p{M}\p{N}._-]+$/u
+
 /** An address in the form that people type: `4001`, `192.168.1.7:4001`, `[::1]:4001`, `example.org:4001`. */
 interface HostPort {
   readonly host: string
@@ -40,7 +42,7 @@ function hostPort(typed: string, option: string): HostPort {
   const [, v6, name, digits] = /^(?:\[([^\]]+)\]|([^:/]+)):(\d+)$/.exec(typed) ?? []
   const host = v6 ?? name
   const port = Number(digits)
-  if (host !== undefined && port <= 65_535) return { host, port }
+  if (host !== undefined && (isIP(host) > 0 || HOST_NAME.test(host)) && port <= 65_535) return { host, port }
   throw new CliError(
     'USAGE',
     `${option} ${typed} is no address`,

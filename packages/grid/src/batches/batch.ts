@@ -1,6 +1,6 @@
 import { GridError } from '@gossipgrid/core'
 import { isPromiseLike } from '../flow/application-calls.ts'
-import { WRITE_OPTIONS, checkWriteOptions } from './checks.ts'
+import { WRITE_OPTIONS, checkKind, checkWriteOptions } from './checks.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
 import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
 import type { WritePath } from '../runtime/write-path.ts'
@@ -64,16 +64,18 @@ export class Batch {
   }
 }
 
-/** Writes in one piece what `run` asks for. Undefined if that is nothing. Rejects as `GridMap.transact` does. */
-export async function writeBatch(
+/** Writes in one piece what `write` asks for. Undefined if that is nothing. Rejects as `GridMap.transact` does. */
+export async function writeBatch<Part>(
   writes: WritePath,
-  run: (batch: Batch) => unknown,
+  write: (part: Part) => unknown,
+  partOf: (batch: Batch) => Part,
   options?: WriteOptions,
 ): Promise<Receipt | undefined> {
   writes.pump.checkOpen()
+  checkKind('what a batch is to do', write ?? null, 'function')
   checkWriteOptions(options, WRITE_OPTIONS)
   const batch = new Batch()
-  const rows = batch.collect(() => run(batch))
+  const rows = batch.collect(() => write(partOf(batch)))
   return rows.length === 0 ? undefined : writes.writeAll(rows, options)
 }
 

@@ -26,10 +26,34 @@ export function checkCount(name: string, value: number | undefined, min: number,
   throw new GridError('INVALID_OPTION', `${name} is a whole number from ${min} to ${max}, not ${String(value)}`)
 }
 
-/** Throws `INVALID_OPTION` unless the option is undefined or text. */
-export function checkText(name: string, value: unknown): void {
-  if (value === undefined || typeof value === 'string') return
-  throw new GridError('INVALID_OPTION', `${name} is text, not ${typeof value}`)
+export type Kind = 'text' | 'boolean' | 'number' | 'function' | 'texts'
+
+/** What an argument can be, in words, and how to tell. Programs in JavaScript know nothing of types. */
+const KINDS: Readonly<Record<Kind, readonly [words: string, fits: (value: unknown) => boolean]>> = {
+  text: ['text', (value) => typeof value === 'string'],
+  boolean: ['true or false', (value) => typeof value === 'boolean'],
+  number: ['a number', (value) => typeof value === 'number'],
+  function: ['a function', (value) => typeof value === 'function'],
+  texts: ['an array of text', (value) => Array.isArray(value) && value.every((each) => typeof each === 'string')],
+}
+
+/** Throws `INVALID_OPTION` unless the argument, where given, is of the kind. Null counts as given. */
+export function checkKind(name: string, value: unknown, kind: Kind): void {
+  const [words, fits] = KINDS[kind]
+  if (value !== undefined && !fits(value)) throw notThat(name, value, words)
+}
+
+/** Throws `INVALID_OPTION` unless the argument, where given, has all these methods. */
+export function checkMethods(name: string, value: unknown, methods: readonly string[]): void {
+  if (value === undefined) return
+  const given = Object(value) as Readonly<Record<string, unknown>>
+  const missing = methods.find((method) => typeof given[method] !== 'function')
+  if (missing !== undefined) throw notThat(name, value, `an object with a method ${missing}`)
+}
+
+function notThat(name: string, value: unknown, words: string): GridError {
+  const shown = value === null ? 'null' : Array.isArray(value) ? 'such an array' : typeof value
+  return new GridError('INVALID_OPTION', `${name} is ${words}, not ${shown}`)
 }
 
 /** The options of a write. */

@@ -19,11 +19,11 @@ export function listed<Entry>(list: () => Iterable<Entry>): Iterable<Entry> {
   return { length: 0, [Symbol.iterator]: () => list()[Symbol.iterator]() } as Iterable<Entry>
 }
 
-/** Throws `INVALID_OPTION` if the source cannot be iterated over. */
+/** Throws `INVALID_OPTION` if the source cannot be iterated over, and for text, which iterates over its letters. */
 export function checkSource(source: unknown, what: string): void {
   const { [Symbol.iterator]: sync, [Symbol.asyncIterator]: async } = Object(source) as Partial<
     Iterable<unknown> & AsyncIterable<unknown>
   >
-  if (typeof sync === 'function' || typeof async === 'function') return
+  if (typeof source !== 'string' && (typeof sync === 'function' || typeof async === 'function')) return
   throw new GridError('INVALID_OPTION', `pass ${what} as an array or another iterable, or as an async iterable`)
 }

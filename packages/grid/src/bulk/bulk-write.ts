@@ -142,8 +142,9 @@ export class BulkWrite<Entry, Planned> {
     this.#isOneCall = true
     const { calls } = this.#target
     this.#call = calls?.order.begin()
-    if (calls?.afterEarlier === true && calls.order.isBehind(this.#call!)) {
-      await this.#unlessStopped(calls.order.earlierEnded(this.#call!))
+    if (calls?.afterEarlier === true) {
+      let ended: Promise<void> | undefined
+      while ((ended = calls.order.earlierEnded(this.#call!)) !== undefined) await this.#unlessStopped(ended)
     }
     const all: Planned[] = []
     for (const entry of [...source]) {

@@ -46,14 +46,9 @@ export class CallOrder {
     return after === call.after ? call : { ...call, after }
   }
 
-  /** True while an earlier bulk call is not finished. */
-  isBehind(call: BulkCall): boolean {
-    return [...this.#open].some(({ number }) => number < call.number)
-  }
-
-  /** Resolves when all earlier bulk calls have ended. */
-  async earlierEnded(call: BulkCall): Promise<void> {
-    while (this.isBehind(call)) await this.#ended.promise
+  /** Resolves when one of the earlier bulk calls has ended. Undefined if all of them have. */
+  earlierEnded({ number }: BulkCall): Promise<void> | undefined {
+    return [...this.#open].some((each) => each.number < number) ? this.#ended.promise : undefined
   }
 
   /** Ends a bulk call. */

@@ -1,9 +1,9 @@
-import { GridError, checkKnown } from '@gossipgrid/core'
+import { checkKnown } from '@gossipgrid/core'
 import type { Known } from '@gossipgrid/core'
 import { ChangeLoop } from './change-loop.ts'
 import type { ChangeSource, InitialSteps } from './change-loop.ts'
-import { checkCount } from '../batches/checks.ts'
-import { Emitter, checkListener } from './emitter.ts'
+import { checkCount, checkKind } from '../batches/checks.ts'
+import { Emitter, checkEvent, checkListener } from './emitter.ts'
 import type { Logger } from '../logger.ts'
 import type { UnreadChange } from './unread-change.ts'
 import { aborted, checkSignal } from '../runtime/waiting.ts'
@@ -32,14 +32,14 @@ export const FEED_OPTIONS: Known<FeedOptions> = { signal: true, bufferMax: true 
 export const INITIAL_OPTIONS: Known<FeedOptions & { readonly initial?: boolean }> = { ...FEED_OPTIONS, initial: true }
 
 /** Throws `INVALID_OPTION` for a value out of range, and for an option that is not `known`. */
-export function checkFeedOptions<Options extends FeedOptions & { readonly bufferMaxBytes?: number }>(
-  options: Options,
-  known?: Known<Options>,
-): void {
+export function checkFeedOptions<
+  Options extends FeedOptions & { readonly bufferMaxBytes?: number; readonly initial?: boolean },
+>(options: Options, known?: Known<Options>): void {
   if (known !== undefined) checkKnown(options, known)
   checkCount('bufferMax', options.bufferMax, 1, BUFFER_MAX)
   checkCount('bufferMaxBytes', options.bufferMaxBytes, 1, BUFFER_MAX_BYTES)
   checkSignal(options.signal)
+  checkKind('initial', options.initial, 'boolean')
 }
 
 /** Gives the changes of one collection to its readers: loops and listeners. */
@@ -62,7 +62,7 @@ export class ChangeFeed<Change extends object> {
     readonly used?: () => void
   }) {
     this.#event = options.event ?? 'change'
-    this.#events = new Emitter(options.logger)
+    this.#events = new Emitter(options.logger, { [this.#event]: true } as Readonly<Record<string, true>>)
     this.#lagged = options.lagged
     this.#used = options.used ?? (() => undefined)
   }
@@ -96,8 +96,7 @@ export class ChangeFeed<Change extends object> {
 
   /** Calls `listener` for every change. The returned function ends that. Throws `INVALID_OPTION`, also for another event. */
   on(type: string, listener: (change: Change) => unknown, options?: { readonly signal?: AbortSignal }): () => void {
-    if (type !== this.#event)
-      throw new GridError('INVALID_OPTION', `the event here is '${this.#event}', not '${String(type)}'`)
+    checkEvent(type, { [this.#event]: true })
     checkListener(listener)
     const off = this.#events.on(this.#event, (change) => listener(change.read()), options)
     this.#used()

@@ -6,13 +6,15 @@ interface Events {
   other: string
 }
 
+const EVENTS = { tick: true, other: true } as const
+
 function collecting(): { emitter: Emitter<Events>; errors: [string, unknown][] } {
   const errors: [string, unknown][] = []
   const ignore = (): void => undefined
   const error = (message: string, fields?: Readonly<Record<string, unknown>>): void => {
     errors.push([message, fields?.['error']])
   }
-  return { emitter: new Emitter<Events>({ debug: ignore, info: ignore, warn: ignore, error }), errors }
+  return { emitter: new Emitter<Events>({ debug: ignore, info: ignore, warn: ignore, error }, EVENTS), errors }
 }
 
 /** The name of the method that makes a promise of an object. */

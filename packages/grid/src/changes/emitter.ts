@@ -1,4 +1,5 @@
 import { GridError, checkKnown } from '@gossipgrid/core'
+import type { Known } from '@gossipgrid/core'
 import { callApplication, textOfError } from '../flow/application-calls.ts'
 import type { Failure } from '../flow/application-calls.ts'
 import { SIGNAL_OPTION } from '../batches/checks.ts'
@@ -21,15 +22,17 @@ interface Registration {
 export class Emitter<Events extends object> {
   readonly #registrations = new Map<keyof Events, Set<Registration>>()
   readonly #logger: Logger
+  readonly #types: Known<Events>
   readonly #logged = new Seldom(LOG_GAP_MS)
 
-  constructor(logger: Logger) {
+  constructor(logger: Logger, types: Known<Events>) {
     this.#logger = logger
+    this.#types = types
   }
 
   /**
-   * Adds a listener. The returned function removes it, and so does `signal`. Throws `INVALID_OPTION` if one of them is of
-   * another type.
+   * Adds a listener. The returned function removes it, and so does `signal`. Throws `INVALID_OPTION` for an event that
+   * does not exist, and if the listener or the signal is of another type.
    */
   on<Type extends keyof Events>(
     type: Type,
@@ -38,6 +41,7 @@ export class Emitter<Events extends object> {
   ): () => void {
     checkKnown(options, SIGNAL_OPTION)
     const { signal } = options
+    checkEvent(type, this.#types)
     checkListener(listener)
     checkSignal(signal)
     const registrations = this.#registrations.get(type) ?? new Set()
@@ -70,6 +74,15 @@ export class Emitter<Events extends object> {
     const message = `a listener of '${type}' ${failure}: ${textOfError(error)}`
     if (this.#logged.due(message, performance.now())) this.#logger.error(message, { event: type, error })
   }
+}
+
+/** Throws `INVALID_OPTION` for an event that does not exist: a misspelt one would never come. */
+export function checkEvent(type: PropertyKey, types: object): void {
+  if (Object.hasOwn(types, type)) return
+  throw new GridError(
+    'INVALID_OPTION',
+    `there is no event ${JSON.stringify(String(type))} here: there are ${Object.keys(types).join(', ')}`,
+  )
 }
 
 /** Throws `INVALID_OPTION` unless the listener is a function. */

@@ -1,6 +1,7 @@
 import { GridError, checkKnown, checkName } from '@gossipgrid/core'
 import type { Known, MemberState } from '@gossipgrid/core'
 import type { Doc } from 'yjs'
+import { checkKind, checkMethods } from '../batches/checks.ts'
 import { BulkWrite } from '../bulk/bulk-write.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
 import type { Logger } from '../logger.ts'
@@ -50,6 +51,7 @@ export class Documents {
     this.#check(name)
     checkKnown(options, DOCUMENT_OPTIONS)
     const { doc } = options
+    this.checkParts(doc, options)
     // At once, so that what is typed into it from now on is this peer's own.
     const lease = doc === undefined ? undefined : this.lease(name, doc)
     const open = await this.#load()
@@ -61,6 +63,13 @@ export class Documents {
   lease(name: string, doc: Doc): DocumentLease {
     const { number } = this.table.generationOf(name)
     return this.#leases.lendTo(doc, { name, number }, this.table.rowsOf(name))
+  }
+
+  /** Throws `INVALID_OPTION` for what is no Y.Doc, no Awareness, or no yes or no. */
+  checkParts(doc: unknown, { awareness, connect }: { readonly awareness?: unknown; readonly connect?: unknown }): void {
+    checkMethods('doc', doc, ['transact', 'getText'])
+    checkMethods('awareness', awareness, ['getLocalState', 'getStates'])
+    checkKind('connect', connect, 'boolean')
   }
 
   /** See `Grid.docs`. */

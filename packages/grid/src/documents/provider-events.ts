@@ -7,6 +7,9 @@ export class ProviderEvents<Events extends { readonly [Type in keyof Events]: (.
   readonly #logger: Logger
   /** By what was passed, what is called. */
   readonly #listeners = new Map<keyof Events, Map<unknown, Listener>>()
+  /** Events that listeners caused while they were called: they come after the one under way, for every listener. */
+  #waiting: (() => void)[] = []
+  #isEmitting = false
 
   constructor(logger: Logger) {
     this.#logger = logger
@@ -28,9 +31,22 @@ export class ProviderEvents<Events extends { readonly [Type in keyof Events]: (.
   }
 
   emit<Type extends keyof Events>(type: Type, ...event: Parameters<Events[Type]>): void {
-    for (const listener of [...(this.#listeners.get(type)?.values() ?? [])]) {
-      this.guard(String(type), () => listener(...event))
-    }
+    this.emitEach([type], ...event)
+  }
+
+  /** One event that has several names. */
+  emitEach<Type extends keyof Events>(types: readonly Type[], ...event: Parameters<Events[Type]>): void {
+    this.#waiting.push(() => {
+      for (const type of types) {
+        for (const listener of [...(this.#listeners.get(type)?.values() ?? [])]) {
+          this.guard(String(type), () => listener(...event))
+        }
+      }
+    })
+    if (this.#isEmitting) return
+    this.#isEmitting = true
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) next()
+    this.#isEmitting = false
   }
 
   /** Calls what listens to something. */

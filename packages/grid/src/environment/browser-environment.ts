@@ -13,7 +13,7 @@ import { leaseSlot } from './slot.ts'
 export const environment: Environment = {
   // Tabs come and go: they keep what they have seen, and nobody waits for them.
   role: 'light',
-  isReached: false,
+  reach: undefined,
   check: () => {
     if (globalThis.isSecureContext) return
     throw new GridError(

@@ -1,6 +1,7 @@
 import type { Role, Storage } from '@gossipgrid/core'
 import type { Logger } from '../logger.ts'
 import type { OpenGridOptions } from '../open-grid-options.ts'
+import type { reachOf, reachText } from '../lifecycle/reach.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 
 export interface OpenedStorage {
@@ -13,8 +14,8 @@ export interface OpenedStorage {
 export interface Environment {
   /** What a peer is for unless it is told; undefined: what its store says. */
   readonly role: Role | undefined
-  /** Whether others can reach a peer here by an address. A tab is reached through peers that it has dialled itself. */
-  readonly isReached: boolean
+  /** How others reach a peer here by an address; undefined where they cannot. A tab is reached through peers that it has dialled itself. */
+  readonly reach: { readonly of: typeof reachOf; readonly text: typeof reachText } | undefined
   /** Throws `INVALID_OPTION` for what this environment does not have, `INSECURE_PAGE` where no peer can run. */
   check(options: OpenGridOptions): void
   openStorage(options: OpenGridOptions, logger: Logger): Promise<OpenedStorage>

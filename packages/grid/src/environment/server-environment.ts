@@ -3,13 +3,17 @@ import { levelStorage, memoryStorage } from '@gossipgrid/storage'
 import type { LevelHealthReport } from '@gossipgrid/storage'
 import type { Logger } from '../logger.ts'
 import type { OpenGridOptions } from '../open-grid-options.ts'
+import { reachOf, reachText } from '../lifecycle/reach.ts'
 import type { Environment, OpenedStorage } from './environment.ts'
+import { checkOptionKinds } from './option-kinds.ts'
 
 /** Node, Deno and Bun. */
 export const environment: Environment = {
   role: undefined,
-  isReached: true,
-  check: ({ directory, persist, storage }) => {
+  reach: { of: reachOf, text: reachText },
+  check: (options) => {
+    checkOptionKinds(options)
+    const { directory, persist, storage } = options
     if (persist !== true || directory !== undefined || storage !== undefined) return
     throw new GridError('INVALID_OPTION', 'persist is for browsers: give a directory to keep the data in')
   },

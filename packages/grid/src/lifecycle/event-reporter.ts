@@ -1,4 +1,4 @@
-import type { GridError, MemberState, PeerEvent } from '@gossipgrid/core'
+import type { GridError, Known, MemberState, PeerEvent } from '@gossipgrid/core'
 import type { Emitter } from '../changes/emitter.ts'
 import type { Logger } from '../logger.ts'
 import { Seldom } from '../runtime/seldom.ts'
@@ -27,6 +27,16 @@ export interface GridEvents {
   mismatch: { readonly name: string; readonly reason: string }
   /** The grid is closed. */
   close: undefined
+}
+
+export const GRID_EVENTS: Known<GridEvents> = {
+  member: true,
+  session: true,
+  refused: true,
+  storage: true,
+  recovery: true,
+  mismatch: true,
+  close: true,
 }
 
 export interface EventReporterDeps {

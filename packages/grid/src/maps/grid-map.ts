@@ -9,7 +9,7 @@ import { BULK_OPTIONS, BulkWrite, writeMany } from '../bulk/bulk-write.ts'
 import type { BulkOptions, BulkResult } from '../bulk/bulk-write.ts'
 import { ChangeFeed, checkFeedOptions } from '../changes/change-feed.ts'
 import type { InitialSteps } from '../changes/change-loop.ts'
-import { WRITE_OPTIONS, checkText, checkWriteOptions } from '../batches/checks.ts'
+import { WRITE_OPTIONS, checkKind, checkWriteOptions } from '../batches/checks.ts'
 import { Emitter } from '../changes/emitter.ts'
 import { FieldRows } from './field-rows.ts'
 import type { Logger } from '../logger.ts'
@@ -81,7 +81,7 @@ export class GridMap<Value> {
       lagged: (missed) => ({ type: 'lagged', key: '', value: undefined, previous: undefined, missed }),
       used: () => this.#entries.observe(),
     })
-    const conflicts = new Emitter<Pick<MapEvents<Value>, 'conflict'>>(deps.logger)
+    const conflicts = new Emitter<Pick<MapEvents<Value>, 'conflict'>>(deps.logger, { conflict: true })
     this.#feed = feed
     this.#conflicts = conflicts
     const Rows = deps.options.merge === 'fields' ? FieldRows : WholeRows
@@ -176,6 +176,7 @@ export class GridMap<Value> {
     options?: SetOptions,
   ): Promise<Receipt | undefined> {
     checkSetOptions(options)
+    checkKind('what update is given beside the key', change ?? null, 'function')
     const next = change(this.peek(key))
     if (isPromiseLike(next)) {
       // Its error would be unhandled.
@@ -187,6 +188,7 @@ export class GridMap<Value> {
 
   /** The values of several keys. Keys without a value are left out. */
   async getMany(keys: Iterable<string>): Promise<Map<string, Value>> {
+    checkSource(keys, 'keys')
     const values = new Map<string, Value>()
     for (const key of keys) {
       const value = this.peek(key)
@@ -218,7 +220,7 @@ export class GridMap<Value> {
     options?: BulkSetOptions,
   ): Promise<BulkResult<Source>> {
     checkSource(entries, 'entries')
-    checkKnown(options ?? {}, { ...BULK_OPTIONS, ttlMs: true } satisfies Known<BulkSetOptions>)
+    checkKnown(options, { ...BULK_OPTIONS, ttlMs: true } satisfies Known<BulkSetOptions>)
     checkTtl(options?.ttlMs)
     const target = settingEntries(this.#entries, () => this.#expiresAtMs(options?.ttlMs))
     return writeMany(this.#writes, entries, options, target)
@@ -226,7 +228,7 @@ export class GridMap<Value> {
 
   /** Deletes all entries at this peer. Resolves to their number. Rejects as `setMany` does. */
   async clear(options?: BulkOptions): Promise<number> {
-    checkKnown(options ?? {}, BULK_OPTIONS)
+    checkKnown(options, BULK_OPTIONS)
     const keys = listed(() => this.#entries.keys())
     const { written } = await BulkWrite.all(this.#writes, deletingEntries(this.#entries), keys, options)
     return written
@@ -249,7 +251,7 @@ export class GridMap<Value> {
    * ```
    */
   transact(write: (batch: MapBatch<Value>) => void, options?: WriteOptions): Promise<Receipt | undefined> {
-    return writeBatch(this.#writes, (batch) => write(this.inBatch(batch)), options)
+    return writeBatch(this.#writes, write, (batch) => this.inBatch(batch), options)
   }
 
   /** This map within a batch. @internal */
@@ -288,7 +290,7 @@ export class GridMap<Value> {
    */
   changes(options: ChangesOptions = {}): AsyncIterableIterator<Change<Value>> {
     checkFeedOptions(options, CHANGES_OPTIONS)
-    checkText('prefix', options.prefix)
+    checkKind('prefix', options.prefix, 'text')
     if (options.key !== undefined) this.#entries.layout.checkKey(options.key)
     this.#writes.pump.checkOpen()
     const { key: only, prefix = '' } = options
@@ -346,7 +348,7 @@ export class GridMap<Value> {
   ): AsyncGenerator<Shown, void, undefined> {
     checkKnown(options, ENTRIES_OPTIONS)
     const { prefix = '', signal } = options
-    checkText('prefix', prefix)
+    checkKind('prefix', prefix, 'text')
     checkSignal(signal)
     const entries = this.#entries
     function* steps(): Generator<Shown | undefined, void, undefined> {

@@ -1,3 +1,4 @@
+import { GridError } from '@gossipgrid/core'
 import type { BulkTarget } from '../bulk/bulk-target.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
 import type { MapEntries } from './map-entries.ts'
@@ -16,7 +17,11 @@ export function settingEntries(
   expiresAtMs: () => number,
 ): BulkTarget<readonly [string, unknown], PlannedEntry> {
   return {
-    plan([key, value]) {
+    plan(entry) {
+      if (!Array.isArray(entry) || entry.length !== 2) {
+        throw new GridError('INVALID_OPTION', 'an entry is an array of a key and a value: [key, value]')
+      }
+      const [key, value]: readonly unknown[] = entry
       entries.checkKey(key)
       return { key, content: entries.encode(value) }
     },

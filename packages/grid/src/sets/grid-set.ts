@@ -131,13 +131,13 @@ export class GridSet<Element> {
     options?: BulkOptions,
   ): Promise<BulkResult<Source>> {
     checkSource(elements, 'elements')
-    checkKnown(options ?? {}, BULK_OPTIONS)
+    checkKnown(options, BULK_OPTIONS)
     return writeMany(this.#writes, elements, options, this.#target(encodeElement, true))
   }
 
   /** Removes all elements at this peer. Resolves to their number. Rejects as `addMany` does. */
   async clear(options?: BulkOptions): Promise<number> {
-    checkKnown(options ?? {}, BULK_OPTIONS)
+    checkKnown(options, BULK_OPTIONS)
     const target = this.#target((text: string) => text, false)
     const texts = listed(() => this.#texts())
     const { written } = await BulkWrite.all(this.#writes, target, texts, options)

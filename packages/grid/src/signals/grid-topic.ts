@@ -2,6 +2,7 @@ import { TOPIC_MESSAGE_MAX_BYTES, checkKnown, decodeValue, encodeValue } from '@
 import type { Known } from '@gossipgrid/core'
 import { ChangeFeed, FEED_OPTIONS, checkFeedOptions } from '../changes/change-feed.ts'
 import type { FeedOptions } from '../changes/change-feed.ts'
+import { checkKind } from '../batches/checks.ts'
 import type { Logger } from '../logger.ts'
 import { compact, putDecoded } from '../changes/unread-change.ts'
 import type { UnreadChange } from '../changes/unread-change.ts'
@@ -103,6 +104,7 @@ export class GridTopic<Message> {
    */
   messages(options: MessagesOptions = {}): AsyncIterableIterator<TopicMessage<Message> | TopicLag> {
     checkFeedOptions(options, MESSAGES_OPTIONS)
+    checkKind('own', options.own, 'boolean')
     this.#deps.checkOpen()
     return this.#feed(options).changes(options)
   }
@@ -110,6 +112,7 @@ export class GridTopic<Message> {
   /** Calls `listener` for every message. The returned function ends that. */
   on(type: 'message', listener: (message: TopicMessage<Message>) => unknown, options: ListenOptions = {}): () => void {
     checkKnown(options, LISTEN_OPTIONS)
+    checkKind('own', options.own, 'boolean')
     const { signal } = options
     // Only loops lag.
     const onAny = listener as (message: TopicMessage<Message> | TopicLag) => unknown

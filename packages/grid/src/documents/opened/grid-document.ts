@@ -1,4 +1,4 @@
-import type { GridError } from '@gossipgrid/core'
+import type { GridError, Known } from '@gossipgrid/core'
 import type { Awareness } from 'y-protocols/awareness'
 import type { Doc } from 'yjs'
 import { WRITE_OPTIONS, checkWriteOptions } from '../../batches/checks.ts'
@@ -21,6 +21,8 @@ export interface DocumentEvents {
   /** It was closed here. */
   close: undefined
 }
+
+export const DOCUMENT_EVENTS: Known<DocumentEvents> = { refused: true, ended: true, close: true }
 
 /** How to open a document. */
 export interface DocumentOptions {

@@ -9,7 +9,7 @@ import { settlesWithin } from '../../runtime/waiting.ts'
 import { DocumentAwareness, changeAwareness, checkUnused } from './document-awareness.ts'
 import type { AwarenessClock, AwarenessMessage } from './document-awareness.ts'
 import type { DocumentEngine } from '../engine/document-engine.ts'
-import { GridDocument } from './grid-document.ts'
+import { DOCUMENT_EVENTS, GridDocument } from './grid-document.ts'
 import type { DocumentEvents } from './grid-document.ts'
 import { SharedAwareness } from './shared-document.ts'
 
@@ -88,7 +88,7 @@ export class OpenedDocument {
   use(given: Awareness | undefined, { isOver, goesOn }: DocumentUse): GridDocument {
     const { name, y } = this.#engine
     if (goesOn) this.#goesOn = true
-    const events = new Emitter<DocumentEvents>(this.#deps.logger)
+    const events = new Emitter<DocumentEvents>(this.#deps.logger, DOCUMENT_EVENTS)
     const awareness = isOver && given !== undefined ? given : this.#follow(given)
     const document: GridDocument = new GridDocument({
       name,

@@ -1,0 +1,76 @@
+import { GridError, checkKnown } from '@gossipgrid/core'
+import type { Certificate, IceServer } from '@gossipgrid/network'
+import { checkKind, checkMethods } from '../batches/checks.ts'
+import type { Kind } from '../batches/checks.ts'
+import type { OpenGridOptions } from '../open-grid-options.ts'
+
+/** Which options are a kind of value. Those that are not here have checks of their own. */
+const KINDS: Readonly<Partial<Record<keyof OpenGridOptions, Kind>>> = {
+  directory: 'text',
+  persist: 'boolean',
+  join: 'texts',
+  listen: 'texts',
+  announce: 'texts',
+  mdns: 'boolean',
+  weight: 'number',
+  zone: 'text',
+  network: 'function',
+}
+/** Which are objects, and the methods that these have. */
+const METHODS: Readonly<Partial<Record<keyof OpenGridOptions, readonly string[]>>> = {
+  logger: ['debug', 'info', 'warn', 'error'],
+  tracer: ['startSpan'],
+  storage: ['read', 'list', 'write', 'close'],
+}
+
+/**
+ * Throws `INVALID_OPTION` for options that are not what their types say, which programs in JavaScript do not know. A tab has no
+ * room for that.
+ */
+export function checkOptionKinds(options: OpenGridOptions): void {
+  for (const [name, kind] of Object.entries(KINDS)) checkKind(name, options[name as keyof OpenGridOptions], kind)
+  for (const [name, methods] of Object.entries(METHODS)) {
+    checkMethods(name, options[name as keyof OpenGridOptions], methods)
+  }
+  if (options.directory?.includes('\0') === true) {
+    throw new GridError('INVALID_OPTION', 'directory must not contain U+0000')
+  }
+  checkCertificate(options)
+  checkIceServers(options.iceServers)
+}
+
+const CERTIFICATE: Readonly<Record<keyof Certificate, true>> = { cert: true, key: true }
+const ICE_SERVER: Readonly<Record<keyof IceServer, true>> = { urls: true, username: true, credential: true }
+
+function checkCertificate({ tls, listen }: OpenGridOptions): void {
+  if (tls === undefined) {
+    const secure = listen?.find((address) => address.includes('/tls'))
+    if (secure === undefined) return
+    throw new GridError('INVALID_OPTION', `listen '${secure}' needs a certificate: pass it as tls: { cert, key }`)
+  }
+  named('tls', () => checkKnown(tls, CERTIFICATE))
+  for (const part of ['cert', 'key'] as const) checkKind(`tls.${part}`, tls[part] ?? null, 'text')
+}
+
+function checkIceServers(servers: OpenGridOptions['iceServers']): void {
+  if (servers === undefined) return
+  if (!Array.isArray(servers)) throw new GridError('INVALID_OPTION', 'iceServers is an array of { urls }')
+  for (const server of servers) {
+    named('iceServers', () => checkKnown((server ?? null) as IceServer, ICE_SERVER))
+    const { urls, username, credential } = server as Partial<IceServer>
+    if (urls?.length === 0) throw new GridError('INVALID_OPTION', 'iceServers: urls must not be empty')
+    checkKind('urls of iceServers', urls ?? null, Array.isArray(urls) ? 'texts' : 'text')
+    checkKind('username of iceServers', username, 'text')
+    checkKind('credential of iceServers', credential, 'text')
+  }
+}
+
+/** What is wrong with an object in an option is told with the name of the option. */
+function named(option: string, check: () => void): void {
+  try {
+    check()
+  } catch (error) {
+    if (!(error instanceof GridError)) throw error
+    throw new GridError(error.code, `${option}: ${error.message}`)
+  }
+}
