@@ -67,7 +67,8 @@ export class FieldRows implements Layout {
   expiresAtMs(key: string, wallMs: WallClock): number {
     const { table } = this.#partition.replica
     const slots = table.slotsOf(key).filter((slot) => !table.deleted(slot))
-    const latestMs = Math.max(0, ...slots.map((slot) => table.expiresAtMs(slot)))
+    // Not as arguments of one call, of which there is a limit: members can make up any number of fields.
+    const latestMs = slots.reduce((latest, slot) => Math.max(latest, table.expiresAtMs(slot)), 0)
     return latestMs === Infinity || (latestMs > 0 && latestMs > wallMs()) ? latestMs : 0
   }
 

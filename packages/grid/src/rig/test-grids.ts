@@ -28,6 +28,21 @@ export class TestGrids {
     return grid
   }
 
+  /** A member that sends what a test gives to its network, and listens to nothing. */
+  async openBareMember(): Promise<Network> {
+    const network = this.#hub.network({ join: this.#networks.slice(0, 1).flatMap((first) => first.addresses()) })
+    this.#networks.push(network)
+    const nothing = (): void => undefined
+    await network.start({
+      connected: nothing,
+      disconnected: nothing,
+      message: nothing,
+      broadcast: nothing,
+      hostile: nothing,
+    })
+    return network
+  }
+
   /** Peers by their order of opening, in groups that cannot reach each other. */
   split(...groups: readonly (readonly number[])[]): void {
     this.#hub.split(...groups.map((group) => group.map((index) => this.#networks[index]!.peerId)))

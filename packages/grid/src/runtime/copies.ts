@@ -54,7 +54,7 @@ export class Copies {
       return this.#followed(partition, own, options)
     })
     return Promise.all([durable, ...followed]).then(([last, ...receipts]) => {
-      return { ...last, copies: Math.min(...receipts.map(({ copies }) => copies)) }
+      return { ...last, copies: receipts.reduce((least, { copies }) => Math.min(least, copies), Infinity) }
     })
   }
 

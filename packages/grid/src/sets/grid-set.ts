@@ -24,6 +24,11 @@ import { checkAborted, checkSignal } from '../runtime/waiting.ts'
 
 /** So many adds of one element by different peers are kept. The next add replaces those of other peers. */
 const ADDS_MAX = 4
+/**
+ * Honest peers leave a few rows of each element, the removed ones among them. Where there are more, what is found out by
+ * looking through them is remembered, so that a hundred thousand made-up rows of one element cost no more than others.
+ */
+const CROWD_MIN = 32
 
 /** An element was added or deleted, or the mark that changes were left out. A plain object that only this reader has. */
 export interface SetChange<Element> {
@@ -54,6 +59,8 @@ export class GridSet<Element> {
   readonly #order: CallOrder
   /** Counted at the first read of `size`, and kept up to date since. */
   #size: number | undefined
+  /** Live rows of each element that has very many rows, for as long as changes are observed. */
+  readonly #crowds = new Map<string, number>()
   #endObserving: (() => void) | undefined
 
   /** @internal */
@@ -273,11 +280,13 @@ export class GridSet<Element> {
   *#walk(): Generator<{ readonly text: string; readonly present: boolean } | undefined, void, undefined> {
     const { table } = this.#partition.replica
     const live = table.liveness()
+    const crowds = new Set<string>()
     for (let slot = 0; slot < live.length; slot++) {
       const text = live[slot] === 0 || table.isFree(slot) ? undefined : splitKey(table.key(slot)).main
-      if (text === undefined || !isElementText(text)) yield undefined
+      if (text === undefined || crowds.has(text) || !isElementText(text)) yield undefined
       else {
         const slots = table.slotsOf(text)
+        if (slots.length >= CROWD_MIN) crowds.add(text)
         const isMet = slots.some((other) => other < slot && live[other] === 1)
         yield isMet ? undefined : { text, present: slots.some((other) => !table.deleted(other)) }
       }
@@ -289,6 +298,7 @@ export class GridSet<Element> {
     const wanted = this.#size !== undefined || this.#feed.wanted
     if (wanted === (this.#endObserving !== undefined)) return
     this.#endObserving?.()
+    this.#crowds.clear()
     this.#endObserving = wanted
       ? this.#partition.replica.observe({ changed: (slot, previous) => this.#changed(slot, previous) })
       : undefined
@@ -300,13 +310,23 @@ export class GridSet<Element> {
     const live = !table.deleted(slot)
     if (live === (previous !== undefined)) return
     const { main } = splitKey(table.key(slot))
-    if (table.slotsOf(main).some((other) => other !== slot && !table.deleted(other))) return
+    if (this.#liveAfter(main, live) !== (live ? 1 : 0)) return
     if (!isElementText(main)) return
     if (this.#size !== undefined) this.#size += live ? 1 : -1
     if (!this.#feed.wanted) return
     const change = new TextChange<Element>(live ? 'add' : 'delete', main)
     this.#feed.push(change)
     this.#writes.pump.afterStep(() => this.#feed.emit(change))
+  }
+
+  /** How many live rows an element has, of which one has just come or gone. */
+  #liveAfter(text: string, hasCome: boolean): number {
+    const known = this.#crowds.get(text)
+    const { table } = this.#partition.replica
+    const slots = known === undefined ? table.slotsOf(text) : []
+    const count = known === undefined ? slots.filter((slot) => !table.deleted(slot)).length : known + (hasCome ? 1 : -1)
+    if (known !== undefined || slots.length >= CROWD_MIN) this.#crowds.set(text, count)
+    return count
   }
 }
 

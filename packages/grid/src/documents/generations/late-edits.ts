@@ -158,7 +158,8 @@ function carriedOf(table: DocumentTable, name: string, generation: number): Carr
     const of = carried.get(parts.client) ?? { end: 0, deletes: [], updates: [] }
     carried.set(parts.client, of)
     of.end = Math.max(of.end, update.to)
-    of.deletes.push(...update.deletes)
+    // Not as arguments of one call, of which there is a limit.
+    for (const part of update.deletes) of.deletes.push(part)
     of.updates.push(bytes)
   }
   return carried
