@@ -35,14 +35,14 @@ import type { Teardown } from './lifecycle/teardown.ts'
 import { orAborted } from './runtime/waiting.ts'
 import type { GridTracer } from './runtime/safe-tracer.ts'
 
-/** What a grid is made of, once an environment has been chosen. `openGrid` chooses one. */
+/** What a grid is made of. `openGrid` makes it for its environment. */
 export interface GridDeps extends StoredPeer {
   readonly logger: Logger
   readonly valueSizeMaxBytes: number
-  /** Addresses to join by were given, so being without neighbours means waiting, not being alone. */
+  /** There are addresses to join, so a peer without neighbours waits, and is not alone. */
   readonly joining: boolean
   readonly tracer?: GridTracer | undefined
-  /** Tells the grid what becomes of the page it lives in, until what it returns is called. */
+  /** Reports to the peer when its page is hidden, frozen or shown, until the returned function is called. */
   readonly follow?: ((runtime: Runtime) => () => void) | undefined
 }
 
@@ -74,13 +74,13 @@ export class Grid {
   #left = false
   readonly #teardown: Teardown
 
-  /** Reads the stored state and joins the network. What closes it again is added to `teardown`, step by step. @internal */
-  static async start(parts: GridDeps, teardown: Teardown, signal?: AbortSignal): Promise<Grid> {
-    const grid = new Grid(parts, await orAborted(loadPeer(parts), signal), teardown, await tracingOf(parts))
+  /** Reads the stored state and joins the network. Adds the steps that close it to `teardown`. @internal */
+  static async start(deps: GridDeps, teardown: Teardown, signal?: AbortSignal): Promise<Grid> {
+    const grid = new Grid(deps, await orAborted(loadPeer(deps), signal), teardown, await tracingOf(deps))
     const runtime = grid.#runtime
-    teardown.add(haltStep(runtime, parts.logger))
+    teardown.add(haltStep(runtime, deps.logger))
     await orAborted(runtime.start(), signal)
-    const unfollow = parts.follow?.(runtime) ?? (() => undefined)
+    const unfollow = deps.follow?.(runtime) ?? (() => undefined)
     grid.#readiness.watch(() => runtime.peer.neighbours.size === 0)
     const faces = [grid.#maps, grid.#signals, grid.#countersAndSets]
     const steps = farewellSteps({ runtime, faces, documents: grid.documents, unfollow, left: () => grid.#left })
@@ -88,11 +88,11 @@ export class Grid {
     return grid
   }
 
-  private constructor(parts: GridDeps, peer: Peer, teardown: Teardown, trace: RuntimeOptions['trace']) {
-    const { name, storage, network, logger } = parts
+  private constructor(deps: GridDeps, peer: Peer, teardown: Teardown, trace: RuntimeOptions['trace']) {
+    const { name, storage, network, logger } = deps
     this.name = name
     this.#logger = logger
-    this.#readiness = new Readiness(parts.joining)
+    this.#readiness = new Readiness(deps.joining)
     this.#teardown = teardown
     this.#events = new Emitter(logger, GRID_EVENTS)
     this.#runtime = new Runtime({
@@ -104,7 +104,7 @@ export class Grid {
       trace,
     })
     const { writes } = this.#runtime
-    this.#maps = new GridMaps(writes, logger, parts.valueSizeMaxBytes)
+    this.#maps = new GridMaps(writes, logger, deps.valueSizeMaxBytes)
     this.#countersAndSets = new CountersAndSets(writes, logger)
     this.#signals = new GridSignals(this.#runtime, logger)
     this.#eventReporter = new EventReporter({
@@ -121,19 +121,20 @@ export class Grid {
     return this.#runtime.peer.peerId
   }
 
-  /** Addresses that another peer can join by: pass one as `join` there. */
+  /** Addresses of this peer. Pass one as `join` at another peer. */
   get addresses(): readonly string[] {
     return this.#runtime.network.addresses()
   }
 
-  /** This peer and all others it knows of, also those that have gone lately. */
+  /** This peer and all other peers that it knows, including those that have gone recently. */
   get members(): readonly GridMember[] {
     return membersOf(this.#runtime.report())
   }
 
   /**
-   * The map of that name; the same object every time. What it is to be is said where it is opened first, on every peer
-   * alike; later calls say the same or nothing. Throws `INVALID_NAME`, `INVALID_OPTION`, `COLLECTION_MISMATCH`, `CLOSED`.
+   * The map of that name; the same object every time. Pass options the first time you open a map, and pass the same ones on
+   * every peer. Later calls pass the same options or none. Throws `INVALID_NAME`, `INVALID_OPTION`, `COLLECTION_MISMATCH`,
+   * `CLOSED`.
    *
    * @example
    * ```ts
@@ -146,7 +147,7 @@ export class Grid {
   }
 
   /**
-   * Writes to several collections in one piece: what `GridMap.transact` promises, over all of them.
+   * Writes to several collections in one piece, as `GridMap.transact` does for one map.
    *
    * @example
    * ```ts
@@ -161,8 +162,8 @@ export class Grid {
   }
 
   /**
-   * The counter of that name, which all peers count up and down at once; the same object every time. Throws `INVALID_NAME`,
-   * `COLLECTION_MISMATCH`, `CLOSED`.
+   * The counter of that name, which all peers can increment and decrement concurrently; the same object every time. Throws
+   * `INVALID_NAME`, `COLLECTION_MISMATCH`, `CLOSED`.
    */
   counter(name: string): GridCounter {
     return this.#countersAndSets.counter(name)
@@ -174,8 +175,9 @@ export class Grid {
   }
 
   /**
-   * Opens a document that all peers edit at once: `y` is a real Y.Doc, `awareness` one of y-protocols. Rejects with
-   * `INVALID_NAME`, `DOCUMENT_FOREIGN` for a `doc` with content of elsewhere, `DOCUMENT_LIBRARY` without Yjs, `CLOSED`.
+   * Opens a document that all peers can edit concurrently: `y` is a real Y.Doc, `awareness` one of y-protocols. Rejects with
+   * `INVALID_NAME`, `DOCUMENT_FOREIGN` for a `doc` with content from outside the grid, `DOCUMENT_LIBRARY` if Yjs is not
+   * installed, `CLOSED`.
    *
    * @example
    * ```ts
@@ -188,44 +190,44 @@ export class Grid {
     return this.documents.open(name, options)
   }
 
-  /** The names of the documents there are, in order: those that begin with `prefix`. Throws `CLOSED`. */
+  /** The names of the documents that begin with `prefix`, sorted. Throws `CLOSED`. */
   docs(prefix: string = ''): string[] {
     checkKind('prefix', prefix, 'text')
     return this.documents.names(prefix)
   }
 
   /**
-   * Deletes a document for good, on all peers; those that have it open are told by an `ended` event. Resolves to true once
-   * that is durable here, to false when there is no such document. Rejects as `set` of a map does.
+   * Deletes a document for good, on all peers. Where it is open, an `ended` event reports that. Resolves to true when the
+   * delete is durable here, or to false if there is no such document. Rejects as `set` of a map does.
    */
   deleteDoc(name: string): Promise<boolean> {
     return this.documents.delete(name)
   }
 
   /**
-   * Messages to everybody who listens now, kept nowhere; the same object every time. Throws `INVALID_NAME`,
-   * `COLLECTION_LIMIT`, `CLOSED`.
+   * The topic of that name, for messages to all peers that listen now; they are not stored. The same object every time.
+   * Throws `INVALID_NAME`, `COLLECTION_LIMIT`, `CLOSED`.
    */
   topic<Message = unknown>(name: string): GridTopic<Message> {
     return this.#signals.topic(name) as GridTopic<Message>
   }
 
-  /** Who is there, and what each peer says of itself; the same object every time. */
+  /** The peers that are present, with the state that each has set; the same object every time. */
   presence<State = unknown>(): GridPresence<State> {
     return this.#signals.presence as GridPresence<State>
   }
 
   /**
-   * Resolves once this peer has exchanged everything with one other since it was opened, so that from then on "missing"
-   * means missing; or, with `alone: true`, when no other peer was found within 3 s and no address to join by was given.
-   * Rejects with `ABORTED` or `CLOSED`.
+   * Resolves when this peer has exchanged all data with another one since opening: from then on, an entry that is not here
+   * does not exist there. Resolves with `alone: true` if no other peer was found within 3 s and there are no addresses to
+   * join. Rejects with `ABORTED` or `CLOSED`.
    */
   async ready(options: { readonly signal?: AbortSignal } = {}): Promise<{ readonly alone: boolean }> {
     checkKnown(options, SIGNAL_OPTION)
     return this.#readiness.wait(options.signal)
   }
 
-  /** No other peer is known to be missing. @internal */
+  /** True if this peer need not wait for another one. @internal */
   get knowsNoOther(): boolean {
     return this.#readiness.knowsNoOther
   }
@@ -243,7 +245,7 @@ export class Grid {
     return this.#runtime.report().collectionNames
   }
 
-  /** Everything worth knowing of this peer right now. */
+  /** The current state of this peer, and what it knows of others. */
   status(): GridStatus {
     return statusOf(this.name, this.#runtime, this.#eventReporter.recoveries, (collection) =>
       this.#maps.hidden(collection),
@@ -251,8 +253,8 @@ export class Grid {
   }
 
   /**
-   * Everything that this peer counts, in plain numbers: for your own monitoring, in any runtime. `gossipgrid peer
-   * --metrics` serves the same to Prometheus.
+   * All counters of this peer as plain numbers, for your own monitoring in any runtime. `gossipgrid peer --metrics` serves
+   * the same to Prometheus.
    *
    * @example
    * ```ts
@@ -264,7 +266,7 @@ export class Grid {
     return metricsOf(this.status(), this.#runtime, this.#readiness.isReady, this.uptimeMs)
   }
 
-  /** Calls `listener` for every event of a type; the function returned ends that. */
+  /** Calls `listener` for every event of a type. The returned function ends that. */
   on<Type extends keyof GridEvents>(
     type: Type,
     listener: (event: GridEvents[Type]) => unknown,
@@ -274,32 +276,32 @@ export class Grid {
   }
 
   /**
-   * A peer that keeps data in a directory will never come back: deletes are purged without waiting for it. Resolves to true
-   * once that is durable here, to false when no such peer is registered (`status().purging.members`). One that still runs
-   * registers again within seconds. Rejects with `INVALID_OPTION` for this peer itself, which leaves with `leave`; with
-   * `BACKLOG_FULL`, `STORAGE_FULL`, `STORAGE_FAILED`, `CLOSED`.
+   * Declares that a peer with a directory will never come back, so that purging of deletes does not wait for it. Resolves to
+   * true when that is durable here, or to false if no such peer is registered (`status().purging.members`). A peer that still
+   * runs registers again within seconds. Rejects with `INVALID_OPTION` for this peer itself, for which there is `leave`, and
+   * with `BACKLOG_FULL`, `STORAGE_FULL`, `STORAGE_FAILED`, `CLOSED`.
    */
   async forget(peerId: string): Promise<boolean> {
     checkKind('peerId', peerId ?? null, 'text')
     if (peerId !== this.peerId) return this.#runtime.writes.forget(peerId)
     throw new GridError(
       'INVALID_OPTION',
-      'a peer cannot forget itself: leave() closes it for good, or another peer forgets it once it has ended',
+      'a peer cannot forget itself: close it for good with leave(), or let another peer forget it after it has ended',
     )
   }
 
   /**
-   * Closes for good: tells the others that this peer will not come back, so that nobody waits for it. Its stored state is
-   * left alone. A peer that is to come back is closed with `close`. Rejects as `close` does.
+   * Closes for good: tells other peers that this one will not come back, so that they do not wait for it. Does not delete its
+   * stored data. If the peer will come back, use `close` instead. Rejects as `close` does.
    */
   leave(): Promise<void> {
     return this.#close(true)
   }
 
   /**
-   * Waits for writes under way to be durable, says goodbye, and releases everything; idempotent. Takes at most 20 s, whatever
-   * hangs. Rejects, with everything closed that can be, with `CLOSE_INCOMPLETE` when writes were not stored or something
-   * did not close in time, and with what the store or the network says of closing.
+   * Waits until pending writes are durable, says goodbye to other peers, and closes everything. Idempotent. Takes at most 20 s,
+   * even if something hangs. Rejects with `CLOSE_INCOMPLETE` if writes were not stored or something did not close in time, and
+   * with errors of the store and the network; even then, everything that can be closed is closed.
    */
   close(): Promise<void> {
     return this.#close(false)

@@ -1,9 +1,9 @@
-/** What a line of the log is about, for programs to read: `{ peerId, code, collection, ms, ... }`. */
+/** Fields of a log message, for programs: `{ peerId, code, collection, ms, ... }`. */
 export type LogFields = Readonly<Record<string, unknown>>
 
 /**
- * Where a grid tells what happens. The message is for people and complete without the fields. `console` fits; for a
- * logger that takes the fields first, such as pino, a line each swaps them.
+ * Gets the log messages of a grid. A message is complete without its fields. `console` is a logger. For one that takes the
+ * fields first, such as pino, swap the arguments in each method.
  */
 export interface Logger {
   debug(message: string, fields?: LogFields): void
@@ -12,7 +12,7 @@ export interface Logger {
   error(message: string, fields?: LogFields): void
 }
 
-/** Warnings and errors on the console, nothing else. */
+/** Logs warnings and errors to the console, and nothing else. */
 export const quietLogger: Logger = {
   debug: () => undefined,
   info: () => undefined,
@@ -20,11 +20,11 @@ export const quietLogger: Logger = {
   error: (message) => console.error(`gossipgrid: ${shown(message)}`),
 }
 
-/** Control characters but tab and line feed, and those that turn the direction of writing. */
+/** Control characters except tab and line feed, and characters that change the direction of text. */
 // oxlint-disable-next-line no-control-regex
 const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
-/** Parts of a message may come from other peers: what could command a terminal is shown as an escape. */
+/** Escapes control characters: parts of a message may come from other peers, and could send commands to a terminal. */
 function shown(message: string): string {
   return message.replaceAll(HIDDEN, (hidden) => `\\u${hidden.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -8,75 +8,73 @@ import { secretsOf } from './secrets.ts'
 import { checkSignal } from './runtime/waiting.ts'
 import type { GridTracer } from './runtime/safe-tracer.ts'
 
-/** What `openGrid` can be told. Only the name is needed. */
+/** Options of `openGrid`. Only the name is required. */
 export interface OpenGridOptions {
-  /** Peers of one name on one network form one grid: 1 to 128 bytes of text. */
+  /** Name of the grid, 1 to 128 bytes of text. Peers with the same name on one network form one grid. */
   readonly name: string
   /**
-   * Makes the grid private: only peers with the same secret meet, and nobody else can read what they say. Take 32 random
-   * bytes as text (`gossipgrid secret` prints some); the maximum is 1,024 characters. To change it, run every peer with
-   * `[new, former]` for a while, which lets in both, and then with the new one alone. Left out: only programs on this
-   * machine can join, unless the grid is `open`. A secret that is there and `undefined` is refused: it is most likely a
-   * variable that was not set.
+   * Makes the grid private: only peers with the same secret can join it and read its messages. Use 32 random bytes as text
+   * (`gossipgrid secret` prints some), and at most 1,024 characters. To change the secret, run every peer with
+   * `[new, former]` for a while, which accepts both, and then with the new one alone. Without a secret only programs on this
+   * machine can join, unless the grid is `open`. `secret: undefined` is refused: it is most likely an unset variable.
    */
   readonly secret?: string | readonly string[]
   /**
-   * True lets anybody who knows the grid's name and reaches this peer read and change it: a grid without a secret that
-   * other machines can join. Default false: without a secret, a peer listens on loopback addresses alone, and looks only
-   * there for others; it can still join an open grid elsewhere by an address. A tab, which others cannot reach by an
-   * address, needs no `open`.
+   * True makes a grid without a secret that other machines can join: anyone who knows its name and can reach this peer can
+   * read and change it. Default false: a peer without a secret listens only on loopback addresses and looks for peers only
+   * there. It can still join an open grid on another machine by an address. Tabs need no `open`, since no peer can dial them.
    */
   readonly open?: boolean
   /**
-   * Where to keep the data; made if need be. Left out: in memory, and no write is called durable. A browser keeps data in
-   * IndexedDB anyway; there it tells apart several grids of one name on one site.
+   * Directory for the data. It is created if it does not exist. Default: data is in memory, and no write is durable. Browsers
+   * store data in IndexedDB in any case; there, this separates several grids of one name on one site.
    */
   readonly directory?: string
   /**
-   * In a browser: false keeps the data in memory; true asks the browser never to clear it, for which some ask the user.
-   * Left out: kept, until the browser needs the room. Elsewhere `directory` decides.
+   * For browsers. False keeps data in memory only. True asks the browser for persistent storage; some browsers ask the user.
+   * Default: data is stored, but the browser may clear it when it needs the space. On servers, `directory` decides.
    */
   readonly persist?: boolean
-  /** Addresses of peers to join by, as `grid.addresses` gives them. They may come up later. */
+  /** Addresses of peers to join, as `grid.addresses` returns them. These peers may start later. */
   readonly join?: readonly string[]
   /**
-   * Multiaddrs to listen on. Default: TCP and WebSockets on free ports of all interfaces, without a secret and `open` of the
-   * loopback interface; a browser listens at relays.
+   * Multiaddrs to listen on. Default: TCP and WebSockets on free ports of all interfaces; of the loopback interface only, if
+   * the grid has no secret and is not `open`. Browsers listen at relays.
    */
   readonly listen?: readonly string[]
-  /** Addresses to tell other peers instead of those listened on, for a server behind a name or a proxy. */
+  /** Addresses to announce to other peers instead of the listening ones, for a server behind a DNS name or a proxy. */
   readonly announce?: readonly string[]
-  /** A certificate for listening on `/tls/ws`: tabs of https pages connect to nothing else. */
+  /** A certificate for listening on `/tls/ws`. Tabs of https pages can connect only to secure WebSockets. */
   readonly tls?: Certificate
   /**
-   * In a browser: servers by which tabs behind different routers find a way to each other (STUN, TURN), as WebRTC takes them.
-   * Default none: tabs reach each other within one network only, and otherwise exchange through server peers.
+   * For browsers: STUN and TURN servers, as WebRTC takes them, by which tabs behind different routers connect. Default none:
+   * tabs connect directly only within one network, and otherwise exchange data through server peers.
    */
   readonly iceServers?: readonly IceServer[]
   /** Find peers on the local network. Default true. */
   readonly mdns?: boolean
   readonly logger?: Logger
-  /** Gets spans of writes: an OpenTelemetry tracer, for example `trace.getTracer('gossipgrid')`. Default none. */
+  /** A tracer for spans of writes, such as OpenTelemetry's `trace.getTracer('gossipgrid')`. Default none. */
   readonly tracer?: GridTracer
-  /** The largest encoded value that may be written here, in bytes. Default and maximum 1 MiB. */
+  /** Limit for encoded values written at this peer, in bytes. Default and maximum 1 MiB. */
   readonly valueSizeMaxBytes?: number
   readonly role?: Role
   /** Relative capacity, for placement. Default 1 for a peer with a directory, else 0. */
   readonly weight?: number
   /** Failure domain: copies are spread over zones where possible. */
   readonly zone?: string
-  /** Gives up opening. */
+  /** Aborts opening. */
   readonly signal?: AbortSignal
   /** A store of your own instead of the one chosen by the options above. The grid closes it. */
   readonly storage?: Storage
   /**
-   * Makes the network, which the grid closes. It is given what the default, `libp2pNetwork`, is made of. An identity that
-   * the network can export is kept in the store, and given back as `privateKey` the next time.
+   * Makes the network, with the options that the default, `libp2pNetwork`, takes. The grid closes it. If the network can
+   * export its private key, the grid stores the key, and passes it as `privateKey` the next time.
    */
   readonly network?: (options: Libp2pNetworkOptions) => Promise<OpenedNetwork>
 }
 
-/** A network, and the identity it can export if it has one. */
+/** A network that may be able to export its private key. */
 export type OpenedNetwork = Network & Partial<Pick<Libp2pNetwork, 'exportPrivateKey'>>
 
 const OPTIONS: Known<OpenGridOptions> = {
@@ -121,12 +119,12 @@ export function checkOptions(options: OpenGridOptions): void {
   if ('secret' in options && options.secret === undefined && options.open !== true) {
     throw new GridError(
       'INVALID_OPTION',
-      'secret is there and undefined: is a variable not set? Leave it out for a grid that only programs on this machine can join, or say open: true',
+      'secret is undefined: is a variable not set? Leave it out for a grid that only programs on this machine can join, or pass open: true',
     )
   }
   checkOpen(options.open, secretsOf(options.secret).length > 0)
   if (options.directory === '') throw new GridError('INVALID_OPTION', 'directory must not be empty')
-  // Counted in UTF-16 code units, as the peers that read it count.
+  // In UTF-16 code units, because other peers count these.
   if (
     options.zone !== undefined &&
     !(/^\P{Cc}*$/u.test(options.zone) && options.zone.length <= 64 && options.zone.isWellFormed())

@@ -16,18 +16,18 @@ import type { TeardownStep } from './lifecycle/teardown.ts'
 import { VERSION } from './version.ts'
 import { checkAborted, openedOrAborted, orAborted } from './runtime/waiting.ts'
 
-/** Where a peer's identity lies in its store. */
+/** The key of a peer's identity in its store. */
 const IDENTITY_KEY = 'identity'
-/** How long each may take to close: a store may be at work on its files still, a network has limits of its own below this. */
+/** How long closing may take. A store may still be busy with its files; the limits of the network itself are lower. */
 const STORE_CLOSE_MAX_MS = 4000
 const NETWORK_CLOSE_MAX_MS = 4000
 
 /**
- * Opens a peer of a grid: reads what it holds on disk, starts listening and looks for other peers. It works at once,
- * whether others are reachable or not; `grid.ready()` tells when it has caught up with one.
+ * Opens a peer of a grid: reads its data from disk, starts listening and looks for other peers. The grid can be used at
+ * once, whether or not other peers are reachable; `grid.ready()` resolves when it has the data of one of them.
  *
  * Rejects with `INVALID_NAME`, `INVALID_OPTION`, `NETWORK_PORT_TAKEN`, `NETWORK_BAD_ADDRESS`, `NETWORK_START_FAILED`,
- * `STORAGE_IN_USE`, `STORAGE_NOT_WRITABLE`, `STORAGE_FORMAT`, `STORAGE_FAILED`, or `ABORTED`, with everything closed.
+ * `STORAGE_IN_USE`, `STORAGE_NOT_WRITABLE`, `STORAGE_FORMAT`, `STORAGE_FAILED` or `ABORTED`. Then everything is closed.
  *
  * @example
  * ```ts
@@ -65,7 +65,7 @@ async function open(options: OpenGridOptions, logger: Logger, teardown: Teardown
   teardown.add({ what: 'the network', limitMs: NETWORK_CLOSE_MAX_MS, close: () => network.stop() })
   if (privateKey === undefined) await orAborted(keepIdentity(storage, network.exportPrivateKey?.()), signal)
   const { name, weight, zone } = options
-  const parts = {
+  const deps = {
     name,
     storage,
     network,
@@ -80,7 +80,7 @@ async function open(options: OpenGridOptions, logger: Logger, teardown: Teardown
     tracer: options.tracer,
     follow: (runtime: Runtime) => environment.follow(runtime),
   }
-  return Grid.start(parts, teardown, signal)
+  return Grid.start(deps, teardown, signal)
 }
 
 function storeStep(storage: Storage): TeardownStep {
@@ -121,13 +121,13 @@ async function keepIdentity(storage: Storage, bytes: Uint8Array | undefined): Pr
   if (bytes !== undefined) await storage.write([{ type: 'put', key: IDENTITY_KEY, bytes }], { durable: true })
 }
 
-/** Without it the peer goes on as a new one: better than not at all. */
+/** Reads the peer's private key. Undefined if it is damaged: then the peer takes a new identity. */
 async function readIdentity(storage: Storage, logger: Logger): Promise<Uint8Array | undefined> {
   try {
     return await storage.read(IDENTITY_KEY)
   } catch (error) {
     if (!(error instanceof GridError) || error.code !== 'STORAGE_DAMAGED') throw error
-    logger.warn('the stored identity of this peer is damaged: it goes on under a new peer id')
+    logger.warn('the stored identity of this peer is damaged: it continues with a new peer id')
     return undefined
   }
 }

@@ -2,7 +2,7 @@ import { callApplication, textOfError } from './flow/application-calls.ts'
 import type { LogFields, Logger } from './logger.ts'
 import { quietLogger } from './logger.ts'
 
-/** The same logger, but one that throws or rejects is reported once, on the console, and harms nobody. */
+/** Wraps a logger so that its errors harm nothing. Its first error is reported on the console. */
 export function safeLogger(logger: Logger): Logger {
   let reported = false
   const at = (level: keyof Logger) => (message: string, fields?: LogFields) => {

@@ -1,2 +1,2 @@
-/** Version of the packages, which are released together. A test holds it equal to package.json. */
+/** Version of all packages. A test checks that package.json has the same. */
 export const VERSION = '0.1.0'

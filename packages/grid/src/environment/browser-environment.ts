@@ -11,7 +11,7 @@ import { leaseSlot } from './slot.ts'
 
 /** Tabs and workers of a browser. */
 export const environment: Environment = {
-  // Tabs come and go: they keep what they have seen, and nobody waits for them.
+  // Tabs come and go. They store the data they get, but purging does not wait for them.
   role: 'light',
   reach: undefined,
   check: () => {
@@ -31,7 +31,7 @@ async function openStorage(options: OpenGridOptions, logger: Logger): Promise<Op
   try {
     const storage = new LapsingStorage(await openSlot(options), lapsed)
     if (options.persist === true && !(await askToPersist())) {
-      logger.warn('the browser would not promise to keep this site: it may clear the data when it needs the room')
+      logger.warn('the browser did not grant persistent storage: it may clear the data when it needs the space')
     }
     return { storage, loss: '' }
   } catch (error) {
@@ -46,7 +46,7 @@ async function openSlot({ name, directory }: OpenGridOptions): Promise<Storage> 
   const base = directory === undefined ? `gossipgrid/${name}` : `gossipgrid/${name}/${directory}`
   const slot = await leaseSlot(base)
   if (slot === undefined) {
-    throw new GridError('STORAGE_FAILED', 'Too many tabs of this browser keep this grid already. Close some of them.')
+    throw new GridError('STORAGE_FAILED', 'Too many tabs of this browser already store this grid. Close some of them.')
   }
   try {
     return await indexedDbStorage({ database: slot.name, onClosed: slot.release })

@@ -6,19 +6,19 @@ import type { Runtime } from '../runtime/runtime.ts'
 
 export interface OpenedStorage {
   readonly storage: Storage
-  /** What the store itself lost, or ''. */
+  /** What the store has lost, or ''. */
   readonly loss: string
 }
 
-/** What depends on where a peer runs. `#environment` in package.json chooses: a bundler for browsers takes theirs. */
+/** What differs between servers and browsers. `#environment` in package.json chooses; bundlers for browsers take theirs. */
 export interface Environment {
-  /** What a peer is for unless it is told; undefined: what its store says. */
+  /** Default role of a peer. Undefined: its store decides. */
   readonly role: Role | undefined
-  /** How others reach a peer here by an address; undefined where they cannot. A tab is reached through peers that it has dialled itself. */
+  /** Decides who can reach a peer here. Undefined where other peers cannot dial one: a tab is reached through peers that it has dialled. */
   readonly reach: { readonly of: typeof reachOf; readonly text: typeof reachText } | undefined
-  /** Throws `INVALID_OPTION` for what this environment does not have, `INSECURE_PAGE` where no peer can run. */
+  /** Throws `INVALID_OPTION` for an option of another environment, `INSECURE_PAGE` on a page where no peer can run. */
   check(options: OpenGridOptions): void
   openStorage(options: OpenGridOptions, logger: Logger): Promise<OpenedStorage>
-  /** Tells the peer what becomes of the page it lives in, until the function that is returned is called. */
+  /** Reports to the peer when its page is hidden, frozen or shown, until the returned function is called. */
   follow(runtime: Runtime): () => void
 }

@@ -2,8 +2,8 @@ import { GridError } from '@gossipgrid/core'
 import type { Storage, StorageOperation } from '@gossipgrid/core'
 
 /**
- * A browser's store, which the user may clear at any time: from then on the grid goes on in memory, and says so. The writes
- * under way at that moment reject.
+ * The store of a browser, which the user may clear at any time. From then on the grid continues in memory, and reports that.
+ * Writes in progress at that moment reject.
  */
 export class LapsingStorage implements Storage {
   readonly #storage: Storage
@@ -27,7 +27,7 @@ export class LapsingStorage implements Storage {
     return this.#storage.read(key)
   }
 
-  /** Once the store is gone there is nothing to be done: the peer reads its store only when it opens. */
+  /** Does nothing once the store is gone. The peer does not need to read it: it reads its store only when it opens. */
   async write(batch: readonly StorageOperation[], options: { readonly durable: boolean }): Promise<void> {
     if (this.#lapse !== undefined) return
     try {
@@ -46,7 +46,7 @@ export class LapsingStorage implements Storage {
     return this.#storage.close()
   }
 
-  /** Nothing is kept from now on. */
+  /** From now on nothing is stored. */
   lapsed(reason: string): void {
     if (this.#lapse !== undefined) return
     this.#lapse = reason

@@ -4,7 +4,7 @@ import { checkKind, checkMethods } from '../batches/checks.ts'
 import type { Kind } from '../batches/checks.ts'
 import type { OpenGridOptions } from '../open-grid-options.ts'
 
-/** Which options are a kind of value. Those that are not here have checks of their own. */
+/** The kinds of values that options take. Other options have checks of their own. */
 const KINDS: Readonly<Partial<Record<keyof OpenGridOptions, Kind>>> = {
   directory: 'text',
   persist: 'boolean',
@@ -16,7 +16,7 @@ const KINDS: Readonly<Partial<Record<keyof OpenGridOptions, Kind>>> = {
   zone: 'text',
   network: 'function',
 }
-/** Which are objects, and the methods that these have. */
+/** Options that are objects, and the methods that these must have. */
 const METHODS: Readonly<Partial<Record<keyof OpenGridOptions, readonly string[]>>> = {
   logger: ['debug', 'info', 'warn', 'error'],
   tracer: ['startSpan'],
@@ -24,8 +24,8 @@ const METHODS: Readonly<Partial<Record<keyof OpenGridOptions, readonly string[]>
 }
 
 /**
- * Throws `INVALID_OPTION` for options that are not what their types say, which programs in JavaScript do not know. A tab has no
- * room for that.
+ * Throws `INVALID_OPTION` for options of a wrong type, which JavaScript programs may pass. Left out of the browser build, to
+ * keep that small.
  */
 export function checkOptionKinds(options: OpenGridOptions): void {
   for (const [name, kind] of Object.entries(KINDS)) checkKind(name, options[name as keyof OpenGridOptions], kind)

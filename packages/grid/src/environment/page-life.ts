@@ -1,9 +1,9 @@
 import type { Runtime } from '../runtime/runtime.ts'
 
 /**
- * Tells a peer what becomes of its page. A page that nobody looks at is `asleep` to the others, since its timers hardly run
- * and it may be frozen; what it has written goes to the store at once. When it is looked at again, or comes out of the
- * browser's cache, it says so and dials whom it has lost.
+ * Reports to a peer when its page is hidden, frozen or shown. A hidden page is `asleep` to other peers, since its timers
+ * hardly run and the browser may freeze it; its writes go to the store at once. When the page is shown again, or restored
+ * from the browser's cache, the peer tells the others and dials the neighbours that it has lost.
  */
 export function followPage(runtime: Pick<Runtime, 'step' | 'network'>): () => void {
   if (globalThis.document === undefined) return () => undefined

@@ -7,7 +7,7 @@ import { reachOf, reachText } from '../lifecycle/reach.ts'
 import type { Environment, OpenedStorage } from './environment.ts'
 import { checkOptionKinds } from './option-kinds.ts'
 
-/** Node, Deno and Bun. */
+/** The environment of Node, Deno and Bun. */
 export const environment: Environment = {
   role: undefined,
   reach: { of: reachOf, text: reachText },
@@ -15,7 +15,7 @@ export const environment: Environment = {
     checkOptionKinds(options)
     const { directory, persist, storage } = options
     if (persist !== true || directory !== undefined || storage !== undefined) return
-    throw new GridError('INVALID_OPTION', 'persist is for browsers: give a directory to keep the data in')
+    throw new GridError('INVALID_OPTION', 'persist is for browsers: pass a directory to store the data in')
   },
   openStorage,
   follow: () => () => undefined,
@@ -23,7 +23,7 @@ export const environment: Environment = {
 
 async function openStorage(options: OpenGridOptions, logger: Logger): Promise<OpenedStorage> {
   if (options.directory === undefined) {
-    logger.info('no directory was given: data is kept in memory only')
+    logger.info('no directory: data is kept in memory only')
     return { storage: memoryStorage(), loss: '' }
   }
   const storage = await levelStorage({ directory: options.directory, logger })

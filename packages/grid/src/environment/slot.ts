@@ -1,14 +1,14 @@
-/** Tabs of one grid in one browser profile that keep data. Each further one is refused a slot. */
+/** Tabs of one grid in one browser profile that can store data. A further tab gets no slot. */
 const SLOTS_MAX = 64
-/** A page that is loaded again asks for its slot before the browser has taken it from the page before. */
+/** How long a reloaded page waits for its slot: the browser may not have released it from the old page yet. */
 const RELOAD_MAX_MS = 1000
 
 /**
- * A place to keep data in a browser profile, for one peer at a time: each tab has its own, with an identity of its own, and
- * leaves it to the next one when it ends, however it ends.
+ * A place to store data in a browser profile, for one peer at a time. Each tab leases its own slot, with an identity of its
+ * own. The slot is free again when the tab ends, even if it crashes.
  */
 export interface Slot {
-  /** Different for each slot; the same when the slot is leased again. */
+  /** Unique to the slot, and the same each time the slot is leased. */
   readonly name: string
   release(): void
 }
@@ -16,8 +16,7 @@ export interface Slot {
 const leasedHere = new Set<string>()
 
 /**
- * Leases the slot that this tab had before it was loaded again, else the first that is free (Web Locks). Undefined when all
- * 64 are taken.
+ * Leases the slot that this tab had before a reload, else the first free one, by a Web Lock. Undefined if all 64 are taken.
  */
 export async function leaseSlot(base: string): Promise<Slot | undefined> {
   const former = remembered(base)
@@ -39,7 +38,7 @@ function lease(base: string, name: string, options: LockOptions): Promise<Slot |
         if (lock === null) return resolve(undefined)
         leasedHere.add(name)
         remember(base, name)
-        // The lock is held until this promise settles, or the tab ends.
+        // The lock is released when this promise settles, or the tab ends.
         return new Promise<void>((free) => {
           const release = (): void => {
             leasedHere.delete(name)
@@ -52,7 +51,7 @@ function lease(base: string, name: string, options: LockOptions): Promise<Slot |
   })
 }
 
-/** What a tab keeps through a reload. Workers have none, and some pages must not have any. */
+/** The slot stored for this tab, which survives a reload. Workers have no session storage; some pages may not use it. */
 function remembered(base: string): string | undefined {
   try {
     return sessionStorage.getItem(base) ?? undefined
@@ -65,6 +64,6 @@ function remember(base: string, name: string): void {
   try {
     sessionStorage.setItem(base, name)
   } catch {
-    // Then the first free slot will do.
+    // Without it, a reloaded tab takes the first free slot.
   }
 }

@@ -5,7 +5,7 @@ import { Seldom } from '../runtime/seldom.ts'
 import type { GridMember, Recovery } from '../status/status.ts'
 
 const RECOVERIES_MAX = 16
-/** What is refused of one peer for one reason is logged at most this often. */
+/** Refused input of one peer with one error code is logged at most this often. */
 const REFUSAL_LOG_GAP_MS = 60_000
 
 /** Events of a grid. */
@@ -14,15 +14,15 @@ export interface GridEvents {
   member: GridMember
   /** An anti-entropy session has ended. */
   session: Extract<PeerEvent, { type: 'session' }>
-  /** Something from a peer was refused; `error.code` says why. */
+  /** Input from a peer was refused. `error.code` says why. */
   refused: { readonly from: string; readonly error: GridError }
-  /** The store refuses writes; storing is tried again. */
+  /** The store failed. Storing is retried. */
   storage: { readonly error: unknown }
-  /** This peer took a new replica id, or found stored blobs unreadable. What opening found stands in `status()`. */
+  /** This peer took a new replica id, or found unreadable stored data. `status()` also has what opening found. */
   recovery: Recovery
   /**
-   * A collection that is open here cannot be written to any more, and writes throw `COLLECTION_MISMATCH`: elsewhere its name
-   * was another kind's first. What it holds stays readable.
+   * An open collection can no longer be written to, and writes throw `COLLECTION_MISMATCH`: another peer had opened a
+   * collection of another kind under its name before. Its entries stay readable.
    */
   mismatch: { readonly name: string; readonly reason: string }
   /** The grid is closed. */
@@ -106,7 +106,7 @@ export class EventReporter {
 
   #damaged(blob: string, reason: string): void {
     const what = blob === '' ? reason : `stored blob '${blob}' is damaged: ${reason}`
-    this.#deps.logger.warn(`${what}; what is lost is fetched from other peers`, { blob, reason })
+    this.#deps.logger.warn(`${what}; lost data is fetched from other peers`, { blob, reason })
     this.#recovered(what)
   }
 

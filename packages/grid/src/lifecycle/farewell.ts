@@ -6,26 +6,26 @@ import type { Runtime } from '../runtime/runtime.ts'
 import type { TeardownStep } from './teardown.ts'
 import { settlesWithin } from '../runtime/waiting.ts'
 
-/** How long closing waits for edits of documents and for writes that are not durable yet: for both together. */
+/** How long closing waits for edits of documents and for pending writes, both together. */
 const FLUSH_MAX_MS = 10_000
-/** How long the others are told that this peer goes. */
+/** How long saying goodbye to other peers may take. */
 const GOODBYE_MAX_MS = 500
-/** Longer than leaving the registry takes at most. */
+/** More than leaving the registry may take. */
 const LEAVE_MAX_MS = 2000
-/** For steps that wait for nothing: the timer only has to be later than they are. */
+/** For steps that wait for nothing. The timer must only be later than they are. */
 const AT_ONCE_MAX_MS = 1000
 
 export interface FarewellDeps {
   readonly runtime: Runtime
   readonly faces: readonly { close(): void }[]
   readonly documents: { close(): Promise<void> }
-  /** Ends what tells the grid of the page it lives in. */
+  /** Ends following the page. */
   readonly unfollow: () => void
   /** Whether the peer leaves for good. */
   readonly left: () => boolean
 }
 
-/** Stops the peer. Rejects with `CLOSE_INCOMPLETE` when writes are not stored whose promises have not settled by now. */
+/** Stops the peer. Rejects with `CLOSE_INCOMPLETE` if writes are still pending. */
 export function haltStep(runtime: Runtime, logger: Logger): TeardownStep {
   return {
     what: 'the peer',
@@ -34,13 +34,13 @@ export function haltStep(runtime: Runtime, logger: Logger): TeardownStep {
       const { storageError: cause } = runtime
       const count = runtime.halt()
       if (count > 0) throw new GridError('CLOSE_INCOMPLETE', `${count} writes were not stored in time`, { cause })
-      // Those who wrote have been told by their promises.
+      // The promises of these writes have already rejected.
       if (cause !== undefined) logger.error('closing although some writes could not be stored', { error: cause })
     },
   }
 }
 
-/** What a grid that runs does before its peer stops; the last step is taken first. */
+/** The steps before the peer of an open grid stops. The last one runs first. */
 export function farewellSteps({ runtime, faces, documents, unfollow, left }: FarewellDeps): TeardownStep[] {
   let flushUntilMs = Infinity
   const flushMs = (): number => Math.max(0, flushUntilMs - performance.now())
@@ -67,7 +67,7 @@ export function farewellSteps({ runtime, faces, documents, unfollow, left }: Far
       limitMs: FLUSH_MAX_MS,
       close: async () => {
         flushUntilMs = performance.now() + FLUSH_MAX_MS
-        // All of it in the turn in which closing begins: what is asked of the grid after that is refused.
+        // In the turn in which closing begins: later calls of the grid are refused.
         const failures: unknown[] = []
         for (const close of [unfollow, ...faces.map((face) => () => face.close())]) {
           try {

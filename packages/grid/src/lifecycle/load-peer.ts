@@ -7,27 +7,27 @@ export interface StoredPeer {
   readonly storage: Storage
   readonly network: Network
   readonly software: string
-  /** What the store itself lost, or '' : it costs the replica id. */
+  /** What the store has lost, or ''. If it lost something, the peer takes a new replica id. */
   readonly storageLoss: string
   readonly role?: Role | undefined
   readonly weight?: number | undefined
   readonly zone?: string | undefined
 }
 
-/** Reads what the store holds into a peer. */
-export async function loadPeer(parts: StoredPeer): Promise<Peer> {
-  const { storage, network } = parts
+/** Makes a peer from the data in its store. */
+export async function loadPeer(deps: StoredPeer): Promise<Peer> {
+  const { storage, network } = deps
   const opening = openPeer({
     peerId: network.peerId,
-    gridName: parts.name,
+    gridName: deps.name,
     random: systemRandom,
     persistent: storage.persistent,
-    software: parts.software,
-    ...(parts.role === undefined ? {} : { role: parts.role }),
-    ...(parts.weight === undefined ? {} : { weight: parts.weight }),
-    ...(parts.zone === undefined ? {} : { zone: parts.zone }),
+    software: deps.software,
+    ...(deps.role === undefined ? {} : { role: deps.role }),
+    ...(deps.weight === undefined ? {} : { weight: deps.weight }),
+    ...(deps.zone === undefined ? {} : { zone: deps.zone }),
   })
-  if (parts.storageLoss !== '') opening.lost(parts.storageLoss)
+  if (deps.storageLoss !== '') opening.lost(deps.storageLoss)
   for (const prefix of OPENING_PREFIXES) {
     for (const key of await storage.list(prefix)) {
       try {

@@ -15,15 +15,15 @@ describe('who can reach a peer', () => {
     })
   })
 
-  it('is everybody with the secret, or everybody where that is said', () => {
+  it('is every peer with the secret, or every peer if the grid is open', () => {
     const listen = ['/ip4/0.0.0.0/tcp/4001']
     expect(reachOf({ listen }, true)).toEqual({ kind: 'private', listen, local: false })
     expect(reachOf({}, true)).toEqual({ kind: 'private', listen: undefined, local: false })
     expect(reachOf({ listen, open: true }, false)).toEqual({ kind: 'open', listen, local: false })
-    expect(reachText('shop', reachOf({ open: true }, false))).toContain('whoever knows its name')
+    expect(reachText('shop', reachOf({ open: true }, false))).toContain('anyone who knows its name')
   })
 
-  it('is never wider by an address alone: the error names both ways', () => {
+  it('is never widened by an address alone: the error names both ways', () => {
     const wide = [
       '/ip4/0.0.0.0/tcp/0',
       '/ip4/192.168.1.7/tcp/4001/ws',
@@ -57,18 +57,18 @@ describe('who can reach a peer', () => {
     }
   })
 
-  it('is no question where the address is none', () => {
+  it('an address that is none is refused', () => {
     const bad = expect.objectContaining({ code: 'NETWORK_BAD_ADDRESS' }) as Error
     for (const listen of ['nonsense', '127.0.0.1:4001']) expect(() => reachOf({ listen: [listen] }, false)).toThrow(bad)
   })
 
-  it('cannot be both, and is no other word', () => {
+  it('a grid cannot be open and private, and open must be a boolean', () => {
     expect(() => checkOpen(true, true)).toThrow(refused)
     for (const fitting of [undefined, false]) checkOpen(fitting, true)
     for (const open of ['true', 1, null] as unknown as boolean[]) expect(() => checkOpen(open, false)).toThrow(refused)
   })
 
-  it('where it joins an open grid elsewhere, other machines are dialled, and the log says so', () => {
+  it('a peer that joins an open grid on another machine dials other machines, and the log says so', () => {
     const reach = reachOf({ join: ['/ip4/127.0.0.1/tcp/1', '/dns4/example.org/tcp/4001'] }, false)
     expect(reach).toMatchObject({
       kind: 'here',

@@ -1,10 +1,10 @@
 import { GridError } from '@gossipgrid/core'
 import { onLoopback, parseAddress } from '@gossipgrid/network'
 
-/** Where a peer of a grid without a secret listens: any free port, for programs on the same machine. */
+/** Where a peer of a grid without a secret listens: on free ports, for programs on the same machine. */
 const HERE: readonly string[] = ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws']
 
-/** What of the options of `openGrid` decides who can reach a peer. */
+/** The options of `openGrid` that decide who can reach a peer. */
 export interface ReachOptions {
   readonly open?: boolean
   readonly listen?: readonly string[]
@@ -12,17 +12,17 @@ export interface ReachOptions {
   readonly join?: readonly string[]
 }
 
-/** Who can reach a peer, and whom it looks for. */
+/** Who can reach a peer, and where it looks for others. */
 export interface Reach {
-  /** `private`: who has the secret. `open`: anybody. `here`: programs on this machine. */
+  /** Who can reach it. `private`: peers with the secret. `open`: all peers. `here`: programs on this machine. */
   readonly kind: 'private' | 'open' | 'here'
-  /** Where to listen; undefined: where peers do by default. */
+  /** Where to listen. Undefined: the defaults of the network. */
   readonly listen: readonly string[] | undefined
-  /** Only peers on this machine are dialled. */
+  /** True if only peers on this machine are dialled. */
   readonly local: boolean
 }
 
-/** Throws `INVALID_OPTION` for an `open` that is no boolean, or that stands beside a secret. */
+/** Throws `INVALID_OPTION` if `open` is no boolean, or is true although there is a secret. */
 export function checkOpen(open: unknown, hasSecret: boolean): void {
   if (open !== undefined && typeof open !== 'boolean') {
     throw new GridError('INVALID_OPTION', `open is true or false, not ${open === null ? 'null' : typeof open}`)
@@ -33,8 +33,8 @@ export function checkOpen(open: unknown, hasSecret: boolean): void {
 }
 
 /**
- * A peer without a secret is reached from this machine alone, unless it is told to be `open`. Throws `INVALID_OPTION` where an address lets others
- * reach it without either, `NETWORK_BAD_ADDRESS`.
+ * A peer without a secret can be reached only from this machine, unless it is `open`. Throws `INVALID_OPTION` if an address
+ * lets other machines reach it although it has no secret and is not `open`, and `NETWORK_BAD_ADDRESS`.
  */
 export function reachOf(options: ReachOptions, hasSecret: boolean): Reach {
   const { open = false, listen, announce = [], join = [] } = options
@@ -45,17 +45,17 @@ export function reachOf(options: ReachOptions, hasSecret: boolean): Reach {
     parseAddress(wide)
     throw new GridError(
       'INVALID_OPTION',
-      `${option} '${wide}' lets other machines reach this peer, and the grid has no secret: give all its peers the same secret, or say open: true if anybody may read and change it`,
+      `${option} '${wide}' lets other machines reach this peer, and the grid has no secret: give all its peers the same secret, or say open: true if anyone may read and change it`,
     )
   }
   return { kind: 'here', listen: listen ?? HERE, local: join.every(onLoopback) }
 }
 
-/** What the log says of a grid without a secret: one line. */
+/** The log message for a grid without a secret. */
 export function reachText(name: string, { kind, local }: Reach): string {
-  if (kind === 'open') return `grid '${name}' is open: whoever knows its name can read and change it`
-  const share = 'To share it, give all peers the same secret, or open: true if anybody may read and change it'
+  if (kind === 'open') return `grid '${name}' is open: anyone who knows its name can read and change it`
+  const share = 'To share it, give all peers the same secret, or open: true if anyone may read and change it'
   return local
     ? `grid '${name}' has no secret, so only programs on this machine can join it. ${share}`
-    : `grid '${name}' has no secret: whoever knows its name can read and change it where it joins others, and only programs on this machine can join here. ${share}`
+    : `grid '${name}' has no secret: anyone who knows its name can read and change it where it joins others, and only programs on this machine can join here. ${share}`
 }

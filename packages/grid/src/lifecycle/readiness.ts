@@ -1,12 +1,12 @@
 import { GridError } from '@gossipgrid/core'
 import { orAborted } from '../runtime/waiting.ts'
 
-/** Without a neighbour and without an address to join by, a grid counts as alone after this time. */
+/** A grid without neighbours and without addresses to join counts as alone after this time. */
 const ALONE_AFTER_MS = 3000
 
-/** Whether a peer has exchanged everything with one other, or has found itself alone. */
+/** Whether a peer is ready: it has exchanged all data with another peer, or it is alone. */
 export class Readiness {
-  /** Addresses to join by were given, so being without neighbours means waiting, not being alone. */
+  /** There are addresses to join, so a peer without neighbours waits, and is not alone. */
   readonly #joining: boolean
   readonly #settled = Promise.withResolvers<{ readonly alone: boolean }>()
   #isReady = false
@@ -14,7 +14,7 @@ export class Readiness {
 
   constructor(joining: boolean) {
     this.#joining = joining
-    // A grid that no caller waits for to be ready must not end the program when it is closed.
+    // Closing rejects this promise, which must be no unhandled rejection.
     this.#settled.promise.then(
       () => (this.#isReady = true),
       () => undefined,
@@ -25,7 +25,7 @@ export class Readiness {
     return this.#isReady
   }
 
-  /** No other peer is known to be missing: this one is ready, or no address to join by was given. */
+  /** True if this peer need not wait for another one: it is ready, or has no addresses to join. */
   get knowsNoOther(): boolean {
     return this.#isReady || !this.#joining
   }
@@ -35,7 +35,7 @@ export class Readiness {
     return orAborted(this.#settled.promise, signal)
   }
 
-  /** `isAlone` is asked once, after three seconds. */
+  /** Calls `isAlone` once, after three seconds. */
   watch(isAlone: () => boolean): void {
     if (this.#joining) return
     this.#aloneTimer = setTimeout(() => {
@@ -43,7 +43,7 @@ export class Readiness {
     }, ALONE_AFTER_MS)
   }
 
-  /** Everything was exchanged with another peer. */
+  /** To be called when all data was exchanged with another peer. */
   exchanged(): void {
     this.#settled.resolve({ alone: false })
   }

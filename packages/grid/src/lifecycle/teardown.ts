@@ -1,17 +1,17 @@
 import { GridError } from '@gossipgrid/core'
 
-/** One thing that was opened, and how it is closed. */
+/** How to close one thing that was opened. */
 export interface TeardownStep {
-  /** What it is, as an error calls it: "the store". */
+  /** Its name in errors: "the store". */
   readonly what: string
-  /** How long closing it may take. */
+  /** How long closing may take. */
   readonly limitMs: number
   close(): unknown
 }
 
 /**
- * What was opened, in order, to be closed in the reverse order. Every step is taken, whatever became of those before it, and
- * none takes longer than its limit: so a failed opening and a close both leave nothing behind that can be closed at all.
+ * Closes what was opened, in reverse order. Every step runs, even if earlier ones failed, and none may take longer than its
+ * limit. So both a failed opening and a close leave nothing open that can be closed.
  */
 export class Teardown {
   readonly #steps: TeardownStep[] = []
@@ -21,7 +21,7 @@ export class Teardown {
     this.#steps.push(step)
   }
 
-  /** Rejects once all steps were taken: with what failed, and with `CLOSE_INCOMPLETE` for several failures or one that hangs. */
+  /** Runs all steps. Rejects with the failure; with `CLOSE_INCOMPLETE` if there are several, or if a step took too long. */
   close(): Promise<void> {
     return (this.#closing ??= this.#close())
   }

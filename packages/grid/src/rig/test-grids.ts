@@ -7,7 +7,7 @@ import type { OpenGridOptions } from '../open-grid-options.ts'
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
-/** Opens grids that meet in one program, and closes them all at the end of a test. */
+/** Opens grids that meet within one program, and closes all of them at the end of a test. */
 export class TestGrids {
   readonly #hub = memoryNetworkHub()
   readonly #grids: Grid[] = []
@@ -43,7 +43,7 @@ export class TestGrids {
     return network
   }
 
-  /** Peers by their order of opening, in groups that cannot reach each other. */
+  /** Splits the peers into groups that cannot reach each other. Peers are numbered in the order of opening. */
   split(...groups: readonly (readonly number[])[]): void {
     this.#hub.split(...groups.map((group) => group.map((index) => this.#networks[index]!.peerId)))
   }
@@ -57,7 +57,7 @@ export class TestGrids {
   }
 }
 
-/** A store in memory that passes for a disk, with a switch that makes it fail. */
+/** A store in memory that counts as persistent. Writes fail with `failure` while it is set. */
 export function diskInMemory(): Storage & { failure: Error | undefined } {
   const memory = memoryStorage()
   const disk = {
@@ -72,7 +72,7 @@ export function diskInMemory(): Storage & { failure: Error | undefined } {
   return disk
 }
 
-/** Waits until `holds` does, at most a minute. */
+/** Waits until `holds` returns true, at most a minute. */
 export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const endMs = performance.now() + 60_000
   while (!(await holds())) {

@@ -7,15 +7,15 @@ import { diskInMemory } from './test-grids.ts'
 const PEERS = 3
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
-/** Peers by their number, in groups that cannot reach each other. */
+/** Numbers of peers, in groups that cannot reach each other. */
 export type Split = readonly (readonly number[])[]
 
-/** All ways to part three peers; the first is not at all. */
+/** All ways to split three peers. The first one is no split. */
 export const SPLITS: readonly Split[] = [[[0, 1, 2]], [[0], [1, 2]], [[0, 1], [2]], [[0, 2], [1]], [[0], [1], [2]]]
 
 /**
- * Three peers with a store each, on islands that change: for tests that compare a collection with a plain model through
- * network splits and restarts.
+ * Three peers with a store each, for tests that compare a collection with a plain model through network splits and
+ * restarts.
  */
 export class Islands {
   readonly peers: readonly number[] = Array.from({ length: PEERS }, (_, peer) => peer)
@@ -25,7 +25,7 @@ export class Islands {
   readonly #networks: Network[] = []
   #split: Split = SPLITS[0]!
 
-  /** Opens them all, in reach of each other. */
+  /** Opens all peers, without a split. */
   static async open(): Promise<Islands> {
     const islands = new Islands()
     for (const peer of islands.peers) await islands.#open(peer)
@@ -45,7 +45,7 @@ export class Islands {
     return this.#grids[peer]!
   }
 
-  /** Closes a peer, and opens it again with what its store holds. */
+  /** Closes a peer, and opens it again with its store. */
   async restart(peer: number): Promise<void> {
     await this.grid(peer).close()
     await this.#open(peer)

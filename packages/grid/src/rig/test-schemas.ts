@@ -1,6 +1,6 @@
 import type { SchemaResult, StandardSchema } from '../maps/schema.ts'
 
-/** A schema as a library would make it, by hand. */
+/** Makes a schema as a library would. */
 export function schemaOf<Output>(
   validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>,
 ): StandardSchema<Output> {
@@ -12,7 +12,7 @@ export interface User {
   readonly age: number
 }
 
-/** Users, whose names are trimmed and whose age is 18 where it is left out. */
+/** A schema of users. It trims names, and the default age is 18. */
 export const userSchema: StandardSchema<User> = schemaOf((value) => {
   if (typeof value !== 'object' || value === null) return { issues: [{ message: 'no object' }] }
   const { name, age = 18 } = value as Partial<User>
