@@ -21,6 +21,7 @@ export class Board {
   #colour: Colour = COLOURS[0]
   #selected: string | undefined
   #added: string | undefined
+  #isAddedToType = false
 
   constructor(actions: BoardActions) {
     this.#actions = actions
@@ -37,7 +38,7 @@ export class Board {
     this.surface.addEventListener('pointerleave', () => this.#actions.point(undefined))
     this.surface.addEventListener('pointerdown', (event) => this.#draw(event))
     this.surface.addEventListener('dblclick', (event) => {
-      if (event.target === this.surface) this.#add('note', this.#place(event))
+      if (event.target === this.surface) this.#add('note', this.#place(event), SIZES.note, true)
     })
   }
 
@@ -50,8 +51,10 @@ export class Board {
     if (shape.at === undefined || shape.size === undefined) return
     const view = this.#views.get(id) ?? this.#newView(id)
     view.show({ ...shape, kind: shape.kind ?? 'note', text: shape.text ?? '', colour: shape.colour ?? 'grey' })
-    if (id === this.#added) view.element.focus()
+    if (id !== this.#added) return
     this.#added = undefined
+    if (this.#isAddedToType) view.edit()
+    else view.element.focus()
   }
 
   hide(id: string): void {
@@ -79,8 +82,10 @@ export class Board {
     if (this.#selected !== undefined) void this.#actions.remove(this.#selected)
   }
 
-  #add(kind: Shape['kind'], at: Point, size = SIZES[kind] as Shape['size']): void {
+  /** `toType`: the cursor goes into its text. */
+  #add(kind: Shape['kind'], at: Point, size = SIZES[kind] as Shape['size'], toType = false): void {
     this.#added = crypto.randomUUID()
+    this.#isAddedToType = toType
     void this.#actions.add(this.#added, { kind, ...onBoard({ at, size }), text: '', colour: this.#colour })
   }
 

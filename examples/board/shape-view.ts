@@ -32,7 +32,7 @@ export class ShapeView {
     this.element.addEventListener('focusin', onSelect)
     this.element.addEventListener('keydown', (event) => this.#key(event))
     this.element.addEventListener('pointerdown', (event) => this.#drag(event, event.target === grip))
-    this.element.addEventListener('dblclick', () => this.#edit())
+    this.element.addEventListener('dblclick', () => this.edit())
     this.#text.addEventListener('blur', () => this.#edited())
   }
 
@@ -49,6 +49,13 @@ export class ShapeView {
     this.#text.setAttribute('aria-label', `Text of the ${shape.kind}`)
     if (!typing) this.#text.value = shape.text
     this.#arrange()
+  }
+
+  /** Puts the cursor into the text. */
+  edit(): void {
+    this.element.classList.add('is-edited')
+    this.#text.focus()
+    this.#text.select()
   }
 
   get #typing(): boolean {
@@ -70,7 +77,7 @@ export class ShapeView {
     }
     const by = ARROWS[key]
     if (by !== undefined) this.#change(by, shiftKey)
-    else if (key === 'Enter') this.#edit()
+    else if (key === 'Enter') this.edit()
     else if (key === 'Delete' || key === 'Backspace') this.#remove()
     else if (key === 'c') void this.#actions.edit(this.#id, { colour: COLOURS[this.#nextColour]! })
     else return
@@ -93,12 +100,6 @@ export class ShapeView {
     const beside = this.element.nextElementSibling ?? this.element.previousElementSibling
     if (beside instanceof HTMLElement) beside.focus()
     void this.#actions.remove(this.#id)
-  }
-
-  #edit(): void {
-    this.element.classList.add('is-edited')
-    this.#text.focus()
-    this.#text.select()
   }
 
   #edited(): void {

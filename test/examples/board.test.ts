@@ -66,6 +66,15 @@ describe('the board example', () => {
     await soon(() => other.getByRole('group', { name: /note/ }).count()).toBe(0)
   })
 
+  it('what is typed after a double click is the text of the new note', async () => {
+    await page.mouse.dblclick(300, 300)
+    await page.keyboard.type('Typed at once')
+    await page.keyboard.press('Escape')
+    await other.getByRole('group', { name: 'note: Typed at once' }).waitFor()
+    await page.keyboard.press('Delete')
+    await soon(() => other.getByRole('group', { name: /note/ }).count()).toBe(0)
+  })
+
   it('the selected shape is deleted by a button as well, which a finger needs', async () => {
     await page.getByRole('button', { name: 'Add note' }).click()
     await other.getByRole('group', { name: 'Empty note' }).waitFor()

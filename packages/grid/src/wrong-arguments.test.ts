@@ -3,6 +3,7 @@ import { Doc } from 'yjs'
 import type { Grid } from './grid.ts'
 import { openGrid } from './open-grid.ts'
 import { TestGrids } from './rig/test-grids.ts'
+import { openRelay } from './relay.ts'
 import { GridProvider } from './yjs.ts'
 
 const grids = new TestGrids()
@@ -25,7 +26,7 @@ const options: Readonly<Record<string, readonly unknown[]>> = {
   join: ['/ip4/127.0.0.1/tcp/1', 5, null, {}, [5], [undefined]],
   listen: ['/ip4/127.0.0.1/tcp/0', 4001, null, {}, [4001]],
   announce: ['/dns4/x/tcp/1', null, [null]],
-  tls: [5, null, {}, { cert: 'x' }, { cert: 'x', key: 5 }, { cert: 'x', key: 'y', ca: 'z' }],
+  tls: [5, null, {}, { cert: 'x' }, { cert: 'x', key: 5 }, { cert: 'x', key: 'y' }, { cert: 'x', key: 'y', ca: 'z' }],
   iceServers: [5, null, {}, ['stun:x'], [{}], [{ urls: 5 }], [{ urls: [] }], [{ url: 'stun:x' }]],
   mdns: ['no', null, 0],
   logger: [5, null, {}, { warn: () => undefined }, { ...quiet, error: 'x' }],
@@ -112,5 +113,14 @@ describe('an argument that is none', () => {
 
   it('has written nothing', () => {
     expect([grid.map('m').size, grid.set('s').size]).toEqual([0, 0])
+  })
+})
+
+describe('openRelay', () => {
+  it('refuses addresses that are no array of text', async () => {
+    for (const wrong of ['/ip4/127.0.0.1/tcp/0/ws', 5, {}, [5]]) {
+      await expect(openRelay({ listen: wrong as Anything })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+      await expect(openRelay({ announce: wrong as Anything })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+    }
   })
 })

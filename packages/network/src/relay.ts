@@ -2,7 +2,7 @@ import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@
 import { identify } from '@libp2p/identify'
 import { ping } from '@libp2p/ping'
 import { createLibp2p } from 'libp2p'
-import { checkKnown } from '@gossipgrid/core'
+import { GridError, checkKnown } from '@gossipgrid/core'
 import type { Known, PeerId } from '@gossipgrid/core'
 import { parseAddress, startError } from './addresses.ts'
 import { DialWindow } from './dial-window.ts'
@@ -59,6 +59,8 @@ export async function openRelay(options: RelayOptions = {}): Promise<Relay> {
   checkKnown(options, OPTIONS)
   const listen = options.listen ?? ['/ip4/0.0.0.0/tcp/0/ws']
   const announce = options.announce ?? []
+  checkTexts('listen', listen)
+  checkTexts('announce', announce)
   for (const address of [...listen, ...announce]) parseAddress(address)
   const privateKey =
     options.privateKey === undefined ? await generateKeyPair('Ed25519') : privateKeyFromProtobuf(options.privateKey)
@@ -97,4 +99,9 @@ export async function openRelay(options: RelayOptions = {}): Promise<Relay> {
     counts: () => ({ connections: node.getConnections().length }),
     close: () => atMost(SHUTDOWN_MAX_MS, Promise.resolve(node.stop())),
   }
+}
+
+function checkTexts(name: string, value: unknown): void {
+  if (Array.isArray(value) && value.every((each) => typeof each === 'string')) return
+  throw new GridError('INVALID_OPTION', `${name} is an array of text`)
 }

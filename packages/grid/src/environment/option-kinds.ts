@@ -1,3 +1,4 @@
+import { createSecureContext } from 'node:tls'
 import { GridError, checkKnown } from '@gossipgrid/core'
 import type { Certificate, IceServer } from '@gossipgrid/network'
 import { checkKind, checkMethods } from '../batches/checks.ts'
@@ -50,6 +51,12 @@ function checkCertificate({ tls, listen }: OpenGridOptions): void {
   }
   named('tls', () => checkKnown(tls, CERTIFICATE))
   for (const part of ['cert', 'key'] as const) checkKind(`tls.${part}`, tls[part] ?? null, 'text')
+  try {
+    createSecureContext(tls)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new GridError('INVALID_OPTION', `tls is no certificate with its key, both as PEM text: ${why}`, { cause })
+  }
 }
 
 function checkIceServers(servers: OpenGridOptions['iceServers']): void {
