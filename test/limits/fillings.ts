@@ -137,7 +137,7 @@ const FILLINGS: Record<string, () => unknown> = {
   HELD_MAX_BYTES() {
     const held = new HeldRows()
     const partition = { collection: 'c', kind: 0, partition: 0 }
-    const row = { hlc: 1, replica: 1, replaced: 0, bytes: Uint8Array.of(1), start: 0, end: 1 }
+    const row = { hlc: 1, writer: 1, replaced: 0, bytes: Uint8Array.of(1), start: 0, end: 1 }
     for (let i = 0; i < 200_000; i++) held.hold('peer', partition, { ...row, key: `key ${i}`, sequence: i + 1 })
     return held
   },

@@ -256,10 +256,10 @@ export function held(peer: Peer): Pick<Recording, 'entries' | 'heads'> {
         key: table.key(slot),
         value: value === undefined ? null : packed(value),
         hlc: table.hlc(slot),
-        replicaId: ids.id(table.replica(slot)),
+        replicaId: ids.id(table.writer(slot)),
       })
     }
-    for (const id of vector.replicas()) heads[`${name.collection} ${ids.id(id)}`] = vector.head(id)
+    for (const id of vector.writers()) heads[`${name.collection} ${ids.id(id)}`] = vector.head(id)
   }
   const place = ({ collection, key }: HeldEntry): string => `${collection} ${key}`
   entries.sort((x, y) => (place(x) < place(y) ? -1 : 1))

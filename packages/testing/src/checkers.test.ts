@@ -37,7 +37,7 @@ function copyRows(from: Peer, to: Peer): void {
   const { replica } = notesOf(from)
   for (const slot of replica.table.slots()) {
     const row = replica.row(slot)
-    notesOf(to).replica.merge({ ...row, replica: to.collections.ids.intern(from.collections.ids.id(row.replica)) })
+    notesOf(to).replica.merge({ ...row, writer: to.collections.ids.intern(from.collections.ids.id(row.writer)) })
   }
 }
 

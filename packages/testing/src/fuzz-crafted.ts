@@ -94,10 +94,10 @@ export class CraftedMessages {
   #block(): Uint8Array {
     const random = this.#random
     const ids = new ReplicaIds()
-    const writer = new BlockWriter(ids)
+    const out = new BlockWriter(ids)
     const shared = random.chance(0.1)
     for (let records = random.mostlySmall(1, 6); records > 0; records--) {
-      const replica = ids.intern(this.#replicaId())
+      const writer = ids.intern(this.#replicaId())
       const partition = {
         collection: random.chance(0.97)
           ? random.pick(NAMES)
@@ -106,7 +106,7 @@ export class CraftedMessages {
         partition: random.chance(0.95) ? 0 : random.pick([1, 4095, 4096]),
       }
       if (random.chance(0.2)) {
-        writer.voids(partition, replica, this.#ranges())
+        out.voids(partition, writer, this.#ranges())
         continue
       }
       let sequence = random.pick(SEQUENCES)
@@ -116,12 +116,12 @@ export class CraftedMessages {
         const key = random.chance(0.5)
           ? random.pick(KEYS)
           : `${random.below(100)}`.repeat(random.pick([1, 1, KEY_MAX_BYTES]))
-        const row = { key, hlc, replica, sequence, replaced: random.below(65_536), bytes, start: 0 }
-        writer.row(partition, { ...row, end: bytes?.length ?? 0 })
+        const row = { key, hlc, writer, sequence, replaced: random.below(65_536), bytes, start: 0 }
+        out.row(partition, { ...row, end: bytes?.length ?? 0 })
         if (!shared) sequence += random.pick([1, 1, 1, 2, 1000])
       }
     }
-    return writer.take()
+    return out.take()
   }
 
   #parts(): PartDigest[] {
@@ -130,9 +130,9 @@ export class CraftedMessages {
       const ids = new ReplicaIds()
       const vector = new VersionVector()
       for (let count = random.mostlySmall(1, 20); count > 0; count--) {
-        const replica = ids.intern(this.#replicaId())
+        const writer = ids.intern(this.#replicaId())
         const ranges = this.#ranges()
-        for (let i = 0; i < ranges.length; i += 2) vector.addRange(replica, ranges[i]!, ranges[i + 1]!)
+        for (let i = 0; i < ranges.length; i += 2) vector.addRange(writer, ranges[i]!, ranges[i + 1]!)
       }
       return {
         collection: random.pick(NAMES),

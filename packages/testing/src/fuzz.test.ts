@@ -79,7 +79,7 @@ test('what is planted is found: a change by a refused message, an error that is 
   const { merge } = Replica.prototype
   const losing = planted(Replica.prototype, 'merge', function losing(this: Replica, row) {
     if (row.key !== 'late 1') return merge.call(this, row)
-    this.vector.add(row.replica, row.sequence)
+    this.vector.add(row.writer, row.sequence)
     return 'lost'
   })
   expect(losing).toContain('do not become equal')

@@ -17,13 +17,13 @@ type Write = (writer: BlockWriter, i: number, ids: ReplicaIds, row: Row) => void
 /** A broadcast frame of many records. */
 function frame(target: FuzzTarget, records: number, write: Write): FuzzInput {
   const ids = new ReplicaIds()
-  const writer = new BlockWriter(ids)
+  const rows = new BlockWriter(ids)
   const hlc = hlcFromWall(target.wallMs)
   for (let i = 0; i < records; i++) {
-    const replica = ids.intern('0123456789abcdef')
-    write(writer, i, ids, { key: 'k', hlc, replica, sequence: 1 + i, replaced: 0, bytes: undefined, start: 0, end: 0 })
+    const writer = ids.intern('0123456789abcdef')
+    write(rows, i, ids, { key: 'k', hlc, writer, sequence: 1 + i, replaced: 0, bytes: undefined, start: 0, end: 0 })
   }
-  return { way: 'broadcast', bytes: encodeMessage({ type: 'frame', block: writer.take() }) }
+  return { way: 'broadcast', bytes: encodeMessage({ type: 'frame', block: rows.take() }) }
 }
 
 function part(idCount: number, change: (bytes: Uint8Array) => Uint8Array = (bytes) => bytes): PartDigest {
@@ -62,7 +62,7 @@ export const HARMFUL_MESSAGES: readonly HarmfulMessages[] = [
     why: 'a refused block left its replica ids behind, a number for each for ever',
     *inputs(target) {
       const { way, bytes } = frame(target, 5000, (writer, i, ids, row) => {
-        writer.row(USERS, { ...row, replica: ids.intern(`${i}`.padStart(16, '0')) })
+        writer.row(USERS, { ...row, writer: ids.intern(`${i}`.padStart(16, '0')) })
       })
       yield { way, bytes: bytes.subarray(0, -1) }
     },

@@ -99,7 +99,7 @@ function isSwept(value: Uint8Array): boolean {
 export function versionAt(peer: Peer, collection: SimulatedCollection, { table }: Replica, slot: number): Version {
   return {
     hlc: table.hlc(slot),
-    replicaId: peer.collections.ids.id(table.replica(slot)),
+    replicaId: peer.collections.ids.id(table.writer(slot)),
     sequence: table.sequence(slot),
     removes: collection.kind === 'set' && table.deleted(slot),
   }

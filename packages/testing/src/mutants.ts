@@ -69,13 +69,13 @@ function vectorBeforeRows(): () => void {
 /** A block that says of all dots of another that they have been seen. */
 function dotsOf(block: Uint8Array): Uint8Array {
   const ids = new ReplicaIds()
-  const writer = new BlockWriter(ids)
+  const dots = new BlockWriter(ids)
   for (const record of readBlock(block, ids)) {
-    const replica = ids.intern(record.replicaId)
-    if (record.type === 'voids') writer.voids(record.partition, replica, record.ranges)
-    else for (const row of record.rows) writer.voids(record.partition, replica, [row.sequence, row.sequence])
+    const writer = ids.intern(record.replicaId)
+    if (record.type === 'voids') dots.voids(record.partition, writer, record.ranges)
+    else for (const row of record.rows) dots.voids(record.partition, writer, [row.sequence, row.sequence])
   }
-  return writer.take()
+  return dots.take()
 }
 
 /** Tombstones count as purged five seconds after their writing: any version beats them, and they are not sent. */
@@ -169,7 +169,7 @@ function earlyVoids(): () => void {
         const held = new Set<number>()
         replica.visitDots([range], (slot) => held.add(replica.table.sequence(slot)).size > 0)
         for (let sequence = range.first; sequence <= range.last; sequence++) {
-          if (!held.has(sequence)) writer.voids(name, range.replica, [sequence, sequence])
+          if (!held.has(sequence)) writer.voids(name, range.writer, [sequence, sequence])
         }
       }
       return original.call(this, writer, serving)

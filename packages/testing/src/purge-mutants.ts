@@ -8,7 +8,7 @@ export function purgeWithoutFloor(): () => void {
     return function raiseFloor(this: Replica, floor: Replica['floor']): void {
       const { table } = this
       for (const slot of table.slots()) {
-        if (table.deleted(slot) && floor.has(table.replica(slot), table.sequence(slot))) this.drop(slot)
+        if (table.deleted(slot) && floor.has(table.writer(slot), table.sequence(slot))) this.drop(slot)
       }
     }
   })
@@ -19,7 +19,7 @@ export function restampingFence(): () => void {
   const own = new WeakMap<Replica, number>()
   const restoreWrite = replaceMethod(Replica.prototype, 'write', (original) => {
     return function write(this: Replica, row: Row): number {
-      own.set(this, row.replica)
+      own.set(this, row.writer)
       return original.call(this, row)
     }
   })

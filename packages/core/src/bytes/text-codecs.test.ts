@@ -67,15 +67,15 @@ describe('text comes out of a codec as it went in', () => {
   })
   it('of a block with the name, the key and the value of a row', () => {
     const ids = new ReplicaIds()
-    const replica = ids.intern(REPLICA_ID)
-    const writer = new BlockWriter(ids)
+    const writer = ids.intern(REPLICA_ID)
+    const rowsBlock = new BlockWriter(ids)
     const rows = KEYS.map(({ text }, i) => {
       const bytes = encodeValue(text, 5000)
       const partition = { collection: NAMES[i % NAMES.length]!.text, kind: 1, partition: 0 }
-      writer.row(partition, {
+      rowsBlock.row(partition, {
         key: text,
         hlc: 1,
-        replica,
+        writer,
         sequence: i + 1,
         replaced: 0,
         bytes,
@@ -84,7 +84,7 @@ describe('text comes out of a codec as it went in', () => {
       })
       return [partition.collection, text, text]
     })
-    const read = readBlock(writer.take(), ids).flatMap((record) =>
+    const read = readBlock(rowsBlock.take(), ids).flatMap((record) =>
       record.type === 'rows'
         ? record.rows.map((row) => [
             record.partition.collection,

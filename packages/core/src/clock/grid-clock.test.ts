@@ -47,7 +47,7 @@ test.each([2, 3, 5])('a peer an hour ahead of %i poisons nobody, and its writes 
   }
   // No vector keeps a gap.
   const { vector } = partitionOf(peers.peer('p1')).replica
-  for (const replica of vector.replicas()) expect(vector.rangesAbove(replica)).toEqual([])
+  for (const writer of vector.writers()) expect(vector.rangesAbove(writer)).toEqual([])
   // What was dated anew stays so after a crash.
   peers.open('p0', peers.crash('p0')!)
   meet(peers, names)

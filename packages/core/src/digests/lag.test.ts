@@ -22,7 +22,7 @@ function table(): {
   const { replica } = collections.open({ name: 'users', kind: 'map', mode: 'replicated', partitions: 1 }).partitions[0]!
   const writer = ids.intern('aaaaaaaaaaaaaaaa')
   for (let sequence = 1; sequence <= 3; sequence++) {
-    const row = { key: `key ${sequence}`, hlc: sequence, replica: writer, sequence, replaced: 0, start: 0, end: 1 }
+    const row = { key: `key ${sequence}`, hlc: sequence, writer, sequence, replaced: 0, start: 0, end: 1 }
     replica.merge({ ...row, bytes: Uint8Array.of(1) })
   }
   const part = (head: number, change: Partial<SeenPart> = {}): SeenPart => {

@@ -74,13 +74,13 @@ export class LagTable {
   }
 
   /** Whether anybody has told of a write that it has seen it. */
-  isSeen(name: PartitionName, replica: number, sequence: number): boolean {
+  isSeen(name: PartitionName, writer: number, sequence: number): boolean {
     const key = nameKey(name)
     for (const { parts } of this.#told.values()) {
       const seen = parts?.get(key)?.seen
       if (seen === undefined) continue
       this.#adopt(seen)
-      if (seen.has(replica, sequence)) return true
+      if (seen.has(writer, sequence)) return true
     }
     return false
   }

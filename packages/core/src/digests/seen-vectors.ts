@@ -23,10 +23,10 @@ export class SeenVectors {
   record(from: PeerId, parts: readonly SeenPart[], now: Instant): void {
     const { collections, lag, writes } = this.#deps
     lag.told(from, parts, now.monotonicMs)
-    const replica = writes.identity.index
+    const writer = writes.identity.index
     for (const part of parts) {
-      const theirs = part.seen.highest(replica)
-      const own = collections.find(part)?.replica.vector.highest(replica) ?? 0
+      const theirs = part.seen.highest(writer)
+      const own = collections.find(part)?.replica.vector.highest(writer) ?? 0
       if (theirs <= own) continue
       writes.cloned(`${from} has seen write ${theirs} of this replica id, which has given out ${own}`, now)
       return

@@ -5,35 +5,35 @@ import { SeededRandom } from '../bytes/seeded-random.ts'
 
 /** The index beside the plain state it points into: each slot holds one dot. */
 class Slots {
-  readonly dots: { replica: number; sequence: number }[] = []
+  readonly dots: { writer: number; sequence: number }[] = []
   readonly index = new DotIndex(
-    (slot, replica, sequence) => this.dots[slot]?.replica === replica && this.dots[slot].sequence === sequence,
+    (slot, writer, sequence) => this.dots[slot]?.writer === writer && this.dots[slot].sequence === sequence,
   )
 
-  put(slot: number, replica: number, sequence: number): void {
-    this.dots[slot] = { replica, sequence }
-    this.index.add(replica, sequence, slot)
+  put(slot: number, writer: number, sequence: number): void {
+    this.dots[slot] = { writer, sequence }
+    this.index.add(writer, sequence, slot)
   }
 
-  visited(replica: number, first: number, last: number): [number, number][] {
+  visited(writer: number, first: number, last: number): [number, number][] {
     const found: [number, number][] = []
-    const next = this.index.visit(replica, first, last, (slot, sequence) => found.push([sequence, slot]) > 0)
+    const next = this.index.visit(writer, first, last, (slot, sequence) => found.push([sequence, slot]) > 0)
     if (next !== last + 1) throw new Error(`the visit stopped at ${next}`)
     return found
   }
 
-  expected(replica: number, first: number, last: number): [number, number][] {
+  expected(writer: number, first: number, last: number): [number, number][] {
     const found: [number, number][] = []
     for (const [slot, dot] of this.dots.entries()) {
-      if (dot?.replica === replica && dot.sequence >= first && dot.sequence <= last) found.push([dot.sequence, slot])
+      if (dot?.writer === writer && dot.sequence >= first && dot.sequence <= last) found.push([dot.sequence, slot])
     }
     return found.toSorted((a, b) => a[0] - b[0])
   }
 }
 
 const step = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ slot: fc.nat(30), replica: fc.nat(2), jump: fc.integer({ min: -20, max: 4 }) }) },
-  { weight: 1, arbitrary: fc.record({ first: fc.nat(60), span: fc.nat(40), replica: fc.nat(3) }) },
+  { weight: 5, arbitrary: fc.record({ slot: fc.nat(30), writer: fc.nat(2), jump: fc.integer({ min: -20, max: 4 }) }) },
+  { weight: 1, arbitrary: fc.record({ first: fc.nat(60), span: fc.nat(40), writer: fc.nat(3) }) },
 )
 
 test('a visit finds exactly the slots that still hold a dot of the range, oldest first', () => {
@@ -45,17 +45,17 @@ test('a visit finds exactly the slots that still hold a dot of the range, oldest
       for (const each of steps) {
         if ('span' in each) {
           const last = each.first + each.span
-          expect(slots.visited(each.replica, each.first, last)).toEqual(slots.expected(each.replica, each.first, last))
+          expect(slots.visited(each.writer, each.first, last)).toEqual(slots.expected(each.writer, each.first, last))
           continue
         }
-        let sequence = Math.max(1, heads[each.replica]! + each.jump)
-        while (used.has(`${each.replica} ${sequence}`)) sequence += 1
-        used.add(`${each.replica} ${sequence}`)
-        heads[each.replica] = Math.max(heads[each.replica]!, sequence)
-        slots.put(each.slot, each.replica, sequence)
+        let sequence = Math.max(1, heads[each.writer]! + each.jump)
+        while (used.has(`${each.writer} ${sequence}`)) sequence += 1
+        used.add(`${each.writer} ${sequence}`)
+        heads[each.writer] = Math.max(heads[each.writer]!, sequence)
+        slots.put(each.slot, each.writer, sequence)
       }
-      for (let replica = 0; replica < 3; replica++) {
-        expect(slots.visited(replica, 0, 0xffffffff)).toEqual(slots.expected(replica, 0, 0xffffffff))
+      for (let writer = 0; writer < 3; writer++) {
+        expect(slots.visited(writer, 0, 0xffffffff)).toEqual(slots.expected(writer, 0, 0xffffffff))
       }
     }),
     { numRuns: 400 },

@@ -8,7 +8,7 @@ class OriginIndex {
 }
 
 /** Tells whether a slot still holds the dot it was filed under. */
-export type HoldsDot = (slot: number, replica: number, sequence: number) => boolean
+export type HoldsDot = (slot: number, writer: number, sequence: number) => boolean
 
 /**
  * Finds slots by dot: (replica id, sequence number) to slot. Appending is all that a write pays; superseded dots stay
@@ -23,14 +23,14 @@ export class DotIndex {
   }
 
   /** The replica ids that were ever filed. */
-  replicas(): IterableIterator<number> {
+  writers(): IterableIterator<number> {
     return this.#origins.keys()
   }
 
-  add(replica: number, sequence: number, slot: number): void {
-    let origin = this.#origins.get(replica)
-    if (origin === undefined) this.#origins.set(replica, (origin = new OriginIndex()))
-    if (origin.count === origin.sequences.length) this.#makeRoom(origin, replica)
+  add(writer: number, sequence: number, slot: number): void {
+    let origin = this.#origins.get(writer)
+    if (origin === undefined) this.#origins.set(writer, (origin = new OriginIndex()))
+    if (origin.count === origin.sequences.length) this.#makeRoom(origin, writer)
     const at = origin.count
     origin.sequences[at] = sequence
     origin.slots[at] = slot
@@ -42,20 +42,20 @@ export class DotIndex {
    * Calls `visit` with the slots whose dots lie in [first, last], in order of sequence, until it returns false.
    * Returns the sequence number to go on from: past `last` when all were visited.
    */
-  visit(replica: number, first: number, last: number, visit: (slot: number, sequence: number) => boolean): number {
-    const origin = this.#origins.get(replica)
+  visit(writer: number, first: number, last: number, visit: (slot: number, sequence: number) => boolean): number {
+    const origin = this.#origins.get(writer)
     if (origin === undefined) return last + 1
     if (origin.sorted < origin.count) sortTail(origin)
     for (let i = lowerBound(origin, first); i < origin.count; i++) {
       const sequence = origin.sequences[i]!
       if (sequence > last) break
       const slot = origin.slots[i]!
-      if (this.#holds(slot, replica, sequence) && !visit(slot, sequence)) return sequence
+      if (this.#holds(slot, writer, sequence) && !visit(slot, sequence)) return sequence
     }
     return last + 1
   }
 
-  #makeRoom(origin: OriginIndex, replica: number): void {
+  #makeRoom(origin: OriginIndex, writer: number): void {
     if (origin.count >= 1024) {
       // Sweep first: a key that is written again and again must not make the index grow.
       let kept = 0
@@ -63,7 +63,7 @@ export class DotIndex {
       for (let i = 0; i < origin.count; i++) {
         const sequence = origin.sequences[i]!
         const slot = origin.slots[i]!
-        if (!this.#holds(slot, replica, sequence)) continue
+        if (!this.#holds(slot, writer, sequence)) continue
         origin.sequences[kept] = sequence
         origin.slots[kept] = slot
         kept += 1

@@ -12,7 +12,7 @@ function rowOf(key: string, hlc: number, value: Uint8Array | undefined, sequence
   return {
     key,
     hlc,
-    replica: hlc % 3,
+    writer: hlc % 3,
     sequence,
     replaced: hlc % 65_536,
     bytes,
@@ -26,7 +26,7 @@ function put(table: EntryTable, row: Row): number {
 }
 
 function emptyRow(): Row {
-  return { key: '', hlc: 0, replica: 0, sequence: 0, replaced: 0, bytes: undefined, start: 0, end: 0 }
+  return { key: '', hlc: 0, writer: 0, sequence: 0, replaced: 0, bytes: undefined, start: 0, end: 0 }
 }
 
 test('a table holds the last row of every key, in the slot the key got first', () => {
@@ -55,17 +55,17 @@ test('a table holds the last row of every key, in the slot the key got first', (
         expect(table.value(slot)).toEqual(expected.value)
         expect(table.deleted(slot)).toBe(expected.value === undefined)
         expect(table.valueLength(slot)).toBe(expected.value?.length ?? 0)
-        const { key, hlc, replica, sequence, replaced } = read
-        expect({ key, hlc, replica, sequence, replaced }).toEqual({
+        const { key, hlc, writer, sequence, replaced } = read
+        expect({ key, hlc, writer, sequence, replaced }).toEqual({
           key: name,
           hlc: expected.hlc,
-          replica: expected.replica,
+          writer: expected.writer,
           sequence: expected.sequence,
           replaced: expected.replaced,
         })
-        expect([table.hlc(slot), table.replica(slot), table.sequence(slot), table.replaced(slot)]).toEqual([
+        expect([table.hlc(slot), table.writer(slot), table.sequence(slot), table.replaced(slot)]).toEqual([
           hlc,
-          replica,
+          writer,
           sequence,
           replaced,
         ])
@@ -221,6 +221,6 @@ test('a slot can be given another dot and nothing else changes', () => {
   const table = new EntryTable(1)
   const slot = put(table, rowOf('k', 9, Uint8Array.of(1)))
   table.redot(slot, 8, 77)
-  expect([table.replica(slot), table.sequence(slot), table.hlc(slot)]).toEqual([8, 77, 9])
+  expect([table.writer(slot), table.sequence(slot), table.hlc(slot)]).toEqual([8, 77, 9])
   expect(table.value(slot)).toEqual(Uint8Array.of(1))
 })

@@ -24,7 +24,7 @@ export interface Row {
   /** HLC reading of the write. */
   hlc: number
   /** Number of the writing replica id in `ReplicaIds`. */
-  replica: number
+  writer: number
   /** Sequence number of the write: with the replica id, its dot. */
   sequence: number
   /** 16-bit hash of the version the writer saw and replaced, 0 for none: tells concurrent from overwritten. */
@@ -47,7 +47,7 @@ export class EntryTable {
   readonly #slots = new KeyIndex(this)
   readonly #values = new ValueSlabs()
   #hlc = new Float64Array(SLOTS_FIRST)
-  #replica = new Uint32Array(SLOTS_FIRST)
+  #writer = new Uint32Array(SLOTS_FIRST)
   #sequence = new Uint32Array(SLOTS_FIRST)
   #address = new Uint32Array(SLOTS_FIRST)
   #length = new Uint32Array(SLOTS_FIRST)
@@ -133,8 +133,8 @@ export class EntryTable {
     return this.#hlc[slot]!
   }
 
-  replica(slot: number): number {
-    return this.#replica[slot]!
+  writer(slot: number): number {
+    return this.#writer[slot]!
   }
 
   sequence(slot: number): number {
@@ -192,7 +192,7 @@ export class EntryTable {
   read(slot: number, row: Row): void {
     row.key = this.key(slot)
     row.hlc = this.#hlc[slot]!
-    row.replica = this.#replica[slot]!
+    row.writer = this.#writer[slot]!
     row.sequence = this.#sequence[slot]!
     row.replaced = this.#replaced[slot]!
     const length = this.#length[slot]!
@@ -217,7 +217,7 @@ export class EntryTable {
       this.#release(target)
     }
     this.#hlc[target] = row.hlc
-    this.#replica[target] = row.replica
+    this.#writer[target] = row.writer
     this.#sequence[target] = row.sequence
     this.#replaced[target] = row.replaced
     this.#storeValue(target, row)
@@ -225,8 +225,8 @@ export class EntryTable {
   }
 
   /** Gives a slot another dot, for a write that is issued anew under another replica id. */
-  redot(slot: number, replica: number, sequence: number): void {
-    this.#replica[slot] = replica
+  redot(slot: number, writer: number, sequence: number): void {
+    this.#writer[slot] = writer
     this.#sequence[slot] = sequence
   }
 
@@ -245,7 +245,7 @@ export class EntryTable {
     this.#release(slot)
     this.#length[slot] = DELETED
     this.#sequence[slot] = 0
-    this.#replica[slot] = 0
+    this.#writer[slot] = 0
     this.#hlc[slot] = 0
     this.#free.push(slot)
   }
@@ -363,7 +363,7 @@ export class EntryTable {
       return grown
     }
     this.#hlc = wider(this.#hlc, Float64Array)
-    this.#replica = wider(this.#replica, Uint32Array)
+    this.#writer = wider(this.#writer, Uint32Array)
     this.#sequence = wider(this.#sequence, Uint32Array)
     this.#address = wider(this.#address, Uint32Array)
     this.#length = wider(this.#length, Uint32Array)

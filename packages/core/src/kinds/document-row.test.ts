@@ -31,7 +31,7 @@ function received(writer: string, rowKey: string, value: Uint8Array | undefined)
   const row: Row = {
     key: rowKey,
     hlc: 1,
-    replica: ids.intern(writer),
+    writer: ids.intern(writer),
     sequence: 1,
     replaced: 0,
     bytes: value,

@@ -42,7 +42,7 @@ function frameOf(peers: WiredPeers, key: string, value: Uint8Array): Uint8Array 
   const row: Row = {
     key,
     hlc: hlcFromWall(peers.wallMs),
-    replica: ids.intern(EVE),
+    writer: ids.intern(EVE),
     sequence: 1,
     replaced: 0,
     bytes: value,

@@ -156,7 +156,7 @@ test('rows of the registry that nobody honest wrote are passed over', () => {
     const row = {
       key,
       hlc: hlcFromWall(peers.wallMs - DAY_MS),
-      replica: ids.intern(HASH),
+      writer: ids.intern(HASH),
       sequence: i + 1,
       replaced: 0,
     }

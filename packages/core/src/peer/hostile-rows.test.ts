@@ -50,7 +50,7 @@ function blockOf(peers: WiredPeers, rows: Rows, partition: typeof USERS = USERS,
   const bytes = Uint8Array.of(1)
   for (const [i, row] of rows.entries()) {
     const whole = { key: 'k', hlc: hlcFromWall(peers.wallMs), sequence: i + 1, replaced: 0, bytes, start: 0, ...row }
-    writer.row(partition, { ...whole, replica: ids.intern(id), end: whole.bytes?.length ?? 0 })
+    writer.row(partition, { ...whole, writer: ids.intern(id), end: whole.bytes?.length ?? 0 })
   }
   return writer.take()
 }
@@ -314,7 +314,7 @@ test('whoever makes up collections fills their number and no more, and the rest 
     const ids = new ReplicaIds()
     const writer = new BlockWriter(ids)
     const hlc = hlcFromWall(peers.wallMs)
-    const row = { key: 'k', hlc, replica: ids.intern(ID), sequence: 1, replaced: 0, bytes: undefined, start: 0, end: 0 }
+    const row = { key: 'k', hlc, writer: ids.intern(ID), sequence: 1, replaced: 0, bytes: undefined, start: 0, end: 0 }
     for (let i = 0; i < 1000; i++) writer.row({ ...USERS, collection: `made up ${turn} ${i}` }, row)
     const bytes = encodeMessage({ type: 'frame', block: writer.take() })
     for (const to of ['a', 'b']) peers.give(to, { type: 'broadcast', from: 'x', bytes })
@@ -336,7 +336,7 @@ test('what was refused leaves no replica id behind, and one peer can bring only 
     const writer = new BlockWriter(ids)
     const row = { key: 'k', hlc: 5, sequence: 1, replaced: 0, bytes: undefined, start: 0, end: 0 }
     for (let i = 0; i < 50_000; i++) {
-      writer.row(USERS, { ...row, replica: ids.intern(`${turn}`.padEnd(8, 'f') + `${i}`.padStart(8, '0')) })
+      writer.row(USERS, { ...row, writer: ids.intern(`${turn}`.padEnd(8, 'f') + `${i}`.padStart(8, '0')) })
     }
     return encodeMessage({ type: 'frame', block: writer.take() })
   }

@@ -77,8 +77,8 @@ function damaged(peers: WiredPeers): [Peer, Peer] {
         const bytes = encodeValue(i, 10)
         // Each peer lacks one of the two entries of one collection, and has the dot of it all the same.
         const lacks = (collection === 'one') === (peer === a) && i === 0
-        const row = { key: `k${i}`, hlc: 5, replica: peer.collections.ids.intern(id), sequence: 1, replaced: 0 }
-        if (lacks) replica.vector.add(row.replica, 1)
+        const row = { key: `k${i}`, hlc: 5, writer: peer.collections.ids.intern(id), sequence: 1, replaced: 0 }
+        if (lacks) replica.vector.add(row.writer, 1)
         else replica.merge({ ...row, bytes, start: 0, end: bytes.length })
       }
     }
@@ -125,11 +125,11 @@ test('rows of a collection of another kind are refused, told, and cost no offenc
   const before = stateOf(a!)
   const ids = new ReplicaIds()
   const writer = new BlockWriter(ids)
-  const row = { key: 'k', hlc: 5, replica: ids.intern('c'.repeat(16)), sequence: 1, replaced: 0 }
+  const row = { key: 'k', hlc: 5, writer: ids.intern('c'.repeat(16)), sequence: 1, replaced: 0 }
   for (const kind of [9, 1]) {
     writer.row({ collection: 'users', kind, partition: 5 }, { ...row, bytes: Uint8Array.of(1), start: 0, end: 1 })
   }
-  writer.voids({ collection: 'later', kind: 9, partition: 0 }, row.replica, [1, 2])
+  writer.voids({ collection: 'later', kind: 9, partition: 0 }, row.writer, [1, 2])
   peers.give('a', { type: 'broadcast', from: 'b', bytes: encodeMessage({ type: 'frame', block: writer.take() }) })
   peers.run()
   expect(peers.events('a', 'refused').map(({ error }) => error.code)).toEqual(['COLLECTION_MISMATCH'])

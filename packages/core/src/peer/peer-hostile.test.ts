@@ -13,12 +13,12 @@ import { WiredPeers } from '../rig/wired-peers.ts'
 /** A block of which the first record is sound and the last one is not. */
 function halfSound(peers: WiredPeers): Uint8Array {
   const ids = new ReplicaIds()
-  const replica = ids.intern('c'.repeat(16))
-  const writer = new BlockWriter(ids)
-  const row = { key: 'k', hlc: hlcFromWall(peers.wallMs), replica, sequence: 1, replaced: 0 }
-  writer.row({ collection: 'users', kind: 1, partition: 0 }, { ...row, bytes: Uint8Array.of(1), start: 0, end: 1 })
-  writer.row({ collection: 'users', kind: 1, partition: 0 }, { ...row, bytes: Uint8Array.of(0xff), start: 0, end: 1 })
-  return writer.take()
+  const writer = ids.intern('c'.repeat(16))
+  const block = new BlockWriter(ids)
+  const row = { key: 'k', hlc: hlcFromWall(peers.wallMs), writer, sequence: 1, replaced: 0 }
+  block.row({ collection: 'users', kind: 1, partition: 0 }, { ...row, bytes: Uint8Array.of(1), start: 0, end: 1 })
+  block.row({ collection: 'users', kind: 1, partition: 0 }, { ...row, bytes: Uint8Array.of(0xff), start: 0, end: 1 })
+  return block.take()
 }
 
 test('malformed input is counted and told, and changes nothing', () => {

@@ -23,7 +23,7 @@ function visits(peers: WiredPeers, day: number): Uint8Array {
     const row: Row = {
       key: `key ${i % 200}`,
       hlc: hlcFromWall(peers.wallMs) + i,
-      replica: ids.intern(id),
+      writer: ids.intern(id),
       sequence: 1,
       replaced: 0,
       bytes: encodeValue(day, 9),
@@ -49,12 +49,12 @@ test('ten thousand peers that came and went leave few ids in a vector, and all t
   }
   const { vector, floor, table } = partitionOf(peers.peer('b')).replica
   expect(floor.size).toBeGreaterThanOrEqual(VISITORS_A_DAY * DAYS)
-  expect([...vector.replicas()].length).toBeLessThan(1000)
+  expect([...vector.writers()].length).toBeLessThan(1000)
   expect(encodeVector(vector, peers.peer('b').collections.ids).length).toBeLessThan(16_000)
   expect(table.liveCount).toBe(200)
   // Who comes new, or back from its disk, gets all of it.
   peers.open('b', peers.crash('b')!)
-  expect([...partitionOf(peers.peer('b')).replica.vector.replicas()].length).toBeLessThan(1000)
+  expect([...partitionOf(peers.peer('b')).replica.vector.writers()].length).toBeLessThan(1000)
   peers.open('new')
   peers.link('a', 'new')
   peers.link('a', 'b')

@@ -126,16 +126,16 @@ export class Purging {
   #uncovered(vector: VersionVector, proposed: readonly Floor[], idsMax: number): VersionVector {
     const { ids } = this.#deps.collections
     const news = new VersionVector()
-    for (const replica of vector.replicas()) {
+    for (const writer of vector.writers()) {
       if (news.size >= idsMax) break
-      const [head, ranges] = [vector.head(replica), vector.rangesAbove(replica)]
+      const [head, ranges] = [vector.head(writer), vector.rangesAbove(writer)]
       const isCovered = proposed.some((floor) => {
-        const seen = floor.seenOfId(ids.id(replica))
+        const seen = floor.seenOfId(ids.id(writer))
         return seen !== undefined && includesSeen(seen, head, ranges)
       })
       if (isCovered) continue
-      if (head > 0) news.addRange(replica, 1, head)
-      news.addRanges(replica, ranges)
+      if (head > 0) news.addRange(writer, 1, head)
+      news.addRanges(writer, ranges)
     }
     return news
   }

@@ -191,7 +191,7 @@ export class Registry {
       // The key of a tombstone takes long to read.
       if (table.deleted(slot) || !table.key(slot).startsWith(prefix)) continue
       const value = table.value(slot)!
-      const replicaId = collections.ids.id(table.replica(slot))
+      const replicaId = collections.ids.id(table.writer(slot))
       rows.push({ key: table.key(slot), value, hlc: table.hlc(slot), replicaId })
     }
     return rows

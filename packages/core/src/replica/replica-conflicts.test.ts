@@ -25,7 +25,7 @@ class Writer {
   write(key: string, value: number | undefined): Row {
     const bytes = value === undefined ? undefined : Uint8Array.of(value)
     const sequence = ++this.#sequence
-    const row: Row = { key, hlc: ++clock, replica: this.#id, sequence, replaced: 0, bytes, start: 0, end: 1 }
+    const row: Row = { key, hlc: ++clock, writer: this.#id, sequence, replaced: 0, bytes, start: 0, end: 1 }
     this.replica.write(row)
     return { ...row }
   }
@@ -78,7 +78,7 @@ test('concurrent writes are one conflict on both sides, and both name the same l
   b.get(loser)
   expect([a.replica.conflicts, b.replica.conflicts]).toEqual([1, 1])
   for (const writer of [a, b]) {
-    expect(writer.discarded).toEqual([{ key: 'k', value: Uint8Array.of(1), hlc: loser.hlc, replica: loser.replica }])
+    expect(writer.discarded).toEqual([{ key: 'k', value: Uint8Array.of(1), hlc: loser.hlc, writer: loser.writer }])
   }
 })
 

@@ -14,7 +14,7 @@ const IDS = ['00000000000000aa', 'ffffffffffffffff', '7777777777777777']
 const MAINS = ['a', 'b', '__proto__']
 
 /** A row as it would travel: with the replica id itself, since every peer numbers ids in its own way. */
-interface Sent extends Omit<Row, 'replica' | 'start' | 'end'> {
+interface Sent extends Omit<Row, 'writer' | 'start' | 'end'> {
   readonly id: string
 }
 
@@ -78,7 +78,7 @@ class Copy {
     const entries = [...table.slots()].map((slot) => [
       table.key(slot),
       table.hlc(slot),
-      this.ids.id(table.replica(slot)),
+      this.ids.id(table.writer(slot)),
       table.sequence(slot),
       table.replaced(slot),
       table.value(slot)?.join(),
@@ -92,11 +92,11 @@ class Copy {
 
   #row({ id, bytes, ...rest }: Sent): Row {
     const padded = bytes === undefined ? undefined : Uint8Array.of(0, ...bytes)
-    return { ...rest, replica: this.ids.intern(id), bytes: padded, start: 1, end: padded?.length ?? 1 }
+    return { ...rest, writer: this.ids.intern(id), bytes: padded, start: 1, end: padded?.length ?? 1 }
   }
 
-  #sent({ replica, start, end, bytes, ...rest }: Row): Sent {
-    return { ...rest, id: this.ids.id(replica), bytes: bytes?.slice(start, end) }
+  #sent({ writer, start, end, bytes, ...rest }: Row): Sent {
+    return { ...rest, id: this.ids.id(writer), bytes: bytes?.slice(start, end) }
   }
 }
 

@@ -9,7 +9,7 @@ const SEED = 99
 const IDS = ['00000000000000aa', 'ffffffffffffffff', '7777777777777777']
 
 /** A row as it would travel: with the replica id itself, since every peer numbers ids in its own way. */
-interface Sent extends Omit<Row, 'replica' | 'start' | 'end'> {
+interface Sent extends Omit<Row, 'writer' | 'start' | 'end'> {
   readonly id: string
 }
 
@@ -25,7 +25,7 @@ class Copy {
   row(sent: Sent): Row {
     const { id, bytes, ...rest } = sent
     const padded = bytes === undefined ? undefined : Uint8Array.of(0, ...bytes)
-    return { ...rest, replica: this.ids.intern(id), bytes: padded, start: 1, end: padded?.length ?? 1 }
+    return { ...rest, writer: this.ids.intern(id), bytes: padded, start: 1, end: padded?.length ?? 1 }
   }
 
   merge(sent: readonly Sent[]): this {
@@ -35,8 +35,8 @@ class Copy {
 
   /** What this copy would send for everything it holds. */
   sent(rows: readonly Row[] = this.replica.deltaSince(new Replica(this.ids, SEED).vector)): Sent[] {
-    return rows.map(({ key, hlc, sequence, replaced, replica, bytes, start, end }) => {
-      return { key, hlc, sequence, replaced, id: this.ids.id(replica), bytes: bytes?.slice(start, end) }
+    return rows.map(({ key, hlc, sequence, replaced, writer, bytes, start, end }) => {
+      return { key, hlc, sequence, replaced, id: this.ids.id(writer), bytes: bytes?.slice(start, end) }
     })
   }
 
@@ -46,7 +46,7 @@ class Copy {
     const entries = [...table.slots()].map((slot) => [
       table.key(slot),
       table.hlc(slot),
-      this.ids.id(table.replica(slot)),
+      this.ids.id(table.writer(slot)),
       table.sequence(slot),
       table.replaced(slot),
       table.value(slot)?.join(),
@@ -65,7 +65,7 @@ class Copy {
     const sum = { high: 0, low: 0 }
     const term = { high: 0, low: 0 }
     for (const slot of this.replica.table.slots()) {
-      this.replica.table.hashSlot(slot, this.ids.hash(this.replica.table.replica(slot)), term)
+      this.replica.table.hashSlot(slot, this.ids.hash(this.replica.table.writer(slot)), term)
       addHash(sum, term)
     }
     return hashHex(sum)
@@ -167,7 +167,7 @@ test('the fingerprint is the one computed from scratch, after any history', () =
         copy.replica.write(row)
       }
       for (const slot of copy.replica.table.slots()) {
-        if (copy.replica.table.replica(slot) === own)
+        if (copy.replica.table.writer(slot) === own)
           copy.replica.redot(slot, copy.ids.intern(IDS[0]!), 100 + ++sequence)
       }
       expect(hashHex(copy.replica.fingerprint)).toBe(copy.recomputed())
@@ -183,7 +183,7 @@ test('merging the delta since a vector equals merging everything', () => {
       const behind = new Copy().merge(list.slice(0, cut).filter((_, i) => received[i] ?? true))
       const full = new Copy().merge(behind.sent()).merge(source.sent())
       const delta = source.replica.deltaSince(behind.replica.vector)
-      for (const row of delta) expect(behind.replica.vector.has(row.replica, row.sequence)).toBe(false)
+      for (const row of delta) expect(behind.replica.vector.has(row.writer, row.sequence)).toBe(false)
       behind.merge(source.sent(delta))
       const { vector: _, ...expected } = full.state() as Record<string, unknown>
       expect(behind.state()).toMatchObject(expected)

@@ -26,7 +26,7 @@ export interface Discarded {
   /** Encoded value that was thrown away, undefined for a delete. */
   readonly value: Uint8Array | undefined
   readonly hlc: number
-  readonly replica: number
+  readonly writer: number
 }
 
 /** See `Replica.observe`. */
@@ -73,7 +73,7 @@ export class Replica {
     const table = new EntryTable(seed, hasCompositeKeys)
     this.table = table
     this.#dots = new DotIndex(
-      (slot, replica, sequence) => table.sequence(slot) === sequence && table.replica(slot) === replica,
+      (slot, writer, sequence) => table.sequence(slot) === sequence && table.writer(slot) === writer,
     )
   }
 
@@ -112,7 +112,7 @@ export class Replica {
   /** The short hash of the version an entry holds, never 0; 0 when there is no entry. */
   versionHash(slot: number | undefined): number {
     if (slot === undefined) return 0
-    return this.#shortHash(this.table.hlc(slot), this.table.replica(slot), this.table.sequence(slot))
+    return this.#shortHash(this.table.hlc(slot), this.table.writer(slot), this.table.sequence(slot))
   }
 
   /**
@@ -127,7 +127,7 @@ export class Replica {
       row.hlc = removes ? this.table.hlc(slot) : Math.max(row.hlc, this.table.hlc(slot) + 1)
     }
     row.replaced = this.versionHash(slot)
-    this.vector.add(row.replica, row.sequence)
+    this.vector.add(row.writer, row.sequence)
     return this.#put(slot, row, keyHash)
   }
 
@@ -144,12 +144,12 @@ export class Replica {
   #merge(row: Readonly<Row>, floor: Floor | undefined): MergeOutcome {
     const keyHash = this.table.hashKey(row.key)
     const slot = this.table.find(row.key, keyHash)
-    const news = this.vector.add(row.replica, row.sequence)
+    const news = this.vector.add(row.writer, row.sequence)
     const order = slot === undefined ? 1 : this.compare(row, slot)
     if (order === 0) return 'known'
     if (order > 0) {
       // It was here, or its successor was, and all durable peers had seen it: what is not here any more was deleted.
-      if (!news && floor?.has(row.replica, row.sequence) === true) return 'known'
+      if (!news && floor?.has(row.writer, row.sequence) === true) return 'known'
       if (slot !== undefined) this.#noteReplaced(slot, row)
       this.#put(slot, row, keyHash)
       return 'won'
@@ -168,8 +168,8 @@ export class Replica {
       const byRemove = (row.bytes === undefined ? 1 : 0) - (table.deleted(slot) ? 1 : 0)
       if (byRemove !== 0) return byRemove
     }
-    if (row.replica !== table.replica(slot)) {
-      return this.#ids.id(row.replica) > this.#ids.id(table.replica(slot)) ? 1 : -1
+    if (row.writer !== table.writer(slot)) {
+      return this.#ids.id(row.writer) > this.#ids.id(table.writer(slot)) ? 1 : -1
     }
     // Same HLC, same replica id: the same write, unless an id was cloned. Then the value decides, so that both converge.
     if (row.sequence !== table.sequence(slot)) return row.sequence - table.sequence(slot)
@@ -180,7 +180,7 @@ export class Replica {
   visitDots(ranges: readonly DotRange[], visit: (slot: number) => boolean): boolean {
     let going = true
     for (const range of ranges) {
-      this.#dots.visit(range.replica, range.first, range.last, (slot) => (going = visit(slot)))
+      this.#dots.visit(range.writer, range.first, range.last, (slot) => (going = visit(slot)))
       if (!going) return false
     }
     return true
@@ -194,9 +194,9 @@ export class Replica {
     const owed = this.vector.missingIn(known)
     const { floor } = this
     if (floor.isEmpty || floor.hash === known.floor?.hash) return owed
-    for (const replica of this.#dots.replicas()) {
-      const seen = this.vector.isResting(replica) ? floor.seenOf(replica) : undefined
-      if (seen !== undefined) owed.push(...known.unseenOf(replica, seen))
+    for (const writer of this.#dots.writers()) {
+      const seen = this.vector.isResting(writer) ? floor.seenOf(writer) : undefined
+      if (seen !== undefined) owed.push(...known.unseenOf(writer, seen))
     }
     return owed
   }
@@ -213,7 +213,7 @@ export class Replica {
 
   /** A copy of what a slot holds, as a row. */
   row(slot: number): Row {
-    const row: Row = { key: '', hlc: 0, replica: 0, sequence: 0, replaced: 0, bytes: undefined, start: 0, end: 0 }
+    const row: Row = { key: '', hlc: 0, writer: 0, sequence: 0, replaced: 0, bytes: undefined, start: 0, end: 0 }
     this.table.read(slot, row)
     return row
   }
@@ -222,21 +222,21 @@ export class Replica {
    * Issues a write anew under another dot, keeping its HLC: for the writes of an id that must be abandoned. `bytes` are its
    * value where that names the id.
    */
-  redot(slot: number, replica: number, sequence: number, bytes?: Uint8Array): void {
+  redot(slot: number, writer: number, sequence: number, bytes?: Uint8Array): void {
     if (bytes !== undefined) {
-      this.vector.add(replica, sequence)
+      this.vector.add(writer, sequence)
       this.#put(
         slot,
-        { ...this.row(slot), replica, sequence, bytes, start: 0, end: bytes.length },
+        { ...this.row(slot), writer, sequence, bytes, start: 0, end: bytes.length },
         this.table.keyHash(slot),
       )
       return
     }
     this.#sum(slot, subtractHash)
-    this.table.redot(slot, replica, sequence)
+    this.table.redot(slot, writer, sequence)
     this.#sum(slot, addHash)
-    this.vector.add(replica, sequence)
-    this.#dots.add(replica, sequence, slot)
+    this.vector.add(writer, sequence)
+    this.#dots.add(writer, sequence, slot)
     this.touched?.(this.table.keyHash(slot))
   }
 
@@ -273,7 +273,7 @@ export class Replica {
     const { table } = this
     // Swept or not: when it expired decides, so that all clocks come to the same.
     const gone = table.isTombstone(slot) || table.expiresAtMs(slot) <= floor.dateMs
-    return gone && floor.has(table.replica(slot), table.sequence(slot))
+    return gone && floor.has(table.writer(slot), table.sequence(slot))
   }
 
   /** An entry's time may have come: drops its value if so, and else waits on. */
@@ -297,7 +297,7 @@ export class Replica {
     const row = this.row(slot)
     row.hlc = hlc
     row.sequence = sequence
-    this.vector.add(row.replica, sequence)
+    this.vector.add(row.writer, sequence)
     this.#put(slot, row, this.table.keyHash(slot))
   }
 
@@ -307,7 +307,7 @@ export class Replica {
     if (slot !== undefined) this.#sum(slot, subtractHash)
     const target = table.put(slot, row, keyHash)
     this.#sum(target, addHash)
-    this.#dots.add(row.replica, row.sequence, target)
+    this.#dots.add(row.writer, row.sequence, target)
     if (row.bytes !== undefined && isExpiring(row.bytes, row.start, row.end)) {
       if (!table.deleted(target)) this.#expiries.add(this, target, table.expiresAtMs(target))
     }
@@ -332,36 +332,36 @@ export class Replica {
   }
 
   #sum(slot: number, operation: (sum: Hash64, term: Hash64) => void): void {
-    this.table.hashSlot(slot, this.#ids.hash(this.table.replica(slot)), this.#term)
+    this.table.hashSlot(slot, this.#ids.hash(this.table.writer(slot)), this.#term)
     operation(this.#fingerprint, this.#term)
   }
 
-  #shortHash(hlc: number, replica: number, sequence: number): number {
-    const h = fold32(fold32(fold32(this.#ids.hash(replica), sequence), hlc % 4294967296), (hlc / 4294967296) | 0)
+  #shortHash(hlc: number, writer: number, sequence: number): number {
+    const h = fold32(fold32(fold32(this.#ids.hash(writer), sequence), hlc % 4294967296), (hlc / 4294967296) | 0)
     return mix32(h) & 0xffff || 1
   }
 
   /** The row wins over the slot: was the loser concurrent? Best effort: an intermediate version may have been skipped. */
   #noteReplaced(slot: number, row: Readonly<Row>): void {
     const { table } = this
-    if (!this.#reportsConflicts || table.replica(slot) === row.replica) return
+    if (!this.#reportsConflicts || table.writer(slot) === row.writer) return
     if (row.replaced === this.versionHash(slot) || hasSameValue(row, table, slot)) return
     this.#discarded({
       key: row.key,
       value: table.value(slot),
       hlc: table.hlc(slot),
-      replica: table.replica(slot),
+      writer: table.writer(slot),
     })
   }
 
   /** The slot wins over the row: was the row concurrent, or merely late? */
   #noteRefused(slot: number, row: Readonly<Row>): void {
     const { table } = this
-    if (!this.#reportsConflicts || table.replica(slot) === row.replica) return
-    if (table.replaced(slot) === this.#shortHash(row.hlc, row.replica, row.sequence)) return
+    if (!this.#reportsConflicts || table.writer(slot) === row.writer) return
+    if (table.replaced(slot) === this.#shortHash(row.hlc, row.writer, row.sequence)) return
     if (hasSameValue(row, table, slot)) return
     const value = row.bytes?.subarray(row.start, row.end)
-    this.#discarded({ key: row.key, value, hlc: row.hlc, replica: row.replica })
+    this.#discarded({ key: row.key, value, hlc: row.hlc, writer: row.writer })
   }
 }
 

@@ -195,15 +195,15 @@ export class Confirmations {
   /** How far the writes that a message asks about have been seen; changes whenever that does. */
   #extent({ collection, kind, partition, replicaId }: ConfirmMessage): string {
     const vector = this.#collections.get(collection, kind)?.partitions[partition]?.replica.vector
-    const replica = this.#ids.indexOf(replicaId)
-    if (vector === undefined || replica === undefined) return 'nothing'
-    return `${vector.head(replica)} ${vector.highest(replica)} ${vector.rangesAbove(replica).length}`
+    const writer = this.#ids.indexOf(replicaId)
+    if (vector === undefined || writer === undefined) return 'nothing'
+    return `${vector.head(writer)} ${vector.highest(writer)} ${vector.rangesAbove(writer).length}`
   }
 
   #seen({ collection, kind, partition, replicaId, sequence }: ConfirmMessage): boolean {
     const vector = this.#collections.get(collection, kind)?.partitions[partition]?.replica.vector
-    const replica = this.#ids.indexOf(replicaId)
-    return vector !== undefined && replica !== undefined && vector.has(replica, sequence)
+    const writer = this.#ids.indexOf(replicaId)
+    return vector !== undefined && writer !== undefined && vector.has(writer, sequence)
   }
 
   #ask(request: Request): void {

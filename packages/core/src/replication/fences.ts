@@ -35,7 +35,7 @@ export class Fence {
     if (slot === undefined) return
     if (outcome !== 'lost') this.#confirm(slot)
     // The other side has seen what is larger here, and yet holds less: what is here was deleted there, and purged.
-    else if (this.seen.has(table.replica(slot), table.sequence(slot))) this.#instead.set(slot, copyOf(row))
+    else if (this.seen.has(table.writer(slot), table.sequence(slot))) this.#instead.set(slot, copyOf(row))
     else this.#confirm(slot)
   }
 
@@ -54,7 +54,7 @@ export class Fence {
     const drops: EntryDot[] = []
     const instead: Row[] = []
     for (const slot of table.slots()) {
-      const [writer, sequence] = [table.replica(slot), table.sequence(slot)]
+      const [writer, sequence] = [table.writer(slot), table.sequence(slot)]
       if (this.#confirmed[slot] === 1 || !this.seen.has(writer, sequence)) continue
       drops.push({ key: table.key(slot), replicaId: ids.id(writer), sequence })
       replica.drop(slot)
@@ -68,7 +68,7 @@ export class Fence {
       log.row(name, row)
     }
     this.seen.adopt((replicaId) => ids.intern(replicaId))
-    for (const writer of this.seen.replicas()) {
+    for (const writer of this.seen.writers()) {
       const head = this.seen.head(writer)
       const ranges = [...(head > 0 ? [1, head] : []), ...this.seen.rangesAbove(writer)]
       replica.vector.addRanges(writer, ranges)

@@ -10,7 +10,7 @@ const users = { collection: 'users', kind: 1, partition: 0 }
 function row(sequence: number, aheadMs: number, sizeBytes = 1): Row {
   const bytes = new Uint8Array(sizeBytes + 2).fill(sequence)
   const hlc = hlcFromWall(NOW + aheadMs)
-  return { key: `key ${sequence}`, hlc, replica: 0, sequence, replaced: 0, bytes, start: 1, end: sizeBytes + 1 }
+  return { key: `key ${sequence}`, hlc, writer: 0, sequence, replaced: 0, bytes, start: 1, end: sizeBytes + 1 }
 }
 
 test('a reading is judged by how far ahead it is', () => {

@@ -44,7 +44,7 @@ export class HeldRows {
   hold(from: PeerId, partition: PartitionName, row: Readonly<Row>): void {
     const sizeBytes = HELD_ROW_COST_BYTES + row.key.length * 2 + (row.bytes === undefined ? 0 : row.end - row.start)
     if (this.#bytes + sizeBytes > HELD_MAX_BYTES) return
-    const dot = `${row.replica} ${row.sequence} ${nameKey(partition)}`
+    const dot = `${row.writer} ${row.sequence} ${nameKey(partition)}`
     if (this.#held.has(dot)) return
     const bytes = row.bytes?.slice(row.start, row.end)
     this.#bytes += sizeBytes

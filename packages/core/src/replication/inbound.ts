@@ -119,7 +119,7 @@ export class Inbound {
     for (const part of sifted.parts) {
       if (this.#applyPart(part, way, options.fences?.of(part.partition.name))) news = true
       const { replica } = part.partition
-      if (part.rows.length > 0 && replica.vector.rangesAbove(part.rows[0]!.replica).length > 0) gaps = true
+      if (part.rows.length > 0 && replica.vector.rangesAbove(part.rows[0]!.writer).length > 0) gaps = true
     }
     if (news) this.#deps.commit.remote(sifted.whole ? block : this.#write(sifted.parts))
     return { rows: sifted.rows, incomplete: sifted.incomplete, gaps }
@@ -173,7 +173,7 @@ export class Inbound {
     const appeared = way === 'broadcast' ? this.appeared : undefined
     let news = false
     for (const row of rows) {
-      const seen = replica.vector.has(row.replica, row.sequence)
+      const seen = replica.vector.has(row.writer, row.sequence)
       const outcome = replica.merge(row)
       fence?.met(replica, row, outcome)
       this.#clock.observe(row.hlc)
@@ -258,7 +258,7 @@ export class Inbound {
     if (record.type === 'voids' || replica === undefined) return ''
     const foreign = record.rows.find((row) => {
       // What lies below the floor may have been purged here, or deleted and purged elsewhere.
-      if (replica.floor.has(row.replica, row.sequence)) return false
+      if (replica.floor.has(row.writer, row.sequence)) return false
       const slot = replica.table.slotOf(row.key)
       return slot === undefined || replica.compare(row, slot) > 0
     })

@@ -42,7 +42,7 @@ export class Outgoing {
   #nextIndex = 0
   #inFlight = 0
   #lastSent = false
-  #cutDot: { readonly replica: number; readonly sequence: number; readonly slots: ReadonlySet<number> } | undefined
+  #cutDot: { readonly writer: number; readonly sequence: number; readonly slots: ReadonlySet<number> } | undefined
   rowsSent = 0
 
   constructor(ids: ReplicaIds, servings: readonly Serving[]) {
@@ -83,61 +83,61 @@ export class Outgoing {
   }
 
   /** Writes rows until the chunk is full; true when the partition has no more. */
-  writeRows(writer: BlockWriter, serving: Serving): boolean {
+  writeRows(block: BlockWriter, serving: Serving): boolean {
     const { partition, known } = serving
     const { replica, name } = partition
-    const row: Row = { key: '', hlc: 0, replica: 0, sequence: 0, replaced: 0, bytes: undefined, start: 0, end: 0 }
-    const dot = { replica: -1, sequence: 0 }
+    const row: Row = { key: '', hlc: 0, writer: 0, sequence: 0, replaced: 0, bytes: undefined, start: 0, end: 0 }
+    const dot = { writer: -1, sequence: 0 }
     const dotSlots: number[] = []
     for (const range of replica.owed(known)) {
       let next = range.last + 1
       replica.visitDots([range], (slot) => {
         const sequence = replica.table.sequence(slot)
-        const shares = sequence === dot.sequence && range.replica === dot.replica
+        const shares = sequence === dot.sequence && range.writer === dot.writer
         if (!shares) {
-          dot.replica = range.replica
+          dot.writer = range.writer
           dot.sequence = sequence
           dotSlots.length = 0
         }
         dotSlots.push(slot)
-        if (this.#wasSent(range.replica, sequence, slot)) return true
+        if (this.#wasSent(range.writer, sequence, slot)) return true
         // A chunk holds at least one row, however large. Rows that share a dot, as after a restored backup, stay together
         // while a message can hold them, since the other counts the dot as seen with the first of them.
         const limit = shares ? SHARED_DOT_MAX_BYTES : this.chunkMaxBytes
-        if (writer.rowCount > 0 && writer.length + replica.table.valueLength(slot) > limit) {
+        if (block.rowCount > 0 && block.length + replica.table.valueLength(slot) > limit) {
           next = sequence
-          if (shares) this.#cutDot = { replica: range.replica, sequence, slots: new Set(dotSlots.slice(0, -1)) }
+          if (shares) this.#cutDot = { writer: range.writer, sequence, slots: new Set(dotSlots.slice(0, -1)) }
           return false
         }
         replica.table.read(slot, row)
-        writer.row(name, row)
+        block.row(name, row)
         return true
       })
       // The void dots that were passed over count as known, or a gap at every other dot would be kept track of.
-      if (next > range.first) known.addRange(range.replica, range.first, next - 1)
+      if (next > range.first) known.addRange(range.writer, range.first, next - 1)
       if (next <= range.last) return false
     }
     return true
   }
 
   /** A chunk goes on from a dot: of one that was cut in two, some rows went with the chunk before. */
-  #wasSent(replica: number, sequence: number, slot: number): boolean {
+  #wasSent(writer: number, sequence: number, slot: number): boolean {
     const cut = this.#cutDot
-    return cut !== undefined && cut.sequence === sequence && cut.replica === replica && cut.slots.has(slot)
+    return cut !== undefined && cut.sequence === sequence && cut.writer === writer && cut.slots.has(slot)
   }
 
   /** Writes the ranges that the rows came from, so that the dots without an entry of their own count as seen too. */
-  writeVoids(writer: BlockWriter, { partition, told }: Queued): void {
+  writeVoids(block: BlockWriter, { partition, told }: Queued): void {
     let ranges: number[] = []
-    let replica = -1
+    let writer = -1
     for (const range of partition.replica.vector.missingIn(told)) {
-      if (range.replica !== replica && ranges.length > 0) {
-        writer.voids(partition.name, replica, ranges)
+      if (range.writer !== writer && ranges.length > 0) {
+        block.voids(partition.name, writer, ranges)
         ranges = []
       }
-      replica = range.replica
+      writer = range.writer
       ranges.push(range.first, range.last)
     }
-    if (ranges.length > 0) writer.voids(partition.name, replica, ranges)
+    if (ranges.length > 0) block.voids(partition.name, writer, ranges)
   }
 }

@@ -12,7 +12,7 @@ export function claimsFalsely(peer: Peer, source: Peer, collection = 'users'): b
   const truth = partitionOf(source, collection).replica
   const held = partitionOf(peer, collection).replica
   for (const slot of truth.table.slots()) {
-    const id = peer.collections.ids.indexOf(source.collections.ids.id(truth.table.replica(slot)))
+    const id = peer.collections.ids.indexOf(source.collections.ids.id(truth.table.writer(slot)))
     if (id === undefined || !held.vector.has(id, truth.table.sequence(slot))) continue
     const here = held.table.slotOf(truth.table.key(slot))
     if (here === undefined || held.table.hlc(here) < truth.table.hlc(slot)) return true
@@ -30,9 +30,9 @@ export function stateOf(peer: Peer): unknown {
     const entries = [...table.slots()].map((slot) => {
       const row = replica.row(slot)
       const value = row.bytes?.slice(row.start, row.end).join()
-      return `${row.key} ${row.hlc} ${ids.id(row.replica)} ${row.sequence} ${row.replaced} ${value}`
+      return `${row.key} ${row.hlc} ${ids.id(row.writer)} ${row.sequence} ${row.replaced} ${value}`
     })
-    const seen = [...vector.replicas()].map((id) => {
+    const seen = [...vector.writers()].map((id) => {
       return `${ids.id(id)} ${[vector.head(id), ...vector.rangesAbove(id)].join()}`
     })
     const print = hashHex(replica.fingerprint)

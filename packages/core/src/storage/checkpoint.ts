@@ -252,14 +252,14 @@ export class Checkpoint {
       (slot) => !table.isFree(slot) && segmentOf(table.keyHash(slot), bits) === segment.index,
     )
     // Rows of one replica id in order of sequence share one record.
-    order.sort((a, b) => table.replica(a) - table.replica(b) || table.sequence(a) - table.sequence(b))
-    const writer = new BlockWriter(this.#ids)
-    const row: Row = { key: '', hlc: 0, replica: 0, sequence: 0, replaced: 0, bytes: undefined, start: 0, end: 0 }
+    order.sort((a, b) => table.writer(a) - table.writer(b) || table.sequence(a) - table.sequence(b))
+    const block = new BlockWriter(this.#ids)
+    const row: Row = { key: '', hlc: 0, writer: 0, sequence: 0, replaced: 0, bytes: undefined, start: 0, end: 0 }
     for (const slot of order) {
       table.read(slot, row)
-      writer.row(partition.name, row)
+      block.row(partition.name, row)
     }
-    return { type: 'put', key: segmentKey(stored.place, bits, segment.index), bytes: writer.take() }
+    return { type: 'put', key: segmentKey(stored.place, bits, segment.index), bytes: block.take() }
   }
 
   /** The part blob that makes the new segments count, and the removal of those that no longer do. */

@@ -153,7 +153,7 @@ export class Opening {
   forgetVector(partition: Partition): void {
     const { vector, table } = partition.replica
     vector.clear()
-    for (const slot of table.slots()) vector.add(table.replica(slot), table.sequence(slot))
+    for (const slot of table.slots()) vector.add(table.writer(slot), table.sequence(slot))
   }
 
   #identity(): { replicaId: string | undefined; reason: string } {
@@ -286,7 +286,7 @@ export class Opening {
     const { table } = replica
     const slot = table.slotOf(key)
     if (slot === undefined || table.sequence(slot) !== sequence) return
-    if (table.replica(slot) === this.#ids.indexOf(replicaId)) replica.drop(slot)
+    if (table.writer(slot) === this.#ids.indexOf(replicaId)) replica.drop(slot)
   }
 
   #partition(name: PartitionName): Partition {

@@ -88,8 +88,8 @@ export class Floor {
   }
 
   /** What is below the floor of one replica id, by its number; undefined for nothing. */
-  seenOf(replica: number): SeenOf | undefined {
-    return this.isEmpty ? undefined : this.seenOfId(this.#ids.id(replica))
+  seenOf(writer: number): SeenOf | undefined {
+    return this.isEmpty ? undefined : this.seenOfId(this.#ids.id(writer))
   }
 
   seenOfId(replicaId: ReplicaId): SeenOf | undefined {
@@ -97,8 +97,8 @@ export class Floor {
     return at < 0 ? undefined : { head: this.#heads[at]!, ranges: this.#ranges.get(replicaId) ?? NO_RANGES }
   }
 
-  has(replica: number, sequence: number): boolean {
-    const seen = this.seenOf(replica)
+  has(writer: number, sequence: number): boolean {
+    const seen = this.seenOf(writer)
     if (seen === undefined) return false
     if (sequence <= seen.head) return true
     for (let i = 0; i < seen.ranges.length; i += 2) {

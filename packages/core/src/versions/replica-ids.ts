@@ -2,10 +2,13 @@ import { GridError } from '../errors.ts'
 import { hashText } from '../bytes/hash.ts'
 import { REPLICA_IDS_MAX } from '../limits.ts'
 
-/** Sixteen lower-case hexadecimal digits: one durable life of one peer's state. */
+/** Sixteen lower-case hexadecimal digits. A peer keeps its replica id as long as its stored state is sound. */
 export type ReplicaId = string
 
-/** Numbers the replica ids this peer has met, so that columns hold 4 bytes where the id has 16 characters. */
+/**
+ * Gives each replica id that this peer meets a number, so that columns hold 4 bytes where the id has 16 characters. Such a
+ * number is called `writer` everywhere. It means something on this peer only.
+ */
 export class ReplicaIds {
   readonly #ids: ReplicaId[] = []
   readonly #hashes: number[] = []
@@ -15,7 +18,7 @@ export class ReplicaIds {
     return this.#ids.length
   }
 
-  /** The number of an id, given on first sight. Throws `REPLICA_ID_REFUSED` past a million ids. */
+  /** The number of an id; a new id gets the next one. Throws `REPLICA_ID_REFUSED` past a million ids. */
   intern(id: ReplicaId): number {
     const known = this.#indexes.get(id)
     if (known !== undefined) return known
@@ -29,17 +32,18 @@ export class ReplicaIds {
     return index
   }
 
+  /** The number of an id; undefined for one that has none. */
   indexOf(id: ReplicaId): number | undefined {
     return this.#indexes.get(id)
   }
 
-  id(index: number): ReplicaId {
-    return this.#ids[index]!
+  id(writer: number): ReplicaId {
+    return this.#ids[writer]!
   }
 
   /** Hash of an id, the same on every peer. */
-  hash(index: number): number {
-    return this.#hashes[index]!
+  hash(writer: number): number {
+    return this.#hashes[writer]!
   }
 }
 

@@ -10,22 +10,22 @@ export const REPLICA_MIN_BYTES = 10
 
 /** A vector as bytes: about 12 bytes a replica id, and 2 to 10 a range above its head. */
 export function encodeVector(vector: VersionVector, ids: ReplicaIds): Uint8Array {
-  const writer = new ByteWriter(256)
-  const present = [...vector.replicas()]
-  writer.varint(present.length)
-  for (const replica of present) {
-    const ranges = vector.rangesAbove(replica)
-    writer.replicaId(ids.id(replica))
-    writer.varint(vector.head(replica))
-    writer.varint(ranges.length / 2)
-    let last = vector.head(replica)
+  const out = new ByteWriter(256)
+  const present = [...vector.writers()]
+  out.varint(present.length)
+  for (const writer of present) {
+    const ranges = vector.rangesAbove(writer)
+    out.replicaId(ids.id(writer))
+    out.varint(vector.head(writer))
+    out.varint(ranges.length / 2)
+    let last = vector.head(writer)
     for (let i = 0; i < ranges.length; i += 2) {
-      writer.varint(ranges[i]! - last)
-      writer.varint(ranges[i + 1]! - ranges[i]!)
+      out.varint(ranges[i]! - last)
+      out.varint(ranges[i + 1]! - ranges[i]!)
       last = ranges[i + 1]!
     }
   }
-  return writer.take()
+  return out.take()
 }
 
 /** Reads `encodeVector`'s bytes from this peer's own store: every replica id gets a number. Throws `MESSAGE_MALFORMED`. */
@@ -45,13 +45,13 @@ export function decodeForeignVector(bytes: Uint8Array, ids: ReplicaIds): Version
   const count = reader.count(REPLICA_MIN_BYTES)
   for (let i = 0; i < count; i++) {
     const replicaId = reader.replicaId()
-    const replica = ids.indexOf(replicaId)
-    if (replica === undefined ? vector.strangers.has(replicaId) : vector.highest(replica) > 0)
+    const writer = ids.indexOf(replicaId)
+    if (writer === undefined ? vector.strangers.has(replicaId) : vector.highest(writer) > 0)
       throw malformed('a replica id twice')
     const ranges = readSeen(reader)
     if (ranges.length === 0) continue
-    if (replica === undefined) vector.strange(replicaId, ranges)
-    else vector.addRanges(replica, ranges)
+    if (writer === undefined) vector.strange(replicaId, ranges)
+    else vector.addRanges(writer, ranges)
   }
   if (reader.remaining > 0) throw malformed('trailing bytes')
   return vector

@@ -9,21 +9,21 @@ const SEQUENCES = 24
 const REPLICAS = 3
 
 type Change =
-  | { readonly type: 'add'; readonly replica: number; readonly first: number }
-  | { readonly type: 'range'; readonly replica: number; readonly first: number; readonly last: number }
-  | { readonly type: 'truncate'; readonly replica: number; readonly first: number }
+  | { readonly type: 'add'; readonly writer: number; readonly first: number }
+  | { readonly type: 'range'; readonly writer: number; readonly first: number; readonly last: number }
+  | { readonly type: 'truncate'; readonly writer: number; readonly first: number }
 
-const replica = fc.nat(REPLICAS - 1)
+const writer = fc.nat(REPLICAS - 1)
 const sequence = fc.integer({ min: 1, max: SEQUENCES })
 const change: fc.Arbitrary<Change> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ type: fc.constant('add' as const), replica, first: sequence }) },
+  { weight: 6, arbitrary: fc.record({ type: fc.constant('add' as const), writer, first: sequence }) },
   {
     weight: 3,
     arbitrary: fc
-      .record({ type: fc.constant('range' as const), replica, first: sequence, last: sequence })
+      .record({ type: fc.constant('range' as const), writer, first: sequence, last: sequence })
       .map((range) => ({ ...range, last: Math.max(range.first, range.last) })),
   },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('truncate' as const), replica, first: fc.nat(SEQUENCES) }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('truncate' as const), writer, first: fc.nat(SEQUENCES) }) },
 )
 const changes = fc.array(change, { maxLength: 40 })
 
@@ -31,8 +31,8 @@ const changes = fc.array(change, { maxLength: 40 })
 class Model {
   readonly dots = new Set<string>()
 
-  has(replica: number, sequence: number): boolean {
-    return this.dots.has(`${replica} ${sequence}`)
+  has(writer: number, sequence: number): boolean {
+    return this.dots.has(`${writer} ${sequence}`)
   }
 
   /** True when any was news. */
@@ -41,19 +41,19 @@ class Model {
     const last = change.type === 'range' ? change.last : change.first
     if (change.type === 'truncate') {
       let head = 0
-      while (head < change.first && this.has(change.replica, head + 1)) head += 1
-      for (let i = head + 1; i <= SEQUENCES; i++) this.dots.delete(`${change.replica} ${i}`)
+      while (head < change.first && this.has(change.writer, head + 1)) head += 1
+      for (let i = head + 1; i <= SEQUENCES; i++) this.dots.delete(`${change.writer} ${i}`)
       return false
     }
-    for (let i = change.first; i <= last; i++) this.dots.add(`${change.replica} ${i}`)
+    for (let i = change.first; i <= last; i++) this.dots.add(`${change.writer} ${i}`)
     return this.dots.size > before
   }
 }
 
 function apply(vector: VersionVector, change: Change): boolean {
-  if (change.type === 'add') return vector.add(change.replica, change.first)
-  if (change.type === 'range') return vector.addRange(change.replica, change.first, change.last)
-  vector.truncate(change.replica, change.first)
+  if (change.type === 'add') return vector.add(change.writer, change.first)
+  if (change.type === 'range') return vector.addRange(change.writer, change.first, change.last)
+  vector.truncate(change.writer, change.first)
   return false
 }
 
@@ -109,7 +109,7 @@ test('what is missing elsewhere is the difference of the sets, each dot once and
       const missing: string[] = []
       for (const range of a.vector.missingIn(b.vector)) {
         expect(range.last).toBeGreaterThanOrEqual(range.first)
-        for (let i = range.first; i <= range.last; i++) missing.push(`${range.replica} ${i}`)
+        for (let i = range.first; i <= range.last; i++) missing.push(`${range.writer} ${i}`)
       }
       const expected = [...a.model.dots].filter((dot) => !b.model.dots.has(dot))
       expect(new Set(missing)).toEqual(new Set(expected))

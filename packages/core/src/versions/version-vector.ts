@@ -8,7 +8,7 @@ import { VECTOR_RANGES_MAX } from '../limits.ts'
 
 /** A run of sequence numbers of one replica id, both ends included. */
 export interface DotRange {
-  readonly replica: number
+  readonly writer: number
   readonly first: number
   readonly last: number
 }
@@ -50,12 +50,12 @@ export class VersionVector {
   raiseTo(floor: Floor): void {
     this.#floor = floor
     this.#hash = undefined
-    for (const [replica, seen] of this.#seen) {
-      const below = floor.seenOf(replica)
+    for (const [writer, seen] of this.#seen) {
+      const below = floor.seenOf(writer)
       if (below === undefined) continue
-      this.addRange(replica, 1, below.head)
-      this.addRanges(replica, below.ranges)
-      if (includesSeen(below, seen.head, seen.ranges)) this.#seen.delete(replica)
+      this.addRange(writer, 1, below.head)
+      this.addRanges(writer, below.ranges)
+      if (includesSeen(below, seen.head, seen.ranges)) this.#seen.delete(writer)
     }
   }
 
@@ -66,13 +66,13 @@ export class VersionVector {
     this.#floor = undefined
   }
 
-  head(replica: number): number {
-    return this.#of(replica)?.head ?? 0
+  head(writer: number): number {
+    return this.#of(writer)?.head ?? 0
   }
 
   /** The highest sequence number seen, gaps or not. */
-  highest(replica: number): number {
-    const seen = this.#of(replica)
+  highest(writer: number): number {
+    const seen = this.#of(writer)
     return seen === undefined ? 0 : (seen.ranges.at(-1) ?? seen.head)
   }
 
@@ -87,22 +87,22 @@ export class VersionVector {
   }
 
   /** The replica ids of which something has been seen that is not below the floor. */
-  replicas(): IterableIterator<number> {
+  writers(): IterableIterator<number> {
     return this.#seen.keys()
   }
 
   /** Flat pairs of the ranges seen above the head. */
-  rangesAbove(replica: number): readonly number[] {
-    return this.#of(replica)?.ranges ?? NO_RANGES
+  rangesAbove(writer: number): readonly number[] {
+    return this.#of(writer)?.ranges ?? NO_RANGES
   }
 
   /** Whether all of a replica id's dots that were seen are below the floor, or none was. */
-  isResting(replica: number): boolean {
-    return !this.#seen.has(replica)
+  isResting(writer: number): boolean {
+    return !this.#seen.has(writer)
   }
 
-  has(replica: number, sequence: number): boolean {
-    const seen = this.#of(replica)
+  has(writer: number, sequence: number): boolean {
+    const seen = this.#of(writer)
     if (seen === undefined) return false
     if (sequence <= seen.head) return true
     const at = firstEndingAtOrAfter(seen.ranges, sequence)
@@ -110,19 +110,19 @@ export class VersionVector {
   }
 
   /** Marks one dot as seen. False when it was, or when it would be one range too many. */
-  add(replica: number, sequence: number): boolean {
-    const seen = this.#seen.get(replica)
+  add(writer: number, sequence: number): boolean {
+    const seen = this.#seen.get(writer)
     if (seen !== undefined && seen.ranges.length === 0 && sequence === seen.head + 1) {
       seen.head = sequence
       this.#hash = undefined
       return true
     }
-    return this.addRange(replica, sequence, sequence)
+    return this.addRange(writer, sequence, sequence)
   }
 
   /** Marks [first, last] as seen. False when all of it was, or when it would be one range too many. */
-  addRange(replica: number, first: number, last: number): boolean {
-    const seen = this.#seen.get(replica) ?? this.#open(replica, first, last)
+  addRange(writer: number, first: number, last: number): boolean {
+    const seen = this.#seen.get(writer) ?? this.#open(writer, first, last)
     if (seen === undefined || last <= seen.head) return false
     this.#hash = undefined
     if (first > seen.head + 1) return insertRange(seen.ranges, first, last)
@@ -131,8 +131,8 @@ export class VersionVector {
   }
 
   /** Marks flat pairs [first, last, first, last, …] as seen. */
-  addRanges(replica: number, ranges: readonly number[]): void {
-    for (let i = 0; i < ranges.length; i += 2) this.addRange(replica, ranges[i]!, ranges[i + 1]!)
+  addRanges(writer: number, ranges: readonly number[]): void {
+    for (let i = 0; i < ranges.length; i += 2) this.addRange(writer, ranges[i]!, ranges[i + 1]!)
   }
 
   /** What another peer has seen of replica ids that have no number here, as flat pairs. */
@@ -149,36 +149,36 @@ export class VersionVector {
   /** Files the strangers that have a number by now under it. */
   adopt(numberOf: (replicaId: ReplicaId) => number | undefined): void {
     for (const [replicaId, ranges] of this.strangers) {
-      const replica = numberOf(replicaId)
-      if (replica === undefined) continue
+      const writer = numberOf(replicaId)
+      if (writer === undefined) continue
       this.#hash = undefined
-      this.addRanges(replica, ranges)
+      this.addRanges(writer, ranges)
       this.#strangers!.delete(replicaId)
     }
   }
 
   /** Forgets everything of one replica id above `head`. */
-  truncate(replica: number, head: number): void {
-    const seen = this.#seen.get(replica)
+  truncate(writer: number, head: number): void {
+    const seen = this.#seen.get(writer)
     if (seen === undefined) return
     this.#hash = undefined
-    const below = this.#floor?.seenOf(replica)
+    const below = this.#floor?.seenOf(writer)
     seen.head = Math.max(Math.min(seen.head, head), below?.head ?? 0)
     seen.ranges.splice(0, seen.ranges.length, ...(below?.ranges ?? NO_RANGES))
-    if (seen.head === 0 || below?.head === seen.head) this.#seen.delete(replica)
+    if (seen.head === 0 || below?.head === seen.head) this.#seen.delete(writer)
   }
 
   /** Marks as seen all that `other` has seen above its floor. */
   merge(other: VersionVector): void {
-    for (const [replica, { head, ranges }] of other.#seen) {
-      if (head > 0) this.addRange(replica, 1, head)
-      for (let i = 0; i < ranges.length; i += 2) this.addRange(replica, ranges[i]!, ranges[i + 1]!)
+    for (const [writer, { head, ranges }] of other.#seen) {
+      if (head > 0) this.addRange(writer, 1, head)
+      for (let i = 0; i < ranges.length; i += 2) this.addRange(writer, ranges[i]!, ranges[i + 1]!)
     }
   }
 
   clone(): VersionVector {
     const copy = new VersionVector()
-    for (const [replica, { head, ranges }] of this.#seen) copy.#seen.set(replica, { head, ranges: ranges.slice() })
+    for (const [writer, { head, ranges }] of this.#seen) copy.#seen.set(writer, { head, ranges: ranges.slice() })
     copy.#floor = this.#floor
     return copy
   }
@@ -189,18 +189,18 @@ export class VersionVector {
    */
   missingIn(other: VersionVector): DotRange[] {
     const missing: DotRange[] = []
-    for (const [replica, { head, ranges }] of this.#seen) {
-      if (head > 0) collectUnseen(other, replica, 1, head, missing)
-      for (let i = 0; i < ranges.length; i += 2) collectUnseen(other, replica, ranges[i]!, ranges[i + 1]!, missing)
+    for (const [writer, { head, ranges }] of this.#seen) {
+      if (head > 0) collectUnseen(other, writer, 1, head, missing)
+      for (let i = 0; i < ranges.length; i += 2) collectUnseen(other, writer, ranges[i]!, ranges[i + 1]!, missing)
     }
     return missing
   }
 
   /** The dots of one replica id in `seen` that this vector has not seen. */
-  unseenOf(replica: number, { head, ranges }: SeenOf): DotRange[] {
+  unseenOf(writer: number, { head, ranges }: SeenOf): DotRange[] {
     const unseen: DotRange[] = []
-    if (head > 0) collectUnseen(this, replica, 1, head, unseen)
-    for (let i = 0; i < ranges.length; i += 2) collectUnseen(this, replica, ranges[i]!, ranges[i + 1]!, unseen)
+    if (head > 0) collectUnseen(this, writer, 1, head, unseen)
+    for (let i = 0; i < ranges.length; i += 2) collectUnseen(this, writer, ranges[i]!, ranges[i + 1]!, unseen)
     return unseen
   }
 
@@ -224,8 +224,8 @@ export class VersionVector {
   reaches(floor: Floor, numberOf: (replicaId: ReplicaId) => number | undefined): boolean {
     if (floor.isEmpty || floor.hash === this.#floor?.hash) return true
     for (const { replicaId, head, ranges } of floor.entries()) {
-      const replica = numberOf(replicaId)
-      const seen = replica === undefined ? this.#ofStranger(replicaId) : this.#of(replica)
+      const writer = numberOf(replicaId)
+      const seen = writer === undefined ? this.#ofStranger(replicaId) : this.#of(writer)
       if (seen === undefined || !includesSeen(seen, head, ranges)) return false
     }
     return true
@@ -237,16 +237,16 @@ export class VersionVector {
     return told[0] === 1 ? { head: told[1]!, ranges: told.slice(2) } : { head: 0, ranges: told }
   }
 
-  #of(replica: number): SeenOf | undefined {
-    return this.#seen.get(replica) ?? this.#floor?.seenOf(replica)
+  #of(writer: number): SeenOf | undefined {
+    return this.#seen.get(writer) ?? this.#floor?.seenOf(writer)
   }
 
   /** A place for a replica id of which something above the floor is seen for the first time; undefined when nothing is. */
-  #open(replica: number, first: number, last: number): Seen | undefined {
-    const below = this.#floor?.seenOf(replica)
+  #open(writer: number, first: number, last: number): Seen | undefined {
+    const below = this.#floor?.seenOf(writer)
     if (below !== undefined && includesSeen(below, 0, [first, last])) return undefined
     const seen = { head: below?.head ?? 0, ranges: below?.ranges.slice() ?? [] }
-    this.#seen.set(replica, seen)
+    this.#seen.set(writer, seen)
     return seen
   }
 
@@ -257,7 +257,7 @@ export class VersionVector {
 
   #makeHash(ids: ReplicaIds): Hash64 {
     const sum: Hash64 = { high: 0, low: 0 }
-    for (const [replica, { head, ranges }] of this.#seen) addSeen(sum, ids.hash(replica), head, ranges)
+    for (const [writer, { head, ranges }] of this.#seen) addSeen(sum, ids.hash(writer), head, ranges)
     for (const [replicaId, seen] of this.strangers) {
       const head = seen[0] === 1 ? seen[1]! : 0
       addSeen(sum, hashReplicaId(replicaId), head, head > 0 ? seen.slice(2) : seen)
@@ -318,13 +318,13 @@ function absorb(ranges: number[], head: number): number {
 }
 
 /** Pushes the parts of [first, last] that `vector` has not seen. */
-function collectUnseen(vector: VersionVector, replica: number, first: number, last: number, into: DotRange[]): void {
-  let next = Math.max(first, vector.head(replica) + 1)
-  const ranges = vector.rangesAbove(replica)
+function collectUnseen(vector: VersionVector, writer: number, first: number, last: number, into: DotRange[]): void {
+  let next = Math.max(first, vector.head(writer) + 1)
+  const ranges = vector.rangesAbove(writer)
   for (let i = firstEndingAtOrAfter(ranges, next); i < ranges.length && next <= last; i += 2) {
     if (ranges[i]! > last) break
-    if (ranges[i]! > next) into.push({ replica, first: next, last: ranges[i]! - 1 })
+    if (ranges[i]! > next) into.push({ writer, first: next, last: ranges[i]! - 1 })
     next = Math.max(next, ranges[i + 1]! + 1)
   }
-  if (next <= last) into.push({ replica, first: next, last })
+  if (next <= last) into.push({ writer, first: next, last })
 }

@@ -16,17 +16,17 @@ const ID_B = 'bbbbbbbbbbbbbbbb'
 const users: PartitionName = { collection: 'users', kind: 1, partition: 0 }
 const odd: PartitionName = { collection: 'ünïcode 😀', kind: 200, partition: 4095 }
 
-function rowOf(key: string, replica: number, sequence: number, hlc: number, value: unknown): Row {
+function rowOf(key: string, writer: number, sequence: number, hlc: number, value: unknown): Row {
   const bytes = value === undefined ? undefined : Uint8Array.of(0xff, ...encodeValue(value, VALUE_MAX_BYTES), 0xff)
   const start = bytes === undefined ? 0 : 1
-  return { key, hlc, replica, sequence, replaced: sequence & 0xffff, bytes, start, end: (bytes?.length ?? 1) - 1 }
+  return { key, hlc, writer, sequence, replaced: sequence & 0xffff, bytes, start, end: (bytes?.length ?? 1) - 1 }
 }
 
 function plain(record: BlockRecord, ids: ReplicaIds): unknown[] {
   const { partition, replicaId } = record
   if (record.type === 'voids') return [{ partition, replicaId, ranges: [...record.ranges] }]
   return record.rows.map((row) => {
-    expect(ids.id(row.replica)).toBe(replicaId)
+    expect(ids.id(row.writer)).toBe(replicaId)
     return plainRow(partition, row, ids)
   })
 }
@@ -34,7 +34,7 @@ function plain(record: BlockRecord, ids: ReplicaIds): unknown[] {
 function plainRow(partition: PartitionName, row: Row, ids: ReplicaIds): unknown {
   const { key, hlc, sequence, replaced } = row
   const value = row.bytes === undefined ? undefined : [...row.bytes.subarray(row.start, row.end)]
-  return { partition, replicaId: ids.id(row.replica), key, hlc, sequence, replaced, value }
+  return { partition, replicaId: ids.id(row.writer), key, hlc, sequence, replaced, value }
 }
 
 function refused(bytes: Uint8Array): void {
@@ -87,7 +87,7 @@ const item = fc.oneof(
     weight: 5,
     arbitrary: fc.record({
       partition: fc.constantFrom(users, odd),
-      replica: fc.nat(1),
+      writer: fc.nat(1),
       key,
       sequence: fc.oneof(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 1, max: 0xffffffff })),
       hlc: fc.oneof(fc.nat(1000), fc.integer({ min: 0, max: 2 ** 52 })),
@@ -98,7 +98,7 @@ const item = fc.oneof(
     weight: 1,
     arbitrary: fc.record({
       partition: fc.constantFrom(users, odd),
-      replica: fc.nat(1),
+      writer: fc.nat(1),
       gaps: fc.array(fc.tuple(fc.integer({ min: 1, max: 1000 }), fc.nat(1000)), { maxLength: 10 }),
     }),
   },
@@ -118,11 +118,11 @@ test('rows and void dots survive the way to a peer that numbers replica ids diff
         if ('gaps' in each) {
           let last = 0
           const ranges = each.gaps.flatMap(([gap, length]) => [last + gap, (last = last + gap + length)])
-          writer.voids(each.partition, each.replica, ranges)
-          expected.push({ partition: each.partition, replicaId: mine.id(each.replica), ranges })
+          writer.voids(each.partition, each.writer, ranges)
+          expected.push({ partition: each.partition, replicaId: mine.id(each.writer), ranges })
           continue
         }
-        const row = rowOf(each.key, each.replica, each.sequence, each.hlc, each.value)
+        const row = rowOf(each.key, each.writer, each.sequence, each.hlc, each.value)
         writer.row(each.partition, row)
         rowCount += 1
         expected.push(plainRow(each.partition, row, mine))

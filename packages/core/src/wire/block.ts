@@ -90,7 +90,7 @@ export class BlockWriter {
   readonly #done = new ByteWriter(4096)
   readonly #rows = new ByteWriter(4096)
   #partition: PartitionName | undefined
-  #replica = -1
+  #writer = -1
   #firstSequence = 0
   #firstHlc = 0
   #sequence = 0
@@ -114,7 +114,7 @@ export class BlockWriter {
 
   row(partition: PartitionName, row: Readonly<Row>): void {
     const follows =
-      this.#count > 0 && this.#partition === partition && this.#replica === row.replica && row.sequence > this.#sequence
+      this.#count > 0 && this.#partition === partition && this.#writer === row.writer && row.sequence > this.#sequence
     if (!follows) this.#open(partition, row)
     const rows = this.#rows
     rows.varint(row.sequence - this.#sequence)
@@ -133,9 +133,9 @@ export class BlockWriter {
   }
 
   /** `ranges`: flat pairs [first, last, …], ascending. */
-  voids(partition: PartitionName, replica: number, ranges: readonly number[]): void {
+  voids(partition: PartitionName, writer: number, ranges: readonly number[]): void {
     this.#closeRows()
-    this.#header(VOIDS, partition, replica)
+    this.#header(VOIDS, partition, writer)
     this.#done.varint(ranges.length / 2)
     let last = 0
     for (let i = 0; i < ranges.length; i += 2) {
@@ -181,14 +181,14 @@ export class BlockWriter {
   #open(partition: PartitionName, row: Readonly<Row>): void {
     this.#closeRows()
     this.#partition = partition
-    this.#replica = row.replica
+    this.#writer = row.writer
     this.#firstSequence = this.#sequence = row.sequence
     this.#firstHlc = this.#hlc = row.hlc
   }
 
   #closeRows(): void {
     if (this.#count === 0) return
-    this.#header(ROWS, this.#partition!, this.#replica)
+    this.#header(ROWS, this.#partition!, this.#writer)
     this.#done.varint(this.#count)
     this.#done.varint(this.#firstSequence)
     this.#done.varint(this.#firstHlc)
@@ -197,9 +197,9 @@ export class BlockWriter {
     this.#count = 0
   }
 
-  #header(type: number, partition: PartitionName, replica: number): void {
+  #header(type: number, partition: PartitionName, writer: number): void {
     this.#collection(type, partition)
-    this.#done.replicaId(this.#ids.id(replica))
+    this.#done.replicaId(this.#ids.id(writer))
   }
 
   #collection(type: number, partition: PartitionName): void {
@@ -256,8 +256,8 @@ function readRecords<Record extends LogRecord>(
     }
     const partition = readPartition(reader)
     const replicaId = reader.replicaId()
-    const replica = ids.indexOf(replicaId)
-    if (replica === undefined && strangers.add(replicaId).size > newIdsMax) {
+    const writer = ids.indexOf(replicaId)
+    if (writer === undefined && strangers.add(replicaId).size > newIdsMax) {
       throw new GridError('REPLICA_ID_REFUSED', `a block with more than ${newIdsMax} new replica ids`)
     }
     if (type === VOIDS) records.push({ type: 'voids', partition, replicaId, ranges: readRanges(reader) })
@@ -266,16 +266,16 @@ function readRecords<Record extends LogRecord>(
         type: 'rows',
         partition,
         replicaId,
-        rows: readRows(reader, replica ?? -1, partition.kind, replicaId),
+        rows: readRows(reader, writer ?? -1, partition.kind, replicaId),
       }
       records.push(record)
-      if (replica === undefined) unnumbered.push(record)
+      if (writer === undefined) unnumbered.push(record)
     }
   }
   for (const replicaId of strangers) ids.intern(replicaId)
   for (const { replicaId, rows } of unnumbered) {
-    const replica = ids.indexOf(replicaId)!
-    for (const row of rows) row.replica = replica
+    const writer = ids.indexOf(replicaId)!
+    for (const row of rows) row.writer = writer
   }
   return records
 }
@@ -290,7 +290,7 @@ function readPartition(reader: ByteReader): PartitionName {
   return { collection, kind, partition }
 }
 
-function readRows(reader: ByteReader, replica: number, kind: number, replicaId: string): Row[] {
+function readRows(reader: ByteReader, writer: number, kind: number, replicaId: string): Row[] {
   const count = reader.count(ROW_MIN_BYTES - 1)
   if (count === 0) throw malformed('a record without rows')
   const checkRow = rulesOf(kind)?.checkRow
@@ -309,7 +309,7 @@ function readRows(reader: ByteReader, replica: number, kind: number, replicaId: 
     if (key === '') throw malformed('an empty key')
     const length = reader.varint() - 1
     if (length > VALUE_MAX_BYTES) throw malformed(`a value of ${length} bytes`)
-    const row: Row = { key, hlc, replica, sequence, replaced, bytes: undefined, start: 0, end: 0 }
+    const row: Row = { key, hlc, writer, sequence, replaced, bytes: undefined, start: 0, end: 0 }
     if (length >= 0) {
       row.start = reader.skip(length)
       row.end = row.start + length

@@ -57,7 +57,7 @@ export class LocalWrites {
     const row: Row = {
       key,
       hlc: this.#time.nextHlc(now),
-      replica: identity.index,
+      writer: identity.index,
       sequence: identity.nextSequence(partition),
       replaced: 0,
       bytes: value,
@@ -111,7 +111,7 @@ export class LocalWrites {
       const { replica, name } = partition
       const { table } = replica
       const slots = [...table.slots()].filter(
-        (slot) => table.hlc(slot) > hlc && table.replica(slot) === index && !isTaken(partition, table.sequence(slot)),
+        (slot) => table.hlc(slot) > hlc && table.writer(slot) === index && !isTaken(partition, table.sequence(slot)),
       )
       if (slots.length === 0) continue
       slots.sort((a, b) => table.hlc(a) - table.hlc(b))

@@ -90,7 +90,7 @@ export class ReplicaIdentity {
       this.#openingHeads.set(partition, 0)
       if (highest <= openingHead) continue
       const slots: number[] = []
-      replica.visitDots([{ replica: old, first: openingHead + 1, last: highest }], (slot) => slots.push(slot) > 0)
+      replica.visitDots([{ writer: old, first: openingHead + 1, last: highest }], (slot) => slots.push(slot) > 0)
       replica.vector.truncate(old, openingHead)
       const rules = rulesOf(partition.name.kind)
       for (const slot of slots) {

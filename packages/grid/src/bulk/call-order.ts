@@ -5,7 +5,7 @@ import type { StandingEntry } from '../runtime/write-path.ts'
 interface WriteRange {
   readonly call: BulkCall
   /** Index of the replica id of these writes. */
-  readonly replica: number
+  readonly writer: number
   readonly first: number
   last: number
 }
@@ -35,7 +35,7 @@ export class CallOrder {
 
   /** Begins a bulk call. Writes after this moment are later, unless this call or an earlier one makes them. */
   begin(): BulkCall {
-    const call = { number: ++this.#calls, replica: this.#replica, after: this.#sequence }
+    const call = { number: ++this.#calls, writer: this.#writer, after: this.#sequence }
     this.#open.add(call)
     return call
   }
@@ -75,45 +75,45 @@ export class CallOrder {
     if (this.#isAlone(call)) return undefined
     const { table } = this.#partition.replica
     const slot = slotsOf().find(
-      (each) => table.replica(each) === call.replica && this.#isLater(call, table.sequence(each)),
+      (each) => table.writer(each) === call.writer && this.#isLater(call, table.sequence(each)),
     )
     if (slot === undefined) return undefined
-    const replicaId = this.#peer.collections.ids.id(call.replica)
+    const replicaId = this.#peer.collections.ids.id(call.writer)
     const version = { hlc: table.hlc(slot), replicaId, sequence: table.sequence(slot) }
     return { partition: this.#partition, version }
   }
 
   /** Index of this peer's replica id. */
-  get #replica(): number {
+  get #writer(): number {
     return this.#peer.collections.ids.intern(this.#peer.replicaId)
   }
 
   /** Sequence number of the last own write. */
   get #sequence(): number {
-    return this.#partition.replica.vector.highest(this.#replica)
+    return this.#partition.replica.vector.highest(this.#writer)
   }
 
   /** The usual case: nothing else was written since the call began. */
-  #isAlone({ number, replica, after }: BulkCall): boolean {
+  #isAlone({ number, writer, after }: BulkCall): boolean {
     const last = this.#ranges.at(-1)
-    return last?.call.number === number && last.replica === replica && last.first <= after + 1
+    return last?.call.number === number && last.writer === writer && last.first <= after + 1
   }
 
-  #isLater({ number, replica, after }: BulkCall, sequence: number): boolean {
+  #isLater({ number, writer, after }: BulkCall, sequence: number): boolean {
     if (sequence <= after) return false
     const range = this.#ranges.find((each) => {
-      return each.replica === replica && each.first <= sequence && sequence <= each.last
+      return each.writer === writer && each.first <= sequence && sequence <= each.last
     })
     return range === undefined || range.call.number > number
   }
 
   /** The range for what the call writes next. It has no end until that is written. */
   #rangeOf(call: BulkCall): WriteRange {
-    const replica = this.#replica
+    const writer = this.#writer
     const last = this.#ranges.at(-1)
     const first = this.#sequence + 1
-    const continues = last?.call === call && last.replica === replica && last.last === first - 1
-    const range = continues ? last : { call, replica, first, last: Infinity }
+    const continues = last?.call === call && last.writer === writer && last.last === first - 1
+    const range = continues ? last : { call, writer, first, last: Infinity }
     if (!continues) this.#ranges.push(range)
     range.last = Infinity
     return range
@@ -125,7 +125,7 @@ export interface BulkCall {
   /** Number of the call, in the order of calls. */
   readonly number: number
   /** Index of this peer's replica id when the call began. */
-  readonly replica: number
+  readonly writer: number
   /** Sequence number of the last own write before it. */
   readonly after: number
 }

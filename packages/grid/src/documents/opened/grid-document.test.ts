@@ -195,7 +195,7 @@ describe('a document that was poisoned', () => {
     const update = writeYjsUpdate([{ client, clock: 0, count: 1, pieces: [Uint8Array.of(7, 1, 1, 120, 99)] }], [])
     const bytes = documentValue(update, '', '')
     const { replica } = ada!.documents.table.partition
-    replica.merge({ key, hlc: 1, replica: 0, sequence: 1000, replaced: 0, bytes, start: 0, end: bytes.length })
+    replica.merge({ key, hlc: 1, writer: 0, sequence: 1000, replaced: 0, bytes, start: 0, end: bytes.length })
     expect(errors).toEqual(['DOCUMENT_POISONED'])
     const again = await ada!.doc('note')
     expect(again.y).not.toBe(first.y)

@@ -124,9 +124,9 @@ export class DocumentTable {
       const parts = table.deleted(slot) ? undefined : readDocumentKey(key)
       if (parts === undefined) return []
       const sizeBytes = table.valueLength(slot)
-      const replica = table.replica(slot)
-      const writer = collections.ids.id(replica)
-      return [{ key, parts, hlc: table.hlc(slot), own: replica === own, writer, sizeBytes }]
+      const index = table.writer(slot)
+      const writer = collections.ids.id(index)
+      return [{ key, parts, hlc: table.hlc(slot), own: index === own, writer, sizeBytes }]
     })
   }
 

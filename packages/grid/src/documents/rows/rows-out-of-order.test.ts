@@ -22,7 +22,7 @@ it('rows that come in the wrong order, one at a time, are all shown with the las
     const key = documentKey({ document: 'note', generation: 0, nonce: 1, client, level: 'a', index })
     const bytes = documentValue(updates[index]!, '', '')
     const sequence = 1000 + index
-    replica.merge({ key, hlc: 1, replica: 0, sequence, replaced: 0, bytes, start: 0, end: bytes.length })
+    replica.merge({ key, hlc: 1, writer: 0, sequence, replaced: 0, bytes, start: 0, end: bytes.length })
     shown.push(document.y.getText('body').toJSON())
   }
   expect(shown).toEqual(['', '', '', 'abcd'])
