@@ -10,13 +10,13 @@ export function madeUpFrame(
   rows: Iterable<readonly [key: string, bytes: Uint8Array | undefined]>,
 ): Uint8Array {
   const ids = new ReplicaIds()
-  const writer = new BlockWriter(ids)
-  const replica = ids.intern('0123456789abcdef')
+  const block = new BlockWriter(ids)
+  const writer = ids.intern('0123456789abcdef')
   const hlc = hlcFromWall(Date.now())
   for (const [key, bytes] of rows) {
     sequence += 1
-    const row = { key, hlc, replica, sequence, replaced: 0, bytes, start: 0, end: bytes?.length ?? 0 }
-    writer.row({ collection, kind, partition: 0 }, row)
+    const row = { key, hlc, writer, sequence, replaced: 0, bytes, start: 0, end: bytes?.length ?? 0 }
+    block.row({ collection, kind, partition: 0 }, row)
   }
-  return encodeMessage({ type: 'frame', block: writer.take() })
+  return encodeMessage({ type: 'frame', block: block.take() })
 }
