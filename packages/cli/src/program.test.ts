@@ -98,6 +98,17 @@ test('what was typed is shown with escapes for what could command a terminal', a
   }
 })
 
+test('a misspelt option is told with the one that is meant, also where that one has to be given', async () => {
+  for (const [line, told] of [
+    ['peer --nmae shop', 'Did you mean --name?'],
+    ['peer', "required option '--name <grid>' not specified"],
+  ] as const) {
+    const root = program()
+    for (const command of [root, ...root.commands]) command.configureOutput({ writeErr: () => undefined })
+    await expect(root.parseAsync(line.split(' '), { from: 'user' })).rejects.toThrow(told)
+  }
+})
+
 test('a command that is nearly right is suggested', async () => {
   const root = program()
   let told = ''

@@ -7,7 +7,7 @@ import type { PeerOptions } from './run-peer.ts'
 export function peerCommand(): Command {
   const command = new Command('peer')
     .description('Run a peer of a grid until it is told to end')
-    .requiredOption('--name <grid>', 'the grid: peers of one name (and one secret) find each other')
+    .option('--name <grid>', 'the grid: peers of one name (and one secret) find each other')
     .option('--secret-file <file>', 'makes the grid private; see `gossipgrid secret` (or GOSSIPGRID_SECRET)')
     .option('--open', 'no secret, and anybody who knows the name may join, read and change it')
     .option('--data <directory>', 'where to keep the data; without it, in memory only')
@@ -25,9 +25,11 @@ export function peerCommand(): Command {
     .addOption(new Option('--log-level <level>', 'logs on stderr').choices(LOG_LEVELS).default('info'))
     .addOption(new Option('--log-format <format>', 'of the logs').choices(LOG_FORMATS).default('text'))
     .option('--json', 'say in one line of JSON on stdout that it runs, and where')
-    .action(async (options: PeerOptions) => {
+    .action(async ({ name, ...options }: Partial<PeerOptions>) => {
+      // Not left to commander, which would not see that `--nmae` was meant.
+      if (name === undefined) command.error("error: required option '--name <grid>' not specified")
       const { runPeer } = await import('./run-peer.ts')
-      await runPeer(options)
+      await runPeer({ ...options, name } as PeerOptions)
     })
   return examples(command, [
     ['gossipgrid peer --name shop', 'in memory, for this machine: no secret, not --open'],
