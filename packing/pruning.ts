@@ -16,9 +16,13 @@ export const prefixLogger = defaultLogger, peerLogger = defaultLogger
 `
 
 /** A tab listens on no IP address, so no other address or name leads there. */
-const noMappings = (name: string): string => `export class ${name} { has() { return false } getAll() { return [] } }`
+const noMappings = (name: string): string =>
+  `export class ${name} { has() { return false } add() {} remove() { return false } getAll() { return [] } confirm() { return false } unconfirm() { return false } }`
 
-/** Nothing here is written in base256 or looked up by its content, and no tab can dial `/dnsaddr`, which names are looked up for. */
+/**
+ * Nothing here is written in base256 or looked up by its content, and no tab can dial `/dnsaddr`, which names are looked up for. The
+ * filter would remember addresses that others observe a tab at, which nobody can dial, and relays that failed once, which tabs ask again.
+ */
 const UNUSED: readonly (readonly [filter: RegExp, contents: string])[] = [
   [/\/multiformats\/dist\/src\/bases\/base256emoji\.js$/, 'export {}'],
   [
@@ -28,10 +32,14 @@ const UNUSED: readonly (readonly [filter: RegExp, contents: string])[] = [
   [/\/address-manager\/dns-mappings\.js$/, noMappings('DNSMappings')],
   [/\/address-manager\/ip-mappings\.js$/, noMappings('IPMappings')],
   [/\/libp2p\/dist\/src\/content-routing\.js$/, 'export class CompoundContentRouting {}'],
+  [
+    /\/@libp2p\/utils\/dist\/src\/filters\/index\.js$/,
+    'export const createScalableCuckooFilter = () => ({ has: () => false, add() {} })',
+  ],
   [/\/@libp2p\/logger\/dist\/src\/index\.js$/, SILENT_LOGGER],
 ]
 
-/** Takes out of libp2p what it would log and count, and the third way to decode a message, which nobody calls. */
+/** Takes out of libp2p its logging and counters, the third way to decode a message, which nobody calls, and what no tab needs. */
 export const pruning: Plugin = {
   name: 'pruning',
   setup: ({ onLoad, onResolve }) => {

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { build } from 'esbuild'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -6,6 +8,8 @@ import { scanCbor } from '../../packages/core/src/bytes/cbor-scanner.ts'
 import { BROWSER_PLUGINS } from '../../packing/browser-bundle.ts'
 import { usedParts } from '../../packing/known-parts.ts'
 import { pruned } from '../../packing/pruning.ts'
+
+const LIBP2P = join(import.meta.dirname, '../../node_modules', 'libp2p/dist/src')
 
 it('what is logged goes, and what is computed stays', () => {
   const text = `
@@ -69,6 +73,30 @@ it('a module in which something of that is missing is refused', () => {
   expect(parts('b.c', /^run/)).not.toThrow()
   expect(parts('b.d', /^run/)).toThrow('module.js is another than the one that was known here, without b.d')
   expect(parts('b.c', /^walk/)).toThrow('without /^walk/')
+})
+
+it('what stands in for a part of libp2p has all methods that libp2p calls', async () => {
+  const manager = await readFile(`${LIBP2P}/address-manager/index.js`, 'utf8')
+  for (const [file, name, field] of [
+    ['ip-mappings', 'IPMappings', 'ipMappings'],
+    ['dns-mappings', 'DNSMappings', 'dnsMappings'],
+  ] as const) {
+    const { outputFiles } = await build({
+      stdin: { contents: `export * from '${LIBP2P}/address-manager/${file}.js'`, resolveDir: LIBP2P },
+      bundle: true,
+      format: 'esm',
+      write: false,
+      plugins: BROWSER_PLUGINS,
+    })
+    const module = (await import(`data:text/javascript,${encodeURIComponent(outputFiles[0]!.text)}`)) as Record<
+      string,
+      new () => Record<string, unknown>
+    >
+    const called = Array.from(manager.matchAll(new RegExp(`this\\.${field}\\.(\\w+)\\(`, 'g')), ([, method]) => method!)
+    const standIn = new module[name]!()
+    expect(called.length).toBeGreaterThan(4)
+    expect(called.filter((method) => typeof standIn[method] !== 'function')).toEqual([])
+  }
 })
 
 describe('what is left of cbor-x', () => {

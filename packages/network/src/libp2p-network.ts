@@ -104,7 +104,12 @@ export async function libp2pNetwork(options: Libp2pNetworkOptions): Promise<Libp
       usesRelays: preset.usesRelays,
       canDial: (address) => preset.dials(address) && (!local || onLoopback(address)),
     },
-    (hooks) =>
-      createLibp2p(preset.options({ ...hooks, privateKey, listen, neighboursMax, mdns, iceServers, announce, tls })),
+    async (hooks) => {
+      const node = await createLibp2p(
+        preset.options({ ...hooks, privateKey, listen, neighboursMax, mdns, iceServers, announce, tls }),
+      )
+      await preset.prepare?.(node)
+      return node
+    },
   )
 }

@@ -8,7 +8,6 @@ import { Admission } from './admission.ts'
 import { DeafWatch } from './deaf-watch.ts'
 import { DialWindow } from './dial-window.ts'
 import { Dialler } from './dialler.ts'
-import { letDenoExit } from './deno-exit.ts'
 import { Departed } from './departed.ts'
 import { abort, atMost, CLOSE_MAX_MS, closeInOrder, stopNode } from './ending.ts'
 import { Gossip } from './gossip.ts'
@@ -103,7 +102,6 @@ export class PeerNetwork implements Libp2pNetwork {
       onFound,
     }
     const node = await createNode(hooks)
-    await letDenoExit(node)
     network = new PeerNetwork(options, node, admission, hooks)
     return network
   }

@@ -1,5 +1,5 @@
 import type { ConnectionGater, PeerInfo, PrivateKey } from '@libp2p/interface'
-import type { Libp2pOptions } from 'libp2p'
+import type { Libp2p, Libp2pOptions } from 'libp2p'
 import type { DialWindow } from './dial-window.ts'
 import type { GossipOptions } from './gossip.ts'
 import type { Newcomers } from './strangers/newcomers.ts'
@@ -53,6 +53,8 @@ export interface Preset {
   /** Whether a peer can be dialled here by this address, and data may flow then. */
   dials(address: string): boolean
   options(input: PresetInput): Libp2pOptions
+  /** What a new node needs before it starts. */
+  prepare?(node: Libp2p): Promise<void>
 }
 
 /** What both sides of every connection agree on, whatever carries it. */

@@ -5,6 +5,7 @@ import type { PeerInfo, Startable } from '@libp2p/interface'
 import { mdns } from '@libp2p/mdns'
 import { ping } from '@libp2p/ping'
 import type { Libp2pOptions } from 'libp2p'
+import { letDenoExit } from './deno-exit.ts'
 import { gossipService } from './gossip.ts'
 import { CONNECTION_MONITOR } from './preset.ts'
 import type { Preset, PresetInput } from './preset.ts'
@@ -22,6 +23,7 @@ export const preset: Preset = {
   usesRelays: false,
   dials: (address) => !address.includes('/p2p-circuit'),
   options,
+  prepare: letDenoExit,
 }
 
 function options(input: PresetInput): Libp2pOptions {
