@@ -327,4 +327,25 @@ describe('edits of somebody who was never met', () => {
     await expect.poll(() => warnings, WAIT).toEqual([expect.stringContaining("edits of another peer in 'note'")])
     for (const grid of [ada, carl]) await expect.poll(() => textAt(grid), WAIT).toBe(words(9))
   })
+
+  it('are not told to them when they were carried over, nor is what a generation began with that lost', async () => {
+    const { ada, bob, meet } = await strangers()
+    bob.documents.limits = { ...EAGER, settledAfterMs: 600_000 }
+    await typeAs(bob, 9)
+    await beginsAnew(bob)
+    await typeAs(bob, 1)
+    bob.documents.limits = LAZY
+    await settles(ada)
+    meet()
+    await expect.poll(async () => (await textAt(ada)).length, WAIT).toBe(`${words(9)}${words(9)}${words(1)}`.length)
+    await settles(ada)
+    await expect.poll(() => generationAt(bob), WAIT).toBe(generationAt(ada))
+    const told: string[] = []
+    const document = await bob.doc('note')
+    document.on('refused', ({ error }) => told.push(error.message))
+    const oldRows = (): unknown[] =>
+      bob.documents.table.rowsOf('note').filter(({ own, parts }) => own && parts.generation !== generationAt(bob))
+    await expect.poll(oldRows, { timeout: 10_000 }).toEqual([])
+    expect(told).toEqual([])
+  })
 })

@@ -185,6 +185,8 @@ export class Generations {
     if (deleted || rows.every(({ parts }) => parts.generation === number)) return []
     const line = table.lineOf(name)
     const reached = reachedFrom(line)
+    // From a generation that lost, edits were carried over to any of those that count.
+    const all = line[0] === undefined ? undefined : reached.get(line[0].from)
     const open = new Set<number>()
     for (const start of line.filter(isOpen)) {
       open.add(start.from)
@@ -199,7 +201,7 @@ export class Generations {
     }
     return rows.filter(({ key, parts: { generation, client } }) => {
       if (generation === number || open.has(generation) || copies.get(generation) === client) return false
-      const covered = reached.get(generation)?.get(client) ?? 0
+      const covered = (reached.get(generation) ?? all)?.get(client) ?? 0
       return table.read(key)!.update.to > Math.max(covered, here.get(client) ?? 0)
     })
   }
@@ -255,7 +257,6 @@ export class Generations {
     if (now - since.sinceMs < limits.settledAfterMs) return
     const siblings = siblingsOf(table, name, start)
     const old = new Set([start.from, ...siblings.map(({ number }) => number)])
-    const rows = table.rowsOf(name).filter(({ parts }) => old.has(parts.generation))
     const { partition } = table
     // Somebody may still come who was never met, or whose disk was set back: until the next generation is settled.
     const before = table
@@ -263,6 +264,11 @@ export class Generations {
       .filter(isOpen)
       .filter(({ number }) => number !== start.number)
     const older = before.flatMap((each) => siblingsOf(table, name, each))
+    // Nothing says any more what those began with, which would pass for edits.
+    const copies = new Map(older.map(({ number, client }) => [number, client]))
+    const rows = table.rowsOf(name).filter(({ parts: { generation, client } }) => {
+      return old.has(generation) || copies.get(generation) === client
+    })
     const starts: RowWrite[] = [
       { partition, key: start.key, bytes: generationStart({ ...start, settled: true }) },
       ...before.map((each) => ({ partition, key: each.key, bytes: generationStart({ ...each, copied: undefined }) })),
