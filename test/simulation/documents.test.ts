@@ -49,6 +49,10 @@ test.each([
     seed: 8100339,
     why: 'what stood beside edits that could not be carried over was lost, and its author was not told',
   },
+  {
+    seed: 8300029,
+    why: 'what a generation that lost had begun with was told as edits, and so was what had been carried over',
+  },
 ])(
   'a peer that is met late is told of what cannot be carried over, under the faults of seed $seed: $why',
   ({ seed }) => {
