@@ -66,6 +66,8 @@ export type {
   ReportedPurging,
 } from './peer/report.ts'
 export type { Registered } from './purging/registry.ts'
+export { EVERYONE } from './placement/placement.ts'
+export type { Audience, Placement } from './placement/placement.ts'
 export { isPlainObject } from './realms.ts'
 export { PRESENT } from './kinds/row-forms.ts'
 export { readYjsUpdate } from './kinds/yjs-update.ts'

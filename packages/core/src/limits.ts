@@ -9,7 +9,11 @@ export const VALUE_MAX_BYTES: number = 1024 * 1024
 export const NAME_MAX_BYTES = 128
 /** Collections of applications, also of those on other peers. The grid's own have places beside them. */
 export const COLLECTIONS_MAX = 4096
+/** A bound on the numbers of partitions; a partitioned collection has at least so many of them. */
 export const PARTITIONS_MAX = 4096
+export const PARTITIONS_MIN = 16
+/** Peers that hold each partition of a collection. */
+export const OWNERS_MAX = 16
 
 /** The two numbers of a counter's row take 19 bytes at most. */
 export const COUNTER_ROW_MAX_BYTES = 32

@@ -1,5 +1,5 @@
-import { openPeer } from '@gossipgrid/core'
-import type { Partition, Peer } from '@gossipgrid/core'
+import { EVERYONE, openPeer } from '@gossipgrid/core'
+import type { Partition, Peer, Placement } from '@gossipgrid/core'
 import { expect, test } from 'vitest'
 import { ReadCheck, checkContent, checkCoverage, findDifference, findLost } from './checkers.ts'
 import { Ledger } from './ledger.ts'
@@ -12,9 +12,9 @@ const NOW = { wallMs: WALL_START_MS, monotonicMs: 0 }
 const VALUE = Uint8Array.of(1)
 const NOTES = simulatedCollection('notes', 'map')
 
-function open(seed: number): Peer {
+function open(seed: number, placement?: Placement): Peer {
   const options = { gridName: 'checked', random: new Random(seed), persistent: true, software: 'test' }
-  const peer = openPeer({ ...options, peerId: `peer-${seed}` }).finish(NOW)
+  const peer = openPeer({ ...options, peerId: `peer-${seed}`, ...(placement && { placement }) }).finish(NOW)
   peer.open(NOTES)
   return peer
 }
@@ -118,3 +118,28 @@ test('reads: an entry that goes back in time', () => {
 function peerWrite(peer: Peer, key: string): void {
   peer.write(notesOf(peer), key, VALUE, NOW)
 }
+
+/** Only `peer-1` and `peer-2` hold the notes. */
+function notesAtTwo(peerId: string): Placement {
+  const two = new Set(['peer-1', 'peer-2'])
+  return {
+    holds: ({ collection }) => collection !== 'notes' || two.has(peerId),
+    owners: ({ collection }) => (collection === 'notes' ? two : EVERYONE),
+    shares: ({ collection }, peer) => collection !== 'notes' || (two.has(peerId) && two.has(peer)),
+    audience: ({ collection }) => (collection === 'notes' ? two : EVERYONE),
+  }
+}
+
+test('a peer that is not to hold a collection has lost nothing of it and differs in nothing; one that is has', () => {
+  const ledger = new Ledger()
+  const [ada, ben, cy] = [1, 2, 3].map((seed) => open(seed, notesAtTwo(`peer-${seed}`))) as [Peer, Peer, Peer]
+  write(ledger, ada, 'k', VALUE)
+  expect(cy.collections.get('notes')!.partitions).toEqual([])
+  expect(findLost(ledger, cy)).toEqual({ lost: 0, resurrected: 0, first: undefined })
+  expect(findDifference(ada, cy, [NOTES])).toBeUndefined()
+  expect(findLost(ledger, ben).lost).toBe(1)
+  expect(findDifference(ada, ben, [NOTES])).toMatch(/diverged/)
+  copyRows(ada, ben)
+  expect(findLost(ledger, ben).lost).toBe(0)
+  expect(findDifference(ada, ben, [NOTES])).toBeUndefined()
+})

@@ -6,6 +6,7 @@ import {
   heldEntries,
   heldVector,
   heldVersion,
+  isHolder,
   partitionOf,
   sameValue,
   versionAt,
@@ -44,7 +45,10 @@ export function checkCoverage(ledger: Ledger, peer: Peer): Violation | undefined
   return undefined
 }
 
-/** Acknowledged writes whose key ends with a smaller version, or none: sets that are lost, deletes that came back. */
+/**
+ * Acknowledged writes whose key ends with a smaller version at a peer that is to hold it, or with none: sets that are lost,
+ * deletes that came back.
+ */
 export function findLost(
   ledger: Ledger,
   peer: Peer,
@@ -54,6 +58,7 @@ export function findLost(
   let first: Violation | undefined
   for (const write of ledger.owed()) {
     const { collection, key } = write
+    if (!isHolder(peer, collection)) continue
     const held = heldVersion(peer, collection, key)
     if (ledger.fulfils(held, write) || ledger.mayBePurged(collection, key, write, held)) continue
     if (write.value === undefined) resurrected += 1
@@ -64,10 +69,13 @@ export function findLost(
   return { lost, resurrected, first }
 }
 
-/** Two peers are equal: roots, vectors and every byte of every entry. Returns the first difference. */
+/**
+ * Two peers are equal in what they hold in common: roots, vectors and every byte of every entry. Returns the first
+ * difference.
+ */
 export function findDifference(a: Peer, b: Peer, collections: readonly SimulatedCollection[]): Violation | undefined {
   const both = `${a.peerId} and ${b.peerId}`
-  for (const collection of collections) {
+  for (const collection of collections.filter((each) => isHolder(a, each) && isHolder(b, each))) {
     if (heldVector(a, collection) !== heldVector(b, collection)) {
       return `diverged: ${both} have seen other writes of '${collection.name}'`
     }
@@ -81,7 +89,9 @@ export function findDifference(a: Peer, b: Peer, collections: readonly Simulated
       if (!sameValue(x.value, y.value)) return `diverged: ${both} hold other bytes of '${textOf(x.key)}'`
     }
   }
-  return a.collections.root() === b.collections.root() ? undefined : `diverged: ${both} have other fingerprints`
+  return a.collections.root(b.peerId) === b.collections.root(a.peerId)
+    ? undefined
+    : `diverged: ${both} have other fingerprints`
 }
 
 /** Every entry is, byte for byte, what the application wrote. */

@@ -1,8 +1,11 @@
+import type { Peer } from '@gossipgrid/core'
 import { LOG_PREFIX } from '@gossipgrid/core/internals'
 import type { Application } from './application.ts'
 import { checkContent, findDifference, findLost } from './checkers.ts'
 import type { Violation } from './checkers.ts'
+import { isHolder } from './held-state.ts'
 import type { Ledger } from './ledger.ts'
+import type { SimulatedCollection } from './simulated-collection.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
 
 const LOG_MAX_BYTES = 16 * 1024 * 1024
@@ -17,14 +20,24 @@ export interface FinalResult {
   readonly violations: readonly Violation[]
 }
 
-/** All of these machines are up, show the same root, have stored everything, and wait for nothing. */
+/** All of these machines are up, show the same root of what they share, have stored everything, and wait for nothing. */
 export function areEqual(machines: readonly SimulatedPeer[]): boolean {
   const root = machines[0]!.peer?.collections.root()
-  return machines.every(({ peer, disk }) => {
+  return machines.every(({ peer, disk }, i) => {
     // Writes that are held back because of their date are news to come.
     if (peer === undefined || peer.inbound.held.count > 0) return false
-    return peer.collections.root() === root && peer.commit.undurableBytes === 0 && !disk.busy
+    if (peer.collections.root() !== root || peer.commit.undurableBytes > 0 || disk.busy) return false
+    return holdsForAll(peer) || machines.slice(i + 1).every((other) => shareRoot(peer, other.peer))
   })
+}
+
+/** Everything that the peer holds is held by every peer, and so is in the root that they have shown. */
+function holdsForAll({ collections }: Peer): boolean {
+  return [...collections.shared()].length === [...collections.partitions()].length
+}
+
+function shareRoot(peer: Peer, other: Peer | undefined): boolean {
+  return other !== undefined && peer.collections.root(other.peerId) === other.collections.root(peer.peerId)
 }
 
 /** What a peer would come back with is what it has. */
@@ -42,12 +55,13 @@ export function checkEnd(
   applications: readonly Application[],
 ): FinalResult {
   const collections = applications.flatMap((application) => application.collections)
-  const first = machines[0]!.peer!
   const found = { lost: 0, resurrected: 0, diverged: 0 }
-  const violations: (Violation | undefined)[] = [checkContent(ledger, first, collections)]
+  const violations: (Violation | undefined)[] = []
+  const references = referencesOf(machines, collections)
+  for (const [reference, checked] of references) violations.push(checkContent(ledger, reference, checked))
   for (const machine of machines) {
     const peer = machine.peer!
-    const difference = findDifference(first, peer, collections)
+    const difference = firstOf(references.keys(), (reference) => findDifference(reference, peer, collections))
     if (difference !== undefined) found.diverged += 1
     violations.push(difference)
     const { lost, resurrected, first: loss } = findLost(ledger, peer)
@@ -59,4 +73,26 @@ export function checkEnd(
     if (logBytes > LOG_MAX_BYTES) violations.push(`unbounded: ${peer.peerId} keeps ${logBytes} bytes of log`)
   }
   return { ...found, violations: violations.filter((violation) => violation !== undefined) }
+}
+
+/** The first peer that holds each collection, with those that it is the first for: others are held against it. */
+function referencesOf(
+  machines: readonly SimulatedPeer[],
+  collections: readonly SimulatedCollection[],
+): Map<Peer, SimulatedCollection[]> {
+  const first = machines[0]!.peer!
+  const references = new Map<Peer, SimulatedCollection[]>([[first, []]])
+  for (const collection of collections) {
+    const reference = machines.find(({ peer }) => isHolder(peer!, collection))?.peer ?? first
+    references.set(reference, [...(references.get(reference) ?? []), collection])
+  }
+  return references
+}
+
+function firstOf(peers: Iterable<Peer>, find: (peer: Peer) => Violation | undefined): Violation | undefined {
+  for (const peer of peers) {
+    const found = find(peer)
+    if (found !== undefined) return found
+  }
+  return undefined
 }

@@ -32,6 +32,11 @@ export function partitionOf(peer: Peer, { name, code }: SimulatedCollection): Pa
   return peer.collections.get(name, code)?.partitions[0]
 }
 
+/** Whether a peer is to hold a collection, going by its placement. */
+export function isHolder(peer: Peer, { name, code }: SimulatedCollection): boolean {
+  return peer.collections.placement.holds({ collection: name, kind: code, partition: 0 })
+}
+
 /** The version a peer holds of a key, undefined when it has never heard of it, or has purged it. */
 export function heldVersion(peer: Peer, collection: SimulatedCollection, key: string): Version | undefined {
   const replica = partitionOf(peer, collection)?.replica

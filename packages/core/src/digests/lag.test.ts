@@ -65,7 +65,7 @@ test('an equal root says equal without any vector, until something is written he
   expect(lag.totals()).toEqual([])
   lag.toldRoot('ben', collections.root(), 20)
   expect(lag.totals()).toEqual([{ peerId: 'ben', toldAtMs: 20, ...NONE }])
-  collections.partition(USERS).replica.vector.add(0, 4)
+  collections.restore(USERS).replica.vector.add(0, 4)
   expect(lag.totals()).toEqual([])
   lag.toldRoot('ben', collections.root(), 30)
   // What is told later counts, whatever the root said before.

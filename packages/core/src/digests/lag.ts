@@ -5,6 +5,7 @@ import type { SeenPart } from './part-digests.ts'
 import { hashHex } from '../bytes/hash.ts'
 import { MAP_CODE, rulesOf } from '../kinds/kinds.ts'
 import { MEMBERS_MAX, TOLD_BYTES_PER_BYTE, TOLD_MAX_BYTES } from '../limits.ts'
+import { EVERYONE } from '../placement/placement.ts'
 import type { PeerId } from '../ports.ts'
 import { VersionVector } from '../versions/version-vector.ts'
 
@@ -96,14 +97,15 @@ export class LagTable {
     return count
   }
 
-  /** How a collection compares with every peer that has told. */
+  /** How a collection that all peers hold compares with every peer that has told; of others nothing is said. */
   of(collection: string, kind: number = MAP_CODE, root: string = this.#collections.root()): Lag[] {
-    const held = this.#collections.get(collection, kind)?.partitions ?? []
-    const keys = held.map(({ name }) => nameKey(name))
+    const name = { collection, kind, partition: 0 }
+    if (!this.#isForEveryone(name)) return []
+    const keys = this.#collections.find(name) === undefined ? [] : [nameKey(name)]
     return this.#lags(root, () => keys)
   }
 
-  /** How all that applications hold here, or there, compares with every peer that has told. */
+  /** How everything that all peers hold, but for bookkeeping, compares with every peer that has told. */
   totals(root: string = this.#collections.root()): Lag[] {
     const keys = Array.from(this.#collections.partitions(), ({ name }) => nameKey(name))
     return this.#lags(root, (parts) => [...new Set([...keys, ...parts.keys()])].filter((key) => !isBookkeeping(key)))
@@ -128,8 +130,10 @@ export class LagTable {
   ): { behind: number; ahead: number; unequal: number } {
     const lag = { behind: 0, ahead: 0, unequal: 0 }
     for (const key of keys) {
+      const name = splitKey(key)
+      if (!this.#isForEveryone(name)) continue
       const theirs = parts.get(key)
-      const replica = this.#collections.find(splitKey(key))?.replica
+      const replica = this.#collections.find(name)?.replica
       const seenThere = theirs?.seen ?? new VersionVector()
       this.#adopt(seenThere)
       const seenHere = replica?.vector ?? new VersionVector()
@@ -142,6 +146,10 @@ export class LagTable {
       if (theirs.fingerprint !== hashHex(replica.fingerprint)) lag.unequal += 1
     }
     return lag
+  }
+
+  #isForEveryone(name: PartitionName): boolean {
+    return this.#collections.placement.audience(name) === EVERYONE
   }
 
   /** Rows may have come since of replica ids that were strangers when they were told. */

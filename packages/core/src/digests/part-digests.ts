@@ -4,6 +4,7 @@ import { Floor } from '../versions/floor.ts'
 import { hashHex } from '../bytes/hash.ts'
 import { MESSAGE_MAX_BYTES } from '../limits.ts'
 import type { PartDigest } from '../wire/messages.ts'
+import type { PeerId } from '../ports.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 import { decodeForeignVector, encodeVector } from '../versions/vector-codec.ts'
 import type { VersionVector } from '../versions/version-vector.ts'
@@ -28,11 +29,14 @@ export class PartDigests {
     this.#ids = ids
   }
 
-  /** What this peer holds, partition by partition, as far as one message can say it; with the purge floors if wanted. */
-  parts(floors: boolean = false): PartDigest[] {
+  /**
+   * What this peer has seen of each partition that it holds in common with another one, as far as one message can say it;
+   * with the purge floors if wanted. Without a peer: of what every peer holds.
+   */
+  parts(peer?: PeerId, floors: boolean = false): PartDigest[] {
     const parts: PartDigest[] = []
     let sizeBytes = 0
-    for (const { name, replica } of this.#collections.partitions()) {
+    for (const { name, replica } of this.#collections.shared(peer)) {
       if (replica.vector.isEmpty) continue
       const { floor } = replica
       const ofFloor = {
@@ -48,9 +52,11 @@ export class PartDigests {
     return parts
   }
 
-  /** Throws `MESSAGE_MALFORMED`. */
-  decode(parts: readonly PartDigest[]): SeenPart[] {
-    return parts.map((part) => {
+  /** Leaves out what this peer does not hold in common with the sender. Throws `MESSAGE_MALFORMED`. */
+  decode(from: PeerId, parts: readonly PartDigest[]): SeenPart[] {
+    const { placement } = this.#collections
+    const shared = parts.filter((part) => placement.shares(part, from))
+    return shared.map((part) => {
       const seen = decodeForeignVector(part.vector, this.#ids)
       const here = this.#collections.find(part)?.replica.floor
       const same = (part.floorHash ?? '') === (here?.hash ?? '')
@@ -67,15 +73,15 @@ export class PartDigests {
   }
 
   /** The hashes that open a session. */
-  roots(): { readonly root: string; readonly floors?: string } {
-    const floors = this.#collections.floors()
-    return { root: this.#collections.root(), ...(floors === '' ? {} : { floors }) }
+  roots(peer: PeerId): { readonly root: string; readonly floors?: string } {
+    const floors = this.#collections.floors(peer)
+    return { root: this.#collections.root(peer), ...(floors === '' ? {} : { floors }) }
   }
 
   /** Whether any partition stands on another floor than the other side's. */
-  differInFloors(parts: readonly SeenPart[]): boolean {
+  differInFloors(peer: PeerId, parts: readonly SeenPart[]): boolean {
     const told = new Map(parts.map((part) => [nameKey(part), part.floorHash ?? '']))
-    for (const { name, replica } of this.#collections.partitions()) {
+    for (const { name, replica } of this.#collections.shared(peer)) {
       if (replica.floor.hash !== (told.get(nameKey(name)) ?? '')) return true
     }
     return parts.some(({ otherFloor }) => otherFloor !== undefined)

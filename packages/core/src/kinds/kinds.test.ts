@@ -6,6 +6,7 @@ import {
   MAP_CODE,
   REGISTRY,
   descriptorOf,
+  isSameCollection,
   isReserved,
   kindCode,
   rulesOf,
@@ -15,7 +16,7 @@ import type { CollectionKind } from './kinds.ts'
 const kinds = Object.keys(KINDS) as CollectionKind[]
 
 test('the codes are those of the wire and of stores, for ever', () => {
-  const codes = Object.fromEntries(kinds.map((kind) => [kind, KINDS[kind].codes.replicated]))
+  const codes = Object.fromEntries(kinds.map((kind) => [kind, KINDS[kind].code]))
   expect(codes).toEqual({ map: 1, counter: 2, set: 3, fields: 4, registry: 5, document: 6 })
   expect(KIND_CODES).toEqual([1, 2, 3, 4, 5, 6])
   expect(MAP_CODE).toBe(1)
@@ -28,6 +29,18 @@ test('a code leads to the descriptor and the rules it was made from', () => {
     expect(descriptorOf('users', code)).toEqual(descriptor)
     expect(rulesOf(code)).toBe(KINDS[kind])
   }
+})
+
+test('two collections that differ in kind, partitions or owners are not the same', () => {
+  const users = descriptorOf('users', MAP_CODE)!
+  const partitioned = descriptorOf('users', MAP_CODE, { partitions: 16, owners: 3 })!
+  expect(isSameCollection(users, { ...users })).toBe(true)
+  expect(isSameCollection(partitioned, { ...partitioned })).toBe(true)
+  for (const other of [partitioned, { ...users, kind: 'set' as const }, { ...users, name: 'other' }]) {
+    expect(isSameCollection(users, other)).toBe(false)
+  }
+  expect(isSameCollection(partitioned, { ...partitioned, owners: 2 })).toBe(false)
+  expect(isSameCollection(partitioned, { ...partitioned, partitions: 32 })).toBe(false)
 })
 
 test('the code of a later version has neither', () => {

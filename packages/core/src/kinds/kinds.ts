@@ -9,7 +9,7 @@ import { checkCounterRow, checkExpiringRow, checkSetRow } from './row-forms.ts'
 export type CollectionKind = 'map' | 'counter' | 'set' | 'fields' | 'registry' | 'document'
 
 /** Whether every peer holds all of a collection, or owners hold its partitions. */
-export type CollectionMode = 'replicated'
+export type CollectionMode = 'replicated' | 'partitioned'
 
 /**
  * A collection's identity: peers compare it when they meet, and two collections of one name that differ in it never
@@ -19,14 +19,16 @@ export interface CollectionDescriptor {
   readonly name: string
   readonly kind: CollectionKind
   readonly mode: CollectionMode
-  /** Number of partitions; 1 for replicated collections. */
+  /** Number of partitions: 1 for a replicated collection, else a power of two. */
   readonly partitions: number
+  /** Peers that hold each partition; undefined: every peer. */
+  readonly owners?: number
 }
 
 /** All that core does differently for one kind of collection. */
 export interface KindRules {
-  /** What stands for kind and mode on the wire and in the store. Codes are never reused. */
-  readonly codes: Readonly<Record<CollectionMode, number>>
+  /** What stands for the kind on the wire and in the store. Codes are never reused. The number of a partition says the mode. */
+  readonly code: number
   /** Throws `MESSAGE_MALFORMED` for a row that no peer writes; `replicaId` is that of the row's dot. */
   readonly checkRow?: (row: Readonly<Row>, replicaId: string) => void
   /** Keys have two parts (see `compositeKey`), and entries that share the first part are found together. */
@@ -45,13 +47,13 @@ export interface KindRules {
 
 /** The kinds that this version knows. A new kind is one more entry. */
 export const KINDS: Readonly<Record<CollectionKind, KindRules>> = {
-  map: { codes: { replicated: 1 }, checkRow: checkExpiringRow, reportsConflicts: true },
-  counter: { codes: { replicated: 2 }, checkRow: checkCounterRow },
-  set: { codes: { replicated: 3 }, checkRow: checkSetRow, hasCompositeKeys: true, addWins: true },
-  fields: { codes: { replicated: 4 }, checkRow: checkExpiringRow, hasCompositeKeys: true, reportsConflicts: true },
-  registry: { codes: { replicated: 5 }, internalName: 'grid', isBookkeeping: true },
+  map: { code: 1, checkRow: checkExpiringRow, reportsConflicts: true },
+  counter: { code: 2, checkRow: checkCounterRow },
+  set: { code: 3, checkRow: checkSetRow, hasCompositeKeys: true, addWins: true },
+  fields: { code: 4, checkRow: checkExpiringRow, hasCompositeKeys: true, reportsConflicts: true },
+  registry: { code: 5, internalName: 'grid', isBookkeeping: true },
   document: {
-    codes: { replicated: 6 },
+    code: 6,
     checkRow: checkDocumentRow,
     hasCompositeKeys: true,
     reissuedValue,
@@ -59,17 +61,12 @@ export const KINDS: Readonly<Record<CollectionKind, KindRules>> = {
   },
 }
 
-interface Coded {
-  readonly kind: CollectionKind
-  readonly mode: CollectionMode
-}
-
-const BY_CODE: ReadonlyMap<number, Coded> = new Map(
-  (Object.keys(KINDS) as CollectionKind[]).map((kind) => [KINDS[kind].codes.replicated, { kind, mode: 'replicated' }]),
+const BY_CODE: ReadonlyMap<number, CollectionKind> = new Map(
+  (Object.keys(KINDS) as CollectionKind[]).map((kind) => [KINDS[kind].code, kind]),
 )
 
 /** What a message means that names a collection and no kind: all that the first version knew. */
-export const MAP_CODE: number = KINDS.map.codes.replicated
+export const MAP_CODE: number = KINDS.map.code
 
 /** The codes of all kinds that this version knows. */
 export const KIND_CODES: readonly number[] = [...BY_CODE.keys()]
@@ -89,24 +86,41 @@ export function isInternal(kind: CollectionKind): boolean {
   return KINDS[kind].internalName !== undefined
 }
 
-export function kindCode({ kind, mode }: CollectionDescriptor): number {
-  return KINDS[kind].codes[mode]
+export function kindCode({ kind }: CollectionDescriptor): number {
+  return KINDS[kind].code
 }
 
-/** The descriptor a peer means by a name and a code; undefined for a code of a later version. */
-export function descriptorOf(name: string, code: number): CollectionDescriptor | undefined {
-  const coded = BY_CODE.get(code)
-  return coded === undefined ? undefined : { name, ...coded, partitions: 1 }
+/**
+ * The descriptor of a collection, going by its name and the code of its kind: partitioned if `shape` says so. Undefined for
+ * a code of a later version.
+ */
+export function descriptorOf(
+  name: string,
+  code: number,
+  shape?: { readonly partitions: number; readonly owners: number },
+): CollectionDescriptor | undefined {
+  const kind = BY_CODE.get(code)
+  if (kind === undefined) return undefined
+  return shape === undefined
+    ? { name, kind, mode: 'replicated', partitions: 1 }
+    : { name, kind, mode: 'partitioned', ...shape }
 }
 
-export function describeKind(descriptor: CollectionDescriptor): string {
-  return `${descriptor.mode} ${descriptor.kind}`
+/** Whether two descriptors mean one collection. */
+export function isSameCollection(a: CollectionDescriptor, b: CollectionDescriptor): boolean {
+  return a.name === b.name && a.kind === b.kind && a.partitions === b.partitions && a.owners === b.owners
+}
+
+export function describeKind({ kind, mode, owners, partitions }: CollectionDescriptor): string {
+  return mode === 'replicated'
+    ? `replicated ${kind}`
+    : `partitioned ${kind} (${partitions} partitions, ${owners} owners)`
 }
 
 /** The rules of the kind that a code means; undefined for a code of a later version. */
 export function rulesOf(code: number): KindRules | undefined {
-  const coded = BY_CODE.get(code)
-  return coded === undefined ? undefined : KINDS[coded.kind]
+  const kind = BY_CODE.get(code)
+  return kind === undefined ? undefined : KINDS[kind]
 }
 
 function internalDescriptor(kind: CollectionKind): CollectionDescriptor {

@@ -6,6 +6,7 @@ import type { Role } from '../wire/member-record.ts'
 import { Opening } from '../storage/opening.ts'
 import { Peer } from './peer.ts'
 import type { PeerId } from '../ports.ts'
+import type { Placement } from '../placement/placement.ts'
 import { ReplicaIds } from '../versions/replica-ids.ts'
 
 /** What a peer is told when it is opened. */
@@ -22,6 +23,8 @@ export interface PeerOptions {
   readonly role?: Role
   readonly weight?: number
   readonly zone?: string
+  /** Every peer holds everything when left out. */
+  readonly placement?: Placement
 }
 
 /** A peer that is being opened: offer it every blob under `OPENING_PREFIXES`, then finish. */
@@ -36,7 +39,7 @@ export interface PeerOpening {
 /** Opens a peer on what its store holds. */
 export function openPeer(options: PeerOptions): PeerOpening {
   const ids = new ReplicaIds()
-  const collections = new Collections(ids, hashText(options.gridName, 0x67726964))
+  const collections = new Collections(ids, hashText(options.gridName, 0x67726964), options.placement)
   const clock = new HybridClock()
   const opening = new Opening(collections, ids, clock, options.peerId)
   const { random, persistent, peerId, software } = options

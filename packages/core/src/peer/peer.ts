@@ -72,6 +72,7 @@ export class Peer {
 
   constructor({ clock, collections, ids, opened, persistent, random, self }: PeerDeps, now: Instant) {
     const { peerId } = self
+    const { placement } = collections
     const outbox = this.#outbox
     const identity = new ReplicaIdentity(ids, collections, random, opened.replicaId)
     const selfRecord = { ...self, replicaId: identity.id, revision: 0, left: false }
@@ -81,7 +82,7 @@ export class Peer {
     const lag = new LagTable(collections)
     const broadcaster = new Broadcaster({ neighbours, outbox })
     const signals = new Signals({ broadcaster, membership, neighbours, outbox })
-    const commit = new GroupCommit({ frames: broadcaster, ids, outbox, persistent })
+    const commit = new GroupCommit({ frames: broadcaster, ids, outbox, persistent, placement })
     const checkpoint = new Checkpoint({ collections, commit, identity, ids, outbox, peerId })
     const writes = new LocalWrites({ checkpoint, commit, identity, membership, outbox, time })
     const inbound = new Inbound({ collections, commit, ids, outbox, time, writes })

@@ -90,13 +90,11 @@ export class Reception {
 
   /** Throws `MESSAGE_MALFORMED` for what never comes by broadcast. */
   #broadcast(from: PeerId, message: Message, now: Instant): void {
-    const { announcements, antiEntropy, inbound, membership, neighbours, signals, time } = this.#deps
+    const { announcements, membership, neighbours, signals, time } = this.#deps
     switch (message.type) {
-      case 'frame': {
-        const { gaps } = inbound.apply(from, 'broadcast', message.block, { voids: false }, now)
-        if (gaps) antiEntropy.wantFrom(from, now)
+      case 'frame':
+        this.#frame(from, message.block, false, now)
         break
-      }
       case 'announce': {
         const parts = announcements.read(from, message)
         this.#learn(message.member, 'broadcast', now)
@@ -138,6 +136,8 @@ export class Reception {
         confirmations.confirmed(from, message.request)
         break
       case 'frame':
+        this.#frame(from, message.block, true, now)
+        break
       case 'announce':
       case 'publish':
       case 'presence':
@@ -145,6 +145,13 @@ export class Reception {
       default:
         antiEntropy.receive(from, message, now)
     }
+  }
+
+  #frame(from: PeerId, block: Uint8Array, addressed: boolean, now: Instant): void {
+    const { antiEntropy, inbound } = this.#deps
+    if (addressed && block.length === 0) throw new GridError('MESSAGE_MALFORMED', 'an empty frame on a stream')
+    const { gaps } = inbound.apply(from, 'broadcast', block, { voids: false, addressed }, now)
+    if (gaps) antiEntropy.wantFrom(from, now)
   }
 
   #learn(record: MemberRecord, source: RecordSource, now: Instant): void {

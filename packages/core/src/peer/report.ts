@@ -1,6 +1,7 @@
 import type { AntiEntropy } from '../replication/anti-entropy.ts'
 import type { Broadcaster } from '../replication/broadcaster.ts'
-import { hashHex } from '../bytes/hash.ts'
+import { addHash, hashHex } from '../bytes/hash.ts'
+import type { Hash64 } from '../bytes/hash.ts'
 import type { Collection, Collections } from '../replica/collections.ts'
 import { KINDS, kindCode } from '../kinds/kinds.ts'
 import type { CollectionKind } from '../kinds/kinds.ts'
@@ -239,8 +240,11 @@ export class PeerReport {
       sums.conflicts += replica.conflicts
       sums.purgedUntilMs = Math.max(sums.purgedUntilMs, replica.floor.dateMs)
     }
-    const fingerprint = hashHex(partitions[0]!.replica.fingerprint)
-    return { name, kind, ...sums, fingerprint, lags: this.#deps.lag.of(name, kindCode(descriptor), this.#rootHash()) }
+    const sum: Hash64 = { high: 0, low: 0 }
+    for (const { replica } of partitions) addHash(sum, replica.fingerprint)
+    const fingerprint = hashHex(sum)
+    const lags = this.#deps.lag.of(name, kindCode(descriptor), this.#rootHash())
+    return { name, kind, ...sums, fingerprint, lags }
   }
 
   #rootHash(): string {

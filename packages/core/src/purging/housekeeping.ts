@@ -3,14 +3,14 @@ import { mismatchOf } from '../replica/collections.ts'
 import { GridError } from '../errors.ts'
 import type { GroupCommit } from '../storage/group-commit.ts'
 import type { Instant } from '../instant.ts'
-import { descriptorOf, isInternal, kindCode } from '../kinds/kinds.ts'
+import { isInternal, isSameCollection } from '../kinds/kinds.ts'
 import { HOUSEKEEPING_AFTER_MS, HOUSEKEEPING_GAP_MS } from '../limits.ts'
 import type { LocalWrites, Written } from '../writes/local-writes.ts'
 import type { Membership } from '../members/membership.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { PeerId } from '../ports.ts'
 import { Purging } from './purging.ts'
-import { Registry } from './registry.ts'
+import { Registry, nameRowKey } from './registry.ts'
 import type { RegisteredName } from './registry.ts'
 import type { Timekeeping } from '../clock/timekeeping.ts'
 
@@ -77,15 +77,14 @@ export class Housekeeping {
   }
 
   #registerNames(): void {
-    const registered = new Set(this.registry.names().map(({ name, kind }) => `${kind} ${name}`))
+    const registered = new Set(this.registry.names().map(({ key }) => key))
     for (const { descriptor, partitions } of this.#deps.collections) {
-      const kind = kindCode(descriptor)
-      if (isInternal(descriptor.kind) || registered.has(`${kind} ${descriptor.name}`)) continue
-      if (partitions.some(({ replica }) => !replica.vector.isEmpty)) this.registry.registerName(descriptor.name, kind)
+      if (isInternal(descriptor.kind) || registered.has(nameRowKey(descriptor))) continue
+      if (partitions.some(({ replica }) => !replica.vector.isEmpty)) this.registry.registerName(descriptor)
     }
   }
 
-  /** The kind that a name was registered for first is the one it stands for. */
+  /** What a name was registered for first is what it stands for. */
   #settleNames(): void {
     const { collections } = this.#deps
     const first = new Map<string, RegisteredName>()
@@ -93,17 +92,21 @@ export class Housekeeping {
       const known = first.get(registered.name)
       if (known === undefined || isEarlier(registered, known)) first.set(registered.name, registered)
     }
+    for (const { descriptor } of first.values()) {
+      // The first row of a partitioned collection does not say what it belongs to: the registry does.
+      if (descriptor?.mode === 'partitioned' && !isInternal(descriptor.kind)) collections.settle(descriptor)
+    }
     for (const collection of collections) {
       const { descriptor, partitions } = collection
-      const settled = first.get(descriptor.name)
-      const meant = settled === undefined ? undefined : descriptorOf(settled.name, settled.kind)
+      const meant = first.get(descriptor.name)?.descriptor
       if (meant === undefined || isInternal(descriptor.kind)) continue
       collections.settle(meant)
-      const reason = kindCode(meant) === kindCode(descriptor) ? undefined : mismatchOf(meant, descriptor)
-      if (reason === partitions[0]!.mismatch) continue
+      const reason = isSameCollection(meant, descriptor) ? undefined : mismatchOf(meant, descriptor)
+      if (partitions.every(({ mismatch }) => mismatch === reason)) continue
       for (const partition of partitions) partition.mismatch = reason
-      if (reason !== undefined && collections.isOpen(collection))
+      if (reason !== undefined && collections.isOpen(collection)) {
         this.#deps.outbox.event({ type: 'mismatch', name: descriptor.name, reason })
+      }
     }
   }
 }

@@ -53,8 +53,8 @@ export class Purging {
     registry.attend(peerId, wallMs)
     if (this.#isFirst()) this.#lead(wallMs)
     for (const candidate of registry.candidates()) {
-      if (registry.acknowledgements(candidate).has(peerId)) continue
-      if (candidate.parts.every((part) => this.#covers(part))) registry.acknowledge(candidate, peerId)
+      if (!registry.concerns(candidate, peerId) || registry.acknowledgements(candidate).has(peerId)) continue
+      if (this.#held(candidate).every((part) => this.#covers(part))) registry.acknowledge(candidate, peerId)
     }
   }
 
@@ -68,7 +68,7 @@ export class Purging {
     const members = registry.members(wallMs)
     for (const candidate of candidates) {
       if (this.#taken.has(candidate.version) || !this.#isRipe(candidate, members, wallMs)) continue
-      if (candidate.parts.every((part) => this.#stands(part))) this.#taken.add(candidate.version)
+      if (this.#held(candidate).every((part) => this.#stands(part))) this.#taken.add(candidate.version)
       for (const part of candidate.parts) {
         const partition = collections.find(part)
         if (partition === undefined || this.#stands(part) || !this.#covers(part)) continue
@@ -143,6 +143,12 @@ export class Purging {
   #isRipe(candidate: Candidate, members: readonly Registered[], wallMs: number): boolean {
     const acknowledgedMs = this.#deps.registry.acknowledgedMs(candidate, members)
     return acknowledgedMs !== undefined && wallMs - acknowledgedMs >= GRACE_MS
+  }
+
+  /** The parts of a proposal that are about partitions of this peer. */
+  #held({ parts }: Candidate): readonly CandidatePart[] {
+    const { placement } = this.#deps.collections
+    return parts.filter((part) => placement.holds(part))
   }
 
   #covers(part: CandidatePart): boolean {

@@ -3,9 +3,12 @@ import type { Collections, Partition } from '../replica/collections.ts'
 import { Fields } from '../wire/fields.ts'
 import { Floor } from '../versions/floor.ts'
 import { wallFromHlc } from '../clock/hlc.ts'
-import { REGISTRY, descriptorOf } from '../kinds/kinds.ts'
-import { CANDIDATE_PARTS_MAX, MEMBER_SILENT_MAX_MS, SIGN_OF_LIFE_MS, VALUE_MAX_BYTES } from '../limits.ts'
+import { REGISTRY, descriptorOf, kindCode } from '../kinds/kinds.ts'
+import type { CollectionDescriptor } from '../kinds/kinds.ts'
+import { CANDIDATE_PARTS_MAX, MEMBER_SILENT_MAX_MS, OWNERS_MAX, SIGN_OF_LIFE_MS, VALUE_MAX_BYTES } from '../limits.ts'
 import type { Written } from '../writes/local-writes.ts'
+import { isPartitionCount } from '../placement/partition-numbers.ts'
+import { includes } from '../placement/placement.ts'
 import type { PeerId } from '../ports.ts'
 import { readVector } from '../versions/vector-codec.ts'
 
@@ -48,10 +51,13 @@ export interface Candidate {
   readonly parts: readonly CandidatePart[]
 }
 
-/** A kind that a name was registered for. */
+/** What a name was registered for. */
 export interface RegisteredName {
+  /** The key of its row, which says everything. */
+  readonly key: string
   readonly name: string
-  readonly kind: number
+  /** Undefined for a kind of a later version, and for what makes no sense. */
+  readonly descriptor: CollectionDescriptor | undefined
   readonly hlc: number
   readonly replicaId: string
 }
@@ -137,12 +143,19 @@ export class Registry {
     return acknowledged
   }
 
-  /** When the last of the durable members acknowledged a proposal; undefined while one has not. */
+  /** Whether a proposal waits for a peer: it holds a partition that the proposal is about. */
+  concerns({ parts }: Candidate, peerId: PeerId): boolean {
+    const { placement } = this.#deps.collections
+    return parts.some((part) => includes(placement.audience(part), peerId))
+  }
+
+  /** When the last durable member that it concerns acknowledged a proposal; undefined while one has not. */
   acknowledgedMs(candidate: Candidate, members: readonly Registered[]): number | undefined {
-    if (members.length === 0) return undefined
+    const concerned = members.filter(({ peerId }) => this.concerns(candidate, peerId))
+    if (concerned.length === 0) return undefined
     const acknowledged = this.acknowledgements(candidate)
     let lastMs = candidate.dateMs
-    for (const { peerId, sinceMs } of members) {
+    for (const { peerId, sinceMs } of concerned) {
       const atMs = acknowledged.get(peerId)
       if (atMs === undefined) return undefined
       // Whoever joined later must have it too, but starts no new grace period.
@@ -160,12 +173,13 @@ export class Registry {
   names(): RegisteredName[] {
     return this.#rows(COLLECTION).map(({ key, hlc, replicaId }) => {
       const slash = key.indexOf('/', COLLECTION.length)
-      return { name: key.slice(slash + 1), kind: Number(key.slice(COLLECTION.length, slash)), hlc, replicaId }
+      const name = key.slice(slash + 1)
+      return { key, name, descriptor: readDescriptor(name, key.slice(COLLECTION.length, slash)), hlc, replicaId }
     })
   }
 
-  registerName(name: string, kind: number): void {
-    if (descriptorOf(name, kind) !== undefined) this.#write(`${COLLECTION}${kind}/${name}`, {})
+  registerName(descriptor: CollectionDescriptor): void {
+    this.#write(nameRowKey(descriptor), {})
   }
 
   #candidate(key: string, value: Uint8Array, dateMs: number, version: string): Candidate | undefined {
@@ -217,4 +231,24 @@ function readField<T>(value: Uint8Array, read: (fields: Fields) => T): T | undef
   } catch {
     return undefined
   }
+}
+
+/**
+ * The key under which a collection is registered. Kind, partitions and owners are part of it, so that two registrations of
+ * one name stay two rows, of which the earlier one counts.
+ */
+export function nameRowKey(descriptor: CollectionDescriptor): string {
+  const { name, owners, partitions } = descriptor
+  const shape = owners === undefined ? '' : `-${partitions}-${owners}`
+  return `${COLLECTION}${kindCode(descriptor)}${shape}/${name}`
+}
+
+/** What `nameRowKey` says of a collection between its prefix and the name. */
+function readDescriptor(name: string, text: string): CollectionDescriptor | undefined {
+  const [, kind, partitions, owners] = /^(\d{1,3})(?:-(\d{1,5})-(\d{1,2}))?$/.exec(text) ?? []
+  if (kind === undefined) return undefined
+  if (partitions === undefined || owners === undefined) return descriptorOf(name, Number(kind))
+  const shape = { partitions: Number(partitions), owners: Number(owners) }
+  const makesSense = isPartitionCount(shape.partitions) && shape.owners >= 1 && shape.owners <= OWNERS_MAX
+  return makesSense ? descriptorOf(name, Number(kind), shape) : undefined
 }

@@ -1,13 +1,27 @@
+import { nameKey } from '../wire/block.ts'
 import type { PartitionName } from '../wire/block.ts'
 import { GridError } from '../errors.ts'
 import type { GridErrorCode } from '../errors.ts'
 import { Expiries } from './expiries.ts'
 import { fold32, foldHigh32, hashHex, hashText, mix32, addHash } from '../bytes/hash.ts'
 import type { Hash64 } from '../bytes/hash.ts'
-import { MAP_CODE, describeKind, descriptorOf, isInternal, isReserved, kindCode } from '../kinds/kinds.ts'
+import {
+  MAP_CODE,
+  describeKind,
+  descriptorOf,
+  isInternal,
+  isReserved,
+  isSameCollection,
+  kindCode,
+} from '../kinds/kinds.ts'
 import type { CollectionDescriptor } from '../kinds/kinds.ts'
 import { checkName } from '../kinds/names.ts'
 import { COLLECTIONS_MAX } from '../limits.ts'
+import { Everywhere } from '../placement/everywhere.ts'
+import { partitionCountOf, partitionNumber } from '../placement/partition-numbers.ts'
+import { EVERYONE } from '../placement/placement.ts'
+import type { Placement } from '../placement/placement.ts'
+import type { PeerId } from '../ports.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 import { Replica } from './replica.ts'
 
@@ -22,8 +36,19 @@ export interface Partition {
 /** A collection as this peer holds it. */
 export interface Collection {
   readonly descriptor: CollectionDescriptor
+  /** Those that this peer holds, in no order. */
   readonly partitions: readonly Partition[]
 }
+
+/** A collection with a way to its partitions by number. */
+interface Known extends Collection {
+  readonly kind: number
+  readonly partitions: Partition[]
+  readonly byNumber: Map<number, Partition>
+}
+
+/** A partition by name; a map's when no kind is given. */
+export type PartitionQuery = Omit<PartitionName, 'kind'> & { readonly kind?: number | undefined }
 
 /** Why there is no such partition. */
 export interface Unavailable {
@@ -40,20 +65,27 @@ export class Collections {
   readonly ids: ReplicaIds
   /** When which entries of all collections expire. */
   readonly expiries: Expiries = new Expiries()
-  readonly #all: Collection[] = []
+  /** Which peers hold which partitions. */
+  readonly placement: Placement
+  #all: Known[] = []
   #limitedCount = 0
-  readonly #byName = new Map<string, Collection[]>()
+  readonly #byName = new Map<string, Known[]>()
   /** What the application has opened. */
   readonly #opened = new Map<string, Collection>()
   /** What names stand for, as far as all peers know. */
   readonly #settled = new Map<string, CollectionDescriptor>()
   readonly #seed: number
-  /** Told of every partition that comes into being. */
+  /** By name: the store still has them, so that they cannot come into being again yet. */
+  readonly #leaving = new Set<string>()
+  /** Called for every partition that comes into being. */
   created: ((partition: Partition) => void) | undefined
+  /** Called for every partition that is removed; `forgotten` is to be called once the store does not have it any more. */
+  removed: ((partition: Partition, forgotten: () => void) => void) | undefined
 
   /** `seed` keys all fingerprints; peers of one grid share it. */
-  constructor(ids: ReplicaIds, seed: number) {
+  constructor(ids: ReplicaIds, seed: number, placement: Placement = new Everywhere()) {
     this.ids = ids
+    this.placement = placement
     this.#seed = seed
   }
 
@@ -66,16 +98,14 @@ export class Collections {
     return this.#limitedCount
   }
 
-  /** By name and code of the kind; a map when no kind is given. */
-  get(name: string, kind: number = MAP_CODE): Collection | undefined {
-    const named = this.#byName.get(name)
-    if (named !== undefined) for (const each of named) if (each.partitions[0]?.name.kind === kind) return each
-    return undefined
+  /** By name, code of the kind and number of partitions: a replicated map unless said otherwise. */
+  get(name: string, kind: number = MAP_CODE, partitions: number = 1): Collection | undefined {
+    return this.#get(name, kind, partitions)
   }
 
   /** The partition of that name, if it is here. */
-  find({ collection, kind, partition }: PartitionName): Partition | undefined {
-    return this.get(collection, kind)?.partitions[partition]
+  find({ collection, kind = MAP_CODE, partition }: PartitionQuery): Partition | undefined {
+    return this.#get(collection, kind, partitionCountOf(partition))?.byNumber.get(partition)
   }
 
   [Symbol.iterator](): IterableIterator<Collection> {
@@ -86,6 +116,15 @@ export class Collections {
     for (const collection of this.#all) yield* collection.partitions
   }
 
+  /** The partitions that this peer holds in common with another one; without a peer, those that every peer holds. */
+  *shared(peer?: PeerId): Generator<Partition, void, undefined> {
+    const { placement } = this
+    for (const partition of this.partitions()) {
+      const { name } = partition
+      if (peer === undefined ? placement.audience(name) === EVERYONE : placement.shares(name, peer)) yield partition
+    }
+  }
+
   /**
    * The collection of that name and kind for the application, created on first sight. Throws `INVALID_NAME`,
    * `COLLECTION_MISMATCH` when the name is in use for another kind, `COLLECTION_LIMIT` past 4,096 collections.
@@ -93,10 +132,10 @@ export class Collections {
   open(descriptor: CollectionDescriptor): Collection {
     const opened = this.#opened.get(descriptor.name)?.descriptor
     const other = opened ?? this.#settled.get(descriptor.name) ?? this.#inUse(descriptor)
-    if (other !== undefined && kindCode(other) !== kindCode(descriptor)) {
+    if (other !== undefined && !isSameCollection(other, descriptor)) {
       throw new GridError('COLLECTION_MISMATCH', mismatchOf(other, descriptor))
     }
-    const collection = this.get(descriptor.name, kindCode(descriptor)) ?? this.#create(descriptor)
+    const collection = this.#like(descriptor) ?? this.#create(descriptor)
     this.#opened.set(descriptor.name, collection)
     return collection
   }
@@ -111,9 +150,34 @@ export class Collections {
     this.#settled.set(descriptor.name, descriptor)
   }
 
+  /** Lets a collection go, with everything in it; here alone: the other peers keep theirs. */
+  remove(collection: Collection): void {
+    const { name } = collection.descriptor
+    const named = (this.#byName.get(name) ?? []).filter((each) => each !== collection)
+    if (!this.#all.some((each) => each === collection)) return
+    this.#all = this.#all.filter((each) => each !== collection)
+    if (named.length > 0) this.#byName.set(name, named)
+    else this.#byName.delete(name)
+    if (this.isOpen(collection)) this.#opened.delete(name)
+    if (!isReserved(collection.descriptor)) this.#limitedCount -= 1
+    for (const partition of collection.partitions) this.#release(partition)
+  }
+
+  #release(partition: Partition): void {
+    this.expiries.remove(partition.replica)
+    if (this.removed === undefined) return
+    const key = nameKey(partition.name)
+    this.#leaving.add(key)
+    this.removed(partition, () => this.#leaving.delete(key))
+  }
+
+  #mayHold(name: PartitionName): boolean {
+    return this.placement.holds(name) && !(this.#leaving.size > 0 && this.#leaving.has(nameKey(name)))
+  }
+
   /** The partition of a collection that is the grid's own: there is a place for it, whatever applications open. */
   internal(descriptor: CollectionDescriptor): Partition {
-    const known = this.get(descriptor.name, kindCode(descriptor)) ?? this.#create(descriptor)
+    const known = this.#like(descriptor) ?? this.#create(descriptor)
     return known.partitions[0]!
   }
 
@@ -122,36 +186,71 @@ export class Collections {
    * nothing but `INVALID_NAME`: thousands of errors for one message would take seconds.
    */
   locate(name: PartitionName): Partition | Unavailable {
-    const { collection, kind, partition } = name
+    const { collection, partition } = name
     const found = this.find(name)
     if (found !== undefined) return found
-    const descriptor = descriptorOf(collection, kind)
+    if (!this.#mayHold(name)) {
+      return { code: 'NOT_HELD', reason: `partition ${partition} of '${collection}' is not held here` }
+    }
+    return this.#locate(name)
+  }
+
+  /**
+   * The partition of that name, created on first sight, whether this peer is to hold it or not: for what it has stored.
+   * Throws `COLLECTION_MISMATCH` or `COLLECTION_LIMIT`.
+   */
+  restore(name: PartitionName): Partition {
+    const located = this.find(name) ?? this.#locate(name)
+    if ('replica' in located) return located
+    throw new GridError(located.code, located.reason)
+  }
+
+  #locate(name: PartitionName): Partition | Unavailable {
+    const { collection, kind, partition } = name
+    const count = partitionCountOf(partition)
+    const known = this.#get(collection, kind, count)
+    const descriptor = known?.descriptor ?? this.#described(collection, kind, count)
     if (descriptor === undefined) {
       return {
         code: 'COLLECTION_MISMATCH',
         reason: `'${collection}' is of kind ${kind} elsewhere, which is not known here`,
       }
     }
-    if (partition >= descriptor.partitions) {
+    if (descriptor.partitions !== count || partition >= partitionNumber(count, count)) {
       return { code: 'COLLECTION_MISMATCH', reason: `'${collection}' has no partition ${partition}` }
     }
-    if (!this.#hasRoom(descriptor)) {
+    if (known === undefined && !this.#hasRoom(descriptor)) {
       return { code: 'COLLECTION_LIMIT', reason: `'${collection}' would be one collection too many` }
     }
-    return this.#create(descriptor).partitions[partition]!
+    const found = known ?? this.#create(descriptor)
+    return found.byNumber.get(partition) ?? this.#createPartition(found, partition)
   }
 
-  /** As `locate`, for a name that must be good: throws `COLLECTION_MISMATCH` or `COLLECTION_LIMIT`. */
-  partition(name: PartitionName): Partition {
-    const located = this.locate(name)
-    if ('replica' in located) return located
-    throw new GridError(located.code, located.reason)
+  /** What all peers have agreed on for a name; what was never registered is replicated. */
+  #described(name: string, kind: number, partitions: number): CollectionDescriptor | undefined {
+    const settled = this.#settled.get(name)
+    if (settled !== undefined && kindCode(settled) === kind && settled.partitions === partitions) return settled
+    return descriptorOf(name, kind)
   }
 
-  /** One hash over everything held: equal roots mean equal vectors and equal entries in every collection. */
-  root(): string {
+  #get(name: string, kind: number, partitions: number): Known | undefined {
+    const named = this.#byName.get(name)
+    if (named === undefined) return undefined
+    for (const each of named) if (each.kind === kind && each.descriptor.partitions === partitions) return each
+    return undefined
+  }
+
+  #like(descriptor: CollectionDescriptor): Known | undefined {
+    return this.#get(descriptor.name, kindCode(descriptor), descriptor.partitions)
+  }
+
+  /**
+   * One hash over everything that this peer holds in common with another one: equal roots mean equal vectors and equal
+   * entries in all of it. Without a peer it covers what every peer holds.
+   */
+  root(peer?: PeerId): string {
     const sum: Hash64 = { high: 0, low: 0 }
-    for (const { name, replica } of this.partitions()) {
+    for (const { name, replica } of this.shared(peer)) {
       // A collection that was opened and never written to is no difference.
       if (replica.vector.isEmpty) continue
       const vector = replica.vector.hash(this.ids)
@@ -173,7 +272,7 @@ export class Collections {
 
   /** A collection of the same name and another kind that holds something. */
   #inUse(descriptor: CollectionDescriptor): CollectionDescriptor | undefined {
-    if (this.get(descriptor.name, kindCode(descriptor)) !== undefined) return undefined
+    if (this.#like(descriptor) !== undefined) return undefined
     for (const collection of this) {
       if (collection.descriptor.name !== descriptor.name || isInternal(collection.descriptor.kind)) continue
       if (collection.partitions.some(({ replica }) => !replica.vector.isEmpty)) return collection.descriptor
@@ -181,10 +280,10 @@ export class Collections {
     return undefined
   }
 
-  /** One hash over all purge floors; '' where there are none. */
-  floors(): string {
+  /** One hash over the purge floors of what `root` covers; '' where there are none. */
+  floors(peer?: PeerId): string {
     let floors = ''
-    for (const { name, replica } of this.partitions()) {
+    for (const { name, replica } of this.shared(peer)) {
       if (!replica.floor.isEmpty) floors += `${name.kind} ${name.partition} ${name.collection} ${replica.floor.hash}\n`
     }
     if (floors === '') return ''
@@ -196,30 +295,37 @@ export class Collections {
     return this.#limitedCount < COLLECTIONS_MAX || isReserved(descriptor)
   }
 
-  #create(descriptor: CollectionDescriptor): Collection {
+  #create(descriptor: CollectionDescriptor): Known {
     checkName(descriptor.name, 'collection')
     if (!this.#hasRoom(descriptor)) {
       const held = `this grid holds ${COLLECTIONS_MAX} collections already, and '${descriptor.name}' would be one more`
       throw new GridError('COLLECTION_LIMIT', `${held}: use keys of one collection instead of a collection for each`)
     }
     if (!isReserved(descriptor)) this.#limitedCount += 1
+    const { name, partitions: count } = descriptor
     const kind = kindCode(descriptor)
-    const partitions: Partition[] = []
-    for (let partition = 0; partition < descriptor.partitions; partition++) {
-      const name = { collection: descriptor.name, kind, partition }
-      partitions.push({
-        name,
-        mismatch: undefined,
-        replica: new Replica(this.ids, this.#seed, descriptor.kind, this.expiries),
-      })
-    }
-    const collection = { descriptor, partitions }
+    const collection: Known = { descriptor, kind, partitions: [], byNumber: new Map() }
     this.#all.push(collection)
-    const named = this.#byName.get(descriptor.name)
-    if (named === undefined) this.#byName.set(descriptor.name, [collection])
+    const named = this.#byName.get(name)
+    if (named === undefined) this.#byName.set(name, [collection])
     else named.push(collection)
-    for (const partition of partitions) this.created?.(partition)
+    for (let index = 0; index < count; index++) {
+      const partition = partitionNumber(count, index)
+      if (this.#mayHold({ collection: name, kind, partition })) this.#createPartition(collection, partition)
+    }
     return collection
+  }
+
+  #createPartition({ descriptor, kind, partitions, byNumber }: Known, number: number): Partition {
+    const partition: Partition = {
+      name: { collection: descriptor.name, kind, partition: number },
+      mismatch: partitions[0]?.mismatch,
+      replica: new Replica(this.ids, this.#seed, descriptor.kind, this.expiries),
+    }
+    partitions.push(partition)
+    byNumber.set(number, partition)
+    this.created?.(partition)
+    return partition
   }
 }
 

@@ -52,6 +52,14 @@ export class Expiries {
     }
   }
 
+  /** Forgets all entries of a replica that is removed. */
+  remove(replica: ExpiringEntries): void {
+    if (!this.#waiting.delete(replica)) return
+    // In order of time they are a heap as well.
+    const left = this.#heap.filter((due) => due.replica !== replica).toSorted((a, b) => a.atMs - b.atMs)
+    this.#heap.splice(0, this.#heap.length, ...left)
+  }
+
   #pop(): Due {
     const heap = this.#heap
     const first = heap[0]!

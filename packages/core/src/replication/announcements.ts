@@ -34,7 +34,7 @@ export class Announcements {
   compose(bulk: boolean, wallMs: number | undefined): Announce {
     const { antiEntropy, collections, membership } = this.#deps
     let ids = 0
-    for (const { replica } of collections.partitions()) ids += replica.vector.size
+    for (const { replica } of collections.shared()) ids += replica.vector.size
     // Most of what is too large need not be encoded to find out.
     const all = ids * REPLICA_MIN_BYTES > ANNOUNCE_VECTORS_MAX_BYTES ? undefined : antiEntropy.digests.parts()
     const parts = all !== undefined && sizeOf(all) <= ANNOUNCE_VECTORS_MAX_BYTES ? all : undefined
@@ -55,7 +55,7 @@ export class Announcements {
     if (sizeOf(parts) > ANNOUNCE_VECTORS_MAX_BYTES) {
       throw new GridError('MESSAGE_MALFORMED', 'an announce with vectors that are too large for it')
     }
-    return this.#deps.antiEntropy.digests.decode(parts)
+    return this.#deps.antiEntropy.digests.decode(from, parts)
   }
 
   /** Compares what another peer has seen with what is here, and asks for what is missing. */

@@ -155,7 +155,7 @@ export class AntiEntropy {
       if (now.monotonicMs < Math.min(this.#sessions.receivingUntilMs(), atMs + SESSION_DEFERRED_MAX_MS)) continue
       this.#wanted.delete(neighbour)
       const session = this.#sessions.open(neighbour, this.#random.uint32(), true, source, now.monotonicMs)
-      this.#outbox.send(neighbour, { type: 'digest', session: session.id, ...this.digests.roots() })
+      this.#outbox.send(neighbour, { type: 'digest', session: session.id, ...this.digests.roots(neighbour) })
     }
   }
 
@@ -208,7 +208,7 @@ export class AntiEntropy {
       this.#outbox.send(from, { type: 'stop', session: id, reason: 'too many sessions' })
       return
     }
-    if (root === this.#collections.root()) {
+    if (root === this.#collections.root(from)) {
       this.#outbox.send(from, { type: 'equal', session: id })
       this.#report(from, true, 0, 0)
       return
@@ -230,7 +230,7 @@ export class AntiEntropy {
       if (digest === undefined) return
       const { from, session, floors } = digest
       this.#sessions.open(from, session, false, undefined, now.monotonicMs)
-      const parts = this.digests.parts((floors ?? '') !== this.#collections.floors())
+      const parts = this.digests.parts(from, (floors ?? '') !== this.#collections.floors(from))
       this.#outbox.send(from, { type: 'vectors', session, ask: true, kinds: KIND_CODES, parts })
     }
   }
@@ -238,10 +238,10 @@ export class AntiEntropy {
   /** Sends what the other lacks, and asks for what it has when it has not been told what is here. */
   #serve(session: Session, { parts: digests, ask, kinds = [MAP_CODE] }: VectorsMessage, now: Instant): void {
     if (session.outgoing !== undefined) throw new GridError('MESSAGE_MALFORMED', 'vectors twice in one session')
-    const parts = this.digests.decode(digests)
+    const parts = this.digests.decode(session.neighbour, digests)
     this.#deps.seenVectors.record(session.neighbour, parts, now)
     if (ask) {
-      const own = this.digests.parts(this.digests.differInFloors(parts))
+      const own = this.digests.parts(session.neighbour, this.digests.differInFloors(session.neighbour, parts))
       this.#outbox.send(session.neighbour, {
         type: 'vectors',
         session: session.id,
@@ -263,7 +263,7 @@ export class AntiEntropy {
     for (const part of parts) told.set(nameKey(part), part)
     const mayGoWhole = now.monotonicMs - (this.#wholeAtMs.get(neighbour) ?? -Infinity) >= WHOLE_EXCHANGE_GAP_MS
     const servings: Serving[] = []
-    for (const partition of this.#collections.partitions()) {
+    for (const partition of this.#collections.shared(neighbour)) {
       const { replica, name } = partition
       if (!kinds.includes(name.kind)) continue
       const part = told.get(nameKey(name))

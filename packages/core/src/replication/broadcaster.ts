@@ -9,6 +9,8 @@ import {
 } from '../limits.ts'
 import type { NeighbourTable } from '../members/neighbour-table.ts'
 import type { Outbox } from '../outbox/outbox.ts'
+import { EVERYONE } from '../placement/placement.ts'
+import type { PeerId } from '../ports.ts'
 
 export interface BroadcasterDeps {
   readonly neighbours: NeighbourTable
@@ -66,10 +68,14 @@ export class Broadcaster implements FrameSink {
     return this.#queue.length === 0 && this.#inFlight === 0
   }
 
-  /** Takes what is to be broadcast; with no neighbour it is dropped. */
+  /** Takes frames: what is for everyone is paced, the rest is sent at once. With no neighbour they are dropped. */
   offer(frames: readonly DurableFrame[]): void {
     if (this.#deps.neighbours.size === 0) return
     for (const frame of frames) {
+      if (frame.audience !== EVERYONE) {
+        this.#address(frame.block, frame.audience)
+        continue
+      }
       this.#queue.push(frame)
       this.#queuedBytes += frame.block.length
       this.#queuedWrites += frame.writes
@@ -113,6 +119,12 @@ export class Broadcaster implements FrameSink {
     }
   }
 
+  /** Sends a frame to the neighbours among its audience. The others of them get it by sessions. */
+  #address(block: Uint8Array, audience: ReadonlySet<PeerId>): void {
+    const { neighbours, outbox } = this.#deps
+    for (const peer of audience) if (neighbours.has(peer)) outbox.send(peer, { type: 'frame', block })
+  }
+
   #takeFrame(): Uint8Array {
     let bytes = 0
     let writes = 0
@@ -129,6 +141,6 @@ export class Broadcaster implements FrameSink {
     this.#queuedWrites -= writes
     this.#framesSent += 1
     this.#writesSent += writes
-    return concatenate(blocks, bytes)
+    return concatenate(blocks)
   }
 }

@@ -9,6 +9,8 @@ import type { Membership } from '../members/membership.ts'
 import type { Message } from '../wire/messages.ts'
 import type { NeighbourTable } from '../members/neighbour-table.ts'
 import type { Outbox } from '../outbox/outbox.ts'
+import { includes } from '../placement/placement.ts'
+import type { PartitionName } from '../wire/block.ts'
 import type { PeerId } from '../ports.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 
@@ -126,7 +128,7 @@ export class Confirmations {
 
   /** Another peer asks for confirmation. */
   asked(from: PeerId, message: ConfirmMessage, now: Instant): void {
-    if (this.#answered({ from, message })) return
+    if (!this.#collections.placement.holds(partitionOf(message)) || this.#answered({ from, message })) return
     const waitsFor = this.#waitingBy.get(from) ?? 0
     if (this.#waitingCount >= WAITING_MAX || waitsFor >= CONFIRMATIONS_MAX) return
     const key = `${message.replicaId} ${message.kind ?? MAP_CODE} ${message.partition} ${message.collection}`
@@ -193,23 +195,24 @@ export class Confirmations {
   }
 
   /** How far the writes that a message asks about have been seen; changes whenever that does. */
-  #extent({ collection, kind, partition, replicaId }: ConfirmMessage): string {
-    const vector = this.#collections.get(collection, kind)?.partitions[partition]?.replica.vector
-    const writer = this.#ids.indexOf(replicaId)
+  #extent(message: ConfirmMessage): string {
+    const vector = this.#collections.find(message)?.replica.vector
+    const writer = this.#ids.indexOf(message.replicaId)
     if (vector === undefined || writer === undefined) return 'nothing'
     return `${vector.head(writer)} ${vector.highest(writer)} ${vector.rangesAbove(writer).length}`
   }
 
-  #seen({ collection, kind, partition, replicaId, sequence }: ConfirmMessage): boolean {
-    const vector = this.#collections.get(collection, kind)?.partitions[partition]?.replica.vector
-    const writer = this.#ids.indexOf(replicaId)
-    return vector !== undefined && writer !== undefined && vector.has(writer, sequence)
+  #seen(message: ConfirmMessage): boolean {
+    const vector = this.#collections.find(message)?.replica.vector
+    const writer = this.#ids.indexOf(message.replicaId)
+    return vector !== undefined && writer !== undefined && vector.has(writer, message.sequence)
   }
 
   #ask(request: Request): void {
+    const owners = this.#collections.placement.owners(partitionOf(request.message))
     for (const neighbour of this.#durableNeighbours()) {
       if (request.asked.size >= request.copies - 1 + request.slow) return
-      if (request.asked.has(neighbour)) continue
+      if (request.asked.has(neighbour) || !includes(owners, neighbour)) continue
       request.asked.add(neighbour)
       this.#deps.outbox.send(neighbour, request.message)
     }
@@ -220,4 +223,8 @@ export class Confirmations {
     const { membership, neighbours } = this.#deps
     return neighbours.ids().filter((id) => membership.get(id)?.record.role === 'storage')
   }
+}
+
+function partitionOf({ collection, kind = MAP_CODE, partition }: ConfirmMessage): PartitionName {
+  return { collection, kind, partition }
 }

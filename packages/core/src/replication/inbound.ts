@@ -14,6 +14,7 @@ import { NEW_IDS_MAX, NEW_IDS_PER_SECOND } from '../limits.ts'
 import type { LocalWrites } from '../writes/local-writes.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
+import { EVERYONE } from '../placement/placement.ts'
 import type { PeerId } from '../ports.ts'
 import type { Timekeeping } from '../clock/timekeeping.ts'
 
@@ -44,6 +45,8 @@ export interface ApplyOptions {
   readonly voids: boolean
   /** Partitions of which this peer gets everything anew, and whose void dots wait for the end. */
   readonly fences?: Fences
+  /** The block was sent to this peer alone: no partition in it may be one that everyone holds. */
+  readonly addressed?: boolean
 }
 
 /** The way that rows came. */
@@ -110,7 +113,8 @@ export class Inbound {
     // What is not taken stays unseen, and anti-entropy brings it again.
     if (this.#deps.commit.full) return { rows: 0, incomplete: true, gaps: false }
     const idsBefore = this.#ids.count
-    const records = readBlock(block, this.#ids, this.#newIds.left(from, now.monotonicMs))
+    const check = options.addressed === true ? (name: PartitionName) => this.#checkAddressed(name) : undefined
+    const records = readBlock(block, this.#ids, this.#newIds.left(from, now.monotonicMs), check)
     this.#newIds.take(from, this.#ids.count - idsBefore, now.monotonicMs)
     this.#checkOwnDots(records, now)
     const sifted = this.#sift(from, records, options, now)
@@ -231,6 +235,12 @@ export class Inbound {
     if ('replica' in located) return located
     refusals.add(located.code, located.reason)
     return undefined
+  }
+
+  /** Throws for a partition that everyone holds: its rows are broadcast, so that a peer cannot tell each neighbour others. */
+  #checkAddressed(partition: PartitionName): void {
+    if (this.#collections.placement.audience(partition) !== EVERYONE) return
+    throw new GridError('MESSAGE_MALFORMED', 'a frame on a stream')
   }
 
   /**

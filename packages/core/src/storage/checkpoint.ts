@@ -46,6 +46,14 @@ interface Run {
   readonly finish: StorageOperation[]
   /** Of the part blobs in `finish`. */
   readonly places: number[]
+  /** Partitions that were removed before it began: with the log that names them, all of theirs goes at its end. */
+  readonly leaving: readonly Leaving[]
+}
+
+/** A partition that was removed and is still in the store. */
+interface Leaving {
+  readonly stored: Stored
+  readonly forgotten: () => void
 }
 
 export interface CheckpointDeps {
@@ -79,6 +87,7 @@ export class Checkpoint {
   #wanted = false
   #damaged = false
   #orphans: readonly string[] = []
+  #leaving: Leaving[] = []
 
   constructor({ collections, commit, identity, ids, outbox, peerId }: CheckpointDeps) {
     this.#collections = collections
@@ -119,6 +128,7 @@ export class Checkpoint {
     this.#orphans = opened.orphans
     for (const partition of this.#collections.partitions()) this.follow(partition, opened.stored.get(partition))
     this.#collections.created = (partition) => this.follow(partition)
+    this.#collections.removed = (partition, forgotten) => this.#release(partition, forgotten)
     if (opened.damaged) this.repair()
     if (opened.replicaId === undefined) this.recordIdentity()
     for (const { key, bytes, reason } of opened.damage) {
@@ -160,6 +170,19 @@ export class Checkpoint {
     }
   }
 
+  /**
+   * Takes a removed partition out of the store with the next checkpoint that begins after its last rows were logged: until
+   * then a crash brings the whole of it back, and never a vector without its entries.
+   */
+  #release(partition: Partition, forgotten: () => void): void {
+    const stored = this.#stored.get(partition)!
+    this.#stored.delete(partition)
+    this.#commit.whenDurable(() => {
+      this.#leaving.push({ stored, forgotten })
+      this.#wanted = true
+    })
+  }
+
   /** Does the next piece of work, if one is due: at most one segment, or the grouping of some thousand slots. */
   tick(): void {
     if (this.#waiting || this.#commit.failing) return
@@ -198,8 +221,11 @@ export class Checkpoint {
       const seenSame = sameBytes(told.vector, stored.vector) && sameBytes(told.floor, stored.floor)
       if (stored.dirty.size > 0 || !seenSame) rewrites.push(this.#plan(partition, stored, told))
     }
+    const leaving = this.#leaving
+    this.#leaving = []
     return {
       rewrites,
+      leaving,
       logFirst: this.#logFirst,
       logLast: this.#commit.lastLog,
       logBytes: this.#commit.logBytes,
@@ -290,6 +316,11 @@ export class Checkpoint {
     this.#orphans = []
     this.#damaged = false
     for (const place of run.places) this.#parts.add(place)
+    for (const { stored, forgotten } of run.leaving) {
+      operations.push(...removalOf(stored))
+      this.#parts.delete(stored.place)
+      forgotten()
+    }
     operations.push(this.#meta())
     this.#commit.cut(run.logBytes)
     this.#run = undefined
@@ -303,6 +334,11 @@ export class Checkpoint {
     }
     return false
   }
+}
+
+function removalOf({ place, segmentBits, segments }: Stored): StorageOperation[] {
+  const keys = [partKey(place), ...Array.from(segments, (index) => segmentKey(place, segmentBits, index))]
+  return keys.map((key) => ({ type: 'delete', key }))
 }
 
 /** A partition that no checkpoint has written yet: what the log has brought is all in its one segment. */

@@ -14,6 +14,8 @@ import {
   UNDURABLE_WRITE_COST_BYTES,
 } from '../limits.ts'
 import type { Outbox } from '../outbox/outbox.ts'
+import { EVERYONE } from '../placement/placement.ts'
+import type { Audience, Placement } from '../placement/placement.ts'
 import type { StorageOperation } from '../ports.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 
@@ -21,6 +23,8 @@ import type { ReplicaIds } from '../versions/replica-ids.ts'
 export interface DurableFrame {
   readonly block: Uint8Array
   readonly writes: number
+  /** Who holds the partitions written to. */
+  readonly audience: Audience
 }
 
 /** One thing waiting to be stored, in order. */
@@ -30,6 +34,8 @@ interface Pending {
   readonly operations: readonly StorageOperation[]
   /** Own writes in the block: 0 for what came from elsewhere. */
   readonly writes: number
+  /** The block, cut by who is to have its parts. */
+  readonly frames: readonly DurableFrame[]
   readonly writeIdMax: number
   readonly whenDurable: readonly (() => void)[]
 }
@@ -52,6 +58,7 @@ export interface GroupCommitDeps {
   readonly outbox: Outbox
   /** False where the store does not outlive the program: then nothing is stored, and applied counts as durable. */
   readonly persistent: boolean
+  readonly placement: Placement
 }
 
 export const LOG_PREFIX = 'log/'
@@ -69,7 +76,12 @@ export function logKey(number: number): string {
 export class GroupCommit {
   readonly #deps: GroupCommitDeps
   readonly #open: BlockWriter
+  readonly #placement: Placement
   #openWrites = 0
+  /** Who is to have the writes in `#open`. */
+  #audience: Audience = EVERYONE
+  /** Parts of the open frame for other audiences than that of `#open`: only what is written atomically has any. */
+  #openFrames: DurableFrame[] = []
   #atomic = false
   #openWriteIdMax = 0
   #openCallbacks: (() => void)[] = []
@@ -92,6 +104,7 @@ export class GroupCommit {
   constructor(deps: GroupCommitDeps) {
     this.#deps = deps
     this.#open = new BlockWriter(deps.ids)
+    this.#placement = deps.placement
   }
 
   get persistent(): boolean {
@@ -100,7 +113,8 @@ export class GroupCommit {
 
   /** Bytes applied but not yet durable. */
   get undurableBytes(): number {
-    return this.#queuedBytes + this.#open.length + (this.#group?.logBytes ?? 0)
+    const cutBytes = this.#openFrames.reduce((sum, { block }) => sum + block.length, 0)
+    return this.#queuedBytes + cutBytes + this.#open.length + (this.#group?.logBytes ?? 0)
   }
 
   /** What all that waits costs in memory: its bytes, and what each write takes besides. */
@@ -152,6 +166,8 @@ export class GroupCommit {
 
   /** Takes a write of this peer. */
   local(partition: PartitionName, row: Readonly<Row>, writeId: number): void {
+    const audience = this.#placement.audience(partition)
+    if (audience !== this.#audience) this.#address(audience)
     const size = row.end - row.start
     const full = this.#openWrites >= FRAME_WRITES_MAX || this.#open.length + size > FRAME_MAX_BYTES
     if (full && this.#openWrites > 0 && !this.#atomic) this.#closeFrame()
@@ -161,7 +177,7 @@ export class GroupCommit {
     this.#overheadBytes += UNDURABLE_WRITE_COST_BYTES
   }
 
-  /** The writes that `run` brings stay in one frame, however many. */
+  /** The writes that `run` brings are logged in one piece, however many, and stay in one frame for each audience. */
   atomically(run: () => void): void {
     if (this.#atomic) {
       run()
@@ -180,7 +196,7 @@ export class GroupCommit {
   /** Takes what another peer sent and this one applied. */
   remote(block: Uint8Array): void {
     this.#closeFrame()
-    this.#push({ block, operations: [], writes: 0, writeIdMax: 0, whenDurable: [] })
+    this.#push({ block, operations: [], writes: 0, frames: [], writeIdMax: 0, whenDurable: [] })
     this.#overheadBytes += UNDURABLE_BLOCK_COST_BYTES
   }
 
@@ -191,6 +207,7 @@ export class GroupCommit {
       block: undefined,
       operations,
       writes: 0,
+      frames: [],
       writeIdMax: 0,
       whenDurable: whenDurable === undefined ? [] : [whenDurable],
     })
@@ -258,7 +275,7 @@ export class GroupCommit {
     for (const item of items) {
       this.#overheadBytes -= overheadOf(item)
       if (item.writes === 0 || item.block === undefined) continue
-      frames.push({ block: item.block, writes: item.writes })
+      frames.push(...item.frames)
       writeIdMax = item.writeIdMax
     }
     if (writeIdMax > 0) {
@@ -273,9 +290,28 @@ export class GroupCommit {
     if (this.#openWrites === 0 && whenDurable.length === 0) return
     this.#openCallbacks = []
     const writes = this.#openWrites
-    const block = writes > 0 ? this.#open.take() : undefined
+    this.#cut()
+    const frames = this.#openFrames
+    this.#openFrames = []
     this.#openWrites = 0
-    this.#push({ block, operations: [], writes, writeIdMax: writes > 0 ? this.#openWriteIdMax : 0, whenDurable })
+    const block = writes > 0 ? concatenate(frames.map((frame) => frame.block)) : undefined
+    const writeIdMax = writes > 0 ? this.#openWriteIdMax : 0
+    this.#push({ block, operations: [], writes, frames, writeIdMax, whenDurable })
+  }
+
+  /** The writes to come are for other peers than those before. */
+  #address(audience: Audience): void {
+    if (this.#openWrites > 0) {
+      if (this.#atomic) this.#cut()
+      else this.#closeFrame()
+    }
+    this.#audience = audience
+  }
+
+  /** What is open becomes a part of the frame. */
+  #cut(): void {
+    const writes = this.#openFrames.reduce((left, frame) => left - frame.writes, this.#openWrites)
+    if (writes > 0) this.#openFrames.push({ block: this.#open.take(), writes, audience: this.#audience })
   }
 
   #push(pending: Pending): void {
@@ -288,7 +324,7 @@ export class GroupCommit {
     let batchBytes = 0
     let taken = 0
     for (const item of this.#queue) {
-      const bytes = sizeOf(item)
+      const bytes = storedBytes(item)
       if (taken > 0 && batchBytes + bytes > STORE_BATCH_MAX_BYTES) break
       batchBytes += bytes
       taken += 1
@@ -300,7 +336,7 @@ export class GroupCommit {
     let blobBytes = 0
     const closeBlob = (): void => {
       if (blocks.length === 0) return
-      batch.push({ type: 'put', key: logKey(this.#nextLog++), bytes: concatenate(blocks, blobBytes) })
+      batch.push({ type: 'put', key: logKey(this.#nextLog++), bytes: concatenate(blocks) })
       blocks = []
       blobBytes = 0
     }
@@ -323,7 +359,7 @@ export class GroupCommit {
   }
 }
 
-function sizeOf(item: Pending): number {
+function storedBytes(item: Pending): number {
   let bytes = item.block?.length ?? 0
   for (const operation of item.operations) if (operation.type === 'put') bytes += operation.bytes.length
   return bytes
@@ -334,10 +370,14 @@ function overheadOf({ block, writes }: Pending): number {
   return block === undefined ? 0 : UNDURABLE_BLOCK_COST_BYTES
 }
 
+function sizeOf(blocks: readonly Uint8Array[]): number {
+  return blocks.reduce((sum, { length }) => sum + length, 0)
+}
+
 /** Joins blocks into one. */
-export function concatenate(blocks: readonly Uint8Array[], totalBytes: number): Uint8Array {
+export function concatenate(blocks: readonly Uint8Array[]): Uint8Array {
   if (blocks.length === 1) return blocks[0]!
-  const joined = new Uint8Array(totalBytes)
+  const joined = new Uint8Array(sizeOf(blocks))
   let position = 0
   for (const block of blocks) {
     joined.set(block, position)

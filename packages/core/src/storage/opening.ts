@@ -217,7 +217,7 @@ export class Opening {
 
   #offerPart(key: string, bytes: Uint8Array): void {
     const part = decodePart(bytes)
-    const partition = this.#collections.partition(part)
+    const partition = this.#collections.restore(part)
     if (part.floor !== undefined) partition.replica.vector.raiseTo(Floor.decode(part.floor, this.#ids))
     partition.replica.vector.merge(decodeVector(part.vector, this.#ids))
     this.#parts.set(placeOf(key), { part, partition, dirty: new Set() })
@@ -290,7 +290,7 @@ export class Opening {
   }
 
   #partition(name: PartitionName): Partition {
-    return this.#collections.partition(name)
+    return this.#collections.restore(name)
   }
 
   #segmentsAt(place: number): Set<string> {

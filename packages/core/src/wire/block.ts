@@ -213,12 +213,19 @@ export class BlockWriter {
 /**
  * Decodes and checks a whole block before anything of it is applied. Rows point into `bytes`, which must not change
  * afterwards. Values pass the CBOR scanner here, where they enter. Replica ids are given numbers only once the whole block
- * is known to be sound. Throws `MESSAGE_MALFORMED`, or `REPLICA_ID_REFUSED` for more than `newIdsMax` without a number.
+ * is known to be sound. Throws `MESSAGE_MALFORMED`, or `REPLICA_ID_REFUSED` for more than `newIdsMax` without a number, and
+ * whatever `checkPartition` throws.
  */
-export function readBlock(bytes: Uint8Array, ids: ReplicaIds, newIdsMax: number = Infinity): BlockRecord[] {
-  return readRecords(bytes, ids, newIdsMax, (type) => {
+export function readBlock(
+  bytes: Uint8Array,
+  ids: ReplicaIds,
+  newIdsMax: number = Infinity,
+  checkPartition?: (partition: PartitionName) => void,
+): BlockRecord[] {
+  const unknown = (type: number): never => {
     throw malformed(`unknown record ${type}`)
-  })
+  }
+  return readRecords(bytes, ids, newIdsMax, unknown, checkPartition)
 }
 
 /** The same for a block of this peer's own log, which may hold more. */
@@ -243,6 +250,7 @@ function readRecords<Record extends LogRecord>(
   ids: ReplicaIds,
   newIdsMax: number,
   readOther: (type: number, reader: ByteReader) => Record,
+  checkPartition?: (partition: PartitionName) => void,
 ): (Record | BlockRecord)[] {
   const reader = new ByteReader(bytes)
   const records: (Record | BlockRecord)[] = []
@@ -255,6 +263,7 @@ function readRecords<Record extends LogRecord>(
       continue
     }
     const partition = readPartition(reader)
+    checkPartition?.(partition)
     const replicaId = reader.replicaId()
     const writer = ids.indexOf(replicaId)
     if (writer === undefined && strangers.add(replicaId).size > newIdsMax) {

@@ -15,7 +15,7 @@ export class ReplicaIdentity {
   readonly #random: RandomSource
   readonly slotId: string
   /** Heads of the own id as opening found them: what lies above was written since. */
-  readonly #openingHeads = new Map<Partition, number>()
+  readonly #openingHeads = new WeakMap<Partition, number>()
   #index: number
   /** Why the id is to be abandoned once it may be, '' while nothing speaks against it. */
   #suspicion = ''

@@ -1,3 +1,4 @@
+import { GridError } from '@gossipgrid/core'
 import type { Collection, Partition, Written } from '@gossipgrid/core'
 import type { Receipt } from './receipt.ts'
 
@@ -16,7 +17,9 @@ export interface BegunWrites {
   readonly parts: ReadonlyMap<Partition, Written>
 }
 
-/** The one partition of a replicated collection. */
-export function onlyPartition(collection: Collection): Partition {
-  return collection.partitions[0]!
+/** The one partition of a replicated collection. Throws `NOT_HELD` where this peer does not hold it. */
+export function onlyPartition({ descriptor, partitions }: Collection): Partition {
+  const only = partitions[0]
+  if (only === undefined) throw new GridError('NOT_HELD', `'${descriptor.name}' is held by other peers`)
+  return only
 }

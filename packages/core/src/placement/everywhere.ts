@@ -1,0 +1,21 @@
+import { EVERYONE } from './placement.ts'
+import type { Audience, Placement } from './placement.ts'
+
+/** Every peer holds everything. */
+export class Everywhere implements Placement {
+  holds(): boolean {
+    return true
+  }
+
+  owners(): Audience {
+    return EVERYONE
+  }
+
+  shares(): boolean {
+    return true
+  }
+
+  audience(): Audience {
+    return EVERYONE
+  }
+}
