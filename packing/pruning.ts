@@ -15,6 +15,25 @@ export const defaultLogger = () => ({ forComponent: logger })
 export const prefixLogger = defaultLogger, peerLogger = defaultLogger
 `
 
+/**
+ * What libp2p has seen of relays and of its own addresses, in a set instead of a cuckoo filter: a tab sees few. Others can make up
+ * addresses without end, so it forgets them all when they are many, and looks at them again.
+ */
+export const SEEN_FILTER = `
+export function createScalableCuckooFilter() {
+  const seen = new Set()
+  return {
+    has: (item) => seen.has(String(item)),
+    add: (item) => {
+      if (seen.size >= 4096) seen.clear()
+      seen.add(String(item))
+      return true
+    },
+    remove: (item) => seen.delete(String(item)),
+  }
+}
+`
+
 /** A tab listens on no IP address, so no other address or name leads there. */
 const noMappings = (name: string): string =>
   `export class ${name} { has() { return false } add() {} remove() { return false } getAll() { return [] } confirm() { return false } unconfirm() { return false } }`
@@ -31,6 +50,7 @@ const UNUSED: readonly (readonly [filter: RegExp, contents: string])[] = [
   ],
   [/\/address-manager\/dns-mappings\.js$/, noMappings('DNSMappings')],
   [/\/address-manager\/ip-mappings\.js$/, noMappings('IPMappings')],
+  [/\/@libp2p\/utils\/dist\/src\/filters\/index\.js$/, SEEN_FILTER],
   [/\/libp2p\/dist\/src\/content-routing\.js$/, 'export class CompoundContentRouting {}'],
   [
     /\/@libp2p\/utils\/dist\/src\/filters\/index\.js$/,

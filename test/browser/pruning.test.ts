@@ -7,7 +7,7 @@ import * as whole from '../../packages/core/src/bytes/cbor.ts'
 import { scanCbor } from '../../packages/core/src/bytes/cbor-scanner.ts'
 import { BROWSER_PLUGINS } from '../../packing/browser-bundle.ts'
 import { usedParts } from '../../packing/known-parts.ts'
-import { pruned } from '../../packing/pruning.ts'
+import { SEEN_FILTER, pruned } from '../../packing/pruning.ts'
 
 const LIBP2P = join(import.meta.dirname, '../../node_modules', 'libp2p/dist/src')
 
@@ -22,6 +22,20 @@ it('what is logged goes, and what is computed stays', () => {
     void 0; void 0; if (odd) void 0
     work.catch(error => void 0)
     const bits = Math.log(2), scope = this.log.newScope('x')`)
+})
+
+it('what stands for a cuckoo filter knows what it was given, by content, and does not grow without end', async () => {
+  const source = `data:text/javascript,${encodeURIComponent(SEEN_FILTER)}`
+  const { createScalableCuckooFilter } = (await import(/* @vite-ignore */ source)) as {
+    createScalableCuckooFilter: () => Record<'has' | 'add' | 'remove', (item: Uint8Array | string) => boolean>
+  }
+  const filter = createScalableCuckooFilter()
+  filter.add(Uint8Array.of(1, 2))
+  filter.add('/ip4/192.0.2.1')
+  expect([Uint8Array.of(1, 2), '/ip4/192.0.2.1', Uint8Array.of(12)].map(filter.has)).toEqual([true, true, false])
+  expect([filter.remove('/ip4/192.0.2.1'), filter.has('/ip4/192.0.2.1')]).toEqual([true, false])
+  for (let i = 0; i < 5000; i++) filter.add(`/ip4/${i}`)
+  expect([filter.has(Uint8Array.of(1, 2)), filter.has('/ip4/4999')]).toEqual([false, true])
 })
 
 it('of three ways through a message two stay', () => {

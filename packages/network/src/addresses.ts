@@ -5,23 +5,19 @@ import type { PeerId } from '@gossipgrid/core'
 
 const EXAMPLE = '/ip4/192.168.1.7/tcp/4001 or /dns4/example.org/tcp/4001/p2p/<peer id>'
 
-/** What can carry a connection, and what leads to it. */
-const CARRIERS: ReadonlySet<string> = new Set(['tcp', 'udp', 'p2p-circuit', 'webrtc', 'unix', 'memory'])
+/** What can carry a connection, or leads to what can. */
+const CARRIER = /\/(?:tcp|udp|p2p-circuit|webrtc|unix|memory)(?:\/|$)/
 
 /** Reads a multiaddr that a connection can be made by. Throws `NETWORK_BAD_ADDRESS` with an example of a good one. */
 export function parseAddress(address: string): Multiaddr {
-  const parsed = parsedOr(address, (cause) => badAddress(address, 'is no multiaddr', cause))
-  const parts = parsed.getComponents()
-  if (!parts.some(({ name }) => CARRIERS.has(name))) throw badAddress(address, 'has no port')
-  return parsed
-}
-
-function parsedOr(address: string, errorOf: (cause: unknown) => GridError): Multiaddr {
+  let cause: unknown
   try {
-    return multiaddr(address)
-  } catch (cause) {
-    throw errorOf(cause)
+    const parsed = multiaddr(address)
+    if (CARRIER.test(address)) return parsed
+  } catch (error) {
+    cause = error
   }
+  throw badAddress(address, 'is no multiaddr with a port', cause)
 }
 
 /** The error for an address that cannot be used. */
