@@ -16,6 +16,11 @@ import type { LateAuthor } from './late-edits.ts'
 const RANK_MAX = 8
 /** Rows of edits that were refused which are remembered. */
 const REFUSED_MAX = 10_000
+/**
+ * Generations of one document to which edits are carried over. Honest peers have two at most, since the next one begins when
+ * the last one is settled; a hostile member can make up a line of thousands, through which each edit would be carried.
+ */
+const OPEN_GENERATIONS_MAX = 8
 
 export interface GenerationsParts {
   readonly host: DocumentHost
@@ -119,7 +124,7 @@ export class Generations {
     const isWanted = ({ own }: LateAuthor): boolean => own || !onlyOwn
     let left = !this.#refuse(name)
     // From one to the next: what was carried over to one is late in the next.
-    for (const start of table.lineOf(name).filter(isOpen)) {
+    for (const start of openIn(table.lineOf(name))) {
       const { edits, waiting } = lateEdits(table, name, start, { replicaId, isWanted })
       if (waiting) left = true
       for (const { author, writes, unplaced } of edits) {
@@ -188,7 +193,7 @@ export class Generations {
     // From a generation that lost, edits were carried over to any of those that count.
     const all = line[0] === undefined ? undefined : reached.get(line[0].from)
     const open = new Set<number>()
-    for (const start of line.filter(isOpen)) {
+    for (const start of openIn(line)) {
       open.add(start.from)
       for (const sibling of siblingsOf(table, name, start)) open.add(sibling.number)
     }
@@ -325,4 +330,9 @@ function reachedFrom(line: readonly StartedGeneration[]): Map<number, ReadonlyMa
     reached.set(from, clocks)
   }
   return reached
+}
+
+/** The last generations of a line to which edits are carried over. */
+function openIn(line: readonly StartedGeneration[]): (StartedGeneration & OpenStart)[] {
+  return line.filter(isOpen).slice(-OPEN_GENERATIONS_MAX)
 }

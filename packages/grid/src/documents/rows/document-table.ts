@@ -3,6 +3,7 @@ import {
   documentUpdate,
   readDocumentHeader,
   readDocumentKey,
+  hashHex,
   readYjsUpdate,
   splitKey,
 } from '@gossipgrid/core'
@@ -51,6 +52,15 @@ export interface StartedGeneration extends GenerationStart {
   readonly key: string
 }
 
+/** What was read of one document, as long as its rows are those of `mark`. */
+interface Glance {
+  readonly name: string
+  readonly mark: string
+  rows: readonly DocumentRow[] | undefined
+  starts: readonly StartedGeneration[] | undefined
+  line: readonly StartedGeneration[] | undefined
+}
+
 /** Rows that are deleted in one piece. */
 const DELETES_MAX = 1000
 /** Generations of which is remembered that all of their first content is here. */
@@ -63,6 +73,7 @@ export class DocumentTable {
   readonly partition: Partition
   readonly #peer: TablePeer
   readonly #whole = new Set<string>()
+  #glance: Glance | undefined
   readonly #starts = new Map<string, { readonly hlc: number; readonly start: StartedGeneration }>()
 
   constructor(peer: TablePeer) {
@@ -78,19 +89,27 @@ export class DocumentTable {
   }
 
   /** The generations that count or counted, from the one on that started from that which the document began with. */
-  lineOf(name: string): StartedGeneration[] {
+  lineOf(name: string): readonly StartedGeneration[] {
+    return (this.#glanceAt(name).line ??= this.#findLine(name))
+  }
+
+  #findLine(name: string): StartedGeneration[] {
     const { number: root, deleted } = this.#rootOf(name)
+    const nexts = Map.groupBy(deleted ? [] : this.startsOf(name), ({ from }) => from)
     const line: StartedGeneration[] = []
-    const starts = deleted ? [] : this.startsOf(name)
     for (let number = root; ; number = line.at(-1)!.number) {
-      const nexts = starts.filter((start) => start.from === number && this.#isWhole(name, start))
-      if (nexts.length === 0) return line
-      line.push(nexts.reduce((best, next) => (isAfter(next, best) ? next : best)))
+      const whole = (nexts.get(number) ?? []).filter((start) => this.#isWhole(name, start))
+      if (whole.length === 0) return line
+      line.push(whole.reduce((best, next) => (isAfter(next, best) ? next : best)))
     }
   }
 
   /** All generations that started from another one, whether they count or not. */
-  startsOf(name: string): StartedGeneration[] {
+  startsOf(name: string): readonly StartedGeneration[] {
+    return (this.#glanceAt(name).starts ??= this.#findStarts(name))
+  }
+
+  #findStarts(name: string): StartedGeneration[] {
     const { table } = this.partition.replica
     return table.slotsOf(name).flatMap((slot) => {
       const key = table.key(slot)
@@ -115,7 +134,11 @@ export class DocumentTable {
   }
 
   /** The rows of a document, of all generations, that are not deleted. */
-  rowsOf(name: string): DocumentRow[] {
+  rowsOf(name: string): readonly DocumentRow[] {
+    return (this.#glanceAt(name).rows ??= this.#findRows(name))
+  }
+
+  #findRows(name: string): DocumentRow[] {
     const { table } = this.partition.replica
     const { replicaId, collections } = this.#peer
     const own = collections.ids.indexOf(replicaId)
@@ -197,6 +220,18 @@ export class DocumentTable {
     const header = table.value(slot)
     if (header === undefined) return { number: table.hlc(slot), deleted: true, settled: false }
     return { number: readDocumentHeader(header).generation, deleted: false, settled: true }
+  }
+
+  /**
+   * What was read of a document in this turn of the event loop, while no row changes: the same is asked for again for each of
+   * its generations, of which a hostile member can make up thousands.
+   */
+  #glanceAt(name: string): Glance {
+    const mark = `${hashHex(this.partition.replica.fingerprint)} ${this.#peer.replicaId}`
+    if (this.#glance?.name === name && this.#glance.mark === mark) return this.#glance
+    if (this.#glance === undefined) queueMicrotask(() => (this.#glance = undefined))
+    this.#glance = { name, mark, rows: undefined, starts: undefined, line: undefined }
+    return this.#glance
   }
 
   #readStart(key: string, hlc: number, number: number, bytes: Uint8Array): StartedGeneration {
