@@ -180,7 +180,7 @@ const FILLINGS: Record<string, () => unknown> = {
       vector: encodeVector(vector, ids),
       fingerprint: '0'.repeat(16),
     }
-    for (let i = 0; i < 1000; i++) lag.told(`peer ${i}`, digests.decode(`peer ${i}`, [part]), i)
+    for (let i = 0; i < 1000; i++) lag.recordVectors(`peer ${i}`, digests.decode(`peer ${i}`, [part]), i)
     return lag
   },
   OFFENDERS_MAX() {

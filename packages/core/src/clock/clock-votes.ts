@@ -2,20 +2,20 @@ import { CLOCK_VOTE_MAX_AGE_MS } from '../limits.ts'
 import type { PeerId } from '../ports.ts'
 
 interface Vote {
-  /** The time they tell less this peer's monotonic clock. */
+  /** The announced time less this peer's monotonic clock. */
   readonly aheadOfMonotonicMs: number
   readonly atMs: number
 }
 
 /**
- * What other peers have lately told of the time. Every step of a peer asks for the median, and something is told every few
- * seconds: so it is kept in order, and nothing is looked through before something is old enough to go.
+ * The times that other peers have lately announced. Every step of a peer asks for the median, and an announcement comes every
+ * few seconds: so the votes are kept in order, and searched only when one is old enough to expire.
  */
 export class ClockVotes {
   readonly #votes = new Map<PeerId, Vote>()
   /** No vote is older. */
   #oldestMs = Infinity
-  /** In ascending order; undefined while somebody has yet to ask. */
+  /** In ascending order; undefined after a change, until the median is asked for. */
   #sorted: Float64Array | undefined
 
   get size(): number {
@@ -42,7 +42,7 @@ export class ClockVotes {
     this.#sorted = undefined
   }
 
-  /** Takes out what was told too long ago. */
+  /** Takes out announcements that are too old. */
   expire(nowMs: number): void {
     if (nowMs - this.#oldestMs <= CLOCK_VOTE_MAX_AGE_MS) return
     this.#oldestMs = Infinity

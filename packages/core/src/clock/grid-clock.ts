@@ -4,12 +4,11 @@ import { CLOCK_JUMP_DEAF_MS, HOLD_AHEAD_MS, MEMBERS_MAX } from '../limits.ts'
 import type { PeerId } from '../ports.ts'
 
 /**
- * What time it is for the grid. A peer's own wall clock is believed unless most others, as their heartbeats tell, disagree
- * with it by more than a minute: then the median of all clocks counts. Where it is one word against another, the earlier
- * clock is the grid's, since a write from the future does harm and one from the past does not. A wall clock that has jumped
- * or stood still, going by the monotonic one, has no vote of its own, and its peer tells nobody what time it is, until
- * others agree with it or are in doubt like itself, as when a machine with all of them has slept. What a peer tells others
- * is the grid's time as it takes it to be.
+ * The time of the grid. A peer believes its own wall clock unless it is more than a minute away from the median of all
+ * clocks, which heartbeats carry: then the median counts. Of two clocks the earlier one counts, since a write from the future
+ * does harm and one from the past does not. A wall clock that has jumped or stood still against the monotonic one has no
+ * vote, and its peer announces no time, until others agree with it or only others in doubt are left, as when a machine
+ * with all of them has slept. What a peer announces is the grid's time as it sees it.
  */
 export class GridClock {
   readonly #votes = new ClockVotes()
@@ -18,9 +17,9 @@ export class GridClock {
   /** The same at the last tick. */
   #lastMs: number
   #isSteady = true
-  /** Another has been heard that is in doubt about its clock, since the own one jumped. */
+  /** Another peer has announced no time since the own clock jumped: it is in doubt too. */
   #othersDoubt = false
-  /** Until then what is heard may have been said before the last jump. */
+  /** Until then, what arrives may have been sent before the last jump. */
   #deafUntilMs = -Infinity
   #offsetMs = 0
 
@@ -33,7 +32,7 @@ export class GridClock {
     return this.#offsetMs
   }
 
-  /** So many others have told what time it is lately. */
+  /** Other peers that have lately announced a time. */
   get voters(): number {
     return this.#votes.size
   }
@@ -42,13 +41,13 @@ export class GridClock {
     return now.wallMs + this.#offsetMs
   }
 
-  /** What to tell others; undefined while the own clock is in doubt: an echo of what they said would keep itself alive. */
-  tells(now: Instant): number | undefined {
+  /** What to announce; undefined while the own clock is in doubt: an echo of the time of others would keep itself alive. */
+  announcedMs(now: Instant): number | undefined {
     return this.#isSteady ? Math.max(0, Math.floor(this.wallMs(now))) : undefined
   }
 
-  /** Another tells what time it is; undefined where it does not know. */
-  told(peerId: PeerId, wallMs: number | undefined, now: Instant): void {
+  /** Another peer announces a time, or undefined when its clock is in doubt. */
+  record(peerId: PeerId, wallMs: number | undefined, now: Instant): void {
     if (now.monotonicMs < this.#deafUntilMs) return
     if (wallMs === undefined) {
       this.#othersDoubt = true
@@ -64,7 +63,7 @@ export class GridClock {
 
   tick(now: Instant): void {
     const ownMs = now.wallMs - now.monotonicMs
-    // One of the two clocks has jumped, as on waking: what was told before says nothing any more.
+    // One of the two clocks has jumped, as on waking: earlier announcements count no longer.
     if (Math.abs(ownMs - this.#lastMs) > HOLD_AHEAD_MS) {
       this.#votes.clear()
       this.#othersDoubt = false

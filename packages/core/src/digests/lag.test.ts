@@ -36,46 +36,46 @@ function table(): {
 
 test('writes that only one of the two has seen are counted both ways', () => {
   const { lag, part } = table()
-  lag.told('ben', [part(3)], 10)
+  lag.recordVectors('ben', [part(3)], 10)
   expect(lag.totals()).toEqual([{ peerId: 'ben', toldAtMs: 10, ...NONE }])
-  lag.told('ben', [part(1)], 20)
+  lag.recordVectors('ben', [part(1)], 20)
   expect(lag.totals()).toEqual([{ peerId: 'ben', toldAtMs: 20, ...NONE, ahead: 2 }])
-  lag.told('ben', [part(8)], 30)
+  lag.recordVectors('ben', [part(8)], 30)
   expect(lag.of('users')).toEqual([{ peerId: 'ben', toldAtMs: 30, ...NONE, behind: 5 }])
 })
 
 test('after the same writes another fingerprint is told, after other writes it means nothing', () => {
   const { lag, part } = table()
-  lag.told('ben', [part(3, { fingerprint: '0'.repeat(16) })], 10)
+  lag.recordVectors('ben', [part(3, { fingerprint: '0'.repeat(16) })], 10)
   expect(lag.totals()).toEqual([{ peerId: 'ben', toldAtMs: 10, ...NONE, unequal: 1 }])
-  lag.told('ben', [part(2, { fingerprint: '0'.repeat(16) })], 20)
+  lag.recordVectors('ben', [part(2, { fingerprint: '0'.repeat(16) })], 20)
   expect(lag.totals()).toEqual([{ peerId: 'ben', toldAtMs: 20, ...NONE, ahead: 1 }])
 })
 
 test('writes to a collection that is not here count in the total', () => {
   const { lag, part } = table()
-  lag.told('ben', [part(3), part(4, { collection: 'orders' })], 10)
+  lag.recordVectors('ben', [part(3), part(4, { collection: 'orders' })], 10)
   expect(lag.totals()).toEqual([{ peerId: 'ben', toldAtMs: 10, ...NONE, behind: 4 }])
   expect(lag.of('users')).toEqual([{ peerId: 'ben', toldAtMs: 10, ...NONE }])
 })
 
 test('an equal root says equal without any vector, until something is written here', () => {
   const { collections, lag, part } = table()
-  lag.toldRoot('ben', 'another root', 10)
+  lag.recordRoot('ben', 'another root', 10)
   expect(lag.totals()).toEqual([])
-  lag.toldRoot('ben', collections.root(), 20)
+  lag.recordRoot('ben', collections.root(), 20)
   expect(lag.totals()).toEqual([{ peerId: 'ben', toldAtMs: 20, ...NONE }])
   collections.restore(USERS).replica.vector.add(0, 4)
   expect(lag.totals()).toEqual([])
-  lag.toldRoot('ben', collections.root(), 30)
+  lag.recordRoot('ben', collections.root(), 30)
   // What is told later counts, whatever the root said before.
-  lag.told('ben', [part(6)], 40)
+  lag.recordVectors('ben', [part(6)], 40)
   expect(lag.totals()).toEqual([{ peerId: 'ben', toldAtMs: 40, ...NONE, behind: 2 }])
 })
 
 test('a peer that is forgotten is no longer compared with', () => {
   const { lag, part } = table()
-  lag.told('ben', [part(3)], 10)
+  lag.recordVectors('ben', [part(3)], 10)
   lag.forget('ben')
   expect(lag.totals()).toEqual([])
 })
@@ -83,8 +83,8 @@ test('a peer that is forgotten is no longer compared with', () => {
 test('of peers without end only so many are remembered, whatever they tell', () => {
   const { collections, lag, part } = table()
   for (let i = 0; i < 3000; i++) {
-    if (i % 2 === 0) lag.toldRoot(`peer ${i}`, collections.root(), i)
-    else lag.told(`peer ${i}`, [part(3)], i)
+    if (i % 2 === 0) lag.recordRoot(`peer ${i}`, collections.root(), i)
+    else lag.recordVectors(`peer ${i}`, [part(3)], i)
   }
   expect(lag.totals().length).toBe(1000)
   expect(lag.totals().at(-1)).toEqual({ peerId: 'peer 2999', toldAtMs: 2999, ...NONE })

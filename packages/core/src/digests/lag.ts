@@ -27,7 +27,7 @@ type ToldPart = Pick<SeenPart, 'seen' | 'fingerprint'>
 
 /** What one peer said. */
 interface Told {
-  /** By partition; undefined while only roots were told. */
+  /** By partition; undefined while it has only sent roots. */
   parts: ReadonlyMap<string, ToldPart> | undefined
   partsAtMs: number
   /** Memory of the vectors, about. */
@@ -38,8 +38,8 @@ interface Told {
 }
 
 /**
- * What the other peers were last heard to have seen: the ground for saying "equal" or "so many writes behind". Bounded by
- * the number of peers and by the size of their vectors; whoever told longest ago is forgotten first.
+ * What the other peers have last said that they have seen: the ground for saying "equal" or "so many writes behind". Bounded
+ * by the number of peers and by the size of their vectors; the peer that spoke longest ago is forgotten first.
  */
 export class LagTable {
   readonly #collections: Collections
@@ -50,7 +50,7 @@ export class LagTable {
     this.#collections = collections
   }
 
-  told(peerId: PeerId, parts: readonly SeenPart[], nowMs: number): void {
+  recordVectors(peerId: PeerId, parts: readonly SeenPart[], nowMs: number): void {
     const told = this.#of(peerId)
     told.parts = new Map(parts.map((part) => [nameKey(part), { seen: part.seen, fingerprint: part.fingerprint }]))
     told.partsAtMs = nowMs
@@ -62,7 +62,7 @@ export class LagTable {
     this.#trim(peerId)
   }
 
-  toldRoot(peerId: PeerId, root: string, nowMs: number): void {
+  recordRoot(peerId: PeerId, root: string, nowMs: number): void {
     const told = this.#of(peerId)
     told.root = root
     told.rootAtMs = nowMs
@@ -74,7 +74,7 @@ export class LagTable {
     this.#told.delete(peerId)
   }
 
-  /** Whether anybody has told of a write that it has seen it. */
+  /** Whether any other peer has said that it has seen a write. */
   isSeen(name: PartitionName, writer: number, sequence: number): boolean {
     const key = nameKey(name)
     for (const { parts } of this.#told.values()) {
@@ -97,7 +97,7 @@ export class LagTable {
     return count
   }
 
-  /** How a collection that all peers hold compares with every peer that has told; of others nothing is said. */
+  /** How a collection that all peers hold compares with every peer that has said what it holds; of others nothing is known. */
   of(collection: string, kind: number = MAP_CODE, root: string = this.#collections.root()): Lag[] {
     const name = { collection, kind, partition: 0 }
     if (!this.#isForEveryone(name)) return []
@@ -105,7 +105,7 @@ export class LagTable {
     return this.#lags(root, () => keys)
   }
 
-  /** How everything that all peers hold, but for bookkeeping, compares with every peer that has told. */
+  /** How everything that all peers hold, but for bookkeeping, compares with every peer that has said what it holds. */
   totals(root: string = this.#collections.root()): Lag[] {
     const keys = Array.from(this.#collections.partitions(), ({ name }) => nameKey(name))
     return this.#lags(root, (parts) => [...new Set([...keys, ...parts.keys()])].filter((key) => !isBookkeeping(key)))
@@ -152,7 +152,7 @@ export class LagTable {
     return this.#collections.placement.audience(name) === EVERYONE
   }
 
-  /** Rows may have come since of replica ids that were strangers when they were told. */
+  /** Rows may have come since of replica ids that were unknown when the vector came. */
   #adopt(seen: VersionVector): void {
     if (seen.strangers.size > 0) seen.adopt((replicaId) => this.#collections.ids.indexOf(replicaId))
   }
@@ -164,7 +164,7 @@ export class LagTable {
     }
   }
 
-  /** What a peer told, moved to the end of those that have told. */
+  /** What a peer has said, moved to the end. */
   #of(peerId: PeerId): Told {
     const known = this.#told.get(peerId)
     const told = known ?? { parts: undefined, partsAtMs: -Infinity, partsBytes: 0, root: '', rootAtMs: -Infinity }

@@ -15,7 +15,7 @@ const PART_MAX_BYTES = 256
 /** A part digest with its vector decoded, standing on its floor. */
 export interface SeenPart extends PartDigest {
   readonly seen: VersionVector
-  /** The floor it was told against; undefined when it is the one here. */
+  /** The floor that the vector stands on; undefined when it is the one here. */
   readonly otherFloor: Floor | undefined
 }
 
@@ -65,7 +65,7 @@ export class PartDigests {
         : part.floor === undefined
           ? Floor.empty(this.#ids)
           : Floor.decode(part.floor, this.#ids)
-      // Where the floor was not told, as in a heartbeat, the one here is the best guess.
+      // Where the floor was not sent, as in a heartbeat, the one here is the best guess.
       const isUntold = part.floor === undefined && part.floorHash !== undefined
       seen.standOn(same || isUntold ? here : otherFloor)
       return { ...part, seen, otherFloor }

@@ -22,7 +22,7 @@ export class SeenVectors {
   /** Records them. If they show a write of this peer's replica id that it has not given out, the id is in use twice. */
   record(from: PeerId, parts: readonly SeenPart[], now: Instant): void {
     const { collections, lag, writes } = this.#deps
-    lag.told(from, parts, now.monotonicMs)
+    lag.recordVectors(from, parts, now.monotonicMs)
     const writer = writes.identity.index
     for (const part of parts) {
       const theirs = part.seen.highest(writer)

@@ -1,6 +1,6 @@
 import type { PeerId } from '../ports.ts'
 
-/** Peers whose use is remembered; whoever used theirs longest ago is forgotten first. */
+/** Peers whose use is remembered; past it, the peer that used its allowance longest ago is forgotten. */
 const PEERS_MAX = 1000
 
 /** What each peer may use of something: so much at once, and then so much per second. */

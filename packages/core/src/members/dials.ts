@@ -16,8 +16,8 @@ export interface DialsDeps {
 }
 
 /**
- * Dials members that are no neighbours yet. What a member's addresses are is hearsay, so that one message could send all
- * peers to the addresses of somebody who has nothing to do with them: only so many are dialled at a time.
+ * Dials members that are not neighbours yet. Any member can claim any address for another one, so that one message could
+ * send all peers to a host that has nothing to do with the grid: only so many addresses are dialled at a time.
  */
 export class Dials {
   readonly #deps: DialsDeps
@@ -30,7 +30,7 @@ export class Dials {
     this.#deps = deps
   }
 
-  /** A member was heard of for the first time, or under other addresses. */
+  /** A member is new, or has new addresses. */
   learned({ peerId, addresses }: Dial, now: Instant): void {
     const { neighbours, offences, outbox } = this.#deps
     if (this.#left === 0 || neighbours.size >= NEIGHBOURS_MAX || neighbours.has(peerId)) return

@@ -27,13 +27,13 @@ const RECORDS_MAX_BYTES: number = MESSAGE_MAX_BYTES / 2
 export interface Member {
   readonly record: MemberRecord
   readonly state: MemberState
-  /** Monotonic milliseconds of this peer's clock at which it was last heard of. */
+  /** Monotonic milliseconds of this peer's clock at which its last sign of life came. */
   readonly heardAtMs: number
 }
 
 /**
- * Where a record came from: its member on a stream, which nobody can forge or play again; its member by broadcast, which
- * may be an old one; or somebody else.
+ * Where a record came from: its member on a stream, which no peer can forge or replay; its member by broadcast, which may be
+ * an old message; or another member.
  */
 export type RecordSource = 'stream' | 'broadcast' | 'hearsay'
 
@@ -103,7 +103,7 @@ export class Membership {
     this.update({})
   }
 
-  /** Records to tell a new neighbour: this peer first, then those not gone, as many as fit one message. */
+  /** Records for a new neighbour: this peer first, then those not gone, as many as fit one message. */
   records(): MemberRecord[] {
     const records = [this.#self]
     let sizeBytes = 0
@@ -129,7 +129,7 @@ export class Membership {
     const known = this.#members.get(record.peerId)
     if (known === undefined) {
       if (record.left || !this.#makeRoom(firstHand)) return false
-      // Hearsay starts a lease too, or nobody would dial the member and find out.
+      // A record from another member starts a lease too, or no peer would dial the member and find out.
       const state = presentState(record)
       this.#members.set(record.peerId, { record, state, heardAtMs: now.monotonicMs, firstHand, older: 0 })
       this.#changed(record, state)
@@ -154,7 +154,7 @@ export class Membership {
   }
 
   /** A sign of life from a member, whatever it was. */
-  heard(peerId: PeerId, now: Instant): void {
+  renewLease(peerId: PeerId, now: Instant): void {
     const known = this.#members.get(peerId)
     if (known === undefined || known.record.left) return
     known.heardAtMs = now.monotonicMs
@@ -196,7 +196,7 @@ export class Membership {
   /** Others still go by an earlier life of this peer, from a time when its clock was further ahead. */
   #supersede(record: MemberRecord, now: Instant): void {
     const order = compareRecords(record, this.#self)
-    // A clock that stood still makes two lives look like one; only the newer of them is here to tell.
+    // If the clock stood still, two lives have the same incarnation. This peer runs now, so its own record is the newer one.
     const other = record.replicaId !== this.#self.replicaId || record.addresses.join() !== this.#self.addresses.join()
     if (order < 0 || (order === 0 && !other) || record.incarnation >= INCARNATION_MAX) return
     if (now.monotonicMs < this.#nextOutbidMs) return
@@ -245,7 +245,7 @@ export class Membership {
   }
 }
 
-/** What a member is that was just heard of. */
+/** The state of a member that has just given a sign of life. */
 function presentState(record: MemberRecord): MemberState {
   return record.asleep === true ? 'asleep' : 'alive'
 }

@@ -77,7 +77,7 @@ export class Offences {
     return refusedMs
   }
 
-  /** The peer's entry, moved to the end. Whoever offended longest ago is forgotten first: peer ids are cheap to make. */
+  /** The peer's entry, moved to the end. The oldest offender is forgotten first: peer ids are cheap to make. */
   #taken(peerId: PeerId, { code, message }: GridError, now: Instant): Known {
     const fresh = { peerId, offences: 0, recent: 0, lastMs: now.monotonicMs, refusals: 0, refusedUntilMs: 0 }
     const known: Known = this.#byPeer.get(peerId) ?? { ...fresh, lastCode: code, lastReason: message }

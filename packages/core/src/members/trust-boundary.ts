@@ -27,10 +27,10 @@ export class TrustBoundary {
     }
   }
 
-  /** `severe` for what only somebody who means harm does. */
+  /** `severe` for what only a malicious peer sends. */
   offended(from: PeerId, error: GridError, now: Instant, severe: boolean = false): void {
     this.#outbox.event({ type: 'refused', from, error })
-    // Nobody can help speaking another version, or passing on what somebody else made up.
+    // A peer of another version, or one that passes on what another peer made up, is not to blame.
     if (error.code === 'MESSAGE_VERSION' || error.code === 'REPLICA_ID_REFUSED') return
     const refusedMs = this.offences.note(from, error, now, severe)
     if (refusedMs > 0) this.#outbox.refuse(from, refusedMs, error.message)

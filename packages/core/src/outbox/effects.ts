@@ -30,7 +30,7 @@ export type Effect =
   | { readonly type: 'broadcast'; readonly bytes: Uint8Array }
   /** One atomic durable batch; answered by `stored` or `store-failed`. At most one is under way. */
   | { readonly type: 'store'; readonly ticket: number; readonly batch: readonly StorageOperation[] }
-  /** A member was heard of that is not a neighbour. */
+  /** A member that is not a neighbour is to be connected to. */
   | { readonly type: 'dial'; readonly peerId: PeerId; readonly addresses: readonly string[] }
   /** Broadcast from this neighbour has gone silent although it has news. */
   | { readonly type: 'redial'; readonly neighbour: PeerId }
@@ -39,7 +39,7 @@ export type Effect =
   | { readonly type: 'event'; readonly event: PeerEvent }
 
 /**
- * - `alive`: heard of within the lease;
+ * - `alive`: it gave a sign of life within the lease;
  * - `suspect`: silent for longer than that;
  * - `asleep`: it has said that it may be silent for long, and was not silent for an hour yet;
  * - `gone`: silent for 30 s, closed, or left.
@@ -65,7 +65,7 @@ export type PeerEvent =
     }
   /** Messages of topics, from another peer or from this one. */
   | { readonly type: 'topic-messages'; readonly from: PeerId; readonly messages: readonly TopicMessage[] }
-  /** Messages of this peer up to this number have been handed to the network, or there was nobody to have them. */
+  /** Messages of this peer up to this number have been handed to the network, or there was no neighbour. */
   | { readonly type: 'published'; readonly number: number }
   /** A peer's state, this one's included, is another now; `value` undefined: it has none any more. */
   | { readonly type: 'presence'; readonly peerId: PeerId; readonly value: Uint8Array | undefined }

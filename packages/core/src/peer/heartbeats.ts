@@ -41,6 +41,6 @@ export class Heartbeats {
     broadcaster.announced()
     if (neighbours.size === 0) return
     broadcaster.passed()
-    outbox.broadcast({ ...announcements.compose(bulk, time.gridClock.tells(now)), ...signals.told() })
+    outbox.broadcast({ ...announcements.compose(bulk, time.gridClock.announcedMs(now)), ...signals.ownPresence() })
   }
 }

@@ -9,7 +9,7 @@ import type { PeerId } from '../ports.ts'
 import type { Placement } from '../placement/placement.ts'
 import { ReplicaIds } from '../versions/replica-ids.ts'
 
-/** What a peer is told when it is opened. */
+/** What a peer is opened with. */
 export interface PeerOptions {
   readonly peerId: PeerId
   /** All peers of one grid share it; it keys the fingerprints. */
@@ -31,7 +31,7 @@ export interface PeerOptions {
 export interface PeerOpening {
   /** Takes one blob, `bytes` undefined where the store could not read it. Throws `STORAGE_FORMAT`. */
   offer(key: string, bytes: Uint8Array | undefined, reason?: string): void
-  /** The store itself has lost something, nobody knows what. */
+  /** The store itself has lost something, and it is not known what. */
   lost(reason: string): void
   finish(now: Instant): Peer
 }
@@ -47,7 +47,7 @@ export function openPeer(options: PeerOptions): PeerOpening {
     offer: (key, bytes, reason) => opening.offer(key, bytes, reason),
     lost: (reason) => opening.lost(reason),
     finish: (now) => {
-      // Whoever forgets at the end of the program must not be counted as a durable copy, whatever it was told to be.
+      // A peer that forgets everything at the end of the program is no durable copy, whatever role was asked for.
       const role = persistent ? (options.role ?? 'storage') : 'light'
       const self = {
         peerId,

@@ -75,7 +75,7 @@ export class Reception {
   #connected(neighbour: PeerId, now: Instant): void {
     const { antiEntropy, confirmations, membership, neighbours, outbox, signals } = this.#deps
     neighbours.connected(neighbour, now)
-    outbox.send(neighbour, { type: 'hello', members: membership.records(), ...signals.told() })
+    outbox.send(neighbour, { type: 'hello', members: membership.records(), ...signals.ownPresence() })
     antiEntropy.connected(neighbour, now)
     confirmations.neighboursChanged()
   }
@@ -98,9 +98,9 @@ export class Reception {
       case 'announce': {
         const parts = announcements.read(from, message)
         this.#learn(message.member, 'broadcast', now)
-        time.gridClock.told(from, message.wallMs, now)
+        time.gridClock.record(from, message.wallMs, now)
         announcements.compare(from, message, parts, now)
-        signals.heard(from, message, now)
+        signals.recordPresence(from, message, now)
         break
       }
       case 'publish':
@@ -111,17 +111,17 @@ export class Reception {
         throw new GridError('MESSAGE_MALFORMED', `a broadcast ${message.type}`)
     }
     neighbours.heardBroadcast(from, now)
-    membership.heard(from, now)
+    membership.renewLease(from, now)
   }
 
   /** Throws `MESSAGE_MALFORMED` for what never comes on a stream. */
   #message(from: PeerId, message: Message, now: Instant): void {
     const { antiEntropy, confirmations, lag, membership, signals } = this.#deps
-    membership.heard(from, now)
+    membership.renewLease(from, now)
     switch (message.type) {
       case 'hello':
         for (const record of message.members) this.#learn(record, record.peerId === from ? 'stream' : 'hearsay', now)
-        signals.heard(from, message, now)
+        signals.recordPresence(from, message, now)
         confirmations.neighboursChanged()
         break
       case 'goodbye':

@@ -38,7 +38,7 @@ export interface ReportedCollection {
   readonly tombstones: number
   /** Bytes of the encoded values of `entries`. */
   readonly valueBytes: number
-  /** Concurrent versions that lost since opening, as far as could be told. */
+  /** Concurrent versions that lost since opening, as far as it can be known. */
   readonly conflicts: number
   /** The date of the purge floor in wall milliseconds; 0 while there is none. */
   readonly purgedUntilMs: number

@@ -22,7 +22,7 @@ export interface AnnouncementsDeps {
   readonly seenVectors: SeenVectors
 }
 
-/** What peers tell everybody: "I am here, and this is what I have seen". */
+/** What peers broadcast with every heartbeat: "I am here, and this is what I have seen". */
 export class Announcements {
   readonly #deps: AnnouncementsDeps
 
@@ -62,8 +62,8 @@ export class Announcements {
   compare(from: PeerId, announce: Announce, parts: readonly SeenPart[] | undefined, now: Instant): void {
     const { antiEntropy, collections, lag, membership, seenVectors } = this.#deps
     if (parts !== undefined) seenVectors.record(from, parts, now)
-    lag.toldRoot(from, announce.root, now.monotonicMs)
-    // For one more than the table of members holds, nobody would ever say that it is gone.
+    lag.recordRoot(from, announce.root, now.monotonicMs)
+    // A peer that the full table of members has no place for is never reported as gone.
     if (membership.get(from) === undefined) lag.forget(from)
     if (announce.root === collections.root()) return
     // It may hold what there is no room for here: sessions that bring nothing grow rare, as everywhere.

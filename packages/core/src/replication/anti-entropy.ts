@@ -127,7 +127,7 @@ export class AntiEntropy {
 
   /** How long what is missing is given to come by itself, going by what sessions for this peer's claims have brought. */
   gapDelayMs(source: PeerId, now: Instant): number {
-    return this.#gapDelays.of(source, now.monotonicMs)
+    return this.#gapDelays.delayMs(source, now.monotonicMs)
   }
 
   /** Something is missing that `source` has: ask for it, or any neighbour, unless it comes by itself within `delayMs`. */
@@ -166,7 +166,7 @@ export class AntiEntropy {
       return
     }
     const session = this.#sessions.get(from, message.session)
-    // The other may still send for a session that has been given up here: tell it, and leave it at that.
+    // The other peer may still send for a session that was given up here: say so once.
     if (session === undefined) {
       if (message.type === 'stop') this.#deferred.stopped(from, message.session)
       if (message.type === 'chunk' || message.type === 'vectors') {
@@ -235,7 +235,7 @@ export class AntiEntropy {
     }
   }
 
-  /** Sends what the other lacks, and asks for what it has when it has not been told what is here. */
+  /** Sends what the other peer lacks. If it asks, sends the own vectors too, so that it can send what is missing here. */
   #serve(session: Session, { parts: digests, ask, kinds = [MAP_CODE] }: VectorsMessage, now: Instant): void {
     if (session.outgoing !== undefined) throw new GridError('MESSAGE_MALFORMED', 'vectors twice in one session')
     const parts = this.digests.decode(session.neighbour, digests)
@@ -275,7 +275,7 @@ export class AntiEntropy {
         part.otherFloor === undefined &&
         part.fingerprint !== hashHex(replica.fingerprint) &&
         hashHex(part.seen.hash(this.#ids)) === hashHex(replica.vector.hash(this.#ids))
-      // Same writes seen and yet other entries: one of the two is damaged, and only the whole partition can tell.
+      // Both have seen the same writes and hold other entries: one of the two is damaged. Only the whole partition shows what.
       if (damaged && mayGoWhole) {
         this.#wholeAtMs.set(neighbour, now.monotonicMs)
         servings.push({ partition, known: new VersionVector() })
@@ -330,7 +330,7 @@ export class AntiEntropy {
     this.#sessions.close(session)
     const { neighbour, source, outgoing, rowsReceived, voidsBarred } = session
     const useful = complete && rowsReceived > 0 && !voidsBarred
-    if (source !== undefined) this.#gapDelays.ended(source, useful, now.monotonicMs)
+    if (source !== undefined) this.#gapDelays.sessionEnded(source, useful, now.monotonicMs)
     this.#report(neighbour, complete, outgoing?.rowsSent ?? 0, rowsReceived)
   }
 

@@ -18,7 +18,7 @@ type ConfirmMessage = Extract<Message, { readonly type: 'confirm' }>
 
 /** Those who wait for writes, from all peers together. */
 const WAITING_MAX: number = 4 * CONFIRMATIONS_MAX
-/** Collections and replica ids that somebody asks about; honest peers ask about few at a time. */
+/** Pairs of collection and replica id that peers ask about; honest peers ask about few at a time. */
 const GROUPS_MAX = 8192
 const WAITS_FOR_LITTLE = 16
 /** More groups than this are looked at only so often. */
@@ -32,13 +32,13 @@ interface Request {
   readonly copies: number
   readonly asked: Set<PeerId>
   readonly confirmedBy: Set<PeerId>
-  /** Peers asked that take too long: somebody else is asked besides. */
+  /** Peers that take too long to answer: for each of them another one is asked as well. */
   slow: number
   /** Sweeps since it was asked last. */
   sweeps: number
 }
 
-/** Somebody waits for a write that is not here yet. */
+/** Another peer waits for a write that is not here yet. */
 interface Waiting {
   readonly from: PeerId
   readonly message: ConfirmMessage
@@ -81,7 +81,7 @@ export class Confirmations {
     this.#deps = deps
   }
 
-  /** When somebody is to be answered, at the latest. */
+  /** When waiting peers are to be answered, at the latest. */
   get wakeAtMs(): number {
     return this.#groups.size > GROUPS_LOOKED_AT_ONCE ? this.#nextLookMs : Infinity
   }
@@ -101,7 +101,7 @@ export class Confirmations {
     return request
   }
 
-  /** Nobody waits for this request any more. */
+  /** The answer to this request is no longer wanted. */
   cancel(request: number): void {
     this.#requests.delete(request)
   }
@@ -133,7 +133,7 @@ export class Confirmations {
     if (this.#waitingCount >= WAITING_MAX || waitsFor >= CONFIRMATIONS_MAX) return
     const key = `${message.replicaId} ${message.kind ?? MAP_CODE} ${message.partition} ${message.collection}`
     const group = this.#groups.get(key) ?? { waiting: [], lookedAt: '' }
-    // Whoever waits for little finds room, however much others have asked.
+    // A peer that waits for little finds room, however much others have asked.
     if (group.waiting.length === 0 && this.#groups.size >= GROUPS_MAX && waitsFor >= WAITS_FOR_LITTLE) return
     group.waiting.push({ from, message, expiresAtMs: now.monotonicMs + CONFIRMATION_MS })
     group.lookedAt = ''
@@ -143,7 +143,7 @@ export class Confirmations {
     this.#deps.antiEntropy.wantFrom(from, now)
   }
 
-  /** Answers those whose writes have come; from time to time gives up old questions and asks around anew. */
+  /** Answers those whose writes have come; from time to time gives up old questions and asks further peers. */
   tick(now: Instant): void {
     if (now.monotonicMs >= this.#nextLookMs) this.#look(now)
     if (now.monotonicMs < this.#nextSweepMs) return

@@ -1,25 +1,25 @@
 import { GAP_DELAY_MAX_MS, GAP_DELAY_MS } from '../limits.ts'
 import type { PeerId } from '../ports.ts'
 
-/** Peers that are remembered; the one whose claim was vain longest ago is forgotten first. */
+/** Peers that are remembered; the peer whose claim was vain longest ago is forgotten first. */
 const PEERS_MAX = 1000
 
 /**
- * How long a gap is given to fill by itself. A gap that sessions do not fill, because nobody has the writes or they are
- * refused here, must not cause a session for every frame: each vain try doubles the delay for what that peer claims, and
- * for nobody else's claims.
+ * How long a gap is given to fill by itself. A gap that sessions do not fill, because no peer has the writes or they are
+ * refused here, must not cause a session for every frame: each vain try doubles the delay for the claims of that peer, and
+ * of that peer alone.
  */
 export class GapDelays {
   readonly #vain = new Map<PeerId, { readonly delayMs: number; readonly atMs: number }>()
 
-  of(source: PeerId, nowMs: number): number {
+  delayMs(source: PeerId, nowMs: number): number {
     const vain = this.#vain.get(source)
     return vain === undefined || nowMs - vain.atMs > 2 * GAP_DELAY_MAX_MS ? GAP_DELAY_MS : vain.delayMs
   }
 
   /** A session that was wanted because of what this peer claims is over. */
-  ended(source: PeerId, useful: boolean, nowMs: number): void {
-    const delayMs = Math.min(this.of(source, nowMs) * 2, GAP_DELAY_MAX_MS)
+  sessionEnded(source: PeerId, useful: boolean, nowMs: number): void {
+    const delayMs = Math.min(this.delayMs(source, nowMs) * 2, GAP_DELAY_MAX_MS)
     this.#vain.delete(source)
     if (useful) return
     this.#vain.set(source, { delayMs, atMs: nowMs })

@@ -41,9 +41,9 @@ export interface InboundResult extends Applied {
 }
 
 export interface ApplyOptions {
-  /** False leaves void dots out. */
+  /** False leaves superseded dots out. */
   readonly voids: boolean
-  /** Partitions of which this peer gets everything anew, and whose void dots wait for the end. */
+  /** Partitions that are in a full resync, whose superseded dots wait for its end. */
   readonly fences?: Fences
   /** The block was sent to this peer alone: no partition in it may be one that everyone holds. */
   readonly addressed?: boolean
@@ -62,7 +62,7 @@ export interface RowCounts {
   repeated: number
 }
 
-/** What is to be applied of one record: rows, or void dots. */
+/** What is to be applied of one record: rows, or superseded dots. */
 interface Part {
   readonly partition: Partition
   readonly rows: readonly Row[]
@@ -88,9 +88,9 @@ export class Inbound {
   }
   /** Rows that came dated too far ahead to be believed, each time they came. */
   refusedAhead = 0
-  /** Ranges of void dots that brought news. */
+  /** Ranges of superseded dots that brought news. */
   voidRanges = 0
-  /** Told the HLC reading of every broadcast row that became visible here, to measure how long it took. */
+  /** Called with the HLC timestamp of every broadcast row that became visible here, to measure how long it took. */
   appeared: ((hlc: number) => void) | undefined
   readonly #collections: Collections
   readonly #ids: ReplicaIds
@@ -191,7 +191,7 @@ export class Inbound {
       news = true
     }
     if (voids === undefined) return news
-    // Void dots count as seen: their successors came before.
+    // Superseded dots count as seen: their successors came before.
     const writer = this.#ids.intern(voids.replicaId)
     for (let i = 0; i < voids.ranges.length; i += 2) {
       if (!replica.vector.addRange(writer, voids.ranges[i]!, voids.ranges[i + 1]!)) continue
@@ -237,14 +237,14 @@ export class Inbound {
     return undefined
   }
 
-  /** Throws for a partition that everyone holds: its rows are broadcast, so that a peer cannot tell each neighbour others. */
+  /** Throws for a partition that everyone holds: its rows are broadcast, so that no peer sends each neighbour different ones. */
   #checkAddressed(partition: PartitionName): void {
     if (this.#collections.placement.audience(partition) !== EVERYONE) return
     throw new GridError('MESSAGE_MALFORMED', 'a frame on a stream')
   }
 
   /**
-   * A dot of this peer's replica id that it has not given out means that somebody else uses the id; and so does a version
+   * A dot of this peer's replica id that it has not given out means that another peer uses the id; and so does a version
    * that this peer would hold, or a later one, had it written it itself: a lost end of the log that was written over.
    */
   #checkOwnDots(records: readonly BlockRecord[], now: Instant): void {
@@ -254,7 +254,7 @@ export class Inbound {
       const reason = this.#foreignIn(record)
       if (reason === '') continue
       if (writes.cloned(`another peer has ${reason}`, now)) return
-      // Applied now, they would take the place of writes that this peer is about to issue anew.
+      // Applied now, they would take the place of writes that this peer is about to issue again.
       throw new GridError('REPLICA_ID_REFUSED', "writes of this peer's replica id, which it is about to give up")
     }
   }
@@ -278,7 +278,7 @@ export class Inbound {
   }
 }
 
-/** What was refused of one message without being an offence: told once for each reason, however much it was. */
+/** What was refused of one message without being an offence: reported once for each reason, however much it was. */
 class Refusals {
   readonly from: PeerId
   readonly #outbox: Outbox

@@ -30,7 +30,7 @@ export interface OutgoingChunk {
  * One direction of a session: the current state of every dot the other peer lacks, in chunks, a few of which travel
  * unacknowledged at a time.
  *
- * Void dots, those whose entry holds a later version by now, go last and in one piece with the last rows. At that
+ * Superseded dots, whose entry holds a later version by now, go last and in one piece with the last rows. At that
  * instant every entry they led to has been sent or was known, so the other may count them as seen. Sent any earlier, a
  * broken session would leave the other claiming writes it does not have. They go as whole ranges, with the dots of the
  * rows between them: a key that is written over and over leaves a gap at every other dot, and a million gaps fit
@@ -47,7 +47,7 @@ export class Outgoing {
 
   constructor(ids: ReplicaIds, servings: readonly Serving[]) {
     this.#ids = ids
-    // What has been sent is noted in a copy: until the other says so, nobody may count it as seen there.
+    // A copy records what was sent: until the other peer acknowledges it, it does not count as seen there.
     this.#queue = servings.map((serving) => ({ ...serving, known: serving.known.clone(), told: serving.known }))
   }
 
@@ -113,7 +113,7 @@ export class Outgoing {
         block.row(name, row)
         return true
       })
-      // The void dots that were passed over count as known, or a gap at every other dot would be kept track of.
+      // The superseded dots that were passed over count as known, or a gap at every other dot would be kept track of.
       if (next > range.first) known.addRange(range.writer, range.first, next - 1)
       if (next <= range.last) return false
     }

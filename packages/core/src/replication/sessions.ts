@@ -15,7 +15,7 @@ export interface Session {
   /** All the other's chunks are here and durable. */
   received: boolean
   rowsReceived: number
-  /** A row was refused or held, so void dots may not be counted as seen. */
+  /** A row was refused or quarantined, so superseded dots may not be counted as seen. */
   voidsBarred: boolean
   progressAtMs: number
   /** Partitions that come whole, after which old entries may go. */
@@ -77,13 +77,13 @@ export class Sessions {
     return count
   }
 
-  /** A session with the neighbour is under way, whoever started it: it carries both ways. */
+  /** A session with the neighbour is under way. It carries both ways, whichever side started it. */
   isWith(neighbour: PeerId): boolean {
     for (const session of this.#sessions.values()) if (session.neighbour === neighbour) return true
     return false
   }
 
-  /** The session started with a neighbour of which it has not been heard yet. */
+  /** The session that this peer started with a neighbour, which has not answered yet. */
   unansweredWith(neighbour: PeerId): Session | undefined {
     for (const session of this.#sessions.values()) {
       if (session.started && session.neighbour === neighbour && session.outgoing === undefined) return session

@@ -16,7 +16,7 @@ export interface SignalsDeps {
   readonly outbox: Outbox
 }
 
-/** What peers tell each other and nobody stores: messages of topics, and who is there. */
+/** What peers exchange and no peer stores: messages of topics, and presence. */
 export class Signals {
   readonly topics: Topics
   readonly presence: Presence
@@ -35,14 +35,14 @@ export class Signals {
     return Math.min(topics.wakeAtMs, presence.expiresAtMs, dueAtMs)
   }
 
-  /** What goes with every hello and heartbeat of this peer. */
-  told(): { presence?: PresenceRecord } {
+  /** The part of every hello and heartbeat that says what this peer's presence is. */
+  ownPresence(): { presence?: PresenceRecord } {
     const { own } = this.presence
     return own === undefined ? {} : { presence: own }
   }
 
-  /** Takes what came with the hello or a heartbeat of another peer, about itself. */
-  heard(from: PeerId, { presence }: { readonly presence?: PresenceRecord }, now: Instant): void {
+  /** Records what a hello or a heartbeat of another peer says of its presence. */
+  recordPresence(from: PeerId, { presence }: { readonly presence?: PresenceRecord }, now: Instant): void {
     if (presence !== undefined) this.presence.heard(from, presence, now)
   }
 

@@ -93,7 +93,7 @@ export class Topics {
     this.#notBeforeMs = -Infinity
   }
 
-  /** Sends what is due. With nobody to send to, it is gone. */
+  /** Sends what is due. Without a neighbour it is dropped. */
   pump(connected: boolean, nowMs: number): void {
     if (!connected && this.#queue.length > 0) this.#take(this.#queue.length)
     while (this.#queue.length > 0 && this.#deps.broadcaster.spare) {

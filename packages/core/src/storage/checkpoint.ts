@@ -103,7 +103,7 @@ export class Checkpoint {
     return CHECKPOINT_LOG_MIN_BYTES
   }
 
-  /** Follows a partition's changes. `stored` tells how opening found it. */
+  /** Follows a partition's changes. `stored` says how opening found it. */
   follow(partition: Partition, stored?: Stored): void {
     if (stored !== undefined) this.#parts.add(stored.place)
     const state = stored ?? newStored(this.#nextPlace, partition)
@@ -165,7 +165,7 @@ export class Checkpoint {
       for (const slot of partition.replica.table.slots()) {
         stored.dirty.add(segmentOf(partition.replica.table.keyHash(slot), stored.segmentBits))
       }
-      // One whose entries are all lost is not written anew, and would be missed at every start.
+      // A segment whose entries are all lost is not written again, and would be reported missing at every start.
       stored.segments = new Set(stored.dirty)
     }
   }
@@ -217,7 +217,7 @@ export class Checkpoint {
         vector: encodeVector(partition.replica.vector, this.#ids),
         floor: floor.isEmpty ? undefined : floor.encode(),
       }
-      // A vector may have grown without an entry changing: by void dots, and by rows that lost.
+      // A vector may have grown without an entry changing: by superseded dots, and by rows that lost.
       const seenSame = sameBytes(told.vector, stored.vector) && sameBytes(told.floor, stored.floor)
       if (stored.dirty.size > 0 || !seenSame) rewrites.push(this.#plan(partition, stored, told))
     }

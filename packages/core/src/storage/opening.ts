@@ -43,7 +43,7 @@ export interface Opened {
   readonly reason: string
   readonly damage: readonly Damage[]
   readonly stored: ReadonlyMap<Partition, Stored>
-  /** Something was damaged, now or earlier without being repaired since: all is to be written anew. */
+  /** Something was damaged, now or earlier without being repaired since: all of it is to be written again. */
   readonly damaged: boolean
   /** Keys that nothing refers to, once a checkpoint has finished. */
   readonly orphans: readonly string[]
@@ -113,7 +113,7 @@ export class Opening {
     }
   }
 
-  /** The store itself has lost something, nobody knows what: as bad as an unreadable log. */
+  /** The store itself has lost something, and it is not known what: as bad as an unreadable log. */
   lost(reason: string): void {
     this.#damaged('', undefined, reason)
   }
@@ -166,7 +166,7 @@ export class Opening {
     return { replicaId: this.#meta.replicaId, reason: '' }
   }
 
-  /** A clock that is not believed must not date the writes to come either: nobody would take them. */
+  /** A clock that is not believed must not date new writes either: other peers would refuse them. */
   #checkClock(wallMs: number): void {
     if (this.#clock.last <= hlcFromWall(wallMs + BELIEVED_AHEAD_MS)) return
     this.#aheadAt = new Date(wallFromHlc(this.#clock.last)).toISOString()
@@ -199,7 +199,7 @@ export class Opening {
     this.#damage.push({ key, bytes, reason })
     const part = key.startsWith(SEGMENT_PREFIX) ? this.#parts.get(placeOf(key)) : undefined
     if (key.startsWith(PART_PREFIX)) this.#damagedParts += 1
-    // Unless it is written anew under the same key, it must go, or it would be damage again and again.
+    // Unless it is written again under the same key, it must go, or every opening would find the damage again.
     if (key.startsWith(PART_PREFIX) || key.startsWith(SEGMENT_PREFIX)) this.#orphans.push(key)
     if (part === undefined) {
       // A log blob or a part may have held anything.

@@ -22,7 +22,7 @@ export const ASIDE_PREFIX = 'aside/'
 
 export interface StoredMeta {
   readonly replicaId: string
-  /** Whose state this is: a directory that was copied to another peer is told by it. */
+  /** Whose state this is: it gives away a directory that was copied to another peer. */
   readonly peerId: string
   /** The oldest log blob that is still needed. */
   readonly logFirst: number

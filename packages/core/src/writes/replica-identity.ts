@@ -47,14 +47,14 @@ export class ReplicaIdentity {
     return partition.replica.vector.highest(this.#index) + 1
   }
 
-  /** When an id that somebody else seems to use may be abandoned. */
+  /** When an id that another peer seems to use may be abandoned. */
   get wakeAtMs(): number {
     return this.#suspicion === '' ? Infinity : this.#restsUntilMs
   }
 
   /**
-   * Somebody shows writes of this id that this peer has not given out. True when it is to be abandoned at once; soon
-   * after the last time it has to wait, since anybody can say so again, and issuing all writes anew has a price.
+   * Another peer shows writes of this id that this peer has not given out. True when the id is to be abandoned at once. Soon
+   * after the last time it has to wait: any peer can claim that again, and issuing all writes again has a price.
    */
   suspect(reason: string, now: Instant): boolean {
     if (now.monotonicMs >= this.#restsUntilMs) return true
