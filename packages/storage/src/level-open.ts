@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GridError } from '@gossipgrid/core'
 import { ClassicLevel } from 'classic-level'
@@ -27,6 +27,8 @@ export interface OpenedLevel {
 const FORMAT_KEY = '\u00ffformat'
 const FORMAT_VERSION = 1
 const FORMAT_PATTERN = /^gossipgrid (\d+)$/
+/** Files of LevelDB. */
+const OWN_NAME = /^(?:CURRENT|LOCK|LOG(?:\.old)?|MANIFEST-\d+|\d+\.(?:log|ldb|sst|dbtmp))$/
 const UNMARKED_BLOBS_TRIED = 16
 
 /**
@@ -35,6 +37,7 @@ const UNMARKED_BLOBS_TRIED = 16
  */
 export async function openLevel(directory: string, warn: (message: string) => void): Promise<OpenedLevel> {
   const path = await makeDirectory(directory)
+  await checkNotForeign(path)
   await checkFiles(path)
   // Only for a warning: whoever cannot read the files now is told why by the opening itself.
   const tornBytes = await tornTailBytes(path).catch(() => 0)
@@ -59,6 +62,17 @@ export async function openLevel(directory: string, warn: (message: string) => vo
   if (droppedBytes > 0) warn(`LevelDB left out ${droppedBytes} unreadable bytes of its log in ${path}`)
   if (lostLog) warn(`The log of the database in ${path} is missing: the last writes may be lost`)
   return { level, directory: path, setAside: aside, droppedBytes, lostLog: lostLog && aside === undefined }
+}
+
+/** LevelDB would put its files among those of somebody else, and take some for its own: it deletes what looks obsolete. */
+async function checkNotForeign(path: string): Promise<void> {
+  const names = await readdir(path).catch((): string[] => [])
+  const foreign = names.find((name) => !OWN_NAME.test(name) && !name.startsWith('.') && name !== 'lost+found')
+  if (foreign === undefined || names.includes('CURRENT')) return
+  throw new GridError(
+    'STORAGE_FORMAT',
+    `${path} holds no store of gossipgrid, and other files, such as ${JSON.stringify(foreign)}. Choose an empty directory, or one that is not there yet.`,
+  )
 }
 
 async function openChecked(path: string): Promise<Level> {

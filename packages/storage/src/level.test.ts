@@ -152,6 +152,21 @@ describe('a directory that cannot be used', () => {
     expect(await readdir(join(directory, '..'))).toEqual(['store'])
   })
 
+  it('is not put among the files of somebody else, which are left as they are', async () => {
+    await mkdir(directory, { recursive: true })
+    await writeFile(join(directory, '.gitkeep'), '')
+    await (await open()).close()
+    await rm(directory, { recursive: true })
+    await mkdir(directory)
+    for (const name of ['package.json', 'LOG', '000001.log']) await writeFile(join(directory, name), 'mine')
+    await expect(open()).rejects.toMatchObject({
+      code: 'STORAGE_FORMAT',
+      message: expect.stringContaining('"package.json"'),
+    })
+    expect(await readdir(directory)).toEqual(['000001.log', 'LOG', 'package.json'])
+    expect(await readFile(join(directory, 'LOG'), 'utf8')).toBe('mine')
+  })
+
   it('is refused when another program wrote it', async () => {
     await tamper((level) => level.put('some', new Uint8Array([1])))
     await expect(open()).rejects.toMatchObject({ code: 'STORAGE_FORMAT' })
