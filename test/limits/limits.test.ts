@@ -80,7 +80,7 @@ const NOT_FILLED: Record<string, string> = {
   CANDIDATES_MAX: 'rows of the registry, which durable members write once a day, and which are data as others',
   CANDIDATE_IDS_MAX: 'part of CANDIDATES_MAX',
   CANDIDATE_MAX_BYTES: 'part of CANDIDATES_MAX',
-  RESTING_IDS_WANTED: 'when to begin, not how much to keep',
+  RETIRED_IDS_WANTED: 'when to begin, not how much to keep',
   EXPIRIES_PER_STEP_MAX: 'work in one step',
   OFFENCES_MAX: 'a count for each of OFFENDERS_MAX',
   OFFENDERS_LISTED_MAX: 'part of OFFENDERS_MAX',

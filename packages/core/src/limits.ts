@@ -119,7 +119,7 @@ export const CANDIDATE_PART_BYTES = 64
 /** A proposal that was taken up is kept for so long, for those that were away for a while. */
 export const CANDIDATE_SETTLED_MS: number = 3 * 86_400_000
 /** A partition without tombstones gets a new floor once its vector holds so many replica ids. */
-export const RESTING_IDS_WANTED = 16
+export const RETIRED_IDS_WANTED = 16
 /** A durable member renews its sign of life in the registry after so long, and is out of it after so long without one. */
 export const SIGN_OF_LIFE_MS: number = 7 * 86_400_000
 export const MEMBER_SILENT_MAX_MS: number = 90 * 86_400_000

@@ -22,7 +22,7 @@ export class ByteWriter {
     return this.#bytes.slice(0, this.#length)
   }
 
-  /** What was written so far, without a copy: the writer must not be used afterwards. */
+  /** What was written so far, without a copy. Do not use the writer afterwards. */
   take(): Uint8Array {
     return this.#bytes.subarray(0, this.#length)
   }
@@ -51,7 +51,7 @@ export class ByteWriter {
     this.#bytes[this.#length++] = rest
   }
 
-  /** A signed varint: small magnitudes stay short whatever their sign. */
+  /** A signed varint: numbers near zero are short, negative ones too. */
   signedVarint(value: number): void {
     this.varint(value >= 0 ? value * 2 : -value * 2 - 1)
   }
@@ -96,7 +96,7 @@ export class ByteWriter {
     }
   }
 
-  /** Short ASCII text without the encoder; false, with nothing written, when a character is outside ASCII. */
+  /** Writes short ASCII text without the encoder. Returns false, and writes nothing, if a character is not ASCII. */
   #ascii(text: string): boolean {
     const start = this.#length + 1
     for (let i = 0; i < text.length; i++) {
@@ -119,8 +119,8 @@ export class ByteWriter {
 }
 
 /**
- * Reads what `ByteWriter` wrote, from bytes that nobody vouches for: every length is checked against the bytes present
- * before it is used. Throws `MESSAGE_MALFORMED`.
+ * Reads what `ByteWriter` wrote. The bytes may come from a hostile peer, so every length is checked against the bytes that
+ * are left before it is used. Throws `MESSAGE_MALFORMED`.
  */
 export class ByteReader {
   readonly bytes: Uint8Array
@@ -161,7 +161,7 @@ export class ByteReader {
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2
   }
 
-  /** A varint that counts things of at least `bytesEach` bytes which must follow. */
+  /** A varint that counts items that follow, each of at least `bytesEach` bytes. Fails if fewer bytes are left. */
   count(bytesEach: number): number {
     const count = this.varint()
     if (count * bytesEach > this.remaining) throw truncated()
@@ -214,14 +214,14 @@ function digitOf(code: number): number {
   return (code & 15) + (code > 57 ? 9 : 0)
 }
 
-/** Character codes of a replica id, filled anew for each: a tenth of the time that `toString(16)` takes. */
+/** Character codes of a replica id. Reused for each id, which takes a tenth of the time of `toString(16)`. */
 const idCodes: number[] = Array.from({ length: 16 }, () => 0)
-/** Character codes of a short text, by its length: filled anew for each. */
+/** Character codes of a short text, one array for each length. Reused for each text. */
 const shortCodes: readonly number[][] = Array.from({ length: 65 }, (_, length) => Array.from({ length }, () => 0))
 
 /**
- * Keys are mostly short and ASCII: building them from char codes takes a sixth of the decoder's time, and from a plain
- * array a quarter of what it takes from a typed one.
+ * Most keys are short ASCII. Building them from character codes takes a sixth of the decoder's time. A plain array of
+ * codes takes a quarter of the time of a typed one.
  */
 export function readText(bytes: Uint8Array, start: number, end: number): string {
   const codes = shortCodes[end - start]

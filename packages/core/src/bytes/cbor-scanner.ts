@@ -1,14 +1,14 @@
 import { GridError } from '../errors.ts'
 
-/** How many arrays and maps may stand within each other. Bounds the recursion here and in the decoder. */
+/** How deep arrays and maps may be nested. Bounds the recursion here and in the decoder. */
 export const cborDepthMax = 64
 
-/** Up to this many keys are compared pairwise, which allocates nothing; above it a set of strings keeps it linear. */
+/** Up to this many keys are compared pairwise, which allocates nothing. Above it, a set of strings keeps the time linear. */
 const keysComparedPairwiseMax = 16
 
 /**
- * The keys so far of the maps under way, `keysComparedPairwiseMax` for each level: where each begins, and its length
- * with its first and last byte in one number, which tells nearly all keys apart in one comparison.
+ * The keys so far of the maps that are being scanned, `keysComparedPairwiseMax` for each level: where each key begins, and
+ * its mark. A mark combines length, first and last byte in one number: keys with different marks differ.
  */
 const keyStarts = new Int32Array(cborDepthMax * keysComparedPairwiseMax)
 const keyMarks = new Int32Array(cborDepthMax * keysComparedPairwiseMax)
@@ -16,7 +16,7 @@ const keyMarks = new Int32Array(cborDepthMax * keysComparedPairwiseMax)
 /** How many keys a map may have in the item that is being scanned. */
 let keysAllowed = Infinity
 
-/** Where the heads of the texts stand that begin with a byte order mark; undefined when they are not looked for. */
+/** The heads of the texts that begin with a byte order mark; undefined while no caller asks for them. */
 let markedHeads: number[] | undefined
 
 /** Epoch time, what cbor-x writes for a `Date`. */
@@ -25,17 +25,16 @@ const dateTag = 0xc1
 const protoKey = new TextEncoder().encode('__proto__')
 
 /**
- * Checks that `[start, end)` of `bytes` is exactly one item of the plain CBOR that gossipgrid speaks, in linear time and
- * before anything is allocated for it; it allocates only for maps of more than 16 keys. This is what makes cbor-x safe
- * for bytes of a peer: by itself it builds RegExps and cycles from tags, takes seconds over a bignum, and lets one
- * message redefine the shape of later ones.
+ * Checks that `[start, end)` of `bytes` is exactly one item of the plain CBOR that gossipgrid speaks. It takes linear time,
+ * and allocates only for maps of more than 16 keys. This check makes cbor-x safe for bytes from a peer: without it, cbor-x
+ * builds RegExps and cycles from tags, takes seconds for a bignum, and lets one message change how later ones are read.
  *
  * Plain means: integers of up to 64 bits, floats, booleans, null and undefined (but not as the whole item, where it
  * would read as "missing"), byte strings, well-formed text, arrays, maps with distinct text keys other than
  * `__proto__`, and dates (tag 1 around a number of at most 32 bits or a float). Nothing else: no other tag, so no
- * bignum, record, shared reference, `Map`, `Set` or typed array; no indefinite length; no simple value but those above.
+ * bignum, record, shared reference, `Map`, `Set` or typed array; no indefinite length; no other simple value.
  *
- * `keysMax` bounds the keys of a map, for what is decoded at once: objects with thousands of keys take long to build.
+ * `keysMax` bounds the keys of one map: objects with thousands of keys take long to build.
  *
  * @throws GridError `MESSAGE_MALFORMED`, naming the first offending byte
  */
@@ -48,8 +47,8 @@ export function scanCbor(bytes: Uint8Array, start = 0, end: number = bytes.lengt
 }
 
 /**
- * Finds the texts, keys included, that begin with a byte order mark (U+FEFF) in an item that `scanCbor` passes: where their heads
- * stand.
+ * Returns the positions of the heads of all texts, keys included, that begin with a byte order mark (U+FEFF). The item must
+ * pass `scanCbor`.
  */
 export function findMarkedTexts(bytes: Uint8Array): readonly number[] {
   const heads: number[] = []
@@ -63,8 +62,8 @@ export function findMarkedTexts(bytes: Uint8Array): readonly number[] {
 }
 
 /**
- * For each initial byte the length of the item's head: the byte and the argument after it. Numbers and simple values are
- * nothing but a head. 0 means refused: a 64-bit length, which cannot be honest, an indefinite one, anything reserved.
+ * By initial byte, the length of the item's head: the byte itself and its argument. Numbers and simple values are only a
+ * head. 0 means refused: a 64-bit length (no honest item is so long), an indefinite length, and all reserved values.
  */
 const headLengths = Uint8Array.from({ length: 256 }, (_, initial) => {
   const major = initial >> 5
@@ -99,12 +98,12 @@ function scanItem(bytes: Uint8Array, at: number, end: number, depth: number): nu
   return major === 4 ? scanArray(bytes, next, end, count, depth) : scanMap(bytes, next, end, count, depth)
 }
 
-/** `from`: where the text begins, behind its head. A first byte of 0xef begins a mark only with the two after it. */
+/** Records a text that begins with a byte order mark. `from` is where the text begins, after its head. */
 function recordMark(bytes: Uint8Array, head: number, from: number): void {
   if (bytes[from] === 0xef && bytes[from + 1] === 0xbb && bytes[from + 2] === 0xbf) markedHeads!.push(head)
 }
 
-/** Of the text whose head stands at `at`: how many bytes it has, and where they begin. */
+/** Reads the head of a text at `at`: how many bytes the text has, and where they begin. */
 export function readHead(bytes: Uint8Array, at: number): { readonly count: number; readonly start: number } {
   const headLength = headLengths[bytes[at]!]!
   return { count: readArgument(bytes, at, headLength), start: at + headLength }
@@ -117,11 +116,11 @@ function readArgument(bytes: Uint8Array, at: number, headLength: number): number
   return bytes[at + 1]! * 0x1000000 + ((bytes[at + 2]! << 16) | (bytes[at + 3]! << 8) | bytes[at + 4]!)
 }
 
-/** What stands in a date. A 64-bit integer would decode as a bigint, of which the decoder cannot make a date. */
+/** The content of a date. A 64-bit integer is refused: it decodes as a bigint, from which the decoder cannot make a date. */
 function scanDate(bytes: Uint8Array, at: number, end: number): number {
   const initial = at < end ? bytes[at]! : 0
   const isNumber = initial <= 0x1a || (initial >= 0x20 && initial <= 0x3a) || (initial >= 0xf9 && initial <= 0xfb)
-  if (!isNumber) throw malformed(at, 'a date that is no number')
+  if (!isNumber) throw malformed(at, 'a date that is not a number')
   return scanItem(bytes, at, end, 0)
 }
 
@@ -141,7 +140,7 @@ function scanMap(bytes: Uint8Array, at: number, end: number, count: number, dept
     if (head >= end) throw truncated(head)
     const initial = bytes[head]!
     const headLength = headLengths[initial]!
-    if (initial >> 5 !== 3 || headLength === 0) throw malformed(head, 'a map key that is no text')
+    if (initial >> 5 !== 3 || headLength === 0) throw malformed(head, 'a map key that is not text')
     const from = head + headLength
     if (from > end) throw truncated(head)
     const to = from + readArgument(bytes, head, headLength)
@@ -158,7 +157,7 @@ function scanMap(bytes: Uint8Array, at: number, end: number, count: number, dept
 
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
-/** Compares a key with those before it in the same map, at `[first, noted)` of the tables, and notes it for those after. */
+/** Compares a key with the earlier keys of its map, which are at `[first, noted)` of the tables, and adds it at `noted`. */
 function checkDistinct(bytes: Uint8Array, from: number, to: number, first: number, noted: number): void {
   const length = to - from
   const mark = length === 0 ? 0 : (length << 16) ^ (bytes[from]! << 8) ^ bytes[to - 1]!
@@ -174,13 +173,13 @@ function sameBytes(bytes: Uint8Array, from: number, otherFrom: number, length: n
   return true
 }
 
-/** Two bytes tell most keys from `__proto__`. */
+/** Length and first byte already differ for nearly every other key. */
 function isProto(bytes: Uint8Array, from: number, to: number): boolean {
   if (to - from !== protoKey.length || bytes[from] !== protoKey[0]) return false
   return protoKey.every((byte, i) => bytes[from + i] === byte)
 }
 
-/** Checks `[at, end)` for well-formed UTF-8 and returns `end`. ASCII, nearly all there is, goes four bytes at a time. */
+/** Checks `[at, end)` for well-formed UTF-8 and returns `end`. ASCII, the common case, goes four bytes at a time. */
 export function scanText(bytes: Uint8Array, at: number, end: number): number {
   let next = at
   for (; next + 4 <= end; next += 4) {
@@ -224,7 +223,7 @@ function refused(initial: number, at: number): GridError {
 }
 
 function truncated(at: number): GridError {
-  return malformed(at, 'more announced than there are bytes')
+  return malformed(at, 'a length that goes past the last byte')
 }
 
 function repeated(at: number): GridError {

@@ -3,8 +3,8 @@ import { cborDepthMax, findMarkedTexts, readHead, scanCbor } from './cbor-scanne
 import { GridError } from '../errors.ts'
 import { foreignKind, inThisRealm } from '../realms.ts'
 
-// The build of cbor-x without `new Function` (a page's content security policy may forbid it) and without its native
-// string reader (one parser of foreign bytes fewer, and the same code on every runtime).
+// This build of cbor-x does without `new Function`, which a page's content security policy may forbid, and without the
+// native string reader: the code is the same on every runtime, and one parser fewer sees bytes from other peers.
 const codec = { useRecords: false, variableMapSize: true, tagUint8Array: false, copyBuffers: true }
 const encoder = new Encoder(codec)
 const decoder = new Decoder(codec)
@@ -13,18 +13,17 @@ const decoder = new Decoder(codec)
 const BYTE_ORDER_MARK = Uint8Array.of(0xef, 0xbb, 0xbf)
 /** cbor-x reads longer text with a TextDecoder, which drops a byte order mark from the start. */
 const MARK_KEPT_MAX_BYTES = 64
-/** The initial byte of a text whose length stands in the next four bytes, and the length of that head. */
+/** The initial byte of a text whose length is in the next four bytes, and the length of that head. */
 const LONG_TEXT = 0x7a
 const LONG_HEAD_BYTES = 5
 
 /**
- * Encodes a value of an application as plain CBOR, the language that `scanCbor` describes, so that every peer accepts
- * it. Plain values are null, booleans, numbers, strings, `Uint8Array` (a `Buffer` comes back as one), valid `Date`s,
- * bigints within 64 bits, and arrays and plain objects of these, at most 64 levels deep; undefined only within them. They
+ * Encodes a value of an application as plain CBOR (see `scanCbor`), which every peer accepts. Plain values are null, booleans, numbers, strings, `Uint8Array` (a `Buffer` comes back as one), valid `Date`s,
+ * bigints within 64 bits, and arrays and plain objects of these, at most 64 levels deep; undefined only inside them. Values
  * may come from another realm, such as a frame or a `vm` context.
  * `decodeValue` gives back an equal value, with two exceptions: -0 becomes 0 and a hole in an array becomes undefined.
  *
- * The bytes are the caller's: later calls leave them alone. They may lie in a larger buffer together with others.
+ * The bytes belong to the caller: later calls do not change them. They may share a larger buffer with other bytes.
  *
  * @throws GridError `INVALID_VALUE`, naming what cannot be encoded and where; `VALUE_TOO_LARGE`, naming both sizes
  */
@@ -35,7 +34,7 @@ export function encodeValue(value: unknown, sizeMaxBytes: number): Uint8Array {
   try {
     if (check.accepts(value, 0)) bytes = encodePlain(check.hasForeign ? inThisRealm(value) : value)
   } catch (cause) {
-    // Getters and proxies may throw, or answer the check otherwise than the encoder.
+    // Getters and proxies may throw, or give the check and the encoder different values.
     throw new GridError('INVALID_VALUE', 'The value cannot be encoded: it fails or changes while it is read', { cause })
   }
   if (bytes === undefined) throw check.refusal(value)
@@ -44,16 +43,16 @@ export function encodeValue(value: unknown, sizeMaxBytes: number): Uint8Array {
 }
 
 /**
- * Decodes bytes that `scanCbor` has passed; others may give anything. Nothing in the result shares memory with `bytes`.
+ * Decodes bytes that passed `scanCbor`. Other bytes may decode to anything. The result shares no memory with `bytes`.
  */
 export function decodeValue(bytes: Uint8Array): unknown {
   const marked = bytes.includes(BYTE_ORDER_MARK[0]!) ? findMarkedTexts(bytes) : []
   const read = marked.length === 0 ? bytes : withSecondMarks(bytes, marked)
-  // A view of its own: cbor-x hangs a DataView on what it reads, and copies a Buffer's parts as Buffers.
+  // A new view: cbor-x attaches a DataView to the array that it reads, and copies parts of a Buffer as Buffers.
   return decoder.decode(new Uint8Array(read.buffer, read.byteOffset, read.byteLength)) as unknown
 }
 
-/** Puts a second byte order mark before each text of which cbor-x would drop the first. `heads`: where the texts' heads stand. */
+/** Doubles the byte order mark of long texts, because cbor-x drops the first one. `heads`: positions of the texts' heads. */
 function withSecondMarks(bytes: Uint8Array, heads: readonly number[]): Uint8Array {
   const longer = new Uint8Array(bytes.length + heads.length * (LONG_HEAD_BYTES + BYTE_ORDER_MARK.length))
   const view = new DataView(longer.buffer)
@@ -80,15 +79,15 @@ function encodePlain(value: unknown): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-/** One look at a value before it is encoded: is it plain, and can it fit at all? */
+/** Looks at a value before it is encoded: is it plain, and can it fit? */
 class ValueCheck {
-  /** Something is of another realm, which the encoder would not know. */
+  /** Some part is of another realm: the encoder would not recognise it. */
   hasForeign = false
   private readonly sizeMaxBytes: number
-  /** What the encoding takes at least. Ends the walk through a huge array, or through an object shared 2^60 times. */
+  /** A lower bound of the encoded size. Stops the walk through a huge array, or through an object that is shared 2^60 times. */
   private sizeBytes = 0
   private reason = ''
-  /** Keys from the refused value up to the root; filled on the way out, so that the good path builds none. */
+  /** Keys from the refused value up to the root. Filled on the way out, so that accepted values cost nothing. */
   private readonly path: (string | number)[] = []
 
   constructor(sizeMaxBytes: number) {
@@ -171,7 +170,7 @@ class ValueCheck {
     return true
   }
 
-  /** CBOR counts seconds in a float: past the year 70,000 the milliseconds blur. */
+  /** CBOR counts seconds as a float: past the year 70,000 it loses milliseconds. */
   private acceptsDate(date: Date): boolean {
     const epochMs = date.getTime()
     return Math.round((epochMs / 1000) * 1000) === epochMs || this.no('is an invalid or too distant Date')
@@ -198,7 +197,7 @@ function containsItself(root: unknown, path: readonly (string | number)[]): bool
   return false
 }
 
-/** `value.address.lines[2]`, cut short where a cycle made it long. */
+/** `value.address.lines[2]`, shortened where a cycle made it long. */
 function describePath(path: readonly (string | number)[]): string {
   const shown = path.slice(0, 8).map((key) => (typeof key === 'number' ? `[${key}]` : `.${key.slice(0, 40)}`))
   return `value${shown.join('')}${path.length > shown.length ? '...' : ''}`
@@ -210,7 +209,7 @@ function className(prototype: unknown): string {
 }
 
 function advice(value: object): string {
-  // By its tag, which one of another realm has too.
+  // The tag also works for objects of another realm.
   const tag = Object.prototype.toString.call(value)
   if (tag === '[object Map]') return 'store an object or an array of pairs'
   if (tag === '[object Set]') return 'store an array'

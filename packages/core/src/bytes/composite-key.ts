@@ -1,4 +1,4 @@
-/** Between the two parts of a composite key. Neither part may contain it. */
+/** Separates the two parts of a composite key. Neither part may contain it. */
 export const KEY_SEPARATOR = '\u0000'
 
 /** A key in two parts, as rows of sets and of maps with fields have: the element and the slot, or the key and the field. */

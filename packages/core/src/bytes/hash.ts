@@ -1,6 +1,6 @@
 /**
  * Non-cryptographic hashing in pairs of 32-bit lanes (the finalizer and rounds of MurmurHash3): fast in JavaScript,
- * where 64-bit integers are not. Keyed by a seed so that nobody outside a grid can prepare colliding entries.
+ * where 64-bit integers are not. The seed is secret to the grid, so that outsiders cannot prepare colliding entries.
  */
 
 /** A 64-bit hash as two unsigned 32-bit halves. */
@@ -26,8 +26,8 @@ export function fold32(hash: number, word: number): number {
 }
 
 /**
- * The same for the upper half of a 64-bit hash, in another way, so that words whose effects cancel out in one half do
- * not cancel out in the other: an upper half made from the lower one would leave 32 bits of the 64.
+ * The same for the upper half of a 64-bit hash, with other constants: words whose effects cancel out in one half must not
+ * cancel out in the other. An upper half that follows from the lower one would leave only 32 bits of strength.
  */
 export function foldHigh32(hash: number, word: number): number {
   const h = Math.imul(hash ^ word, 0x9e3779b1)
@@ -68,17 +68,17 @@ export function hashHex(hash: Readonly<Hash64>): string {
 
 /** Character codes of the hexadecimal digits. */
 export const HEX_CODES: readonly number[] = Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0))
-/** Character codes of a hash, filled anew for each: a tenth of the time that `toString(16)` takes. */
+/** Character codes of a hash. Reused for each hash, which takes a tenth of the time of `toString(16)`. */
 const hexCodes: number[] = Array.from({ length: 16 }, () => 0)
 
-/** Adds `b` to `a` modulo 2^64: a sum of hashes depends on the set of its terms, not on their order. */
+/** Adds `b` to `a` modulo 2^64. A sum of hashes does not depend on the order of its terms. */
 export function addHash(a: Hash64, b: Readonly<Hash64>): void {
   const low = a.low + b.low
   a.low = low >>> 0
   a.high = (a.high + b.high + (low > 0xffffffff ? 1 : 0)) >>> 0
 }
 
-/** Takes `b` out of the sum `a`, modulo 2^64. */
+/** Subtracts `b` from the sum `a`, modulo 2^64. */
 export function subtractHash(a: Hash64, b: Readonly<Hash64>): void {
   const low = a.low - b.low
   a.low = low >>> 0

@@ -1,6 +1,6 @@
 import type { RandomSource } from '../instant.ts'
 
-/** Chance that can be repeated, for the tests of core (mulberry32). */
+/** Random numbers that a seed repeats, for the tests of core (mulberry32). */
 export class SeededRandom implements RandomSource {
   #state: number
 
@@ -21,7 +21,7 @@ export class SeededRandom implements RandomSource {
   }
 }
 
-/** A copy of `bytes` as a hostile or broken peer might send it: bits flipped, bytes replaced, cut out, doubled, cut off. */
+/** A copy of `bytes` as a hostile or broken peer might send it: with bits flipped, or bytes replaced, removed or doubled, or cut short. */
 export function mutated(bytes: Uint8Array, random: SeededRandom): Uint8Array {
   let copy = [...bytes]
   for (let edits = 1 + random.below(3); edits > 0; edits--) {

@@ -6,7 +6,7 @@
 const EPOCH_MS = 1_735_689_600_000
 const COUNTER_SPAN = 4096
 
-/** The largest reading that fits: a larger one from a peer is malformed. */
+/** The largest reading. A larger one from a peer is malformed. */
 export const HLC_MAX: number = Number.MAX_SAFE_INTEGER
 
 /** The HLC reading at the start of a wall millisecond. */
@@ -19,7 +19,7 @@ export function wallFromHlc(hlc: number): number {
   return Math.floor(hlc / COUNTER_SPAN) + EPOCH_MS
 }
 
-/** One peer's clock. Readings strictly grow, also past a wall clock that stands still or jumps back. */
+/** One peer's clock. Each reading is larger than the one before, also when the wall clock stands still or jumps back. */
 export class HybridClock {
   #last = 0
 
@@ -27,24 +27,24 @@ export class HybridClock {
     return this.#last
   }
 
-  /** A new reading for a local write: past the wall clock and past everything this peer has seen. */
+  /** A new reading for a local write: not behind the wall clock, and larger than every reading that this peer has seen. */
   tick(wallMs: number): number {
-    // A counter overflow carries into the milliseconds by itself: the two are one number.
+    // When the counter overflows, the milliseconds grow by one: both are parts of one number.
     this.#last = Math.max(this.#last + 1, hlcFromWall(wallMs))
     return this.#last
   }
 
-  /** Forgets every reading: the wall clock alone counts from here on. */
+  /** Forgets every reading. From now on only the wall clock counts. */
   reset(): void {
     this.#last = 0
   }
 
-  /** Goes back to a reading, for one that turned out to be in the future. */
+  /** Goes back to an earlier reading, because later ones turned out to be in the future. */
   setBack(hlc: number): void {
     this.#last = Math.min(this.#last, hlc)
   }
 
-  /** Moves past a reading that was seen elsewhere, so that a later local write supersedes it. */
+  /** Moves past a reading of another peer, so that a later local write wins over it. */
   observe(hlc: number): void {
     if (hlc > this.#last) this.#last = hlc
   }

@@ -2,7 +2,7 @@ import { GridClock } from './grid-clock.ts'
 import type { HybridClock } from './hlc.ts'
 import type { Instant } from '../instant.ts'
 
-/** What time it is: the grid's time, by which dates are judged, and the hybrid logical clock, which dates writes. */
+/** The two clocks of a peer: the grid's time, which judges dates, and the hybrid logical clock, which dates writes. */
 export class Timekeeping {
   readonly gridClock: GridClock
   readonly hybridClock: HybridClock
@@ -12,7 +12,7 @@ export class Timekeeping {
     this.gridClock = new GridClock(now)
   }
 
-  /** The grid's wall milliseconds, as far as this peer can tell. */
+  /** The grid's time in wall milliseconds, as this peer sees it. */
   wallMs(now: Instant): number {
     return this.gridClock.wallMs(now)
   }

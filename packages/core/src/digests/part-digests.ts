@@ -67,7 +67,7 @@ export class PartDigests {
           : Floor.decode(part.floor, this.#ids)
       // Where the floor was not sent, as in a heartbeat, the one here is the best guess.
       const isUntold = part.floor === undefined && part.floorHash !== undefined
-      seen.standOn(same || isUntold ? here : otherFloor)
+      seen.setFloor(same || isUntold ? here : otherFloor)
       return { ...part, seen, otherFloor }
     })
   }

@@ -1,18 +1,18 @@
-/** The live dots of one replica id: parallel columns, sorted by sequence number up to `sorted`, a loose tail behind. */
+/** The live dots of one replica id in parallel columns: sorted by sequence number up to `sorted`, unsorted after it. */
 class OriginIndex {
   sequences = new Uint32Array(4)
   slots = new Uint32Array(4)
   count = 0
-  /** Entries at the front that are in order; the tail is sorted in when somebody asks. */
+  /** How many entries at the front are in order. The tail is sorted in when the index is read. */
   sorted = 0
 }
 
-/** Tells whether a slot still holds the dot it was filed under. */
+/** Whether a slot still has the dot under which it was added. */
 export type HoldsDot = (slot: number, writer: number, sequence: number) => boolean
 
 /**
- * Finds slots by dot: (replica id, sequence number) to slot. Appending is all that a write pays; superseded dots stay
- * behind and are swept out once they outnumber the live ones.
+ * Finds slots by dot: (replica id, sequence number) -> slot. A write only appends. Superseded dots stay, and are removed
+ * when they outnumber the live ones.
  */
 export class DotIndex {
   readonly #origins = new Map<number, OriginIndex>()
@@ -22,7 +22,7 @@ export class DotIndex {
     this.#holds = holds
   }
 
-  /** The replica ids that were ever filed. */
+  /** The numbers of all replica ids that were ever added. */
   writers(): IterableIterator<number> {
     return this.#origins.keys()
   }
@@ -57,7 +57,7 @@ export class DotIndex {
 
   #makeRoom(origin: OriginIndex, writer: number): void {
     if (origin.count >= 1024) {
-      // Sweep first: a key that is written again and again must not make the index grow.
+      // Remove superseded dots first: a key that is written again and again must not make the index grow.
       let kept = 0
       let sorted = 0
       for (let i = 0; i < origin.count; i++) {
@@ -95,7 +95,7 @@ function lowerBound(origin: OriginIndex, sequence: number): number {
   return low
 }
 
-/** Longer tails are sorted in as several pieces: a sequence number times this still is an exact number. */
+/** Longer tails are sorted in pieces. A sequence number times this is still an exact number. */
 const PIECE_MAX = 1 << 20
 
 /** Sorts the loose tail and merges it with the sorted front. */
@@ -108,7 +108,7 @@ function sortTail(origin: OriginIndex): void {
 function sortPiece(origin: OriginIndex, end: number): void {
   const { sorted } = origin
   const span = end - sorted
-  // Two 32-bit columns do not fit one exact number, so the piece sorts by sequence with its own position beside it.
+  // Two 32-bit columns do not fit into one exact number, so each sequence number is sorted with its position in the piece.
   const order = new Float64Array(span)
   for (let i = 0; i < span; i++) order[i] = origin.sequences[sorted + i]! * span + i
   order.sort()

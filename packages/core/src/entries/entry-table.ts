@@ -8,16 +8,16 @@ import { KeyColumn } from './key-column.ts'
 import { KeyIndex, SLOTS_MAX } from './key-index.ts'
 import { ValueSlabs } from './value-slabs.ts'
 
-/** In the length column, above the length: this entry is a tombstone, and what lies in the slabs is its key. */
+/** A flag in the length column: the entry is a tombstone, and its bytes in the slabs are its key. */
 const DELETED = 0x80000000
-/** The key of a tombstone takes two bytes a code unit. */
+/** A flag in the length column: the tombstone's key takes two bytes for each code unit. */
 const WIDE = 0x40000000
 const LENGTH_MASK = 0x3fffffff
 const SLOTS_FIRST = 64
 
 /**
- * The state that one write gave to one key: what travels, what is logged, and what merges. Rows on the wire and in the
- * log point into the buffer they came in, so that reading a thousand of them copies nothing.
+ * The state that one write gave to one key. Rows travel, are logged and are merged. A row from the wire or the log points
+ * into the buffer that it came in, so that reading a thousand of them copies nothing.
  */
 export interface Row {
   key: string
@@ -27,7 +27,7 @@ export interface Row {
   writer: number
   /** Sequence number of the write: with the replica id, its dot. */
   sequence: number
-  /** 16-bit hash of the version the writer saw and replaced, 0 for none: tells concurrent from overwritten. */
+  /** 16-bit hash of the version that the writer replaced, 0 for none. It tells a concurrent write from an overwrite. */
   replaced: number
   /** The encoded value is `bytes[start, end)`; undefined marks a tombstone. */
   bytes: Uint8Array | undefined
@@ -36,13 +36,13 @@ export interface Row {
 }
 
 /**
- * All entries of one partition in columns: an index from key to slot, typed arrays by slot, values in slabs, and there the
- * keys of tombstones too: few ask for them, and in the heap they would take three times the room. The slot of an entry
- * that is taken out is given to a later one.
+ * All entries of one partition in columns: an index from key to slot, typed arrays by slot, and values in slabs. Keys of
+ * tombstones are in the slabs too: they are rarely read, and would take three times as much memory on the heap. When an
+ * entry is removed, a later entry gets its slot.
  */
 export class EntryTable {
   readonly #keySeed: number
-  /** Tombstones have none here. */
+  /** Keys of tombstones are not here but in the slabs. */
   readonly #keys = new KeyColumn()
   readonly #slots = new KeyIndex(this)
   readonly #values = new ValueSlabs()
@@ -61,13 +61,13 @@ export class EntryTable {
   #tombstoneKeyBytes = 0
   #sweptBytes = 0
 
-  /** `keySeed` keys the hashes of keys. With composite keys, those that share their first part share their hash. */
+  /** `keySeed` is the seed of key hashes. If keys are composite, only their first part is hashed. */
   constructor(keySeed: number, composite: boolean = false) {
     this.#keySeed = keySeed
     this.#composite = composite
   }
 
-  /** Slots there are: those that are free as well. */
+  /** Number of slots, free ones included. */
   get slotCount(): number {
     return this.#count
   }
@@ -77,12 +77,12 @@ export class EntryTable {
     return this.#count - this.#free.length
   }
 
-  /** Entries that are not deleted, nor swept after they expired. */
+  /** Entries that are neither deleted nor expired and swept. */
   get liveCount(): number {
     return this.size - this.#tombstones
   }
 
-  /** Deleted entries, and those that have expired and were swept. */
+  /** Entries that are deleted, or expired and swept. */
   get tombstoneCount(): number {
     return this.#tombstones
   }
@@ -96,7 +96,7 @@ export class EntryTable {
     return this.#slots.find(key, this.hashKey(key))
   }
 
-  /** The same for a key whose hash is known. */
+  /** As `slotOf`, for a key whose hash is known. */
   find(key: string, keyHash: number): number | undefined {
     return this.#slots.find(key, keyHash)
   }
@@ -105,7 +105,7 @@ export class EntryTable {
     return hashText(this.#composite ? mainOf(key) : key, this.#keySeed)
   }
 
-  /** Slots of all rows whose key, or its first part, is `main`: tombstones too. */
+  /** Slots of all rows whose key is `main`, or has it as first part. Tombstones included. */
   slotsOf(main: string): number[] {
     const slots = this.#slots.withHash(hashText(main, this.#keySeed))
     return slots.length === 0 ? slots : slots.filter((slot) => hasMain(this.key(slot), main))
@@ -141,7 +141,7 @@ export class EntryTable {
     return this.#sequence[slot]!
   }
 
-  /** Hash of the key: places the entry in its segment. */
+  /** Hash of the key. Its first bits are the number of the entry's segment. */
   keyHash(slot: number): number {
     return this.#keyHash[slot]!
   }
@@ -154,7 +154,7 @@ export class EntryTable {
     return this.#replaced[slot]!
   }
 
-  /** Whether nothing is filed under this slot. */
+  /** Whether the slot has no entry. */
   isFree(slot: number): boolean {
     return this.#sequence[slot] === 0
   }
@@ -163,12 +163,12 @@ export class EntryTable {
     return this.#length[slot]! >= DELETED
   }
 
-  /** A tombstone, or a value that has expired and was swept. */
+  /** A tombstone, or a value that expired and was swept. */
   deleted(slot: number): boolean {
     return this.#length[slot]! >= DELETED || this.#isSwept(slot)
   }
 
-  /** Wall milliseconds from which on the value is gone; Infinity for one that stays, and for a tombstone. */
+  /** Wall milliseconds at which the value expires; Infinity if it does not, and for a tombstone. */
   expiresAtMs(slot: number): number {
     const length = this.#length[slot]!
     if (length >= DELETED) return Infinity
@@ -176,7 +176,7 @@ export class EntryTable {
     return expiryOf(this.#values.slab(this.#address[slot]!), start, start + length)
   }
 
-  /** A view of the value bytes, true for ever; undefined for a tombstone. */
+  /** A view of the value, which never changes; undefined for a tombstone. */
   value(slot: number): Uint8Array | undefined {
     const length = this.#length[slot]!
     return length >= DELETED ? undefined : this.#values.view(this.#address[slot]!, length)
@@ -188,7 +188,7 @@ export class EntryTable {
     return length >= DELETED ? 0 : length
   }
 
-  /** Fills `row` with what a slot holds, without copying the value. */
+  /** Copies the entry of a slot into `row`, except for the value, which is a view. */
   read(slot: number, row: Row): void {
     row.key = this.key(slot)
     row.hlc = this.#hlc[slot]!
@@ -207,8 +207,8 @@ export class EntryTable {
   }
 
   /**
-   * Stores a row whatever was there, and returns the slot. The caller has decided that the row wins, and gives the hash
-   * of its key.
+   * Stores a row and returns its slot. It replaces what was there: the caller has decided that the row wins. `keyHash` is
+   * the hash of its key.
    */
   put(slot: number | undefined, row: Readonly<Row>, keyHash: number): number {
     const target = slot ?? this.#add(row.key, keyHash)
@@ -224,13 +224,13 @@ export class EntryTable {
     return target
   }
 
-  /** Gives a slot another dot, for a write that is issued anew under another replica id. */
+  /** Gives a slot another dot, for a write that is issued again under another replica id. */
   redot(slot: number, writer: number, sequence: number): void {
     this.#writer[slot] = writer
     this.#sequence[slot] = sequence
   }
 
-  /** Makes a tombstone of an entry, whatever it was; its term in the fingerprint is the caller's concern. */
+  /** Makes a tombstone of an entry. The caller updates the fingerprint. */
   bury(slot: number): void {
     if (this.isTombstone(slot)) return
     if (!this.deleted(slot)) this.#tombstones += 1
@@ -238,7 +238,7 @@ export class EntryTable {
     this.#storeKey(slot, this.#keys.get(slot)!)
   }
 
-  /** Takes a buried entry out, as if it had never been. */
+  /** Removes an entry that is a tombstone. Its slot becomes free. */
   remove(slot: number): void {
     this.#tombstones -= 1
     this.#slots.remove(slot, this.#keyHash[slot]!)
@@ -250,7 +250,7 @@ export class EntryTable {
     this.#free.push(slot)
   }
 
-  /** Drops the value of an entry that has expired; its version, and its term in the fingerprint, stay. */
+  /** Drops the value of an entry that has expired. Its version and its part of the fingerprint stay. */
   sweep(slot: number): void {
     const bytes = sweptForm(this.expiresAtMs(slot))
     this.#values.release(this.#address[slot]!, this.#length[slot]!)
@@ -260,7 +260,7 @@ export class EntryTable {
     this.#sweptBytes += SWEPT_BYTES
   }
 
-  /** Which slots hold a live entry now, one byte a slot: for a walk that is not to see what comes meanwhile. */
+  /** A snapshot of which slots have a live entry, one byte for each, for loops that must not see later entries. */
   liveness(): Uint8Array {
     const live = new Uint8Array(this.#count)
     for (let slot = 0; slot < live.length; slot++) if (!this.deleted(slot)) live[slot] = 1
@@ -273,8 +273,8 @@ export class EntryTable {
   }
 
   /**
-   * Writes the 64-bit hash of (key, version, value) into `out`: one term of the fingerprint. The value takes part, so
-   * that two writes which wrongly share a dot are still told apart. `replicaHash` is the hash of the replica id.
+   * Writes the 64-bit hash of (key, version, value) into `out`: one term of the fingerprint. The value is part of it, so
+   * that two writes which wrongly share a dot still differ. `replicaHash` is the hash of the replica id.
    */
   hashSlot(slot: number, replicaHash: number, out: Hash64): void {
     const hlc = this.#hlc[slot]!
@@ -291,7 +291,7 @@ export class EntryTable {
     out.high = mix32(foldHigh32(high, deleted))
   }
 
-  /** Moves values together when most of the slabs is dead weight. */
+  /** Moves values together when much of the slabs is free. */
   compactIfWanted(): void {
     if (this.#values.wantsCompaction) this.#values.compact(this.#address, this.#length, this.#count, LENGTH_MASK)
   }
@@ -312,7 +312,7 @@ export class EntryTable {
     this.#sweptBytes += SWEPT_BYTES
   }
 
-  /** The key of a tombstone leaves the heap. */
+  /** Moves the key of a tombstone from the heap to the slabs. */
   #storeKey(slot: number, key: string): void {
     const wide = isWide(key)
     const length = wide ? 2 * key.length : key.length
@@ -328,7 +328,7 @@ export class EntryTable {
     return (this.#length[slot]! & WIDE) !== 0
   }
 
-  /** Gives back what a slot has in the slabs. */
+  /** Frees what a slot has in the slabs. */
   #release(slot: number): void {
     const length = this.#length[slot]! & LENGTH_MASK
     if (this.isTombstone(slot)) this.#tombstoneKeyBytes -= length
@@ -355,7 +355,7 @@ export class EntryTable {
   }
 
   #grow(): void {
-    // Doubling would waste up to half of large columns.
+    // Doubling would waste up to half of a large column.
     const capacity = Math.ceil(this.#hlc.length * (this.#hlc.length < 65_536 ? 2 : 1.25))
     const wider = <T extends { set(from: T): void }>(column: T, make: new (length: number) => T): T => {
       const grown = new make(capacity)

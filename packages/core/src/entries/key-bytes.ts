@@ -1,9 +1,9 @@
 /**
- * Keys as bytes, for those that are kept outside of the heap: one byte for each code unit, or two where some need them.
- * Not UTF-8, so that comparing a key with its bytes decodes nothing.
+ * Keys as bytes, to keep them outside the heap: one byte for each code unit, or two for each if the key is wide. It is not
+ * UTF-8, so that a key can be compared with its bytes without decoding them.
  */
 
-/** Whether some code unit of a key needs two bytes. */
+/** Whether any code unit of a key needs two bytes. */
 export function isWide(key: string): boolean {
   for (let i = 0; i < key.length; i++) if (key.charCodeAt(i) > 0xff) return true
   return false
@@ -31,7 +31,7 @@ export function equalsKey(bytes: Uint8Array, start: number, length: number, wide
 export function readKey(bytes: Uint8Array, start: number, length: number, wide: boolean): string {
   const units = new Uint16Array(wide ? length / 2 : length)
   for (let i = 0; i < units.length; i++) units[i] = unitAt(bytes, start, i, wide)
-  // Spreading them costs eight times as much.
+  // Spread syntax takes eight times as long.
   return Reflect.apply(String.fromCharCode, undefined, units) as string
 }
 

@@ -2,10 +2,10 @@ const CHUNK_BITS = 9
 const CHUNK_SLOTS = 1 << CHUNK_BITS
 const NO_KEYS: readonly (string | undefined)[] = Array.from({ length: CHUNK_SLOTS }, () => undefined)
 
-/** Keys by slot, in pieces of 512: a piece without any takes no room, and growing copies nothing. */
+/** Keys by slot, in chunks of 512. A chunk without keys takes no memory, and growing copies no keys. */
 export class KeyColumn {
   readonly #chunks: ((string | undefined)[] | undefined)[] = []
-  /** Keys in each piece. */
+  /** Number of keys in each chunk. */
   readonly #counts: number[] = []
 
   get(slot: number): string | undefined {

@@ -1,35 +1,35 @@
-/** The index is cut into parts by the first bits of the hash: each grows by itself, so that none makes a long pause. */
+/** The first bits of the hash choose one of 32 parts. Each part grows by itself, so that growing causes no long pause. */
 const PART_BITS = 5
 const PART_SHIFT = 32 - PART_BITS
 const CELLS_FIRST = 16
-/** Probes before a key counts as one too many with its hash. With honest keys the longest stays far below. */
+/** After so many probes a key goes to the `Map` of crowded keys. Honest keys need far fewer probes. */
 const PROBES_MAX = 64
-/** A cell is slot + 1, and above that some bits of the hash, which keep most others' keys from being looked at. */
+/** A cell is slot + 1 and, above it, some bits of the hash. These bits rule out most other keys without reading them. */
 const SLOT_BITS = 26
 const SLOT_MASK = 2 ** SLOT_BITS - 1
-/** Left behind by a slot that was taken out, so that probes go on past it. */
+/** Marks the cell of a removed slot, so that probes continue past it. */
 const REMOVED = SLOT_MASK
-/** Slots that an index can tell apart. */
+/** The number of slots that fit into an index. */
 export const SLOTS_MAX: number = SLOT_MASK - 1
 
-/** What the index asks of a slot, instead of keeping it a second time. */
+/** What the index asks about a slot, instead of storing it a second time. */
 export interface KeyedSlots {
   key(slot: number): string
   keyHash(slot: number): number
   holdsKey(slot: number, key: string): boolean
 }
 
-/** What all parts have before their first key: nothing is ever written here. */
+/** Shared by all parts that have no key yet. Never written to. */
 const NO_CELLS = new Int32Array(CELLS_FIRST / 2)
 
 class Part {
   cells = NO_CELLS
   mask = 0
-  /** Cells that are not empty, those left behind among them. */
+  /** Cells that are not empty, removed ones included. */
   used = 0
   live = 0
 
-  /** False when the probes found no room. */
+  /** Returns false if the probes found no free cell. */
   place(slot: number, hash: number): boolean {
     const { cells, mask } = this
     let at = hash & mask
@@ -48,31 +48,31 @@ class Part {
 }
 
 /**
- * Finds the slot of a key by its hash. Cells of slot + 1 lie in typed arrays: a `Map` of a million strings costs six times
- * the memory, twice the time of a lookup, and long pauses when it grows.
+ * Finds the slot of a key by its hash. The cells are in typed arrays. A `Map` of a million strings takes six times the
+ * memory and twice the time for a lookup, and pauses for long when it grows.
  *
- * Keys made up to share a hash cannot make it slow: those that find no cell within 64 probes go to a `Map`, whose hash
- * nobody outside knows.
+ * Keys that were chosen to share a hash cannot make it slow: a key that finds no cell within 64 probes goes to a `Map`,
+ * whose hash function is unknown to other peers.
  */
 export class KeyIndex {
   readonly #slots: KeyedSlots
   readonly #parts = Array.from({ length: 2 ** PART_BITS }, () => new Part())
   readonly #crowded = new Map<string, number>()
-  /** The same by hash. */
+  /** The crowded slots by hash. */
   readonly #crowdedAt = new Map<number, Set<number>>()
 
-  /** The owner knows a slot's key and hash before it adds the slot here, and until it has taken it out. */
+  /** `slots` must know a slot's key and hash from before `add` until after `remove`. */
   constructor(slots: KeyedSlots) {
     this.#slots = slots
   }
 
-  /** Keys that found no cell of their own. */
+  /** Number of keys that found no cell. */
   get crowdedCount(): number {
     return this.#crowded.size
   }
 
   find(key: string, hash: number): number | undefined {
-    // Where many share a hash, most of them are here, and looking at 64 others first takes ten times as long.
+    // If many keys share a hash, most of them are here. To probe 64 cells first would take ten times as long.
     const crowded = this.#crowded.size === 0 ? undefined : this.#crowded.get(key)
     if (crowded !== undefined) return crowded
     const { cells, mask } = this.#parts[hash >>> PART_SHIFT]!
@@ -90,7 +90,7 @@ export class KeyIndex {
     return undefined
   }
 
-  /** All slots whose keys have this hash, whatever they are. */
+  /** All slots whose keys have this hash. */
   withHash(hash: number): number[] {
     const { cells, mask } = this.#parts[hash >>> PART_SHIFT]!
     const tag = tagOf(hash)
@@ -109,7 +109,7 @@ export class KeyIndex {
     return crowded === undefined ? found : [...found, ...crowded]
   }
 
-  /** Takes out a slot, which must be there. */
+  /** Removes a slot, which must be there. */
   remove(slot: number, hash: number): void {
     const part = this.#parts[hash >>> PART_SHIFT]!
     const { cells, mask } = part
@@ -128,10 +128,10 @@ export class KeyIndex {
     if (crowded?.delete(slot) === true && crowded.size === 0) this.#crowdedAt.delete(hash)
   }
 
-  /** Files a slot whose key is not there yet. */
+  /** Adds a slot whose key is not there yet. */
   add(slot: number, hash: number): void {
     const part = this.#parts[hash >>> PART_SHIFT]!
-    // At most two thirds full: above, misses get long.
+    // At most two thirds full: above that, looking up an absent key takes many probes.
     if (part.used * 3 >= part.mask * 2) this.#grow(part)
     if (!part.place(slot, hash)) this.#crowd(slot, hash)
   }
@@ -145,7 +145,7 @@ export class KeyIndex {
 
   #grow(part: Part): void {
     const before = part.cells
-    // Where much was taken out, the same room will do.
+    // If many slots were removed, the same size is enough.
     const crowdedOut = part.live * 3 >= part.mask
     part.cells = new Int32Array(crowdedOut ? 2 * before.length : before.length)
     part.mask = part.cells.length - 1
@@ -156,13 +156,13 @@ export class KeyIndex {
       if (cell === 0 || cell === REMOVED) continue
       const slot = (cell & SLOT_MASK) - 1
       const hash = this.#slots.keyHash(slot)
-      // More room can crowd nobody out, but whoever came through the worst of it stays where it is.
+      // With more cells, no key becomes crowded. Keys that are crowded already stay where they are.
       if (!part.place(slot, hash)) this.#crowd(slot, hash)
     }
   }
 }
 
-/** Bits of the hash that choose neither the part nor, in all but the largest, the cell. */
+/** Bits of the hash that choose neither the part nor, except in the largest parts, the cell. */
 function tagOf(hash: number): number {
   return (hash << PART_BITS) & ~SLOT_MASK
 }

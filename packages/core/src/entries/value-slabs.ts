@@ -5,17 +5,17 @@ const SLAB_BYTES = 1 << SLAB_BITS
 const SLAB_FIRST_BYTES = SLAB_BYTES >> 7
 /** Addresses are 32 bits wide. */
 const SLABS_MAX = 2 ** 32 / SLAB_BYTES
-/** Less dead weight than this is not worth a move, nor a quarter of the live bytes, up to so much. */
+/** Values are moved only if this much is dead, and a quarter of the live bytes or `DEAD_BYTES_ENOUGH`. */
 const DEAD_BYTES_MIN = SLAB_BYTES >> 3
 const DEAD_BYTES_ENOUGH = 4 * SLAB_BYTES
-/** The most that one compaction moves, so that its pause stays in the low milliseconds. */
+/** One compaction moves at most this much, so that it pauses for a few milliseconds only. */
 const MOVE_BYTES_MAX = 8 * SLAB_BYTES
 
 /**
- * Value bytes packed into 1 MiB slabs: one large buffer costs the garbage collector nothing, a million small ones cost
- * it 200 bytes each. Bytes are never overwritten in place, so a view that was handed out stays true.
+ * Value bytes, packed into slabs of 1 MiB. A million small buffers would cost 200 bytes each and much garbage collection;
+ * one large buffer costs neither. Bytes are never overwritten, so a view of a value stays valid.
  *
- * An address is `slab * 2^20 + offset`, an exact number below 2^32; a value larger than a slab gets one of its own size.
+ * An address is `slab * 2^20 + offset`, a number below 2^32. A value larger than 1 MiB gets a slab of its own size.
  */
 export class ValueSlabs {
   readonly #slabs: (Uint8Array | undefined)[] = []
@@ -49,7 +49,7 @@ export class ValueSlabs {
     return address
   }
 
-  /** Room for bytes that the caller is about to write. Throws `COLLECTION_LIMIT` past 4 GiB. */
+  /** Reserves room for bytes that the caller then writes. Throws `COLLECTION_LIMIT` past 4 GiB. */
   reserve(length: number): number {
     if (this.#open < 0 || this.#position + length > this.#openBytes) this.#openSlab(length)
     const address = this.#open * SLAB_BYTES + this.#position
@@ -64,7 +64,7 @@ export class ValueSlabs {
     return this.#slabs[address >>> SLAB_BITS]!.subarray(offset, offset + length)
   }
 
-  /** The slab that holds an address, to read without making a view. */
+  /** The slab of an address, to read bytes without making a view. */
   slab(address: number): Uint8Array {
     return this.#slabs[address >>> SLAB_BITS]!
   }
@@ -73,13 +73,13 @@ export class ValueSlabs {
     return address & (SLAB_BYTES - 1)
   }
 
-  /** Marks a value as dead. */
+  /** Frees the bytes of a value. They stay dead until a compaction. */
   release(address: number, length: number): void {
     this.#liveBytes[address >>> SLAB_BITS]! -= length
     this.#live -= length
   }
 
-  /** True when more than a third is dead weight and enough has died since the last move. */
+  /** True if more than a third of the bytes is dead, and enough have died since the last compaction. */
   get wantsCompaction(): boolean {
     const dead = this.#totalBytes - this.#live
     const enough = Math.min(DEAD_BYTES_ENOUGH, Math.max(DEAD_BYTES_MIN, this.#live / 4))
@@ -87,8 +87,8 @@ export class ValueSlabs {
   }
 
   /**
-   * Moves the values of slabs that are dead by a third together; `addresses` and `lengths` are the columns that point here. The bits of
-   * `lengthMask` are the length, others the caller's own.
+   * Moves the values out of slabs of which a third is dead, and drops these slabs. `addresses` and `lengths` are the columns
+   * that point here. In `lengths`, only the bits of `lengthMask` are the length.
    */
   compact(addresses: Uint32Array, lengths: Uint32Array, slots: number, lengthMask: number): void {
     const moving = new Uint8Array(this.#slabs.length)
@@ -122,7 +122,7 @@ export class ValueSlabs {
   #openSlab(lengthMin: number): void {
     const slab = this.#free.pop() ?? this.#slabs.length
     if (slab >= SLABS_MAX) throw new GridError('COLLECTION_LIMIT', 'a partition holds more than 4 GiB of values')
-    // No more than a fifth of what a collection has is room to come; from the fifth megabyte on every slab is whole.
+    // At most a fifth of the bytes of a collection is unused room. From the fifth megabyte on, every slab is 1 MiB.
     const size = Math.min(SLAB_BYTES, Math.max(SLAB_FIRST_BYTES, this.#totalBytes >> 2))
     const bytes = new Uint8Array(Math.max(size, lengthMin))
     this.#slabs[slab] = bytes

@@ -8,40 +8,40 @@ import { hasControls } from './names.ts'
 import { DOCUMENT_HEADER_MAX_BYTES, NAME_MAX_BYTES, VALUE_MAX_BYTES } from '../limits.ts'
 import { checkYjsUpdate } from './yjs-update.ts'
 
-/** Numbers of base 36, none of which begins with a zero but zero itself. */
+/** Numbers in base 36, without leading zeros. */
 const SUB_PATTERN =
   /^(0|[1-9a-z][0-9a-z]{0,10})\.(0|[1-9a-z][0-9a-z]{0,6})\.(0|[1-9a-z][0-9a-z]{0,6})\.([abcd])(0|[1-9a-z][0-9a-z]{0,2})$/
 const REPLICA_ID_PATTERN = /^[0-9a-f]{16}$/
-/** The CBOR head of a list of two, and of a text of sixteen bytes. */
+/** The CBOR heads of an array of two and of a text of sixteen bytes. */
 const CBOR_PAIR = 0x82
 const CBOR_TEXT_16 = 0x70
 
-/** The levels of an author's rows: what is new, what was merged from it, and what that became. */
+/** The levels of an author's rows: `a` for new edits, `b` for rows merged from `a`, `c` for rows merged from `b`. */
 export type DocumentLevel = 'a' | 'b' | 'c'
 
-/** Rows of level `d` hold what was edited in another generation and carried over. */
+/** Rows of level `d` have edits that were made in another generation and rebased. */
 export type DocumentRowLevel = DocumentLevel | 'd'
 
-/** What the key of a document's row says. */
+/** The parts of the key of a document's row. */
 export interface DocumentKey {
   readonly document: string
-  /** 0 for a document that was never begun anew, else the HLC reading at which it was. */
+  /** 0 for a document that was never compacted, else the HLC timestamp of the compaction. */
   readonly generation: number
-  /** What its author drew when it was opened, and the client id that follows from it. */
+  /** The random number that its author drew when it opened, and the Yjs client id that follows from it. */
   readonly nonce: number
   readonly client: number
   readonly level: DocumentRowLevel
   readonly index: number
 }
 
-/** The row that says which generation of a document counts. No such row: generation 0. */
+/** The header row of a document: its generation when it was made. Without a header row it is 0. */
 export interface DocumentHeader {
   readonly generation: number
 }
 
 /**
- * The Yjs client id under which a replica id writes: everybody can work it out, so that nobody writes under that of
- * another. 35 bits, which take five bytes on the wire as the 32 of Yjs do.
+ * The Yjs client id of a replica id. Every peer can compute it, so it refuses rows under the client id of another author.
+ * It has 35 bits, which take five bytes on the wire, as many as the 32 bits of Yjs.
  */
 export function documentClient(replicaId: string, nonce: number): number {
   const low = mix32(fold32(hashText(replicaId, 0x59a3), nonce))
@@ -54,7 +54,7 @@ export function documentKey({ document, generation, nonce, client, level, index 
   return compositeKey(document, `${numbers}.${level}${index.toString(36)}`)
 }
 
-/** Undefined for a header's key, and for what no peer writes. */
+/** Undefined for the key of a header, and for keys that no honest peer writes. */
 export function readDocumentKey(key: string): DocumentKey | undefined {
   const { main, sub } = splitKey(key)
   const parts = sub === undefined ? null : SUB_PATTERN.exec(sub)
@@ -72,14 +72,14 @@ export function readDocumentKey(key: string): DocumentKey | undefined {
 }
 
 /**
- * The value of a row: an update of `author`, the replica id that its client id belongs to. A peer that has taken a new
- * replica id since says so in the row.
+ * The value of a row: an update of `author`, the replica id that the client id belongs to. If the peer has taken a new
+ * replica id since, the row names `author`.
  */
 export function documentValue(update: Uint8Array, author: string, writer: string): Uint8Array {
   return encodeValue(author === writer ? update : [update, author], VALUE_MAX_BYTES)
 }
 
-/** Where the update of a row stands, and whose it is if not its writer's. Throws `MESSAGE_MALFORMED`. */
+/** Where the update of a row is, and its author if that is not its writer. Throws `MESSAGE_MALFORMED`. */
 export function documentUpdate(
   bytes: Uint8Array,
   start: number,
@@ -122,7 +122,7 @@ export function readDocumentHeader(bytes: Uint8Array): DocumentHeader {
   return { generation }
 }
 
-/** Throws `MESSAGE_MALFORMED` for a row that no peer writes into a document, `replicaId` being that of its dot. */
+/** Throws `MESSAGE_MALFORMED` for a row that no honest peer writes. `replicaId` is that of the row's dot. */
 export function checkDocumentRow({ key, bytes, start, end }: Readonly<Row>, replicaId: string): void {
   const { main, sub } = splitKey(key)
   if (main === '' || main.length > NAME_MAX_BYTES || hasControls(main)) throw malformed('a document without a name')

@@ -5,25 +5,25 @@ import { GridError } from '../errors.ts'
 import { GENERATION_START_MAX_BYTES } from '../limits.ts'
 
 const KEY_PATTERN = /^([1-9a-z][0-9a-z]{0,10})\.s$/
-/** Numbers at the head of a row, and the heads of its two texts of bytes. */
+/** The numbers at the beginning of a row, and the heads of its two byte strings. */
 const HEAD_MAX_BYTES = 64
 
 /**
- * How a generation of a document started: with the content that another one had then. Whoever edited that one without
- * knowing finds by it where the edits belong in the new one.
+ * How a generation of a document started: with the content that another generation had then. A peer that edited the other
+ * generation without knowing finds out from this where its edits belong in the new one.
  */
 export interface GenerationStart {
   readonly from: number
-  /** The content was written anew as structs `[0, end)` of this client id. */
+  /** The content was written again, as structs `[0, end)` of this client id. */
   readonly client: number
   readonly end: number
-  /** What had been edited by then: a client id and the clock after its last struct, in turns. */
+  /** The edits that the content includes: client id and clock after its last struct, in turns. */
   readonly covers: readonly number[]
-  /** All members have it: it counts before others that started from the same one, whose rows are taken out. */
+  /** All members have it. It wins over others that started from the same generation, and old rows are deleted. */
   readonly settled: boolean
   /**
-   * What the new structs are copies of, in their order: three numbers for each range (client, clock, length). Undefined
-   * once the next generation is settled, after which nothing is carried over to this one any more.
+   * Of which structs the new ones are copies, in their order: client, clock and length of each range. Undefined once the
+   * next generation is settled: then no edits are rebased to this one any more.
    */
   readonly copied: readonly number[] | undefined
 }
@@ -32,7 +32,7 @@ export function generationKey(document: string, generation: number): string {
   return compositeKey(document, `${generation.toString(36)}.s`)
 }
 
-/** The generation that a row says the start of; undefined for the key of another row. */
+/** The generation whose start a row is; undefined for the key of another row. */
 export function readGenerationKey(key: string): number | undefined {
   if (!key.endsWith('.s')) return undefined
   const found = KEY_PATTERN.exec(splitKey(key).sub ?? '')
@@ -40,7 +40,7 @@ export function readGenerationKey(key: string): number | undefined {
   return Number.isSafeInteger(generation) ? generation : undefined
 }
 
-/** The value of such a row; undefined when it is larger than one may be. */
+/** The value of such a row; undefined if it would be too large. */
 export function generationStart({
   from,
   client,

@@ -3,17 +3,17 @@ import type { Row } from '../entries/entry-table.ts'
 import { checkCounterRow, checkExpiringRow, checkSetRow } from './row-forms.ts'
 
 /**
- * What the entries of a collection are. `fields` is a map whose objects merge field by field. Of `registry` and `document` a
- * grid has one collection each, which no application opens: what peers agree on, and the rows of all documents.
+ * What the entries of a collection are. `fields` is a map whose objects merge field by field. `registry` (what peers agree
+ * on) and `document` (the rows of all documents) are internal: a grid has one collection of each.
  */
 export type CollectionKind = 'map' | 'counter' | 'set' | 'fields' | 'registry' | 'document'
 
-/** Whether every peer holds all of a collection, or owners hold its partitions. */
+/** Which peers have a collection: every peer has all of it, or each partition has owners. */
 export type CollectionMode = 'replicated' | 'partitioned'
 
 /**
- * A collection's identity: peers compare it when they meet, and two collections of one name that differ in it never
- * exchange a row. Changing it means copying into a new collection.
+ * The identity of a collection. Collections of one name that differ in it never exchange a row. To change it, copy the
+ * entries into a new collection.
  */
 export interface CollectionDescriptor {
   readonly name: string
@@ -25,11 +25,11 @@ export interface CollectionDescriptor {
   readonly owners?: number
 }
 
-/** All that core does differently for one kind of collection. */
+/** Everything that core does differently for one kind of collection. */
 export interface KindRules {
-  /** What stands for the kind on the wire and in the store. Codes are never reused. The number of a partition says the mode. */
+  /** The number of the kind on the wire and in the store. A code is never reused. The mode follows from the partition's number. */
   readonly code: number
-  /** Throws `MESSAGE_MALFORMED` for a row that no peer writes; `replicaId` is that of the row's dot. */
+  /** Throws `MESSAGE_MALFORMED` for a row that no honest peer writes. `replicaId` is that of the row's dot. */
   readonly checkRow?: (row: Readonly<Row>, replicaId: string) => void
   /** Keys have two parts (see `compositeKey`), and entries that share the first part are found together. */
   readonly hasCompositeKeys?: boolean
@@ -65,23 +65,23 @@ const BY_CODE: ReadonlyMap<number, CollectionKind> = new Map(
   (Object.keys(KINDS) as CollectionKind[]).map((kind) => [KINDS[kind].code, kind]),
 )
 
-/** What a message means that names a collection and no kind: all that the first version knew. */
+/** The kind of a collection in messages that name none: version 1 knew only maps. */
 export const MAP_CODE: number = KINDS.map.code
 
 /** The codes of all kinds that this version knows. */
 export const KIND_CODES: readonly number[] = [...BY_CODE.keys()]
 
-/** What peers must agree on of the grid itself. */
+/** What peers agree on about the grid itself. */
 export const REGISTRY: CollectionDescriptor = internalDescriptor('registry')
 /** The rows of all documents. */
 export const DOCUMENTS: CollectionDescriptor = internalDescriptor('document')
 
-/** Whether it is one of the grid's own collections, for each of which there is a place whatever else there is. */
+/** Whether it is one of the grid's internal collections. They do not count in the limit of collections. */
 export function isReserved({ name, kind }: CollectionDescriptor): boolean {
   return KINDS[kind].internalName === name
 }
 
-/** Whether collections of a kind are the grid's own: no application chooses their names. */
+/** Whether collections of a kind are internal, so that applications cannot open them. */
 export function isInternal(kind: CollectionKind): boolean {
   return KINDS[kind].internalName !== undefined
 }

@@ -1,7 +1,7 @@
 import { GridError } from '../errors.ts'
 import { NAME_MAX_BYTES } from '../limits.ts'
 
-/** Throws `INVALID_NAME` unless `name` can name a collection or a grid: 1 to 128 bytes of well-formed text, no controls. */
+/** Throws `INVALID_NAME` unless `name` is 1 to 128 bytes of well-formed text without control characters. `what` it names. */
 export function checkName(name: unknown, what: string): asserts name is string {
   if (typeof name !== 'string') throw new GridError('INVALID_NAME', `a ${what} name is text, not ${typeof name}`)
   if (name === '') throw new GridError('INVALID_NAME', `a ${what} name must not be empty`)

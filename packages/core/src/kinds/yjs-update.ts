@@ -2,7 +2,7 @@ import { ByteReader, readText } from '../bytes/bytes.ts'
 import { cborDepthMax, scanText } from '../bytes/cbor-scanner.ts'
 import { GridError } from '../errors.ts'
 
-/** In the first byte of a struct: what it holds, and which of the optional parts follow. */
+/** The first byte of a struct: its content, and which of the optional parts follow. */
 const CONTENT_MASK = 0x1f
 const HAS_ORIGIN = 0x80
 const HAS_RIGHT_ORIGIN = 0x40
@@ -17,35 +17,35 @@ const FORMAT = 6
 const TYPE = 7
 const ANY = 8
 const SUBDOCUMENT = 9
-/** Kinds of shared types: array, map, text, XML element, fragment, hook and text. */
+/** Shared types: array, map, text, XML element, XML fragment, XML hook, XML text. */
 const TYPE_REF_MAX = 6
 const NAMED_TYPE_REFS: readonly number[] = [3, 5]
 
-/** What one Yjs update (format V1) of one author says, as far as it must be known before Yjs may see it. */
+/** What must be known of a Yjs update (format V1) of one author before it is given to Yjs. */
 export interface YjsUpdate {
   readonly bytes: Uint8Array
-  /** The clocks it has structs for: `[from, to)` of its author's client id; equal when it only deletes. */
+  /** The clocks of its structs: `[from, to)` of the author's client id. Equal if it only deletes. */
   from: number
   to: number
   /** Three numbers for each struct: its clock, and where its bytes start and end. */
   readonly structs: number[]
-  /** Three numbers for each struct of another client that one is tied to: the index of the struct, client, clock. */
+  /** Three numbers for each reference to a struct of another client: index of the referring struct, client, clock. */
   readonly needs: number[]
-  /** Three numbers for each range that it deletes: client, clock, length. Ascending for each client. */
+  /** Three numbers for each deleted range: client, clock, length. Ascending for each client. */
   readonly deletes: number[]
 }
 
 /**
- * Walks `[start, end)` of `bytes` in linear time and before anything is allocated for it, and throws `MESSAGE_MALFORMED`
- * unless it is one whole V1 update that only has structs of `client`, of contiguous clocks, each tied to nothing later
- * than itself, without subdocuments, and whose deletes ascend. Yjs itself would believe any count it is told, take
- * structs in the name of others, and keep for ever what has gaps.
+ * Throws `MESSAGE_MALFORMED` unless `[start, end)` of `bytes` is one whole V1 update. All structs must be of `client`, with
+ * contiguous clocks; none may refer to a later one of the same client or be a subdocument; and deletes must ascend. Takes
+ * linear time and allocates nothing. Yjs itself would trust every count in an update, accept structs in the name of other
+ * clients, and keep updates with gaps for ever.
  */
 export function checkYjsUpdate(bytes: Uint8Array, start: number, end: number, client: number): void {
   new UpdateWalk(bytes, start, end, client, undefined).walk()
 }
 
-/** The same, and tells what it found. */
+/** As `checkYjsUpdate`, and returns what it found. */
 export function readYjsUpdate(bytes: Uint8Array, start: number, end: number, client: number): YjsUpdate {
   const update: YjsUpdate = { bytes, from: 0, to: 0, structs: [], needs: [], deletes: [] }
   new UpdateWalk(bytes, start, end, client, update).walk()
@@ -92,7 +92,7 @@ class UpdateWalk {
     if (this.#found !== undefined) this.#found.to = this.#clock
   }
 
-  /** Returns how many clocks it takes. */
+  /** Returns how many clocks the struct takes. */
   #struct(): number {
     const reader = this.#reader
     const head = reader.byte()
@@ -173,7 +173,7 @@ class UpdateWalk {
     return units
   }
 
-  /** Moves past a text and returns where its bytes start. */
+  /** Skips a text and returns where its bytes start. */
   #skipText(): number {
     const length = this.#reader.varint()
     const start = this.#reader.skip(length)
@@ -193,7 +193,7 @@ class UpdateWalk {
     }
   }
 
-  /** A plain value as lib0 encodes it. */
+  /** A plain value in the encoding of lib0. */
   #any(depth: number): void {
     const reader = this.#reader
     if (depth > cborDepthMax) throw malformed('a value that is nested too deep')
@@ -241,7 +241,7 @@ class UpdateWalk {
     if (position - start === 9 && readText(bytes, start, position) === '__proto__') throw malformed('the key __proto__')
   }
 
-  /** A signed varint of lib0: six bits and a sign in the first byte, then seven in each. Refuses those at which lib0 throws. */
+  /** A signed varint of lib0: six bits and a sign in the first byte, then seven in each. Refuses numbers at which lib0 throws. */
   #integer(): void {
     const reader = this.#reader
     let byte = reader.byte()
@@ -274,7 +274,7 @@ class UpdateWalk {
   }
 }
 
-/** How deep arrays and objects stand within each other, at most: some engines parse recursively. */
+/** How deep arrays and objects are nested. JSON of great depth is refused, because some engines parse it recursively. */
 function depthOf(json: string): number {
   let depth = 0
   let deepest = 0

@@ -1,10 +1,10 @@
 import { ByteWriter } from '../bytes/bytes.ts'
 
-/** An update that is no larger is written here and copied: for a keystroke, a buffer takes longer to make than to fill. */
+/** An update up to this size is written into a shared buffer and copied. For a keystroke, making a buffer takes longer than filling it. */
 const SMALL_BYTES = 4096
 const small = new ByteWriter(SMALL_BYTES)
 
-/** Structs of one client, of contiguous clocks, as they stand in the updates they come from. */
+/** Structs of one client with contiguous clocks, as the updates have them that they come from. */
 export interface YjsStructs {
   readonly client: number
   readonly clock: number
@@ -14,8 +14,8 @@ export interface YjsStructs {
 }
 
 /**
- * An update of format V1 from structs, of distinct clients, and from deletes: three numbers for each range (client,
- * clock, length), in any order.
+ * Writes an update of format V1. `structs` are of distinct clients; `deletes` has client, clock and length of each range, in
+ * any order.
  */
 export function writeYjsUpdate(structs: readonly YjsStructs[], deletes: readonly number[]): Uint8Array {
   let sizeBytes = 64 + deletes.length * 3
@@ -33,7 +33,7 @@ export function writeYjsUpdate(structs: readonly YjsStructs[], deletes: readonly
   return writer === small ? writer.copy() : writer.take()
 }
 
-/** The same deletes in as few ranges as can be, ascending for each client. */
+/** The same deletes in as few ranges as possible, ascending for each client. */
 export function mergeDeletes(deletes: readonly number[]): readonly number[] {
   if (isMerged(deletes)) return deletes
   const byClient = new Map<number, number[]>()
@@ -60,7 +60,7 @@ export function mergeDeletes(deletes: readonly number[]): readonly number[] {
   return merged
 }
 
-/** Whether ranges are as `mergeDeletes` leaves them: clients ascending too. */
+/** Whether `mergeDeletes` would change nothing. */
 function isMerged(deletes: readonly number[]): boolean {
   for (let i = 3; i < deletes.length; i += 3) {
     const isNext = deletes[i] === deletes[i - 3] && deletes[i + 1]! > deletes[i - 2]! + deletes[i - 1]!

@@ -13,7 +13,7 @@ import {
   CANDIDATE_PART_BYTES,
   CANDIDATE_SETTLED_MS,
   GRACE_MS,
-  RESTING_IDS_WANTED,
+  RETIRED_IDS_WANTED,
 } from '../limits.ts'
 import type { Membership } from '../members/membership.ts'
 import type { PeerId } from '../ports.ts'
@@ -101,7 +101,7 @@ export class Purging {
   #wanted(day: number, candidates: readonly Candidate[]): ProposedPart[] {
     const { collections } = this.#deps
     const wanted = [...collections.partitions()].filter(
-      ({ replica }) => replica.table.tombstoneCount > 0 || replica.vector.size >= RESTING_IDS_WANTED,
+      ({ replica }) => replica.table.tombstoneCount > 0 || replica.vector.size >= RETIRED_IDS_WANTED,
     )
     const proposed = floorsByName(candidates)
     const parts: ProposedPart[] = []

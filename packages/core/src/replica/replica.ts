@@ -195,7 +195,7 @@ export class Replica {
     const { floor } = this
     if (floor.isEmpty || floor.hash === known.floor?.hash) return owed
     for (const writer of this.#dots.writers()) {
-      const seen = this.vector.isResting(writer) ? floor.seenOf(writer) : undefined
+      const seen = this.vector.isRetired(writer) ? floor.seenOf(writer) : undefined
       if (seen !== undefined) owed.push(...known.unseenOf(writer, seen))
     }
     return owed

@@ -130,7 +130,7 @@ export function meetFloor(
     if (!otherFloor.isEmpty) fences.add(new Fence({ collection, kind, partition }, seen.clone(), otherFloor))
   } else if (both.hash !== mine.hash) raiseFloor(here, both, ids, log)
   if (!otherReaches) return { ...part, seen: new VersionVector() }
-  seen.standOn(both)
+  seen.setFloor(both)
   return part
 }
 

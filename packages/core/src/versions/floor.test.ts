@@ -64,11 +64,11 @@ test('a vector on a floor has seen what it had and what lies below, and keeps on
           expect(vector.has(id, sequence)).toBe(plain.has(id, sequence))
         expect([vector.head(id), vector.highest(id)]).toEqual([plain.head(id), plain.highest(id)])
         const above = [...before, ...after].some(([a, b]) => a === id && !floor.has(a, b))
-        expect(vector.isResting(id)).toBe(!above)
+        expect(vector.isRetired(id)).toBe(!above)
       }
       // Told, and read against the same floor, it says the same; against none it lacks what rests.
       const told = decodeForeignVector(encodeVector(vector, ids), ids)
-      told.standOn(floor)
+      told.setFloor(floor)
       expect(told.missingIn(vector)).toEqual([])
       expect(vector.missingIn(told)).toEqual([])
       expect(told.hash(ids)).toEqual(vector.hash(ids))
@@ -87,7 +87,7 @@ test('a floor is reached exactly by those who have seen all of it', () => {
       expect(vector.reaches(floor, (id) => ids.indexOf(id))).toBe(all)
       const standing = vectorOf(ids, seen)
       const own = floorOf(ids, other)
-      standing.standOn(own)
+      standing.setFloor(own)
       const known = below.every(([id, sequence]) => standing.has(id, sequence))
       if (seen.length === 0) expect(standing.reaches(floor, (id) => ids.indexOf(id))).toBe(known)
       // As strangers too.

@@ -6,7 +6,7 @@ import { hashReplicaId } from './replica-ids.ts'
 import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
 import { SEQUENCE_MAX } from '../limits.ts'
 
-/** What has been seen of one replica id: [1, head], and the ranges above it as flat pairs. */
+/** The dots seen of one replica id: [1, head], and the ranges above it as flat pairs. */
 export interface SeenOf {
   readonly head: number
   readonly ranges: readonly number[]
@@ -17,18 +17,19 @@ interface FloorEntry extends SeenOf {
 }
 
 const NO_RANGES: readonly number[] = []
-/** An id, its head, the number of ranges. */
+/** A replica id, its head, and the number of its ranges. */
 const ENTRY_MIN_BYTES = 10
 
 /**
- * The purge floor: the dots that every durable member had seen a grace period ago, and up to when. Tombstones below it are
- * purged, and so are entries that had expired by then; replica ids wholly below it take no place in vectors any more. It
- * only ever grows, is the same for all peers that have told each other theirs, and costs 12 bytes a replica id, for ever.
+ * The purge floor: the dots that every durable member had seen a grace period ago, and the date of that. Below the floor,
+ * tombstones are purged, and so are entries that had expired by its date. A replica id that is wholly below it is retired
+ * and takes no room in vectors. A floor only grows; peers that exchange their floors end with the same one. It costs 12
+ * bytes for each replica id, for ever.
  *
- * Unchangeable: a larger floor is another one.
+ * Immutable: `with` returns a new floor.
  */
 export class Floor {
-  /** Wall milliseconds: what had expired by then was seen to have. */
+  /** The date in wall milliseconds: entries below the floor that had expired by then are purged. */
   readonly dateMs: number
   readonly #ids: ReplicaIds
   readonly #high: Uint32Array
@@ -37,7 +38,7 @@ export class Floor {
   readonly #ranges: ReadonlyMap<ReplicaId, readonly number[]>
   #hash: string | undefined
 
-  /** `entries` in ascending order of their ids. */
+  /** `entries` are in ascending order of their ids. */
   private constructor(ids: ReplicaIds, entries: readonly FloorEntry[], dateMs: number) {
     this.#ids = ids
     this.dateMs = dateMs
@@ -58,7 +59,7 @@ export class Floor {
     return new Floor(ids, [], 0)
   }
 
-  /** Reads `encode`'s bytes from anybody. Throws `MESSAGE_MALFORMED`. */
+  /** Reads the bytes of `encode`, also from a hostile peer. Throws `MESSAGE_MALFORMED`. */
   static decode(bytes: Uint8Array, ids: ReplicaIds): Floor {
     const reader = new ByteReader(bytes)
     const dateMs = reader.varint()
@@ -77,17 +78,17 @@ export class Floor {
     return this.#heads.length === 0
   }
 
-  /** Replica ids in it. */
+  /** Number of replica ids. */
   get size(): number {
     return this.#heads.length
   }
 
-  /** Sixteen hexadecimal digits that two floors share when they are equal; '' for the empty one. */
+  /** Sixteen hexadecimal digits, equal for equal floors; '' for the empty floor. */
   get hash(): string {
     return (this.#hash ??= this.isEmpty ? '' : this.#makeHash())
   }
 
-  /** What is below the floor of one replica id, by its number; undefined for nothing. */
+  /** The dots of one replica id that are below the floor; undefined if there are none. */
   seenOf(writer: number): SeenOf | undefined {
     return this.isEmpty ? undefined : this.seenOfId(this.#ids.id(writer))
   }
@@ -107,7 +108,7 @@ export class Floor {
     return false
   }
 
-  /** Whether all that lies below another floor lies below this one. */
+  /** Whether everything below `other` is below this floor too. */
   includes(other: Floor): boolean {
     for (const { replicaId, head, ranges } of other.entries()) {
       const seen = this.seenOfId(replicaId)
@@ -116,7 +117,7 @@ export class Floor {
     return true
   }
 
-  /** The union of this floor and what else is below it. */
+  /** The union of this floor and `others`. */
   with(others: Iterable<FloorEntry>, dateMs: number): Floor {
     const byId = new Map<ReplicaId, SeenOf>()
     for (const { replicaId, head, ranges } of this.entries()) byId.set(replicaId, { head, ranges })
@@ -137,7 +138,7 @@ export class Floor {
     }
   }
 
-  /** About 12 bytes a replica id. */
+  /** About 12 bytes for each replica id. */
   encode(): Uint8Array {
     const writer = new ByteWriter(16 + 14 * this.size)
     writer.varint(this.dateMs)
@@ -213,7 +214,7 @@ export function includesSeen(seen: SeenOf, head: number, ranges: readonly number
   return true
 }
 
-/** Both together, with ranges that neither overlap nor touch. */
+/** The union of both, with ranges that neither overlap nor touch. */
 function unionOf(a: SeenOf, b: SeenOf): SeenOf {
   const pairs = [a, b].flatMap(({ head, ranges }) => [...(head > 0 ? [[1, head] as const] : []), ...pairsOf(ranges)])
   pairs.sort((x, y) => x[0] - y[0])

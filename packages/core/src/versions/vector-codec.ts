@@ -5,10 +5,10 @@ import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
 import { SEQUENCE_MAX, VECTOR_RANGES_MAX } from '../limits.ts'
 import { VersionVector } from './version-vector.ts'
 
-/** Bytes of one replica id without ranges: the id, its head, the number of ranges. */
+/** Bytes of a replica id without ranges: the id, its head, and the number of ranges. */
 export const REPLICA_MIN_BYTES = 10
 
-/** A vector as bytes: about 12 bytes a replica id, and 2 to 10 a range above its head. */
+/** Encodes a vector: about 12 bytes for each replica id, and 2 to 10 for each range above its head. */
 export function encodeVector(vector: VersionVector, ids: ReplicaIds): Uint8Array {
   const out = new ByteWriter(256)
   const present = [...vector.writers()]
@@ -28,7 +28,7 @@ export function encodeVector(vector: VersionVector, ids: ReplicaIds): Uint8Array
   return out.take()
 }
 
-/** Reads `encodeVector`'s bytes from this peer's own store: every replica id gets a number. Throws `MESSAGE_MALFORMED`. */
+/** Reads a vector from this peer's own store. Every replica id gets a number. Throws `MESSAGE_MALFORMED`. */
 export function decodeVector(bytes: Uint8Array, ids: ReplicaIds): VersionVector {
   const vector = decodeForeignVector(bytes, ids)
   vector.adopt((replicaId) => ids.intern(replicaId))
@@ -36,8 +36,8 @@ export function decodeVector(bytes: Uint8Array, ids: ReplicaIds): VersionVector 
 }
 
 /**
- * Reads `encodeVector`'s bytes from anybody. To have heard of a replica id is no reason to keep a number for it, which
- * would be for ever: those without one stay strangers. Throws `MESSAGE_MALFORMED`.
+ * Reads a vector of another peer. Replica ids without a number here get none, because a number is kept for ever: they are
+ * strangers in the vector. Throws `MESSAGE_MALFORMED`.
  */
 export function decodeForeignVector(bytes: Uint8Array, ids: ReplicaIds): VersionVector {
   const reader = new ByteReader(bytes)
@@ -50,14 +50,14 @@ export function decodeForeignVector(bytes: Uint8Array, ids: ReplicaIds): Version
       throw malformed('a replica id twice')
     const ranges = readSeen(reader)
     if (ranges.length === 0) continue
-    if (writer === undefined) vector.strange(replicaId, ranges)
+    if (writer === undefined) vector.addStranger(replicaId, ranges)
     else vector.addRanges(writer, ranges)
   }
   if (reader.remaining > 0) throw malformed('trailing bytes')
   return vector
 }
 
-/** Reads `encodeVector`'s bytes by replica id, without a number for any of them. Throws `MESSAGE_MALFORMED`. */
+/** Reads a vector replica id by replica id, and gives no numbers. Throws `MESSAGE_MALFORMED`. */
 export function* readVector(bytes: Uint8Array): Generator<SeenOf & { readonly replicaId: ReplicaId }, void, undefined> {
   const reader = new ByteReader(bytes)
   for (let left = reader.count(REPLICA_MIN_BYTES); left > 0; left--) {
@@ -69,7 +69,7 @@ export function* readVector(bytes: Uint8Array): Generator<SeenOf & { readonly re
   if (reader.remaining > 0) throw malformed('trailing bytes')
 }
 
-/** What was seen of one replica id: [1, head] and the ranges above it. */
+/** Flat pairs of the dots seen of one replica id: [1, head] and the ranges above it. */
 function readSeen(reader: ByteReader): number[] {
   let last = reader.varint()
   if (last > SEQUENCE_MAX) throw malformed(`sequence number ${last}`)
@@ -78,7 +78,7 @@ function readSeen(reader: ByteReader): number[] {
   if (ranges > VECTOR_RANGES_MAX) throw malformed(`${ranges} ranges`)
   for (let i = 0; i < ranges; i++) {
     const first = last + reader.varint()
-    // A range that touches what is before it would make equal vectors unequal in bytes.
+    // If ranges could touch each other or the head, equal vectors could have different bytes.
     if (first <= last + 1) throw malformed('ranges do not ascend')
     last = first + reader.varint()
     if (last > SEQUENCE_MAX) throw malformed(`sequence number ${last}`)

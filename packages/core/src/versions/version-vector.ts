@@ -6,16 +6,16 @@ import { hashReplicaId } from './replica-ids.ts'
 import type { ReplicaId, ReplicaIds } from './replica-ids.ts'
 import { VECTOR_RANGES_MAX } from '../limits.ts'
 
-/** A run of sequence numbers of one replica id, both ends included. */
+/** Consecutive sequence numbers of one replica id, both ends included. */
 export interface DotRange {
   readonly writer: number
   readonly first: number
   readonly last: number
 }
 
-/** What has been seen of one replica id. */
+/** The dots seen of one replica id. */
 interface Seen {
-  /** Highest contiguous sequence number. */
+  /** All sequence numbers from 1 to this one are seen. */
   head: number
   /** Flat pairs [first, last, first, last, …], sorted, disjoint, not touching each other nor the head. */
   readonly ranges: number[]
@@ -25,28 +25,28 @@ const NO_RANGES: readonly number[] = []
 const NO_STRANGERS: ReadonlyMap<ReplicaId, readonly number[]> = new Map()
 
 /**
- * Which dots a replica has seen: per replica id the highest contiguous sequence number (the head) and the ranges above
- * it. Replica ids are numbers of `ReplicaIds`; sequence numbers start at 1. Memory follows the ids seen here, not those
- * that exist. What lies below the purge floor counts as seen too; ids of which nothing else was seen take no place.
+ * The dots that a replica has seen: for each replica id the head (all sequence numbers from 1 to the head are seen) and the
+ * ranges above it. Replica ids are given by their number in `ReplicaIds`. Dots below the purge floor count as seen, and a
+ * retired replica id (all of its seen dots are below the floor) takes no room.
  */
 export class VersionVector {
   readonly #seen = new Map<number, Seen>()
   #floor: Floor | undefined
-  /** The hash, until something changes. */
+  /** The hash, kept until the next change. */
   #hash: Hash64 | undefined
   #strangers: Map<ReplicaId, readonly number[]> | undefined
 
-  /** What counts as seen besides. */
+  /** Dots below it count as seen. */
   get floor(): Floor | undefined {
     return this.#floor
   }
 
-  /** Says for another peer's vector which floor it was told against. */
-  standOn(floor: Floor | undefined): void {
+  /** Sets the floor that another peer's vector stands on. */
+  setFloor(floor: Floor | undefined): void {
     this.#floor = floor
   }
 
-  /** Takes up a larger floor; ids that are wholly below it give up their place. */
+  /** Adopts a larger floor. Replica ids that are wholly below it are retired. */
   raiseTo(floor: Floor): void {
     this.#floor = floor
     this.#hash = undefined
@@ -81,12 +81,12 @@ export class VersionVector {
     return this.#seen.size === 0 && (this.#floor?.isEmpty ?? true)
   }
 
-  /** Replica ids of which something has been seen that is not below the floor: what the vector takes on the wire. */
+  /** Number of replica ids that are not retired: these travel on the wire. */
   get size(): number {
     return this.#seen.size
   }
 
-  /** The replica ids of which something has been seen that is not below the floor. */
+  /** The replica ids that are not retired. */
   writers(): IterableIterator<number> {
     return this.#seen.keys()
   }
@@ -96,8 +96,8 @@ export class VersionVector {
     return this.#of(writer)?.ranges ?? NO_RANGES
   }
 
-  /** Whether all of a replica id's dots that were seen are below the floor, or none was. */
-  isResting(writer: number): boolean {
+  /** Whether no dot of the replica id was seen that is not below the floor. */
+  isRetired(writer: number): boolean {
     return !this.#seen.has(writer)
   }
 
@@ -109,7 +109,7 @@ export class VersionVector {
     return at < seen.ranges.length && seen.ranges[at]! <= sequence
   }
 
-  /** Marks one dot as seen. False when it was, or when it would be one range too many. */
+  /** Marks one dot as seen. False if it was seen before, or if it would need one range too many. */
   add(writer: number, sequence: number): boolean {
     const seen = this.#seen.get(writer)
     if (seen !== undefined && seen.ranges.length === 0 && sequence === seen.head + 1) {
@@ -120,7 +120,7 @@ export class VersionVector {
     return this.addRange(writer, sequence, sequence)
   }
 
-  /** Marks [first, last] as seen. False when all of it was, or when it would be one range too many. */
+  /** Marks [first, last] as seen. False if all of it was seen before, or if it would need one range too many. */
   addRange(writer: number, first: number, last: number): boolean {
     const seen = this.#seen.get(writer) ?? this.#open(writer, first, last)
     if (seen === undefined || last <= seen.head) return false
@@ -135,18 +135,18 @@ export class VersionVector {
     for (let i = 0; i < ranges.length; i += 2) this.addRange(writer, ranges[i]!, ranges[i + 1]!)
   }
 
-  /** What another peer has seen of replica ids that have no number here, as flat pairs. */
+  /** In another peer's vector: the dots of replica ids that have no number here, as flat pairs. */
   get strangers(): ReadonlyMap<ReplicaId, readonly number[]> {
     return this.#strangers ?? NO_STRANGERS
   }
 
-  strange(replicaId: ReplicaId, ranges: readonly number[]): void {
+  addStranger(replicaId: ReplicaId, ranges: readonly number[]): void {
     this.#hash = undefined
     this.#strangers ??= new Map()
     this.#strangers.set(replicaId, ranges)
   }
 
-  /** Files the strangers that have a number by now under it. */
+  /** Moves the strangers that have a number by now to that number. */
   adopt(numberOf: (replicaId: ReplicaId) => number | undefined): void {
     for (const [replicaId, ranges] of this.strangers) {
       const writer = numberOf(replicaId)
@@ -157,7 +157,7 @@ export class VersionVector {
     }
   }
 
-  /** Forgets everything of one replica id above `head`. */
+  /** Forgets the dots of one replica id above `head`. */
   truncate(writer: number, head: number): void {
     const seen = this.#seen.get(writer)
     if (seen === undefined) return
@@ -168,7 +168,7 @@ export class VersionVector {
     if (seen.head === 0 || below?.head === seen.head) this.#seen.delete(writer)
   }
 
-  /** Marks as seen all that `other` has seen above its floor. */
+  /** Marks as seen what `other` has seen above its floor. */
   merge(other: VersionVector): void {
     for (const [writer, { head, ranges }] of other.#seen) {
       if (head > 0) this.addRange(writer, 1, head)
@@ -184,8 +184,8 @@ export class VersionVector {
   }
 
   /**
-   * What this vector has seen and `other` has not, by replica id, in order of sequence; of ids that rest below this floor
-   * nothing.
+   * The dots that this vector has seen and `other` has not, by replica id and in order of sequence. Those of retired replica
+   * ids are left out.
    */
   missingIn(other: VersionVector): DotRange[] {
     const missing: DotRange[] = []
@@ -204,7 +204,7 @@ export class VersionVector {
     return unseen
   }
 
-  /** How many dots this vector has seen and `other` has not: all those of strangers among them. */
+  /** How many dots this vector has seen and `other` has not. All dots of strangers count. */
   countMissingIn(other: VersionVector): number {
     let count = 0
     for (const [replicaId, ranges] of this.strangers) {
@@ -220,7 +220,7 @@ export class VersionVector {
     return other.missingIn(this).length === 0
   }
 
-  /** Whether everything below a floor has been seen. `numberOf` gives the number of a replica id, if it has one. */
+  /** Whether all dots below a floor are seen. `numberOf` gives the number of a replica id, if it has one. */
   reaches(floor: Floor, numberOf: (replicaId: ReplicaId) => number | undefined): boolean {
     if (floor.isEmpty || floor.hash === this.#floor?.hash) return true
     for (const { replicaId, head, ranges } of floor.entries()) {
@@ -241,7 +241,7 @@ export class VersionVector {
     return this.#seen.get(writer) ?? this.#floor?.seenOf(writer)
   }
 
-  /** A place for a replica id of which something above the floor is seen for the first time; undefined when nothing is. */
+  /** Makes room for a replica id with its first dots above the floor; undefined if all of [first, last] is below it. */
   #open(writer: number, first: number, last: number): Seen | undefined {
     const below = this.#floor?.seenOf(writer)
     if (below !== undefined && includesSeen(below, 0, [first, last])) return undefined
@@ -250,7 +250,7 @@ export class VersionVector {
     return seen
   }
 
-  /** A hash that two vectors share exactly when they have seen the same dots above one floor (but for a chance of 2^-64). */
+  /** A hash of the dots above the floor. Two vectors that stand on one floor have equal hashes if, and practically only if, they are equal. */
   hash(ids: ReplicaIds): Readonly<Hash64> {
     return (this.#hash ??= this.#makeHash(ids))
   }
@@ -288,7 +288,7 @@ function firstEndingAtOrAfter(ranges: readonly number[], sequence: number): numb
   return low * 2
 }
 
-/** Adds [first, last] and joins what it touches. False when it was there, or when there are too many ranges. */
+/** Adds [first, last] and joins it with ranges that it touches. False if it was there, or if there are too many ranges. */
 function insertRange(ranges: number[], first: number, last: number): boolean {
   const at = firstEndingAtOrAfter(ranges, first - 1)
   let end = at
@@ -305,7 +305,7 @@ function insertRange(ranges: number[], first: number, last: number): boolean {
   return true
 }
 
-/** Takes the ranges that `head` now reaches out of `ranges` and returns the new head. */
+/** Removes the ranges that `head` now reaches from `ranges`, and returns the new head. */
 function absorb(ranges: number[], head: number): number {
   let reached = head
   let taken = 0
