@@ -1,7 +1,7 @@
 import { nameKey } from '../wire/block.ts'
 import type { Collections } from '../replica/collections.ts'
 import type { GroupCommit } from '../storage/group-commit.ts'
-import { raiseFloor } from '../replication/fences.ts'
+import { raiseFloor } from '../replication/full-resync.ts'
 import { includesSeen } from '../versions/floor.ts'
 import type { Floor } from '../versions/floor.ts'
 import {

@@ -3,8 +3,8 @@ import { nameKey } from '../wire/block.ts'
 import type { Collections } from '../replica/collections.ts'
 import { DeferredDigests } from './deferred-digests.ts'
 import { GridError } from '../errors.ts'
-import { meetFloor } from './fences.ts'
-import type { Fence } from './fences.ts'
+import { meetFloor } from './full-resync.ts'
+import type { FullResync } from './full-resync.ts'
 import { GapDelays } from './gap-delays.ts'
 import type { GroupCommit } from '../storage/group-commit.ts'
 import { hashHex } from '../bytes/hash.ts'
@@ -251,7 +251,7 @@ export class AntiEntropy {
       })
     }
     const met = parts.map((part) =>
-      meetFloor(this.#collections, part, session.fences, (block) => this.#commit.remote(block)),
+      meetFloor(this.#collections, part, session.resyncs, (block) => this.#commit.remote(block)),
     )
     session.outgoing = new Outgoing(this.#ids, this.#servings(session.neighbour, met, kinds, now))
     this.#pump(session, now)
@@ -285,8 +285,8 @@ export class AntiEntropy {
   }
 
   #receiveChunk(session: Session, { index, last, block }: ChunkMessage, now: Instant): void {
-    const { fences, neighbour, voidsBarred } = session
-    const applied = this.#deps.inbound.apply(neighbour, 'session', block, { voids: !voidsBarred, fences }, now)
+    const { resyncs, neighbour, voidsBarred } = session
+    const applied = this.#deps.inbound.apply(neighbour, 'session', block, { voids: !voidsBarred, resyncs }, now)
     session.rowsReceived += applied.rows
     session.voidsBarred ||= applied.incomplete
     this.#commit.whenDurable(() => {
@@ -312,13 +312,13 @@ export class AntiEntropy {
   #endIfDone(session: Session, now: Instant): void {
     if (!session.received || session.outgoing?.done !== true) return
     // A row that was left out may be the one that says that an entry stays.
-    if (!session.voidsBarred) for (const fence of session.fences.all()) this.#lower(fence)
+    if (!session.voidsBarred) for (const resync of session.resyncs.all()) this.#finishResync(resync)
     this.#end(session, true, now)
   }
 
-  #lower(fence: Fence): void {
-    const located = this.#collections.locate(fence.name)
-    if ('replica' in located) this.#commit.remote(fence.lower(located, this.#ids))
+  #finishResync(resync: FullResync): void {
+    const located = this.#collections.locate(resync.name)
+    if ('replica' in located) this.#commit.remote(resync.finish(located, this.#ids))
   }
 
   #stop(session: Session, reason: string, now: Instant): void {

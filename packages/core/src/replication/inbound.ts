@@ -5,7 +5,7 @@ import type { Collections, Partition } from '../replica/collections.ts'
 import type { Row } from '../entries/entry-table.ts'
 import { GridError } from '../errors.ts'
 import type { GridErrorCode } from '../errors.ts'
-import type { Fence, Fences } from './fences.ts'
+import type { FullResync, FullResyncs } from './full-resync.ts'
 import type { GroupCommit } from '../storage/group-commit.ts'
 import { HeldRows } from './held-rows.ts'
 import type { HybridClock } from '../clock/hlc.ts'
@@ -44,7 +44,7 @@ export interface ApplyOptions {
   /** False leaves superseded dots out. */
   readonly voids: boolean
   /** Partitions that are in a full resync, whose superseded dots wait for its end. */
-  readonly fences?: Fences
+  readonly resyncs?: FullResyncs
   /** The block was sent to this peer alone: no partition in it may be one that everyone holds. */
   readonly addressed?: boolean
 }
@@ -121,7 +121,7 @@ export class Inbound {
     let news = false
     let gaps = false
     for (const part of sifted.parts) {
-      if (this.#applyPart(part, way, options.fences?.of(part.partition.name))) news = true
+      if (this.#applyPart(part, way, options.resyncs?.of(part.partition.name))) news = true
       const { replica } = part.partition
       if (part.rows.length > 0 && replica.vector.rangesAbove(part.rows[0]!.writer).length > 0) gaps = true
     }
@@ -145,7 +145,7 @@ export class Inbound {
   }
 
   /** Leaves out what must wait or is refused. Nearly every block passes whole, and is then logged as it came. */
-  #sift(from: PeerId, records: readonly BlockRecord[], { voids, fences }: ApplyOptions, now: Instant): Sifted {
+  #sift(from: PeerId, records: readonly BlockRecord[], { voids, resyncs }: ApplyOptions, now: Instant): Sifted {
     const parts: Part[] = []
     let rows = 0
     let whole = true
@@ -158,7 +158,7 @@ export class Inbound {
         rows += record.rows.length
         if (dated.length < record.rows.length) incomplete = true
         if (dated.length === 0) continue
-      } else if (!voids || incomplete || fences?.of(record.partition) !== undefined) {
+      } else if (!voids || incomplete || resyncs?.of(record.partition) !== undefined) {
         whole = false
         continue
       }
@@ -171,7 +171,7 @@ export class Inbound {
   }
 
   /** True when anything was news. */
-  #applyPart({ partition, rows, voids }: Part, way: Way, fence: Fence | undefined): boolean {
+  #applyPart({ partition, rows, voids }: Part, way: Way, resync: FullResync | undefined): boolean {
     const { replica } = partition
     const counts = this.rows[way]
     const appeared = way === 'broadcast' ? this.appeared : undefined
@@ -179,7 +179,7 @@ export class Inbound {
     for (const row of rows) {
       const seen = replica.vector.has(row.writer, row.sequence)
       const outcome = replica.merge(row)
-      fence?.met(replica, row, outcome)
+      resync?.onRow(replica, row, outcome)
       this.#clock.observe(row.hlc)
       if (outcome === 'won') {
         counts.applied += 1

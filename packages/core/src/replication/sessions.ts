@@ -1,4 +1,4 @@
-import { Fences } from './fences.ts'
+import { FullResyncs } from './full-resync.ts'
 import { ANSWER_PATIENCE_MS, RECEIVING_PATIENCE_MS } from '../limits.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { PeerId } from '../ports.ts'
@@ -19,7 +19,7 @@ export interface Session {
   voidsBarred: boolean
   progressAtMs: number
   /** Partitions that come whole, after which old entries may go. */
-  readonly fences: Fences
+  readonly resyncs: FullResyncs
 }
 
 /** The sessions under way. */
@@ -50,7 +50,7 @@ export class Sessions {
       rowsReceived: 0,
       voidsBarred: false,
       progressAtMs: nowMs,
-      fences: new Fences(),
+      resyncs: new FullResyncs(),
     }
     this.#sessions.set(sessionKey(neighbour, id), session)
     return session

@@ -18,7 +18,7 @@ import { SEQUENCE_MAX } from '../limits.ts'
  *     row     = dSequence dHlc replaced key (length + 1 | 0) value    deltas to the row before; 0: a tombstone
  *     voids   = 2 collection replicaId count (gap length)*            dots that came, or whose successors came, before
  *     floor   = 3 collection length floor                             in the log only: the purge floor was raised
- *     drops   = 4 collection count (replicaId sequence key)*          in the log only: what a fenced peer let go
+ *     drops   = 4 collection count (replicaId sequence key)*          in the log only: what a full resync dropped
  *     collection = name kind partition
  */
 

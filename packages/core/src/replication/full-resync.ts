@@ -9,11 +9,11 @@ import type { MergeOutcome, Replica } from '../replica/replica.ts'
 import { VersionVector } from '../versions/version-vector.ts'
 
 /**
- * A partition of which this peer was away for so long that the other side has purged tombstones it never saw. It gets the
- * whole partition; then what the other side has seen and holds no more was deleted meanwhile, and goes. What nobody there
- * has ever seen is kept.
+ * A full resync of one partition: this peer was away for so long that the other side has purged tombstones that it never saw.
+ * It is sent the whole partition. Then it drops what the other side has seen and no longer holds: that was deleted. It keeps
+ * what the other side has never seen.
  */
-export class Fence {
+export class FullResync {
   readonly name: PartitionName
   /** What the other side had seen at the start, its purge floor included. */
   readonly seen: VersionVector
@@ -30,7 +30,7 @@ export class Fence {
   }
 
   /** A row of the other side was merged. */
-  met({ table }: Replica, row: Readonly<Row>, outcome: MergeOutcome): void {
+  onRow({ table }: Replica, row: Readonly<Row>, outcome: MergeOutcome): void {
     const slot = table.slotOf(row.key)
     if (slot === undefined) return
     if (outcome !== 'lost') this.#confirm(slot)
@@ -49,7 +49,7 @@ export class Fence {
   }
 
   /** Everything has come: lets go what was deleted, and stands on the other's floor. Returns what the log must say of it. */
-  lower({ replica, name }: Partition, ids: ReplicaIds): Uint8Array {
+  finish({ replica, name }: Partition, ids: ReplicaIds): Uint8Array {
     const { table } = replica
     const drops: EntryDot[] = []
     const instead: Row[] = []
@@ -85,36 +85,36 @@ function copyOf(row: Readonly<Row>): Row {
   return { ...row, bytes, start: 0, end: bytes?.length ?? 0 }
 }
 
-/** The fenced partitions of one session. */
-export class Fences {
-  readonly #fences = new Map<string, Fence>()
+/** The full resyncs of one session, by partition. */
+export class FullResyncs {
+  readonly #resyncs = new Map<string, FullResync>()
 
   get isEmpty(): boolean {
-    return this.#fences.size === 0
+    return this.#resyncs.size === 0
   }
 
-  add(fence: Fence): void {
-    this.#fences.set(nameKey(fence.name), fence)
+  add(resync: FullResync): void {
+    this.#resyncs.set(nameKey(resync.name), resync)
   }
 
-  of(name: PartitionName): Fence | undefined {
-    return this.#fences.size === 0 ? undefined : this.#fences.get(nameKey(name))
+  of(name: PartitionName): FullResync | undefined {
+    return this.#resyncs.size === 0 ? undefined : this.#resyncs.get(nameKey(name))
   }
 
-  all(): IterableIterator<Fence> {
-    return this.#fences.values()
+  all(): IterableIterator<FullResync> {
+    return this.#resyncs.values()
   }
 }
 
 /**
- * Brings this peer's purge floor and another's together. Who has seen all that lies below the other's takes it up, so that
- * both stand on the same; who has not is fenced: it gets the whole partition first. Both sides come to the same verdict by
- * themselves. Returns the part by which to serve the other; `log` takes what the log must say.
+ * Brings this peer's purge floor and another's together. A peer that has seen everything below the other floor adopts it, so
+ * that both stand on the same one. A peer that has not does a full resync first. Both sides decide alike, each by itself.
+ * Returns the part by which to serve the other peer; `log` takes what has to be logged.
  */
 export function meetFloor(
   collections: Collections,
   part: SeenPart,
-  fences: Fences,
+  resyncs: FullResyncs,
   log: (block: Uint8Array) => void,
 ): SeenPart {
   const { otherFloor, seen } = part
@@ -127,7 +127,7 @@ export function meetFloor(
   const both = mine.with(otherFloor.entries(), otherFloor.dateMs)
   if (here?.replica.vector.reaches(otherFloor, numberOf) !== true) {
     const { collection, kind, partition } = part
-    if (!otherFloor.isEmpty) fences.add(new Fence({ collection, kind, partition }, seen.clone(), otherFloor))
+    if (!otherFloor.isEmpty) resyncs.add(new FullResync({ collection, kind, partition }, seen.clone(), otherFloor))
   } else if (both.hash !== mine.hash) raiseFloor(here, both, ids, log)
   if (!otherReaches) return { ...part, seen: new VersionVector() }
   seen.setFloor(both)
