@@ -27,6 +27,10 @@ export class SilentNetwork implements Network {
     return Promise.resolve()
   }
 
+  sendDirect(): Promise<readonly string[]> {
+    return Promise.resolve([])
+  }
+
   send(): Promise<void> {
     return Promise.resolve()
   }

@@ -13,6 +13,7 @@ for (const network of networks) {
     connected: () => undefined,
     disconnected: () => undefined,
     message: () => undefined,
+    direct: () => undefined,
     broadcast: () => undefined,
     hostile: () => undefined,
   })

@@ -52,6 +52,17 @@ export interface Streams {
   send(to: PeerId, bytes: Uint8Array): Promise<void>
 }
 
+/** Frames straight to neighbours, each neighbour's on a stream of its own, so that they never wait behind messages. */
+export interface Direct {
+  /**
+   * Sends a frame to each of these neighbours. Resolves when the frame and those before it have left, or after a moment for
+   * neighbours that read slowly: with the neighbours that do not get it, because they are not connected or because too much
+   * is queued for them. Frames arrive whole, in order and at most once. Copies `bytes`. Rejects with `MESSAGE_TOO_LARGE`
+   * above the limit of a broadcast.
+   */
+  sendDirect(to: readonly PeerId[], bytes: Uint8Array): Promise<readonly PeerId[]>
+}
+
 /** What the network tells its owner. Handlers must not throw and are called one at a time. */
 export interface NetworkEvents {
   /** A neighbour can be reached by `send`. Called once until `disconnected`. */
@@ -59,6 +70,8 @@ export interface NetworkEvents {
   disconnected(neighbour: PeerId): void
   /** A message of a stream. */
   message(from: PeerId, bytes: Uint8Array): void
+  /** A frame that this neighbour sent with `sendDirect`. */
+  direct(from: PeerId, bytes: Uint8Array): void
   /** A broadcast, with the author that its signature proves, whoever passed it on. */
   broadcast(author: PeerId, bytes: Uint8Array): void
   /** A peer broke the protocol of connections, or has no right to one. It is shown out, and `refuse` can keep it out. */
@@ -68,7 +81,7 @@ export interface NetworkEvents {
 }
 
 /** The network as one grid sees it. */
-export interface Network extends Broadcast, Streams {
+export interface Network extends Broadcast, Direct, Streams {
   readonly peerId: PeerId
   /** Opens listeners and starts discovery. Rejects with `NETWORK_PORT_TAKEN` or `NETWORK_START_FAILED`. */
   start(events: NetworkEvents): Promise<void>

@@ -46,6 +46,7 @@ class FaultyParts {
       stop: () => this.#step('stop', () => network.stop()),
       publish: (bytes) => this.#step('publish', () => network.publish(bytes)),
       send: (to, bytes) => network.send(to, bytes),
+      sendDirect: (to, bytes) => network.sendDirect(to, bytes),
       dial: (address, options) => network.dial(address, options),
       redial: (neighbour) => network.redial(neighbour),
       refuse: (neighbour, refusedMs) => network.refuse(neighbour, refusedMs),

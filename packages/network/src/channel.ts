@@ -10,6 +10,11 @@ export interface Channel {
   readonly lock?: Lock
 }
 
+/** The stream protocol of frames that go straight to a neighbour. */
+export function directProtocol(channel: Channel): string {
+  return `${channel.protocol}/direct`
+}
+
 /**
  * The channel of a grid: derived from its name, so that grids never mix, and for a private grid from its secret as well
  * (HKDF with SHA-256, RFC 5869), so that whoever lacks the secret cannot even compute the topic.

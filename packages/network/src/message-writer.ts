@@ -22,15 +22,27 @@ const afterThisTurn: (task: () => void) => void =
 export class MessageWriter {
   readonly #stream: Stream
   readonly #onBroken: (reason: string) => void
+  readonly #schedule: (task: () => void) => void
   #queue: Uint8Array[] = []
   #queuedBytes = 0
   #flushing = false
   #broken: GridError | undefined
   #waiters: { resolve: () => void; reject: (error: GridError) => void }[] = []
 
-  constructor(stream: Stream, onBroken: (reason: string) => void) {
+  /** `schedule` runs the task that writes what is queued; by default at the end of this turn, so that small messages join. */
+  constructor(
+    stream: Stream,
+    onBroken: (reason: string) => void,
+    schedule: (task: () => void) => void = afterThisTurn,
+  ) {
     this.#stream = stream
     this.#onBroken = onBroken
+    this.#schedule = schedule
+  }
+
+  /** Bytes that the connection has not taken yet. */
+  get queuedBytes(): number {
+    return this.#queuedBytes
   }
 
   /**
@@ -48,7 +60,7 @@ export class MessageWriter {
     this.#queuedBytes += frame.length
     if (!this.#flushing) {
       this.#flushing = true
-      afterThisTurn(() => void this.#flush())
+      this.#schedule(() => void this.#flush())
     }
     if (this.#queuedBytes <= ROOM_BYTES) return Promise.resolve()
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }))

@@ -2,9 +2,11 @@ import type { Connection, Stream } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { GridError } from '@gossipgrid/core'
 import type { PeerId } from '@gossipgrid/core'
+import { directProtocol } from './channel.ts'
 import type { Channel } from './channel.ts'
-import { FrameDecoder } from './frame.ts'
+import { DirectSender } from './direct-sender.ts'
 import { PROOF_BYTES } from './lock.ts'
+import { MessageReceiver } from './message-receiver.ts'
 import { MessageWriter } from './message-writer.ts'
 import { readStart } from './stream-start.ts'
 
@@ -26,6 +28,8 @@ export interface NeighbourOptions {
   /** Where to meet, in order of preference: the stream protocol tells grids apart. */
   readonly channels: readonly Channel[]
   readonly messageSizeMaxBytes: number
+  /** The largest frame that it may send straight to us. */
+  readonly broadcastSizeMaxBytes: number
   /** How long opening both streams may take. */
   readonly openTimeoutMs: number
   /** It has shown that it is of our grid. */
@@ -34,8 +38,12 @@ export interface NeighbourOptions {
   readonly onAddresses: (addresses: readonly Multiaddr[]) => void
   readonly onReady: () => void
   readonly onMessage: (bytes: Uint8Array) => void
+  readonly onDirect: (bytes: Uint8Array) => void
   readonly onEnd: (reason: EndReason) => void
 }
+
+/** How often one neighbour may open its stream of frames; an honest one opens it once. */
+const DIRECT_STREAMS_MAX = 8
 
 /**
  * One neighbour, from the first sign of it to its end. Each side opens one outgoing stream and only writes on it, so
@@ -51,25 +59,32 @@ export class Neighbour {
   /** Settles when the neighbour is ready, or has ended before. Never an unhandled rejection. */
   readonly ready: Promise<void>
   readonly #options: NeighbourOptions
-  readonly #decoder: FrameDecoder
+  readonly #receiver: MessageReceiver
+  readonly #direct: DirectSender
   readonly #openTimer: ReturnType<typeof setTimeout>
   #settleReady: { resolve: () => void; reject: (error: GridError) => void }
   #writer: MessageWriter | undefined
   #opening = false
   #outgoing: Stream | undefined
   #incoming: Stream | undefined
+  #connection: Connection | undefined
+  #directIncoming: { readonly stream: Stream; readonly receiver: MessageReceiver } | undefined
+  #directStreams = 0
   #proven = false
   #announced: readonly Multiaddr[] = []
   #dialled = false
   #readySinceMs: number | undefined
-  #halfOpenSinceMs: number | undefined
   #ended = false
   readonly #over = Promise.withResolvers<void>()
 
   constructor(options: NeighbourOptions) {
     this.peerId = options.peerId
     this.#options = options
-    this.#decoder = new FrameDecoder(options.messageSizeMaxBytes)
+    this.#receiver = new MessageReceiver(options.messageSizeMaxBytes, options.onMessage, this.#malformed)
+    this.#direct = new DirectSender(
+      () => this.#openDirect(),
+      (text) => this.end({ kind: 'lost', text }),
+    )
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.ready = promise
     this.ready.catch(() => undefined)
@@ -127,6 +142,7 @@ export class Neighbour {
         return
       }
       this.#outgoing = stream
+      this.#connection = connection
       this.#writer = new MessageWriter(stream, (text) => this.end({ kind: 'lost', text }))
       this.#endsWith(stream)
       // Nothing is expected on it, and an unread stream would hold back its own close.
@@ -185,12 +201,55 @@ export class Neighbour {
     return this.#writer.send(bytes)
   }
 
+  /** Sends a frame on a stream of its own. False when the neighbour does not get it; see `Direct` of core's ports. */
+  sendDirect(bytes: Uint8Array): boolean {
+    return this.#readySinceMs !== undefined && !this.#ended && this.#direct.send(bytes)
+  }
+
+  /** Bytes of frames that the connection has not taken yet. */
+  get directQueuedBytes(): number {
+    return this.#direct.queuedBytes
+  }
+
+  /** Resolves when the connection has taken all frames. */
+  directIdle(): Promise<void> {
+    return this.#direct.idle()
+  }
+
+  /** Takes the stream on which the neighbour sends frames. One that opens it before it is ready breaks the protocol. */
+  acceptDirect(stream: Stream): void {
+    this.#directStreams += 1
+    if (this.#readySinceMs === undefined || this.#ended || this.#directStreams > DIRECT_STREAMS_MAX) {
+      stream.abort(new Error('no stream of frames is expected'))
+      return
+    }
+    this.#endDirectIncoming(new Error('another stream of frames has come'))
+    const { broadcastSizeMaxBytes, onDirect } = this.#options
+    const receiver = new MessageReceiver(broadcastSizeMaxBytes, onDirect, this.#malformed)
+    this.#directIncoming = { stream, receiver }
+    receiver.read(stream)
+  }
+
+  async #openDirect(): Promise<Stream> {
+    const { channels, openTimeoutMs } = this.#options
+    const protocols = channels.map(directProtocol)
+    return this.#connection!.newStream(protocols, { signal: AbortSignal.timeout(openTimeoutMs) })
+  }
+
+  #endDirectIncoming(error: Error): void {
+    this.#directIncoming?.receiver.end()
+    this.#directIncoming?.stream.abort(error)
+    this.#directIncoming = undefined
+  }
+
+  readonly #malformed = (text: string): void => this.end({ kind: 'hostile', text })
+
   /**
    * Says goodbye: sends what is queued, closes our stream, and resolves when the neighbour has read all of it and has
    * closed its own. Closing the connection earlier would make the neighbour's kernel throw away what it has not read.
    */
   async finish(): Promise<void> {
-    await this.#writer?.idle()
+    await Promise.all([this.#writer?.idle(), this.#direct.idle()])
     if (this.#ended || this.#outgoing === undefined) return
     await this.#outgoing.close()
     await this.#over.promise
@@ -198,7 +257,8 @@ export class Neighbour {
 
   /** A message that begins and never ends holds memory: true when one has been under way for longer than `limitMs`. */
   stalled(nowMs: number, limitMs: number): boolean {
-    return this.#halfOpenSinceMs !== undefined && nowMs - this.#halfOpenSinceMs > limitMs
+    const receivers = [this.#receiver, this.#directIncoming?.receiver]
+    return receivers.some((receiver) => receiver?.stalled(nowMs, limitMs))
   }
 
   /** Ends both streams; idempotent. */
@@ -207,8 +267,11 @@ export class Neighbour {
     this.#ended = true
     clearTimeout(this.#openTimer)
     this.#writer?.break()
+    this.#receiver.end()
+    const error = new Error(reason.text)
+    this.#direct.end(error)
+    this.#endDirectIncoming(error)
     if (reason.kind !== 'closed') {
-      const error = new Error(reason.text)
       this.#outgoing?.abort(error)
       this.#incoming?.abort(error)
     }
@@ -240,22 +303,7 @@ export class Neighbour {
     this.#readySinceMs = performance.now()
     this.#options.onReady()
     this.#settleReady.resolve()
-    incoming.addEventListener('message', (event) => this.#received(event.data.subarray()))
+    this.#receiver.read(incoming)
     incoming.resume()
-  }
-
-  #received(chunk: Uint8Array): void {
-    try {
-      for (const message of this.#decoder.decode(chunk)) {
-        if (this.#ended) return
-        this.#halfOpenSinceMs = undefined
-        this.#options.onMessage(message)
-      }
-    } catch (error) {
-      this.end({ kind: 'hostile', text: error instanceof Error ? error.message : String(error) })
-      return
-    }
-    if (this.#decoder.halfOpen) this.#halfOpenSinceMs ??= performance.now()
-    else this.#halfOpenSinceMs = undefined
   }
 }

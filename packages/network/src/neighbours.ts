@@ -13,6 +13,7 @@ export interface NeighboursOptions {
   readonly self: PeerId
   readonly channels: readonly Channel[]
   readonly messageSizeMaxBytes: number
+  readonly broadcastSizeMaxBytes: number
   readonly openTimeoutMs: number
   readonly onProven: (neighbour: PeerId) => void
   /** Where a neighbour that is proven says it can be reached. */
@@ -20,6 +21,8 @@ export interface NeighboursOptions {
   readonly onConnected: (neighbour: PeerId) => void
   readonly onDisconnected: (neighbour: PeerId) => void
   readonly onMessage: (from: PeerId, bytes: Uint8Array) => void
+  /** A frame that came straight from a neighbour. */
+  readonly onDirect: (from: PeerId, bytes: Uint8Array) => void
   /** A neighbour, or what might have become one, has ended. */
   readonly onEnded: (neighbour: PeerId, reason: EndReason) => void
 }
@@ -92,6 +95,13 @@ export class Neighbours {
     this.opened(connection).accept(stream, connection)
   }
 
+  /** The other side has opened its stream of frames. */
+  incomingDirect(stream: Stream, connection: Connection): void {
+    const neighbour = this.#all.get(connection.remotePeer.toString())
+    if (neighbour === undefined) stream.abort(new Error('only neighbours send frames'))
+    else neighbour.acceptDirect(stream)
+  }
+
   /** Oldest first. */
   #strangers(): Neighbour[] {
     return [...this.#all.values()].filter((neighbour) => !neighbour.proven && !neighbour.dialled)
@@ -103,11 +113,13 @@ export class Neighbours {
       self: this.#options.self,
       channels: this.#options.channels,
       messageSizeMaxBytes: this.#options.messageSizeMaxBytes,
+      broadcastSizeMaxBytes: this.#options.broadcastSizeMaxBytes,
       openTimeoutMs: this.#options.openTimeoutMs,
       onProven: () => this.#options.onProven(peerId),
       onAddresses: (addresses) => this.#options.onAddresses(peerId, addresses),
       onReady: () => this.#options.onConnected(peerId),
       onMessage: (bytes) => this.#options.onMessage(peerId, bytes),
+      onDirect: (bytes) => this.#options.onDirect(peerId, bytes),
       onEnd: (reason) => this.#ended(neighbour, reason),
     })
     this.#all.set(peerId, neighbour)

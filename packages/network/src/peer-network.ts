@@ -5,6 +5,7 @@ import { GridError } from '@gossipgrid/core'
 import type { Network, NetworkEvents, PeerId } from '@gossipgrid/core'
 import { carriesData, parseAddress, startError } from './addresses.ts'
 import { Admission } from './admission.ts'
+import { directProtocol } from './channel.ts'
 import { DeafWatch } from './deaf-watch.ts'
 import { DialWindow } from './dial-window.ts'
 import { Dialler } from './dialler.ts'
@@ -26,6 +27,8 @@ const HOSTILE_REFUSED_MS = 60_000
 const RESTLESS_REFUSED_MS = 15_000
 /** How often neighbours are looked at for stalled messages and deafness. */
 const WATCH_INTERVAL_MS = 500
+/** How long `sendDirect` waits for neighbours that read slowly. */
+const DIRECT_WAIT_MAX_MS = 20
 /** What `stop` allows for the last messages. */
 const FLUSH_MAX_MS = 500
 
@@ -124,12 +127,14 @@ export class PeerNetwork implements Libp2pNetwork {
       self: this.peerId,
       channels: options.channels,
       messageSizeMaxBytes: options.messageSizeMaxBytes,
+      broadcastSizeMaxBytes: options.broadcastSizeMaxBytes,
       openTimeoutMs: OPEN_TIMEOUT_MS,
       onProven: (neighbour) => this.#proven(neighbour),
       onAddresses: (neighbour, addresses) => this.#dialler.learn(neighbour, addresses),
       onConnected: (neighbour) => this.#events?.connected(neighbour),
       onDisconnected: (neighbour) => this.#events?.disconnected(neighbour),
       onMessage: (from, bytes) => this.#events?.message(from, bytes),
+      onDirect: (from, bytes) => this.#events?.direct(from, bytes),
       onEnded: (neighbour, reason) => this.#ended(neighbour, reason),
     })
     this.#relays = new Relays({
@@ -175,6 +180,14 @@ export class PeerNetwork implements Libp2pNetwork {
         },
         { maxInboundStreams: 4, maxOutboundStreams: 4 },
       )
+      await node.handle(
+        this.#options.channels.map(directProtocol),
+        (stream, connection) => {
+          if (this.#stopping === undefined) this.#neighbours.incomingDirect(stream, connection)
+          else stream.abort(new Error('this peer stops'))
+        },
+        { maxInboundStreams: 2, maxOutboundStreams: 2 },
+      )
       node.addEventListener('connection:open', ({ detail }) => {
         // A relayed connection is there for agreeing on a direct one, and may carry nothing else.
         if (this.#stopping !== undefined || detail.limits !== undefined) return
@@ -216,6 +229,22 @@ export class PeerNetwork implements Libp2pNetwork {
 
   async publish(bytes: Uint8Array): Promise<void> {
     await this.#gossip.publish(bytes)
+  }
+
+  async sendDirect(to: readonly PeerId[], bytes: Uint8Array): Promise<readonly PeerId[]> {
+    const limit = this.#options.broadcastSizeMaxBytes
+    if (bytes.length > limit) {
+      throw new GridError('MESSAGE_TOO_LARGE', `a frame of ${bytes.length} bytes is above the limit of ${limit}`)
+    }
+    const missed: PeerId[] = []
+    const idle: Promise<void>[] = []
+    for (const peerId of to) {
+      const neighbour = this.#neighbours.get(peerId)
+      if (neighbour?.sendDirect(bytes) !== true) missed.push(peerId)
+      else if (neighbour.directQueuedBytes > 0) idle.push(neighbour.directIdle())
+    }
+    if (idle.length > 0) await atMost(DIRECT_WAIT_MAX_MS, Promise.all(idle))
+    return missed
   }
 
   send(to: PeerId, bytes: Uint8Array): Promise<void> {

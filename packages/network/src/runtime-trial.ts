@@ -25,6 +25,7 @@ async function start(name: string, join: string[]): Promise<Libp2pNetwork> {
     disconnected: () => undefined,
     message: (_from, bytes) => void received.push(`${name} message ${bytes.length}`),
     broadcast: (_author, bytes) => void received.push(`${name} broadcast ${bytes.length}`),
+    direct: () => undefined,
     hostile: () => undefined,
   }
   await network.start(events)

@@ -4,6 +4,8 @@ import type { Network, NetworkEvents, PeerId } from '@gossipgrid/core'
 /** The largest message and broadcast, in bytes, as on the real network. */
 const MESSAGE_MAX_BYTES = 4 * 1024 * 1024
 const BROADCAST_MAX_BYTES = 1024 * 1024
+/** Bytes of frames on their way to one neighbour above which it gets no more of them. */
+const DIRECT_BACKLOG_MAX_BYTES = 256 * 1024
 /** Bytes on their way to one neighbour above which `send` waits. */
 const ROOM_BYTES = 1024 * 1024
 /** How soon a lost connection is made again, in milliseconds. */
@@ -72,6 +74,7 @@ class Hub implements MemoryNetworkHub {
 interface Link {
   readonly peer: MemoryNetwork
   queuedBytes: number
+  directBytes: number
   open: boolean
   waiters: { resolve: () => void; reject: (error: GridError) => void }[]
 }
@@ -138,6 +141,30 @@ class MemoryNetwork implements Network {
     await nextTurn()
   }
 
+  async sendDirect(to: readonly PeerId[], bytes: Uint8Array): Promise<readonly PeerId[]> {
+    if (bytes.length > BROADCAST_MAX_BYTES) {
+      throw new GridError('MESSAGE_TOO_LARGE', `a frame of ${bytes.length} bytes is above ${BROADCAST_MAX_BYTES}`)
+    }
+    const missed = to.filter((peerId) => !this.#sendDirectTo(peerId, bytes))
+    await nextTurn()
+    return missed
+  }
+
+  #sendDirectTo(to: PeerId, bytes: Uint8Array): boolean {
+    const link = this.#links.get(to)
+    if (link === undefined || link.directBytes + bytes.length > DIRECT_BACKLOG_MAX_BYTES) return false
+    const copy = bytes.slice()
+    link.directBytes += copy.length
+    this.#traffic.sentBytes += copy.length
+    setTimeout(() => {
+      if (!link.open) return
+      link.directBytes -= copy.length
+      link.peer.#traffic.receivedBytes += copy.length
+      link.peer.#events?.direct(this.peerId, copy)
+    }, 0)
+    return true
+  }
+
   send(to: PeerId, bytes: Uint8Array): Promise<void> {
     if (bytes.length > MESSAGE_MAX_BYTES) {
       return Promise.reject(
@@ -195,8 +222,8 @@ class MemoryNetwork implements Network {
     const other = this.#hub.find(peerId)
     if (other === undefined || other === this || !this.#running || !other.#running) return false
     if (!this.#hub.reachable(this.peerId, peerId) || this.#refuses(peerId) || other.#refuses(this.peerId)) return false
-    this.#links.set(peerId, { peer: other, queuedBytes: 0, open: true, waiters: [] })
-    other.#links.set(this.peerId, { peer: this, queuedBytes: 0, open: true, waiters: [] })
+    this.#links.set(peerId, { peer: other, queuedBytes: 0, directBytes: 0, open: true, waiters: [] })
+    other.#links.set(this.peerId, { peer: this, queuedBytes: 0, directBytes: 0, open: true, waiters: [] })
     this.#wanted.add(peerId)
     this.#events?.connected(peerId)
     other.#events?.connected(this.peerId)

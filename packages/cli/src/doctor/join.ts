@@ -89,7 +89,7 @@ async function meets(address: string, { name, secrets }: GridIdentity): Promise<
       }
       const hostile = (_peerId: string, text: string): void => void (reason = text)
       const silent = { disconnected: () => undefined, message: () => undefined, broadcast: () => undefined }
-      network.start({ ...silent, connected, hostile }).catch(reject)
+      network.start({ ...silent, direct: () => undefined, connected, hostile }).catch(reject)
     })
     return { met: await met, reason }
   } catch (error) {

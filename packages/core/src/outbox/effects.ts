@@ -12,6 +12,8 @@ export type Input =
   | { readonly type: 'disconnected'; readonly neighbour: PeerId }
   | { readonly type: 'message'; readonly from: PeerId; readonly bytes: Uint8Array }
   | { readonly type: 'broadcast'; readonly from: PeerId; readonly bytes: Uint8Array }
+  /** A frame that came straight from the neighbour. */
+  | { readonly type: 'direct'; readonly from: PeerId; readonly bytes: Uint8Array }
   /** A peer broke the protocol below core, and was shown out. */
   | { readonly type: 'hostile'; readonly neighbour: PeerId; readonly reason: string }
   /** A `broadcast` effect has been handed on and the send buffers have room. */

@@ -95,6 +95,7 @@ export class Runtime implements Pump {
       disconnected: (neighbour) => this.inbox.offer({ type: 'disconnected', neighbour }),
       message: (from, bytes) => this.inbox.offer({ type: 'message', from, bytes }),
       broadcast: (from, bytes) => this.inbox.offer({ type: 'broadcast', from, bytes }),
+      direct: (from, bytes) => this.inbox.offer({ type: 'direct', from, bytes }),
       hostile: (neighbour, reason) => this.inbox.offer({ type: 'hostile', neighbour, reason }),
       addresses,
     })

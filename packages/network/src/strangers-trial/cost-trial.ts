@@ -22,6 +22,7 @@ await network.start({
   disconnected: () => undefined,
   message: () => undefined,
   broadcast: () => undefined,
+  direct: () => undefined,
   hostile: () => undefined,
 })
 

@@ -93,6 +93,7 @@ async function open(join: readonly string[], onMessage: (bytes: Uint8Array) => v
     disconnected: () => undefined,
     message: (_from, bytes) => onMessage(bytes),
     broadcast: () => undefined,
+    direct: () => undefined,
     hostile: () => undefined,
   })
   return network

@@ -39,6 +39,7 @@ async function newMember(address: string): Promise<Libp2pNetwork> {
     connected: nothing,
     disconnected: nothing,
     message: nothing,
+    direct: nothing,
     broadcast: nothing,
     hostile: nothing,
   })
