@@ -46,6 +46,10 @@ export const FRAME_GAP_MS = 10
 /** Past this backlog broadcast gives up: the peer announces its vector and streams carry the bulk. */
 export const BROADCAST_BACKLOG_MAX_BYTES: number = 256 * 1024
 export const BROADCASTS_IN_FLIGHT_MAX = 4
+/** With more neighbours than this, frames go by gossip: each neighbour would cost an encryption. */
+export const DIRECT_NEIGHBOURS_MAX = 8
+/** A neighbour that misses frames because it reads slowly is told to fetch them at most this often. */
+export const MISSED_ANNOUNCE_GAP_MS = 1000
 
 /**
  * One chunk of an anti-entropy session, and how many travel unacknowledged. All in flight may arrive at once, and applying

@@ -3,11 +3,15 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import type { PeerId } from '@gossipgrid/core'
 import { Arrivals } from './arrivals.ts'
 import type { Channel } from './channel.ts'
+import { atMost } from './ending.ts'
 import { Neighbour } from './neighbour.ts'
 import type { EndReason } from './neighbour.ts'
 
 /** Those who have dialled us and not shown yet that they are of our grid; the oldest makes way for one more. */
 const STRANGERS_MAX = 64
+
+/** How long `sendDirect` waits for neighbours that read slowly. */
+const DIRECT_WAIT_MAX_MS = 20
 
 export interface NeighboursOptions {
   readonly self: PeerId
@@ -93,6 +97,19 @@ export class Neighbours {
       present.end({ kind: 'replaced', text: 'it has started afresh', successor: connection })
     }
     this.opened(connection).accept(stream, connection)
+  }
+
+  /** See `Direct` of core's ports. */
+  async sendDirect(to: readonly PeerId[], bytes: Uint8Array): Promise<readonly PeerId[]> {
+    const missed: PeerId[] = []
+    const idle: Promise<void>[] = []
+    for (const peerId of to) {
+      const neighbour = this.#all.get(peerId)
+      if (neighbour?.sendDirect(bytes) !== true) missed.push(peerId)
+      else if (neighbour.directQueuedBytes > 0) idle.push(neighbour.directIdle())
+    }
+    if (idle.length > 0) await atMost(DIRECT_WAIT_MAX_MS, Promise.all(idle))
+    return missed
   }
 
   /** The other side has opened its stream of frames. */

@@ -27,8 +27,6 @@ const HOSTILE_REFUSED_MS = 60_000
 const RESTLESS_REFUSED_MS = 15_000
 /** How often neighbours are looked at for stalled messages and deafness. */
 const WATCH_INTERVAL_MS = 500
-/** How long `sendDirect` waits for neighbours that read slowly. */
-const DIRECT_WAIT_MAX_MS = 20
 /** What `stop` allows for the last messages. */
 const FLUSH_MAX_MS = 500
 
@@ -236,15 +234,7 @@ export class PeerNetwork implements Libp2pNetwork {
     if (bytes.length > limit) {
       throw new GridError('MESSAGE_TOO_LARGE', `a frame of ${bytes.length} bytes is above the limit of ${limit}`)
     }
-    const missed: PeerId[] = []
-    const idle: Promise<void>[] = []
-    for (const peerId of to) {
-      const neighbour = this.#neighbours.get(peerId)
-      if (neighbour?.sendDirect(bytes) !== true) missed.push(peerId)
-      else if (neighbour.directQueuedBytes > 0) idle.push(neighbour.directIdle())
-    }
-    if (idle.length > 0) await atMost(DIRECT_WAIT_MAX_MS, Promise.all(idle))
-    return missed
+    return this.#neighbours.sendDirect(to, bytes)
   }
 
   send(to: PeerId, bytes: Uint8Array): Promise<void> {

@@ -110,7 +110,15 @@ class Calendar {
     this.#calmApplications = [log, ...all.filter(({ collections }) => collections[0]!.kind === 'counter')]
     const network = this.#random.fork('network')
     const count = DURABLE + (options.visitors ?? VISITORS)
-    const quiet = { loss: 0.02, duplication: 0.02, reordering: 0.05, delayMaxMs: 80, congestionMs: 5, unnoticedMs: 500 }
+    const quiet = {
+      loss: 0.02,
+      duplication: 0.02,
+      reordering: 0.05,
+      delayMaxMs: 80,
+      congestionMs: 5,
+      missed: 0.02,
+      unnoticedMs: 500,
+    }
     const allowed = (a: number, b: number): boolean => a < DURABLE || network.chance(0.15) || b - a === 1
     const listener = deliverTo(this.#machines)
     this.#network = new SimulatedNetwork(this.#queue, network, listener, count, quiet, allowed)

@@ -9,6 +9,8 @@ export function deliverTo(machines: readonly SimulatedPeer[]): NetworkListener {
     disconnected: (peer, neighbour) => machines[peer]!.take({ type: 'disconnected', neighbour: peerIdOf(neighbour) }),
     message: (peer, from, bytes) => machines[peer]!.take({ type: 'message', from: peerIdOf(from), bytes }),
     broadcast: (peer, from, bytes) => machines[peer]!.take({ type: 'broadcast', from: peerIdOf(from), bytes }),
+    direct: (peer, from, bytes) => machines[peer]!.take({ type: 'direct', from: peerIdOf(from), bytes }),
+    directed: (peer, missed) => machines[peer]!.take({ type: 'directed', missed: missed.map(peerIdOf) }),
     broadcasted: (peer) => machines[peer]!.take({ type: 'broadcasted' }),
   }
 }

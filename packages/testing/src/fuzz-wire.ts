@@ -123,6 +123,13 @@ export class Wire {
         }
         this.#queue.push({ to: name, input: { type: 'broadcasted' } })
         break
+      case 'direct':
+        for (const other of effect.to) {
+          this.noted({ from: name, to: other, bytes: effect.bytes })
+          this.#deliver(name, other, { type: 'direct', from: name, bytes: effect.bytes })
+        }
+        this.#queue.push({ to: name, input: { type: 'directed', missed: [] } })
+        break
       case 'dial':
       case 'redial':
       case 'refuse':

@@ -35,6 +35,7 @@ For each:
   --calendar        weeks with a minute or two a day, and peers that are away for weeks, instead of minutes of trouble
   --days D          of the calendar, 50 to 1000 (default 70; from 140 on a durable peer leaves for good)
   --visitors V      of the calendar: peers that come and go, 0 to 90 (default 20)
+  --direct          peers may send frames straight to neighbours
   --mutant NAME     with a planted bug: ${Object.keys(MUTANTS).join(', ')}
   --json            print nothing but one JSON object`
 
@@ -69,6 +70,7 @@ const OPTIONS = {
   calendar: { type: 'boolean' },
   days: { type: 'string' },
   visitors: { type: 'string' },
+  direct: { type: 'boolean' },
   mutant: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean' },
@@ -114,6 +116,7 @@ function readCommand(args: readonly string[], documents: SimulationOptions['more
     options: {
       ...(peers === undefined ? {} : { peers }),
       ...(minutes === undefined ? {} : { minutes }),
+      ...(values.direct === true ? { direct: true } : {}),
       ...(values.kinds === undefined ? {} : readKinds(values.kinds, documents)),
     },
   }

@@ -5,8 +5,12 @@ export interface LinkEnd {
   believes: boolean
   /** Time of the last arrival here so far: streams keep their order. */
   arrivalMs: number
+  /** The same for frames that come straight from the other end. */
+  directArrivalMs: number
   /** Messages for this end that wait for the path to open again. */
   readonly stalled: Uint8Array[]
+  /** Frames for this end that wait likewise. */
+  readonly stalledDirect: Uint8Array[]
   /** Broadcasts of the other end no longer come over this connection, until it is made anew. */
   deaf: boolean
 }
@@ -43,5 +47,5 @@ export class SimulatedLink {
 }
 
 function newEnd(peer: number): LinkEnd {
-  return { peer, believes: false, arrivalMs: 0, stalled: [], deaf: false }
+  return { peer, believes: false, arrivalMs: 0, directArrivalMs: 0, stalled: [], stalledDirect: [], deaf: false }
 }

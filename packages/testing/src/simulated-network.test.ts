@@ -3,7 +3,7 @@ import { EventQueue } from './event-queue.ts'
 import { Random } from './random.ts'
 import { SimulatedNetwork } from './simulated-network.ts'
 
-const TRAITS = { loss: 0, duplication: 0, reordering: 0, delayMaxMs: 50, congestionMs: 5, unnoticedMs: 1000 }
+const TRAITS = { loss: 0, duplication: 0, reordering: 0, delayMaxMs: 50, congestionMs: 5, missed: 0, unnoticedMs: 1000 }
 
 /** Three machines that are up and connected in a chain, and what they have been told. */
 function chain(): { queue: EventQueue; network: SimulatedNetwork; told: string[] } {
@@ -15,6 +15,10 @@ function chain(): { queue: EventQueue; network: SimulatedNetwork; told: string[]
     message: (peer: number, from: number, bytes: Uint8Array) => told.push(`${peer} got ${bytes[0]} from ${from}`),
     broadcast: (peer: number, from: number, bytes: Uint8Array) => told.push(`${peer} heard ${bytes[0]} of ${from}`),
     broadcasted: () => {},
+    direct: (peer: number, from: number, bytes: Uint8Array) => told.push(`${peer} got frame ${bytes[0]} from ${from}`),
+    directed: (peer: number, missed: readonly number[]) => {
+      if (missed.length > 0) told.push(`${missed.join()} missed a frame of ${peer}`)
+    },
   }
   const allowed = (a: number, b: number): boolean => b - a === 1
   const network = new SimulatedNetwork(queue, new Random(1), listener, 3, { ...TRAITS }, allowed)
@@ -36,6 +40,16 @@ test('both ends are told of a connection, and messages keep their order', () => 
   for (let i = 0; i < 50; i++) network.send(0, 1, Uint8Array.of(i))
   pass(queue, 1000)
   expect(told.slice(4)).toEqual(Array.from({ length: 50 }, (_, i) => `1 got ${i} from 0`))
+})
+
+test('a frame goes straight to neighbours, in order, and those that do not get it are named', () => {
+  const { queue, network, told } = chain()
+  for (let i = 0; i < 50; i++) network.direct(0, [1], Uint8Array.of(i))
+  network.direct(0, [1, 2], Uint8Array.of(50))
+  pass(queue, 1000)
+  const received = told.slice(4).filter((text) => !text.includes('missed'))
+  expect(received).toEqual(Array.from({ length: 51 }, (_, i) => `1 got frame ${i} from 0`))
+  expect(told.filter((text) => text.includes('missed'))).toEqual(['2 missed a frame of 0'])
 })
 
 test('a broadcast reaches those who are connected by way of others', () => {

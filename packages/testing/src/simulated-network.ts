@@ -13,6 +13,8 @@ export interface NetworkTraits {
   delayMaxMs: number
   /** Longest time until a broadcast has been handed to the neighbours. */
   congestionMs: number
+  /** Share of frames sent straight to a neighbour that it misses, because it reads too slowly. */
+  missed: number
   /** Longest time until one end of a broken connection notices. */
   unnoticedMs: number
 }
@@ -24,6 +26,8 @@ export interface NetworkListener {
   message(peer: number, from: number, bytes: Uint8Array): void
   broadcast(peer: number, from: number, bytes: Uint8Array): void
   broadcasted(peer: number): void
+  direct(peer: number, from: number, bytes: Uint8Array): void
+  directed(peer: number, missed: readonly number[]): void
 }
 
 const RETRY_MS = 2500
@@ -134,6 +138,31 @@ export class SimulatedNetwork {
     })
   }
 
+  /** Straight to neighbours: whole, in order, until the connection breaks. */
+  direct(from: number, to: readonly number[], bytes: Uint8Array): void {
+    const life = this.#lives[from]
+    const missed = to.filter((neighbour) => !this.#directTo(from, neighbour, bytes))
+    this.#queue.after(this.#random.mostlySmall(0, this.traits.congestionMs), () => {
+      if (this.#lives[from] === life) this.#listener.directed(from, missed)
+    })
+  }
+
+  #directTo(from: number, to: number, bytes: Uint8Array): boolean {
+    const link = this.#link(from, to)
+    if (link === undefined || !link.end(from).believes || this.#random.chance(this.traits.missed)) return false
+    // The connection has broken, and this end does not know yet.
+    if (!link.alive) return true
+    const end = link.end(to)
+    const { connection } = link
+    end.directArrivalMs = Math.max(end.directArrivalMs, this.#queue.nowMs + this.#delay(link))
+    this.#queue.at(end.directArrivalMs, () => {
+      if (link.connection !== connection || this.#queue.nowMs > link.cutOffMs || !end.believes) return
+      if (end.stalledDirect.length > 0 || this.#blocked(from, to)) end.stalledDirect.push(bytes)
+      else this.#listener.direct(to, from, bytes)
+    })
+    return true
+  }
+
   dial(from: number, to: number): void {
     const link = this.#link(from, to)
     if (link === undefined) return
@@ -162,6 +191,7 @@ export class SimulatedNetwork {
     const noticesFirst = this.#random.below(2)
     link.ends.forEach((end, i) => {
       end.stalled.length = 0
+      end.stalledDirect.length = 0
       const longest = i === noticesFirst ? 200 : this.traits.unnoticedMs
       const { connection } = link
       this.#queue.after(this.#random.mostlySmall(0, longest), () => {
@@ -198,6 +228,7 @@ export class SimulatedNetwork {
       reordering: 0,
       delayMaxMs: 40,
       congestionMs: 5,
+      missed: 0,
       unnoticedMs: 200,
     })
     for (const link of this.links) {
@@ -226,11 +257,13 @@ export class SimulatedNetwork {
   #flush(link: SimulatedLink, end: LinkEnd): void {
     const from = link.otherEnd(end.peer).peer
     const { connection } = link
-    if (end.stalled.length === 0) return
+    if (end.stalled.length === 0 && end.stalledDirect.length === 0) return
     this.#queue.after(1, () => {
       if (link.connection !== connection || !link.alive || !end.believes || this.#blocked(from, end.peer)) return
       const stalled = end.stalled.splice(0)
       for (const bytes of stalled) if (end.believes) this.#listener.message(end.peer, from, bytes)
+      const frames = end.stalledDirect.splice(0)
+      for (const bytes of frames) if (end.believes) this.#listener.direct(end.peer, from, bytes)
     })
   }
 
@@ -259,6 +292,8 @@ export class SimulatedNetwork {
       this.#disbelieve(link, end)
       end.deaf = false
       end.stalled.length = 0
+      end.stalledDirect.length = 0
+      end.directArrivalMs = 0
       end.arrivalMs = this.#queue.nowMs + (i === first ? 0 : this.#random.between(1, 50))
       this.#queue.at(end.arrivalMs, () => {
         if (link.connection !== connection || !link.alive) return

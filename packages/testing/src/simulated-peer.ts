@@ -50,6 +50,8 @@ export interface Machine {
   readonly clock: SimulatedClock
   /** False for a machine whose peer keeps everything in memory. */
   readonly persistent: boolean
+  /** Whether its peer reads and sends frames straight to neighbours. */
+  readonly direct?: boolean
   /** What its peer says it is; core decides when left out. */
   readonly role?: Role
   readonly random: Random
@@ -62,6 +64,7 @@ export class SimulatedPeer {
   readonly clock: SimulatedClock
   readonly persistent: boolean
   readonly role: Role | undefined
+  readonly direct: boolean
   readonly #world: SimulatedWorld
   readonly #random: Random
   #peer: Peer | undefined
@@ -86,6 +89,7 @@ export class SimulatedPeer {
     this.clock = machine.clock
     this.persistent = machine.persistent
     this.role = machine.role
+    this.direct = machine.direct ?? false
     this.#random = machine.random
   }
 
@@ -216,6 +220,7 @@ export class SimulatedPeer {
       random,
       persistent: disk !== undefined,
       software: 'simulator',
+      direct: this.direct,
       addresses: [peerIdOf(this.index)],
       ...(this.role === undefined ? {} : { role: this.role }),
     })
@@ -315,6 +320,11 @@ export class SimulatedPeer {
         this.#checkSize(effect.bytes, BROADCAST_MAX_BYTES)
         trace.bytes(effect.bytes)
         network.broadcast(this.index, effect.bytes)
+        break
+      case 'direct':
+        this.#checkSize(effect.bytes, BROADCAST_MAX_BYTES)
+        trace.bytes(effect.bytes)
+        network.direct(this.index, effect.to.map(indexOf), effect.bytes)
         break
       case 'store':
         this.#store(effect)

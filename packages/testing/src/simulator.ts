@@ -33,6 +33,8 @@ export interface SimulationOptions {
   readonly minutes?: number
   /** What the applications use; maps alone when left out. */
   readonly kinds?: readonly SimulatedKind[]
+  /** Whether peers may send frames straight to neighbours; not all of them do in half of the simulations. */
+  readonly direct?: boolean
   /** Makes further applications, which write into the ledger through the machines. */
   readonly more?: ((ledger: Ledger) => readonly Application[]) | undefined
   /** Called after each simulated minute of trouble. */
@@ -110,6 +112,8 @@ class Simulator {
   readonly #injector: FaultInjector
   readonly #losses: Losses
   readonly #minutes: number
+  /** Share of the machines that read frames which are sent straight to them. */
+  readonly #directShare: number
   readonly #violations: Violation[] = []
   #nextCopiesMs = 0
   #lost = 0
@@ -127,6 +131,8 @@ class Simulator {
     this.#minutes = options.minutes ?? 3
     const traits = this.#random.fork('traits')
     const count = options.peers ?? traits.between(3, 12)
+    const direct = this.#random.fork('direct')
+    this.#directShare = direct.chance(0.5) ? 1 : direct.fraction()
     const maps = traits.chance(0.5) ? ['notes'] : ['notes', 'tasks']
     this.#mix = drawFaultMix(this.#random.fork('faults'))
     const workload = this.#drawWorkload(maps)
@@ -273,6 +279,7 @@ class Simulator {
       reordering: of('broadcast-reordering') * 0.3,
       delayMaxMs: random.between(10, 150),
       congestionMs: 5 + of('congestion') * 5000,
+      missed: of('congestion') * 0.2,
       unnoticedMs: this.#mix.has('half-open') ? 20_000 * of('half-open') : 500,
     }
     // A chain keeps a sparse grid in one piece.
@@ -311,7 +318,8 @@ class Simulator {
         for (const application of this.#applications) application.stepped?.(machine)
       },
     }
-    return new SimulatedPeer(world, { index, disk, clock, persistent, random: random.fork('peer') })
+    const direct = this.#options.direct === true && random.fork('direct').chance(this.#directShare)
+    return new SimulatedPeer(world, { index, disk, clock, persistent, direct, random: random.fork('peer') })
   }
 
   #drawWorkload(maps: readonly string[]): Drawn {

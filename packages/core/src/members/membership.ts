@@ -13,6 +13,7 @@ import type { MemberRecord } from '../wire/member-record.ts'
 import type { MemberState } from '../outbox/effects.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { PeerId } from '../ports.ts'
+import type { ReplicaId } from '../versions/replica-ids.ts'
 
 /** A life whose heartbeats come while those of a newer one do not is the one that runs: a clock had gone back. */
 const OLDER_LIFE_HEARTBEATS = 3
@@ -87,6 +88,20 @@ export class Membership {
 
   get(peerId: PeerId): Member | undefined {
     return this.#members.get(peerId)
+  }
+
+  /** The member that writes under a replica id, unless it is gone. */
+  writerOf(replicaId: ReplicaId): PeerId | undefined {
+    for (const [peerId, { record, state }] of this.#members) {
+      if (record.replicaId === replicaId && state !== 'gone') return peerId
+    }
+    return undefined
+  }
+
+  /** Whether every member that is not gone satisfies the condition. */
+  everyPresent(condition: (peerId: PeerId) => boolean): boolean {
+    for (const [peerId, { state }] of this.#members) if (state !== 'gone' && !condition(peerId)) return false
+    return true
   }
 
   /** Changes what this peer says of itself. */

@@ -6,6 +6,7 @@ interface Neighbour {
   readonly connectedAtMs: number
   broadcastAtMs: number
   redialledAtMs: number
+  readsDirect: boolean
 }
 
 /**
@@ -34,11 +35,23 @@ export class NeighbourTable {
 
   connected(peerId: PeerId, now: Instant): void {
     const at = now.monotonicMs
-    this.#neighbours.set(peerId, { connectedAtMs: at, broadcastAtMs: at, redialledAtMs: at })
+    this.#neighbours.set(peerId, { connectedAtMs: at, broadcastAtMs: at, redialledAtMs: at, readsDirect: false })
   }
 
   disconnected(peerId: PeerId): void {
     this.#neighbours.delete(peerId)
+  }
+
+  /** A neighbour has said that it reads frames that are sent straight to it. */
+  saidDirect(peerId: PeerId): void {
+    const neighbour = this.#neighbours.get(peerId)
+    if (neighbour !== undefined) neighbour.readsDirect = true
+  }
+
+  /** Every neighbour has said that it reads frames that are sent straight to it. */
+  get allReadDirect(): boolean {
+    for (const { readsDirect } of this.#neighbours.values()) if (!readsDirect) return false
+    return true
   }
 
   /** A broadcast of this author has come, by whatever way. */

@@ -18,6 +18,8 @@ export type Input =
   | { readonly type: 'hostile'; readonly neighbour: PeerId; readonly reason: string }
   /** A `broadcast` effect has been handed on and the send buffers have room. */
   | { readonly type: 'broadcasted' }
+  /** A `direct` effect has been handed on; `missed` are the neighbours that did not get it. */
+  | { readonly type: 'directed'; readonly missed: readonly PeerId[] }
   /** A `store` effect is done; with a persistent store it survives a power cut. */
   | { readonly type: 'stored'; readonly ticket: number }
   | { readonly type: 'store-failed'; readonly ticket: number; readonly error: unknown }
@@ -30,6 +32,8 @@ export type Input =
 export type Effect =
   | { readonly type: 'send'; readonly to: PeerId; readonly bytes: Uint8Array }
   | { readonly type: 'broadcast'; readonly bytes: Uint8Array }
+  /** Straight to these neighbours; answered by `directed`. */
+  | { readonly type: 'direct'; readonly to: readonly PeerId[]; readonly bytes: Uint8Array }
   /** One atomic durable batch; answered by `stored` or `store-failed`. At most one is under way. */
   | { readonly type: 'store'; readonly ticket: number; readonly batch: readonly StorageOperation[] }
   /** A member that is not a neighbour is to be connected to. */

@@ -17,6 +17,11 @@ export class Outbox {
     this.#effects.push({ type: 'broadcast', bytes: encodeMessage(message) })
   }
 
+  /** To these neighbours, each on its stream of frames. */
+  direct(to: readonly PeerId[], message: Message): void {
+    this.#effects.push({ type: 'direct', to, bytes: encodeMessage(message) })
+  }
+
   /** Tells the application. */
   event(event: PeerEvent): void {
     this.#effects.push({ type: 'event', event })

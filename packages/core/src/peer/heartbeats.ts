@@ -30,17 +30,16 @@ export class Heartbeats {
 
   tick(now: Instant): void {
     const { broadcaster, membership, neighbours, outbox, random } = this.#deps
-    if (broadcaster.flooded || membership.heartbeatDue(now, random)) this.#announce(now)
+    if (now.monotonicMs >= broadcaster.announceAtMs || membership.heartbeatDue(now, random)) this.#announce(now)
     const stretch = heartbeatMs(membership.size) / HEARTBEAT_MS
     for (const neighbour of neighbours.deaf(stretch, now)) outbox.redial(neighbour)
   }
 
   #announce(now: Instant): void {
-    const { announcements, broadcaster, neighbours, outbox, signals, time } = this.#deps
-    const bulk = broadcaster.flooded
-    broadcaster.announced()
+    const { announcements, broadcaster, neighbours, signals, time } = this.#deps
+    const bulk = now.monotonicMs >= broadcaster.announceAtMs
+    if (bulk) broadcaster.announced()
     if (neighbours.size === 0) return
-    broadcaster.passed()
-    outbox.broadcast({ ...announcements.compose(bulk, time.gridClock.announcedMs(now)), ...signals.ownPresence() })
+    broadcaster.gossip({ ...announcements.compose(bulk, time.gridClock.announcedMs(now)), ...signals.ownPresence() })
   }
 }

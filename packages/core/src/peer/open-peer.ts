@@ -18,6 +18,8 @@ export interface PeerOptions {
   /** False where the store does not outlive the program: then nothing is logged and no write is called durable. */
   readonly persistent: boolean
   readonly software: string
+  /** Writes go straight to the neighbours while that reaches every member; false when left out. */
+  readonly direct?: boolean
   readonly addresses?: readonly string[]
   /** `storage` when left out and persistent; a peer that is not persistent is always `light`. */
   readonly role?: Role
@@ -59,7 +61,10 @@ export function openPeer(options: PeerOptions): PeerOpening {
         software,
       }
       const opened = opening.finish(now.wallMs)
-      return new Peer({ collections, ids, clock, random, opened, self, persistent }, now)
+      return new Peer(
+        { collections, direct: options.direct ?? false, ids, clock, random, opened, self, persistent },
+        now,
+      )
     },
   }
 }

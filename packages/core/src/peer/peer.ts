@@ -5,6 +5,7 @@ import { Checkpoint } from '../storage/checkpoint.ts'
 import type { Collection, Collections, Partition } from '../replica/collections.ts'
 import { Confirmations } from '../replication/confirmations.ts'
 import { Dials } from '../members/dials.ts'
+import { DirectRoute } from '../replication/direct-route.ts'
 import type { Effect, Input } from '../outbox/effects.ts'
 import { GroupCommit } from '../storage/group-commit.ts'
 import { Heartbeats } from './heartbeats.ts'
@@ -37,6 +38,8 @@ import { TrustBoundary } from '../members/trust-boundary.ts'
 export interface PeerDeps {
   readonly clock: HybridClock
   readonly collections: Collections
+  /** Frames go straight to the neighbours where that reaches every member. */
+  readonly direct: boolean
   readonly ids: ReplicaIds
   readonly opened: Opened
   readonly persistent: boolean
@@ -70,7 +73,7 @@ export class Peer {
   readonly #reception: Reception
   readonly #writes: LocalWrites
 
-  constructor({ clock, collections, ids, opened, persistent, random, self }: PeerDeps, now: Instant) {
+  constructor({ clock, collections, direct, ids, opened, persistent, random, self }: PeerDeps, now: Instant) {
     const { peerId } = self
     const { placement } = collections
     const outbox = this.#outbox
@@ -80,12 +83,13 @@ export class Peer {
     const neighbours = new NeighbourTable()
     const time = new Timekeeping(clock, now)
     const lag = new LagTable(collections)
-    const broadcaster = new Broadcaster({ neighbours, outbox })
+    const route = new DirectRoute({ enabled: direct, membership, neighbours })
+    const broadcaster = new Broadcaster({ neighbours, outbox, route })
     const signals = new Signals({ broadcaster, membership, neighbours, outbox })
     const commit = new GroupCommit({ frames: broadcaster, ids, outbox, persistent, placement })
     const checkpoint = new Checkpoint({ collections, commit, identity, ids, outbox, peerId })
     const writes = new LocalWrites({ checkpoint, commit, identity, membership, outbox, time })
-    const inbound = new Inbound({ collections, commit, ids, outbox, time, writes })
+    const inbound = new Inbound({ collections, commit, ids, membership, outbox, time, writes })
     const seenVectors = new SeenVectors({ collections, lag, writes })
     const stored = { collections, commit, ids, outbox }
     const antiEntropy = new AntiEntropy({ ...stored, inbound, peerId, random, seenVectors })
@@ -111,7 +115,7 @@ export class Peer {
     this.#dials = new Dials({ membership, neighbours, offences: this.offences, outbox })
     const shared = { announcements, broadcaster, membership, neighbours, outbox, signals, time }
     this.#heartbeats = new Heartbeats({ ...shared, random })
-    const asked = { antiEntropy, boundary: this.#boundary, confirmations, dials: this.#dials, inbound, lag }
+    const asked = { route, antiEntropy, boundary: this.#boundary, confirmations, dials: this.#dials, inbound, lag }
     this.#reception = new Reception({ ...shared, ...asked })
     this.#writes = writes
     if (persistent) checkpoint.takeUp(opened)
@@ -157,7 +161,7 @@ export class Peer {
 
   /** Monotonic milliseconds at which `step` is next to be called with a tick, if nothing happens before. */
   get wakeAtMs(): number {
-    if ((this.persistent && this.#checkpoint.busy) || this.broadcaster.flooded) return 0
+    if (this.persistent && this.#checkpoint.busy) return 0
     const { antiEntropy, broadcaster, commit, confirmations, housekeeping, membership, signals } = this
     const { identity } = this.#writes
     const travelMs = Math.min(broadcaster.wakeAtMs, antiEntropy.wakeAtMs, confirmations.wakeAtMs, signals.wakeAtMs)

@@ -3,6 +3,7 @@ import type { AntiEntropy } from '../replication/anti-entropy.ts'
 import type { Broadcaster } from '../replication/broadcaster.ts'
 import type { Confirmations } from '../replication/confirmations.ts'
 import type { Dials } from '../members/dials.ts'
+import type { DirectRoute } from '../replication/direct-route.ts'
 import { GridError } from '../errors.ts'
 import type { Input } from '../outbox/effects.ts'
 import type { Inbound } from '../replication/inbound.ts'
@@ -22,7 +23,17 @@ import type { TrustBoundary } from '../members/trust-boundary.ts'
 /** What the network has to say. */
 export type NetworkInput = Extract<
   Input,
-  { readonly type: 'broadcast' | 'broadcasted' | 'connected' | 'disconnected' | 'hostile' | 'message' }
+  {
+    readonly type:
+      | 'broadcast'
+      | 'broadcasted'
+      | 'connected'
+      | 'direct'
+      | 'directed'
+      | 'disconnected'
+      | 'hostile'
+      | 'message'
+  }
 >
 
 export interface ReceptionDeps {
@@ -37,6 +48,7 @@ export interface ReceptionDeps {
   readonly membership: Membership
   readonly neighbours: NeighbourTable
   readonly outbox: Outbox
+  readonly route: DirectRoute
   readonly signals: Signals
   readonly time: Timekeeping
 }
@@ -64,18 +76,25 @@ export class Reception {
       case 'broadcast':
         boundary.guarded(input.from, now, () => this.#broadcast(input.from, decodeMessage(input.bytes), now))
         break
+      case 'direct':
+        boundary.guarded(input.from, now, () => this.#direct(input.from, decodeMessage(input.bytes), now))
+        break
       case 'hostile':
         boundary.offended(input.neighbour, new GridError('NETWORK_HOSTILE', input.reason), now, true)
         break
       case 'broadcasted':
         broadcaster.broadcasted()
+        break
+      case 'directed':
+        broadcaster.directed(input.missed, now)
     }
   }
 
   #connected(neighbour: PeerId, now: Instant): void {
-    const { antiEntropy, confirmations, membership, neighbours, outbox, signals } = this.#deps
+    const { antiEntropy, confirmations, membership, neighbours, outbox, route, signals } = this.#deps
     neighbours.connected(neighbour, now)
-    outbox.send(neighbour, { type: 'hello', members: membership.records(), ...signals.ownPresence() })
+    const direct = route.enabled ? ({ direct: true } as const) : {}
+    outbox.send(neighbour, { type: 'hello', members: membership.records(), ...signals.ownPresence(), ...direct })
     antiEntropy.connected(neighbour, now)
     confirmations.neighboursChanged()
   }
@@ -114,13 +133,33 @@ export class Reception {
     membership.renewLease(from, now)
   }
 
+  /** Throws `MESSAGE_MALFORMED` for what never comes straight from a neighbour. */
+  #direct(from: PeerId, message: Message, now: Instant): void {
+    const { antiEntropy, inbound, membership, signals } = this.#deps
+    switch (message.type) {
+      case 'frame': {
+        const { gaps } = inbound.apply(from, 'direct', message.block, { voids: false }, now)
+        if (gaps) antiEntropy.wantFrom(from, now)
+        break
+      }
+      case 'publish':
+      case 'presence':
+        signals.receive(from, message, now)
+        break
+      default:
+        throw new GridError('MESSAGE_MALFORMED', `a ${message.type} on a stream of frames`)
+    }
+    membership.renewLease(from, now)
+  }
+
   /** Throws `MESSAGE_MALFORMED` for what never comes on a stream. */
   #message(from: PeerId, message: Message, now: Instant): void {
-    const { antiEntropy, confirmations, lag, membership, signals } = this.#deps
+    const { antiEntropy, confirmations, lag, membership, neighbours, signals } = this.#deps
     membership.renewLease(from, now)
     switch (message.type) {
       case 'hello':
         for (const record of message.members) this.#learn(record, record.peerId === from ? 'stream' : 'hearsay', now)
+        if (message.direct) neighbours.saidDirect(from)
         signals.recordPresence(from, message, now)
         confirmations.neighboursChanged()
         break

@@ -1,12 +1,16 @@
 import { concatenate } from '../storage/group-commit.ts'
 import type { DurableFrame, FrameSink } from '../storage/group-commit.ts'
+import type { DirectRoute } from './direct-route.ts'
+import type { Instant } from '../instant.ts'
 import {
   BROADCASTS_IN_FLIGHT_MAX,
   BROADCAST_BACKLOG_MAX_BYTES,
   FRAME_GAP_MS,
   FRAME_MAX_BYTES,
   FRAME_WRITES_MAX,
+  MISSED_ANNOUNCE_GAP_MS,
 } from '../limits.ts'
+import type { Message } from '../wire/messages.ts'
 import type { NeighbourTable } from '../members/neighbour-table.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import { EVERYONE } from '../placement/placement.ts'
@@ -15,31 +19,36 @@ import type { PeerId } from '../ports.ts'
 export interface BroadcasterDeps {
   readonly neighbours: NeighbourTable
   readonly outbox: Outbox
+  readonly route: DirectRoute
 }
 
 /**
- * Paces durable writes onto the broadcast: the first one leaves at once, a stream of them in frames of up to 256 writes,
- * 64 KiB or 10 ms. A flood is dropped: the peer announces its vectors instead, and sessions carry the bulk.
+ * Paces durable writes onto the network. Straight to the neighbours, a frame leaves at once if the last one has left, and
+ * otherwise as soon as it has. By gossip, the first frame leaves at once, and a stream of writes in frames of up to 256
+ * writes, 64 KiB or 10 ms, because each frame costs a signature. A flood is dropped: the peer announces its vectors instead,
+ * and sessions carry the bulk.
  */
 export class Broadcaster implements FrameSink {
   readonly #deps: BroadcasterDeps
   #queue: DurableFrame[] = []
   #queuedBytes = 0
   #queuedWrites = 0
-  #inFlight = 0
+  #gossipInFlight = 0
+  #directInFlight = 0
   #lastSentMs = -Infinity
   #framesSent = 0
   #writesSent = 0
   #floods = 0
-  #flooded = false
+  #announceAtMs = Infinity
+  #missedAtMs = -Infinity
 
   constructor(deps: BroadcasterDeps) {
     this.#deps = deps
   }
 
-  /** The backlog was dropped, and the vectors have not been announced since. */
-  get flooded(): boolean {
-    return this.#flooded
+  /** Monotonic milliseconds at which the vectors are to be announced, because writes were left out of the broadcast. */
+  get announceAtMs(): number {
+    return this.#announceAtMs
   }
 
   /** Bytes waiting to be broadcast. */
@@ -53,19 +62,23 @@ export class Broadcaster implements FrameSink {
   }
 
   get wakeAtMs(): number {
-    return this.#queue.length === 0 || this.#inFlight >= BROADCASTS_IN_FLIGHT_MAX
-      ? Infinity
-      : this.#lastSentMs + FRAME_GAP_MS
+    return Math.min(this.#announceAtMs, this.#queue.length === 0 ? Infinity : this.#sendAtMs)
   }
 
   /** There is room for something that is no write, with a place left for writes. */
   get spare(): boolean {
-    return this.#inFlight < BROADCASTS_IN_FLIGHT_MAX - 1
+    if (this.#deps.route.neighbours !== undefined) return this.#directInFlight === 0
+    return this.#gossipInFlight < BROADCASTS_IN_FLIGHT_MAX - 1
+  }
+
+  /** How long to gather what is broadcast in a stream. */
+  get gapMs(): number {
+    return this.#deps.route.neighbours === undefined ? FRAME_GAP_MS : 0
   }
 
   /** Nothing waits, and nothing is on its way to the network. */
   get idle(): boolean {
-    return this.#queue.length === 0 && this.#inFlight === 0
+    return this.#queue.length === 0 && this.#gossipInFlight === 0 && this.#directInFlight === 0
   }
 
   /** Takes frames: what is for everyone is paced, the rest is sent at once. With no neighbour they are dropped. */
@@ -83,12 +96,12 @@ export class Broadcaster implements FrameSink {
     if (this.#queuedBytes <= BROADCAST_BACKLOG_MAX_BYTES) return
     this.clear()
     this.#floods += 1
-    this.#flooded = true
+    this.#announceAtMs = 0
   }
 
   /** The vectors were announced, or there is no neighbour that could read them. */
   announced(): void {
-    this.#flooded = false
+    this.#announceAtMs = Infinity
   }
 
   /** Drops what waits, for instance when the last neighbour has disconnected. */
@@ -98,25 +111,59 @@ export class Broadcaster implements FrameSink {
     this.#queuedWrites = 0
   }
 
-  /** Something else was broadcast: it takes a place among those in flight. */
-  passed(): void {
-    this.#inFlight += 1
+  /** Broadcasts something else than writes: straight to the neighbours or by gossip, as they are. */
+  send(message: Message): void {
+    const to = this.#deps.route.neighbours
+    if (to === undefined) {
+      this.gossip(message)
+      return
+    }
+    this.#directInFlight += 1
+    this.#deps.outbox.direct(to, message)
   }
 
-  /** An earlier broadcast has been handed on. */
+  /** Broadcasts by gossip, whatever way the writes go. */
+  gossip(message: Message): void {
+    this.#gossipInFlight += 1
+    this.#deps.outbox.broadcast(message)
+  }
+
+  /** The network has taken an earlier broadcast. */
   broadcasted(): void {
-    if (this.#inFlight > 0) this.#inFlight -= 1
+    if (this.#gossipInFlight > 0) this.#gossipInFlight -= 1
+  }
+
+  /** The network has taken an earlier frame that went straight to neighbours, except for those that read too slowly. */
+  directed(missed: readonly PeerId[], now: Instant): void {
+    if (this.#directInFlight > 0) this.#directInFlight -= 1
+    if (!missed.some((neighbour) => this.#deps.neighbours.has(neighbour))) return
+    this.#missedAtMs = Math.max(now.monotonicMs, this.#missedAtMs + MISSED_ANNOUNCE_GAP_MS)
+    this.#announceAtMs = Math.min(this.#announceAtMs, this.#missedAtMs)
   }
 
   /** Sends what is due. */
   pump(nowMs: number): void {
-    while (this.#queue.length > 0 && this.#inFlight < BROADCASTS_IN_FLIGHT_MAX) {
-      const full = this.#queuedWrites >= FRAME_WRITES_MAX || this.#queuedBytes >= FRAME_MAX_BYTES
-      if (!full && nowMs < this.#lastSentMs + FRAME_GAP_MS) return
-      this.#deps.outbox.broadcast({ type: 'frame', block: this.#takeFrame() })
-      this.#inFlight += 1
-      this.#lastSentMs = nowMs
+    while (this.#queue.length > 0 && nowMs >= this.#sendAtMs) {
+      const to = this.#deps.route.neighbours
+      if (to === undefined) {
+        this.gossip({ type: 'frame', block: this.#takeFrame(false) })
+        this.#lastSentMs = nowMs
+      } else if (this.#queue[0]!.writer === undefined) this.#leaveOut()
+      else {
+        this.#directInFlight += 1
+        this.#deps.outbox.direct(to, { type: 'frame', block: this.#takeFrame(true) })
+      }
     }
+  }
+
+  /** When the next frame may leave, if there is one. */
+  get #sendAtMs(): number {
+    const full = this.#queuedWrites >= FRAME_WRITES_MAX || this.#queuedBytes >= FRAME_MAX_BYTES
+    if (this.#deps.route.neighbours !== undefined) {
+      return this.#directInFlight < (full ? BROADCASTS_IN_FLIGHT_MAX : 1) ? -Infinity : Infinity
+    }
+    if (this.#gossipInFlight >= BROADCASTS_IN_FLIGHT_MAX) return Infinity
+    return full ? -Infinity : this.#lastSentMs + FRAME_GAP_MS
   }
 
   /** Sends a frame to the neighbours among its audience. The others of them get it by sessions. */
@@ -125,13 +172,23 @@ export class Broadcaster implements FrameSink {
     for (const peer of audience) if (neighbours.has(peer)) outbox.send(peer, { type: 'frame', block })
   }
 
-  #takeFrame(): Uint8Array {
+  /** A batch under two replica ids cannot go straight: a neighbour takes a frame of one writer only. */
+  #leaveOut(): void {
+    const [frame] = this.#queue.splice(0, 1)
+    this.#queuedBytes -= frame!.block.length
+    this.#queuedWrites -= frame!.writes
+    this.#announceAtMs = 0
+  }
+
+  /** As much as one frame holds, from the front of the queue. */
+  #takeFrame(oneWriter: boolean): Uint8Array {
     let bytes = 0
     let writes = 0
     let taken = 0
+    const { writer } = this.#queue[0]!
     for (const frame of this.#queue) {
       const tooMuch = bytes + frame.block.length > FRAME_MAX_BYTES || writes + frame.writes > FRAME_WRITES_MAX
-      if (taken > 0 && tooMuch) break
+      if (taken > 0 && (tooMuch || (oneWriter && frame.writer !== writer))) break
       bytes += frame.block.length
       writes += frame.writes
       taken += 1

@@ -13,12 +13,14 @@ import type { Instant } from '../instant.ts'
 import { NEW_IDS_MAX, NEW_IDS_PER_SECOND } from '../limits.ts'
 import type { LocalWrites } from '../writes/local-writes.ts'
 import type { Outbox } from '../outbox/outbox.ts'
+import type { Membership } from '../members/membership.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 import { EVERYONE } from '../placement/placement.ts'
 import type { PeerId } from '../ports.ts'
 import type { Timekeeping } from '../clock/timekeeping.ts'
 
 export interface InboundDeps {
+  readonly membership: Membership
   readonly collections: Collections
   readonly commit: GroupCommit
   readonly ids: ReplicaIds
@@ -49,8 +51,8 @@ export interface ApplyOptions {
   readonly addressed?: boolean
 }
 
-/** The way that rows came. */
-export type Way = 'broadcast' | 'session'
+/** The way that rows came: as a signed broadcast, straight from their writer, or in a session. */
+export type Way = 'broadcast' | 'direct' | 'session'
 
 /** What became of the rows that came one way, since opening. */
 export interface RowCounts {
@@ -82,7 +84,7 @@ interface Sifted {
 /** Applies what other peers wrote: the one way in for broadcast and for sessions alike. */
 export class Inbound {
   readonly held: HeldRows = new HeldRows()
-  readonly rows: Readonly<Record<Way, RowCounts>> = {
+  readonly rows: Readonly<Record<'broadcast' | 'session', RowCounts>> = {
     broadcast: { applied: 0, superseded: 0, repeated: 0 },
     session: { applied: 0, superseded: 0, repeated: 0 },
   }
@@ -116,6 +118,7 @@ export class Inbound {
     const check = options.addressed === true ? (name: PartitionName) => this.#checkAddressed(name) : undefined
     const records = readBlock(block, this.#ids, this.#newIds.left(from, now.monotonicMs), check)
     this.#newIds.take(from, this.#ids.count - idsBefore, now.monotonicMs)
+    if (way === 'direct') this.#checkWriter(from, records)
     this.#checkOwnDots(records, now)
     const sifted = this.#sift(from, records, options, now)
     let news = false
@@ -127,6 +130,20 @@ export class Inbound {
     }
     if (news) this.#deps.commit.remote(sifted.whole ? block : this.#write(sifted.parts))
     return { rows: sifted.rows, incomplete: sifted.incomplete, gaps }
+  }
+
+  /**
+   * A frame that comes straight from a neighbour is not signed: it holds rows of one replica id, and not of one under which
+   * another member writes.
+   */
+  #checkWriter(from: PeerId, records: readonly BlockRecord[]): void {
+    const [first] = records
+    if (first === undefined) return
+    const foreign = records.some(({ type, replicaId }) => type !== 'rows' || replicaId !== first.replicaId)
+    if (foreign) throw new GridError('MESSAGE_MALFORMED', 'a frame with more than the rows of one replica id')
+    const writer = this.#deps.membership.writerOf(first.replicaId)
+    if (writer === undefined || writer === from) return
+    throw new GridError('REPLICA_ID_REFUSED', `rows of the replica id under which ${writer} writes`)
   }
 
   /** Applies the held rows whose time has come. */
@@ -173,8 +190,8 @@ export class Inbound {
   /** True when anything was news. */
   #applyPart({ partition, rows, voids }: Part, way: Way, resync: FullResync | undefined): boolean {
     const { replica } = partition
-    const counts = this.rows[way]
-    const appeared = way === 'broadcast' ? this.appeared : undefined
+    const counts = this.rows[way === 'session' ? 'session' : 'broadcast']
+    const appeared = way === 'session' ? undefined : this.appeared
     let news = false
     for (const row of rows) {
       const seen = replica.vector.has(row.writer, row.sequence)

@@ -41,6 +41,8 @@ export class WiredPeers {
   readonly passed: Passed[] = []
   /** Says false to lose a message on its way to a peer. */
   deliver: (passed: Passed, to: string) => boolean = () => true
+  /** Neighbours of whom the network says that they read too slowly for frames. */
+  missed: readonly string[] = []
   /** By how much the wall clocks of some peers are wrong. */
   readonly skewMs: Map<string, number> = new Map()
   readonly #wired = new Map<string, Wired>()
@@ -239,6 +241,13 @@ export class WiredPeers {
       const input: Input = { type: 'broadcast', from: name, bytes: effect.bytes }
       for (const reached of this.#reachable(name)) this.#enqueue(reached, passed, input)
       this.#queue.push({ to: name, peer, passed: undefined, input: { type: 'broadcasted' } })
+    } else if (effect.type === 'direct') {
+      for (const to of effect.to) {
+        const passed = { from: name, to, message: decodeMessage(effect.bytes) }
+        this.passed.push(passed)
+        if (linked.has(to)) this.#enqueue(to, passed, { type: 'direct', from: name, bytes: effect.bytes })
+      }
+      this.#queue.push({ to: name, peer, passed: undefined, input: { type: 'directed', missed: this.missed } })
     } else if (effect.type === 'store') this.#store(name, effect.ticket, effect.batch)
     else {
       effects.push(effect)

@@ -59,13 +59,12 @@ export class Signals {
   }
 
   tick(now: Instant): void {
-    const { broadcaster, neighbours, outbox } = this.#deps
+    const { broadcaster, neighbours } = this.#deps
     this.presence.expire(now)
     const connected = neighbours.size > 0
     const presence = !connected || broadcaster.spare ? this.presence.due(now.monotonicMs) : undefined
     if (connected && presence !== undefined) {
-      broadcaster.passed()
-      outbox.broadcast({ type: 'presence', presence })
+      broadcaster.send({ type: 'presence', presence })
     }
     this.topics.pump(connected, now.monotonicMs)
   }

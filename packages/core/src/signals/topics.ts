@@ -3,7 +3,6 @@ import type { Broadcaster } from '../replication/broadcaster.ts'
 import { GridError } from '../errors.ts'
 import type { Instant } from '../instant.ts'
 import {
-  FRAME_GAP_MS,
   TOPIC_BACKLOG_MAX_BYTES,
   TOPIC_BURST_BYTES,
   TOPIC_BYTES_PER_SECOND,
@@ -98,11 +97,10 @@ export class Topics {
     if (!connected && this.#queue.length > 0) this.#take(this.#queue.length)
     while (this.#queue.length > 0 && this.#deps.broadcaster.spare) {
       if (this.#queuedBytes < TOPIC_MESSAGE_MAX_BYTES && nowMs < this.#notBeforeMs) return
-      this.#notBeforeMs = nowMs + FRAME_GAP_MS
+      this.#notBeforeMs = nowMs + this.#deps.broadcaster.gapMs
       const count = this.#due(nowMs)
       if (count === 0) return
-      this.#deps.broadcaster.passed()
-      this.#deps.outbox.broadcast({ type: 'publish', messages: this.#take(count) })
+      this.#deps.broadcaster.send({ type: 'publish', messages: this.#take(count) })
     }
   }
 

@@ -25,6 +25,8 @@ export interface DurableFrame {
   readonly writes: number
   /** Who holds the partitions written to. */
   readonly audience: Audience
+  /** Number of the replica id of all its rows; undefined where there are several. */
+  readonly writer: number | undefined
 }
 
 /** One thing waiting to be stored, in order. */
@@ -82,6 +84,10 @@ export class GroupCommit {
   #audience: Audience = EVERYONE
   /** Parts of the open frame for other audiences than that of `#open`: only what is written atomically has any. */
   #openFrames: DurableFrame[] = []
+  /** Number of the replica id of all writes in `#open`; undefined where there are none, or several. */
+  #openWriter: number | undefined
+  /** Writes in `#open`. */
+  #openRows = 0
   #atomic = false
   #openWriteIdMax = 0
   #openCallbacks: (() => void)[] = []
@@ -171,7 +177,10 @@ export class GroupCommit {
     const size = row.end - row.start
     const full = this.#openWrites >= FRAME_WRITES_MAX || this.#open.length + size > FRAME_MAX_BYTES
     if (full && this.#openWrites > 0 && !this.#atomic) this.#closeFrame()
+    if (this.#openRows === 0) this.#openWriter = row.replica
+    else if (this.#openWriter !== row.replica) this.#openWriter = undefined
     this.#open.row(partition, row)
+    this.#openRows += 1
     this.#openWrites += 1
     this.#openWriteIdMax = writeId
     this.#overheadBytes += UNDURABLE_WRITE_COST_BYTES
@@ -310,8 +319,10 @@ export class GroupCommit {
 
   /** What is open becomes a part of the frame. */
   #cut(): void {
-    const writes = this.#openFrames.reduce((left, frame) => left - frame.writes, this.#openWrites)
-    if (writes > 0) this.#openFrames.push({ block: this.#open.take(), writes, audience: this.#audience })
+    const writes = this.#openRows
+    if (writes === 0) return
+    this.#openRows = 0
+    this.#openFrames.push({ block: this.#open.take(), writes, audience: this.#audience, writer: this.#openWriter })
   }
 
   #push(pending: Pending): void {

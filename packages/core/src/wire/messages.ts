@@ -67,7 +67,13 @@ export type Message =
       readonly presence?: PresenceRecord
     }
   /** The first message on a new connection. */
-  | { readonly type: 'hello'; readonly members: readonly MemberRecord[]; readonly presence?: PresenceRecord }
+  | {
+      readonly type: 'hello'
+      readonly members: readonly MemberRecord[]
+      readonly presence?: PresenceRecord
+      /** The sender reads frames that are sent straight to it; left out by a peer that does not. */
+      readonly direct?: true
+    }
   /** The sender is about to close; `left` when it has left the grid for good. */
   | { readonly type: 'goodbye'; readonly left: boolean }
   /** Opens a session: the hash over all that the sender holds. */
@@ -181,6 +187,15 @@ export function decodeMessage(bytes: Uint8Array): Message {
   return readMessage(fields, bytes.subarray(reader.position))
 }
 
+function readHello(fields: Fields): Message {
+  return {
+    type: 'hello',
+    members: fields.list('members', MEMBERS_MAX + 1).map(readMemberRecord),
+    ...presenceOf(fields),
+    ...(fields.has('direct') && fields.flag('direct') ? { direct: true } : {}),
+  }
+}
+
 function readMessage(fields: Fields, body: Uint8Array): Message {
   const type = fields.text('t', 32)
   if (!Object.hasOwn(VERSIONS, type)) {
@@ -205,7 +220,7 @@ function readMessage(fields: Fields, body: Uint8Array): Message {
         ...presenceOf(fields),
       }
     case 'hello':
-      return { type, members: fields.list('members', MEMBERS_MAX + 1).map(readMemberRecord), ...presenceOf(fields) }
+      return readHello(fields)
     case 'goodbye':
       return { type, left: fields.flag('left') }
     case 'digest':

@@ -18,6 +18,7 @@ export interface StoredPeer {
 export async function loadPeer(deps: StoredPeer): Promise<Peer> {
   const { storage, network } = deps
   const opening = openPeer({
+    direct: true,
     peerId: network.peerId,
     gridName: deps.name,
     random: systemRandom,

@@ -66,6 +66,7 @@ export class Meters {
         received(this.neighbours.get(input.from), input.bytes)
         break
       case 'broadcast':
+      case 'direct':
         this.broadcastApply.observe((performance.now() - startMs) / 1000)
         received(this.broadcasts, input.bytes)
         break
@@ -94,6 +95,7 @@ export class Meters {
       sent(this.streams, effect.bytes)
       sent(this.neighbours.get(effect.to), effect.bytes)
     } else if (effect.type === 'broadcast') sent(this.broadcasts, effect.bytes)
+    else if (effect.type === 'direct') for (const _ of effect.to) sent(this.broadcasts, effect.bytes)
     else if (effect.type === 'redial') this.redials += 1
     else if (effect.type === 'refuse') this.cutOffs += 1
     else if (effect.type === 'event') this.#event(effect.event)

@@ -218,6 +218,9 @@ export class Runtime implements Pump {
         await this.#quietly(() => this.network.publish(effect.bytes), 'broadcast')
         this.step({ type: 'broadcasted' })
         break
+      case 'direct':
+        await this.#sendDirect(effect)
+        break
       case 'send':
         await this.#quietly(() => this.network.send(effect.to, effect.bytes), 'send', effect.to)
         break
@@ -254,6 +257,12 @@ export class Runtime implements Pump {
       input = { type: 'store-failed', ticket: effect.ticket, error }
     }
     this.step(input)
+  }
+
+  async #sendDirect({ to, bytes }: Extract<Effect, { type: 'direct' }>): Promise<void> {
+    let missed: readonly string[] = []
+    await this.#quietly(async () => (missed = await this.network.sendDirect(to, bytes)), 'direct')
+    this.step({ type: 'directed', missed })
   }
 
   async #dial(addresses: readonly string[]): Promise<void> {
