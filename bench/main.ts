@@ -4,12 +4,13 @@ import type { Bench, Figures } from './bench.ts'
 import { browser } from './browser.ts'
 import { document } from './document.ts'
 import { engine } from './engine.ts'
+import { latency } from './latency.ts'
 import { summarize } from './medians.ts'
 import { replicate } from './replicate.ts'
 import { conditions, jsonLine, loadNow, table } from './report.ts'
 import { storage } from './storage.ts'
 
-const BENCHES: readonly Bench[] = [browser, document, engine, replicate, storage]
+const BENCHES: readonly Bench[] = [browser, document, engine, latency, replicate, storage]
 
 /** Exit codes: 0 measured, 1 something failed, 2 not understood. */
 async function main(): Promise<number> {

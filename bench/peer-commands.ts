@@ -1,6 +1,6 @@
 /** What the parent can ask of a forked peer, each with its argument and its answer. Times are those of `nowMs`. */
 export interface PeerCommands {
-  /** `secret` is '' for an open grid. */
+  /** `secret` is '' for an open grid, `directory` '' for a peer that keeps everything in memory. */
   open(options: { directory: string; join: readonly string[]; secret: string }): {
     peerId: string
     addresses: readonly string[]
@@ -13,6 +13,8 @@ export interface PeerCommands {
   seen(options: object): { atMs: number; times: Record<string, number> }
   /** Separate `set` calls, none of them awaited before the last was made. */
   burst(options: { prefix: string; count: number }): { startMs: number; calledMs: number; durableMs: number }
+  /** Separate `set` calls, none of them awaited, with a turn of the event loop after each 50. */
+  stream(options: { prefix: string; count: number }): { startMs: number }
   /** Separate `set` calls, each awaited before the next. */
   awaited(options: { prefix: string; count: number }): { startMs: number; durableMs: number }
   /** One `set` now and then; answers when each was made. */

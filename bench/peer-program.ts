@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate, setTimeout as delay } from 'node:timers/promises'
 import process from 'node:process'
 import { libp2pNetwork, openGrid } from 'gossipgrid'
 import type { Grid, GridMap, Libp2pNetwork, Libp2pNetworkOptions } from 'gossipgrid'
@@ -25,7 +25,8 @@ const program: Program = {
     const listen = ['/ip4/127.0.0.1/tcp/0']
     const privacy = secret === '' ? {} : { secret }
     const ports = { listen, join, mdns: false, network: openNetwork, logger: benchLogger }
-    grid = await openGrid({ name: 'bench', directory, ...ports, ...privacy })
+    const place = directory === '' ? {} : { directory }
+    grid = await openGrid({ name: 'bench', ...place, ...ports, ...privacy })
     map = grid.map<string>('users')
     return { peerId: grid.peerId, addresses: grid.addresses, atMs }
   },
@@ -49,6 +50,16 @@ const program: Program = {
     const calledMs = nowMs()
     await Promise.all(receipts)
     return { startMs, calledMs, durableMs: nowMs() }
+  },
+  stream: async ({ prefix, count }) => {
+    const receipts: Promise<unknown>[] = []
+    const startMs = nowMs()
+    for (let index = 0; index < count; index++) {
+      receipts.push(map.set(keyOf(index, prefix), valueOf(index)))
+      if (index % 50 === 49) await setImmediate()
+    }
+    await Promise.all(receipts)
+    return { startMs }
   },
   awaited: async ({ prefix, count }) => {
     const startMs = nowMs()
