@@ -1,6 +1,8 @@
 import { generateKeyPair, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import { createLibp2p } from 'libp2p'
 import type { Libp2p } from 'libp2p'
+import type { Connection } from '@libp2p/interface'
+import { multiaddr } from '@multiformats/multiaddr'
 import type { PeerId } from '@gossipgrid/core'
 import { eventually, publishUntil, recordNetwork } from '@gossipgrid/testing/network-conformance'
 import type { RecordedNetwork } from '@gossipgrid/testing/network-conformance'
@@ -299,6 +301,44 @@ describe('a neighbour that breaks the protocol', () => {
     outgoing.send(Uint8Array.of(8))
     await eventually(() => ada.disconnected.length === 1, 'it was shown out')
     expect(ada.network.counts().hostileStreams).toBe(1)
+  })
+
+  it('by never ending a frame, by one that is too long, or by an endless number of streams of frames is closed', async () => {
+    const ada = await start({ halfOpenMaxMs: 600, broadcastSizeMaxBytes: 1000 })
+    const attacks: ((connection: Connection) => Promise<unknown>)[] = [
+      async (connection) => (await connection.newStream(`${PROTOCOL}/direct`)).send(Uint8Array.of(0, 0, 1, 0, 7)),
+      async (connection) => (await connection.newStream(`${PROTOCOL}/direct`)).send(Uint8Array.of(0, 0, 4, 0)),
+    ]
+    for (const [i, attack] of attacks.entries()) {
+      const raw = await startRaw()
+      const { connection } = await raw.meet(addressOf(ada))
+      await eventually(() => ada.connected.includes(raw.peerId), 'it is a neighbour')
+      await attack(connection)
+      await eventually(() => ada.hostile.length === i + 1, 'it was shown out')
+    }
+    expect(ada.frames).toEqual([])
+    const raw = await startRaw()
+    const { connection } = await raw.meet(addressOf(ada))
+    await eventually(() => ada.connected.includes(raw.peerId), 'it is a neighbour')
+    for (let i = 0; i < 8; i++) {
+      const stream = await connection.newStream(`${PROTOCOL}/direct`)
+      stream.send(Uint8Array.of(0, 0, 0, 1, i))
+      await eventually(() => ada.frames.length === i + 1, 'its frame arrives')
+    }
+    const ninth = await connection.newStream(`${PROTOCOL}/direct`)
+    await eventually(() => ninth.status !== 'open', 'the ninth is refused')
+    expect(ada.frames).toHaveLength(8)
+    expect(ada.disconnected).not.toContain(raw.peerId)
+  })
+
+  it('by sending frames before it is a neighbour gets nothing', async () => {
+    const ada = await start()
+    const raw = await startRaw()
+    const connection = await raw.node.dial(multiaddr(addressOf(ada)))
+    const stream = await connection.newStream(`${PROTOCOL}/direct`)
+    stream.send(Uint8Array.of(0, 0, 0, 1, 7))
+    await eventually(() => stream.status !== 'open', 'it is refused')
+    expect(ada.frames).toEqual([])
   })
 
   it('by writing where it should only read is closed', async () => {

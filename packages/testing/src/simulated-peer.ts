@@ -1,11 +1,12 @@
-import { BROADCAST_MAX_BYTES, MESSAGE_MAX_BYTES, SESSIONS_MAX, expiryOf, openPeer } from '@gossipgrid/core'
+import { SESSIONS_MAX, expiryOf, openPeer } from '@gossipgrid/core'
 import type { Effect, Input, Peer, PeerEvent, Role } from '@gossipgrid/core'
 import { ReadCheck, checkCoverage } from './checkers.ts'
 import type { Violation } from './checkers.ts'
 import type { EventQueue } from './event-queue.ts'
 import { hasSeen, partitionOf } from './held-state.ts'
 import type { Ledger, LedgerWrite } from './ledger.ts'
-import { indexOf, peerIdOf } from './peer-ids.ts'
+import { performOnNetwork } from './network-effects.ts'
+import { peerIdOf } from './peer-ids.ts'
 import { Random } from './random.ts'
 import type { SimulatedClock } from './simulated-clock.ts'
 import type { SimulatedCollection } from './simulated-collection.ts'
@@ -309,37 +310,18 @@ export class SimulatedPeer {
   }
 
   #performOne(effect: Effect): void {
-    const { network, trace } = this.#world
     switch (effect.type) {
-      case 'send':
-        this.#checkSize(effect.bytes, MESSAGE_MAX_BYTES)
-        trace.bytes(effect.bytes)
-        network.send(this.index, indexOf(effect.to), effect.bytes)
-        break
-      case 'broadcast':
-        this.#checkSize(effect.bytes, BROADCAST_MAX_BYTES)
-        trace.bytes(effect.bytes)
-        network.broadcast(this.index, effect.bytes)
-        break
-      case 'direct':
-        this.#checkSize(effect.bytes, BROADCAST_MAX_BYTES)
-        trace.bytes(effect.bytes)
-        network.direct(this.index, effect.to.map(indexOf), effect.bytes)
-        break
       case 'store':
         this.#store(effect)
-        break
-      case 'dial':
-        network.dial(this.index, indexOf(effect.peerId))
-        break
-      case 'redial':
-        network.redial(this.index, indexOf(effect.neighbour))
         break
       case 'refuse':
         this.check(`refused: ${peerIdOf(this.index)} cuts off ${effect.neighbour}: ${effect.reason}`)
         break
       case 'event':
         this.#hear(effect.event)
+        break
+      default:
+        for (const problem of performOnNetwork(effect, this.index, this.#world)) this.check(problem)
     }
   }
 
@@ -395,10 +377,6 @@ export class SimulatedPeer {
       const dot = { collection: collection.name, kind: collection.code, partition: 0, replicaId, sequence }
       this.#counted.set(this.#peer!.confirmations.request(dot, 3), write)
     }
-  }
-
-  #checkSize(bytes: Uint8Array, maxBytes: number): void {
-    if (bytes.length > maxBytes) this.check(`unbounded: ${peerIdOf(this.index)} sends ${bytes.length} bytes`)
   }
 
   /** Tells the world of a broken promise. */
