@@ -177,8 +177,8 @@ export class GroupCommit {
     const size = row.end - row.start
     const full = this.#openWrites >= FRAME_WRITES_MAX || this.#open.length + size > FRAME_MAX_BYTES
     if (full && this.#openWrites > 0 && !this.#atomic) this.#closeFrame()
-    if (this.#openRows === 0) this.#openWriter = row.replica
-    else if (this.#openWriter !== row.replica) this.#openWriter = undefined
+    if (this.#openRows === 0) this.#openWriter = row.writer
+    else if (this.#openWriter !== row.writer) this.#openWriter = undefined
     this.#open.row(partition, row)
     this.#openRows += 1
     this.#openWrites += 1

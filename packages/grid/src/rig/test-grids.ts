@@ -38,6 +38,7 @@ export class TestGrids {
       disconnected: nothing,
       message: nothing,
       broadcast: nothing,
+      direct: nothing,
       hostile: nothing,
     })
     return network
