@@ -3,8 +3,8 @@ import type { Application, Ledger, LedgerWrite, Random, SimulatedCollection, Sim
 import { simulatedCollection } from '@gossipgrid/testing'
 import * as Y from 'yjs'
 import { DocumentEngine } from '../../packages/grid/src/documents/engine/document-engine.ts'
-import type { DocumentEngineOwner } from '../../packages/grid/src/documents/engine/document-engine.ts'
-import type { DocumentHost, SavedRows } from '../../packages/grid/src/documents/engine/document-host.ts'
+import type { DocumentEngineDeps } from '../../packages/grid/src/documents/engine/document-engine.ts'
+import type { DocumentPump, SavedRows } from '../../packages/grid/src/documents/engine/document-pump.ts'
 import { DocumentLeases } from '../../packages/grid/src/documents/engine/document-lease.ts'
 import { GridError, splitKey } from '@gossipgrid/core'
 import type { DocumentRow } from '../../packages/grid/src/documents/rows/document-table.ts'
@@ -69,7 +69,7 @@ interface LifeOptions {
 
 /** The documents that a machine has open in one of its lives. */
 class Life {
-  readonly host: SimulatedHost
+  readonly pump: SimulatedPump
   readonly table: DocumentTable
   readonly open = new Map<string, Open>()
   readonly machine: SimulatedPeer
@@ -85,12 +85,12 @@ class Life {
     this.machine = machine
     this.#options = options
     this.limits = options.limits
-    this.host = new SimulatedHost(machine, peer, (writes) => this.#wrote(writes))
+    this.pump = new SimulatedPump(machine, peer, (writes) => this.#wrote(writes))
     this.table = new DocumentTable(peer)
     this.#leases = new DocumentLeases(peer)
     const limitsNow = (): GenerationLimits => this.limits
     this.#generations = new Generations({
-      host: this.host,
+      pump: this.pump,
       logger: silent,
       table: this.table,
       leases: this.#leases,
@@ -119,7 +119,7 @@ class Life {
     if (!isElsewhere && (open === undefined || sub!.startsWith(`${open.generation.toString(36)}.`))) return
     if (this.#headed) return
     this.#headed = true
-    this.host.afterStep(() => {
+    this.pump.afterStep(() => {
       this.#headed = false
       this.#head()
     })
@@ -127,8 +127,8 @@ class Life {
 
   /** Begins documents anew, or carries over what was edited meanwhile. */
   look(): void {
-    if (this.host.monotonicMs < this.#nextLookMs) return
-    this.#nextLookMs = this.host.monotonicMs + LOOK_MS
+    if (this.pump.monotonicMs < this.#nextLookMs) return
+    this.#nextLookMs = this.pump.monotonicMs + LOOK_MS
     this.#generations.look()
     this.#head()
   }
@@ -141,24 +141,24 @@ class Life {
       open.engine.end(new GridError('DOCUMENT_GENERATION', 'begun anew'))
       this.open.delete(name)
     }
-    for (const name of this.open.keys()) this.#generations.carry(name)
+    for (const name of this.open.keys()) this.#generations.rebase(name)
   }
 
   /** False when it has waited for too long. */
   #goOn(open: Open): boolean {
     const { engine } = open
     const { name, y } = engine
-    const owner = this.#ownerOf(name)
+    const engineDeps = this.#depsOf(name)
     const make = (knownDeletes: readonly number[]): DocumentEngine => {
       const lease = this.#leases.lend(this.table.rowsOf(name))
-      return new DocumentEngine(owner, { name, generation: this.table.generationOf(name), lease, y, knownDeletes })
+      return new DocumentEngine(engineDeps, { name, generation: this.table.generationOf(name), lease, y, knownDeletes })
     }
     const { table } = this
     const deps = { table, generations: this.#generations, logger: silent, poisoned: this.#poisoned, make }
     const result = goOn(engine, deps)
     if (result === 'later') {
-      open.waitingSinceMs ??= this.host.monotonicMs
-      return this.host.monotonicMs - open.waitingSinceMs < GOING_ON_MAX_MS
+      open.waitingSinceMs ??= this.pump.monotonicMs
+      return this.pump.monotonicMs - open.waitingSinceMs < GOING_ON_MAX_MS
     }
     open.waitingSinceMs = undefined
     if (result === 'never') this.machine.check(`document: '${name}' could not go on in its new generation`)
@@ -182,24 +182,24 @@ class Life {
   document(name: string): Open {
     const known = this.open.get(name)
     if (known !== undefined) return known
-    this.#generations.carry(name)
+    this.#generations.rebase(name)
     const y = new Y.Doc()
-    const owner = this.#ownerOf(name)
+    const engineDeps = this.#depsOf(name)
     const generation = this.table.generationOf(name)
     const rows = this.table.rowsOf(name)
     const elsewhere = new Set(rows.filter((row) => row.parts.generation !== generation.number).map(clientOf))
     const lease = this.#leases.take(rows, (client) => elsewhere.has(client))
-    const engine = new DocumentEngine(owner, { name, generation, lease, y })
+    const engine = new DocumentEngine(engineDeps, { name, generation, lease, y })
     engine.load()
     const open: Open = { engine, waitingSinceMs: undefined, typed: [], deleted: [] }
     this.open.set(name, open)
     return open
   }
 
-  #ownerOf(name: string): DocumentEngineOwner {
+  #depsOf(name: string): DocumentEngineDeps {
     const ends = ['DOCUMENT_GENERATION', 'DOCUMENT_DESTROYED']
     return {
-      host: this.host,
+      pump: this.pump,
       table: this.table,
       logger: silent,
       poisoned: this.#poisoned,
@@ -228,7 +228,7 @@ class Life {
 }
 
 /** What the documents of a simulated peer need of it. */
-class SimulatedHost implements DocumentHost {
+class SimulatedPump implements DocumentPump {
   readonly peer: Peer
   closed = false
   readonly #machine: SimulatedPeer
@@ -263,7 +263,7 @@ class SimulatedHost implements DocumentHost {
     this.#soon.push(call)
   }
 
-  write(rows: Parameters<DocumentHost['write']>[0], _options: unknown, settled: () => void): SavedRows {
+  write(rows: Parameters<DocumentPump['write']>[0], _options: unknown, settled: () => void): SavedRows {
     const writes = this.#machine.write(
       COLLECTION,
       rows.map(({ key, bytes }) => ({ key, value: bytes })),
@@ -377,7 +377,7 @@ export class DocumentApplication implements Application {
     life.limits = CALM
     for (const name of NAMES) this.#run(life, () => void life.document(name))
     if (life.isWaiting) return false
-    return NAMES.every((name) => lateEditsOf(life.host.peer, name).every((edit) => this.#isHidden(edit)))
+    return NAMES.every((name) => lateEditsOf(life.pump.peer, name).every((edit) => this.#isHidden(edit)))
   }
 
   check(peer: Peer): string | undefined {
@@ -389,7 +389,7 @@ export class DocumentApplication implements Application {
       const shown = new Set(textOf(anew.y))
       if (anew.waitingCount > 0 && excused.size === 0)
         return `document: '${name}' at ${peer.peerId} waits for what does not come`
-      const life = [...this.#lives.values()].find(({ documents }) => documents.host.peer === peer)?.documents
+      const life = [...this.#lives.values()].find(({ documents }) => documents.pump.peer === peer)?.documents
       if (life !== undefined) this.#run(life)
       const open = life?.open.get(name)
       if (open !== undefined && excused.size === 0 && textOf(open.engine.y).join() !== [...shown].join()) {
@@ -414,7 +414,7 @@ export class DocumentApplication implements Application {
       const token = this.#tokens[i]!
       token.told = true
       const { author, name, generation } = token
-      const { peerId } = author.host.peer
+      const { peerId } = author.pump.peer
       if (machine.disk.losses > 0 || !this.#started.wasToWaitFor(peerId, name, generation, table.lineOf(name))) continue
       machine.check(`document: edits of '${name}' were not carried over, of a known peer whose disk is sound`)
     }
@@ -423,14 +423,14 @@ export class DocumentApplication implements Application {
   /** Some of it cannot be carried over, and no peer has the replica id of its author any more, which alone may be told. */
   #isHidden({ author, unplaced }: LateEdit): boolean {
     if (!unplaced) return false
-    return Array.from(this.#lives.values()).every(({ documents }) => documents.host.peer.replicaId !== author.replicaId)
+    return Array.from(this.#lives.values()).every(({ documents }) => documents.pump.peer.replicaId !== author.replicaId)
   }
 
   #lifeOf(machine: SimulatedPeer): Life | undefined {
     const { peer, life } = machine
     const known = this.#lives.get(machine)
     if (known !== undefined && peer !== undefined && known.life === life) return known.documents
-    if (known !== undefined) known.documents.host.closed = true
+    if (known !== undefined) known.documents.pump.closed = true
     this.#lives.delete(machine)
     if (peer === undefined) return undefined
     const wentOn = (): number => (this.#wentOnCount += 1)
@@ -449,7 +449,7 @@ export class DocumentApplication implements Application {
     if (this.#running) return
     this.#running = true
     act?.()
-    life.host.run()
+    life.pump.run()
     this.#running = false
   }
 
@@ -531,7 +531,7 @@ function textOf(y: Y.Doc): number[] {
 function isExcused({ author, writes, deletes }: Token): boolean {
   const rows = [writes, ...deletes].flat()
   const mayBeGone = ({ excused, withdrawn, acknowledged }: LedgerWrite): boolean =>
-    excused || withdrawn || (!acknowledged && author.host.closed)
+    excused || withdrawn || (!acknowledged && author.pump.closed)
   return rows.some(mayBeGone)
 }
 
@@ -545,7 +545,7 @@ function checkToken({ writes, deletes }: Token, isShown: boolean, mayWait: boole
 
 /** The document as its rows alone give it. */
 function openAnew(peer: Peer, name: string): DocumentEngine {
-  const host: DocumentHost = {
+  const pump: DocumentPump = {
     peer,
     closed: false,
     wallMs: 0,
@@ -558,8 +558,8 @@ function openAnew(peer: Peer, name: string): DocumentEngine {
     },
   }
   const table = new DocumentTable(peer)
-  const owner = {
-    host,
+  const engineDeps = {
+    pump,
     table,
     logger: silent,
     poisoned: new Map<string, number>(),
@@ -567,7 +567,7 @@ function openAnew(peer: Peer, name: string): DocumentEngine {
     ended: () => undefined,
   }
   const lease = new DocumentLeases(peer).lend([])
-  const engine = new DocumentEngine(owner, { name, generation: table.generationOf(name), lease, y: new Y.Doc() })
+  const engine = new DocumentEngine(engineDeps, { name, generation: table.generationOf(name), lease, y: new Y.Doc() })
   engine.load()
   engine.detach()
   return engine

@@ -11,6 +11,7 @@ import type { OpenedNetwork, OpenGridOptions } from './open-grid-options.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import { safeLogger } from './safe-logger.ts'
 import { adviseOnSecrets, channelsOf, secretsOf } from './secrets.ts'
+import { onlyDefined } from './only-defined.ts'
 import { Teardown } from './lifecycle/teardown.ts'
 import type { TeardownStep } from './lifecycle/teardown.ts'
 import { VERSION } from './version.ts'
@@ -103,16 +104,11 @@ async function openNetwork(
   if (reach !== undefined && reach.kind !== 'private') logger.warn(environment.reach!.text(options.name, reach))
   const listen = reach === undefined ? options.listen : reach.listen
   const makeNetwork = options.network ?? libp2pNetwork
+  const { join, announce, tls, iceServers, mdns } = options
   return makeNetwork({
     channels: await channelsOf(options.name, secrets),
-    ...(privateKey === undefined ? {} : { privateKey }),
-    ...(listen === undefined ? {} : { listen }),
+    ...onlyDefined({ privateKey, listen, join, announce, tls, iceServers, mdns }),
     ...(reach?.local === true ? { local: true } : {}),
-    ...(options.join === undefined ? {} : { join: options.join }),
-    ...(options.announce === undefined ? {} : { announce: options.announce }),
-    ...(options.tls === undefined ? {} : { tls: options.tls }),
-    ...(options.iceServers === undefined ? {} : { iceServers: options.iceServers }),
-    ...(options.mdns === undefined ? {} : { mdns: options.mdns }),
     logger: (line) => logger.warn(line),
   })
 }

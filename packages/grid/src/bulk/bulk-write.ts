@@ -8,6 +8,7 @@ import type { BulkTarget } from './bulk-target.ts'
 import type { BulkCall } from './call-order.ts'
 import { WRITE_OPTIONS, checkWriteOptions } from '../batches/checks.ts'
 import { nextTurn } from '../flow/next-turn.ts'
+import { onlyDefined } from '../only-defined.ts'
 import { onAbort } from '../flow/on-abort.ts'
 import type { Receipt, Version, WriteOptions } from '../runtime/receipt.ts'
 import type { BegunEntries, EntryWrites, WritePath } from '../runtime/write-path.ts'
@@ -222,7 +223,7 @@ export class BulkWrite<Entry, Planned> {
 
   #apply(entries: readonly OrderedEntry<Planned>[]): void {
     const { copies, timeoutMs } = this.#options
-    const options = { ...(copies === undefined ? {} : { copies }), ...(timeoutMs === undefined ? {} : { timeoutMs }) }
+    const options = onlyDefined({ copies, timeoutMs })
     const write = (): BegunEntries => this.#writes.writeEach(this.#writesOf(entries), options)
     const { order } = this.#target.calls ?? {}
     const { written, begun, acknowledged, failure } =

@@ -2,10 +2,10 @@ import * as protocol from 'y-protocols/awareness'
 import type { Awareness } from 'y-protocols/awareness'
 import type { Doc } from 'yjs'
 
-/** The Awareness of a Y.Doc whose providers were given none, and how many of them there are. */
+/** By Y.Doc: the Awareness that its providers share, and the number of these providers. */
 const awarenesses = new WeakMap<Doc, { readonly awareness: Awareness; usersCount: number }>()
 
-/** The Awareness that all providers of a Y.Doc share; each that takes it leaves it again. */
+/** The Awareness that all providers of a Y.Doc share. Each of them calls `leaveAwareness` in the end. */
 export function defaultAwareness(doc: Doc): Awareness {
   const known = awarenesses.get(doc)
   if (known !== undefined) {
@@ -14,14 +14,14 @@ export function defaultAwareness(doc: Doc): Awareness {
   }
   const awareness = new protocol.Awareness(doc)
   awarenesses.set(doc, { awareness, usersCount: 1 })
-  // As with its Y.Doc.
+  // It is destroyed with its Y.Doc.
   awareness.on('destroy', () => {
     if (awarenesses.get(doc)?.awareness === awareness) awarenesses.delete(doc)
   })
   return awareness
 }
 
-/** It ends with the last that leaves it. */
+/** A provider stops using the Awareness. The last one destroys it. */
 export function leaveAwareness(doc: Doc, awareness: Awareness): void {
   const known = awarenesses.get(doc)
   if (known?.awareness !== awareness) return

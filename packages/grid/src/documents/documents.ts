@@ -17,13 +17,13 @@ import type { DocumentOptions, GridDocument } from './opened/grid-document.ts'
 import type { DocumentUse } from './opened/opened-document.ts'
 import type { OpenDocuments } from './opened/open-documents.ts'
 
-/** Where peers say who is in which document. */
+/** The topic for the awareness of documents. */
 const AWARENESS_TOPIC = 'gossipgrid/awareness'
 const DOCUMENT_OPTIONS: Known<DocumentOptions> = { doc: true, awareness: true }
 
-/** The documents of a grid. Yjs is loaded with the first that is opened. */
+/** The documents of a grid. Yjs is loaded when the first one is opened. */
 export class Documents {
-  /** When documents begin anew. Tests set smaller ones before the first document is opened. @internal */
+  /** When documents are compacted. Tests set smaller limits before they open a document. @internal */
   limits: GenerationLimits = GENERATION_LIMITS
   readonly #writes: WritePath
   readonly logger: Logger
@@ -42,7 +42,7 @@ export class Documents {
     this.#leases = new DocumentLeases(writes.pump.peer)
   }
 
-  /** See `Grid.doc`. `useOf` is asked once the document can be opened. */
+  /** See `Grid.doc`. `useOf` is called when the document can be opened. */
   async open(
     name: string,
     options: DocumentOptions = {},
@@ -52,14 +52,14 @@ export class Documents {
     checkKnown(options, DOCUMENT_OPTIONS)
     const { doc } = options
     this.checkParts(doc, options)
-    // At once, so that what is typed into it from now on is this peer's own.
+    // At once, so that edits of the Y.Doc belong to this peer from now on.
     const lease = doc === undefined ? undefined : this.lease(name, doc)
     const open = await this.#load()
     if (this.#closed) throw new GridError('CLOSED', 'the grid was closed meanwhile')
     return open.open(name, options, lease, useOf())
   }
 
-  /** Lends a client id to a Y.Doc: what is typed into an empty one from now on is this peer's own. */
+  /** Lends a client id to a Y.Doc. Edits of an empty Y.Doc belong to this peer from now on. */
   lease(name: string, doc: Doc): DocumentLease {
     const { number } = this.table.generationOf(name)
     return this.#leases.lendTo(doc, { name, number }, this.table.rowsOf(name))
@@ -93,13 +93,13 @@ export class Documents {
     return true
   }
 
-  /** A peer is there now, or is not any more. */
+  /** The state of a member has changed. */
   memberChanged(peerId: string, state: MemberState): void {
-    if (state === 'alive') this.#opened?.came()
-    if (state === 'gone') this.#opened?.gone(peerId)
+    if (state === 'alive') this.#opened?.memberCame()
+    if (state === 'gone') this.#opened?.memberGone(peerId)
   }
 
-  /** Writes what is left, and lets go of all documents. */
+  /** Writes the remaining edits, and closes all documents. */
   async close(): Promise<void> {
     this.#closed = true
     await this.#opened?.close()

@@ -49,7 +49,7 @@ export class ProviderEvents<Events extends { readonly [Type in keyof Events]: (.
     this.#isEmitting = false
   }
 
-  /** Calls what listens to something. */
+  /** Calls a function of the application, and logs its errors. */
   guard(what: string, call: () => unknown): void {
     const failed = (error: unknown): void =>
       this.#logger.error(`a listener of '${what}' threw: ${String(error)}`, { event: what, error })

@@ -1,5 +1,6 @@
 import { GridError, openPeer, OPENING_PREFIXES } from '@gossipgrid/core'
 import type { Network, Peer, RandomSource, Role, Storage } from '@gossipgrid/core'
+import { onlyDefined } from '../only-defined.ts'
 import { readClocks } from '../runtime/clocks.ts'
 
 export interface StoredPeer {
@@ -24,9 +25,7 @@ export async function loadPeer(deps: StoredPeer): Promise<Peer> {
     random: systemRandom,
     persistent: storage.persistent,
     software: deps.software,
-    ...(deps.role === undefined ? {} : { role: deps.role }),
-    ...(deps.weight === undefined ? {} : { weight: deps.weight }),
-    ...(deps.zone === undefined ? {} : { zone: deps.zone }),
+    ...onlyDefined({ role: deps.role, weight: deps.weight, zone: deps.zone }),
   })
   if (deps.storageLoss !== '') opening.lost(deps.storageLoss)
   for (const prefix of OPENING_PREFIXES) {

@@ -2,9 +2,9 @@ import * as Y from 'yjs'
 import { wasAttached } from './document-attachment.ts'
 
 /**
- * Gives all that a client wrote into a Y.Doc to another client id, which has nothing there. What is shown stays the same, and
- * so do the shared types that editors are bound to. Only for what no other peer or store has seen: there it would be another
- * text.
+ * Changes the client id of all structs of a client in a Y.Doc to one that has no structs there. The content stays the same, and
+ * so do the shared types that editors are bound to. Only for content that no other peer or store has: for them it would be
+ * other content.
  */
 export function changeClient(y: Y.Doc, from: number, to: number): void {
   const { clients } = y.store
@@ -25,9 +25,9 @@ export function changeClient(y: Y.Doc, from: number, to: number): void {
 }
 
 /**
- * Whether what a Y.Doc has under its own client id was typed into it, and nothing else has it: Yjs draws a client id for each
- * Y.Doc, and another one as soon as an update from elsewhere has the same. Another provider, or a store, that follows the Y.Doc
- * would keep the content under the old client id.
+ * True if the content under a Y.Doc's own client id was typed into this Y.Doc, and exists nowhere else. Yjs draws a client id
+ * for each Y.Doc, and draws again when an update from elsewhere has the same. False if another provider or a store follows the
+ * Y.Doc, since it would keep the content under the old client id.
  */
 export function isTypedHere(y: Y.Doc, lent: number): boolean {
   const { clients } = y.store

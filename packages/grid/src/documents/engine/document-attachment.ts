@@ -1,10 +1,10 @@
 import { GridError } from '@gossipgrid/core'
 import type { Doc } from 'yjs'
 
-/** What keeps a Y.Doc the same as a document. */
+/** Connects a Y.Doc with a document. */
 export interface Attachment {
   readonly name: string
-  /** Why it takes no more edits; undefined while it does. */
+  /** Why it accepts no more edits. Undefined while it does. */
   readonly endedBy: GridError | undefined
   detach(): void
 }
@@ -12,28 +12,28 @@ export interface Attachment {
 const attached = new WeakMap<Doc, Attachment>()
 const known = new WeakSet<Doc>()
 
-/** Whether a Y.Doc is open, in whichever grid. */
+/** True if a Y.Doc is open as a document, in any grid. */
 export function isAttached(y: Doc): boolean {
   const attachment = attached.get(y)
   return attachment !== undefined && attachment.endedBy === undefined
 }
 
-/** Throws `DOCUMENT_FOREIGN` for a Y.Doc that is open: it can be one document at a time. */
+/** Throws `DOCUMENT_FOREIGN` if a Y.Doc is already open: it can be only one document at a time. */
 export function checkUnattached(y: Doc, name: string): void {
   if (!isAttached(y)) return
   const known = attached.get(y)!.name
   throw new GridError(
     'DOCUMENT_FOREIGN',
-    `the Y.Doc for '${name}' is open as '${known}' already: close that first, or pass another Y.Doc`,
+    `the Y.Doc for '${name}' is already open as '${known}': close that first, or pass another Y.Doc`,
   )
 }
 
-/** True for a Y.Doc that was open as a document before: others may have what was typed into it. */
+/** True if a Y.Doc was open as a document before. Then others may have its content. */
 export function wasAttached(y: Doc): boolean {
   return known.has(y)
 }
 
-/** Takes a Y.Doc over from an attachment that has ended. */
+/** Attaches a Y.Doc, and detaches its earlier attachment, which has ended. */
 export function attach(y: Doc, attachment: Attachment): void {
   const before = attached.get(y)
   if (before !== attachment) before?.detach()
@@ -41,7 +41,7 @@ export function attach(y: Doc, attachment: Attachment): void {
   known.add(y)
 }
 
-/** The Y.Doc is free again. */
+/** Frees the Y.Doc. */
 export function letGo(y: Doc, attachment: Attachment): void {
   if (attached.get(y) === attachment) attached.delete(y)
 }

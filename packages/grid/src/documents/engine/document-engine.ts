@@ -6,7 +6,7 @@ import { ThrownAfterwards, applyAll } from '../rows/apply-rows.ts'
 import { changeClient, isTypedHere } from './client-change.ts'
 import { attach, checkUnattached, letGo } from './document-attachment.ts'
 import type { Attachment } from './document-attachment.ts'
-import type { DocumentHost } from './document-host.ts'
+import type { DocumentPump } from './document-pump.ts'
 import type { DocumentLease } from './document-lease.ts'
 import type { DocumentRow, DocumentTable, Generation } from '../rows/document-table.ts'
 import { DocumentWriter } from './document-writer.ts'
@@ -15,31 +15,31 @@ import { RowIntegration } from '../rows/row-integration.ts'
 import type { Awaited } from '../rows/row-integration.ts'
 
 /** What an engine needs of the documents of its grid. */
-export interface DocumentEngineOwner {
-  readonly host: DocumentHost
+export interface DocumentEngineDeps {
+  readonly pump: DocumentPump
   readonly table: DocumentTable
   readonly logger: Logger
-  /** Rows that Yjs could not take, by key, with their version. */
+  /** HLC timestamps of rows that Yjs could not apply, by key. */
   readonly poisoned: Map<string, number>
-  /** An edit of this peer was refused; `update` has what was not written. */
+  /** An edit of this peer was refused. `update` has the edits that are not written. */
   refused(name: string, error: GridError, update: Uint8Array | undefined): void
-  /** The document takes no more edits. */
+  /** The document accepts no more edits. */
   ended(name: string, error: GridError): void
 }
 
-/** What an engine works on. */
-export interface DocumentEngineParts {
+/** The document and the Y.Doc of an engine. */
+export interface DocumentEngineOptions {
   readonly name: string
   readonly generation: Generation
   readonly lease: DocumentLease
   readonly y: Y.Doc
-  /** What was deleted in the Y.Doc when it was let go of: three numbers for each range. */
+  /** What was deleted in the Y.Doc when it was detached: three numbers for each range. */
   readonly knownDeletes?: readonly number[]
-  /** How far each client had come then: all of it is the document's, though its rows may be gone by now. */
+  /** The clock of each client at that time. The document had all of this content, though its rows may be gone now. */
   readonly knownClocks?: ReadonlyMap<number, number>
 }
 
-/** All that is deleted in a Y.Doc: three numbers for each range. */
+/** Everything that is deleted in a Y.Doc: three numbers for each range. */
 export function deletesOf(y: Y.Doc): number[] {
   const deletes: number[] = []
   for (const [client, ranges] of Y.createDeleteSetFromStructStore(y.store).clients) {
@@ -49,23 +49,23 @@ export function deletesOf(y: Y.Doc): number[] {
 }
 
 /**
- * Keeps a Y.Doc and the rows of its document the same: rows of others go into it as soon as nothing is missing that they
- * are tied to, and what is edited in it goes into this peer's own rows.
+ * Keeps a Y.Doc and the rows of its document the same. Rows of other peers are applied to the Y.Doc when everything is there
+ * that they refer to. Edits of the Y.Doc are written to this peer's own rows.
  */
 export class DocumentEngine implements Attachment {
   readonly name: string
   readonly y: Y.Doc
   readonly lease: DocumentLease
   readonly generation: number
-  readonly #owner: DocumentEngineOwner
+  readonly #deps: DocumentEngineDeps
   readonly #structs: OwnStructs
   readonly #writer: DocumentWriter
   readonly #knownDeletes: readonly number[]
   readonly #knownClocks: ReadonlyMap<number, number>
-  /** How the keys of all rows begin that this engine writes. */
+  /** Prefix of the keys of all rows that this engine writes. */
   readonly #ownKeys: string
   readonly #dirty = new Set<string>()
-  /** What an observer threw last: it is logged once, and not taken for poison. */
+  /** The last error message of an observer. It is logged once, and its rows are not searched for poison again. */
   #observerMessage: string | undefined
   readonly #waiting = new Map<string, Awaited>()
   #draining = false
@@ -73,56 +73,56 @@ export class DocumentEngine implements Attachment {
   #loading = true
   #ended: GridError | undefined
 
-  constructor(owner: DocumentEngineOwner, parts: DocumentEngineParts) {
-    const { name, generation, lease, y } = parts
+  constructor(deps: DocumentEngineDeps, options: DocumentEngineOptions) {
+    const { name, generation, lease, y } = options
     this.name = name
     this.y = y
     this.lease = lease
     this.generation = generation.number
-    this.#knownDeletes = parts.knownDeletes ?? []
-    this.#knownClocks = parts.knownClocks ?? new Map()
+    this.#knownDeletes = options.knownDeletes ?? []
+    this.#knownClocks = options.knownClocks ?? new Map()
     const first = documentKey({ document: name, generation: generation.number, ...lease, level: 'a', index: 0 })
     this.#ownKeys = first.slice(0, first.lastIndexOf('.') + 1)
-    this.#owner = owner
-    this.#structs = new OwnStructs(y, lease.client, this, (error) => owner.refused(name, error, undefined))
-    const { host, table } = owner
-    this.#writer = new DocumentWriter({ host, table, name, generation, lease, content: this.#structs })
+    this.#deps = deps
+    this.#structs = new OwnStructs(y, lease.client, this, (error) => deps.refused(name, error, undefined))
+    const { pump, table } = deps
+    this.#writer = new DocumentWriter({ pump, table, name, generation, lease, content: this.#structs })
   }
 
-  /** Why it takes no more edits; undefined while it does. */
+  /** Why it accepts no more edits. Undefined while it does. */
   get endedBy(): GridError | undefined {
     return this.#ended
   }
 
-  /** How far each client has come in the Y.Doc, as long as all of it is the document's. */
+  /** The clock of each client in the Y.Doc. Empty if the Y.Doc has content that the document does not have. */
   get knownClocks(): ReadonlyMap<number, number> {
     if (this.#ended?.code === 'DOCUMENT_FOREIGN') return new Map()
     return new Map([...this.y.store.clients.keys()].map((client) => [client, Y.getState(this.y.store, client)]))
   }
 
-  /** Rows that are here and wait for others. */
+  /** Number of rows that wait for other rows. */
   get waitingCount(): number {
     return this.#waiting.size
   }
 
-  /** Edits that no row has yet, or that are not durable yet. */
+  /** True if there are edits in no row, or not durable yet. */
   get unsaved(): boolean {
     return this.#writer.unsaved
   }
 
-  /** Edits that no row has yet, for want of room. */
+  /** True if there are edits in no row, because the backlog is full. */
   get unwritten(): boolean {
     return this.#writer.unwritten
   }
 
-  /** Writes what was edited by now. Resolves when that is durable, or has failed for good. */
+  /** Writes the edits so far. Resolves when they are durable, or have failed for good. */
   saved(): Promise<void> {
     return this.#writer.saved()
   }
 
-  /** Reads the rows that are there, and follows the document from then on. Throws `DOCUMENT_FOREIGN`, `DOCUMENT_POISONED`. */
+  /** Applies the rows that are there, and follows the document from then on. Throws `DOCUMENT_FOREIGN`, `DOCUMENT_POISONED`. */
   load(): void {
-    const rows = this.#owner.table.liveRowsOf(this.name, this.generation)
+    const rows = this.#deps.table.liveRowsOf(this.name, this.generation)
     checkUnattached(this.y, this.name)
     this.#checkKnown(rows)
     attach(this.y, this)
@@ -134,58 +134,58 @@ export class DocumentEngine implements Attachment {
     }
   }
 
-  /** A row has changed. Nobody but this engine writes under its lease. */
+  /** A row has changed. Ignores this engine's own rows. */
   touched(key: string): void {
     if (this.#ended !== undefined || key.startsWith(this.#ownKeys)) return
     this.#dirty.add(key)
     if (this.#draining) return
     this.#draining = true
-    this.#owner.host.afterStep(() => {
+    this.#deps.pump.afterStep(() => {
       this.#draining = false
       this.#drain()
     })
   }
 
-  /** Ends it: nothing is taken from its rows, and nothing written into them any more. */
+  /** Ends the engine: it applies and writes no more rows. */
   end(error: GridError): void {
     if (this.#ended !== undefined) return
-    // What has been edited goes to where the document goes on.
+    // Edits are still written: they are rebased to the current generation.
     if (error.code === 'DOCUMENT_GENERATION') this.#writer.flush().catch(() => undefined)
     this.abandon(error)
   }
 
-  /** Writes what was edited, and waits until that is durable; undefined when there was never anything. */
+  /** Writes the edits, and resolves when they are durable. Undefined if there never were any. */
   flush(options?: WriteOptions): Promise<Receipt | undefined> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended)
     return this.#writer.flush(options)
   }
 
-  /** Merges the rows of this peer, where they are many. */
+  /** Merges the rows of this peer, if they are many. */
   fold(): void {
     if (this.#ended === undefined) this.#writer.fold()
   }
 
-  /** Hears of no edits from now on. */
+  /** Ignores edits of the Y.Doc from now on. */
   pause(): void {
     this.y.off('afterTransactionCleanup', this.#followed)
   }
 
-  /** Ends it with what it has written by now. */
+  /** Ends the engine without writing anything more. */
   abandon(error: GridError): void {
     if (this.#ended !== undefined) return
     this.#ended = error
     this.#writer.stop()
     this.#refuseRest(error)
-    this.#owner.ended(this.name, error)
+    this.#deps.ended(this.name, error)
   }
 
-  /** Tells of what could not be written in time, and gives it up. */
+  /** Reports edits that could not be written in time as refused. */
   giveUp(): void {
     this.#writer.finish()
     this.#refuseRest(new GridError('CLOSED', `'${this.name}' was closed before there was room to store this edit`))
   }
 
-  /** Lets go of the Y.Doc. */
+  /** Frees the Y.Doc. */
   detach(): void {
     this.y.off('afterTransactionCleanup', this.#followed)
     this.y.off('destroy', this.#destroyed)
@@ -195,7 +195,7 @@ export class DocumentEngine implements Attachment {
     this.#ended ??= new GridError('CLOSED', `'${this.name}' is closed: open it again`)
   }
 
-  /** What the Y.Doc has is still stored. Yjs takes all listeners away after this event. */
+  /** Stores what the Y.Doc has. Yjs removes all listeners after this event. */
   readonly #destroyed = (): void => {
     this.#writer.finish()
     const error = new GridError(
@@ -204,8 +204,8 @@ export class DocumentEngine implements Attachment {
     )
     this.#ended ??= error
     if (this.#ended !== error) return
-    this.#owner.ended(this.name, error)
-    this.#owner.host.soon(() => {
+    this.#deps.ended(this.name, error)
+    this.#deps.pump.soon(() => {
       if (this.#detached) return
       this.y.on('afterTransactionCleanup', this.#followed)
       this.#writer.note([])
@@ -235,7 +235,7 @@ export class DocumentEngine implements Attachment {
   #foreign(client: number): void {
     const whose = `edits of client id ${client} came into the Y.Doc of '${this.name}' from elsewhere`
     const advice = 'use no other provider beside the grid, and copyDocument() to bring older content along'
-    this.end(new GridError('DOCUMENT_FOREIGN', `${whose}, which nobody else may write: ${advice}`))
+    this.end(new GridError('DOCUMENT_FOREIGN', `${whose}, but only their owner may write them: ${advice}`))
   }
 
   #follow(rows: readonly DocumentRow[]): void {
@@ -244,15 +244,15 @@ export class DocumentEngine implements Attachment {
     this.y.clientID = this.lease.client
     this.#loading = false
     this.#writer.restore()
-    // What was typed and deleted before the document was there.
+    // Edits that were made before the document was loaded.
     if (this.#writer.unsaved || deletes.length > 0) this.#writer.note(withoutRanges(deletes, this.#knownDeletes))
     this.y.on('afterTransactionCleanup', this.#followed)
     this.y.on('destroy', this.#destroyed)
   }
 
   /**
-   * What was typed into a Y.Doc before it was opened for the first time is this peer's own: it goes under the client id that the
-   * grid lends. Whatever else the Y.Doc has must have come from the grid.
+   * Checks that the document has the content of the Y.Doc. Content that was typed into the Y.Doc before it was first opened is
+   * this peer's own: it gets the client id that the grid lends.
    */
   #checkKnown(rows: readonly DocumentRow[]): void {
     const { y, lease } = this
@@ -261,7 +261,7 @@ export class DocumentEngine implements Attachment {
       if (client === lease.client || (typed && client === y.clientID)) continue
       const written = rows.filter(({ parts }) => parts.client === client)
       const known = this.#knownClocks.get(client) ?? 0
-      const clock = written.reduce((latest, { key }) => Math.max(latest, this.#owner.table.read(key)!.update.to), known)
+      const clock = written.reduce((latest, { key }) => Math.max(latest, this.#deps.table.read(key)!.update.to), known)
       if (clock >= Y.getState(this.y.store, client)) continue
       throw new GridError(
         'DOCUMENT_FOREIGN',
@@ -273,11 +273,11 @@ export class DocumentEngine implements Attachment {
 
   #refuseRest(error: GridError): void {
     const update = this.#writer.takeUnwritten()
-    if (update !== undefined) this.#owner.refused(this.name, error, update)
+    if (update !== undefined) this.#deps.refused(this.name, error, update)
   }
 
   #drain(): void {
-    // What was taken may be what other rows wait for.
+    // Rows that are applied may be what other rows wait for.
     while (this.#ended === undefined) {
       for (const [key, { client, clock }] of this.#waiting) {
         if (Y.getState(this.y.store, client) > clock) this.#dirty.add(key)
@@ -302,7 +302,7 @@ export class DocumentEngine implements Attachment {
   }
 
   #offer(integration: RowIntegration, key: string): void {
-    const { table, poisoned } = this.#owner
+    const { table, poisoned } = this.#deps
     this.#waiting.delete(key)
     const parts = readDocumentKey(key)
     if (parts?.generation !== this.generation) return
@@ -312,11 +312,11 @@ export class DocumentEngine implements Attachment {
   }
 
   /**
-   * Yjs did not take what the parser let pass: the rows that did it are left out from now on, and the Y.Doc is given up.
-   * Returns false for what an observer of the application threw, when all rows had been applied: that harms no document.
+   * Finds the rows that made Yjs fail, although the parser accepted them. They are left out from now on, and the engine ends.
+   * Returns false if an observer of the application threw after all rows were applied: that harms no document.
    */
   #isPoisonedBy(keys: readonly string[], cause: unknown): boolean {
-    const { table, poisoned, logger } = this.#owner
+    const { table, poisoned, logger } = this.#deps
     const message = cause instanceof ThrownAfterwards ? cause.message : undefined
     if (message !== undefined && message === this.#observerMessage) return false
     const found = findPoison(table, this.name, this.generation, new Set(keys))
@@ -338,7 +338,7 @@ export class DocumentEngine implements Attachment {
   }
 }
 
-/** The ranges that are not among others, as they stand there. */
+/** The ranges that are not in `others`. */
 function withoutRanges(ranges: readonly number[], others: readonly number[]): number[] {
   const known = new Set<string>()
   for (let i = 0; i < others.length; i += 3) known.add(others.slice(i, i + 3).join())
@@ -350,7 +350,7 @@ function withoutRanges(ranges: readonly number[], others: readonly number[]): nu
   return left
 }
 
-/** Which of the rows in question a new Y.Doc does not take, with their versions. */
+/** The suspected rows that cannot be applied to a new Y.Doc, with their HLC timestamps. */
 function findPoison(
   table: DocumentTable,
   name: string,

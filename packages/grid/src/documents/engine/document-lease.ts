@@ -3,7 +3,7 @@ import type { Doc } from 'yjs'
 import { isAttached, wasAttached } from './document-attachment.ts'
 import type { DocumentRow } from '../rows/document-table.ts'
 
-/** Under whose name somebody writes into a document: a client id of Yjs, and what it follows from. */
+/** The client id of Yjs under which a Y.Doc writes into a document, and what the id is computed from. */
 export interface DocumentLease {
   /** The replica id that this peer had when it took the lease. */
   readonly author: string
@@ -17,18 +17,18 @@ interface DocumentGeneration {
   readonly number: number
 }
 
-/** The leases of Y.Docs of the application's own, each for one document. */
+/** The leases of Y.Docs that the application has made. Each is for one document. */
 const lent = new WeakMap<Doc, { readonly in: DocumentGeneration; readonly lease: DocumentLease }>()
 
 /**
- * Hands out client ids that nobody else has: each follows from this peer's replica id and what it drew at opening. A
- * document keeps every one of them for ever, so one that is free again is used again.
+ * Lends client ids that no other peer has: each is computed from this peer's replica id and a number drawn at opening. A
+ * document keeps every client id forever, so free ones are reused.
  */
 export class DocumentLeases {
   readonly #peer: { readonly replicaId: string; readonly slotId: string }
   readonly #first: number
   #count = 0
-  /** Those of Y.Docs of the application's own, which may come back with more. */
+  /** Leases of Y.Docs that the application has made. These may come back with more edits. */
   readonly #lent = new Set<number>()
   readonly #given = new WeakSet<DocumentLease>()
 
@@ -38,8 +38,8 @@ export class DocumentLeases {
   }
 
   /**
-   * One for a Y.Doc of the application's own, the same one every time. What is typed into an empty Y.Doc from then on goes under
-   * its client id.
+   * Lends a client id to a Y.Doc that the application has made; the same one every time. Edits of an empty Y.Doc have it from
+   * then on.
    */
   lendTo(doc: Doc, generation: DocumentGeneration, rows: readonly DocumentRow[]): DocumentLease {
     const known = lent.get(doc)
@@ -51,14 +51,14 @@ export class DocumentLeases {
     return lease
   }
 
-  /** Another one for a Y.Doc that goes on in another generation of its document. */
+  /** Lends another client id to a Y.Doc that goes on in another generation of its document. */
   renew(doc: Doc, generation: DocumentGeneration, rows: readonly DocumentRow[]): DocumentLease {
     const lease = this.lend(rows)
     lent.set(doc, { in: generation, lease })
     return lease
   }
 
-  /** One under which nothing was written into a document yet. */
+  /** Lends a client id that has no rows in a document. */
   lend(rows: readonly DocumentRow[]): DocumentLease {
     const lease = this.#next(rows)
     this.#lent.add(lease.nonce)
@@ -66,18 +66,18 @@ export class DocumentLeases {
     return lease
   }
 
-  /** One for a document of these rows that nobody else holds: an earlier one of this peer, or a new one. */
-  take(rows: readonly DocumentRow[], isHeld: (client: number) => boolean): DocumentLease {
+  /** Lends a client id that is not in use: an earlier one of this peer, or a new one. */
+  take(rows: readonly DocumentRow[], isTaken: (client: number) => boolean): DocumentLease {
     const author = this.#peer.replicaId
     for (const { parts } of rows) {
       const { nonce, client } = parts
       const isOurs = (nonce - this.#first + 0x100000000) % 0x100000000 < this.#count && !this.#lent.has(nonce)
-      if (isOurs && client === documentClient(author, nonce) && !isHeld(client)) return { author, nonce, client }
+      if (isOurs && client === documentClient(author, nonce) && !isTaken(client)) return { author, nonce, client }
     }
     return this.#next(rows)
   }
 
-  /** Given out here, or by the same peer in an earlier opening, which has written nothing else under it. */
+  /** True if this peer has lent it, now or in an earlier opening. */
   #isOurs(lease: DocumentLease): boolean {
     if (this.#given.has(lease)) return true
     if (lease.author !== this.#peer.replicaId) return false

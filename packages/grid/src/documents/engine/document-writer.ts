@@ -1,17 +1,17 @@
 import { documentHeader, documentValue, writeYjsUpdate } from '@gossipgrid/core'
 import type { RowWrite } from '../../runtime/row-write.ts'
 import type { Receipt, WriteOptions } from '../../runtime/receipt.ts'
-import type { DocumentHost, SavedRows } from './document-host.ts'
+import type { DocumentPump, SavedRows } from './document-pump.ts'
 import type { DocumentLease } from './document-lease.ts'
 import type { DocumentTable, Generation } from '../rows/document-table.ts'
 import { OwnRows } from '../rows/own-rows.ts'
 import type { OwnContent, OwnRow } from '../rows/own-rows.ts'
 
-/** A write that was refused for want of room is tried again after so long. */
+/** A write that was refused because of a full backlog is retried after this time. */
 const RETRY_MS = 250
 
-export interface DocumentWriterParts {
-  readonly host: DocumentHost
+export interface DocumentWriterDeps {
+  readonly pump: DocumentPump
   readonly table: DocumentTable
   readonly name: string
   readonly generation: Generation
@@ -20,11 +20,11 @@ export interface DocumentWriterParts {
 }
 
 /**
- * Writes what is edited in a document into this peer's rows. What is edited in one turn of the event loop goes together,
- * and so does what comes while the row before is on its way to disk.
+ * Writes edits of a document into this peer's rows. Edits of one turn of the event loop become one row, and so do edits that
+ * are made while the previous row is being stored.
  */
 export class DocumentWriter {
-  readonly #parts: DocumentWriterParts
+  readonly #deps: DocumentWriterDeps
   #rows: OwnRows
   #deletes: number[] = []
   #settled: boolean
@@ -33,16 +33,16 @@ export class DocumentWriter {
   #finishing = false
   #retrying = false
   #saving = false
-  /** Wait for the next row, and for the one that is on its way. */
+  /** Callbacks that wait for the next row, and for the row that is being stored. */
   #waiting: (() => void)[] = []
   #settling: (() => void)[] = []
   #last: SavedRows | undefined
-  /** Counts what was written, so that only the last of it is waited for. */
+  /** Number of writes, so that only the last one is waited for. */
   #turn = 0
 
-  constructor(parts: DocumentWriterParts) {
-    const { name, generation, lease } = parts
-    this.#parts = parts
+  constructor(deps: DocumentWriterDeps) {
+    const { name, generation, lease } = deps
+    this.#deps = deps
     this.#settled = generation.settled
     this.#rows = new OwnRows({ document: name, generation: generation.number, ...lease })
   }
@@ -51,19 +51,19 @@ export class DocumentWriter {
     return this.#saving || this.unwritten
   }
 
-  /** Edits that no row has yet, for want of room. */
+  /** True if there are edits in no row, because the backlog is full. */
   get unwritten(): boolean {
     return !this.#stopped && this.#isEdited
   }
 
-  /** Writes nothing any more. */
+  /** True if it writes nothing any more. */
   get stopped(): boolean {
     return this.#stopped
   }
 
-  /** Takes up the rows that this lease has written before. */
+  /** Reads the rows that were written under this lease before. */
   restore(): void {
-    const { table, lease, name, generation } = this.#parts
+    const { table, lease, name, generation } = this.#deps
     const own = table.liveRowsOf(name, generation.number).filter(({ parts }) => parts.client === lease.client)
     const updates = new Map(own.map((row) => [row, table.read(row.key)!.update]))
     const clock = [...updates.values()].reduce((latest, { to }) => Math.max(latest, to), 0)
@@ -71,27 +71,27 @@ export class DocumentWriter {
     this.#rows.restore(own, clock, (row) => updates.get(row)!)
   }
 
-  /** Writes nothing any more. */
+  /** Stops writing. */
   stop(): void {
     this.#stopped = true
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
-  /** Writes all that was edited so far, as soon as there is room for it, and then nothing any more. */
+  /** Writes all edits so far, as soon as there is room, and then stops. */
   finish(): void {
     this.#finishing = true
     this.#trySave(true)
     if (!this.#isEdited) this.stop()
   }
 
-  /** Begins to write what was edited at once. Resolves when all that was edited by now is durable, or has failed for good. */
+  /** Writes the edits at once. Resolves when all edits so far are durable, or have failed for good. */
   saved(): Promise<void> {
     this.#trySave(true)
     const queue = this.unwritten ? this.#waiting : this.#settling
     return this.unsaved ? new Promise((resolve) => queue.push(resolve)) : Promise.resolve()
   }
 
-  /** The document was edited: `deletes` are three numbers for each range. */
+  /** The document was edited. `deletes` has three numbers for each range. */
   note(deletes: readonly number[]): void {
     for (const number of deletes) this.#deletes.push(number)
     this.#schedule()
@@ -109,17 +109,17 @@ export class DocumentWriter {
     return this.#last.follow(options)
   }
 
-  /** Merges rows where they are many. */
+  /** Merges the rows, if they are many. */
   fold(): void {
     if (this.#isEdited) return
-    const rows = this.#rows.fold(this.#parts.content)
+    const rows = this.#rows.fold(this.#deps.content)
     if (rows.length > 0) this.#write(rows)
   }
 
-  /** What is edited and not written, as an update, and forgets it; undefined when there is nothing. */
+  /** Removes the edits that are not written, and returns them as an update. Undefined if there are none. */
   takeUnwritten(): Uint8Array | undefined {
     if (!this.#isEdited) return undefined
-    const { content, lease } = this.#parts
+    const { content, lease } = this.#deps
     const runs = content.structsFrom(this.#rows.clock)
     const structs = runs.map(({ bytes }) => bytes)
     const count = runs.reduce((sum, run) => sum + run.count, 0)
@@ -131,26 +131,26 @@ export class DocumentWriter {
   }
 
   get #isEdited(): boolean {
-    return this.#deletes.length > 0 || this.#parts.content.clock > this.#rows.clock
+    return this.#deletes.length > 0 || this.#deps.content.clock > this.#rows.clock
   }
 
   #schedule(): void {
     if (this.#scheduled || this.#saving || this.#stopped) return
     this.#scheduled = true
-    this.#parts.host.soon(() => {
+    this.#deps.pump.soon(() => {
       this.#scheduled = false
       this.#trySave()
     })
   }
 
-  /** `force`: beside the row that is on its way to disk. */
+  /** With `force`, writes even while another row is being stored. */
   #trySave(force = false): void {
-    if (!this.#isEdited || (this.#saving && !force) || this.#stopped || this.#parts.host.closed) return
+    if (!this.#isEdited || (this.#saving && !force) || this.#stopped || this.#deps.pump.closed) return
     try {
       this.#save()
       if (this.#finishing) this.stop()
     } catch {
-      // Nothing is lost: it stays in the Y.Doc.
+      // Nothing is lost: the edits stay in the Y.Doc.
       this.#retry()
     }
   }
@@ -158,7 +158,7 @@ export class DocumentWriter {
   #retry(): void {
     if (this.#retrying) return
     this.#retrying = true
-    this.#parts.host.later(RETRY_MS, () => {
+    this.#deps.pump.later(RETRY_MS, () => {
       this.#retrying = false
       this.#trySave()
     })
@@ -168,9 +168,9 @@ export class DocumentWriter {
     const deletes = this.#deletes
     this.#deletes = []
     try {
-      this.#write(this.#rows.append(this.#parts.content, deletes), options)
+      this.#write(this.#rows.append(this.#deps.content, deletes), options)
     } catch (error) {
-      // Nothing was applied: all of it is still to be written.
+      // Nothing was applied, so all of it must still be written.
       this.#deletes = [...deletes, ...this.#deletes]
       this.restore()
       throw error
@@ -178,10 +178,10 @@ export class DocumentWriter {
   }
 
   #write(rows: readonly OwnRow[], options?: WriteOptions): void {
-    const { host, table, lease, name, generation } = this.#parts
+    const { pump, table, lease, name, generation } = this.#deps
     const { partition } = table
     const writes: RowWrite[] = rows.map(({ key, update }) => {
-      const bytes = update === undefined ? undefined : documentValue(update, lease.author, host.peer.replicaId)
+      const bytes = update === undefined ? undefined : documentValue(update, lease.author, pump.peer.replicaId)
       return { partition, key, bytes }
     })
     if (!this.#settled) {
@@ -189,7 +189,7 @@ export class DocumentWriter {
     }
     const turn = (this.#turn += 1)
     const settling = this.#waiting
-    this.#last = host.write(writes, options, () => {
+    this.#last = pump.write(writes, options, () => {
       if (this.#turn === turn) {
         this.#saving = false
         if (this.#isEdited) this.#trySave()

@@ -2,18 +2,19 @@ import * as Y from 'yjs'
 import { bringTo, showSame } from './shown-content.ts'
 import type { SameTypes, SharedType } from './shown-content.ts'
 
-/** How often a Y.Doc is edited until it shows what it is to show: its listeners may edit it meanwhile. */
+/** How often a Y.Doc is edited to show the same as another one. Its listeners may edit it meanwhile. */
 const TRIES_MAX = 3
 
-/** Asks a Y.Doc for all roots that another one has, under the same types. */
+/** Makes all root types of another Y.Doc in a Y.Doc. */
 export function askForRoots(of: Y.Doc, from: Y.Doc): void {
   for (const [key, type] of from.share) of.get(key, type.constructor as new () => SharedType)
 }
 
 /**
- * Gives a Y.Doc all that another one consists of, which is used up by it, and keeps the shared types that editors are bound to.
- * What the two show differently is changed first, as an edit that editors hear of; the rest changes without their notice.
- * `failed` hears of listeners that throw. False, with nothing taken over, when the two cannot be made to show the same. Never within a transaction of either.
+ * Moves the structs of another Y.Doc into a Y.Doc, which keeps the shared types that editors are bound to. The other Y.Doc must
+ * not be used afterwards. Differences in visible content are changed first, as an edit that editors observe; the rest changes
+ * without events. `failed` gets errors of listeners. Returns false, with nothing moved, if the two cannot be made to show the
+ * same. Must not be called within a transaction of either Y.Doc.
  */
 export function adoptContent(y: Y.Doc, from: Y.Doc, origin: unknown, failed: (error: unknown) => void): boolean {
   for (let i = 0; i < TRIES_MAX; i++) {
@@ -31,7 +32,7 @@ export function adoptContent(y: Y.Doc, from: Y.Doc, origin: unknown, failed: (er
   return false
 }
 
-/** Yjs takes the own client id of a Y.Doc for used elsewhere when an edit that is not local has it: so it has another one. */
+/** Edits the Y.Doc under another client id: if a remote edit had its own one, Yjs would draw a new client id. */
 function bringAll(y: Y.Doc, from: Y.Doc): void {
   const { clientID } = y
   y.clientID = from.clientID
@@ -42,7 +43,7 @@ function bringAll(y: Y.Doc, from: Y.Doc): void {
   }
 }
 
-/** From here on nothing may fail: `y` is neither the one nor the other until the end. */
+/** Must not fail: `y` is inconsistent until the end. */
 function moveStructs(y: Y.Doc, from: Y.Doc, same: SameTypes): void {
   for (const structs of from.store.clients.values()) {
     for (const struct of structs) if (struct instanceof Y.Item) moveItem(struct, y, same)

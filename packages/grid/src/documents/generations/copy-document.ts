@@ -2,9 +2,9 @@ import { writeYjsUpdate } from '@gossipgrid/core'
 import * as Y from 'yjs'
 
 /**
- * Copies what a Y.Doc shows into another one, as edits of that one: text with its formats, maps, lists, XML, however they
- * are nested. History, and what was deleted, stay behind. It does not matter under which client ids the content stood, so that
- * documents of other providers come into a grid by it. Throws a `TypeError` for subdocuments.
+ * Copies the visible content of a Y.Doc into another one, as edits of that one: text with its formats, maps, lists and XML,
+ * nested in any way. Does not copy history and deleted content. The content may have any client ids, so use this to bring
+ * documents of other providers into a grid. Throws a `TypeError` for subdocuments.
  *
  * @example
  * ```ts
@@ -20,7 +20,7 @@ import * as Y from 'yjs'
  */
 export function copyDocument(from: Y.Doc, to: Y.Doc): void {
   const { update } = copyStructs(from, to.clientID, Y.getState(to.store, to.clientID))
-  // As an edit of this peer: Yjs takes the client id of an update from elsewhere for somebody else's.
+  // As a local edit: else Yjs would change the client id of the Y.Doc, because a remote update has the same one.
   if (update === undefined) return
   Y.transact(to, (transaction) => {
     Y.applyUpdate(to, update)
@@ -28,15 +28,15 @@ export function copyDocument(from: Y.Doc, to: Y.Doc): void {
   })
 }
 
-/** What a Y.Doc shows, as structs of one client. */
+/** The visible content of a Y.Doc, as structs of one client. */
 export interface CopiedStructs {
-  /** Undefined when it shows nothing. */
+  /** Undefined if there is no visible content. */
   readonly update: Uint8Array | undefined
-  /** What the structs are copies of, in their order: three numbers for each range (client, clock, length). */
+  /** The originals of the structs, in order: three numbers for each range (client, clock, length). */
   readonly copied: readonly number[]
 }
 
-/** Copies what a Y.Doc shows into structs of a client from a clock on. Throws a `TypeError` for subdocuments. */
+/** Copies the visible content of a Y.Doc into structs of a client, from a clock on. Throws a `TypeError` for subdocuments. */
 export function copyStructs(from: Y.Doc, client: number, clock: number): CopiedStructs {
   const copy = new Copy(client, clock)
   for (const [key, type] of from.share) copy.type(type, key)
@@ -45,7 +45,7 @@ export function copyStructs(from: Y.Doc, client: number, clock: number): CopiedS
 
 type Shared = Y.Doc['share'] extends Map<string, infer Type> ? Type : never
 
-/** Writes live items one after another, each tied to the one before it. */
+/** Writes visible items one after another, each with the one before it as its origin. */
 class Copy implements CopiedStructs {
   readonly copied: number[] = []
   readonly #encoder = new Y.UpdateEncoderV1()
@@ -71,7 +71,7 @@ class Copy implements CopiedStructs {
     return writeYjsUpdate([structs], [])
   }
 
-  /** `parent` is the key of a root, or the copy of an item. */
+  /** `parent` is the key of a root type, or the id of the copy of an item. */
   type(type: Shared, parent: string | Y.ID): void {
     let last: Y.ID | null = null
     for (let item = type._start; item !== null; item = item.right) {

@@ -9,10 +9,10 @@ import { OwnRows } from '../rows/own-rows.ts'
 import { OwnStructs } from '../rows/own-structs.ts'
 
 /**
- * The rows that begin a document anew with what it shows, one piece; undefined when what they start from is too much for
- * one row.
+ * The rows of a compaction: a new generation that starts with the visible content of a document. To be written in one piece.
+ * Undefined if the start of the generation does not fit into one row.
  */
-export function begunAnew(
+export function compactionRows(
   { name, generation, y }: DocumentEngine,
   table: DocumentTable,
   lease: DocumentLease,
@@ -27,7 +27,7 @@ export function begunAnew(
     const covers = [...y.store.clients.keys()].flatMap((known) => [known, Y.getState(y.store, known)])
     const start = generationStart({ from: generation, client, end: content.clock, settled: false, covers, copied })
     if (start === undefined) return undefined
-    // Later than all rows there are, and nobody else's: the client id is this peer's own.
+    // Larger than all HLC timestamps of the document, and unique: the client id is this peer's own.
     const number = table.rowsOf(name).reduce((latest, { hlc }) => Math.max(latest, hlc), generation) + 1 + client
     const rows = new OwnRows({ document: name, generation: number, ...lease })
     const written = content.clock === 0 ? [] : rows.append(content, [])
@@ -40,7 +40,7 @@ export function begunAnew(
   }
 }
 
-/** Bytes of what a document shows, without anything it drags along. */
+/** Bytes of the visible content of a document. */
 export function shownBytes(y: Y.Doc): number {
   return copyStructs(y, 0, 0).update?.length ?? 0
 }

@@ -1,17 +1,18 @@
-/** When a document begins anew, and what follows. Tests take smaller ones: see `Documents.limits`. */
+/** When a document is compacted, and when its old generations are deleted. Tests set smaller limits: see `Documents.limits`. */
 export interface GenerationLimits {
-  /** Client ids that Yjs has of a document. */
+  /** A document with more client ids is compacted. */
   readonly clientsMax: number
-  /** A document smaller than this is never too heavy, and one that takes so many times what it shows is. */
+  /** A document with fewer bytes of rows is not compacted for its size. */
   readonly weighedMinBytes: number
+  /** A document is compacted if its rows take more than this many times the bytes of its visible content. */
   readonly weightMax: number
-  /** Nobody may have edited it for so long. */
+  /** It is compacted only if there were no edits for this time. */
   readonly quietMs: number
-  /** Documents are looked at this often. */
+  /** How often documents are checked. */
   readonly checkMs: number
-  /** Writes that a member which is there may lack, or have in advance. */
+  /** It is compacted only if no connected member is known to be more writes behind or ahead than this. */
   readonly lagMax: number
-  /** What was before is taken out when all members have had the new generation for so long. */
+  /** Old generations are deleted when all members have had the new one for this time. */
   readonly settledAfterMs: number
 }
 

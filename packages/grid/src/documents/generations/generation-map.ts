@@ -3,27 +3,27 @@ import * as Y from 'yjs'
 import type { IdRange } from './id-ranges.ts'
 import { splitRange } from './id-ranges.ts'
 
-/** A start that edits can still be carried over to. */
+/** A start of a generation to which edits can still be rebased. */
 export interface OpenStart extends GenerationStart {
   readonly copied: readonly number[]
 }
 
-/** Where what stands in one generation belongs in another one. */
+/** Maps positions of one generation to another one. */
 export interface Placement {
-  /** The clock from which on structs of a client are to be carried over, under the ids that they have. */
+  /** Structs of a client from this clock on must be rebased. They keep their ids. */
   lateFrom(client: number): number
-  /** What an id is in the other one; undefined where it has none. */
+  /** The id in the other generation. Undefined if there is none. */
   find(id: Y.ID): Y.ID | undefined
   /**
-   * What the first, or the last, of the ids that were copied is in the other one. What others edited besides is not looked
-   * at: not everybody who carries edits over knows of it.
+   * The id of the first or last copied struct of a range in the other generation. Ignores late edits of other authors, since
+   * not every peer that rebases edits has them.
    */
   nearest(range: IdRange, last: boolean): Y.ID | undefined
-  /** What a range is in the other one, as far as it is there. */
+  /** The parts of a range that exist in the other generation, with their ids there. */
   translate(range: IdRange): IdRange[]
 }
 
-/** From a generation to one that started from it: what was copied has new ids, and what came later keeps its own. */
+/** Maps a generation to one that started from it: copied structs have new ids, and later ones keep theirs. */
 export class GenerationMap implements Placement {
   readonly #client: number
   readonly #covers = new Map<number, number>()
@@ -70,13 +70,13 @@ export class GenerationMap implements Placement {
   }
 }
 
-/** From a generation to another one that started from the same, and counts in its place. */
+/** Maps a generation to its sibling: both started from the same one, and the sibling is the current one. */
 export class SiblingMap implements Placement {
   readonly #start: OpenStart
   readonly #copies: readonly { readonly clock: number; readonly end: number; readonly from: IdRange }[]
   readonly #forward: GenerationMap
 
-  /** `forward` leads to the one that counts from the one that both come from. */
+  /** `forward` maps the common predecessor to the current generation. */
   constructor(start: OpenStart, forward: GenerationMap) {
     const copies: { clock: number; end: number; from: IdRange }[] = []
     let clock = 0
@@ -116,7 +116,7 @@ export class SiblingMap implements Placement {
 
   translate(range: IdRange): IdRange[] {
     const { client, clock, length } = range
-    // What was carried over to it from where both come from.
+    // It was rebased to this generation from the common predecessor.
     if (client !== this.#start.client) return this.#forward.translate(range)
     return this.#originsOf(clock, clock + length).flatMap((origin) => this.#forward.translate(origin))
   }

@@ -3,34 +3,34 @@ import * as Y from 'yjs'
 import type { RowWrite } from '../../runtime/row-write.ts'
 import type { Logger } from '../../logger.ts'
 import type { DocumentEngine } from '../engine/document-engine.ts'
-import type { DocumentHost } from '../engine/document-host.ts'
+import type { DocumentPump } from '../engine/document-pump.ts'
 import type { DocumentLeases } from '../engine/document-lease.ts'
 import type { DocumentRow, DocumentTable, StartedGeneration } from '../rows/document-table.ts'
-import { begunAnew, shownBytes } from './generation-begin.ts'
+import { compactionRows, shownBytes } from './generation-begin.ts'
 import type { GenerationLimits } from './generation-limits.ts'
 import type { OpenStart } from './generation-map.ts'
 import { isOpen, lateEdits, siblingsOf } from './late-edits.ts'
 import type { LateAuthor } from './late-edits.ts'
 
-/** How many others may look first whether a document is to begin anew. */
+/** Limit for the number of peers that check a document before this one. */
 const RANK_MAX = 8
-/** Rows of edits that were refused which are remembered. */
+/** Number of refused edits that are remembered. */
 const REFUSED_MAX = 10_000
 /**
- * Generations of one document to which edits are carried over. Honest peers have two at most, since the next one begins when
- * the last one is settled; a hostile member can make up a line of thousands, through which each edit would be carried.
+ * Limit for the generations of one document to which edits are rebased. Honest peers have two at most, since they compact again
+ * only after the last generation is settled. A hostile member can make thousands, through each of which edits would be rebased.
  */
 const OPEN_GENERATIONS_MAX = 8
 
-export interface GenerationsParts {
-  readonly host: DocumentHost
+export interface GenerationsDeps {
+  readonly pump: DocumentPump
   readonly logger: Logger
   readonly table: DocumentTable
   readonly leases: DocumentLeases
   readonly limits: GenerationLimits
-  /** Documents that are open. */
+  /** The engines of open documents. */
   engines(): Iterable<DocumentEngine>
-  /** Edits of this peer cannot be carried over. False when nobody is there to be told. */
+  /** Reports edits of this peer that cannot be rebased. Returns false if the document has no users. */
   refused(name: string, error: GridError, update: Uint8Array): boolean
 }
 
@@ -41,45 +41,45 @@ interface Quiet {
 }
 
 /**
- * Lets documents begin anew, with the same content, once they drag too much along that nobody sees; and carries edits
- * over that were made in an older generation without knowing of the new one.
+ * Compacts documents: starts a new generation with the visible content, when a document has too many client ids or too much
+ * deleted content. Rebases edits that were made in an older generation.
  */
 export class Generations {
-  readonly #parts: GenerationsParts
+  readonly #deps: GenerationsDeps
   readonly #quiet = new WeakMap<DocumentEngine, Quiet>()
-  /** Since when all members are known to have the generation that counts. */
+  /** Since when all members are known to have the current generation. */
   readonly #equal = new Map<string, { readonly number: number; readonly sinceMs: number }>()
   readonly #refused = new Set<string>()
-  /** How the rows of documents looked when nothing of theirs was to be carried over. */
+  /** The fingerprint of a document's rows when there was nothing to rebase. */
   readonly #clean = new Map<string, string>()
 
-  constructor(parts: GenerationsParts) {
-    this.#parts = parts
+  constructor(deps: GenerationsDeps) {
+    this.#deps = deps
   }
 
-  /** Carries over what this peer has edited elsewhere than in the generation that counts; later, where rows are missing. */
-  carry(name: string): void {
+  /** Rebases the edits of this peer in older generations. Those whose rows are missing are rebased later. */
+  rebase(name: string): void {
     this.#guard(name, () => {
-      if (this.#clean.get(name) !== this.#appearanceOf(name)) this.#carry(name, true)
+      if (this.#clean.get(name) !== this.#fingerprintOf(name)) this.#rebase(name, true)
     })
   }
 
-  /** Carries over, and says whether nothing is left that this peer has edited elsewhere and was not told of. */
-  hasCarried(name: string): boolean {
-    this.carry(name)
+  /** Rebases, and returns true if no edits of this peer are left to rebase or to report. */
+  hasRebased(name: string): boolean {
+    this.rebase(name)
     let left = true
-    this.#guard(name, () => (left = this.#carry(name, true)))
+    this.#guard(name, () => (left = this.#rebase(name, true)))
     return !left
   }
 
-  /** To be called every now and then. */
+  /** Checks all open documents. To be called from time to time. */
   look(): void {
     const looked = new Set<string>()
-    for (const engine of this.#parts.engines()) {
+    for (const engine of this.#deps.engines()) {
       const { name } = engine
       if (looked.has(name) || engine.endedBy !== undefined) continue
       looked.add(name)
-      this.carry(name)
+      this.rebase(name)
       this.#guard(name, () => this.#lookAt(engine))
     }
     for (const known of [this.#equal, this.#clean]) {
@@ -88,12 +88,12 @@ export class Generations {
   }
 
   #guard(name: string, act: () => unknown): void {
-    if (this.#parts.host.closed) return
+    if (this.#deps.pump.closed) return
     try {
       act()
     } catch (error) {
-      // It is tried again.
-      this.#parts.logger.debug(`the generations of '${name}' were not looked after`, { error })
+      // The next check retries it.
+      this.#deps.logger.debug(`the generations of '${name}' could not be checked`, { error })
     }
   }
 
@@ -101,90 +101,90 @@ export class Generations {
     const { name } = engine
     const start = this.#startOf(name)
     if (!this.#isQuiet(engine)) return
-    // Those who made them have had the time to do it themselves. What waits may be tied to them.
-    const appearance = this.#appearanceOf(name)
-    const isClean = this.#clean.get(name) === appearance
-    if (!isClean && this.#carry(name, false)) return
-    this.#clean.set(name, appearance)
+    // The authors have had the time to rebase their edits themselves. Waiting rows may refer to these edits.
+    const fingerprint = this.#fingerprintOf(name)
+    const isClean = this.#clean.get(name) === fingerprint
+    if (!isClean && this.#rebase(name, false)) return
+    this.#clean.set(name, fingerprint)
     if (engine.waitingCount > 0) return
     if (isOpen(start) && !start.settled) this.#settle(name, start)
-    else if (this.#isTooHeavy(engine)) this.#begin(engine)
-    else if (!isClean) this.#takeOut(name)
+    else if (this.#isTooHeavy(engine)) this.#compact(engine)
+    else if (!isClean) this.#deleteOld(name)
   }
 
-  /** How the generation that counts started; undefined where it began empty. */
+  /** The start of the current generation. Undefined if the document was never compacted. */
   #startOf(name: string): StartedGeneration | undefined {
-    return this.#parts.table.lineOf(name).at(-1)
+    return this.#deps.table.lineOf(name).at(-1)
   }
 
-  /** True when there is anything left to do, or to tell. */
-  #carry(name: string, onlyOwn: boolean): boolean {
-    const { host, table } = this.#parts
-    const { replicaId } = host.peer
+  /** Returns true if there is anything left to rebase or to report. */
+  #rebase(name: string, onlyOwn: boolean): boolean {
+    const { pump, table } = this.#deps
+    const { replicaId } = pump.peer
     const isWanted = ({ own }: LateAuthor): boolean => own || !onlyOwn
     let left = !this.#refuse(name)
-    // From one to the next: what was carried over to one is late in the next.
+    // From one generation to the next: edits that were rebased to one are late in the next.
     for (const start of openIn(table.lineOf(name))) {
       const { edits, waiting } = lateEdits(table, name, start, { replicaId, isWanted })
       if (waiting) left = true
       for (const { author, writes, unplaced } of edits) {
         const { own, client, update } = author
         const what = `${name}/${start.number}/${client}`
-        // The author is told first of what it loses, and only its own peer can do that.
+        // The author must learn first that it loses edits, and only its own peer can report that.
         if (unplaced && !own) {
           this.#warn(name, what)
           continue
         }
         left = true
-        if (unplaced && !this.#tell(name, [what], () => update)) continue
-        host.write(writes, undefined, () => undefined)
+        if (unplaced && !this.#report(name, [what], () => update)) continue
+        pump.write(writes, undefined, () => undefined)
       }
     }
     return left
   }
 
-  /** Tells of own edits in generations that nothing leads from to the one that counts. False while nobody is there to be told. */
+  /** Reports own edits in generations from which there is no way to the current one. False while the document has no users. */
   #refuse(name: string): boolean {
-    const { table } = this.#parts
+    const { table } = this.#deps
     const lost = this.#lostRows(name).flatMap(({ key, own }) => (own ? [key] : []))
-    return this.#tell(name, lost, (keys) => Y.mergeUpdates(keys.map((key) => table.read(key)!.bytes)))
+    return this.#report(name, lost, (keys) => Y.mergeUpdates(keys.map((key) => table.read(key)!.bytes)))
   }
 
-  #tell(name: string, whats: readonly string[], updateOf: (untold: readonly string[]) => Uint8Array): boolean {
-    const untold = whats.filter((what) => !this.#refused.has(what))
-    if (untold.length === 0) return true
-    const what = `edits of '${name}' were made in an older generation and cannot be carried over`
+  #report(name: string, subjects: readonly string[], updateOf: (unreported: readonly string[]) => Uint8Array): boolean {
+    const unreported = subjects.filter((what) => !this.#refused.has(what))
+    if (unreported.length === 0) return true
+    const what = `edits of '${name}' were made in an older generation and cannot be rebased`
     const error = new GridError('DOCUMENT_GENERATION', `${what}: make them again`)
-    if (!this.#parts.refused(name, error, updateOf(untold))) return false
-    this.#remember(untold)
+    if (!this.#deps.refused(name, error, updateOf(unreported))) return false
+    this.#remember(unreported)
     return true
   }
 
-  /** An author that has lost its replica id does not come any more: its edits would be missing without a sign. */
+  /** Warns of hidden edits. If their author has lost its replica id, it never reports them itself. */
   #warn(name: string, what: string): void {
     if (this.#refused.has(what)) return
     this.#remember([what])
-    const why = 'not all of them can be carried over to the current generation, and their author is to be told first'
-    this.#parts.logger.warn(`edits of another peer in '${name}' are hidden: ${why}`, { document: name })
+    const why = 'not all of them can be rebased to the current generation, and their author must learn that first'
+    this.#deps.logger.warn(`edits of another peer in '${name}' are hidden: ${why}`, { document: name })
   }
 
-  #remember(whats: readonly string[]): void {
+  #remember(subjects: readonly string[]): void {
     if (this.#refused.size > REFUSED_MAX) this.#refused.clear()
-    for (const each of whats) this.#refused.add(each)
+    for (const each of subjects) this.#refused.add(each)
   }
 
-  /** Differs where rows do. */
-  #appearanceOf(name: string): string {
-    const { table } = this.#parts
+  /** A fingerprint of the rows of a document. */
+  #fingerprintOf(name: string): string {
+    const { table } = this.#deps
     let hash = 0
     for (const { hlc } of table.rowsOf(name)) hash = Math.imul(hash ^ (hlc % 0x7fffffff), 0x9e3779b1) + 1
     const starts = table.startsOf(name).map(({ number, settled }) => `${number}${settled}`)
     return `${table.generationOf(name).number} ${hash} ${starts.join()}`
   }
 
-  /** Rows that are in no generation that counts or leads to it, and that the next one had not when it was settled. */
+  /** Rows that are neither in the current generation nor in one with a way to it, and that were not rebased in time. */
   #lostRows(name: string): DocumentRow[] {
-    const { table } = this.#parts
+    const { table } = this.#deps
     const { number, deleted } = table.generationOf(name)
     const rows = table.rowsOf(name)
     if (deleted || rows.every(({ parts }) => parts.generation === number)) return []
@@ -198,7 +198,7 @@ export class Generations {
       for (const sibling of siblingsOf(table, name, start)) open.add(sibling.number)
     }
     const here = new Map<number, number>()
-    // What a generation began with was nobody's edit.
+    // The first content of a generation is a copy, not an edit.
     const copies = new Map(table.startsOf(name).map((start) => [start.number, start.client]))
     for (const { key, parts } of rows) {
       if (parts.generation !== number) continue
@@ -211,21 +211,21 @@ export class Generations {
     })
   }
 
-  /** Nobody has edited it for a while; of several peers the first looks first. */
+  /** True if there were no edits for a while. That time is different for each peer, so that one of them checks first. */
   #isQuiet(engine: DocumentEngine): boolean {
-    const { host, limits, table } = this.#parts
+    const { pump, limits, table } = this.#deps
     const hlc = table.rowsOf(engine.name).reduce((latest, row) => Math.max(latest, row.hlc), 0)
-    const now = host.monotonicMs
+    const now = pump.monotonicMs
     const known = this.#quiet.get(engine)
     if (known?.hlc !== hlc) this.#quiet.set(engine, { hlc, sinceMs: now, weighed: false })
     if (known?.hlc !== hlc || engine.unsaved) return false
-    const before = this.#present().filter((other) => other < host.peer.peerId).length
+    const before = this.#present().filter((other) => other < pump.peer.peerId).length
     return now - known.sinceMs >= limits.quietMs * (1 + Math.min(before, RANK_MAX))
   }
 
-  /** Asked once for what it holds. */
+  /** True if the document should be compacted. Weighs it once after each edit. */
   #isTooHeavy(engine: DocumentEngine): boolean {
-    const { limits, table } = this.#parts
+    const { limits, table } = this.#deps
     const { y, name, generation } = engine
     const quiet = this.#quiet.get(engine)!
     if (quiet.weighed) return false
@@ -237,33 +237,33 @@ export class Generations {
     return isCrowded || sizeBytes > limits.weightMax * shownBytes(y)
   }
 
-  #begin(engine: DocumentEngine): void {
-    const { host, leases, logger, table } = this.#parts
+  #compact(engine: DocumentEngine): void {
+    const { pump, leases, logger, table } = this.#deps
     const { name } = engine
     if (table.generationOf(name).number !== engine.generation) return
-    const writes = begunAnew(engine, table, leases.lend(table.rowsOf(name)))
+    const writes = compactionRows(engine, table, leases.lend(table.rowsOf(name)))
     if (writes === undefined) return
-    logger.info(`'${name}' begins anew with what it shows`, { document: name })
-    host.write(writes, undefined, () => undefined)
+    logger.info(`compacting '${name}'`, { document: name })
+    pump.write(writes, undefined, () => undefined)
   }
 
-  /** Once everybody has had the generation that counts for a while, nothing leads from the others to it any more. */
+  /** Settles the current generation when all members have had it for a while: deletes the older ones. */
   #settle(name: string, start: StartedGeneration & OpenStart): void {
-    const { host, limits, table } = this.#parts
+    const { pump, limits, table } = this.#deps
     const known = this.#equal.get(name)
     this.#equal.delete(name)
-    const { membership, housekeeping } = host.peer
-    const members = housekeeping.registry.members(host.wallMs).map(({ peerId }) => peerId)
+    const { membership, housekeeping } = pump.peer
+    const members = housekeeping.registry.members(pump.wallMs).map(({ peerId }) => peerId)
     const met = membership.others.map(({ record }) => record.peerId)
     if (!this.#areEqual([...members, ...met], undefined)) return
-    const now = host.monotonicMs
+    const now = pump.monotonicMs
     const since = known?.number === start.number ? known : { number: start.number, sinceMs: now }
     this.#equal.set(name, since)
     if (now - since.sinceMs < limits.settledAfterMs) return
     const siblings = siblingsOf(table, name, start)
     const old = new Set([start.from, ...siblings.map(({ number }) => number)])
     const { partition } = table
-    // Somebody may still come who was never met, or whose disk was set back: until the next generation is settled.
+    // Starts of older generations stay until the next one is settled, for peers that were never met or whose disk was restored.
     const before = table
       .lineOf(name)
       .filter(isOpen)
@@ -278,13 +278,13 @@ export class Generations {
       { partition, key: start.key, bytes: generationStart({ ...start, settled: true }) },
       ...before.map((each) => ({ partition, key: each.key, bytes: generationStart({ ...each, copied: undefined }) })),
     ]
-    host.write(starts, undefined, () => undefined)
+    pump.write(starts, undefined, () => undefined)
     this.#delete([...older, ...rows].map(({ key }) => key))
   }
 
-  /** Takes out this peer's rows of generations that do not count any more, except for what was never carried over. */
-  #takeOut(name: string): void {
-    const { table } = this.#parts
+  /** Deletes this peer's rows of older generations, except for edits that were never rebased. */
+  #deleteOld(name: string): void {
+    const { table } = this.#deps
     const { number } = table.generationOf(name)
     const lost = new Set(this.#lostRows(name).map(({ key }) => key))
     const rows = table.rowsOf(name).filter(({ own, parts }) => own && parts.generation !== number)
@@ -292,23 +292,23 @@ export class Generations {
   }
 
   #delete(keys: readonly string[]): void {
-    const { host, table } = this.#parts
-    for (const rows of table.deletes(keys)) host.write(rows, undefined, () => undefined)
+    const { pump, table } = this.#deps
+    for (const rows of table.deletes(keys)) pump.write(rows, undefined, () => undefined)
   }
 
   #present(): string[] {
-    const { others } = this.#parts.host.peer.membership
+    const { others } = this.#deps.pump.peer.membership
     return others.flatMap(({ record, state }) => (state === 'alive' ? [record.peerId] : []))
   }
 
-  /** Whether others are known to hold what this peer does; with `lagMax`, whether none is known to differ by more. */
+  /** True if the peers are known to have the same writes as this one. With `lagMax`: if none is known to differ by more. */
   #areEqual(others: readonly string[], lagMax: number | undefined): boolean {
-    const { host, table } = this.#parts
+    const { pump, table } = this.#deps
     const { collection, kind } = table.partition.name
-    const lags = new Map(host.peer.lag.of(collection, kind).map((lag) => [lag.peerId, lag]))
+    const lags = new Map(pump.peer.lag.of(collection, kind).map((lag) => [lag.peerId, lag]))
     return others.every((other) => {
       const lag = lags.get(other)
-      if (other === host.peer.peerId) return true
+      if (other === pump.peer.peerId) return true
       if (lag === undefined) return lagMax !== undefined
       return lag.behind + lag.ahead <= (lagMax ?? 0) && lag.unequal === 0
     })
@@ -316,8 +316,8 @@ export class Generations {
 }
 
 /**
- * By generation, and client id: how far its edits have come into what began after it. What was carried over into one is
- * covered by the next under the same ids.
+ * By generation and client id: the clock up to which later generations have its edits. Edits that were rebased keep their ids,
+ * so the next generation covers them under the same ids.
  */
 function reachedFrom(line: readonly StartedGeneration[]): Map<number, ReadonlyMap<number, number>> {
   const reached = new Map<number, ReadonlyMap<number, number>>()
@@ -332,7 +332,7 @@ function reachedFrom(line: readonly StartedGeneration[]): Map<number, ReadonlyMa
   return reached
 }
 
-/** The last generations of a line to which edits are carried over. */
+/** The last generations of a line to which edits are rebased. */
 function openIn(line: readonly StartedGeneration[]): (StartedGeneration & OpenStart)[] {
   return line.filter(isOpen).slice(-OPEN_GENERATIONS_MAX)
 }

@@ -11,22 +11,22 @@ export interface GoingOnDeps {
   readonly table: DocumentTable
   readonly generations: Generations
   readonly logger: Logger
-  /** Rows that Yjs could not take, by key, with their version. */
+  /** HLC timestamps of rows that Yjs could not apply, by key. */
   readonly poisoned: ReadonlyMap<string, number>
-  /** An engine for the Y.Doc in the current generation. */
+  /** Makes an engine for the Y.Doc in the current generation. */
   make(knownDeletes: readonly number[]): DocumentEngine
 }
 
 /**
- * Lets a Y.Doc go on in the current generation of its document: under the same shared types, so that the editors bound to them
- * go on as well. What was typed into it is carried over first. Gives its engine from then on; `later` while rows are missing, or
- * there is no room to write; `never` when its listeners do not let it show what the document shows. Never within a transaction.
+ * Moves a Y.Doc to the current generation of its document. It keeps its shared types, so that the editors bound to them keep
+ * working. Its edits are rebased first. Returns the new engine; `later` while rows are missing or the backlog is full; `never`
+ * if listeners of the Y.Doc keep it from showing the document's content. Must not be called within a transaction.
  */
 export function goOn(engine: DocumentEngine, deps: GoingOnDeps): DocumentEngine | 'later' | 'never' {
   const { table, generations, logger, poisoned } = deps
   const { name, y } = engine
   engine.saved().catch(() => undefined)
-  if (engine.unwritten || !generations.hasCarried(name)) return 'later'
+  if (engine.unwritten || !generations.hasRebased(name)) return 'later'
   const next = new Y.Doc()
   askForRoots(next, y)
   try {

@@ -1,11 +1,11 @@
-/** Ids of one client that follow each other. */
+/** Consecutive ids of one client. */
 export interface IdRange {
   readonly client: number
   readonly clock: number
   readonly length: number
 }
 
-/** The parts of `[clock, end)` that are in ranges, which ascend and do not overlap, each with its range. */
+/** The parts of `[clock, end)` that are in `ranges`, each with its range. The ranges ascend and do not overlap. */
 export function* splitRange<Range extends { readonly clock: number; readonly end: number }>(
   ranges: readonly Range[],
   clock: number,
@@ -24,7 +24,7 @@ export function* splitRange<Range extends { readonly clock: number; readonly end
   }
 }
 
-/** Three numbers for each range. */
+/** Decodes ranges: three numbers for each. */
 export function rangesOf(numbers: readonly number[]): IdRange[] {
   const ranges: IdRange[] = []
   for (let i = 0; i < numbers.length; i += 3) {

@@ -10,16 +10,16 @@ import { rangesOf } from './id-ranges.ts'
 import { LateIds } from './late-ids.ts'
 import { LateStructs } from './late-structs.ts'
 
-/** A generation from which edits are carried over to the one that counts. */
+/** A generation from which edits are rebased to the current one. */
 interface Source {
   readonly generation: number
   readonly placement: Placement
-  /** The clocks that must be here before it can be said what stood beside what: client id and clock, in turns. */
+  /** The clocks that must be here before the order of structs is known: client id and clock, alternating. */
   readonly needs: readonly number[]
   readonly rows: readonly DocumentRow[]
 }
 
-/** What one author has edited in a source. */
+/** The edits of one author in a source. */
 export interface LateAuthor {
   readonly client: number
   readonly nonce: number
@@ -27,30 +27,30 @@ export interface LateAuthor {
   readonly own: boolean
   /** The clock after its last struct. */
   readonly end: number
-  /** All that it has written there. */
+  /** All its edits there. */
   readonly update: Uint8Array
-  /** What it deletes, as it reads in the generation that counts. */
+  /** Its deletes, with the ids of the current generation. */
   readonly deletes: readonly number[]
 }
 
-/** A source, and authors of it. */
+/** A source, and some of its authors. */
 interface Written {
   readonly source: Source
   readonly authors: readonly LateAuthor[]
 }
 
-/** What an author has edited that the generation that counts does not have. */
+/** Edits of an author that the current generation does not have. */
 export interface LateEdit {
   readonly author: LateAuthor
-  /** The rows that carry it over. */
+  /** The rows that rebase them. */
   readonly writes: readonly RowWrite[]
-  /** Some of it is left out, since what it stood in is known to nobody any more. */
+  /** Some of them are left out, because no peer knows their surroundings any more. */
   readonly unplaced: boolean
 }
 
 export interface LateEdits {
   readonly edits: readonly LateEdit[]
-  /** There are others, and rows that they are tied to are not here yet. */
+  /** There are more late edits, which refer to rows that are not here yet. */
   readonly waiting: boolean
 }
 
@@ -64,12 +64,12 @@ export function isOpen(start: StartedGeneration | undefined): start is StartedGe
   return start?.copied !== undefined
 }
 
-/** The generations that started from the same one as another, and do not count. */
+/** The other generations that started from the same one as `start`. */
 export function siblingsOf(table: DocumentTable, name: string, start: StartedGeneration): StartedGeneration[] {
   return table.startsOf(name).filter(({ from, number }) => from === start.from && number !== start.number)
 }
 
-/** What authors have edited without knowing of the generation that counts, and that nobody has carried over to it yet. */
+/** The edits that were made in older generations, and that are not rebased to the current one yet. */
 export function lateEdits(
   table: DocumentTable,
   name: string,
@@ -77,19 +77,19 @@ export function lateEdits(
   { replicaId, isWanted }: { readonly replicaId: string; readonly isWanted: (author: LateAuthor) => boolean },
 ): LateEdits {
   const sources = sourcesOf(table, name, start).filter(({ rows }) => rows.length > 0)
-  const carried = sources.length === 0 ? (new Map() as Carried) : carriedOf(table, name, start.number)
+  const rebased = sources.length === 0 ? (new Map() as Rebased) : rebasedOf(table, name, start.number)
   const written = sources.map((source): Written => ({ source, authors: authorsOf(table, source) }))
   const late = written.flatMap(({ source, authors }): Written[] => {
-    const found = authors.filter((author) => isLate(author, source, carried))
+    const found = authors.filter((author) => isLate(author, source, rebased))
     return found.length === 0 ? [] : [{ source, authors: found }]
   })
-  const ids = start.settled && late.length > 0 ? idsOf(written, late, carried) : new LateIds(undefined)
+  const ids = start.settled && late.length > 0 ? idsOf(written, late, rebased) : new LateIds(undefined)
   const edits: LateEdit[] = []
   let waiting = false
   const into = { name, generation: start.number, replicaId }
   for (const { source, authors } of late) {
     let y: Y.Doc | undefined
-    // Once all have had the new generation, what was before is gone.
+    // Once the generation is settled, the older ones are deleted.
     const surroundings = (): Y.Doc | undefined => {
       if (start.settled) return undefined
       y ??= readGeneration(table, name, source.generation)
@@ -113,7 +113,7 @@ function sourcesOf(table: DocumentTable, name: string, start: StartedGeneration 
   const sources: Source[] = [{ generation, placement, needs, rows: table.liveRowsOf(name, generation) }]
   for (const sibling of siblingsOf(table, name, start).filter(isOpen)) {
     const { number, client, end } = sibling
-    // What was carried over to it is carried over from where that came from, and its first content was nobody's edit.
+    // Edits that were rebased to the sibling are rebased from where they were made. Its first content is a copy, not an edit.
     const rows = table.liveRowsOf(name, number).filter(({ parts }) => parts.level !== 'd' && parts.client !== client)
     const map = new SiblingMap(sibling, placement)
     sources.push({ generation: number, placement: map, needs: [client, end], rows })
@@ -144,38 +144,38 @@ function authorsOf(table: DocumentTable, { rows, placement }: Source): LateAutho
   })
 }
 
-/** By client id: the clock up to which edits of it were carried over, the deletes, and the updates that carried them over. */
-type Carried = ReadonlyMap<
+/** By client id: the clock up to which its edits are rebased, their deletes, and the updates with the rebased edits. */
+type Rebased = ReadonlyMap<
   number,
   { readonly end: number; readonly deletes: readonly number[]; readonly updates: readonly Uint8Array[] }
 >
 
-function carriedOf(table: DocumentTable, name: string, generation: number): Carried {
-  const carried = new Map<number, { end: number; deletes: number[]; updates: Uint8Array[] }>()
+function rebasedOf(table: DocumentTable, name: string, generation: number): Rebased {
+  const rebased = new Map<number, { end: number; deletes: number[]; updates: Uint8Array[] }>()
   for (const { key, parts } of table.liveRowsOf(name, generation)) {
     if (parts.level !== 'd') continue
     const { update, bytes } = table.read(key)!
-    const of = carried.get(parts.client) ?? { end: 0, deletes: [], updates: [] }
-    carried.set(parts.client, of)
+    const of = rebased.get(parts.client) ?? { end: 0, deletes: [], updates: [] }
+    rebased.set(parts.client, of)
     of.end = Math.max(of.end, update.to)
-    // Not as arguments of one call, of which there is a limit.
+    // One by one, since the number of arguments of a call is limited.
     for (const part of update.deletes) of.deletes.push(part)
     of.updates.push(bytes)
   }
-  return carried
+  return rebased
 }
 
 /**
- * Which late edits are here, and which have no place in a generation that is settled: neither has what stands beside those alone.
- * Authors may stand beside each other in turns, so all are gone through until no more are found.
+ * The ids of the late edits that are here, and of those that have no place in a settled generation. Edits that are only beside
+ * such edits have no place either. Edits of authors may be beside each other, so this repeats until it finds no more.
  */
-function idsOf(written: readonly Written[], late: readonly Written[], carried: Carried): LateIds {
-  const ends = new Map(Array.from(carried, ([client, { end }]) => [client, end]))
+function idsOf(written: readonly Written[], late: readonly Written[], rebased: Rebased): LateIds {
+  const ends = new Map(Array.from(rebased, ([client, { end }]) => [client, end]))
   for (const { client, end } of written.flatMap(({ authors }) => authors)) {
     ends.set(client, Math.max(ends.get(client) ?? 0, end))
   }
   const ids = new LateIds(ends)
-  const structs = Array.from(carried.values()).flatMap(
+  const structs = Array.from(rebased.values()).flatMap(
     ({ updates }) => Y.decodeUpdate(Y.mergeUpdates([...updates])).structs,
   )
   for (const { id, length, constructor } of structs) if (constructor === Y.GC) ids.leaveOut(id, length)
@@ -188,12 +188,12 @@ function idsOf(written: readonly Written[], late: readonly Written[], carried: C
   return ids
 }
 
-function isLate({ client, end, deletes }: LateAuthor, { placement }: Source, carried: Carried): boolean {
-  const there = carried.get(client)
+function isLate({ client, end, deletes }: LateAuthor, { placement }: Source, rebased: Rebased): boolean {
+  const there = rebased.get(client)
   if (end > placement.lateFrom(client) && end > (there?.end ?? 0)) return true
   if (deletes.length === 0) return false
   const known = mergeDeletes(there?.deletes ?? [])
-  // Nothing is new where the deletes that are there do not grow by these.
+  // The deletes are late if adding them changes the known ones.
   return mergeDeletes([...known, ...deletes]).join() !== known.join()
 }
 

@@ -61,12 +61,12 @@ class Rows {
 
   late(isWanted: (client: number) => boolean = () => true): LateEdits {
     const start = this.table.lineOf(NAME).at(-1)
-    if (!isOpen(start)) throw new Error('there is no generation to carry edits over to')
+    if (!isOpen(start)) throw new Error('there is no generation to rebase edits to')
     const { replicaId } = this.#peer
     return lateEdits(this.table, NAME, start, { replicaId, isWanted: ({ client }) => isWanted(client) })
   }
 
-  carry({ edits }: LateEdits): void {
+  rebase({ edits }: LateEdits): void {
     for (const { writes } of edits) for (const { key, bytes } of writes) this.write(key, bytes!)
   }
 }
@@ -114,7 +114,7 @@ it('and when they were carried over, and their rows in the old generation are go
   before.add(typed[0]!, OLD)
   const rows = new Rows()
   rows.settle()
-  rows.carry(before.late())
+  rows.rebase(before.late())
   rows.add(typed[1]!, OLD)
   expect(unplacedOf(rows.late())).toEqual([3])
 })
@@ -157,7 +157,7 @@ it('what stands beside late edits that have a place is carried over beside them'
   }
   const late = rows.late()
   expect(unplacedOf(late)).toEqual([])
-  rows.carry(late)
+  rows.rebase(late)
   const shown = new Y.Doc()
   for (const { key } of rows.table.liveRowsOf(NAME, NEW)) Y.applyUpdate(shown, rows.table.read(key)!.bytes)
   expect(shown.getText('body').toJSON()).toBe('Z<2><3>')

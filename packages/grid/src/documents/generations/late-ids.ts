@@ -1,18 +1,18 @@
 import type { ID } from 'yjs'
 import { splitRange } from './id-ranges.ts'
 
-/** What is known of the ids of late edits: which of them are here, and which the new generation has no place for. */
+/** The ids of late edits that are here, and of those that have no place in the new generation. */
 export class LateIds {
   readonly #ends: ReadonlyMap<number, number> | undefined
   readonly #leftOut = new Map<number, { clock: number; end: number }[]>()
   #leftOutCount = 0
 
-  /** `ends`: by client id, the clock up to which its edits are here. Undefined where all of them count as here. */
+  /** `ends`: the clock up to which the edits of each client id are here. Undefined: all edits count as here. */
   constructor(ends: ReadonlyMap<number, number> | undefined) {
     this.#ends = ends
   }
 
-  /** Ranges that were left out. */
+  /** Number of ranges that were left out. */
   get leftOutCount(): number {
     return this.#leftOutCount
   }
@@ -21,7 +21,7 @@ export class LateIds {
     return this.#ends === undefined || clock < (this.#ends.get(client) ?? 0)
   }
 
-  /** Those of one client in the order of their clocks. */
+  /** Adds a range. Ranges of one client must come in the order of their clocks. */
   leaveOut(id: ID, length: number): void {
     if (this.isLeftOut(id)) return
     const ranges = this.#leftOut.get(id.client) ?? []

@@ -4,15 +4,14 @@ import { sizeOf } from '../rows/own-structs.ts'
 import type { Placement } from './generation-map.ts'
 import type { LateIds } from './late-ids.ts'
 
-/** So much of structs goes into one row. */
+/** Structs for one row: a run ends when it has this size. */
 const RUN_BYTES = 256 * 1024
 
 type Struct = Y.Item | Y.GC | Y.Skip
 
 /**
- * What one author has edited in a generation after another one had started, as structs of that one: under the same ids,
- * tied to the copies of what they were tied to. Whoever carries them over writes the same, so that it does not matter
- * how often that is done, or by how many.
+ * Rebases the late edits of one author to the current generation: structs with the same ids, which refer to the copies of what
+ * they referred to. Every peer that rebases them writes the same rows, so it does not matter how many do, or how often.
  */
 export class LateStructs {
   readonly #client: number
@@ -24,8 +23,9 @@ export class LateStructs {
   #missing = false
 
   /**
-   * `update` has all of the author's structs. `ids` also hears which of them are left out. `surroundings` gives the generation that
-   * was edited, with nothing collected: for structs that stood beside what was deleted by then. Undefined where it is not there any more.
+   * `update` has all structs of the author. The ids of structs that are left out are added to `ids`. `surroundings` returns the
+   * generation that was edited, without garbage collection, for structs that were beside deleted ones. Undefined if that
+   * generation is gone.
    */
   constructor(
     { client, update }: { readonly client: number; readonly update: Uint8Array },
@@ -40,12 +40,12 @@ export class LateStructs {
     this.#surroundings = surroundings
   }
 
-  /** Some of it could not be placed, and was left out. */
+  /** True if some structs have no place, and are left out. */
   get unplaced(): boolean {
     return this.#unplaced
   }
 
-  /** All of them: nothing of an author is carried over in parts. Undefined while rows are missing. */
+  /** All late structs: the edits of an author are rebased together. Undefined while rows are missing. */
   runs(): readonly StructRun[] | undefined {
     const first = this.#map.lateFrom(this.#client)
     const late = this.#structs.filter(({ id, length }) => id.clock + length > first)
@@ -55,7 +55,7 @@ export class LateStructs {
     let count = 0
     let end = first
     if (first > 0 && late.length > 0) {
-      // Yjs takes no clocks with a gap before them.
+      // Yjs does not accept a gap before the first clock.
       new Y.GC(Y.createID(this.#client, 0), first).write(encoder, 0)
       count += 1
     }
@@ -84,13 +84,13 @@ export class LateStructs {
     const origin = before === null ? null : this.#beside(before, id, -1)
     const right = struct.rightOrigin === null ? null : this.#beside(struct.rightOrigin, id, 1)
     const parent = origin === null && right === null ? this.#parentOf(struct, id) : null
-    // It stands within what was deleted.
+    // Its parent was deleted.
     if (parent === undefined) return new Y.GC(id, length)
     const content = offset > 0 ? struct.content.splice(offset) : struct.content
     return new Y.Item(id, null, origin, null, right, parent?.of as never, parent?.key ?? null, content)
   }
 
-  /** What it is part of, where nothing beside it says so; undefined where that is gone. */
+  /** The parent of a struct whose neighbours do not determine it. Undefined if it is gone. */
   #parentOf({ parent, parentSub }: Y.Item, id: Y.ID): { of: string | Y.ID; key: string | null } | undefined {
     let of = parent as string | Y.ID | null
     let key = parentSub
@@ -108,7 +108,7 @@ export class LateStructs {
     return there === undefined ? undefined : { of: there, key }
   }
 
-  /** What the new generation has of an id; undefined where it has nothing. */
+  /** The id in the new generation. Undefined if there is none. */
   #placeOf(id: Y.ID): Y.ID | undefined {
     if (!this.#isLate(id)) return this.#map.find(id)
     this.#missing ||= !this.#ids.isHere(id)
@@ -119,7 +119,7 @@ export class LateStructs {
     return clock >= this.#map.lateFrom(client)
   }
 
-  /** What the new generation has of an id, or else the nearest from there on in a direction, for `of` to stand beside. */
+  /** The id in the new generation, or else the nearest one in a direction, as the neighbour of `of`. */
   #beside(id: Y.ID, of: Y.ID, direction: -1 | 1): Y.ID | null {
     const same = this.#placeOf(id)
     if (same !== undefined) return same
@@ -138,7 +138,7 @@ export class LateStructs {
     return null
   }
 
-  /** Of ids that stand one after the other, the first or the last that the new generation has, or that the author has made since. */
+  /** The first or last id of a range that the new generation has, or that the author has made since. */
   #nearest(client: number, from: number, end: number, of: Y.ID, last: boolean): Y.ID | undefined {
     const late = Math.max(from, this.#map.lateFrom(client))
     const lateEnd = client === of.client ? Math.min(end, of.clock) : late

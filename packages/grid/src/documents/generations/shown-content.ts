@@ -1,6 +1,6 @@
 import * as Y from 'yjs'
 
-/** A shared type of Yjs, whatever it holds. */
+/** Any shared type of Yjs. */
 export type SharedType = Y.Doc['share'] extends Map<string, infer Type> ? Type : never
 
 /** A character or an embed of a text, with its formats. */
@@ -9,10 +9,10 @@ interface Piece {
   readonly attributes: unknown
 }
 
-/** By the shared types of one Y.Doc: those of another one that show the same. */
+/** The shared types of one Y.Doc, with the corresponding types of another one. */
 export type SameTypes = Map<SharedType, SharedType>
 
-/** Whether two shared types, or plain values, show the same. Notes in `same` which types correspond, at all depths. */
+/** True if two shared types, or plain values, have the same visible content. Adds the corresponding types to `same`, at all depths. */
 export function showSame(a: unknown, b: unknown, same: SameTypes = new Map()): boolean {
   if (isType(a) && isType(b)) {
     same.set(b, a)
@@ -31,8 +31,8 @@ export function showSame(a: unknown, b: unknown, same: SameTypes = new Map()): b
 }
 
 /**
- * Edits a shared type until it shows what another one does: no more than differs, so that editors move what they show as
- * little as can be. Within a transaction.
+ * Edits a shared type so that it has the same visible content as another one. Changes only the differences, so that editors
+ * change as little as possible. To be called within a transaction.
  */
 export function bringTo(type: SharedType, goal: SharedType): void {
   if (isUntyped(type) || !isSameKind(type, goal)) return
@@ -94,7 +94,7 @@ function entryMethods(type: SharedType): { set(key: string, value: unknown): voi
   }
 }
 
-/** What stands in a type one after the other; of a text, its characters and embeds with their formats. */
+/** The sequence of a type. For a text: its characters and embeds, with their formats. */
 function listOf(type: SharedType): unknown[] {
   if (type instanceof Y.Text) {
     const delta = type.toDelta() as { readonly insert: unknown; readonly attributes?: unknown }[]
@@ -118,7 +118,7 @@ function entriesOf(type: SharedType): Map<string, unknown> {
   return entries
 }
 
-/** What two lists do not have in common at their beginnings and ends. */
+/** The range in which two lists differ, after their common start and before their common end. */
 function differenceOf(a: readonly unknown[], b: readonly unknown[]): { start: number; end: number; goalEnd: number } {
   let start = 0
   while (start < a.length && start < b.length && showSame(a[start], b[start])) start += 1
@@ -138,7 +138,7 @@ function isType(value: unknown): value is SharedType {
   return value instanceof Y.AbstractType
 }
 
-/** A root that the application has not asked for yet: nothing is bound to it. */
+/** True for a root type that the application has not used yet: nothing is bound to it. */
 function isUntyped(type: SharedType): boolean {
   return type.constructor === Y.AbstractType
 }

@@ -3,17 +3,17 @@ import * as protocol from 'y-protocols/awareness'
 import type { Awareness } from 'y-protocols/awareness'
 import type { Logger } from '../../logger.ts'
 
-/** Changes of this peer's own leave at most this often, the latest alone. */
+/** The local state is published at most this often. */
 const GAP_MS = 50
-/** When a state is said again after a peer has come: gossip with it may begin a second later. */
+/** When the local state is published again after a peer has come: gossip with it may begin a second later. */
 const REPEATS_MS = [1000, 4000]
-/** What a peer may say of itself, as JSON. */
+/** Limit for a state, as JSON. */
 const STATE_MAX_LENGTH = 16 * 1024
-/** Client ids of one peer in one document, and of all. */
+/** Limits for the client ids of one peer in one document, and of all peers. */
 const CLIENTS_EACH_MAX = 16
 const CLIENTS_MAX = 1000
 
-/** What peers tell each other of who is in a document. No `client`: a question, which all answer. */
+/** Published to other peers: the state of a client in a document. Without `client`: a question, which all peers answer. */
 export interface AwarenessMessage {
   readonly document: string
   readonly client?: number
@@ -22,12 +22,12 @@ export interface AwarenessMessage {
   readonly state?: string
 }
 
-/** The highest clock of any state that a peer has published: what it publishes under a client id later must be above. */
+/** The highest clock that this peer has published. Later states must have a higher one. */
 export interface AwarenessClock {
   highest: number
 }
 
-export interface DocumentAwarenessParts {
+export interface DocumentAwarenessDeps {
   readonly document: string
   readonly awareness: Awareness
   readonly clock: AwarenessClock
@@ -35,17 +35,17 @@ export interface DocumentAwarenessParts {
   publish(message: AwarenessMessage): void
 }
 
-/** An Awareness belongs to one document at a time: it has one client id. */
+/** By Awareness: its document. It belongs to one document at a time, since it has one client id. */
 const inUse = new WeakMap<Awareness, DocumentAwareness>()
 
-/** Throws `DOCUMENT_AWARENESS` where another document has it. */
+/** Throws `DOCUMENT_AWARENESS` if the Awareness belongs to an open document. */
 export function checkUnused(awareness: Awareness): void {
   const document = inUse.get(awareness)?.document
   if (document === undefined) return
   throw new GridError('DOCUMENT_AWARENESS', `the Awareness belongs to '${document}', which is open: make another one`)
 }
 
-/** Changes an Awareness, whose listeners are the application's: one that throws is logged. */
+/** Changes an Awareness, and logs an error of the application's listeners. */
 export function changeAwareness(document: string, logger: Logger, change: () => void): void {
   try {
     change()
@@ -54,16 +54,16 @@ export function changeAwareness(document: string, logger: Logger, change: () => 
   }
 }
 
-/** Keeps an Awareness of y-protocols the same at all peers that have the document open, as messages that nobody keeps. */
+/** Synchronizes an Awareness of y-protocols with all peers that have the document open, by messages that are not stored. */
 export class DocumentAwareness {
   readonly awareness: Awareness
   readonly document: string
   readonly #clock: AwarenessClock
   readonly #logger: Logger
   readonly #publish: (message: AwarenessMessage) => void
-  /** Which peer a client id belongs to: the first to use it. */
+  /** The peer of each client id: the first one that used it. */
   readonly #peers = new Map<number, string>()
-  /** Client ids whose states are gone, by age: a late message of before must not bring one back. */
+  /** Client ids whose states are gone, oldest first: a late message must not bring one back. */
   readonly #gone = new Set<number>()
   readonly #repeats = new Set<ReturnType<typeof setTimeout>>()
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -71,7 +71,7 @@ export class DocumentAwareness {
   #ended = false
   #warned = false
 
-  constructor({ document, awareness, clock, logger, publish }: DocumentAwarenessParts) {
+  constructor({ document, awareness, clock, logger, publish }: DocumentAwarenessDeps) {
     checkUnused(awareness)
     inUse.set(awareness, this)
     this.awareness = awareness
@@ -84,12 +84,12 @@ export class DocumentAwareness {
     this.introduce()
   }
 
-  /** True once its Awareness was destroyed, or it was closed. */
+  /** True after it was closed, or its Awareness was destroyed. */
   get ended(): boolean {
     return this.#ended
   }
 
-  /** Publishes who is here, and asks who else is. */
+  /** Publishes the local state, and asks other peers for theirs. */
   introduce(): void {
     if (this.#ended) return
     this.#publish({ document: this.document })
@@ -106,7 +106,7 @@ export class DocumentAwareness {
     }
   }
 
-  /** Takes what another peer has published. */
+  /** Takes a message of another peer. */
   receive(from: string, { client, clock, state }: AwarenessMessage): void {
     if (this.#ended) return
     if (client === undefined) {
@@ -125,15 +125,15 @@ export class DocumentAwareness {
     if (!awareness.states.has(client)) this.#forget(client)
   }
 
-  /** A peer is not there any more. */
-  gone(peerId: string): void {
+  /** Removes the states of a peer that has gone. */
+  memberGone(peerId: string): void {
     const clients = [...this.#peers].filter(([, peer]) => peer === peerId).map(([client]) => client)
     this.#remove(clients)
   }
 
   /**
-   * Tells the others that its user has gone, and forgets them. The local state stays: it is published again when the document
-   * is opened with the same Awareness.
+   * Tells other peers that the local user has left, and removes their states. Keeps the local state: it is published again when
+   * the document is opened with the same Awareness.
    */
   close(): void {
     if (this.#ended) return
@@ -144,7 +144,7 @@ export class DocumentAwareness {
     for (const client of this.#gone) this.awareness.meta.delete(client)
   }
 
-  /** Tells the others at once that its user has gone, as when a page ends. */
+  /** Tells other peers at once that the local user has left, as when a page ends. */
   sayGoodbye(): void {
     if (this.#ended) return
     clearTimeout(this.#timer)
@@ -165,7 +165,7 @@ export class DocumentAwareness {
     inUse.delete(this.awareness)
   }
 
-  /** It tells of its own end by taking its state back, which comes after this event. */
+  /** The Awareness was destroyed. It removes its state only after this event. */
   readonly #destroyed = (): void => {
     this.sayGoodbye()
     this.#end()
@@ -176,12 +176,12 @@ export class DocumentAwareness {
     origin: unknown,
   ): void => {
     if (origin === this) return
-    // Not heard of for too long, by the rules of y-protocols.
+    // These timed out, by the rules of y-protocols.
     for (const client of removed) this.#forget(client)
     if ([...added, ...updated, ...removed].includes(this.awareness.clientID)) this.#publishLater()
   }
 
-  /** Gives the local state a clock that is news to all who have heard of this client id before. */
+  /** Gives the local state a higher clock than any that other peers may know for this client id. */
   #renew(): void {
     const {
       awareness,
@@ -193,13 +193,13 @@ export class DocumentAwareness {
     if (state !== null) this.#change(() => awareness.setLocalState(state))
   }
 
-  /** Notes whose a client id is. One that is not there is news again, whatever its clock was. */
+  /** Records the peer of a client id. If its state was gone, it may come back with any clock. */
   #expect(client: number, from: string): void {
     this.#peers.set(client, from)
     this.#gone.delete(client)
   }
 
-  /** Keeps the clock of a state that is gone, of the latest alone. */
+  /** Remembers the clock of a state that is gone, for a limited number of states. */
   #forget(client: number): void {
     if (!this.#peers.delete(client)) return
     this.#gone.add(client)
@@ -209,7 +209,7 @@ export class DocumentAwareness {
     this.awareness.meta.delete(oldest!)
   }
 
-  /** Takes states out whose peers may come back with the same clock. */
+  /** Removes states whose peers may come back with the same clock. */
   #remove(clients: readonly number[]): void {
     const { awareness } = this
     for (const client of clients) this.#peers.delete(client)
@@ -222,7 +222,7 @@ export class DocumentAwareness {
     return each < CLIENTS_EACH_MAX && this.#peers.size < CLIENTS_MAX
   }
 
-  /** The local state as JSON; undefined where it cannot be published. */
+  /** The local state as JSON. Undefined if it cannot be published. */
   #stateText(): string | undefined {
     let what = 'no JSON'
     try {
@@ -230,14 +230,14 @@ export class DocumentAwareness {
       if (text.length <= STATE_MAX_LENGTH) return text
       what = `longer than ${STATE_MAX_LENGTH} characters`
     } catch {
-      // A bigint, or an object that has itself within.
+      // It has a bigint, or refers to itself.
     }
     if (!this.#warned) this.#logger.warn(`the awareness state of '${this.document}' is ${what}: it is not published`)
     this.#warned = true
     return undefined
   }
 
-  /** A listener of the application that throws keeps nothing from going on. */
+  /** Changes the Awareness, and logs errors of listeners. */
   #change(change: () => void): void {
     changeAwareness(this.document, this.#logger, change)
   }
@@ -267,7 +267,7 @@ export class DocumentAwareness {
   }
 }
 
-/** One state as y-protocols reads it; undefined where it is no JSON, or nested too deep. */
+/** Encodes one state for y-protocols. Undefined if it is no JSON, or nested too deep. */
 function encodeState(client: number, clock: number, state: string): Uint8Array | undefined {
   try {
     const states = new Map([[client, JSON.parse(state) as Record<string, unknown>]])

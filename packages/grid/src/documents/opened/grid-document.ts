@@ -5,20 +5,20 @@ import { WRITE_OPTIONS, checkWriteOptions } from '../../batches/checks.ts'
 import type { Emitter } from '../../changes/emitter.ts'
 import type { Receipt, WriteOptions } from '../../runtime/receipt.ts'
 
-/** What a document tells. */
+/** Events of a document. */
 export interface DocumentEvents {
   /**
-   * What was edited here did not go into the document: `error.code` says why. `update` has it as a Yjs update of format V1
-   * where it was whole edits, so that nothing is lost silently.
+   * Edits made here did not go into the document. `error.code` says why. `update` has them as a Yjs update of format V1, unless
+   * only parts of edits were refused, so that nothing is lost silently.
    */
   refused: { readonly error: GridError; readonly update: Uint8Array | undefined }
   /**
-   * The document takes no more edits, and shows none: it was deleted (`DOCUMENT_DELETED`), begun anew elsewhere
-   * (`DOCUMENT_GENERATION`), edited by another provider (`DOCUMENT_FOREIGN`) or damaged (`DOCUMENT_POISONED`), or the Y.Doc that
-   * was passed for it was destroyed (`DOCUMENT_DESTROYED`).
+   * The document accepts no more edits, and shows no new ones: it was deleted (`DOCUMENT_DELETED`), compacted
+   * (`DOCUMENT_GENERATION`), edited by another provider (`DOCUMENT_FOREIGN`) or damaged (`DOCUMENT_POISONED`), or its Y.Doc was
+   * destroyed (`DOCUMENT_DESTROYED`).
    */
   ended: { readonly error: GridError }
-  /** It was closed here. */
+  /** The document was closed here. */
   close: undefined
 }
 
@@ -27,16 +27,16 @@ export const DOCUMENT_EVENTS: Known<DocumentEvents> = { refused: true, ended: tr
 /** How to open a document. */
 export interface DocumentOptions {
   /**
-   * A Y.Doc of your own: empty, with what was typed into it and nothing else has, or one that was open as this document
-   * before. Default: one that all users of the document in this grid share, and that none of them can destroy.
+   * A Y.Doc of your own. It may be empty, have content that was typed into it and exists nowhere else, or have been open as
+   * this document before. Default: a Y.Doc that all users of the document in this grid share. They cannot destroy it.
    */
   readonly doc?: Doc
-  /** An Awareness of your own for that Y.Doc, which stays yours to destroy. `DOCUMENT_AWARENESS`: the open document has another. */
+  /** An Awareness of your own, which the grid does not destroy. `DOCUMENT_AWARENESS`: the open document has another one. */
   readonly awareness?: Awareness
 }
 
 /** What a document needs of its grid. @internal */
-export interface GridDocumentParts {
+export interface GridDocumentDeps {
   readonly name: string
   readonly y: Doc
   readonly awareness: Awareness
@@ -47,33 +47,33 @@ export interface GridDocumentParts {
 }
 
 /**
- * A Yjs document that lives in the grid: edit `y` with Yjs, or bind an editor to it. What is edited here is stored and
- * travels by itself; what is edited elsewhere appears in it. From `grid.doc(name)`.
+ * A Yjs document in the grid: edit `y` with Yjs, or bind an editor to it. Edits are stored and sent to other peers
+ * automatically, and edits of other peers appear in `y`. From `grid.doc(name)`.
  */
 export class GridDocument {
   readonly name: string
   readonly y: Doc
-  /** Who else has the document open, where their cursors are, and what else they say of themselves. */
+  /** The users who have the document open, their cursors, and other state that they publish. */
   readonly awareness: Awareness
-  readonly #parts: GridDocumentParts
+  readonly #deps: GridDocumentDeps
   #closing: Promise<void> | undefined
 
   /** @internal */
-  constructor(parts: GridDocumentParts) {
-    this.name = parts.name
-    this.y = parts.y
-    this.awareness = parts.awareness
-    this.#parts = parts
+  constructor(deps: GridDocumentDeps) {
+    this.name = deps.name
+    this.y = deps.y
+    this.awareness = deps.awareness
+    this.#deps = deps
   }
 
-  /** Why the document takes no more edits; undefined while it does. */
+  /** Why the document accepts no more edits. Undefined while it does. */
   get endedBy(): GridError | undefined {
-    return this.#parts.endedBy()
+    return this.#deps.endedBy()
   }
 
   /**
-   * Resolves when all that was edited so far is durable here, with the receipt of the last of it, as `set` of a map does;
-   * undefined when nothing was edited since the document was opened. Rejects as `set` does, and with the code of `endedBy`.
+   * Resolves when all edits so far are durable here, with the receipt of the last one, as `set` of a map does; with undefined if
+   * there were no edits since opening. Rejects as `set` does, and with `endedBy`.
    *
    * @example
    * ```ts
@@ -86,24 +86,24 @@ export class GridDocument {
    */
   async flush(options?: WriteOptions): Promise<Receipt | undefined> {
     checkWriteOptions(options, WRITE_OPTIONS)
-    return this.#parts.flush(options)
+    return this.#deps.flush(options)
   }
 
-  /** Calls `listener` for every event of a type; the function returned ends that. */
+  /** Calls `listener` for every event of a type. The returned function ends that. */
   on<Type extends keyof DocumentEvents>(
     type: Type,
     listener: (event: DocumentEvents[Type]) => unknown,
     options?: { readonly signal?: AbortSignal },
   ): () => void {
-    return this.#parts.events.on(type, listener, options)
+    return this.#deps.events.on(type, listener, options)
   }
 
   /**
-   * Writes what is left and lets go of the document; need not be awaited before a Y.Doc of your own is destroyed, which else
-   * stays as it is, on its own. Idempotent.
+   * Writes the remaining edits and closes the document. You need not await it before you destroy a Y.Doc of your own. If you
+   * keep the Y.Doc, it stays as it is, without a connection to the grid. Idempotent.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#parts.close()
+    this.#closing ??= this.#deps.close()
     return this.#closing
   }
 

@@ -7,9 +7,9 @@ import { checkUnattached } from '../engine/document-attachment.ts'
 import { checkUnused } from './document-awareness.ts'
 import type { AwarenessMessage } from './document-awareness.ts'
 import { DocumentEngine, deletesOf } from '../engine/document-engine.ts'
-import { hostOf } from '../engine/document-host.ts'
-import type { DocumentEngineOwner } from '../engine/document-engine.ts'
-import type { DocumentHost } from '../engine/document-host.ts'
+import { pumpOf } from '../engine/document-pump.ts'
+import type { DocumentEngineDeps } from '../engine/document-engine.ts'
+import type { DocumentPump } from '../engine/document-pump.ts'
 import type { DocumentLease, DocumentLeases } from '../engine/document-lease.ts'
 import type { DocumentTable } from '../rows/document-table.ts'
 import type { GenerationLimits } from '../generations/generation-limits.ts'
@@ -20,13 +20,13 @@ import type { DocumentUse, OpenedDocumentDeps } from './opened-document.ts'
 import { SharedDoc } from './shared-document.ts'
 import type { Successions } from './successions.ts'
 
-/** Documents that nobody has open any more and that are kept for the next one, and bytes of their rows. */
+/** Limits for closed documents that are kept for the next user, and for the bytes of their rows. */
 const WARM_MAX = 16
 const WARM_MAX_BYTES = 8 * 1024 * 1024
-/** Rows left out because Yjs could not take them that are remembered. */
+/** Number of poisoned rows that are remembered. */
 const POISONED_MAX = 1000
 
-export interface OpenDocumentsParts {
+export interface OpenDocumentsDeps {
   readonly writes: WritePath
   readonly logger: Logger
   readonly table: DocumentTable
@@ -35,7 +35,7 @@ export interface OpenDocumentsParts {
   readonly limits: GenerationLimits
 }
 
-/** A Y.Doc of the application's own that was open. */
+/** What is remembered of a Y.Doc of the application that was open. */
 interface Detached {
   readonly name: string
   readonly generation: number
@@ -44,40 +44,40 @@ interface Detached {
   readonly knownClocks: ReadonlyMap<number, number>
 }
 
-function begunAnew(name: string): GridError {
-  return new GridError('DOCUMENT_GENERATION', `'${name}' was begun anew: open it again to go on`)
+function compacted(name: string): GridError {
+  return new GridError('DOCUMENT_GENERATION', `'${name}' was compacted: open it again to continue`)
 }
 
-/** The documents that are open, and those that were a moment ago. */
+/** The open documents, and those that were closed recently. */
 export class OpenDocuments {
-  readonly #parts: OpenDocumentsParts
-  readonly #host: DocumentHost
-  /** Loaded once it is needed: most documents never begin anew. */
+  readonly #deps: OpenDocumentsDeps
+  readonly #pump: DocumentPump
+  /** Loaded when it is needed: most documents are never compacted. */
   #generations: Generations | undefined
   readonly #timer: ReturnType<typeof setInterval>
   readonly #byName = new Map<string, OpenedDocument[]>()
   readonly #warm = new Set<OpenedDocument>()
   readonly #poisoned = new Map<string, number>()
   readonly #detached = new WeakMap<Y.Doc, Detached>()
-  /** Documents of which something has come that may say which generation counts. */
-  readonly #headed = new Set<string>()
-  readonly #deps: OpenedDocumentDeps
+  /** Documents whose current generation may have changed. */
+  readonly #toCheck = new Set<string>()
+  readonly #openedDeps: OpenedDocumentDeps
   readonly #page = new AbortController()
-  /** Loaded once it is needed as well. */
+  /** Loaded when it is needed. */
   #successions: Promise<Successions> | undefined
   #closed = false
   readonly #endObserving: () => void
 
-  constructor(parts: OpenDocumentsParts) {
-    this.#parts = parts
-    this.#host = hostOf(parts.writes)
-    const { table, topic, limits } = parts
+  constructor(deps: OpenDocumentsDeps) {
+    this.#deps = deps
+    this.#pump = pumpOf(deps.writes)
+    const { table, topic, limits } = deps
     this.#timer = setInterval(() => this.#look(), limits.checkMs)
     if (typeof this.#timer === 'object') this.#timer.unref?.()
     const { replica } = table.partition
     this.#endObserving = replica.observe({ changed: (slot) => this.#changed(replica.table.key(slot)) })
-    topic.on('message', ({ from, value }) => this.#heard(from, value), { own: false })
-    this.#deps = this.#depsOfOpened()
+    topic.on('message', ({ from, value }) => this.#onMessage(from, value), { own: false })
+    this.#openedDeps = this.#depsOfOpened()
     this.#followPage()
   }
 
@@ -87,7 +87,7 @@ export class OpenDocuments {
     lease: DocumentLease | undefined,
     use: DocumentUse,
   ): GridDocument {
-    this.#carry(name)
+    this.#rebase(name)
     const known = this.#find(name, doc)
     if (known === undefined && doc !== undefined) checkUnattached(doc, name)
     if (known !== undefined) known.checkAwareness(use.isOver ? undefined : awareness)
@@ -95,21 +95,21 @@ export class OpenDocuments {
     const opened = known ?? this.#engine(name, doc, lease, use.goesOn)
     this.#warm.delete(opened)
     const document = opened.use(awareness, use)
-    // It was open in an older generation, and is brought to this one with what was typed since.
-    if (opened.goesOn && opened.engine.generation !== this.#parts.table.generationOf(name).number) this.#goOn(opened)
+    // It was open in an older generation. It moves to the current one, with the edits made since.
+    if (opened.goesOn && opened.engine.generation !== this.#deps.table.generationOf(name).number) this.#goOn(opened)
     return document
   }
 
-  /** A peer has come that may not have heard what was published before. */
-  came(): void {
+  /** A peer has come. It may not have received earlier messages. */
+  memberCame(): void {
     for (const { awareness } of this.#all()) awareness?.introduce()
   }
 
-  gone(peerId: string): void {
-    for (const { awareness } of this.#all()) awareness?.gone(peerId)
+  memberGone(peerId: string): void {
+    for (const { awareness } of this.#all()) awareness?.memberGone(peerId)
   }
 
-  /** Writes what is left and lets go of everything. */
+  /** Writes the remaining edits and closes all documents. */
   async close(): Promise<void> {
     this.#closed = true
     clearInterval(this.#timer)
@@ -120,7 +120,7 @@ export class OpenDocuments {
   }
 
   #depsOfOpened(): OpenedDocumentDeps {
-    const { logger } = this.#parts
+    const { logger } = this.#deps
     const isClosing = (): boolean => this.#closed
     return {
       logger,
@@ -133,20 +133,20 @@ export class OpenDocuments {
     }
   }
 
-  /** To other peers, and to the other Y.Docs of the document here. */
+  /** Publishes to other peers, and to other Y.Docs of the document at this peer. */
   #publish(message: AwarenessMessage, from: OpenedDocument): void {
-    const { logger, topic } = this.#parts
+    const { logger, topic } = this.#deps
     const failed = (error: unknown): void =>
       logger.debug(`awareness of '${message.document}' was not published`, { error })
     topic.publish(message).catch(failed)
     if (this.#of(message.document).length < 2) return
     queueMicrotask(() => {
       const others = this.#of(message.document).filter((each) => each !== from)
-      for (const { awareness } of others) awareness?.receive(this.#host.peer.peerId, message)
+      for (const { awareness } of others) awareness?.receive(this.#pump.peer.peerId, message)
     })
   }
 
-  /** A page that may end stores what was edited last; one that ends says goodbye, and who is here when it comes back. */
+  /** Stores the last edits when the page is hidden. Says goodbye when it ends, and introduces its users when it is restored. */
   #followPage(): void {
     if (globalThis.document === undefined) return
     const { signal } = this.#page
@@ -155,7 +155,7 @@ export class OpenDocuments {
     for (const type of ['visibilitychange', 'freeze']) globalThis.document.addEventListener(type, save, { signal })
     globalThis.addEventListener('pagehide', save, { signal })
     globalThis.addEventListener('pagehide', goodbye, { signal })
-    globalThis.addEventListener('pageshow', () => this.came(), { signal })
+    globalThis.addEventListener('pageshow', () => this.memberCame(), { signal })
   }
 
   #find(name: string, doc: Y.Doc | undefined): OpenedDocument | undefined {
@@ -165,35 +165,35 @@ export class OpenDocuments {
   }
 
   #engine(name: string, doc: Y.Doc | undefined, lease: DocumentLease | undefined, goesOn: boolean): OpenedDocument {
-    const owner = this.#ownerOf(() => opened)
+    const engineDeps = this.#engineDepsOf(() => opened)
     const make = (y: Y.Doc): DocumentEngine => {
-      const generation = this.#parts.table.generationOf(name)
+      const generation = this.#deps.table.generationOf(name)
       const detached = this.#detachedOf(name, y, goesOn)
       if (detached === undefined)
-        return new DocumentEngine(owner, { name, generation, lease: lease ?? this.#take(name), y })
+        return new DocumentEngine(engineDeps, { name, generation, lease: lease ?? this.#take(name), y })
       const isSame = detached.generation === generation.number
       const begun = { number: detached.generation, deleted: false, settled: true }
-      return new DocumentEngine(owner, { ...detached, generation: isSame ? generation : begun, y })
+      return new DocumentEngine(engineDeps, { ...detached, generation: isSame ? generation : begun, y })
     }
     let engine = make(doc ?? new SharedDoc())
     try {
       engine.load()
     } catch (error) {
-      // What Yjs could not take is known by now, and left out.
+      // The poisoned rows are known now, and are left out.
       if (doc !== undefined || !(error instanceof GridError) || error.code !== 'DOCUMENT_POISONED') throw error
       engine = make(new SharedDoc())
       engine.load()
     }
-    const opened = new OpenedDocument(engine, doc === undefined, this.#deps)
+    const opened = new OpenedDocument(engine, doc === undefined, this.#openedDeps)
     while (this.#poisoned.size > POISONED_MAX) this.#poisoned.delete(this.#poisoned.keys().next().value!)
     this.#byName.set(name, [...this.#of(name), opened])
     return opened
   }
 
-  #ownerOf(openedOf: () => OpenedDocument): DocumentEngineOwner {
-    const { logger, table } = this.#parts
+  #engineDepsOf(openedOf: () => OpenedDocument): DocumentEngineDeps {
+    const { logger, table } = this.#deps
     return {
-      host: this.#host,
+      pump: this.#pump,
       table,
       logger,
       poisoned: this.#poisoned,
@@ -203,13 +203,13 @@ export class OpenDocuments {
   }
 
   #take(name: string): DocumentLease {
-    const { leases, table } = this.#parts
+    const { leases, table } = this.#deps
     const { number } = table.generationOf(name)
     const rows = table.rowsOf(name)
-    const held = new Set(this.#of(name).map(({ engine }) => engine.lease.client))
-    // What was edited in another generation stays as it is.
-    for (const { parts } of rows) if (parts.generation !== number) held.add(parts.client)
-    return leases.take(rows, (client) => held.has(client))
+    const taken = new Set(this.#of(name).map(({ engine }) => engine.lease.client))
+    // Client ids of other generations are not reused.
+    for (const { parts } of rows) if (parts.generation !== number) taken.add(parts.client)
+    return leases.take(rows, (client) => taken.has(client))
   }
 
   /** The last user has left. */
@@ -227,11 +227,11 @@ export class OpenDocuments {
 
   #keepWarm(opened: OpenedDocument): void {
     this.#warm.add(opened)
-    const { table } = this.#parts
+    const { table } = this.#deps
     let bytes = 0
     for (const [i, each] of [...this.#warm].toReversed().entries()) {
       for (const { sizeBytes } of table.liveRowsOf(each.engine.name, each.engine.generation)) bytes += sizeBytes
-      // What is not stored yet is nowhere else.
+      // Edits that are not stored yet exist only here.
       if ((i >= WARM_MAX || bytes > WARM_MAX_BYTES) && !each.engine.unsaved) this.#drop(each)
     }
   }
@@ -249,11 +249,11 @@ export class OpenDocuments {
     else this.#detached.set(y, { name, generation, lease, knownDeletes, knownClocks: engine.knownClocks })
   }
 
-  /** What is known of a Y.Doc that was open in this generation, or in one that it can go on from. */
+  /** What is remembered of a Y.Doc that was open in the current generation, or in one that it can move on from. */
   #detachedOf(name: string, doc: Y.Doc, goesOn: boolean): Detached | undefined {
     const detached = this.#detached.get(doc)
     if (detached?.name !== name) return undefined
-    const { table } = this.#parts
+    const { table } = this.#deps
     const isSame = detached.generation === table.generationOf(name).number
     return isSame || (goesOn && table.goesBackTo(name, detached.generation)) ? detached : undefined
   }
@@ -265,28 +265,28 @@ export class OpenDocuments {
       if (sub?.startsWith(`${engine.generation.toString(36)}.`) === true) engine.touched(key)
       else isElsewhere = true
     }
-    if (!isElsewhere || this.#headed.has(name)) return
-    this.#headed.add(name)
-    this.#host.afterStep(() => this.#head(name))
+    if (!isElsewhere || this.#toCheck.has(name)) return
+    this.#toCheck.add(name)
+    this.#pump.afterStep(() => this.#checkGeneration(name))
   }
 
-  /** A document may have been deleted, or begun anew. */
-  #head(name: string): void {
-    this.#headed.delete(name)
-    const { number, deleted } = this.#parts.table.generationOf(name)
+  /** A document may have been deleted or compacted. */
+  #checkGeneration(name: string): void {
+    this.#toCheck.delete(name)
+    const { number, deleted } = this.#deps.table.generationOf(name)
     for (const opened of this.#of(name)) {
       const { engine } = opened
       if (engine.generation === number) continue
-      if (opened.goesOn && this.#parts.table.goesBackTo(name, engine.generation)) {
+      if (opened.goesOn && this.#deps.table.goesBackTo(name, engine.generation)) {
         this.#goOn(opened)
         continue
       }
       const ended = deleted
         ? new GridError('DOCUMENT_DELETED', `'${name}' was deleted: open it again to begin a new one of that name`)
-        : begunAnew(name)
+        : compacted(name)
       engine.end(ended)
     }
-    if (!deleted) this.#carry(name)
+    if (!deleted) this.#rebase(name)
   }
 
   #goOn(opened: OpenedDocument): void {
@@ -295,7 +295,7 @@ export class OpenDocuments {
       (successions) => successions.begin(opened),
       () => {
         this.#successions = undefined
-        opened.engine.end(begunAnew(opened.engine.name))
+        opened.engine.end(compacted(opened.engine.name))
       },
     )
   }
@@ -303,16 +303,16 @@ export class OpenDocuments {
   async #loadSuccessions(): Promise<Successions> {
     const { Successions: Loaded } = await import('./successions.ts')
     return new Loaded({
-      ...this.#parts,
-      host: this.#host,
+      ...this.#deps,
+      pump: this.#pump,
       poisoned: this.#poisoned,
-      ownerOf: (opened) => this.#ownerOf(() => opened),
+      depsOf: (opened) => this.#engineDepsOf(() => opened),
       loadGenerations: () => this.#loadGenerations(),
-      failed: ({ engine }) => engine.abandon(begunAnew(engine.name)),
+      failed: ({ engine }) => engine.abandon(compacted(engine.name)),
     })
   }
 
-  #heard(from: string, message: unknown): void {
+  #onMessage(from: string, message: unknown): void {
     if (typeof message !== 'object' || message === null) return
     const said = message as AwarenessMessage
     if (typeof said.document !== 'string') return
@@ -320,24 +320,24 @@ export class OpenDocuments {
   }
 
   #refused(opened: OpenedDocument, error: GridError, update: Uint8Array | undefined): void {
-    const { logger } = this.#parts
+    const { logger } = this.#deps
     logger.warn(`an edit of '${opened.engine.name}' was refused: ${error.message}`, { code: error.code })
     opened.emit('refused', { error, update })
   }
 
-  /** Looks whether documents are to begin anew. */
+  /** Checks whether documents should be compacted. */
   #look(): void {
     if (this.#generations !== undefined) this.#generations.look()
     else if (this.#byName.size > 0) this.#loadGenerations().catch(() => undefined)
   }
 
-  /** Carries over what was edited before a document began anew, if it ever did. */
-  #carry(name: string): void {
-    if (this.#generations !== undefined) this.#generations.carry(name)
-    else if (this.#parts.table.startsOf(name).length > 0) {
+  /** Rebases edits that were made in older generations, if the document was ever compacted. */
+  #rebase(name: string): void {
+    if (this.#generations !== undefined) this.#generations.rebase(name)
+    else if (this.#deps.table.startsOf(name).length > 0) {
       this.#loadGenerations().then(
-        (generations) => generations.carry(name),
-        // It is tried again with the next look.
+        (generations) => generations.rebase(name),
+        // The next check retries it.
         () => undefined,
       )
     }
@@ -346,18 +346,18 @@ export class OpenDocuments {
   async #loadGenerations(): Promise<Generations> {
     const { Generations: Loaded } = await import('../generations/generations.ts')
     this.#generations ??= new Loaded({
-      ...this.#parts,
-      host: this.#host,
+      ...this.#deps,
+      pump: this.#pump,
       engines: () => this.#all().map(({ engine }) => engine),
       refused: (name, error, update) => this.#refusedLate(name, error, update),
     })
     return this.#generations
   }
 
-  /** Edits that were made before the document was begun anew; told once somebody listens. */
+  /** Reports edits of an older generation as refused, if the document has users. */
   #refusedLate(name: string, error: GridError, update: Uint8Array): boolean {
     const opened = this.#of(name).filter(({ isUsed }) => isUsed)
-    this.#host.later(0, () => opened.forEach((each) => this.#refused(each, error, update)))
+    this.#pump.later(0, () => opened.forEach((each) => this.#refused(each, error, update)))
     return opened.length > 0
   }
 

@@ -13,14 +13,14 @@ import { DOCUMENT_EVENTS, GridDocument } from './grid-document.ts'
 import type { DocumentEvents } from './grid-document.ts'
 import { SharedAwareness } from './shared-document.ts'
 
-/** How long closing a document waits for what was edited last. */
+/** How long closing a document waits for the last edits. */
 const SAVE_MAX_MS = 5000
 
-/** What an opened document needs of all that are open. */
+/** What an opened document needs of `OpenDocuments`. */
 export interface OpenedDocumentDeps {
   readonly logger: Logger
   readonly clock: AwarenessClock
-  /** The grid is closing: what is not stored when the last user has left is given up. */
+  /** True while the grid closes. Edits that are not stored when the last user has left are then given up. */
   readonly closing: boolean
   publish(message: AwarenessMessage, from: OpenedDocument): void
   /** The last user has left. */
@@ -29,26 +29,26 @@ export interface OpenedDocumentDeps {
 
 /** How a user opens a document. */
 export interface DocumentUse {
-  /** It was closed before it was open, and only what was typed until then is stored. */
+  /** It was closed before it was open. Only the edits until then are stored. */
   readonly isOver: boolean
   /** The Y.Doc goes on by itself when the document is compacted. */
   readonly goesOn: boolean
 }
 
-/** A Y.Doc that is kept the same as its document, and those who use it. */
+/** An open Y.Doc with its engine, and its users. */
 export class OpenedDocument {
-  /** Another one once the document has gone on in another generation. */
+  /** Replaced when the document goes on in another generation. */
   #engine: DocumentEngine
   /** A user wants its Y.Doc to go on by itself when the document is compacted. */
   #goesOn = false
-  /** Made by the grid, for all who open the document without a Y.Doc of their own. */
+  /** True if the grid made the Y.Doc, for all users that open the document without one of their own. */
   readonly shared: boolean
   readonly #deps: OpenedDocumentDeps
   readonly #users = new Set<GridDocument>()
-  /** Users are told of what happens until all that they have edited is stored. */
+  /** Users get events until all their edits are stored. */
   readonly #events = new Map<GridDocument, Emitter<DocumentEvents>>()
   #awareness: DocumentAwareness | undefined
-  /** Made here, and to be ended here. */
+  /** Made here, so it is destroyed here. */
   #ownAwareness: Awareness | undefined
 
   constructor(engine: DocumentEngine, shared: boolean, deps: OpenedDocumentDeps) {
@@ -73,7 +73,7 @@ export class OpenedDocument {
     return this.#awareness
   }
 
-  /** Throws `DOCUMENT_AWARENESS` when a user cannot have this Awareness here. */
+  /** Throws `DOCUMENT_AWARENESS` if a user cannot have this Awareness here. */
   checkAwareness(given: Awareness | undefined): void {
     const current = this.#currentAwareness
     if (given === undefined || given === current?.awareness) return
@@ -118,14 +118,14 @@ export class OpenedDocument {
     for (const events of [...this.#events.values()]) events.emit(type, event)
   }
 
-  /** Closes it for all its users. What cannot be stored in time is given up. */
+  /** Closes it for all users. Edits that cannot be stored in time are given up. */
   async close(): Promise<void> {
     if (this.isUsed) await Promise.all([...this.#events.keys()].map((document) => document.close()))
     else await settlesWithin(this.engine.saved(), SAVE_MAX_MS)
     this.engine.giveUp()
   }
 
-  /** Its end is told to other peers at once; whoever opens it in the same turn has it as it is. */
+  /** Other peers learn at once that the user has left. If the document is opened again in the same turn, it stays open. */
   async #leave(document: GridDocument): Promise<void> {
     const events = this.#events.get(document)
     if (events === undefined) return

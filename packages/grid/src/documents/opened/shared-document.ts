@@ -2,23 +2,23 @@
 import * as protocol from 'y-protocols/awareness'
 import * as Y from 'yjs'
 
-/** The Y.Doc of all who open a document without one of their own: none of them ends it for the others. */
+/** The Y.Doc of all users that open a document without one of their own. No user can destroy it. */
 export class SharedDoc extends Y.Doc {
-  /** Changes nothing: each user closes the document, and the grid lets go of it after the last one. */
+  /** Does nothing: each user closes the document, and the grid releases it after the last one. */
   override destroy(): void {}
 
-  /** Ends it for all. */
+  /** Destroys it, for all users. */
   release(): void {
     super.destroy()
   }
 }
 
-/** The Awareness that comes with it. */
+/** The Awareness of a shared Y.Doc. */
 export class SharedAwareness extends protocol.Awareness {
-  /** Changes nothing, as with the Y.Doc. */
+  /** Does nothing, as with the Y.Doc. */
   override destroy(): void {}
 
-  /** Ends it for all. */
+  /** Destroys it, for all users. */
   release(): void {
     super.destroy()
   }

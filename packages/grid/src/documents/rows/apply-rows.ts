@@ -3,10 +3,10 @@ import { textOfError } from '../../flow/application-calls.ts'
 import type { DocumentTable } from './document-table.ts'
 import { RowIntegration } from './row-integration.ts'
 
-/** Thrown once all was applied: by an observer of the Y.Doc, or by Yjs itself. The `cause` is what was thrown. */
+/** An error of an observer of the Y.Doc, or of Yjs, after everything was applied. `cause` is the original error. */
 export class ThrownAfterwards extends Error {}
 
-/** Applies what can be applied, in one transaction. Throws when Yjs or an observer does, or when Yjs holds anything back. */
+/** Applies all rows that can be applied, in one transaction. Throws if Yjs or an observer does, or if Yjs keeps content pending. */
 export function applyAll(y: Y.Doc, integration: RowIntegration, origin: unknown): void {
   let isApplied = false
   const applied = (): void => {
@@ -24,30 +24,30 @@ export function applyAll(y: Y.Doc, integration: RowIntegration, origin: unknown)
     if (!isApplied) throw cause
     afterwards = new ThrownAfterwards(textOfError(cause), { cause })
   }
-  checkNothingIsHeldBack(y)
+  checkNothingPending(y)
   if (afterwards !== undefined) throw afterwards
 }
 
-/** A listener of `update` that throws leaves these behind, and Yjs would clean up after no transaction, nor tell of one. */
+/** If a listener of `update` throws, these cleanups stay, and Yjs would clean up and report no transaction any more. */
 function forgetCleanups(y: Y.Doc): void {
   if (y._transaction === null && y._transactionCleanups.length > 0) y._transactionCleanups = []
 }
 
-function checkNothingIsHeldBack({ store }: Y.Doc): void {
+function checkNothingPending({ store }: Y.Doc): void {
   if (store.pendingStructs === null && store.pendingDs === null) return
   store.pendingStructs = null
   store.pendingDs = null
-  throw new Error('Yjs has kept structs or deletes back')
+  throw new Error('Yjs has kept structs or deletes pending')
 }
 
-/** What the rows of a generation hold, with nothing that was deleted thrown away. */
+/** A Y.Doc with the rows of a generation, without garbage collection. */
 export function readGeneration(table: DocumentTable, name: string, generation: number): Y.Doc {
   const y = new Y.Doc({ gc: false })
   fillFrom(table, name, generation, y, new Map())
   return y
 }
 
-/** Applies the rows of a generation to a Y.Doc, those left out that Yjs could not take. Throws when Yjs does. */
+/** Applies the rows of a generation to a Y.Doc, except for poisoned ones. Throws if Yjs does. */
 export function fillFrom(
   table: DocumentTable,
   name: string,

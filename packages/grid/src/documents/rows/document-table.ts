@@ -16,30 +16,30 @@ export { DOCUMENTS }
 /** What the table needs of its peer. */
 export type TablePeer = Pick<Peer, 'collections' | 'replicaId'>
 
-/** Which of a document's rows count. */
+/** The current generation of a document. */
 export interface Generation {
-  /** Only rows of this one. Where the document was deleted: that of the next document of its name. */
+  /** Its number. If the document was deleted: the number for the next document of its name. */
   readonly number: number
   readonly deleted: boolean
-  /** A header says so already. */
+  /** The header of the document names it. */
   readonly settled: boolean
 }
 
-/** A row of a document that is there. */
+/** A row of a document. */
 export interface DocumentRow {
   readonly key: string
   readonly parts: DocumentKey
   readonly hlc: number
-  /** The replica id that wrote it is this peer's own today. */
+  /** This peer's current replica id wrote it. */
   readonly own: boolean
   readonly writer: string
   readonly sizeBytes: number
 }
 
-/** What a row holds. */
+/** The content of a row. */
 export interface DocumentRowContent {
   readonly parts: DocumentKey
-  /** The replica id whose edits it has, where another one has written it. */
+  /** The replica id of the edits, if another one has written the row. */
   readonly author: string | undefined
   readonly update: YjsUpdate
   /** The update as Yjs reads it. */
@@ -52,7 +52,7 @@ export interface StartedGeneration extends GenerationStart {
   readonly key: string
 }
 
-/** What was read of one document, as long as its rows are those of `mark`. */
+/** What was read of one document. Valid while `mark` describes its rows. */
 interface Glance {
   readonly name: string
   readonly mark: string
@@ -63,9 +63,9 @@ interface Glance {
 
 /** Rows that are deleted in one piece. */
 const DELETES_MAX = 1000
-/** Generations of which is remembered that all of their first content is here. */
+/** Number of generations remembered as complete. */
 const WHOLE_MAX = 1000
-/** Starts of generations that are kept as they were read; each holds up to 85,000 ranges. */
+/** Number of decoded starts of generations that are kept. Each has up to 85,000 ranges. */
 const STARTS_MAX = 16
 
 /** The rows of all documents, by document. */
@@ -81,14 +81,14 @@ export class DocumentTable {
     this.partition = peer.collections.internal(DOCUMENTS)
   }
 
-  /** Of the generations that started from one and the same, the last one counts. */
+  /** The current generation: the last one of `lineOf`. */
   generationOf(name: string): Generation {
     const root = this.#rootOf(name)
     const number = this.lineOf(name).at(-1)?.number ?? root.number
     return { ...root, number }
   }
 
-  /** The generations that count or counted, from the one on that started from that which the document began with. */
+  /** The generations from the first compaction to the current generation, each the successor of the one before. */
   lineOf(name: string): readonly StartedGeneration[] {
     return (this.#glanceAt(name).line ??= this.#findLine(name))
   }
@@ -104,7 +104,7 @@ export class DocumentTable {
     }
   }
 
-  /** All generations that started from another one, whether they count or not. */
+  /** The starts of all generations, including those that did not become current. */
   startsOf(name: string): readonly StartedGeneration[] {
     return (this.#glanceAt(name).starts ??= this.#findStarts(name))
   }
@@ -119,13 +119,13 @@ export class DocumentTable {
     })
   }
 
-  /** Whether the current generation goes back to another one, or to one that began with the same as it. */
+  /** True if `generation` is an earlier generation of this document, or one that was started from an earlier one. */
   goesBackTo(name: string, generation: number): boolean {
     const { number: root, deleted } = this.#rootOf(name)
     return !deleted && (generation === root || this.startsOf(name).some(({ number }) => number === generation))
   }
 
-  /** Whether there is such a document. */
+  /** True if the document exists. */
   has(name: string): boolean {
     const { table } = this.partition.replica
     const { number, deleted } = this.generationOf(name)
@@ -133,7 +133,7 @@ export class DocumentTable {
     return number > 0 || table.slotOf(name) !== undefined || this.liveRowsOf(name, 0).length > 0
   }
 
-  /** The rows of a document, of all generations, that are not deleted. */
+  /** The rows of all generations of a document. */
   rowsOf(name: string): readonly DocumentRow[] {
     return (this.#glanceAt(name).rows ??= this.#findRows(name))
   }
@@ -163,7 +163,7 @@ export class DocumentTable {
     return pieces
   }
 
-  /** The keys of all that there is of a document, except for its header. */
+  /** The keys of all rows of a document, except for its header. */
   keysOf(name: string): string[] {
     const { table } = this.partition.replica
     return table.slotsOf(name).flatMap((slot) => {
@@ -172,19 +172,19 @@ export class DocumentTable {
     })
   }
 
-  /** The rows that count. */
+  /** The rows of one generation. */
   liveRowsOf(name: string, generation: number): DocumentRow[] {
     return this.rowsOf(name).filter(({ parts }) => parts.generation === generation)
   }
 
-  /** The version of a row. */
+  /** The HLC timestamp of a row. */
   hlcOf(key: string): number | undefined {
     const { table } = this.partition.replica
     const slot = table.slotOf(key)
     return slot === undefined ? undefined : table.hlc(slot)
   }
 
-  /** What a row says; undefined when it is gone. */
+  /** The content of a row. Undefined if it is gone. */
   read(key: string): DocumentRowContent | undefined {
     const { table } = this.partition.replica
     const slot = table.slotOf(key)
@@ -195,7 +195,7 @@ export class DocumentTable {
     return { parts, author, update: readYjsUpdate(bytes, start, end, parts.client), bytes: bytes.subarray(start, end) }
   }
 
-  /** Names of the documents that are there, in order. */
+  /** The names of the documents, sorted. */
   names(prefix: string): string[] {
     const { table } = this.partition.replica
     const names = new Set<string>()
@@ -212,7 +212,7 @@ export class DocumentTable {
     return [...names].toSorted()
   }
 
-  /** The generation that a document began with, before it was ever begun anew with the same content. */
+  /** The first generation of a document, before any compaction. */
   #rootOf(name: string): Generation {
     const { table } = this.partition.replica
     const slot = table.slotOf(name)
@@ -243,7 +243,7 @@ export class DocumentTable {
     return start
   }
 
-  /** Whether all is here that a generation started with, so that nobody sees it half. */
+  /** True if all content that a generation started with is here, so that users never see a part of it. */
   #isWhole(name: string, { number, client, end, settled, key }: StartedGeneration): boolean {
     if (settled || end === 0) return true
     const { table } = this.partition.replica
@@ -258,7 +258,7 @@ export class DocumentTable {
   }
 }
 
-/** Of two generations that started from the same one, the one that all members had counts, else the later. */
+/** Of two generations with the same predecessor, a settled one wins, else the one with the larger number. */
 function isAfter(a: StartedGeneration, b: StartedGeneration): boolean {
   return a.settled === b.settled ? a.number > b.number : a.settled
 }

@@ -2,15 +2,15 @@ import { documentKey, mergeDeletes, writeYjsUpdate } from '@gossipgrid/core'
 import type { DocumentLevel } from '@gossipgrid/core'
 import type { DocumentRow } from './document-table.ts'
 
-/** How many rows of a level there are before they are merged. */
+/** So many rows of a level are merged into one of the next level. */
 const LEVEL_ROWS_MAX = 32
-/** More than this at once goes to the last level, and so does nothing less. */
+/** Larger edits go to the last level at once. */
 const SMALL_MAX_BYTES = 32 * 1024
-/** The last row of the last level is written anew with more until it has this size; then another one begins. */
+/** The last row of the last level is rewritten with more edits until it has this size. Then the next row begins. */
 const SEALED_BYTES = 192 * 1024
 /** Ranges of deletes in one row: each takes 15 bytes at most. */
 export const RANGES_PER_ROW_MAX = 16_384
-/** A document that is closed keeps so few rows of an author, or is merged. */
+/** If an author has more rows than this, they are merged when the document is closed. */
 const CLOSED_ROWS_MAX = 8
 
 /** A run of an author's structs, small enough for one row. */
@@ -21,11 +21,11 @@ export interface StructRun {
   readonly bytes: Uint8Array
 }
 
-/** What an author's rows are made from. */
+/** The content for an author's rows. */
 export interface OwnContent {
   /** The clock after the author's last struct. */
   readonly clock: number
-  /** The author's structs from a clock on, merged as far as they can be. */
+  /** The author's structs from a clock on, merged as far as possible. */
   structsFrom(clock: number): readonly StructRun[]
 }
 
@@ -34,24 +34,24 @@ interface LevelRow {
   /** The first clock in it. */
   readonly from: number
   readonly sizeBytes: number
-  /** What it deletes: three numbers for each range. */
+  /** Deleted ranges: three numbers for each. */
   readonly deletes: readonly number[]
 }
 
 export interface OwnRow {
   readonly key: string
-  /** Undefined takes the row out. */
+  /** Undefined deletes the row. */
   readonly update: Uint8Array | undefined
 }
 
-/** Says what a row holds: where its structs start, and what it deletes. */
+/** Returns where the structs of a row start, and what it deletes. */
 export type ReadRow = (row: DocumentRow) => { readonly from: number; readonly deletes: readonly number[] }
 
 /**
- * The rows that one author has in a document: a small log-structured merge tree, in which what is merged is never taken
- * out but overwritten by what is written later, so that no tombstones are left behind. New edits become rows of level
- * `a`; 32 of these become one of `b`, 32 of these a row of `c`. Every row goes on to the author's last struct: a level
- * holds what came after the levels above it.
+ * The rows of one author in a document: a small log-structured merge tree. Merged rows are not deleted, but overwritten by
+ * later rows, so that they leave no tombstones. New edits become rows of level `a`; 32 of these are merged into one of `b`, and
+ * 32 of these into one of `c`. A merged row reaches up to the author's last struct, so a level has what came after the levels
+ * above it.
  */
 export class OwnRows {
   readonly #document: string
@@ -60,11 +60,11 @@ export class OwnRows {
   readonly #client: number
   readonly #rowsMax: number
   readonly #levels: Record<DocumentLevel, LevelRow[]> = { a: [], b: [], c: [] }
-  /** Rows of `a` and `b` that were written, whether they still count or not. */
+  /** Indices of written rows of `a` and `b`, including merged ones. */
   readonly #written: Record<'a' | 'b', Set<number>> = { a: new Set(), b: new Set() }
-  /** Where the next row of a level goes. */
+  /** Index of the next row of a level. */
   readonly #next: Record<'a' | 'b', number> = { a: 0, b: 0 }
-  /** Keys that were asked for, by index: a ring comes back to the same ones. */
+  /** Keys by index, since the indices of a ring repeat. */
   readonly #keys: Record<DocumentLevel, string[]> = { a: [], b: [], c: [] }
   #clock = 0
 
@@ -88,7 +88,7 @@ export class OwnRows {
     return this.#clock
   }
 
-  /** Takes up what was written earlier, `clock` being the author's last. */
+  /** Restores the state from rows that were written earlier. `clock` is the author's last one. */
   restore(rows: readonly DocumentRow[], clock: number, read: ReadRow): void {
     this.#clock = clock
     let mergedHlc = -1
@@ -103,7 +103,7 @@ export class OwnRows {
           if (row.hlc > writtenHlc) this.#next[level] = (index + 1) % this.#ringRows
           writtenHlc = Math.max(writtenHlc, row.hlc)
         }
-        // What was written before the last merge into a level above is in there.
+        // Rows that are older than the last merge into a level above are part of it.
         if (row.hlc < mergedHlc) continue
         live.push([row.hlc, { index, ...read(row), sizeBytes: row.sizeBytes }])
         latestHlc = Math.max(latestHlc, row.hlc)
@@ -114,12 +114,12 @@ export class OwnRows {
     }
   }
 
-  /** What comes before a clock is not to be written. */
+  /** Skips what comes before a clock. */
   skipTo(clock: number): void {
     this.#clock = clock
   }
 
-  /** The rows that say what is new: the structs from `clock` on, and what was deleted. To be written in one piece. */
+  /** The rows for the new edits: the structs from `clock` on, and the deletes. To be written in one piece. */
   append(content: OwnContent, deleted: readonly number[]): OwnRow[] {
     const { a, b, c } = this.#levels
     const deletes = mergeDeletes(deleted)
@@ -144,7 +144,7 @@ export class OwnRows {
     return this.#merge(content, start, open, [...(open?.deletes ?? []), ...deletesOf(b), ...deletesOf(a), ...deletes])
   }
 
-  /** The rows to write, and to take out, so that few are left; none while there are few. */
+  /** The rows to write and to delete so that few are left. None if there are few. */
   fold(content: OwnContent): OwnRow[] {
     const { a, b } = this.#levels
     if (this.#written.a.size + this.#written.b.size <= CLOSED_ROWS_MAX) return []
@@ -164,7 +164,7 @@ export class OwnRows {
     return this.#merge(content, start, open, [...(open?.deletes ?? []), ...deletesOf(b), ...deletesOf(a)])
   }
 
-  /** Everything from `start` on becomes rows of the last level, from `open` on. */
+  /** Merges everything from `start` on into rows of the last level, beginning with the row `open`. */
   #merge(content: OwnContent, start: number, open: LevelRow | undefined, deletes: readonly number[]): OwnRow[] {
     this.#levels.a = []
     this.#levels.b = []
@@ -192,8 +192,8 @@ export class OwnRows {
   }
 
   /**
-   * Rows that were merged are overwritten only after as many others: who has missed the merged row in a broadcast gets it
-   * in a session meanwhile, and until then still has what went into it.
+   * Size of a level's ring. A merged row is overwritten only after as many others were written: a peer that missed the result
+   * of the merge in a broadcast gets it in a session meanwhile, and until then still has the rows that were merged.
    */
   get #ringRows(): number {
     return 2 * this.#rowsMax

@@ -2,14 +2,14 @@ import { GridError } from '@gossipgrid/core'
 import * as Y from 'yjs'
 import type { OwnContent, StructRun } from './own-rows.ts'
 
-/** A struct of more clocks is cut, at up to three bytes a clock. */
+/** A longer text is cut. A clock takes up to three bytes. */
 const STRUCT_MAX_CLOCKS = 65_536
-/** One that cannot be cut and is larger is not written. */
+/** A larger struct that cannot be cut is not written. */
 const STRUCT_MAX_BYTES = 512 * 1024
-/** So much of structs goes into one row. */
+/** Structs for one row: a run ends when it has this size. */
 const RUN_BYTES = 256 * 1024
 
-/** The structs that a Y.Doc has of one client, encoded. */
+/** The structs of one client in a Y.Doc, encoded. */
 export class OwnStructs implements OwnContent {
   readonly #y: Y.Doc
   readonly #client: number
@@ -17,7 +17,7 @@ export class OwnStructs implements OwnContent {
   readonly #refused: (error: GridError) => void
   #encoder = new Y.UpdateEncoderV1()
 
-  /** `refused` hears of content that cannot be written, and that is deleted instead. */
+  /** `refused` is called for content that cannot be written. Such content is deleted instead. */
   constructor(y: Y.Doc, client: number, origin: unknown, refused: (error: GridError) => void) {
     this.#y = y
     this.#client = client
@@ -35,7 +35,7 @@ export class OwnStructs implements OwnContent {
     const first = Y.findIndexSS(structs, clock)
     for (let i = first; i < structs.length; i++) {
       if (!isTooLong(structs[i]!)) continue
-      // What is cut grows together again at the end of the transaction.
+      // Yjs merges the parts again at the end of the transaction.
       return Y.transact(this.#y, (transaction) => this.#runs(structs, clock, first, transaction), this.#origin)
     }
     return this.#runs(structs, clock, first, undefined)
@@ -75,7 +75,7 @@ export class OwnStructs implements OwnContent {
     return runs
   }
 
-  /** The same one while no more goes into it than a few keystrokes: its buffer takes longer to make than to fill. */
+  /** Reuses an encoder that was filled with few bytes: making its buffer takes longer than filling it. */
   #emptyEncoder(): Y.UpdateEncoderV1 {
     const buffers = buffersOf(this.#encoder)
     if (buffers.bufs.length > 0) this.#encoder = new Y.UpdateEncoderV1()
@@ -86,13 +86,10 @@ export class OwnStructs implements OwnContent {
   #refuse(items: readonly Y.Item[]): void {
     const errors = items.map(({ content }) =>
       content instanceof Y.ContentDoc
-        ? new GridError(
-            'INVALID_VALUE',
-            'subdocuments are not supported and were taken out: open a document by its name',
-          )
+        ? new GridError('INVALID_VALUE', 'subdocuments are not supported and were removed: open a document by its name')
         : new GridError(
             'VALUE_TOO_LARGE',
-            `one value of more than ${STRUCT_MAX_BYTES} bytes was taken out: store its parts`,
+            `one value of more than ${STRUCT_MAX_BYTES} bytes was removed: store it in parts`,
           ),
     )
     Y.transact(this.#y, (transaction) => {
@@ -102,20 +99,20 @@ export class OwnStructs implements OwnContent {
   }
 }
 
-/** One that is to be cut. */
+/** True if the struct must be cut. */
 function isTooLong(struct: Y.AbstractStruct): struct is Y.Item {
   if (struct.length === 1 || !(struct instanceof Y.Item) || struct.deleted) return false
   return struct.content instanceof Y.ContentString ? struct.length > STRUCT_MAX_CLOCKS : isTooLarge(struct)
 }
 
-/** Where it is to be cut: never within a surrogate pair, of which Yjs would make two question marks. */
+/** Where to cut a struct. Never within a surrogate pair, since Yjs would replace both halves. */
 function cutOf({ content, length }: Y.Item): number {
   const half = Math.min(STRUCT_MAX_CLOCKS, Math.ceil(length / 2))
   const isPair = content instanceof Y.ContentString && (content.str.charCodeAt(half - 1) & 0xfc00) === 0xd800
   return isPair ? half + 1 : half
 }
 
-/** One that no row can take. */
+/** True if the struct does not fit into any row. */
 function isUnwritable(struct: Y.AbstractStruct): struct is Y.Item {
   if (!(struct instanceof Y.Item) || struct.deleted) return false
   return struct.content instanceof Y.ContentDoc || isTooLarge(struct)
@@ -129,12 +126,12 @@ function isTooLarge(item: Y.Item): boolean {
   return sizeOf(encoder) > STRUCT_MAX_BYTES
 }
 
-/** The same struct as it reads once it is deleted. */
+/** The struct as a deleted one. */
 function deletedForm({ id, origin, rightOrigin, parent, parentSub, length }: Y.Item): Y.Item {
   return new Y.Item(id, null, origin, null, rightOrigin, parent, parentSub, new Y.ContentDeleted(length))
 }
 
-/** Bytes that an encoder has so far. */
+/** Number of bytes in an encoder. */
 export function sizeOf(encoder: Y.UpdateEncoderV1): number {
   const { bufs, cpos } = buffersOf(encoder)
   let sizeBytes = cpos
@@ -142,7 +139,7 @@ export function sizeOf(encoder: Y.UpdateEncoderV1): number {
   return sizeBytes
 }
 
-/** The buffers of an encoder that are full, and the bytes in the one it is at. */
+/** The full buffers of an encoder, and the number of bytes in its current one. */
 function buffersOf({ restEncoder }: Y.UpdateEncoderV1): { readonly bufs: readonly Uint8Array[]; cpos: number } {
   return restEncoder as unknown as { readonly bufs: readonly Uint8Array[]; cpos: number }
 }

@@ -1,7 +1,7 @@
 import { writeYjsUpdate } from '@gossipgrid/core'
 import type { YjsStructs, YjsUpdate } from '@gossipgrid/core'
 
-/** What a row waits for: that a client's structs reach past a clock. */
+/** A row waits until the document has the struct of a client at a clock. */
 export interface Awaited {
   readonly client: number
   readonly clock: number
@@ -11,10 +11,10 @@ interface Candidate {
   readonly key: string
   readonly client: number
   readonly update: YjsUpdate
-  /** The first struct that has not been taken, and the first of its needs. */
+  /** Index of the first struct that is not taken, and of its first need. */
   struct: number
   need: number
-  /** What it deletes and has not been taken. */
+  /** Deletes that are not taken. */
   deletes: number[]
   awaited: Awaited | undefined
 }
@@ -23,14 +23,14 @@ interface Section {
   readonly client: number
   readonly clock: number
   count: number
-  /** Where its structs stand, as few runs of bytes as can be. */
+  /** Its structs, as few runs of bytes as possible. */
   readonly runs: { readonly bytes: Uint8Array; readonly start: number; end: number }[]
 }
 
 /**
- * Finds out what of some rows a document can take: structs of contiguous clocks, tied to nothing that is not there, and
- * deletes of what is there. Rows of two authors may need each other in turns, so that this goes struct by struct. Yjs
- * would keep the rest as pending within its own state, and pass it on.
+ * Finds the parts of rows that a document can take: structs of contiguous clocks whose references are all there, and deletes
+ * of structs that are there. Works struct by struct, since rows of two authors may refer to each other alternately. Yjs would
+ * keep the rest as pending in its own state, and include it in its updates.
  */
 export class RowIntegration {
   readonly #stateOf: (client: number) => number
@@ -38,7 +38,7 @@ export class RowIntegration {
   #reached = new Map<number, number>()
   #sections = new Map<number, Section>()
 
-  /** `stateOf` gives the clock after the last struct that the document has of a client. */
+  /** `stateOf` returns the clock after a client's last struct in the document. */
   constructor(stateOf: (client: number) => number) {
     this.#stateOf = stateOf
   }
@@ -49,7 +49,7 @@ export class RowIntegration {
     candidates.push({ key, client, update, struct: 0, need: 0, deletes: update.deletes, awaited: undefined })
   }
 
-  /** The next update that the document can take whole; undefined when there is nothing more. It must be applied. */
+  /** The next update that the document can take as a whole. Undefined if there is none. The caller must apply it. */
   next(): Uint8Array | undefined {
     this.#reached = new Map()
     this.#sections = new Map()
@@ -68,14 +68,14 @@ export class RowIntegration {
     return structs.length === 0 && deletes.length === 0 ? undefined : writeYjsUpdate(structs, deletes)
   }
 
-  /** The rows of which something is left, with what they wait for. */
+  /** The rows that are not completely taken, with what they wait for. */
   *waiting(): Generator<[key: string, awaited: Awaited], void, undefined> {
     for (const candidates of this.#byClient.values()) {
       for (const { key, awaited } of candidates) if (awaited !== undefined) yield [key, awaited]
     }
   }
 
-  /** Takes what can be taken of a row's structs; true when that was any. */
+  /** Takes all structs of a row that can be taken. Returns true if there was one. */
   #advance(candidate: Candidate): boolean {
     const { client, update } = candidate
     const { structs } = update
@@ -92,7 +92,7 @@ export class RowIntegration {
         candidate.awaited = { client, clock: reached }
         break
       }
-      // Half of it is known: clocks of one update are contiguous, so that this begins another one.
+      // A part of it is known. Clocks within one update are contiguous, so this must begin another update.
       if (clock < reached && this.#sections.has(client)) break
       if (!this.#hasNeeds(candidate)) break
       this.#take(client, clock, update.bytes, structs[at + 1]!, structs[at + 2]!)

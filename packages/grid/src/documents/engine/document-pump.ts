@@ -5,27 +5,27 @@ import type { WritePath } from '../../runtime/write-path.ts'
 
 /** Rows that were written in one piece. */
 export interface SavedRows {
-  /** Resolves as a write does that was given these options. */
+  /** Resolves as a write with these options does. */
   follow(options?: WriteOptions): Promise<Receipt>
 }
 
-/** What documents need of the peer they live in: a grid's runtime, or a simulated machine. */
-export interface DocumentHost {
+/** Drives the peer of documents: the write path of a grid, or a simulated machine. */
+export interface DocumentPump {
   readonly peer: Pick<Peer, 'collections' | 'housekeeping' | 'lag' | 'membership' | 'peerId' | 'replicaId' | 'slotId'>
   readonly closed: boolean
   readonly wallMs: number
   readonly monotonicMs: number
-  /** Calls back once the step of the peer that is under way is over. */
+  /** Runs `call` after the current step of the peer, or at once when there is none. */
   afterStep(call: () => void): void
-  /** Calls back at the end of this turn. */
+  /** Runs `call` at the end of the current task. */
   soon(call: () => void): void
-  /** Calls back later. */
+  /** Runs `call` after a time. */
   later(ms: number, call: () => void): void
-  /** Writes rows in one piece; `settled` is called once that is durable or has failed. Throws what keeps it from being applied. */
+  /** Writes rows in one piece. Calls `settled` when that is durable or has failed. Throws if the rows cannot be applied. */
   write(rows: readonly RowWrite[], options: WriteOptions | undefined, settled: () => void): SavedRows
 }
 
-export function hostOf(writes: WritePath): DocumentHost {
+export function pumpOf(writes: WritePath): DocumentPump {
   return {
     peer: writes.pump.peer,
     get closed() {
