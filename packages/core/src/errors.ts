@@ -1,4 +1,4 @@
-/** Every code a `GridError` can carry. Codes are stable; messages are not. `docs/errors.md` says what to do for each. */
+/** The codes of `GridError`. Codes are stable, messages are not. `docs/errors.md` says what to do about each. */
 export type GridErrorCode =
   | 'ABORTED'
   | 'BACKLOG_FULL'

@@ -1,4 +1,4 @@
-/** Parts of core that only the simulator takes hold of: to shorten limits and to plant bugs. They may change at any time. */
+/** Parts of core for the simulator alone, which shortens limits and plants bugs. They may change at any time. */
 export { Checkpoint } from './storage/checkpoint.ts'
 export type { Partition } from './replica/collections.ts'
 export { GroupCommit, LOG_PREFIX } from './storage/group-commit.ts'

@@ -3,12 +3,12 @@ import { GridError } from './errors.ts'
 /** Every option of a method, by name. */
 export type Known<Options> = Readonly<Record<keyof Options, true>>
 
-/** So many changes of a letter make another word, at the most. */
+/** An option that differs in more letters than this is not suggested. */
 const EDITS_MAX = 3
 
 /**
- * Throws `INVALID_OPTION` for options that are no object, and for an option that there is not: a misspelt one would be left
- * out without a word. Says which one may be meant. Costs nothing where no options are passed.
+ * Throws `INVALID_OPTION` for options that are not an object, and for an unknown option: otherwise a misspelt option would
+ * be ignored silently. The error suggests the option that may be meant. Costs nothing if no options are passed.
  */
 export function checkKnown<Options>(
   options: Options | undefined,

@@ -1,4 +1,4 @@
-/** The identity of a peer on the network, opaque to core. With libp2p: the text form of its Ed25519 peer id. */
+/** The identity of a peer on the network. Core does not look into it. With libp2p: the text form of its Ed25519 peer id. */
 export type PeerId = string
 
 /** One change of a storage batch. */
@@ -7,10 +7,10 @@ export type StorageOperation =
   | { readonly type: 'delete'; readonly key: string }
 
 /**
- * A small durable store of blobs. Everything core keeps lies behind this port.
+ * A small durable store of blobs. Core stores everything through this port.
  *
  * Promises every adapter makes, held by the conformance suite of `@gossipgrid/testing`:
- * - a batch is atomic: after a crash all of it is there or nothing;
+ * - a batch is atomic: after a crash all of it is there, or nothing of it;
  * - batches apply in the order of the calls, and after a crash or power cut a prefix of them is there, so a durable
  *   batch makes every earlier batch durable too;
  * - with `durable: true` the promise resolves only when the batch survives a power cut (memory: `persistent` is false);
@@ -21,9 +21,9 @@ export type StorageOperation =
  * `STORAGE_`.
  */
 export interface Storage {
-  /** False where nothing survives the end of the program. */
+  /** False if nothing survives the end of the program. */
   readonly persistent: boolean
-  /** Why a store that should be persistent is not, for people: set where data is kept in memory instead. */
+  /** Why a store that should be persistent keeps its data in memory, in words for people. */
   readonly lapse?: string | undefined
   /** The blob under `key`, or undefined. Rejects with `STORAGE_DAMAGED` when the store knows that it is unreadable. */
   read(key: string): Promise<Uint8Array | undefined>
@@ -63,7 +63,7 @@ export interface Direct {
   sendDirect(to: readonly PeerId[], bytes: Uint8Array): Promise<readonly PeerId[]>
 }
 
-/** What the network tells its owner. Handlers must not throw and are called one at a time. */
+/** Events of the network. Handlers must not throw, and are called one at a time. */
 export interface NetworkEvents {
   /** A neighbour can be reached by `send`. Called once until `disconnected`. */
   connected(neighbour: PeerId): void
@@ -72,11 +72,11 @@ export interface NetworkEvents {
   message(from: PeerId, bytes: Uint8Array): void
   /** A frame that this neighbour sent with `sendDirect`. */
   direct(from: PeerId, bytes: Uint8Array): void
-  /** A broadcast, with the author that its signature proves, whoever passed it on. */
+  /** A broadcast. `from` is its author, which its signature proves, not the peer that passed it on. */
   broadcast(author: PeerId, bytes: Uint8Array): void
-  /** A peer broke the protocol of connections, or has no right to one. It is shown out, and `refuse` can keep it out. */
+  /** A peer broke the protocol of connections, or has no right to connect. It was disconnected; `refuse` keeps it out. */
   hostile(neighbour: PeerId, reason: string): void
-  /** `Network.addresses` are others now. */
+  /** `Network.addresses` has changed. */
   addresses?(): void
 }
 
@@ -89,11 +89,11 @@ export interface Network extends Broadcast, Direct, Streams {
   addresses(): string[]
   /** Connects to an address. Rejects with `NETWORK_DIAL_FAILED` or `NETWORK_BAD_ADDRESS`. */
   dial(address: string, options?: { readonly signal?: AbortSignal }): Promise<PeerId>
-  /** Closes every connection to a neighbour and dials it again: mends a connection that has gone deaf. */
+  /** Closes every connection to a neighbour and dials it again, because nothing arrives on them any more. */
   redial(neighbour: PeerId): Promise<void>
   /** Closes every connection to a neighbour and refuses it for a while. */
   refuse(neighbour: PeerId, refusedMs: number): Promise<void>
-  /** This peer was asleep and is back: who was lost meanwhile is dialled at once. */
+  /** This peer was asleep and is back. Neighbours that it lost are dialled at once. */
   wake?(): void
   /** Bytes sent and received on sockets since the start, for status and metrics. */
   traffic(): { readonly sentBytes: number; readonly receivedBytes: number }

@@ -1,6 +1,6 @@
 /**
  * Objects of another realm: a frame, a `vm` context, a test environment such as jsdom. They have prototypes of their own,
- * so that `instanceof` and comparing prototypes do not know them. What is what is told by what only the language can give.
+ * so that `instanceof` and a comparison of prototypes do not recognise them. Checks that the language itself offers do.
  */
 
 const { hasOwnProperty: hasOwn } = Object.prototype
@@ -10,10 +10,10 @@ const typedArrayTag = Object.getOwnPropertyDescriptor(
   Symbol.toStringTag,
 )!.get!
 
-/** What a value of another realm is, of the things that can be stored. */
+/** Types of values that can be stored. */
 export type ForeignKind = 'object' | 'array' | 'bytes' | 'date'
 
-/** Says what an object of another realm is; undefined for one of a class, and for all that cannot be stored. */
+/** The type of an object of another realm; undefined for an instance of a class, and for all else that cannot be stored. */
 export function foreignKind(value: object): ForeignKind | undefined {
   const prototype = Object.getPrototypeOf(value) as object | null
   if (prototype === null) return undefined
@@ -21,19 +21,19 @@ export function foreignKind(value: object): ForeignKind | undefined {
   if (typedArrayTag.call(value) === 'Uint8Array') return 'bytes'
   const parent = Object.getPrototypeOf(prototype) as object | null
   if (parent === null || !isObjectPrototype(parent)) return undefined
-  // The prototype of arrays is an array itself; that of a class that extends them is not.
+  // The prototype of arrays is itself an array. The prototype of a class that extends Array is not.
   if (Array.isArray(value)) return Array.isArray(prototype) ? 'array' : undefined
   return isDate(value) && hasOwn.call(prototype, 'getTime') ? 'date' : undefined
 }
 
-/** Whether a value is an object of no class, of whatever realm. */
+/** Whether a value is a plain object, of any realm. */
 export function isPlainObject(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || prototype === Object.prototype || foreignKind(value) === 'object'
 }
 
-/** The same content in objects of this realm. For values of which all parts can be stored. */
+/** A copy in objects of this realm. All parts of the value must be storable. */
 export function inThisRealm(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return Array.from(value, inThisRealm)
@@ -53,7 +53,7 @@ function isDate(value: object): value is Date {
   }
 }
 
-/** The root of a realm's prototypes. A class has another one above its own. */
+/** Whether an object is the root of a realm's prototypes. The prototype of a class has another one above it. */
 function isObjectPrototype(prototype: object): boolean {
   return Object.getPrototypeOf(prototype) === null && hasOwn.call(prototype, 'isPrototypeOf')
 }

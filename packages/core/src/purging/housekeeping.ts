@@ -25,7 +25,7 @@ export interface HousekeepingDeps {
   readonly writes: LocalWrites
 }
 
-/** What a peer sees to every now and then for the whole grid: who is durable, what may be purged, what names mean. */
+/** Regular work of a peer for the whole grid: which members are durable, what may be purged, which kind a name has. */
 export class Housekeeping {
   readonly registry: Registry
   readonly #deps: HousekeepingDeps
@@ -45,7 +45,7 @@ export class Housekeeping {
     this.#nextMs = now.monotonicMs + HOUSEKEEPING_AFTER_MS
   }
 
-  /** Monotonic milliseconds at which there is something to see to. */
+  /** Monotonic milliseconds at which the next round is due. */
   get wakeAtMs(): number {
     return this.#nextMs
   }
@@ -57,7 +57,7 @@ export class Housekeeping {
     try {
       this.#see(this.#deps.time.wallMs(now))
     } catch (error) {
-      // Too much waits for the disk, or there are too many collections: it can wait.
+      // Too much waits for the disk, or there are too many collections. The next round tries again.
       if (!(error instanceof GridError) || (error.code !== 'BACKLOG_FULL' && error.code !== 'COLLECTION_LIMIT'))
         throw error
     }
@@ -84,7 +84,7 @@ export class Housekeeping {
     }
   }
 
-  /** What a name was registered for first is what it stands for. */
+  /** A name has the kind for which it was registered first. */
   #settleNames(): void {
     const { collections } = this.#deps
     const first = new Map<string, RegisteredName>()

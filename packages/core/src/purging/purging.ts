@@ -31,22 +31,27 @@ export interface PurgingDeps {
 }
 
 /**
- * Decides when tombstones may go: about once a day the first of the durable members that are here proposes its vectors as
- * the next purge floor; each durable member acknowledges once its own cover them; and 14 days after the last of them did,
- * every peer that covers them too takes them up. So the grace period counts from the arrival at the durable set, and who
- * is away holds it up until it has been silent for 90 days, has left, or is forgotten.
+ * Decides when tombstones are purged.
+ *
+ * 1. About once a day, the leader (the durable member with the smallest peer id of those that are here) proposes its vectors
+ *    as the next purge floor.
+ * 2. Each durable member acknowledges the proposal when its own vectors cover it.
+ * 3. The grace period of 14 days begins with the last acknowledgement. After it, every peer whose vectors cover the proposal
+ *    adopts it as its floor.
+ *
+ * A durable member that is away delays this until it has been silent for 90 days, has left, or is forgotten.
  */
 export class Purging {
   readonly #deps: PurgingDeps
 
-  /** Proposals that were taken up whole. */
+  /** Proposals that were adopted as a whole. */
   readonly #taken = new Set<string>()
 
   constructor(deps: PurgingDeps) {
     this.#deps = deps
   }
 
-  /** What a durable member does: proposes, acknowledges, and clears away. */
+  /** The work of a durable member: propose, acknowledge, and withdraw old proposals. */
   attend(wallMs: number): void {
     const { registry, membership } = this.#deps
     const { peerId } = membership.self
@@ -58,7 +63,7 @@ export class Purging {
     }
   }
 
-  /** What every peer does: takes up the floors whose time has come. */
+  /** The work of every peer: adopt the floors whose grace period is over. */
   ripen(wallMs: number): void {
     const { collections, registry } = this.#deps
     const candidates = registry.candidates()
@@ -91,13 +96,13 @@ export class Purging {
     if (candidates.some((candidate) => candidate.day >= day)) return
     const parts = this.#wanted(day, candidates)
     if (parts.length === 0) return
-    // What is not acknowledged by all waits for somebody; the oldest and the newest of those say enough.
+    // Too many proposals wait for a member. The oldest and the newest of them are enough.
     const waiting = candidates.filter((candidate) => registry.acknowledgedMs(candidate, members) === undefined)
     if (waiting.length >= CANDIDATES_MAX) registry.withdraw(waiting.at(-2)!.day)
     registry.propose(day, parts)
   }
 
-  /** What no proposal covers yet, of partitions for which a floor would be of use: as much as one row can say, in turn. */
+  /** What to propose: dots that no proposal covers, of partitions with something to purge. As much as fits into one row, in turn. */
   #wanted(day: number, candidates: readonly Candidate[]): ProposedPart[] {
     const { collections } = this.#deps
     const wanted = [...collections.partitions()].filter(
@@ -112,7 +117,7 @@ export class Purging {
       const news = this.#uncovered(replica.vector, proposed.get(nameKey(name)) ?? [], idsMax)
       if (news.size === 0) continue
       const vector = encodeVector(news, collections.ids)
-      // Ranges without end: its turn comes once they have closed.
+      // Too many ranges. The partition is proposed later, when they have closed.
       if (vector.length > CANDIDATE_MAX_BYTES / 2) continue
       roomBytes -= CANDIDATE_PART_BYTES + vector.length + encoder.encode(name.collection).length
       if (roomBytes < 0) break
@@ -122,7 +127,7 @@ export class Purging {
     return parts
   }
 
-  /** The part of a vector that none of the proposed floors covers: of up to so many ids, those seen first. */
+  /** The part of a vector that none of the proposed floors covers, of up to `idsMax` replica ids. */
   #uncovered(vector: VersionVector, proposed: readonly Floor[], idsMax: number): VersionVector {
     const { ids } = this.#deps.collections
     const news = new VersionVector()
@@ -157,14 +162,14 @@ export class Purging {
     return vector?.reaches(part.floor, (replicaId) => collections.ids.indexOf(replicaId)) === true
   }
 
-  /** Whether a partition stands on a floor already. */
+  /** Whether a partition stands on this floor or a larger one. */
   #stands(part: CandidatePart): boolean {
     const floor = this.#deps.collections.find(part)?.replica.floor
     if (floor === undefined || floor.dateMs < part.floor.dateMs) return false
     return floor.includes(part.floor)
   }
 
-  /** One of the durable members that are here leads: the one with the smallest peer id. */
+  /** Whether this peer leads: it has the smallest peer id of the durable members that are here. */
   #isFirst(): boolean {
     const { membership } = this.#deps
     const own: PeerId = membership.self.peerId

@@ -25,7 +25,7 @@ export interface Registered {
   readonly heardMs: number
 }
 
-/** What a partition's purge floor is to become. */
+/** The proposed purge floor of a partition. */
 export interface CandidatePart {
   readonly collection: string
   readonly kind: number
@@ -33,7 +33,7 @@ export interface CandidatePart {
   readonly floor: Floor
 }
 
-/** The same as it is proposed: a vector, encoded. */
+/** A `CandidatePart` as it is written into the registry: with an encoded vector. */
 export interface ProposedPart {
   readonly collection: string
   readonly kind: number
@@ -43,20 +43,20 @@ export interface ProposedPart {
 
 /** A proposed purge floor. */
 export interface Candidate {
-  /** Counts days; there is one a day. */
+  /** Its day, counted from 1970. There is one proposal for each day. */
   readonly day: number
   readonly dateMs: number
-  /** Names exactly this proposal: what is acknowledged is a version, not a day. */
+  /** Identifies this proposal. Members acknowledge a version, not a day. */
   readonly version: string
   readonly parts: readonly CandidatePart[]
 }
 
-/** What a name was registered for. */
+/** The registration of a name. */
 export interface RegisteredName {
   /** The key of its row, which says everything. */
   readonly key: string
   readonly name: string
-  /** Undefined for a kind of a later version, and for what makes no sense. */
+  /** Undefined for a kind of a later version, and for a malformed row. */
   readonly descriptor: CollectionDescriptor | undefined
   readonly hlc: number
   readonly replicaId: string
@@ -68,8 +68,8 @@ export interface RegistryDeps {
 }
 
 /**
- * The rows of the registry: durable members, proposed purge floors with who has acknowledged them, and which name stands
- * for which kind. Rows that nobody honest wrote are passed over.
+ * The rows of the registry: durable members, proposed purge floors and their acknowledgements, and the kind of each name.
+ * Malformed rows are ignored.
  */
 export class Registry {
   readonly #deps: RegistryDeps
@@ -91,20 +91,20 @@ export class Registry {
     return members
   }
 
-  /** Members whose silence has lasted for longer. */
+  /** Durable members that gave no sign of life for 90 days. */
   silent(wallMs: number): PeerId[] {
     const rows = this.#rows(MEMBER).filter(({ hlc }) => wallMs - wallFromHlc(hlc) > MEMBER_SILENT_MAX_MS)
     return rows.map(({ key }) => key.slice(MEMBER.length))
   }
 
-  /** Registers a durable peer, or gives its sign of life when that is due. */
+  /** Registers a durable peer, or renews its sign of life when that is due. */
   attend(peerId: PeerId, wallMs: number): void {
     const known = this.members(wallMs).find((member) => member.peerId === peerId)
     if (known !== undefined && wallMs - known.heardMs < SIGN_OF_LIFE_MS) return
     this.#write(MEMBER + peerId, { since: known?.sinceMs ?? Math.max(0, Math.floor(wallMs)) })
   }
 
-  /** Takes a durable peer out. Undefined when it was not there. */
+  /** Removes a durable peer. Undefined if it was not registered. */
   strike(peerId: PeerId): Written | undefined {
     return this.#delete(MEMBER + peerId)
   }
@@ -158,13 +158,13 @@ export class Registry {
     for (const { peerId, sinceMs } of concerned) {
       const atMs = acknowledged.get(peerId)
       if (atMs === undefined) return undefined
-      // Whoever joined later must have it too, but starts no new grace period.
+      // A member that registered later must have it too, but starts no new grace period.
       if (sinceMs <= candidate.dateMs) lastMs = Math.max(lastMs, atMs)
     }
     return lastMs
   }
 
-  /** Takes out a proposal and what was said of it. */
+  /** Removes a proposal and its acknowledgements. */
   withdraw(day: number): void {
     for (const { key } of [...this.#rows(`${ACK}${day}/`)]) this.#delete(key)
     this.#delete(FLOOR + day)
@@ -202,7 +202,7 @@ export class Registry {
     const { table } = partition.replica
     const rows: { key: string; value: Uint8Array; hlc: number; replicaId: string }[] = []
     for (const slot of table.slots()) {
-      // The key of a tombstone takes long to read.
+      // Reading the key of a tombstone takes long.
       if (table.deleted(slot) || !table.key(slot).startsWith(prefix)) continue
       const value = table.value(slot)!
       const replicaId = collections.ids.id(table.writer(slot))
@@ -224,7 +224,7 @@ export class Registry {
   }
 }
 
-/** A field of a row, undefined where it is not what it should be. */
+/** Reads a row; undefined if it is malformed. */
 function readField<T>(value: Uint8Array, read: (fields: Fields) => T): T | undefined {
   try {
     return read(new Fields(decodeValue(value), 'registry'))

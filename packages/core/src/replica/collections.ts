@@ -25,15 +25,15 @@ import type { PeerId } from '../ports.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 import { Replica } from './replica.ts'
 
-/** One partition of a collection as this peer holds it. */
+/** One partition of a collection, as this peer has it. */
 export interface Partition {
   readonly name: PartitionName
   readonly replica: Replica
-  /** Why nothing may be written here: the name was another kind's first. */
+  /** Why writes are refused: the name was registered for another kind first. */
   mismatch: string | undefined
 }
 
-/** A collection as this peer holds it. */
+/** A collection, as this peer has it. */
 export interface Collection {
   readonly descriptor: CollectionDescriptor
   /** Those that this peer holds, in no order. */
@@ -50,20 +50,20 @@ interface Known extends Collection {
 /** A partition by name; a map's when no kind is given. */
 export type PartitionQuery = Omit<PartitionName, 'kind'> & { readonly kind?: number | undefined }
 
-/** Why there is no such partition. */
+/** Why a partition is not available. */
 export interface Unavailable {
   readonly code: GridErrorCode
   readonly reason: string
 }
 
 /**
- * All collections of one peer, by name and kind. Replicated collections of other peers appear here with their first row:
- * two kinds of one name stand side by side, so that peers which opened them while apart still hold the same.
+ * All collections of one peer, by name and kind. A replicated collection of another peer appears here with its first row.
+ * Collections of two kinds may share a name: peers that opened both during a network split still hold the same.
  */
 export class Collections {
-  /** Numbers the replica ids of all entries and vectors. */
+  /** The numbers of all replica ids in entries and vectors. */
   readonly ids: ReplicaIds
-  /** When which entries of all collections expire. */
+  /** The entries of all collections that expire. */
   readonly expiries: Expiries = new Expiries()
   /** Which peers hold which partitions. */
   readonly placement: Placement
@@ -72,17 +72,17 @@ export class Collections {
   readonly #byName = new Map<string, Known[]>()
   /** What the application has opened. */
   readonly #opened = new Map<string, Collection>()
-  /** What names stand for, as far as all peers know. */
+  /** The kind of each name on which all peers have agreed. */
   readonly #settled = new Map<string, CollectionDescriptor>()
   readonly #seed: number
-  /** By name: the store still has them, so that they cannot come into being again yet. */
+  /** Names that the store still has. They cannot be created again yet. */
   readonly #leaving = new Set<string>()
-  /** Called for every partition that comes into being. */
+  /** Called for every new partition. */
   created: ((partition: Partition) => void) | undefined
   /** Called for every partition that is removed; `forgotten` is to be called once the store does not have it any more. */
   removed: ((partition: Partition, forgotten: () => void) => void) | undefined
 
-  /** `seed` keys all fingerprints; peers of one grid share it. */
+  /** `seed` is the seed of all fingerprints. The peers of a grid share it. */
   constructor(ids: ReplicaIds, seed: number, placement: Placement = new Everywhere()) {
     this.ids = ids
     this.placement = placement
@@ -93,7 +93,7 @@ export class Collections {
     return this.#all.length
   }
 
-  /** Collections of applications: those of which there may only be so many. */
+  /** Number of collections of applications, which is limited. */
   get limitedCount(): number {
     return this.#limitedCount
   }
@@ -126,8 +126,8 @@ export class Collections {
   }
 
   /**
-   * The collection of that name and kind for the application, created on first sight. Throws `INVALID_NAME`,
-   * `COLLECTION_MISMATCH` when the name is in use for another kind, `COLLECTION_LIMIT` past 4,096 collections.
+   * Opens a collection for the application, and creates it if it is not there. Throws `INVALID_NAME`,
+   * `COLLECTION_MISMATCH` if the name is in use for another kind, `COLLECTION_LIMIT` past 4,096 collections.
    */
   open(descriptor: CollectionDescriptor): Collection {
     const opened = this.#opened.get(descriptor.name)?.descriptor
@@ -145,7 +145,7 @@ export class Collections {
     return this.#opened.get(collection.descriptor.name) === collection
   }
 
-  /** All peers have agreed on what a name stands for. */
+  /** Records the kind of a name on which all peers have agreed. */
   settle(descriptor: CollectionDescriptor): void {
     this.#settled.set(descriptor.name, descriptor)
   }
@@ -175,15 +175,15 @@ export class Collections {
     return this.placement.holds(name) && !(this.#leaving.size > 0 && this.#leaving.has(nameKey(name)))
   }
 
-  /** The partition of a collection that is the grid's own: there is a place for it, whatever applications open. */
+  /** The partition of an internal collection. It does not count in the limit of collections. */
   internal(descriptor: CollectionDescriptor): Partition {
     const known = this.#like(descriptor) ?? this.#create(descriptor)
     return known.partitions[0]!
   }
 
   /**
-   * The partition a peer means, created on first sight; or why there is none, also for a kind of a later version. Throws
-   * nothing but `INVALID_NAME`: thousands of errors for one message would take seconds.
+   * The partition that a peer means, created if it is not there; or why it is not available, for example because its kind is
+   * of a later version. Throws only `INVALID_NAME`: to throw thousands of errors for one message would take seconds.
    */
   locate(name: PartitionName): Partition | Unavailable {
     const { collection, partition } = name
@@ -213,7 +213,7 @@ export class Collections {
     if (descriptor === undefined) {
       return {
         code: 'COLLECTION_MISMATCH',
-        reason: `'${collection}' is of kind ${kind} elsewhere, which is not known here`,
+        reason: `'${collection}' is of kind ${kind} on another peer, which this version does not know`,
       }
     }
     if (descriptor.partitions !== count || partition >= partitionNumber(count, count)) {
@@ -251,7 +251,7 @@ export class Collections {
   root(peer?: PeerId): string {
     const sum: Hash64 = { high: 0, low: 0 }
     for (const { name, replica } of this.shared(peer)) {
-      // A collection that was opened and never written to is no difference.
+      // A collection that was opened and never written to makes no difference.
       if (replica.vector.isEmpty) continue
       const vector = replica.vector.hash(this.ids)
       let low = hashText(name.collection, this.#seed)
@@ -270,7 +270,7 @@ export class Collections {
     return hashHex(sum)
   }
 
-  /** A collection of the same name and another kind that holds something. */
+  /** A collection of the same name and another kind that has been written to. */
   #inUse(descriptor: CollectionDescriptor): CollectionDescriptor | undefined {
     if (this.#like(descriptor) !== undefined) return undefined
     for (const collection of this) {
@@ -298,8 +298,8 @@ export class Collections {
   #create(descriptor: CollectionDescriptor): Known {
     checkName(descriptor.name, 'collection')
     if (!this.#hasRoom(descriptor)) {
-      const held = `this grid holds ${COLLECTIONS_MAX} collections already, and '${descriptor.name}' would be one more`
-      throw new GridError('COLLECTION_LIMIT', `${held}: use keys of one collection instead of a collection for each`)
+      const limit = `this grid holds ${COLLECTIONS_MAX} collections already, and '${descriptor.name}' would be one more`
+      throw new GridError('COLLECTION_LIMIT', `${limit}: use keys of one collection instead of a collection for each`)
     }
     if (!isReserved(descriptor)) this.#limitedCount += 1
     const { name, partitions: count } = descriptor
@@ -329,7 +329,7 @@ export class Collections {
   }
 }
 
-/** That one name is meant for two kinds, with both. */
+/** The message of an error that one name is meant for two kinds. */
 export function mismatchOf(first: CollectionDescriptor, later: CollectionDescriptor): string {
   return `'${first.name}' is a ${describeKind(first)} collection and cannot be a ${describeKind(later)} one too: take another name`
 }

@@ -1,8 +1,8 @@
 import { EXPIRIES_PER_STEP_MAX } from '../limits.ts'
 
-/** What holds entries that expire: a replica. */
+/** Has entries that expire: a replica. */
 export interface ExpiringEntries {
-  /** The time given for the slot has come: drops its value, unless it got a later time meanwhile. */
+  /** Called at the time given for a slot. Drops its value, unless the entry expires later by now. */
   expire(slot: number, wallMs: number): void
 }
 
@@ -12,7 +12,7 @@ interface Due {
   readonly slot: number
 }
 
-/** When which entries expire: the soonest first. Each entry waits here once, for the soonest time it was ever given. */
+/** A queue of entries that expire, the soonest first. An entry is in it once, with the soonest time that it ever had. */
 export class Expiries {
   readonly #heap: Due[] = []
   readonly #waiting = new Map<ExpiringEntries, Map<number, number>>()
@@ -25,7 +25,7 @@ export class Expiries {
   add(replica: ExpiringEntries, slot: number, atMs: number): void {
     let waiting = this.#waiting.get(replica)
     if (waiting === undefined) this.#waiting.set(replica, (waiting = new Map()))
-    // Whoever is woken too early waits again.
+    // An entry that now expires later is queued again when this time comes.
     if ((waiting.get(slot) ?? Infinity) <= atMs || atMs === Infinity) return
     waiting.set(slot, atMs)
     const heap = this.#heap
@@ -41,7 +41,7 @@ export class Expiries {
     heap[at] = due
   }
 
-  /** Drops the values of entries whose time has come: at most 1,000 at once. */
+  /** Drops the values of entries that have expired, at most 1,000 at once. */
   sweep(wallMs: number): void {
     for (let count = 0; count < EXPIRIES_PER_STEP_MAX && this.nextMs <= wallMs; count++) {
       const { replica, slot, atMs } = this.#pop()
@@ -55,7 +55,7 @@ export class Expiries {
   /** Forgets all entries of a replica that is removed. */
   remove(replica: ExpiringEntries): void {
     if (!this.#waiting.delete(replica)) return
-    // In order of time they are a heap as well.
+    // A sorted array is a heap too.
     const left = this.#heap.filter((due) => due.replica !== replica).toSorted((a, b) => a.atMs - b.atMs)
     this.#heap.splice(0, this.#heap.length, ...left)
   }

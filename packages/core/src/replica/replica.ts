@@ -14,16 +14,16 @@ import type { DotRange } from '../versions/version-vector.ts'
 
 /**
  * What merging a row did:
- * - `won`: it is the entry's state now;
- * - `lost`: the entry already holds a larger version;
- * - `known`: the entry holds this very version.
+ * - `won`: the row is the entry's state now;
+ * - `lost`: the entry has a larger version;
+ * - `known`: the entry has this version already.
  */
 export type MergeOutcome = 'won' | 'lost' | 'known'
 
-/** A version that a merge threw away although the writer of the winner had not seen it. */
+/** A version that lost a merge although the writer of the winner had not seen it. */
 export interface Discarded {
   readonly key: string
-  /** Encoded value that was thrown away, undefined for a delete. */
+  /** The encoded value that lost; undefined for a delete. */
   readonly value: Uint8Array | undefined
   readonly hlc: number
   readonly writer: number
@@ -32,17 +32,17 @@ export interface Discarded {
 /** See `Replica.observe`. */
 export interface ReplicaObserver {
   /**
-   * An entry has another value than before, or none. `previous` is the stored value before, undefined when there was none.
-   * The slot of an entry that is taken out is valid during the call only, and reads as deleted.
+   * The value of an entry has changed or is gone. `previous` is the stored value before, undefined if there was none. If the
+   * entry is removed, its slot is valid during the call only, and reads as deleted.
    */
   changed?(slot: number, previous: Uint8Array | undefined): void
-  /** A merge threw a concurrent version away. */
+  /** A concurrent version lost a merge. */
   discarded?(discarded: Discarded): void
 }
 
 /**
- * One peer's copy of one partition: the entries, the dots seen, and the fingerprint, which are always changed together.
- * A join-semilattice: `merge` is commutative, associative and idempotent over (HLC, replica id, value hash).
+ * One peer's copy of one partition: the entries, the dots seen, and the fingerprint. They always change together.
+ * A replica is a join-semilattice: `merge` is commutative, associative and idempotent over (HLC, replica id, value hash).
  */
 export class Replica {
   readonly table: EntryTable
@@ -55,14 +55,14 @@ export class Replica {
   readonly #fingerprint: Hash64 = { high: 0, low: 0 }
   readonly #term: Hash64 = { high: 0, low: 0 }
   readonly #expiries: Expiries
-  /** See `KindRules`. A remove is dated as the add that its writer saw. */
+  /** See `KindRules`. A remove has the HLC timestamp of the add that its writer saw. */
   readonly #addWins: boolean
   readonly #reportsConflicts: boolean
   #conflicts = 0
   /** Replaced, never changed, so that an observer may end while all are called. Merging is fastest while there are none. */
   #observers: readonly { readonly observer: ReplicaObserver }[] = []
 
-  /** `seed` keys the fingerprint; all peers of a grid share it. Entries that expire are noted in `expiries`. */
+  /** `seed` is the seed of the fingerprint. The peers of a grid share it. Entries that expire are added to `expiries`. */
   constructor(ids: ReplicaIds, seed: number, kind: CollectionKind = 'map', expiries: Expiries = new Expiries()) {
     this.#ids = ids
     this.#noFloor = Floor.empty(ids)
@@ -77,7 +77,7 @@ export class Replica {
     )
   }
 
-  /** Sum of the hashes of all entries: equal on two replicas that hold the same versions of the same keys. */
+  /** Sum of the hashes of all entries: equal on two replicas that have the same versions of the same keys. */
   get fingerprint(): Readonly<Hash64> {
     return this.#fingerprint
   }
@@ -87,7 +87,7 @@ export class Replica {
     return this.vector.floor ?? this.#noFloor
   }
 
-  /** Concurrent versions thrown away since the replica was opened, as far as could be told. */
+  /** Concurrent versions that lost since the replica was opened. Best effort: see `Row.replaced`. */
   get conflicts(): number {
     return this.#conflicts
   }
@@ -101,7 +101,7 @@ export class Replica {
     }
   }
 
-  /** What a reader may see of a slot: neither tombstones nor values whose time has come. */
+  /** The value of a slot for readers: undefined for a tombstone and for a value that has expired. */
   read(slot: number, wallMs: number): Uint8Array | undefined {
     if (this.table.deleted(slot)) return undefined
     const bytes = this.table.value(slot)!
@@ -109,15 +109,15 @@ export class Replica {
     return this.table.expiresAtMs(slot) <= wallMs ? undefined : payloadOf(bytes)
   }
 
-  /** The short hash of the version an entry holds, never 0; 0 when there is no entry. */
+  /** The short hash of an entry's version, never 0; 0 if there is no entry. */
   versionHash(slot: number | undefined): number {
     if (slot === undefined) return 0
     return this.#shortHash(this.table.hlc(slot), this.table.writer(slot), this.table.sequence(slot))
   }
 
   /**
-   * Applies a write of this peer, whose dot must be fresh. A write supersedes what its writer sees: where the entry is
-   * dated ahead of this peer's clock, the row is dated just past it. A remove from a set is dated as the add it removes.
+   * Applies a write of this peer. Its dot must be new. A write wins over what its writer sees: if the entry's HLC timestamp is
+   * ahead of this peer's clock, the row gets the next one. A remove from a set gets the timestamp of the add that it removes.
    */
   write(row: Row): number {
     const keyHash = this.table.hashKey(row.key)
@@ -131,12 +131,12 @@ export class Replica {
     return this.#put(slot, row, keyHash)
   }
 
-  /** Merges a row from elsewhere and counts its dot as seen. What was purged is not taken for news. */
+  /** Merges a row of another peer and marks its dot as seen. A row that was purged here is ignored. */
   merge(row: Readonly<Row>): MergeOutcome {
     return this.#merge(row, this.vector.floor)
   }
 
-  /** Merges a row of this peer's own store, where what lies below the floor and is there was not purged. */
+  /** Merges a row of this peer's own store. A row below the floor was not purged, since the store has it. */
   restore(row: Readonly<Row>): void {
     this.#merge(row, undefined)
   }
@@ -148,18 +148,18 @@ export class Replica {
     const order = slot === undefined ? 1 : this.compare(row, slot)
     if (order === 0) return 'known'
     if (order > 0) {
-      // It was here, or its successor was, and all durable peers had seen it: what is not here any more was deleted.
+      // The dot is below the purge floor, so this peer once had it. No entry now means it was deleted and purged: not news.
       if (!news && floor?.has(row.writer, row.sequence) === true) return 'known'
       if (slot !== undefined) this.#noteReplaced(slot, row)
       this.#put(slot, row, keyHash)
       return 'won'
     }
-    // Several neighbours may send the same row; its conflict is told once.
+    // Several neighbours may send the same row. Its conflict is reported once.
     if (news) this.#noteRefused(slot!, row)
     return 'lost'
   }
 
-  /** Above 0 when the row's version is larger than the one the slot holds, 0 when they are the same. */
+  /** Above 0 if the row's version is larger than the slot's, 0 if they are the same. */
   compare(row: Readonly<Row>, slot: number): number {
     const { table } = this
     const byTime = row.hlc - table.hlc(slot)
@@ -171,12 +171,12 @@ export class Replica {
     if (row.writer !== table.writer(slot)) {
       return this.#ids.id(row.writer) > this.#ids.id(table.writer(slot)) ? 1 : -1
     }
-    // Same HLC, same replica id: the same write, unless an id was cloned. Then the value decides, so that both converge.
+    // Same HLC, same replica id: the same write, unless a replica id was cloned. Then the value decides, so that peers converge.
     if (row.sequence !== table.sequence(slot)) return row.sequence - table.sequence(slot)
     return compareValues(row, table, slot)
   }
 
-  /** Visits the current state of dots in `ranges`, oldest first within each replica id, until `visit` returns false. */
+  /** Visits the slots of the dots in `ranges`, oldest first for each replica id, until `visit` returns false. */
   visitDots(ranges: readonly DotRange[], visit: (slot: number) => boolean): boolean {
     let going = true
     for (const range of ranges) {
@@ -187,8 +187,8 @@ export class Replica {
   }
 
   /**
-   * The dots to send to one that has seen `known`: also those below the floor that still have an entry, unless both stand
-   * on the same floor.
+   * The dots to send to a peer that has seen `known`. If it stands on another floor, dots below this peer's floor that still
+   * have an entry are among them.
    */
   owed(known: VersionVector): DotRange[] {
     const owed = this.vector.missingIn(known)
@@ -211,7 +211,7 @@ export class Replica {
     return rows
   }
 
-  /** A copy of what a slot holds, as a row. */
+  /** The entry of a slot as a row. The value is a view. */
   row(slot: number): Row {
     const row: Row = { key: '', hlc: 0, writer: 0, sequence: 0, replaced: 0, bytes: undefined, start: 0, end: 0 }
     this.table.read(slot, row)
@@ -219,8 +219,8 @@ export class Replica {
   }
 
   /**
-   * Issues a write anew under another dot, keeping its HLC: for the writes of an id that must be abandoned. `bytes` are its
-   * value where that names the id.
+   * Issues a write again under another dot and keeps its HLC timestamp, because its replica id is given up. `bytes` is its new
+   * value, if the value names the replica id.
    */
   redot(slot: number, writer: number, sequence: number, bytes?: Uint8Array): void {
     if (bytes !== undefined) {
@@ -241,22 +241,22 @@ export class Replica {
   }
 
   /**
-   * Takes up a larger floor, all of which has been seen here, and purges what lies below it. Which entries those are is
-   * the same for all peers that stand on this floor.
+   * Adopts a larger floor and purges below it. All dots below it must have been seen here. Peers that stand on one floor
+   * purge the same entries.
    */
   raiseFloor(floor: Floor): void {
     this.vector.raiseTo(floor)
     this.purge()
   }
 
-  /** Takes out the tombstones, and the entries that had expired, below the floor. */
+  /** Removes the tombstones below the floor, and the entries below it that had expired by its date. */
   purge(): void {
     const { floor, table } = this
     if (floor.isEmpty) return
     for (const slot of table.slots()) if (this.#isPurgeable(slot, floor)) this.drop(slot)
   }
 
-  /** Takes an entry out, as if it had never been; its dot stays seen. */
+  /** Removes an entry, without a tombstone. Its dot stays seen. */
   drop(slot: number): void {
     const { table } = this
     this.#sum(slot, subtractHash)
@@ -271,12 +271,12 @@ export class Replica {
 
   #isPurgeable(slot: number, floor: Floor): boolean {
     const { table } = this
-    // Swept or not: when it expired decides, so that all clocks come to the same.
+    // The date of expiry decides, swept or not, so that peers with different clocks purge the same entries.
     const gone = table.isTombstone(slot) || table.expiresAtMs(slot) <= floor.dateMs
     return gone && floor.has(table.writer(slot), table.sequence(slot))
   }
 
-  /** An entry's time may have come: drops its value if so, and else waits on. */
+  /** Drops the value of an entry that has expired, and queues one that expires later again. */
   expire(slot: number, wallMs: number): void {
     const { table } = this
     const expiresAtMs = table.expiresAtMs(slot)
@@ -292,7 +292,7 @@ export class Replica {
     this.#changed(slot, previous)
   }
 
-  /** Gives an entry another version under the same replica id, though it be a smaller one: nobody else has taken the first. */
+  /** Gives an entry another version under the same replica id, also a smaller one. No other peer may have the old version. */
   restamp(slot: number, hlc: number, sequence: number): void {
     const row = this.row(slot)
     row.hlc = hlc
@@ -317,7 +317,7 @@ export class Replica {
     return target
   }
 
-  /** What the slot holds; undefined while nothing observes, since reading it has a cost. */
+  /** The value of a slot; undefined without observers, because reading it has a cost. */
   #valueForObservers(slot: number): Uint8Array | undefined {
     return this.#observers.length === 0 ? undefined : this.table.value(slot)
   }
@@ -341,7 +341,7 @@ export class Replica {
     return mix32(h) & 0xffff || 1
   }
 
-  /** The row wins over the slot: was the loser concurrent? Best effort: an intermediate version may have been skipped. */
+  /** The row wins over the slot. Reports a conflict if the loser was concurrent: best effort, as versions in between may be missing. */
   #noteReplaced(slot: number, row: Readonly<Row>): void {
     const { table } = this
     if (!this.#reportsConflicts || table.writer(slot) === row.writer) return
@@ -354,7 +354,7 @@ export class Replica {
     })
   }
 
-  /** The slot wins over the row: was the row concurrent, or merely late? */
+  /** The slot wins over the row. Reports a conflict if the row was concurrent and not just late. */
   #noteRefused(slot: number, row: Readonly<Row>): void {
     const { table } = this
     if (!this.#reportsConflicts || table.writer(slot) === row.writer) return
@@ -370,7 +370,7 @@ function compareValues(row: Readonly<Row>, table: EntryTable, slot: number): num
   const held = table.value(slot)
   if (row.bytes === undefined) return held === undefined ? 0 : 1
   if (held === undefined) return -1
-  // Of a value that has expired one side may have swept what the other still holds: the same version all the same.
+  // A value that has expired may be swept on one side only. It is the same version all the same.
   const date = lastingEnd(held, 0, held.length)
   const swept = isSwept(row.bytes, row.start, row.end) || table.deleted(slot)
   if (swept && lastingEnd(row.bytes, row.start, row.end) - row.start === date) {
@@ -379,7 +379,7 @@ function compareValues(row: Readonly<Row>, table: EntryTable, slot: number): num
   return compareBytes(row.bytes, row.start, row.end, held, held.length)
 }
 
-/** Two that say the same take nothing from each other. */
+/** Equal values are no conflict. */
 function hasSameValue(row: Readonly<Row>, table: EntryTable, slot: number): boolean {
   const held = table.value(slot)
   if (row.bytes === undefined || held === undefined) return row.bytes === held

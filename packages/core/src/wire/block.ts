@@ -10,14 +10,14 @@ import type { ReplicaId, ReplicaIds } from '../versions/replica-ids.ts'
 import { SEQUENCE_MAX } from '../limits.ts'
 
 /**
- * A block is what a log blob, a segment, a broadcast frame and a chunk of a session have in common: records of rows,
- * and records of void dots. So what was logged can be sent as it is, and there is one decoder to trust.
+ * A block is the content of a log blob, of a segment, of a broadcast frame and of a chunk of a session: records of rows and
+ * records of superseded dots. So logged bytes can be sent as they are, and there is one decoder to trust.
  *
  *     block   = record*
  *     rows    = 1 collection replicaId count sequence hlc row*        sequence, hlc: of the first row
- *     row     = dSequence dHlc replaced key (length + 1 | 0) value    deltas to the row before; 0: a tombstone
- *     voids   = 2 collection replicaId count (gap length)*            dots that came, or whose successors came, before
- *     floor   = 3 collection length floor                             in the log only: the purge floor was raised
+ *     row     = dSequence dHlc replaced key (length + 1 | 0) value    deltas to the previous row; 0: a tombstone
+ *     voids   = 2 collection replicaId count (gap length)*            superseded dots
+ *     floor   = 3 collection length floor                             in the log only: the purge floor rose
  *     drops   = 4 collection count (replicaId sequence key)*          in the log only: what a full resync dropped
  *     collection = name kind partition
  */
@@ -28,7 +28,7 @@ const FLOOR = 3
 const DROPS = 4
 const ROW_MIN_BYTES = 7
 
-/** Which partition a record belongs to. */
+/** Names the partition of a record. */
 export interface PartitionName {
   readonly collection: string
   /** Code of the collection's kind and mode, see `kinds.ts`. */
@@ -36,12 +36,12 @@ export interface PartitionName {
   readonly partition: number
 }
 
-/** A partition's name as one text. */
+/** The name of a partition as one text. */
 export function nameKey({ collection, kind, partition }: PartitionName): string {
   return `${kind} ${partition} ${collection}`
 }
 
-/** Rows of one replica id in one partition, by ascending sequence number. */
+/** Rows of one replica id in one partition, in order of sequence number. */
 export interface RowsRecord {
   readonly type: 'rows'
   readonly partition: PartitionName
@@ -49,7 +49,7 @@ export interface RowsRecord {
   readonly rows: readonly Row[]
 }
 
-/** Dots that may count as seen: they travelled before, or hold nothing any more and their successors did. */
+/** Superseded dots, which now count as seen: the row of each dot, or of a later version of its entry, was sent before. */
 export interface VoidsRecord {
   readonly type: 'voids'
   readonly partition: PartitionName
@@ -58,7 +58,7 @@ export interface VoidsRecord {
   readonly ranges: readonly number[]
 }
 
-/** The purge floor was raised. Never taken from a peer. */
+/** The purge floor rose. In the own log only, never accepted from a peer. */
 export interface FloorRecord {
   readonly type: 'floor'
   readonly partition: PartitionName
@@ -72,19 +72,19 @@ export interface EntryDot {
   readonly sequence: number
 }
 
-/** Entries that turned out to be deleted long ago. Never taken from a peer. */
+/** Entries that a full resync removed. In the own log only, never accepted from a peer. */
 export interface DropsRecord {
   readonly type: 'drops'
   readonly partition: PartitionName
   readonly drops: readonly EntryDot[]
 }
 
-/** What peers send each other. */
+/** A record that peers send each other. */
 export type BlockRecord = RowsRecord | VoidsRecord
-/** What a peer's own log holds. */
+/** A record of a peer's own log. */
 export type LogRecord = BlockRecord | FloorRecord | DropsRecord
 
-/** Writes records one after the other; rows that follow each other share one record where they can. */
+/** Writes a block. Consecutive rows share a record if they can. */
 export class BlockWriter {
   readonly #ids: ReplicaIds
   readonly #done = new ByteWriter(4096)
@@ -107,7 +107,7 @@ export class BlockWriter {
     return this.#total
   }
 
-  /** Bytes so far, but for the header of the open record. */
+  /** Bytes so far, without the header of the open record. */
   get length(): number {
     return this.#done.length + this.#rows.length
   }
@@ -163,13 +163,13 @@ export class BlockWriter {
     }
   }
 
-  /** Appends a block that is complete in itself. */
+  /** Appends a complete block. */
   block(bytes: Uint8Array): void {
     this.#closeRows()
     this.#done.raw(bytes)
   }
 
-  /** The block so far; the writer starts anew. */
+  /** Returns the block and starts a new one. */
   take(): Uint8Array {
     this.#closeRows()
     const bytes = this.#done.copy()
@@ -211,9 +211,8 @@ export class BlockWriter {
 }
 
 /**
- * Decodes and checks a whole block before anything of it is applied. Rows point into `bytes`, which must not change
- * afterwards. Values pass the CBOR scanner here, where they enter. Replica ids are given numbers only once the whole block
- * is known to be sound. Throws `MESSAGE_MALFORMED`, or `REPLICA_ID_REFUSED` for more than `newIdsMax` without a number, and
+ * Decodes and checks a whole block, so that nothing is applied of a malformed one. Rows point into `bytes`, which must not
+ * change afterwards. Values pass the CBOR scanner. New replica ids get numbers only after the whole block was checked. Throws `MESSAGE_MALFORMED`, or `REPLICA_ID_REFUSED` for more than `newIdsMax` without a number, and
  * whatever `checkPartition` throws.
  */
 export function readBlock(
@@ -228,7 +227,7 @@ export function readBlock(
   return readRecords(bytes, ids, newIdsMax, unknown, checkPartition)
 }
 
-/** The same for a block of this peer's own log, which may hold more. */
+/** As `readBlock`, for a block of this peer's own log, which may have more types of records. */
 export function readLog(bytes: Uint8Array, ids: ReplicaIds): LogRecord[] {
   return readRecords<LogRecord>(bytes, ids, Infinity, (type, reader) => {
     const partition = readPartition(reader)

@@ -3,7 +3,7 @@ import { hasControls } from '../kinds/names.ts'
 
 const HASH_PATTERN = /^[0-9a-f]{16}$/
 
-/** Reads typed fields out of a decoded CBOR map that nobody vouches for. Each read throws `MESSAGE_MALFORMED`. */
+/** Reads typed fields of a decoded CBOR map, which may come from a hostile peer. Each method throws `MESSAGE_MALFORMED`. */
 export class Fields {
   readonly #fields: Record<string, unknown>
   readonly #what: string
@@ -20,7 +20,7 @@ export class Fields {
     return this.#value(name) !== undefined
   }
 
-  /** Without control characters: somebody will print it. */
+  /** Text without control characters, because it may be printed to a terminal. */
   text(name: string, lengthMax: number): string {
     const value = this.#value(name)
     if (typeof value === 'string' && value.length <= lengthMax && !hasControls(value)) return value

@@ -3,20 +3,20 @@ import type { Fields } from './fields.ts'
 import { ADDRESSES_MAX, ADDRESS_MAX_BYTES, INCARNATION_MAX } from '../limits.ts'
 import type { PeerId } from '../ports.ts'
 
-/** What a peer is for: `storage` peers hold data durably and count as copies; nobody counts on `light` peers. */
+/** The role of a peer: `storage` peers store data durably and count as copies, `light` peers do not. */
 export type Role = 'storage' | 'light'
 
-/** What a peer says of itself. The record with the larger (incarnation, revision) supersedes the other. */
+/** What a peer reports of itself. Of two records, the one with the larger (incarnation, revision) is newer. */
 export interface MemberRecord {
   readonly peerId: PeerId
-  /** Wall milliseconds at which the peer was opened; each start is a new incarnation. */
+  /** Wall milliseconds at which the peer was opened. Each start is a new incarnation. */
   readonly incarnation: number
-  /** Counts the changes of this record within an incarnation. */
+  /** Number of changes of this record since the peer was opened. */
   readonly revision: number
   readonly role: Role
-  /** Relative capacity, for placement. */
+  /** Relative capacity. */
   readonly weight: number
-  /** Failure domain, '' when not told. */
+  /** Failure domain; '' if the peer has none. */
   readonly zone: string
   readonly addresses: readonly string[]
   /** Name and version of the software. */
@@ -24,16 +24,16 @@ export interface MemberRecord {
   readonly replicaId: string
   /** The peer has left the grid for good. */
   readonly left: boolean
-  /** The peer says that it may be silent for long: a browser tab that nobody looks at. */
+  /** The peer may be silent for long, for example because it is a browser tab in the background. */
   readonly asleep?: true
 }
 
-/** Above 0 when `a` supersedes `b`. */
+/** Above 0 if `a` is newer than `b`. */
 export function compareRecords(a: MemberRecord, b: MemberRecord): number {
   return a.incarnation - b.incarnation || a.revision - b.revision
 }
 
-/** Reads a record from anybody. Throws `MESSAGE_MALFORMED`. */
+/** Reads a record, also of a hostile peer. Throws `MESSAGE_MALFORMED`. */
 export function readMemberRecord(fields: Fields): MemberRecord {
   const incarnation = fields.count('incarnation')
   if (incarnation > INCARNATION_MAX) throw new GridError('MESSAGE_MALFORMED', `incarnation ${incarnation}`)

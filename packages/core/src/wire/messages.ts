@@ -19,51 +19,50 @@ import { readTopicMessages } from './topic-message.ts'
 import type { TopicMessage } from './topic-message.ts'
 
 /**
- * The highest wire version that this build reads. Every message says the lowest version that can read it, so that peers of
- * both versions live in one grid while it is brought up to date: what version 1 knew goes on being sent as version 1,
- * with optional fields that it passes over; a type it did not know goes as version 2. What a peer does not know it
- * refuses with `MESSAGE_VERSION`, which is no offence.
+ * The highest wire version that this build reads. Every message names the lowest version that can read it, so that a grid can
+ * be updated peer by peer. Types that version 1 knew are sent as version 1; they may have new optional fields, which version
+ * 1 ignores. New types are sent as version 2. A peer refuses a message that it does not know with `MESSAGE_VERSION`, which
+ * is no offence of the sender.
  */
 export const WIRE_VERSION = 2
 
 const EMPTY: Uint8Array = new Uint8Array(0)
 
-/** What one peer says of one partition when vectors are compared. */
+/** What a peer reports of one partition when vectors are compared. */
 export interface PartDigest {
   readonly collection: string
   readonly kind: number
   readonly partition: number
-  /** Sixteen hexadecimal digits; equal when the same entries are held. */
+  /** Sixteen hexadecimal digits, equal if two peers have the same entries. */
   readonly fingerprint: string
-  /** As `encodeVector` writes it: what lies below the purge floor is left out. */
+  /** In the encoding of `encodeVector`. Dots below the purge floor are left out. */
   readonly vector: Uint8Array
-  /** The hash of the purge floor the vector stands on; left out where there is none. */
+  /** The hash of the purge floor that the vector stands on; left out if there is none. */
   readonly floorHash?: string
-  /** The floor itself, as `Floor.encode` writes it: told where the two sides stand on different ones. */
+  /** The floor, in the encoding of `Floor.encode`; sent if the two peers stand on different floors. */
   readonly floor?: Uint8Array
 }
 
 /**
- * Everything one peer says to another. `frame`, `announce`, `publish` and `presence` are broadcast, the others travel on a
- * stream.
+ * All messages between peers. `frame`, `announce`, `publish` and `presence` are broadcast, the others travel on a stream.
  *
  * On the wire: one byte of version, the length of a CBOR map, that map (`t` is the type), and the body, which is a
- * block for the types that carry rows and empty for the others.
+ * block for types that carry rows and empty for the others.
  */
 export type Message =
-  /** A run of durable writes of the broadcasting peer. */
+  /** Durable writes of the broadcasting peer. */
   | { readonly type: 'frame'; readonly block: Uint8Array }
-  /** A heartbeat that renews the sender's lease, and says what it holds. `bulk`: frames were left out, come and get them. */
+  /** A heartbeat, which renews the sender's lease and reports what it has. `bulk`: frames were left out, so fetch them by a session. */
   | {
       readonly type: 'announce'
       readonly member: MemberRecord
       readonly root: string
       readonly bulk: boolean
-      /** What time it is by the sender; not told by the first version. */
+      /** The sender's time; left out by version 1, and by a peer whose clock is in doubt. */
       readonly wallMs?: number
-      /** Left out where the vectors are too large for a heartbeat. */
+      /** Left out if the vectors are too large for a heartbeat. */
       readonly parts: readonly PartDigest[] | undefined
-      /** Left out by a peer that has never had any. */
+      /** Left out by a peer that never had a presence. */
       readonly presence?: PresenceRecord
     }
   /** The first message on a new connection. */
@@ -74,25 +73,25 @@ export type Message =
       /** The sender reads frames that are sent straight to it; left out by a peer that does not. */
       readonly direct?: true
     }
-  /** The sender is about to close; `left` when it has left the grid for good. */
+  /** The sender is about to close. `left`: it leaves the grid for good. */
   | { readonly type: 'goodbye'; readonly left: boolean }
-  /** Opens a session: the hash over all that the sender holds. */
+  /** Opens a session, with the hash over everything that the sender has. */
   | {
       readonly type: 'digest'
       readonly session: number
       readonly root: string
-      /** The hash over all purge floors; left out where there are none. */
+      /** The hash over all purge floors; left out if there are none. */
       readonly floors?: string
     }
-  /** Answers a digest: nothing differs. */
+  /** Answers a digest: the peers have the same. */
   | { readonly type: 'equal'; readonly session: number }
-  /** Answers a digest that differs, and then the vectors themselves: serve me what I lack. */
+  /** Answers a digest that differs, and then the vectors of the other peer: a request for what the sender lacks. */
   | {
       readonly type: 'vectors'
       readonly session: number
-      /** True in the first of the two, which asks for the other's vectors. */
+      /** True in the answer to a digest, which asks for the vectors of the other peer. */
       readonly ask: boolean
-      /** Codes of the kinds of collections that the sender knows. The first version knows maps alone, and does not say. */
+      /** Codes of the kinds that the sender knows. Version 1 knows only maps, and leaves this out. */
       readonly kinds?: readonly number[]
       readonly parts: readonly PartDigest[]
     }
@@ -109,12 +108,12 @@ export type Message =
   | { readonly type: 'chunk-ack'; readonly session: number; readonly index: number }
   /** The session cannot go on. */
   | { readonly type: 'stop'; readonly session: number; readonly reason: string }
-  /** Tell me once this dot is durable with you. */
+  /** Asks for a `confirmed` message once this dot is durable at the receiver. */
   | {
       readonly type: 'confirm'
       readonly request: number
       readonly collection: string
-      /** Code of the collection's kind; left out for a map. */
+      /** Code of the kind; left out for a map. */
       readonly kind?: number
       readonly partition: number
       readonly replicaId: string
@@ -165,8 +164,8 @@ export function encodeMessage(message: Message): Uint8Array {
 }
 
 /**
- * Reads a message from anybody. Throws `MESSAGE_TOO_LARGE`, `MESSAGE_VERSION` or `MESSAGE_MALFORMED`; the block of a
- * message that has one is checked when it is read.
+ * Reads a message, also of a hostile peer. Throws `MESSAGE_TOO_LARGE`, `MESSAGE_VERSION` or `MESSAGE_MALFORMED`. The block of
+ * a message is not checked here but by `readBlock`.
  */
 export function decodeMessage(bytes: Uint8Array): Message {
   if (bytes.length > MESSAGE_MAX_BYTES) {
@@ -274,8 +273,8 @@ function sessionOf(fields: Fields): { session: number } {
 }
 
 /**
- * The first version would take what it is told of kinds that it does not know for writes that it lacks: those go in a list of
- * their own. What that has no room for goes with the maps all the same, since no version reads longer lists.
+ * Version 1 would take vectors of kinds that it does not know for writes that it lacks. So these are in a list of their own,
+ * which version 1 ignores. If that list is full, the rest goes with the maps, because no version reads longer lists.
  */
 function partsHeader(parts: readonly PartDigest[]): { parts: readonly PartDigest[]; others?: readonly PartDigest[] } {
   const others = parts.filter(({ kind }) => kind !== MAP_CODE)

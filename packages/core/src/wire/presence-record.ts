@@ -3,17 +3,17 @@ import { GridError } from '../errors.ts'
 import type { Fields } from './fields.ts'
 import { PRESENCE_MAX_BYTES } from '../limits.ts'
 
-/** What a peer says of its own presence. The record with the larger (incarnation, revision) supersedes the other. */
+/** A peer's presence. Of two records, the one with the larger (incarnation, revision) is newer. */
 export interface PresenceRecord {
-  /** That of the peer's member record. */
+  /** The incarnation of the peer's member record. */
   readonly incarnation: number
-  /** Counts the changes within an incarnation. */
+  /** Number of changes since the peer was opened. */
   readonly revision: number
-  /** The state as CBOR; undefined once it has been cleared. */
+  /** The state as CBOR; undefined after it was cleared. */
   readonly value: Uint8Array | undefined
 }
 
-/** Reads a record from anybody. Throws `MESSAGE_MALFORMED`. */
+/** Reads a record, also of a hostile peer. Throws `MESSAGE_MALFORMED`. */
 export function readPresence(fields: Fields): PresenceRecord {
   const value = fields.has('value') ? fields.bytes('value') : undefined
   if (value !== undefined) {

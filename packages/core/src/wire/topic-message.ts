@@ -3,14 +3,14 @@ import { GridError } from '../errors.ts'
 import type { Fields } from './fields.ts'
 import { NAME_MAX_BYTES, TOPIC_MESSAGES_MAX, TOPIC_MESSAGE_MAX_BYTES } from '../limits.ts'
 
-/** One message of a topic on its way. */
+/** One message of a topic. */
 export interface TopicMessage {
   readonly topic: string
   /** The message as CBOR. */
   readonly value: Uint8Array
 }
 
-/** Reads the messages that a peer has published. Throws `MESSAGE_MALFORMED`. */
+/** Reads the messages that a peer published. Throws `MESSAGE_MALFORMED`. */
 export function readTopicMessages(fields: Fields): TopicMessage[] {
   return fields.list('messages', TOPIC_MESSAGES_MAX).map((message) => {
     const topic = message.text('topic', NAME_MAX_BYTES)

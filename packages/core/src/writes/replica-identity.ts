@@ -6,18 +6,18 @@ import type { ReplicaId, ReplicaIds } from '../versions/replica-ids.ts'
 import type { Row } from '../entries/entry-table.ts'
 
 /**
- * The replica id this peer writes under. A dot given out twice would be silent divergence for ever, so an id is
- * abandoned at the first sign that its state was lost, copied or restored.
+ * The replica id under which this peer writes. If one dot were given to two writes, peers would differ for ever without a
+ * sign. So a peer gives up its replica id at the first sign that its stored state was lost, copied or restored.
  */
 export class ReplicaIdentity {
   readonly ids: ReplicaIds
   readonly #collections: Collections
   readonly #random: RandomSource
   readonly slotId: string
-  /** Heads of the own id as opening found them: what lies above was written since. */
+  /** Heads of the own replica id when the peer was opened. Later writes are above them. */
   readonly #openingHeads = new WeakMap<Partition, number>()
   #index: number
-  /** Why the id is to be abandoned once it may be, '' while nothing speaks against it. */
+  /** Why the replica id is to be given up as soon as it may be; '' if there is no reason. */
   #suspicion = ''
   #gapMs = 0
   #restsUntilMs = -Infinity
@@ -76,9 +76,9 @@ export class ReplicaIdentity {
   }
 
   /**
-   * Takes a new id. What was written under the old one since opening may share dots with writes of whoever else uses
-   * it: it is issued anew under the new id, by `rewrite`, with its HLC, and the old id counts as seen only as far as
-   * opening found it.
+   * Takes a new replica id. Writes under the old one since opening may share dots with writes of another peer that uses it.
+   * So they are issued again under the new id with the same HLC timestamp (`rewrite` logs each), and of the old id only the
+   * dots that were there at opening count as seen.
    */
   abandon(rewrite: (partition: Partition, row: Row) => void): void {
     const old = this.#index
