@@ -1,36 +1,36 @@
 import type { ConnectionGater } from '@libp2p/interface'
 import type { PeerId } from '@gossipgrid/core'
 
-/** More neighbours than this many times `neighboursMax` are turned away, so that a peer others join by stays open. */
+/** A peer lets in this many times `neighboursMax`, so that a peer that many join by still has room. */
 const INBOUND_FACTOR = 2
-/** Refusals remembered at once; the oldest is forgotten first. */
+/** How many refusals are remembered at once. The oldest is forgotten first. */
 const REFUSED_MAX = 4096
 
-export interface AdmissionOptions {
+export interface AdmissionDeps {
   /** Peers beyond twice this number are turned away. */
   readonly neighboursMax: number
-  /** Who may connect at all; default everyone. */
+  /** Whether a peer may connect at all. By default every peer may. */
   readonly accept?: ((peerId: PeerId) => boolean) | undefined
   /** How many neighbours there are now, and whether this is one of them. */
   readonly neighbours: () => { readonly size: number; has(peerId: PeerId): boolean }
 }
 
-/** Who may be a neighbour: the one place that says no, asked for every dial and every connection in both directions. */
+/** Decides which peers may be neighbours. It is asked before every dial and for every connection, in both directions. */
 export class Admission {
-  readonly #options: AdmissionOptions
+  readonly #deps: AdmissionDeps
   readonly #blocked = new Set<PeerId>()
   readonly #refusedUntilMs = new Map<PeerId, number>()
 
-  constructor(options: AdmissionOptions) {
-    this.#options = options
+  constructor(deps: AdmissionDeps) {
+    this.#deps = deps
   }
 
-  /** False for a peer that is blocked, refused for a while, not accepted, or one too many. */
+  /** False for a peer that is blocked, refused for now, not accepted, or one too many. */
   admits(peerId: PeerId): boolean {
     if (this.#blocked.has(peerId) || this.refused(peerId)) return false
-    if (this.#options.accept?.(peerId) === false) return false
-    const neighbours = this.#options.neighbours()
-    return neighbours.has(peerId) || neighbours.size < this.#options.neighboursMax * INBOUND_FACTOR
+    if (this.#deps.accept?.(peerId) === false) return false
+    const neighbours = this.#deps.neighbours()
+    return neighbours.has(peerId) || neighbours.size < this.#deps.neighboursMax * INBOUND_FACTOR
   }
 
   /** True while a refusal holds. */
@@ -57,7 +57,7 @@ export class Admission {
     this.#blocked.clear()
   }
 
-  /** The same answer in libp2p's terms. Addresses are never judged: peers live on private networks and loopback. */
+  /** The same answer in libp2p's terms. No address is refused: peers run on private networks and on loopback. */
   gater(): ConnectionGater {
     const denies = (peerId: { toString(): string }): boolean => !this.admits(peerId.toString())
     return {

@@ -1,13 +1,13 @@
-/** The wait before the first redial of an address that failed or a neighbour that was lost, before jitter. */
+/** The wait before the first redial, of an address that failed or a neighbour that was lost, without jitter. */
 export const BACKOFF_MIN_MS = 500
-/** The longest wait between two redials of one peer, before jitter. */
+/** The longest wait between two redials of one peer, without jitter. */
 export const BACKOFF_MAX_MS = 30_000
 
 /**
- * How long to wait before redialling after `failures` failures in a row: doubling from 500 ms to 30 s, times a factor
- * in [0.5, 1], so that many peers that lost the same neighbour do not come back in the same instant.
+ * The wait before a redial, after `failures` failures in a row. It doubles from 500 ms to 30 s. A random factor in [0.5, 1]
+ * keeps many peers that lost the same neighbour from coming back in the same instant.
  *
- * @param failures how often it has failed already, 0 for a connection just lost
+ * @param failures how often dialling has failed already; 0 for a connection just lost
  * @param random a number in [0, 1)
  */
 export function backoffMs(failures: number, random: number): number {

@@ -1,12 +1,12 @@
 import { Lock } from './lock.ts'
 
-/** One way to meet: peers of one channel find each other and understand each other, and nobody else. */
+/** The names that peers of one grid meet by. Peers of different channels neither find nor understand each other. */
 export interface Channel {
   /** The gossip topic; opaque. */
   readonly topic: string
   /** The name of the stream protocol, e.g. `/gossipgrid/<hash>/1`; opaque. */
   readonly protocol: string
-  /** What keeps strangers out of a private grid's channel; left out, the channel is open to whoever knows its names. */
+  /** Keeps strangers out of a private grid. Without it, every peer that knows the names can join. */
   readonly lock?: Lock
 }
 
@@ -17,7 +17,7 @@ export function directProtocol(channel: Channel): string {
 
 /**
  * The channel of a grid: derived from its name, so that grids never mix, and for a private grid from its secret as well
- * (HKDF with SHA-256, RFC 5869), so that whoever lacks the secret cannot even compute the topic.
+ * (HKDF with SHA-256, RFC 5869). Without the secret, a stranger cannot even compute the topic.
  */
 export async function deriveChannel(name: string, secret?: string): Promise<Channel> {
   if (secret === undefined) {

@@ -1,30 +1,30 @@
 import type { PeerId as Libp2pPeerId } from '@libp2p/interface'
 import type { Libp2p } from 'libp2p'
 
-/** libp2p itself reads what it knows of a peer while that one leaves. */
+/** libp2p still reads what it knows of a peer while that peer leaves. */
 const LEAVE_MAX_MS = 5000
-/** libp2p's mark of a relay that a tab goes back to. */
+/** libp2p tags a relay like this when a tab should reconnect to it. */
 const KEPT_TAG = /^keep-alive/
 
 /**
- * Makes libp2p forget peers that are gone. It keeps what each has said of itself (addresses, protocols, a signed record:
- * 8 KiB and more) for as long as the process runs, so that strangers with ever new identities would fill the memory. The
- * addresses that a peer needs of others are with its `Redialer`.
+ * Makes libp2p forget peers that are gone. libp2p keeps what each peer has reported of itself (addresses, protocols, a signed
+ * record: 8 KiB and more) for as long as the process runs. Strangers with ever new identities would fill the memory. The
+ * addresses that this peer needs are in its `Redialer`.
  */
 export class Departed {
   readonly #node: Libp2p
   readonly #onForgotten: (peerId: Libp2pPeerId) => void
-  /** When each left, longest ago first. */
+  /** When each peer left, the longest ago first. */
   readonly #sinceMs = new Map<string, { readonly peerId: Libp2pPeerId; readonly ms: number }>()
 
   constructor(node: Libp2p, onForgotten: (peerId: Libp2pPeerId) => void = () => undefined) {
     this.#node = node
     this.#onForgotten = onForgotten
-    node.addEventListener('peer:disconnect', ({ detail }) => this.note(detail))
+    node.addEventListener('peer:disconnect', ({ detail }) => this.record(detail))
   }
 
-  /** A peer has left, or was dialled in vain. Those that left some time ago are forgotten now: no timer waits for it. */
-  note(peerId: Libp2pPeerId): void {
+  /** A peer has left, or could not be dialled. This also forgets the peers that left some time ago, so no timer is needed. */
+  record(peerId: Libp2pPeerId): void {
     const nowMs = performance.now()
     const name = peerId.toString()
     this.#sinceMs.delete(name)

@@ -118,7 +118,7 @@ export class Dialler {
       })
     } catch (cause) {
       const peerId = addresses.map(peerIdIn).find((each) => each !== undefined)
-      if (peerId !== undefined) departed.note(peerIdFromString(peerId))
+      if (peerId !== undefined) departed.record(peerIdFromString(peerId))
       const text = cause instanceof Error ? cause.message : String(cause)
       throw new GridError('NETWORK_DIAL_FAILED', `${addresses.join(', ')} did not answer: ${text}`, { cause })
     }

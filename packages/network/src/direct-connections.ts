@@ -5,7 +5,7 @@ import type { directTransports } from './direct-transports.ts'
 import { delay } from './ending.ts'
 import type { Newcomers } from './strangers/newcomers.ts'
 
-/** How long to wait before asking for the code again that could not be loaded. */
+/** The wait before code that could not be loaded is requested again. */
 const LOAD_AGAIN_MS = 5000
 
 type Components = Parameters<typeof directTransports>[0] & {
@@ -14,8 +14,8 @@ type Components = Parameters<typeof directTransports>[0] & {
 }
 
 /**
- * Direct connections between tabs, for which the code is loaded only once the peer has started: nothing of it is needed for
- * reaching the first server, and then it is on its way before another tab is known.
+ * Direct connections between tabs. Their code is loaded once the peer has started: a tab reaches its first server without it,
+ * and by the time another tab is known, the code is usually there.
  */
 export function directConnections(
   rtcConfiguration: RTCConfiguration,
@@ -41,7 +41,7 @@ class DirectConnections implements Startable {
     this.#stopped = false
   }
 
-  /** Does not wait for it: the peer is open without. */
+  /** Does not wait: the peer is open without direct connections. */
   afterStart(): void {
     void this.#add()
   }

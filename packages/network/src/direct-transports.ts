@@ -6,7 +6,7 @@ import type { Newcomers } from './strangers/newcomers.ts'
 
 type Components = Parameters<ReturnType<typeof circuitRelayTransport>>[0] & Parameters<ReturnType<typeof webRTC>>[0]
 
-/** What connects a tab to others directly: WebRTC, and the relays through which two tabs agree on it. */
+/** The transports between tabs: WebRTC, and relays, through which two tabs agree on WebRTC. */
 export function directTransports(
   components: Components,
   rtcConfiguration: RTCConfiguration,
@@ -18,7 +18,7 @@ export function directTransports(
   return [relayed, guarded(webRTC({ rtcConfiguration }), newcomers)(guardedComponents)]
 }
 
-/** A relay that could not be dialled once is never asked again by libp2p, although servers start anew under their names. */
+/** libp2p never again uses a relay that could not be dialled once, but a server may restart under the same name. */
 function forgive(transport: Transport): void {
   const { reservationStore } = transport as unknown as { reservationStore: { relayFilter: object } }
   reservationStore.relayFilter = { has: () => false, add: () => undefined }

@@ -2,12 +2,14 @@ import type { Connection } from '@libp2p/interface'
 import type { Libp2p } from 'libp2p'
 import { GridError } from '@gossipgrid/core'
 
-/** What ending a node allows for its connections to close in good order, for a start that is under way, and for the rest. */
+/** How long connections may take to close in good order. */
 export const CLOSE_MAX_MS = 300
+/** How long `stopNode` waits for a start that is under way. */
 const START_END_MAX_MS = 2000
+/** How long libp2p may take to stop. */
 const SHUTDOWN_MAX_MS = 1000
 
-/** Closes a connection with what is on its way, or within `limitMs` without it. */
+/** Closes a connection after sending what is queued. Aborts it if that takes longer than `limitMs`. */
 export async function closeInOrder(connection: Connection, limitMs: number): Promise<void> {
   try {
     await connection.close({ signal: AbortSignal.timeout(limitMs) })
@@ -16,25 +18,25 @@ export async function closeInOrder(connection: Connection, limitMs: number): Pro
   }
 }
 
-/** libp2p throws when it has to abort what is closed already. */
+/** Aborts a connection. libp2p throws if it is closed already; that is ignored. */
 export function abort(connection: Connection, text: string): void {
   try {
     connection.abort(new Error(text))
   } catch {
-    // Closed is what it should be.
+    // It is closed already.
   }
 }
 
 /** `work`, or a rejection with `NETWORK_DIAL_FAILED` when the signal comes first. */
 export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>()
-  const give = (): void => reject(dialAborted())
-  if (signal.aborted) give()
-  signal.addEventListener('abort', give)
+  const onAbort = (): void => reject(dialAborted())
+  if (signal.aborted) onAbort()
+  signal.addEventListener('abort', onAbort)
   try {
     return await Promise.race([work, promise])
   } finally {
-    signal.removeEventListener('abort', give)
+    signal.removeEventListener('abort', onAbort)
   }
 }
 
@@ -54,13 +56,13 @@ export async function atMost(limitMs: number, work: Promise<unknown>): Promise<v
   clearTimeout(timer)
 }
 
-/** Closes the connections of a node and stops it, or gives up after some seconds. `starting`: its start, where there was one. */
+/** Closes the connections of a node and stops it, or gives up after some seconds. `starting` is the start of the node, if it was started. */
 export async function stopNode(node: Libp2p, starting: Promise<void> = Promise.resolve()): Promise<void> {
   await atMost(
     CLOSE_MAX_MS,
     Promise.all(node.getConnections().map((connection) => closeInOrder(connection, CLOSE_MAX_MS))),
   )
-  // A node that starts passes over being stopped, so its start comes to an end before.
+  // A node that is starting ignores `stop`, so wait for the start first.
   await atMost(START_END_MAX_MS, starting)
   const stop = (): Promise<void> => Promise.resolve(node.stop())
   await atMost(SHUTDOWN_MAX_MS, starting.then(stop, stop))

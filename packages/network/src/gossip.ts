@@ -62,7 +62,7 @@ export interface GossipOptions {
   readonly channels: readonly Channel[]
   /** The largest frame, in bytes, before it is sealed. */
   readonly broadcastSizeMaxBytes: number
-  /** Whether a neighbour has shown that it is of our grid: nobody else is sent a frame. */
+  /** Whether a neighbour has shown its proof of membership. Only such neighbours are sent frames. */
   readonly isMember: (peerId: PeerId) => boolean
 }
 

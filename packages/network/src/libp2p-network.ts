@@ -10,37 +10,37 @@ import type { Libp2pNetwork } from './peer-network.ts'
 import type { Certificate, IceServer } from './preset.ts'
 
 export interface Libp2pNetworkOptions {
-  /** Where the peers of the grid meet, as `deriveChannel` makes it; further ones are met at as well. */
+  /** Where the peers of the grid meet; make them with `deriveChannel`. Peers of any of these channels become neighbours. */
   readonly channels: readonly Channel[]
-  /** An Ed25519 key as libp2p writes it (protobuf); default a new one, see `exportPrivateKey`. */
+  /** An Ed25519 key as libp2p encodes it (protobuf), from `exportPrivateKey`. Default: a new key. */
   readonly privateKey?: Uint8Array
-  /** Multiaddrs to listen on; default TCP and WebSockets on any free port of all interfaces, in a browser at relays. */
+  /** Multiaddrs to listen on. Default: TCP and WebSockets on any free port of all interfaces; in a browser, relays. */
   readonly listen?: readonly string[]
-  /** Multiaddrs of peers to join by. They are dialled until one answers, and again whenever it is lost. */
+  /** Multiaddrs of peers to join by. This peer dials them until they answer, and again whenever the connection is lost. */
   readonly join?: readonly string[]
-  /** Whether to look for peers of the same grid on the local network; default true. */
+  /** Whether to look for peers of the same grid on the local network. Default: true. */
   readonly mdns?: boolean
-  /** Dials only peers on this machine; default false. */
+  /** Dials only peers on this machine. Default: false. */
   readonly local?: boolean
-  /** Addresses to tell others instead of those listened on, for a peer behind a name or a proxy. */
+  /** Addresses to announce instead of those listened on, for a peer behind a name or a proxy. */
   readonly announce?: readonly string[]
   /** For listening on `/tls/ws`, which tabs of https pages need. */
   readonly tls?: Certificate
-  /** Where tabs ask for a way through routers to each other; default nowhere. */
+  /** STUN and TURN servers, which help tabs to connect through routers. Default: none. */
   readonly iceServers?: readonly IceServer[]
-  /** The largest message of a stream, in bytes; default 4 MiB. The same for all peers of a grid. */
+  /** The largest message of a stream, in bytes. Default: 4 MiB. Use the same limit on every peer. */
   readonly messageSizeMaxBytes?: number
-  /** The largest broadcast, in bytes; default 1 MiB. The same for all peers of a grid. */
+  /** The largest broadcast, in bytes. Default: 1 MiB. Use the same limit on every peer. */
   readonly broadcastSizeMaxBytes?: number
-  /** How many neighbours to look for; default 32, in a browser 6. Twice as many are let in. */
+  /** How many neighbours to look for. Default: 32, in a browser 6. Twice as many may connect. */
   readonly neighboursMax?: number
-  /** Who may connect; default everyone who speaks the protocol. */
+  /** Whether a peer may connect. Default: every peer that speaks the protocol. */
   readonly accept?: (peerId: PeerId) => boolean
-  /** Told in plain words when a neighbour comes too often, or is found deaf; of hostile ones, `NetworkEvents` tells. */
+  /** Gets a line when a neighbour connects too often or its gossip fails. Hostile neighbours are reported by `NetworkEvents`. */
   readonly logger?: (line: string) => void
-  /** How long a connected neighbour's gossip may fail before it is redialled, in milliseconds; default 10,000. */
+  /** How long a connected neighbour's gossip may fail before this peer redials it, in milliseconds. Default: 10,000. */
   readonly deafAfterMs?: number
-  /** How long one message may take from its first to its last byte, in milliseconds; default 60,000. */
+  /** How long one message may take from its first to its last byte, in milliseconds. Default: 60,000. */
   readonly halfOpenMaxMs?: number
 }
 
@@ -64,7 +64,7 @@ const OPTIONS: Known<Libp2pNetworkOptions> = {
 }
 
 /**
- * The network of a server peer (Node, Deno or Bun), or in a bundle for browsers that of a tab. Rejects with `INVALID_OPTION` for an
+ * The network of a server peer (Node, Deno or Bun). In a bundle for browsers, that of a tab. Rejects with `INVALID_OPTION` for an
  * option that does not exist, and with `NETWORK_BAD_ADDRESS` for an address in the options that is no multiaddr. `start` opens it.
  *
  * @example

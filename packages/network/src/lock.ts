@@ -8,19 +8,19 @@ export const SEAL_BYTES: number = 16 + 6 + 16
 const SALT_BYTES = 16
 const HEAD_BYTES = 22
 const NONCE_BYTES = 12
-/** Keys of authors kept at once; each is derived again when it has been dropped. */
+/** How many authors' keys are kept at once. A key that was dropped is derived again. */
 const AUTHOR_KEYS_MAX = 512
 
 /**
- * What the members of a private grid can do and strangers cannot: prove that they are members, and read and write
- * frames. Both rest on keys derived from the secret.
+ * Only members of a private grid can prove that they are members, and read and write frames. Both need keys that are derived
+ * from the secret.
  *
- * A proof is an HMAC over both peer ids, in order, which noise has authenticated before. So nobody else can use it:
- * not the peer that was given it, nor with any other peer.
+ * A proof is an HMAC over both peer ids, in order. Noise has authenticated both before. So a proof is good for one pair and one
+ * direction: the peer that receives it cannot use it, and no other peer accepts it.
  *
- * A frame is sealed with AES-256-GCM under a key of its author's alone, derived from the secret, the author's peer id
- * and a random salt drawn at every opening, with a counter as the nonce. One key for all would have to draw its nonces
- * at random, and a busy grid would use up the 2^32 frames that this is safe for within days.
+ * A frame is sealed with AES-256-GCM. Each author has its own key, derived from the secret, the author's peer id and a random
+ * salt, which is drawn whenever the peer opens. The nonce is a counter. One key for all authors would need random nonces, which
+ * are safe for 2^32 frames, and a busy grid sends those within days.
  */
 export class Lock {
   readonly #proofKey: CryptoKey
@@ -69,7 +69,7 @@ export class Lock {
     return sealed
   }
 
-  /** The frame inside, or undefined when no member sealed it in the name of `author`. */
+  /** The frame inside, or undefined if `author` did not seal it as a member. */
   async unseal(author: PeerId, sealed: Uint8Array): Promise<Uint8Array | undefined> {
     if (sealed.length < SEAL_BYTES) return undefined
     const head = own(sealed.subarray(0, HEAD_BYTES))

@@ -1,10 +1,10 @@
 import type { PeerId } from '@gossipgrid/core'
 
-/** A tab that has not asked again for this long is not told of any more. */
+/** A tab that has not asked again for this long is left out of answers. */
 const STAY_MS = 90_000
 /** Visits remembered at once, of all topics; the oldest is forgotten first. */
 const VISITS_MAX = 4096
-/** Told of to one visitor. */
+/** How many tabs one answer names. */
 const TOLD_MAX = 32
 
 interface Visit {
@@ -13,11 +13,11 @@ interface Visit {
   readonly atMs: number
 }
 
-/** Who has lately asked for the others of a topic. */
+/** Remembers which tabs have asked lately for the others of a topic. */
 export class MeetingPlaces {
   readonly #visits = new Map<string, Visit>()
 
-  /** Notes a visit, and tells who else was here lately, the latest first. */
+  /** Records a visit and returns the other recent visitors, the latest first. */
   visit(topic: string, peerId: PeerId, nowMs: number): PeerId[] {
     const key = `${topic} ${peerId}`
     this.#visits.delete(key)

@@ -5,14 +5,14 @@ import { lpStream } from '@libp2p/utils'
 import type { PeerId } from '@gossipgrid/core'
 import { MeetingPlaces } from './meeting-places.ts'
 
-/** A tab asks a relay who else of its grid is there. Topics say nothing to whoever does not know the grid. */
+/** By this protocol a tab asks a relay for the other tabs of its grid. A topic does not reveal the name of its grid. */
 const PROTOCOL = '/gossipgrid/meet/1'
 const TOPICS_MAX = 2
 const ASKED_MAX_BYTES = 256
-const TOLD_MAX_BYTES = 8192
+const ANSWER_MAX_BYTES = 8192
 const TALK_MAX_MS = 5000
 
-/** The relay's side, as a libp2p service. `onAsked` hears of each connection that a question came on. */
+/** The relay's side, as a libp2p service. `onAsked` is called with each connection on which a question came. */
 export function meetingService(
   onAsked: (connection: Connection) => void,
 ): (components: { registrar: Registrar }) => object {
@@ -45,16 +45,16 @@ async function answer(stream: Stream, connection: Connection, places: MeetingPla
   await stream.close({ signal })
 }
 
-/** Asks at the other end of a connection who else of these topics is there. Rejects where nobody knows the question. */
+/** Asks the other end of a connection for the other peers of these topics. Rejects if that is no relay. */
 export async function askForOthers(connection: Connection, topics: readonly string[]): Promise<PeerId[]> {
   const signal = AbortSignal.timeout(TALK_MAX_MS)
   const stream = await connection.newStream(PROTOCOL, { signal })
   try {
-    const talk = lpStream(stream, { maxDataLength: TOLD_MAX_BYTES })
+    const talk = lpStream(stream, { maxDataLength: ANSWER_MAX_BYTES })
     await talk.write(new TextEncoder().encode(topics.slice(0, TOPICS_MAX).join('\n')), { signal })
-    const told = new TextDecoder().decode((await talk.read({ signal })).subarray())
+    const found = new TextDecoder().decode((await talk.read({ signal })).subarray())
     await stream.close({ signal })
-    return told === '' ? [] : told.split('\n').filter(isPeerId)
+    return found === '' ? [] : found.split('\n').filter(isPeerId)
   } catch (error) {
     stream.abort(error as Error)
     throw error

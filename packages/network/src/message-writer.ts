@@ -11,7 +11,7 @@ const WRITE_MAX_BYTES = 65_472
 const ROOM_BYTES = 1024 * 1024
 /** Senders that do not wait for `send` lose the neighbour at this backlog, rather than the process its memory. */
 const BACKLOG_MAX_BYTES = 64 * 1024 * 1024
-/** What a message that is queued costs besides its bytes: its buffer, and the promise of who sent it. */
+/** What a queued message costs besides its bytes: its buffer, and the sender's promise. */
 const MESSAGE_COST_BYTES = 512
 
 /** Runs `task` after the messages that are being queued now: at the end of this turn of the event loop. */
@@ -73,7 +73,7 @@ export class MessageWriter {
     }
   }
 
-  /** Drops what is queued and fails everyone who waits. */
+  /** Drops what is queued and rejects all sends that wait. */
   break(): void {
     this.#broken ??= notConnected()
     this.#queue = []

@@ -11,28 +11,28 @@ import { MessageWriter } from './message-writer.ts'
 import { readStart } from './stream-start.ts'
 
 /**
- * Why a neighbour ended: `lost` without a word, `closed` in good order by either side, `replaced` by itself on another
- * connection, `foreign` since it speaks another protocol, `restless` since it comes too often, or `hostile` since it broke
- * our protocol.
+ * Why a neighbour ended. `lost`: the connection broke. `closed`: either side closed it in good order. `replaced`: the peer goes
+ * on over another connection. `foreign`: it speaks another protocol. `restless`: it connects too often. `hostile`: it broke our
+ * protocol.
  */
 export interface EndReason {
   readonly kind: 'lost' | 'closed' | 'replaced' | 'foreign' | 'restless' | 'hostile'
   readonly text: string
-  /** The connection that the neighbour goes on with, if it was replaced. */
+  /** For `replaced`: the connection that the peer goes on with. */
   readonly successor?: Connection
 }
 
-export interface NeighbourOptions {
+export interface NeighbourDeps {
   readonly self: PeerId
   readonly peerId: PeerId
-  /** Where to meet, in order of preference: the stream protocol tells grids apart. */
+  /** The channels of this grid, in order of preference. Each has its own stream protocol. */
   readonly channels: readonly Channel[]
   readonly messageSizeMaxBytes: number
   /** The largest frame that it may send straight to us. */
   readonly broadcastSizeMaxBytes: number
   /** How long opening both streams may take. */
   readonly openTimeoutMs: number
-  /** It has shown that it is of our grid. */
+  /** The neighbour has shown that it is a member of this grid. */
   readonly onProven: () => void
   /** Where it says it can be reached, once it is proven. */
   readonly onAddresses: (addresses: readonly Multiaddr[]) => void
@@ -46,19 +46,18 @@ export interface NeighbourOptions {
 const DIRECT_STREAMS_MAX = 8
 
 /**
- * One neighbour, from the first sign of it to its end. Each side opens one outgoing stream and only writes on it, so
- * that two sides which open at once need no agreement, whatever connections they open them on. The neighbour is ready
- * when both streams are there, which also proves that it speaks the protocol of our grid; it ends with either stream,
- * because messages may have been lost then.
+ * One neighbour, from its first connection to its end. Each side opens one outgoing stream and only writes on it. So two sides
+ * that open at once need no agreement, whatever connections they use. The neighbour is ready when both streams are open, which
+ * also shows that it speaks the protocol of this grid. It ends with either stream, because messages may have been lost then.
  *
- * In a private grid each stream starts with a proof of membership. Who dialled shows it first; the other answers only
- * once it has been verified, so that a stranger who dials gets nothing.
+ * In a private grid each stream starts with a proof of membership. The side that dialled sends its proof first. The other side
+ * verifies it before it answers, so a stranger that dials gets nothing.
  */
 export class Neighbour {
   readonly peerId: PeerId
-  /** Settles when the neighbour is ready, or has ended before. Never an unhandled rejection. */
+  /** Resolves when the neighbour is ready, and rejects if it ends before. Never an unhandled rejection. */
   readonly ready: Promise<void>
-  readonly #options: NeighbourOptions
+  readonly #deps: NeighbourDeps
   readonly #receiver: MessageReceiver
   readonly #direct: DirectSender
   readonly #openTimer: ReturnType<typeof setTimeout>
@@ -77,10 +76,10 @@ export class Neighbour {
   #ended = false
   readonly #over = Promise.withResolvers<void>()
 
-  constructor(options: NeighbourOptions) {
-    this.peerId = options.peerId
-    this.#options = options
-    this.#receiver = new MessageReceiver(options.messageSizeMaxBytes, options.onMessage, this.#malformed)
+  constructor(deps: NeighbourDeps) {
+    this.peerId = deps.peerId
+    this.#deps = deps
+    this.#receiver = new MessageReceiver(deps.messageSizeMaxBytes, deps.onMessage, this.#malformed)
     this.#direct = new DirectSender(
       () => this.#openDirect(),
       (text) => this.end({ kind: 'lost', text }),
@@ -90,12 +89,12 @@ export class Neighbour {
     this.ready.catch(() => undefined)
     this.#settleReady = { resolve, reject }
     this.#openTimer = setTimeout(
-      () => this.end({ kind: 'lost', text: `no streams within ${options.openTimeoutMs} ms` }),
-      options.openTimeoutMs,
+      () => this.end({ kind: 'lost', text: `no streams within ${deps.openTimeoutMs} ms` }),
+      deps.openTimeoutMs,
     )
   }
 
-  /** When both streams were there, on the monotonic clock in milliseconds; undefined before. */
+  /** When both streams were open, in milliseconds of the monotonic clock. Undefined before. */
   get readySinceMs(): number | undefined {
     return this.#readySinceMs
   }
@@ -104,12 +103,12 @@ export class Neighbour {
     return this.#ended
   }
 
-  /** True once the neighbour's own stream has come: another one means that it has started afresh. */
+  /** True once the neighbour has opened its stream. A second one means that it has restarted. */
   get hasIncoming(): boolean {
     return this.#incoming !== undefined
   }
 
-  /** True once the neighbour is known to be of our grid: it has shown its proof where one is asked for. */
+  /** True once the neighbour is known to be a member. In a private grid it has shown its proof. */
   get proven(): boolean {
     return this.#proven
   }
@@ -120,23 +119,23 @@ export class Neighbour {
   }
 
   /**
-   * A connection has opened. Ours to open a stream on if we dialled, or if no proof has to come first. Ends as `foreign`
-   * when the other side does not speak the protocol.
+   * A connection has opened. Opens our stream on it if we dialled, or if no proof has to come first. Ends as `foreign` if the
+   * other side does not speak the protocol.
    */
   async meet(connection: Connection): Promise<void> {
     if (connection.direction === 'outbound') this.#dialled = true
-    const asksForProof = this.#options.channels.every((channel) => channel.lock !== undefined)
+    const asksForProof = this.#deps.channels.every((channel) => channel.lock !== undefined)
     if (connection.direction === 'outbound' || !asksForProof) await this.#open(connection)
   }
 
   async #open(connection: Connection): Promise<void> {
     if (this.#opening || this.#ended) return
     this.#opening = true
-    const { channels, openTimeoutMs } = this.#options
+    const { channels, openTimeoutMs } = this.#deps
     try {
       const protocols = channels.map((channel) => channel.protocol)
       const stream = await connection.newStream(protocols, { signal: AbortSignal.timeout(openTimeoutMs) })
-      const proof = await this.#channelOf(stream)?.lock?.prove(this.#options.self, this.peerId)
+      const proof = await this.#channelOf(stream)?.lock?.prove(this.#deps.self, this.peerId)
       if (this.#ended) {
         stream.abort(new Error('the neighbour has ended'))
         return
@@ -159,10 +158,10 @@ export class Neighbour {
   /** It says where it can be reached. A stranger could name anybody's address, so it is not believed before its proof. */
   announce(addresses: readonly Multiaddr[]): void {
     this.#announced = addresses
-    if (this.#proven) this.#options.onAddresses(addresses)
+    if (this.#proven) this.#deps.onAddresses(addresses)
   }
 
-  /** Takes the neighbour's stream. Its messages wait until the neighbour is proven and ready. */
+  /** The neighbour has opened its stream. Its messages wait until the neighbour is proven and ready. */
   accept(stream: Stream, connection: Connection): void {
     this.#incoming = stream
     this.#endsWith(stream)
@@ -173,7 +172,7 @@ export class Neighbour {
     }
     readStart(stream, PROOF_BYTES)
       .then(async (proof) => {
-        if (await lock.verify(proof, this.peerId, this.#options.self)) this.#admit(stream, connection)
+        if (await lock.verify(proof, this.peerId, this.#deps.self)) this.#admit(stream, connection)
         else this.end({ kind: 'hostile', text: 'it does not know the secret of the grid' })
       })
       .catch((error: unknown) => this.end({ kind: 'lost', text: String(error) }))
@@ -183,14 +182,14 @@ export class Neighbour {
     if (this.#ended) return
     stream.pause()
     this.#proven = true
-    this.#options.onProven()
-    this.#options.onAddresses(this.#announced)
+    this.#deps.onProven()
+    this.#deps.onAddresses(this.#announced)
     void this.#open(connection)
     this.#readyIfComplete()
   }
 
   #channelOf(stream: Stream): Channel | undefined {
-    return this.#options.channels.find((channel) => channel.protocol === stream.protocol)
+    return this.#deps.channels.find((channel) => channel.protocol === stream.protocol)
   }
 
   /** See `Streams.send` of core's ports. */
@@ -224,14 +223,14 @@ export class Neighbour {
       return
     }
     this.#endDirectIncoming(new Error('another stream of frames has come'))
-    const { broadcastSizeMaxBytes, onDirect } = this.#options
+    const { broadcastSizeMaxBytes, onDirect } = this.#deps
     const receiver = new MessageReceiver(broadcastSizeMaxBytes, onDirect, this.#malformed)
     this.#directIncoming = { stream, receiver }
     receiver.read(stream)
   }
 
   async #openDirect(): Promise<Stream> {
-    const { channels, openTimeoutMs } = this.#options
+    const { channels, openTimeoutMs } = this.#deps
     const protocols = channels.map(directProtocol)
     return this.#connection!.newStream(protocols, { signal: AbortSignal.timeout(openTimeoutMs) })
   }
@@ -245,8 +244,8 @@ export class Neighbour {
   readonly #malformed = (text: string): void => this.end({ kind: 'hostile', text })
 
   /**
-   * Says goodbye: sends what is queued, closes our stream, and resolves when the neighbour has read all of it and has
-   * closed its own. Closing the connection earlier would make the neighbour's kernel throw away what it has not read.
+   * Sends what is queued and closes our stream. Resolves when the neighbour has read everything and closed its stream. If the
+   * connection closed earlier, the neighbour's kernel would drop what it has not read.
    */
   async finish(): Promise<void> {
     await Promise.all([this.#writer?.idle(), this.#direct.idle()])
@@ -255,7 +254,7 @@ export class Neighbour {
     await this.#over.promise
   }
 
-  /** A message that begins and never ends holds memory: true when one has been under way for longer than `limitMs`. */
+  /** True if a message has been incomplete for longer than `limitMs`: it takes up memory. */
   stalled(nowMs: number, limitMs: number): boolean {
     const receivers = [this.#receiver, this.#directIncoming?.receiver]
     return receivers.some((receiver) => receiver?.stalled(nowMs, limitMs))
@@ -284,7 +283,7 @@ export class Neighbour {
       ),
     )
     this.#over.resolve()
-    this.#options.onEnd(reason)
+    this.#deps.onEnd(reason)
   }
 
   #endsWith(stream: Stream): void {
@@ -301,7 +300,7 @@ export class Neighbour {
     if (this.#ended || incoming === undefined || this.#outgoing === undefined || !this.#proven) return
     clearTimeout(this.#openTimer)
     this.#readySinceMs = performance.now()
-    this.#options.onReady()
+    this.#deps.onReady()
     this.#settleReady.resolve()
     this.#receiver.read(incoming)
     incoming.resume()

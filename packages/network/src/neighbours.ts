@@ -7,13 +7,13 @@ import { atMost } from './ending.ts'
 import { Neighbour } from './neighbour.ts'
 import type { EndReason } from './neighbour.ts'
 
-/** Those who have dialled us and not shown yet that they are of our grid; the oldest makes way for one more. */
+/** How many peers may be connected that dialled us and have shown no proof yet. The oldest is dropped for one more. */
 const STRANGERS_MAX = 64
 
 /** How long `sendDirect` waits for neighbours that read slowly. */
 const DIRECT_WAIT_MAX_MS = 20
 
-export interface NeighboursOptions {
+export interface NeighboursDeps {
   readonly self: PeerId
   readonly channels: readonly Channel[]
   readonly messageSizeMaxBytes: number
@@ -31,14 +31,14 @@ export interface NeighboursOptions {
   readonly onEnded: (neighbour: PeerId, reason: EndReason) => void
 }
 
-/** All neighbours and neighbours to be, one for each peer whatever number of connections lead to it. */
+/** All neighbours, ready or opening: one for each peer, however many connections lead to it. */
 export class Neighbours {
-  readonly #options: NeighboursOptions
+  readonly #deps: NeighboursDeps
   readonly #all = new Map<PeerId, Neighbour>()
   readonly #arrivals = new Arrivals()
 
-  constructor(options: NeighboursOptions) {
-    this.#options = options
+  constructor(deps: NeighboursDeps) {
+    this.#deps = deps
   }
 
   /** Neighbours that are ready and those still opening. */
@@ -54,7 +54,7 @@ export class Neighbours {
     return this.#all.get(peerId)
   }
 
-  /** Who takes up a place among the neighbours. Strangers do not: anybody could keep members out by dialling often. */
+  /** The neighbours that count against the limit. Strangers do not count, or they could keep members out by dialling often. */
   get placed(): { readonly size: number; has(peerId: PeerId): boolean } {
     return { size: this.#all.size - this.#strangers().length, has: (peerId) => this.#all.has(peerId) }
   }
@@ -74,7 +74,8 @@ export class Neighbours {
     const present = this.#all.get(peerId)
     if (present === undefined && connection.direction === 'inbound') {
       const strangers = this.#strangers()
-      if (strangers.length >= STRANGERS_MAX) strangers[0]!.end({ kind: 'lost', text: 'others have come meanwhile' })
+      if (strangers.length >= STRANGERS_MAX)
+        strangers[0]!.end({ kind: 'lost', text: 'newer connections took its place' })
     }
     const neighbour = present ?? this.#create(peerId)
     void neighbour.meet(connection)
@@ -82,19 +83,19 @@ export class Neighbours {
   }
 
   /**
-   * The other side has opened its stream. A second one replaces the neighbour: it has lost the first and starts
-   * afresh.
+   * The other side has opened its stream. A second stream replaces the neighbour: the peer has lost the first one and starts
+   * again.
    */
   incoming(stream: Stream, connection: Connection): void {
     const peerId = connection.remotePeer.toString()
     const present = this.#all.get(peerId)
-    if (!this.#arrivals.note(peerId, performance.now())) {
+    if (!this.#arrivals.record(peerId, performance.now())) {
       stream.abort(new Error('it opens its stream too often'))
       this.opened(connection).end({ kind: 'restless', text: 'it opens its stream again and again' })
       return
     }
     if (present?.hasIncoming === true) {
-      present.end({ kind: 'replaced', text: 'it has started afresh', successor: connection })
+      present.end({ kind: 'replaced', text: 'it has started again', successor: connection })
     }
     this.opened(connection).accept(stream, connection)
   }
@@ -127,16 +128,16 @@ export class Neighbours {
   #create(peerId: PeerId): Neighbour {
     const neighbour = new Neighbour({
       peerId,
-      self: this.#options.self,
-      channels: this.#options.channels,
-      messageSizeMaxBytes: this.#options.messageSizeMaxBytes,
-      broadcastSizeMaxBytes: this.#options.broadcastSizeMaxBytes,
-      openTimeoutMs: this.#options.openTimeoutMs,
-      onProven: () => this.#options.onProven(peerId),
-      onAddresses: (addresses) => this.#options.onAddresses(peerId, addresses),
-      onReady: () => this.#options.onConnected(peerId),
-      onMessage: (bytes) => this.#options.onMessage(peerId, bytes),
-      onDirect: (bytes) => this.#options.onDirect(peerId, bytes),
+      self: this.#deps.self,
+      channels: this.#deps.channels,
+      messageSizeMaxBytes: this.#deps.messageSizeMaxBytes,
+      broadcastSizeMaxBytes: this.#deps.broadcastSizeMaxBytes,
+      openTimeoutMs: this.#deps.openTimeoutMs,
+      onProven: () => this.#deps.onProven(peerId),
+      onAddresses: (addresses) => this.#deps.onAddresses(peerId, addresses),
+      onReady: () => this.#deps.onConnected(peerId),
+      onMessage: (bytes) => this.#deps.onMessage(peerId, bytes),
+      onDirect: (bytes) => this.#deps.onDirect(peerId, bytes),
       onEnd: (reason) => this.#ended(neighbour, reason),
     })
     this.#all.set(peerId, neighbour)
@@ -145,7 +146,7 @@ export class Neighbours {
 
   #ended(neighbour: Neighbour, reason: EndReason): void {
     if (this.#all.get(neighbour.peerId) === neighbour) this.#all.delete(neighbour.peerId)
-    if (neighbour.readySinceMs !== undefined) this.#options.onDisconnected(neighbour.peerId)
-    this.#options.onEnded(neighbour.peerId, reason)
+    if (neighbour.readySinceMs !== undefined) this.#deps.onDisconnected(neighbour.peerId)
+    this.#deps.onEnded(neighbour.peerId, reason)
   }
 }

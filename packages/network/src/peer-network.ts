@@ -21,43 +21,43 @@ import type { Traffic } from './traffic.ts'
 
 /** How long opening both streams of a neighbour may take. */
 const OPEN_TIMEOUT_MS = 15_000
-/** How long a neighbour that broke the protocol is refused, unless the owner of the network says longer. */
+/** How long a neighbour that broke the protocol is refused. The caller of `refuse` may choose longer. */
 const HOSTILE_REFUSED_MS = 60_000
-/** How long one that comes too often is: it may only be crashing at every start, so nothing is held against it. */
+/** How long a neighbour that connects too often is refused. It may only crash at every start, so this is no offence. */
 const RESTLESS_REFUSED_MS = 15_000
-/** How often neighbours are looked at for stalled messages and deafness. */
+/** How often neighbours are checked for incomplete messages and failed gossip. */
 const WATCH_INTERVAL_MS = 500
-/** What `stop` allows for the last messages. */
+/** How long `stop` waits for the last messages. */
 const FLUSH_MAX_MS = 500
 
-/** What was given up or refused since the start, for status and metrics. */
+/** What was dropped or refused since the start, for status and metrics. */
 export interface NetworkCounts {
   /** Neighbours that are connected now. */
   readonly neighbours: number
-  /** Streams closed because their bytes broke the protocol, or because no proof of membership was in them. */
+  /** Streams closed because their bytes broke the protocol or held no valid proof of membership. */
   readonly hostileStreams: number
-  /** Broadcasts given up because too much was waiting. */
+  /** Broadcasts dropped because too much was waiting. */
   readonly broadcastsDropped: number
 }
 
-/** The network of a peer on libp2p, with what only this one can do. */
+/** The network of a peer on libp2p: core's port, and what only this network can do. */
 export interface Libp2pNetwork extends Network {
-  /** The key that makes this peer's identity, to be kept and passed as `privateKey` the next time. Secret. */
+  /** The private key of this peer's identity. Keep it secret, and pass it as `privateKey` the next time. */
   exportPrivateKey(): Uint8Array
   /** Neighbours that are connected now. */
   neighbours(): PeerId[]
   counts(): NetworkCounts
   /**
-   * Cuts the network between this peer and `peerIds`, for demonstrations and tests of a network split: connections
-   * close and none is made or let in, in either direction, until `unblock`. Calls add up.
+   * Cuts the network between this peer and `peerIds`, for demonstrations and tests of a network split. Connections close, and
+   * none is made or accepted until `unblock`. Calls add up.
    */
   block(peerIds: readonly PeerId[]): void
-  /** Ends the split; everyone who is missing is redialled at once. */
+  /** Ends the split. All missing peers are redialled at once. */
   unblock(): void
 }
 
 /**
- * Core's `Network` on a libp2p node of any environment. The presets make the node, `libp2pNetwork` puts both together.
+ * Core's `Network` on a libp2p node. A preset configures the node for its environment; `libp2pNetwork` joins the two.
  */
 export class PeerNetwork implements Libp2pNetwork {
   readonly peerId: PeerId
@@ -77,7 +77,7 @@ export class PeerNetwork implements Libp2pNetwork {
   #stopping: Promise<void> | undefined
   #hostileStreams = 0
 
-  /** Makes the node with hooks into the network to be, then the network. */
+  /** Makes the node first, with hooks that lead to the network, and then the network. */
   static async create(
     options: PeerNetworkOptions,
     createNode: (hooks: NodeHooks) => Promise<Libp2p>,
@@ -161,7 +161,8 @@ export class PeerNetwork implements Libp2pNetwork {
     }
     this.#events = events
     await (this.#starting = this.#start())
-    if (this.#stopping !== undefined) throw new GridError('NETWORK_START_FAILED', 'the network was stopped meanwhile')
+    if (this.#stopping !== undefined)
+      throw new GridError('NETWORK_START_FAILED', 'the network was stopped while it started')
     this.#gossip.start((author, bytes) => this.#events?.broadcast(author, bytes))
     this.#dialler.start(this.#options.join)
     this.#watch = setInterval(() => this.#watchNeighbours(), WATCH_INTERVAL_MS)
@@ -187,7 +188,7 @@ export class PeerNetwork implements Libp2pNetwork {
         { maxInboundStreams: 2, maxOutboundStreams: 2 },
       )
       node.addEventListener('connection:open', ({ detail }) => {
-        // A relayed connection is there for agreeing on a direct one, and may carry nothing else.
+        // A relayed connection serves to agree on a direct one, and carries nothing else.
         if (this.#stopping !== undefined || detail.limits !== undefined) return
         if (this.#neighbours.opened(detail).proven) this.#newcomers.proven(detail)
       })
@@ -296,7 +297,7 @@ export class PeerNetwork implements Libp2pNetwork {
     await stopNode(this.#node, this.#starting)
   }
 
-  /** The one place where a neighbour's end is acted on. */
+  /** Every end of a neighbour comes here. */
   #ended(peerId: PeerId, reason: EndReason): void {
     if (reason.kind === 'hostile') {
       this.#hostileStreams += 1
@@ -315,7 +316,7 @@ export class PeerNetwork implements Libp2pNetwork {
     for (const connection of this.#connections(peerId)) {
       if (connection === reason.successor) continue
       if (reason.kind === 'closed') void closeInOrder(connection, CLOSE_MAX_MS)
-      // Not at once: the end may come out of libp2p aborting this very connection, which then fails half way through.
+      // Later: libp2p may be aborting this very connection now, and would fail half-way.
       else queueMicrotask(() => abort(connection, reason.text))
     }
     this.#dialler.lost(peerId)
@@ -326,7 +327,7 @@ export class PeerNetwork implements Libp2pNetwork {
     for (const connection of this.#connections(peerId)) this.#newcomers.proven(connection)
   }
 
-  /** No peer of ours; to a tab it may be a relay. */
+  /** The peer is not of this grid. For a tab it may be a relay. */
   async #foreign(peerId: PeerId, text: string): Promise<void> {
     this.#dialler.forget(peerId)
     for (const connection of this.#connections(peerId)) {

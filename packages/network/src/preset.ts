@@ -18,7 +18,7 @@ export interface Certificate {
   readonly key: string
 }
 
-/** What a preset is given by the network that uses it. */
+/** What a network passes to its preset. */
 export interface PresetInput {
   readonly privateKey: PrivateKey
   readonly listen: readonly string[]
@@ -30,36 +30,36 @@ export interface PresetInput {
   readonly newcomers: Newcomers
   /** Learns how long handshakes take. */
   readonly dialWindow: DialWindow
-  /** False where no peer is to be looked for on the local network. */
+  /** Whether to look for peers on the local network. */
   readonly mdns: boolean
-  /** Addresses to tell others instead of those listened on; empty for those. */
+  /** Addresses to announce instead of those listened on. Empty: announce those listened on. */
   readonly announce: readonly string[]
   /** For listening on `/tls/ws`. */
   readonly tls: Certificate | undefined
-  /** Where WebRTC asks for a way through routers. */
+  /** STUN and TURN servers for WebRTC. */
   readonly iceServers: readonly IceServer[]
   /** A peer of the same grid was found without a server: on the local network, or in another tab. */
   readonly onFound: (found: PeerInfo) => void
 }
 
-/** What an environment makes of libp2p. `#preset` in package.json chooses: a bundler for browsers takes theirs. */
+/** The configuration of libp2p for one environment. `#preset` in package.json chooses it: bundlers for browsers take the tab's. */
 export interface Preset {
-  /** Where a peer listens unless told otherwise. */
+  /** Where a peer listens by default. */
   readonly listen: readonly string[]
-  /** How many neighbours a peer looks for unless told otherwise. */
+  /** How many neighbours a peer looks for by default. */
   readonly neighboursMax: number
-  /** Whether this peer goes through relays to find others: a tab does. */
+  /** Whether this peer finds others through relays, as tabs do. */
   readonly usesRelays: boolean
-  /** Whether a peer can be dialled here by this address, and data may flow then. */
+  /** Whether a peer can be dialled by this address for data, not only for signalling. */
   dials(address: string): boolean
   options(input: PresetInput): Libp2pOptions
   /** What a new node needs before it starts. */
   prepare?(node: Libp2p): Promise<void>
 }
 
-/** What both sides of every connection agree on, whatever carries it. */
+/** How connections are checked, on every transport. */
 export const CONNECTION_MONITOR: NonNullable<Libp2pOptions['connectionMonitor']> = {
-  // Finds connections that died without a word. A busy machine may stall for seconds, which is no failure.
+  // Finds connections that broke without notice. A busy machine may stall for seconds, which is no failure.
   pingInterval: 10_000,
   pingTimeout: { minTimeout: 10_000 },
 }

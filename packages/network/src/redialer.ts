@@ -5,20 +5,20 @@ import { backoffMs } from './backoff.ts'
 import type { DialWindow } from './dial-window.ts'
 import { dialAborted } from './ending.ts'
 
-/** Addresses kept for one peer; the latest to prove right come first. */
+/** How many addresses are kept for one peer. The latest announced come first. */
 const ADDRESSES_MAX = 16
-/** Peers remembered besides those to join by. */
+/** How many peers are remembered besides those to join by. */
 const REMEMBERED_MAX = 256
-/** A peer that has not answered for this long is forgotten; membership tells when it is back. */
+/** A peer that has not answered for this long is forgotten. Core dials it when its member record comes again. */
 const FORGOTTEN_AFTER_MS = 60 * 60 * 1000
-/** How often the list is looked through, in milliseconds: also how far a redial can be late. */
+/** How often due dials are started, in milliseconds. A redial can be late by this much. */
 const SWEEP_INTERVAL_MS = 200
 
-export interface RedialerOptions {
+export interface RedialerDeps {
   /** Dials and resolves with the peer once it is a neighbour. */
   readonly dial: (addresses: readonly string[], signal?: AbortSignal) => Promise<PeerId>
   readonly isConnected: (peerId: PeerId) => boolean
-  /** False for a peer not to be dialled now: refused, blocked, or we have neighbours enough and it is not one to join by. */
+  /** False for a peer that is refused or blocked. Also false if this peer has enough neighbours, except for addresses to join by. */
   readonly mayDial: (peerId: PeerId | undefined, joining: boolean) => boolean
   /** How many dials may run at once. */
   readonly window: Pick<DialWindow, 'dialsMax'>
@@ -45,22 +45,22 @@ interface Request {
 }
 
 /**
- * Keeps dialling who should be a neighbour and is not: libp2p 3 neither dials what discovery finds nor dials again
- * after a connection broke. Addresses to join by are tried for ever, peers once seen for an hour.
+ * Dials peers that should be neighbours and are not. libp2p 3 neither dials what discovery finds nor dials again after a
+ * connection broke. Addresses to join by are tried for ever, other peers for an hour.
  */
 export class Redialer {
-  readonly #options: RedialerOptions
+  readonly #deps: RedialerDeps
   readonly #targets = new Map<string, Target>()
   /** By peer id or else address, so that requests for one peer share a dial. One that may be aborted has a dial of its own. */
   readonly #requests = new Map<string | AbortSignal, Request>()
   #timer: ReturnType<typeof setInterval> | undefined
   #dialling = 0
 
-  constructor(options: RedialerOptions) {
-    this.#options = options
+  constructor(deps: RedialerDeps) {
+    this.#deps = deps
   }
 
-  /** Begins with `joinAddresses`, which are dialled at once. */
+  /** Dials `joinAddresses` at once. */
   start(joinAddresses: readonly string[]): void {
     for (const address of joinAddresses) {
       this.#targets.set(address, newTarget(peerIdIn(address), [address], true))
@@ -92,7 +92,7 @@ export class Redialer {
     return request.outcome.promise
   }
 
-  /** Addresses of a peer have become known; it is dialled after `delayMs` if it is no neighbour by then. */
+  /** Addresses of a peer have become known. It is dialled after `delayMs` if it is no neighbour by then. */
   learn(peerId: PeerId, addresses: readonly string[], delayMs: number): void {
     if (this.#timer === undefined || addresses.length === 0) return
     let target = this.#targets.get(peerId)
@@ -105,7 +105,7 @@ export class Redialer {
     target.dueMs = performance.now() + delayMs
   }
 
-  /** The peer turned out not to be one of ours. */
+  /** The peer turned out not to be of this grid. */
   forget(peerId: PeerId): void {
     this.#targets.delete(peerId)
   }
@@ -115,13 +115,13 @@ export class Redialer {
     return [...new Set(found.flatMap((target) => target.addresses))]
   }
 
-  /** The peer is no neighbour any more; it is dialled again after the shortest wait plus `delayMs`. */
+  /** The peer is no neighbour any more. It is dialled again after the shortest wait plus `delayMs`. */
   lost(peerId: PeerId, delayMs: number): void {
-    const dueMs = performance.now() + backoffMs(0, this.#options.random()) + delayMs
+    const dueMs = performance.now() + backoffMs(0, this.#deps.random()) + delayMs
     for (const target of this.#targets.values()) if (target.peerId === peerId) target.dueMs = dueMs
   }
 
-  /** Everyone is dialled now, without the rest of their waits. */
+  /** Dials all missing peers now, without the rest of their waits. */
   wake(): void {
     for (const target of this.#targets.values()) {
       target.failures = 0
@@ -148,7 +148,7 @@ export class Redialer {
   }
 
   get #hasRoom(): boolean {
-    return this.#dialling < this.#options.window.dialsMax
+    return this.#dialling < this.#deps.window.dialsMax
   }
 
   #dueTargets(): Target[] {
@@ -156,12 +156,12 @@ export class Redialer {
     const due: Target[] = []
     for (const [key, target] of this.#targets) {
       if (target.dialling) continue
-      if (target.peerId !== undefined && this.#options.isConnected(target.peerId)) {
+      if (target.peerId !== undefined && this.#deps.isConnected(target.peerId)) {
         target.failures = 0
         target.unreachableSinceMs = undefined
         continue
       }
-      if (target.dueMs > nowMs || !this.#options.mayDial(target.peerId, target.permanent)) continue
+      if (target.dueMs > nowMs || !this.#deps.mayDial(target.peerId, target.permanent)) continue
       target.unreachableSinceMs ??= nowMs
       if (!target.permanent && nowMs - target.unreachableSinceMs > FORGOTTEN_AFTER_MS) this.#targets.delete(key)
       else due.push(target)
@@ -175,7 +175,7 @@ export class Redialer {
       target.peerId = await this.#dial(target.addresses)
       target.failures = 0
     } catch {
-      target.dueMs = performance.now() + backoffMs(target.failures, this.#options.random())
+      target.dueMs = performance.now() + backoffMs(target.failures, this.#deps.random())
       target.failures += 1
     } finally {
       target.dialling = false
@@ -185,7 +185,7 @@ export class Redialer {
   async #dialRequest({ peerId, addresses, signal, outcome }: Request): Promise<void> {
     try {
       if (signal?.aborted === true) throw dialAborted()
-      const isThere = peerId !== undefined && this.#options.isConnected(peerId)
+      const isThere = peerId !== undefined && this.#deps.isConnected(peerId)
       outcome.resolve(isThere ? peerId : await this.#dial([...addresses], signal))
     } catch (error) {
       outcome.reject(error)
@@ -195,7 +195,7 @@ export class Redialer {
   async #dial(addresses: readonly string[], signal?: AbortSignal): Promise<PeerId> {
     this.#dialling += 1
     try {
-      return await this.#options.dial(addresses, signal)
+      return await this.#deps.dial(addresses, signal)
     } finally {
       this.#dialling -= 1
       queueMicrotask(() => {
@@ -204,7 +204,7 @@ export class Redialer {
     }
   }
 
-  /** Makes room: the peer that has been unreachable for longest, else the oldest. */
+  /** Makes room for one: forgets the peer that has been unreachable for longest, or else the oldest. */
   #forgetOne(): void {
     let worst: string | undefined
     let worstSinceMs = Infinity

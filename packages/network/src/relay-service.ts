@@ -42,10 +42,10 @@ interface RelayServer extends CircuitRelayService, Startable {
 }
 
 /**
- * A reservation ends with the connection that it was made on: strangers who come and go would take all of them for an hour.
+ * A reservation ends with its connection. Otherwise strangers that come and go would take all reservations for an hour.
  *
  * Deno does not end while something is to happen when a reservation runs out, in up to an hour. So reservations are taken
- * back when the relay stops; and one that is renewed is made anew, since the renewal of one cannot be taken back.
+ * back when the relay stops; and one that is renewed is made again, since a renewal cannot be taken back.
  */
 function withTimelyEnds(relay: RelayServer): RelayServer {
   const [stop, handleReserve] = [relay.stop.bind(relay), relay.handleReserve.bind(relay)]

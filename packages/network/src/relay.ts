@@ -21,7 +21,7 @@ const SHUTDOWN_MAX_MS = 3000
 export interface RelayOptions {
   /** Multiaddrs to listen on; default WebSockets on any free port of all interfaces. */
   readonly listen?: readonly string[]
-  /** Addresses to tell others instead, such as `/dns4/relay.example.org/tcp/443/tls/ws`. */
+  /** Addresses to announce instead, such as `/dns4/relay.example.org/tcp/443/tls/ws`. */
   readonly announce?: readonly string[]
   /** For `/tls/ws` addresses. */
   readonly tls?: Certificate

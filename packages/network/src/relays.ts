@@ -2,31 +2,32 @@ import type { Connection } from '@libp2p/interface'
 import type { PeerId } from '@gossipgrid/core'
 import { askForOthers } from './meeting.ts'
 
-/** A relay is asked for others of the grid after the first wait, then after twice that, and so on up to the second. */
+/** The wait before a relay is asked again for other tabs. It doubles each time. */
 const ASK_GAP_MIN_MS = 1000
+/** The longest wait between two questions to a relay. */
 const ASK_GAP_MAX_MS = 20_000
 
-export interface RelaysOptions {
+export interface RelaysDeps {
   readonly self: PeerId
   readonly topics: readonly string[]
-  /** A peer can be agreed with through a relay, at this address. */
+  /** A peer was found at a relay. A direct connection to it can be made by this address. */
   readonly onFound: (peerId: PeerId, address: string) => void
 }
 
-/** Relays that a tab is connected to: no peers of its grid, but places where it can be found and find others. */
+/** The relays that a tab is connected to. They are no peers of its grid; through them it finds others and is found. */
 export class Relays {
-  readonly #options: RelaysOptions
+  readonly #deps: RelaysDeps
   readonly #connections = new Map<PeerId, Connection>()
 
-  constructor(options: RelaysOptions) {
-    this.#options = options
+  constructor(deps: RelaysDeps) {
+    this.#deps = deps
   }
 
   has(peerId: PeerId): boolean {
     return this.#connections.get(peerId)?.status === 'open'
   }
 
-  /** False where the other end is no relay. Else it is asked for others from now on, while the connection lasts. */
+  /** False if the other end is no relay. A relay is asked for other tabs again and again while the connection lasts. */
   async take(connection: Connection): Promise<boolean> {
     const relay = connection.remotePeer.toString()
     if (this.has(relay)) return true
@@ -48,7 +49,7 @@ export class Relays {
   }
 
   async #ask(connection: Connection): Promise<boolean> {
-    const { self, topics, onFound } = this.#options
+    const { self, topics, onFound } = this.#deps
     try {
       const others = await askForOthers(connection, topics)
       const relay = connection.remotePeer.toString()

@@ -65,8 +65,8 @@ function serviceTag(topic: string): string {
 type Discovery = ReturnType<typeof mdns>
 
 /**
- * libp2p reports a discovered peer only the first time; one that restarted with another port must be heard too. And it takes
- * its listener for errors off before the socket below is closed, which would end the process with the next one.
+ * libp2p reports a discovered peer only once, but a peer that restarted with another port must be found again. libp2p also removes
+ * its error listener before the socket below is closed, so that a late error would end the process.
  */
 export function found(factory: Discovery, onFound: (found: PeerInfo) => void): Discovery {
   return (components) => {

@@ -27,7 +27,7 @@ export interface ServerTransportsInput {
   readonly tls: Certificate | undefined
 }
 
-/** How a server is reached: TCP and WebSockets, the latter over TLS where there is a certificate, with noise and yamux. */
+/** The transports of a server: TCP and WebSockets, with noise and yamux. With a certificate, WebSockets also run over TLS. */
 export function serverTransports(input: ServerTransportsInput): Libp2pOptions {
   const { traffic, newcomers, dialWindow, tls } = input
   return {
@@ -40,7 +40,7 @@ export function serverTransports(input: ServerTransportsInput): Libp2pOptions {
   }
 }
 
-/** What there is of libp2p's TCP listener below its public type. */
+/** A part of libp2p's TCP listener that its public type hides. */
 interface TcpListener extends Listener {
   readonly server: Server
 }
@@ -51,8 +51,8 @@ interface TcpConnection extends MultiaddrConnection {
 }
 
 /**
- * libp2p's TCP listener throws out of the event of a socket that comes before it listens or while it closes, which would end
- * the process; and until its connection is made, the socket has no listener for errors. Whichever side has dialled, a socket goes on waiting for an other side that has ended it
+ * libp2p's TCP listener throws in an event handler if a socket comes before it listens or while it closes, and that would end
+ * the process. Also, a socket has no error listener until its connection is made. Whichever side has dialled, a socket goes on waiting for an other side that has ended it
  * and never reads what is queued.
  */
 export function sheltered<C>(factory: (components: C) => Transport): (components: C) => Transport {

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 const LINGER_MAX_MS = 1000
 
 /**
- * Destroys a socket once its other side has ended it. No peer ends one half only, so what is queued is for nobody; and a
+ * Destroys a socket once its other side has ended it. No peer ends one half only, so no peer reads what is queued. And a
  * socket whose other side never reads would wait for ever to send it, with its memory and its file descriptor.
  */
 export function endsWithOtherSide(socket: Socket): void {

@@ -2,7 +2,7 @@ import type { Stream, StreamMessageEvent } from '@libp2p/interface'
 
 /**
  * The first `sizeBytes` of a stream, which is then paused with the rest unread. Never settles for a stream that ends
- * before: whoever owns the stream hears of that.
+ * before: the stream's own listeners report that.
  */
 export function readStart(stream: Stream, sizeBytes: number): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {

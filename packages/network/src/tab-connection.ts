@@ -29,7 +29,7 @@ export class TabConnection extends AbstractMultiaddrConnection {
     globalThis.addEventListener('pagehide', this.#onPageHide)
   }
 
-  /** Tells the side that dialled that we are here. */
+  /** Reports to the side that dialled that this tab is here. */
   accept(): void {
     this.#channel.postMessage('accept' satisfies Word)
   }

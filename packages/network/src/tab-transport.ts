@@ -5,11 +5,11 @@ import { multiaddr } from '@multiformats/multiaddr'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { TabConnection } from './tab-connection.ts'
 
-/** Where a peer listens for the other tabs of its origin. */
+/** Where a peer listens for other tabs of its origin. */
 export const TAB_LISTEN = '/memory/tabs'
 /** A tab that is there answers at once. */
 const ACCEPT_MAX_MS = 3000
-/** A tab says again that it is there so often: another may have been frozen when it came. */
+/** How often a tab announces itself again: another tab may have been frozen when it opened. */
 const GREETING_GAP_MS = 15_000
 
 interface Components {
@@ -23,7 +23,7 @@ export interface TabTransportOptions {
   readonly onFound: (found: PeerInfo) => void
 }
 
-/** What tabs say to all others. `hello` is answered with `here`, `call` by opening the connection's own channel. */
+/** What a tab sends to all other tabs. `hello` is answered with `here`, and `call` by opening the channel of the connection. */
 type Greeting =
   | { readonly type: 'hello' | 'here'; readonly from: string }
   | { readonly type: 'call'; readonly from: string; readonly to: string; readonly id: string }
@@ -97,7 +97,7 @@ class TabTransport implements Transport {
         connection.abort(error as Error)
       }
     }
-    const hear = (topic: string, channel: BroadcastChannel, greeting: Greeting): void => {
+    const onGreeting = (topic: string, channel: BroadcastChannel, greeting: Greeting): void => {
       if (greeting.type === 'call') {
         if (greeting.to === this.#self) void take(topic, greeting)
         return
@@ -114,14 +114,14 @@ class TabTransport implements Transport {
       listen: async () => {
         for (const topic of this.#options.topics) {
           const channel = new BroadcastChannel(topic)
-          channel.onmessage = ({ data }: MessageEvent<Greeting>) => hear(topic, channel, data)
+          channel.onmessage = ({ data }: MessageEvent<Greeting>) => onGreeting(topic, channel, data)
           channels.push(channel)
         }
         greet('hello')
         timer = setInterval(() => greet('here'), GREETING_GAP_MS)
         queueMicrotask(() => events.safeDispatchEvent('listening'))
       },
-      // Nobody else can use it, so it is not passed on.
+      // Only tabs of this origin can use the address, so it is not announced.
       getAddrs: () => [],
       updateAnnounceAddrs: () => undefined,
       close: async () => {
@@ -157,7 +157,7 @@ function nameIn(address: Multiaddr): string {
   return address.getComponents().find(({ name }) => name === 'memory')!.value!
 }
 
-/** Says something to all other tabs without listening to them. */
+/** Sends a greeting to all other tabs without listening to them. */
 function post(topic: string, greeting: Greeting): void {
   const channel = new BroadcastChannel(topic)
   channel.postMessage(greeting)

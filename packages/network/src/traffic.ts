@@ -7,8 +7,8 @@ export interface Traffic {
 }
 
 /**
- * The same transport, with the bytes of its connections counted. It wraps the upgrader that every new connection
- * passes through, the one place below the encryption that TCP and WebSockets share.
+ * The same transport, which counts the bytes of its connections. It wraps the upgrader: every new connection passes through it,
+ * and it is the one place below the encryption that all transports share.
  */
 export function counted<C>(factory: (components: C) => Transport, traffic: Traffic): (components: C) => Transport {
   return (components) => {
@@ -31,12 +31,12 @@ function countingUpgrader(upgrader: Upgrader, traffic: Traffic): Upgrader {
   return counting
 }
 
-/** Where a socket hands its bytes in; not part of the public type of a connection. */
+/** Where a connection receives its bytes; not part of its public type. */
 interface Receiving {
   onData(bytes: { readonly byteLength: number }): void
 }
 
-/** A 'message' listener would do for what is received, but adding one early makes a connection emit and lose bytes. */
+/** A 'message' listener could count what is received, but adding one early makes a connection emit and lose bytes. */
 function count(connection: MultiaddrConnection, traffic: Traffic): MultiaddrConnection {
   const send = connection.send.bind(connection)
   connection.send = (bytes) => {
