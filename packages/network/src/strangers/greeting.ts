@@ -1,8 +1,8 @@
 import { ExcessError } from './allowance.ts'
 
 /**
- * What both sides of a connection begin with, byte for byte: multistream-select, by which they agree on noise. libp2p would
- * read whatever else comes there one byte at a time, at microseconds each and for as long as it comes.
+ * The first bytes of a connection, the same from both sides: multistream-select, by which they agree on noise. libp2p would read
+ * any other bytes one at a time, at microseconds each, for as long as they come.
  */
 export const GREETING: Uint8Array = new TextEncoder().encode('\x13/multistream/1.0.0\n\x07/noise\n')
 
@@ -14,7 +14,7 @@ export class GreetingCheck {
     return this.#readBytes === GREETING.length
   }
 
-  /** Throws `ExcessError` at the first byte that is another. */
+  /** Throws `ExcessError` at the first byte that differs. */
   read(bytes: Uint8Array): void {
     for (let i = 0; i < bytes.length && !this.complete; i += 1) {
       if (bytes[i] !== GREETING[this.#readBytes]) throw new ExcessError('it does not begin as peers do')

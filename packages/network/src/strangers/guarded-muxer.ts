@@ -3,25 +3,25 @@ import { Cost, ExcessError } from './allowance.ts'
 import type { Allowance } from './allowance.ts'
 import { LengthWatch } from './length-watch.ts'
 
-/** What yamux may keep of a frame that is not complete, for which it has no limit: its largest window and a header. */
+/** How much of an incomplete frame yamux may keep: its largest window and a header. Yamux itself has no limit. */
 const PARTIAL_FRAME_MAX_BYTES = 16 * 1024 * 1024 + 64 * 1024
 
-/** Bytes as libp2p hands them on: one piece, or a list of pieces. */
+/** Bytes as libp2p passes them on: one piece, or a list of pieces. */
 export type Bytes = Uint8Array | { subarray(): Uint8Array; readonly byteLength: number }
 
-/** Where a muxer and its streams take what has arrived; not part of their public types. */
+/** Where a muxer and its streams receive bytes; not part of their public types. */
 interface ReceivingStream {
   onData(bytes: Bytes): void
 }
 interface ReceivingMuxer {
   onRemoteStream(stream: Stream): void
-  /** Yamux alone has the following. */
+  /** Only yamux has the following. */
   onData?(bytes: Bytes): void
   handleFrame?(frame: unknown): void
   readonly decoder?: { readonly buffer: { readonly byteLength: number } }
 }
 
-/** The same multiplexer, with what the other side makes it do charged to an allowance. */
+/** The same multiplexer, which charges the work for the other side to an allowance. */
 export function guardedMuxer(factory: StreamMuxerFactory, allowance: Allowance): StreamMuxerFactory {
   return {
     protocol: factory.protocol,

@@ -6,9 +6,9 @@ import type { Bytes } from './guarded-muxer.ts'
 import type { Newcomer, Newcomers } from './newcomers.ts'
 
 /**
- * The same transport, whose connections cost a bounded amount of work and memory until the other side has shown that it is of
- * the grid, in both directions. It stands between the sockets and libp2p: nothing of libp2p sees a byte that is not charged,
- * nor a connection that has not begun as peers do.
+ * The same transport, whose connections cost bounded work and memory until the other side has shown its proof, in both
+ * directions. It stands between the sockets and libp2p. libp2p sees no byte that is not charged, and no inbound connection
+ * without the greeting.
  */
 export function guarded<C>(factory: (components: C) => Transport, newcomers: Newcomers): (components: C) => Transport {
   return (components) => {
@@ -23,13 +23,13 @@ export function guarded<C>(factory: (components: C) => Transport, newcomers: New
   }
 }
 
-/** What there is of an upgrade's options here. */
+/** The options of an upgrade that are used here. */
 interface Options {
   readonly skipEncryption?: boolean | undefined
   readonly muxerFactory?: StreamMuxerFactory | undefined
 }
 
-/** For transports that take their connections to the upgrader among their components. */
+/** For transports that use the upgrader among their components. */
 export function withGuardedUpgrader<C extends { readonly upgrader: Upgrader }>(components: C, newcomers: Newcomers): C {
   return Object.create(components, { upgrader: { value: guardedUpgrader(components.upgrader, newcomers) } }) as C
 }
@@ -53,9 +53,9 @@ function guardedUpgrader(upgrader: Upgrader, newcomers: Newcomers): Upgrader {
 
 interface Guarded {
   readonly newcomer: Newcomer | undefined
-  /** Resolves with the greeting; rejects when the connection ends before. */
+  /** Resolves when the greeting is complete. Rejects if the connection ends before. */
   readonly greeted: Promise<void>
-  /** Both sides have only this one, so there is nothing to agree on. */
+  /** Both sides have only this multiplexer, so they need no agreement. */
   readonly muxerFactory: StreamMuxerFactory
 }
 

@@ -1,14 +1,14 @@
 import { Cost, ExcessError } from './allowance.ts'
 import type { Allowance } from './allowance.ts'
 
-/** Lengths up to 32 GiB; every reader has a limit of its own below. libp2p's readers do not limit the bytes of a length. */
+/** Enough for lengths up to 32 GiB; each reader has a lower limit. libp2p's readers do not limit the bytes of a length. */
 const LENGTH_MAX_BYTES = 5
-/** Protocols whose messages all have their length in front. Others do what they like once they are agreed on. */
+/** Protocols whose messages all have their length in front. Other protocols are not watched once they are agreed on. */
 const FRAMED = /^\/(ipfs\/id|meshsub|webrtc-signaling|gossipgrid\/meet)\//
-/** Here only the first message has; then bytes of two other peers follow. */
+/** Protocols whose first message only has its length in front. Then bytes of two other peers follow. */
 const FRAMED_ONCE = /^\/libp2p\/circuit\//
 
-/** Watches the lengths in front of the messages of one stream, from the agreement on its protocol on. */
+/** Watches the lengths in front of the messages of one stream, starting with the agreement on its protocol. */
 export class LengthWatch {
   readonly #allowance: Allowance
   #over = false
@@ -21,8 +21,8 @@ export class LengthWatch {
   }
 
   /**
-   * `protocol` is empty while it is being agreed on. Throws `ExcessError` where a length does not end, or where the messages
-   * are more than the allowance.
+   * `protocol` is empty until it is agreed on. Throws `ExcessError` for a length that does not end, and for more messages than the
+   * allowance covers.
    */
   read(bytes: Uint8Array, protocol: string): void {
     if (protocol !== '' && !FRAMED.test(protocol) && !FRAMED_ONCE.test(protocol)) this.#over = true

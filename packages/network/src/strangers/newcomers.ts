@@ -3,24 +3,24 @@ import { tryGetNetConfig } from '@libp2p/utils'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Allowance } from './allowance.ts'
 
-/** Connections that others have opened and on which no proof has been shown yet, from addresses of which nothing is known. */
+/** How many inbound connections may be without a proof, from addresses where no proof was ever shown. */
 const UNKNOWN_MAX = 64
-/** The same with those from addresses where a proof was shown before, for which there is room on top. */
+/** The same for all addresses. The room above `UNKNOWN_MAX` is for addresses where a proof was shown before. */
 const ALL_MAX = 96
-/** How many of them may come from one address. */
+/** How many inbound connections without a proof may come from one address. */
 const ADDRESS_MAX = 48
-/** How long they may last. */
+/** How long an inbound connection may last without a proof. */
 const PROOF_MAX_MS = 15_000
-/** Who has not sent a byte for so long is the first to make way. */
+/** A connection that has sent nothing for this long is the first to be dropped. */
 const SILENT_MAX_MS = 1000
-/** Addresses where a proof was shown; the one that was seen longest ago is forgotten first. */
+/** How many addresses are remembered where a proof was shown. The address seen longest ago is forgotten first. */
 const KNOWN_MAX = 1024
 
-/** How far a newcomer has come; who has come further is the last to make way. */
+/** How far a newcomer has come. The one that has come furthest is the last to be dropped. */
 const STAGES = ['silent', 'greeted', 'encrypted'] as const
 type Stage = (typeof STAGES)[number]
 
-/** A connection whose other side has not shown yet that it is of the grid. */
+/** An inbound connection without a proof. */
 export class Newcomer {
   readonly address: string
   readonly #connection: MultiaddrConnection
@@ -50,23 +50,23 @@ export class Newcomer {
 }
 
 /**
- * Bounds the connections of strangers: how many there are, from one address and all together, and how long they last. When one
- * too many comes, another makes way: one that is silent, else, from the address that has most of them, the one that has come
- * least far, the oldest of those. So a stranger who opens connections without end replaces its own; and for those who have been members there is room
- * that no stranger takes, whatever number of addresses it has.
+ * Bounds the connections of strangers: their number from one address and in all, and how long they last. When one too many
+ * comes, another is dropped. A silent connection goes first. Else it is one from the address that has the most, there the one
+ * that has come least far, and of those the oldest. So a stranger that opens connections without end replaces its own. Known
+ * members have room on top that no stranger takes, however many addresses it has.
  */
 export class Newcomers {
   readonly #inbound = new Set<Newcomer>()
   readonly #known = new Set<string>()
-  /** Of both directions. */
+  /** Connections without a proof, in both directions. */
   readonly #unproven = new WeakMap<MultiaddrConnection, { readonly allowance: Allowance; lift(): void }>()
 
-  /** Connections that others have opened and on which no proof has been shown yet. */
+  /** The number of inbound connections without a proof. */
   get size(): number {
     return this.#inbound.size
   }
 
-  /** Takes a connection that was just opened; a newcomer where the other side has opened it. */
+  /** Adds a connection that has just opened. Returns a newcomer if it is inbound. */
   add(connection: MultiaddrConnection, allowance: Allowance): Newcomer | undefined {
     if (connection.direction === 'outbound') {
       this.#unproven.set(connection, { allowance, lift: () => allowance.lift() })
@@ -92,9 +92,9 @@ export class Newcomers {
     return newcomer
   }
 
-  /** The other side has shown that it is of the grid. */
+  /** The other side has shown its proof. */
   proven(connection: Connection): void {
-    // libp2p's connections know what they stand on, though their type does not say so.
+    // A connection of libp2p has the connection below it in this field, which its type hides.
     const { maConn } = connection as unknown as { readonly maConn: MultiaddrConnection }
     this.#unproven.get(maConn)?.lift()
     this.#unproven.delete(maConn)
@@ -116,9 +116,9 @@ export class Newcomers {
               : all
             : []
     if (rivals.length === 0) return
-    // Sorting keeps the order of equals, which is that of their coming.
+    // Sorting keeps the order of equals: the order of arrival.
     const victim = rivals.find(({ waits }) => waits) ?? mostCrowded(rivals).toSorted((a, b) => a.stage - b.stage)[0]
-    victim?.end('others have come meanwhile')
+    victim?.end('newer connections took its place')
   }
 
   #remember(address: string): void {
@@ -129,7 +129,7 @@ export class Newcomers {
   }
 }
 
-/** Those of the addresses that have most of them. */
+/** The newcomers of the addresses that have the most of them. */
 function mostCrowded(newcomers: readonly Newcomer[]): Newcomer[] {
   const groups = [...Map.groupBy(newcomers, ({ address }) => address).values()]
   const most = Math.max(...groups.map(({ length }) => length))
@@ -137,7 +137,7 @@ function mostCrowded(newcomers: readonly Newcomer[]): Newcomer[] {
   return newcomers.filter((newcomer) => crowded.has(newcomer))
 }
 
-/** An IPv6 host has whole networks of 2^64 addresses, so the network counts as one. */
+/** One IPv6 host has a whole network of 2^64 addresses, so the network counts as one address. */
 function addressOf(remote: Multiaddr): string {
   const { host = '', type } = tryGetNetConfig(remote) ?? {}
   if (type !== 'ip6' || host.startsWith('::ffff:')) return host

@@ -11,25 +11,25 @@ import type { SentOpcode } from './frames.ts'
 import { HeadReader, REFUSAL, answerTo } from './handshake.ts'
 import { endsWithOtherSide, lingerAtMost } from '../socket-ends.ts'
 
-/** The largest frame that is sent: the same as libp2p's, which proxies are used to. */
+/** The largest frame that is sent. libp2p's WebSockets send the same size, so proxies know it. */
 const SENT_MAX_BYTES = 64 * 1024
-/** A pong is left out while more than this waits to be sent: the other side asks and does not read. */
+/** No pong is sent while more than this is queued: the other side sends pings and does not read. */
 const PONG_QUEUE_MAX_BYTES = 16 * 1024
-/** As for TCP: libp2p pings more often than this. */
+/** The same as for TCP. libp2p pings more often than this. */
 const INACTIVITY_MAX_MS = 2 * 60 * 1000
 const NORMAL_CLOSURE: Uint8Array = Uint8Array.of(1000 >> 8, 1000 & 0xff)
 const NOTHING: Uint8Array = new Uint8Array(0)
 
 interface WebSocketConnectionOptions {
   readonly socket: Socket
-  /** What came behind the agreement on a WebSocket; undefined where the other side has yet to ask for one. */
+  /** The bytes that came after the handshake. Undefined if the other side has yet to send its request. */
   readonly rest: Uint8Array | undefined
   readonly remoteAddr: Multiaddr
   readonly direction: MessageStreamDirection
   readonly log: Logger
 }
 
-/** A connection of libp2p on a WebSocket: its bytes are the payloads of frames. */
+/** A connection of libp2p on a WebSocket. Its bytes are the payloads of frames. */
 export class WebSocketConnection extends AbstractMultiaddrConnection {
   readonly #socket: Socket
   readonly #decoder: FrameDecoder
@@ -51,7 +51,7 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
     socket.setTimeout(INACTIVITY_MAX_MS)
     socket.once('timeout', () => this.abort(new TimeoutError()))
     if (rest === undefined) return
-    // Not here: what wraps this connection has to see these bytes as well.
+    // Later: the wrappers of this connection must see these bytes as well.
     socket.pause()
     queueMicrotask(() => {
       this.#receive(rest)
@@ -87,7 +87,7 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
   #receive(chunk: Uint8Array): void {
     if (this.status !== 'open') return
     try {
-      // A chunk costs work also where it carries no payload: who bounds the work of strangers learns of it here.
+      // A chunk costs work even without payload. Here it is reported to the allowance of a stranger.
       this.onData(NOTHING)
       const framed = this.#request === undefined ? chunk : this.#agree(this.#request, chunk)
       for (const { type, bytes } of this.#decoder.decode(framed, performance.now())) {
@@ -101,7 +101,7 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
     }
   }
 
-  /** Reads the request for a WebSocket and answers it; what comes behind it is returned. */
+  /** Reads and answers the request for a WebSocket. Returns the bytes that follow it. */
   #agree(request: HeadReader, chunk: Uint8Array): Uint8Array {
     const read = request.read(chunk)
     if (read === undefined) return NOTHING
@@ -122,14 +122,14 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
     this.#end()
   }
 
-  /** Sends what is queued, for as long as the other side reads it. */
+  /** Sends what is queued, as long as the other side reads it. */
   #end(): void {
     this.#socket.destroySoon()
     lingerAtMost(this.#socket)
     this.onTransportClosed()
   }
 
-  /** Whether there is room for more. */
+  /** Returns whether there is room for more. */
   #write(opcode: SentOpcode, pieces: Iterable<Uint8Array>, sizeBytes: number): boolean {
     const mask = this.direction === 'outbound' ? randomBytes(4) : undefined
     this.#socket.cork()

@@ -1,7 +1,8 @@
-/** The largest frame that is taken; what libp2p writes is 64 KiB at most. */
+/** The largest frame that is accepted. libp2p sends 64 KiB at most. */
 export const FRAME_MAX_BYTES: number = 1024 * 1024
-/** Frames without payload, pings and pongs that may come at any time, and how many more for each second. */
+/** How many pings, pongs and frames without payload may come at once. */
 const IDLE_FRAMES_MAX = 32
+/** How many more of them may come in each second. */
 const IDLE_FRAMES_PER_SECOND = 1
 const CONTROL_MAX_BYTES = 125
 const HEADER_MAX_BYTES = 14
@@ -22,7 +23,7 @@ export class WebSocketProtocolError extends Error {
   override readonly name = 'WebSocketProtocolError'
 }
 
-/** What a decoder finds: a piece of the byte stream, or a whole control frame. */
+/** What a decoder yields: a piece of the byte stream, or a whole control frame. */
 export interface DecodedFrame {
   readonly type: 'bytes' | 'close' | 'ping'
   readonly bytes: Uint8Array
@@ -35,8 +36,8 @@ interface Header {
 }
 
 /**
- * Reads WebSocket frames (RFC 6455) as one stream of bytes: the borders of messages say nothing here, so a payload is passed
- * on as it comes and never collected. All that is kept between two chunks is one header, or one control frame.
+ * Reads WebSocket frames (RFC 6455) as one stream of bytes. The borders of messages have no meaning here, so payload is passed on
+ * as it comes and never collected. Between two chunks it keeps one header or one control frame at most.
  */
 export class FrameDecoder {
   readonly #masked: boolean
@@ -49,13 +50,13 @@ export class FrameDecoder {
   #inMessage = false
   #idleFrames = 0
 
-  /** `masked` where the other side dialled: only its frames have to be. */
+  /** `masked` if the other side dialled: only its frames must be masked. */
   constructor({ masked, nowMs }: { readonly masked: boolean; readonly nowMs: number }) {
     this.#masked = masked
     this.#startMs = nowMs
   }
 
-  /** Changes `chunk`: its masks are taken off in place. Throws `WebSocketProtocolError` at the first wrong byte. */
+  /** Removes the masks in `chunk` in place. Throws `WebSocketProtocolError` at the first wrong byte. */
   *decode(chunk: Uint8Array, nowMs: number): Generator<DecodedFrame> {
     let at = 0
     while (at < chunk.length) {
@@ -78,7 +79,7 @@ export class FrameDecoder {
     }
   }
 
-  /** Where the payload begins in `chunk`, with `#frame` set; else all of the chunk has been read. */
+  /** Returns where the payload starts in `chunk`, and sets `#frame`. Without `#frame`, all of the chunk has been read. */
   #readHeader(chunk: Uint8Array, start: number, nowMs: number): number {
     let at = start
     while (at < chunk.length) {
@@ -98,13 +99,14 @@ export class FrameDecoder {
     return 2 + (short === 126 ? 2 : short === 127 ? 8 : 0) + (this.#masked ? 4 : 0)
   }
 
-  /** Judges the first two bytes of a frame. */
+  /** Checks the first two bytes of a frame. */
   #check(nowMs: number): void {
     const [first, second] = this.#head as unknown as [number, number]
     const opcode = first & 0x0f
     const isFinal = (first & 0x80) !== 0
     if ((first & 0x70) !== 0) throw new WebSocketProtocolError('a reserved bit is set')
-    if (((second & 0x80) !== 0) !== this.#masked) throw new WebSocketProtocolError('a mask is missing or too much')
+    if (((second & 0x80) !== 0) !== this.#masked)
+      throw new WebSocketProtocolError('a mask is missing, or there is one too many')
     const short = second & 0x7f
     if (opcode >= Opcode.close) {
       if (opcode > Opcode.pong) throw new WebSocketProtocolError(`frames of kind ${opcode} are not known`)
@@ -121,7 +123,7 @@ export class FrameDecoder {
     if (opcode >= Opcode.close || short === 0) this.#countIdle(nowMs)
   }
 
-  /** Such frames are work for nothing: a stranger could send hundreds of thousands in a megabyte. */
+  /** Such frames cost work and carry nothing: a megabyte has room for hundreds of thousands. */
   #countIdle(nowMs: number): void {
     this.#idleFrames += 1
     const seconds = (nowMs - this.#startMs) / 1000
@@ -146,7 +148,7 @@ export class FrameDecoder {
   }
 }
 
-/** The header of a whole message, which is one frame. The payload has to be masked with `mask`, where there is one. */
+/** The header of a message of one frame. If there is a `mask`, the payload must be masked with it. */
 export function encodeHeader(opcode: SentOpcode, sizeBytes: number, mask: Uint8Array | undefined): Uint8Array {
   const extraBytes = sizeBytes < 126 ? 0 : sizeBytes < 0x10000 ? 2 : 8
   const header = new Uint8Array(2 + extraBytes + (mask === undefined ? 0 : 4))
@@ -159,7 +161,7 @@ export function encodeHeader(opcode: SentOpcode, sizeBytes: number, mask: Uint8A
   return header
 }
 
-/** Puts a mask on bytes in place, or takes it off; `offset` is how much of the payload came before them. */
+/** Applies a mask to bytes in place, or removes it. `offset` is the number of payload bytes before them. */
 export function unmask(bytes: Uint8Array, mask: Uint8Array | undefined, offset: number): void {
   if (mask === undefined) return
   for (let i = 0; i < bytes.length; i += 1) bytes[i]! ^= mask[(i + offset) & 3]!

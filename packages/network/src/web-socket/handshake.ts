@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 
 /** The largest head of a request or an answer. */
 export const HEAD_MAX_BYTES = 8192
-/** In how many pieces it may come: each costs as much work as hundreds of bytes. */
+/** How many pieces a head may come in. Each piece costs as much work as hundreds of bytes. */
 const HEAD_CHUNKS_MAX = 32
 /** Fixed by RFC 6455. */
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
@@ -14,7 +14,7 @@ export class HeadReader {
   #sizeBytes = 0
   #chunks = 0
 
-  /** The head, and what came behind it, once the head is complete. Throws where it is too long, or in too many pieces. */
+  /** The head and the bytes after it, once the head is complete. Throws if it is too long or comes in too many pieces. */
   read(chunk: Uint8Array): { readonly head: string; readonly rest: Uint8Array } | undefined {
     const startBytes = this.#sizeBytes
     const taken = chunk.subarray(0, HEAD_MAX_BYTES - startBytes)
@@ -35,7 +35,7 @@ export class HeadReader {
   }
 }
 
-/** What a request to open a WebSocket is answered with, whole; undefined where the request is none. */
+/** The whole answer to a request for a WebSocket. Undefined for any other request. */
 export function answerTo(head: string): string | undefined {
   const { first, headers } = parseHead(head)
   const key = headers.get('sec-websocket-key') ?? ''
@@ -55,7 +55,7 @@ export function answerTo(head: string): string | undefined {
   ].join('\r\n')
 }
 
-/** For every other request. */
+/** The answer to every other request. */
 export const REFUSAL: string = [
   'HTTP/1.1 400 Bad Request',
   'Content-Type: text/plain',
@@ -92,7 +92,7 @@ export function requestTo(host: string): { readonly request: string; accepts(hea
   }
 }
 
-/** A header that comes twice is as good as none: `Map` keeps the last, so the values are joined. */
+/** A header that comes twice counts as none. `Map` would keep the last value, so the values are joined. */
 function parseHead(head: string): { readonly first: string; readonly headers: ReadonlyMap<string, string> } {
   const [first = '', ...lines] = head.split('\r\n')
   const headers = new Map<string, string>()

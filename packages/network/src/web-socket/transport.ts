@@ -17,8 +17,9 @@ import type { Certificate } from '../preset.ts'
 import { WebSocketConnection } from './connection.ts'
 import { HeadReader, requestTo } from './handshake.ts'
 
-/** How long agreeing on TLS may take, and how many may be at it; the oldest makes way for one more. */
+/** How long a TLS handshake may take. */
 const TLS_HANDSHAKE_MAX_MS = 10_000
+/** How many TLS handshakes may run at once. The oldest is dropped for one more. */
 const TLS_HANDSHAKES_MAX = 64
 const SOCKET_OPTIONS = { noDelay: true, keepAlive: true } as const
 
@@ -27,9 +28,9 @@ interface Components {
 }
 
 /**
- * WebSockets on server runtimes, straight on their sockets. Node, Deno and Bun would each bring an HTTP server and a
- * WebSocket of their own, with other limits and other ways to fail; here every byte of a stranger passes code whose work and
- * memory are bounded, and every socket has its `error` listener from the start.
+ * WebSockets on server runtimes, directly on their sockets. Node, Deno and Bun each have their own HTTP server and WebSocket, with
+ * different limits and failures. Here the work and memory for every byte of a stranger are bounded, and every socket has an
+ * `error` listener from the start.
  */
 export function webSocketTransport(tls: Certificate | undefined): (components: Components) => Transport {
   return ({ logger }) => new WebSocketTransport(logger.forComponent('gossipgrid:websocket'), tls)
@@ -82,7 +83,7 @@ class WebSocketListener extends TypedEventEmitter<ListenerEvents> implements Lis
   readonly #log: Logger
   readonly #tls: Certificate | undefined
   readonly #sockets = new Set<Socket>()
-  /** Those that have not agreed on TLS yet, by their addresses and ports, oldest first. */
+  /** Sockets whose TLS handshake runs, by address and port, the oldest first. */
   readonly #shaking = new Map<string, Socket>()
   readonly #closed = new AbortController()
   #server: Server | undefined
@@ -110,7 +111,7 @@ class WebSocketListener extends TypedEventEmitter<ListenerEvents> implements Lis
     }
     const { host, port, type } = getNetConfig(address)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    // Stays for good: a server says by it, too, that the process has no file descriptor for one more socket.
+    // Stays for good: this event also reports that the process has no file descriptor for one more socket.
     server.on('error', reject)
     server.listen({ host, port: port ?? 0, ipv6Only: type === 'ip6' }, resolve)
     await promise
@@ -140,7 +141,7 @@ class WebSocketListener extends TypedEventEmitter<ListenerEvents> implements Lis
     this.safeDispatchEvent('close')
   }
 
-  /** Its own bounds: until TLS is agreed on, there is no connection that others could bound. */
+  /** Bounds TLS handshakes here: before their end there is no connection that `Newcomers` could bound. */
   #shakeHands(socket: Socket): void {
     this.#keep(socket)
     const ports = portsOf(socket)
@@ -150,7 +151,7 @@ class WebSocketListener extends TypedEventEmitter<ListenerEvents> implements Lis
     socket.once('close', () => this.#shaking.delete(ports))
   }
 
-  /** From here on the socket may fail at any time without harm. */
+  /** From here on an error of the socket ends nothing else. */
   #keep(socket: Socket): void {
     this.#sockets.add(socket)
     socket.on('error', (error) => this.#log('a socket failed: %s', error.message))
@@ -172,7 +173,7 @@ class WebSocketListener extends TypedEventEmitter<ListenerEvents> implements Lis
         log: this.#log,
       })
     } catch {
-      // It was closed at once, so that it has no address any more.
+      // It has closed already, so it has no address.
       socket.destroy()
       return
     }
@@ -183,12 +184,12 @@ class WebSocketListener extends TypedEventEmitter<ListenerEvents> implements Lis
   }
 }
 
-/** The same of a socket and of the TLS socket on it. */
+/** The same text for a socket and for the TLS socket on it. */
 function portsOf(socket: Socket): string {
   return `${socket.remoteAddress} ${socket.remotePort}`
 }
 
-/** Dials, and agrees on a WebSocket. */
+/** Dials and opens a WebSocket. */
 async function open(address: Multiaddr, signal: AbortSignal): Promise<{ socket: Socket; rest: Uint8Array }> {
   signal.throwIfAborted()
   const secure = WebSocketsSecure.exactMatch(address)
@@ -211,7 +212,7 @@ async function open(address: Multiaddr, signal: AbortSignal): Promise<{ socket: 
   }
 }
 
-/** The first HTTP head on a socket. The socket's listener for errors stays. */
+/** Reads the first HTTP head on a socket. The socket keeps its error listener. */
 async function readHead(socket: Socket, signal: AbortSignal): Promise<{ head: string; rest: Uint8Array }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ head: string; rest: Uint8Array }>()
   const reader = new HeadReader()
@@ -219,7 +220,7 @@ async function readHead(socket: Socket, signal: AbortSignal): Promise<{ head: st
     try {
       const read = reader.read(chunk)
       if (read === undefined) return
-      // Nothing may be read between here and the listener that comes next.
+      // The next listener must get all bytes that follow.
       socket.pause()
       resolve(read)
     } catch (error) {
