@@ -106,7 +106,7 @@ export class CraftedMessages {
         partition: random.chance(0.95) ? 0 : random.pick([1, 4095, 4096]),
       }
       if (random.chance(0.2)) {
-        out.voids(partition, writer, this.#ranges())
+        out.superseded(partition, writer, this.#ranges())
         continue
       }
       let sequence = random.pick(SEQUENCES)

@@ -72,8 +72,8 @@ function dotsOf(block: Uint8Array): Uint8Array {
   const dots = new BlockWriter(ids)
   for (const record of readBlock(block, ids)) {
     const writer = ids.intern(record.replicaId)
-    if (record.type === 'voids') dots.voids(record.partition, writer, record.ranges)
-    else for (const row of record.rows) dots.voids(record.partition, writer, [row.sequence, row.sequence])
+    if (record.type === 'superseded') dots.superseded(record.partition, writer, record.ranges)
+    else for (const row of record.rows) dots.superseded(record.partition, writer, [row.sequence, row.sequence])
   }
   return dots.take()
 }
@@ -169,7 +169,7 @@ function earlyVoids(): () => void {
         const held = new Set<number>()
         replica.visitDots([range], (slot) => held.add(replica.table.sequence(slot)).size > 0)
         for (let sequence = range.first; sequence <= range.last; sequence++) {
-          if (!held.has(sequence)) writer.voids(name, range.writer, [sequence, sequence])
+          if (!held.has(sequence)) writer.superseded(name, range.writer, [sequence, sequence])
         }
       }
       return original.call(this, writer, serving)

@@ -320,13 +320,13 @@ test('questions after thousands of collections keep nobody else waiting', () => 
   expect(peers.events('b', 'copies')).toMatchObject([{ copies: 2 }])
 })
 
-test('dots that are called void in a session, and are not, heal when the two that differ meet', () => {
+test('dots that a session falsely calls superseded heal when the two peers that differ meet', () => {
   const peers = new WiredPeers()
   const [a, b] = [peers.open('a', new TestDisk()), peers.open('b', new TestDisk())]
   for (let i = 0; i < 10; i++) peers.write('b', `key ${i}`, i)
   const ids = new ReplicaIds()
   const writer = new BlockWriter(ids)
-  writer.voids({ collection: 'users', kind: 1, partition: 0 }, ids.intern(b.replicaId), [1, 10])
+  writer.superseded({ collection: 'users', kind: 1, partition: 0 }, ids.intern(b.replicaId), [1, 10])
   send(peers, 'a', 'x', { type: 'digest', session: 1, root: ROOT })
   send(peers, 'a', 'x', { type: 'chunk', session: 1, index: 0, last: true, block: writer.take() })
   expect(partitionOf(a).replica.vector.head(a.collections.ids.indexOf(b.replicaId)!)).toBe(10)

@@ -349,11 +349,11 @@ test('what was refused leaves no replica id behind, and one peer can bring only 
   expect(a.offences.total).toBe(1)
 })
 
-test('void dots in a broadcast are not believed', () => {
+test('superseded dots in a broadcast are ignored', () => {
   const { peers, a, b } = met()
   const ids = new ReplicaIds()
   const writer = new BlockWriter(ids)
-  writer.voids(USERS, ids.intern(b.replicaId), [1, 1000])
+  writer.superseded(USERS, ids.intern(b.replicaId), [1, 1000])
   const before = stateOf(a)
   peers.give('a', { type: 'broadcast', from: 'x', bytes: encodeMessage({ type: 'frame', block: writer.take() }) })
   expect(stateOf(a)).toEqual(before)

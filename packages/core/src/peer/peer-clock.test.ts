@@ -65,7 +65,7 @@ test('what was refused comes in the end, when its time has come', () => {
   expect(stateOf(peers.peer('b'))).toEqual(stateOf(peers.peer('a')))
 })
 
-test('rows that are not refused are applied beside those that are, and void dots wait', () => {
+test('rows are applied beside others that are refused, and superseded dots wait', () => {
   const peers = new WiredPeers()
   const [a, b] = [peers.open('a'), peers.open('b')]
   peers.write('a', 'k', 1)

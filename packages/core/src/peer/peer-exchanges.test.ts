@@ -129,7 +129,7 @@ test('rows of a collection of another kind are refused, told, and cost no offenc
   for (const kind of [9, 1]) {
     writer.row({ collection: 'users', kind, partition: 5 }, { ...row, bytes: Uint8Array.of(1), start: 0, end: 1 })
   }
-  writer.voids({ collection: 'later', kind: 9, partition: 0 }, row.writer, [1, 2])
+  writer.superseded({ collection: 'later', kind: 9, partition: 0 }, row.writer, [1, 2])
   peers.give('a', { type: 'broadcast', from: 'b', bytes: encodeMessage({ type: 'frame', block: writer.take() }) })
   peers.run()
   expect(peers.events('a', 'refused').map(({ error }) => error.code)).toEqual(['COLLECTION_MISMATCH'])

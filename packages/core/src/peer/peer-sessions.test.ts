@@ -128,7 +128,7 @@ test('cost follows the difference: one missing row among thousands is all that i
   expect(bytes).toBeLessThan(200)
 })
 
-/** A peer with more than a few chunks to send, many of whose dots are void. */
+/** A peer with more than a few chunks to send, many of whose dots are superseded. */
 function filled(peers: WiredPeers, name: string): Peer {
   const peer = peers.open(name)
   const value = 'x'.repeat(4000)
@@ -173,7 +173,7 @@ test('a peer that does not acknowledge gets four chunks and no more, until the s
   expectEqual(a, b)
 })
 
-test('void dots are sent with or after the last rows of their partition, never before', () => {
+test('superseded dots are sent with or after the last rows of their partition, never before', () => {
   const peers = new WiredPeers()
   const [a, b] = [filled(peers, 'a'), peers.open('b')]
   const heads: number[] = []

@@ -138,7 +138,7 @@ export class Reception {
     const { antiEntropy, inbound, membership, signals } = this.#deps
     switch (message.type) {
       case 'frame': {
-        const { gaps } = inbound.apply(from, 'direct', message.block, { voids: false }, now)
+        const { gaps } = inbound.apply(from, 'direct', message.block, { superseded: false }, now)
         if (gaps) antiEntropy.wantFrom(from, now)
         break
       }
@@ -189,7 +189,7 @@ export class Reception {
   #frame(from: PeerId, block: Uint8Array, addressed: boolean, now: Instant): void {
     const { antiEntropy, inbound } = this.#deps
     if (addressed && block.length === 0) throw new GridError('MESSAGE_MALFORMED', 'an empty frame on a stream')
-    const { gaps } = inbound.apply(from, 'broadcast', block, { voids: false, addressed }, now)
+    const { gaps } = inbound.apply(from, 'broadcast', block, { superseded: false, addressed }, now)
     if (gaps) antiEntropy.wantFrom(from, now)
   }
 

@@ -195,7 +195,7 @@ export class PeerReport {
 
   /** What became of rows from other peers, by the way they came. */
   get rows(): { readonly broadcast: RowCounts; readonly session: RowCounts; readonly voidRanges: number } {
-    const { rows, voidRanges } = this.#deps.inbound
+    const { rows, supersededRanges: voidRanges } = this.#deps.inbound
     return { broadcast: { ...rows.broadcast }, session: { ...rows.session }, voidRanges }
   }
 

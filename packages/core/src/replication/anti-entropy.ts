@@ -285,10 +285,16 @@ export class AntiEntropy {
   }
 
   #receiveChunk(session: Session, { index, last, block }: ChunkMessage, now: Instant): void {
-    const { resyncs, neighbour, voidsBarred } = session
-    const applied = this.#deps.inbound.apply(neighbour, 'session', block, { voids: !voidsBarred, resyncs }, now)
+    const { resyncs, neighbour, isSupersededBarred } = session
+    const applied = this.#deps.inbound.apply(
+      neighbour,
+      'session',
+      block,
+      { superseded: !isSupersededBarred, resyncs },
+      now,
+    )
     session.rowsReceived += applied.rows
-    session.voidsBarred ||= applied.incomplete
+    session.isSupersededBarred ||= applied.incomplete
     this.#commit.whenDurable(() => {
       if (!this.#sessions.isOpen(session)) return
       this.#outbox.send(session.neighbour, { type: 'chunk-ack', session: session.id, index })
@@ -312,7 +318,7 @@ export class AntiEntropy {
   #endIfDone(session: Session, now: Instant): void {
     if (!session.received || session.outgoing?.done !== true) return
     // A row that was left out may be the one that says that an entry stays.
-    if (!session.voidsBarred) for (const resync of session.resyncs.all()) this.#finishResync(resync)
+    if (!session.isSupersededBarred) for (const resync of session.resyncs.all()) this.#finishResync(resync)
     this.#end(session, true, now)
   }
 
@@ -328,8 +334,8 @@ export class AntiEntropy {
 
   #end(session: Session, complete: boolean, now: Instant): void {
     this.#sessions.close(session)
-    const { neighbour, source, outgoing, rowsReceived, voidsBarred } = session
-    const useful = complete && rowsReceived > 0 && !voidsBarred
+    const { neighbour, source, outgoing, rowsReceived, isSupersededBarred } = session
+    const useful = complete && rowsReceived > 0 && !isSupersededBarred
     if (source !== undefined) this.#gapDelays.sessionEnded(source, useful, now.monotonicMs)
     this.#report(neighbour, complete, outgoing?.rowsSent ?? 0, rowsReceived)
   }

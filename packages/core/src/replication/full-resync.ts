@@ -72,7 +72,7 @@ export class FullResync {
       const head = this.seen.head(writer)
       const ranges = [...(head > 0 ? [1, head] : []), ...this.seen.rangesAbove(writer)]
       replica.vector.addRanges(writer, ranges)
-      log.voids(name, writer, ranges)
+      log.superseded(name, writer, ranges)
     }
     replica.raiseFloor(replica.floor.with(this.floor.entries(), this.floor.dateMs))
     log.floor(name, replica.floor.encode())

@@ -1,6 +1,6 @@
 import { Allowances } from '../members/allowances.ts'
 import { BlockWriter, readBlock } from '../wire/block.ts'
-import type { BlockRecord, PartitionName, RowsRecord, VoidsRecord } from '../wire/block.ts'
+import type { BlockRecord, PartitionName, RowsRecord, SupersededRecord } from '../wire/block.ts'
 import type { Collections, Partition } from '../replica/collections.ts'
 import type { Row } from '../entries/entry-table.ts'
 import { GridError } from '../errors.ts'
@@ -44,7 +44,7 @@ export interface InboundResult extends Applied {
 
 export interface ApplyOptions {
   /** False leaves superseded dots out. */
-  readonly voids: boolean
+  readonly superseded: boolean
   /** Partitions that are in a full resync, whose superseded dots wait for its end. */
   readonly resyncs?: FullResyncs
   /** The block was sent to this peer alone: no partition in it may be one that everyone holds. */
@@ -68,7 +68,7 @@ export interface RowCounts {
 interface Part {
   readonly partition: Partition
   readonly rows: readonly Row[]
-  readonly voids: VoidsRecord | undefined
+  readonly superseded: SupersededRecord | undefined
 }
 
 interface Sifted {
@@ -91,7 +91,7 @@ export class Inbound {
   /** Rows that came dated too far ahead to be believed, each time they came. */
   refusedAhead = 0
   /** Ranges of superseded dots that brought news. */
-  voidRanges = 0
+  supersededRanges = 0
   /** Called with the HLC timestamp of every broadcast row that became visible here, to measure how long it took. */
   appeared: ((hlc: number) => void) | undefined
   readonly #collections: Collections
@@ -162,7 +162,7 @@ export class Inbound {
   }
 
   /** Leaves out what must wait or is refused. Nearly every block passes whole, and is then logged as it came. */
-  #sift(from: PeerId, records: readonly BlockRecord[], { voids, resyncs }: ApplyOptions, now: Instant): Sifted {
+  #sift(from: PeerId, records: readonly BlockRecord[], { superseded, resyncs }: ApplyOptions, now: Instant): Sifted {
     const parts: Part[] = []
     let rows = 0
     let whole = true
@@ -170,25 +170,25 @@ export class Inbound {
     const refusals = new Refusals(from, this.#deps.outbox)
     for (const record of records) {
       // A collection comes into being with its first row, not with one that is refused.
-      const dated = record.type === 'voids' ? [] : this.#dated(record, refusals, now)
+      const dated = record.type === 'superseded' ? [] : this.#dated(record, refusals, now)
       if (record.type === 'rows') {
         rows += record.rows.length
         if (dated.length < record.rows.length) incomplete = true
         if (dated.length === 0) continue
-      } else if (!voids || incomplete || resyncs?.of(record.partition) !== undefined) {
+      } else if (!superseded || incomplete || resyncs?.of(record.partition) !== undefined) {
         whole = false
         continue
       }
       const partition = this.#partition(record.partition, refusals)
       if (partition === undefined) incomplete = true
-      else parts.push({ partition, rows: dated, voids: record.type === 'voids' ? record : undefined })
+      else parts.push({ partition, rows: dated, superseded: record.type === 'superseded' ? record : undefined })
     }
     refusals.tell()
     return { parts, rows, whole: whole && !incomplete, incomplete }
   }
 
   /** True when anything was news. */
-  #applyPart({ partition, rows, voids }: Part, way: Way, resync: FullResync | undefined): boolean {
+  #applyPart({ partition, rows, superseded }: Part, way: Way, resync: FullResync | undefined): boolean {
     const { replica } = partition
     const counts = this.rows[way === 'session' ? 'session' : 'broadcast']
     const appeared = way === 'session' ? undefined : this.appeared
@@ -207,12 +207,12 @@ export class Inbound {
       } else counts.superseded += 1
       news = true
     }
-    if (voids === undefined) return news
+    if (superseded === undefined) return news
     // Superseded dots count as seen: their successors came before.
-    const writer = this.#ids.intern(voids.replicaId)
-    for (let i = 0; i < voids.ranges.length; i += 2) {
-      if (!replica.vector.addRange(writer, voids.ranges[i]!, voids.ranges[i + 1]!)) continue
-      this.voidRanges += 1
+    const writer = this.#ids.intern(superseded.replicaId)
+    for (let i = 0; i < superseded.ranges.length; i += 2) {
+      if (!replica.vector.addRange(writer, superseded.ranges[i]!, superseded.ranges[i + 1]!)) continue
+      this.supersededRanges += 1
       news = true
     }
     return news
@@ -220,9 +220,10 @@ export class Inbound {
 
   #write(parts: readonly Part[]): Uint8Array {
     const writer = new BlockWriter(this.#ids)
-    for (const { partition, rows, voids } of parts) {
+    for (const { partition, rows, superseded } of parts) {
       for (const row of rows) writer.row(partition.name, row)
-      if (voids !== undefined) writer.voids(partition.name, this.#ids.intern(voids.replicaId), voids.ranges)
+      if (superseded !== undefined)
+        writer.superseded(partition.name, this.#ids.intern(superseded.replicaId), superseded.ranges)
     }
     return writer.take()
   }
@@ -282,7 +283,7 @@ export class Inbound {
     const highest = record.type === 'rows' ? record.rows.at(-1)!.sequence : (record.ranges.at(-1) ?? 0)
     const given = replica?.vector.highest(this.#ids.indexOf(record.replicaId)!) ?? 0
     if (highest > given) return `writes of this replica id up to ${highest}`
-    if (record.type === 'voids' || replica === undefined) return ''
+    if (record.type === 'superseded' || replica === undefined) return ''
     const foreign = record.rows.find((row) => {
       // What lies below the floor may have been purged here, or deleted and purged elsewhere.
       if (replica.floor.has(row.writer, row.sequence)) return false

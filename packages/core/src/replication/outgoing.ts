@@ -66,7 +66,7 @@ export class Outgoing {
     if (this.#lastSent || this.#inFlight >= CHUNKS_IN_FLIGHT_MAX) return undefined
     const writer = new BlockWriter(this.#ids)
     while (this.#queue.length > 0 && this.writeRows(writer, this.#queue[0]!)) {
-      this.writeVoids(writer, this.#queue[0]!)
+      this.writeSuperseded(writer, this.#queue[0]!)
       this.#queue.shift()
     }
     this.rowsSent += writer.rowCount
@@ -127,17 +127,17 @@ export class Outgoing {
   }
 
   /** Writes the ranges that the rows came from, so that the dots without an entry of their own count as seen too. */
-  writeVoids(block: BlockWriter, { partition, told }: Queued): void {
+  writeSuperseded(block: BlockWriter, { partition, told }: Queued): void {
     let ranges: number[] = []
     let writer = -1
     for (const range of partition.replica.vector.missingIn(told)) {
       if (range.writer !== writer && ranges.length > 0) {
-        block.voids(partition.name, writer, ranges)
+        block.superseded(partition.name, writer, ranges)
         ranges = []
       }
       writer = range.writer
       ranges.push(range.first, range.last)
     }
-    if (ranges.length > 0) block.voids(partition.name, writer, ranges)
+    if (ranges.length > 0) block.superseded(partition.name, writer, ranges)
   }
 }

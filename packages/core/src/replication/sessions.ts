@@ -16,7 +16,7 @@ export interface Session {
   received: boolean
   rowsReceived: number
   /** A row was refused or quarantined, so superseded dots may not be counted as seen. */
-  voidsBarred: boolean
+  isSupersededBarred: boolean
   progressAtMs: number
   /** Partitions that come whole, after which old entries may go. */
   readonly resyncs: FullResyncs
@@ -48,7 +48,7 @@ export class Sessions {
       outgoing: undefined,
       received: false,
       rowsReceived: 0,
-      voidsBarred: false,
+      isSupersededBarred: false,
       progressAtMs: nowMs,
       resyncs: new FullResyncs(),
     }

@@ -250,7 +250,7 @@ export class Opening {
   /** A segment: what is in it was not purged. */
   #restore(bytes: Uint8Array): void {
     for (const record of readBlock(bytes, this.#ids)) {
-      if (record.type === 'voids') continue
+      if (record.type === 'superseded') continue
       const { replica } = this.#partition(record.partition)
       this.#each(record.rows, (row) => replica.restore(row))
     }
@@ -262,7 +262,7 @@ export class Opening {
       case 'rows':
         this.#each(record.rows, (row) => replica.merge(row))
         break
-      case 'voids':
+      case 'superseded':
         replica.vector.addRanges(this.#ids.intern(record.replicaId), record.ranges)
         break
       case 'floor': {

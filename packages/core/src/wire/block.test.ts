@@ -24,7 +24,7 @@ function rowOf(key: string, writer: number, sequence: number, hlc: number, value
 
 function plain(record: BlockRecord, ids: ReplicaIds): unknown[] {
   const { partition, replicaId } = record
-  if (record.type === 'voids') return [{ partition, replicaId, ranges: [...record.ranges] }]
+  if (record.type === 'superseded') return [{ partition, replicaId, ranges: [...record.ranges] }]
   return record.rows.map((row) => {
     expect(ids.id(row.writer)).toBe(replicaId)
     return plainRow(partition, row, ids)
@@ -104,7 +104,7 @@ const item = fc.oneof(
   },
 )
 
-test('rows and void dots survive the way to a peer that numbers replica ids differently', () => {
+test('rows and superseded dots survive the way to a peer that numbers replica ids differently', () => {
   fc.assert(
     fc.property(fc.array(item, { maxLength: 20 }), (items) => {
       const mine = new ReplicaIds()
@@ -118,7 +118,7 @@ test('rows and void dots survive the way to a peer that numbers replica ids diff
         if ('gaps' in each) {
           let last = 0
           const ranges = each.gaps.flatMap(([gap, length]) => [last + gap, (last = last + gap + length)])
-          writer.voids(each.partition, each.writer, ranges)
+          writer.superseded(each.partition, each.writer, ranges)
           expected.push({ partition: each.partition, replicaId: mine.id(each.writer), ranges })
           continue
         }
@@ -178,7 +178,7 @@ test('a block cut off at any byte is malformed, but where a record ends', () => 
   writer.row(users, rowOf('first', 0, 1, 900, 'one'))
   writer.row(users, rowOf('second ä', 0, 300, 1000, undefined))
   parts.push(writer.take())
-  writer.voids(odd, 0, [2, 2, 5, 400])
+  writer.superseded(odd, 0, [2, 2, 5, 400])
   parts.push(writer.take())
   writer.row(odd, rowOf('x'.repeat(200), 0, 7, 900, { a: [1, 2, 3] }))
   parts.push(writer.take())
@@ -223,17 +223,17 @@ test('a value of the largest size passes and one byte more does not', () => {
   refused(rows({}, [{ value: [...text(VALUE_MAX_BYTES - 4), ...new Uint8Array(VALUE_MAX_BYTES - 4)] }]))
 })
 
-test('partitions, void dots and types that no honest peer writes are malformed', () => {
-  const voids = (...numbers: number[]): Uint8Array => {
+test('partitions, superseded dots and types that no honest peer writes are malformed', () => {
+  const superseded = (...numbers: number[]): Uint8Array => {
     const writer = header(2)
     for (const number of numbers) writer.varint(number)
     return writer.copy()
   }
-  expect(readBlock(voids(1, 1, 0), new ReplicaIds()).length).toBe(1)
-  refused(voids(1, 0, 3))
-  refused(voids(2, 1, 0, 0, 0))
-  refused(voids(1, 1, 0xffffffff))
-  refused(voids(1, 0x1_0000_0000, 0))
+  expect(readBlock(superseded(1, 1, 0), new ReplicaIds()).length).toBe(1)
+  refused(superseded(1, 0, 3))
+  refused(superseded(2, 1, 0, 0, 0))
+  refused(superseded(1, 1, 0xffffffff))
+  refused(superseded(1, 0x1_0000_0000, 0))
   refused(header(3).copy())
   refused(header(0).copy())
   for (const name of [
@@ -264,7 +264,7 @@ test('20,000 mutated blocks decode or are malformed, and nothing else', () => {
   const writer = new BlockWriter(ids)
   for (let i = 1; i < 6; i++)
     writer.row(users, rowOf(`key ${i}`, 0, i * 2, 10_000 + i * 7, { i, text: 'äöü', at: [i] }))
-  writer.voids(users, 0, [1, 1, 3, 3, 5, 90])
+  writer.superseded(users, 0, [1, 1, 3, 3, 5, 90])
   writer.row(odd, rowOf('__proto__', 1, 0xffffffff, HLC_MAX, undefined))
   const bytes = writer.take()
   const random = new SeededRandom(20)

@@ -16,14 +16,14 @@ import { SEQUENCE_MAX } from '../limits.ts'
  *     block   = record*
  *     rows    = 1 collection replicaId count sequence hlc row*        sequence, hlc: of the first row
  *     row     = dSequence dHlc replaced key (length + 1 | 0) value    deltas to the previous row; 0: a tombstone
- *     voids   = 2 collection replicaId count (gap length)*            superseded dots
+ *     dots    = 2 collection replicaId count (gap length)*            superseded dots
  *     floor   = 3 collection length floor                             in the log only: the purge floor rose
  *     drops   = 4 collection count (replicaId sequence key)*          in the log only: what a full resync dropped
  *     collection = name kind partition
  */
 
 const ROWS = 1
-const VOIDS = 2
+const SUPERSEDED = 2
 const FLOOR = 3
 const DROPS = 4
 const ROW_MIN_BYTES = 7
@@ -50,8 +50,8 @@ export interface RowsRecord {
 }
 
 /** Superseded dots, which now count as seen: the row of each dot, or of a later version of its entry, was sent before. */
-export interface VoidsRecord {
-  readonly type: 'voids'
+export interface SupersededRecord {
+  readonly type: 'superseded'
   readonly partition: PartitionName
   readonly replicaId: ReplicaId
   /** Flat pairs [first, last, …], ascending. */
@@ -80,7 +80,7 @@ export interface DropsRecord {
 }
 
 /** A record that peers send each other. */
-export type BlockRecord = RowsRecord | VoidsRecord
+export type BlockRecord = RowsRecord | SupersededRecord
 /** A record of a peer's own log. */
 export type LogRecord = BlockRecord | FloorRecord | DropsRecord
 
@@ -133,9 +133,9 @@ export class BlockWriter {
   }
 
   /** `ranges`: flat pairs [first, last, …], ascending. */
-  voids(partition: PartitionName, writer: number, ranges: readonly number[]): void {
+  superseded(partition: PartitionName, writer: number, ranges: readonly number[]): void {
     this.#closeRows()
-    this.#header(VOIDS, partition, writer)
+    this.#header(SUPERSEDED, partition, writer)
     this.#done.varint(ranges.length / 2)
     let last = 0
     for (let i = 0; i < ranges.length; i += 2) {
@@ -257,7 +257,7 @@ function readRecords<Record extends LogRecord>(
   const unnumbered: RowsRecord[] = []
   while (reader.remaining > 0) {
     const type = reader.byte()
-    if (type !== ROWS && type !== VOIDS) {
+    if (type !== ROWS && type !== SUPERSEDED) {
       records.push(readOther(type, reader))
       continue
     }
@@ -268,7 +268,7 @@ function readRecords<Record extends LogRecord>(
     if (writer === undefined && strangers.add(replicaId).size > newIdsMax) {
       throw new GridError('REPLICA_ID_REFUSED', `a block with more than ${newIdsMax} new replica ids`)
     }
-    if (type === VOIDS) records.push({ type: 'voids', partition, replicaId, ranges: readRanges(reader) })
+    if (type === SUPERSEDED) records.push({ type: 'superseded', partition, replicaId, ranges: readRanges(reader) })
     else {
       const record: RowsRecord = {
         type: 'rows',
@@ -336,9 +336,9 @@ function readRanges(reader: ByteReader): number[] {
   let last = 0
   for (let i = 0; i < count; i++) {
     const first = last + reader.varint()
-    if (first <= last) throw malformed('void dots do not ascend')
+    if (first <= last) throw malformed('superseded dots do not ascend')
     last = first + reader.varint()
-    if (last > SEQUENCE_MAX) throw malformed(`void dot ${last}`)
+    if (last > SEQUENCE_MAX) throw malformed(`superseded dot ${last}`)
     ranges.push(first, last)
   }
   return ranges
