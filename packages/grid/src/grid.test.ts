@@ -58,12 +58,12 @@ describe('a grid', () => {
     expect(after.status().replicaId).not.toBe(replicaId)
   })
 
-  it('is ready and alone when nobody is there and nobody was to be joined', async () => {
+  it('is ready and alone when there are no other peers and no addresses to join', async () => {
     const grid = await grids.open()
     expect(await grid.ready()).toEqual({ alone: true })
   })
 
-  it('waiting to be ready ends with the signal or with the grid', async () => {
+  it('ready() ends with its signal and when the grid closes', async () => {
     const grid = await grids.open()
     await expect(grid.ready({ signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ABORTED' })
     const waiting = grid.ready()
@@ -71,7 +71,7 @@ describe('a grid', () => {
     await expect(waiting).rejects.toMatchObject({ code: 'CLOSED' })
   })
 
-  it('tells of members that come and go', async () => {
+  it('reports members that come and go', async () => {
     const first = await grids.open()
     const states: string[] = []
     first.on('member', (member) => states.push(`${member.peerId} ${member.state}`))
@@ -85,7 +85,7 @@ describe('a grid', () => {
     })
   })
 
-  it('after closing refuses everything with CLOSED, and closing again is nothing', async () => {
+  it('refuses everything with CLOSED after closing, and closing again does nothing', async () => {
     const grid = await grids.open()
     const map = grid.map<number>('m')
     await map.set('k', 1)
@@ -103,7 +103,7 @@ describe('a grid', () => {
     expect(() => grid.map('m')).toThrow(expect.objectContaining({ code: 'CLOSED' }))
   })
 
-  it('gives the same map for the same name, and refuses names that are none', async () => {
+  it('returns the same map for the same name, and refuses invalid names', async () => {
     const grid = await grids.open()
     expect(grid.map('m')).toBe(grid.map('m'))
     for (const name of ['', 'x'.repeat(129), 'a\u0000b', '\ud800', 7]) {

@@ -121,7 +121,7 @@ describe('who can reach a grid', () => {
     expect(await other.ready()).toEqual({ alone: false })
   })
 
-  it('is whoever knows its name where that is said, also if a variable for a secret is not set', async () => {
+  it('is every peer that knows its name if it is open, even if a variable for a secret is not set', async () => {
     for (const options of [{ open: true }, { open: true, secret: undefined } as unknown as { open: true }]) {
       const first = await open({ ...options, name: 'open-to-all' })
       const second = await open({ name: 'open-to-all', join: first.addresses })

@@ -40,7 +40,7 @@ const NETWORK_CLOSE_MAX_MS = 4000
  * ```
  */
 export async function openGrid(options: OpenGridOptions): Promise<Grid> {
-  // One that is no logger is told of below, and there it has to be possible to tell.
+  // An invalid logger is refused below, and must not break logging until then.
   const logger = safeLogger(typeof options?.logger?.warn === 'function' ? options.logger : quietLogger)
   const teardown = new Teardown()
   try {

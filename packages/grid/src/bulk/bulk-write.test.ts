@@ -200,7 +200,7 @@ describe('what is passed', () => {
     expect(await writing).toEqual({ written: 3, durable: 3, copies: 1 })
   })
 
-  it('of a live collection is what it held when the method was called', async () => {
+  it('of a live collection is its content when the method was called', async () => {
     const grid = await grids.open()
     const map = grid.map('m')
     const entries = entriesOf(3000)
@@ -251,7 +251,7 @@ describe('the event loop', () => {
 })
 
 describe('progress', () => {
-  it('is told as entries become durable, and ends with all of them', async () => {
+  it('is reported as entries become durable, and ends with all of them', async () => {
     const grid = await grids.open({ storage: diskInMemory() })
     const told: BulkProgress[] = []
     await grid.map('m').setMany(slowly(entriesOf(5500)), { onProgress: (progress) => told.push(progress) })
@@ -327,13 +327,13 @@ describe('an entry that is wrong', () => {
     },
   )
 
-  it('of a set is told alike', async () => {
+  it('of a set is reported in the same way', async () => {
     const set = (await grids.open()).set<unknown>('s')
     expect(await failureOf(set.addMany([1, () => 1]))).toMatchObject({ code: 'INVALID_VALUE', written: 0 })
     expect(await failureOf(set.addMany(oneByOne([1, () => 1])))).toMatchObject({ code: 'INVALID_VALUE', written: 1 })
   })
 
-  it('of an iterable that throws is told with its error, after what came before', async () => {
+  it('of an iterable that throws is reported with its error, after the entries before it', async () => {
     const grid = await grids.open({ storage: diskInMemory() })
     const mistake = new Error('line 1235 is no CSV')
     function* failing(): Generator<Entry, void, undefined> {

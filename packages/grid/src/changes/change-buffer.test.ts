@@ -149,7 +149,7 @@ describe('a reader of a map that stops reading', () => {
   })
 })
 
-it('what a listener writes is told to all listeners after what made it write', async () => {
+it('a change that a listener writes reaches all listeners after the change that caused it', async () => {
   const map = (await grids.open()).map<number>('m')
   const told: unknown[] = []
   map.on('change', ({ value }) => {

@@ -41,7 +41,7 @@ it('loops and listeners hear of every change while they follow', async () => {
   expect(uses).toEqual([true, true, false])
 })
 
-it('a loop that does not read costs no more than its buffer, and is told what it missed', async () => {
+it('a loop that does not read costs no more than its buffer, and learns how much it missed', async () => {
   const { feed } = makeFeed()
   const loop = feed.changes({ bufferMax: 2 })
   for (let step = 1; step <= 5; step++) feed.pushAndEmit(unread(step))

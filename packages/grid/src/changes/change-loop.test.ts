@@ -273,7 +273,7 @@ describe.each([
     await closing
   })
 
-  it('and the changes after them are one history of each key: nothing is lost, and nothing is told twice', async () => {
+  it('and the changes after them are one history of each key: nothing is lost, and nothing is reported twice', async () => {
     const map = (await grids.open()).map<{ n: number }>('m', { merge })
     await map.setMany(Array.from({ length: 6000 }, (__, n) => [`k${n}`, { n }]))
     const random = randomOf(fields ? 7 : 8)
@@ -327,7 +327,7 @@ it('initial elements of a set and the changes after them are one history of each
   expect(shown).toEqual(held)
 })
 
-it('a loop that a listener starts is not told what it has read already', async () => {
+it('a loop that a listener starts does not get changes that it has already read', async () => {
   const map = (await grids.open()).map<number>('m')
   let loop: ReturnType<typeof map.changes> | undefined
   let first: Promise<unknown> | undefined

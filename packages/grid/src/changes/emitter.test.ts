@@ -58,7 +58,7 @@ describe('a function that is registered twice', () => {
 })
 
 describe('a listener that fails', () => {
-  it('is logged once for each way in which it fails, and harms nobody: thrown or rejected, whatever it is', async () => {
+  it('is logged once for each kind of failure, thrown or rejected, and other listeners are still called', async () => {
     const { emitter, errors } = collecting()
     const odd = Object.create(null) as object
     const failures = [new Error('mine'), undefined, odd]

@@ -167,7 +167,7 @@ describe('a change that is kept', () => {
     }
   })
 
-  it('belongs to one reader: what that one does to it nobody else sees', async () => {
+  it('belongs to one reader: other readers do not see what that reader does to it', async () => {
     const map = (await grids.open()).map<{ tags: string[] }>('m')
     const seen: string[][] = []
     map.on('change', ({ value }) => value?.tags.push('mine'))

@@ -124,7 +124,7 @@ test('a peer that leaves while its store fails is gone within seconds all the sa
   await until(() => a.members.every(({ peerId, state }) => peerId !== c.peerId || state === 'gone'), 'it is gone')
 })
 
-test('one name opened as a map and as a set while apart: the later one is told, and its writes fail', async () => {
+test('if one name is opened as a map and as a set during a split, the later one gets an event, and its writes fail', async () => {
   const [a, b] = [await grids.open(), await grids.open()]
   await b.ready()
   grids.split([0], [1])

@@ -72,7 +72,7 @@ function checkIceServers(servers: OpenGridOptions['iceServers']): void {
   }
 }
 
-/** What is wrong with an object in an option is told with the name of the option. */
+/** Adds the name of the option to errors about an object in it. */
 function named(option: string, check: () => void): void {
   try {
     check()

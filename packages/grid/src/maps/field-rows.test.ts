@@ -55,7 +55,7 @@ describe('rows that no honest peer writes', () => {
   })
 })
 
-it('rows that are taken out, as a peer that was fenced does, leave the count', () => {
+it('rows that are removed, as by a full resync, leave the count', () => {
   const { peer, partition } = fieldsPartition()
   const rows = new FieldRows(partition, 1000)
   const { replica } = partition

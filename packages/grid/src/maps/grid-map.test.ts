@@ -243,7 +243,7 @@ describe('changes', () => {
     expect(seen.map((change) => change.key).sort()).toEqual(['a', 'b', 'c'])
   })
 
-  it('a reader that stops reading costs no more than its buffer and is told what it missed', async () => {
+  it('a reader that stops reading costs no more than its buffer and learns how much it missed', async () => {
     const map = (await grids.open()).map<number>('numbers')
     const loop = map.changes({ bufferMax: 3 })
     for (let i = 0; i < 10; i++) await map.set(`k${i}`, i)
@@ -263,7 +263,7 @@ describe('changes', () => {
     expect(await closed).toEqual([])
   })
 
-  it('a listener may write, and one that throws harms nobody', async () => {
+  it('a listener may write, and one that throws harms no other', async () => {
     const map = (await grids.open()).map<number>('numbers')
     const seen: string[] = []
     map.on('change', () => {

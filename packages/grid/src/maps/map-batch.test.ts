@@ -10,7 +10,7 @@ afterEach(async () => {
 })
 
 describe('a batch of a map', () => {
-  it('reads what it has written, which nobody else does before it is over', async () => {
+  it('reads what it has written, and nothing else does before it is over', async () => {
     const map = (await grids.open()).map<number>('m')
     await map.set('there', 1)
     const receipt = await map.transact((batch) => {

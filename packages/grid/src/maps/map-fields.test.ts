@@ -205,7 +205,7 @@ describe('changes of objects', () => {
     expect(told[1]).toEqual(told[0])
   })
 
-  it('an object that expires is told of once, and is gone as a whole', async () => {
+  it('an object that expires is reported once, and is gone as a whole', async () => {
     const map = (await grids.open()).map<Fields>('m', FIELDS)
     const told: Change<Fields>[] = []
     map.on('change', (change) => told.push(change))
@@ -220,7 +220,7 @@ describe('changes of objects', () => {
     expect(map.peek('k')).toBeUndefined()
   })
 
-  it('many objects of many fields that end together are told of once each', async () => {
+  it('many objects of many fields that expire together are reported once each', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     const map = (await grids.open()).map<Fields>('m', FIELDS)
     const told = new Map<string, string[]>()

@@ -78,7 +78,7 @@ describe('entries of others that do not fit', () => {
     expect(hidden(second)).toBe(1)
   })
 
-  it('are told of as deleted where they take the place of one that fits, and as set when one that fits comes', async () => {
+  it('are reported as deleted when they replace a valid value, and as set when a valid value replaces them', async () => {
     const [first, second] = [await grids.open(), await grids.open()]
     await second.ready()
     const users = second.map('users', { schema: userSchema })

@@ -183,7 +183,7 @@ describe('the time to live of a map', () => {
 })
 
 describe('changes of entries that expire', () => {
-  it('an end is told once, as a delete with the value before, by itself', async () => {
+  it('an expiry is reported once, as a delete with the value before', async () => {
     vi.useRealTimers()
     const map = (await grids.open()).map<string>('m')
     const told: Change<string>[] = []
@@ -198,7 +198,7 @@ describe('changes of entries that expire', () => {
     expect(told).toHaveLength(2)
   })
 
-  it('an overwritten end is not told', async () => {
+  it('an expiry that was overwritten is not reported', async () => {
     const map = (await grids.open()).map<number>('m')
     const told: unknown[] = []
     map.on('change', ({ type, value, previous }) => told.push([type, value, previous]))

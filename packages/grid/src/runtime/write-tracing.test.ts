@@ -119,7 +119,7 @@ describe('spans of writes', () => {
     expect(spans().every(({ ended }) => ended)).toBe(true)
   })
 
-  it('a write that is not sampled asks nobody for a confirmation', async () => {
+  it('a write that is not sampled asks no peer for a confirmation', async () => {
     const { tracer, spans } = tracing(false)
     const writer = await grids.open({ storage: diskInMemory(), tracer })
     const other = await grids.open({ storage: diskInMemory() })

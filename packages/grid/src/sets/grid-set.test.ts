@@ -95,7 +95,7 @@ describe('adding and taking out', () => {
     expect(things.holds({ x: 1, y: { z: [2] } })).toBe(false)
   })
 
-  it('what is taken from the set is nobody else’s', async () => {
+  it('elements that are read from the set are copies of the reader’s own', async () => {
     const things = (await grids.open()).set<{ tags: string[] }>('things')
     const element = { tags: ['a'] }
     await things.add(element)
@@ -200,7 +200,7 @@ describe('adds and removes that have not seen each other', () => {
 })
 
 describe('changes', () => {
-  it('tell of elements that come and go, whoever did it and however many rows they have', async () => {
+  it('report elements that come and go, from any peer and with any number of rows', async () => {
     const [first, second] = await openPair()
     const loop = second.set<string>('tags').changes()
     const heard: SetChange<string>[] = []
@@ -231,7 +231,7 @@ describe('changes', () => {
     expect(seen.map(({ type, element }) => `${type} ${element}`).sort()).toEqual(['add a', 'add b', 'add c'])
   })
 
-  it('a reader that is too slow is told what it missed', async () => {
+  it('a reader that is too slow learns how much it missed', async () => {
     const tags = (await grids.open()).set<string>('tags')
     const loop = tags.changes({ bufferMax: 1 })
     for (const tag of ['a', 'b', 'c']) await tags.add(tag)

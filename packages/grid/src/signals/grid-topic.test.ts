@@ -34,7 +34,7 @@ test('a message reaches every peer that listens, the publisher among them, with 
   expect(b.status().collections).toEqual([])
 })
 
-test('topics are told apart, and a peer that opens one later does not hear what was said before', async () => {
+test('topics are separate, and a peer that opens one later does not get earlier messages', async () => {
   const [a, b] = [await grids.open(), await grids.open()]
   await meet(a, b)
   const news = heard(b, 'news')
@@ -86,7 +86,7 @@ test('a loop ends with its signal, when it is left, and when the grid closes', a
   expect(rest).toEqual([1])
 })
 
-test('a reader that is too slow is told how many messages it has missed', async () => {
+test('a reader that is too slow learns how many messages it missed', async () => {
   const grid = await grids.open()
   const chat = grid.topic<number>('chat')
   const slow = chat.messages({ bufferMax: 3 })
@@ -126,7 +126,7 @@ test('what no message can be is refused, with nothing sent', async () => {
   expect(() => grid.topic('chat')).toThrow(expect.objectContaining({ code: 'CLOSED' }))
 })
 
-test('whoever publishes without waiting is refused past 1 MiB, and whoever waits never is', async () => {
+test('a caller that publishes without waiting is refused past 1 MiB, and one that waits never is', async () => {
   const [a, b] = [await grids.open(), await grids.open()]
   await meet(a, b)
   const chat = a.topic<string>('chat')

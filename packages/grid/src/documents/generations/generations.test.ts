@@ -57,7 +57,7 @@ async function beginsAnew(grid: Grid): Promise<void> {
   expect(document.endedBy?.code).toBe('DOCUMENT_GENERATION')
 }
 
-describe('a document begins anew', () => {
+describe('a document is compacted', () => {
   it('under one client id once it has too many, with the same content and fewer bytes', async () => {
     const grid = await open({ ...EAGER, clientsMax: GENERATION_LIMITS.clientsMax })
     await typeAs(grid, 300)
@@ -119,7 +119,7 @@ describe('a document begins anew', () => {
 })
 
 describe('an edit made without knowing of a new generation', () => {
-  it('is carried over once, with what it deletes and formats, also into nested types', async () => {
+  it('is rebased once, with its deletes and formats, also into nested types', async () => {
     const ada = await open(EAGER)
     const bob = await open()
     const there = await bob.doc('note')
@@ -154,7 +154,7 @@ describe('an edit made without knowing of a new generation', () => {
     expect(fresh.y.getMap('map').toJSON()).toEqual({ list: ['nested', { key: 'value' }] })
   })
 
-  it('is carried over after a restart, once however often both restart', async () => {
+  it('is rebased after a restart, and only once however often both peers restart', async () => {
     const disks = [diskInMemory(), diskInMemory()] as const
     /** Both again, under the same peer ids. */
     const both = async (): Promise<{ hub: MemoryNetworkHub; ada: Grid; bob: Grid }> => {
@@ -185,7 +185,7 @@ describe('an edit made without knowing of a new generation', () => {
   })
 })
 
-it('of two new generations one counts, and edits made in the other one are carried over to it', async () => {
+it('of two new generations one becomes current, and edits made in the other one are rebased to it', async () => {
   const ada = await open(EAGER)
   const bob = await open(EAGER)
   await typeAs(ada, 3)
@@ -225,7 +225,7 @@ it('of two new generations one counts, and edits made in the other one are carri
   expect(text).not.toContain('w6 ')
 })
 
-it('a document that was deleted meanwhile stays deleted, although it was begun anew later', async () => {
+it('a document that was deleted meanwhile stays deleted, although it was compacted later', async () => {
   const ada = await open(EAGER)
   const bob = await open()
   await typeAs(ada, 2)
@@ -274,7 +274,7 @@ describe('edits of somebody who was never met', () => {
     await expect.poll(async () => (await textAt(ada)) === (await textAt(bob)), WAIT).toBe(true)
   })
 
-  it('are told to them when another one is settled since', async () => {
+  it('are reported to their author when another generation is settled since', async () => {
     const { ada, bob, meet } = await strangers()
     const document = await bob.doc('note')
     const told: string[] = []
@@ -293,7 +293,7 @@ describe('edits of somebody who was never met', () => {
     expect(await textAt(bob)).toBe(await textAt(ada))
   })
 
-  it('stay hidden with a warning while their author does not come to be told what cannot be carried over', async () => {
+  it('stay hidden with a warning until their author learns which of them cannot be rebased', async () => {
     const disk = diskInMemory()
     const hub = memoryNetworkHub()
     const connected = (join: string[]): Partial<OpenGridOptions> => {
@@ -328,7 +328,7 @@ describe('edits of somebody who was never met', () => {
     for (const grid of [ada, carl]) await expect.poll(() => textAt(grid), WAIT).toBe(words(9))
   })
 
-  it('are not told to them when they were carried over, nor is what a generation began with that lost', async () => {
+  it('are not reported when they were rebased; nor is the first content of a generation that did not become current', async () => {
     const { ada, bob, meet } = await strangers()
     bob.documents.limits = { ...EAGER, settledAfterMs: 600_000 }
     await typeAs(bob, 9)

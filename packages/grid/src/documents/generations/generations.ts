@@ -190,7 +190,7 @@ export class Generations {
     if (deleted || rows.every(({ parts }) => parts.generation === number)) return []
     const line = table.lineOf(name)
     const reached = reachedFrom(line)
-    // From a generation that lost, edits were carried over to any of those that count.
+    // Edits of a generation that did not become current were rebased to any of the later current ones.
     const all = line[0] === undefined ? undefined : reached.get(line[0].from)
     const open = new Set<number>()
     for (const start of openIn(line)) {

@@ -158,7 +158,7 @@ describe('a provider whose document is compacted', () => {
     await Promise.all([provider.destroy(), watcher.provider.destroy()])
   })
 
-  it('is told when its document was deleted instead', async () => {
+  it('gets an event when its document was deleted instead', async () => {
     const ada = await open(EAGER)
     const bob = await open()
     const { y, provider, told } = await provide(bob)

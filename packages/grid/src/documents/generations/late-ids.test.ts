@@ -98,7 +98,7 @@ it.each([[[0, 1, 2]], [[0, 2, 1]], [[1, 0, 2]], [[1, 2, 0]], [[2, 0, 1]], [[2, 1
   },
 )
 
-it('an author knows that of its own edits while those of others are not carried over yet', () => {
+it('an author knows that of its own edits while those of other authors are not rebased yet', () => {
   const rows = new Rows()
   rows.settle()
   for (const typed of chain()) rows.add(typed, OLD)
@@ -107,7 +107,7 @@ it('an author knows that of its own edits while those of others are not carried 
   expect(unplacedOf(late)).toEqual([4])
 })
 
-it('and when they were carried over, and their rows in the old generation are gone', () => {
+it('and when they were rebased, and their rows in the old generation are gone', () => {
   const typed = chain()
   const before = new Rows()
   before.settle()
@@ -135,7 +135,7 @@ it('what was typed into a nested type that has no place has none either', () => 
   expect(unplacedOf(rows.late())).toEqual([2, 3])
 })
 
-it('edits wait for the rows of those that they stand beside: nobody knows whether those have a place', () => {
+it('edits wait for the rows of edits that they are beside: it is not known whether those have a place', () => {
   const rows = new Rows()
   rows.settle()
   const typed = chain()
@@ -145,7 +145,7 @@ it('edits wait for the rows of those that they stand beside: nobody knows whethe
   expect(unplacedOf(rows.late())).toEqual([2, 3])
 })
 
-it('what stands beside late edits that have a place is carried over beside them', () => {
+it('edits beside late edits that have a place are rebased beside them', () => {
   const y = old()
   const rows = new Rows()
   rows.settle()

@@ -103,7 +103,7 @@ describe('a document', () => {
     expect(textOf(opened)).not.toContain('mean')
   })
 
-  it('takes up a Y.Doc that was let go of, with what was edited since', async () => {
+  it('accepts a Y.Doc that was detached, with the edits made since', async () => {
     const [ada, bob] = await open()
     const doc = new Y.Doc()
     const first = await ada!.doc('note', { doc })
@@ -117,7 +117,7 @@ describe('a document', () => {
     expect(textOf(again)).toBe('Xcdef')
   })
 
-  it('undoes its own edits and nobody else’s', async () => {
+  it('undoes its own edits and not those of others', async () => {
     const [ada, bob] = await open()
     const first = await ada!.doc('note')
     const second = await bob!.doc('note')
@@ -150,7 +150,7 @@ describe('an edit that cannot be taken', () => {
     expect(textOf(await ada!.doc('note'))).toBe('')
   })
 
-  it('as a subdocument is, is taken out and told', async () => {
+  it('like a subdocument is removed and reported', async () => {
     const [ada, bob] = await open()
     const first = await ada!.doc('note')
     const second = await bob!.doc('note')
@@ -163,7 +163,7 @@ describe('an edit that cannot be taken', () => {
     expect(first.y.getMap('parts').toJSON()).toEqual({ text: 'kept' })
   })
 
-  it('is told with the edit when the document was deleted', async () => {
+  it('gets an event with the edit when the document was deleted', async () => {
     const [ada, bob] = await open()
     const first = await ada!.doc('note')
     const second = await bob!.doc('note')
@@ -208,7 +208,7 @@ describe('a document that was poisoned', () => {
 })
 
 describe('the documents of a grid', () => {
-  it('are listed by prefix, and a deleted one is gone until it is begun anew', async () => {
+  it('are listed by prefix, and a deleted one is gone until one of its name is opened again', async () => {
     const [ada, bob] = await open()
     for (const name of ['notes/b', 'notes/a', 'other']) body(await ada!.doc(name)).insert(0, name)
     await expect.poll(() => bob!.docs('notes/')).toEqual(['notes/a', 'notes/b'])
