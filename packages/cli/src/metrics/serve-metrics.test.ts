@@ -138,7 +138,7 @@ describe('/healthz and /readyz', () => {
     expect(await health.json()).toMatchObject({
       status: 'alive',
       peerId: grid.peerId,
-      convergence: 'nobody else is connected; nothing is known to be missing',
+      convergence: 'no other peer is connected; nothing is known to be missing',
       storage: 'healthy',
     })
     const early = await fetch(`${url}/readyz`)

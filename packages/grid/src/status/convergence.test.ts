@@ -28,7 +28,7 @@ const cases: readonly Case[] = [
       state: 'alone',
       neighbours: 0,
       asOfMs: undefined,
-      text: 'nobody else is connected; nothing is known to be missing',
+      text: 'no other peer is connected; nothing is known to be missing',
     },
   },
   {

@@ -1,57 +1,57 @@
 import type { Lag, PeerId } from '@gossipgrid/core'
 
 /**
- * What can be said of this peer beside its neighbours, worst first:
- * - `differs`: with some neighbour it has seen the same writes and yet holds other entries: one of the two is damaged,
- *   and the two will exchange everything;
- * - `behind`: some other peer has writes that this one lacks;
- * - `unknown`: some neighbour has not said what it holds, or not for a long time;
- * - `ahead`: nothing is missing here, but some neighbour lacks writes that this peer has;
- * - `equal`: every neighbour holds exactly what this peer holds;
- * - `alone`: nobody is connected, and nothing is known to be missing.
+ * How this peer compares with its neighbours, worst first:
+ * - `differs`: it has seen the same writes as a neighbour, but has different entries. One of the two is damaged, and the two
+ *   will exchange everything;
+ * - `behind`: another peer has writes that this one lacks;
+ * - `unknown`: a neighbour has not reported its state, or not for a long time;
+ * - `ahead`: nothing is missing here, but a neighbour lacks writes that this peer has;
+ * - `equal`: every neighbour has exactly the same data as this peer;
+ * - `alone`: no peer is connected, and nothing is known to be missing.
  */
 export type ConvergenceState = 'alone' | 'ahead' | 'behind' | 'differs' | 'equal' | 'unknown'
 
-/** How what this peer holds compares with what its neighbours hold, as far as they have said. */
+/** How the data of this peer compares with that of its neighbours, as far as they have reported it. */
 export interface Convergence {
   readonly state: ConvergenceState
-  /** Peers that are connected. */
+  /** Number of neighbours. */
   readonly neighbours: number
-  /** Those of them that hold exactly what this peer holds. */
+  /** Neighbours with exactly the same data as this peer. */
   readonly equal: number
-  /** Those of them that have not said what they hold, or not for a long time. */
+  /** Neighbours that have not reported their state, or not for a long time. */
   readonly unknown: number
-  /** How long ago the oldest word was given that `state` rests on, in milliseconds; undefined where there is none. */
+  /** Age of the oldest report that `state` is based on, in milliseconds. Undefined if there is none. */
   readonly asOfMs: number | undefined
-  /** The peer that this one is furthest behind, or ahead of, and by how many writes. */
+  /** The peer that this one is furthest behind or ahead of, and the number of writes. */
   readonly worst: { readonly peerId: PeerId; readonly writes: number } | undefined
   /** One line for people, for example `equal to all 4 neighbours as of 2.1 s ago`. */
   readonly text: string
 }
 
-/** What `convergenceOf` goes by. */
-export interface Told {
-  /** Since when each is connected. What it said before, perhaps on the same side of a split, says nothing of now. */
+/** The reports of other peers. */
+export interface PeerReports {
+  /** Since when each neighbour is connected. Reports from before are ignored: it may have been on the other side of a split. */
   readonly neighbours: ReadonlyMap<PeerId, number>
-  /** From everybody who has told, neighbour or not. */
+  /** The last reports of all peers, including those that are no neighbours. */
   readonly lags: readonly Lag[]
   readonly nowMs: number
-  /** Older words than this say nothing of now. */
+  /** Older reports than this are ignored. */
   readonly staleAfterMs: number
 }
 
 type Statement = Pick<Convergence, 'state' | 'asOfMs' | 'worst' | 'text'>
 
 /**
- * Says what is known and no more. Equality is claimed only when every neighbour has lately said what it holds, and only
- * as of the oldest of these words; writes that another peer is known to have stay missing however old its word is.
+ * Computes what is known, and claims no more. The state is `equal` only if every neighbour has reported its state recently, and
+ * only as of the oldest of these reports. Writes that another peer has reported stay missing, however old the report is.
  */
-export function convergenceOf({ neighbours, lags, nowMs, staleAfterMs }: Told): Convergence {
-  const told = new Map(lags.map((lag) => [lag.peerId, lag]))
+export function convergenceOf({ neighbours, lags, nowMs, staleAfterMs }: PeerReports): Convergence {
+  const reports = new Map(lags.map((lag) => [lag.peerId, lag]))
   const fresh: Lag[] = []
   const stale: Lag[] = []
   for (const [peerId, sinceMs] of neighbours) {
-    const lag = told.get(peerId)
+    const lag = reports.get(peerId)
     if (lag !== undefined && lag.toldAtMs >= sinceMs) (nowMs - lag.toldAtMs > staleAfterMs ? stale : fresh).push(lag)
   }
   const equal = fresh.filter((lag) => lag.behind + lag.ahead + lag.unequal === 0).length
@@ -109,7 +109,7 @@ function ahead(fresh: readonly Lag[], ageMs: AgeOf): Statement | undefined {
 function settled(fresh: readonly Lag[], ageMs: AgeOf): Statement {
   const asOfMs = oldest(fresh, ageMs)
   if (asOfMs === undefined) {
-    const text = 'nobody else is connected; nothing is known to be missing'
+    const text = 'no other peer is connected; nothing is known to be missing'
     return { state: 'alone', asOfMs, worst: undefined, text }
   }
   const whom = fresh.length === 1 ? 'the only neighbour' : `all ${fresh.length} neighbours`
@@ -141,7 +141,7 @@ function duration(ms: number): string {
   return ms < 120_000 ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / 60_000)} min`
 }
 
-/** Peer ids begin alike; their ends tell them apart. */
+/** Shortens a peer id. Peer ids start with the same characters, so this keeps the end. */
 export function short(peerId: PeerId): string {
   return peerId.length <= 16 ? peerId : `${peerId.slice(0, 4)}…${peerId.slice(-6)}`
 }

@@ -5,28 +5,28 @@ import type { MessageCounts } from '../meters/meters.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { GridStatus } from './status.ts'
 
-/** A connected neighbour, in figures. */
+/** Metrics of a neighbour. */
 export interface NeighbourMetrics {
   readonly peerId: PeerId
-  /** What it last said it holds, compared with what is here now; undefined until it has said. */
+  /** Its last reported state, compared with the current state of this peer. Undefined until it has reported one. */
   readonly lag:
     | {
-        /** Writes it has and this peer lacks. */
+        /** Writes that it has and this peer lacks. */
         readonly behind: number
-        /** Writes this peer has and it lacks. */
+        /** Writes that this peer has and it lacks. */
         readonly ahead: number
-        /** Partitions of which both have seen the same writes and yet hold other entries. */
+        /** Partitions of which both have seen the same writes, but have different entries. */
         readonly unequal: number
         readonly ageSeconds: number
       }
     | undefined
-  /** Messages of its stream since it connected, broadcasts not among them. */
+  /** Messages of its stream since it connected, without broadcasts. */
   readonly messages: Readonly<MessageCounts>
 }
 
 /**
- * Everything that this peer counts, as plain numbers fit for JSON. What is counted is counted since opening and never
- * goes back; durations are in seconds.
+ * All metrics of this peer, as plain numbers fit for JSON. Counters start at opening and never decrease. Durations are in
+ * seconds.
  */
 export interface GridMetrics extends Pick<
   GridStatus,
@@ -48,43 +48,43 @@ export interface GridMetrics extends Pick<
   readonly uptimeSeconds: number
   /** `grid.ready()` has resolved. */
   readonly ready: boolean
-  /** All peers known, this one among the living. */
+  /** Number of known peers by state, including this one. */
   readonly members: Readonly<Record<MemberState, number>>
   readonly neighbours: readonly NeighbourMetrics[]
   readonly connections: { readonly made: number; readonly lost: number; readonly redials: number }
   readonly writes: {
     readonly sets: number
     readonly deletes: number
-    /** Not made, because too many waited for the store. */
+    /** Refused writes, for example because too many waited for the store. */
     readonly refused: number
     /** Writes that had too few copies in time. */
     readonly copiesTimeouts: number
-    /** Writes whose promise has not settled. */
+    /** Writes whose promise is not settled. */
     readonly pending: number
-    /** From the call until the write is durable here; applied, on a memory-only peer. */
+    /** Time from the call until the write is durable here; on a memory-only peer, until it is applied. */
     readonly durableSeconds: HistogramSnapshot
   }
-  /** What became of rows from other peers, by the way they came. */
+  /** Rows of other peers, by the way they arrived and by the result. */
   readonly rows: {
     readonly broadcast: Readonly<RowCounts>
     readonly session: Readonly<RowCounts>
     readonly voidRanges: number
   }
   /**
-   * From the moment that another peer dated a write until it is visible here, for rows that came by broadcast: those of
-   * sessions may be as old as they like. It contains the difference between the two clocks.
+   * Time from a write's timestamp at another peer until it is visible here, for rows that came by broadcast; rows of sessions
+   * may have any age. Includes the difference between the two clocks.
    */
   readonly visibleSeconds: HistogramSnapshot
-  /** Rows among them that were dated later than they came, by a clock ahead of this one: they count as 0. */
+  /** Those of them whose timestamp is later than their arrival, because of clock differences. They count as 0 seconds. */
   readonly visibleEarly: number
-  /** How long core worked on one message. */
+  /** How long core took for one message. */
   readonly applySeconds: { readonly broadcast: HistogramSnapshot; readonly stream: HistogramSnapshot }
   readonly broadcasts: Readonly<MessageCounts> & {
     readonly frames: number
     readonly writes: number
-    /** How often writes came so fast that they were left to sessions. */
+    /** How often writes were so fast that they were left to sessions. */
     readonly floods: number
-    /** Given up by the network because too much was waiting; undefined where it does not say. */
+    /** Dropped by the network, because too much waited. Undefined if the network does not report it. */
     readonly dropped: number | undefined
   }
   readonly streams: Readonly<MessageCounts>
@@ -94,40 +94,40 @@ export interface GridMetrics extends Pick<
     readonly rowsSent: number
     readonly rowsReceived: number
   }
-  /** Bytes from the network that wait for their turn. */
+  /** Bytes of input from the network that wait to be processed. */
   readonly inboxBytes: number
   readonly store: {
-    /** One durable batch, sync included. */
+    /** Duration of one durable batch, including the sync. */
     readonly seconds: HistogramSnapshot
     readonly bytes: number
     readonly failures: number
     readonly checkpoints: number
   }
-  /** What is kept apart or not believed. */
+  /** Input that is quarantined or refused. */
   readonly quarantine: {
-    /** From the near future: applied when their time has come. */
+    /** Quarantined writes: their timestamps are in the near future, and they are applied when it comes. */
     readonly heldWrites: number
     readonly heldBytes: number
-    /** Refused because they were dated too far ahead, each time they came. */
+    /** Refused writes, whose timestamps are too far ahead. Counts each time they arrive. */
     readonly refusedAhead: number
-    /** Stored blobs that were unreadable at opening and set aside. */
+    /** Stored blobs that were unreadable at opening, and were set aside. */
     readonly damagedBlobs: number
-    /** Streams closed because their bytes broke the protocol; undefined where the network does not say. */
+    /** Streams closed because they violated the protocol. Undefined if the network does not report it. */
     readonly hostileStreams: number | undefined
     /** Peers cut off for sending malformed messages. */
     readonly cutOffs: number
-    /** Refused from other peers, by error code. */
+    /** Refused input from other peers, by error code. */
     readonly refused: Readonly<Record<string, number>>
   }
-  /** Times that this peer took a new replica id. */
+  /** How often this peer took a new replica id. */
   readonly replicaIdChanges: number
-  /** How far the latest write seen here is dated ahead of this peer's clock; negative when it lies in the past. */
+  /** How far the latest timestamp is ahead of this peer's clock. Negative if it is in the past. */
   readonly clockAheadSeconds: number
-  /** How late timers fire, measured from the first call of `metrics` on. */
+  /** How late timers fire, measured since the first call of `metrics`. */
   readonly eventLoopDelaySeconds: HistogramSnapshot
 }
 
-/** What a network may tell besides. */
+/** Counters that a network may have. */
 interface CountingNetwork {
   counts?(): { readonly hostileStreams: number; readonly broadcastsDropped: number }
 }

@@ -2,7 +2,7 @@ import { GRACE_MS } from '@gossipgrid/core'
 import type { PeerId, ReportedProposal, ReportedPurging } from '@gossipgrid/core'
 import { short } from './convergence.ts'
 
-/** A peer that has not acknowledged what was proposed so long ago is waited for. */
+/** Purging waits for a peer that has not acknowledged a proposal of this age. */
 const AWAITED_AFTER_MS = 3_600_000
 const DAY_MS = 86_400_000
 
@@ -10,29 +10,29 @@ const DAY_MS = 86_400_000
 export interface DurableMember {
   readonly peerId: PeerId
   /**
-   * How long ago it gave its last sign of life, in milliseconds, as far as is known here; 0 while it is alive. Peers that
-   * are away may have been heard elsewhere up to seven days later.
+   * Time since its last sign of life that this peer knows of, in milliseconds. 0 while it is alive. Other peers may have had
+   * contact with it up to seven days later.
    */
   readonly silentMs: number
   /** Purging has waited for it for an hour or more. */
   readonly awaited: boolean
 }
 
-/** What stands between deletes and their being forgotten. */
+/** The state of purging. */
 export interface GridPurging {
-  /** The durable members that were heard of within 90 days, this one among them if it is one. */
+  /** The durable members that were active within 90 days, including this peer if it is one. */
   readonly members: readonly DurableMember[]
-  /** Purge floors that are proposed and not taken up by all yet. */
+  /** Proposed purge floors that not all members have adopted yet. */
   readonly candidates: number
-  /** Wall milliseconds at which the next one is due; undefined while somebody has not acknowledged any. */
+  /** Wall time of the next purge, in milliseconds. Undefined while a member has not acknowledged any proposal. */
   readonly nextAtMs: number | undefined
-  /** In all collections together. */
+  /** Number of tombstones in all collections. */
   readonly tombstones: number
   /** One line for people, for example `12 tombstones; the next are purged in 3 days`. */
   readonly text: string
 }
 
-/** What is known here of purging, at `wallMs` of the grid's time; `tombstones` are those of all collections. */
+/** The state of purging at `wallMs` of the grid's time. `tombstones` is the number in all collections. */
 export function purgingOf(
   { members: registered, proposals }: ReportedPurging,
   tombstones: number,
@@ -76,7 +76,7 @@ function awaitedText([first, ...others]: readonly DurableMember[]): string {
   const { peerId, silentMs } = first!
   const more = others.length === 0 ? '' : ` and ${counted(others.length, 'more peer')}`
   const whom = `waiting for ${short(peerId)}${more}`
-  if (silentMs < DAY_MS) return `${whom}, which has not taken up the latest deletes yet`
+  if (silentMs < DAY_MS) return `${whom}, which does not have the latest deletes yet`
   return `${whom}, silent for ${span(silentMs)}: if it will not come back, gossipgrid forget ${peerId.slice(-8)}`
 }
 

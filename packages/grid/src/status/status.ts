@@ -5,13 +5,13 @@ import { purgingOf } from './purging-status.ts'
 import type { GridPurging } from './purging-status.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 
-/** After so many heartbeats without a word, what a neighbour said last is no ground for anything. */
+/** The last report of a neighbour is ignored after this many heartbeat intervals. */
 const STALE_HEARTBEATS = 5
 
-/** One member of the grid as this peer sees it. */
+/** A member of the grid, as this peer sees it. */
 export interface GridMember {
   readonly peerId: PeerId
-  /** This peer itself. */
+  /** It is this peer. */
   readonly self: boolean
   readonly state: MemberState
   /** There is a direct connection. */
@@ -21,20 +21,20 @@ export interface GridMember {
   readonly weight: number
   readonly addresses: readonly string[]
   readonly software: string
-  /** It is registered as keeping its data: deletes are purged only after it has them. */
+  /** It is registered as a durable member: deletes are purged only after it has them. */
   readonly registered: boolean
 }
 
-/** How a collection here compares with one other peer, going by what that peer last said. */
+/** How a collection compares with that of another peer, by the last report of that peer. */
 export interface CollectionLag {
   readonly peerId: PeerId
-  /** Writes it has and this peer lacks. */
+  /** Writes that it has and this peer lacks. */
   readonly behind: number
-  /** Writes this peer has and it lacks. */
+  /** Writes that this peer has and it lacks. */
   readonly ahead: number
-  /** Both have seen the same writes, and yet hold other entries: one of the two is damaged. */
+  /** Both have seen the same writes, but have different entries: one of the two is damaged. */
   readonly differs: boolean
-  /** How long ago it said so, in milliseconds. */
+  /** Age of its report, in milliseconds. */
   readonly ageMs: number
 }
 
@@ -47,76 +47,76 @@ export interface GridCollection {
 
 export interface CollectionStatus extends GridCollection {
   readonly entries: number
-  /** Entries of a map that are kept and hidden here, because they do not fit the schema that it was opened with. */
+  /** Entries of a map that are kept, but hidden, because they are not valid by its schema. */
   readonly hidden: number
   readonly tombstones: number
-  /** Deletes that all durable peers had by then, in wall milliseconds, are purged; undefined while none are. */
+  /** Deletes that all durable peers had by this wall time, in milliseconds, are purged. Undefined if none are. */
   readonly purgedUntilMs: number | undefined
-  /** Bytes of the encoded values of `entries`: what is deleted or has expired counts none. */
+  /** Bytes of the encoded values of `entries`, without deleted and expired ones. */
   readonly valueBytes: number
-  /** Sixteen hexadecimal digits: equal on two peers that hold the same. */
+  /** Sixteen hexadecimal digits. Equal on two peers that have the same entries. */
   readonly fingerprint: string
-  /** Concurrent versions thrown away since opening, as far as could be told. */
+  /** Concurrent versions that lost since opening, as far as this could be detected. */
   readonly conflicts: number
-  /** Equal to every peer that has said what it holds. True with nobody else around: then nothing is known to be missing. */
+  /** Equal to every peer that has reported its state. Also true without other peers: then nothing is known to be missing. */
   readonly converged: boolean
   readonly lags: readonly CollectionLag[]
 }
 
-/** What this peer makes of the time of day. */
+/** The grid's time, compared with this machine's clock. */
 export interface GridClockStatus {
-  /** What this machine's clock is corrected by, in milliseconds: 0 while it is believed. */
+  /** Correction of this machine's clock, in milliseconds. 0 while the clock is trusted. */
   readonly offsetMs: number
-  /** Other peers that have told the time lately. */
+  /** Other peers that have reported their time recently. */
   readonly voters: number
-  /** Own writes that were dated anew since opening, because this machine's clock had been ahead. */
+  /** Own writes that got new timestamps since opening, because this machine's clock had been ahead. */
   readonly restamped: number
-  /** Writes of others from the near future that wait for their time. */
+  /** Quarantined writes of other peers: their timestamps are in the near future. */
   readonly heldWrites: number
-  /** Writes of others refused because they were dated too far ahead, each time they came. */
+  /** Refused writes of other peers, whose timestamps are too far ahead. Counts each time they arrive. */
   readonly refusedWrites: number
 }
 
-/** What a grid says of itself. */
+/** The state of a grid at this peer. */
 export interface GridStatus {
   readonly name: string
   readonly peerId: PeerId
   readonly replicaId: string
   readonly addresses: readonly string[]
   readonly peers: readonly GridMember[]
-  /** How everything held here compares with what the neighbours hold. */
+  /** How all data of this peer compares with that of its neighbours. */
   readonly convergence: Convergence
   readonly collections: readonly CollectionStatus[]
   readonly clock: GridClockStatus
-  /** Which deletes are still remembered, and for whom. */
+  /** The purging of deletes, and the peers that it waits for. */
   readonly purging: GridPurging
   readonly backlog: {
-    /** Bytes of writes, own and others', that wait for the disk. */
+    /** Bytes of own writes and those of other peers that wait for the disk. */
     readonly undurableBytes: number
     /** Bytes of own writes that wait to be broadcast. */
     readonly broadcastBytes: number
-    /** Bytes of messages of topics that wait for the network; past 1 MiB publishing is refused. */
+    /** Bytes of topic messages that wait for the network. Past 1 MiB publishing is refused. */
     readonly topicBytes: number
-    /** Anti-entropy sessions under way. */
+    /** Running anti-entropy sessions. */
     readonly sessions: number
-    /** Writes from the near future that wait for their time. */
+    /** Quarantined writes: their timestamps are in the near future. */
     readonly heldWrites: number
   }
   readonly storage: {
     readonly persistent: boolean
     readonly healthy: boolean
-    /** Why it refuses writes, or keeps them in memory although it should not; '' while all is well. */
+    /** Why storing fails, or why data is in memory although there should be a store. '' if there is no problem. */
     readonly error: string
     readonly logBytes: number
   }
-  /** Messages of topics since opening. */
+  /** Topic messages since opening. */
   readonly topics: {
     readonly published: number
     /** Not published, because too many waited. */
     readonly refused: number
-    /** From other peers, whether anybody listened or not. */
+    /** From other peers, with or without listeners here. */
     readonly received: number
-    /** Not taken, because their peer published more than 2 MiB a second. */
+    /** Dropped, because their peer published more than 2 MiB a second. */
     readonly dropped: number
   }
   /** Peers that have a presence, this one included. */
@@ -124,19 +124,19 @@ export interface GridStatus {
   readonly traffic: { readonly sentBytes: number; readonly receivedBytes: number }
   /** Malformed messages that were refused since opening. */
   readonly offences: number
-  /** Who sent them, and whether they are cut off now: the last 64, latest first. */
+  /** The last 64 peers that sent some, latest first. */
   readonly offenders: readonly GridOffender[]
-  /** What `recovery` events have told since opening, also those before anybody could listen: the last 16. */
+  /** The last 16 `recovery` events since opening, including those before a listener could be added. */
   readonly recoveries: readonly Recovery[]
 }
 
-/** A peer that sent what no honest one sends. Eight such messages within a minute get it cut off. */
+/** A peer that sent malformed messages. It is cut off after eight of them within a minute. */
 export interface GridOffender {
   readonly peerId: PeerId
   readonly offences: number
   readonly lastCode: GridErrorCode
   readonly lastReason: string
-  /** How much longer nothing is taken from it, in milliseconds; 0 when it is not cut off. */
+  /** How much longer it is cut off, in milliseconds. 0 if it is not. */
   readonly refusedForMs: number
 }
 
@@ -162,7 +162,7 @@ export function membersOf(report: PeerReport): GridMember[] {
   }))
 }
 
-/** `hidden` tells how many entries of a collection do not fit its schema. */
+/** `hidden` returns the number of hidden entries of a collection. */
 export function statusOf(
   name: string,
   runtime: Runtime,
