@@ -63,6 +63,7 @@ const NOT_FILLED: Record<string, string> = {
   TOPIC_BURST_BYTES: 'a rate: keeps numbers, not messages',
   SESSION_BURST_MAX: 'a rate: keeps numbers, not messages',
   PARTITIONS_MAX: 'a bound on numbers in messages: collections have one partition each',
+  PARTITIONS_MIN: 'a bound on numbers',
   OWNERS_MAX: 'a bound on numbers',
   SEQUENCE_MAX: 'a bound on numbers',
   FRAME_WRITES_MAX: 'the size of one thing: one frame is open at a time',

@@ -23,10 +23,11 @@ export interface FinalResult {
 /** All of these machines are up, show the same root of what they share, have stored everything, and wait for nothing. */
 export function areEqual(machines: readonly SimulatedPeer[]): boolean {
   const root = machines[0]!.peer?.collections.root()
-  return machines.every(({ peer, disk }, i) => {
-    // Writes that are held back because of their date are news to come.
-    if (peer === undefined || peer.inbound.held.count > 0) return false
-    if (peer.collections.root() !== root || peer.commit.undurableBytes > 0 || disk.busy) return false
+  return machines.every(({ peer, clock, disk }, i) => {
+    if (peer === undefined || disk.busy) return false
+    const { backlog, quarantine } = peer.report(clock.now())
+    // A quarantined row will still be applied.
+    if (quarantine.rows > 0 || backlog.undurableBytes > 0 || peer.collections.root() !== root) return false
     return holdsForAll(peer) || machines.slice(i + 1).every((other) => shareRoot(peer, other.peer))
   })
 }

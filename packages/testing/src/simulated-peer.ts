@@ -305,8 +305,9 @@ export class SimulatedPeer {
     const peer = this.#peer!
     if (effects.length > EFFECTS_MAX) this.check(`unbounded: ${effects.length} effects of one step of ${peer.peerId}`)
     for (const effect of effects) this.#performOne(effect)
-    if (peer.commit.undurableBytes > UNDURABLE_MAX_BYTES) this.check(`unbounded: ${peer.peerId} stores nothing`)
-    if (peer.antiEntropy.sessionCount > SESSIONS_MAX) this.check(`unbounded: sessions of ${peer.peerId}`)
+    const { sessions, undurableBytes } = peer.report(this.clock.now()).backlog
+    if (undurableBytes > UNDURABLE_MAX_BYTES) this.check(`unbounded: ${peer.peerId} stores nothing`)
+    if (sessions > SESSIONS_MAX) this.check(`unbounded: sessions of ${peer.peerId}`)
   }
 
   #performOne(effect: Effect): void {
