@@ -6,7 +6,7 @@ function admission(neighbours: string[] = [], accept?: (peerId: string) => boole
 }
 
 describe('admission', () => {
-  it('admits everyone unless told otherwise', () => {
+  it('admits every peer by default', () => {
     expect(admission().admits('ada')).toBe(true)
     expect(admission([], (peerId) => peerId !== 'ada').admits('ada')).toBe(false)
   })
@@ -34,7 +34,7 @@ describe('admission', () => {
     expect(one.admits('ada')).toBe(true)
   })
 
-  it('turns away newcomers at twice the neighbours wanted, but never one that is there', () => {
+  it('turns newcomers away at twice the wanted number of neighbours, but never a neighbour', () => {
     const full = admission(['a', 'b', 'c', 'd'])
     expect(full.admits('e')).toBe(false)
     expect(full.admits('d')).toBe(true)

@@ -35,7 +35,7 @@ async function flooding(factory: (components: object) => Transport, end: string)
   return Number(/\/tcp\/(\d+)/.exec(listener.getAddrs()[0]!.toString())?.[1])
 }
 
-/** The sockets of this process that somebody has connected to. */
+/** The sockets of this process that another has connected to. */
 function accepted(port: number): Socket[] {
   const active = (process as unknown as { _getActiveHandles(): unknown[] })._getActiveHandles()
   return (active as Socket[]).filter(({ localPort, remotePort }) => localPort === port && remotePort !== undefined)

@@ -60,7 +60,7 @@ describe('the frame decoder', () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10 * 1024 * 1024)
   })
 
-  it('makes of 20,000 streams of garbage bounded messages or a refusal, however they are cut', () => {
+  it('turns 20,000 streams of garbage into bounded messages or a refusal, however they are cut', () => {
     let state = 1
     const below = (limit: number): number => {
       state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff

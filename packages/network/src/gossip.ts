@@ -11,31 +11,31 @@ import { drained } from './message-writer.ts'
 const ROOM_BYTES = 512 * 1024
 /** Beyond this a neighbour's gossip is dropped: best effort, and gossipsub itself would queue without end. */
 const QUEUE_MAX_BYTES = 4 * 1024 * 1024
-/** Frames given to `publish` and not yet on their way, all together; what comes on top is given up. */
+/** How much may wait in `publish`, in all. Frames beyond that are dropped. */
 const WAITING_MAX_BYTES = 16 * 1024 * 1024
-/** How long `publish` waits for a neighbour that reads slowly before it goes on without waiting for that one. */
+/** How long `publish` waits for a neighbour that reads slowly. Then it goes on without waiting for it. */
 const ROOM_WAIT_MAX_MS = 1000
-/** Up to this many subscribers a frame goes straight to all of them; above, the mesh passes it on. */
+/** A frame goes straight to all subscribers up to this many. Above, the mesh passes it on. */
 const FLOOD_PEERS_MAX = 8
-/** Mesh neighbours above which a peer prunes some. */
+/** A peer with more mesh neighbours than this prunes some. */
 const MESH_MAX = 32
-/** Messages kept for peers that ask for what they missed; above, only anti-entropy repairs. */
+/** How much is kept for peers that ask for missed messages. Older messages come by anti-entropy only. */
 const CACHE_MAX_BYTES = 16 * 1024 * 1024
-/** What a message in the cache costs besides its content: its author, signature, number and topic. */
+/** The cost of a cached message besides its content: author, signature, number and topic. */
 const CACHED_COST_BYTES = 1024
-/** What one request for missed messages is answered with. All of it travels as one frame, which a limit bounds. */
+/** How much answers one request for missed messages. An answer is one gossipsub frame, whose size has a limit. */
 const ANSWER_MAX_BYTES = 1024 * 1024
 /**
- * Below what a neighbour needs to be sent frames (-50), above what it needs to be listened to (-80): the subscriptions
- * of a member come before its proof, and are not repeated.
+ * The score of a neighbour without a proof. Below -50 it is sent no frames, above -80 its subscriptions count: those of a member
+ * come before its proof and are not repeated.
  */
 const STRANGER_SCORE = -60
-/** How long the score of a neighbour outlives it; an hour by default, in which strangers could leave millions of scores. */
+/** How long the score of a lost neighbour is kept. gossipsub's default is an hour, enough for millions of strangers' scores. */
 const SCORE_KEPT_MS = 30_000
 /** Room for subscriptions and lists of message ids beside the messages of one frame. */
 const CONTROL_BYTES = 512 * 1024
 
-/** What we must know of gossipsub beyond its public face, to bound what it leaves unbounded. */
+/** Parts of gossipsub below its public type, which are needed to bound what it leaves unbounded. */
 interface Internals {
   readonly streamsOutbound: Map<string, OutboundStream>
   readonly topics: Map<string, Set<string>>
@@ -58,7 +58,7 @@ interface OutboundStream {
 export type GossipService = GossipSub
 
 export interface GossipOptions {
-  /** Frames are published on the topics of all of them. */
+  /** Frames are published on the topics of all channels. */
   readonly channels: readonly Channel[]
   /** The largest frame, in bytes, before it is sealed. */
   readonly broadcastSizeMaxBytes: number
@@ -69,10 +69,10 @@ export interface GossipOptions {
 /**
  * The gossipsub service of a peer.
  *
- * - Scores: several peers behind one address (loopback, NAT) are normal, so that costs nothing; invalid messages do.
- * - `fastMsgIdFn` drops a repeated message before its signature is checked; only verified messages get on that list.
- * - Every peer looks for few mesh neighbours, since in a small grid everyone gets a frame from its author anyway; but
- *   it keeps all that ask. A peer that others join by may be their only neighbour, and what it prunes hears nothing.
+ * - Scores: several peers behind one address (loopback, NAT) are normal and cost no score. Invalid messages do.
+ * - `fastMsgIdFn` drops a repeated message before its signature is checked. Only verified messages get on that list.
+ * - Every peer looks for few mesh neighbours, since in a small grid each peer gets a frame from its author anyway. But it keeps
+ *   all that ask: a peer that others join by may be their only neighbour, and a pruned neighbour would get no frames.
  */
 export function gossipService(options: GossipOptions): (components: object) => GossipService {
   const topics = options.channels.map((channel) => channel.topic)

@@ -112,7 +112,7 @@ function publicKeyBytes(key: PrivateKey): Uint8Array {
   return Uint8Array.of(8, 1, 18, 32, ...key.publicKey.raw)
 }
 
-test('a frame whose signature is wrong, or not that of its author, reaches nobody', async () => {
+test('a frame with a wrong signature, or with that of another author, reaches no peer', async () => {
   const [ada, ben] = await pair()
   const { gossip } = await hostile(ada)
   send(gossip, subscription(TOPIC), graft)
@@ -124,7 +124,7 @@ test('a frame whose signature is wrong, or not that of its author, reaches nobod
     await publication({ key: mine, from: idOf(mine), showKey: true, bad: true }),
     await publication({ key: mine, from: idOf(others), showKey: true }),
     await publication({ key: mine, from: idOf(others), showKey: false }),
-    await publication({ key: mine, from: text('nobody'), showKey: true }),
+    await publication({ key: mine, from: text('no peer'), showKey: true }),
     field(2, joined(field(2, 'unsigned'), field(4, TOPIC))),
   ]
   ada.broadcasts.length = 0
@@ -145,7 +145,7 @@ test('a frame whose signature is wrong, or not that of its author, reaches nobod
   expect(ada.broadcasts.filter(({ author }) => author === peerIdFromPrivateKey(mine).toString()).length).toBe(1)
 })
 
-test('floods of subscriptions, of what it has, of what it wants, and of invalid frames leave the others in peace', async () => {
+test('floods of subscriptions, of what it has, of what it wants, and of invalid frames do not disturb other neighbours', async () => {
   const [ada, ben] = await pair()
   const before = process.memoryUsage().heapUsed
   const ids = Array.from({ length: 4000 }, (_, i) => field(2, `id ${i}`.padEnd(20, 'x')))
@@ -170,7 +170,7 @@ test('floods of subscriptions, of what it has, of what it wants, and of invalid 
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(150 * 1024 * 1024)
 })
 
-test('bytes that are no gossip at all cost a neighbour its stream, and the others nothing', async () => {
+test('bytes that are no gossip cost a neighbour its stream, and other neighbours nothing', async () => {
   const [ada, ben] = await pair()
   for (const garbage of [
     crypto.getRandomValues(new Uint8Array(5000)),
@@ -184,19 +184,19 @@ test('bytes that are no gossip at all cost a neighbour its stream, and the other
   await publishUntil(ben.network, ada)
 })
 
-test('neighbours that take part in the mesh and pass nothing on keep nobody from hearing', async () => {
+test('neighbours in the mesh that pass nothing on keep no frame from other peers', async () => {
   const [ada, ben] = await pair()
   for (let i = 0; i < 6; i++) {
     const { gossip } = await hostile(i % 2 === 0 ? ada : ben)
     send(gossip, subscription(TOPIC), graft)
   }
   const cora = await start(ben)
-  await eventually(() => cora.network.neighbours().length > 0, 'cora has met somebody')
+  await eventually(() => cora.network.neighbours().length > 0, 'cora has met a peer')
   await publishUntil(ada.network, cora)
   await publishUntil(cora.network, ada)
 })
 
-test('a neighbour that opens its stream again and again is refused, and is no neighbour meanwhile', async () => {
+test('a neighbour that opens its stream again and again is refused, and is no neighbour while it is', async () => {
   const ada = await start()
   const raw = await rawPeer(PROTOCOL)
   closing.push(async () => raw.node.stop())

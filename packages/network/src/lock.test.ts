@@ -45,7 +45,7 @@ describe('a proof of membership', () => {
     expect(await ben.verify(await ada.prove('ada', 'ben'), 'ada', 'ben')).toBe(true)
   })
 
-  it('is worth nothing from another peer, to another peer, or backwards', async () => {
+  it('is not valid from another peer, to another peer, or in the other direction', async () => {
     const proof = await ada.prove('ada', 'ben')
     expect(await ben.verify(proof, 'eve', 'ben')).toBe(false)
     expect(await ben.verify(proof, 'ada', 'eve')).toBe(false)

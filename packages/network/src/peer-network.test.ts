@@ -151,7 +151,7 @@ describe('finding each other', () => {
     expect(ada.network.neighbours()).toEqual([cora.network.peerId])
   })
 
-  it('a taken port is told by its address', async () => {
+  it('the error for a taken port names its address', async () => {
     const ada = await start()
     const listen = [addressOf(ada).replace(/\/p2p\/.*/, ''), '/ip4/127.0.0.1/tcp/0/ws']
     await expect(start({ listen })).rejects.toMatchObject({
@@ -160,7 +160,7 @@ describe('finding each other', () => {
     })
   })
 
-  it('an address that is no multiaddr is told with an example of one', async () => {
+  it('the error for an address that is no multiaddr shows a good one', async () => {
     for (const options of [{ listen: ['127.0.0.1:4001'] }, { join: ['localhost'] }]) {
       await expect(start(options)).rejects.toMatchObject({
         code: 'NETWORK_BAD_ADDRESS',
@@ -175,7 +175,7 @@ describe('finding each other', () => {
 })
 
 describe('a split', () => {
-  it('parts the two sides until unblocked, then they meet again', async () => {
+  it('separates the two sides until it ends, and then they meet again', async () => {
     const ada = await start()
     const ben = await start({ join: [addressOf(ada)] })
     const cora = await start({ join: [addressOf(ada), addressOf(ben)] })
@@ -213,7 +213,7 @@ describe('gossip', () => {
     await publishUntil((others[7] as Recorded).network, others[12] as Recorded)
   })
 
-  it('is deaf after its stream was reset, and redial mends it', async () => {
+  it('fails after its stream was reset, and a redial repairs it', async () => {
     const ada = await startOpen(60_000, [])
     const ben = await startOpen(60_000, [addressOf(ada)])
     await met(ada, ben)
@@ -232,7 +232,7 @@ describe('gossip', () => {
     await publishUntil(ben.network, ada)
   })
 
-  it('that has gone deaf is found and redialled without being asked', async () => {
+  it('that fails is found, and the neighbour is redialled', async () => {
     const ada = await startOpen(1000, [])
     const ben = await startOpen(1000, [addressOf(ada)])
     await met(ada, ben)
@@ -350,7 +350,7 @@ describe('a neighbour that breaks the protocol', () => {
     await eventually(() => ada.disconnected.length === 1, 'it was shown out')
   })
 
-  it('by opening its stream again and again is refused for a while, and nothing is held against it', async () => {
+  it('by opening its stream again and again is refused for a while, which is no offence', async () => {
     const ada = await start()
     const raw = await startRaw()
     const { connection } = await raw.meet(addressOf(ada))
@@ -362,7 +362,7 @@ describe('a neighbour that breaks the protocol', () => {
     expect([ada.network.counts().hostileStreams, ada.hostile]).toEqual([0, []])
   })
 
-  it('by opening a second stream has started afresh: the first is over', async () => {
+  it('by opening a second stream has started again: the first one ends', async () => {
     const ada = await start()
     const raw = await startRaw()
     const { connection, outgoing } = await raw.meet(addressOf(ada))

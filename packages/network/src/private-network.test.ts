@@ -49,27 +49,27 @@ function pause(waitMs: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, waitMs))
 }
 
-interface Heard {
+interface Received {
   /** How many streams the member has opened. */
   readonly streams: number
   readonly open: boolean
 }
 
-/** Dials a member as a stranger that knows the name of the protocol; returns what it got to hear once that is `enough`. */
+/** Dials a member as a stranger that knows the name of the protocol; returns what it has received once that is `enough`. */
 async function knock(
   member: Recorded,
   raw: RawPeer,
   said: Uint8Array,
-  enough: (heard: Heard) => boolean = ({ open }) => !open,
-): Promise<Heard> {
+  enough: (received: Received) => boolean = ({ open }) => !open,
+): Promise<Received> {
   let streams = 0
   await raw.node.handle(ours!.protocol, () => void (streams += 1), { force: true })
   const connection = await raw.node.dial(multiaddr(addressOf(member)))
   const stream = await connection.newStream(ours!.protocol)
   if (said.length > 0) stream.send(said)
-  const heard = (): Heard => ({ streams, open: connection.status === 'open' })
-  await eventually(() => enough(heard()), 'it got its answer')
-  return heard()
+  const received = (): Received => ({ streams, open: connection.status === 'open' })
+  await eventually(() => enough(received()), 'it got its answer')
+  return received()
 }
 
 describe('grids of one name and different secrets', () => {
@@ -77,10 +77,10 @@ describe('grids of one name and different secrets', () => {
     const ada = await start([ours])
     const ben = await start([ours], [ada])
     const eve = await start([theirs], [ada])
-    const nobody = await start([await deriveChannel('demo')], [ada])
+    const unnamed = await start([await deriveChannel('demo')], [ada])
     await eventually(() => ada.connected.length === 1 && ben.connected.length === 1, 'the members have met')
     await publishUntil(ben.network, ada)
-    for (const stranger of [eve, nobody]) {
+    for (const stranger of [eve, unnamed]) {
       await expect(stranger.network.dial(addressOf(ada))).rejects.toMatchObject({
         code: 'NETWORK_DIAL_FAILED',
         message: expect.stringContaining('no peer of this grid: another name or secret'),
@@ -93,7 +93,7 @@ describe('grids of one name and different secrets', () => {
 
 describe('two members', () => {
   // A busy machine may need longer than that to open the gossip's streams, but not every time.
-  it('hear each other from the start, not only a second after they have met', { retry: 3 }, async () => {
+  it('get frames from each other at once, not only a second after they have met', { retry: 3 }, async () => {
     const ada = await start([ours])
     const ben = await start([ours], [ada])
     await eventually(() => ada.connected.length === 1 && ben.connected.length === 1, 'they have met')
@@ -116,7 +116,7 @@ describe('a stranger that knows the name of the protocol', () => {
     expect(ada.connected).toEqual([])
   })
 
-  it('is shown out and refused with a wrong proof, and with a proof of somebody else', async () => {
+  it('is disconnected and refused with a wrong proof, and with the proof of another peer', async () => {
     const ada = await start([ours])
     const proofs = [
       new Uint8Array(32),
@@ -136,7 +136,7 @@ describe('a stranger that knows the name of the protocol', () => {
     expect(again, 'it is refused for a while, whatever it shows').toEqual({ streams: 0, open: false })
     expect(ada.connected).toEqual([])
     expect(ada.network.counts().hostileStreams).toBe(4)
-    expect(new Set(ada.hostile).size, 'each is told').toBe(4)
+    expect(new Set(ada.hostile).size, 'each is reported').toBe(4)
   })
 
   it('would be let in with a proof of its own, so that the tests above mean something', async () => {
@@ -150,7 +150,7 @@ describe('a stranger that knows the name of the protocol', () => {
     expect(ada.messages).toMatchObject([{ from: raw.peerId, bytes: Uint8Array.of(7, 8) }])
   })
 
-  it('is sent no frame, and its own are neither listened to nor passed on', async () => {
+  it('is sent no frame, and its own frames are neither accepted nor passed on', async () => {
     const spy = await startSpy()
     const ada = await start([ours])
     const ben = await start([ours], [ada])

@@ -13,7 +13,7 @@ describe('the redialer', () => {
       dial: async (addresses) => {
         dials.push(addresses.join(' '))
         const peerId = addresses[0]?.split('/').at(-1) as string
-        if (!up.has(peerId)) throw new Error('nobody there')
+        if (!up.has(peerId)) throw new Error('no answer')
         connected.add(peerId)
         return peerId
       },
@@ -47,7 +47,7 @@ describe('the redialer', () => {
     return { redialer, running }
   }
 
-  it('tries an address to join by again and again, ever more rarely, until somebody is there', async () => {
+  it('tries an address to join by again and again, more and more rarely, until a peer answers', async () => {
     const { redialer, connected, up, dials } = setUp()
     redialer.start(['/p2p/ada'])
     await vi.advanceTimersByTimeAsync(10_000)
@@ -112,23 +112,23 @@ describe('the redialer', () => {
     redialer.stop()
   })
 
-  it('runs as many dials at once as the window allows: first those to join by, then requests, then what failed least', async () => {
+  it('runs as many dials at once as the window allows: addresses to join by first, then requests, then the peers that failed least', async () => {
     const { redialer, running } = setUpSlow(2)
     redialer.start(['/p2p/ada', '/p2p/ben'])
     redialer.learn('cora', ['/p2p/cora'], 0)
     const request = redialer.request('/p2p/dora')
     expect([...running.keys()]).toEqual(['/p2p/ada', '/p2p/ben'])
-    running.get('/p2p/ada')!(new Error('nobody there'))
+    running.get('/p2p/ada')!(new Error('no answer'))
     await vi.advanceTimersByTimeAsync(1)
     expect([...running.keys()]).toEqual(['/p2p/ben', '/p2p/dora'])
     running.get('/p2p/dora')!('dora')
     expect(await request).toBe('dora')
     await vi.advanceTimersByTimeAsync(1)
     expect([...running.keys()]).toEqual(['/p2p/ben', '/p2p/cora'])
-    running.get('/p2p/cora')!(new Error('nobody there'))
+    running.get('/p2p/cora')!(new Error('no answer'))
     await vi.advanceTimersByTimeAsync(10_000)
     expect([...running.keys()]).toEqual(['/p2p/ben', '/p2p/ada'])
-    running.get('/p2p/ada')!(new Error('nobody there'))
+    running.get('/p2p/ada')!(new Error('no answer'))
     redialer.learn('elsa', ['/p2p/elsa'], 0)
     await vi.advanceTimersByTimeAsync(200)
     expect([...running.keys()]).toEqual(['/p2p/ben', '/p2p/elsa'])

@@ -2,23 +2,22 @@ import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
 import type { CircuitRelayServerComponents, CircuitRelayService } from '@libp2p/circuit-relay-v2'
 import type { AbortOptions, Connection, PeerId, Startable } from '@libp2p/interface'
 
-/** Tabs that can be reached through one relay at a time. Each is a connection that is open anyway. */
+/** How many tabs can be reached through one relay at a time. Each has a connection that is open anyway. */
 const RESERVATIONS_MAX = 512
-/** Room for tabs that only ask, beside those that can be reached. */
+/** How many connections a relay takes: it leaves room for tabs that only ask. */
 export const RELAY_CONNECTIONS_MAX: number = 2 * RESERVATIONS_MAX
 /** A tab renews its reservation within this time, or is dropped. */
 const RESERVATION_MAX_MS = 60 * 60 * 1000
-/** What two tabs may say to each other through a relay: enough to agree on a direct connection, too little for data. */
+/** How much two tabs may send each other through a relay: enough to agree on a direct connection, too little for data. */
 const RELAYED_MAX_BYTES: bigint = 128n * 1024n
 const RELAYED_MAX_MS = 60_000
 /** How long asking for a relayed connection may take. */
 const HOP_MAX_MS = 15_000
-/** Requests of one connection under way at once. */
+/** How many requests of one connection may run at once. */
 const HOP_STREAMS_MAX = 32
 
 /**
- * Passes on what two browser tabs need to agree on a WebRTC connection. Every server peer does, so that no relay is special;
- * data never goes this way.
+ * Passes on what two browser tabs need to agree on a WebRTC connection. Every server peer does this. Data never goes this way.
  */
 export function relayService(): (components: CircuitRelayServerComponents) => CircuitRelayService {
   const serve = circuitRelayServer({
@@ -44,8 +43,8 @@ interface RelayServer extends CircuitRelayService, Startable {
 /**
  * A reservation ends with its connection. Otherwise strangers that come and go would take all reservations for an hour.
  *
- * Deno does not end while something is to happen when a reservation runs out, in up to an hour. So reservations are taken
- * back when the relay stops; and one that is renewed is made again, since a renewal cannot be taken back.
+ * Deno does not end while the timer of a reservation runs, which takes up to an hour. So reservations are deleted when the relay
+ * stops. And a renewed reservation is deleted and made again, since the timer of a renewal cannot be cleared.
  */
 function withTimelyEnds(relay: RelayServer): RelayServer {
   const [stop, handleReserve] = [relay.stop.bind(relay), relay.handleReserve.bind(relay)]

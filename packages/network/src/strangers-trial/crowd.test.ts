@@ -20,7 +20,7 @@ async function start(): Promise<Libp2pNetwork> {
   return network
 }
 
-test('strangers who dial and show no proof keep no member out, and each other only so many', async () => {
+test('strangers that dial and show no proof keep no member out, and only a bounded number stay', async () => {
   const ada = await start()
   const address = ada.addresses()[0] as string
   const strangers = []

@@ -8,7 +8,7 @@ import type { PortFuzzFigures } from './port-fuzz.ts'
 const run = promisify(execFile)
 const command = fileURLToPath(new URL('port-fuzz-command.ts', import.meta.url))
 
-describe('strangers who send anything to the ports, and servers who answer anything, end no peer and keep no other waiting', () => {
+describe('strangers that send anything to the ports, and servers that answer anything, end no peer and delay no other', () => {
   it.each(RUNTIMES)(
     'on %s',
     async (_name, [program = '', ...words]) => {

@@ -50,7 +50,7 @@ describe.each(RUNTIMES)('on %s', (_name, command) => {
   it.each([
     ['one address', () => '127.0.0.1'],
     ['many addresses', (i: number) => `127.0.${1 + (i >> 7)}.${1 + (i & 127)}`],
-  ])('strangers from %s who say nothing leave room for members and for files', async (_from, addressOf) => {
+  ])('strangers from %s that send nothing leave room for members and for files', async (_from, addressOf) => {
     const peer = new PeerProcess(['sh', '-c', `ulimit -n ${DESCRIPTORS}; exec "$@"`, 'sh', ...command])
     peers.push(peer)
     const { addresses } = await peer.ask<Use>('use')

@@ -7,7 +7,7 @@ const framed = (...messages: readonly string[]): Uint8Array =>
   Buffer.concat(messages.map((text) => Buffer.concat([Buffer.of(text.length), Buffer.from(text)])))
 
 describe('the allowance of a connection', () => {
-  it('is spent at some time, whatever is charged, and has no end once it is lifted', () => {
+  it('is used up in the end, whatever is charged, and is unlimited once it is lifted', () => {
     const spend = (allowance: Allowance, count: number): void => {
       for (let i = 0; i < count; i += 1) allowance.charge(Cost.message)
     }
@@ -31,7 +31,7 @@ describe('the greeting', () => {
     }
   })
 
-  it('is refused at the first byte that is another', () => {
+  it('is refused at the first byte that differs', () => {
     for (let at = 0; at < GREETING.length; at += 1) {
       const bytes = GREETING.slice()
       bytes[at]! ^= 1

@@ -53,14 +53,14 @@ describe('newcomers', () => {
     expect(newcomers.current.size).toBe(0)
   })
 
-  it('who say nothing, from one address or from thousands, are few at any time', () => {
+  it('that send nothing, from one address or from thousands, are few at any time', () => {
     const fromOne = times(2000, () => arrive('10.0.0.1'))
     expect(openOf(fromOne)).toBe(48)
     const fromMany = times(2000, (i) => arrive(`10.1.${i >> 8}.${i & 255}`))
     expect(openOf([...fromOne, ...fromMany])).toBe(64)
   })
 
-  it('of one address replace each other, and nobody from elsewhere', () => {
+  it('of one address replace each other, and none of another address', () => {
     const honest = arrive('10.0.0.2')
     const strangers = times(1000, () => arrive('10.0.0.1', 'encrypted'))
     expect(openOf(strangers)).toBe(48)
@@ -72,7 +72,7 @@ describe('newcomers', () => {
     expect(openOf(strangers)).toBe(48)
   })
 
-  it('who have said nothing for a second make way before those who have', () => {
+  it('that have sent nothing for a second are dropped before those that have', () => {
     const silent = times(40, (i) => arrive(`10.2.0.${i}`))
     vi.advanceTimersByTime(2000)
     const honest = times(20, () => arrive('10.0.0.2', 'greeted'))
@@ -81,7 +81,7 @@ describe('newcomers', () => {
     expect(openOf(silent)).toBe(4)
   })
 
-  it('from an address with a member find room that no stranger takes', () => {
+  it('from an address with a member have room that no stranger takes', () => {
     prove(arrive('10.0.0.2', 'encrypted'))
     times(1000, (i) => arrive(`10.1.${i >> 8}.${i & 255}`, 'encrypted'))
     const friends = times(32, () => arrive('10.0.0.2'))

@@ -60,7 +60,7 @@ describe('a decoder of frames', () => {
     ])
   })
 
-  it('takes a message in parts, with a ping between them', () => {
+  it('accepts a message in pieces, with a ping between them', () => {
     const part = (first: number, payload: Uint8Array): Uint8Array => {
       const bytes = frame(Opcode.binary, payload)
       bytes[0] = first
@@ -78,7 +78,7 @@ describe('a decoder of frames', () => {
     ['a text', [0x81, 0x81]],
     ['an unknown kind of data', [0x83, 0x81]],
     ['an unknown kind of control frame', [0x8b, 0x80]],
-    ['a control frame in parts', [0x09, 0x80]],
+    ['a control frame in pieces', [0x09, 0x80]],
     ['a control frame of 126 bytes', [0x89, 0xfe]],
     ['a continuation of nothing', [0x80, 0x81]],
     ['a second beginning', [0x02, 0x80, 0, 0, 0, 0, 0x82, 0x80]],
