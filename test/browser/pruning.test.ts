@@ -90,7 +90,7 @@ it('a module in which something of that is missing is refused', () => {
 })
 
 it('what stands in for a part of libp2p has all methods that libp2p calls', async () => {
-  const manager = await readFile(`${LIBP2P}/address-manager/index.js`, 'utf8')
+  const calling = await readFile(`${LIBP2P}/address-manager/index.js`, 'utf8')
   for (const [file, name, field] of [
     ['ip-mappings', 'IPMappings', 'ipMappings'],
     ['dns-mappings', 'DNSMappings', 'dnsMappings'],
@@ -106,7 +106,7 @@ it('what stands in for a part of libp2p has all methods that libp2p calls', asyn
       string,
       new () => Record<string, unknown>
     >
-    const called = Array.from(manager.matchAll(new RegExp(`this\\.${field}\\.(\\w+)\\(`, 'g')), ([, method]) => method!)
+    const called = Array.from(calling.matchAll(new RegExp(`this\\.${field}\\.(\\w+)\\(`, 'g')), ([, method]) => method!)
     const standIn = new module[name]!()
     expect(called.length).toBeGreaterThan(4)
     expect(called.filter((method) => typeof standIn[method] !== 'function')).toEqual([])
