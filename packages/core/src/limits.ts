@@ -4,10 +4,10 @@
  */
 
 export const KEY_MAX_BYTES = 1024
-/** The most that any peer accepts as one value; a grid may set its own limit lower. */
+/** The largest value that a peer accepts. A grid may set a lower limit of its own. */
 export const VALUE_MAX_BYTES: number = 1024 * 1024
 export const NAME_MAX_BYTES = 128
-/** Collections of applications, also of those on other peers. The grid's own have places beside them. */
+/** Collections of applications on all peers. The grid's internal collections do not count. */
 export const COLLECTIONS_MAX = 4096
 /** A bound on the numbers of partitions; a partitioned collection has at least so many of them. */
 export const PARTITIONS_MAX = 4096
@@ -22,11 +22,12 @@ export const GENERATION_START_MAX_BYTES: number = 256 * 1024
 /** The header row of a document. */
 export const DOCUMENT_HEADER_MAX_BYTES = 64
 
-/** Sequence numbers are 32 bits wide; past this a peer takes a new replica id. */
+/** Sequence numbers have 32 bits. After the last one a peer takes a new replica id. */
 export const SEQUENCE_MAX = 0xffffffff
 
-/** One message of a stream, and one broadcast frame, with room for one value of the largest size. */
+/** A message on a stream. It has room for some values of the largest size. */
 export const MESSAGE_MAX_BYTES: number = 4 * 1024 * 1024
+/** A broadcast. It has room for one value of the largest size. */
 export const BROADCAST_MAX_BYTES: number = VALUE_MAX_BYTES + 64 * 1024
 
 /** The header of a message, in front of its block. */
@@ -35,187 +36,234 @@ export const MESSAGE_HEADER_MAX_BYTES: number = MESSAGE_MAX_BYTES - 1024
 export const MESSAGE_PARTS_MAX: number = COLLECTIONS_MAX
 /** Keys of one map in a header. Every version has to keep to it, since older peers refuse more. */
 export const HEADER_KEYS_MAX = 16
-/** An incarnation is a date in milliseconds. This is far beyond any date, and far below the numbers that cannot be counted on from. */
+/** An incarnation is a date in milliseconds. This is far beyond any date, and far below 2^53. */
 export const INCARNATION_MAX: number = 2 ** 46
 
-/** A frame closes at whichever comes first. Signature checks cap small frames at a few thousand a second. */
+/** A frame is sent when it has so many writes or bytes. Signatures limit small frames to a few thousand a second. */
 export const FRAME_WRITES_MAX = 256
 export const FRAME_MAX_BYTES: number = 64 * 1024
-/** A durable group leaves at once if the last frame left longer ago than this, else when it has passed. */
+/** The least time between two frames. */
 export const FRAME_GAP_MS = 10
-/** Past this backlog broadcast gives up: the peer announces its vector and streams carry the bulk. */
+/** With a larger backlog, the peer stops broadcasting frames and announces its vectors: sessions carry the rest. */
 export const BROADCAST_BACKLOG_MAX_BYTES: number = 256 * 1024
 export const BROADCASTS_IN_FLIGHT_MAX = 4
 /** With more neighbours than this, frames go by gossip: each neighbour would cost an encryption. */
 export const DIRECT_NEIGHBOURS_MAX = 8
-/** A neighbour that misses frames because it reads slowly is told to fetch them at most this often. */
+/** How often, at most, a neighbour that reads slowly is asked to fetch the frames that it misses. */
 export const MISSED_ANNOUNCE_GAP_MS = 1000
 
-/**
- * One chunk of an anti-entropy session, and how many travel unacknowledged. All in flight may arrive at once, and applying
- * them must not hold up the receiver's event loop for long.
- */
+/** A chunk of an anti-entropy session. */
 export const CHUNK_MAX_BYTES: number = 128 * 1024
+/** Unacknowledged chunks. They may arrive together, and must not block the receiver's event loop for long. */
 export const CHUNKS_IN_FLIGHT_MAX = 4
+/** Sessions that this peer has started. */
 export const SESSIONS_STARTED_MAX = 4
+/** Sessions under way or deferred. With so many, a peer refuses sessions that other peers start. */
 export const SESSIONS_MAX = 64
-/** Of one neighbour, that it has started; and how many it may start at once, and then per second. */
+/** Sessions that one neighbour has started. */
 export const SESSIONS_EACH_MAX = 4
+/** How many sessions a neighbour may start at once, and then each second. */
 export const SESSION_BURST_MAX = 64
 export const SESSIONS_PER_SECOND = 16
 /** A session without progress for this long is given up. */
 export const SESSION_IDLE_MS = 15_000
+/** Rows that share a dot, which a chunk keeps together. With the largest value after them they still fit into a message. */
+export const SHARED_DOT_MAX_BYTES: number = MESSAGE_MAX_BYTES / 2
+/** A part of a digest, without its vector. */
+export const PART_DIGEST_MAX_BYTES = 256
 /**
- * While one neighbour sends what is missing here, sessions with others wait, since they would bring the same: until that
- * one has been silent for the first time (the second, where it has sent nothing yet), and never longer than the third.
+ * While one neighbour sends missing rows, sessions with others are deferred, because they would send the same rows. They
+ * start when this neighbour has been silent for so long.
  */
 export const RECEIVING_PATIENCE_MS = 1000
+/** The same, if it has sent nothing yet. */
 export const ANSWER_PATIENCE_MS = 200
+/** A session is deferred for no longer than this. */
 export const SESSION_DEFERRED_MAX_MS = 4000
+/** A peer starts a session with a random neighbour after a random time between these two. */
 export const ANTI_ENTROPY_MIN_MS = 30_000
 export const ANTI_ENTROPY_MAX_MS = 60_000
-/** A gap is given this long to fill by itself before a session asks for it; doubled with each vain try. */
+/** How long a peer waits for missing rows to arrive before it starts a session. Doubles with each vain session. */
 export const GAP_DELAY_MS = 50
 export const GAP_DELAY_MAX_MS = 30_000
-/** A partition with equal vectors and unequal fingerprints is exchanged whole, at most this often per neighbour. */
+/** How often, at most, a neighbour gets a partition whole because vectors are equal and fingerprints are not. */
 export const WHOLE_EXCHANGE_GAP_MS = 10_000
-/** A neighbour whose broadcast has gone silent is redialled at most this often. */
+/** How often, at most, a neighbour is redialled because no broadcasts of it arrive. */
 export const REDIAL_GAP_MS = 30_000
-/**
- * Members that are no neighbours are dialled at most this often, up to so many neighbours, and so many at a time: their
- * addresses are hearsay, and could be anybody's.
- */
+/** How often, at most, a member that is not a neighbour is dialled. Its addresses come from other peers and may be wrong. */
 export const DIAL_GAP_MS = 10_000
+/** With so many neighbours, a peer dials no further members. */
 export const NEIGHBOURS_MAX = 32
+/** Members that are dialled at the same time. */
 export const DIALS_MAX = 32
+/** Addresses of a member that are dialled. */
 export const DIAL_ADDRESSES_MAX = 8
 
-/** Writes not yet durable; past it a write is refused with `BACKLOG_FULL`, and rows of other peers are not taken. */
+/** Writes that are not durable yet. Above it a write is refused with `BACKLOG_FULL`, and rows of other peers are not accepted. */
 export const UNDURABLE_MAX_BYTES: number = 64 * 1024 * 1024
-/** What one write that waits costs besides its bytes: its promise and its places in queues. Counted with them. */
+/** The memory of a waiting write besides its bytes: its promise, and its places in queues. */
 export const UNDURABLE_WRITE_COST_BYTES = 512
-/** The same for a block of rows of another peer. */
+/** The same for a block of another peer. */
 export const UNDURABLE_BLOCK_COST_BYTES = 256
-/** One log blob; a group of writes may take several. */
+/** A blob of the log. A group of writes may take several. */
 export const LOG_BLOB_MAX_BYTES: number = 1024 * 1024
+/** One batch of the store. */
 export const STORE_BATCH_MAX_BYTES: number = 8 * 1024 * 1024
+/** When a failed batch is tried again. Doubles up to the maximum. */
 export const STORE_RETRY_MS = 1000
 export const STORE_RETRY_MAX_MS = 30_000
 /**
- * A checkpoint starts when the log has outgrown this and the live data: it rewrites nearly everything, so that a lower
- * bound would cost more than the writes themselves, and a higher one would only make opening slower.
+ * A checkpoint starts when the log is larger than this and than the live data. It rewrites nearly everything: a lower bound
+ * would cost more than the writes themselves, and a higher one would only make opening slower.
  */
 export const CHECKPOINT_LOG_MIN_BYTES: number = 16 * 1024 * 1024
+/** A partition is split into segments of about half of these, each stored as one blob. */
 export const SEGMENT_ENTRIES_MAX = 8192
 export const SEGMENT_MAX_BYTES: number = 1024 * 1024
+/** If the stored clock is further ahead of the wall clock than this, one of the two is wrong. */
+export const STORED_CLOCK_AHEAD_MAX_MS = 86_400_000
 
-/** A tombstone is purged this long after the last durable member has acknowledged it. */
+/** The grace period: a tombstone is purged this long after the last durable member acknowledged it. */
 export const GRACE_MS: number = 14 * 86_400_000
-/** A purge floor is proposed this often. */
+/** How often a purge floor is proposed. */
 export const CANDIDATE_GAP_MS = 86_400_000
-/** Proposals that wait for somebody's acknowledgement at a time; the replica ids in one, and the bytes. */
+/** Proposals that wait for an acknowledgement. */
 export const CANDIDATES_MAX = 16
+/** Replica ids in a proposal. */
 export const CANDIDATE_IDS_MAX = 20_000
+/** The row of a proposal. */
 export const CANDIDATE_MAX_BYTES: number = 768 * 1024
-/** The partitions in a proposal, and what one takes besides its vector and its collection's name. */
+/** Partitions in a proposal. */
 export const CANDIDATE_PARTS_MAX = 4096
+/** What a partition takes in a proposal, besides its vector and its collection's name. */
 export const CANDIDATE_PART_BYTES = 64
-/** A proposal that was taken up is kept for so long, for those that were away for a while. */
+/** How long an adopted proposal is kept, for peers that were away. */
 export const CANDIDATE_SETTLED_MS: number = 3 * 86_400_000
-/** A partition without tombstones gets a new floor once its vector holds so many replica ids. */
+/** A partition without tombstones gets a new floor when its vector has so many replica ids, so that they are retired. */
 export const RETIRED_IDS_WANTED = 16
-/** A durable member renews its sign of life in the registry after so long, and is out of it after so long without one. */
+/** How often a durable member renews its sign of life in the registry. */
 export const SIGN_OF_LIFE_MS: number = 7 * 86_400_000
+/** After so long without a sign of life, a durable member is removed from the registry. */
 export const MEMBER_SILENT_MAX_MS: number = 90 * 86_400_000
-/** The registry is seen to so long after opening, and then every so often. */
+/** When the first round of housekeeping starts after opening. */
 export const HOUSEKEEPING_AFTER_MS = 30_000
+/** The time between two rounds. */
 export const HOUSEKEEPING_GAP_MS = 15_000
 
-/** Entries whose time has come that are dropped in one step; the next ones follow at once. */
+/** Expired entries that are dropped in one step. The next step follows at once. */
 export const EXPIRIES_PER_STEP_MAX = 1000
 
-/** A write dated further ahead of the wall clock than this waits for its time. */
+/** A row whose date is further ahead than this is quarantined until its time comes. */
 export const HOLD_AHEAD_MS = 60_000
-/** One dated further ahead than this is refused. */
+/** A row whose date is further ahead than this is refused. */
 export const REFUSE_AHEAD_MS = 600_000
-/** What another peer said of the time counts for so long. */
+/** How long the time that another peer reported counts. */
 export const CLOCK_VOTE_MAX_AGE_MS = 120_000
-/** What is heard for so long after the wall clock jumped may be from before, and says nothing about the time. */
+/** For so long after the wall clock jumped, reported times are ignored: they may be from before the jump. */
 export const CLOCK_JUMP_DEAF_MS = 3000
-/** Rows that wait for their time, and what each costs besides its key and value. */
+/** Quarantined rows. */
 export const HELD_MAX_BYTES: number = 24 * 1024 * 1024
+/** The memory of a quarantined row besides its key and value. */
 export const HELD_ROW_COST_BYTES = 512
 
+/** The time between two heartbeats. Longer in large grids. */
 export const HEARTBEAT_MS = 2000
-/** A member that was silent for this long is suspect, then gone. */
+/** A member that was silent for this long is suspect. */
 export const SUSPECT_AFTER_MS = 10_000
+/** A member that was silent for this long is gone. */
 export const GONE_AFTER_MS = 30_000
-/** A member that is gone stays in the list for this long. */
+/** How long a member that is gone stays in the list. */
 export const FORGET_MEMBER_AFTER_MS = 3_600_000
 export const MEMBERS_MAX = 1000
+/** Member records in one message. */
+export const MEMBER_RECORDS_MAX_BYTES: number = MESSAGE_MAX_BYTES / 2
+/** If so many heartbeats in a row carry an older incarnation, believe it: the newer one came from a clock that was ahead. */
+export const OLDER_INCARNATION_HEARTBEATS = 3
+/** If this peer must outbid a newer record of itself so often, another process runs now under its peer id. */
+export const TWIN_OUTBIDS_MAX = 3
+/** The longest time between two outbids. After a longer pause counting starts again. */
+export const OUTBID_GAP_MAX_MS = 300_000
+/** Addresses of one member. */
 export const ADDRESSES_MAX = 16
 export const ADDRESS_MAX_BYTES = 256
-/** An announce carries the vectors themselves up to this size. */
+/** A heartbeat carries the vectors up to this size. */
 export const ANNOUNCE_VECTORS_MAX_BYTES: number = 16 * 1024
-/** Vectors that others told are kept up to this size in memory; the oldest are forgotten first. */
+/** Memory for the vectors that other peers reported. The oldest are forgotten first. */
 export const TOLD_MAX_BYTES: number = 64 * 1024 * 1024
-/** Memory that a byte of an encoded vector takes once it is decoded. */
+/** Memory of a decoded vector for each byte of its encoding. */
 export const TOLD_BYTES_PER_BYTE = 12
 
+/** Writes with `copies` whose confirmations this peer waits for, and those that one peer asks this peer to confirm. */
 export const CONFIRMATIONS_MAX = 10_000
-/** How long an owner remembers that somebody waits for a write it does not have yet. */
+/** Writes that all peers together ask this peer to confirm. */
+export const CONFIRMATIONS_WAITING_MAX: number = 4 * CONFIRMATIONS_MAX
+/** Pairs of partition and replica id among them. Honest peers ask about few pairs at a time. */
+export const CONFIRMATION_GROUPS_MAX = 8192
+/** A peer that waits for fewer confirmations than this is accepted also above `CONFIRMATION_GROUPS_MAX`. */
+export const CONFIRMATIONS_FEW_MAX = 16
+/** With more pairs than this, they are checked only every `CONFIRMATION_LOOK_GAP_MS`. */
+export const CONFIRMATION_GROUPS_AT_ONCE_MAX = 256
+export const CONFIRMATION_LOOK_GAP_MS = 100
+/** How long a peer remembers that another peer waits for a write that it does not have yet. */
 export const CONFIRMATION_MS = 60_000
-/** A peer that has not confirmed after this long is not waited for alone. */
+/** If a peer has not confirmed after this long, further peers are asked. */
 export const CONFIRMATION_SLOW_MS = 2000
 
-/**
- * Malformed messages from one peer within so long before it is cut off, and for how long: twice as long each time, unless
- * it has behaved since, up to the maximum.
- */
+/** A peer that sends so many malformed messages within the next constant is cut off. */
 export const OFFENCES_MAX = 8
 export const OFFENCE_FORGIVEN_MS = 60_000
+/** For how long it is cut off: twice as long each time, up to the maximum. */
 export const REFUSED_MS = 60_000
 export const REFUSED_MAX_MS = 3_600_000
+/** If it behaves for so long, the next time counts as the first. */
 export const REFUSALS_FORGIVEN_MS = 3_600_000
-/** Offending peers that are remembered, and that `status()` lists. */
+/** Offending peers that are remembered. */
 export const OFFENDERS_MAX = 1000
+/** Offending peers that `status()` lists. */
 export const OFFENDERS_LISTED_MAX = 64
 
+/** Peers whose use of allowances, or whose vain claims, are remembered. The one that is longest ago is forgotten first. */
+export const REMEMBERED_PEERS_MAX = 1000
+
 /**
- * Replica ids that nobody has met before, which one peer may bring at once, and then per second. All ids of a large old
- * grid fit; a peer that makes them up is stopped before it has used up the number of ids there can be.
+ * New replica ids that one peer may bring at once, and then each second. All ids of a large old grid fit. A peer that
+ * invents ids is stopped before `REPLICA_IDS_MAX` is used up.
  */
 export const NEW_IDS_MAX: number = 256 * 1024
 export const NEW_IDS_PER_SECOND = 10
-/** Replica ids that a peer numbers. No grid needs as many; a peer that invents ids without end is stopped here. */
+/** Replica ids that a peer gives numbers to. No grid needs as many. */
 export const REPLICA_IDS_MAX = 1_000_000
 /**
  * Ranges above the head that a version vector keeps for one replica id. A dot that would need one more stays unseen, and
  * comes again. Dots in descending order move all ranges each time: with more ranges one message could take many seconds.
  */
 export const VECTOR_RANGES_MAX = 16_384
-/** This peer's own replica id is given up at most this often, doubled each time: anybody can claim that it is in use. */
+/** How often, at most, this peer gives up its replica id: any peer can claim that it is in use. Doubles up to the maximum. */
 export const ABANDON_GAP_MS = 10_000
 export const ABANDON_GAP_MAX_MS = 600_000
 
-/** One message of a topic; and how many of them travel together, up to this size again. */
+/** One message of a topic; also the size of several that travel together. */
 export const TOPIC_MESSAGE_MAX_BYTES: number = 64 * 1024
+/** Messages of topics that travel together. */
 export const TOPIC_MESSAGES_MAX = 1024
-/** What a message counts besides its value, so that empty ones are not free. */
+/** What a message counts besides its value, so that empty messages are not free. */
 export const TOPIC_MESSAGE_COST_BYTES = 128
-/** Published messages that wait for the network; past it publishing is refused with `BACKLOG_FULL`. */
+/** Published messages that wait for the network. Above it, publishing is refused with `BACKLOG_FULL`. */
 export const TOPIC_BACKLOG_MAX_BYTES: number = 1024 * 1024
 /**
- * What one peer publishes at once, and then per second. Others take twice as much from it before they drop any, so that
- * what was only held up on the way is not lost.
+ * What one peer publishes at once, and then each second. Other peers accept twice as much before they drop messages, so that
+ * messages that were delayed on the way are not lost.
  */
 export const TOPIC_BURST_BYTES: number = 1024 * 1024
 export const TOPIC_BYTES_PER_SECOND: number = 1024 * 1024
 
-/** What one peer says of itself, and how many peers' are kept. */
+/** The presence of one peer. */
 export const PRESENCE_MAX_BYTES: number = 4 * 1024
+/** Peers whose presence is kept. */
 export const PRESENCES_MAX = 1000
-/** Changes of it leave at most this often, the latest one alone; others take twice as many. */
+/** How often, at most, a peer sends its presence. Only the latest change is sent. */
 export const PRESENCE_GAP_MS = 50
-/** A peer is present for so many heartbeats after its last one. */
+/** Other peers accept twice as many changes. */
+export const PRESENCE_CHANGES_PER_SECOND: number = (2 * 1000) / PRESENCE_GAP_MS
+/** A peer stays present for so many heartbeats after its last one. */
 export const PRESENT_HEARTBEATS = 3

@@ -2,15 +2,12 @@ import { nameKey } from '../wire/block.ts'
 import type { Collections } from '../replica/collections.ts'
 import { Floor } from '../versions/floor.ts'
 import { hashHex } from '../bytes/hash.ts'
-import { MESSAGE_MAX_BYTES } from '../limits.ts'
+import { MESSAGE_MAX_BYTES, PART_DIGEST_MAX_BYTES } from '../limits.ts'
 import type { PartDigest } from '../wire/messages.ts'
 import type { PeerId } from '../ports.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 import { decodeForeignVector, encodeVector } from '../versions/vector-codec.ts'
 import type { VersionVector } from '../versions/version-vector.ts'
-
-/** A part digest without its vector, at the most. */
-const PART_MAX_BYTES = 256
 
 /** A part digest with its vector decoded, standing on its floor. */
 export interface SeenPart extends PartDigest {
@@ -44,7 +41,7 @@ export class PartDigests {
         ...(floor.isEmpty || !floors ? {} : { floor: floor.encode() }),
       }
       const vector = encodeVector(replica.vector, this.#ids)
-      sizeBytes += vector.length + (ofFloor.floor?.length ?? 0) + PART_MAX_BYTES
+      sizeBytes += vector.length + (ofFloor.floor?.length ?? 0) + PART_DIGEST_MAX_BYTES
       // What is left out is sent whole by the other peer: dear, but right.
       if (sizeBytes > MESSAGE_MAX_BYTES / 2) break
       parts.push({ ...name, fingerprint: hashHex(replica.fingerprint), vector, ...ofFloor })

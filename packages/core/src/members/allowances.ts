@@ -1,7 +1,5 @@
 import type { PeerId } from '../ports.ts'
-
-/** Peers whose use is remembered; past it, the peer that used its allowance longest ago is forgotten. */
-const PEERS_MAX = 1000
+import { REMEMBERED_PEERS_MAX } from '../limits.ts'
 
 /** What each peer may use of something: so much at once, and then so much per second. */
 export class Allowances {
@@ -29,7 +27,7 @@ export class Allowances {
     if (amount === 0) return true
     this.#used.delete(peerId)
     this.#used.set(peerId, { left: left - amount, atMs: nowMs })
-    if (this.#used.size > PEERS_MAX) this.#used.delete(this.#used.keys().next().value!)
+    if (this.#used.size > REMEMBERED_PEERS_MAX) this.#used.delete(this.#used.keys().next().value!)
     return true
   }
 }

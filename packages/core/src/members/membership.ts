@@ -5,8 +5,11 @@ import {
   HEARTBEAT_MS,
   INCARNATION_MAX,
   MEMBERS_MAX,
-  MESSAGE_MAX_BYTES,
+  MEMBER_RECORDS_MAX_BYTES,
+  OLDER_INCARNATION_HEARTBEATS,
+  OUTBID_GAP_MAX_MS,
   SUSPECT_AFTER_MS,
+  TWIN_OUTBIDS_MAX,
 } from '../limits.ts'
 import { compareRecords } from '../wire/member-record.ts'
 import type { MemberRecord } from '../wire/member-record.ts'
@@ -14,15 +17,6 @@ import type { MemberState } from '../outbox/effects.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { PeerId } from '../ports.ts'
 import type { ReplicaId } from '../versions/replica-ids.ts'
-
-/** A life whose heartbeats come while those of a newer one do not is the one that runs: a clock had gone back. */
-const OLDER_LIFE_HEARTBEATS = 3
-
-/** A record of this peer that must be outbid again and again within a while is that of a process that runs now. */
-const TWIN_AFTER_OUTBIDS = 3
-const OUTBID_GAP_MAX_MS = 300_000
-
-const RECORDS_MAX_BYTES: number = MESSAGE_MAX_BYTES / 2
 
 /** A member as this peer sees it. */
 export interface Member {
@@ -125,7 +119,7 @@ export class Membership {
     for (const { record, state } of this.#members.values()) {
       if (state === 'gone') continue
       sizeBytes += sizeMaxOf(record)
-      if (sizeBytes > RECORDS_MAX_BYTES) break
+      if (sizeBytes > MEMBER_RECORDS_MAX_BYTES) break
       records.push(record)
     }
     return records
@@ -153,7 +147,7 @@ export class Membership {
     if (!firstHand && known.firstHand && known.state !== 'gone') return false
     const order = compareRecords(record, known.record)
     if (source === 'broadcast') known.older = order < 0 ? known.older + 1 : 0
-    const lives = known.older >= OLDER_LIFE_HEARTBEATS
+    const lives = known.older >= OLDER_INCARNATION_HEARTBEATS
     const told = source === 'stream' || (firstHand && !known.firstHand) || lives
     const news = order > 0 || (order < 0 && told)
     if (news || (told && order === 0)) {
@@ -219,7 +213,7 @@ export class Membership {
     if (now.monotonicMs - this.#nextOutbidMs > OUTBID_GAP_MAX_MS) this.#outbids = 0
     this.#outbids += 1
     this.#nextOutbidMs = now.monotonicMs + Math.min(HEARTBEAT_MS * 2 ** this.#outbids, OUTBID_GAP_MAX_MS)
-    if (this.#outbids === TWIN_AFTER_OUTBIDS) {
+    if (this.#outbids === TWIN_OUTBIDS_MAX) {
       const reason = `others keep meeting another peer ${this.#self.peerId}: is its directory in use twice?`
       this.#deps.outbox.event({ type: 'identity-in-use', reason })
     }

@@ -4,7 +4,16 @@ import { GridError } from '../errors.ts'
 import type { GroupCommit } from '../storage/group-commit.ts'
 import type { Instant } from '../instant.ts'
 import { MAP_CODE } from '../kinds/kinds.ts'
-import { CONFIRMATIONS_MAX, CONFIRMATION_MS, CONFIRMATION_SLOW_MS } from '../limits.ts'
+import {
+  CONFIRMATIONS_FEW_MAX,
+  CONFIRMATIONS_MAX,
+  CONFIRMATIONS_WAITING_MAX,
+  CONFIRMATION_GROUPS_AT_ONCE_MAX,
+  CONFIRMATION_GROUPS_MAX,
+  CONFIRMATION_LOOK_GAP_MS,
+  CONFIRMATION_MS,
+  CONFIRMATION_SLOW_MS,
+} from '../limits.ts'
 import type { Membership } from '../members/membership.ts'
 import type { Message } from '../wire/messages.ts'
 import type { NeighbourTable } from '../members/neighbour-table.ts'
@@ -15,15 +24,6 @@ import type { PeerId } from '../ports.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 
 type ConfirmMessage = Extract<Message, { readonly type: 'confirm' }>
-
-/** Those who wait for writes, from all peers together. */
-const WAITING_MAX: number = 4 * CONFIRMATIONS_MAX
-/** Pairs of collection and replica id that peers ask about; honest peers ask about few at a time. */
-const GROUPS_MAX = 8192
-const WAITS_FOR_LITTLE = 16
-/** More groups than this are looked at only so often. */
-const GROUPS_LOOKED_AT_ONCE = 256
-const LOOK_GAP_MS = 100
 
 /** One write whose durable copies are being counted. */
 interface Request {
@@ -83,7 +83,7 @@ export class Confirmations {
 
   /** When waiting peers are to be answered, at the latest. */
   get wakeAtMs(): number {
-    return this.#groups.size > GROUPS_LOOKED_AT_ONCE ? this.#nextLookMs : Infinity
+    return this.#groups.size > CONFIRMATION_GROUPS_AT_ONCE_MAX ? this.#nextLookMs : Infinity
   }
 
   /** Starts counting the copies of a write that is durable here. Throws `BACKLOG_FULL` past 10,000 at a time. */
@@ -130,11 +130,12 @@ export class Confirmations {
   asked(from: PeerId, message: ConfirmMessage, now: Instant): void {
     if (!this.#collections.placement.holds(partitionOf(message)) || this.#answered({ from, message })) return
     const waitsFor = this.#waitingBy.get(from) ?? 0
-    if (this.#waitingCount >= WAITING_MAX || waitsFor >= CONFIRMATIONS_MAX) return
+    if (this.#waitingCount >= CONFIRMATIONS_WAITING_MAX || waitsFor >= CONFIRMATIONS_MAX) return
     const key = `${message.replicaId} ${message.kind ?? MAP_CODE} ${message.partition} ${message.collection}`
     const group = this.#groups.get(key) ?? { waiting: [], lookedAt: '' }
     // A peer that waits for little finds room, however much others have asked.
-    if (group.waiting.length === 0 && this.#groups.size >= GROUPS_MAX && waitsFor >= WAITS_FOR_LITTLE) return
+    if (group.waiting.length === 0 && this.#groups.size >= CONFIRMATION_GROUPS_MAX && waitsFor >= CONFIRMATIONS_FEW_MAX)
+      return
     group.waiting.push({ from, message, expiresAtMs: now.monotonicMs + CONFIRMATION_MS })
     group.lookedAt = ''
     this.#groups.set(key, group)
@@ -160,7 +161,8 @@ export class Confirmations {
   /** Answers those whose writes have come. */
   #look(now: Instant): void {
     // Thousands of groups are not looked at with every message.
-    this.#nextLookMs = this.#groups.size > GROUPS_LOOKED_AT_ONCE ? now.monotonicMs + LOOK_GAP_MS : 0
+    this.#nextLookMs =
+      this.#groups.size > CONFIRMATION_GROUPS_AT_ONCE_MAX ? now.monotonicMs + CONFIRMATION_LOOK_GAP_MS : 0
     for (const [key, group] of this.#groups) {
       const seen = this.#extent(group.waiting[0]!.message)
       if (seen === group.lookedAt) continue

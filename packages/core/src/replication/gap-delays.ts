@@ -1,8 +1,5 @@
-import { GAP_DELAY_MAX_MS, GAP_DELAY_MS } from '../limits.ts'
+import { GAP_DELAY_MAX_MS, GAP_DELAY_MS, REMEMBERED_PEERS_MAX } from '../limits.ts'
 import type { PeerId } from '../ports.ts'
-
-/** Peers that are remembered; the peer whose claim was vain longest ago is forgotten first. */
-const PEERS_MAX = 1000
 
 /**
  * How long a gap is given to fill by itself. A gap that sessions do not fill, because no peer has the writes or they are
@@ -23,6 +20,6 @@ export class GapDelays {
     this.#vain.delete(source)
     if (useful) return
     this.#vain.set(source, { delayMs, atMs: nowMs })
-    if (this.#vain.size > PEERS_MAX) this.#vain.delete(this.#vain.keys().next().value!)
+    if (this.#vain.size > REMEMBERED_PEERS_MAX) this.#vain.delete(this.#vain.keys().next().value!)
   }
 }

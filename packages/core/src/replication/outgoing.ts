@@ -1,7 +1,7 @@
 import { BlockWriter } from '../wire/block.ts'
 import type { Partition } from '../replica/collections.ts'
 import type { Row } from '../entries/entry-table.ts'
-import { CHUNKS_IN_FLIGHT_MAX, CHUNK_MAX_BYTES, MESSAGE_MAX_BYTES } from '../limits.ts'
+import { CHUNKS_IN_FLIGHT_MAX, CHUNK_MAX_BYTES, SHARED_DOT_MAX_BYTES } from '../limits.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 import type { VersionVector } from '../versions/version-vector.ts'
 
@@ -11,9 +11,6 @@ export interface Serving {
   /** What the other has seen; the copy that a session makes grows with what is sent or passed over. */
   readonly known: VersionVector
 }
-
-/** With the largest value behind it, and keys, this still fits a message. */
-const SHARED_DOT_MAX_BYTES: number = MESSAGE_MAX_BYTES / 2
 
 interface Queued extends Serving {
   /** What the other had seen at the start. */

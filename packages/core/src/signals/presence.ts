@@ -1,13 +1,11 @@
 import { Allowances } from '../members/allowances.ts'
 import type { Instant } from '../instant.ts'
-import { PRESENCES_MAX, PRESENCE_GAP_MS, PRESENT_HEARTBEATS } from '../limits.ts'
+import { PRESENCES_MAX, PRESENCE_CHANGES_PER_SECOND, PRESENCE_GAP_MS, PRESENT_HEARTBEATS } from '../limits.ts'
 import { heartbeatMs } from '../members/membership.ts'
 import type { Membership } from '../members/membership.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { PeerId } from '../ports.ts'
 import type { PresenceRecord } from '../wire/presence-record.ts'
-
-const CHANGES_PER_SECOND: number = (2 * 1000) / PRESENCE_GAP_MS
 
 export interface PresenceDeps {
   readonly membership: Membership
@@ -27,7 +25,7 @@ interface Known {
 export class Presence {
   readonly #deps: PresenceDeps
   readonly #known = new Map<PeerId, Known>()
-  readonly #changes = new Allowances(CHANGES_PER_SECOND, CHANGES_PER_SECOND)
+  readonly #changes = new Allowances(PRESENCE_CHANGES_PER_SECOND, PRESENCE_CHANGES_PER_SECOND)
   #own: PresenceRecord | undefined
   #unsaid = false
   #notBeforeMs = -Infinity

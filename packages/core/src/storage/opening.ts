@@ -21,12 +21,10 @@ import {
 } from './stored-state.ts'
 import type { Stored, StoredMeta, StoredPart } from './stored-state.ts'
 import { decodeVector } from '../versions/vector-codec.ts'
+import { STORED_CLOCK_AHEAD_MAX_MS } from '../limits.ts'
 
 /** Prefixes of core's keys, in the order in which their blobs must be offered. */
 export const OPENING_PREFIXES: readonly string[] = [META_KEY, PART_PREFIX, SEGMENT_PREFIX, LOG_PREFIX]
-
-/** A clock further ahead of the wall than this was wrong, or the wall is. */
-const BELIEVED_AHEAD_MS = 86_400_000
 
 /** A blob that could not be used. */
 export interface Damage {
@@ -168,7 +166,7 @@ export class Opening {
 
   /** A clock that is not believed must not date new writes either: other peers would refuse them. */
   #checkClock(wallMs: number): void {
-    if (this.#clock.last <= hlcFromWall(wallMs + BELIEVED_AHEAD_MS)) return
+    if (this.#clock.last <= hlcFromWall(wallMs + STORED_CLOCK_AHEAD_MAX_MS)) return
     this.#aheadAt = new Date(wallFromHlc(this.#clock.last)).toISOString()
     this.#clock.reset()
   }
