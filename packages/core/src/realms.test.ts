@@ -77,7 +77,7 @@ describe('a value of another realm', () => {
   })
 })
 
-it('a plain object is one of no class, of whatever realm', () => {
+it('a plain object is one of no class, of any realm', () => {
   for (const source of ['{}', 'Object.create(null)', '{ a: 1 }', 'Object.prototype']) {
     expect(isPlainObject(foreign(source))).toBe(true)
     expect(isPlainObject(runInThisRealm(source))).toBe(true)

@@ -105,7 +105,7 @@ test('text longer than allowed is malformed before it is decoded', () => {
   malformed(() => new ByteReader(writer.copy()).text(199))
 })
 
-test('a count is refused when the things it counts cannot be there', () => {
+test('a count is refused if too few bytes follow for what it counts', () => {
   expect(new ByteReader(Uint8Array.of(2, 0, 0, 0, 0)).count(2)).toBe(2)
   malformed(() => new ByteReader(Uint8Array.of(2, 0, 0, 0)).count(2))
   malformed(() => new ByteReader(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f)).count(1))

@@ -26,7 +26,7 @@ function decodeHex(digits: string): unknown {
 }
 
 describe('text comes back as it was', () => {
-  it('whatever character stands where in it, at every length at which a codec changes its way', () => {
+  it('any character at any place, at every length at which a codec changes its encoding', () => {
     const wrong = hardTexts(LENGTHS_BYTES).filter(({ text }) => roundTrip(text) !== text)
     expect(wrong.map(({ what }) => what)).toEqual([])
   })
@@ -131,7 +131,7 @@ describe('what the scanner lets pass', () => {
           return
         }
         passed += 1
-        // What stands behind it is decoded next only if both end the item at the same byte.
+        // The next item is decoded only if both end this one at the same byte.
         expect(decodeValue(Uint8Array.of(0x82, ...chosen, 0x18, 0x2a))).toHaveProperty('1', 42)
       }),
       { numRuns: 5000, seed: 2 },

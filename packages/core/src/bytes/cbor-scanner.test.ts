@@ -71,7 +71,7 @@ describe('plain CBOR passes', () => {
     expect(accepts(mapOf(Array.from({ length: 1000 }, (_, i) => `key ${i}`)))).toBe(true)
   })
 
-  test('an item within a larger buffer, when told where it lies', () => {
+  test('an item in a larger buffer, at a given range', () => {
     expect(() => scanCbor(hex('ff 61 61 ff'), 1, 3)).not.toThrow()
   })
 })
@@ -154,7 +154,7 @@ describe('hostile bytes are refused', () => {
     expect(accepts(nested(1_000_000))).toBe(false)
   })
 
-  test.each([2, 16, 17, 1000])('a key that stands first and last among %d', (count) => {
+  test.each([2, 16, 17, 1000])('a key that is both first and last of %d', (count) => {
     expect(accepts(mapOf([...Array.from({ length: count - 1 }, (_, i) => `key ${i}`), 'key 0']))).toBe(false)
   })
 

@@ -64,7 +64,7 @@ describe('what encodeValue accepts', () => {
     )
   })
 
-  test('is encoded and comes back, or is refused with a code, whatever it is', () => {
+  test('any value is encoded and decodes to an equal one, or is refused with a code', () => {
     const anything = fc.anything({
       withBigInt: true,
       withDate: true,
@@ -225,7 +225,7 @@ describe('the bytes', () => {
     expect(roundTrip(['y'])).toStrictEqual(['y'])
   })
 
-  test('share no memory with what is decoded from them', () => {
+  test('share no memory with the decoded value', () => {
     const stored = Buffer.from(encodeValue({ bytes: Uint8Array.of(1, 2, 3) }, sizeMaxBytes))
     const decoded = decodeValue(stored) as { readonly bytes: Uint8Array }
     expect(Object.getPrototypeOf(decoded.bytes)).toBe(Uint8Array.prototype)
@@ -259,7 +259,7 @@ describe('mutated bytes', () => {
     return bytes
   }
 
-  /** Decodes what passes the scanner. Whatever passes must decode. */
+  /** Decodes bytes that pass the scanner. All that pass must decode. */
   function take(bytes: Uint8Array): boolean {
     try {
       scanCbor(bytes)

@@ -26,7 +26,7 @@ test('sums are those of 64-bit integers', () => {
   )
 })
 
-test('taking out what was added gives the sum before', () => {
+test('subtracting a hash that was added gives the sum before', () => {
   fc.assert(
     fc.property(hash64, hash64, (a, b) => {
       const sum = { ...a }
@@ -72,7 +72,7 @@ test('texts hash to 32 bits that depend on the seed, the length and the order', 
   expect(hashText('abc', 1)).not.toBe(hashText('abc', 2))
 })
 
-test('bytes hash by content, wherever they lie', () => {
+test('bytes hash by content, at any position in a buffer', () => {
   fc.assert(
     fc.property(fc.uint8Array(), fc.uint8Array(), (bytes, before) => {
       const joined = Uint8Array.from([...before, ...bytes, 1, 2, 3])

@@ -14,7 +14,7 @@ const told = fc.record({
   passesMs: fc.nat(CLOCK_VOTE_MAX_AGE_MS / 2),
 })
 
-test('the median is that of what was told last and not too long ago, and of the own clock where it counts', () => {
+test('the median is that of the latest votes that are not too old, and of the own clock if it counts', () => {
   fc.assert(
     fc.property(fc.array(told), fc.integer({ min: -9, max: 9 }), (events, own) => {
       const votes = new ClockVotes()

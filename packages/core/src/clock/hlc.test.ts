@@ -9,7 +9,7 @@ const wall = fc.oneof(
   fc.double({ min: NOW, max: NOW + 1, noNaN: true }),
 )
 
-test('readings strictly grow whatever the wall clock does', () => {
+test('each reading is larger than the one before, however the wall clock moves', () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(wall, fc.record({ seen: wall }))), (steps) => {
       const clock = new HybridClock()
@@ -31,7 +31,7 @@ test('readings strictly grow whatever the wall clock does', () => {
   )
 })
 
-test('a wall clock that stands still moves the counter', () => {
+test('while the wall clock stands still, the counter grows', () => {
   const clock = new HybridClock()
   const first = clock.tick(NOW)
   expect(clock.tick(NOW)).toBe(first + 1)

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { DotIndex } from './dot-index.ts'
 import { SeededRandom } from '../bytes/seeded-random.ts'
 
-/** The index beside the plain state it points into: each slot holds one dot. */
+/** The index, and the plain state that it refers to: each slot has one dot. */
 class Slots {
   readonly dots: { writer: number; sequence: number }[] = []
   readonly index = new DotIndex(
@@ -92,7 +92,7 @@ test('a visit that is stopped says where to go on', () => {
   expect(next).toBe(8)
 })
 
-test('a replica id never met holds nothing', () => {
+test('an unknown replica id has no slots', () => {
   expect(new Slots().visited(7, 1, 100)).toEqual([])
 })
 

@@ -29,7 +29,7 @@ function emptyRow(): Row {
   return { key: '', hlc: 0, writer: 0, sequence: 0, replaced: 0, bytes: undefined, start: 0, end: 0 }
 }
 
-test('a table holds the last row of every key, in the slot the key got first', () => {
+test('a table has the last row of every key, in the first slot of the key', () => {
   const key = fc.constantFrom('a', 'b', '', '__proto__', 'constructor', 'toString', 'ä', '😀', '\0')
   const write = fc.record({ key, value: fc.option(fc.uint8Array({ minLength: 1, maxLength: 90 }), { nil: undefined }) })
   fc.assert(
@@ -175,7 +175,7 @@ test('an HLC reading of 53 bits and a sequence of 32 bits are kept exactly', () 
   expect([table.hlc(slot), table.sequence(slot)]).toEqual([Number.MAX_SAFE_INTEGER, 0xffffffff])
 })
 
-test('the hash of a slot follows everything that tells two versions apart', () => {
+test('the hash of a slot depends on everything that distinguishes two versions', () => {
   const base = rowOf('k', 5_000_000_000, Uint8Array.of(1, 2))
   const variants: Row[] = [
     base,
@@ -201,7 +201,7 @@ test('the hash of a slot follows everything that tells two versions apart', () =
   expect(new Set(hashes.map((hash) => hash.low)).size).toBe(hashes.length)
 })
 
-test('the hash of a slot does not depend on where its value lies or what the slot held before', () => {
+test('the hash of a slot does not depend on the place of its value or on earlier values', () => {
   const row = rowOf('k', 9, Uint8Array.of(1, 2, 3))
   const fresh = new EntryTable(1)
   const used = new EntryTable(1)

@@ -23,7 +23,7 @@ function indexOf(keys: readonly string[], hashOf: (key: string) => number): KeyI
 const honest = (key: string): number => hashText(key, 7)
 
 describe('an index of keys', () => {
-  it('finds what was added and nothing else, however the keys hash', () => {
+  it('finds the keys that were added and no others, for any hashes', () => {
     const keysOf = fc.uniqueArray(fc.string({ maxLength: 8 }), { maxLength: 400 })
     fc.assert(
       fc.property(keysOf, keysOf, fc.integer({ min: 0, max: 32 }), (keys, others, bits) => {
@@ -39,7 +39,7 @@ describe('an index of keys', () => {
     )
   })
 
-  it('forgets what was taken out, whose slots are given to other keys, and knows all that share a hash', () => {
+  it('forgets removed keys, whose slots go to other keys, and finds all keys of a hash', () => {
     const steps = fc.array(fc.record({ name: fc.nat(60), removes: fc.boolean() }), { maxLength: 800 })
     fc.assert(
       fc.property(steps, fc.integer({ min: 0, max: 32 }), (history, bits) => {
@@ -78,7 +78,7 @@ describe('an index of keys', () => {
     for (let slot = 0; slot < keys.length; slot += 997) expect(index.find(keys[slot]!, honest(keys[slot]!))).toBe(slot)
   })
 
-  it('stays fast when somebody makes up keys that share a hash', () => {
+  it('stays fast with keys that were chosen to share a hash', () => {
     const keys = Array.from({ length: 200_000 }, (_, i) => `evil ${i}`)
     // Compared one with the other this would be twenty thousand million comparisons.
     const index = indexOf(keys, () => 42)

@@ -4,7 +4,7 @@ import { SeededRandom } from '../bytes/seeded-random.ts'
 import { ValueSlabs } from './value-slabs.ts'
 
 const MEBIBYTE = 1024 * 1024
-/** In the length column beside the length, which is 0 for what is deleted. */
+/** A flag beside the length, which is 0 for a deleted entry. */
 const MARK = 0x80000000
 const DELETED = MARK
 
@@ -146,7 +146,7 @@ test('few small values take little room', () => {
   expect(columns.slabs.totalBytes).toBeLessThanOrEqual(64 * 1024)
 })
 
-test('few values that are rewritten for ever keep to little room', () => {
+test('a few values that are rewritten for ever stay small', () => {
   const columns = new Columns(50)
   let largest = 0
   for (let i = 0; i < 50_000; i++) {

@@ -51,19 +51,19 @@ describe('a row of a document', () => {
   const client = documentClient(AUTHOR, NONCE)
   const value = documentValue(update(client, 0, 5), AUTHOR, AUTHOR)
 
-  it('is taken from the replica id that its client id belongs to', () => {
+  it('is accepted from the replica id that its client id belongs to', () => {
     expect(received(AUTHOR, key(client), value)).toBe('taken')
     expect(received(AUTHOR, key(client), undefined)).toBe('taken')
     expect(received(AUTHOR, key(client, 123_456_789), value)).toBe('taken')
   })
-  it('is refused from another, whoever relays it', () => {
+  it('is refused from another replica id, whichever peer relays it', () => {
     expect(received(OTHER, key(client), value)).toContain('client id that its writer does not own')
   })
   it('is refused with structs of another client id', () => {
     const foreign = documentValue(update(documentClient(OTHER, NONCE), 0, 5), AUTHOR, AUTHOR)
     expect(received(AUTHOR, key(client), foreign)).toContain('client id that its writer does not own')
   })
-  it('is taken from a later replica id of its author that names the earlier one', () => {
+  it('is accepted from a later replica id of its author that names the earlier one', () => {
     const carried = documentValue(update(client, 0, 5), AUTHOR, OTHER)
     expect(received(OTHER, key(client), carried)).toBe('taken')
     expect(documentUpdate(carried, 0, carried.length).author).toBe(AUTHOR)
@@ -105,7 +105,7 @@ describe('the key of a row', () => {
     } as const
     expect(readDocumentKey(documentKey(parts))).toEqual(parts)
   })
-  it('holds a client id of 35 bits that differs by replica id and nonce', () => {
+  it('has a client id of 35 bits that depends on replica id and nonce', () => {
     const clients = new Set(
       [AUTHOR, OTHER].flatMap((id) => Array.from({ length: 1000 }, (_, nonce) => documentClient(id, nonce))),
     )

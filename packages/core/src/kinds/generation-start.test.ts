@@ -78,7 +78,7 @@ it.each<[string, (parts: unknown[]) => void]>([
   expect(received(generationKey('notes', NUMBER), written(change))).toBe('MESSAGE_MALFORMED')
 })
 
-it('bytes that nobody wrote are refused with a code, and nothing else', () => {
+it('random bytes are refused with a code, and never with another error', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 60 }), fc.uint8Array({ maxLength: 60 }), fc.nat(100), (a, b, length) => {
       const bytes = encodeValue([1, 2, length, false, a, b], 1 << 20)

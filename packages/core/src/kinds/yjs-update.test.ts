@@ -43,13 +43,13 @@ const update = (count: number, clock: number, ...structs: Part[]): Part[] => [1,
 const NO_DELETES = 0
 
 describe('the parser of document updates', () => {
-  it('tells the clocks, in UTF-16 code units, and where each struct stands', () => {
+  it('gives the clocks, in UTF-16 code units, and the place of each struct', () => {
     const found = read(...update(2, 7, ...typed('a😀é'), TIED, CLIENT, 10, 'x'), NO_DELETES)
     expect([found.from, found.to]).toEqual([7, 12])
     expect(found.structs.filter((_, i) => i % 3 === 0)).toEqual([7, 11])
     expect(found.needs).toEqual([])
   })
-  it('tells what structs of others it is tied to, and what it deletes', () => {
+  it('gives the structs of other clients that it refers to, and its deletes', () => {
     const found = read(...update(1, 0, TIED, 5, 9, 'x'), 2, 5, 2, 0, 3, 8, 1, CLIENT, 1, 0, 1)
     expect(found.needs).toEqual([0, 5, 9])
     expect(found.deletes).toEqual([5, 0, 3, 5, 8, 1, CLIENT, 0, 1])
@@ -84,7 +84,7 @@ describe('the parser of document updates refuses', () => {
   it('a garbage struct that burns the clock of another client', () => {
     expect(refusal(1, 1, 999, 0, 0, 2 ** 40, 0)).toContain('does not own')
   })
-  it('counts that there are no bytes for', () => {
+  it('counts for which there are not enough bytes', () => {
     expect(refusal(1, 2 ** 28, CLIENT, 0)).toContain('truncated')
     expect(refusal(0, 2 ** 28)).toContain('truncated')
     expect(refusal(0, 1, 5, 2 ** 28)).toContain('truncated')
@@ -135,7 +135,7 @@ describe('the parser of document updates refuses', () => {
     expect(integer(0xbf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01)).toContain('does not fit')
     expect(integer(0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00)).toContain('does not fit')
   })
-  it('what is cut off anywhere, or has more behind it', () => {
+  it('an update that is cut short at any byte, or is followed by more bytes', () => {
     const whole = bytesOf([...update(2, 0, ...typed('words'), 6, 1, 'notes', 'bold', 'true'), 1, 5, 1, 0, 3])
     for (let end = 0; end < whole.length; end++) {
       expect(() => readYjsUpdate(whole, 0, end, CLIENT), String(end)).toThrow(GridError)

@@ -28,7 +28,7 @@ function apart(): { peers: WiredPeers; map: Partition; set: Partition } {
   return { peers, map, set }
 }
 
-test('a name that two peers used for two kinds stays the first one’s, and the other is told and writes no more', () => {
+test('a name that two peers used for two kinds keeps the first one, and the other peer gets an event and can no longer write', () => {
   const { peers, map, set } = apart()
   const [a, b] = [peers.peer('a'), peers.peer('b')]
   peers.link('a', 'b')
@@ -40,14 +40,14 @@ test('a name that two peers used for two kinds stays the first one’s, and the 
   expect(told!.reason).toMatch(/^'things' is a .*map.* and cannot be a .*set.*: take another name$/)
   const write = (): unknown => b.write(set, compositeKey('l', b.slotId), PRESENT, peers.now)
   expect(write).toThrow(expect.objectContaining({ code: 'COLLECTION_MISMATCH', message: told!.reason }) as Error)
-  // The first one goes on, and what the other had written is lost to nobody.
+  // The first peer goes on, and no peer loses what the other had written.
   a.write(map, 'l', encodeValue(2, 100), peers.now)
   peers.advance(1000)
   expect(a.collections.root()).toBe(b.collections.root())
   expect(set.replica.table.liveCount).toBe(1)
 })
 
-test('a peer that comes later opens the name as what it was first, and as nothing else, also after a restart', () => {
+test('a peer that comes later can open the name as its first kind only, also after a restart', () => {
   const { peers } = apart()
   peers.link('a', 'b')
   peers.open('c')

@@ -54,7 +54,7 @@ test('a tombstone is purged a grace period after every durable member has acknow
   }
 })
 
-test('rule 1: a durable member that is away holds purging up, so that its older write loses to the delete', () => {
+test('rule 1: a durable member that is away delays purging, so that its older write loses to the delete', () => {
   const peers = durable('a', 'b')
   peers.write('a', 'k', 'first')
   peers.advance(1000)
@@ -99,7 +99,7 @@ test('rule 2: the grace period counts from the arrival of a delete, not from its
   expect(light.peerId).toBe('light')
 })
 
-/** `light` has seen what was there, is away while it is deleted and purged, and comes back. */
+/** `light` has seen entries, is away while they are deleted and purged, and comes back. */
 function returned(unseen: (peers: WiredPeers) => void = () => {}, straySkewMs = 0): WiredPeers {
   const peers = durable('a', 'b')
   peers.skewMs.set('stray', straySkewMs - A_WHILE_MS)
@@ -115,7 +115,7 @@ function returned(unseen: (peers: WiredPeers) => void = () => {}, straySkewMs = 
   return peers
 }
 
-test('rules 3 and 4: who was away while deletes were purged is fenced, and brings none of them back', () => {
+test('rules 3 and 4: a peer that was away while deletes were purged does a full resync, and brings none of them back', () => {
   const peers = returned()
   expect(peers.value('light', 'key 0')).toBe(0)
   peers.link('light', 'b')
@@ -127,7 +127,7 @@ test('rules 3 and 4: who was away while deletes were purged is fenced, and bring
   }
 })
 
-test('rule 4: whatever its clock says', () => {
+test('rule 4: also if its clock is wrong', () => {
   const peers = returned()
   peers.skewMs.set('light', -30 * DAY_MS)
   peers.advance(1000)
@@ -136,7 +136,7 @@ test('rule 4: whatever its clock says', () => {
   for (const name of ['b', 'light']) expect(peers.value(name, 'key 0')).toBeUndefined()
 })
 
-test('rule 5: what nobody has seen of a fenced peer is kept, by its date where the key is there, else as new', () => {
+test('rule 5: writes of a resyncing peer that no other peer has seen are kept, by their date if the key is there, else as new', () => {
   const peers = returned((wired) => {
     wired.write('light', 'key 4', 'older than the others')
     wired.write('light', 'key 0', 'written offline on a deleted key')
@@ -167,7 +167,7 @@ test('rule 6: a tombstone from below the floor that comes once more was applied,
   const size = replica.table.size
   replica.merge(late)
   expect(replica.table.size).toBe(size)
-  // An older version that nobody has seen counts as new; the delete, which is known, does not take it away again.
+  // An older version that no other peer has seen counts as new. The delete, which is known, does not remove it again.
   const older = { ...late, hlc: late.hlc - 1000, sequence: 77, bytes: Uint8Array.of(1), start: 0, end: 1 }
   replica.merge(older)
   replica.merge(late)
@@ -193,7 +193,7 @@ test('an entry that was purged does not come back through an older write that ca
   }
 })
 
-test('a fenced peer that is cut off before the end is fenced again, also after a crash', () => {
+test('a peer that is cut off before the end of a full resync starts it again, also after a crash', () => {
   const peers = durable('a', 'b')
   peers.open('c', new TestDisk())
   peers.link('a', 'c')
@@ -224,7 +224,7 @@ test('a fenced peer that is cut off before the end is fenced again, also after a
   }
 })
 
-test('a durable member that never returns is out of the set after 90 days, and may come back fenced', () => {
+test('a durable member that is silent for 90 days is removed from the set, and may come back by a full resync', () => {
   const peers = durable('a', 'b')
   peers.write('a', 'k', 1)
   peers.advance(A_WHILE_MS)

@@ -39,7 +39,7 @@ function writers(): [Writer, Writer, Writer] {
   return [new Writer('a'), new Writer('b'), new Writer('c')]
 }
 
-test('overwriting what one has seen is no conflict, whoever wrote it', () => {
+test('overwriting a version that the writer has seen is no conflict', () => {
   const [a, b, c] = writers()
   for (let i = 0; i < 50; i++) {
     for (const [writer, ...others] of [
@@ -63,7 +63,7 @@ test('rows of a sequential history are no conflicts when two of them change plac
   expect(c.replica.conflicts).toBe(0)
 })
 
-test('one writer that overwrites itself never conflicts, in whatever order its rows come', () => {
+test('one writer that overwrites its own values never conflicts, in any order of its rows', () => {
   const [a, b] = writers()
   const rows = [1, 2, 3, 4].map((value) => a.write('k', value))
   b.get(rows[2]!, rows[0]!, rows[3]!, rows[1]!)
@@ -90,7 +90,7 @@ test('a third peer that sees both counts the conflict too, once for each time', 
   expect(c.replica.conflicts).toBe(1)
 })
 
-test('a concurrent delete that loses or wins is told as a delete', () => {
+test('a concurrent delete that loses or wins is reported as a delete', () => {
   const [a, b] = writers()
   const loser = a.write('k', undefined)
   const winner = b.write('k', 2)
@@ -115,7 +115,7 @@ test('writes to different keys never conflict', () => {
   expect(b.replica.conflicts).toBe(0)
 })
 
-test('two that write the same value, or both delete, are no conflict, in whatever order they meet', () => {
+test('two peers that write the same value, or both delete, do not conflict, in any order', () => {
   const [a, b, c] = writers()
   for (const value of [7, undefined]) {
     const first = a.write('k', value)

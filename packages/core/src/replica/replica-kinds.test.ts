@@ -50,7 +50,7 @@ class Copy {
     return this
   }
 
-  /** What this copy would send for everything it holds. */
+  /** The rows that this copy would send for all of its entries. */
   sent(): Sent[] {
     return this.replica.deltaSince(new Replica(this.ids, SEED).vector).map((row) => this.#sent(row))
   }
@@ -100,7 +100,7 @@ class Copy {
   }
 }
 
-/** One thing that a peer does: it writes something, or takes in some of what has been sent so far. */
+/** One act of a peer: a write, or merging some of the rows that were sent so far. */
 type Act =
   | {
       readonly type: 'put'
@@ -172,7 +172,7 @@ describe.each(['set', 'counter', 'fields'] as const)('rows of a %s', (kind) => {
     .map((acts) => play(kind, acts))
     .chain((played) => fc.tuple(fc.constant(played), disorder(played.sent), disorder(played.sent)))
 
-  it('end equal in any order, repeated, and whatever each peer knew before', () => {
+  it('end equal, in any order, with repeats, and from any state of each peer', () => {
     fc.assert(
       fc.property(disordered, ([{ copies, sent }, one, other]) => {
         const expected = new Copy(kind, IDS[0]!).merge(sent).state()
@@ -203,7 +203,7 @@ describe.each(['set', 'counter', 'fields'] as const)('rows of a %s', (kind) => {
 })
 
 describe('a set', () => {
-  it('holds an element where some add has not been seen by any remove of it, after any history', () => {
+  it('after any history, has an element if and only if no remove has seen some add of it', () => {
     fc.assert(
       fc.property(history, (acts) => {
         const { copies, sent } = play('set', acts)
@@ -267,7 +267,7 @@ describe('a set', () => {
     inEveryOrder([added, theirs, ...removes], (copy) => expect(copy.rowsOf('a')).toEqual([]))
   })
 
-  it('holds an element that was added, removed and added again, in every order', () => {
+  it('has an element that was added, removed and added again, in every order', () => {
     const { one, added } = pair()
     const rows = [added, ...one.remove('a'), one.write(compositeKey('a', ada), PRESENT)]
     inEveryOrder(rows, (copy) => expect(copy.live(compositeKey('a', ada))).toBe(true))

@@ -33,7 +33,7 @@ class Copy {
     return this
   }
 
-  /** What this copy would send for everything it holds. */
+  /** The rows that this copy would send for all of its entries. */
   sent(rows: readonly Row[] = this.replica.deltaSince(new Replica(this.ids, SEED).vector)): Sent[] {
     return rows.map(({ key, hlc, sequence, replaced, writer, bytes, start, end }) => {
       return { key, hlc, sequence, replaced, id: this.ids.id(writer), bytes: bytes?.slice(start, end) }
@@ -222,7 +222,7 @@ test('the later write wins, delete or not', () => {
   expect(winner(base, { ...base, id: IDS[1]!, hlc: 9, bytes: undefined })).toEqual(Uint8Array.of(5))
 })
 
-test('on equal readings the larger replica id wins, whoever was met first', () => {
+test('on equal HLC timestamps the larger replica id wins, whichever was known first', () => {
   const a = { ...base, id: '0000000000000001', bytes: Uint8Array.of(1) }
   const b = { ...base, id: '0000000000000002', bytes: Uint8Array.of(2) }
   const met = (...order: string[]): Uint8Array | undefined => new Copy(order).merge([a, b]).replica.table.value(0)

@@ -48,7 +48,7 @@ test('a floor is the set of dots it was made from, and the union of two is their
   )
 })
 
-test('a vector on a floor has seen what it had and what lies below, and keeps only ids that are above', () => {
+test('a vector on a floor has seen its own dots and those below the floor, and keeps only replica ids above it', () => {
   fc.assert(
     fc.property(dots, dots, dots, (before, below, after) => {
       const ids = numbered()
@@ -66,7 +66,7 @@ test('a vector on a floor has seen what it had and what lies below, and keeps on
         const above = [...before, ...after].some(([a, b]) => a === id && !floor.has(a, b))
         expect(vector.isRetired(id)).toBe(!above)
       }
-      // Told, and read against the same floor, it says the same; against none it lacks what rests.
+      // Decoded against the same floor, it is the same vector. Without a floor it lacks retired replica ids.
       const told = decodeForeignVector(encodeVector(vector, ids), ids)
       told.setFloor(floor)
       expect(told.missingIn(vector)).toEqual([])
@@ -77,7 +77,7 @@ test('a vector on a floor has seen what it had and what lies below, and keeps on
   )
 })
 
-test('a floor is reached exactly by those who have seen all of it', () => {
+test('a floor is reached exactly by vectors that have seen all of it', () => {
   fc.assert(
     fc.property(dots, dots, dots, (seen, other, below) => {
       const ids = numbered()
@@ -98,7 +98,7 @@ test('a floor is reached exactly by those who have seen all of it', () => {
   )
 })
 
-test('bytes that are no floor are malformed, wherever they are cut or changed', () => {
+test('a floor that is cut or changed at any byte is malformed', () => {
   const ids = numbered()
   const bytes = floorOf(ids, [
     [0, 1],

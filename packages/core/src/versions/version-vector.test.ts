@@ -91,7 +91,7 @@ function idsOf(count: number): ReplicaIds {
   return ids
 }
 
-test('a vector is the set of dots it was told, and says what was news', () => {
+test('a vector is the set of dots that were added, and says which were new', () => {
   fc.assert(
     fc.property(changes, (list) => {
       const { vector, model } = built(list)
@@ -101,7 +101,7 @@ test('a vector is the set of dots it was told, and says what was news', () => {
   )
 })
 
-test('what is missing elsewhere is the difference of the sets, each dot once and in order of its id', () => {
+test('the dots missing in another vector are the difference of the sets, each dot once and in order of its replica id', () => {
   fc.assert(
     fc.property(changes, changes, (mine, theirs) => {
       const a = built(mine)
@@ -143,7 +143,7 @@ test('merging is the union, in either order', () => {
   )
 })
 
-test('hashes are equal exactly when the sets are, however they came about', () => {
+test('hashes are equal exactly if the sets are, in any order of additions', () => {
   fc.assert(
     fc.property(changes, changes, (mine, theirs) => {
       const ids = idsOf(REPLICAS)
@@ -204,7 +204,7 @@ test('a clone goes its own way', () => {
   )
 })
 
-test('ranges are bounded: a dot that would be one too many stays unseen, and is taken once there is room', () => {
+test('ranges are bounded: a dot that needs one too many stays unseen, and is accepted once there is room', () => {
   const vector = new VersionVector()
   for (let i = 1; i <= VECTOR_RANGES_MAX; i++) expect(vector.add(0, 2 * i + 1)).toBe(true)
   const beyond = 2 * VECTOR_RANGES_MAX + 3

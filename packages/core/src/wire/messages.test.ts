@@ -87,7 +87,7 @@ for (const message of Object.values(messages)) {
     for (let end = 0; end < header; end++) refused(bytes.subarray(0, end))
   })
 
-  test(`a ${type} message of another wire version is told as such`, () => {
+  test(`a ${type} message of another wire version is refused as such`, () => {
     for (const version of [0, 3, 255]) {
       const bytes = encodeMessage(message)
       bytes[0] = version
@@ -149,7 +149,7 @@ test('what a peer says of its presence goes with its hello and its heartbeats, i
   expect(Object.keys(decodeMessage(encodeMessage(messages.hello)))).not.toContain('presence')
 })
 
-test('what a peer holds of other kinds than maps stands apart, where the first version passes it over', () => {
+test('kinds other than maps are in a list of their own, which version 1 ignores', () => {
   const set = { ...part, kind: 3 }
   for (const message of [messages.vectors, messages.announce]) {
     const bytes = encodeMessage({ ...message, parts: [set, part] })
@@ -165,7 +165,7 @@ test('a presence that was cleared survives the way', () => {
   expect(decodeMessage(encodeMessage(message))).toEqual(message)
 })
 
-test('a presence is small and plain, wherever it stands', () => {
+test('a presence is small and plain in every message', () => {
   for (const value of [
     Uint8Array.of(0xbf, 0xff),
     Uint8Array.of(0xf7),
@@ -255,7 +255,7 @@ test('member records are bounded in every field', () => {
   }
 })
 
-test('a hello holds this peer and as many members as it may know', () => {
+test('a hello has this peer and as many members as a peer may know', () => {
   const members = Array.from({ length: MEMBERS_MAX + 1 }, (_, i) => ({ ...member, peerId: `peer ${i}` }))
   expect(decodeMessage(encodeMessage({ type: 'hello', members }))).toEqual({ type: 'hello', members })
   refused(crafted({ t: 'hello', members: [...members, member] }))
