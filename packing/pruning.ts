@@ -38,10 +38,7 @@ export function createScalableCuckooFilter() {
 const noMappings = (name: string): string =>
   `export class ${name} { has() { return false } add() {} remove() { return false } getAll() { return [] } confirm() { return false } unconfirm() { return false } }`
 
-/**
- * Nothing here is written in base256 or looked up by its content, and no tab can dial `/dnsaddr`, which names are looked up for. The
- * filter would remember addresses that others observe a tab at, which nobody can dial, and relays that failed once, which tabs ask again.
- */
+/** Nothing here is written in base256 or looked up by its content, and no tab can dial `/dnsaddr`, which names are looked up for. */
 const UNUSED: readonly (readonly [filter: RegExp, contents: string])[] = [
   [/\/multiformats\/dist\/src\/bases\/base256emoji\.js$/, 'export {}'],
   [
@@ -51,11 +48,13 @@ const UNUSED: readonly (readonly [filter: RegExp, contents: string])[] = [
   [/\/address-manager\/dns-mappings\.js$/, noMappings('DNSMappings')],
   [/\/address-manager\/ip-mappings\.js$/, noMappings('IPMappings')],
   [/\/@libp2p\/utils\/dist\/src\/filters\/index\.js$/, SEEN_FILTER],
-  [/\/libp2p\/dist\/src\/content-routing\.js$/, 'export class CompoundContentRouting {}'],
+  // Our own redialer dials lost peers again. There is no peer router, so a random walk finds no peers.
   [
-    /\/@libp2p\/utils\/dist\/src\/filters\/index\.js$/,
-    'export const createScalableCuckooFilter = () => ({ has: () => false, add() {} })',
+    /\/libp2p\/dist\/src\/connection-manager\/reconnect-queue\.js$/,
+    'export class ReconnectQueue { start() {} afterStart() {} stop() {} }',
   ],
+  [/\/libp2p\/dist\/src\/random-walk\.js$/, 'export class RandomWalk { async *walk() {} }'],
+  [/\/libp2p\/dist\/src\/content-routing\.js$/, 'export class CompoundContentRouting {}'],
   [/\/@libp2p\/logger\/dist\/src\/index\.js$/, SILENT_LOGGER],
 ]
 
