@@ -8,7 +8,7 @@ import { lazyCurve } from './lazy-curve.ts'
 import { plainCbor } from './plain-cbor.ts'
 import { pruning } from './pruning.ts'
 
-/** What an application imports, and the source it begins with: the exports of the SDK that run in a browser. */
+/** The module that an application imports, and its source: the exports of the SDK that run in a browser. */
 export const BROWSER_ENTRIES: Readonly<Record<string, string>> = {
   '.': 'index',
   './yjs': 'yjs',
@@ -16,16 +16,16 @@ export const BROWSER_ENTRIES: Readonly<Record<string, string>> = {
 
 const GRID = fileURLToPath(new URL('../packages/grid/src/', import.meta.url))
 
-/** One file of the browser's build, by the name that others import it by. */
+/** One file of the browser's build, with the name that other files import it by. */
 export interface BundlePart {
   readonly name: string
   readonly text: string
 }
 
 /**
- * The SDK for browsers: a file for each entry, and what they share or load when it is needed. It contains all it stands on, so that nobody has to
- * install WebRTC's package, which brings half of React Native along; only yjs stays outside, or an application would have
- * two of it.
+ * The SDK for browsers: a file for each entry, and files for the code that entries share or load on demand. It includes
+ * its dependencies, so that applications need not install WebRTC's package, which installs half of React Native. Only
+ * yjs stays outside, because an application must not have two copies of it.
  */
 export async function browserBundle(external: readonly string[] = ['yjs', 'y-protocols']): Promise<BundlePart[]> {
   const { outputFiles } = await build({
@@ -45,7 +45,7 @@ export async function browserBundle(external: readonly string[] = ['yjs', 'y-pro
   return Promise.all(outputFiles.map(smaller))
 }
 
-/** What a second minifier makes of it, which knows another twentieth to leave out. */
+/** A second minifier saves another twentieth. */
 async function smaller({ path, text }: OutputFile): Promise<BundlePart> {
   const { code, errors } = await minify(path, text, {
     module: true,
@@ -57,7 +57,7 @@ async function smaller({ path, text }: OutputFile): Promise<BundlePart> {
   return { name: path.slice(1), text: code }
 }
 
-/** What libp2p brings along and no peer of a grid comes to: counts for monitoring, and keys other than Ed25519. */
+/** Parts of libp2p that no peer of a grid uses: monitoring counters, and keys other than Ed25519. */
 const withoutUnused: Plugin = {
   name: 'without-unused',
   setup: ({ onLoad }) => {
@@ -79,8 +79,8 @@ const withoutUnused: Plugin = {
 }
 
 /**
- * Both sides of a new WebRTC connection close the channel that was opened with it. When the other side is the first, libp2p
- * waits in vain for that channel to open, or to close, until dialling is given up after seconds.
+ * Both sides of a new WebRTC connection close its first channel. When the other side closes it first, libp2p waits in
+ * vain for that channel to open or close, until dialling times out seconds later.
  */
 const withInitChannelMended: Plugin = {
   name: 'with-init-channel-mended',

@@ -4,13 +4,16 @@ import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
 const TSCONFIG = fileURLToPath(new URL('../tsconfig.json', import.meta.url))
-/** Imports, static or not, and programs started by path: every string that names a source file relative to its own. */
+/**
+ * Matches imports, static or not, and programs that are started by path: every string that names a source file relative
+ * to its own.
+ */
 const REFERENCE = /'(\.{1,2}\/[^'\n]+)\.ts'/g
 
 /**
- * Compiles source files of a package, and all that they refer to, from `src` to `dist`: JavaScript with source maps, and
- * declarations. Tests and trials do not come along, since nothing refers to them. Types are not checked here: that is
- * `npm run check:types`. Nor are other packages read, since under `isolatedDeclarations` a file says all of its types.
+ * Compiles source files of a package, and every file they refer to, from `src` to `dist`: JavaScript with source maps,
+ * and declarations. Tests and trials are left out, since no such file refers to them. It does not check types; `npm run
+ * check:types` does. It reads no other packages: under `isolatedDeclarations` a file states all of its types.
  */
 export async function compile(folder: string, entries: readonly string[]): Promise<void> {
   const dist = join(folder, 'dist')

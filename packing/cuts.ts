@@ -4,7 +4,7 @@ export interface Span {
   readonly end: number
 }
 
-/** What is cut out of a text, and what stands there instead. Of cuts within each other the first one counts. */
+/** Parts that are cut out of a text, with their replacements. A cut inside an earlier one is ignored. */
 export class Cuts {
   readonly #cuts: (Span & { readonly by: string })[] = []
 

@@ -2,21 +2,21 @@ import { Visitor, parseSync } from 'vite'
 import type { ESTree } from 'vite'
 import { Cuts } from './cuts.ts'
 
-/** What is known of a module where it is used in one way only. */
-export interface KnownParts {
-  /** Expressions, by their text, and the constant that each of them always is. */
+/** Known facts about a module that is used in one way only. */
+export interface ModuleFacts {
+  /** The text of each expression that always has the same value, and that value as text. */
   readonly constants: Readonly<Record<string, string>>
-  /** Statements, methods and cases of a `switch` that are never come to, by how their text begins. */
+  /** Statements, methods and cases of a `switch` that never run, by the start of their text. */
   readonly unused: readonly RegExp[]
 }
 
 /**
- * The text of a module without what is never used, and with constants for what is always the same: a minifier leaves out what
- * hangs on them. Throws where something that is named is not there: the module is another than the one that was known.
+ * The text of a module without the unused parts, and with constants for the known expressions. A minifier then drops
+ * the code that depends on them. Throws when a named part is missing: then the module has changed.
  */
-export function usedParts(name: string, text: string, { constants, unused }: KnownParts): string {
+export function usedParts(name: string, text: string, { constants, unused }: ModuleFacts): string {
   const cuts = new Cuts()
-  /** Where a name is no expression: in a declaration, behind a dot, as a key. */
+  /** True where a name is no expression: in a declaration, after a dot, as a key. */
   const names = new Set<number>()
   const missing = new Set<string | RegExp>([...Object.keys(constants), ...unused])
   const sourceOf = ({ start, end }: ESTree.Node): string => text.slice(start, end)
@@ -40,7 +40,7 @@ export function usedParts(name: string, text: string, { constants, unused }: Kno
       if (!member.computed) names.add(member.property.start)
       expression(member)
     },
-    // Nothing is assigned to a constant, not even itself.
+    // A constant can be assigned nothing, not even itself.
     AssignmentExpression: (assignment) => cutConstant(assignment, sourceOf(assignment.left)),
     BinaryExpression: expression,
     CallExpression: expression,

@@ -6,7 +6,7 @@ const ED25519 = /\/@libp2p\/crypto\/dist\/src\/keys\/ed25519\/index\.browser\.js
 const KEYS = /\/@libp2p\/crypto\/dist\/src\/keys\/ed25519\/utils\.js$/
 const IMPORT = "import { ed25519 as ed } from '@noble/curves/ed25519.js';"
 
-/** Makes a key as the browser makes them, in the form that libp2p gives it. */
+/** Makes a key like the browser's, in the form that libp2p uses. */
 const GENERATE = `
 export async function generateKey() {
   if (!(await webCryptoEd25519SupportedPromise)) return generateKeyNoble()
@@ -18,7 +18,7 @@ export async function generateKey() {
 }
 `
 
-/** Signatures are the browser's own; the code for browsers that have none is loaded by those. Noise keeps its own curve. */
+/** Browsers make the signatures themselves; those that cannot load the code for it. Noise keeps its own curve. */
 export const lazyCurve: Plugin = {
   name: 'lazy-curve',
   setup: ({ onLoad, onResolve, resolve }) => {
@@ -47,7 +47,7 @@ export const lazyCurve: Plugin = {
     onLoad({ filter: /^gossipgrid:ed25519$/, namespace: 'lazy-curve' }, ({ pluginData }) => {
       return { contents: "export { ed25519 } from '@noble/curves/ed25519.js'", resolveDir: pluginData }
     })
-    // As modules of their own, of which only X25519 is kept.
+    // They become modules, of which only X25519 is kept.
     onResolve({ filter: /^@noble\/curves\/ed25519\.js$|^\.\/curve\.js$/ }, async (asked) => {
       const { path, importer, kind, resolveDir, pluginData } = asked
       const forNoise = /\/@libp2p\/noise\/|\/curves\/abstract\/montgomery\.js$/.test(importer)
@@ -62,7 +62,7 @@ export const lazyCurve: Plugin = {
   },
 }
 
-/** X25519 makes its public keys three times as fast by way of the other curve, once for each connection. */
+/** X25519 makes public keys three times as fast through the other curve. A connection needs one. */
 function withoutEdwards(path: string, text: string): string {
   const fast = /scalarMultBase: \(k\) => \{[\s\S]*?\n {8}\},/
   if (!fast.test(text)) throw changed(path)

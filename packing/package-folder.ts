@@ -8,10 +8,10 @@ import type { Manifest } from './published-manifest.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const LICENCES = ['LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT']
-/** Where the package.json of the clone lies while the published one is in its place. */
+/** Where the clone's package.json is while the published one is in its place. */
 const ASIDE = 'package.json.source'
 
-/** Compiles a package and puts the published package.json in place of its own, for npm to pack. */
+/** Compiles a package and replaces its package.json by the published one, for npm to pack. */
 export async function prepare(folder: string): Promise<void> {
   const source = join(folder, 'package.json')
   const text = await readFile(source, 'utf8')
@@ -31,13 +31,13 @@ async function writeBrowserBuild(folder: string): Promise<void> {
   }
 }
 
-/** Undoes what `prepare` has changed; what it has compiled stays. */
+/** Undoes the changes of `prepare`, except for the compiled files. */
 export async function restore(folder: string): Promise<void> {
   await rename(join(folder, ASIDE), join(folder, 'package.json'))
   for (const licence of LICENCES) await rm(join(folder, licence), { force: true })
 }
 
-/** A package with a command runs `src/main.ts` by it. */
+/** The package has a command, which runs `src/main.ts`. */
 function programsOf(manifest: Manifest): string[] {
   return manifest.bin === undefined ? [] : ['./src/main.ts']
 }

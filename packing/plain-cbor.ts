@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Plugin } from 'esbuild'
 import { usedParts } from './known-parts.ts'
-import type { KnownParts } from './known-parts.ts'
+import type { ModuleFacts } from './known-parts.ts'
 
 /**
- * How cbor-x reads here: what `scanCbor` has passed, with the options of `cbor.ts`. So there is no tag but that of a date, no
- * indefinite length, no record, no stream, and no call within a call.
+ * How this project reads with cbor-x: only what `scanCbor` has accepted, with the options of `cbor.ts`. So there is no
+ * tag but that of a date, no indefinite length, no record, no stream, and no nested call.
  */
-const DECODER: KnownParts = {
+const DECODER: ModuleFacts = {
   constants: {
     'options.keyMap': 'undefined',
     'options._keyMap': 'undefined',
@@ -53,8 +53,11 @@ const DECODER: KnownParts = {
   ],
 }
 
-/** How cbor-x writes here: one value, with the options of `cbor.ts`. What it does with instances of classes stays. */
-const ENCODER: KnownParts = {
+/**
+ * How this project writes with cbor-x: one value, with the options of `cbor.ts`. The code for instances of classes
+ * stays.
+ */
+const ENCODER: ModuleFacts = {
   constants: {
     'options.structures': 'undefined',
     'options.saveStructures': 'undefined',
@@ -101,8 +104,7 @@ const ENCODER: KnownParts = {
 }
 
 /**
- * cbor-x without code made of text, from the sources that its own build without it is made of: of those, what is not used
- * is left out.
+ * cbor-x without code generation, built from the same sources as its own build without it. Unused parts are left out.
  */
 export const plainCbor: Plugin = {
   name: 'plain-cbor',

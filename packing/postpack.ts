@@ -1,4 +1,4 @@
-/** Run by npm in the folder of a package when it has packed it. */
+/** npm runs it in the folder of a package after packing it. */
 import process from 'node:process'
 import { restore } from './package-folder.ts'
 

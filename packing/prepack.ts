@@ -1,4 +1,4 @@
-/** Run by npm in the folder of a package before it packs it. */
+/** npm runs it in the folder of a package before packing it. */
 import process from 'node:process'
 import { prepare } from './package-folder.ts'
 

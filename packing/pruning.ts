@@ -5,7 +5,7 @@ import { Visitor, parseSync } from 'vite'
 import type { ESTree } from 'vite'
 import { Cuts } from './cuts.ts'
 
-/** In place of a logger for debugging, which nobody who uses a grid knows how to switch on. */
+/** Replaces libp2p's debug logger. Users of a grid have no way to switch it on. */
 const SILENT_LOGGER = `
 export function logger() {
   const log = Object.assign(() => {}, { enabled: false, error: () => {}, trace: () => {}, newScope: () => log })
@@ -16,8 +16,8 @@ export const prefixLogger = defaultLogger, peerLogger = defaultLogger
 `
 
 /**
- * What libp2p has seen of relays and of its own addresses, in a set instead of a cuckoo filter: a tab sees few. Others can make up
- * addresses without end, so it forgets them all when they are many, and looks at them again.
+ * Replaces libp2p's cuckoo filter by a set, for relays and for its own addresses: a tab sees few. Other peers can
+ * invent addresses without end, so a large set is cleared, and the addresses are checked again.
  */
 export const SEEN_FILTER = `
 export function createScalableCuckooFilter() {
@@ -34,11 +34,11 @@ export function createScalableCuckooFilter() {
 }
 `
 
-/** A tab listens on no IP address, so no other address or name leads there. */
+/** A tab listens on no IP address, so no mapped address or name leads to it. */
 const noMappings = (name: string): string =>
   `export class ${name} { has() { return false } add() {} remove() { return false } getAll() { return [] } confirm() { return false } unconfirm() { return false } }`
 
-/** Nothing here is written in base256 or looked up by its content, and no tab can dial `/dnsaddr`, which names are looked up for. */
+/** Nothing here is written in base256 or looked up by its content. No tab can dial `/dnsaddr`, so names are never looked up for it. */
 const UNUSED: readonly (readonly [filter: RegExp, contents: string])[] = [
   [/\/multiformats\/dist\/src\/bases\/base256emoji\.js$/, 'export {}'],
   [
@@ -58,11 +58,14 @@ const UNUSED: readonly (readonly [filter: RegExp, contents: string])[] = [
   [/\/@libp2p\/logger\/dist\/src\/index\.js$/, SILENT_LOGGER],
 ]
 
-/** Takes out of libp2p its logging and counters, the third way to decode a message, which nobody calls, and what no tab needs. */
+/**
+ * Removes from libp2p its logging and counters, the third way to decode a message, which is never called, and parts
+ * that no tab needs.
+ */
 export const pruning: Plugin = {
   name: 'pruning',
   setup: ({ onLoad, onResolve }) => {
-    // Two libraries that know ranges of IP addresses are one too many.
+    // One of two libraries for ranges of IP addresses is enough.
     onResolve({ filter: /^netmask$/ }, ({ path, resolveDir }) => ({
       path,
       namespace: 'pruning',
@@ -79,7 +82,10 @@ export const pruning: Plugin = {
   },
 }
 
-/** The text of a module without calls of `log`, without what it counts, and without the decoders that hand out a message field by field. */
+/**
+ * The text of a module without calls of `log`, without its counters, and without the decoders that yield a message
+ * field by field.
+ */
 export function pruned(name: string, text: string): string {
   const cuts = new Cuts()
   const decodes = text.includes("from 'protons-runtime'")
@@ -89,7 +95,7 @@ export function pruned(name: string, text: string): string {
       if (!decodes || nameOf(call.callee) !== 'message' || call.arguments.length !== 3) return
       cuts.add({ start: call.arguments[1]!.end, end: call.arguments[2]!.end }, '')
     },
-    // What is not there has no members either, and nothing is assigned to it.
+    // A member of something that is undefined is undefined too, and nothing can be assigned to it.
     AssignmentExpression: (assignment) => {
       if (isCounts(assignment.left)) cuts.add(assignment, 'undefined')
     },
@@ -118,7 +124,10 @@ function isLogging({ callee }: ESTree.CallExpression): boolean {
   return owner === 'log' ? name === 'error' || name === 'trace' : name === 'log' && owner !== 'Math'
 }
 
-/** `this.metrics`, `components.metrics` and their like: where libp2p counts for monitoring, which it is not asked to. */
+/**
+ * Matches `this.metrics`, `components.metrics` and their like: libp2p's counters for monitoring, which are switched
+ * off.
+ */
 function isCounts(expression: ESTree.Node): boolean {
   return expression.type === 'MemberExpression' && /^metrics(Register)?$/.test(nameOf(expression) ?? '')
 }

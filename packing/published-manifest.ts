@@ -1,6 +1,6 @@
 import { BROWSER_ENTRIES } from './browser-bundle.ts'
 
-/** What a package.json says that packing looks at. */
+/** The fields of a package.json that packing reads. */
 export interface Manifest {
   readonly name?: string
   readonly exports?: Targets
@@ -12,10 +12,10 @@ export interface Manifest {
 type Targets = string | { readonly [condition: string]: Targets }
 
 const SOURCE = /^\.\/src\/(.*)\.ts$/
-/** What only a clone needs. */
+/** Fields that only a clone needs. */
 const SOURCE_FIELDS = new Set(['scripts', 'devDependencies'])
 
-/** The package.json that is published: it points to compiled files where the one of a clone points to sources. */
+/** The published package.json: it points to compiled files where the one of a clone points to sources. */
 export function publishedManifest(manifest: Manifest): Manifest {
   const kept = Object.entries(manifest).filter(([field]) => !SOURCE_FIELDS.has(field))
   return Object.fromEntries(
@@ -29,7 +29,7 @@ export function publishedManifest(manifest: Manifest): Manifest {
 /** The package whose browser build is packed along. */
 export const BROWSER_PACKAGE = 'gossipgrid'
 
-/** The same manifest, with the browser build in front where there is one: bundlers for browsers take that. */
+/** The same manifest with the browser build in front, if there is one: bundlers for browsers use that. */
 export function withBrowserBuild(published: Manifest): Manifest {
   if (published.name !== BROWSER_PACKAGE || typeof published.exports !== 'object') return published
   const exports = Object.entries(published.exports).map(([entry, targets]) => {
@@ -41,13 +41,13 @@ export function withBrowserBuild(published: Manifest): Manifest {
   return { ...published, exports: Object.fromEntries(exports) as Targets }
 }
 
-/** Every source file that `exports` or `imports` of a manifest points to, from the package's folder. */
+/** Every source file that `exports` or `imports` of a manifest points to, relative to the package's folder. */
 export function sourcesIn(targets: Targets | undefined): string[] {
   if (typeof targets === 'string') return SOURCE.test(targets) ? [targets] : []
   return Object.values(targets ?? {}).flatMap(sourcesIn)
 }
 
-/** Types come first: whoever reads conditions takes the first that fits. */
+/** Types come first: a resolver takes the first condition that fits. */
 function compiled(targets: Targets): Targets {
   if (typeof targets !== 'string') {
     return Object.fromEntries(Object.entries(targets).map(([condition, target]) => [condition, compiled(target)]))

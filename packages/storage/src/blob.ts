@@ -4,9 +4,11 @@ import { GridError } from '@gossipgrid/core'
 const CHECKSUM_SIZE_BYTES = 4
 
 /**
- * The stored form of a blob: a CRC-32 over key and bytes, then a copy of the bytes. LevelDB checks its blocks only on
- * compaction, so a flipped bit would otherwise come back as a value. The key is part of it so that bytes which turn up
- * under another key do not pass either.
+ * The stored form of a blob: a CRC-32 over key and bytes, then a copy of the bytes. LevelDB checks its blocks only
+ * during
+ * compaction, so without the checksum a flipped bit would be read as a value. The checksum includes the key, so that
+ * bytes
+ * that turn up under another key fail the check too.
  */
 export function encodeBlob(key: string, bytes: Uint8Array): Uint8Array {
   const stored = new Uint8Array(CHECKSUM_SIZE_BYTES + bytes.length)
@@ -15,7 +17,10 @@ export function encodeBlob(key: string, bytes: Uint8Array): Uint8Array {
   return stored
 }
 
-/** A copy of the bytes inside `stored`. Throws `STORAGE_DAMAGED` when they are not what was written under `key`. */
+/**
+ * A copy of the bytes inside `stored`. Throws `STORAGE_DAMAGED` when they are not the bytes that were written under
+ * `key`.
+ */
 export function decodeBlob(key: string, stored: Uint8Array): Uint8Array {
   if (stored.length >= CHECKSUM_SIZE_BYTES) {
     const bytes = new Uint8Array(stored.subarray(CHECKSUM_SIZE_BYTES))

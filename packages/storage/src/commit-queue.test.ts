@@ -51,7 +51,7 @@ it('lets a synchronous burst share one group', async () => {
   expect(disk.groups).toEqual(['ab'])
 })
 
-it('bounds a group in bytes, and lets a batch above the bound go alone', async () => {
+it('bounds a group in bytes, and a batch above the bound is a group of its own', async () => {
   const disk = new SlowDisk()
   const commits = new CommitQueue<string>(disk.commit, 10)
   for (const [name, sizeBytes] of [
@@ -70,7 +70,7 @@ it('bounds a group in bytes, and lets a batch above the bound go alone', async (
   expect(disk.groups).toEqual(['ab', 'c', 'd', 'e'])
 })
 
-it('fails what waits behind a failed group with it, and starts afresh', async () => {
+it('a failed group fails the batches behind it, and later ones are committed', async () => {
   const disk = new SlowDisk()
   const commits = new CommitQueue<string>(disk.commit, 100)
   const first = commits.add(['a'], 1)

@@ -7,11 +7,11 @@ interface WaitingBatch<Operation> {
 
 /**
  * Merges batches that are added while a commit is under way, so that many callers share one sync of the disk. There is
- * no timer: the next group starts when the last one is on disk, so a lone caller waits for nothing and a busy disk
- * makes the groups larger by itself.
+ * no timer: the next group starts when the last one is on disk. So a single caller never waits for others, and on a slow
+ * disk the groups grow by themselves.
  *
- * Batches keep the order in which they were added. When a commit fails, the batches that already wait behind it fail
- * with the same reason: letting them through would leave a hole in front of them.
+ * Batches keep the order in which they were added. When a commit fails, the batches behind it fail with the same reason:
+ * committing them would leave a hole in front of them.
  */
 export class CommitQueue<Operation> {
   readonly #commit: (operations: Operation[], sizeBytes: number) => Promise<void>
@@ -20,7 +20,7 @@ export class CommitQueue<Operation> {
   #running: Promise<void> | undefined
   #pendingBytes = 0
 
-  /** A batch larger than `groupSizeMaxBytes` still goes, as a group of its own. */
+  /** A batch larger than `groupSizeMaxBytes` is a group of its own. */
   constructor(commit: (operations: Operation[], sizeBytes: number) => Promise<void>, groupSizeMaxBytes: number) {
     this.#commit = commit
     this.#groupSizeMaxBytes = groupSizeMaxBytes
@@ -47,7 +47,7 @@ export class CommitQueue<Operation> {
   }
 
   async #run(): Promise<void> {
-    // Batches of one synchronous burst meet here and share a group, instead of the first one going alone.
+    // Batches that are added in one turn of the event loop share a group.
     await Promise.resolve()
     while (this.#waiting.length > 0) await this.#commitGroup(this.#takeGroup())
     this.#running = undefined

@@ -3,8 +3,8 @@ import { writeSync } from 'node:fs'
 const FULL_PIPE_PAUSE_MS = 1
 
 /**
- * Prints a line at once, because what a killed program has not yet handed to the system does not count as told. Waits while
- * the pipe is full.
+ * Prints a line at once: a line that a killed program has not handed to the system yet is lost. Waits while the pipe is
+ * full.
  */
 export function printNow(line: string): void {
   let left = Buffer.from(`${line}\n`)

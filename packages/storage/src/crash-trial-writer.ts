@@ -1,6 +1,6 @@
-// A program that writes batches to the storage in the directory it is given, and prints the number of each one that was
-// acknowledged, until it is killed. Goes on where an earlier run stopped. With a number as second argument, only the
-// batch of that number is durable, and the program stops itself in the moment of its acknowledgement.
+// Writes batches to the storage in the given directory, and prints the number of each acknowledged one, until it is
+// killed. It continues where an earlier run stopped. With a number as second argument only the batch of that number is
+// durable, and the program stops itself when that batch is acknowledged.
 import process from 'node:process'
 import { printNow } from './crash-trial-output.ts'
 import { trialBatch, trialHead } from './crash-trial.ts'
@@ -12,7 +12,7 @@ const storage = await levelStorage({ directory: process.argv[2] ?? '' })
 const stopAt = process.argv[3] === undefined ? undefined : Number(process.argv[3])
 const underWay: Promise<void>[] = []
 for (let n = (await trialHead(storage)) + 1; ; n++) {
-  // Batches that are not durable must not make room for holes.
+  // An early batch that is not durable must not leave a hole either.
   const durable = stopAt === undefined ? n % 4 !== 0 : n === stopAt
   const written = storage.write(trialBatch(n), { durable })
   underWay.push(durable ? written.then(() => acknowledge(n)) : written)

@@ -16,14 +16,14 @@ export interface TrialWriter {
   acknowledged(): number
   /** Resolves with the first acknowledgement; rejects when the writer ends before. */
   readonly started: Promise<void>
-  /** Kills it, and resolves when it is gone and all it has printed is read. */
+  /** Kills it. Resolves when it is gone and all its output is read. */
   kill(): Promise<void>
 }
 
 export interface TrialWriterOptions {
-  /** Stops when the batch of that number is acknowledged, which is then the only durable one. */
+  /** Makes the batch of that number the only durable one; the writer stops when it is acknowledged. */
   readonly stopAt?: number
-  /** The runtime to start it on, with its flags; default the one that runs this. */
+  /** The runtime that runs the writer, with its flags; the present one by default. */
   readonly command?: readonly [binary: string, ...flags: string[]]
 }
 
@@ -39,7 +39,7 @@ export function startTrialWriter(directory: string, options: TrialWriterOptions 
   let acknowledged = -1
   const started = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<void>()
-  // Who kills the writer before its first acknowledgement does not wait for it.
+  // A caller that kills the writer before its first acknowledgement does not wait for that.
   started.promise.catch(() => undefined)
   child.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()))
   child.stdout.on('data', (chunk: Buffer) => {
@@ -63,7 +63,7 @@ export function startTrialWriter(directory: string, options: TrialWriterOptions 
   }
 }
 
-/** The n-th batch of a trial: three blobs, of which one is large now and then, and the number itself. */
+/** The n-th batch of a trial: three blobs, one of them large now and then, and the number itself. */
 export function trialBatch(n: number): StorageOperation[] {
   const blobs = PARTS.map((part): StorageOperation => ({
     type: 'put',
@@ -80,8 +80,8 @@ export async function trialHead(storage: Storage): Promise<number> {
 }
 
 /**
- * Opens what a crash has left in `directory` and throws unless it holds every batch up to `acknowledged`, and in any
- * case a prefix of all batches, each of them whole. Returns the number of the last batch it holds.
+ * Opens the storage that a crash left in `directory`. Throws unless it holds a prefix of all batches, each of them
+ * whole, that includes every batch up to `acknowledged`. Returns the number of the last batch in it.
  */
 export async function checkSurvivors(directory: string, acknowledged: number): Promise<number> {
   const storage = await levelStorage({ directory })

@@ -7,14 +7,15 @@ const SET_ASIDE_COUNT_MAX = 100
 const ROOM_SLACK_BYTES = 64 * 1024
 const ROOM_FILE = 'room.probe'
 
-/** A data directory is its user's alone: the peer's private key lies in it. */
+/** Only its user may read a data directory: the peer's private key is in it. */
 const PRIVATE_MODE = 0o700
 
 /**
- * Makes the directory and its parents, and returns its one true path: LevelDB compares paths as text when it guards a
- * directory against a second opening in the same process, so two spellings must not reach it.
+ * Makes the directory and its parents, and returns its real path. LevelDB compares paths as text when it checks whether
+ * this process has the directory open already, so it must always get the same spelling.
  *
- * Not `mkdir` with `recursive`, which never comes back where the system says ENOENT for a parent that is there (/proc).
+ * `mkdir` with `recursive` never returns where the system says ENOENT below an existing parent (/proc), so it is not
+ * used.
  */
 export async function makeDirectory(directory: string, mode: number = PRIVATE_MODE): Promise<string> {
   const path = resolve(directory)
@@ -31,7 +32,7 @@ export async function makeDirectory(directory: string, mode: number = PRIVATE_MO
   return await realpath(path)
 }
 
-/** ENOENT below a parent that is there means that the system does not let anyone create files in it. */
+/** ENOENT below a parent that exists means that the system allows no files in it. */
 async function refusal(error: unknown, path: string): Promise<unknown> {
   const refused = error instanceof Error && 'code' in error && error.code === 'ENOENT'
   return refused ? new Error(`EACCES: ${dirname(path)} takes no new directories`, { cause: error }) : error
@@ -43,7 +44,7 @@ async function isDirectory(path: string): Promise<boolean> {
 }
 
 /**
- * Makes new, renamed and removed names in a directory survive a power cut. LevelDB syncs its files but not the rename
+ * Makes new, renamed and removed names in a directory survive a power cut. LevelDB syncs its files, but not the rename
  * of its CURRENT file. Windows cannot open directories, and does not need it.
  */
 export async function syncDirectory(directory: string): Promise<void> {
@@ -56,13 +57,13 @@ export async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
-/** What LevelDB calls its files, and the probe of `checkRoom`. */
+/** The names of LevelDB's files, and of the probe of `checkRoom`. */
 const LEVEL_FILE = /^(CURRENT|LOCK|LOG(\.old)?|MANIFEST-\d+|\d+\.(log|ldb|sst|dbtmp)|room\.probe)$/
 
 /**
- * Throws `STORAGE_FAILED` where something in the directory has the name of a database's file and is no file. Reading a pipe
- * would wait for ever, and reading a device need not end; and LevelDB takes a link to nothing, as when a disk is not mounted,
- * for a file that is not there yet: it would begin a new database and delete the tables of the old one.
+ * Throws `STORAGE_FAILED` where something in the directory has the name of a database's file and is no file. Reading a
+ * pipe would wait for ever, and reading a device may never end. LevelDB treats a broken link, as when a disk is not
+ * mounted, like a missing file: it would create a new database and delete the tables of the old one.
  */
 export async function checkFiles(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
@@ -79,9 +80,9 @@ export async function checkFiles(directory: string): Promise<void> {
 }
 
 /**
- * True when LevelDB's files are there but CURRENT, which names the valid ones, is not. LevelDB would take such a
- * directory for a new one and delete the tables in it. A first opening that was cut short leaves no content behind and
- * does not count.
+ * True when LevelDB's files are there, but not CURRENT, which names the valid ones. LevelDB would treat such a
+ * directory as a new one and delete its tables. A first opening that was interrupted leaves no content, and does not
+ * count.
  */
 export async function hasLostCurrent(directory: string): Promise<boolean> {
   const names = await readdir(directory)
@@ -92,7 +93,7 @@ export async function hasLostCurrent(directory: string): Promise<boolean> {
   return false
 }
 
-/** True when there are tables but no log: LevelDB has one at any time, and opens without a word when it is gone. */
+/** True when there are tables but no log. LevelDB always has a log, and opens without an error when it is gone. */
 export async function hasLostLog(directory: string): Promise<boolean> {
   const names = await readdir(directory)
   return names.some((name) => /^\d+\.(ldb|sst)$/.test(name)) && !names.some((name) => /^\d+\.log$/.test(name))
@@ -111,9 +112,9 @@ export async function setAside(directory: string): Promise<string> {
 }
 
 /**
- * Rejects with the system's error when a database in `directory` could not be reopened and take `extraBytes` more:
- * LevelDB writes its whole log into a table when it opens. The room is tried by writing, since quotas do not show in
- * what the file system reports as free.
+ * Rejects with the system's error when a database in `directory` could not be opened again and take `extraBytes` more:
+ * LevelDB writes its whole log into a table when it opens. This tries it by writing, since the free space that a file
+ * system reports does not include quotas.
  */
 export async function checkRoom(directory: string, extraBytes: number): Promise<void> {
   const path = join(directory, ROOM_FILE)

@@ -1,6 +1,6 @@
 import { GridError } from '@gossipgrid/core'
 
-/** What IndexedDB says, as the port says it. `key` names the blob that was being read. */
+/** Translates an error of IndexedDB into one of the port. `key` names the blob that was being read. */
 export function indexedDbError(error: unknown, key?: string): GridError {
   if (error instanceof GridError) return error
   const name = error instanceof Error || error instanceof DOMException ? error.name : ''

@@ -7,13 +7,13 @@ import { checkKey } from './key.ts'
 
 const FORMAT = 1
 const BLOBS = 'blobs'
-/** A browser whose database does not open within this time will not open it at all. */
+/** A database that has not opened within this time will not open at all. */
 const OPEN_MAX_MS = 10_000
 /** The first character after ASCII: the end of every range of keys. */
 const AFTER_ASCII = '\u0080'
 
 export interface IndexedDbStorageOptions {
-  /** The database of this storage alone; made if need be. */
+  /** The database of this storage; created if it does not exist. */
   readonly database: string
   /** Called once, when the storage has been closed. */
   readonly onClosed?: () => void
@@ -31,7 +31,7 @@ class IndexedDbStorage implements Storage {
     this.#database = database
     this.#onClosed = onClosed
     database.addEventListener('close', () => (this.#cleared = true))
-    // Somebody wants to delete it, and would wait for us for ever.
+    // Another page wants to delete the database, and would wait for ever.
     database.addEventListener('versionchange', () => {
       this.#cleared = true
       database.close()
@@ -49,8 +49,8 @@ class IndexedDbStorage implements Storage {
   }
 
   /**
-   * Every batch is a transaction of its own, opened before this returns: the browser runs them in that order. `commit` lets
-   * one finish whose page ends meanwhile.
+   * Every batch is a transaction, opened before this returns: the browser runs them in that order. `commit` lets one
+   * finish although its page ends meanwhile.
    */
   async write(batch: readonly StorageOperation[], _options: { readonly durable: boolean }): Promise<void> {
     this.#checkOpen()
@@ -58,7 +58,7 @@ class IndexedDbStorage implements Storage {
     const written = this.#store('readwrite', (blobs) => {
       for (const operation of batch) {
         if (operation.type === 'delete') blobs.delete(operation.key)
-        // A copy of just the part that was given: the browser stores the whole buffer behind an array.
+        // A copy of the given part alone: the browser stores the whole buffer behind an array.
         else blobs.put(operation.bytes.slice(), operation.key)
       }
       blobs.transaction.commit()
@@ -110,12 +110,14 @@ class IndexedDbStorage implements Storage {
 }
 
 /**
- * A storage in a browser: an IndexedDB database of its own, with strict durability, so that what was acknowledged survives a
- * power cut and not only the end of the tab. Two tabs must not open one database at the same time.
+ * A storage in a browser: an IndexedDB database with strict durability, so that acknowledged writes survive a power cut
+ * and not only the end of the tab. Two tabs must not open one database at the same time.
  *
- * A batch whose `write` rejects has changed nothing. Rejects with `STORAGE_FAILED` where the browser gives no storage, as in
- * some private modes, and with `STORAGE_FORMAT` for a database of a newer version. Writes reject with `STORAGE_FULL` past the
- * site's quota; with `STORAGE_CLEARED` from the moment on that the user clears the site's storage.
+ * A batch whose `write` rejects has changed nothing. Rejects with `STORAGE_FAILED` where the browser gives no storage,
+ * as in
+ * some private modes, and with `STORAGE_FORMAT` for a database of a newer version. Writes reject with `STORAGE_FULL`
+ * above
+ * the site's quota, and with `STORAGE_CLEARED` once the user has cleared the site's storage.
  *
  * @example
  * ```ts
@@ -133,7 +135,7 @@ export async function indexedDbStorage(options: IndexedDbStorageOptions): Promis
   }
 }
 
-/** Only an aborted transaction knows why: when its request fails it does not yet. */
+/** The reason is in the aborted transaction. When its request fails it is not known yet. */
 function completed(transaction: IDBTransaction): Promise<void> {
   return new Promise((resolve, reject) => {
     transaction.addEventListener('complete', () => resolve())
@@ -149,7 +151,7 @@ async function openDatabase(name: string): Promise<IDBDatabase> {
   try {
     return await Promise.race([promisifyRequest(request), promise])
   } catch (error) {
-    // Should it open after all, nobody wants it any more.
+    // If it opens later, close it: its caller has given up.
     request.onsuccess = () => request.result.close()
     throw error
   } finally {

@@ -1,11 +1,11 @@
 import { GridError } from '@gossipgrid/core'
 
-/** What went wrong, whichever layer said it. */
+/** The kinds of failures, whichever layer reported them. */
 export type LevelFailure = 'closed' | 'damaged' | 'foreign' | 'full' | 'in-use' | 'not-writable' | 'other'
 
 /**
- * LevelDB passes system errors on as text, without a code, so the texts of glibc, musl, macOS and Windows are matched
- * next to the codes that Node's own file functions give. The order decides: a full disk may also be called corrupt.
+ * LevelDB passes system errors on as text without a code. So this matches the texts of glibc, musl, macOS and Windows,
+ * and the codes of Node's file functions. The order matters: a full disk may also be reported as corruption.
  */
 const FAILURES: readonly (readonly [LevelFailure, RegExp])[] = [
   ['in-use', /LEVEL_LOCKED/],
@@ -15,8 +15,8 @@ const FAILURES: readonly (readonly [LevelFailure, RegExp])[] = [
     /EACCES|EPERM|EROFS|ENOTDIR|EEXIST|Permission denied|Read-only file system|Operation not permitted|Not a directory/,
   ],
   ['foreign', /does not match existing comparator/],
-  // A file that CURRENT or the manifest names and that is not there is damage as well; so is a table that was cut short,
-  // of which LevelDB says that its own question was wrong.
+  // A missing file that CURRENT or the manifest names is damage as well. So is a table that is too short: LevelDB
+  // reports an invalid argument then.
   [
     'damaged',
     /LEVEL_CORRUPTION|No such file or directory|does not exist \(create_if_missing|\.(ldb|sst): Invalid argument/,
@@ -24,13 +24,13 @@ const FAILURES: readonly (readonly [LevelFailure, RegExp])[] = [
   ['closed', /^LEVEL_DATABASE_NOT_OPEN Database is not open/],
 ]
 
-/** Sorts an error of classic-level or of a file function. */
+/** Classifies an error of classic-level or of a file function. */
 export function levelFailure(error: unknown): LevelFailure {
   const text = errorText(error)
   return FAILURES.find(([, pattern]) => pattern.test(text))?.[0] ?? 'other'
 }
 
-/** The error to give to the caller of a storage at `directory`, with what to do next. A `GridError` stays as it is. */
+/** The error for the caller of a storage at `directory`, with advice. A `GridError` stays as it is. */
 export function storageError(error: unknown, directory: string): GridError {
   if (error instanceof GridError) return error
   const options = { cause: error }

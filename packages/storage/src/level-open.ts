@@ -10,16 +10,16 @@ import { tornTailBytes } from './torn-tail.ts'
 /** The database as this package uses it. */
 export type Level = ClassicLevel<string, Uint8Array>
 
-/** A database that has just been opened. */
+/** A database that was just opened. */
 export interface OpenedLevel {
   readonly level: Level
   /** The directory without symbolic links. */
   readonly directory: string
-  /** Where the damaged database went that was found in the directory. */
+  /** Where the damaged database of the directory was moved to. */
   readonly setAside: string | undefined
-  /** Bytes of the log that LevelDB could not read and left out. */
+  /** Bytes of the log that LevelDB could not read and skipped. */
   readonly droppedBytes: number
-  /** The log file was not there, although there is always one. */
+  /** The log file was missing. A database always has one. */
   readonly lostLog: boolean
 }
 
@@ -32,14 +32,14 @@ const OWN_NAME = /^(?:CURRENT|LOCK|LOG(?:\.old)?|MANIFEST-\d+|\d+\.(?:log|ldb|ss
 const UNMARKED_BLOBS_TRIED = 16
 
 /**
- * Opens the database in `directory`, which is made if need be. One that is damaged is set aside and a new one opened,
- * because its content can be fetched from other peers while its files may help someone to find out what happened.
+ * Opens the database in `directory`; creates the directory if it does not exist. Sets a damaged database aside and
+ * opens a new one: other peers have its content, and its files may help to find out what happened.
  */
 export async function openLevel(directory: string, warn: (message: string) => void): Promise<OpenedLevel> {
   const path = await makeDirectory(directory)
   await checkNotForeign(path)
   await checkFiles(path)
-  // Only for a warning: whoever cannot read the files now is told why by the opening itself.
+  // Only for a warning: if the files cannot be read, opening fails with the reason.
   const tornBytes = await tornTailBytes(path).catch(() => 0)
   let aside: string | undefined
   let lostLog = false
@@ -64,7 +64,10 @@ export async function openLevel(directory: string, warn: (message: string) => vo
   return { level, directory: path, setAside: aside, droppedBytes, lostLog: lostLog && aside === undefined }
 }
 
-/** LevelDB would put its files among those of somebody else, and take some for its own: it deletes what looks obsolete. */
+/**
+ * In such a directory LevelDB would add its files to those of somebody else, and delete some: files with its names that
+ * look obsolete to it.
+ */
 async function checkNotForeign(path: string): Promise<void> {
   const names = await readdir(path).catch((): string[] => [])
   const foreign = names.find((name) => !OWN_NAME.test(name) && !name.startsWith('.') && name !== 'lost+found')
@@ -80,7 +83,7 @@ async function openChecked(path: string): Promise<Level> {
   await level.open()
   try {
     await checkFormat(level, path)
-    // LevelDB opens with tables that it cannot read. Nobody could list the blobs then, now or at any later start.
+    // LevelDB opens with tables that it cannot read. Then listing the blobs would fail, now and at every later start.
     await level.keys({ fillCache: false }).all()
   } catch (error) {
     await level.close()
@@ -94,8 +97,8 @@ async function checkFormat(level: Level, path: string): Promise<void> {
   if (marker === undefined) {
     const keys = await level.keys({ limit: 1 }).all()
     if (keys.length > 0) throw await unmarked(level, path)
-    // A new database whose first write is not synced does not open at all after a power cut: LevelDB leaves its first
-    // manifest and the name of CURRENT to the system's mercy.
+    // Without this write, a new database whose first write is not synced does not open after a power cut: LevelDB does
+    // not sync its first manifest, nor the name of CURRENT.
     await level.put(FORMAT_KEY, new TextEncoder().encode(`gossipgrid ${FORMAT_VERSION}`), { sync: true })
     await syncDirectory(path)
     return
@@ -111,7 +114,7 @@ async function checkFormat(level: Level, path: string): Promise<void> {
   }
 }
 
-/** Another program's database, unless blobs are in it whose checksums are ours: then the mark is what is damaged. */
+/** It is another program's database, unless it has blobs with our checksums: then the mark is damaged. */
 async function unmarked(level: Level, path: string): Promise<Error> {
   for await (const [key, stored] of level.iterator({ limit: UNMARKED_BLOBS_TRIED })) {
     if (isBlob(key, stored)) return new Error('LEVEL_CORRUPTION: the mark of the format is damaged')
@@ -143,7 +146,10 @@ async function setAsideOrExplain(path: string, damage: unknown): Promise<string>
   }
 }
 
-/** LevelDB skips log records that fail their checksum and tells only its own diary, which is new with every opening. */
+/**
+ * LevelDB skips log records with a wrong checksum. It reports that only in its own log file, which every opening
+ * creates again.
+ */
 async function readDroppedBytes(path: string): Promise<number> {
   const diary = await readFile(join(path, 'LOG'), 'utf8').catch(() => '')
   let droppedBytes = 0

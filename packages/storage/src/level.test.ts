@@ -37,7 +37,7 @@ function put(key: string, ...values: number[]): StorageOperation {
   return { type: 'put', key, bytes: new Uint8Array(values) }
 }
 
-/** Runs `change` on the closed database behind the storage's back. */
+/** Runs `change` on the closed database without the storage. */
 async function tamper(change: (level: ClassicLevel<string, Uint8Array>) => Promise<void>): Promise<void> {
   const level = new ClassicLevel<string, Uint8Array>(directory, { keyEncoding: 'utf8', valueEncoding: 'view' })
   await level.open()
@@ -68,7 +68,7 @@ storageConformance('levelStorage', {
   cleanUp: async () => await rm(directory, { recursive: true, force: true }),
 })
 
-it('a directory is made for its user alone, its parents as the user makes any, and one that is there is left as it is', async () => {
+it('a new directory is its user’s alone, new parents get the usual mode, and an existing directory stays as it is', async () => {
   const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777
   await open()
   expect(await modeOf(directory)).toBe(0o700)
@@ -104,7 +104,7 @@ describe('a directory that cannot be used', () => {
     await open()
   })
 
-  it('is not writable below a file or where the system takes no files', async () => {
+  it('is not writable below a file, or where the system allows no files', async () => {
     await writeFile(join(root, 'file'), '')
     for (const path of [
       join(root, 'file'),
@@ -152,7 +152,7 @@ describe('a directory that cannot be used', () => {
     expect(await readdir(join(directory, '..'))).toEqual(['store'])
   })
 
-  it('is not put among the files of somebody else, which are left as they are', async () => {
+  it('is refused when it has files of another program, which stay as they are', async () => {
     await mkdir(directory, { recursive: true })
     await writeFile(join(directory, '.gitkeep'), '')
     await (await open()).close()
@@ -177,7 +177,7 @@ describe('a directory that cannot be used', () => {
 })
 
 describe('a damaged blob', () => {
-  it('is not read, by name, and can be replaced', async () => {
+  it('is refused by its name when it is read, and can be replaced', async () => {
     const storage = await open()
     await storage.write([put('good', 1), put('flipped', 1, 2, 3), put('moved', 4), put('cut', 5)], { durable: true })
     await storage.close()
@@ -241,7 +241,7 @@ describe('a database that does not open', () => {
     expect(await readdir(`${directory}.damaged-1`)).toEqual([])
   })
 
-  it('is not a new directory whose first opening was cut short', async () => {
+  it('an interrupted first opening does not make a directory count as damaged', async () => {
     await mkdir(directory, { recursive: true })
     for (const name of ['LOCK', 'LOG', 'MANIFEST-000001', '000003.log']) await writeFile(join(directory, name), '')
     expect((await open()).health().setAside).toBeUndefined()
@@ -264,7 +264,7 @@ describe('health', () => {
     expect(storage.health().pendingBytes).toBe(0)
   })
 
-  it('tells of writes that are missing because the log is unreadable in the middle', async () => {
+  it('reports that writes are missing when the log is unreadable in the middle', async () => {
     const storage = await open()
     for (let n = 0; n < 30; n++) {
       await storage.write([{ type: 'put', key: `n${n}`, bytes: new Uint8Array(5000).fill(n) }], { durable: true })
@@ -282,7 +282,7 @@ describe('health', () => {
   })
 })
 
-it('a log that is missing is told', async () => {
+it('a missing log is reported', async () => {
   await (await open()).write([put('old', 1)], { durable: true })
   for (const storage of opened) await storage.close()
   const storage = await open()
@@ -296,8 +296,8 @@ it('a log that is missing is told', async () => {
   expect(await again.list('')).toEqual(['old'])
 })
 
-describe('a write that a crash has cut off', () => {
-  it('is left out with a warning, and those before it are there', async () => {
+describe('a write that a crash cut off', () => {
+  it('is left out with a warning, and the writes before it are there', async () => {
     const storage = await open()
     for (let n = 0; n < 10; n++) await storage.write([put(`n${n}`, n)], { durable: true })
     await storage.close()
@@ -320,7 +320,7 @@ describe('a kill at any moment', () => {
     let acknowledged = -1
     for (let round = 0; round < 12; round++) {
       const writer = startTrialWriter(directory)
-      // The first rounds may hit the creation and the opening of the database as well.
+      // The first rounds may also hit the creation and the opening of the database.
       if (round >= 3) await writer.started
       await delay(Math.random() * 150)
       await writer.kill()

@@ -11,19 +11,19 @@ import type { LevelOperation } from './reopening-level.ts'
 
 /** Large enough to fill a disk's bandwidth, small enough that a caller behind it does not wait long. */
 const GROUP_SIZE_MAX_BYTES = 8 * 1024 * 1024
-/** What an operation costs besides its value, so that deletes count as well. */
+/** The cost of an operation besides its value, so that deletes count too. */
 const OPERATION_SIZE_BYTES = 32
 /** The first character after ASCII: the end of every range of keys. */
 const AFTER_ASCII = '\u0080'
 
-/** Where `levelStorage` reports what an operator should see. `console` will do. */
+/** Receives the warnings for an operator. `console` will do. */
 export interface StorageLogger {
   warn(message: string): void
 }
 
 /** Options of `levelStorage`. */
 export interface LevelStorageOptions {
-  /** The directory of the database. Made if need be; nothing else may live in it. */
+  /** The directory of the database. It is created if it does not exist, and nothing else may be in it. */
   readonly directory: string
   readonly logger?: StorageLogger
 }
@@ -31,16 +31,17 @@ export interface LevelStorageOptions {
 /** The state of a storage on disk, for status and metrics. */
 export interface LevelHealthReport {
   /**
-   * Where the damaged database went that lay in the directory when the storage was opened. The storage is then a new
-   * one, and so must be its replica id.
+   * Where the damaged database was moved to that was in the directory when the storage was opened. The storage is a new
+   * one
+   * then, and needs a new replica id.
    */
   readonly setAside: string | undefined
   /**
-   * Bytes of LevelDB's log that could not be read when the storage was opened and were left out. Above 0 some of the
-   * last writes may be missing, even acknowledged ones, so the replica id must be a new one.
+   * Bytes of LevelDB's log that could not be read when the storage was opened, and were skipped. Above 0 some of the
+   * last writes may be missing, even acknowledged ones, so the peer needs a new replica id.
    */
   readonly droppedBytes: number
-  /** LevelDB's log was missing when the storage was opened, which is as bad. */
+  /** LevelDB's log was missing when the storage was opened. The last writes may be missing too. */
   readonly lostLog: boolean
   /** Bytes of writes that wait for the disk. */
   readonly pendingBytes: number
@@ -48,7 +49,7 @@ export interface LevelHealthReport {
   readonly lastError: GridError | undefined
 }
 
-/** A storage that can tell how it is. */
+/** A storage that reports its state. */
 export interface LevelHealth {
   health(): LevelHealthReport
 }
@@ -88,8 +89,9 @@ class LevelStorage implements Storage, LevelHealth {
   }
 
   /**
-   * Every group is synced, also one that nobody asked to be durable. LevelDB starts a new log file every few megabytes
-   * without syncing the old one, so after a power cut an unsynced write could be missing while a later one is there.
+   * Every group is synced, also when none of its batches has to be durable. LevelDB starts a new log file every few
+   * megabytes without syncing the old one. So after a power cut an unsynced write could be missing while a later one is
+   * there.
    */
   async write(batch: readonly StorageOperation[], _options: { readonly durable: boolean }): Promise<void> {
     this.#checkOpen()
@@ -157,12 +159,12 @@ class LevelStorage implements Storage, LevelHealth {
 
 /**
  * A storage on disk, for Node, Deno and Bun: a LevelDB database in a directory of its own. Concurrent writes share
- * syncs of the disk, so many writes at once are fast and a lone one takes as long as the disk needs.
+ * syncs of the disk: many writes at once are fast, and a single one takes one sync.
  *
  * A batch whose `write` rejects may be there or not, but never in part. After `STORAGE_FULL` and other failures the
- * next write tries again, so a disk that has room again works again. A blob whose bytes have changed on the disk is
- * found by its checksum and `read` rejects with `STORAGE_DAMAGED`; a database that does not open at all is set aside as
- * `<directory>.damaged-<n>`, and `health()` says so.
+ * next write tries again, so writes work again as soon as the disk has room. Blobs have checksums: `read` rejects with
+ * `STORAGE_DAMAGED` for a blob whose bytes have changed on the disk. A database that does not open at all is moved to
+ * `<directory>.damaged-<n>`, and `health()` reports it.
  *
  * Rejects with `STORAGE_IN_USE` when the directory is open already, here or in another process, with
  * `STORAGE_NOT_WRITABLE`, `STORAGE_FULL`, with `STORAGE_FORMAT` for a database of a newer version or of another

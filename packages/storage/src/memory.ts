@@ -15,7 +15,7 @@ class MemoryStorage implements Storage {
 
   async write(batch: readonly StorageOperation[], _options: { readonly durable: boolean }): Promise<void> {
     this.#checkOpen()
-    // All keys are checked before the first change, or a bad one would leave half a batch behind.
+    // All keys are checked before the first change, so that a bad key does not leave half a batch.
     for (const operation of batch) checkKey(operation.key)
     for (const operation of batch) {
       if (operation.type === 'put') this.#blobs.set(operation.key, new Uint8Array(operation.bytes))
@@ -40,8 +40,9 @@ class MemoryStorage implements Storage {
 }
 
 /**
- * A storage in memory, for tests and for peers that keep nothing: `persistent` is false and `durable` is as good as it
- * gets, which is until the end of the program or `close()`.
+ * A storage in memory, for tests and for peers that store nothing. `persistent` is false, and a durable write lasts
+ * until
+ * the end of the program or `close()`.
  *
  * @example
  * ```ts

@@ -7,11 +7,12 @@ export type LevelOperation =
   | { readonly type: 'del'; readonly key: string }
 
 /**
- * A database that is opened again before the next write once a write has failed. LevelDB needs that twice over: after a
- * failed sync or compaction it refuses every further write, and after a failed append it does *not* refuse, but writes
- * on behind the torn record, where the next opening may not find it.
+ * A database that is opened again before the next write, once a write has failed. LevelDB needs that for two reasons:
+ * after
+ * a failed sync or compaction it refuses every further write; after a failed append it does *not* refuse, but writes
+ * after the torn record, where the next opening may not find it.
  *
- * Reads go on in between: a full disk still gives out what it holds. Only one write may be under way at a time.
+ * Reads continue meanwhile, since a full disk can still be read. Only one write may be under way at a time.
  */
 export class ReopeningLevel {
   readonly #level: Level
@@ -27,7 +28,7 @@ export class ReopeningLevel {
 
   /** Runs `use` on the open database, which stays open until the promise settles. */
   async read<T>(use: (level: Level) => Promise<T>): Promise<T> {
-    // Closed with nothing under way means that an earlier attempt to open it again has failed.
+    // Closed with nothing under way: an earlier attempt to open it again has failed.
     while (this.#reopening !== undefined || this.#level.status === 'closed') await this.#reopen()
     const reading = use(this.#level)
     this.#reads.add(reading)
@@ -41,7 +42,7 @@ export class ReopeningLevel {
   /** Applies the operations as one synced batch. */
   async write(operations: LevelOperation[], sizeBytes: number): Promise<void> {
     if (this.#writeFailed) {
-      // Asked before closing, so that a disk that is still full does not cost the ability to read.
+      // Checked before closing, so that reads keep working while the disk is still full.
       if (this.#level.status === 'open') await checkRoom(this.#directory, sizeBytes)
       await this.#reopen()
       this.#writeFailed = false

@@ -27,7 +27,7 @@ function logOf(...batchSizesBytes: readonly number[]): Uint8Array {
   return Uint8Array.from(bytes)
 }
 
-it('nothing is torn behind whole batches, however they lie across blocks', () => {
+it('whole batches leave no torn bytes, however they lie across blocks', () => {
   expect(unfinishedBytes(logOf())).toBe(0)
   for (const sizes of [
     [10],
@@ -41,7 +41,7 @@ it('nothing is torn behind whole batches, however they lie across blocks', () =>
   }
 })
 
-it('a batch that was cut off anywhere is torn from its start', () => {
+it('a batch that was cut off at any byte is torn from its start', () => {
   const whole = logOf(40_000, 300)
   const log = logOf(40_000, 300, 70_000)
   for (const cut of [1, 5, 7, 8, 1000, 33_000, log.length - whole.length - 1]) {
@@ -49,7 +49,7 @@ it('a batch that was cut off anywhere is torn from its start', () => {
   }
 })
 
-it('zeros at the end are space that was given to a batch which never came', () => {
+it('zeros at the end are space for a batch that was never written', () => {
   const whole = logOf(300)
   const log = new Uint8Array(whole.length + 5000)
   log.set(whole)

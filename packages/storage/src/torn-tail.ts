@@ -9,8 +9,8 @@ const FULL = 1
 const LAST = 4
 
 /**
- * Bytes at the end of LevelDB's newest log that belong to a batch which was never finished: a crash came in the middle of
- * writing it. LevelDB leaves them out without a word when it opens, so this is to be asked before.
+ * Bytes at the end of LevelDB's newest log that belong to an unfinished batch: a crash interrupted its writing. LevelDB
+ * skips them without a report when it opens, so call this before opening.
  */
 export async function tornTailBytes(directory: string): Promise<number> {
   const logs = (await readdir(directory)).filter((name) => /^\d+\.log$/.test(name))
@@ -18,7 +18,7 @@ export async function tornTailBytes(directory: string): Promise<number> {
   return newest === undefined ? 0 : unfinishedBytes(await readFile(join(directory, newest)))
 }
 
-/** How much of a log lies behind its last whole batch. */
+/** The number of bytes after the last whole batch. */
 export function unfinishedBytes(log: Uint8Array): number {
   const view = new DataView(log.buffer, log.byteOffset, log.byteLength)
   let at = 0
@@ -26,7 +26,7 @@ export function unfinishedBytes(log: Uint8Array): number {
   while (at < log.length) {
     const leftInBlock = BLOCK_SIZE_BYTES - (at % BLOCK_SIZE_BYTES)
     if (leftInBlock < HEADER_SIZE_BYTES) {
-      // Too little room for a header is filled with zeros.
+      // Room that is too small for a header is filled with zeros.
       if (wholeEnd === at) wholeEnd += leftInBlock
       at += leftInBlock
       continue
