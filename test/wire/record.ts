@@ -23,7 +23,7 @@ export interface Happening {
 }
 
 /** An entry that the observed peer held in the end. */
-export interface HeldEntry {
+export interface StoredEntry {
   readonly collection: string
   readonly key: string
   /** Deflated, in base64; null for a tombstone. */
@@ -36,7 +36,7 @@ export interface HeldEntry {
 export interface Recording {
   readonly observed: string
   readonly happenings: readonly Happening[]
-  readonly entries: readonly HeldEntry[]
+  readonly entries: readonly StoredEntry[]
   /** `collection replicaId`: all writes up to this one had been seen in the end. */
   readonly heads: Readonly<Record<string, number>>
 }
@@ -243,7 +243,7 @@ function observe(
 /** What a peer holds, in a form that does not depend on the order in which it came. */
 export function held(peer: Peer): Pick<Recording, 'entries' | 'heads'> {
   const { ids } = peer.collections
-  const entries: HeldEntry[] = []
+  const entries: StoredEntry[] = []
   const heads: Record<string, number> = {}
   for (const { name, replica } of peer.collections.partitions()) {
     // What a grid keeps of its own, and later kinds: version 1.0 knew maps alone.
@@ -261,7 +261,7 @@ export function held(peer: Peer): Pick<Recording, 'entries' | 'heads'> {
     }
     for (const id of vector.writers()) heads[`${name.collection} ${ids.id(id)}`] = vector.head(id)
   }
-  const place = ({ collection, key }: HeldEntry): string => `${collection} ${key}`
+  const place = ({ collection, key }: StoredEntry): string => `${collection} ${key}`
   entries.sort((x, y) => (place(x) < place(y) ? -1 : 1))
   return { entries, heads }
 }
@@ -285,7 +285,7 @@ export function parseRecording(text: string): Recording {
     observed,
     heads,
     happenings: rest.slice(0, happenings) as Happening[],
-    entries: rest.slice(happenings) as HeldEntry[],
+    entries: rest.slice(happenings) as StoredEntry[],
   }
 }
 

@@ -6,7 +6,7 @@ import { partitionOf } from '../../packages/core/src/rig/peer-state.ts'
 import { TestDisk } from '../../packages/core/src/rig/test-disk.ts'
 import { WiredPeers } from '../../packages/core/src/rig/wired-peers.ts'
 import { SCENARIOS, held, parseRecording, record } from './record.ts'
-import type { Happening, HeldEntry, Recording } from './record.ts'
+import type { Happening, StoredEntry, Recording } from './record.ts'
 import { readMessage1, withSession1 } from './version-1.ts'
 import type { Message1 } from './version-1.ts'
 
@@ -83,7 +83,7 @@ class Replay {
 }
 
 /** An entry without what depends on the name that the peer of today writes under. */
-function withoutOwnName({ collection, key, value, hlc, replicaId }: HeldEntry, heads: Recording['heads']): unknown {
+function withoutOwnName({ collection, key, value, hlc, replicaId }: StoredEntry, heads: Recording['heads']): unknown {
   const foreign = `${collection} ${replicaId}` in heads
   return { collection, key, value: value === null ? null : unpacked(value), ...(foreign ? { hlc, replicaId } : {}) }
 }

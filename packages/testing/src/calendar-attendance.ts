@@ -1,6 +1,6 @@
 import type { Random } from './random.ts'
 
-/** Of a machine on one day: with the others, running by itself, or switched off. */
+/** What a machine does on one day: it is with the others, runs alone, or is switched off. */
 export type Presence = 'in' | 'alone' | 'off'
 
 /** One presence for each day. */
@@ -8,7 +8,7 @@ export type Attendance = readonly Presence[]
 
 const ABSENCE_MAX_DAYS = 35
 
-/** One that is there every day. */
+/** A peer that is there every day. */
 export function drawAlways(days: number): Attendance {
   return Array.from({ length: days }, () => 'in')
 }
@@ -25,7 +25,7 @@ export function absencesOf(attendance: Attendance): number[] {
   return absences
 }
 
-/** A peer that the others count on: there every day but for one long absence, which ends by `backByDay`. */
+/** A durable peer: there every day except for one long absence, which ends by `backByDay`. */
 export function drawDurable(random: Random, days: number, backByDay: number): Attendance {
   const attendance: Presence[] = [...drawAlways(days)]
   const length = random.between(2, ABSENCE_MAX_DAYS)
@@ -35,13 +35,13 @@ export function drawDurable(random: Random, days: number, backByDay: number): At
   return attendance
 }
 
-/** One that is there for some days and then never again. */
+/** A peer that is there for some days and then never again. */
 export function drawLeaver(random: Random, days: number): Attendance {
   const last = random.between(5, 15)
   return Array.from({ length: days }, (_, day) => (day <= last ? 'in' : 'off'))
 }
 
-/** One that comes and goes. */
+/** A peer that comes and goes. */
 export function drawVisitor(random: Random, days: number): Attendance {
   const attendance: Presence[] = []
   if (random.chance(0.8)) addDays(attendance, 'off', random.between(1, 20))

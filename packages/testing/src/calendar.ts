@@ -7,7 +7,7 @@ import type { Violation } from './checkers.ts'
 import { deliverTo } from './delivery.ts'
 import { EventQueue } from './event-queue.ts'
 import { areEqual, checkEnd, differsOnDisk } from './final-check.ts'
-import { compareVersions, hasSeen, heldVersion, partitionOf } from './held-state.ts'
+import { compareVersions, hasSeen, versionOf, partitionOf } from './peer-state.ts'
 import { Ledger } from './ledger.ts'
 import { MapApplication } from './map-application.ts'
 import { Random } from './random.ts'
@@ -21,9 +21,9 @@ import { TraceHash } from './trace-hash.ts'
 
 export interface CalendarOptions {
   readonly seed: number
-  /** 70 when left out, at least 50. From 140 on one of the durable peers leaves for good without a word. */
+  /** 70 by default, at least 50. From 140 on, one of the durable peers leaves for good without saying so. */
   readonly days?: number
-  /** Peers that come and go; 20 when left out. */
+  /** Peers that come and go; 20 by default. */
   readonly visitors?: number
   /** Called after each day. */
   readonly onDay?: (day: number, tombstones: number) => void
@@ -32,46 +32,46 @@ export interface CalendarOptions {
 export interface CalendarResult {
   readonly seed: number
   readonly days: number
-  /** Over everything that happened, and how it ended. */
+  /** A hash over everything that happened, and over the final state. */
   readonly hash: string
   readonly windows: number
   readonly writes: number
   readonly deletes: number
   readonly acknowledged: number
-  /** Times that a machine was away for a day or longer, and the longest of them. */
+  /** How often a machine was away for a day or longer, and the longest of these absences. */
   readonly absences: number
   readonly absenceMaxDays: number
   readonly crashes: number
-  /** At the durable peer that holds the most, at the worst moment and at the end. */
+  /** At the durable peer that stores the most: the highest number, and the number at the end. */
   readonly tombstonesMax: number
   readonly tombstones: number
   readonly lost: number
   readonly resurrected: number
   readonly diverged: number
   readonly violations: readonly Violation[]
-  /** Simulated seconds in which something could happen. */
+  /** Simulated seconds during which machines ran. */
   readonly activeSeconds: number
   readonly events: number
 }
 
 const CALENDAR_DAYS = 70
-/** What a test has time for. */
+/** As many as a test has time for. */
 export const SMALL_CALENDAR: Omit<CalendarOptions, 'seed'> = { days: 50, visitors: 6 }
-/** A delete is kept for this long after the last durable peer has it. */
+/** How long a delete is kept after the last durable peer has received it. */
 const GRACE_DAYS = 14
-/** From this on there is time for a durable peer that never returns to be struck off the list. */
+/** From this length on, a durable peer that never returns is struck off the list before the end. */
 const LEAVER_FROM_DAYS = 140
 const DURABLE = 4
 const VISITORS = 20
 const DAY_MS = 86_400_000
-/** Clocks differ by less, and what a window brings is noted at its end. */
+/** Clocks differ by less than this; and the ledger records the events of a window at its end. */
 const GRACE_MARGIN_MS = 300_000
 const SETTLE_MAX_MS = 300_000
 const VIOLATIONS_MAX = 10
 /** Tombstones left two grace periods after the last delete, as a share of all deletes. */
 const TOMBSTONES_LEFT_MAX = 0.01
 
-/** Runs weeks of a grid whose peers meet for a minute or two a day, and are away for up to five weeks. */
+/** Simulates weeks of a grid. Its peers meet for a minute or two a day, and are away for up to five weeks. */
 export function simulateCalendar(options: CalendarOptions): CalendarResult {
   return new Calendar(options).run()
 }
@@ -86,7 +86,7 @@ class Calendar {
   readonly #machines: SimulatedPeer[] = []
   readonly #attendances: readonly Attendance[]
   readonly #applications: readonly Application[]
-  /** Those that delete nothing, and go on when the others have come to an end. */
+  /** Applications that delete nothing. They go on after the others have stopped. */
   readonly #calmApplications: readonly Application[]
   readonly #network: SimulatedNetwork
   readonly #violations: Violation[] = []
@@ -126,7 +126,7 @@ class Calendar {
     this.#attendances = this.#machines.map(({ index }) => this.#drawAttendance(index))
   }
 
-  /** The last day on which anything is deleted or expires: two grace periods before the end, with a day to spare. */
+  /** The last day on which something is deleted or expires: two grace periods before the end, plus one day. */
   get #lastBusyDay(): number {
     return this.#days - 2 * GRACE_DAYS - 2
   }
@@ -171,7 +171,7 @@ class Calendar {
     this.#activeMs += this.#queue.nowMs - startMs
   }
 
-  /** Whoever is not switched off runs, and those that are in find each other. */
+  /** Starts every machine that is not switched off. The machines that are `in` connect to each other. */
   #gather(presenceOf: (index: number) => Presence): void {
     this.#network.split(this.#machines.map(({ index }) => (presenceOf(index) === 'in' ? 0 : index + 1)))
     for (const machine of this.#machines) if (presenceOf(machine.index) !== 'off') machine.start()
@@ -181,13 +181,13 @@ class Calendar {
     }
   }
 
-  /** All connections break, and nothing is on its way any more. */
+  /** Breaks all connections and lets everything in flight arrive or get lost. */
   #scatter(): void {
     this.#network.split(this.#machines.map(({ index }) => index + 1))
     for (const link of this.#network.links) this.#network.breakLink(link)
   }
 
-  /** What the applications at a machine do in one window, and whether it crashes meanwhile. */
+  /** The applications at a machine act for one window; the machine may crash meanwhile. */
   #occupy(machine: SimulatedPeer, day: number, lengthMs: number): void {
     const random = this.#random
     const alone = this.#attendances[machine.index]![day] === 'alone'
@@ -215,7 +215,7 @@ class Calendar {
     machine.crash(this.#random.pick(['whole', 'nothing']))
   }
 
-  /** From now on a durable peer has seen these writes, and will not let them be forgotten before their time. */
+  /** Records the moment from which a durable peer has seen these writes: the grace period starts there. */
   #noticeSeen(): void {
     const durable = this.#machines.slice(0, this.#rememberers).flatMap(({ peer }) => peer ?? [])
     for (const { collection, writes } of this.#ledger.keys) {
@@ -227,7 +227,7 @@ class Calendar {
     }
   }
 
-  /** Everybody is there once more, until all are equal. */
+  /** Starts all machines and waits until they are equal. */
   #settle(): void {
     const present = this.#machines.filter(({ index }) => index < this.#rememberers || index >= DURABLE)
     this.#queue.skip(this.#days * DAY_MS)
@@ -250,14 +250,14 @@ class Calendar {
     this.#checkPurged()
   }
 
-  /** Of the deletes that durable peers knew two grace periods ago hardly any is remembered. */
+  /** Hardly any of the deletes that durable peers received two grace periods ago may still be stored. */
   #checkPurged(): void {
     const knownMs = (this.#days - 2 * GRACE_DAYS) * DAY_MS
     const { peer } = this.#machines[0]!
     let left = 0
     for (const { collection, key, writes } of this.#ledger.keys) {
-      const held = heldVersion(peer!, collection, key)
-      const write = held && writes.find((each) => compareVersions(each, held) === 0)
+      const found = versionOf(peer!, collection, key)
+      const write = found && writes.find((each) => compareVersions(each, found) === 0)
       const ended = write !== undefined && (write.value === undefined || write.expiresAtMs - WALL_START_MS < knownMs)
       if (ended && write.seenAtMs < knownMs) left += 1
     }
@@ -265,17 +265,17 @@ class Calendar {
     this.#violated(`unpurged: ${left} of ${this.#ledger.deletes} deletes are remembered two grace periods later`)
   }
 
-  /** Durable peers that never leave for good; they come first. */
+  /** Durable peers that never leave for good. They come first. */
   get #rememberers(): number {
     return this.#days >= LEAVER_FROM_DAYS ? DURABLE - 1 : DURABLE
   }
 
-  /** At the durable peer that holds the most. */
+  /** At the durable peer that stores the most. */
   #tombstones(): number {
     const collections = this.#applications.flatMap((application) => application.collections)
-    const held = (machine: SimulatedPeer): number =>
+    const tombstones = (machine: SimulatedPeer): number =>
       collections.reduce((sum, each) => sum + tombstonesOf(machine, each), 0)
-    return Math.max(...this.#machines.slice(0, this.#rememberers).map(held))
+    return Math.max(...this.#machines.slice(0, this.#rememberers).map(tombstones))
   }
 
   #runUntil(timeMs: number): void {
@@ -308,7 +308,7 @@ class Calendar {
     if (index >= DURABLE) return drawVisitor(random, this.#days)
     if (index >= this.#rememberers) return drawLeaver(random, this.#days)
     const away = index > 0 && random.chance(0.4)
-    // Time is left for it to hear of the last deletes before they are to be forgotten.
+    // It has time to receive the last deletes before they are purged.
     return away ? drawDurable(random, this.#days, this.#lastBusyDay + 5) : drawAlways(this.#days)
   }
 

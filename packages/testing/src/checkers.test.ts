@@ -26,13 +26,13 @@ function notesOf(peer: Peer): Partition {
 /** Writes at a peer and into the ledger, as acknowledged. */
 function write(ledger: Ledger, peer: Peer, key: string, value: Uint8Array | undefined): LedgerWrite {
   const written = peer.write(notesOf(peer), key, value, NOW)
-  const told = { collection: NOTES, key, value, peer: 0, removes: false, atMs: 0, expiresAtMs: Infinity }
-  const added = ledger.add({ ...written, ...told })
+  const request = { collection: NOTES, key, value, peer: 0, removes: false, atMs: 0, expiresAtMs: Infinity }
+  const added = ledger.add({ ...written, ...request })
   ledger.acknowledge(0, written.writeId)
   return added
 }
 
-/** Brings `to` up to date with all that `from` has. */
+/** Sends everything that `from` has to `to`. */
 function copyRows(from: Peer, to: Peer): void {
   const { replica } = notesOf(from)
   for (const slot of replica.table.slots()) {
@@ -41,7 +41,7 @@ function copyRows(from: Peer, to: Peer): void {
   }
 }
 
-test('coverage: a dot that counts as seen although its entry is not there', () => {
+test('coverage: the vector counts a dot as seen, but its entry is missing', () => {
   const ledger = new Ledger()
   const [ada, ben] = [open(1), open(2)]
   const first = write(ledger, ada, 'k', VALUE)
@@ -58,7 +58,7 @@ test('coverage: a dot that counts as seen although its entry is not there', () =
   expect(checkCoverage(ledger, ben)).toBeUndefined()
 })
 
-test('losses: sets and deletes that were acknowledged and are not there', () => {
+test('losses: acknowledged sets and deletes are missing', () => {
   const ledger = new Ledger()
   const [ada, ben] = [open(1), open(2)]
   write(ledger, ada, 'kept', VALUE)
@@ -93,7 +93,7 @@ test('differences: other vectors, other versions, other bytes', () => {
   expect(findDifference(ada, ben, [NOTES])).toMatch(/other bytes/)
 })
 
-test('content: an entry that nobody wrote', () => {
+test('content: an entry that no application wrote', () => {
   const ledger = new Ledger()
   const ada = open(1)
   write(ledger, ada, 'k', VALUE)
@@ -119,7 +119,7 @@ function peerWrite(peer: Peer, key: string): void {
   peer.write(notesOf(peer), key, VALUE, NOW)
 }
 
-/** Only `peer-1` and `peer-2` hold the notes. */
+/** Only `peer-1` and `peer-2` own the notes. */
 function notesAtTwo(peerId: string): Placement {
   const two = new Set(['peer-1', 'peer-2'])
   return {
@@ -130,7 +130,7 @@ function notesAtTwo(peerId: string): Placement {
   }
 }
 
-test('a peer that is not to hold a collection has lost nothing of it and differs in nothing; one that is has', () => {
+test('a peer that does not own a collection neither loses it nor differs in it; an owner does', () => {
   const ledger = new Ledger()
   const [ada, ben, cy] = [1, 2, 3].map((seed) => open(seed, notesAtTwo(`peer-${seed}`))) as [Peer, Peer, Peer]
   write(ledger, ada, 'k', VALUE)

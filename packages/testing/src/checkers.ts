@@ -3,24 +3,24 @@ import type { Peer, Replica } from '@gossipgrid/core'
 import {
   compareVersions,
   hasSeen,
-  heldEntries,
-  heldVector,
-  heldVersion,
+  entriesOf,
+  vectorText,
+  versionOf,
   isHolder,
   partitionOf,
   sameValue,
   versionAt,
-} from './held-state.ts'
-import type { Version } from './held-state.ts'
+} from './peer-state.ts'
+import type { Version } from './peer-state.ts'
 import type { Ledger } from './ledger.ts'
 import type { SimulatedCollection } from './simulated-collection.ts'
 
-/** A promise that was broken, in words. */
+/** A sentence about a broken promise. */
 export type Violation = string
 
 /**
- * A vector never claims what its replica lacks: for every dot of the ledger that a peer has seen, the peer's entry is
- * that write or a larger version.
+ * A vector never claims a write that its replica lacks. For every dot that a peer's vector counts as seen, the peer's
+ * entry is that write or a larger version.
  */
 export function checkCoverage(ledger: Ledger, peer: Peer): Violation | undefined {
   if (ledger.reusedIds.size > 0) return undefined
@@ -29,16 +29,16 @@ export function checkCoverage(ledger: Ledger, peer: Peer): Violation | undefined
     const { collection, key, writes } = ledgerKey
     if (!replicas.has(collection)) replicas.set(collection, partitionOf(peer, collection)?.replica)
     const replica = replicas.get(collection)
-    // Asked for some thousand keys, twice a second, at every peer: it shall not hash them all again.
+    // This runs for some thousand keys, twice a second, at every peer: hash each key once.
     ledgerKey.keyHash ??= replica?.table.hashKey(key)
     const slot = replica?.table.find(key, ledgerKey.keyHash!)
-    const held = slot === undefined ? undefined : versionAt(peer, collection, replica!, slot)
+    const found = slot === undefined ? undefined : versionAt(peer, collection, replica!, slot)
     for (let i = writes.length - 1; i >= 0; i--) {
       const write = writes[i]!
-      if (held !== undefined && compareVersions(write, held) <= 0) break
+      if (found !== undefined && compareVersions(write, found) <= 0) break
       if (write.withdrawn || !hasSeen(peer, collection, write.replicaId, write.sequence)) continue
-      if (ledger.mayBePurged(collection, key, write, held)) break
-      const shown = held === undefined ? 'nothing' : `a smaller version, ${held.replicaId}/${held.sequence}`
+      if (ledger.mayBePurged(collection, key, write, found)) break
+      const shown = found === undefined ? 'nothing' : `a smaller version, ${found.replicaId}/${found.sequence}`
       return `coverage: ${peer.peerId} has seen ${write.replicaId}/${write.sequence} of '${textOf(key)}' in '${collection.name}' and holds ${shown}`
     }
   }
@@ -46,8 +46,8 @@ export function checkCoverage(ledger: Ledger, peer: Peer): Violation | undefined
 }
 
 /**
- * Acknowledged writes whose key ends with a smaller version at a peer that is to hold it, or with none: sets that are lost,
- * deletes that came back.
+ * Acknowledged writes that an owner lacks in the end: its version of the key is smaller, or there is none. These are
+ * lost sets, and deletes that were undone.
  */
 export function findLost(
   ledger: Ledger,
@@ -59,8 +59,8 @@ export function findLost(
   for (const write of ledger.owed()) {
     const { collection, key } = write
     if (!isHolder(peer, collection)) continue
-    const held = heldVersion(peer, collection, key)
-    if (ledger.fulfils(held, write) || ledger.mayBePurged(collection, key, write, held)) continue
+    const found = versionOf(peer, collection, key)
+    if (ledger.fulfils(found, write) || ledger.mayBePurged(collection, key, write, found)) continue
     if (write.value === undefined) resurrected += 1
     else lost += 1
     const what = write.value === undefined ? 'resurrected' : 'lost'
@@ -70,16 +70,16 @@ export function findLost(
 }
 
 /**
- * Two peers are equal in what they hold in common: roots, vectors and every byte of every entry. Returns the first
+ * Compares two peers in the collections that both own: roots, vectors and every byte of every entry. Returns the first
  * difference.
  */
 export function findDifference(a: Peer, b: Peer, collections: readonly SimulatedCollection[]): Violation | undefined {
   const both = `${a.peerId} and ${b.peerId}`
   for (const collection of collections.filter((each) => isHolder(a, each) && isHolder(b, each))) {
-    if (heldVector(a, collection) !== heldVector(b, collection)) {
+    if (vectorText(a, collection) !== vectorText(b, collection)) {
       return `diverged: ${both} have seen other writes of '${collection.name}'`
     }
-    const [left, right] = [heldEntries(a, collection), heldEntries(b, collection)]
+    const [left, right] = [entriesOf(a, collection), entriesOf(b, collection)]
     if (left.length !== right.length)
       return `diverged: ${both} hold ${left.length} and ${right.length} of '${collection.name}'`
     for (let i = 0; i < left.length; i++) {
@@ -94,7 +94,7 @@ export function findDifference(a: Peer, b: Peer, collections: readonly Simulated
     : `diverged: ${both} have other fingerprints`
 }
 
-/** Every entry is, byte for byte, what the application wrote. */
+/** Every entry is, byte for byte, a value that the application wrote. */
 export function checkContent(
   ledger: Ledger,
   peer: Peer,
@@ -108,7 +108,7 @@ export function checkContent(
     }
   }
   for (const collection of collections) {
-    for (const entry of heldEntries(peer, collection)) {
+    for (const entry of entriesOf(peer, collection)) {
       const candidates = written.get(`${collection.name} ${entry.key} ${entry.hlc}`) ?? []
       if (candidates.some((value) => isSameRow(collection, value, entry.value))) continue
       return `content: '${textOf(entry.key)}' of '${collection.name}' at ${peer.peerId} is nothing that anybody wrote`
@@ -117,7 +117,10 @@ export function checkContent(
   return undefined
 }
 
-/** Reads within one life of one peer: each is at least as new as every earlier one, and as every own write. */
+/**
+ * Reads at one peer between two starts never go back: each is at least as new as every earlier read and every write of
+ * that peer.
+ */
 export class ReadCheck {
   readonly #peer: Peer
   readonly #ledger: Ledger
@@ -128,33 +131,33 @@ export class ReadCheck {
     this.#ledger = ledger
   }
 
-  /** To be called for every change, and for reads at any time. */
+  /** Call it for every change, and for reads at any time. */
   read(collection: SimulatedCollection, key: string): Violation | undefined {
     const id = `${collection.name} ${key}`
     const newest = this.#newest.get(id)
-    const found = heldVersion(this.#peer, collection, key)
-    // An add that is about to be taken out looks like a remove of its own dot, which nobody wrote.
+    const found = versionOf(this.#peer, collection, key)
+    // Just before an add is taken out, it looks like a remove of its own dot. No application wrote such a remove.
     const leaves = found?.removes === true && this.#ledger.isAdd(collection, key, found)
-    const held = leaves ? undefined : found
-    // A write that was issued anew under another id may now lose to one of the same HLC reading.
-    const anew = newest !== undefined && this.#ledger.reusedIds.has(newest.replicaId) && held?.hlc === newest.hlc
-    if (newest !== undefined && !anew && (held === undefined || compareVersions(held, newest) < 0)) {
-      if (!this.#ledger.mayBePurged(collection, key, newest, held)) {
+    const current = leaves ? undefined : found
+    // A write that was issued again under another replica id may lose to one with the same HLC reading.
+    const reissued = newest !== undefined && this.#ledger.reusedIds.has(newest.replicaId) && current?.hlc === newest.hlc
+    if (newest !== undefined && !reissued && (current === undefined || compareVersions(current, newest) < 0)) {
+      if (!this.#ledger.mayBePurged(collection, key, newest, current)) {
         return `reads: '${textOf(key)}' of '${collection.name}' went back in time at ${this.#peer.peerId}`
       }
     }
-    if (held === undefined) this.#newest.delete(id)
-    else this.#newest.set(id, held)
+    if (current === undefined) this.#newest.delete(id)
+    else this.#newest.set(id, current)
     return undefined
   }
 }
 
-/** A key as it may be shown: the mark between its parts is a control character. */
+/** A key without the control character between its parts. */
 function textOf(key: string): string {
   return key.replace('\u0000', '|')
 }
 
-/** A document's row that was issued anew under another replica id names its author, and is the same otherwise. */
+/** A document's row that was issued again under another replica id names its author. Apart from that it is the same. */
 function isSameRow({ kind }: SimulatedCollection, a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
   if (kind !== 'document' || a === undefined || b === undefined || sameValue(a, b)) return sameValue(a, b)
   const [x, y] = [a, b].map((bytes) => {

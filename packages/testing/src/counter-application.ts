@@ -2,13 +2,13 @@ import { decodeValue, encodeValue } from '@gossipgrid/core'
 import type { Peer } from '@gossipgrid/core'
 import type { Application } from './application.ts'
 import type { Violation } from './checkers.ts'
-import { partitionOf } from './held-state.ts'
+import { partitionOf } from './peer-state.ts'
 import type { LedgerWrite } from './ledger.ts'
 import type { Random } from './random.ts'
 import type { SimulatedCollection } from './simulated-collection.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
 
-/** All that one slot has counted after one of its writes. */
+/** The totals of one slot after one of its writes. */
 interface Step {
   readonly incremented: number
   readonly decremented: number
@@ -23,7 +23,7 @@ interface Slot {
 
 const ZERO: Step = { incremented: 0, decremented: 0, write: undefined }
 
-/** Counts up and down at every peer. Each opening of a peer counts in a slot of its own. */
+/** Counts up and down at every peer. Each start of a peer counts in a new slot. */
 export class CounterApplication implements Application {
   readonly collections: readonly SimulatedCollection[]
   readonly #collection: SimulatedCollection
@@ -51,13 +51,13 @@ export class CounterApplication implements Application {
 
   remove(): void {}
 
-  /** Whoever counted sees at least what it counted itself. */
+  /** A peer sees at least its own increments and decrements. */
   read(machine: SimulatedPeer): void {
     const { peer } = machine
     if (peer !== undefined) this.#checkOwn(machine, peer, this.#slotOf(machine, peer).steps.at(-1) ?? ZERO)
   }
 
-  /** Every slot shows what it had counted at one moment, no earlier than its last acknowledged write. */
+  /** Every slot shows totals that it had after one of its writes, no older than the last acknowledged one. */
   check(peer: Peer): Violation | undefined {
     const { table } = partitionOf(peer, this.#collection)!.replica
     let expected = 0
@@ -74,10 +74,10 @@ export class CounterApplication implements Application {
     for (const [slotId, { steps }] of this.#slots) {
       const owed = steps.findLast(({ write }) => write?.acknowledged === true && !write.excused)
       const slot = table.slotOf(slotId)
-      const held = slot === undefined ? undefined : pairOf(table.value(slot))
+      const pair = slot === undefined ? undefined : pairOf(table.value(slot))
       if (owed === undefined) continue
-      if (held !== undefined && held[0] >= owed.incremented && held[1] >= owed.decremented) continue
-      return `counter: ${peer.peerId} shows [${held?.join()}] of slot ${slotId}, and [${owed.incremented},${owed.decremented}] was acknowledged`
+      if (pair !== undefined && pair[0] >= owed.incremented && pair[1] >= owed.decremented) continue
+      return `counter: ${peer.peerId} shows [${pair?.join()}] of slot ${slotId}, and [${owed.incremented},${owed.decremented}] was acknowledged`
     }
     return shown === expected ? undefined : `counter: ${peer.peerId} shows ${shown} instead of ${expected}`
   }
@@ -98,10 +98,10 @@ export class CounterApplication implements Application {
   #checkOwn(machine: SimulatedPeer, peer: Peer, last: Step): void {
     const { table } = partitionOf(peer, this.#collection)!.replica
     const slot = table.slotOf(peer.slotId)
-    const held = slot === undefined ? [0, 0] : pairOf(table.value(slot))
-    if (held?.[0] === last.incremented && held[1] === last.decremented) return
+    const pair = slot === undefined ? [0, 0] : pairOf(table.value(slot))
+    if (pair?.[0] === last.incremented && pair[1] === last.decremented) return
     machine.check(
-      `counter: ${peer.peerId} counted [${last.incremented},${last.decremented}] and reads [${held?.join()}]`,
+      `counter: ${peer.peerId} counted [${last.incremented},${last.decremented}] and reads [${pair?.join()}]`,
     )
   }
 }

@@ -2,7 +2,7 @@ import type { NetworkListener } from './simulated-network.ts'
 import { peerIdOf } from './peer-ids.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
 
-/** Hands what the network brings to the machines. */
+/** Delivers network events to the machines. */
 export function deliverTo(machines: readonly SimulatedPeer[]): NetworkListener {
   return {
     connected: (peer, neighbour) => machines[peer]!.take({ type: 'connected', neighbour: peerIdOf(neighbour) }),

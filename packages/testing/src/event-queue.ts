@@ -5,7 +5,10 @@ interface QueuedEvent {
   readonly run: () => void
 }
 
-/** Virtual time: everything that happens in a simulation waits here for its millisecond, and nothing else passes time. */
+/**
+ * Virtual time. Everything that happens in a simulation waits here for its millisecond; only this queue advances the
+ * time.
+ */
 export class EventQueue {
   readonly #heap: QueuedEvent[] = []
   #order = 0
@@ -25,17 +28,17 @@ export class EventQueue {
     return this.#heap.length
   }
 
-  /** Runs something after so many milliseconds, rounded down to a whole one. */
+  /** Runs `event` after so many milliseconds, rounded down to a whole one. */
   after(delayMs: number, run: () => void): void {
     this.at(this.#nowMs + delayMs, run)
   }
 
-  /** Runs something at a moment, or next if that is past. */
+  /** Runs `event` at a moment, or next if that moment is past. */
   at(timeMs: number, run: () => void): void {
     this.#push({ timeMs: Math.max(this.#nowMs, Math.floor(timeMs)), order: this.#order++, run })
   }
 
-  /** Runs the next event. False when none is left up to `untilMs`; the time is `untilMs` then. */
+  /** Runs the next event. Returns false when none is left up to `untilMs`; the time is `untilMs` then. */
   step(untilMs: number): boolean {
     const next = this.#heap[0]
     if (next === undefined || next.timeMs > untilMs) {
@@ -43,14 +46,14 @@ export class EventQueue {
       return false
     }
     this.#pop()
-    // Whoever was to be woken while time was skipped is woken late.
+    // Events of the skipped time run late.
     this.#nowMs = Math.max(this.#nowMs, next.timeMs)
     this.#ran += 1
     next.run()
     return true
   }
 
-  /** Lets time pass in which nothing runs. */
+  /** Advances the time without running anything. */
   skip(untilMs: number): void {
     this.#nowMs = Math.max(this.#nowMs, untilMs)
   }

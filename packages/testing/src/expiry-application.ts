@@ -2,7 +2,7 @@ import { encodeValue, expiring } from '@gossipgrid/core'
 import type { Instant, Peer } from '@gossipgrid/core'
 import type { Application } from './application.ts'
 import type { Violation } from './checkers.ts'
-import { compareVersions, heldVersion, partitionOf, sameValue } from './held-state.ts'
+import { compareVersions, versionOf, partitionOf, sameValue } from './peer-state.ts'
 import type { Ledger, LedgerWrite } from './ledger.ts'
 import { liveKey } from './map-application.ts'
 import type { Random } from './random.ts'
@@ -15,13 +15,16 @@ export interface ExpiryTraits {
   readonly ttlMaxMs: number
 }
 
-/** A map most of whose entries expire. Nobody ever reads one whose time has come, nor a second time one that was gone. */
+/**
+ * A map in which most entries expire. A read never returns an expired entry, and never returns an entry again after it
+ * was gone.
+ */
 export class ExpiryApplication implements Application {
   readonly collections: readonly SimulatedCollection[]
   readonly #collection: SimulatedCollection
   readonly #ledger: Ledger
   readonly #traits: ExpiryTraits
-  /** What each machine has found gone in its present life. */
+  /** Keys that each machine has found gone since it started. */
   readonly #gone = new Map<string, Set<LedgerWrite>>()
   #count = 0
 
@@ -54,7 +57,7 @@ export class ExpiryApplication implements Application {
     const { peer } = machine
     const key = this.#drawKey(random)
     if (peer === undefined) return
-    const write = this.#heldWrite(peer, key)
+    const write = this.#currentWrite(peer, key)
     if (write === undefined) return
     const lifeId = `${machine.index} ${machine.life}`
     let gone = this.#gone.get(lifeId)
@@ -68,21 +71,21 @@ export class ExpiryApplication implements Application {
 
   check(peer: Peer, now: Instant): Violation | undefined {
     for (let i = 0; i < this.#traits.keys; i++) {
-      const write = this.#heldWrite(peer, keyOf(i))
+      const write = this.#currentWrite(peer, keyOf(i))
       const violation = write === undefined ? undefined : this.#checkRead(peer, keyOf(i), write, now)
       if (violation !== undefined) return violation
     }
     return undefined
   }
 
-  /** The write that a peer holds of a key: what it has to show follows from it alone. */
-  #heldWrite(peer: Peer, key: string): LedgerWrite | undefined {
-    const held = heldVersion(peer, this.#collection, key)
-    if (held === undefined) return undefined
+  /** The write that a peer has for a key. Its expiry alone decides what the peer must show. */
+  #currentWrite(peer: Peer, key: string): LedgerWrite | undefined {
+    const found = versionOf(peer, this.#collection, key)
+    if (found === undefined) return undefined
     const { table } = partitionOf(peer, this.#collection)!.replica
     const value = table.value(table.slotOf(key)!)
     // A crash that undid a write gives its version out again, and so does a disk that was set back.
-    const writes = this.#ledger.writesOf(this.#collection, key).filter((write) => compareVersions(write, held) === 0)
+    const writes = this.#ledger.writesOf(this.#collection, key).filter((write) => compareVersions(write, found) === 0)
     return writes.find((write) => sameValue(write.value, value)) ?? writes[0]
   }
 
@@ -92,7 +95,7 @@ export class ExpiryApplication implements Application {
     if (value === undefined || peer.wallMs(now) >= expiresAtMs) {
       return shown === undefined ? undefined : `expiry: ${what} is shown although it is deleted or its time has come`
     }
-    // A clock that was set back lets an entry that is gone stay so.
+    // After its clock was set back, a peer may keep an expired entry hidden.
     if (shown === undefined) return expiresAtMs === Infinity ? `expiry: ${what} is not shown` : undefined
     const payload = expiresAtMs === Infinity ? value : value.subarray(value.length - shown.length)
     return sameValue(payload, shown) ? undefined : `expiry: ${what} is shown as something else`

@@ -6,7 +6,9 @@ import type { CrashOutcome } from './simulated-disk.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
 
-/** Usual milliseconds between two faults of a kind at full intensity; for ten times that at the lowest. */
+/**
+ * Usual milliseconds between two faults of a kind at full intensity. At the lowest intensity it is ten times as long.
+ */
 const EVERY_MS: Partial<Record<FaultKind, number>> = {
   'deaf-broadcast': 8000,
   'connection-break': 1500,
@@ -28,7 +30,7 @@ const EVERY_MS: Partial<Record<FaultKind, number>> = {
 
 const SKEW_MAX_MS = 20_000
 
-/** Makes things go wrong, each kind at its own pace, until everything is healed. */
+/** Injects faults, each kind at its own pace, until everything is healed. */
 export class FaultInjector {
   readonly counts: Map<FaultKind, number> = new Map<FaultKind, number>()
   readonly #queue: EventQueue
@@ -60,7 +62,10 @@ export class FaultInjector {
     }
   }
 
-  /** Ends all trouble: paths open, disks have room, clocks run, and whoever is down comes back. */
+  /**
+   * Ends all faults: opens the paths, makes room on the disks, lets the clocks run and starts the machines that are
+   * down.
+   */
   heal(): void {
     this.#healed = true
     this.#network.heal()
@@ -165,7 +170,7 @@ export class FaultInjector {
       clock.stop()
       this.#later(random.between(500, 20_000), () => clock.go())
     } else {
-      // Far enough for others to hold the writes back until their own clocks have come near.
+      // Far enough for other peers to quarantine the writes until their own clocks have come near.
       const skewMs = clock.skewMs
       clock.skewMs = random.between(70_000, 150_000)
       this.#later(random.between(500, 5000), () => (clock.skewMs = skewMs))
@@ -177,7 +182,7 @@ export class FaultInjector {
     const blobs = machine.disk.blobs()
     if (blobs.length === 0) return
     this.#losses.damage(machine, () => {
-      // Segments first: they are what a vector stands for.
+      // Segments first: a vector claims what is in them.
       const segments = blobs.filter(([key]) => key.startsWith('seg/'))
       const [key] = random.pick(segments.length > 0 && random.chance(0.6) ? segments : blobs)
       machine.disk.damage(key)

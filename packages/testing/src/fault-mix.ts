@@ -1,6 +1,6 @@
 import type { Random } from './random.ts'
 
-/** Every kind of trouble a simulation can be in. */
+/** The kinds of faults that a simulation can inject. */
 export const FAULT_KINDS = [
   'broadcast-loss',
   'broadcast-duplication',
@@ -33,13 +33,13 @@ export const FAULT_KINDS = [
 
 export type FaultKind = (typeof FAULT_KINDS)[number]
 
-/** Kinds without which the others hardly meet anything to disturb. */
+/** Without these kinds the other faults have hardly anything to disturb. */
 const FAULTS_MIN = 3
 
-/** Kinds after which a durable copy may be gone. */
+/** After faults of these kinds a durable copy may be gone. */
 export const DISK_FAULTS: readonly FaultKind[] = ['torn-write', 'damaged-blob', 'lost-disk', 'restored-disk']
 
-/** The troubles of one simulation: each kind that is on has an intensity in (0, 1]. */
+/** The faults of one simulation: each kind that is on has an intensity in (0, 1]. */
 export type FaultMix = ReadonlyMap<FaultKind, number>
 
 /**

@@ -2,20 +2,20 @@ import { PRESENT, compositeKey, encodeValue, expiring, splitKey } from '@gossipg
 import type { Instant, Peer } from '@gossipgrid/core'
 import type { Application } from './application.ts'
 import type { Violation } from './checkers.ts'
-import { partitionOf } from './held-state.ts'
+import { partitionOf } from './peer-state.ts'
 import type { Random } from './random.ts'
 import type { SimulatedCollection } from './simulated-collection.ts'
 import type { SimulatedWrite, SimulatedPeer } from './simulated-peer.ts'
 
 export interface FieldsTraits {
   readonly objects: number
-  /** Longest life of a field; some fields have one when this is above 0. */
+  /** Longest life of a field. Above 0, some fields expire. */
   readonly ttlMaxMs: number
 }
 
 const FIELDS = ['name', 'mail', 'age', 'city', 'note'] as const
 
-/** Objects whose fields merge one by one. What must be in each field, the ledger knows. */
+/** Objects whose fields merge one by one. The ledger knows what each field must contain. */
 export class FieldsApplication implements Application {
   readonly collections: readonly SimulatedCollection[]
   readonly #collection: SimulatedCollection
@@ -50,7 +50,7 @@ export class FieldsApplication implements Application {
 
   read(): void {}
 
-  /** An object is the same however its rows are found. */
+  /** All ways to look up the rows of an object give the same object. */
   check(peer: Peer, now: Instant): Violation | undefined {
     const { replica } = partitionOf(peer, this.#collection)!
     const { table } = replica
@@ -85,7 +85,7 @@ export class FieldsApplication implements Application {
     const rows: SimulatedWrite[] = [{ key, value: dated(PRESENT) }]
     const value = dated(encodeValue([this.#count, machine.index], 64))
     for (const field of fields) rows.push({ key: compositeKey(key, field), value })
-    // A whole object has no other fields.
+    // Replacing the whole object deletes its other fields.
     const written = new Set(rows.map((row) => row.key))
     if (whole) rows.push(...this.#removal(peer, key).filter((row) => !written.has(row.key)))
     machine.write(this.#collection, rows)

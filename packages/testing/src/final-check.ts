@@ -3,7 +3,7 @@ import { LOG_PREFIX } from '@gossipgrid/core/internals'
 import type { Application } from './application.ts'
 import { checkContent, findDifference, findLost } from './checkers.ts'
 import type { Violation } from './checkers.ts'
-import { isHolder } from './held-state.ts'
+import { isHolder } from './peer-state.ts'
 import type { Ledger } from './ledger.ts'
 import type { SimulatedCollection } from './simulated-collection.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
@@ -11,16 +11,19 @@ import type { SimulatedPeer } from './simulated-peer.ts'
 const LOG_MAX_BYTES = 16 * 1024 * 1024
 
 export interface FinalResult {
-  /** Acknowledged sets that are gone. */
+  /** Acknowledged sets that are missing. */
   readonly lost: number
-  /** Acknowledged deletes that are undone. */
+  /** Acknowledged deletes that were undone. */
   readonly resurrected: number
-  /** Peers that differ from the first one. */
+  /** Peers that differ from the first peer. */
   readonly diverged: number
   readonly violations: readonly Violation[]
 }
 
-/** All of these machines are up, show the same root of what they share, have stored everything, and wait for nothing. */
+/**
+ * All of these machines are up, report the same root for the partitions they share, have stored everything, and wait
+ * for nothing.
+ */
 export function areEqual(machines: readonly SimulatedPeer[]): boolean {
   const root = machines[0]!.peer?.collections.root()
   return machines.every(({ peer, clock, disk }, i) => {
@@ -32,7 +35,7 @@ export function areEqual(machines: readonly SimulatedPeer[]): boolean {
   })
 }
 
-/** Everything that the peer holds is held by every peer, and so is in the root that they have shown. */
+/** All peers own everything that this peer owns, so the compared roots cover it. */
 function holdsForAll({ collections }: Peer): boolean {
   return [...collections.shared()].length === [...collections.partitions()].length
 }
@@ -41,7 +44,7 @@ function shareRoot(peer: Peer, other: Peer | undefined): boolean {
   return other !== undefined && peer.collections.root(other.peerId) === other.collections.root(peer.peerId)
 }
 
-/** What a peer would come back with is what it has. */
+/** The peer's store would give back exactly its state in memory. */
 export function differsOnDisk(machine: SimulatedPeer, applications: readonly Application[]): Violation | undefined {
   if (!machine.persistent) return undefined
   const collections = applications.flatMap((application) => application.collections)
@@ -49,7 +52,7 @@ export function differsOnDisk(machine: SimulatedPeer, applications: readonly App
   return difference === undefined ? undefined : `stored: ${difference}`
 }
 
-/** Holds all machines, which are up and have told each other everything, against the ledger and against each other. */
+/** Compares all machines, which are up and have exchanged everything, with the ledger and with each other. */
 export function checkEnd(
   ledger: Ledger,
   machines: readonly SimulatedPeer[],
@@ -76,7 +79,7 @@ export function checkEnd(
   return { ...found, violations: violations.filter((violation) => violation !== undefined) }
 }
 
-/** The first peer that holds each collection, with those that it is the first for: others are held against it. */
+/** For each collection its first owner; the other owners are compared with that one. */
 function referencesOf(
   machines: readonly SimulatedPeer[],
   collections: readonly SimulatedCollection[],

@@ -34,7 +34,7 @@ function main(args: readonly string[]): number {
 try {
   process.exitCode = main(process.argv.slice(2))
 } catch (error) {
-  // What `parseArgs` says of an option that it does not know.
+  // The error of `parseArgs` for an unknown option.
   console.error(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`)
   process.exitCode = 2
 }

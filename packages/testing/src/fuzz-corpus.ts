@@ -17,7 +17,7 @@ const VALUES: readonly unknown[] = [
   undefined,
 ]
 
-/** Everything that three honest peers say to each other while they meet, write, part and meet again. */
+/** All messages of three honest peers that meet, write, part and meet again. */
 export function recordCorpus(seed: number): FuzzInput[] {
   const random = new Random(seed)
   const wire = new Wire(seed)

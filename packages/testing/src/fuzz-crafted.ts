@@ -28,7 +28,7 @@ const VALUES = [null, 1, Number.NaN, -0, 'x', [[[[[]]]]], { constructor: { proto
 /** How far ahead of the victim's clock writes are dated, in milliseconds. */
 const AHEAD_MS = [-1e12, -60_000, -1, 0, 1, 59_000, 61_000, 300_000, 599_000, 601_000, 1e9]
 
-/** Makes messages that every decoder accepts, with contents that no honest peer sends. */
+/** Makes messages that every decoder accepts, but whose contents no honest peer sends. */
 export class CraftedMessages {
   readonly #random: Random
   readonly #target: FuzzTarget
@@ -144,7 +144,7 @@ export class CraftedMessages {
     })
   }
 
-  /** Flat pairs, ascending. */
+  /** Flat pairs of numbers in ascending order. */
   #ranges(): number[] {
     const random = this.#random
     const ranges: number[] = []

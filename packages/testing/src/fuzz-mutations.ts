@@ -1,11 +1,11 @@
 import type { Random } from './random.ts'
 
-/** Bytes that mean something where lengths, tags and numbers stand. */
+/** Bytes with a special meaning in lengths, tags and numbers. */
 const TELLING = [
   0x00, 0x01, 0x17, 0x18, 0x1b, 0x3b, 0x40, 0x5f, 0x60, 0x7f, 0x80, 0x9f, 0xa0, 0xbf, 0xc1, 0xc2, 0xd8, 0xf7, 0xfb,
   0xff,
 ]
-/** Pieces that no honest message has where they are put. */
+/** Byte sequences that no honest message has in these places. */
 const PIECES: readonly (readonly number[])[] = [
   [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f], // the largest varint
   [0xff, 0xff, 0xff, 0xff, 0x0f],
@@ -25,10 +25,10 @@ const PIECES: readonly (readonly number[])[] = [
   Array.from({ length: 200 }, () => 0x81), // depth
 ]
 
-/** Another message to take parts of. */
+/** Another message to copy parts from. */
 export type Donor = () => Uint8Array
 
-/** A copy of `bytes` with one to four faults, such as a hostile or broken peer might make. */
+/** A copy of `bytes` with one to four changes, such as a hostile or broken peer might make. */
 export function mutate(bytes: Uint8Array, random: Random, donor: Donor): Uint8Array {
   let mutant: Uint8Array = bytes.slice()
   for (let faults = random.mostlySmall(1, 4); faults > 0; faults--) mutant = fault(mutant, random, donor)

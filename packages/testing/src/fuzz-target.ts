@@ -13,14 +13,14 @@ export interface FuzzInput {
 
 const HOSTILE_MAX = 6
 const WHOLLY_REFUSED: readonly GridErrorCode[] = ['MESSAGE_MALFORMED', 'MESSAGE_TOO_LARGE', 'MESSAGE_VERSION']
-/** No honest input makes a peer do so much at once. */
+/** No honest input makes a peer return so many effects in one step. */
 const EFFECTS_MAX = 2000
 const SETTLE_MAX_MS = 3_600_000
 
 /**
- * A peer among hostile neighbours, with state of its own, and an honest one that it has met before and meets again at the
- * end. Says what was wrong as an `Error`: any exception but a refusal, a change by a message that was refused, more than
- * its bounds allow, or that the two do not become equal any more.
+ * A victim peer among hostile neighbours. It has state of its own, and met an honest peer before, which it meets again
+ * at the end. Throws an `Error` that says what was wrong: an exception that is no refusal, a change by a refused
+ * message, a bound that was exceeded, or two peers that do not become equal.
  */
 export class FuzzTarget {
   readonly #wire: Wire
@@ -29,9 +29,9 @@ export class FuzzTarget {
   #turn = 0
   #code: GridErrorCode | undefined
   #effects = 0
-  /** Sessions that the victim lately spoke of. */
+  /** Sessions that the victim mentioned lately. */
   readonly sessions: number[] = []
-  /** Refused inputs by code. */
+  /** Number of refused inputs by error code. */
   readonly refused: Map<string, number> = new Map()
   accepted = 0
 
@@ -48,7 +48,7 @@ export class FuzzTarget {
     this.#wire.cut('victim', 'honest')
     for (let i = 0; i < 10; i++) this.#wire.write(i % 2 === 0 ? 'victim' : 'honest', 'users', `late ${i}`, i)
     this.#wire.noted = ({ from, bytes }) => this.#noted(from, bytes)
-    this.#wire.told = (name, effect) => this.#told(name, effect)
+    this.#wire.onEffect = (name, effect) => this.#onEffect(name, effect)
     while (this.#hostile.length < HOSTILE_MAX) this.#meetHostile()
     this.#wire.advance(100)
   }
@@ -88,12 +88,12 @@ export class FuzzTarget {
     }
   }
 
-  /** Lets time pass among the hostile. */
+  /** Lets time pass while the hostile peers are connected. */
   advance(ms: number): void {
     this.#wire.advance(ms)
   }
 
-  /** Checks the bounds, then lets the hostile go and the honest peer come, until the two are equal. */
+  /** Checks the bounds. Then the hostile peers leave, and the honest peer comes back until the two are equal. */
   settle(): void {
     const { victim, honest } = this
     const bounds: [string, number, number][] = [
@@ -102,7 +102,7 @@ export class FuzzTarget {
       ['sessions', victim.antiEntropy.sessionCount, SESSIONS_MAX],
       ['offenders', victim.offences.latest(10_000).length, OFFENDERS_MAX],
       ['lags', victim.lag.totals().length, MEMBERS_MAX],
-      ['held bytes', victim.inbound.held.bytes, 4 * 1024 * 1024],
+      ['quarantined bytes', victim.inbound.held.bytes, 4 * 1024 * 1024],
     ]
     for (const [what, count, max] of bounds) if (count > max) throw new Error(`${count} ${what}, ${max} are allowed`)
     for (const name of this.#hostile) this.#wire.give('victim', { type: 'disconnected', neighbour: name })
@@ -114,14 +114,14 @@ export class FuzzTarget {
     throw new Error('the victim and an honest peer do not become equal any more')
   }
 
-  /** All that a refused message must leave alone. */
+  /** The state that a refused message must not change. */
   #summary(): string {
     const { collections, membership, replicaId, inbound, hlc } = this.victim
     const { incarnation, revision } = membership.self
     return [
       `root ${collections.root()}, ${collections.size} collections, ${collections.ids.count} replica ids`,
       `${membership.size} members, self ${incarnation} ${revision}, replica id ${replicaId}`,
-      `${inbound.held.count} held, HLC ${hlc}`,
+      `${inbound.held.count} quarantined, HLC ${hlc}`,
     ].join(', ')
   }
 
@@ -140,7 +140,7 @@ export class FuzzTarget {
     if (this.sessions.length > 16) this.sessions.shift()
   }
 
-  #told(name: string, effect: Effect): void {
+  #onEffect(name: string, effect: Effect): void {
     if (name !== 'victim') return
     this.#effects += 1
     if (effect.type === 'refuse') {

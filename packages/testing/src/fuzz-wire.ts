@@ -3,7 +3,7 @@ import type { Effect, Input, Instant, Partition, Peer } from '@gossipgrid/core'
 import { Random } from './random.ts'
 import { WALL_START_MS } from './simulated-clock.ts'
 
-/** Something that a peer of the wire sent. */
+/** A message or broadcast that a peer sent. */
 export interface Sent {
   readonly from: string
   /** Undefined for a broadcast. */
@@ -15,15 +15,15 @@ const STEPS_MAX = 300_000
 const COLLECTION = { kind: 'map', mode: 'replicated', partitions: 1 } as const
 
 /**
- * A few peers wired together without faults, for inputs that no honest peer sends: each step can be looked at. What goes
- * to a name that is no peer is only noted.
+ * A few peers wired together without faults, for inputs that no honest peer sends. A test can look at the peers after
+ * every step. Messages to unknown peers are only recorded.
  */
 export class Wire {
   readonly peers: Map<string, Peer> = new Map()
   /** Called for everything that is sent. */
   noted: (sent: Sent) => void = () => undefined
   /** Called for every effect that is neither a message nor a batch for the store. */
-  told: (name: string, effect: Effect) => void = () => undefined
+  onEffect: (name: string, effect: Effect) => void = () => undefined
   #nowMs = 0
   readonly #random: Random
   readonly #links = new Set<string>()
@@ -80,12 +80,12 @@ export class Wire {
     this.give(name, { type: 'tick' })
   }
 
-  /** Gives a peer one input and performs what it wants done. */
+  /** Gives a peer one input and performs the effects that it returns. */
   give(name: string, input: Input): void {
     for (const effect of this.peer(name).step(input, this.now)) this.#perform(name, effect)
   }
 
-  /** Delivers all that is under way, and lets time pass. */
+  /** Delivers everything in flight, and lets time pass. */
   advance(ms: number): void {
     const endMs = this.#nowMs + ms
     for (let steps = 0; ; steps++) {
@@ -134,7 +134,7 @@ export class Wire {
       case 'redial':
       case 'refuse':
       case 'event':
-        this.told(name, effect)
+        this.onEffect(name, effect)
     }
   }
 

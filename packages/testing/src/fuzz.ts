@@ -7,9 +7,9 @@ import { FuzzTarget } from './fuzz-target.ts'
 import type { FuzzInput } from './fuzz-target.ts'
 import { Random } from './random.ts'
 
-/** A victim takes so many inputs, then it must become equal to an honest peer, and another one takes its place. */
+/** Inputs for one victim. After them it must become equal to an honest peer, and a new victim replaces it. */
 const ROUND_INPUTS = 4000
-/** Work is bounded by the size of an input; whatever takes this long would hang a peer if it were larger. */
+/** The size of an input bounds the work for it. An input that takes this long would hang a peer if it were larger. */
 const INPUT_MAX_MS = 2000
 const ADVANCE_EVERY = 200
 
@@ -21,16 +21,16 @@ export interface FuzzOptions {
 export interface FuzzResult {
   readonly inputs: number
   readonly accepted: number
-  /** Refused inputs by code. */
+  /** Number of refused inputs by error code. */
   readonly refused: Readonly<Record<string, number>>
   readonly slowestMs: number
-  /** What was wrong, with the input that showed it and how to repeat the run: '' when nothing was. */
+  /** What was wrong, with the input that showed it and the command that repeats the run. '' when nothing was wrong. */
   readonly finding: string
 }
 
 /**
- * Sends inputs to a peer that no honest one sends: real messages with faults, messages made up with sound form and
- * hostile contents, and both. A seed repeats a run.
+ * Sends a peer inputs that no honest peer sends: damaged real messages, valid messages with hostile contents, and both
+ * combined. A seed repeats a run.
  */
 export function fuzz({ seed, inputs }: FuzzOptions): FuzzResult {
   const refused: Record<string, number> = {}
@@ -72,13 +72,13 @@ function inputsOf(random: Random, target: FuzzTarget): () => FuzzInput {
   return () => {
     const kind = random.below(10)
     const sound = kind < 5 ? random.pick(corpus) : crafted.next()
-    // Real messages as they are: replayed, out of their context.
+    // Real messages without changes: replayed out of context.
     if (kind === 0 || kind > 6) return sound
     return { way: sound.way, bytes: mutate(sound.bytes, random, donor) }
   }
 }
 
-/** Gives the bytes to every decoder by itself, from every part of them that may be one's own. */
+/** Decodes the bytes, and the messages nested in them, with every decoder. */
 function decodeAll(bytes: Uint8Array): void {
   const parts = [bytes]
   refusing(() => {
@@ -96,17 +96,17 @@ function decodeAll(bytes: Uint8Array): void {
   }
 }
 
-/** Refusing is what a decoder may do; any other error is a finding. */
+/** A decoder may refuse its input. Any other error is a finding. */
 function refusing(decode: () => void): void {
   const { stackTraceLimit } = Error
-  // Noting where an error was made takes longer than decoding, and nobody reads it of one that refuses.
+  // Stack traces take longer than decoding, and a refusal needs none.
   Error.stackTraceLimit = 0
   try {
     decode()
   } catch (error) {
     if (error instanceof GridError) return
     Error.stackTraceLimit = stackTraceLimit
-    // The same once more, and now it says where.
+    // Decode once more, now with a stack trace.
     decode()
     throw error
   } finally {

@@ -1,4 +1,4 @@
-/** Characters that codecs are known to lose, to double or to split at: one of each kind that Unicode has. */
+/** Characters that codecs are known to lose, double or split: one of each kind in Unicode. */
 const CHARACTERS: Readonly<Record<string, string>> = {
   'a byte order mark': '\ufeff',
   'two byte order marks': '\ufeff\ufeff',
@@ -25,7 +25,7 @@ const CHARACTERS: Readonly<Record<string, string>> = {
   'a combining mark': '\u0301',
 }
 
-/** A text in which a codec may lose something, and what is hard about it. */
+/** A text that a codec may damage, and why. */
 export interface HardText {
   readonly what: string
   readonly text: string
@@ -34,8 +34,8 @@ export interface HardText {
 const encoder = new TextEncoder()
 
 /**
- * For each hard character texts of each length in bytes of UTF-8, with the character at the start, in the middle and at the
- * end, the rest being ASCII; lengths that the character does not fit into are left out.
+ * Texts of every length in bytes of UTF-8, for each hard character: it stands at the start, in the middle and at the
+ * end, and the rest is ASCII. Lengths that the character does not fit into are left out.
  */
 export function hardTexts(lengthsBytes: readonly number[]): HardText[] {
   const texts: HardText[] = []
@@ -53,7 +53,7 @@ export function hardTexts(lengthsBytes: readonly number[]): HardText[] {
   return texts
 }
 
-/** Texts that are half of a character: no UTF-8 expresses them, so that two of them could become one. */
+/** Texts with half of a character (a lone surrogate). UTF-8 cannot express them, so two of them could become one. */
 export const HALVES: readonly string[] = [
   '\ud800',
   '\udfff',

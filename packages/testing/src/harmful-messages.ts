@@ -4,7 +4,7 @@ import { ReplicaIds, VersionVector, encodeMessage, encodeVector } from '@gossipg
 import type { PartDigest } from '@gossipgrid/core/internals'
 import type { FuzzInput, FuzzTarget } from './fuzz-target.ts'
 
-/** Messages that once did harm, by what they did. Most are too large, or too well-formed, for mutation to find them. */
+/** Messages that once did harm. Most are too large or too well-formed for mutation to find them. */
 export interface HarmfulMessages {
   readonly why: string
   inputs(target: FuzzTarget): Iterable<FuzzInput>
@@ -14,7 +14,7 @@ const USERS = { collection: 'users', kind: 1, partition: 0 }
 
 type Write = (writer: BlockWriter, i: number, ids: ReplicaIds, row: Row) => void
 
-/** A broadcast frame of many records. */
+/** A broadcast frame with many rows. */
 function frame(target: FuzzTarget, records: number, write: Write): FuzzInput {
   const ids = new ReplicaIds()
   const rows = new BlockWriter(ids)
@@ -59,7 +59,7 @@ export const HARMFUL_MESSAGES: readonly HarmfulMessages[] = [
     inputs: (target) => [announce(target, [part(3, (bytes) => bytes.subarray(0, -1))])],
   },
   {
-    why: 'a refused block left its replica ids behind, a number for each for ever',
+    why: 'the replica ids of a refused block kept their numbers for ever',
     *inputs(target) {
       const { way, bytes } = frame(target, 5000, (writer, i, ids, row) => {
         writer.row(USERS, { ...row, writer: ids.intern(`${i}`.padStart(16, '0')) })
@@ -72,7 +72,7 @@ export const HARMFUL_MESSAGES: readonly HarmfulMessages[] = [
     inputs: (target) => [announce(target, [part(1000)]), announce(target, [part(50_000)])],
   },
   {
-    why: 'each row that was dated ahead was told by an event of its own',
+    why: 'each row that was dated ahead caused an event of its own',
     inputs: (target) => [
       frame(target, 50_000, (writer, _, __, row) => writer.row(USERS, { ...row, hlc: row.hlc * 2 })),
       frame(target, 50_000, (writer, _, __, row) =>
@@ -81,32 +81,32 @@ export const HARMFUL_MESSAGES: readonly HarmfulMessages[] = [
     ],
   },
   {
-    why: 'each row of a kind of collection that is unknown cost an exception',
+    why: 'each row of an unknown kind of collection threw an exception',
     inputs: (target) => [
       frame(target, 50_000, (writer, i, _, row) => writer.row({ ...USERS, kind: 9 }, { ...row, sequence: 90_000 - i })),
     ],
   },
   {
-    why: 'each row of one collection too many cost an exception',
+    why: 'each row of one collection too many threw an exception',
     inputs: (target) => [
       frame(target, 20_000, (writer, i, _, row) => writer.row({ ...USERS, collection: `made up ${i}` }, row)),
     ],
   },
   {
-    why: 'gaps in descending order were moved about in ever longer lists',
+    why: 'gaps in descending order were sorted into ever longer lists',
     inputs: (target) => [
       frame(target, 60_000, (writer, i, _, row) => writer.row(USERS, { ...row, sequence: 200_000 - 2 * i })),
     ],
   },
   {
-    why: 'all addresses of a thousand members that were made up were dialled at once',
+    why: 'all addresses of a thousand invented members were dialled at once',
     *inputs() {
       const members = Array.from({ length: 1000 }, (_, i) => member(`made up ${i}`))
       yield { way: 'message', bytes: encodeMessage({ type: 'hello', members }) }
     },
   },
   {
-    why: 'each question after another collection made all later steps slower',
+    why: 'each request for another collection made all later steps slower',
     *inputs() {
       for (let i = 0; i < 3000; i++) {
         const dot = { collection: `made up ${i}`, partition: 0, replicaId: '0'.repeat(16), sequence: 1 }
@@ -115,7 +115,7 @@ export const HARMFUL_MESSAGES: readonly HarmfulMessages[] = [
     },
   },
   {
-    why: 'each claim that the own replica id is in use issued all writes anew',
+    why: 'each claim that the own replica id is in use issued all writes again',
     *inputs(target) {
       for (let i = 0; i < 200; i++) {
         const ids = new ReplicaIds()
@@ -127,7 +127,7 @@ export const HARMFUL_MESSAGES: readonly HarmfulMessages[] = [
     },
   },
   {
-    why: 'a member that was forged with a higher number outbid the true one, and itself for ever',
+    why: 'a forged member with a higher incarnation outbid the true one, and itself for ever',
     *inputs(target) {
       for (let i = 0; i < 200; i++) {
         const victim = { ...target.victim.membership.self, incarnation: target.victim.membership.self.incarnation + 1 }
@@ -137,7 +137,7 @@ export const HARMFUL_MESSAGES: readonly HarmfulMessages[] = [
     },
   },
   {
-    why: 'thousands of rows under one dot made one chunk that no message can hold',
+    why: 'thousands of rows with one dot made one chunk that fits into no message',
     *inputs(target) {
       const bytes = new Uint8Array(60_000).fill(0x20)
       bytes.set([0x59, (bytes.length - 3) >> 8, (bytes.length - 3) & 0xff])

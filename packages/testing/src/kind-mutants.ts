@@ -36,7 +36,7 @@ export function sharedSlot(): () => void {
   })
 }
 
-/** An entry whose time has come is taken out, instead of staying as the tombstone of its version. */
+/** An entry is dropped when it expires, instead of staying as the tombstone of its version. */
 export function droppedExpiry(): () => void {
   return replaceMethod(Replica.prototype, 'expire', (original) => {
     return function expire(this: Replica, slot: number, wallMs: number): void {

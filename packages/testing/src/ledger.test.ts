@@ -17,7 +17,7 @@ class Calendar {
   }
 }
 
-test('a delete may be forgotten after the grace period, and what it deleted stays gone', () => {
+test('a delete may be purged after the grace period, and the deleted entry stays gone', () => {
   const calendar = new Calendar()
   const { ledger } = calendar
   const set = calendar.write(1, 0, VALUE)
@@ -32,7 +32,7 @@ test('a delete may be forgotten after the grace period, and what it deleted stay
   expect(ledger.mayBePurged(NOTES, 'k', deleted, set)).toBe(false)
 })
 
-test('a write that nobody had seen when the delete was forgotten counts as new', () => {
+test('a write that no durable peer had seen when the delete was purged counts as new', () => {
   const calendar = new Calendar()
   const { ledger } = calendar
   const alone = calendar.write(1, 0, VALUE)
@@ -45,7 +45,7 @@ test('a write that nobody had seen when the delete was forgotten counts as new',
   expect(ledger.mayBePurged(NOTES, 'k', deleted, alone)).toBe(true)
 })
 
-test('a write after the delete is never excused by it', () => {
+test('a purged delete never excuses the loss of a later write', () => {
   const calendar = new Calendar()
   calendar.write(1, 0, undefined).seenAtMs = 0
   const later = calendar.write(2, 0, VALUE)
@@ -53,7 +53,7 @@ test('a write after the delete is never excused by it', () => {
   expect(calendar.ledger.mayBePurged(NOTES, 'k', later, undefined)).toBe(false)
 })
 
-test('without purging nothing may be forgotten', () => {
+test('without purging no delete may be forgotten', () => {
   const ledger = new Ledger()
   const dot = { hlc: 1, replicaId: 'a', sequence: 1, removes: false, writeId: 1, peer: 0 }
   const noted = { ...dot, collection: NOTES, key: 'k', value: undefined, atMs: 0, expiresAtMs: Infinity }

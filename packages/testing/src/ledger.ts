@@ -1,5 +1,5 @@
-import { compareVersions } from './held-state.ts'
-import type { Version } from './held-state.ts'
+import { compareVersions } from './peer-state.ts'
+import type { Version } from './peer-state.ts'
 import { WALL_START_MS } from './simulated-clock.ts'
 import type { SimulatedCollection } from './simulated-collection.ts'
 
@@ -10,21 +10,24 @@ export interface LedgerWrite extends Version {
   readonly value: Uint8Array | undefined
   readonly peer: number
   readonly writeId: number
-  /** True simulated time of the write. */
+  /** Simulated time of the write, by no machine's clock. */
   readonly atMs: number
   /** Wall milliseconds at which the entry is gone; Infinity for one that stays. */
   readonly expiresAtMs: number
-  /** The application was told that it is durable. */
+  /** The peer acknowledged that it is durable. */
   acknowledged: boolean
-  /** It was neither acknowledged nor durable when its peer crashed: it never happened, and its dot may be given out again. */
+  /**
+   * It was neither acknowledged nor durable when its peer crashed. So it never happened, and its dot may be given out
+   * again.
+   */
   withdrawn: boolean
-  /** Every copy of it went down with a disk. */
+  /** Every copy of it was lost with a disk. */
   excused: boolean
-  /** True simulated time at which the first durable peer was found to have seen it; Infinity while none has. */
+  /** Simulated time at which the checks first found it at a durable peer; Infinity before. */
   seenAtMs: number
 }
 
-/** What of a write is yet to come when it is noted. */
+/** A write as it is recorded, before anything has become of it. */
 type Noted = Omit<LedgerWrite, 'acknowledged' | 'withdrawn' | 'excused' | 'seenAtMs'>
 
 /** The writes to one key, smallest version first. */
@@ -32,25 +35,28 @@ export interface LedgerKey {
   readonly collection: SimulatedCollection
   readonly key: string
   readonly writes: LedgerWrite[]
-  /** The hash of the key, which all peers of a grid give it: undefined until the first one was asked. */
+  /** The hash of the key, the same at all peers of a grid. Undefined until a peer computed it. */
   keyHash: number | undefined
 }
 
-/** When deletes may be forgotten. */
+/** When deletes may be purged. */
 export interface Purging {
-  /** True milliseconds, from when a durable peer has seen a delete, before which no peer forgets it. */
+  /** No peer purges a delete earlier than this after a durable peer has seen it, in simulated milliseconds. */
   readonly graceMs: number
   nowMs(): number
 }
 
-/** What the application did and was told, kept outside of all peers: the truth that they are held against. */
+/**
+ * What the applications wrote, and which writes the peers acknowledged. Checks compare the peers with this record,
+ * which no peer sees.
+ */
 export class Ledger {
   readonly #keys = new Map<string, LedgerKey>()
-  /** Writes of each machine's present life that are not acknowledged yet, oldest first. */
+  /** Writes that a machine has not acknowledged since it started, oldest first. */
   readonly #pending = new Map<number, LedgerWrite[]>()
   /**
-   * Replica ids whose dots were given out twice, because a disk was set back. Until all peers have met, no vector can be
-   * held to its word; and such a write may be issued anew, with the same HLC reading, under another id.
+   * Replica ids whose dots were given out twice, because a disk was set back. Until all peers have met, their vectors
+   * prove nothing. And such a write may be issued again under another id, with the same HLC reading.
    */
   readonly reusedIds: Set<string> = new Set<string>()
   readonly #writesMax: number
@@ -60,8 +66,8 @@ export class Ledger {
   #acknowledged = 0
 
   /**
-   * `writesMax`: how many of the newest writes of each key are remembered, and so asked for at the end. Without `purging`
-   * no delete may ever be forgotten.
+   * `writesMax`: how many of the newest writes of each key the ledger remembers and checks at the end. Without
+   * `purging` no delete may ever be forgotten.
    */
   constructor(writesMax: number = Infinity, purging?: Purging) {
     this.#writesMax = writesMax
@@ -85,7 +91,7 @@ export class Ledger {
   }
 
   add(write: Noted): LedgerWrite {
-    // A copy: an encoder's result may hold on to a buffer many times its size.
+    // A copy: the encoder's array may be a view of a much larger buffer.
     const value = write.value?.slice()
     const added: LedgerWrite = {
       ...write,
@@ -128,7 +134,7 @@ export class Ledger {
     return pending
   }
 
-  /** The application at `peer` hears that all its writes up to `writeId` are durable. Returns those it did not know of. */
+  /** The peer acknowledges all its writes up to `writeId`. Returns the ones that were not acknowledged before. */
   acknowledge(peer: number, writeId: number): LedgerWrite[] {
     const pending = this.pending(peer)
     let count = 0
@@ -137,18 +143,18 @@ export class Ledger {
     return pending.splice(0, count)
   }
 
-  /** Whether a held version is that write or a larger one. */
-  fulfils(held: Version | undefined, write: LedgerWrite): boolean {
-    if (held === undefined) return false
-    if (compareVersions(held, write) >= 0) return true
-    return held.hlc === write.hlc && held.removes === write.removes && this.reusedIds.has(write.replicaId)
+  /** Whether a version that a peer has is that write or a larger one. */
+  fulfils(found: Version | undefined, write: LedgerWrite): boolean {
+    if (found === undefined) return false
+    if (compareVersions(found, write) >= 0) return true
+    return found.hlc === write.hlc && found.removes === write.removes && this.reusedIds.has(write.replicaId)
   }
 
   /**
-   * Whether a peer that ought to hold a version of a key, or a larger one, may rightly hold less: a delete as large was
-   * purged by now. Then it holds nothing, or a write that nobody had seen when that happened, and which counts as new.
+   * Whether a peer may lack a version of a key: a delete that is as large or larger may have been purged. After that
+   * the peer has nothing for the key, or a write that no durable peer had seen by then and that counts as new.
    */
-  mayBePurged(collection: SimulatedCollection, key: string, version: Version, held: Version | undefined): boolean {
+  mayBePurged(collection: SimulatedCollection, key: string, version: Version, found: Version | undefined): boolean {
     if (this.#purging === undefined) return false
     const { graceMs, nowMs } = this.#purging
     const writes = this.writesOf(collection, key)
@@ -157,14 +163,14 @@ export class Ledger {
       const endsMs = write.value === undefined ? write.atMs : write.expiresAtMs - WALL_START_MS
       const purgedMs = Math.max(write.seenAtMs + graceMs, endsMs)
       if (write.withdrawn || purgedMs > nowMs()) continue
-      if (held === undefined) return true
-      const kept = writes.find((other) => compareVersions(other, held) === 0)
+      if (found === undefined) return true
+      const kept = writes.find((other) => compareVersions(other, found) === 0)
       if (kept !== undefined && kept.seenAtMs >= purgedMs) return true
     }
     return false
   }
 
-  /** A machine has crashed: its writes that nobody was told of, oldest first. The next life starts with none. */
+  /** A machine has crashed. Returns its unacknowledged writes, oldest first, and forgets them. */
   endLife(peer: number): LedgerWrite[] {
     const pending = this.pending(peer)
     this.#pending.set(peer, [])

@@ -1,18 +1,18 @@
 import type { Peer } from '@gossipgrid/core'
-import { compareVersions, heldVersion } from './held-state.ts'
+import { compareVersions, versionOf } from './peer-state.ts'
 import { isOwed } from './ledger.ts'
 import type { Ledger, LedgerWrite } from './ledger.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
 
 /**
- * Tells which acknowledged writes may honestly be lost. A write that is acknowledged has one durable copy. When a disk
- * loses it and no other disk has it, it hangs on the peers that hold it in memory; once they are gone too, nobody can
- * be asked for it any more. A write that was on no disk when it was acknowledged is never excused.
+ * Decides which acknowledged writes may be lost. An acknowledged write has one durable copy. If its disk loses it and
+ * no other disk has it, only the memory of running peers does. Once these are gone too, the loss is excused. The loss
+ * of a write that was on no disk when it was acknowledged is never excused.
  */
 export class Losses {
   readonly #ledger: Ledger
   readonly #machines: readonly SimulatedPeer[]
-  /** On no disk any more, in somebody's memory still. */
+  /** Writes that are on no disk any more, but in the memory of a running peer. */
   #fragile: LedgerWrite[] = []
   #excused = 0
 
@@ -25,7 +25,9 @@ export class Losses {
     return this.#excused
   }
 
-  /** Disks that hold a write, or a larger version of its key: counted up to `enough`, since opening a disk takes long. */
+  /**
+   * Disks that have a write, or a larger version of its key. Counts up to `enough`, since opening a disk takes long.
+   */
   copies(write: LedgerWrite, enough: number): number {
     const isLikely = ({ peer }: SimulatedPeer): boolean => peer !== undefined && this.#holds(peer, write)
     const disks = this.#machines.filter(({ persistent }) => persistent)
@@ -37,7 +39,7 @@ export class Losses {
     return found
   }
 
-  /** Lets something happen to the disk of a machine that is down, and notes what is lost by it. */
+  /** Changes the disk of a machine that is down, and records the writes that this loses. */
   damage(machine: SimulatedPeer, happen: () => void): void {
     const before = machine.stored()
     happen()
@@ -45,16 +47,16 @@ export class Losses {
     this.#sort([...this.#fragile, ...(before === after ? [] : this.#lost(before, after))])
   }
 
-  /** A machine has crashed: what hung on its memory may be gone. */
+  /** A machine has crashed: writes that only its memory had may be gone. */
   crashed(): void {
     if (this.#fragile.length > 0) this.#sort(this.#fragile)
   }
 
-  /** What is owed and was there before. */
+  /** Owed writes that were there before and are gone now. */
   *#lost(before: Peer, after: Peer): Generator<LedgerWrite, void, undefined> {
     for (const { collection, key, writes } of this.#ledger.keys) {
-      const was = heldVersion(before, collection, key)
-      const is = heldVersion(after, collection, key)
+      const was = versionOf(before, collection, key)
+      const is = versionOf(after, collection, key)
       if (was === undefined || (is !== undefined && compareVersions(was, is) === 0)) continue
       for (const write of writes) {
         if (isOwed(write) && this.#ledger.fulfils(was, write) && !this.#ledger.fulfils(is, write)) yield write
@@ -77,6 +79,6 @@ export class Losses {
   }
 
   #holds(peer: Peer, write: LedgerWrite): boolean {
-    return this.#ledger.fulfils(heldVersion(peer, write.collection, write.key), write)
+    return this.#ledger.fulfils(versionOf(peer, write.collection, write.key), write)
   }
 }

@@ -1,6 +1,6 @@
 import { encodeValue } from '@gossipgrid/core'
 import type { Application } from './application.ts'
-import { partitionOf } from './held-state.ts'
+import { partitionOf } from './peer-state.ts'
 import type { Random } from './random.ts'
 import type { SimulatedCollection } from './simulated-collection.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
@@ -12,7 +12,7 @@ export interface MapTraits {
   readonly valueMaxBytes: number
 }
 
-/** Sets and deletes on few keys, so that peers meet on them. What must be there, the ledger knows. */
+/** Sets and deletes on few keys, so that writes of several peers conflict. The ledger knows what must be there. */
 export class MapApplication implements Application {
   readonly collections: readonly SimulatedCollection[]
   readonly #traits: MapTraits
@@ -25,7 +25,7 @@ export class MapApplication implements Application {
 
   act(machine: SimulatedPeer, random: Random): void {
     const { keys, deleteShare, valueMaxBytes } = this.#traits
-    // Some keys are written by everybody all the time, others hardly ever.
+    // Some keys are written by all peers all the time, others hardly ever.
     const key = `key ${random.mostlySmall(0, keys - 1)}`
     const collection = random.pick(this.collections)
     this.#count += 1
@@ -45,7 +45,7 @@ export class MapApplication implements Application {
   check(): undefined {}
 }
 
-/** The key of some entry that a peer holds and that is not deleted. */
+/** The key of a random entry at a peer that is not deleted. */
 export function liveKey(machine: SimulatedPeer, collection: SimulatedCollection, random: Random): string | undefined {
   if (machine.peer === undefined) return undefined
   const { table } = partitionOf(machine.peer, collection)!.replica

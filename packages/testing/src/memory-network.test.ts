@@ -6,7 +6,7 @@ import type { RecordedNetwork } from './network-conformance.ts'
 const hub = memoryNetworkHub()
 networkConformance('the memory network', {
   network: async (options) => hub.network(options),
-  unreachableAddress: 'memory:nobody',
+  unreachableAddress: 'memory:nowhere',
 })
 
 describe('a split of the memory network', () => {

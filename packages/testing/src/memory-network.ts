@@ -4,25 +4,27 @@ import type { Network, NetworkEvents, PeerId } from '@gossipgrid/core'
 /** The largest message and broadcast, in bytes, as on the real network. */
 const MESSAGE_MAX_BYTES = 4 * 1024 * 1024
 const BROADCAST_MAX_BYTES = 1024 * 1024
-/** Bytes of frames on their way to one neighbour above which it gets no more of them. */
+/** Above this many bytes of frames in flight, a neighbour gets no more of them. */
 const DIRECT_BACKLOG_MAX_BYTES = 256 * 1024
-/** Bytes on their way to one neighbour above which `send` waits. */
+/** Above this many bytes in flight to one neighbour, `send` waits. */
 const ROOM_BYTES = 1024 * 1024
-/** How soon a lost connection is made again, in milliseconds. */
+/** Milliseconds until a lost connection is made again. */
 const REDIAL_MS = 20
 
-/** A network that joins all networks of one process. */
+/** Connects all memory networks of one process. */
 export interface MemoryNetworkHub {
-  /** A network with an identity of its own; on start it joins by `join`, again and again until it is connected. */
+  /** A network with a new peer id. On start it dials the addresses of `join` until it is connected. */
   network(options?: { readonly join?: readonly string[] }): Network
-  /** Cuts the hub into groups that cannot reach each other; peers named in no group form one more. */
+  /**
+   * Splits the hub into groups that cannot reach each other. All peers that are named in no group form one more group.
+   */
   split(...groups: readonly (readonly PeerId[])[]): void
-  /** Ends the split; peers that were connected before are connected again. */
+  /** Ends the split: connections from before it are made again. */
   heal(): void
 }
 
 /**
- * In-process networks for fast tests: reliable ordered messages, best-effort broadcast that peers pass on, splits.
+ * In-process networks for fast tests: reliable ordered messages, best-effort broadcast that peers forward, splits.
  * Everything arrives in a later turn of the event loop, and bytes are copied, as on a real network.
  *
  * @example
@@ -70,7 +72,7 @@ class Hub implements MemoryNetworkHub {
   }
 }
 
-/** One connection as one side sees it; what is queued is lost with it. */
+/** One end of a connection. Its queued messages are lost when it closes. */
 interface Link {
   readonly peer: MemoryNetwork
   queuedBytes: number
@@ -83,7 +85,7 @@ class MemoryNetwork implements Network {
   readonly peerId: PeerId
   readonly #hub: Hub
   readonly #links = new Map<PeerId, Link>()
-  /** Peers to be connected to: those joined by and those once connected. */
+  /** Peers that this one keeps connected to: those it joined by, and those it was connected to before. */
   readonly #wanted: Set<PeerId>
   readonly #refusedUntilMs = new Map<PeerId, number>()
   readonly #seen = new WeakSet<object>()
@@ -193,7 +195,7 @@ class MemoryNetwork implements Network {
 
   async stop(): Promise<void> {
     if (this.#stopped) return
-    // Messages that `send` has taken arrive before the connections close, as on the real network.
+    // Messages that `send` has accepted arrive before the connections close, as on the real network.
     while ([...this.#links.values()].some((link) => link.queuedBytes > 0)) await nextTurn()
     this.#stopped = true
     clearInterval(this.#redialTimer)
@@ -201,7 +203,7 @@ class MemoryNetwork implements Network {
     this.#hub.remove(this.peerId)
   }
 
-  /** Closes the connections that a split has cut. */
+  /** Closes the connections across a split. */
   dropUnreachable(): void {
     for (const neighbour of [...this.#links.keys()]) {
       if (!this.#hub.reachable(this.peerId, neighbour)) this.#disconnect(neighbour)
@@ -216,7 +218,7 @@ class MemoryNetwork implements Network {
     for (const peerId of this.#wanted) if (!this.#links.has(peerId)) this.#connect(peerId)
   }
 
-  /** True when the two are connected, by this or before. */
+  /** True when the two are connected, now or already before. */
   #connect(peerId: PeerId): boolean {
     if (this.#links.has(peerId)) return true
     const other = this.#hub.find(peerId)

@@ -8,15 +8,15 @@ function recordOf(bytesAt: (minute: number) => number, minutes: number): MemoryR
   return record
 }
 
-it('memory that grows without end is told from memory that has settled', () => {
+it('growing memory is distinguished from memory that has settled', () => {
   expect(recordOf((minute) => 100 + minute, 180).growth).toBeCloseTo(0.316, 2)
   expect(recordOf((minute) => 200 - 150 / (1 + minute), 180).growth).toBeLessThan(0.01)
 })
 
-it('one sample that is out of line decides nothing', () => {
+it('a single outlier does not matter', () => {
   expect(recordOf((minute) => (minute === 170 ? 10_000 : 100), 180).growth).toBe(0)
 })
 
-it('a few samples say nothing', () => {
+it('a few samples give no answer', () => {
   expect(recordOf(() => 100, 8).growth).toBeUndefined()
 })

@@ -3,7 +3,7 @@ export class MemoryRecord {
   readonly #measure: () => number
   readonly samples: { readonly minute: number; readonly bytes: number }[] = []
 
-  /** `measure` collects garbage first, or what it tells is chance. */
+  /** `measure` has to collect garbage first: without that its samples are chance. */
   constructor(measure: () => number) {
     this.#measure = measure
   }
@@ -13,8 +13,8 @@ export class MemoryRecord {
   }
 
   /**
-   * By how much the median of the last third lies above that of the third before it: 0.05 is 5 % more. Undefined for
-   * fewer than nine samples, which say nothing.
+   * How far the median of the last third lies above that of the middle third: 0.05 is 5 % more. Undefined for fewer
+   * than nine samples.
    */
   get growth(): number | undefined {
     const third = Math.floor(this.samples.length / 3)

@@ -13,13 +13,13 @@ import {
 } from '@gossipgrid/core/internals'
 import type { Partition, Serving } from '@gossipgrid/core/internals'
 import { droppedExpiry, earlySetPurge, sharedSlot } from './kind-mutants.ts'
-import { purgeWithoutFloor, restampingFence } from './purge-mutants.ts'
+import { purgeWithoutFloor, restampingResync } from './purge-mutants.ts'
 import { replaceMethod } from './replacements.ts'
 
-/** Plants a bug in core and returns what takes it out again. */
+/** Plants a bug in core and returns a function that removes it. */
 type Mutant = () => () => void
 
-/** Of two versions with equal HLC readings whichever comes later wins. */
+/** Of two versions with equal HLC readings the one that arrives later wins. */
 function noTieBreak(): () => void {
   return replaceMethod(Replica.prototype, 'compare', (original) => {
     return function compare(this: Replica, row: Readonly<Row>, slot: number): number {
@@ -29,7 +29,7 @@ function noTieBreak(): () => void {
   })
 }
 
-/** A peer that starts again goes on three sequence numbers before the last one it has given out. */
+/** After a restart a peer gives out its last three sequence numbers again. */
 function reuseSequence(): () => void {
   const firsts = new WeakMap<Replica, number>()
   const written = new WeakMap<Replica, number>()
@@ -53,7 +53,7 @@ function reuseSequence(): () => void {
   }
 }
 
-/** Dots received are stored as seen at once, their rows only with the next block. */
+/** The vector of received rows is stored at once, the rows only with the next block. */
 function vectorBeforeRows(): () => void {
   const late = new WeakMap<GroupCommit, Uint8Array>()
   return replaceMethod(GroupCommit.prototype, 'remote', (original) => {
@@ -66,7 +66,7 @@ function vectorBeforeRows(): () => void {
   })
 }
 
-/** A block that says of all dots of another that they have been seen. */
+/** A block that claims all dots of another block as seen. */
 function dotsOf(block: Uint8Array): Uint8Array {
   const ids = new ReplicaIds()
   const dots = new BlockWriter(ids)
@@ -78,7 +78,7 @@ function dotsOf(block: Uint8Array): Uint8Array {
   return dots.take()
 }
 
-/** Tombstones count as purged five seconds after their writing: any version beats them, and they are not sent. */
+/** Tombstones count as purged five seconds after they were written: any version beats them, and they are not sent. */
 function earlyPurge(): () => void {
   let wallMs = 0
   const purged = (replica: Replica, slot: number): boolean =>
@@ -101,7 +101,7 @@ function earlyPurge(): () => void {
   }
 }
 
-/** The application hears that a write is durable when storing it begins. */
+/** A write is acknowledged when storing it begins. */
 function earlyAcknowledgement(): () => void {
   const written = new WeakMap<Peer, number>()
   const restoreWrite = replaceMethod(Peer.prototype, 'write', (original) => {
@@ -143,7 +143,7 @@ function earlyFrame(): () => void {
   })
 }
 
-/** The rows of one replica id out of a block. */
+/** The rows of one replica id in a block. */
 function rowsOf(replicaId: string, block: Uint8Array): Uint8Array {
   const ids = new ReplicaIds()
   const writer = new BlockWriter(ids)
@@ -154,22 +154,22 @@ function rowsOf(replicaId: string, block: Uint8Array): Uint8Array {
   return writer.take()
 }
 
-/** A partition whose blobs were damaged keeps its vector. */
+/** A partition keeps its vector although its blobs were damaged. */
 function keptVector(): () => void {
   return replaceMethod(Opening.prototype, 'forgetVector', () => () => {})
 }
 
-/** Superseded dots travel in the first chunk of a session instead of behind the last row. */
+/** A session sends superseded dots with its first chunk instead of after the last row. */
 function earlyVoids(): () => void {
   return replaceMethod(Outgoing.prototype, 'writeRows', (original) => {
     return function writeRows(this: Outgoing, writer: BlockWriter, serving: Serving): boolean {
       const { replica, name } = serving.partition
       const missing = replica.vector.missingIn(serving.known)
       for (const range of missing) {
-        const held = new Set<number>()
-        replica.visitDots([range], (slot) => held.add(replica.table.sequence(slot)).size > 0)
+        const current = new Set<number>()
+        replica.visitDots([range], (slot) => current.add(replica.table.sequence(slot)).size > 0)
         for (let sequence = range.first; sequence <= range.last; sequence++) {
-          if (!held.has(sequence)) writer.superseded(name, range.writer, [sequence, sequence])
+          if (!current.has(sequence)) writer.superseded(name, range.writer, [sequence, sequence])
         }
       }
       return original.call(this, writer, serving)
@@ -190,7 +190,7 @@ export type MutantName =
   | 'shared-slot'
   | 'dropped-expiry'
   | 'purge-without-floor'
-  | 'restamping-fence'
+  | 'restamping-resync'
 
 /** Planted bugs. A simulator that does not find them is broken. */
 export const MUTANTS: Readonly<Record<MutantName, Mutant>> = {
@@ -206,10 +206,10 @@ export const MUTANTS: Readonly<Record<MutantName, Mutant>> = {
   'shared-slot': sharedSlot,
   'dropped-expiry': droppedExpiry,
   'purge-without-floor': purgeWithoutFloor,
-  'restamping-fence': restampingFence,
+  'restamping-resync': restampingResync,
 }
 
-/** Runs something with a bug planted in core. */
+/** Runs `use` while a bug is planted in core. */
 export function withMutant<T>(name: MutantName, run: () => T): T {
   const restore = MUTANTS[name]()
   try {

@@ -1,11 +1,11 @@
 import type { Network, NetworkEvents, PeerId } from '@gossipgrid/core'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 
-/** How the suite gets at the adapter under test. */
+/** How the suite creates the adapter under test. */
 export interface NetworkHarness {
-  /** A new network of the one grid, not started. The suite stops what it makes. */
+  /** A new network of the same grid, not started. The suite stops every network it makes. */
   network(options: { readonly join: readonly string[] }): Promise<Network>
-  /** An address in the adapter's own form where nobody answers. */
+  /** An address in the adapter's own form at which no peer answers. */
   readonly unreachableAddress: string
 }
 
@@ -20,7 +20,7 @@ export interface RecordedNetwork {
   readonly hostile: PeerId[]
 }
 
-/** Starts the network and keeps what it reports. */
+/** Starts the network and records its reports. */
 export async function recordNetwork(network: Network): Promise<RecordedNetwork> {
   const recorded: RecordedNetwork = {
     network,
@@ -48,7 +48,7 @@ export async function eventually(condition: () => boolean, what: string): Promis
   await vi.waitFor(() => expect(condition(), what).toBe(true), { timeout: 60_000, interval: 10 })
 }
 
-/** Publishes until `receiver` has one of the frames: a single one may be lost, above all in the first second. */
+/** Publishes until `receiver` has one of the frames: single ones may be lost, above all in the first second. */
 export async function publishUntil(sender: Network, receiver: RecordedNetwork): Promise<void> {
   const before = receiver.broadcasts.length
   for (let attempt = 0; attempt < 600 && receiver.broadcasts.length === before; attempt += 1) {
@@ -59,9 +59,9 @@ export async function publishUntil(sender: Network, receiver: RecordedNetwork): 
 }
 
 interface Suite {
-  /** A started network that joins by those given. */
+  /** A started network that joins by the given ones. */
   start(...join: RecordedNetwork[]): Promise<RecordedNetwork>
-  /** Two networks that know each other. */
+  /** Two connected networks. */
   pair(): Promise<[RecordedNetwork, RecordedNetwork]>
   readonly harness: NetworkHarness
 }
@@ -74,7 +74,7 @@ interface Suite {
  * const hub = memoryNetworkHub()
  * networkConformance('memory', {
  *   network: async (options) => hub.network(options),
- *   unreachableAddress: 'memory:nobody',
+ *   unreachableAddress: 'memory:nowhere',
  * })
  * ```
  */
@@ -108,7 +108,7 @@ export function networkConformance(name: string, harness: NetworkHarness): void 
 }
 
 function registerMeeting({ start, pair, harness }: Suite): void {
-  it('two networks meet, and each is told once', async () => {
+  it('two networks meet, and each reports it once', async () => {
     const [ada, ben] = await pair()
     await pause(200)
     expect(ada.connected).toEqual([ben.network.peerId])
@@ -137,7 +137,7 @@ function registerMeeting({ start, pair, harness }: Suite): void {
     expect(ada.disconnected).toEqual([])
   })
 
-  it('an address that is none is told from one that does not answer', async () => {
+  it('an unusable address and one that does not answer give different errors', async () => {
     const { network } = await start()
     await expect(network.dial('localhost:4001')).rejects.toMatchObject({ code: 'NETWORK_BAD_ADDRESS' })
     await expect(network.dial(harness.unreachableAddress)).rejects.toMatchObject({ code: 'NETWORK_DIAL_FAILED' })
@@ -183,7 +183,7 @@ function registerMessages({ pair }: Suite): void {
     for (const { bytes } of ben.messages) expect(bytes.every((byte) => byte === bytes.length % 251)).toBe(true)
   })
 
-  it('bytes may be written over once send has taken them', async () => {
+  it('the caller may overwrite the bytes once send has accepted them', async () => {
     const [ada, ben] = await pair()
     const bytes = Uint8Array.of(1, 2, 3)
     const sent = ada.network.send(ben.network.peerId, bytes)
@@ -193,9 +193,9 @@ function registerMessages({ pair }: Suite): void {
     expect(ben.messages[0]?.bytes).toEqual(Uint8Array.of(1, 2, 3))
   })
 
-  it('a message to someone who is no neighbour is refused', async () => {
+  it('a message to a peer that is no neighbour is refused', async () => {
     const [ada] = await pair()
-    await expect(ada.network.send('nobody', Uint8Array.of(1))).rejects.toMatchObject({
+    await expect(ada.network.send('stranger', Uint8Array.of(1))).rejects.toMatchObject({
       code: 'NETWORK_NOT_CONNECTED',
     })
   })
@@ -228,7 +228,7 @@ function registerRoom({ pair }: Suite): void {
     )
   })
 
-  it('messages and broadcasts above the limit are the programmer’s error', async () => {
+  it('a message or broadcast above the limit throws RangeError', async () => {
     const [ada, ben] = await pair()
     const huge = new Uint8Array(64 * 1024 * 1024)
     await expect(ada.network.send(ben.network.peerId, huge)).rejects.toMatchObject({ code: 'MESSAGE_TOO_LARGE' })
@@ -259,7 +259,7 @@ function registerDirect({ start, pair }: Suite): void {
     }
   })
 
-  it('a frame goes to those it is meant for, and the rest is named', async () => {
+  it('a frame goes to the named neighbours, and those that miss it are returned', async () => {
     const ada = await start()
     const ben = await start(ada)
     const cora = await start(ada)
@@ -274,7 +274,7 @@ function registerDirect({ start, pair }: Suite): void {
     expect(cora.frames).toEqual([])
   })
 
-  it('a large frame arrives, and one above the limit is the programmer’s error', async () => {
+  it('a large frame arrives, and one above the limit throws RangeError', async () => {
     const [ada, ben] = await pair()
     await ada.network.sendDirect([ben.network.peerId], numbered(7, 200_000))
     await eventually(() => ben.frames.length === 1, 'it has arrived')
@@ -285,7 +285,7 @@ function registerDirect({ start, pair }: Suite): void {
     })
   })
 
-  it('a neighbour that is sent more than it takes misses frames, which is said, and gets the others', async () => {
+  it('a slow neighbour misses frames, which is reported, and the others get them all', async () => {
     const [ada, ben] = await pair()
     await ada.network.sendDirect([ben.network.peerId], numbered(0, 4))
     await eventually(() => ben.frames.length === 1, 'the stream is open')
@@ -310,7 +310,7 @@ function registerDirect({ start, pair }: Suite): void {
 }
 
 function registerBroadcast({ start, pair }: Suite): void {
-  it('a broadcast reaches everyone but its author, also those who are no neighbours of it', async () => {
+  it('a broadcast reaches every peer but its author, including peers that are not its neighbours', async () => {
     const ada = await start()
     const ben = await start(ada)
     const cora = await start(ada)
@@ -336,7 +336,7 @@ function registerBroadcast({ start, pair }: Suite): void {
     expect(ben.broadcasts[before]?.bytes.every((byte) => byte === 7)).toBe(true)
   })
 
-  it('a broadcast with nobody there is gone without an error', async () => {
+  it('a broadcast without neighbours is lost without an error', async () => {
     const ada = await start()
     await ada.network.publish(Uint8Array.of(1))
     expect(ada.broadcasts).toEqual([])
@@ -344,10 +344,10 @@ function registerBroadcast({ start, pair }: Suite): void {
 }
 
 function registerParting({ start, pair }: Suite): void {
-  it('a neighbour that stops is told of once, and send fails from then on', async () => {
+  it('a neighbour that stops is reported once, and send fails from then on', async () => {
     const [ada, ben] = await pair()
     await ben.network.stop()
-    await eventually(() => ada.disconnected.length > 0, 'the end was told')
+    await eventually(() => ada.disconnected.length > 0, 'the end is reported')
     await pause(100)
     expect(ada.disconnected).toEqual([ben.network.peerId])
     await expect(ada.network.send(ben.network.peerId, Uint8Array.of(1))).rejects.toMatchObject({
@@ -355,23 +355,23 @@ function registerParting({ start, pair }: Suite): void {
     })
   })
 
-  it('messages that send has taken arrive before a network stops', async () => {
+  it('messages that send has accepted arrive before a network stops', async () => {
     const [ada, ben] = await pair()
     const sending: Promise<void>[] = []
     for (let i = 0; i < 100; i += 1) sending.push(ada.network.send(ben.network.peerId, numbered(i, 1000)))
     await Promise.all(sending)
     await ada.network.stop()
-    await eventually(() => ben.disconnected.length === 1, 'the end was told')
+    await eventually(() => ben.disconnected.length === 1, 'the end is reported')
     expect(ben.messages.length).toBe(100)
   })
 
-  it('stop may be called twice, also at once', async () => {
+  it('stop may be called twice, also at the same time', async () => {
     const { network } = await start()
     await Promise.all([network.stop(), network.stop()])
     await network.stop()
   })
 
-  it('a refused neighbour is gone, cannot come back at once, and can when the time is over', async () => {
+  it('a refused neighbour is disconnected, and can connect again only when the time is over', async () => {
     const [ada, ben] = await pair()
     await ada.network.refuse(ben.network.peerId, 1500)
     await eventually(() => ada.disconnected.length === 1 && ben.disconnected.length === 1, 'they have parted')

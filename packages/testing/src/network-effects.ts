@@ -6,7 +6,7 @@ import type { TraceHash } from './trace-hash.ts'
 
 type NetworkEffect = Extract<Effect, { readonly type: 'broadcast' | 'dial' | 'direct' | 'redial' | 'send' }>
 
-/** Does what a peer asks of the network. Returns what is wrong with it. */
+/** Performs an effect of the network. Returns an error when the peer asked for something it must not. */
 export function performOnNetwork(
   effect: NetworkEffect,
   from: number,

@@ -20,7 +20,7 @@ export function compareVersions(a: Version, b: Version): number {
 }
 
 /** One entry as a peer holds it. */
-export interface HeldEntry extends Version {
+export interface StoredEntry extends Version {
   readonly key: string
   /** Undefined for a tombstone. */
   readonly value: Uint8Array | undefined
@@ -38,7 +38,7 @@ export function isHolder(peer: Peer, { name, code }: SimulatedCollection): boole
 }
 
 /** The version a peer holds of a key, undefined when it has never heard of it, or has purged it. */
-export function heldVersion(peer: Peer, collection: SimulatedCollection, key: string): Version | undefined {
+export function versionOf(peer: Peer, collection: SimulatedCollection, key: string): Version | undefined {
   const replica = partitionOf(peer, collection)?.replica
   const slot = replica?.table.slotOf(key)
   if (replica === undefined || slot === undefined) return undefined
@@ -53,11 +53,11 @@ export function hasSeen(peer: Peer, collection: SimulatedCollection, replicaId: 
 }
 
 /** All entries of a collection, by key. */
-export function heldEntries(peer: Peer, collection: SimulatedCollection): HeldEntry[] {
+export function entriesOf(peer: Peer, collection: SimulatedCollection): StoredEntry[] {
   const replica = partitionOf(peer, collection)?.replica
   if (replica === undefined) return []
   const { table } = replica
-  const entries: HeldEntry[] = []
+  const entries: StoredEntry[] = []
   for (const slot of table.slots()) {
     entries.push({
       key: table.key(slot),
@@ -70,7 +70,7 @@ export function heldEntries(peer: Peer, collection: SimulatedCollection): HeldEn
 }
 
 /** A collection's vector as text that two peers share exactly when they have seen the same dots. */
-export function heldVector(peer: Peer, collection: SimulatedCollection): string {
+export function vectorText(peer: Peer, collection: SimulatedCollection): string {
   const replica = partitionOf(peer, collection)?.replica
   if (replica === undefined) return ''
   const { vector, floor } = replica

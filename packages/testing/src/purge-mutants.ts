@@ -2,7 +2,10 @@ import type { Row } from '@gossipgrid/core'
 import { Replica } from '@gossipgrid/core/internals'
 import { replaceMethod } from './replacements.ts'
 
-/** Tombstones are purged in time, and nobody is told: whoever was away brings back what they deleted. */
+/**
+ * Tombstones are purged in time, but the floor is not recorded: a peer that was away brings back what the others
+ * deleted.
+ */
 export function purgeWithoutFloor(): () => void {
   return replaceMethod(Replica.prototype, 'raiseFloor', () => {
     return function raiseFloor(this: Replica, floor: Replica['floor']): void {
@@ -14,8 +17,8 @@ export function purgeWithoutFloor(): () => void {
   })
 }
 
-/** A peer that was away for too long issues anew what was deleted meanwhile, instead of letting it go. */
-export function restampingFence(): () => void {
+/** A peer that was away for too long issues its deleted entries again, instead of dropping them in its full resync. */
+export function restampingResync(): () => void {
   const own = new WeakMap<Replica, number>()
   const restoreWrite = replaceMethod(Replica.prototype, 'write', (original) => {
     return function write(this: Replica, row: Row): number {
@@ -27,7 +30,7 @@ export function restampingFence(): () => void {
     return function drop(this: Replica, slot: number): void {
       const writer = own.get(this)
       const live = !this.table.deleted(slot) && this.table.expiresAtMs(slot) === Infinity
-      // Only a fence takes out what is live.
+      // Only a full resync drops live entries.
       if (writer === undefined || !live) original.call(this, slot)
       else this.redot(slot, writer, this.vector.highest(writer) + 1)
     }

@@ -6,7 +6,7 @@ test('numbers depend on nothing but the seed', () => {
   const draw = (random: Random): number[] => Array.from({ length: 5 }, () => random.uint32())
   expect(draw(new Random(7))).toEqual(draw(new Random(7)))
   expect(draw(new Random(7))).not.toEqual(draw(new Random(8)))
-  // These very numbers, on every runtime.
+  // The same numbers on every runtime.
   expect(draw(new Random(1))).toMatchInlineSnapshot(`
     [
       2212199553,
@@ -18,7 +18,7 @@ test('numbers depend on nothing but the seed', () => {
   `)
 })
 
-test('what one purpose draws does not shift what another gets', () => {
+test('draws for one purpose do not shift those for another', () => {
   const first = new Random(3)
   const second = new Random(3)
   second.uint32()
@@ -26,7 +26,7 @@ test('what one purpose draws does not shift what another gets', () => {
   expect(first.fork('disk').uint32()).not.toBe(first.fork('network').uint32())
 })
 
-test('events run by time, and by order of queueing within one millisecond', () => {
+test('events run by time, and within one millisecond in the order in which they were queued', () => {
   const queue = new EventQueue()
   const ran: string[] = []
   for (const [name, delay] of [

@@ -29,7 +29,7 @@ export class Random implements RandomSource {
     return t >>> 0
   }
 
-  /** A source of its own for one purpose: what one purpose draws never shifts what another gets. */
+  /** A separate source for one purpose. Its draws never shift those of another purpose. */
   fork(purpose: string): Random {
     return new Random(hashText(purpose, this.#seed))
   }

@@ -9,14 +9,16 @@ export interface RegressionSeed extends SimulationOptions {
 
 const SMALL = { peers: 5, minutes: 1 } as const
 
-/** They run in every test run. A seed means another simulation after a change of the simulator: then it is one more. */
+/**
+ * Every test run runs them. After a change of the simulator a seed gives another simulation; it is kept as one more.
+ */
 export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
-  { seed: 1, ...SMALL, why: 'a session wanted with a neighbour while another was under way kept the peer awake' },
-  { seed: 8, ...SMALL, why: 'a peer without a disk wanted to cut its log, and was kept awake by it' },
+  { seed: 1, ...SMALL, why: 'a peer that wanted a session while another was under way never slept' },
+  { seed: 8, ...SMALL, why: 'a peer without a disk wanted to cut its log, and never slept' },
   { seed: 3, ...SMALL, why: 'a session sent own writes before they were durable; a crash gave their dots out again' },
   { seed: 32, ...SMALL, why: 'the first checkpoint after a restart cut a log whose entries were in no segment' },
   { seed: 119, ...SMALL, why: 'a damaged part blob was never removed: each opening forgot all vectors' },
-  { seed: 30, ...SMALL, why: 'a damaged segment that no entry was left of stayed damaged' },
+  { seed: 30, ...SMALL, why: 'a damaged segment without remaining entries stayed damaged' },
   {
     seed: 101490,
     peers: 4,
@@ -24,28 +26,28 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     why: 'entries read from an unfinished checkpoint were not written by the next',
   },
   { seed: 100781, peers: 4, minutes: 1, why: 'a session sent two rows that shared a dot for ever' },
-  { seed: 41180, peers: 4, minutes: 1, why: 'two lives of a peer in one millisecond were taken for one' },
+  { seed: 41180, peers: 4, minutes: 1, why: 'two starts of a peer in one millisecond had one incarnation' },
   {
     seed: 3724905169,
     kinds: SIMULATED_KINDS,
-    why: 'a life that a lost disk and a clock set back made look older was never taken for the one that runs',
+    why: 'a running incarnation that looked older, after a lost disk and a clock set back, was never believed',
   },
   {
     seed: 775957565,
     kinds: SIMULATED_KINDS,
     minutes: 1,
-    why: 'the simulator took a write that a crash had undone for the one that got its version',
+    why: 'the simulator confused a write that a crash had undone with the one that got its version',
   },
   {
     seed: 50858,
     kinds: SIMULATED_KINDS,
     minutes: 2,
-    why: 'the simulator took a write that a disk set back had undone for the one that got its version',
+    why: 'the simulator confused a write that a restored disk had undone with the one that got its version',
   },
   {
     seed: 50620,
     kinds: SIMULATED_KINDS,
-    why: 'the simulator took writes on a damaged disk, which were overwritten since, for writes that never reached it',
+    why: 'the simulator thought that overwritten writes on a damaged disk had never reached it',
   },
   {
     seed: 18,
@@ -57,7 +59,7 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     seed: 347,
     peers: 4,
     minutes: 0.2,
-    why: 'the simulator took the first registration of a peer for rows that travel between equal peers',
+    why: 'the simulator mistook the first registration of a peer for rows sent between equal peers',
   },
-  { seed: 449, why: 'after its clock was set back, others went by the record of a former life of a peer' },
+  { seed: 449, why: 'after the clock of a peer was set back, others believed the record of its former incarnation' },
 ]

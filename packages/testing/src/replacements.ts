@@ -1,4 +1,4 @@
-/** Puts another function in the place of a method, which gets the original; returns what puts it back. */
+/** Replaces a method by what `make` returns, which gets the original. Returns a function that restores it. */
 export function replaceMethod<T extends object, K extends keyof T>(
   prototype: T,
   name: K,

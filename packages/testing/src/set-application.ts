@@ -2,28 +2,28 @@ import { PRESENT, compositeKey, splitKey } from '@gossipgrid/core'
 import type { Peer } from '@gossipgrid/core'
 import type { Application } from './application.ts'
 import type { Violation } from './checkers.ts'
-import { partitionOf } from './held-state.ts'
+import { partitionOf } from './peer-state.ts'
 import type { LedgerWrite } from './ledger.ts'
 import type { Random } from './random.ts'
 import type { SimulatedCollection } from './simulated-collection.ts'
 import type { SimulatedWrite, SimulatedPeer } from './simulated-peer.ts'
 
-/** A remove of one row, and the HLC reading of the latest add in that row which its writer had seen. */
+/** A remove of one row, and the HLC reading of the latest add in that row that its writer had seen. */
 interface Remove {
   readonly write: LedgerWrite
   readonly seenHlc: number
 }
 
-/** What was done to one element: its adds, and the removes of each row. */
+/** The history of one element: its adds, and the removes of each row. */
 interface Element {
   readonly adds: LedgerWrite[]
   readonly removes: Map<string, Remove[]>
 }
 
-/** As the SDK: an add that finds more rows than this takes the others away. */
+/** As in the SDK: an add that finds more rows than this removes the others. */
 const ROWS_MAX = 4
 
-/** Adds and removes elements at every peer: an add wins over a remove whose writer had not seen it. */
+/** Adds and removes elements at every peer. An add wins over a remove whose writer had not seen it. */
 export class SetApplication implements Application {
   readonly collections: readonly SimulatedCollection[]
   readonly #collection: SimulatedCollection
@@ -59,7 +59,7 @@ export class SetApplication implements Application {
     const present = new Set<string>()
     for (const slot of table.slots()) if (!table.deleted(slot)) present.add(splitKey(table.key(slot)).main)
     for (const element of present) {
-      if (!this.#elements.has(element)) return `set: ${peer.peerId} shows '${element}', which nobody added`
+      if (!this.#elements.has(element)) return `set: ${peer.peerId} shows '${element}', which no peer added`
     }
     for (const [name, element] of this.#elements) {
       if (present.has(name) !== this.#isPresent(peer, name)) {
@@ -68,7 +68,7 @@ export class SetApplication implements Application {
       if (present.has(name) && mustBeGone(element))
         return `set: ${peer.peerId} shows '${name}', whose every add was removed`
       if (!present.has(name) && mustBeThere(element))
-        return `set: ${peer.peerId} lacks '${name}', whose last add nobody removed`
+        return `set: ${peer.peerId} lacks '${name}', whose last add no peer removed`
     }
     return undefined
   }
@@ -97,7 +97,7 @@ export class SetApplication implements Application {
       live.map(({ key }) => ({ key, value: undefined })),
     )
     removes.forEach((write, i) => noteRemove(element, write, live[i]!.hlc))
-    // A row of another peer that was ahead of its time may have been taken in the same step: that one was not removed.
+    // A quarantined row of another peer may have been applied in the same step: this remove does not cover it.
     const isSeen = (row: LiveRow): boolean => live.some(({ key, hlc }) => key === row.key && hlc === row.hlc)
     if (machine.peer === peer && this.#liveRows(peer, name).some(isSeen))
       machine.check(`set: ${peer.peerId} shows what it just removed`)

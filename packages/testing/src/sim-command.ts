@@ -13,9 +13,9 @@ import { simulate } from './simulator.ts'
 import type { SimulationOptions, SimulationResult } from './simulator.ts'
 
 const SOAK_MINUTES = 180
-/** The kind whose application is not core's. */
+/** The kind whose application is not in this package. */
 const DOCUMENT = 'document'
-/** Replica ids that are given up stay in vectors, so that memory is never quite flat where disks get lost. */
+/** Retired replica ids stay in vectors, so memory still grows a little where disks get lost. */
 const SOAK_GROWTH_MAX = 0.1
 
 const USAGE = `npm run sim -- [options]
@@ -49,12 +49,12 @@ interface Command {
   readonly days: number | undefined
   readonly visitors: number | undefined
   readonly mutant: MutantName | undefined
-  /** As they were given. */
+  /** The arguments of the command line. */
   readonly kinds: string | undefined
   readonly options: Omit<SimulationOptions, 'seed'>
 }
 
-/** Arguments that make no sense. */
+/** The arguments make no sense. */
 class UsageError extends Error {}
 
 const OPTIONS = {
@@ -211,7 +211,7 @@ function runCalendar(seed: number, command: Command, say: (line: string) => void
   return mutated(command, () => simulateCalendar(options))
 }
 
-/** Samples memory every ten simulated minutes, with a ledger that does not grow itself. */
+/** Samples memory every ten simulated minutes. The ledger must not grow meanwhile. */
 function soaking(record: MemoryRecord, say: (line: string) => void): Partial<SimulationOptions> {
   return {
     ledgerWritesMax: 100,
@@ -237,18 +237,18 @@ function megabytes(bytes: number): number {
   return round(bytes / 1e6)
 }
 
-/** Bytes of all that is reachable: objects, and the buffers outside of the heap. */
+/** Bytes of everything reachable: objects, and the buffers outside the heap. */
 export function bytesInUse(): number {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
-  // Buffers outside of the heap are given back by the collection after the one that found them unused.
+  // The first collection finds unused buffers outside the heap, the second one frees them.
   collect()
   collect()
   const { heapUsed, arrayBuffers } = process.memoryUsage()
   return heapUsed + arrayBuffers
 }
 
-/** The command `npm run sim`, with its exit code; `documents` makes the application of the kind `document`. */
+/** The command `npm run sim`. Returns its exit code. `documents` makes the application of the kind `document`. */
 export function simulateCommand(args: readonly string[], documents: SimulationOptions['more']): number {
   try {
     const command = readCommand(args, documents)

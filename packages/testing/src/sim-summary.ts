@@ -1,7 +1,7 @@
 import type { CalendarResult } from './calendar.ts'
 import type { SimulationResult } from './simulator.ts'
 
-/** The totals of all seeds that ran; for a single seed its own. */
+/** The totals of all seeds that ran; for a single seed the seed too. */
 export class Summary {
   readonly failed: number[] = []
   readonly #minutes: SimulationResult[] = []

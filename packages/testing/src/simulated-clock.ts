@@ -4,9 +4,9 @@ import type { EventQueue } from './event-queue.ts'
 /** When simulations begin: 2026-01-01, as wall milliseconds. */
 export const WALL_START_MS = 1_767_225_600_000
 
-/** The two clocks of one machine: a steady one, and a wall clock that may be off, coarse, stand still and jump. */
+/** The two clocks of one machine: a steady one, and a wall clock that may be wrong, coarse, stopped, or jump. */
 export class SimulatedClock {
-  /** How far the wall clock is ahead of true time. */
+  /** How far the wall clock is ahead of simulated time. */
   skewMs = 0
   /** The wall clock shows multiples of this. */
   resolutionMs = 1
@@ -28,7 +28,7 @@ export class SimulatedClock {
     }
   }
 
-  /** True simulated time of a monotonic reading. */
+  /** Simulated time of a reading of the steady clock. */
   timeOf(monotonicMs: number): number {
     return monotonicMs - this.#monotonicStartMs
   }
@@ -37,7 +37,7 @@ export class SimulatedClock {
     this.#stoppedAtMs ??= this.#queue.nowMs
   }
 
-  /** Lets the wall clock run again, at once with the right time. */
+  /** Starts a stopped wall clock again, with the right time at once. */
   go(): void {
     this.#stoppedAtMs = undefined
   }

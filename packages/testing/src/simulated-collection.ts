@@ -1,13 +1,13 @@
 import type { CollectionDescriptor, CollectionKind } from '@gossipgrid/core'
 
-/** What applications in a simulation can use; `expiry` is a map whose entries expire. */
+/** Kinds of collections that applications use in a simulation; `expiry` is a map whose entries expire. */
 export const SIMULATED_KINDS = ['map', 'counter', 'set', 'fields', 'expiry'] as const
 
 export type SimulatedKind = (typeof SIMULATED_KINDS)[number]
 
 /** A collection that all peers of a simulation share. */
 export interface SimulatedCollection extends CollectionDescriptor {
-  /** The kind on the wire: written down a second time, since it must never change. */
+  /** The kind's code on the wire. Written a second time on purpose, since it must never change. */
   readonly code: number
 }
 

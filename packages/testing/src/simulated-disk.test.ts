@@ -16,7 +16,7 @@ function newDisk(): { queue: EventQueue; disk: SimulatedDisk; done: (Error | und
   return { queue, disk, done }
 }
 
-test('a batch is there when it is done, in the order of opening', () => {
+test('a batch is readable when it is done, and the store opens its blobs in order', () => {
   const { queue, disk, done } = newDisk()
   expect(disk.blobs()).toEqual([])
   while (queue.step(100));
@@ -28,7 +28,7 @@ test.each([
   ['whole', ['part/1', 'log/1'], 2],
   ['nothing', [], 0],
   ['torn', ['part/1', 'log/1'], 1],
-] as const)('after a crash a batch is there as told: %s', (outcome, keys, sound) => {
+] as const)('the batch under way after a crash: %s', (outcome, keys, sound) => {
   const { queue, disk, done } = newDisk()
   disk.crash(outcome)
   while (queue.step(100));
@@ -37,7 +37,7 @@ test.each([
   expect(disk.blobs().filter(([, bytes]) => bytes?.length === 1)).toHaveLength(sound)
 })
 
-test('a full disk refuses, a lost one is empty, a restored one is as it was', () => {
+test('a full disk refuses writes, a lost one is empty, a restored one has the contents of its snapshot', () => {
   const { queue, disk, done } = newDisk()
   disk.full = true
   while (queue.step(100));
@@ -52,7 +52,7 @@ test('a full disk refuses, a lost one is empty, a restored one is as it was', ()
   expect(disk.blobs()).toHaveLength(2)
 })
 
-test('it counts what was damaged, lost or set back, and not what was written or failed', () => {
+test('it counts damage, loss and restores, and neither writes nor failures', () => {
   const { queue, disk } = newDisk()
   queue.step(10)
   const snapshot = disk.snapshot()

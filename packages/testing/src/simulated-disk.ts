@@ -4,8 +4,8 @@ import type { EventQueue } from './event-queue.ts'
 import type { Random } from './random.ts'
 
 /**
- * What a crash makes of the batch under way: all of it is there, nothing of it, or all of it but for its last blob,
- * which is unreadable. A sound store keeps batches whole; peers must survive one that does not.
+ * What a crash does to the batch under way: all of it is written, nothing of it, or all but its last blob, which is
+ * unreadable then. A sound store never tears a batch; peers must survive one that does.
  */
 export type CrashOutcome = 'whole' | 'nothing' | 'torn'
 
@@ -13,10 +13,10 @@ interface Writing {
   readonly batch: readonly StorageOperation[]
 }
 
-/** A blob is `undefined` where the store knows that it cannot be read. */
+/** A blob is `undefined` when the store knows that it cannot read it. */
 type Blob = Uint8Array | undefined
 
-/** The store of one machine: outlives the peer, takes time, and fails on demand. */
+/** The store of one machine: it outlives the peer, takes time, and fails on demand. */
 export class SimulatedDisk {
   /** Every write fails. */
   full = false
@@ -36,7 +36,7 @@ export class SimulatedDisk {
     this.#random = random
   }
 
-  /** A batch is on its way to disk. */
+  /** A batch is being written. */
   get busy(): boolean {
     return this.#writing !== undefined
   }
@@ -46,17 +46,17 @@ export class SimulatedDisk {
     return this.#writes
   }
 
-  /** Another number whenever something on it has changed. */
+  /** Changes whenever something on the disk has changed. */
   get revision(): number {
     return this.#revision
   }
 
-  /** How often something that was on it was damaged, lost or set back. */
+  /** How often existing content was damaged, lost or set back. */
   get losses(): number {
     return this.#losses
   }
 
-  /** Starts a batch; `done` is told when it is durable or has failed, and never after a crash. */
+  /** Starts to write a batch. `done` is called when it is durable or has failed; after a crash it never is. */
   write(batch: readonly StorageOperation[], done: (error: Error | undefined) => void): void {
     if (this.#writing !== undefined) throw new Error('two batches under way at once')
     const writing = { batch }
@@ -73,7 +73,7 @@ export class SimulatedDisk {
     })
   }
 
-  /** The power goes: the batch under way ends as told. */
+  /** The power goes: the batch under way ends as `outcome` says. */
   crash(outcome: CrashOutcome): void {
     const writing = this.#writing
     this.#writing = undefined
@@ -83,26 +83,26 @@ export class SimulatedDisk {
     if (outcome === 'torn' && last !== undefined) this.damage(last.key)
   }
 
-  /** Makes a blob unreadable: the store knows, or hands out rubbish. */
+  /** Makes a blob unreadable: the store knows it, or returns garbage. */
   damage(key: string): void {
     this.#revision += 1
     this.#losses += 1
     this.#blobs.set(key, this.#random.chance(0.5) ? undefined : new Uint8Array(40).fill(0xff))
   }
 
-  /** What is there now, to restore it later. */
+  /** The present content, for `restore`. */
   snapshot(): ReadonlyMap<string, Blob> {
     return new Map(this.#blobs)
   }
 
-  /** Everything is as it was at a snapshot: a backup was played back, or a virtual machine set back. */
+  /** Sets the content back to a snapshot, as when a backup or a snapshot of a virtual machine is restored. */
   restore(snapshot: ReadonlyMap<string, Blob>): void {
     this.#revision += 1
     this.#losses += 1
     this.#blobs = new Map(snapshot)
   }
 
-  /** Everything is gone. */
+  /** Loses everything. */
   lose(): void {
     this.#revision += 1
     this.#losses += 1

@@ -1,34 +1,34 @@
-/** One end of a link: a peer that may believe in the connection longer than it lasts. */
+/** One end of a link. Its peer may still believe in the connection after it broke. */
 export interface LinkEnd {
   readonly peer: number
-  /** Has been told `connected`, and not yet `disconnected`. */
+  /** `connected` was reported to the peer, and `disconnected` not yet. */
   believes: boolean
-  /** Time of the last arrival here so far: streams keep their order. */
+  /** Time of the latest arrival at this end: streams keep their order. */
   arrivalMs: number
-  /** The same for frames that come straight from the other end. */
+  /** The same for frames that the other end sends directly. */
   directArrivalMs: number
   /** Messages for this end that wait for the path to open again. */
   readonly stalled: Uint8Array[]
-  /** Frames for this end that wait likewise. */
+  /** Frames for this end that wait for it too. */
   readonly stalledDirect: Uint8Array[]
-  /** Broadcasts of the other end no longer come over this connection, until it is made anew. */
+  /** Broadcasts from the other end no longer arrive over this connection, until it is made again. */
   deaf: boolean
 }
 
-/** The one possible connection between two peers. */
+/** The only possible connection between two peers. */
 export class SimulatedLink {
   readonly ends: readonly [LinkEnd, LinkEnd]
-  /** The connection stands. */
+  /** The two are connected. */
   alive = false
-  /** Counts connections: what was sent over an earlier one never arrives over a later one. */
+  /** Counts connections. A message sent over an earlier connection never arrives over a later one. */
   connection = 0
-  /** What is in flight when the connection breaks still arrives up to this moment. */
+  /** Messages in flight when the connection breaks still arrive until this time. */
   cutOffMs: number = Infinity
-  /** Somebody has dialled: the network goes on trying. */
+  /** A peer has dialled: the network keeps trying to connect. */
   wanted = false
   /** An attempt to connect is queued. */
   attempting = false
-  /** No connection before this moment. */
+  /** The two cannot connect before this time. */
   refusedUntilMs = 0
   /** Added to every delay. */
   slowMs = 0

@@ -3,7 +3,7 @@ import type { Random } from './random.ts'
 import { SimulatedLink } from './simulated-link.ts'
 import type { LinkEnd } from './simulated-link.ts'
 
-/** How broadcast behaves, 0 to 1 each. */
+/** Faults of broadcasts, 0 to 1 each. */
 export interface NetworkTraits {
   loss: number
   duplication: number
@@ -11,15 +11,15 @@ export interface NetworkTraits {
   reordering: number
   /** Longest usual delay of one hop. */
   delayMaxMs: number
-  /** Longest time until a broadcast has been handed to the neighbours. */
+  /** Longest time until a broadcast reaches the neighbours. */
   congestionMs: number
-  /** Share of frames sent straight to a neighbour that it misses, because it reads too slowly. */
+  /** Share of direct frames that a neighbour misses because it reads too slowly. */
   missed: number
-  /** Longest time until one end of a broken connection notices. */
+  /** Longest time until an end of a broken connection notices. */
   unnoticedMs: number
 }
 
-/** Whom the network tells. Peers are numbers here. */
+/** Receives the events of the network. Peers are numbers here. */
 export interface NetworkListener {
   connected(peer: number, neighbour: number): void
   disconnected(peer: number, neighbour: number): void
@@ -33,8 +33,8 @@ export interface NetworkListener {
 const RETRY_MS = 2500
 
 /**
- * The network between all machines: connections that carry messages in order until they break, broadcast that does as
- * it likes, and paths that close in one direction or both.
+ * The network between all machines. Connections carry messages in order until they break. Broadcasts may be lost,
+ * repeated or late. Paths may close in one direction or both.
  */
 export class SimulatedNetwork {
   readonly traits: NetworkTraits
@@ -43,7 +43,7 @@ export class SimulatedNetwork {
   readonly #listener: NetworkListener
   readonly #count: number
   readonly #links: (SimulatedLink | undefined)[] = []
-  /** Start of each machine's present life; undefined while it is down. */
+  /** When each machine started; undefined while it is down. */
   readonly #lives: (number | undefined)[] = []
   readonly #group: number[]
   readonly #oneWay = new Set<number>()
@@ -51,7 +51,7 @@ export class SimulatedNetwork {
   /** Broadcasts lost, repeated and late so far. */
   readonly counts: { lost: number; repeated: number; late: number } = { lost: 0, repeated: 0, late: 0 }
 
-  /** `allowed` tells which pairs can ever connect. */
+  /** `allowed` decides which pairs can ever connect. */
   constructor(
     queue: EventQueue,
     random: Random,
@@ -82,7 +82,7 @@ export class SimulatedNetwork {
     for (const link of this.links) if (link.wanted && link.end(peer).peer === peer) this.#attempt(link)
   }
 
-  /** A machine is gone, from one moment to the next. */
+  /** A machine goes down without a goodbye. */
   down(peer: number): void {
     this.#lives[peer] = undefined
     for (const link of this.links) {
@@ -138,7 +138,7 @@ export class SimulatedNetwork {
     })
   }
 
-  /** Straight to neighbours: whole, in order, until the connection breaks. */
+  /** Directly to neighbours: whole, in order, until the connection breaks. */
   direct(from: number, to: readonly number[], bytes: Uint8Array): void {
     const life = this.#lives[from]
     const missed = to.filter((neighbour) => !this.#directTo(from, neighbour, bytes))
@@ -150,7 +150,7 @@ export class SimulatedNetwork {
   #directTo(from: number, to: number, bytes: Uint8Array): boolean {
     const link = this.#link(from, to)
     if (link === undefined || !link.end(from).believes || this.#random.chance(this.traits.missed)) return false
-    // The connection has broken, and this end does not know yet.
+    // The connection has broken, and this end has not noticed yet.
     if (!link.alive) return true
     const end = link.end(to)
     const { connection } = link
@@ -182,7 +182,7 @@ export class SimulatedNetwork {
     this.breakLink(link)
   }
 
-  /** Breaks a connection; the ends learn of it one after the other. It is made again when it can be. */
+  /** Breaks a connection. The two ends notice one after the other, and connect again when they can. */
   breakLink(link: SimulatedLink): void {
     if (!link.alive) return
     link.alive = false
@@ -201,7 +201,7 @@ export class SimulatedNetwork {
     this.#attempt(link)
   }
 
-  /** Puts every machine into a group; groups cannot reach each other. */
+  /** Puts every machine into a group. Groups cannot reach each other. */
   split(groups: readonly number[]): void {
     for (let peer = 0; peer < this.#count; peer++) this.#group[peer] = groups[peer] ?? 0
     this.#pathsChanged()
@@ -218,7 +218,7 @@ export class SimulatedNetwork {
     this.#pathsChanged()
   }
 
-  /** All paths are open, all links quick, nothing is lost. */
+  /** Opens all paths, makes all links quick, and loses nothing from now on. */
   heal(): void {
     this.#group.fill(0)
     this.#oneWay.clear()
@@ -253,7 +253,7 @@ export class SimulatedNetwork {
     }
   }
 
-  /** What waited for the path to open arrives now, in order. */
+  /** Messages that waited for the path to open arrive now, in order. */
   #flush(link: SimulatedLink, end: LinkEnd): void {
     const from = link.otherEnd(end.peer).peer
     const { connection } = link
@@ -288,7 +288,7 @@ export class SimulatedNetwork {
     const { connection } = link
     const first = this.#random.below(2)
     link.ends.forEach((end, i) => {
-      // An end that has not noticed the break does so now.
+      // An end that has not noticed the break notices now.
       this.#disbelieve(link, end)
       end.deaf = false
       end.stalled.length = 0
@@ -318,7 +318,7 @@ export class SimulatedNetwork {
     })
   }
 
-  /** The number of connections between a machine and each other, 0 where there is no way. */
+  /** For every other machine the number of connections on the way to it, 0 where there is no way. */
   #hopsFrom(from: number): number[] {
     const hops = Array.from({ length: this.#count }, () => 0)
     let edge = [from]

@@ -3,7 +3,7 @@ import type { Effect, Input, Peer, PeerEvent, Role } from '@gossipgrid/core'
 import { ReadCheck, checkCoverage } from './checkers.ts'
 import type { Violation } from './checkers.ts'
 import type { EventQueue } from './event-queue.ts'
-import { hasSeen, partitionOf } from './held-state.ts'
+import { hasSeen, partitionOf } from './peer-state.ts'
 import type { Ledger, LedgerWrite } from './ledger.ts'
 import { performOnNetwork } from './network-effects.ts'
 import { peerIdOf } from './peer-ids.ts'
@@ -14,10 +14,13 @@ import type { CrashOutcome, SimulatedDisk } from './simulated-disk.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
 import type { TraceHash } from './trace-hash.ts'
 
-/** More effects of one step than any input here can honestly cause. */
+/** No input in a simulation causes so many effects in one honest step. */
 const EFFECTS_MAX = 5000
 const UNDURABLE_MAX_BYTES = 32 * 1024 * 1024
-/** A peer that asks to be woken at once so many times in a row, with nothing happening, burns a processor. */
+/**
+ * A peer that asks to be woken at once so many times in a row, while nothing happens, keeps a processor busy for
+ * nothing.
+ */
 const WAKES_IN_A_ROW_MAX = 200
 
 /** What all machines of a simulation share. */
@@ -27,9 +30,9 @@ export interface SimulatedWorld {
   readonly ledger: Ledger
   readonly trace: TraceHash
   readonly collections: readonly SimulatedCollection[]
-  /** A peer tells that so many durable copies of a write exist. */
+  /** A peer reports that so many durable copies of a write exist. */
   confirmed(write: LedgerWrite, copies: number): void
-  /** An anti-entropy session has carried so many rows. */
+  /** An anti-entropy session has sent so many rows. */
   travelled(rows: number): void
   /** A row has changed at a machine, in the middle of a step. */
   changed?(machine: SimulatedPeer, collection: SimulatedCollection, key: string): void
@@ -38,27 +41,27 @@ export interface SimulatedWorld {
   violated(violation: Violation): void
 }
 
-/** One row that an application writes; a value of `undefined` deletes. */
+/** One row that an application writes; the value `undefined` deletes. */
 export interface SimulatedWrite {
   readonly key: string
   readonly value: Uint8Array | undefined
 }
 
-/** What a machine is and stays. */
+/** What stays the same over all starts of a machine. */
 export interface Machine {
   readonly index: number
   readonly disk: SimulatedDisk
   readonly clock: SimulatedClock
   /** False for a machine whose peer keeps everything in memory. */
   readonly persistent: boolean
-  /** Whether its peer reads and sends frames straight to neighbours. */
+  /** Whether its peer sends and accepts frames directly to and from neighbours. */
   readonly direct?: boolean
-  /** What its peer says it is; core decides when left out. */
+  /** The peer's role; core's default when left out. */
   readonly role?: Role
   readonly random: Random
 }
 
-/** One machine: a disk and clocks that stay, and a peer that comes and goes. It performs the peer's effects. */
+/** One machine: a disk and clocks that stay, and a peer that starts and stops. It performs the peer's effects. */
 export class SimulatedPeer {
   readonly index: number
   readonly disk: SimulatedDisk
@@ -71,14 +74,14 @@ export class SimulatedPeer {
   #peer: Peer | undefined
   #reads: ReadCheck | undefined
   #life = 0
-  /** The life that says goodbye. */
+  /** The life whose peer says goodbye. */
   #closing = 0
   #openedAs = ''
-  /** What the disk gave when it was last asked for. */
+  /** The replica that was last opened from the disk. */
   #stored: { readonly peer: Peer; readonly revision: number } | undefined
   #wakeMs = Infinity
   #wakesInARow = 0
-  /** Writes that are one, as long as they are not all acknowledged. */
+  /** Atomic writes that are not all acknowledged yet. */
   #batches: LedgerWrite[][] = []
   /** Writes whose copies the peer counts, by the number of the request. */
   readonly #counted = new Map<number, LedgerWrite>()
@@ -94,12 +97,12 @@ export class SimulatedPeer {
     this.#random = machine.random
   }
 
-  /** How often it has been started. */
+  /** How often it was started. */
   get life(): number {
     return this.#life
   }
 
-  /** It is up, and says goodbye. */
+  /** It is up, and its peer says goodbye. */
   get closing(): boolean {
     return this.#peer !== undefined && this.#closing === this.#life
   }
@@ -109,7 +112,7 @@ export class SimulatedPeer {
     return this.#peer
   }
 
-  /** What the disk alone would give: only to be looked at, and opened anew once the disk has changed. */
+  /** A peer opened from the disk alone, to look at. It is opened again only when the disk has changed. */
   stored(): Peer {
     return this.#stored?.revision === this.disk.revision ? this.#stored.peer : this.#openStored()
   }
@@ -131,14 +134,14 @@ export class SimulatedPeer {
     this.#step({ type: 'tick' })
   }
 
-  /** The power goes. Returns the writes that never happened: nobody was told of them, and they are not on disk. */
+  /** The power goes. Returns the writes that never happened: they were not acknowledged and are not on disk. */
   crash(outcome: CrashOutcome): void {
     if (this.#peer === undefined) return
     const { replicaId } = this.#peer
     this.#stop()
     this.disk.crash(outcome)
     if (!this.persistent) {
-      // What a peer without a disk wrote may live on elsewhere, and its dots are never given out again.
+      // The writes of a peer without a disk may be at other peers, and their dots are never given out again.
       this.#world.ledger.endLife(this.index)
       return
     }
@@ -147,19 +150,19 @@ export class SimulatedPeer {
     const stored = this.#openStored()
     for (const write of pending) {
       const seen = hasSeen(stored, write.collection, write.replicaId, write.sequence)
-      // Under an id that was given up a write is issued anew, which no dot tells.
+      // A write whose replica id is retired is issued again under another one, which its dot does not show.
       write.withdrawn = !seen && !this.#world.ledger.reusedIds.has(write.replicaId)
     }
-    // Damage has taken the vector along, and the replica id: only entries tell what was there.
+    // The damage took the vector and the replica id along: only the entries show what was there.
     if (outcome !== 'torn' && stored.replicaId === replicaId) this.#checkBatches()
   }
 
-  /** The disk was set back: what the peer gives out next, it has given out before. */
+  /** The disk was set back, so the peer will give out dots that it has given out before. */
   replicaIdReused(): void {
     this.#world.ledger.reusedIds.add(this.#openStored().replicaId)
   }
 
-  /** Says goodbye and ends. */
+  /** Says goodbye and stops. */
   close(): void {
     if (this.#peer === undefined) return
     this.#perform(this.#peer.goodbye(false, this.clock.now()))
@@ -169,7 +172,7 @@ export class SimulatedPeer {
     })
   }
 
-  /** Writes of the application, several as one, which then reads what it wrote. */
+  /** Writes of the application, atomic when there are several. The application then reads them. */
   write(collection: SimulatedCollection, rows: readonly SimulatedWrite[]): LedgerWrite[] {
     const peer = this.#peer
     if (peer === undefined || rows.length === 0) return []
@@ -185,12 +188,12 @@ export class SimulatedPeer {
     return written
   }
 
-  /** Takes an input if the machine is up. */
+  /** Gives the peer an input if the machine is up. */
   take(input: Input): void {
     if (this.#peer !== undefined) this.#step(input)
   }
 
-  /** What is written as one survives a crash as a whole or not at all. */
+  /** A crash keeps an atomic write whole or not at all. */
   #checkBatches(): void {
     for (const batch of this.#batches) {
       const gone = batch.filter(({ withdrawn }) => withdrawn).length
@@ -207,7 +210,7 @@ export class SimulatedPeer {
     return this.#openFrom(this.persistent ? this.disk : undefined, this.#random.fork(`life ${this.#life}`))
   }
 
-  /** Which replica id it has hangs on the clock too. */
+  /** The replica id depends on the clock too. */
   #openStored(): Peer {
     const peer = this.#openFrom(this.disk, new Random(1))
     this.#stored = { peer, revision: this.disk.revision }
@@ -366,7 +369,7 @@ export class SimulatedPeer {
         this.check(`twin: ${name} takes itself for two: ${event.reason}`)
         break
       default:
-      // Nothing that a promise hangs on.
+      // No promise depends on these.
     }
   }
 
@@ -380,7 +383,7 @@ export class SimulatedPeer {
     }
   }
 
-  /** Tells the world of a broken promise. */
+  /** Reports a broken promise. */
   check(violation: Violation | undefined): void {
     if (violation !== undefined) this.#world.violated(violation)
   }

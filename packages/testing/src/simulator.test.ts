@@ -11,7 +11,7 @@ test('the same seed gives the same run, another seed another one', () => {
   expect(simulate({ seed: 6, peers: 4, minutes: 1 }).hash).not.toBe(first.hash)
 })
 
-test('the seed decides on the peers, and options override it', () => {
+test('the seed picks the peers, and options override it', () => {
   const drawn = simulate({ seed: 9, minutes: 0.2 })
   expect(drawn.peers).toBeGreaterThanOrEqual(3)
   expect(drawn.peers).toBeLessThanOrEqual(12)
@@ -24,7 +24,7 @@ test('every mix has three kinds of faults, and every kind is in some mix', () =>
   for (const kind of FAULT_KINDS) expect(mixes.some((mix) => mix.has(kind))).toBe(true)
 })
 
-test('a simulation fails when an application is never done', () => {
+test('a simulation fails when an application never finishes', () => {
   const idle = { act: () => undefined, remove: () => undefined, read: () => undefined, check: () => undefined }
   const more = (): Application[] => [{ ...idle, collections: [], isDone: () => false }]
   const { violations } = simulate({ seed: 5, peers: 3, minutes: 0.1, more })
@@ -38,6 +38,6 @@ test.each(Array.from({ length: 24 }, (_, i) => 1001 + i))('a grid keeps its prom
   expect(result.writes).toBeGreaterThan(50)
 })
 
-test.each(REGRESSION_SEEDS)('seed $seed: $why, and does so no longer', (options) => {
+test.each(REGRESSION_SEEDS)('seed $seed, fixed: $why', (options) => {
   expect(simulate(options).violations).toEqual([])
 })

@@ -10,7 +10,7 @@ import { FaultInjector } from './fault-injector.ts'
 import { DISK_FAULTS, drawFaultMix } from './fault-mix.ts'
 import type { FaultKind, FaultMix } from './fault-mix.ts'
 import { areEqual, checkEnd, differsOnDisk } from './final-check.ts'
-import { heldEntries, heldVector } from './held-state.ts'
+import { entriesOf, vectorText } from './peer-state.ts'
 import { Ledger } from './ledger.ts'
 import type { LedgerWrite } from './ledger.ts'
 import { Losses } from './losses.ts'
@@ -24,22 +24,22 @@ import { withSmallLimits } from './small-limits.ts'
 import { TraceHash } from './trace-hash.ts'
 import { Workload } from './workload.ts'
 
-/** What to simulate. The seed decides everything that is left out, and every chance. */
+/** What to simulate. The seed decides everything that is left out, and every random choice. */
 export interface SimulationOptions {
   readonly seed: number
-  /** 3 to 12 when left out. */
+  /** 3 to 12 by default. */
   readonly peers?: number
-  /** Simulated minutes of trouble, before everything is healed; 3 when left out. */
+  /** Simulated minutes with faults, before everything is healed; 3 by default. */
   readonly minutes?: number
-  /** What the applications use; maps alone when left out. */
+  /** The kinds that the applications use; only maps by default. */
   readonly kinds?: readonly SimulatedKind[]
-  /** Whether peers may send frames straight to neighbours; not all of them do in half of the simulations. */
+  /** Whether peers may send frames directly to neighbours. In half of the simulations only some peers do. */
   readonly direct?: boolean
-  /** Makes further applications, which write into the ledger through the machines. */
+  /** Makes further applications. They write through the machines and into the ledger. */
   readonly more?: ((ledger: Ledger) => readonly Application[]) | undefined
-  /** Called after each simulated minute of trouble. */
+  /** Called after each simulated minute with faults. */
   readonly onMinute?: (minute: number) => void
-  /** Writes of one key that the ledger remembers, so that it does not grow with the time; all when left out. */
+  /** Writes of one key that the ledger remembers, so that it does not grow with time; all by default. */
   readonly ledgerWritesMax?: number
 }
 
@@ -47,21 +47,21 @@ export interface SimulationResult {
   readonly seed: number
   readonly peers: number
   readonly minutes: number
-  /** Over everything that happened, and how it ended. */
+  /** A hash over everything that happened, and over the final state. */
   readonly hash: string
   readonly writes: number
   readonly deletes: number
   readonly acknowledged: number
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>
-  /** Acknowledged sets that are gone. */
+  /** Acknowledged sets that are missing. */
   readonly lost: number
-  /** Acknowledged deletes that are undone. */
+  /** Acknowledged deletes that were undone. */
   readonly resurrected: number
-  /** Peers that differ from the first one at the end. */
+  /** Peers that differ from the first peer at the end. */
   readonly diverged: number
-  /** Writes whose every copy went down with a disk: no fault of the grid. */
+  /** Writes whose every copy was lost with a disk. That is no fault of the grid. */
   readonly excused: number
-  /** Broken promises, empty when all is well. */
+  /** Broken promises; empty when there are none. */
   readonly violations: readonly Violation[]
   readonly simSeconds: number
   /** Simulated seconds from healing until all peers were equal. */
@@ -69,18 +69,18 @@ export interface SimulationResult {
   readonly events: number
 }
 
-/** What the applications are to do, before there are machines to do it on. */
+/** The applications of a simulation, before its machines exist. */
 interface Drawn {
   readonly applications: readonly Application[]
   over(machines: readonly SimulatedPeer[]): Workload
 }
 
-/** How long the peers get to become equal after everything is healed. */
+/** How long the peers have to become equal after everything is healed. */
 const SETTLE_MAX_MS = 300_000
-/** Nothing travels for longer. */
+/** No message is in flight for longer. */
 const LATE_MAX_MS = 10_000
 const CHECK_EVERY_MS = 500
-/** Confirmed copies are looked for on the disks no more often: opening them all takes long. */
+/** The checks look for confirmed copies on the disks no more often: opening them all takes long. */
 const COPIES_CHECK_GAP_MS = 1000
 const VIOLATIONS_MAX = 10
 
@@ -112,7 +112,7 @@ class Simulator {
   readonly #injector: FaultInjector
   readonly #losses: Losses
   readonly #minutes: number
-  /** Share of the machines that read frames which are sent straight to them. */
+  /** Share of the machines that accept direct frames. */
   readonly #directShare: number
   readonly #violations: Violation[] = []
   #nextCopiesMs = 0
@@ -121,7 +121,7 @@ class Simulator {
   #diverged = 0
   #settleMs = 0
   #healedMs = 0
-  /** Rows that sessions have carried. */
+  /** Rows that sessions have sent. */
   #travelled = 0
 
   constructor(options: SimulationOptions) {
@@ -165,7 +165,7 @@ class Simulator {
       this.#workload.end()
       if (this.#violations.length === 0) this.#settle()
     } catch (error) {
-      // Nothing that happens to a peer may make it throw.
+      // No event may make a peer throw.
       this.#violated(`threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
     }
     return this.#result()
@@ -181,26 +181,27 @@ class Simulator {
 
   #settle(): void {
     for (const machine of this.#machines) {
-      // Everybody starts from disk once more; peers without one would only take their unspread writes along. A peer that
-      // says goodbye ends now: once all is healed nothing would start it again.
+      // Every machine starts from disk once more. Peers without a disk stay up, or they would lose writes that only
+      // they have.
+      // A peer that says goodbye stops now: after the healing nothing would start it again.
       if (machine.persistent || machine.closing) machine.crash('whole')
       this.#losses.crashed()
     }
     this.#injector.heal()
     const startMs = this.#queue.nowMs
     this.#healedMs = startMs
-    // Broadcasts that were late when everything was healed are still on their way, some of them from former lives.
+    // Broadcasts that were late when everything was healed are still in flight, some of them from before a restart.
     this.#runUntil(startMs + LATE_MAX_MS)
     let settled = false
     while (!settled && this.#queue.nowMs - startMs < SETTLE_MAX_MS && this.#violations.length === 0) {
       this.#runUntil(this.#queue.nowMs + 1000)
       const busy = this.#applications.filter(({ isDone }) => isDone !== undefined)
-      // Each is asked, so that each may begin with what is left to do.
+      // Ask each one, so that each starts its remaining work.
       const done = busy.flatMap((application) => this.#machines.map((machine) => application.isDone!(machine)))
       settled = areEqual(this.#machines) && !done.includes(false)
     }
     this.#settleMs = this.#queue.nowMs - startMs
-    // What is still on its way to disk arrives, and disks that were damaged are repaired.
+    // Batches under way reach the disk, and damaged disks are repaired.
     for (let tries = 0; tries < 20 && this.#violations.length === 0; tries++) {
       this.#runUntil(this.#queue.nowMs + 500)
       if (this.#machines.every((machine) => differsOnDisk(machine, this.#applications) === undefined)) break
@@ -208,25 +209,25 @@ class Simulator {
     if (this.#violations.length === 0) this.#checkEnd()
     if (this.#violations.length === 0 && !settled) {
       this.#violated(
-        `unsettled: after ${SETTLE_MAX_MS / 1000} s something is still held, or an application is not done`,
+        `unsettled: after ${SETTLE_MAX_MS / 1000} s something is still quarantined, or an application is not done`,
       )
     }
     if (this.#violations.length === 0 && this.#random.fork('quiet').chance(0.25)) this.#checkQuiet()
   }
 
-  /** Equal peers have nothing more to tell each other, and know each other. */
+  /** Equal peers have nothing more to send each other, and know each other. */
   #checkQuiet(): void {
-    // Peers that had not lived for long enough before register now, and acknowledge what was proposed.
+    // Peers that had not lived for long enough before register now, and acknowledge proposals.
     const registeredMs = this.#healedMs + HOUSEKEEPING_AFTER_MS + 2 * HOUSEKEEPING_GAP_MS
     this.#runUntil(Math.max(this.#queue.nowMs, registeredMs) + 10_000)
     const before = this.#travelled
     this.#runUntil(this.#queue.nowMs + 20_000)
     if (this.#travelled > before) this.#violated(`quiet: ${this.#travelled - before} rows travel between equal peers`)
-    if (!areEqual(this.#machines)) this.#violated('quiet: peers that were equal are so no longer')
+    if (!areEqual(this.#machines)) this.#violated('quiet: equal peers became different again')
     for (const { peer } of this.#machines) this.#violated(this.#findStranger(peer!))
   }
 
-  /** A member that a peer has not heard of, or whose record is out of date. */
+  /** A member that a peer does not know, or whose record there is out of date. */
   #findStranger(peer: Peer): Violation | undefined {
     for (const { peer: other } of this.#machines) {
       if (other === undefined || other === peer) continue
@@ -282,7 +283,7 @@ class Simulator {
       missed: of('congestion') * 0.2,
       unnoticedMs: this.#mix.has('half-open') ? 20_000 * of('half-open') : 500,
     }
-    // A chain keeps a sparse grid in one piece.
+    // A chain keeps a sparse grid connected.
     const density = this.#mix.has('sparse-links') ? 0.6 * (1 - of('sparse-links')) : 1
     const allowed = (a: number, b: number): boolean => b - a === 1 || random.chance(density)
     const listener = deliverTo(this.#machines)
@@ -296,7 +297,7 @@ class Simulator {
     if (this.#mix.has('coarse-clock')) clock.resolutionMs = Math.ceil(2000 * this.#mix.get('coarse-clock')!)
     const disk = new SimulatedDisk(this.#queue, random.fork('disk'))
     if (this.#mix.has('slow-disk')) disk.delayMaxMs = Math.ceil(3000 * this.#mix.get('slow-disk')!)
-    // The first machine always has a disk: somebody must remember.
+    // The first machine always has a disk, so that one peer never forgets.
     const persistent = index === 0 || !(this.#mix.has('memory-peers') && traits.chance(0.4))
     const world = {
       queue: this.#queue,
@@ -352,7 +353,7 @@ class Simulator {
     }
   }
 
-  /** A new machine knows one other to join by. */
+  /** A new machine knows one other machine to join by. */
   #join(index: number): void {
     if (index > 0) this.#network.dial(index, index - 1)
   }
@@ -361,8 +362,8 @@ class Simulator {
     for (const { peer } of this.#machines) {
       if (peer === undefined) continue
       for (const collection of this.#collections) {
-        this.#trace.text(heldVector(peer, collection))
-        for (const entry of heldEntries(peer, collection)) {
+        this.#trace.text(vectorText(peer, collection))
+        for (const entry of entriesOf(peer, collection)) {
           this.#trace.text(entry.key)
           this.#trace.number(entry.hlc)
           if (entry.value !== undefined) this.#trace.bytes(entry.value)

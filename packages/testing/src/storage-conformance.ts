@@ -1,13 +1,13 @@
 import type { Storage, StorageOperation } from '@gossipgrid/core'
 import { afterEach, describe, expect, it } from 'vitest'
 
-/** How the suite gets at the adapter under test. */
+/** How the suite creates the adapter under test. */
 export interface StorageHarness {
   /** A new, empty storage. The suite closes what it opens. */
   open(): Promise<Storage>
   /** Closes the storage and opens its content again. Leave out for an adapter that is not persistent. */
   reopen?(storage: Storage): Promise<Storage>
-  /** Removes what `open` has made; called after every test, when its storages are closed. */
+  /** Removes what `open` made. Called after every test, when its storages are closed. */
   cleanUp?(): Promise<void>
 }
 
@@ -15,8 +15,8 @@ const durable = { durable: true }
 const lazy = { durable: false }
 
 /**
- * Registers vitest tests that hold an adapter of core's `Storage` port to the promises of its doc comment. What only a
- * crash can show (atomic batches, what durable means) is left to tests of the adapter itself.
+ * Registers vitest tests that hold an adapter of core's `Storage` port to the promises of its doc comment. Tests of the
+ * adapter itself cover what only a crash can show: atomic batches, and durability.
  *
  * @example
  * ```ts
@@ -72,7 +72,7 @@ function registerBlobs(open: Open): void {
       expect(await storage.read('lazy')).toEqual(bytes(3))
     })
 
-    it('tells an empty blob from a missing one', async () => {
+    it('an empty blob differs from a missing one', async () => {
       const storage = await open()
       await storage.write([put('empty')], durable)
       expect(await storage.read('empty')).toEqual(bytes())
@@ -85,7 +85,7 @@ function registerBlobs(open: Open): void {
       expect(same(await storage.read('large'), large)).toBe(true)
     })
 
-    it('reads undefined after a delete, and takes a delete of a missing key', async () => {
+    it('reads undefined after a delete, and accepts a delete of a missing key', async () => {
       const storage = await open()
       await storage.write([put('a', 1)], durable)
       await storage.write([remove('a'), remove('never')], durable)
@@ -106,7 +106,7 @@ function registerBatches(open: Open): void {
       expect(await storage.read('c')).toEqual(bytes(5))
     })
 
-    it('takes an empty batch', async () => {
+    it('accepts an empty batch', async () => {
       const storage = await open()
       await storage.write([], durable)
       await storage.write([], lazy)
@@ -125,7 +125,7 @@ function registerBatches(open: Open): void {
       expect(await storage.read('last')).toEqual(bytes(199))
     })
 
-    it('lands every one of many concurrent durable batches', async () => {
+    it('stores every one of many concurrent durable batches', async () => {
       const storage = await open()
       const keys = Array.from({ length: 500 }, (_, n) => `k${String(n).padStart(3, '0')}`)
       await Promise.all(keys.map((key, n) => storage.write([put(key, n & 255)], durable)))
@@ -145,7 +145,7 @@ function registerBatches(open: Open): void {
         writing = false
       }
       const done = writer()
-      // Errors of the writer surface at the last line; the loop must end with it all the same.
+      // An error of the writer surfaces at the last line, and must end the loop too.
       done.catch(() => (writing = false))
       while (writing) expect([0, 2]).toContain((await storage.list('pair/')).length)
       await done
@@ -155,7 +155,7 @@ function registerBatches(open: Open): void {
 
 function registerBytes(open: Open): void {
   describe('bytes', () => {
-    it('does not keep the bytes it was given', async () => {
+    it('does not keep the array of the caller', async () => {
       const storage = await open()
       const mine = bytes(1, 2, 3)
       await storage.write([{ type: 'put', key: 'a', bytes: mine }], durable)
@@ -163,13 +163,13 @@ function registerBytes(open: Open): void {
       expect(await storage.read('a')).toEqual(bytes(1, 2, 3))
     })
 
-    it('writes just the part of a buffer that it was given', async () => {
+    it('writes only the given part of a buffer', async () => {
       const storage = await open()
       await storage.write([{ type: 'put', key: 'a', bytes: bytes(1, 2, 3, 4).subarray(1, 3) }], durable)
       expect(await storage.read('a')).toEqual(bytes(2, 3))
     })
 
-    it('gives out bytes that belong to the caller', async () => {
+    it('returns bytes that belong to the caller', async () => {
       const storage = await open()
       await storage.write([put('a', 1, 2, 3)], durable)
       const first = await storage.read('a')
@@ -193,7 +193,7 @@ function registerKeys(open: Open): void {
       expect(await storage.list('a/11')).toEqual([])
     })
 
-    it('lists all keys for the empty prefix and nothing of its own', async () => {
+    it('lists all keys for the empty prefix and none of its own', async () => {
       const storage = await open()
       expect(await storage.list('')).toEqual([])
       await storage.write([put('b', 1), put('a', 1)], durable)
@@ -207,7 +207,7 @@ function registerKeys(open: Open): void {
       expect(await storage.list('k')).toEqual(sorted)
     })
 
-    it('tells apart all ASCII characters, control characters included', async () => {
+    it('distinguishes all ASCII characters, control characters included', async () => {
       const storage = await open()
       const keys = Array.from({ length: 128 }, (_, code) => `c${String.fromCharCode(code)}`)
       await storage.write(
@@ -219,7 +219,7 @@ function registerKeys(open: Open): void {
       expect(await storage.read('c\u0000')).toEqual(bytes(0))
     })
 
-    it('takes keys of 200 characters', async () => {
+    it('accepts keys of 200 characters', async () => {
       const storage = await open()
       const stem = 'x'.repeat(199)
       await storage.write([put(`${stem}a`, 1), put(`${stem}b`, 2)], durable)
@@ -282,7 +282,7 @@ function registerReopening(open: Open, reopen: (storage: Storage) => Promise<Sto
       expect((await again.list('w')).length).toBe(50)
     })
 
-    it('goes on after opening again, several times', async () => {
+    it('reopens several times', async () => {
       let storage = await open()
       for (let n = 0; n < 3; n++) {
         await storage.write([put(`round${n}`, n)], durable)

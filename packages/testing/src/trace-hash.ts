@@ -1,6 +1,6 @@
 import { hashBytes, hashHex, hashText, mix32 } from '@gossipgrid/core'
 
-/** A running 64-bit hash of everything that happened: two runs that differ anywhere differ in it. */
+/** A running 64-bit hash of everything that happened. Two runs that differ anywhere differ in it. */
 export class TraceHash {
   #high = 0x243f6a88
   #low = 0x85a308d3

@@ -7,7 +7,7 @@ import type { SimulatedPeer } from './simulated-peer.ts'
 export interface WorkloadTraits {
   /** Usual milliseconds between two writes of one peer. */
   readonly everyMs: number
-  /** Share of writes that come as a run of hundreds. */
+  /** Share of writes that come in a run of hundreds. */
   readonly burstShare: number
 }
 
