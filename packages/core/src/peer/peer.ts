@@ -75,7 +75,6 @@ export class Peer {
 
   constructor({ clock, collections, direct, ids, opened, persistent, random, self }: PeerDeps, now: Instant) {
     const { peerId } = self
-    const { placement } = collections
     const outbox = this.#outbox
     const identity = new ReplicaIdentity(ids, collections, random, opened.replicaId)
     const selfRecord = { ...self, replicaId: identity.id, revision: 0, left: false }
@@ -86,7 +85,7 @@ export class Peer {
     const route = new DirectRoute({ enabled: direct, membership, neighbours })
     const broadcaster = new Broadcaster({ neighbours, outbox, route })
     const signals = new Signals({ broadcaster, membership, neighbours, outbox })
-    const commit = new GroupCommit({ frames: broadcaster, ids, outbox, persistent, placement })
+    const commit = new GroupCommit({ frames: broadcaster, ids, outbox, persistent, placement: collections.placement })
     const checkpoint = new Checkpoint({ collections, commit, identity, ids, outbox, peerId })
     const writes = new LocalWrites({ checkpoint, commit, identity, membership, outbox, time })
     const inbound = new Inbound({ collections, commit, ids, membership, outbox, time, writes })
