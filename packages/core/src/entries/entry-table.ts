@@ -121,8 +121,8 @@ export class EntryTable {
   }
 
   holdsKey(slot: number, key: string): boolean {
-    const held = this.#keys.get(slot)
-    if (held !== undefined) return held === key
+    const known = this.#keys.get(slot)
+    if (known !== undefined) return known === key
     const address = this.#address[slot]!
     const length = this.#length[slot]! & LENGTH_MASK
     if (length === 0) return key === ''

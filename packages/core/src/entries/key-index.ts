@@ -34,9 +34,9 @@ class Part {
     const { cells, mask } = this
     let at = hash & mask
     for (let probe = 1; probe <= PROBES_MAX; probe++) {
-      const held = cells[at]
-      if (held === 0 || held === REMOVED) {
-        if (held === 0) this.used += 1
+      const cell = cells[at]
+      if (cell === 0 || cell === REMOVED) {
+        if (cell === 0) this.used += 1
         this.live += 1
         cells[at] = tagOf(hash) | (slot + 1)
         return true

@@ -59,7 +59,7 @@ export class Purging {
     if (this.#isFirst()) this.#lead(wallMs)
     for (const candidate of registry.candidates()) {
       if (!registry.concerns(candidate, peerId) || registry.acknowledgements(candidate).has(peerId)) continue
-      if (this.#held(candidate).every((part) => this.#covers(part))) registry.acknowledge(candidate, peerId)
+      if (this.#ownParts(candidate).every((part) => this.#covers(part))) registry.acknowledge(candidate, peerId)
     }
   }
 
@@ -73,7 +73,7 @@ export class Purging {
     const members = registry.members(wallMs)
     for (const candidate of candidates) {
       if (this.#taken.has(candidate.version) || !this.#isRipe(candidate, members, wallMs)) continue
-      if (this.#held(candidate).every((part) => this.#stands(part))) this.#taken.add(candidate.version)
+      if (this.#ownParts(candidate).every((part) => this.#stands(part))) this.#taken.add(candidate.version)
       for (const part of candidate.parts) {
         const partition = collections.find(part)
         if (partition === undefined || this.#stands(part) || !this.#covers(part)) continue
@@ -151,7 +151,7 @@ export class Purging {
   }
 
   /** The parts of a proposal that are about partitions of this peer. */
-  #held({ parts }: Candidate): readonly CandidatePart[] {
+  #ownParts({ parts }: Candidate): readonly CandidatePart[] {
     const { placement } = this.#deps.collections
     return parts.filter((part) => placement.holds(part))
   }

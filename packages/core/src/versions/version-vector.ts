@@ -232,9 +232,9 @@ export class VersionVector {
   }
 
   #ofStranger(replicaId: ReplicaId): SeenOf | undefined {
-    const told = this.strangers.get(replicaId)
-    if (told === undefined) return this.#floor?.seenOfId(replicaId)
-    return told[0] === 1 ? { head: told[1]!, ranges: told.slice(2) } : { head: 0, ranges: told }
+    const pairs = this.strangers.get(replicaId)
+    if (pairs === undefined) return this.#floor?.seenOfId(replicaId)
+    return pairs[0] === 1 ? { head: pairs[1]!, ranges: pairs.slice(2) } : { head: 0, ranges: pairs }
   }
 
   #of(writer: number): SeenOf | undefined {
