@@ -35,7 +35,7 @@ For each:
   --calendar        weeks with a minute or two a day, and peers that are away for weeks, instead of minutes of trouble
   --days D          of the calendar, 50 to 1000 (default 70; from 140 on a durable peer leaves for good)
   --visitors V      of the calendar: peers that come and go, 0 to 90 (default 20)
-  --direct          peers may send frames straight to neighbours
+  --gossip          peers send everything by gossip; otherwise frames may go straight to neighbours
   --mutant NAME     with a planted bug: ${Object.keys(MUTANTS).join(', ')}
   --json            print nothing but one JSON object`
 
@@ -70,7 +70,7 @@ const OPTIONS = {
   calendar: { type: 'boolean' },
   days: { type: 'string' },
   visitors: { type: 'string' },
-  direct: { type: 'boolean' },
+  gossip: { type: 'boolean' },
   mutant: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean' },
@@ -93,7 +93,7 @@ function readCommand(args: readonly string[], documents: SimulationOptions['more
   if (values.fresh === true && values.first !== undefined)
     throw new UsageError('--fresh and --first exclude each other')
   const calendar = values.calendar === true
-  const other = (['peers', 'minutes', 'kinds', 'soak'] as const).find((name) => values[name] !== undefined)
+  const other = (['peers', 'minutes', 'kinds', 'soak', 'gossip'] as const).find((name) => values[name] !== undefined)
   if (calendar && other !== undefined) throw new UsageError(`--calendar and --${other} exclude each other`)
   const days = number('days', 50, 1000)
   const visitors = number('visitors', 0, 90)
@@ -116,7 +116,7 @@ function readCommand(args: readonly string[], documents: SimulationOptions['more
     options: {
       ...(peers === undefined ? {} : { peers }),
       ...(minutes === undefined ? {} : { minutes }),
-      ...(values.direct === true ? { direct: true } : {}),
+      direct: values.gossip !== true,
       ...(values.kinds === undefined ? {} : readKinds(values.kinds, documents)),
     },
   }
@@ -154,6 +154,7 @@ function replayOf(seed: number, command: Command): string {
   if (peers !== undefined) parts.push(`--peers ${peers}`)
   if (minutes !== undefined) parts.push(`--minutes ${minutes}`)
   if (command.kinds !== undefined) parts.push(`--kinds ${command.kinds}`)
+  if (command.options.direct === false && !command.calendar) parts.push('--gossip')
   if (command.mutant !== undefined) parts.push(`--mutant ${command.mutant}`)
   return parts.join(' ')
 }
