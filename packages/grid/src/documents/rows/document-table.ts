@@ -223,13 +223,12 @@ export class DocumentTable {
   }
 
   /**
-   * What was read of a document in this turn of the event loop, while no row changes: the same is asked for again for each of
-   * its generations, of which a hostile member can make up thousands.
+   * What was read of a document, until a row changes or another document is asked for: the same is asked for again for each
+   * of its generations, of which a hostile member can make up thousands.
    */
   #glanceAt(name: string): Glance {
     const mark = `${hashHex(this.partition.replica.fingerprint)} ${this.#peer.replicaId}`
     if (this.#glance?.name === name && this.#glance.mark === mark) return this.#glance
-    if (this.#glance === undefined) queueMicrotask(() => (this.#glance = undefined))
     this.#glance = { name, mark, rows: undefined, starts: undefined, line: undefined }
     return this.#glance
   }
