@@ -105,6 +105,9 @@ export const UNDURABLE_MAX_BYTES: number = 64 * 1024 * 1024
 export const UNDURABLE_WRITE_COST_BYTES = 512
 /** The same for a block of another peer. */
 export const UNDURABLE_BLOCK_COST_BYTES = 256
+/** Rows of other peers gather so long, or until they are so many bytes, before they are stored, unless something waits for them. */
+export const REMOTE_GATHER_MS = 20
+export const REMOTE_GATHERED_MAX_BYTES: number = 128 * 1024
 /** A blob of the log. A group of writes may take several. */
 export const LOG_BLOB_MAX_BYTES: number = 1024 * 1024
 /** One batch of the store. */

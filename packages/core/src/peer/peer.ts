@@ -209,6 +209,7 @@ export class Peer {
       if (!this.commit.full) this.housekeeping.forget(this.peerId, now)
     }
     this.signals.farewell()
+    this.commit.hurry()
     for (const neighbour of this.neighbours.ids()) this.#outbox.send(neighbour, { type: 'goodbye', left })
     return this.step({ type: 'tick' }, now)
   }

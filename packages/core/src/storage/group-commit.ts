@@ -6,6 +6,8 @@ import {
   FRAME_MAX_BYTES,
   FRAME_WRITES_MAX,
   LOG_BLOB_MAX_BYTES,
+  REMOTE_GATHERED_MAX_BYTES,
+  REMOTE_GATHER_MS,
   STORE_BATCH_MAX_BYTES,
   STORE_RETRY_MAX_MS,
   STORE_RETRY_MS,
@@ -98,6 +100,10 @@ export class GroupCommit {
   #group: Group | undefined
   #inFlight = false
   #tickets = 0
+  /** When rows of other peers that wait are stored at the latest. */
+  #remoteAtMs = Infinity
+  /** Something waits that is to be stored at once. */
+  #urgent = false
   #retryAtMs: number | undefined
   #retryMs = STORE_RETRY_MS
   #error: unknown
@@ -155,7 +161,12 @@ export class GroupCommit {
 
   /** Monotonic milliseconds at which `flush` has something to do. */
   get wakeAtMs(): number {
-    return this.#retryAtMs ?? Infinity
+    return this.#retryAtMs ?? (this.#group === undefined ? this.#remoteAtMs : Infinity)
+  }
+
+  /** What waits is stored with the next `flush`, whoever wrote it. */
+  hurry(): void {
+    this.#urgent = true
   }
 
   /** Goes on after the log blobs that opening found. */
@@ -180,6 +191,7 @@ export class GroupCommit {
     if (this.#openRows === 0) this.#openWriter = row.writer
     else if (this.#openWriter !== row.writer) this.#openWriter = undefined
     this.#open.row(partition, row)
+    this.#urgent = true
     this.#openRows += 1
     this.#openWrites += 1
     this.#openWriteIdMax = writeId
@@ -212,6 +224,7 @@ export class GroupCommit {
   /** Takes other changes of the store; they become durable after everything taken before. */
   operations(operations: readonly StorageOperation[], whenDurable?: () => void): void {
     this.#closeFrame()
+    this.#urgent = true
     this.#push({
       block: undefined,
       operations,
@@ -227,7 +240,10 @@ export class GroupCommit {
     const waiting = this.#openWrites + this.#queue.length + this.#openCallbacks.length
     // Callbacks keep their order, so that the chunks of a session do.
     if (waiting === 0 && this.#group === undefined) callback()
-    else this.#openCallbacks.push(callback)
+    else {
+      this.#openCallbacks.push(callback)
+      this.#urgent = true
+    }
   }
 
   /** Starts the next group unless one is under way. */
@@ -239,11 +255,23 @@ export class GroupCommit {
     if (this.failing) this.#reportNotDurable()
     while (this.#group === undefined) {
       this.#closeFrame()
-      if (this.#queue.length === 0) return
+      if (this.#queue.length === 0 || this.#mayWait(now)) return
+      this.#remoteAtMs = Infinity
       this.#group = this.#gather()
+      this.#urgent = this.#queue.length > 0
       if (this.persistent && this.#group.batch.length > 0) this.#submit()
       else this.#complete()
     }
+  }
+
+  /**
+   * Only rows of other peers wait, and nothing depends on their being durable here: they gather for a while, or each write of
+   * each peer would cost every other peer a sync.
+   */
+  #mayWait(now: Instant): boolean {
+    if (this.#urgent || !this.persistent || this.#queuedBytes >= REMOTE_GATHERED_MAX_BYTES) return false
+    if (this.#remoteAtMs === Infinity) this.#remoteAtMs = now.monotonicMs + REMOTE_GATHER_MS
+    return now.monotonicMs < this.#remoteAtMs
   }
 
   stored(ticket: number): void {
