@@ -1,5 +1,6 @@
-import { concatenate } from '../storage/group-commit.ts'
-import type { DurableFrame, FrameSink } from '../storage/group-commit.ts'
+import type { FrameSink } from '../storage/group-commit.ts'
+import { concatenate } from '../storage/pending.ts'
+import type { DurableFrame } from '../storage/pending.ts'
 import type { DirectRoute } from './direct-route.ts'
 import type { Instant } from '../instant.ts'
 import {

@@ -19,30 +19,9 @@ import type { Outbox } from '../outbox/outbox.ts'
 import { EVERYONE } from '../placement/placement.ts'
 import type { Audience, Placement } from '../placement/placement.ts'
 import type { StorageOperation } from '../ports.ts'
+import { concatenate, overheadOf } from './pending.ts'
+import type { DurableFrame, Pending } from './pending.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
-
-/** Writes of this peer that became durable together and may now leave, as one block. */
-export interface DurableFrame {
-  readonly block: Uint8Array
-  readonly writes: number
-  /** Who holds the partitions written to. */
-  readonly audience: Audience
-  /** Number of the replica id of all its rows; undefined where there are several. */
-  readonly writer: number | undefined
-}
-
-/** One thing waiting to be stored, in order. */
-interface Pending {
-  /** A block for the log, or nothing when there are only operations. */
-  readonly block: Uint8Array | undefined
-  readonly operations: readonly StorageOperation[]
-  /** Own writes in the block: 0 for what came from elsewhere. */
-  readonly writes: number
-  /** The block, cut by who is to have its parts. */
-  readonly frames: readonly DurableFrame[]
-  readonly writeIdMax: number
-  readonly whenDurable: readonly (() => void)[]
-}
 
 interface Group {
   ticket: number
@@ -402,25 +381,4 @@ function storedBytes(item: Pending): number {
   let bytes = item.block?.length ?? 0
   for (const operation of item.operations) if (operation.type === 'put') bytes += operation.bytes.length
   return bytes
-}
-
-function overheadOf({ block, writes }: Pending): number {
-  if (writes > 0) return writes * UNDURABLE_WRITE_COST_BYTES
-  return block === undefined ? 0 : UNDURABLE_BLOCK_COST_BYTES
-}
-
-function sizeOf(blocks: readonly Uint8Array[]): number {
-  return blocks.reduce((sum, { length }) => sum + length, 0)
-}
-
-/** Joins blocks into one. */
-export function concatenate(blocks: readonly Uint8Array[]): Uint8Array {
-  if (blocks.length === 1) return blocks[0]!
-  const joined = new Uint8Array(sizeOf(blocks))
-  let position = 0
-  for (const block of blocks) {
-    joined.set(block, position)
-    position += block.length
-  }
-  return joined
 }
