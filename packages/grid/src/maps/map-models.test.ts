@@ -70,9 +70,11 @@ const fields: Meaning = {
     const object = value as Record<string, number> | undefined
     for (const field of [...FIELDS, OBJECT]) {
       const place = `${key} ${field}`
-      const held = places.get(place)
+      const written = places.get(place)
       const next = field === OBJECT && object !== undefined ? 1 : object?.[field]
-      const same = next === (live(held) ? held.value : undefined)
+      const current = live(written) ? written : undefined
+      // A field is also written if only its expiry changes.
+      const same = next === current?.value && (next === undefined || current?.expiresAtMs === write.expiresAtMs)
       if (!same || (field === OBJECT && next !== undefined)) places.set(place, { ...write, value: next })
     }
   },
