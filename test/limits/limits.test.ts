@@ -75,6 +75,7 @@ const NOT_FILLED: Record<string, string> = {
   SESSIONS_MAX: 'sessions with neighbours that have shown a proof: 64 times four chunks, 32 MiB',
   SESSIONS_STARTED_MAX: 'part of SESSIONS_MAX',
   SESSIONS_EACH_MAX: 'part of SESSIONS_MAX',
+  REMOTE_GATHERED_MAX_BYTES: 'part of UNDURABLE_MAX_BYTES, which is measured',
   DIRECT_NEIGHBOURS_MAX: 'which way frames go, not how much is kept',
   NEIGHBOURS_MAX: 'connections that this peer opens itself',
   DIALS_MAX: 'connections that this peer opens itself',
