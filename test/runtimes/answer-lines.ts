@@ -1,5 +1,5 @@
 import process from 'node:process'
-import { textLines } from '../../packages/cli/src/formats/lines.ts'
+import { textLines } from '../../packages/cli/src/formats/json/lines.ts'
 import type { Calls } from './asked-process.ts'
 
 const LINE_MAX_BYTES = 256 * 1024 * 1024

@@ -5,7 +5,7 @@
  */
 import { openGrid } from 'gossipgrid'
 import type { Grid } from 'gossipgrid'
-import { parseTagged, stringifyTagged } from '../../packages/cli/src/formats/tagged-json.ts'
+import { parseTagged, stringifyTagged } from '../../packages/cli/src/formats/json/tagged-json.ts'
 import { hardTexts } from '../../packages/testing/src/hard-texts.ts'
 import type { HardText } from '../../packages/testing/src/hard-texts.ts'
 

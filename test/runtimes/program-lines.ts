@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { textLines } from '../../packages/cli/src/formats/lines.ts'
+import { textLines } from '../../packages/cli/src/formats/json/lines.ts'
 
 const LINE_MAX_BYTES = 256 * 1024 * 1024
 

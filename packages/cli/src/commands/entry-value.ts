@@ -1,5 +1,5 @@
 import { CliError } from '../cli-error.ts'
-import { parseTagged } from '../formats/tagged-json.ts'
+import { parseTagged } from '../formats/json/tagged-json.ts'
 
 /**
  * The value that was typed: JSON where it is JSON, else the text itself. What begins like an object, an array or a quoted

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { EntryAnswer } from '../control/control-api.ts'
 import { ControlClient } from '../control/control-client.ts'
-import { fromTagged } from '../formats/tagged-json.ts'
+import { fromTagged } from '../formats/json/tagged-json.ts'
 import { print, write } from '../terminal/output.ts'
 import { visibleJson } from '../terminal/visible.ts'
 import { clientCommand, examples } from './options.ts'

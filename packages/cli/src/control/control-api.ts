@@ -1,4 +1,4 @@
-import { ROW_MAX_BYTES } from '../formats/row.ts'
+import { ROW_MAX_BYTES } from '../formats/json/row.ts'
 import type { CollectionStatus, DurableMember, GridMember, GridStatus, Receipt } from 'gossipgrid'
 
 /**
@@ -6,6 +6,7 @@ import type { CollectionStatus, DurableMember, GridMember, GridStatus, Receipt }
  * `{"end": <lines>}`; one that stops without it was cut off.
  */
 export interface PeerStatus extends GridStatus {
+  readonly collections: readonly ListedCollection[]
   readonly pid: number
   readonly version: string
   readonly uptimeMs: number
@@ -29,7 +30,12 @@ export interface ForgetAnswer {
 }
 
 export interface CollectionsAnswer {
-  readonly collections: readonly CollectionStatus[]
+  readonly collections: readonly ListedCollection[]
+}
+
+export interface ListedCollection extends CollectionStatus {
+  /** Of a map with fields, whose `entries` are the fields of all objects: how many objects it has. */
+  readonly objects?: number
 }
 
 export interface EntryAnswer {
@@ -47,8 +53,11 @@ export interface WriteAnswer {
   readonly receipt: Receipt
 }
 
-/** Rows to write: key and tagged value. */
-export type Batch = readonly (readonly [key: string, value: unknown])[]
+/** Rows to write to a map: key, tagged value, and when the entry expires, if it does (milliseconds of wall time). */
+export type Batch = readonly (readonly [key: string, value: unknown, expiresAtMs?: number])[]
+
+/** Elements to add to a set, as tagged values, or values to bring a counter to. */
+export type ValueBatch = readonly unknown[]
 
 /** A row of a batch that was not written, by its place in the batch. */
 export interface RefusedRow {
@@ -59,6 +68,8 @@ export interface RefusedRow {
 
 export interface BatchAnswer {
   readonly written: number
+  /** Rows that had expired, and were not written. */
+  readonly expired: number
   readonly refused: readonly RefusedRow[]
 }
 

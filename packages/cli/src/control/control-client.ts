@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { CliError, systemCode } from '../cli-error.ts'
-import { textLines } from '../formats/lines.ts'
+import { textLines } from '../formats/json/lines.ts'
 import type { ErrorAnswer } from './control-api.ts'
 import { choosePeer } from './running-peer.ts'
 import type { PeerChoice } from './running-peer.ts'

@@ -1,11 +1,12 @@
-import type { Grid, GridMap } from 'gossipgrid'
+import type { CollectionStatus, Grid, GridMap } from 'gossipgrid'
 import { GridError } from 'gossipgrid'
 import { Hono } from 'hono'
 import type { Context, MiddlewareHandler } from 'hono'
 import { CliError } from '../cli-error.ts'
-import { parseTagged, stringifyTagged, toTagged, fromTagged } from '../formats/tagged-json.ts'
+import { parseTagged, stringifyTagged, toTagged, fromTagged } from '../formats/json/tagged-json.ts'
 import { BODY_MAX_BYTES } from './control-api.ts'
-import type { Batch, ChangeLine, ForgetAnswer, MembersAnswer, PeerStatus, RefusedRow } from './control-api.ts'
+import type { BatchAnswer, ChangeLine, ForgetAnswer, ListedCollection, MembersAnswer } from './control-api.ts'
+import type { PeerStatus, RefusedRow } from './control-api.ts'
 import { inPieces, streamed } from './ndjson.ts'
 
 /** What the peer command knows and the grid does not. */
@@ -23,12 +24,16 @@ export function controlRoutes(grid: Grid, facts: PeerFacts, closing: AbortSignal
   app.get('/v1/status', (c) => c.json(calls.status()))
   app.get('/v1/members', (c) => c.json(calls.members()))
   app.delete('/v1/member', (c) => calls.forget(c))
-  app.get('/v1/collections', (c) => c.json({ collections: grid.status().collections }))
+  app.get('/v1/collections', (c) => c.json({ collections: calls.collections() }))
   app.get('/v1/entry', (c) => calls.get(c))
   app.put('/v1/entry', (c) => calls.set(c))
   app.delete('/v1/entry', (c) => calls.delete(c))
   app.get('/v1/entries', (c) => calls.entries(c))
-  app.post('/v1/entries', (c) => calls.batch(c))
+  app.post('/v1/entries', (c) => calls.setEntries(c))
+  app.get('/v1/elements', (c) => calls.elements(c))
+  app.post('/v1/elements', (c) => calls.addElements(c))
+  app.get('/v1/counter', (c) => calls.counter(c))
+  app.post('/v1/counter', (c) => calls.setCounter(c))
   app.get('/v1/changes', (c) => calls.changes(c))
   return app
 }
@@ -55,7 +60,13 @@ class Calls {
 
   status(): PeerStatus {
     const uptimeMs = Math.round(this.#grid.uptimeMs)
-    return { ...this.#grid.status(), ...this.#facts, uptimeMs, wallTime: new Date().toISOString() }
+    const status = this.#grid.status()
+    const collections = status.collections.map((collection) => this.#listed(collection))
+    return { ...status, collections, ...this.#facts, uptimeMs, wallTime: new Date().toISOString() }
+  }
+
+  collections(): ListedCollection[] {
+    return this.#grid.status().collections.map((collection) => this.#listed(collection))
   }
 
   members(): MembersAnswer {
@@ -125,7 +136,8 @@ class Calls {
         }
       } else if (sent < limit) {
         for await (const [key, value] of map.entries({ prefix, signal })) {
-          yield `${JSON.stringify([key, toTagged(value)])}\n`
+          const expiresAt = map.expiresAt(key)?.toISOString()
+          yield `${JSON.stringify(expiresAt === undefined ? [key, toTagged(value)] : [key, toTagged(value), expiresAt])}\n`
           if (++sent >= limit) break
         }
       }
@@ -161,15 +173,70 @@ class Calls {
     return streamed(lines(), () => stop.abort())
   }
 
-  async batch(c: Context): Promise<Response> {
+  async setEntries(c: Context): Promise<Response> {
     const map = this.#map(required(c, 'collection'))
-    const rows = readable(JSON.parse, await c.req.text()) as Batch
-    if (!Array.isArray(rows)) throw new GridError('INVALID_VALUE', 'a batch is an array of [key, value]')
+    return this.#batch(c, async (row) => {
+      if (!Array.isArray(row)) throw new GridError('INVALID_VALUE', 'a row of a batch is [key, value]')
+      const [key, value, expiresAtMs] = row as [string, unknown, number?]
+      if (expiresAtMs === undefined) await map.set(key, fromTagged(value))
+      else return setExpiring(map, key, fromTagged(value), expiresAtMs)
+      return 'written'
+    })
+  }
+
+  /** The elements of a set, as tagged JSON. */
+  elements(c: Context): Response {
+    const collection = required(c, 'collection')
+    this.#checkKind(collection, ['set'])
+    const stop = new AbortController()
+    const elements = this.#grid.set(collection).values({ signal: AbortSignal.any([this.#closing, stop.signal]) })
+    async function* lines(): AsyncGenerator<string, void, undefined> {
+      let sent = 0
+      for await (const element of elements) {
+        yield `${stringifyTagged(element)}\n`
+        sent += 1
+      }
+      yield `{"end":${sent}}\n`
+    }
+    return streamed(inPieces(lines()), () => stop.abort())
+  }
+
+  async addElements(c: Context): Promise<Response> {
+    const set = this.#grid.set(required(c, 'collection'))
+    return this.#batch(c, async (element) => {
+      await set.add(fromTagged(element))
+      return 'written'
+    })
+  }
+
+  counter(c: Context): Response {
+    const collection = required(c, 'collection')
+    this.#checkKind(collection, ['counter'])
+    return c.json({ value: this.#grid.counter(collection).value })
+  }
+
+  /** Counts up or down to a value, from what this peer knows: the same value again counts nothing. */
+  async setCounter(c: Context): Promise<Response> {
+    const counter = this.#grid.counter(required(c, 'collection'))
+    return this.#batch(c, async (value) => {
+      if (!Number.isSafeInteger(value))
+        throw new GridError('INVALID_VALUE', 'a counter is a whole number within ±(2^53 - 1)')
+      const difference = (value as number) - counter.value
+      if (difference > 0) await counter.increment(difference)
+      if (difference < 0) await counter.decrement(-difference)
+      return 'written'
+    })
+  }
+
+  /** Writes the rows of a batch one by one, and answers which of them were refused. */
+  async #batch(c: Context, write: (row: unknown) => Promise<'written' | 'expired'>): Promise<Response> {
+    const rows: unknown = readable(JSON.parse, await c.req.text())
+    if (!Array.isArray(rows)) throw new GridError('INVALID_VALUE', 'a batch is an array of rows')
     const refused: RefusedRow[] = []
-    const writes = (rows as readonly unknown[]).map(async (row, index) => {
+    let expired = 0
+    const writes = rows.map(async (row: unknown, index) => {
       try {
-        if (!Array.isArray(row)) throw new GridError('INVALID_VALUE', 'a row of a batch is [key, value]')
-        await map.set(row[0] as string, fromTagged(row[1]))
+        if ((await write(row)) === 'expired') expired += 1
       } catch (error) {
         if (!(error instanceof GridError || error instanceof SyntaxError)) throw error
         const code = error instanceof GridError ? error.code : 'INVALID_VALUE'
@@ -177,7 +244,14 @@ class Calls {
       }
     })
     await Promise.all(writes)
-    return c.json({ written: rows.length - refused.length, refused: refused.toSorted((a, b) => a.index - b.index) })
+    const written = rows.length - refused.length - expired
+    const answer: BatchAnswer = { written, expired, refused: refused.toSorted((a, b) => a.index - b.index) }
+    return c.json(answer)
+  }
+
+  #listed(collection: CollectionStatus): ListedCollection {
+    if (collection.kind !== 'fields') return collection
+    return { ...collection, objects: this.#grid.map(collection.name, { merge: 'fields' }).size }
   }
 
   /** The map of that name: with fields, where that is what is here already; else an ordinary one. */
@@ -196,12 +270,46 @@ class Calls {
 
   /** The map of that name if there is one: reading a collection must not make it. */
   #known(collection: string): GridMap<unknown> {
+    this.#checkKind(collection, ['map', 'fields'])
+    return this.#map(collection)
+  }
+
+  /** Throws `NOT_FOUND` where there is no collection of that name, and `COLLECTION_MISMATCH` for one of another kind. */
+  #checkKind(collection: string, kinds: readonly string[]): void {
     const collections = this.#grid.collections()
-    if (collections.some(({ name }) => name === collection)) return this.#map(collection)
+    const found = collections.filter(({ name }) => name === collection)
+    if (found.some(({ kind }) => kinds.includes(kind))) return
+    if (found.length > 0) {
+      const advice = `gossipgrid collections lists what there is; export writes maps, counters and sets to files.`
+      throw CliError.fromPeer(
+        'COLLECTION_MISMATCH',
+        `'${collection}' is a ${found[0]!.kind}, not a ${kinds[0]}`,
+        advice,
+      )
+    }
     const names = collections.map(({ name }) => name)
     const there = names.length === 0 ? 'There are none yet.' : `There are: ${names.slice(0, 20).join(', ')}`
     throw new CliError('NOT_FOUND', `no collection '${collection}' is known to this peer`, there)
   }
+}
+
+/** Writes an entry that expires at that time, unless it has come. */
+async function setExpiring(
+  map: GridMap<unknown>,
+  key: string,
+  value: unknown,
+  expiresAtMs: number,
+): Promise<'written' | 'expired'> {
+  const ttlMs = Math.round(expiresAtMs - Date.now())
+  if (ttlMs < 1) return 'expired'
+  try {
+    await map.set(key, value, { ttlMs })
+  } catch (error) {
+    // Here the option is a part of the row.
+    if (!(error instanceof GridError) || error.code !== 'INVALID_OPTION') throw error
+    throw new GridError('INVALID_VALUE', 'expiresAt is more than ten years from now', { cause: error })
+  }
+  return 'written'
 }
 
 function changeLine(change: { type: string; key: string; value: unknown; missed: number }): ChangeLine {

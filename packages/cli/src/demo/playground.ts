@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises'
-import { textLines } from '../formats/lines.ts'
+import { textLines } from '../formats/json/lines.ts'
 import type { Cluster } from './cluster/cluster.ts'
 import { peerLines } from './screen/peer-lines.ts'
 import { countOf, durationText } from '../terminal/quantities.ts'

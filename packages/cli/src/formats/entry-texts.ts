@@ -1,13 +1,13 @@
 import type { stringify } from 'csv-stringify/sync'
 import { visibleJson } from '../terminal/visible.ts'
-import { CsvColumns } from './csv-columns.ts'
+import { CsvColumns } from './csv/csv-columns.ts'
 import type { Format } from './format.ts'
 
 /** A call of the CSV library costs as much as some dozens of records. */
 const CSV_RECORDS_AT_ONCE = 256
 
-/** An entry as a peer sends it: key and tagged value. */
-export type TaggedEntry = readonly [key: string, value: unknown]
+/** An entry as a peer sends it: key and tagged value, and when it expires, if it does (ISO 8601). */
+export type TaggedEntry = readonly [key: string, value: unknown, expiresAt?: string]
 
 /** Gives the entries from the beginning each time it is called. */
 export type EntrySource = () => AsyncIterable<TaggedEntry>
@@ -18,44 +18,45 @@ export async function* entryTexts(
   entries: EntrySource,
   keyColumn: string | undefined,
 ): AsyncGenerator<string, void, undefined> {
-  switch (format) {
-    case 'ndjson':
-      for await (const [key, value] of entries()) yield `${entryJson(key, value)}\n`
-      break
-    case 'json':
-      yield* jsonTexts(entries)
-      break
-    case 'csv':
-      yield* csvTexts(entries, keyColumn ?? 'key')
-      break
-  }
+  if (format === 'csv') yield* csvTexts(entries, keyColumn ?? 'key')
+  else yield* objectTexts(format, entryObjects(entries()))
 }
 
-async function* jsonTexts(entries: EntrySource): AsyncGenerator<string, void, undefined> {
+/** Objects as lines, or as one array. */
+export async function* objectTexts(
+  format: Exclude<Format, 'csv'>,
+  objects: AsyncIterable<object>,
+): AsyncGenerator<string, void, undefined> {
+  if (format === 'ndjson') {
+    for await (const object of objects) yield `${visibleJson(JSON.stringify(object))}\n`
+    return
+  }
   let before = '[\n'
-  for await (const [key, value] of entries()) {
-    yield before + entryJson(key, value)
+  for await (const object of objects) {
+    yield before + visibleJson(JSON.stringify(object))
     before = ',\n'
   }
   yield before === '[\n' ? '[]\n' : '\n]\n'
 }
 
+async function* entryObjects(entries: AsyncIterable<TaggedEntry>): AsyncGenerator<object, void, undefined> {
+  for await (const [key, value, expiresAt] of entries) {
+    yield expiresAt === undefined ? { key, value } : { key, value, expiresAt }
+  }
+}
+
 async function* csvTexts(entries: EntrySource, keyColumn: string): AsyncGenerator<string, void, undefined> {
   // The synchronous face of the library, some records at a time: its stream would be one more queue between two others.
   const sync = (await import('csv-stringify/sync')) as { stringify: typeof stringify }
-  const text = (records: string[][]): string => sync.stringify(records, { quoted_match: /^\s|\s$/ })
+  const text = (records: string[][]): string => sync.stringify(records, { quoted_match: /^\s|\s$|\r/ })
   const columns = new CsvColumns(keyColumn)
-  for await (const [, value] of entries()) columns.see(value)
+  for await (const [, value, expiresAt] of entries()) columns.see(value, expiresAt)
   let records = [columns.header]
-  for await (const [key, value] of entries()) {
-    records.push(columns.cells(key, value))
+  for await (const [key, value, expiresAt] of entries()) {
+    records.push(columns.cells(key, value, expiresAt))
     if (records.length < CSV_RECORDS_AT_ONCE) continue
     yield text(records)
     records = []
   }
   if (records.length > 0) yield text(records)
-}
-
-function entryJson(key: string, value: unknown): string {
-  return visibleJson(JSON.stringify({ key, value }))
 }

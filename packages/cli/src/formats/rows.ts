@@ -1,8 +1,8 @@
-import { csvRows } from './csv-rows.ts'
+import { csvRows } from './csv/csv-rows.ts'
 import type { Format } from './format.ts'
-import { jsonRows } from './json-rows.ts'
-import { ndjsonRows } from './ndjson-rows.ts'
-import type { Row, RowShape } from './row.ts'
+import { jsonRows } from './json/json-rows.ts'
+import { ndjsonRows } from './json/ndjson-rows.ts'
+import type { Row, RowShape } from './json/row.ts'
 
 /** The rows of a source in one of the formats, read as they are taken. */
 export function rowsOf(

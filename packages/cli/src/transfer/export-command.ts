@@ -3,11 +3,11 @@ import { Command, Option } from 'commander'
 import { CliError } from '../cli-error.ts'
 import { clientCommand, examples } from '../commands/options.ts'
 import type { ClientOptions } from '../commands/options.ts'
-import type { CollectionsAnswer } from '../control/control-api.ts'
+import type { CollectionsAnswer, ListedCollection } from '../control/control-api.ts'
 import { ControlClient } from '../control/control-client.ts'
 import { inPieces } from '../control/ndjson.ts'
 import { writeTexts } from '../files/write-texts.ts'
-import { entryTexts } from '../formats/entry-texts.ts'
+import { entryTexts, objectTexts } from '../formats/entry-texts.ts'
 import type { TaggedEntry } from '../formats/entry-texts.ts'
 import { FORMATS, formatOf } from '../formats/format.ts'
 import type { Format } from '../formats/format.ts'
@@ -47,18 +47,33 @@ async function runExport(collection: string, file: string | undefined, options: 
   let rows = 0
   try {
     const { collections } = await client.call<CollectionsAnswer>('/v1/collections')
-    const expected =
-      options.prefix === undefined ? (collections.find(({ name }) => name === collection)?.entries ?? 0) : 0
-    async function* entries(): AsyncGenerator<TaggedEntry, void, undefined> {
+    const found = collectionIn(collections, collection)
+    if (found !== undefined) checkExportable(found, format, options)
+    const expected = options.prefix === undefined ? (found?.objects ?? found?.entries ?? 0) : 0
+    async function* lines(path: string): AsyncGenerator<unknown, void, undefined> {
       rows = 0
-      for await (const line of client.lines('/v1/entries', { query: { collection, prefix: options.prefix }, signal })) {
+      for await (const line of client.lines(path, { query: { collection, prefix: options.prefix }, signal })) {
         rows += 1
         if (rows % 1000 === 0) progress.show(rows, rows, expected)
-        yield JSON.parse(line) as TaggedEntry
+        yield JSON.parse(line)
       }
       if (signal.aborted) throw new CliError('INTERRUPTED', 'interrupted')
     }
-    const texts = inPieces(entryTexts(format, entries, options.keyColumn))
+    const entries = (): AsyncIterable<TaggedEntry> => lines('/v1/entries') as AsyncIterable<TaggedEntry>
+    async function* elements(): AsyncGenerator<object, void, undefined> {
+      for await (const element of lines('/v1/elements')) yield { element }
+    }
+    async function* counter(): AsyncGenerator<object, void, undefined> {
+      const { value } = await client.call<{ value: number }>('/v1/counter', { query: { collection }, signal })
+      rows = 1
+      yield { counter: value }
+    }
+    const objects = found?.kind === 'set' ? elements : found?.kind === 'counter' ? counter : undefined
+    const texts = inPieces(
+      objects === undefined || format === 'csv'
+        ? entryTexts(format, entries, options.keyColumn)
+        : objectTexts(format, objects()),
+    )
     if (toStdout(file)) for await (const text of texts) await write(text)
     else await writeTexts(file, texts, signal)
   } finally {
@@ -66,6 +81,29 @@ async function runExport(collection: string, file: string | undefined, options: 
     client.close()
   }
   tellOutcome(rows, file, performance.now() - startMs, options)
+}
+
+/** Maps go before documents, of which one peer has a single table that may have the same name. */
+function collectionIn(collections: readonly ListedCollection[], name: string): ListedCollection | undefined {
+  const named = collections.filter((collection) => collection.name === name)
+  return named.find(({ kind }) => kind !== 'document') ?? named[0]
+}
+
+/** Throws `COLLECTION_MISMATCH` for documents, and `USAGE` for what the options do not fit. */
+function checkExportable({ name, kind }: ListedCollection, format: Format, { prefix }: ExportOptions): void {
+  if (kind === 'document') {
+    throw CliError.fromPeer(
+      'COLLECTION_MISMATCH',
+      `'${name}' holds documents, and an export holds maps, counters and sets only`,
+      'Back documents up with the data directory of a closed peer, or write each with the SDK: Y.encodeStateAsUpdate((await grid.doc(name)).y).',
+    )
+  }
+  if (kind !== 'set' && kind !== 'counter') return
+  if (format === 'csv') {
+    throw new CliError('USAGE', `'${name}' is a ${kind}, which CSV does not hold`, 'Export as NDJSON or JSON.')
+  }
+  if (prefix !== undefined)
+    throw new CliError('USAGE', `'${name}' is a ${kind}, which has no keys`, 'Leave out --prefix.')
 }
 
 /** Its other names cannot all be opened: where stdout is a socket, the system refuses. */

@@ -1,5 +1,3 @@
-import { createReadStream, statSync } from 'node:fs'
-import type { ReadStream } from 'node:fs'
 import { resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import { CliError, errorText } from '../cli-error.ts'
@@ -7,8 +5,11 @@ import { clientCommand, countParser, examples } from '../commands/options.ts'
 import type { ClientOptions } from '../commands/options.ts'
 import type { PeerStatus } from '../control/control-api.ts'
 import { ControlClient } from '../control/control-client.ts'
+import { OTHER_COLUMNS, columnTypeText, columnTypes, parseTypes, typesOf } from '../formats/csv/column-types.ts'
+import type { ColumnType } from '../formats/csv/column-types.ts'
 import { FORMATS, formatOf } from '../formats/format.ts'
 import type { Format } from '../formats/format.ts'
+import type { CellType } from '../formats/json/row.ts'
 import { rowsOf } from '../formats/rows.ts'
 import { interruption, note, printJson } from '../terminal/output.ts'
 import { progressBar } from '../terminal/progress.ts'
@@ -16,14 +17,19 @@ import { countOf, countText, durationText } from '../terminal/quantities.ts'
 import { Importer, badRowText } from './importer.ts'
 import { Journal, journalPath } from './journal.ts'
 import type { ImportState } from './journal.ts'
+import { sourceOf } from './source.ts'
+import type { Source } from './source.ts'
 
 /** So many bad rows are shown one by one. */
 const BAD_ROWS_SHOWN_MAX = 20
+/** The types of so many columns are shown one by one. With --json the result has all of them. */
+const COLUMNS_SHOWN_MAX = 100
 
 interface ImportOptions extends ClientOptions {
   readonly format?: Format
   readonly keyColumn?: string
   readonly strings?: true
+  readonly types?: ReadonlyMap<string, CellType>
   readonly skipBad: number
   readonly resume?: string
   readonly restart?: true
@@ -37,7 +43,12 @@ export function importCommand(): Command {
     .argument('[file]', "the file to read; '-' or nothing reads stdin")
     .addOption(new Option('--format <format>', 'default: by the extension, else ndjson').choices(FORMATS))
     .option('--key-column <name>', "the column or field with the key; the others become the value (CSV: 'key')")
-    .option('--strings', 'CSV: take every cell as text')
+    .addOption(
+      new Option('--types <types>', 'CSV: how columns are read, as in age=number,name=text; *=text: all others')
+        .argParser(parseTypes)
+        .conflicts('strings'),
+    )
+    .option('--strings', 'CSV: take every cell as text, as --types *=text does')
     .addOption(
       new Option('--skip-bad <count>', 'pass over so many bad rows')
         .argParser(countParser(0, 1_000_000_000))
@@ -49,33 +60,28 @@ export function importCommand(): Command {
   return examples(clientCommand(command), [
     ['gossipgrid import users users.ndjson', 'lines of {"key":...,"value":...}'],
     ['gossipgrid import cities cities.csv --key-column id --skip-bad 100', 'one object a row'],
+    ['gossipgrid import people people.csv --types balance=number,since=date', 'the other columns as they are written'],
     ['zcat big.ndjson.gz | gossipgrid import big --resume big.journal', 'from stdin'],
   ]).addHelpText(
     'after',
     `
 Rows are acknowledged when they are on the peer's disk. An import that was stopped or killed goes on where it was when the
-same command runs again. In CSV, a cell is text unless it is written exactly like a JSON number, true, false, null, object,
-array or quoted text; an empty cell leaves its field out.`,
+same command runs again. In CSV, a column is read as number, boolean or json if every cell of it is written exactly as an
+export writes one, and else as text; so 20.30 and 007 keep their zeros. What was found is shown before the first row is
+written. --types says it instead: text, number, boolean, date or json. An empty cell leaves its field out. CSV from a stream
+without --types or --strings is kept in memory for that, up to 16 MiB.`,
   )
-}
-
-interface Source {
-  readonly bytes: AsyncIterable<Uint8Array>
-  readonly identity: string
-  /** 0 when it is not known. */
-  readonly sizeBytes: number
-  readonly readBytes: () => number
-  readonly stop: () => void
 }
 
 async function runImport(collection: string, file: string | undefined, options: ImportOptions): Promise<void> {
   const startMs = performance.now()
   const format = formatOf(file, options.format)
   const client = await ControlClient.of(options)
-  const source = file === undefined || file === '-' ? stdinSource() : fileSource(file)
+  const source = sourceOf(file)
   const signal = interruption()
   signal.addEventListener('abort', () => source.stop())
   try {
+    const columns = format === 'csv' ? await foundColumns(source, options, signal) : undefined
     const journal = await journalFor(client, { collection, file, format, source: source.identity, options })
     const from = startingPoint(journal, options)
     if (from !== undefined) note(`going on after ${countOf(from.rows, 'row')}, as ${journal!.path} says`, options.json)
@@ -98,7 +104,10 @@ async function runImport(collection: string, file: string | undefined, options: 
     })
     try {
       await importer.run(
-        rowsOf(format, source.bytes, { keyColumn: options.keyColumn, strings: options.strings === true }),
+        rowsOf(format, source.bytes(), {
+          keyColumn: options.keyColumn,
+          ...(columns === undefined ? {} : { types: typesOf(columns) }),
+        }),
         from,
       )
     } catch (error) {
@@ -108,63 +117,66 @@ async function runImport(collection: string, file: string | undefined, options: 
       progress.stop()
     }
     journal?.remove()
-    tellOutcome(importer.state, from?.rows ?? 0, performance.now() - startMs, options)
+    tellOutcome(
+      { state: importer.state, expired: importer.expired, from, tookMs: performance.now() - startMs, columns },
+      options,
+    )
   } finally {
     client.close()
   }
 }
 
-function tellOutcome(state: ImportState, before: number, tookMs: number, options: ImportOptions): void {
+/** How the columns are read; shown before anything is written. */
+async function foundColumns(source: Source, options: ImportOptions, signal: AbortSignal): Promise<ColumnType[]> {
+  const given = options.strings === true ? new Map([[OTHER_COLUMNS, 'text'] as const]) : (options.types ?? new Map())
+  let columns: ColumnType[]
+  try {
+    columns = await columnTypes(source.sample(), options.keyColumn, given)
+  } catch (error) {
+    if (signal.aborted) throw new CliError('INTERRUPTED', 'interrupted', '', { cause: error })
+    if (error instanceof CliError) throw error
+    throw new CliError('FILE', errorText(error), 'No row is written.', { cause: error })
+  }
+  if (options.strings === true) return columns.map((column) => ({ ...column, reason: 'as --strings says' }))
+  for (const column of columns.slice(0, COLUMNS_SHOWN_MAX)) note(columnTypeText(column), options.json)
+  if (columns.length > COLUMNS_SHOWN_MAX) {
+    note(`and ${countOf(columns.length - COLUMNS_SHOWN_MAX, 'further column')}`, options.json)
+  }
+  return columns
+}
+
+interface Outcome {
+  readonly state: ImportState
+  readonly expired: number
+  /** Where an earlier run had stopped. */
+  readonly from: ImportState | undefined
+  readonly tookMs: number
+  readonly columns: readonly ColumnType[] | undefined
+}
+
+function tellOutcome({ state, expired, from, tookMs, columns }: Outcome, options: ImportOptions): void {
   const { rows, skipped } = state
-  const here = rows - before
-  const rowsPerSecond = Math.round(here / (tookMs / 1000))
+  const before = from?.rows ?? 0
+  const written = rows - skipped - expired - (before - (from?.skipped ?? 0))
+  const rowsPerSecond = Math.round(written / (tookMs / 1000))
   if (options.json === true) {
     return printJson({
       rows,
-      written: rows - skipped,
+      written: rows - skipped - expired,
       skipped,
+      expired,
       resumedAt: before,
       tookMs: Math.round(tookMs),
       rowsPerSecond,
+      ...(columns === undefined ? {} : { columns }),
     })
   }
   const resumed = before > 0 ? `, after ${countText(before)} of an earlier run` : ''
-  const left = skipped > 0 ? `; ${countOf(skipped, 'bad row')} skipped` : ''
-  note(`${countOf(here, 'row')} in ${durationText(tookMs)}, ${countText(rowsPerSecond)} a second${resumed}${left}`)
-}
-
-function fileSource(file: string): Source {
-  let stream: ReadStream
-  try {
-    const found = statSync(file)
-    const { size, mtimeMs } = found
-    if (found.isDirectory()) throw new Error('it is a directory')
-    stream = createReadStream(file, { highWaterMark: 256 * 1024 })
-    return {
-      bytes: stream,
-      identity: `${size} bytes of ${new Date(mtimeMs).toISOString()}`,
-      sizeBytes: size,
-      readBytes: () => stream.bytesRead,
-      stop: () => stream.destroy(),
-    }
-  } catch (error) {
-    throw new CliError('FILE', `${file} cannot be read: ${errorText(error)}`, 'Check its name and permissions.', {
-      cause: error,
-    })
-  }
-}
-
-function stdinSource(): Source {
-  if (process.stdin.isTTY) {
-    throw new CliError('USAGE', 'there is nothing to import', 'Name a file, or pipe rows into stdin.')
-  }
-  return {
-    bytes: process.stdin,
-    identity: 'stdin',
-    sizeBytes: 0,
-    readBytes: () => 0,
-    stop: () => process.stdin.destroy(),
-  }
+  const left = [
+    ...(skipped > 0 ? [`; ${countOf(skipped, 'bad row')} skipped`] : []),
+    ...(expired > 0 ? [`; ${countOf(expired, 'row')} had expired`] : []),
+  ].join('')
+  note(`${countOf(written, 'row')} in ${durationText(tookMs)}, ${countText(rowsPerSecond)} a second${resumed}${left}`)
 }
 
 interface JournalWish {
@@ -181,11 +193,16 @@ async function journalFor(client: ControlClient, wish: JournalWish): Promise<Jou
   const status = await client.call<PeerStatus>('/v1/status')
   // What a peer without a disk has acknowledged ends with it, and the replica id is new with every opening of one.
   const target = status.storage.persistent ? status.name : `${status.name} in the memory of ${status.replicaId}`
-  const reading = [format, options.keyColumn ?? '', options.strings === true ? 'strings' : ''].join(' ').trim()
+  const reading = [format, options.keyColumn ?? '', typesText(options)].join(' ').trim()
   const identity = { target, collection, source, reading }
   if (options.resume !== undefined) return new Journal(options.resume, identity)
   if (file === undefined || file === '-') return undefined
   return new Journal(journalPath(resolve(file), status.name, collection), identity)
+}
+
+function typesText({ strings, types }: ImportOptions): string {
+  if (strings === true) return 'strings'
+  return types === undefined ? '' : JSON.stringify(Object.fromEntries(types))
 }
 
 /** Where an earlier run has stopped; undefined to begin at the beginning. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Batch } from '../control/control-api.ts'
 import type { ControlClient } from '../control/control-client.ts'
-import type { BadRow, Row } from '../formats/row.ts'
+import type { BadRow, Row } from '../formats/json/row.ts'
 import { Importer } from './importer.ts'
 import { Journal, journalPath } from './journal.ts'
 
@@ -37,14 +37,14 @@ class FakePeer {
     const refused = batch.flatMap(([key], index) =>
       key.startsWith('no') ? [{ index, code: 'INVALID_KEY', message: 'no' }] : [],
     )
-    return { written: batch.length - refused.length, refused }
+    return { written: batch.length - refused.length, expired: 0, refused }
   }
 }
 
 async function* rows(count: number, bad: readonly number[] = []): AsyncGenerator<Row, void, undefined> {
   for (let line = 1; line <= count; line++) {
     if (bad.includes(line)) yield { line, column: 'age', reason: 'is missing' }
-    else yield { key: `${line === 5000 ? 'no' : 'k'}${line}`, value: line, line, sizeBytes: 100 }
+    else yield { kind: 'entry', key: `${line === 5000 ? 'no' : 'k'}${line}`, value: line, line, sizeBytes: 100 }
   }
 }
 
@@ -73,7 +73,7 @@ test('of two rows with one key the later one is written later', async () => {
   const peer = new FakePeer()
   async function* twice(): AsyncGenerator<Row, void, undefined> {
     yield* rows(2500)
-    yield { key: 'k7', value: 'later', line: 2501, sizeBytes: 100 }
+    yield { kind: 'entry', key: 'k7', value: 'later', line: 2501, sizeBytes: 100 }
   }
   await importer(peer, 0).run(twice())
   expect(peer.keys.filter((key) => key === 'k7')).toHaveLength(2)

@@ -1,7 +1,7 @@
 import { CliError } from '../cli-error.ts'
-import type { Batch, BatchAnswer } from '../control/control-api.ts'
+import type { Batch, BatchAnswer, ValueBatch } from '../control/control-api.ts'
 import type { ControlClient } from '../control/control-client.ts'
-import type { BadRow, GoodRow, Row } from '../formats/row.ts'
+import type { BadRow, GoodRow, Row, RowKind } from '../formats/json/row.ts'
 import { visible } from '../terminal/visible.ts'
 import type { ImportState } from './journal.ts'
 
@@ -40,6 +40,9 @@ export class Importer {
   readonly #keys = new Set<string>()
   #rows = 0
   #skipped = 0
+  #expired = 0
+  /** What the rows are; the first one decides. */
+  #kind: RowKind | undefined
   /** A batch has failed: those behind it no longer count, or there would be a gap. */
   #broken = false
   #batch: GoodRow[] = []
@@ -53,6 +56,11 @@ export class Importer {
   /** What is acknowledged so far. */
   get state(): ImportState {
     return { rows: this.#rows, skipped: this.#skipped }
+  }
+
+  /** Rows of this run that had expired, and were not written. */
+  get expired(): number {
+    return this.#expired
   }
 
   /**
@@ -89,7 +97,13 @@ export class Importer {
   /** Adds a row; true when the batch is full. */
   #take(row: Row): boolean {
     if (!('key' in row)) this.#batchBad.push(row)
-    else {
+    else if (row.kind !== (this.#kind ??= row.kind)) {
+      this.#batchBad.push({
+        line: row.line,
+        column: '',
+        reason: `is ${KINDS[row.kind]}, and the first row is ${KINDS[this.#kind]}`,
+      })
+    } else {
       this.#batch.push(row)
       this.#keys.add(row.key)
       this.#batchBytes += row.sizeBytes
@@ -140,10 +154,10 @@ export class Importer {
     let left = rows
     const refused: BadRow[] = []
     for (let tries = 0; left.length > 0; tries++) {
-      const batch: Batch = left.map(({ key, value }) => [key, value])
       const query = { collection }
-      const body = JSON.stringify(batch)
-      const answer = await client.call<BatchAnswer>('/v1/entries', { method: 'POST', query, body })
+      const body = JSON.stringify(batchOf(left))
+      const answer = await client.call<BatchAnswer>(PATHS[left[0]!.kind], { method: 'POST', query, body })
+      this.#expired += answer.expired
       const busy: GoodRow[] = []
       for (const { index, code, message } of answer.refused) {
         const row = left[index]!
@@ -158,8 +172,27 @@ export class Importer {
   }
 }
 
+const KINDS: Readonly<Record<RowKind, string>> = {
+  entry: 'an entry of a map',
+  element: 'an element of a set',
+  counter: 'the value of a counter',
+}
+const PATHS: Readonly<Record<RowKind, string>> = {
+  entry: '/v1/entries',
+  element: '/v1/elements',
+  counter: '/v1/counter',
+}
+
+/** Rows of one kind as a peer takes them. */
+function batchOf(rows: readonly GoodRow[]): Batch | ValueBatch {
+  if (rows[0]?.kind !== 'entry') return rows.map(({ value }) => value)
+  return rows.map(({ key, value, expiresAtMs }) =>
+    expiresAtMs === undefined ? [key, value] : [key, value, expiresAtMs],
+  )
+}
+
 /** Errors that are about one row, and would be the same the next time. */
-const ROW_CODES: ReadonlySet<string> = new Set(['INVALID_KEY', 'INVALID_VALUE', 'VALUE_TOO_LARGE'])
+const ROW_CODES: ReadonlySet<string> = new Set(['INVALID_KEY', 'INVALID_VALUE', 'VALUE_TOO_LARGE', 'COUNTER_RANGE'])
 
 /** `line 17, column 'age': reason`. */
 export function badRowText({ line, column, reason }: BadRow): string {

@@ -52,6 +52,56 @@ test('a malformed tag, a number that loses digits, and __proto__ are refused wit
   expect(parseTagged('"12345678901234567890"')).toBe('12345678901234567890')
 })
 
+test('a date is one of ISO 8601 that exists, and says which moment it is', () => {
+  for (const date of [
+    '1',
+    'tomorrow 5',
+    '2026-02-30',
+    '2026-13-01',
+    '2026-02-29T00:00:00Z',
+    '2026-01-31T12:00:00',
+    '2026-01-31T25:00Z',
+    '2026-01-31 12:00Z',
+    '2026-01-31T12:00:00.0001Z',
+    '-000000-01-01',
+    'Jan 1 2026',
+  ]) {
+    expect(() => parseTagged(JSON.stringify({ $date: date })), date).toThrow('is no tagged value')
+  }
+  for (const date of [
+    '2024-02-29',
+    '2026-01-31T12:00Z',
+    '2026-01-31T12:00:00.5000+01:00',
+    '+010000-01-01T00:00:00.000Z',
+    '-000001-12-31T00:00:00.000Z',
+  ]) {
+    expect(parseTagged(JSON.stringify({ $date: date })), date).toEqual(new Date(date))
+  }
+})
+
+test('base64 that is not whole is refused', () => {
+  for (const base64 of ['A', 'AAE==', 'AB', 'AAA=A', 'AA EC', '*']) {
+    expect(() => parseTagged(JSON.stringify({ $bytes: base64 })), base64).toThrow('is no tagged value')
+  }
+  for (const base64 of ['', 'AA', 'AA==', '-_8=', '+/8'])
+    expect(parseTagged(JSON.stringify({ $bytes: base64 })), base64).toBeInstanceOf(Uint8Array)
+})
+
+test('a fraction with more digits than a double holds is refused, and one that a double holds is not', () => {
+  for (const number of ['0.12345678901234567890', '12345678901234.567', '1234567890123456.7', '1e-400', '1.5e-324'])
+    expect(() => parseTagged(number), number).toThrow('would lose digits')
+  for (const number of [
+    '0.1',
+    '20.30',
+    '3.141592653589793',
+    '0.10000000000000001',
+    '1e300',
+    '5e-324',
+    '100.00000000000000000',
+  ])
+    expect(parseTagged(number), number).toBe(Number(number))
+})
+
 test('a date that is none, as a hostile peer may send it, spoils nothing beside it', () => {
   const text = stringifyTagged({ name: 'Ada', seen: new Date(Number.NaN) })
   expect(text).toBe('{"name":"Ada","seen":{"$date":null}}')

@@ -1,4 +1,4 @@
-import { CliError } from '../cli-error.ts'
+import { CliError } from '../../cli-error.ts'
 import { parsedRow } from './ndjson-rows.ts'
 import { ROW_MAX_BYTES } from './row.ts'
 import type { Row, RowShape } from './row.ts'

@@ -1,5 +1,5 @@
 import { byteLines } from './lines.ts'
-import { parseExact } from './tagged-json.ts'
+import { TaggedJsonError, checkTags, parseExact } from './tagged-json.ts'
 import { ROW_MAX_BYTES, rowOf } from './row.ts'
 import type { Row, RowShape } from './row.ts'
 
@@ -30,9 +30,12 @@ export function parsedRow(bytes: Uint8Array, shape: RowShape, line: number): Row
   }
   if (text === '') return undefined
   try {
-    return rowOf(parseExact(text), shape, line, bytes.length)
+    const parsed = parseExact(text)
+    checkTags(parsed)
+    return rowOf(parsed, shape, line, bytes.length)
   } catch (error) {
-    return { line, column: '', reason: (error as Error).message }
+    const column = error instanceof TaggedJsonError ? error.path.join('.') : ''
+    return { line, column, reason: (error as Error).message }
   }
 }
 
