@@ -65,7 +65,7 @@ function stdinSource(): Source {
 }
 
 /** What can be read only once. Chunks that were sampled are kept, and come first when all are read. */
-export class StreamSource implements Source {
+class StreamSource implements Source {
   readonly identity: string
   readonly sizeBytes = 0
   readonly stop: () => void
