@@ -23,7 +23,7 @@ beforeAll(async () => {
 })
 afterAll(removeAll)
 
-test('an export keeps what its name stands for', async () => {
+test('an export keeps the kind of the file it writes to', async () => {
   writeFileSync(at('target.ndjson'), 'old')
   symlinkSync('target.ndjson', at('link.ndjson'))
   writeFileSync(at('private.ndjson'), 'old')
@@ -58,9 +58,9 @@ test('an export into a FIFO waits for its reader, and the FIFO stays one', async
   expect(lstatSync(at('fifo')).isFIFO()).toBe(true)
 })
 
-test('an export that fails leaves the file as it was, and nothing beside it', async () => {
+test('a failed export leaves the file as it was, and no other file', async () => {
   writeFileSync(at('kept.csv'), 'old')
-  // A field that is called like the column of the key cannot be written as CSV.
+  // A field with the name of the key's column cannot be written as CSV.
   await here.ok('set', 'clash', 'k', '{"key":1}')
   expect(await here.error('export', 'clash', 'kept.csv')).toMatchObject({ code: 'USAGE' })
   expect(await here.error('export', 'none', 'kept.csv')).toMatchObject({ code: 'NOT_FOUND' })
@@ -71,7 +71,7 @@ test('an export that fails leaves the file as it was, and nothing beside it', as
   expect(readdirSync(folder).filter((name) => name.startsWith('.gossipgrid'))).toEqual([])
 })
 
-test('an export that is interrupted leaves nothing behind', async () => {
+test('an interrupted export leaves nothing behind', async () => {
   const rows = Array.from({ length: 20_000 }, (_, i) => JSON.stringify({ key: `k${i}`, value: 'x'.repeat(500) }))
   expect((await here.run(['import', 'big'], rows.join('\n'))).code).toBe(0)
   writeFileSync(at('big.ndjson'), 'old')
@@ -79,13 +79,13 @@ test('an export that is interrupted leaves nothing behind', async () => {
   const child = here.spawn('export', 'big', 'big.ndjson')
   await until(() => parts().length > 0 || child.exitCode !== null, 'it writes')
   await killed(child, 'SIGTERM')
-  // A fast machine may be through before the signal; then the file is whole.
+  // A fast machine may have finished before the signal. Then the file is whole.
   const lines = readFileSync(at('big.ndjson'), 'utf8').trimEnd().split('\n').length
   expect(lines).toBe(child.exitCode === 0 ? rows.length : 1)
   expect(parts()).toEqual([])
 })
 
-test('a full stdout is an error with a sentence', async () => {
+test('a full stdout gives an error with a sentence', async () => {
   const { stderr, code } = await here.shell('"$@" export m > /dev/full')
   expect(code).toBe(1)
   expect(stderr).toMatch(/^error: the output cannot be written: ENOSPC/)

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 const PROGRAM = fileURLToPath(new URL('../packages/cli/bin/gossipgrid.js', import.meta.url))
-/** For a process that does not end by itself. */
+/** Kills a process that does not end by itself. */
 const END_MAX_MS = 50_000
 
 const folder = mkdtempSync(join(tmpdir(), 'gg-fail-'))
@@ -46,7 +46,7 @@ function run(...args: string[]): ChildProcessWithoutNullStreams {
   return child
 }
 
-/** How a command ends by itself: the signal is that of the test's patience. */
+/** How the command ended. A signal means that the test lost patience. */
 async function ended(
   child: ChildProcessWithoutNullStreams,
 ): Promise<{ code: number | null; signal: string | null; said: string }> {
@@ -101,10 +101,10 @@ describe('a command that cannot start ends by itself with exit code 1, says why,
   )
 })
 
-it('a signal while a peer starts closes what is open, and the peer ends as one that was up', async () => {
+it('a signal while a peer starts closes what is open, and the peer ends like a running one', async () => {
   const kept = join(folder, 'kept')
   const child = run('peer', '--name', 'early', ...here, '--data', kept)
-  // The first line that is said comes long before the peer is up.
+  // The first line is printed long before the peer is up.
   child.stderr.once('data', () => child.kill('SIGTERM'))
   const { code, signal, said } = await ended(child)
   expect({ code, signal }).toEqual({ code: 0, signal: null })

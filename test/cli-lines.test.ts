@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Surroundings, folder, killed, removeAll, until } from './cli-rig/surroundings.ts'
 
 const here = new Surroundings('lines')
-/** What other readers take for the end of a line, drop, or stop at, and what commands a terminal. */
+/** Characters that other readers treat as a line end, drop, or stop at, and sequences that control a terminal. */
 const HIDDEN = [
   '\u2028',
   '\u2029',
@@ -21,7 +21,7 @@ const HIDDEN = [
 ]
 const ALL = HIDDEN.join('')
 const rows = HIDDEN.map((hidden, i) => ({ key: `${i}${hidden}x`, value: { [`f${hidden}`]: ALL, list: [hidden] } }))
-/** Nothing that is shown may hold one of these. The escape character itself is left to the colours of a terminal. */
+/** No output may contain one of these. The escape character itself is allowed for the colours of a terminal. */
 // oxlint-disable-next-line no-control-regex
 const RAW = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202e\ufeff]/
 
@@ -44,7 +44,7 @@ beforeAll(async () => {
 })
 afterAll(removeAll)
 
-test('entries with any characters are listed, one a line, and none of them reaches the terminal', async () => {
+test('entries with any characters are listed, one a line, and no control character reaches the terminal', async () => {
   for (const options of [[], ['--keys-only'], ['--format', 'csv', '--keys-only']]) {
     const shown = await here.ok('entries', 'texts', ...options)
     if (!options.includes('csv')) {
@@ -59,7 +59,7 @@ test('entries with any characters are listed, one a line, and none of them reach
   expect(keys.map(({ key }) => key)).toEqual(rows.map(({ key }) => key))
 })
 
-test('they are shown by get and watch', async () => {
+test('get and watch show them', async () => {
   const key = rows[0]!.key
   expect(await here.ok('get', 'texts', key)).not.toMatch(RAW)
   expect(await here.json('get', 'texts', key)).toEqual({ collection: 'texts', ...rows[0] })
@@ -75,7 +75,7 @@ test('they are shown by get and watch', async () => {
   }
 })
 
-test('they are exported and imported exactly in every format', async () => {
+test('export and import keep them exactly in every format', async () => {
   for (const extension of ['ndjson', 'json', 'csv']) {
     const file = `texts.${extension}`
     await here.ok('export', 'texts', file)
@@ -85,7 +85,7 @@ test('they are exported and imported exactly in every format', async () => {
   }
 })
 
-test('a value of the largest size travels whole, with characters of several bytes', async () => {
+test('a value of the largest size arrives whole, with characters of several bytes', async () => {
   const value = 'é\u2028𝄞'.repeat(100_000)
   await here.run(['import', 'large'], JSON.stringify({ key: 'k', value }))
   expect(byKey(await here.ok('entries', 'large', '--json'))).toEqual([{ key: 'k', value }])

@@ -3,14 +3,14 @@ import { Surroundings, killed, removeAll } from './cli-rig/surroundings.ts'
 
 afterAll(removeAll)
 
-test('a variable for a secret that is set and empty is never an open grid', async () => {
+test('a variable for a secret that is set and empty never gives an open grid', async () => {
   const here = new Surroundings('empty', { GOSSIPGRID_SECRET: '' })
   expect(await here.error('peer', '--name', 'x', '--no-mdns')).toMatchObject({ exit: 2, code: 'USAGE' })
   const doctor = await here.error('doctor', '--name', 'x', '--no-mdns', '--join', '127.0.0.1:9')
   expect(doctor).toMatchObject({ exit: 2, code: 'USAGE' })
 })
 
-test('other machines are let in by a secret or by --open, never by an address alone', async () => {
+test('a secret or --open lets other machines in, an address alone never does', async () => {
   const here = new Surroundings('reach')
   const refused = await here.error('peer', '--name', 'x', '--no-mdns', '--listen', '4001')
   expect(refused).toMatchObject({ exit: 2, code: 'USAGE' })
@@ -22,7 +22,7 @@ test('other machines are let in by a secret or by --open, never by an address al
   expect((await here.peer('--name', 'x', '--secret-file', 'secret')).started).toMatchObject({ reach: 'private' })
 })
 
-test('without a word a peer is for this machine, and says how to share it', async () => {
+test('by default a peer is for this machine only, and says how to share it', async () => {
   const here = new Surroundings('alone')
   const child = here.spawn('peer', '--name', 'alone', '--no-mdns')
   let shown = ''

@@ -16,7 +16,7 @@ describe('against one running peer', () => {
     ;({ child: peer, started } = await here.peer('--name', 'shop', '--data', 'shop', '--metrics', '0'))
   })
 
-  test('what is set is got, listed and deleted', async () => {
+  test('set, get, list and delete entries', async () => {
     expect(await here.ok('set', 'users', 'ada', '{"age":36}')).toBe('')
     await here.ok('set', 'users', 'bob', 'no JSON, so text')
     await here.ok('set', 'users', 'zip', '1000', '--string')
@@ -44,7 +44,7 @@ describe('against one running peer', () => {
     expect(await here.error('delete', 'users', 'eve')).toMatchObject({ exit: 1, code: 'NOT_FOUND' })
   })
 
-  test('keys and collections of any text are told apart', async () => {
+  test('keys and collections with any text stay distinct', async () => {
     const keys = ['..', 'a/b?c=d&e#f', 'größe %41', '{"end":1}']
     await Promise.all(keys.map((key) => here.ok('set', '../strange', key, JSON.stringify(key))))
     const values = await Promise.all(keys.map((key) => here.ok('get', '../strange', key)))
@@ -60,7 +60,7 @@ describe('against one running peer', () => {
     expect(await here.ok('get', 'files', 'text')).toBe('[1,2]\n')
   })
 
-  test('the state of the peer is shown to people and to programs', async () => {
+  test('status shows the state of the peer to people and to programs', async () => {
     const status = await here.json<Record<string, unknown>>('status')
     expect(status).toMatchObject({
       name: 'shop',
@@ -83,14 +83,14 @@ describe('against one running peer', () => {
     expect(await metrics.text()).toContain('# TYPE')
   })
 
-  test('changes are shown as they come, until Ctrl-C', async () => {
+  test('watch shows changes as they arrive, until Ctrl-C', async () => {
     const watch = here.spawn('watch', 'orders', '--json', '--prefix', 'o')
     let seen = ''
     let noted = ''
     watch.stdout!.on('data', (chunk: Buffer) => (seen += chunk.toString()))
     watch.stderr!.on('data', (chunk: Buffer) => (noted += chunk.toString()))
     await until(() => noted.includes('no entries yet'), 'the watch runs')
-    // The note comes before the watch stands at the peer: write until one is seen.
+    // The note is printed before the watch has started at the peer: write until it shows a change.
     await until(async () => {
       await here.ok('set', 'orders', 'o-1', '{"total":9}')
       return seen !== ''
@@ -107,12 +107,12 @@ describe('against one running peer', () => {
     expect(lines.at(-1)).toEqual({ type: 'delete', key: 'o-1' })
   })
 
-  test('an error says what to do, and the exit code what kind it is', async () => {
+  test('an error says what to do, and its exit code says of which kind it is', async () => {
     const says = (text: string): string => expect.stringContaining(text) as string
     const errors: readonly (readonly [typed: readonly string[], error: object])[] = [
       [
-        ['get', 'users', 'nobody'],
-        { exit: 1, code: 'NOT_FOUND', message: "no entry 'nobody' in 'users' at this peer" },
+        ['get', 'users', 'missing'],
+        { exit: 1, code: 'NOT_FOUND', message: "no entry 'missing' in 'users' at this peer" },
       ],
       [['get', 'usres', 'ada'], { exit: 1, code: 'NOT_FOUND', advice: says('users') }],
       [['get', 'users'], { exit: 2, code: 'USAGE' }],
@@ -131,7 +131,7 @@ describe('against one running peer', () => {
     )
   })
 
-  test('values that JSON has no word for go out and come in exactly, in every format', async () => {
+  test('export and import keep values that JSON cannot express, in every format', async () => {
     const values = {
       bytes: '{"$bytes":"AP8="}',
       date: '{"$date":"2026-01-31T12:00:00.123Z"}',
@@ -153,17 +153,17 @@ describe('against one running peer', () => {
     }
   })
 
-  test('a shell is told commands and the collections of the peer', async () => {
+  test('completion offers commands and the collections of the peer', async () => {
     expect(await here.ok('complete', '--', 'get', '')).toContain('users')
     expect(await here.ok('complete', '--', 'exp')).toContain('export')
     expect(await here.ok('complete', 'bash')).toContain('gossipgrid')
   })
 
-  test('the doctor finds nothing to put right here, and a taken port and a stranger elsewhere', async () => {
+  test('the doctor finds nothing to fix here, and elsewhere a taken port and a program that is no peer', async () => {
     const [, , , , port] = started.addresses[0]!.split('/')
     const address = `127.0.0.1:${port}`
     const doctor = ['doctor', '--no-mdns', '--join', address]
-    // A stranger is given five seconds to show that it is none; everything else goes on meanwhile.
+    // That program has five seconds to answer; the other checks run meanwhile.
     const bad = here.run([...doctor, '--listen', address, '--name', 'other', '--data', 'shop'])
     const well = await here.json<Health>(...doctor, '--listen', '127.0.0.1:0', '--name', 'shop', '--data', 'new')
     expect(well.ok).toBe(true)
@@ -178,7 +178,7 @@ describe('against one running peer', () => {
     expect(stdout).toMatch(new RegExp(`! store .* in use by the process ${peer.pid}`))
   })
 
-  test('SIGTERM ends it well, and everything is there afterwards', async () => {
+  test('SIGTERM closes the peer in good order, and everything is there afterwards', async () => {
     expect(await killed(peer, 'SIGTERM')).toBe(0)
     expect(readdirSync(here.runtimeDirectory)).toEqual([])
     const paths = ['', ...readdirSync(join(folder, 'shop'))].map((name) => join(folder, 'shop', name))
@@ -224,7 +224,7 @@ describe('many rows', () => {
     rmSync(join(folder, 'some.ndjson'), { force: true })
   })
 
-  test('an import that was killed goes on where it was, and what comes out is what went in', async () => {
+  test('a killed import continues where it was, and an export returns what was imported', async () => {
     const journals = (): string[] => readdirSync(folder).filter((name) => /^cities\.csv\.import-\w+\.json$/.test(name))
     const first = here.spawn('import', 'cities', csv, '--key-column', 'id')
     await until(() => journals().length > 0, 'a journal is written')
@@ -248,7 +248,7 @@ describe('many rows', () => {
     expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toEqual([])
   })
 
-  test('an interrupted import tells how far it came, and a peer that is killed loses none of it', async () => {
+  test('an interrupted import says how far it came, and a killed peer loses no imported row', async () => {
     const child = here.spawn('import', 'again', csv, '--key-column', 'id')
     const over = ended(child)
     const journal = (): string | undefined =>
@@ -269,7 +269,7 @@ describe('many rows', () => {
     expect(after.collections.find(({ name }) => name === 'again')!.entries).toBe(ROWS)
   })
 
-  test('a bad row is named, and passed over where that is wanted', async () => {
+  test('a bad row is named, and skipped on request', async () => {
     writeFileSync(
       join(folder, 'some.ndjson'),
       '{"key":"a","value":1}\nnonsense\n{"key":"b","value":2}\n{"key":"","value":3}\n{"key":"c"}\n',
@@ -297,7 +297,7 @@ describe('many rows', () => {
     )
   })
 
-  test('rows flow from stdin to stdout, and a reader that has enough ends the command', async () => {
+  test('rows stream from stdin to stdout, and a reader that has enough ends the command', async () => {
     const { code, stderr } = await here.run(['import', 'piped', '--format', 'csv'], 'key,n\na,1\nb,2\n')
     expect(code, stderr).toBe(0)
     expect((await here.ok('export', 'piped')).trim().split('\n').toSorted()).toEqual([
@@ -315,7 +315,7 @@ describe('many rows', () => {
 describe('two peers on one machine', () => {
   const here = new Surroundings('two')
 
-  test('meet with one secret, copy what is written, and are told apart', async () => {
+  test('meet with one secret, copy writes, and have different names', async () => {
     await here.ok('secret', '--out', 'grid.secret')
     expect(statSync(join(folder, 'grid.secret')).mode & 0o777).toBe(0o600)
     expect(await here.error('secret', '--out', 'grid.secret')).toMatchObject({
@@ -349,7 +349,7 @@ describe('two peers on one machine', () => {
     await Promise.all([first, second].map(({ child }) => killed(child, 'SIGTERM')))
   })
 
-  test('what a killed peer left is cleared away, and its place can be taken', async () => {
+  test('the remains of a killed peer are removed, and another peer can take its place', async () => {
     const socket = join(folder, 'own.sock')
     const first = await here.peer('--name', 'fixed', '--socket', socket)
     const other = await here.peer('--name', 'found')

@@ -18,7 +18,7 @@ async function write(grid: Grid, prefix: string, count: number): Promise<void> {
   for (let i = 0; i < count; i++) await notes.set(`${prefix} ${i}`, `${prefix} of ${count}`)
 }
 
-/** A backup of `grid`, made while it was closed, of before its last ten writes, which `other` has seen. */
+/** A backup of `grid` from before its last ten writes, made while it was closed. `other` has seen these writes. */
 async function backedUp(): Promise<{ other: Grid; replicaId: string; peerId: string }> {
   const other = await directories.open('other')
   const first = await directories.open('grid', [other])
@@ -37,14 +37,14 @@ async function backedUp(): Promise<{ other: Grid; replicaId: string; peerId: str
   return { other, replicaId, peerId }
 }
 
-it('a restored backup takes a new replica id, tells it, and gets back what others have', async () => {
+it('a restored backup takes a new replica id, reports it, and gets back what the others have', async () => {
   const { other, replicaId, peerId } = await backedUp()
-  const held = await equalEntries(other)
+  const before = await equalEntries(other)
   await directories.copy('backup', 'grid')
   const grid = await directories.open('grid', [other])
   const heard: string[] = []
   grid.on('recovery', ({ reason }) => heard.push(reason))
-  expect(await equalEntries(grid, other)).toEqual(held)
+  expect(await equalEntries(grid, other)).toEqual(before)
   expect(heard.join()).toMatch(/new replica id: .* has seen write \d+ of this replica id/)
   expect(reasonsOf(grid)).toBe(heard.join('; '))
   expect(grid.status().replicaId).not.toBe(replicaId)
@@ -62,19 +62,19 @@ for (const [count, what] of [
   [4, 'fewer times than before'],
   [30, 'more often than before'],
 ] as const) {
-  it(`a restored backup that is written to ${what}, before it meets anybody, loses none of it and nothing diverges`, async () => {
+  it(`a restored backup that is written to ${what}, before it meets a peer, keeps these writes and nothing diverges`, async () => {
     const { other, replicaId } = await backedUp()
-    const held = await equalEntries(other)
+    const before = await equalEntries(other)
     await directories.copy('backup', 'grid')
     const alone = await directories.open('grid')
     await write(alone, 'alone', count)
-    await alone.map('notes').set('after 3', 'written anew')
+    await alone.map('notes').set('after 3', 'rewritten')
     expect(alone.status().replicaId).toBe(replicaId)
     await alone.close()
     const grid = await directories.open('grid', [other])
     const merged = await equalEntries(grid, other)
     const own = Array.from({ length: count }, (_, i) => [`alone ${i}`, `alone of ${count}`] as const)
-    expect(merged).toEqual({ ...held, ...Object.fromEntries(own), 'after 3': 'written anew' })
+    expect(merged).toEqual({ ...before, ...Object.fromEntries(own), 'after 3': 'rewritten' })
     expect(reasonsOf(grid)).toMatch(/new replica id/)
     expect(grid.status().replicaId).not.toBe(replicaId)
     const third = await directories.open('third', [other])
@@ -82,7 +82,7 @@ for (const [count, what] of [
   })
 }
 
-it('a copy that is given an identity of its own goes on beside the original, under a new replica id', async () => {
+it('a copy with a new identity runs beside the original, under a new replica id', async () => {
   const { other, replicaId, peerId } = await backedUp()
   await directories.copy('grid', 'copy')
   const storage = await levelStorage({ directory: directories.path('copy') })
@@ -95,11 +95,11 @@ it('a copy that is given an identity of its own goes on beside the original, und
   expect(copy.status().replicaId).not.toBe(replicaId)
   expect(grid.status()).toMatchObject({ peerId, replicaId, recoveries: [] })
   await Promise.all([write(grid, 'grid', 20), write(copy, 'copy', 20), write(other, 'both', 5), write(copy, 'both', 6)])
-  const held = await equalEntries(grid, copy, other)
-  expect(held).toMatchObject({ 'grid 19': 'grid of 20', 'copy 19': 'copy of 20' })
+  const before = await equalEntries(grid, copy, other)
+  expect(before).toMatchObject({ 'grid 19': 'grid of 20', 'copy 19': 'copy of 20' })
 })
 
-it('a copy that runs beside the original under one identity: told, and nothing diverges or is lost', async () => {
+it('a copy that runs beside the original under one identity is reported, and nothing diverges or is lost', async () => {
   const { other, replicaId } = await backedUp()
   await directories.copy('grid', 'twin')
   const grid = await directories.open('grid')
@@ -112,10 +112,10 @@ it('a copy that runs beside the original under one identity: told, and nothing d
   await equalEntries(first, other)
   const second = await directories.open('twin', [other])
   await Promise.all([write(first, 'more grid', 10), write(second, 'more twin', 10)])
-  const held = await equalEntries(first, second, other)
-  for (const key of ['grid 9', 'twin 9', 'more grid 9', 'more twin 9']) expect(Object.keys(held)).toContain(key)
+  const before = await equalEntries(first, second, other)
+  for (const key of ['grid 9', 'twin 9', 'more grid 9', 'more twin 9']) expect(Object.keys(before)).toContain(key)
   expect(first.status().replicaId).not.toBe(second.status().replicaId)
   expect(reasonsOf(first) + reasonsOf(second)).toMatch(/new replica id/)
-  const told = (): string => reasonsOf(first) + reasonsOf(second)
-  await expect.poll(told, { timeout: 120_000 }).toMatch(/is its directory in use twice/)
+  const reasons = (): string => reasonsOf(first) + reasonsOf(second)
+  await expect.poll(reasons, { timeout: 120_000 }).toMatch(/is its directory in use twice/)
 }, 600_000)

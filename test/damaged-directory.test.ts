@@ -21,10 +21,10 @@ afterEach(async () => {
 })
 
 /**
- * Two peers that have seen everything of each other, of which the first was closed: its tables hold the older writes, its
- * log the last ones, one a group.
+ * Two peers that have seen each other's writes. The first one was closed: its tables have the older writes, its log the
+ * last ones, one per group.
  */
-async function closedPeer(): Promise<{ replicaId: string; other: Grid; held: Record<string, unknown> }> {
+async function closedPeer(): Promise<{ replicaId: string; other: Grid; entries: Record<string, unknown> }> {
   const other = await directories.open('other')
   for (let life = 0; life < 3; life++) {
     const grid = await directories.open('grid', [other])
@@ -35,12 +35,12 @@ async function closedPeer(): Promise<{ replicaId: string; other: Grid; held: Rec
     }
     for (let i = 0; i < 5; i++) await notes.delete(`grid ${i}`)
     await equalEntries(grid, other)
-    // A lost tail with nothing but writes of others would cost nothing.
+    // Losing the last writes would cost nothing if all of them were from other peers.
     await notes.set('last', life)
-    const held = await equalEntries(grid, other)
+    const entries = await equalEntries(grid, other)
     const { replicaId } = grid.status()
     await grid.close()
-    if (life === 2) return { replicaId, other, held }
+    if (life === 2) return { replicaId, other, entries }
   }
   throw new Error('unreachable')
 }
@@ -57,7 +57,7 @@ async function overwrite(pattern: RegExp, from: number, to: number): Promise<voi
   await writeFile(await fileNamed(pattern), content)
 }
 
-/** Replaces or removes blobs of the closed store; LevelDB notices nothing. */
+/** Replaces or removes blobs of the closed store. LevelDB notices nothing. */
 async function tamper(prefix: string, which: number, bytes?: Uint8Array): Promise<void> {
   const storage = await levelStorage({ directory: directories.path('grid') })
   const key = (await storage.list(prefix)).at(which)!
@@ -67,7 +67,7 @@ async function tamper(prefix: string, which: number, bytes?: Uint8Array): Promis
 
 const GARBAGE = new Uint8Array(30).fill(0xee)
 
-const damages: readonly (readonly [what: string, damage: () => Promise<void>, told: RegExp])[] = [
+const damages: readonly (readonly [what: string, damage: () => Promise<void>, reason: RegExp])[] = [
   [
     'a manifest of garbage',
     async () => writeFile(await fileNamed(/^MANIFEST/), GARBAGE),
@@ -89,16 +89,16 @@ const damages: readonly (readonly [what: string, damage: () => Promise<void>, to
 
 describe('a directory with', () => {
   it.each(damages)(
-    '%s: told, a new replica id, and all that the other peer has comes back',
-    async (_what, damage, told) => {
-      const { replicaId, other, held } = await closedPeer()
+    '%s: reported, a new replica id, and everything that the other peer has comes back',
+    async (_what, damage, reason) => {
+      const { replicaId, other, entries } = await closedPeer()
       await damage()
       const grid = await directories.open('grid', [other])
-      expect(await equalEntries(grid, other)).toEqual(held)
-      expect(reasonsOf(grid)).toMatch(told)
+      expect(await equalEntries(grid, other)).toEqual(entries)
+      expect(reasonsOf(grid)).toMatch(reason)
       expect(reasonsOf(grid)).toMatch(/new replica id/)
       expect(grid.status().replicaId).not.toBe(replicaId)
-      // It goes on, and the next start finds nothing wrong.
+      // It runs on, and the next start finds nothing wrong.
       await grid.map('notes').set('after', 'the damage')
       await other.map('notes').set('after', 'the damage, too')
       await equalEntries(grid, other)
@@ -107,8 +107,9 @@ describe('a directory with', () => {
 })
 
 /**
- * Flips a bit, cuts, blanks or removes, somewhere in some file of the closed store. Tables are only cut or removed: LevelDB
- * checks no checksums when it opens them, and some bits in a table's index end the whole process by an assertion.
+ * Flips a bit, cuts, blanks or removes, somewhere in some file of the closed store. Tables are only cut or removed:
+ * LevelDB checks no checksums when it opens them, and some bits in a table's index end the whole process by an
+ * assertion.
  */
 async function damageAnything(name: string, random: Random): Promise<string> {
   const files = (await readdir(directories.path(name))).filter((file) => !/^(LOG|LOCK)/.test(file))
@@ -128,8 +129,8 @@ async function damageAnything(name: string, random: Random): Promise<string> {
   return `${way} ${file} at ${at}`
 }
 
-it(`${RANDOM_DAMAGES} random damages of random files: the grid opens, and all that the other peer has comes back`, async () => {
-  const { other, held } = await closedPeer()
+it(`${RANDOM_DAMAGES} random damages of random files: the grid opens, and everything that the other peer has comes back`, async () => {
+  const { other, entries } = await closedPeer()
   const seed = randomInt(2 ** 32)
   const random = new Random(seed)
   for (let i = 0; i < RANDOM_DAMAGES; i++) {
@@ -137,7 +138,7 @@ it(`${RANDOM_DAMAGES} random damages of random files: the grid opens, and all th
     const damage = await damageAnything(`copy ${i}`, random)
     try {
       const grid = await directories.open(`copy ${i}`, [other])
-      expect(await equalEntries(grid, other)).toEqual(held)
+      expect(await equalEntries(grid, other)).toEqual(entries)
       await grid.close()
       await (await directories.open(`copy ${i}`)).close()
     } catch (error) {
@@ -146,14 +147,14 @@ it(`${RANDOM_DAMAGES} random damages of random files: the grid opens, and all th
   }
 })
 
-it('a torn tail is told in the log as well', async () => {
+it('a torn tail is reported in the log too', async () => {
   await closedPeer()
   await truncate(await fileNamed(/\.log$/), 500)
   await directories.open('grid')
   expect(directories.warnings.join()).toMatch(/was cut off by a crash/)
 })
 
-it('what is told before anybody listens stands in the status, and what comes later is an event as well', async () => {
+it('reports from before the first listener are in the status, and later ones are events too', async () => {
   const { other } = await closedPeer()
   await tamper('log/', -1)
   const grid = await directories.open('grid', [])
@@ -164,24 +165,24 @@ it('what is told before anybody listens stands in the status, and what comes lat
   await equalEntries(grid, again, other)
 })
 
-it('a peer that nobody can help keeps what is readable, and repairs the rest', async () => {
+it('a peer without other peers keeps what is readable, and repairs the rest', async () => {
   const { replicaId, other } = await closedPeer()
   await other.close()
   await tamper('log/', 7, GARBAGE)
   const grid = await directories.open('grid')
   expect(grid.status().replicaId).not.toBe(replicaId)
-  const held = await entriesOf(grid)
-  expect(Object.keys(held).length).toBeGreaterThan(25)
+  const entries = await entriesOf(grid)
+  expect(Object.keys(entries).length).toBeGreaterThan(25)
   await grid.map('notes').set('after', 'the damage')
   const repaired = grid.status().replicaId
   await grid.close()
   const again = await directories.open('grid')
   expect(again.status()).toMatchObject({ replicaId: repaired, recoveries: [] })
-  expect(await entriesOf(again)).toEqual({ ...held, after: 'the damage' })
+  expect(await entriesOf(again)).toEqual({ ...entries, after: 'the damage' })
 })
 
 it('an unreadable identity costs the peer id and the replica id, not the content', async () => {
-  const { replicaId, other, held } = await closedPeer()
+  const { replicaId, other, entries } = await closedPeer()
   const storage = await levelStorage({ directory: directories.path('grid') })
   const read = storage.read.bind(storage)
   storage.read = async (key) => {
@@ -189,7 +190,7 @@ it('an unreadable identity costs the peer id and the replica id, not the content
     return await read(key)
   }
   const grid = await directories.open('grid', [other], { storage })
-  expect(await equalEntries(grid, other)).toEqual(held)
+  expect(await equalEntries(grid, other)).toEqual(entries)
   expect(directories.warnings.join()).toMatch(/identity of this peer is damaged/)
   expect(grid.status().replicaId).not.toBe(replicaId)
 })

@@ -30,7 +30,7 @@ interface Ended {
   readonly stderr: string
 }
 
-/** The environment of a demo that keeps its peers' disks, and nothing else, in the folder of the test. */
+/** The environment of a demo that keeps only the disks of its peers in the folder of the test. */
 function environment(): NodeJS.ProcessEnv {
   return { ...process.env, TMPDIR: folder, NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache') }
 }
@@ -44,7 +44,7 @@ function runDemo(...options: string[]): Promise<Ended> {
   })
 }
 
-/** Folders of demos that are not removed. */
+/** Folders of demos that were not removed. */
 async function leftovers(): Promise<string[]> {
   return (await readdir(folder)).filter((name) => name.startsWith('gossipgrid-demo-'))
 }
@@ -74,7 +74,8 @@ test('the demo converges, loses nothing, says so in one line, and cleans up', { 
     healMs: number,
     healBytes: number,
   })
-  // A batch of ten was under way when its peer was killed; deletes in it that did happen are not acknowledged later.
+  // A batch of ten was under way when its peer was killed. Its deletes may have happened, and are not acknowledged
+  // later.
   expect(outcome.splitWrites).toBeGreaterThanOrEqual(3170)
   expect(outcome.conflicts).toBeGreaterThanOrEqual(140)
   expect(new Set(outcome.fingerprints).size).toBe(1)
@@ -93,14 +94,14 @@ test('when the demo is killed, its peers end and remove their folders', { timeou
   const child = spawn(process.execPath, ARGUMENTS, { env: environment(), stdio: ['ignore', 'ignore', 'pipe'] })
   demo = child
   await new Promise<void>((resolve) => {
-    let told = ''
+    let output = ''
     child.stderr.on('data', (bytes: Buffer) => {
-      told += bytes.toString()
-      if (told.includes('Load 2,000 cities')) resolve()
+      output += bytes.toString()
+      if (output.includes('Load 2,000 cities')) resolve()
     })
   })
   expect(await leftovers()).toHaveLength(1)
-  // In the middle of the load its peers have something to tell.
+  // In the middle of the load its peers have messages for it.
   await delay(200)
   child.kill('SIGKILL')
   await expect.poll(leftovers).toEqual([])

@@ -8,9 +8,9 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const PROCESSES = 2
 /** For all examples of one process together. */
 const LIMIT_MS = 300_000
-/** Stands on a line of its own before each example, and after it. */
+/** A line of its own before each example, and after it. */
 const MARK = '--- example '
-/** Examples of doc comments may leave out what every one of them would begin with. */
+/** Examples of doc comments may leave out these first lines, which all of them share. */
 const IMPORT = "import { openGrid } from 'gossipgrid'\n"
 const PRELUDE = `${IMPORT}const grid = await openGrid({ name: 'example' })
 const users = grid.map<{ age: number }>('users')
@@ -46,7 +46,7 @@ async function allExamples(): Promise<Example[]> {
   return [...examples.flat(), ...(await Promise.all(whole))]
 }
 
-/** On loopback, without looking for others, and with nobody there who could confirm a copy. */
+/** On loopback, without discovery, and without a peer that could confirm a copy. */
 function tamed({ code }: Example): string {
   const prelude = code.includes('openGrid(') ? IMPORT : PRELUDE
   const whole = code.includes('import ') ? code : prelude + code
@@ -55,7 +55,7 @@ function tamed({ code }: Example): string {
     .replaceAll('{ copies: 2 }', '{ copies: 1 }')
 }
 
-/** Runs examples one after another, so that they share the second it takes to load the grid. */
+/** Runs examples one after another in one process, since loading the grid takes a second. */
 const RUNNER = `for (const [i, file] of process.argv.slice(2).entries()) {
   console.log('\\n${MARK}' + i)
   await import(file)
@@ -63,9 +63,9 @@ const RUNNER = `for (const [i, file] of process.argv.slice(2).entries()) {
 }`
 
 interface Ran {
-  /** What it printed; undefined when its process ended before its turn. */
+  /** Its output; undefined when the process ended before its turn. */
   readonly output: string | undefined
-  /** It came to its end. */
+  /** It ran to its end. */
   readonly done: boolean
   /** How its process ended: 0 once every grid in it was closed. */
   readonly code: number | null

@@ -4,12 +4,14 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Typists, expectedCharacters } from './documents-trial/typists.ts'
 
-/** Each typist replays another part of the writing of a paper, all into one document: see `bench/traces/README.md`. */
+/**
+ * Each typist replays another part of the writing of a paper. All type into one document: see `bench/traces/README.md`.
+ */
 const PATIENCE_MS = 300_000
 
 interface Trial {
   readonly count: number
-  /** By each typist, in four parts: together, apart, apart in another way, and while the split heals. */
+  /** Edits of each typist in each of four phases: together, split, split in another way, and while the split heals. */
   readonly edits: number
   readonly splits: readonly (readonly number[])[]
 }
@@ -39,7 +41,7 @@ describe.each(TRIALS)('$count processes that type $edits edits each into one doc
     await rm(root, { recursive: true, force: true })
   })
 
-  it('end equal after splits, with every character that nobody has taken out', { timeout: PATIENCE_MS }, async () => {
+  it('end equal after splits, with every character that no typist took out', { timeout: PATIENCE_MS }, async () => {
     for (let seat = 0; seat < count; seat++) await typists.add(join(root, `${seat}`))
     await typists.connected()
     const startMs = performance.now()

@@ -8,7 +8,7 @@ import { expect } from 'vitest'
 
 const EQUAL_WITHIN_MS = 90_000
 
-/** Real peers on directories that tests damage, copy and restore; all of it is gone at the end. */
+/** Real peers on directories that tests damage, copy and restore. All are removed at the end. */
 export class GridDirectories {
   /** Warnings of all peers. */
   readonly warnings: string[] = []
@@ -27,7 +27,7 @@ export class GridDirectories {
     return join(this.#root, name)
   }
 
-  /** Opens a peer on the directory of that name, which joins the others by one of them. */
+  /** Opens a peer on the directory of that name. It joins through one of the others. */
   async open(name: string, others: readonly Grid[] = [], options: Partial<OpenGridOptions> = {}): Promise<Grid> {
     const quiet = (): void => undefined
     const grid = await openGrid({
@@ -54,7 +54,7 @@ export class GridDirectories {
   }
 }
 
-/** Waits until all hold the same, by their fingerprints, and then compares entry by entry. Returns what they hold. */
+/** Waits until the fingerprints of all are equal, then compares every entry. Returns the entries. */
 export async function equalEntries(...grids: readonly Grid[]): Promise<Record<string, unknown>> {
   const endMs = performance.now() + EQUAL_WITHIN_MS
   while (new Set(grids.map(fingerprints)).size > 1) {
@@ -77,7 +77,7 @@ function fingerprints(grid: Grid): string {
   return collections.map(({ name, entries, fingerprint }) => `${name} ${entries} ${fingerprint}`).join(', ')
 }
 
-/** What a peer has told of its recoveries. */
+/** The reasons of the recoveries that a peer reported. */
 export function reasonsOf(grid: Grid): string {
   return grid
     .status()

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** Everything that tests are called, and what test tables name. */
+/** The names of all tests, and of the rows in test tables. */
 async function testTexts(): Promise<string> {
   const files = await readdir(root, { recursive: true })
   const tests = files.filter((file) => {
@@ -18,7 +18,7 @@ async function testTexts(): Promise<string> {
   return (await Promise.all(texts)).join('\n').replaceAll("\\'", "'")
 }
 
-test('every test that docs/hostile-input.md names is there, and every row names one', async () => {
+test('docs/hostile-input.md names only tests that exist, and every row names one', async () => {
   const page = await readFile(`${root}docs/hostile-input.md`, 'utf8')
   const rows = page.slice(0, page.indexOf('## Not yet')).match(/^\| (?!Input|---).*\|$/gm) ?? []
   const texts = await testTexts()

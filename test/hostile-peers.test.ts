@@ -42,12 +42,12 @@ async function until(holds: () => boolean | Promise<boolean>, what: string, limi
   }
 }
 
-/** What must not change by anything that is refused. */
-function held({ replicaId, collections }: GridStatus): unknown {
+/** The state that no refused message may change. */
+function dataOf({ replicaId, collections }: GridStatus): unknown {
   return [replicaId, collections.map(({ name, entries, fingerprint }) => [name, entries, fingerprint])]
 }
 
-/** They make 190 connections in one process, each with two handshakes, and dials that take too long begin again. */
+/** These tests make 190 connections in one process, each with two handshakes. Dials that take too long start over. */
 const LIMIT_MS = 600_000
 
 test(
@@ -71,13 +71,13 @@ test(
   LIMIT_MS + 60_000,
 )
 
-test('who sends garbage is cut off for a minute; status and log say who and why, and nothing has changed', async () => {
+test('a peer that sends garbage is cut off for a minute; status and log say which peer and why, and the data is unchanged', async () => {
   const warnings: string[] = []
   const grid = await open('garbage', [], (line) => warnings.push(line))
   const friend = await open('garbage', grid.addresses)
   await grid.map('kept').set('k', 'v')
   await until(async () => (await friend.map('kept').get('k')) === 'v', 'the friend has it')
-  const before = held(grid.status())
+  const before = dataOf(grid.status())
   const raw = await hostilePeer('garbage')
   const { outgoing } = await raw.meet(grid.addresses[0]!)
   for (let i = 0; i < 8; i++) outgoing.send(framed(1, 200, 1, 2, 3))
@@ -96,12 +96,12 @@ test('who sends garbage is cut off for a minute; status and log say who and why,
   expect(warnings.filter((line) => line.includes(`refusing ${raw.peerId}`)).length).toBe(1)
   await until(() => raw.node.getConnections().length === 0, 'its connection is closed')
   await expect(raw.meet(grid.addresses[0]!)).rejects.toBeInstanceOf(Error)
-  expect(held(grid.status())).toEqual(before)
+  expect(dataOf(grid.status())).toEqual(before)
   await friend.map('kept').set('after', 1)
   await until(async () => (await grid.map('kept').get('after')) === 1, 'the friend is still heard')
 })
 
-test('who breaks the protocol of streams is listed as well', async () => {
+test('a peer that breaks the protocol of streams is listed too', async () => {
   const grid = await open('oversize')
   const raw = await hostilePeer('oversize')
   const { outgoing } = await raw.meet(grid.addresses[0]!)
@@ -111,15 +111,15 @@ test('who breaks the protocol of streams is listed as well', async () => {
   expect(grid.status().offenders[0]!.refusedForMs).toBeGreaterThan(0)
 })
 
-test('a peer of another version is told of, and not cut off', async () => {
+test('a peer of another version is reported, and not cut off', async () => {
   const warnings: string[] = []
   const grid = await open('version', [], (line) => warnings.push(line))
   const raw = await hostilePeer('version')
   const { outgoing } = await raw.meet(grid.addresses[0]!)
   for (let i = 0; i < 50; i++) outgoing.send(framed(9, 0))
-  const told = (): number => warnings.filter((line) => line.includes('MESSAGE_VERSION')).length
+  const reports = (): number => warnings.filter((line) => line.includes('MESSAGE_VERSION')).length
   await until(() => grid.metrics().quarantine.refused['MESSAGE_VERSION'] === 50, 'all have come')
-  expect(told()).toBe(1)
+  expect(reports()).toBe(1)
   expect(grid.status()).toMatchObject({ offences: 0, offenders: [] })
   expect(raw.node.getConnections().length).toBe(1)
 })

@@ -10,7 +10,7 @@ import { CrashRounds } from './crash-trial/crash-rounds.ts'
 import { RUNTIMES, runtimeCommand } from './runtimes/runtime.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 
-/** Kills are spread over one growing directory per runtime. */
+/** All kills of one runtime happen to one growing directory. */
 describe('a peer that is killed while it opens, writes or checkpoints', () => {
   it.concurrent.each<[kills: number, runtime: Runtime]>([
     [18, 'node'],

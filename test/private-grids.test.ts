@@ -29,7 +29,7 @@ async function until(holds: () => boolean, what: string): Promise<void> {
   }
 }
 
-/** Passes connections on to `address` and keeps all that goes through. */
+/** Forwards connections to `address` and records all bytes. */
 async function wiretap(address: string): Promise<{ address: string; heard: () => Buffer }> {
   const port = Number(/\/tcp\/(\d+)/.exec(address)?.[1])
   const heard: Buffer[] = []
@@ -58,7 +58,7 @@ async function wiretap(address: string): Promise<{ address: string; heard: () =>
   return { address: tapped, heard: () => Buffer.concat(heard) }
 }
 
-it('peers with the secret share their data; a stranger with the name alone, or another secret, gets nothing', async () => {
+it('peers with the secret share their data; a stranger with only the name, or with another secret, gets nothing', async () => {
   const first = await open({ secret: SECRET })
   const second = await open({ secret: SECRET, join: first.addresses })
   const strangers = [
@@ -84,7 +84,7 @@ it('peers with the secret share their data; a stranger with the name alone, or a
   expect(strangers[0]!.warnings.filter((line) => line.includes('has no secret')).length).toBe(1)
 })
 
-it('on the wire there is no key, value, collection or name of the grid to be read', async () => {
+it('no key, value, collection or grid name can be read on the wire', async () => {
   const first = await open({ secret: SECRET })
   const tap = await wiretap(first.addresses[0]!)
   const second = await open({ secret: SECRET, join: [tap.address] })
@@ -98,7 +98,7 @@ it('on the wire there is no key, value, collection or name of the grid to be rea
   }
 })
 
-it('a grid changes its secret peer by peer and never falls apart', async () => {
+it('a grid changes its secret peer by peer and never splits', async () => {
   const options = { name: 'rotating' }
   let first = await open({ ...options, secret: OTHER_SECRET })
   let second = await open({ ...options, secret: OTHER_SECRET, join: first.addresses })
@@ -113,7 +113,7 @@ it('a grid changes its secret peer by peer and never falls apart', async () => {
   ]
   let writes = 0
   for (const [ofFirst, ofSecond] of steps) {
-    // One of the two is always up, and holds what the other one brings back.
+    // One of the two is always up, and has the data that the other one gets back.
     await first.close()
     first = await open({ ...options, secret: ofFirst, join: second.addresses })
     expect(await first.ready()).toEqual({ alone: false })

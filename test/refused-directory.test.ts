@@ -35,7 +35,7 @@ describe.each(RUNTIMES)('on %s a grid is refused, with a code and advice,', (run
     }
   }
 
-  it('a directory that another peer has open, which is not disturbed', async () => {
+  it('a directory that another peer has open, and that peer is not disturbed', async () => {
     const grid = await directories.open('grid')
     await grid.map('notes').set('a', 1)
     const refused = await refusal(directories.path('grid'))
@@ -50,7 +50,7 @@ describe.each(RUNTIMES)('on %s a grid is refused, with a code and advice,', (run
     expect(again.status().recoveries).toEqual([])
   })
 
-  it('a path that is a file, is below one, or lies where nobody may write', async () => {
+  it('a path that is a file, is below one, or is not writable', async () => {
     await mkdir(directories.path(''), { recursive: true })
     await writeFile(directories.path('file'), 'not a directory')
     for (const path of [directories.path('file'), directories.path('file/grid'), '/proc/gossipgrid']) {
@@ -62,7 +62,7 @@ describe.each(RUNTIMES)('on %s a grid is refused, with a code and advice,', (run
     await rm(directories.path('file'))
   })
 
-  it('a directory of a later version, which is left as it is', async () => {
+  it('a directory of a later version, which stays as it is', async () => {
     const grid = await directories.open('grid')
     await grid.map('notes').set('a', 1)
     await grid.close()

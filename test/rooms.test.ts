@@ -4,8 +4,9 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
 /**
- * A room is a folder below `packages/<package>/src`; a file beside the rooms counts as a room of its own. Lint holds that
- * no file imports itself through others; this holds the same of rooms. Type imports count: they too say what knows what.
+ * A room is a folder below `packages/<package>/src`; a file beside the rooms counts as a room of its own. Lint rejects
+ * files that import each other in a cycle; this test rejects such rooms. Type imports count too: they also show which
+ * part knows which.
  */
 
 const FILES_MIN = 2
@@ -45,7 +46,10 @@ async function roomsOf(name: string): Promise<Graph> {
   return graph
 }
 
-/** What is left of a graph when everything is taken away that imports nothing of what is left: its cycles, and their importers. */
+/**
+ * The cycles of a graph and their importers: what is left when nodes that import nothing that is left are removed again
+ * and again.
+ */
 function entangled(graph: Graph): string[] {
   const left = new Set(graph.keys())
   for (let before = -1; before !== left.size;) {
@@ -56,7 +60,7 @@ function entangled(graph: Graph): string[] {
 }
 
 describe('rooms import one way', () => {
-  it('a cycle is seen, whatever imports it or is imported by it', () => {
+  it('a cycle is found, with all its importers and imports', () => {
     const graph = (edges: Record<string, string[]>): Graph =>
       new Map(Object.entries(edges).map(([room, targets]) => [room, new Set(targets)]))
     expect(entangled(graph({ low: [], middle: ['low'], high: ['middle', 'low'] }))).toEqual([])

@@ -23,17 +23,20 @@ const FLAGS = [
   '--disable-sync',
   '--disable-dev-shm-usage',
   '--allow-loopback-in-peer-connection',
-  // A certificate that a test has made itself.
+  // Chromium has to accept a certificate that a test made.
   '--ignore-certificate-errors',
-  // WebRTC on loopback shows the machine's addresses only to pages that may use the microphone.
+  // WebRTC shows a machine's loopback addresses only to pages that may use the microphone.
   '--use-fake-ui-for-media-stream',
   '--use-fake-device-for-media-stream',
 ]
 
-/** How long the browser may take to start, to load a page or to show something, on a machine that is busy with other things. */
+/** How long the browser may take to start, load a page or show something, on a busy machine. */
 const ANSWER_MAX_MS = 120_000
 
-/** One of the scripts in `pages`, or another, bundled for a browser as the published build is; the first part is the page's own. */
+/**
+ * One of the scripts in `pages`, or another one, bundled for a browser like the published build. The first part is the
+ * page's script.
+ */
 export async function bundlePage(script: string | URL): Promise<BundlePart[]> {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL(typeof script === 'string' ? `pages/${script}.ts` : script, import.meta.url))],
@@ -50,10 +53,10 @@ export async function bundlePage(script: string | URL): Promise<BundlePart[]> {
   return outputFiles.map(({ path, text }) => ({ name: path.slice(1), text }))
 }
 
-/** A web server on loopback with one page, which runs one script. */
+/** A web server on loopback with one page that runs one script. */
 export interface Site {
   readonly url: string
-  /** The largest n of the requests for `/acknowledged/n`; -1 before. */
+  /** The largest n of all requests for `/acknowledged/n`; -1 before the first. */
   readonly acknowledged: number
   close(): Promise<void>
 }
@@ -95,7 +98,7 @@ async function closed(server: Server): Promise<void> {
   await new Promise((resolve) => server.close(resolve))
 }
 
-/** A Chromium with a profile of its own, which outlives `restart`. */
+/** A Chromium whose profile survives `restart`. */
 export class Chromium {
   readonly #profile: string
   #context: BrowserContext
@@ -114,14 +117,14 @@ export class Chromium {
     return this.#context
   }
 
-  /** A tab at `url`, whose script has run when the page has loaded. */
+  /** A tab at `url`. Its script has run when this resolves. */
   async tab(url: string): Promise<Page> {
     const page = await this.#context.newPage()
     await page.goto(url)
     return page
   }
 
-  /** Kills all of the browser at once and starts it again on the same profile. */
+  /** Kills the whole browser and starts it again with the same profile. */
   async kill(): Promise<void> {
     const devtools = await this.#context.newCDPSession(this.#context.pages()[0]!)
     const gone = new Promise((resolve) => this.#context.once('close', resolve))

@@ -8,7 +8,10 @@ import type { BundlePart } from '../../packing/browser-bundle.ts'
 import { Chromium, bundlePage, serveSite } from './browser-rig.ts'
 import { Tab } from './tab.ts'
 
-/** What a tab loads before it is open and has reached its first server, and what the first document adds, in bytes of gzip. */
+/**
+ * Bytes of gzip: what a tab loads before it is open and connected to its first server, and what the first document
+ * adds.
+ */
 const FIRST_MAX_BYTES = 195_000
 const DOCUMENTS_MAX_BYTES = 35_000
 
@@ -22,7 +25,7 @@ function gzipBytes(among: readonly BundlePart[]): number {
   return among.reduce((sum, { text }) => sum + gzipSync(text, { level: 9 }).length, 0)
 }
 
-/** What a part imports before it runs. */
+/** The files that a part imports before it runs. */
 function loadedWith(part: BundlePart, seen: Set<BundlePart> = new Set()): Set<BundlePart> {
   seen.add(part)
   for (const [, name] of part.text.matchAll(/(?:from|import)"\.{1,2}\/([\w.-]+)"/g)) {
@@ -57,7 +60,7 @@ it('WebRTC, yjs and the fast cipher are not loaded first', () => {
   }
 })
 
-it('nothing in it asks for Node or makes code out of text', () => {
+it('nothing in it needs Node or generates code from text', () => {
   for (const { text } of parts) {
     expect(text).not.toMatch(/from"node:|require\("/)
     expect(text).not.toMatch(/\beval\(/)
@@ -70,7 +73,7 @@ it('a published build leaves yjs to the application', async () => {
   expect(own).not.toMatch(/from"yjs"/)
 })
 
-describe('in a browser that has less', () => {
+describe('in a browser that lacks something', () => {
   let browser: Chromium
   let server: Grid
 

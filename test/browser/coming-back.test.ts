@@ -9,7 +9,7 @@ import { Chromium, bundlePage, serveSite } from './browser-rig.ts'
 import type { Site } from './browser-rig.ts'
 import { Tab } from './tab.ts'
 
-/** Tabs and their servers, one of which is away for a while. */
+/** Tabs and their servers, where one of them is away for a while. */
 
 const patiently = { timeout: 120_000, interval: 100 }
 
@@ -39,7 +39,7 @@ afterAll(async () => {
 
 const tab = async (): Promise<Tab> => new Tab(await browser.tab(site.url))
 
-/** With what it held before, and at the same address when it is given one. */
+/** Opens the server again with its data, at the same address if it gets one. */
 async function serve(name: string, address: string = '/ip4/127.0.0.1/tcp/0/ws'): Promise<Grid> {
   const listen = [address.replace(/\/p2p\/.*/, '')]
   const server = await openGrid({ name, listen, mdns: false, directory: join(directory, name) })
@@ -47,7 +47,7 @@ async function serve(name: string, address: string = '/ip4/127.0.0.1/tcp/0/ws'):
   return server
 }
 
-it('a tab finds its server again when that has been restarted', async () => {
+it('a tab finds its server again after a restart of the server', async () => {
   const name = 'restarted'
   const before = await serve(name)
   const address = before.addresses[0]!
@@ -63,20 +63,20 @@ it('a tab finds its server again when that has been restarted', async () => {
   await expect.poll(() => one.get('c'), patiently).toBe(3)
 })
 
-it('what a tab and its server wrote while the tab was offline is exchanged when it is online', async () => {
+it('a tab and its server exchange their writes when the tab is online again', async () => {
   const name = 'online-again'
   const before = await serve(name)
   const address = before.addresses[0]!
   const one = await (await tab()).open({ name, join: [address] })
   await expect.poll(() => one.connected(), patiently).toContain(before.peerId)
   await browser.context.setOffline(true)
-  // What is connected stays so when a browser is told to be offline, so the server lets go.
+  // Setting a browser offline does not close its connections, so the server closes them.
   await before.close()
   servers.delete(before)
   const after = await serve(name, address)
   await one.set('mine', 1)
   await after.map('numbers').set('yours', 2)
-  // Long enough for a tab that is online to have dialled its server again.
+  // Long enough for an online tab to have dialled its server again.
   await delay(2000)
   expect(await one.get('yours')).toBeUndefined()
   await browser.context.setOffline(false)
@@ -84,7 +84,7 @@ it('what a tab and its server wrote while the tab was offline is exchanged when 
   await expect.poll(() => after.map('numbers').get('mine'), patiently).toBe(1)
 })
 
-it('a page that comes back out of the cache of the browser is awake, and has what it missed', async () => {
+it('a page that comes back from the browser’s back/forward cache is awake, and receives what it missed', async () => {
   const name = 'cached'
   const server = await serve(name)
   const one = await (await tab()).open({ name, join: server.addresses })
@@ -98,7 +98,7 @@ it('a page that comes back out of the cache of the browser is awake, and has wha
   await expect.poll(() => one.get('a'), patiently).toBe(1)
 })
 
-it('what a page wrote in the moment it was left is there when it is loaded again', async () => {
+it('a write of a page in the moment it is left is there when the page is loaded again', async () => {
   const name = 'left'
   const one = await (await tab()).open({ name })
   await one.set('first', 1)
@@ -112,7 +112,7 @@ it('what a page wrote in the moment it was left is there when it is loaded again
   expect(await one.get('last')).toBe(2)
 })
 
-/** As a browser does with a page that it keeps. */
+/** What a browser does with a page that goes into its back/forward cache. */
 function leave(page: Tab, type: 'pagehide' | 'pageshow'): Promise<void> {
   return page.page.evaluate((event) => {
     dispatchEvent(new PageTransitionEvent(event, { persisted: true }))

@@ -4,7 +4,7 @@ import type { Site } from './browser-rig.ts'
 import { Programs } from './programs.ts'
 import { Tab } from './tab.ts'
 
-/** Tabs of different sites, which only WebRTC can connect. */
+/** Tabs of different sites: only WebRTC can connect them. */
 
 let sites: Site[]
 let browser: Chromium
@@ -37,7 +37,7 @@ function meet(one: Tab, other: Tab): Promise<void> {
   return expect.poll(() => one.connected(), patiently).toContain(other.peerId)
 }
 
-it('two tabs that met at a server go on exchanging after every server is killed', async () => {
+it('two tabs that met at a server keep exchanging writes after every server is killed', async () => {
   const name = 'servers'
   const listen = ['--listen', '/ip4/127.0.0.1/tcp/0/ws']
   const first = await programs.start('peer', '--name', name, ...listen, '--no-mdns')
@@ -54,7 +54,7 @@ it('two tabs that met at a server go on exchanging after every server is killed'
   await expect.poll(() => one.get('after'), patiently).toBe(3)
 })
 
-it('a tab that only a relay leads to gets the first write, and needs no relay afterwards', async () => {
+it('a tab behind a relay gets the first write, and needs no relay afterwards', async () => {
   const name = 'relays'
   const relay = await programs.start('relay', '--listen', '127.0.0.1:0')
   const spare = await programs.start('relay', '--listen', '127.0.0.1:0')

@@ -34,8 +34,8 @@ storageConformance('IndexedDB in Chromium', {
 describe('IndexedDB in Chromium', () => {
   const put = (key: string, sizeBytes: number) => [{ type: 'put' as const, key, bytes: new Uint8Array(sizeBytes) }]
 
-  it('past the quota of its site a write is refused as STORAGE_FULL, and works again when there is room', async () => {
-    // A site of its own: what the browser knows of another one's room it remembers for a while.
+  it('a write past the quota of its site is refused as STORAGE_FULL, and works again when there is room', async () => {
+    // It needs a new site: the browser remembers the quota of a known one for a while.
     const small = await serveSite(await bundlePage('storage-page'))
     const page = await browser.tab(small.url)
     const storage = await RemoteStorage.open(page, 'quota')
@@ -43,7 +43,7 @@ describe('IndexedDB in Chromium', () => {
     const devtools = await browser.context.newCDPSession(page)
     const origin = new URL(small.url).origin
     await devtools.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 200_000 })
-    // What can be compressed counts for less, and the browser allows a little more than it says.
+    // Data that can be compressed counts for less, and the browser allows a little more than it says.
     const fill = async (): Promise<void> => {
       for (let n = 0; n < 20; n++) await storage.write([{ ...random, key: `k${n}` }], { durable: true })
     }
@@ -56,7 +56,7 @@ describe('IndexedDB in Chromium', () => {
     await small.close()
   })
 
-  it('once the site was cleared every use says so', async () => {
+  it('after the site was cleared every call rejects', async () => {
     const storage = await RemoteStorage.open(page, 'cleared')
     await storage.write(put('a', 10), { durable: true })
     const devtools = await browser.context.newCDPSession(page)

@@ -3,7 +3,7 @@ import { Chromium, bundlePage, serveSite } from './browser-rig.ts'
 import type { Site } from './browser-rig.ts'
 import { Tab } from './tab.ts'
 
-/** What a tab has written outlives it. */
+/** The writes of a tab outlive it. */
 
 let site: Site
 let browser: Chromium
@@ -37,7 +37,7 @@ it('a page that is loaded again is the same peer with the same entries', async (
   }
 })
 
-it('two tabs are two peers, and a slot that was left is taken up again', async () => {
+it('two tabs are two peers, and a free slot is used again', async () => {
   const name = 'slots'
   const first = await (await tab()).open({ name })
   const second = await (await tab()).open({ name })
@@ -47,7 +47,7 @@ it('two tabs are two peers, and a slot that was left is taken up again', async (
   expect(third.peerId).toBe(first.peerId)
 })
 
-it('a tab that is killed while it writes has lost nothing that was acknowledged', async () => {
+it('a tab that is killed while it writes loses no acknowledged write', async () => {
   const name = 'killed'
   for (let round = 0; round < 3; round++) {
     const writer = await (await tab()).open({ name })
@@ -65,7 +65,7 @@ it('a tab that is killed while it writes has lost nothing that was acknowledged'
   }
 })
 
-it('a browser that is killed while a tab writes has lost nothing that was acknowledged', async () => {
+it('a browser that is killed while a tab writes loses no acknowledged write', async () => {
   const name = 'killed-browser'
   const writer = await (await tab()).open({ name })
   const before = site.acknowledged
@@ -77,7 +77,7 @@ it('a browser that is killed while a tab writes has lost nothing that was acknow
   expect(await reader.get(`n${acknowledged}`)).toBe(acknowledged)
 })
 
-it('when its site is cleared a grid goes on in memory and says so, and begins anew with the next page', async () => {
+it('after its site is cleared a grid goes on in memory and says so, and the next page starts empty', async () => {
   const name = 'cleared'
   const cleared = await (await tab()).open({ name })
   expect(await cleared.set('a', 1)).toBe(true)
@@ -108,7 +108,7 @@ it('where the browser gives no storage a grid works in memory and says so', asyn
   expect(await denied.storage()).toMatchObject({ persistent: false, error: expect.stringContaining('denied') })
 })
 
-it('with persist: false nothing is kept', async () => {
+it('with persist: false nothing is stored', async () => {
   const name = 'memory'
   const forgetful = await (await tab()).open({ name, persist: false })
   expect(await forgetful.set('a', 1)).toBe(false)

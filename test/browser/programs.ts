@@ -6,17 +6,17 @@ import { programLines } from '../runtimes/program-lines.ts'
 
 const COMMAND = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url))
 
-/** A command of `gossipgrid` that runs, and where it can be reached. */
+/** A running command of `gossipgrid`, and its addresses. */
 export interface Program {
   readonly addresses: string[]
   kill(): Promise<void>
 }
 
-/** Commands of `gossipgrid` in processes of their own, which a test may kill at any time. */
+/** Commands of `gossipgrid` in processes that a test may kill at any time. */
 export class Programs {
   readonly #running = new Set<ChildProcess>()
 
-  /** Starts one that says in JSON where it can be reached. */
+  /** Starts a command that prints its addresses as JSON. */
   async start(...words: string[]): Promise<Program> {
     const program = spawn(process.execPath, [COMMAND, ...words, '--json'], { stdio: ['ignore', 'pipe', 'ignore'] })
     this.#running.add(program)

@@ -11,7 +11,7 @@ import { SEEN_FILTER, pruned } from '../../packing/pruning.ts'
 
 const LIBP2P = join(import.meta.dirname, '../../node_modules', 'libp2p/dist/src')
 
-it('what is logged goes, and what is computed stays', () => {
+it('calls of log are removed, and other code stays', () => {
   const text = `
     this.log('opened %s', name)
     connection.log.trace('sent'); log.error('lost'); if (odd) this.log.error('odd')
@@ -24,7 +24,7 @@ it('what is logged goes, and what is computed stays', () => {
     const bits = Math.log(2), scope = this.log.newScope('x')`)
 })
 
-it('what stands for a cuckoo filter knows what it was given, by content, and does not grow without end', async () => {
+it('the replacement of the cuckoo filter knows what was added, by content, and stays bounded', async () => {
   const source = `data:text/javascript,${encodeURIComponent(SEEN_FILTER)}`
   const { createScalableCuckooFilter } = (await import(/* @vite-ignore */ source)) as {
     createScalableCuckooFilter: () => Record<'has' | 'add' | 'remove', (item: Uint8Array | string) => boolean>
@@ -38,7 +38,7 @@ it('what stands for a cuckoo filter knows what it was given, by content, and doe
   expect([filter.has(Uint8Array.of(1, 2)), filter.has('/ip4/4999')]).toEqual([false, true])
 })
 
-it('of three ways through a message two stay', () => {
+it('two of three ways to decode a message stay', () => {
   const text = `import { message } from 'protons-runtime'
     message((value, writer) => {}, (reader) => ({}), function* (reader) { yield 1 })
     function stream() { return streamMessage() }
@@ -48,7 +48,7 @@ it('of three ways through a message two stay', () => {
   expect(rest).not.toContain('stream')
 })
 
-it('what is counted for monitoring goes', () => {
+it('counters for monitoring are removed', () => {
   const text = `
     this.metrics = init.metrics?.register('x') ?? components.metrics
     if (components.metrics != null) components.metrics.add()
@@ -64,7 +64,7 @@ it('what is counted for monitoring goes', () => {
     const find = undefined?.traceFunction('find', find) ?? find`)
 })
 
-it('what is known of a module stands in it as a constant, and what is never come to is left out', () => {
+it('known expressions become constants, and code that never runs is removed', () => {
   const text = `let shared
     if (shared) shared = load({ shared: 1 })
     function unused() {}
@@ -81,7 +81,7 @@ it('what is known of a module stands in it as a constant, and what is never come
     if (kind) ;`)
 })
 
-it('a module in which something of that is missing is refused', () => {
+it('a module that lacks a known part is refused', () => {
   const parts = (constant: string, unused: RegExp) => (): string =>
     usedParts('module.js', 'let a = b.c; run()', { constants: { [constant]: 'null' }, unused: [unused] })
   expect(parts('b.c', /^run/)).not.toThrow()
@@ -89,7 +89,7 @@ it('a module in which something of that is missing is refused', () => {
   expect(parts('b.c', /^walk/)).toThrow('without /^walk/')
 })
 
-it('what stands in for a part of libp2p has all methods that libp2p calls', async () => {
+it('the replacement of a part of libp2p has all methods that libp2p calls', async () => {
   const calling = await readFile(`${LIBP2P}/address-manager/index.js`, 'utf8')
   for (const [file, name, field] of [
     ['ip-mappings', 'IPMappings', 'ipMappings'],
@@ -113,7 +113,7 @@ it('what stands in for a part of libp2p has all methods that libp2p calls', asyn
   }
 })
 
-describe('what is left of cbor-x', () => {
+describe('the remaining part of cbor-x', () => {
   let code: string
   let left: typeof whole
 
@@ -152,12 +152,12 @@ describe('what is left of cbor-x', () => {
     ),
   }))
 
-  it('knows no records, no shared structures, no streams and no other tags than that of a date', () => {
+  it('knows no records, no shared structures, no streams and no tag but that of a date', () => {
     expect(code).not.toMatch(/getShared|decodeMultiple|encodeAsIterable|new Function/)
     expect(code.match(/currentExtensions\[\w+\] =/g)).toEqual(['currentExtensions[1] ='])
   })
 
-  it('writes and reads every plain value as the whole of it does', () => {
+  it('writes and reads every plain value like the whole library', () => {
     fc.assert(
       fc.property(value, (each) => {
         const bytes = whole.encodeValue(each, 1 << 20)
@@ -185,7 +185,7 @@ describe('what is left of cbor-x', () => {
     ...['c1f93c00', 'c1fa3f800000', 'c1fb41d7d78400000000', '82a16161c10181f6'],
   ]
 
-  it('reads every form that the scanner passes as the whole of it does', () => {
+  it('reads every form that the scanner accepts like the whole library', () => {
     for (const hex of items) {
       const bytes = Uint8Array.from(Buffer.from(hex, 'hex'))
       scanCbor(bytes)

@@ -31,13 +31,13 @@ async function open(site: Site, relays: readonly Program[]): Promise<Tab> {
   return new Tab(await browser.tab(site.url)).open({ name: NAME, join: relays.flatMap(({ addresses }) => addresses) })
 }
 
-/** By the peer ids of the relays through which the tab can be reached. */
+/** The peer ids of the relays through which the tab can be reached. */
 async function relaysOf(tab: Tab): Promise<Set<string>> {
   const found = (await tab.addresses()).map((address) => /\/p2p\/([^/]+)\/p2p-circuit/.exec(address)?.[1] ?? '')
   return new Set(found.filter((peerId) => peerId !== ''))
 }
 
-it('a tab is reached through two of three relays, and tabs meet when one of them has died', async () => {
+it('a tab is reachable through two of three relays, and tabs meet after one of these has died', async () => {
   const relays: Program[] = []
   for (let n = 0; n < 3; n++) relays.push(await programs.start('relay', '--listen', '127.0.0.1:0'))
   const [one, other] = await Promise.all(sites.slice(0, 2).map((site) => open(site, relays)))

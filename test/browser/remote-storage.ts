@@ -3,7 +3,7 @@ import { GridError } from '@gossipgrid/core'
 import type { GridErrorCode, Storage, StorageOperation } from '@gossipgrid/core'
 import type { StoragePage } from './pages/storage-page.ts'
 
-/** The storage that a page has opened, as if it were here: what the page does, the conformance suite sees. */
+/** Passes calls to the storage that a page has opened, so that the conformance suite can test it. */
 export class RemoteStorage implements Storage {
   readonly persistent = true
   readonly database: string
@@ -57,7 +57,7 @@ async function call<Name extends keyof StoragePage>(
       [name, values] as const,
     )) as Awaited<ReturnType<StoragePage[Name]>>
   } catch (error) {
-    const told = /<([A-Z_]+)> (.*)/.exec(String(error))
-    throw told === null ? error : new GridError(told[1] as GridErrorCode, told[2]!)
+    const match = /<([A-Z_]+)> (.*)/.exec(String(error))
+    throw match === null ? error : new GridError(match[1] as GridErrorCode, match[2]!)
   }
 }

@@ -39,7 +39,7 @@ it('tabs of one origin share a grid without a server, offline as well', async ()
   await expect.poll(() => one.get('a'), patiently).toBe(2)
 })
 
-it('a private grid is shared by the tabs that know its secret', async () => {
+it('the tabs that know its secret share a private grid', async () => {
   const name = 'private'
   const secret = 'thirty-two random bytes, or nearly'
   const one = await (await tab()).open({ name, secret })
@@ -50,7 +50,7 @@ it('a private grid is shared by the tabs that know its secret', async () => {
   expect(await stranger.get('a')).toBeUndefined()
 })
 
-it('a hidden tab is asleep to the others, and awake when it is looked at again', async () => {
+it('a hidden tab is asleep to the others, and awake when it is shown again', async () => {
   const name = 'hidden'
   const one = await (await tab()).open({ name })
   const other = await (await tab()).open({ name })
@@ -71,7 +71,7 @@ it('a frozen tab is asleep and not gone, and catches up when it wakes', async ()
   await expect.poll(() => one.state(other.peerId), patiently).toBe('asleep')
   await devtools.send('Page.setWebLifecycleState', { state: 'frozen' })
   await one.set('a', 1)
-  // Longer than another member may be silent.
+  // Longer than the silence after which other members are suspected.
   await new Promise((resolve) => setTimeout(resolve, 12_000))
   expect(await one.state(other.peerId)).toBe('asleep')
   await devtools.send('Page.setWebLifecycleState', { state: 'active' })

@@ -13,7 +13,7 @@ let site: Site
 let browser: Chromium
 let server: Grid
 
-/** A certificate of nobody's but the test's own. */
+/** A self-signed certificate, made for this test. */
 function makeCertificate(): { cert: string; key: string } {
   const folder = mkdtempSync(join(tmpdir(), 'gossipgrid-tls-'))
   const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]

@@ -4,7 +4,7 @@ import type { GridPage } from './pages/grid-page.ts'
 
 declare const peer: GridPage
 
-/** The grid of a tab, spoken to from a test. */
+/** The grid of a tab, as a test calls it. */
 export class Tab {
   readonly page: Page
   #peerId = ''
@@ -47,7 +47,7 @@ export class Tab {
     return this.page.evaluate(() => peer.connected())
   }
 
-  /** How this tab sees another peer. */
+  /** The state of another peer in this tab's membership table. */
   state(peerId: string): Promise<string | undefined> {
     return this.page.evaluate((id) => peer.states()[id], peerId)
   }
@@ -60,12 +60,12 @@ export class Tab {
     return this.page.evaluate(() => peer.close())
   }
 
-  /** Begins to write without end. */
+  /** Starts to write without end. */
   writeOn(): void {
     this.page.evaluate(() => peer.writeOn()).catch(() => undefined)
   }
 
-  /** As if the user had turned to another tab, or back to this one. */
+  /** As if the user had switched to another tab, or back to this one. */
   async show(visible: boolean): Promise<void> {
     await this.page.evaluate(
       (state) => {

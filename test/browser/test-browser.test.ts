@@ -4,7 +4,7 @@ import type { Surroundings } from './test-browser.ts'
 
 const UNPACKED = { executablePath: '/unpacked/chromium', environment: { LD_LIBRARY_PATH: '/unpacked/lib' } }
 
-/** A Linux machine without any browser on which everything that is there starts, but for what a test says. */
+/** A Linux machine without a browser. Every program on it starts, except for those that a test breaks. */
 function machine(differences: Partial<Surroundings> = {}, ...installed: readonly string[]): Surroundings {
   return {
     platform: 'linux',
@@ -26,7 +26,7 @@ describe('the browser of the tests', () => {
     })
   })
 
-  it('is no other one when CHROMIUM names none that starts', async () => {
+  it('is missing when CHROMIUM names one that does not start', async () => {
     const environment = { CHROMIUM: '/opt/mine' }
     await expect(testBrowser(machine({ environment }, '/usr/bin/chromium'))).rejects.toThrow('CHROMIUM names /opt/mine')
     const broken = machine({ environment, starts: async () => false }, '/opt/mine')
@@ -49,7 +49,7 @@ describe('the browser of the tests', () => {
     expect(await testBrowser(machine({ platform, environment }, path))).toEqual({ executablePath: path })
   })
 
-  it('is never one that is installed and does not start', async () => {
+  it('is never an installed one that does not start', async () => {
     const starts: Surroundings['starts'] = async ({ executablePath }) => executablePath !== '/usr/bin/chromium'
     const chosen = await testBrowser(machine({ starts }, '/usr/bin/chromium', '/usr/bin/google-chrome'))
     expect(chosen).toEqual({ executablePath: '/usr/bin/google-chrome' })
@@ -61,7 +61,7 @@ describe('the browser of the tests', () => {
     expect(await testBrowser(machine({ platform: 'darwin' }))).toEqual({})
   })
 
-  it('is missed with one sentence that says what to install', async () => {
+  it('is missing with one sentence that says what to install', async () => {
     const failed = async (): Promise<never> => {
       throw new Error('no network')
     }

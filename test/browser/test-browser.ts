@@ -8,18 +8,18 @@ import type { TestBrowser } from './unpacked-chromium.ts'
 
 const run = promisify(execFile)
 
-/** How long a browser may take to print its version, on a machine that does much else. */
+/** How long a browser may take to print its version, on a busy machine. */
 const VERSION_MAX_MS = 60_000
 const PLAYWRIGHT = fileURLToPath(new URL('../../node_modules/playwright-core/cli.js', import.meta.url))
 
-/** What the choice depends on. */
+/** Everything that the choice depends on. */
 export interface Surroundings {
   readonly platform: string
   readonly architecture: string
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly exists: (path: string) => boolean
   readonly starts: (browser: TestBrowser) => Promise<boolean>
-  /** The Chromium of the npm package, which is for Linux on x64. */
+  /** The Chromium of the npm package, for Linux on x64. */
   readonly unpacked: () => Promise<TestBrowser>
   /** The Chromium that playwright-core downloads. */
   readonly downloaded: () => Promise<TestBrowser>
@@ -36,10 +36,11 @@ const THIS_MACHINE: Surroundings = {
 }
 
 /**
- * Decides which browser the tests use, and is the only place that does: the one that `CHROMIUM` names, else an installed
- * Chrome, Chromium or Edge, else one that npm brings.
+ * Decides which browser all tests use: the one that `CHROMIUM` names, else an installed Chrome, Chromium or Edge, else
+ * one
+ * that npm brings.
  *
- * @throws Error when there is none; it says in one sentence what to install.
+ * @throws Error when there is none, with one sentence that says what to install.
  */
 export async function testBrowser(surroundings: Surroundings = THIS_MACHINE): Promise<TestBrowser> {
   const { platform, architecture, environment, exists, starts: works } = surroundings
@@ -65,7 +66,7 @@ export async function testBrowser(surroundings: Surroundings = THIS_MACHINE): Pr
   throw new Error(`The tests need a browser: ${advice} (${reason}).`)
 }
 
-/** Where installers put a browser, the likeliest first. */
+/** Where installers put a browser, the likeliest place first. */
 function installedPaths(platform: string, environment: Surroundings['environment']): string[] {
   if (platform === 'darwin') {
     const names = ['Google Chrome', 'Chromium', 'Microsoft Edge']
@@ -84,14 +85,16 @@ function installedPaths(platform: string, environment: Surroundings['environment
   return names.map((name) => `/usr/bin/${name}`)
 }
 
-/** Not every file with the name of a browser is one: Ubuntu's only says how to install it, and some lack their libraries. */
+/**
+ * Not every file with the name of a browser is one: Ubuntu's only prints how to install it, and some lack libraries.
+ */
 async function starts({ executablePath, environment }: TestBrowser): Promise<boolean> {
   try {
     if (executablePath === undefined) {
       await (await chromium.launch()).close()
       return true
     }
-    // On Windows the question for the version would open a window.
+    // On Windows, asking for the version would open a window.
     if (process.platform === 'win32') return true
     const env = { ...process.env, ...environment }
     const { stdout } = await run(executablePath, ['--version'], { env, timeout: VERSION_MAX_MS })

@@ -18,7 +18,7 @@ afterAll(async () => {
 
 const patiently = { timeout: 120_000, interval: 500 }
 
-it('twenty tabs of one profile work, each a peer of its own', { timeout: 600_000 }, async () => {
+it('twenty tabs of one profile work, each as its own peer', { timeout: 600_000 }, async () => {
   const tabs: Tab[] = []
   for (let n = 0; n < 20; n++) {
     tabs.push(await new Tab(await browser.tab(site.url)).open({ name: 'twenty' }))

@@ -10,7 +10,7 @@ let root: string
 let packageFolder: string
 let cache: string
 
-/** A package as the real one is, but small: its browser is a script. */
+/** A small imitation of the package: its browser is a script. */
 async function publish(version: string): Promise<void> {
   await mkdir(join(packageFolder, 'bin'), { recursive: true })
   await writeFile(join(packageFolder, 'package.json'), JSON.stringify({ version }))
@@ -46,7 +46,7 @@ it('a browser is unpacked with its libraries and fonts, once', async () => {
   expect(await stat(executablePath!)).toEqual(unpacked)
 })
 
-it('several that unpack at the same time all get a whole one and leave nothing else', async () => {
+it('several processes that unpack at the same time all get a whole one and leave nothing else', async () => {
   const all = await Promise.all(Array.from({ length: 8 }, () => unpackedChromium({ packageFolder, cache })))
   for (const { executablePath } of all) {
     expect(execFileSync(executablePath!, { encoding: 'utf8' })).toBe('Chromium 1.0.0\n')
@@ -54,7 +54,7 @@ it('several that unpack at the same time all get a whole one and leave nothing e
   expect(await readdir(cache)).toEqual(['1.0.0'])
 })
 
-it('a package that does not unpack leaves nothing, and the next attempt is a new one', async () => {
+it('a package that does not unpack leaves nothing, and the next attempt starts over', async () => {
   const archive = join(packageFolder, 'bin', 'al2023.tar.br')
   for (const damage of [() => writeFile(archive, 'not compressed'), () => rm(archive)]) {
     await damage()
@@ -66,7 +66,7 @@ it('a package that does not unpack leaves nothing, and the next attempt is a new
   await access(executablePath!)
 })
 
-it('a new version removes the old one and what a killed process has left, but not the folder of one that runs', async () => {
+it('a new version removes the old one and the remains of killed processes, but not the folder of a running one', async () => {
   await unpackedChromium({ packageFolder, cache })
   await mkdir(join(cache, 'unpacking-running'))
   await mkdir(join(cache, 'unpacking-killed'))

@@ -9,20 +9,20 @@ import { createBrotliDecompress } from 'node:zlib'
 
 const run = promisify(execFile)
 
-/** The npm package that brings a Chromium for Linux on x64, compressed. */
+/** The npm package with a compressed Chromium for Linux on x64. */
 const PACKAGE = fileURLToPath(new URL('../../node_modules/@sparticuz/chromium', import.meta.url))
-/** In the folder of the packages: it belongs to the user who installed them, and goes when they go. */
+/** In the folder of the packages: it belongs to the same user, and is removed with them. */
 const CACHE = fileURLToPath(new URL('../../node_modules/.cache/gossipgrid-browser', import.meta.url))
 
 const UNPACKING = 'unpacking-'
-/** A folder that is older belongs to a process that was killed while it unpacked. */
+/** An older folder belongs to a process that was killed while it unpacked. */
 const UNPACKING_MAX_MS = 60 * 60_000
 
 /** The browser that tests, benchmarks and pictures start. */
 export interface TestBrowser {
   /** `undefined` for the one that playwright-core has downloaded. */
   readonly executablePath?: string
-  /** Variables that it needs besides ours. */
+  /** Additional environment variables. */
   readonly environment?: Readonly<Record<string, string>>
 }
 
@@ -32,8 +32,8 @@ export interface UnpackedChromiumOptions {
 }
 
 /**
- * The Chromium of the npm package, with the libraries and a font that a bare Debian lacks. The first call unpacks
- * it. Several processes may do so at the same time: the folder appears only when it is complete.
+ * The Chromium of the npm package, with the libraries and a font that a bare Debian lacks. The first call unpacks it.
+ * Several processes may do that at the same time: the folder appears only when it is complete.
  */
 export async function unpackedChromium(options: Partial<UnpackedChromiumOptions> = {}): Promise<TestBrowser> {
   const { packageFolder = PACKAGE, cache = CACHE } = options
@@ -74,13 +74,13 @@ function decompress(file: string, to: string): Promise<void> {
   return pipeline(createReadStream(file), createBrotliDecompress(), createWriteStream(to))
 }
 
-/** The machine's fonts, and the one that came along for a machine without any. */
+/** The machine's fonts, and the one of the package for a machine without any. */
 function fontSettings(folder: string): string {
   const folders = ['/usr/share/fonts', join(folder, 'fonts')].map((path) => `<dir>${path}</dir>`)
   return `<?xml version="1.0"?>\n<fontconfig>${folders.join('')}<cachedir>${join(folder, 'font-cache')}</cachedir></fontconfig>\n`
 }
 
-/** Removes other versions, and what a killed process has left. */
+/** Removes other versions, and the remains of killed processes. */
 async function clean(cache: string, version: string): Promise<void> {
   for (const name of await readdir(cache)) {
     const path = join(cache, name)

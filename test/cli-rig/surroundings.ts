@@ -10,11 +10,11 @@ const PROGRAM = fileURLToPath(new URL('../../packages/cli/bin/gossipgrid.js', im
 const PEER = ['--listen', '127.0.0.1:0', '--no-mdns', '--json']
 const WAIT_MAX_MS = 120_000
 
-/** Where the program runs and what the tests of one file write. */
+/** The environment of the program in the tests of one file: folders, output and running processes. */
 export const folder: string = mkdtempSync(join(tmpdir(), 'gg-cli-'))
 const children = new Set<ChildProcess>()
 
-/** Ends what still runs and removes the folder. */
+/** Ends all running processes and removes the folder. */
 export async function removeAll(): Promise<void> {
   await Promise.all([...children].map((child) => killed(child)))
   rmSync(folder, { recursive: true, force: true })
@@ -34,7 +34,7 @@ export interface Started {
   readonly socket: string
 }
 
-/** The program in surroundings of its own: peers in one are not found from another. */
+/** The program in an isolated environment: its peers cannot be found from another one. */
 export class Surroundings {
   readonly #environment: NodeJS.ProcessEnv
 
@@ -69,7 +69,7 @@ export class Surroundings {
     return ended(child)
   }
 
-  /** Runs a command that must do what it is asked. */
+  /** Runs a command that has to succeed. */
   async ok(...args: readonly string[]): Promise<string> {
     const { code, stdout, stderr } = await this.run(args)
     if (code !== 0) throw new Error(`gossipgrid ${args.join(' ')} ended with ${code}: ${stderr}`)
@@ -80,7 +80,7 @@ export class Surroundings {
     return JSON.parse(await this.ok(...args, '--json')) as Answer
   }
 
-  /** Runs a command that must fail; the error as a program gets it. */
+  /** Runs a command that has to fail. Returns the error as a program gets it. */
   async error(
     ...args: readonly string[]
   ): Promise<{ exit: number | null; code: string; message: string; advice?: string }> {

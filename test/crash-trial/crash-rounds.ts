@@ -8,15 +8,15 @@ const OPENING_MAX_MS = 1000
 const WRITING_MAX_MS = 500
 const CHECKPOINT_MAX_MS = 100
 const CHECKPOINT_WAIT_MAX_MS = 3000
-/** Core's limit: a log that has outgrown it is about to be cut. */
+/** Core's limit: a log above it will be cut soon. */
 const CHECKPOINT_LOG_MIN_BYTES = 16 * 1024 * 1024
 
 /**
- * Rounds of one peer that all end in a crash, and go on with what the crash has left. Each checks what the one before has
- * acknowledged.
+ * Rounds of one peer. Each ends in a crash, and the next one continues with what the crash left. Each round checks the
+ * acknowledged writes of the one before.
  */
 export class CrashRounds {
-  /** Checkpoints that were finished while somebody looked. */
+  /** Checkpoints that were seen to finish. */
   checkpoints = 0
   readonly #random: Random
   readonly #ledger = new TrialLedger()
@@ -28,7 +28,9 @@ export class CrashRounds {
     this.#random = random
   }
 
-  /** Runs a peer until a fatal moment; `crash` does what befalls it, and the peer is killed after it in any case. */
+  /**
+   * Runs a peer until a fatal moment. `crash` does the damage of that moment; after it the peer is killed in any case.
+   */
   async crash(runtime: Runtime, directory: string, crash: (peer: TrialProcess) => Promise<void>): Promise<void> {
     const peer = new TrialProcess(runtime, directory, this.#round++)
     try {
@@ -41,7 +43,7 @@ export class CrashRounds {
   }
 
   /**
-   * Opens what the last crash has left, lets the peer write until at least one checkpoint of all rounds has finished, and
+   * Opens what the last crash left, lets the peer write until at least one checkpoint of all rounds has finished, and
    * closes it in good order.
    */
   async close(runtime: Runtime, directory: string): Promise<void> {
@@ -56,7 +58,7 @@ export class CrashRounds {
     this.#check(peer)
   }
 
-  /** While the grid opens, while it writes, or while it checkpoints. */
+  /** Moments of a kill: while the grid opens, while it writes, or while it checkpoints. */
   async #fatalMoment(peer: TrialProcess): Promise<void> {
     const moment = this.#random.below(3)
     if (moment === 0) {
@@ -73,13 +75,13 @@ export class CrashRounds {
     await delay(this.#random.below(CHECKPOINT_MAX_MS))
   }
 
-  /** What was killed before it could tell what it found has written nothing. */
+  /** A peer that was killed before it could report what it found has written nothing. */
   #check({ found, acknowledged, checkpoints }: TrialProcess): void {
     this.checkpoints += checkpoints
     if (found === undefined) return
     this.#ledger.check(this.#last.round, found.entries, this.#last.acknowledged)
     this.#last = { round: this.#round - 1, acknowledged }
-    // A crash costs neither the replica id nor anything else worth telling.
+    // A crash costs no replica id, and causes no report.
     const { replicaId, recoveries } = found
     if (this.#replicaId !== undefined && (this.#replicaId !== replicaId || recoveries.length > 0)) {
       throw new Error(`Replica id ${replicaId} after ${this.#replicaId}: ${JSON.stringify(recoveries)}`)

@@ -1,16 +1,18 @@
 import { roundOf, trialBurst } from './trial-writes.ts'
 
-/** Bursts beyond the last one known of that may have been under way. */
+/** How many bursts after the last reported one may have been under way. */
 const UNKNOWN_BURSTS_MAX = 1000
 
-/** What a directory must hold: kept outside of the program that writes, from what it has acknowledged. */
+/** What a directory must contain. The test keeps it, outside of the writing program, from the acknowledged writes. */
 export class TrialLedger {
   #state = new Map<string, number>()
 
   /**
-   * Throws unless `found` (the number of the write under each key) is what the earlier state and a prefix of the
-   * round's writes make, with every acknowledged write within the prefix. That is stricter than the promise, and holds
-   * because a peer logs its writes in order. What was found is then the state that the next round starts from.
+   * Throws unless `found` (the number of the write under each key) is the earlier state with a prefix of the round's
+   * writes,
+   * and this prefix includes every acknowledged write. That is stricter than the promise, and holds because a peer logs
+   * its
+   * writes in order. The next round starts from `found`.
    */
   check(round: number, found: Readonly<Record<string, number>>, lastAcknowledged: number): void {
     const entries = new Map(Object.entries(found))

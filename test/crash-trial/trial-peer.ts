@@ -1,6 +1,6 @@
 /**
- * A peer that prints what its directory holds, then writes bursts and prints every acknowledged write, until it is killed
- * or its input ends; then it closes. Arguments: directory, round.
+ * Prints the contents of its directory, then writes bursts and prints every acknowledged write, until it is killed or
+ * its input ends. Then it closes. Arguments: directory, round.
  */
 import process from 'node:process'
 import { setImmediate } from 'node:timers'
@@ -57,7 +57,7 @@ for (let burst = 0; !ending; burst++) {
   const all = Promise.all(settled)
   underWay.add(all)
   void all.then(() => underWay.delete(all))
-  // The next burst comes in a turn of its own, and when the disk has caught up a bit.
+  // The next burst comes in another turn of the event loop, once the disk has caught up a bit.
   await new Promise((resolve) => setImmediate(resolve))
   while (underWay.size >= BURSTS_UNDER_WAY_MAX) await Promise.race(underWay)
   tellStorage()
@@ -73,7 +73,7 @@ async function followed(n: number, written: ReturnType<typeof map.delete | typeo
     if (receipts.every((each) => each?.durable === true)) tell('acknowledged', n)
   } catch (error) {
     tell('rejected', { n, code: (error as { code: string }).code })
-    // Whoever insists at once soon has more in memory than a peer takes, and what it does not take breaks the order.
+    // Retrying at once would soon fill the peer's backlog, and a refused write breaks the order.
     await new Promise((resolve) => setTimeout(resolve, 500))
   }
 }

@@ -6,7 +6,7 @@ import type { Runtime } from '../runtimes/runtime.ts'
 
 const PROGRAM = fileURLToPath(new URL('trial-peer.ts', import.meta.url))
 
-/** What a peer found in its directory. */
+/** The contents of its directory that a peer reported. */
 export interface TrialOpened {
   readonly replicaId: string
   readonly recoveries: readonly { readonly reason: string }[]
@@ -53,12 +53,12 @@ export class TrialProcess {
     return this.#child.pid!
   }
 
-  /** Resolves with what was found; rejects when the peer ends before. */
+  /** Resolves with the contents it found; rejects when the peer ends before. */
   opened(): Promise<TrialOpened> {
     return this.until('an opened grid', () => this.found)
   }
 
-  /** Resolves with what `look` gives as soon as that is something; rejects when the peer ends before. */
+  /** Resolves with the result of `look` as soon as that is defined; rejects when the peer ends before. */
   async until<T>(what: string, look: () => T | undefined | false): Promise<T> {
     return await new Promise((resolve, reject) => {
       const again = (): void => {
@@ -73,14 +73,14 @@ export class TrialProcess {
     })
   }
 
-  /** Kills it, and resolves when it is gone and all it has printed is read. Rejects when it had ended by itself. */
+  /** Kills it. Resolves when it is gone and all its output is read. Rejects when it had ended by itself. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL')
     await this.#ended
     if (this.#child.signalCode !== 'SIGKILL') throw new Error(`The peer ended by itself: ${this.#complaint}`)
   }
 
-  /** Kills it whatever its state, for the end of a failed test. */
+  /** Kills it in any state, for the end of a failed test. */
   abandon(): void {
     this.#child.kill('SIGKILL')
   }
@@ -108,13 +108,13 @@ export class TrialProcess {
 
   #take(line: string): void {
     const [, type, content] = /^(\w+) (.*)$/.exec(line) ?? []
-    const told = JSON.parse(content ?? 'null') as never
-    if (type === 'opened') this.found = told
-    else if (type === 'acknowledged') this.acknowledged = Math.max(this.acknowledged, told)
-    else if (type === 'log') this.#logged(told)
-    else if (type === 'rejected') this.rejected.push(told)
-    else if (type === 'health') this.health.push(told)
-    else if (type === 'refused') this.refused = told
+    const report = JSON.parse(content ?? 'null') as never
+    if (type === 'opened') this.found = report
+    else if (type === 'acknowledged') this.acknowledged = Math.max(this.acknowledged, report)
+    else if (type === 'log') this.#logged(report)
+    else if (type === 'rejected') this.rejected.push(report)
+    else if (type === 'health') this.health.push(report)
+    else if (type === 'refused') this.refused = report
     else if (type === 'closed') this.#closed = true
     for (const look of [...this.#waiting]) look()
   }

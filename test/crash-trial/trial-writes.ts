@@ -1,6 +1,6 @@
 /**
- * What the trials write: write `n` is a function of its number alone, so that the program that writes and the one that
- * checks need not tell each other. Numbers grow from burst to burst and from round to round; gaps are not written.
+ * The writes of the trials. Write `n` depends on its number alone, so the writing and the checking program need not
+ * talk to each other. Numbers grow from burst to burst and from round to round; some are left out.
  */
 
 const KEYS = 400
@@ -9,14 +9,15 @@ const WRITES_PER_BURST = 16
 const BURSTS_PER_ROUND_MAX = 100_000
 const SMALL_SIZE_MAX_BYTES = 400
 /**
- * Large enough for the log to outgrow its limit, and so for checkpoints, within a few seconds; small enough for the sets of a
- * burst to fit into one slice of `setMany`, which is written at once: later slices would come after writes of later bursts.
+ * Large enough for the log to outgrow its limit within a few seconds, which causes checkpoints. Small enough for the
+ * sets of a burst to fit into one slice of `setMany`, which is written at once: later slices would come after writes of
+ * later bursts.
  */
 const LARGE_SIZE_BYTES = 40_000
-/** One in so many values is large. */
+/** One value in so many is large. */
 const LARGE_EVERY = 8
 
-/** What lies under a key: the number of the write and bytes that belong to it. */
+/** The value of a key: the number of the write and bytes that belong to it. */
 export interface TrialValue {
   readonly n: number
   readonly pad: Uint8Array
@@ -43,7 +44,7 @@ export function trialValue(n: number): TrialValue {
   return { n, pad: new Uint8Array(padSizeBytes(n)).fill(n & 255) }
 }
 
-/** Throws unless the value is what write `n` of this very key has set. */
+/** Throws unless the value is what write `n` has set under this key. */
 export function checkTrialValue(key: string, value: TrialValue): void {
   const [round, burst] = [roundOf(value.n), burstOf(value.n)]
   const write = trialBurst(round, burst).find(({ n }) => n === value.n)

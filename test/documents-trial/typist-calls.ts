@@ -1,25 +1,27 @@
 /** How a typist's peer is opened. */
 export interface TypistOpening {
-  /** Which slice of the trace it types, and by which markers it is known. */
+  /** Which slice of the trace it types, and its markers. */
   readonly seat: number
   readonly directory: string
   readonly join: readonly string[]
 }
 
-/** One character: the id that Yjs has given to it, and what it is. */
+/** One character and the id that Yjs gave it. */
 export type TypedCharacter = readonly [client: number, clock: number, text: string]
 export type ErasedCharacter = readonly [client: number, clock: number]
 
-/** What one typist has done, noted as it was done. */
+/** The record of one typist. */
 export interface TypingLedger {
   readonly typed: readonly TypedCharacter[]
   readonly erased: readonly ErasedCharacter[]
-  /** Characters that occur once in all texts of all typists: those it has typed and left alone, and those it has taken out. */
+  /**
+   * Markers, characters that occur once in the texts of all typists: those it typed and left, and those it took out.
+   */
   readonly markersKept: readonly string[]
   readonly markersErased: readonly string[]
 }
 
-/** What a typist's peer holds, in short. */
+/** A short form of what a typist's peer has. */
 export interface TypistState {
   readonly neighbours: number
   readonly fingerprint: string
@@ -27,12 +29,12 @@ export interface TypistState {
   readonly stateVector: string
 }
 
-/** What a typist is asked. */
+/** The calls that a typist answers. */
 export interface TypistCalls {
   open: { ask: TypistOpening; answer: { peerId: string; addresses: readonly string[] } }
-  /** Answered when so many more edits are on disk. */
+  /** Returns when so many more edits are on disk. */
   type: { ask: number; answer: null }
-  /** Cuts the network between it and these peers; with none, all is connected again. */
+  /** Cuts the network between it and these peers; an empty list ends the split. */
   split: { ask: readonly string[]; answer: null }
   state: { ask: null; answer: TypistState }
   text: { ask: null; answer: string }

@@ -1,4 +1,4 @@
-/** A typist with a peer of its own, in a process of its own. */
+/** A typist with a peer, in a process of its own. */
 import { libp2pNetwork, openGrid } from 'gossipgrid'
 import type { Grid, GridDocument, Libp2pNetwork } from 'gossipgrid'
 import * as Y from 'yjs'
@@ -7,7 +7,7 @@ import { answerLines } from '../runtimes/answer-lines.ts'
 import type { TypedCharacter, TypistCalls, TypistOpening } from './typist-calls.ts'
 import { Typist } from './typist.ts'
 
-/** Longer than what is typed of it. */
+/** Longer than the part that is typed. */
 const SLICE_KEYSTROKES = 40_000
 
 interface Seated {
@@ -44,9 +44,9 @@ answerLines<TypistCalls>({
   },
   state: async () => {
     const { grid, network, document } = seat()
-    const held = grid.status().collections.map(({ entries, fingerprint }) => `${entries} ${fingerprint}`)
+    const fingerprints = grid.status().collections.map(({ entries, fingerprint }) => `${entries} ${fingerprint}`)
     const stateVector = Buffer.from(Y.encodeStateVector(document.y)).toString('base64')
-    return { neighbours: network.neighbours().length, fingerprint: held.join(), stateVector }
+    return { neighbours: network.neighbours().length, fingerprint: fingerprints.join(), stateVector }
   },
   text: async () => seat().text.toJSON(),
   characters: async () => charactersOf(seat().document.y),

@@ -3,15 +3,15 @@ import * as Y from 'yjs'
 import type { Keystroke } from '../../bench/trace.ts'
 import type { ErasedCharacter, TypedCharacter, TypingLedger } from './typist-calls.ts'
 
-/** Edits between two looks of the event loop, in which what others typed arrives. */
+/** Edits between two turns of the event loop. Edits of other typists arrive in between. */
 const EDITS_PER_TURN = 20
-/** One edit of so many is a marker typed or taken out; the others are keystrokes of the trace. */
+/** One edit in so many types or takes out a marker; the others are keystrokes of the trace. */
 const EDITS_PER_MARKER = 25
-/** Chinese characters, of which the trace has none. */
+/** Chinese characters: the trace has none. */
 const MARKERS_START = 0x4e00
 const MARKERS_PER_SEAT = 4000
 
-/** Types keystrokes into a text that others type into as well, and notes each. */
+/** Types keystrokes into a text that others type into as well, and records each. */
 export class Typist {
   readonly #doc: Y.Doc
   readonly #text: Y.Text
@@ -22,7 +22,7 @@ export class Typist {
   readonly #markersKept: string[] = []
   readonly #markersErased: string[] = []
   #edits = 0
-  /** What the text shows, as long as nobody else can change it: until the end of the turn. */
+  /** The text now. It cannot change until the end of the turn. */
   #shown = ''
 
   constructor(doc: Y.Doc, text: Y.Text, seat: number, keystrokes: readonly Keystroke[]) {
@@ -55,13 +55,13 @@ export class Typist {
 
   #replay(): void {
     const { position, text } = this.#nextKeystroke()
-    // The positions are those of a text that nobody else types into; here they lead anywhere, also into words of others.
+    // The positions are those of a text with one typist. Here they lead anywhere, also into words of others.
     const index = position % (this.#shown.length + 1)
     if (text !== '') this.#insert(index, text)
     else this.#takeOut(this.#unmarkedFrom(index)!)
   }
 
-  /** Passes over those that would take out something where there is nothing. */
+  /** Skips keystrokes that would take out something where there is nothing. */
   #nextKeystroke(): Keystroke {
     for (let next = this.#keystrokes.next(); next.done !== true; next = this.#keystrokes.next()) {
       if (next.value.text !== '' || this.#unmarkedFrom(0) !== undefined) return next.value
@@ -69,7 +69,7 @@ export class Typist {
     throw new Error('the slice of the trace is too short')
   }
 
-  /** Two markers in, one of them out, and so on. */
+  /** Types two markers, takes one of them out, and so on. */
   #mark(): void {
     const count = this.#markersKept.length + this.#markersErased.length
     const turn = this.#edits / EDITS_PER_MARKER
@@ -101,7 +101,7 @@ export class Typist {
     this.#shown = this.#shown.slice(0, index) + this.#shown.slice(index + 1)
   }
 
-  /** The first character from there on that is not a marker; those are taken out by nobody but their typist. */
+  /** The first character from there on that is no marker: only the typist of a marker takes it out. */
   #unmarkedFrom(start: number): number | undefined {
     for (let i = 0; i < this.#shown.length; i++) {
       const index = (start + i) % this.#shown.length

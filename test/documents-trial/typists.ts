@@ -18,7 +18,7 @@ export class Typists {
   readonly #started: AskedProcess<TypistCalls>[] = []
   #addresses: readonly string[] = []
 
-  /** One more typist, which joins by the first. */
+  /** Starts one more typist, which joins by the first one. */
   async add(directory: string, seat: number = this.#seats.length): Promise<void> {
     const typist = new AskedProcess<TypistCalls>(`typist ${seat}`, [...runtimeCommand('node'), PROGRAM])
     this.#started.push(typist)
@@ -33,12 +33,14 @@ export class Typists {
     })
   }
 
-  /** So many edits by each, at the same time. */
+  /** Each types so many edits, at the same time. */
   async type(count: number): Promise<void> {
     await this.#all((typist) => typist.ask('type', count))
   }
 
-  /** Cuts the network between those seats and the others; any earlier split is healed. With none, all is connected. */
+  /**
+   * Cuts the network between those seats and the others, after it ends any earlier split. An empty list only ends it.
+   */
   async split(side: readonly number[]): Promise<void> {
     const across = this.#seats.map((_, seat) => {
       const others = this.#seats.filter((_, other) => side.includes(other) !== side.includes(seat))
@@ -47,7 +49,7 @@ export class Typists {
     await Promise.all(this.#seats.map(({ typist }, seat) => typist.ask('split', across[seat]!)))
   }
 
-  /** Waits until each side of a split is connected within, and to nobody else. */
+  /** Waits until the peers on each side of a split are connected to each other, and to no others. */
   async parted(side: readonly number[]): Promise<void> {
     await until('the sides are apart', async () => {
       return (await this.states()).every(({ neighbours }, seat) => {
@@ -57,7 +59,7 @@ export class Typists {
     })
   }
 
-  /** Waits until all hold the same rows, and show the same edits. */
+  /** Waits until all have the same rows and show the same edits. */
   async equal(): Promise<void> {
     await until('all are equal', async () => {
       const states = await this.states()
@@ -79,13 +81,13 @@ export class Typists {
     return this.#all((typist) => typist.ask('ledger', null))
   }
 
-  /** What the first one's document shows: the characters by their ids. */
+  /** The document of the first typist: its characters by id. */
   async shown(): Promise<Map<string, string>> {
     const characters = await this.#seats[0]!.typist.ask('characters', null)
     return new Map(characters.map(([client, clock, text]) => [`${client}:${clock}`, text]))
   }
 
-  /** Closes all peers, and waits for the processes to end by themselves; their exit codes. */
+  /** Closes all peers and waits for the processes to end by themselves. Returns their exit codes. */
   async close(): Promise<(number | null)[]> {
     await this.#all((typist) => typist.ask('close', null))
     return this.#all(({ ended }) => ended)
@@ -108,7 +110,7 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
   }
 }
 
-/** What must be shown in the end, by the notes of all who typed: every character that nobody has taken out. */
+/** The characters that must remain by the records of all typists: all that no typist took out. */
 export function expectedCharacters(ledgers: readonly TypingLedger[]): Map<string, string> {
   const expected = new Map<string, string>()
   for (const { typed } of ledgers) {

@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => tabs?.close())
 
 describe('the board example', () => {
-  it('a box drawn in one tab stands at the same place in another one, and moves there too', async () => {
+  it('a box drawn in one tab is at the same place in another one, and moves there too', async () => {
     await page.bringToFront()
     await drag(page, { x: 300, y: 200 }, { x: 500, y: 320 })
     await soon(() => placesOf(other)).toEqual(await placesOf(page))
@@ -27,7 +27,7 @@ describe('the board example', () => {
     expect((await placesOf(other))[0]?.x).toBe(before!.x + 40)
   })
 
-  it('a pointer is seen in the other tab, by its name, until it leaves', async () => {
+  it('the other tab shows a pointer with its name, until it leaves', async () => {
     await page.mouse.move(250, 180)
     await other.locator('.cursor').waitFor()
     const name = await page.evaluate(() => JSON.parse(sessionStorage.getItem('visitor')!).name as string)
@@ -39,13 +39,13 @@ describe('the board example', () => {
   it('shows who is connected to whom', async () => {
     const peers = tabs.server.grid
     await soon(() => other.locator('.graph line').count()).toBe(3)
-    const told = await other.locator('.graph').getAttribute('aria-label')
-    expect(told).toMatch(/^Connected: /)
-    expect(told).toContain('server')
+    const label = await other.locator('.graph').getAttribute('aria-label')
+    expect(label).toMatch(/^Connected: /)
+    expect(label).toContain('server')
     expect(peers.members.filter(({ connected }) => connected)).toHaveLength(2)
   })
 
-  it('everything can be done from the keyboard', async () => {
+  it('everything works from the keyboard', async () => {
     await page.getByRole('button', { name: 'Add note' }).focus()
     await page.keyboard.press('Enter')
     const added = page.getByRole('group', { name: 'Empty note' })
@@ -66,7 +66,7 @@ describe('the board example', () => {
     await soon(() => other.getByRole('group', { name: /note/ }).count()).toBe(0)
   })
 
-  it('what is typed after a double click is the text of the new note', async () => {
+  it('text typed after a double click becomes the text of the new note', async () => {
     await page.mouse.dblclick(300, 300)
     await page.keyboard.type('Typed at once')
     await page.keyboard.press('Escape')
@@ -75,7 +75,7 @@ describe('the board example', () => {
     await soon(() => other.getByRole('group', { name: /note/ }).count()).toBe(0)
   })
 
-  it('the selected shape is deleted by a button as well, which a finger needs', async () => {
+  it('a button deletes the selected shape too, for touch screens', async () => {
     await page.getByRole('button', { name: 'Add note' }).click()
     await other.getByRole('group', { name: 'Empty note' }).waitFor()
     await page.getByRole('button', { name: 'Delete' }).click()
@@ -83,7 +83,7 @@ describe('the board example', () => {
     expect(await page.getByRole('button', { name: 'Delete' }).isDisabled()).toBe(true)
   })
 
-  it('a move here and a text there, made apart, both survive', async () => {
+  it('a move in one tab and a text in another, made during a split, both survive', async () => {
     await page.getByRole('button', { name: 'Add note' }).click()
     await other.getByRole('group', { name: 'Empty note' }).waitFor()
     await page.getByRole('switch', { name: 'Connected' }).click()

@@ -21,7 +21,7 @@ afterAll(async () => {
 })
 
 describe('the pages of the demo', () => {
-  it('a tab joins the five processes, holds what they hold, and shows all six', async () => {
+  it('a tab joins the five processes, has their entries, and shows all six peers', async () => {
     const page = await browser.context.newPage()
     await page.goto(url)
     const rows = page.locator('.holdings tbody tr')
@@ -29,12 +29,12 @@ describe('the pages of the demo', () => {
     await soon(() => page.locator('.verdict').textContent()).toMatch(/^equal to all 5 neighbours/)
     const entries = await rows.evaluateAll((peers) => peers.map((peer) => peer.children[1]!.textContent))
     expect(new Set(entries).size).toBe(1)
-    // Its story deletes a few of them, and adds others.
+    // The story deletes a few of them, and adds others.
     expect(Number(entries[0])).toBeGreaterThan(CITIES / 2)
     await soon(() => page.locator('.graph line').count()).toBe(15)
   })
 
-  it('an app in the same grid keeps what it is given at the five', async () => {
+  it('an app in the same grid stores its entries at the five', async () => {
     const page = await browser.context.newPage()
     await page.goto(url)
     await page.getByRole('link', { name: /Todo/ }).click()

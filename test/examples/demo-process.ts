@@ -8,7 +8,7 @@ import { programLines } from '../runtimes/program-lines.ts'
 const BUILD = fileURLToPath(new URL('../../examples/start/build-pages.ts', import.meta.url))
 const MAIN = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url))
 
-/** `gossipgrid demo`, once its story is told and its pages are served. */
+/** `gossipgrid demo`, after its story, when it serves its pages. */
 export class DemoProcess {
   readonly #child: ChildProcess
 
@@ -21,20 +21,20 @@ export class DemoProcess {
     this.#child = child
   }
 
-  /** Where it serves its pages. */
+  /** The address of its pages. */
   async url(): Promise<string> {
     const { stdout } = this.#child
     for await (const line of programLines(stdout!)) {
-      const told = /^ *(http:\S+)$/.exec(line)?.[1]
-      if (told === undefined) continue
-      // What it says from now on is nobody's business, and must not fill the pipe.
+      const address = /^ *(http:\S+)$/.exec(line)?.[1]
+      if (address === undefined) continue
+      // Discard the rest of its output, or the pipe would fill up.
       stdout!.resume()
-      return told
+      return address
     }
     throw new Error('the demo ended without serving its pages')
   }
 
-  /** Ends it as Ctrl-C does. */
+  /** Ends it like Ctrl-C. */
   async end(): Promise<void> {
     if (this.#child.exitCode !== null) return
     this.#child.kill('SIGINT')

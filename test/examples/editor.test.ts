@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => tabs?.close())
 
 describe('the editor example', () => {
-  it('what is typed in one tab stands in another one, with the cursor of who types', async () => {
+  it('text typed in one tab appears in another one, with the cursor of the typist', async () => {
     await type(page, 'One text')
     await soon(() => textOf(other)).toBe('One text')
     const name = await page.evaluate(() => JSON.parse(sessionStorage.getItem('visitor')!).name as string)
@@ -27,7 +27,7 @@ describe('the editor example', () => {
     await soon(() => other.locator('.readers li').allTextContents()).toContain(name)
   })
 
-  it('what two tabs type while they are apart is all there in the end, in one order', async () => {
+  it('text typed in two tabs during a split is all there in the end, in the same order', async () => {
     await page.getByRole('switch', { name: 'Connected' }).click()
     await soon(() => page.locator('.badge-text').textContent()).toMatch(/^Unplugged/)
     await type(page, ', here')
@@ -55,7 +55,7 @@ describe('the editor example', () => {
     expect(name).toBe('Delete Shopping')
   })
 
-  it('the editor goes on by itself where its document begins anew', async () => {
+  it('the editor goes on by itself after a compaction of its document', async () => {
     const { grid } = tabs.server
     grid.documents.limits = { ...grid.documents.limits, clientsMax: 3, quietMs: 200, checkMs: 100, lagMax: Infinity }
     const before = (await textOf(page)).length
@@ -75,7 +75,7 @@ describe('the editor example', () => {
     }).toBe(true)
   })
 
-  it('a document that is deleted says so where it is open', async () => {
+  it('an open page says that its document was deleted', async () => {
     page.once('dialog', (dialog) => void dialog.accept())
     await page.getByRole('button', { name: 'Delete Shopping' }).click()
     await soon(() => other.locator('.ended').textContent()).not.toBe('')
@@ -91,7 +91,7 @@ async function type(on: Page, text: string): Promise<void> {
   await on.keyboard.type(text)
 }
 
-/** Without the names that cursors carry. */
+/** The text without the names at the cursors. */
 function textOf(on: Page): Promise<string> {
   return on.locator('.cm-line').evaluateAll((lines) =>
     lines

@@ -7,7 +7,7 @@ import { serveApps } from '../../examples/start/app-server.ts'
 import type { AppServer } from '../../examples/start/app-server.ts'
 import { buildPages } from '../../examples/start/vite-options.ts'
 
-/** The example apps with their server, and a browser to open them in. */
+/** The example apps with their server, and a browser for them. */
 export class ExampleTabs {
   readonly server: AppServer
   readonly #browser: Chromium
@@ -27,7 +27,7 @@ export class ExampleTabs {
     this.#browser = browser
   }
 
-  /** What went wrong in any tab. */
+  /** Errors of all tabs. */
   get complaints(): readonly string[] {
     return this.#complaints
   }

@@ -7,7 +7,7 @@ import { programLines } from '../runtimes/program-lines.ts'
 
 const MAIN = fileURLToPath(new URL('../../examples/start/main.ts', import.meta.url))
 
-it('one command serves an app to be tried and edited, and Ctrl-C ends it', async () => {
+it('one command serves an app to try and edit, and Ctrl-C ends it', async () => {
   const program = spawn(process.execPath, [MAIN, 'todo', '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] })
   onTestFinished(() => void program.kill('SIGKILL'))
   const browser = await Chromium.start()

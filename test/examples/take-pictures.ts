@@ -11,7 +11,7 @@ const VISITORS = [
   { name: 'Heron', colour: '#e0533d' },
   { name: 'Lynx', colour: '#7a8b28' },
 ]
-/** Until what is moving has arrived. */
+/** Waits until moving elements have arrived. */
 const SETTLE_MS = 3000
 
 const demo = await DemoProcess.start()

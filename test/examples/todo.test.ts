@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => tabs?.close())
 
 describe('the todo example', () => {
-  it('what one tab adds, ticks off and deletes, another one shows', async () => {
+  it('another tab shows what one tab adds, ticks off and deletes', async () => {
     const other = await tabs.open('todo')
     await add(page, 'Water the plants')
     await add(page, 'Post the letter')
@@ -25,7 +25,7 @@ describe('the todo example', () => {
     await other.close()
   })
 
-  it('two tabs that were apart merge, and say which of two edits lost', async () => {
+  it('two tabs merge after a split, and say which of two edits lost', async () => {
     const other = await tabs.open('todo')
     await add(page, 'Buy oats')
     await other.getByLabel('Text of Buy oats').waitFor()
@@ -52,7 +52,7 @@ describe('the todo example', () => {
     await other.close()
   })
 
-  it('everything can be done from the keyboard, and the focus is seen', async () => {
+  it('everything works from the keyboard, and the focus is visible', async () => {
     const alone = await tabs.open('todo')
     const press = (...keys: string[]): Promise<void> =>
       keys.reduce((before, key) => before.then(() => alone.keyboard.press(key)), Promise.resolve())

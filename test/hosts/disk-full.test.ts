@@ -8,7 +8,7 @@ import { MountedDisks } from './mounted-disk.ts'
 
 const BLOB_SIZE_BYTES = 20_000
 const DISK_SIZE_MEBIBYTES = 64
-// What is freed must let LevelDB merge tables, for which it needs as much room again as they take.
+// The freed room must let LevelDB merge tables, which needs as much room as the tables take.
 const BALLAST_SIZE_BYTES = 20 * 1024 * 1024
 
 let disks: MountedDisks
@@ -41,14 +41,14 @@ function key(n: number): string {
 }
 
 async function write(n: number): Promise<void> {
-  // Not compressible, so that tables take as much room as the log did.
+  // Not compressible, so that tables take as much room as the log.
   const bytes = new Uint8Array(BLOB_SIZE_BYTES)
   crypto.getRandomValues(bytes)
   bytes[0] = n & 255
   await storage?.write([{ type: 'put', key: key(n), bytes }], { durable: true })
 }
 
-/** Writes until the disk is full; returns the number of blobs acknowledged in all. */
+/** Writes until the disk is full. Returns the number of all acknowledged blobs. */
 async function writeUntilFull(from: number): Promise<number> {
   for (let n = from; ; n++) {
     try {
@@ -74,7 +74,7 @@ for (const [name, mount] of fileSystems) {
     let count = await writeUntilFull(0)
     expect(count).toBeGreaterThan(10)
 
-    // Still full: it goes on refusing and goes on reading.
+    // Still full: it keeps refusing writes and can be read.
     for (let attempt = 0; attempt < 3; attempt++) {
       await expect(write(count)).rejects.toMatchObject({ code: 'STORAGE_FULL' })
       expect(storage.health().lastError?.code).toBe('STORAGE_FULL')
@@ -88,7 +88,7 @@ for (const [name, mount] of fileSystems) {
     count = await writeUntilFull(count)
     await expectAll(count)
 
-    // The next start is on a full disk: it may be refused, but nothing is set aside and nothing is lost.
+    // Starting on a full disk may be refused, but then no directory is set aside and nothing is lost.
     await storage.close()
     storage = undefined
     const again = await levelStorage({ directory }).catch((error: unknown) => {
@@ -105,7 +105,7 @@ for (const [name, mount] of fileSystems) {
   })
 }
 
-it('a disk that becomes read-only refuses writes as not writable, and takes them again when it is not', async () => {
+it('a disk that becomes read-only refuses writes as not writable, and accepts them again when it is writable', async () => {
   await disks.makeImage('disk', DISK_SIZE_MEBIBYTES)
   mountPoint = await disks.mountImage('disk', '')
   const directory = join(mountPoint, 'store')

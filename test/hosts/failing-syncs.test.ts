@@ -10,7 +10,7 @@ import { InjectedFault } from './injected-fault.ts'
 import { MountedDisks } from './mounted-disk.ts'
 
 const DISK_SIZE_MEBIBYTES = 192
-/** The kernel must not write anything by itself, or it would hide what was not synced. */
+/** The kernel must not write by itself, which would hide a missing sync. */
 const WRITES_BACK_LATE = 'commit=300'
 const SYNCS = 'fsync,fdatasync,sync_file_range'
 
@@ -37,13 +37,13 @@ async function writing(runtime: Runtime): Promise<string> {
   return directory
 }
 
-/** Resolves when a write is acknowledged that was not yet when this was called. */
+/** Resolves when a write is acknowledged that was not acknowledged at the time of the call. */
 async function acknowledgedAnew(): Promise<void> {
   const before = peer.acknowledged
   await peer.until('one more acknowledged write', () => peer.acknowledged > before)
 }
 
-/** Checks what would be there had the power gone now, and that its peer goes on under its replica id. */
+/** Checks what the disk would have after a power cut now, and that its peer keeps its replica id. */
 async function expectSurvives(runtime: Runtime, name: string): Promise<void> {
   const { acknowledged } = peer
   await disks.copyImage('live', name)
@@ -60,7 +60,7 @@ async function expectSurvives(runtime: Runtime, name: string): Promise<void> {
 }
 
 describe.each(RUNTIMES)('on %s', (runtime) => {
-  it('syncs that fail: writes reject, the status tells, nothing is claimed, and it goes on when they work again', async () => {
+  it('syncs that fail: writes reject, the status says so, no write is acknowledged, and writes work again when syncs do', async () => {
     const directory = await writing(runtime)
     fault = await InjectedFault.start(peer.pid, SYNCS, 'error=EIO')
     await peer.until('a rejected write', () => peer.rejected.length > 0)
@@ -69,7 +69,7 @@ describe.each(RUNTIMES)('on %s', (runtime) => {
     expect(peer.health.at(-1)!.error).toMatch(/Input\/output error/)
     const { acknowledged } = peer
     const failedLogs = (await readdir(directory)).filter((name) => name.endsWith('.log'))
-    // Several tries later it still claims nothing, and what it had claimed is on the disk.
+    // After several more attempts nothing new is acknowledged, and earlier acknowledged writes are on the disk.
     await delay(2500)
     expect(peer.acknowledged).toBe(acknowledged)
     await expectSurvives(runtime, 'while it fails')
@@ -77,7 +77,7 @@ describe.each(RUNTIMES)('on %s', (runtime) => {
     await fault.end()
     await peer.until('a store that is well', () => peer.health.at(-1)?.healthy === true)
     await acknowledgedAnew()
-    // The kernel forgets what it could not sync, so a file whose sync has failed must not be trusted again.
+    // The kernel drops data that it could not sync, so a file whose sync has failed must not be trusted again.
     const logs = (await readdir(directory)).filter((name) => name.endsWith('.log'))
     expect(logs.filter((name) => failedLogs.includes(name))).toEqual([])
     peer.pause()
@@ -85,7 +85,7 @@ describe.each(RUNTIMES)('on %s', (runtime) => {
     await expectSurvives(runtime, 'after it has failed')
   })
 
-  it('syncs that take 200 ms: writes take as long, none is refused, none is claimed before it is on the disk', async () => {
+  it('syncs that take 200 ms: writes take as long, none is refused, none is acknowledged before it is on the disk', async () => {
     await writing(runtime)
     fault = await InjectedFault.start(peer.pid, SYNCS, 'delay_enter=200000')
     for (let i = 0; i < 3; i++) await acknowledgedAnew()

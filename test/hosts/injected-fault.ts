@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
 
-/** Makes system calls of a running program fail or take long, by strace, until `end`. */
+/** Uses strace to make system calls of a running program fail or take long, until `end`. */
 export class InjectedFault {
   readonly #strace: ChildProcessWithoutNullStreams
 
@@ -10,7 +10,7 @@ export class InjectedFault {
     this.#strace = strace
   }
 
-  /** `fault` as strace names it, such as `error=EIO` or `delay_enter=200000` (microseconds). */
+  /** `fault` in the syntax of strace, such as `error=EIO` or `delay_enter=200000` (microseconds). */
   static async start(pid: number, calls: string, fault: string): Promise<InjectedFault> {
     const strace = spawn('strace', ['-f', '-p', String(pid), '-e', `trace=${calls}`, '-e', `inject=${calls}:${fault}`])
     let printed = ''
@@ -25,7 +25,7 @@ export class InjectedFault {
     return new InjectedFault(strace)
   }
 
-  /** Calls work again once this has resolved. */
+  /** The calls work again when this resolves. */
   async end(): Promise<void> {
     if (this.#strace.exitCode !== null || this.#strace.signalCode !== null) return
     const ended = once(this.#strace, 'close')

@@ -1,6 +1,6 @@
 /**
- * Run by `mdns.test.ts` in a network of its own: two peers of one grid and one of another that are told of nobody.
- * Prints as JSON who has found whom.
+ * `mdns.test.ts` runs it in a network of its own: two peers of one grid and one of another, without any addresses to
+ * join by. Prints as JSON which peers each one found.
  */
 import { deriveChannel, libp2pNetwork } from '@gossipgrid/network'
 

@@ -9,7 +9,7 @@ function ip(...args: string[]): string {
   return execFileSync('ip', args, { encoding: 'utf8', timeout: 60_000 })
 }
 
-/** mDNS cannot be told which interface to use, so the peers get a network that has only loopback. */
+/** mDNS has no option for the interface to use, so the peers get a network that has only loopback. */
 describe('peers on one local network', () => {
   beforeEach(() => {
     ip('netns', 'add', namespace)
@@ -18,7 +18,7 @@ describe('peers on one local network', () => {
   })
   afterEach(() => void ip('netns', 'del', namespace))
 
-  it('find those of their own grid by themselves, and nobody else', () => {
+  it('find the peers of their own grid by themselves, and no others', () => {
     const output = ip('netns', 'exec', namespace, process.execPath, trial)
     expect(JSON.parse(output.trim().split('\n').at(-1) as string)).toEqual([['ben'], ['ada'], []])
   })

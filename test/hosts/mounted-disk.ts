@@ -16,7 +16,7 @@ export class MountedDisks {
     this.#root = root
   }
 
-  /** Throws when mounting is impossible here: a test that skipped itself would look like one that passed. */
+  /** Throws when mounting is impossible here. A test that skipped itself would look like one that passed. */
   static async prepare(): Promise<MountedDisks> {
     if (process.platform !== 'linux' || process.getuid?.() !== 0) {
       throw new Error('These tests mount file systems: run them as root on Linux (in a container: --privileged)')
@@ -24,23 +24,23 @@ export class MountedDisks {
     return new MountedDisks(await mkdtemp(join(tmpdir(), 'gossipgrid-hosts-')))
   }
 
-  /** Mounts a file system in memory; returns where. */
+  /** Mounts a file system in memory. Returns its path. */
   async mountMemory(name: string, sizeMebibytes: number): Promise<string> {
     return await this.#mount(name, ['-t', 'tmpfs', '-o', `size=${sizeMebibytes}m`, 'tmpfs'])
   }
 
-  /** Mounts the file system inside the image of that name; returns where. */
+  /** Mounts the file system in the image of that name. Returns its path. */
   async mountImage(name: string, options: string): Promise<string> {
     return await this.#mount(name, ['-o', `loop${options === '' ? '' : ','}${options}`, this.imagePath(name)])
   }
 
-  /** Makes an image file with an empty ext4 in it. */
+  /** Creates an image file with an empty ext4. */
   async makeImage(name: string, sizeMebibytes: number): Promise<void> {
     await execute('truncate', ['-s', `${sizeMebibytes}M`, this.imagePath(name)])
     await execute('mkfs.ext4', ['-q', this.imagePath(name)])
   }
 
-  /** Copies the image as it is, which is what the disk holds at the moment of a power cut. */
+  /** Copies the image as it is. That is what the disk has after a power cut now. */
   async copyImage(from: string, to: string): Promise<void> {
     await execute('cp', ['--sparse=always', this.imagePath(from), this.imagePath(to)])
   }
@@ -49,7 +49,7 @@ export class MountedDisks {
     await execute('mount', ['-o', `remount,${option}`, this.#mountPoint(name)])
   }
 
-  /** The kernel finds the image's file system broken, and takes no more writes until it is mounted anew. */
+  /** The kernel finds the image's file system broken, and refuses writes until it is mounted again. */
   async breakFileSystem(name: string): Promise<void> {
     const { stdout } = await execute('losetup', [
       '--associated',
@@ -68,16 +68,16 @@ export class MountedDisks {
     this.#mounted.splice(index, 1)
   }
 
-  /** Unmounts an image and throws it away. */
+  /** Unmounts an image and deletes it. */
   async remove(name: string): Promise<void> {
     await this.unmount(name)
     await rm(this.imagePath(name))
   }
 
-  /** Unmounts and removes everything, whatever state the test has left it in. */
+  /** Unmounts and removes everything, in whatever state the test left it. */
   async close(): Promise<void> {
     for (const name of this.#mounted.splice(0).reverse()) {
-      // Lazily, because after a failed test something may still have files open there.
+      // Lazily, because after a failed test a process may still have files open there.
       await execute('umount', ['--lazy', this.#mountPoint(name)])
     }
     await rm(this.#root, { recursive: true, force: true })

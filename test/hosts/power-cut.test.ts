@@ -10,7 +10,7 @@ import { RUNTIMES } from '../runtimes/runtime.ts'
 import { MountedDisks } from './mounted-disk.ts'
 
 const DISK_SIZE_MEBIBYTES = 192
-// The kernel must not write anything by itself while a round lasts, or it would hide a missing sync.
+// The kernel must not write by itself during a round, which would hide a missing sync.
 const WRITES_BACK_LATE = 'commit=300'
 
 let disks: MountedDisks
@@ -23,7 +23,7 @@ afterEach(async () => {
   await disks?.close()
 })
 
-/** Mounts what the disk would hold if the power went now; returns where. */
+/** Mounts what the disk would have after a power cut now. Returns its path. */
 async function cutPower(name: string): Promise<string> {
   await disks.copyImage('live', name)
   return await disks.mountImage(name, '')
@@ -39,7 +39,7 @@ it(`${CUTS} power cuts in turn on Node, Deno and Bun leave every acknowledged wr
     for (let cut = 0; cut < CUTS; cut++) {
       const mountPoint = await disks.mountImage(`cut ${cut}`, WRITES_BACK_LATE)
       await rounds.crash(RUNTIMES[cut % 3]!, join(mountPoint, 'grid'), async (peer) => {
-        // Stopped, so that nothing is acknowledged that came on the disk after the copy began.
+        // Stop it, so that no write is acknowledged that reached the disk after the copy began.
         peer.pause()
         await delay(100)
         await disks.copyImage(`cut ${cut}`, `cut ${cut + 1}`)
@@ -53,8 +53,9 @@ it(`${CUTS} power cuts in turn on Node, Deno and Bun leave every acknowledged wr
   }
 }, 300_000)
 
-// LevelDB starts a new log file after about 1,390 batches, without a sync of the last one. Whoever syncs only durable
-// batches has for some milliseconds a durable one in the new file and nothing on the disk of those before it.
+// LevelDB starts a new log file after about 1,390 batches, without a sync of the last one. If only durable batches were
+// synced, then for some milliseconds a durable batch would be in the new file while those before it are not on the
+// disk.
 for (const durableBatch of [1400, 1420, 1440]) {
   it(`durable batch ${durableBatch} takes all earlier ones with it, none of which was asked to be durable`, async () => {
     await disks.makeImage('live', DISK_SIZE_MEBIBYTES)
@@ -69,7 +70,7 @@ for (const durableBatch of [1400, 1420, 1440]) {
   })
 }
 
-it('a database that was only just created opens after a power cut', async () => {
+it('a new database opens after a power cut right after its creation', async () => {
   await disks.makeImage('live', DISK_SIZE_MEBIBYTES)
   const storage = await levelStorage({ directory: join(await disks.mountImage('live', WRITES_BACK_LATE), 'store') })
   try {

@@ -12,12 +12,12 @@ const VALUE_SIZE_BYTES = 20_000
 let disks: MountedDisks
 let grid: Grid | undefined
 let map: GridMap<Uint8Array>
-/** What the peer has told by `storage` events. */
-let told: unknown[]
+/** The errors of the peer's `storage` events. */
+let errors: unknown[]
 
 beforeEach(async () => {
   disks = await MountedDisks.prepare()
-  told = []
+  errors = []
 })
 
 afterEach(async () => {
@@ -30,7 +30,7 @@ async function open(directory: string): Promise<void> {
   const quiet = (): void => undefined
   const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet }
   grid = await openGrid({ name: 'disk', directory, listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false, logger })
-  grid.on('storage', ({ error }) => told.push(error))
+  grid.on('storage', ({ error }) => errors.push(error))
   map = grid.map<Uint8Array>('blobs')
 }
 
@@ -40,13 +40,13 @@ async function reopen(directory: string): Promise<void> {
 }
 
 async function write(n: number): Promise<void> {
-  // Not compressible, so that tables take as much room as the log did.
+  // Not compressible, so that tables take as much room as the log.
   const bytes = crypto.getRandomValues(new Uint8Array(VALUE_SIZE_BYTES))
   bytes[0] = n & 255
   await map.set(`${n}`, bytes)
 }
 
-/** Writes one after the other until one is refused; returns its number. */
+/** Writes one after the other until one is refused. Returns its number. */
 async function writeUntilRefused(from: number, code: string): Promise<number> {
   for (let n = from; ; n++) {
     try {
@@ -63,7 +63,7 @@ function expectAll(count: number): void {
   for (let n = 0; n < count; n++) expect(map.peek(`${n}`)?.[0]).toBe(n & 255)
 }
 
-/** Waits until the store takes writes again and holds all that is in memory. */
+/** Waits until the store accepts writes again and has everything that is in memory. */
 async function untilStored(): Promise<void> {
   await expect.poll(() => grid!.status().storage.healthy, { timeout: 60_000, interval: 50 }).toBe(true)
   await expect.poll(() => grid!.status().backlog.undurableBytes, { timeout: 60_000, interval: 50 }).toBe(0)
@@ -92,7 +92,7 @@ it.each(fileSystems)(
     const refused = await writeUntilRefused(0, 'STORAGE_FULL')
     expect(refused).toBeGreaterThan(10)
     expect(grid!.status().storage).toMatchObject({ healthy: false, error: expect.stringContaining('full') })
-    expect(told).toEqual([expect.objectContaining({ code: 'STORAGE_FULL' })])
+    expect(errors).toEqual([expect.objectContaining({ code: 'STORAGE_FULL' })])
     for (let n = refused + 1; n < refused + 4; n++)
       await expect(write(n)).rejects.toMatchObject({ code: 'STORAGE_FULL' })
     expectAll(refused + 4)
@@ -104,13 +104,13 @@ it.each(fileSystems)(
     expectAll(refused + 5)
     expect(grid!.status()).toMatchObject({ replicaId, recoveries: [] })
 
-    // Closed and opened while it is full: it may be refused, and nothing is lost.
+    // Closed and opened while the disk is full. Opening may be refused, but nothing is lost.
     const again = await writeUntilRefused(refused + 5, 'STORAGE_FULL')
     await grid!.close()
     await open(directory).catch((error: unknown) => expect(error).toMatchObject({ code: 'STORAGE_FULL' }))
     await rm(ballasts[1]!)
     await reopen(directory)
-    // The write that was refused was in memory only: it may be there or not.
+    // The refused write was in memory only: it may be there or not.
     const { size } = map
     expect([again, again + 1]).toContain(size)
     expectAll(size)
@@ -119,7 +119,7 @@ it.each(fileSystems)(
   },
 )
 
-it('a disk that becomes read-only: sets reject, reads go on, and all that was acknowledged is there afterwards', async () => {
+it('a disk that becomes read-only: sets reject, reads go on, and all acknowledged writes are there afterwards', async () => {
   await disks.makeImage('disk', DISK_SIZE_MEBIBYTES)
   const directory = join(await disks.mountImage('disk', 'errors=remount-ro'), 'grid')
   await open(directory)
@@ -130,7 +130,7 @@ it('a disk that becomes read-only: sets reject, reads go on, and all that was ac
   await expect(write(51)).rejects.toMatchObject({ code: 'STORAGE_FAILED' })
   expect(grid!.status().storage).toMatchObject({ healthy: false, error: expect.stringContaining('cannot be created') })
   const error: unknown = expect.objectContaining({ code: 'STORAGE_NOT_WRITABLE' })
-  expect(told).toEqual([error, error])
+  expect(errors).toEqual([error, error])
   expectAll(52)
   await grid!.close()
   await expect(open(directory)).rejects.toMatchObject({ code: 'STORAGE_NOT_WRITABLE' })

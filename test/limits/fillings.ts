@@ -1,5 +1,5 @@
-// Fills one limit after the other up to its edge, and prints what that took: a program of its own, so that memory can be
-// measured after a collection of garbage. Started by `limits.test.ts` with `--expose-gc`.
+// Fills one limit after the other up to its edge, and prints the memory that this took. It is a separate program, so
+// that memory can be measured after a garbage collection. `limits.test.ts` starts it with `--expose-gc`.
 import { openGrid } from 'gossipgrid'
 import type { Grid } from 'gossipgrid'
 import type { MemberRecord, Storage } from '@gossipgrid/core'
@@ -34,7 +34,7 @@ import { MessageWriter } from '../../packages/network/src/message-writer.ts'
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 const now = { wallMs: Date.now(), monotonicMs: 1000 }
-/** Keeps nothing, so that only what is filled takes memory. */
+/** Stores nothing, so that only the filled limit takes memory. */
 const quiet = { send: () => undefined, event: () => undefined } as unknown as Outbox
 
 function memberRecord(i: number): MemberRecord {
@@ -52,7 +52,7 @@ function memberRecord(i: number): MemberRecord {
   }
 }
 
-/** A grid whose store passes for a disk, and takes nothing any more once it hangs. */
+/** A grid with a store that claims to be a disk, and accepts no writes once it hangs. */
 async function hangingGrid(): Promise<{ grid: Grid; hang: () => void }> {
   const memory = memoryStorage()
   let hangs = false
@@ -72,7 +72,7 @@ async function hangingGrid(): Promise<{ grid: Grid; hang: () => void }> {
 /** Ends a filling that has no limit. */
 const CALLS_MAX = 2_000_000
 
-/** Calls until it is refused with `BACKLOG_FULL`. */
+/** Calls until a call is refused with `BACKLOG_FULL`. */
 async function untilRefused(call: (i: number) => Promise<unknown>): Promise<void> {
   let isRefused = false
   const refused = (error: unknown): void => {
@@ -81,13 +81,13 @@ async function untilRefused(call: (i: number) => Promise<unknown>): Promise<void
   for (let i = 0; i < CALLS_MAX && !isRefused; i++) {
     const called = call(i)
     called.catch(refused)
-    // A refusal shows at once: it needs no turn of the event loop.
+    // A refusal comes at once, without a turn of the event loop.
     if (i % 100 === 0) await Promise.race([called.catch(() => undefined), Promise.resolve()])
   }
   if (!isRefused) throw new Error('it is never refused')
 }
 
-/** By what is filled: gives what holds it, so that it is still there when memory is measured. */
+/** Each filling returns the object that it filled, so that this still exists when memory is measured. */
 const FILLINGS: Record<string, () => unknown> = {
   async 'UNDURABLE_MAX_BYTES, small writes'() {
     const { grid, hang } = await hangingGrid()
@@ -111,7 +111,7 @@ const FILLINGS: Record<string, () => unknown> = {
   },
   async TOPIC_BACKLOG_MAX_BYTES() {
     const { grid } = await hangingGrid()
-    // In one turn: at its end messages leave, or are gone where nobody is connected.
+    // In one turn: at its end messages leave, or are dropped where there is no neighbour.
     const published = Array.from({ length: 8200 }, (_, i) => grid.topic('t').publish(i))
     for (const each of published) each.catch(() => undefined)
     if (grid.status().topics.refused === 0) throw new Error('it is never refused')
@@ -126,7 +126,7 @@ const FILLINGS: Record<string, () => unknown> = {
     }
     return grid
   },
-  async 'changes that nobody reads'() {
+  async 'changes without a reader'() {
     const { grid } = await hangingGrid()
     const changes = grid.map('m').changes()
     for (let i = 0; i < 70; i++) {
@@ -214,7 +214,7 @@ const FILLINGS: Record<string, () => unknown> = {
   },
   'inputs that wait for their turn'() {
     const inbox = new Inbox(() => undefined)
-    // Longer than a turn may last: what comes after that waits.
+    // Longer than a turn may last: the rest waits.
     inbox.offer({ type: 'message', from: 'peer', bytes: Uint8Array.of(1) })
     const endMs = performance.now() + 20
     while (performance.now() < endMs);
@@ -234,7 +234,7 @@ const FILLINGS: Record<string, () => unknown> = {
       for (; count < countMax && !broken; count++) writer.send(Uint8Array.of(1, 2, 3)).catch(() => undefined)
       return { writer, count }
     }
-    // At the edge the writer drops everything, so that a second one is filled to just below.
+    // At the edge the writer drops everything, so a second one is filled to just below.
     return fill(fill(CALLS_MAX).count - 1)
   },
 }
@@ -247,14 +247,14 @@ function usedBytes(): number {
   return heapUsed + external
 }
 
-// What is made once, such as code that was compiled, is not to count.
+// Memory that is taken once, such as for compiled code, does not count.
 await (FILLINGS['TOPIC_BACKLOG_MAX_BYTES']!() as Promise<unknown>)
 const kept: unknown[] = []
 for (const [name, fill] of Object.entries(FILLINGS)) {
   const before = usedBytes()
   const filled = await fill()
   kept.push(filled)
-  // What is gone by the next turn was measured by the filling itself.
+  // The filling itself measured what is gone by the next turn.
   const after = (filled as { usedBytes?: number }).usedBytes ?? usedBytes()
   console.log(JSON.stringify({ name, usedBytes: after - before }))
 }

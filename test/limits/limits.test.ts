@@ -6,7 +6,10 @@ import { beforeAll, describe, expect, it } from 'vitest'
 
 const MIB = 1024 * 1024
 
-/** What a limit may take in memory when it is filled to its edge, in bytes: the size that it names, or what so many items may cost. */
+/**
+ * The memory in bytes that a limit may take when it is filled to its edge: the size that it names, or the cost of so
+ * many items.
+ */
 const MEASURED: Record<string, number> = {
   'UNDURABLE_MAX_BYTES, small writes': 2 * 64 * MIB,
   'UNDURABLE_MAX_BYTES, large writes': 2 * 64 * MIB,
@@ -14,7 +17,7 @@ const MEASURED: Record<string, number> = {
   // 8,000 empty messages and their promises; the limit of 1 MiB is on what travels.
   TOPIC_BACKLOG_MAX_BYTES: 12 * MIB,
   COLLECTIONS_MAX: 4096 * 32 * 1024,
-  'changes that nobody reads': 2 * 16 * MIB,
+  'changes without a reader': 2 * 16 * MIB,
   HELD_MAX_BYTES: 2 * 24 * MIB,
   CONFIRMATIONS_MAX: 10_000 * 2048,
   TOLD_MAX_BYTES: 2 * 64 * MIB,

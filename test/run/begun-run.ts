@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { beginRun } from './test-run.ts'
 
-/** A run whose test leaves a process. */
+/** A test run whose test leaves a process running. */
 const endRun = beginRun({ endMaxMs: 200 })
 const left = spawn('sleep', ['600'], { stdio: 'ignore', detached: true })
 process.send!(left.pid)

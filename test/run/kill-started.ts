@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { killStarted } from './started-processes.ts'
 
 /**
- * Runs beside the tests, which keep the other end of its standard input open. However they end, also when they are killed,
- * that end closes: then whatever they had started is killed.
+ * Runs beside the tests. Its standard input closes when they end, also when they are killed. Then it kills every
+ * process that they have started.
  */
 process.stdin.resume()
 await once(process.stdin, 'close')

@@ -1,12 +1,12 @@
 import { testBrowser } from '../browser/test-browser.ts'
 import { beginRun } from './test-run.ts'
 
-/** Before any test: without a browser none begins. After the last one: nothing that they started is left. */
+/** Before the first test: fails without a browser. After the last one: no started process may be left. */
 export async function setup(): Promise<() => Promise<void>> {
   try {
     await testBrowser()
   } catch (error) {
-    // The sentence that says what to install; where it was thrown is of no interest.
+    // The message says what to install; the stack does not matter.
     console.error((error as Error).message)
     process.exit(1)
   }

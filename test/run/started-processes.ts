@@ -1,7 +1,7 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** The variable that all processes of a run have in their environment: each inherits it from the one that started it. */
+/** A variable in the environment of all processes of a run: each inherits it from the one that started it. */
 export const RUN = 'GOSSIPGRID_TEST_RUN'
 
 export interface StartedProcess {
@@ -9,12 +9,12 @@ export interface StartedProcess {
   readonly command: string
 }
 
-/** Vitest ends its own by itself. */
+/** Vitest ends its own processes. */
 const OF_VITEST = /\/vitest\/dist\/workers\/|^vitest-watchdog\b/
 
 /**
- * The processes that a run of the tests has started, directly or not, and that still run; without those of vitest.
- * Linux shows the environment of each process; elsewhere none is found.
+ * The running processes that a test run has started, directly or not, except those of vitest. Linux shows the
+ * environment of each process; on other systems none is found.
  */
 export async function startedProcesses(runId: string): Promise<StartedProcess[]> {
   const names = await readdir('/proc').catch(() => [])
@@ -23,7 +23,7 @@ export async function startedProcesses(runId: string): Promise<StartedProcess[]>
 }
 
 async function startedProcess(name: string, runId: string): Promise<StartedProcess | undefined> {
-  // It may end meanwhile, and other users' processes show nothing.
+  // The process may end meanwhile, and those of other users show nothing.
   const read = (file: string): Promise<string> => readFile(`/proc/${name}/${file}`, 'utf8').catch(() => '')
   if (!(await read('environ')).split('\0').includes(`${RUN}=${runId}`)) return undefined
   const command = (await read('cmdline')).split('\0').join(' ').trim()

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
 
-/** Only Linux shows whose a process is. */
+/** Only Linux shows which run has started a process. */
 const SHOWN = process.platform === 'linux'
 const BEGUN = fileURLToPath(new URL('begun-run.ts', import.meta.url))
 const started: ChildProcess[] = []
@@ -14,7 +14,7 @@ afterEach(() => {
   for (const child of started.splice(0)) child.kill('SIGKILL')
 })
 
-/** A run in a process of its own, in which a test has left a process; its pid. */
+/** A run in its own process, in which a test has left a process. Returns the pid of that. */
 async function begunRun(): Promise<{ run: ChildProcess; leftPid: number }> {
   const run = fork(BEGUN, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   started.push(run)
@@ -22,7 +22,7 @@ async function begunRun(): Promise<{ run: ChildProcess; leftPid: number }> {
   return { run, leftPid }
 }
 
-/** Whether it runs: the environment of one that has ended is empty, also before its parent has asked for its exit code. */
+/** Whether it runs. The environment of an ended process is empty, also before its parent has read its exit code. */
 async function runs(pid: number): Promise<boolean> {
   return (await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')) !== ''
 }
@@ -36,14 +36,14 @@ describe('a run of the tests', () => {
     expect(await runs(leftPid)).toBe(false)
   })
 
-  it('that is killed takes what it started with it', async () => {
+  it('that is killed takes its started processes with it', async () => {
     const { run, leftPid } = await begunRun()
     expect(await runs(leftPid)).toBe(SHOWN)
     run.kill('SIGKILL')
     await expect.poll(() => runs(leftPid), { timeout: 30_000 }).toBe(false)
   })
 
-  it('leaves alone what it has not started', async () => {
+  it('leaves alone processes that it has not started', async () => {
     const other = spawn('sleep', ['600'], { env: {} })
     started.push(other)
     const { run } = await begunRun()

@@ -14,8 +14,8 @@ export interface RunOptions {
 }
 
 /**
- * Begins a run of the tests. What it returns ends the run: it waits for the processes that the tests have started to end,
- * kills those that do not, and rejects with their names.
+ * Begins a test run. The returned function ends it: it waits for the processes that the tests have started, kills those
+ * that do not end, and rejects with their names.
  */
 export function beginRun({ endMaxMs }: RunOptions = { endMaxMs: END_MAX_MS }): () => Promise<void> {
   const runId = randomUUID()
@@ -37,7 +37,7 @@ export function beginRun({ endMaxMs }: RunOptions = { endMaxMs: END_MAX_MS }): (
   }
 }
 
-/** The set-up of tests that need nothing but this. */
+/** The set-up of tests that need nothing else. */
 export function setup(): () => Promise<void> {
   return beginRun()
 }

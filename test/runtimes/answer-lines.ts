@@ -4,14 +4,14 @@ import type { Calls } from './asked-process.ts'
 
 const LINE_MAX_BYTES = 256 * 1024 * 1024
 
-/** What answers each call. */
+/** Answers each call. */
 export type Answering<All extends Calls<All>> = {
   readonly [Name in keyof All]: (ask: All[Name]['ask']) => Promise<All[Name]['answer']>
 }
 
 /**
- * Makes a program one that is asked by an `AskedProcess`, on Node, Deno or Bun: each line of its input asks, each line of
- * its output answers. The last call is `close`: then its input ends, and it ends by itself.
+ * Lets an `AskedProcess` call this program, on Node, Deno or Bun: each line of the input is a call, each line of the
+ * output an answer. The last call is `close`. Then the input ends, and the program ends by itself.
  */
 export function answerLines<All extends Calls<All>>(answering: Answering<All>): void {
   const answers = answering as Readonly<Record<string, (ask: unknown) => Promise<unknown>>>
@@ -30,6 +30,6 @@ export function answerLines<All extends Calls<All>>(answering: Answering<All>): 
   }
 }
 
-function tell(told: object): void {
-  process.stdout.write(`${JSON.stringify(told)}\n`)
+function tell(answer: object): void {
+  process.stdout.write(`${JSON.stringify(answer)}\n`)
 }

@@ -8,7 +8,7 @@ const PROGRAM = fileURLToPath(new URL('echo-process.ts', import.meta.url))
 const TEXTS = ['', 'a\nb', 'one\u2028two\u2029three\u0085four\r\n', '\ufeff', '\u0000', 'é𝄞'.repeat(300_000)]
 
 for (const runtime of RUNTIMES) {
-  it(`asks and answers travel whole to a program on ${runtime}, whatever is in them`, async () => {
+  it(`calls and answers arrive whole at a program on ${runtime}, whatever is in them`, async () => {
     const program = new AskedProcess<EchoCalls>(runtime, [...runtimeCommand(runtime), PROGRAM])
     try {
       expect(await Promise.all(TEXTS.map((text) => program.ask('echo', { text })))).toEqual(

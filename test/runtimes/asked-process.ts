@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { programLines } from './program-lines.ts'
 
-/** What a program can be asked, by name. */
+/** The calls that a program answers, by name. */
 export type Calls<All> = { readonly [Name in keyof All]: { readonly ask: unknown; readonly answer: unknown } }
 
 interface Told {
@@ -10,10 +10,10 @@ interface Told {
   readonly failure?: string
 }
 
-/** A program that runs in a process of its own and does what it is asked: the other end of `answerLines`. */
+/** A program that runs in its own process and answers calls: the other end of `answerLines`. */
 export class AskedProcess<All extends Calls<All>> {
   readonly name: string
-  /** Resolves with the exit code once it has ended. */
+  /** Resolves with the exit code when it has ended. */
   readonly ended: Promise<number | null>
   readonly #child
   readonly #waiting = new Map<number, { resolve: (answer: unknown) => void; reject: (error: Error) => void }>()

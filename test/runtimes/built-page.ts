@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { build, preview } from 'vite'
 import type { InlineConfig } from 'vite'
 
-/** Joins by the addresses in its query, says hello, and shows what everybody has said. */
+/** Joins by the addresses in its query, says hello, and shows all hellos. */
 const PAGE = `import { openGrid } from 'gossipgrid'
 const join = new URLSearchParams(location.search).getAll('join')
 const grid = await openGrid({ name: 'built', join })
@@ -13,12 +13,12 @@ for await (const { value } of hellos.changes({ initial: true })) document.body.a
 `
 const HTML = '<!doctype html><title>hello</title><body><script type="module" src="/page.ts"></script></body>'
 
-/** The hello world of a page, as somebody writes it who has installed the packages and builds with Vite. */
+/** The hello world of a page, by a user who has installed the packages and builds with Vite. */
 export class BuiltPage {
   readonly url: string
   readonly #close: () => Promise<void>
 
-  /** `app` is the folder that the packages are installed in. */
+  /** `app` is the folder in which the packages are installed. */
   static async build(app: string): Promise<BuiltPage> {
     await writeFile(join(app, 'page.ts'), PAGE)
     await writeFile(join(app, 'index.html'), HTML)
@@ -33,7 +33,7 @@ export class BuiltPage {
     this.#close = close
   }
 
-  /** Where to open it, to join by these addresses. */
+  /** The page's address, with addresses to join by. */
   joining(addresses: readonly string[]): string {
     const query = new URLSearchParams(addresses.map((address) => ['join', address]))
     return `${this.url}?${query.toString()}`

@@ -34,7 +34,7 @@ describe('a clone, with nothing built', () => {
     expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(/^\{ age: 36,? \} $/)
   })
 
-  it('has types that Deno is content with', async () => {
+  it('has types that Deno accepts', async () => {
     const [binary] = runtimeCommand('deno')
     await run(binary, ['check', program], { cwd: ROOT })
   }, 180_000)

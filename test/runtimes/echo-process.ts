@@ -1,4 +1,4 @@
-/** Gives back what it is asked. */
+/** Returns the arguments of each call. */
 import { answerLines } from './answer-lines.ts'
 
 export interface EchoCalls {

@@ -1,7 +1,9 @@
 /**
- * Run by `failed-starts.test.ts` under each server runtime, with an empty directory: for each fault opens a grid on real ports
- * and a real disk, which fails, and then one in the same directory and on the same ports that opens. Prints one line of JSON
- * with the code of each failure; the process then ends by itself. With the name of a fault as well, it tries that one alone.
+ * `failed-starts.test.ts` runs it under each server runtime, with an empty directory. For each fault it opens a grid on
+ * real
+ * ports and a real disk, which fails, and then one in the same directory and on the same ports, which opens. It prints
+ * one
+ * line of JSON with the code of each failure, and ends by itself. With the name of a fault it tries that one alone.
  */
 import { createServer } from 'node:net'
 import type { Server } from 'node:net'
@@ -12,7 +14,7 @@ import type { Grid, Libp2pNetwork, OpenGridOptions } from 'gossipgrid'
 
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 const [root, only] = process.argv.slice(2) as [string, string | undefined]
-/** What was aborted may take a moment to let go of its ports. */
+/** Aborted operations may take a moment to release their ports. */
 const RELEASE_MAX_MS = 20_000
 const directory = join(root, 'kept')
 const taken = await listening()
@@ -26,7 +28,7 @@ const sound = {
 }
 const takenAddress = `/ip4/127.0.0.1/tcp/${portOf(taken)}`
 
-/** A network that starts in truth, and then something fails. */
+/** A network that really starts, and then fails. */
 async function failingLate(options: Parameters<typeof libp2pNetwork>[0]): Promise<Libp2pNetwork> {
   const network = await libp2pNetwork(options)
   const start = network.start.bind(network)

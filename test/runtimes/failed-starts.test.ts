@@ -9,7 +9,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { RUNTIMES, runtimeCommand } from './runtime.ts'
 
 const TRIAL = fileURLToPath(new URL('failed-starts-trial.ts', import.meta.url))
-/** For a process that does not end by itself. */
+/** Kills a process that does not end by itself. */
 const END_MAX_MS = 110_000
 
 it.each(RUNTIMES)(

@@ -1,7 +1,7 @@
 /**
- * Run by `hard-texts.test.ts` under each server runtime, with a directory to keep data in: a peer writes texts in which
- * codecs are known to lose something, everywhere that a grid takes text. A second peer, and the first one after it was
- * opened again, say what they read otherwise. Prints one line of JSON; the process then ends by itself.
+ * `hard-texts.test.ts` runs it under each server runtime, with a directory for data. A peer writes texts that codecs are
+ * known to damage, everywhere that a grid takes text. A second peer, and the first one after a restart, report the texts
+ * that they read differently. It prints one line of JSON, and ends by itself.
  */
 import { openGrid } from 'gossipgrid'
 import type { Grid } from 'gossipgrid'
@@ -14,7 +14,7 @@ const LIMIT_MS = 40_000
 const PRESENT_AT_ONCE = 20
 const HARD = hardTexts([3, 16, 63, 64, 65, 66, 200])
 const NAMES = HARD.filter(({ text }) => !/\p{Cc}/u.test(text) && text.length > 60 && text.length < 70)
-/** U+0000 stands between the parts of a key where it has two. */
+/** U+0000 separates the parts of a key that has two. */
 const FIELDS = HARD.filter(({ text }) => !text.includes('\u0000'))
 
 const directory = process.argv[2]!
@@ -90,7 +90,7 @@ function counterName(text: string): string {
   return `${text}.`
 }
 
-/** What a peer reads otherwise than it was written. */
+/** The texts that a peer reads differently from how they were written. */
 async function differences(grid: Grid): Promise<string[]> {
   const wrong = new Set<string>()
   const see = (where: string, what: string, right: boolean): void => void (right || wrong.add(`${where}: ${what}`))

@@ -1,21 +1,21 @@
 /** How a peer of the matrix is opened. */
 export interface MatrixOpening {
-  /** What it is called among the others: it stands in the keys that only this peer writes. */
+  /** Its name among the others, which is part of the keys that only this peer writes. */
   readonly self: string
-  /** Where it keeps its data; left out: in memory. */
+  /** Its data directory; in memory when left out. */
   readonly directory?: string
-  /** Multiaddrs; left out: where a peer of its kind listens. */
+  /** Multiaddrs; when left out it listens where peers of its kind do. */
   readonly listen?: readonly string[]
   readonly join: readonly string[]
 }
 
-/** What a peer says of what it holds, in short: equal texts, equal contents. */
+/** A short form of what a peer has: equal texts mean equal contents. */
 export interface MatrixState {
   readonly neighbours: number
   readonly fingerprints: string
 }
 
-/** All that a peer holds, read piece by piece, in the order of the keys. */
+/** All contents of a peer, read piece by piece, in the order of the keys. */
 export interface MatrixContent {
   readonly map: readonly (readonly [key: string, value: string])[]
   readonly counter: number
@@ -24,12 +24,12 @@ export interface MatrixContent {
   readonly text: string
 }
 
-/** Everything that the matrix asks of a peer, whatever it runs on: what it gives and what it gets. */
+/** The calls that a peer of the matrix answers on every runtime, with their arguments and results. */
 export interface MatrixCalls {
   open: { ask: MatrixOpening; answer: { peerId: string; addresses: readonly string[] } }
-  /** Answered when every write of the round is acknowledged. */
+  /** Returns when every write of the round is acknowledged. */
   write: { ask: { readonly round: number }; answer: null }
-  /** Cuts the network between it and these peers; with none, all is connected again. */
+  /** Cuts the network between it and these peers; an empty list ends the split. */
   split: { ask: readonly string[]; answer: null }
   state: { ask: null; answer: MatrixState }
   content: { ask: null; answer: MatrixContent }
@@ -40,12 +40,12 @@ export interface MatrixCalls {
 export interface RemotePeer {
   readonly name: string
   ask<Name extends keyof MatrixCalls>(call: Name, ask: MatrixCalls[Name]['ask']): Promise<MatrixCalls[Name]['answer']>
-  /** Lets go of where it runs, whatever its state. */
+  /** Ends its process or tab, in any state. */
   abandon(): Promise<void>
 }
 
 /**
- * Per round, each peer sets so many keys of its own and as many that all of them set, adds as many elements, and types as
- * many words, of which it takes the first out again.
+ * In each round each peer sets so many keys of its own and as many that all of them set, adds as many elements, and
+ * types as many words. It takes the first of these words out again.
  */
 export const WRITES_PER_ROUND = 20

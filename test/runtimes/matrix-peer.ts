@@ -12,8 +12,8 @@ interface OpenPeer {
 }
 
 /**
- * One peer of the matrix. It does what it is asked, on any runtime: nothing in here knows which one. A program around it
- * passes on what is asked, over whatever leads to where it runs.
+ * One peer of the matrix. It performs the calls on any runtime: no code here knows which one. The program around it
+ * passes the calls on, by whatever channel its runtime has.
  */
 export function matrixPeer(): Answering<MatrixCalls> {
   let opened: OpenPeer | undefined
@@ -38,10 +38,10 @@ export function matrixPeer(): Answering<MatrixCalls> {
     },
     state: async () => {
       const { grid, network } = peer()
-      const held = grid
+      const fingerprints = grid
         .status()
         .collections.map(({ name, entries, fingerprint }) => `${name} ${entries} ${fingerprint}`)
-      return { neighbours: network.neighbours().length, fingerprints: held.toSorted().join(', ') }
+      return { neighbours: network.neighbours().length, fingerprints: fingerprints.toSorted().join(', ') }
     },
     content: async () => {
       const { grid, document } = peer()
@@ -77,7 +77,7 @@ async function open({ self, directory, listen, join }: MatrixOpening): Promise<O
   return { self, grid, network, document: await grid.doc('document') }
 }
 
-/** Keys, elements and words of its own, and some that everyone sets, adds and takes out at the same time. */
+/** Writes keys, elements and words of its own, and some that all peers set, add and take out at the same time. */
 async function write({ self, grid, document }: OpenPeer, round: number): Promise<void> {
   const [map, counter, set] = [grid.map<string>('map'), grid.counter('counter'), grid.set<string>('set')]
   const numbers = Array.from({ length: WRITES_PER_ROUND }, (_, i) => i)
@@ -94,7 +94,7 @@ async function write({ self, grid, document }: OpenPeer, round: number): Promise
   ])
 }
 
-/** Types words at both ends of the text, so that nobody types into a word, and takes the first of them out again. */
+/** Types words at both ends of the text, so that no peer types into a word, and takes the first of them out again. */
 async function typed(document: GridDocument, words: readonly string[]): Promise<void> {
   const text = document.y.getText('body')
   for (const [i, word] of words.entries()) {

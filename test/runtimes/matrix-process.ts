@@ -1,4 +1,4 @@
-/** A peer of the matrix as a process of its own. */
+/** A peer of the matrix as a process. */
 import { answerLines } from './answer-lines.ts'
 import type { MatrixCalls } from './matrix-calls.ts'
 import { matrixPeer } from './matrix-peer.ts'

@@ -43,7 +43,7 @@ describe('one grid of Node, Deno, Bun and a tab', () => {
     await matrix.expectEqual()
   })
 
-  it.each([...RUNTIMES, 'tab'])('heals a split between %s and the others, and nothing is lost', async (alone) => {
+  it.each([...RUNTIMES, 'tab'])('heals a split between %s and the others without a loss', async (alone) => {
     await matrix.connected()
     await matrix.split(alone)
     await matrix.write()
@@ -52,12 +52,12 @@ describe('one grid of Node, Deno, Bun and a tab', () => {
     last = await matrix.expectEqual()
   })
 
-  it('lets every process end by itself once its peer is closed', async () => {
+  it('lets every process end by itself after its peer is closed', async () => {
     await matrix.close()
     expect(await Promise.all(processes.map(({ ended }) => ended))).toEqual(RUNTIMES.map(() => 0))
   })
 
-  it.each(RUNTIMES)('comes back whole from the disk of %s, on another runtime', async (runtime) => {
+  it.each(RUNTIMES)('opens the disk of %s whole on another runtime', async (runtime) => {
     const next = start(RUNTIMES[(RUNTIMES.indexOf(runtime) + 1) % RUNTIMES.length]!)
     await next.ask('open', { self: next.name, directory: join(root, runtime), listen: [], join: [] })
     expect(await next.ask('content', null)).toEqual(last)

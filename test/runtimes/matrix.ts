@@ -6,7 +6,7 @@ import type { MatrixContent, MatrixState, RemotePeer } from './matrix-calls.ts'
 const LISTEN = ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws']
 const HOLDS_WITHIN_MS = 120_000
 
-/** How one peer of the matrix is to be opened. */
+/** How to open one peer of the matrix. */
 export interface SeatOptions {
   readonly directory?: string
   /** Multiaddrs to listen on; default TCP and WebSockets on loopback. */
@@ -22,8 +22,8 @@ interface Seat {
 }
 
 /**
- * One grid of peers that run on different runtimes, each somewhere else. Every peer writes the same number of
- * entries, elements and words in each round, so that what must be there in the end follows from the number of rounds.
+ * One grid of peers on different runtimes. Every peer writes the same number of entries, elements and words in each
+ * round, so the number of rounds decides what must be there in the end.
  */
 export class Matrix {
   readonly #seats: Seat[] = []
@@ -61,12 +61,12 @@ export class Matrix {
     await Promise.all(this.#seats.map(({ peer }) => peer.ask('split', [])))
   }
 
-  /** How many different contents there are. */
+  /** The number of different contents. */
   async variants(): Promise<number> {
     return new Set((await this.#states()).map(({ fingerprints }) => fingerprints)).size
   }
 
-  /** Waits for equal fingerprints, then reads everything, and looks for every acknowledged write in it. */
+  /** Waits for equal fingerprints, then reads everything and checks that it has every acknowledged write. */
   async expectEqual(): Promise<MatrixContent> {
     await until('equal fingerprints', async () => (await this.variants()) === 1)
     const [first, ...others] = await Promise.all(this.#seats.map(({ peer }) => peer.ask('content', null)))

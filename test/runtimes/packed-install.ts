@@ -5,15 +5,15 @@ import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-/** What packing needs of a clone. */
+/** The files of a clone that packing needs. */
 const LICENCES = ['LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT']
 const NEEDED = [...LICENCES, 'package.json', 'tsconfig.json', 'packing', 'packages', 'examples']
-/** A registry that does not answer is tried again for seconds, not for minutes. */
+/** npm retries a registry that does not answer for seconds, not for minutes. */
 const RETRY_FLAGS = ['--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=3000']
 const INSTALL_FLAGS = ['--prefer-offline', '--no-audit', '--no-fund', ...RETRY_FLAGS]
 const LEFT_OUT = new Set(['node_modules', 'dist'])
 
-/** What is published, in the order in which it depends on each other. */
+/** The published packages, each after those it depends on. */
 export const PUBLISHED = ['core', 'storage', 'network', 'grid', 'cli'] as const
 export type Published = (typeof PUBLISHED)[number]
 
@@ -21,7 +21,7 @@ export interface Tarball {
   readonly name: string
   /** Paths inside of the package. */
   readonly files: readonly string[]
-  /** Where the tarball lies. */
+  /** The path of the tarball. */
   readonly path: string
 }
 
@@ -32,11 +32,11 @@ export interface Ran {
 }
 
 /**
- * The packages as npm packs them, and a folder that they are installed in, as users do it. Packing happens in a copy, since
- * it changes package.json for a moment, which other tests would not like.
+ * The packages as npm packs them, and a folder in which they are installed, as by a user. They are packed in a copy of
+ * the clone, since packing changes package.json for a moment, which would break other tests.
  */
 export class PackedInstall {
-  /** Where programs of a user lie. */
+  /** The folder for programs of a user. */
   readonly app: string
   readonly tarballs: Map<Published, Tarball> = new Map()
   readonly #root: string
@@ -54,7 +54,9 @@ export class PackedInstall {
     return packed
   }
 
-  /** Adds ours, others, and what they depend on to the folder; that comes from the npm registry, or from npm's cache. */
+  /**
+   * Installs ours, others, and all dependencies in the folder; these come from the npm registry, or from npm's cache.
+   */
   async install(ours: readonly Published[], others: readonly string[] = []): Promise<void> {
     const paths = ours.map((name) => this.tarballs.get(name)!.path)
     const ran = await this.run(['npm', 'install', ...INSTALL_FLAGS, ...paths, ...others])
@@ -62,7 +64,7 @@ export class PackedInstall {
     throw new Error(`npm could not install the packed packages. This test needs the npm registry:\n${ran.stderr}`)
   }
 
-  /** How many packages are installed, and the bytes of all their files. */
+  /** The number of installed packages, and the bytes of all their files. */
   async weight(): Promise<{ packages: number; sizeBytes: number }> {
     const modules = join(this.app, 'node_modules')
     const lock = await readFile(join(modules, '.package-lock.json'), 'utf8')
@@ -91,15 +93,18 @@ export class PackedInstall {
     const workspaces = PUBLISHED.flatMap((name) => ['-w', `packages/${name}`])
     const ran = await run('npm', ['pack', '--json', '--pack-destination', target, ...workspaces], clone)
     if (ran.code !== 0) throw new Error(`npm could not pack the packages:\n${ran.stderr}`)
-    const told = JSON.parse(ran.stdout) as { name: string; filename: string; files: { path: string }[] }[]
-    for (const [i, { name, filename, files }] of told.entries()) {
+    const packed = JSON.parse(ran.stdout) as { name: string; filename: string; files: { path: string }[] }[]
+    for (const [i, { name, filename, files }] of packed.entries()) {
       const paths = files.map(({ path }) => path)
       this.tarballs.set(PUBLISHED[i]!, { name, files: paths, path: join(target, basename(filename)) })
     }
   }
 }
 
-/** Without what npm tells the scripts of this repository: another npm is not to take it for its own. */
+/**
+ * The environment without the variables that npm sets for the scripts of this repository: another npm must not use
+ * them.
+ */
 function environment(): NodeJS.ProcessEnv {
   const own = /^npm_(?!config_)|^npm_config_(local_)?prefix$|^INIT_CWD$/
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)))

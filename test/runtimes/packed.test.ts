@@ -14,13 +14,13 @@ import { RUNTIMES, runtimeCommand } from './runtime.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const SDK = ['core', 'storage', 'network', 'grid'] as const
-/** What a package of ES modules can be imported by. */
+/** The ways to import a package of ES modules. */
 const IMPORTING = ['node16-esm', 'bundler'] as const
 const LIMIT_MS = 600_000
 const PACKAGES_MAX = 130
 const SIZE_MAX_BYTES = 60 * 1024 * 1024
 
-/** Counts how often it was run, in a directory that all runtimes share. */
+/** Counts its runs, in a directory that all runtimes share. */
 const COUNTING = `import { openGrid } from 'gossipgrid'
 const grid = await openGrid({ name: 'packed', directory: 'kept', listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false })
 const runs = grid.map<number>('runs')
@@ -43,7 +43,7 @@ describe('the packages, packed by npm and installed in an empty folder', () => {
   }, LIMIT_MS)
   afterAll(() => packed?.remove())
 
-  it.each(PUBLISHED)('%s holds compiled files, a readme and the licence, and nothing else', (name) => {
+  it.each(PUBLISHED)('%s has compiled files, a readme and the licence, and nothing else', (name) => {
     const { files } = packed.tarballs.get(name)!
     const top = ['LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'package.json']
     expect(files.filter((file) => !/^(dist|bin|pages)\//.test(file)).toSorted()).toEqual(top)
@@ -53,14 +53,14 @@ describe('the packages, packed by npm and installed in an empty folder', () => {
     expect(files.filter((file) => /\.test\.|\/test-|-trial|conformance/.test(file))).toEqual([])
   })
 
-  it.each(PUBLISHED)('%s has nothing that publint complains of', async (name) => {
+  it.each(PUBLISHED)('%s passes publint', async (name) => {
     const bytes = await readFile(packed.tarballs.get(name)!.path)
     const tarball = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)
     const { messages, pkg } = await publint({ pack: { tarball }, strict: true })
     expect(messages.map((message) => formatMessage(message, pkg))).toEqual([])
   })
 
-  it.each(SDK)('%s has types that every way of importing it finds', async (name) => {
+  it.each(SDK)('%s has types for every way to import it', async (name) => {
     const tarball = createPackageFromTarballData(await readFile(packed.tarballs.get(name)!.path))
     const analysis = await checkPackage(tarball)
     if (analysis.types === false) throw new Error('there are no types')
@@ -95,7 +95,7 @@ describe('the packages, packed by npm and installed in an empty folder', () => {
       await packed.install(['cli'], optional)
     }, LIMIT_MS)
 
-    it('have types for a strict project that checks those of its libraries as well', async () => {
+    it('have types for a strict project that checks the types of its libraries too', async () => {
       const compilerOptions = { target: 'es2024', module: 'nodenext', strict: true, noEmit: true, types: ['node'] }
       const files = ['hello.ts', 'counting.ts']
       await writeFile(join(packed.app, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))

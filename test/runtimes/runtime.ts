@@ -10,7 +10,7 @@ const FLAGS: Readonly<Record<Runtime, readonly string[]>> = {
   bun: [],
 }
 
-/** The program of a runtime that the project brings, and what it needs before the path of a script. */
+/** The program of a runtime in this project, and its arguments before the path of a script. */
 export function runtimeCommand(runtime: Runtime): readonly [binary: string, ...flags: string[]] {
   return [fileURLToPath(new URL(`../../node_modules/.bin/${runtime}`, import.meta.url)), ...FLAGS[runtime]]
 }

@@ -18,15 +18,15 @@ import { StartedGenerations } from './started-generations.ts'
 
 const COLLECTION: SimulatedCollection = simulatedCollection(DOCUMENTS.name, DOCUMENTS.kind)
 const NAMES = ['minutes', 'plan'] as const
-/** The document whose Y.Docs go on when it is compacted, and are destroyed now and then while they are edited. */
+/** The Y.Docs of this document outlive its compactions, and are destroyed now and then while they are edited. */
 const GOES_ON = 'plan'
-/** How long a Y.Doc waits for the rows that it takes to go on. */
+/** How long a Y.Doc waits for the rows that it needs to go on. */
 const GOING_ON_MAX_MS = 10_000
 /** One edit in so many is the last one of its Y.Doc. */
 const DESTROYS = 20
-/** How often a machine looks whether a document is to begin anew. */
+/** How often a machine checks whether to compact a document. */
 const LOOK_MS = 1000
-/** Once the trouble is over nobody begins anything. */
+/** When the faults are over no document is compacted any more. */
 const CALM: GenerationLimits = {
   clientsMax: Infinity,
   weighedMinBytes: Infinity,
@@ -38,24 +38,24 @@ const CALM: GenerationLimits = {
 }
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
-/** Something that somebody typed, which no two have in common, and the rows that have said so. */
+/** A unique character that was typed, and the rows that contain it. */
 interface Token {
   readonly name: string
-  /** The generation that it was typed into. */
+  /** The generation it was typed into. */
   readonly generation: number
   readonly author: Life
   readonly writes: LedgerWrite[]
-  /** What deleted it, by each who did. */
+  /** The rows of each of its deletes. */
   readonly deletes: LedgerWrite[][]
-  /** Its author was told that it could not be carried over to where its document went on. */
-  told: boolean
+  /** Its author got a report that it could not be rebased to the current generation. */
+  reported: boolean
 }
 
 interface Open {
   engine: DocumentEngine
-  /** Since when its document is in another generation, and it cannot go on there. */
+  /** Since when its document has another current generation in which it cannot go on yet. */
   waitingSinceMs: number | undefined
-  /** What was typed and deleted and is in no row yet. */
+  /** Characters that were typed and deleted, and are in no row yet. */
   typed: Token[]
   deleted: Token[]
 }
@@ -67,7 +67,7 @@ interface LifeOptions {
   wrote(writes: readonly LedgerWrite[]): void
 }
 
-/** The documents that a machine has open in one of its lives. */
+/** The open documents of a machine, from one start to its end. */
 class Life {
   readonly pump: SimulatedPump
   readonly table: DocumentTable
@@ -81,7 +81,7 @@ class Life {
   #headed = false
   #nextLookMs = 0
 
-  constructor(machine: SimulatedPeer, peer: Peer, options: LifeOptions, told: (update: Uint8Array) => void) {
+  constructor(machine: SimulatedPeer, peer: Peer, options: LifeOptions, onRefused: (update: Uint8Array) => void) {
     this.machine = machine
     this.#options = options
     this.limits = options.limits
@@ -99,13 +99,13 @@ class Life {
       },
       engines: () => Array.from(this.open.values(), ({ engine }) => engine),
       refused: (_name, _error, update) => {
-        told(update)
+        onRefused(update)
         return true
       },
     })
   }
 
-  /** A Y.Doc is to go on in another generation. */
+  /** A Y.Doc waits to go on in another generation. */
   get isWaiting(): boolean {
     return Array.from(this.open.values()).some(({ waitingSinceMs }) => waitingSinceMs !== undefined)
   }
@@ -125,7 +125,7 @@ class Life {
     })
   }
 
-  /** Begins documents anew, or carries over what was edited meanwhile. */
+  /** Compacts documents, and rebases late edits. */
   look(): void {
     if (this.pump.monotonicMs < this.#nextLookMs) return
     this.#nextLookMs = this.pump.monotonicMs + LOOK_MS
@@ -133,18 +133,18 @@ class Life {
     this.#head()
   }
 
-  /** Documents may have begun anew. */
+  /** The current generation of a document may have changed. */
   #head(): void {
     for (const [name, open] of this.open) {
       if (open.engine.generation === this.table.generationOf(name).number) continue
       if (this.#options.goesOn && name === GOES_ON && this.#goOn(open)) continue
-      open.engine.end(new GridError('DOCUMENT_GENERATION', 'begun anew'))
+      open.engine.end(new GridError('DOCUMENT_GENERATION', 'compacted'))
       this.open.delete(name)
     }
     for (const name of this.open.keys()) this.#generations.rebase(name)
   }
 
-  /** False when it has waited for too long. */
+  /** False when it has waited too long. */
   #goOn(open: Open): boolean {
     const { engine } = open
     const { name, y } = engine
@@ -203,7 +203,7 @@ class Life {
       table: this.table,
       logger: silent,
       poisoned: this.#poisoned,
-      // What could not be written when the document began anew was told, and is in no row.
+      // After a compaction, edits that could not be written were reported, and are in no row.
       refused: (_: string, error: GridError) => {
         if (error.code === 'DOCUMENT_GENERATION') return
         this.machine.check(`document: an edit of '${name}' was refused: ${error.message}`)
@@ -215,7 +215,7 @@ class Life {
     }
   }
 
-  /** Rows were written: they say all that was edited in their document so far. */
+  /** Rows were written: they contain all edits of their document so far. */
   #wrote(writes: readonly LedgerWrite[]): void {
     this.#options.wrote(writes)
     for (const { engine, typed, deleted } of this.open.values()) {
@@ -227,14 +227,14 @@ class Life {
   }
 }
 
-/** What the documents of a simulated peer need of it. */
+/** Lets documents write at a simulated peer. */
 class SimulatedPump implements DocumentPump {
   readonly peer: Peer
   closed = false
   readonly #machine: SimulatedPeer
   readonly #wrote: (writes: readonly LedgerWrite[]) => void
   #soon: (() => void)[] = []
-  /** Rows that are on their way to disk. */
+  /** Rows that are being written to disk. */
   #saving: { readonly last: LedgerWrite; readonly settled: () => void }[] = []
 
   constructor(machine: SimulatedPeer, peer: Peer, wrote: (writes: readonly LedgerWrite[]) => void) {
@@ -274,7 +274,7 @@ class SimulatedPump implements DocumentPump {
     return { follow: neverSettles }
   }
 
-  /** Does what was put off, and tells of what has become durable. */
+  /** Runs the postponed calls, and reports the rows that have become durable. */
   run(): void {
     if (this.closed) return
     const isDone = ({ last }: { readonly last: LedgerWrite }): boolean => last.acknowledged || !this.#machine.persistent
@@ -286,8 +286,8 @@ class SimulatedPump implements DocumentPump {
 }
 
 /**
- * Types into the documents of all peers, and takes out again. Whoever has everything shows every character whose row was
- * acknowledged and that nobody deleted, and none that was; and an open document shows what one shows that is opened anew.
+ * Types into the documents of all peers, and deletes. In the end every peer shows every character whose row was
+ * acknowledged and that no peer deleted, and no deleted one. An open document shows the same as a newly opened one.
  */
 export class DocumentApplication implements Application {
   readonly collections: readonly SimulatedCollection[] = [COLLECTION]
@@ -295,7 +295,7 @@ export class DocumentApplication implements Application {
   readonly #tokens: Token[] = []
   readonly #started = new StartedGenerations()
   #running = false
-  #begunAnew = 0
+  #compactions = 0
   #wentOnCount = 0
   #hidden = 0
   #limits: GenerationLimits | undefined
@@ -306,9 +306,9 @@ export class DocumentApplication implements Application {
     this.#goesOn = goesOn
   }
 
-  /** How often documents had begun anew in the end, those times left out that did not come to count. */
-  get begunAnew(): number {
-    return this.#begunAnew
+  /** Compactions in the history of the current generations; those of generations that lost are left out. */
+  get compactions(): number {
+    return this.#compactions
   }
 
   /** How often a Y.Doc went on in a new generation. */
@@ -316,12 +316,12 @@ export class DocumentApplication implements Application {
     return this.#wentOnCount
   }
 
-  /** Of what was typed, how much its author was told of that it could not be carried over. */
-  get told(): number {
-    return this.#tokens.filter(({ told }) => told).length / this.#tokens.length
+  /** Share of the characters whose author got a report that they could not be rebased. */
+  get reported(): number {
+    return this.#tokens.filter(({ reported }) => reported).length / this.#tokens.length
   }
 
-  /** What was typed and stays hidden, summed over the peers: no peer is its author any more. */
+  /** Characters that stay hidden because no peer is their author any more, summed over the peers. */
   get hidden(): number {
     return this.#hidden
   }
@@ -383,23 +383,23 @@ export class DocumentApplication implements Application {
   check(peer: Peer): string | undefined {
     const excused = new Set(this.#tokens.filter(isExcused).map(({ author }) => author))
     const table = new DocumentTable(peer)
-    this.#begunAnew = NAMES.reduce((sum, name) => sum + table.lineOf(name).length, 0)
+    this.#compactions = NAMES.reduce((sum, name) => sum + table.lineOf(name).length, 0)
     for (const name of NAMES) {
-      const anew = openAnew(peer, name)
-      const shown = new Set(textOf(anew.y))
-      if (anew.waitingCount > 0 && excused.size === 0)
+      const reopened = reopen(peer, name)
+      const shown = new Set(textOf(reopened.y))
+      if (reopened.waitingCount > 0 && excused.size === 0)
         return `document: '${name}' at ${peer.peerId} waits for what does not come`
       const life = [...this.#lives.values()].find(({ documents }) => documents.pump.peer === peer)?.documents
       if (life !== undefined) this.#run(life)
       const open = life?.open.get(name)
       if (open !== undefined && excused.size === 0 && textOf(open.engine.y).join() !== [...shown].join()) {
-        return `document: '${name}' at ${peer.peerId} shows one text where it is open, and another opened anew`
+        return `document: '${name}' at ${peer.peerId} shows one text where it is open, and another after it is reopened`
       }
       const hidden = lateEditsOf(peer, name).filter((edit) => this.#isHidden(edit))
       const hiddenTokens = new Set(hidden.flatMap(({ author }) => tokensOf(author.update)))
       this.#hidden += hiddenTokens.size
       for (const [i, token] of this.#tokens.entries()) {
-        if (token.name !== name || token.told || hiddenTokens.has(i) || excused.has(token.author)) continue
+        if (token.name !== name || token.reported || hiddenTokens.has(i) || excused.has(token.author)) continue
         const violation = checkToken(token, shown.has(i), excused.size > 0)
         if (violation !== undefined) return `document: '${name}' at ${peer.peerId} ${violation}`
       }
@@ -407,20 +407,20 @@ export class DocumentApplication implements Application {
     return undefined
   }
 
-  /** Edits could not be carried over: of a peer that was never met, or one whose disk was damaged, lost or set back. */
-  #tell(machine: SimulatedPeer, update: Uint8Array): void {
+  /** Edits could not be rebased: of a peer that was never met, or one whose disk was damaged, lost or set back. */
+  #reported(machine: SimulatedPeer, update: Uint8Array): void {
     const table = new DocumentTable(machine.peer!)
     for (const i of tokensOf(update)) {
       const token = this.#tokens[i]!
-      token.told = true
+      token.reported = true
       const { author, name, generation } = token
       const { peerId } = author.pump.peer
       if (machine.disk.losses > 0 || !this.#started.wasToWaitFor(peerId, name, generation, table.lineOf(name))) continue
-      machine.check(`document: edits of '${name}' were not carried over, of a known peer whose disk is sound`)
+      machine.check(`document: edits of '${name}' were not rebased, of a known peer whose disk is sound`)
     }
   }
 
-  /** Some of it cannot be carried over, and no peer has the replica id of its author any more, which alone may be told. */
+  /** Some of it cannot be rebased, and no peer has the replica id of its author any more. Only that one would get the report. */
   #isHidden({ author, unplaced }: LateEdit): boolean {
     if (!unplaced) return false
     return Array.from(this.#lives.values()).every(({ documents }) => documents.pump.peer.replicaId !== author.replicaId)
@@ -439,12 +439,12 @@ export class DocumentApplication implements Application {
       for (const { key, value } of writes) this.#started.record(key, value, knows)
     }
     const options = { limits: this.#limits ?? CALM, goesOn: this.#goesOn, wentOn, wrote }
-    const documents = new Life(machine, peer, options, (update) => this.#tell(machine, update))
+    const documents = new Life(machine, peer, options, (update) => this.#reported(machine, update))
     this.#lives.set(machine, { life, documents })
     return documents
   }
 
-  /** What is done may be a step of the machine, after which it is not done again. */
+  /** `act` may make the machine step, which calls this again; the inner call does nothing. */
   #run(life: Life, act?: () => void): void {
     if (this.#running) return
     this.#running = true
@@ -457,7 +457,7 @@ export class DocumentApplication implements Application {
     const tokens: number[] = []
     for (let i = 0; i < count; i++) {
       const { name, generation } = engine
-      const token: Token = { name, generation, author, writes: [], deletes: [], told: false }
+      const token: Token = { name, generation, author, writes: [], deletes: [], reported: false }
       tokens.push(this.#tokens.push(token) - 1)
       typed.push(token)
     }
@@ -475,7 +475,7 @@ export class DocumentApplication implements Application {
   }
 }
 
-/** Small enough for documents to begin anew in a minute or two, on both sides of a split too. */
+/** Small enough for compactions within a minute or two, on both sides of a split too. */
 function drawLimits(random: Random): GenerationLimits {
   return {
     clientsMax: random.between(1, 5),
@@ -489,20 +489,20 @@ function drawLimits(random: Random): GenerationLimits {
 }
 
 /**
- * No peer waits in a simulation. A promise that settles would leave a job behind, and a simulation is one turn of the event
+ * No peer waits in a simulation. A promise that settles would queue a job, and a simulation is one turn of the event
  * loop: no job runs before all of its seeds are done, and each job of a rejection keeps a whole simulation in memory.
  */
 function neverSettles(): Promise<never> {
   return new Promise(() => undefined)
 }
 
-/** The peers whose rows a peer waits for: itself, the registered members, and those met in this life. */
+/** The peers whose rows a peer waits for: itself, the registered members, and those met since its start. */
 function knownTo({ peerId: own, housekeeping, membership }: Peer, wallMs: number): string[] {
   const registered = housekeeping.registry.members(wallMs).map(({ peerId }) => peerId)
   return [own, ...registered, ...membership.others.map(({ record }) => record.peerId)]
 }
 
-/** What was edited in older generations, and nobody has carried over. */
+/** Edits of older generations that no peer has rebased. */
 function lateEditsOf(peer: Peer, name: string): LateEdit[] {
   const table = new DocumentTable(peer)
   const { replicaId } = peer
@@ -510,7 +510,7 @@ function lateEditsOf(peer: Peer, name: string): LateEdit[] {
   return starts.flatMap((start) => lateEdits(table, name, start, { replicaId, isWanted: () => true }).edits)
 }
 
-/** What an update says was typed. */
+/** The characters that an update adds. */
 function tokensOf(update: Uint8Array): number[] {
   const structs = Y.decodeUpdate(update).structs as Partial<Y.Item>[]
   return structs.flatMap(({ content }) => (content instanceof Y.ContentAny ? (content.arr as number[]) : []))
@@ -525,7 +525,7 @@ function textOf(y: Y.Doc): number[] {
 }
 
 /**
- * Some copy of it, or of what came after it, may rightly be gone: with a disk, or with a peer that nobody was told by that
+ * A copy of it, or of later edits, may be gone without a fault: with a disk, or with a peer that never reported that
  * it is stored.
  */
 function isExcused({ author, writes, deletes }: Token): boolean {
@@ -538,13 +538,13 @@ function isExcused({ author, writes, deletes }: Token): boolean {
 function checkToken({ writes, deletes }: Token, isShown: boolean, mayWait: boolean): string | undefined {
   const kept = (rows: readonly LedgerWrite[]): boolean =>
     rows.length > 0 && rows.every(({ acknowledged }) => acknowledged)
-  if (!isShown && kept(writes) && deletes.length === 0 && !mayWait) return 'lacks what was typed and nobody deleted'
+  if (!isShown && kept(writes) && deletes.length === 0 && !mayWait) return 'lacks what was typed and no peer deleted'
   if (isShown && !mayWait && deletes.some(kept)) return 'shows what was deleted'
   return undefined
 }
 
-/** The document as its rows alone give it. */
-function openAnew(peer: Peer, name: string): DocumentEngine {
+/** The document that its rows alone give. */
+function reopen(peer: Peer, name: string): DocumentEngine {
   const pump: DocumentPump = {
     peer,
     closed: false,

@@ -3,15 +3,17 @@ import type { StartedGeneration } from '../../packages/grid/src/documents/rows/d
 
 interface Started {
   readonly from: number
-  /** The peer ids that the first peer to settle it knew by then; undefined while no peer has. */
+  /** The peer ids that the first peer to settle it knew at that time; undefined while no peer has settled it. */
   known: ReadonlySet<string> | undefined
 }
 
-/** All generations of documents that the peers of a simulation have started, those included that no peer has any more. */
+/**
+ * All generations of documents that the peers of a simulation have started, including those that no peer has any more.
+ */
 export class StartedGenerations {
   readonly #started = new Map<string, Started>()
 
-  /** A peer that knows `known` has written a row. Rows that start no generation are passed over. */
+  /** A peer that knows `known` has written a row. Rows that start no generation are ignored. */
   record(key: string, value: Uint8Array | undefined, known: () => Iterable<string>): void {
     const number = readGenerationKey(key)
     if (number === undefined || value === undefined) return
@@ -22,8 +24,9 @@ export class StartedGenerations {
   }
 
   /**
-   * Whether the current generation, to which `line` leads, was to wait for what a peer has edited in another one. The peer that
-   * settles a generation waits for the peers that it knows; so what others edited apart from it may be left behind.
+   * Whether the current generation, the end of `line`, had to wait for the edits of a peer in another one. The peer
+   * that settles a generation waits for the peers that it knows, so edits that others made during a split may be left
+   * behind.
    */
   wasToWaitFor(peerId: string, name: string, generation: number, line: readonly StartedGeneration[]): boolean {
     for (let number: number | undefined = generation; number !== undefined; number = this.#fromOf(name, number)) {

@@ -6,23 +6,23 @@ import { partitionOf } from '../../packages/core/src/rig/peer-state.ts'
 import { TestDisk } from '../../packages/core/src/rig/test-disk.ts'
 import { WiredPeers } from '../../packages/core/src/rig/wired-peers.ts'
 
-/** One thing that happened to the observed peer: it was connected, it wrote, or a message reached it. */
+/** One event at the observed peer: it was connected, it wrote, or a message arrived. */
 export interface Happening {
   readonly atMs: number
   readonly what: 'connected' | 'disconnected' | 'write' | 'message' | 'broadcast'
   /** The neighbour, or the sender of the message. */
   readonly from?: string
-  /** Of the message, for readers of the file. */
+  /** The type of the message, for readers of the file. */
   readonly type?: string
   /** The message belongs to the observed peer's own session, its n-th with that neighbour, counted from 0. */
   readonly session?: number
-  /** The message, or the value that was written (left out: a delete): deflated, in base64. */
+  /** The message, or the written value (a delete has none): deflated, in base64. */
   readonly bytes?: string
   readonly collection?: string
   readonly key?: string
 }
 
-/** An entry that the observed peer held in the end. */
+/** An entry that the observed peer had in the end. */
 export interface StoredEntry {
   readonly collection: string
   readonly key: string
@@ -32,12 +32,12 @@ export interface StoredEntry {
   readonly replicaId: string
 }
 
-/** What reached one peer of a grid, and what it held in the end. */
+/** Everything that reached one peer of a grid, and its state in the end. */
 export interface Recording {
   readonly observed: string
   readonly happenings: readonly Happening[]
   readonly entries: readonly StoredEntry[]
-  /** `collection replicaId`: all writes up to this one had been seen in the end. */
+  /** By `collection replicaId`: the peer had seen all writes up to this one in the end. */
   readonly heads: Readonly<Record<string, number>>
 }
 
@@ -66,7 +66,7 @@ const VALUES: readonly unknown[] = [
   'long '.repeat(300),
 ]
 
-/** Small grids in which every message of the protocol is sent; each opens the peers it needs. */
+/** Small grids that send every message of the protocol. Each opens the peers it needs. */
 export const SCENARIOS: Readonly<Record<string, { readonly observed: string; run(peers: WiredPeers): void }>> = {
   /** Sets, deletes, overwritten keys, concurrent writes, confirmations, a member that leaves. */
   live: {
@@ -107,7 +107,7 @@ export const SCENARIOS: Readonly<Record<string, { readonly observed: string; run
       peers.run()
     },
   },
-  /** An empty peer joins: several chunks, deletes, void dots, and the session is the old peer's. */
+  /** An empty peer joins: several chunks, deletes, superseded dots, in a session of the old peer. */
   joins: {
     observed: 'b',
     run: (peers) => {
@@ -117,7 +117,7 @@ export const SCENARIOS: Readonly<Record<string, { readonly observed: string; run
       peers.advance(3000)
     },
   },
-  /** The same, in the session of the peer that joins. */
+  /** The same, in a session of the peer that joins. */
   asks: {
     observed: 'a',
     run: (peers) => {
@@ -127,7 +127,7 @@ export const SCENARIOS: Readonly<Record<string, { readonly observed: string; run
       peers.advance(3000)
     },
   },
-  /** Two peers with entries of their own, and some of the same keys. */
+  /** Two peers with entries of their own, and some common keys. */
   meets: {
     observed: 'b',
     run: (peers) => {
@@ -143,7 +143,7 @@ export const SCENARIOS: Readonly<Record<string, { readonly observed: string; run
       peers.advance(3000)
     },
   },
-  /** More at once than broadcast carries: an announce that says so, and a session. */
+  /** More rows at once than broadcast carries: an announce that says so, and a session. */
   bulk: {
     observed: 'b',
     run: (peers) => {
@@ -158,7 +158,7 @@ export const SCENARIOS: Readonly<Record<string, { readonly observed: string; run
       peers.advance(5000)
     },
   },
-  /** Nothing reaches the old peer: it gives its session up. */
+  /** Nothing reaches the old peer: it gives up its session. */
   silence: {
     observed: 'b',
     run: (peers) => {
@@ -171,7 +171,7 @@ export const SCENARIOS: Readonly<Record<string, { readonly observed: string; run
   },
 }
 
-/** Runs a scenario with whole peers of today, and tells what the observed one met. */
+/** Runs a scenario with complete peers of this version, and records the observed one. */
 export function record(scenario: string): Recording {
   const { observed, run } = SCENARIOS[scenario]!
   const peers = new WiredPeers()
@@ -184,10 +184,10 @@ export function record(scenario: string): Recording {
     return peer
   }
   run(peers)
-  return { observed, happenings, ...held(peers.peer(observed)) }
+  return { observed, happenings, ...stateOf(peers.peer(observed)) }
 }
 
-/** A peer with entries in three collections, some overwritten, some deleted, and more than one chunk takes. */
+/** A peer with entries in three collections, some overwritten, some deleted, and more than fit into one chunk. */
 function fill(peers: WiredPeers, name: string): void {
   peers.open(name, new TestDisk())
   for (let i = 0; i < 300; i++) {
@@ -240,13 +240,13 @@ function observe(
   }
 }
 
-/** What a peer holds, in a form that does not depend on the order in which it came. */
-export function held(peer: Peer): Pick<Recording, 'entries' | 'heads'> {
+/** The state of a peer, in a form that does not depend on the order of arrival. */
+export function stateOf(peer: Peer): Pick<Recording, 'entries' | 'heads'> {
   const { ids } = peer.collections
   const entries: StoredEntry[] = []
   const heads: Record<string, number> = {}
   for (const { name, replica } of peer.collections.partitions()) {
-    // What a grid keeps of its own, and later kinds: version 1.0 knew maps alone.
+    // Skip a grid's own collections, and later kinds: version 1.0 knew maps alone.
     if (name.kind !== 1) continue
     const { table, vector } = replica
     for (const slot of table.slots()) {
@@ -270,7 +270,7 @@ function packed(bytes: Uint8Array): string {
   return deflateRawSync(bytes).toString('base64')
 }
 
-/** Reads a file of recordings: one line of JSON for what it is, then one for each happening, then one for each entry. */
+/** Reads a file of recordings: one line of JSON about it, then one for each happening, then one for each entry. */
 export function parseRecording(text: string): Recording {
   const [first, ...rest] = text
     .trimEnd()
@@ -289,7 +289,7 @@ export function parseRecording(text: string): Recording {
   }
 }
 
-/** `node test/wire/record.ts FOLDER`: keeps what peers of this version say. Once released, a recording is never renewed. */
+/** `node test/wire/record.ts FOLDER` records peers of this version. A released recording is never replaced. */
 if (import.meta.main) {
   for (const scenario of Object.keys(SCENARIOS)) {
     const { observed, heads, happenings, entries } = record(scenario)

@@ -5,12 +5,12 @@ import type { Peer } from '../../packages/core/src/peer/peer.ts'
 import { partitionOf } from '../../packages/core/src/rig/peer-state.ts'
 import { TestDisk } from '../../packages/core/src/rig/test-disk.ts'
 import { WiredPeers } from '../../packages/core/src/rig/wired-peers.ts'
-import { SCENARIOS, held, parseRecording, record } from './record.ts'
+import { SCENARIOS, stateOf, parseRecording, record } from './record.ts'
 import type { Happening, StoredEntry, Recording } from './record.ts'
 import { readMessage1, withSession1 } from './version-1.ts'
 import type { Message1 } from './version-1.ts'
 
-/** Versions that are out, whose peers may meet those of today while a grid is brought up to date peer by peer. */
+/** Released versions whose peers may meet those of this version, while the peers of a grid are upgraded one by one. */
 const VERSIONS = ['1.0']
 
 const scenarios = Object.keys(SCENARIOS)
@@ -23,20 +23,20 @@ function unpacked(deflated: string): Uint8Array {
   return new Uint8Array(inflateRawSync(Buffer.from(deflated, 'base64')))
 }
 
-/** Gives a peer of today, step by step, what the recorded one met. */
+/** Gives a peer of this version, step by step, the inputs of the recorded one. */
 class Replay {
   readonly peers: WiredPeers = new WiredPeers()
   readonly observed: string
-  /** What the peer of today said, as version 1.0 reads it. */
+  /** The messages of the present peer, as version 1.0 reads them. */
   readonly said: (Message1 & { readonly to: string | undefined })[] = []
-  /** The sessions it has started. */
+  /** The sessions that it has started. */
   readonly #sessions: { readonly to: string; readonly id: number }[] = []
 
-  /** `prepare` is called before anything happens. */
+  /** `prepare` is called before the first input. */
   constructor({ observed, happenings }: Recording, prepare: (peer: Peer) => void = () => undefined) {
     this.observed = observed
-    // Chance gives every peer that is opened another replica id, and the first one's is that of the recorded peer.
-    this.peers.open('nobody')
+    // Every opened peer gets another replica id, and the first one's is that of the recorded peer: skip it.
+    this.peers.open('first')
     const peer = this.peers.open(observed, new TestDisk())
     const step = peer.step.bind(peer)
     peer.step = (input, now) => {
@@ -82,21 +82,21 @@ class Replay {
   }
 }
 
-/** An entry without what depends on the name that the peer of today writes under. */
+/** An entry without the parts that depend on the replica id of the present peer. */
 function withoutOwnName({ collection, key, value, hlc, replicaId }: StoredEntry, heads: Recording['heads']): unknown {
   const foreign = `${collection} ${replicaId}` in heads
   return { collection, key, value: value === null ? null : unpacked(value), ...(foreign ? { hlc, replicaId } : {}) }
 }
 
 for (const version of VERSIONS) {
-  describe(`a peer of today that meets peers of version ${version}`, () => {
+  describe(`a present peer that meets peers of version ${version}`, () => {
     for (const scenario of scenarios) {
-      it(`ends with exactly the entries that one of them held: ${scenario}`, () => {
+      it(`ends with exactly the entries that one of them had: ${scenario}`, () => {
         const recording = recordingOf(version, scenario)
         const { peers, observed } = new Replay(recording)
         const peer = peers.peer(observed)
-        const now = held(peer)
-        // The heads of all but the peer itself, whose replica id is drawn anew.
+        const now = stateOf(peer)
+        // The heads of all but the peer itself, whose replica id is another one.
         const { [`users ${ownOf(recording)}`]: _, ...foreign } = recording.heads
         expect(now.heads).toMatchObject(foreign)
         expect(now.entries.map((entry) => withoutOwnName(entry, foreign))).toEqual(
@@ -106,18 +106,18 @@ for (const version of VERSIONS) {
         expect(peers.effects(observed, 'refuse')).toEqual([])
       })
 
-      it(`says nothing that they cannot read, and of maps alone but for what it broadcasts: ${scenario}`, () => {
+      it(`sends nothing that they cannot read, and only maps except in broadcasts: ${scenario}`, () => {
         const { said } = new Replay(recordingOf(version, scenario))
         expect(said.length).toBeGreaterThan(2)
         for (const { type, header, records } of said) {
-          // A broadcast is for all: of a kind that they do not know they leave out the rows, and nothing else.
+          // A broadcast goes to all peers. They ignore rows of a kind that they do not know, and nothing else.
           if (type !== 'frame') expect(records.filter(({ kind }) => kind !== 1)).toEqual([])
           expect(((header['parts'] ?? []) as { kind: number }[]).filter(({ kind }) => kind !== 1)).toEqual([])
         }
       })
     }
 
-    it('serves them what they lack, void dots included', () => {
+    it('serves them what they lack, superseded dots included', () => {
       const recording = recordingOf(version, 'meets')
       const chunks = new Replay(recording).ofType('chunk')
       const records = chunks.flatMap((chunk) => chunk.records)
@@ -141,7 +141,7 @@ for (const version of VERSIONS) {
       expect(chunks.at(-1)?.header['last']).toBe(true)
     })
 
-    it('serves them maps alone, whatever else it holds: what they do not know they would ask for again and again', () => {
+    it('serves them maps alone, whatever else it has: they would ask for unknown rows again and again', () => {
       for (const scenario of ['joins', 'asks', 'meets']) {
         const { peers, observed, said } = new Replay(recordingOf(version, scenario), (peer) => {
           const set = peer.open({ name: 'tags', kind: 'set', mode: 'replicated', partitions: 1 })
@@ -154,7 +154,7 @@ for (const version of VERSIONS) {
       }
     })
 
-    it('acknowledges their chunks, answers what they ask, and tells what it has', () => {
+    it('acknowledges their chunks, answers their requests, and announces what it has', () => {
       expect(new Replay(recordingOf(version, 'joins')).ofType('chunk-ack').length).toBe(2)
       const asks = new Replay(recordingOf(version, 'asks'))
       expect(asks.ofType('digest').length).toBeGreaterThan(0)
@@ -167,8 +167,8 @@ for (const version of VERSIONS) {
   })
 }
 
-describe('whole grids of today', () => {
-  it('say nothing about maps that version 1.0 cannot read', () => {
+describe('grids of this version', () => {
+  it('send nothing about maps that version 1.0 cannot read', () => {
     const types = new Set<string>()
     for (const scenario of scenarios) {
       for (const { bytes, what } of record(scenario).happenings) {

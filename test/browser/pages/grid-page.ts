@@ -1,7 +1,7 @@
 import { openGrid } from 'gossipgrid'
 import type { Grid, OpenGridOptions } from 'gossipgrid'
 
-/** What a tab under test does: it holds one grid and a map of numbers. */
+/** The program of a tab under test: it has one grid and a map of numbers. */
 export interface GridPage {
   open(options: OpenGridOptions): Promise<string>
   set(key: string, value: number): Promise<boolean>
@@ -13,7 +13,7 @@ export interface GridPage {
   connected(): readonly string[]
   storage(): { readonly persistent: boolean; readonly error: string }
   close(): Promise<void>
-  /** Writes numbers one after the other, and tells the web server of each that was acknowledged. */
+  /** Writes numbers one after the other, and reports each acknowledged one to the web server. */
   writeOn(): Promise<void>
 }
 

@@ -1,6 +1,6 @@
 import { matrixPeer } from '../../runtimes/matrix-peer.ts'
 
-/** A peer of the matrix in a tab, which listens where tabs do and not where it is asked to. */
+/** A peer of the matrix in a tab. It ignores the addresses to listen on that it gets, and listens like every tab. */
 const { open, ...others } = matrixPeer()
 const page: typeof others & { open: typeof open } = {
   ...others,

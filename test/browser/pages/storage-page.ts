@@ -2,7 +2,7 @@ import { GridError } from '@gossipgrid/core'
 import type { Storage } from '@gossipgrid/core'
 import { indexedDbStorage } from '@gossipgrid/storage/indexeddb'
 
-/** What a page does for `RemoteStorage`: bytes cross as text in base64. */
+/** Performs the calls of `RemoteStorage`. Bytes are passed as text in base64. */
 
 type RemoteOperation = readonly [key: string, base64: string | undefined]
 
@@ -17,13 +17,13 @@ export interface StoragePage {
 const storages: Storage[] = []
 
 const page: StoragePage = {
-  openStorage: async (database) => storages.push(await told(indexedDbStorage({ database }))) - 1,
+  openStorage: async (database) => storages.push(await withCode(indexedDbStorage({ database }))) - 1,
   read: async (id, key) => {
-    const bytes = await told(storages[id]!.read(key))
+    const bytes = await withCode(storages[id]!.read(key))
     return bytes === undefined ? undefined : btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''))
   },
   write: (id, batch) =>
-    told(
+    withCode(
       storages[id]!.write(
         batch.map(([key, base64]) =>
           base64 === undefined ? { type: 'delete', key } : { type: 'put', key, bytes: bytesOf(base64) },
@@ -31,8 +31,8 @@ const page: StoragePage = {
         { durable: true },
       ),
     ),
-  list: (id, prefix) => told(storages[id]!.list(prefix)),
-  closeStorage: (id) => told(storages[id]!.close()),
+  list: (id, prefix) => withCode(storages[id]!.list(prefix)),
+  closeStorage: (id) => withCode(storages[id]!.close()),
 }
 Object.assign(globalThis, page)
 
@@ -40,8 +40,8 @@ function bytesOf(base64: string): Uint8Array {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
 }
 
-/** An error crosses to the test as its message only, so the code goes first. */
-async function told<T>(work: Promise<T>): Promise<T> {
+/** Only an error's message reaches the test, so the code is put in front of it. */
+async function withCode<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (error) {
