@@ -1,6 +1,6 @@
 import type { Logger } from 'gossipgrid'
 
-/** Only what would spoil a measurement: that a grid is open, or new, is meant here. */
+/** Prints errors alone. Warnings, such as that a grid is open to all or its directory new, are expected in a bench. */
 export const benchLogger: Logger = {
   debug: () => undefined,
   info: () => undefined,

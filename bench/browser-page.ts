@@ -4,32 +4,32 @@ import type { Grid, GridMap, OpenGridOptions } from 'gossipgrid'
 /** Milliseconds since 1970, on the clock that all tabs and processes of a machine share. */
 type SharedMs = number
 
-/** How a tab came to hold what it has joined, or what it has opened again. */
+/** How a tab received the map that it joined, or loaded it again. */
 export interface Holding {
   /** From the call of `openGrid` until every entry could be read. */
   readonly visibleMs: number
-  /** And until every entry was in IndexedDB. */
+  /** From the same call until every entry was in IndexedDB. */
   readonly storedMs: number
-  /** The longest that a timer of the page had to wait, be it for one task or for several in a row. */
+  /** The longest wait of a timer of the page, for one task or for several in a row. */
   readonly longestBlockMs: number
-  /** The longest single task of the page's main thread, of those above 50 ms; else 0. */
+  /** The longest task of the page's main thread above 50 ms; 0 when there was none. */
   readonly longestTaskMs: number
 }
 
-/** What a tab does for the bench. */
+/** The calls that a tab answers for the bench. */
 export interface BenchPage {
   open(options: OpenGridOptions): Promise<string>
   connected(): readonly string[]
-  /** When each write was called, one every `gapMs`. */
+  /** The time of each write, one every `gapMs`. */
   singles(prefix: string, count: number, gapMs: number): Promise<SharedMs[]>
   watch(prefix: string, count: number): void
-  /** When each of the writes that are watched was shown by `changes()`. */
+  /** The times at which `changes()` showed the watched writes. */
   seen(): Promise<SharedMs[]>
   hold(options: OpenGridOptions, count: number): Promise<Holding>
   close(): Promise<void>
 }
 
-/** Encodes to 100 bytes. */
+/** A value that encodes to 100 bytes. */
 const VALUE = 'v'.repeat(98)
 
 let grid: Grid
@@ -90,7 +90,7 @@ interface Blocks {
   stop(): Pick<Holding, 'longestBlockMs' | 'longestTaskMs'>
 }
 
-/** A message from the page to itself, over and over: how long one takes is how long something else did not let go. */
+/** Sends a message from the page to itself, over and over. The time of one message shows how long the page was busy. */
 function watchBlocks(): Blocks {
   const { port1, port2 } = new MessageChannel()
   let [longestBlockMs, longestTaskMs] = [0, 0]

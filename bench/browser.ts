@@ -19,12 +19,12 @@ const MET_MAX_MS = 30_000
 
 interface Rig {
   readonly browser: Chromium
-  /** Tabs of two sites, which only WebRTC connects. */
+  /** Tabs of two sites: only WebRTC connects them. */
   readonly sites: readonly [Site, Site]
   readonly progress: (line: string) => void
 }
 
-/** Tabs in a Chromium: how fast they hear of each other's writes, and how they take in a large map. */
+/** Tabs in a Chromium: how fast they receive each other's writes, and how fast they load a large map. */
 export const browser: Bench = {
   name: 'browser',
   summary: 'tabs: latency to a tab over WebRTC and to a process, joining and opening 100,000 entries',
@@ -51,7 +51,7 @@ function server(name: string): Promise<Grid> {
   return openGrid({ name, listen: ['/ip4/127.0.0.1/tcp/0/ws'], mdns: false, logger: benchLogger })
 }
 
-/** From a tab to a process, and then to another tab, when the process has gone. */
+/** From a tab to a process, and then to another tab after the process has gone. */
 async function latencies(rig: Rig, suffix: string, options: Partial<OpenGridOptions>): Promise<Figures> {
   const name = `latency${suffix}`
   const node = await server(name)
@@ -114,7 +114,7 @@ async function met(tab: Page, peerId: string): Promise<void> {
   }
 }
 
-/** A tab joins a process that has everything, and is loaded again when nobody else is there. */
+/** A tab joins a process that has everything. Then it is loaded again without any other peer. */
 async function holding({ browser: chromium, sites, progress }: Rig): Promise<Figures> {
   const name = 'holding'
   const node = await server(name)

@@ -11,19 +11,19 @@ import { cpuMs } from './stopwatch.ts'
 import { paperTrace } from './trace.ts'
 import type { Keystroke } from './trace.ts'
 
-/** Typed into the one document, then into the other, and so on: what else the machine does slows down both alike. */
+/** Keystrokes into one document before it is the other's turn, so that other load slows down both alike. */
 const KEYSTROKES_PER_SHIFT = 5000
 /** Typed before anything is measured. */
 const WARM_KEYSTROKES = 50_000
-/** Keystrokes that travel as one row each. */
+/** Keystrokes that are sent as one row each. */
 const LIVE_KEYSTROKES = 20_000
-/** Between two looks of the event loop; a person takes seconds for as many. */
+/** Keystrokes between two turns of the event loop; a person takes seconds for as many. */
 const KEYSTROKES_PER_TURN = 10
 const CLOSED_DOCUMENTS = 10_000
 const CLOSED_TEXT = 'The quick brown fox jumps over the lazy dog, twice'
 const OPENINGS = 5
 
-/** Documents: typing, applying what others type, opening, and what all of it weighs beside plain Yjs. */
+/** Documents beside plain Yjs: typing, applying edits of others, opening, and memory. */
 export const document: Bench = {
   name: 'document',
   summary: 'documents: the keystrokes of a paper, typed and received; closed documents; opening a large one',
@@ -75,7 +75,7 @@ async function typeAll(text: Y.Text, trace: readonly Keystroke[]): Promise<numbe
   return cpuMs(cpu)
 }
 
-/** The whole trace, typed into a document of the grid and into a Y.Doc whose updates somebody takes, as providers do. */
+/** The whole trace, typed into a document of the grid and into a Y.Doc whose updates are collected, as providers do. */
 async function typingFigures(trace: readonly Keystroke[]): Promise<Figures> {
   const plain = new Y.Doc()
   let updateBytes = 0
@@ -109,7 +109,7 @@ async function typingFigures(trace: readonly Keystroke[]): Promise<Figures> {
   return figures
 }
 
-/** The document of the trace is opened into new Y.Docs, so that none is warm. */
+/** Opens the document of the trace in new Y.Docs, so that none is warm. */
 async function openingFigures(grid: Grid, plain: Y.Doc): Promise<Figures> {
   const times: number[] = []
   for (let i = 0; i < OPENINGS; i++) {
@@ -122,7 +122,7 @@ async function openingFigures(grid: Grid, plain: Y.Doc): Promise<Figures> {
   return { openMs: times.toSorted((a, b) => a - b)[Math.floor(OPENINGS / 2)]! }
 }
 
-/** Keystrokes of another peer, each a row of its own, in frames as they leave it, into an open document. */
+/** Keystrokes of another peer, each a row of its own, in that peer's frames, into an open document. */
 async function receivingFigures(trace: readonly Keystroke[]): Promise<Figures> {
   const sender = await solitary('typist')
   const written = await sender.grid.doc('paper')
@@ -130,7 +130,7 @@ async function receivingFigures(trace: readonly Keystroke[]): Promise<Figures> {
     type(written.y.getText('paper'), keystroke)
     await written.flush()
   }
-  // The last frame leaves a moment after the last keystroke is stored.
+  // The last frame is sent a moment after the last keystroke is stored.
   await new Promise((resolve) => setTimeout(resolve, 200))
   const { broadcasts } = sender.network
   const receiver = await solitary('reader')

@@ -13,16 +13,16 @@ const SIZES: readonly { readonly count: number; readonly suffix: string }[] = [
   { count: 100_000, suffix: '100k' },
   { count: 1_000_000, suffix: '1M' },
 ]
-/** Local writes between two steps of the peer, as a busy application makes them. */
+/** Local writes between two steps of the peer, as in a busy application. */
 const WRITES_PER_STEP = 256
 const BATCH = 100
 const CODED = 100_000
-/** So many rows come one by one, on top of what came in batches. */
+/** So many rows arrive one by one, after those that arrived in batches. */
 const SINGLES = 100_000
 /** Entries of the round that is not measured. */
 const WARM_UP = 50_000
 
-/** Core by itself: no disk, no network, one thread. */
+/** Core alone: no disk, no network, one thread. */
 export const engine: Bench = {
   name: 'engine',
   summary: 'core alone: put, overwrite, get, remote apply, encode, decode, memory; map.set, counters, sets in a grid',
@@ -41,13 +41,13 @@ export const engine: Bench = {
   },
 }
 
-/** Lets the runtime compile what is measured: a peer runs for days, its first second says little. */
+/** Lets the runtime compile the measured code first: a peer runs for days, so its first second says little. */
 function warmUp(): void {
   localFigures(WARM_UP, '')
   applyFigures(WARM_UP + SINGLES, '')
 }
 
-/** What the machine can do at the moment: copies of the same values in a plain `Map`, without any history. */
+/** The present speed of the machine: copies of the same values in a plain `Map`, without any history. */
 function yardstickFigures(): Figures {
   const values = Array.from({ length: 1024 }, (_, index) => encodedValueOf(index))
   const keys = Array.from({ length: CODED }, (_, index) => keyOf(index))
@@ -78,7 +78,7 @@ function codecFigure(suffix: string, values: readonly unknown[]): Figures {
   return { ...rate('encode', suffix, encoding), ...rate('decode', suffix, decoding) }
 }
 
-/** Everything a durable peer does for its own writes: merge, log, group, checkpoint. */
+/** All work of a durable peer for its own writes: merge, log, group, checkpoint. */
 function localFigures(count: number, suffix: string): Figures {
   const keys = Array.from({ length: count }, (_, index) => keyOf(index))
   // Values come from many places in memory, but a million of them would measure the garbage collector.
@@ -120,7 +120,7 @@ function writing(
   })
 }
 
-/** Everything a durable peer does for a broadcast: decode the message, check every value, merge, log, checkpoint. */
+/** All work of a durable peer for a broadcast: decode the message, check every value, merge, log, checkpoint. */
 function applyFigures(count: number, suffix: string): Figures {
   const batched = applying(new LonePeer('reader'), makeFrames(0, count, BATCH), count)
   const reader = new LonePeer('reader')
@@ -139,7 +139,7 @@ function applying(reader: LonePeer, frames: readonly Uint8Array[], rows: number)
   return timing
 }
 
-/** All that a whole peer holds, divided by its entries: written here, and received from another. */
+/** The memory of a whole peer, divided by its entries: written here, and received from another peer. */
 function memoryFigures(count: number, suffix: string): Figures {
   return {
     [`bytesPerEntry${suffix}`]: bytesHeld(() => writtenPeer(count)) / count,
@@ -147,17 +147,17 @@ function memoryFigures(count: number, suffix: string): Figures {
   }
 }
 
-/** In a function of its own, so that no variable keeps anything else alive. */
+/** A separate function, so that no variable keeps anything else alive. */
 function bytesHeld(make: () => LonePeer): number {
   const before = liveBytes()
   const lone = make()
   const after = liveBytes()
-  // The last use of the peer comes after the second look at memory.
+  // The last use of the peer comes after the second measurement of memory.
   lone.step({ type: 'tick' }, clocks())
   return after - before
 }
 
-/** Keys are made on the way, so that nobody but the peer holds them. */
+/** Makes the keys in the loop, so that only the peer keeps them alive. */
 function writtenPeer(count: number): LonePeer {
   const lone = new LonePeer('writer')
   for (let index = 0; index < count; index++) {

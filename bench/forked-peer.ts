@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Answer, Argument, CommandName, Request, Response } from './peer-commands.ts'
 
-/** Nothing that a bench asks for takes longer than this, or it has failed. */
+/** A call of a bench that takes longer than this has failed. */
 const ANSWER_MAX_MS = 120_000
 const CLOSE_MAX_MS = 15_000
 
@@ -12,7 +12,7 @@ interface Waiting {
   readonly reject: (error: Error) => void
 }
 
-/** A peer in a process of its own, and the commands it takes. */
+/** A peer in its own process, and the commands it takes. */
 export class ForkedPeer {
   readonly name: string
   readonly #child: ChildProcess

@@ -24,7 +24,7 @@ export function makeFrames(first: number, end: number, batch: number): Uint8Arra
 
 const FRAME_HEADER = new TextEncoder().encode('eframe')
 
-/** Announces are broadcast too. The type stands in the first bytes of every message. */
+/** Announces are broadcast too. The type is in the first bytes of every message. */
 function isFrame(bytes: Uint8Array): boolean {
   const head = bytes.subarray(0, 32)
   return head.some((_, at) => FRAME_HEADER.every((byte, i) => head[at + i] === byte))

@@ -16,7 +16,10 @@ const ELEMENTS = 100_000
 const WARM_UP_ROUNDS = 8
 const WRITES_PER_STEP = 256
 
-/** Counters and sets: what a call costs in a grid with a directory, and what an element and a tombstone weigh in core. */
+/**
+ * Counters and sets: the cost of a call in a grid with a directory, and the memory of an element and a tombstone in
+ * core.
+ */
 export async function kindFigures(): Promise<Figures> {
   return {
     ...(await inGrid(incrementFigures)),
@@ -26,7 +29,7 @@ export async function kindFigures(): Promise<Figures> {
   }
 }
 
-/** Increments that nobody awaits one by one, in one turn of the event loop; the wall clock stops when all are on disk. */
+/** Increments in one turn of the event loop, not awaited one by one. The wall clock stops when all are on disk. */
 async function incrementFigures(grid: Grid): Promise<Figures> {
   const counter = grid.counter('visits')
   await counter.increment()
@@ -39,7 +42,7 @@ async function incrementFigures(grid: Grid): Promise<Figures> {
   return rate('counterIncrement', '', timing.durable)
 }
 
-/** New elements that nobody awaits one by one, in code that is warm: the calls alone, and until all are on disk. */
+/** New elements, not awaited one by one, in code that is warm: the calls alone, and until all are on disk. */
 async function addFigures(grid: Grid): Promise<Figures> {
   const elements = Array.from({ length: ELEMENTS }, (_, index) => elementOf(index))
   for (let round = 0; round < WARM_UP_ROUNDS; round++) {
@@ -76,14 +79,14 @@ function inGrid(measure: (grid: Grid) => Promise<Figures>): Promise<Figures> {
   })
 }
 
-/** In a function of its own, so that no variable keeps anything else alive. */
+/** A separate function, so that no variable keeps anything else alive. */
 function bytesHeld(make: () => LonePeer): number {
-  // What the code itself takes is none of the elements'.
+  // Memory for compiled code does not count as memory of elements.
   make()
   const before = liveBytes()
   const lone = make()
   const after = liveBytes()
-  // The last use of the peer comes after the second look at memory.
+  // The last use of the peer comes after the second measurement of memory.
   lone.step({ type: 'tick' }, clocks())
   return after - before
 }
@@ -99,7 +102,7 @@ function setPeer(): LonePeer {
   return lone
 }
 
-/** Every key was there once, and was deleted. */
+/** Every key existed once, and was deleted. */
 function tombstonePeer(): LonePeer {
   const lone = new LonePeer('writer')
   for (let index = 0; index < ELEMENTS; index++) {

@@ -1,7 +1,9 @@
 import { openPeer } from '@gossipgrid/core'
 import type { Effect, Input, Instant, Partition, Peer } from '@gossipgrid/core'
 
-/** Core alone: a peer whose store says at once that everything is on disk, and whose network hears everything at once. */
+/**
+ * Core alone: a peer whose store says at once that everything is on disk, and whose network accepts everything at once.
+ */
 export class LonePeer {
   readonly peer: Peer
   readonly partition: Partition

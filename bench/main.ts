@@ -12,7 +12,7 @@ import { storage } from './storage.ts'
 
 const BENCHES: readonly Bench[] = [browser, document, engine, latency, replicate, storage]
 
-/** Exit codes: 0 measured, 1 something failed, 2 not understood. */
+/** Exit codes: 0 measured, 1 something failed, 2 wrong arguments. */
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -51,6 +51,6 @@ try {
 } catch (error) {
   const misused = error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
   process.stderr.write(`${misused ? error.message : error instanceof Error ? error.stack : String(error)}\n`)
-  // What failed may have left grids open.
+  // A failed bench may have left grids open.
   process.exit(misused ? usage('') : 1)
 }

@@ -8,7 +8,7 @@ import { withTemporaryDirectory } from './temporary-directory.ts'
 
 const COUNT = 100_000
 
-/** 100k `set` calls that nobody awaits one by one, on a grid with a directory and no neighbour. */
+/** 100k `set` calls, not awaited one by one, on a grid with a directory and no neighbour. */
 export function mapSetFigures(): Promise<Figures> {
   return withTemporaryDirectory(async (directory) => {
     const grid = await openGrid({

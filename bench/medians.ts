@@ -15,14 +15,14 @@ export function percentile(values: readonly number[], share: number): number {
   return low + (high - low) * (position - below)
 }
 
-/** What several runs say of one figure. */
+/** One figure over several runs. */
 export interface Summary {
   readonly median: number
   readonly min: number
   readonly max: number
 }
 
-/** Figure by figure over all runs, in the order of the first run. */
+/** Summarises each figure over all runs, in the order of the first run. */
 export function summarize(runs: readonly Figures[]): Map<string, Summary> {
   const summaries = new Map<string, Summary>()
   for (const name of Object.keys(runs[0] ?? {})) {

@@ -1,4 +1,4 @@
-/** Bytes that live objects hold, in the heap and in buffers outside it. Needs `--expose-gc`. */
+/** Bytes of live objects, in the heap and in buffers outside it. Needs `--expose-gc`. */
 export function liveBytes(): number {
   const { gc } = globalThis
   if (gc === undefined) throw new Error('memory is measured with `node --expose-gc`, as `npm run bench` does')

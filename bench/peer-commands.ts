@@ -1,4 +1,4 @@
-/** What the parent can ask of a forked peer, each with its argument and its answer. Times are those of `nowMs`. */
+/** The commands of the parent to a forked peer, each with its argument and its result. Times are those of `nowMs`. */
 export interface PeerCommands {
   /** `secret` is '' for an open grid, `directory` '' for a peer that keeps everything in memory. */
   open(options: { directory: string; join: readonly string[]; secret: string }): {
@@ -8,25 +8,25 @@ export interface PeerCommands {
   }
   /** Resolves when the first exchange with another peer is complete. */
   ready(options: object): { atMs: number }
-  /** Begins to count changes of keys with a prefix; `seen` tells when `count` were shown. One at a time. */
+  /** Starts to count changes of keys with a prefix; `seen` resolves when `count` were shown. One count at a time. */
   watch(options: { prefix: string; count: number; keys: boolean }): object
   seen(options: object): { atMs: number; times: Record<string, number> }
-  /** Separate `set` calls, none of them awaited before the last was made. */
+  /** Separate `set` calls. All are made before one is awaited. */
   burst(options: { prefix: string; count: number }): { startMs: number; calledMs: number; durableMs: number }
   /** Separate `set` calls, none of them awaited, with a turn of the event loop after each 50. */
   stream(options: { prefix: string; count: number }): { startMs: number }
   /** Separate `set` calls, each awaited before the next. */
   awaited(options: { prefix: string; count: number }): { startMs: number; durableMs: number }
-  /** One `set` now and then; answers when each was made. */
+  /** One `set` at a time with pauses. Returns the time of each. */
   singles(options: { prefix: string; count: number; gapMs: number }): { times: Record<string, number> }
   /** Overwrites existing keys of a burst; resolves when durable. */
   overwrite(options: { prefix: string; first: number; count: number }): object
   /** Resolves when the map holds that many entries. */
   size(options: { count: number }): { atMs: number }
-  /** Cuts the connection to peers and keeps it cut; `unblock` mends it. */
+  /** Cuts the connection to peers, until `unblock` allows it again. */
   block(options: { peerIds: readonly string[] }): object
   unblock(options: object): { atMs: number }
-  /** Starts the stall clock anew. */
+  /** Starts the stall clock again. */
   resetStall(options: object): object
   status(options: object): PeerStatus
   close(options: object): object

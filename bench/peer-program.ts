@@ -73,7 +73,7 @@ const program: Program = {
       const value = valueOf(index)
       times[key] = nowMs()
       await map.set(key, value)
-      // Uneven, so that nothing falls into step with a timer of the grid.
+      // Uneven, so that the writes never fall into step with a timer of the grid.
       await delay(gapMs * (0.75 + Math.random() / 2))
     }
     return { times }
@@ -170,5 +170,5 @@ async function serve({ id, name, argument }: Request): Promise<void> {
 }
 
 process.on('message', (request) => void serve(request as Request))
-// Nobody is left to report to.
+// The parent is gone: nothing is left to report.
 process.on('disconnect', () => process.exit(0))

@@ -10,13 +10,13 @@ const SINGLES = 500
 const SINGLE_GAP_MS = 20
 const AWAITED = 2000
 const BURST = 100_000
-/** So many differ on each side of the split. */
+/** So many keys differ on each side of the split. */
 const DIFFERING_EACH = 50
-/** As `gossipgrid secret` makes them, but no secret. */
+/** In the form of `gossipgrid secret`, but not secret. */
 const SECRET = 'q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA'
 const SETTLED_MAX_MS = 60_000
 
-/** Two peers that already know each other, and where their directories are. */
+/** Two peers that already know each other, and their directories. */
 interface Pair {
   readonly writer: ForkedPeer
   readonly reader: ForkedPeer
@@ -86,7 +86,7 @@ async function withPair(
   }
 }
 
-/** From the call of `set` here to the change being shown there, on one clock. */
+/** From the call of `set` at one peer to the change being shown at the other, on one clock. */
 async function latency({ writer, reader, progress }: Pair): Promise<Figures> {
   progress(`${SINGLES} single writes`)
   await reader.call('resetStall', {})
@@ -94,7 +94,7 @@ async function latency({ writer, reader, progress }: Pair): Promise<Figures> {
   const { times: put } = await writer.call('singles', { prefix: 'single:', count: SINGLES, gapMs: SINGLE_GAP_MS })
   const { times: seen } = await reader.call('seen', {})
   const took = Object.entries(put).map(([key, atMs]) => seen[key]! - atMs)
-  // With so little to do this is what the machine itself does to a timer.
+  // With so little work this is the delay of timers on this machine.
   const { maxStallMs: idleMaxStallMs } = await reader.call('status', {})
   return { latencyP50Ms: percentile(took, 0.5), latencyP99Ms: percentile(took, 0.99), idleMaxStallMs }
 }
@@ -132,7 +132,7 @@ async function burst(pair: Pair): Promise<Figures> {
   }
 }
 
-/** From the call of `openGrid` on an empty directory to holding every entry. The start of the program is not in it. */
+/** From the call of `openGrid` on an empty directory to having every entry, without the start of the program. */
 async function lateJoin({ writer, addresses, directory, secret, progress }: Pair): Promise<Figures> {
   progress('a third peer joins')
   const { entries } = await writer.call('status', {})
@@ -140,10 +140,10 @@ async function lateJoin({ writer, addresses, directory, secret, progress }: Pair
   try {
     const opened = await joiner.call('open', { directory: join(directory, 'joiner'), join: addresses, secret })
     await joiner.call('resetStall', {})
-    const held = await joiner.call('size', { count: entries })
+    const filled = await joiner.call('size', { count: entries })
     const { maxStallCpuMs, wireBytes, rssBytes } = await joiner.call('status', {})
     return {
-      lateJoinMs: held.atMs - opened.atMs,
+      lateJoinMs: filled.atMs - opened.atMs,
       lateJoinWireBytesPerEntry: wireBytes / entries,
       lateJoinMaxStallCpuMs: maxStallCpuMs,
       lateJoinRssBytes: rssBytes,
@@ -153,7 +153,7 @@ async function lateJoin({ writer, addresses, directory, secret, progress }: Pair
   }
 }
 
-/** A split, 50 keys overwritten on each side of it, and the time from the first sign of each other to the last of 100. */
+/** A split, 50 keys overwritten on each side of it, and the time from the first contact to the last of 100 changes. */
 async function heal(pair: Pair): Promise<Figures> {
   const { writer, reader, writerId, progress } = pair
   progress(`a split, and ${DIFFERING_EACH} differing keys on each side`)
@@ -180,7 +180,10 @@ async function statuses({ writer, reader }: Pair): Promise<[PeerStatus, PeerStat
   return Promise.all([writer.call('status', {}), reader.call('status', {})])
 }
 
-/** Waits until both hold the same and nothing is under way, so that what a figure has caused is over. */
+/**
+ * Waits until both have the same entries and nothing is in flight, so that the effects of one figure are over before
+ * the next.
+ */
 async function settled(pair: Pair): Promise<[PeerStatus, PeerStatus]> {
   let found: [PeerStatus, PeerStatus] | undefined
   await until('both peers to be equal', async () => {
@@ -199,7 +202,7 @@ async function until(what: string, reached: () => Promise<boolean>): Promise<voi
   }
 }
 
-/** With BENCH_PROFILE set to a directory, every peer leaves a profile of its processor time there. */
+/** With BENCH_PROFILE set to a directory, every peer writes a profile of its processor time there. */
 function profiling(name: string): string[] {
   const directory = process.env['BENCH_PROFILE']
   return directory === undefined

@@ -40,7 +40,7 @@ export function jsonLine(bench: string, where: Conditions, summaries: ReadonlyMa
   return JSON.stringify({ bench, ...where, ...medians })
 }
 
-/** A table for people: median, spread over the runs, and the figure to reach. */
+/** A table for people: median, spread over the runs, and target. */
 export function table(bench: string, where: Conditions, summaries: ReadonlyMap<string, Summary>): string {
   const rows = [['figure', 'median', 'min', 'max', 'reach', '']]
   for (const [name, { median, min, max }] of summaries) {

@@ -3,7 +3,7 @@ import { encodeValue } from '@gossipgrid/core'
 /** Bytes of every encoded value that the benches write. */
 const VALUE_BYTES = 100
 
-/** As applications make them: eight digits behind a prefix. */
+/** Keys like those of applications: eight digits after a prefix. */
 export function keyOf(index: number, prefix: string = 'user:'): string {
   return prefix + String(index).padStart(8, '0')
 }
@@ -14,7 +14,7 @@ export function valueOf(index: number): string {
   return String(index).padStart(8, '0') + NOISE.slice(start, start + FILLING_LENGTH)
 }
 
-/** Beside the eight digits and the two bytes of the head. */
+/** Besides the eight digits and the two bytes of the head. */
 const FILLING_LENGTH: number = VALUE_BYTES - 2 - 8
 const NOISE: string = makeNoise(1_000_000)
 
@@ -38,7 +38,7 @@ export function encodedValueOf(index: number): Uint8Array {
   return encodeValue(valueOf(index), 1000)
 }
 
-/** Visits 0 to count - 1 once each, not in order: memory is not read as a tape. */
+/** Visits 0 to count - 1 once each, out of order, so that memory is not read sequentially. */
 export function scattered(count: number, visit: (index: number) => void): void {
   const step = 514_229 // prime, and no divisor of a round number
   let index = 0

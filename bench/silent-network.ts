@@ -1,6 +1,9 @@
 import type { Network, NetworkEvents } from '@gossipgrid/core'
 
-/** A network with one neighbour, who never answers: keeps what the peer broadcasts, and lets broadcasts be given to it. */
+/**
+ * A network with one neighbour that never answers. It keeps the peer's broadcasts, and a bench can deliver broadcasts
+ * to it.
+ */
 export class SilentNetwork implements Network {
   readonly peerId: string
   readonly broadcasts: Uint8Array[] = []
@@ -12,8 +15,8 @@ export class SilentNetwork implements Network {
 
   start(events: NetworkEvents): Promise<void> {
     this.#events = events
-    // Who has no neighbour broadcasts nothing.
-    events.connected('nobody')
+    // A peer without a neighbour broadcasts nothing.
+    events.connected('neighbour')
     return Promise.resolve()
   }
 
@@ -36,7 +39,7 @@ export class SilentNetwork implements Network {
   }
 
   dial(): Promise<string> {
-    return Promise.reject(new Error('there is nobody'))
+    return Promise.reject(new Error('no peer answers'))
   }
 
   addresses(): string[] {

@@ -1,12 +1,12 @@
 import process from 'node:process'
 
-/** Between two beats the event loop stood still, apart from this. */
+/** The expected time between two beats, which is no stall. */
 const BEAT_MS = 1
 
 /**
- * Measures how long an event loop stands still: a timer that should fire every millisecond, and how late it was. Other
- * programs on busy cores make it late too, so it also tells how much processor time this thread had used between two
- * beats; that part is its own doing.
+ * Measures how long an event loop stands still: a timer should fire every millisecond, and this records how late it
+ * was. Other programs on busy cores make it late too. So it also records the processor time of this thread between two
+ * beats, which only this program causes.
  */
 export class StallClock {
   #maxMs = 0

@@ -1,11 +1,11 @@
 import process from 'node:process'
 import type { Figures } from './bench.ts'
 
-/** What doing something `count` times took. */
+/** The time that `count` calls took. */
 export interface Timing {
   readonly count: number
   readonly wallMs: number
-  /** User and system time of this process, all threads. On busy cores it tells more than the wall clock. */
+  /** User and system time of this process, all threads. On busy cores it is more exact than the wall clock. */
   readonly cpuMs: number
 }
 

@@ -12,7 +12,7 @@ const SINGLE = 1000
 const GROUPED = 50_000
 /** Writes between two turns of the event loop while a grid is filled: the backlog is bounded. */
 const FILLED_PER_TURN = 10_000
-/** Few, so that the stalls seen while a checkpoint runs are the checkpoint's. */
+/** Few, so that stalls during a checkpoint are caused by the checkpoint. */
 const OVERWRITTEN_PER_TURN = 200
 
 const SIZES: readonly { readonly count: number; readonly suffix: string }[] = [
@@ -73,7 +73,10 @@ async function writing(name: string, write: (index: number) => Promise<unknown>)
   }
 }
 
-/** From the call of `openGrid` to its promise: everything in memory, the network up, with a warm cache of the system. */
+/**
+ * From the call of `openGrid` until its promise resolves: everything in memory, the network up, with a warm cache of
+ * the system.
+ */
 async function openFigures(directory: string, count: number, suffix: string): Promise<Figures> {
   const path = join(directory, 'grid')
   const filled = await open(path)
@@ -89,7 +92,7 @@ async function openFigures(directory: string, count: number, suffix: string): Pr
   return { [`fillPerSec${suffix}`]: count / (fillMs / 1000), [`openMs${suffix}`]: openMs, ...pauses }
 }
 
-/** Overwrites a few entries at a time until a checkpoint has cut the log, and tells the longest stall meanwhile. */
+/** Overwrites a few entries at a time until a checkpoint has cut the log, and returns the longest stall meanwhile. */
 async function checkpointFigures(grid: Grid, count: number, suffix: string): Promise<Figures> {
   const map = grid.map<string>('users')
   const stall = new StallClock()

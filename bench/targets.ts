@@ -1,4 +1,4 @@
-/** A figure to reach, and on which side of it is good. */
+/** A target, and which side of it is good. */
 export interface Target {
   readonly atLeast?: number
   readonly atMost?: number

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { gunzipSync } from 'node:zlib'
 
-/** One keystroke: `text` goes in at `position`, or the character there is taken out. */
+/** One keystroke: `text` is inserted at `position`, or the character there is deleted. */
 export interface Keystroke {
   readonly position: number
   readonly text: string

@@ -1,6 +1,6 @@
 import { openGrid } from 'gossipgrid'
 
-// Two peers count the same visits, each by itself; no increment is lost, whoever is reachable.
+// Two peers count the same visits, and each may be alone for a while: no increment is lost.
 const first = await openGrid({ name: 'counting' })
 const second = await openGrid({ name: 'counting', join: first.addresses })
 await second.ready()

@@ -1,6 +1,6 @@
 import { openGrid } from 'gossipgrid'
 
-// Two peers type into one text at once, each by itself, and both keep what the other typed.
+// Two peers type into one text at the same time, and both keep what the other typed.
 const ada = await openGrid({ name: 'writing' })
 const bob = await openGrid({ name: 'writing', join: ada.addresses })
 

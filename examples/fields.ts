@@ -6,7 +6,7 @@ interface Profile {
   readonly age: number
 }
 
-// Two peers edit different fields of one object, before either has heard of the other's edit; both edits survive.
+// Two peers edit different fields of one object before they receive each other's edit; both edits survive.
 const first = await openGrid({ name: 'profiles' })
 const second = await openGrid({ name: 'profiles', join: first.addresses })
 await second.ready()

@@ -6,15 +6,15 @@ import type { Colour, Shape } from './shape.ts'
 import { ShapeView } from './shape-view.ts'
 
 const SIZES = { note: { width: 180, height: 140 }, box: { width: 260, height: 180 } } as const
-/** A pointer that moves less does not mean to draw. */
+/** A pointer that moves less draws nothing. */
 const DRAW_MIN = 12
 
-/** The board on the page: shows what it is told, and tells what the user does. */
+/** The board on the page: shows shapes and cursors, and reports what the user does. */
 export class Board {
   readonly element: HTMLElement
-  /** Shapes and cursors stand on it, in the board's own measure. */
+  /** Contains shapes and cursors, in the units of the board. */
   readonly surface: HTMLElement = element('div', { class: 'surface' })
-  /** Told which shape tools are for now. */
+  /** Called with the shape that the toolbar acts on. */
   onSelect: (selected: Shape | undefined) => void = () => undefined
   readonly #actions: BoardActions
   readonly #views = new Map<string, ShapeView>()
@@ -47,7 +47,7 @@ export class Board {
   }
 
   show(id: string, shape: Shape): void {
-    // An edit that outlived a delete elsewhere is a shape without its other fields.
+    // A shape that was deleted here but edited elsewhere lacks its other fields.
     if (shape.at === undefined || shape.size === undefined) return
     const view = this.#views.get(id) ?? this.#newView(id)
     view.show({ ...shape, kind: shape.kind ?? 'note', text: shape.text ?? '', colour: shape.colour ?? 'grey' })
@@ -63,7 +63,7 @@ export class Board {
     if (this.#selected === id) this.#select(undefined)
   }
 
-  /** Adds a shape where the user looks, and gives it the focus. */
+  /** Adds a shape in the visible part, and gives it the focus. */
   addInView(kind: Shape['kind']): void {
     const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.element
     const step = 24 * (this.#views.size % 8)
@@ -72,7 +72,7 @@ export class Board {
     this.#add(kind, { x, y: scrollTop + (clientHeight - height) / 2 + step })
   }
 
-  /** Gives the selected shape a colour, and every new one. */
+  /** Gives a colour to the selected shape and to every new one. */
   paint(colour: Colour): void {
     this.#colour = colour
     if (this.#selected !== undefined) void this.#actions.edit(this.#selected, { colour })
@@ -82,7 +82,7 @@ export class Board {
     if (this.#selected !== undefined) void this.#actions.remove(this.#selected)
   }
 
-  /** `toType`: the cursor goes into its text. */
+  /** `toType`: also puts the cursor into its text. */
   #add(kind: Shape['kind'], at: Point, size = SIZES[kind] as Shape['size'], toType = false): void {
     this.#added = crypto.randomUUID()
     this.#isAddedToType = toType
@@ -132,7 +132,7 @@ export class Board {
     this.surface.addEventListener('pointercancel', end, { signal })
   }
 
-  /** Where an event is on the board. */
+  /** The position of an event on the board. */
   #place({ clientX, clientY }: MouseEvent): Point {
     const { left, top } = this.surface.getBoundingClientRect()
     return { x: Math.round(clientX - left), y: Math.round(clientY - top) }

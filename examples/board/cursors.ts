@@ -2,7 +2,7 @@ import type { Grid } from 'gossipgrid'
 import { element } from '../shared/element.ts'
 import type { Seat } from '../shared/seat.ts'
 
-/** Shows where the others point at, for as long as they do. */
+/** Shows the pointers of other users while they are over the board. */
 export function showCursors(grid: Grid, surface: HTMLElement): void {
   const cursors = new Map<string, HTMLElement>()
   grid.presence<Seat>().on('change', ({ peerId, state }) => {

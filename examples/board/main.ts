@@ -18,7 +18,7 @@ showFailures(app)
 
 const cable = new Cable()
 const grid = await openGrid({ ...(await gridHere()), network: cable.network })
-// Shapes are kept. Pointers are told to whoever is there, and forgotten.
+// Shapes are stored. Pointers are only sent to the peers that are there now.
 const shapes = grid.map<Shape>('shapes', { merge: 'fields' })
 const presence = grid.presence<Seat>()
 
@@ -28,7 +28,7 @@ const board = new Board({
   remove: (id) => shapes.delete(id),
   point: (at) => presence.set({ ...presence.get(grid.peerId)!, at }),
 })
-// A phone has no room for it until it is asked for.
+// A phone has no room for it: it opens on request.
 const peers = element('details', { class: 'peers' }, element('summary', {}, 'Who is connected'), peerGraph(grid))
 peers.open = innerWidth > 640
 announce(grid, { ...visitor(), app: 'board' })

@@ -5,7 +5,7 @@ import { COLOURS, onBoard } from './shape.ts'
 import type { Shape } from './shape.ts'
 
 const STEP = 16
-/** Where others see a shape on its way. */
+/** While a shape moves, its place is written no more often than this. */
 const WRITE_GAP_MS = 50
 const ARROWS: Readonly<Record<string, Point>> = {
   ArrowLeft: { x: -STEP, y: 0 },
@@ -36,7 +36,7 @@ export class ShapeView {
     this.#text.addEventListener('blur', () => this.#edited())
   }
 
-  /** What was shown last. */
+  /** The shape as it was last shown. */
   get shape(): Shape {
     return this.#shape!
   }
@@ -95,7 +95,7 @@ export class ShapeView {
     this.element.scrollIntoView({ block: 'nearest', inline: 'nearest' })
   }
 
-  /** Whoever removes a shape by keyboard goes on at the next one. */
+  /** After a delete by keyboard the focus goes to the next shape. */
   #remove(): void {
     const beside = this.element.nextElementSibling ?? this.element.previousElementSibling
     if (beside instanceof HTMLElement) beside.focus()

@@ -1,6 +1,9 @@
 import type { Point } from '../shared/seat.ts'
 
-/** Something on the board. What belongs together is one field, so that two edits at once never leave half of each. */
+/**
+ * A shape on the board. Values that belong together are one field, so that two concurrent edits never leave half of
+ * each.
+ */
 export interface Shape {
   readonly kind: 'note' | 'box'
   readonly at: Point
@@ -18,7 +21,7 @@ export const COLOURS = ['yellow', 'green', 'blue', 'pink', 'grey'] as const
 
 export type Colour = (typeof COLOURS)[number]
 
-/** The board is as large for everybody; smaller screens show a part of it. */
+/** The board has the same size for all users; smaller screens show a part of it. */
 export const BOARD: Size = { width: 1600, height: 1000 }
 
 const SIZE_MIN = 48

@@ -2,7 +2,7 @@ import { element } from '../shared/element.ts'
 import type { Board } from './board.ts'
 import { COLOURS } from './shape.ts'
 
-/** Everything that a pointer can do on the board, for those who have none, and what a finger cannot do. */
+/** All actions of a pointer on the board, for users without one, and some that touch screens lack. */
 export function toolbar(board: Board): HTMLElement {
   const note = element('button', { class: 'button', type: 'button' }, 'Add note')
   const box = element('button', { class: 'button', type: 'button' }, 'Add box')

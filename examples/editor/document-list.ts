@@ -1,12 +1,12 @@
 import { element } from '../shared/element.ts'
 
-/** What the list does to the grid. */
+/** The actions of the list on the grid. */
 export interface ListActions {
   open(name: string): void
   remove(name: string): Promise<unknown>
 }
 
-/** The documents there are, with a way to begin another one. */
+/** The list of documents, and a button for a new one. */
 export class DocumentList {
   readonly element: HTMLElement
   readonly #actions: ListActions
@@ -23,7 +23,7 @@ export class DocumentList {
     this.element = element('nav', { 'aria-label': 'Documents' }, this.#names, this.#beginning(), this.#remove)
   }
 
-  /** Shows these documents, one of them as the current one, which may have nothing in it yet. */
+  /** Shows these documents. The current one may be empty still. */
   show(names: readonly string[], current: string): void {
     const shown = names.includes(current) ? names : [...names, current].toSorted()
     if (current === this.#current && shown.join('\n') === this.#shown.join('\n')) return

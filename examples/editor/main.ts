@@ -33,7 +33,7 @@ async function show(name: string): Promise<void> {
   list.show(grid.docs(), name)
 }
 
-/** The document that the address names; '' where it names none, or what no browser would write. */
+/** The document in the page's address; '' where it has none, or is not valid. */
 function nameInAddress(): string {
   try {
     return decodeURIComponent(location.hash.slice(1))

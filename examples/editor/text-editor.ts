@@ -19,12 +19,12 @@ const HIGHLIGHTS = HighlightStyle.define([
   { tag: tags.processingInstruction, class: 'is-mark' },
 ])
 
-/** What stands in the awareness of a document: y-codemirror.next draws cursors by `user`. */
+/** The awareness state of a document: y-codemirror.next draws cursors by `user`. */
 interface Reader {
   readonly user?: { readonly name: string; readonly color: string }
 }
 
-/** CodeMirror on a document of the grid, with the cursors of everybody who has it open. */
+/** CodeMirror on a document of the grid, with the cursors of all users who have it open. */
 export class TextEditor {
   readonly element: HTMLElement
   readonly #user: Pick<Seat, 'name' | 'colour'>
@@ -34,19 +34,19 @@ export class TextEditor {
   #document: GridDocument | undefined
   #view: EditorView | undefined
 
-  /** `renew` opens a document again that has begun anew. */
+  /** `renew` opens a document again after a compaction. */
   constructor(user: Pick<Seat, 'name' | 'colour'>, renew: (name: string) => void) {
     this.#user = user
     this.#renew = renew
     this.element = element('section', { class: 'page', 'aria-label': 'Document' }, this.#readers, this.#ended)
   }
 
-  /** The document that is shown; '' before the first. */
+  /** The shown document; '' before the first. */
   get name(): string {
     return this.#document?.name ?? ''
   }
 
-  /** Shows a document in place of the one before, which is closed. */
+  /** Closes the present document and shows another one. */
   async open(document: GridDocument): Promise<void> {
     const before = this.#document
     this.#document = document
@@ -88,7 +88,7 @@ function stateOf({ y, awareness, name }: GridDocument): EditorState {
   return EditorState.create({
     doc: text.toJSON(),
     extensions: [
-      // Tab is left to whoever moves through the page by keyboard.
+      // Tab stays with the browser, for users who move through the page by keyboard.
       keymap.of([...yUndoManagerKeymap, ...defaultKeymap]),
       drawSelection(),
       EditorView.lineWrapping,

@@ -5,7 +5,7 @@ import type { Seat } from '../shared/seat.ts'
 
 const LOOK_INTERVAL_MS = 500
 
-/** What each peer says that it holds, and how this tab compares with those it is connected to. */
+/** The number of entries that each peer reports, and how this tab compares with its neighbours. */
 export function holdings(grid: Grid): HTMLElement {
   const rows = element('tbody')
   const head = ['Peer', 'Entries', 'Connected to'].map((title) => element('th', { scope: 'col' }, title))
@@ -22,13 +22,13 @@ export function holdings(grid: Grid): HTMLElement {
         links
           .map((id) => names.get(id) ?? id)
           .toSorted()
-          .join(', ') || 'nobody',
+          .join(', ') || 'no peer',
       ])
       .toSorted(([a = ''], [b = '']) => a.localeCompare(b))
     const { text } = grid.status().convergence
-    const told = JSON.stringify([cells, text])
-    if (told === drawn) return
-    drawn = told
+    const shown = JSON.stringify([cells, text])
+    if (shown === drawn) return
+    drawn = shown
     verdict.textContent = text
     rows.replaceChildren(
       ...cells.map(([name = '', ...rest]) =>

@@ -1,7 +1,7 @@
 import { libp2pNetwork } from 'gossipgrid'
 import type { Libp2pNetwork, Libp2pNetworkOptions } from 'gossipgrid'
 
-/** A network cable to be pulled without getting up: cuts this tab from all other peers, and lets it back. */
+/** A network cable that a button pulls: cuts this tab from all other peers, and connects it again. */
 export class Cable {
   #network: Libp2pNetwork | undefined
   #plugged = true

@@ -4,7 +4,7 @@ import { element } from './element.ts'
 
 const LOOK_INTERVAL_MS = 250
 
-/** Says whom this tab is connected to and what becomes of its writes, with a switch that pulls its cable. */
+/** Shows the connected peers and whether writes are stored, with a switch that pulls the cable. */
 export function connectionBadge(grid: Grid, cable: Cable): HTMLElement {
   const connection = element('span', { role: 'status' })
   const keeping = element('span')
@@ -36,7 +36,7 @@ function connectionText(peers: number, plugged: boolean): string {
   return peers === 1 ? '1 peer' : `${peers} peers`
 }
 
-/** Whether what is written here survives a reload, as the grid itself knows it. */
+/** Whether the grid stores writes of this tab so that they survive a reload. */
 function keepingText(grid: Grid): string {
   const { storage, backlog } = grid.status()
   if (!storage.healthy) return `not kept: ${storage.error}`
@@ -44,7 +44,7 @@ function keepingText(grid: Grid): string {
   return backlog.undurableBytes > 0 ? 'saving' : 'saved here'
 }
 
-/** Screen readers speak of a text again whenever it is set. */
+/** Screen readers read a text again whenever it is set, so set it only when it changes. */
 function update(node: HTMLElement, text: string): void {
   if (node.textContent !== text) node.textContent = text
 }

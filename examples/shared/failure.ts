@@ -1,6 +1,6 @@
 import { element } from './element.ts'
 
-/** Shows what went wrong above everything else, for whatever nobody has caught. */
+/** Shows uncaught errors above everything else. */
 export function showFailures(place: HTMLElement): void {
   const notice = element('p', { class: 'failure', role: 'alert' })
   const show = (reason: unknown): void => {

@@ -16,16 +16,16 @@ interface Node {
   readonly y: number
 }
 
-/** A live picture of the peers of a grid and of who is connected to whom, by what each says of itself. */
+/** A live picture of the peers of a grid and their connections, from each peer's report. */
 export function peerGraph(grid: Grid): SVGSVGElement {
   const picture = svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', class: 'graph' }) as SVGSVGElement
   let drawn = ''
   const draw = (): void => {
     const nodes = nodesOf(grid)
     const edges = edgesOf(nodes)
-    const told = JSON.stringify([nodes, edges.map(([a, b]) => [a.id, b.id])])
-    if (told === drawn) return
-    drawn = told
+    const shown = JSON.stringify([nodes, edges.map(([a, b]) => [a.id, b.id])])
+    if (shown === drawn) return
+    drawn = shown
     picture.setAttribute('aria-label', textOf(nodes, edges))
     picture.replaceChildren(...edges.map(([a, b]) => line(a, b)), ...nodes.map(circle))
   }
@@ -34,7 +34,7 @@ export function peerGraph(grid: Grid): SVGSVGElement {
   return picture
 }
 
-/** Everybody with a seat, around a circle, in an order that is the same in every tab. */
+/** All peers with a seat, around a circle, in the same order in every tab. */
 function nodesOf(grid: Grid): Node[] {
   const seats = grid.presence<Seat>().entries().toSorted(byNameAndId)
   return seats.map(([peerId, seat], i) => {
@@ -55,7 +55,7 @@ function byNameAndId([a, { name: one }]: [string, Seat], [b, { name: other }]: [
   return one === other ? Number(a > b) - Number(a < b) : one.localeCompare(other)
 }
 
-/** A connection is one as soon as either end says so. */
+/** Two peers are connected as soon as either of them says so. */
 function edgesOf(nodes: readonly Node[]): [Node, Node][] {
   return nodes.flatMap((a, i) =>
     nodes

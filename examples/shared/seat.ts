@@ -1,17 +1,17 @@
 import type { Grid } from 'gossipgrid'
 
-/** What every peer of the examples says of itself in the grid's presence. */
+/** The presence of every peer of the examples. */
 export interface Seat {
   readonly name: string
-  /** As CSS writes it. */
+  /** In CSS syntax. */
   readonly colour: string
-  /** Which app this is a tab of; '' for a server peer. */
+  /** The app of the tab; '' for a server peer. */
   readonly app: string
   /** Peers with a direct connection, by the ends of their ids. */
   readonly links: readonly string[]
-  /** Entries that it holds. */
+  /** Its number of entries. */
   readonly entries: number
-  /** Where its pointer is on the board. */
+  /** The position of its pointer on the board. */
   readonly at?: Point | undefined
 }
 
@@ -20,10 +20,10 @@ export interface Point {
   readonly y: number
 }
 
-/** How often a peer looks whether its connections have changed. */
+/** How often a peer checks whether its connections have changed. */
 const LOOK_INTERVAL_MS = 500
 
-/** Takes a seat in the grid and keeps it true, until the function that is returned is called. */
+/** Takes a seat in the grid and keeps it up to date. Returns a function that leaves it. */
 export function announce(grid: Grid, who: Pick<Seat, 'name' | 'colour' | 'app'>): () => void {
   const presence = grid.presence<Seat>()
   const look = (): void => presence.set({ ...presence.get(grid.peerId), ...who, ...standing(grid) })
@@ -32,7 +32,7 @@ export function announce(grid: Grid, who: Pick<Seat, 'name' | 'colour' | 'app'>)
   return () => clearInterval(timer)
 }
 
-/** Peer ids are long, and what differs is at their end. */
+/** Peer ids are long, and differ at their end. */
 export function shortId(peerId: string): string {
   return peerId.slice(-8)
 }

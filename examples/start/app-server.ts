@@ -11,19 +11,19 @@ export interface AppServerOptions {
   readonly name: string
   /** The IPv4 address to listen on, for pages and for peers. */
   readonly host: string
-  /** For pages; 0 takes any that is free. */
+  /** For pages; 0 takes any free port. */
   readonly port: number
-  /** Where the server peer keeps the grid; left out: in memory. */
+  /** The directory of the server peer; in memory when left out. */
   readonly directory?: string | undefined
-  /** In PEM, for pages and peers: browsers on other devices ask for it. */
+  /** In PEM, for pages and peers: browsers on other devices need it. */
   readonly tls?: { readonly cert: string; readonly key: string } | undefined
-  /** A folder of pages that have been built; left out: the sources, and pages follow when they are edited. */
+  /** A folder of built pages. When left out, the sources are served, and pages update when they are edited. */
   readonly built?: string | undefined
 }
 
-/** The example apps, served to browsers, and the server peer that their tabs meet at. */
+/** The example apps, served to browsers, and the server peer that connects their tabs. */
 export interface AppServer {
-  /** Where the apps are, with a slash at the end. */
+  /** The address of the apps, with a slash at the end. */
   readonly url: string
   readonly grid: Grid
   close(): Promise<void>
@@ -68,7 +68,7 @@ async function servePages(
   return server.listen()
 }
 
-/** Tells pages which grid they are to join, and by which addresses. */
+/** Sends pages the name of their grid, and the addresses to join by. */
 function joining(answer: () => object): Plugin {
   const route = ({ middlewares }: Pick<ViteDevServer, 'middlewares'>): void => {
     middlewares.use('/grid.json', (_request, response) => {

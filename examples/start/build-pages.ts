@@ -1,4 +1,4 @@
-/** Builds the pages that `gossipgrid demo` serves into its package, unless they are there already and none has changed. */
+/** Builds the pages that `gossipgrid demo` serves into its package, unless they are there and up to date. */
 import { readdir, rename, rm, stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { buildPages } from './vite-options.ts'
@@ -13,7 +13,7 @@ async function changedAtMs(folder: string): Promise<number> {
   return Math.max(...(await Promise.all(times)))
 }
 
-/** 0 for what is not there, or not any more. */
+/** 0 for a file that does not exist. */
 async function mtimeMs(path: string): Promise<number> {
   try {
     return (await stat(path)).mtimeMs
@@ -24,7 +24,7 @@ async function mtimeMs(path: string): Promise<number> {
 
 const sourcesAtMs = Math.max(...(await Promise.all(SOURCES.map(changedAtMs))))
 if ((await mtimeMs(`${TARGET}/index.html`)) < sourcesAtMs) {
-  // Put in place whole: another one may be building as well, or serving what is there.
+  // Rename the whole folder into place: another process may be building too, or serving the old one.
   const made = `${TARGET}-${process.pid}`
   await buildPages(made)
   await rm(TARGET, { recursive: true, force: true })

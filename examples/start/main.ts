@@ -1,4 +1,4 @@
-/** `npm run example -- todo`: serves the apps of this folder, with one server peer for their tabs to meet at. */
+/** `npm run example -- todo` serves the apps of this folder, with one server peer that connects their tabs. */
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { serveApps } from './app-server.ts'

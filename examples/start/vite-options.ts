@@ -5,12 +5,12 @@ import type { InlineConfig } from 'vite'
 const EXAMPLES = fileURLToPath(new URL('..', import.meta.url))
 const PAGES = ['index.html', 'todo/index.html', 'board/index.html', 'editor/index.html']
 
-/** How the pages of this folder are served and built. */
+/** The Vite options for the pages of this folder. */
 export const viteOptions: InlineConfig = {
   root: EXAMPLES,
   configFile: false,
   logLevel: 'warn',
-  // What each page imports is found at once, and not while the first one is loaded.
+  // Vite finds the imports of all pages at the start, and not while the first page is loaded.
   optimizeDeps: { entries: PAGES },
 }
 
@@ -23,7 +23,7 @@ export async function buildPages(folder: string): Promise<void> {
       emptyOutDir: true,
       target: 'es2024',
       chunkSizeWarningLimit: 2000,
-      // Published with the pages, which hold the code of others.
+      // The licences of included code are published with the pages.
       license: { fileName: 'LICENSES.md' },
       rolldownOptions: { input: PAGES.map((page) => `${EXAMPLES}${page}`) },
     },

@@ -4,7 +4,7 @@ import type { Todo } from './todo.ts'
 
 const NOTICES_MAX = 3
 
-/** Tells of every text that lost against another one written at the same time, and offers to take it after all. */
+/** Shows every text that lost against a concurrent one, and offers to take it after all. */
 export function conflictNotices(todos: GridMap<Todo>): HTMLElement {
   const notices = element('div', { class: 'notices', role: 'log', 'aria-label': 'Conflicts' })
   todos.on('conflict', ({ key, field, discarded, kept }) => {

@@ -10,7 +10,7 @@ const FILTERS: readonly (readonly [Filter, string])[] = [
   ['done', 'Done'],
 ]
 
-/** The list on the page: shows what it is told, and tells what the user does. */
+/** The list on the page: shows todos, and reports what the user does. */
 export class TodoList {
   readonly element: HTMLElement
   readonly #actions: TodoActions
@@ -35,7 +35,7 @@ export class TodoList {
   }
 
   show(id: string, todo: Todo): void {
-    // An edit that outlived a delete elsewhere is a todo without its other fields.
+    // A todo that was deleted here but edited elsewhere lacks its other fields.
     const whole = { text: todo.text ?? '', done: todo.done ?? false, addedAtMs: todo.addedAtMs ?? 0 }
     const row = this.#rows.get(id) ?? new TodoRow(id, this.#actions, (from) => this.#focusBeside(from))
     this.#rows.set(id, row)
@@ -95,7 +95,7 @@ export class TodoList {
     for (const [id, { todo }] of this.#rows) if (todo.done) void this.#actions.remove(id)
   }
 
-  /** Rows in their order, each moved only if it has to be: a row that is moved loses the focus. */
+  /** Puts the rows in order. It moves only misplaced rows, since a moved row loses the focus. */
   #arrange(): void {
     const rows = [...this.#rows.values()].toSorted(
       (a, b) => a.todo.addedAtMs - b.todo.addedAtMs || (a.id < b.id ? -1 : 1),
@@ -111,7 +111,7 @@ export class TodoList {
     this.#clear.disabled = open === rows.length
   }
 
-  /** Whoever deletes a row by keyboard goes on at the next one. */
+  /** After a delete by keyboard the focus goes to the next row. */
   #focusBeside(item: HTMLElement): void {
     const beside = item.nextElementSibling ?? item.previousElementSibling
     const next = beside?.querySelector<HTMLElement>('.remove') ?? this.element.querySelector<HTMLElement>('.text')

@@ -1,7 +1,7 @@
 import { element } from '../shared/element.ts'
 import type { Todo, TodoActions } from './todo.ts'
 
-/** One todo on the page. Its text is an input, so that it can be edited where it stands. */
+/** One todo on the page. Its text is an input, so that it can be edited in place. */
 export class TodoRow {
   readonly id: string
   readonly element: HTMLLIElement
@@ -11,7 +11,7 @@ export class TodoRow {
   readonly #remove = element('button', { class: 'remove', type: 'button' }, '×')
   #todo: Todo = { text: '', done: false, addedAtMs: 0 }
 
-  /** `beforeRemove` is told of the row while it is still there. */
+  /** `beforeRemove` is called with the row while it is still there. */
   constructor(id: string, actions: TodoActions, beforeRemove: (row: HTMLElement) => void) {
     this.id = id
     this.#actions = actions
@@ -37,7 +37,7 @@ export class TodoRow {
     this.#todo = todo
     this.element.classList.toggle('is-done', todo.done)
     this.#done.checked = todo.done
-    // What somebody is typing is not overwritten under their hands.
+    // The text is not replaced while the user types in it.
     if (!typing) this.#text.value = todo.text
     this.#done.setAttribute('aria-label', `Done: ${todo.text}`)
     this.#text.setAttribute('aria-label', `Text of ${todo.text}`)

@@ -5,7 +5,7 @@ export interface Todo {
   readonly addedAtMs: number
 }
 
-/** What the list does to the grid. */
+/** The actions of the list on the grid. */
 export interface TodoActions {
   add(text: string): Promise<unknown>
   edit(id: string, change: Partial<Todo>): Promise<unknown>
