@@ -1,4 +1,4 @@
-/** What the command's exit code says. Stable. */
+/** Why a command failed, by its exit code. Stable. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, unreachable: 3, interrupted: 130 } as const
 
 const CODES = [
@@ -14,10 +14,10 @@ const CODES = [
   'USAGE',
 ] as const
 
-/** Codes of errors that the command itself raises, besides those of the grid. Stable; `docs/command-line.md` explains them. */
+/** Codes of errors of the command itself, besides those of the grid. Stable; `docs/command-line.md` explains them. */
 export type CliErrorCode = (typeof CODES)[number]
 
-/** The same as a set: people are shown the others, which `docs/errors.md` explains. */
+/** The same as a set. Error messages refer to `docs/errors.md` for all other codes. */
 export const CLI_ERROR_CODES: ReadonlySet<string> = new Set(CODES)
 
 const EXIT_CODES: Partial<Record<string, number>> = {
@@ -28,9 +28,9 @@ const EXIT_CODES: Partial<Record<string, number>> = {
   INTERRUPTED: EXIT.interrupted,
 }
 
-/** An error to show to the user: what happened, and what to do next. */
+/** An error to show to the user, with advice. */
 export class CliError extends Error {
-  /** A `CliErrorCode`, or the code of a `GridError` that a peer answered with. */
+  /** A `CliErrorCode`, or the code of a `GridError` from a peer. */
   readonly code: string
   readonly advice: string
 
@@ -41,7 +41,7 @@ export class CliError extends Error {
     this.advice = advice
   }
 
-  /** An error that a peer answered with; its codes are the grid's. */
+  /** An error from a peer. Its codes are the grid's. */
   static fromPeer(code: string, message: string, advice: string = ''): CliError {
     return new CliError(code as CliErrorCode, message, advice)
   }
@@ -56,7 +56,7 @@ export function systemCode(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }
 
-/** The first line of what an error says: libp2p puts stacks into its messages. */
+/** The first line of an error's message: libp2p puts stacks into its messages. */
 export function errorText(error: unknown): string {
   const lines = (error instanceof Error ? error.message : String(error)).split('\n').map((line) => line.trim())
   return lines.filter((line) => line !== '' && !line.startsWith('at ')).join(' ')

@@ -1,9 +1,9 @@
-/** What was opened, and is closed again. */
+/** Open resources that will be closed together. */
 export interface Closable {
   close(): Promise<void>
 }
 
-/** Closes in the reverse order of opening: each, whatever became of the others. Rejects with the first failure. */
+/** Closes in the reverse order of opening. A failure does not stop the rest. Rejects with the first failure. */
 export async function closeAll(opened: readonly Closable[]): Promise<void> {
   const failures: unknown[] = []
   for (const each of opened.toReversed()) {

@@ -3,11 +3,11 @@ import type { CollectionsAnswer } from './control/control-api.ts'
 import { ControlClient } from './control/control-client.ts'
 import { examples } from './commands/options.ts'
 
-/** Whoever presses Tab does not wait longer than this for names of collections. */
+/** Completion waits no longer than this for names of collections. */
 const NAMES_MAX_MS = 300
 const SHELLS = ['zsh', 'bash', 'fish', 'powershell'] as const
 
-/** `gossipgrid complete`, as the help shows it. What it does is added by `addCompletion`, when it is called. */
+/** `gossipgrid complete` for the help. `addCompletion` adds its action when it is called. */
 export function completeCommand(): Command {
   const command = new Command('complete')
     .description('Print a script that completes commands, options and collections')
@@ -19,7 +19,7 @@ export function completeCommand(): Command {
   ])
 }
 
-/** Answers a shell that wants completions: `program` must not have the command above. */
+/** Answers a shell that asks for completions. `program` must not have the command above. */
 export async function addCompletion(program: Command, typed: readonly string[]): Promise<void> {
   const { default: tab } = await import('@bomb.sh/tab/commander')
   const completion = tab(program)
@@ -42,7 +42,7 @@ async function collectionNames(): Promise<string[]> {
     const { collections } = await client.call<CollectionsAnswer>('/v1/collections', { signal })
     return collections.map(({ name }) => name)
   } catch {
-    // No peer, several, or a slow one: then there is nothing to suggest.
+    // No peer, several, or a slow one: suggest nothing.
     return []
   } finally {
     client?.close()

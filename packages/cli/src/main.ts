@@ -15,7 +15,7 @@ const completing = typed[0] === 'complete' && typed.length > 1 && !typed.include
 
 endWithOutput(json)
 const command = program({ completing })
-// A wrong command line is told as every other error where a program reads it.
+// For programs a wrong command line gives an error like every other.
 if (json) {
   for (const part of [command, ...command.commands]) {
     part.configureOutput({ outputError: () => undefined }).showHelpAfterError(false)
@@ -27,7 +27,7 @@ try {
   else await command.parseAsync()
 } catch (error) {
   process.exitCode = exitCodeOf(error)
-  // All that was opened is closed. Should a library keep something, the command ends all the same.
+  // Everything is closed. If a library still keeps the process alive, end it.
   setTimeout(() => process.exit(), ENDING_MAX_MS).unref()
 }
 

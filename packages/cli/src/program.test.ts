@@ -17,7 +17,7 @@ function helpOf(command: Command): string {
   return text
 }
 
-/** Every line of the help that somebody might copy. */
+/** Every line of the help that a user might copy. */
 function exampleLines(): string[] {
   const root = program()
   const helps = [root, ...root.commands].map(helpOf)
@@ -47,7 +47,7 @@ test('every example of the help is a valid command line', async () => {
   for (const line of lines) await parses(line.includes('| gossipgrid') ? line.slice(line.indexOf('gossipgrid')) : line)
 })
 
-test('every command line of the pages about it is valid', async () => {
+test('every command line of the documentation is valid', async () => {
   const pages = ['docs/command-line.md', 'docs/running.md', 'README.md']
   const texts = await Promise.all(pages.map((page) => readFile(new URL(`../../../${page}`, import.meta.url), 'utf8')))
   const blocks = texts.flatMap((text) => [...text.matchAll(/```sh\n([\s\S]*?)```/g)].map((block) => block[1]!))
@@ -57,7 +57,7 @@ test('every command line of the pages about it is valid', async () => {
   for (const line of typed) await parses(line)
 })
 
-test('what the container, the compose file and the systemd unit start is valid', async () => {
+test('the commands of the container, the compose file and the systemd unit are valid', async () => {
   const files = ['Dockerfile', 'compose.yaml', 'gossipgrid.service']
   const [image, compose, unit] = (await Promise.all(
     files.map((file) => readFile(new URL(`../../../deploy/${file}`, import.meta.url), 'utf8')),
@@ -80,7 +80,7 @@ test('help fits a terminal of 80 columns, notes below the options aside', () => 
   }
 })
 
-test('what was typed is shown with escapes for what could command a terminal', async () => {
+test('errors show typed text with escapes for characters that could control the terminal', async () => {
   const hostile = '\u001b[31m\u202e'
   for (const line of [
     [`--${hostile}`],
@@ -90,29 +90,29 @@ test('what was typed is shown with escapes for what could command a terminal', a
     ['help', hostile],
   ]) {
     const root = program()
-    let told = ''
-    for (const command of [root, ...root.commands]) command.configureOutput({ writeErr: (text) => (told += text) })
+    let output = ''
+    for (const command of [root, ...root.commands]) command.configureOutput({ writeErr: (text) => (output += text) })
     await expect(root.parseAsync(line, { from: 'user' })).rejects.toBeInstanceOf(CommanderError)
-    expect(told).toContain(String.raw`\u001b[31m\u202e`)
-    expect(told).not.toContain('\u001b')
+    expect(output).toContain(String.raw`\u001b[31m\u202e`)
+    expect(output).not.toContain('\u001b')
   }
 })
 
-test('a misspelt option is told with the one that is meant, also where that one has to be given', async () => {
-  for (const [line, told] of [
+test('the error for a misspelt option suggests the right one, also where that one is required', async () => {
+  for (const [line, message] of [
     ['peer --nmae shop', 'Did you mean --name?'],
     ['peer', "required option '--name <grid>' not specified"],
   ] as const) {
     const root = program()
     for (const command of [root, ...root.commands]) command.configureOutput({ writeErr: () => undefined })
-    await expect(root.parseAsync(line.split(' '), { from: 'user' })).rejects.toThrow(told)
+    await expect(root.parseAsync(line.split(' '), { from: 'user' })).rejects.toThrow(message)
   }
 })
 
-test('a command that is nearly right is suggested', async () => {
+test('the error for a misspelt command suggests the right one', async () => {
   const root = program()
-  let told = ''
-  root.configureOutput({ writeErr: (text) => (told += text) })
+  let output = ''
+  root.configureOutput({ writeErr: (text) => (output += text) })
   await expect(root.parseAsync(['exprot', 'users'], { from: 'user' })).rejects.toThrow('Did you mean export?')
-  expect(told).toContain('Try: gossipgrid --help')
+  expect(output).toContain('Try: gossipgrid --help')
 })

@@ -19,7 +19,7 @@ import { visibleLines } from './terminal/visible.ts'
 import { exportCommand } from './transfer/export-command.ts'
 import { importCommand } from './transfer/import-command.ts'
 
-// Not from the grid's own package, which takes a second to load and is not needed by every command.
+// Not from the grid's own package, which takes a second to load. Not every command needs it.
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string }
 
 const GROUPS: readonly (readonly [title: string, commands: readonly (() => Command)[]])[] = [
@@ -30,7 +30,7 @@ const GROUPS: readonly (readonly [title: string, commands: readonly (() => Comma
   ['Look after the grid:', [forgetCommand]],
 ]
 
-/** The `gossipgrid` command with all its subcommands. `completing`: it is asked for completions, by a shell. */
+/** The `gossipgrid` command with all its subcommands. `completing`: a shell asks it for completions. */
 export function program({ completing = false }: { readonly completing?: boolean } = {}): Command {
   const root = new Command('gossipgrid')
     .description('A peer-to-peer, gossip-based, eventually consistent data grid')
@@ -52,7 +52,7 @@ export function program({ completing = false }: { readonly completing?: boolean 
   return root
 }
 
-/** `help set` is what people type as often as `set --help`. */
+/** Users type `help set` as often as `set --help`. */
 function helpCommand(root: Command): Command {
   return new Command('help')
     .description('Show how to use a command')

@@ -54,7 +54,7 @@ export function collectionTable(collections: readonly ListedCollection[], colors
   )
 }
 
-/** Hidden are those that do not fit the schema of the application whose peer it is. */
+/** Entries that do not fit the schema of the peer's application are hidden. */
 function entriesText({ entries, objects = entries, hidden }: ListedCollection): string {
   return hidden > 0 ? `${countText(objects)} (${countText(hidden)} hidden)` : countText(objects)
 }

@@ -2,8 +2,8 @@ import { CliError } from '../cli-error.ts'
 import { parseTagged } from '../formats/json/tagged-json.ts'
 
 /**
- * The value that was typed: JSON where it is JSON, else the text itself. What begins like an object, an array or a quoted
- * text and is no JSON is a mistake rather than a text. Throws `USAGE`.
+ * The value of an argument: JSON if it is valid JSON, else text. An invalid argument that begins like an object, an
+ * array or a quoted text is a mistake and no text. Throws `USAGE`.
  */
 export function readValue(typed: string): unknown {
   try {

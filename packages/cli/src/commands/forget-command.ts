@@ -17,8 +17,8 @@ export function forgetCommand(): Command {
   ]).addHelpText(
     'after',
     `
-Deletes are remembered until every peer with a directory has them. What the forgotten peer held and the
-others lack is lost with it. Should it come back all the same, it brings back nothing that was deleted.`,
+Deletes are remembered until every peer with a directory has them. Writes that only the forgotten peer
+has are lost with it. If it comes back all the same, it brings back nothing that was deleted.`,
   )
 }
 
@@ -27,7 +27,7 @@ async function runForget(member: string, options: ClientOptions): Promise<void> 
   try {
     const answer = await client.call<ForgetAnswer>('/v1/member', { method: 'DELETE', query: { member } })
     if (options.json === true) return printJson(answer)
-    print(`Forgotten: ${answer.peerId}. Nobody waits for it any more.`)
+    print(`Forgotten: ${answer.peerId}. No peer waits for it any more.`)
     if (answer.alive) note('note: it runs, so it registers again within a minute. Close it first, and forget it then.')
   } finally {
     client.close()

@@ -39,7 +39,10 @@ async function runGet(collection: string, key: string, options: GetOptions): Pro
   }
 }
 
-/** Texts and bytes are what they are, without anything around them, but for what could command a terminal; other values have no raw form but their JSON. */
+/**
+ * Texts and bytes are printed without quotes, with escapes for anything that could control a terminal. Other values
+ * have no raw form but their JSON.
+ */
 async function writeRaw(tagged: unknown): Promise<void> {
   const value = fromTagged(structuredClone(tagged))
   if (typeof value === 'string') return write(value)

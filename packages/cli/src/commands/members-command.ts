@@ -66,7 +66,7 @@ function memberTable(members: readonly GridMember[], wide: boolean, colors: Colo
   )
 }
 
-/** Registered peers that nobody here has seen of late: deletes are kept for them. */
+/** Registered peers that are away: deletes are kept for them. */
 function absentLines({ members, registered }: MembersAnswer, wide: boolean): string[] {
   const seen = new Set(members.map(({ peerId }) => peerId))
   const absent = registered.filter(({ peerId }) => !seen.has(peerId))

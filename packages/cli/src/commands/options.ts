@@ -2,12 +2,12 @@ import { InvalidArgumentError } from 'commander'
 import type { Command } from 'commander'
 import type { PeerChoice } from '../control/running-peer.ts'
 
-/** Options of every command that talks to a running peer. */
+/** Options of every command that calls a running peer. */
 export interface ClientOptions extends PeerChoice {
   readonly json?: true
 }
 
-/** Adds the options that say which running peer is meant, and `--json`. */
+/** Adds the options that select a running peer, and `--json`. */
 export function clientCommand(command: Command): Command {
   return command
     .option('--name <grid>', 'the running peer of this grid, where several peers run')
@@ -16,7 +16,7 @@ export function clientCommand(command: Command): Command {
     .option('--json', 'machine-readable output; errors become one line of JSON on stderr')
 }
 
-/** Adds examples below the help of a command. They are run through the parser by a test. */
+/** Adds examples below the help of a command. A test parses all of them. */
 export function examples(command: Command, lines: readonly (readonly [line: string, text: string])[]): Command {
   const width = Math.max(...lines.map(([line]) => line.length)) + 3
   const shown = lines.map(([line, text]) =>
@@ -35,9 +35,9 @@ export function countParser(min: number, max: number): (text: string) => number 
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-/** What a timer can wait for. */
+/** The longest time that a timer can wait. */
 const DURATION_MAX_MS = 2 ** 31 - 1
-/** What `grid.map` takes as a time to live: ten years. */
+/** The longest time to live that `grid.map` accepts: ten years. */
 const TTL_MAX_MS = 10 * 365 * 86_400_000
 
 /** `500ms`, `5s`, `2m`, `1h` as milliseconds; a bare number counts seconds. */
@@ -59,7 +59,7 @@ function millisecondsIn(text: string): number {
   return Math.round(Number(count) * (UNITS_MS[unit] ?? Number.NaN))
 }
 
-/** For options that may be given several times. */
+/** Collects the values of an option that may be given several times. */
 export function collect(text: string, before: readonly string[] = []): string[] {
   return [...before, text]
 }

@@ -29,7 +29,7 @@ export function secretCommand(): Command {
   ])
 }
 
-/** 32 random bytes as text, with a prefix by which secret scanners and people know it. */
+/** 32 random bytes as text, with a prefix that secret scanners and people recognise. */
 function newSecret(): string {
   return `gg1_${randomBytes(SECRET_BYTES).toString('base64url')}`
 }

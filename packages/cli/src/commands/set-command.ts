@@ -23,7 +23,7 @@ interface SetOptions extends WriteOptions {
   readonly ttl?: number
 }
 
-/** Adds what a write can be asked to wait for. */
+/** Adds the options about durability and copies. */
 export function writeCommand(command: Command): Command {
   return clientCommand(
     command
@@ -83,7 +83,7 @@ async function runSet(collection: string, key: string, typed: string | undefined
   }
 }
 
-/** Quiet when all is as expected, as a shell command is. */
+/** Prints nothing when all is as expected, as a shell command does. */
 export function tellReceipt(answer: WriteAnswer, options: WriteOptions): void {
   if (options.json === true) return printJson(answer)
   if (!answer.receipt.durable)
@@ -99,7 +99,7 @@ async function valueOf(typed: string | undefined, options: SetOptions): Promise<
   return options.string === true ? text : readValue(text)
 }
 
-/** Throws `USAGE` for bytes that are no text, which would be changed otherwise. */
+/** Throws `USAGE` for bytes that are no text: reading them as text would change them. */
 function textOf(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
@@ -108,7 +108,7 @@ function textOf(bytes: Uint8Array): string {
   }
 }
 
-/** Nothing at all is what a script passes on by mistake, unless stdin was asked for with a dash. */
+/** Empty input is a mistake of a script, unless the user asked for stdin with a dash. */
 async function readStdin(typed: string | undefined): Promise<Buffer> {
   const read = process.stdin.isTTY && typed === undefined ? Buffer.alloc(0) : await buffer(process.stdin)
   if (read.length > 0 || typed === '-') return read

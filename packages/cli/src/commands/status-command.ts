@@ -12,7 +12,7 @@ import { wrapped } from '../terminal/wrapped.ts'
 import { clientCommand, examples } from './options.ts'
 import type { ClientOptions } from './options.ts'
 
-/** What is left of 80 columns beside the names. */
+/** The part of 80 columns that is left beside the names. */
 const TEXT_COLUMNS = 68
 
 interface StatusOptions extends ClientOptions {
@@ -88,7 +88,7 @@ function statusLines(status: PeerStatus, colors: Colors): [string, string][] {
   ]
 }
 
-/** Nothing while this machine's clock is believed, and so are those of the others. */
+/** Nothing while the grid believes this machine's clock and those of the others. */
 function clockLines({ clock }: PeerStatus, colors: Colors): [string, string][] {
   const { offsetMs, voters, restamped, refusedWrites } = clock
   const found: string[] = []
@@ -98,7 +98,7 @@ function clockLines({ clock }: PeerStatus, colors: Colors): [string, string][] {
       `this machine is ${wrong}, going by ${countOf(voters, 'other peer')}; the grid's time is used: set it right`,
     )
   }
-  if (restamped > 0) found.push(`${countOf(restamped, 'write')} dated anew`)
+  if (restamped > 0) found.push(`${countOf(restamped, 'write')} redated`)
   if (refusedWrites > 0) found.push(`writes of others refused ${countOf(refusedWrites, 'time')}: dated too far ahead`)
   return found.length === 0 ? [] : [['clock', colors.yellow(wrapped(found.join('; '), TEXT_COLUMNS).join('\n'))]]
 }

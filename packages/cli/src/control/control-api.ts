@@ -2,8 +2,8 @@ import { ROW_MAX_BYTES } from '../formats/json/row.ts'
 import type { CollectionStatus, DurableMember, GridMember, GridStatus, Receipt } from 'gossipgrid'
 
 /**
- * What a peer answers on its local socket: HTTP with JSON bodies, values as tagged JSON. Streams are NDJSON and end with
- * `{"end": <lines>}`; one that stops without it was cut off.
+ * The API of a peer's local socket: HTTP with JSON bodies, values as tagged JSON. Streams are NDJSON and end with
+ * `{"end": <lines>}`; a stream without that line was cut off.
  */
 export interface PeerStatus extends GridStatus {
   readonly collections: readonly ListedCollection[]
@@ -19,13 +19,13 @@ export interface PeerStatus extends GridStatus {
 
 export interface MembersAnswer {
   readonly members: readonly GridMember[]
-  /** Peers that keep their data, also those that have not been seen for long. */
+  /** Durable peers, including those that have been away for long. */
   readonly registered: readonly DurableMember[]
 }
 
 export interface ForgetAnswer {
   readonly peerId: string
-  /** It runs, and will register again. */
+  /** It is running, and will register again. */
   readonly alive: boolean
 }
 
@@ -43,7 +43,7 @@ export interface EntryAnswer {
   readonly key: string
   /** Tagged JSON. */
   readonly value: unknown
-  /** When it will be gone, if it expires: ISO 8601. */
+  /** When it expires, if it does: ISO 8601. */
   readonly expiresAt?: string
 }
 
@@ -59,7 +59,7 @@ export type Batch = readonly (readonly [key: string, value: unknown, expiresAtMs
 /** Elements to add to a set, as tagged values, or values to bring a counter to. */
 export type ValueBatch = readonly unknown[]
 
-/** A row of a batch that was not written, by its place in the batch. */
+/** A row of a batch that was not written, by its position in the batch. */
 export interface RefusedRow {
   readonly index: number
   readonly code: string
@@ -83,5 +83,5 @@ export interface ErrorAnswer {
   readonly error: { readonly code: string; readonly message: string; readonly advice?: string }
 }
 
-/** A larger body is refused: the longest row fits, with its key and options. */
+/** A larger body is refused. The longest row fits, with its key and options. */
 export const BODY_MAX_BYTES: number = ROW_MAX_BYTES + 64 * 1024

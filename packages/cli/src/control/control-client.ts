@@ -6,7 +6,7 @@ import type { ErrorAnswer } from './control-api.ts'
 import { choosePeer } from './running-peer.ts'
 import type { PeerChoice } from './running-peer.ts'
 
-/** An entry with merged fields can be larger than any value that is written; V8 holds texts of half a gigabyte. */
+/** An entry with merged fields can be larger than any single written value. V8 allows texts of half a gigabyte. */
 const LINE_MAX_BYTES = 256 * 1024 * 1024
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>
@@ -19,7 +19,7 @@ interface Call {
   readonly signal?: AbortSignal
 }
 
-/** Talks to a running peer. */
+/** Calls a running peer. */
 export class ControlClient {
   readonly socket: string
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 16 })
@@ -28,24 +28,24 @@ export class ControlClient {
     this.socket = socket
   }
 
-  /** Of the peer that is meant. Rejects with `NO_PEER` or `SEVERAL_PEERS`. */
+  /** A client of the peer that the options select. Rejects with `NO_PEER` or `SEVERAL_PEERS`. */
   static async of(choice: PeerChoice): Promise<ControlClient> {
     return new ControlClient(await choosePeer(choice))
   }
 
-  /** Asks for one answer. Throws the error that the peer answers with, `NO_PEER` or `PEER_GONE`. */
+  /** Requests one answer. Throws the peer's error, `NO_PEER` or `PEER_GONE`. */
   async call<Answer>(path: string, call: Call = {}): Promise<Answer> {
     const text = await this.text(path, call)
     return JSON.parse(text) as Answer
   }
 
-  /** As `call`, with the answer as the peer wrote it. */
+  /** Like `call`, but returns the peer's answer as text. */
   async text(path: string, call: Call = {}): Promise<string> {
     const response = await this.#send(path, call)
     return this.#read(response)
   }
 
-  /** Asks for a stream of lines. Throws as `call` does, and `PEER_GONE` if it is cut off. */
+  /** Requests a stream of lines. Throws like `call`, and `PEER_GONE` if the stream is cut off. */
   async *lines(path: string, call: Call = {}): AsyncGenerator<string, void, undefined> {
     const response = await this.#send(path, call)
     try {

@@ -30,7 +30,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('an entry can be given a time to live, and says when it will be gone', async () => {
+test('an entry can have a time to live, and shows when it expires', async () => {
   const before = Date.now()
   const query = { collection: 'm', key: 'k' }
   await client.call('/v1/entry', { method: 'PUT', query: { ...query, ttlMs: 60_000 }, body: '1' })
@@ -43,7 +43,7 @@ test('an entry can be given a time to live, and says when it will be gone', asyn
   expect(await client.call<EntryAnswer>('/v1/entry', { query })).toEqual({ ...query, value: 2 })
 })
 
-test('a map with fields is read and written as one, and another kind is none', async () => {
+test('a map with fields is read and written as one, and another kind is refused', async () => {
   await grid.map('m', { merge: 'fields' }).set('k', { a: 1 })
   const query = { collection: 'm', key: 'k' }
   await client.call('/v1/entry', { method: 'PUT', query, body: '{"a":1,"b":2}' })
@@ -54,7 +54,7 @@ test('a map with fields is read and written as one, and another kind is none', a
   await expect(refused).rejects.toMatchObject({ code: 'COLLECTION_MISMATCH' })
 })
 
-test('what is no batch, no row or no number is refused with a code, and the other rows are written', async () => {
+test('an invalid batch, row or number is refused with a code, and the other rows are written', async () => {
   const query = { collection: 'm' }
   const body = '[null, 1, [], ["k", 1], {"a": 1}, [5, 5], ["\\ud800", 1], ["v", {"$date": 1}]]'
   const answer = await client.call<BatchAnswer>('/v1/entries', { method: 'POST', query, body })

@@ -32,9 +32,9 @@ beforeEach(async () => {
   forgotten = []
   const members = [GONE, ...TWINS].map((peerId) => ({ peerId, silentMs: 12 * DAY_MS, awaited: true }))
   members.push({ peerId: grid.peerId, silentMs: 0, awaited: false })
-  const purging = { members, candidates: 1, nextAtMs: undefined, tombstones: 3, text: 'waiting for somebody' }
+  const purging = { members, candidates: 1, nextAtMs: undefined, tombstones: 3, text: 'waiting for a peer' }
   changed = { purging }
-  // What takes weeks to come about in a real one.
+  // States that take weeks to arise in a real grid.
   const shown = {
     ...{ name: grid.name, peerId: grid.peerId, uptimeMs: 1, members: grid.members },
     status: () => ({ ...grid.status(), ...changed }),
@@ -57,7 +57,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** What a command prints. */
+/** The output of a command. */
 async function printed(...words: readonly string[]): Promise<string> {
   let text = ''
   const take = (part: unknown): boolean => ((text += String(part)), true)
@@ -75,19 +75,19 @@ test('a registered peer is forgotten by the end of its id', async () => {
   expect(await forget('cpDe2')).toEqual({ peerId: GONE, alive: false })
   expect(await forget(TWINS[1]!)).toEqual({ peerId: TWINS[1]!, alive: false })
   expect(forgotten).toEqual([GONE, TWINS[1]])
-  expect(await printed('forget', 'cpDe2')).toBe(`Forgotten: ${GONE}. Nobody waits for it any more.\n`)
+  expect(await printed('forget', 'cpDe2')).toBe(`Forgotten: ${GONE}. No peer waits for it any more.\n`)
   expect(JSON.parse(await printed('forget', 'cpDe2', '--json'))).toEqual({ peerId: GONE, alive: false })
 })
 
-test('who is not registered, several at once and the peer itself are not forgotten, and the error says so', async () => {
-  for (const nobody of ['nobody', '']) await expect(forget(nobody)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+test('an unknown id, the peer itself, and an id that fits several peers give an error', async () => {
+  for (const unknown of ['stranger', '']) await expect(forget(unknown)).rejects.toMatchObject({ code: 'NOT_FOUND' })
   await expect(forget('same')).rejects.toMatchObject({ code: 'SEVERAL_PEERS', exitCode: 2 })
   await expect(forget(grid.peerId)).rejects.toMatchObject({ code: 'INVALID_OPTION', exitCode: 1 })
-  await expect(printed('forget', 'nobody')).rejects.toMatchObject({ code: 'NOT_FOUND', exitCode: 1 })
+  await expect(printed('forget', 'stranger')).rejects.toMatchObject({ code: 'NOT_FOUND', exitCode: 1 })
   expect(forgotten).toEqual([])
 })
 
-test('members lists the registered ones that are away, and who is durable', async () => {
+test('members lists registered peers that are away, and shows which are durable', async () => {
   const { members, registered } = await client.call<MembersAnswer>('/v1/members')
   expect(members).toMatchObject([{ peerId: grid.peerId, registered: false }])
   expect(registered).toHaveLength(4)
@@ -97,9 +97,9 @@ test('members lists the registered ones that are away, and who is durable', asyn
   expect(text.split('\n').filter((line) => line.length > 80)).toEqual([])
 })
 
-test('status says what a wrong clock does and what purging waits for, and nothing where all is well', async () => {
+test('status explains a wrong clock and what purging waits for, and prints nothing when all is well', async () => {
   const shown = await printed('status')
-  expect(shown).toMatch(/^deletes +waiting for somebody$/m)
+  expect(shown).toMatch(/^deletes +waiting for a peer$/m)
   expect(shown).not.toMatch(/^clock/m)
   const text = 'no tombstones'
   changed = {
@@ -110,7 +110,7 @@ test('status says what a wrong clock does and what purging waits for, and nothin
   expect(wrong).not.toContain(text)
   expect(wrong.replaceAll(/\s+/g, ' ')).toContain(
     "clock this machine is 1 hour ahead, going by 2 other peers; the grid's time is used: set it right; " +
-      '20 writes dated anew; writes of others refused 4 times: dated too far ahead ',
+      '20 writes redated; writes of others refused 4 times: dated too far ahead ',
   )
   expect(wrong.split('\n').filter((line) => line.length > 80 && !line.startsWith('socket'))).toEqual([])
 })

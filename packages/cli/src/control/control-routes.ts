@@ -9,10 +9,10 @@ import type { BatchAnswer, ChangeLine, ForgetAnswer, ListedCollection, MembersAn
 import type { PeerStatus, RefusedRow } from './control-api.ts'
 import { inPieces, streamed } from './ndjson.ts'
 
-/** What the peer command knows and the grid does not. */
+/** Facts that the peer command knows and the grid does not. */
 export type PeerFacts = Omit<PeerStatus, keyof ReturnType<Grid['status']> | 'uptimeMs' | 'wallTime'>
 
-/** The calls that a peer takes on its local socket. `closing` ends all streams. */
+/** The calls that a peer answers on its local socket. `closing` ends all streams. */
 export function controlRoutes(grid: Grid, facts: PeerFacts, closing: AbortSignal): Hono {
   const calls = new Calls(grid, facts, closing)
   const app = new Hono()
@@ -38,7 +38,7 @@ export function controlRoutes(grid: Grid, facts: PeerFacts, closing: AbortSignal
   return app
 }
 
-/** Node reads no more of a body than its length says, so looking at the length is enough. */
+/** Node reads no more of a body than its declared length, so checking the length is enough. */
 const boundedBody: MiddlewareHandler = async (c, next) => {
   if (c.req.method === 'GET' || c.req.method === 'DELETE') return next()
   const length = Number(c.req.header('content-length') ?? Number.NaN)
@@ -147,7 +147,7 @@ class Calls {
   }
 
   changes(c: Context): Response {
-    // Not `#known`: one may wait for the first entry of a collection.
+    // Not `#known`: a watch may wait for the first entry of a collection.
     const map = this.#map(required(c, 'collection'))
     const key = c.req.query('key')
     const prefix = c.req.query('prefix')
@@ -254,7 +254,7 @@ class Calls {
     return { ...collection, objects: this.#grid.map(collection.name, { merge: 'fields' }).size }
   }
 
-  /** The map of that name: with fields, where that is what is here already; else an ordinary one. */
+  /** The map of that name: with fields if it exists with fields, else an ordinary one. */
   #map(collection: string): GridMap<unknown> {
     try {
       return this.#grid.map(collection)
@@ -268,7 +268,7 @@ class Calls {
     }
   }
 
-  /** The map of that name if there is one: reading a collection must not make it. */
+  /** The map of that name if it exists: reading a collection must not create it. */
   #known(collection: string): GridMap<unknown> {
     this.#checkKind(collection, ['map', 'fields'])
     return this.#map(collection)
@@ -322,7 +322,7 @@ function noEntry(collection: string, key: string): CliError {
   return new CliError('NOT_FOUND', `no entry '${key}' in '${collection}' at this peer`)
 }
 
-/** Rejects text that cannot be read with `INVALID_VALUE`. */
+/** Rejects invalid text with `INVALID_VALUE`. */
 function readable<Content>(read: (text: string) => Content, text: string): Content {
   try {
     return read(text)

@@ -12,22 +12,22 @@ import type { Environment } from './runtime-directory.ts'
 /** How long closing waits for calls under way: a write waits for the disk. */
 const CLOSE_MAX_MS = 5000
 
-/** Where commands reach a running peer. */
+/** The socket at which commands call a running peer. */
 export interface ControlServer {
   readonly socket: string
-  /** Takes no more calls, ends streams, and waits for calls under way, at most 5 s. */
+  /** Accepts no more calls, ends streams, and waits for calls under way, at most 5 s. */
   close(): Promise<void>
 }
 
 export interface ControlServerOptions {
   readonly grid: Grid
-  /** The path of the socket; default one in the user's runtime directory. */
+  /** The path of the socket; by default one in the user's runtime directory. */
   readonly socket?: string | undefined
   readonly facts: Omit<PeerFacts, 'socket'>
   readonly environment?: Environment
 }
 
-/** Serves commands on a local socket that only this user can open. Throws `SOCKET`. */
+/** Answers commands on a local socket that only this user can open. Throws `SOCKET`. */
 export async function serveControl(options: ControlServerOptions): Promise<ControlServer> {
   const { grid, socket, facts, environment = process.env } = options
   const directory = socket === undefined || process.platform === 'win32' ? makeRuntimeDirectory(environment) : ''
@@ -38,7 +38,7 @@ export async function serveControl(options: ControlServerOptions): Promise<Contr
   const closing = new AbortController()
   const routes = controlRoutes(grid, { ...facts, socket: path }, closing.signal)
   const server = createAdaptorServer({ fetch: routes.fetch, overrideGlobalObjects: false }) as Server
-  // A server says by it that one connection could not be taken, for example for want of file descriptors, and goes on.
+  // A server emits an error when it cannot accept a connection, for example without file descriptors, and continues.
   server.on('error', () => undefined)
   await listen(server, path)
   const { pid, directory: dataDirectory } = facts
@@ -46,7 +46,7 @@ export async function serveControl(options: ControlServerOptions): Promise<Contr
   const peer = { socket: path, pid, name: grid.name, peerId: grid.peerId, directory: dataDirectory, startedAt }
   let withdraw: () => void
   try {
-    // The peer's umask covers the moment before.
+    // Until then the peer's umask protects the socket.
     if (process.platform !== 'win32') chmodSync(path, 0o600)
     withdraw = announce(peer, directory, environment)
   } catch (error) {

@@ -46,7 +46,7 @@ function peer(name: string, pid: number, peerId: string = PEER_ID): RunningPeer 
   return { socket, pid, name, peerId, directory: '', startedAt: '' }
 }
 
-/** A grid of which only changes are asked. */
+/** A grid of which only changes are used. */
 function watchedGrid(iterator: AsyncIterableIterator<unknown>, onSignal: (signal: AbortSignal) => void): Grid {
   const map = {
     changes: ({ signal }: { signal: AbortSignal }) => {
@@ -103,7 +103,7 @@ test('a slow reader slows the peer down instead of filling its memory', async ()
   client.close()
 })
 
-test('lines of a stream are cut where the peer ends them, whatever is in them', async () => {
+test('lines of a stream end only where the peer ends them, whatever is in them', async () => {
   const keys = ['\u2028', '\u2029', '\u0085', '\r', '\0', '\ufeff', 'é𝄞'.repeat(500_000), '{"end":0}']
   async function* deletes(): AsyncGenerator<unknown, void, undefined> {
     for (const key of keys) yield { type: 'delete', key }
@@ -124,7 +124,7 @@ test('only the user can open the socket', async () => {
   expect(statSync(makeRuntimeDirectory(environment)).mode & 0o777).toBe(0o700)
 })
 
-test('a socket that a killed peer left is replaced, one that answers is not, and another file never', async () => {
+test('a socket of a killed peer is replaced, one that answers is not, and another file never', async () => {
   const grid = watchedGrid(noChanges(), () => undefined)
   const path = join(folder, 's')
   server = await serveControl({ grid, socket: path, facts })
@@ -136,7 +136,7 @@ test('a socket that a killed peer left is replaced, one that answers is not, and
   server = await serveControl({ grid, socket: path, facts })
 })
 
-test('what a killed peer left is removed, and the living are found', async () => {
+test('the remains of killed peers are removed, and running peers are found', async () => {
   const directory = makeRuntimeDirectory(environment)
   announce(peer('alive', process.pid), directory, environment)
   announce(peer('dead', 2 ** 22 + 1), directory, environment)
@@ -149,20 +149,20 @@ test('what a killed peer left is removed, and the living are found', async () =>
   expect(runningPeers(environment)).toEqual([])
 })
 
-test('nothing is removed or replaced that no peer has made', async () => {
+test('only files that a peer made are removed or replaced', async () => {
   const directory = makeRuntimeDirectory(environment)
   const record = JSON.stringify({ ...peer('x', 2 ** 22 + 1), socket: join(folder, 'precious') })
   const files = {
     'package.json': '{"name":"mine"}',
     'notes.json': 'not JSON at all',
     'numbers.json': '{"pid":12345678,"socket":"x"}',
-    // A record of a dead peer that names a file, and one that names things outside of the directory.
+    // A record of a dead peer that names a file, and one that names paths outside of the directory.
     'file.sock': 'no socket',
     'file.sock.json': JSON.stringify({ ...peer('file', 2 ** 22 + 1) }),
     'strange.sock.json': record,
   }
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text)
-  // Reading these would wait for ever, or have no end.
+  // Reading these would wait for ever, or never end.
   execFileSync('mkfifo', [join(directory, 'pipe.sock.json')])
   symlinkSync('/dev/zero', join(directory, 'zero.sock.json'))
   mkdirSync(join(directory, 'folder.sock.json'))
@@ -184,7 +184,7 @@ test('nothing is removed or replaced that no peer has made', async () => {
   expect(readFileSync(join(folder, 'precious.json'), 'utf8')).toBe('mine')
 })
 
-test('beside a socket of the user’s choice, where no command looks, nothing is written', async () => {
+test('a socket in a place of the user’s choice, where no command looks, gets no record', async () => {
   mkdirSync(join(folder, 'app'))
   const socket = join(folder, 'app', 'peer')
   writeFileSync(`${socket}.json`, 'mine')
@@ -195,7 +195,7 @@ test('beside a socket of the user’s choice, where no command looks, nothing is
   expect(readFileSync(`${socket}.json`, 'utf8')).toBe('mine')
 })
 
-test('which peer is meant is said by name or id, and the error lists those there are', async () => {
+test('a name or id selects a peer, and the error lists the running ones', async () => {
   const directory = makeRuntimeDirectory(environment)
   await expect(choosePeer({}, environment)).rejects.toThrow('no peer of yours runs')
   announce(peer('one', process.pid), directory, environment)
@@ -204,7 +204,7 @@ test('which peer is meant is said by name or id, and the error lists those there
   expect(await choosePeer({ peer: shortId(PEER_ID) }, environment)).toBe(peer('one', 0).socket)
   await expect(choosePeer({ name: 'three' }, environment)).rejects.toThrow('no such peer runs here')
   expect(await choosePeer({}, { ...environment, GOSSIPGRID_SOCKET: '/elsewhere' })).toBe('/elsewhere')
-  // Their processes are there; whether they are peers shows when they are asked.
+  // Their processes exist. Only a call shows whether they are peers.
   await expect(choosePeer({}, environment)).rejects.toThrow('no peer of yours runs')
   const grid = watchedGrid(noChanges(), () => undefined)
   server = await serveControl({ grid, socket: peer('one', 0).socket, facts, environment })
@@ -214,7 +214,7 @@ test('which peer is meant is said by name or id, and the error lists those there
   await other.close()
 })
 
-test('the path of a socket fits what systems allow, whatever the grid is called', async () => {
+test('the path of a socket fits the limits of systems, whatever the name of the grid', async () => {
   const long = socketPath('/run/user/1000/gossipgrid', 'Grüße / '.repeat(15), PEER_ID)
   expect(Buffer.byteLength(long)).toBeLessThan(103)
   expect(long).toMatch(/^[\w/.-]+$/)
@@ -227,14 +227,14 @@ test('the path of a socket fits what systems allow, whatever the grid is called'
   await new Promise((resolve) => listening.close(resolve))
 })
 
-test('a directory that is not the own one is no place for sockets', () => {
+test('a directory of another user is refused for sockets', () => {
   const [usual] = runtimeDirectories({})
   expect(usual).toMatch(/gossipgrid/)
   writeFileSync(join(folder, 'file'), '')
   expect(() => makeRuntimeDirectory({ [RUNTIME_DIRECTORY_VARIABLE]: join(folder, 'file') })).toThrow(/file/)
 })
 
-/** A socket as a killed process leaves it: the name is there, nobody listens. */
+/** A socket as a killed process leaves it: its name exists, but no process listens. */
 async function leaveSocket(path: string): Promise<void> {
   const script =
     'require("node:net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))'

@@ -2,7 +2,7 @@
 const PIECE_MAX_CHARACTERS = 64 * 1024
 const NDJSON_TYPE = 'application/x-ndjson'
 
-/** Gathers short texts into pieces worth sending. */
+/** Joins short texts into larger pieces. */
 export async function* inPieces(lines: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
   let piece = ''
   for await (const line of lines) {
@@ -15,8 +15,8 @@ export async function* inPieces(lines: AsyncIterable<string>): AsyncGenerator<st
 }
 
 /**
- * A response that sends texts as the reader takes them. When the reader goes, `stop` is called, which must end the
- * iteration even where it waits.
+ * A response that sends texts as fast as the reader reads them. When the reader goes, `stop` is called. It must end the
+ * iteration even where that is waiting.
  */
 export function streamed(pieces: AsyncIterable<string>, stop: () => void): Response {
   const iterator = pieces[Symbol.asyncIterator]()
@@ -39,6 +39,6 @@ export function streamed(pieces: AsyncIterable<string>, stop: () => void): Respo
     },
     { highWaterMark: 0 },
   )
-  // Said here so that the server sends each piece at once instead of waiting whether the body is a short one.
+  // Sent now, so that the server sends each piece at once instead of waiting for the end of a short body.
   return new Response(body, { headers: { 'content-type': NDJSON_TYPE, 'transfer-encoding': 'chunked' } })
 }

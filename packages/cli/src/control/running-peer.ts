@@ -9,7 +9,7 @@ import { visible } from '../terminal/visible.ts'
 import { SOCKET_PATH_MAX_BYTES, runtimeDirectories, trusted } from './runtime-directory.ts'
 import type { Environment } from './runtime-directory.ts'
 
-/** What a running peer leaves beside its socket, for commands to find it. */
+/** The record that a running peer writes beside its socket, so that commands find it. */
 export interface RunningPeer {
   readonly socket: string
   readonly pid: number
@@ -20,7 +20,7 @@ export interface RunningPeer {
   readonly startedAt: string
 }
 
-/** How a command says which peer it means. */
+/** How a command selects a peer. */
 export interface PeerChoice {
   readonly name?: string | undefined
   /** The whole peer id, or its beginning or end. */
@@ -33,7 +33,7 @@ export function shortId(peerId: string): string {
   return peerId.slice(-8)
 }
 
-/** Where a peer has its socket unless told otherwise. Throws `SOCKET` where the directory's path leaves no room for it. */
+/** The default path of a peer's socket. Throws `SOCKET` where the directory's path is too long for it. */
 export function socketPath(directory: string, name: string, peerId: string): string {
   const hash = createHash('sha256').update(`${name}\n${peerId}`).digest('hex').slice(0, 8)
   const readable = name.replaceAll(/[^\w.-]/g, '_').slice(0, 24)
@@ -61,20 +61,20 @@ function tooLong(path: string): CliError {
   )
 }
 
-/** What `socketPath` gives and `recordPath` makes of it: other files in the directory are not ours to remove. */
+/** Matches the names that `socketPath` and `recordPath` make: other files in the directory must not be removed. */
 const RECORD = process.platform === 'win32' ? /^gossipgrid-.*\.json$/ : /\.sock\.json$/
 
-/** A name, a peer id, and two paths. */
+/** Enough for a name, a peer id, and two paths. */
 const RECORD_MAX_BYTES = 64 * 1024
 
-/** Where the description of a peer lies. A named pipe has no directory of its own. */
+/** The path of the peer's record. A named pipe has no directory of its own. */
 function recordPath(socket: string, directory: string): string {
   return process.platform === 'win32' ? join(directory, `${socket.split('\\').at(-1)}.json`) : `${socket}.json`
 }
 
 /**
- * Lets commands find the peer; the function returned takes that back. Commands look in the runtime directories alone, so
- * beside a socket elsewhere nothing is written.
+ * Writes the record by which commands find the peer. Returns a function that removes it. Commands look only in the
+ * runtime directories, so a socket elsewhere gets no record.
  */
 export function announce(peer: RunningPeer, directory: string, environment: Environment = process.env): () => void {
   const path = recordPath(peer.socket, directory)
@@ -84,7 +84,7 @@ export function announce(peer: RunningPeer, directory: string, environment: Envi
   return () => rmSync(path, { force: true })
 }
 
-/** Peers of this user that run on this machine. What peers left that were killed is removed on the way. */
+/** This user's running peers on this machine. Also removes the remains of killed peers. */
 export function runningPeers(environment: Environment = process.env): RunningPeer[] {
   const found = runtimeDirectories(environment).filter(trusted).flatMap(peersIn)
   return found.toSorted((a, b) => a.name.localeCompare(b.name) || a.peerId.localeCompare(b.peerId))
@@ -105,7 +105,7 @@ function peersIn(directory: string): RunningPeer[] {
   return peers
 }
 
-/** Removes what a peer has left that no longer runs, and nothing that is not in the directory. */
+/** Removes the remains of a peer that has ended, and nothing outside of the directory. */
 function forget({ socket }: RunningPeer, directory: string): void {
   const record = recordPath(socket, directory)
   if (dirname(record) === directory) rmSync(record, { force: true })
@@ -113,12 +113,12 @@ function forget({ socket }: RunningPeer, directory: string): void {
   if (lstatSync(socket, { throwIfNoEntry: false })?.isSocket() === true) rmSync(socket, { force: true })
 }
 
-/** Removes what earlier processes with this one's id have left: in a container it is the same after every start. */
+/** Removes the remains of earlier processes with this one's id: in a container the id is the same after every start. */
 export function forgetPredecessors(directory: string): void {
   for (const peer of peersIn(directory)) if (peer.pid === process.pid) forget(peer, directory)
 }
 
-/** True where somebody listens on the socket. */
+/** True where a process listens on the socket. */
 export function answers(socket: string): Promise<boolean> {
   return new Promise((resolve) => {
     const trial = connect(socket)
@@ -146,12 +146,12 @@ function alive(pid: number): boolean {
     process.kill(pid, 0)
     return true
   } catch (error) {
-    // EPERM: it is there and belongs to somebody else.
+    // EPERM: the process exists and belongs to another user.
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 
-/** The socket of the one peer that is meant. Rejects with `NO_PEER` or `SEVERAL_PEERS`, saying which there are. */
+/** The socket of the selected peer. Rejects with `NO_PEER` or `SEVERAL_PEERS`, and lists the running ones. */
 export async function choosePeer(choice: PeerChoice, environment: Environment = process.env): Promise<string> {
   const socket = choice.socket ?? environment['GOSSIPGRID_SOCKET'] ?? ''
   if (socket !== '') return socket
@@ -162,7 +162,7 @@ export async function choosePeer(choice: PeerChoice, environment: Environment = 
       (choice.peer === undefined || peerId.endsWith(choice.peer) || peerId.startsWith(choice.peer)),
   )
   if (named.length === 1) return named[0]!.socket
-  // The id of a process that was killed may be another one's by now: only peers that answer count.
+  // Another process may have the id of a killed one by now: only peers that answer count.
   const answering = await Promise.all(named.map((peer) => answers(peer.socket)))
   const meant = named.filter((_, i) => answering[i])
   if (meant.length === 1) return meant[0]!.socket

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CliError, errorText, systemCode } from '../cli-error.ts'
 
-/** Overrides where sockets lie, for services and tests. */
+/** Overrides the directory of sockets, for services and tests. */
 export const RUNTIME_DIRECTORY_VARIABLE = 'GOSSIPGRID_RUNTIME_DIR'
 
-/** Where the systemd unit of this project has its socket; root looks there as well. */
+/** The directory of sockets in this project's systemd unit. Commands of root look there too. */
 const SERVICE_DIRECTORY = '/run/gossipgrid'
 
 /** macOS allows 104 bytes with the zero at the end, Linux 108. */
@@ -15,8 +15,8 @@ export const SOCKET_PATH_MAX_BYTES = 103
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * Where peers of this user may have their sockets, the place for new ones first. A peer and a command may have been
- * started in different surroundings (cron, ssh, a desktop), so a command looks in all of them.
+ * The directories in which this user's peers may have their sockets; new ones go into the first. A peer and a command
+ * may have different environments (cron, ssh, a desktop), so a command looks in all of them.
  */
 export function runtimeDirectories(environment: Environment = process.env): string[] {
   const chosen = environment[RUNTIME_DIRECTORY_VARIABLE] ?? ''
@@ -31,7 +31,7 @@ export function runtimeDirectories(environment: Environment = process.env): stri
   return [...new Set(places)]
 }
 
-/** Makes the directory for new sockets, open to this user alone. Throws `SOCKET` where somebody else could use it. */
+/** Creates the directory for new sockets, for this user alone. Throws `SOCKET` where another user could use it. */
 export function makeRuntimeDirectory(environment: Environment = process.env): string {
   const [directory] = runtimeDirectories(environment) as [string]
   try {
@@ -47,7 +47,7 @@ export function makeRuntimeDirectory(environment: Environment = process.env): st
 
 const ADVICE = `Set ${RUNTIME_DIRECTORY_VARIABLE} to a directory of your own with mode 0700, or give --socket PATH.`
 
-/** True for a directory in which only this user (or, for root, the system) can have put sockets. */
+/** True for a directory in which only this user (or, for root, the system) can have created sockets. */
 export function trusted(directory: string): boolean {
   const user = userId()
   try {

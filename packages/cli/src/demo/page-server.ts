@@ -10,7 +10,7 @@ import type { Cluster } from './cluster/cluster.ts'
 const PAGES = fileURLToPath(new URL('../../pages/dist/demo', import.meta.url))
 /** Browsers open six each. */
 const CONNECTIONS_MAX = 256
-/** Taken if it is free, so that a browser knows the address again. */
+/** Used if it is free, so that a browser remembers the address. */
 const PORT = 7400
 
 /** The pages of the demo, which join its grid. */
@@ -19,19 +19,19 @@ export interface PageServer {
   close(): Promise<void>
 }
 
-/** Serves the pages, and tells them whom to join by; undefined where they have not been built. */
+/** Serves the pages with the addresses to join by; undefined when they have not been built. */
 export async function servePages(cluster: Cluster): Promise<PageServer | undefined> {
   if (!existsSync(`${PAGES}/index.html`)) return undefined
   const routes = new Hono()
   routes.get('/grid.json', (context) => {
     context.header('cache-control', 'no-store')
-    // The grid ends with the demo, so there is nothing to be kept in a browser.
+    // The grid ends with the demo, so the browser need not store anything.
     return context.json({ name: cluster.name, join: cluster.pageAddresses, persist: false })
   })
   routes.use('/*', serveStatic({ root: PAGES }))
   const server = createAdaptorServer({ fetch: routes.fetch, overrideGlobalObjects: false }) as Server
   server.maxConnections = CONNECTIONS_MAX
-  // A server says by it that one connection could not be taken, for example for want of file descriptors, and goes on.
+  // A server emits an error when it cannot accept a connection, for example without file descriptors, and continues.
   server.on('error', () => undefined)
   const port = await listening(server, cluster.host, PORT).catch(() => listening(server, cluster.host, 0))
   return {

@@ -26,13 +26,13 @@ const LINE_MAX_BYTES = 1024 * 1024
 export interface PlaygroundOptions {
   readonly cluster: Cluster
   readonly screen: Screen
-  /** A key that is there, for the example. */
+  /** An existing key, for the example. */
   readonly exampleKey: string
-  /** Where a browser joins the grid; undefined where the pages have not been built. */
+  /** The address at which a browser joins the grid; undefined when the pages have not been built. */
   readonly pagesUrl: string | undefined
 }
 
-/** The five peers at the user's command, once the story is told. */
+/** Lets the user command the five peers after the story. */
 export class Playground {
   readonly #cluster: Cluster
   readonly #screen: Screen
@@ -46,7 +46,7 @@ export class Playground {
     this.#pagesUrl = options.pagesUrl
   }
 
-  /** Says what there is to try. */
+  /** Prints what the user can try. */
   welcome(): void {
     const { bold, dim } = this.#screen.colors
     this.#screen.line()
@@ -77,7 +77,7 @@ export class Playground {
     this.#screen.line(`  ${dim('help lists all commands, quit or Ctrl-C ends the demo.')}`)
   }
 
-  /** Takes commands until `quit`, or until the input of a terminal ends. Without a terminal it stays until a signal. */
+  /** Runs commands until `quit`, or until the input of a terminal ends. Without a terminal it stays until a signal. */
   async run(input: NodeJS.ReadStream, output: NodeJS.WriteStream, interrupted: Promise<never>): Promise<void> {
     this.#screen.line()
     if (input.isTTY !== true) {
@@ -86,7 +86,7 @@ export class Playground {
       return quit ? undefined : interrupted
     }
     const lines = createInterface({ input, output, prompt: PROMPT, terminal: true, completer: complete })
-    // Ctrl-C on a prompt is a key and no signal.
+    // Ctrl-C at a prompt is a key and no signal.
     lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
     try {
       await Promise.race([this.#takeCommands(lines, () => lines.prompt()), interrupted])
@@ -95,12 +95,12 @@ export class Playground {
     }
   }
 
-  /** Does what one line says; false when it says to quit. */
+  /** Runs the command of one line. Returns false for `quit`. */
   async obey(line: string): Promise<boolean> {
     const [, command = '', rest = ''] = /^\s*(\S*)\s*(.*?)\s*$/.exec(line) ?? []
     if (command === 'quit' || command === 'exit') return false
     try {
-      for (const told of await this.#answer(command, rest)) this.#screen.line(`    ${told}`)
+      for (const line of await this.#answer(command, rest)) this.#screen.line(`    ${line}`)
     } catch (error) {
       this.#screen.line(
         `    ${this.#screen.colors.red(visibleLines(error instanceof Error ? error.message : String(error)))}`,
@@ -109,7 +109,7 @@ export class Playground {
     return true
   }
 
-  /** Resolves to true when it is told to quit, to false when there are no more lines. */
+  /** Resolves to true at `quit`, to false when there are no more lines. */
   async #takeCommands(lines: AsyncIterable<string>, prompt: () => void): Promise<boolean> {
     prompt()
     for await (const line of lines) {
@@ -185,10 +185,10 @@ export class Playground {
     if (new Set(named).size !== named.length) throw new Error('a peer is on one side only')
     const others = this.#cluster.peers.map(({ number }) => number).filter((number) => !named.includes(number))
     await this.#cluster.split(others.length === 0 ? sides : [...sides, others])
-    const told = `Split: peers ${this.#cluster.sides.map((side) => side.join(' ')).join(' | ')}`
+    const split = `Split: peers ${this.#cluster.sides.map((side) => side.join(' ')).join(' | ')}`
     return this.#pagesUrl === undefined
-      ? [told]
-      : [told, 'An open browser tab is a way around it: it is on both sides.']
+      ? [split]
+      : [split, 'An open browser tab connects the sides: the split does not affect it.']
   }
 
   async #start(rest: string): Promise<readonly string[]> {

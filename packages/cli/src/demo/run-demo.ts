@@ -20,13 +20,13 @@ export interface DemoOptions {
   readonly verbose?: true
 }
 
-/** Lisbon. With a small data set it is a new key, which does as well. */
+/** Lisbon. In a small data set it is a new key, which works as well. */
 const EXAMPLE_KEY = '2267057'
 
-/** The user wants it to end. */
+/** The user wants to end the demo. */
 class Interrupted extends Error {}
 
-/** Tells the story, and lets the user play with the peers afterwards. Resolves to the exit code. */
+/** Runs the story, then the playground. Resolves to the exit code. */
 export async function runDemo(options: DemoOptions): Promise<number> {
   const screen = new Screen(options.json === true ? process.stderr : process.stdout)
   const cluster = await Cluster.create({
@@ -78,14 +78,14 @@ async function play(cluster: Cluster, screen: Screen, interrupted: Promise<never
   try {
     await playground.run(process.stdin, process.stdout, Promise.race([interrupted, cluster.broken]))
   } catch (error) {
-    // Ctrl-C is how one leaves a playground; the story has ended well or not before.
+    // Ctrl-C is the usual way to leave a playground. The story's result decides the exit code.
     if (!(error instanceof Interrupted)) throw error
   } finally {
     await pages?.close()
   }
 }
 
-/** Rejects at the first Ctrl-C or signal to end; at the second one nobody waits for anything any more. */
+/** Rejects at the first Ctrl-C or signal to end; the second one ends the demo without waiting. */
 function interruption(cluster: Cluster): Promise<never> {
   const { promise, reject } = Promise.withResolvers<never>()
   promise.catch(() => undefined)

@@ -10,7 +10,7 @@ const JUMP_MAX_MS = 50
 /** The grid's clock counts from here. */
 const FIRST_YEAR = 2025
 
-/** The clock of this machine, and what the running peer sees of the clocks of others. */
+/** Checks the clock of this machine, and the running peer's view of other clocks. */
 export async function checkClock(running: PeerStatus | undefined): Promise<Finding[]> {
   const [steadiness, synchronised] = await Promise.all([steady(), ntp()])
   return [sane(), steadiness, ...synchronised, ...(running === undefined ? [] : [others(running)])]
@@ -26,7 +26,7 @@ function sane(): Finding {
   )
 }
 
-/** The wall clock must go as fast as the monotonic one. */
+/** The wall clock must run as fast as the monotonic one. */
 async function steady(): Promise<Finding> {
   const startWallMs = Date.now()
   const startMs = performance.now()
@@ -53,7 +53,7 @@ async function ntp(): Promise<Finding[]> {
       ),
     ]
   } catch {
-    // No systemd here: nobody to ask without asking the internet.
+    // Without systemd only the internet could answer, and the doctor does not ask it.
     return []
   }
 }

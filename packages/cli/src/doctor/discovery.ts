@@ -9,7 +9,7 @@ const MDNS_PORT = 5353
 const ANSWER_MAX_MS = 1500
 const OTHERWISE = 'Give peers an address to join by (--join), and switch this off with --no-mdns.'
 
-/** Whether multicast works, by which peers of one local network find each other. */
+/** Checks whether multicast works, by which peers of one local network find each other. */
 export async function checkDiscovery(): Promise<Finding[]> {
   const name = 'discovery'
   const addresses = ownAddresses()
@@ -17,7 +17,7 @@ export async function checkDiscovery(): Promise<Finding[]> {
   return Promise.all(addresses.map((address) => checkInterface(name, address)))
 }
 
-/** Sends a question to the multicast group, and waits for its own copy. */
+/** Sends a query to the multicast group, and waits for its own copy. */
 function checkInterface(name: string, address: string): Promise<Finding> {
   return new Promise((resolve) => {
     const socket = createSocket({ type: 'udp4', reuseAddr: true })
@@ -53,7 +53,7 @@ function checkInterface(name: string, address: string): Promise<Finding> {
   })
 }
 
-/** A question of DNS for the pointer records of a service that nobody has (RFC 1035, section 4.1). */
+/** A DNS query for the pointer records of a service that does not exist (RFC 1035, section 4.1). */
 function mdnsQuestion(service: string): Buffer {
   const labels = [`_${service.slice(0, 60)}`, '_udp', 'local'].flatMap((label) => [
     Buffer.from([Buffer.byteLength(label)]),

@@ -18,13 +18,13 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
-test('a data directory that is not there yet is not made', async () => {
+test('a missing data directory is not created', async () => {
   const findings = await checkStorage(join(folder, 'a/b'), [])
   expect(findings.map(({ check, state }) => [check, state])).toContainEqual(['storage', 'ok'])
   expect(readdirSync(folder)).toEqual([])
 })
 
-test('a store is opened as a copy: what it holds is told, damage too, and nothing in it changes', async () => {
+test('a store is opened as a copy: its contents and damage are reported, and nothing in it changes', async () => {
   const directory = join(folder, 'store')
   const grid = await openGrid({ name: 'd', directory, listen: [], mdns: false, logger: silent })
   await grid.map('m').set('k', 1)
@@ -38,7 +38,7 @@ test('a store is opened as a copy: what it holds is told, damage too, and nothin
   expect(readdirSync(folder)).toEqual(['store'])
 })
 
-test('a file, a foreign directory and one in use are told from a store', async () => {
+test('a file, a foreign directory and one in use each give another finding than a store', async () => {
   writeFileSync(join(folder, 'file'), '')
   expect(await checkStorage(join(folder, 'file'), [])).toMatchObject([{ check: 'storage', state: 'failed' }])
   expect((await checkStorage(folder, [])).at(-1)!.text).toContain('no store of gossipgrid')
@@ -46,7 +46,7 @@ test('a file, a foreign directory and one in use are told from a store', async (
   expect((await checkStorage(folder, [running])).at(-1)!.text).toContain('in use by the process 4711')
 })
 
-test('a port that is taken is told, and an address of another machine', async () => {
+test('a taken port is reported, and an address of another machine', async () => {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
@@ -60,7 +60,7 @@ test('a port that is taken is told, and an address of another machine', async ()
   await new Promise((resolve) => server.close(resolve))
 })
 
-test('an address to join by is tried: nobody there, a stranger, a peer of the grid', async () => {
+test('an address to join by is tried: no answer, a program that is no peer, a peer of the grid', async () => {
   const grid = await openGrid({ name: 'd', listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false, logger: silent })
   const [address] = grid.addresses as [string]
   expect(await checkJoin(address, undefined)).toMatchObject({ state: 'ok' })
@@ -71,6 +71,6 @@ test('an address to join by is tried: nobody there, a stranger, a peer of the gr
   expect(await checkJoin(address, undefined)).toMatchObject({ state: 'failed' })
 })
 
-test('the machine is looked at without harm', async () => {
+test('the checks of the machine do no harm', async () => {
   expect((await checkMachine()).map(({ check }) => check)).toEqual(['node', 'open files', 'memory'])
 })

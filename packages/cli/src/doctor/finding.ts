@@ -1,11 +1,11 @@
-/** What one check has found. */
+/** The result of one check. */
 export interface Finding {
-  /** What was looked at, in a word or two. */
+  /** The subject, in a word or two. */
   readonly check: string
-  /** `failed`: a peer would not start or not work; `warning`: it would, and something is to be known. */
+  /** `failed`: a peer would not start or not work; `warning`: it would work, with a restriction. */
   readonly state: 'ok' | 'warning' | 'failed'
   readonly text: string
-  /** What to do; '' where there is nothing to do. */
+  /** Advice; '' where nothing is to be done. */
   readonly advice: string
 }
 

@@ -7,13 +7,16 @@ import type { Finding } from './finding.ts'
 const CONNECT_MAX_MS = 4000
 const HANDSHAKE_MAX_MS = 5000
 
-/** Which grid a check is about. */
+/** The grid that a check is about. */
 export interface GridIdentity {
   readonly name: string
   readonly secrets: readonly string[]
 }
 
-/** Whether a peer of the grid answers at an address. It sees a neighbour come and go; no entry is exchanged. */
+/**
+ * Checks whether a peer of the grid answers at an address. That peer sees a neighbour come and go; no entry is
+ * exchanged.
+ */
 export async function checkJoin(address: string, grid: GridIdentity | undefined): Promise<Finding> {
   const name = 'join'
   const tcp = tcpOf(address)

@@ -7,7 +7,7 @@ import type { Finding } from './finding.ts'
 const FILES_MIN = 1024
 const MEMORY_MIN_BYTES = 256 * 1024 * 1024
 
-/** The runtime, the limit on open files, and memory. Old versions of Node do not come as far as this. */
+/** The runtime, the limit on open files, and memory. On old versions of Node the command ends before this. */
 export async function checkMachine(): Promise<Finding[]> {
   return [
     ok('node', `Node.js ${process.versions.node} on ${process.platform} ${process.arch}`),
@@ -31,7 +31,7 @@ async function openFiles(): Promise<Finding> {
 }
 
 function memory(): Finding {
-  // Inside of a container its limit counts; what the system can free on demand counts as available.
+  // In a container its own limit counts. Memory that the system can free on demand counts as available.
   const available = process.availableMemory?.() ?? freemem()
   const text = `${bytesText(available)} available`
   if (available >= MEMORY_MIN_BYTES) return ok('memory', text)

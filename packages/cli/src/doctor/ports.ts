@@ -6,7 +6,7 @@ import { tcpOf } from '../peer/addresses.ts'
 import { failed, ok, warning } from './finding.ts'
 import type { Finding } from './finding.ts'
 
-/** Whether the ports can be listened on, and what others need to reach them. */
+/** Checks whether the peer can listen on the ports, and what others need to reach them. */
 export async function checkPorts(listen: readonly string[], running: readonly RunningPeer[]): Promise<Finding[]> {
   const addresses = listen.length === 0 ? ['/ip4/0.0.0.0/tcp/0'] : listen
   const findings = await Promise.all(addresses.map((address) => checkPort(address, running)))

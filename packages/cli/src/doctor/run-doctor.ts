@@ -29,7 +29,7 @@ export interface DoctorOptions {
   readonly json?: true
 }
 
-/** Looks at everything, and shows each finding when it is there. */
+/** Runs all checks, and shows each finding as soon as it is there. */
 export async function runDoctor(options: DoctorOptions): Promise<void> {
   const listen = (options.listen ?? []).map(listenAddress)
   const join = (options.join ?? []).map(joinAddress)
@@ -64,7 +64,7 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
   if (bad > 0) process.exitCode = EXIT.failed
 }
 
-/** One check that breaks must not hide the others. */
+/** A check that throws must not hide the others. */
 function survived(check: Promise<Finding[]>): Promise<Finding[]> {
   return check.catch((error: unknown) => [
     failed('check', `a check failed: ${errorText(error)}`, 'Please report this.'),

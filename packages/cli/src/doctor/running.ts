@@ -8,7 +8,7 @@ import type { Finding } from './finding.ts'
 
 const ANSWER_MAX_MS = 3000
 
-/** What a running peer says of itself; undefined when it does not answer. */
+/** The report of a running peer; undefined when it does not answer. */
 export async function statusOf(peer: RunningPeer): Promise<PeerStatus | undefined> {
   const client = new ControlClient(peer.socket)
   try {
@@ -20,7 +20,7 @@ export async function statusOf(peer: RunningPeer): Promise<PeerStatus | undefine
   }
 }
 
-/** How a running peer does. */
+/** Checks a running peer. */
 export function checkRunning(peer: RunningPeer, status: PeerStatus | undefined): Finding[] {
   const name = `peer ${shortId(peer.peerId)}`
   if (status === undefined) {
@@ -49,7 +49,7 @@ function neighbours(name: string, { peers }: PeerStatus): Finding {
   if (connected > 0) return ok(name, `connected to ${countOf(connected, 'peer')}`)
   return warning(
     name,
-    'connected to nobody',
+    'connected to no peer',
     'If there should be others: start one with --join, and doctor --join ADDRESS tells why they do not meet.',
   )
 }

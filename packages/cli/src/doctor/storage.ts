@@ -12,10 +12,10 @@ import type { Finding } from './finding.ts'
 const FREE_MIN_BYTES = 256 * 1024 * 1024
 const FSYNC_SLOW_MS = 50
 const FSYNC_TRIES = 5
-/** A store is opened as a copy, so that nothing in it changes; not a larger one than this. */
+/** A store is opened as a copy, so that nothing in it changes. A larger store than this is not copied. */
 const COPY_MAX_BYTES = 256 * 1024 * 1024
 
-/** A data directory: can a peer use it? Nothing of the data is changed. */
+/** Checks whether a peer can use a data directory, without changing its data. */
 export async function checkStorage(directory: string, running: readonly RunningPeer[]): Promise<Finding[]> {
   const path = resolve(directory)
   const there = await existing(path)
@@ -36,7 +36,7 @@ export async function checkStorage(directory: string, running: readonly RunningP
   return [...findings, await opens(path)]
 }
 
-/** The directory itself, or the nearest parent that is there. */
+/** The directory itself, or its nearest existing parent. */
 async function existing(path: string): Promise<string | undefined> {
   try {
     await stat(path)
@@ -75,7 +75,7 @@ async function freeSpace(there: string): Promise<Finding> {
   )
 }
 
-/** How long a synced write takes: every write waits for one, shared with others that come at the same time. */
+/** The time of a synced write: every write waits for one, shared with concurrent writes. */
 async function syncTime(there: string): Promise<Finding> {
   const probe = join(there, `.gossipgrid-${randomBytes(8).toString('hex')}.probe`)
   const times: number[] = []
@@ -105,7 +105,7 @@ async function syncTime(there: string): Promise<Finding> {
   )
 }
 
-/** Who holds LevelDB's lock, as far as Linux tells. */
+/** The process that holds LevelDB's lock, if Linux shows it. */
 async function lockHolder(path: string): Promise<string | undefined> {
   try {
     const { ino } = await stat(join(path, 'LOCK'))
@@ -137,7 +137,7 @@ async function opens(path: string): Promise<Finding> {
       'A running peer tells: gossipgrid status.',
     )
   }
-  // A damaged store is set aside beside itself: the copy needs room around it.
+  // A damaged store is set aside beside itself, so the copy needs an empty directory around it.
   const room = await mkdtemp(join(tmpdir(), 'gossipgrid-doctor-'))
   const copy = join(room, 'store')
   try {
@@ -156,16 +156,16 @@ async function opens(path: string): Promise<Finding> {
 
 async function opensCopy(name: string, copy: string, sizeBytes: number): Promise<Finding> {
   const { openGrid } = await import('gossipgrid')
-  const told: string[] = []
-  const tell = (line: string): void => void told.push(line.replaceAll(copy, 'the directory'))
+  const lines: string[] = []
+  const tell = (line: string): void => void lines.push(line.replaceAll(copy, 'the directory'))
   const logger = { debug: () => undefined, info: () => undefined, warn: tell, error: tell }
-  // A store does not know its grid's name, and without addresses it meets nobody.
+  // A store does not contain its grid's name, and without addresses the copy connects to no peer.
   const grid = await openGrid({ name: 'doctor', directory: copy, listen: [], mdns: false, logger })
   const { collections } = grid.status()
   await grid.close()
   const entries = collections.reduce((sum, collection) => sum + collection.entries, 0)
-  const held = `${countOf(entries, 'entry', 'entries')} in ${countOf(collections.length, 'collection')}, ${bytesText(sizeBytes)}`
-  const damage = told.find((line) => /damaged|unreadable|set aside|lost/.test(line))
+  const contents = `${countOf(entries, 'entry', 'entries')} in ${countOf(collections.length, 'collection')}, ${bytesText(sizeBytes)}`
+  const damage = lines.find((line) => /damaged|unreadable|set aside|lost/.test(line))
   if (damage?.includes('set aside') === true) {
     return warning(
       name,
@@ -173,10 +173,10 @@ async function opensCopy(name: string, copy: string, sizeBytes: number): Promise
       'A peer that is started there sets it aside and fetches everything from others. Check the disk.',
     )
   }
-  if (damage === undefined) return ok(name, `opens, with ${held}`)
+  if (damage === undefined) return ok(name, `opens, with ${contents}`)
   return warning(
     name,
-    `opens, with ${held}, but not all of it can be read: ${damage}`,
+    `opens, with ${contents}, but not all of it can be read: ${damage}`,
     'A peer fetches what is missing from others. Check the disk, and keep a copy of the directory first.',
   )
 }

@@ -4,23 +4,25 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { CliError, systemCode } from '../cli-error.ts'
 
 const LINKS_MAX = 40
-/** Names of files that this process or another one has open: a new file in their place would be no use to it. */
+/** Names of open files of this process or another one: a new file in their place would be useless. */
 const OPEN_ALREADY = /^\/(?:dev\/(?:stdin|stdout|stderr|fd\/)|proc\/)/
 
-/** What a name stands for, before anything is written to it. */
+/** The file behind a name, before anything is written to it. */
 export interface Destination {
-  /** Where the file itself is, or will be: symbolic links are followed, also one that leads to nothing yet. */
+  /** The path of the file itself: symbolic links are followed, including one to a file that does not exist yet. */
   readonly path: string
   /**
-   * `new`: nothing is there. `replaceable`: an ordinary file that a new one can take the place of. `kept`: an ordinary file
-   * that has to be written to as it is, or it would lose its owner or its other names. `stream`: a device, a FIFO, or
-   * what is open already.
+   * `new`: no file exists. `replaceable`: an ordinary file that a new one can replace. `kept`: an ordinary file that
+   * must be written in place, or it would lose its owner or its other names. `stream`: a device, a FIFO, or an open
+   * file.
    */
   readonly kind: 'new' | 'replaceable' | 'kept' | 'stream'
   readonly found?: Stats
 }
 
-/** Looks at what a name stands for. Throws `FILE` for a directory, the system's error for what cannot be written to. */
+/**
+ * Finds the file behind a name. Throws `FILE` for a directory, and the system's error for a file that is not writable.
+ */
 export function destinationOf(name: string): Destination {
   if (OPEN_ALREADY.test(resolve(name))) return { path: name, kind: 'stream' }
   const path = followed(name)
@@ -35,7 +37,7 @@ export function destinationOf(name: string): Destination {
   return { path, kind: replaceable ? 'replaceable' : 'kept', found }
 }
 
-/** The path without symbolic links. Throws `FILE` for a circle of them. */
+/** The path without symbolic links. Throws `FILE` for a cycle of them. */
 function followed(name: string): string {
   let path = resolve(name)
   for (let links = 0; links <= LINKS_MAX; links++) {

@@ -39,7 +39,7 @@ async function* texts(...parts: readonly (string | Error)[]): AsyncGenerator<str
   }
 }
 
-/** What lies in the folder: names, kinds and modes. */
+/** The contents of the folder: names, kinds and modes. */
 function listing(): string[] {
   return readdirSync(folder).map((name) => {
     const { mode } = lstatSync(at(name))
@@ -49,7 +49,7 @@ function listing(): string[] {
 
 const ROOT = process.geteuid?.() === 0
 
-describe('what is written to a name', () => {
+describe('writing to a name', () => {
   test('makes a new file with the usual mode, and nothing else', async () => {
     await writeTexts(at('a'), texts('one', 'two'), signal)
     expect(readFileSync(at('a'), 'utf8')).toBe('onetwo')
@@ -70,7 +70,7 @@ describe('what is written to a name', () => {
     }
   })
 
-  test('goes to where a symbolic link leads, also in another directory, in several steps, or to nothing yet', async () => {
+  test('follows a symbolic link, also to another directory, in several steps, or to a missing file', async () => {
     mkdirSync(at('deep'))
     writeFileSync(at('deep/target'), 'old', { mode: 0o640 })
     symlinkSync('target', at('deep/second'))
@@ -95,7 +95,7 @@ describe('what is written to a name', () => {
     expect(statSync(at('a')).ino).toBe(statSync(at('b')).ino)
   })
 
-  test('leaves a file of somebody who had the same idea of a name', async () => {
+  test('leaves an existing file alone that has the name of its temporary file', async () => {
     for (const name of ['a.part', 'a.tmp', '.a.part', 'a~']) writeFileSync(at(name), 'mine')
     await writeTexts(at('a'), texts('new'), signal)
     for (const name of ['a.part', 'a.tmp', '.a.part', 'a~']) expect(readFileSync(at(name), 'utf8')).toBe('mine')
@@ -117,7 +117,7 @@ describe('what is written to a name', () => {
     await expect(waiting).rejects.toMatchObject({ code: 'INTERRUPTED' })
   })
 
-  test('a reader of a FIFO that goes away is an error, and so is one that reads nothing more when interrupted', async () => {
+  test('fails when the reader of a FIFO goes away, or reads nothing more and the writer is interrupted', async () => {
     execFileSync('mkfifo', [at('fifo')])
     spawn('head', ['-c', '1', at('fifo')])
     const torrent = async function* (): AsyncGenerator<string, void, undefined> {
@@ -132,7 +132,7 @@ describe('what is written to a name', () => {
     sleeper.kill('SIGKILL')
   })
 
-  test('goes to a device as it is', async () => {
+  test('writes to a device as it is', async () => {
     await writeTexts('/dev/null', texts('one'), signal)
     expect(lstatSync('/dev/null').isCharacterDevice()).toBe(true)
     symlinkSync('/dev/null', at('link'))
@@ -142,7 +142,7 @@ describe('what is written to a name', () => {
     await expect(writeTexts('/dev/full', texts('one'), signal)).rejects.toThrow(/ENOSPC/)
   })
 
-  test('is refused for a directory, and where there is none', async () => {
+  test('is refused for a directory, and where the directory is missing', async () => {
     mkdirSync(at('directory'))
     for (const name of ['directory', 'directory/', 'none/', 'none/a', '']) {
       const refused = writeTexts(name === '' ? '/' : at(name), texts('one'), signal)
@@ -151,7 +151,7 @@ describe('what is written to a name', () => {
     expect(listing()).toHaveLength(1)
   })
 
-  test('leaves what is there as it is when the texts end in an error, before the first or after it', async () => {
+  test('leaves the file as it is when the texts end in an error, before the first or after it', async () => {
     writeFileSync(at('a'), 'old', { mode: 0o600 })
     const broken = new CliError('PEER_GONE', 'the peer went away')
     await expect(writeTexts(at('a'), texts('one', broken), signal)).rejects.toMatchObject({ code: 'PEER_GONE' })
@@ -177,7 +177,7 @@ describe('what is written to a name', () => {
 })
 
 describe('a small file', () => {
-  test('is written whole, with its mode, and keeps the mode that it has', () => {
+  test('is written whole, with its mode, or keeps its present mode', () => {
     writeWholeFile(at('a'), 'one', { mode: 0o600 })
     chmodSync(at('a'), 0o640)
     writeWholeFile(at('a'), 'two', { mode: 0o600 })
@@ -187,7 +187,7 @@ describe('a small file', () => {
     expect(listing()).toEqual(['a 600'])
   })
 
-  test('is never a device, and a symbolic link to one is none either', () => {
+  test('is never a device, nor a symbolic link to one', () => {
     symlinkSync('/dev/null', at('link'))
     for (const name of ['/dev/null', at('link')]) {
       expect(() => writeWholeFile(name, 'one', { mode: 0o600, setMode: true })).toThrow('is no ordinary file')
@@ -195,7 +195,7 @@ describe('a small file', () => {
     expect(lstatSync('/dev/null').isCharacterDevice()).toBe(true)
   })
 
-  test('that is for its user alone replaces nothing', () => {
+  test('for its user alone replaces nothing', () => {
     writePrivateFile(at('a'), 'one')
     expect(listing()).toEqual(['a 600'])
     expect(() => writePrivateFile(at('a'), 'two')).toThrow('EEXIST')

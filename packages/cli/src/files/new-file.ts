@@ -4,13 +4,13 @@ import { dirname, join } from 'node:path'
 import { systemCode } from '../cli-error.ts'
 import type { Destination } from './destination.ts'
 
-/** Of a file that is not there yet, before the umask. */
+/** The mode of a file that does not exist yet, before the umask. */
 const USUAL_MODE = 0o666
 const PRIVATE_MODE = 0o600
 
 /**
- * A file under a name that nobody else has, beside the one that it will replace. It has the mode and the owner of that
- * one. Whatever ends the process but SIGKILL and a power cut removes it, unless it has taken its place.
+ * A temporary file with a unique name, beside the file that it will replace, with the mode and owner of that. It is
+ * removed at every end of the process except SIGKILL and a power cut, unless it has replaced the other file.
  */
 export class NewFile {
   readonly descriptor: number
@@ -19,7 +19,7 @@ export class NewFile {
   #open = true
   readonly #removeAtExit = (): void => rmSync(this.#path, { force: true })
 
-  /** Throws the system's error; EPERM where the file that is there belongs to a group that this user is not in. */
+  /** Throws the system's error; EPERM where the existing file belongs to a group that this user is not in. */
   constructor({ path, found }: Destination, mode?: number) {
     this.#target = path
     this.#path = join(dirname(path), `.gossipgrid-${randomBytes(8).toString('hex')}.part`)
@@ -35,7 +35,7 @@ export class NewFile {
     }
   }
 
-  /** Puts it in the place of the other one. Whoever opens that name finds all of the old file or all of the new one. */
+  /** Renames it to the name of the other file. A reader of that name gets all of the old file or all of the new one. */
   takePlace({ durable = true }: { readonly durable?: boolean } = {}): void {
     if (durable) fsyncSync(this.descriptor)
     this.#close()
@@ -56,7 +56,7 @@ export class NewFile {
   }
 }
 
-/** True where a new file cannot be made like the one that it would replace, or not beside it. */
+/** True where a new file cannot get the properties of the one it would replace, or cannot be created beside it. */
 export function mustBeKept(error: unknown): boolean {
   return ['EPERM', 'EACCES', 'EROFS'].includes(systemCode(error))
 }

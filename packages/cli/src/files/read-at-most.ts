@@ -1,6 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 
-/** The bytes of a file. Throws `RangeError` where it has more than `sizeMaxBytes`: some, as /dev/zero, have no end. */
+/**
+ * The bytes of a file. Throws `RangeError` where it has more than `sizeMaxBytes`: some, such as /dev/zero, never end.
+ */
 export function readAtMost(path: string, sizeMaxBytes: number): Buffer {
   const descriptor = openSync(path, 'r')
   try {

@@ -5,7 +5,7 @@ import type { Destination } from './destination.ts'
 import { NewFile, mustBeKept } from './new-file.ts'
 
 export interface WholeFileOptions {
-  /** Of a file that is not there yet; with `setMode` also of one that is. */
+  /** The mode of a new file; with `setMode` also of an existing one. */
   readonly mode: number
   readonly setMode?: boolean
   /** Waits for the disk. */
@@ -13,8 +13,8 @@ export interface WholeFileOptions {
 }
 
 /**
- * Writes a small file in one piece, so that a crash leaves the old contents or the new. What is there is replaced as
- * `writeTexts` replaces it. Throws `FILE` for what is no ordinary file, else the system's error.
+ * Writes a small file at once, so that a crash leaves the old contents or the new. Replaces an existing file like
+ * `writeTexts`. Throws `FILE` for anything but an ordinary file, else the system's error.
  */
 export function writeWholeFile(name: string, contents: string | Uint8Array, options: WholeFileOptions): void {
   const destination = destinationOf(name)
@@ -25,7 +25,7 @@ export function writeWholeFile(name: string, contents: string | Uint8Array, opti
     overwrite(destination, contents, options)
 }
 
-/** Writes a file that is not there yet, for its user alone. Throws the system's error, EEXIST if there is one. */
+/** Creates a new file for its user alone. Throws the system's error, EEXIST if the file exists. */
 export function writePrivateFile(name: string, contents: string | Uint8Array): void {
   const descriptor = openSync(name, 'wx', 0o600)
   try {
@@ -39,7 +39,7 @@ export function writePrivateFile(name: string, contents: string | Uint8Array): v
   }
 }
 
-/** False where the file that is there cannot be replaced by one that is like it. */
+/** False where the existing file cannot be replaced by one with the same properties. */
 function replaced(destination: Destination, contents: string | Uint8Array, options: WholeFileOptions): boolean {
   const { mode, setMode = false, durable = false } = options
   let file: NewFile

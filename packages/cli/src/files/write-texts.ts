@@ -8,14 +8,17 @@ import { destinationOf } from './destination.ts'
 import type { Destination } from './destination.ts'
 import { NewFile, mustBeKept } from './new-file.ts'
 
-/** How often a FIFO is tried while nobody has it open for reading. */
+/** How often a FIFO without a reader is tried. */
 const FIFO_RETRY_MS = 50
 
 /**
- * Writes texts to what the name stands for. An ordinary file is replaced when all is there, by one with its mode and
- * owner; a file with several names, of another user, or in a directory that cannot be written to is written to as it is,
- * and so is a device or a FIFO. Throws `FILE`, `INTERRUPTED`, and what the texts throw; the message says what the file
- * is then.
+ * Writes texts to the file behind a name. An ordinary file is replaced when all texts are written, by one with its mode
+ * and
+ * owner. A file with several names, of another user, or in a directory that is not writable is written in place, and so
+ * is
+ * a device or a FIFO. Throws `FILE`, `INTERRUPTED`, and the errors of the texts; the message says in which state the
+ * file
+ * is.
  */
 export async function writeTexts(name: string, texts: AsyncIterable<string>, signal: AbortSignal): Promise<void> {
   let state = 'is as it was'
@@ -49,7 +52,7 @@ export async function writeTexts(name: string, texts: AsyncIterable<string>, sig
   }
 }
 
-/** Undefined where the file that is there cannot be replaced by one that is like it. */
+/** Undefined where the existing file cannot be replaced by one with the same properties. */
 function newFile(destination: Destination): NewFile | undefined {
   try {
     return new NewFile(destination)
@@ -71,13 +74,13 @@ async function replace(file: NewFile, texts: AsyncIterable<string>): Promise<voi
   }
 }
 
-/** What is there keeps its contents until the first text comes. */
+/** The file keeps its contents until the first text comes. */
 async function writeInto(
   path: string,
   texts: AsyncIterable<string>,
   { truncate = false }: { readonly truncate?: boolean } = {},
 ): Promise<void> {
-  // A stream may be a file that another program writes to as well: nothing of it is overwritten.
+  // Another program may write to the same stream: overwrite nothing.
   const descriptor = openSync(path, truncate ? 'r+' : constants.O_WRONLY | constants.O_APPEND)
   let begun = false
   try {
@@ -94,7 +97,7 @@ async function writeInto(
   }
 }
 
-/** Waits for a reader, as every program does that opens a FIFO, but ends when it is told to. */
+/** Waits for a reader, like every program that opens a FIFO, but can be interrupted. */
 async function openFifo(path: string, signal: AbortSignal): Promise<Socket> {
   for (;;) {
     try {

@@ -2,7 +2,7 @@ import type { GridMetrics, HistogramSnapshot } from 'gossipgrid'
 
 export type Labels = Readonly<Record<string, string>>
 
-/** One series of a metric and what it stands at. */
+/** One series of a metric and its value. */
 export interface Sample<Value> {
   readonly labels: Labels
   readonly value: Value
@@ -16,13 +16,13 @@ interface Definition<Type extends string, Value> {
   readonly read: (metrics: GridMetrics) => readonly Sample<Value>[]
 }
 
-/** One metric for Prometheus, and how it is read from what the grid counts. */
+/** One metric for Prometheus, and how to read it from the grid's counters. */
 export type MetricDefinition =
   | Definition<'counter', number>
   | Definition<'gauge', number>
   | Definition<'histogram', HistogramSnapshot>
 
-/** A value, several by the values of one label, or samples with labels of their own; undefined where there is none. */
+/** A value, several values by one label, or samples with their own labels; undefined where there is none. */
 type Read<Value> = (metrics: GridMetrics) => Value | undefined | readonly Sample<Value>[]
 
 function samplesOf<Value>(read: Read<Value>, metrics: GridMetrics): readonly Sample<Value>[] {

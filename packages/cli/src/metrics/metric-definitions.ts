@@ -2,7 +2,7 @@ import type { GridMetrics } from 'gossipgrid'
 import { counter, gauge, histogram } from './metric-definition.ts'
 import type { Labels, MetricDefinition, Sample } from './metric-definition.ts'
 
-/** Collections that get series of their own, so that nobody can fill a Prometheus by making more of them. */
+/** Collections that get their own series. More collections cannot fill a Prometheus. */
 const COLLECTIONS_SHOWN_MAX = 100
 
 /** Samples that differ in one label. */
@@ -43,7 +43,7 @@ function bothPaths({ streams, broadcasts }: GridMetrics, unit: 'Bytes' | 'Messag
   return [...directions(streams, unit, { path: 'stream' }), ...directions(broadcasts, unit, { path: 'broadcast' })]
 }
 
-/** Only where both have seen the same writes do fingerprints mean anything. */
+/** Fingerprints can be compared only when both peers have seen the same writes. */
 function fingerprintsEqual({ collections, neighbours }: GridMetrics): Sample<number>[] {
   const connected = new Set(neighbours.map(({ peerId }) => peerId))
   return shown(collections).flatMap(({ name, lags }) =>
@@ -104,7 +104,7 @@ const convergence: readonly MetricDefinition[] = [
     'neighbour',
   ),
   gauge('gossipgrid_members', 'Peers known, this one among the living.', (m) => by('state', { ...m.members }), 'state'),
-  gauge('gossipgrid_ready', '1 once everything was exchanged with one other peer, or nobody else was found.', (m) =>
+  gauge('gossipgrid_ready', '1 after a complete exchange with one other peer, or when no other peer was found.', (m) =>
     Number(m.ready),
   ),
 ]
@@ -263,10 +263,10 @@ const storage: readonly MetricDefinition[] = [
   counter('gossipgrid_stored_bytes_total', 'Bytes handed to the store.', (m) => m.store.bytes),
   counter('gossipgrid_store_failures_total', 'Batches that the store refused.', (m) => m.store.failures),
   counter('gossipgrid_checkpoints_total', 'Checkpoints finished.', (m) => m.store.checkpoints),
-  gauge('gossipgrid_collections', 'Collections that are held.', (m) => m.collections.length),
+  gauge('gossipgrid_collections', 'Collections of this peer.', (m) => m.collections.length),
   gauge(
     'gossipgrid_entries',
-    'Entries that are held.',
+    'Entries of this peer.',
     perCollection((each) => each.entries),
     'collection',
   ),
@@ -301,7 +301,7 @@ const storage: readonly MetricDefinition[] = [
   ),
   counter(
     'gossipgrid_conflicts_total',
-    'Concurrent versions thrown away, as far as could be told.',
+    'Concurrent versions that lost a merge, as far as the peer can detect them.',
     perCollection((each) => each.conflicts),
     'collection',
   ),
@@ -321,7 +321,7 @@ const quarantine: readonly MetricDefinition[] = [
   ),
   counter(
     'gossipgrid_restamped_writes_total',
-    "Own writes that were dated anew, because this machine's clock had been ahead.",
+    "Own writes that got a new date, because this machine's clock had been ahead.",
     (m) => m.clock.restamped,
   ),
   counter(
@@ -369,7 +369,7 @@ const runtime: readonly MetricDefinition[] = [
   histogram('gossipgrid_event_loop_delay_seconds', 'How late timers fire.', (m) => m.eventLoopDelaySeconds),
 ]
 
-/** Every metric that a peer serves, besides those of the process. `docs/observability.md` explains each. */
+/** Every metric of a peer, besides those of the process. `docs/observability.md` explains each. */
 export const METRICS: readonly MetricDefinition[] = [
   ...convergence,
   ...writes,

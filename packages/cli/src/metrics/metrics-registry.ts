@@ -5,7 +5,7 @@ import type { Labels, MetricDefinition, Sample } from './metric-definition.ts'
 
 type HistogramValues = Awaited<ReturnType<Histogram['get']>>
 
-/** What a grid counts, as Prometheus reads it. One scrape is one snapshot. */
+/** The counters of a grid for Prometheus. One scrape is one snapshot. */
 export class MetricsRegistry {
   readonly #grid: Grid
   readonly #registry: Registry = new Registry()
@@ -34,7 +34,7 @@ export class MetricsRegistry {
     const options = { name, help, labelNames: [...labels], registers: [this.#registry] }
     const snapshot = (): GridMetrics => this.#snapshot
     if (type === 'histogram') {
-      // The registry calls it by itself.
+      // The registry calls it.
       void new SnapshotHistogram(options, () => definition.read(snapshot()))
       return
     }
@@ -58,7 +58,7 @@ export class MetricsRegistry {
   }
 }
 
-/** A histogram whose buckets were counted elsewhere: prom-client has no way to set them. */
+/** A histogram with buckets that the grid has counted: prom-client has no way to set them. */
 class SnapshotHistogram extends Histogram {
   readonly #name: string
   readonly #help: string
@@ -80,7 +80,7 @@ class SnapshotHistogram extends Histogram {
     return described as HistogramValues
   }
 
-  /** The registry asks for this form, whose buckets share their labels, where there is one. */
+  /** The registry prefers this form, in which buckets share their labels. */
   getForPromString(): Promise<HistogramValues> {
     return this.get()
   }

@@ -4,13 +4,13 @@ import { Hono } from 'hono'
 import { namesLoopback } from './loopback.ts'
 import { MetricsRegistry } from './metrics-registry.ts'
 
-/** Requests worked on at a time. */
+/** Requests that are answered at the same time. */
 const REQUESTS_MAX = 8
 
-/** What `/readyz` says. */
+/** The answer of `/readyz`. */
 interface Readiness {
   readonly ready: boolean
-  /** Why it is not. */
+  /** Why the peer is not ready. */
   readonly reasons: readonly string[]
 }
 
@@ -51,7 +51,7 @@ export function metricsRoutes(grid: Grid, { checkHost }: { readonly checkHost: b
   return routes
 }
 
-/** Whoever gets this knows that the process lives and its event loop turns; the rest is for people. */
+/** Any answer means that the process lives and its event loop runs; the text is for people. */
 function health(grid: Grid, closed: boolean): object {
   if (closed) return { status: 'closed', grid: grid.name, version: VERSION }
   const { convergence, peerId, storage, uptimeSeconds } = grid.metrics()

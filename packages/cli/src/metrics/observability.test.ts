@@ -28,12 +28,12 @@ collectDefaultMetrics({ register: registry })
 const ofProcess = registry.getMetricsAsArray().map(({ name }) => name)
 const byName = new Map(METRICS.map((metric) => [metric.name, metric]))
 
-/** Names of metrics in a query, as they stand there. */
+/** The names of metrics in a query. */
 function namesIn(query: string): string[] {
   return query.match(/\b(gossipgrid|process|nodejs)_\w+/g) ?? []
 }
 
-/** What is wrong with how a query uses a metric; '' when nothing is. */
+/** The error in a query's use of a metric; '' when there is none. */
 function misuse(query: string, name: string): string {
   if (ofProcess.includes(name)) return ''
   const histogram = byName.get(name.replace(/_(bucket|sum|count)$/, ''))
@@ -51,7 +51,7 @@ function misuse(query: string, name: string): string {
 }
 
 describe('metrics', () => {
-  it('are named as Prometheus wants it', () => {
+  it('have valid Prometheus names', () => {
     expect(byName.size).toBe(METRICS.length)
     for (const { name, type, help, labels } of METRICS) {
       expect(name).toMatch(/^gossipgrid_[a-z]+(_[a-z]+)*$/)
@@ -63,7 +63,7 @@ describe('metrics', () => {
     }
   })
 
-  it('stand on the page, each with its type and labels, and no other does', () => {
+  it('are all on the page, each with its type and labels, and no others', () => {
     const rows = [...page.matchAll(/^\| `(gossipgrid_\w+)` \| (\w+) \| (.*?) ?\| (.+?) \|/gm)]
     const described = rows.map(([, name, type, labels]) => ({
       name,
@@ -75,7 +75,7 @@ describe('metrics', () => {
     for (const metric of served) expect(described).toContainEqual(metric)
   })
 
-  it('that the page speaks of exist, in alerts as well', () => {
+  it('that the page mentions exist, in alerts as well', () => {
     const known = new Set(METRICS.map(({ name }) => name))
     const spoken = namesIn(page).filter((name) => name.startsWith('gossipgrid_'))
     const unknown = spoken.filter((name) => !known.has(name) && !known.has(name.replace(/_bucket$/, '')))
@@ -90,7 +90,7 @@ describe('the dashboard', () => {
   const panels = dashboard.panels.filter(({ type }) => type !== 'row')
   const queries = panels.flatMap(({ targets }) => targets!.map(({ expr }) => expr))
 
-  it('is of a schema that Grafana 10 reads, with a choice of data source, grid and peer', () => {
+  it('has a schema that Grafana 10 reads, with a choice of data source, grid and peer', () => {
     expect(dashboard.schemaVersion).toBeGreaterThanOrEqual(37)
     expect(dashboard.templating.list.map(({ name }) => name)).toEqual(['datasource', 'grid', 'peer'])
     expect(panels.every(({ datasource }) => datasource?.uid === '${datasource}')).toBe(true)
@@ -98,16 +98,16 @@ describe('the dashboard', () => {
     expect(rows).toEqual(['Convergence', 'Writes', 'Latency', 'Network', 'Storage', 'Quarantine', 'Runtime'])
   })
 
-  it('asks only for metrics that are served, and for each as its type allows', () => {
+  it('queries only metrics that are served, and each as its type allows', () => {
     expect(queries.flatMap((query) => namesIn(query).map((name) => misuse(query, name))).filter(Boolean)).toEqual([])
     expect(queries.filter((query) => namesIn(query).length === 0)).toEqual([])
   })
 
-  it('asks only for the grids and peers that were chosen', () => {
+  it('queries only the chosen grids and peers', () => {
     expect(queries.filter((query) => !query.includes('grid=~"$grid",peer=~"$peer"'))).toEqual([])
   })
 
-  it('has panels that do not lie on each other', () => {
+  it('has panels that do not overlap', () => {
     expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(dashboard.panels.length)
     const cells = dashboard.panels.flatMap(({ gridPos: { x, y, w, h } }) =>
       Array.from({ length: w * h }, (_, i) => `${x + (i % w)} ${y + Math.floor(i / w)}`),

@@ -41,7 +41,7 @@ async function scrape({ url }: MetricsServer): Promise<Map<string, ExposedMetric
   return new Map(readExposition(await answer.text()).map((metric) => [metric.name, metric]))
 }
 
-/** The value of the one series of a metric that has these labels. */
+/** The value of the series of a metric with these labels. */
 function valueOf(metrics: Map<string, ExposedMetric>, name: string, labels: Record<string, string> = {}): number {
   const family = metrics.get(name) ?? metrics.get(name.replace(/_(bucket|sum|count)$/, ''))!
   const found = family.samples.filter(
@@ -52,7 +52,7 @@ function valueOf(metrics: Map<string, ExposedMetric>, name: string, labels: Reco
   return found[0]!.value
 }
 
-/** A request with a `Host` of one's own, which fetch does not allow. */
+/** A request with any `Host`, which fetch does not allow. */
 function ask(url: string, host: string, method = 'GET'): Promise<{ status: number; allow: string | undefined }> {
   return new Promise((resolve, reject) => {
     const sent = request(url, { method, headers: { host }, agent: false }, (answer) => {
@@ -65,7 +65,7 @@ function ask(url: string, host: string, method = 'GET'): Promise<{ status: numbe
 }
 
 describe('/metrics', () => {
-  it('is what Prometheus reads, with every metric in it', async () => {
+  it('has the format of Prometheus, with every metric in it', async () => {
     const grid = await open()
     const server = await serve(grid)
     const metrics = await scrape(server)
@@ -77,7 +77,7 @@ describe('/metrics', () => {
     expect(sample!.labels).toEqual({ grid: 'metrics \\"test\\"\\\\', peer: grid.peerId })
   })
 
-  it('counts what two peers do, and says how they compare', async () => {
+  it('counts the work of two peers, and compares them', async () => {
     const first = await open()
     const second = await open({ join: first.addresses })
     await second.ready()
@@ -108,7 +108,7 @@ describe('/metrics', () => {
     expect(valueOf(reader, 'gossipgrid_neighbour_messages_total', { ...there, direction: 'sent' })).toBeGreaterThan(0)
   })
 
-  it('a second scrape shows what has come since, and no more', async () => {
+  it('a second scrape shows the new counts, and no more', async () => {
     const grid = await open()
     const server = await serve(grid)
     await grid.map('m').set('k', 1)
@@ -150,7 +150,7 @@ describe('/healthz and /readyz', () => {
     expect(await late.json()).toMatchObject({ ready: true, reasons: [] })
   })
 
-  it('a peer whose store refuses is alive and not ready', async () => {
+  it('a peer whose store refuses writes is alive and not ready', async () => {
     const failing = {
       persistent: true,
       read: () => Promise.resolve(undefined),
@@ -177,13 +177,13 @@ describe('/healthz and /readyz', () => {
     await grid.map('m').set('k', 1)
     await grid.close()
     expect((await fetch(`${url}/readyz`)).status).toBe(503)
-    // What it counted until then can still be fetched.
+    // Its last counts can still be fetched.
     expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/^gossipgrid_writes_total{operation="set".*} 1$/m)
     expect(await (await fetch(`${url}/healthz`)).json()).toMatchObject({ status: 'closed' })
   })
 })
 
-describe('what is let in', () => {
+describe('accepted requests', () => {
   it('on loopback only requests that name this machine: a page elsewhere must not read it', async () => {
     const { url } = await serve(await open())
     const { port } = new URL(url)
@@ -204,7 +204,7 @@ describe('what is let in', () => {
     expect((await fetch(`${url}/`)).status).toBe(404)
   })
 
-  it('one request on each connection, however many come at once: a peer may not be kept from its work', async () => {
+  it('one request on each connection, however many arrive at once: they must not keep a peer from its work', async () => {
     const { url } = await serve(await open())
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
     const pieces: Buffer[] = []
@@ -218,7 +218,7 @@ describe('what is let in', () => {
     ).toHaveLength(1)
   })
 
-  it('a request that never ends is given up, so that no one takes up all connections', async () => {
+  it('a request that never ends is closed, so that it cannot take up a connection for ever', async () => {
     const { url } = await serve(await open())
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
     socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n')
@@ -227,7 +227,7 @@ describe('what is let in', () => {
     socket.destroy()
   })
 
-  it('a port that is taken is told, with what to do', async () => {
+  it('a taken port is reported, with advice', async () => {
     const grid = await open()
     const { url } = await serve(grid)
     const again = serveMetrics(grid, { host: '127.0.0.1', port: Number(new URL(url).port) })

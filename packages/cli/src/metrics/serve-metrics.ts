@@ -21,8 +21,8 @@ export interface MetricsServer {
 }
 
 /**
- * Serves what a peer says of itself, over HTTP: `/metrics` for Prometheus, `/healthz` and `/readyz` for whoever starts
- * and stops it. Port 0 takes any free one. Rejects with `NETWORK_PORT_TAKEN` or `NETWORK_START_FAILED`.
+ * Serves a peer's report over HTTP: `/metrics` for Prometheus, `/healthz` and `/readyz` for the service that starts and
+ * stops it. Port 0 takes any free port. Rejects with `NETWORK_PORT_TAKEN` or `NETWORK_START_FAILED`.
  */
 export async function serveMetrics(
   grid: Grid,
@@ -36,15 +36,16 @@ export async function serveMetrics(
     connectionsCheckingInterval: 1000,
   })
   server.on('request', (request, response) => {
-    // One request a connection: Bun answers all that came at once before it does anything else, at milliseconds each.
+    // One request per connection: Bun answers all requests that arrived together before it does anything else, and each
+    // takes milliseconds.
     response.setHeader('Connection', 'close')
     void answer(request, response)
   })
   server.maxConnections = CONNECTIONS_MAX
-  // A server says by it that one connection could not be taken, for example for want of file descriptors, and goes on.
+  // A server emits an error when it cannot accept a connection, for example without file descriptors, and continues.
   server.on('error', () => undefined)
   await listen(server, options)
-  // Serving is no reason to keep a program alive whose grid has closed.
+  // The server must not keep a program alive whose grid has closed.
   server.unref()
   const { port } = server.address() as AddressInfo
   return {

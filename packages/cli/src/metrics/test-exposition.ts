@@ -1,4 +1,4 @@
-/** One metric as an exposition shows it. */
+/** One metric in an exposition. */
 export interface ExposedMetric {
   readonly name: string
   readonly type: string
@@ -12,7 +12,7 @@ interface ExposedSample {
   readonly value: number
 }
 
-// prom-client writes 'Nan', which Prometheus takes.
+// prom-client writes 'Nan', which Prometheus accepts.
 const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (NaN|Nan|[+-]Inf|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)$/
 const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(,|$)/y
 

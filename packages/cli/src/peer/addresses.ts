@@ -3,13 +3,13 @@ import { CliError } from '../cli-error.ts'
 
 const HOST_NAME = /^[\p{L}\p{M}\p{N}._-]+$/u
 
-/** An address in the form that people type: `4001`, `192.168.1.7:4001`, `[::1]:4001`, `example.org:4001`. */
+/** An address as people type it: `4001`, `192.168.1.7:4001`, `[::1]:4001`, `example.org:4001`. */
 interface HostPort {
   readonly host: string
   readonly port: number
 }
 
-/** A listen address as libp2p wants it: a port alone means all interfaces. Throws `USAGE`. */
+/** A listen address in the form of libp2p: a port alone means all interfaces. Throws `USAGE`. */
 export function listenAddress(typed: string): string {
   if (typed.startsWith('/')) return typed
   const { host, port } = hostPort(
@@ -26,14 +26,14 @@ export function listenAddress(typed: string): string {
   return multiaddr(host, port)
 }
 
-/** An address to join by as libp2p wants it. Throws `USAGE`. */
+/** An address to join by in the form of libp2p. Throws `USAGE`. */
 export function joinAddress(typed: string): string {
   if (typed.startsWith('/')) return typed
   const { host, port } = hostPort(typed, '--join')
   return multiaddr(host, port)
 }
 
-/** `[HOST:]PORT`, the host being this machine alone where it is left out. Throws `USAGE`. */
+/** `[HOST:]PORT`; without a host it is this machine alone. Throws `USAGE`. */
 export function metricsAddress(typed: string): HostPort {
   return hostPort(/^\d+$/.test(typed) ? `127.0.0.1:${typed}` : typed, '--metrics')
 }
@@ -55,7 +55,7 @@ function multiaddr(host: string, port: number): string {
   return `/${version === 4 ? 'ip4' : version === 6 ? 'ip6' : 'dns4'}/${host}/tcp/${port}`
 }
 
-/** Host and port in an address of libp2p; undefined where it is not TCP. */
+/** Host and port of an address of libp2p; undefined where it is not TCP. */
 export function tcpOf(address: string): HostPort | undefined {
   const [, host, port] = /^\/(?:ip4|ip6|dns4|dns6|dns)\/([^/]+)\/tcp\/(\d+)/.exec(address) ?? []
   return host === undefined ? undefined : { host, port: Number(port) }

@@ -9,7 +9,7 @@ export interface CertificateOptions {
   readonly tlsKey?: string
 }
 
-/** The certificate that the options name, if they do. Throws `USAGE`, `FILE`. */
+/** The certificate that the options name, if any. Throws `USAGE`, `FILE`. */
 export function readCertificate({ tlsCert, tlsKey }: CertificateOptions): { cert: string; key: string } | undefined {
   if (tlsCert === undefined && tlsKey === undefined) return undefined
   if (tlsCert === undefined || tlsKey === undefined) {

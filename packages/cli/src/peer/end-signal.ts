@@ -6,7 +6,7 @@ const SIGNALS: readonly (readonly [NodeJS.Signals, number])[] = [
   ['SIGHUP', 1],
 ]
 
-/** The first signal to end, from the moment this is made. The second one ends the process at once. */
+/** Waits for the first signal to end, from its creation on. The second signal ends the process at once. */
 export class EndSignal {
   readonly #first = Promise.withResolvers<string>()
   readonly #abort = new AbortController()
@@ -29,7 +29,7 @@ export class EndSignal {
     return this.#first.promise
   }
 
-  /** For what is under way when the signal comes. */
+  /** Aborts operations under way when the signal comes. */
   get signal(): AbortSignal {
     return this.#abort.signal
   }

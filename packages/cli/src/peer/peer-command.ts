@@ -3,10 +3,10 @@ import { collect, examples } from '../commands/options.ts'
 import { LOG_FORMATS, LOG_LEVELS } from './peer-log.ts'
 import type { PeerOptions } from './run-peer.ts'
 
-/** `gossipgrid peer`. What it runs is loaded only then: it takes a second. */
+/** `gossipgrid peer`. Its code is loaded only when it runs: that takes a second. */
 export function peerCommand(): Command {
   const command = new Command('peer')
-    .description('Run a peer of a grid until it is told to end')
+    .description('Run a peer of a grid until a signal ends it')
     .option('--name <grid>', 'the grid: peers of one name (and one secret) find each other')
     .option('--secret-file <file>', 'makes the grid private; see `gossipgrid secret` (or GOSSIPGRID_SECRET)')
     .option('--open', 'no secret, and anybody who knows the name may join, read and change it')
@@ -26,7 +26,7 @@ export function peerCommand(): Command {
     .addOption(new Option('--log-format <format>', 'of the logs').choices(LOG_FORMATS).default('text'))
     .option('--json', 'say in one line of JSON on stdout that it runs, and where')
     .action(async ({ name, ...options }: Partial<PeerOptions>) => {
-      // Not left to commander, which would not see that `--nmae` was meant.
+      // Not left to commander, which would not suggest `--name` for `--nmae`.
       if (name === undefined) command.error("error: required option '--name <grid>' not specified")
       const { runPeer } = await import('./run-peer.ts')
       await runPeer({ ...options, name } as PeerOptions)
@@ -49,7 +49,7 @@ export function peerCommand(): Command {
   ]).addHelpText(
     'after',
     `
-SIGTERM or Ctrl-C closes it: writes under way become durable, and the others are told. A second one ends it at once.
+SIGTERM or Ctrl-C closes it: writes under way become durable, and the others get a goodbye. A second one ends it at once.
 A secret file holds one secret a line: the own one and, while you change it, the former one.`,
   )
 }

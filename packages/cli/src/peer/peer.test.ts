@@ -14,7 +14,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-test('addresses are typed as people write them', () => {
+test('addresses are parsed as people type them', () => {
   expect(listenAddress('4001')).toBe('/ip4/0.0.0.0/tcp/4001')
   expect(listenAddress('*:4001')).toBe('/ip4/0.0.0.0/tcp/4001')
   expect(listenAddress('[::1]:0')).toBe('/ip6/::1/tcp/0')
@@ -27,14 +27,14 @@ test('addresses are typed as people write them', () => {
   expect(['/ip4/127.0.0.1/tcp/1', '/ip6/::1/tcp/1', '/ip4/10.0.0.1/tcp/1'].map(onlyHere)).toEqual([true, true, false])
 })
 
-test('an address that is none is refused with a good one', () => {
+test('an invalid address is refused with a good example', () => {
   for (const typed of ['', 'here', 'host:', ':4001', '1.2.3.4:99999', '::1:4001']) {
     expect(() => joinAddress(typed)).toThrow(`--join ${typed} is no address`)
   }
   expect(() => listenAddress('example.org:4001')).toThrow('is no IP address of this machine')
 })
 
-test('a secret file holds the own secret and the former one, and is for the user alone', () => {
+test('a secret file has the present secret and the former one, and is for the user alone', () => {
   const file = join(folder, 'secret')
   writeFileSync(file, 'gg1_new\r\n\ngg1_former\n', { mode: 0o600 })
   expect(readSecrets(file, {})).toEqual({ secrets: ['gg1_new', 'gg1_former'], warning: '' })
@@ -59,7 +59,7 @@ test('a secret file holds the own secret and the former one, and is for the user
   )
 })
 
-test('without a secret only this machine reaches a peer, unless it is told to be open', () => {
+test('without a secret only this machine reaches a peer, unless it is --open', () => {
   for (const listen of ['4001', '*:4001', '0.0.0.0:0', '192.168.1.7:4001', '[::]:4001', '/ip4/10.0.0.1/tcp/1/ws']) {
     expect(() => checkReach({ listen: ['127.0.0.1:0', listen] }, []), listen).toThrow(`--listen ${listen} lets other`)
     checkReach({ listen: [listen] }, ['secret'])
@@ -71,7 +71,7 @@ test('without a secret only this machine reaches a peer, unless it is told to be
   checkReach({ listen: ['127.0.0.1:0', '[::1]:0', '/ip4/127.0.0.1/tcp/0/ws'] }, [])
 })
 
-test('logs are lines for people or for programs, from the level that was asked for', () => {
+test('logs are lines for people or for programs, from the requested level on', () => {
   const lines: string[] = []
   peerLog('warn', 'text', (line) => lines.push(line)).info('not this')
   peerLog('info', 'text', (line) => lines.push(line)).warn('full')

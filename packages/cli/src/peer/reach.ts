@@ -1,14 +1,14 @@
 import { CliError } from '../cli-error.ts'
 import { listenAddress, onlyHere } from './addresses.ts'
 
-/** Who can reach the peer, as its options say. */
+/** Which machines can reach the peer, by its options. */
 export interface ReachOptions {
   readonly open?: true
   readonly listen?: readonly string[]
   readonly announce?: readonly string[]
 }
 
-/** Throws `USAGE` where other machines could reach a peer that has no secret and is not `--open`, or that is said to be both. */
+/** Throws `USAGE` where other machines could reach a peer without a secret or `--open`, and where it has both. */
 export function checkReach({ open, listen = [], announce = [] }: ReachOptions, secrets: readonly string[]): void {
   if (open === true && secrets.length > 0) {
     throw new CliError(

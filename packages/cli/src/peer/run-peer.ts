@@ -43,7 +43,7 @@ const { version } = createRequire(import.meta.url)('../../package.json') as { ve
 /** Runs a peer until a signal ends it. Rejects when it cannot be started, with everything closed. */
 export async function runPeer(options: PeerOptions): Promise<void> {
   const log = peerLog(options.logLevel, options.logFormat)
-  // The data directory holds the peer's private key besides everything else: nobody but its user is to read it.
+  // The peer's private key is in the data directory, so only its user may read it.
   process.umask(0o077)
   const ended = new EndSignal(log)
   outliveReaders()
@@ -55,23 +55,23 @@ export async function runPeer(options: PeerOptions): Promise<void> {
     await start(options, { log, secrets, opened, signal: ended.signal })
     log.info(`${await ended.came}: closing`)
   } catch (error) {
-    // What the signal cuts short is no failure; what fails after it is.
+    // A failure because of the signal is none; a later failure is one.
     if (!ended.aborted || !(error instanceof Error && 'code' in error && error.code === 'ABORTED')) throw error
     log.info(`${await ended.came} while starting: closing`)
   } finally {
     await closeAll(opened)
   }
-  log.info('closed; everything acknowledged is on disk, and the others have been told')
-  // Whatever a library may still hold open, the work is done.
+  log.info('closed; everything acknowledged is on disk, and the others got a goodbye')
+  // The work is done, whatever a library still keeps open.
   process.exit(0)
 }
 
 interface StartDeps {
   readonly log: Logger
   readonly secrets: readonly string[]
-  /** Gets all that was opened, in order. */
+  /** Receives everything that is opened, in order. */
   readonly opened: Closable[]
-  /** Gives up starting. */
+  /** Aborts the start. */
   readonly signal: AbortSignal
 }
 
@@ -88,10 +88,10 @@ async function start(options: PeerOptions, { log, secrets, opened, signal }: Sta
     metricsUrl = `${metrics.url}/metrics`
   }
   const directory = options.data === undefined ? '' : resolve(options.data)
-  const told = { pid: process.pid, version, directory, metrics: metricsUrl }
-  const control = await serveControl({ grid, socket: options.socket, facts: told })
+  const facts = { pid: process.pid, version, directory, metrics: metricsUrl }
+  const control = await serveControl({ grid, socket: options.socket, facts })
   opened.push(control)
-  tellStart(grid, options, { ...told, socket: control.socket, isPrivate: secrets.length > 0 })
+  tellStart(grid, options, { ...facts, socket: control.socket, isPrivate: secrets.length > 0 })
   log.info(`peer ${grid.peerId} of grid '${grid.name}' is up`)
 }
 
@@ -122,7 +122,7 @@ async function open(
   })
 }
 
-/** Whoever read what the peer prints may go; the peer stays. */
+/** The reader of the peer's output may go; the peer stays. */
 function outliveReaders(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.removeAllListeners('error')
@@ -162,7 +162,7 @@ function tellStart(grid: Grid, options: PeerOptions, started: Started): void {
   }
   const colors = colorsFor(process.stdout)
   const entries = collections.reduce((sum, collection) => sum + collection.entries, 0)
-  const held = `${countOf(entries, 'entry', 'entries')} in ${countOf(collections.length, 'collection')}`
+  const contents = `${countOf(entries, 'entry', 'entries')} in ${countOf(collections.length, 'collection')}`
   const lines: [string, string][] = [
     ['grid', `${colors.bold(grid.name)}  ${reachText(options, started, colors)}`],
     ['peer', grid.peerId],
@@ -171,7 +171,7 @@ function tellStart(grid: Grid, options: PeerOptions, started: Started): void {
       'data',
       started.directory === ''
         ? colors.yellow('in memory only; --data DIRECTORY keeps it')
-        : `${started.directory}, ${held}`,
+        : `${started.directory}, ${contents}`,
     ],
     ...(started.metrics === '' ? [] : [['metrics', started.metrics] as [string, string]]),
     ['socket', started.socket],
@@ -186,7 +186,7 @@ function reachText(options: PeerOptions, { isPrivate }: Started, colors: Colors)
   return colors.yellow(options.open === true ? 'open to anybody who knows its name' : 'for this machine only')
 }
 
-/** What to type on another machine. */
+/** The command for another machine. */
 function joinCommand(grid: Grid, options: PeerOptions): string {
   const address =
     grid.addresses.find((candidate) => !onlyHere(candidate) && !candidate.includes('/ws')) ?? grid.addresses[0]

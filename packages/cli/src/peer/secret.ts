@@ -5,10 +5,10 @@ import { readAtMost } from '../files/read-at-most.ts'
 const SECRETS_MAX = 2
 const SECRETS_MAX_BYTES = 64 * 1024
 
-/** The secrets of a grid: the own one, and while it is being changed the former one. Empty for an open grid. */
+/** The secrets of a grid: its secret, and during a change the former one. Empty for an open grid. */
 export interface GridSecrets {
   readonly secrets: readonly string[]
-  /** Something to tell the user, or ''. */
+  /** A warning for the user, or ''. */
   readonly warning: string
 }
 
@@ -38,7 +38,7 @@ export function readSecrets(file: string | undefined, environment: NodeJS.Proces
   return { secrets, warning: open ? `every user of this machine can read ${file}: chmod 600 ${file}` : '' }
 }
 
-/** A variable that is set and empty is one that somebody forgot to fill: it must not open the grid. */
+/** A variable that is set and empty was forgotten: it must not open the grid. */
 function secretsOfVariable(text: string | undefined): string[] {
   if (text === undefined) return []
   const secrets = secretsIn(text, 'GOSSIPGRID_SECRET')

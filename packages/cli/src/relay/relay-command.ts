@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { collect, examples } from '../commands/options.ts'
 import type { RelayCommandOptions } from './run-relay.ts'
 
-/** `gossipgrid relay`. What it runs is loaded only then. */
+/** `gossipgrid relay`. Its code is loaded only when it runs. */
 export function relayCommand(): Command {
   const command = new Command('relay')
     .description('Run a place where browser tabs find each other; it holds no data')

@@ -7,7 +7,7 @@ import { readCertificate } from '../peer/certificate.ts'
 import type { CertificateOptions } from '../peer/certificate.ts'
 import { print, printJson } from '../terminal/output.ts'
 
-/** A key of any kind that libp2p knows. */
+/** Enough for a key of any kind that libp2p knows. */
 const IDENTITY_MAX_BYTES = 16 * 1024
 
 /** The options of `gossipgrid relay`, as commander parses them. */
@@ -44,7 +44,7 @@ export async function runRelay(options: RelayCommandOptions): Promise<void> {
   process.exit(0)
 }
 
-/** Browsers speak WebSockets only. */
+/** Browsers use WebSockets only. */
 function webSocketAddress(typed: string, secure: boolean): string {
   const address = listenAddress(typed)
   if (/\/wss?(\/|$)/.test(address)) return address
@@ -63,7 +63,7 @@ function readIdentity(file: string | undefined): Uint8Array | undefined {
   }
 }
 
-/** For its user alone: whoever has it can stand in for the relay. */
+/** For its user alone: with the key any program could pose as the relay. */
 function keepIdentity(file: string, key: Uint8Array): void {
   try {
     writePrivateFile(file, key)

@@ -3,7 +3,7 @@ import pc from 'picocolors'
 
 export type Colors = ReturnType<typeof pc.createColors>
 
-/** Colours for a terminal, none for a pipe or a file; NO_COLOR and FORCE_COLOR are heard. */
+/** Colours for a terminal, none for a pipe or a file. NO_COLOR and FORCE_COLOR override that. */
 export function colorsFor(stream: Pick<WriteStream, 'isTTY'>, environment: NodeJS.ProcessEnv = process.env): Colors {
   return pc.createColors(colorsWanted(stream.isTTY === true && environment['TERM'] !== 'dumb', environment))
 }

@@ -13,7 +13,7 @@ export function printJson(value: unknown): void {
   print(visibleJson(JSON.stringify(value)))
 }
 
-/** Tells the user something that is not the result: stdout stays clean for pipes. With `json`, as a line of JSON. */
+/** Prints a note that is not the result on stderr: stdout is for the result alone. With `json`, as a line of JSON. */
 export function note(text: string, json: boolean = false): void {
   toStderr(json ? visibleJson(JSON.stringify({ note: text })) : visibleLines(text))
 }
@@ -23,14 +23,14 @@ function toStderr(line: string): void {
 }
 
 /**
- * Writes to stdout, and waits while its reader is slow. A terminal is shown escapes in place of what could command it; a file
- * or a pipe gets the text as it is.
+ * Writes to stdout, and waits while its reader is slow. For a terminal, control characters become escapes; a file or a
+ * pipe gets the text as it is.
  */
 export async function write(text: string): Promise<void> {
   if (!process.stdout.write(process.stdout.isTTY ? visibleColoured(text) : text)) await once(process.stdout, 'drain')
 }
 
-/** Shows an error on stderr, for people or as one line of JSON, and returns the exit code that fits. */
+/** Prints an error on stderr, for people or as one line of JSON. Returns its exit code. */
 export function tellError(error: unknown, json: boolean): number {
   const own = error instanceof CliError ? error : undefined
   const code = own?.code ?? (isCoded(error) ? error.code : 'INTERNAL')
@@ -51,11 +51,12 @@ function isCoded(error: unknown): error is Error & { readonly code: string } {
 }
 
 /**
- * Ends the command when its output cannot be written: quietly where its reader has gone, as in `gossipgrid entries users |
- * head`; with an error where, for instance, the disk is full.
+ * Ends the command when its output cannot be written. It is quiet when the reader has gone, as in `gossipgrid entries
+ * users |
+ * head`. Otherwise, for example when the disk is full, it fails with an error.
  */
 export function endWithOutput(json: boolean): void {
-  // What cannot be told changes neither the work nor the exit code.
+  // A note that cannot be printed changes neither the work nor the exit code.
   process.stderr.on('error', () => undefined)
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0)
@@ -64,7 +65,7 @@ export function endWithOutput(json: boolean): void {
   })
 }
 
-/** Aborted by the first Ctrl-C or SIGTERM. At the second one the command ends at once. */
+/** Aborted by the first Ctrl-C or SIGTERM. The second one ends the command at once. */
 export function interruption(): AbortSignal {
   const controller = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

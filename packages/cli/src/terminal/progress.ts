@@ -3,9 +3,9 @@ import { bytesText, countText } from './quantities.ts'
 
 const REDRAWS_PER_SECOND = 8
 
-/** How far a transfer is. */
+/** The progress of a transfer. */
 export interface Progress {
-  /** `done` and `total` are of one unit, for the bar; `rows` is what people count. A total of 0 is not known. */
+  /** `done` and `total` have the same unit, for the bar; `rows` is for people. 0 when the total is unknown. */
   show(rows: number, done: number, total: number): void
   stop(): void
 }
@@ -24,13 +24,13 @@ export async function progressBar(unit: 'bytes' | 'rows', rowsBefore: number = 0
       clearOnComplete: true,
       format: (options, { progress, value, total }, { rows }: { rows?: number }) => {
         const rowsPerSecond = Math.round(((rows ?? rowsBefore) - rowsBefore) / ((performance.now() - startMs) / 1000))
-        const told = `${countText(rows ?? 0)} rows, ${countText(rowsPerSecond)} a second`
-        if (total <= 0) return told
+        const rates = `${countText(rows ?? 0)} rows, ${countText(rowsPerSecond)} a second`
+        if (total <= 0) return rates
         const width = 24
         const full = Math.round(Math.min(1, progress) * width)
         const drawn = cyan((options.barCompleteString ?? '').slice(0, full)) + '·'.repeat(width - full)
         const size = unit === 'bytes' ? `${bytesText(value)} of ${bytesText(total)}, ` : ''
-        return `${drawn} ${Math.floor(progress * 100)} %  ${size}${told}`
+        return `${drawn} ${Math.floor(progress * 100)} %  ${size}${rates}`
       },
     },
     cliProgress.Presets.shades_classic,

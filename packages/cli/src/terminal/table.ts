@@ -1,12 +1,12 @@
 import type { Colors } from './colors.ts'
 
-/** A column of a table: its title, and where its cells stand. */
+/** A column of a table: its title, and its alignment. */
 export interface Column {
   readonly title: string
   readonly align?: 'right'
 }
 
-/** Aligned columns without lines, as other tools can take apart again: titles in capitals, two spaces between. */
+/** Aligned columns without lines, which other tools can split again: titles in capitals, two spaces between. */
 export async function table(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],

@@ -19,7 +19,7 @@ test('a table has columns that line up, and no space at the end of a line', asyn
   expect(drawn.split('\n')).toEqual(['NAME   COUNT  LAST', 'größe      7  x', 'b      1,000'])
 })
 
-test('facts stand beside their names, further lines below', () => {
+test('facts are printed beside their names, further lines below', () => {
   expect(
     facts(
       [
@@ -31,14 +31,14 @@ test('facts stand beside their names, further lines below', () => {
   ).toBe('one    a\n       b\nthree  c')
 })
 
-test('colours are for terminals, unless told otherwise', () => {
+test('only terminals get colours, unless a variable overrides that', () => {
   expect(colorsFor({ isTTY: true }, {}).red('x')).not.toBe('x')
   expect(colorsFor({ isTTY: true }, { NO_COLOR: '1' }).red('x')).toBe('x')
   expect(colorsFor({ isTTY: true }, { TERM: 'dumb' }).red('x')).toBe('x')
   expect(colorsFor({ isTTY: false }, { FORCE_COLOR: '1' }).red('x')).not.toBe('x')
 })
 
-test('what was written by others cannot command the terminal', () => {
+test('text of other users cannot control the terminal', () => {
   expect(visible('größe 1')).toBe('größe 1')
   expect(visible('\u001b[2Jgone')).toBe(String.raw`"\u001b[2Jgone"`)
   expect(visible('\u009b2J')).toBe(String.raw`"\u009b2J"`)
@@ -47,7 +47,7 @@ test('what was written by others cannot command the terminal', () => {
   expect(JSON.parse(visibleJson(json))).toEqual(JSON.parse(json))
 })
 
-test('a coloured text keeps its colours, and commands nothing else', () => {
+test('a coloured text keeps its colours, and no other control characters', () => {
   const { red, dim, bold, cyan } = colorsFor({ isTTY: true }, {})
   const coloured = `${red('a')}\t${dim(bold('b'))}\n${cyan('größe')}`
   expect(visibleColoured(coloured)).toBe(coloured)

@@ -6,14 +6,14 @@ import { PeerProcess } from './peer-process.ts'
 
 export const PEER_COUNT = 5
 
-/** One of the five, running or not. */
+/** One of the five peers, running or not. */
 export interface ClusterPeer {
   readonly number: number
   readonly directory: string
   status: 'starting' | 'up' | 'killed'
   child: PeerProcess | undefined
   peerId: string
-  /** Where it listens; kept over a restart, so that the others find it again. */
+  /** Its address, the same after a restart, so that the others find it again. */
   addresses: readonly string[]
   state: PeerState
 }
@@ -27,12 +27,12 @@ export interface ClusterOptions {
 
 const NOTHING: PeerState = { entries: 0, fingerprint: '', neighbours: 0, conflicts: 0, sentBytes: 0 }
 
-/** The five processes of the demo, their folders, and who of them may talk to whom. */
+/** The five processes of the demo, their folders, and the connections that they may have. */
 export class Cluster {
   readonly name: string
   readonly host: string
   readonly peers: readonly ClusterPeer[]
-  /** Rejects when a peer ends that nobody has killed. */
+  /** Rejects when a peer ends that the demo has not killed. */
   readonly broken: Promise<never>
   readonly #options: ClusterOptions
   readonly #root: string
@@ -65,7 +65,7 @@ export class Cluster {
     this.#break = reject
   }
 
-  /** The groups that cannot reach each other, by peer number; empty while there is no split. */
+  /** The groups that cannot reach each other, by peer number; empty without a split. */
   get sides(): readonly (readonly number[])[] {
     return this.#sides
   }
@@ -81,7 +81,7 @@ export class Cluster {
     return peer
   }
 
-  /** Asks a running peer for something. */
+  /** Sends a call to a running peer. */
   ask<Name extends keyof PeerCalls>(
     number: number,
     call: Name,
@@ -90,7 +90,7 @@ export class Cluster {
     return this.#running(number).call(call, ask)
   }
 
-  /** Starts all five: the first one alone, the others joining by its address. */
+  /** Starts all five: the first one alone, the others join by its address. */
   async open(): Promise<void> {
     for (const peer of this.peers) this.#fork(peer)
     const [first, ...others] = this.peers
@@ -99,12 +99,12 @@ export class Cluster {
     await Promise.all(others.map((peer) => this.#open(peer, first.addresses)))
   }
 
-  /** Where pages join. */
+  /** The addresses by which pages join. */
   get pageAddresses(): readonly string[] {
     return this.running.flatMap(({ addresses }) => addresses.filter(forPages))
   }
 
-  /** Shows all peers to the pages that join, from now on. */
+  /** From now on shows all peers to the pages that join. */
   async seat(): Promise<void> {
     this.#seated = true
     await Promise.all(this.running.map(({ number }) => this.ask(number, 'seat', number)))
@@ -122,7 +122,7 @@ export class Cluster {
     this.#changed()
   }
 
-  /** Starts a killed peer again on its folder and port, still cut off from whom it was cut off; gives what its disk held. */
+  /** Starts a killed peer again with its folder, port and split. Returns the contents of its disk. */
   async start(number: number): Promise<number> {
     const peer = this.peer(number)
     if (peer.status !== 'killed') throw new Error(`peer ${number} is running`)
@@ -135,7 +135,7 @@ export class Cluster {
     )
   }
 
-  /** Cuts the network between the sides: connections close, and none is made or let in. */
+  /** Cuts the network between the sides: closes connections, and refuses new ones. */
   async split(sides: readonly (readonly number[])[]): Promise<void> {
     this.#sides = sides
     await Promise.all(
@@ -153,7 +153,7 @@ export class Cluster {
     this.#changed()
   }
 
-  /** Resolves as soon as `holds` does, which is asked at every change. */
+  /** Resolves when `holds` returns true; checks it at every change. */
   until(holds: () => boolean): Promise<void> {
     return new Promise((resolve) => {
       const look = (): void => {
@@ -166,7 +166,7 @@ export class Cluster {
     })
   }
 
-  /** Asks every running peer for its state now, rather than trusting what it said last. */
+  /** Asks every running peer for its state now: its last report may be out of date. */
   async refresh(): Promise<void> {
     await Promise.all(
       this.running.map(async (peer) => {
@@ -223,7 +223,7 @@ export class Cluster {
     return opened.entriesFromDisk
   }
 
-  /** Everyone who is not on this peer's side. */
+  /** All peers that are not on this peer's side. */
   #blocked(number: number): string[] {
     const side = this.#sides.find((numbers) => numbers.includes(number))
     if (side === undefined) return []
@@ -235,12 +235,12 @@ export class Cluster {
   }
 }
 
-/** Browsers speak WebSockets. */
+/** Browsers use WebSockets. */
 function forPages(address: string): boolean {
   return /\/ws(\/|$)/.test(address)
 }
 
-/** The port of the address that is asked for; 0 before there is one. */
+/** The port of an address; 0 when there is none yet. */
 function portOf({ addresses }: ClusterPeer, asked: (address: string) => boolean): string {
   return /\/tcp\/(\d+)/.exec(addresses.find(asked) ?? '')?.[1] ?? '0'
 }

@@ -1,4 +1,4 @@
-/** What `work` resolves to, or an error that says what took longer than `limitMs`. */
+/** Resolves like `work`, or rejects with an error that says what took longer than `limitMs`. */
 export async function withDeadline<T>(limitMs: number, what: string, work: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const deadline = new Promise<never>((_resolve, reject) => {

@@ -1,6 +1,6 @@
 /**
- * One peer of the demo, in a process of its own: does what the conductor asks over the IPC channel, and tells it of
- * every change of its state. Forked by `PeerProcess`.
+ * One peer of the demo, in its own process. It answers the conductor's calls over the IPC channel, and reports every
+ * change of its state. `PeerProcess` forks it.
  */
 import { rmSync, rmdirSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -20,11 +20,11 @@ import { dropEntry } from './sabotage.ts'
 import { takeSeat } from './seat.ts'
 import { valueHash } from './value-hash.ts'
 
-/** How often a peer looks whether its state has changed. The demo measures times by it. */
+/** How often a peer checks whether its state has changed. The demo measures times by it. */
 const STATE_INTERVAL_MS = 15
-/** Bytes sent change all the time: they are told this often if nothing else changes. */
+/** The number of sent bytes changes all the time: it is reported this often if nothing else changes. */
 const TRAFFIC_INTERVAL_MS = 1000
-/** A peer that has lost its conductor closes in good order within this time, or not. */
+/** A peer that has lost its conductor has this much time to close in good order. */
 const ORPHAN_CLOSE_MAX_MS = 3000
 
 interface OpenPeer {
@@ -59,9 +59,9 @@ const answering: Answering = {
     return null
   },
   audit: async () => {
-    const held: [string, string][] = []
-    for await (const [key, value] of peer().cities.entries()) held.push([key, valueHash(value)])
-    return held
+    const found: [string, string][] = []
+    for await (const [key, value] of peer().cities.entries()) found.push([key, valueHash(value)])
+    return found
   },
   seat: async (number) => {
     takeSeat(peer().grid, number)
@@ -87,7 +87,7 @@ async function open(opening: PeerOpening): Promise<OpenPeer> {
     listen,
     join,
     mdns: false,
-    // Whoever starts the demo with another address asks for company.
+    // With another address the user wants peers of other machines to join.
     open: !listen.every((address) => address.startsWith('/ip4/127.')),
     logger: stderrLogger,
     network: async (options) => {
@@ -138,7 +138,7 @@ function watchState(watched: OpenPeer): void {
   }, STATE_INTERVAL_MS)
 }
 
-/** A conductor that has just died is no error: `disconnect` says so in a moment. */
+/** A call to a conductor that has just died is no error: `disconnect` follows in a moment. */
 function tell(message: PeerMessage): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined)
 }
@@ -161,10 +161,10 @@ async function orphaned(): Promise<void> {
   await withDeadline(ORPHAN_CLOSE_MAX_MS, 'closing', grid.close()).catch(() => undefined)
   rmSync(directory, { recursive: true, force: true })
   try {
-    // The last one to leave takes the folder of all of them along.
+    // The last peer to end removes the common folder.
     rmdirSync(dirname(directory))
   } catch {
-    // Others are still there.
+    // Others are still running.
   }
   process.exit(0)
 }
@@ -176,9 +176,9 @@ const stderrLogger: Logger = {
   error: (message) => void process.stderr.write(`${message}\n`),
 }
 
-// What cannot be told to a conductor that has died must not end its peer before it has cleaned up.
+// A failed report to a dead conductor must not end the peer before it has cleaned up.
 process.stderr.on('error', () => undefined)
-// Ctrl-C reaches the whole group of processes; the conductor decides what it means.
+// Ctrl-C reaches the whole group of processes; the conductor decides what to do.
 process.on('SIGINT', () => undefined)
 process.on('disconnect', () => void orphaned())
 process.on('message', (request: PeerRequest) => void answer(request))

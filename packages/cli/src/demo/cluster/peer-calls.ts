@@ -1,4 +1,4 @@
-/** A write as the conductor orders it; `value` null deletes. */
+/** A write of the conductor; `value` null deletes. */
 export interface OrderedWrite {
   readonly key: string
   readonly value: object | null
@@ -17,7 +17,7 @@ export interface PeerOpening {
   readonly blocked: readonly string[]
 }
 
-/** What a peer says of itself, unasked, whenever it has changed. */
+/** The state that a peer reports whenever it has changed. */
 export interface PeerState {
   readonly entries: number
   readonly fingerprint: string
@@ -28,20 +28,20 @@ export interface PeerState {
   readonly sentBytes: number
 }
 
-/** Everything the conductor can ask of a peer: what it gives and what it gets. */
+/** The conductor's calls to a peer, with their arguments and results. */
 export interface PeerCalls {
   open: { ask: PeerOpening; answer: { peerId: string; addresses: readonly string[]; entriesFromDisk: number } }
-  /** Answered when every write is durable on the peer's disk. */
+  /** Returns when every write is durable on the peer's disk. */
   write: { ask: readonly OrderedWrite[]; answer: readonly AckedVersion[] }
   read: { ask: string; answer: object | null }
   state: { ask: null; answer: PeerState }
   block: { ask: readonly string[]; answer: null }
   unblock: { ask: null; answer: null }
-  /** Every key that the peer really holds, with the hash of its value: read entry by entry, not taken from its counters. */
+  /** Every key of the peer, with the hash of its value: read entry by entry, not from its counters. */
   audit: { ask: null; answer: readonly (readonly [key: string, valueHash: string])[] }
   /** Shows the peer under its number to the pages that join the grid. */
   seat: { ask: number; answer: null }
-  /** Drops an entry behind the grid's back. */
+  /** Removes an entry without the grid noticing. */
   sabotage: { ask: string; answer: null }
   close: { ask: null; answer: null }
 }

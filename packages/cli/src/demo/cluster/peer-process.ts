@@ -7,17 +7,17 @@ import type { PeerCalls, PeerMessage, PeerRequest, PeerState } from './peer-call
 
 /** How long a peer may take to close in good order before it is killed. */
 const CLOSE_MAX_MS = 3000
-/** What is kept of a peer's warnings, for the message when it ends unexpectedly. */
+/** How much of a peer's warnings is kept, for the message when it ends unexpectedly. */
 const WARNINGS_MAX_CHARACTERS = 4000
 
-/** A call that got no answer because the peer's process ended: what it was to do may be done or not. */
+/** A call got no answer because the peer's process ended. It may have been carried out or not. */
 export class PeerGone extends Error {
   override readonly name = 'PeerGone'
 }
 
 export interface PeerProcessOptions {
   readonly onState: (state: PeerState) => void
-  /** The process ended although nobody asked for it. */
+  /** The process ended by itself. */
   readonly onDeath: (error: Error) => void
   /** Each line that the peer logs. */
   readonly onWarning: (line: string) => void
@@ -38,15 +38,15 @@ export class PeerProcess {
   #nextId = 0
   #ending = false
   #warnings = ''
-  /** The start of a line of which the rest has not arrived. */
+  /** The start of an incomplete line. */
   #begunLine = ''
 
   constructor(number: number, options: PeerProcessOptions) {
     this.number = number
     this.#options = options
-    // The published package holds JavaScript under the same names.
+    // The published package has JavaScript under the same names.
     const script = new URL(import.meta.url.endsWith('.ts') ? './demo-peer.ts' : './demo-peer.js', import.meta.url)
-    // Compiled modules are kept where Node keeps them by default, which halves the time of the next start.
+    // Compiled modules are cached in Node's default place, which halves the time of the next start.
     const env = { NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'), ...process.env }
     this.#child = fork(fileURLToPath(script), [], { env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
     this.#ended = new Promise((resolve) => this.#child.once('close', () => resolve()))
@@ -60,7 +60,7 @@ export class PeerProcess {
     return this.#child.pid
   }
 
-  /** Asks the peer for something. Rejects with `PeerGone` when its process ends before it has answered. */
+  /** Sends a call to the peer. Rejects with `PeerGone` when its process ends before it answers. */
   call<Name extends keyof PeerCalls>(name: Name, ask: PeerCalls[Name]['ask']): Promise<PeerCalls[Name]['answer']> {
     const id = this.#nextId++
     return new Promise((resolve, reject) => {
@@ -73,7 +73,7 @@ export class PeerProcess {
     })
   }
 
-  /** SIGKILL: the process has no chance to finish anything. Resolves when it is gone. */
+  /** SIGKILL: the process cannot finish anything. Resolves when it is gone. */
   async kill(): Promise<void> {
     this.#ending = true
     this.#child.kill('SIGKILL')

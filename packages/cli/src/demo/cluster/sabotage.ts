@@ -2,13 +2,13 @@ import { Session } from 'node:inspector'
 import type { Runtime } from 'node:inspector'
 import type { GridMap } from 'gossipgrid'
 
-/** What marks a deleted slot in the length column of core's entry table. */
+/** The mark of a deleted slot in the length column of core's entry table. */
 const DELETED = 0xffffffff
 
 /**
  * Makes a peer lose one entry without noticing: no tombstone is counted, no fingerprint changes, nothing is logged. The
- * grid offers no way to do so, and should not for a demo's sake; so this attaches a debugger to its own process and
- * overwrites the private column that says how long the value is.
+ * grid has no API for that, and should not get one for a demo. So this attaches a debugger to its own process and
+ * overwrites the private column with the length of the value.
  */
 export function dropEntry(map: GridMap<unknown>, key: string): void {
   const session = new Session()
@@ -25,7 +25,7 @@ export function dropEntry(map: GridMap<unknown>, key: string): void {
   }
 }
 
-/** A handle on an object of this process, handed over through a global for a moment. */
+/** A debugger's reference to an object of this process, passed through a global for a moment. */
 function idOf(session: Session, object: object): Runtime.RemoteObject {
   const desk = globalThis as { gossipgridSabotage?: object }
   desk.gossipgridSabotage = object

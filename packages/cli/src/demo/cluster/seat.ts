@@ -3,7 +3,7 @@ import type { Grid } from 'gossipgrid'
 const SEAT_INTERVAL_MS = 500
 const COLOURS = ['#3f74e0', '#1499a8', '#3a9d5d', '#d18411', '#8a5be0'] as const
 
-/** What the pages of the demo read in the presence of each peer: see `examples/shared/seat.ts`. */
+/** The presence of each peer as the pages of the demo read it: see `examples/shared/seat.ts`. */
 interface Seat {
   readonly name: string
   readonly colour: string
@@ -12,7 +12,7 @@ interface Seat {
   readonly entries: number
 }
 
-/** Shows a peer of the demo to the pages, with its connections and what it holds, as long as its grid is open. */
+/** Shows a peer of the demo to the pages, with its connections and its number of entries, while its grid is open. */
 export function takeSeat(grid: Grid, number: number): void {
   const presence = grid.presence<Seat>()
   const look = (): void => {

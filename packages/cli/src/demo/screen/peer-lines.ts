@@ -7,19 +7,21 @@ const BAR_MAX = 32
 const BAR_MIN = 6
 const INDENT_COLUMNS = 5
 
-/** What the lines show besides the peers' own state. */
+/** The inputs of the lines besides the peers' own state. */
 export interface PeerLinesOptions {
   readonly cluster: Cluster
   readonly colors: Colors
-  /** How many entries make a full bar. */
+  /** The number of entries of a full bar. */
   readonly target: () => number
-  /** Acknowledged writes of a peer, where that is worth a column. */
+  /** Acknowledged writes of a peer, where they are worth a column. */
   readonly writes?: (peer: number) => number
   /** A line above the peers. */
   readonly head?: (columns: number) => string
 }
 
-/** One live line per peer: a bar, its entries, its neighbours, and its fingerprint, in one colour with those equal to it. */
+/**
+ * One live line per peer: a bar, its entries, its neighbours, and its fingerprint. Equal fingerprints have one colour.
+ */
 export function peerLines(options: PeerLinesOptions): LiveLines {
   const { cluster, head } = options
   return {
@@ -38,12 +40,12 @@ function peerLine(peer: ClusterPeer, options: PeerLinesOptions, columns: number)
   if (peer.status === 'killed') return `${name}  ${colors.red('killed')}`
   if (peer.status === 'starting') return `${name}  ${colors.dim('starting')}`
   const written = writes === undefined ? '' : `  ${countText(writes(peer.number)).padStart(5)} writes`
-  const told = `${countText(entries).padStart(7)} entries  ${neighbours} ${neighbours === 1 ? 'neighbour ' : 'neighbours'}`
+  const counts = `${countText(entries).padStart(7)} entries  ${neighbours} ${neighbours === 1 ? 'neighbour ' : 'neighbours'}`
   const hash = (entries === 0 ? '' : fingerprint.slice(0, 8)).padEnd(8)
-  const room = columns - 'peer 1    '.length - told.length - written.length - '  '.length - hash.length
+  const room = columns - 'peer 1    '.length - counts.length - written.length - '  '.length - hash.length
   const full = target() === 0 ? 0 : entries / target()
   const line = bar(full, Math.max(BAR_MIN, Math.min(BAR_MAX, room)), colors)
-  return `${name}  ${line}  ${told}${written}  ${fingerprintColor(peer, options)(hash)}`
+  return `${name}  ${line}  ${counts}${written}  ${fingerprintColor(peer, options)(hash)}`
 }
 
 /** A bar that is full at 1. */

@@ -5,12 +5,12 @@ import type { Colors } from '../../terminal/colors.ts'
 import { wrapped } from '../../terminal/wrapped.ts'
 
 const REDRAW_INTERVAL_MS = 80
-/** Where lines cannot be redrawn, news are printed this often. */
+/** How often news are printed where lines cannot be redrawn. */
 const NEWS_INTERVAL_MS = 1000
 const COLUMNS_MAX = 120
 const INDENT = '     '
 
-/** Lines that change while something goes on. */
+/** Lines that change while a step runs. */
 export interface LiveLines {
   /** For a terminal, all lines; drawn many times a second. */
   readonly draw: (columns: number) => readonly string[]
@@ -18,7 +18,7 @@ export interface LiveLines {
   readonly news: () => string
 }
 
-/** Where the demo tells its story: a terminal with lines that move, or a plain stream with lines that do not. */
+/** The output of the story: a terminal with live lines, or a plain stream. */
 export class Screen {
   readonly colors: Colors
   readonly #stream: WriteStream | NodeJS.WriteStream
@@ -40,7 +40,7 @@ export class Screen {
     this.line(`  ${this.colors.bold(title)}  ${this.colors.dim(text)}`)
   }
 
-  /** Begins a numbered step: what happens, and why it matters. */
+  /** Begins a numbered step: its title, and why it matters. */
   step(title: string, text: string): void {
     this.#step += 1
     this.line()
@@ -57,7 +57,7 @@ export class Screen {
     this.#marked(this.colors.red('✗'), text)
   }
 
-  /** Something happened on the way. */
+  /** News during a step. */
   note(text: string): void {
     this.#marked(this.colors.yellow('!'), text)
   }
@@ -66,7 +66,7 @@ export class Screen {
     this.#stream.write(`${text}\n`)
   }
 
-  /** Shows lines until `work` is over; what they show last stays. */
+  /** Shows live lines until `work` is done; their last state stays. */
   async during<T>(lines: LiveLines, work: Promise<T>): Promise<T> {
     const stop = this.#interactive ? this.#redraw(lines) : this.#print(lines)
     try {

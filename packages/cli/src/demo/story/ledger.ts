@@ -10,30 +10,30 @@ export interface AcknowledgedWrite {
   readonly version: AckedVersion
 }
 
-/** Where a peer does not hold what it must. */
+/** An entry of a peer that differs from what it must be. */
 export interface Mismatch {
   readonly peer: number
   readonly key: string
   /**
    * `missing`: the acknowledged value is not there; `changed`: another value is; `resurrected`: the key was deleted;
-   * `unknown`: nobody has ever written the key.
+   * `unknown`: no peer has ever written the key.
    */
   readonly kind: 'missing' | 'changed' | 'resurrected' | 'unknown'
 }
 
 interface Standing extends AcknowledgedWrite {
-  /** Filled in when first asked for. */
+  /** Computed when first needed. */
   hash: string | null
 }
 
 /**
- * What must be there, kept outside of all peers: every acknowledged write with its version, and by the rule that the
- * grid promises, the larger (hlc, replica id), the one write that stands for each key. It takes nothing from the peers
- * but their acknowledgements.
+ * The expected entries, kept outside of all peers: every acknowledged write with its version. The grid promises that
+ * the larger (hlc, replica id) wins, which gives one write for each key. The ledger takes nothing from the peers but
+ * their acknowledgements.
  */
 export class Ledger {
   readonly #standing = new Map<string, Standing>()
-  /** Writes whose peer was killed before it answered: they may stand or not. */
+  /** Writes whose peer was killed before it answered: they may be there or not. */
   readonly #open = new Map<string, (object | null)[]>()
   /** Keys written during a split, with the sides that wrote them. */
   readonly #splitKeys = new Map<string, Set<number>>()
@@ -51,12 +51,12 @@ export class Ledger {
     return this.#splitWrites
   }
 
-  /** Entries that every peer must hold in the end, going by the acknowledged writes. */
+  /** Entries that every peer must have in the end, by the acknowledged writes. */
   get entries(): number {
     return this.#live
   }
 
-  /** By how many entries a peer may rightly differ from that: keys with a write that was never answered. */
+  /** By how many entries a peer may differ from that: keys with a write that was never answered. */
   get uncertain(): number {
     return this.#open.size
   }
@@ -68,7 +68,7 @@ export class Ledger {
     return count
   }
 
-  /** Notes an acknowledged write; `side` when there was a split. */
+  /** Records an acknowledged write; `side` during a split. */
   acknowledge(write: AcknowledgedWrite, side?: number): void {
     this.#writes += 1
     if (side !== undefined) {
@@ -82,33 +82,33 @@ export class Ledger {
     this.#standing.set(write.key, { ...write, hash: null })
   }
 
-  /** Notes a write that was never acknowledged because its peer was killed. */
+  /** Records a write that was never acknowledged because its peer was killed. */
   leaveOpen(key: string, value: object | null): void {
     const values = this.#open.get(key) ?? []
     values.push(value)
     this.#open.set(key, values)
   }
 
-  /** The write that stands for a key. */
+  /** The winning write for a key. */
   standing(key: string): AcknowledgedWrite | undefined {
     return this.#standing.get(key)
   }
 
-  /** All writes that stand. */
+  /** The winning writes of all keys. */
   all(): IterableIterator<AcknowledgedWrite> {
     return this.#standing.values()
   }
 
-  /** Compares what a peer really holds, as value hashes by key, with what must be there. */
-  check(peer: number, held: ReadonlyMap<string, string>): Mismatch[] {
+  /** Compares the entries of a peer, as value hashes by key, with the expected ones. */
+  check(peer: number, hashes: ReadonlyMap<string, string>): Mismatch[] {
     const mismatches: Mismatch[] = []
     for (const [key, standing] of this.#standing) {
-      const found = held.get(key)
+      const found = hashes.get(key)
       if (found === this.#hashOf(standing) || this.#mayBe(key, found)) continue
       const kind = standing.value === null ? 'resurrected' : found === undefined ? 'missing' : 'changed'
       mismatches.push({ peer, key, kind })
     }
-    for (const [key, found] of held) {
+    for (const [key, found] of hashes) {
       if (!this.#standing.has(key) && !this.#mayBe(key, found)) mismatches.push({ peer, key, kind: 'unknown' })
     }
     return mismatches

@@ -1,9 +1,9 @@
 import type { Mismatch } from './ledger.ts'
 
-/** What the demo found, and how long it took. */
+/** The result of the demo, with its times. */
 export interface Outcome {
   readonly peers: number
-  /** Entries that every peer must hold in the end. */
+  /** Entries that every peer must have in the end. */
   readonly entries: number
   readonly writes: number
   readonly splitWrites: number
@@ -24,7 +24,7 @@ export function succeeded(outcome: Outcome): boolean {
   return outcome.converged && outcome.mismatches.length === 0
 }
 
-/** The line that `--json` ends with. */
+/** The last line with `--json`. */
 export function outcomeLine(outcome: Outcome): string {
   const { peers, entries, splitWrites, conflicts, converged, loadMs, spreadMs, healMs, healBytes } = outcome
   return JSON.stringify({

@@ -4,11 +4,11 @@ import type { OrderedWrite } from '../cluster/peer-calls.ts'
 import { PeerGone } from '../cluster/peer-process.ts'
 
 const BATCH_WRITES = 10
-/** Spreads the writes over about three seconds: a split that people can watch. */
+/** Spreads the writes over about three seconds, so that people can watch the split. */
 const BATCH_GAP_MS = 35
-/** How long a batch has been on its way when its peer is killed: too short to be acknowledged, mostly. */
+/** How long a batch is under way when its peer is killed: mostly too short to be acknowledged. */
 const KILL_DELAY_MS = 1
-/** How much of its writes the victim has done when it is killed. */
+/** The share of its writes that the victim has done when it is killed. */
 const KILLED_AFTER = 0.4
 
 export interface SplitWritesOptions {
@@ -18,13 +18,13 @@ export interface SplitWritesOptions {
   readonly sides: readonly (readonly number[])[]
   /** Writes by side. */
   readonly workload: readonly (readonly OrderedWrite[])[]
-  /** The peer that is killed on the way, and started again. */
+  /** The peer that is killed during the split, and started again. */
   readonly victim: number
   readonly onKilled: (acknowledged: number) => void
   readonly onRestarted: (entriesFromDisk: number, tookMs: number) => void
 }
 
-/** Writes on all peers of both sides at once while they are split, and kills one of them in the middle. */
+/** Writes on all peers of both sides at once during a split, and kills one of them in the middle. */
 export class SplitWrites {
   readonly #options: SplitWritesOptions
   readonly #acknowledged = new Map<number, number>()
@@ -38,7 +38,7 @@ export class SplitWrites {
     return this.#acknowledged.get(peer) ?? 0
   }
 
-  /** Resolves when every write is acknowledged; those that the kill left open have been tried again by then. */
+  /** Resolves when every write is acknowledged. The writes that the kill left open are tried again. */
   async run(): Promise<void> {
     const { sides, workload, victim } = this.#options
     const writers = sides.flatMap((peers, side) =>
@@ -83,14 +83,14 @@ export class SplitWrites {
     onKilled(this.acknowledged(peer))
     const startMs = performance.now()
     onRestarted(await cluster.start(peer), performance.now() - startMs)
-    // What was not acknowledged is not done, so whoever wanted it asks again. A delete that did happen needs no second.
+    // A write that was not acknowledged is not done, so try it again. A delete that did happen needs no second attempt.
     const again = answered ? [] : await this.#stillWanted(peer, underWay)
     await this.#write(peer, side, [...again, ...writes.slice(before + BATCH_WRITES)])
   }
 
   async #stillWanted(peer: number, writes: readonly OrderedWrite[]): Promise<OrderedWrite[]> {
-    const held = await Promise.all(writes.map(({ key }) => this.#options.cluster.ask(peer, 'read', key)))
-    return writes.filter(({ value }, i) => value !== null || held[i] !== null)
+    const values = await Promise.all(writes.map(({ key }) => this.#options.cluster.ask(peer, 'read', key)))
+    return writes.filter(({ value }, i) => value !== null || values[i] !== null)
   }
 }
 

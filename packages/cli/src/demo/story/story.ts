@@ -12,7 +12,7 @@ import type { LiveLines, Screen } from '../screen/screen.ts'
 import { SplitWrites } from './split-writes.ts'
 import { planWorkload, workloadSize } from './workload.ts'
 
-/** What each step may take, far above what it does take: a demo that hangs must say so. */
+/** The time limit of each step, far above its usual time: a demo that hangs must say so. */
 const START_MAX_MS = 30_000
 const LOAD_MAX_MS = 120_000
 const SPREAD_MAX_MS = 120_000
@@ -59,7 +59,7 @@ export class Story {
     this.#screen = options.screen
   }
 
-  /** Tells it all. Rejects when a step fails or takes too long, and when a peer dies by itself. */
+  /** Runs all steps. Rejects when a step fails or takes too long, and when a peer dies by itself. */
   async tell(): Promise<Outcome> {
     await this.#start()
     const cities = readCities(this.#options.citiesMax)
@@ -76,7 +76,7 @@ export class Story {
     const { host, name } = this.#cluster
     this.#screen.step(
       `Start ${PEER_COUNT} peers`,
-      `Five processes, each with a disk folder and a port of its own on ${host}. Four are told the address of the first one and nothing else; the rest they learn from each other. The grid is called ${name}.`,
+      `Five processes, each with a disk folder and a port of its own on ${host}. Four get the address of the first one and nothing else; the rest they learn from each other. The grid is called ${name}.`,
     )
     const startMs = performance.now()
     const meshed = (): boolean => this.#cluster.running.every(({ state }) => state.neighbours === PEER_COUNT - 1)
@@ -96,8 +96,8 @@ export class Story {
     const { colors } = this.#screen
     const head = (columns: number): string => {
       const rate = Math.round(this.#ledger.writes / ((performance.now() - startMs) / 1000))
-      const told = `${countText(this.#ledger.writes)} acknowledged, ${countText(rate)} a second`
-      return `load    ${bar(this.#ledger.writes / cities.size, Math.min(32, columns - told.length - 12), colors)}  ${told}`
+      const rates = `${countText(this.#ledger.writes)} acknowledged, ${countText(rate)} a second`
+      return `load    ${bar(this.#ledger.writes / cities.size, Math.min(32, columns - rates.length - 12), colors)}  ${rates}`
     }
     await this.#during('loading the cities', LOAD_MAX_MS, this.#lines(cities.size, { head }), this.#writeCities(cities))
     this.#loadMs = performance.now() - startMs
@@ -197,8 +197,8 @@ export class Story {
     )
     if (this.#options.sabotage) await this.#sabotage()
     const audits = this.#cluster.peers.map(async ({ number }) => {
-      const held = new Map(await this.#cluster.ask(number, 'audit', null))
-      return this.#ledger.check(number, held)
+      const hashes = new Map(await this.#cluster.ask(number, 'audit', null))
+      return this.#ledger.check(number, hashes)
     })
     const mismatches = (await this.#guarded('checking', CHECK_MAX_MS, Promise.all(audits))).flat()
     await this.#cluster.refresh()
@@ -270,7 +270,7 @@ export class Story {
     return peerLines({ cluster: this.#cluster, colors: this.#screen.colors, target: () => target, ...more })
   }
 
-  /** All five hold what the ledger says they must, going by their counters and fingerprints. */
+  /** All five have the entries of the ledger, by their counters and fingerprints. */
   async #converged(): Promise<void> {
     await this.#cluster.until(() => this.#equal())
   }
@@ -279,7 +279,7 @@ export class Story {
     const { running } = this.#cluster
     const first = running[0]?.state
     if (running.length !== PEER_COUNT || first === undefined) return false
-    // A write whose peer was killed before it could answer may stand or not; the audit of every entry knows which ones.
+    // An unanswered write of a killed peer may be there or not; the audit of every entry knows which ones.
     if (Math.abs(first.entries - this.#ledger.entries) > this.#ledger.uncertain) return false
     return running.every(({ state }) => state.fingerprint === first.fingerprint && state.entries === first.entries)
   }
@@ -292,7 +292,7 @@ export class Story {
     return this.#screen.during(lines, this.#guarded(what, limitMs, work))
   }
 
-  /** A step ends with its work, or with whatever goes wrong first. */
+  /** A step ends with its work, or with the first failure. */
   #guarded<T>(what: string, limitMs: number, work: Promise<T>): Promise<T> {
     return withDeadline(limitMs, what, Promise.race([work, this.#cluster.broken, this.#options.interrupted]))
   }

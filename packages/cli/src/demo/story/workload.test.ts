@@ -3,7 +3,7 @@ import { planWorkload, workloadSize } from './workload.ts'
 
 const cities = new Map(Array.from({ length: 3000 }, (_, i) => [`city-${i}`, { name: `City ${i}` }]))
 
-test('each side edits, deletes and adds as much as promised, and shares only the contested keys', () => {
+test('each side edits, deletes and adds the expected number, and shares only the contested keys', () => {
   const size = workloadSize(cities.size)
   expect(size).toEqual({ edits: 1000, deletes: 220, adds: 220, contested: 150 })
   const sides = planWorkload(cities, size, Math.random)

@@ -1,6 +1,6 @@
 import type { OrderedWrite } from '../cluster/peer-calls.ts'
 
-/** How many writes each side of the split gets. */
+/** How many writes each side of the split makes. */
 export interface WorkloadSize {
   readonly edits: number
   readonly deletes: number
@@ -17,8 +17,8 @@ export function workloadSize(entries: number): WorkloadSize {
 }
 
 /**
- * The writes of each side of a split, in random order: edits, deletes and adds of keys of its own, and writes to keys
- * that the other side writes as well: both edit, one edits what the other deletes, or both add the same key.
+ * The writes of each side of a split, in random order: edits, deletes and adds of its own keys, and writes to keys that
+ * the other side writes too: both edit, one edits and the other deletes, or both add the same key.
  *
  * @param random a number in [0, 1)
  */
