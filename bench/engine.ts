@@ -142,13 +142,13 @@ function applying(reader: LonePeer, frames: readonly Uint8Array[], rows: number)
 /** The memory of a whole peer, divided by its entries: written here, and received from another peer. */
 function memoryFigures(count: number, suffix: string): Figures {
   return {
-    [`bytesPerEntry${suffix}`]: bytesHeld(() => writtenPeer(count)) / count,
-    [`replicatedBytesPerEntry${suffix}`]: bytesHeld(() => receivedPeer(count)) / count,
+    [`bytesPerEntry${suffix}`]: bytesOf(() => writtenPeer(count)) / count,
+    [`replicatedBytesPerEntry${suffix}`]: bytesOf(() => receivedPeer(count)) / count,
   }
 }
 
 /** A separate function, so that no variable keeps anything else alive. */
-function bytesHeld(make: () => LonePeer): number {
+function bytesOf(make: () => LonePeer): number {
   const before = liveBytes()
   const lone = make()
   const after = liveBytes()

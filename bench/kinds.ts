@@ -24,8 +24,8 @@ export async function kindFigures(): Promise<Figures> {
   return {
     ...(await inGrid(incrementFigures)),
     ...(await inGrid(addFigures)),
-    setBytesPerElement100k: bytesHeld(setPeer) / ELEMENTS,
-    mapBytesPerTombstone100k: bytesHeld(tombstonePeer) / ELEMENTS,
+    setBytesPerElement100k: bytesOf(setPeer) / ELEMENTS,
+    mapBytesPerTombstone100k: bytesOf(tombstonePeer) / ELEMENTS,
   }
 }
 
@@ -80,7 +80,7 @@ function inGrid(measure: (grid: Grid) => Promise<Figures>): Promise<Figures> {
 }
 
 /** A separate function, so that no variable keeps anything else alive. */
-function bytesHeld(make: () => LonePeer): number {
+function bytesOf(make: () => LonePeer): number {
   // Memory for compiled code does not count as memory of elements.
   make()
   const before = liveBytes()

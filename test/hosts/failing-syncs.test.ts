@@ -38,7 +38,7 @@ async function writing(runtime: Runtime): Promise<string> {
 }
 
 /** Resolves when a write is acknowledged that was not acknowledged at the time of the call. */
-async function acknowledgedAnew(): Promise<void> {
+async function nextAcknowledged(): Promise<void> {
   const before = peer.acknowledged
   await peer.until('one more acknowledged write', () => peer.acknowledged > before)
 }
@@ -76,7 +76,7 @@ describe.each(RUNTIMES)('on %s', (runtime) => {
 
     await fault.end()
     await peer.until('a store that is well', () => peer.health.at(-1)?.healthy === true)
-    await acknowledgedAnew()
+    await nextAcknowledged()
     // The kernel drops data that it could not sync, so a file whose sync has failed must not be trusted again.
     const logs = (await readdir(directory)).filter((name) => name.endsWith('.log'))
     expect(logs.filter((name) => failedLogs.includes(name))).toEqual([])
@@ -88,7 +88,7 @@ describe.each(RUNTIMES)('on %s', (runtime) => {
   it('syncs that take 200 ms: writes take as long, none is refused, none is acknowledged before it is on the disk', async () => {
     await writing(runtime)
     fault = await InjectedFault.start(peer.pid, SYNCS, 'delay_enter=200000')
-    for (let i = 0; i < 3; i++) await acknowledgedAnew()
+    for (let i = 0; i < 3; i++) await nextAcknowledged()
     peer.pause()
     await fault.end()
     await delay(100)

@@ -4,7 +4,7 @@ import { programLines } from './program-lines.ts'
 /** The calls that a program answers, by name. */
 export type Calls<All> = { readonly [Name in keyof All]: { readonly ask: unknown; readonly answer: unknown } }
 
-interface Told {
+interface Answer {
   readonly id: number
   readonly answer?: unknown
   readonly failure?: string
@@ -49,10 +49,10 @@ export class AskedProcess<All extends Calls<All>> {
   }
 
   async #readAnswers(): Promise<void> {
-    for await (const line of programLines(this.#child.stdout)) this.#take(JSON.parse(line) as Told)
+    for await (const line of programLines(this.#child.stdout)) this.#take(JSON.parse(line) as Answer)
   }
 
-  #take({ id, answer, failure }: Told): void {
+  #take({ id, answer, failure }: Answer): void {
     const waiting = this.#waiting.get(id)
     this.#waiting.delete(id)
     if (failure === undefined) waiting?.resolve(answer)

@@ -4,20 +4,20 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Matrix } from './matrix.ts'
 import type { MatrixContent } from './matrix-calls.ts'
-import { PeerProcess } from './peer-process.ts'
+import { ProcessPeer } from './process-peer.ts'
 import { PeerTab } from './peer-tab.ts'
 import { RUNTIMES } from './runtime.ts'
 import type { Runtime } from './runtime.ts'
 
 describe('one grid of Node, Deno, Bun and a tab', () => {
   const matrix = new Matrix()
-  const processes: PeerProcess[] = []
+  const processes: ProcessPeer[] = []
   let tab: PeerTab | undefined
   let root = ''
   let last: MatrixContent
 
-  function start(runtime: Runtime): PeerProcess {
-    const started = new PeerProcess(runtime)
+  function start(runtime: Runtime): ProcessPeer {
+    const started = new ProcessPeer(runtime)
     processes.push(started)
     return started
   }

@@ -11,8 +11,8 @@ import { requestTo } from '../web-socket/handshake.ts'
 import { GREETING } from '../strangers/greeting.ts'
 import { FRAME_ATTACKS, HEAD_ATTACKS, PORT_ATTACKS, seeded } from './hostile-bytes.ts'
 import { STREAM_ATTACKS, sendInStreams } from './hostile-streams.ts'
-import { PeerProcess, RUNTIMES } from './peer-process.ts'
-import type { Use } from './peer-process.ts'
+import { TrialPeer, RUNTIMES } from './trial-peer.ts'
+import type { Use } from './trial-peer.ts'
 
 /** Strangers of one kind; what one of them costs is the mean. */
 const STRANGERS = 3
@@ -58,14 +58,14 @@ async function over(socket: Socket): Promise<void> {
 }
 
 describe.each(RUNTIMES)('on %s a stranger costs little, whatever it sends', (runtime, command) => {
-  let peer: PeerProcess
+  let peer: TrialPeer
   let stranger: RawPeer
   let [tcp, tcpPort, wsPort] = ['', 0, 0]
   const random = seeded(1)
   const figures: string[] = []
 
   beforeAll(async () => {
-    peer = new PeerProcess(command)
+    peer = new TrialPeer(command)
     stranger = await rawPeer('/nothing/1')
     const { addresses } = await peer.ask<Use>('use')
     tcp = addresses.find((address) => !address.includes('/ws')) as string

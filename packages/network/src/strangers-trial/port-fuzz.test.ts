@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { RUNTIMES } from './peer-process.ts'
+import { RUNTIMES } from './trial-peer.ts'
 import type { PortFuzzFigures } from './port-fuzz.ts'
 
 const run = promisify(execFile)

@@ -4,8 +4,8 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { deriveChannel } from '../channel.ts'
 import { libp2pNetwork } from '../libp2p-network.ts'
 import type { Libp2pNetwork } from '../peer-network.ts'
-import { PeerProcess, RUNTIMES } from './peer-process.ts'
-import type { Use } from './peer-process.ts'
+import { TrialPeer, RUNTIMES } from './trial-peer.ts'
+import type { Use } from './trial-peer.ts'
 
 /** With so many file descriptors a peer and the files of its store have to do. */
 const DESCRIPTORS = 256
@@ -13,7 +13,7 @@ const STORE_FILES = 64
 const STRANGERS = 600
 
 const sockets: Socket[] = []
-const peers: PeerProcess[] = []
+const peers: TrialPeer[] = []
 const networks: Libp2pNetwork[] = []
 
 afterEach(async () => {
@@ -51,7 +51,7 @@ describe.each(RUNTIMES)('on %s', (_name, command) => {
     ['one address', () => '127.0.0.1'],
     ['many addresses', (i: number) => `127.0.${1 + (i >> 7)}.${1 + (i & 127)}`],
   ])('strangers from %s that send nothing leave room for members and for files', async (_from, addressOf) => {
-    const peer = new PeerProcess(['sh', '-c', `ulimit -n ${DESCRIPTORS}; exec "$@"`, 'sh', ...command])
+    const peer = new TrialPeer(['sh', '-c', `ulimit -n ${DESCRIPTORS}; exec "$@"`, 'sh', ...command])
     peers.push(peer)
     const { addresses } = await peer.ask<Use>('use')
     for (const end of ['/ws/', '']) {

@@ -6,7 +6,7 @@ import type { AbortOptions, Logger, MessageStreamDirection } from '@libp2p/inter
 import { AbstractMultiaddrConnection } from '@libp2p/utils'
 import type { SendResult } from '@libp2p/utils'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { FrameDecoder, Opcode, encodeHeader, unmask } from './frames.ts'
+import { WebSocketDecoder, Opcode, encodeHeader, unmask } from './frames.ts'
 import type { SentOpcode } from './frames.ts'
 import { HeadReader, REFUSAL, answerTo } from './handshake.ts'
 import { endsWithOtherSide, lingerAtMost } from '../socket-ends.ts'
@@ -32,14 +32,14 @@ interface WebSocketConnectionOptions {
 /** A connection of libp2p on a WebSocket. Its bytes are the payloads of frames. */
 export class WebSocketConnection extends AbstractMultiaddrConnection {
   readonly #socket: Socket
-  readonly #decoder: FrameDecoder
+  readonly #decoder: WebSocketDecoder
   #request: HeadReader | undefined
 
   constructor({ socket, rest, ...init }: WebSocketConnectionOptions) {
     super({ ...init, maxMessageSize: SENT_MAX_BYTES })
     this.#socket = socket
     this.#request = rest === undefined ? new HeadReader() : undefined
-    this.#decoder = new FrameDecoder({ masked: init.direction === 'inbound', nowMs: performance.now() })
+    this.#decoder = new WebSocketDecoder({ masked: init.direction === 'inbound', nowMs: performance.now() })
     socket.on('error', (error) => this.abort(error))
     socket.on('data', (chunk: Buffer) => this.#receive(chunk))
     socket.on('drain', () => this.safeDispatchEvent('drain'))

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { FRAME_MAX_BYTES, FrameDecoder, Opcode, WebSocketProtocolError, encodeHeader, unmask } from './frames.ts'
+import { FRAME_MAX_BYTES, WebSocketDecoder, Opcode, WebSocketProtocolError, encodeHeader, unmask } from './frames.ts'
 import type { DecodedFrame, SentOpcode } from './frames.ts'
 
 const MASK = Uint8Array.of(0xa1, 0x02, 0xf3, 0x44)
@@ -13,7 +13,7 @@ function frame(opcode: SentOpcode, payload: Uint8Array, masked = true): Uint8Arr
 }
 
 function decodeAll(chunks: readonly Uint8Array[], masked = true, nowMs = 0): DecodedFrame[] {
-  const decoder = new FrameDecoder({ masked, nowMs: 0 })
+  const decoder = new WebSocketDecoder({ masked, nowMs: 0 })
   return chunks.flatMap((chunk) =>
     [...decoder.decode(chunk.slice(), nowMs)].map(({ type, bytes }) => ({ type, bytes: bytes.slice() })),
   )
@@ -99,7 +99,7 @@ describe('a decoder of frames', () => {
         WebSocketProtocolError,
       )
     }
-    const decoder = new FrameDecoder({ masked: true, nowMs: 0 })
+    const decoder = new WebSocketDecoder({ masked: true, nowMs: 0 })
     for (let second = 1; second < 1000; second += 1) {
       expect([...decoder.decode(frame(Opcode.ping, bytesOf(4)), second * 1000)]).toHaveLength(1)
     }
@@ -107,7 +107,7 @@ describe('a decoder of frames', () => {
 
   it('passes on a large payload as it comes, and keeps nothing of it', () => {
     const wire = frame(Opcode.binary, bytesOf(FRAME_MAX_BYTES))
-    const decoder = new FrameDecoder({ masked: true, nowMs: 0 })
+    const decoder = new WebSocketDecoder({ masked: true, nowMs: 0 })
     let passedBytes = 0
     for (let at = 0; at < wire.length; at += 1000) {
       for (const { bytes } of decoder.decode(wire.subarray(at, at + 1000), 0)) passedBytes += bytes.length

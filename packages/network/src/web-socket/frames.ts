@@ -39,7 +39,7 @@ interface Header {
  * Reads WebSocket frames (RFC 6455) as one stream of bytes. The borders of messages have no meaning here, so payload is passed on
  * as it comes and never collected. Between two chunks it keeps one header or one control frame at most.
  */
-export class FrameDecoder {
+export class WebSocketDecoder {
   readonly #masked: boolean
   readonly #startMs: number
   readonly #head = new Uint8Array(HEADER_MAX_BYTES)

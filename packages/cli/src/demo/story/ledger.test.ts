@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Ledger } from './ledger.ts'
+import { DemoLedger } from './ledger.ts'
 import { valueHash } from '../cluster/value-hash.ts'
 
 const LISBON = { name: 'Lisbon' }
@@ -11,7 +11,7 @@ function hashes(entries: Record<string, object>): Map<string, string> {
 
 describe('the ledger', () => {
   test('the write with the larger time wins, in whatever order the acknowledgements arrive', () => {
-    const ledger = new Ledger()
+    const ledger = new DemoLedger()
     ledger.acknowledge({ peer: 1, key: 'a', value: PORTO, version: [7, 'aa'] })
     ledger.acknowledge({ peer: 2, key: 'a', value: LISBON, version: [5, 'ff'] })
     expect(ledger.standing('a')).toMatchObject({ peer: 1, value: PORTO })
@@ -20,20 +20,20 @@ describe('the ledger', () => {
   })
 
   test('the replica id decides between equal times', () => {
-    const ledger = new Ledger()
+    const ledger = new DemoLedger()
     ledger.acknowledge({ peer: 1, key: 'a', value: PORTO, version: [5, 'aa'] })
     ledger.acknowledge({ peer: 2, key: 'a', value: LISBON, version: [5, 'ff'] })
     expect(ledger.standing('a')).toMatchObject({ peer: 2 })
   })
 
   test('an absent entry is missing', () => {
-    const ledger = new Ledger()
+    const ledger = new DemoLedger()
     ledger.acknowledge({ peer: 1, key: 'a', value: LISBON, version: [1, 'aa'] })
     expect(ledger.check(4, hashes({}))).toEqual([{ peer: 4, key: 'a', kind: 'missing' }])
   })
 
   test('a deleted key that is present is resurrected, and one written again later is not', () => {
-    const ledger = new Ledger()
+    const ledger = new DemoLedger()
     ledger.acknowledge({ peer: 1, key: 'a', value: LISBON, version: [1, 'aa'] })
     ledger.acknowledge({ peer: 1, key: 'a', value: null, version: [2, 'aa'] })
     expect(ledger.entries).toBe(0)
@@ -45,11 +45,11 @@ describe('the ledger', () => {
   })
 
   test('an entry that no peer wrote is a mismatch too', () => {
-    expect(new Ledger().check(2, hashes({ ghost: LISBON }))).toEqual([{ peer: 2, key: 'ghost', kind: 'unknown' }])
+    expect(new DemoLedger().check(2, hashes({ ghost: LISBON }))).toEqual([{ peer: 2, key: 'ghost', kind: 'unknown' }])
   })
 
   test('an unanswered write of a killed peer may be there or not, but no other value may', () => {
-    const ledger = new Ledger()
+    const ledger = new DemoLedger()
     ledger.acknowledge({ peer: 1, key: 'a', value: LISBON, version: [1, 'aa'] })
     ledger.leaveOpen('a', PORTO)
     ledger.leaveOpen('new', PORTO)
@@ -59,7 +59,7 @@ describe('the ledger', () => {
   })
 
   test('a key that both sides wrote is one conflict, however often they wrote it', () => {
-    const ledger = new Ledger()
+    const ledger = new DemoLedger()
     ledger.acknowledge({ peer: 1, key: 'before', value: LISBON, version: [1, 'aa'] })
     for (const [hlc, key, side] of [
       [2, 'both', 0],

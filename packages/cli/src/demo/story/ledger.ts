@@ -31,7 +31,7 @@ interface Standing extends AcknowledgedWrite {
  * the larger (hlc, replica id) wins, which gives one write for each key. The ledger takes nothing from the peers but
  * their acknowledgements.
  */
-export class Ledger {
+export class DemoLedger {
   readonly #standing = new Map<string, Standing>()
   /** Writes whose peer was killed before it answered: they may be there or not. */
   readonly #open = new Map<string, (object | null)[]>()

@@ -1,5 +1,5 @@
 import type { Cluster } from '../cluster/cluster.ts'
-import type { Ledger } from './ledger.ts'
+import type { DemoLedger } from './ledger.ts'
 import type { OrderedWrite } from '../cluster/peer-calls.ts'
 import { PeerGone } from '../cluster/peer-process.ts'
 
@@ -13,7 +13,7 @@ const KILLED_AFTER = 0.4
 
 export interface SplitWritesOptions {
   readonly cluster: Cluster
-  readonly ledger: Ledger
+  readonly ledger: DemoLedger
   /** Peer numbers by side. */
   readonly sides: readonly (readonly number[])[]
   /** Writes by side. */

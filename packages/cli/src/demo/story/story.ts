@@ -3,7 +3,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { readCities } from './cities.ts'
 import { closingTable } from './closing-table.ts'
 import { withDeadline } from '../cluster/deadline.ts'
-import { Ledger } from './ledger.ts'
+import { DemoLedger } from './ledger.ts'
 import type { Mismatch } from './ledger.ts'
 import type { Outcome } from './outcome.ts'
 import { bar, peerLines } from '../screen/peer-lines.ts'
@@ -45,7 +45,7 @@ export class Story {
   readonly #options: StoryOptions
   readonly #cluster: Cluster
   readonly #screen: Screen
-  readonly #ledger = new Ledger()
+  readonly #ledger = new DemoLedger()
   #splitWrites: SplitWrites | undefined
   #loadMs = 0
   #spreadMs = 0

@@ -7,7 +7,7 @@ import type { Runtime } from './runtime.ts'
 const PROGRAM = fileURLToPath(new URL('matrix-process.ts', import.meta.url))
 
 /** A running `matrix-process.ts`. */
-export class PeerProcess extends AskedProcess<MatrixCalls> implements RemotePeer {
+export class ProcessPeer extends AskedProcess<MatrixCalls> implements RemotePeer {
   constructor(runtime: Runtime) {
     super(runtime, [...runtimeCommand(runtime), PROGRAM])
   }

@@ -18,7 +18,7 @@ export interface Use {
 }
 
 /** For tests: a peer in a process of its own, so that what the strangers themselves use is not counted. */
-export class PeerProcess {
+export class TrialPeer {
   readonly #child
   readonly #lines
 
