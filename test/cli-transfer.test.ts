@@ -94,12 +94,12 @@ test('bad rows are not counted as rows', async () => {
 })
 
 test('what JSON would change is refused by line and column', async () => {
-  for (const [value, told] of [
+  for (const [value, reported] of [
     ['{"n":1e400}', "line 1, column 'value.n': the number 1e400 is larger than any that can be stored"],
     ['{"born":{"$date":"2026-02-30"}}', "line 1, column 'value.born': "],
   ] as const) {
     const { message } = await here.error('import', 'refused', file('refused.ndjson', `{"key":"a","value":${value}}\n`))
-    expect(message).toContain(told)
+    expect(message).toContain(reported)
   }
 })
 

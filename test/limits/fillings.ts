@@ -18,7 +18,7 @@ import { memoryStorage } from '@gossipgrid/storage'
 import { memoryNetworkHub } from '@gossipgrid/testing/memory-network'
 import { Collections } from '../../packages/core/src/replica/collections.ts'
 import { Confirmations } from '../../packages/core/src/replication/confirmations.ts'
-import { HeldRows } from '../../packages/core/src/replication/held-rows.ts'
+import { Quarantine } from '../../packages/core/src/replication/quarantine.ts'
 import { Membership } from '../../packages/core/src/members/membership.ts'
 import { NeighbourTable } from '../../packages/core/src/members/neighbour-table.ts'
 import { Offences } from '../../packages/core/src/members/offences.ts'
@@ -134,12 +134,12 @@ const FILLINGS: Record<string, () => unknown> = {
     }
     return { grid, changes }
   },
-  HELD_MAX_BYTES() {
-    const held = new HeldRows()
+  QUARANTINE_MAX_BYTES() {
+    const stored = new Quarantine()
     const partition = { collection: 'c', kind: 0, partition: 0 }
     const row = { hlc: 1, writer: 1, replaced: 0, bytes: Uint8Array.of(1), start: 0, end: 1 }
-    for (let i = 0; i < 200_000; i++) held.hold('peer', partition, { ...row, key: `key ${i}`, sequence: i + 1 })
-    return held
+    for (let i = 0; i < 200_000; i++) stored.hold('peer', partition, { ...row, key: `key ${i}`, sequence: i + 1 })
+    return stored
   },
   CONFIRMATIONS_MAX() {
     const ids = new ReplicaIds()
@@ -167,7 +167,7 @@ const FILLINGS: Record<string, () => unknown> = {
       }
     }
   },
-  TOLD_MAX_BYTES() {
+  REPORTS_MAX_BYTES() {
     const ids = new ReplicaIds()
     const vector = new VersionVector()
     for (let i = 0; i < 2000; i++) vector.addRange(ids.intern((i * 7919).toString(16).padStart(16, '0')), 1, i + 5)

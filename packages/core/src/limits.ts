@@ -165,9 +165,9 @@ export const CLOCK_VOTE_MAX_AGE_MS = 120_000
 /** For so long after the wall clock jumped, reported times are ignored: they may be from before the jump. */
 export const CLOCK_JUMP_DEAF_MS = 3000
 /** Quarantined rows. */
-export const HELD_MAX_BYTES: number = 24 * 1024 * 1024
+export const QUARANTINE_MAX_BYTES: number = 24 * 1024 * 1024
 /** The memory of a quarantined row besides its key and value. */
-export const HELD_ROW_COST_BYTES = 512
+export const QUARANTINED_ROW_COST_BYTES = 512
 
 /** The time between two heartbeats. Longer in large grids. */
 export const HEARTBEAT_MS = 2000
@@ -192,9 +192,9 @@ export const ADDRESS_MAX_BYTES = 256
 /** A heartbeat carries the vectors up to this size. */
 export const ANNOUNCE_VECTORS_MAX_BYTES: number = 16 * 1024
 /** Memory for the vectors that other peers reported. The oldest are forgotten first. */
-export const TOLD_MAX_BYTES: number = 64 * 1024 * 1024
+export const REPORTS_MAX_BYTES: number = 64 * 1024 * 1024
 /** Memory of a decoded vector for each byte of its encoding. */
-export const TOLD_BYTES_PER_BYTE = 12
+export const REPORT_BYTES_PER_BYTE = 12
 
 /** Writes with `copies` whose confirmations this peer waits for, and those that one peer asks this peer to confirm. */
 export const CONFIRMATIONS_MAX = 10_000

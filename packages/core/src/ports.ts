@@ -9,7 +9,7 @@ export type StorageOperation =
 /**
  * A small durable store of blobs. Core stores everything through this port.
  *
- * Promises every adapter makes, held by the conformance suite of `@gossipgrid/testing`:
+ * Promises every adapter makes, tested by the conformance suite of `@gossipgrid/testing`:
  * - a batch is atomic: after a crash all of it is there, or nothing of it;
  * - batches apply in the order of the calls, and after a crash or power cut a prefix of them is there, so a durable
  *   batch makes every earlier batch durable too;

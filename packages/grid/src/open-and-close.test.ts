@@ -16,7 +16,7 @@ type Fault = 'throws' | 'hangs'
 const FAULT = new Error('injected')
 
 /** The parts of a grid, which note what is done with them, and of which one step can be made to fail. */
-class FaultyParts {
+class FaultyPorts {
   readonly calls: string[] = []
   readonly faults = new Map<Step, Fault>()
   /** Called when a step is reached that hangs. */
@@ -110,13 +110,13 @@ describe('an opening that fails', () => {
   it.each(OPENING)(
     'when %s throws: everything is closed once, no timer is left, and opening again works',
     async (step) => {
-      const parts = new FaultyParts()
+      const parts = new FaultyPorts()
       parts.faults.set(step, 'throws')
       expect(await outcome(parts.open())).toMatchObject({ error: FAULT })
       expect(parts.count('close')).toBe(1)
       expect(parts.count('stop')).toBe(step === 'read' || step === 'make' ? 0 : 1)
       expect(vi.getTimerCount()).toBe(0)
-      const next = await new FaultyParts().open()
+      const next = await new FaultyPorts().open()
       await next.close()
       expect(vi.getTimerCount()).toBe(0)
     },
@@ -125,7 +125,7 @@ describe('an opening that fails', () => {
   it.each(OPENING.filter((step) => step !== 'addresses'))(
     'when %s hangs and the signal comes: it rejects with ABORTED, everything is closed, and what comes late as well',
     async (step) => {
-      const parts = new FaultyParts()
+      const parts = new FaultyPorts()
       const abort = new AbortController()
       parts.faults.set(step, 'hangs')
       parts.onHang = () => queueMicrotask(() => abort.abort())
@@ -147,7 +147,7 @@ describe('an opening that fails', () => {
   ])(
     'and whose clean-up fails as well, when %s %s, tells why it failed first, and closes the rest',
     async (step, fault) => {
-      const parts = new FaultyParts()
+      const parts = new FaultyPorts()
       parts.faults.set('start', 'throws')
       parts.faults.set(step, fault)
       expect(await outcome(parts.open())).toMatchObject({ error: FAULT })
@@ -157,13 +157,13 @@ describe('an opening that fails', () => {
   )
 
   it('for its options closes the store that it was given', async () => {
-    const parts = new FaultyParts()
+    const parts = new FaultyPorts()
     expect(await outcome(parts.open({ weight: -1 }))).toMatchObject({ error: { code: 'INVALID_OPTION' } })
     expect(parts.calls).toEqual(['close'])
   })
 
   it('for a signal that was aborted before closes the store that it was given', async () => {
-    const parts = new FaultyParts()
+    const parts = new FaultyPorts()
     expect(await outcome(parts.open({ signal: AbortSignal.abort() }))).toMatchObject({ error: { code: 'ABORTED' } })
     expect(parts.calls).toEqual(['close'])
   })
@@ -180,17 +180,17 @@ describe('closing', () => {
     ['leave', true, 'close', 'hangs', { code: 'CLOSE_INCOMPLETE' }],
     ['leave', true, 'publish', 'hangs', undefined],
   ])('by %s goes on to its end (for good: %s) when %s %s', async (_, left, step, fault, wanted) => {
-    const parts = new FaultyParts()
+    const parts = new FaultyPorts()
     const grid = await parts.open()
-    let told = 0
-    grid.on('close', () => void (told += 1))
+    let reported = 0
+    grid.on('close', () => void (reported += 1))
     await grid.map('m').set('k', 'v')
     parts.faults.set(step, fault)
     const { error, afterMs } = await outcome(left ? grid.leave() : grid.close())
     if (wanted === undefined) expect(error).toBeUndefined()
     else expect(error).toMatchObject(wanted as object)
     expect(afterMs).toBeLessThanOrEqual(CLOSE_MAX_MS)
-    expect([parts.count('stop'), parts.count('close'), told]).toEqual([1, 1, 1])
+    expect([parts.count('stop'), parts.count('close'), reported]).toEqual([1, 1, 1])
     expect(() => grid.map('other')).toThrow(expect.objectContaining({ code: 'CLOSED' }))
     parts.release.resolve()
     await vi.advanceTimersByTimeAsync(1000)
@@ -198,7 +198,7 @@ describe('closing', () => {
   })
 
   it('tells of several failures in one error', async () => {
-    const parts = new FaultyParts()
+    const parts = new FaultyPorts()
     const grid = await parts.open()
     parts.faults.set('stop', 'throws').set('close', 'hangs')
     const { error } = await outcome(grid.close())
@@ -212,7 +212,7 @@ describe('closing', () => {
     ['close', false],
     ['leave', true],
   ])('by %s while the disk hangs ends in time, acknowledges nothing, and says what is not stored', async (_, left) => {
-    const parts = new FaultyParts()
+    const parts = new FaultyPorts()
     const grid = await parts.open()
     const document = await grid.doc('notes')
     parts.faults.set('write', 'hangs').set('close', 'hangs')
@@ -247,7 +247,7 @@ describe('closing', () => {
     'by leave while the disk %s and no more writes may wait for it closes everything, and the others learn it',
     async (fault, code) => {
       const hub = memoryNetworkHub()
-      const parts = new FaultyParts(hub)
+      const parts = new FaultyPorts(hub)
       const grid = await parts.open()
       const network = hub.network({ join: grid.addresses })
       const other = await openGrid({ name: 'faulty', logger: quiet, network: () => Promise.resolve(network) })
@@ -280,7 +280,7 @@ describe('closing', () => {
   )
 
   it('while the store refuses writes ends all the same: those who wrote know already', async () => {
-    const parts = new FaultyParts()
+    const parts = new FaultyPorts()
     const said: string[] = []
     const grid = await parts.open({ logger: { ...quiet, error: (line) => void said.push(line) } })
     parts.faults.set('write', 'throws')
@@ -291,7 +291,7 @@ describe('closing', () => {
   })
 
   it('refuses what is asked for in the same turn', async () => {
-    const grid = await new FaultyParts().open()
+    const grid = await new FaultyPorts().open()
     const [counter, map] = [grid.counter('c'), grid.map('m')]
     const closing = grid.close()
     await expect(counter.increment()).rejects.toMatchObject({ code: 'CLOSED' })
@@ -301,7 +301,7 @@ describe('closing', () => {
   })
 
   it('twice, or by leave after close, is one closing', async () => {
-    const parts = new FaultyParts()
+    const parts = new FaultyPorts()
     const grid = await parts.open()
     const all = Promise.all([grid.close(), grid.close(), grid.leave()])
     expect(await outcome(all)).toMatchObject({ error: undefined })
@@ -310,7 +310,7 @@ describe('closing', () => {
   })
 
   it('goes on though a listener of the last event throws', async () => {
-    const parts = new FaultyParts()
+    const parts = new FaultyPorts()
     const grid = await parts.open()
     grid.on('close', () => {
       throw new Error('not today')

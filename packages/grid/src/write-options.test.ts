@@ -44,7 +44,7 @@ const WRITES: Record<string, Write> = {
   },
 }
 
-/** The options that change nothing while nobody aborts and no second copy is asked for. */
+/** The options that change nothing without an abort and without a second copy. */
 const OPTIONS: Record<string, () => WriteOptions> = {
   'no option at all': () => ({}),
   'a signal': () => ({ signal: new AbortController().signal }),

@@ -27,15 +27,15 @@ describe('a provider', () => {
     const bob = await grids.open()
     const first = new Y.Doc()
     const provider = new GridProvider(ada, 'note', first)
-    const told: unknown[] = []
-    provider.on('status', ({ status }) => told.push(status))
-    provider.on('sync', (synced) => told.push(synced))
+    const reported: unknown[] = []
+    provider.on('status', ({ status }) => reported.push(status))
+    provider.on('sync', (synced) => reported.push(synced))
     first.getText('body').insert(0, 'typed at once')
     const second = new Y.Doc()
     const other = new GridProvider(bob, 'note', second)
     await expect.poll(() => second.getText('body').toJSON()).toBe('typed at once')
     await expect.poll(() => provider.synced).toBe(true)
-    expect(told).toEqual(['connected', true])
+    expect(reported).toEqual(['connected', true])
     provider.awareness.setLocalStateField('user', 'Ada')
     await expect.poll(() => other.awareness.getStates().get(first.clientID)).toEqual({ user: 'Ada' })
     await provider.destroy()
@@ -46,13 +46,13 @@ describe('a provider', () => {
   it('tells every listener of events in the order in which they came, also where a listener caused the next one', async () => {
     const grid = await grids.open()
     const provider = new GridProvider(grid, 'note', new Y.Doc())
-    const told: unknown[] = []
+    const reported: unknown[] = []
     provider.once('synced', () => void provider.disconnect())
-    provider.on('synced', (synced) => told.push(['synced', synced]))
-    provider.on('sync', (synced) => told.push(['sync', synced]))
+    provider.on('synced', (synced) => reported.push(['synced', synced]))
+    provider.on('sync', (synced) => reported.push(['sync', synced]))
     await provider.whenConnected
     await provider.disconnect()
-    expect(told).toEqual([
+    expect(reported).toEqual([
       ['synced', true],
       ['sync', true],
       ['synced', false],
@@ -111,17 +111,17 @@ describe('a provider', () => {
     const grid = await openAlone({ directory, join: addresses })
     const doc = new Y.Doc()
     const provider = new GridProvider(grid, 'note', doc)
-    const told: unknown[] = []
-    provider.on('status', ({ status }) => told.push(status))
-    provider.on('synced', (synced) => told.push(synced))
+    const reported: unknown[] = []
+    provider.on('status', ({ status }) => reported.push(status))
+    provider.on('synced', (synced) => reported.push(synced))
     await provider.whenConnected
     expect(doc.getText('body').toJSON()).toBe('stored')
     expect(provider.synced).toBe(true)
     expect(provider.status).toBe('connecting')
     const other = await openAlone({ join: grid.addresses })
-    await expect.poll(() => told).toEqual([true, 'connected'])
+    await expect.poll(() => reported).toEqual([true, 'connected'])
     await Promise.all([grid.close(), other.close()])
-    expect(told).toEqual([true, 'connected', false, 'disconnected'])
+    expect(reported).toEqual([true, 'connected', false, 'disconnected'])
     await rm(directory, { recursive: true })
   })
 
@@ -129,12 +129,12 @@ describe('a provider', () => {
     const ada = await grids.open()
     const doc = new Y.Doc()
     const provider = new GridProvider(ada, 'note', doc)
-    const told: unknown[] = []
-    provider.on('status', ({ status }) => told.push(status))
-    provider.on('sync', (synced) => told.push(synced))
+    const reported: unknown[] = []
+    provider.on('status', ({ status }) => reported.push(status))
+    provider.on('sync', (synced) => reported.push(synced))
     await provider.whenConnected
     await ada.close()
-    expect(told).toEqual(['connected', true, false, 'disconnected'])
+    expect(reported).toEqual(['connected', true, false, 'disconnected'])
     provider.connect()
     await expect(provider.whenConnected).rejects.toMatchObject({ code: 'CLOSED' })
     expect(provider.status).toBe('disconnected')
@@ -147,15 +147,15 @@ describe('a provider', () => {
     const errors: unknown[] = []
     const ada = await grids.open({ logger: { ...silent, error: (message: string) => errors.push(message) } })
     const provider = new GridProvider(ada, 'note', new Y.Doc())
-    const told: unknown[] = []
+    const reported: unknown[] = []
     provider.on('status', () => {
       throw new Error('a bug of the application')
     })
     provider.on('status', (async () => Promise.reject(new Error('another bug'))) as () => void)
-    provider.on('status', ({ status }) => told.push(status))
+    provider.on('status', ({ status }) => reported.push(status))
     await provider.whenConnected
     await provider.disconnect()
-    expect(told).toEqual(['connected', 'disconnected'])
+    expect(reported).toEqual(['connected', 'disconnected'])
     expect(errors).toHaveLength(4)
     await provider.destroy()
   })
@@ -163,15 +163,15 @@ describe('a provider', () => {
   it('calls a listener once that is to be called once, and not at all when it was taken away', async () => {
     const ada = await grids.open()
     const provider = new GridProvider(ada, 'note', new Y.Doc())
-    const told: string[] = []
-    const once = (): void => void told.push('once')
-    const off = (): void => void told.push('never')
+    const reported: string[] = []
+    const once = (): void => void reported.push('once')
+    const off = (): void => void reported.push('never')
     provider.once('status', once)
     provider.once('status', off)
     provider.off('status', off)
     await provider.whenConnected
     await provider.destroy()
-    expect(told).toEqual(['once'])
+    expect(reported).toEqual(['once'])
   })
 })
 

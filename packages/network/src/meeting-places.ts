@@ -5,7 +5,7 @@ const STAY_MS = 90_000
 /** Visits remembered at once, of all topics; the oldest is forgotten first. */
 const VISITS_MAX = 4096
 /** How many tabs one answer names. */
-const TOLD_MAX = 32
+const REPORTED_MAX = 32
 
 interface Visit {
   readonly topic: string
@@ -26,7 +26,7 @@ export class MeetingPlaces {
     const [oldest] = this.#visits.keys()
     if (this.#visits.size > VISITS_MAX && oldest !== undefined) this.#visits.delete(oldest)
     return others
-      .slice(-TOLD_MAX)
+      .slice(-REPORTED_MAX)
       .map((visit) => visit.peerId)
       .reverse()
   }

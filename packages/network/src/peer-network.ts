@@ -34,7 +34,7 @@ const FLUSH_MAX_MS = 500
 export interface NetworkCounts {
   /** Neighbours that are connected now. */
   readonly neighbours: number
-  /** Streams closed because their bytes broke the protocol or held no valid proof of membership. */
+  /** Streams closed because their bytes broke the protocol or had no valid proof of membership. */
   readonly hostileStreams: number
   /** Broadcasts dropped because too much was waiting. */
   readonly broadcastsDropped: number

@@ -102,14 +102,14 @@ export class FuzzTarget {
       ['sessions', victim.antiEntropy.sessionCount, SESSIONS_MAX],
       ['offenders', victim.offences.latest(10_000).length, OFFENDERS_MAX],
       ['lags', victim.lag.totals().length, MEMBERS_MAX],
-      ['quarantined bytes', victim.inbound.held.bytes, 4 * 1024 * 1024],
+      ['quarantined bytes', victim.inbound.quarantine.bytes, 4 * 1024 * 1024],
     ]
     for (const [what, count, max] of bounds) if (count > max) throw new Error(`${count} ${what}, ${max} are allowed`)
     for (const name of this.#hostile) this.#wire.give('victim', { type: 'disconnected', neighbour: name })
     this.#wire.link('victim', 'honest')
     for (let ms = 0; ms < SETTLE_MAX_MS; ms += 20_000) {
       this.#wire.advance(20_000)
-      if (victim.collections.root() === honest.collections.root() && victim.inbound.held.count === 0) return
+      if (victim.collections.root() === honest.collections.root() && victim.inbound.quarantine.count === 0) return
     }
     throw new Error('the victim and an honest peer do not become equal any more')
   }
@@ -121,7 +121,7 @@ export class FuzzTarget {
     return [
       `root ${collections.root()}, ${collections.size} collections, ${collections.ids.count} replica ids`,
       `${membership.size} members, self ${incarnation} ${revision}, replica id ${replicaId}`,
-      `${inbound.held.count} quarantined, HLC ${hlc}`,
+      `${inbound.quarantine.count} quarantined, HLC ${hlc}`,
     ].join(', ')
   }
 

@@ -114,10 +114,10 @@ function toStdout(file: string | undefined): file is '-' | undefined {
 function tellOutcome(rows: number, file: string | undefined, tookMs: number, options: ExportOptions): void {
   const rowsPerSecond = Math.round(rows / (tookMs / 1000))
   if (options.json === true) {
-    const told = { rows, file: file ?? '-', tookMs: Math.round(tookMs), rowsPerSecond }
+    const reported = { rows, file: file ?? '-', tookMs: Math.round(tookMs), rowsPerSecond }
     // On stdout are the rows, where they are written there.
-    if (toStdout(file)) note(JSON.stringify(told))
-    else printJson(told)
+    if (toStdout(file)) note(JSON.stringify(reported))
+    else printJson(reported)
     return
   }
   if (toStdout(file)) return

@@ -105,7 +105,7 @@ test('where the source breaks off, all rows before are written', async () => {
   expect(peer.keys).toHaveLength(3210)
 })
 
-test('bad rows are counted, whoever finds them, and their number has a limit', async () => {
+test('bad rows are counted, whether the reader or the peer finds them, and their number has a limit', async () => {
   const bad: BadRow[] = []
   await importer(new FakePeer(), 2, bad).run(rows(6000, [17]))
   expect(bad.map(({ line }) => line)).toEqual([17, 5000])

@@ -21,7 +21,7 @@ export interface ImporterOptions {
   /** Stops reading; what is under way is waited for. */
   readonly signal: AbortSignal
   readonly onBadRow: (row: BadRow) => void
-  /** Told whenever rows have been acknowledged, in the order of the source. */
+  /** Report whenever rows have been acknowledged, in the order of the source. */
   readonly onAcknowledged: (state: ImportState) => void
 }
 
@@ -86,7 +86,7 @@ export class Importer {
         await this.#send(0)
         throw new CliError('INTERRUPTED', 'interrupted', '', { cause: error })
       }
-      // What was read before is still written, and what is under way may still be acknowledged; the first failure is told.
+      // What was read before is still written, and what is under way may still be acknowledged; the first failure is reported.
       if (!this.#broken) await this.#send(0).catch(() => undefined)
       await Promise.allSettled(this.#inFlight.map(({ acknowledged }) => acknowledged))
       throw error

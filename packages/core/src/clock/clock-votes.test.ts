@@ -8,7 +8,7 @@ function medianOf(votes: readonly number[]): number | undefined {
   return votes.toSorted((a, b) => a - b)[(votes.length - 1) >> 1]
 }
 
-const told = fc.record({
+const reported = fc.record({
   peer: fc.constantFrom('p1', 'p2', 'p3', 'p4', 'p5'),
   ahead: fc.option(fc.integer({ min: -9, max: 9 })),
   passesMs: fc.nat(CLOCK_VOTE_MAX_AGE_MS / 2),
@@ -16,7 +16,7 @@ const told = fc.record({
 
 test('the median is that of the latest votes that are not too old, and of the own clock if it counts', () => {
   fc.assert(
-    fc.property(fc.array(told), fc.integer({ min: -9, max: 9 }), (events, own) => {
+    fc.property(fc.array(reported), fc.integer({ min: -9, max: 9 }), (events, own) => {
       const votes = new ClockVotes()
       const model = new Map<string, { ahead: number; atMs: number }>()
       let nowMs = 0

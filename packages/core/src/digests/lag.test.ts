@@ -37,26 +37,26 @@ function table(): {
 test('writes that only one of the two has seen are counted both ways', () => {
   const { lag, part } = table()
   lag.recordVectors('ben', [part(3)], 10)
-  expect(lag.totals()).toEqual([{ peerId: 'ben', toldAtMs: 10, ...NONE }])
+  expect(lag.totals()).toEqual([{ peerId: 'ben', reportedAtMs: 10, ...NONE }])
   lag.recordVectors('ben', [part(1)], 20)
-  expect(lag.totals()).toEqual([{ peerId: 'ben', toldAtMs: 20, ...NONE, ahead: 2 }])
+  expect(lag.totals()).toEqual([{ peerId: 'ben', reportedAtMs: 20, ...NONE, ahead: 2 }])
   lag.recordVectors('ben', [part(8)], 30)
-  expect(lag.of('users')).toEqual([{ peerId: 'ben', toldAtMs: 30, ...NONE, behind: 5 }])
+  expect(lag.of('users')).toEqual([{ peerId: 'ben', reportedAtMs: 30, ...NONE, behind: 5 }])
 })
 
-test('after the same writes another fingerprint is told, after other writes it means nothing', () => {
+test('after the same writes another fingerprint is reported, after other writes it means nothing', () => {
   const { lag, part } = table()
   lag.recordVectors('ben', [part(3, { fingerprint: '0'.repeat(16) })], 10)
-  expect(lag.totals()).toEqual([{ peerId: 'ben', toldAtMs: 10, ...NONE, unequal: 1 }])
+  expect(lag.totals()).toEqual([{ peerId: 'ben', reportedAtMs: 10, ...NONE, unequal: 1 }])
   lag.recordVectors('ben', [part(2, { fingerprint: '0'.repeat(16) })], 20)
-  expect(lag.totals()).toEqual([{ peerId: 'ben', toldAtMs: 20, ...NONE, ahead: 1 }])
+  expect(lag.totals()).toEqual([{ peerId: 'ben', reportedAtMs: 20, ...NONE, ahead: 1 }])
 })
 
 test('writes to a collection that is not here count in the total', () => {
   const { lag, part } = table()
   lag.recordVectors('ben', [part(3), part(4, { collection: 'orders' })], 10)
-  expect(lag.totals()).toEqual([{ peerId: 'ben', toldAtMs: 10, ...NONE, behind: 4 }])
-  expect(lag.of('users')).toEqual([{ peerId: 'ben', toldAtMs: 10, ...NONE }])
+  expect(lag.totals()).toEqual([{ peerId: 'ben', reportedAtMs: 10, ...NONE, behind: 4 }])
+  expect(lag.of('users')).toEqual([{ peerId: 'ben', reportedAtMs: 10, ...NONE }])
 })
 
 test('an equal root says equal without any vector, until something is written here', () => {
@@ -64,13 +64,13 @@ test('an equal root says equal without any vector, until something is written he
   lag.recordRoot('ben', 'another root', 10)
   expect(lag.totals()).toEqual([])
   lag.recordRoot('ben', collections.root(), 20)
-  expect(lag.totals()).toEqual([{ peerId: 'ben', toldAtMs: 20, ...NONE }])
+  expect(lag.totals()).toEqual([{ peerId: 'ben', reportedAtMs: 20, ...NONE }])
   collections.restore(USERS).replica.vector.add(0, 4)
   expect(lag.totals()).toEqual([])
   lag.recordRoot('ben', collections.root(), 30)
-  // What is told later counts, whatever the root said before.
+  // The later report counts, whatever the root said before.
   lag.recordVectors('ben', [part(6)], 40)
-  expect(lag.totals()).toEqual([{ peerId: 'ben', toldAtMs: 40, ...NONE, behind: 2 }])
+  expect(lag.totals()).toEqual([{ peerId: 'ben', reportedAtMs: 40, ...NONE, behind: 2 }])
 })
 
 test('a peer that is forgotten is no longer compared with', () => {
@@ -87,7 +87,7 @@ test('of peers without end only so many are remembered, whatever they tell', () 
     else lag.recordVectors(`peer ${i}`, [part(3)], i)
   }
   expect(lag.totals().length).toBe(1000)
-  expect(lag.totals().at(-1)).toEqual({ peerId: 'peer 2999', toldAtMs: 2999, ...NONE })
+  expect(lag.totals().at(-1)).toEqual({ peerId: 'peer 2999', reportedAtMs: 2999, ...NONE })
 })
 
 test('heartbeats tell of fingerprints that differ after the same writes', () => {
@@ -96,7 +96,7 @@ test('heartbeats tell of fingerprints that differ after the same writes', () => 
   peers.write('a', 'k', 1)
   peers.advance(5000)
   expect(b!.lag.totals()).toMatchObject([{ peerId: 'a', ...NONE }])
-  // A bit of the value flips in memory: nobody notices before the entries are compared.
+  // A bit of the value flips in memory: it shows only when the entries are compared.
   peers.deliver = ({ message }) => message.type === 'announce'
   const { replica } = partitionOf(a!)
   Object.assign(replica.fingerprint, { low: (replica.fingerprint.low ^ 1) >>> 0 })

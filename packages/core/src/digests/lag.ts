@@ -4,16 +4,16 @@ import type { Collections } from '../replica/collections.ts'
 import type { SeenPart } from './part-digests.ts'
 import { hashHex } from '../bytes/hash.ts'
 import { MAP_CODE, rulesOf } from '../kinds/kinds.ts'
-import { MEMBERS_MAX, TOLD_BYTES_PER_BYTE, TOLD_MAX_BYTES } from '../limits.ts'
+import { MEMBERS_MAX, REPORT_BYTES_PER_BYTE, REPORTS_MAX_BYTES } from '../limits.ts'
 import { EVERYONE } from '../placement/placement.ts'
 import type { PeerId } from '../ports.ts'
 import { VersionVector } from '../versions/version-vector.ts'
 
-/** How something held here compares with what another peer last said of its own. */
+/** How a collection here compares with the last report of another peer. */
 export interface Lag {
   readonly peerId: PeerId
   /** Monotonic milliseconds at which it said so. */
-  readonly toldAtMs: number
+  readonly reportedAtMs: number
   /** Writes it has seen and this peer has not. */
   readonly behind: number
   /** Writes this peer has seen and it has not. */
@@ -23,12 +23,12 @@ export interface Lag {
 }
 
 /** What one peer said of a partition. The encoded vector is not kept: it would hold its whole message in memory. */
-type ToldPart = Pick<SeenPart, 'seen' | 'fingerprint'>
+type ReportedPart = Pick<SeenPart, 'seen' | 'fingerprint'>
 
 /** What one peer said. */
-interface Told {
+interface Report {
   /** By partition; undefined while it has only sent roots. */
-  parts: ReadonlyMap<string, ToldPart> | undefined
+  parts: ReadonlyMap<string, ReportedPart> | undefined
   partsAtMs: number
   /** Memory of the vectors, about. */
   partsBytes: number
@@ -43,7 +43,7 @@ interface Told {
  */
 export class LagTable {
   readonly #collections: Collections
-  readonly #told = new Map<PeerId, Told>()
+  readonly #reports = new Map<PeerId, Report>()
   #bytes = 0
 
   constructor(collections: Collections) {
@@ -51,33 +51,33 @@ export class LagTable {
   }
 
   recordVectors(peerId: PeerId, parts: readonly SeenPart[], nowMs: number): void {
-    const told = this.#of(peerId)
-    told.parts = new Map(parts.map((part) => [nameKey(part), { seen: part.seen, fingerprint: part.fingerprint }]))
-    told.partsAtMs = nowMs
+    const report = this.#of(peerId)
+    report.parts = new Map(parts.map((part) => [nameKey(part), { seen: part.seen, fingerprint: part.fingerprint }]))
+    report.partsAtMs = nowMs
     const partsBytes = parts.reduce((sum, { vector, collection }) => {
-      return sum + vector.length * TOLD_BYTES_PER_BYTE + collection.length * 2 + 512
+      return sum + vector.length * REPORT_BYTES_PER_BYTE + collection.length * 2 + 512
     }, 0)
-    this.#bytes += partsBytes - told.partsBytes
-    told.partsBytes = partsBytes
+    this.#bytes += partsBytes - report.partsBytes
+    report.partsBytes = partsBytes
     this.#trim(peerId)
   }
 
   recordRoot(peerId: PeerId, root: string, nowMs: number): void {
-    const told = this.#of(peerId)
-    told.root = root
-    told.rootAtMs = nowMs
+    const report = this.#of(peerId)
+    report.root = root
+    report.rootAtMs = nowMs
     this.#trim(peerId)
   }
 
   forget(peerId: PeerId): void {
-    this.#bytes -= this.#told.get(peerId)?.partsBytes ?? 0
-    this.#told.delete(peerId)
+    this.#bytes -= this.#reports.get(peerId)?.partsBytes ?? 0
+    this.#reports.delete(peerId)
   }
 
   /** Whether any other peer has said that it has seen a write. */
   isSeen(name: PartitionName, writer: number, sequence: number): boolean {
     const key = nameKey(name)
-    for (const { parts } of this.#told.values()) {
+    for (const { parts } of this.#reports.values()) {
       const seen = parts?.get(key)?.seen
       if (seen === undefined) continue
       this.#adopt(seen)
@@ -90,9 +90,9 @@ export class LagTable {
   missing(parts: readonly SeenPart[]): number {
     let count = 0
     for (const part of parts) {
-      const held = this.#collections.find(part)?.replica.vector
+      const own = this.#collections.find(part)?.replica.vector
       this.#adopt(part.seen)
-      count += part.seen.countMissingIn(held ?? new VersionVector())
+      count += part.seen.countMissingIn(own ?? new VersionVector())
     }
     return count
   }
@@ -111,21 +111,21 @@ export class LagTable {
     return this.#lags(root, (parts) => [...new Set([...keys, ...parts.keys()])].filter((key) => !isBookkeeping(key)))
   }
 
-  #lags(root: string, keysOf: (parts: ReadonlyMap<string, ToldPart>) => Iterable<string>): Lag[] {
+  #lags(root: string, keysOf: (parts: ReadonlyMap<string, ReportedPart>) => Iterable<string>): Lag[] {
     const lags: Lag[] = []
-    for (const [peerId, told] of this.#told) {
-      const { parts, partsAtMs, rootAtMs } = told
-      if (told.root === root && rootAtMs >= partsAtMs) {
-        lags.push({ peerId, toldAtMs: rootAtMs, behind: 0, ahead: 0, unequal: 0 })
+    for (const [peerId, report] of this.#reports) {
+      const { parts, partsAtMs, rootAtMs } = report
+      if (report.root === root && rootAtMs >= partsAtMs) {
+        lags.push({ peerId, reportedAtMs: rootAtMs, behind: 0, ahead: 0, unequal: 0 })
       } else if (parts !== undefined) {
-        lags.push({ peerId, toldAtMs: partsAtMs, ...this.#compare(parts, keysOf(parts)) })
+        lags.push({ peerId, reportedAtMs: partsAtMs, ...this.#compare(parts, keysOf(parts)) })
       }
     }
     return lags
   }
 
   #compare(
-    parts: ReadonlyMap<string, ToldPart>,
+    parts: ReadonlyMap<string, ReportedPart>,
     keys: Iterable<string>,
   ): { behind: number; ahead: number; unequal: number } {
     const lag = { behind: 0, ahead: 0, unequal: 0 }
@@ -158,19 +158,19 @@ export class LagTable {
   }
 
   #trim(latest: PeerId): void {
-    for (const oldest of this.#told.keys()) {
-      if (oldest === latest || (this.#bytes <= TOLD_MAX_BYTES && this.#told.size <= MEMBERS_MAX)) return
+    for (const oldest of this.#reports.keys()) {
+      if (oldest === latest || (this.#bytes <= REPORTS_MAX_BYTES && this.#reports.size <= MEMBERS_MAX)) return
       this.forget(oldest)
     }
   }
 
   /** What a peer has said, moved to the end. */
-  #of(peerId: PeerId): Told {
-    const known = this.#told.get(peerId)
-    const told = known ?? { parts: undefined, partsAtMs: -Infinity, partsBytes: 0, root: '', rootAtMs: -Infinity }
-    this.#told.delete(peerId)
-    this.#told.set(peerId, told)
-    return told
+  #of(peerId: PeerId): Report {
+    const known = this.#reports.get(peerId)
+    const report = known ?? { parts: undefined, partsAtMs: -Infinity, partsBytes: 0, root: '', rootAtMs: -Infinity }
+    this.#reports.delete(peerId)
+    this.#reports.set(peerId, report)
+    return report
   }
 }
 

@@ -77,9 +77,9 @@ export class PartDigests {
 
   /** Whether any partition stands on another floor than the other side's. */
   differInFloors(peer: PeerId, parts: readonly SeenPart[]): boolean {
-    const told = new Map(parts.map((part) => [nameKey(part), part.floorHash ?? '']))
+    const reported = new Map(parts.map((part) => [nameKey(part), part.floorHash ?? '']))
     for (const { name, replica } of this.#collections.shared(peer)) {
-      if (replica.floor.hash !== (told.get(nameKey(name)) ?? '')) return true
+      if (replica.floor.hash !== (reported.get(nameKey(name)) ?? '')) return true
     }
     return parts.some(({ otherFloor }) => otherFloor !== undefined)
   }

@@ -69,9 +69,9 @@ test('thousands of dots in any order, with most of them superseded, are swept an
   for (let i = 0; i < sequences.length; i++) {
     // Mostly in order, with neighbourhoods shuffled: what a lossy broadcast delivers.
     const j = Math.min(sequences.length - 1, i + random.below(50))
-    const held = sequences[i]!
+    const stored = sequences[i]!
     sequences[i] = sequences[j]!
-    sequences[j] = held
+    sequences[j] = stored
   }
   for (const [i, sequence] of sequences.entries()) {
     slots.put(random.below(2500), 1, sequence)

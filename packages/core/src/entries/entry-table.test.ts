@@ -102,8 +102,8 @@ test('a table keeps its keys through deletes, returns, removals, slots given to 
       const table = new EntryTable(1, true)
       const model = new Map<string, { slot: number; value: Uint8Array | undefined; swept?: boolean }>()
       for (const [i, { key: name, act, length }] of steps.entries()) {
-        const held = model.get(name)
-        expect(table.slotOf(name)).toBe(held?.slot)
+        const stored = model.get(name)
+        expect(table.slotOf(name)).toBe(stored?.slot)
         if (act === 'set' || act === 'delete') {
           const value = act === 'set' ? new Uint8Array(length).fill(i) : undefined
           const slot = put(table, rowOf(name, i + 1, value))
@@ -115,13 +115,13 @@ test('a table keeps its keys through deletes, returns, removals, slots given to 
           const slot = put(table, row)
           if (act === 'expire') table.sweep(slot)
           model.set(name, { slot, value: sweptForm(5), swept: true })
-        } else if (held !== undefined && (act === 'bury' || act === 'remove')) {
-          table.bury(held.slot)
-          held.value = undefined
-          held.swept = false
+        } else if (stored !== undefined && (act === 'bury' || act === 'remove')) {
+          table.bury(stored.slot)
+          stored.value = undefined
+          stored.swept = false
           if (act === 'remove') {
-            expect(table.key(held.slot)).toBe(name)
-            table.remove(held.slot)
+            expect(table.key(stored.slot)).toBe(name)
+            table.remove(stored.slot)
             model.delete(name)
           }
         } else table.compactIfWanted()

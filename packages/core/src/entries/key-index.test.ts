@@ -84,6 +84,6 @@ describe('an index of keys', () => {
     const index = indexOf(keys, () => 42)
     expect(index.crowdedCount).toBe(keys.length - 64)
     for (let slot = 0; slot < keys.length; slot++) expect(index.find(keys[slot]!, 42)).toBe(slot)
-    expect(index.find('nobody', 42)).toBeUndefined()
+    expect(index.find('missing', 42)).toBeUndefined()
   })
 })

@@ -25,28 +25,28 @@ function at(monotonicMs: number): { wallMs: number; monotonicMs: number } {
   return { wallMs: 0, monotonicMs }
 }
 
-/** `told()` are the states reported so far, `gone` the members that were reported as gone. */
-function membership(): { members: Membership; told: () => string[]; gone: string[] } {
+/** `reported()` are the states reported so far, `gone` the members that were reported as gone. */
+function membership(): { members: Membership; reported: () => string[]; gone: string[] } {
   const outbox = new Outbox()
   const gone: string[] = []
   const states: string[] = []
   const members = new Membership(record('self'), { outbox, gone: (peerId) => gone.push(peerId) })
-  const told = (): string[] => {
+  const reported = (): string[] => {
     for (const effect of outbox.take()) {
       if (effect.type !== 'event' || effect.event.type !== 'member') throw new Error(effect.type)
       states.push(`${effect.event.record.peerId} ${effect.event.state}`)
     }
     return states
   }
-  return { members, told, gone }
+  return { members, reported, gone }
 }
 
-test('a member that falls silent is suspect, then gone, then forgotten, and each is told once', () => {
-  const { members, told, gone } = membership()
+test('a member that falls silent is suspect, then gone, then forgotten, and each is reported once', () => {
+  const { members, reported, gone } = membership()
   members.learn(record('a'), 'broadcast', at(0))
   for (let now = 0; now <= FORGET_MEMBER_AFTER_MS + 1000; now += 1000) members.expire(at(now))
   expect(gone).toEqual(['a'])
-  expect(told()).toEqual(['a alive', 'a suspect', 'a gone'])
+  expect(reported()).toEqual(['a alive', 'a suspect', 'a gone'])
   expect(members.others).toEqual([])
 })
 
@@ -64,22 +64,22 @@ test('leases run out when they should', () => {
 })
 
 test('any sign of life renews the lease', () => {
-  const { members, told } = membership()
+  const { members, reported } = membership()
   members.learn(record('a'), 'broadcast', at(0))
   members.expire(at(SUSPECT_AFTER_MS + 1))
   members.renewLease('a', at(SUSPECT_AFTER_MS + 2))
   members.expire(at(2 * SUSPECT_AFTER_MS))
-  expect(told()).toEqual(['a alive', 'a suspect', 'a alive'])
+  expect(reported()).toEqual(['a alive', 'a suspect', 'a alive'])
 })
 
 test('a member that says it is asleep is neither suspect nor gone while it is silent, until it is forgotten', () => {
-  const { members, told } = membership()
+  const { members, reported } = membership()
   members.learn(record('a'), 'broadcast', at(0))
   members.learn(record('a', { revision: 1, asleep: true }), 'broadcast', at(1))
   members.expire(at(FORGET_MEMBER_AFTER_MS))
   expect(members.get('a')?.state).toBe('asleep')
   members.learn(record('a', { revision: 2 }), 'broadcast', at(FORGET_MEMBER_AFTER_MS))
-  expect(told()).toEqual(['a alive', 'a asleep', 'a alive'])
+  expect(reported()).toEqual(['a alive', 'a asleep', 'a alive'])
   members.learn(record('a', { revision: 3, asleep: true }), 'broadcast', at(FORGET_MEMBER_AFTER_MS))
   members.expire(at(2 * FORGET_MEMBER_AFTER_MS + 1))
   expect(members.others).toEqual([])
@@ -114,7 +114,7 @@ test('the newer record supersedes, by incarnation and then by revision', () => {
   expect(members.get('a')?.record.zone).toBe('restarted')
 })
 
-test('nobody can tell this peer about itself', () => {
+test('no other peer can change what this peer knows about itself', () => {
   const { members } = membership()
   expect(members.learn(record('self', { incarnation: 99, left: true }), 'hearsay', at(0))).toBe(false)
   expect(members.self.left).toBe(false)
@@ -131,7 +131,7 @@ test('a member that left stays gone until it comes back as a new incarnation', (
   expect(members.get('a')?.state).toBe('alive')
 })
 
-test('members are bounded, and so is what a new neighbour is told', () => {
+test('members are bounded, and so is the report to a new neighbour', () => {
   const { members } = membership()
   for (let i = 0; i < 3 * MEMBERS_MAX; i++) members.learn(record(`peer ${i}`), 'broadcast', at(0))
   expect(members.others.length).toBe(MEMBERS_MAX)
@@ -147,7 +147,7 @@ test('those who are gone are not passed on', () => {
   expect(members.records().map(({ peerId }) => peerId)).toEqual(['self', 'b'])
 })
 
-test('a change of what this peer says of itself is told soon', () => {
+test('a change of the own record is reported soon', () => {
   const { members } = membership()
   const random = new SeededRandom(1)
   expect(members.heartbeatDue(at(1000), random)).toBe(true)
@@ -175,7 +175,7 @@ test('a life whose heartbeats alone go on coming is the one that runs, though it
     members.learn(now, 'broadcast', at(100))
     expect(members.get('a')?.record.incarnation).toBe(9)
   }
-  // A late one of the earlier life: they count anew.
+  // A late one of the earlier life: the count starts again.
   members.learn(record('a', { incarnation: 9, replicaId: 'f'.repeat(16) }), 'broadcast', at(200))
   for (let i = 0; i < 3; i++) members.learn(now, 'broadcast', at(300))
   expect(members.get('a')?.record).toEqual(now)

@@ -148,9 +148,9 @@ export class Membership {
     const order = compareRecords(record, known.record)
     if (source === 'broadcast') known.older = order < 0 ? known.older + 1 : 0
     const lives = known.older >= OLDER_INCARNATION_HEARTBEATS
-    const told = source === 'stream' || (firstHand && !known.firstHand) || lives
-    const news = order > 0 || (order < 0 && told)
-    if (news || (told && order === 0)) {
+    const reported = source === 'stream' || (firstHand && !known.firstHand) || lives
+    const news = order > 0 || (order < 0 && reported)
+    if (news || (reported && order === 0)) {
       known.record = record
       known.firstHand = firstHand
     }
@@ -229,7 +229,7 @@ export class Membership {
   }
 
   /**
-   * In a full table whoever has been gone for longest gives way, and for a member that speaks for itself also one that
+   * In a full table the member that has been gone for longest gives way, and for a member that speaks for itself also one that
    * is only talked of.
    */
   #makeRoom(firstHand: boolean): boolean {

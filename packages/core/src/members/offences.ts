@@ -35,7 +35,7 @@ interface Known {
 }
 
 /**
- * Counts what each peer sent that no honest one sends, and says when that is too much. Old offences are forgiven; whoever
+ * Counts what each peer sent that no honest one sends, and says when that is too much. Old offences are forgiven; a peer that
  * offends again after a refusal is refused for twice as long.
  */
 export class Offences {

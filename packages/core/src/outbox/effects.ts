@@ -83,5 +83,5 @@ export type PeerEvent =
   | { readonly type: 'identity-in-use'; readonly reason: string }
   /** The name of a collection that is open here was another kind's first, elsewhere. */
   | { readonly type: 'mismatch'; readonly name: string; readonly reason: string }
-  /** A stored blob was unreadable; what it held comes back from the other peers. */
+  /** A stored blob was unreadable; its contents come back from the other peers. */
   | { readonly type: 'damaged'; readonly key: string; readonly reason: string }

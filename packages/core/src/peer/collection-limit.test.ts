@@ -51,7 +51,7 @@ describe('as many collections as there may be', () => {
     expect(peer.housekeeping.registry.names()).toHaveLength(COLLECTIONS_MAX)
     expect(peer.collections.internal(DOCUMENTS).replica.table.slotCount).toBe(0)
     expect(peer.collections.size).toBe(COLLECTIONS_MAX + 2)
-    expect(peer.forget('nobody', peers.now)).toBeUndefined()
+    expect(peer.forget('stranger', peers.now)).toBeUndefined()
   })
 
   it('go to other peers, beside what is the grid’s own there, and come back from the disk', () => {

@@ -96,7 +96,7 @@ test('each hostile update of a document is refused and counted, and leaves the d
   expect(rowsOf(a!)).toEqual(before)
 })
 
-test('rows of a replica id that was given up are issued anew in its name, and all peers take them', () => {
+test('rows of a replica id that was given up are issued again in its name, and all peers accept them', () => {
   const peers = new WiredPeers()
   const disk = new TestDisk()
   const a = peers.open('a', disk)

@@ -30,7 +30,7 @@ function met(): { peers: WiredPeers; all: () => unknown } {
   return { peers, all: () => structuredClone([stateOf(a), a.collections.ids.count, a.collections.floors()]) }
 }
 
-/** A floor over ids that nobody has, as many as told. */
+/** A floor over so many ids that no peer has. */
 function madeUp(count: number): Uint8Array {
   const entries = Array.from({ length: count }, (_, i) => {
     return { replicaId: i.toString(16).padStart(16, 'e'), head: 4_000_000_000, ranges: [] }
@@ -104,9 +104,9 @@ test('malformed floors are refused wherever they stand, and nothing changes', ()
       // After eight of them it would not be listened to.
       if (i % 7 === 6) ({ peers, all } = met())
       const before = all()
-      const told = peers.events('a', 'refused').length
+      const reported = peers.events('a', 'refused').length
       give(peers, way, floor)
-      const refused = peers.events('a', 'refused').slice(told)
+      const refused = peers.events('a', 'refused').slice(reported)
       expect(refused.map(({ error }) => error.message).join(), `${way} ${i}`).not.toMatch(/^$|wallMs/)
       expect(refused.map(({ error }) => error.code)).toEqual(['MESSAGE_MALFORMED'])
       expect(all()).toEqual(before)
@@ -114,7 +114,7 @@ test('malformed floors are refused wherever they stand, and nothing changes', ()
   }
 })
 
-test('a floor of made-up ids is believed by nobody, numbers no id, and drops nothing while its session is not complete', () => {
+test('no peer believes a floor of made-up ids, which numbers no id, and drops nothing while its session is not complete', () => {
   for (const way of ['announce', 'vectors'] as const) {
     const { peers, all } = met()
     const before = all()
@@ -126,7 +126,7 @@ test('a floor of made-up ids is believed by nobody, numbers no id, and drops not
   }
 })
 
-test('rows of the registry that nobody honest wrote are passed over', () => {
+test('rows of the registry that no honest peer wrote are ignored', () => {
   const { peers } = met()
   const a = peers.peer('a')
   const parts = [{ ...USERS, vector: Uint8Array.of(9, 9) }]
@@ -174,7 +174,7 @@ test('rows of the registry that nobody honest wrote are passed over', () => {
   expect(peers.value('evil', 'key 0')).toBe('goes on')
 })
 
-test('a made-up acknowledgement purges early at worst, and then the peer it spoke for is fenced: no delete comes back', () => {
+test('a made-up acknowledgement purges early at worst, and then the peer it spoke for does a full resync: no delete comes back', () => {
   const peers = new WiredPeers()
   const disk = new TestDisk()
   peers.open('a', new TestDisk())

@@ -76,7 +76,7 @@ test('an acknowledgement that is not due is refused, and opens no window', () =>
   expect(peers.peer('a').offences.total).toBe(3)
 })
 
-test('a confirmation that nobody asked for counts for nothing', () => {
+test('an unrequested confirmation does not count', () => {
   const { peers } = pair()
   const a = peers.peer('a')
   const { replicaId } = a
@@ -122,7 +122,7 @@ test('sessions that are begun and never ended are given up', () => {
   expect(a.offences.total).toBe(0)
 })
 
-test('vain claims slow down what is asked of the claimer, and nobody else', () => {
+test('vain claims slow down the requests to the claimer, and to no other peer', () => {
   const { peers } = pair()
   peers.open('x')
   peers.link('a', 'x')
@@ -209,7 +209,7 @@ test('records with numbers that no clock shows are refused whole', () => {
   expect(peers.peer('a').membership.size).toBe(before)
 })
 
-test('two processes with one identity outbid each other ever less often, and it is told', () => {
+test('two processes with one identity outbid each other ever less often, and it is reported', () => {
   const { peers } = pair()
   const a = peers.peer('a')
   const { incarnation } = a.membership.self
@@ -276,7 +276,7 @@ test('a claim to writes of the own replica id costs the id once, and after that 
   expect(stateOf(peers.peer('a'))).toEqual(stateOf(peers.peer('b')))
 })
 
-test('an offender is not looked at while it is cut off, whoever passes its words on, and is forgiven afterwards', () => {
+test('messages of an offender are ignored while it is cut off, also when others forward them, and it is forgiven afterwards', () => {
   const { peers } = pair()
   const a = peers.peer('a')
   for (let i = 0; i < OFFENCES_MAX + 50; i++) send(peers, 'a', 'x', { type: 'frame', block: Uint8Array.of(9) })
@@ -307,7 +307,7 @@ test('another version and a wrong clock cost nothing, however often', () => {
   expect(peers.peer('a').offences.latest(64)).toEqual([])
 })
 
-test('questions after thousands of collections keep nobody else waiting', () => {
+test('requests for thousands of collections keep no other peer waiting', () => {
   const { peers } = pair()
   for (let i = 0; i < 12_000; i++) {
     const dot = { collection: `made up ${i}`, partition: 0, replicaId: '9'.repeat(16), sequence: 1 }

@@ -35,7 +35,7 @@ function met(): { peers: WiredPeers; a: Peer; b: Peer; all: () => unknown } {
       members,
       replicaId,
       hlc,
-      inbound.held.count,
+      inbound.quarantine.count,
       lag.totals().map(({ behind, ahead }) => [behind, ahead]),
     ])
   }
@@ -215,7 +215,7 @@ test('a write played again into another collection is a write there, and takes n
   expect(stateOf(a)).toEqual(stateOf(b))
 })
 
-test('two writes under one dot, told to two peers, end the same everywhere', () => {
+test('two writes under one dot, sent to two peers, end the same everywhere', () => {
   const peers = new WiredPeers()
   const all = peers.mesh('a', 'b', 'c')
   peers.advance(2000)
@@ -260,17 +260,17 @@ test('a write from the future waits or is refused, moves no clock, makes no coll
     frame(peers, [{ hlc: hlcFromWall(peers.wallMs + aheadMs), key: 'from tomorrow' }], { ...USERS, collection })
   for (let i = 0; i < 20; i++) {
     peers.give('a', { type: 'broadcast', from: 'b', bytes: future(700_000 + i * 1e7, `refused ${i}`) })
-    peers.give('a', { type: 'broadcast', from: 'b', bytes: future(300_000 + i, `held ${i}`) })
+    peers.give('a', { type: 'broadcast', from: 'b', bytes: future(300_000 + i, `stored ${i}`) })
   }
   expect([...a.collections].map(({ descriptor }) => descriptor.name)).toEqual(['users'])
   expect(a.hlc).toBe(hlc)
-  expect(a.inbound.held.count).toBe(20)
+  expect(a.inbound.quarantine.count).toBe(20)
   expect(a.offences.total).toBe(0)
   expect(peers.effects('a', 'refuse')).toEqual([])
   expect(peers.events('a', 'refused').every(({ error }) => error.code === 'CLOCK_AHEAD')).toBe(true)
 })
 
-test('a writer whose clock jumps back, or whose counter is at its end, loses no write and holds nobody up', () => {
+test('a writer whose clock jumps back, or whose counter is at its end, loses no write and delays no other peer', () => {
   const { peers, a, b } = met()
   const now = hlcFromWall(peers.wallMs)
   const rows = [
@@ -299,7 +299,7 @@ test('a sequence number far ahead is one gap, and asks for what is missing ever 
   expect(peers.value('b', 'far')).toBe(1)
 })
 
-test('rows dated ahead, or of unknown kinds, are told once for a message and not once for each', () => {
+test('rows dated ahead, or of unknown kinds, are reported once for a message and not once for each', () => {
   const { peers, a } = met()
   const many = Array.from({ length: 2000 }, (_, i) => ({ key: `${i}`, hlc: hlcFromWall(peers.wallMs + 1e9) }))
   peers.give('a', { type: 'broadcast', from: 'b', bytes: frame(peers, many) })
@@ -308,7 +308,7 @@ test('rows dated ahead, or of unknown kinds, are told once for a message and not
   expect(a.inbound.refusedAhead).toBe(2000)
 })
 
-test('whoever makes up collections fills their number and no more, and the rest goes on', () => {
+test('a peer that makes up collections fills their number and no more, and the rest goes on', () => {
   const { peers, a, b } = met()
   for (let turn = 0; turn < 5; turn++) {
     const ids = new ReplicaIds()
@@ -345,7 +345,7 @@ test('what was refused leaves no replica id behind, and one peer can bring only 
   for (let turn = 0; turn < 7; turn++) peers.give('a', { type: 'broadcast', from: 'x', bytes: bringing(turn) })
   expect(a.collections.ids.count - before).toBe(250_000)
   expect(peers.events('a', 'refused').at(-1)!.error.code).toBe('REPLICA_ID_REFUSED')
-  // Whoever passes on what others made up is no offender.
+  // A peer that forwards what others made up is no offender.
   expect(a.offences.total).toBe(1)
 })
 

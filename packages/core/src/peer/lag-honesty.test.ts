@@ -22,7 +22,7 @@ function seenBy(peer: Peer, ids: ReplicaIds): VersionVector {
 
 /**
  * Seen from outside, where both sides are known: what one peer says of another must lie between what the other had just
- * before it told and what it has now, since a peer never loses what it has seen.
+ * before its report and what it has now, since a peer never loses what it has seen.
  */
 function checkLag(lag: Lag, here: VersionVector, before: VersionVector | undefined, now: VersionVector): void {
   const missingNow = now.countMissingIn(here)
@@ -60,7 +60,7 @@ function live(seed: number): { checks: number; equal: number; behind: number; ah
       const here = seenBy(peer, ids)
       for (const lag of peer.lag.totals()) {
         const moments = history.get(lag.peerId)!
-        const before = moments.findLast(({ atMs }) => atMs < lag.toldAtMs)?.seen
+        const before = moments.findLast(({ atMs }) => atMs < lag.reportedAtMs)?.seen
         checkLag(lag, here, before, moments.at(-1)!.seen)
         found.checks += 1
         if (lag.behind > 0) found.behind += 1

@@ -31,14 +31,14 @@ test('a write from between one and ten minutes ahead waits for its time, and doe
     const peers = ahead(aheadMs)
     const b = peers.peer('b')
     expect(peers.value('b', 'k')).toBeUndefined()
-    expect(b.inbound.held.count).toBe(1)
+    expect(b.inbound.quarantine.count).toBe(1)
     expect(b.hlc).toBeLessThan(hlcFromWall(peers.wallMs + 1000))
     peers.advance(aheadMs - HOLD_AHEAD_MS - 1000)
     expect(peers.value('b', 'k')).toBeUndefined()
-    expect(b.inbound.held.count).toBeGreaterThan(0)
+    expect(b.inbound.quarantine.count).toBeGreaterThan(0)
     peers.advance(100_000)
     expect(peers.value('b', 'k')).toBe('ahead')
-    expect(b.inbound.held.count).toBe(0)
+    expect(b.inbound.quarantine.count).toBe(0)
     expect(peers.events('b', 'refused')).toEqual([])
     expect(stateOf(b)).toEqual(stateOf(peers.peer('a')))
   }
@@ -48,7 +48,7 @@ test('a write from further ahead is refused: nothing changes, no clock advances,
   const peers = ahead(REFUSE_AHEAD_MS + 1)
   const b = peers.peer('b')
   expect(peers.value('b', 'k')).toBeUndefined()
-  expect(b.inbound.held.count).toBe(0)
+  expect(b.inbound.quarantine.count).toBe(0)
   expect(b.hlc).toBeLessThan(hlcFromWall(peers.wallMs + 1))
   expect(partitionOf(b).replica.table.slotCount).toBe(1)
   expect(peers.events('b', 'refused').map((event) => event.error.code)).toContain('CLOCK_AHEAD')
@@ -73,7 +73,7 @@ test('rows are applied beside others that are refused, and superseded dots wait'
   peers.wallMs += 3_600_000
   peers.write('a', 'k', 'ahead')
   peers.wallMs -= 3_600_000
-  // With them `a` would learn what time it is, and date the write anew.
+  // With them `a` would learn what time it is, and redate the write.
   peers.deliver = ({ message }) => message.type !== 'announce'
   peers.link('a', 'b')
   peers.run()

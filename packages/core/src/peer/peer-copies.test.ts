@@ -19,7 +19,7 @@ function ask(peers: WiredPeers, copies: number, key = 'k'): number {
   return peers.peer('a').confirmations.request({ collection: 'users', partition: 0, replicaId, sequence }, copies)
 }
 
-test('two copies are told when a second peer has the write on its disk, and not before', () => {
+test('two copies are reported when a second peer has the write on its disk, and not before', () => {
   const { peers, disks } = grid('b')
   disks.get('b')!.paused = true
   const request = ask(peers, 2)
@@ -92,7 +92,7 @@ test('a request that was cancelled tells nothing more', () => {
   expect(peers.events('a', 'copies')).toEqual([])
 })
 
-test('a confirmation nobody asked this peer for counts nothing', () => {
+test('a confirmation that was not requested from this peer does not count', () => {
   const { peers, disks } = grid('b')
   disks.get('b')!.paused = true
   const request = ask(peers, 2)

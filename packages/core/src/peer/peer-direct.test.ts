@@ -167,7 +167,7 @@ describe('the pace of frames', () => {
     expect(peers.value('b', 'k7')).toHaveLength(BROADCAST_BACKLOG_MAX_BYTES / 4)
   })
 
-  test('a neighbour that misses frames is told to fetch them, and not more than once a second', () => {
+  test('a neighbour that misses frames is asked to fetch them, at most once a second', () => {
     const peers = mesh('a', 'b')
     peers.deliver = ({ message }) => message.type !== 'frame'
     peers.missed = ['b']

@@ -117,7 +117,7 @@ test('a whole exchange is not repeated within seconds', () => {
   expectEqual(a, b)
 })
 
-test('rows of a collection of another kind are refused, told, and cost no offence', () => {
+test('rows of a collection of another kind are refused, reported, and count as no offence', () => {
   const peers = new WiredPeers()
   const [a] = peers.mesh('a', 'b')
   peers.write('a', 'k', 1)
@@ -167,7 +167,7 @@ test('rows that are refused again and again do not cause a session for every hea
   const peers = new WiredPeers()
   peers.open('a')
   peers.open('author')
-  // Nobody is left who could date it anew.
+  // No peer is left that could redate it.
   for (const name of ['a', 'author']) peers.skewMs.set(name, 3_600_000)
   peers.link('a', 'author')
   peers.write('author', 'k', 1)

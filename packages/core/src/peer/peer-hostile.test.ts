@@ -21,7 +21,7 @@ function halfSound(peers: WiredPeers): Uint8Array {
   return block.take()
 }
 
-test('malformed input is counted and told, and changes nothing', () => {
+test('malformed input is counted and reported, and changes nothing', () => {
   const peers = new WiredPeers()
   const [a] = peers.mesh('a', 'b')
   peers.write('a', 'k', 1)

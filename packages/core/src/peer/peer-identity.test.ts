@@ -36,7 +36,7 @@ test('a restored backup takes a new replica id as soon as it meets somebody who 
   expect(peers.open('a', peers.crash('a')).replicaId).toBe(a.replicaId)
 })
 
-test('what it wrote before it knew is issued anew, and all converge', () => {
+test('what it wrote before it knew is issued again, and all converge', () => {
   const { peers, backup } = restored()
   const a = peers.open('a', backup)
   for (let i = 0; i < 4; i++) peers.write('a', `mine ${i}`, i)

@@ -32,7 +32,7 @@ test('a peer that says goodbye is gone at once, one that crashes after its lease
   expect(states(peers, 'a').filter((state) => state === 'b gone').length).toBe(1)
 })
 
-test('a peer that leaves for good is told to all, neighbours or not', () => {
+test('all peers learn that a peer leaves for good, neighbours or not', () => {
   const peers = new WiredPeers()
   for (const name of ['a', 'b', 'c']) peers.open(name)
   peers.link('a', 'b')

@@ -72,7 +72,7 @@ function expectHeals({ peers, disk, replicaId, b }: Grid): void {
   expect(stateOf(a)).toEqual(stateOf(b))
 }
 
-/** The damage is told once: what is wrong is gone from the store by the next start. */
+/** The damage is reported once: it is gone from the store by the next start. */
 function expectSound({ peers, disk, b }: Grid): void {
   const { replicaId } = peers.open('a', peers.crash('a'))
   const a = peers.open('a', peers.crash('a'))
@@ -104,7 +104,7 @@ for (const [what, find] of Object.entries(blobs)) {
     expectSound(grid)
   })
 
-  test(`${what} missing: likewise, where it can be told`, () => {
+  test(`${what} missing: likewise, where it can be detected`, () => {
     const grid = closed()
     grid.disk.blobs.delete(find(grid.disk))
     // Nothing tells that a last log blob was there, but that the others know more of this peer than it does itself.
@@ -140,7 +140,7 @@ test('dots given out twice, because what was lost was written over before anybod
   expect(peers.value('a', 'late')).toBe(4)
 })
 
-test('the entries of a damaged part are kept, although nobody else has them', () => {
+test('the entries of a damaged part are kept, although no other peer has them', () => {
   const { peers, disk, b } = closed()
   const before = partitionOf(b).replica.table.liveCount
   const key = disk.keys('part/')[0]!
@@ -154,7 +154,7 @@ test('the entries of a damaged part are kept, although nobody else has them', ()
   expect(peers.events('a', 'damaged')).toEqual([])
 })
 
-test('a damaged segment that nobody can heal is told once and not at every start', () => {
+test('a damaged segment that no peer can heal is reported once and not at every start', () => {
   const { peers, disk } = closed()
   disk.blobs.set(disk.keys('seg/')[0]!, Uint8Array.of(9))
   peers.open('a', disk)

@@ -7,12 +7,12 @@ import { GRACE_MS } from '../limits.ts'
 import type { Partition } from '../replica/collections.ts'
 import type { Peer } from './peer.ts'
 import { ReplicaIds } from '../versions/replica-ids.ts'
-import { RestrictedPlacement, heldBy } from '../rig/restricted-placement.ts'
+import { RestrictedPlacement, ownedBy } from '../rig/restricted-placement.ts'
 import { partitionOf, stateOf } from '../rig/peer-state.ts'
 import { TestDisk } from '../rig/test-disk.ts'
 import { WiredPeers } from '../rig/wired-peers.ts'
 
-const SECRET = 'held-by-a-and-b'
+const SECRET = 'owned-by-a-and-b'
 const HOLDERS = { [SECRET]: new Set(['a', 'b']) }
 const DAY_MS = 86_400_000
 /** Long enough for sessions and for the registry to be seen to. */
@@ -21,7 +21,7 @@ const A_WHILE_MS = 75_000
 /** Durable peers, each linked with each: `a` and `b` hold the collection `SECRET`, and all of them hold everything else. */
 function grid(...names: string[]): WiredPeers {
   const peers = new WiredPeers()
-  for (const name of names) peers.open(name, new TestDisk(), { placement: heldBy(name, HOLDERS) })
+  for (const name of names) peers.open(name, new TestDisk(), { placement: ownedBy(name, HOLDERS) })
   for (const [i, name] of names.entries()) for (const other of names.slice(0, i)) peers.link(other, name)
   peers.advance(1000)
   return peers
@@ -123,7 +123,7 @@ test('only peers that hold a partition are asked to confirm copies of it', () =>
   expect(peers.passed.flatMap(({ to, message }) => (message.type === 'confirm' ? [to] : []))).toEqual(['b', 'b', 'c'])
 })
 
-test('a question about a partition that is not held is not waited for, and starts no session', () => {
+test('a peer does not wait for an answer about a partition that it does not own, and starts no session', () => {
   const peers = grid('a', 'c')
   peers.passed.length = 0
   const dot = { collection: SECRET, partition: 0, replicaId: '0123456789abcdef', sequence: 1 }
@@ -134,7 +134,7 @@ test('a question about a partition that is not held is not waited for, and start
   expect(peers.peer('c').confirmations.wakeAtMs).toBe(Infinity)
 })
 
-test('rows of a partition that is not held are refused with the reason, and are no offence', () => {
+test('rows of a partition that the peer does not own are refused with the reason, and are no offence', () => {
   const peers = grid('a', 'c')
   const ids = new ReplicaIds()
   const writer = ids.intern('0123456789abcdef')
@@ -166,9 +166,9 @@ test('what is written atomically for several audiences is logged in one piece an
   const peers = new WiredPeers()
   const disk = new TestDisk()
   const holders = { one: new Set(['a', 'b']), other: new Set(['a', 'c']) }
-  peers.open('a', disk, { placement: heldBy('a', holders) })
+  peers.open('a', disk, { placement: ownedBy('a', holders) })
   for (const name of ['b', 'c']) {
-    peers.open(name, new TestDisk(), { placement: heldBy(name, holders) })
+    peers.open(name, new TestDisk(), { placement: ownedBy(name, holders) })
     peers.link('a', name)
   }
   peers.advance(1000)
@@ -191,12 +191,12 @@ test('what is written atomically for several audiences is logged in one piece an
   expect(peers.value('c', 'key 3')).toBe(true)
   expect(peers.peer('c').collections.get('one')).toBeUndefined()
   const again = new WiredPeers()
-  again.open('a', disk.copy(), { placement: heldBy('a', holders) })
+  again.open('a', disk.copy(), { placement: ownedBy('a', holders) })
   expect(stateOf(again.peer('a'))).toEqual(stateOf(a))
 })
 
 test('purging asks only the peers that hold the partition', () => {
-  const purged = (collection: string): { held: number; left: number } => {
+  const purged = (collection: string): { stored: number; left: number } => {
     const peers = grid('a', 'b', 'c')
     peers.advance(A_WHILE_MS)
     peers.crash('c')
@@ -204,15 +204,15 @@ test('purging asks only the peers that hold the partition', () => {
     peers.advance(1000)
     peers.write('a', 'k', undefined, collection)
     const tombstones = (): number => partitionOf(peers.peer('a'), collection).replica.table.tombstoneCount
-    const held = tombstones()
+    const stored = tombstones()
     for (let day = 0; day < GRACE_MS / DAY_MS + 3; day++) {
       peers.sleep(DAY_MS - A_WHILE_MS)
       peers.advance(A_WHILE_MS)
     }
-    return { held, left: tombstones() }
+    return { stored, left: tombstones() }
   }
-  expect(purged(SECRET)).toEqual({ held: 1, left: 0 })
-  expect(purged('users')).toEqual({ held: 1, left: 1 })
+  expect(purged(SECRET)).toEqual({ stored: 1, left: 0 })
+  expect(purged('users')).toEqual({ stored: 1, left: 1 })
 })
 
 const PARTITIONED: CollectionDescriptor = {
@@ -250,13 +250,13 @@ test('what a partitioned collection is comes from the registry: peers that never
   expect(part('b', 4).replica.table.slotOf('key 4')).toBeDefined()
   expect(part('c', 5).replica.table.slotOf('key 5')).toBeDefined()
   expect([part('b', 5), part('c', 4)]).toEqual([undefined, undefined])
-  for (const [name, held] of [
+  for (const [name, stored] of [
     ['b', 0],
     ['c', 1],
   ] as const) {
     const collection = peers.peer(name).collections.get('orders', 1, 16)!
     expect(collection.descriptor).toEqual(PARTITIONED)
-    expect(collection.partitions.map(({ name: { partition } }) => partition % 2)).toEqual(Array(8).fill(held))
+    expect(collection.partitions.map(({ name: { partition } }) => partition % 2)).toEqual(Array(8).fill(stored))
   }
   expect(a.housekeeping.registry.names()).toMatchObject([{ key: 'collection/1-16-2/orders', descriptor: PARTITIONED }])
 })
@@ -303,7 +303,7 @@ test('what a peer has stored comes back although it no longer holds it', () => {
   peers.write('a', 'k', 1, SECRET)
   peers.run()
   peers.crash('a')
-  const a = peers.open('a', disk, { placement: heldBy('a', { [SECRET]: new Set(['b', 'c']) }) })
+  const a = peers.open('a', disk, { placement: ownedBy('a', { [SECRET]: new Set(['b', 'c']) }) })
   expect(peers.events('a', 'damaged')).toEqual([])
   expect(a.collections.get(SECRET)!.partitions.length).toBe(1)
 })

@@ -134,7 +134,7 @@ export class PeerReport {
     return heartbeatMs(this.#deps.membership.size)
   }
 
-  /** How everything held here compares with every peer that has reported what it holds. */
+  /** How this peer compares with every peer that has reported its state. */
   get lags(): Lag[] {
     return this.#deps.lag.totals(this.#rootHash())
   }
@@ -173,8 +173,8 @@ export class PeerReport {
 
   /** Rows that are dated ahead: those that wait for their time, and how often one was refused. */
   get quarantine(): { readonly rows: number; readonly bytes: number; readonly refused: number } {
-    const { held, refusedAhead } = this.#deps.inbound
-    return { rows: held.count, bytes: held.bytes, refused: refusedAhead }
+    const { quarantine, refusedAhead } = this.#deps.inbound
+    return { rows: quarantine.count, bytes: quarantine.bytes, refused: refusedAhead }
   }
 
   /** What waits: for the store, for the broadcast, and anti-entropy sessions under way. */

@@ -9,7 +9,7 @@ export type Audience = typeof EVERYONE | ReadonlySet<PeerId>
 
 /**
  * Which peers hold which partitions, as one peer sees it. All answers are cheap enough to be asked for each row: a set is
- * the same object until it changes. The grid's own collections are held by everyone.
+ * the same object until it changes. Every peer stores the grid's own collections.
  */
 export interface Placement {
   /** This peer holds the partition: it takes rows of it, keeps them and compares them. */

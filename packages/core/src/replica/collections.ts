@@ -190,7 +190,7 @@ export class Collections {
     const found = this.find(name)
     if (found !== undefined) return found
     if (!this.#mayHold(name)) {
-      return { code: 'NOT_HELD', reason: `partition ${partition} of '${collection}' is not held here` }
+      return { code: 'NOT_HELD', reason: `partition ${partition} of '${collection}' is not stored here` }
     }
     return this.#locate(name)
   }

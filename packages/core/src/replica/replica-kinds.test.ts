@@ -292,8 +292,8 @@ describe('a counter', () => {
       fc.property(cases, ([sent, order]) => {
         const last = new Map(sent.map(({ key, bytes }) => [key, decodeValue(bytes!) as [number, number]]))
         const { table } = new Copy('counter', IDS[1]!).merge(order).replica
-        const held = [...table.slots()].map((slot) => [table.key(slot), decodeValue(table.value(slot)!)] as const)
-        expect(new Map(held)).toEqual(last)
+        const stored = [...table.slots()].map((slot) => [table.key(slot), decodeValue(table.value(slot)!)] as const)
+        expect(new Map(stored)).toEqual(last)
       }),
       { numRuns: 150 },
     )

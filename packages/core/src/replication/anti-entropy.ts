@@ -259,14 +259,14 @@ export class AntiEntropy {
 
   /** What it does not know it could only refuse, and would never have all of. */
   #servings(neighbour: PeerId, parts: readonly SeenPart[], kinds: readonly number[], now: Instant): Serving[] {
-    const told = new Map<string, SeenPart>()
-    for (const part of parts) told.set(nameKey(part), part)
+    const reported = new Map<string, SeenPart>()
+    for (const part of parts) reported.set(nameKey(part), part)
     const mayGoWhole = now.monotonicMs - (this.#wholeAtMs.get(neighbour) ?? -Infinity) >= WHOLE_EXCHANGE_GAP_MS
     const servings: Serving[] = []
     for (const partition of this.#collections.shared(neighbour)) {
       const { replica, name } = partition
       if (!kinds.includes(name.kind)) continue
-      const part = told.get(nameKey(name))
+      const part = reported.get(nameKey(name))
       if (part === undefined) {
         servings.push({ partition, known: new VersionVector() })
         continue

@@ -7,7 +7,7 @@ import { GridError } from '../errors.ts'
 import type { GridErrorCode } from '../errors.ts'
 import type { FullResync, FullResyncs } from './full-resync.ts'
 import type { GroupCommit } from '../storage/group-commit.ts'
-import { HeldRows } from './held-rows.ts'
+import { Quarantine } from './quarantine.ts'
 import type { HybridClock } from '../clock/hlc.ts'
 import type { Instant } from '../instant.ts'
 import { NEW_IDS_MAX, NEW_IDS_PER_SECOND } from '../limits.ts'
@@ -58,7 +58,7 @@ export type Way = 'broadcast' | 'direct' | 'session'
 export interface RowCounts {
   /** They are the state of their entry now, or were until a later write. */
   applied: number
-  /** News, but their entry held a later version already. */
+  /** News, but their entry had a later version already. */
   superseded: number
   /** Seen before. */
   repeated: number
@@ -83,7 +83,7 @@ interface Sifted {
 
 /** Applies what other peers wrote: the one way in for broadcast and for sessions alike. */
 export class Inbound {
-  readonly held: HeldRows = new HeldRows()
+  readonly quarantine: Quarantine = new Quarantine()
   readonly rows: Readonly<Record<'broadcast' | 'session', RowCounts>> = {
     broadcast: { applied: 0, superseded: 0, repeated: 0 },
     session: { applied: 0, superseded: 0, repeated: 0 },
@@ -146,9 +146,9 @@ export class Inbound {
     throw new GridError('REPLICA_ID_REFUSED', `rows of the replica id under which ${writer} writes`)
   }
 
-  /** Applies the held rows whose time has come. */
+  /** Applies the quarantined rows whose time has come. */
   release(now: Instant): void {
-    const due = this.held.due(this.#deps.time.wallMs(now))
+    const due = this.quarantine.due(this.#deps.time.wallMs(now))
     if (due.length === 0) return
     const applied = new BlockWriter(this.#ids)
     for (const { from, partition: name, row } of due) {
@@ -231,15 +231,15 @@ export class Inbound {
   /** The rows that may be applied now, going by their dates. */
   #dated({ partition, rows }: RowsRecord, refusals: Refusals, now: Instant): readonly Row[] {
     const wallMs = this.#deps.time.wallMs(now)
-    if (rows.every((row) => HeldRows.judge(row.hlc, wallMs) === 'apply')) return rows
+    if (rows.every((row) => Quarantine.judge(row.hlc, wallMs) === 'apply')) return rows
     return rows.filter((row) => this.#admits(partition, row, refusals, wallMs))
   }
 
   /** False when a row must wait, or is refused, because of its date. */
   #admits(partition: PartitionName, row: Row, refusals: Refusals, wallMs: number): boolean {
-    const dated = HeldRows.judge(row.hlc, wallMs)
+    const dated = Quarantine.judge(row.hlc, wallMs)
     if (dated === 'apply') return true
-    if (dated === 'hold') this.held.hold(refusals.from, partition, row)
+    if (dated === 'hold') this.quarantine.hold(refusals.from, partition, row)
     else {
       this.refusedAhead += 1
       const what = `a write to '${partition.collection}'`

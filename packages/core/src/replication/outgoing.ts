@@ -14,7 +14,7 @@ export interface Serving {
 
 interface Queued extends Serving {
   /** What the other had seen at the start. */
-  readonly told: VersionVector
+  readonly reported: VersionVector
 }
 
 export interface OutgoingChunk {
@@ -45,7 +45,7 @@ export class Outgoing {
   constructor(ids: ReplicaIds, servings: readonly Serving[]) {
     this.#ids = ids
     // A copy records what was sent: until the other peer acknowledges it, it does not count as seen there.
-    this.#queue = servings.map((serving) => ({ ...serving, known: serving.known.clone(), told: serving.known }))
+    this.#queue = servings.map((serving) => ({ ...serving, known: serving.known.clone(), reported: serving.known }))
   }
 
   /** Bytes that close a chunk: a seam, so that simulations can do with small ones. */
@@ -124,10 +124,10 @@ export class Outgoing {
   }
 
   /** Writes the ranges that the rows came from, so that the dots without an entry of their own count as seen too. */
-  writeSuperseded(block: BlockWriter, { partition, told }: Queued): void {
+  writeSuperseded(block: BlockWriter, { partition, reported }: Queued): void {
     let ranges: number[] = []
     let writer = -1
-    for (const range of partition.replica.vector.missingIn(told)) {
+    for (const range of partition.replica.vector.missingIn(reported)) {
       if (range.writer !== writer && ranges.length > 0) {
         block.superseded(partition.name, writer, ranges)
         ranges = []

@@ -10,12 +10,12 @@ export function partitionOf(peer: Peer, collection = 'users'): Partition {
 /** Whether a peer claims to have seen a write of another that is neither there nor superseded by what is. */
 export function claimsFalsely(peer: Peer, source: Peer, collection = 'users'): boolean {
   const truth = partitionOf(source, collection).replica
-  const held = partitionOf(peer, collection).replica
+  const stored = partitionOf(peer, collection).replica
   for (const slot of truth.table.slots()) {
     const id = peer.collections.ids.indexOf(source.collections.ids.id(truth.table.writer(slot)))
-    if (id === undefined || !held.vector.has(id, truth.table.sequence(slot))) continue
-    const here = held.table.slotOf(truth.table.key(slot))
-    if (here === undefined || held.table.hlc(here) < truth.table.hlc(slot)) return true
+    if (id === undefined || !stored.vector.has(id, truth.table.sequence(slot))) continue
+    const here = stored.table.slotOf(truth.table.key(slot))
+    if (here === undefined || stored.table.hlc(here) < truth.table.hlc(slot)) return true
   }
   return false
 }

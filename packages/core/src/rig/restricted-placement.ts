@@ -31,7 +31,7 @@ export class RestrictedPlacement implements Placement {
   }
 }
 
-/** The placement of a peer where the collections named are held by the peers that are named with each. */
-export function heldBy(peerId: PeerId, holders: Readonly<Record<string, ReadonlySet<PeerId>>>): RestrictedPlacement {
+/** The placement of a peer where each named collection is stored by the peers named with it. */
+export function ownedBy(peerId: PeerId, holders: Readonly<Record<string, ReadonlySet<PeerId>>>): RestrictedPlacement {
   return new RestrictedPlacement(peerId, ({ collection }) => holders[collection] ?? EVERYONE)
 }

@@ -32,7 +32,7 @@ interface Wired {
 
 /**
  * Whole peers wired together in one thread, for the tests of core: effects are performed by hand, time stands still
- * until `advance`, and every message can be seen, lost or held up. Each is delivered in the order it was sent.
+ * until `advance`, and every message can be seen, lost or delayed. Each is delivered in the order it was sent.
  */
 export class WiredPeers {
   wallMs: number = Date.UTC(2026, 10, 22)
@@ -129,7 +129,7 @@ export class WiredPeers {
     return effects.filter((effect): effect is Extract<Effect, { type: T }> => effect.type === type)
   }
 
-  /** Messages of some types that passed, and from whom if told. */
+  /** Messages of some types that passed, and from whom if given. */
   sent<T extends MessageType>(type: T, from?: string): Extract<Message, { type: T }>[] {
     const found: Extract<Message, { type: T }>[] = []
     for (const each of this.passed) {
@@ -206,7 +206,7 @@ export class WiredPeers {
     this.run()
   }
 
-  /** Lets time pass in which nobody does anything, as laptops do that are shut. What was kept of earlier is forgotten. */
+  /** Lets time pass in which no peer does anything, like closed laptops. Earlier records are forgotten. */
   sleep(ms: number): void {
     this.run()
     this.passed.length = 0

@@ -24,7 +24,7 @@ function heard(peers: WiredPeers, name: string): unknown[] {
   })
 }
 
-test('a message reaches all peers that gossip reaches, the publisher among them, and nobody keeps it', () => {
+test('a message reaches all peers that gossip reaches, the publisher among them, and no peer keeps it', () => {
   const peers = new WiredPeers()
   for (const name of ['a', 'b', 'c']) peers.open(name)
   peers.link('a', 'b')
@@ -52,7 +52,7 @@ test('a lone message leaves at once, a stream of them shares messages', () => {
   expect(heard(peers, 'b').map((each) => (each as unknown[])[2])).toEqual(Array.from({ length: 100 }, (_, i) => i))
 })
 
-test('whoever publishes is told when the message has left, or that there is nobody to have it', () => {
+test('publish resolves when the message has left, or says that no peer is there to receive it', () => {
   const peers = new WiredPeers()
   peers.open('a')
   const number = publish(peers, 'a', 1)
@@ -106,7 +106,7 @@ test('past 1 MiB of backlog publishing is refused, with nothing sent', () => {
   a!.signals.topics.publish({ topic: 't', value })
 })
 
-test('an honest publisher is held back before the others would drop anything of it', () => {
+test('an honest publisher is slowed down before the others would drop any of its messages', () => {
   const peers = new WiredPeers()
   const [a, b] = peers.mesh('a', 'b')
   peers.advance(1000)

@@ -213,13 +213,13 @@ export class Checkpoint {
     const rewrites: Rewrite[] = []
     for (const [partition, stored] of this.#stored) {
       const { floor } = partition.replica
-      const told = {
+      const reported = {
         vector: encodeVector(partition.replica.vector, this.#ids),
         floor: floor.isEmpty ? undefined : floor.encode(),
       }
       // A vector may have grown without an entry changing: by superseded dots, and by rows that lost.
-      const seenSame = sameBytes(told.vector, stored.vector) && sameBytes(told.floor, stored.floor)
-      if (stored.dirty.size > 0 || !seenSame) rewrites.push(this.#plan(partition, stored, told))
+      const seenSame = sameBytes(reported.vector, stored.vector) && sameBytes(reported.floor, stored.floor)
+      if (stored.dirty.size > 0 || !seenSame) rewrites.push(this.#plan(partition, stored, reported))
     }
     const leaving = this.#leaving
     this.#leaving = []
@@ -234,7 +234,7 @@ export class Checkpoint {
     }
   }
 
-  #plan(partition: Partition, stored: Stored, told: Pick<Rewrite, 'vector' | 'floor'>): Rewrite {
+  #plan(partition: Partition, stored: Stored, reported: Pick<Rewrite, 'vector' | 'floor'>): Rewrite {
     const { table } = partition.replica
     const bits = wantedBits(table, stored.segmentBits, this.segmentMaxBytes)
     if (bits !== stored.segmentBits) {
@@ -244,7 +244,7 @@ export class Checkpoint {
     const { dirty } = stored
     stored.dirty = new Set()
     const grouping = groupBySegment(table, bits, dirty)
-    const rewrite: Rewrite = { partition, stored, bits, ...told, grouping, grouped: undefined }
+    const rewrite: Rewrite = { partition, stored, bits, ...reported, grouping, grouped: undefined }
     // What changes from here on is dirty for the next checkpoint, by the new bits.
     partition.replica.touched = (keyHash) => stored.dirty.add(segmentOf(keyHash, bits))
     if (bits === stored.segmentBits) for (const index of dirty) stored.segments.add(index)

@@ -143,7 +143,7 @@ export class GroupCommit {
     return this.#retryAtMs ?? (this.#group === undefined ? this.#remoteAtMs : Infinity)
   }
 
-  /** What waits is stored with the next `flush`, whoever wrote it. */
+  /** What waits is stored with the next `flush`, own rows and others. */
   hurry(): void {
     this.#urgent = true
   }

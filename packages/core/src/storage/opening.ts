@@ -34,7 +34,7 @@ export interface Damage {
   readonly bytes: Uint8Array | undefined
 }
 
-/** What the store held. */
+/** What was in the store. */
 export interface Opened {
   /** The replica id to go on with; undefined when a new one is needed, and why. */
   readonly replicaId: string | undefined
@@ -155,12 +155,12 @@ export class Opening {
   }
 
   #identity(): { replicaId: string | undefined; reason: string } {
-    const anew = (reason: string): { replicaId: undefined; reason: string } => ({ replicaId: undefined, reason })
-    if (this.#damage.length > 0) return anew('the stored state was damaged')
-    if (this.#meta === undefined) return anew('nothing was stored')
-    if (this.#meta.damaged) return anew('the stored state was damaged and not repaired since')
-    if (this.#meta.peerId !== this.#peerId) return anew(`the stored state is that of peer id ${this.#meta.peerId}`)
-    if (this.#aheadAt !== undefined) return anew(`the stored clock is at ${this.#aheadAt}, over a day ahead`)
+    const withNewId = (reason: string): { replicaId: undefined; reason: string } => ({ replicaId: undefined, reason })
+    if (this.#damage.length > 0) return withNewId('the stored state was damaged')
+    if (this.#meta === undefined) return withNewId('nothing was stored')
+    if (this.#meta.damaged) return withNewId('the stored state was damaged and not repaired since')
+    if (this.#meta.peerId !== this.#peerId) return withNewId(`the stored state is that of peer id ${this.#meta.peerId}`)
+    if (this.#aheadAt !== undefined) return withNewId(`the stored clock is at ${this.#aheadAt}, over a day ahead`)
     return { replicaId: this.#meta.replicaId, reason: '' }
   }
 
@@ -200,7 +200,7 @@ export class Opening {
     // Unless it is written again under the same key, it must go, or every opening would find the damage again.
     if (key.startsWith(PART_PREFIX) || key.startsWith(SEGMENT_PREFIX)) this.#orphans.push(key)
     if (part === undefined) {
-      // A log blob or a part may have held anything.
+      // A log blob or a part may have contained anything.
       if (key !== META_KEY) this.#allDamaged = true
     } else {
       this.#damagedPartitions.add(part.partition)

@@ -67,11 +67,11 @@ test('a vector on a floor has seen its own dots and those below the floor, and k
         expect(vector.isRetired(id)).toBe(!above)
       }
       // Decoded against the same floor, it is the same vector. Without a floor it lacks retired replica ids.
-      const told = decodeForeignVector(encodeVector(vector, ids), ids)
-      told.setFloor(floor)
-      expect(told.missingIn(vector)).toEqual([])
-      expect(vector.missingIn(told)).toEqual([])
-      expect(told.hash(ids)).toEqual(vector.hash(ids))
+      const reported = decodeForeignVector(encodeVector(vector, ids), ids)
+      reported.setFloor(floor)
+      expect(reported.missingIn(vector)).toEqual([])
+      expect(vector.missingIn(reported)).toEqual([])
+      expect(reported.hash(ids)).toEqual(vector.hash(ids))
     }),
     { numRuns: 300 },
   )

@@ -253,21 +253,23 @@ describe('the event loop', () => {
 describe('progress', () => {
   it('is reported as entries become durable, and ends with all of them', async () => {
     const grid = await grids.open({ storage: diskInMemory() })
-    const told: BulkProgress[] = []
-    await grid.map('m').setMany(slowly(entriesOf(5500)), { onProgress: (progress) => told.push(progress) })
-    expect(told.at(-1)).toEqual({ written: 5500, durable: 5500 })
-    expect(told.length).toBeGreaterThanOrEqual(6)
-    for (const [i, { written, durable }] of told.entries()) {
+    const reported: BulkProgress[] = []
+    await grid.map('m').setMany(slowly(entriesOf(5500)), { onProgress: (progress) => reported.push(progress) })
+    expect(reported.at(-1)).toEqual({ written: 5500, durable: 5500 })
+    expect(reported.length).toBeGreaterThanOrEqual(6)
+    for (const [i, { written, durable }] of reported.entries()) {
       expect(durable).toBeLessThanOrEqual(written)
-      expect(durable).toBeGreaterThanOrEqual(told[i - 1]?.durable ?? 0)
+      expect(durable).toBeGreaterThanOrEqual(reported[i - 1]?.durable ?? 0)
     }
   })
 
   it('counts nothing durable on a peer in memory', async () => {
     const grid = await grids.open()
-    const told: BulkProgress[] = []
-    const result = await grid.map('m').setMany(slowly(entriesOf(10)), { onProgress: (progress) => told.push(progress) })
-    expect(told.at(-1)).toEqual({ written: 10, durable: 0 })
+    const reported: BulkProgress[] = []
+    const result = await grid
+      .map('m')
+      .setMany(slowly(entriesOf(10)), { onProgress: (progress) => reported.push(progress) })
+    expect(reported.at(-1)).toEqual({ written: 10, durable: 0 })
     expect(result).toEqual({ written: 10, durable: 0, copies: 0 })
   })
 

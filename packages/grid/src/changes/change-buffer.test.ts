@@ -120,44 +120,44 @@ describe('a reader of a map that stops reading', () => {
     const loop = map.changes({ bufferMaxBytes: 100_000 })
     const value = 'x'.repeat(10_000)
     for (let i = 0; i < 100; i++) await map.set(`k${i % 7}`, `${i} ${value}`)
-    const held = new Map<string, string>()
+    const stored = new Map<string, string>()
     let lagged = 0
     for await (const change of loop) {
       if (change.type === 'lagged') {
         lagged += change.missed
-        held.clear()
-        for await (const [key, current] of map.entries()) held.set(key, current)
+        stored.clear()
+        for await (const [key, current] of map.entries()) stored.set(key, current)
         break
       }
-      held.set(change.key, change.value!)
+      stored.set(change.key, change.value!)
     }
     expect(lagged).toBeGreaterThan(80)
-    expect(held.size).toBe(7)
-    for (const [key, current] of held) expect(current).toBe(map.peek(key))
+    expect(stored.size).toBe(7)
+    for (const [key, current] of stored) expect(current).toBe(map.peek(key))
   })
 
   it('and listeners keep nothing at all', async () => {
     const map = (await grids.open()).map<number>('m')
-    let told = 0
-    map.on('change', () => (told += 1))
+    let reported = 0
+    map.on('change', () => (reported += 1))
     const writes: Promise<unknown>[] = []
     for (let i = 0; i < 1000; i++) writes.push(map.set('k', i))
-    // All have been told when the call returns: nothing waits.
-    expect(told).toBe(1000)
+    // All listeners have run when the call returns: nothing waits.
+    expect(reported).toBe(1000)
     await Promise.all(writes)
-    expect(told).toBe(1000)
+    expect(reported).toBe(1000)
   })
 })
 
 it('a change that a listener writes reaches all listeners after the change that caused it', async () => {
   const map = (await grids.open()).map<number>('m')
-  const told: unknown[] = []
+  const reported: unknown[] = []
   map.on('change', ({ value }) => {
     if (value === 1) void map.set('k', 2)
   })
-  map.on('change', ({ value, previous }) => told.push([value, previous]))
+  map.on('change', ({ value, previous }) => reported.push([value, previous]))
   await map.set('k', 1)
-  expect(told).toEqual([
+  expect(reported).toEqual([
     [1, undefined],
     [2, 1],
   ])

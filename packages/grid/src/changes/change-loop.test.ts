@@ -206,7 +206,7 @@ describe.each(kinds)('a loop over %s', (_, follow) => {
     const calls = [waits.next(), waits.next()]
     await grid.close()
     expect(await Promise.all(calls)).toEqual([DONE, DONE])
-    // What was told before is still given, but nothing can be read any more.
+    // Changes from before are still delivered, but nothing can be read any more.
     expect((await rest(behind)).map((change) => followed.numberOf(change))).toEqual([1])
     expect(await rest(unstarted)).toHaveLength(followed.initial > 0 ? 0 : 1)
   })
@@ -299,9 +299,9 @@ describe.each([
       else if (writes.length === 4000) writes.push(map.set('end', { n: -1 }))
     }
     await Promise.all(writes)
-    const held = new Map<string, number>()
-    for await (const [key, { n }] of map.entries()) held.set(key, n)
-    expect(shown).toEqual(held)
+    const stored = new Map<string, number>()
+    for await (const [key, { n }] of map.entries()) stored.set(key, n)
+    expect(shown).toEqual(stored)
     expect(shown.size).toBeGreaterThan(4000)
   })
 })
@@ -322,9 +322,9 @@ it('initial elements of a set and the changes after them are one history of each
     else if (writes.length === 4000) writes.push(set.add('end'))
   }
   await Promise.all(writes)
-  const held = new Set<string>()
-  for await (const element of set.values()) held.add(element)
-  expect(shown).toEqual(held)
+  const stored = new Set<string>()
+  for await (const element of set.values()) stored.add(element)
+  expect(shown).toEqual(stored)
 })
 
 it('a loop that a listener starts does not get changes that it has already read', async () => {

@@ -19,13 +19,13 @@ const small = { list: ['a', 'b'], x: 1 }
 /** Of a size that is decoded at the first look. */
 const large = { list: Array.from({ length: 100 }, (_, i) => i), text: 'x'.repeat(2000) }
 
-interface Told {
-  /** Starts a listener and a loop, makes a change, and gives what the two were told. */
+interface Report {
+  /** Starts a listener and a loop, makes a change, and returns what the two received. */
   readonly follow: (grid: Grid) => Promise<[listener: object, loop: object]>
   readonly expected: (grid: Grid) => object
 }
 
-async function told(
+async function reported(
   source: {
     on(listener: (change: object) => void): unknown
     loop(): AsyncIterableIterator<object>
@@ -39,19 +39,19 @@ async function told(
   return [heard!, (await loop.next()).value as object]
 }
 
-function toldByMap(value: unknown, previous: unknown, merge: 'value' | 'fields'): Told {
+function reportedByMap(value: unknown, previous: unknown, merge: 'value' | 'fields'): Report {
   return {
     follow: async (grid) => {
       const map = grid.map(`m ${merge}`, { merge })
       if (previous !== undefined) await map.set('k', previous)
       const change = (): Promise<unknown> => (value === undefined ? map.delete('k') : map.set('k', value))
-      return told({ on: (listener) => map.on('change', listener), loop: () => map.changes() }, change)
+      return reported({ on: (listener) => map.on('change', listener), loop: () => map.changes() }, change)
     },
     expected: () => ({ type: value === undefined ? 'delete' : 'set', key: 'k', value, previous, missed: 0 }),
   }
 }
 
-function toldByTopic(value: unknown): Told {
+function reportedByTopic(value: unknown): Report {
   return {
     follow: (grid) => {
       const topic = grid.topic('t')
@@ -59,13 +59,13 @@ function toldByTopic(value: unknown): Told {
         on: (listener: (m: object) => void) => topic.on('message', listener),
         loop: () => topic.messages(),
       }
-      return told(source, () => topic.publish(value))
+      return reported(source, () => topic.publish(value))
     },
     expected: (grid) => ({ type: 'message', topic: 't', value, from: grid.peerId, missed: 0 }),
   }
 }
 
-function toldByPresence(state: unknown): Told {
+function reportedByPresence(state: unknown): Report {
   return {
     follow: (grid) => {
       const presence = grid.presence()
@@ -73,23 +73,23 @@ function toldByPresence(state: unknown): Told {
         on: (listener: (change: object) => void) => presence.on('change', listener),
         loop: () => presence.changes(),
       }
-      return told(source, () => Promise.resolve(presence.set(state)))
+      return reported(source, () => Promise.resolve(presence.set(state)))
     },
     expected: (grid) => ({ type: 'set', peerId: grid.peerId, state, missed: 0 }),
   }
 }
 
-const kinds: [string, Told][] = [
-  ['a small value', toldByMap(small, undefined, 'value')],
-  ['a small value after another', toldByMap('text', small, 'value')],
-  ['a large value', toldByMap(large, undefined, 'value')],
-  ['a large value after a small one', toldByMap(large, small, 'value')],
-  ['a deleted large value', toldByMap(undefined, large, 'value')],
-  ['fields of an object', toldByMap(small, large, 'fields')],
-  ['a small message', toldByTopic({ text: 'hi' })],
-  ['a large message', toldByTopic(large)],
-  ['a small state', toldByPresence({ name: 'Ada' })],
-  ['a large state', toldByPresence({ text: 'x'.repeat(2000) })],
+const kinds: [string, Report][] = [
+  ['a small value', reportedByMap(small, undefined, 'value')],
+  ['a small value after another', reportedByMap('text', small, 'value')],
+  ['a large value', reportedByMap(large, undefined, 'value')],
+  ['a large value after a small one', reportedByMap(large, small, 'value')],
+  ['a deleted large value', reportedByMap(undefined, large, 'value')],
+  ['fields of an object', reportedByMap(small, large, 'fields')],
+  ['a small message', reportedByTopic({ text: 'hi' })],
+  ['a large message', reportedByTopic(large)],
+  ['a small state', reportedByPresence({ name: 'Ada' })],
+  ['a large state', reportedByPresence({ text: 'x'.repeat(2000) })],
   [
     'an element',
     {
@@ -99,7 +99,7 @@ const kinds: [string, Told][] = [
           on: (listener: (change: object) => void) => set.on('change', listener),
           loop: () => set.changes(),
         }
-        return told(source, () => set.add({ a: [1] }))
+        return reported(source, () => set.add({ a: [1] }))
       },
       expected: () => ({ type: 'add', element: { a: [1] }, missed: 0 }),
     },
@@ -113,7 +113,7 @@ const kinds: [string, Told][] = [
           on: (listener: (change: object) => void) => counter.on('change', listener),
           loop: () => counter.changes(),
         }
-        return told(source, () => counter.increment(5))
+        return reported(source, () => counter.increment(5))
       },
       expected: () => ({ type: 'change', value: 5, delta: 5, missed: 0 }),
     },

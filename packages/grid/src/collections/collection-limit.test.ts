@@ -8,7 +8,7 @@ async function works(grid: Grid): Promise<void> {
   expect(grid.status().collections.length).toBeGreaterThanOrEqual(COLLECTIONS_MAX)
   expect(grid.metrics().collections).toHaveLength(grid.status().collections.length)
   expect(grid.members.map(({ peerId }) => peerId)).toContain(grid.peerId)
-  expect(await grid.forget('nobody')).toBe(false)
+  expect(await grid.forget('missing')).toBe(false)
   expect(grid.counter('visits-7').value).toBe(1)
   const note = await grid.doc('note')
   note.y.getText('body').insert(0, 'x')

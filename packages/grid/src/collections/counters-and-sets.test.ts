@@ -36,9 +36,9 @@ describe('a batch', () => {
     const [visits, tags] = [grid.counter('visits'), grid.set<string>('tags')]
     await tags.add('old')
     void visits.increment(100)
-    const told: string[] = []
-    visits.on('change', () => told.push(`${visits.value} ${tags.size}`))
-    tags.on('change', () => told.push(`${visits.value} ${tags.size}`))
+    const reported: string[] = []
+    visits.on('change', () => reported.push(`${visits.value} ${tags.size}`))
+    tags.on('change', () => reported.push(`${visits.value} ${tags.size}`))
     const receipt = await grid.transact((batch) => {
       const [counted, tagged] = [batch.counter('visits'), batch.set<string>('tags')]
       counted.increment(5)
@@ -58,7 +58,7 @@ describe('a batch', () => {
     expect(receipt).toMatchObject({ durable: true })
     expect([visits.value, tags.size, tags.holds('blue'), grid.map('users').peek('ada')]).toEqual([104, 1, true, 1])
     // Listeners hear of it when all of it is there, those of the increment before it with their own row.
-    expect(new Set(told)).toEqual(new Set(['104 1']))
+    expect(new Set(reported)).toEqual(new Set(['104 1']))
     await until(() => grid.status().backlog.undurableBytes === 0, 'all is on disk')
     await visits.increment()
     expect(visits.value).toBe(105)

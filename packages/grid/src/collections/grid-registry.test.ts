@@ -75,7 +75,7 @@ test('a peer that is away is waited for, and forgetting it ends that', async () 
   expect(text).toMatch(/^1 tombstone; waiting for .*, silent for 3 days: if it will not come back, gossipgrid forget /)
   expect(text.endsWith(b.peerId.slice(-8))).toBe(true)
 
-  expect(await a.forget('nobody')).toBe(false)
+  expect(await a.forget('missing')).toBe(false)
   await expect(a.forget(a.peerId)).rejects.toMatchObject({ code: 'INVALID_OPTION' })
   expect(await a.forget(b.peerId)).toBe(true)
   expect(await a.forget(b.peerId)).toBe(false)
@@ -131,22 +131,22 @@ test('if one name is opened as a map and as a set during a split, the later one 
   await a.map<number>('things').set('k', 1)
   const things = b.set<string>('things')
   await things.add('x')
-  const told: { name: string; reason: string }[] = []
+  const reported: { name: string; reason: string }[] = []
   for (const grid of [a, b])
-    grid.on('mismatch', (event) => told.push({ ...event, name: `${event.name} ${grid.peerId}` }))
+    grid.on('mismatch', (event) => reported.push({ ...event, name: `${event.name} ${grid.peerId}` }))
   await later(MINUTE_MS, a)
   await later(1000, b)
-  expect(told).toEqual([])
+  expect(reported).toEqual([])
   grids.heal()
   await until(() => b.status().collections.some(({ kind, entries }) => kind === 'map' && entries === 1), 'they meet')
-  for (let i = 0; i < 100 && told.length === 0; i++) {
+  for (let i = 0; i < 100 && reported.length === 0; i++) {
     await later(20_000, a, b)
     // What they tell each other needs a moment of true time.
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
-  expect(told.map(({ name }) => name)).toEqual([`things ${b.peerId}`])
-  expect(told[0]!.reason).toMatch(/'things'.*map.*set/)
-  await expect(things.add('y')).rejects.toMatchObject({ code: 'COLLECTION_MISMATCH', message: told[0]!.reason })
+  expect(reported.map(({ name }) => name)).toEqual([`things ${b.peerId}`])
+  expect(reported[0]!.reason).toMatch(/'things'.*map.*set/)
+  await expect(things.add('y')).rejects.toMatchObject({ code: 'COLLECTION_MISMATCH', message: reported[0]!.reason })
   expect(await things.has('x')).toBe(true)
   await a.map<number>('things').set('l', 2)
   const shown = (grid: Grid): unknown =>

@@ -16,7 +16,7 @@ interface Model {
 class Real {
   readonly islands: Islands
   /** The counter at each peer, as its changes tell it. */
-  readonly told: number[] = []
+  readonly reported: number[] = []
 
   constructor(islands: Islands) {
     this.islands = islands
@@ -28,10 +28,10 @@ class Real {
   }
 
   follow(peer: number): void {
-    this.told[peer] = this.counter(peer).value
+    this.reported[peer] = this.counter(peer).value
     this.counter(peer).on('change', ({ value, delta }) => {
-      // A listener that throws is heard by nobody.
-      this.told[peer] = value - delta === this.told[peer] ? value : Number.NaN
+      // An error of a listener would reach no caller.
+      this.reported[peer] = value - delta === this.reported[peer] ? value : Number.NaN
     })
   }
 }
@@ -83,7 +83,7 @@ class Settle implements Command {
       for (const peer of island) {
         const expected = expectedAt(model, peer)
         await until(() => real.counter(peer).value === expected, `${expected} at peer ${peer}`)
-        await until(() => real.told[peer] === expected, `peer ${peer} is told of ${expected}`)
+        await until(() => real.reported[peer] === expected, `peer ${peer} is reported of ${expected}`)
       }
     }
   }

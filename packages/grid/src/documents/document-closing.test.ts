@@ -69,24 +69,24 @@ describe('a Y.Doc that is destroyed while the disk is under way', () => {
   it('ends the document for all who have it open, and what is typed later is refused', async () => {
     const grid = await grids.open({ storage: slowDisk() })
     const doc = new Y.Doc()
-    const told: string[] = []
+    const reported: string[] = []
     for (const name of ['first', 'second']) {
       const document = await grid.doc('note', { doc })
-      document.on('ended', ({ error }) => told.push(`${name} ended: ${error.code}`))
+      document.on('ended', ({ error }) => reported.push(`${name} ended: ${error.code}`))
       document.on('refused', ({ update }) => {
         const refused = new Y.Doc()
         Y.applyUpdate(refused, Y.encodeStateAsUpdate(doc))
         Y.applyUpdate(refused, update!)
-        told.push(`${name} refused: ${text(refused).toJSON()}`)
+        reported.push(`${name} refused: ${text(refused).toJSON()}`)
       })
     }
     text(doc).insert(0, 'kept')
     doc.destroy()
-    expect(told).toEqual(['first ended: DOCUMENT_DESTROYED', 'second ended: DOCUMENT_DESTROYED'])
+    expect(reported).toEqual(['first ended: DOCUMENT_DESTROYED', 'second ended: DOCUMENT_DESTROYED'])
     text(doc).insert(4, ' late')
-    await expect.poll(() => told.slice(2)).toEqual(['first refused: kept late', 'second refused: kept late'])
+    await expect.poll(() => reported.slice(2)).toEqual(['first refused: kept late', 'second refused: kept late'])
     text(doc).insert(9, 'r')
-    expect(told.slice(4)).toEqual(['first refused: kept later', 'second refused: kept later'])
+    expect(reported.slice(4)).toEqual(['first refused: kept later', 'second refused: kept later'])
     expect(await storedAt(grid)).toBe('kept')
   })
 
@@ -115,9 +115,9 @@ describe('the Y.Doc that users of a document share', () => {
     const bob = await grids.open()
     const one = await ada.doc('note')
     const two = await ada.doc('note')
-    const told: unknown[] = []
-    two.on('refused', (event) => told.push(event))
-    two.on('ended', (event) => told.push(event))
+    const reported: unknown[] = []
+    two.on('refused', (event) => reported.push(event))
+    two.on('ended', (event) => reported.push(event))
     text(one.y).insert(0, 'kept? ')
     one.y.destroy()
     one.awareness.destroy()
@@ -128,7 +128,7 @@ describe('the Y.Doc that users of a document share', () => {
     await expect.poll(() => there.awareness.getStates().get(two.y.clientID)).toEqual({ user: 'Ada' })
     text(there.y).insert(0, '> ')
     await expect.poll(() => text(two.y).toJSON()).toBe('> kept? typed by the other')
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
     await one.close()
     text(two.y).insert(0, '> ')
     await expect.poll(() => text(there.y).toJSON()).toBe('> > kept? typed by the other')

@@ -70,8 +70,8 @@ it('every word typed and not erased is at all peers in one order, through splits
         for (const which of NAMES.keys()) {
           const expected = [...model.typed[which]!].filter((word) => !model.erased[which]!.has(word)).toSorted()
           for (const at of islands.peers) {
-            const held = async (): Promise<string[]> => (await wordsAt(islands, at, which)).toSorted()
-            await expect.poll(held).toEqual(expected)
+            const stored = async (): Promise<string[]> => (await wordsAt(islands, at, which)).toSorted()
+            await expect.poll(stored).toEqual(expected)
             expect(await wordsAt(islands, at, which)).toEqual(await wordsAt(islands, 0, which))
           }
         }

@@ -72,7 +72,7 @@ describe.each(['value', 'fields'] as const)('an iteration over a map (merge: %s)
     await grid.close()
     await expect(entries.next()).rejects.toMatchObject({ code: 'CLOSED' })
     await expect(map.keys().next()).rejects.toMatchObject({ code: 'CLOSED' })
-    // Wrong options are told of first: what is wrong with the call is wrong on an open grid too.
+    // Wrong options are reported first: a wrong call is wrong on an open grid too.
     expect(() => map.changes({ signal: {} as AbortSignal })).toThrow(invalid)
     expect(() => map.changes()).toThrow(expect.objectContaining({ code: 'CLOSED' }))
   })

@@ -61,7 +61,7 @@ describe('a batch of a map', () => {
       ],
       [(batch) => batch.set('', 1), { code: 'INVALID_KEY' }],
       [(batch) => batch.set('b', () => 1), { code: 'INVALID_VALUE' }],
-      [async () => Promise.reject(new Error('nobody waits for it')), { code: 'INVALID_OPTION' }],
+      [async () => Promise.reject(new Error('no caller waits for it')), { code: 'INVALID_OPTION' }],
     ]
     for (const [fail, error] of failing) {
       const writing = map.transact((batch) => {

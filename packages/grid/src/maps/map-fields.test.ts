@@ -184,35 +184,35 @@ describe('changes of objects', () => {
     const first = await grids.open()
     const second = await grids.open()
     await second.ready()
-    const told: unknown[][] = [[], []]
+    const reported: unknown[][] = [[], []]
     for (const [i, grid] of [first, second].entries()) {
       grid.map<Fields>('m', FIELDS).on('change', ({ type, key, value, previous }) => {
-        told[i]!.push([type, key, value, previous])
+        reported[i]!.push([type, key, value, previous])
       })
     }
     const map = first.map<Fields>('m')
     await map.set('k', { a: 1, b: 1, c: 1 })
-    await until(() => told[1]!.length === 1, 'the first write has come')
+    await until(() => reported[1]!.length === 1, 'the first write has come')
     await map.set('k', { a: 2, b: 2 })
-    await until(() => told[1]!.length === 2, 'the second write has come')
+    await until(() => reported[1]!.length === 2, 'the second write has come')
     await map.delete('k')
-    await until(() => told[1]!.length === 3, 'the delete has come')
-    expect(told[0]).toEqual([
+    await until(() => reported[1]!.length === 3, 'the delete has come')
+    expect(reported[0]).toEqual([
       ['set', 'k', { a: 1, b: 1, c: 1 }, undefined],
       ['set', 'k', { a: 2, b: 2 }, { a: 1, b: 1, c: 1 }],
       ['delete', 'k', undefined, { a: 2, b: 2 }],
     ])
-    expect(told[1]).toEqual(told[0])
+    expect(reported[1]).toEqual(reported[0])
   })
 
   it('an object that expires is reported once, and is gone as a whole', async () => {
     const map = (await grids.open()).map<Fields>('m', FIELDS)
-    const told: Change<Fields>[] = []
-    map.on('change', (change) => told.push(change))
+    const reported: Change<Fields>[] = []
+    map.on('change', (change) => reported.push(change))
     await map.set('k', { a: 1, b: 1 }, { ttlMs: 30 })
     expect(map.expiresAt('k')!.getTime()).toBeGreaterThan(Date.now() - 1000)
-    await until(() => told.length > 1, 'the end is told')
-    expect(told.map(({ type, previous }) => [type, previous])).toEqual([
+    await until(() => reported.length > 1, 'the end is reported')
+    expect(reported.map(({ type, previous }) => [type, previous])).toEqual([
       ['set', undefined],
       ['delete', { a: 1, b: 1 }],
     ])
@@ -223,13 +223,13 @@ describe('changes of objects', () => {
   it('many objects of many fields that expire together are reported once each', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     const map = (await grids.open()).map<Fields>('m', FIELDS)
-    const told = new Map<string, string[]>()
-    map.on('change', ({ key, type }) => told.set(key, [...(told.get(key) ?? []), type]))
+    const reported = new Map<string, string[]>()
+    map.on('change', ({ key, type }) => reported.set(key, [...(reported.get(key) ?? []), type]))
     const object = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`f${i}`, i]))
     for (let i = 0; i < 60; i++) void map.set(`k${i}`, object, { ttlMs: 3_600_000 })
     vi.setSystemTime(Date.now() + 3_600_000)
     expect(map.size).toBe(0)
-    expect(told.size).toBe(60)
-    expect([...told.values()].every((types) => types.join() === 'set,delete')).toBe(true)
+    expect(reported.size).toBe(60)
+    expect([...reported.values()].every((types) => types.join() === 'set,delete')).toBe(true)
   })
 })

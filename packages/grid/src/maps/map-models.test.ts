@@ -26,9 +26,9 @@ interface Model {
 interface Real {
   readonly grids: Grid[]
   readonly hub: TestGrids
-  /** What listeners have been told of, put together. */
-  readonly told: Map<string, Value>[]
-  /** Changes whose value before was not what had been told of. */
+  /** The state that listeners have from all their changes. */
+  readonly reported: Map<string, Value>[]
+  /** Changes whose previous value was not the one of the last change. */
   readonly wrong: unknown[]
 }
 
@@ -79,11 +79,11 @@ const fields: Meaning = {
     }
   },
   read: (places, key) => {
-    const held = [...FIELDS, OBJECT].flatMap((field) => {
+    const stored = [...FIELDS, OBJECT].flatMap((field) => {
       const written = places.get(`${key} ${field}`)
       return live(written) ? [[field, written.value] as const] : []
     })
-    return held.length === 0 ? undefined : Object.fromEntries(held.filter(([field]) => field !== OBJECT))
+    return stored.length === 0 ? undefined : Object.fromEntries(stored.filter(([field]) => field !== OBJECT))
   },
 }
 
@@ -128,7 +128,7 @@ async function settle(model: Model, { grids }: Real): Promise<void> {
 }
 
 /** Every way of reading says what the model says. */
-async function compare(meaning: Meaning, model: Model, { grids, told, wrong }: Real): Promise<void> {
+async function compare(meaning: Meaning, model: Model, { grids, reported, wrong }: Real): Promise<void> {
   expect(wrong).toEqual([])
   for (const [peer, grid] of grids.entries()) {
     const map = mapOf(grid)
@@ -143,7 +143,7 @@ async function compare(meaning: Meaning, model: Model, { grids, told, wrong }: R
     for await (const [key, value] of map.entries()) entries.set(key, value)
     expect(entries).toEqual(expected)
     expect(map.size).toBe(expected.size)
-    expect(told[peer]).toEqual(expected)
+    expect(reported[peer]).toEqual(expected)
   }
 }
 
@@ -205,23 +205,26 @@ async function start(meaning: Meaning, peers: number): Promise<{ model: Model; r
   await hub.close()
   hub = new TestGrids()
   const grids: Grid[] = []
-  const told: Map<string, Value>[] = []
+  const reported: Map<string, Value>[] = []
   const wrong: unknown[] = []
   for (let i = 0; i < peers; i++) {
     const grid = await hub.open()
-    const held = new Map<string, Value>()
+    const stored = new Map<string, Value>()
     grid.map<Value>('m', meaning.options).on('change', ({ type, key, value, previous }) => {
-      if (JSON.stringify(previous) !== JSON.stringify(held.get(key))) wrong.push([key, previous, held.get(key)])
-      if (type === 'set') held.set(key, value!)
-      else held.delete(key)
+      if (JSON.stringify(previous) !== JSON.stringify(stored.get(key))) wrong.push([key, previous, stored.get(key)])
+      if (type === 'set') stored.set(key, value!)
+      else stored.delete(key)
     })
     grids.push(grid)
-    told.push(held)
+    reported.push(stored)
   }
   await until(() => grids.every((grid) => grid.members.filter((member) => member.connected).length > 0), 'all have met')
   vi.useFakeTimers({ toFake: ['Date'] })
   const groups = [grids.map((_, i) => i)]
-  return { model: { peers: grids.map(() => new Map<string, Written>()), groups }, real: { grids, hub, told, wrong } }
+  return {
+    model: { peers: grids.map(() => new Map<string, Written>()), groups },
+    real: { grids, hub, reported, wrong },
+  }
 }
 
 async function check(meaning: Meaning, peers: number, values: fc.Arbitrary<Value>): Promise<void> {

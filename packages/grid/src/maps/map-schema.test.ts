@@ -57,8 +57,8 @@ describe('entries of others that do not fit', () => {
     const [first, second] = [await grids.open(), await grids.open()]
     await second.ready()
     const users = second.map('users', { schema: userSchema })
-    const told: string[] = []
-    users.on('change', ({ type, key }) => told.push(`${type} ${key}`))
+    const reported: string[] = []
+    users.on('change', ({ type, key }) => reported.push(`${type} ${key}`))
     await first.map('users').set('odd', { name: 7 })
     await first.map('users').set('ada', { name: 'Ada', age: 36 })
     await until(() => users.size === 1, 'the one that fits has come')
@@ -71,7 +71,7 @@ describe('entries of others that do not fit', () => {
       expect(change.key).toBe('ada')
       break
     }
-    expect(told).toEqual(['set ada'])
+    expect(reported).toEqual(['set ada'])
     expect(hidden(second)).toBe(1)
     expect(second.status().collections[0]!.fingerprint).toBe(first.status().collections[0]!.fingerprint)
     expect(await users.clear()).toBe(1)
@@ -82,8 +82,8 @@ describe('entries of others that do not fit', () => {
     const [first, second] = [await grids.open(), await grids.open()]
     await second.ready()
     const users = second.map('users', { schema: userSchema })
-    const told: unknown[] = []
-    users.on('change', ({ type, value, previous }) => told.push([type, value, previous]))
+    const reported: unknown[] = []
+    users.on('change', ({ type, value, previous }) => reported.push([type, value, previous]))
     const step = async (value: unknown, shows: number): Promise<void> => {
       await first.map('users').set('k', value)
       await until(() => users.size === shows && hidden(second) === 1 - shows, 'it has come')
@@ -95,7 +95,7 @@ describe('entries of others that do not fit', () => {
     await users.set('k', { name: 'Bob', age: 3 })
     expect(users.size).toBe(1)
     expect(hidden(second)).toBe(0)
-    expect(told).toEqual([
+    expect(reported).toEqual([
       ['set', { name: 'Ada', age: 1 }, undefined],
       ['delete', undefined, { name: 'Ada', age: 1 }],
       ['set', { name: 'Ada', age: 2 }, undefined],

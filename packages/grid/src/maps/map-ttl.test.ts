@@ -71,7 +71,7 @@ describe('an entry with a time to live', () => {
     await map.set('stays', 1)
     expect(map.expiresAt('goes')).toEqual(new Date(before + HOUR_MS))
     expect(map.expiresAt('stays')).toBeUndefined()
-    expect(map.expiresAt('nobody')).toBeUndefined()
+    expect(map.expiresAt('missing')).toBeUndefined()
   })
 
   it('stays once it is written without one', async () => {
@@ -128,13 +128,13 @@ describe('an entry with a time to live', () => {
     await first.map<number>('m').set('late', 1, { ttlMs: HOUR_MS })
     await first.map<number>('m').set('other', 1)
     pass(HOUR_MS)
-    const told: string[] = []
-    second.map<number>('m').on('change', ({ type, key }) => told.push(`${type} ${key}`))
+    const reported: string[] = []
+    second.map<number>('m').on('change', ({ type, key }) => reported.push(`${type} ${key}`))
     grids.heal()
     await until(() => second.map('m').peek('other') === 1, 'the other one has come')
     expect(second.map('m').peek('late')).toBeUndefined()
     expect(second.map('m').size).toBe(1)
-    expect(told).toEqual(['set other'])
+    expect(reported).toEqual(['set other'])
   })
 
   it('and survives a restart with its date', async () => {
@@ -186,27 +186,27 @@ describe('changes of entries that expire', () => {
   it('an expiry is reported once, as a delete with the value before', async () => {
     vi.useRealTimers()
     const map = (await grids.open()).map<string>('m')
-    const told: Change<string>[] = []
-    map.on('change', (change) => told.push(change))
+    const reported: Change<string>[] = []
+    map.on('change', (change) => reported.push(change))
     await map.set('k', 'value', { ttlMs: 30 })
-    await until(() => told.length > 1, 'the end is told')
-    expect(told.map(({ type, value, previous }) => [type, value, previous])).toEqual([
+    await until(() => reported.length > 1, 'the end is reported')
+    expect(reported.map(({ type, value, previous }) => [type, value, previous])).toEqual([
       ['set', 'value', undefined],
       ['delete', undefined, 'value'],
     ])
     expect(map.size).toBe(0)
-    expect(told).toHaveLength(2)
+    expect(reported).toHaveLength(2)
   })
 
   it('an expiry that was overwritten is not reported', async () => {
     const map = (await grids.open()).map<number>('m')
-    const told: unknown[] = []
-    map.on('change', ({ type, value, previous }) => told.push([type, value, previous]))
+    const reported: unknown[] = []
+    map.on('change', ({ type, value, previous }) => reported.push([type, value, previous]))
     await map.set('k', 1, { ttlMs: HOUR_MS })
     await map.set('k', 2)
     pass(HOUR_MS)
     expect(map.size).toBe(1)
-    expect(told).toEqual([
+    expect(reported).toEqual([
       ['set', 1, undefined],
       ['set', 2, 1],
     ])
@@ -214,14 +214,14 @@ describe('changes of entries that expire', () => {
 
   it('an entry that is written after its end and before it was swept was there until then', async () => {
     const map = (await grids.open()).map<number>('m')
-    const told: unknown[] = []
-    map.on('change', ({ type, value, previous }) => told.push([type, value, previous]))
+    const reported: unknown[] = []
+    map.on('change', ({ type, value, previous }) => reported.push([type, value, previous]))
     await map.set('k', 1, { ttlMs: HOUR_MS })
     pass(HOUR_MS)
     await map.set('k', 2)
     expect(map.size).toBe(1)
-    expect(told.at(-1)).toEqual(['set', 2, 1])
-    expect(told).toHaveLength(2)
+    expect(reported.at(-1)).toEqual(['set', 2, 1])
+    expect(reported).toHaveLength(2)
   })
 
   it('a conflict tells the value that was thrown away, without its date', async () => {

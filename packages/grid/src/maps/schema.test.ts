@@ -56,7 +56,7 @@ describe('a schema', () => {
     const always = schemaOf(async (value) => ({ value }))
     expect(() => new ValueSchema(always)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
     const sometimes = schemaOf((value) => {
-      return value === undefined ? { issues: [] } : Promise.reject(new Error('nobody waits for it'))
+      return value === undefined ? { issues: [] } : Promise.reject(new Error('no caller waits for it'))
     })
     const schema = new ValueSchema(sometimes)
     expect(() => schema.accepted(1)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))

@@ -20,6 +20,6 @@ export interface BegunWrites {
 /** The one partition of a replicated collection. Throws `NOT_HELD` where this peer does not hold it. */
 export function onlyPartition({ descriptor, partitions }: Collection): Partition {
   const only = partitions[0]
-  if (only === undefined) throw new GridError('NOT_HELD', `'${descriptor.name}' is held by other peers`)
+  if (only === undefined) throw new GridError('NOT_HELD', `'${descriptor.name}' is stored by other peers`)
   return only
 }

@@ -163,7 +163,7 @@ describe('adds and removes that have not seen each other', () => {
     await first.set('tags').add('red')
     await until(() => second.set('tags').size === 1, 'it has come')
     grids.split([0], [1])
-    // The remove takes away the very row that the add writes anew.
+    // The remove takes away the very row that the add writes again.
     await second.set('tags').delete('red')
     await first.set('tags').add('red')
     grids.heal()

@@ -27,8 +27,8 @@ interface Model {
 
 class Real {
   readonly islands: Islands
-  /** The elements at each peer, as its changes tell them; undefined once they told nonsense. */
-  readonly told: (Set<string> | undefined)[] = []
+  /** The elements at each peer, as its changes show them; undefined after a change that makes no sense. */
+  readonly reported: (Set<string> | undefined)[] = []
 
   constructor(islands: Islands) {
     this.islands = islands
@@ -40,15 +40,15 @@ class Real {
   }
 
   follow(peer: number): void {
-    const held = ELEMENTS.filter((element) => this.set(peer).holds(element)).map((element) => JSON.stringify(element))
-    this.told[peer] = new Set(held)
+    const stored = ELEMENTS.filter((element) => this.set(peer).holds(element)).map((element) => JSON.stringify(element))
+    this.reported[peer] = new Set(stored)
     this.set(peer).on('change', ({ type, element }) => {
-      const told = this.told[peer]
+      const reported = this.reported[peer]
       const name = JSON.stringify(element)
       // An element that is there cannot come, and one that is not cannot go.
-      if (told?.has(name) === (type === 'add')) this.told[peer] = undefined
-      else if (type === 'add') told?.add(name)
-      else told?.delete(name)
+      if (reported?.has(name) === (type === 'add')) this.reported[peer] = undefined
+      else if (type === 'add') reported?.add(name)
+      else reported?.delete(name)
     })
   }
 }
@@ -69,8 +69,8 @@ function remove(adds: Map<string, Adds>, openings: readonly string[]): void {
 
 function merge(adds: Map<string, Adds>, others: ReadonlyMap<string, Adds>): void {
   for (const [opening, { added, removed }] of others) {
-    const held = adds.get(opening) ?? { added: 0, removed: 0 }
-    adds.set(opening, { added: Math.max(held.added, added), removed: Math.max(held.removed, removed) })
+    const stored = adds.get(opening) ?? { added: 0, removed: 0 }
+    adds.set(opening, { added: Math.max(stored.added, added), removed: Math.max(stored.removed, removed) })
   }
 }
 
@@ -145,12 +145,12 @@ class Settle implements Command {
   }
 
   async #check(expected: string[], real: Real, peer: number): Promise<void> {
-    const held = (): string[] => {
+    const stored = (): string[] => {
       return ELEMENTS.filter((element) => real.set(peer).holds(element)).map((element) => JSON.stringify(element))
     }
-    await until(() => held().join() === expected.join(), `${expected.join()} at peer ${peer}, not ${held().join()}`)
+    await until(() => stored().join() === expected.join(), `${expected.join()} at peer ${peer}, not ${stored().join()}`)
     strictEqual(real.set(peer).size, expected.length)
-    deepStrictEqual([...(real.told[peer] ?? ['nonsense'])].sort(), expected.toSorted())
+    deepStrictEqual([...(real.reported[peer] ?? ['nonsense'])].sort(), expected.toSorted())
     const listed: string[] = []
     for await (const element of real.set(peer).values()) listed.push(JSON.stringify(element))
     deepStrictEqual(listed.sort(), expected.toSorted())

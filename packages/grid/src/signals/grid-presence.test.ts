@@ -61,13 +61,13 @@ test('changes come in a loop and to listeners, after those that are there if wan
   presence.set({ name: 'Ada' })
   const loop = presence.changes({ initial: true })
   expect((await loop.next()).value).toEqual({ type: 'set', peerId: a.peerId, state: { name: 'Ada' }, missed: 0 })
-  const told: unknown[] = []
-  presence.on('change', ({ type, state }) => told.push([type, state]))
+  const reported: unknown[] = []
+  presence.on('change', ({ type, state }) => reported.push([type, state]))
   b.presence<State>().set({ name: 'Bob' })
   expect((await loop.next()).value).toEqual({ type: 'set', peerId: b.peerId, state: { name: 'Bob' }, missed: 0 })
   b.presence<State>().set(undefined)
-  await until(() => told.length > 0 && (told.at(-1) as unknown[])[0] === 'gone', 'it is told')
-  expect(told.slice(-2)).toEqual([
+  await until(() => reported.length > 0 && (reported.at(-1) as unknown[])[0] === 'gone', 'it is reported')
+  expect(reported.slice(-2)).toEqual([
     ['set', { name: 'Bob' }],
     ['gone', undefined],
   ])

@@ -7,7 +7,7 @@ const NOW_MS = 1_000_000
 const PEER = '12D3KooWGzBsKBVXBRLkSRHCHLuxwHLJcYZbqXMuTQvqXSHKeXyz'
 
 function lag(peerId: string, ageMs: number, changes: Partial<Lag> = {}): Lag {
-  return { peerId, toldAtMs: NOW_MS - ageMs, behind: 0, ahead: 0, unequal: 0, ...changes }
+  return { peerId, reportedAtMs: NOW_MS - ageMs, behind: 0, ahead: 0, unequal: 0, ...changes }
 }
 
 interface Case {
@@ -21,7 +21,7 @@ interface Case {
 
 const cases: readonly Case[] = [
   {
-    name: 'nobody is there',
+    name: 'no other peer is there',
     neighbours: [],
     lags: [],
     says: {
@@ -32,7 +32,7 @@ const cases: readonly Case[] = [
     },
   },
   {
-    name: 'all have told the same, and the oldest word counts',
+    name: 'all have reported the same, and the oldest report counts',
     neighbours: ['a', 'b', 'c', 'd'],
     lags: [lag('a', 100), lag('b', 2100), lag('c', 0), lag('d', 700)],
     says: { state: 'equal', equal: 4, unknown: 0, asOfMs: 2100, text: 'equal to all 4 neighbours as of 2.1 s ago' },
@@ -91,7 +91,7 @@ const cases: readonly Case[] = [
     },
   },
   {
-    name: 'nobody has said anything',
+    name: 'no peer has reported anything',
     neighbours: ['a', 'b'],
     lags: [],
     says: { state: 'unknown', unknown: 2, asOfMs: undefined, text: '0 of 2 neighbours equal, 2 have not said yet' },
@@ -130,7 +130,7 @@ const cases: readonly Case[] = [
     },
   },
   {
-    name: 'minutes are told as minutes',
+    name: 'minutes are shown as minutes',
     neighbours: [],
     lags: [lag('a', 600_000, { behind: 2000 })],
     says: { text: '2,000 writes behind a as of 10 min ago' },

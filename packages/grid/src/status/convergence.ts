@@ -52,11 +52,12 @@ export function convergenceOf({ neighbours, lags, nowMs, staleAfterMs }: PeerRep
   const stale: Lag[] = []
   for (const [peerId, sinceMs] of neighbours) {
     const lag = reports.get(peerId)
-    if (lag !== undefined && lag.toldAtMs >= sinceMs) (nowMs - lag.toldAtMs > staleAfterMs ? stale : fresh).push(lag)
+    if (lag !== undefined && lag.reportedAtMs >= sinceMs)
+      (nowMs - lag.reportedAtMs > staleAfterMs ? stale : fresh).push(lag)
   }
   const equal = fresh.filter((lag) => lag.behind + lag.ahead + lag.unequal === 0).length
   const counts = { neighbours: neighbours.size, equal, unknown: neighbours.size - fresh.length }
-  const ageMs = (lag: Lag): number => Math.max(0, Math.round(nowMs - lag.toldAtMs))
+  const ageMs = (lag: Lag): number => Math.max(0, Math.round(nowMs - lag.reportedAtMs))
   const statement =
     differing(lags, ageMs) ??
     behind(lags, ageMs) ??

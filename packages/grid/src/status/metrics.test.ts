@@ -120,7 +120,7 @@ describe('what is said of convergence', () => {
     grids.split([0], [1, 2])
     await until(() => connected(one) === 0, 'the split has come')
     await two.map('users').set('k', 2)
-    // Nobody can tell it of that write: it claims nothing.
+    // No peer can report that write to it: it claims nothing.
     expect(one.status().convergence).toMatchObject({ state: 'alone', equal: 0 })
     await until(() => three.map('users').peek('k') === 2, 'the other side goes on')
     grids.heal()
@@ -128,7 +128,7 @@ describe('what is said of convergence', () => {
     expect(one.map('users').peek('k')).toBe(2)
   })
 
-  it('a peer that has just written is ahead until the others have told that they have it', async () => {
+  it('a peer that has just written is ahead until the others have reported that they have it', async () => {
     const one = await grids.open()
     await grids.open()
     await until(() => one.status().convergence.state === 'equal', 'they are equal')

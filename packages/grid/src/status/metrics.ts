@@ -217,7 +217,7 @@ function neighboursOf({ meters }: Runtime, reported: readonly Lag[]): NeighbourM
               behind: lag.behind,
               ahead: lag.ahead,
               unequal: lag.unequal,
-              ageSeconds: Math.max(0, nowMs - lag.toldAtMs) / 1000,
+              ageSeconds: Math.max(0, nowMs - lag.reportedAtMs) / 1000,
             },
       messages: { ...messages },
     }

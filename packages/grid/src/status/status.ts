@@ -215,8 +215,8 @@ function collectionStatus(
   { lags: reported, purgedUntilMs: purgedMs, ...collection }: ReportedCollection,
   nowMs: number,
 ): Omit<CollectionStatus, 'hidden'> {
-  const lags = reported.map(({ peerId, behind, ahead, unequal, toldAtMs }) => {
-    return { peerId, behind, ahead, differs: unequal > 0, ageMs: Math.round(nowMs - toldAtMs) }
+  const lags = reported.map(({ peerId, behind, ahead, unequal, reportedAtMs }) => {
+    return { peerId, behind, ahead, differs: unequal > 0, ageMs: Math.round(nowMs - reportedAtMs) }
   })
   const converged = lags.every((lag) => lag.behind === 0 && lag.ahead === 0 && !lag.differs)
   const purgedUntilMs = purgedMs === 0 ? undefined : Math.floor(purgedMs)

@@ -110,13 +110,13 @@ test('lines may end in any way, also each in another, and no cell gets a part of
   }
 })
 
-test('a row is told by the line in which it begins, whatever line ends its cells have', async () => {
+test('an error names the line in which its row begins, whatever line ends its cells have', async () => {
   const { rows } = await read('key,text\r\n"a","1\r\n2\n3"\r\n\r\n,"no\nkey"\r\nc,x\r\n')
   expect(rows.map(({ line }) => line)).toEqual([2, 6, 8])
 })
 
-test('wrong quotes are told by the line in which the quote opened', async () => {
-  for (const [csv, told] of [
+test('an error of quotes names the line in which the quote opened', async () => {
+  for (const [csv, reported] of [
     ['key,name\na,"x"y\nb,z\n', 'line 2: a quote opens here, and after its end comes more text'],
     ['key,name\na,x"y"\nb,z\n', /^line 2: .*quote/i],
     [
@@ -127,7 +127,7 @@ test('wrong quotes are told by the line in which the quote opened', async () => 
     ['\ufeff"key",name\na,ok\n"b""""\n,z\n', 'line 3: a quote opens here, and is not closed'],
     ['\ufeff"key,name\na,ok\n', 'line 1: a quote opens here, and is not closed'],
   ] as const) {
-    for (const chunkBytes of [1, 7, 100]) await expect(read(csv, '', chunkBytes)).rejects.toThrow(told)
+    for (const chunkBytes of [1, 7, 100]) await expect(read(csv, '', chunkBytes)).rejects.toThrow(reported)
   }
 })
 

@@ -42,7 +42,7 @@ class ArrayCutter {
   #elementLine = 0
   #count = 0
   #parts: Uint8Array[] = []
-  #heldBytes = 0
+  #keptBytes = 0
 
   /** Throws `BAD_ROW` when the array has not ended. */
   end(): void {
@@ -96,20 +96,20 @@ class ArrayCutter {
   }
 
   #hold(part: Uint8Array): void {
-    this.#heldBytes += part.length
-    if (this.#heldBytes > ROW_MAX_BYTES) this.#parts = []
+    this.#keptBytes += part.length
+    if (this.#keptBytes > ROW_MAX_BYTES) this.#parts = []
     else this.#parts.push(part)
   }
 
   #holdsMore(): boolean {
-    return this.#heldBytes > ROW_MAX_BYTES || Buffer.concat(this.#parts).toString().trim() !== ''
+    return this.#keptBytes > ROW_MAX_BYTES || Buffer.concat(this.#parts).toString().trim() !== ''
   }
 
   #take(): Element {
-    const bytes = this.#heldBytes > ROW_MAX_BYTES ? undefined : Buffer.concat(this.#parts)
+    const bytes = this.#keptBytes > ROW_MAX_BYTES ? undefined : Buffer.concat(this.#parts)
     const line = this.#elementLine
     this.#parts = []
-    this.#heldBytes = 0
+    this.#keptBytes = 0
     this.#elementLine = 0
     this.#count += 1
     return { bytes, line }

@@ -149,14 +149,14 @@ describe('a Y.Doc that takes over the content of another one', () => {
     y.getMap('map').set('list', Y.Array.from([inner]))
     y.getText('text').insert(0, 'gone and kept')
     y.getText('text').delete(0, 9)
-    const told: unknown[] = []
-    for (const type of y.share.values()) type.observeDeep((events) => told.push(events))
+    const reported: unknown[] = []
+    for (const type of y.share.values()) type.observeDeep((events) => reported.push(events))
     expect(adoptContent(y, nextOf(y, y), 'origin', fail)).toBe(true)
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
     expect([...y.store.clients.keys()]).toEqual([77])
     inner.insert(0, 'still the ')
     expect(y.getMap('map').toJSON()).toEqual({ list: ['still the inner'] })
-    expect(told).toHaveLength(1)
+    expect(reported).toHaveLength(1)
     const undo = new Y.UndoManager(y.getText('text'))
     y.getText('text').insert(0, 'un')
     undo.undo()
@@ -173,10 +173,10 @@ describe('a Y.Doc that takes over the content of another one', () => {
     const [one, two, three] = page.toArray()
     const next = nextOf(y, y)
     ;(next.getXmlFragment('page').get(1) as Y.XmlText).insert(3, ', changed')
-    const told: unknown[] = []
-    page.observeDeep((events) => told.push(...events.map(({ target, delta }) => [target, delta])))
+    const reported: unknown[] = []
+    page.observeDeep((events) => reported.push(...events.map(({ target, delta }) => [target, delta])))
     expect(adoptContent(y, next, 'origin', fail)).toBe(true)
-    expect(told).toEqual([[two, [{ retain: 3 }, { insert: ', changed' }]]])
+    expect(reported).toEqual([[two, [{ retain: 3 }, { insert: ', changed' }]]])
     expect(page.toArray()).toEqual([one, two, three])
     expect(page.toJSON()).toBe('onetwo, changedthree')
   })
@@ -207,14 +207,14 @@ describe('a Y.Doc that takes over the content of another one', () => {
     const y = new Y.Doc()
     const next = nextOf(y, y)
     next.getText('text').insert(0, 'new')
-    const told: unknown[] = []
+    const reported: unknown[] = []
     y.getText('text').observe(() => {
       throw new Error('a bug of the application')
     })
     askForRoots(next, y)
-    expect(adoptContent(y, next, 'origin', (error) => told.push(error))).toBe(true)
+    expect(adoptContent(y, next, 'origin', (error) => reported.push(error))).toBe(true)
     expect(y.getText('text').toJSON()).toBe('new')
-    expect(told).toHaveLength(1)
+    expect(reported).toHaveLength(1)
   })
 
   it('takes nothing over when its listeners do not let it show the same', () => {

@@ -49,8 +49,8 @@ async function typeAs(grid: Grid, count: number): Promise<void> {
 
 const words = (count: number): string => Array.from({ length: count }, (_, i) => `w${i} `).join('')
 
-/** Opens the document at a peer and waits until it has been begun anew. */
-async function beginsAnew(grid: Grid): Promise<void> {
+/** Opens the document at a peer and waits until it is compacted. */
+async function compacts(grid: Grid): Promise<void> {
   const before = generationAt(grid)
   const document = await grid.doc('note')
   await expect.poll(() => generationAt(grid), WAIT).not.toBe(before)
@@ -64,7 +64,7 @@ describe('a document is compacted', () => {
     const { table } = grid.documents
     const bytesOf = (): number => table.rowsOf('note').reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
     const before = bytesOf()
-    await beginsAnew(grid)
+    await compacts(grid)
     const again = await grid.doc('note')
     expect(textOf(again)).toBe(words(300))
     expect(again.y.store.clients.size).toBe(1)
@@ -84,7 +84,7 @@ describe('a document is compacted', () => {
       if (i % 100 === 0) await document.flush()
     }
     await document.flush()
-    await beginsAnew(grid)
+    await compacts(grid)
     expect(await textAt(grid)).toBe('kept')
   })
 
@@ -110,7 +110,7 @@ describe('a document is compacted', () => {
     const [map, page] = [y.getMap('map').toJSON(), y.getXmlFragment('page').toJSON()]
     await expect.poll(async () => (await grid.doc('note')).y.getXmlFragment('page').length, WAIT).toBe(1)
     await typeAs(grid, 7)
-    await beginsAnew(grid)
+    await compacts(grid)
     const again = (await grid.doc('note')).y
     expect(again.getMap('map').toJSON()).toEqual(map)
     expect(again.getXmlFragment('page').toJSON()).toEqual(page)
@@ -138,7 +138,7 @@ describe('an edit made without knowing of a new generation', () => {
       .get('list')!
       .push(['nested', new Y.Map([['key', 'value']])])
     await there.flush()
-    await beginsAnew(ada)
+    await compacts(ada)
     const fresh = await ada.doc('note')
     body(fresh).insert(0, '> ')
     await fresh.flush()
@@ -173,7 +173,7 @@ describe('an edit made without knowing of a new generation', () => {
     await document.flush()
     await bob.close()
     await typeAs(ada, 7)
-    await beginsAnew(ada)
+    await compacts(ada)
     await ada.close()
     for (let i = 0; i < 3; i++) {
       ;({ hub, ada, bob } = await both())
@@ -198,7 +198,7 @@ it('of two new generations one becomes current, and edits made in the other one 
     body(document).insert(0, `b${i} `)
     await document.close()
   }
-  await Promise.all([beginsAnew(ada), beginsAnew(bob)])
+  await Promise.all([compacts(ada), compacts(bob)])
   for (const [grid, said] of [
     [ada, 'from ada '],
     [bob, 'from bob '],
@@ -233,7 +233,7 @@ it('a document that was deleted meanwhile stays deleted, although it was compact
   grids.split([0], [1])
   await bob.deleteDoc('note')
   await typeAs(ada, 7)
-  await beginsAnew(ada)
+  await compacts(ada)
   grids.heal()
   await expect.poll(() => ada.docs(), WAIT).toEqual([])
   expect(await textAt(ada)).toBe('')
@@ -253,7 +253,7 @@ describe('edits of somebody who was never met', () => {
 
   async function settles(grid: Grid): Promise<void> {
     await typeAs(grid, 9)
-    await beginsAnew(grid)
+    await compacts(grid)
     await grid.doc('note')
     await expect.poll(() => grid.documents.table.lineOf('note').at(-1)?.settled, WAIT).toBe(true)
   }
@@ -277,18 +277,18 @@ describe('edits of somebody who was never met', () => {
   it('are reported to their author when another generation is settled since', async () => {
     const { ada, bob, meet } = await strangers()
     const document = await bob.doc('note')
-    const told: string[] = []
+    const reported: string[] = []
     document.on('refused', ({ error, update }) => {
       const y = new Y.Doc()
       if (update !== undefined) Y.applyUpdate(y, update)
-      told.push(`${error.code} ${textOf({ y })}`)
+      reported.push(`${error.code} ${textOf({ y })}`)
     })
     body(document).insert(0, 'from bob ')
     await document.flush()
     await settles(ada)
     await settles(ada)
     meet()
-    await expect.poll(() => told, WAIT).toEqual(['DOCUMENT_GENERATION from bob '])
+    await expect.poll(() => reported, WAIT).toEqual(['DOCUMENT_GENERATION from bob '])
     expect(document.endedBy?.code).toBe('DOCUMENT_GENERATION')
     expect(await textAt(bob)).toBe(await textAt(ada))
   })
@@ -311,7 +311,7 @@ describe('edits of somebody who was never met', () => {
     const carl = await open(LAZY, connected(['memory:peer-2']))
     await expect.poll(() => textAt(carl), WAIT).toBe('abclate')
     await bob.close()
-    // It has met nobody since it was opened.
+    // It has met no peer since it was opened.
     const warnings: string[] = []
     const silent = (): undefined => undefined
     const warn = (message: string): void => {
@@ -332,7 +332,7 @@ describe('edits of somebody who was never met', () => {
     const { ada, bob, meet } = await strangers()
     bob.documents.limits = { ...EAGER, settledAfterMs: 600_000 }
     await typeAs(bob, 9)
-    await beginsAnew(bob)
+    await compacts(bob)
     await typeAs(bob, 1)
     bob.documents.limits = LAZY
     await settles(ada)
@@ -340,12 +340,12 @@ describe('edits of somebody who was never met', () => {
     await expect.poll(async () => (await textAt(ada)).length, WAIT).toBe(`${words(9)}${words(9)}${words(1)}`.length)
     await settles(ada)
     await expect.poll(() => generationAt(bob), WAIT).toBe(generationAt(ada))
-    const told: string[] = []
+    const reported: string[] = []
     const document = await bob.doc('note')
-    document.on('refused', ({ error }) => told.push(error.message))
+    document.on('refused', ({ error }) => reported.push(error.message))
     const oldRows = (): unknown[] =>
       bob.documents.table.rowsOf('note').filter(({ own, parts }) => own && parts.generation !== generationAt(bob))
     await expect.poll(oldRows, { timeout: 10_000 }).toEqual([])
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
   })
 })

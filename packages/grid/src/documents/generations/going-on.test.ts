@@ -46,25 +46,25 @@ async function compact(grid: Grid, count = 6): Promise<void> {
   await document.close()
 }
 
-/** A provider, what an editor that is bound to its Y.Doc shows, and what it was told. */
-async function provide(grid: Grid): Promise<{ y: Y.Doc; provider: GridProvider; editor: Y.Text; told: unknown[] }> {
+/** A provider, what an editor that is bound to its Y.Doc shows, and its events. */
+async function provide(grid: Grid): Promise<{ y: Y.Doc; provider: GridProvider; editor: Y.Text; reported: unknown[] }> {
   const y = new Y.Doc()
-  const told: unknown[] = []
+  const reported: unknown[] = []
   const editor = new Y.Doc().getText('editor')
   text(y).observe(({ delta }) => editor.applyDelta(delta))
   const provider = new GridProvider(grid, 'note', y)
-  provider.on('connection-error', (error) => told.push(error))
-  provider.on('refused', ({ error }) => told.push(error))
+  provider.on('connection-error', (error) => reported.push(error))
+  provider.on('refused', ({ error }) => reported.push(error))
   await provider.whenConnected
-  provider.on('status', (event) => told.push(event))
-  return { y, provider, editor, told }
+  provider.on('status', (event) => reported.push(event))
+  return { y, provider, editor, reported }
 }
 
 describe('a provider whose document is compacted', () => {
   it('goes on with its Y.Doc and the editors bound to it, again and again', async () => {
     const ada = await open(EAGER)
     const bob = await open()
-    const { y, provider, editor, told } = await provide(bob)
+    const { y, provider, editor, reported } = await provide(bob)
     text(y).insert(0, 'hello')
     const nested = new Y.Text('nested')
     y.getMap('map').set('list', Y.Array.from([nested]))
@@ -90,7 +90,7 @@ describe('a provider whose document is compacted', () => {
     }
     expect(editor.toJSON()).toBe(text(y).toJSON())
     expect(nested.toJSON()).toBe('210nested')
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
     expect(y.store.clients.size).toBeLessThan(10)
     expect(provider.synced).toBe(true)
     await provider.destroy()
@@ -99,7 +99,7 @@ describe('a provider whose document is compacted', () => {
   it('brings along what was typed while the other peer compacted it without knowing', async () => {
     const ada = await open(EAGER)
     const bob = await open()
-    const { y, provider, editor, told } = await provide(bob)
+    const { y, provider, editor, reported } = await provide(bob)
     text(y).insert(0, 'one two')
     await expect.poll(() => textAt(ada), WAIT).toBe('one two')
     grids.split([0], [1])
@@ -114,14 +114,14 @@ describe('a provider whose document is compacted', () => {
     text(y).insert(0, 'and on ')
     await expect.poll(() => textAt(ada), WAIT).toBe('and on late three two......')
     expect(editor.toDelta()).toEqual(text(y).toDelta())
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
     await provider.destroy()
   })
 
   it('goes on with what was typed while it was disconnected', async () => {
     const ada = await open(EAGER)
     const bob = await open()
-    const { y, provider, editor, told } = await provide(bob)
+    const { y, provider, editor, reported } = await provide(bob)
     text(y).insert(0, 'before')
     await expect.poll(() => textAt(ada), WAIT).toBe('before')
     await provider.disconnect()
@@ -135,8 +135,8 @@ describe('a provider whose document is compacted', () => {
     text(y).insert(0, 'b')
     await expect.poll(() => textAt(ada), WAIT).toBe('between before......')
     expect(editor.toJSON()).toBe('between before......')
-    expect(told.slice(-1)).toEqual([{ status: 'connected' }])
-    expect(told.filter((each) => each instanceof Error)).toEqual([])
+    expect(reported.slice(-1)).toEqual([{ status: 'connected' }])
+    expect(reported.filter((each) => each instanceof Error)).toEqual([])
     await provider.destroy()
   })
 
@@ -161,11 +161,11 @@ describe('a provider whose document is compacted', () => {
   it('gets an event when its document was deleted instead', async () => {
     const ada = await open(EAGER)
     const bob = await open()
-    const { y, provider, told } = await provide(bob)
+    const { y, provider, reported } = await provide(bob)
     text(y).insert(0, 'gone')
     await expect.poll(() => textAt(ada), WAIT).toBe('gone')
     await ada.deleteDoc('note')
-    await expect.poll(() => told, WAIT).toMatchObject([{ code: 'DOCUMENT_DELETED' }, { status: 'disconnected' }])
+    await expect.poll(() => reported, WAIT).toMatchObject([{ code: 'DOCUMENT_DELETED' }, { status: 'disconnected' }])
     provider.connect()
     await expect(provider.whenConnected).rejects.toMatchObject({ code: 'DOCUMENT_FOREIGN' })
     expect(text(y).toJSON()).toBe('gone')

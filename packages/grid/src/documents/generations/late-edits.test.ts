@@ -51,7 +51,7 @@ function newWord(model: Model): string {
 function erase(words: Words, at: number, model: Model): void {
   const there = words.get(at)
   for (const word of typeof there === 'string' ? [there] : there.toArray()) model.erased.add(word)
-  // A list is emptied and stays: whoever types into it meanwhile is not to lose what is typed.
+  // A list is emptied and stays: text that a user types into it meanwhile must not be lost.
   if (typeof there === 'string') words.delete(at)
   else there.delete(0, there.length)
 }

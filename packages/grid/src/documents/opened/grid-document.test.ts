@@ -216,7 +216,7 @@ describe('the documents of a grid', () => {
     expect(await bob!.deleteDoc('notes/a')).toBe(true)
     expect(await bob!.deleteDoc('notes/a')).toBe(false)
     await expect.poll(() => ada!.docs('notes/')).toEqual(['notes/b'])
-    // Both begin it anew, each without the other.
+    // Both compact it, each without the other.
     grids.split([0], [1])
     const first = await ada!.doc('notes/a')
     const second = await bob!.doc('notes/a')
