@@ -260,7 +260,7 @@ test('a write from the future waits or is refused, moves no clock, makes no coll
     frame(peers, [{ hlc: hlcFromWall(peers.wallMs + aheadMs), key: 'from tomorrow' }], { ...USERS, collection })
   for (let i = 0; i < 20; i++) {
     peers.give('a', { type: 'broadcast', from: 'b', bytes: future(700_000 + i * 1e7, `refused ${i}`) })
-    peers.give('a', { type: 'broadcast', from: 'b', bytes: future(300_000 + i, `stored ${i}`) })
+    peers.give('a', { type: 'broadcast', from: 'b', bytes: future(300_000 + i, `ahead ${i}`) })
   }
   expect([...a.collections].map(({ descriptor }) => descriptor.name)).toEqual(['users'])
   expect(a.hlc).toBe(hlc)

@@ -83,7 +83,7 @@ class Settle implements Command {
       for (const peer of island) {
         const expected = expectedAt(model, peer)
         await until(() => real.counter(peer).value === expected, `${expected} at peer ${peer}`)
-        await until(() => real.reported[peer] === expected, `peer ${peer} is reported of ${expected}`)
+        await until(() => real.reported[peer] === expected, `peer ${peer} reports ${expected}`)
       }
     }
   }
