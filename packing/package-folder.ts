@@ -37,7 +37,7 @@ export async function restore(folder: string): Promise<void> {
   for (const licence of LICENCES) await rm(join(folder, licence), { force: true })
 }
 
-/** The package has a command, which runs `src/main.ts`. */
+/** The package has a command, which runs `src/main.ts`. The command of the SDK only looks for that one. */
 function programsOf(manifest: Manifest): string[] {
-  return manifest.bin === undefined ? [] : ['./src/main.ts']
+  return manifest.bin === undefined || manifest.name === BROWSER_PACKAGE ? [] : ['./src/main.ts']
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -19,6 +20,12 @@ const IMPORTING = ['node16-esm', 'bundler'] as const
 const LIMIT_MS = 600_000
 const PACKAGES_MAX = 130
 const SIZE_MAX_BYTES = 60 * 1024 * 1024
+
+/** A Node that is too old, where this machine has one beside the one of this project. */
+const OLD_NODE = ['/usr/bin/node', '/usr/local/bin/node'].find((path) => {
+  const { stdout } = spawnSync(path, ['--version'], { encoding: 'utf8' })
+  return /^v(1[4-9]|2[01])\./.test(stdout ?? '')
+})
 
 /** Counts its runs, in a directory that all runtimes share. */
 const COUNTING = `import { openGrid } from 'gossipgrid'
@@ -90,6 +97,23 @@ describe('the packages, packed by npm and installed in an empty folder', () => {
     }
   })
 
+  it('says where the command is to somebody who has only the SDK', async () => {
+    const { code, stdout, stderr } = await packed.run(['npx', '--no-install', 'gossipgrid', '--help'])
+    expect(stderr).toMatch(
+      /^The gossipgrid command is in the package @gossipgrid\/cli: .*`npm install @gossipgrid\/cli`/,
+    )
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+  })
+
+  it.runIf(OLD_NODE)('says on an older Node which one it needs', async () => {
+    for (const entry of ['gossipgrid', 'gossipgrid/yjs', 'gossipgrid/relay']) {
+      await writeFile(join(packed.app, 'old.mjs'), `import '${entry}'\nconsole.log('it began')\n`)
+      const { code, stdout, stderr } = await packed.run([OLD_NODE!], 'old.mjs')
+      expect(stderr, entry).toMatch(/^Error: gossipgrid needs Node\.js 22 or newer, and this is v[\d.]+\.$/m)
+      expect({ code, stdout }, entry).toEqual({ code: 1, stdout: '' })
+    }
+  })
+
   describe('with the command and the optional Yjs beside them', () => {
     beforeAll(async () => {
       await packed.install(['cli'], optional)
@@ -120,7 +144,21 @@ describe('the packages, packed by npm and installed in an empty folder', () => {
     it('have a command that runs', async () => {
       const help = await packed.run(['node_modules/.bin/gossipgrid', '--help'])
       expect(help.stdout, help.stderr).toContain('Usage: gossipgrid')
-      expect(packed.tarballs.get('cli')!.files).toContain('dist/demo/demo-peer.js')
+      expect(packed.tarballs.get('cli')!.files).toContain('dist/demo/cluster/demo-peer.js')
+      const throughTheSdk = await packed.run(
+        [process.execPath],
+        'node_modules/gossipgrid/bin/gossipgrid.js',
+        '--version',
+      )
+      expect(throughTheSdk).toMatchObject({ code: 0, stdout: '0.1.0\n' })
+    })
+
+    it.runIf(OLD_NODE)('have a command that says on an older Node which one it needs, in one sentence', async () => {
+      for (const name of ['@gossipgrid/cli', 'gossipgrid']) {
+        const { code, stdout, stderr } = await packed.run([OLD_NODE!], `node_modules/${name}/bin/gossipgrid.js`)
+        expect(stderr, name).toMatch(/^gossipgrid needs Node\.js 22 or newer, and this is v[^\n]*PATH\.\n$/)
+        expect({ code, stdout }, name).toEqual({ code: 1, stdout: '' })
+      }
     })
   })
 })

@@ -15,7 +15,9 @@ if (process.versions.bun !== undefined || (fromSource ? runsTypeScript : major >
   module.enableCompileCache?.()
   await import(fromSource ? source : compiled)
 } else {
-  console.error(`gossipgrid needs Node.js ${fromSource ? '22.18' : '22'} or newer, and this is ${process.version} (${process.execPath}).
-Install a newer one from https://nodejs.org, or put it first in PATH.`)
-  process.exitCode = 2
+  const needed = fromSource ? '22.18' : '22'
+  console.error(
+    `gossipgrid needs Node.js ${needed} or newer, and this is ${process.version} (${process.execPath}): install one from https://nodejs.org, or put it first in PATH.`,
+  )
+  process.exitCode = 1
 }

@@ -1,3 +1,4 @@
+import './node-version.ts'
 import { GridError, checkKnown } from '@gossipgrid/core'
 import type { Known } from '@gossipgrid/core'
 import type { Awareness } from 'y-protocols/awareness'
