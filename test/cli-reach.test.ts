@@ -1,4 +1,5 @@
-import { afterAll, expect, test } from 'vitest'
+import { openGrid } from 'gossipgrid'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { Surroundings, killed, removeAll } from './cli-rig/surroundings.ts'
 
 afterAll(removeAll)
@@ -32,7 +33,27 @@ test('by default a peer is for this machine only, and says how to share it', asy
   await expect.poll(() => shown, { timeout: 30_000 }).toContain('Ctrl-C closes it')
   expect(shown).toMatch(/alone {2}for this machine only/)
   expect(shown).toContain('Join from this machine')
+  expect(shown).toMatch(/Tabs join by:\n {2}\/ip4\/127\.0\.0\.1\/tcp\/\d+\/ws\/p2p\//)
   expect(shown).not.toMatch(/private|ip4\/(?!127\.)/)
   expect(log).toMatch(/only programs on this machine can join it\. To share it, give all peers the same secret/)
   await killed(child, 'SIGTERM')
+})
+
+test('a peer on a port of its own is joined by processes and by tabs, and by what people type', async () => {
+  const here = new Surroundings('tabs')
+  const { started } = await here.peer('--name', 'tabs')
+  const [port] = started.addresses.flatMap(
+    (address) => /^\/ip4\/127\.0\.0\.1\/tcp\/(\d+)\/p2p/.exec(address)?.[1] ?? [],
+  )
+  expect(started.tabs).toMatch(/^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/ws\/p2p\//)
+  expect(started.join).toMatch(/--join \/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\//)
+  for (const join of [started.tabs, `127.0.0.1:${port}`, `localhost:${port}`, Number(port)]) {
+    const grid = await openGrid({ name: 'tabs', mdns: false, listen: ['127.0.0.1:0'], join: [join] })
+    onTestFinished(() => grid.close())
+    await grid.ready()
+    expect(
+      grid.members.some(({ peerId, connected }) => peerId === started.peerId && connected),
+      String(join),
+    ).toBe(true)
+  }
 })

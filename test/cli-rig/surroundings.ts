@@ -31,6 +31,7 @@ export interface Started {
   readonly peerId: string
   readonly addresses: readonly string[]
   readonly join: string
+  readonly tabs: string
   readonly socket: string
 }
 

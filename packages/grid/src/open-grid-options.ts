@@ -35,13 +35,17 @@ export interface OpenGridOptions {
    * Default: data is stored, but the browser may clear it when it needs the space. On servers, `directory` decides.
    */
   readonly persist?: boolean
-  /** Addresses of peers to join, as `grid.addresses` returns them. These peers may start later. */
-  readonly join?: readonly string[]
   /**
-   * Multiaddrs to listen on. Default: TCP and WebSockets on free ports of all interfaces; of the loopback interface only, if
+   * Addresses of peers to join, as `grid.addresses` returns them, or `HOST:PORT`, or a port of this machine; tabs take only the
+   * former. These peers may start later.
+   */
+  readonly join?: readonly (string | number)[]
+  /**
+   * Where to listen: a port (of all interfaces), `HOST:PORT` with an IP address of this machine, or a multiaddr. The first two
+   * mean TCP; tabs need an address that ends in `/ws`. Default: TCP and WebSockets on free ports of all interfaces; of the loopback interface only, if
    * the grid has no secret and is not `open`. Browsers listen at relays.
    */
-  readonly listen?: readonly string[]
+  readonly listen?: readonly (string | number)[]
   /** Addresses to announce to other peers instead of the listening ones, for a server behind a DNS name or a proxy. */
   readonly announce?: readonly string[]
   /** A certificate for listening on `/tls/ws`. Tabs of https pages can connect only to secure WebSockets. */

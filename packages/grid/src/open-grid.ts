@@ -2,6 +2,7 @@ import { environment } from '#environment'
 import { GridError, VALUE_MAX_BYTES } from '@gossipgrid/core'
 import type { Storage } from '@gossipgrid/core'
 import { libp2pNetwork } from '@gossipgrid/network'
+import type { Libp2pNetworkOptions } from '@gossipgrid/network'
 import type { OpenedStorage } from './environment/environment.ts'
 import { Grid } from './grid.ts'
 import { quietLogger } from './logger.ts'
@@ -102,9 +103,10 @@ async function openNetwork(
   adviseOnSecrets(secrets, logger)
   const reach = environment.reach?.of(options, secrets.length > 0)
   if (reach !== undefined && reach.kind !== 'private') logger.warn(environment.reach!.text(options.name, reach))
-  const listen = reach === undefined ? options.listen : reach.listen
+  // A tab takes multiaddrs only: the network refuses others.
+  const { listen, join } = (reach ?? options) as Pick<Libp2pNetworkOptions, 'listen' | 'join'>
   const makeNetwork = options.network ?? libp2pNetwork
-  const { join, announce, tls, iceServers, mdns } = options
+  const { announce, tls, iceServers, mdns } = options
   return makeNetwork({
     channels: await channelsOf(options.name, secrets),
     ...onlyDefined({ privateKey, listen, join, announce, tls, iceServers, mdns }),

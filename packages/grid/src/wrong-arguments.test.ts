@@ -23,8 +23,8 @@ const quiet = { debug: () => undefined, info: () => undefined, warn: () => undef
 const options: Readonly<Record<string, readonly unknown[]>> = {
   directory: [5, null, {}, new URL('file:///tmp/x'), 'a\0b'],
   persist: ['yes', null, 1],
-  join: ['/ip4/127.0.0.1/tcp/1', 5, null, {}, [5], [undefined]],
-  listen: ['/ip4/127.0.0.1/tcp/0', 4001, null, {}, [4001]],
+  join: ['/ip4/127.0.0.1/tcp/1', 5, null, {}, [true], [undefined]],
+  listen: ['/ip4/127.0.0.1/tcp/0', 4001, null, {}, [4001], [true]],
   announce: ['/dns4/x/tcp/1', null, [null]],
   tls: [5, null, {}, { cert: 'x' }, { cert: 'x', key: 5 }, { cert: 'x', key: 'y' }, { cert: 'x', key: 'y', ca: 'z' }],
   iceServers: [5, null, {}, ['stun:x'], [{}], [{ urls: 5 }], [{ urls: [] }], [{ url: 'stun:x' }]],

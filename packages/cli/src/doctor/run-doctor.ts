@@ -1,6 +1,6 @@
 import { EXIT, errorText } from '../cli-error.ts'
 import { runningPeers } from '../control/running-peer.ts'
-import { joinAddress, listenAddress } from '../peer/addresses.ts'
+import { joinAddress, listenAddresses } from '../peer/addresses.ts'
 import { readSecrets } from '../peer/secret.ts'
 import { colorsFor } from '../terminal/colors.ts'
 import type { Colors } from '../terminal/colors.ts'
@@ -31,7 +31,7 @@ export interface DoctorOptions {
 
 /** Runs all checks, and shows each finding as soon as it is there. */
 export async function runDoctor(options: DoctorOptions): Promise<void> {
-  const listen = (options.listen ?? []).map(listenAddress)
+  const listen = await listenAddresses(options.listen ?? [], false)
   const join = (options.join ?? []).map(joinAddress)
   const { secrets, warning } = readSecrets(options.secretFile)
   const peers = runningPeers()

@@ -1,58 +1,71 @@
-import { isIP } from 'node:net'
-import { CliError } from '../cli-error.ts'
+import { createServer } from 'node:net'
+import * as typedAddress from 'gossipgrid/addresses'
+import type { HostPort } from 'gossipgrid/addresses'
+import { CliError, errorText } from '../cli-error.ts'
 
-const HOST_NAME = /^[\p{L}\p{M}\p{N}._-]+$/u
-
-/** An address as people type it: `4001`, `192.168.1.7:4001`, `[::1]:4001`, `example.org:4001`. */
-interface HostPort {
-  readonly host: string
-  readonly port: number
-}
+/** So many ports above that of TCP are tried for WebSockets. */
+const PORTS_TRIED_MAX = 100
 
 /** A listen address in the form of libp2p: a port alone means all interfaces. Throws `USAGE`. */
 export function listenAddress(typed: string): string {
-  if (typed.startsWith('/')) return typed
-  const { host, port } = hostPort(
-    /^\d+$/.test(typed) ? `0.0.0.0:${typed}` : typed.replace(/^\*:/, '0.0.0.0:'),
-    '--listen',
-  )
-  if (isIP(host) === 0) {
-    throw new CliError(
-      'USAGE',
-      `--listen ${typed}: ${host} is no IP address of this machine`,
-      'Give an IP address, or a port alone.',
-    )
-  }
-  return multiaddr(host, port)
+  return read('--listen', () => typedAddress.listenAddress(typed))
 }
 
 /** An address to join by in the form of libp2p. Throws `USAGE`. */
 export function joinAddress(typed: string): string {
-  if (typed.startsWith('/')) return typed
-  const { host, port } = hostPort(typed, '--join')
-  return multiaddr(host, port)
+  return read('--join', () => typedAddress.joinAddress(typed))
 }
 
 /** `[HOST:]PORT`; without a host it is this machine alone. Throws `USAGE`. */
 export function metricsAddress(typed: string): HostPort {
-  return hostPort(/^\d+$/.test(typed) ? `127.0.0.1:${typed}` : typed, '--metrics')
+  return read('--metrics', () => typedAddress.hostPort(/^\d+$/.test(typed) ? `127.0.0.1:${typed}` : typed, typed))
 }
 
-function hostPort(typed: string, option: string): HostPort {
-  const [, v6, name, digits] = /^(?:\[([^\]]+)\]|([^:/]+)):(\d+)$/.exec(typed) ?? []
-  const host = v6 ?? name
-  const port = Number(digits)
-  if (host !== undefined && (isIP(host) > 0 || HOST_NAME.test(host)) && port <= 65_535) return { host, port }
-  throw new CliError(
-    'USAGE',
-    `${option} ${typed} is no address`,
-    `Write HOST:PORT, as in 192.168.1.7:4001 or [2001:db8::7]:4001${option === '--join' ? ', or a whole address that a peer has printed' : ', or a port alone'}.`,
-  )
+function read<Address>(option: string, parse: () => Address): Address {
+  try {
+    return parse()
+  } catch (error) {
+    throw new CliError('USAGE', `${option} ${errorText(error)}`, '', { cause: error })
+  }
 }
 
-function multiaddr(host: string, port: number): string {
-  const version = isIP(host)
-  return `/${version === 4 ? 'ip4' : version === 6 ? 'ip6' : 'dns4'}/${host}/tcp/${port}`
+/**
+ * The addresses to listen on: those that were typed, and beside each port one for WebSockets, by which tabs join. It is the next
+ * port, or the first free one after that. Nothing is added to multiaddrs, which say exactly what is meant, and nowhere if one
+ * of the addresses is for WebSockets already. Throws `USAGE`.
+ */
+export async function listenAddresses(typed: readonly string[], secure: boolean): Promise<string[]> {
+  const addresses = typed.map(listenAddress)
+  if (addresses.some((address) => /\/wss?(\/|$)/.test(address))) return addresses
+  const ports = new Set(addresses.map((address) => tcpOf(address)?.port))
+  for (const [i, address] of typed.entries()) {
+    const tcp = address.startsWith('/') ? undefined : tcpOf(addresses[i]!)
+    if (tcp === undefined) continue
+    const port = tcp.port === 0 ? 0 : await portAfter(tcp, ports)
+    if (port === undefined) continue
+    ports.add(port)
+    addresses.push(`${addresses[i]!.replace(/\d+$/, String(port))}${secure ? '/tls/ws' : '/ws'}`)
+  }
+  return addresses
+}
+
+/** The first free port after this one. Undefined if there is none near. */
+async function portAfter(
+  { host, port }: HostPort,
+  taken: ReadonlySet<number | undefined>,
+): Promise<number | undefined> {
+  for (let next = port + 1; next <= Math.min(port + PORTS_TRIED_MAX, 65_535); next++) {
+    if (!taken.has(next) && (await isFree(host, next))) return next
+  }
+  return undefined
+}
+
+function isFree(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(true)))
+  })
 }
 
 /** Host and port of an address of libp2p; undefined where it is not TCP. */

@@ -11,11 +11,11 @@ export function peerCommand(): Command {
     .option('--secret-file <file>', 'makes the grid private; see `gossipgrid secret` (or GOSSIPGRID_SECRET)')
     .option('--open', 'no secret, and anybody who knows the name may join, read and change it')
     .option('--data <directory>', 'where to keep the data; without it, in memory only')
-    .option('--listen <address>', 'PORT, HOST:PORT or a multiaddr; may be repeated (default: free ports)', collect)
+    .option('--listen <address>', 'PORT, HOST:PORT (tabs: the next port) or a multiaddr; may be repeated', collect)
     .option('--announce <address>', 'a multiaddr to tell others instead; may be repeated', collect)
     .option('--tls-cert <file>', 'certificate with its chain (PEM), for listening on .../tls/ws')
     .option('--tls-key <file>', 'its key (PEM)')
-    .option('--join <address>', 'HOST:PORT or an address that a peer has printed; may be repeated', collect)
+    .option('--join <address>', 'HOST:PORT, PORT or an address that a peer has printed; may be repeated', collect)
     .option('--metrics <address>', 'serve Prometheus metrics and health on [HOST:]PORT (host: 127.0.0.1)')
     .option('--no-mdns', 'do not look for peers on the local network')
     .option('--zone <name>', 'failure domain, such as a rack or a site')
@@ -49,6 +49,8 @@ export function peerCommand(): Command {
   ]).addHelpText(
     'after',
     `
+Browser tabs join by WebSockets: --listen 4001 listens for them on 4002, or on the first free port after it. Without --listen,
+ports are free ones.
 SIGTERM or Ctrl-C closes it: writes under way become durable, and the others get a goodbye. A second one ends it at once.
 A secret file holds one secret a line: the own one and, while you change it, the former one.`,
   )

@@ -1,8 +1,11 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { joinAddress, listenAddress, metricsAddress, onlyHere, tcpOf } from './addresses.ts'
+import { joinAddress, listenAddress, listenAddresses, metricsAddress, onlyHere, tcpOf } from './addresses.ts'
 import { peerLog } from './peer-log.ts'
 import { checkReach } from './reach.ts'
 import { readCertificate } from './certificate.ts'
@@ -28,10 +31,29 @@ test('addresses are parsed as people type them', () => {
 })
 
 test('an invalid address is refused with a good example', () => {
-  for (const typed of ['', 'here', 'host:', ':4001', '1.2.3.4:99999', '::1:4001']) {
+  for (const typed of ['here', 'host:', ':4001', '1.2.3.4:99999', '::1:4001']) {
     expect(() => joinAddress(typed)).toThrow(`--join ${typed} is no address`)
   }
   expect(() => listenAddress('example.org:4001')).toThrow('is no IP address of this machine')
+})
+
+test('beside a port for TCP one is listened on for tabs: the next, or the first free one after it', async () => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port: taken } = server.address() as AddressInfo
+  const [first, second] = await listenAddresses([`127.0.0.1:${taken - 1}`], false)
+  expect(first).toBe(`/ip4/127.0.0.1/tcp/${taken - 1}`)
+  expect(second).toMatch(/^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/ws$/)
+  expect(tcpOf(second!)!.port).toBeGreaterThan(taken)
+  server.close()
+  expect(await listenAddresses(['0'], true)).toEqual(['/ip4/0.0.0.0/tcp/0', '/ip4/0.0.0.0/tcp/0/tls/ws'])
+  // Ports that were typed are left to those.
+  const two = await listenAddresses(['127.0.0.1:65532', '127.0.0.1:65533'], false)
+  expect(two.map((address) => tcpOf(address)!.port)).toEqual([65_532, 65_533, 65_534, 65_535])
+  expect(await listenAddresses(['127.0.0.1:65535'], false)).toHaveLength(1)
+  for (const exact of [['/ip4/127.0.0.1/tcp/4001'], ['127.0.0.1:4001', '/ip4/127.0.0.1/tcp/9000/ws']]) {
+    expect(await listenAddresses(exact, false)).toHaveLength(exact.length)
+  }
 })
 
 test('a secret file has the present secret and the former one, and is for the user alone', () => {

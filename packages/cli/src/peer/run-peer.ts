@@ -9,7 +9,7 @@ import type { Colors } from '../terminal/colors.ts'
 import { print, printJson } from '../terminal/output.ts'
 import { countOf } from '../terminal/quantities.ts'
 import { facts } from '../terminal/table.ts'
-import { joinAddress, listenAddress, metricsAddress, onlyHere } from './addresses.ts'
+import { joinAddress, listenAddresses, metricsAddress, onlyHere } from './addresses.ts'
 import { checkReach } from './reach.ts'
 import { readCertificate } from './certificate.ts'
 import type { CertificateOptions } from './certificate.ts'
@@ -112,7 +112,7 @@ async function open(
     ...(secrets.length === 0 ? {} : { secret: secrets }),
     ...(options.open === true ? { open: true } : {}),
     ...(directory === undefined ? {} : { directory }),
-    ...(options.listen === undefined ? {} : { listen: options.listen.map(listenAddress) }),
+    ...(options.listen === undefined ? {} : { listen: await listenAddresses(options.listen, tls !== undefined) }),
     ...(options.join === undefined ? {} : { join: options.join.map(joinAddress) }),
     ...(announce === undefined ? {} : { announce }),
     ...(tls === undefined ? {} : { tls }),
@@ -153,12 +153,13 @@ interface Started {
 
 function tellStart(grid: Grid, options: PeerOptions, started: Started): void {
   const join = joinCommand(grid, options)
+  const tabs = nearest(grid.addresses.filter(isForTabs))
   const { collections } = grid.status()
   if (options.json === true) {
     const { name, peerId, addresses } = grid
     const { isPrivate, ...rest } = started
     const reach = isPrivate ? 'private' : options.open === true ? 'open' : 'local'
-    return printJson({ name, peerId, addresses, join, reach, ...rest })
+    return printJson({ name, peerId, addresses, join, tabs: tabs ?? '', reach, ...rest })
   }
   const colors = colorsFor(process.stdout)
   const entries = collections.reduce((sum, collection) => sum + collection.entries, 0)
@@ -178,6 +179,7 @@ function tellStart(grid: Grid, options: PeerOptions, started: Started): void {
   ]
   print(facts(lines, colors))
   if (join !== '') print(`\nJoin from ${grid.addresses.every(onlyHere) ? 'this' : 'another'} machine:\n  ${join}`)
+  if (tabs !== undefined) print(`\nTabs join by:\n  ${tabs}`)
   print(`\n${colors.dim('Look at it with: gossipgrid status. Ctrl-C closes it.')}`)
 }
 
@@ -188,8 +190,7 @@ function reachText(options: PeerOptions, { isPrivate }: Started, colors: Colors)
 
 /** The command for another machine. */
 function joinCommand(grid: Grid, options: PeerOptions): string {
-  const address =
-    grid.addresses.find((candidate) => !onlyHere(candidate) && !candidate.includes('/ws')) ?? grid.addresses[0]
+  const address = nearest(grid.addresses.filter((candidate) => !isForTabs(candidate))) ?? grid.addresses[0]
   if (address === undefined) return ''
   const secret =
     options.secretFile === undefined
@@ -198,6 +199,15 @@ function joinCommand(grid: Grid, options: PeerOptions): string {
         : ''
       : ` --secret-file ${quoted(options.secretFile)}`
   return `gossipgrid peer --name ${quoted(grid.name)}${secret} --join ${address}`
+}
+
+/** The address to show: one that other machines can reach, if there is one. */
+function nearest(addresses: readonly string[]): string | undefined {
+  return addresses.find((address) => !onlyHere(address)) ?? addresses[0]
+}
+
+function isForTabs(address: string): boolean {
+  return /\/wss?(\/|$)/.test(address) && !address.includes('/p2p-circuit')
 }
 
 function quoted(text: string): string {

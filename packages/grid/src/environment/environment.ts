@@ -1,7 +1,7 @@
 import type { Role, Storage } from '@gossipgrid/core'
 import type { Logger } from '../logger.ts'
 import type { OpenGridOptions } from '../open-grid-options.ts'
-import type { reachOf, reachText } from '../lifecycle/reach.ts'
+import type { Reach, reachText } from '../lifecycle/reach.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 
 export interface OpenedStorage {
@@ -14,8 +14,10 @@ export interface OpenedStorage {
 export interface Environment {
   /** Default role of a peer. Undefined: its store decides. */
   readonly role: Role | undefined
-  /** Decides who can reach a peer here. Undefined where other peers cannot dial one: a tab is reached through peers that it has dialled. */
-  readonly reach: { readonly of: typeof reachOf; readonly text: typeof reachText } | undefined
+  /** Decides who can reach a peer here, and reads its addresses. Undefined where other peers cannot dial one: a tab is reached through peers that it has dialled. */
+  readonly reach:
+    | { readonly of: (options: OpenGridOptions, hasSecret: boolean) => Reach; readonly text: typeof reachText }
+    | undefined
   /** Throws `INVALID_OPTION` for an option of another environment, `INSECURE_PAGE` on a page where no peer can run. */
   check(options: OpenGridOptions): void
   openStorage(options: OpenGridOptions, logger: Logger): Promise<OpenedStorage>

@@ -9,8 +9,6 @@ import type { OpenGridOptions } from '../open-grid-options.ts'
 const KINDS: Readonly<Partial<Record<keyof OpenGridOptions, Kind>>> = {
   directory: 'text',
   persist: 'boolean',
-  join: 'texts',
-  listen: 'texts',
   announce: 'texts',
   mdns: 'boolean',
   weight: 'number',
@@ -33,6 +31,7 @@ export function checkOptionKinds(options: OpenGridOptions): void {
   for (const [name, methods] of Object.entries(METHODS)) {
     checkMethods(name, options[name as keyof OpenGridOptions], methods)
   }
+  for (const name of ['join', 'listen'] as const) checkAddresses(name, options[name])
   if (options.directory?.includes('\0') === true) {
     throw new GridError('INVALID_OPTION', 'directory must not contain U+0000')
   }
@@ -40,12 +39,20 @@ export function checkOptionKinds(options: OpenGridOptions): void {
   checkIceServers(options.iceServers)
 }
 
+/** Ports may be numbers. */
+function checkAddresses(name: string, addresses: unknown): void {
+  const texts = Array.isArray(addresses)
+    ? addresses.map((address: unknown) => (typeof address === 'number' ? String(address) : address))
+    : addresses
+  checkKind(name, texts, 'texts')
+}
+
 const CERTIFICATE: Readonly<Record<keyof Certificate, true>> = { cert: true, key: true }
 const ICE_SERVER: Readonly<Record<keyof IceServer, true>> = { urls: true, username: true, credential: true }
 
 function checkCertificate({ tls, listen }: OpenGridOptions): void {
   if (tls === undefined) {
-    const secure = listen?.find((address) => address.includes('/tls'))
+    const secure = listen?.find((address) => String(address).includes('/tls'))
     if (secure === undefined) return
     throw new GridError('INVALID_OPTION', `listen '${secure}' needs a certificate: pass it as tls: { cert, key }`)
   }

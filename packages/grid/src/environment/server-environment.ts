@@ -3,14 +3,17 @@ import { levelStorage, memoryStorage } from '@gossipgrid/storage'
 import type { LevelHealthReport } from '@gossipgrid/storage'
 import type { Logger } from '../logger.ts'
 import type { OpenGridOptions } from '../open-grid-options.ts'
+import { joinAddress, listenAddress } from '../addresses.ts'
 import { reachOf, reachText } from '../lifecycle/reach.ts'
+import type { Reach } from '../lifecycle/reach.ts'
+import { onlyDefined } from '../only-defined.ts'
 import type { Environment, OpenedStorage } from './environment.ts'
 import { checkOptionKinds } from './option-kinds.ts'
 
 /** The environment of Node, Deno and Bun. */
 export const environment: Environment = {
   role: undefined,
-  reach: { of: reachOf, text: reachText },
+  reach: { of: reachOfTyped, text: reachText },
   check: (options) => {
     checkOptionKinds(options)
     const { directory, persist, storage } = options
@@ -19,6 +22,12 @@ export const environment: Environment = {
   },
   openStorage,
   follow: () => () => undefined,
+}
+
+/** As `reachOf`, with addresses as people write them. */
+function reachOfTyped({ open, announce, listen, join }: OpenGridOptions, hasSecret: boolean): Reach {
+  const addresses = { listen: listen?.map(listenAddress), join: join?.map(joinAddress) }
+  return reachOf(onlyDefined({ open, announce, ...addresses }), hasSecret)
 }
 
 async function openStorage(options: OpenGridOptions, logger: Logger): Promise<OpenedStorage> {

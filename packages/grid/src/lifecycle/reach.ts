@@ -18,6 +18,8 @@ export interface Reach {
   readonly kind: 'private' | 'open' | 'here'
   /** Where to listen. Undefined: the defaults of the network. */
   readonly listen: readonly string[] | undefined
+  /** Where to look for others. */
+  readonly join: readonly string[] | undefined
   /** True if only peers on this machine are dialled. */
   readonly local: boolean
 }
@@ -37,8 +39,8 @@ export function checkOpen(open: unknown, hasSecret: boolean): void {
  * lets other machines reach it although it has no secret and is not `open`, and `NETWORK_BAD_ADDRESS`.
  */
 export function reachOf(options: ReachOptions, hasSecret: boolean): Reach {
-  const { open = false, listen, announce = [], join = [] } = options
-  if (open || hasSecret) return { kind: open ? 'open' : 'private', listen, local: false }
+  const { open = false, listen, announce = [], join } = options
+  if (open || hasSecret) return { kind: open ? 'open' : 'private', listen, join, local: false }
   for (const [option, addresses] of [['listen', listen ?? []] as const, ['announce', announce] as const]) {
     const wide = addresses.find((address) => !onLoopback(address))
     if (wide === undefined) continue
@@ -48,7 +50,7 @@ export function reachOf(options: ReachOptions, hasSecret: boolean): Reach {
       `${option} '${wide}' lets other machines reach this peer, and the grid has no secret: give all its peers the same secret, or say open: true if anyone may read and change it`,
     )
   }
-  return { kind: 'here', listen: listen ?? HERE, local: join.every(onLoopback) }
+  return { kind: 'here', listen: listen ?? HERE, join, local: join?.every(onLoopback) ?? true }
 }
 
 /** The log message for a grid without a secret. */
