@@ -3,7 +3,7 @@ export { BlockWriter, readBlock } from './wire/block.ts'
 export type { BlockRecord, PartitionName } from './wire/block.ts'
 export { decodeValue, encodeValue } from './bytes/cbor.ts'
 export { scanCbor } from './bytes/cbor-scanner.ts'
-export { KEY_SEPARATOR, compositeKey, mainOf, splitKey } from './bytes/composite-key.ts'
+export { ELEMENT_SEPARATOR, KEY_SEPARATOR, compositeKey, mainOf, splitKey } from './bytes/composite-key.ts'
 export type { Collection, Collections, Partition } from './replica/collections.ts'
 export { documentClient, documentHeader, documentKey, documentUpdate, documentValue } from './kinds/document-row.ts'
 export { readDocumentHeader, readDocumentKey } from './kinds/document-row.ts'
@@ -30,6 +30,7 @@ export {
   BROADCAST_MAX_BYTES,
   COLLECTIONS_MAX,
   CONFIRMATIONS_MAX,
+  COUNTER_DELETE_KEPT_MS,
   COUNTER_ROW_MAX_BYTES,
   FRAME_GAP_MS,
   GRACE_MS,

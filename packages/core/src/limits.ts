@@ -148,6 +148,8 @@ export const RETIRED_IDS_WANTED = 16
 export const SIGN_OF_LIFE_MS: number = 7 * 86_400_000
 /** After so long without a sign of life, a durable member is removed from the registry. */
 export const MEMBER_SILENT_MAX_MS: number = 90 * 86_400_000
+/** How long a delete of a counter under a key is remembered: as long as a peer may be away. */
+export const COUNTER_DELETE_KEPT_MS: number = MEMBER_SILENT_MAX_MS
 /** When the first round of housekeeping starts after opening. */
 export const HOUSEKEEPING_AFTER_MS = 30_000
 /** The time between two rounds. */

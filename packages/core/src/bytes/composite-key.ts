@@ -1,5 +1,7 @@
 /** Separates the two parts of a composite key. Neither part may contain it. */
 export const KEY_SEPARATOR = '\u0000'
+/** Separates key and element in the first part of the key of a row of `sets`. The key may not contain it. */
+export const ELEMENT_SEPARATOR = '\u0001'
 
 /** A key in two parts, as rows of sets and of maps with fields have: the element and the slot, or the key and the field. */
 export function compositeKey(main: string, sub: string): string {

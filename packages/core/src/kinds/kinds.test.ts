@@ -17,8 +17,8 @@ const kinds = Object.keys(KINDS) as CollectionKind[]
 
 test('the codes are those of the wire and of stores, for ever', () => {
   const codes = Object.fromEntries(kinds.map((kind) => [kind, KINDS[kind].code]))
-  expect(codes).toEqual({ map: 1, counter: 2, set: 3, fields: 4, registry: 5, document: 6 })
-  expect(KIND_CODES).toEqual([1, 2, 3, 4, 5, 6])
+  expect(codes).toEqual({ map: 1, counter: 2, set: 3, fields: 4, registry: 5, document: 6, counters: 7, sets: 8 })
+  expect(KIND_CODES).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
   expect(MAP_CODE).toBe(1)
 })
 
@@ -44,7 +44,7 @@ test('two collections that differ in kind, partitions or owners are not the same
 })
 
 test('the code of a later version has neither', () => {
-  for (const code of [0, 7, 255, -1, 1.5]) {
+  for (const code of [0, 9, 255, -1, 1.5]) {
     expect(descriptorOf('users', code)).toBeUndefined()
     expect(rulesOf(code)).toBeUndefined()
   }

@@ -1,12 +1,13 @@
 import { checkDocumentRow, reissuedValue } from './document-row.ts'
 import type { Row } from '../entries/entry-table.ts'
-import { checkCounterRow, checkExpiringRow, checkSetRow } from './row-forms.ts'
+import { checkCounterRow, checkCountersRow, checkExpiringRow, checkSetRow, checkSetsRow } from './row-forms.ts'
 
 /**
- * What the entries of a collection are. `fields` is a map whose objects merge field by field. `registry` (what peers agree
- * on) and `document` (the rows of all documents) are internal: a grid has one collection of each.
+ * What the entries of a collection are. `fields` is a map whose objects merge field by field. `counters` and `sets` have a
+ * counter or a set under each key. `registry` (what peers agree on) and `document` (the rows of all documents) are internal:
+ * a grid has one collection of each.
  */
-export type CollectionKind = 'map' | 'counter' | 'set' | 'fields' | 'registry' | 'document'
+export type CollectionKind = 'map' | 'counter' | 'set' | 'fields' | 'registry' | 'document' | 'counters' | 'sets'
 
 /** Which peers have a collection: every peer has all of it, or each partition has owners. */
 export type CollectionMode = 'replicated' | 'partitioned'
@@ -59,6 +60,8 @@ export const KINDS: Readonly<Record<CollectionKind, KindRules>> = {
     reissuedValue,
     internalName: 'documents',
   },
+  counters: { code: 7, checkRow: checkCountersRow, hasCompositeKeys: true, addWins: true },
+  sets: { code: 8, checkRow: checkSetsRow, hasCompositeKeys: true, addWins: true },
 }
 
 const BY_CODE: ReadonlyMap<number, CollectionKind> = new Map(

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeValue, encodeValue } from '../bytes/cbor.ts'
-import { compositeKey } from '../bytes/composite-key.ts'
+import { ELEMENT_SEPARATOR, compositeKey, splitKey } from '../bytes/composite-key.ts'
 import type { Row } from '../entries/entry-table.ts'
 import { hashHex } from '../bytes/hash.ts'
 import type { CollectionKind } from '../kinds/kinds.ts'
@@ -25,6 +25,7 @@ class Copy {
   readonly id: string
   #sequence = 0
   #hlc = 0
+  #deletes = 0
 
   constructor(kind: CollectionKind, id: string) {
     // Each peer numbers ids in an order of its own.
@@ -70,6 +71,29 @@ class Copy {
   /** Takes out an element as a set does: a tombstone for every add that is seen. */
   remove(main: string): Sent[] {
     return this.rowsOf(main).map((key) => this.write(key, undefined))
+  }
+
+  /** Counts once more under a key: in a slot that no delete was seen of. */
+  count(main: string, amount: number): Sent {
+    const slot = `${this.id}${this.#deletes.toString(16)}`
+    const live = this.rowsOf(main).find((key) => splitKey(key).sub!.startsWith(this.id) && !key.includes('-'))
+    const key = live ?? compositeKey(main, slot)
+    const [up, down] = live === undefined ? [0, 0] : this.pair(live)
+    return this.write(key, encodeValue([up + amount, down], 32))
+  }
+
+  /** Deletes a counter under a key: what is seen of each slot is written down, and the slot's row is removed. */
+  reset(main: string): Sent[] {
+    this.#deletes += 1
+    const counts = this.rowsOf(main).filter((key) => !key.includes('-'))
+    return counts.flatMap((key) => [
+      this.write(`${key}-${this.id}`, encodeValue(this.pair(key), 32)),
+      this.write(key, undefined),
+    ])
+  }
+
+  pair(key: string): [number, number] {
+    return decodeValue(this.replica.table.value(this.replica.table.slotOf(key)!)!) as [number, number]
   }
 
   /** All that must be equal on two peers, in a form that does not depend on slots, slabs or numbers of ids. */
@@ -148,6 +172,11 @@ function play(kind: CollectionKind, acts: readonly Act[]): Played {
       const next: [number, number] = act.type === 'put' ? [up + act.amount, down] : [up, down + 1]
       counts.set(copy.id, next)
       sent.push(copy.write(copy.id, encodeValue(next, 32)))
+    } else if (kind === 'counters') {
+      sent.push(...(act.type === 'put' ? [copy.count(act.main, act.amount)] : copy.reset(act.main)))
+    } else if (kind === 'sets') {
+      const element = `${act.main}${ELEMENT_SEPARATOR}tx`
+      sent.push(...(act.type === 'put' ? [copy.write(compositeKey(element, copy.id), PRESENT)] : copy.remove(element)))
     } else if (act.type === 'remove') sent.push(...copy.remove(act.main))
     else if (kind === 'set') sent.push(copy.write(compositeKey(act.main, copy.id), PRESENT))
     else sent.push(copy.write(compositeKey(act.main, act.field), encodeValue(act.amount, 32)))
@@ -167,7 +196,7 @@ function disorder(sent: readonly Sent[]): fc.Arbitrary<Sent[]> {
     .map((parts) => parts.flat())
 }
 
-describe.each(['set', 'counter', 'fields'] as const)('rows of a %s', (kind) => {
+describe.each(['set', 'counter', 'fields', 'counters', 'sets'] as const)('rows of a %s', (kind) => {
   const disordered = history
     .map((acts) => play(kind, acts))
     .chain((played) => fc.tuple(fc.constant(played), disorder(played.sent), disorder(played.sent)))

@@ -1,11 +1,10 @@
 import type { Batch, BatchPart } from '../batches/batch.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
+import { checkBy } from './share.ts'
 
 /** What a batch needs of a counter. */
 export interface BatchedCounter {
   readonly value: number
-  /** Throws `INVALID_VALUE` unless `by` is a whole number from 0 to 2^53 - 1. */
-  checkBy(by: number): void
   /** Throws `COUNTER_RANGE` if counting this would leave the range. */
   checkRange(up: number, down: number): void
   /** The row with this peer's counts after counting this. */
@@ -36,13 +35,13 @@ export class CounterBatch implements BatchPart {
 
   /** Plans an increment. Throws `INVALID_VALUE`, `COUNTER_RANGE`, `CLOSED`. */
   increment(by: number = 1): void {
-    this.#counter.checkBy(by)
+    checkBy(by)
     this.#plan(this.#up + by, this.#down)
   }
 
   /** Plans a decrement. Throws as `increment` does. */
   decrement(by: number = 1): void {
-    this.#counter.checkBy(by)
+    checkBy(by)
     this.#plan(this.#up, this.#down + by)
   }
 

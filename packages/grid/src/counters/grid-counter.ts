@@ -1,4 +1,4 @@
-import { COUNTER_ROW_MAX_BYTES, GridError, decodeValue, encodeValue } from '@gossipgrid/core'
+import { GridError } from '@gossipgrid/core'
 import type { Collection, Partition } from '@gossipgrid/core'
 import type { Batch } from '../batches/batch.ts'
 import { ChangeFeed, FEED_OPTIONS, checkFeedOptions } from '../changes/change-feed.ts'
@@ -10,15 +10,19 @@ import type { Logger } from '../logger.ts'
 import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 import { onlyPartition } from '../runtime/row-write.ts'
+import {
+  NO_SHARE,
+  addShares,
+  checkBy,
+  checkSum,
+  encodeShare,
+  numberOf,
+  outOfRange,
+  putCount,
+  readShare,
+} from './share.ts'
+import type { Share } from './share.ts'
 import type { UnreadChange } from '../changes/unread-change.ts'
-
-/** What one peer has added and subtracted since it was opened: the content of the row that only this peer writes. */
-interface Share {
-  readonly up: number
-  readonly down: number
-}
-
-const NOTHING: Share = { up: 0, down: 0 }
 
 /** A change of the counter, made here or at another peer. A plain object that only this reader has. */
 export interface CounterChange {
@@ -44,7 +48,7 @@ export class GridCounter {
   /** The exact sum of all rows. Concurrent increments may take it out of the safe range. */
   #rows = 0n
   /** The counts in this peer's row. */
-  #own: Share = NOTHING
+  #own: Share = NO_SHARE
   /** Increments and decrements that are not written yet. They share one promise. */
   #up = 0
   #down = 0
@@ -98,7 +102,7 @@ export class GridCounter {
    */
   increment(by: number = 1, options?: WriteOptions): Promise<Receipt> {
     try {
-      this.checkBy(by)
+      checkBy(by)
       return this.#add(by, 0, options)
     } catch (error) {
       return Promise.reject(error as Error)
@@ -108,7 +112,7 @@ export class GridCounter {
   /** Subtracts a whole number, as `increment` adds one. The counter may go below zero. */
   decrement(by: number = 1, options?: WriteOptions): Promise<Receipt> {
     try {
-      this.checkBy(by)
+      checkBy(by)
       return this.#add(0, by, options)
     } catch (error) {
       return Promise.reject(error as Error)
@@ -147,29 +151,16 @@ export class GridCounter {
     return batch.part(this, () => new CounterBatch(batch, this))
   }
 
-  /** @internal */
-  checkBy(by: number): void {
-    if (Number.isSafeInteger(by) && by >= 0) return
-    throw new GridError('INVALID_VALUE', `a counter counts by a whole number from 0 to 2^53 - 1, not by ${String(by)}`)
-  }
-
   /** Throws `COUNTER_RANGE`. A counter that is out of range already may count back towards it. @internal */
   checkRange(up: number, down: number): void {
-    const fits =
-      Number.isSafeInteger(this.#own.up + this.#up + up) && Number.isSafeInteger(this.#own.down + this.#down + down)
-    if (!fits) throw outOfRange(`this peer has counted too far on '${this.name}' since it was opened`)
+    addShares(this.#own, { up: this.#up + up, down: this.#down + down }, this.name)
     const by = up - down
-    if (Number.isSafeInteger(this.#count + by)) return
-    const next = this.#exact() + BigInt(by)
-    const leaves = by > 0 ? next > BigInt(Number.MAX_SAFE_INTEGER) : by < 0 && next < -BigInt(Number.MAX_SAFE_INTEGER)
-    if (leaves) throw outOfRange(`'${this.name}' would be at ${next}`)
+    if (!Number.isSafeInteger(this.#count + by)) checkSum(this.#exact(), by, this.name)
   }
 
   /** This peer's row after counting this. Throws `COUNTER_RANGE`, because other peers would refuse the row. @internal */
   row(up: number, down: number): RowWrite {
-    const share = { up: this.#own.up + up, down: this.#own.down + down }
-    if (!Number.isSafeInteger(share.up) || !Number.isSafeInteger(share.down))
-      throw outOfRange(`the row of '${this.name}'`)
+    const share = addShares(this.#own, { up, down }, this.name)
     return { partition: this.#partition, key: this.#writes.pump.peer.slotId, bytes: encodeShare(share) }
   }
 
@@ -263,42 +254,12 @@ class CountedChange implements UnreadChange<CounterChange> {
 }
 
 function counterChange(type: 'change' | 'lagged', value: bigint, delta: bigint, missed: number): CounterChange {
-  const change = { type, value: numberOf(value), delta: numberOf(delta), missed }
-  if (Number.isNaN(change.value)) throwAt(change, 'value', value)
-  if (Number.isNaN(change.delta)) throwAt(change, 'delta', delta)
+  const change = { type, value: 0, delta: 0, missed }
+  putCount(change, 'value', value)
+  putCount(change, 'delta', delta)
   return change
-}
-
-/** Makes reading an out-of-range number throw: any number would be wrong. */
-function throwAt(change: CounterChange, name: 'value' | 'delta', sum: bigint): void {
-  const get = (): never => {
-    throw outOfRange(`it is ${sum}`)
-  }
-  Object.defineProperty(change, name, { get, enumerable: true, configurable: true })
-}
-
-function encodeShare({ up, down }: Share): Uint8Array {
-  return encodeValue([up, down], COUNTER_ROW_MAX_BYTES)
-}
-
-function readShare(bytes: Uint8Array | undefined): Share {
-  if (bytes === undefined) return NOTHING
-  const [up, down] = decodeValue(bytes) as [number, number]
-  return { up, down }
 }
 
 function net({ up, down }: Share): bigint {
   return BigInt(up - down)
-}
-
-function numberOf(sum: bigint): number {
-  const count = Number(sum)
-  return Number.isSafeInteger(count) ? count : Number.NaN
-}
-
-function outOfRange(what: string): GridError {
-  return new GridError(
-    'COUNTER_RANGE',
-    `${what}, and a counter goes from -(2^53 - 1) to 2^53 - 1: count it in larger units`,
-  )
 }
