@@ -4,6 +4,7 @@ import { writeBatch } from './batches/batch.ts'
 import type { Batch } from './batches/batch.ts'
 import { SIGNAL_OPTION, checkKind } from './batches/checks.ts'
 import { CountersAndSets } from './collections/counters-and-sets.ts'
+import type { KeyedFaces } from './collections/counters-and-sets.ts'
 import { Documents } from './documents/documents.ts'
 import type { DocumentOptions, GridDocument } from './documents/opened/grid-document.ts'
 import { Emitter } from './changes/emitter.ts'
@@ -12,6 +13,8 @@ import { GRID_EVENTS } from './lifecycle/event-reporter.ts'
 import type { GridEvents } from './lifecycle/event-reporter.ts'
 import { farewellSteps, haltStep } from './lifecycle/farewell.ts'
 import type { GridCounter } from './counters/grid-counter.ts'
+import type { GridCounters } from './keyed/grid-counters.ts'
+import type { GridSets } from './keyed/grid-sets.ts'
 import type { GridMap } from './maps/grid-map.ts'
 import { GridMaps } from './collections/grid-maps.ts'
 import type { GridBatch } from './collections/grid-maps.ts'
@@ -42,6 +45,8 @@ export interface GridDeps extends StoredPeer {
   /** There are addresses to join, so a peer without neighbours waits, and is not alone. */
   readonly joining: boolean
   readonly tracer?: GridTracer | undefined
+  /** Counters and sets under keys, where they are loaded. */
+  readonly keyed: KeyedFaces | undefined
   /** Reports to the peer when its page is hidden, frozen or shown, until the returned function is called. */
   readonly follow?: ((runtime: Runtime) => () => void) | undefined
 }
@@ -105,7 +110,7 @@ export class Grid {
     })
     const { writes } = this.#runtime
     this.#maps = new GridMaps(writes, logger, deps.valueSizeMaxBytes)
-    this.#countersAndSets = new CountersAndSets(writes, logger)
+    this.#countersAndSets = new CountersAndSets(writes, logger, deps.keyed)
     this.#signals = new GridSignals(this.#runtime, logger)
     this.#eventReporter = new EventReporter({
       events: this.#events,
@@ -172,6 +177,20 @@ export class Grid {
   /** The set of that name; the same object every time. Throws `INVALID_NAME`, `COLLECTION_MISMATCH`, `CLOSED`. */
   set<Element = unknown>(name: string): GridSet<Element> {
     return this.#countersAndSets.set(name)
+  }
+
+  /**
+   * The counters of that name: one under each key, for keys that users choose. The same object every time. Throws
+   * `INVALID_NAME`, `COLLECTION_MISMATCH`, `CLOSED`, and `INVALID_OPTION` in a browser, unless the grid was opened with
+   * `keyed: true`.
+   */
+  counters(name: string): GridCounters {
+    return this.#countersAndSets.counters(name)
+  }
+
+  /** The sets of that name: one under each key, for keys that users choose. The same object every time. Throws as `counters` does. */
+  sets<Element = unknown>(name: string): GridSets<Element> {
+    return this.#countersAndSets.sets(name)
   }
 
   /**

@@ -58,6 +58,8 @@ export interface OpenGridOptions {
   /** Find peers on the local network. Default true. */
   readonly mdns?: boolean
   readonly logger?: Logger
+  /** In a browser: load `grid.counters` and `grid.sets`, some 6 KB, before the grid is open. Servers have them anyway. */
+  readonly keyed?: boolean
   /** A tracer for spans of writes, such as OpenTelemetry's `trace.getTracer('gossipgrid')`. Default none. */
   readonly tracer?: GridTracer
   /** Limit for encoded values written at this peer, in bytes. Default and maximum 1 MiB. */
@@ -94,6 +96,7 @@ const OPTIONS: Known<OpenGridOptions> = {
   iceServers: true,
   mdns: true,
   logger: true,
+  keyed: true,
   tracer: true,
   valueSizeMaxBytes: true,
   role: true,

@@ -80,6 +80,7 @@ async function open(options: OpenGridOptions, logger: Logger, teardown: Teardown
     weight,
     zone,
     tracer: options.tracer,
+    keyed: await orAborted(environment.keyed(options.keyed === true), signal),
     follow: (runtime: Runtime) => environment.follow(runtime),
   }
   return Grid.start(deps, teardown, signal)

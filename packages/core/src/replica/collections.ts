@@ -299,7 +299,10 @@ export class Collections {
     checkName(descriptor.name, 'collection')
     if (!this.#hasRoom(descriptor)) {
       const limit = `this grid holds ${COLLECTIONS_MAX} collections already, and '${descriptor.name}' would be one more`
-      throw new GridError('COLLECTION_LIMIT', `${limit}: use keys of one collection instead of a collection for each`)
+      throw new GridError(
+        'COLLECTION_LIMIT',
+        `${limit}: use keys of one map, of counters() or of sets() instead of a collection for each`,
+      )
     }
     if (!isReserved(descriptor)) this.#limitedCount += 1
     const { name, partitions: count } = descriptor

@@ -1,6 +1,8 @@
 import type { CollectionDescriptor, CollectionKind } from '@gossipgrid/core'
 import type { Batch } from '../batches/batch.ts'
 import type { CounterBatch } from '../counters/counter-batch.ts'
+import type { CountersBatch } from '../keyed/counters-batch.ts'
+import type { SetsBatch } from '../keyed/sets-batch.ts'
 import { GridMap } from '../maps/grid-map.ts'
 import type { Logger } from '../logger.ts'
 import type { MapBatch } from '../maps/map-batch.ts'
@@ -18,6 +20,10 @@ export interface GridBatch {
   counter(name: string): CounterBatch
   /** The set of that name within the batch. Throws as `grid.set` does. */
   set<Element = unknown>(name: string): SetBatch<Element>
+  /** The counters of that name within the batch. Throws as `grid.counters` does. */
+  counters(name: string): CountersBatch
+  /** The sets of that name within the batch. Throws as `grid.sets` does. */
+  sets<Element = unknown>(name: string): SetsBatch<Element>
 }
 
 /** The maps of a grid that were opened, by name. */

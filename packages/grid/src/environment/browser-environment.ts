@@ -22,6 +22,7 @@ export const environment: Environment = {
     )
   },
   openStorage,
+  keyed: (isWanted) => (isWanted ? import('../keyed/keyed-faces.ts') : Promise.resolve(undefined)),
   follow: followPage,
 }
 

@@ -1,4 +1,5 @@
 import type { Role, Storage } from '@gossipgrid/core'
+import type * as KeyedFaces from '../keyed/keyed-faces.ts'
 import type { Logger } from '../logger.ts'
 import type { OpenGridOptions } from '../open-grid-options.ts'
 import type { Reach, reachText } from '../lifecycle/reach.ts'
@@ -21,6 +22,8 @@ export interface Environment {
   /** Throws `INVALID_OPTION` for an option of another environment, `INSECURE_PAGE` on a page where no peer can run. */
   check(options: OpenGridOptions): void
   openStorage(options: OpenGridOptions, logger: Logger): Promise<OpenedStorage>
+  /** Counters and sets under keys. In a browser only if they are wanted: most tabs need not load them. */
+  keyed(isWanted: boolean): Promise<typeof KeyedFaces | undefined>
   /** Reports to the peer when its page is hidden, frozen or shown, until the returned function is called. */
   follow(runtime: Runtime): () => void
 }

@@ -11,6 +11,7 @@ const KINDS: Readonly<Partial<Record<keyof OpenGridOptions, Kind>>> = {
   persist: 'boolean',
   announce: 'texts',
   mdns: 'boolean',
+  keyed: 'boolean',
   weight: 'number',
   zone: 'text',
   network: 'function',

@@ -1,6 +1,7 @@
 import { GridError } from '@gossipgrid/core'
 import { levelStorage, memoryStorage } from '@gossipgrid/storage'
 import type { LevelHealthReport } from '@gossipgrid/storage'
+import * as keyedFaces from '../keyed/keyed-faces.ts'
 import type { Logger } from '../logger.ts'
 import type { OpenGridOptions } from '../open-grid-options.ts'
 import { joinAddress, listenAddress } from '../addresses.ts'
@@ -21,6 +22,7 @@ export const environment: Environment = {
     throw new GridError('INVALID_OPTION', 'persist is for browsers: pass a directory to store the data in')
   },
   openStorage,
+  keyed: () => Promise.resolve(keyedFaces),
   follow: () => () => undefined,
 }
 

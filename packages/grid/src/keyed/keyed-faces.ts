@@ -1,0 +1,2 @@
+export { GridCounters } from './grid-counters.ts'
+export { GridSets } from './grid-sets.ts'
