@@ -2,9 +2,11 @@ import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import type { OutputFile, Plugin } from 'esbuild'
+import type { Plugin } from 'esbuild'
 import { minify } from 'vite'
 import { lazyCurve } from './lazy-curve.ts'
+import { withOneFirstLoad } from './one-first-load.ts'
+import type { BundlePart } from './one-first-load.ts'
 import { plainCbor } from './plain-cbor.ts'
 import { pruning } from './pruning.ts'
 
@@ -15,12 +17,6 @@ export const BROWSER_ENTRIES: Readonly<Record<string, string>> = {
 }
 
 const GRID = fileURLToPath(new URL('../packages/grid/src/', import.meta.url))
-
-/** One file of the browser's build, with the name that other files import it by. */
-export interface BundlePart {
-  readonly name: string
-  readonly text: string
-}
 
 /**
  * The SDK for browsers: a file for each entry, and files for the code that entries share or load on demand. It includes
@@ -42,19 +38,20 @@ export async function browserBundle(external: readonly string[] = ['yjs', 'y-pro
     logLevel: 'error',
     plugins: BROWSER_PLUGINS,
   })
-  return Promise.all(outputFiles.map(smaller))
+  const parts = outputFiles.map(({ path, text }) => ({ name: path.slice(1), text }))
+  return Promise.all((await withOneFirstLoad(parts, Object.values(BROWSER_ENTRIES))).map(smaller))
 }
 
 /** A second minifier saves another twentieth. */
-async function smaller({ path, text }: OutputFile): Promise<BundlePart> {
-  const { code, errors } = await minify(path, text, {
+async function smaller({ name, text }: BundlePart): Promise<BundlePart> {
+  const { code, errors } = await minify(name, text, {
     module: true,
     compress: { target: 'es2024' },
     mangle: { toplevel: true },
     codegen: { removeWhitespace: true },
   })
-  if (errors.length > 0) throw new Error(`${path}: ${errors[0]!.message}`)
-  return { name: path.slice(1), text: code }
+  if (errors.length > 0) throw new Error(`${name}: ${errors[0]!.message}`)
+  return { name, text: code }
 }
 
 /** Parts of libp2p that no peer of a grid uses: monitoring counters, and keys other than Ed25519. */

@@ -10,7 +10,7 @@ import { build } from 'esbuild'
 import { chromium } from 'playwright-core'
 import type { BrowserContext, Page } from 'playwright-core'
 import { BROWSER_PLUGINS } from '../../packing/browser-bundle.ts'
-import type { BundlePart } from '../../packing/browser-bundle.ts'
+import type { BundlePart } from '../../packing/one-first-load.ts'
 import { testBrowser } from './test-browser.ts'
 
 const FLAGS = [

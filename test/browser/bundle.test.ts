@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openGrid } from 'gossipgrid'
 import type { Grid } from 'gossipgrid'
 import { browserBundle } from '../../packing/browser-bundle.ts'
-import type { BundlePart } from '../../packing/browser-bundle.ts'
+import type { BundlePart } from '../../packing/one-first-load.ts'
 import { Chromium, bundlePage, serveSite } from './browser-rig.ts'
 import { Tab } from './tab.ts'
 

@@ -69,3 +69,49 @@ test('an invalid batch, row or number is refused with a code, and the other rows
     await expect(refused).rejects.toMatchObject({ code: 'INVALID_OPTION' })
   }
 })
+
+test('counters and sets under keys are read, listed, watched and deleted as entries', async () => {
+  const [visits, tags] = [grid.counters('visits'), grid.sets<string>('tags')]
+  await visits.increment('/home', 3)
+  await visits.increment('/about')
+  await tags.add('post', 'red')
+  await tags.add('post', 'blue')
+  const get = (collection: string, key: string): Promise<EntryAnswer> =>
+    client.call<EntryAnswer>('/v1/entry', { query: { collection, key } })
+  expect(await get('visits', '/home')).toEqual({ collection: 'visits', key: '/home', value: 3 })
+  expect(await get('tags', 'post')).toEqual({ collection: 'tags', key: 'post', value: ['red', 'blue'] })
+  await expect(get('tags', 'none')).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  const lines = async (path: string, query: Record<string, string>, count: number): Promise<unknown[]> => {
+    const read: unknown[] = []
+    for await (const line of client.lines(path, { query })) if (read.push(JSON.parse(line)) === count) break
+    return read
+  }
+  expect(await lines('/v1/entries', { collection: 'visits', prefix: '/h' }, 2)).toEqual([['/home', 3]])
+  expect(await lines('/v1/entries', { collection: 'tags', keysOnly: 'true' }, 1)).toEqual(['post'])
+  expect(await lines('/v1/changes', { collection: 'visits', key: '/about', initial: 'true' }, 1)).toEqual([
+    { type: 'set', key: '/about', value: 1 },
+  ])
+  const watching = lines('/v1/changes', { collection: 'tags', initial: 'true' }, 3)
+  await client.call('/v1/entry', { method: 'DELETE', query: { collection: 'visits', key: '/home' } })
+  expect(visits.peek('/home')).toBeUndefined()
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  await tags.remove('post', 'red')
+  await tags.delete('post')
+  expect(await watching).toEqual([
+    { type: 'set', key: 'post', value: ['red', 'blue'] },
+    { type: 'set', key: 'post', value: ['red', 'blue'] },
+    { type: 'set', key: 'post', value: ['blue'] },
+  ])
+})
+
+test('a counter and a set without keys are refused with a word on what they are', async () => {
+  await grid.counter('total').increment()
+  const refused = client.call('/v1/entry', { query: { collection: 'total', key: 'k' } })
+  await expect(refused).rejects.toMatchObject({
+    code: 'COLLECTION_MISMATCH',
+    message: "'total' is a counter, not a map",
+  })
+  await grid.counters('visits').increment('k')
+  const writing = client.call('/v1/entry', { method: 'PUT', query: { collection: 'visits', key: 'k' }, body: '1' })
+  await expect(writing).rejects.toMatchObject({ code: 'COLLECTION_MISMATCH' })
+})

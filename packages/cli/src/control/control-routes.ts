@@ -7,6 +7,8 @@ import { parseTagged, stringifyTagged, toTagged, fromTagged } from '../formats/j
 import { BODY_MAX_BYTES } from './control-api.ts'
 import type { BatchAnswer, ChangeLine, ForgetAnswer, ListedCollection, MembersAnswer } from './control-api.ts'
 import type { PeerStatus, RefusedRow } from './control-api.ts'
+import { keyedCollection } from './keyed-collection.ts'
+import type { ReadableCollection } from './keyed-collection.ts'
 import { inPieces, streamed } from './ndjson.ts'
 
 /** Facts that the peer command knows and the grid does not. */
@@ -99,7 +101,7 @@ class Calls {
     const map = this.#known(collection)
     const value = await map.get(key)
     if (value === undefined) throw noEntry(collection, key)
-    const expiresAt = map.expiresAt(key)?.toISOString()
+    const expiresAt = map.expiresAt?.(key)?.toISOString()
     return jsonText(c, stringifyTagged({ collection, key, value, ...(expiresAt === undefined ? {} : { expiresAt }) }))
   }
 
@@ -148,7 +150,7 @@ class Calls {
 
   changes(c: Context): Response {
     // Not `#known`: a watch may wait for the first entry of a collection.
-    const map = this.#map(required(c, 'collection'))
+    const map = this.#readable(required(c, 'collection'))
     const key = c.req.query('key')
     const prefix = c.req.query('prefix')
     const stop = new AbortController()
@@ -268,10 +270,14 @@ class Calls {
     }
   }
 
-  /** The map of that name if it exists: reading a collection must not create it. */
-  #known(collection: string): GridMap<unknown> {
-    this.#checkKind(collection, ['map', 'fields'])
-    return this.#map(collection)
+  /** The map, counters or sets of that name if they exist: reading a collection must not create it. */
+  #known(collection: string): ReadableCollection {
+    this.#checkKind(collection, ['map', 'fields', 'counters', 'sets'])
+    return this.#readable(collection)
+  }
+
+  #readable(collection: string): ReadableCollection {
+    return keyedCollection(this.#grid, collection) ?? this.#map(collection)
   }
 
   /** Throws `NOT_FOUND` where there is no collection of that name, and `COLLECTION_MISMATCH` for one of another kind. */

@@ -1,0 +1,46 @@
+import type { Grid, GridSets, WriteOptions } from 'gossipgrid'
+
+interface EntriesQuery {
+  readonly prefix?: string
+  readonly signal?: AbortSignal
+}
+
+/** A change of an entry. The value of a key of `sets` is an array of all its elements. */
+export interface EntryChange {
+  readonly type: string
+  readonly key: string
+  readonly value: unknown
+  readonly missed: number
+}
+
+/** A collection with entries under keys: a map, counters or sets. */
+export interface ReadableCollection {
+  get(key: string): Promise<unknown>
+  keys(query: EntriesQuery): AsyncIterable<string>
+  entries(query: EntriesQuery): AsyncIterable<[string, unknown]>
+  changes(query: EntriesQuery & { readonly key?: string; readonly initial?: boolean }): AsyncIterable<EntryChange>
+  delete(key: string, options: WriteOptions): Promise<unknown>
+  expiresAt?(key: string): Date | undefined
+}
+
+/** The counters or sets of that name, if that is what is here. */
+export function keyedCollection(grid: Grid, name: string): ReadableCollection | undefined {
+  const kind = grid.collections().find((collection) => collection.name === name)?.kind
+  if (kind === 'counters') return grid.counters(name)
+  return kind === 'sets' ? setsAsEntries(grid.sets(name)) : undefined
+}
+
+function setsAsEntries(sets: GridSets<unknown>): ReadableCollection {
+  return {
+    get: (key) => sets.get(key),
+    keys: (query) => sets.keys(query),
+    entries: (query) => sets.entries(query),
+    delete: (key, options) => sets.delete(key, options),
+    async *changes(query) {
+      for await (const { type, key, missed } of sets.changes(query)) {
+        const value = type === 'lagged' ? undefined : sets.peek(key)
+        yield { type: type === 'lagged' ? type : value === undefined ? 'delete' : 'set', key, value, missed }
+      }
+    },
+  }
+}
