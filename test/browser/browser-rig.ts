@@ -4,7 +4,7 @@ import { createServer as createSecureServer } from 'node:https'
 import type { RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, parse } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { chromium } from 'playwright-core'
@@ -38,8 +38,9 @@ const ANSWER_MAX_MS = 120_000
  * page's script.
  */
 export async function bundlePage(script: string | URL): Promise<BundlePart[]> {
+  const entry = fileURLToPath(new URL(typeof script === 'string' ? `pages/${script}.ts` : script, import.meta.url))
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL(typeof script === 'string' ? `pages/${script}.ts` : script, import.meta.url))],
+    entryPoints: [entry],
     bundle: true,
     format: 'esm',
     platform: 'browser',
@@ -50,7 +51,10 @@ export async function bundlePage(script: string | URL): Promise<BundlePart[]> {
     plugins: BROWSER_PLUGINS,
     logLevel: 'error',
   })
-  return outputFiles.map(({ path, text }) => ({ name: path.slice(1), text }))
+  const parts = outputFiles.map(({ path, text }) => ({ name: path.slice(1), text }))
+  // The page runs the first one, and esbuild does not put the entry first.
+  const isEntry = ({ name }: BundlePart): boolean => name === `${parse(entry).name}.js`
+  return [...parts.filter(isEntry), ...parts.filter((part) => !isEntry(part))]
 }
 
 /** A web server on loopback with one page that runs one script. */
