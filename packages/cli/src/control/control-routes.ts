@@ -138,7 +138,7 @@ class Calls {
         }
       } else if (sent < limit) {
         for await (const [key, value] of map.entries({ prefix, signal })) {
-          const expiresAt = map.expiresAt(key)?.toISOString()
+          const expiresAt = map.expiresAt?.(key)?.toISOString()
           yield `${JSON.stringify(expiresAt === undefined ? [key, toTagged(value)] : [key, toTagged(value), expiresAt])}\n`
           if (++sent >= limit) break
         }
