@@ -407,15 +407,17 @@ export class DocumentApplication implements Application {
     return undefined
   }
 
-  /** Edits could not be rebased: of a peer that was never met, or one whose disk was damaged, lost or set back. */
+  /** Edits could not be rebased: of a peer that was never met, or one whose disk or memory was damaged, lost or set back. */
   #reported(machine: SimulatedPeer, update: Uint8Array): void {
     const table = new DocumentTable(machine.peer!)
     for (const i of tokensOf(update)) {
       const token = this.#tokens[i]!
       token.reported = true
       const { author, name, generation } = token
-      const { peerId } = author.pump.peer
-      if (machine.disk.losses > 0 || !this.#started.wasToWaitFor(peerId, name, generation, table.lineOf(name))) continue
+      const { peerId, replicaId, persistent } = author.pump.peer
+      // A peer in memory is another one after each start: it has lost what it had, like a peer whose disk was lost.
+      const id = persistent ? peerId : replicaId
+      if (machine.disk.losses > 0 || !this.#started.wasToWaitFor(id, name, generation, table.lineOf(name))) continue
       machine.check(`document: edits of '${name}' were not rebased, of a known peer whose disk is sound`)
     }
   }
@@ -496,10 +498,11 @@ function neverSettles(): Promise<never> {
   return new Promise(() => undefined)
 }
 
-/** The peers whose rows a peer waits for: itself, the registered members, and those met since its start. */
-function knownTo({ peerId: own, housekeeping, membership }: Peer, wallMs: number): string[] {
+/** The peers whose rows a peer waits for, by peer id and replica id: itself, the registered members, and those met since its start. */
+function knownTo({ peerId: own, replicaId, housekeeping, membership }: Peer, wallMs: number): string[] {
   const registered = housekeeping.registry.members(wallMs).map(({ peerId }) => peerId)
-  return [own, ...registered, ...membership.others.map(({ record }) => record.peerId)]
+  const met = membership.others.flatMap(({ record }) => [record.peerId, record.replicaId])
+  return [own, replicaId, ...registered, ...met]
 }
 
 /** Edits of older generations that no peer has rebased. */

@@ -3,7 +3,7 @@ import type { StartedGeneration } from '../../packages/grid/src/documents/rows/d
 
 interface Started {
   readonly from: number
-  /** The peer ids that the first peer to settle it knew at that time; undefined while no peer has settled it. */
+  /** The ids of the peers that the first peer to settle it knew at that time; undefined while no peer has settled it. */
   known: ReadonlySet<string> | undefined
 }
 
@@ -26,12 +26,12 @@ export class StartedGenerations {
   /**
    * Whether the current generation, the end of `line`, had to wait for the edits of a peer in another one. The peer
    * that settles a generation waits for the peers that it knows, so edits that others made during a split may be left
-   * behind.
+   * behind. `id` is any id under which `record` names the peers that are known.
    */
-  wasToWaitFor(peerId: string, name: string, generation: number, line: readonly StartedGeneration[]): boolean {
+  wasToWaitFor(id: string, name: string, generation: number, line: readonly StartedGeneration[]): boolean {
     for (let number: number | undefined = generation; number !== undefined; number = this.#fromOf(name, number)) {
       const next = line.find(({ from }) => from === number)
-      if (next !== undefined) return this.#started.get(next.key)?.known?.has(peerId) ?? true
+      if (next !== undefined) return this.#started.get(next.key)?.known?.has(id) ?? true
     }
     return true
   }
