@@ -12,7 +12,7 @@ export interface GenerationLimits {
   readonly checkMs: number
   /** It is compacted only if no connected member is known to be more writes behind or ahead than this. */
   readonly lagMax: number
-  /** Old generations are deleted when all members have had the new one for this time. */
+  /** Old generations are deleted when all members have had the new one for this time, as their reports show. */
   readonly settledAfterMs: number
 }
 

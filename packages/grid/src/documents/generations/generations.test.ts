@@ -240,6 +240,29 @@ it('a document that was deleted meanwhile stays deleted, although it was compact
   expect(bob.docs()).toEqual([])
 })
 
+it('a generation is settled only when each member has had it for a while by its own report, and none is silent', async () => {
+  const ada = await open({ ...EAGER, settledAfterMs: 2500 })
+  const bob = await open()
+  await typeAs(ada, 9)
+  await compacts(ada)
+  const number = generationAt(ada)
+  const document = await ada.doc('note')
+  const isSettled = (): boolean => ada.documents.table.lineOf('note').at(-1)!.settled
+  const isReported = (): boolean => {
+    const { converged, lags } = ada.status().collections.find(({ kind }) => kind === 'document')!
+    return converged && lags.length > 0
+  }
+  await expect.poll(() => generationAt(bob), WAIT).toBe(number)
+  await expect.poll(isReported, WAIT).toBe(true)
+  grids.split([0], [1])
+  await new Promise((resolve) => setTimeout(resolve, 5000))
+  expect(isSettled()).toBe(false)
+  expect(isReported()).toBe(true)
+  grids.heal()
+  await expect.poll(isSettled, WAIT).toBe(true)
+  expect(document.endedBy).toBeUndefined()
+}, 60_000)
+
 describe('edits of somebody who was never met', () => {
   /** Two peers that do not know of each other, and what brings them together. */
   async function strangers(): Promise<{ ada: Grid; bob: Grid; meet: () => void }> {

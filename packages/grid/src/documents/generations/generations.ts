@@ -247,7 +247,7 @@ export class Generations {
     pump.write(writes, undefined, () => undefined)
   }
 
-  /** Settles the current generation when all members have had it for a while: deletes the older ones. */
+  /** Settles the current generation when all members have reported for a while that they have it: deletes the older ones. */
   #settle(name: string, start: StartedGeneration & OpenStart): void {
     const { pump, limits, table } = this.#deps
     const known = this.#equal.get(name)
@@ -255,11 +255,14 @@ export class Generations {
     const { membership, housekeeping } = pump.peer
     const members = housekeeping.registry.members(pump.wallMs).map(({ peerId }) => peerId)
     const met = membership.others.map(({ record }) => record.peerId)
-    if (!this.#areEqual([...members, ...met], undefined)) return
+    const others = [...members, ...met]
+    if (!this.#areEqual(others, undefined)) return
     const now = pump.monotonicMs
     const since = known?.number === start.number ? known : { number: start.number, sinceMs: now }
     this.#equal.set(name, since)
-    if (now - since.sinceMs < limits.settledAfterMs) return
+    // A member may report rows that it has not stored yet, and lose them in a crash. So each must report them again later.
+    const againMs = since.sinceMs + limits.settledAfterMs
+    if (now < againMs || !this.#areEqual(others, undefined, againMs)) return
     const siblings = siblingsOf(table, name, start)
     const old = new Set([start.from, ...siblings.map(({ number }) => number)])
     const { partition } = table
@@ -301,8 +304,11 @@ export class Generations {
     return others.flatMap(({ record, state }) => (state === 'alive' ? [record.peerId] : []))
   }
 
-  /** True if the peers are known to have the same writes as this one. With `lagMax`: if none is known to differ by more. */
-  #areEqual(others: readonly string[], lagMax: number | undefined): boolean {
+  /**
+   * True if the peers are known to have the same writes as this one, and have reported so after `sinceMs`. With `lagMax`: if none
+   * is known to differ by more.
+   */
+  #areEqual(others: readonly string[], lagMax: number | undefined, sinceMs: number = -Infinity): boolean {
     const { pump, table } = this.#deps
     const { collection, kind } = table.partition.name
     const lags = new Map(pump.peer.lag.of(collection, kind).map((lag) => [lag.peerId, lag]))
@@ -310,7 +316,7 @@ export class Generations {
       const lag = lags.get(other)
       if (other === pump.peer.peerId) return true
       if (lag === undefined) return lagMax !== undefined
-      return lag.behind + lag.ahead <= (lagMax ?? 0) && lag.unequal === 0
+      return lag.reportedAtMs >= sinceMs && lag.behind + lag.ahead <= (lagMax ?? 0) && lag.unequal === 0
     })
   }
 }
