@@ -197,7 +197,7 @@ test('a store of a newer format is not touched', () => {
 test('a store of format 1, which knew maps alone, is read as it is', () => {
   const { peers, disk, replicaId } = closed()
   const meta = decodeValue(disk.blobs.get('meta')!) as Record<string, unknown>
-  expect(meta['format']).toBe(2)
+  expect(meta['format']).toBe(3)
   disk.blobs.set('meta', encodeValue({ ...meta, format: 1, parts: undefined, damaged: undefined }, 1000))
   const again = peers.open('a', disk)
   expect(again.replicaId).toBe(replicaId)
