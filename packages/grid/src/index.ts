@@ -1,6 +1,7 @@
 // For projects that do not have the types of `await using` from elsewhere.
 /// <reference lib="esnext.disposable" preserve="true" />
-import './node-version.ts'
+// Runs before everything else.
+export {} from './node-version.ts'
 export { GridError } from '@gossipgrid/core'
 export type { GridErrorCode, Network, Storage } from '@gossipgrid/core'
 export { libp2pNetwork } from '@gossipgrid/network'

@@ -99,7 +99,7 @@ describe('counting', () => {
     expect(() => visits.peek('/')).toThrow(expect.objectContaining({ code: 'CLOSED' }))
   })
 
-  it('that several peers drive out of range throws where it is read, and is told in changes all the same', async () => {
+  it('that several peers drive out of range throws where it is read, and is reported in changes all the same', async () => {
     const [first, second] = [await grids.open(), await grids.open()]
     await second.ready()
     const changes = first.counters('visits').changes({ key: '/' })
@@ -224,7 +224,7 @@ describe('following', () => {
       batch.counters('visits').delete('b')
       batch.counters('visits').increment('b', 7)
     })
-    const told = [
+    const reported = [
       ['change', 'b', 2, 2],
       ['change', 'b', 1, -1],
       ['delete', 'old', undefined, -4],
@@ -232,9 +232,9 @@ describe('following', () => {
     ]
     const shown = (changes: readonly { type: string; key: string; value: number | undefined; delta: number }[]) =>
       changes.map(({ type, key, value, delta }) => [type, key, value, delta])
-    expect(shown(await first)).toEqual([['change', 'old', 4, 4], ...told])
-    expect(heard).toEqual(told)
-    expect(shown(await collect(only, 3))).toEqual([told[0], told[1], told[3]])
+    expect(shown(await first)).toEqual([['change', 'old', 4, 4], ...reported])
+    expect(heard).toEqual(reported)
+    expect(shown(await collect(only, 3))).toEqual([reported[0], reported[1], reported[3]])
     await visits.increment('often')
     // The loop starts now: what was deleted before does not show.
     expect(shown(await collect(prefixed, 1))).toEqual([['change', 'often', 1, 1]])

@@ -158,7 +158,7 @@ describe('following', () => {
     await tags.add('a/1', 'new')
     await tags.remove('b', 'red')
     await tags.delete('a/1')
-    const told = [
+    const reported = [
       ['add', 'b', 'red'],
       ['add', 'a/1', 'new'],
       ['delete', 'b', 'red'],
@@ -167,10 +167,10 @@ describe('following', () => {
     ]
     const shown = (changes: readonly { type: string; key: string; element: unknown }[]): unknown[] =>
       changes.map(({ type, key, element }) => [type, key, element])
-    expect(heard).toEqual(told)
-    expect(shown(await first)).toEqual([['add', 'a/1', 'old'], ...told])
-    expect(shown(await second)).toEqual([['add', 'a/1', 'old'], told[1], told[3], told[4]])
-    expect(shown(await collect(only, 2))).toEqual([told[0], told[2]])
+    expect(heard).toEqual(reported)
+    expect(shown(await first)).toEqual([['add', 'a/1', 'old'], ...reported])
+    expect(shown(await second)).toEqual([['add', 'a/1', 'old'], reported[1], reported[3], reported[4]])
+    expect(shown(await collect(only, 2))).toEqual([reported[0], reported[2]])
     expect(() => tags.changes({ key: '\u0001' })).toThrow(expect.objectContaining({ code: 'INVALID_KEY' }))
   })
 

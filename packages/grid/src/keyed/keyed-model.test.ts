@@ -32,7 +32,7 @@ class Real {
   readonly islands: Islands
   /** The counters and sets at each peer, as their changes tell them. */
   readonly counted: Map<string, number>[] = []
-  readonly held: Set<string>[] = []
+  readonly stored: Set<string>[] = []
 
   constructor(islands: Islands) {
     this.islands = islands
@@ -52,9 +52,9 @@ class Real {
     const counted = new Map(
       KEYS.flatMap((key) => (counters.peek(key) === undefined ? [] : [[key, counters.peek(key)!]])),
     )
-    const held = new Set(KEYS.flatMap((key) => (sets.peek(key) ?? []).map((element) => `${key} ${element}`)))
+    const stored = new Set(KEYS.flatMap((key) => (sets.peek(key) ?? []).map((element) => `${key} ${element}`)))
     this.counted[peer] = counted
-    this.held[peer] = held
+    this.stored[peer] = stored
     counters.on('change', ({ type, key, value, delta }) => {
       const isRight = (value ?? 0) - delta === (counted.get(key) ?? 0)
       if (type === 'delete') counted.delete(key)
@@ -63,9 +63,9 @@ class Real {
     sets.on('change', ({ type, key, element }) => {
       const name = `${key} ${element}`
       // An element that is there cannot come, and one that is not cannot go.
-      if (held.has(name) === (type === 'add')) held.add('nonsense')
-      else if (type === 'add') held.add(name)
-      else held.delete(name)
+      if (stored.has(name) === (type === 'add')) stored.add('nonsense')
+      else if (type === 'add') stored.add(name)
+      else stored.delete(name)
     })
   }
 }
@@ -212,9 +212,11 @@ class Settle implements Command {
     ]
     const wanted = JSON.stringify(expected)
     await until(() => JSON.stringify(shown()) === wanted, `${wanted} at peer ${peer}, not ${JSON.stringify(shown())}`)
-    const told = [KEYS.flatMap((key) => (real.counted[peer]!.has(key) ? [[key, real.counted[peer]!.get(key)]] : []))]
-    deepStrictEqual(told[0], expected[0])
-    deepStrictEqual([...real.held[peer]!].toSorted(), (expected[1] as string[]).toSorted())
+    const reported = [
+      KEYS.flatMap((key) => (real.counted[peer]!.has(key) ? [[key, real.counted[peer]!.get(key)]] : [])),
+    ]
+    deepStrictEqual(reported[0], expected[0])
+    deepStrictEqual([...real.stored[peer]!].toSorted(), (expected[1] as string[]).toSorted())
     const listed: string[] = []
     for await (const [key, elements] of sets.entries()) listed.push(...elements.map((element) => `${key} ${element}`))
     deepStrictEqual(listed.toSorted(), (expected[1] as string[]).toSorted())

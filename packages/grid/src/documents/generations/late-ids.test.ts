@@ -1,10 +1,12 @@
 import { documentKey, documentValue, generationKey, generationStart, openPeer } from '@gossipgrid/core'
 import { Random } from '@gossipgrid/testing'
+import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { DocumentTable } from '../rows/document-table.ts'
 import type { LateEdits } from './late-edits.ts'
 import { isOpen, lateEdits } from './late-edits.ts'
+import { LateIds } from './late-ids.ts'
 
 const NAME = 'note'
 const NOW = { wallMs: 1_800_000_000_000, monotonicMs: 0 }
@@ -161,4 +163,21 @@ it('edits beside late edits that have a place are rebased beside them', () => {
   const shown = new Y.Doc()
   for (const { key } of rows.table.liveRowsOf(NAME, NEW)) Y.applyUpdate(shown, rows.table.read(key)!.bytes)
   expect(shown.getText('body').toJSON()).toBe('Z<2><3>')
+})
+
+it('ids are left out in any order, and the count grows with each new one and with nothing else', () => {
+  const range = fc.record({ clock: fc.integer({ min: 0, max: 30 }), length: fc.integer({ min: 1, max: 8 }) })
+  fc.assert(
+    fc.property(fc.array(range, { maxLength: 30 }), (ranges) => {
+      const ids = new LateIds(undefined)
+      const leftOut = new Set<number>()
+      for (const { clock, length } of ranges) {
+        ids.leaveOut({ client: 1, clock }, length)
+        for (let id = clock; id < clock + length; id++) leftOut.add(id)
+        expect(ids.leftOutCount).toBe(leftOut.size)
+      }
+      for (let id = 0; id < 40; id++) expect(ids.isLeftOut({ client: 1, clock: id })).toBe(leftOut.has(id))
+      expect(ids.isLeftOut({ client: 2, clock: 0 })).toBe(false)
+    }),
+  )
 })
