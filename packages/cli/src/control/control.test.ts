@@ -54,7 +54,7 @@ function watchedGrid(iterator: AsyncIterableIterator<unknown>, onSignal: (signal
       return iterator
     },
   }
-  return { name: 'watched', peerId: PEER_ID, map: () => map } as unknown as Grid
+  return { name: 'watched', peerId: PEER_ID, map: () => map, collections: () => [] } as unknown as Grid
 }
 
 async function until(holds: () => boolean): Promise<void> {
