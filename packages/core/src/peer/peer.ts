@@ -38,7 +38,6 @@ import { TrustBoundary } from '../members/trust-boundary.ts'
 export interface PeerDeps {
   readonly clock: HybridClock
   readonly collections: Collections
-  /** Frames go straight to the neighbours where that reaches every member. */
   readonly direct: boolean
   readonly ids: ReplicaIds
   readonly opened: Opened
