@@ -61,7 +61,8 @@ export async function runPeer(options: PeerOptions): Promise<void> {
   } finally {
     await closeAll(opened)
   }
-  log.info('closed; everything acknowledged is on disk, and the others got a goodbye')
+  const stored = options.data === undefined ? '' : 'everything acknowledged is on disk, and '
+  log.info(`closed; ${stored}the others got a goodbye`)
   // The work is done, whatever a library still keeps open.
   process.exit(0)
 }
