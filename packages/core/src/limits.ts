@@ -184,10 +184,10 @@ export const MEMBERS_MAX = 1000
 export const MEMBER_RECORDS_MAX_BYTES: number = MESSAGE_MAX_BYTES / 2
 /** If so many heartbeats in a row carry an older incarnation, believe it: the newer one came from a clock that was ahead. */
 export const OLDER_INCARNATION_HEARTBEATS = 3
-/** If this peer must outbid a newer record of itself so often, another process runs now under its peer id. */
-export const TWIN_OUTBIDS_MAX = 3
-/** The longest time between two outbids. After a longer pause counting starts again. */
-export const OUTBID_GAP_MAX_MS = 300_000
+/** If this peer must supersede a newer record of itself so often, another process runs now under its peer id. */
+export const TWIN_SUPERSEDES_MAX = 3
+/** The longest time between two such records. After a longer pause counting starts again. */
+export const SUPERSEDE_GAP_MAX_MS = 300_000
 /** Addresses of one member. */
 export const ADDRESSES_MAX = 16
 export const ADDRESS_MAX_BYTES = 256

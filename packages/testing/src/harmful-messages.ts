@@ -127,7 +127,7 @@ export const HARMFUL_MESSAGES: readonly HarmfulMessages[] = [
     },
   },
   {
-    why: 'a forged member with a higher incarnation outbid the true one, and itself for ever',
+    why: 'a forged member with a higher incarnation superseded the true one, and itself for ever',
     *inputs(target) {
       for (let i = 0; i < 200; i++) {
         const victim = { ...target.victim.membership.self, incarnation: target.victim.membership.self.incarnation + 1 }

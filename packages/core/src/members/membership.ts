@@ -7,9 +7,9 @@ import {
   MEMBERS_MAX,
   MEMBER_RECORDS_MAX_BYTES,
   OLDER_INCARNATION_HEARTBEATS,
-  OUTBID_GAP_MAX_MS,
+  SUPERSEDE_GAP_MAX_MS,
   SUSPECT_AFTER_MS,
-  TWIN_OUTBIDS_MAX,
+  TWIN_SUPERSEDES_MAX,
 } from '../limits.ts'
 import { compareRecords } from '../wire/member-record.ts'
 import type { MemberRecord } from '../wire/member-record.ts'
@@ -57,9 +57,9 @@ export class Membership {
   readonly #members = new Map<PeerId, Known>()
   #self: MemberRecord
   #nextHeartbeatMs = 0
-  /** Own records of another life that were outbid since the last calm. */
-  #outbids = 0
-  #nextOutbidMs = -Infinity
+  /** Own records of another life that were superseded since the last calm. */
+  #supersedes = 0
+  #nextSupersedeMs = -Infinity
 
   constructor(self: MemberRecord, deps: MembershipDeps) {
     this.#self = self
@@ -208,12 +208,12 @@ export class Membership {
     // If the clock stood still, two lives have the same incarnation. This peer runs now, so its own record is the newer one.
     const other = record.replicaId !== this.#self.replicaId || record.addresses.join() !== this.#self.addresses.join()
     if (order < 0 || (order === 0 && !other) || record.incarnation >= INCARNATION_MAX) return
-    if (now.monotonicMs < this.#nextOutbidMs) return
-    // One life before this one is outbid once. Who has to be outbid again and again is alive.
-    if (now.monotonicMs - this.#nextOutbidMs > OUTBID_GAP_MAX_MS) this.#outbids = 0
-    this.#outbids += 1
-    this.#nextOutbidMs = now.monotonicMs + Math.min(HEARTBEAT_MS * 2 ** this.#outbids, OUTBID_GAP_MAX_MS)
-    if (this.#outbids === TWIN_OUTBIDS_MAX) {
+    if (now.monotonicMs < this.#nextSupersedeMs) return
+    // One life before this one is superseded once. One that has to be superseded again and again is alive.
+    if (now.monotonicMs - this.#nextSupersedeMs > SUPERSEDE_GAP_MAX_MS) this.#supersedes = 0
+    this.#supersedes += 1
+    this.#nextSupersedeMs = now.monotonicMs + Math.min(HEARTBEAT_MS * 2 ** this.#supersedes, SUPERSEDE_GAP_MAX_MS)
+    if (this.#supersedes === TWIN_SUPERSEDES_MAX) {
       const reason = `others keep meeting another peer ${this.#self.peerId}: is its directory in use twice?`
       this.#deps.outbox.event({ type: 'identity-in-use', reason })
     }

@@ -209,7 +209,7 @@ test('records with numbers that no clock shows are refused whole', () => {
   expect(peers.peer('a').membership.size).toBe(before)
 })
 
-test('two processes with one identity outbid each other ever less often, and it is reported', () => {
+test('two processes with one identity supersede each other ever less often, and it is reported', () => {
   const { peers } = pair()
   const a = peers.peer('a')
   const { incarnation } = a.membership.self
