@@ -3,8 +3,7 @@ import fc from 'fast-check'
 import { it } from 'vitest'
 import type { GridCounter } from './grid-counter.ts'
 import { until } from '../rig/test-grids.ts'
-import { Islands, SPLITS } from '../rig/test-islands.ts'
-import type { Split } from '../rig/test-islands.ts'
+import { Islands, SPLITS, SplitInto } from '../rig/test-islands.ts'
 
 interface Model {
   /** Everything that was ever counted, by peer, in order. */
@@ -91,23 +90,6 @@ class Settle implements Command {
   toString = (): string => 'settle'
 }
 
-class SplitInto extends Settle {
-  readonly split: Split
-
-  constructor(split: Split) {
-    super()
-    this.split = split
-  }
-
-  override async run(model: Model, real: Real): Promise<void> {
-    // What was on its way would arrive or not.
-    await super.run(model, real)
-    real.islands.split = this.split
-  }
-
-  override toString = (): string => `split into ${JSON.stringify(this.split)}`
-}
-
 class Restart implements Command {
   readonly peer: number
 
@@ -134,7 +116,7 @@ const commands = fc.commands(
   [
     fc.tuple(peer, amounts).map(([by, several]) => new Count(by, several)),
     fc.tuple(peer, amounts).map(([by, several]) => new Count(by, several)),
-    fc.constantFrom(...SPLITS).map((split) => new SplitInto(split)),
+    fc.constantFrom(...SPLITS).map((split) => new SplitInto(new Settle(), split)),
     fc.constant(new Settle()),
     peer.map((restarting) => new Restart(restarting)),
   ],
@@ -149,7 +131,7 @@ it('a counter is what a plain model says, through splits and restarts', async ()
         const model: Model = { counted: [[], [], []], known: [0, 1, 2].map(() => [0, 0, 0]) }
         const real = new Real(islands)
         await fc.asyncModelRun(() => ({ model, real }), run)
-        await new SplitInto(SPLITS[0]!).run(model, real)
+        await new SplitInto(new Settle(), SPLITS[0]!).run(model, real)
         await new Settle().run(model, real)
       } finally {
         await islands.close()

@@ -4,8 +4,7 @@ import { it } from 'vitest'
 import type { GridCounters } from './grid-counters.ts'
 import type { GridSets } from './grid-sets.ts'
 import { until } from '../rig/test-grids.ts'
-import { Islands, SPLITS } from '../rig/test-islands.ts'
-import type { Split } from '../rig/test-islands.ts'
+import { Islands, SPLITS, SplitInto } from '../rig/test-islands.ts'
 
 const KEYS = ['home', 'about']
 const ELEMENTS = ['red', 'blue']
@@ -226,23 +225,6 @@ class Settle implements Command {
   toString = (): string => 'settle'
 }
 
-class SplitInto extends Settle {
-  readonly split: Split
-
-  constructor(split: Split) {
-    super()
-    this.split = split
-  }
-
-  override async run(model: Model, real: Real): Promise<void> {
-    // What was on its way would arrive or not.
-    await super.run(model, real)
-    real.islands.split = this.split
-  }
-
-  override toString = (): string => `split into ${JSON.stringify(this.split)}`
-}
-
 class Restart implements Command {
   readonly peer: number
 
@@ -273,7 +255,7 @@ const commands = fc.commands(
     fc
       .tuple(peer, key, fc.constantFrom('counter' as const, 'set' as const, 'element' as const))
       .map((each) => new Delete(...each)),
-    fc.constantFrom(...SPLITS).map((split) => new SplitInto(split)),
+    fc.constantFrom(...SPLITS).map((split) => new SplitInto(new Settle(), split)),
     peer.map((restarting) => new Restart(restarting)),
   ],
   { maxCommands: 40, size: 'max' },
@@ -288,7 +270,7 @@ it('counters and sets under keys are what a plain model says, through splits and
         const model: Model = { made: [], known }
         const real = new Real(islands)
         await fc.asyncModelRun(() => ({ model, real }), run)
-        await new SplitInto(SPLITS[0]!).run(model, real)
+        await new SplitInto(new Settle(), SPLITS[0]!).run(model, real)
         await new Settle().run(model, real)
       } finally {
         await islands.close()

@@ -1,4 +1,5 @@
 import type { Network, Storage } from '@gossipgrid/core'
+import type { AsyncCommand } from 'fast-check'
 import { memoryNetworkHub } from '@gossipgrid/testing/memory-network'
 import type { Grid } from '../grid.ts'
 import { openGrid } from '../open-grid.ts'
@@ -67,4 +68,27 @@ export class Islands {
       network: () => Promise.resolve(network),
     })
   }
+}
+
+/** The command of a model test that settles, so that nothing is on its way, and then splits the peers. */
+export class SplitInto<Model extends object, Real extends { readonly islands: Islands }> implements AsyncCommand<
+  Model,
+  Real
+> {
+  readonly #settle: AsyncCommand<Model, Real>
+  readonly #split: Split
+
+  constructor(settle: AsyncCommand<Model, Real>, split: Split) {
+    this.#settle = settle
+    this.#split = split
+  }
+
+  check = (): boolean => true
+
+  async run(model: Model, real: Real): Promise<void> {
+    await this.#settle.run(model, real)
+    real.islands.split = this.#split
+  }
+
+  toString = (): string => `split into ${JSON.stringify(this.#split)}`
 }

@@ -3,8 +3,7 @@ import fc from 'fast-check'
 import { it } from 'vitest'
 import type { GridSet } from './grid-set.ts'
 import { until } from '../rig/test-grids.ts'
-import { Islands, SPLITS } from '../rig/test-islands.ts'
-import type { Split } from '../rig/test-islands.ts'
+import { Islands, SPLITS, SplitInto } from '../rig/test-islands.ts'
 
 const ELEMENTS: readonly unknown[] = ['red', 7, { x: 1, y: ['\u0000'] }]
 /** As in the set: so many adds of others are kept beside the own one. */
@@ -159,23 +158,6 @@ class Settle implements Command {
   toString = (): string => 'settle'
 }
 
-class SplitInto extends Settle {
-  readonly split: Split
-
-  constructor(split: Split) {
-    super()
-    this.split = split
-  }
-
-  override async run(model: Model, real: Real): Promise<void> {
-    // What was on its way would arrive or not.
-    await super.run(model, real)
-    real.islands.split = this.split
-  }
-
-  override toString = (): string => `split into ${JSON.stringify(this.split)}`
-}
-
 class Restart implements Command {
   readonly peer: number
 
@@ -203,7 +185,7 @@ const commands = fc.commands(
     fc.tuple(peer, at).map(([by, which]) => new Add(by, which)),
     fc.tuple(peer, at).map(([by, which]) => new Add(by, which)),
     fc.tuple(peer, at).map(([by, which]) => new Delete(by, which)),
-    fc.constantFrom(...SPLITS).map((split) => new SplitInto(split)),
+    fc.constantFrom(...SPLITS).map((split) => new SplitInto(new Settle(), split)),
     peer.map((restarting) => new Restart(restarting)),
   ],
   { maxCommands: 40, size: 'max' },
@@ -220,7 +202,7 @@ it('a set is what a plain model says, through splits and restarts', async () => 
         }
         const real = new Real(islands)
         await fc.asyncModelRun(() => ({ model, real }), run)
-        await new SplitInto(SPLITS[0]!).run(model, real)
+        await new SplitInto(new Settle(), SPLITS[0]!).run(model, real)
         await new Settle().run(model, real)
       } finally {
         await islands.close()
