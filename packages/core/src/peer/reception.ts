@@ -6,7 +6,7 @@ import type { Dials } from '../members/dials.ts'
 import type { DirectRoute } from '../replication/direct-route.ts'
 import { GridError } from '../errors.ts'
 import type { Input } from '../outbox/effects.ts'
-import type { Inbound } from '../replication/inbound.ts'
+import type { Inbound, Way } from '../replication/inbound.ts'
 import type { Instant } from '../instant.ts'
 import type { LagTable } from '../digests/lag.ts'
 import type { MemberRecord } from '../wire/member-record.ts'
@@ -112,7 +112,7 @@ export class Reception {
     const { announcements, membership, neighbours, signals, time } = this.#deps
     switch (message.type) {
       case 'frame':
-        this.#frame(from, message.block, false, now)
+        this.#frame(from, 'broadcast', message.block, false, now)
         break
       case 'announce': {
         const parts = announcements.read(from, message)
@@ -135,13 +135,11 @@ export class Reception {
 
   /** Throws `MESSAGE_MALFORMED` for what never comes straight from a neighbour. */
   #direct(from: PeerId, message: Message, now: Instant): void {
-    const { antiEntropy, inbound, membership, signals } = this.#deps
+    const { membership, signals } = this.#deps
     switch (message.type) {
-      case 'frame': {
-        const { gaps } = inbound.apply(from, 'direct', message.block, { superseded: false }, now)
-        if (gaps) antiEntropy.wantFrom(from, now)
+      case 'frame':
+        this.#frame(from, 'direct', message.block, false, now)
         break
-      }
       case 'publish':
       case 'presence':
         signals.receive(from, message, now)
@@ -175,7 +173,7 @@ export class Reception {
         confirmations.confirmed(from, message.request)
         break
       case 'frame':
-        this.#frame(from, message.block, true, now)
+        this.#frame(from, 'broadcast', message.block, true, now)
         break
       case 'announce':
       case 'publish':
@@ -186,10 +184,10 @@ export class Reception {
     }
   }
 
-  #frame(from: PeerId, block: Uint8Array, addressed: boolean, now: Instant): void {
+  #frame(from: PeerId, way: Way, block: Uint8Array, addressed: boolean, now: Instant): void {
     const { antiEntropy, inbound } = this.#deps
     if (addressed && block.length === 0) throw new GridError('MESSAGE_MALFORMED', 'an empty frame on a stream')
-    const { gaps } = inbound.apply(from, 'broadcast', block, { superseded: false, addressed }, now)
+    const { gaps } = inbound.apply(from, way, block, { superseded: false, addressed }, now)
     if (gaps) antiEntropy.wantFrom(from, now)
   }
 
