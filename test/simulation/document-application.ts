@@ -6,14 +6,16 @@ import { DocumentEngine } from '../../packages/grid/src/documents/engine/documen
 import type { DocumentEngineDeps } from '../../packages/grid/src/documents/engine/document-engine.ts'
 import type { DocumentPump, SavedRows } from '../../packages/grid/src/documents/engine/document-pump.ts'
 import { DocumentLeases } from '../../packages/grid/src/documents/engine/document-lease.ts'
-import { GridError, splitKey } from '@gossipgrid/core'
+import { GridError, readDocumentKey, splitKey } from '@gossipgrid/core'
 import type { DocumentRow } from '../../packages/grid/src/documents/rows/document-table.ts'
 import { DOCUMENTS, DocumentTable } from '../../packages/grid/src/documents/rows/document-table.ts'
 import type { GenerationLimits } from '../../packages/grid/src/documents/generations/generation-limits.ts'
 import { Generations } from '../../packages/grid/src/documents/generations/generations.ts'
 import { goOn } from '../../packages/grid/src/documents/generations/going-on.ts'
-import { isOpen, lateEdits } from '../../packages/grid/src/documents/generations/late-edits.ts'
+import { lateEdits } from '../../packages/grid/src/documents/generations/late-edits.ts'
 import type { LateEdit } from '../../packages/grid/src/documents/generations/late-edits.ts'
+import { isOpen } from '../../packages/grid/src/documents/generations/siblings.ts'
+import { reopen, waitsForOthers } from './reopened-document.ts'
 import { StartedGenerations } from './started-generations.ts'
 
 const COLLECTION: SimulatedCollection = simulatedCollection(DOCUMENTS.name, DOCUMENTS.kind)
@@ -183,14 +185,21 @@ class Life {
     const known = this.open.get(name)
     if (known !== undefined) return known
     this.#generations.rebase(name)
-    const y = new Y.Doc()
     const engineDeps = this.#depsOf(name)
     const generation = this.table.generationOf(name)
     const rows = this.table.rowsOf(name)
     const elsewhere = new Set(rows.filter((row) => row.parts.generation !== generation.number).map(clientOf))
-    const lease = this.#leases.take(rows, (client) => elsewhere.has(client))
-    const engine = new DocumentEngine(engineDeps, { name, generation, lease, y })
-    engine.load()
+    const make = (doc: Y.Doc, lacking?: number): DocumentEngine => {
+      const lease = this.#leases.take(rows, (client) => client === lacking || elsewhere.has(client))
+      const made = new DocumentEngine(engineDeps, { name, generation, lease, y: doc })
+      made.load()
+      return made
+    }
+    let engine = make(new Y.Doc())
+    if (engine.lacksOwnEdits) {
+      engine.detach()
+      engine = make(new Y.Doc(), engine.lease.client)
+    }
     const open: Open = { engine, waitingSinceMs: undefined, typed: [], deleted: [] }
     this.open.set(name, open)
     return open
@@ -385,9 +394,11 @@ export class DocumentApplication implements Application {
     const table = new DocumentTable(peer)
     this.#compactions = NAMES.reduce((sum, name) => sum + table.lineOf(name).length, 0)
     for (const name of NAMES) {
+      const hidden = lateEditsOf(peer, name).filter((edit) => this.#isHidden(edit))
+      const hiddenClients = new Set(hidden.map(({ author }) => author.client))
       const reopened = reopen(peer, name)
       const shown = new Set(textOf(reopened.y))
-      if (reopened.waitingCount > 0 && excused.size === 0)
+      if (excused.size === 0 && waitsForOthers(reopened, hiddenClients))
         return `document: '${name}' at ${peer.peerId} waits for what does not come`
       const life = [...this.#lives.values()].find(({ documents }) => documents.pump.peer === peer)?.documents
       if (life !== undefined) this.#run(life)
@@ -395,12 +406,11 @@ export class DocumentApplication implements Application {
       if (open !== undefined && excused.size === 0 && textOf(open.engine.y).join() !== [...shown].join()) {
         return `document: '${name}' at ${peer.peerId} shows one text where it is open, and another after it is reopened`
       }
-      const hidden = lateEditsOf(peer, name).filter((edit) => this.#isHidden(edit))
       const hiddenTokens = new Set(hidden.flatMap(({ author }) => tokensOf(author.update)))
       this.#hidden += hiddenTokens.size
       for (const [i, token] of this.#tokens.entries()) {
         if (token.name !== name || token.reported || hiddenTokens.has(i) || excused.has(token.author)) continue
-        const violation = checkToken(token, shown.has(i), excused.size > 0)
+        const violation = checkToken(token, shown.has(i), excused.size > 0, hiddenClients)
         if (violation !== undefined) return `document: '${name}' at ${peer.peerId} ${violation}`
       }
     }
@@ -538,42 +548,20 @@ function isExcused({ author, writes, deletes }: Token): boolean {
   return rows.some(mayBeGone)
 }
 
-function checkToken({ writes, deletes }: Token, isShown: boolean, mayWait: boolean): string | undefined {
+/** `hiddenClients`: client ids whose edits are hidden, their deletes as well. */
+function checkToken(
+  { writes, deletes }: Token,
+  isShown: boolean,
+  mayWait: boolean,
+  hiddenClients: ReadonlySet<number>,
+): string | undefined {
   const kept = (rows: readonly LedgerWrite[]): boolean =>
     rows.length > 0 && rows.every(({ acknowledged }) => acknowledged)
   if (!isShown && kept(writes) && deletes.length === 0 && !mayWait) return 'lacks what was typed and no peer deleted'
-  if (isShown && !mayWait && deletes.some(kept)) return 'shows what was deleted'
+  const hidden = (rows: readonly LedgerWrite[]): boolean =>
+    rows.every(({ key }) => hiddenClients.has(readDocumentKey(key)?.client ?? -1))
+  if (isShown && !mayWait && deletes.some((rows) => kept(rows) && !hidden(rows))) return 'shows what was deleted'
   return undefined
-}
-
-/** The document that its rows alone give. */
-function reopen(peer: Peer, name: string): DocumentEngine {
-  const pump: DocumentPump = {
-    peer,
-    closed: false,
-    wallMs: 0,
-    monotonicMs: 0,
-    afterStep: () => undefined,
-    soon: () => undefined,
-    later: () => undefined,
-    write: () => {
-      throw new Error('nothing is written into what is only looked at')
-    },
-  }
-  const table = new DocumentTable(peer)
-  const engineDeps = {
-    pump,
-    table,
-    logger: silent,
-    poisoned: new Map<string, number>(),
-    refused: () => undefined,
-    ended: () => undefined,
-  }
-  const lease = new DocumentLeases(peer).lend([])
-  const engine = new DocumentEngine(engineDeps, { name, generation: table.generationOf(name), lease, y: new Y.Doc() })
-  engine.load()
-  engine.detach()
-  return engine
 }
 
 /** For `SimulationOptions.more`. */

@@ -30,16 +30,12 @@ test.each(SEEDS)('documents keep what is typed and not deleted, under the faults
   expect(application.reported).toBe(0)
 })
 
-test.each([2, 5])(
-  'a Y.Doc goes on through all compactions of its document, under the faults of seed %i',
-  (seed) => {
-    const application = new DocumentApplication({ goesOn: true })
-    const { violations } = simulate({ seed, minutes: 1, kinds: [], more: () => [application] })
-    expect(violations).toEqual([])
-    expect(application.wentOn).toBeGreaterThan(0)
-  },
-  180_000,
-)
+test.each([2, 5])('a Y.Doc goes on through all compactions of its document, under the faults of seed %i', (seed) => {
+  const application = new DocumentApplication({ goesOn: true })
+  const { violations } = simulate({ seed, minutes: 1, kinds: [], more: () => [application] })
+  expect(violations).toEqual([])
+  expect(application.wentOn).toBeGreaterThan(0)
+})
 
 // No peer had been up for 30 s when all lost power, so none was registered yet. Some compacted and settled the document apart
 // from the others before they met again.
@@ -49,10 +45,6 @@ test.each([
     seed: 8100339,
     why: 'text beside edits that could not be rebased was lost without a report to its author',
   },
-  {
-    seed: 8300029,
-    why: 'the first text of a generation that lost was reported as edits, and so were rebased edits',
-  },
 ])(
   'a peer that is met late gets a report of what cannot be rebased, under the faults of seed $seed: $why',
   ({ seed }) => {
@@ -61,7 +53,6 @@ test.each([
     expect(violations).toEqual([])
     expect(application.reported).toBeGreaterThan(0)
   },
-  180_000,
 )
 
 test('the simulator finds a generation that is settled although a known peer lacks it, under the faults of seed 22', () => {
@@ -74,16 +65,16 @@ test('the simulator finds a generation that is settled although a known peer lac
     return of.apply(this, given).map((lag) => ({ ...lag, behind: 0, ahead: 0, unequal: 0 }))
   })
   expect(run().join()).toContain("edits of 'plan' were not rebased, of a known peer whose disk is sound")
-}, 180_000)
+})
 
 // The author lost its disk, and with it its replica id. Three others had its edits. A fourth one had not met them since its start
 // when it compacted and settled the document, so the text beside these edits is gone.
-test('edits that cannot all be rebased, and whose author is gone, stay hidden, under the faults of seed 8100162', () => {
+test('edits that cannot all be rebased, and whose author is gone, stay hidden, under the faults of seed 8300086', () => {
   const application = new DocumentApplication({ goesOn: true })
-  const { violations } = simulate({ seed: 8100162, kinds: ALL_KINDS, more: () => [application] })
+  const { violations } = simulate({ seed: 8300086, kinds: ALL_KINDS, more: () => [application] })
   expect(violations).toEqual([])
   expect(application.hidden).toBeGreaterThan(0)
-}, 180_000)
+})
 
 // A member lost its disk. It came back, typed into the empty document within 35 ms, and met the others after that. They had
 // compacted the document three times, and waited for no peer that had an older generation.
@@ -95,15 +86,17 @@ test('a member that lost its disk gets a report of what it typed before it had t
 })
 
 // A peer keeps everything in memory. After a restart it typed into the empty document, and met the others after that.
-test.each([8600272, 8600475])(
-  'a peer in memory gets a report of what it typed before it had the document again, under the faults of seed %i',
-  (seed) => {
+test.each([
+  { seed: 8600272, direct: true },
+  { seed: 8600475, direct: false },
+])(
+  'a peer in memory gets a report of what it typed before it had the document again, under the faults of seed $seed',
+  ({ seed, direct }) => {
     const application = new DocumentApplication({ goesOn: true })
-    const { violations } = simulate({ seed, direct: true, kinds: ALL_KINDS, more: () => [application] })
+    const { violations } = simulate({ seed, direct, kinds: ALL_KINDS, more: () => [application] })
     expect(violations).toEqual([])
     expect(application.reported).toBeGreaterThan(0)
   },
-  180_000,
 )
 
 // Structs of one author turned out to have no place, an earlier one after a later one. The search for more never ended.
@@ -111,4 +104,21 @@ test('edits that have no place are found in any order, under the faults of seed 
   const application = new DocumentApplication({ goesOn: true })
   const { violations } = simulate({ seed: 8800259, direct: true, kinds: ALL_KINDS, more: () => [application] })
   expect(violations).toEqual([])
-}, 180_000)
+})
+
+// A peer settled a generation before it had the row that settled the one before. It wrote that one down as not settled, without
+// its content, so no peer found its way from the first generation to the current one.
+test('a generation before a settled one is settled too, under the faults of seed 8900414', () => {
+  const application = new DocumentApplication({ goesOn: true })
+  const { violations } = simulate({ seed: 8900414, direct: true, kinds: ALL_KINDS, more: () => [application] })
+  expect(violations).toEqual([])
+  expect(application.compactions).toBeGreaterThan(0)
+})
+
+// A segment was damaged. Before all was written again, the blob was damaged too that said so. The vectors then claimed what had
+// been in that segment, and no peer sent it again.
+test('a second damage before the first is repaired hides nothing, under the faults of seed 9100014', () => {
+  const application = new DocumentApplication({ goesOn: true })
+  const { violations } = simulate({ seed: 9100014, direct: true, kinds: ALL_KINDS, more: () => [application] })
+  expect(violations).toEqual([])
+})

@@ -1,6 +1,14 @@
-/** `npm run sim`: the simulator, with documents among what applications use. */
+/** `npm run sim`: the simulator, with the kinds that need the SDK's code among what applications use. */
 import process from 'node:process'
+import { DropApplication } from '@gossipgrid/testing'
 import { simulateCommand } from '@gossipgrid/testing/sim-command'
+import { CountersApplication } from './counters-application.ts'
 import { documentApplications } from './document-application.ts'
+import { SetsApplication } from './sets-application.ts'
 
-process.exitCode = simulateCommand(process.argv.slice(2), documentApplications)
+process.exitCode = simulateCommand(process.argv.slice(2), {
+  document: documentApplications,
+  counters: () => [new CountersApplication()],
+  sets: () => [new SetsApplication()],
+  drops: (ledger) => [new DropApplication(ledger)],
+})

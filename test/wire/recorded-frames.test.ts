@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { inflateRawSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
+import type { CollectionKind } from '../../packages/core/src/kinds/kinds.ts'
 import type { Peer } from '../../packages/core/src/peer/peer.ts'
+import type { Partition } from '../../packages/core/src/replica/collections.ts'
 import { partitionOf } from '../../packages/core/src/rig/peer-state.ts'
 import { TestDisk } from '../../packages/core/src/rig/test-disk.ts'
 import { WiredPeers } from '../../packages/core/src/rig/wired-peers.ts'
@@ -82,6 +84,19 @@ class Replay {
   }
 }
 
+/** Rows of kinds that version 1.0 does not know. */
+function laterRows({ slotId }: Peer): [CollectionKind, string, Uint8Array][] {
+  return [
+    ['set', `"a"\u0000${slotId}`, Uint8Array.of(0xf5)],
+    ['counters', `/home\u0000${slotId}`, Uint8Array.of(0x82, 1, 0)],
+    ['sets', `post\u0001"a"\u0000${slotId}`, Uint8Array.of(0xf5)],
+  ]
+}
+
+function opened(peer: Peer, kind: CollectionKind): Partition {
+  return peer.open({ name: `of ${kind}`, kind, mode: 'replicated', partitions: 1 }).partitions[0]!
+}
+
 /** An entry without the parts that depend on the replica id of the present peer. */
 function withoutOwnName({ collection, key, value, hlc, replicaId }: StoredEntry, heads: Recording['heads']): unknown {
   const foreign = `${collection} ${replicaId}` in heads
@@ -142,16 +157,27 @@ for (const version of VERSIONS) {
     })
 
     it('serves them maps alone, whatever else it has: they would ask for unknown rows again and again', () => {
+      const now = { wallMs: 0, monotonicMs: 0 }
       for (const scenario of ['joins', 'asks', 'meets']) {
         const { peers, observed, said } = new Replay(recordingOf(version, scenario), (peer) => {
-          const set = peer.open({ name: 'tags', kind: 'set', mode: 'replicated', partitions: 1 })
-          peer.write(set.partitions[0]!, `"a"\u0000${peer.slotId}`, Uint8Array.of(0xf5), { wallMs: 0, monotonicMs: 0 })
+          for (const [kind, key, value] of laterRows(peer)) peer.write(opened(peer, kind), key, value, now)
         })
         const chunks = said.filter(({ type }) => type === 'chunk')
         expect(chunks.length).toBeGreaterThan(0)
         expect(chunks.flatMap(({ records }) => records).filter(({ kind }) => kind !== 1)).toEqual([])
         expect(peers.events(observed, 'session').at(-1)).toMatchObject({ complete: true })
       }
+    })
+
+    it('broadcasts rows of later kinds in frames that they read, and whose rows they pass over', () => {
+      const { peers, observed, said } = new Replay(recordingOf(version, 'live'))
+      const peer = peers.peer(observed)
+      for (const [kind, key, value] of laterRows(peer)) peer.write(opened(peer, kind), key, value, peers.now)
+      peers.give(observed, { type: 'tick' })
+      peers.advance(100)
+      const frames = said.filter(({ type }) => type === 'frame')
+      const kinds = frames.flatMap(({ records }) => records.map(({ kind }) => kind))
+      expect(kinds).toEqual(expect.arrayContaining([3, 7, 8]))
     })
 
     it('acknowledges their chunks, answers their requests, and announces what it has', () => {

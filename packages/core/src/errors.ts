@@ -6,10 +6,12 @@ export type GridErrorCode =
   | 'CLOCK_AHEAD'
   | 'CLOSED'
   | 'CLOSE_INCOMPLETE'
+  | 'COLLECTION_DROPPED'
   | 'COLLECTION_LIMIT'
   | 'COLLECTION_MISMATCH'
   | 'COPIES_TIMEOUT'
   | 'COUNTER_RANGE'
+  | 'CURSOR_EXPIRED'
   | 'INPUT_FAILED'
   | 'INSECURE_PAGE'
   | 'DOCUMENT_AWARENESS'
@@ -22,6 +24,7 @@ export type GridErrorCode =
   | 'INVALID_KEY'
   | 'INVALID_NAME'
   | 'INVALID_OPTION'
+  | 'INVALID_TOKEN'
   | 'INVALID_VALUE'
   | 'MESSAGE_MALFORMED'
   | 'MESSAGE_TOO_LARGE'
@@ -43,6 +46,7 @@ export type GridErrorCode =
   | 'STORAGE_FULL'
   | 'STORAGE_IN_USE'
   | 'STORAGE_NOT_WRITABLE'
+  | 'TOKEN_TIMEOUT'
   | 'VALUE_TOO_LARGE'
 
 /** The one error type of gossipgrid: branch on `code`, show `message`. */

@@ -1,9 +1,10 @@
 import { GridError } from './errors.ts'
+import { shown } from './shown.ts'
 
 /** Every option of a method, by name. */
 export type Known<Options> = Readonly<Record<keyof Options, true>>
 
-/** An option that differs in more letters than this is not suggested. */
+/** A word that differs in more letters than this is not suggested. */
 const EDITS_MAX = 3
 
 /**
@@ -14,23 +15,30 @@ export function checkKnown<Options>(
   options: Options | undefined,
   known: Readonly<Record<keyof Options, unknown>>,
 ): void {
-  if (options === undefined) return
-  if (typeof options !== 'object' || options === null) {
-    throw new GridError('INVALID_OPTION', `options are an object, not ${options === null ? 'null' : typeof options}`)
-  }
-  for (const name in options) {
-    if (!Object.hasOwn(known, name)) throw new GridError('INVALID_OPTION', unknownText(name, Object.keys(known)))
-  }
+  if (options !== undefined) requireKnown(options, known)
 }
 
-function unknownText(name: string, known: readonly string[]): string {
+/** The same where options must be passed. */
+export function requireKnown(options: unknown, known: Readonly<Record<string, unknown>>): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new GridError('INVALID_OPTION', `options are an object, not ${shown(options)}`)
+  }
+  for (const name in options) if (!Object.hasOwn(known, name)) throw unknownName('option', name, Object.keys(known))
+}
+
+/** The error for a name that is none of those `known`. `what` it names. */
+export function unknownName(what: string, name: string, known: readonly string[]): GridError {
+  const hint = nearestOf(name, known) || `: there are ${known.join(', ')}`
+  return new GridError('INVALID_OPTION', `there is no ${what} ${JSON.stringify(name.slice(0, 64))}${hint}`)
+}
+
+/** Asks whether the word was meant that is nearest to `given`; '' where none is near. */
+export function nearestOf(given: string, known: readonly string[]): string {
   const [nearest] = known
-    .map((candidate) => ({ candidate, edits: editsBetween(name.toLowerCase(), candidate.toLowerCase()) }))
+    .map((candidate) => ({ candidate, edits: editsBetween(given.toLowerCase(), candidate.toLowerCase()) }))
     .filter(({ candidate, edits }) => edits <= Math.min(EDITS_MAX, Math.floor(candidate.length / 2)))
     .toSorted((a, b) => a.edits - b.edits)
-  const shown = JSON.stringify(name.slice(0, 64))
-  if (nearest !== undefined) return `there is no option ${shown}: did you mean '${nearest.candidate}'?`
-  return `there is no option ${shown}: there are ${known.join(', ')}`
+  return nearest === undefined ? '' : `: did you mean '${nearest.candidate}'?`
 }
 
 /** How many letters have to be added, removed, replaced or swapped with the next one (optimal string alignment). */

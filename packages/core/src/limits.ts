@@ -9,11 +9,29 @@ export const VALUE_MAX_BYTES: number = 1024 * 1024
 export const NAME_MAX_BYTES = 128
 /** Collections of applications on all peers. The grid's internal collections do not count. */
 export const COLLECTIONS_MAX = 4096
-/** A bound on the numbers of partitions; a partitioned collection has at least so many of them. */
-export const PARTITIONS_MAX = 4096
+/** Names of dropped collections. Each is remembered for ever, so that a peer that was away learns of the drop. */
+export const DROPPED_NAMES_MAX = 65_536
+/** How often one name can be dropped. */
+export const GENERATION_MAX = 99_999
+/** A longer name is not dropped: with the number of its drops, which takes up to 8 bytes, it would be no name any more. */
+export const DROPPABLE_NAME_MAX_BYTES: number = NAME_MAX_BYTES - 8
+/** What a drop says of the writes that its peer had seen. If it is more, the drop does not say it. */
+export const DROP_VECTORS_MAX_BYTES: number = 256 * 1024
+/** Partitions of which a drop says that. */
+export const DROP_PARTS_MAX = 4096
+/** Writes that a drop lost, with key and value, in the event that reports it. */
+export const LOST_WRITES_MAX = 1000
+/** Partitions of a partitioned collection. */
 export const PARTITIONS_MIN = 16
+export const PARTITIONS_MAX = 4096
+/** A partition's number is the count of partitions plus its index. */
+export const PARTITION_NUMBERS_MAX: number = 2 * PARTITIONS_MAX
+/** Partitioned collections, of which every owner says what it holds. */
+export const PARTITIONED_COLLECTIONS_MAX = 512
 /** Peers that hold each partition of a collection. */
 export const OWNERS_MAX = 16
+/** The largest weight that counts for the share of the partitions that a peer owns. */
+export const WEIGHT_MAX = 16
 
 /** The two numbers of a counter's row take 19 bytes at most. */
 export const COUNTER_ROW_MAX_BYTES = 32
@@ -42,13 +60,21 @@ export const INCARNATION_MAX: number = 2 ** 46
 /** A frame is sent when it has so many writes or bytes. Signatures limit small frames to a few thousand a second. */
 export const FRAME_WRITES_MAX = 256
 export const FRAME_MAX_BYTES: number = 64 * 1024
-/** The least time between two frames. */
+/**
+ * What a peer may spend on frames by gossip, as time between two of them on average. Each costs a signature here and a check on
+ * every other peer, about half a millisecond: 5 % of a core.
+ */
 export const FRAME_GAP_MS = 10
+/** How much of that a peer may spend at once after it was silent: so many frames leave without a gap. */
+export const FRAME_BURST_MAX = 32
 /** With a larger backlog, the peer stops broadcasting frames and announces its vectors: sessions carry the rest. */
 export const BROADCAST_BACKLOG_MAX_BYTES: number = 256 * 1024
 export const BROADCASTS_IN_FLIGHT_MAX = 4
-/** With more neighbours than this, frames go by gossip: each neighbour would cost an encryption. */
-export const DIRECT_NEIGHBOURS_MAX = 8
+/**
+ * With more neighbours than this, frames go by gossip: each neighbour costs an encryption here. A frame by gossip costs all peers
+ * together several times as much, because each passes it on to others that have it.
+ */
+export const DIRECT_NEIGHBOURS_MAX = 32
 /** How often, at most, a neighbour that reads slowly is asked to fetch the frames that it misses. */
 export const MISSED_ANNOUNCE_GAP_MS = 1000
 
@@ -78,8 +104,12 @@ export const PART_DIGEST_MAX_BYTES = 256
 export const RECEIVING_PATIENCE_MS = 1000
 /** The same, if it has sent nothing yet. */
 export const ANSWER_PATIENCE_MS = 200
-/** A session is deferred for no longer than this. */
+/** A session is deferred for no longer than this, unless the other neighbour sends much. */
 export const SESSION_DEFERRED_MAX_MS = 4000
+/** If the other neighbour sends so much in that time, the session waits on: both would send the same, and take twice as long. */
+export const BULK_BYTES: number = 1024 * 1024
+/** Even then, a session is deferred for no longer than this. */
+export const SESSION_BULK_DEFERRED_MAX_MS = 30_000
 /** A peer starts a session with a random neighbour after a random time between these two. */
 export const ANTI_ENTROPY_MIN_MS = 30_000
 export const ANTI_ENTROPY_MAX_MS = 60_000
@@ -107,6 +137,12 @@ export const UNDURABLE_WRITE_COST_BYTES = 512
 export const UNDURABLE_BLOCK_COST_BYTES = 256
 /** Rows of other peers gather so long, or until they are so many bytes, before they are stored, unless something waits for them. */
 export const REMOTE_GATHER_MS = 20
+/**
+ * On a disk that is slow, or that many peers share, they gather for so many times as long as a batch lately took: else the disk
+ * would be busy with rows that nothing waits for, and own writes would wait for it.
+ */
+export const REMOTE_GATHER_BATCHES = 10
+export const REMOTE_GATHER_MAX_MS = 500
 export const REMOTE_GATHERED_MAX_BYTES: number = 128 * 1024
 /** A blob of the log. A group of writes may take several. */
 export const LOG_BLOB_MAX_BYTES: number = 1024 * 1024
@@ -155,6 +191,88 @@ export const HOUSEKEEPING_AFTER_MS = 30_000
 /** The time between two rounds. */
 export const HOUSEKEEPING_GAP_MS = 15_000
 
+/** How often a peer looks at what it owns, what it holds, and which owners are there; and how often it publishes changes. */
+export const OWNERSHIP_GAP_MS = 1000
+/** What owners of a partition have in common is compared when nothing has changed for so long, and at the latest after so long. */
+export const COPIES_QUIET_MS = 2000
+export const COPIES_COMPARED_MAX_MS = 30_000
+/** After a session that has not made two peers equal, the next one waits so long. Doubles up to `COPIES_COMPARED_MAX_MS`. */
+export const COPIES_RETRY_MS = 1000
+/** Copies that a former owner asks about in one message. */
+export const COVER_PARTS_MAX = 256
+/** How many such questions a neighbour may send at once, and then each second. */
+export const COVER_BURST_MAX = 64
+export const COVERS_PER_SECOND = 8
+/** A question without an answer is asked again after so long. */
+export const COVER_PATIENCE_MS = 10_000
+/** A former owner drops its copy on answers to questions that are no older than this. */
+export const COVERED_MAX_AGE_MS = 30_000
+/** An owner that has said that it covers a copy keeps its own for so long. It must be longer than the answer counts. */
+export const COVERED_KEPT_MS: number = 2 * COVERED_MAX_AGE_MS
+/** An owner that has been gone for so long is marked as away, and others take its place. */
+export const AWAY_AFTER_MS = 300_000
+/** The same for an owner without a directory: nothing of what it had comes back. */
+export const MEMORY_AWAY_AFTER_MS = 60_000
+/** An owner that is marked as away counts again when it has been there for so long. */
+export const BACK_AFTER_MS = 60_000
+/** The registration of an owner without a directory is removed when it has been away for so long. */
+export const MEMORY_OWNER_SILENT_MAX_MS = 3_600_000
+
+/** Rows that a peer has written to partitions of others and that those have not confirmed: what they take in memory. */
+export const HINTS_MAX_BYTES: number = 64 * 1024 * 1024
+/** The memory of such a row besides its key and value. */
+export const HINT_COST_BYTES = 1024
+/**
+ * Ranges of earlier writes of its key that such a row names. Those that it does not name stay as a gap in the vectors of the
+ * owners.
+ */
+export const HINT_RANGES_MAX = 128
+/** Rows that one other peer gives to this one to pass on, and all others together. */
+export const HINTS_OF_PEER_MAX_BYTES: number = 4 * 1024 * 1024
+export const HINTS_OF_PEERS_MAX_BYTES: number = 32 * 1024 * 1024
+/** Rows and bytes of one message to a peer that holds a partition. One row of the largest size fits. */
+export const WRITE_ROWS_MAX = 512
+export const WRITE_MAX_BYTES: number = 64 * 1024
+/** Bytes of such messages that one peer has not answered yet. */
+export const WRITES_UNDER_WAY_MAX_BYTES: number = 1024 * 1024
+/** A peer that has not answered after so long counts as silent. */
+export const WRITE_PATIENCE_MS = 10_000
+/** A row that was not taken for good is sent again after so long. */
+export const WRITE_RETRY_MS = 5000
+/** A peer that has no room gets nothing for so long. Doubles up to the maximum. */
+export const WRITE_PAUSE_MS = 1000
+export const WRITE_PAUSE_MAX_MS = 30_000
+/** How many owners must have a row before its writer stops waiting for those that are silent, and for how long it waits. */
+export const HINT_OWNERS_MIN = 2
+export const HINT_PATIENCE_MS = 30_000
+/** Peers that an answer names. */
+export const WRITE_AUDIENCE_MAX = 64
+/** How long a peer without a directory goes on giving a row to others. */
+export const HINT_OF_MEMORY_MAX_MS = 86_400_000
+
+/** Keys in one question to a peer that has a copy of their partition. */
+export const READ_KEYS_MAX = 1024
+/** The rows of an answer. What does not fit is asked for again. */
+export const READ_ANSWER_MAX_BYTES: number = 2 * 1024 * 1024
+/** After so long another peer is asked as well. */
+export const READ_PATIENCE_MS = 1000
+/** When all peers in reach were asked, they are asked again after so long. */
+export const READ_RETRY_MS = 500
+/** How long a read is tried for at most. */
+export const READ_TIMEOUT_MS = 10_000
+/** Reads that wait for an answer, of this peer. */
+export const READS_MAX = 10_000
+/** Keys that one neighbour asks this peer to ask others about, at the same time. */
+export const READS_PASSED_MAX = 4096
+/** Memory for versions that this peer has read or written, so that none of its reads goes back in time. */
+export const KNOWN_VERSIONS_MAX_BYTES: number = 4 * 1024 * 1024
+/** An owner that was out of touch for so long compares with the others before it answers. */
+export const OUT_OF_TOUCH_MS = 10_000
+/** If none of them has answered after so long, it answers from what it has. */
+export const COMPARE_PATIENCE_MS = 5000
+
+/** Entries of dropped collections that are removed in one step. The next step follows at once. */
+export const DROPPED_PER_STEP_MAX = 2000
 /** Expired entries that are dropped in one step. The next step follows at once. */
 export const EXPIRIES_PER_STEP_MAX = 1000
 
@@ -173,6 +291,14 @@ export const QUARANTINED_ROW_COST_BYTES = 512
 
 /** The time between two heartbeats. Longer in large grids. */
 export const HEARTBEAT_MS = 2000
+/**
+ * The time between two heartbeats by gossip, while the streams to the neighbours carry heartbeats to every member. It is longer
+ * in large grids: `RARE_HEARTBEAT_EACH_MS` for each other member.
+ */
+export const RARE_HEARTBEAT_MS = 60_000
+export const RARE_HEARTBEAT_EACH_MS = 6000
+/** How long a peer says on a stream only that nothing has changed, before it says again what it has seen. */
+export const STILL_MAX_MS = 60_000
 /** A member that was silent for this long is suspect. */
 export const SUSPECT_AFTER_MS = 10_000
 /** A member that was silent for this long is gone. */

@@ -93,6 +93,11 @@ export interface Network extends Broadcast, Direct, Streams {
   redial(neighbour: PeerId): Promise<void>
   /** Closes every connection to a neighbour and refuses it for a while. */
   refuse(neighbour: PeerId, refusedMs: number): Promise<void>
+  /**
+   * Cuts this peer off, or connects it again. While it is cut off, it has no connections, makes none and accepts none. When it
+   * is connected again, the peers that it lost are dialled at once. A network without this can only be stopped.
+   */
+  setOnline?(online: boolean): void
   /** This peer was asleep and is back. Neighbours that it lost are dialled at once. */
   wake?(): void
   /** Bytes sent and received on sockets since the start, for status and metrics. */

@@ -122,10 +122,15 @@ function peerWrite(peer: Peer, key: string): void {
 /** Only `peer-1` and `peer-2` own the notes. */
 function notesAtTwo(peerId: string): Placement {
   const two = new Set(['peer-1', 'peer-2'])
+  const shares = ({ collection }: { collection: string }, peer: string): boolean =>
+    collection !== 'notes' || (two.has(peerId) && two.has(peer))
   return {
     holds: ({ collection }) => collection !== 'notes' || two.has(peerId),
     owners: ({ collection }) => (collection === 'notes' ? two : EVERYONE),
-    shares: ({ collection }, peer) => collection !== 'notes' || (two.has(peerId) && two.has(peer)),
+    shares,
+    hasAllOwn: () => true,
+    publishes: () => undefined,
+    sharedWith: (peer) => (name) => shares(name, peer),
     audience: ({ collection }) => (collection === 'notes' ? two : EVERYONE),
   }
 }

@@ -58,7 +58,7 @@ export function findLost(
   let first: Violation | undefined
   for (const write of ledger.owed()) {
     const { collection, key } = write
-    if (!isHolder(peer, collection)) continue
+    if (!isHolder(peer, collection) || ledger.mayBeDropped(write)) continue
     const found = versionOf(peer, collection, key)
     if (ledger.fulfils(found, write) || ledger.mayBePurged(collection, key, write, found)) continue
     if (write.value === undefined) resurrected += 1

@@ -103,7 +103,7 @@ export class CraftedMessages {
           ? random.pick(NAMES)
           : `c${random.below(1e6)}`.padEnd(random.pick([1, NAME_MAX_BYTES]), 'x'),
         kind: random.chance(0.95) ? 1 : random.below(256),
-        partition: random.chance(0.95) ? 0 : random.pick([1, 4095, 4096]),
+        partition: random.chance(0.95) ? 0 : random.pick([1, 4095, 4096, 8191, 8192]),
       }
       if (random.chance(0.2)) {
         out.superseded(partition, writer, this.#ranges())

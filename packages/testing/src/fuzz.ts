@@ -84,7 +84,7 @@ function decodeAll(bytes: Uint8Array): void {
   refusing(() => {
     const message = decodeMessage(bytes)
     if ('block' in message) parts.push(message.block)
-    if ('parts' in message) parts.push(...(message.parts ?? []).map(({ vector }) => vector))
+    if ('parts' in message && message.type !== 'read') parts.push(...(message.parts ?? []).map(({ vector }) => vector))
   })
   for (const part of parts) {
     refusing(() => readBlock(part, new ReplicaIds()))

@@ -59,6 +59,8 @@ export class Ledger {
    * prove nothing. And such a write may be issued again under another id, with the same HLC reading.
    */
   readonly reusedIds: Set<string> = new Set<string>()
+  /** Whether a write may be gone although it was acknowledged: its collection was dropped. */
+  mayBeDropped: (write: LedgerWrite) => boolean = () => false
   readonly #writesMax: number
   readonly #purging: Purging | undefined
   #writes = 0

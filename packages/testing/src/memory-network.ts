@@ -93,6 +93,7 @@ class MemoryNetwork implements Network {
   #events: NetworkEvents | undefined
   #redialTimer: ReturnType<typeof setInterval> | undefined
   #stopped = false
+  #online = true
 
   constructor(peerId: PeerId, hub: Hub, join: readonly string[]) {
     this.peerId = peerId
@@ -189,6 +190,11 @@ class MemoryNetwork implements Network {
     return new Promise((resolve, reject) => link.waiters.push({ resolve, reject }))
   }
 
+  setOnline(online: boolean): void {
+    this.#online = online
+    if (!online) for (const neighbour of [...this.#links.keys()]) this.#disconnect(neighbour)
+  }
+
   traffic(): { readonly sentBytes: number; readonly receivedBytes: number } {
     return { ...this.#traffic }
   }
@@ -210,6 +216,10 @@ class MemoryNetwork implements Network {
     }
   }
 
+  get #reachable(): boolean {
+    return this.#running && this.#online
+  }
+
   get #running(): boolean {
     return this.#events !== undefined && !this.#stopped
   }
@@ -222,7 +232,7 @@ class MemoryNetwork implements Network {
   #connect(peerId: PeerId): boolean {
     if (this.#links.has(peerId)) return true
     const other = this.#hub.find(peerId)
-    if (other === undefined || other === this || !this.#running || !other.#running) return false
+    if (other === undefined || other === this || !this.#reachable || !other.#reachable) return false
     if (!this.#hub.reachable(this.peerId, peerId) || this.#refuses(peerId) || other.#refuses(this.peerId)) return false
     this.#links.set(peerId, { peer: other, queuedBytes: 0, directBytes: 0, open: true, waiters: [] })
     other.#links.set(this.peerId, { peer: this, queuedBytes: 0, directBytes: 0, open: true, waiters: [] })

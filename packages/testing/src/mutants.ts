@@ -11,7 +11,7 @@ import {
   ReplicaIds,
   encodeMessage,
 } from '@gossipgrid/core/internals'
-import type { Partition, Serving } from '@gossipgrid/core/internals'
+import type { Partition } from '@gossipgrid/core/internals'
 import { droppedExpiry, earlySetPurge, sharedSlot } from './kind-mutants.ts'
 import { purgeWithoutFloor, restampingResync } from './purge-mutants.ts'
 import { replaceMethod } from './replacements.ts'
@@ -162,7 +162,7 @@ function keptVector(): () => void {
 /** A session sends superseded dots with its first chunk instead of after the last row. */
 function earlyVoids(): () => void {
   return replaceMethod(Outgoing.prototype, 'writeRows', (original) => {
-    return function writeRows(this: Outgoing, writer: BlockWriter, serving: Serving): boolean {
+    return function writeRows(this: Outgoing, writer: BlockWriter, serving: Parameters<typeof original>[1]): boolean {
       const { replica, name } = serving.partition
       const missing = replica.vector.missingIn(serving.known)
       for (const range of missing) {

@@ -1,70 +1,12 @@
-import type { Network, NetworkEvents, PeerId } from '@gossipgrid/core'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { Network } from '@gossipgrid/core'
+import { afterEach, describe, expect, it } from 'vitest'
+import { registerDirect } from './direct-conformance.ts'
+import { registerParting } from './parting-conformance.ts'
+import { eventually, numbered, pause, publishUntil, recordNetwork } from './recorded-conformance.ts'
+import type { NetworkHarness, RecordedNetwork, Suite } from './recorded-conformance.ts'
 
-/** How the suite creates the adapter under test. */
-export interface NetworkHarness {
-  /** A new network of the same grid, not started. The suite stops every network it makes. */
-  network(options: { readonly join: readonly string[] }): Promise<Network>
-  /** An address in the adapter's own form at which no peer answers. */
-  readonly unreachableAddress: string
-}
-
-/** A started network with everything it has reported. */
-export interface RecordedNetwork {
-  readonly network: Network
-  readonly connected: PeerId[]
-  readonly disconnected: PeerId[]
-  readonly messages: { readonly from: PeerId; readonly bytes: Uint8Array }[]
-  readonly frames: { readonly from: PeerId; readonly bytes: Uint8Array }[]
-  readonly broadcasts: { readonly author: PeerId; readonly bytes: Uint8Array }[]
-  readonly hostile: PeerId[]
-}
-
-/** Starts the network and records its reports. */
-export async function recordNetwork(network: Network): Promise<RecordedNetwork> {
-  const recorded: RecordedNetwork = {
-    network,
-    connected: [],
-    disconnected: [],
-    messages: [],
-    frames: [],
-    broadcasts: [],
-    hostile: [],
-  }
-  const events: NetworkEvents = {
-    connected: (neighbour) => void recorded.connected.push(neighbour),
-    disconnected: (neighbour) => void recorded.disconnected.push(neighbour),
-    message: (from, bytes) => void recorded.messages.push({ from, bytes }),
-    direct: (from, bytes) => void recorded.frames.push({ from, bytes }),
-    broadcast: (author, bytes) => void recorded.broadcasts.push({ author, bytes }),
-    hostile: (neighbour) => void recorded.hostile.push(neighbour),
-  }
-  await network.start(events)
-  return recorded
-}
-
-/** Waits until `condition` holds; fails after 60 s. */
-export async function eventually(condition: () => boolean, what: string): Promise<void> {
-  await vi.waitFor(() => expect(condition(), what).toBe(true), { timeout: 60_000, interval: 10 })
-}
-
-/** Publishes until `receiver` has one of the frames: single ones may be lost, above all in the first second. */
-export async function publishUntil(sender: Network, receiver: RecordedNetwork): Promise<void> {
-  const before = receiver.broadcasts.length
-  for (let attempt = 0; attempt < 600 && receiver.broadcasts.length === before; attempt += 1) {
-    await sender.publish(Uint8Array.of(250, attempt))
-    await pause(100)
-  }
-  expect(receiver.broadcasts.length, 'broadcasts received').toBeGreaterThan(before)
-}
-
-interface Suite {
-  /** A started network that joins by the given ones. */
-  start(...join: RecordedNetwork[]): Promise<RecordedNetwork>
-  /** Two connected networks. */
-  pair(): Promise<[RecordedNetwork, RecordedNetwork]>
-  readonly harness: NetworkHarness
-}
+export { eventually, publishUntil, recordNetwork } from './recorded-conformance.ts'
+export type { NetworkHarness, RecordedNetwork } from './recorded-conformance.ts'
 
 /**
  * Registers vitest tests that hold an adapter of core's `Network` port to the promises of its doc comments.
@@ -236,79 +178,6 @@ function registerRoom({ pair }: Suite): void {
   })
 }
 
-function registerDirect({ start, pair }: Suite): void {
-  it('frames arrive whole, in order and once, both ways', async () => {
-    const [ada, ben] = await pair()
-    const count = 2000
-    const sending = [ada, ben].map(async ({ network }, side) => {
-      const to = side === 0 ? ben : ada
-      for (let i = 0; i < count; i += 1) {
-        expect(await network.sendDirect([to.network.peerId], numbered(i, i % 90))).toEqual([])
-      }
-    })
-    await Promise.all(sending)
-    for (const [receiver, sender] of [
-      [ada, ben],
-      [ben, ada],
-    ] as const) {
-      await eventually(() => receiver.frames.length >= count, 'all have arrived')
-      expect(receiver.frames.map(({ bytes }) => bytes)).toEqual(
-        Array.from({ length: count }, (_, i) => numbered(i, i % 90)),
-      )
-      expect(new Set(receiver.frames.map(({ from }) => from))).toEqual(new Set([sender.network.peerId]))
-    }
-  })
-
-  it('a frame goes to the named neighbours, and those that miss it are returned', async () => {
-    const ada = await start()
-    const ben = await start(ada)
-    const cora = await start(ada)
-    await eventually(() => ada.connected.length === 2, 'all are connected')
-    const bytes = Uint8Array.of(1, 2, 3)
-    const sending = ada.network.sendDirect([ben.network.peerId, 'a stranger'], bytes)
-    bytes.fill(9)
-    expect(await sending).toEqual(['a stranger'])
-    await eventually(() => ben.frames.length === 1, 'it has arrived')
-    await pause(100)
-    expect(ben.frames[0]).toEqual({ from: ada.network.peerId, bytes: Uint8Array.of(1, 2, 3) })
-    expect(cora.frames).toEqual([])
-  })
-
-  it('a large frame arrives, and one above the limit throws RangeError', async () => {
-    const [ada, ben] = await pair()
-    await ada.network.sendDirect([ben.network.peerId], numbered(7, 200_000))
-    await eventually(() => ben.frames.length === 1, 'it has arrived')
-    expect(ben.frames[0]?.bytes).toEqual(numbered(7, 200_000))
-    const huge = new Uint8Array(64 * 1024 * 1024)
-    await expect(ada.network.sendDirect([ben.network.peerId], huge)).rejects.toMatchObject({
-      code: 'MESSAGE_TOO_LARGE',
-    })
-  })
-
-  it('a slow neighbour misses frames, which is reported, and the others get them all', async () => {
-    const [ada, ben] = await pair()
-    await ada.network.sendDirect([ben.network.peerId], numbered(0, 4))
-    await eventually(() => ben.frames.length === 1, 'the stream is open')
-    const sending = Array.from({ length: 64 }, (_, i) =>
-      ada.network.sendDirect([ben.network.peerId], numbered(i + 1, 100_000)),
-    )
-    const missed = (await Promise.all(sending)).filter((peers) => peers.length > 0).length
-    expect(missed).toBeGreaterThan(0)
-    await eventually(() => ben.frames.length === 65 - missed, 'the others have arrived')
-  })
-
-  it('frames go on after the two have met again', async () => {
-    const [ada, ben] = await pair()
-    await ada.network.sendDirect([ben.network.peerId], numbered(1, 4))
-    await eventually(() => ben.frames.length === 1, 'it has arrived')
-    await ben.network.redial(ada.network.peerId)
-    await eventually(() => ada.connected.length === 2 && ben.connected.length === 2, 'they have met again')
-    expect(await ada.network.sendDirect([ben.network.peerId], numbered(2, 4))).toEqual([])
-    expect(await ben.network.sendDirect([ada.network.peerId], numbered(3, 4))).toEqual([])
-    await eventually(() => ben.frames.length === 2 && ada.frames.length === 1, 'frames flow')
-  })
-}
-
 function registerBroadcast({ start, pair }: Suite): void {
   it('a broadcast reaches every peer but its author, including peers that are not its neighbours', async () => {
     const ada = await start()
@@ -341,66 +210,4 @@ function registerBroadcast({ start, pair }: Suite): void {
     await ada.network.publish(Uint8Array.of(1))
     expect(ada.broadcasts).toEqual([])
   })
-}
-
-function registerParting({ start, pair }: Suite): void {
-  it('a neighbour that stops is reported once, and send fails from then on', async () => {
-    const [ada, ben] = await pair()
-    await ben.network.stop()
-    await eventually(() => ada.disconnected.length > 0, 'the end is reported')
-    await pause(100)
-    expect(ada.disconnected).toEqual([ben.network.peerId])
-    await expect(ada.network.send(ben.network.peerId, Uint8Array.of(1))).rejects.toMatchObject({
-      code: 'NETWORK_NOT_CONNECTED',
-    })
-  })
-
-  it('messages that send has accepted arrive before a network stops', async () => {
-    const [ada, ben] = await pair()
-    const sending: Promise<void>[] = []
-    for (let i = 0; i < 100; i += 1) sending.push(ada.network.send(ben.network.peerId, numbered(i, 1000)))
-    await Promise.all(sending)
-    await ada.network.stop()
-    await eventually(() => ben.disconnected.length === 1, 'the end is reported')
-    expect(ben.messages.length).toBe(100)
-  })
-
-  it('stop may be called twice, also at the same time', async () => {
-    const { network } = await start()
-    await Promise.all([network.stop(), network.stop()])
-    await network.stop()
-  })
-
-  it('a refused neighbour is disconnected, and can connect again only when the time is over', async () => {
-    const [ada, ben] = await pair()
-    await ada.network.refuse(ben.network.peerId, 1500)
-    await eventually(() => ada.disconnected.length === 1 && ben.disconnected.length === 1, 'they have parted')
-    const toAda = ada.network.addresses()[0] as string
-    await expect(ben.network.dial(toAda)).rejects.toMatchObject({ code: 'NETWORK_DIAL_FAILED' })
-    expect(ada.connected.length).toBe(1)
-    await eventually(() => ada.connected.length === 2 && ben.connected.length === 2, 'they have met again')
-  })
-
-  it('redial closes the connection and makes it again', async () => {
-    const [ada, ben] = await pair()
-    await ben.network.redial(ada.network.peerId)
-    await eventually(() => ada.connected.length === 2 && ben.connected.length === 2, 'they have met again')
-    expect(ada.disconnected).toEqual([ben.network.peerId])
-    expect(ben.disconnected).toEqual([ada.network.peerId])
-    await ben.network.send(ada.network.peerId, Uint8Array.of(5))
-    await eventually(() => ada.messages.length === 1, 'messages flow')
-    await publishUntil(ben.network, ada)
-    await publishUntil(ada.network, ben)
-  })
-}
-
-/** `sizeBytes` bytes, at least four, that begin with a number. */
-function numbered(number: number, sizeBytes: number): Uint8Array {
-  const bytes = new Uint8Array(Math.max(4, sizeBytes)).fill(number % 256)
-  new DataView(bytes.buffer).setUint32(0, number)
-  return bytes
-}
-
-function pause(waitMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, waitMs))
 }

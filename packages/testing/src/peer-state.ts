@@ -1,5 +1,6 @@
 import { expiryOf, payloadOf } from '@gossipgrid/core'
 import type { Partition, Peer, Replica } from '@gossipgrid/core'
+import { addWins } from './simulated-collection.ts'
 import type { SimulatedCollection } from './simulated-collection.ts'
 
 /** What orders the versions of one entry. */
@@ -106,6 +107,6 @@ export function versionAt(peer: Peer, collection: SimulatedCollection, { table }
     hlc: table.hlc(slot),
     replicaId: peer.collections.ids.id(table.writer(slot)),
     sequence: table.sequence(slot),
-    removes: collection.kind === 'set' && table.deleted(slot),
+    removes: addWins(collection) && table.deleted(slot),
   }
 }

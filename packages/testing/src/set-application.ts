@@ -2,23 +2,11 @@ import { PRESENT, compositeKey, splitKey } from '@gossipgrid/core'
 import type { Peer } from '@gossipgrid/core'
 import type { Application } from './application.ts'
 import type { Violation } from './checkers.ts'
+import { ElementHistory } from './element-history.ts'
 import { partitionOf } from './peer-state.ts'
-import type { LedgerWrite } from './ledger.ts'
 import type { Random } from './random.ts'
 import type { SimulatedCollection } from './simulated-collection.ts'
 import type { SimulatedWrite, SimulatedPeer } from './simulated-peer.ts'
-
-/** A remove of one row, and the HLC reading of the latest add in that row that its writer had seen. */
-interface Remove {
-  readonly write: LedgerWrite
-  readonly seenHlc: number
-}
-
-/** The history of one element: its adds, and the removes of each row. */
-interface Element {
-  readonly adds: LedgerWrite[]
-  readonly removes: Map<string, Remove[]>
-}
 
 /** As in the SDK: an add that finds more rows than this removes the others. */
 const ROWS_MAX = 4
@@ -28,7 +16,7 @@ export class SetApplication implements Application {
   readonly collections: readonly SimulatedCollection[]
   readonly #collection: SimulatedCollection
   readonly #elementCount: number
-  readonly #elements = new Map<string, Element>()
+  readonly #elements = new Map<string, ElementHistory>()
 
   constructor(collection: SimulatedCollection, elementCount: number) {
     this.#collection = collection
@@ -65,9 +53,9 @@ export class SetApplication implements Application {
       if (present.has(name) !== this.#isPresent(peer, name)) {
         return `set: ${peer.peerId} finds other rows of '${name}' by its text than by looking at all`
       }
-      if (present.has(name) && mustBeGone(element))
+      if (present.has(name) && element.mustBeGone)
         return `set: ${peer.peerId} shows '${name}', whose every add was removed`
-      if (!present.has(name) && mustBeThere(element))
+      if (!present.has(name) && element.mustBeThere)
         return `set: ${peer.peerId} lacks '${name}', whose last add no peer removed`
     }
     return undefined
@@ -83,8 +71,8 @@ export class SetApplication implements Application {
       ...others.map((row) => ({ key: row.key, value: undefined })),
     ]
     const [add, ...removes] = machine.write(this.#collection, rows)
-    if (add !== undefined) element.adds.push(add)
-    removes.forEach((write, i) => noteRemove(element, write, others[i]!.hlc))
+    if (add !== undefined) element.added(add)
+    removes.forEach((write, i) => element.removed(write, others[i]!.hlc))
     if (machine.peer === peer && !this.#isPresent(peer, name))
       machine.check(`set: ${peer.peerId} lacks what it just added`)
   }
@@ -96,16 +84,16 @@ export class SetApplication implements Application {
       this.#collection,
       live.map(({ key }) => ({ key, value: undefined })),
     )
-    removes.forEach((write, i) => noteRemove(element, write, live[i]!.hlc))
+    removes.forEach((write, i) => element.removed(write, live[i]!.hlc))
     // A quarantined row of another peer may have been applied in the same step: this remove does not cover it.
     const isSeen = (row: LiveRow): boolean => live.some(({ key, hlc }) => key === row.key && hlc === row.hlc)
     if (machine.peer === peer && this.#liveRows(peer, name).some(isSeen))
       machine.check(`set: ${peer.peerId} shows what it just removed`)
   }
 
-  #elementOf(name: string): Element {
+  #elementOf(name: string): ElementHistory {
     let element = this.#elements.get(name)
-    if (element === undefined) this.#elements.set(name, (element = { adds: [], removes: new Map() }))
+    if (element === undefined) this.#elements.set(name, (element = new ElementHistory()))
     return element
   }
 
@@ -123,27 +111,4 @@ export class SetApplication implements Application {
 interface LiveRow {
   readonly key: string
   readonly hlc: number
-}
-
-function noteRemove(element: Element, write: LedgerWrite, seenHlc: number): void {
-  const removes = element.removes.get(write.key) ?? []
-  removes.push({ write, seenHlc })
-  element.removes.set(write.key, removes)
-}
-
-/** Some acknowledged add is covered by no remove that can have happened. */
-function mustBeThere({ adds, removes }: Element): boolean {
-  const isOwed = (add: LedgerWrite): boolean => add.acknowledged && !add.excused
-  const covered = (add: LedgerWrite): boolean =>
-    (removes.get(add.key) ?? []).some(({ write, seenHlc }) => !write.withdrawn && seenHlc >= add.hlc)
-  return adds.some((add) => isOwed(add) && !covered(add))
-}
-
-/** Every add that can have happened is covered by an acknowledged remove. */
-function mustBeGone({ adds, removes }: Element): boolean {
-  const covered = (add: LedgerWrite): boolean =>
-    (removes.get(add.key) ?? []).some(
-      ({ write, seenHlc }) => write.acknowledged && !write.excused && seenHlc >= add.hlc,
-    )
-  return adds.every((add) => add.withdrawn || covered(add))
 }

@@ -7,18 +7,22 @@ import { simulateCalendar } from './calendar.ts'
 import type { CalendarResult } from './calendar.ts'
 import { MUTANTS, withMutant } from './mutants.ts'
 import type { MutantName } from './mutants.ts'
+import { PARTITION_MUTANTS } from './partition-mutants.ts'
+import { simulatePartitionsCommand } from './partition-command.ts'
 import { Summary, round } from './sim-summary.ts'
 import { SIMULATED_KINDS } from './simulated-collection.ts'
 import { simulate } from './simulator.ts'
 import type { SimulationOptions, SimulationResult } from './simulator.ts'
+import { UsageError } from './usage-error.ts'
 
 const SOAK_MINUTES = 180
-/** The kind whose application is not in this package. */
-const DOCUMENT = 'document'
 /** Retired replica ids stay in vectors, so memory still grows a little where disks get lost. */
 const SOAK_GROWTH_MAX = 0.1
 
-const USAGE = `npm run sim -- [options]
+/** Makes the applications of a kind that are not in this package. */
+export type FurtherKinds = Readonly<Record<string, NonNullable<SimulationOptions['more']>>>
+
+const usage = (further: FurtherKinds): string => `npm run sim -- [options]
 
 One simulation:
   --seed S          run the simulation of this seed
@@ -31,10 +35,12 @@ For each:
   --peers N         number of peers, 2 to 100 (default: drawn from the seed, 3 to 12)
   --minutes M       simulated minutes before everything is healed (default 3)
   --soak            three hours unless --minutes says otherwise, with memory sampled; fails if it goes on growing
-  --kinds LIST      what the applications use: all, or some of ${[...SIMULATED_KINDS, DOCUMENT].join(', ')} (default map)
+  --kinds LIST      what the applications use: all, or some of ${kindNames(further).join(', ')} (default map)
   --calendar        weeks with a minute or two a day, and peers that are away for weeks, instead of minutes of trouble
   --days D          of the calendar, 50 to 1000 (default 70; from 140 on a durable peer leaves for good)
   --visitors V      of the calendar: peers that come and go, 0 to 90 (default 20)
+  --partitions      partitioned collections; with --seed, --seeds, --first, --peers, --minutes, --json, and the mutants
+                    ${Object.keys(PARTITION_MUTANTS).join(', ')}
   --gossip          peers send everything by gossip; otherwise frames may go straight to neighbours
   --mutant NAME     with a planted bug: ${Object.keys(MUTANTS).join(', ')}
   --json            print nothing but one JSON object`
@@ -53,9 +59,6 @@ interface Command {
   readonly kinds: string | undefined
   readonly options: Omit<SimulationOptions, 'seed'>
 }
-
-/** The arguments make no sense. */
-class UsageError extends Error {}
 
 const OPTIONS = {
   seed: { type: 'string' },
@@ -76,7 +79,7 @@ const OPTIONS = {
   help: { type: 'boolean' },
 } as const
 
-function readCommand(args: readonly string[], documents: SimulationOptions['more']): Command | undefined {
+function readCommand(args: readonly string[], further: FurtherKinds): Command | undefined {
   const { values } = parse(args)
   if (values.help === true) return undefined
   const number = (name: keyof typeof values, min: number, max: number, whole: boolean = true): number | undefined => {
@@ -117,7 +120,7 @@ function readCommand(args: readonly string[], documents: SimulationOptions['more
       ...(peers === undefined ? {} : { peers }),
       ...(minutes === undefined ? {} : { minutes }),
       direct: values.gossip !== true,
-      ...(values.kinds === undefined ? {} : readKinds(values.kinds, documents)),
+      ...(values.kinds === undefined ? {} : readKinds(values.kinds, further)),
     },
   }
 }
@@ -135,13 +138,18 @@ function readMutant(name: string | undefined): MutantName | undefined {
   throw new UsageError(`there is no mutant '${name}', only ${Object.keys(MUTANTS).join(', ')}`)
 }
 
-function readKinds(list: string, documents: SimulationOptions['more']): Pick<SimulationOptions, 'kinds' | 'more'> {
-  const known: readonly string[] = [...SIMULATED_KINDS, DOCUMENT]
+function kindNames(further: FurtherKinds): string[] {
+  return [...SIMULATED_KINDS, ...Object.keys(further)]
+}
+
+function readKinds(list: string, further: FurtherKinds): Pick<SimulationOptions, 'kinds' | 'more'> {
+  const known = kindNames(further)
   const names = list === 'all' ? known : list.split(',')
   const unknown = names.find((name) => !known.includes(name))
   if (unknown !== undefined) throw new UsageError(`there is no kind '${unknown}', only ${known.join(', ')}`)
   const kinds = SIMULATED_KINDS.filter((kind) => names.includes(kind))
-  return { kinds, more: names.includes(DOCUMENT) ? documents : undefined }
+  const makers = Object.keys(further).flatMap((name) => (names.includes(name) ? [further[name]!] : []))
+  return { kinds, more: (ledger) => makers.flatMap((make) => make(ledger)) }
 }
 
 /** The command that repeats a run. */
@@ -249,16 +257,17 @@ export function bytesInUse(): number {
   return heapUsed + arrayBuffers
 }
 
-/** The command `npm run sim`. Returns its exit code. `documents` makes the application of the kind `document`. */
-export function simulateCommand(args: readonly string[], documents: SimulationOptions['more']): number {
+/** The command `npm run sim`. Returns its exit code. `further` makes the applications of kinds that are not in this package. */
+export function simulateCommand(args: readonly string[], further: FurtherKinds): number {
   try {
-    const command = readCommand(args, documents)
+    if (args.includes('--partitions')) return simulatePartitionsCommand(args.filter((arg) => arg !== '--partitions'))
+    const command = readCommand(args, further)
     if (command !== undefined) return run(command)
-    console.log(USAGE)
+    console.log(usage(further))
     return 0
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    console.error(`${error.message}\n\n${USAGE}`)
+    console.error(`${error.message}\n\n${usage(further)}`)
     return 2
   }
 }

@@ -11,8 +11,24 @@ export interface SimulatedCollection extends CollectionDescriptor {
   readonly code: number
 }
 
-const CODES: Readonly<Partial<Record<CollectionKind, number>>> = { map: 1, counter: 2, set: 3, fields: 4, document: 6 }
+const CODES: Readonly<Partial<Record<CollectionKind, number>>> = {
+  map: 1,
+  counter: 2,
+  set: 3,
+  fields: 4,
+  document: 6,
+  counters: 7,
+  sets: 8,
+  drops: 9,
+}
+/** Kinds in which a remove has the HLC reading of the add that it removes. */
+const ADD_WINS: readonly CollectionKind[] = ['set', 'counters', 'sets']
 
 export function simulatedCollection(name: string, kind: CollectionKind): SimulatedCollection {
   return { name, kind, mode: 'replicated', partitions: 1, code: CODES[kind]! }
+}
+
+/** Whether a tombstone of the collection removes an add that its writer had seen, and nothing else. */
+export function addWins({ kind }: SimulatedCollection): boolean {
+  return ADD_WINS.includes(kind)
 }

@@ -1,14 +1,17 @@
 import { SESSIONS_MAX, expiryOf, openPeer } from '@gossipgrid/core'
 import type { Effect, Input, Peer, PeerEvent, Role } from '@gossipgrid/core'
+import type { Partitioning } from '@gossipgrid/core/internals'
 import { ReadCheck, checkCoverage } from './checkers.ts'
 import type { Violation } from './checkers.ts'
 import type { EventQueue } from './event-queue.ts'
 import { hasSeen, partitionOf } from './peer-state.ts'
 import type { Ledger, LedgerWrite } from './ledger.ts'
+import type { Machine } from './machine.ts'
 import { performOnNetwork } from './network-effects.ts'
 import { peerIdOf } from './peer-ids.ts'
 import { Random } from './random.ts'
 import type { SimulatedClock } from './simulated-clock.ts'
+import { addWins } from './simulated-collection.ts'
 import type { SimulatedCollection } from './simulated-collection.ts'
 import type { CrashOutcome, SimulatedDisk } from './simulated-disk.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
@@ -36,6 +39,8 @@ export interface SimulatedWorld {
   travelled(rows: number): void
   /** A row has changed at a machine, in the middle of a step. */
   changed?(machine: SimulatedPeer, collection: SimulatedCollection, key: string): void
+  /** A peer reports something. */
+  heard?(machine: SimulatedPeer, event: PeerEvent): void
   /** A machine has taken a step. */
   stepped?(machine: SimulatedPeer): void
   violated(violation: Violation): void
@@ -47,20 +52,6 @@ export interface SimulatedWrite {
   readonly value: Uint8Array | undefined
 }
 
-/** What stays the same over all starts of a machine. */
-export interface Machine {
-  readonly index: number
-  readonly disk: SimulatedDisk
-  readonly clock: SimulatedClock
-  /** False for a machine whose peer keeps everything in memory. */
-  readonly persistent: boolean
-  /** Whether its peer sends and accepts frames directly to and from neighbours. */
-  readonly direct?: boolean
-  /** The peer's role; core's default when left out. */
-  readonly role?: Role
-  readonly random: Random
-}
-
 /** One machine: a disk and clocks that stay, and a peer that starts and stops. It performs the peer's effects. */
 export class SimulatedPeer {
   readonly index: number
@@ -69,6 +60,7 @@ export class SimulatedPeer {
   readonly persistent: boolean
   readonly role: Role | undefined
   readonly direct: boolean
+  readonly partitioning: Partitioning | undefined
   readonly #world: SimulatedWorld
   readonly #random: Random
   #peer: Peer | undefined
@@ -94,6 +86,7 @@ export class SimulatedPeer {
     this.persistent = machine.persistent
     this.role = machine.role
     this.direct = machine.direct ?? false
+    this.partitioning = machine.partitioning
     this.#random = machine.random
   }
 
@@ -227,6 +220,7 @@ export class SimulatedPeer {
       direct: this.direct,
       addresses: [peerIdOf(this.index)],
       ...(this.role === undefined ? {} : { role: this.role }),
+      ...(this.partitioning === undefined ? {} : { partitioning: this.partitioning }),
     })
     for (const [key, bytes] of disk?.blobs() ?? []) opening.offer(key, bytes)
     return opening.finish(this.clock.now())
@@ -259,7 +253,7 @@ export class SimulatedPeer {
       hlc,
       replicaId,
       sequence,
-      removes: collection.kind === 'set' && value === undefined,
+      removes: addWins(collection) && value === undefined,
       writeId,
       peer: this.index,
       atMs: queue.nowMs,
@@ -345,6 +339,7 @@ export class SimulatedPeer {
   #hear(event: PeerEvent): void {
     const { ledger } = this.#world
     const name = peerIdOf(this.index)
+    this.#world.heard?.(this, event)
     switch (event.type) {
       case 'durable':
         if (this.persistent) this.#countCopies(ledger.acknowledge(this.index, event.writeId))
@@ -362,7 +357,8 @@ export class SimulatedPeer {
         this.check(`dots: ${name} abandons its replica id: ${event.reason}`)
         break
       case 'refused':
-        if (event.error.code === 'CLOCK_AHEAD') break
+        // A copy that another peer takes to be here still, or already.
+        if (event.error.code === 'CLOCK_AHEAD' || event.error.code === 'NOT_HELD') break
         this.check(`refused: ${name} refuses what ${event.from} sent: ${event.error.message}`)
         break
       case 'identity-in-use':

@@ -204,7 +204,9 @@ class Simulator {
     // Batches under way reach the disk, and damaged disks are repaired.
     for (let tries = 0; tries < 20 && this.#violations.length === 0; tries++) {
       this.#runUntil(this.#queue.nowMs + 500)
-      if (this.#machines.every((machine) => differsOnDisk(machine, this.#applications) === undefined)) break
+      // A peer may have registered in the last moment.
+      const isStored = this.#machines.every((machine) => differsOnDisk(machine, this.#applications) === undefined)
+      if (isStored && areEqual(this.#machines)) break
     }
     if (this.#violations.length === 0) this.#checkEnd()
     if (this.#violations.length === 0 && !settled) {
@@ -242,6 +244,7 @@ class Simulator {
   /** A confirmed copy is on a disk, as long as no disk has lost anything. */
   #confirmed(write: LedgerWrite, copies: number): void {
     if (DISK_FAULTS.some((kind) => this.#mix.has(kind)) || this.#queue.nowMs < this.#nextCopiesMs) return
+    if (this.#ledger.mayBeDropped(write)) return
     this.#nextCopiesMs = this.#queue.nowMs + COPIES_CHECK_GAP_MS
     const found = this.#losses.copies(write, copies)
     if (found < copies) {

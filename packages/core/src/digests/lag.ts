@@ -69,6 +69,18 @@ export class LagTable {
     this.#trim(peerId)
   }
 
+  /** A peer has said that it still holds what its last root stands for. */
+  renewRoot(peerId: PeerId, nowMs: number): void {
+    const root = this.rootOf(peerId)
+    if (root !== undefined) this.recordRoot(peerId, root, nowMs)
+  }
+
+  /** The last root of a peer; undefined if it has sent none. */
+  rootOf(peerId: PeerId): string | undefined {
+    const root = this.#reports.get(peerId)?.root
+    return root === '' ? undefined : root
+  }
+
   forget(peerId: PeerId): void {
     this.#bytes -= this.#reports.get(peerId)?.partsBytes ?? 0
     this.#reports.delete(peerId)
@@ -76,14 +88,16 @@ export class LagTable {
 
   /** Whether any other peer has said that it has seen a write. */
   isSeen(name: PartitionName, writer: number, sequence: number): boolean {
-    const key = nameKey(name)
-    for (const { parts } of this.#reports.values()) {
-      const seen = parts?.get(key)?.seen
-      if (seen === undefined) continue
-      this.#adopt(seen)
-      if (seen.has(writer, sequence)) return true
-    }
+    for (const peerId of this.#reports.keys()) if (this.isSeenBy(peerId, name, writer, sequence)) return true
     return false
+  }
+
+  /** Whether a peer has said that it has seen a write. */
+  isSeenBy(peerId: PeerId, name: PartitionName, writer: number, sequence: number): boolean {
+    const seen = this.#reports.get(peerId)?.parts?.get(nameKey(name))?.seen
+    if (seen === undefined) return false
+    this.#adopt(seen)
+    return seen.has(writer, sequence)
   }
 
   /** Writes that `parts` show and this peer lacks. */

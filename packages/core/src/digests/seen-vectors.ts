@@ -27,7 +27,7 @@ export class SeenVectors {
     for (const part of parts) {
       const theirs = part.seen.highest(writer)
       const own = collections.find(part)?.replica.vector.highest(writer) ?? 0
-      if (theirs <= own) continue
+      if (theirs <= own || !collections.placement.hasAllOwn(part)) continue
       writes.cloned(`${from} has seen write ${theirs} of this replica id, which has given out ${own}`, now)
       return
     }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import {
   DOCUMENTS,
+  DROPS,
   KINDS,
   KIND_CODES,
   MAP_CODE,
@@ -17,8 +18,9 @@ const kinds = Object.keys(KINDS) as CollectionKind[]
 
 test('the codes are those of the wire and of stores, for ever', () => {
   const codes = Object.fromEntries(kinds.map((kind) => [kind, KINDS[kind].code]))
-  expect(codes).toEqual({ map: 1, counter: 2, set: 3, fields: 4, registry: 5, document: 6, counters: 7, sets: 8 })
-  expect(KIND_CODES).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+  const first = { map: 1, counter: 2, set: 3, fields: 4, registry: 5, document: 6 }
+  expect(codes).toEqual({ ...first, counters: 7, sets: 8, drops: 9 })
+  expect(KIND_CODES).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
   expect(MAP_CODE).toBe(1)
 })
 
@@ -44,15 +46,15 @@ test('two collections that differ in kind, partitions or owners are not the same
 })
 
 test('the code of a later version has neither', () => {
-  for (const code of [0, 9, 255, -1, 1.5]) {
+  for (const code of [0, 10, 255, -1, 1.5]) {
     expect(descriptorOf('users', code)).toBeUndefined()
     expect(rulesOf(code)).toBeUndefined()
   }
 })
 
 test("the grid's own collections have one name each", () => {
-  expect([REGISTRY.name, DOCUMENTS.name]).toEqual(['grid', 'documents'])
-  expect([REGISTRY, DOCUMENTS].map(isReserved)).toEqual([true, true])
+  expect([REGISTRY.name, DOCUMENTS.name, DROPS.name]).toEqual(['grid', 'documents', 'drops'])
+  expect([REGISTRY, DOCUMENTS, DROPS].map(isReserved)).toEqual([true, true, true])
   expect(isReserved({ ...REGISTRY, name: 'other' })).toBe(false)
   expect(kinds.filter((kind) => isReserved({ ...REGISTRY, kind }))).toEqual(['registry'])
 })

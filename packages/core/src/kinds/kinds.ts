@@ -1,13 +1,23 @@
+import { mainOf } from '../bytes/composite-key.ts'
 import { checkDocumentRow, reissuedValue } from './document-row.ts'
 import type { Row } from '../entries/entry-table.ts'
 import { checkCounterRow, checkCountersRow, checkExpiringRow, checkSetRow, checkSetsRow } from './row-forms.ts'
 
 /**
  * What the entries of a collection are. `fields` is a map whose objects merge field by field. `counters` and `sets` have a
- * counter or a set under each key. `registry` (what peers agree on) and `document` (the rows of all documents) are internal:
- * a grid has one collection of each.
+ * counter or a set under each key. `registry` (what peers agree on), `document` (the rows of all documents) and `drops` (which
+ * collections were dropped) are internal: a grid has one collection of each.
  */
-export type CollectionKind = 'map' | 'counter' | 'set' | 'fields' | 'registry' | 'document' | 'counters' | 'sets'
+export type CollectionKind =
+  | 'map'
+  | 'counter'
+  | 'set'
+  | 'fields'
+  | 'registry'
+  | 'document'
+  | 'counters'
+  | 'sets'
+  | 'drops'
 
 /** Which peers have a collection: every peer has all of it, or each partition has owners. */
 export type CollectionMode = 'replicated' | 'partitioned'
@@ -62,6 +72,7 @@ export const KINDS: Readonly<Record<CollectionKind, KindRules>> = {
   },
   counters: { code: 7, checkRow: checkCountersRow, hasCompositeKeys: true, addWins: true },
   sets: { code: 8, checkRow: checkSetsRow, hasCompositeKeys: true, addWins: true },
+  drops: { code: 9, hasCompositeKeys: true, internalName: 'drops', isBookkeeping: true },
 }
 
 const BY_CODE: ReadonlyMap<number, CollectionKind> = new Map(
@@ -78,6 +89,8 @@ export const KIND_CODES: readonly number[] = [...BY_CODE.keys()]
 export const REGISTRY: CollectionDescriptor = internalDescriptor('registry')
 /** The rows of all documents. */
 export const DOCUMENTS: CollectionDescriptor = internalDescriptor('document')
+/** Which collections were dropped. */
+export const DROPS: CollectionDescriptor = internalDescriptor('drops')
 
 /** Whether it is one of the grid's internal collections. They do not count in the limit of collections. */
 export function isReserved({ name, kind }: CollectionDescriptor): boolean {
@@ -89,7 +102,7 @@ export function isInternal(kind: CollectionKind): boolean {
   return KINDS[kind].internalName !== undefined
 }
 
-export function kindCode({ kind }: CollectionDescriptor): number {
+export function kindCode({ kind }: Pick<CollectionDescriptor, 'kind'>): number {
   return KINDS[kind].code
 }
 
@@ -124,6 +137,11 @@ export function describeKind({ kind, mode, owners, partitions }: CollectionDescr
 export function rulesOf(code: number): KindRules | undefined {
   const kind = BY_CODE.get(code)
   return kind === undefined ? undefined : KINDS[kind]
+}
+
+/** The part of a row's key that all rows of one entry share: all of it in a kind without composite keys, where keys are any text. */
+export function entryKeyOf(code: number, rowKey: string): string {
+  return rulesOf(code)?.hasCompositeKeys === true ? mainOf(rowKey) : rowKey
 }
 
 function internalDescriptor(kind: CollectionKind): CollectionDescriptor {

@@ -7,6 +7,8 @@ import {
   MEMBERS_MAX,
   MEMBER_RECORDS_MAX_BYTES,
   OLDER_INCARNATION_HEARTBEATS,
+  RARE_HEARTBEAT_EACH_MS,
+  RARE_HEARTBEAT_MS,
   SUPERSEDE_GAP_MAX_MS,
   SUSPECT_AFTER_MS,
   TWIN_SUPERSEDES_MAX,
@@ -78,6 +80,11 @@ export class Membership {
   /** How many others there are, those that are gone included. */
   get size(): number {
     return this.#members.size
+  }
+
+  /** Whether a peer is a member that stores durably. */
+  isDurable(peerId: PeerId): boolean {
+    return this.get(peerId)?.record.role === 'storage'
   }
 
   get(peerId: PeerId): Member | undefined {
@@ -267,4 +274,9 @@ function sizeMaxOf(record: MemberRecord): number {
 /** Every peer hears every heartbeat, so they slow down as the grid grows: 2 s up to 20 members, a tenth of a second each above. */
 export function heartbeatMs(otherMembers: number): number {
   return Math.max(HEARTBEAT_MS, otherMembers * 100)
+}
+
+/** While heartbeats reach every member on streams, those by gossip are rare, so that a large grid is not busy with them. */
+export function rareHeartbeatMs(otherMembers: number): number {
+  return Math.max(RARE_HEARTBEAT_MS, otherMembers * RARE_HEARTBEAT_EACH_MS)
 }

@@ -1,17 +1,23 @@
 import type { Instant } from '../instant.ts'
-import { REDIAL_GAP_MS, SUSPECT_AFTER_MS } from '../limits.ts'
+import { HEARTBEAT_MS, REDIAL_GAP_MS, SUSPECT_AFTER_MS } from '../limits.ts'
+import { heartbeatMs, rareHeartbeatMs } from './membership.ts'
 import type { PeerId } from '../ports.ts'
 
 interface Neighbour {
   readonly connectedAtMs: number
   broadcastAtMs: number
+  /** When a heartbeat last came on the neighbour's stream. */
+  streamBeatAtMs: number
+  /** Its last heartbeat named no time: its clock is in doubt. */
+  clockInDoubt: boolean
   redialledAtMs: number
   readsDirect: boolean
 }
 
 /**
  * Watches that broadcast works: every peer broadcasts heartbeats, so a neighbour whose streams are open and whose
- * heartbeats do not come is one that the broadcast has gone deaf to, and only a new connection mends that.
+ * heartbeats do not come is one that the broadcast has gone deaf to, and only a new connection mends that. A neighbour whose
+ * heartbeats come on its stream broadcasts them more rarely.
  */
 export class NeighbourTable {
   readonly #neighbours = new Map<PeerId, Neighbour>()
@@ -28,6 +34,11 @@ export class NeighbourTable {
     return [...this.#neighbours.keys()]
   }
 
+  /** Since when a peer is a neighbour, in monotonic milliseconds; undefined if it is none. */
+  connectedAtMs(peerId: PeerId): number | undefined {
+    return this.#neighbours.get(peerId)?.connectedAtMs
+  }
+
   /** Every neighbour, and since when it is connected, in monotonic milliseconds. */
   since(): Map<PeerId, number> {
     return new Map(Array.from(this.#neighbours, ([peerId, { connectedAtMs }]) => [peerId, connectedAtMs]))
@@ -35,7 +46,14 @@ export class NeighbourTable {
 
   connected(peerId: PeerId, now: Instant): void {
     const at = now.monotonicMs
-    this.#neighbours.set(peerId, { connectedAtMs: at, broadcastAtMs: at, redialledAtMs: at, readsDirect: false })
+    this.#neighbours.set(peerId, {
+      connectedAtMs: at,
+      broadcastAtMs: at,
+      streamBeatAtMs: -Infinity,
+      clockInDoubt: false,
+      redialledAtMs: at,
+      readsDirect: false,
+    })
   }
 
   disconnected(peerId: PeerId): void {
@@ -46,6 +64,11 @@ export class NeighbourTable {
   saidDirect(peerId: PeerId): void {
     const neighbour = this.#neighbours.get(peerId)
     if (neighbour !== undefined) neighbour.readsDirect = true
+  }
+
+  /** A neighbour has said that it reads frames that are sent straight to it. */
+  readsDirect(peerId: PeerId): boolean {
+    return this.#neighbours.get(peerId)?.readsDirect === true
   }
 
   /** Every neighbour has said that it reads frames that are sent straight to it. */
@@ -60,11 +83,32 @@ export class NeighbourTable {
     if (neighbour !== undefined) neighbour.broadcastAtMs = now.monotonicMs
   }
 
-  /** Neighbours to redial now. `stretch` follows the heartbeat interval. */
-  deaf(stretch: number, now: Instant): PeerId[] {
+  /** A heartbeat of a neighbour has come on its stream. */
+  heardOnStream(peerId: PeerId, now: Instant): void {
+    const neighbour = this.#neighbours.get(peerId)
+    if (neighbour !== undefined) neighbour.streamBeatAtMs = now.monotonicMs
+  }
+
+  /** A neighbour's heartbeat named the time, or did not. */
+  saidTime(peerId: PeerId, named: boolean): void {
+    const neighbour = this.#neighbours.get(peerId)
+    if (neighbour !== undefined) neighbour.clockInDoubt = !named
+  }
+
+  /** A neighbour waits to hear what time it is. */
+  isInDoubt(peerId: PeerId): boolean {
+    return this.#neighbours.get(peerId)?.clockInDoubt === true
+  }
+
+  /** Neighbours to redial now. `others`: how many other members there are. */
+  deaf(others: number, now: Instant): PeerId[] {
+    const silentMaxMs = 2 * SUSPECT_AFTER_MS * (heartbeatMs(others) / HEARTBEAT_MS)
+    const rareMaxMs = 2.5 * rareHeartbeatMs(others)
     const deaf: PeerId[] = []
     for (const [peerId, neighbour] of this.#neighbours) {
-      const silent = now.monotonicMs - neighbour.broadcastAtMs > 2 * SUSPECT_AFTER_MS * stretch
+      const broadcastAgoMs = now.monotonicMs - neighbour.broadcastAtMs
+      const beatAgoMs = now.monotonicMs - neighbour.streamBeatAtMs
+      const silent = Math.min(broadcastAgoMs, beatAgoMs) > silentMaxMs || broadcastAgoMs > rareMaxMs
       if (!silent || now.monotonicMs - neighbour.redialledAtMs < REDIAL_GAP_MS) continue
       neighbour.redialledAtMs = now.monotonicMs
       deaf.push(peerId)

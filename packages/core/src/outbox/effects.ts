@@ -1,4 +1,5 @@
 import type { GridError } from '../errors.ts'
+import type { CollectionKind } from '../kinds/kinds.ts'
 import type { MemberRecord } from '../wire/member-record.ts'
 import type { PeerId, StorageOperation } from '../ports.ts'
 import type { ReplicaId } from '../versions/replica-ids.ts'
@@ -52,14 +53,29 @@ export type Effect =
  */
 export type MemberState = 'alive' | 'suspect' | 'asleep' | 'gone'
 
+/** A write to a map that a drop lost. */
+export interface LostWrite {
+  readonly key: string
+  /** In a map with fields: the field. */
+  readonly field?: string
+  readonly value: unknown
+}
+
 /** What an application may want to hear of, besides the changes that `Replica.observe` reports. */
 export type PeerEvent =
   /** All writes up to this id are durable (persistent peers), or applied (others). */
   | { readonly type: 'durable'; readonly writeId: number }
   /** Writes up to this id are applied but could not be stored; storing goes on being tried. */
   | { readonly type: 'not-durable'; readonly writeId: number; readonly error: unknown }
-  /** So many durable copies of a write are known, the writer's own included. */
-  | { readonly type: 'copies'; readonly request: number; readonly copies: number }
+  /** So many durable copies of a write are known, on so many peers in all, the writer's own included. */
+  | {
+      readonly type: 'copies'
+      readonly request: number
+      readonly copies: number
+      readonly peers: number
+      /** As many as were asked for. */
+      readonly isEnough: boolean
+    }
   | { readonly type: 'member'; readonly record: MemberRecord; readonly state: MemberState }
   /** An anti-entropy session has ended; `complete` when both sides have all that the other had. */
   | {
@@ -83,5 +99,17 @@ export type PeerEvent =
   | { readonly type: 'identity-in-use'; readonly reason: string }
   /** The name of a collection that is open here was another kind's first, elsewhere. */
   | { readonly type: 'mismatch'; readonly name: string; readonly reason: string }
+  /**
+   * A collection was dropped, here (`local`) or elsewhere, and is gone. `lostWrites` of this peer's entries had not been seen by the
+   * peer that dropped it; of a map, `lost` has the first 1,000 of them.
+   */
+  | {
+      readonly type: 'dropped'
+      readonly name: string
+      readonly kind: CollectionKind
+      readonly local: boolean
+      readonly lostWrites: number
+      readonly lost: readonly LostWrite[]
+    }
   /** A stored blob was unreadable; its contents come back from the other peers. */
   | { readonly type: 'damaged'; readonly key: string; readonly reason: string }

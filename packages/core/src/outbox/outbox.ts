@@ -12,6 +12,13 @@ export class Outbox {
     this.#effects.push({ type: 'send', to, bytes: encodeMessage(message) })
   }
 
+  /** The same to several neighbours, each on its stream. */
+  sendEach(to: readonly PeerId[], message: Message): void {
+    if (to.length === 0) return
+    const bytes = encodeMessage(message)
+    for (const each of to) this.#effects.push({ type: 'send', to: each, bytes })
+  }
+
   /** To every peer. */
   broadcast(message: Message): void {
     this.#effects.push({ type: 'broadcast', bytes: encodeMessage(message) })

@@ -152,7 +152,7 @@ test('numbers that no write has are refused', () => {
       crafted((writer) => writer.varint(0)),
       crafted((writer) => writer.varint(Number.MAX_SAFE_INTEGER)),
       crafted((writer) => writer.raw(new Uint8Array(9).fill(0xff))),
-      frame(peers, [{ sequence: 5 }], { ...USERS, partition: 4096 }),
+      frame(peers, [{ sequence: 5 }], { ...USERS, partition: 8192 }),
     ]
   })
 })

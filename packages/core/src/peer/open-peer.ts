@@ -7,6 +7,7 @@ import { Opening } from '../storage/opening.ts'
 import { Peer } from './peer.ts'
 import type { PeerId } from '../ports.ts'
 import type { Placement } from '../placement/placement.ts'
+import type { Partitioning } from '../ownership/partitioning.ts'
 import { ReplicaIds } from '../versions/replica-ids.ts'
 
 /** What a peer is opened with. */
@@ -25,7 +26,9 @@ export interface PeerOptions {
   readonly role?: Role
   readonly weight?: number
   readonly zone?: string
-  /** Every peer holds everything when left out. */
+  /** How it takes part in partitioned collections; every peer holds everything when left out. */
+  readonly partitioning?: Partitioning
+  /** Another placement, for tests. */
   readonly placement?: Placement
 }
 
@@ -41,7 +44,9 @@ export interface PeerOpening {
 /** Opens a peer on what its store holds. */
 export function openPeer(options: PeerOptions): PeerOpening {
   const ids = new ReplicaIds()
-  const collections = new Collections(ids, hashText(options.gridName, 0x67726964), options.placement)
+  const { partitioning } = options
+  const rendezvous = partitioning?.placement(options.peerId)
+  const collections = new Collections(ids, hashText(options.gridName, 0x67726964), rendezvous ?? options.placement)
   const clock = new HybridClock()
   const opening = new Opening(collections, ids, clock, options.peerId)
   const { random, persistent, peerId, software } = options
@@ -61,10 +66,9 @@ export function openPeer(options: PeerOptions): PeerOpening {
         software,
       }
       const opened = opening.finish(now.wallMs)
-      return new Peer(
-        { collections, direct: options.direct ?? false, ids, clock, random, opened, self, persistent },
-        now,
-      )
+      const owning = partitioning === undefined || rendezvous === undefined ? {} : { partitioning, rendezvous }
+      const direct = options.direct ?? false
+      return new Peer({ collections, direct, ids, clock, random, opened, self, persistent, ...owning }, now)
     },
   }
 }

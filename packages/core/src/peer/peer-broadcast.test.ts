@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { encodeValue } from '../bytes/cbor.ts'
 import {
   BROADCASTS_IN_FLIGHT_MAX,
+  FRAME_BURST_MAX,
   FRAME_GAP_MS,
   FRAME_MAX_BYTES,
   FRAME_WRITES_MAX,
@@ -43,7 +44,7 @@ test('frames that come twice and in any order end in the same state', () => {
   expect(stateOf(b!)).toEqual(stateOf(a!))
 })
 
-test('a lone write leaves at once, a stream of them in frames', () => {
+test('lone writes leave at once, a stream of them in frames', () => {
   const peers = new WiredPeers()
   peers.mesh('a', 'b')
   peers.advance(1000)
@@ -52,9 +53,29 @@ test('a lone write leaves at once, a stream of them in frames', () => {
   expect(peers.sent('frame').length).toBe(1)
   for (let i = 0; i < 1000; i++) peers.write('a', `key ${i}`, i)
   peers.advance(FRAME_GAP_MS)
-  expect(peers.sent('frame').length).toBeLessThanOrEqual(2 + Math.ceil(1000 / FRAME_WRITES_MAX))
+  expect(peers.sent('frame').length).toBeLessThanOrEqual(BROADCASTS_IN_FLIGHT_MAX + Math.ceil(1000 / FRAME_WRITES_MAX))
   expect(partitionOf(peers.open('c'), 'users').replica.table.slotCount).toBe(0)
   expect(peers.value('b', 'key 999')).toBe(999)
+})
+
+test('frames have a budget: some leave without a gap, then one in ten milliseconds, and silence saves up for the next', () => {
+  const peers = new WiredPeers()
+  peers.mesh('a', 'b')
+  peers.advance(1000)
+  for (let round = 0; round < 2; round++) {
+    peers.passed.length = 0
+    const writes = 4 * FRAME_BURST_MAX
+    for (let i = 0; i < writes; i++) {
+      peers.write('a', `key ${i}`, i)
+      peers.advance(1)
+      if (i < FRAME_BURST_MAX) expect(peers.sent('frame', 'a')).toHaveLength(i + 1)
+    }
+    const rest = (writes - FRAME_BURST_MAX) / FRAME_GAP_MS
+    expect(peers.sent('frame', 'a').length - FRAME_BURST_MAX).toBeGreaterThanOrEqual(Math.floor(rest))
+    expect(peers.sent('frame', 'a').length - FRAME_BURST_MAX).toBeLessThanOrEqual(Math.ceil(rest) + 4)
+    peers.advance(FRAME_BURST_MAX * FRAME_GAP_MS)
+    expect(peers.value('b', `key ${writes - 1}`)).toBe(writes - 1)
+  }
 })
 
 test('frames stay within 256 writes and 64 KiB', () => {

@@ -206,3 +206,35 @@ test('a checkpoint waits while the store refuses, and goes on afterwards', () =>
   expect(peer.commit.failing).toBe(false)
   expect(stateOf(reopened(disk.copy()).peer)).toEqual(stateOf(peer))
 })
+
+test('a segment whose entries all went is no damage when it was never written, and does not come back when it was', () => {
+  shortLogs()
+  const peers = new WiredPeers()
+  const disk = new TestDisk()
+  const peer = filled(peers, disk, 20, 1000)
+  const { replica } = partitionOf(peer, 'gone')
+  const checkpoint = (): void => {
+    const parts = disk.batches.length
+    for (
+      let i = 0;
+      !disk.batches
+        .slice(parts)
+        .flat()
+        .some(({ key }) => key.startsWith('part/'));
+      i++
+    ) {
+      peers.write('a', 'key 7', text(1000, i))
+      peers.run()
+    }
+  }
+  for (const isWritten of [false, true]) {
+    peers.write('a', 'k', 1, 'gone')
+    peers.run()
+    if (isWritten) checkpoint()
+    replica.drop(replica.table.slotOf('k')!)
+    checkpoint()
+    const again = reopened(disk.copy())
+    expect(again.peers.events('a', 'damaged')).toEqual([])
+    expect(partitionOf(again.peer, 'gone').replica.table.size).toBe(0)
+  }
+})

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { CONFIRMATIONS_MAX } from '../limits.ts'
 import { partitionOf } from '../rig/peer-state.ts'
 import { TestDisk } from '../rig/test-disk.ts'
@@ -28,7 +28,25 @@ test('two copies are reported when a second peer has the write on its disk, and 
   expect(peers.events('a', 'copies')).toEqual([])
   peers.answer('b')
   peers.run()
-  expect(peers.events('a', 'copies')).toEqual([{ type: 'copies', request, copies: 2 }])
+  expect(peers.events('a', 'copies')).toMatchObject([{ type: 'copies', request, copies: 2, isEnough: true }])
+})
+
+test('an answer that was meant for an earlier life of the writer is no copy', () => {
+  const { peers, disks } = grid('b')
+  disks.get('b')!.paused = true
+  ask(peers, 2)
+  peers.advance(100)
+  peers.open('a', peers.crash('a'))
+  // The write of this life is lost on its way, while the other peer stores that of the life before.
+  peers.deliver = ({ message }, to) => to !== 'b' || message.type !== 'frame'
+  peers.link('a', 'b')
+  peers.advance(50)
+  ask(peers, 2, 'other')
+  peers.answer('b')
+  peers.run()
+  expect(peers.sent('confirmed', 'b')).not.toEqual([])
+  expect(peers.value('b', 'other')).toBeUndefined()
+  expect(peers.events('a', 'copies')).toEqual([])
 })
 
 test('a memory-only peer is no copy', () => {
@@ -125,5 +143,64 @@ test('a peer that was asked and stays silent is not waited for alone', () => {
   peers.advance(500)
   expect(peers.events('a', 'copies')).toEqual([])
   peers.advance(10_000)
-  expect(peers.events('a', 'copies')).toEqual([{ type: 'copies', request, copies: 2 }])
+  expect(peers.events('a', 'copies')).toMatchObject([{ type: 'copies', request, copies: 2, isEnough: true }])
+})
+
+describe('copies on any peers', () => {
+  /** `a` with a disk, and others in memory, linked to it. */
+  function inMemory(...others: string[]): WiredPeers {
+    const peers = new WiredPeers()
+    peers.open('a', new TestDisk())
+    for (const other of others) {
+      peers.open(other)
+      peers.link('a', other)
+    }
+    peers.advance(1000)
+    return peers
+  }
+
+  function askFor(peers: WiredPeers, copies: number, by: 'peers' | 'all'): number {
+    const { replicaId, sequence } = peers.write('a', 'k', 1)
+    return peers.peer('a').confirmations.request({ collection: 'users', partition: 0, replicaId, sequence }, copies, by)
+  }
+
+  const counts = (peers: WiredPeers): unknown[] =>
+    peers.events('a', 'copies').map(({ copies, peers: count, isEnough }) => [copies, count, isEnough])
+
+  test('a peer in memory counts as one that has the write, and as no durable copy', () => {
+    const peers = inMemory('b', 'c')
+    askFor(peers, 2, 'peers')
+    peers.advance(100)
+    expect(counts(peers)).toEqual([[1, 2, true]])
+  })
+
+  test('all are those that are alive: one that is gone is not waited for, and one that is alive is', () => {
+    const peers = inMemory('b', 'c')
+    peers.cut('a', 'c')
+    askFor(peers, Infinity, 'all')
+    peers.advance(5000)
+    expect(counts(peers).at(-1)).toEqual([1, 2, false])
+    peers.advance(60_000)
+    expect(counts(peers).at(-1)).toEqual([1, 2, true])
+  })
+
+  test('a member that is no neighbour counts once it announces the write', () => {
+    const peers = new WiredPeers()
+    for (const name of ['a', 'b', 'c']) peers.open(name)
+    peers.link('a', 'b')
+    peers.link('b', 'c')
+    peers.advance(5000)
+    expect(peers.peer('a').membership.size).toBe(2)
+    askFor(peers, Infinity, 'all')
+    peers.advance(10_000)
+    expect(counts(peers).at(-1)).toEqual([1, 2, true])
+    expect(counts(peers)[0]).toEqual([1, 1, false])
+  })
+
+  test('alone, all have it at once', () => {
+    const peers = inMemory()
+    askFor(peers, Infinity, 'all')
+    peers.run()
+    expect(counts(peers)).toEqual([[1, 1, true]])
+  })
 })

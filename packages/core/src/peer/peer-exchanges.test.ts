@@ -126,10 +126,10 @@ test('rows of a collection of another kind are refused, reported, and count as n
   const ids = new ReplicaIds()
   const writer = new BlockWriter(ids)
   const row = { key: 'k', hlc: 5, writer: ids.intern('c'.repeat(16)), sequence: 1, replaced: 0 }
-  for (const kind of [9, 1]) {
+  for (const kind of [99, 1]) {
     writer.row({ collection: 'users', kind, partition: 5 }, { ...row, bytes: Uint8Array.of(1), start: 0, end: 1 })
   }
-  writer.superseded({ collection: 'later', kind: 9, partition: 0 }, row.writer, [1, 2])
+  writer.superseded({ collection: 'later', kind: 99, partition: 0 }, row.writer, [1, 2])
   peers.give('a', { type: 'broadcast', from: 'b', bytes: encodeMessage({ type: 'frame', block: writer.take() }) })
   peers.run()
   expect(peers.events('a', 'refused').map(({ error }) => error.code)).toEqual(['COLLECTION_MISMATCH'])

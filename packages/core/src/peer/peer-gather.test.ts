@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
 import { encodeValue } from '../bytes/cbor.ts'
-import { REMOTE_GATHERED_MAX_BYTES, REMOTE_GATHER_MS } from '../limits.ts'
+import { REMOTE_GATHERED_MAX_BYTES, REMOTE_GATHER_BATCHES, REMOTE_GATHER_MAX_MS, REMOTE_GATHER_MS } from '../limits.ts'
 import { partitionOf } from '../rig/peer-state.ts'
 import { TestDisk } from '../rig/test-disk.ts'
 import { WiredPeers } from '../rig/wired-peers.ts'
 
 /** A writer in memory and a peer with a disk, which have met; and how often the disk was written to since. */
-function writerAndKeeper(): { peers: WiredPeers; syncs: () => number } {
+function writerAndKeeper(): { peers: WiredPeers; disk: TestDisk; syncs: () => number } {
   const peers = new WiredPeers()
   const disk = new TestDisk()
   peers.open('writer', undefined, { direct: true })
@@ -14,7 +14,7 @@ function writerAndKeeper(): { peers: WiredPeers; syncs: () => number } {
   peers.link('writer', 'keeper')
   peers.advance(10_000)
   disk.batches.length = 0
-  return { peers, syncs: () => disk.batches.length }
+  return { peers, disk, syncs: () => disk.batches.length }
 }
 
 test('rows of another peer gather before they are stored', () => {
@@ -28,6 +28,35 @@ test('rows of another peer gather before they are stored', () => {
   peers.advance(REMOTE_GATHER_MS)
   expect(syncs()).toBe(1)
   expect(peers.peer('keeper').commit.undurableBytes).toBe(0)
+})
+
+test('the slower the disk, the longer they gather, up to half a second', () => {
+  const { peers, disk, syncs } = writerAndKeeper()
+  disk.paused = true
+  for (let i = 0; i < 20; i++) {
+    peers.write('keeper', `own ${i}`, i)
+    peers.advance(8)
+    peers.answer('keeper')
+    peers.run()
+  }
+  disk.paused = false
+  disk.batches.length = 0
+  peers.write('writer', 'k', 1)
+  peers.advance(REMOTE_GATHER_MS)
+  expect(peers.value('keeper', 'k')).toBe(1)
+  expect(syncs()).toBe(0)
+  peers.advance(8 * REMOTE_GATHER_BATCHES)
+  expect(syncs()).toBe(1)
+  disk.paused = true
+  peers.write('keeper', 'own', 0)
+  peers.advance(60_000)
+  peers.answer('keeper')
+  disk.paused = false
+  peers.run()
+  disk.batches.length = 0
+  peers.write('writer', 'l', 1)
+  peers.advance(REMOTE_GATHER_MAX_MS)
+  expect(syncs()).toBe(1)
 })
 
 test('a write of the peer itself, and a question whether they are durable, do not wait for them', () => {

@@ -114,6 +114,33 @@ for (const [what, find] of Object.entries(blobs)) {
   })
 }
 
+test('a second damage while the first one is being repaired: no false claim, wherever the two are', () => {
+  let points = 0
+  for (const first of Object.values(blobs)) {
+    const { peers, disk, b } = closed()
+    const key = first(disk)
+    disk.blobs.set(key, disk.blobs.get(key)!.slice(0, -1))
+    const from = disk.history.length
+    peers.open('a', disk)
+    peers.run()
+    for (const state of disk.history.slice(from)) {
+      for (const second of state.keys()) {
+        if (second.startsWith('aside/')) continue
+        const cut = new Map(state).set(second, state.get(second)!.slice(0, -1))
+        const missing = new Map(state)
+        missing.delete(second)
+        for (const [how, damaged] of Object.entries({ cut, missing })) {
+          const again = new WiredPeers().open('a', disk.copy(damaged))
+          const point = { key, second, how, claimsFalsely: claimsFalsely(again, b) }
+          expect(point).toEqual({ key, second, how, claimsFalsely: false })
+          points += 1
+        }
+      }
+    }
+  }
+  expect(points).toBeGreaterThan(100)
+})
+
 test('a last log blob that was lost shows when the others know more of this peer than it does', () => {
   const { peers, disk, replicaId, b } = closed()
   disk.blobs.delete(disk.keys('log/').at(-1)!)
@@ -197,7 +224,7 @@ test('a store of a newer format is not touched', () => {
 test('a store of format 1, which knew maps alone, is read as it is', () => {
   const { peers, disk, replicaId } = closed()
   const meta = decodeValue(disk.blobs.get('meta')!) as Record<string, unknown>
-  expect(meta['format']).toBe(3)
+  expect(meta['format']).toBe(4)
   disk.blobs.set('meta', encodeValue({ ...meta, format: 1, parts: undefined, damaged: undefined }, 1000))
   const again = peers.open('a', disk)
   expect(again.replicaId).toBe(replicaId)

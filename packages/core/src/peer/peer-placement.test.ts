@@ -8,6 +8,7 @@ import type { Partition } from '../replica/collections.ts'
 import type { Peer } from './peer.ts'
 import { ReplicaIds } from '../versions/replica-ids.ts'
 import { RestrictedPlacement, ownedBy } from '../rig/restricted-placement.ts'
+import { partitionIndex } from '../placement/key-slots.ts'
 import { partitionOf, stateOf } from '../rig/peer-state.ts'
 import { TestDisk } from '../rig/test-disk.ts'
 import { WiredPeers } from '../rig/wired-peers.ts'
@@ -101,7 +102,7 @@ test('lag is a word on what every peer holds: a collection of some peers makes n
   peers.link('a', 'b')
   peers.advance(A_WHILE_MS)
   const { collections, lags } = peers.peer('a').report(peers.now)
-  expect(collections.find(({ name }) => name === SECRET)).toMatchObject({ entries: 2, lags: [] })
+  expect(collections.find(({ name }) => name === SECRET)).toMatchObject({ rows: 2, lags: [] })
   expect(collections.find(({ name }) => name === 'users')!.lags.length).toBe(2)
   for (const lag of lags) expect(lag).toMatchObject({ ahead: 0, behind: 0, unequal: 0 })
   expect(lags.length).toBe(2)
@@ -223,6 +224,12 @@ const PARTITIONED: CollectionDescriptor = {
   owners: 2,
 }
 
+/** A key of a partition of the orders, so many for each. */
+function keyIn(index: number, number = 0): string {
+  for (let i = 0, found = 0; ; i++)
+    if (partitionIndex(`key ${i}`, 16) === index && found++ === number) return `key ${i}`
+}
+
 /** `a` and `b` hold the even partitions, `c` and `a` the odd ones. */
 function partitioned(): { peers: WiredPeers; part: (name: string, index: number) => Partition } {
   const sets = [new Set(['a', 'b']), new Set(['a', 'c'])]
@@ -245,10 +252,10 @@ test('what a partitioned collection is comes from the registry: peers that never
   const { peers, part } = partitioned()
   const a = peers.peer('a')
   expect(a.open(PARTITIONED).partitions.length).toBe(16)
-  for (let index = 0; index < 16; index++) a.write(part('a', index), `key ${index}`, Uint8Array.of(0xf5), peers.now)
+  for (let index = 0; index < 16; index++) a.write(part('a', index), keyIn(index), Uint8Array.of(0xf5), peers.now)
   peers.advance(2 * A_WHILE_MS)
-  expect(part('b', 4).replica.table.slotOf('key 4')).toBeDefined()
-  expect(part('c', 5).replica.table.slotOf('key 5')).toBeDefined()
+  expect(part('b', 4).replica.table.slotOf(keyIn(4))).toBeDefined()
+  expect(part('c', 5).replica.table.slotOf(keyIn(5))).toBeDefined()
   expect([part('b', 5), part('c', 4)]).toEqual([undefined, undefined])
   for (const [name, stored] of [
     ['b', 0],
@@ -258,7 +265,63 @@ test('what a partitioned collection is comes from the registry: peers that never
     expect(collection.descriptor).toEqual(PARTITIONED)
     expect(collection.partitions.map(({ name: { partition } }) => partition % 2)).toEqual(Array(8).fill(stored))
   }
-  expect(a.housekeeping.registry.names()).toMatchObject([{ key: 'collection/1-16-2/orders', descriptor: PARTITIONED }])
+  const key = `collection/1-16-2-${a.replicaId}/orders`
+  expect(a.housekeeping.names.all()).toMatchObject([{ key, descriptor: PARTITIONED, origin: a.replicaId }])
+})
+
+test('a row whose key belongs to another partition is malformed, and nothing of its frame is applied', () => {
+  const { peers, part } = partitioned()
+  peers.peer('a').open(PARTITIONED)
+  const ids = new ReplicaIds()
+  const block = new BlockWriter(ids)
+  const row = { hlc: 1, writer: ids.intern('0123456789abcdef'), replaced: 0, bytes: undefined, start: 0, end: 0 }
+  const name = { collection: 'orders', kind: 1, partition: 20 }
+  block.row(name, { ...row, sequence: 1, key: keyIn(4) })
+  block.row(name, { ...row, sequence: 2, key: keyIn(5) })
+  peers.give('a', { type: 'message', from: 'b', bytes: encodeMessage({ type: 'frame', block: block.take() }) })
+  expect(peers.events('a', 'refused').map(({ error }) => error.code)).toEqual(['MESSAGE_MALFORMED'])
+  expect(part('a', 4).replica.vector.isEmpty).toBe(true)
+})
+
+test('partitions come back from the disk before it is known what collection they belong to', () => {
+  const { peers } = partitioned()
+  const disk = new TestDisk()
+  peers.crash('a')
+  const a = peers.open('a', disk)
+  a.open(PARTITIONED)
+  for (let index = 0; index < 16; index++) {
+    a.write(
+      a.collections.find({ collection: 'orders', partition: 16 + index })!,
+      keyIn(index),
+      Uint8Array.of(1),
+      peers.now,
+    )
+  }
+  peers.advance(A_WHILE_MS)
+  const before = stateOf(a)
+  peers.crash('a')
+  const again = peers.open('a', disk)
+  expect(peers.events('a', 'damaged')).toEqual([])
+  expect(stateOf(again)).toEqual(before)
+  peers.advance(A_WHILE_MS)
+  expect(again.collections.get('orders', 1, 16)!.descriptor).toEqual(PARTITIONED)
+  expect(again.open(PARTITIONED).partitions.length).toBe(16)
+  expect(() => again.open({ ...PARTITIONED, owners: 3 })).toThrow(
+    'cannot be a partitioned map (16 partitions, 3 owners)',
+  )
+})
+
+test('a partitioned collection can be opened on what the disk has of it, before the registry says how many own it', () => {
+  const disk = new TestDisk()
+  const peers = new WiredPeers()
+  const a = peers.open('a', disk)
+  a.open(PARTITIONED)
+  a.write(a.collections.find({ collection: 'orders', partition: 20 })!, keyIn(4), Uint8Array.of(1), peers.now)
+  peers.run()
+  peers.crash('a')
+  const again = peers.open('a', disk)
+  expect(again.open(PARTITIONED).descriptor).toEqual(PARTITIONED)
+  expect(again.collections.find({ collection: 'orders', partition: 20 })!.replica.table.slotOf(keyIn(4))).toBeDefined()
 })
 
 test('two shapes of one name stand side by side, the earlier one counts everywhere, and the other takes no writes', () => {
@@ -266,7 +329,7 @@ test('two shapes of one name stand side by side, the earlier one counts everywhe
   peers.cut('a', 'b')
   const [a, b] = [peers.peer('a'), peers.peer('b')]
   a.open(PARTITIONED)
-  a.write(part('a', 4), 'k', Uint8Array.of(0xf5), peers.now)
+  a.write(part('a', 4), keyIn(4), Uint8Array.of(0xf5), peers.now)
   peers.advance(A_WHILE_MS)
   peers.write('b', 'k', 'replicated', 'orders')
   peers.advance(A_WHILE_MS)
@@ -277,9 +340,9 @@ test('two shapes of one name stand side by side, the earlier one counts everywhe
     "'orders' is a partitioned map (16 partitions, 2 owners) collection and cannot be a replicated map one too",
   )
   expect(peers.value('b', 'k', 'orders')).toBe('replicated')
-  expect(part('b', 4).replica.table.slotOf('k')).toBeDefined()
+  expect(part('b', 4).replica.table.slotOf(keyIn(4))).toBeDefined()
   expect(a.collections.get('orders')?.partitions[0]?.replica.table.slotOf('k')).toBeDefined()
-  a.write(part('a', 4), 'k', Uint8Array.of(0xf6), peers.now)
+  a.write(part('a', 4), keyIn(4), Uint8Array.of(0xf6), peers.now)
   expect(() => b.open({ ...PARTITIONED, owners: 3 })).toThrow('cannot be a partitioned map (16 partitions, 3 owners)')
 })
 
@@ -287,10 +350,12 @@ test('a registration that makes no sense is passed over', () => {
   const peers = grid('a')
   const a = peers.peer('a')
   const registry = a.collections.internal({ name: 'grid', kind: 'registry', mode: 'replicated', partitions: 1 })
-  for (const shape of ['1-15-2', '1-16-0', '1-16-17', '1-4096-2', '1-16', 'x', '9-16-2', '1-16-2-1']) {
+  const origin = '0123456789abcdef'
+  const wrong = ['1-15-2', '1-16-0', '1-16-17', '1-8192-2', '99-16-2'].map((shape) => `${shape}-${origin}`)
+  for (const shape of [...wrong, '1-16-2', `1-16-${origin}`, `1-16-2-${origin}-1`, 'x']) {
     a.write(registry, `collection/${shape}/users`, Uint8Array.of(0xa0), peers.now)
   }
-  expect(a.housekeeping.registry.names().map(({ descriptor }) => descriptor)).toEqual(Array(8).fill(undefined))
+  expect(a.housekeeping.names.all().map(({ descriptor }) => descriptor)).toEqual(Array(9).fill(undefined))
   peers.advance(A_WHILE_MS)
   peers.write('a', 'k', 1)
   expect(peers.events('a', 'mismatch')).toEqual([])

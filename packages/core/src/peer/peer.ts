@@ -7,6 +7,7 @@ import { Confirmations } from '../replication/confirmations.ts'
 import { Dials } from '../members/dials.ts'
 import { DirectRoute } from '../replication/direct-route.ts'
 import type { Effect, Input } from '../outbox/effects.ts'
+import { GridError } from '../errors.ts'
 import { GroupCommit } from '../storage/group-commit.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { Housekeeping } from '../purging/housekeeping.ts'
@@ -22,16 +23,24 @@ import { Membership } from '../members/membership.ts'
 import { NeighbourTable } from '../members/neighbour-table.ts'
 import type { Offences } from '../members/offences.ts'
 import type { Opened } from '../storage/opening.ts'
+import type { Ownership } from '../ownership/ownership.ts'
+import { PartitionAccess } from './partition-access.ts'
+import type { Partitioning } from '../ownership/partitioning.ts'
+import type { Rendezvous } from '../placement/rendezvous.ts'
 import { Outbox } from '../outbox/outbox.ts'
+import { RequestNumbers } from '../outbox/request-numbers.ts'
 import type { PeerId } from '../ports.ts'
 import { PeerReport } from './report.ts'
 import { Reception } from './reception.ts'
 import { ReplicaIdentity } from '../writes/replica-identity.ts'
 import type { ReplicaId, ReplicaIds } from '../versions/replica-ids.ts'
 import { Restamping } from './restamping.ts'
+import { Sessions } from '../replication/sessions.ts'
+import type { SessionWatcher } from '../replication/sessions.ts'
 import { SeenVectors } from '../digests/seen-vectors.ts'
 import { Signals } from '../signals/signals.ts'
 import { Timekeeping } from '../clock/timekeeping.ts'
+import { Turns } from './turns.ts'
 import { TrustBoundary } from '../members/trust-boundary.ts'
 
 /** What `openPeer` puts together for a peer. */
@@ -41,6 +50,9 @@ export interface PeerDeps {
   readonly direct: boolean
   readonly ids: ReplicaIds
   readonly opened: Opened
+  /** Where collections may be partitioned. */
+  readonly partitioning?: Partitioning
+  readonly rendezvous?: Rendezvous
   readonly persistent: boolean
   readonly random: RandomSource
   readonly self: Omit<MemberRecord, 'replicaId' | 'revision' | 'left'>
@@ -61,18 +73,20 @@ export class Peer {
   readonly lag: LagTable
   readonly membership: Membership
   readonly neighbours: NeighbourTable
+  /** Writes to partitions and reads of them, wherever they are. */
+  readonly partitions: PartitionAccess
   readonly restamping: Restamping
   readonly signals: Signals
   readonly time: Timekeeping
   readonly #boundary: TrustBoundary
-  readonly #checkpoint: Checkpoint
-  readonly #dials: Dials
-  readonly #heartbeats: Heartbeats
   readonly #outbox = new Outbox()
-  readonly #reception: Reception
+  /** Undefined where no collection may be partitioned. */
+  readonly #ownership: Ownership | undefined
+  readonly #turns: Turns
   readonly #writes: LocalWrites
 
-  constructor({ clock, collections, direct, ids, opened, persistent, random, self }: PeerDeps, now: Instant) {
+  constructor(deps: PeerDeps, now: Instant) {
+    const { clock, collections, direct, ids, opened, persistent, random, self } = deps
     const { peerId } = self
     const outbox = this.#outbox
     const identity = new ReplicaIdentity(ids, collections, random, opened.replicaId)
@@ -81,7 +95,8 @@ export class Peer {
     const neighbours = new NeighbourTable()
     const time = new Timekeeping(clock, now)
     const lag = new LagTable(collections)
-    const route = new DirectRoute({ enabled: direct, membership, neighbours })
+    const sessions = new Sessions()
+    const route = new DirectRoute({ enabled: direct, membership, neighbours, sessions })
     const broadcaster = new Broadcaster({ neighbours, outbox, route })
     const signals = new Signals({ broadcaster, membership, neighbours, outbox })
     const commit = new GroupCommit({ frames: broadcaster, ids, outbox, persistent, placement: collections.placement })
@@ -90,11 +105,18 @@ export class Peer {
     const inbound = new Inbound({ collections, commit, ids, membership, outbox, time, writes })
     const seenVectors = new SeenVectors({ collections, lag, writes })
     const stored = { collections, commit, ids, outbox }
-    const antiEntropy = new AntiEntropy({ ...stored, inbound, peerId, random, seenVectors })
+    const watcher: SessionWatcher = {
+      met: (neighbour) => this.#ownership?.met(neighbour),
+      completed: (session) => this.#ownership?.completed(session),
+    }
+    const antiEntropy = new AntiEntropy({ ...stored, inbound, peerId, random, seenVectors, sessions, watcher })
     const announcements = new Announcements({ antiEntropy, collections, lag, membership, seenVectors })
-    const confirmations = new Confirmations({ ...stored, antiEntropy, membership, neighbours })
+    const requests = new RequestNumbers(identity.slotId)
+    const confirmations = new Confirmations({ ...stored, antiEntropy, lag, membership, neighbours, requests })
     const durable = persistent && self.role === 'storage'
     const housekeeping = new Housekeeping({ collections, commit, durable, membership, outbox, time, writes }, now)
+    const restamping = new Restamping({ collections, lag, time, writes })
+    const ownership = (): Ownership | undefined => this.#ownership
     this.antiEntropy = antiEntropy
     this.broadcaster = broadcaster
     this.collections = collections
@@ -105,18 +127,26 @@ export class Peer {
     this.lag = lag
     this.membership = membership
     this.neighbours = neighbours
-    this.restamping = new Restamping({ collections, lag, time, writes })
+    this.partitions = new PartitionAccess({ confirmations, ownership, requests })
+    this.restamping = restamping
     this.signals = signals
     this.time = time
     this.#boundary = new TrustBoundary(outbox)
-    this.#checkpoint = checkpoint
-    this.#dials = new Dials({ membership, neighbours, offences: this.offences, outbox })
-    const shared = { announcements, broadcaster, membership, neighbours, outbox, signals, time }
-    this.#heartbeats = new Heartbeats({ ...shared, random })
-    const asked = { route, antiEntropy, boundary: this.#boundary, confirmations, dials: this.#dials, inbound, lag }
-    this.#reception = new Reception({ ...shared, ...asked })
     this.#writes = writes
+    const dials = new Dials({ membership, neighbours, offences: this.offences, outbox })
+    const shared = { announcements, broadcaster, membership, neighbours, outbox, signals, time }
+    const heartbeats = new Heartbeats({ ...shared, collections, lag, random, route })
+    const received = { route, antiEntropy, boundary: this.#boundary, confirmations, dials, inbound, lag, ownership }
+    const reception = new Reception({ ...shared, ...received })
+    const turning = { checkpoint, dials, heartbeats, housekeeping, ownership, reception, restamping, writes }
+    this.#turns = new Turns({ ...shared, ...turning, antiEntropy, collections, commit, confirmations, inbound })
+    if (deps.rendezvous !== undefined) {
+      const owning = { ...stored, antiEntropy, durable, housekeeping, identity, inbound, membership, neighbours }
+      const writing = { ...owning, hinted: opened.hints, random, requests, time, writes, placement: deps.rendezvous }
+      this.#ownership = deps.partitioning?.ownership(writing, now)
+    }
     if (persistent) checkpoint.takeUp(opened)
+    housekeeping.letGo()
     if (opened.reason !== '') outbox.event({ type: 'replica-id', replicaId: identity.id, reason: opened.reason })
   }
 
@@ -159,11 +189,7 @@ export class Peer {
 
   /** Monotonic milliseconds at which `step` is next to be called with a tick, if nothing happens before. */
   get wakeAtMs(): number {
-    if (this.persistent && this.#checkpoint.busy) return 0
-    const { antiEntropy, broadcaster, commit, confirmations, housekeeping, membership, signals } = this
-    const { identity } = this.#writes
-    const travelMs = Math.min(broadcaster.wakeAtMs, antiEntropy.wakeAtMs, confirmations.wakeAtMs, signals.wakeAtMs)
-    return Math.min(travelMs, membership.wakeAtMs, commit.wakeAtMs, identity.wakeAtMs, housekeeping.wakeAtMs)
+    return this.#turns.wakeAtMs
   }
 
   /** Opens a collection. Throws `INVALID_NAME`, `COLLECTION_MISMATCH` or `COLLECTION_LIMIT`. */
@@ -177,6 +203,8 @@ export class Peer {
    * for the store.
    */
   write(partition: Partition, key: string, value: Uint8Array | undefined, now: Instant): Written {
+    if (!this.collections.placement.hasAllOwn(partition.name))
+      throw new GridError('NOT_HELD', 'this peer has no whole copy of the partition')
     return this.#writes.write(partition, key, value, now)
   }
 
@@ -187,8 +215,8 @@ export class Peer {
 
   /** Takes one input and returns everything there is to do since the last call. */
   step(input: Input, now: Instant): Effect[] {
-    this.#take(input, now)
-    this.#tick(now)
+    this.#turns.take(input, now)
+    this.#turns.tick(now)
     return this.#outbox.take()
   }
 
@@ -197,7 +225,8 @@ export class Peer {
    * come back, it registers again, and does a full resync. Throws `BACKLOG_FULL`.
    */
   forget(peerId: PeerId, now: Instant): Written | undefined {
-    return this.housekeeping.forget(peerId, now)
+    const struck = this.housekeeping.forget(peerId, now)
+    return this.#ownership?.forget(peerId) ?? struck
   }
 
   /** Says goodbye to the neighbours; `left` when this peer leaves the grid for good. */
@@ -211,45 +240,6 @@ export class Peer {
     this.commit.hurry()
     for (const neighbour of this.neighbours.ids()) this.#outbox.send(neighbour, { type: 'goodbye', left })
     return this.step({ type: 'tick' }, now)
-  }
-
-  #take(input: Input, now: Instant): void {
-    switch (input.type) {
-      case 'tick':
-        break
-      case 'stored':
-        this.commit.stored(input.ticket)
-        break
-      case 'store-failed':
-        this.commit.failed(input.ticket, input.error, now)
-        break
-      case 'addresses':
-        this.membership.update({ addresses: input.addresses })
-        break
-      case 'asleep':
-        this.membership.sleep(input.asleep)
-        break
-      default:
-        this.#reception.take(input, now)
-    }
-  }
-
-  #tick(now: Instant): void {
-    this.time.tick(now)
-    this.restamping.tick(now)
-    this.collections.expiries.sweep(this.time.wallMs(now))
-    this.inbound.release(now)
-    this.membership.expire(now)
-    this.antiEntropy.tick(now)
-    this.housekeeping.tick(now)
-    this.confirmations.tick(now)
-    if (this.persistent) this.#checkpoint.tick()
-    this.commit.flush(now)
-    this.broadcaster.pump(now.monotonicMs)
-    this.signals.tick(now)
-    this.#heartbeats.tick(now)
-    this.#dials.tick(now)
-    this.#writes.tick(now)
   }
 
   /** What a member said it has seen, and what time it said it is, count no longer once it is gone. */

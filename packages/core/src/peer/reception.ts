@@ -1,9 +1,10 @@
-import type { Announcements } from '../replication/announcements.ts'
+import type { Announce, Announcements } from '../replication/announcements.ts'
 import type { AntiEntropy } from '../replication/anti-entropy.ts'
 import type { Broadcaster } from '../replication/broadcaster.ts'
 import type { Confirmations } from '../replication/confirmations.ts'
 import type { Dials } from '../members/dials.ts'
 import type { DirectRoute } from '../replication/direct-route.ts'
+import type { Ownership } from '../ownership/ownership.ts'
 import { GridError } from '../errors.ts'
 import type { Input } from '../outbox/effects.ts'
 import type { Inbound, Way } from '../replication/inbound.ts'
@@ -43,6 +44,8 @@ export interface ReceptionDeps {
   readonly broadcaster: Broadcaster
   readonly confirmations: Confirmations
   readonly dials: Dials
+  /** Undefined where no collection may be partitioned. */
+  ownership(): Ownership | undefined
   readonly inbound: Inbound
   readonly lag: LagTable
   readonly membership: Membership
@@ -97,6 +100,7 @@ export class Reception {
     outbox.send(neighbour, { type: 'hello', members: membership.records(), ...signals.ownPresence(), ...direct })
     antiEntropy.connected(neighbour, now)
     confirmations.neighboursChanged()
+    this.#deps.ownership()?.routing.neighboursChanged()
   }
 
   #disconnected(neighbour: PeerId, now: Instant): void {
@@ -104,24 +108,20 @@ export class Reception {
     neighbours.disconnected(neighbour)
     antiEntropy.disconnected(neighbour, now)
     confirmations.disconnected(neighbour)
+    this.#deps.ownership()?.disconnected(neighbour)
     if (neighbours.size === 0) broadcaster.clear()
   }
 
   /** Throws `MESSAGE_MALFORMED` for what never comes by broadcast. */
   #broadcast(from: PeerId, message: Message, now: Instant): void {
-    const { announcements, membership, neighbours, signals, time } = this.#deps
+    const { membership, neighbours, signals } = this.#deps
     switch (message.type) {
       case 'frame':
         this.#frame(from, 'broadcast', message.block, false, now)
         break
-      case 'announce': {
-        const parts = announcements.read(from, message)
-        this.#learn(message.member, 'broadcast', now)
-        time.gridClock.record(from, message.wallMs, now)
-        announcements.compare(from, message, parts, now)
-        signals.recordPresence(from, message, now)
+      case 'announce':
+        this.#announce(from, message, 'broadcast', now)
         break
-      }
       case 'publish':
       case 'presence':
         signals.receive(from, message, now)
@@ -172,16 +172,47 @@ export class Reception {
       case 'confirmed':
         confirmations.confirmed(from, message.request)
         break
+      case 'covers':
+      case 'covered':
+      case 'write':
+      case 'written':
+      case 'read':
+      case 'found':
+      case 'scan':
+      case 'page':
+      case 'count':
+      case 'counted':
+        this.#deps.ownership()?.receive(from, message, now)
+        break
       case 'frame':
         this.#frame(from, 'broadcast', message.block, true, now)
         break
       case 'announce':
+        this.#announce(from, message, 'stream', now)
+        neighbours.heardOnStream(from, now)
+        break
+      case 'still':
+        lag.renewRoot(from, now.monotonicMs)
+        signals.presence.renew(from, now)
+        neighbours.heardOnStream(from, now)
+        break
       case 'publish':
       case 'presence':
         throw new GridError('MESSAGE_MALFORMED', `a ${message.type} on a stream`)
       default:
         antiEntropy.receive(from, message, now)
     }
+  }
+
+  /** Throws `MESSAGE_MALFORMED` with nothing of the message recorded. */
+  #announce(from: PeerId, message: Announce, source: RecordSource, now: Instant): void {
+    const { announcements, neighbours, signals, time } = this.#deps
+    const parts = announcements.read(from, message)
+    this.#learn(message.member, source, now)
+    time.gridClock.record(from, message.wallMs, now)
+    neighbours.saidTime(from, message.wallMs !== undefined)
+    announcements.compare(from, message, parts, now)
+    signals.recordPresence(from, message, now)
   }
 
   #frame(from: PeerId, way: Way, block: Uint8Array, addressed: boolean, now: Instant): void {

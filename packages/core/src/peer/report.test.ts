@@ -35,7 +35,7 @@ test('a report counts the entries of each collection and how far each other peer
   peers.write('a', 'late', 3)
   peers.write('a', 'gone', undefined)
   const { collections, lags, frames } = reportOf(peers, 'a')
-  expect(collections).toMatchObject([{ name: 'users', kind: 'map', entries: 2, tombstones: 1 }])
+  expect(collections).toMatchObject([{ name: 'users', kind: 'map', rows: 2, tombstones: 1 }])
   expect(collections[0]!.lags).toMatchObject([{ peerId: 'b', ahead: 2, behind: 0 }])
   expect(lags).toMatchObject([{ peerId: 'b', ahead: 2, behind: 0 }])
   expect(frames.writesSent).toBe(2)

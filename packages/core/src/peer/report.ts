@@ -3,7 +3,8 @@ import type { Broadcaster } from '../replication/broadcaster.ts'
 import { addHash, hashHex } from '../bytes/hash.ts'
 import type { Hash64 } from '../bytes/hash.ts'
 import type { Collection, Collections } from '../replica/collections.ts'
-import { KINDS, kindCode } from '../kinds/kinds.ts'
+import { splitGeneration } from '../kinds/generations.ts'
+import { KINDS, isInternal, kindCode } from '../kinds/kinds.ts'
 import type { CollectionKind } from '../kinds/kinds.ts'
 import { OFFENDERS_LISTED_MAX } from '../limits.ts'
 import type { GroupCommit } from '../storage/group-commit.ts'
@@ -34,9 +35,12 @@ export interface ReportedMember extends Pick<Member, 'record' | 'state'> {
 export interface ReportedCollection {
   readonly name: string
   readonly kind: CollectionKind
-  readonly entries: number
+  /** How many collections of this name were dropped before this one. */
+  readonly drops: number
+  /** Neither deleted nor expired. An entry of some kinds takes several. */
+  readonly rows: number
   readonly tombstones: number
-  /** Bytes of the encoded values of `entries`. */
+  /** Bytes of the encoded values of `rows`. */
   readonly valueBytes: number
   /** Concurrent versions that lost since opening, as far as it can be known. */
   readonly conflicts: number
@@ -144,9 +148,13 @@ export class PeerReport {
     return this.#listed().map((collection) => this.#collection(collection))
   }
 
-  /** Their names and kinds, at no more cost than listing them. */
-  get collectionNames(): { readonly name: string; readonly kind: CollectionKind }[] {
-    return this.#listed().map(({ descriptor: { name, kind } }) => ({ name, kind }))
+  /** Which ones they are, at no more cost than listing them. */
+  get collectionNames(): Pick<ReportedCollection, 'name' | 'kind' | 'drops'>[] {
+    return this.#listed().map(({ title, descriptor: { name, kind } }) => ({
+      name: title,
+      kind,
+      drops: dropsBefore(name),
+    }))
   }
 
   get purging(): ReportedPurging {
@@ -227,14 +235,20 @@ export class PeerReport {
   }
 
   #listed(): Collection[] {
-    return [...this.#deps.collections].filter(({ descriptor }) => KINDS[descriptor.kind].isBookkeeping !== true)
+    const { collections } = this.#deps
+    const { dropped } = collections
+    // Rows of a new generation may come before the drop of the one before.
+    return [...collections].filter(({ title, descriptor }) => {
+      if (isInternal(descriptor.kind)) return KINDS[descriptor.kind].isBookkeeping !== true
+      return descriptor.name === dropped.current(title)
+    })
   }
 
-  #collection({ descriptor, partitions }: Collection): ReportedCollection {
+  #collection({ title, descriptor, partitions }: Collection): ReportedCollection {
     const { name, kind } = descriptor
-    const sums = { entries: 0, tombstones: 0, valueBytes: 0, conflicts: 0, purgedUntilMs: 0 }
+    const sums = { rows: 0, tombstones: 0, valueBytes: 0, conflicts: 0, purgedUntilMs: 0 }
     for (const { replica } of partitions) {
-      sums.entries += replica.table.liveCount
+      sums.rows += replica.table.liveCount
       sums.tombstones += replica.table.tombstoneCount
       sums.valueBytes += replica.table.valueBytes
       sums.conflicts += replica.conflicts
@@ -244,10 +258,14 @@ export class PeerReport {
     for (const { replica } of partitions) addHash(sum, replica.fingerprint)
     const fingerprint = hashHex(sum)
     const lags = this.#deps.lag.of(name, kindCode(descriptor), this.#rootHash())
-    return { name, kind, ...sums, fingerprint, lags }
+    return { name: title, kind, drops: dropsBefore(name), ...sums, fingerprint, lags }
   }
 
   #rootHash(): string {
     return (this.#root ??= this.#deps.collections.root())
   }
+}
+
+function dropsBefore(stored: string): number {
+  return splitGeneration(stored).generation
 }

@@ -1,5 +1,5 @@
 import { EVERYONE } from './placement.ts'
-import type { Audience, Placement } from './placement.ts'
+import type { Audience, SharedPartitions, Placement } from './placement.ts'
 
 /** Every peer holds everything. */
 export class Everywhere implements Placement {
@@ -17,5 +17,17 @@ export class Everywhere implements Placement {
 
   audience(): Audience {
     return EVERYONE
+  }
+
+  hasAllOwn(): boolean {
+    return true
+  }
+
+  publishes(): undefined {
+    return undefined
+  }
+
+  sharedWith(): SharedPartitions {
+    return () => true
   }
 }

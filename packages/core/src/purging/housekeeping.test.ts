@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { rare } from '#rare'
+import { DROPS } from '../kinds/kinds.ts'
 import type { CollectionKind } from '../kinds/kinds.ts'
 import { encodeValue } from '../bytes/cbor.ts'
 import { HOUSEKEEPING_AFTER_MS, HOUSEKEEPING_GAP_MS } from '../limits.ts'
@@ -45,6 +47,23 @@ test('a name that two peers used for two kinds keeps the first one, and the othe
   peers.advance(1000)
   expect(a.collections.root()).toBe(b.collections.root())
   expect(set.replica.table.liveCount).toBe(1)
+})
+
+test('code that cannot be loaded is asked for once a round', () => {
+  const peers = new WiredPeers()
+  const a = peers.open('a')
+  const { code } = rare
+  const load = vi.spyOn(rare, 'load').mockImplementation(() => Promise.reject(new Error('no network')))
+  rare.code = undefined
+  onTestFinished(() => {
+    rare.code = code
+    load.mockRestore()
+  })
+  a.write(a.collections.internal(DROPS), compositeKey('things', '0'), encodeValue({ parts: [] }, 64), peers.now)
+  for (let i = 0; i < 10; i++) peers.advance(HOUSEKEEPING_GAP_MS / 20)
+  expect(load).toHaveBeenCalledTimes(1)
+  peers.advance(HOUSEKEEPING_GAP_MS)
+  expect(load).toHaveBeenCalledTimes(2)
 })
 
 test('a peer that comes later can open the name as its first kind only, also after a restart', () => {

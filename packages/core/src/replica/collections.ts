@@ -5,24 +5,19 @@ import type { GridErrorCode } from '../errors.ts'
 import { Expiries } from './expiries.ts'
 import { fold32, foldHigh32, hashHex, hashText, mix32, addHash } from '../bytes/hash.ts'
 import type { Hash64 } from '../bytes/hash.ts'
-import {
-  MAP_CODE,
-  describeKind,
-  descriptorOf,
-  isInternal,
-  isReserved,
-  isSameCollection,
-  kindCode,
-} from '../kinds/kinds.ts'
+import { MAP_CODE, descriptorOf, isInternal, isReserved, isSameCollection, kindCode } from '../kinds/kinds.ts'
 import type { CollectionDescriptor } from '../kinds/kinds.ts'
-import { checkName } from '../kinds/names.ts'
+import { plainName } from '../kinds/generations.ts'
+import { checkCollectionName, checkName } from '../kinds/names.ts'
 import { COLLECTIONS_MAX } from '../limits.ts'
 import { Everywhere } from '../placement/everywhere.ts'
-import { partitionCountOf, partitionNumber } from '../placement/partition-numbers.ts'
+import { partitionCountOf, partitionNumber } from '../wire/partition-numbers.ts'
 import { EVERYONE } from '../placement/placement.ts'
-import type { Placement } from '../placement/placement.ts'
+import type { SharedPartitions, Placement } from '../placement/placement.ts'
 import type { PeerId } from '../ports.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
+import { DroppedNames } from './dropped-names.ts'
+import { mismatchOf } from './mismatch.ts'
 import { Replica } from './replica.ts'
 
 /** One partition of a collection, as this peer has it. */
@@ -31,17 +26,25 @@ export interface Partition {
   readonly replica: Replica
   /** Why writes are refused: the name was registered for another kind first. */
   mismatch: string | undefined
+  /** Its collection was dropped: it is being emptied, and takes no rows. */
+  dropped: boolean
 }
 
 /** A collection, as this peer has it. */
 export interface Collection {
   readonly descriptor: CollectionDescriptor
+  /** Its name as the application knows it. The descriptor has the name under which it is stored and travels. */
+  readonly title: string
   /** Those that this peer holds, in no order. */
   readonly partitions: readonly Partition[]
+  /** Why writes to it are refused: the name was registered for another collection first. */
+  readonly mismatch: string | undefined
 }
 
 /** A collection with a way to its partitions by number. */
 interface Known extends Collection {
+  descriptor: CollectionDescriptor
+  mismatch: string | undefined
   readonly kind: number
   readonly partitions: Partition[]
   readonly byNumber: Map<number, Partition>
@@ -63,6 +66,8 @@ export interface Unavailable {
 export class Collections {
   /** The numbers of all replica ids in entries and vectors. */
   readonly ids: ReplicaIds
+  /** What was dropped. */
+  readonly dropped: DroppedNames = new DroppedNames()
   /** The entries of all collections that expire. */
   readonly expiries: Expiries = new Expiries()
   /** Which peers hold which partitions. */
@@ -72,9 +77,12 @@ export class Collections {
   readonly #byName = new Map<string, Known[]>()
   /** What the application has opened. */
   readonly #opened = new Map<string, Collection>()
+  /** What the application has opened of it is partitioned. */
+  #openedPartitioned: readonly Collection[] = []
   /** The kind of each name on which all peers have agreed. */
   readonly #settled = new Map<string, CollectionDescriptor>()
-  readonly #seed: number
+  /** The seed of all fingerprints, which all peers of a grid share. */
+  readonly seed: number
   /** Names that the store still has. They cannot be created again yet. */
   readonly #leaving = new Set<string>()
   /** Called for every new partition. */
@@ -86,7 +94,7 @@ export class Collections {
   constructor(ids: ReplicaIds, seed: number, placement: Placement = new Everywhere()) {
     this.ids = ids
     this.placement = placement
-    this.#seed = seed
+    this.seed = seed
   }
 
   get size(): number {
@@ -117,27 +125,39 @@ export class Collections {
   }
 
   /** The partitions that this peer holds in common with another one; without a peer, those that every peer holds. */
-  *shared(peer?: PeerId): Generator<Partition, void, undefined> {
+  *shared(peer?: PeerId | SharedPartitions): Generator<Partition, void, undefined> {
     const { placement } = this
-    for (const partition of this.partitions()) {
-      const { name } = partition
-      if (peer === undefined ? placement.audience(name) === EVERYONE : placement.shares(name, peer)) yield partition
+    const isShared = (name: PartitionName): boolean => {
+      if (typeof peer === 'function') return peer(name)
+      return peer === undefined ? placement.audience(name) === EVERYONE : placement.shares(name, peer)
     }
+    for (const partition of this.partitions()) if (isShared(partition.name)) yield partition
   }
 
   /**
    * Opens a collection for the application, and creates it if it is not there. Throws `INVALID_NAME`,
    * `COLLECTION_MISMATCH` if the name is in use for another kind, `COLLECTION_LIMIT` past 4,096 collections.
    */
-  open(descriptor: CollectionDescriptor): Collection {
+  open(wanted: CollectionDescriptor): Collection {
+    checkCollectionName(wanted.name)
+    const descriptor = { ...wanted, name: this.dropped.current(wanted.name) }
     const opened = this.#opened.get(descriptor.name)?.descriptor
     const other = opened ?? this.#settled.get(descriptor.name) ?? this.#inUse(descriptor)
     if (other !== undefined && !isSameCollection(other, descriptor)) {
       throw new GridError('COLLECTION_MISMATCH', mismatchOf(other, descriptor))
     }
     const collection = this.#like(descriptor) ?? this.#create(descriptor)
+    describeFully(collection, descriptor)
+    if (descriptor.mode === 'partitioned' && !this.#openedPartitioned.includes(collection)) {
+      this.#openedPartitioned = [...this.#openedPartitioned, collection]
+    }
     this.#opened.set(descriptor.name, collection)
     return collection
+  }
+
+  /** The partitioned collections that the application has opened. */
+  get openedPartitioned(): readonly Collection[] {
+    return this.#openedPartitioned
   }
 
   /** Whether the application has opened it. */
@@ -148,6 +168,16 @@ export class Collections {
   /** Records the kind of a name on which all peers have agreed. */
   settle(descriptor: CollectionDescriptor): void {
     this.#settled.set(descriptor.name, descriptor)
+    const known = this.#like(descriptor)
+    if (known !== undefined) describeFully(known, descriptor)
+  }
+
+  /** Says why writes to a collection are refused, or that they are not any more. */
+  refuse(collection: Collection, reason: string | undefined): void {
+    const known = this.#like(collection.descriptor)
+    if (known === undefined) return
+    known.mismatch = reason
+    for (const partition of known.partitions) partition.mismatch = reason
   }
 
   /** Lets a collection go, with everything in it; here alone: the other peers keep theirs. */
@@ -159,8 +189,20 @@ export class Collections {
     if (named.length > 0) this.#byName.set(name, named)
     else this.#byName.delete(name)
     if (this.isOpen(collection)) this.#opened.delete(name)
+    this.#openedPartitioned = this.#openedPartitioned.filter((each) => each !== collection)
     if (!isReserved(collection.descriptor)) this.#limitedCount -= 1
     for (const partition of collection.partitions) this.#release(partition)
+  }
+
+  /** Lets one partition go, with everything in it; the other peers keep theirs. */
+  drop(name: PartitionName): void {
+    const { collection, kind, partition: number } = name
+    const known = this.#get(collection, kind, partitionCountOf(number))
+    const partition = known?.byNumber.get(number)
+    if (known === undefined || partition === undefined) return
+    known.byNumber.delete(number)
+    known.partitions.splice(known.partitions.indexOf(partition), 1)
+    this.#release(partition)
   }
 
   #release(partition: Partition): void {
@@ -172,6 +214,7 @@ export class Collections {
   }
 
   #mayHold(name: PartitionName): boolean {
+    if (this.dropped.isDropped(name)) return false
     return this.placement.holds(name) && !(this.#leaving.size > 0 && this.#leaving.has(nameKey(name)))
   }
 
@@ -200,16 +243,17 @@ export class Collections {
    * Throws `COLLECTION_MISMATCH` or `COLLECTION_LIMIT`.
    */
   restore(name: PartitionName): Partition {
-    const located = this.find(name) ?? this.#locate(name)
+    const located = this.find(name) ?? this.#locate(name, true)
     if ('replica' in located) return located
     throw new GridError(located.code, located.reason)
   }
 
-  #locate(name: PartitionName): Partition | Unavailable {
+  /** What is stored may be more than the limit: collections that were dropped leave the store later. */
+  #locate(name: PartitionName, isStored: boolean = false): Partition | Unavailable {
     const { collection, kind, partition } = name
     const count = partitionCountOf(partition)
     const known = this.#get(collection, kind, count)
-    const descriptor = known?.descriptor ?? this.#described(collection, kind, count)
+    const descriptor = known?.descriptor ?? this.#described(collection, kind, count, isStored)
     if (descriptor === undefined) {
       return {
         code: 'COLLECTION_MISMATCH',
@@ -219,18 +263,24 @@ export class Collections {
     if (descriptor.partitions !== count || partition >= partitionNumber(count, count)) {
       return { code: 'COLLECTION_MISMATCH', reason: `'${collection}' has no partition ${partition}` }
     }
-    if (known === undefined && !this.#hasRoom(descriptor)) {
+    if (known === undefined && !isStored && !this.#hasRoom(descriptor)) {
       return { code: 'COLLECTION_LIMIT', reason: `'${collection}' would be one collection too many` }
     }
-    const found = known ?? this.#create(descriptor)
+    const found = known ?? this.#create(descriptor, isStored)
     return found.byNumber.get(partition) ?? this.#createPartition(found, partition)
   }
 
-  /** What all peers have agreed on for a name; what was never registered is replicated. */
-  #described(name: string, kind: number, partitions: number): CollectionDescriptor | undefined {
+  /**
+   * What all peers have agreed on for a name; what was never registered is replicated. What the store has says itself that it
+   * is partitioned. The registry, which says how many peers own it, is read after it.
+   */
+  #described(name: string, kind: number, partitions: number, isStored: boolean): CollectionDescriptor | undefined {
     const settled = this.#settled.get(name)
     if (settled !== undefined && kindCode(settled) === kind && settled.partitions === partitions) return settled
-    return descriptorOf(name, kind)
+    const described = descriptorOf(name, kind)
+    return described === undefined || partitions === 1 || !isStored
+      ? described
+      : { ...described, mode: 'partitioned', partitions }
   }
 
   #get(name: string, kind: number, partitions: number): Known | undefined {
@@ -248,13 +298,13 @@ export class Collections {
    * One hash over everything that this peer holds in common with another one: equal roots mean equal vectors and equal
    * entries in all of it. Without a peer it covers what every peer holds.
    */
-  root(peer?: PeerId): string {
+  root(peer?: PeerId | SharedPartitions): string {
     const sum: Hash64 = { high: 0, low: 0 }
     for (const { name, replica } of this.shared(peer)) {
       // A collection that was opened and never written to makes no difference.
       if (replica.vector.isEmpty) continue
       const vector = replica.vector.hash(this.ids)
-      let low = hashText(name.collection, this.#seed)
+      let low = hashText(name.collection, this.seed)
       let high = mix32(low)
       const { fingerprint } = replica
       for (const word of [name.kind, name.partition, vector.high, vector.low, fingerprint.high, fingerprint.low]) {
@@ -281,23 +331,23 @@ export class Collections {
   }
 
   /** One hash over the purge floors of what `root` covers; '' where there are none. */
-  floors(peer?: PeerId): string {
+  floors(peer?: PeerId | SharedPartitions): string {
     let floors = ''
     for (const { name, replica } of this.shared(peer)) {
       if (!replica.floor.isEmpty) floors += `${name.kind} ${name.partition} ${name.collection} ${replica.floor.hash}\n`
     }
     if (floors === '') return ''
     const sorted = floors.split('\n').toSorted().join('\n')
-    return hashHex({ low: hashText(sorted, this.#seed), high: hashText(sorted, ~this.#seed) })
+    return hashHex({ low: hashText(sorted, this.seed), high: hashText(sorted, ~this.seed) })
   }
 
   #hasRoom(descriptor: CollectionDescriptor): boolean {
     return this.#limitedCount < COLLECTIONS_MAX || isReserved(descriptor)
   }
 
-  #create(descriptor: CollectionDescriptor): Known {
+  #create(descriptor: CollectionDescriptor, isStored: boolean = false): Known {
     checkName(descriptor.name, 'collection')
-    if (!this.#hasRoom(descriptor)) {
+    if (!isStored && !this.#hasRoom(descriptor)) {
       const limit = `this grid holds ${COLLECTIONS_MAX} collections already, and '${descriptor.name}' would be one more`
       throw new GridError(
         'COLLECTION_LIMIT',
@@ -307,7 +357,8 @@ export class Collections {
     if (!isReserved(descriptor)) this.#limitedCount += 1
     const { name, partitions: count } = descriptor
     const kind = kindCode(descriptor)
-    const collection: Known = { descriptor, kind, partitions: [], byNumber: new Map() }
+    const title = plainName(name)
+    const collection: Known = { descriptor, title, kind, partitions: [], byNumber: new Map(), mismatch: undefined }
     this.#all.push(collection)
     const named = this.#byName.get(name)
     if (named === undefined) this.#byName.set(name, [collection])
@@ -319,20 +370,22 @@ export class Collections {
     return collection
   }
 
-  #createPartition({ descriptor, kind, partitions, byNumber }: Known, number: number): Partition {
+  #createPartition({ descriptor, kind, mismatch, partitions, byNumber }: Known, number: number): Partition {
     const partition: Partition = {
       name: { collection: descriptor.name, kind, partition: number },
-      mismatch: partitions[0]?.mismatch,
-      replica: new Replica(this.ids, this.#seed, descriptor.kind, this.expiries),
+      mismatch,
+      dropped: false,
+      replica: new Replica(this.ids, this.seed, descriptor.kind, this.expiries),
     }
     partitions.push(partition)
     byNumber.set(number, partition)
+    if (descriptor.kind === 'drops') this.dropped.follow(partition.replica)
     this.created?.(partition)
     return partition
   }
 }
 
-/** The message of an error that one name is meant for two kinds. */
-export function mismatchOf(first: CollectionDescriptor, later: CollectionDescriptor): string {
-  return `'${first.name}' is a ${describeKind(first)} collection and cannot be a ${describeKind(later)} one too: take another name`
+/** What was found in the store did not say how many peers own it. */
+function describeFully(known: { descriptor: CollectionDescriptor }, descriptor: CollectionDescriptor): void {
+  if (known.descriptor.mode === 'partitioned' && known.descriptor.owners === undefined) known.descriptor = descriptor
 }

@@ -2,13 +2,14 @@ import { DotIndex } from '../entries/dot-index.ts'
 import { EntryTable } from '../entries/entry-table.ts'
 import type { Row } from '../entries/entry-table.ts'
 import { Expiries } from './expiries.ts'
-import { isExpiring, isSwept, lastingEnd, payloadOf } from '../entries/expiry.ts'
+import { isExpiring, payloadOf } from '../entries/expiry.ts'
 import { Floor } from '../versions/floor.ts'
 import { addHash, fold32, mix32, subtractHash } from '../bytes/hash.ts'
 import type { Hash64 } from '../bytes/hash.ts'
 import { KINDS } from '../kinds/kinds.ts'
 import type { CollectionKind } from '../kinds/kinds.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
+import { compareValues, hasSameValue } from './value-order.ts'
 import { VersionVector } from '../versions/version-vector.ts'
 import type { DotRange } from '../versions/version-vector.ts'
 
@@ -19,6 +20,9 @@ import type { DotRange } from '../versions/version-vector.ts'
  * - `known`: the entry has this version already.
  */
 export type MergeOutcome = 'won' | 'lost' | 'known'
+
+/** `Row.replaced` of a write whose writer did not see the entry. A version whose short hash is the same is a rare accident. */
+export const REPLACED_UNKNOWN = 0xffff
 
 /** A version that lost a merge although the writer of the winner had not seen it. */
 export interface Discarded {
@@ -129,6 +133,13 @@ export class Replica {
     row.replaced = this.versionHash(slot)
     this.vector.add(row.writer, row.sequence)
     return this.#put(slot, row, keyHash)
+  }
+
+  /** Whether merging a row would change its entry although its dot counts as seen: another row had the same dot. */
+  isNewsUnderSeenDot(row: Readonly<Row>): boolean {
+    if (!this.vector.has(row.writer, row.sequence) || this.floor.has(row.writer, row.sequence)) return false
+    const slot = this.table.slotOf(row.key)
+    return slot === undefined || this.compare(row, slot) > 0
   }
 
   /** Merges a row of another peer and marks its dot as seen. A row that was purged here is ignored. */
@@ -345,7 +356,8 @@ export class Replica {
   #noteReplaced(slot: number, row: Readonly<Row>): void {
     const { table } = this
     if (!this.#reportsConflicts || table.writer(slot) === row.writer) return
-    if (row.replaced === this.versionHash(slot) || hasSameValue(row, table, slot)) return
+    if (row.replaced === REPLACED_UNKNOWN || row.replaced === this.versionHash(slot)) return
+    if (hasSameValue(row, table, slot)) return
     this.#discarded({
       key: row.key,
       value: table.value(slot),
@@ -358,40 +370,10 @@ export class Replica {
   #noteRefused(slot: number, row: Readonly<Row>): void {
     const { table } = this
     if (!this.#reportsConflicts || table.writer(slot) === row.writer) return
+    if (row.replaced === REPLACED_UNKNOWN || table.replaced(slot) === REPLACED_UNKNOWN) return
     if (table.replaced(slot) === this.#shortHash(row.hlc, row.writer, row.sequence)) return
     if (hasSameValue(row, table, slot)) return
     const value = row.bytes?.subarray(row.start, row.end)
     this.#discarded({ key: row.key, value, hlc: row.hlc, writer: row.writer })
   }
-}
-
-/** Orders two values of one version by their bytes; a tombstone is larger than any value. */
-function compareValues(row: Readonly<Row>, table: EntryTable, slot: number): number {
-  const stored = table.value(slot)
-  if (row.bytes === undefined) return stored === undefined ? 0 : 1
-  if (stored === undefined) return -1
-  // A value that has expired may be swept on one side only. It is the same version all the same.
-  const date = lastingEnd(stored, 0, stored.length)
-  const swept = isSwept(row.bytes, row.start, row.end) || table.deleted(slot)
-  if (swept && lastingEnd(row.bytes, row.start, row.end) - row.start === date) {
-    return compareBytes(row.bytes, row.start, row.start + date, stored, date)
-  }
-  return compareBytes(row.bytes, row.start, row.end, stored, stored.length)
-}
-
-/** Equal values are no conflict. */
-function hasSameValue(row: Readonly<Row>, table: EntryTable, slot: number): boolean {
-  const stored = table.value(slot)
-  if (row.bytes === undefined || stored === undefined) return row.bytes === stored
-  return compareBytes(row.bytes, row.start, row.end, stored, stored.length) === 0
-}
-
-function compareBytes(bytes: Uint8Array, start: number, end: number, stored: Uint8Array, storedLength: number): number {
-  const length = end - start
-  if (length !== storedLength) return length - storedLength
-  for (let i = 0; i < length; i++) {
-    const order = bytes[start + i]! - stored[i]!
-    if (order !== 0) return order
-  }
-  return 0
 }

@@ -30,8 +30,8 @@ export class Announcements {
     this.#deps = deps
   }
 
-  /** `bulk`: frames were left out, come and get them. */
-  compose(bulk: boolean, wallMs: number | undefined): Announce {
+  /** `root`: the hash over what every peer holds. `bulk`: frames were left out, come and get them. */
+  compose(root: string, bulk: boolean, wallMs: number | undefined): Announce {
     const { antiEntropy, collections, membership } = this.#deps
     let ids = 0
     for (const { replica } of collections.shared()) ids += replica.vector.size
@@ -41,7 +41,7 @@ export class Announcements {
     return {
       type: 'announce',
       member: membership.self,
-      root: collections.root(),
+      root,
       bulk,
       parts,
       ...(wallMs === undefined ? {} : { wallMs }),

@@ -7,10 +7,9 @@ import { meetFloor } from './full-resync.ts'
 import type { FullResync } from './full-resync.ts'
 import { GapDelays } from './gap-delays.ts'
 import type { GroupCommit } from '../storage/group-commit.ts'
-import { hashHex } from '../bytes/hash.ts'
 import type { Inbound } from './inbound.ts'
 import type { Instant, RandomSource } from '../instant.ts'
-import { KIND_CODES, MAP_CODE } from '../kinds/kinds.ts'
+import { KIND_CODES } from '../kinds/kinds.ts'
 import {
   ANTI_ENTROPY_MAX_MS,
   ANTI_ENTROPY_MIN_MS,
@@ -19,22 +18,19 @@ import {
   SESSIONS_PER_SECOND,
   SESSIONS_STARTED_MAX,
   SESSION_BURST_MAX,
-  SESSION_DEFERRED_MAX_MS,
   SESSION_IDLE_MS,
-  WHOLE_EXCHANGE_GAP_MS,
 } from '../limits.ts'
 import type { Message } from '../wire/messages.ts'
 import { PartDigests } from '../digests/part-digests.ts'
-import type { SeenPart } from '../digests/part-digests.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import { Outgoing } from './outgoing.ts'
-import type { Serving } from './outgoing.ts'
+import type { SharedPartitions } from '../placement/placement.ts'
 import type { PeerId } from '../ports.ts'
+import type { CopyGroup } from '../wire/copy-groups.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 import type { SeenVectors } from '../digests/seen-vectors.ts'
-import { Sessions } from './sessions.ts'
-import type { Session } from './sessions.ts'
-import { VersionVector } from '../versions/version-vector.ts'
+import { Servings } from './servings.ts'
+import type { Session, Sessions, SessionWatcher } from './sessions.ts'
 
 type SessionMessage = Extract<Message, { readonly session: number }>
 type DigestMessage = Extract<Message, { readonly type: 'digest' }>
@@ -50,6 +46,8 @@ export interface AntiEntropyDeps {
   readonly peerId: PeerId
   readonly random: RandomSource
   readonly seenVectors: SeenVectors
+  readonly sessions: Sessions
+  readonly watcher: SessionWatcher
 }
 
 /**
@@ -68,11 +66,11 @@ export class AntiEntropy {
   readonly #deps: AntiEntropyDeps
   readonly #outbox: Outbox
   readonly #neighbours = new Set<PeerId>()
-  readonly #sessions = new Sessions()
+  readonly #sessions: Sessions
   /** Neighbours that a session is wanted with, when it is to start, and for whose claim. */
   readonly #wanted = new Map<PeerId, { readonly atMs: number; readonly source: PeerId | undefined }>()
-  readonly #deferred = new DeferredDigests()
-  readonly #wholeAtMs = new Map<PeerId, number>()
+  readonly #deferred: DeferredDigests
+  readonly #servings: Servings
   readonly #gapDelays = new GapDelays()
   readonly #allowances = new Allowances(SESSION_BURST_MAX, SESSIONS_PER_SECOND)
   #nextRoundMs = 0
@@ -81,6 +79,9 @@ export class AntiEntropy {
     const { collections, ids } = deps
     this.#collections = collections
     this.digests = new PartDigests(collections, ids)
+    this.#sessions = deps.sessions
+    this.#deferred = new DeferredDigests(deps.sessions)
+    this.#servings = new Servings({ collections, ids })
     this.#ids = ids
     this.#random = deps.random
     this.#commit = deps.commit
@@ -99,13 +100,12 @@ export class AntiEntropy {
 
   get wakeAtMs(): number {
     let wake = this.#neighbours.size > 0 ? this.#nextRoundMs : Infinity
-    const receivingUntilMs = this.#sessions.receivingUntilMs()
-    wake = Math.min(wake, this.#deferred.wakeAtMs(receivingUntilMs))
+    wake = Math.min(wake, this.#deferred.wakeAtMs)
     if (this.#sessions.startedCount() < SESSIONS_STARTED_MAX) {
       for (const [neighbour, { atMs }] of this.#wanted) {
         // The end of a session that is under way is a wake-up of its own; until then nothing can be started.
         if (this.#sessions.isWith(neighbour)) continue
-        wake = Math.min(wake, Math.max(atMs, Math.min(receivingUntilMs, atMs + SESSION_DEFERRED_MAX_MS)))
+        wake = Math.min(wake, Math.max(atMs, this.#sessions.deferredUntilMs(atMs)))
       }
     }
     for (const session of this.#sessions.all()) wake = Math.min(wake, session.progressAtMs + SESSION_IDLE_MS)
@@ -121,7 +121,7 @@ export class AntiEntropy {
     this.#neighbours.delete(neighbour)
     this.#wanted.delete(neighbour)
     this.#deferred.disconnected(neighbour)
-    this.#wholeAtMs.delete(neighbour)
+    this.#servings.disconnected(neighbour)
     for (const session of this.#sessions.all()) if (session.neighbour === neighbour) this.#end(session, false, now)
   }
 
@@ -138,6 +138,11 @@ export class AntiEntropy {
     if (atMs < (this.#wanted.get(neighbour)?.atMs ?? Infinity)) this.#wanted.set(neighbour, { atMs, source })
   }
 
+  /** A session with a neighbour is to begin at once, for no claim of any peer. */
+  compare(neighbour: PeerId, now: Instant): void {
+    if (this.#neighbours.has(neighbour)) this.#wanted.set(neighbour, { atMs: now.monotonicMs, source: undefined })
+  }
+
   tick(now: Instant): void {
     for (const session of this.#sessions.all()) {
       if (now.monotonicMs - session.progressAtMs >= SESSION_IDLE_MS) this.#stop(session, 'no progress', now)
@@ -152,10 +157,11 @@ export class AntiEntropy {
     for (const [neighbour, { atMs, source }] of this.#wanted) {
       if (this.#sessions.startedCount() >= SESSIONS_STARTED_MAX) break
       if (now.monotonicMs < atMs || this.#sessions.isWith(neighbour)) continue
-      if (now.monotonicMs < Math.min(this.#sessions.receivingUntilMs(), atMs + SESSION_DEFERRED_MAX_MS)) continue
+      if (now.monotonicMs < this.#sessions.deferredUntilMs(atMs)) continue
       this.#wanted.delete(neighbour)
       const session = this.#sessions.open(neighbour, this.#random.uint32(), true, source, now.monotonicMs)
-      this.#outbox.send(neighbour, { type: 'digest', session: session.id, ...this.digests.roots(neighbour) })
+      const roots = this.digests.roots(neighbour)
+      this.#outbox.send(neighbour, { type: 'digest', session: session.id, ...roots, ...this.#copies() })
     }
   }
 
@@ -177,6 +183,7 @@ export class AntiEntropy {
     session.progressAtMs = now.monotonicMs
     switch (message.type) {
       case 'equal':
+        this.#agree(session, message.copies)
         session.received = true
         this.#end(session, true, now)
         break
@@ -197,7 +204,7 @@ export class AntiEntropy {
     }
   }
 
-  #answer(from: PeerId, { session: id, root, floors }: DigestMessage, now: Instant): void {
+  #answer(from: PeerId, { session: id, root, floors, copies }: DigestMessage, now: Instant): void {
     const own = this.#sessions.unansweredWith(from)
     if (own !== undefined) {
       // Both have started at once, as on connecting: one session serves both, that of the smaller peer id.
@@ -208,12 +215,12 @@ export class AntiEntropy {
       this.#outbox.send(from, { type: 'stop', session: id, reason: 'too many sessions' })
       return
     }
-    if (root === this.#collections.root(from)) {
-      this.#outbox.send(from, { type: 'equal', session: id })
+    if (root === this.#collections.root(this.#collections.placement.sharedWith(from, copies))) {
+      this.#outbox.send(from, { type: 'equal', session: id, ...this.#copies() })
       this.#report(from, true, 0, 0)
       return
     }
-    this.#deferred.add({ from, session: id, root, floors, atMs: now.monotonicMs })
+    this.#deferred.add({ from, session: id, root, floors, copies, atMs: now.monotonicMs })
     this.#answerDeferred(now)
   }
 
@@ -226,62 +233,49 @@ export class AntiEntropy {
 
   #answerDeferred(now: Instant): void {
     for (;;) {
-      const digest = this.#deferred.due(now.monotonicMs, this.#sessions.receivingUntilMs())
+      const digest = this.#deferred.due(now.monotonicMs)
       if (digest === undefined) return
-      const { from, session, floors } = digest
-      this.#sessions.open(from, session, false, undefined, now.monotonicMs)
-      const parts = this.digests.parts(from, (floors ?? '') !== this.#collections.floors(from))
-      this.#outbox.send(from, { type: 'vectors', session, ask: true, kinds: KIND_CODES, parts })
+      const { from, session: id, floors, copies } = digest
+      const session = this.#sessions.open(from, id, false, undefined, now.monotonicMs)
+      const isShared = this.#agree(session, copies)
+      this.#sendVectors(session, isShared, true, (floors ?? '') !== this.#collections.floors(isShared))
     }
+  }
+
+  /** Both sides have said what they have copies of: from now on the session is about what both have. */
+  #agree(session: Session, published: readonly CopyGroup[] | undefined): SharedPartitions {
+    session.published = published
+    session.isShared = this.#collections.placement.sharedWith(session.neighbour, published)
+    return session.isShared
+  }
+
+  #copies(): { copies?: readonly CopyGroup[] } {
+    const copies = this.#collections.placement.publishes()
+    return copies === undefined ? {} : { copies }
+  }
+
+  #sendVectors(session: Session, isShared: SharedPartitions, ask: boolean, floors: boolean): void {
+    const vectors = this.digests.partsThatFit(isShared, floors)
+    session.named = vectors.more === true ? new Set(vectors.parts.map(nameKey)) : undefined
+    const message = { session: session.id, ask, kinds: KIND_CODES, ...vectors, ...this.#copies() }
+    this.#outbox.send(session.neighbour, { type: 'vectors', ...message })
   }
 
   /** Sends what the other peer lacks. If it asks, sends the own vectors too, so that it can send what is missing here. */
-  #serve(session: Session, { parts: digests, ask, kinds = [MAP_CODE] }: VectorsMessage, now: Instant): void {
+  #serve(session: Session, message: VectorsMessage, now: Instant): void {
+    const { parts: digests, ask } = message
     if (session.outgoing !== undefined) throw new GridError('MESSAGE_MALFORMED', 'vectors twice in one session')
-    const parts = this.digests.decode(session.neighbour, digests)
+    // The peer that started says it again: it may have begun a copy since, or dropped one.
+    const isShared = this.#agree(session, message.copies)
+    const parts = this.digests.decode(isShared, digests)
     this.#deps.seenVectors.record(session.neighbour, parts, now)
-    if (ask) {
-      const own = this.digests.parts(session.neighbour, this.digests.differInFloors(session.neighbour, parts))
-      this.#outbox.send(session.neighbour, {
-        type: 'vectors',
-        session: session.id,
-        ask: false,
-        kinds: KIND_CODES,
-        parts: own,
-      })
-    }
+    if (ask) this.#sendVectors(session, isShared, false, this.digests.differInFloors(isShared, parts))
+    session.floorsDiffer = parts.some(({ otherFloor }) => otherFloor !== undefined)
     const met = parts.map((part) =>
       meetFloor(this.#collections, part, session.resyncs, (block) => this.#commit.remote(block)),
     )
-    session.outgoing = new Outgoing(this.#ids, this.#servings(session.neighbour, met, kinds, now))
+    session.outgoing = new Outgoing(this.#ids, this.#servings.of(session.neighbour, isShared, met, message, now))
     this.#pump(session, now)
-  }
-
-  /** What it does not know it could only refuse, and would never have all of. */
-  #servings(neighbour: PeerId, parts: readonly SeenPart[], kinds: readonly number[], now: Instant): Serving[] {
-    const reported = new Map<string, SeenPart>()
-    for (const part of parts) reported.set(nameKey(part), part)
-    const mayGoWhole = now.monotonicMs - (this.#wholeAtMs.get(neighbour) ?? -Infinity) >= WHOLE_EXCHANGE_GAP_MS
-    const servings: Serving[] = []
-    for (const partition of this.#collections.shared(neighbour)) {
-      const { replica, name } = partition
-      if (!kinds.includes(name.kind)) continue
-      const part = reported.get(nameKey(name))
-      if (part === undefined) {
-        servings.push({ partition, known: new VersionVector() })
-        continue
-      }
-      const damaged =
-        part.otherFloor === undefined &&
-        part.fingerprint !== hashHex(replica.fingerprint) &&
-        hashHex(part.seen.hash(this.#ids)) === hashHex(replica.vector.hash(this.#ids))
-      // Both have seen the same writes and hold other entries: one of the two is damaged. Only the whole partition shows what.
-      if (damaged && mayGoWhole) {
-        this.#wholeAtMs.set(neighbour, now.monotonicMs)
-        servings.push({ partition, known: new VersionVector() })
-      } else servings.push({ partition, known: part.seen })
-    }
-    return servings
   }
 
   #receiveChunk(session: Session, { index, last, block }: ChunkMessage, now: Instant): void {
@@ -293,7 +287,7 @@ export class AntiEntropy {
       { superseded: !isSupersededBarred, resyncs },
       now,
     )
-    session.rowsReceived += applied.rows
+    this.#sessions.received(session, applied.rows, block.length, now.monotonicMs)
     session.isSupersededBarred ||= applied.incomplete
     this.#commit.whenDurable(() => {
       if (!this.#sessions.isOpen(session)) return
@@ -336,11 +330,13 @@ export class AntiEntropy {
     this.#sessions.close(session)
     const { neighbour, source, outgoing, rowsReceived, isSupersededBarred } = session
     const useful = complete && rowsReceived > 0 && !isSupersededBarred
+    if (complete && !isSupersededBarred) this.#deps.watcher.completed(session)
     if (source !== undefined) this.#gapDelays.sessionEnded(source, useful, now.monotonicMs)
     this.#report(neighbour, complete, outgoing?.rowsSent ?? 0, rowsReceived)
   }
 
   #report(neighbour: PeerId, complete: boolean, rowsSent: number, rowsReceived: number): void {
+    if (complete) this.#deps.watcher.met(neighbour)
     this.#outbox.event({ type: 'session', neighbour, complete, rowsSent, rowsReceived })
   }
 

@@ -6,6 +6,7 @@ import type { Instant } from '../instant.ts'
 import {
   BROADCASTS_IN_FLIGHT_MAX,
   BROADCAST_BACKLOG_MAX_BYTES,
+  FRAME_BURST_MAX,
   FRAME_GAP_MS,
   FRAME_MAX_BYTES,
   FRAME_WRITES_MAX,
@@ -25,9 +26,9 @@ export interface BroadcasterDeps {
 
 /**
  * Paces durable writes onto the network. Straight to the neighbours, a frame leaves at once if the last one has left, and
- * otherwise as soon as it has. By gossip, the first frame leaves at once, and a stream of writes in frames of up to 256
- * writes, 64 KiB or 10 ms, because each frame costs a signature. A flood is dropped: the peer announces its vectors instead,
- * and sessions carry the bulk.
+ * otherwise as soon as it has, with all that has come meanwhile. By gossip, each frame costs a signature, so there is a budget of them: 32 at once, and then one in
+ * 10 ms unless it has 256 writes or 64 KiB. A flood is dropped: the peer announces its vectors instead, and sessions carry the
+ * bulk.
  */
 export class Broadcaster implements FrameSink {
   readonly #deps: BroadcasterDeps
@@ -36,7 +37,8 @@ export class Broadcaster implements FrameSink {
   #queuedWrites = 0
   #gossipInFlight = 0
   #directInFlight = 0
-  #lastSentMs = -Infinity
+  /** Until then, frames that were sent by gossip have used up what may be spent on them. */
+  #spentUntilMs = -Infinity
   #framesSent = 0
   #writesSent = 0
   #floods = 0
@@ -147,14 +149,24 @@ export class Broadcaster implements FrameSink {
     while (this.#queue.length > 0 && nowMs >= this.#sendAtMs) {
       const to = this.#deps.route.neighbours
       if (to === undefined) {
-        this.gossip({ type: 'frame', block: this.#takeFrame(false) })
-        this.#lastSentMs = nowMs
+        this.#gossipFrame()
+        this.#spentUntilMs = Math.max(nowMs, this.#spentUntilMs) + FRAME_GAP_MS
       } else if (this.#queue[0]!.writer === undefined) this.#leaveOut()
       else {
         this.#directInFlight += 1
         this.#deps.outbox.direct(to, { type: 'frame', block: this.#takeFrame(true) })
       }
     }
+  }
+
+  /** Sends a frame by gossip, and straight to the neighbours that a session is under way with. */
+  #gossipFrame(): void {
+    const to = this.#queue[0]!.writer === undefined ? [] : this.#deps.route.inSession
+    const block = this.#takeFrame(to.length > 0)
+    this.gossip({ type: 'frame', block })
+    if (to.length === 0) return
+    this.#directInFlight += 1
+    this.#deps.outbox.direct(to, { type: 'frame', block })
   }
 
   /** When the next frame may leave, if there is one. */
@@ -164,7 +176,7 @@ export class Broadcaster implements FrameSink {
       return this.#directInFlight < (full ? BROADCASTS_IN_FLIGHT_MAX : 1) ? -Infinity : Infinity
     }
     if (this.#gossipInFlight >= BROADCASTS_IN_FLIGHT_MAX) return Infinity
-    return full ? -Infinity : this.#lastSentMs + FRAME_GAP_MS
+    return full ? -Infinity : this.#spentUntilMs - FRAME_BURST_MAX * FRAME_GAP_MS
   }
 
   /** Sends a frame to the neighbours among its audience. The others of them get it by sessions. */

@@ -3,6 +3,7 @@ import type { Collections } from '../replica/collections.ts'
 import { GridError } from '../errors.ts'
 import type { GroupCommit } from '../storage/group-commit.ts'
 import type { Instant } from '../instant.ts'
+import type { LagTable } from '../digests/lag.ts'
 import { MAP_CODE } from '../kinds/kinds.ts'
 import {
   CONFIRMATIONS_FEW_MAX,
@@ -18,16 +19,24 @@ import type { Membership } from '../members/membership.ts'
 import type { Message } from '../wire/messages.ts'
 import type { NeighbourTable } from '../members/neighbour-table.ts'
 import type { Outbox } from '../outbox/outbox.ts'
-import { includes } from '../placement/placement.ts'
+import type { RequestNumbers } from '../outbox/request-numbers.ts'
+import { EVERYONE, includes } from '../placement/placement.ts'
 import type { PartitionName } from '../wire/block.ts'
 import type { PeerId } from '../ports.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 
 type ConfirmMessage = Extract<Message, { readonly type: 'confirm' }>
 
-/** One write whose durable copies are being counted. */
+/**
+ * Whose confirmations count: `durable`, of peers that store durably; `peers`, of any neighbour; `all`, of every member that is
+ * alive, neighbour or not.
+ */
+export type Confirmers = 'durable' | 'peers' | 'all'
+
+/** One write whose copies are being counted. */
 interface Request {
   readonly message: ConfirmMessage
+  readonly by: Confirmers
   /** Copies wanted, the writer's own included. */
   readonly copies: number
   readonly asked: Set<PeerId>
@@ -57,12 +66,14 @@ export interface ConfirmationsDeps {
   readonly collections: Collections
   readonly commit: GroupCommit
   readonly ids: ReplicaIds
+  readonly lag: LagTable
   readonly membership: Membership
   readonly neighbours: NeighbourTable
   readonly outbox: Outbox
+  readonly requests: RequestNumbers
 }
 
-/** Counts durable copies of single writes, and answers others who count theirs. */
+/** Counts the copies of single writes, and answers others who count theirs. */
 export class Confirmations {
   readonly #collections: Collections
   readonly #ids: ReplicaIds
@@ -71,7 +82,6 @@ export class Confirmations {
   readonly #groups = new Map<string, WaitingGroup>()
   readonly #waitingBy = new Map<PeerId, number>()
   #waitingCount = 0
-  #nextRequest = 1
   #nextSweepMs = 0
   #nextLookMs = 0
 
@@ -86,18 +96,22 @@ export class Confirmations {
     return this.#groups.size > CONFIRMATION_GROUPS_AT_ONCE_MAX ? this.#nextLookMs : Infinity
   }
 
-  /** Starts counting the copies of a write that is durable here. Throws `BACKLOG_FULL` past 10,000 at a time. */
-  request(dot: Omit<ConfirmMessage, 'type' | 'request'>, copies: number): number {
+  /**
+   * Starts counting the copies of a write that is durable here; `copies` is no limit with `all`. Throws `BACKLOG_FULL` past
+   * 10,000 at a time.
+   */
+  request(dot: Omit<ConfirmMessage, 'type' | 'request'>, copies: number, by: Confirmers = 'durable'): number {
     if (this.#requests.size >= CONFIRMATIONS_MAX) {
       throw new GridError('BACKLOG_FULL', `${CONFIRMATIONS_MAX} writes wait for copies already`)
     }
-    const request = this.#nextRequest++
+    const request = this.#deps.requests.next()
     const { kind = MAP_CODE, ...rest } = dot
     const ofKind = kind === MAP_CODE ? {} : { kind }
     const message: ConfirmMessage = { type: 'confirm', request, ...rest, ...ofKind }
-    const open = { message, copies, asked: new Set<PeerId>(), confirmedBy: new Set<PeerId>(), slow: 0, sweeps: 0 }
+    const open = { message, by, copies, asked: new Set<PeerId>(), confirmedBy: new Set<PeerId>(), slow: 0, sweeps: 0 }
     this.#requests.set(request, open)
     this.#ask(open)
+    if (by === 'all') this.#report(request, open)
     return request
   }
 
@@ -108,7 +122,10 @@ export class Confirmations {
 
   /** Another peer may be worth asking now. */
   neighboursChanged(): void {
-    for (const request of this.#requests.values()) this.#ask(request)
+    for (const [number, request] of this.#requests) {
+      this.#ask(request)
+      if (request.by === 'all') this.#report(number, request)
+    }
   }
 
   disconnected(neighbour: PeerId): void {
@@ -121,9 +138,7 @@ export class Confirmations {
     const request = this.#requests.get(number)
     if (request === undefined || !request.asked.has(from)) return
     request.confirmedBy.add(from)
-    const copies = request.confirmedBy.size + 1
-    if (copies >= request.copies) this.#requests.delete(number)
-    this.#deps.outbox.event({ type: 'copies', request: number, copies })
+    this.#report(number, request)
   }
 
   /** Another peer asks for confirmation. */
@@ -150,12 +165,45 @@ export class Confirmations {
     if (now.monotonicMs < this.#nextSweepMs) return
     this.#nextSweepMs = now.monotonicMs + CONFIRMATION_SLOW_MS
     for (const key of this.#groups.keys()) this.#keep(key, (waiting) => now.monotonicMs < waiting.expiresAtMs)
-    for (const request of this.#requests.values()) {
+    for (const [number, request] of this.#requests) {
       request.sweeps += 1
+      if (request.by === 'all') this.#report(number, request)
       if (request.sweeps % 2 === 1) continue
       request.slow = request.asked.size - request.confirmedBy.size
       this.#ask(request)
     }
+  }
+
+  /** Reports the count, and ends the request if it is enough. */
+  #report(number: number, request: Request): void {
+    const { confirmedBy, by } = request
+    const peers = confirmedBy.size + 1
+    const owners = this.#collections.placement.owners(partitionOf(request.message))
+    const copies =
+      [...confirmedBy].filter((peerId) => this.#deps.membership.isDurable(peerId) && includes(owners, peerId)).length +
+      1
+    const isCounted = (by === 'peers' ? peers : copies) >= request.copies && this.#everyCopyHas(request)
+    const isEnough = by === 'all' ? this.#everyoneHas(request) : isCounted
+    if (isEnough) this.#requests.delete(number)
+    this.#deps.outbox.event({ type: 'copies', request: number, copies, peers, isEnough })
+  }
+
+  /** Whether each member that is alive has confirmed; of one that is no neighbour, whether it has announced the write. */
+  #everyoneHas({ message, confirmedBy }: Request): boolean {
+    const { lag, membership, neighbours } = this.#deps
+    const writer = this.#ids.indexOf(message.replicaId)
+    return membership.others.every(({ record: { peerId }, state }) => {
+      if (state !== 'alive' || confirmedBy.has(peerId)) return true
+      if (neighbours.has(peerId) || writer === undefined) return false
+      return lag.isSeenBy(peerId, partitionOf(message), writer, message.sequence)
+    })
+  }
+
+  /** Whether every peer in reach that has a copy of the partition has confirmed: a reader may ask any of them. */
+  #everyCopyHas({ message, confirmedBy }: Request): boolean {
+    const audience = this.#collections.placement.audience(partitionOf(message))
+    if (audience === EVERYONE) return true
+    return this.#deps.neighbours.ids().every((neighbour) => !audience.has(neighbour) || confirmedBy.has(neighbour))
   }
 
   /** Answers those whose writes have come. */
@@ -211,19 +259,15 @@ export class Confirmations {
   }
 
   #ask(request: Request): void {
-    const owners = this.#collections.placement.owners(partitionOf(request.message))
-    for (const neighbour of this.#durableNeighbours()) {
-      if (request.asked.size >= request.copies - 1 + request.slow) return
-      if (request.asked.has(neighbour) || !includes(owners, neighbour)) continue
+    const audience = this.#collections.placement.audience(partitionOf(request.message))
+    const { by } = request
+    for (const neighbour of this.#deps.neighbours.ids()) {
+      if (by !== 'all' && audience === EVERYONE && request.asked.size >= request.copies - 1 + request.slow) return
+      if (by === 'durable' && !this.#deps.membership.isDurable(neighbour)) continue
+      if (request.asked.has(neighbour) || !includes(audience, neighbour)) continue
       request.asked.add(neighbour)
       this.#deps.outbox.send(neighbour, request.message)
     }
-  }
-
-  /** Connected peers that store durably, in the order to ask them. */
-  #durableNeighbours(): PeerId[] {
-    const { membership, neighbours } = this.#deps
-    return neighbours.ids().filter((id) => membership.get(id)?.record.role === 'storage')
   }
 }
 

@@ -1,5 +1,6 @@
-import { SESSION_DEFERRED_MAX_MS } from '../limits.ts'
 import type { PeerId } from '../ports.ts'
+import type { CopyGroup } from '../wire/copy-groups.ts'
+import type { Sessions } from './sessions.ts'
 
 /** A neighbour's wish for a session that has to wait. */
 export interface DeferredDigest {
@@ -8,24 +9,31 @@ export interface DeferredDigest {
   readonly root: string
   /** The hash over the other's purge floors. */
   readonly floors: string | undefined
+  /** What the other peer has said of its copies. */
+  readonly copies: readonly CopyGroup[] | undefined
   readonly atMs: number
 }
 
 /**
  * Digests that are answered later: while one neighbour is sending what is missing here, an answer to another one would
- * make it send the same. In order of arrival, none for longer than `SESSION_DEFERRED_MAX_MS`.
+ * make it send the same. In order of arrival.
  */
 export class DeferredDigests {
+  readonly #sessions: Sessions
   #digests: DeferredDigest[] = []
+
+  constructor(sessions: Sessions) {
+    this.#sessions = sessions
+  }
 
   get count(): number {
     return this.#digests.length
   }
 
-  /** When the next one is to be answered if receiving goes on until `receivingUntilMs`. */
-  wakeAtMs(receivingUntilMs: number): number {
+  /** When the next one is to be answered, if the sessions under way bring nothing more until then. */
+  get wakeAtMs(): number {
     const first = this.#digests[0]
-    return first === undefined ? Infinity : Math.min(receivingUntilMs, first.atMs + SESSION_DEFERRED_MAX_MS)
+    return first === undefined ? Infinity : this.#sessions.deferredUntilMs(first.atMs)
   }
 
   /** How many of a neighbour wait. */
@@ -38,8 +46,8 @@ export class DeferredDigests {
   }
 
   /** Takes out the next one that is to be answered. */
-  due(nowMs: number, receivingUntilMs: number): DeferredDigest | undefined {
-    return nowMs >= this.wakeAtMs(receivingUntilMs) ? this.#digests.shift() : undefined
+  due(nowMs: number): DeferredDigest | undefined {
+    return nowMs >= this.wakeAtMs ? this.#digests.shift() : undefined
   }
 
   /** The other has given up this session. */

@@ -1,6 +1,7 @@
 import { Allowances } from '../members/allowances.ts'
 import { BlockWriter, readBlock } from '../wire/block.ts'
 import type { BlockRecord, PartitionName, RowsRecord, SupersededRecord } from '../wire/block.ts'
+import { isReplicated } from '../wire/partition-numbers.ts'
 import type { Collections, Partition } from '../replica/collections.ts'
 import type { Row } from '../entries/entry-table.ts'
 import { GridError } from '../errors.ts'
@@ -16,6 +17,7 @@ import type { Outbox } from '../outbox/outbox.ts'
 import type { Membership } from '../members/membership.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 import { EVERYONE } from '../placement/placement.ts'
+import { rowBelongs } from '../placement/row-partitions.ts'
 import type { PeerId } from '../ports.ts'
 import type { Timekeeping } from '../clock/timekeeping.ts'
 
@@ -114,12 +116,12 @@ export class Inbound {
   apply(from: PeerId, way: Way, block: Uint8Array, options: ApplyOptions, now: Instant): InboundResult {
     // What is not taken stays unseen, and anti-entropy brings it again.
     if (this.#deps.commit.full) return { rows: 0, incomplete: true, gaps: false }
-    const idsBefore = this.#ids.count
-    const check = options.addressed === true ? (name: PartitionName) => this.#checkAddressed(name) : undefined
-    const records = readBlock(block, this.#ids, this.#newIds.left(from, now.monotonicMs), check)
-    this.#newIds.take(from, this.#ids.count - idsBefore, now.monotonicMs)
+    const all = this.read(from, block, options.addressed === true, now)
+    // Rows of what was dropped are passed over, and are missing nowhere.
+    const { dropped } = this.#collections
+    const records = all.filter((record) => !dropped.isDropped(record.partition))
     if (way === 'direct') this.#checkWriter(from, records)
-    this.#checkOwnDots(records, now)
+    this.checkOwnDots(records, now)
     const sifted = this.#sift(from, records, options, now)
     let news = false
     let gaps = false
@@ -128,8 +130,69 @@ export class Inbound {
       const { replica } = part.partition
       if (part.rows.length > 0 && replica.vector.rangesAbove(part.rows[0]!.writer).length > 0) gaps = true
     }
-    if (news) this.#deps.commit.remote(sifted.whole ? block : this.#write(sifted.parts))
+    const isWhole = sifted.whole && records.length === all.length
+    if (news) this.#deps.commit.remote(isWhole ? block : this.#write(sifted.parts))
     return { rows: sifted.rows, incomplete: sifted.incomplete, gaps }
+  }
+
+  /** The records of a block. Throws as `apply` does. `addressed`: no partition in it may be one that everyone holds. */
+  read(from: PeerId, block: Uint8Array, addressed: boolean, now: Instant): BlockRecord[] {
+    const idsBefore = this.#ids.count
+    const partition = addressed ? (name: PartitionName) => this.#checkAddressed(name) : undefined
+    const checks = { partition, rows: checkPartition }
+    const records = readBlock(block, this.#ids, this.#newIds.left(from, now.monotonicMs), checks)
+    this.#newIds.take(from, this.#ids.count - idsBefore, now.monotonicMs)
+    return records
+  }
+
+  /**
+   * A dot of this peer's replica id that it has not given out means that another peer uses the id; and so does a version
+   * that this peer would hold, or a later one, had it written it itself: a lost end of the log that was written over. Throws `REPLICA_ID_REFUSED` while the id cannot be given up yet.
+   */
+  checkOwnDots(records: readonly BlockRecord[], now: Instant): void {
+    const { writes } = this.#deps
+    for (const record of records) {
+      if (this.#ids.indexOf(record.replicaId) !== writes.identity.index) continue
+      if (!this.#collections.placement.hasAllOwn(record.partition)) continue
+      const reason = this.#foreignIn(record)
+      if (reason === '') continue
+      if (writes.cloned(`another peer has ${reason}`, now)) return
+      // Applied now, they would take the place of writes that this peer is about to issue again.
+      throw new GridError('REPLICA_ID_REFUSED', "writes of this peer's replica id, which it is about to give up")
+    }
+  }
+
+  /**
+   * Applies one record of rows that their writer sends to this peer's copy; nothing of it waits for its date. Says of each row what
+   * became of it, `reused` if it is news under a dot that was seen before; undefined if the partition is not available.
+   */
+  takeRows(record: RowsRecord, now: Instant): ('taken' | 'ahead' | 'reused')[] | undefined {
+    const located = this.#collections.locate(record.partition)
+    if (!('replica' in located)) return undefined
+    const wallMs = this.#deps.time.wallMs(now)
+    const outcomes = record.rows.map((row) => {
+      if (Quarantine.judge(row.hlc, wallMs) !== 'apply') return 'ahead'
+      return located.replica.isNewsUnderSeenDot(row) ? 'reused' : 'taken'
+    })
+    const rows = record.rows.filter((_, place) => outcomes[place] !== 'ahead')
+    const part = { partition: located, rows, superseded: undefined }
+    this.#applyPart(part, 'direct')
+    // Logged also if nothing is news: the row may have come before, and be on its way to the store.
+    if (rows.length > 0) this.#deps.commit.remote(this.#write([part]))
+    return outcomes
+  }
+
+  /** Whether a row that is read may be believed, going by its date. */
+  isBelievable({ hlc }: Readonly<Row>, now: Instant): boolean {
+    return Quarantine.judge(hlc, this.#deps.time.wallMs(now)) === 'apply'
+  }
+
+  /** The writer says which of its dots the rows supersede that it has sent. */
+  takeSuperseded(record: SupersededRecord): void {
+    const located = this.#collections.locate(record.partition)
+    if (!('replica' in located)) return
+    const part = { partition: located, rows: [], superseded: record }
+    if (this.#applyPart(part, 'direct')) this.#deps.commit.remote(this.#write([part]))
   }
 
   /**
@@ -188,7 +251,9 @@ export class Inbound {
   }
 
   /** True when anything was news. */
-  #applyPart({ partition, rows, superseded }: Part, way: Way, resync: FullResync | undefined): boolean {
+  #applyPart({ partition, rows, superseded }: Part, way: Way, resync?: FullResync): boolean {
+    // It may be dropped by a row of the same block.
+    if (partition.dropped) return false
     const { replica } = partition
     const counts = this.rows[way === 'session' ? 'session' : 'broadcast']
     const appeared = way === 'session' ? undefined : this.appeared
@@ -261,22 +326,6 @@ export class Inbound {
     throw new GridError('MESSAGE_MALFORMED', 'a frame on a stream')
   }
 
-  /**
-   * A dot of this peer's replica id that it has not given out means that another peer uses the id; and so does a version
-   * that this peer would hold, or a later one, had it written it itself: a lost end of the log that was written over.
-   */
-  #checkOwnDots(records: readonly BlockRecord[], now: Instant): void {
-    const { writes } = this.#deps
-    for (const record of records) {
-      if (this.#ids.indexOf(record.replicaId) !== writes.identity.index) continue
-      const reason = this.#foreignIn(record)
-      if (reason === '') continue
-      if (writes.cloned(`another peer has ${reason}`, now)) return
-      // Applied now, they would take the place of writes that this peer is about to issue again.
-      throw new GridError('REPLICA_ID_REFUSED', "writes of this peer's replica id, which it is about to give up")
-    }
-  }
-
   /** What a record under this peer's own replica id has that it never wrote, or ''. */
   #foreignIn(record: BlockRecord): string {
     const replica = this.#collections.find(record.partition)?.replica
@@ -294,6 +343,15 @@ export class Inbound {
       ? ''
       : `a write ${foreign.sequence} of this replica id that is not the one given out here`
   }
+}
+
+/** Throws `MESSAGE_MALFORMED` for a row that belongs to another partition. */
+function checkPartition({ partition, rows }: RowsRecord): void {
+  if (isReplicated(partition)) return
+  const stray = rows.find(({ key }) => !rowBelongs(partition, key))
+  if (stray === undefined) return
+  const where = `partition ${partition.partition} of '${partition.collection}'`
+  throw new GridError('MESSAGE_MALFORMED', `a row in ${where} that belongs to another one`)
 }
 
 /** What was refused of one message without being an offence: reported once for each reason, however much it was. */

@@ -1,7 +1,15 @@
 import { FullResyncs } from './full-resync.ts'
-import { ANSWER_PATIENCE_MS, RECEIVING_PATIENCE_MS } from '../limits.ts'
+import {
+  ANSWER_PATIENCE_MS,
+  BULK_BYTES,
+  RECEIVING_PATIENCE_MS,
+  SESSION_BULK_DEFERRED_MAX_MS,
+  SESSION_DEFERRED_MAX_MS,
+} from '../limits.ts'
 import type { Outgoing } from './outgoing.ts'
+import type { SharedPartitions } from '../placement/placement.ts'
 import type { PeerId } from '../ports.ts'
+import type { CopyGroup } from '../wire/copy-groups.ts'
 
 /** One exchange with one neighbour. */
 export interface Session {
@@ -15,11 +23,31 @@ export interface Session {
   /** All the other's chunks are here and durable. */
   received: boolean
   rowsReceived: number
+  bytesReceived: number
+  /** When the last `BULK_BYTES` of what was received were complete. */
+  bulkAtMs: number
   /** A row was refused or quarantined, so superseded dots may not be counted as seen. */
   isSupersededBarred: boolean
+  readonly startedAtMs: number
   progressAtMs: number
+  /** What is compared; undefined until the other peer has said what it has a copy of. */
+  isShared: SharedPartitions | undefined
+  /** What the other peer has said of its copies. */
+  published: readonly CopyGroup[] | undefined
+  /** Some partition stood on another purge floor when the session began. */
+  floorsDiffer: boolean
+  /** The partitions that this peer has named in its vectors, if it could not name all. */
+  named: ReadonlySet<string> | undefined
   /** Partitions that come whole, after which old entries may go. */
   readonly resyncs: FullResyncs
+}
+
+/** Hears of sessions that have brought all that the other peer had. */
+export interface SessionWatcher {
+  /** What is replicated is the same at another peer now. */
+  met(neighbour: PeerId): void
+  /** A session has ended, and nothing that the other peer sent was left out. */
+  completed(session: Session): void
 }
 
 /** The sessions under way. */
@@ -35,6 +63,11 @@ export class Sessions {
     return [...this.#sessions.values()]
   }
 
+  /** The neighbours that a session is under way with. */
+  neighbours(): Set<PeerId> {
+    return new Set(Array.from(this.#sessions.values(), ({ neighbour }) => neighbour))
+  }
+
   get(neighbour: PeerId, id: number): Session | undefined {
     return this.#sessions.get(sessionKey(neighbour, id))
   }
@@ -48,8 +81,15 @@ export class Sessions {
       outgoing: undefined,
       received: false,
       rowsReceived: 0,
+      bytesReceived: 0,
+      bulkAtMs: -Infinity,
       isSupersededBarred: false,
+      startedAtMs: nowMs,
       progressAtMs: nowMs,
+      isShared: undefined,
+      published: undefined,
+      floorsDiffer: false,
+      named: undefined,
       resyncs: new FullResyncs(),
     }
     this.#sessions.set(sessionKey(neighbour, id), session)
@@ -91,14 +131,29 @@ export class Sessions {
     return undefined
   }
 
-  /** Until when it is worth to wait for neighbours that are sending, or about to send, what is missing here. */
-  receivingUntilMs(): number {
-    let until = -Infinity
-    for (const { received, rowsReceived, progressAtMs } of this.#sessions.values()) {
-      if (received) continue
-      until = Math.max(until, progressAtMs + (rowsReceived > 0 ? RECEIVING_PATIENCE_MS : ANSWER_PATIENCE_MS))
+  /** A chunk has come. */
+  received(session: Session, rows: number, sizeBytes: number, nowMs: number): void {
+    session.rowsReceived += rows
+    const bulks = Math.floor(session.bytesReceived / BULK_BYTES)
+    session.bytesReceived += sizeBytes
+    if (Math.floor(session.bytesReceived / BULK_BYTES) > bulks) session.bulkAtMs = nowMs
+  }
+
+  /**
+   * Until when a session that is wanted since `atMs` has to wait, as long as nothing changes: neighbours are sending, or about to
+   * send, what is missing here, and another one would send the same.
+   */
+  deferredUntilMs(atMs: number): number {
+    let receivingUntilMs = -Infinity
+    let bulkAtMs = -Infinity
+    for (const session of this.#sessions.values()) {
+      if (session.received) continue
+      const patienceMs = session.rowsReceived > 0 ? RECEIVING_PATIENCE_MS : ANSWER_PATIENCE_MS
+      receivingUntilMs = Math.max(receivingUntilMs, session.progressAtMs + patienceMs)
+      bulkAtMs = Math.max(bulkAtMs, session.bulkAtMs)
     }
-    return until
+    const bulkUntilMs = Math.min(bulkAtMs + SESSION_DEFERRED_MAX_MS, atMs + SESSION_BULK_DEFERRED_MAX_MS)
+    return Math.min(receivingUntilMs, Math.max(atMs + SESSION_DEFERRED_MAX_MS, bulkUntilMs))
   }
 }
 

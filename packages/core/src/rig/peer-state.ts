@@ -36,7 +36,8 @@ export function stateOf(peer: Peer): unknown {
       return `${ids.id(id)} ${[vector.head(id), ...vector.rangesAbove(id)].join()}`
     })
     const print = hashHex(replica.fingerprint)
-    collections[name.collection] = { entries: entries.toSorted(), seen: seen.toSorted(), print }
+    const key = name.partition === 0 ? name.collection : `${name.collection} ${name.partition}`
+    collections[key] = { entries: entries.toSorted(), seen: seen.toSorted(), print }
   }
   return collections
 }

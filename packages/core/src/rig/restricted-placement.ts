@@ -1,7 +1,7 @@
 import type { PartitionName } from '../wire/block.ts'
 import type { PeerId } from '../ports.ts'
 import { EVERYONE, includes } from '../placement/placement.ts'
-import type { Audience, Placement } from '../placement/placement.ts'
+import type { Audience, SharedPartitions, Placement } from '../placement/placement.ts'
 
 /** Some peers hold some partitions, as a test says; owners are those of them that are named first. */
 export class RestrictedPlacement implements Placement {
@@ -28,6 +28,18 @@ export class RestrictedPlacement implements Placement {
 
   audience(partition: PartitionName): Audience {
     return this.#audienceOf(partition)
+  }
+
+  hasAllOwn(): boolean {
+    return true
+  }
+
+  publishes(): undefined {
+    return undefined
+  }
+
+  sharedWith(peer: PeerId): SharedPartitions {
+    return (partition) => this.shares(partition, peer)
   }
 }
 

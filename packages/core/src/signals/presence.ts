@@ -78,6 +78,12 @@ export class Presence {
     if (order > 0) this.#tell(from, known?.record.value, record.value)
   }
 
+  /** A peer has said that its state is what it was. */
+  renew(from: PeerId, now: Instant): void {
+    const known = this.#known.get(from)
+    if (known !== undefined) known.heardAtMs = now.monotonicMs
+  }
+
   /** A peer has closed. What it said before may still be on its way, and counts no more. */
   departed(peerId: PeerId): void {
     const known = this.#known.get(peerId)

@@ -1,10 +1,10 @@
-import { BlockWriter } from '../wire/block.ts'
 import type { Collections, Partition } from '../replica/collections.ts'
-import type { EntryTable, Row } from '../entries/entry-table.ts'
 import { logKey } from './group-commit.ts'
 import type { GroupCommit } from './group-commit.ts'
-import { CHECKPOINT_LOG_MIN_BYTES, SEGMENT_ENTRIES_MAX, SEGMENT_MAX_BYTES } from '../limits.ts'
+import { CHECKPOINT_LOG_MIN_BYTES, SEGMENT_MAX_BYTES } from '../limits.ts'
 import type { Opened } from './opening.ts'
+import { groupBySegment, segmentBlock, storedBytes, wantedBits } from './segments.ts'
+import type { Grouped } from './segments.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { PeerId, StorageOperation } from '../ports.ts'
 import type { ReplicaId, ReplicaIds } from '../versions/replica-ids.ts'
@@ -13,28 +13,19 @@ import type { Stored } from './stored-state.ts'
 import { encodeVector } from '../versions/vector-codec.ts'
 
 const NO_VECTOR = new Uint8Array(0)
-/** Slots looked at in one piece of work: a millisecond or two. */
-const SLOTS_PER_PIECE = 50_000
-
 /** A checkpoint under way over one partition. */
 interface Rewrite {
   readonly partition: Partition
   readonly stored: Stored
   readonly bits: number
+  /** The segments to write. Those in which nothing is left are deleted. */
+  readonly dirty: ReadonlySet<number>
   /** The vector and the floor at the start: what is written is at least that. */
   readonly vector: Uint8Array
   readonly floor: Uint8Array | undefined
   /** Groups the slots to write by segment, a piece at a time. */
   readonly grouping: Generator<void, Grouped, void>
   grouped: Grouped | undefined
-}
-
-/** Slots of the segments to write, grouped by segment. */
-interface Grouped {
-  readonly slots: Uint32Array
-  /** Those that are still to be written. */
-  readonly segments: { readonly index: number; readonly first: number; readonly end: number }[]
-  readonly written: readonly number[]
 }
 
 /** A checkpoint under way. */
@@ -244,16 +235,20 @@ export class Checkpoint {
     const { dirty } = stored
     stored.dirty = new Set()
     const grouping = groupBySegment(table, bits, dirty)
-    const rewrite: Rewrite = { partition, stored, bits, ...reported, grouping, grouped: undefined }
+    const rewrite: Rewrite = { partition, stored, bits, dirty, ...reported, grouping, grouped: undefined }
     // What changes from here on is dirty for the next checkpoint, by the new bits.
     partition.replica.touched = (keyHash) => stored.dirty.add(segmentOf(keyHash, bits))
-    if (bits === stored.segmentBits) for (const index of dirty) stored.segments.add(index)
     return rewrite
   }
 
   #piece(run: Run): StorageOperation[] {
     const rewrite = run.rewrites[0]
     if (rewrite === undefined) return this.#finish(run)
+    // It was removed since the start. What the store has of it stays as it was, until all of it goes.
+    if (!this.#stored.has(rewrite.partition)) {
+      run.rewrites.shift()
+      return this.#piece(run)
+    }
     if (rewrite.grouped === undefined) {
       const step = rewrite.grouping.next()
       if (step.done === true) rewrite.grouped = step.value
@@ -272,33 +267,23 @@ export class Checkpoint {
     segment: { index: number; first: number; end: number },
   ): StorageOperation {
     const { partition, stored, bits } = rewrite
-    const { table } = partition.replica
-    // Meanwhile a slot may have been given to another entry.
-    const order = Array.from(slots.subarray(segment.first, segment.end)).filter(
-      (slot) => !table.isFree(slot) && segmentOf(table.keyHash(slot), bits) === segment.index,
-    )
-    // Rows of one replica id in order of sequence share one record.
-    order.sort((a, b) => table.writer(a) - table.writer(b) || table.sequence(a) - table.sequence(b))
-    const block = new BlockWriter(this.#ids)
-    const row: Row = { key: '', hlc: 0, writer: 0, sequence: 0, replaced: 0, bytes: undefined, start: 0, end: 0 }
-    for (const slot of order) {
-      table.read(slot, row)
-      block.row(partition.name, row)
-    }
-    return { type: 'put', key: segmentKey(stored.place, bits, segment.index), bytes: block.take() }
+    const bytes = segmentBlock(this.#ids, partition, bits, slots.subarray(segment.first, segment.end), segment.index)
+    return { type: 'put', key: segmentKey(stored.place, bits, segment.index), bytes }
   }
 
   /** The part blob that makes the new segments count, and the removal of those that no longer do. */
   #swap(run: Run, rewrite: Rewrite, written: readonly number[]): StorageOperation[] {
-    const { partition, stored, bits, vector, floor } = rewrite
+    const { partition, stored, bits, dirty, vector, floor } = rewrite
     const operations: StorageOperation[] = []
-    if (bits !== stored.segmentBits) {
-      for (const index of stored.segments) {
-        operations.push({ type: 'delete', key: segmentKey(stored.place, stored.segmentBits, index) })
-      }
-      stored.segments = new Set(written)
-      stored.segmentBits = bits
+    const isCut = bits !== stored.segmentBits
+    const kept = new Set(written)
+    for (const index of stored.segments) {
+      if (!isCut && (!dirty.has(index) || kept.has(index))) continue
+      operations.push({ type: 'delete', key: segmentKey(stored.place, stored.segmentBits, index) })
+      stored.segments.delete(index)
     }
+    for (const index of written) stored.segments.add(index)
+    stored.segmentBits = bits
     stored.vector = vector
     stored.floor = floor
     run.places.push(stored.place)
@@ -350,48 +335,4 @@ function newStored(place: number, partition: Partition): Stored {
 function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
   if (a === undefined || b === undefined) return a === b
   return a.length === b.length && a.every((byte, i) => byte === b[i])
-}
-
-/** About what all entries take in the store. */
-function storedBytes(table: EntryTable): number {
-  return table.valueBytes + table.size * 32
-}
-
-/** Bits that keep segments at half of their limit on average; fewer only when far fewer would do. */
-function wantedBits(table: EntryTable, bitsNow: number, segmentMaxBytes: number): number {
-  const segments = Math.max((2 * table.size) / SEGMENT_ENTRIES_MAX, (2 * storedBytes(table)) / segmentMaxBytes, 1)
-  const bits = Math.min(16, Math.ceil(Math.log2(segments)))
-  return bits > bitsNow || bits < bitsNow - 3 ? bits : bitsNow
-}
-
-/**
- * Groups the slots of some segments by segment, in two passes over the key hashes. Pauses now and then; what comes
- * meanwhile, in slots new or used before, may be left out, since the log has it.
- */
-function* groupBySegment(table: EntryTable, bits: number, wanted: ReadonlySet<number>): Generator<void, Grouped, void> {
-  const counts = new Uint32Array(2 ** bits)
-  const total = table.slotCount
-  for (let slot = 0; slot < total; slot++) {
-    if (!table.isFree(slot)) counts[segmentOf(table.keyHash(slot), bits)]! += 1
-    if (slot % SLOTS_PER_PIECE === SLOTS_PER_PIECE - 1) yield
-  }
-  const segments: { readonly index: number; readonly first: number; end: number }[] = []
-  const positions = new Int32Array(2 ** bits).fill(-1)
-  let position = 0
-  for (let index = 0; index < counts.length; index++) {
-    if (!wanted.has(index) || counts[index] === 0) continue
-    positions[index] = position
-    segments.push({ index, first: position, end: position })
-    position += counts[index]!
-  }
-  const slots = new Uint32Array(position)
-  const ends = positions.slice()
-  for (let slot = 0; slot < total; slot++) {
-    const index = segmentOf(table.keyHash(slot), bits)
-    const first = positions[index]!
-    if (first >= 0 && !table.isFree(slot) && ends[index]! < first + counts[index]!) slots[ends[index]!++] = slot
-    if (slot % SLOTS_PER_PIECE === SLOTS_PER_PIECE - 1) yield
-  }
-  for (const segment of segments) segment.end = ends[segment.index]!
-  return { slots, segments, written: segments.map(({ index }) => index) }
 }

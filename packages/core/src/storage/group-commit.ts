@@ -1,13 +1,12 @@
 import type { PartitionName } from '../wire/block.ts'
 import { BlockWriter } from '../wire/block.ts'
 import type { Row } from '../entries/entry-table.ts'
+import { Gathering } from './gathering.ts'
 import type { Instant } from '../instant.ts'
 import {
   FRAME_MAX_BYTES,
   FRAME_WRITES_MAX,
-  LOG_BLOB_MAX_BYTES,
   REMOTE_GATHERED_MAX_BYTES,
-  REMOTE_GATHER_MS,
   STORE_BATCH_MAX_BYTES,
   STORE_RETRY_MAX_MS,
   STORE_RETRY_MS,
@@ -19,7 +18,7 @@ import type { Outbox } from '../outbox/outbox.ts'
 import { EVERYONE } from '../placement/placement.ts'
 import type { Audience, Placement } from '../placement/placement.ts'
 import type { StorageOperation } from '../ports.ts'
-import { concatenate, overheadOf } from './pending.ts'
+import { batchOf, concatenate, overheadOf, storedBytesOf } from './pending.ts'
 import type { DurableFrame, Pending } from './pending.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 
@@ -72,6 +71,8 @@ export class GroupCommit {
   #atomic = false
   #openWriteIdMax = 0
   #openCallbacks: (() => void)[] = []
+  /** Gives the operations that store the open writes which are no rows of this peer's copies. */
+  readonly #openAside = new Set<() => readonly StorageOperation[]>()
   #queue: Pending[] = []
   #queuedBytes = 0
   /** What writes and blocks that wait cost besides their bytes. */
@@ -81,6 +82,7 @@ export class GroupCommit {
   #tickets = 0
   /** When rows of other peers that wait are stored at the latest. */
   #remoteAtMs = Infinity
+  readonly #gathering = new Gathering()
   /** Something waits that is to be stored at once. */
   #urgent = false
   #retryAtMs: number | undefined
@@ -91,6 +93,7 @@ export class GroupCommit {
   #nextLog = 1
   #logBytes = 0
   #cuts = 0
+  #changes = 0
 
   constructor(deps: GroupCommitDeps) {
     this.#deps = deps
@@ -121,6 +124,11 @@ export class GroupCommit {
   /** Bytes logged since the log was last cut. */
   get logBytes(): number {
     return this.#logBytes
+  }
+
+  /** How often something was taken, writes of this peer and of others, since opening. */
+  get changes(): number {
+    return this.#changes
   }
 
   /** How often the log was cut since opening: once by every checkpoint. */
@@ -162,6 +170,7 @@ export class GroupCommit {
 
   /** Takes a write of this peer. */
   local(partition: PartitionName, row: Readonly<Row>, writeId: number): void {
+    this.#changes += 1
     const audience = this.#placement.audience(partition)
     if (audience !== this.#audience) this.#address(audience)
     const size = row.end - row.start
@@ -172,6 +181,19 @@ export class GroupCommit {
     this.#open.row(partition, row)
     this.#urgent = true
     this.#openRows += 1
+    this.#openWrites += 1
+    this.#openWriteIdMax = writeId
+    this.#overheadBytes += UNDURABLE_WRITE_COST_BYTES
+  }
+
+  /**
+   * Takes a write of this peer that is stored beside the log, in the order of all writes. `operations` is called once when the
+   * frame is closed, for all such writes in it.
+   */
+  aside(operations: () => readonly StorageOperation[], writeId: number): void {
+    if (this.#openWrites >= FRAME_WRITES_MAX && !this.#atomic) this.#closeFrame()
+    this.#urgent = true
+    this.#openAside.add(operations)
     this.#openWrites += 1
     this.#openWriteIdMax = writeId
     this.#overheadBytes += UNDURABLE_WRITE_COST_BYTES
@@ -195,6 +217,7 @@ export class GroupCommit {
 
   /** Takes what another peer sent and this one applied. */
   remote(block: Uint8Array): void {
+    this.#changes += 1
     this.#closeFrame()
     this.#push({ block, operations: [], writes: 0, frames: [], writeIdMax: 0, whenDurable: [] })
     this.#overheadBytes += UNDURABLE_BLOCK_COST_BYTES
@@ -202,8 +225,13 @@ export class GroupCommit {
 
   /** Takes other changes of the store; they become durable after everything taken before. */
   operations(operations: readonly StorageOperation[], whenDurable?: () => void): void {
-    this.#closeFrame()
     this.#urgent = true
+    this.later(operations, whenDurable)
+  }
+
+  /** The same, where nothing waits for it: it may gather with what comes from other peers. */
+  later(operations: readonly StorageOperation[], whenDurable?: () => void): void {
+    this.#closeFrame()
     this.#push({
       block: undefined,
       operations,
@@ -229,7 +257,7 @@ export class GroupCommit {
   flush(now: Instant): void {
     if (this.#retryAtMs !== undefined && now.monotonicMs >= this.#retryAtMs) {
       this.#retryAtMs = undefined
-      this.#submit()
+      this.#submit(now)
     }
     if (this.failing) this.#reportNotDurable()
     while (this.#group === undefined) {
@@ -238,7 +266,7 @@ export class GroupCommit {
       this.#remoteAtMs = Infinity
       this.#group = this.#gather()
       this.#urgent = this.#queue.length > 0
-      if (this.persistent && this.#group.batch.length > 0) this.#submit()
+      if (this.persistent && this.#group.batch.length > 0) this.#submit(now)
       else this.#complete()
     }
   }
@@ -249,13 +277,14 @@ export class GroupCommit {
    */
   #mayWait(now: Instant): boolean {
     if (this.#urgent || !this.persistent || this.#queuedBytes >= REMOTE_GATHERED_MAX_BYTES) return false
-    if (this.#remoteAtMs === Infinity) this.#remoteAtMs = now.monotonicMs + REMOTE_GATHER_MS
+    if (this.#remoteAtMs === Infinity) this.#remoteAtMs = now.monotonicMs + this.#gathering.gatherMs
     return now.monotonicMs < this.#remoteAtMs
   }
 
-  stored(ticket: number): void {
+  stored(ticket: number, now: Instant): void {
     if (this.#group?.ticket !== ticket || !this.#inFlight) return
     this.#inFlight = false
+    this.#gathering.batchStored(now)
     this.#retryMs = STORE_RETRY_MS
     this.#complete()
   }
@@ -276,8 +305,9 @@ export class GroupCommit {
     this.#deps.outbox.event({ type: 'not-durable', writeId: this.#openWriteIdMax, error: this.#error })
   }
 
-  #submit(): void {
+  #submit(now: Instant): void {
     const group = this.#group!
+    this.#gathering.batchStarted(now)
     group.ticket = ++this.#tickets
     this.#inFlight = true
     this.#deps.outbox.store(group.ticket, group.batch)
@@ -290,7 +320,7 @@ export class GroupCommit {
     let writeIdMax = 0
     for (const item of items) {
       this.#overheadBytes -= overheadOf(item)
-      if (item.writes === 0 || item.block === undefined) continue
+      if (item.writes === 0) continue
       frames.push(...item.frames)
       writeIdMax = item.writeIdMax
     }
@@ -310,9 +340,11 @@ export class GroupCommit {
     const frames = this.#openFrames
     this.#openFrames = []
     this.#openWrites = 0
-    const block = writes > 0 ? concatenate(frames.map((frame) => frame.block)) : undefined
+    const operations = [...this.#openAside].flatMap((take) => take())
+    this.#openAside.clear()
+    const block = frames.length > 0 ? concatenate(frames.map((frame) => frame.block)) : undefined
     const writeIdMax = writes > 0 ? this.#openWriteIdMax : 0
-    this.#push({ block, operations: [], writes, frames, writeIdMax, whenDurable })
+    this.#push({ block, operations, writes, frames, writeIdMax, whenDurable })
   }
 
   /** The writes to come are for other peers than those before. */
@@ -342,43 +374,16 @@ export class GroupCommit {
     let batchBytes = 0
     let taken = 0
     for (const item of this.#queue) {
-      const bytes = storedBytes(item)
+      const bytes = storedBytesOf(item)
       if (taken > 0 && batchBytes + bytes > STORE_BATCH_MAX_BYTES) break
       batchBytes += bytes
       taken += 1
     }
     const items = this.#queue.splice(0, taken)
-    const batch: StorageOperation[] = []
-    let logBytes = 0
-    let blocks: Uint8Array[] = []
-    let blobBytes = 0
-    const closeBlob = (): void => {
-      if (blocks.length === 0) return
-      batch.push({ type: 'put', key: logKey(this.#nextLog++), bytes: concatenate(blocks) })
-      blocks = []
-      blobBytes = 0
-    }
-    for (const item of items) {
-      if (item.block !== undefined) {
-        blocks.push(item.block)
-        blobBytes += item.block.length
-        logBytes += item.block.length
-        if (blobBytes >= LOG_BLOB_MAX_BYTES) closeBlob()
-      }
-      if (item.operations.length > 0) {
-        closeBlob()
-        batch.push(...item.operations)
-      }
-    }
-    closeBlob()
+    const { batch, logBytes, logs } = batchOf(items, (number) => logKey(this.#nextLog + number))
+    this.#nextLog += logs
     this.#queuedBytes -= logBytes
     this.#logBytes += logBytes
     return { ticket: 0, items, batch, logBytes }
   }
-}
-
-function storedBytes(item: Pending): number {
-  let bytes = item.block?.length ?? 0
-  for (const operation of item.operations) if (operation.type === 'put') bytes += operation.bytes.length
-  return bytes
 }

@@ -1,5 +1,5 @@
 import { readBlock, readLog } from '../wire/block.ts'
-import type { EntryDot, LogRecord, PartitionName } from '../wire/block.ts'
+import type { BlockRecord, EntryDot, LogRecord, PartitionName } from '../wire/block.ts'
 import type { Collections, Partition } from '../replica/collections.ts'
 import type { Row } from '../entries/entry-table.ts'
 import { GridError } from '../errors.ts'
@@ -23,8 +23,11 @@ import type { Stored, StoredMeta, StoredPart } from './stored-state.ts'
 import { decodeVector } from '../versions/vector-codec.ts'
 import { STORED_CLOCK_AHEAD_MAX_MS } from '../limits.ts'
 
+/** Rows for partitions of other peers. */
+export const HINT_PREFIX = 'hint/'
+
 /** Prefixes of core's keys, in the order in which their blobs must be offered. */
-export const OPENING_PREFIXES: readonly string[] = [META_KEY, PART_PREFIX, SEGMENT_PREFIX, LOG_PREFIX]
+export const OPENING_PREFIXES: readonly string[] = [META_KEY, PART_PREFIX, SEGMENT_PREFIX, LOG_PREFIX, HINT_PREFIX]
 
 /** A blob that could not be used. */
 export interface Damage {
@@ -50,6 +53,8 @@ export interface Opened {
   readonly logFirst: number
   readonly logLast: number
   readonly logBytes: number
+  /** Rows for partitions of other peers, by their key in the store. */
+  readonly hints: ReadonlyMap<string, readonly BlockRecord[]>
 }
 
 interface OfferedPart {
@@ -74,6 +79,7 @@ export class Opening {
   readonly #damagedPartitions = new Set<Partition>()
   readonly #orphans: string[] = []
   readonly #logs: number[] = []
+  readonly #hints = new Map<string, readonly BlockRecord[]>()
   #nextPlace = 1
   #damagedParts = 0
   #allDamaged = false
@@ -95,7 +101,8 @@ export class Opening {
    */
   offer(key: string, bytes: Uint8Array | undefined, reason: string = 'unreadable'): void {
     if (key.startsWith(LOG_PREFIX)) this.#logs.push(Number(key.slice(LOG_PREFIX.length)))
-    else if (key !== META_KEY) this.#nextPlace = Math.max(this.#nextPlace, placeOf(key) + 1)
+    else if (key !== META_KEY && !key.startsWith(HINT_PREFIX))
+      this.#nextPlace = Math.max(this.#nextPlace, placeOf(key) + 1)
     if (bytes === undefined) {
       this.#damaged(key, undefined, reason)
       return
@@ -105,6 +112,7 @@ export class Opening {
       else if (key.startsWith(PART_PREFIX)) this.#offerPart(key, bytes)
       else if (key.startsWith(SEGMENT_PREFIX)) this.#offerSegment(key, bytes)
       else if (key.startsWith(LOG_PREFIX)) this.#offerLog(bytes)
+      else if (key.startsWith(HINT_PREFIX)) this.#offerHints(key, bytes)
     } catch (error) {
       if (error instanceof GridError && error.code === 'STORAGE_FORMAT') throw error
       this.#damaged(key, bytes, error instanceof Error ? error.message : String(error))
@@ -144,6 +152,7 @@ export class Opening {
       logFirst: this.#logs[0] ?? this.#meta?.logFirst ?? 1,
       logLast: this.#logs.at(-1) ?? (this.#meta?.logFirst ?? 1) - 1,
       logBytes: this.#logBytes,
+      hints: this.#hints,
     }
   }
 
@@ -190,7 +199,8 @@ export class Opening {
       expected = number + 1
     }
     const anything = this.#logs.length > 0 || this.#parts.size > 0
-    if (this.#meta === undefined && anything && this.#damage.length === 0) this.#damaged(META_KEY, undefined, 'missing')
+    const isMetaMissing = this.#meta === undefined && this.#damage.every(({ key }) => key !== META_KEY)
+    if (isMetaMissing && anything) this.#damaged(META_KEY, undefined, 'missing')
   }
 
   #damaged(key: string, bytes: Uint8Array | undefined, reason: string): void {
@@ -198,10 +208,15 @@ export class Opening {
     const part = key.startsWith(SEGMENT_PREFIX) ? this.#parts.get(placeOf(key)) : undefined
     if (key.startsWith(PART_PREFIX)) this.#damagedParts += 1
     // Unless it is written again under the same key, it must go, or every opening would find the damage again.
-    if (key.startsWith(PART_PREFIX) || key.startsWith(SEGMENT_PREFIX)) this.#orphans.push(key)
+    if ([PART_PREFIX, SEGMENT_PREFIX].some((prefix) => key.startsWith(prefix))) this.#orphans.push(key)
+    if (key.startsWith(HINT_PREFIX)) {
+      // No copy depends on it. The hints delete it, so that no later one gets its key before it is gone.
+      this.#hints.set(key, [])
+      return
+    }
     if (part === undefined) {
-      // A log blob or a part may have contained anything.
-      if (key !== META_KEY) this.#allDamaged = true
+      // A log blob or a part may have contained anything, and `meta` that an earlier damage is not repaired yet.
+      this.#allDamaged = true
     } else {
       this.#damagedPartitions.add(part.partition)
       this.#segmentsAt(placeOf(key)).add(key)
@@ -235,6 +250,12 @@ export class Opening {
     if (part !== undefined) return
     // All that is left of a damaged part.
     this.#restore(bytes)
+  }
+
+  #offerHints(key: string, bytes: Uint8Array): void {
+    const records = readBlock(bytes, this.#ids)
+    for (const record of records) if (record.type === 'rows') this.#each(record.rows, () => undefined)
+    this.#hints.set(key, records)
   }
 
   #offerLog(bytes: Uint8Array): void {

@@ -1,4 +1,4 @@
-import { UNDURABLE_BLOCK_COST_BYTES, UNDURABLE_WRITE_COST_BYTES } from '../limits.ts'
+import { LOG_BLOB_MAX_BYTES, UNDURABLE_BLOCK_COST_BYTES, UNDURABLE_WRITE_COST_BYTES } from '../limits.ts'
 import type { Audience } from '../placement/placement.ts'
 import type { StorageOperation } from '../ports.ts'
 
@@ -46,4 +46,43 @@ export function concatenate(blocks: readonly Uint8Array[]): Uint8Array {
     position += block.length
   }
   return joined
+}
+
+/** Bytes that it brings to the store. */
+export function storedBytesOf(item: Pending): number {
+  let bytes = item.block?.length ?? 0
+  for (const operation of item.operations) if (operation.type === 'put') bytes += operation.bytes.length
+  return bytes
+}
+
+/** The batch that stores these, and how many blobs of the log are in it: blocks that follow each other share one. */
+export function batchOf(
+  items: readonly Pending[],
+  logKeyOf: (number: number) => string,
+): { readonly batch: readonly StorageOperation[]; readonly logBytes: number; readonly logs: number } {
+  const batch: StorageOperation[] = []
+  let logBytes = 0
+  let logs = 0
+  let blocks: Uint8Array[] = []
+  let blobBytes = 0
+  const closeBlob = (): void => {
+    if (blocks.length === 0) return
+    batch.push({ type: 'put', key: logKeyOf(logs++), bytes: concatenate(blocks) })
+    blocks = []
+    blobBytes = 0
+  }
+  for (const item of items) {
+    if (item.block !== undefined) {
+      blocks.push(item.block)
+      blobBytes += item.block.length
+      logBytes += item.block.length
+      if (blobBytes >= LOG_BLOB_MAX_BYTES) closeBlob()
+    }
+    if (item.operations.length > 0) {
+      closeBlob()
+      batch.push(...item.operations)
+    }
+  }
+  closeBlob()
+  return { batch, logBytes, logs }
 }

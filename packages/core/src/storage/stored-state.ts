@@ -13,7 +13,7 @@ import { VALUE_MAX_BYTES } from '../limits.ts'
  *
  * PLACE is a number given to the partition on this peer, so that no name has to be made fit for a storage key.
  */
-const STORE_FORMAT = 3
+export const STORE_FORMAT = 4
 export const META_KEY = 'meta'
 export const PART_PREFIX = 'part/'
 export const SEGMENT_PREFIX = 'seg/'

@@ -1,5 +1,6 @@
 import { GridError } from '../errors.ts'
 import { hashText } from '../bytes/hash.ts'
+import type { RandomSource } from '../instant.ts'
 import { REPLICA_IDS_MAX } from '../limits.ts'
 
 /** Sixteen lower-case hexadecimal digits. A peer keeps its replica id as long as its stored state is sound. */
@@ -45,6 +46,16 @@ export class ReplicaIds {
   hash(writer: number): number {
     return this.#hashes[writer]!
   }
+}
+
+/** Stands for no replica id, in rows that another peer is to issue under one of its own. */
+export const NO_REPLICA_ID: ReplicaId = '0'.repeat(16)
+
+/** A replica id that no other peer has. */
+export function drawReplicaId(random: RandomSource): ReplicaId {
+  let id = ''
+  for (let i = 0; i < 2; i++) id += random.uint32().toString(16).padStart(8, '0')
+  return id
 }
 
 /** The same on every peer. */

@@ -239,7 +239,7 @@ test('partitions, superseded dots and types that no honest peer writes are malfo
   for (const name of [
     { collection: '', kind: 1, partition: 0 },
     { collection: 'x'.repeat(129), kind: 1, partition: 0 },
-    { collection: 'x', kind: 1, partition: 4096 },
+    { collection: 'x', kind: 1, partition: 8192 },
   ]) {
     const writer = header(2, name)
     writer.varint(0)

@@ -5,7 +5,7 @@ import { GridError } from '../errors.ts'
 import { HLC_MAX } from '../clock/hlc.ts'
 import { rulesOf } from '../kinds/kinds.ts'
 import { hasControls } from '../kinds/names.ts'
-import { KEY_MAX_BYTES, NAME_MAX_BYTES, PARTITIONS_MAX, VALUE_MAX_BYTES } from '../limits.ts'
+import { KEY_MAX_BYTES, NAME_MAX_BYTES, PARTITION_NUMBERS_MAX, VALUE_MAX_BYTES } from '../limits.ts'
 import type { ReplicaId, ReplicaIds } from '../versions/replica-ids.ts'
 import { SEQUENCE_MAX } from '../limits.ts'
 
@@ -210,21 +210,28 @@ export class BlockWriter {
   }
 }
 
+/** Further checks of a block. They run before any of its replica ids gets a number. */
+export interface BlockChecks {
+  readonly partition?: ((partition: PartitionName) => void) | undefined
+  /** The rows of replica ids without a number have the writer -1. */
+  readonly rows?: (record: RowsRecord) => void
+}
+
 /**
  * Decodes and checks a whole block, so that nothing is applied of a malformed one. Rows point into `bytes`, which must not
  * change afterwards. Values pass the CBOR scanner. New replica ids get numbers only after the whole block was checked. Throws `MESSAGE_MALFORMED`, or `REPLICA_ID_REFUSED` for more than `newIdsMax` without a number, and
- * whatever `checkPartition` throws.
+ * whatever `checks` throw.
  */
 export function readBlock(
   bytes: Uint8Array,
   ids: ReplicaIds,
   newIdsMax: number = Infinity,
-  checkPartition?: (partition: PartitionName) => void,
+  checks: BlockChecks = {},
 ): BlockRecord[] {
   const unknown = (type: number): never => {
     throw malformed(`unknown record ${type}`)
   }
-  return readRecords(bytes, ids, newIdsMax, unknown, checkPartition)
+  return readRecords(bytes, ids, newIdsMax, unknown, checks)
 }
 
 /** As `readBlock`, for a block of this peer's own log, which may have more types of records. */
@@ -249,7 +256,7 @@ function readRecords<Record extends LogRecord>(
   ids: ReplicaIds,
   newIdsMax: number,
   readOther: (type: number, reader: ByteReader) => Record,
-  checkPartition?: (partition: PartitionName) => void,
+  checks: BlockChecks = {},
 ): (Record | BlockRecord)[] {
   const reader = new ByteReader(bytes)
   const records: (Record | BlockRecord)[] = []
@@ -262,7 +269,7 @@ function readRecords<Record extends LogRecord>(
       continue
     }
     const partition = readPartition(reader)
-    checkPartition?.(partition)
+    checks.partition?.(partition)
     const replicaId = reader.replicaId()
     const writer = ids.indexOf(replicaId)
     if (writer === undefined && strangers.add(replicaId).size > newIdsMax) {
@@ -276,6 +283,7 @@ function readRecords<Record extends LogRecord>(
         replicaId,
         rows: readRows(reader, writer ?? -1, partition.kind, replicaId),
       }
+      checks.rows?.(record)
       records.push(record)
       if (writer === undefined) unnumbered.push(record)
     }
@@ -294,7 +302,7 @@ function readPartition(reader: ByteReader): PartitionName {
   const partition = reader.varint()
   if (collection === '') throw malformed('a collection without a name')
   if (hasControls(collection)) throw malformed('a collection whose name has control characters')
-  if (partition >= PARTITIONS_MAX) throw malformed(`partition ${partition}`)
+  if (partition >= PARTITION_NUMBERS_MAX) throw malformed(`partition ${partition}`)
   return { collection, kind, partition }
 }
 

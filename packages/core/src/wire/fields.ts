@@ -76,6 +76,21 @@ export class Fields {
     })
   }
 
+  /** Keys: any text that is not empty. */
+  keys(name: string, countMax: number, bytesMax: number): string[] {
+    return this.#items(name, countMax).map((item) => {
+      if (typeof item === 'string' && item !== '' && item.length <= bytesMax) return item
+      throw this.#wrong(name, `keys of up to ${bytesMax} bytes`)
+    })
+  }
+
+  /** Any text, also the empty one. It is never printed as it is. */
+  anyText(name: string, lengthMax: number): string {
+    const value = this.#value(name)
+    if (typeof value === 'string' && value.length <= lengthMax) return value
+    throw this.#wrong(name, `text up to ${lengthMax}`)
+  }
+
   counts(name: string): number[] {
     return this.#items(name, 1 << 24).map((item) => {
       if (typeof item !== 'number' || !Number.isSafeInteger(item) || item < 0) throw this.#wrong(name, 'whole numbers')

@@ -7,6 +7,7 @@ import {
   ADDRESSES_MAX,
   ADDRESS_MAX_BYTES,
   MEMBERS_MAX,
+  KEY_MAX_BYTES,
   MESSAGE_MAX_BYTES,
   PRESENCE_MAX_BYTES,
   TOPIC_MESSAGES_MAX,
@@ -38,6 +39,7 @@ const part = { collection: 'users', kind: 1, partition: 0, fingerprint: hash, ve
 const messages: { readonly [type in Message['type']]: Extract<Message, { type: type }> } = {
   frame: { type: 'frame', block },
   announce: { type: 'announce', member, root: hash, bulk: true, parts: [part] },
+  still: { type: 'still' },
   hello: { type: 'hello', members: [member, { ...member, peerId: 'other', role: 'light', left: true }] },
   goodbye: { type: 'goodbye', left: true },
   digest: { type: 'digest', session: 0xffffffff, root: hash },
@@ -48,6 +50,43 @@ const messages: { readonly [type in Message['type']]: Extract<Message, { type: t
   stop: { type: 'stop', session: 7, reason: 'no progress' },
   confirm: { type: 'confirm', request: 1, collection: 'users', partition: 0, replicaId: hash, sequence: 0xffffffff },
   confirmed: { type: 'confirmed', request: Number.MAX_SAFE_INTEGER },
+  covers: { type: 'covers', request: 3, parts: [part] },
+  covered: { type: 'covered', request: 3, covered: Uint8Array.of(5, 0) },
+  write: { type: 'write', request: 4, view: hash, reissue: true, block },
+  written: { type: 'written', request: 4, outcomes: Uint8Array.of(0, 4), heads: [7], audience: ['12D3KooWpeer'] },
+  read: {
+    type: 'read',
+    request: 5,
+    parts: [{ collection: 'users', kind: 1, partition: 16, origin: hash, keys: ['k\u0000'] }],
+    passed: true,
+    former: true,
+  },
+  found: { type: 'found', request: 5, outcomes: Uint8Array.of(0), block },
+  scan: {
+    type: 'scan',
+    request: 6,
+    collection: 'users',
+    kind: 1,
+    partition: 16,
+    origin: hash,
+    after: '',
+    prefix: 'k\u0000',
+    keysMax: 1024,
+    passed: true,
+    former: true,
+  },
+  page: { type: 'page', request: 6, answered: true, end: 'k\u0000', block },
+  count: {
+    type: 'count',
+    request: 7,
+    collection: 'users',
+    kind: 1,
+    origin: hash,
+    partitions: [16, 31],
+    passed: true,
+    former: true,
+  },
+  counted: { type: 'counted', request: 7, outcomes: Uint8Array.of(0, 1), counts: [3, 0] },
   publish: {
     type: 'publish',
     messages: [
@@ -73,9 +112,19 @@ function crafted(header: unknown, body: Uint8Array = new Uint8Array(0)): Uint8Ar
   return writer.copy()
 }
 
+const OPTIONAL: Partial<Record<Message['type'], readonly string[]>> = {
+  write: ['reissue'],
+  written: ['audience'],
+  read: ['passed', 'former'],
+  scan: ['origin', 'passed', 'former'],
+  page: ['end'],
+  count: ['origin', 'passed', 'former'],
+}
+
 for (const message of Object.values(messages)) {
   const { type } = message
-  const carriesBlock = type === 'frame' || type === 'chunk'
+  const carriesBlock = ['frame', 'chunk', 'write', 'found', 'page'].includes(type)
+  const optional = OPTIONAL[type] ?? []
 
   test(`a ${type} message survives the way`, () => {
     expect(decodeMessage(encodeMessage(message))).toEqual(message)
@@ -99,8 +148,11 @@ for (const message of Object.values(messages)) {
     const { type: t, ...fields } = message as Record<string, unknown> & Message
     delete (fields as Record<string, unknown>)['block']
     for (const name of Object.keys(fields)) {
-      if (name !== 'parts' || type !== 'announce') refused(crafted({ ...fields, t, [name]: undefined }))
-      for (const wrong of [null, -1, 0.5, [1], 'x'.repeat(300), { a: 1 }])
+      if ((name !== 'parts' || type !== 'announce') && !optional.includes(name))
+        refused(crafted({ ...fields, t, [name]: undefined }))
+      const isList = ['heads', 'partitions', 'counts'].includes(name)
+      const text = 'x'.repeat(['after', 'prefix', 'end'].includes(name) ? KEY_MAX_BYTES + 1 : 300)
+      for (const wrong of [null, -1, 0.5, [isList ? -1 : 1], text, { a: 1 }])
         refused(crafted({ ...fields, t, [name]: wrong }))
     }
     refused(crafted(fields))
@@ -120,6 +172,24 @@ test('an announce may leave its vectors out', () => {
   expect(decodeMessage(encodeMessage(message))).toEqual(message)
 })
 
+test('messages of a session may say which copies of partitions their sender has', () => {
+  const [present, whole] = [Uint8Array.of(3, 0), Uint8Array.of(1, 0)]
+  const collections = [{ name: 'orders', kind: 1, origin: hash }]
+  const copies = [{ partitions: 16, present, whole, collections }]
+  for (const message of [
+    { ...messages.digest, copies },
+    { ...messages.equal, copies },
+    { ...messages.vectors, copies, more: true as const },
+  ]) {
+    expect(decodeMessage(encodeMessage(message))).toEqual(message)
+    const { type: t, ...fields } = message
+    for (const wrong of [null, 5, [5], [{ ...copies[0], whole: present.subarray(1) }], copies[0]]) {
+      refused(crafted({ ...fields, t, copies: wrong }))
+    }
+    if ('more' in message) for (const wrong of [null, 1, 'x']) refused(crafted({ ...fields, t, more: wrong }))
+  }
+})
+
 test('a frame may be empty', () => {
   expect(decodeMessage(encodeMessage({ type: 'frame', block: new Uint8Array(0) }))).toEqual({
     type: 'frame',
@@ -134,8 +204,9 @@ test('a message of a type that a later version may know is refused as one of ano
 
 test('a message says the lowest version that reads it', () => {
   const versions = Object.values(messages).map((message) => [message.type, encodeMessage(message)[0]])
-  const later = new Set(['publish', 'presence'])
-  expect(versions).toEqual(Object.keys(messages).map((type) => [type, later.has(type) ? 2 : 1]))
+  const later = ['covers', 'covered', 'write', 'written', 'read', 'found', 'scan', 'page', 'count', 'counted']
+  const isLater = (type: string): boolean => [...later, 'publish', 'presence', 'still'].includes(type)
+  expect(versions).toEqual(Object.keys(messages).map((type) => [type, isLater(type) ? 2 : 1]))
 })
 
 test('what a peer says of its presence goes with its hello and its heartbeats, in version 1', () => {

@@ -3,18 +3,23 @@ import { scanCbor } from '../bytes/cbor-scanner.ts'
 import { decodeValue, encodeValue } from '../bytes/cbor.ts'
 import { GridError } from '../errors.ts'
 import { Fields } from './fields.ts'
-import { MAP_CODE } from '../kinds/kinds.ts'
 import {
   HEADER_KEYS_MAX,
   MEMBERS_MAX,
   MESSAGE_HEADER_MAX_BYTES,
   MESSAGE_MAX_BYTES,
-  MESSAGE_PARTS_MAX,
+  WRITE_AUDIENCE_MAX,
 } from '../limits.ts'
+import { readCopyGroups } from './copy-groups.ts'
+import type { CopyGroup } from './copy-groups.ts'
 import { readMemberRecord } from './member-record.ts'
 import type { MemberRecord } from './member-record.ts'
+import { partsHeader, readParts } from './part-digest.ts'
+import type { PartDigest } from './part-digest.ts'
 import { readPresence } from './presence-record.ts'
 import type { PresenceRecord } from './presence-record.ts'
+import { readAnswer, readQuestion } from './read-messages.ts'
+import type { RoutingMessage } from './read-messages.ts'
 import { readTopicMessages } from './topic-message.ts'
 import type { TopicMessage } from './topic-message.ts'
 
@@ -26,25 +31,14 @@ import type { TopicMessage } from './topic-message.ts'
  */
 export const WIRE_VERSION = 2
 
+export type { PartDigest } from './part-digest.ts'
+export type { KeysOfPart } from './read-messages.ts'
+
 const EMPTY: Uint8Array = new Uint8Array(0)
 
-/** What a peer reports of one partition when vectors are compared. */
-export interface PartDigest {
-  readonly collection: string
-  readonly kind: number
-  readonly partition: number
-  /** Sixteen hexadecimal digits, equal if two peers have the same entries. */
-  readonly fingerprint: string
-  /** In the encoding of `encodeVector`. Dots below the purge floor are left out. */
-  readonly vector: Uint8Array
-  /** The hash of the purge floor that the vector stands on; left out if there is none. */
-  readonly floorHash?: string
-  /** The floor, in the encoding of `Floor.encode`; sent if the two peers stand on different floors. */
-  readonly floor?: Uint8Array
-}
-
 /**
- * All messages between peers. `frame`, `announce`, `publish` and `presence` are broadcast, the others travel on a stream.
+ * All messages between peers. `frame`, `announce`, `publish` and `presence` are broadcast, the others travel on a stream. An
+ * `announce` may also travel on a stream.
  *
  * On the wire: one byte of version, the length of a CBOR map, that map (`t` is the type), and the body, which is a
  * block for types that carry rows and empty for the others.
@@ -65,12 +59,14 @@ export type Message =
       /** Left out by a peer that never had a presence. */
       readonly presence?: PresenceRecord
     }
+  /** A heartbeat: nothing has changed since the sender's last `announce` on this stream. */
+  | { readonly type: 'still' }
   /** The first message on a new connection. */
   | {
       readonly type: 'hello'
       readonly members: readonly MemberRecord[]
       readonly presence?: PresenceRecord
-      /** The sender reads frames that are sent straight to it; left out by a peer that does not. */
+      /** The sender reads frames and heartbeats that are sent straight to it; left out by a peer that does not. */
       readonly direct?: true
     }
   /** The sender is about to close. `left`: it leaves the grid for good. */
@@ -82,9 +78,11 @@ export type Message =
       readonly root: string
       /** The hash over all purge floors; left out if there are none. */
       readonly floors?: string
+      /** The sender's copies of partitions; left out if there are none. Only what both have a copy of is compared. */
+      readonly copies?: readonly CopyGroup[]
     }
-  /** Answers a digest: the peers have the same. */
-  | { readonly type: 'equal'; readonly session: number }
+  /** Answers a digest: the peers have the same, of what both have a copy of. */
+  | { readonly type: 'equal'; readonly session: number; readonly copies?: readonly CopyGroup[] }
   /** Answers a digest that differs, and then the vectors of the other peer: a request for what the sender lacks. */
   | {
       readonly type: 'vectors'
@@ -94,6 +92,9 @@ export type Message =
       /** Codes of the kinds that the sender knows. Version 1 knows only maps, and leaves this out. */
       readonly kinds?: readonly number[]
       readonly parts: readonly PartDigest[]
+      readonly copies?: readonly CopyGroup[]
+      /** Partitions of partitioned collections were left out for want of room. Otherwise the sender has nothing of those. */
+      readonly more?: true
     }
   | {
       readonly type: 'chunk'
@@ -120,6 +121,33 @@ export type Message =
       readonly sequence: number
     }
   | { readonly type: 'confirmed'; readonly request: number }
+  /** Asks an owner which of these copies of the sender it has as well, with all that is in them. */
+  | { readonly type: 'covers'; readonly request: number; readonly parts: readonly PartDigest[] }
+  /** One bit for each part of the question, the first in the lowest bit of the first byte: the sender has it durably, and keeps it for a while. */
+  | { readonly type: 'covered'; readonly request: number; readonly covered: Uint8Array }
+  /** Rows for a partition of which the receiver has a copy, or which it is to pass on. Answered by `written`. */
+  | {
+      readonly type: 'write'
+      readonly request: number
+      /** What the sender's placement follows from: if it is the same as the receiver's, both see the same owners. */
+      readonly view: string
+      /** The receiver issues the rows under a replica id of its own: the sender has none that lasts. */
+      readonly reissue?: true
+      readonly block: Uint8Array
+    }
+  /** The rows of a `write`: what became of each is durable at the sender. */
+  | {
+      readonly type: 'written'
+      readonly request: number
+      /** One byte for each row, in the order of the block: see `RowOutcome`. */
+      readonly outcomes: Uint8Array
+      /** For each record of rows: the highest sequence of its replica id that the sender had seen there before. */
+      readonly heads: readonly number[]
+      /** Who has copies of the partitions in the sender's view; left out if the views are equal. */
+      readonly audience?: readonly string[]
+    }
+  /** Reads of partitions, and their answers. */
+  | RoutingMessage
   /** What the broadcasting peer has published lately. */
   | { readonly type: 'publish'; readonly messages: readonly TopicMessage[] }
   /** The broadcasting peer's presence has changed. */
@@ -131,6 +159,7 @@ export type MessageType = Message['type']
 const VERSIONS: Readonly<Record<MessageType, number>> = {
   frame: 1,
   announce: 1,
+  still: 2,
   hello: 1,
   goodbye: 1,
   digest: 1,
@@ -141,6 +170,16 @@ const VERSIONS: Readonly<Record<MessageType, number>> = {
   stop: 1,
   confirm: 1,
   confirmed: 1,
+  covers: 2,
+  covered: 2,
+  write: 2,
+  written: 2,
+  read: 2,
+  found: 2,
+  scan: 2,
+  page: 2,
+  count: 2,
+  counted: 2,
   publish: 2,
   presence: 2,
 }
@@ -149,11 +188,12 @@ export function encodeMessage(message: Message): Uint8Array {
   const { type, ...fields } = message
   let body: Uint8Array = EMPTY
   const header: Record<string, unknown> = { t: type, ...fields }
-  if (message.type === 'frame' || message.type === 'chunk') {
+  if ('block' in message) {
     body = message.block
     delete header['block']
   }
-  if ('parts' in message && message.parts !== undefined) Object.assign(header, partsHeader(message.parts))
+  if ('parts' in message && message.parts !== undefined && message.type !== 'read')
+    Object.assign(header, partsHeader(message.parts))
   const headerBytes = encodeValue(header, MESSAGE_HEADER_MAX_BYTES)
   const writer = new ByteWriter(headerBytes.length + body.length + 8)
   writer.byte(VERSIONS[type])
@@ -205,6 +245,17 @@ function readMessage(fields: Fields, body: Uint8Array): Message {
       return { type, block: body }
     case 'chunk':
       return { type, ...sessionOf(fields), index: fields.count('index'), last: fields.flag('last'), block: body }
+    case 'write':
+      return {
+        type,
+        request: fields.count('request'),
+        view: fields.hash('view'),
+        ...(fields.has('reissue') && fields.flag('reissue') ? { reissue: true } : {}),
+        block: body,
+      }
+    case 'found':
+    case 'page':
+      return readAnswer(type, fields, body)
   }
   if (body.length > 0) throw new GridError('MESSAGE_MALFORMED', `${body.length} bytes behind a ${type} message`)
   switch (type) {
@@ -218,31 +269,41 @@ function readMessage(fields: Fields, body: Uint8Array): Message {
         parts: fields.has('parts') ? readParts(fields) : undefined,
         ...presenceOf(fields),
       }
+    case 'still':
+      return { type }
     case 'hello':
       return readHello(fields)
     case 'goodbye':
       return { type, left: fields.flag('left') }
     case 'digest':
-      return {
-        type,
-        ...sessionOf(fields),
-        root: fields.hash('root'),
-        ...(fields.has('floors') ? { floors: fields.hash('floors') } : {}),
-      }
     case 'equal':
-      return { type, ...sessionOf(fields) }
     case 'vectors':
-      return {
-        type,
-        ...sessionOf(fields),
-        ask: fields.flag('ask'),
-        ...(fields.has('kinds') ? { kinds: fields.counts('kinds') } : {}),
-        parts: readParts(fields),
-      }
     case 'chunk-ack':
-      return { type, ...sessionOf(fields), index: fields.count('index') }
     case 'stop':
-      return { type, ...sessionOf(fields), reason: fields.text('reason', 200) }
+      return readOfSession(type, fields)
+    case 'confirm':
+    case 'confirmed':
+    case 'covers':
+    case 'covered':
+    case 'written':
+      return readOfCopies(type, fields)
+    case 'read':
+    case 'scan':
+    case 'count':
+    case 'counted':
+      return readQuestion(type, fields)
+    case 'publish':
+      return { type, messages: readTopicMessages(fields) }
+    case 'presence':
+      return { type, presence: readPresence(fields.nested('presence')) }
+    default:
+      throw new Error(`a type without a reader: ${type}`)
+  }
+}
+
+/** What peers ask and say of copies. */
+function readOfCopies(type: 'confirm' | 'confirmed' | 'covers' | 'covered' | 'written', fields: Fields): Message {
+  switch (type) {
     case 'confirm':
       return {
         type,
@@ -255,12 +316,47 @@ function readMessage(fields: Fields, body: Uint8Array): Message {
       }
     case 'confirmed':
       return { type, request: fields.count('request') }
-    case 'publish':
-      return { type, messages: readTopicMessages(fields) }
-    case 'presence':
-      return { type, presence: readPresence(fields.nested('presence')) }
-    default:
-      throw new Error(`a type without a reader: ${type}`)
+    case 'covers':
+      return { type, request: fields.count('request'), parts: readParts(fields) }
+    case 'covered':
+      return { type, request: fields.count('request'), covered: fields.bytes('covered') }
+    case 'written':
+      return {
+        type,
+        request: fields.count('request'),
+        outcomes: fields.bytes('outcomes'),
+        heads: fields.counts('heads'),
+        ...(fields.has('audience') ? { audience: fields.texts('audience', WRITE_AUDIENCE_MAX, 128) } : {}),
+      }
+  }
+}
+
+function readOfSession(type: 'digest' | 'equal' | 'vectors' | 'chunk-ack' | 'stop', fields: Fields): Message {
+  switch (type) {
+    case 'digest':
+      return {
+        type,
+        ...sessionOf(fields),
+        root: fields.hash('root'),
+        ...(fields.has('floors') ? { floors: fields.hash('floors') } : {}),
+        ...copiesOf(fields),
+      }
+    case 'equal':
+      return { type, ...sessionOf(fields), ...copiesOf(fields) }
+    case 'vectors':
+      return {
+        type,
+        ...sessionOf(fields),
+        ask: fields.flag('ask'),
+        ...(fields.has('kinds') ? { kinds: fields.counts('kinds') } : {}),
+        parts: readParts(fields),
+        ...copiesOf(fields),
+        ...(fields.has('more') && fields.flag('more') ? { more: true } : {}),
+      }
+    case 'chunk-ack':
+      return { type, ...sessionOf(fields), index: fields.count('index') }
+    case 'stop':
+      return { type, ...sessionOf(fields), reason: fields.text('reason', 200) }
   }
 }
 
@@ -268,30 +364,10 @@ function presenceOf(fields: Fields): { presence?: PresenceRecord } {
   return fields.has('presence') ? { presence: readPresence(fields.nested('presence')) } : {}
 }
 
+function copiesOf(fields: Fields): { copies?: readonly CopyGroup[] } {
+  return fields.has('copies') ? { copies: readCopyGroups(fields, 'copies') } : {}
+}
+
 function sessionOf(fields: Fields): { session: number } {
   return { session: fields.count('session') }
-}
-
-/**
- * Version 1 would take vectors of kinds that it does not know for writes that it lacks. So these are in a list of their own,
- * which version 1 ignores. If that list is full, the rest goes with the maps, because no version reads longer lists.
- */
-function partsHeader(parts: readonly PartDigest[]): { parts: readonly PartDigest[]; others?: readonly PartDigest[] } {
-  const others = parts.filter(({ kind }) => kind !== MAP_CODE)
-  if (others.length === 0) return { parts }
-  const maps = parts.filter(({ kind }) => kind === MAP_CODE)
-  return { parts: [...maps, ...others.slice(MESSAGE_PARTS_MAX)], others: others.slice(0, MESSAGE_PARTS_MAX) }
-}
-
-function readParts(fields: Fields): PartDigest[] {
-  const others = fields.has('others') ? fields.list('others', MESSAGE_PARTS_MAX) : []
-  return [...fields.list('parts', MESSAGE_PARTS_MAX), ...others].map((part) => ({
-    collection: part.text('collection', 128),
-    kind: part.count('kind'),
-    partition: part.count('partition'),
-    fingerprint: part.hash('fingerprint'),
-    vector: part.bytes('vector'),
-    ...(part.has('floorHash') ? { floorHash: part.hash('floorHash') } : {}),
-    ...(part.has('floor') ? { floor: part.bytes('floor') } : {}),
-  }))
 }

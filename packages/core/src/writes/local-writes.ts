@@ -1,3 +1,4 @@
+import { plainName } from '../kinds/generations.ts'
 import { BlockWriter } from '../wire/block.ts'
 import type { Partition } from '../replica/collections.ts'
 import type { Row } from '../entries/entry-table.ts'
@@ -20,6 +21,8 @@ export interface Written {
   readonly hlc: number
   readonly replicaId: ReplicaId
   readonly sequence: number
+  /** It is for a partition of which this peer has no whole copy: others are to confirm it. */
+  readonly hinted?: true
 }
 
 export interface LocalWritesDeps {
@@ -52,6 +55,10 @@ export class LocalWrites {
     if (this.#commit.full) {
       throw new GridError('BACKLOG_FULL', `${UNDURABLE_MAX_BYTES} bytes of writes wait to be stored: await some first`)
     }
+    if (partition.dropped) {
+      const { collection } = partition.name
+      throw new GridError('COLLECTION_DROPPED', `'${plainName(collection)}' was dropped`)
+    }
     if (partition.mismatch !== undefined) throw new GridError('COLLECTION_MISMATCH', partition.mismatch)
     if (identity.nextSequence(partition) > SEQUENCE_MAX) this.renew('all sequence numbers are used up', now)
     const row: Row = {
@@ -65,9 +72,30 @@ export class LocalWrites {
       end: value?.length ?? 0,
     }
     partition.replica.write(row)
-    const writeId = ++this.#writeId
+    const writeId = this.nextWriteId()
     this.#commit.local(partition.name, row, writeId)
     return { writeId, hlc: row.hlc, replicaId: identity.id, sequence: row.sequence }
+  }
+
+  /**
+   * Issues a write of another peer under this peer's replica id, with its date: two peers that do so get the same state. Nothing
+   * happens if the entry has that or a later version.
+   */
+  reissue(partition: Partition, row: Readonly<Row>, now: Instant): void {
+    const { identity } = this
+    if (identity.nextSequence(partition) > SEQUENCE_MAX) this.renew('all sequence numbers are used up', now)
+    const { table } = partition.replica
+    const slot = table.slotOf(row.key)
+    if (slot !== undefined && table.hlc(slot) >= row.hlc) return
+    const own: Row = { ...row, writer: identity.index, sequence: identity.nextSequence(partition) }
+    partition.replica.merge(own)
+    this.#time.hybridClock.observe(row.hlc)
+    this.#commit.local(partition.name, own, this.#writeId)
+  }
+
+  /** The number of the next write. */
+  nextWriteId(): number {
+    return ++this.#writeId
   }
 
   /** Another peer shows writes of this replica id that this peer never made. False when the id is given up only later. */

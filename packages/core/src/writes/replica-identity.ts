@@ -2,6 +2,7 @@ import type { Collections, Partition } from '../replica/collections.ts'
 import type { Instant, RandomSource } from '../instant.ts'
 import { rulesOf } from '../kinds/kinds.ts'
 import { ABANDON_GAP_MAX_MS, ABANDON_GAP_MS } from '../limits.ts'
+import { drawReplicaId } from '../versions/replica-ids.ts'
 import type { ReplicaId, ReplicaIds } from '../versions/replica-ids.ts'
 import type { Row } from '../entries/entry-table.ts'
 
@@ -26,8 +27,8 @@ export class ReplicaIdentity {
     this.ids = ids
     this.#collections = collections
     this.#random = random
-    this.#index = ids.intern(stored ?? this.#draw())
-    this.slotId = this.#draw()
+    this.#index = ids.intern(stored ?? drawReplicaId(random))
+    this.slotId = drawReplicaId(this.#random)
     for (const partition of collections.partitions()) {
       this.#openingHeads.set(partition, partition.replica.vector.highest(this.#index))
     }
@@ -82,7 +83,7 @@ export class ReplicaIdentity {
    */
   abandon(rewrite: (partition: Partition, row: Row) => void): void {
     const old = this.#index
-    this.#index = this.ids.intern(this.#draw())
+    this.#index = this.ids.intern(drawReplicaId(this.#random))
     for (const partition of this.#collections.partitions()) {
       const { replica } = partition
       const openingHead = this.#openingHeads.get(partition) ?? 0
@@ -99,11 +100,5 @@ export class ReplicaIdentity {
         rewrite(partition, replica.row(slot))
       }
     }
-  }
-
-  #draw(): ReplicaId {
-    let id = ''
-    for (let i = 0; i < 2; i++) id += this.#random.uint32().toString(16).padStart(8, '0')
-    return id
   }
 }

@@ -8,12 +8,17 @@ export function partitionNumber(count: number, index: number): number {
   return count === 1 ? index : count + index
 }
 
-/** How many partitions a collection has in which a partition has this number. */
-export function partitionCountOf(number: number): number {
-  return number < PARTITIONS_MIN ? 1 : 2 ** Math.floor(Math.log2(number))
+/** Whether a partition is that of a replicated collection, and not one of many. */
+export function isReplicated({ partition }: { readonly partition: number }): boolean {
+  return partition < PARTITIONS_MIN
 }
 
-/** Whether a partitioned collection can have so many partitions: a power of two whose numbers fit a message. */
+/** How many partitions a collection has in which a partition has this number. */
+export function partitionCountOf(number: number): number {
+  return isReplicated({ partition: number }) ? 1 : 1 << (31 - Math.clz32(number))
+}
+
+/** Whether a partitioned collection can have so many partitions: a power of two from 16 to 4,096. */
 export function isPartitionCount(count: number): boolean {
-  return Number.isInteger(Math.log2(count)) && count >= PARTITIONS_MIN && 2 * count <= PARTITIONS_MAX
+  return Number.isInteger(count) && count >= PARTITIONS_MIN && count <= PARTITIONS_MAX && (count & (count - 1)) === 0
 }

@@ -1,0 +1,97 @@
+import { GridError } from '../errors.ts'
+import type { Hints } from '../hints/hints.ts'
+import type { Instant } from '../instant.ts'
+import type { RequestNumbers } from '../outbox/request-numbers.ts'
+import type { Ownership } from '../ownership/ownership.ts'
+import type { Confirmations } from '../replication/confirmations.ts'
+import type { AskOptions } from '../routing/asking.ts'
+import type { KeysInOrder } from '../routing/key-ranges.ts'
+import type { PageQuery } from '../routing/pages.ts'
+import type { KeyRead, ReadKey } from '../routing/reads.ts'
+import type { PartitionName } from '../wire/block.ts'
+import type { Written } from '../writes/local-writes.ts'
+
+export interface PartitionAccessDeps {
+  readonly confirmations: Confirmations
+  /** Undefined where no collection may be partitioned. */
+  readonly ownership: () => Ownership | undefined
+  readonly requests: RequestNumbers
+}
+
+/** Writes to partitions and reads of them, wherever they are. */
+export class PartitionAccess {
+  readonly #deps: PartitionAccessDeps
+
+  constructor(deps: PartitionAccessDeps) {
+    this.#deps = deps
+  }
+
+  /** Rows for partitions of other peers that their owners have not confirmed. */
+  get hints(): Hints | undefined {
+    return this.#deps.ownership()?.writes.hints
+  }
+
+  /**
+   * Writes to a partition as `Peer.write` does, wherever its copies are. Without a whole copy here, the row is a hint: it is durable
+   * with its `durable` event as well, goes to every peer in reach that has a copy, and stays until the owners have confirmed
+   * it. Throws `BACKLOG_FULL`, `COLLECTION_DROPPED`, `COLLECTION_MISMATCH`.
+   */
+  write(name: PartitionName, key: string, value: Uint8Array | undefined, now: Instant): Written {
+    return this.#ownership.writes.write(name, key, value, now)
+  }
+
+  /**
+   * Reads keys of any partition: `done` is called once, in a step or before this returns, with what was found. Rows are
+   * undefined where no peer that may answer was in reach in time. Throws `BACKLOG_FULL`.
+   */
+  read(keys: readonly ReadKey[], now: Instant, done: (read: readonly KeyRead[]) => void, options?: AskOptions): void {
+    this.#ownership.routing.reads.read(keys, now, done, options)
+  }
+
+  /**
+   * Reads the first keys of a range of any partition: `done` is called once, in a step or before this returns, with the rows of
+   * the keys in order, or with undefined where no peer that may answer was in reach in time. Throws `BACKLOG_FULL`.
+   */
+  readPage(query: PageQuery, now: Instant, done: (page: KeysInOrder | undefined) => void, options?: AskOptions): void {
+    this.#ownership.routing.pages.read(query, now, done, options)
+  }
+
+  /**
+   * Counts the keys of partitions of one collection: `done` is called once, in a step or before this returns, with the numbers in
+   * order, undefined where no peer that may answer was in reach in time. Writes that no owner has yet do not count. Throws
+   * `BACKLOG_FULL`.
+   */
+  count(
+    names: readonly PartitionName[],
+    now: Instant,
+    done: (counts: readonly (number | undefined)[]) => void,
+    options?: AskOptions,
+  ): void {
+    this.#ownership.routing.counts.count(names, now, done, options)
+  }
+
+  /**
+   * Starts counting the copies of a write to a partition; `copies` events name the number that this returns. Owners count, and
+   * every peer in reach that has a copy must have the write besides. Throws `BACKLOG_FULL`.
+   */
+  countCopies(name: PartitionName, key: string, written: Written, copies: number): number {
+    const { confirmations, requests } = this.#deps
+    const { replicaId, sequence, hinted } = written
+    if (hinted !== true) return confirmations.request({ ...name, replicaId, sequence }, copies)
+    const request = requests.next()
+    this.#ownership.writes.request(request, name, key, copies)
+    return request
+  }
+
+  /** The count is no longer wanted. */
+  cancelCopies(request: number): void {
+    this.#deps.confirmations.cancel(request)
+    this.#deps.ownership()?.writes.cancel(request)
+  }
+
+  get #ownership(): Ownership {
+    const ownership = this.#deps.ownership()
+    if (ownership === undefined) throw new GridError('NOT_HELD', 'this peer takes no part in partitioned collections')
+    return ownership
+  }
+}

@@ -1,0 +1,224 @@
+import type { CollectionDescriptor } from '../kinds/kinds.ts'
+import { kindCode } from '../kinds/kinds.ts'
+import { PARTITION_NUMBERS_MAX } from '../limits.ts'
+import type { PeerId } from '../ports.ts'
+import { nameKey } from '../wire/block.ts'
+import type { PartitionName } from '../wire/block.ts'
+import type { CopyGroup } from '../wire/copy-groups.ts'
+import { isReplicated, partitionCountOf } from '../wire/partition-numbers.ts'
+import { PartitionCopies } from './partition-copies.ts'
+import { EligibleMembers } from './eligible-members.ts'
+import type { EligibleMember } from './eligible-members.ts'
+import { EVERYONE } from './placement.ts'
+import type { Audience, SharedPartitions, Placement } from './placement.ts'
+
+/** A member that is able to own partitions, as the registry has it. */
+export interface OwnerRecord extends EligibleMember {
+  /** It hands over what it holds, and leaves. */
+  readonly draining: boolean
+  /** It was silent for so long that others take its place. */
+  readonly away: boolean
+  /** What it publishes. */
+  readonly copies: PartitionCopies
+}
+
+/** A partitioned collection, as its earliest registration has it. */
+export interface PartitionedCollection {
+  readonly descriptor: CollectionDescriptor
+  /** Identifies the registration, with which the history of all whole copies begins. */
+  readonly origin: string
+}
+
+/** What placement follows from: rows of the registry, and nothing else. */
+export interface Registrations {
+  /** Differs if the rows do. Sixteen hexadecimal digits. */
+  readonly view?: string
+  readonly collections: readonly PartitionedCollection[]
+  readonly owners: readonly OwnerRecord[]
+}
+
+const NO_PEERS: ReadonlySet<PeerId> = new Set()
+const NO_VIEW = '0'.repeat(16)
+
+/**
+ * Each partition belongs to some peers, its owners, which rendezvous hashing chooses from the registered members. What is
+ * replicated belongs to everyone. Two peers with the same registry agree on every owner.
+ */
+export class Rendezvous implements Placement {
+  /** The copies of this peer. Its class changes them; what depends on them is not kept here. */
+  readonly copies: PartitionCopies = new PartitionCopies()
+  readonly peerId: PeerId
+  #collections: ReadonlyMap<string, PartitionedCollection> = new Map()
+  #published: ReadonlyMap<PeerId, PartitionCopies> = new Map()
+  /** The copies that peers have shown in sessions, until their rows in the registry say so. */
+  readonly #shown = new Map<PeerId, PartitionCopies>()
+  #eligible = new EligibleMembers([])
+  #expected: ReadonlySet<PeerId> = new Set()
+  /** By number of the partition and number of owners. */
+  readonly #owners = new Map<number, ReadonlySet<PeerId>>()
+  readonly #audiences = new Map<string, ReadonlySet<PeerId>>()
+  #changes = 0
+  #audienceChanges = 0
+  #view = NO_VIEW
+
+  constructor(peerId: PeerId) {
+    this.peerId = peerId
+  }
+
+  /** The registry says something else. */
+  update({ collections, owners, view = NO_VIEW }: Registrations): void {
+    this.#view = view
+    this.#collections = new Map(collections.map((each) => [collectionKey(each.descriptor), each]))
+    this.#published = new Map(owners.map(({ peerId, copies }) => [peerId, copies]))
+    this.#shown.clear()
+    const staying = owners.filter(({ draining }) => !draining)
+    const present = staying.filter(({ away }) => !away)
+    // After a split, the peers of each side have marked those of the other.
+    this.#eligible = new EligibleMembers(present.some(({ weight }) => weight > 0) ? present : staying)
+    this.#expected = new Set(present.map(({ peerId }) => peerId))
+    this.#owners.clear()
+    this.#clearAudiences()
+    this.#changes += 1
+  }
+
+  /** A peer has shown its copies in a session. */
+  shown(peer: PeerId, copies: PartitionCopies): void {
+    this.#shown.set(peer, copies)
+    this.#clearAudiences()
+  }
+
+  /** What peers have shown that are no neighbours any more is forgotten. */
+  forgetShown(isNeighbour: (peer: PeerId) => boolean): void {
+    for (const peer of this.#shown.keys()) {
+      if (isNeighbour(peer)) continue
+      this.#shown.delete(peer)
+      this.#clearAudiences()
+    }
+  }
+
+  /** The same at two peers that see the same owners. */
+  get view(): string {
+    return this.#view
+  }
+
+  /** Changes whenever an audience may have. */
+  get audienceChanges(): number {
+    return this.#audienceChanges
+  }
+
+  /** How often the registry has said something else, since opening. */
+  get changes(): number {
+    return this.#changes
+  }
+
+  /** All partitioned collections that are registered. */
+  get collections(): Iterable<PartitionedCollection> {
+    return this.#collections.values()
+  }
+
+  /** The registration of the collection that a partition belongs to, if there is one. */
+  registered(name: PartitionName): PartitionedCollection | undefined {
+    return this.#collections.get(partitionsKey(name))
+  }
+
+  holds(name: PartitionName): boolean {
+    return isReplicated(name) || this.copies.has(name)
+  }
+
+  owners(name: PartitionName): Audience {
+    if (isReplicated(name)) return EVERYONE
+    const ownersMax = this.registered(name)?.descriptor.owners
+    if (ownersMax === undefined) return NO_PEERS
+    const key = ownersMax * PARTITION_NUMBERS_MAX + name.partition
+    let owners = this.#owners.get(key)
+    if (owners === undefined) {
+      owners = new Set(this.#eligible.ownersOf(name.partition, ownersMax).map(({ peerId }) => peerId))
+      this.#owners.set(key, owners)
+    }
+    return owners
+  }
+
+  shares(name: PartitionName, peer: PeerId): boolean {
+    return isReplicated(name) || (this.copies.has(name) && this.isPublishedBy(name, peer))
+  }
+
+  /** The owners, and all peers that publish a copy while an owner is not whole yet. */
+  audience(name: PartitionName): Audience {
+    if (isReplicated(name)) return EVERYONE
+    const key = nameKey(name)
+    let audience = this.#audiences.get(key)
+    if (audience === undefined) this.#audiences.set(key, (audience = this.#audience(name)))
+    return audience
+  }
+
+  hasAllOwn(name: PartitionName): boolean {
+    return isReplicated(name) || this.isWhole(name)
+  }
+
+  /** Whether the copy of this peer is whole. */
+  isWhole(name: PartitionName): boolean {
+    const origin = this.registered(name)?.origin
+    return origin !== undefined && this.copies.isWhole(name, origin)
+  }
+
+  /** Whether all owners publish whole copies. */
+  isHandedOver(name: PartitionName): boolean {
+    const owners = this.owners(name) as ReadonlySet<PeerId>
+    const origin = this.registered(name)?.origin
+    if (origin === undefined || owners.size === 0) return false
+    return [...owners].every((peer) => this.#published.get(peer)?.isWhole(name, origin) === true)
+  }
+
+  publishes(): readonly CopyGroup[] | undefined {
+    const groups = this.copies.groups()
+    return groups.length > 0 ? groups : undefined
+  }
+
+  sharedWith(peer: PeerId, published: readonly CopyGroup[] = []): SharedPartitions {
+    const theirs = PartitionCopies.of(published)
+    const own = PartitionCopies.of(this.copies.groups())
+    this.shown(peer, theirs)
+    return (name) => isReplicated(name) || (own.has(name) && theirs.has(name))
+  }
+
+  /** Whether another peer publishes a copy, or has shown one. */
+  isPublishedBy(name: PartitionName, peer: PeerId): boolean {
+    return this.#published.get(peer)?.has(name) === true || this.#shown.get(peer)?.has(name) === true
+  }
+
+  /** A peer is able to own, and neither away nor about to leave: it will be in reach again. */
+  isExpected(peer: PeerId): boolean {
+    return this.#expected.has(peer)
+  }
+
+  /** The other peers that publish a whole copy. */
+  wholeHolders(name: PartitionName): PeerId[] {
+    const origin = this.registered(name)?.origin
+    if (origin === undefined) return []
+    const peers = [...this.#published].filter(([, copies]) => copies.isWhole(name, origin)).map(([peer]) => peer)
+    return peers.filter((peer) => peer !== this.peerId)
+  }
+
+  #clearAudiences(): void {
+    this.#audiences.clear()
+    this.#audienceChanges += 1
+  }
+
+  #audience(name: PartitionName): ReadonlySet<PeerId> {
+    const owners = this.owners(name) as ReadonlySet<PeerId>
+    if (this.isHandedOver(name)) return owners
+    const audience = new Set(owners)
+    for (const peers of [this.#published, this.#shown]) {
+      for (const [peer, copies] of peers) if (copies.has(name)) audience.add(peer)
+    }
+    return audience
+  }
+}
+
+function collectionKey(descriptor: CollectionDescriptor): string {
+  return `${kindCode(descriptor)} ${descriptor.partitions} ${descriptor.name}`
+}
+
+function partitionsKey({ collection, kind, partition }: PartitionName): string {
+  return `${kind} ${partitionCountOf(partition)} ${collection}`
+}

@@ -1,0 +1,85 @@
+import type { Instant } from '../instant.ts'
+import { READS_PASSED_MAX } from '../limits.ts'
+import type { Rendezvous } from '../placement/rendezvous.ts'
+import type { PeerId } from '../ports.ts'
+import type { PartitionName } from '../wire/block.ts'
+import type { Manner } from '../wire/read-messages.ts'
+import type { Asking, Item } from './asking.ts'
+import type { Currency } from './currency.ts'
+
+export interface AnsweringDeps {
+  readonly currency: Currency
+  readonly peerId: PeerId
+  readonly placement: Rendezvous
+}
+
+/** What another peer asks about partitions. */
+export interface AskedItems<Asked, Answer> {
+  readonly items: readonly Asked[]
+  readonly manner: Manner
+  /** The answer from the copy of this peer. */
+  readonly answerOf: (item: Asked) => Answer
+  readonly answer: (answers: readonly (Answer | undefined)[]) => void
+}
+
+/**
+ * Answers other peers from the copies of this one. An owner whose copy is not whole, or not current, and a peer without a copy
+ * pass the question on, once; so does one that owns the partition no more, since it may not know of the latest writes.
+ */
+export class Answering {
+  readonly #deps: AnsweringDeps
+  readonly #passedFor = new Map<PeerId, number>()
+
+  constructor(deps: AnsweringDeps) {
+    this.#deps = deps
+  }
+
+  disconnected(neighbour: PeerId): void {
+    this.#passedFor.delete(neighbour)
+  }
+
+  asked<Asked extends Item, Answer>(
+    from: PeerId,
+    { items, manner, answerOf, answer }: AskedItems<Asked, Answer>,
+    onward: Pick<Asking<Asked, Answer>, 'ask' | 'full'>,
+    now: Instant,
+  ): void {
+    // What begins with another registration has another history.
+    const isShared = items.map(({ name, origin }) => origin === undefined || this.#originOf(name) === origin)
+    const own = items.map((item, place) =>
+      isShared[place] === true && this.#mayAnswer(item.name, manner, now) ? answerOf(item) : undefined,
+    )
+    const isUnknown = isShared.map((shared, place) => shared && own[place] === undefined)
+    const unknown = items.filter((_, place) => isUnknown[place])
+    const waiting = this.#passedFor.get(from) ?? 0
+    const mayPass = manner.passed !== true && !onward.full && waiting + unknown.length <= READS_PASSED_MAX
+    if (unknown.length === 0 || !mayPass) {
+      answer(own)
+      return
+    }
+    this.#passedFor.set(from, waiting + unknown.length)
+    const done = (answers: readonly (Answer | undefined)[]): void => {
+      const left = (this.#passedFor.get(from) ?? 0) - unknown.length
+      if (left > 0) this.#passedFor.set(from, left)
+      else this.#passedFor.delete(from)
+      const further = answers[Symbol.iterator]()
+      answer(own.map((each, place) => (isUnknown[place] === true ? further.next().value : each)))
+    }
+    onward.ask(unknown, now, done, { passedFor: from })
+  }
+
+  #originOf(name: PartitionName): string | undefined {
+    return this.#deps.placement.registered(name)?.origin
+  }
+
+  /** Whether what this peer says of a partition counts. */
+  #mayAnswer(name: PartitionName, { former }: Manner, now: Instant): boolean {
+    const { currency, peerId, placement } = this.#deps
+    if (!placement.isWhole(name)) return false
+    const owners = placement.owners(name) as ReadonlySet<PeerId>
+    // Who asks may know of owners of which this peer has not heard yet.
+    if (owners.has(peerId) && former !== true) return currency.isCurrent(name, now)
+    // Of the former owners, only while no owner has a whole copy; and only in touch with one, since owners take what is written.
+    return !placement.wholeHolders(name).some((peer) => owners.has(peer)) && currency.isInTouch(name, now)
+  }
+}

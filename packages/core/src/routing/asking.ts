@@ -1,0 +1,239 @@
+import { GridError } from '../errors.ts'
+import type { Instant } from '../instant.ts'
+import { READS_MAX, READ_PATIENCE_MS, READ_RETRY_MS, READ_TIMEOUT_MS } from '../limits.ts'
+import type { Membership } from '../members/membership.ts'
+import type { RequestNumbers } from '../outbox/request-numbers.ts'
+import type { NeighbourTable } from '../members/neighbour-table.ts'
+import { includes } from '../placement/placement.ts'
+import type { Rendezvous } from '../placement/rendezvous.ts'
+import type { PeerId } from '../ports.ts'
+import type { PartitionName } from '../wire/block.ts'
+import { ReadOutcome } from '../wire/read-messages.ts'
+import type { Manner } from '../wire/read-messages.ts'
+
+/** What is asked about one partition. */
+export interface Item {
+  readonly name: PartitionName
+  /** For another peer: the registration of the collection that it knows. */
+  readonly origin?: string | undefined
+}
+
+export interface AskOptions {
+  readonly timeoutMs?: number
+  /** The peer that this one asks for: the question does not go back to it, and is not passed on once more. */
+  readonly passedFor?: PeerId
+}
+
+interface Wanted<Asked extends Item, Answer> {
+  readonly asked: Asked
+  /** Peers that were asked in this round. */
+  readonly tried: Set<PeerId>
+  /** While a question is under way. */
+  askedAtMs: number | undefined
+  /** No peer was left to ask; another round begins then. */
+  retryAtMs: number
+  answer: Answer | undefined
+}
+
+interface Request<Asked extends Item, Answer> {
+  readonly wanted: readonly Wanted<Asked, Answer>[]
+  readonly deadlineMs: number
+  readonly passedFor: readonly PeerId[]
+  readonly done: (answers: readonly (Answer | undefined)[]) => void
+}
+
+interface Question<Asked extends Item, Answer> {
+  readonly peer: PeerId
+  readonly wanted: readonly Wanted<Asked, Answer>[]
+  readonly askedAtMs: number
+}
+
+export interface AskingDeps<Asked extends Item, Answer> {
+  readonly membership: Membership
+  readonly neighbours: NeighbourTable
+  readonly placement: Rendezvous
+  readonly requests: RequestNumbers
+  /** Of what one message can ask. */
+  readonly itemsMax: number
+  /** What one message asks has this in common. */
+  readonly groupOf: (asked: Asked) => string
+  /** What this peer itself may answer. */
+  readonly ownAnswer: (asked: Asked, now: Instant) => Answer | undefined
+  readonly send: (peer: PeerId, request: number, asked: readonly Asked[], manner: Manner) => void
+}
+
+/**
+ * Asks about partitions, wherever they are: this peer if it may answer, else a whole owner in reach, the next one after a second,
+ * else a neighbour that passes the question on. Without an answer the result says so.
+ */
+export class Asking<Asked extends Item, Answer> {
+  readonly #deps: AskingDeps<Asked, Answer>
+  readonly #requests = new Set<Request<Asked, Answer>>()
+  readonly #questions = new Map<number, Question<Asked, Answer>>()
+  /** When to look at the requests again; they are many, and most inputs have nothing to do with them. */
+  #dueAtMs = Infinity
+
+  constructor(deps: AskingDeps<Asked, Answer>) {
+    this.#deps = deps
+  }
+
+  /** Monotonic milliseconds at which there is something to ask or to give up. */
+  get wakeAtMs(): number {
+    return this.#dueAtMs
+  }
+
+  /** No further request finds room. */
+  get full(): boolean {
+    return this.#requests.size >= READS_MAX
+  }
+
+  /** Calls back with the answers in the order of `asked`; at once where this peer has all of them. Throws `BACKLOG_FULL`. */
+  ask(
+    asked: readonly Asked[],
+    now: Instant,
+    done: (answers: readonly (Answer | undefined)[]) => void,
+    options: AskOptions = {},
+  ): void {
+    if (this.full) throw new GridError('BACKLOG_FULL', `${READS_MAX} reads wait for an answer already`)
+    const passedFor = options.passedFor === undefined ? [] : [options.passedFor]
+    const wanted = asked.map((each): Wanted<Asked, Answer> => {
+      const answer = this.#deps.ownAnswer(each, now)
+      return { asked: each, tried: new Set(passedFor), askedAtMs: undefined, retryAtMs: 0, answer }
+    })
+    const deadlineMs = now.monotonicMs + (options.timeoutMs ?? READ_TIMEOUT_MS)
+    const request = { wanted, deadlineMs, passedFor, done }
+    this.#requests.add(request)
+    if (!this.#endIfDone(request, false)) this.#dueAtMs = now.monotonicMs
+  }
+
+  /** Other peers may be worth asking now. */
+  neighboursChanged(): void {
+    for (const { wanted } of this.#requests) for (const each of wanted) each.retryAtMs = 0
+    if (this.#requests.size > 0) this.#dueAtMs = 0
+  }
+
+  disconnected(neighbour: PeerId): void {
+    for (const [number, { peer, wanted }] of this.#questions) {
+      if (peer !== neighbour) continue
+      this.#questions.delete(number)
+      for (const each of wanted) each.askedAtMs = undefined
+    }
+    this.neighboursChanged()
+  }
+
+  /** Whether the peer was asked this, and has not answered yet. */
+  expects(from: PeerId, request: number): boolean {
+    return this.#questions.get(request)?.peer === from
+  }
+
+  /** The peer has answered: `answerOf` is called for what it did answer, if that is still wanted, and may throw. */
+  answered(
+    request: number,
+    outcomes: Uint8Array,
+    now: Instant,
+    answerOf: (asked: Asked, place: number) => Answer | undefined,
+  ): void {
+    const question = this.#questions.get(request)
+    if (question === undefined) return
+    this.#questions.delete(request)
+    // Also if the answer is refused.
+    this.#dueAtMs = now.monotonicMs
+    // It answers a part each time, or it is not asked again.
+    const hasAnswers = outcomes.includes(ReadOutcome.ANSWERED)
+    for (const [place, wanted] of question.wanted.entries()) {
+      wanted.askedAtMs = undefined
+      if (wanted.answer !== undefined) continue
+      if (outcomes[place] === ReadOutcome.ANSWERED) wanted.answer = answerOf(wanted.asked, place)
+      else if (outcomes[place] === ReadOutcome.LEFT_OUT && hasAnswers) wanted.tried.delete(question.peer)
+    }
+  }
+
+  tick(now: Instant): void {
+    if (now.monotonicMs < this.#dueAtMs) return
+    this.#dueAtMs = Infinity
+    for (const [number, { askedAtMs }] of this.#questions) {
+      if (now.monotonicMs - askedAtMs >= READ_TIMEOUT_MS) this.#questions.delete(number)
+    }
+    const toAsk = new Map<string, { peer: PeerId; manner: Manner; wanted: Wanted<Asked, Answer>[] }>()
+    for (const request of this.#requests) {
+      if (this.#endIfDone(request, now.monotonicMs >= request.deadlineMs)) continue
+      const passed = request.passedFor.length > 0
+      for (const wanted of request.wanted) {
+        const peer = this.#nextFor(wanted, request, now)
+        if (peer === undefined) continue
+        // What the peer passes on takes longer.
+        const hasCopy = this.#deps.placement.wholeHolders(wanted.asked.name).includes(peer)
+        const isFormer = hasCopy && !includes(this.#deps.placement.owners(wanted.asked.name), peer)
+        const key = `${peer} ${passed} ${hasCopy} ${isFormer} ${this.#deps.groupOf(wanted.asked)}`
+        const manner: Manner = { ...(passed ? { passed: true } : {}), ...(isFormer ? { former: true } : {}) }
+        const question = toAsk.get(key) ?? { peer, manner, wanted: [] }
+        toAsk.set(key, question)
+        question.wanted.push(wanted)
+      }
+      if (!this.#endIfDone(request, false)) this.#dueAtMs = Math.min(this.#dueAtMs, wakeAtMsOf(request))
+    }
+    if (this.#requests.size === 0) this.#questions.clear()
+    const { itemsMax } = this.#deps
+    for (const { peer, manner, wanted } of toAsk.values()) {
+      for (let i = 0; i < wanted.length; i += itemsMax) this.#send(peer, wanted.slice(i, i + itemsMax), manner, now)
+    }
+  }
+
+  /** The peer to ask now, if there is one, and if this peer cannot answer itself. */
+  #nextFor(wanted: Wanted<Asked, Answer>, { passedFor }: Request<Asked, Answer>, now: Instant): PeerId | undefined {
+    if (wanted.answer !== undefined || now.monotonicMs < nextAtMsOf(wanted)) return undefined
+    wanted.answer = this.#deps.ownAnswer(wanted.asked, now)
+    if (wanted.answer !== undefined) return undefined
+    const target = this.#targetOf(wanted, passedFor.length > 0)
+    wanted.askedAtMs = target === undefined ? undefined : now.monotonicMs
+    if (target !== undefined) {
+      wanted.tried.add(target)
+      return target
+    }
+    wanted.tried.clear()
+    for (const peer of passedFor) wanted.tried.add(peer)
+    wanted.retryAtMs = now.monotonicMs + READ_RETRY_MS
+    return undefined
+  }
+
+  #send(peer: PeerId, wanted: readonly Wanted<Asked, Answer>[], manner: Manner, now: Instant): void {
+    const request = this.#deps.requests.next()
+    this.#questions.set(request, { peer, wanted, askedAtMs: now.monotonicMs })
+    this.#deps.send(
+      peer,
+      request,
+      wanted.map(({ asked }) => asked),
+      manner,
+    )
+  }
+
+  #endIfDone(request: Request<Asked, Answer>, isLate: boolean): boolean {
+    if (!isLate && request.wanted.some(({ answer }) => answer === undefined)) return false
+    this.#requests.delete(request)
+    request.done(request.wanted.map(({ answer }) => answer))
+    return true
+  }
+
+  /** Whole owners first, then others with a whole copy, then members that may know a way. */
+  #targetOf({ asked: { name }, tried }: Wanted<Asked, Answer>, passed: boolean): PeerId | undefined {
+    const { membership, neighbours, placement } = this.#deps
+    const ids = neighbours.ids().filter((peer) => !tried.has(peer))
+    const owners = placement.owners(name) as ReadonlySet<PeerId>
+    const whole = new Set(placement.wholeHolders(name))
+    const target = ids.find((peer) => owners.has(peer) && whole.has(peer)) ?? ids.find((peer) => whole.has(peer))
+    if (target !== undefined || passed) return target ?? ids.find((peer) => owners.has(peer))
+    return ids.find((peer) => owners.has(peer)) ?? ids.find((peer) => membership.isDurable(peer))
+  }
+}
+
+/** When another peer may be asked. */
+function nextAtMsOf({ askedAtMs, retryAtMs }: Pick<Wanted<Item, unknown>, 'askedAtMs' | 'retryAtMs'>): number {
+  return askedAtMs === undefined ? retryAtMs : askedAtMs + READ_PATIENCE_MS
+}
+
+function wakeAtMsOf({ wanted, deadlineMs }: Pick<Request<Item, unknown>, 'wanted' | 'deadlineMs'>): number {
+  return wanted.reduce(
+    (earliest, each) => (each.answer === undefined ? Math.min(earliest, nextAtMsOf(each)) : earliest),
+    deadlineMs,
+  )
+}

@@ -1,0 +1,96 @@
+import type { Row } from '../entries/entry-table.ts'
+import { entryKeyOf, rulesOf } from '../kinds/kinds.ts'
+import { KNOWN_VERSIONS_MAX_BYTES } from '../limits.ts'
+import type { ReplicaIds } from '../versions/replica-ids.ts'
+import { nameKey } from '../wire/block.ts'
+import type { PartitionName } from '../wire/block.ts'
+
+/** What a version takes besides its key and value. */
+const COST_BYTES = 256
+
+/** Above 0 if `a` is a later version of a row than `b`, as `Replica.compare` has it. */
+function compareRows(kind: number, ids: ReplicaIds, a: Readonly<Row>, b: Readonly<Row>): number {
+  if (a.hlc !== b.hlc) return a.hlc - b.hlc
+  if (rulesOf(kind)?.addWins === true && (a.bytes === undefined) !== (b.bytes === undefined)) {
+    return a.bytes === undefined ? 1 : -1
+  }
+  if (a.writer !== b.writer) return ids.id(a.writer) > ids.id(b.writer) ? 1 : -1
+  return a.sequence - b.sequence
+}
+
+/** The rows of a key. */
+interface Known {
+  readonly partition: string
+  readonly key: string
+  readonly rows: Map<string, Row>
+}
+
+/**
+ * The versions that this peer has lately written to partitions of others, or read from them. Its reads answer with the larger
+ * of these and what an owner says, so that no key goes back in time. Those that were used longest ago are forgotten first.
+ */
+export class KnownVersions {
+  readonly #ids: ReplicaIds
+  /** By partition and key. */
+  readonly #entries = new Map<string, Known>()
+  /** By partition, the keys in `#entries`. */
+  readonly #keys = new Map<string, Set<string>>()
+  #bytes = 0
+
+  constructor(ids: ReplicaIds) {
+    this.#ids = ids
+  }
+
+  /** Remembers a version, unless a later one is known. Returns the later of both. */
+  note(name: PartitionName, row: Readonly<Row>): Readonly<Row> {
+    const key = entryKeyOf(name.kind, row.key)
+    const at = partKey(name, key)
+    const entry = this.#entries.get(at) ?? this.#added(name, key)
+    this.#entries.delete(at)
+    this.#entries.set(at, entry)
+    const known = entry.rows.get(row.key)
+    if (known !== undefined && compareRows(name.kind, this.#ids, known, row) >= 0) return known
+    const own: Row = { ...row, bytes: row.bytes?.slice(row.start, row.end), start: 0, end: row.end - row.start }
+    entry.rows.set(row.key, own)
+    this.#bytes += costOf(own) - (known === undefined ? 0 : costOf(known))
+    for (const [oldest, forgotten] of this.#entries) {
+      if (this.#bytes <= KNOWN_VERSIONS_MAX_BYTES || oldest === at) break
+      this.#entries.delete(oldest)
+      this.#removed(forgotten)
+    }
+    return own
+  }
+
+  /** The known versions of the rows of a key. */
+  of(name: PartitionName, key: string): Iterable<Readonly<Row>> {
+    return this.#entries.get(partKey(name, key))?.rows.values() ?? []
+  }
+
+  /** The keys of a partition of which versions are known. */
+  keysOf(name: PartitionName): Iterable<string> {
+    return this.#keys.get(nameKey(name)) ?? []
+  }
+
+  #added(name: PartitionName, key: string): Known {
+    const partition = nameKey(name)
+    const keys = this.#keys.get(partition)
+    if (keys === undefined) this.#keys.set(partition, new Set([key]))
+    else keys.add(key)
+    return { partition, key, rows: new Map() }
+  }
+
+  #removed({ partition, key, rows }: Known): void {
+    for (const each of rows.values()) this.#bytes -= costOf(each)
+    const keys = this.#keys.get(partition)
+    keys?.delete(key)
+    if (keys?.size === 0) this.#keys.delete(partition)
+  }
+}
+
+function partKey(name: PartitionName, key: string): string {
+  return `${nameKey(name)} ${key}`
+}
+
+function costOf({ key, end }: Row): number {
+  return COST_BYTES + 4 * key.length + end
+}

@@ -1,0 +1,37 @@
+import type { Row } from '../entries/entry-table.ts'
+import type { Hints } from '../hints/hints.ts'
+import type { Collections } from '../replica/collections.ts'
+import type { PartitionName } from '../wire/block.ts'
+import type { KnownVersions } from './known-versions.ts'
+import { keysOfCopy, rowsOfKey } from './rows-of-key.ts'
+
+export interface LargestRowsDeps {
+  readonly collections: Collections
+  readonly hints: Hints
+  readonly known: KnownVersions
+}
+
+/** What a peer answers a reader with: of each row the later one of what was found and what this peer knows itself. */
+export class LargestRows {
+  readonly #deps: LargestRowsDeps
+
+  constructor(deps: LargestRowsDeps) {
+    this.#deps = deps
+  }
+
+  of({ name, key }: { readonly name: PartitionName; readonly key: string }, found: readonly Row[]): Readonly<Row>[] {
+    const { collections, hints, known } = this.#deps
+    for (const row of found) known.note(name, row)
+    for (const row of rowsOfKey(collections, name, key)) known.note(name, row)
+    for (const row of hints.rowsOf(name, key)) known.note(name, row)
+    return [...known.of(name, key)]
+  }
+
+  /** The keys of a partition of which this peer knows something itself. */
+  *keys(name: PartitionName): Generator<string, void, undefined> {
+    const { collections, hints, known } = this.#deps
+    yield* keysOfCopy(collections, name)
+    yield* hints.keysOf(name)
+    yield* known.keysOf(name)
+  }
+}

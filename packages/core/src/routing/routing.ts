@@ -1,0 +1,102 @@
+import type { Timekeeping } from '../clock/timekeeping.ts'
+import type { Hints } from '../hints/hints.ts'
+import type { Instant } from '../instant.ts'
+import type { Membership } from '../members/membership.ts'
+import type { NeighbourTable } from '../members/neighbour-table.ts'
+import type { Outbox } from '../outbox/outbox.ts'
+import type { RequestNumbers } from '../outbox/request-numbers.ts'
+import type { Rendezvous } from '../placement/rendezvous.ts'
+import type { PeerId } from '../ports.ts'
+import type { Collections } from '../replica/collections.ts'
+import type { Inbound } from '../replication/inbound.ts'
+import type { ReplicaIds } from '../versions/replica-ids.ts'
+import type { RoutingMessage } from '../wire/read-messages.ts'
+import { Answering } from './answering.ts'
+import { Counts } from './counts.ts'
+import { Currency } from './currency.ts'
+import type { KnownVersions } from './known-versions.ts'
+import { LargestRows } from './largest-rows.ts'
+import { PageAnswers } from './page-answers.ts'
+import { Pages } from './pages.ts'
+import { ReadAnswers } from './read-answers.ts'
+import { Reads } from './reads.ts'
+
+export interface RoutingDeps {
+  readonly collections: Collections
+  readonly hints: Hints
+  readonly ids: ReplicaIds
+  readonly inbound: Inbound
+  readonly known: KnownVersions
+  readonly membership: Membership
+  readonly neighbours: NeighbourTable
+  readonly outbox: Outbox
+  readonly requests: RequestNumbers
+  readonly peerId: PeerId
+  readonly placement: Rendezvous
+  readonly time: Timekeeping
+}
+
+/** Reads of partitions, wherever they are: of keys, page by page, and of their numbers of keys. */
+export class Routing {
+  readonly currency: Currency
+  readonly reads: Reads
+  readonly pages: Pages
+  readonly counts: Counts
+  readonly #answering: Answering
+  readonly #readAnswers: ReadAnswers
+  readonly #pageAnswers: PageAnswers
+
+  constructor(deps: RoutingDeps, now: Instant) {
+    this.currency = new Currency(deps, now)
+    const reading = { ...deps, clock: deps.time.hybridClock, currency: this.currency, largest: new LargestRows(deps) }
+    this.#answering = new Answering(reading)
+    const answering = { ...reading, answering: this.#answering }
+    this.reads = new Reads(reading)
+    this.pages = new Pages(reading)
+    this.counts = new Counts(answering)
+    this.#readAnswers = new ReadAnswers({ ...answering, reads: this.reads })
+    this.#pageAnswers = new PageAnswers({ ...answering, pages: this.pages })
+  }
+
+  get wakeAtMs(): number {
+    return Math.min(this.reads.asking.wakeAtMs, this.pages.asking.wakeAtMs, this.counts.asking.wakeAtMs)
+  }
+
+  /** Throws `MESSAGE_MALFORMED`. */
+  receive(from: PeerId, message: RoutingMessage, now: Instant): void {
+    switch (message.type) {
+      case 'read':
+        this.#readAnswers.asked(from, message, now)
+        break
+      case 'found':
+        this.reads.answered(from, message, now)
+        break
+      case 'scan':
+        this.#pageAnswers.asked(from, message, now)
+        break
+      case 'page':
+        this.pages.answered(from, message, now)
+        break
+      case 'count':
+        this.counts.asked(from, message, now)
+        break
+      case 'counted':
+        this.counts.answered(from, message, now)
+    }
+  }
+
+  /** Other peers may be worth asking now. */
+  neighboursChanged(): void {
+    for (const { asking } of [this.reads, this.pages, this.counts]) asking.neighboursChanged()
+  }
+
+  disconnected(neighbour: PeerId): void {
+    this.currency.disconnected(neighbour)
+    this.#answering.disconnected(neighbour)
+    for (const { asking } of [this.reads, this.pages, this.counts]) asking.disconnected(neighbour)
+  }
+
+  tick(now: Instant): void {
+    for (const { asking } of [this.reads, this.pages, this.counts]) asking.tick(now)
+  }
+}

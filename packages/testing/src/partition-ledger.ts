@@ -1,0 +1,283 @@
+import type { PartitionName, Peer } from '@gossipgrid/core'
+import { partitionIndex, partitionNumber } from '@gossipgrid/core/internals'
+import type { Rendezvous } from '@gossipgrid/core/internals'
+import type { Violation } from './checkers.ts'
+import { compareVersions } from './peer-state.ts'
+import type { Version } from './peer-state.ts'
+
+/** The kind of the collections: maps of whole values. */
+export const MAP_KIND = 1
+export const PARTITIONS = 16
+
+/** The partition of a key. */
+export function nameOf(collection: string, key: string): PartitionName {
+  return { collection, kind: MAP_KIND, partition: partitionNumber(PARTITIONS, partitionIndex(key, PARTITIONS)) }
+}
+
+/** One write to a key of a partition. */
+export interface PartitionWrite extends Version {
+  readonly name: PartitionName
+  readonly key: string
+  readonly machine: number
+  /** How often the machine had been started. */
+  readonly life: number
+  /** The registration of the collection that its writer knew. */
+  readonly origin: string
+  readonly writeId: number
+  /** Its writer had no whole copy of the partition. */
+  readonly hinted: boolean
+  /** Its writer has no directory: another peer issues it under a dot of its own, with its date. */
+  readonly reissued: boolean
+  /** How many disks had been lost when it was made. */
+  readonly lostDisksBefore: number
+  /** No peer has it as a hint any more. */
+  confirmed: boolean
+  /** The fewest owners that a peer knew of which had it as a hint at the last check. One that knew of none may become the only one. */
+  ownersKnown: number
+  /** All owners have it, and every other peer in the writer's reach that has a copy: a read finds it from then on. */
+  readable: boolean
+  /** It is durable at its writer. */
+  acknowledged: boolean
+  /** Every copy of it was lost with a disk. */
+  excused: boolean
+  /**
+   * Until then it may be gone: the last owner that had it has lost its disk, and peers that have it as a hint or as former owners may
+   * have the word of that owner that they need not keep it.
+   */
+  atRiskUntilMs: number
+  /** By registration: in how many checks in a row every copy was whole and had it. */
+  readonly everywhere: Map<string, number>
+  /** Once every copy had it: how many those were, and how many disks had been lost by then. */
+  settled: { readonly copies: number; readonly lostDisks: number } | undefined
+}
+
+/** Of a write that has just been made. */
+export const NOTHING_KNOWN: Pick<
+  PartitionWrite,
+  'confirmed' | 'ownersKnown' | 'readable' | 'acknowledged' | 'excused' | 'atRiskUntilMs' | 'settled'
+> = {
+  confirmed: false,
+  ownersKnown: Infinity,
+  readable: false,
+  acknowledged: false,
+  excused: false,
+  atRiskUntilMs: 0,
+  settled: undefined,
+}
+
+/** How far a copy descends from a complete history. */
+export interface CopyState {
+  /** The registration with which its history began. */
+  readonly origin: string
+  readonly whole: boolean
+}
+
+/** One machine, as a check sees it: its running peer, or one that is opened on its disk. */
+export interface Witness {
+  readonly peer: Peer
+  /** By collection and number: what the peer says of its copies. */
+  readonly copies: ReadonlyMap<string, CopyState>
+  /** By collection, number and key: the latest version of the rows that owners have not confirmed to it. */
+  readonly hints: ReadonlyMap<string, Version>
+}
+
+/** How long after the loss of a disk peers may still act on its word: they have not noticed that it is gone. */
+const WORD_MAX_MS = 3000
+/** Owners that have a row before its writer may forget it. */
+const HINT_COPIES_MIN = 2
+
+/**
+ * What was written, and what follows from it for copies that call themselves whole.
+ *
+ * A whole copy descends from a complete history. So once all copies of a partition are whole and have a write, every copy
+ * that begins later has it by the time that it is whole. A frame may be lost on its way to a copy that is about to be
+ * whole; such a write counts only once all copies have it.
+ */
+export class PartitionLedger {
+  readonly writes: PartitionWrite[] = []
+  readonly #ownersMax: number
+  readonly #checksMin: number
+  #lostDisks = 0
+  /** How many those were at the last checks. */
+  readonly #lostDisksAt: number[] = []
+
+  /**
+   * `ownersMax`: how many peers are to own each partition. `checksMin`: after so many checks rows are durable everywhere, and peers
+   * have noticed which others are gone.
+   */
+  constructor(ownersMax: number, checksMin: number) {
+    this.#ownersMax = ownersMax
+    this.#checksMin = checksMin
+  }
+
+  get lostDisks(): number {
+    return this.#lostDisks
+  }
+
+  /** A machine has made writes durable. */
+  acknowledge(machine: number, writeId: number): void {
+    for (const write of this.writes) {
+      if (write.machine === machine && write.writeId <= writeId) write.acknowledged = true
+    }
+  }
+
+  /** A machine has crashed. What was not acknowledged and is not on its disk never happened. */
+  crashed(machine: number, stored: Witness | undefined): void {
+    const kept = this.writes.filter(
+      (write) => write.machine !== machine || write.acknowledged || (stored !== undefined && hasWrite(stored, write)),
+    )
+    this.writes.length = 0
+    this.writes.push(...kept)
+  }
+
+  /** Disks have lost something: what is at no machine any more is not owed. */
+  excuse(witnesses: readonly Witness[], nowMs: number): void {
+    this.#lostDisks += 1
+    for (const write of this.writes) {
+      if (witnesses.some(({ peer }) => isOwner(peer, write.name) && hasRow(peer, write))) continue
+      write.atRiskUntilMs = nowMs + WORD_MAX_MS
+      if (!witnesses.some((each) => hasWrite(each, write))) write.excused = true
+    }
+  }
+
+  /** Looks at every copy there is; returns one that calls itself whole and is not, or a write of which there are too few. */
+  check(witnesses: readonly Witness[], nowMs: number): Violation | undefined {
+    this.#lostDisksAt.push(this.#lostDisks)
+    if (this.#lostDisksAt.length > this.#checksMin + 1) this.#lostDisksAt.shift()
+    for (const write of this.writes) {
+      if (!write.acknowledged || write.excused) continue
+      const key = copyKey(write.name)
+      const copies = witnesses.flatMap(({ peer, copies: states }) => {
+        const state = states.get(key)
+        return state === undefined ? [] : [{ peer, ...state, has: hasRow(peer, write) }]
+      })
+      const holders = copies.filter(({ has }) => has).map(({ peer }) => peer)
+      const hinting = witnesses.filter((each) => hasHint(each, write))
+      const isHint = hinting.length > 0
+      if (isHint) write.ownersKnown = Math.min(...hinting.map(({ peer }) => ownersOf(peer, write.name).size || 1))
+      if (holders.length === 0 && !isHint && nowMs <= write.atRiskUntilMs) {
+        write.excused = true
+        continue
+      }
+      const short =
+        this.#shortOf(write, isHint ? Math.max(1, holders.length) : holders.length) ??
+        this.#unconfirmed(write, holders, isHint)
+      if (short !== undefined) return short
+      for (const { peer, origin, whole, has } of copies) {
+        if (!whole || has || (write.everywhere.get(origin) ?? 0) < this.#checksMin) continue
+        return `whole: ${peer.peerId} calls its copy of ${key} whole and lacks ${write.replicaId}/${write.sequence} of '${write.key}'`
+      }
+      for (const origin of new Set(copies.map((copy) => copy.origin))) {
+        const checks = write.everywhere.get(origin) ?? 0
+        const isEverywhere = copies.every((copy) => copy.origin === origin && copy.whole && copy.has)
+        if (isEverywhere) {
+          write.everywhere.set(origin, checks + 1)
+          if (checks >= this.#checksMin) write.settled ??= { copies: copies.length, lostDisks: this.#lostDisksAt[0]! }
+        } else if (checks < this.#checksMin) write.everywhere.delete(origin)
+      }
+    }
+    return undefined
+  }
+
+  /** A hint ends only when two owners have the row, or all that there are to be. A peer may know of few that can own. */
+  #unconfirmed(write: PartitionWrite, holders: readonly Peer[], isHint: boolean): Violation | undefined {
+    if (!write.hinted || write.confirmed || isHint) return undefined
+    write.confirmed = true
+    const lost = this.#lostDisks - write.lostDisksBefore
+    const known = Math.min(write.ownersKnown, ...holders.map((peer) => ownersOf(peer, write.name).size))
+    const wanted = write.reissued ? 1 : Math.min(this.#ownersMax, HINT_COPIES_MIN, known) - lost
+    return holders.length >= wanted
+      ? undefined
+      : `hint: '${write.key}' of ${copyKey(write.name)} is no hint any more, and has ${holders.length} copies`
+  }
+
+  /** No handover leaves fewer copies of a write than there are to be, but for those that were lost with a disk. */
+  #shortOf({ key, name, settled }: PartitionWrite, copies: number): Violation | undefined {
+    const lost = settled === undefined ? Infinity : this.#lostDisks - settled.lostDisks
+    const wanted = Math.max(1, Math.min(this.#ownersMax, settled?.copies ?? 1) - lost)
+    return copies >= wanted ? undefined : `copies: '${key}' of ${copyKey(name)} has ${copies} copies and not ${wanted}`
+  }
+}
+
+/** What a peer says of its copies. */
+export function witness(peer: Peer): Witness {
+  const copies = new Map<string, CopyState>()
+  for (const { partitions, present, whole, collections } of (
+    peer.collections.placement as Rendezvous
+  ).copies.groups()) {
+    for (const { name, kind, origin } of collections) {
+      for (let index = 0; index < partitions; index++) {
+        const bit = 1 << (index & 7)
+        if ((present[index >> 3]! & bit) === 0) continue
+        const key = copyKey({ collection: name, kind, partition: partitions + index })
+        copies.set(key, { origin, whole: (whole[index >> 3]! & bit) !== 0 })
+      }
+    }
+  }
+  const hints = new Map<string, Version>()
+  for (const { name, row } of peer.partitions.hints ?? []) {
+    const key = `${copyKey(name)} ${row.key}`
+    const { hlc, sequence } = row
+    const version = { hlc, sequence, replicaId: peer.collections.ids.id(row.writer), removes: false }
+    const known = hints.get(key)
+    if (known === undefined || compareVersions(version, known) > 0) hints.set(key, version)
+  }
+  return { peer, copies, hints }
+}
+
+/** The registration of a collection that counts for a peer; '' if it knows of none. */
+export function originOf(peer: Peer, name: PartitionName): string {
+  return (peer.collections.placement as Rendezvous).registered(name)?.origin ?? ''
+}
+
+/** The owners of a partition, as a peer sees it. */
+export function ownersOf(peer: Peer, name: PartitionName): ReadonlySet<string> {
+  return (peer.collections.placement as Rendezvous).owners(name) as ReadonlySet<string>
+}
+
+export function copyKey({ collection, kind, partition }: PartitionName): string {
+  return `${collection} ${kind} ${partition}`
+}
+
+/** A peer has a whole copy of something that no other owner has whole. */
+export function isLastOwner({ copies }: Witness, others: readonly Witness[]): boolean {
+  return [...copies].some(([key, { origin, whole }]) => {
+    const [collection = '', kind, partition] = key.split(' ')
+    const name = { collection, kind: Number(kind), partition: Number(partition) }
+    return whole && !others.some((other) => isWholeOwner(other, name, origin))
+  })
+}
+
+function isWholeOwner({ copies, peer }: Witness, name: PartitionName, origin: string): boolean {
+  const copy = copies.get(copyKey(name))
+  return copy?.whole === true && copy.origin === origin && isOwner(peer, name)
+}
+
+/** Whether a peer has a write in a copy of its partition, or a later version of its key. */
+export function hasRow(peer: Peer, write: PartitionWrite): boolean {
+  const table = peer.collections.find(write.name)?.replica.table
+  const slot = table?.slotOf(write.key)
+  if (table === undefined || slot === undefined) return false
+  const [hlc, sequence] = [table.hlc(slot), table.sequence(slot)]
+  const version = { hlc, sequence, replicaId: peer.collections.ids.id(table.writer(slot)), removes: false }
+  return isAtLeast(version, write)
+}
+
+/** Whether a peer has a write, or a later version of its key, as a hint. */
+function hasHint({ hints }: Witness, write: PartitionWrite): boolean {
+  const version = hints.get(`${copyKey(write.name)} ${write.key}`)
+  return version !== undefined && isAtLeast(version, write)
+}
+
+export function hasWrite(witness: Witness, write: PartitionWrite): boolean {
+  return hasRow(witness.peer, write) || hasHint(witness, write)
+}
+
+export function isAtLeast(version: Version, write: PartitionWrite): boolean {
+  return write.reissued ? version.hlc >= write.hlc : compareVersions(version, write) >= 0
+}
+
+/** Whether a peer owns a partition, as it sees it. */
+export function isOwner(peer: Peer, name: PartitionName): boolean {
+  return ownersOf(peer, name).has(peer.peerId)
+}

@@ -1,0 +1,109 @@
+import type { PartitionName, Peer, Row } from '@gossipgrid/core'
+import type { Violation } from './checkers.ts'
+import { copyKey, isAtLeast, originOf } from './partition-ledger.ts'
+import type { PartitionLedger, PartitionWrite } from './partition-ledger.ts'
+import { compareVersions } from './peer-state.ts'
+import type { Version } from './peer-state.ts'
+import type { SimulatedPeer } from './simulated-peer.ts'
+
+const PAGE_KEYS = 2
+const NEVER: Version = { hlc: -1, sequence: 0, replicaId: '', removes: false }
+
+/**
+ * Reads, and checks what they find. A read may find no peer that can answer, and then says so. If it finds an answer, that has
+ * every write that all owners had confirmed before, every write that its machine made in this life, and no older version than
+ * the machine has read before.
+ */
+export class PartitionReads {
+  answered = 0
+  pages = 0
+  unreachable = 0
+  readonly #ledger: PartitionLedger
+  readonly #machines: readonly SimulatedPeer[]
+  readonly #violated: (violation: Violation) => void
+  /** By machine, life and key: the latest version that was read. */
+  readonly #seen = new Map<string, Version>()
+  /** By machine, life and partition: the last key that was read there. */
+  readonly #readUpTo = new Map<string, string>()
+  #count = 0
+
+  constructor(ledger: PartitionLedger, machines: readonly SimulatedPeer[], violated: (violation: Violation) => void) {
+    this.#ledger = ledger
+    this.#machines = machines
+    this.#violated = violated
+  }
+
+  /** Reads a key, and every other time the next keys of its partition as well. */
+  read(machine: SimulatedPeer, name: PartitionName, key: string): void {
+    const { peer } = machine
+    if (peer === undefined) return
+    const check = this.#expecting(machine, peer, name, (each) => each === key)
+    peer.partitions.read([{ name, key }], machine.clock.now(), ([found]) => {
+      if (found!.rows === undefined) this.unreachable += 1
+      else check(() => found!.rows!)
+    })
+    this.#count += 1
+    if (this.#count % 2 === 0) this.#readPage(machine, peer, name)
+    machine.take({ type: 'tick' })
+  }
+
+  /** Reads a few keys, those behind the ones that the machine read last. */
+  #readPage(machine: SimulatedPeer, peer: Peer, name: PartitionName): void {
+    const place = `${machine.index} ${machine.life} ${copyKey(name)}`
+    const after = this.#readUpTo.get(place) ?? ''
+    let end: string | undefined
+    const check = this.#expecting(machine, peer, name, (key) => key > after && (end === undefined || key <= end))
+    const query = { name, after, prefix: '', keysMax: PAGE_KEYS }
+    peer.partitions.readPage(query, machine.clock.now(), (page) => {
+      if (page === undefined) {
+        this.unreachable += 1
+        return
+      }
+      this.pages += 1
+      end = page.end
+      this.#readUpTo.set(place, end ?? '')
+      const found = new Map(page.keys.map(({ key, rows }) => [key, rows]))
+      check((key) => found.get(key) ?? [])
+    })
+  }
+
+  /** What a machine must find of some keys, as things stand now: the returned function checks what it has found. */
+  #expecting(
+    { index, life }: SimulatedPeer,
+    peer: Peer,
+    name: PartitionName,
+    isRead: (key: string) => boolean,
+  ): (rowsOf: (key: string) => readonly Readonly<Row>[]) => void {
+    const ofPartition = this.#ledger.writes.filter((write) => copyKey(write.name) === copyKey(name))
+    const owedToAll = ofPartition.filter((write) => write.readable || (write.machine === index && write.life === life))
+    const wasAgreed = this.#agreedOrigin(name)
+    const placeOf = (key: string): string => `${index} ${life} ${copyKey(name)} ${key}`
+    const keys = [...new Set(ofPartition.map(({ key }) => key))]
+    const seenBefore = new Map(keys.map((key) => [key, this.#seen.get(placeOf(key)) ?? NEVER]))
+    return (rowsOf) => {
+      // Peers that were apart may each have registered the collection. Until they agree, what one side had may be missing.
+      const isAgreed = ({ origin }: PartitionWrite): boolean =>
+        origin === wasAgreed && origin === this.#agreedOrigin(name)
+      const isOwed = (write: PartitionWrite): boolean => !write.excused && (!write.readable || isAgreed(write))
+      for (const key of keys.filter(isRead)) {
+        this.answered += 1
+        const [row] = rowsOf(key)
+        const replicaId = row === undefined ? '' : peer.collections.ids.id(row.writer)
+        const version = row === undefined ? NEVER : { ...NEVER, hlc: row.hlc, sequence: row.sequence, replicaId }
+        const where = `'${key}' of ${copyKey(name)}`
+        const missed = owedToAll.find((each) => each.key === key && isOwed(each) && !isAtLeast(version, each))
+        const why = missed?.readable === true ? 'which all owners had' : 'which it had written itself'
+        if (missed !== undefined) this.#violated(`read: ${peer.peerId} misses a write to ${where}, ${why}`)
+        if (compareVersions(version, seenBefore.get(key)!) < 0)
+          this.#violated(`read: ${where} went back in time at ${peer.peerId}`)
+        this.#seen.set(placeOf(key), version)
+      }
+    }
+  }
+
+  /** The registration of a collection that counts for all peers that are up; undefined if they do not agree. */
+  #agreedOrigin(name: PartitionName): string | undefined {
+    const origins = new Set(this.#machines.flatMap(({ peer }) => (peer === undefined ? [] : [originOf(peer, name)])))
+    return origins.size === 1 ? [...origins][0] : undefined
+  }
+}

@@ -1,0 +1,396 @@
+import { encodeValue } from '@gossipgrid/core'
+import type { CollectionDescriptor, PartitionName, Peer, PeerEvent } from '@gossipgrid/core'
+import { partitioning } from '@gossipgrid/core/internals'
+import type { Violation } from './checkers.ts'
+import { deliverTo } from './delivery.ts'
+import { EventQueue } from './event-queue.ts'
+import { Ledger } from './ledger.ts'
+import {
+  NOTHING_KNOWN,
+  PARTITIONS,
+  PartitionLedger,
+  hasWrite,
+  isLastOwner,
+  isOwner,
+  nameOf,
+  originOf,
+  ownersOf,
+  witness,
+} from './partition-ledger.ts'
+import type { PartitionWrite, Witness } from './partition-ledger.ts'
+import { PartitionReads } from './partition-reads.ts'
+import { unsettled } from './partition-settled.ts'
+import { Random } from './random.ts'
+import { SimulatedClock } from './simulated-clock.ts'
+import { SimulatedDisk } from './simulated-disk.ts'
+import { SimulatedNetwork } from './simulated-network.ts'
+import { SimulatedPeer } from './simulated-peer.ts'
+import { TraceHash } from './trace-hash.ts'
+
+export interface PartitionSimulationOptions {
+  readonly seed: number
+  /** 3 to 6 by default. */
+  readonly peers?: number
+  /** Simulated minutes with faults, before everything is healed; 2 by default. */
+  readonly minutes?: number
+  /** Peers also write to partitions that they have no copy of, some without a disk. In most seeds if left out. */
+  readonly hints?: boolean
+}
+
+export interface PartitionSimulationResult {
+  readonly seed: number
+  readonly peers: number
+  readonly minutes: number
+  /** A hash over everything that happened. */
+  readonly hash: string
+  readonly writes: number
+  readonly acknowledged: number
+  /** Acknowledged writes that an owner lacks in the end. */
+  readonly lost: number
+  readonly excused: number
+  /** Writes to partitions of others. */
+  readonly hinted: number
+  /** Reads that found an answer, and those that found no peer that could answer. */
+  readonly reads: number
+  readonly unreachable: number
+  /** Copies that became whole, or were so again, and disks that lost something. */
+  readonly wholes: number
+  readonly lostDisks: number
+  /** Simulated seconds from healing until all owners were whole and equal. */
+  readonly settleSeconds: number
+  readonly violations: readonly Violation[]
+}
+
+const CHECK_EVERY_MS = 500
+const SETTLE_MAX_MS = 300_000
+const KEYS = 60
+
+/** Runs one simulation of partitioned collections from start to end. The same options give the same result everywhere. */
+export function simulatePartitions(options: PartitionSimulationOptions): PartitionSimulationResult {
+  return new PartitionSimulation(options).run()
+}
+
+class PartitionSimulation {
+  readonly #options: PartitionSimulationOptions
+  readonly #random: Random
+  readonly #queue = new EventQueue()
+  readonly #trace = new TraceHash()
+  readonly #ledger: PartitionLedger
+  readonly #machines: SimulatedPeer[] = []
+  readonly #network: SimulatedNetwork
+  readonly #collections: readonly CollectionDescriptor[]
+  readonly #violations: Violation[] = []
+  readonly #whole = new Set<string>()
+  readonly #reads: PartitionReads
+  readonly #hints: boolean
+  /** Writes of machines without a disk that are not acknowledged yet, by machine and the number of their request. */
+  readonly #counted = new Map<string, PartitionWrite>()
+  #healed = false
+  #wholes = 0
+  #lostDisks = 0
+  #writes = 0
+
+  constructor(options: PartitionSimulationOptions) {
+    this.#options = options
+    this.#random = new Random(options.seed).fork('partitions')
+    const traits = this.#random.fork('traits')
+    const hints = this.#random.fork('hints')
+    this.#hints = options.hints ?? hints.chance(0.75)
+    const durable = options.peers ?? traits.between(3, 6)
+    const count = durable + (this.#hints && hints.chance(0.4) ? 1 : 0)
+    const owners = traits.between(1, 3)
+    // Some disks are slow then.
+    this.#ledger = new PartitionLedger(owners, this.#hints ? 12 : 4)
+    this.#reads = new PartitionReads(this.#ledger, this.#machines, (violation) => this.#violated(violation))
+    const names = traits.chance(0.5) ? ['users'] : ['users', 'orders']
+    this.#collections = names.map((name) => ({
+      name,
+      kind: 'map',
+      mode: 'partitioned',
+      partitions: PARTITIONS,
+      owners,
+    }))
+    const lossy = traits.chance(0.5)
+    const network = {
+      loss: lossy ? 0.3 * traits.fraction() : 0,
+      duplication: lossy ? 0.2 : 0,
+      reordering: lossy ? 0.2 : 0,
+      delayMaxMs: traits.between(10, 150),
+      congestionMs: 5,
+      missed: 0,
+      unnoticedMs: 500,
+    }
+    const listener = deliverTo(this.#machines)
+    this.#network = new SimulatedNetwork(
+      this.#queue,
+      this.#random.fork('network'),
+      listener,
+      count,
+      network,
+      () => true,
+    )
+    for (let index = 0; index < count; index++) this.#machines.push(this.#makeMachine(index, index < durable))
+  }
+
+  run(): PartitionSimulationResult {
+    const minutes = this.#options.minutes ?? 2
+    try {
+      this.#start(minutes * 60_000)
+      this.#runUntil(minutes * 60_000)
+      if (this.#violations.length === 0) this.#settle()
+    } catch (error) {
+      this.#violated(`threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+    }
+    const writes = this.#ledger.writes
+    const owed = writes.filter(({ acknowledged, excused }) => acknowledged && !excused)
+    return {
+      seed: this.#options.seed,
+      peers: this.#machines.length,
+      minutes,
+      hash: this.#trace.hex(),
+      writes: this.#writes,
+      acknowledged: writes.filter(({ acknowledged }) => acknowledged).length,
+      lost: owed.filter((write) => this.#witnesses().every((each) => !hasWrite(each, write))).length,
+      excused: writes.filter(({ excused }) => excused).length,
+      hinted: writes.filter(({ hinted }) => hinted).length,
+      reads: this.#reads.answered,
+      unreachable: this.#reads.unreachable,
+      wholes: this.#wholes,
+      lostDisks: this.#lostDisks,
+      settleSeconds: this.#settleMs / 1000,
+      violations: this.#violations,
+    }
+  }
+
+  #settleMs = 0
+
+  #start(troubleMs: number): void {
+    const random = this.#random.fork('start')
+    for (const machine of this.#machines) {
+      // Some are there from the start, others join later.
+      const joins = machine.index > 1 && random.chance(0.5)
+      this.#queue.after(joins ? random.below(troubleMs) : random.below(3000), () => this.#up(machine))
+    }
+    this.#writeOnAndOn(this.#random.fork('writes'))
+    if (this.#hints) this.#readOnAndOn(this.#random.fork('reads'))
+    const faults = this.#random.fork('faults')
+    this.#repeat(faults.between(3000, 20_000), faults.fork('crash'), (each) =>
+      this.#crash(each.pick(this.#machines), each),
+    )
+    this.#repeat(faults.between(4000, 30_000), faults.fork('break'), (each) => {
+      this.#network.breakLink(each.pick(this.#network.links))
+    })
+    this.#repeat(faults.between(10_000, 60_000), faults.fork('split'), (each) => {
+      const groups = each.between(2, 3)
+      this.#network.split(this.#machines.map(() => each.below(groups)))
+      this.#queue.after(each.between(1000, 25_000), () => this.#network.split(this.#machines.map(() => 0)))
+    })
+    this.#repeat(faults.between(15_000, 60_000), faults.fork('disk'), (each) => {
+      this.#loseDisk(each.pick(this.#machines), each)
+    })
+    this.#repeat(faults.between(20_000, 80_000), faults.fork('storm'), (each) => this.#storm(each))
+  }
+
+  /** Others lose their disks and begin again, slowly, when the machine that still has everything goes down. */
+  #storm(random: Random): void {
+    const { links } = this.#network
+    const slowMs = random.between(0, 2000)
+    for (const link of links) link.slowMs = slowMs
+    this.#queue.after(25_000, () => links.forEach((link) => (link.slowMs = 0)))
+    const [last, ...others] = random.shuffle(this.#machines)
+    for (const machine of others) if (random.chance(0.7)) this.#loseDisk(machine, random)
+    this.#queue.after(random.between(0, 15_000), () => {
+      this.#crash(last!, random, random.between(5000, 25_000))
+      // They meet each other again meanwhile.
+      for (const link of links) this.#network.breakLink(link)
+    })
+  }
+
+  #repeat(everyMs: number, random: Random, cause: (random: Random) => void): void {
+    this.#queue.after(everyMs * (0.5 + random.fraction()), () => {
+      if (this.#healed) return
+      cause(random)
+      this.#repeat(everyMs, random, cause)
+    })
+  }
+
+  #up(machine: SimulatedPeer): void {
+    if (machine.peer !== undefined) return
+    machine.start()
+    for (const other of this.#machines) if (other !== machine) this.#network.dial(machine.index, other.index)
+    for (const collection of this.#collections) machine.peer!.open(collection)
+    machine.take({ type: 'tick' })
+  }
+
+  #crash(machine: SimulatedPeer, random: Random, downMs: number = random.mostlySmall(50, 20_000)): void {
+    if (machine.peer === undefined || this.#healed) return
+    machine.crash(random.pick(['whole', 'nothing']))
+    this.#ledger.crashed(machine.index, machine.persistent ? witness(machine.stored()) : undefined)
+    this.#queue.after(downMs, () => this.#up(machine))
+  }
+
+  /** A disk loses all, or a part of what it has, unless no other owner has a whole copy of something. */
+  #loseDisk(machine: SimulatedPeer, random: Random): void {
+    if (machine.life === 0 || !machine.persistent) return
+    this.#crash(machine, random)
+    if (machine.peer !== undefined) return
+    // What the others have only in memory may be gone with the next crash.
+    const others = this.#machines
+      .filter((each) => each !== machine && each.life > 0 && each.persistent)
+      .map((each) => witness(each.stored()))
+    if (isLastOwner(this.#witness(machine), others)) return
+    const blobs = machine.disk.blobs()
+    if (random.chance(0.5) || blobs.length === 0) machine.disk.lose()
+    else machine.disk.damage(random.pick(blobs)[0])
+    this.#lostDisks += 1
+    this.#ledger.excuse([...others, this.#witness(machine)], this.#queue.nowMs)
+  }
+
+  #writeOnAndOn(random: Random): void {
+    this.#queue.after(random.between(50, 700), () => {
+      if (this.#healed) return
+      this.#write(random.pick(this.#machines), random)
+      this.#writeOnAndOn(random)
+    })
+  }
+
+  #readOnAndOn(random: Random): void {
+    this.#queue.after(random.between(50, 700), () => {
+      if (this.#healed) return
+      const collection = random.pick(this.#collections).name
+      const key = `key ${random.below(KEYS)}`
+      this.#reads.read(random.pick(this.#machines), nameOf(collection, key), key)
+      this.#readOnAndOn(random)
+    })
+  }
+
+  /** Without hints only owners write, to copies that are whole. */
+  #write(machine: SimulatedPeer, random: Random): void {
+    const { peer } = machine
+    const collection = random.pick(this.#collections).name
+    const key = `key ${random.below(KEYS)}`
+    const name = nameOf(collection, key)
+    const value = random.chance(0.1) ? undefined : encodeValue(this.#writes, 100)
+    if (peer === undefined) return
+    const { placement } = peer.collections
+    const isOwning = isOwner(peer, name) && placement.holds(name) && placement.hasAllOwn(name)
+    if (!this.#hints && (!isOwning || !('replica' in peer.collections.locate(name)))) return
+    const written = peer.partitions.write(name, key, value, machine.clock.now())
+    const { hlc, replicaId, sequence, writeId } = written
+    const write: PartitionWrite = {
+      ...{
+        name,
+        key,
+        machine: machine.index,
+        life: machine.life,
+        hlc,
+        origin: originOf(peer, name),
+        replicaId,
+        sequence,
+        writeId,
+        removes: false,
+      },
+      hinted: written.hinted === true,
+      reissued: !machine.persistent,
+      lostDisksBefore: this.#ledger.lostDisks,
+      ...NOTHING_KNOWN,
+      everywhere: new Map(),
+    }
+    this.#ledger.writes.push(write)
+    if (!machine.persistent || (this.#hints && random.chance(0.5))) {
+      const copies = machine.persistent ? ownersOf(peer, name).size : 1
+      const request = peer.partitions.countCopies(name, key, written, copies)
+      this.#counted.set(`${machine.index} ${machine.life} ${request}`, write)
+    }
+    this.#writes += 1
+    machine.take({ type: 'tick' })
+  }
+
+  #settle(): void {
+    this.#healed = true
+    this.#network.heal()
+    for (const machine of this.#machines) this.#up(machine)
+    const startMs = this.#queue.nowMs
+    while (
+      this.#queue.nowMs - startMs < SETTLE_MAX_MS &&
+      this.#violations.length === 0 &&
+      unsettled(this.#witnesses(), this.#collections, this.#ledger.writes) !== undefined
+    ) {
+      this.#runUntil(this.#queue.nowMs + 1000)
+    }
+    this.#settleMs = this.#queue.nowMs - startMs
+    this.#violated(unsettled(this.#witnesses(), this.#collections, this.#ledger.writes))
+  }
+
+  #runUntil(timeMs: number): void {
+    while (this.#queue.nowMs < timeMs && this.#violations.length === 0) {
+      const pauseMs = Math.min(timeMs, this.#queue.nowMs + CHECK_EVERY_MS)
+      while (this.#queue.step(pauseMs)) if (this.#violations.length > 0) return
+      const witnesses = this.#witnesses()
+      this.#violated(this.#ledger.check(witnesses, this.#queue.nowMs))
+      this.#countWhole(witnesses)
+    }
+  }
+
+  /** A peer that others are out of reach of may know of few that own. */
+  /** It reaches every peer that is up, and those are all owners of the partition. */
+  #reachesAll(peer: Peer, name: PartitionName): boolean {
+    const up = this.#machines.flatMap((machine) => machine.peer?.peerId ?? [])
+    return [...up, ...ownersOf(peer, name)].every((id) => id === peer.peerId || peer.neighbours.has(id))
+  }
+
+  #countWhole(witnesses: readonly Witness[]): void {
+    const whole = witnesses.flatMap(({ peer, copies }) =>
+      [...copies].flatMap(([key, copy]) => (copy.whole ? [`${peer.peerId} ${key}`] : [])),
+    )
+    for (const copy of whole) if (!this.#whole.has(copy)) this.#wholes += 1
+    this.#whole.clear()
+    for (const copy of whole) this.#whole.add(copy)
+  }
+
+  #witnesses(): Witness[] {
+    const there = this.#machines.filter(({ life, persistent, peer }) => life > 0 && (persistent || peer !== undefined))
+    return there.map((machine) => this.#witness(machine))
+  }
+
+  #witness(machine: SimulatedPeer): Witness {
+    return witness(machine.peer ?? machine.stored())
+  }
+
+  #violated(violation: Violation | undefined): void {
+    if (violation !== undefined) this.#violations.push(`${(this.#queue.nowMs / 1000).toFixed(3)} s: ${violation}`)
+  }
+
+  #makeMachine(index: number, persistent: boolean): SimulatedPeer {
+    const random = this.#random.fork(`machine ${index}`)
+    const world = {
+      queue: this.#queue,
+      network: this.#network,
+      ledger: new Ledger(),
+      trace: this.#trace,
+      collections: [],
+      confirmed: () => undefined,
+      travelled: () => undefined,
+      heard: (machine: SimulatedPeer, event: PeerEvent) => {
+        if (event.type === 'durable' && machine.persistent) this.#ledger.acknowledge(machine.index, event.writeId)
+        if (event.type !== 'copies' || event.peers === 0) return
+        const write = this.#counted.get(`${machine.index} ${machine.life} ${event.request}`)
+        if (write === undefined) return
+        if (write.reissued) write.acknowledged = true
+        else if (event.isEnough && this.#reachesAll(machine.peer!, write.name)) write.readable = true
+      },
+      violated: (violation: Violation) => this.#violated(violation),
+    }
+    const disk = new SimulatedDisk(this.#queue, random.fork('disk'))
+    // What is not durable yet is often much.
+    if (this.#hints && random.fork('slow').chance(0.3)) disk.delayMaxMs = 1500
+    return new SimulatedPeer(world, {
+      index,
+      disk,
+      clock: new SimulatedClock(this.#queue, random.below(1_000_000)),
+      persistent,
+      partitioning: partitioning({ joins: index > 0 }),
+      random: random.fork('peer'),
+    })
+  }
+}

@@ -1,0 +1,2 @@
+/** The arguments of a command make no sense. */
+export class UsageError extends Error {}
