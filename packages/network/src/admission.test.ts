@@ -34,6 +34,14 @@ describe('admission', () => {
     expect(one.admits('ada')).toBe(true)
   })
 
+  it('admits no peer while this one is cut off', () => {
+    const one = admission()
+    one.online = false
+    expect(one.admits('ada')).toBe(false)
+    one.online = true
+    expect(one.admits('ada')).toBe(true)
+  })
+
   it('turns newcomers away at twice the wanted number of neighbours, but never a neighbour', () => {
     const full = admission(['a', 'b', 'c', 'd'])
     expect(full.admits('e')).toBe(false)

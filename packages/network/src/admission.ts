@@ -20,14 +20,16 @@ export class Admission {
   readonly #deps: AdmissionDeps
   readonly #blocked = new Set<PeerId>()
   readonly #refusedUntilMs = new Map<PeerId, number>()
+  /** False while this peer is cut off: then no peer may connect. */
+  online = true
 
   constructor(deps: AdmissionDeps) {
     this.#deps = deps
   }
 
-  /** False for a peer that is blocked, refused for now, not accepted, or one too many. */
+  /** False while this peer is cut off, and for a peer that is blocked, refused for a while, not accepted, or one too many. */
   admits(peerId: PeerId): boolean {
-    if (this.#blocked.has(peerId) || this.refused(peerId)) return false
+    if (!this.online || this.#blocked.has(peerId) || this.refused(peerId)) return false
     if (this.#deps.accept?.(peerId) === false) return false
     const neighbours = this.#deps.neighbours()
     return neighbours.has(peerId) || neighbours.size < this.#deps.neighboursMax * INBOUND_FACTOR
@@ -62,6 +64,7 @@ export class Admission {
     const denies = (peerId: { toString(): string }): boolean => !this.admits(peerId.toString())
     return {
       denyDialMultiaddr: () => false,
+      denyInboundConnection: () => !this.online,
       denyDialPeer: denies,
       denyInboundEncryptedConnection: denies,
       denyOutboundEncryptedConnection: denies,

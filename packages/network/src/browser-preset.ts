@@ -6,7 +6,6 @@ import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
 import { directConnections } from './direct-connections.ts'
 import { gossipService } from './gossip.ts'
-import { CONNECTION_MONITOR } from './preset.ts'
 import type { Preset, PresetInput } from './preset.ts'
 import { guarded } from './strangers/guarded-transport.ts'
 import { TAB_LISTEN, tabTransport } from './tab-transport.ts'
@@ -50,7 +49,8 @@ function options(input: PresetInput): ReturnType<Preset['options']> {
     streamMuxers: [yamux()],
     connectionGater: input.gater,
     connectionManager: { maxConnections: Math.max(300, input.neighboursMax * 4), addressDialTimeout: 60_000 },
-    connectionMonitor: CONNECTION_MONITOR,
+    // `SilenceWatch` looks after connections.
+    connectionMonitor: { enabled: false },
     services: {
       identify: identify(),
       ping: ping(),

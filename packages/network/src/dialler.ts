@@ -42,7 +42,9 @@ export class Dialler {
       dial: (addresses, signal) => this.#dial(addresses, signal),
       isConnected: (peerId) => neighbours.isConnected(peerId) || isRelay(peerId),
       mayDial: (peerId, joining) =>
-        (joining || neighbours.size < neighboursMax) && (peerId === undefined || admission.admits(peerId)),
+        admission.online &&
+        (joining || neighbours.size < neighboursMax) &&
+        (peerId === undefined || admission.admits(peerId)),
       window,
       random: Math.random,
     })
@@ -109,7 +111,8 @@ export class Dialler {
   }
 
   async #dial(addresses: readonly string[], signal?: AbortSignal): Promise<PeerId> {
-    const { node, neighbours, departed } = this.#deps
+    const { node, neighbours, departed, admission } = this.#deps
+    if (!admission.online) throw new GridError('NETWORK_DIAL_FAILED', 'this peer is cut off')
     const timeout = AbortSignal.timeout(DIAL_MAX_MS)
     let connection: Connection
     try {

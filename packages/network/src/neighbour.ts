@@ -215,10 +215,13 @@ export class Neighbour {
     return this.#direct.idle()
   }
 
-  /** Takes the stream on which the neighbour sends frames. One that opens it before it is ready breaks the protocol. */
+  /**
+   * Takes the stream on which the neighbour sends frames. It may open it before this side is ready, for it may have been ready
+   * earlier. The frames wait until then.
+   */
   acceptDirect(stream: Stream): void {
     this.#directStreams += 1
-    if (this.#readySinceMs === undefined || this.#ended || this.#directStreams > DIRECT_STREAMS_MAX) {
+    if (this.#ended || this.#directStreams > DIRECT_STREAMS_MAX) {
       stream.abort(new Error('no stream of frames is expected'))
       return
     }
@@ -226,7 +229,8 @@ export class Neighbour {
     const { broadcastSizeMaxBytes, onDirect } = this.#deps
     const receiver = new MessageReceiver(broadcastSizeMaxBytes, onDirect, this.#malformed)
     this.#directIncoming = { stream, receiver }
-    receiver.read(stream)
+    if (this.#readySinceMs === undefined) stream.pause()
+    else receiver.read(stream)
   }
 
   async #openDirect(): Promise<Stream> {
@@ -304,5 +308,9 @@ export class Neighbour {
     this.#settleReady.resolve()
     this.#receiver.read(incoming)
     incoming.resume()
+    if (this.#directIncoming === undefined) return
+    const { stream, receiver } = this.#directIncoming
+    receiver.read(stream)
+    stream.resume()
   }
 }

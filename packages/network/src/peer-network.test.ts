@@ -1,4 +1,8 @@
 import { generateKeyPair, privateKeyToProtobuf } from '@libp2p/crypto/keys'
+import { identify } from '@libp2p/identify'
+import { noise } from '@libp2p/noise'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import type { Libp2p } from 'libp2p'
 import type { Connection } from '@libp2p/interface'
@@ -331,6 +335,22 @@ describe('a neighbour that breaks the protocol', () => {
     expect(ada.disconnected).not.toContain(raw.peerId)
   })
 
+  it('is none if its frames come before its stream does: they wait', async () => {
+    const ada = await start()
+    const raw = await startRaw()
+    await raw.node.handle(PROTOCOL, () => undefined)
+    const connection = await raw.node.dial(multiaddr(addressOf(ada)))
+    const frames = await connection.newStream(`${PROTOCOL}/direct`)
+    frames.send(Uint8Array.of(0, 0, 0, 1, 7))
+    await pause(200)
+    expect(ada.frames).toEqual([])
+    await connection.newStream(PROTOCOL)
+    await eventually(() => ada.frames.length === 1, 'the frame arrives')
+    expect(ada.connected).toEqual([raw.peerId])
+    expect(ada.disconnected).toEqual([])
+    expect(frames.status).toBe('open')
+  })
+
   it('by sending frames before it is a neighbour gets nothing', async () => {
     const ada = await start()
     const raw = await startRaw()
@@ -376,5 +396,54 @@ describe('a neighbour that breaks the protocol', () => {
     await eventually(() => ada.messages.length === 1, 'the second stream is read')
     await eventually(() => outgoing.status !== 'open', 'the first is reset')
     expect(ada.network.neighbours()).toEqual([raw.peerId])
+  })
+})
+
+describe('a peer that only reads', () => {
+  it('sends hardly anything, also while it reads more than one window of the multiplexer', async () => {
+    const ada = await start()
+    const ben = await start({ join: [addressOf(ada)] })
+    await met(ada, ben)
+    const size = 100
+    const countOf = (bytes: number): number => ben.messages.filter((message) => message.bytes.length === bytes).length
+    const before = ben.network.traffic().sentBytes
+    for (let i = 0; i < 500; i++) {
+      await ada.network.send(ben.network.peerId, new Uint8Array(size))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await eventually(() => countOf(size) === 500, 'all short messages have come')
+    // A report after each would be 14,000 bytes. What is here is mostly identify.
+    expect(ben.network.traffic().sentBytes - before).toBeLessThan(5000)
+    const large = 1024 * 1024
+    for (let i = 0; i < 8; i++) await ada.network.send(ben.network.peerId, new Uint8Array(large))
+    await eventually(() => countOf(large) === 8, 'all long messages have come')
+    expect(ben.network.traffic().sentBytes - before).toBeLessThan(15_000)
+  })
+})
+
+describe('identify', () => {
+  it('waits until a peer is a neighbour, and gossip follows it', async () => {
+    const ada = await startOpen(60_000, [])
+    const identified: { readonly peerId: PeerId; readonly isNeighbour: boolean }[] = []
+    ada.node.addEventListener('peer:identify', ({ detail }) => {
+      const peerId = detail.peerId.toString()
+      identified.push({ peerId, isNeighbour: ada.network.neighbours().includes(peerId) })
+    })
+    const stranger = await createLibp2p({
+      transports: [tcp()],
+      connectionEncrypters: [noise()],
+      streamMuxers: [yamux()],
+      connectionGater: { denyDialMultiaddr: () => false },
+      services: { identify: identify() },
+    })
+    closing.push(async () => stranger.stop())
+    await stranger.handle(PROTOCOL, () => undefined)
+    await stranger.dial(multiaddr(addressOf(ada)))
+    await pause(300)
+    expect(identified).toEqual([])
+    const ben = await start({ join: [addressOf(ada)] })
+    await eventually(() => identified.length > 0, 'ben is asked who he is')
+    expect(identified).toEqual([{ peerId: ben.network.peerId, isNeighbour: true }])
+    await publishUntil(ben.network, ada)
   })
 })

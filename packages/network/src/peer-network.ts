@@ -12,10 +12,12 @@ import { Dialler } from './dialler.ts'
 import { Departed } from './departed.ts'
 import { abort, atMost, CLOSE_MAX_MS, closeInOrder, stopNode } from './ending.ts'
 import { Gossip } from './gossip.ts'
+import { identifyLater } from './identify-later.ts'
 import type { EndReason } from './neighbour.ts'
 import { Neighbours } from './neighbours.ts'
 import type { NodeHooks, PeerNetworkOptions } from './peer-network-options.ts'
 import { Relays } from './relays.ts'
+import { SilenceWatch } from './silence-watch.ts'
 import { Newcomers } from './strangers/newcomers.ts'
 import type { Traffic } from './traffic.ts'
 
@@ -25,10 +27,12 @@ const OPEN_TIMEOUT_MS = 15_000
 const HOSTILE_REFUSED_MS = 60_000
 /** How long a neighbour that connects too often is refused. It may only crash at every start, so this is no offence. */
 const RESTLESS_REFUSED_MS = 15_000
-/** How often neighbours are checked for incomplete messages and failed gossip. */
-const WATCH_INTERVAL_MS = 500
+/** How often neighbours are checked for incomplete messages and failed gossip, and connections for silence. */
+const WATCH_INTERVAL_MS = 1000
 /** How long `stop` waits for the last messages. */
 const FLUSH_MAX_MS = 500
+
+const CUT_OFF = 'this peer is cut off'
 
 /** What was dropped or refused since the start, for status and metrics. */
 export interface NetworkCounts {
@@ -71,6 +75,7 @@ export class PeerNetwork implements Libp2pNetwork {
   readonly #dialler: Dialler
   readonly #relays: Relays
   readonly #deafWatch: DeafWatch
+  readonly #silenceWatch = new SilenceWatch((connection, text) => abort(connection, text))
   #events: NetworkEvents | undefined
   #watch: ReturnType<typeof setInterval> | undefined
   #starting: Promise<void> | undefined
@@ -129,7 +134,11 @@ export class PeerNetwork implements Libp2pNetwork {
       openTimeoutMs: OPEN_TIMEOUT_MS,
       onProven: (neighbour) => this.#proven(neighbour),
       onAddresses: (neighbour, addresses) => this.#dialler.learn(neighbour, addresses),
-      onConnected: (neighbour) => this.#events?.connected(neighbour),
+      onConnected: (neighbour) => {
+        this.#events?.connected(neighbour)
+        // A tab asks at once: it has to know which of the peers are relays.
+        if (!options.usesRelays) identifyLater(node, neighbour)
+      },
       onDisconnected: (neighbour) => this.#events?.disconnected(neighbour),
       onMessage: (from, bytes) => this.#events?.message(from, bytes),
       onDirect: (from, bytes) => this.#events?.direct(from, bytes),
@@ -279,6 +288,14 @@ export class PeerNetwork implements Libp2pNetwork {
     this.wake()
   }
 
+  setOnline(online: boolean): void {
+    this.#admission.online = online
+    if (online) return this.wake()
+    for (const { peerId } of [...this.#neighbours]) this.#close(peerId, CUT_OFF)
+    // Relays, and peers that have not proven anything yet.
+    for (const connection of this.#node.getConnections()) abort(connection, CUT_OFF)
+  }
+
   wake(): void {
     if (this.#watch !== undefined) this.#dialler.wake()
   }
@@ -362,6 +379,7 @@ export class PeerNetwork implements Libp2pNetwork {
         this.#redialIfDeaf(neighbour.peerId, nowMs)
       }
     }
+    this.#silenceWatch.check(() => this.#node.getConnections(), nowMs)
   }
 
   #redialIfDeaf(peerId: PeerId, nowMs: number): void {

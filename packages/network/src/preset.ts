@@ -56,10 +56,3 @@ export interface Preset {
   /** What a new node needs before it starts. */
   prepare?(node: Libp2p): Promise<void>
 }
-
-/** How connections are checked, on every transport. */
-export const CONNECTION_MONITOR: NonNullable<Libp2pOptions['connectionMonitor']> = {
-  // Finds connections that broke without notice. A busy machine may stall for seconds, which is no failure.
-  pingInterval: 10_000,
-  pingTimeout: { minTimeout: 10_000 },
-}

@@ -47,6 +47,19 @@ describe('the redialer', () => {
     return { redialer, running }
   }
 
+  it('dials a peer in time although addresses of others come all the while', async () => {
+    const { redialer, up, dials } = setUp()
+    redialer.start([])
+    up.add('ada')
+    redialer.learn('ada', ['/p2p/ada'], 0)
+    for (let i = 0; i < 20; i++) {
+      await vi.advanceTimersByTimeAsync(100)
+      redialer.learn('ben', ['/p2p/ben'], 60_000)
+    }
+    expect(dials).toEqual(['/p2p/ada'])
+    redialer.stop()
+  })
+
   it('tries an address to join by again and again, more and more rarely, until a peer answers', async () => {
     const { redialer, connected, up, dials } = setUp()
     redialer.start(['/p2p/ada'])

@@ -11,8 +11,10 @@ const ADDRESSES_MAX = 16
 const REMEMBERED_MAX = 256
 /** A peer that has not answered for this long is forgotten. Core dials it when its member record comes again. */
 const FORGOTTEN_AFTER_MS = 60 * 60 * 1000
-/** How often due dials are started, in milliseconds. A redial can be late by this much. */
-const SWEEP_INTERVAL_MS = 200
+/** The shortest time between two looks for due dials, in milliseconds. A redial can be late by this much. */
+const SWEEP_MIN_MS = 200
+/** The longest. What could be dialled and may not is looked at so often, and all while nothing is missing. */
+const SWEEP_MAX_MS = 2000
 
 export interface RedialerDeps {
   /** Dials and resolves with the peer once it is a neighbour. */
@@ -53,7 +55,9 @@ export class Redialer {
   readonly #targets = new Map<string, Target>()
   /** By peer id or else address, so that requests for one peer share a dial. One that may be aborted has a dial of its own. */
   readonly #requests = new Map<string | AbortSignal, Request>()
-  #timer: ReturnType<typeof setInterval> | undefined
+  #timer: ReturnType<typeof setTimeout> | undefined
+  /** When the timer ends. */
+  #sweepAtMs = Infinity
   #dialling = 0
 
   constructor(deps: RedialerDeps) {
@@ -65,12 +69,12 @@ export class Redialer {
     for (const address of joinAddresses) {
       this.#targets.set(address, newTarget(peerIdIn(address), [address], true))
     }
-    this.#timer = setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS)
+    this.#arm(SWEEP_MIN_MS)
     this.#sweep()
   }
 
   stop(): void {
-    clearInterval(this.#timer)
+    clearTimeout(this.#timer)
     this.#timer = undefined
     this.#targets.clear()
     for (const { outcome } of this.#requests.values()) outcome.reject(stopped())
@@ -103,6 +107,7 @@ export class Redialer {
     }
     target.addresses = [...new Set([...addresses, ...target.addresses])].slice(0, ADDRESSES_MAX)
     target.dueMs = performance.now() + delayMs
+    this.#arm(SWEEP_MIN_MS)
   }
 
   /** The peer turned out not to be of this grid. */
@@ -119,6 +124,7 @@ export class Redialer {
   lost(peerId: PeerId, delayMs: number): void {
     const dueMs = performance.now() + backoffMs(0, this.#deps.random()) + delayMs
     for (const target of this.#targets.values()) if (target.peerId === peerId) target.dueMs = dueMs
+    if (this.#timer !== undefined) this.#arm(SWEEP_MIN_MS)
   }
 
   /** Dials all missing peers now, without the rest of their waits. */
@@ -128,6 +134,30 @@ export class Redialer {
       target.dueMs = 0
     }
     this.#sweep()
+  }
+
+  /** Sweeps after `afterMs` at the latest: a sweep that is to come sooner is not put off. */
+  #arm(afterMs: number): void {
+    const sweepAtMs = performance.now() + afterMs
+    if (this.#timer !== undefined && this.#sweepAtMs <= sweepAtMs) return
+    clearTimeout(this.#timer)
+    this.#sweepAtMs = sweepAtMs
+    this.#timer = setTimeout(() => {
+      this.#sweepAtMs = Infinity
+      this.#sweep()
+      this.#arm(Math.min(SWEEP_MAX_MS, Math.max(SWEEP_MIN_MS, this.#nextDueMs - performance.now())))
+    }, afterMs)
+  }
+
+  /** When the next missing peer is to be dialled, if it is not to be dialled already. */
+  get #nextDueMs(): number {
+    const nowMs = performance.now()
+    let nextMs = Infinity
+    for (const { dialling, dueMs, peerId } of this.#targets.values()) {
+      if (dialling || dueMs <= nowMs || (peerId !== undefined && this.#deps.isConnected(peerId))) continue
+      nextMs = Math.min(nextMs, dueMs)
+    }
+    return nextMs
   }
 
   /** Starts as many dials as may run. Addresses to join by come first, then requests, then those that failed least. */
@@ -199,7 +229,9 @@ export class Redialer {
     } finally {
       this.#dialling -= 1
       queueMicrotask(() => {
-        if (this.#timer !== undefined) this.#sweep()
+        if (this.#timer === undefined) return
+        this.#sweep()
+        this.#arm(SWEEP_MIN_MS)
       })
     }
   }

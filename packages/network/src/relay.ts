@@ -2,14 +2,13 @@ import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@
 import { identify } from '@libp2p/identify'
 import { ping } from '@libp2p/ping'
 import { createLibp2p } from 'libp2p'
-import { GridError, checkKnown } from '@gossipgrid/core'
+import { GridError, checkKnown, shown } from '@gossipgrid/core'
 import type { Known, PeerId } from '@gossipgrid/core'
 import { parseAddress, startError } from './addresses.ts'
 import { DialWindow } from './dial-window.ts'
 import { atMost } from './ending.ts'
 import { Departed } from './departed.ts'
 import { meetingService } from './meeting.ts'
-import { CONNECTION_MONITOR } from './preset.ts'
 import type { Certificate } from './preset.ts'
 import { RELAY_CONNECTIONS_MAX, relayService } from './relay-service.ts'
 import { serverTransports } from './server-transports.ts'
@@ -77,7 +76,8 @@ export async function openRelay(options: RelayOptions = {}): Promise<Relay> {
       inboundConnectionThreshold: 200,
       maxIncomingPendingConnections: 100,
     },
-    connectionMonitor: CONNECTION_MONITOR,
+    // Finds connections that broke without notice. A busy machine may stall for seconds, which is no failure.
+    connectionMonitor: { pingInterval: 10_000, pingTimeout: { minTimeout: 10_000 } },
     services: {
       identify: identify(),
       ping: ping(),
@@ -102,6 +102,7 @@ export async function openRelay(options: RelayOptions = {}): Promise<Relay> {
 }
 
 function checkTexts(name: string, value: unknown): void {
-  if (Array.isArray(value) && value.every((each) => typeof each === 'string')) return
-  throw new GridError('INVALID_OPTION', `${name} is an array of text`)
+  if (!Array.isArray(value)) throw new GridError('INVALID_OPTION', `${name} is an array of text, not ${shown(value)}`)
+  const wrong = value.findIndex((each) => typeof each !== 'string')
+  if (wrong >= 0) throw new GridError('INVALID_OPTION', `${name}[${wrong}] is text, not ${shown(value[wrong])}`)
 }

@@ -1,11 +1,18 @@
 /**
  * Run by `runtimes.test.ts` under each server runtime: two peers meet, one over TCP and one over WebSockets, talk both
- * ways with frames of many sizes, and stop. Prints one line of JSON; the process then has to end by itself.
+ * ways with frames of many sizes, and stop. Prints one line of JSON; the process then has to end by itself. Before that,
+ * dials are aborted at each step of theirs: none of them may end the process.
  */
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import type { NetworkEvents } from '@gossipgrid/core'
+import { tcp } from '@libp2p/tcp'
+import { multiaddr } from '@multiformats/multiaddr'
 import { deriveChannel } from './channel.ts'
 import { libp2pNetwork } from './libp2p-network.ts'
 import type { Libp2pNetwork } from './peer-network.ts'
+import { sheltered } from './server-transports.ts'
 
 const SIZES = [5, 1199, 1200, 5000, 500_000]
 const LIMIT_MS = 60_000
@@ -40,6 +47,31 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
+async function abortDials(): Promise<void> {
+  const server = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const log = Object.assign(() => undefined, { error: () => undefined, newScope: () => log })
+  const transport = sheltered<object>(tcp() as never)({ logger: { forComponent: () => log } })
+  const address = multiaddr(`/ip4/127.0.0.1/tcp/${(server.address() as AddressInfo).port}`)
+  for (let turns = 0; turns < 20; turns += 1) {
+    const aborting = new AbortController()
+    const upgrader = { upgradeOutbound: () => Promise.reject(new Error('not needed')) }
+    const dialled = transport.dial(address, { signal: aborting.signal, upgrader } as never)
+    dialled.catch(() => undefined)
+    for (let i = 0; i < turns; i += 1) await (turns < 10 ? undefined : setImmediate())
+    aborting.abort()
+    if (
+      await dialled.then(
+        () => true,
+        () => false,
+      )
+    )
+      throw new Error('an aborted dial has connected')
+  }
+  server.close()
+}
+
+await abortDials()
 const ada = await start('ada', [])
 const ben = await start('ben', [ada.addresses().find((address) => !address.includes('/ws')) as string])
 const cora = await start('cora', [ada.addresses().find((address) => address.includes('/ws')) as string])

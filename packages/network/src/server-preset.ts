@@ -7,7 +7,6 @@ import { ping } from '@libp2p/ping'
 import type { Libp2pOptions } from 'libp2p'
 import { letDenoExit } from './deno-exit.ts'
 import { gossipService } from './gossip.ts'
-import { CONNECTION_MONITOR } from './preset.ts'
 import type { Preset, PresetInput } from './preset.ts'
 import { relayService } from './relay-service.ts'
 import { serverTransports } from './server-transports.ts'
@@ -47,9 +46,11 @@ function options(input: PresetInput): Libp2pOptions {
       // The transports limit how long one address may take to answer, and each dial has a limit of its own.
       addressDialTimeout: 60_000,
     },
-    connectionMonitor: CONNECTION_MONITOR,
+    // `SilenceWatch` looks after connections.
+    connectionMonitor: { enabled: false },
     services: {
-      identify: identify(),
+      // `identifyLater` asks a neighbour who it is once the two have compared what they have.
+      identify: identify({ runOnConnectionOpen: false }),
       ping: ping(),
       pubsub: gossipService(input.gossip),
       relay: relayService(),

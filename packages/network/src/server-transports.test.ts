@@ -13,7 +13,7 @@ const logger = { forComponent: () => log }
 
 it('a socket that comes while nothing listens is closed, and ends nothing', () => {
   const transport = sheltered(tcp() as (components: object) => Transport)({ logger })
-  const listener = transport.createListener({} as never) as unknown as { readonly server: Server }
+  const listener = transport.createListener({ upgrader: {} } as never) as unknown as { readonly server: Server }
   let closed = false
   const socket = Object.assign(new EventEmitter(), { destroy: () => (closed = true) })
   listener.server.emit('connection', socket)
@@ -33,4 +33,21 @@ it('an error of the socket for mDNS that comes after the end ends nothing', asyn
   const { mdns: socket } = discovery as unknown as { readonly mdns: EventEmitter }
   await stop.call(discovery)
   expect(socket.emit('error', new Error('the port is taken'))).toBe(true)
+})
+
+it('the pieces of a message are given to the operating system together', async () => {
+  const calls: string[] = []
+  const socket = Object.assign(new EventEmitter(), {
+    cork: () => calls.push('cork'),
+    uncork: () => calls.push('uncork'),
+  })
+  const connection = { socket, sendData: (pieces: Iterable<Uint8Array>) => calls.push(`${[...pieces].length} pieces`) }
+  const factory = (() => ({
+    dial: async (_: unknown, { upgrader }: { upgrader: { upgradeOutbound(each: unknown): unknown } }) =>
+      upgrader.upgradeOutbound(connection),
+    createListener: () => undefined,
+  })) as unknown as () => Transport
+  await sheltered(factory)({}).dial(undefined as never, { upgrader: { upgradeOutbound: () => undefined } } as never)
+  connection.sendData([new Uint8Array(2), new Uint8Array(28)])
+  expect(calls).toEqual(['cork', '2 pieces', 'uncork'])
 })

@@ -48,12 +48,15 @@ interface TcpListener extends Listener {
 /** The same of its connections. */
 interface TcpConnection extends MultiaddrConnection {
   readonly socket: Socket
+  sendData(bytes: Iterable<Uint8Array>): unknown
 }
 
 /**
  * libp2p's TCP listener throws in an event handler if a socket comes before it listens or while it closes, and that would end
- * the process. Also, a socket has no error listener until its connection is made. Whichever side has dialled, a socket goes on waiting for an other side that has ended it
- * and never reads what is queued.
+ * the process. So would a dial that is aborted on Bun: the socket itself gets the signal too, and fails after its error
+ * listener is gone. Also, a socket has no error listener until its connection is made. Whichever side has dialled, a socket
+ * goes on waiting for an other side that has ended it and never reads what is queued. And each piece of a message would be a
+ * call of the operating system.
  */
 export function sheltered<C>(factory: (components: C) => Transport): (components: C) => Transport {
   return (components) => {
@@ -63,13 +66,19 @@ export function sheltered<C>(factory: (components: C) => Transport): (components
       const upgrader: Upgrader = Object.create(options.upgrader)
       upgrader.upgradeOutbound = ((connection: TcpConnection, upgrade: never) => {
         endsWithOtherSide(connection.socket)
+        sendInOnePiece(connection)
         return options.upgrader.upgradeOutbound(connection, upgrade)
       }) as Upgrader['upgradeOutbound']
-      return dial(address, { ...options, upgrader })
+      return dial(address, Object.defineProperty({ ...options, upgrader }, 'signal', { enumerable: false }))
     }
     const createListener = transport.createListener.bind(transport)
     transport.createListener = (options) => {
-      const listener = createListener(options) as TcpListener
+      const upgrader: Upgrader = Object.create(options.upgrader)
+      upgrader.upgradeInbound = (connection, upgrade) => {
+        sendInOnePiece(connection as TcpConnection)
+        return options.upgrader.upgradeInbound(connection, upgrade)
+      }
+      const listener = createListener({ ...options, upgrader }) as TcpListener
       const [onSocket] = listener.server.listeners('connection') as ((socket: Socket) => void)[]
       listener.server.removeAllListeners('connection')
       listener.server.on('connection', (socket: Socket) => {
@@ -84,6 +93,20 @@ export function sheltered<C>(factory: (components: C) => Transport): (components
       return listener
     }
     return transport
+  }
+}
+
+/** Noise sends the length of a frame and the frame as two pieces, which are two calls of the operating system without this. */
+function sendInOnePiece(connection: TcpConnection): void {
+  const { socket } = connection
+  const sendData = connection.sendData.bind(connection)
+  connection.sendData = (bytes) => {
+    socket.cork()
+    try {
+      return sendData(bytes)
+    } finally {
+      socket.uncork()
+    }
   }
 }
 

@@ -1,9 +1,19 @@
-import type { Listener, MultiaddrConnection, Transport, Upgrader } from '@libp2p/interface'
+import type { Connection, Listener, MultiaddrConnection, Transport, Upgrader } from '@libp2p/interface'
 
 /** Bytes that crossed the sockets of one peer since its start, encryption and multiplexing included. */
 export interface Traffic {
   sentBytes: number
   receivedBytes: number
+}
+
+/** Bytes received by connection, of those that are counted. */
+const received = new WeakMap<object, number>()
+
+/** How many bytes a connection has received; undefined if its transport does not count them. */
+export function receivedBytes(connection: Connection): number | undefined {
+  // A connection of libp2p has the connection below it in this field, which its type hides.
+  const { maConn } = connection as unknown as { readonly maConn: MultiaddrConnection }
+  return received.get(maConn)
 }
 
 /**
@@ -45,8 +55,12 @@ function count(connection: MultiaddrConnection, traffic: Traffic): MultiaddrConn
   }
   const receiving = connection as unknown as Receiving
   const onData = receiving.onData.bind(connection)
+  let connectionBytes = 0
+  received.set(connection, 0)
   receiving.onData = (bytes) => {
     traffic.receivedBytes += bytes.byteLength
+    connectionBytes += bytes.byteLength
+    received.set(connection, connectionBytes)
     onData(bytes)
   }
   return connection

@@ -154,7 +154,7 @@ async function attackInStreams(stranger: RawPeer, address: string, random: Rando
   try {
     connection = await stranger.node.dial(multiaddr(address), { force: true })
   } catch {
-    // The peer has enough of this stranger for now.
+    // The peer refuses this stranger for a while.
     return
   }
   sendAnyInStreams(connection, random)

@@ -120,7 +120,7 @@ describe('of strangers that are gone', () => {
     await delay(500)
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 60_000 })
     await vi.waitFor(() => expect(gossip.score.peerStats.size).toBeLessThanOrEqual(1), 5000)
-  }, 60_000)
+  })
 
   it('no address is dialled that they gave as their own', async () => {
     const { address } = await startPeer()
@@ -141,7 +141,7 @@ describe('of strangers that are gone', () => {
     }
     await delay(3000)
     expect(dialled).toBe(0)
-  }, 20_000)
+  })
 
   it('no place stays taken at the relay that a peer is for tabs', async () => {
     const { node, address } = await startPeer()
@@ -152,5 +152,5 @@ describe('of strangers that are gone', () => {
       await stranger.stop()
       await vi.waitFor(() => expect(reservations.size).toBe(0), 5000)
     }
-  }, 60_000)
+  })
 })

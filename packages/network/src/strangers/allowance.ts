@@ -5,7 +5,9 @@
 export const Cost = {
   byte: 0.25,
   /** One read from a socket, whatever its size: a stranger can send each byte alone. */
-  chunk: 50,
+  read: 150,
+  /** One payload of several in a read, such as those of the frames of a WebSocket. */
+  payload: 50,
   /** A frame of the multiplexer. */
   frame: 5,
   /** A stream that the other side opens. */

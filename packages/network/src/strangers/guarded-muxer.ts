@@ -2,6 +2,7 @@ import type { Stream, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
 import { Cost, ExcessError } from './allowance.ts'
 import type { Allowance } from './allowance.ts'
 import { LengthWatch } from './length-watch.ts'
+import { reportHalves } from './window-reports.ts'
 
 /** How much of an incomplete frame yamux may keep: its largest window and a header. Yamux itself has no limit. */
 const PARTIAL_FRAME_MAX_BYTES = 16 * 1024 * 1024 + 64 * 1024
@@ -40,12 +41,14 @@ function guardStreams(muxer: StreamMuxer, allowance: Allowance): void {
   receiving.onRemoteStream = (stream) => {
     allowance.charge(Cost.stream)
     watchLengths(stream, allowance)
+    reportHalves(stream)
     onRemoteStream(stream)
   }
   const createStream = muxer.createStream.bind(muxer)
   muxer.createStream = async (options) => {
     const stream = await createStream(options)
     watchLengths(stream, allowance)
+    reportHalves(stream)
     return stream
   }
 }

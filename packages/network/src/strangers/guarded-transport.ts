@@ -51,6 +51,12 @@ function guardedUpgrader(upgrader: Upgrader, newcomers: Newcomers): Upgrader {
   return guarding
 }
 
+interface Receiving {
+  onData(bytes: Bytes): void
+  /** It passes on nothing once for each read from its socket, before the payloads that came with it. */
+  readonly reportsReads?: true
+}
+
 interface Guarded {
   readonly newcomer: Newcomer | undefined
   /** Resolves when the greeting is complete. Rejects if the connection ends before. */
@@ -64,11 +70,12 @@ function guard(connection: MultiaddrConnection, options: Options, upgrader: Upgr
   const newcomer = newcomers.add(connection, allowance)
   const { promise: greeted, resolve, reject } = Promise.withResolvers<void>()
   const greeting = options.skipEncryption === true ? undefined : new GreetingCheck()
-  const receiving = connection as unknown as { onData(bytes: Bytes): void }
+  const receiving = connection as unknown as Receiving
   const onData = receiving.onData.bind(connection)
   receiving.onData = (bytes) => {
     try {
-      allowance.charge(Cost.chunk + Cost.byte * bytes.byteLength)
+      const isRead = bytes.byteLength === 0 || receiving.reportsReads !== true
+      allowance.charge((isRead ? Cost.read : Cost.payload) + Cost.byte * bytes.byteLength)
       if (greeting?.complete === false) greeting.read(bytes.subarray())
     } catch (error) {
       connection.abort(error as Error)

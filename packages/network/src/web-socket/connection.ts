@@ -31,6 +31,8 @@ interface WebSocketConnectionOptions {
 
 /** A connection of libp2p on a WebSocket. Its bytes are the payloads of frames. */
 export class WebSocketConnection extends AbstractMultiaddrConnection {
+  /** For the allowance of a stranger: a read costs work even without payload. */
+  readonly reportsReads = true
   readonly #socket: Socket
   readonly #decoder: WebSocketDecoder
   #request: HeadReader | undefined
@@ -87,7 +89,6 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
   #receive(chunk: Uint8Array): void {
     if (this.status !== 'open') return
     try {
-      // A chunk costs work even without payload. Here it is reported to the allowance of a stranger.
       this.onData(NOTHING)
       const framed = this.#request === undefined ? chunk : this.#agree(this.#request, chunk)
       for (const { type, bytes } of this.#decoder.decode(framed, performance.now())) {
