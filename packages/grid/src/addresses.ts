@@ -1,3 +1,4 @@
+import './node-version.ts'
 import { isIP } from 'node:net'
 import { GridError } from '@gossipgrid/core'
 

@@ -124,7 +124,7 @@ describe('a grid', () => {
     await until(() => second.collections().length >= 3, 'the other peer has what was written')
     expect(listed(second)).toMatchObject(kinds)
     for (const grid of [first, second]) {
-      const inStatus = grid.status().collections.map(({ name, kind }) => ({ name, kind }))
+      const inStatus = grid.status().collections.map(({ name, kind, drops }) => ({ name, kind, drops }))
       expect(grid.collections()).toEqual(inStatus)
     }
   })

@@ -1,41 +1,31 @@
-import { GridError, checkKnown } from '@gossipgrid/core'
+import { checkKnown } from '@gossipgrid/core'
 import type { MemberState, Peer } from '@gossipgrid/core'
-import { writeBatch } from './batches/batch.ts'
-import type { Batch } from './batches/batch.ts'
-import { SIGNAL_OPTION, checkKind } from './batches/checks.ts'
+import { SIGNAL_OPTION } from './batches/checks.ts'
 import { CountersAndSets } from './collections/counters-and-sets.ts'
-import type { KeyedFaces } from './collections/counters-and-sets.ts'
 import { Documents } from './documents/documents.ts'
-import type { DocumentOptions, GridDocument } from './documents/opened/grid-document.ts'
 import { Emitter } from './changes/emitter.ts'
-import { EventReporter } from './lifecycle/event-reporter.ts'
-import { GRID_EVENTS } from './lifecycle/event-reporter.ts'
+import { EventReporter, GRID_EVENTS } from './lifecycle/event-reporter.ts'
 import type { GridEvents } from './lifecycle/event-reporter.ts'
 import { farewellSteps, haltStep } from './lifecycle/farewell.ts'
-import type { GridCounter } from './counters/grid-counter.ts'
-import type { GridCounters } from './keyed/grid-counters.ts'
-import type { GridSets } from './keyed/grid-sets.ts'
-import type { GridMap } from './maps/grid-map.ts'
+import { GridCollections } from './collections/grid-collections.ts'
 import { GridMaps } from './collections/grid-maps.ts'
-import type { GridBatch } from './collections/grid-maps.ts'
-import type { GridPresence } from './signals/grid-presence.ts'
-import type { GridSet } from './sets/grid-set.ts'
 import { GridSignals } from './signals/grid-signals.ts'
-import type { GridTopic } from './signals/grid-topic.ts'
 import { loadPeer } from './lifecycle/load-peer.ts'
 import type { StoredPeer } from './lifecycle/load-peer.ts'
 import type { Logger } from './logger.ts'
-import type { MapOptions } from './maps/map-options.ts'
 import { metricsOf } from './status/metrics.ts'
 import type { GridMetrics } from './status/metrics.ts'
 import { Readiness } from './lifecycle/readiness.ts'
-import type { Receipt, WriteOptions } from './runtime/receipt.ts'
 import { Runtime } from './runtime/runtime.ts'
+import type { WritePath } from './runtime/write-path.ts'
 import type { RuntimeOptions } from './runtime/runtime.ts'
-import { membersOf, statusOf } from './status/status.ts'
+import type { Convergence } from './status/convergence.ts'
+import { convergenceIn, membersOf, statusOf } from './status/status.ts'
 import type { GridCollection, GridMember, GridStatus } from './status/status.ts'
 import type { Teardown } from './lifecycle/teardown.ts'
 import { orAborted } from './runtime/waiting.ts'
+import { REACHED_OPTIONS, checkReadOptions, tokenReached } from './reads/after-token.ts'
+import type { ReachedOptions } from './reads/after-token.ts'
 import type { GridTracer } from './runtime/safe-tracer.ts'
 
 /** What a grid is made of. `openGrid` makes it for its environment. */
@@ -45,8 +35,6 @@ export interface GridDeps extends StoredPeer {
   /** There are addresses to join, so a peer without neighbours waits, and is not alone. */
   readonly joining: boolean
   readonly tracer?: GridTracer | undefined
-  /** Counters and sets under keys, where they are loaded. */
-  readonly keyed: KeyedFaces | undefined
   /** Reports to the peer when its page is hidden, frozen or shown, until the returned function is called. */
   readonly follow?: ((runtime: Runtime) => () => void) | undefined
 }
@@ -62,14 +50,15 @@ export interface GridDeps extends StoredPeer {
  * await grid.close()
  * ```
  */
-export class Grid {
+export class Grid extends GridCollections {
   readonly name: string
   readonly #runtime: Runtime
   readonly #events: Emitter<GridEvents>
   readonly #logger: Logger
-  readonly #maps: GridMaps
-  readonly #signals: GridSignals
-  readonly #countersAndSets: CountersAndSets
+  protected readonly writes: WritePath
+  protected readonly maps: GridMaps
+  protected readonly signals: GridSignals
+  protected readonly countersAndSets: CountersAndSets
   /** @internal */
   readonly documents: Documents
   readonly #readiness: Readiness
@@ -77,6 +66,7 @@ export class Grid {
   readonly #openedAtMs = performance.now()
   #closing: Promise<void> | undefined
   #left = false
+  #isWatching = false
   readonly #teardown: Teardown
 
   /** Reads the stored state and joins the network. Adds the steps that close it to `teardown`. @internal */
@@ -86,14 +76,15 @@ export class Grid {
     teardown.add(haltStep(runtime, deps.logger))
     await orAborted(runtime.start(), signal)
     const unfollow = deps.follow?.(runtime) ?? (() => undefined)
-    grid.#readiness.watch(() => runtime.peer.neighbours.size === 0)
-    const faces = [grid.#maps, grid.#signals, grid.#countersAndSets]
+    grid.#watchReadiness()
+    const faces = [grid.maps, grid.signals, grid.countersAndSets]
     const steps = farewellSteps({ runtime, faces, documents: grid.documents, unfollow, left: () => grid.#left })
     for (const step of steps) teardown.add(step)
     return grid
   }
 
   private constructor(deps: GridDeps, peer: Peer, teardown: Teardown, trace: RuntimeOptions['trace']) {
+    super()
     const { name, storage, network, logger } = deps
     this.name = name
     this.#logger = logger
@@ -109,17 +100,19 @@ export class Grid {
       trace,
     })
     const { writes } = this.#runtime
-    this.#maps = new GridMaps(writes, logger, deps.valueSizeMaxBytes)
-    this.#countersAndSets = new CountersAndSets(writes, logger, deps.keyed)
-    this.#signals = new GridSignals(this.#runtime, logger)
+    this.writes = writes
+    this.maps = new GridMaps(writes, logger, deps.valueSizeMaxBytes)
+    this.countersAndSets = new CountersAndSets(writes, logger)
+    this.signals = new GridSignals(this.#runtime, logger)
     this.#eventReporter = new EventReporter({
       events: this.#events,
       logger,
       exchanged: () => this.#readiness.exchanged(),
       memberChanged: (peerId, state) => this.#memberChanged(peerId, state),
-      signalled: (event) => this.#signals.take(event),
+      dropped: () => this.dropped(),
+      signalled: (event) => this.signals.take(event),
     })
-    this.documents = new Documents(writes, logger, (topic) => this.#signals.topic(topic))
+    this.documents = new Documents(writes, logger, (topic) => this.signals.topic(topic))
   }
 
   get peerId(): string {
@@ -131,119 +124,42 @@ export class Grid {
     return this.#runtime.network.addresses()
   }
 
+  /** False between `disconnect` and `connect`. */
+  get online(): boolean {
+    return this.#runtime.online
+  }
+
   /** This peer and all other peers that it knows, including those that have gone recently. */
   get members(): readonly GridMember[] {
     return membersOf(this.#runtime.report())
   }
 
   /**
-   * The map of that name; the same object every time. Pass options the first time you open a map, and pass the same ones on
-   * every peer. Later calls pass the same options or none. Throws `INVALID_NAME`, `INVALID_OPTION`, `COLLECTION_MISMATCH`,
-   * `CLOSED`.
-   *
-   * @example
-   * ```ts
-   * const profiles = grid.map<{ name: string; city: string }>('profiles', { merge: 'fields' })
-   * await profiles.set('ada', { name: 'Ada', city: 'London' })
-   * ```
-   */
-  map<Value = unknown>(name: string, options: MapOptions<Value> = {}): GridMap<Value> {
-    return this.#maps.get(name, options)
-  }
-
-  /**
-   * Writes to several collections in one piece, as `GridMap.transact` does for one map.
-   *
-   * @example
-   * ```ts
-   * await grid.transact((batch) => {
-   *   batch.map('orders').set('o-17', { item: 'tea' })
-   *   batch.map<number>('stock').set('tea', (batch.map<number>('stock').get('tea') ?? 1) - 1)
-   * })
-   * ```
-   */
-  transact(write: (batch: GridBatch) => void, options?: WriteOptions): Promise<Receipt | undefined> {
-    return writeBatch(this.#runtime.writes, write, (batch) => this.#inBatch(batch), options)
-  }
-
-  /**
-   * The counter of that name, which all peers can increment and decrement concurrently; the same object every time. Throws
-   * `INVALID_NAME`, `COLLECTION_MISMATCH`, `CLOSED`.
-   */
-  counter(name: string): GridCounter {
-    return this.#countersAndSets.counter(name)
-  }
-
-  /** The set of that name; the same object every time. Throws `INVALID_NAME`, `COLLECTION_MISMATCH`, `CLOSED`. */
-  set<Element = unknown>(name: string): GridSet<Element> {
-    return this.#countersAndSets.set(name)
-  }
-
-  /**
-   * The counters of that name: one under each key, for keys that users choose. The same object every time. Throws
-   * `INVALID_NAME`, `COLLECTION_MISMATCH`, `CLOSED`, and `INVALID_OPTION` in a browser, unless the grid was opened with
-   * `keyed: true`.
-   */
-  counters(name: string): GridCounters {
-    return this.#countersAndSets.counters(name)
-  }
-
-  /** The sets of that name: one under each key, for keys that users choose. The same object every time. Throws as `counters` does. */
-  sets<Element = unknown>(name: string): GridSets<Element> {
-    return this.#countersAndSets.sets(name)
-  }
-
-  /**
-   * Opens a document that all peers can edit concurrently: `y` is a real Y.Doc, `awareness` one of y-protocols. Rejects with
-   * `INVALID_NAME`, `DOCUMENT_FOREIGN` for a `doc` with content from outside the grid, `DOCUMENT_LIBRARY` if Yjs is not
-   * installed, `CLOSED`.
-   *
-   * @example
-   * ```ts
-   * const grid = await openGrid({ name: 'office' })
-   * ;(await grid.doc('notes/today')).y.getText('body').insert(0, 'hello')
-   * await grid.close()
-   * ```
-   */
-  doc(name: string, options?: DocumentOptions): Promise<GridDocument> {
-    return this.documents.open(name, options)
-  }
-
-  /** The names of the documents that begin with `prefix`, sorted. Throws `CLOSED`. */
-  docs(prefix: string = ''): string[] {
-    checkKind('prefix', prefix, 'text')
-    return this.documents.names(prefix)
-  }
-
-  /**
-   * Deletes a document for good, on all peers. Where it is open, an `ended` event reports that. Resolves to true when the
-   * delete is durable here, or to false if there is no such document. Rejects as `set` of a map does.
-   */
-  deleteDoc(name: string): Promise<boolean> {
-    return this.documents.delete(name)
-  }
-
-  /**
-   * The topic of that name, for messages to all peers that listen now; they are not stored. The same object every time.
-   * Throws `INVALID_NAME`, `COLLECTION_LIMIT`, `CLOSED`.
-   */
-  topic<Message = unknown>(name: string): GridTopic<Message> {
-    return this.#signals.topic(name) as GridTopic<Message>
-  }
-
-  /** The peers that are present, with the state that each has set; the same object every time. */
-  presence<State = unknown>(): GridPresence<State> {
-    return this.#signals.presence as GridPresence<State>
-  }
-
-  /**
-   * Resolves when this peer has exchanged all data with another one since opening: from then on, an entry that is not here
-   * does not exist there. Resolves with `alone: true` if no other peer was found within 3 s and there are no addresses to
+   * Resolves when this peer has exchanged all data with another one, since opening or since `connect`: from then on, an entry
+   * that is not here does not exist there. Resolves with `alone: true` if no other peer was found within 3 s and there are no addresses to
    * join. Rejects with `ABORTED` or `CLOSED`.
    */
   async ready(options: { readonly signal?: AbortSignal } = {}): Promise<{ readonly alone: boolean }> {
     checkKnown(options, SIGNAL_OPTION)
     return this.#readiness.wait(options.signal)
+  }
+
+  /**
+   * Resolves when this peer has applied the write of a receipt's `token`, whichever peer wrote it, and all earlier writes of
+   * that peer to the same collection: from then on every read here shows it, or what superseded it. Rejects with
+   * `INVALID_TOKEN`, also for a token of another grid, with `TOKEN_TIMEOUT`, `BACKLOG_FULL` (10,000 reads wait), `ABORTED`,
+   * `INVALID_OPTION` and `CLOSED`.
+   *
+   * @example
+   * ```ts
+   * const { token } = await users.set('ada', { age: 36 })
+   * // Later, and most likely at another peer:
+   * await grid.reached(token, { timeoutMs: 2000 })
+   * ```
+   */
+  async reached(token: string, options: ReachedOptions = {}): Promise<void> {
+    checkReadOptions(options, REACHED_OPTIONS)
+    await tokenReached(this.writes.pump, token, options)
   }
 
   /** True if this peer need not wait for another one. @internal */
@@ -266,9 +182,10 @@ export class Grid {
 
   /** The current state of this peer, and what it knows of others. */
   status(): GridStatus {
-    return statusOf(this.name, this.#runtime, this.#eventReporter.recoveries, (collection) =>
-      this.#maps.hidden(collection),
-    )
+    return statusOf(this.name, this.#runtime, this.#eventReporter.recoveries, (collection) => ({
+      entries: this.entriesIn(collection),
+      hidden: this.maps.hidden(collection),
+    }))
   }
 
   /**
@@ -285,13 +202,36 @@ export class Grid {
     return metricsOf(this.status(), this.#runtime, this.#readiness.isReady, this.uptimeMs)
   }
 
+  /**
+   * Cuts this peer off: closes all connections, and makes and accepts none until `connect`. Reading and writing go on, what is
+   * written is stored, and other peers get it later. `status().convergence` and a `convergence` event say so, and a provider of
+   * a document is `disconnected`. Rejects with `CLOSED`, and with `INVALID_OPTION` if a network of your own cannot do that.
+   *
+   * @example
+   * ```ts
+   * await grid.disconnect()
+   * await users.set('ada', { age: 37 }) // stored here
+   * await grid.connect()
+   * ```
+   */
+  async disconnect(): Promise<void> {
+    this.#setOnline(false)
+  }
+
+  /** Ends what `disconnect` began: dials the lost peers at once. To wait until it has met one, call `ready`. Rejects as it does. */
+  async connect(): Promise<void> {
+    this.#setOnline(true)
+  }
+
   /** Calls `listener` for every event of a type. The returned function ends that. */
   on<Type extends keyof GridEvents>(
     type: Type,
     listener: (event: GridEvents[Type]) => unknown,
     options?: { readonly signal?: AbortSignal },
   ): () => void {
-    return this.#events.on(type, listener, options)
+    const off = this.#events.on(type, listener, options)
+    if (type === 'convergence') void this.#watchConvergence()
+    return off
   }
 
   /**
@@ -301,12 +241,8 @@ export class Grid {
    * with `BACKLOG_FULL`, `STORAGE_FULL`, `STORAGE_FAILED`, `CLOSED`.
    */
   async forget(peerId: string): Promise<boolean> {
-    checkKind('peerId', peerId ?? null, 'text')
-    if (peerId !== this.peerId) return this.#runtime.writes.forget(peerId)
-    throw new GridError(
-      'INVALID_OPTION',
-      'a peer cannot forget itself: close it for good with leave(), or let another peer forget it after it has ended',
-    )
+    const { forget } = await import('./lifecycle/forget.ts')
+    return forget(this.writes, peerId)
   }
 
   /**
@@ -330,10 +266,6 @@ export class Grid {
     return this.close()
   }
 
-  #inBatch(batch: Batch): GridBatch {
-    return { ...this.#maps.inBatch(batch), ...this.#countersAndSets.inBatch(batch) }
-  }
-
   #close(left: boolean): Promise<void> {
     this.#closing ??= this.#shutDown(left)
     return this.#closing
@@ -345,9 +277,41 @@ export class Grid {
     try {
       await this.#teardown.close()
     } finally {
-      this.#signals.closed()
+      this.signals.closed()
       this.#events.emit('close', undefined)
     }
+  }
+
+  #setOnline(online: boolean): void {
+    const runtime = this.#runtime
+    const isChange = online !== runtime.online
+    runtime.setOnline(online)
+    if (!isChange) return
+    if (online) this.#watchReadiness()
+    else this.#readiness.reset()
+    this.#events.emit('connection', { online })
+  }
+
+  #watchReadiness(): void {
+    this.#readiness.watch(() => this.#runtime.peer.neighbours.size === 0)
+  }
+
+  /** Most grids have no listener of this event, so what finds the changes is loaded with the first one. */
+  async #watchConvergence(): Promise<void> {
+    if (this.#isWatching) return
+    this.#isWatching = true
+    const runtime = this.#runtime
+    const read = (): Convergence => convergenceIn(runtime.report(), runtime)
+    const before = read()
+    const { watchConvergence } = await import('./status/convergence-watch.ts')
+    await watchConvergence({
+      ...{ runtime, before, read },
+      isWanted: () => this.#events.has('convergence'),
+      changed: (convergence) => this.#events.emit('convergence', convergence),
+    })
+    this.#isWatching = false
+    // Another listener may have come meanwhile.
+    if (this.#events.has('convergence') && !runtime.closing.aborted) void this.#watchConvergence()
   }
 
   #memberChanged(peerId: string, state: MemberState): void {
@@ -356,6 +320,11 @@ export class Grid {
     if (!this.#events.has('member')) return
     const member = this.members.find((candidate) => candidate.peerId === peerId)
     if (member !== undefined) this.#events.emit('member', member)
+  }
+
+  /** @internal */
+  get pump(): Runtime {
+    return this.#runtime
   }
 
   /** Milliseconds since this grid was opened. */

@@ -1,7 +1,7 @@
-import { GridError, VALUE_MAX_BYTES, checkKnown, checkName } from '@gossipgrid/core'
+import { GridError, VALUE_MAX_BYTES, checkName, requireKnown } from '@gossipgrid/core'
 import type { Known, Network, Role, Storage } from '@gossipgrid/core'
 import type { Certificate, IceServer, Libp2pNetwork, Libp2pNetworkOptions } from '@gossipgrid/network'
-import { checkCount } from './batches/checks.ts'
+import { checkCount, checkWord, misfit } from './batches/checks.ts'
 import type { Logger } from './logger.ts'
 import { checkOpen } from './lifecycle/reach.ts'
 import { secretsOf } from './secrets.ts'
@@ -58,8 +58,6 @@ export interface OpenGridOptions {
   /** Find peers on the local network. Default true. */
   readonly mdns?: boolean
   readonly logger?: Logger
-  /** In a browser: load `grid.counters` and `grid.sets`, some 6 KB, before the grid is open. Servers have them anyway. */
-  readonly keyed?: boolean
   /** A tracer for spans of writes, such as OpenTelemetry's `trace.getTracer('gossipgrid')`. Default none. */
   readonly tracer?: GridTracer
   /** Limit for encoded values written at this peer, in bytes. Default and maximum 1 MiB. */
@@ -96,7 +94,6 @@ const OPTIONS: Known<OpenGridOptions> = {
   iceServers: true,
   mdns: true,
   logger: true,
-  keyed: true,
   tracer: true,
   valueSizeMaxBytes: true,
   role: true,
@@ -109,7 +106,7 @@ const OPTIONS: Known<OpenGridOptions> = {
 
 /** Throws `INVALID_OPTION` for what are no options, and for one that there is not. */
 export function checkOptionNames(options: OpenGridOptions): void {
-  checkKnown(options ?? null, OPTIONS)
+  requireKnown(options, OPTIONS)
 }
 
 /** Throws `INVALID_NAME`, `INVALID_OPTION`. */
@@ -118,11 +115,9 @@ export function checkOptions(options: OpenGridOptions): void {
   checkSignal(options.signal)
   checkCount('valueSizeMaxBytes', options.valueSizeMaxBytes, 1, VALUE_MAX_BYTES)
   if (options.weight !== undefined && !(options.weight >= 0 && options.weight <= 1000)) {
-    throw new GridError('INVALID_OPTION', `weight is a number from 0 to 1000, not ${String(options.weight)}`)
+    throw misfit('weight', 'a number from 0 to 1000', options.weight)
   }
-  if (options.role !== undefined && options.role !== 'storage' && options.role !== 'light') {
-    throw new GridError('INVALID_OPTION', `role is 'storage' or 'light', not '${String(options.role)}'`)
-  }
+  checkWord('role', options.role, ['storage', 'light'])
   if ('secret' in options && options.secret === undefined && options.open !== true) {
     throw new GridError(
       'INVALID_OPTION',
@@ -136,9 +131,7 @@ export function checkOptions(options: OpenGridOptions): void {
     options.zone !== undefined &&
     !(/^\P{Cc}*$/u.test(options.zone) && options.zone.length <= 64 && options.zone.isWellFormed())
   ) {
-    throw new GridError(
-      'INVALID_OPTION',
-      'zone is well-formed text of at most 64 UTF-16 code units, without control characters',
-    )
+    const words = 'well-formed text of at most 64 UTF-16 code units, without control characters'
+    throw misfit('zone', words, options.zone)
   }
 }

@@ -5,6 +5,7 @@ import { libp2pNetwork } from '@gossipgrid/network'
 import type { Libp2pNetworkOptions } from '@gossipgrid/network'
 import type { OpenedStorage } from './environment/environment.ts'
 import { Grid } from './grid.ts'
+import { claimPlace } from './lifecycle/open-places.ts'
 import { quietLogger } from './logger.ts'
 import type { Logger } from './logger.ts'
 import { checkOptionNames, checkOptions } from './open-grid-options.ts'
@@ -26,7 +27,8 @@ const NETWORK_CLOSE_MAX_MS = 4000
 
 /**
  * Opens a peer of a grid: reads its data from disk, starts listening and looks for other peers. The grid can be used at
- * once, whether or not other peers are reachable; `grid.ready()` resolves when it has the data of one of them.
+ * once, whether or not other peers are reachable; `grid.ready()` resolves when it has the data of one of them. A page or process
+ * opens one grid at a place: if one is being closed there, this waits for that.
  *
  * Rejects with `INVALID_NAME`, `INVALID_OPTION`, `NETWORK_PORT_TAKEN`, `NETWORK_BAD_ADDRESS`, `NETWORK_START_FAILED`,
  * `STORAGE_IN_USE`, `STORAGE_NOT_WRITABLE`, `STORAGE_FORMAT`, `STORAGE_FAILED` or `ABORTED`. Then everything is closed.
@@ -60,6 +62,17 @@ async function open(options: OpenGridOptions, logger: Logger, teardown: Teardown
   const { signal } = options
   environment.reach?.of(options, options.secret !== undefined)
   checkAborted(signal)
+  const place = options.storage === undefined ? environment.place(options) : undefined
+  const opened = place === undefined ? undefined : await claimPlace(place, teardown, signal)
+  try {
+    return await openAtPlace(options, logger, teardown)
+  } finally {
+    opened?.()
+  }
+}
+
+async function openAtPlace(options: OpenGridOptions, logger: Logger, teardown: Teardown): Promise<Grid> {
+  const { signal } = options
   const { storage, loss } = await openedOrAborted(openStorage(options, logger), signal, (late) => late.storage.close())
   if (storage !== options.storage) teardown.add(storeStep(storage))
   const privateKey = await orAborted(readIdentity(storage, logger), signal)
@@ -80,7 +93,6 @@ async function open(options: OpenGridOptions, logger: Logger, teardown: Teardown
     weight,
     zone,
     tracer: options.tracer,
-    keyed: await orAborted(environment.keyed(options.keyed === true), signal),
     follow: (runtime: Runtime) => environment.follow(runtime),
   }
   return Grid.start(deps, teardown, signal)

@@ -1,4 +1,4 @@
-import type { Receipt, WriteOptions } from './runtime/receipt.ts'
+import type { Receipt, WriteOptions } from './receipts/receipt.ts'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Grid } from './grid.ts'
 import { TestGrids, diskInMemory } from './rig/test-grids.ts'
@@ -19,6 +19,10 @@ const WRITES: Record<string, Write> = {
   'delete of a map': async (grid, options) => {
     await grid.map('m').set('k', 1)
     return grid.map('m').delete('k', options)
+  },
+  'touch of a map': async (grid, options) => {
+    await grid.map('m').set('k', 1)
+    return grid.map('m').touch('k', 60_000, options)
   },
   'update of a map': (grid, options) => grid.map('m').update('k', () => 1, options),
   'setMany of a map': async (grid, options) => (await grid.map('m').setMany([['k', 1]], options))[0],

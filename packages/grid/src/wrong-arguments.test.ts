@@ -71,6 +71,8 @@ describe('openGrid', () => {
 })
 
 const calls: Readonly<Record<string, () => unknown>> = {
+  'touch(key, null)': () => grid.map('m').touch('k', null as Anything),
+  "touch('5')": () => grid.map('m').touch('k', '5' as Anything),
   'setMany(entries, null)': () => grid.map('m').setMany([['k', 1]], null as Anything),
   'setMany(text)': () => grid.map('m').setMany('ab' as Anything),
   'setMany([text])': () => grid.map('m').setMany(['kv'] as Anything),

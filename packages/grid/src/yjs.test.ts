@@ -43,6 +43,32 @@ describe('a provider', () => {
     await other.destroy()
   })
 
+  it('is disconnected while its grid is, and edits of both sides meet afterwards', async () => {
+    const [ada, bob] = [await grids.open(), await grids.open()]
+    const [first, second] = [new Y.Doc(), new Y.Doc()]
+    const providers = [new GridProvider(ada, 'note', first), new GridProvider(bob, 'note', second)]
+    first.getText('body').insert(0, 'a')
+    await expect.poll(() => second.getText('body').toJSON()).toBe('a')
+    const reported: string[] = []
+    providers[1]!.on('status', ({ status }) => reported.push(status))
+    await bob.disconnect()
+    expect([providers[1]!.status, providers[1]!.synced]).toEqual(['disconnected', true])
+    second.getText('body').insert(0, 'offline ')
+    await providers[1]!.flush()
+    first.getText('body').insert(1, ' too')
+    // One that is made meanwhile is disconnected as well.
+    const third = new GridProvider(bob, 'other', new Y.Doc())
+    await third.whenConnected
+    expect(third.status).toBe('disconnected')
+    await bob.connect()
+    await expect.poll(() => first.getText('body').toJSON()).toBe('offline a too')
+    await expect.poll(() => [providers[1]!.status, third.status]).toEqual(['connected', 'connected'])
+    expect(reported).toEqual(['disconnected', 'connected'])
+    await Promise.all([...providers, third].map((provider) => provider.destroy()))
+    await bob.disconnect()
+    expect(reported).toEqual(['disconnected', 'connected', 'disconnected'])
+  })
+
   it('tells every listener of events in the order in which they came, also where a listener caused the next one', async () => {
     const grid = await grids.open()
     const provider = new GridProvider(grid, 'note', new Y.Doc())

@@ -1,8 +1,9 @@
 import './node-version.ts'
-import { GridError, checkKnown } from '@gossipgrid/core'
-import type { Known } from '@gossipgrid/core'
+import { checkKnown } from '@gossipgrid/core'
+import type { GridError, Known } from '@gossipgrid/core'
 import type { Awareness } from 'y-protocols/awareness'
 import type { Doc } from 'yjs'
+import { misfit } from './batches/checks.ts'
 import type { Grid } from './grid.ts'
 import { defaultAwareness, leaveAwareness } from './documents/default-awareness.ts'
 import type { GridDocument } from './documents/opened/grid-document.ts'
@@ -82,11 +83,13 @@ export class GridProvider {
   #status: 'connecting' | 'connected' | 'disconnected' = 'disconnected'
   #synced = false
   #destroyed = false
+  #unfollow: (() => void) | undefined
 
   constructor(grid: Grid, name: string, doc: Doc, options: GridProviderOptions = {}) {
     checkKnown(options, PROVIDER_OPTIONS)
-    if (grid?.documents === undefined) throw new GridError('INVALID_OPTION', 'grid is what openGrid resolves to')
-    grid.documents.checkParts(doc ?? null, options)
+    if (grid?.documents === undefined) throw misfit('grid', 'what openGrid resolves to', grid)
+    if (doc === undefined) throw misfit('doc', 'a Y.Doc', doc)
+    grid.documents.checkParts(doc, options)
     this.#grid = grid
     this.name = name
     this.doc = doc
@@ -112,6 +115,7 @@ export class GridProvider {
     if (this.#connection !== undefined || this.#destroyed) return
     const connection: Connection = { over: false, document: undefined }
     this.#connection = connection
+    this.#unfollow = this.#grid.on('connection', ({ online }) => this.#gridConnection(connection, online))
     const { doc, awareness } = this
     const useOf = (): DocumentUse => ({ isOver: connection.over, goesOn: true })
     const opening = this.#grid.documents.open(this.name, { doc, awareness }, useOf)
@@ -128,6 +132,7 @@ export class GridProvider {
     const connection = this.#connection
     if (connection === undefined) return this.#left
     this.#connection = undefined
+    this.#unfollow?.()
     connection.over = true
     // At once where it is open; else as soon as it is.
     const closing = connection.document?.close() ?? this.whenConnected
@@ -175,17 +180,24 @@ export class GridProvider {
     document.on('close', () => {
       if (this.#connection === connection) void this.disconnect()
     })
-    const { knowsNoOther } = this.#grid
-    if (knowsNoOther) this.#setStatus('connected')
-    else this.#connectedOnceReady(connection)
+    this.#gridConnection(connection, this.#grid.online)
     // A listener may have called `disconnect`.
     if (this.#connection === connection) this.#setSynced(true)
   }
 
+  /** The grid is connected, or cut off. The document stays open in any case. */
+  #gridConnection(connection: Connection, online: boolean): void {
+    if (connection.document === undefined) return
+    if (!online) this.#setStatus('disconnected')
+    else if (this.#grid.knowsNoOther) this.#setStatus('connected')
+    else this.#connectedOnceReady(connection)
+  }
+
   #connectedOnceReady(connection: Connection): void {
+    this.#setStatus('connecting')
     this.#grid.ready().then(
       () => {
-        if (this.#connection === connection) this.#setStatus('connected')
+        if (this.#connection === connection && this.#grid.online) this.#setStatus('connected')
       },
       // The grid was closed, which closes the document as well.
       () => undefined,
@@ -202,6 +214,7 @@ export class GridProvider {
   #failed(connection: Connection, error: unknown): void {
     if (this.#connection !== connection) return
     this.#connection = undefined
+    this.#unfollow?.()
     this.#events.emit('connection-error', error, this)
     this.#setStatus('disconnected')
   }

@@ -1,8 +1,8 @@
 import { GridError } from '@gossipgrid/core'
 import { isPromiseLike } from '../flow/application-calls.ts'
-import { WRITE_OPTIONS, checkKind, checkWriteOptions } from './checks.ts'
+import { WRITE_OPTIONS, checkWriteOptions, requireKind } from './checks.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
-import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
+import type { Receipt, WriteOptions } from '../receipts/receipt.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 
 const BATCH_WRITES_MAX = 1000
@@ -72,7 +72,7 @@ export async function writeBatch<Part>(
   options?: WriteOptions,
 ): Promise<Receipt | undefined> {
   writes.pump.checkOpen()
-  checkKind('what a batch is to do', write ?? null, 'function')
+  requireKind('what a batch is to do', write, 'function')
   checkWriteOptions(options, WRITE_OPTIONS)
   const batch = new Batch()
   const rows = batch.collect(() => write(partOf(batch)))

@@ -1,4 +1,4 @@
-import { GridError } from '@gossipgrid/core'
+import { GridError, shown } from '@gossipgrid/core'
 
 /** The source of a method that takes many entries: a collection in memory, or an iterable that yields one after another. */
 export type BulkSource<Entry> = Iterable<Entry> | AsyncIterable<Entry>
@@ -25,5 +25,6 @@ export function checkSource(source: unknown, what: string): void {
     Iterable<unknown> & AsyncIterable<unknown>
   >
   if (typeof source !== 'string' && (typeof sync === 'function' || typeof async === 'function')) return
-  throw new GridError('INVALID_OPTION', `pass ${what} as an array or another iterable, or as an async iterable`)
+  const words = `pass ${what} as an array or another iterable, or as an async iterable`
+  throw new GridError('INVALID_OPTION', `${words}, not as ${shown(source)}`)
 }

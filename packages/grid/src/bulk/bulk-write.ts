@@ -1,16 +1,17 @@
 import { GridError } from '@gossipgrid/core'
-import type { Known } from '@gossipgrid/core'
+import type { Known, Partition } from '@gossipgrid/core'
 import { BulkError } from './bulk-error.ts'
 import type { BulkProgress } from './bulk-error.ts'
 import { isAsync, isCollection } from './bulk-source.ts'
 import type { BulkSource } from './bulk-source.ts'
 import type { BulkTarget } from './bulk-target.ts'
 import type { BulkCall } from './call-order.ts'
-import { WRITE_OPTIONS, checkWriteOptions } from '../batches/checks.ts'
+import { WRITE_OPTIONS, checkKind, checkWriteOptions } from '../batches/checks.ts'
 import { nextTurn } from '../flow/next-turn.ts'
 import { onlyDefined } from '../only-defined.ts'
 import { onAbort } from '../flow/on-abort.ts'
-import type { Receipt, Version, WriteOptions } from '../runtime/receipt.ts'
+import type { Receipt, Version, WriteOptions, WriteReceipt } from '../receipts/receipt.ts'
+import type { BegunWrites } from '../runtime/row-write.ts'
 import type { BegunEntries, EntryWrites, WritePath } from '../runtime/write-path.ts'
 import { aborted, settlesWithin } from '../runtime/waiting.ts'
 
@@ -34,6 +35,8 @@ export const BULK_OPTIONS: Known<BulkOptions> = { ...WRITE_OPTIONS, onProgress: 
 export interface BulkReceipt extends BulkProgress {
   /** Durable copies that every entry has, this peer's included: 1 unless more were requested. */
   readonly copies: number
+  /** Names the last write, as that of a receipt does. Undefined if there were no entries. */
+  readonly token: string | undefined
 }
 
 /** One receipt for each entry of an iterable; one receipt for all entries of an async iterable. */
@@ -62,6 +65,9 @@ export class BulkWrite<Entry, Planned> {
   readonly #options: BulkOptions
   /** Undefined if one receipt for all is enough. */
   readonly #receipts: Receipt[] | undefined
+  /** The receipt of the last slice that was acknowledged, and the number of the first entry in it. */
+  #last: WriteReceipt | undefined
+  #lastFirst = 0
   readonly #inFlight = new Set<Slice>()
   /** The call that the entries belong to. A collection is one call; other sources begin one for each slice. */
   #call: BulkCall | undefined
@@ -107,7 +113,8 @@ export class BulkWrite<Entry, Planned> {
   ): Promise<BulkReceipt> {
     const bulk = new BulkWrite(writes, target, options, false)
     await bulk.#run(source)
-    return { ...bulk.#progress, copies: Number.isFinite(bulk.#copies) ? bulk.#copies : 0 }
+    const copies = Number.isFinite(bulk.#copies) ? bulk.#copies : 0
+    return { ...bulk.#progress, copies, token: bulk.#last?.token }
   }
 
   get #progress(): BulkProgress {
@@ -233,7 +240,7 @@ export class BulkWrite<Entry, Planned> {
     const first = this.#written
     this.#written += written.length
     this.#applied = true
-    if (begun !== undefined) this.#follow({ durable: begun.durable, acknowledged: acknowledged! }, first, written)
+    if (begun !== undefined) this.#follow(begun, acknowledged!, first, written)
     if (failure !== undefined) throw failure.error
   }
 
@@ -256,7 +263,8 @@ export class BulkWrite<Entry, Planned> {
   }
 
   #follow(
-    begun: { readonly durable: Promise<Receipt>; readonly acknowledged: Promise<Receipt> },
+    begun: BegunWrites,
+    acknowledgement: Promise<WriteReceipt>,
     first: number,
     written: readonly (Version | undefined)[],
   ): void {
@@ -267,20 +275,28 @@ export class BulkWrite<Entry, Planned> {
       },
       () => undefined,
     )
-    const acknowledged = begun.acknowledged.then(
-      (receipt) => this.#acknowledged(receipt, first, written),
+    const acknowledged = acknowledgement.then(
+      (receipt) => this.#acknowledged(begun, receipt, first, written),
       (error: unknown) => this.#stop(error),
     )
     const slice = { durable, acknowledged: acknowledged.finally(() => this.#inFlight.delete(slice)) }
     this.#inFlight.add(slice)
   }
 
-  #acknowledged(receipt: Receipt, first: number, written: readonly (Version | undefined)[]): void {
+  #acknowledged(
+    { parts }: BegunWrites,
+    receipt: WriteReceipt,
+    first: number,
+    written: readonly (Version | undefined)[],
+  ): void {
+    // All entries are of one collection.
+    const [{ name }] = [...parts.keys()] as unknown as [Partition]
     this.#copies = Math.min(this.#copies, receipt.copies)
+    if (first >= this.#lastFirst) this.#last = receipt
+    this.#lastFirst = Math.max(this.#lastFirst, first)
     for (const [i, each] of written.entries()) {
       if (this.#receipts === undefined || each === undefined) continue
-      const { hlc, replicaId, sequence } = each
-      this.#receipts[first + i] = { ...receipt, version: { hlc, replicaId, sequence } }
+      this.#receipts[first + i] = receipt.of(name, each)
     }
   }
 
@@ -338,8 +354,6 @@ export async function writeMany<Entry, Planned, Source extends BulkSource<Entry>
 }
 
 function checkBulkOptions(options: BulkOptions): void {
-  const { onProgress } = options
   checkWriteOptions(options)
-  if (onProgress === undefined || typeof onProgress === 'function') return
-  throw new GridError('INVALID_OPTION', `onProgress is a function, not ${typeof onProgress}`)
+  checkKind('onProgress', options.onProgress, 'function')
 }

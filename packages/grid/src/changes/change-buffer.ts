@@ -42,6 +42,11 @@ export class ChangeBuffer<Change> {
     return { changes: this.#count, bytes: this.#bytes }
   }
 
+  /** Nothing waits, and nothing was left out since the last mark. */
+  get isEmpty(): boolean {
+    return this.#count === 0 && this.#missed === 0
+  }
+
   /** Adds a change and returns a ticket, with which it can be withdrawn. Undefined if the change was left out. */
   offer(change: UnreadChange<Change>): number | undefined {
     if (!this.#fits(change)) {

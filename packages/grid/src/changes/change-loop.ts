@@ -52,6 +52,11 @@ export class ChangeLoop<Change> implements AsyncIterableIterator<Change> {
     return this.#buffer.waiting
   }
 
+  /** Its reader has been given all changes. */
+  get isCaughtUp(): boolean {
+    return this.#initial === undefined && this.#buffer.isEmpty
+  }
+
   next(): Promise<IteratorResult<Change>> {
     const call = Promise.withResolvers<IteratorResult<Change>>()
     this.#calls.push(call)

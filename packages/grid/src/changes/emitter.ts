@@ -1,8 +1,8 @@
-import { GridError, checkKnown } from '@gossipgrid/core'
+import { checkKnown, unknownName } from '@gossipgrid/core'
 import type { Known } from '@gossipgrid/core'
 import { callApplication, textOfError } from '../flow/application-calls.ts'
 import type { Failure } from '../flow/application-calls.ts'
-import { SIGNAL_OPTION } from '../batches/checks.ts'
+import { SIGNAL_OPTION, requireKind } from '../batches/checks.ts'
 import { checkSignal } from '../runtime/waiting.ts'
 import type { Logger } from '../logger.ts'
 import { Seldom } from '../runtime/seldom.ts'
@@ -78,15 +78,10 @@ export class Emitter<Events extends object> {
 
 /** Throws `INVALID_OPTION` for an event that does not exist: a misspelt one would never come. */
 export function checkEvent(type: PropertyKey, types: object): void {
-  if (Object.hasOwn(types, type)) return
-  throw new GridError(
-    'INVALID_OPTION',
-    `there is no event ${JSON.stringify(String(type))} here: there are ${Object.keys(types).join(', ')}`,
-  )
+  if (!Object.hasOwn(types, type)) throw unknownName('event', String(type), Object.keys(types))
 }
 
 /** Throws `INVALID_OPTION` unless the listener is a function. */
 export function checkListener(listener: unknown): void {
-  if (typeof listener !== 'function')
-    throw new GridError('INVALID_OPTION', `a listener is a function, not ${typeof listener}`)
+  requireKind('a listener', listener, 'function')
 }

@@ -7,6 +7,8 @@ import { EncodedChange } from '../maps/map-change.ts'
 import { TestGrids } from '../rig/test-grids.ts'
 import { compact, putDecoded } from './unread-change.ts'
 
+const NOWHERE = { local: false, by: undefined, atMs: 0 }
+
 let grids = new TestGrids()
 
 afterEach(async () => {
@@ -22,7 +24,8 @@ const large = { list: Array.from({ length: 100 }, (_, i) => i), text: 'x'.repeat
 interface Report {
   /** Starts a listener and a loop, makes a change, and returns what the two received. */
   readonly follow: (grid: Grid) => Promise<[listener: object, loop: object]>
-  readonly expected: (grid: Grid) => object
+  /** `at` is the date that the change has, if it has one. */
+  readonly expected: (grid: Grid, at: unknown) => object
 }
 
 async function reported(
@@ -47,7 +50,10 @@ function reportedByMap(value: unknown, previous: unknown, merge: 'value' | 'fiel
       const change = (): Promise<unknown> => (value === undefined ? map.delete('k') : map.set('k', value))
       return reported({ on: (listener) => map.on('change', listener), loop: () => map.changes() }, change)
     },
-    expected: () => ({ type: value === undefined ? 'delete' : 'set', key: 'k', value, previous, missed: 0 }),
+    expected: ({ peerId }, at) => {
+      const type = value === undefined ? 'delete' : 'set'
+      return { type, key: 'k', value, previous, local: true, by: peerId, at, missed: 0 }
+    },
   }
 }
 
@@ -135,7 +141,7 @@ describe.each(kinds)('a change that tells of %s', (_, { follow, expected }) => {
 
   it.each(looks)('shows all of it to %s', async (__, look, right) => {
     const grid = await grids.open()
-    for (const change of await follow(grid)) expect(look(change)).toEqual(right(expected(grid)))
+    for (const change of await follow(grid)) expect(look(change)).toEqual(right(expected(grid, dateOf(change))))
   })
 
   it('is a plain object with nothing else in it, and the same at every look', async () => {
@@ -144,13 +150,18 @@ describe.each(kinds)('a change that tells of %s', (_, { follow, expected }) => {
     expect(heard).not.toBe(read)
     for (const change of [heard, read]) {
       expect(Object.getPrototypeOf(change)).toBe(Object.prototype)
-      deepStrictEqual({ ...change }, expected(grid))
-      deepStrictEqual(change, expected(grid))
-      expect(change).toStrictEqual(expected(grid))
+      const whole = expected(grid, dateOf(change))
+      deepStrictEqual({ ...change }, whole)
+      deepStrictEqual(change, whole)
+      expect(change).toStrictEqual(whole)
       for (const name of Object.keys(change) as (keyof typeof change)[]) expect(change[name]).toBe(change[name])
     }
   })
 })
+
+function dateOf(change: object): unknown {
+  return 'at' in change ? new Date(change.at as Date) : undefined
+}
 
 describe('a change that is kept', () => {
   it('shows what was there at its time, whatever is written later', async () => {
@@ -183,7 +194,7 @@ describe('a change that is kept', () => {
     const slab = new Uint8Array(1024 * 1024)
     slab.set(encodeValue(large, 10_000), 5000)
     const view = slab.subarray(5000, 5000 + encodeValue(large, 10_000).length)
-    const change = new EncodedChange('k', view, undefined).read()
+    const change = new EncodedChange('k', view, undefined, NOWHERE).read()
     slab.fill(0)
     expect(change.value).toEqual(large)
     expect(compact(view).buffer.byteLength).toBe(view.length)

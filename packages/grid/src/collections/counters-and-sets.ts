@@ -1,17 +1,14 @@
-import { GridError } from '@gossipgrid/core'
-import type { Collection } from '@gossipgrid/core'
+import type { Collection, CollectionDescriptor } from '@gossipgrid/core'
 import type { Batch } from '../batches/batch.ts'
 import { GridCounter } from '../counters/grid-counter.ts'
+import { forgetDropped } from './forget-dropped.ts'
 import type { GridBatch } from './grid-maps.ts'
-import type { GridCounters } from '../keyed/grid-counters.ts'
-import type { GridSets } from '../keyed/grid-sets.ts'
-import type * as keyedFaces from '../keyed/keyed-faces.ts'
+import { GridCounters } from '../keyed/grid-counters.ts'
+import { GridSets } from '../keyed/grid-sets.ts'
+import { KeyedFace } from '../keyed/keyed-face.ts'
 import { GridSet } from '../sets/grid-set.ts'
 import type { Logger } from '../logger.ts'
 import type { WritePath } from '../runtime/write-path.ts'
-
-/** The classes of counters and sets under keys. */
-export type KeyedFaces = typeof keyedFaces
 
 type Kind = 'counter' | 'set' | 'counters' | 'sets'
 type Face = GridCounter | GridSet<unknown> | GridCounters | GridSets<unknown>
@@ -20,12 +17,9 @@ type Face = GridCounter | GridSet<unknown> | GridCounters | GridSets<unknown>
 export class CountersAndSets {
   readonly #writes: WritePath
   readonly #logger: Logger
-  readonly #keyed: KeyedFaces | undefined
   readonly #faces = new Map<string, Face>()
 
-  /** `keyed` is undefined where counters and sets under keys are not loaded. */
-  constructor(writes: WritePath, logger: Logger, keyed: KeyedFaces | undefined) {
-    this.#keyed = keyed
+  constructor(writes: WritePath, logger: Logger) {
     this.#writes = writes
     this.#logger = logger
   }
@@ -39,13 +33,11 @@ export class CountersAndSets {
   }
 
   counters(name: string): GridCounters {
-    const { GridCounters: Counters } = this.#loaded()
-    return this.#face('counters', name, (collection) => new Counters(this.#writes, collection, this.#logger))
+    return this.#face('counters', name, (collection) => new GridCounters(this.#writes, collection, this.#logger))
   }
 
   sets<Element>(name: string): GridSets<Element> {
-    const { GridSets: Sets } = this.#loaded()
-    return this.#face('sets', name, (collection) => new Sets<Element>(this.#writes, collection, this.#logger))
+    return this.#face('sets', name, (collection) => new GridSets<Element>(this.#writes, collection, this.#logger))
   }
 
   inBatch(batch: Batch): Pick<GridBatch, Kind> {
@@ -57,13 +49,19 @@ export class CountersAndSets {
     }
   }
 
-  close(): void {
-    for (const face of this.#faces.values()) face.close()
+  /** Number of keys of counters or sets under keys that are open. */
+  keys({ name, kind }: Pick<CollectionDescriptor, 'name' | 'kind'>): number | undefined {
+    const face = this.#faces.get(`${kind} ${name}`)
+    return face instanceof KeyedFace && !face.isDropped ? face.keyCount : undefined
   }
 
-  #loaded(): KeyedFaces {
-    if (this.#keyed !== undefined) return this.#keyed
-    throw new GridError('INVALID_OPTION', 'in a browser, open the grid with keyed: true to use counters() and sets()')
+  /** Forgets counters and sets that were dropped: the next ones of their names are other objects. */
+  dropped(): void {
+    forgetDropped(this.#faces, this.#writes.pump)
+  }
+
+  close(): void {
+    for (const face of this.#faces.values()) face.close()
   }
 
   #face<Opened>(kind: Kind, name: string, make: (collection: Collection) => Opened): Opened {

@@ -9,6 +9,7 @@ import type { MapBatch } from '../maps/map-batch.ts'
 import { checkMapOptions, checkSameMap } from '../maps/map-options.ts'
 import type { MapOptions } from '../maps/map-options.ts'
 import type { WritePath } from '../runtime/write-path.ts'
+import { forgetDropped } from './forget-dropped.ts'
 import { ValueSchema } from '../maps/schema.ts'
 import type { SetBatch } from '../sets/set-batch.ts'
 
@@ -25,6 +26,8 @@ export interface GridBatch {
   /** The sets of that name within the batch. Throws as `grid.sets` does. */
   sets<Element = unknown>(name: string): SetsBatch<Element>
 }
+
+type Named = Pick<CollectionDescriptor, 'name' | 'kind'>
 
 /** The maps of a grid that were opened, by name. */
 export class GridMaps {
@@ -65,13 +68,28 @@ export class GridMaps {
   }
 
   /** Number of entries of a collection that are hidden, because they are not valid by its schema. */
-  hidden({ name, kind }: Pick<CollectionDescriptor, 'name' | 'kind'>): number {
-    const map = this.#maps.get(name)
-    return map === undefined || kind !== kindOfMap(map.options.merge) ? 0 : map.hiddenCount
+  hidden(collection: Named): number {
+    return this.#opened(collection)?.hiddenCount ?? 0
+  }
+
+  /** Number of entries of a map that is open, hidden ones included. */
+  entries(collection: Named): number | undefined {
+    const map = this.#opened(collection)
+    return map === undefined ? undefined : map.size + map.hiddenCount
+  }
+
+  /** Forgets maps that were dropped: the next ones of their names are other objects. */
+  dropped(): void {
+    forgetDropped(this.#maps, this.#writes.pump)
   }
 
   close(): void {
     for (const map of this.#maps.values()) map.close()
+  }
+
+  #opened({ name, kind }: Named): GridMap<unknown> | undefined {
+    const map = this.#maps.get(name)
+    return map === undefined || map.isDropped || kind !== kindOfMap(map.options.merge) ? undefined : map
   }
 }
 

@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import { it } from 'vitest'
 import type { GridCounter } from './grid-counter.ts'
 import { until } from '../rig/test-grids.ts'
-import { Islands, SPLITS, SplitInto } from '../rig/test-islands.ts'
+import { SPLITS, SplitInto, checkModel } from '../rig/test-islands.ts'
+import type { Islands } from '../rig/test-islands.ts'
 
 interface Model {
   /** Everything that was ever counted, by peer, in order. */
@@ -112,31 +113,17 @@ class Restart implements Command {
 
 const peer = fc.nat(2)
 const amounts = fc.array(fc.integer({ min: -5, max: 20 }), { minLength: 1, maxLength: 20 })
-const commands = fc.commands(
-  [
-    fc.tuple(peer, amounts).map(([by, several]) => new Count(by, several)),
-    fc.tuple(peer, amounts).map(([by, several]) => new Count(by, several)),
-    fc.constantFrom(...SPLITS).map((split) => new SplitInto(new Settle(), split)),
-    fc.constant(new Settle()),
-    peer.map((restarting) => new Restart(restarting)),
-  ],
-  { maxCommands: 40, size: 'max' },
-)
+const commands: fc.Arbitrary<Command>[] = [
+  fc.tuple(peer, amounts).map(([by, several]) => new Count(by, several)),
+  fc.tuple(peer, amounts).map(([by, several]) => new Count(by, several)),
+  fc.constantFrom(...SPLITS).map((split) => new SplitInto(new Settle(), split)),
+  fc.constant(new Settle()),
+  peer.map((restarting) => new Restart(restarting)),
+]
 
 it('a counter is what a plain model says, through splits and restarts', async () => {
-  await fc.assert(
-    fc.asyncProperty(commands, async (run) => {
-      const islands = await Islands.open()
-      try {
-        const model: Model = { counted: [[], [], []], known: [0, 1, 2].map(() => [0, 0, 0]) }
-        const real = new Real(islands)
-        await fc.asyncModelRun(() => ({ model, real }), run)
-        await new SplitInto(new Settle(), SPLITS[0]!).run(model, real)
-        await new Settle().run(model, real)
-      } finally {
-        await islands.close()
-      }
-    }),
-    { numRuns: 20, interruptAfterTimeLimit: 12_000 },
-  )
+  await checkModel(commands, new Settle(), (islands) => {
+    const model: Model = { counted: [[], [], []], known: [0, 1, 2].map(() => [0, 0, 0]) }
+    return { model, real: new Real(islands) }
+  })
 })

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { CounterChange } from './grid-counter.ts'
-import { TestGrids, diskInMemory, until } from '../rig/test-grids.ts'
+import { TestGrids, collect, diskInMemory, until } from '../rig/test-grids.ts'
 
 const MAX = Number.MAX_SAFE_INTEGER
 
@@ -10,12 +10,6 @@ afterEach(async () => {
   await grids.close()
   grids = new TestGrids()
 })
-
-async function collect<T>(items: AsyncIterable<T>, count: number): Promise<T[]> {
-  const collected: T[] = []
-  for await (const item of items) if (collected.push(item) >= count) break
-  return collected
-}
 
 function steps(changes: readonly CounterChange[]): unknown[] {
   return changes.map(({ type, value, delta, missed }) => [type, value, delta, missed])
@@ -39,6 +33,13 @@ describe('counting', () => {
     expect(counter.value).toBe(-5)
     await counter.increment(0)
     expect(counter.value).toBe(-5)
+  })
+
+  it('a read without options is of the moment of its call', async () => {
+    const visits = (await grids.open()).counter('visits')
+    const reading = visits.get()
+    void visits.increment()
+    expect(await reading).toBe(0)
   })
 
   it('two peers count at once, apart from each other, and nothing is lost', async () => {

@@ -7,7 +7,7 @@ import { WRITE_OPTIONS, checkWriteOptions } from '../batches/checks.ts'
 import { CounterBatch } from './counter-batch.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
 import type { Logger } from '../logger.ts'
-import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
+import type { Receipt, WriteOptions, WriteReceipt } from '../receipts/receipt.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 import { onlyPartition } from '../runtime/row-write.ts'
 import {
@@ -22,6 +22,8 @@ import {
   readShare,
 } from './share.ts'
 import type { Share } from './share.ts'
+import { afterToken } from '../reads/after-token.ts'
+import type { ReadOptions } from '../reads/after-token.ts'
 import type { UnreadChange } from '../changes/unread-change.ts'
 
 /** A change of the counter, made here or at another peer. A plain object that only this reader has. */
@@ -52,7 +54,7 @@ export class GridCounter {
   /** Increments and decrements that are not written yet. They share one promise. */
   #up = 0
   #down = 0
-  #batch: PromiseWithResolvers<Receipt> | undefined
+  #batch: PromiseWithResolvers<WriteReceipt> | undefined
   /** The value, including counts that are not written yet. NaN out of the safe range. */
   #count = 0
   #writing = false
@@ -60,7 +62,7 @@ export class GridCounter {
 
   /** @internal */
   constructor(writes: WritePath, collection: Collection, logger: Logger) {
-    this.name = collection.descriptor.name
+    this.name = collection.title
     this.#writes = writes
     this.#partition = onlyPartition(collection)
     this.#feed = new ChangeFeed<CounterChange>({
@@ -80,6 +82,16 @@ export class GridCounter {
   get value(): number {
     if (Number.isNaN(this.#count)) throw outOfRange(`'${this.name}' is at ${this.#exact()}`)
     return this.#count
+  }
+
+  /**
+   * The count, wherever it is stored. With `after`, as of a write of another peer: see `Grid.reached`. Rejects as `value`
+   * throws, with `INVALID_OPTION`, `CLOSED`, and as `reached` does.
+   */
+  async get(options?: ReadOptions): Promise<number> {
+    if (options !== undefined) await afterToken(this.#writes.pump, options)
+    this.#writes.pump.checkOpen()
+    return this.value
   }
 
   /**
@@ -139,6 +151,16 @@ export class GridCounter {
     return this.#feed.on(type, listener, options)
   }
 
+  /** Its collection was dropped. @internal */
+  get isDropped(): boolean {
+    return this.#partition.dropped
+  }
+
+  /** Of what was dropped, nothing is left. @internal */
+  get isEmptied(): boolean {
+    return this.#partition.replica.table.size === 0
+  }
+
   /** Writes the counts that are not written yet, and ends all loops over changes. @internal */
   close(): void {
     this.#flush()
@@ -165,7 +187,7 @@ export class GridCounter {
   }
 
   #add(up: number, down: number, options: WriteOptions | undefined): Promise<Receipt> {
-    if (this.#closed) throw new GridError('CLOSED', 'the grid is closed')
+    if (this.#closed && !this.isDropped) throw new GridError('CLOSED', 'the grid is closed')
     checkWriteOptions(options, WRITE_OPTIONS)
     this.checkRange(up, down)
     this.#up += up
@@ -200,7 +222,7 @@ export class GridCounter {
     written.then(goOn, goOn)
   }
 
-  #write(up: number, down: number): Promise<Receipt> {
+  #write(up: number, down: number): Promise<WriteReceipt> {
     try {
       const { partition, key, bytes } = this.row(up, down)
       return this.#writes.write(partition, key, bytes)

@@ -1,4 +1,4 @@
-import { COUNTER_ROW_MAX_BYTES, GridError, decodeValue, encodeValue } from '@gossipgrid/core'
+import { COUNTER_ROW_MAX_BYTES, GridError, decodeValue, encodeValue, shown } from '@gossipgrid/core'
 
 /** The content of a counter's row: what its only writer has added and subtracted. */
 export interface Share {
@@ -28,7 +28,7 @@ export function addShares(a: Share, b: Share, name: string): Share {
 /** Throws `INVALID_VALUE` unless `by` is a whole number from 0 to 2^53 - 1. */
 export function checkBy(by: number): void {
   if (Number.isSafeInteger(by) && by >= 0) return
-  throw new GridError('INVALID_VALUE', `a counter counts by a whole number from 0 to 2^53 - 1, not by ${String(by)}`)
+  throw new GridError('INVALID_VALUE', `a counter counts by a whole number from 0 to 2^53 - 1, not by ${shown(by)}`)
 }
 
 /** Throws `COUNTER_RANGE` if `by` takes a count out of the range. A count out of range may come back towards it. */

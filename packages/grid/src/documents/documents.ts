@@ -59,8 +59,9 @@ export class Documents {
     return open.open(name, options, lease, useOf())
   }
 
-  /** Lends a client id to a Y.Doc. Edits of an empty Y.Doc belong to this peer from now on. */
+  /** Lends a client id to a Y.Doc. Edits of an empty Y.Doc belong to this peer from now on. Throws `INVALID_NAME`. */
   lease(name: string, doc: Doc): DocumentLease {
+    checkName(name, 'document')
     const { number } = this.table.generationOf(name)
     return this.#leases.lendTo(doc, { name, number }, this.table.rowsOf(name))
   }

@@ -1,4 +1,4 @@
-import { GridError } from '@gossipgrid/core'
+import { GridError, rare } from '@gossipgrid/core'
 import type { Storage } from '@gossipgrid/core'
 import { indexedDbStorage } from '@gossipgrid/storage/indexeddb'
 import { memoryStorage } from '@gossipgrid/storage/memory'
@@ -21,12 +21,15 @@ export const environment: Environment = {
       'browsers encrypt and store only on pages from https:// or from localhost: serve this page from there',
     )
   },
+  place: (options) => (options.persist === false ? undefined : placeOf(options)),
   openStorage,
-  keyed: (isWanted) => (isWanted ? import('../keyed/keyed-faces.ts') : Promise.resolve(undefined)),
   follow: followPage,
 }
 
 async function openStorage(options: OpenGridOptions, logger: Logger): Promise<OpenedStorage> {
+  rare.load = async () => {
+    rare.code = await import('@gossipgrid/core/rare')
+  }
   if (options.persist === false) return { storage: memoryStorage(), loss: '' }
   const lapsed = (reason: string): void => logger.error(`data is kept in memory only: ${reason}`)
   try {
@@ -43,9 +46,12 @@ async function openStorage(options: OpenGridOptions, logger: Logger): Promise<Op
   }
 }
 
-async function openSlot({ name, directory }: OpenGridOptions): Promise<Storage> {
-  const base = directory === undefined ? `gossipgrid/${name}` : `gossipgrid/${name}/${directory}`
-  const slot = await leaseSlot(base)
+function placeOf({ name, directory }: OpenGridOptions): string {
+  return directory === undefined ? `gossipgrid/${name}` : `gossipgrid/${name}/${directory}`
+}
+
+async function openSlot(options: OpenGridOptions): Promise<Storage> {
+  const slot = await leaseSlot(placeOf(options))
   if (slot === undefined) {
     throw new GridError('STORAGE_FAILED', 'Too many tabs of this browser already store this grid. Close some of them.')
   }

@@ -1,5 +1,4 @@
 import type { Role, Storage } from '@gossipgrid/core'
-import type * as KeyedFaces from '../keyed/keyed-faces.ts'
 import type { Logger } from '../logger.ts'
 import type { OpenGridOptions } from '../open-grid-options.ts'
 import type { Reach, reachText } from '../lifecycle/reach.ts'
@@ -21,9 +20,9 @@ export interface Environment {
     | undefined
   /** Throws `INVALID_OPTION` for an option of another environment, `INSECURE_PAGE` on a page where no peer can run. */
   check(options: OpenGridOptions): void
+  /** Where the grid stores its data: one grid of a page or process at a time. Undefined for memory and a store of its own. */
+  place(options: OpenGridOptions): string | undefined
   openStorage(options: OpenGridOptions, logger: Logger): Promise<OpenedStorage>
-  /** Counters and sets under keys. In a browser only if they are wanted: most tabs need not load them. */
-  keyed(isWanted: boolean): Promise<typeof KeyedFaces | undefined>
   /** Reports to the peer when its page is hidden, frozen or shown, until the returned function is called. */
   follow(runtime: Runtime): () => void
 }

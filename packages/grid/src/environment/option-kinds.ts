@@ -1,7 +1,7 @@
 import { createSecureContext } from 'node:tls'
-import { GridError, checkKnown } from '@gossipgrid/core'
+import { GridError, requireKnown } from '@gossipgrid/core'
 import type { Certificate, IceServer } from '@gossipgrid/network'
-import { checkKind, checkMethods } from '../batches/checks.ts'
+import { checkKind, checkMethods, misfit, requireKind } from '../batches/checks.ts'
 import type { Kind } from '../batches/checks.ts'
 import type { OpenGridOptions } from '../open-grid-options.ts'
 
@@ -11,7 +11,6 @@ const KINDS: Readonly<Partial<Record<keyof OpenGridOptions, Kind>>> = {
   persist: 'boolean',
   announce: 'texts',
   mdns: 'boolean',
-  keyed: 'boolean',
   weight: 'number',
   zone: 'text',
   network: 'function',
@@ -42,10 +41,11 @@ export function checkOptionKinds(options: OpenGridOptions): void {
 
 /** Ports may be numbers. */
 function checkAddresses(name: string, addresses: unknown): void {
-  const texts = Array.isArray(addresses)
-    ? addresses.map((address: unknown) => (typeof address === 'number' ? String(address) : address))
-    : addresses
-  checkKind(name, texts, 'texts')
+  if (addresses === undefined) return
+  if (!Array.isArray(addresses)) throw misfit(name, 'an array of addresses and ports', addresses)
+  for (const [i, address] of addresses.entries()) {
+    if (typeof address !== 'number') requireKind(`${name}[${i}]`, address, 'text')
+  }
 }
 
 const CERTIFICATE: Readonly<Record<keyof Certificate, true>> = { cert: true, key: true }
@@ -57,8 +57,8 @@ function checkCertificate({ tls, listen }: OpenGridOptions): void {
     if (secure === undefined) return
     throw new GridError('INVALID_OPTION', `listen '${secure}' needs a certificate: pass it as tls: { cert, key }`)
   }
-  named('tls', () => checkKnown(tls, CERTIFICATE))
-  for (const part of ['cert', 'key'] as const) checkKind(`tls.${part}`, tls[part] ?? null, 'text')
+  named('tls', () => requireKnown(tls, CERTIFICATE))
+  for (const part of ['cert', 'key'] as const) requireKind(`tls.${part}`, tls[part], 'text')
   try {
     createSecureContext(tls)
   } catch (cause) {
@@ -69,12 +69,12 @@ function checkCertificate({ tls, listen }: OpenGridOptions): void {
 
 function checkIceServers(servers: OpenGridOptions['iceServers']): void {
   if (servers === undefined) return
-  if (!Array.isArray(servers)) throw new GridError('INVALID_OPTION', 'iceServers is an array of { urls }')
+  if (!Array.isArray(servers)) throw misfit('iceServers', 'an array of { urls }', servers)
   for (const server of servers) {
-    named('iceServers', () => checkKnown((server ?? null) as IceServer, ICE_SERVER))
+    named('iceServers', () => requireKnown(server, ICE_SERVER))
     const { urls, username, credential } = server as Partial<IceServer>
     if (urls?.length === 0) throw new GridError('INVALID_OPTION', 'iceServers: urls must not be empty')
-    checkKind('urls of iceServers', urls ?? null, Array.isArray(urls) ? 'texts' : 'text')
+    requireKind('urls of iceServers', urls, Array.isArray(urls) ? 'texts' : 'text')
     checkKind('username of iceServers', username, 'text')
     checkKind('credential of iceServers', credential, 'text')
   }

@@ -1,7 +1,7 @@
+import { resolve } from 'node:path'
 import { GridError } from '@gossipgrid/core'
 import { levelStorage, memoryStorage } from '@gossipgrid/storage'
 import type { LevelHealthReport } from '@gossipgrid/storage'
-import * as keyedFaces from '../keyed/keyed-faces.ts'
 import type { Logger } from '../logger.ts'
 import type { OpenGridOptions } from '../open-grid-options.ts'
 import { joinAddress, listenAddress } from '../addresses.ts'
@@ -21,8 +21,8 @@ export const environment: Environment = {
     if (persist !== true || directory !== undefined || storage !== undefined) return
     throw new GridError('INVALID_OPTION', 'persist is for browsers: pass a directory to store the data in')
   },
+  place: ({ directory }) => (directory === undefined ? undefined : resolve(directory)),
   openStorage,
-  keyed: () => Promise.resolve(keyedFaces),
   follow: () => () => undefined,
 }
 

@@ -22,6 +22,7 @@ export async function* paced<Result>(
   }
 }
 
-function nextTurn(): Promise<void> {
+/** Gives timers and sockets their turn. */
+export function nextTurn(): Promise<void> {
   return new Promise((resolve) => void setTimeout(resolve, 0))
 }

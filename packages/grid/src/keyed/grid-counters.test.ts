@@ -1,6 +1,8 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { COUNTER_DELETE_KEPT_MS } from '@gossipgrid/core'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { byKey } from '../maps/snapshots.ts'
 import { madeUpFrame } from '../rig/made-up-rows.ts'
-import { TestGrids, diskInMemory, until } from '../rig/test-grids.ts'
+import { TestGrids, collect, diskInMemory, until } from '../rig/test-grids.ts'
 
 const MAX = Number.MAX_SAFE_INTEGER
 const COUNTERS = 7
@@ -11,16 +13,6 @@ afterEach(async () => {
   await grids.close()
   grids = new TestGrids()
 })
-
-async function collect<T>(items: AsyncIterable<T>, count: number = Infinity): Promise<T[]> {
-  const collected: T[] = []
-  for await (const item of items) if (collected.push(item) >= count) break
-  return collected
-}
-
-function byKey<T>(entries: readonly (readonly [string, T])[]): unknown[] {
-  return entries.toSorted(([a], [b]) => (a < b ? -1 : 1))
-}
 
 describe('counting', () => {
   it('an increment counts at once, up and down, under its key alone', async () => {
@@ -35,6 +27,23 @@ describe('counting', () => {
     expect([visits.peek('/'), await visits.get('/about'), await visits.get('/none')]).toEqual([-4, 0, undefined])
     expect([await visits.has('/'), await visits.has('/about'), await visits.has('/none')]).toEqual([true, true, false])
     expect(visits.size).toBe(2)
+  })
+
+  it('looking whether a key is there writes nothing', async () => {
+    const grid = await grids.open()
+    const visits = grid.counters('visits')
+    const counting = visits.increment('/')
+    const looking = visits.has('/')
+    expect(grid.metrics().writes.sets).toBe(0)
+    expect(await looking).toBe(true)
+    await counting
+  })
+
+  it('a read without options is of the moment of its call', async () => {
+    const visits = (await grids.open()).counters('visits')
+    const reading = Promise.all([visits.get('/'), visits.has('/')])
+    void visits.increment('/')
+    expect(await reading).toEqual([undefined, false])
   })
 
   it('two peers count at once, apart from each other, and nothing is lost', async () => {
@@ -52,13 +61,13 @@ describe('counting', () => {
     const first = await grids.open({ storage: disk })
     await first.counters('visits').increment('/', 7)
     const second = await grids.open()
-    await until(() => second.status().collections[0]?.entries === 1, 'the row has come')
+    await until(() => second.status().collections[0]?.rows === 1, 'the row has come')
     expect(second.counters('visits').peek('/')).toBe(7)
     await first.close()
     const again = await grids.open({ storage: disk })
     await again.counters('visits').increment('/', 3)
     expect(again.counters('visits').peek('/')).toBe(10)
-    expect(again.status().collections[0]).toMatchObject({ name: 'visits', kind: 'counters', entries: 2 })
+    expect(again.status().collections[0]).toMatchObject({ name: 'visits', kind: 'counters', rows: 2 })
   })
 
   it('increments of a key in one turn share one row and one promise', async () => {
@@ -173,7 +182,39 @@ describe('deleting', () => {
     const visits = grid.counters('visits')
     for (let i = 0; i < 10; i++) await visits.increment(`page ${i}`)
     for (let i = 0; i < 10; i++) await visits.delete(`page ${i}`)
-    expect(grid.status().collections[0]).toMatchObject({ entries: 10, tombstones: 10 })
+    expect(grid.status().collections[0]).toMatchObject({ rows: 10, tombstones: 10 })
+  })
+
+  it('removes what deletes of 90 days ago had seen, and nothing that still counts', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    try {
+      const [disk, options] = [diskInMemory(), { name: 'days' }]
+      const first = await grids.open({ storage: disk, ...options })
+      const visits = first.counters('visits')
+      for (const page of ['gone', 'again', 'stays']) await visits.increment(page, 5)
+      for (const page of ['gone', 'again']) await visits.delete(page)
+      await visits.increment('again', 2)
+      const visited = (): unknown => first.status().collections.find(({ name }) => name === 'visits')
+      expect(visited()).toMatchObject({ rows: 4, tombstones: 2 })
+      vi.setSystemTime(Date.now() + COUNTER_DELETE_KEPT_MS - 60_000)
+      await visits.increment('later')
+      await visits.delete('later')
+      expect(visited()).toMatchObject({ rows: 5, tombstones: 3 })
+      vi.setSystemTime(Date.now() + 120_000)
+      await visits.increment('last')
+      await visits.delete('last')
+      expect(visited()).toMatchObject({ rows: 4, tombstones: 6 })
+      const shown = (await collect(visits.entries())).toSorted(byKey)
+      expect(shown).toEqual([
+        ['again', 2],
+        ['stays', 5],
+      ])
+      await first.close()
+      const reopened = await grids.open({ storage: disk, ...options })
+      expect((await collect(reopened.counters('visits').entries())).toSorted(byKey)).toEqual(shown)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it('of all keys leaves what was counted since the call', async () => {
@@ -199,7 +240,7 @@ describe('following', () => {
     void visits.increment('a/2', 2)
     void visits.increment('b/1', 3)
     expect((await collect(visits.keys())).sort()).toEqual(['a/1', 'a/2', 'b/1'])
-    expect(byKey(await collect(visits.entries({ prefix: 'a/' })))).toEqual([
+    expect((await collect(visits.entries({ prefix: 'a/' }))).toSorted(byKey)).toEqual([
       ['a/1', 1],
       ['a/2', 2],
     ])
@@ -279,7 +320,7 @@ describe('a batch', () => {
       counted.increment('c')
       expect([counted.get('b'), counted.delete('none'), visits.peek('b'), visits.peek('a')]).toEqual([9, false, 2, 5])
     })
-    expect(byKey(await collect(visits.entries()))).toEqual([
+    expect((await collect(visits.entries())).toSorted(byKey)).toEqual([
       ['a', 6],
       ['b', 9],
       ['c', 1],

@@ -9,14 +9,14 @@ import { NO_SHARE, addShares, checkBy, checkSum, encodeShare, numberOf, outOfRan
 import type { Share } from '../counters/share.ts'
 import type { Logger } from '../logger.ts'
 import { piecesOf } from '../maps/map-bulk.ts'
-import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
+import type { Receipt, WriteOptions, WriteReceipt } from '../receipts/receipt.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 import { CountersBatch } from './counters-batch.ts'
 import { KeyCountChange, countersLagged } from './key-count-change.ts'
 import type { CountersChange } from './key-count-change.ts'
 import { KeyCounts } from './key-counts.ts'
-import type { CountRow, KeyCount } from './key-counts.ts'
+import type { KeyCount } from './key-counts.ts'
 import { KeyedFace } from './keyed-face.ts'
 
 /** Rows in which a delete looks for deletes that need not be remembered any more. */
@@ -26,7 +26,7 @@ const TIDY_ROWS_MAX = 64
 interface Pending {
   up: number
   down: number
-  batch: PromiseWithResolvers<Receipt> | undefined
+  batch: PromiseWithResolvers<WriteReceipt> | undefined
   /** The row with earlier counts is on its way to disk. */
   writing: boolean
 }
@@ -107,7 +107,7 @@ export class GridCounters extends KeyedFace<number, CountersChange> {
     const target: BulkTarget<string, string> = {
       plan: (key) => key,
       sizeBytes: (key) => key.length,
-      pieces: (key) => piecesOf(this.#seenRows(this.#counts.rowsOf(key, before))),
+      pieces: (key) => piecesOf(this.#counts.deletesOf(this.#counts.rowsOf(key, before))),
     }
     const { written } = await BulkWrite.all(this.writes, target, keys, options)
     return written
@@ -149,13 +149,23 @@ export class GridCounters extends KeyedFace<number, CountersChange> {
   /** The rows that delete what is seen under a key. @internal */
   deleteRows(key: string): RowWrite[] {
     this.#writeKey(key)
-    return this.#seenRows(this.#counts.rowsOf(key))
+    return this.#counts.deletesOf(this.#counts.rowsOf(key))
+  }
+
+  /** @internal */
+  override get keyCount(): number {
+    return this.#counts.all.size
   }
 
   protected override current(): ReadonlyMap<string, KeyCount> {
     this.#writePending()
     this.#settle()
     return this.#counts.all
+  }
+
+  protected override isThere(key: string): boolean {
+    this.#settle()
+    return this.#sumOf(key) !== undefined
   }
 
   protected override *shown(key: string): Generator<{ key: string; entry: KeyCountChange | undefined }> {
@@ -166,7 +176,7 @@ export class GridCounters extends KeyedFace<number, CountersChange> {
 
   #count(key: string, by: number, isUp: boolean, options: WriteOptions | undefined): Promise<Receipt> {
     try {
-      if (this.#closed) throw new GridError('CLOSED', 'the grid is closed')
+      if (this.#closed && !this.isDropped) throw new GridError('CLOSED', 'the grid is closed')
       this.checkKey(key)
       checkBy(by)
       checkWriteOptions(options, WRITE_OPTIONS)
@@ -178,7 +188,7 @@ export class GridCounters extends KeyedFace<number, CountersChange> {
     }
   }
 
-  #gather(key: string, { up, down }: Share): Promise<Receipt> {
+  #gather(key: string, { up, down }: Share): Promise<WriteReceipt> {
     const pending = this.#pending.get(key) ?? { up: 0, down: 0, batch: undefined, writing: false }
     this.#pending.set(key, pending)
     pending.up += up
@@ -210,7 +220,7 @@ export class GridCounters extends KeyedFace<number, CountersChange> {
     written.then(goOn, goOn)
   }
 
-  #writeCount(key: string, more: Share): Promise<Receipt> {
+  #writeCount(key: string, more: Share): Promise<WriteReceipt> {
     try {
       const { partition, key: rowKey, bytes } = this.countRow(key, more)
       return this.writes.write(partition, rowKey, bytes)
@@ -227,20 +237,6 @@ export class GridCounters extends KeyedFace<number, CountersChange> {
     const sum = this.#counts.sumOf(key)
     const pending = this.#pending.get(key)
     return pending?.batch === undefined ? sum : (sum ?? 0n) + BigInt(pending.up - pending.down)
-  }
-
-  /** Rows that delete the counts of slots as they were seen: how much was seen, and a tombstone where it is still the same. */
-  #seenRows(rows: readonly CountRow[]): RowWrite[] {
-    const { partition } = this
-    const { table } = partition.replica
-    return rows.flatMap((row) => {
-      const { key, hlc, share } = row
-      const isSeen = this.#counts.isSeen(key, share) || (share.up === 0 && share.down === 0)
-      const seen = isSeen ? [] : [{ partition, key: this.#counts.deleteKey(row), bytes: encodeShare(share) }]
-      const slot = table.slotOf(key)
-      const isSame = slot !== undefined && !table.deleted(slot) && table.hlc(slot) === hlc
-      return isSame ? [...seen, { partition, key, bytes: undefined }] : seen
-    })
   }
 
   /** Rows that remove deletes which every peer has seen long ago. */

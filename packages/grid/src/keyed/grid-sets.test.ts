@@ -1,8 +1,9 @@
 import { PRESENT } from '@gossipgrid/core'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Grid } from '../grid.ts'
+import { byKey } from '../maps/snapshots.ts'
 import { madeUpFrame } from '../rig/made-up-rows.ts'
-import { TestGrids, diskInMemory, until } from '../rig/test-grids.ts'
+import { TestGrids, collect, diskInMemory, until } from '../rig/test-grids.ts'
 
 const SETS = 8
 
@@ -12,16 +13,6 @@ afterEach(async () => {
   await grids.close()
   grids = new TestGrids()
 })
-
-async function collect<T>(items: AsyncIterable<T>, count: number = Infinity): Promise<T[]> {
-  const collected: T[] = []
-  for await (const item of items) if (collected.push(item) >= count) break
-  return collected
-}
-
-function byKey<T>(entries: readonly (readonly [string, T])[]): unknown[] {
-  return entries.toSorted(([a], [b]) => (a < b ? -1 : 1))
-}
 
 describe('adding and removing', () => {
   it('an element is in the set of its key alone, once', async () => {
@@ -51,7 +42,7 @@ describe('adding and removing', () => {
   it('keys that begin alike, and elements that look like keys, do not meet', async () => {
     const tags = (await grids.open()).sets<string>('tags')
     await Promise.all([tags.add('a', 'b'), tags.add('ab', ''), tags.add('at', 'b'), tags.add('a', 'b\u0001tc')])
-    expect(byKey(await collect(tags.entries()))).toEqual([
+    expect((await collect(tags.entries())).toSorted(byKey)).toEqual([
       ['a', ['b', 'b\u0001tc']],
       ['ab', ['']],
       ['at', ['b']],
@@ -81,12 +72,12 @@ describe('adding and removing', () => {
     const first = await grids.open({ storage: disk })
     await first.sets('tags').add('post', 'red')
     const second = await grids.open()
-    await until(() => second.status().collections[0]?.entries === 1, 'the row has come')
+    await until(() => second.status().collections[0]?.rows === 1, 'the row has come')
     expect(second.sets('tags').peek('post')).toEqual(['red'])
     await first.close()
     const again = await grids.open({ storage: disk })
     expect(again.sets('tags').peek('post')).toEqual(['red'])
-    expect(again.status().collections[0]).toMatchObject({ kind: 'sets', entries: 1 })
+    expect(again.status().collections[0]).toMatchObject({ kind: 'sets', rows: 1 })
   })
 
   it('an element keeps four adds of others at most', async () => {
@@ -98,7 +89,7 @@ describe('adding and removing', () => {
       await grid.sets('tags').add('post', 'red')
       opened.push(grid)
     }
-    await until(() => opened.every((grid) => grid.status().collections[0]!.entries === 2), 'the last two are left')
+    await until(() => opened.every((grid) => grid.status().collections[0]!.rows === 2), 'the last two are left')
     expect(opened.every((grid) => grid.sets('tags').holds('post', 'red'))).toBe(true)
   })
 
@@ -210,7 +201,7 @@ describe('a batch', () => {
       ])
       expect([tags.peek('a'), tags.size]).toEqual([['old'], 2])
     })
-    expect(byKey(await collect(tags.entries()))).toEqual([
+    expect((await collect(tags.entries())).toSorted(byKey)).toEqual([
       ['a', ['new']],
       ['b', ['y']],
       ['c', ['z']],
@@ -249,10 +240,10 @@ it('thousands of made-up rows of one element, or of elements that are none, cost
     )
   const startMs = performance.now()
   await send(() => 'k\u0001tx', PRESENT)
-  await until(() => grid.status().collections[0]?.entries === 8000, 'they are here')
+  await until(() => grid.status().collections[0]?.rows === 8000, 'they are here')
   expect(tags.peek('k')).toEqual(['x'])
   await send((i) => `n\u0001?${i}`, PRESENT)
-  await until(() => grid.status().collections[0]?.entries === 16_000, 'they are here')
+  await until(() => grid.status().collections[0]?.rows === 16_000, 'they are here')
   expect([tags.peek('n'), tags.size]).toEqual([undefined, 1])
   await send(() => 'k\u0001tx', undefined)
   await until(() => tags.size === 0, 'the element is gone')

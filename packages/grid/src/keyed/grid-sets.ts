@@ -1,4 +1,4 @@
-import { GridError, KEY_MAX_BYTES, PRESENT, checkKnown, compositeKey } from '@gossipgrid/core'
+import { GridError, KEY_MAX_BYTES, checkKnown } from '@gossipgrid/core'
 import type { Collection } from '@gossipgrid/core'
 import type { Batch } from '../batches/batch.ts'
 import { WRITE_OPTIONS, checkWriteOptions } from '../batches/checks.ts'
@@ -7,9 +7,10 @@ import { BULK_OPTIONS, BulkWrite } from '../bulk/bulk-write.ts'
 import type { BulkOptions } from '../bulk/bulk-write.ts'
 import { CallOrder } from '../bulk/call-order.ts'
 import type { Logger } from '../logger.ts'
-import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
+import type { Receipt, WriteOptions } from '../receipts/receipt.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
 import type { WritePath } from '../runtime/write-path.ts'
+import { SLOT_BYTES } from '../sets/element-rows.ts'
 import { decodeElement, encodeElement } from '../sets/set-element.ts'
 import { KeyElementChange, setsLagged } from './key-element-change.ts'
 import type { SetsChange } from './key-element-change.ts'
@@ -17,11 +18,6 @@ import { KeyElements, mainOf } from './key-elements.ts'
 import type { Elements } from './key-elements.ts'
 import { KeyedFace } from './keyed-face.ts'
 import { SetsBatch } from './sets-batch.ts'
-
-/** So many adds of one element by different peers are kept. The next add replaces those of other peers. */
-const ADDS_MAX = 4
-/** Bytes of a row's key beside the key and the element: a separator, and the slot id of the peer that added it. */
-const SLOT_BYTES = 17
 
 /**
  * A set under each key, of what `GridSet` holds. Of a concurrent add and remove of an element, the add wins. From
@@ -132,20 +128,22 @@ export class GridSets<Element> extends KeyedFace<Element[], SetsChange<Element>>
     return this.#elements.has(main)
   }
 
-  /** The rows that add or remove an element, as those of `GridSet`. @internal */
+  /** The rows that add or remove an element. @internal */
   rows(main: string, isPresent: boolean): RowWrite[] {
-    const { partition } = this
-    const live = this.#elements.rowsOf(main)
-    const without = (keys: readonly string[]): RowWrite[] => keys.map((key) => ({ partition, key, bytes: undefined }))
-    if (!isPresent) return without(live)
-    const own = compositeKey(main, this.writes.pump.peer.slotId)
-    const added = { partition, key: own, bytes: PRESENT }
-    const others = live.filter((key) => key !== own)
-    return others.length < ADDS_MAX ? [added] : [added, ...without(others)]
+    return this.#elements.rows(main, isPresent, this.writes.pump.peer.slotId)
+  }
+
+  /** @internal */
+  override get keyCount(): number {
+    return this.#elements.all.size
   }
 
   protected override current(): ReadonlyMap<string, Elements> {
     return this.#elements.all
+  }
+
+  protected override isThere(key: string): boolean {
+    return this.#elements.all.has(key)
   }
 
   protected override *shown(key: string): Generator<{ key: string; entry: KeyElementChange<Element> | undefined }> {

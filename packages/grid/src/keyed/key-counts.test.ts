@@ -51,11 +51,8 @@ class Machine {
   delete(key: string, of: readonly string[]): Sent[] {
     const deletes = [...this.seen].filter((increment) => of[increment] === key)
     for (const increment of deletes) this.deleted.add(increment)
-    return this.counts.rowsOf(key).flatMap((row) => {
-      const { share } = row
-      const seen = this.#write(this.counts.deleteKey(row), encodeValue([share.up, share.down], 32), [], deletes)
-      return [seen, this.#write(row.key, undefined, [], [])]
-    })
+    const rows = this.counts.deletesOf(this.counts.rowsOf(key))
+    return rows.map(({ key: rowKey, bytes }) => this.#write(rowKey, bytes, [], bytes === undefined ? [] : deletes))
   }
 
   merge(rows: readonly Sent[]): this {

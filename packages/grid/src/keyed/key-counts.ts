@@ -1,7 +1,8 @@
 import { compositeKey, splitKey } from '@gossipgrid/core'
 import type { Partition } from '@gossipgrid/core'
-import { NO_SHARE, readShare } from '../counters/share.ts'
+import { NO_SHARE, encodeShare, readShare } from '../counters/share.ts'
 import type { Share } from '../counters/share.ts'
+import type { RowWrite } from '../runtime/row-write.ts'
 
 /** Between the slot that counts and the slot of the peer that has seen its count and deleted it. */
 const DELETER_MARK = '-'
@@ -88,14 +89,21 @@ export class KeyCounts {
     return rows
   }
 
-  /** Whether a delete has seen all of a count. */
-  isSeen(rowKey: string, share: Share): boolean {
-    return covers(this.#seen.get(rowKey), share)
-  }
-
-  /** The key of the row with what a delete by this peer has seen of a slot. */
-  deleteKey({ key }: CountRow): string {
-    return `${key}${DELETER_MARK}${this.#slotId}`
+  /**
+   * The rows of a delete, by this peer, of slots as it saw them: how much it had seen, and a tombstone where a slot is still the
+   * same.
+   */
+  deletesOf(rows: readonly CountRow[]): RowWrite[] {
+    const partition = this.#partition
+    const { table } = partition.replica
+    return rows.flatMap(({ key, hlc, share }) => {
+      const isSeen = covers(this.#seen.get(key), share) || (share.up === 0 && share.down === 0)
+      const deleteKey = `${key}${DELETER_MARK}${this.#slotId}`
+      const seen = isSeen ? [] : [{ partition, key: deleteKey, bytes: encodeShare(share) }]
+      const slot = table.slotOf(key)
+      const isSame = slot !== undefined && !table.deleted(slot) && table.hlc(slot) === hlc
+      return isSame ? [...seen, { partition, key, bytes: undefined }] : seen
+    })
   }
 
   /** Deletes, in a part of the table, of slots that are not there any more. Returns their keys, and where to look on. */

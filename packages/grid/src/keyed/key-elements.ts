@@ -1,5 +1,7 @@
 import { ELEMENT_SEPARATOR, splitKey } from '@gossipgrid/core'
 import type { Partition } from '@gossipgrid/core'
+import type { RowWrite } from '../runtime/row-write.ts'
+import { addRows, liveRows, removeRows } from '../sets/element-rows.ts'
 import { isElementText } from '../sets/set-element.ts'
 
 /** The text of an element, and the number of its rows that are there. */
@@ -33,11 +35,10 @@ export class KeyElements {
     for (const [key, elements] of this.all) for (const text of elements.keys()) yield mainOf(key, text)
   }
 
-  /** The rows of an element that are there. */
-  rowsOf(main: string): string[] {
-    const { table } = this.#partition.replica
-    const live = table.slotsOf(main).filter((slot) => !table.deleted(slot))
-    return live.map((slot) => table.key(slot))
+  /** The rows that add an element at the slot of a peer, or that remove all adds of it, as those of `GridSet`. */
+  rows(main: string, isPresent: boolean, slotId: string): RowWrite[] {
+    const live = liveRows(this.#partition, main)
+    return isPresent ? addRows(this.#partition, main, slotId, live) : removeRows(this.#partition, live)
   }
 
   /** A row has changed. Undefined if its element is there, or not there, as before. */

@@ -1,18 +1,20 @@
-import { ELEMENT_SEPARATOR, GridError, KEY_MAX_BYTES, KEY_SEPARATOR, checkKnown } from '@gossipgrid/core'
+import { ELEMENT_SEPARATOR, GridError, KEY_MAX_BYTES, KEY_SEPARATOR } from '@gossipgrid/core'
 import type { Collection, Partition } from '@gossipgrid/core'
 import { checkKey, checkKind } from '../batches/checks.ts'
 import { ChangeFeed, checkFeedOptions } from '../changes/change-feed.ts'
 import type { InitialSteps } from '../changes/change-loop.ts'
 import type { UnreadChange } from '../changes/unread-change.ts'
-import { paced } from '../flow/pacing.ts'
 import type { Logger } from '../logger.ts'
 import { piecesOf } from '../maps/map-bulk.ts'
-import { CHANGES_OPTIONS, ENTRIES_OPTIONS } from '../maps/map-options.ts'
-import type { ChangesOptions, EntriesOptions } from '../maps/map-options.ts'
-import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
+import { CHANGES_OPTIONS } from '../maps/map-options.ts'
+import type { ChangesOptions } from '../maps/map-options.ts'
+import type { Receipt, WriteOptions } from '../receipts/receipt.ts'
 import { onlyPartition } from '../runtime/row-write.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
-import { checkAborted, checkSignal } from '../runtime/waiting.ts'
+import { afterToken } from '../reads/after-token.ts'
+import type { ReadOptions } from '../reads/after-token.ts'
+import { walkKeys } from '../reads/walk.ts'
+import type { EntriesOptions } from '../reads/walk.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 
 /** Bytes of a row's key beside the user's key: separators, the slot that counts or adds, and the slot of a deleter. */
@@ -28,7 +30,7 @@ export abstract class KeyedFace<Value, Change extends object> {
 
   /** @internal */
   constructor(writes: WritePath, collection: Collection, logger: Logger, lagged: (missed: number) => Change) {
-    this.name = collection.descriptor.name
+    this.name = collection.title
     this.writes = writes
     this.partition = onlyPartition(collection)
     this.feed = new ChangeFeed<Change>({ logger, lagged })
@@ -39,23 +41,28 @@ export abstract class KeyedFace<Value, Change extends object> {
     return this.current().size
   }
 
-  /** What is under `key`, wherever it is stored. Undefined if there is nothing. Throws `INVALID_KEY`, `CLOSED`. */
-  async get(key: string): Promise<Value | undefined> {
+  /** Number of keys in the rows that are written. @internal */
+  abstract get keyCount(): number
+
+  /** What is under `key`, wherever it is stored. Undefined if there is nothing. Waits and rejects as `GridMap.get` does. */
+  async get(key: string, options?: ReadOptions): Promise<Value | undefined> {
+    if (options !== undefined) await afterToken(this.writes.pump, options)
     return this.peek(key)
   }
 
   /** What is under `key` at this peer, synchronously. Throws as `get` does. */
   abstract peek(key: string): Value | undefined
 
-  /** Whether there is something under `key`. Throws `INVALID_KEY`, `CLOSED`. */
-  async has(key: string): Promise<boolean> {
+  /** Whether there is something under `key`. Waits and rejects as `get` does. */
+  async has(key: string, options?: ReadOptions): Promise<boolean> {
+    if (options !== undefined) await afterToken(this.writes.pump, options)
     this.checkKey(key)
-    return this.current().has(key)
+    return this.isThere(key)
   }
 
   /** The keys that exist when the iteration starts. Starts, skips and ends as `GridMap.keys` does. */
   keys(options: EntriesOptions = {}): AsyncGenerator<string, void, undefined> {
-    return this.#walk(options, (key) => (this.current().has(key) ? key : undefined))
+    return this.#walk(options, (key) => (this.isThere(key) ? key : undefined))
   }
 
   /** As `keys`, with what is under each key when the iteration reaches it. */
@@ -89,6 +96,16 @@ export abstract class KeyedFace<Value, Change extends object> {
     return this.feed.on(type, listener, options)
   }
 
+  /** Its collection was dropped. @internal */
+  get isDropped(): boolean {
+    return this.partition.dropped
+  }
+
+  /** Of what was dropped, nothing is left. @internal */
+  get isEmptied(): boolean {
+    return this.partition.replica.table.size === 0
+  }
+
   /** Ends all loops over changes. @internal */
   close(): void {
     this.feed.close()
@@ -103,6 +120,9 @@ export abstract class KeyedFace<Value, Change extends object> {
   /** The keys that are there, with all that has been written. */
   protected abstract current(): ReadonlyMap<string, unknown>
 
+  /** Whether there is something under a key. */
+  protected abstract isThere(key: string): boolean
+
   /** Changes that show what is under a key now, none if there is nothing. */
   protected abstract shown(
     key: string,
@@ -110,8 +130,7 @@ export abstract class KeyedFace<Value, Change extends object> {
 
   /** Applies rows at once, in pieces if there are very many. Resolves and rejects as `WritePath.write` does. */
   protected write(rows: readonly RowWrite[], options?: WriteOptions): Promise<Receipt> {
-    const [only] = rows
-    if (rows.length === 1) return this.writes.write(only!.partition, only!.key, only!.bytes, options)
+    if (rows.length === 1) return this.writes.writeRows(rows, options)
     const pieces = [...piecesOf(rows)]
     const last = pieces.pop()!
     const written = pieces.map((piece) => this.writes.writeAll(piece))
@@ -131,19 +150,8 @@ export abstract class KeyedFace<Value, Change extends object> {
     options: EntriesOptions,
     show: (key: string) => Shown | undefined,
   ): AsyncGenerator<Shown, void, undefined> {
-    checkKnown(options, ENTRIES_OPTIONS)
-    const { prefix = '', signal } = options
-    checkKind('prefix', prefix, 'text')
-    checkSignal(signal)
-    const current = (): Iterable<string> => this.current().keys()
-    function* steps(): Generator<Shown | undefined, void, undefined> {
-      // A copy, so that the walk does not reach keys that are added meanwhile.
-      for (const key of [...current()]) yield key.startsWith(prefix) ? show(key) : undefined
-    }
-    return paced(steps(), () => {
-      this.writes.pump.checkOpen()
-      checkAborted(signal)
-    })
+    // A copy, so that the walk does not reach keys that are added meanwhile.
+    return walkKeys(this.writes.pump, options, () => [...this.current().keys()], show)
   }
 }
 

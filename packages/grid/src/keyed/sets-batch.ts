@@ -1,10 +1,8 @@
 import type { Batch, BatchPart } from '../batches/batch.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
+import { SLOT_BYTES } from '../sets/element-rows.ts'
 import { decodeElement } from '../sets/set-element.ts'
 import { mainParts } from './key-elements.ts'
-
-/** Bytes of a row's key beside the key and the element. */
-const SLOT_BYTES = 17
 
 /** What a batch needs of sets under keys. Key and element are one text. */
 export interface BatchedSets<Element> {

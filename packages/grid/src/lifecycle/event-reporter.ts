@@ -2,16 +2,27 @@ import type { GridError, Known, MemberState, PeerEvent } from '@gossipgrid/core'
 import type { Emitter } from '../changes/emitter.ts'
 import type { Logger } from '../logger.ts'
 import { Seldom } from '../runtime/seldom.ts'
+import type { Convergence } from '../status/convergence.ts'
 import type { GridMember, Recovery } from '../status/status.ts'
 
 const RECOVERIES_MAX = 16
 /** Refused input of one peer with one error code is logged at most this often. */
 const REFUSAL_LOG_GAP_MS = 60_000
 
+/** A collection was dropped. */
+export type DroppedCollection = Extract<PeerEvent, { type: 'dropped' }>
+
 /** Events of a grid. */
 export interface GridEvents {
   /** A member was seen for the first time, or its state changed. */
   member: GridMember
+  /** `disconnect` or `connect` was called. */
+  connection: { readonly online: boolean }
+  /**
+   * The connection or the convergence of this peer has changed: what `status().convergence` is now. Changes within 200 ms are
+   * one event.
+   */
+  convergence: Convergence
   /** An anti-entropy session has ended. */
   session: Extract<PeerEvent, { type: 'session' }>
   /** Input from a peer was refused. `error.code` says why. */
@@ -25,17 +36,25 @@ export interface GridEvents {
    * collection of another kind under its name before. Its entries stay readable.
    */
   mismatch: { readonly name: string; readonly reason: string }
+  /**
+   * A collection was dropped, here or at another peer, and is gone. Writes to what was opened of it throw
+   * `COLLECTION_DROPPED`; opened again, it is a new one. `lost` has what this peer wrote without knowing of the drop.
+   */
+  dropped: DroppedCollection
   /** The grid is closed. */
   close: undefined
 }
 
 export const GRID_EVENTS: Known<GridEvents> = {
   member: true,
+  connection: true,
+  convergence: true,
   session: true,
   refused: true,
   storage: true,
   recovery: true,
   mismatch: true,
+  dropped: true,
   close: true,
 }
 
@@ -45,6 +64,8 @@ export interface EventReporterDeps {
   /** This peer and another one have exchanged everything. */
   exchanged(): void
   memberChanged(peerId: string, state: MemberState): void
+  /** Collections were dropped. */
+  dropped(): void
   /** An event of topics or presence. */
   signalled(event: PeerEvent): void
 }
@@ -91,6 +112,11 @@ export class EventReporter {
       case 'mismatch':
         logger.error(event.reason, { code: 'COLLECTION_MISMATCH' })
         events.emit('mismatch', { name: event.name, reason: event.reason })
+        break
+      case 'dropped':
+        this.#deps.dropped()
+        logger.info(`'${event.name}' was dropped`)
+        events.emit('dropped', event)
         break
       case 'identity-in-use':
         logger.error(event.reason)

@@ -1,5 +1,6 @@
 import { GridError } from '@gossipgrid/core'
 import { onLoopback, parseAddress } from '@gossipgrid/network'
+import { checkKind } from '../batches/checks.ts'
 
 /** Where a peer of a grid without a secret listens: on free ports, for programs on the same machine. */
 const HERE: readonly string[] = ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws']
@@ -26,9 +27,7 @@ export interface Reach {
 
 /** Throws `INVALID_OPTION` if `open` is no boolean, or is true although there is a secret. */
 export function checkOpen(open: unknown, hasSecret: boolean): void {
-  if (open !== undefined && typeof open !== 'boolean') {
-    throw new GridError('INVALID_OPTION', `open is true or false, not ${open === null ? 'null' : typeof open}`)
-  }
+  checkKind('open', open, 'boolean')
   if (open === true && hasSecret) {
     throw new GridError('INVALID_OPTION', 'a grid with a secret is private: leave out secret, or open')
   }

@@ -8,17 +8,12 @@ const ALONE_AFTER_MS = 3000
 export class Readiness {
   /** There are addresses to join, so a peer without neighbours waits, and is not alone. */
   readonly #joining: boolean
-  readonly #settled = Promise.withResolvers<{ readonly alone: boolean }>()
+  #settled = this.#begun()
   #isReady = false
   #aloneTimer: ReturnType<typeof setTimeout> | undefined
 
   constructor(joining: boolean) {
     this.#joining = joining
-    // Closing rejects this promise, which must be no unhandled rejection.
-    this.#settled.promise.then(
-      () => (this.#isReady = true),
-      () => undefined,
-    )
   }
 
   get isReady(): boolean {
@@ -28,6 +23,13 @@ export class Readiness {
   /** True if this peer need not wait for another one: it is ready, or has no addresses to join. */
   get knowsNoOther(): boolean {
     return this.#isReady || !this.#joining
+  }
+
+  /** The peer is cut off: what it exchanged before says nothing any more. */
+  reset(): void {
+    clearTimeout(this.#aloneTimer)
+    if (this.#isReady) this.#settled = this.#begun()
+    this.#isReady = false
   }
 
   /** See `Grid.ready`. */
@@ -46,6 +48,16 @@ export class Readiness {
   /** To be called when all data was exchanged with another peer. */
   exchanged(): void {
     this.#settled.resolve({ alone: false })
+  }
+
+  #begun(): PromiseWithResolvers<{ readonly alone: boolean }> {
+    const settled = Promise.withResolvers<{ readonly alone: boolean }>()
+    // Closing rejects this promise, which must be no unhandled rejection.
+    settled.promise.then(
+      () => (this.#isReady = true),
+      () => undefined,
+    )
+    return settled
   }
 
   close(): void {

@@ -17,6 +17,11 @@ export class Teardown {
   readonly #steps: TeardownStep[] = []
   #closing: Promise<void> | undefined
 
+  /** Closing has begun. */
+  get isClosing(): boolean {
+    return this.#closing !== undefined
+  }
+
   add(step: TeardownStep): void {
     this.#steps.push(step)
   }

@@ -7,7 +7,7 @@ import {
   decodeValue,
   encodeValue,
 } from '@gossipgrid/core'
-import { isPlainObject, splitKey } from '@gossipgrid/core'
+import { isPlainObject, shown, splitKey } from '@gossipgrid/core'
 import type { Partition } from '@gossipgrid/core'
 import { checkKey } from '../batches/checks.ts'
 import { storedContent, sameContent, visibleContent } from './layout.ts'
@@ -50,7 +50,7 @@ export class FieldRows implements Layout {
   encode(value: unknown): Uint8Array {
     const content = encodeValue(value, this.#valueSizeMaxBytes)
     if (isPlainObject(value)) return content
-    throw new GridError('INVALID_VALUE', 'The values of a map with fields are plain objects')
+    throw new GridError('INVALID_VALUE', `The values of a map with fields are plain objects, not ${shown(value)}`)
   }
 
   content(key: string, wallMs: WallClock): Uint8Array | undefined {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Change } from './map-change.ts'
-import { TestGrids, diskInMemory, until } from '../rig/test-grids.ts'
+import { TestGrids, collect, diskInMemory, until } from '../rig/test-grids.ts'
 
 let grids = new TestGrids()
 
@@ -8,12 +8,6 @@ afterEach(async () => {
   await grids.close()
   grids = new TestGrids()
 })
-
-async function collect<T>(items: AsyncIterable<T>, count: number): Promise<T[]> {
-  const collected: T[] = []
-  for await (const item of items) if (collected.push(item) >= count) break
-  return collected
-}
 
 describe('reading and writing', () => {
   it('a value that was set is there at once, for get and for peek', async () => {
@@ -24,6 +18,14 @@ describe('reading and writing', () => {
     expect(await map.get('ada')).toEqual({ age: 36 })
     expect(await map.has('ada')).toBe(true)
     expect(map.size).toBe(1)
+  })
+
+  it('a read without options is of the moment of its call', async () => {
+    const map = (await grids.open()).map<number>('users')
+    await map.set('ada', 36)
+    const reading = Promise.all([map.get('ada'), map.has('ada'), map.getMany(['ada'])])
+    void map.delete('ada')
+    expect(await reading).toEqual([36, true, new Map([['ada', 36]])])
   })
 
   it('what is missing is undefined', async () => {

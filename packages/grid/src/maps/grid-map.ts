@@ -9,24 +9,25 @@ import { BULK_OPTIONS, BulkWrite, writeMany } from '../bulk/bulk-write.ts'
 import type { BulkOptions, BulkResult } from '../bulk/bulk-write.ts'
 import { ChangeFeed, checkFeedOptions } from '../changes/change-feed.ts'
 import type { InitialSteps } from '../changes/change-loop.ts'
-import { WRITE_OPTIONS, checkKind, checkWriteOptions } from '../batches/checks.ts'
+import { WRITE_OPTIONS, checkKind, checkWriteOptions, requireKind } from '../batches/checks.ts'
 import { Emitter } from '../changes/emitter.ts'
 import { FieldRows } from './field-rows.ts'
 import type { Logger } from '../logger.ts'
+import { onlyDefined } from '../only-defined.ts'
 import { MapBatch } from './map-batch.ts'
 import { deletingEntries, piecesOf, settingEntries } from './map-bulk.ts'
 import { EncodedChange } from './map-change.ts'
 import type { Change } from './map-change.ts'
 import { MapEntries } from './map-entries.ts'
 import type { DiscardedContent } from './map-entries.ts'
-import { CHANGES_OPTIONS, ENTRIES_OPTIONS, SET_OPTIONS, checkTtl } from './map-options.ts'
-import type { BulkSetOptions, ChangesOptions, EntriesOptions, MapOptions, SetOptions } from './map-options.ts'
-import { paced } from '../flow/pacing.ts'
-import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
+import { CHANGES_OPTIONS, EXPIRY_OPTIONS, SET_OPTIONS, checkExpiry, checkTtl, expiryMs } from './map-options.ts'
+import type { BulkSetOptions, ChangesOptions, ExpiryOptions, MapOptions, SetOptions } from './map-options.ts'
+import { MapReads, decoded } from './map-reads.ts'
+import type { Receipt, WriteOptions } from '../receipts/receipt.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 import { onlyPartition } from '../runtime/row-write.ts'
 import type { ValueSchema } from './schema.ts'
-import { checkAborted, checkSignal } from '../runtime/waiting.ts'
+import type { MapUndo, UndoOptions } from '../undo/map-undo.ts'
 import { WholeRows } from './whole-rows.ts'
 
 /** Two peers wrote the same key concurrently. The write with the larger version won. */
@@ -51,14 +52,15 @@ export interface MapEvents<Value> {
  * Of the writes of a key, the one with the largest (HLC timestamp, replica id) wins; with `merge: 'fields'`, this holds for
  * each field. From `grid.map(name)`.
  */
-export class GridMap<Value> {
+export class GridMap<Value> extends MapReads<Value> {
   readonly name: string
   /** The options that it was opened with. @internal */
   readonly options: MapOptions<never>
-  readonly #writes: WritePath
-  readonly #partition: Partition
-  readonly #entries: MapEntries
-  readonly #feed: ChangeFeed<Change<Value>>
+  protected readonly writes: WritePath
+  protected readonly partition: Partition
+  readonly #logger: Logger
+  protected readonly stored: MapEntries
+  protected readonly feed: ChangeFeed<Change<Value>>
   readonly #conflicts: Emitter<Pick<MapEvents<Value>, 'conflict'>>
 
   /** @internal */
@@ -72,63 +74,45 @@ export class GridMap<Value> {
       readonly schema: ValueSchema | undefined
     },
   ) {
-    this.name = collection.descriptor.name
+    super()
+    this.name = collection.title
     this.options = deps.options as MapOptions<never>
-    this.#writes = writes
-    this.#partition = onlyPartition(collection)
+    this.writes = writes
+    this.partition = onlyPartition(collection)
+    this.#logger = deps.logger
     const feed = new ChangeFeed<Change<Value>>({
       logger: deps.logger,
-      lagged: (missed) => ({ type: 'lagged', key: '', value: undefined, previous: undefined, missed }),
-      used: () => this.#entries.observe(),
+      lagged: (missed) => ({
+        ...{ type: 'lagged', key: '', value: undefined, previous: undefined },
+        ...{ local: false, by: undefined, at: undefined, missed },
+      }),
+      used: () => this.stored.observe(),
     })
     const conflicts = new Emitter<Pick<MapEvents<Value>, 'conflict'>>(deps.logger, { conflict: true })
-    this.#feed = feed
+    this.feed = feed
     this.#conflicts = conflicts
+    const { snapshots } = this
     const Rows = deps.options.merge === 'fields' ? FieldRows : WholeRows
-    this.#entries = new MapEntries(writes, this.#partition, {
-      layout: new Rows(this.#partition, deps.valueSizeMaxBytes),
+    this.stored = new MapEntries(writes, this.partition, {
+      layout: new Rows(this.partition, deps.valueSizeMaxBytes),
       schema: deps.schema,
       listener: {
         get wanted() {
-          return feed.wanted || conflicts.has('conflict')
+          return feed.wanted || conflicts.has('conflict') || snapshots.wanted
         },
-        applied: (change) => feed.push(change as EncodedChange<Value>),
+        applied: (change) => {
+          snapshots.changed(change.key)
+          feed.push(change as EncodedChange<Value>)
+        },
         changed: (change) => feed.emit(change as EncodedChange<Value>),
         discarded: (discarded) => this.#discarded(discarded),
       },
     })
   }
 
-  /** Number of entries at this peer. */
-  get size(): number {
-    return this.#entries.size
-  }
-
   /** Number of entries that are hidden, because they are not valid by the schema. @internal */
   get hiddenCount(): number {
-    return this.#entries.hiddenCount
-  }
-
-  /** The value of `key`, wherever it is stored. Undefined if there is none. Throws `INVALID_KEY`, `CLOSED`. */
-  async get(key: string): Promise<Value | undefined> {
-    return this.peek(key)
-  }
-
-  /** The value of `key` at this peer, synchronously. Throws `INVALID_KEY`, `CLOSED`. */
-  peek(key: string): Value | undefined {
-    this.#checkKey(key)
-    return decoded(this.#entries.content(key))
-  }
-
-  async has(key: string): Promise<boolean> {
-    return this.#has(key)
-  }
-
-  /** When the entry of `key` at this peer expires. Undefined for never, and if there is no entry. */
-  expiresAt(key: string): Date | undefined {
-    this.#checkKey(key)
-    const atMs = this.#entries.expiresAtMs(key)
-    return atMs === 0 || atMs === Infinity ? undefined : new Date(atMs)
+    return this.stored.hiddenCount
   }
 
   /**
@@ -150,18 +134,40 @@ export class GridMap<Value> {
   set(key: string, value: Value, options?: SetOptions): Promise<Receipt> {
     // Not an async function, so that there is no second promise.
     try {
-      this.#entries.layout.checkKey(key)
+      this.stored.layout.checkKey(key)
       checkSetOptions(options)
-      return this.#write(key, this.#entries.encode(value), options)
+      return this.#write(key, this.stored.encode(value), options)
     } catch (error) {
       return Promise.reject(error as Error)
     }
   }
 
+  /**
+   * Sets when an entry expires: `ttlMs` from now, by default that of the map. It is a write of the value that this peer knows.
+   * Resolves as `set` does, or to undefined if this peer has no entry of that key. Rejects as `set` does, and with
+   * `INVALID_OPTION` without a time to live.
+   *
+   * @example
+   * ```ts
+   * const sessions = grid.map<{ user: string }>('sessions', { ttlMs: 1_800_000 })
+   * await sessions.set('s-1', { user: 'ada' })
+   * await sessions.touch('s-1') // half an hour from now
+   * ```
+   */
+  async touch(key: string, ttlMs?: number, options?: WriteOptions): Promise<Receipt | undefined> {
+    checkWriteOptions(options, WRITE_OPTIONS)
+    checkTtl(ttlMs)
+    if (ttlMs === undefined && this.options.ttlMs === undefined)
+      throw new GridError('INVALID_OPTION', `pass touch a ttlMs: '${this.name}' was opened without one`)
+    const content = this.hasEntry(key) ? this.stored.content(key) : undefined
+    if (content === undefined) return undefined
+    return this.#write(key, content, { ...options, ...onlyDefined({ ttlMs }) })
+  }
+
   /** Deletes an entry. Resolves as `set` does, or to undefined if this peer has no entry of that key. */
   async delete(key: string, options?: WriteOptions): Promise<Receipt | undefined> {
     checkWriteOptions(options, WRITE_OPTIONS)
-    if (!this.#has(key) && !this.#entries.order.isOpen) return undefined
+    if (!this.hasEntry(key) && !this.stored.order.isOpen) return undefined
     return this.#remove(key, options)
   }
 
@@ -176,7 +182,7 @@ export class GridMap<Value> {
     options?: SetOptions,
   ): Promise<Receipt | undefined> {
     checkSetOptions(options)
-    checkKind('what update is given beside the key', change ?? null, 'function')
+    requireKind('what update is given beside the key', change, 'function')
     const next = change(this.peek(key))
     if (isPromiseLike(next)) {
       // Its error would be unhandled.
@@ -184,17 +190,6 @@ export class GridMap<Value> {
       throw new GridError('INVALID_VALUE', 'the function of an update must not be asynchronous: it returns the value')
     }
     return next === undefined ? this.delete(key, options) : this.set(key, next, options)
-  }
-
-  /** The values of several keys. Keys without a value are left out. */
-  async getMany(keys: Iterable<string>): Promise<Map<string, Value>> {
-    checkSource(keys, 'keys')
-    const values = new Map<string, Value>()
-    for (const key of keys) {
-      const value = this.peek(key)
-      if (value !== undefined) values.set(key, value)
-    }
-    return values
   }
 
   /**
@@ -220,17 +215,17 @@ export class GridMap<Value> {
     options?: BulkSetOptions,
   ): Promise<BulkResult<Source>> {
     checkSource(entries, 'entries')
-    checkKnown(options, { ...BULK_OPTIONS, ttlMs: true } satisfies Known<BulkSetOptions>)
-    checkTtl(options?.ttlMs)
-    const target = settingEntries(this.#entries, () => this.#expiresAtMs(options?.ttlMs))
-    return writeMany(this.#writes, entries, options, target)
+    checkKnown(options, { ...BULK_OPTIONS, ...EXPIRY_OPTIONS } satisfies Known<BulkSetOptions>)
+    checkExpiry(options ?? {})
+    const target = settingEntries(this.stored, () => this.#expiresAtMs(options))
+    return writeMany(this.writes, entries, options, target)
   }
 
   /** Deletes all entries at this peer. Resolves to their number. Rejects as `setMany` does. */
   async clear(options?: BulkOptions): Promise<number> {
     checkKnown(options, BULK_OPTIONS)
-    const keys = listed(() => this.#entries.keys())
-    const { written } = await BulkWrite.all(this.#writes, deletingEntries(this.#entries), keys, options)
+    const keys = listed(() => this.stored.keys())
+    const { written } = await BulkWrite.all(this.writes, deletingEntries(this.stored), keys, options)
     return written
   }
 
@@ -251,30 +246,33 @@ export class GridMap<Value> {
    * ```
    */
   transact(write: (batch: MapBatch<Value>) => void, options?: WriteOptions): Promise<Receipt | undefined> {
-    return writeBatch(this.#writes, write, (batch) => this.inBatch(batch), options)
+    return writeBatch(this.writes, write, (batch) => this.inBatch(batch), options)
+  }
+
+  /**
+   * Undoes and redoes the writes that this peer makes to the map from now on. Loaded when it is first called. Rejects with
+   * `INVALID_OPTION`, `CLOSED`.
+   *
+   * @example
+   * ```ts
+   * const undo = await users.undoManager({ prefix: 'a' })
+   * await users.set('ada', { age: 37 })
+   * await undo.undo()
+   * undo.close()
+   * ```
+   */
+  async undoManager(options: UndoOptions = {}): Promise<MapUndo> {
+    const { MapUndo: Loaded, checkUndoOptions } = await import('../undo/map-undo.ts')
+    checkUndoOptions(options)
+    this.writes.pump.checkOpen()
+    const keyOf = (rowKey: string): string => this.stored.layout.place(rowKey).key
+    return new Loaded({ writes: this.writes, partition: this.partition, keyOf, logger: this.#logger }, options)
   }
 
   /** This map within a batch. @internal */
   inBatch(batch: Batch): MapBatch<Value> {
     return batch.part(this, () => {
-      return new MapBatch<Value>(batch, this.#entries, (ttlMs) => this.#expiresAtMs(ttlMs))
-    })
-  }
-
-  /**
-   * The keys that exist when the iteration starts, in no particular order. Keys that are deleted before the iteration
-   * reaches them are skipped, and keys that are added meanwhile are not included. Throws `ABORTED` when its signal is aborted
-   * and `CLOSED` when the grid closes.
-   */
-  keys(options: EntriesOptions = {}): AsyncGenerator<string, void, undefined> {
-    return this.#walk(options, (key) => key)
-  }
-
-  /** As `keys`, with the value of each key when the iteration reaches it. */
-  entries(options: EntriesOptions = {}): AsyncGenerator<[string, Value], void, undefined> {
-    return this.#walk(options, (key): [string, Value] | undefined => {
-      const content = this.#entries.content(key)
-      return content === undefined ? undefined : [key, decodeValue(content) as Value]
+      return new MapBatch<Value>(batch, this.stored, (options) => this.#expiresAtMs(options))
     })
   }
 
@@ -291,17 +289,17 @@ export class GridMap<Value> {
   changes(options: ChangesOptions = {}): AsyncIterableIterator<Change<Value>> {
     checkFeedOptions(options, CHANGES_OPTIONS)
     checkKind('prefix', options.prefix, 'text')
-    if (options.key !== undefined) this.#entries.layout.checkKey(options.key)
-    this.#writes.pump.checkOpen()
+    if (options.key !== undefined) this.stored.layout.checkKey(options.key)
+    this.writes.pump.checkOpen()
     const { key: only, prefix = '' } = options
     const wants = (key: string): boolean => (only === undefined ? key.startsWith(prefix) : key === only)
     const start = (): InitialSteps<Change<Value>> => {
       // Entries that have expired by now must not be reported as deleted later.
-      this.#writes.pump.sweep()
-      return this.#initial(only === undefined ? this.#entries.keys(true) : [only], wants)
+      this.writes.pump.sweep()
+      return this.#initial(only === undefined ? this.stored.keys(true) : [only], wants)
     }
     const initial = options.initial === true ? start : undefined
-    return this.#feed.changes(options, { wants, initial })
+    return this.feed.changes(options, { wants, initial })
   }
 
   /** Calls `listener` for every `change` or `conflict`. The returned function ends that. */
@@ -310,19 +308,29 @@ export class GridMap<Value> {
     listener: (event: MapEvents<Value>[Type]) => unknown,
     options?: { readonly signal?: AbortSignal },
   ): () => void {
-    if (type !== 'conflict') return this.#feed.on(type, listener as (change: Change<Value>) => unknown, options)
+    if (type !== 'conflict') return this.feed.on(type, listener as (change: Change<Value>) => unknown, options)
     const off = this.#conflicts.on('conflict', listener as (conflict: Conflict<Value>) => unknown, options)
-    this.#entries.observe()
+    this.stored.observe()
     return off
+  }
+
+  /** Its collection was dropped. @internal */
+  get isDropped(): boolean {
+    return this.partition.dropped
+  }
+
+  /** Of what was dropped, nothing is left. @internal */
+  get isEmptied(): boolean {
+    return this.partition.replica.table.size === 0
   }
 
   /** Ends all loops over changes. @internal */
   close(): void {
-    this.#feed.close()
+    this.feed.close()
   }
 
   #discarded({ key, field, content }: DiscardedContent): void {
-    const kept = this.#entries.layout.fieldContent(key, field, () => this.#writes.pump.wallMs)
+    const kept = this.stored.layout.fieldContent(key, field, () => this.writes.pump.wallMs)
     const shown = (bytes: Uint8Array | undefined): Value | undefined =>
       field === undefined || bytes === undefined ? decoded(bytes) : ({ [field]: decodeValue(bytes) } as Value)
     // For a whole object only a delete is reported that lost: the object still exists.
@@ -337,61 +345,35 @@ export class GridMap<Value> {
         yield undefined
         continue
       }
-      const content = this.#entries.content(key)
-      yield { key, entry: content === undefined ? undefined : new EncodedChange<Value>(key, content, undefined) }
+      const content = this.stored.content(key)
+      yield {
+        key,
+        entry:
+          content === undefined
+            ? undefined
+            : new EncodedChange<Value>(key, content, undefined, this.stored.origin(key)),
+      }
     }
-  }
-
-  #walk<Shown>(
-    options: EntriesOptions,
-    show: (key: string) => Shown | undefined,
-  ): AsyncGenerator<Shown, void, undefined> {
-    checkKnown(options, ENTRIES_OPTIONS)
-    const { prefix = '', signal } = options
-    checkKind('prefix', prefix, 'text')
-    checkSignal(signal)
-    const entries = this.#entries
-    function* steps(): Generator<Shown | undefined, void, undefined> {
-      for (const key of entries.keys()) yield key.startsWith(prefix) ? show(key) : undefined
-    }
-    return paced(steps(), () => {
-      this.#writes.pump.checkOpen()
-      checkAborted(signal)
-    })
-  }
-
-  #has(key: string): boolean {
-    this.#checkKey(key)
-    return this.#entries.has(key)
-  }
-
-  #checkKey(key: string): void {
-    this.#writes.pump.checkOpen()
-    this.#entries.layout.checkKey(key)
   }
 
   #write(key: string, content: Uint8Array, options: SetOptions | undefined): Promise<Receipt> {
-    const rows = this.#entries.layout.rows(key, content, this.#expiresAtMs(options?.ttlMs))
-    return this.#entries.write(rows, options)
+    const rows = this.stored.layout.rows(key, content, this.#expiresAtMs(options))
+    return this.stored.write(rows, options)
   }
 
   async #remove(key: string, options: WriteOptions | undefined): Promise<Receipt> {
-    const pieces = [...piecesOf(this.#entries.deletes(key))]
+    const pieces = [...piecesOf(this.stored.deletes(key))]
     const last = pieces.pop()!
-    for (const piece of pieces) await this.#entries.write(piece)
-    return this.#entries.write(last, options)
+    for (const piece of pieces) await this.stored.write(piece)
+    return this.stored.write(last, options)
   }
 
-  #expiresAtMs(ttlMs: number | undefined = this.options.ttlMs): number {
-    return ttlMs === undefined ? Infinity : this.#writes.pump.wallMs + ttlMs
+  #expiresAtMs(options: ExpiryOptions = {}): number {
+    return expiryMs(options, this.options.ttlMs, this.writes.pump.wallMs)
   }
-}
-
-function decoded<Value>(content: Uint8Array | undefined): Value | undefined {
-  return content === undefined ? undefined : (decodeValue(content) as Value)
 }
 
 function checkSetOptions(options: SetOptions | undefined): void {
   checkWriteOptions(options, SET_OPTIONS)
-  checkTtl(options?.ttlMs)
+  checkExpiry(options ?? {})
 }

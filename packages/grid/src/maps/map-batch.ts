@@ -2,8 +2,8 @@ import { checkKnown, decodeValue } from '@gossipgrid/core'
 import type { Batch, BatchPart } from '../batches/batch.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
 import type { MapEntries } from './map-entries.ts'
-import { TTL_OPTION, checkTtl } from './map-options.ts'
-import type { SetOptions } from './map-options.ts'
+import { EXPIRY_OPTIONS, checkExpiry } from './map-options.ts'
+import type { ExpiryOptions } from './map-options.ts'
 
 interface Planned {
   readonly content: Uint8Array | undefined
@@ -17,11 +17,11 @@ interface Planned {
 export class MapBatch<Value> implements BatchPart {
   readonly #batch: Batch
   readonly #entries: MapEntries
-  readonly #expiresAtMs: (ttlMs: number | undefined) => number
+  readonly #expiresAtMs: (options: ExpiryOptions) => number
   readonly #planned = new Map<string, Planned>()
 
   /** @internal */
-  constructor(batch: Batch, entries: MapEntries, expiresAtMs: (ttlMs: number | undefined) => number) {
+  constructor(batch: Batch, entries: MapEntries, expiresAtMs: (options: ExpiryOptions) => number) {
     this.#batch = batch
     this.#entries = entries
     this.#expiresAtMs = expiresAtMs
@@ -41,12 +41,12 @@ export class MapBatch<Value> implements BatchPart {
    * Plans a write. Throws `INVALID_KEY`, `INVALID_VALUE`, `SCHEMA`, `VALUE_TOO_LARGE`, `BATCH_TOO_LARGE`, `INVALID_OPTION`,
    * `CLOSED`.
    */
-  set(key: string, value: Value, options: Pick<SetOptions, 'ttlMs'> = {}): void {
+  set(key: string, value: Value, options: ExpiryOptions = {}): void {
     this.#batch.checkOpen()
     this.#entries.layout.checkKey(key)
-    checkKnown(options, TTL_OPTION)
-    checkTtl(options.ttlMs)
-    this.#plan(key, { content: this.#entries.encode(value), expiresAtMs: this.#expiresAtMs(options.ttlMs) })
+    checkKnown(options, EXPIRY_OPTIONS)
+    checkExpiry(options)
+    this.#plan(key, { content: this.#entries.encode(value), expiresAtMs: this.#expiresAtMs(options) })
   }
 
   /** Plans a delete. Returns whether there is an entry. Throws `INVALID_KEY`, `BATCH_TOO_LARGE`, `CLOSED`. */

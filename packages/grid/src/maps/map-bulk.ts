@@ -1,4 +1,4 @@
-import { GridError } from '@gossipgrid/core'
+import { misfit } from '../batches/checks.ts'
 import type { BulkTarget } from '../bulk/bulk-target.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
 import type { MapEntries } from './map-entries.ts'
@@ -19,7 +19,7 @@ export function settingEntries(
   return {
     plan(entry) {
       if (!Array.isArray(entry) || entry.length !== 2) {
-        throw new GridError('INVALID_OPTION', 'an entry is an array of a key and a value: [key, value]')
+        throw misfit('an entry', 'an array of two, the key and the value', entry)
       }
       const [key, value]: readonly unknown[] = entry
       entries.checkKey(key)

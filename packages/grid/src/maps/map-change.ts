@@ -1,4 +1,5 @@
-import { decodeValue } from '@gossipgrid/core'
+import { decodeValue, wallFromHlc } from '@gossipgrid/core'
+import type { Partition, Peer } from '@gossipgrid/core'
 import { putDecoded } from '../changes/unread-change.ts'
 import type { UnreadChange } from '../changes/unread-change.ts'
 
@@ -12,8 +13,30 @@ export interface Change<Value> {
   readonly value: Value | undefined
   /** The value before, if this peer had one. */
   readonly previous: Value | undefined
+  /** This peer wrote it. */
+  readonly local: boolean
+  /** The peer that wrote it. Undefined if that is not known: the peer has gone or has a new replica id, or the entry expired. */
+  readonly by: string | undefined
+  /** When it was written, by the grid's clock, or when it expired. Undefined if lagged. */
+  readonly at: Date | undefined
   /** Number of changes that were left out. 0 unless lagged. */
   readonly missed: number
+}
+
+/** Where a change comes from. */
+export interface Origin extends Pick<Change<unknown>, 'local' | 'by'> {
+  readonly atMs: number
+}
+
+/** Where the row in a slot comes from. */
+export function originOf({ replica }: Partition, slot: number, peer: Peer): Origin {
+  const { table } = replica
+  if (table.deleted(slot) && !table.isTombstone(slot))
+    return { local: false, by: undefined, atMs: table.expiresAtMs(slot) }
+  const replicaId = peer.collections.ids.id(table.writer(slot))
+  const local = replicaId === peer.replicaId
+  const by = local ? peer.peerId : peer.membership.writerOf(replicaId)
+  return { local, by, atMs: wallFromHlc(table.hlc(slot)) }
 }
 
 /** A change of an entry, with its values as encoded bytes. */
@@ -22,13 +45,15 @@ export class EncodedChange<Value> implements UnreadChange<Change<Value>> {
   readonly sizeBytes: number
   readonly #content: Uint8Array | undefined
   readonly #before: Uint8Array | undefined
+  readonly #origin: Origin
   #kept: EncodedChange<Value> | undefined
 
-  constructor(key: string, content: Uint8Array | undefined, before: Uint8Array | undefined) {
+  constructor(key: string, content: Uint8Array | undefined, before: Uint8Array | undefined, origin: Origin) {
     this.key = key
     this.sizeBytes = key.length + (content?.length ?? 0) + (before?.length ?? 0)
     this.#content = content
     this.#before = before
+    this.#origin = origin
   }
 
   /** With copies of the values: views would keep the slabs that contain them alive. All readers share the copies. */
@@ -43,6 +68,9 @@ export class EncodedChange<Value> implements UnreadChange<Change<Value>> {
       key: this.key,
       value: undefined,
       previous: undefined,
+      local: this.#origin.local,
+      by: this.#origin.by,
+      at: new Date(this.#origin.atMs),
       missed: 0,
     }
     if (this.#content !== undefined) putDecoded(change, 'value', this.#content, decodeValue)
@@ -61,6 +89,7 @@ export class EncodedChange<Value> implements UnreadChange<Change<Value>> {
       this.key,
       content === undefined ? undefined : bytes.subarray(0, length),
       before === undefined ? undefined : bytes.subarray(length),
+      this.#origin,
     )
     copy.#kept = copy
     return copy

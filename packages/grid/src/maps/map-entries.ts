@@ -5,8 +5,9 @@ import { checkBatch } from '../batches/batch.ts'
 import { storedContent, sameContent, visibleContent } from './layout.ts'
 import type { Layout, WallClock } from './layout.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
-import { EncodedChange } from './map-change.ts'
-import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
+import { EncodedChange, originOf } from './map-change.ts'
+import type { Origin } from './map-change.ts'
+import type { Receipt, WriteOptions } from '../receipts/receipt.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 import type { ValueSchema } from './schema.ts'
 
@@ -36,6 +37,7 @@ interface ArrivedChange {
   /** The new content. Looked up later if an entry consists of several rows. */
   readonly after?: Uint8Array | undefined
   readonly isUnswept?: boolean
+  readonly origin?: Origin | undefined
   /** This peer's own write, which has passed the schema. */
   readonly own: boolean
 }
@@ -78,17 +80,21 @@ export class MapEntries {
     this.observe()
   }
 
-  /** Number of entries that readers see. */
-  get size(): number {
+  /** Reports what has expired by now and what has arrived, instead of waiting. */
+  refresh(): void {
     this.#writes.pump.sweep()
     this.#settle()
+  }
+
+  /** Number of entries that readers see. */
+  get size(): number {
+    this.refresh()
     return this.layout.count - this.#hidden.size
   }
 
   /** Number of entries that are kept, and not valid by the schema. */
   get hiddenCount(): number {
-    this.#writes.pump.sweep()
-    this.#settle()
+    this.refresh()
     return this.#hidden.size
   }
 
@@ -125,11 +131,7 @@ export class MapEntries {
 
   /** Writes rows of this map in one piece. Throws `BATCH_TOO_LARGE`; rejects as `WritePath.write` does. */
   write(rows: readonly RowWrite[], options?: WriteOptions): Promise<Receipt> {
-    const only = rows.length === 1 ? rows[0] : undefined
-    if (only === undefined) {
-      return this.#writes.writeAll(this.checked(rows), options)
-    }
-    return this.#writes.write(only.partition, only.key, only.bytes, options)
+    return this.#writes.writeRows(this.checked(rows), options)
   }
 
   /** Returns the rows. Throws `BATCH_TOO_LARGE` for an object of very many fields. */
@@ -142,6 +144,15 @@ export class MapEntries {
   deletes(key: string): RowWrite[] {
     const rows = this.layout.rows(key, undefined, Infinity)
     return rows.length > 0 ? rows : [{ partition: this.#partition, key, bytes: undefined }]
+  }
+
+  /** Where the last write of an entry comes from. */
+  origin(key: string): Origin {
+    const { table } = this.#partition.replica
+    const slots = this.layout.slotsOf(key)
+    if (slots.length === 0) return { local: false, by: undefined, atMs: this.#wallMs() }
+    const last = slots.reduce((latest, slot) => (table.hlc(slot) > table.hlc(latest) ? slot : latest), slots[0]!)
+    return originOf(this.#partition, last, this.#writes.pump.peer)
   }
 
   /** Observes the replica only while that is needed. */
@@ -167,7 +178,8 @@ export class MapEntries {
   #changed(slot: number, previous: Uint8Array | undefined): void {
     const { layout } = this
     layout.changed(slot, previous)
-    if (!this.#listener.wanted && this.schema === undefined) return
+    const { wanted } = this.#listener
+    if (!wanted && this.schema === undefined) return
     const { replica } = this.#partition
     const { key } = layout.place(replica.table.key(slot))
     const own = this.#writes.underWay
@@ -178,7 +190,8 @@ export class MapEntries {
     } else {
       const after = visibleContent(replica.table.value(slot), this.#wallMs)
       const isUnswept = after === undefined && !replica.table.deleted(slot)
-      this.#arrived.push({ key, before: layout.before(slot, previous), after, isUnswept, own })
+      const origin = wanted ? originOf(this.#partition, slot, this.#writes.pump.peer) : undefined
+      this.#arrived.push({ key, before: layout.before(slot, previous), after, isUnswept, origin, own })
     }
     this.#schedule()
   }
@@ -236,7 +249,7 @@ export class MapEntries {
     const shownBefore = known ? before : undefined
     const shownAfter = fits ? after : undefined
     if (!this.#listener.wanted || (shownBefore ?? shownAfter) === undefined) return
-    const change = new EncodedChange(key, shownAfter, shownBefore)
+    const change = new EncodedChange(key, shownAfter, shownBefore, rest.origin ?? this.origin(key))
     this.#listener.applied(change)
     this.#reports.push(() => this.#listener.changed(change))
   }

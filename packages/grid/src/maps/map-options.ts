@@ -3,8 +3,8 @@ import type { Known } from '@gossipgrid/core'
 import type { BulkOptions } from '../bulk/bulk-write.ts'
 import { INITIAL_OPTIONS } from '../changes/change-feed.ts'
 import type { FeedOptions } from '../changes/change-feed.ts'
-import { WRITE_OPTIONS, checkCount } from '../batches/checks.ts'
-import type { WriteOptions } from '../runtime/receipt.ts'
+import { WRITE_OPTIONS, checkCount, checkKind, checkWord } from '../batches/checks.ts'
+import type { WriteOptions } from '../receipts/receipt.ts'
 import type { StandardSchema } from './schema.ts'
 
 /** Ten years. */
@@ -30,7 +30,12 @@ export interface MapOptions<Value> {
 export interface SetOptions extends WriteOptions {
   /** The entry expires after this many milliseconds, on every peer at once: 1 to ten years. Default: that of the map. */
   readonly ttlMs?: number
+  /** The entry expires at this time, to the millisecond. Instead of `ttlMs`; later than now, and within ten years. */
+  readonly expiresAt?: Date
 }
+
+/** When an entry expires. */
+export type ExpiryOptions = Pick<SetOptions, 'ttlMs' | 'expiresAt'>
 
 /** Options of `setMany`. */
 export interface BulkSetOptions extends SetOptions, BulkOptions {}
@@ -47,38 +52,58 @@ export interface ChangesOptions extends FeedOptions {
   readonly bufferMaxBytes?: number
 }
 
-/** Which entries to iterate over. */
-export interface EntriesOptions {
+/** Which entries to read at once. */
+export interface PrefixOption {
   /** Only keys that start with this text. */
   readonly prefix?: string
-  /** Ends the iteration with `ABORTED`. */
-  readonly signal?: AbortSignal
 }
 
 const MAP_OPTIONS: Known<MapOptions<never>> = { merge: true, ttlMs: true, schema: true }
 /** Options of a write in a batch. */
-export const TTL_OPTION: Known<Pick<SetOptions, 'ttlMs'>> = { ttlMs: true }
-export const SET_OPTIONS: Known<SetOptions> = { ...WRITE_OPTIONS, ttlMs: true }
+export const EXPIRY_OPTIONS: Known<ExpiryOptions> = { ttlMs: true, expiresAt: true }
+export const SET_OPTIONS: Known<SetOptions> = { ...WRITE_OPTIONS, ...EXPIRY_OPTIONS }
 export const CHANGES_OPTIONS: Known<ChangesOptions> = {
   ...INITIAL_OPTIONS,
   key: true,
   prefix: true,
   bufferMaxBytes: true,
 }
-export const ENTRIES_OPTIONS: Known<EntriesOptions> = { prefix: true, signal: true }
+
+const PREFIX_OPTION: Known<PrefixOption> = { prefix: true }
+
+/** The prefix. Throws `INVALID_OPTION`. */
+export function checkPrefix(options: PrefixOption): string {
+  checkKnown(options, PREFIX_OPTION)
+  checkKind('prefix', options.prefix, 'text')
+  return options.prefix ?? ''
+}
 
 /** Throws `INVALID_OPTION` if the time to live is out of range. */
 export function checkTtl(ttlMs: number | undefined): void {
   checkCount('ttlMs', ttlMs, 1, TTL_MAX_MS)
 }
 
+/** Throws `INVALID_OPTION` if an entry cannot expire so. */
+export function checkExpiry({ ttlMs, expiresAt }: ExpiryOptions): void {
+  checkTtl(ttlMs)
+  if (expiresAt === undefined) return
+  if (!(expiresAt instanceof Date)) throw new GridError('INVALID_OPTION', 'expiresAt has to be a Date')
+  if (ttlMs !== undefined) throw new GridError('INVALID_OPTION', 'pass ttlMs or expiresAt, not both')
+}
+
+/** When an entry that is written now expires, or Infinity. Throws `INVALID_OPTION` for a date that has passed or is too far ahead. */
+export function expiryMs({ ttlMs, expiresAt }: ExpiryOptions, mapTtlMs: number | undefined, nowMs: number): number {
+  if (expiresAt === undefined) return nowMs + (ttlMs ?? mapTtlMs ?? Infinity)
+  const atMs = expiresAt.getTime()
+  if (atMs > nowMs && atMs <= nowMs + TTL_MAX_MS) return atMs
+  throw new GridError('INVALID_OPTION', 'expiresAt has to be later than now, and within ten years')
+}
+
 /** Throws `INVALID_OPTION`. Does not check the schema. */
 export function checkMapOptions(options: MapOptions<never>): void {
   checkKnown(options, MAP_OPTIONS)
-  const { merge, ttlMs } = options
-  checkTtl(ttlMs)
-  if (merge === undefined || merge === 'value' || merge === 'fields') return
-  throw new GridError('INVALID_OPTION', `merge is 'value' or 'fields', not '${String(merge)}'`)
+  checkTtl(options.ttlMs)
+  checkWord('merge', options.merge, ['value', 'fields'])
 }
 
 /** Throws `COLLECTION_MISMATCH` if a map is opened again with other options. The error names both. */

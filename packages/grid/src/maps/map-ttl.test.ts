@@ -53,6 +53,35 @@ describe('an entry with a time to live', () => {
     expect(await map.clear()).toBe(1)
   })
 
+  it('lives longer once it is touched, with the value that it has', async () => {
+    const grid = await grids.open()
+    for (const merge of ['value', 'fields'] as const) {
+      const map = grid.map<object>(merge, { merge, ttlMs: HOUR_MS })
+      const plain = grid.map<object>(`${merge} without`, { merge })
+      await map.set('a', { x: 1, y: 2 })
+      await plain.set('a', { x: 1, y: 2 })
+      pass(HOUR_MS / 2)
+      expect(await map.touch('a')).toMatchObject({ copies: 0 })
+      await map.touch('b')
+      expect(await plain.touch('a', 2 * HOUR_MS, { timeoutMs: 5 })).toBeDefined()
+      expect(map.expiresAt('a')).toEqual(new Date(Date.now() + HOUR_MS))
+      pass(HOUR_MS - 1)
+      expect([map.peek('a'), plain.peek('a'), map.size]).toEqual([{ x: 1, y: 2 }, { x: 1, y: 2 }, 1])
+      pass(1)
+      expect([map.peek('a'), plain.peek('a')]).toEqual([undefined, { x: 1, y: 2 }])
+      expect(await map.touch('a')).toBeUndefined()
+      pass(HOUR_MS)
+      expect(plain.peek('a')).toBeUndefined()
+      await expect(plain.touch('a')).rejects.toMatchObject({
+        code: 'INVALID_OPTION',
+        message: expect.stringMatching(/ttlMs/) as string,
+      })
+      for (const ttlMs of [0, -1, 1.5, Number.NaN, Infinity, '5', null])
+        await expect(map.touch('a', ttlMs as number)).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+      await expect(map.touch('', 5)).rejects.toMatchObject({ code: 'INVALID_KEY' })
+    }
+  })
+
   it('does not come with the entries that a loop over changes begins with', async () => {
     const map = (await grids.open()).map<number>('m')
     await map.set('goes', 2, { ttlMs: HOUR_MS })
@@ -117,6 +146,37 @@ describe('an entry with a time to live', () => {
     await map.update('b', () => 1, { ttlMs: HOUR_MS })
     expect(map.size).toBe(2)
     pass(HOUR_MS)
+    expect(map.size).toBe(0)
+  })
+
+  it('can be given the date itself, to the millisecond, as one that was read elsewhere', async () => {
+    const grid = await grids.open()
+    for (const merge of ['value', 'fields'] as const) {
+      const map = grid.map<object>(merge, { merge, ttlMs: 1000 })
+      const expiresAt = new Date(Date.now() + HOUR_MS + 7)
+      await map.set('a', {}, { expiresAt })
+      await map.update('b', () => ({ n: 1 }), { expiresAt })
+      await map.setMany([['c', {}]], { expiresAt })
+      await map.transact((batch) => batch.set('d', {}, { expiresAt }))
+      for (const key of ['a', 'b', 'c', 'd']) expect(map.expiresAt(key)).toEqual(expiresAt)
+      pass(HOUR_MS + 6)
+      expect(map.size).toBe(4)
+      pass(1)
+      expect(map.size).toBe(0)
+    }
+  })
+
+  it('and no date that has passed, or that is none', async () => {
+    const map = (await grids.open()).map<number>('m')
+    const wrong = [new Date(), new Date(Number.NaN), new Date(Date.now() + 4000 * 24 * HOUR_MS), '2030-01-01', 5]
+    for (const expiresAt of wrong) {
+      const options = { expiresAt: expiresAt as Date }
+      const refused = { code: 'INVALID_OPTION', message: expect.stringContaining('expiresAt') as string }
+      await expect(map.set('a', 1, options)).rejects.toMatchObject(refused)
+      await expect(map.setMany([['a', 1]], options)).rejects.toMatchObject(refused)
+    }
+    const both = { ttlMs: 5, expiresAt: new Date(Date.now() + 5) }
+    await expect(map.set('a', 1, both)).rejects.toMatchObject({ code: 'INVALID_OPTION' })
     expect(map.size).toBe(0)
   })
 

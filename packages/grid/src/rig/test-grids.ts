@@ -81,3 +81,10 @@ export async function until(holds: () => boolean | Promise<boolean>, what: strin
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
+
+/** The first `count` of what a loop gives. All of it, unless `count` says otherwise. */
+export async function collect<T>(items: AsyncIterable<T>, count: number = Infinity): Promise<T[]> {
+  const collected: T[] = []
+  for await (const item of items) if (collected.push(item) >= count) break
+  return collected
+}

@@ -1,5 +1,6 @@
 import type { Network, Storage } from '@gossipgrid/core'
-import type { AsyncCommand } from 'fast-check'
+import fc from 'fast-check'
+import type { Arbitrary, AsyncCommand } from 'fast-check'
 import { memoryNetworkHub } from '@gossipgrid/testing/memory-network'
 import type { Grid } from '../grid.ts'
 import { openGrid } from '../open-grid.ts'
@@ -91,4 +92,26 @@ export class SplitInto<Model extends object, Real extends { readonly islands: Is
   }
 
   toString = (): string => `split into ${JSON.stringify(this.#split)}`
+}
+
+/** Runs commands on three peers and on a plain model of a collection, which must be alike, also once a split has healed. */
+export async function checkModel<Model extends object, Real extends { readonly islands: Islands }>(
+  commands: readonly Arbitrary<AsyncCommand<Model, Real>>[],
+  settle: AsyncCommand<Model, Real>,
+  start: (islands: Islands) => { readonly model: Model; readonly real: Real },
+): Promise<void> {
+  await fc.assert(
+    fc.asyncProperty(fc.commands([...commands], { maxCommands: 40, size: 'max' }), async (run) => {
+      const islands = await Islands.open()
+      try {
+        const { model, real } = start(islands)
+        await fc.asyncModelRun(() => ({ model, real }), run)
+        await new SplitInto(settle, SPLITS[0]!).run(model, real)
+        await settle.run(model, real)
+      } finally {
+        await islands.close()
+      }
+    }),
+    { numRuns: 20, interruptAfterTimeLimit: 12_000 },
+  )
 }

@@ -1,13 +1,15 @@
 import { CONFIRMATIONS_MAX, GridError } from '@gossipgrid/core'
-import type { Input, Partition, Peer, Written } from '@gossipgrid/core'
+import type { Confirmers, Input, Partition, Peer, PeerEvent, Written } from '@gossipgrid/core'
 import type { Meters } from '../meters/meters.ts'
-import type { Receipt, WriteOptions } from './receipt.ts'
+import type { Receipt, WriteOptions, WriteReceipt } from '../receipts/receipt.ts'
 import { checkAborted, orAborted, settlesWithin } from './waiting.ts'
 
 const COPIES_TIMEOUT_MS = 10_000
 const TRACED_MAX = 1000
 /** Writes that may wait for copies at a time: core's limit, less the places for traced writes. */
 const FOLLOWED_MAX: number = CONFIRMATIONS_MAX - TRACED_MAX
+
+type CopiesEvent = Extract<PeerEvent, { type: 'copies' }>
 
 /** What waiting for copies needs of the grid. */
 export interface CopiesDeps {
@@ -21,7 +23,7 @@ export class Copies {
   /** Writes that may be traced to the neighbours at a time. */
   readonly tracedMax: number = TRACED_MAX
   readonly #deps: CopiesDeps
-  readonly #requests = new Map<number, (copies: number) => void>()
+  readonly #requests = new Map<number, (event: CopiesEvent) => void>()
   /** Writes that wait for copies, or will once they are durable here. */
   #following = 0
 
@@ -36,7 +38,7 @@ export class Copies {
   }
 
   /** The promise of a write. It waits for copies at other peers if `options` ask for more than one; the signal ends it. */
-  follow(partition: Partition, durable: Promise<Receipt>, options?: WriteOptions): Promise<Receipt> {
+  follow(partition: Partition, durable: Promise<WriteReceipt>, options?: WriteOptions): Promise<WriteReceipt> {
     if (options === undefined) return durable
     return asksForCopies(options) ? this.#followed(partition, durable, options) : orAborted(durable, options.signal)
   }
@@ -44,28 +46,39 @@ export class Copies {
   /** The same for several writes: a peer that has the last write of each partition has all of them. */
   followAll(
     parts: ReadonlyMap<Partition, Written>,
-    durable: Promise<Receipt>,
+    durable: Promise<WriteReceipt>,
     options?: WriteOptions,
-  ): Promise<Receipt> {
+  ): Promise<WriteReceipt> {
     if (options === undefined) return durable
     if (!asksForCopies(options)) return orAborted(durable, options.signal)
-    const followed = [...parts].map(([partition, { hlc, replicaId, sequence }]) => {
-      const own = durable.then((receipt) => ({ ...receipt, version: { hlc, replicaId, sequence } }))
-      return this.#followed(partition, own, options)
+    const followed = [...parts].map(([partition, written]) => {
+      return this.#followed(
+        partition,
+        durable.then((receipt) => receipt.of(partition.name, written)),
+        options,
+      )
     })
     return Promise.all([durable, ...followed]).then(([last, ...receipts]) => {
-      return { ...last, copies: receipts.reduce((least, { copies }) => Math.min(least, copies), Infinity) }
+      const least = (count: 'copies' | 'peers'): number =>
+        receipts.reduce((lowest, receipt) => Math.min(lowest, receipt[count]), Infinity)
+      return last.withCopies(least('copies'), least('peers'))
     })
   }
 
   /**
-   * Asks durable neighbours to confirm a write until `copies` are known, this peer's included. Calls `onCopies` with every
-   * new count. The returned function ends that. Throws `BACKLOG_FULL`.
+   * Asks neighbours to confirm a write until `copies` are known, this peer's included. Calls `onCopies` with every new count.
+   * The returned function ends that. Throws `BACKLOG_FULL`.
    */
-  count(partition: Partition, { version }: Receipt, copies: number, onCopies: (known: number) => void): () => void {
+  count(
+    partition: Partition,
+    { version }: Receipt,
+    copies: number,
+    onCopies: (known: CopiesEvent) => void,
+    by?: Confirmers,
+  ): () => void {
     const { replicaId, sequence } = version
     const { confirmations } = this.#deps.peer
-    const request = confirmations.request({ ...partition.name, replicaId, sequence }, copies)
+    const request = confirmations.request({ ...partition.name, replicaId, sequence }, copies, by)
     this.#requests.set(request, onCopies)
     this.#deps.step({ type: 'tick' })
     return () => {
@@ -75,40 +88,58 @@ export class Copies {
   }
 
   /** The peer reports so many copies. */
-  onCopies(request: number, copies: number): void {
-    this.#requests.get(request)?.(copies)
+  onCopies(event: CopiesEvent): void {
+    this.#requests.get(event.request)?.(event)
   }
 
-  async #followed(partition: Partition, durable: Promise<Receipt>, options: WriteOptions): Promise<Receipt> {
+  async #followed(partition: Partition, durable: Promise<WriteReceipt>, options: WriteOptions): Promise<WriteReceipt> {
     this.#following += 1
     try {
       const receipt = await orAborted(durable, options.signal)
-      const copies = options.copies ?? 1
-      return receipt.copies >= copies ? receipt : await this.#awaited(partition, receipt, copies, options)
+      const { copies = 1 } = options
+      return typeof copies === 'number' && receipt.copies >= copies
+        ? receipt
+        : await this.#awaited(partition, receipt, copies, options)
     } finally {
       this.#following -= 1
     }
   }
 
-  async #awaited(partition: Partition, receipt: Receipt, copies: number, options: WriteOptions): Promise<Receipt> {
+  async #awaited(
+    partition: Partition,
+    receipt: WriteReceipt,
+    wanted: NonNullable<WriteOptions['copies']>,
+    options: WriteOptions,
+  ): Promise<WriteReceipt> {
     const { timeoutMs = COPIES_TIMEOUT_MS, signal } = options
     checkAborted(signal)
     // Core also counts the copy of this peer, which is no durable copy on a memory-only peer.
     const own = receipt.copies
-    let reached = own
+    const [by, count]: [Confirmers, number] =
+      wanted === 'all'
+        ? [wanted, Infinity]
+        : typeof wanted === 'number'
+          ? ['durable', wanted + 1 - own]
+          : ['peers', wanted.peers]
+    let reached = receipt
     const enough = Promise.withResolvers<void>()
-    const stop = this.count(partition, receipt, copies + 1 - own, (known) => {
-      reached = known - 1 + own
-      if (reached >= copies) enough.resolve()
-    })
+    const onCopies = ({ copies, peers, isEnough }: CopiesEvent): void => {
+      reached = receipt.withCopies(copies - 1 + own, peers)
+      if (isEnough) enough.resolve()
+    }
+    const stop = this.count(partition, receipt, count, onCopies, by)
     try {
-      const inTime = await orAborted(settlesWithin(enough.promise, timeoutMs), signal)
-      if (inTime) return { ...receipt, copies: reached }
+      if (await orAborted(settlesWithin(enough.promise, timeoutMs), signal)) return reached
       this.#deps.meters.writes.copiesTimeouts += 1
+      const known = {
+        durable: `${reached.copies} of ${Number(wanted)} durable copies`,
+        peers: `${reached.peers} of ${count} peers have it`,
+        all: `${reached.peers} peers have it, and not all that are alive`,
+      }
       throw new GridError(
         'COPIES_TIMEOUT',
-        `${reached} of ${copies} durable copies after ${timeoutMs} ms; the write stands here and continues to spread`,
-        { cause: { ...receipt, copies: reached } },
+        `${known[by]} after ${timeoutMs} ms; the write stands here and continues to spread`,
+        { cause: reached },
       )
     } finally {
       stop()
@@ -118,5 +149,5 @@ export class Copies {
 
 /** Every write waits for this peer's own copy, so only more than one copy means waiting for others. */
 function asksForCopies({ copies = 1 }: WriteOptions): boolean {
-  return copies > 1
+  return copies === 'all' || (typeof copies === 'number' ? copies : copies.peers) > 1
 }

@@ -1,6 +1,6 @@
 import { GridError } from '@gossipgrid/core'
 import type { Collection, Partition, Written } from '@gossipgrid/core'
-import type { Receipt } from './receipt.ts'
+import type { WriteReceipt } from '../receipts/receipt.ts'
 
 /** A row to write. Without bytes it is a tombstone. */
 export interface RowWrite {
@@ -12,14 +12,14 @@ export interface RowWrite {
 /** Writes that were applied, and are not durable yet. */
 export interface BegunWrites {
   /** Resolves when all of them are durable. */
-  readonly durable: Promise<Receipt>
+  readonly durable: Promise<WriteReceipt>
   /** The last write of each partition. */
   readonly parts: ReadonlyMap<Partition, Written>
 }
 
 /** The one partition of a replicated collection. Throws `NOT_HELD` where this peer does not hold it. */
-export function onlyPartition({ descriptor, partitions }: Collection): Partition {
+export function onlyPartition({ title, partitions }: Collection): Partition {
   const only = partitions[0]
-  if (only === undefined) throw new GridError('NOT_HELD', `'${descriptor.name}' is stored by other peers`)
+  if (only === undefined) throw new GridError('NOT_HELD', `'${title}' is stored by other peers`)
   return only
 }

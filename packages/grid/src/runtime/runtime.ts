@@ -5,6 +5,7 @@ import { Inbox } from './inbox.ts'
 import { ListenerCalls } from '../flow/listener-calls.ts'
 import type { Logger } from '../logger.ts'
 import { Meters } from '../meters/meters.ts'
+import { nextTurn } from '../flow/next-turn.ts'
 import { Soon } from '../flow/soon.ts'
 import { WritePath } from './write-path.ts'
 import type { Pump, WritePathOptions } from './write-path.ts'
@@ -40,6 +41,8 @@ export class Runtime implements Pump {
     this.step({ type: 'tick' })
   })
   readonly #closing = new AbortController()
+  readonly #afterSteps = new Set<() => void>()
+  #online = true
   #timer: ReturnType<typeof setTimeout> | undefined
   #timerAtMs = Infinity
   /** Writes of this turn wait for the tick at the end of the task. */
@@ -70,6 +73,21 @@ export class Runtime implements Pump {
 
   get closed(): boolean {
     return this.#closed
+  }
+
+  /** False while the peer is cut off. */
+  get online(): boolean {
+    return this.#online
+  }
+
+  /** Cuts the peer off, or connects it again. Throws `CLOSED`, `INVALID_OPTION` if the network cannot do that. */
+  setOnline(online: boolean): void {
+    this.checkOpen()
+    if (this.network.setOnline === undefined)
+      throw new GridError('INVALID_OPTION', 'the network of this grid cannot be cut off: it has no setOnline')
+    this.#online = online
+    this.network.setOnline(online)
+    this.step({ type: 'tick' })
   }
 
   /** The grid's wall time now, in milliseconds. */
@@ -108,6 +126,11 @@ export class Runtime implements Pump {
     while (!this.#stepping && !this.#closed && expiries.nextMs <= this.wallMs) this.step({ type: 'tick' })
   }
 
+  afterSteps(call: () => void): () => void {
+    this.#afterSteps.add(call)
+    return () => this.#afterSteps.delete(call)
+  }
+
   /** Runs `call` after the current step, or at once when there is none. Callbacks of core must not call core. */
   afterStep(call: () => void): void {
     this.listenerCalls.add(call)
@@ -127,6 +150,7 @@ export class Runtime implements Pump {
     }
     this.meters.stepped(input, now.monotonicMs)
     for (const effect of effects) void this.#perform(effect)
+    for (const call of this.#afterSteps) call()
     this.listenerCalls.run()
     this.#schedule()
   }
@@ -261,6 +285,8 @@ export class Runtime implements Pump {
 
   async #sendDirect({ to, bytes }: Extract<Effect, { type: 'direct' }>): Promise<void> {
     let missed: readonly string[] = []
+    // A program that awaits its writes makes the next one now: the disk can work on that while this is sent.
+    if (this.peer.persistent) await new Promise<void>((resolve) => nextTurn(resolve))
     await this.#quietly(async () => (missed = await this.network.sendDirect(to, bytes)), 'direct')
     this.step({ type: 'directed', missed })
   }

@@ -1,9 +1,9 @@
-import { GridError } from '@gossipgrid/core'
+import { GridError, shown } from '@gossipgrid/core'
 import { onAbort } from '../flow/on-abort.ts'
 
 /** Throws `INVALID_OPTION` unless the signal is undefined or an `AbortSignal`. */
 export function checkSignal(signal: unknown): void {
-  if (signal !== undefined && !isSignal(signal)) throw noSignal()
+  if (signal !== undefined && !isSignal(signal)) throw noSignal(signal)
 }
 
 /** Checks the shape, because signals of frames and of test environments have another class of the same name. */
@@ -15,8 +15,8 @@ function isSignal(signal: unknown): signal is AbortSignal {
   )
 }
 
-function noSignal(): GridError {
-  return new GridError('INVALID_OPTION', 'signal is an AbortSignal')
+function noSignal(given: unknown): GridError {
+  return new GridError('INVALID_OPTION', `signal is an AbortSignal, not ${shown(given)}`)
 }
 
 /** Throws `ABORTED`, with the signal's reason as cause, if the signal is aborted. */
@@ -38,7 +38,7 @@ export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefine
   if (!isSignal(signal) || signal.aborted) {
     // The caller already gets an error, so a later one is ignored.
     promise.catch(() => undefined)
-    return Promise.reject(isSignal(signal) ? aborted(signal) : noSignal())
+    return Promise.reject(isSignal(signal) ? aborted(signal) : noSignal(signal))
   }
   return new Promise((resolve, reject) => {
     const off = onAbort(signal, () => reject(aborted(signal)))

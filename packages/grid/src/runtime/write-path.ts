@@ -5,11 +5,15 @@ import { Copies } from './copies.ts'
 import type { ListenerCalls } from '../flow/listener-calls.ts'
 import type { Meters } from '../meters/meters.ts'
 import type { BegunWrites, RowWrite } from './row-write.ts'
-import { PendingWrites, notStored } from './pending-writes.ts'
-import type { Receipt, Version, WriteOptions } from './receipt.ts'
+import { PendingWrites, notStored } from '../receipts/pending-writes.ts'
+import type { Version, WriteOptions, WriteReceipt } from '../receipts/receipt.ts'
 import { checkAborted } from './waiting.ts'
 import { WriteRoom } from '../flow/write-room.ts'
+import type { TokenWrites } from '../receipts/token.ts'
 import type { TracedWrites, WriteTracing } from './write-tracing.ts'
+
+/** The parts of a write that has no receipt. */
+const NO_PARTS: TokenWrites = new Map()
 
 /** Drives the peer that is written to. The runtime of a grid is one. */
 export interface Pump {
@@ -26,6 +30,8 @@ export interface Pump {
   /** Throws `CLOSED` once the grid is closed. */
   checkOpen(): void
   step(input: Input): void
+  /** Runs `call` after every step from now on, until the returned function is called. */
+  afterSteps(call: () => void): () => void
   /** Runs `call` after the current step, or at once when there is none. */
   afterStep(call: () => void): void
   /** Changes the peer outside of a step. Calls of `afterStep` wait until the change is done. */
@@ -60,7 +66,7 @@ export interface BegunEntries {
   /** The writes. Undefined if nothing was written. */
   readonly begun: BegunWrites | undefined
   /** Settles as the promise of a write does. Undefined if nothing was written. */
-  readonly acknowledged: Promise<Receipt> | undefined
+  readonly acknowledged: Promise<WriteReceipt> | undefined
   /** Why the next entry could not be written. */
   readonly failure: { readonly error: unknown } | undefined
 }
@@ -81,7 +87,7 @@ export class WritePath {
   constructor({ pump, isPersistent, trace }: WritePathOptions) {
     this.pump = pump
     this.copies = new Copies(pump)
-    this.#pending = new PendingWrites(isPersistent)
+    this.#pending = new PendingWrites(isPersistent, pump.peer.collections.seed)
     this.room = new WriteRoom({
       backlogBytes: () => pump.peer.commit.backlogBytes,
       waitingCalls: () => pump.listenerCalls.waitingCount,
@@ -108,7 +114,12 @@ export class WritePath {
    * Applies a write at once. `GridMap.set` says what the promise means. Not an async function, which would make two more
    * promises for each of the thousands of writes that may wait for the disk.
    */
-  write(partition: Partition, key: string, value: Uint8Array | undefined, options?: WriteOptions): Promise<Receipt> {
+  write(
+    partition: Partition,
+    key: string,
+    value: Uint8Array | undefined,
+    options?: WriteOptions,
+  ): Promise<WriteReceipt> {
     try {
       if (this.#tracing !== undefined) return this.#tracing.write(partition, key, value, options)
       return this.copies.follow(partition, this.begin(partition, key, value, options), options)
@@ -118,9 +129,14 @@ export class WritePath {
   }
 
   /** Applies a write. The promise resolves when it is durable. Throws if it cannot be applied. */
-  begin(partition: Partition, key: string, value: Uint8Array | undefined, options?: WriteOptions): Promise<Receipt> {
+  begin(
+    partition: Partition,
+    key: string,
+    value: Uint8Array | undefined,
+    options?: WriteOptions,
+  ): Promise<WriteReceipt> {
     this.#check(options, () => this.room.check())
-    const durable = this.#added(this.#apply(partition, key, value))
+    const durable = this.#added(this.#apply(partition, key, value), partition.name)
     this.pump.listenerCalls.run()
     return durable
   }
@@ -129,7 +145,7 @@ export class WritePath {
    * Applies several writes in one piece: all or none, and all before any listener is called. They are logged and sent
    * together. The receipt is that of the last write. Rejects as `write` does.
    */
-  writeAll(rows: readonly RowWrite[], options?: WriteOptions): Promise<Receipt> {
+  writeAll(rows: readonly RowWrite[], options?: WriteOptions): Promise<WriteReceipt> {
     try {
       if (this.#tracing !== undefined) return this.#tracing.writeAll(rows, options)
       const { durable, parts } = this.beginAll(rows, options)
@@ -137,6 +153,13 @@ export class WritePath {
     } catch (error) {
       return Promise.reject(error as Error)
     }
+  }
+
+  /** Writes rows in one piece, one or several. Resolves and rejects as `write` does. */
+  writeRows(rows: readonly RowWrite[], options?: WriteOptions): Promise<WriteReceipt> {
+    const only = rows.length === 1 ? rows[0] : undefined
+    if (only === undefined) return this.writeAll(rows, options)
+    return this.write(only.partition, only.key, only.bytes, options)
   }
 
   /** As `begin`, for several writes in one piece. */
@@ -173,8 +196,15 @@ export class WritePath {
     this.pump.checkOpen()
     const written = this.pump.peer.forget(peerId, readClocks())
     if (written === undefined) return false
-    await this.#added(written)
+    await this.#added(written, NO_PARTS)
     return true
+  }
+
+  /** Follows a write that was made otherwise, as `write` does. */
+  follow(partition: Partition, written: Written, options?: WriteOptions): Promise<WriteReceipt> {
+    const durable = this.#added(written, partition.name)
+    this.pump.listenerCalls.run()
+    return this.copies.follow(partition, durable, options)
   }
 
   /** Takes an event of the peer that concerns its own writes. */
@@ -183,7 +213,7 @@ export class WritePath {
       this.#pending.durable(event.writeId)
       this.room.changed()
     } else if (event.type === 'not-durable') this.#pending.notDurable(event.writeId, event.error)
-    else if (event.type === 'copies') this.copies.onCopies(event.request, event.copies)
+    else if (event.type === 'copies') this.copies.onCopies(event)
   }
 
   /** Resolves when there may be more room. Rejects with the reason if the store fails. */
@@ -266,13 +296,13 @@ export class WritePath {
 
   #begun(parts: ReadonlyMap<Partition, Written>): BegunWrites {
     const last = [...parts.values()].reduce((latest, part) => (part.writeId > latest.writeId ? part : latest))
-    const durable = this.#added(last)
+    const durable = this.#added(last, parts)
     this.pump.listenerCalls.run()
     return { durable, parts }
   }
 
-  #added(written: Written): Promise<Receipt> {
-    const durable = this.#pending.add(written)
+  #added(written: Written, parts: TokenWrites): Promise<WriteReceipt> {
+    const durable = this.#pending.add(written, parts)
     if (!this.#pending.isDurable(written)) this.pump.flushSoon(written)
     return durable
   }

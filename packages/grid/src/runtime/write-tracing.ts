@@ -1,7 +1,7 @@
 import type { Partition, Peer } from '@gossipgrid/core'
 import { GridError } from '@gossipgrid/core'
 import type { Copies } from './copies.ts'
-import type { Receipt, WriteOptions } from './receipt.ts'
+import type { WriteOptions, WriteReceipt } from '../receipts/receipt.ts'
 import type { BegunWrites, RowWrite } from './row-write.ts'
 import { safeTracer } from './safe-tracer.ts'
 import type { Attributes, GridSpan, GridTracer } from './safe-tracer.ts'
@@ -23,7 +23,7 @@ export interface WriteTracingOptions {
 export interface TracedWrites {
   readonly peer: Peer
   readonly copies: Copies
-  begin(partition: Partition, key: string, value: Uint8Array | undefined, options?: WriteOptions): Promise<Receipt>
+  begin(partition: Partition, key: string, value: Uint8Array | undefined, options?: WriteOptions): Promise<WriteReceipt>
   beginAll(rows: readonly RowWrite[], options?: WriteOptions): BegunWrites
 }
 
@@ -46,7 +46,12 @@ export class WriteTracing {
     this.#grid = grid
   }
 
-  write(partition: Partition, key: string, value: Uint8Array | undefined, options?: WriteOptions): Promise<Receipt> {
+  write(
+    partition: Partition,
+    key: string,
+    value: Uint8Array | undefined,
+    options?: WriteOptions,
+  ): Promise<WriteReceipt> {
     const attributes = {
       'gossipgrid.collection': partition.name.collection,
       'gossipgrid.key_characters': key.length,
@@ -60,7 +65,7 @@ export class WriteTracing {
   }
 
   /** Several writes in one piece: one span. Neighbours confirm the last write. */
-  writeAll(rows: readonly RowWrite[], options?: WriteOptions): Promise<Receipt> {
+  writeAll(rows: readonly RowWrite[], options?: WriteOptions): Promise<WriteReceipt> {
     const { partition } = rows.at(-1)!
     const attributes = {
       'gossipgrid.collection': partition.name.collection,
@@ -74,7 +79,7 @@ export class WriteTracing {
   }
 
   /** Entries that were applied one after another: one span. */
-  writeMany({ durable, parts }: BegunWrites, entries: number, options: WriteOptions): Promise<Receipt> {
+  writeMany({ durable, parts }: BegunWrites, entries: number, options: WriteOptions): Promise<WriteReceipt> {
     const [partition] = [...parts.keys()].slice(-1) as [Partition]
     const attributes = { 'gossipgrid.collection': partition.name.collection, 'gossipgrid.writes': entries }
     return this.#traced('gossipgrid.bulk', attributes, options, () => {
@@ -88,14 +93,14 @@ export class WriteTracing {
     options: WriteOptions | undefined,
     begin: () => {
       readonly partition: Partition
-      readonly durable: Promise<Receipt>
-      readonly follow: () => Promise<Receipt>
+      readonly durable: Promise<WriteReceipt>
+      readonly follow: () => Promise<WriteReceipt>
     },
-  ): Promise<Receipt> {
+  ): Promise<WriteReceipt> {
     const span = this.#tracer.startSpan(name, {
       attributes: {
         'gossipgrid.grid': this.#grid,
-        'gossipgrid.copies_asked': options?.copies ?? 1,
+        'gossipgrid.copies_asked': askedOf(options),
         ...attributes,
       },
     })
@@ -131,7 +136,7 @@ export class WriteTracing {
     for (const end of [...this.#followed]) end()
   }
 
-  #replicate(cause: GridSpan, partition: Partition, durable: Promise<Receipt>): void {
+  #replicate(cause: GridSpan, partition: Partition, durable: Promise<WriteReceipt>): void {
     const { copies, peer } = this.#writes
     const neighbours = peer.neighbours.ids().filter((id) => peer.membership.get(id)?.record.role === 'storage').length
     if (neighbours === 0 || this.#followed.size >= copies.tracedMax) return
@@ -154,7 +159,7 @@ export class WriteTracing {
     }
     const timer = setTimeout(end, FOLLOW_MAX_MS)
     this.#followed.add(end)
-    const count = (known: number): void => {
+    const count = ({ copies: known }: { readonly copies: number }): void => {
       confirmed = known - 1
       span.addEvent('confirmed', { 'gossipgrid.neighbours_confirmed': confirmed })
       if (confirmed >= neighbours) end()
@@ -169,6 +174,11 @@ export class WriteTracing {
       // Not stored here, or too many writes are being confirmed: the write's own span reports that.
       .catch(end)
   }
+}
+
+/** How many copies a write waits for. Infinity for all. */
+function askedOf({ copies = 1 }: WriteOptions = {}): number {
+  return copies === 'all' ? Infinity : typeof copies === 'number' ? copies : copies.peers
 }
 
 function fail(span: GridSpan, error: unknown): void {

@@ -48,4 +48,4 @@ it('thousands of rows of one element cost no more than as many elements, and cou
   expect(await later.delete('x')).toBeDefined()
   expect(later.size).toBe(0)
   expect(performance.now() - startMs).toBeLessThan(FRAME_MAX_MS)
-}, 60_000)
+})

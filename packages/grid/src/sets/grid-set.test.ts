@@ -5,7 +5,7 @@ import { GridSet } from './grid-set.ts'
 import type { SetChange } from './grid-set.ts'
 import { quietLogger } from '../logger.ts'
 import type { WritePath } from '../runtime/write-path.ts'
-import { TestGrids, diskInMemory, until } from '../rig/test-grids.ts'
+import { TestGrids, collect, diskInMemory, until } from '../rig/test-grids.ts'
 
 let grids = new TestGrids()
 
@@ -13,12 +13,6 @@ afterEach(async () => {
   await grids.close()
   grids = new TestGrids()
 })
-
-async function collect<T>(items: AsyncIterable<T>, count: number): Promise<T[]> {
-  const collected: T[] = []
-  for await (const item of items) if (collected.push(item) >= count) break
-  return collected
-}
 
 async function elementsOf(items: AsyncIterable<unknown>): Promise<string[]> {
   return (await collect(items, 1_000_000)).map(String).sort()
@@ -55,6 +49,14 @@ describe('adding and taking out', () => {
     expect(await tags.has('green')).toBe(false)
     expect(tags.size).toBe(2)
     expect(await elementsOf(tags.values())).toEqual(['blue', 'red'])
+  })
+
+  it('a read without options is of the moment of its call', async () => {
+    const tags = (await grids.open()).set<string>('tags')
+    await tags.add('red')
+    const reading = tags.has('red')
+    void tags.delete('red')
+    expect(await reading).toBe(true)
   })
 
   it('an element that was taken out is gone, and can come back', async () => {

@@ -10,20 +10,20 @@ import type { BulkOptions, BulkResult } from '../bulk/bulk-write.ts'
 import { ChangeFeed, INITIAL_OPTIONS, checkFeedOptions } from '../changes/change-feed.ts'
 import type { FeedOptions } from '../changes/change-feed.ts'
 import type { InitialSteps } from '../changes/change-loop.ts'
-import { SIGNAL_OPTION, WRITE_OPTIONS, checkWriteOptions } from '../batches/checks.ts'
+import { WRITE_OPTIONS, checkWriteOptions } from '../batches/checks.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
 import type { Logger } from '../logger.ts'
-import { paced } from '../flow/pacing.ts'
-import type { Receipt, WriteOptions } from '../runtime/receipt.ts'
+import type { Receipt, WriteOptions } from '../receipts/receipt.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 import { onlyPartition } from '../runtime/row-write.ts'
+import { ADDS_MAX, addRows, liveRows, removeRows } from './element-rows.ts'
 import { SetBatch } from './set-batch.ts'
 import { decodeElement, encodeElement, isElementText } from './set-element.ts'
 import type { UnreadChange } from '../changes/unread-change.ts'
-import { checkAborted, checkSignal } from '../runtime/waiting.ts'
+import { afterToken } from '../reads/after-token.ts'
+import type { ReadOptions } from '../reads/after-token.ts'
+import { walkAfter } from '../reads/walk.ts'
 
-/** So many adds of one element by different peers are kept. The next add replaces those of other peers. */
-const ADDS_MAX = 4
 /**
  * Honest peers leave a few rows of each element, the removed ones among them. Where there are more, what is found out by
  * looking through them is remembered, so that a hundred thousand made-up rows of one element cost no more than others.
@@ -65,7 +65,7 @@ export class GridSet<Element> {
 
   /** @internal */
   constructor(writes: WritePath, collection: Collection, logger: Logger) {
-    this.name = collection.descriptor.name
+    this.name = collection.title
     this.#writes = writes
     this.#partition = onlyPartition(collection)
     this.#order = new CallOrder(this.#partition, writes.pump.peer)
@@ -85,8 +85,9 @@ export class GridSet<Element> {
     return this.#size
   }
 
-  /** Whether the element is in the set, wherever it is stored. Throws `INVALID_VALUE`, `CLOSED`. */
-  async has(element: Element): Promise<boolean> {
+  /** Whether the element is in the set, wherever it is stored. Rejects with `INVALID_VALUE`; waits and rejects as `GridMap.get` does. */
+  async has(element: Element, options?: ReadOptions): Promise<boolean> {
+    if (options !== undefined) await afterToken(this.#writes.pump, options)
     return this.holds(element)
   }
 
@@ -126,7 +127,7 @@ export class GridSet<Element> {
     this.#writes.pump.checkOpen()
     checkWriteOptions(options, WRITE_OPTIONS)
     const rows = this.rows(encodeElement(element), false)
-    return rows.length === 0 ? undefined : this.#write(rows, options)
+    return rows.length === 0 ? undefined : this.#writes.writeRows(rows, options)
   }
 
   /**
@@ -154,16 +155,10 @@ export class GridSet<Element> {
   /**
    * The elements that are there when the iteration starts, in no particular order. Elements that are removed before the
    * iteration reaches them are skipped, and elements that are added meanwhile are not included. Throws `ABORTED` when its
-   * signal is aborted and `CLOSED` when the grid closes.
+   * signal is aborted and `CLOSED` when the grid closes; with `after`, the first step throws as `Grid.reached` does.
    */
-  values(options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<Element, void, undefined> {
-    checkKnown(options, SIGNAL_OPTION)
-    const { signal } = options
-    checkSignal(signal)
-    return paced(this.#elements(), () => {
-      this.#writes.pump.checkOpen()
-      checkAborted(signal)
-    })
+  values(options: ReadOptions = {}): AsyncGenerator<Element, void, undefined> {
+    return walkAfter(this.#writes.pump, options, () => this.#elements())
   }
 
   /**
@@ -186,6 +181,16 @@ export class GridSet<Element> {
     return this.#feed.on(type, listener, options)
   }
 
+  /** Its collection was dropped. @internal */
+  get isDropped(): boolean {
+    return this.#partition.dropped
+  }
+
+  /** Of what was dropped, nothing is left. @internal */
+  get isEmptied(): boolean {
+    return this.#partition.replica.table.size === 0
+  }
+
   /** Ends all loops over changes. @internal */
   close(): void {
     this.#feed.close()
@@ -203,7 +208,7 @@ export class GridSet<Element> {
 
   /** @internal */
   holdsText(text: string): boolean {
-    return this.#liveRows(text).length > 0
+    return liveRows(this.#partition, text).length > 0
   }
 
   /**
@@ -211,22 +216,16 @@ export class GridSet<Element> {
    * remove the others, so that readers never see the element missing. @internal
    */
   rows(text: string, present: boolean): RowWrite[] {
-    const partition = this.#partition
-    const live = this.#liveRows(text)
-    const without = (keys: readonly string[]): RowWrite[] => keys.map((key) => ({ partition, key, bytes: undefined }))
-    const own = this.#ownKey(text)
+    const live = liveRows(this.#partition, text)
+    if (present) return addRows(this.#partition, text, this.#writes.pump.peer.slotId, live)
     // A call of before may still add it.
-    if (!present) return without(live.length === 0 && this.isFilling ? [own] : live)
-    const added = { partition, key: own, bytes: PRESENT }
-    if (live.length < ADDS_MAX) return [added]
-    const others = live.filter((key) => key !== own)
-    return others.length < ADDS_MAX ? [added] : [added, ...without(others)]
+    return removeRows(this.#partition, live.length === 0 && this.isFilling ? [this.#ownKey(text)] : live)
   }
 
   #add(text: string, options: WriteOptions | undefined): Promise<Receipt> {
     // The common case: no adds to replace.
     if (this.#partition.replica.table.slotsOf(text).length >= ADDS_MAX)
-      return this.#write(this.rows(text, true), options)
+      return this.#writes.writeRows(this.rows(text, true), options)
     return this.#writes.write(this.#partition, this.#ownKey(text), PRESENT, options)
   }
 
@@ -238,20 +237,6 @@ export class GridSet<Element> {
 
   #ownKey(text: string): string {
     return compositeKey(text, this.#writes.pump.peer.slotId)
-  }
-
-  #write(rows: readonly RowWrite[], options: WriteOptions | undefined): Promise<Receipt> {
-    const only = rows.length === 1 ? rows[0] : undefined
-    if (only === undefined) return this.#writes.writeAll(rows, options)
-    return this.#writes.write(only.partition, only.key, only.bytes, options)
-  }
-
-  /** Keys of the adds of an element that are not removed. */
-  #liveRows(text: string): string[] {
-    const { table } = this.#partition.replica
-    const rows: string[] = []
-    for (const slot of table.slotsOf(text)) if (!table.deleted(slot)) rows.push(table.key(slot))
-    return rows
   }
 
   /** All elements at this peer, encoded as text. */

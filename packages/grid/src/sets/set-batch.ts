@@ -1,9 +1,7 @@
 import type { Batch, BatchPart } from '../batches/batch.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
+import { SLOT_BYTES } from './element-rows.ts'
 import { encodeElement } from './set-element.ts'
-
-/** Bytes of a key beside the element: a mark and a slot id. */
-const SLOT_BYTES = 17
 
 /** What a batch needs of a set. Elements are encoded as text. */
 export interface BatchedSet {

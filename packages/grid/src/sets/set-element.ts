@@ -1,7 +1,6 @@
 import { GridError, KEY_MAX_BYTES, decodeValue, encodeValue, scanCbor } from '@gossipgrid/core'
+import { SLOT_BYTES } from './element-rows.ts'
 
-/** Bytes of a row's key beside the element: a mark, and the slot id of the peer that added it. */
-const SLOT_BYTES = 17
 /** Limit for an element, encoded as text in UTF-8. */
 const TEXT_MAX_BYTES: number = KEY_MAX_BYTES - SLOT_BYTES
 /** Text follows its mark as it is. Everything else, and text with U+0000, is encoded as base64 of CBOR. */

@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import { it } from 'vitest'
 import type { GridSet } from './grid-set.ts'
 import { until } from '../rig/test-grids.ts'
-import { Islands, SPLITS, SplitInto } from '../rig/test-islands.ts'
+import { SPLITS, SplitInto, checkModel } from '../rig/test-islands.ts'
+import type { Islands } from '../rig/test-islands.ts'
 
 const ELEMENTS: readonly unknown[] = ['red', 7, { x: 1, y: ['\u0000'] }]
 /** As in the set: so many adds of others are kept beside the own one. */
@@ -180,34 +181,20 @@ class Restart implements Command {
 
 const peer = fc.nat(2)
 const at = fc.nat(ELEMENTS.length - 1)
-const commands = fc.commands(
-  [
-    fc.tuple(peer, at).map(([by, which]) => new Add(by, which)),
-    fc.tuple(peer, at).map(([by, which]) => new Add(by, which)),
-    fc.tuple(peer, at).map(([by, which]) => new Delete(by, which)),
-    fc.constantFrom(...SPLITS).map((split) => new SplitInto(new Settle(), split)),
-    peer.map((restarting) => new Restart(restarting)),
-  ],
-  { maxCommands: 40, size: 'max' },
-)
+const commands: fc.Arbitrary<Command>[] = [
+  fc.tuple(peer, at).map(([by, which]) => new Add(by, which)),
+  fc.tuple(peer, at).map(([by, which]) => new Add(by, which)),
+  fc.tuple(peer, at).map(([by, which]) => new Delete(by, which)),
+  fc.constantFrom(...SPLITS).map((split) => new SplitInto(new Settle(), split)),
+  peer.map((restarting) => new Restart(restarting)),
+]
 
 it('a set is what a plain model says, through splits and restarts', async () => {
-  await fc.assert(
-    fc.asyncProperty(commands, async (run) => {
-      const islands = await Islands.open()
-      try {
-        const model: Model = {
-          known: [0, 1, 2].map(() => ELEMENTS.map(() => new Map<string, Adds>())),
-          openings: ['a', 'b', 'c'],
-        }
-        const real = new Real(islands)
-        await fc.asyncModelRun(() => ({ model, real }), run)
-        await new SplitInto(new Settle(), SPLITS[0]!).run(model, real)
-        await new Settle().run(model, real)
-      } finally {
-        await islands.close()
-      }
-    }),
-    { numRuns: 20, interruptAfterTimeLimit: 12_000 },
-  )
+  await checkModel(commands, new Settle(), (islands) => {
+    const model: Model = {
+      known: [0, 1, 2].map(() => ELEMENTS.map(() => new Map<string, Adds>())),
+      openings: ['a', 'b', 'c'],
+    }
+    return { model, real: new Real(islands) }
+  })
 })

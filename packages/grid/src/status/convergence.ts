@@ -15,6 +15,8 @@ export type ConvergenceState = 'alone' | 'ahead' | 'behind' | 'differs' | 'equal
 /** How the data of this peer compares with that of its neighbours, as far as they have reported it. */
 export interface Convergence {
   readonly state: ConvergenceState
+  /** False between `disconnect()` and `connect()` of the grid. */
+  readonly online: boolean
   /** Number of neighbours. */
   readonly neighbours: number
   /** Neighbours with exactly the same data as this peer. */
@@ -36,6 +38,8 @@ export interface PeerReports {
   /** The last reports of all peers, including those that are no neighbours. */
   readonly lags: readonly Lag[]
   readonly nowMs: number
+  /** Default true. */
+  readonly online?: boolean
   /** Older reports than this are ignored. */
   readonly staleAfterMs: number
 }
@@ -46,7 +50,7 @@ type Statement = Pick<Convergence, 'state' | 'asOfMs' | 'worst' | 'text'>
  * Computes what is known, and claims no more. The state is `equal` only if every neighbour has reported its state recently, and
  * only as of the oldest of these reports. Writes that another peer has reported stay missing, however old the report is.
  */
-export function convergenceOf({ neighbours, lags, nowMs, staleAfterMs }: PeerReports): Convergence {
+export function convergenceOf({ neighbours, lags, nowMs, staleAfterMs, online = true }: PeerReports): Convergence {
   const reports = new Map(lags.map((lag) => [lag.peerId, lag]))
   const fresh: Lag[] = []
   const stale: Lag[] = []
@@ -64,7 +68,8 @@ export function convergenceOf({ neighbours, lags, nowMs, staleAfterMs }: PeerRep
     unknown(neighbours.size, fresh, stale, equal, ageMs) ??
     ahead(fresh, ageMs) ??
     settled(fresh, ageMs)
-  return { ...counts, ...statement }
+  const text = online ? statement.text : `cut off by disconnect(): ${statement.text}`
+  return { online, ...counts, ...statement, text }
 }
 
 type AgeOf = (lag: Lag) => number

@@ -41,18 +41,26 @@ export interface CollectionLag {
 /** A collection that this peer knows. */
 export interface GridCollection {
   readonly name: string
-  /** `map`, `fields` (a map with fields), `counter`, `set`, `document`. */
+  /** `map`, `fields` (a map with fields), `counter`, `set`, `counters`, `sets`, `document`. */
   readonly kind: string
+  /** How many collections of this name were dropped before this one. */
+  readonly drops: number
 }
 
 export interface CollectionStatus extends GridCollection {
+  /**
+   * Objects of a map with fields, keys of counters and sets under keys; of the other kinds, its `rows`. The first look at a collection
+   * that is not open here counts through its rows.
+   */
   readonly entries: number
+  /** What is stored and travels: one for each entry of a map, for each field and each object of a map with fields. */
+  readonly rows: number
   /** Entries of a map that are kept, but hidden, because they are not valid by its schema. */
   readonly hidden: number
   readonly tombstones: number
   /** Deletes that all durable peers had by this wall time, in milliseconds, are purged. Undefined if none are. */
   readonly purgedUntilMs: number | undefined
-  /** Bytes of the encoded values of `entries`, without deleted and expired ones. */
+  /** Bytes of the encoded values of `rows`, without deleted and expired ones. */
   readonly valueBytes: number
   /** Sixteen hexadecimal digits. Equal on two peers that have the same entries. */
   readonly fingerprint: string
@@ -162,12 +170,12 @@ export function membersOf(report: PeerReport): GridMember[] {
   }))
 }
 
-/** `hidden` returns the number of hidden entries of a collection. */
+/** `entriesIn` returns the numbers of entries of a collection. */
 export function statusOf(
   name: string,
   runtime: Runtime,
   recoveries: readonly Recovery[],
-  hidden: (collection: ReportedCollection) => number,
+  entriesIn: (collection: ReportedCollection) => Pick<CollectionStatus, 'entries' | 'hidden'>,
 ): GridStatus {
   const { network, storage, storageError } = runtime
   runtime.sweep()
@@ -181,15 +189,10 @@ export function statusOf(
     replicaId: report.replicaId,
     addresses: network.addresses(),
     peers: membersOf(report),
-    convergence: convergenceOf({
-      neighbours: report.neighbours,
-      lags: report.lags,
-      nowMs,
-      staleAfterMs: STALE_HEARTBEATS * report.heartbeatMs,
-    }),
+    convergence: convergenceIn(report, runtime),
     collections: collections.map((collection) => ({
       ...collectionStatus(collection, nowMs),
-      hidden: hidden(collection),
+      ...entriesIn(collection),
     })),
     clock: { ...clock, heldWrites: quarantine.rows, refusedWrites: quarantine.refused },
     purging: purgingOf(report.purging, tombstones, runtime.wallMs),
@@ -211,10 +214,17 @@ export function statusOf(
   }
 }
 
+/** How the data of this peer compares with that of its neighbours. */
+export function convergenceIn(report: PeerReport, { online }: Pick<Runtime, 'online'>): Convergence {
+  const { neighbours, lags, heartbeatMs } = report
+  const staleAfterMs = STALE_HEARTBEATS * heartbeatMs
+  return convergenceOf({ neighbours, lags, nowMs: performance.now(), staleAfterMs, online })
+}
+
 function collectionStatus(
   { lags: reported, purgedUntilMs: purgedMs, ...collection }: ReportedCollection,
   nowMs: number,
-): Omit<CollectionStatus, 'hidden'> {
+): Omit<CollectionStatus, 'entries' | 'hidden'> {
   const lags = reported.map(({ peerId, behind, ahead, unequal, reportedAtMs }) => {
     return { peerId, behind, ahead, differs: unequal > 0, ageMs: Math.round(nowMs - reportedAtMs) }
   })

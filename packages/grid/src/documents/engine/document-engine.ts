@@ -1,7 +1,7 @@
 import { GridError, documentKey, readDocumentKey } from '@gossipgrid/core'
 import * as Y from 'yjs'
 import type { Logger } from '../../logger.ts'
-import type { Receipt, WriteOptions } from '../../runtime/receipt.ts'
+import type { Receipt, WriteOptions } from '../../receipts/receipt.ts'
 import { ThrownAfterwards, applyAll } from '../rows/apply-rows.ts'
 import { changeClient, isTypedHere } from './client-change.ts'
 import { attach, checkUnattached, letGo } from './document-attachment.ts'
@@ -100,9 +100,21 @@ export class DocumentEngine implements Attachment {
     return new Map([...this.y.store.clients.keys()].map((client) => [client, Y.getState(this.y.store, client)]))
   }
 
-  /** Number of rows that wait for other rows. */
-  get waitingCount(): number {
-    return this.#waiting.size
+  /**
+   * True if rows of this client id are not in the Y.Doc yet, because they wait for others. Edits of the Y.Doc would get the same
+   * ids then, so it must go on under another client id.
+   */
+  get lacksOwnEdits(): boolean {
+    const { table } = this.#deps
+    const { client } = this.lease
+    const end = Y.getState(this.y.store, client)
+    const rows = table.liveRowsOf(this.name, this.generation).filter(({ parts }) => parts.client === client)
+    return rows.some(({ key }) => table.read(key)!.update.to > end)
+  }
+
+  /** The rows that wait for other rows, by key, and what for. */
+  get waiting(): ReadonlyMap<string, Awaited> {
+    return this.#waiting
   }
 
   /** True if there are edits in no row, or not durable yet. */

@@ -1,6 +1,6 @@
 import type { Peer } from '@gossipgrid/core'
 import type { RowWrite } from '../../runtime/row-write.ts'
-import type { Receipt, WriteOptions } from '../../runtime/receipt.ts'
+import type { Receipt, WriteOptions } from '../../receipts/receipt.ts'
 import type { WritePath } from '../../runtime/write-path.ts'
 
 /** Rows that were written in one piece. */

@@ -1,6 +1,6 @@
 import { documentHeader, documentValue, writeYjsUpdate } from '@gossipgrid/core'
 import type { RowWrite } from '../../runtime/row-write.ts'
-import type { Receipt, WriteOptions } from '../../runtime/receipt.ts'
+import type { Receipt, WriteOptions } from '../../receipts/receipt.ts'
 import type { DocumentPump, SavedRows } from './document-pump.ts'
 import type { DocumentLease } from './document-lease.ts'
 import type { DocumentTable, Generation } from '../rows/document-table.ts'

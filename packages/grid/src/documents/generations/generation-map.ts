@@ -75,9 +75,13 @@ export class SiblingMap implements Placement {
   readonly #start: OpenStart
   readonly #copies: readonly { readonly clock: number; readonly end: number; readonly from: IdRange }[]
   readonly #forward: GenerationMap
+  readonly #hereOf: (client: number) => number
 
-  /** `forward` maps the common predecessor to the current generation. */
-  constructor(start: OpenStart, forward: GenerationMap) {
+  /**
+   * `forward` maps the common predecessor to the current generation. `hereOf` returns the clock up to which edits of a client id can
+   * still be rebased from the predecessor: they are gone if the sibling was settled.
+   */
+  constructor(start: OpenStart, forward: GenerationMap, hereOf: (client: number) => number) {
     const copies: { clock: number; end: number; from: IdRange }[] = []
     let clock = 0
     for (let i = 0; i < start.copied.length; i += 3) {
@@ -88,6 +92,7 @@ export class SiblingMap implements Placement {
     this.#start = start
     this.#copies = copies
     this.#forward = forward
+    this.#hereOf = hereOf
   }
 
   lateFrom(client: number): number {
@@ -103,7 +108,7 @@ export class SiblingMap implements Placement {
     if (client !== this.#start.client) return undefined
     const origins = this.#originsOf(clock, clock + length)
     for (const origin of last ? origins.toReversed() : origins) {
-      const found = this.#forward.translate(origin)
+      const found = this.#forwarded(origin)
       const late = found.find((range) => range.client === origin.client)
       if (late !== undefined && (last || found.length === 1)) {
         return Y.createID(late.client, last ? late.clock + late.length - 1 : late.clock)
@@ -118,7 +123,17 @@ export class SiblingMap implements Placement {
     const { client, clock, length } = range
     // It was rebased to this generation from the common predecessor.
     if (client !== this.#start.client) return this.#forward.translate(range)
-    return this.#originsOf(clock, clock + length).flatMap((origin) => this.#forward.translate(origin))
+    return this.#originsOf(clock, clock + length).flatMap((origin) => this.#forwarded(origin))
+  }
+
+  /** The parts of an original range in the current generation. Those that are not copied keep their ids, and may be gone. */
+  #forwarded(origin: IdRange): IdRange[] {
+    const end = this.#hereOf(origin.client)
+    return this.#forward.translate(origin).flatMap((range) => {
+      if (range.client !== origin.client) return [range]
+      const length = Math.min(range.length, end - range.clock)
+      return length > 0 ? [{ ...range, length }] : []
+    })
   }
 
   #originsOf(clock: number, end: number): IdRange[] {

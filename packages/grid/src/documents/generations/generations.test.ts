@@ -1,9 +1,11 @@
+import { generationStart } from '@gossipgrid/core'
 import { memoryNetworkHub } from '@gossipgrid/testing/memory-network'
 import type { MemoryNetworkHub } from '@gossipgrid/testing/memory-network'
 import { afterEach, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import type { Grid } from '../../grid.ts'
 import type { OpenGridOptions } from '../../open-grid-options.ts'
+import { madeUpFrame } from '../../rig/made-up-rows.ts'
 import { TestGrids, diskInMemory } from '../../rig/test-grids.ts'
 import { GENERATION_LIMITS } from './generation-limits.ts'
 import type { GridDocument } from '../opened/grid-document.ts'
@@ -261,7 +263,37 @@ it('a generation is settled only when each member has had it for a while by its 
   grids.heal()
   await expect.poll(isSettled, WAIT).toBe(true)
   expect(document.endedBy).toBeUndefined()
-}, 60_000)
+})
+
+it('the first generations of a document stay current where the row that settled them was lost', async () => {
+  const ada = await open(EAGER)
+  const member = await grids.openBareMember()
+  const { table } = ada.documents
+  const line = (): string =>
+    table
+      .lineOf('note')
+      .map(({ settled }) => settled)
+      .join()
+  await typeAs(ada, 9)
+  await compacts(ada)
+  await ada.doc('note')
+  await expect.poll(line, WAIT).toBe('true')
+  ada.documents.limits = { ...EAGER, settledAfterMs: 600_000 }
+  await typeAs(ada, 9)
+  await compacts(ada)
+  const [first] = table.lineOf('note')
+  const unsettled = generationStart({ ...first!, settled: false })
+  await member.publish(madeUpFrame('documents', table.partition.name.kind, [[first!.key, unsettled]]))
+  await expect.poll(line, WAIT).toBe('false,false')
+  ada.documents.limits = EAGER
+  await ada.doc('note')
+  await expect.poll(() => table.startsOf('note').some(({ settled }) => settled), WAIT).toBe(true)
+  await expect
+    .poll(() => table.rowsOf('note').every(({ parts }) => parts.generation === generationAt(ada)), WAIT)
+    .toBe(true)
+  expect(line()).toBe('true,true')
+  expect(await textAt(ada)).toBe(words(9) + words(9))
+})
 
 describe('edits of somebody who was never met', () => {
   /** Two peers that do not know of each other, and what brings them together. */
@@ -314,6 +346,39 @@ describe('edits of somebody who was never met', () => {
     await expect.poll(() => reported, WAIT).toEqual(['DOCUMENT_GENERATION from bob '])
     expect(document.endedBy?.code).toBe('DOCUMENT_GENERATION')
     expect(await textAt(bob)).toBe(await textAt(ada))
+  })
+
+  it('are reported with what they came to when both sides have settled a generation, and one of these becomes current', async () => {
+    const { ada, bob, meet } = await strangers()
+    bob.documents.limits = EAGER
+    const reported: string[] = []
+    const documents: GridDocument[] = []
+    for (const [grid, said] of [
+      [ada, 'from ada '],
+      [bob, 'from bob '],
+    ] as const) {
+      const document = await grid.doc('note')
+      body(document).insert(0, said)
+      await document.flush()
+      await settles(grid)
+      const open = await grid.doc('note')
+      documents.push(open)
+      open.on('refused', ({ error, update }) => {
+        const y = new Y.Doc()
+        if (update !== undefined) Y.applyUpdate(y, update)
+        reported.push(`${error.code} ${textOf({ y })}`)
+      })
+    }
+    const texts = documents.map(textOf)
+    expect(texts).toEqual([`from ada ${words(9)}`, `from bob ${words(9)}`])
+    meet()
+    await expect.poll(() => reported.length, WAIT).toBe(1)
+    const lost = texts.filter((text) => reported[0] === `DOCUMENT_GENERATION ${text}`)
+    expect(lost).toHaveLength(1)
+    const [kept] = texts.filter((text) => text !== lost[0])
+    for (const grid of [ada, bob]) await expect.poll(() => textAt(grid), WAIT).toBe(kept)
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    expect(reported).toHaveLength(1)
   })
 
   it('stay hidden with a warning until their author learns which of them cannot be rebased', async () => {

@@ -9,8 +9,9 @@ import type { DocumentRow, DocumentTable, StartedGeneration } from '../rows/docu
 import { compactionRows, shownBytes } from './generation-begin.ts'
 import type { GenerationLimits } from './generation-limits.ts'
 import type { OpenStart } from './generation-map.ts'
-import { isOpen, lateEdits, siblingsOf } from './late-edits.ts'
+import { lateEdits } from './late-edits.ts'
 import type { LateAuthor } from './late-edits.ts'
+import { isOpen, lostContents, siblingsOf } from './siblings.ts'
 
 /** Limit for the number of peers that check a document before this one. */
 const RANK_MAX = 8
@@ -106,7 +107,7 @@ export class Generations {
     const isClean = this.#clean.get(name) === fingerprint
     if (!isClean && this.#rebase(name, false)) return
     this.#clean.set(name, fingerprint)
-    if (engine.waitingCount > 0) return
+    if (engine.waiting.size > 0) return
     if (isOpen(start) && !start.settled) this.#settle(name, start)
     else if (this.#isTooHeavy(engine)) this.#compact(engine)
     else if (!isClean) this.#deleteOld(name)
@@ -147,7 +148,19 @@ export class Generations {
   #refuse(name: string): boolean {
     const { table } = this.#deps
     const lost = this.#lostRows(name).flatMap(({ key, own }) => (own ? [key] : []))
-    return this.#report(name, lost, (keys) => Y.mergeUpdates(keys.map((key) => table.read(key)!.bytes)))
+    const reported = this.#report(name, lost, (keys) => Y.mergeUpdates(keys.map((key) => table.read(key)!.bytes)))
+    return this.#refuseContents(name) && reported
+  }
+
+  /** Reports the content that only a settled generation of this peer began with, if another one became current. */
+  #refuseContents(name: string): boolean {
+    let reported = true
+    for (const { start, own, update } of lostContents(this.#deps.table, name)) {
+      const what = `${name}/${start.number}/content`
+      if (!own) this.#warn(name, what)
+      else if (!this.#report(name, [what], update)) reported = false
+    }
+    return reported
   }
 
   #report(name: string, subjects: readonly string[], updateOf: (unreported: readonly string[]) => Uint8Array): boolean {
@@ -271,16 +284,20 @@ export class Generations {
       .lineOf(name)
       .filter(isOpen)
       .filter(({ number }) => number !== start.number)
-    const older = before.flatMap((each) => siblingsOf(table, name, each))
+    // Their own peer deletes the content of those that lost something, once it has reported it.
+    const lost = new Set(lostContents(table, name).map((content) => content.start.number))
+    const older = before.flatMap((each) => siblingsOf(table, name, each)).filter(({ number }) => !lost.has(number))
     // Nothing says any more what those began with, which would pass for edits.
     const copies = new Map(older.map(({ number, client }) => [number, client]))
     const rows = table.rowsOf(name).filter(({ parts: { generation, client } }) => {
       return old.has(generation) || copies.get(generation) === client
     })
-    const starts: RowWrite[] = [
-      { partition, key: start.key, bytes: generationStart({ ...start, settled: true }) },
-      ...before.map((each) => ({ partition, key: each.key, bytes: generationStart({ ...each, copied: undefined }) })),
-    ]
+    // Each is settled now, also one whose own row of that did not arrive: its content is deleted, so it would look incomplete.
+    const starts: RowWrite[] = [start, ...before.map((each) => ({ ...each, copied: undefined }))].map((each) => ({
+      partition,
+      key: each.key,
+      bytes: generationStart({ ...each, settled: true }),
+    }))
     pump.write(starts, undefined, () => undefined)
     this.#delete([...older, ...rows].map(({ key }) => key))
   }

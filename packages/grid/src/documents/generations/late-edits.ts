@@ -9,6 +9,7 @@ import type { OpenStart, Placement } from './generation-map.ts'
 import { rangesOf } from './id-ranges.ts'
 import { LateIds } from './late-ids.ts'
 import { LateStructs } from './late-structs.ts'
+import { baseOf, deletesOfSibling, hereOf, isOpen, siblingsOf } from './siblings.ts'
 
 /** A generation from which edits are rebased to the current one. */
 interface Source {
@@ -17,6 +18,8 @@ interface Source {
   /** The clocks that must be here before the order of structs is known: client id and clock, alternating. */
   readonly needs: readonly number[]
   readonly rows: readonly DocumentRow[]
+  /** What a settled sibling had seen deleted when it began, with the ids of the current generation, and a row that it began with. */
+  readonly deleted: { readonly base: DocumentRow; readonly ids: readonly number[] } | undefined
 }
 
 /** The edits of one author in a source. */
@@ -60,15 +63,6 @@ interface Into {
   readonly replicaId: string
 }
 
-export function isOpen(start: StartedGeneration | undefined): start is StartedGeneration & OpenStart {
-  return start?.copied !== undefined
-}
-
-/** The other generations that started from the same one as `start`. */
-export function siblingsOf(table: DocumentTable, name: string, start: StartedGeneration): StartedGeneration[] {
-  return table.startsOf(name).filter(({ from, number }) => from === start.from && number !== start.number)
-}
-
 /** The edits that were made in older generations, and that are not rebased to the current one yet. */
 export function lateEdits(
   table: DocumentTable,
@@ -76,9 +70,9 @@ export function lateEdits(
   start: StartedGeneration & OpenStart,
   { replicaId, isWanted }: { readonly replicaId: string; readonly isWanted: (author: LateAuthor) => boolean },
 ): LateEdits {
-  const sources = sourcesOf(table, name, start).filter(({ rows }) => rows.length > 0)
+  const sources = sourcesOf(table, name, start).filter(({ rows, deleted }) => rows.length > 0 || deleted !== undefined)
   const rebased = sources.length === 0 ? (new Map() as Rebased) : rebasedOf(table, name, start.number)
-  const written = sources.map((source): Written => ({ source, authors: authorsOf(table, source) }))
+  const written = sources.map((source): Written => ({ source, authors: authorsOf(table, source, replicaId) }))
   const late = written.flatMap(({ source, authors }): Written[] => {
     const found = authors.filter((author) => isLate(author, source, rebased))
     return found.length === 0 ? [] : [{ source, authors: found }]
@@ -110,38 +104,55 @@ export function lateEdits(
 function sourcesOf(table: DocumentTable, name: string, start: StartedGeneration & OpenStart): Source[] {
   const placement = new GenerationMap(start)
   const { from: generation, covers: needs } = start
-  const sources: Source[] = [{ generation, placement, needs, rows: table.liveRowsOf(name, generation) }]
+  const rows = table.liveRowsOf(name, generation)
+  const sources: Source[] = [{ generation, placement, needs, rows, deleted: undefined }]
+  const clients = new Set(rows.map(({ parts }) => parts.client))
   for (const sibling of siblingsOf(table, name, start).filter(isOpen)) {
-    const { number, client, end } = sibling
-    // Edits that were rebased to the sibling are rebased from where they were made. Its first content is a copy, not an edit.
-    const rows = table.liveRowsOf(name, number).filter(({ parts }) => parts.level !== 'd' && parts.client !== client)
-    const map = new SiblingMap(sibling, placement)
-    sources.push({ generation: number, placement: map, needs: [client, end], rows })
+    const { number, client, end, settled } = sibling
+    // Edits that were rebased to the sibling are rebased from where they were made, unless that was deleted when the sibling was
+    // settled. Its first content is a copy, not an edit.
+    const isEdit = ({ parts }: DocumentRow): boolean =>
+      parts.client !== client && (parts.level !== 'd' || (settled && !clients.has(parts.client)))
+    const map = new SiblingMap(sibling, placement, settled ? hereOf(table, name) : () => Infinity)
+    const [base] = settled ? baseOf(table, name, sibling) : []
+    const deleted = base && { base, ids: deletesOfSibling(start, sibling) }
+    const edits = table.liveRowsOf(name, number).filter(isEdit)
+    sources.push({ generation: number, placement: map, needs: [client, end], rows: edits, deleted })
   }
   return sources
 }
 
-function authorsOf(table: DocumentTable, { rows, placement }: Source): LateAuthor[] {
+function authorsOf(table: DocumentTable, { rows, placement, deleted }: Source, replicaId: string): LateAuthor[] {
   const byClient = new Map<number, DocumentRow[]>()
   for (const row of rows) {
     const others = byClient.get(row.parts.client)
     if (others === undefined) byClient.set(row.parts.client, [row])
     else others.push(row)
   }
-  return [...byClient].map(([client, written]) => {
+  const authors = [...byClient].map(([client, written]) => {
     const contents = written.map(({ key }) => table.read(key)!)
-    const deleted = contents.flatMap(({ update }) => rangesOf(update.deletes))
-    const deletes = deleted.flatMap((range) => placement.translate(range))
+    const deletes = contents
+      .flatMap(({ update }) => rangesOf(update.deletes))
+      .flatMap((range) => placement.translate(range))
+    const author = contents[0]!.author ?? written[0]!.writer
     return {
       client,
       nonce: written[0]!.parts.nonce,
-      replicaId: contents[0]!.author ?? written[0]!.writer,
-      own: written.some(({ own }) => own),
+      replicaId: author,
+      own: written.some(({ own, parts }) => (parts.level === 'd' ? author === replicaId : own)),
       end: contents.reduce((latest, { update }) => Math.max(latest, update.to), 0),
       update: Y.mergeUpdates(contents.map(({ bytes }) => bytes)),
       deletes: mergeDeletes(deletes.flatMap((range) => [range.client, range.clock, range.length])),
     }
   })
+  return deleted === undefined ? authors : [...authors, deletingAuthor(table, deleted)]
+}
+
+/** The peer that began a settled sibling, as the author of deletes alone. */
+function deletingAuthor(table: DocumentTable, { base, ids }: NonNullable<Source['deleted']>): LateAuthor {
+  const { key, parts, own, writer } = base
+  const replicaId = table.read(key)!.author ?? writer
+  return { ...parts, replicaId, own, end: 0, update: writeYjsUpdate([], []), deletes: mergeDeletes([...ids]) }
 }
 
 /** By client id: the clock up to which its edits are rebased, their deletes, and the updates with the rebased edits. */

@@ -5,7 +5,8 @@ import { expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { DocumentTable } from '../rows/document-table.ts'
 import type { LateEdits } from './late-edits.ts'
-import { isOpen, lateEdits } from './late-edits.ts'
+import { lateEdits } from './late-edits.ts'
+import { isOpen } from './siblings.ts'
 import { LateIds } from './late-ids.ts'
 
 const NAME = 'note'
@@ -54,10 +55,10 @@ class Rows {
   }
 
   /** The new generation, once all peers that were known had it and the rows of the old one are gone. */
-  settle(): void {
+  settle(settled = true): void {
     const base = typeInto(new Y.Doc(), BASE, (text) => text.insert(0, 'Z'))
     this.add(base, NEW)
-    const start = { from: OLD, client: BASE, end: 1, settled: true, covers: [FIRST, 4], copied: [FIRST, 0, 1] }
+    const start = { from: OLD, client: BASE, end: 1, settled, covers: [FIRST, 4], copied: [FIRST, 0, 1] }
     this.write(generationKey(NAME, NEW), generationStart(start)!)
   }
 
@@ -145,6 +146,17 @@ it('edits wait for the rows of edits that they are beside: it is not known wheth
   expect(rows.late()).toEqual({ edits: [], waiting: true })
   rows.add(typed[0]!, OLD)
   expect(unplacedOf(rows.late())).toEqual([2, 3])
+})
+
+it('edits wait for the rows of the old generation that they are beside', () => {
+  const rows = new Rows()
+  rows.settle(false)
+  const first = typeInto(new Y.Doc(), FIRST, (text) => text.insert(0, 'Zabc'))
+  const typed = chain()
+  rows.add(typed[0]!, OLD)
+  expect(rows.late()).toEqual({ edits: [], waiting: true })
+  rows.add(first, OLD)
+  expect(rows.late()).toMatchObject({ edits: [{ author: { client: 2 } }], waiting: false })
 })
 
 it('edits beside late edits that have a place are rebased beside them', () => {

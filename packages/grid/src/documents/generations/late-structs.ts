@@ -96,7 +96,7 @@ export class LateStructs {
     let key = parentSub
     if (of === null) {
       const y = this.#surroundings()
-      const item = y === undefined ? undefined : Y.getItem(y.store, id)
+      const item = this.#structAt(y, id)
       if (y === undefined) this.#unplaced = true
       if (!(item instanceof Y.Item) || !(item.parent instanceof Y.AbstractType)) return undefined
       of = item.parent._item === null ? Y.findRootTypeKey(item.parent) : item.parent._item.id
@@ -124,7 +124,7 @@ export class LateStructs {
     const same = this.#placeOf(id)
     if (same !== undefined) return same
     const y = this.#surroundings()
-    const struct = y === undefined ? undefined : Y.getItem(y.store, id)
+    const struct = this.#structAt(y, id)
     let item: Y.Item | null = struct instanceof Y.Item ? struct : null
     let { clock } = id
     while (item !== null) {
@@ -136,6 +136,14 @@ export class LateStructs {
       if (item !== null) clock = direction < 0 ? item.id.clock + item.length - 1 : item.id.clock
     }
     return null
+  }
+
+  /** Undefined if there are no surroundings, or while rows of them are missing. */
+  #structAt(y: Y.Doc | undefined, id: Y.ID): Y.Item | Y.GC | undefined {
+    if (y === undefined) return undefined
+    if (Y.getState(y.store, id.client) > id.clock) return Y.getItem(y.store, id)
+    this.#missing = true
+    return undefined
   }
 
   /** The first or last id of a range that the new generation has, or that the author has made since. */

@@ -3,6 +3,7 @@ import { Awareness } from 'y-protocols/awareness'
 import { afterEach, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import type { Grid } from '../../grid.ts'
+import { madeUpFrame } from '../../rig/made-up-rows.ts'
 import { TestGrids, diskInMemory } from '../../rig/test-grids.ts'
 import type { GridDocument } from './grid-document.ts'
 
@@ -23,6 +24,33 @@ const body = ({ y }: Pick<GridDocument, 'y'>): Y.Text => y.getText('body')
 const textOf = (document: Pick<GridDocument, 'y'>): string => body(document).toJSON()
 
 describe('a document', () => {
+  it('goes on under another client id while its own edits wait for rows that are gone', async () => {
+    const [ada, bob] = await open()
+    const member = await grids.openBareMember()
+    const there = await bob!.doc('note')
+    body(there).insert(0, 'bob ')
+    const { table } = ada!.documents
+    await expect.poll(() => table.rowsOf('note').length).toBe(1)
+    const [row] = table.rowsOf('note')
+    const first = await ada!.doc('note')
+    body(first).insert(4, 'ada ')
+    await first.flush()
+    const client = first.y.clientID
+    await first.close()
+    // A closed document stays in memory until others have been opened.
+    for (let i = 0; i < 20; i++) await (await ada!.doc(`other ${i}`)).close()
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    await member.publish(madeUpFrame('documents', table.partition.name.kind, [[row!.key, undefined]]))
+    await expect.poll(() => table.rowsOf('note').length).toBe(1)
+    const again = await ada!.doc('note')
+    expect(textOf(again)).toBe('')
+    expect(again.y.clientID).not.toBe(client)
+    body(again).insert(0, 'more')
+    await again.flush()
+    expect(table.rowsOf('note').map(({ key }) => table.read(key)!.update.from)).toEqual([0, 0])
+    expect(new Set(table.rowsOf('note').map(({ parts }) => parts.client)).size).toBe(2)
+  })
+
   it('shows at one peer what was typed at another', async () => {
     const [ada, bob] = await open()
     const first = await ada!.doc('note')

@@ -3,7 +3,7 @@ import type { Awareness } from 'y-protocols/awareness'
 import type { Doc } from 'yjs'
 import { WRITE_OPTIONS, checkWriteOptions } from '../../batches/checks.ts'
 import type { Emitter } from '../../changes/emitter.ts'
-import type { Receipt, WriteOptions } from '../../runtime/receipt.ts'
+import type { Receipt, WriteOptions } from '../../receipts/receipt.ts'
 
 /** Events of a document. */
 export interface DocumentEvents {

@@ -166,11 +166,11 @@ export class OpenDocuments {
 
   #engine(name: string, doc: Y.Doc | undefined, lease: DocumentLease | undefined, goesOn: boolean): OpenedDocument {
     const engineDeps = this.#engineDepsOf(() => opened)
-    const make = (y: Y.Doc): DocumentEngine => {
+    const make = (y: Y.Doc, lacking?: number): DocumentEngine => {
       const generation = this.#deps.table.generationOf(name)
       const detached = this.#detachedOf(name, y, goesOn)
       if (detached === undefined)
-        return new DocumentEngine(engineDeps, { name, generation, lease: lease ?? this.#take(name), y })
+        return new DocumentEngine(engineDeps, { name, generation, lease: lease ?? this.#take(name, lacking), y })
       const isSame = detached.generation === generation.number
       const begun = { number: detached.generation, deleted: false, settled: true }
       return new DocumentEngine(engineDeps, { ...detached, generation: isSame ? generation : begun, y })
@@ -182,6 +182,11 @@ export class OpenDocuments {
       // The poisoned rows are known now, and are left out.
       if (doc !== undefined || !(error instanceof GridError) || error.code !== 'DOCUMENT_POISONED') throw error
       engine = make(new SharedDoc())
+      engine.load()
+    }
+    if (doc === undefined && lease === undefined && engine.lacksOwnEdits) {
+      engine.detach()
+      engine = make(new SharedDoc(), engine.lease.client)
       engine.load()
     }
     const opened = new OpenedDocument(engine, doc === undefined, this.#openedDeps)
@@ -202,14 +207,15 @@ export class OpenDocuments {
     }
   }
 
-  #take(name: string): DocumentLease {
+  /** `lacking`: a client id whose edits cannot be shown yet. */
+  #take(name: string, lacking: number | undefined): DocumentLease {
     const { leases, table } = this.#deps
     const { number } = table.generationOf(name)
     const rows = table.rowsOf(name)
     const taken = new Set(this.#of(name).map(({ engine }) => engine.lease.client))
     // Client ids of other generations are not reused.
     for (const { parts } of rows) if (parts.generation !== number) taken.add(parts.client)
-    return leases.take(rows, (client) => taken.has(client))
+    return leases.take(rows, (client) => client === lacking || taken.has(client))
   }
 
   /** The last user has left. */

@@ -1,29 +1,34 @@
 import { GridError } from '@gossipgrid/core'
 import type { Written } from '@gossipgrid/core'
-import type { Receipt } from './receipt.ts'
+import { WriteReceipt } from './receipt.ts'
+import type { TokenWrites } from './token.ts'
 
 interface Pending {
   readonly written: Written
-  readonly resolve: (receipt: Receipt) => void
+  readonly parts: TokenWrites
+  readonly resolve: (receipt: WriteReceipt) => void
   readonly reject: (error: GridError) => void
 }
 
 /** The promises of writes that are not durable yet, in write order. Core's limit on undurable bytes bounds them. */
 export class PendingWrites {
   readonly #stores: () => boolean
+  readonly #seed: number
   #durableId = 0
   #queue: Pending[] = []
   #first = 0
   #idle: (() => void)[] = []
   #written: Written | undefined
+  #parts: TokenWrites | undefined
   /** One function for all promises: a closure for each would be a third of the memory of a pending write. */
-  readonly #adding = (resolve: (receipt: Receipt) => void, reject: (error: GridError) => void): void => {
-    this.#queue.push({ written: this.#written!, resolve, reject })
+  readonly #adding = (resolve: Pending['resolve'], reject: (error: GridError) => void): void => {
+    this.#queue.push({ written: this.#written!, parts: this.#parts!, resolve, reject })
   }
 
-  /** `stores` returns false on a memory-only peer and on one that has lost its store. Receipts report it. */
-  constructor(stores: () => boolean) {
+  /** `stores` returns false on a memory-only peer and on one that has lost its store. Receipts report it. `seed` is that of the grid. */
+  constructor(stores: () => boolean, seed: number) {
     this.#stores = stores
+    this.#seed = seed
   }
 
   get count(): number {
@@ -31,9 +36,10 @@ export class PendingWrites {
   }
 
   /** The promise of a write. The write may be an earlier one that is already durable. */
-  add(written: Written): Promise<Receipt> {
-    if (this.isDurable(written)) return Promise.resolve(this.#receipt(written))
+  add(written: Written, parts: TokenWrites): Promise<WriteReceipt> {
+    if (this.isDurable(written)) return Promise.resolve(this.#receipt(written, parts))
     this.#written = written
+    this.#parts = parts
     return new Promise(this.#adding)
   }
 
@@ -44,7 +50,7 @@ export class PendingWrites {
   /** Resolves the promises up to this write id. */
   durable(writeId: number): void {
     this.#durableId = writeId
-    this.#settle(writeId, ({ written, resolve }) => resolve(this.#receipt(written)))
+    this.#settle(writeId, ({ written, parts, resolve }) => resolve(this.#receipt(written, parts)))
   }
 
   /** Rejects the promises up to this write id: the store failed. The writes stand in memory, and storing is retried. */
@@ -61,9 +67,10 @@ export class PendingWrites {
     return this.count === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve))
   }
 
-  #receipt({ hlc, replicaId, sequence }: Written): Receipt {
+  #receipt({ hlc, replicaId, sequence }: Written, parts: TokenWrites): WriteReceipt {
     const durable = this.#stores()
-    return { version: { hlc, replicaId, sequence }, durable, copies: durable ? 1 : 0 }
+    const version = { hlc, replicaId, sequence }
+    return new WriteReceipt({ version, durable, copies: durable ? 1 : 0, peers: 1 }, this.#seed, parts)
   }
 
   #settle(writeId: number, settle: (pending: Pending) => void): void {

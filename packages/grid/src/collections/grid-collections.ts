@@ -1,0 +1,166 @@
+import type { ReportedCollection } from '@gossipgrid/core'
+import { writeBatch } from '../batches/batch.ts'
+import type { Batch } from '../batches/batch.ts'
+import { checkKind } from '../batches/checks.ts'
+import type { GridCounter } from '../counters/grid-counter.ts'
+import type { Documents } from '../documents/documents.ts'
+import type { DocumentOptions, GridDocument } from '../documents/opened/grid-document.ts'
+import type { GridCounters } from '../keyed/grid-counters.ts'
+import type { GridSets } from '../keyed/grid-sets.ts'
+import type { GridMap } from '../maps/grid-map.ts'
+import type { MapOptions } from '../maps/map-options.ts'
+import type { Receipt, WriteOptions } from '../receipts/receipt.ts'
+import type { WritePath } from '../runtime/write-path.ts'
+import type { GridSet } from '../sets/grid-set.ts'
+import type { GridPresence } from '../signals/grid-presence.ts'
+import type { GridSignals } from '../signals/grid-signals.ts'
+import type { GridTopic } from '../signals/grid-topic.ts'
+import type { CountersAndSets } from './counters-and-sets.ts'
+import { EntryCounts } from './entry-counts.ts'
+import type { GridBatch, GridMaps } from './grid-maps.ts'
+
+/** The collections of a grid, its documents, and what its peers tell each other, by name. */
+export abstract class GridCollections {
+  protected abstract readonly writes: WritePath
+  protected abstract readonly maps: GridMaps
+  protected abstract readonly countersAndSets: CountersAndSets
+  protected abstract readonly signals: GridSignals
+  /** @internal */
+  abstract readonly documents: Documents
+  #entryCounts: EntryCounts | undefined
+
+  /**
+   * The map of that name; the same object every time. Pass options the first time you open a map, and pass the same ones on
+   * every peer. Later calls pass the same options or none. Throws `INVALID_NAME`, `INVALID_OPTION`, `COLLECTION_MISMATCH`,
+   * `CLOSED`.
+   *
+   * @example
+   * ```ts
+   * const profiles = grid.map<{ name: string; city: string }>('profiles', { merge: 'fields' })
+   * await profiles.set('ada', { name: 'Ada', city: 'London' })
+   * ```
+   */
+  map<Value = unknown>(name: string, options: MapOptions<Value> = {}): GridMap<Value> {
+    return this.maps.get(name, options)
+  }
+
+  /**
+   * Writes to several collections in one piece, as `GridMap.transact` does for one map.
+   *
+   * @example
+   * ```ts
+   * await grid.transact((batch) => {
+   *   batch.map('orders').set('o-17', { item: 'tea' })
+   *   batch.map<number>('stock').set('tea', (batch.map<number>('stock').get('tea') ?? 1) - 1)
+   * })
+   * ```
+   */
+  transact(write: (batch: GridBatch) => void, options?: WriteOptions): Promise<Receipt | undefined> {
+    return writeBatch(this.writes, write, (batch) => this.#inBatch(batch), options)
+  }
+
+  /**
+   * The counter of that name, which all peers can increment and decrement concurrently; the same object every time. Throws
+   * `INVALID_NAME`, `COLLECTION_MISMATCH`, `CLOSED`.
+   */
+  counter(name: string): GridCounter {
+    return this.countersAndSets.counter(name)
+  }
+
+  /** The set of that name; the same object every time. Throws `INVALID_NAME`, `COLLECTION_MISMATCH`, `CLOSED`. */
+  set<Element = unknown>(name: string): GridSet<Element> {
+    return this.countersAndSets.set(name)
+  }
+
+  /**
+   * The counters of that name: one under each key, for keys that users choose. The same object every time. Throws
+   * `INVALID_NAME`, `COLLECTION_MISMATCH`, `CLOSED`.
+   */
+  counters(name: string): GridCounters {
+    return this.countersAndSets.counters(name)
+  }
+
+  /** The sets of that name: one under each key, for keys that users choose. The same object every time. Throws as `counters` does. */
+  sets<Element = unknown>(name: string): GridSets<Element> {
+    return this.countersAndSets.sets(name)
+  }
+
+  /**
+   * Opens a document that all peers can edit concurrently: `y` is a real Y.Doc, `awareness` one of y-protocols. Rejects with
+   * `INVALID_NAME`, `DOCUMENT_FOREIGN` for a `doc` with content from outside the grid, `DOCUMENT_LIBRARY` if Yjs is not
+   * installed, `CLOSED`.
+   *
+   * @example
+   * ```ts
+   * const grid = await openGrid({ name: 'office' })
+   * ;(await grid.doc('notes/today')).y.getText('body').insert(0, 'hello')
+   * await grid.close()
+   * ```
+   */
+  doc(name: string, options?: DocumentOptions): Promise<GridDocument> {
+    return this.documents.open(name, options)
+  }
+
+  /** The names of the documents that begin with `prefix`, sorted. Throws `CLOSED`. */
+  docs(prefix: string = ''): string[] {
+    checkKind('prefix', prefix, 'text')
+    return this.documents.names(prefix)
+  }
+
+  /**
+   * Deletes a document for good, on all peers. Where it is open, an `ended` event reports that. Resolves to true when the
+   * delete is durable here, or to false if there is no such document. Rejects as `set` of a map does.
+   */
+  deleteDoc(name: string): Promise<boolean> {
+    return this.documents.delete(name)
+  }
+
+  /**
+   * The topic of that name, for messages to all peers that listen now; they are not stored. The same object every time.
+   * Throws `INVALID_NAME`, `COLLECTION_LIMIT`, `CLOSED`.
+   */
+  topic<Message = unknown>(name: string): GridTopic<Message> {
+    return this.signals.topic(name) as GridTopic<Message>
+  }
+
+  /** The peers that are present, with the state that each has set; the same object every time. */
+  presence<State = unknown>(): GridPresence<State> {
+    return this.signals.presence as GridPresence<State>
+  }
+
+  /**
+   * Drops a collection for good, on all peers: its entries, its storage and its place among the 4,096. A collection that is
+   * opened under its name afterwards is a new one. What was opened before is emptied, over several turns if it is large. What
+   * other peers write without knowing of the drop is lost, and a `dropped` event there reports it. Documents, topics and presence
+   * are no collections. Resolves as `set` of a map does, or to undefined if there is none of that name. Rejects as `set` does,
+   * with `INVALID_NAME` for a name of more than 120 bytes, which could not be opened again, and with `COLLECTION_LIMIT` once
+   * 65,536 names were dropped.
+   *
+   * @example
+   * ```ts
+   * await grid.map('drafts').set('a', 1)
+   * await grid.dropCollection('drafts')
+   * console.log(grid.map('drafts').size) // 0
+   * ```
+   */
+  async dropCollection(name: string, options?: WriteOptions): Promise<Receipt | undefined> {
+    const { dropCollection } = await import('./drop-collection.ts')
+    return dropCollection(this.writes, name, () => this.dropped(), options)
+  }
+
+  /** Number of entries of a collection, as `size` would have it. */
+  protected entriesIn(collection: ReportedCollection): number {
+    this.#entryCounts ??= new EntryCounts(this.writes.pump.peer.collections)
+    return this.maps.entries(collection) ?? this.countersAndSets.keys(collection) ?? this.#entryCounts.of(collection)
+  }
+
+  /** Forgets what was opened of collections that were dropped. */
+  protected dropped(): void {
+    this.maps.dropped()
+    this.countersAndSets.dropped()
+  }
+
+  #inBatch(batch: Batch): GridBatch {
+    return { ...this.maps.inBatch(batch), ...this.countersAndSets.inBatch(batch) }
+  }
+}

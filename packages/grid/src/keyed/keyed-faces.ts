@@ -1,2 +1,0 @@
-export { GridCounters } from './grid-counters.ts'
-export { GridSets } from './grid-sets.ts'
