@@ -2,6 +2,7 @@
 export const EXIT = { ok: 0, failed: 1, usage: 2, unreachable: 3, interrupted: 130 } as const
 
 const CODES = [
+  'BAD_BACKUP',
   'BAD_ROW',
   'ENTRIES_CHANGED',
   'FILE',
@@ -51,13 +52,41 @@ export class CliError extends Error {
   }
 }
 
+/** Whether an error is one of the system, such as ENOENT. Those of the runtimes have other codes. */
+export function isSystemError(error: unknown): boolean {
+  return /^E[A-Z\d]+$/.test(systemCode(error))
+}
+
 /** The code of a system error such as ENOENT, or ''. */
 export function systemCode(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }
 
-/** The first line of an error's message: libp2p puts stacks into its messages. */
+/** What errors of the system mean. Its own texts name calls of the C library. */
+const SYSTEM_WORDS: Readonly<Record<string, string>> = {
+  EACCES: 'you have no permission',
+  EBUSY: 'the system uses it',
+  EDQUOT: 'your quota of the disk is used up',
+  EEXIST: 'something of that name is there already',
+  EFBIG: 'it would be larger than the file system allows',
+  EIO: 'the disk fails',
+  EISDIR: 'it is a directory',
+  ELOOP: 'its symbolic links lead in a circle',
+  EMFILE: 'this process has too many open files',
+  ENAMETOOLONG: 'the name is too long',
+  ENFILE: 'this machine has too many open files',
+  ENOENT: 'there is no such file or directory',
+  ENOSPC: 'the disk is full',
+  ENOTDIR: 'a part of its path is no directory',
+  EPERM: 'the system does not allow it',
+  EROFS: 'the file system is read-only',
+}
+
+/** The message of an error in one line, without stacks, which libp2p puts into its messages. Errors of the system in plain words. */
 export function errorText(error: unknown): string {
+  const code = systemCode(error)
+  const words = SYSTEM_WORDS[code]
+  if (words !== undefined) return `${words} (${code})`
   const lines = (error instanceof Error ? error.message : String(error)).split('\n').map((line) => line.trim())
   return lines.filter((line) => line !== '' && !line.startsWith('at ')).join(' ')
 }

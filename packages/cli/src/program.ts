@@ -1,7 +1,11 @@
 import { createRequire } from 'node:module'
 import { Command } from 'commander'
+import { backupCommand } from './backup/backup-command.ts'
+import { restoreCommand } from './backup/restore-command.ts'
 import { collectionsCommand } from './commands/collections-command.ts'
+import { countersCommand, setsCommand } from './counting/counters-command.ts'
 import { deleteCommand } from './commands/delete-command.ts'
+import { dropCommand } from './commands/drop-command.ts'
 import { entriesCommand } from './commands/entries-command.ts'
 import { forgetCommand } from './commands/forget-command.ts'
 import { getCommand } from './commands/get-command.ts'
@@ -24,10 +28,13 @@ const { version } = createRequire(import.meta.url)('../package.json') as { versi
 
 const GROUPS: readonly (readonly [title: string, commands: readonly (() => Command)[]])[] = [
   ['Run:', [peerCommand, relayCommand, demoCommand, secretCommand, doctorCommand]],
-  ['Read and write, through a running peer:', [getCommand, setCommand, deleteCommand, entriesCommand, watchCommand]],
-  ['Files:', [exportCommand, importCommand]],
+  [
+    'Read and write, through a running peer:',
+    [getCommand, setCommand, deleteCommand, entriesCommand, watchCommand, countersCommand, setsCommand],
+  ],
+  ['Files:', [exportCommand, importCommand, backupCommand, restoreCommand]],
   ['Look at a running peer:', [statusCommand, collectionsCommand, membersCommand]],
-  ['Look after the grid:', [forgetCommand]],
+  ['Look after the grid:', [dropCommand, forgetCommand]],
 ]
 
 /** The `gossipgrid` command with all its subcommands. `completing`: a shell asks it for completions. */

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
-import type { CollectionsAnswer, ListedCollection } from '../control/control-api.ts'
+import type { CollectionStatus } from 'gossipgrid'
+import type { CollectionsAnswer } from '../control/control-api.ts'
 import { ControlClient } from '../control/control-client.ts'
 import { colorsFor } from '../terminal/colors.ts'
 import type { Colors } from '../terminal/colors.ts'
@@ -32,7 +33,7 @@ async function runCollections(options: ClientOptions): Promise<void> {
 }
 
 /** One line per collection, with how it compares with other peers. */
-export function collectionTable(collections: readonly ListedCollection[], colors: Colors): Promise<string> {
+export function collectionTable(collections: readonly CollectionStatus[], colors: Colors): Promise<string> {
   return table(
     [
       { title: 'collection' },
@@ -55,11 +56,11 @@ export function collectionTable(collections: readonly ListedCollection[], colors
 }
 
 /** Entries that do not fit the schema of the peer's application are hidden. */
-function entriesText({ entries, objects = entries, hidden }: ListedCollection): string {
-  return hidden > 0 ? `${countText(objects)} (${countText(hidden)} hidden)` : countText(objects)
+function entriesText({ entries, hidden }: CollectionStatus): string {
+  return hidden > 0 ? `${countText(entries)} (${countText(hidden)} hidden)` : countText(entries)
 }
 
-function lagText({ lags, converged }: ListedCollection, colors: Colors): string {
+function lagText({ lags, converged }: CollectionStatus, colors: Colors): string {
   if (lags.length === 0) return colors.dim('none heard')
   if (converged) return colors.green('equal')
   const behind = Math.max(...lags.map((lag) => lag.behind))

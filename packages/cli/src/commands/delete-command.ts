@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import type { WriteAnswer } from '../control/control-api.ts'
 import { ControlClient } from '../control/control-client.ts'
 import { examples } from './options.ts'
-import { tellReceipt, writeCommand } from './set-command.ts'
+import { tellReceipt, waitQuery, writeCommand } from './set-command.ts'
 import type { WriteOptions } from './set-command.ts'
 
 /** `gossipgrid delete`. */
@@ -22,7 +22,7 @@ export function deleteCommand(): Command {
 async function runDelete(collection: string, key: string, options: WriteOptions): Promise<void> {
   const client = await ControlClient.of(options)
   try {
-    const query = { collection, key, copies: options.copies, timeoutMs: options.timeout }
+    const query = { collection, key, ...waitQuery(options) }
     tellReceipt(await client.call<WriteAnswer>('/v1/entry', { method: 'DELETE', query }), options)
   } finally {
     client.close()

@@ -11,7 +11,7 @@ import { visible, visibleJson } from '../terminal/visible.ts'
 import { clientCommand, countParser, examples } from './options.ts'
 import type { ClientOptions } from './options.ts'
 
-interface EntriesOptions extends ClientOptions {
+export interface EntriesOptions extends ClientOptions {
   readonly prefix?: string
   readonly limit?: number
   readonly format?: Format
@@ -36,7 +36,8 @@ export function entriesCommand(): Command {
   ])
 }
 
-async function runEntries(collection: string, options: EntriesOptions): Promise<void> {
+/** Prints the entries of a collection. */
+export async function runEntries(collection: string, options: EntriesOptions): Promise<void> {
   const signal = interruption()
   const client = await ControlClient.of(options)
   const { prefix, limit, keysOnly } = options

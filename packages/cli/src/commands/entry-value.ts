@@ -1,4 +1,5 @@
 import { CliError } from '../cli-error.ts'
+import { JsonError } from '../formats/json/json-fault.ts'
 import { parseTagged } from '../formats/json/tagged-json.ts'
 
 /**
@@ -12,7 +13,7 @@ export function readValue(typed: string): unknown {
     if (!/^\s*[[{"]/.test(typed) && !/lose digits/.test((error as Error).message)) return typed
     throw new CliError(
       'USAGE',
-      `the value is no JSON: ${(error as Error).message}`,
+      error instanceof JsonError ? `the value ${error.message}` : `the value is no JSON: ${(error as Error).message}`,
       'Quote it for the shell, as in \'{"age":36}\', or store it as text with --string.',
     )
   }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Command } from 'commander'
-import { CliError, errorText, systemCode } from '../cli-error.ts'
+import { CliError, systemCode } from '../cli-error.ts'
+import { writeTrouble } from '../files/file-trouble.ts'
 import { writePrivateFile, writeWholeFile } from '../files/whole-file.ts'
 import { note, print, printJson } from '../terminal/output.ts'
 import { examples } from './options.ts'
@@ -55,8 +56,13 @@ function writeSecret(file: string, secret: string, force: boolean): void {
     if (systemCode(error) === 'EEXIST') {
       throw new CliError('FILE', `${file} is there already`, 'Choose another name, or replace it with --force.')
     }
-    throw new CliError('FILE', `${file} cannot be written: ${errorText(error)}`, 'Choose another place.', {
-      cause: error,
-    })
+    throw new CliError(
+      'FILE',
+      `${file} cannot be written: ${writeTrouble(error)}`,
+      'Name a file in a directory of yours.',
+      {
+        cause: error,
+      },
+    )
   }
 }

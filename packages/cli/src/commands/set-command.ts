@@ -13,7 +13,8 @@ const COPIES_MAX = 64
 
 /** Options of commands that write. */
 export interface WriteOptions extends ClientOptions {
-  readonly copies?: number
+  readonly copies?: number | 'all'
+  readonly peers?: number
   readonly timeout?: number
 }
 
@@ -28,14 +29,24 @@ export function writeCommand(command: Command): Command {
   return clientCommand(
     command
       .addOption(
-        new Option('--copies <count>', 'wait until so many peers have it on disk').argParser(
-          countParser(1, COPIES_MAX),
+        new Option('--copies <count>', "wait until so many peers have it on disk, or 'all' that are alive").argParser(
+          (text) => (text === 'all' ? text : countParser(1, COPIES_MAX)(text)),
         ),
+      )
+      .addOption(
+        new Option('--peers <count>', 'wait until so many peers have it, also in memory')
+          .argParser(countParser(1, COPIES_MAX))
+          .conflicts('copies'),
       )
       .addOption(
         new Option('--timeout <time>', 'how long to wait for them, as in 500ms, 5s or 2m').argParser(parseDuration),
       ),
   )
+}
+
+/** What a write waits for, as a call of the peer says it. */
+export function waitQuery({ copies, peers, timeout }: WriteOptions): Record<string, string | number | undefined> {
+  return { copies, peers, timeoutMs: timeout }
 }
 
 /** `gossipgrid set`. */
@@ -74,8 +85,7 @@ async function runSet(collection: string, key: string, typed: string | undefined
   const value = await valueOf(typed, options)
   const client = await ControlClient.of(options)
   try {
-    const { copies, timeout: timeoutMs, ttl: ttlMs } = options
-    const query = { collection, key, copies, timeoutMs, ttlMs }
+    const query = { collection, key, ...waitQuery(options), ttlMs: options.ttl }
     const answer = await client.call<WriteAnswer>('/v1/entry', { method: 'PUT', query, body: stringifyTagged(value) })
     tellReceipt(answer, options)
   } finally {
@@ -86,8 +96,12 @@ async function runSet(collection: string, key: string, typed: string | undefined
 /** Prints nothing when all is as expected, as a shell command does. */
 export function tellReceipt(answer: WriteAnswer, options: WriteOptions): void {
   if (options.json === true) return printJson(answer)
-  if (!answer.receipt.durable)
-    note('note: this peer keeps its data in memory; the write is lost when all such peers end')
+  noteInMemory(answer.receipt)
+}
+
+/** Says so if the write is on no disk. */
+export function noteInMemory({ durable }: WriteAnswer['receipt']): void {
+  if (!durable) note('note: this peer keeps its data in memory; the write is lost when all such peers end')
 }
 
 async function valueOf(typed: string | undefined, options: SetOptions): Promise<unknown> {

@@ -3,10 +3,10 @@ import type { CollectionStatus, DurableMember, GridMember, GridStatus, Receipt }
 
 /**
  * The API of a peer's local socket: HTTP with JSON bodies, values as tagged JSON. Streams are NDJSON and end with
- * `{"end": <lines>}`; a stream without that line was cut off.
+ * `{"end": <lines>}`; a stream without that line was cut off. Where the collection was dropped on the way, that line has
+ * `"dropped": <name>` as well: some entries may be missing.
  */
 export interface PeerStatus extends GridStatus {
-  readonly collections: readonly ListedCollection[]
   readonly pid: number
   readonly version: string
   readonly uptimeMs: number
@@ -15,6 +15,12 @@ export interface PeerStatus extends GridStatus {
   readonly socket: string
   readonly metrics: string
   readonly wallTime: string
+}
+
+/** The last line of a stream. */
+export interface StreamEnd {
+  readonly end: number
+  readonly dropped?: string
 }
 
 export interface MembersAnswer {
@@ -30,13 +36,36 @@ export interface ForgetAnswer {
 }
 
 export interface CollectionsAnswer {
-  readonly collections: readonly ListedCollection[]
+  readonly collections: readonly CollectionStatus[]
 }
 
-export interface ListedCollection extends CollectionStatus {
-  /** Of a map with fields, whose `entries` are the fields of all objects: how many objects it has. */
-  readonly objects?: number
+export interface DropAnswer {
+  readonly collection: string
+  readonly kind: string
+  /** How many entries it had at this peer. */
+  readonly entries: number
+  readonly receipt: Receipt
 }
+
+/** The first line of a backup. */
+export interface BackupStart {
+  readonly grid: string
+  readonly peerId: string
+  readonly storeFormat: number
+  readonly software: string
+  readonly entries: number
+}
+
+/** A blob of a backup. */
+export interface BackupBlob {
+  readonly key: string
+  readonly entries: number
+  /** Base64. */
+  readonly bytes: string
+}
+
+/** One line of a backup. The last one says whether nothing has disturbed it. */
+export type BackupLine = { readonly start: BackupStart } | BackupBlob | { readonly isSound: boolean }
 
 export interface EntryAnswer {
   readonly collection: string
@@ -51,6 +80,16 @@ export interface WriteAnswer {
   readonly collection: string
   readonly key: string
   readonly receipt: Receipt
+}
+
+/** A counter or a set after a change of it: without a key, one of its own. */
+export interface ChangeAnswer {
+  readonly collection: string
+  readonly key?: string
+  /** A number, or the elements as tagged values. */
+  readonly value: unknown
+  /** Left out if there was nothing to change. */
+  readonly receipt?: Receipt
 }
 
 /** Rows to write to a map: key, tagged value, and when the entry expires, if it does (milliseconds of wall time). */
@@ -71,13 +110,26 @@ export interface BatchAnswer {
   /** Rows that had expired, and were not written. */
   readonly expired: number
   readonly refused: readonly RefusedRow[]
+  /** How many collections of that name were dropped before the one that has the rows. */
+  readonly drops?: number
 }
 
-/** One line of a stream of changes. */
+export interface DocumentsAnswer {
+  readonly documents: readonly string[]
+}
+
+export interface DocumentAnswer {
+  readonly document: string
+  /** All that the peer has of it, as one Yjs update in base64. */
+  readonly update: string
+}
+
+/** One line of a stream of changes. `cursor`: to go on after this change. `failed`: the last line, where it cannot go on. */
 export type ChangeLine =
-  | { readonly type: 'set'; readonly key: string; readonly value: unknown }
-  | { readonly type: 'delete'; readonly key: string }
+  | { readonly type: 'set'; readonly key: string; readonly value: unknown; readonly cursor?: string }
+  | { readonly type: 'delete'; readonly key: string; readonly cursor?: string }
   | { readonly type: 'lagged'; readonly missed: number }
+  | { readonly type: 'failed'; readonly code: string; readonly message: string }
 
 export interface ErrorAnswer {
   readonly error: { readonly code: string; readonly message: string; readonly advice?: string }

@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { CliError, systemCode } from '../cli-error.ts'
 import { textLines } from '../formats/json/lines.ts'
-import type { ErrorAnswer } from './control-api.ts'
+import type { ErrorAnswer, StreamEnd } from './control-api.ts'
 import { choosePeer } from './running-peer.ts'
 import type { PeerChoice } from './running-peer.ts'
 
@@ -45,12 +45,19 @@ export class ControlClient {
     return this.#read(response)
   }
 
-  /** Requests a stream of lines. Throws like `call`, and `PEER_GONE` if the stream is cut off. */
+  /**
+   * Requests a stream of lines. Throws like `call`, `PEER_GONE` if the stream is cut off, and `COLLECTION_DROPPED` at the end of one
+   * that may lack entries for it.
+   */
   async *lines(path: string, call: Call = {}): AsyncGenerator<string, void, undefined> {
     const response = await this.#send(path, call)
+    let end: string | undefined
     try {
       for await (const line of textLines(response, LINE_MAX_BYTES)) {
-        if (line.startsWith('{"end":')) return
+        if (line.startsWith('{"end":')) {
+          end = line
+          break
+        }
         if (line !== '') yield line
       }
     } catch (error) {
@@ -59,7 +66,8 @@ export class ControlClient {
     } finally {
       response.destroy()
     }
-    if (call.signal?.aborted !== true) throw gone(undefined)
+    if (end !== undefined) checkEnd(JSON.parse(end) as StreamEnd)
+    else if (call.signal?.aborted !== true) throw gone(undefined)
   }
 
   close(): void {
@@ -104,7 +112,7 @@ export class ControlClient {
 
   #failure(error: Error): CliError | Error {
     const code = systemCode(error)
-    if (code === 'ENOENT' || code === 'ECONNREFUSED') {
+    if (['ENOENT', 'ENOTDIR', 'ECONNREFUSED'].includes(code)) {
       return new CliError(
         'NO_PEER',
         `no peer answers at ${this.socket}`,
@@ -123,6 +131,12 @@ export class ControlClient {
     if (code === 'ENOTSOCK') return new CliError('NO_PEER', `${this.socket} is no socket of a peer`, 'Check --socket.')
     return error.name === 'AbortError' ? error : gone(error)
   }
+}
+
+function checkEnd({ dropped }: StreamEnd): void {
+  if (dropped === undefined) return
+  const advice = 'Some of its entries may be missing. Run the command again to read what has this name now.'
+  throw CliError.fromPeer('COLLECTION_DROPPED', `'${dropped}' was dropped while it was read`, advice)
 }
 
 function gone(cause: unknown): CliError {

@@ -43,6 +43,53 @@ test('an entry can have a time to live, and shows when it expires', async () => 
   expect(await client.call<EntryAnswer>('/v1/entry', { query })).toEqual({ ...query, value: 2 })
 })
 
+test('what has no changes to watch is refused, and a collection that is not there yet is waited for', async () => {
+  await grid.counter('visits').increment()
+  await grid.set('tags').add('red')
+  const note = await grid.doc('note')
+  note.y.getText('t').insert(0, 'x')
+  await note.flush()
+  await note.close()
+  for (const [collection, kind] of [
+    ['visits', 'counter'],
+    ['tags', 'set'],
+    ['documents', 'document'],
+  ] as const) {
+    const refused = { code: 'COLLECTION_MISMATCH', message: `'${collection}' is a ${kind}, not a map` }
+    await expect(client.lines('/v1/changes', { query: { collection } }).next()).rejects.toMatchObject(refused)
+    const resumed = { query: { collection }, method: 'POST', body: '{}' } as const
+    await expect(client.lines('/v1/changes', resumed).next()).rejects.toMatchObject(refused)
+  }
+  const lines = client.lines('/v1/changes', { query: { collection: 'later', initial: true } })
+  const first = lines.next()
+  await grid.map('later').set('a', 1)
+  expect(JSON.parse((await first).value!)).toMatchObject({ type: 'set', key: 'a', value: 1 })
+  await lines.return()
+})
+
+test('a stream of entries that ends early, since the collection is dropped, says so at its end', async () => {
+  const rows = Array.from({ length: 50_000 }, (_, i) => [`key ${i}`, 'x'.repeat(100)] as const)
+  for (const [path, write, query] of [
+    ['/v1/entries', () => grid.map('m').setMany(rows), {}],
+    ['/v1/entries', () => grid.map('m').setMany(rows), { keysOnly: true }],
+    ['/v1/elements', () => grid.set('m').addMany(rows.map(([key]) => key)), {}],
+  ] as const) {
+    await write()
+    let seen = 0
+    const read = async (limit?: number): Promise<void> => {
+      for await (const _ of client.lines(path, { query: { collection: 'm', limit, ...query } })) {
+        if (seen++ === 0) await grid.dropCollection('m')
+      }
+    }
+    await expect(read(), path).rejects.toMatchObject({ code: 'COLLECTION_DROPPED' })
+    await write()
+    seen = 1
+    await read(10)
+    expect(seen).toBe(path === '/v1/elements' ? 50_001 : 11)
+    await grid.dropCollection('m')
+  }
+})
+
 test('a map with fields is read and written as one, and another kind is refused', async () => {
   await grid.map('m', { merge: 'fields' }).set('k', { a: 1 })
   const query = { collection: 'm', key: 'k' }
@@ -104,6 +151,48 @@ test('counters and sets under keys are read, listed, watched and deleted as entr
   ])
 })
 
+test('changes of maps can be resumed, those of counters and sets under keys cannot', async () => {
+  await grid.map('m', { merge: 'fields' }).set('k', { a: 1 })
+  const first = async (collection: string, body: object, query = {}): Promise<Partial<Record<string, unknown>>> => {
+    const call = { method: 'POST', query: { collection, ...query }, body: JSON.stringify(body) } as const
+    for await (const line of client.lines('/v1/changes', call)) return JSON.parse(line) as Record<string, unknown>
+    return {}
+  }
+  const { cursor: since, ...change } = await first('m', {})
+  expect(change).toEqual({ type: 'set', key: 'k', value: { a: 1 } })
+  await grid.map('m').set('k', { a: 1, b: 2 })
+  expect(await first('m', { since })).toMatchObject({ type: 'set', key: 'k', value: { a: 1, b: 2 } })
+  expect(await first('other', { since })).toMatchObject({ type: 'failed', code: 'INVALID_TOKEN' })
+  expect(await first('m', { since: 7 })).toMatchObject({ type: 'failed', code: 'INVALID_TOKEN' })
+  await grid.counters('visits').increment('/home')
+  await expect(first('visits', {})).rejects.toMatchObject({ code: 'COLLECTION_MISMATCH' })
+})
+
+test('a stream of changes says that its collection was dropped, and a cursor from before that has expired', async () => {
+  await grid.map('m').set('k', 1)
+  await grid.counters('visits').increment('/home')
+  const call = { method: 'POST', query: { collection: 'm' } } as const
+  const read = async (path: string, options: object): Promise<{ type?: string; code?: string; cursor?: string }[]> => {
+    const lines: object[] = []
+    for await (const line of client.lines(path, options)) lines.push(JSON.parse(line) as object)
+    return lines
+  }
+  const all = [
+    read('/v1/changes', { ...call, body: '{}' }),
+    read('/v1/changes', { query: { collection: 'visits', initial: 'true' } }),
+  ]
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  await grid.dropCollection('m')
+  await grid.dropCollection('visits')
+  const [ofMap, ofCounters] = await Promise.all(all)
+  for (const lines of [ofMap!, ofCounters!]) {
+    expect(lines.map(({ type }) => type)).toEqual(['set', 'delete', 'failed'])
+    expect(lines.at(-1)).toMatchObject({ code: 'COLLECTION_DROPPED' })
+  }
+  const resumed = await read('/v1/changes', { ...call, body: JSON.stringify({ since: ofMap![0]!.cursor }) })
+  expect(resumed).toMatchObject([{ type: 'failed', code: 'CURSOR_EXPIRED' }])
+})
+
 test('a counter and a set without keys are refused with a word on what they are', async () => {
   await grid.counter('total').increment()
   const refused = client.call('/v1/entry', { query: { collection: 'total', key: 'k' } })
@@ -114,4 +203,18 @@ test('a counter and a set without keys are refused with a word on what they are'
   await grid.counters('visits').increment('k')
   const writing = client.call('/v1/entry', { method: 'PUT', query: { collection: 'visits', key: 'k' }, body: '1' })
   await expect(writing).rejects.toMatchObject({ code: 'COLLECTION_MISMATCH' })
+})
+
+test('a collection is dropped, and one that is not there, or of documents, is not', async () => {
+  await grid.map('m', { merge: 'fields' }).set('k', { a: 1, b: 2 })
+  const drop = (collection: string): Promise<unknown> =>
+    client.call('/v1/collection', { method: 'DELETE', query: { collection } })
+  expect(await drop('m')).toMatchObject({ collection: 'm', kind: 'fields', entries: 1, receipt: { durable: false } })
+  expect(grid.collections()).toEqual([])
+  await expect(drop('m')).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  const doc = await grid.doc('note')
+  doc.y.getText('t').insert(0, 'kept')
+  await doc.flush()
+  await expect(drop('documents')).rejects.toMatchObject({ code: 'COLLECTION_MISMATCH' })
+  expect(grid.docs()).toEqual(['note'])
 })

@@ -1,15 +1,21 @@
-import type { CollectionStatus, Grid, GridMap } from 'gossipgrid'
+import type { CollectionStatus, Grid, GridMap, WriteOptions } from 'gossipgrid'
 import { GridError } from 'gossipgrid'
 import { Hono } from 'hono'
 import type { Context, MiddlewareHandler } from 'hono'
 import { CliError } from '../cli-error.ts'
+import { JsonError, parseJson } from '../formats/json/json-fault.ts'
 import { parseTagged, stringifyTagged, toTagged, fromTagged } from '../formats/json/tagged-json.ts'
 import { BODY_MAX_BYTES } from './control-api.ts'
-import type { BatchAnswer, ChangeLine, ForgetAnswer, ListedCollection, MembersAnswer } from './control-api.ts'
+import type { BatchAnswer, DropAnswer, ForgetAnswer, MembersAnswer } from './control-api.ts'
 import type { PeerStatus, RefusedRow } from './control-api.ts'
+import { backupResponse } from './backup-response.ts'
+import { changeLines } from './change-lines.ts'
+import { changeElements, countBy } from './counting.ts'
+import { documentAnswer } from './document-answer.ts'
+import { setExpiring } from './expiring-entry.ts'
 import { keyedCollection } from './keyed-collection.ts'
 import type { ReadableCollection } from './keyed-collection.ts'
-import { inPieces, streamed } from './ndjson.ts'
+import { endLine, inPieces, streamed } from './ndjson.ts'
 
 /** Facts that the peer command knows and the grid does not. */
 export type PeerFacts = Omit<PeerStatus, keyof ReturnType<Grid['status']> | 'uptimeMs' | 'wallTime'>
@@ -27,6 +33,8 @@ export function controlRoutes(grid: Grid, facts: PeerFacts, closing: AbortSignal
   app.get('/v1/members', (c) => c.json(calls.members()))
   app.delete('/v1/member', (c) => calls.forget(c))
   app.get('/v1/collections', (c) => c.json({ collections: calls.collections() }))
+  app.delete('/v1/collection', (c) => calls.drop(c))
+  app.get('/v1/backup', () => backupResponse(grid, facts.version, closing))
   app.get('/v1/entry', (c) => calls.get(c))
   app.put('/v1/entry', (c) => calls.set(c))
   app.delete('/v1/entry', (c) => calls.delete(c))
@@ -35,8 +43,13 @@ export function controlRoutes(grid: Grid, facts: PeerFacts, closing: AbortSignal
   app.get('/v1/elements', (c) => calls.elements(c))
   app.post('/v1/elements', (c) => calls.addElements(c))
   app.get('/v1/counter', (c) => calls.counter(c))
+  app.post('/v1/change-of-counter', (c) => calls.change(c, countBy))
+  app.post('/v1/change-of-set', (c) => calls.change(c, changeElements))
   app.post('/v1/counter', (c) => calls.setCounter(c))
+  app.get('/v1/documents', (c) => c.json({ documents: grid.docs() }))
+  app.get('/v1/document', (c) => calls.document(c))
   app.get('/v1/changes', (c) => calls.changes(c))
+  app.post('/v1/changes', (c) => calls.changes(c))
   return app
 }
 
@@ -63,16 +76,25 @@ class Calls {
   status(): PeerStatus {
     const uptimeMs = Math.round(this.#grid.uptimeMs)
     const status = this.#grid.status()
-    const collections = status.collections.map((collection) => this.#listed(collection))
-    return { ...status, collections, ...this.#facts, uptimeMs, wallTime: new Date().toISOString() }
+    return { ...status, ...this.#facts, uptimeMs, wallTime: new Date().toISOString() }
   }
 
-  collections(): ListedCollection[] {
-    return this.#grid.status().collections.map((collection) => this.#listed(collection))
+  collections(): readonly CollectionStatus[] {
+    return this.#grid.status().collections
   }
 
   members(): MembersAnswer {
     return { members: this.#grid.members, registered: this.#grid.status().purging.members }
+  }
+
+  async drop(c: Context): Promise<Response> {
+    const name = required(c, 'collection')
+    this.#checkKind(name, ['map', 'fields', 'counter', 'set', 'counters', 'sets'])
+    const { kind, entries } = this.collections().find((each) => each.name === name)!
+    const receipt = await this.#grid.dropCollection(name, writeOptionsOf(c))
+    if (receipt === undefined) throw new CliError('NOT_FOUND', `'${name}' is no collection that can be dropped`)
+    const answer: DropAnswer = { collection: name, kind, entries, receipt }
+    return c.json(answer)
   }
 
   async forget(c: Context): Promise<Response> {
@@ -99,7 +121,9 @@ class Calls {
   async get(c: Context): Promise<Response> {
     const { collection, key } = keyOf(c)
     const map = this.#known(collection)
-    const value = await map.get(key)
+    const { timeoutMs } = writeOptionsOf(c)
+    const after = c.req.query('after')
+    const value = await map.get(key, { after, ...(timeoutMs === undefined ? {} : { timeoutMs }) })
     if (value === undefined) throw noEntry(collection, key)
     const expiresAt = map.expiresAt?.(key)?.toISOString()
     return jsonText(c, stringifyTagged({ collection, key, value, ...(expiresAt === undefined ? {} : { expiresAt }) }))
@@ -122,10 +146,12 @@ class Calls {
   }
 
   entries(c: Context): Response {
-    const map = this.#known(required(c, 'collection'))
+    const collection = required(c, 'collection')
+    const map = this.#known(collection)
     const prefix = c.req.query('prefix') ?? ''
     const limit = countOf(c, 'limit') ?? Infinity
-    if (!(limit >= 0)) throw new GridError('INVALID_OPTION', `limit is a number from 0, not ${c.req.query('limit')}`)
+    if (!(limit >= 0))
+      throw new GridError('INVALID_OPTION', `limit is a number from 0, not ${JSON.stringify(c.req.query('limit'))}`)
     const keysOnly = c.req.query('keysOnly') === 'true'
     const stop = new AbortController()
     const signal = AbortSignal.any([this.#closing, stop.signal])
@@ -143,41 +169,33 @@ class Calls {
           if (++sent >= limit) break
         }
       }
-      yield `{"end":${sent}}\n`
+      yield endLine(sent, collection, sent < limit ? map : {})
     }
     return streamed(inPieces(lines()), () => stop.abort())
   }
 
-  changes(c: Context): Response {
-    // Not `#known`: a watch may wait for the first entry of a collection.
-    const map = this.#readable(required(c, 'collection'))
-    const key = c.req.query('key')
-    const prefix = c.req.query('prefix')
+  /** A POST has the cursor to go on from in its body, since it can be long: `{"since":...}`, or `{}` to begin. */
+  async changes(c: Context): Promise<Response> {
+    const collection = required(c, 'collection')
+    const resume = c.req.method === 'POST' ? { resume: sinceIn(await c.req.text()) } : {}
+    const [key, prefix] = [c.req.query('key'), c.req.query('prefix')]
     const stop = new AbortController()
-    const changes = map.changes({
+    // A watch may wait for the first entry of a collection, but not of one that has none.
+    const isThere = this.#grid.collections().some(({ name }) => name === collection)
+    const lines = changeLines(collection, isThere ? this.#known(collection) : this.#readable(collection), {
       initial: c.req.query('initial') === 'true',
       signal: AbortSignal.any([this.#closing, stop.signal]),
       ...(key === undefined ? {} : { key }),
       ...(prefix === undefined ? {} : { prefix }),
+      ...resume,
     })
-    async function* lines(): AsyncGenerator<string, void, undefined> {
-      let sent = 0
-      try {
-        for await (const change of changes) {
-          yield `${JSON.stringify(changeLine(change))}\n`
-          sent += 1
-        }
-      } catch (error) {
-        if (!(error instanceof GridError) || error.code !== 'ABORTED') throw error
-      }
-      yield `{"end":${sent}}\n`
-    }
-    return streamed(lines(), () => stop.abort())
+    return streamed(lines, () => stop.abort())
   }
 
   async setEntries(c: Context): Promise<Response> {
-    const map = this.#map(required(c, 'collection'))
-    return this.#batch(c, async (row) => {
+    const collection = required(c, 'collection')
+    const map = this.#map(collection)
+    return this.#batch(c, collection, async (row) => {
       if (!Array.isArray(row)) throw new GridError('INVALID_VALUE', 'a row of a batch is [key, value]')
       const [key, value, expiresAtMs] = row as [string, unknown, number?]
       if (expiresAtMs === undefined) await map.set(key, fromTagged(value))
@@ -186,26 +204,28 @@ class Calls {
     })
   }
 
-  /** The elements of a set, as tagged JSON. */
+  /** The elements of a set, each as tagged JSON in an array of its own: no element may look like the end of the stream. */
   elements(c: Context): Response {
     const collection = required(c, 'collection')
     this.#checkKind(collection, ['set'])
     const stop = new AbortController()
-    const elements = this.#grid.set(collection).values({ signal: AbortSignal.any([this.#closing, stop.signal]) })
+    const set = this.#grid.set(collection)
+    const elements = set.values({ signal: AbortSignal.any([this.#closing, stop.signal]) })
     async function* lines(): AsyncGenerator<string, void, undefined> {
       let sent = 0
       for await (const element of elements) {
-        yield `${stringifyTagged(element)}\n`
+        yield `[${stringifyTagged(element)}]\n`
         sent += 1
       }
-      yield `{"end":${sent}}\n`
+      yield endLine(sent, collection, set)
     }
     return streamed(inPieces(lines()), () => stop.abort())
   }
 
   async addElements(c: Context): Promise<Response> {
-    const set = this.#grid.set(required(c, 'collection'))
-    return this.#batch(c, async (element) => {
+    const collection = required(c, 'collection')
+    const set = this.#grid.set(collection)
+    return this.#batch(c, collection, async (element) => {
       await set.add(fromTagged(element))
       return 'written'
     })
@@ -217,10 +237,24 @@ class Calls {
     return c.json({ value: this.#grid.counter(collection).value })
   }
 
+  async document(c: Context): Promise<Response> {
+    return c.json(await documentAnswer(this.#grid, required(c, 'document')))
+  }
+
+  /** Changes a counter or a set, of its own or under a key, and answers what is there then. */
+  async change(c: Context, change: typeof countBy): Promise<Response> {
+    const [collection, key] = [required(c, 'collection'), c.req.query('key')]
+    const body = readable(parseJson, await c.req.text())
+    const { value, receipt } = await change(this.#grid, { collection, key }, body, writeOptionsOf(c))
+    const place = key === undefined ? { collection } : { collection, key }
+    return jsonText(c, stringifyTagged({ ...place, value, ...(receipt === undefined ? {} : { receipt }) }))
+  }
+
   /** Counts up or down to a value, from what this peer knows: the same value again counts nothing. */
   async setCounter(c: Context): Promise<Response> {
-    const counter = this.#grid.counter(required(c, 'collection'))
-    return this.#batch(c, async (value) => {
+    const collection = required(c, 'collection')
+    const counter = this.#grid.counter(collection)
+    return this.#batch(c, collection, async (value) => {
       if (!Number.isSafeInteger(value))
         throw new GridError('INVALID_VALUE', 'a counter is a whole number within ±(2^53 - 1)')
       const difference = (value as number) - counter.value
@@ -231,8 +265,12 @@ class Calls {
   }
 
   /** Writes the rows of a batch one by one, and answers which of them were refused. */
-  async #batch(c: Context, write: (row: unknown) => Promise<'written' | 'expired'>): Promise<Response> {
-    const rows: unknown = readable(JSON.parse, await c.req.text())
+  async #batch(
+    c: Context,
+    collection: string,
+    write: (row: unknown) => Promise<'written' | 'expired'>,
+  ): Promise<Response> {
+    const rows: unknown = readable(parseJson, await c.req.text())
     if (!Array.isArray(rows)) throw new GridError('INVALID_VALUE', 'a batch is an array of rows')
     const refused: RefusedRow[] = []
     let expired = 0
@@ -245,15 +283,13 @@ class Calls {
         refused.push({ index, code, message: error.message })
       }
     })
+    // At once: it may be dropped, and begun again, while the rows are stored.
+    const drops = this.#grid.collections().find(({ name }) => name === collection)?.drops
     await Promise.all(writes)
     const written = rows.length - refused.length - expired
-    const answer: BatchAnswer = { written, expired, refused: refused.toSorted((a, b) => a.index - b.index) }
+    const inOrder = refused.toSorted((a, b) => a.index - b.index)
+    const answer: BatchAnswer = { written, expired, refused: inOrder, ...(drops === undefined ? {} : { drops }) }
     return c.json(answer)
-  }
-
-  #listed(collection: CollectionStatus): ListedCollection {
-    if (collection.kind !== 'fields') return collection
-    return { ...collection, objects: this.#grid.map(collection.name, { merge: 'fields' }).size }
   }
 
   /** The map of that name: with fields if it exists with fields, else an ordinary one. */
@@ -299,29 +335,9 @@ class Calls {
   }
 }
 
-/** Writes an entry that expires at that time, unless it has come. */
-async function setExpiring(
-  map: GridMap<unknown>,
-  key: string,
-  value: unknown,
-  expiresAtMs: number,
-): Promise<'written' | 'expired'> {
-  const ttlMs = Math.round(expiresAtMs - Date.now())
-  if (ttlMs < 1) return 'expired'
-  try {
-    await map.set(key, value, { ttlMs })
-  } catch (error) {
-    // Here the option is a part of the row.
-    if (!(error instanceof GridError) || error.code !== 'INVALID_OPTION') throw error
-    throw new GridError('INVALID_VALUE', 'expiresAt is more than ten years from now', { cause: error })
-  }
-  return 'written'
-}
-
-function changeLine(change: { type: string; key: string; value: unknown; missed: number }): ChangeLine {
-  if (change.type === 'lagged') return { type: 'lagged', missed: change.missed }
-  if (change.type === 'delete') return { type: 'delete', key: change.key }
-  return { type: 'set', key: change.key, value: toTagged(change.value) }
+function sinceIn(body: string): { readonly since?: string } {
+  const { since } = readable(parseJson, body) as { since?: string }
+  return since === undefined ? {} : { since }
 }
 
 function noEntry(collection: string, key: string): CliError {
@@ -333,7 +349,8 @@ function readable<Content>(read: (text: string) => Content, text: string): Conte
   try {
     return read(text)
   } catch (error) {
-    throw new GridError('INVALID_VALUE', (error as Error).message, { cause: error })
+    const { message } = error as Error
+    throw new GridError('INVALID_VALUE', error instanceof JsonError ? `the body ${message}` : message, { cause: error })
   }
 }
 
@@ -352,8 +369,10 @@ function countOf(c: Context, name: string): number | undefined {
   return value === undefined ? undefined : Number(value)
 }
 
-function writeOptionsOf(c: Context): { copies?: number; timeoutMs?: number } {
-  const copies = countOf(c, 'copies')
+function writeOptionsOf(c: Context): Pick<WriteOptions, 'copies' | 'timeoutMs'> & { timeoutMs?: number } {
+  const peers = countOf(c, 'peers')
+  const counted = peers === undefined ? countOf(c, 'copies') : { peers }
+  const copies = c.req.query('copies') === 'all' ? 'all' : counted
   const timeoutMs = countOf(c, 'timeoutMs')
   return { ...(copies === undefined ? {} : { copies }), ...(timeoutMs === undefined ? {} : { timeoutMs }) }
 }

@@ -38,6 +38,8 @@ export async function serveControl(options: ControlServerOptions): Promise<Contr
   const closing = new AbortController()
   const routes = controlRoutes(grid, { ...facts, socket: path }, closing.signal)
   const server = createAdaptorServer({ fetch: routes.fetch, overrideGlobalObjects: false }) as Server
+  // A command that was stopped (Ctrl-Z), or got no processor for some seconds, would find its connection closed.
+  server.keepAliveTimeout = 0
   // A server emits an error when it cannot accept a connection, for example without file descriptors, and continues.
   server.on('error', () => undefined)
   await listen(server, path)
@@ -91,7 +93,7 @@ async function removeStale(path: string): Promise<void> {
     if (!lstatSync(path).isSocket()) throw new CliError('SOCKET', `${path} is no socket`, 'Choose another --socket.')
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return
-    throw error
+    throw error instanceof CliError ? error : notMade(path, error)
   }
   if (await answers(path)) {
     throw new CliError(
@@ -100,5 +102,9 @@ async function removeStale(path: string): Promise<void> {
       'Choose another --socket, or close that peer.',
     )
   }
-  rmSync(path, { force: true })
+  try {
+    rmSync(path, { force: true })
+  } catch (error) {
+    throw notMade(path, error)
+  }
 }

@@ -118,6 +118,17 @@ test('lines of a stream end only where the peer ends them, whatever is in them',
   client.close()
 })
 
+test('a command that stood still for a while is answered on the connection that it has', async () => {
+  server = await serveControl({ grid: watchedGrid(noChanges(), () => undefined), socket: join(folder, 's'), facts })
+  const client = new ControlClient(server.socket)
+  const call = async (): Promise<unknown> => client.text('/v1/nothing').catch((error: unknown) => error)
+  expect(await call()).toMatchObject({ message: expect.stringContaining('no call GET') as string })
+  // Servers of Node close a connection that was idle for five seconds.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 6500)
+  expect(await call()).toMatchObject({ message: expect.stringContaining('no call GET') as string })
+  client.close()
+})
+
 test('only the user can open the socket', async () => {
   server = await serveControl({ grid: watchedGrid(noChanges(), () => undefined), socket: join(folder, 's'), facts })
   expect(statSync(server.socket).mode & 0o777).toBe(0o600)

@@ -1,4 +1,4 @@
-import type { Grid, GridSets, WriteOptions } from 'gossipgrid'
+import type { Grid, GridSets, ReadOptions, WriteOptions } from 'gossipgrid'
 
 interface EntriesQuery {
   readonly prefix?: string
@@ -11,14 +11,20 @@ export interface EntryChange {
   readonly key: string
   readonly value: unknown
   readonly missed: number
+  /** Of a watch: what to pass as `since` to go on after this change. */
+  readonly cursor?: string | undefined
 }
 
 /** A collection with entries under keys: a map, counters or sets. */
 export interface ReadableCollection {
-  get(key: string): Promise<unknown>
+  get(key: string, options?: ReadOptions): Promise<unknown>
   keys(query: EntriesQuery): AsyncIterable<string>
   entries(query: EntriesQuery): AsyncIterable<[string, unknown]>
   changes(query: EntriesQuery & { readonly key?: string; readonly initial?: boolean }): AsyncIterable<EntryChange>
+  /** It was dropped, so that loops over its changes have ended. */
+  readonly isDropped?: boolean
+  /** Maps only. */
+  watch?(query: EntriesQuery & { readonly since?: string | undefined }): AsyncIterable<EntryChange>
   delete(key: string, options: WriteOptions): Promise<unknown>
   expiresAt?(key: string): Date | undefined
 }
@@ -32,7 +38,10 @@ export function keyedCollection(grid: Grid, name: string): ReadableCollection | 
 
 function setsAsEntries(sets: GridSets<unknown>): ReadableCollection {
   return {
-    get: (key) => sets.get(key),
+    get isDropped() {
+      return sets.isDropped
+    },
+    get: (key, options) => sets.get(key, options),
     keys: (query) => sets.keys(query),
     entries: (query) => sets.entries(query),
     delete: (key, options) => sets.delete(key, options),

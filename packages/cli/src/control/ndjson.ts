@@ -1,6 +1,14 @@
+import type { StreamEnd } from './control-api.ts'
+
 /** Lines are sent in pieces of about this size. */
 const PIECE_MAX_CHARACTERS = 64 * 1024
 const NDJSON_TYPE = 'application/x-ndjson'
+
+/** The last line of a stream of what a collection has. One that was dropped on the way may have had more. */
+export function endLine(sent: number, name: string, { isDropped = false }: { readonly isDropped?: boolean }): string {
+  const end: StreamEnd = isDropped ? { end: sent, dropped: name } : { end: sent }
+  return `${JSON.stringify(end)}\n`
+}
 
 /** Joins short texts into larger pieces. */
 export async function* inPieces(lines: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {

@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path'
 import { CliError } from '../cli-error.ts'
 import { readAtMost } from '../files/read-at-most.ts'
 import { writeWholeFile } from '../files/whole-file.ts'
+import { shellWord } from '../terminal/shell-word.ts'
 import { visible } from '../terminal/visible.ts'
 import { SOCKET_PATH_MAX_BYTES, runtimeDirectories, trusted } from './runtime-directory.ts'
 import type { Environment } from './runtime-directory.ts'
@@ -176,10 +177,11 @@ export async function choosePeer(choice: PeerChoice, environment: Environment = 
   if (peers.length > 0 && named.length === 0) {
     throw new CliError('NO_PEER', `no such peer runs here. There are:\n${listed(peers)}`, 'Check --name and --peer.')
   }
+  const wanted = choice.name ?? 'demo'
   throw new CliError(
     'NO_PEER',
     'no peer of yours runs on this machine',
-    `Start one with: gossipgrid peer --name ${choice.name ?? 'demo'} --data ./${choice.name ?? 'demo'}-data`,
+    `Start one with: gossipgrid peer --name ${shellWord(wanted)} --data ${shellWord(`./${wanted}-data`)}`,
   )
 }
 
@@ -187,7 +189,7 @@ function listed(peers: readonly RunningPeer[]): string {
   return peers
     .map(({ name, peerId, pid, directory }) => {
       const where = directory === '' ? 'in memory' : visible(directory)
-      return `  --name ${visible(name)} --peer ${shortId(peerId)}   pid ${pid}, ${where}`
+      return `  --name ${shellWord(visible(name))} --peer ${shortId(peerId)}   pid ${pid}, ${where}`
     })
     .join('\n')
 }

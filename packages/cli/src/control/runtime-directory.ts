@@ -1,7 +1,8 @@
-import { lstatSync, mkdirSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { CliError, errorText, systemCode } from '../cli-error.ts'
+import { CliError, systemCode } from '../cli-error.ts'
+import { makeDirectory, writeTrouble } from '../files/file-trouble.ts'
 
 /** Overrides the directory of sockets, for services and tests. */
 export const RUNTIME_DIRECTORY_VARIABLE = 'GOSSIPGRID_RUNTIME_DIR'
@@ -35,9 +36,9 @@ export function runtimeDirectories(environment: Environment = process.env): stri
 export function makeRuntimeDirectory(environment: Environment = process.env): string {
   const [directory] = runtimeDirectories(environment) as [string]
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    makeDirectory(directory, 0o700)
   } catch (error) {
-    throw new CliError('SOCKET', `${directory} cannot be made: ${errorText(error)}`, ADVICE, { cause: error })
+    throw new CliError('SOCKET', `${directory} cannot be made: ${writeTrouble(error)}`, ADVICE, { cause: error })
   }
   if (!trusted(directory)) {
     throw new CliError('SOCKET', `${directory} belongs to another user, or others may write to it`, ADVICE)
@@ -57,7 +58,7 @@ export function trusted(directory: string): boolean {
     if (user === 0 && directory === SERVICE_DIRECTORY) return true
     return found.uid === user && (found.mode & 0o022) === 0
   } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'EACCES') return false
+    if (['ENOENT', 'ENOTDIR', 'EACCES'].includes(systemCode(error))) return false
     throw error
   }
 }

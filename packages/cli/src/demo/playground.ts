@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises'
+import { parseJson } from '../formats/json/json-fault.ts'
 import { textLines } from '../formats/json/lines.ts'
 import type { Cluster } from './cluster/cluster.ts'
 import { peerLines } from './screen/peer-lines.ts'
@@ -226,9 +227,9 @@ function peerNumber(text: string): number {
 function parsed(json: string): object {
   let value: unknown
   try {
-    value = JSON.parse(json)
-  } catch {
-    throw new Error(`that is not JSON: ${json}`)
+    value = parseJson(json)
+  } catch (error) {
+    throw new Error(`the value ${(error as Error).message}`, { cause: error })
   }
   if (typeof value !== 'object' || value === null) throw new Error('a value is an object, as {"name":"Porto"}')
   return value

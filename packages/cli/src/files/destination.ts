@@ -38,7 +38,7 @@ export function destinationOf(name: string): Destination {
 }
 
 /** The path without symbolic links. Throws `FILE` for a cycle of them. */
-function followed(name: string): string {
+export function followed(name: string): string {
   let path = resolve(name)
   for (let links = 0; links <= LINKS_MAX; links++) {
     path = join(realpathSync(dirname(path)), basename(path))

@@ -3,8 +3,9 @@ import { Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { CliError, errorText, systemCode } from '../cli-error.ts'
+import { CliError, systemCode } from '../cli-error.ts'
 import { destinationOf } from './destination.ts'
+import { writeTrouble } from './file-trouble.ts'
 import type { Destination } from './destination.ts'
 import { NewFile, mustBeKept } from './new-file.ts'
 
@@ -12,18 +13,18 @@ import { NewFile, mustBeKept } from './new-file.ts'
 const FIFO_RETRY_MS = 50
 
 /**
- * Writes texts to the file behind a name. An ordinary file is replaced when all texts are written, by one with its mode
- * and
- * owner. A file with several names, of another user, or in a directory that is not writable is written in place, and so
- * is
- * a device or a FIFO. Throws `FILE`, `INTERRUPTED`, and the errors of the texts; the message says in which state the
- * file
- * is.
+ * Writes texts or bytes to the file behind a name. An ordinary file is replaced when all is written, by one with its mode and
+ * owner. A file with several names, of another user, or in a directory that is not writable is written in place, and so is a
+ * device or a FIFO. Throws `FILE`, `INTERRUPTED`, and the errors of the texts; the message says in which state the file is.
  */
-export async function writeTexts(name: string, texts: AsyncIterable<string>, signal: AbortSignal): Promise<void> {
+export async function writeTexts(
+  name: string,
+  texts: AsyncIterable<string | Uint8Array>,
+  signal: AbortSignal,
+): Promise<void> {
   let state = 'is as it was'
   let begun = false
-  const counted = async function* (): AsyncGenerator<string, void, undefined> {
+  const counted = async function* (): AsyncGenerator<string | Uint8Array, void, undefined> {
     for await (const text of texts) {
       state = 'is incomplete'
       begun = true
@@ -47,8 +48,8 @@ export async function writeTexts(name: string, texts: AsyncIterable<string>, sig
     if (error instanceof CliError && !begun) throw error
     if (error instanceof CliError)
       throw CliError.fromPeer(error.code, `${error.message}; ${name} ${state}`, error.advice)
-    const message = `${name} cannot be written, and ${state}: ${errorText(error)}`
-    throw new CliError('FILE', message, 'Check the directory and its space.', { cause: error })
+    const message = `${name} cannot be written, and ${state}: ${writeTrouble(error)}`
+    throw new CliError('FILE', message, 'Check the directory and its space, or name another file.', { cause: error })
   }
 }
 
@@ -64,7 +65,7 @@ function newFile(destination: Destination): NewFile | undefined {
 
 const writeAll = promisify(writeFile)
 
-async function replace(file: NewFile, texts: AsyncIterable<string>): Promise<void> {
+async function replace(file: NewFile, texts: AsyncIterable<string | Uint8Array>): Promise<void> {
   try {
     for await (const text of texts) await writeAll(file.descriptor, text)
     file.takePlace()
@@ -77,7 +78,7 @@ async function replace(file: NewFile, texts: AsyncIterable<string>): Promise<voi
 /** The file keeps its contents until the first text comes. */
 async function writeInto(
   path: string,
-  texts: AsyncIterable<string>,
+  texts: AsyncIterable<string | Uint8Array>,
   { truncate = false }: { readonly truncate?: boolean } = {},
 ): Promise<void> {
   // Another program may write to the same stream: overwrite nothing.

@@ -158,6 +158,37 @@ test('a bad row says in which line, in which column, and why', async () => {
   expect(await read('ndjson', Buffer.from([0x22, 0xff, 0x22]))).toMatchObject([{ line: 1, reason: 'is not UTF-8' }])
 })
 
+test('a row that is no JSON says in which line and column, in the same words everywhere', async () => {
+  const ndjson = '\ufeff{"key":"a","value":1}\r\n  {"key":"é😀", value:1}\n{"key":"b"\nhello\n{"key":"c","value":[1,]}'
+  expect(await read('ndjson', ndjson, SHAPE, 3)).toEqual([
+    expect.objectContaining({ key: 'a', line: 1 }),
+    {
+      line: 2,
+      column: '',
+      reason: 'is no JSON at column 16: the name of a field in double quotes should be here, not v',
+    },
+    { line: 3, column: '', reason: 'is no JSON at column 11: the text ends where a comma or } should be' },
+    { line: 4, column: '', reason: 'is no JSON at column 1: hello is no value of JSON' },
+    { line: 5, column: '', reason: 'is no JSON at column 23: a value should be here, not ]' },
+  ])
+  const json = '\ufeff[{"key":"é😀","value":01},{"key":x},\n\n {"key":"b",\n  \'value\':1}, {"key":y}]'
+  expect(await read('json', json, SHAPE, 3)).toEqual([
+    { line: 1, column: '', reason: 'is no JSON at column 23: a comma or } should be here, not 1' },
+    { line: 1, column: '', reason: 'is no JSON at column 33: x is no value of JSON' },
+    {
+      line: 4,
+      column: '',
+      reason:
+        "is no JSON at column 3: the name of a field in double quotes should be here, not ': texts have double quotes",
+    },
+    { line: 4, column: '', reason: 'is no JSON at column 22: y is no value of JSON' },
+  ])
+  const csv = 'key,n\na,"{""b"":}"\n'
+  expect(await read('csv', csv, { keyColumn: undefined, types: new Map([['n', 'json']]) })).toMatchObject([
+    { line: 2, column: 'n', reason: 'is no JSON at column 6: a value should be here, not }' },
+  ])
+})
+
 test('only a line feed ends a row, however the bytes are cut', async () => {
   for (const format of FORMATS) {
     const texts = SEPARATORS.map((separator) => `one${separator}two é𝄞`)

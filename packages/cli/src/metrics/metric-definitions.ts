@@ -271,6 +271,12 @@ const storage: readonly MetricDefinition[] = [
     'collection',
   ),
   gauge(
+    'gossipgrid_rows',
+    'Rows of this peer: what its entries take.',
+    perCollection((each) => each.rows),
+    'collection',
+  ),
+  gauge(
     'gossipgrid_tombstones',
     'Deletes that are remembered.',
     perCollection((each) => each.tombstones),

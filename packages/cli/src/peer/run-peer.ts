@@ -8,6 +8,7 @@ import { colorsFor } from '../terminal/colors.ts'
 import type { Colors } from '../terminal/colors.ts'
 import { print, printJson } from '../terminal/output.ts'
 import { countOf } from '../terminal/quantities.ts'
+import { shellWord } from '../terminal/shell-word.ts'
 import { facts } from '../terminal/table.ts'
 import { joinAddress, listenAddresses, metricsAddress, onlyHere } from './addresses.ts'
 import { checkReach } from './reach.ts'
@@ -153,7 +154,7 @@ interface Started {
 }
 
 function tellStart(grid: Grid, options: PeerOptions, started: Started): void {
-  const join = joinCommand(grid, options)
+  const join = joinAddresses(grid)
   const tabs = nearest(grid.addresses.filter(isForTabs))
   const { collections } = grid.status()
   if (options.json === true) {
@@ -179,7 +180,9 @@ function tellStart(grid: Grid, options: PeerOptions, started: Started): void {
     ['socket', started.socket],
   ]
   print(facts(lines, colors))
-  if (join !== '') print(`\nJoin from ${grid.addresses.every(onlyHere) ? 'this' : 'another'} machine:\n  ${join}`)
+  if (join[0] !== undefined) {
+    print(`\nJoin from ${onlyHere(join[0]) ? 'this' : 'another'} machine:\n  ${joinCommand(grid, join[0], options)}`)
+  }
   if (tabs !== undefined) print(`\nTabs join by:\n  ${tabs}`)
   print(`\n${colors.dim('Look at it with: gossipgrid status. Ctrl-C closes it.')}`)
 }
@@ -189,17 +192,25 @@ function reachText(options: PeerOptions, { isPrivate }: Started, colors: Colors)
   return colors.yellow(options.open === true ? 'open to anybody who knows its name' : 'for this machine only')
 }
 
-/** The command for another machine. */
-function joinCommand(grid: Grid, options: PeerOptions): string {
-  const address = nearest(grid.addresses.filter((candidate) => !isForTabs(candidate))) ?? grid.addresses[0]
-  if (address === undefined) return ''
+/**
+ * By which processes join: those that other machines can reach, or else those of this machine. Those for tabs are left out,
+ * unless there are no others.
+ */
+function joinAddresses({ addresses }: Grid): readonly string[] {
+  const forProcesses = addresses.filter((address) => !isForTabs(address))
+  const candidates = forProcesses.length > 0 ? forProcesses : addresses
+  const reachable = candidates.filter((address) => !onlyHere(address))
+  return reachable.length > 0 ? reachable : candidates
+}
+
+function joinCommand(grid: Grid, address: string, options: PeerOptions): string {
   const secret =
     options.secretFile === undefined
       ? options.open === true
         ? ' --open'
         : ''
-      : ` --secret-file ${quoted(options.secretFile)}`
-  return `gossipgrid peer --name ${quoted(grid.name)}${secret} --join ${address}`
+      : ` --secret-file ${shellWord(options.secretFile)}`
+  return `gossipgrid peer --name ${shellWord(grid.name)}${secret} --join ${address}`
 }
 
 /** The address to show: one that other machines can reach, if there is one. */
@@ -209,8 +220,4 @@ function nearest(addresses: readonly string[]): string | undefined {
 
 function isForTabs(address: string): boolean {
   return /\/wss?(\/|$)/.test(address) && !address.includes('/p2p-circuit')
-}
-
-function quoted(text: string): string {
-  return /^[\w./:@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }

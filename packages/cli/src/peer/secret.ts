@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
-import { CliError, errorText } from '../cli-error.ts'
+import { CliError, errorText, systemCode } from '../cli-error.ts'
 import { readAtMost } from '../files/read-at-most.ts'
+import { shellWord } from '../terminal/shell-word.ts'
 
 const SECRETS_MAX = 2
 const SECRETS_MAX_BYTES = 64 * 1024
@@ -23,8 +24,10 @@ export function readSecrets(file: string | undefined, environment: NodeJS.Proces
   } catch (error) {
     throw new CliError(
       'FILE',
-      `the secret cannot be read: ${errorText(error)}`,
-      `Make one with: gossipgrid secret --out ${file}`,
+      `the secret file ${file} cannot be read: ${errorText(error)}`,
+      systemCode(error) === 'ENOENT'
+        ? `Make one with: gossipgrid secret --out ${shellWord(file)}`
+        : 'Name a file that you can read with --secret-file.',
       {
         cause: error,
       },
@@ -32,10 +35,14 @@ export function readSecrets(file: string | undefined, environment: NodeJS.Proces
   }
   const secrets = secretsIn(text, file)
   if (secrets.length === 0) {
-    throw new CliError('FILE', `${file} is empty`, `Make a secret with: gossipgrid secret --force --out ${file}`)
+    throw new CliError(
+      'FILE',
+      `${file} is empty`,
+      `Make a secret with: gossipgrid secret --force --out ${shellWord(file)}`,
+    )
   }
   const open = process.platform !== 'win32' && (mode & 0o004) !== 0
-  return { secrets, warning: open ? `every user of this machine can read ${file}: chmod 600 ${file}` : '' }
+  return { secrets, warning: open ? `every user of this machine can read ${file}: chmod 600 ${shellWord(file)}` : '' }
 }
 
 /** A variable that is set and empty was forgotten: it must not open the grid. */

@@ -1,5 +1,6 @@
 import { openRelay } from 'gossipgrid/relay'
 import { CliError, errorText, systemCode } from '../cli-error.ts'
+import { writeTrouble } from '../files/file-trouble.ts'
 import { readAtMost } from '../files/read-at-most.ts'
 import { writePrivateFile } from '../files/whole-file.ts'
 import { listenAddress } from '../peer/addresses.ts'
@@ -70,7 +71,7 @@ function keepIdentity(file: string, key: Uint8Array): void {
   } catch (error) {
     throw new CliError(
       'FILE',
-      `${file} cannot be written: ${errorText(error)}`,
+      `${file} cannot be written: ${writeTrouble(error)}`,
       'Name a file in a directory of yours.',
       {
         cause: error,

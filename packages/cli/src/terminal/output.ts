@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { CLI_ERROR_CODES, CliError, EXIT, errorText } from '../cli-error.ts'
+import { CLI_ERROR_CODES, CliError, EXIT, errorText, isSystemError } from '../cli-error.ts'
 import { colorsFor } from './colors.ts'
 import { visibleColoured, visibleJson, visibleLines } from './visible.ts'
 
@@ -26,12 +26,14 @@ function toStderr(line: string): void {
  * Writes to stdout, and waits while its reader is slow. For a terminal, control characters become escapes; a file or a
  * pipe gets the text as it is.
  */
-export async function write(text: string): Promise<void> {
-  if (!process.stdout.write(process.stdout.isTTY ? visibleColoured(text) : text)) await once(process.stdout, 'drain')
+export async function write(text: string | Uint8Array): Promise<void> {
+  const shown = typeof text === 'string' && process.stdout.isTTY ? visibleColoured(text) : text
+  if (!process.stdout.write(shown)) await once(process.stdout, 'drain')
 }
 
 /** Prints an error on stderr, for people or as one line of JSON. Returns its exit code. */
-export function tellError(error: unknown, json: boolean): number {
+export function tellError(thrown: unknown, json: boolean): number {
+  const error = ofFile(thrown)
   const own = error instanceof CliError ? error : undefined
   const code = own?.code ?? (isCoded(error) ? error.code : 'INTERNAL')
   const message = own?.message ?? errorText(error)
@@ -44,6 +46,12 @@ export function tellError(error: unknown, json: boolean): number {
     if (advice !== '') toStderr(visibleLines(advice))
   }
   return own?.exitCode ?? EXIT.failed
+}
+
+/** An error of the system that names a file, and that no command has put into words. */
+function ofFile(error: unknown): unknown {
+  if (!isSystemError(error) || !isCoded(error) || !('path' in error)) return error
+  return new CliError('FILE', `${String(error.path)}: ${errorText(error)}`, 'Check its path, permissions and disk.')
 }
 
 function isCoded(error: unknown): error is Error & { readonly code: string } {
@@ -60,7 +68,8 @@ export function endWithOutput(json: boolean): void {
   process.stderr.on('error', () => undefined)
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0)
-    const failure = new CliError('FILE', `the output cannot be written: ${errorText(error)}`, '', { cause: error })
+    const message = `the output cannot be written: ${errorText(error)}`
+    const failure = new CliError('FILE', message, 'Check where it goes, and the space there.', { cause: error })
     process.exit(tellError(failure, json))
   })
 }

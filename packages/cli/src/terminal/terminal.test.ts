@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { colorsFor } from './colors.ts'
 import { bytesText } from './quantities.ts'
+import { shellWord } from './shell-word.ts'
 import { facts, table } from './table.ts'
 import { visible, visibleColoured, visibleJson, visibleLine, visibleLines } from './visible.ts'
 
@@ -74,4 +75,9 @@ test('a coloured text keeps its colours, and no other control characters', () =>
 
 test('sizes are short', () => {
   expect([999, 12_345, 1_234_567, 83_500_000_000].map(bytesText)).toEqual(['999 B', '12 kB', '1.2 MB', '83.5 GB'])
+})
+
+test('what a person copies into a shell is one word there, whatever is in it', () => {
+  const words = ['./shop', '10.0.0.1:4001', 'my shop', "it's", '$HOME', '']
+  expect(words.map(shellWord)).toEqual(['./shop', '10.0.0.1:4001', "'my shop'", `'it'\\''s'`, "'$HOME'", "''"])
 })

@@ -1,10 +1,13 @@
 import { resolve } from 'node:path'
+import { Readable } from 'node:stream'
+import type { CollectionStatus } from 'gossipgrid'
 import { Command, Option } from 'commander'
 import { CliError } from '../cli-error.ts'
 import { clientCommand, examples } from '../commands/options.ts'
 import type { ClientOptions } from '../commands/options.ts'
-import type { CollectionsAnswer, ListedCollection } from '../control/control-api.ts'
+import type { CollectionsAnswer, DocumentsAnswer } from '../control/control-api.ts'
 import { ControlClient } from '../control/control-client.ts'
+import { documentsText } from '../control/document-answer.ts'
 import { inPieces } from '../control/ndjson.ts'
 import { writeTexts } from '../files/write-texts.ts'
 import { entryTexts, objectTexts } from '../formats/entry-texts.ts'
@@ -13,10 +16,12 @@ import { FORMATS, formatOf } from '../formats/format.ts'
 import type { Format } from '../formats/format.ts'
 import { interruption, note, printJson, write } from '../terminal/output.ts'
 import { progressBar } from '../terminal/progress.ts'
-import { countOf, countText, durationText } from '../terminal/quantities.ts'
+import { bytesText, countOf, countText, durationText } from '../terminal/quantities.ts'
+import { DOCUMENT_FORMATS, documentContent, documentFormatOf } from './document-export.ts'
 
 interface ExportOptions extends ClientOptions {
-  readonly format?: Format
+  readonly format?: string
+  readonly document?: string
   readonly prefix?: string
   readonly keyColumn?: string
 }
@@ -27,20 +32,35 @@ export function exportCommand(): Command {
     .description('Write the entries of a collection to a file or to stdout')
     .argument('<collection>', 'name of the collection')
     .argument('[file]', "the file to write, replaced when all is there; '-' or nothing: stdout")
-    .addOption(new Option('--format <format>', 'default: by the extension, else ndjson').choices(FORMATS))
+    .addOption(
+      new Option('--format <format>', 'default: by the extension, else ndjson; of a document, text').choices([
+        ...FORMATS,
+        ...DOCUMENT_FORMATS,
+      ]),
+    )
     .option('--prefix <text>', 'only keys that start so')
+    .addOption(
+      new Option('--document <name>', 'one document: all of it as a Yjs update, or its text').conflicts([
+        'prefix',
+        'keyColumn',
+      ]),
+    )
     .option('--key-column <name>', "CSV: how to call the column of the key; default 'key'")
     .action(runExport)
   return examples(clientCommand(command), [
     ['gossipgrid export users users.ndjson', 'one {"key":...,"value":...} a line'],
     ['gossipgrid export cities cities.csv --key-column id', 'one column a field'],
     ['gossipgrid export users | gzip > users.ndjson.gz', 'through a pipe'],
-  ]).addHelpText('after', '\nWhat is exported comes back exactly with `gossipgrid import`, in all three formats.')
+    ['gossipgrid export documents note.md --document notes/today', 'the text of a document'],
+  ]).addHelpText(
+    'after',
+    '\nEntries that are exported come back exactly with `gossipgrid import`, in NDJSON, JSON and CSV. Documents: gossipgrid backup.',
+  )
 }
 
 async function runExport(collection: string, file: string | undefined, options: ExportOptions): Promise<void> {
+  if (options.document !== undefined) return exportDocument(collection, file, options.document, options)
   const startMs = performance.now()
-  const format = formatOf(file, options.format)
   const client = await ControlClient.of(options)
   const signal = interruption()
   const progress = await progressBar('rows')
@@ -48,8 +68,10 @@ async function runExport(collection: string, file: string | undefined, options: 
   try {
     const { collections } = await client.call<CollectionsAnswer>('/v1/collections')
     const found = collectionIn(collections, collection)
+    if (found?.kind === 'document') throw await documentsRefused(collection, client)
+    const format = formatOf(file, entriesFormat(options.format))
     if (found !== undefined) checkExportable(found, format, options)
-    const expected = options.prefix === undefined ? (found?.objects ?? found?.entries ?? 0) : 0
+    const expected = options.prefix === undefined ? (found?.entries ?? 0) : 0
     async function* lines(path: string): AsyncGenerator<unknown, void, undefined> {
       rows = 0
       for await (const line of client.lines(path, { query: { collection, prefix: options.prefix }, signal })) {
@@ -61,7 +83,7 @@ async function runExport(collection: string, file: string | undefined, options: 
     }
     const entries = (): AsyncIterable<TaggedEntry> => lines('/v1/entries') as AsyncIterable<TaggedEntry>
     async function* elements(): AsyncGenerator<object, void, undefined> {
-      for await (const element of lines('/v1/elements')) yield { element }
+      for await (const [element] of lines('/v1/elements') as AsyncIterable<[unknown]>) yield { element }
     }
     async function* counter(): AsyncGenerator<object, void, undefined> {
       const { value } = await client.call<{ value: number }>('/v1/counter', { query: { collection }, signal })
@@ -84,20 +106,71 @@ async function runExport(collection: string, file: string | undefined, options: 
 }
 
 /** Maps go before documents, of which one peer has a single table that may have the same name. */
-function collectionIn(collections: readonly ListedCollection[], name: string): ListedCollection | undefined {
+function collectionIn(collections: readonly CollectionStatus[], name: string): CollectionStatus | undefined {
   const named = collections.filter((collection) => collection.name === name)
   return named.find(({ kind }) => kind !== 'document') ?? named[0]
 }
 
-/** Throws `COLLECTION_MISMATCH` for documents, and `USAGE` for what the options do not fit. */
-function checkExportable({ name, kind }: ListedCollection, format: Format, { prefix }: ExportOptions): void {
-  if (kind === 'document') {
-    throw CliError.fromPeer(
-      'COLLECTION_MISMATCH',
-      `'${name}' holds documents, and an export holds maps, counters and sets only`,
-      'Back documents up with the data directory of a closed peer, or write each with the SDK: Y.encodeStateAsUpdate((await grid.doc(name)).y).',
-    )
+/** One document, as a Yjs update or as text. */
+async function exportDocument(
+  collection: string,
+  file: string | undefined,
+  document: string,
+  options: ExportOptions,
+): Promise<void> {
+  const startMs = performance.now()
+  const format = documentFormatOf(file, options.format)
+  if (format === 'update' && toStdout(file) && process.stdout.isTTY) {
+    throw new CliError('USAGE', 'a Yjs update is not for a terminal', 'Name a file, or say --format text.')
   }
+  const client = await ControlClient.of(options)
+  const signal = interruption()
+  let content: string | Uint8Array
+  try {
+    const { collections } = await client.call<CollectionsAnswer>('/v1/collections', { signal })
+    if (!collections.some(({ name, kind }) => name === collection && kind === 'document')) {
+      throw new CliError(
+        'NOT_FOUND',
+        `'${collection}' holds no documents`,
+        'gossipgrid collections lists what there is.',
+      )
+    }
+    content = await documentContent(client, document, format, signal)
+  } catch (error) {
+    if (signal.aborted) throw new CliError('INTERRUPTED', 'interrupted', '', { cause: error })
+    throw error
+  } finally {
+    client.close()
+  }
+  if (toStdout(file)) await write(content)
+  else await writeTexts(file, Readable.from([content]), signal)
+  const tookMs = performance.now() - startMs
+  const bytes = Buffer.byteLength(content)
+  if (options.json === true) {
+    const reported = { document, format, bytes, file: file ?? '-', tookMs: Math.round(tookMs) }
+    if (toStdout(file)) note(JSON.stringify(reported))
+    else printJson(reported)
+  } else if (!toStdout(file)) note(`${bytesText(bytes)} in ${durationText(tookMs)}, in ${file}`)
+}
+
+async function documentsRefused(collection: string, client: ControlClient): Promise<CliError> {
+  const { documents } = await client.call<DocumentsAnswer>('/v1/documents')
+  return CliError.fromPeer(
+    'COLLECTION_MISMATCH',
+    `'${collection}' holds documents, and they are exported one by one`,
+    `Name one with --document. ${documentsText(documents)} gossipgrid backup copies all of them, and everything else.`,
+  )
+}
+
+/** Throws `USAGE` for a format of documents. */
+function entriesFormat(format: string | undefined): Format | undefined {
+  const found = FORMATS.find((each) => each === format)
+  if (format === undefined || found !== undefined) return found
+  throw new CliError('USAGE', `--format ${format} is for one document`, 'Name it with --document.')
+}
+
+/** Throws `USAGE` for what the options do not fit. */
+function checkExportable({ name, kind }: CollectionStatus, format: Format, { prefix }: ExportOptions): void {
   if (kind !== 'set' && kind !== 'counter') return
   if (format === 'csv') {
     throw new CliError('USAGE', `'${name}' is a ${kind}, which CSV does not hold`, 'Export as NDJSON or JSON.')

@@ -121,6 +121,7 @@ async function runImport(collection: string, file: string | undefined, options: 
       { state: importer.state, expired: importer.expired, from, tookMs: performance.now() - startMs, columns },
       options,
     )
+    checkSomeGood(importer.state)
   } finally {
     client.close()
   }
@@ -179,6 +180,16 @@ function tellOutcome({ state, expired, from, tookMs, columns }: Outcome, options
   note(`${countOf(written, 'row')} in ${durationText(tookMs)}, ${countText(rowsPerSecond)} a second${resumed}${left}`)
 }
 
+/** Throws `BAD_ROW` where all rows are bad: then it is the way of reading that is wrong, however many may be skipped. */
+function checkSomeGood({ rows, skipped }: ImportState): void {
+  if (rows === 0 || skipped < rows) return
+  throw new CliError(
+    'BAD_ROW',
+    `nothing is imported: ${rows === 1 ? 'the only row is' : `all ${countText(rows)} rows are`} bad`,
+    'Compare the file with --format, --key-column and --types.',
+  )
+}
+
 interface JournalWish {
   readonly collection: string
   readonly file: string | undefined
@@ -195,9 +206,10 @@ async function journalFor(client: ControlClient, wish: JournalWish): Promise<Jou
   const target = status.storage.persistent ? status.name : `${status.name} in the memory of ${status.replicaId}`
   const reading = [format, options.keyColumn ?? '', typesText(options)].join(' ').trim()
   const identity = { target, collection, source, reading }
-  if (options.resume !== undefined) return new Journal(options.resume, identity)
+  const drops = status.collections.find(({ name }) => name === collection)?.drops
+  if (options.resume !== undefined) return new Journal(options.resume, identity, drops)
   if (file === undefined || file === '-') return undefined
-  return new Journal(journalPath(resolve(file), status.name, collection), identity)
+  return new Journal(journalPath(resolve(file), status.name, collection), identity, drops)
 }
 
 function typesText({ strings, types }: ImportOptions): string {
@@ -220,10 +232,12 @@ function startingPoint(journal: Journal | undefined, options: ImportOptions): Im
   }
 }
 
+const OWN_WAY_ON: ReadonlySet<string> = new Set(['BAD_ROW', 'USAGE', 'COLLECTION_DROPPED'])
+
 /** The error that ended an import, saying how far it came and how to go on. */
 function stopped(error: unknown, { rows }: ImportState, journal: Journal | undefined): Error {
   // These say themselves what to do: the same command would only come to the same place.
-  if (error instanceof CliError && (error.code === 'BAD_ROW' || error.code === 'USAGE')) return error
+  if (error instanceof CliError && OWN_WAY_ON.has(error.code)) return error
   const code = error instanceof CliError ? error.code : 'FILE'
   const far = `${countOf(rows, 'row')} ${rows === 1 ? 'is' : 'are'} acknowledged`
   return CliError.fromPeer(code, `${errorText(error)}. ${far}.`, wayOn(rows, journal))

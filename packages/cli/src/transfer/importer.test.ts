@@ -21,6 +21,7 @@ class FakePeer {
   inFlight = 0
   inFlightMax = 0
   failFrom = Infinity
+  dropAt = Infinity
 
   get client(): ControlClient {
     return { call: (_: string, { body }: { body: string }) => this.#take(JSON.parse(body) as Batch) } as ControlClient
@@ -29,6 +30,7 @@ class FakePeer {
   async #take(batch: Batch): Promise<unknown> {
     this.inFlightMax = Math.max(this.inFlightMax, ++this.inFlight)
     const number = ++this.batches
+    const drops = number < this.dropAt ? 3 : 4
     // Later batches answer first.
     await new Promise((resolve) => setTimeout(resolve, 10 - (number % 4)))
     this.inFlight -= 1
@@ -37,7 +39,7 @@ class FakePeer {
     const refused = batch.flatMap(([key], index) =>
       key.startsWith('no') ? [{ index, code: 'INVALID_KEY', message: 'no' }] : [],
     )
-    return { written: batch.length - refused.length, expired: 0, refused }
+    return { written: batch.length - refused.length, expired: 0, refused, drops }
   }
 }
 
@@ -66,7 +68,23 @@ test('rows travel in batches, a few at a time, and all arrive', async () => {
   await one.run(rows(4500))
   expect(new Set(peer.keys).size).toBe(4500)
   expect(peer.inFlightMax).toBe(4)
-  expect(one.state).toEqual({ rows: 4500, skipped: 0 })
+  expect(one.state).toEqual({ rows: 4500, skipped: 0, drops: 3 })
+})
+
+test('a drop on the way ends it, and what was written before does not count for another run', async () => {
+  const peer = new FakePeer()
+  peer.dropAt = 3
+  const one = importer(peer, 0)
+  const path = join(folder, 'journal')
+  const identity = { target: 'g', collection: 'c', source: 's', reading: 'csv' }
+  await expect(one.run(rows(4500))).rejects.toMatchObject({ code: 'COLLECTION_DROPPED' })
+  expect(one.state).toEqual({ rows: 2000, skipped: 0, drops: 3 })
+  new Journal(path, identity, 3).save(one.state, true)
+  expect(new Journal(path, identity, 3).read()).toEqual(one.state)
+  for (const dropsNow of [4, undefined]) {
+    expect(() => new Journal(path, identity, dropsNow).read()).toThrow("'c' that was dropped since")
+  }
+  await expect(importer(peer, 0).run(rows(4500), one.state)).rejects.toMatchObject({ code: 'COLLECTION_DROPPED' })
 })
 
 test('of two rows with one key the later one is written later', async () => {
@@ -89,7 +107,7 @@ test('what fails half-way goes on where everything before was acknowledged', asy
   peer.failFrom = Infinity
   const second = importer(peer, 1)
   await second.run(rows(10_000), first.state)
-  expect(second.state).toEqual({ rows: 10_000, skipped: 1 })
+  expect(second.state).toEqual({ rows: 10_000, skipped: 1, drops: 3 })
   expect(new Set(peer.keys).size).toBe(10_000)
 })
 
@@ -125,7 +143,7 @@ test('a journal is believed only for the import it belongs to', () => {
   expect(() => new Journal(path, { ...identity, source: '11 bytes' }).read()).toThrow('the file has changed')
   expect(() => new Journal(path, { ...identity, target: 'other' }).read()).toThrow('another grid')
   writeFileSync(path, 'nonsense')
-  expect(() => journal.read()).toThrow('cannot be read')
+  expect(() => journal.read()).toThrow('is no JSON at column 1')
   journal.remove()
   expect(journal.read()).toBeUndefined()
   // A crash can leave its name without its contents.

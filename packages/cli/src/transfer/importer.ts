@@ -29,7 +29,12 @@ interface Sent {
   readonly rows: number
   readonly keys: readonly string[]
   readonly bad: readonly BadRow[]
-  readonly acknowledged: Promise<readonly BadRow[]>
+  readonly acknowledged: Promise<Acknowledged>
+}
+
+interface Acknowledged {
+  readonly refused: readonly BadRow[]
+  readonly drops: number | undefined
 }
 
 /** Sends rows to a peer in batches, a few at a time, and keeps count of what has been acknowledged without a gap. */
@@ -40,6 +45,7 @@ export class Importer {
   readonly #keys = new Set<string>()
   #rows = 0
   #skipped = 0
+  #drops: number | undefined
   #expired = 0
   /** What the rows are; the first one decides. */
   #kind: RowKind | undefined
@@ -55,7 +61,7 @@ export class Importer {
 
   /** What is acknowledged so far. */
   get state(): ImportState {
-    return { rows: this.#rows, skipped: this.#skipped }
+    return { rows: this.#rows, skipped: this.#skipped, drops: this.#drops }
   }
 
   /** Rows of this run that had expired, and were not written. */
@@ -70,6 +76,7 @@ export class Importer {
   async run(rows: AsyncIterable<Row>, from: ImportState = { rows: 0, skipped: 0 }): Promise<void> {
     this.#rows = from.rows
     this.#skipped = from.skipped
+    this.#drops = from.drops
     const { signal } = this.#options
     let read = 0
     try {
@@ -131,7 +138,8 @@ export class Importer {
   async #settleFirst(): Promise<void> {
     const [first] = this.#inFlight as [Sent]
     try {
-      const refused = await first.acknowledged
+      const { refused, drops } = await first.acknowledged
+      if (drops !== undefined && drops !== (this.#drops ??= drops)) throw dropped(this.#options.collection)
       for (const row of [...first.bad, ...refused].toSorted((a, b) => a.line - b.line)) this.#pass(row)
     } catch (error) {
       this.#broken = true
@@ -148,28 +156,38 @@ export class Importer {
     this.#options.onBadRow(row)
   }
 
-  /** Resolves to the rows that the peer refused. */
-  async #write(rows: readonly GoodRow[]): Promise<BadRow[]> {
+  async #write(rows: readonly GoodRow[]): Promise<Acknowledged> {
     const { client, collection } = this.#options
     let left = rows
+    let drops: number | undefined
     const refused: BadRow[] = []
     for (let tries = 0; left.length > 0; tries++) {
       const query = { collection }
       const body = JSON.stringify(batchOf(left))
       const answer = await client.call<BatchAnswer>(PATHS[left[0]!.kind], { method: 'POST', query, body })
       this.#expired += answer.expired
+      drops ??= answer.drops
       const busy: GoodRow[] = []
       for (const { index, code, message } of answer.refused) {
         const row = left[index]!
         if (ROW_CODES.has(code)) refused.push({ line: row.line, column: '', reason: message })
         else if (code === 'BACKLOG_FULL' && tries < BUSY_RETRIES_MAX) busy.push(row)
+        else if (code === 'COLLECTION_DROPPED') throw dropped(collection)
         else throw CliError.fromPeer(code, message, 'Put the cause right, and run the same command again to go on.')
       }
       left = busy
       if (left.length > 0) await new Promise((resolve) => setTimeout(resolve, BUSY_RETRY_MS))
     }
-    return refused
+    return { refused, drops }
   }
+}
+
+function dropped(collection: string): CliError {
+  return CliError.fromPeer(
+    'COLLECTION_DROPPED',
+    `'${collection}' was dropped while rows were imported into it`,
+    'Import all of it again, by the same command; with --resume, add --restart.',
+  )
 }
 
 const KINDS: Readonly<Record<RowKind, string>> = {

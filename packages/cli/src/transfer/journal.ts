@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { rmSync, statSync } from 'node:fs'
 import { CliError, errorText, systemCode } from '../cli-error.ts'
 import { destinationOf } from '../files/destination.ts'
+import { parseJson } from '../formats/json/json-fault.ts'
 import { readAtMost } from '../files/read-at-most.ts'
 import { writeWholeFile } from '../files/whole-file.ts'
 
@@ -25,6 +26,8 @@ export interface ImportState {
   /** Rows of the source, from its start, that are acknowledged or were skipped as bad. */
   readonly rows: number
   readonly skipped: number
+  /** How many collections of that name were dropped before the one that has the rows; undefined while none of them has come to it. */
+  readonly drops?: number | undefined
 }
 
 interface Stored extends ImportState, ImportIdentity {
@@ -41,15 +44,21 @@ export function journalPath(file: string, target: string, collection: string): s
 export class Journal {
   readonly path: string
   readonly #identity: ImportIdentity
+  readonly #dropsNow: number | undefined
   #savedAtMs = 0
   #failure: unknown
 
-  constructor(path: string, identity: ImportIdentity) {
+  /** `dropsNow` is what the collection says, if it is there. */
+  constructor(path: string, identity: ImportIdentity, dropsNow?: number) {
     this.path = path
     this.#identity = identity
+    this.#dropsNow = dropsNow
   }
 
-  /** Where to go on: undefined when there is no journal. Throws `FILE` for one of another import. */
+  /**
+   * Where to go on: undefined when there is no journal. Throws `FILE` for one of another import, and where the collection has been
+   * dropped since.
+   */
   read(): ImportState | undefined {
     const stored = this.#stored()
     if (stored === undefined) return undefined
@@ -59,7 +68,10 @@ export class Journal {
     if (stored.collection !== collection || stored.target !== target) {
       throw this.#foreign('is of an import into another grid or collection, or of a peer whose memory is gone')
     }
-    return { rows: stored.rows, skipped: stored.skipped }
+    if (stored.drops !== undefined && stored.drops !== this.#dropsNow) {
+      throw this.#foreign(`is of an import into a collection '${collection}' that was dropped since`)
+    }
+    return { rows: stored.rows, skipped: stored.skipped, drops: stored.drops }
   }
 
   /** Throws `FILE` where something else than a journal is there, which would be replaced, and removed at the end. */
@@ -74,9 +86,10 @@ export class Journal {
       const text = readAtMost(this.path, JOURNAL_MAX_BYTES).toString()
       // A crash can leave a journal without contents.
       if (/^\0*$/.test(text)) return undefined
-      stored = JSON.parse(text) as Partial<Stored> | null
+      stored = parseJson(text) as Partial<Stored> | null
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return undefined
+      if (error instanceof SyntaxError) throw this.#foreign(errorText(error))
       throw this.#foreign(`cannot be read: ${errorText(error)}`)
     }
     if (stored?.journal === 1 && Number.isSafeInteger(stored.rows) && Number.isSafeInteger(stored.skipped)) {

@@ -1,6 +1,7 @@
 import { createReadStream, statSync } from 'node:fs'
 import type { ReadStream, Stats } from 'node:fs'
-import { CliError, errorText } from '../cli-error.ts'
+import { CliError } from '../cli-error.ts'
+import { fileError } from '../files/file-trouble.ts'
 
 /** So much of a stream is kept in memory while the types of its columns are found. */
 const SAMPLE_MAX_BYTES = 16 * 1024 * 1024
@@ -26,14 +27,14 @@ export function sourceOf(file: string | undefined): Source {
   const identity = `${found.size} bytes of ${new Date(found.mtimeMs).toISOString()}`
   if (!found.isFile()) {
     const stream = read()
-    return new StreamSource(stream, () => stream.destroy(), identity)
+    return new StreamSource(chunksOf(stream, file), () => stream.destroy(), identity)
   }
   const open = new Set<ReadStream>()
   let last: ReadStream | undefined
-  const opened = (): ReadStream => {
+  const opened = (): AsyncIterable<Uint8Array> => {
     last = read()
     open.add(last)
-    return last
+    return chunksOf(last, file)
   }
   return {
     identity,
@@ -45,15 +46,22 @@ export function sourceOf(file: string | undefined): Source {
   }
 }
 
+/** Throws `FILE` where the system does not let read. */
+async function* chunksOf(stream: ReadStream, file: string): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    for await (const chunk of stream) yield chunk as Uint8Array
+  } catch (error) {
+    throw fileError(`${file} cannot be read`, 'Check its permissions and the disk.', error)
+  }
+}
+
 function foundFile(file: string): Stats {
   try {
     const found = statSync(file)
-    if (found.isDirectory()) throw new Error('it is a directory')
+    if (found.isDirectory()) throw new CliError('FILE', `${file} is a directory`, 'Name a file in it.')
     return found
   } catch (error) {
-    throw new CliError('FILE', `${file} cannot be read: ${errorText(error)}`, 'Check its name and permissions.', {
-      cause: error,
-    })
+    throw fileError(`${file} cannot be read`, 'Check its name and permissions.', error)
   }
 }
 

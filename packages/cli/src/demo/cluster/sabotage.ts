@@ -14,8 +14,7 @@ export function dropEntry(map: GridMap<unknown>, key: string): void {
   const session = new Session()
   session.connect()
   try {
-    const partition = privateField(session, idOf(session, map), '#partition')
-    const table = call(session, partition, 'function () { return this.replica.table }')
+    const table = call(session, idOf(session, map), 'function () { return this.partition.replica.table }')
     const slot = call(session, table, 'function (key) { return this.slotOf(key) }', key)
     if (slot.value === undefined) throw new Error(`there is no entry '${key}' to drop`)
     const lengths = privateField(session, table, '#length')

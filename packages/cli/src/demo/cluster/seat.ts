@@ -22,7 +22,7 @@ export function takeSeat(grid: Grid, number: number): void {
       colour: COLOURS[(number - 1) % COLOURS.length]!,
       app: '',
       links: peers.filter(({ connected }) => connected).map(({ peerId }) => peerId.slice(-8)),
-      entries: collections.reduce((sum, { entries }) => sum + entries, 0),
+      entries: collections.reduce((sum, collection) => sum + collection.entries, 0),
     })
   }
   look()

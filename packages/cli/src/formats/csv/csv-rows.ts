@@ -76,7 +76,7 @@ function wrongQuotes(error: CsvError, text: CsvText): CliError {
   const { openedLine, closedLine } = text.wrongQuote ?? {}
   const complaint =
     openedLine === undefined
-      ? `line ${Number(error['lines'] ?? 0)}: ${error.message}`
+      ? `line ${Number(error['lines'] ?? 0)}: ${otherComplaint(error)}`
       : closedLine === undefined
         ? `line ${openedLine}: a quote opens here, and is not closed`
         : `line ${openedLine}: a quote opens here, and after its end ${closedLine === openedLine ? '' : `in line ${closedLine} `}comes more text`
@@ -86,6 +86,11 @@ function wrongQuotes(error: CsvError, text: CsvText): CliError {
     'Quotes inside of a quoted cell are doubled (""). Correct the file; --skip-bad cannot pass over wrong quotes.',
     { cause: error },
   )
+}
+
+function otherComplaint({ code, message }: CsvError): string {
+  if (code === 'INVALID_OPENING_QUOTE') return 'a quote stands inside of a cell that does not begin with one'
+  return code === 'CSV_MAX_RECORD_SIZE' ? `a row is longer than ${ROW_MAX_BYTES} bytes` : message
 }
 
 function shown(column: string): string {

@@ -1,5 +1,6 @@
 import { CliError } from '../../cli-error.ts'
 import { parsedRow } from './ndjson-rows.ts'
+import type { RowStart } from './ndjson-rows.ts'
 import { ROW_MAX_BYTES } from './row.ts'
 import type { Row, RowShape } from './row.ts'
 
@@ -17,10 +18,16 @@ export async function* jsonRows(
 ): AsyncGenerator<Row, void, undefined> {
   const cutter = new ArrayCutter()
   for await (const chunk of source) {
-    for (const { bytes, line } of cutter.elements(chunk)) {
+    for (const { bytes, line, start } of cutter.elements(chunk)) {
       if (bytes === undefined) yield { line, column: '', reason: `is longer than ${ROW_MAX_BYTES} bytes` }
       else
-        yield parsedRow(bytes, shape, line) ?? { line, column: '', reason: 'an element is missing between two commas' }
+        yield (
+          parsedRow(bytes, shape, line, start) ?? {
+            line,
+            column: '',
+            reason: 'an element is missing between two commas',
+          }
+        )
     }
   }
   cutter.end()
@@ -29,7 +36,10 @@ export async function* jsonRows(
 interface Element {
   /** Undefined when it is too long. */
   readonly bytes: Uint8Array | undefined
+  /** Where it begins, after the space before it. */
   readonly line: number
+  /** Where its bytes begin. */
+  readonly start: RowStart
 }
 
 /** Cuts a JSON array that arrives in pieces into its elements. */
@@ -39,6 +49,9 @@ class ArrayCutter {
   #inText = false
   #escaped = false
   #line = 1
+  /** Characters of the line so far. */
+  #column = 0
+  #start: RowStart = { line: 1, column: 1 }
   #elementLine = 0
   #count = 0
   #parts: Uint8Array[] = []
@@ -54,7 +67,7 @@ class ArrayCutter {
     let start = 0
     for (let i = 0; i < chunk.length; i++) {
       const byte = chunk[i]!
-      if (byte === LINE_FEED) this.#line += 1
+      this.#advance(byte)
       if (this.#place !== 'inside') {
         this.#outside(byte)
         start = i + 1
@@ -70,6 +83,13 @@ class ArrayCutter {
       if (last) this.#place = 'after'
     }
     if (this.#place === 'inside' && start < chunk.length) this.#hold(chunk.slice(start))
+  }
+
+  #advance(byte: number): void {
+    if (byte === LINE_FEED) {
+      this.#line += 1
+      this.#column = 0
+    } else if ((byte & 0xc0) !== 0x80 && !(this.#place === 'before' && byte === 0xef)) this.#column += 1
   }
 
   /** True where this byte ends an element. */
@@ -90,8 +110,10 @@ class ArrayCutter {
   #outside(byte: number): void {
     // The three bytes of a byte order mark may come first.
     if (SPACES.has(byte) || (this.#place === 'before' && (byte === 0xef || byte === 0xbb || byte === 0xbf))) return
-    if (this.#place === 'before' && byte === OPEN_ARRAY) this.#place = 'inside'
-    else if (this.#place === 'before') throw broken('the file is no JSON array; lines of JSON are --format ndjson')
+    if (this.#place === 'before' && byte === OPEN_ARRAY) {
+      this.#place = 'inside'
+      this.#start = { line: this.#line, column: this.#column + 1 }
+    } else if (this.#place === 'before') throw broken('the file is no JSON array; lines of JSON are --format ndjson')
     else throw broken(`something follows the end of the array, in line ${this.#line}`)
   }
 
@@ -108,11 +130,13 @@ class ArrayCutter {
   #take(): Element {
     const bytes = this.#keptBytes > ROW_MAX_BYTES ? undefined : Buffer.concat(this.#parts)
     const line = this.#elementLine
+    const start = this.#start
+    this.#start = { line: this.#line, column: this.#column + 1 }
     this.#parts = []
     this.#keptBytes = 0
     this.#elementLine = 0
     this.#count += 1
-    return { bytes, line }
+    return { bytes, line, start }
   }
 }
 

@@ -1,3 +1,4 @@
+import { JsonError, placeIn } from './json-fault.ts'
 import { byteLines } from './lines.ts'
 import { TaggedJsonError, checkTags, parseExact } from './tagged-json.ts'
 import { ROW_MAX_BYTES, rowOf } from './row.ts'
@@ -20,23 +21,44 @@ export async function* ndjsonRows(
   }
 }
 
-/** The row in these bytes, undefined where there is nothing but space. */
-export function parsedRow(bytes: Uint8Array, shape: RowShape, line: number): Row | undefined {
-  let text: string
+/** Where in the source the bytes of a row begin. */
+export interface RowStart {
+  readonly line: number
+  readonly column: number
+}
+
+/** The row in these bytes, which is reported by its `line`; undefined where there is nothing but space. */
+export function parsedRow(
+  bytes: Uint8Array,
+  shape: RowShape,
+  line: number,
+  start: RowStart = { line, column: 1 },
+): Row | undefined {
+  let whole: string
   try {
-    text = decoder.decode(bytes).trim()
+    whole = decoder.decode(bytes)
   } catch {
     return { line, column: '', reason: 'is not UTF-8' }
   }
+  const text = whole.trim()
   if (text === '') return undefined
   try {
     const parsed = parseExact(text)
     checkTags(parsed)
     return rowOf(parsed, shape, line, bytes.length)
   } catch (error) {
+    if (error instanceof JsonError) return noJson(whole, error, start)
     const column = error instanceof TaggedJsonError ? error.path.join('.') : ''
     return { line, column, reason: (error as Error).message }
   }
+}
+
+/** The row by the line in which it stops being JSON. */
+function noJson(whole: string, { index, words }: JsonError, start: RowStart): Row {
+  const before = whole.length - whole.trimStart().length
+  const { line, column } = placeIn(whole, before + index)
+  const inSource = line === 1 ? start.column + column - 1 : column
+  return { line: start.line + line - 1, column: '', reason: `is no JSON at column ${inSource}: ${words}` }
 }
 
 // Not fatal bytes are a bad row, never a quietly changed one. A byte order mark is taken away.

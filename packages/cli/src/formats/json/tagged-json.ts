@@ -1,3 +1,5 @@
+import { parseJson } from './json-fault.ts'
+
 /**
  * JSON for every value that a grid can hold, without loss. What JSON has no word for is an object with one tagged key:
  *
@@ -39,22 +41,18 @@ export class TaggedJsonError extends SyntaxError {
 /** What a JSON text says, tags left as they are. Throws `SyntaxError` for a number that would lose digits as well. */
 export function parseExact(text: string): unknown {
   // Looking at the source of every number costs more than parsing, and few texts have 16 digits in a row, or such a power.
-  if (!/\d[\d.]{15}|\de[+-]?\d{3}/i.test(text)) return JSON.parse(text) as unknown
+  if (!/\d[\d.]{15}|\de[+-]?\d{3}/i.test(text)) return parseJson(text)
   const changed: ChangedNumber[] = []
-  const parsed = JSON.parse(text, function (this: unknown, _key: string, value: unknown, context?: Source): unknown {
+  const parsed = parseJson(text, (_key, value, context) => {
     const complaint = typeof value === 'number' ? lossOf(value, context?.source) : undefined
     if (complaint === undefined) return value
     const found = new ChangedNumber(complaint)
     changed.push(found)
     return found
-  }) as unknown
+  })
   const [first] = changed
   if (first !== undefined) throw new TaggedJsonError(first.complaint, pathTo(first, parsed))
   return parsed
-}
-
-interface Source {
-  readonly source?: string
 }
 
 /** Stands in a parsed value for a number that a double does not hold. */
