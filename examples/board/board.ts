@@ -1,6 +1,7 @@
 import type { BoardActions } from './board-actions.ts'
 import { element } from '../shared/element.ts'
 import type { Point } from '../shared/seat.ts'
+import { freePlace } from './free-place.ts'
 import { BOARD, COLOURS, onBoard } from './shape.ts'
 import type { Colour, Shape } from './shape.ts'
 import { ShapeView } from './shape-view.ts'
@@ -27,7 +28,8 @@ export class Board {
     this.#actions = actions
     this.surface.style.width = `${BOARD.width}px`
     this.surface.style.height = `${BOARD.height}px`
-    const keys = 'Arrow keys move a shape, Shift and arrow keys resize it, Enter edits its text, Delete removes it.'
+    const keys =
+      'Arrow keys move a shape, Shift and arrow keys resize it, Enter or Space edits its text, Delete removes it.'
     this.element = element(
       'section',
       { class: 'view', 'aria-label': 'Board', 'aria-description': keys },
@@ -37,6 +39,7 @@ export class Board {
     this.surface.addEventListener('pointermove', (event) => this.#actions.point(this.#place(event)))
     this.surface.addEventListener('pointerleave', () => this.#actions.point(undefined))
     this.surface.addEventListener('pointerdown', (event) => this.#draw(event))
+    document.addEventListener('keydown', keepInPlace)
     this.surface.addEventListener('dblclick', (event) => {
       if (event.target === this.surface) this.#add('note', this.#place(event), SIZES.note, true)
     })
@@ -63,13 +66,9 @@ export class Board {
     if (this.#selected === id) this.#select(undefined)
   }
 
-  /** Adds a shape in the visible part, and gives it the focus. */
+  /** Adds a shape in the visible part, and gives it the focus; a note can be typed into at once. */
   addInView(kind: Shape['kind']): void {
-    const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.element
-    const step = 24 * (this.#views.size % 8)
-    const { width, height } = SIZES[kind]
-    const x = scrollLeft + (Math.min(clientWidth, BOARD.width) - width) / 2 + step
-    this.#add(kind, { x, y: scrollTop + (clientHeight - height) / 2 + step })
+    this.#add(kind, this.#placeInView(SIZES[kind]), SIZES[kind], kind === 'note')
   }
 
   /** Gives a colour to the selected shape and to every new one. */
@@ -80,6 +79,16 @@ export class Board {
 
   removeSelected(): void {
     if (this.#selected !== undefined) void this.#actions.remove(this.#selected)
+  }
+
+  #placeInView(size: Shape['size']): Point {
+    const { scrollLeft: x, scrollTop: y, clientWidth, clientHeight } = this.element
+    const visible = { width: Math.min(clientWidth, BOARD.width), height: Math.min(clientHeight, BOARD.height) }
+    return freePlace(
+      size,
+      { at: { x, y }, size: visible },
+      Array.from(this.#views.values(), ({ shape }) => shape),
+    )
   }
 
   /** `toType`: also puts the cursor into its text. */
@@ -137,4 +146,10 @@ export class Board {
     const { left, top } = this.surface.getBoundingClientRect()
     return { x: Math.round(clientX - left), y: Math.round(clientY - top) }
   }
+}
+
+/** The space bar types and presses buttons. It does not scroll the board away from the user. */
+function keepInPlace(event: KeyboardEvent): void {
+  const uses = event.target instanceof Element && event.target.closest('button, input, summary, textarea') !== null
+  if (event.key === ' ' && !uses) event.preventDefault()
 }

@@ -4,10 +4,11 @@ import { connectionBadge } from '../shared/connection-badge.ts'
 import { element } from '../shared/element.ts'
 import { showFailures } from '../shared/failure.ts'
 import { gridHere } from '../shared/grid-here.ts'
+import { pageHeader } from '../shared/page-header.ts'
 import { peerGraph } from '../shared/peer-graph.ts'
 import { announce } from '../shared/seat.ts'
 import type { Seat } from '../shared/seat.ts'
-import { visitor } from '../shared/visitor.ts'
+import { rename, visitor } from '../shared/visitor.ts'
 import { Board } from './board.ts'
 import { showCursors } from './cursors.ts'
 import type { Shape } from './shape.ts'
@@ -30,13 +31,9 @@ const board = new Board({
 })
 // A phone has no room for it: it opens on request.
 const peers = element('details', { class: 'peers' }, element('summary', {}, 'Who is connected'), peerGraph(grid))
-peers.open = innerWidth > 640
-announce(grid, { ...visitor(), app: 'board' })
-app.append(
-  element('header', { class: 'bar' }, element('h1', {}, 'Board'), toolbar(board), connectionBadge(grid, cable)),
-  board.element,
-  peers,
-)
+peers.open = matchMedia('(width > 40rem)').matches
+announce(grid, { ...visitor(), app: 'board' }, rename)
+app.append(pageHeader('Board', toolbar(board), connectionBadge(grid, cable)), board.element, peers)
 app.removeAttribute('aria-busy')
 showCursors(grid, board.surface)
 

@@ -44,7 +44,8 @@ export class ShapeView {
   show(shape: Shape): void {
     const typing = this.#typing
     this.#shape = this.#dragging ? { ...shape, at: this.shape.at, size: this.shape.size } : shape
-    this.element.className = `shape ${shape.kind} ${shape.colour}${this.element.matches('.is-selected') ? ' is-selected' : ''}`
+    const kept = ['is-selected', 'is-edited'].filter((name) => this.element.classList.contains(name))
+    this.element.className = ['shape', shape.kind, shape.colour, ...kept].join(' ')
     this.element.setAttribute('aria-label', shape.text === '' ? `Empty ${shape.kind}` : `${shape.kind}: ${shape.text}`)
     this.#text.setAttribute('aria-label', `Text of the ${shape.kind}`)
     if (!typing) this.#text.value = shape.text
@@ -77,7 +78,7 @@ export class ShapeView {
     }
     const by = ARROWS[key]
     if (by !== undefined) this.#change(by, shiftKey)
-    else if (key === 'Enter') this.edit()
+    else if (key === 'Enter' || key === ' ') this.edit()
     else if (key === 'Delete' || key === 'Backspace') this.#remove()
     else if (key === 'c') void this.#actions.edit(this.#id, { colour: COLOURS[this.#nextColour]! })
     else return

@@ -1,11 +1,11 @@
 import { openGrid } from 'gossipgrid'
 import { Cable } from '../shared/cable.ts'
 import { connectionBadge } from '../shared/connection-badge.ts'
-import { element } from '../shared/element.ts'
 import { showFailures } from '../shared/failure.ts'
 import { gridHere } from '../shared/grid-here.ts'
+import { pageHeader } from '../shared/page-header.ts'
 import { announce } from '../shared/seat.ts'
-import { visitor } from '../shared/visitor.ts'
+import { rename, visitor } from '../shared/visitor.ts'
 import { DocumentList } from './document-list.ts'
 import { TextEditor } from './text-editor.ts'
 
@@ -19,13 +19,12 @@ const grid = await openGrid({ ...(await gridHere()), network: cable.network })
 
 const editor = new TextEditor(visitor(), (name) => void show(name))
 const list = new DocumentList({ open: (name) => void show(name), remove: (name) => grid.deleteDoc(name) })
-app.append(
-  element('header', { class: 'bar' }, element('h1', {}, 'Editor'), connectionBadge(grid, cable)),
-  list.element,
-  editor.element,
-)
+app.append(pageHeader('Editor', connectionBadge(grid, cable)), list.element, editor.element)
 app.removeAttribute('aria-busy')
-announce(grid, { ...visitor(), app: 'editor' })
+announce(grid, { ...visitor(), app: 'editor' }, (name) => {
+  rename(name)
+  editor.user = visitor()
+})
 
 async function show(name: string): Promise<void> {
   location.hash = encodeURIComponent(name)

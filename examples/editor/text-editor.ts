@@ -27,7 +27,7 @@ interface Reader {
 /** CodeMirror on a document of the grid, with the cursors of all users who have it open. */
 export class TextEditor {
   readonly element: HTMLElement
-  readonly #user: Pick<Seat, 'name' | 'colour'>
+  #user: Pick<Seat, 'name' | 'colour'>
   readonly #renew: (name: string) => void
   readonly #readers = element('ul', { class: 'readers', 'aria-label': 'Who has this document open' })
   readonly #ended = element('p', { class: 'ended', role: 'status' })
@@ -46,6 +46,12 @@ export class TextEditor {
     return this.#document?.name ?? ''
   }
 
+  /** The name and the colour that other readers see. */
+  set user(user: Pick<Seat, 'name' | 'colour'>) {
+    this.#user = user
+    this.#showUser()
+  }
+
   /** Closes the present document and shows another one. */
   async open(document: GridDocument): Promise<void> {
     const before = this.#document
@@ -53,14 +59,17 @@ export class TextEditor {
     this.#view?.destroy()
     if (before !== document) await before?.close()
 
-    const { name, colour } = this.#user
-    const { awareness } = document
-    awareness.setLocalStateField('user', { name, color: colour, colorLight: `${colour}33` })
-    awareness.on('change', () => this.#showReaders(document))
+    this.#showUser()
+    document.awareness.on('change', () => this.#showReaders(document))
     document.on('ended', ({ error }) => this.#end(document, error))
     this.#ended.textContent = ''
     this.#view = new EditorView({ state: stateOf(document), parent: this.element })
     this.#showReaders(document)
+  }
+
+  #showUser(): void {
+    const { name, colour } = this.#user
+    this.#document?.awareness.setLocalStateField('user', { name, color: colour, colorLight: `${colour}33` })
   }
 
   #showReaders(document: GridDocument): void {

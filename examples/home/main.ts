@@ -6,7 +6,7 @@ import { showFailures } from '../shared/failure.ts'
 import { gridHere } from '../shared/grid-here.ts'
 import { peerGraph } from '../shared/peer-graph.ts'
 import { announce } from '../shared/seat.ts'
-import { visitor } from '../shared/visitor.ts'
+import { rename, visitor } from '../shared/visitor.ts'
 import { holdings } from './holdings.ts'
 
 const APPS = [
@@ -20,7 +20,7 @@ showFailures(app)
 
 const cable = new Cable()
 const grid = await openGrid({ ...(await gridHere()), network: cable.network })
-announce(grid, { ...visitor(), app: 'home' })
+announce(grid, { ...visitor(), app: 'home' }, rename)
 
 const cards = APPS.map(([path, title, text]) =>
   element('li', {}, element('a', { href: `./${path}/` }, element('strong', {}, title), element('span', {}, text))),

@@ -6,6 +6,7 @@ export function showFailures(place: HTMLElement): void {
   const show = (reason: unknown): void => {
     notice.textContent = `Something went wrong: ${reason instanceof Error ? reason.message : String(reason)}`
     place.before(notice)
+    for (const bar of document.querySelectorAll<HTMLElement>('.loading')) bar.hidden = true
   }
   addEventListener('unhandledrejection', ({ reason }) => show(reason))
   addEventListener('error', ({ error }) => show(error))

@@ -1,4 +1,5 @@
 import type { Grid } from 'gossipgrid'
+import { namesOf } from './names.ts'
 import { shortId } from './seat.ts'
 import type { Seat } from './seat.ts'
 
@@ -36,23 +37,22 @@ export function peerGraph(grid: Grid): SVGSVGElement {
 
 /** All peers with a seat, around a circle, in the same order in every tab. */
 function nodesOf(grid: Grid): Node[] {
-  const seats = grid.presence<Seat>().entries().toSorted(byNameAndId)
-  return seats.map(([peerId, seat], i) => {
+  const seats = grid.presence<Seat>().entries()
+  const names = namesOf(seats)
+  const nameOf = (peerId: string): string => names.get(peerId)!
+  const inOrder = seats.toSorted(([a], [b]) => nameOf(a).localeCompare(nameOf(b)))
+  return inOrder.map(([peerId, seat], i) => {
     const angle = (2 * Math.PI * i) / seats.length - Math.PI / 2
     const [rx, ry] = [WIDTH / 2 - MARGIN, HEIGHT / 2 - MARGIN]
     const x = Math.round(WIDTH / 2 + rx * Math.cos(angle))
     return {
       id: shortId(peerId),
-      seat: { ...seat, at: undefined },
+      seat: { ...seat, name: nameOf(peerId), at: undefined },
       self: peerId === grid.peerId,
       x,
       y: Math.round(HEIGHT / 2 + ry * Math.sin(angle)),
     }
   })
-}
-
-function byNameAndId([a, { name: one }]: [string, Seat], [b, { name: other }]: [string, Seat]): number {
-  return one === other ? Number(a > b) - Number(a < b) : one.localeCompare(other)
 }
 
 /** Two peers are connected as soon as either of them says so. */

@@ -1,8 +1,9 @@
 import type { Grid } from 'gossipgrid'
+import { namesOf } from './names.ts'
+import type { NameWish } from './names.ts'
 
 /** The presence of every peer of the examples. */
-export interface Seat {
-  readonly name: string
+export interface Seat extends NameWish {
   /** In CSS syntax. */
   readonly colour: string
   /** The app of the tab; '' for a server peer. */
@@ -23,13 +24,33 @@ export interface Point {
 /** How often a peer checks whether its connections have changed. */
 const LOOK_INTERVAL_MS = 500
 
-/** Takes a seat in the grid and keeps it up to date. Returns a function that leaves it. */
-export function announce(grid: Grid, who: Pick<Seat, 'name' | 'colour' | 'app'>): () => void {
+/**
+ * Takes a seat in the grid and keeps it up to date. Where another peer that came first has the name, the seat gets a free one and
+ * keeps it; `renamed` is then called with it. Returns a function that leaves the seat.
+ */
+export function announce(
+  grid: Grid,
+  { name, ...who }: Omit<Seat, 'links' | 'entries' | 'at'>,
+  renamed: (name: string) => void = () => undefined,
+): () => void {
   const presence = grid.presence<Seat>()
-  const look = (): void => presence.set({ ...presence.get(grid.peerId), ...who, ...standing(grid) })
+  let own = name
+  const look = (): void => presence.set({ ...presence.get(grid.peerId), ...who, name: own, ...standing(grid) })
+  const giveWay = (): void => {
+    const given = namesOf(presence.entries()).get(grid.peerId)
+    if (given === undefined || given === own) return
+    own = given
+    look()
+    renamed(given)
+  }
   look()
   const timer = setInterval(look, LOOK_INTERVAL_MS)
-  return () => clearInterval(timer)
+  const ended = new AbortController()
+  presence.on('change', giveWay, { signal: ended.signal })
+  return () => {
+    clearInterval(timer)
+    ended.abort()
+  }
 }
 
 /** Peer ids are long, and differ at their end. */
@@ -41,6 +62,6 @@ function standing(grid: Grid): Pick<Seat, 'links' | 'entries'> {
   const { peers, collections } = grid.status()
   return {
     links: peers.filter(({ connected }) => connected).map(({ peerId }) => shortId(peerId)),
-    entries: collections.reduce((sum, { entries }) => sum + entries, 0),
+    entries: collections.reduce((sum, collection) => sum + collection.entries, 0),
   }
 }

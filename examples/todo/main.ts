@@ -1,11 +1,11 @@
 import { openGrid } from 'gossipgrid'
 import { Cable } from '../shared/cable.ts'
 import { connectionBadge } from '../shared/connection-badge.ts'
-import { element } from '../shared/element.ts'
 import { gridHere } from '../shared/grid-here.ts'
 import { showFailures } from '../shared/failure.ts'
+import { pageHeader } from '../shared/page-header.ts'
 import { announce } from '../shared/seat.ts'
-import { visitor } from '../shared/visitor.ts'
+import { rename, visitor } from '../shared/visitor.ts'
 import { conflictNotices } from './conflict-notices.ts'
 import type { Todo } from './todo.ts'
 import { TodoList } from './todo-list.ts'
@@ -23,13 +23,9 @@ const list = new TodoList({
   edit: (id, change) => todos.update(id, (todo) => ({ ...todo!, ...change })),
   remove: (id) => todos.delete(id),
 })
-app.append(
-  element('header', { class: 'bar' }, element('h1', {}, 'Todo'), connectionBadge(grid, cable)),
-  list.element,
-  conflictNotices(todos),
-)
+app.append(pageHeader('Todo', connectionBadge(grid, cable)), list.element, conflictNotices(todos))
 app.removeAttribute('aria-busy')
-announce(grid, { ...visitor(), app: 'todo' })
+announce(grid, { ...visitor(), app: 'todo' }, rename)
 
 todos.on('change', ({ type, key, value }) => {
   if (type === 'set') list.show(key, value!)

@@ -27,6 +27,18 @@ describe('the editor example', () => {
     await soon(() => other.locator('.readers li').allTextContents()).toContain(name)
   })
 
+  it('two visitors of one name are called differently by both', async () => {
+    const name = await page.evaluate(() => JSON.parse(sessionStorage.getItem('visitor')!).name as string)
+    const third = await tabs.open('editor', { visitor: { name, colour: '#8a5be0', cameAtMs: Date.now() } })
+    await soon(() => page.locator('.readers li').count()).toBe(3)
+    const own = await third.evaluate(() => JSON.parse(sessionStorage.getItem('visitor')!).name as string)
+    expect(own).not.toBe(name)
+    await soon(() => third.locator('.readers li').allTextContents()).toContain(`${own}, you`)
+    await soon(() => page.locator('.readers li').allTextContents()).toContain(own)
+    await soon(() => third.locator('.readers li').allTextContents()).toContain(name)
+    await third.close()
+  })
+
   it('text typed in two tabs during a split is all there in the end, in the same order', async () => {
     await page.getByRole('switch', { name: 'Connected' }).click()
     await soon(() => page.locator('.badge-text').textContent()).toMatch(/^Unplugged/)

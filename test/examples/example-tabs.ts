@@ -7,6 +7,13 @@ import { serveApps } from '../../examples/start/app-server.ts'
 import type { AppServer } from '../../examples/start/app-server.ts'
 import { buildPages } from '../../examples/start/vite-options.ts'
 
+export interface TabOptions {
+  readonly visitor?: { readonly name: string; readonly colour: string; readonly cameAtMs: number }
+  readonly size?: { readonly width: number; readonly height: number }
+  /** Every text of these elements is kept in the page's `seen`, from the start on. */
+  readonly record?: readonly string[]
+}
+
 /** The example apps with their server, and a browser for them. */
 export class ExampleTabs {
   readonly server: AppServer
@@ -33,8 +40,15 @@ export class ExampleTabs {
   }
 
   /** A tab of an app that is connected to the grid. */
-  async open(app: string): Promise<Page> {
+  async open(app: string, { visitor, size, record }: TabOptions = {}): Promise<Page> {
     const page = await this.#browser.context.newPage()
+    if (size !== undefined) await page.setViewportSize(size)
+    // A reload must not bring back what the page has changed since.
+    const keep = (who: string): void => {
+      if (sessionStorage.getItem('visitor') === null) sessionStorage.setItem('visitor', who)
+    }
+    if (visitor !== undefined) await page.addInitScript(keep, JSON.stringify(visitor))
+    if (record !== undefined) await page.addInitScript(keepTexts, record)
     page.on('pageerror', (error) => this.#complaints.push(error.message))
     await page.goto(`${this.server.url}${app}/`)
     await page.locator('.badge[data-state=online]').waitFor()
@@ -46,4 +60,21 @@ export class ExampleTabs {
     await this.server.close()
     await rm(this.#built, { recursive: true, force: true })
   }
+}
+
+/** Runs in the page. */
+function keepTexts(selectors: readonly string[]): void {
+  const seen = new Set<string>()
+  const look = (): void => {
+    for (const selector of selectors) {
+      for (const { textContent } of document.querySelectorAll(selector)) seen.add(`${selector}: ${textContent}`)
+    }
+    Object.assign(globalThis, { seen: [...seen] })
+  }
+  new MutationObserver(look).observe(document, {
+    subtree: true,
+    childList: true,
+    characterData: true,
+    attributes: true,
+  })
 }

@@ -88,6 +88,7 @@ async function takeEditor(context: BrowserContext, url: string): Promise<void> {
   await other.getByText('- maps').click()
   await other.keyboard.press('End')
   await other.keyboard.type(', and a compass')
+  await one.locator('.loading').waitFor({ state: 'hidden', timeout: 120_000 })
   await one.waitForTimeout(SETTLE_MS)
   await one.screenshot({ path: `${FOLDER}editor.png` })
   await Promise.all([one.close(), other.close()])
@@ -118,7 +119,6 @@ async function note(page: Page, { x, y }: { x: number; y: number }, colour: stri
   await page.getByLabel(colour).check()
   await page.mouse.dblclick(x, y)
   await page.getByRole('group', { name: 'Empty note' }).waitFor()
-  await page.keyboard.press('Enter')
   await page.keyboard.insertText(text)
   await page.keyboard.press('Escape')
 }

@@ -22,6 +22,9 @@ describe('the todo example', () => {
     await soon(() => page.getByLabel('Done: Water the plants').isChecked()).toBe(true)
     await page.getByRole('button', { name: 'Delete Water the plants' }).click()
     await soon(() => textsOf(other)).toEqual(['Post the letter'])
+    // One todo is one entry to the home page, however many fields it has.
+    const { grid } = tabs.server
+    await soon(() => grid.presence<{ entries: number }>().get(grid.peerId)?.entries).toBe(1)
     await other.close()
   })
 
