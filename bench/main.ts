@@ -4,13 +4,16 @@ import type { Bench, Figures } from './bench.ts'
 import { browser } from './browser.ts'
 import { document } from './document.ts'
 import { engine } from './engine.ts'
+import { idle } from './idle.ts'
 import { latency } from './latency.ts'
 import { summarize } from './medians.ts'
+import { placement } from './placement.ts'
 import { replicate } from './replicate.ts'
 import { conditions, jsonLine, loadNow, table } from './report.ts'
 import { storage } from './storage.ts'
+import { versus } from './versus/versus.ts'
 
-const BENCHES: readonly Bench[] = [browser, document, engine, latency, replicate, storage]
+const BENCHES: readonly Bench[] = [browser, document, engine, idle, latency, placement, replicate, storage]
 
 /** Exit codes: 0 measured, 1 something failed, 2 wrong arguments. */
 async function main(): Promise<number> {
@@ -18,6 +21,7 @@ async function main(): Promise<number> {
     allowPositionals: true,
     options: { json: { type: 'boolean', default: false }, runs: { type: 'string' } },
   })
+  if (positionals.join(' ') === 'versus') return compare(Number(values.runs ?? 3))
   const bench = BENCHES.find(({ name }) => name === positionals[0])
   const runs = values.runs === undefined ? bench?.runsDefault : Number(values.runs)
   if (bench === undefined || positionals.length > 1) return usage(positionals.join(' '))
@@ -35,6 +39,16 @@ async function main(): Promise<number> {
   return 0
 }
 
+/** Beside others: no bench of this project alone. */
+async function compare(runs: number): Promise<number> {
+  if (!Number.isInteger(runs) || runs < 1) return usage(`--runs ${runs}`)
+  const loadAtStart = loadNow()
+  const startMs = performance.now()
+  const write = await versus(runs, (line) => progress(`versus: ${line}`))
+  progress(await write(conditions(loadAtStart, runs, performance.now() - startMs)))
+  return 0
+}
+
 function progress(line: string): void {
   process.stderr.write(`${line}\n`)
 }
@@ -42,6 +56,9 @@ function progress(line: string): void {
 function usage(given: string): number {
   if (given !== '') process.stderr.write(`not understood: ${given}\n`)
   const lines = BENCHES.map(({ name, summary, runsDefault }) => `  ${name.padEnd(10)} ${summary} (${runsDefault} runs)`)
+  lines.push(
+    '  versus     two programs beside the same of other libraries; installs these and writes docs/performance.md (3 runs)',
+  )
   process.stderr.write(`usage: npm run bench -- NAME [--json] [--runs N]\n${lines.join('\n')}\n`)
   return 2
 }

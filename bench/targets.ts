@@ -36,6 +36,21 @@ export const TARGETS: Readonly<Record<string, Readonly<Record<string, Target>>>>
     setBytesPerElement100k: { atMost: 120 },
     mapBytesPerTombstone100k: { atMost: 80 },
   },
+  placement: {
+    lookupNs: { atMost: 300 },
+    lookupTagNs: { atMost: 300 },
+    lookupTextNs: { atMost: 300 },
+    owners256Of100Ms: { atMost: 5 },
+    owners256Of100WeightedMs: { atMost: 5 },
+    owners256Of100ZonesMs: { atMost: 5 },
+  },
+  idle: {
+    cpuPercent5: { atMost: 0.3 },
+    cpuPercent20: { atMost: 0.5 },
+    sentBytesPerSec5: { atMost: 500 },
+    sentBytesPerSec20: { atMost: 1000 },
+    peerMegabytes5: { atMost: 100 },
+  },
   storage: {
     gridSingleWritesPerSec: { atLeast: 3000 },
     gridGroupedWritesPerSec: { atLeast: 100_000 },

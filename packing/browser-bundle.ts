@@ -7,6 +7,7 @@ import { minify } from 'vite'
 import { lazyCurve } from './lazy-curve.ts'
 import { withOneFirstLoad } from './one-first-load.ts'
 import type { BundlePart } from './one-first-load.ts'
+import { OPTIONAL_PEERS, withNamesLookedUp } from './optional-peers.ts'
 import { plainCbor } from './plain-cbor.ts'
 import { pruning } from './pruning.ts'
 
@@ -23,7 +24,7 @@ const GRID = fileURLToPath(new URL('../packages/grid/src/', import.meta.url))
  * its dependencies, so that applications need not install WebRTC's package, which installs half of React Native. Only
  * yjs stays outside, because an application must not have two copies of it.
  */
-export async function browserBundle(external: readonly string[] = ['yjs', 'y-protocols']): Promise<BundlePart[]> {
+export async function browserBundle(external: readonly string[] = OPTIONAL_PEERS): Promise<BundlePart[]> {
   const { outputFiles } = await build({
     entryPoints: Object.fromEntries(Object.values(BROWSER_ENTRIES).map((name) => [name, `${GRID}${name}.ts`])),
     bundle: true,
@@ -51,7 +52,7 @@ async function smaller({ name, text }: BundlePart): Promise<BundlePart> {
     codegen: { removeWhitespace: true },
   })
   if (errors.length > 0) throw new Error(`${name}: ${errors[0]!.message}`)
-  return { name, text: code }
+  return { name, text: withNamesLookedUp(code) }
 }
 
 /** Parts of libp2p that no peer of a grid uses: monitoring counters, and keys other than Ed25519. */

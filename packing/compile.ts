@@ -2,6 +2,7 @@ import { access, readFile, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
+import { withOptionalTypes } from './optional-peers.ts'
 
 const TSCONFIG = fileURLToPath(new URL('../tsconfig.json', import.meta.url))
 /**
@@ -23,7 +24,7 @@ export async function compile(folder: string, entries: readonly string[]): Promi
   const program = ts.createProgram([...files], compilerOptions(join(folder, 'src'), dist))
   const { diagnostics } = program.emit(undefined, (path, text) => {
     // The compiler rewrites the names of files in scripts only.
-    ts.sys.writeFile(path, path.endsWith('.d.ts') ? text.replaceAll(REFERENCE, "'$1.js'") : text)
+    ts.sys.writeFile(path, path.endsWith('.d.ts') ? withOptionalTypes(text.replaceAll(REFERENCE, "'$1.js'")) : text)
   })
   const [mistake] = diagnostics
   if (mistake === undefined) return

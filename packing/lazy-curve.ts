@@ -47,6 +47,14 @@ export const lazyCurve: Plugin = {
     onLoad({ filter: /^gossipgrid:ed25519$/, namespace: 'lazy-curve' }, ({ pluginData }) => {
       return { contents: "export { ed25519 } from '@noble/curves/ed25519.js'", resolveDir: pluginData }
     })
+    // All that it imports is a copy of its own. If it shared modules with the code that is loaded first, esbuild would put
+    // them there whole, and a tab would load SHA-512 and fields that only this curve uses.
+    onResolve({ filter: /./, namespace: 'lazy-curve' }, async ({ path, kind, resolveDir }) => {
+      return { path: (await resolve(path, { kind, resolveDir })).path, namespace: 'lazy-curve' }
+    })
+    onLoad({ filter: /\.js$/, namespace: 'lazy-curve' }, async ({ path }) => {
+      return { contents: await readFile(path, 'utf8'), resolveDir: dirname(path) }
+    })
     // They become modules, of which only X25519 is kept.
     onResolve({ filter: /^@noble\/curves\/ed25519\.js$|^\.\/curve\.js$/ }, async (asked) => {
       const { path, importer, kind, resolveDir, pluginData } = asked

@@ -34,6 +34,55 @@ export function createScalableCuckooFilter() {
 }
 `
 
+/** Replaces a ring buffer with forty methods, of which libp2p calls four, by an array whose read front is cut off now and then. */
+export const FIRST_IN_FIRST_OUT = `
+export default class Queue {
+  #items = []
+  #first = 0
+  push(item) { this.#items.push(item) }
+  peekFront() { return this.#items[this.#first] }
+  shift() {
+    this.#first += 1
+    if (this.#first * 2 < this.#items.length) return
+    this.#items = this.#items.slice(this.#first)
+    this.#first = 0
+  }
+  clear() {
+    this.#items = []
+    this.#first = 0
+  }
+}
+`
+
+/**
+ * Replaces locks that reach across workers, and their queue, by one that lets a holder in at a time, in the order of asking. The
+ * store of peers, the only user, holds each for a moment, and never two of one peer at once.
+ */
+export const LOCK = `
+export default function mortice() {
+  let last = Promise.resolve()
+  const lock = async ({ signal } = {}) => {
+    signal?.throwIfAborted()
+    const before = last
+    const { promise, resolve: release } = Promise.withResolvers()
+    last = before.then(() => promise)
+    const { promise: aborted, reject } = Promise.withResolvers()
+    const abort = () => reject(signal.reason)
+    signal?.addEventListener('abort', abort)
+    try {
+      await Promise.race([before, aborted])
+    } catch (error) {
+      release()
+      throw error
+    } finally {
+      signal?.removeEventListener('abort', abort)
+    }
+    return release
+  }
+  return { readLock: lock, writeLock: lock, finalize() {} }
+}
+`
+
 /** A tab listens on no IP address, so no mapped address or name leads to it. */
 const noMappings = (name: string): string =>
   `export class ${name} { has() { return false } add() {} remove() { return false } getAll() { return [] } confirm() { return false } unconfirm() { return false } }`
@@ -48,11 +97,20 @@ const UNUSED: readonly (readonly [filter: RegExp, contents: string])[] = [
   [/\/address-manager\/dns-mappings\.js$/, noMappings('DNSMappings')],
   [/\/address-manager\/ip-mappings\.js$/, noMappings('IPMappings')],
   [/\/@libp2p\/utils\/dist\/src\/filters\/index\.js$/, SEEN_FILTER],
+  [/\/denque\/index\.js$/, FIRST_IN_FIRST_OUT],
+  [/\/mortice\/dist\/src\/index\.js$/, LOCK],
   // Our own redialer dials lost peers again. There is no peer router, so a random walk finds no peers.
   [
     /\/libp2p\/dist\/src\/connection-manager\/reconnect-queue\.js$/,
     'export class ReconnectQueue { start() {} afterStart() {} stop() {} }',
   ],
+  // No address that a tab can dial is looked up by a name.
+  [
+    /\/connection-manager\/resolvers\/dnsaddr\.js$/,
+    'export const dnsaddrResolver = { canResolve: () => false, resolve: async () => [] }',
+  ],
+  // It is switched off: our own watch pings silent connections.
+  [/\/libp2p\/dist\/src\/connection-monitor\.js$/, 'export class ConnectionMonitor {}'],
   [/\/libp2p\/dist\/src\/random-walk\.js$/, 'export class RandomWalk { async *walk() {} }'],
   [/\/libp2p\/dist\/src\/content-routing\.js$/, 'export class CompoundContentRouting {}'],
   [/\/@libp2p\/logger\/dist\/src\/index\.js$/, SILENT_LOGGER],

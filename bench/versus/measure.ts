@@ -1,0 +1,67 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Figures } from '../bench.ts'
+import { percentile } from '../medians.ts'
+import type { Contender } from './contender.ts'
+import { ContenderProcess } from './contender-process.ts'
+
+const ASKED = 400
+const STREAM = 10_000
+const DIFFERING_EACH = 100
+/** Until what follows a start has ended. */
+const SETTLE_MS = 2000
+
+/** The figures of one contender, in programs that end afterwards. A figure that it has no way to give is left out. */
+export async function measure(contender: Contender, program: string, loader: string): Promise<Figures> {
+  const { name } = contender
+  const processes: ContenderProcess[] = []
+  const started = (): ContenderProcess => {
+    const made = new ContenderProcess(program)
+    processes.push(made)
+    return made
+  }
+  try {
+    const relay =
+      contender.relay === undefined ? undefined : await started().ask({ type: 'relay', name, loader, address: '' })
+    const a = started()
+    const opened = await a.ask({ type: 'open', name, loader, address: relay?.address ?? '' })
+    const address = relay?.address ?? opened.address ?? ''
+    const b = started()
+    await b.ask({ type: 'open', name, loader, address })
+    await delay(SETTLE_MS)
+    const { rssBytes = NaN } = await a.ask({ type: 'memory' })
+
+    await b.ask({ type: 'answer', count: ASKED })
+    const { tookMs = [] } = await a.ask({ type: 'ask', count: ASKED })
+
+    const arrived = b.ask({ type: 'await', prefix: 'user:', count: STREAM })
+    const { atMs: startMs = NaN } = await a.ask({ type: 'stream', prefix: 'user:', count: STREAM })
+    const { atMs: seenMs = NaN } = await arrived
+
+    const late = started()
+    const { startMs: openedMs = NaN } = await late.ask({ type: 'open', name, loader, address })
+    const { atMs: joinedMs = NaN } = await late.ask({ type: 'size', count: STREAM + 2 * ASKED })
+    late.end()
+    return {
+      latencyP50Ms: percentile(tookMs, 0.5),
+      latencyP99Ms: percentile(tookMs, 0.99),
+      streamPerSec: STREAM / ((seenMs - startMs) / 1000),
+      joinMs: joinedMs - openedMs,
+      ...(contender.heals ? await heal(a, b) : {}),
+      idleMegabytes: rssBytes / 1e6,
+    }
+  } finally {
+    for (const each of processes) each.end()
+  }
+}
+
+/** Both sides write while one is disconnected. From the call to reconnect until both have all. */
+async function heal(a: ContenderProcess, b: ContenderProcess): Promise<Figures> {
+  await b.ask({ type: 'disconnect' })
+  await delay(SETTLE_MS)
+  await a.ask({ type: 'stream', prefix: 'left:', count: DIFFERING_EACH })
+  await b.ask({ type: 'stream', prefix: 'right:', count: DIFFERING_EACH })
+  const before = STREAM + 2 * ASKED + 2 * DIFFERING_EACH
+  const { atMs: startMs = NaN } = await b.ask({ type: 'reconnect' })
+  const ends = await Promise.all([a, b].map((each) => each.ask({ type: 'size', count: before })))
+  return { healMs: Math.max(...ends.map(({ atMs = NaN }) => atMs)) - startMs }
+}
