@@ -88,7 +88,7 @@ test('an interrupted export leaves nothing behind', async () => {
 test('a full stdout gives an error with a sentence', async () => {
   const { stderr, code } = await here.shell('"$@" export m > /dev/full')
   expect(code).toBe(1)
-  expect(stderr).toMatch(/^error: the output cannot be written: ENOSPC/)
+  expect(stderr).toMatch(/^error: the output cannot be written: the disk is full \(ENOSPC\)/)
 })
 
 test('a secret replaces a secret, and never a device; a directory and a link stay what they are', async () => {

@@ -87,18 +87,14 @@ describe('a command that cannot start ends by itself with exit code 1, says why,
       () => ['relay', '--listen', '127.0.0.1:0', '--identity', join(folder, 'none/identity')],
       'cannot be written',
     ],
-  ])(
-    '%s',
-    async (_, args, reason) => {
-      const [command, ...rest] = args()
-      const name = command === 'peer' ? ['--name', 'failing'] : []
-      const { code, signal, said } = await ended(run(command!, ...name, ...rest))
-      expect(said).toContain(reason)
-      expect({ code, signal }).toEqual({ code: 1, signal: null })
-      expect(readdirSync(runtimeDirectory)).toEqual([])
-    },
-    60_000,
-  )
+  ])('%s', async (_, args, reason) => {
+    const [command, ...rest] = args()
+    const name = command === 'peer' ? ['--name', 'failing'] : []
+    const { code, signal, said } = await ended(run(command!, ...name, ...rest))
+    expect(said).toContain(reason)
+    expect({ code, signal }).toEqual({ code: 1, signal: null })
+    expect(readdirSync(runtimeDirectory)).toEqual([])
+  })
 })
 
 it('a signal while a peer starts closes what is open, and the peer ends like a running one', async () => {
@@ -114,4 +110,4 @@ it('a signal while a peer starts closes what is open, and the peer ends like a r
   again.kill('SIGTERM')
   expect(await ended(again)).toMatchObject({ code: 0 })
   expect(readdirSync(runtimeDirectory)).toEqual([])
-}, 60_000)
+})

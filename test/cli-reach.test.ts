@@ -46,7 +46,8 @@ test('a peer on a port of its own is joined by processes and by tabs, and by wha
     (address) => /^\/ip4\/127\.0\.0\.1\/tcp\/(\d+)\/p2p/.exec(address)?.[1] ?? [],
   )
   expect(started.tabs).toMatch(/^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/ws\/p2p\//)
-  expect(started.join).toMatch(/--join \/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\//)
+  expect(started.join).toEqual([expect.stringMatching(/^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\/\w+$/)])
+  expect(started.addresses).toEqual(expect.arrayContaining([...started.join, started.tabs]))
   for (const join of [started.tabs, `127.0.0.1:${port}`, `localhost:${port}`, Number(port)]) {
     const grid = await openGrid({ name: 'tabs', mdns: false, listen: ['127.0.0.1:0'], join: [join] })
     onTestFinished(() => grid.close())

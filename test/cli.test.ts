@@ -154,7 +154,9 @@ describe('against one running peer', () => {
   })
 
   test('completion offers commands and the collections of the peer', async () => {
-    expect(await here.ok('complete', '--', 'get', '')).toContain('users')
+    await here.ok('set', 'friends', 'ada', '1')
+    // On a busy machine the peer may answer later than a shell waits for names.
+    await expect.poll(() => here.ok('complete', '--', 'get', '')).toContain('friends')
     expect(await here.ok('complete', '--', 'exp')).toContain('export')
     expect(await here.ok('complete', 'bash')).toContain('gossipgrid')
   })
@@ -340,11 +342,24 @@ describe('two peers on one machine', () => {
       code: 'SEVERAL_PEERS',
       message: expect.stringContaining(one[1]!) as string,
     })
-    const { receipt } = await here.json<{ receipt: object }>('set', 'users', 'ada', '36', '--copies', '2', ...one)
+    type Written = { readonly receipt: { readonly token: string } }
+    const { receipt } = await here.json<Written>('set', 'users', 'ada', '36', '--copies', '2', ...one)
     expect(receipt).toMatchObject({ durable: true, copies: 2 })
     expect(await here.ok('get', 'users', 'ada', ...two)).toBe('36\n')
+    const { receipt: next } = await here.json<Written>('set', 'users', 'ada', '37', ...one)
+    expect(await here.ok('get', 'users', 'ada', '--after', next.token, '--timeout', '20s', ...two)).toBe('37\n')
+    expect(await here.error('get', 'users', 'ada', '--after', 'x', ...two)).toMatchObject({ code: 'INVALID_TOKEN' })
+    for (const copies of [
+      ['--copies', 'all'],
+      ['--peers', '2'],
+    ]) {
+      const { receipt: all } = await here.json<Written>('set', 'users', 'bob', '1', ...copies, ...one)
+      expect(all).toMatchObject({ peers: 2 })
+    }
     const { members } = await here.json<{ members: { state: string }[] }>('members', ...two)
     expect(members.map(({ state }) => state)).toEqual(['alive', 'alive'])
+    const { receipt: dropped } = await here.json<Written>('drop', 'users', '--peers', '2', ...one)
+    expect(dropped).toMatchObject({ peers: 2 })
     expect((await stranger).stdout).toMatch(/✗ join/)
     await Promise.all([first, second].map(({ child }) => killed(child, 'SIGTERM')))
   })

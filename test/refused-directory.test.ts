@@ -74,7 +74,7 @@ describe.each(RUNTIMES)('on %s a grid is refused, with a code and advice,', (run
     expect(Object.keys(before)).toContain('meta')
     expect(await refusal(directories.path('grid'))).toMatchObject({
       code: 'STORAGE_FORMAT',
-      message: expect.stringMatching(/format 99 and this version reads up to 3: update gossipgrid, or choose another/),
+      message: expect.stringMatching(/format 99 and this version reads up to 4: update gossipgrid, or choose another/),
     })
     expect(await blobsOf(directories.path('grid'))).toEqual(before)
   })

@@ -51,10 +51,11 @@ it('what a tab loads first stays within its budget, and so does what documents a
   expect(gzipBytes(documents)).toBeLessThanOrEqual(DOCUMENTS_MAX_BYTES)
 })
 
-it('WebRTC, yjs and the fast cipher are not loaded first', () => {
+it('WebRTC, yjs, the fast cipher and what only the spare curve needs are not loaded first', () => {
   const later = parts.filter((each) => !loadedWith(part(/^index\.js$/)).has(each)).map(({ text }) => text)
   const first = [...loadedWith(part(/^index\.js$/))].map(({ text }) => text).join('')
-  for (const sign of ['RTCPeerConnection', 'Yjs was already imported', 'WebAssembly']) {
+  const sha512 = '0x428a2f98d728ae22'
+  for (const sign of ['RTCPeerConnection', 'Yjs was already imported', 'WebAssembly', sha512]) {
     expect(later.some((text) => text.includes(sign))).toBe(true)
     expect(first.includes(sign)).toBe(false)
   }

@@ -1,7 +1,10 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { Chromium, bundlePage, serveSite } from './browser-rig.ts'
 import type { Site } from './browser-rig.ts'
+import type { GridPage } from './pages/grid-page.ts'
 import { Tab } from './tab.ts'
+
+declare const peer: GridPage
 
 /** The writes of a tab outlive it. */
 
@@ -37,6 +40,16 @@ it('a page that is loaded again is the same peer with the same entries', async (
   }
 })
 
+it('counters and sets under keys need no option in a tab, and outlive it too', async () => {
+  const name = 'keyed'
+  const page = await (await tab()).open({ name })
+  const visit = (key: string): Promise<unknown> => page.page.evaluate((k) => peer.visit(k), key)
+  expect(await visit('/home')).toEqual({ count: 1, tags: ['/home'] })
+  await page.page.reload()
+  await page.open({ name })
+  expect(await visit('/home')).toEqual({ count: 2, tags: ['/home'] })
+})
+
 it('two tabs are two peers, and a free slot is used again', async () => {
   const name = 'slots'
   const first = await (await tab()).open({ name })
@@ -47,13 +60,26 @@ it('two tabs are two peers, and a free slot is used again', async () => {
   expect(third.peerId).toBe(first.peerId)
 })
 
+it('a page has one peer of a grid: a second one is refused, and one that is about to close is waited for', async () => {
+  const name = 'twice'
+  const page = await (await tab()).open({ name })
+  const { peerId } = page
+  await expect(page.open({ name })).rejects.toThrow(/STORAGE_IN_USE|already open here/)
+  // As hot reload does it.
+  const closing = page.close()
+  await page.open({ name })
+  await closing
+  expect(page.peerId).toBe(peerId)
+  await new Tab(page.page).open({ name, persist: false })
+})
+
 it('a tab that is killed while it writes loses no acknowledged write', async () => {
   const name = 'killed'
   for (let round = 0; round < 3; round++) {
     const writer = await (await tab()).open({ name })
     const before = site.acknowledged
-    writer.writeOn()
-    await expect.poll(() => site.acknowledged).toBeGreaterThan(Math.max(before, 0) + 50)
+    writer.writeOn(before + 1)
+    await expect.poll(() => site.acknowledged).toBeGreaterThan(before + 50)
     const devtools = await browser.context.newCDPSession(writer.page)
     devtools.send('Page.crash').catch(() => undefined)
     await new Promise((resolve) => writer.page.once('crash', resolve))
@@ -69,7 +95,7 @@ it('a browser that is killed while a tab writes loses no acknowledged write', as
   const name = 'killed-browser'
   const writer = await (await tab()).open({ name })
   const before = site.acknowledged
-  writer.writeOn()
+  writer.writeOn(before + 1)
   await expect.poll(() => site.acknowledged).toBeGreaterThan(before + 50)
   await browser.kill()
   const { acknowledged } = site

@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import fc from 'fast-check'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import * as whole from '../../packages/core/src/bytes/cbor.ts'
 import { scanCbor } from '../../packages/core/src/bytes/cbor-scanner.ts'
 import { BROWSER_PLUGINS } from '../../packing/browser-bundle.ts'
 import { usedParts } from '../../packing/known-parts.ts'
-import { SEEN_FILTER, pruned } from '../../packing/pruning.ts'
+import { FIRST_IN_FIRST_OUT, LOCK, SEEN_FILTER, pruned } from '../../packing/pruning.ts'
 
 const LIBP2P = join(import.meta.dirname, '../../node_modules', 'libp2p/dist/src')
 
@@ -36,6 +36,78 @@ it('the replacement of the cuckoo filter knows what was added, by content, and s
   expect([filter.remove('/ip4/192.0.2.1'), filter.has('/ip4/192.0.2.1')]).toEqual([true, false])
   for (let i = 0; i < 5000; i++) filter.add(`/ip4/${i}`)
   expect([filter.has(Uint8Array.of(1, 2)), filter.has('/ip4/4999')]).toEqual([false, true])
+})
+
+it('the replacement of the ring buffer gives items in order, and has all methods that libp2p calls', async () => {
+  const source = `data:text/javascript,${encodeURIComponent(FIRST_IN_FIRST_OUT)}`
+  type Queue = Record<'push' | 'peekFront' | 'shift' | 'clear', (item?: number) => unknown>
+  const { default: Made } = (await import(/* @vite-ignore */ source)) as { default: new () => Queue }
+  const queue = new Made()
+  const left: number[] = []
+  for (let i = 0; i < 1000; i++) {
+    queue.push(i)
+    left.push(i)
+    for (let taken = 0; taken < i % 3; taken++) {
+      expect(queue.peekFront()).toBe(left.shift())
+      queue.shift()
+    }
+  }
+  queue.clear()
+  expect(queue.peekFront()).toBeUndefined()
+  queue.push(7)
+  expect(queue.peekFront()).toBe(7)
+  const user = join(LIBP2P, '../../../@libp2p/gossipsub/dist/src/score/message-deliveries.js')
+  const called = Array.from((await readFile(user, 'utf8')).matchAll(/this\.queue\.(\w+)\(/g), ([, method]) => method!)
+  expect(called.length).toBeGreaterThan(3)
+  expect(called.filter((method) => typeof queue[method as keyof Queue] !== 'function')).toEqual([])
+})
+
+describe('the replacement of the lock', () => {
+  type Lock = (options?: { signal?: AbortSignal }) => Promise<() => void>
+  let mutex: { readonly readLock: Lock; readonly writeLock: Lock; readonly finalize: () => void }
+
+  beforeEach(async () => {
+    const source = `data:text/javascript,${encodeURIComponent(LOCK)}`
+    const { default: mortice } = (await import(/* @vite-ignore */ source)) as { default: () => typeof mutex }
+    mutex = mortice()
+  })
+
+  it('lets one holder in at a time, in the order of asking', async () => {
+    const order: number[] = []
+    let inside = 0
+    const hold = async (i: number): Promise<void> => {
+      const release = await (i % 2 === 0 ? mutex.readLock() : mutex.writeLock())
+      inside += 1
+      expect(inside).toBe(1)
+      order.push(i)
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      inside -= 1
+      release()
+    }
+    await Promise.all([0, 1, 2, 3, 4].map(hold))
+    expect(order).toEqual([0, 1, 2, 3, 4])
+    mutex.finalize()
+  })
+
+  it('is given to the next one when the one before gave up waiting', async () => {
+    const release = await mutex.writeLock()
+    const stop = new AbortController()
+    const given = mutex.readLock({ signal: stop.signal })
+    const next = mutex.writeLock()
+    stop.abort('enough')
+    await expect(given).rejects.toBe('enough')
+    await expect(mutex.readLock({ signal: AbortSignal.abort('before') })).rejects.toBe('before')
+    release()
+    ;(await next)()
+    ;(await mutex.readLock())()
+  })
+
+  it('has all methods that libp2p calls', async () => {
+    const user = join(LIBP2P, '../../../@libp2p/peer-store/dist/src/store.js')
+    const called = Array.from((await readFile(user, 'utf8')).matchAll(/lock\.lock\.(\w+)\(/g), ([, method]) => method!)
+    expect(called.length).toBeGreaterThan(2)
+    expect(called.filter((method) => typeof mutex[method as keyof typeof mutex] !== 'function')).toEqual([])
+  })
 })
 
 it('two of three ways to decode a message stay', () => {

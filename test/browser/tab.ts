@@ -56,13 +56,17 @@ export class Tab {
     return this.page.evaluate(() => peer.storage())
   }
 
+  drop(): Promise<boolean> {
+    return this.page.evaluate(() => peer.drop())
+  }
+
   close(): Promise<void> {
     return this.page.evaluate(() => peer.close())
   }
 
-  /** Starts to write without end. */
-  writeOn(): void {
-    this.page.evaluate(() => peer.writeOn()).catch(() => undefined)
+  /** Starts to write numbers from `first` on without end. */
+  writeOn(first: number): void {
+    this.page.evaluate((from) => peer.writeOn(from), first).catch(() => undefined)
   }
 
   /** As if the user had switched to another tab, or back to this one. */

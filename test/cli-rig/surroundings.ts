@@ -30,7 +30,7 @@ export interface Started {
   readonly name: string
   readonly peerId: string
   readonly addresses: readonly string[]
-  readonly join: string
+  readonly join: readonly string[]
   readonly tabs: string
   readonly socket: string
 }

@@ -18,11 +18,14 @@ import { memoryStorage } from '@gossipgrid/storage'
 import { memoryNetworkHub } from '@gossipgrid/testing/memory-network'
 import { Collections } from '../../packages/core/src/replica/collections.ts'
 import { Confirmations } from '../../packages/core/src/replication/confirmations.ts'
+import { Hints } from '../../packages/core/src/hints/hints.ts'
+import { NeighbourWrites } from '../../packages/core/src/hints/neighbour-writes.ts'
 import { Quarantine } from '../../packages/core/src/replication/quarantine.ts'
 import { Membership } from '../../packages/core/src/members/membership.ts'
 import { NeighbourTable } from '../../packages/core/src/members/neighbour-table.ts'
 import { Offences } from '../../packages/core/src/members/offences.ts'
 import type { Outbox } from '../../packages/core/src/outbox/outbox.ts'
+import { RequestNumbers } from '../../packages/core/src/outbox/request-numbers.ts'
 import { Presence } from '../../packages/core/src/signals/presence.ts'
 import { LagTable } from '../../packages/core/src/digests/lag.ts'
 import { PartDigests } from '../../packages/core/src/digests/part-digests.ts'
@@ -154,9 +157,11 @@ const FILLINGS: Record<string, () => unknown> = {
       collections: new Collections(ids, 1),
       commit: undefined as never,
       ids,
+      lag: undefined as never,
       membership,
       neighbours,
       outbox: quiet,
+      requests: new RequestNumbers('0'.repeat(16)),
     })
     const dot = { collection: 'c', kind: 0, partition: 0, replicaId: '0123456789abcdef' }
     for (let i = 0; ; i++) {
@@ -166,6 +171,31 @@ const FILLINGS: Record<string, () => unknown> = {
         return confirmations
       }
     }
+  },
+  HINTS_MAX_BYTES() {
+    const ids = new ReplicaIds()
+    let close = (): unknown => undefined
+    const commit = {
+      persistent: true,
+      aside: (operations: () => unknown, writeId: number) => {
+        close = operations
+        if (writeId % 256 === 0) close()
+      },
+    }
+    const hints = new Hints({ commit: commit as never, ids })
+    const writer = ids.intern('0123456789abcdef')
+    const row = { hlc: 1, writer, replaced: 0, bytes: new Uint8Array(20), start: 0, end: 20 }
+    // Three owners of each partition, of which none confirms.
+    const owners = [new NeighbourWrites(), new NeighbourWrites(), new NeighbourWrites()]
+    for (let i = 0; !hints.full; i++) {
+      const name = { collection: 'users', kind: 1, partition: 256 + (i % 256) }
+      const hint = hints.write(name, { ...row, key: `key ${i}`, sequence: i + 1 }, i, 1)
+      for (const owner of owners) {
+        owner.want(hint)
+        owner.sent(i, { hints: [hint], bytes: 20, sentAtMs: 1 })
+      }
+    }
+    return [hints, owners]
   },
   REPORTS_MAX_BYTES() {
     const ids = new ReplicaIds()

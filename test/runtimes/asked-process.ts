@@ -42,6 +42,11 @@ export class AskedProcess<All extends Calls<All>> {
     })
   }
 
+  /** Null while it runs. */
+  get exitCode(): number | null {
+    return this.#child.exitCode
+  }
+
   /** Kills it, if it still runs. */
   async abandon(): Promise<void> {
     this.#child.kill('SIGKILL')

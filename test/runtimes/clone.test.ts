@@ -37,5 +37,5 @@ describe('a clone, with nothing built', () => {
   it('has types that Deno accepts', async () => {
     const [binary] = runtimeCommand('deno')
     await run(binary, ['check', program], { cwd: ROOT })
-  }, 180_000)
+  })
 })

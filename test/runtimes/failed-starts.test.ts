@@ -38,5 +38,4 @@ it.each(RUNTIMES)(
       'the signal comes while it starts': 'ABORTED',
     })
   },
-  120_000,
 )

@@ -23,5 +23,4 @@ it.each(RUNTIMES)(
     expect(names).toBeGreaterThan(150)
     expect(wrong).toEqual({ atReader: [], topics: [], presence: [], zone: '\ufeffzone', onDisk: [], tagged: [] })
   },
-  170_000,
 )

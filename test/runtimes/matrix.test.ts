@@ -54,7 +54,8 @@ describe('one grid of Node, Deno, Bun and a tab', () => {
 
   it('lets every process end by itself after its peer is closed', async () => {
     await matrix.close()
-    expect(await Promise.all(processes.map(({ ended }) => ended))).toEqual(RUNTIMES.map(() => 0))
+    const exits = (): string[] => processes.map(({ name, exitCode }) => `${name} ${exitCode}`)
+    await expect.poll(exits).toEqual(RUNTIMES.map((runtime) => `${runtime} 0`))
   })
 
   it.each(RUNTIMES)('opens the disk of %s whole on another runtime', async (runtime) => {

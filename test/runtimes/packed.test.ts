@@ -1,10 +1,12 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
 import { problemAffectsResolutionKind as affects } from '@arethetypeswrong/core/problems'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
+import { build, createLogger } from 'vite'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { openGrid } from 'gossipgrid'
 import { Chromium } from '../browser/browser-rig.ts'
@@ -118,6 +120,31 @@ describe('the packages, packed by npm and installed in an empty folder', () => {
 
   it('says on an older Node which one it needs', async () => {
     for (const entry of ['gossipgrid', 'gossipgrid/relay']) await saysWhichNode(packed, entry)
+  })
+
+  it('is silent without the optional Yjs: Vite warns of nothing, and TypeScript checks the types of libraries too', async () => {
+    const typeRoots = [join(ROOT, 'node_modules/@types')]
+    const strict = { target: 'es2024', module: 'nodenext', strict: true, noEmit: true }
+    const compilerOptions = { ...strict, types: ['node'], typeRoots }
+    const program = `import { openGrid } from 'gossipgrid'
+      const grid = await openGrid({ name: 'without' })
+      document.title = String((await grid.doc('d')).y.guid) + grid.map('m').size\n`
+    const folder = join(packed.app, 'without')
+    await mkdir(folder)
+    await writeFile(join(folder, 'main.ts'), program)
+    await writeFile(join(folder, 'index.html'), '<!doctype html><script type="module" src="./main.ts"></script>')
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['main.ts'] }))
+    expect(existsSync(join(packed.app, 'node_modules/yjs'))).toBe(false)
+    const tsc = [join(ROOT, 'node_modules/.bin/tsc'), '-p', 'without'] as const
+    const { code, stdout } = await packed.run(tsc)
+    expect(code, stdout).toBe(0)
+    const warnings: string[] = []
+    const customLogger = { ...createLogger('silent'), warn: (text: string) => void warnings.push(text) }
+    const chunkSizeWarningLimit = 1000
+    // How long the build takes is no matter of these packages.
+    const rolldownOptions = { checks: { bundlerTimings: false } }
+    await build({ root: folder, customLogger, build: { target: 'es2024', chunkSizeWarningLimit, rolldownOptions } })
+    expect(warnings).toEqual([])
   })
 
   describe('with the command and the optional Yjs beside them', () => {

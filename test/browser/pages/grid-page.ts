@@ -12,9 +12,13 @@ export interface GridPage {
   states(): Record<string, string>
   connected(): readonly string[]
   storage(): { readonly persistent: boolean; readonly error: string }
+  /** Counts under a key, and adds the key to a set under itself. Resolves to what is there then. */
+  visit(key: string): Promise<{ readonly count: number | undefined; readonly tags: readonly string[] | undefined }>
+  /** Drops the map. */
+  drop(): Promise<boolean>
   close(): Promise<void>
-  /** Writes numbers one after the other, and reports each acknowledged one to the web server. */
-  writeOn(): Promise<void>
+  /** Writes numbers from `first` on, one after the other, and reports each acknowledged one to the web server. */
+  writeOn(first: number): Promise<void>
 }
 
 let grid: Grid
@@ -32,9 +36,15 @@ const page: GridPage = {
   states: () => Object.fromEntries(grid.members.map(({ peerId, state }) => [peerId, state])),
   connected: () => grid.members.filter(({ connected }) => connected).map(({ peerId }) => peerId),
   storage: () => grid.status().storage,
+  visit: async (key) => {
+    const [visits, tags] = [grid.counters('visits'), grid.sets<string>('tags')]
+    await Promise.all([visits.increment(key), tags.add(key, key)])
+    return { count: visits.peek(key), tags: tags.peek(key) }
+  },
+  drop: async () => (await grid.dropCollection('numbers')) !== undefined,
   close: () => grid.close(),
-  writeOn: async () => {
-    for (let n = 0; ; n++) {
+  writeOn: async (first) => {
+    for (let n = first; ; n++) {
       await grid.map<number>('numbers').set(`n${n}`, n)
       void fetch(`/acknowledged/${n}`, { keepalive: true })
     }
