@@ -39,19 +39,19 @@ export class ReopeningLevel {
     }
   }
 
-  /** Applies the operations as one synced batch. */
+  /**
+   * Applies the operations as one synced batch. LevelDB answers a write with the failure of an earlier compaction, which
+   * says nothing about the disk as it is now. So a write that fails is tried once more on the database opened again.
+   */
   async write(operations: LevelOperation[], sizeBytes: number): Promise<void> {
-    if (this.#writeFailed) {
-      // Checked before closing, so that reads keep working while the disk is still full.
-      if (this.#level.status === 'open') await checkRoom(this.#directory, sizeBytes)
-      await this.#reopen()
-      this.#writeFailed = false
-    }
+    const isOpenedAgain = this.#writeFailed
+    if (isOpenedAgain) await this.#openAgain(sizeBytes)
     try {
-      await this.#level.batch(operations, { sync: true })
+      await this.#batch(operations)
     } catch (error) {
-      this.#writeFailed = true
-      throw error
+      if (isOpenedAgain) throw error
+      await this.#openAgain(sizeBytes)
+      await this.#batch(operations)
     }
   }
 
@@ -60,6 +60,22 @@ export class ReopeningLevel {
     await this.#reopening?.catch(() => undefined)
     await Promise.allSettled(this.#reads)
     await this.#level.close()
+  }
+
+  async #batch(operations: LevelOperation[]): Promise<void> {
+    try {
+      await this.#level.batch(operations, { sync: true })
+    } catch (error) {
+      this.#writeFailed = true
+      throw error
+    }
+  }
+
+  async #openAgain(sizeBytes: number): Promise<void> {
+    // Checked before closing, so that reads keep working while the disk is still full.
+    if (this.#level.status === 'open') await checkRoom(this.#directory, sizeBytes)
+    await this.#reopen()
+    this.#writeFailed = false
   }
 
   #reopen(): Promise<void> {
