@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { browserBundle } from './browser-bundle.ts'
 import { compile } from './compile.ts'
-import { BROWSER_PACKAGE, publishedManifest, sourcesIn, withBrowserBuild } from './published-manifest.ts'
+import { BROWSER_PACKAGE, exportsOf, publishedManifest, sourcesIn, withBrowserBuild } from './published-manifest.ts'
 import type { Manifest } from './published-manifest.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -16,7 +16,7 @@ export async function prepare(folder: string): Promise<void> {
   const source = join(folder, 'package.json')
   const text = await readFile(source, 'utf8')
   const manifest = JSON.parse(text) as Manifest
-  await compile(folder, [...sourcesIn(manifest.exports), ...sourcesIn(manifest.imports), ...programsOf(manifest)])
+  await compile(folder, [...sourcesIn(exportsOf(manifest)), ...sourcesIn(manifest.imports), ...programsOf(manifest)])
   if (manifest.name === BROWSER_PACKAGE) await writeBrowserBuild(folder)
   for (const licence of LICENCES) await copyFile(join(ROOT, licence), join(folder, licence))
   await writeFile(join(folder, ASIDE), text)

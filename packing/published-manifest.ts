@@ -6,6 +6,8 @@ export interface Manifest {
   readonly exports?: Targets
   readonly imports?: Targets
   readonly bin?: Readonly<Record<string, string>>
+  /** The entry points to publish, if there are others that only this repository uses. Default: all. */
+  readonly publishedExports?: readonly string[]
   readonly [field: string]: unknown
 }
 
@@ -13,7 +15,7 @@ type Targets = string | { readonly [condition: string]: Targets }
 
 const SOURCE = /^\.\/src\/(.*)\.ts$/
 /** Fields that only a clone needs. */
-const SOURCE_FIELDS = new Set(['scripts', 'devDependencies'])
+const SOURCE_FIELDS = new Set(['scripts', 'devDependencies', 'publishedExports'])
 
 /** The published package.json: it points to compiled files where the one of a clone points to sources. */
 export function publishedManifest(manifest: Manifest): Manifest {
@@ -21,9 +23,19 @@ export function publishedManifest(manifest: Manifest): Manifest {
   return Object.fromEntries(
     kept.map(([field, content]) => [
       field,
-      field === 'exports' || field === 'imports' ? compiled(content as Targets) : content,
+      field === 'exports'
+        ? compiled(exportsOf(manifest))
+        : field === 'imports'
+          ? compiled(content as Targets)
+          : content,
     ]),
   )
+}
+
+/** What a published package exports: sources, as in the clone. */
+export function exportsOf({ exports = {}, publishedExports }: Manifest): Targets {
+  if (publishedExports === undefined || typeof exports === 'string') return exports
+  return Object.fromEntries(publishedExports.map((entry) => [entry, exports[entry]!]))
 }
 
 /** The package whose browser build is packed along. */

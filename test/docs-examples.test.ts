@@ -33,12 +33,15 @@ async function examplesOf(file: string): Promise<Example[]> {
   return blocks.map((block, i) => ({ where: `${file} ${i + 1}`, code: block[1]! }))
 }
 
+async function sourcesIn(folder: string): Promise<string[]> {
+  const files = (await readdir(join(ROOT, folder), { recursive: true })).filter((name) => name.endsWith('.ts')).sort()
+  return files.filter((name) => !name.endsWith('.test.ts')).map((name) => `${folder}/${name}`)
+}
+
 async function allExamples(): Promise<Example[]> {
   const docs = (await readdir(join(ROOT, 'docs'))).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)
-  const folder = join(ROOT, 'packages/grid/src')
-  const files = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.ts')).sort()
-  const sources = files.filter((name) => !name.endsWith('.test.ts')).map((name) => `packages/grid/src/${name}`)
-  const examples = await Promise.all(['README.md', ...docs, ...sources].map(examplesOf))
+  const sources = await Promise.all(['packages/grid/src', 'packages/testing/src/lab'].map(sourcesIn))
+  const examples = await Promise.all(['README.md', ...docs, ...sources.flat()].map(examplesOf))
   const programs = (await readdir(join(ROOT, 'examples'))).filter((name) => name.endsWith('.ts'))
   const whole = programs.map(async (name) => {
     return { where: `examples/${name}`, code: await readFile(join(ROOT, 'examples', name), 'utf8') }

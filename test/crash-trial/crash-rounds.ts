@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Random } from '@gossipgrid/testing'
+import type { Random } from '@gossipgrid/testing/simulation'
 import { TrialLedger } from './trial-ledger.ts'
 import { TrialProcess } from './trial-process.ts'
 import type { Runtime } from '../runtimes/runtime.ts'

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Random } from '@gossipgrid/testing'
+import { Random } from '@gossipgrid/testing/simulation'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { checkSurvivors, startTrialWriter } from '../../packages/storage/src/crash-trial.ts'
 import { levelStorage } from '@gossipgrid/storage'

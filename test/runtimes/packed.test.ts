@@ -33,6 +33,25 @@ const OLD_NODE = [
   ].join(';')}`,
 ] as const
 
+/** A test of a user's application, for every test runner. */
+const LAB = `import { test } from 'node:test'
+import { openLab } from '@gossipgrid/testing'
+test('a split heals', async () => {
+  const lab = await openLab({ peers: 3, latencyMs: 5 })
+  lab.split([0], [1, 2])
+  await lab.grids[0]!.map('users').set('ada', { age: 36 })
+  lab.crash(1)
+  await lab.restart(1)
+  lab.heal()
+  await lab.converged()
+  if (lab.grids.some((grid) => grid.map('users').size !== 1)) throw new Error('ada is not everywhere')
+  await lab.close()
+})
+`
+
+/** How each runtime runs tests. */
+const TEST_COMMANDS = { node: ['--test'], deno: ['test', '-A', '--no-check'], bun: ['test'] } as const
+
 /** Counts its runs, in a directory that all runtimes share. */
 const COUNTING = `import { openGrid } from 'gossipgrid'
 const grid = await openGrid({ name: 'packed', directory: 'kept', listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false })
@@ -80,7 +99,7 @@ describe('the packages, packed by npm and installed in an empty folder', () => {
     expect(messages.map((message) => formatMessage(message, pkg))).toEqual([])
   })
 
-  it.each(SDK)('%s has types for every way to import it', async (name) => {
+  it.each([...SDK, 'testing'] as const)('%s has types for every way to import it', async (name) => {
     const tarball = createPackageFromTarballData(await readFile(packed.tarballs.get(name)!.path))
     const analysis = await checkPackage(tarball)
     if (analysis.types === false) throw new Error('there are no types')
@@ -147,6 +166,18 @@ describe('the packages, packed by npm and installed in an empty folder', () => {
     expect(warnings).toEqual([])
   })
 
+  describe('with the lab beside them', () => {
+    beforeAll(() => packed.install(['testing']), LIMIT_MS)
+
+    it.each(RUNTIMES)('runs a lab in a test on %s', async (runtime) => {
+      await writeFile(join(packed.app, 'lab.test.ts'), LAB)
+      const [binary] = runtimeCommand(runtime)
+      const { code, stdout, stderr } = await packed.run([binary, ...TEST_COMMANDS[runtime]], './lab.test.ts')
+      expect(`${stdout}${stderr}`).toMatch(/a split heals/)
+      expect(code, `${stdout}${stderr}`).toBe(0)
+    })
+  })
+
   describe('with the command and the optional Yjs beside them', () => {
     beforeAll(async () => {
       await packed.install(['cli'], optional)
@@ -154,7 +185,7 @@ describe('the packages, packed by npm and installed in an empty folder', () => {
 
     it('have types for a strict project that checks the types of its libraries too', async () => {
       const compilerOptions = { target: 'es2024', module: 'nodenext', strict: true, noEmit: true, types: ['node'] }
-      const files = ['hello.ts', 'counting.ts']
+      const files = ['hello.ts', 'counting.ts', 'lab.test.ts']
       await writeFile(join(packed.app, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
       const { code, stdout } = await packed.run([join(ROOT, 'node_modules/.bin/tsc')])
       expect(code, stdout).toBe(0)

@@ -1,6 +1,6 @@
 import { compositeKey, splitKey } from '@gossipgrid/core'
 import type { Peer } from '@gossipgrid/core'
-import { partitionOf, simulatedCollection } from '@gossipgrid/testing'
+import { partitionOf, simulatedCollection } from '@gossipgrid/testing/simulation'
 import type {
   Application,
   LedgerWrite,
@@ -9,7 +9,7 @@ import type {
   SimulatedPeer,
   SimulatedWrite,
   Violation,
-} from '@gossipgrid/testing'
+} from '@gossipgrid/testing/simulation'
 import { NO_SHARE, encodeShare, readShare } from '../../packages/grid/src/counters/share.ts'
 import type { Share } from '../../packages/grid/src/counters/share.ts'
 import { KeyCounts } from '../../packages/grid/src/keyed/key-counts.ts'

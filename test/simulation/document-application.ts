@@ -1,6 +1,13 @@
 import type { Peer } from '@gossipgrid/core'
-import type { Application, Ledger, LedgerWrite, Random, SimulatedCollection, SimulatedPeer } from '@gossipgrid/testing'
-import { simulatedCollection } from '@gossipgrid/testing'
+import type {
+  Application,
+  Ledger,
+  LedgerWrite,
+  Random,
+  SimulatedCollection,
+  SimulatedPeer,
+} from '@gossipgrid/testing/simulation'
+import { simulatedCollection } from '@gossipgrid/testing/simulation'
 import * as Y from 'yjs'
 import { DocumentEngine } from '../../packages/grid/src/documents/engine/document-engine.ts'
 import type { DocumentEngineDeps } from '../../packages/grid/src/documents/engine/document-engine.ts'

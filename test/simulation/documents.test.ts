@@ -1,4 +1,4 @@
-import { simulate } from '@gossipgrid/testing'
+import { simulate } from '@gossipgrid/testing/simulation'
 import { afterEach, expect, test, vi } from 'vitest'
 import { LagTable } from '../../packages/core/src/digests/lag.ts'
 import { DocumentApplication } from './document-application.ts'

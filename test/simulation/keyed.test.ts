@@ -1,4 +1,4 @@
-import { simulate } from '@gossipgrid/testing'
+import { simulate } from '@gossipgrid/testing/simulation'
 import { afterEach, expect, test, vi } from 'vitest'
 import { KINDS } from '../../packages/core/src/kinds/kinds.ts'
 import { NO_SHARE } from '../../packages/grid/src/counters/share.ts'

@@ -1,6 +1,6 @@
 import type { Partition, Peer } from '@gossipgrid/core'
-import { partitionOf } from '@gossipgrid/testing'
-import type { SimulatedCollection, SimulatedPeer } from '@gossipgrid/testing'
+import { partitionOf } from '@gossipgrid/testing/simulation'
+import type { SimulatedCollection, SimulatedPeer } from '@gossipgrid/testing/simulation'
 
 /** A table of the SDK that is kept up to date from the changes of a partition. */
 interface LifeTable {

@@ -1,4 +1,4 @@
-import { simulate } from '@gossipgrid/testing'
+import { simulate } from '@gossipgrid/testing/simulation'
 import { bytesInUse } from '@gossipgrid/testing/sim-command'
 import { expect, test } from 'vitest'
 import { DocumentApplication } from './document-application.ts'

@@ -1,6 +1,6 @@
 import type { Peer } from '@gossipgrid/core'
-import { ElementHistory, partitionOf, simulatedCollection } from '@gossipgrid/testing'
-import type { Application, Random, SimulatedCollection, SimulatedPeer, Violation } from '@gossipgrid/testing'
+import { ElementHistory, partitionOf, simulatedCollection } from '@gossipgrid/testing/simulation'
+import type { Application, Random, SimulatedCollection, SimulatedPeer, Violation } from '@gossipgrid/testing/simulation'
 import { KeyElements, mainOf, mainParts } from '../../packages/grid/src/keyed/key-elements.ts'
 import { encodeElement } from '../../packages/grid/src/sets/set-element.ts'
 import { LifeTables } from './life-tables.ts'

@@ -1,6 +1,6 @@
 /** `npm run sim`: the simulator, with the kinds that need the SDK's code among what applications use. */
 import process from 'node:process'
-import { DropApplication } from '@gossipgrid/testing'
+import { DropApplication } from '@gossipgrid/testing/simulation'
 import { simulateCommand } from '@gossipgrid/testing/sim-command'
 import { CountersApplication } from './counters-application.ts'
 import { documentApplications } from './document-application.ts'

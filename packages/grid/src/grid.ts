@@ -98,6 +98,7 @@ export class Grid extends GridCollections {
       logger,
       onEvent: (event) => this.#eventReporter.report(event),
       trace,
+      readWallMs: deps.readWallMs,
     })
     const { writes } = this.#runtime
     this.writes = writes

@@ -67,6 +67,11 @@ export interface OpenGridOptions {
   readonly weight?: number
   /** Failure domain: copies are spread over zones where possible. */
   readonly zone?: string
+  /**
+   * For tests: reads the wall clock, in milliseconds since 1970, instead of `Date.now`. It dates writes and ends entries; waits
+   * and timers do not follow it. `openLab` of `@gossipgrid/testing` sets it.
+   */
+  readonly wallMs?: () => number
   /** Aborts opening. */
   readonly signal?: AbortSignal
   /** A store of your own instead of the one chosen by the options above. The grid closes it. */
@@ -99,6 +104,7 @@ const OPTIONS: Known<OpenGridOptions> = {
   role: true,
   weight: true,
   zone: true,
+  wallMs: true,
   signal: true,
   storage: true,
   network: true,

@@ -93,6 +93,7 @@ async function openAtPlace(options: OpenGridOptions, logger: Logger, teardown: T
     weight,
     zone,
     tracer: options.tracer,
+    readWallMs: options.wallMs,
     follow: (runtime: Runtime) => environment.follow(runtime),
   }
   return Grid.start(deps, teardown, signal)

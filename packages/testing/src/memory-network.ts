@@ -11,16 +11,33 @@ const ROOM_BYTES = 1024 * 1024
 /** Milliseconds until a lost connection is made again. */
 const REDIAL_MS = 20
 
+/** Milliseconds, at least, until a lost message of a stream is sent again. */
+const RESEND_MS = 10
+/** A link without anything on its way. */
+const IDLE = { queuedBytes: 0, directBytes: 0, open: true, arrivesAtMs: 0 } as const
+
 /** Connects all memory networks of one process. */
 export interface MemoryNetworkHub {
-  /** A network with a new peer id. On start it dials the addresses of `join` until it is connected. */
-  network(options?: { readonly join?: readonly string[] }): Network
+  /** The share of broadcasts and frames that never arrive, from 0 to 1. A message of a stream is sent again instead. */
+  lossShare: number
+  /**
+   * A network with a new peer id, or with the one given. On start it dials the addresses of `join` until it is connected.
+   */
+  network(options?: { readonly join?: readonly string[]; readonly peerId?: PeerId }): Network
   /**
    * Splits the hub into groups that cannot reach each other. All peers that are named in no group form one more group.
    */
   split(...groups: readonly (readonly PeerId[])[]): void
   /** Ends the split: connections from before it are made again. */
   heal(): void
+  /** Stops a network at once, as when its process is killed: what is on its way from it and to it is lost. */
+  crash(peerId: PeerId): void
+}
+
+/** Settings of a hub. */
+export interface MemoryNetworkOptions {
+  /** Milliseconds that everything takes from one peer to another. Default: until the next turn of the event loop. */
+  readonly latencyMs?: number
 }
 
 /**
@@ -34,18 +51,24 @@ export interface MemoryNetworkHub {
  * const ben = hub.network({ join: ['memory:peer-1'] })
  * ```
  */
-export function memoryNetworkHub(): MemoryNetworkHub {
-  return new Hub()
+export function memoryNetworkHub(options: MemoryNetworkOptions = {}): MemoryNetworkHub {
+  return new Hub(options.latencyMs ?? 0)
 }
 
 class Hub implements MemoryNetworkHub {
+  readonly latencyMs: number
+  lossShare = 0
   readonly #networks = new Map<PeerId, MemoryNetwork>()
   #groupOf: ReadonlyMap<PeerId, number> = new Map()
   #made = 0
 
-  network(options: { readonly join?: readonly string[] } = {}): Network {
+  constructor(latencyMs: number) {
+    this.latencyMs = latencyMs
+  }
+
+  network(options: { readonly join?: readonly string[]; readonly peerId?: PeerId } = {}): Network {
     this.#made += 1
-    const network = new MemoryNetwork(`peer-${this.#made}`, this, options.join ?? [])
+    const network = new MemoryNetwork(options.peerId ?? `peer-${this.#made}`, this, options.join ?? [])
     this.#networks.set(network.peerId, network)
     return network
   }
@@ -57,6 +80,14 @@ class Hub implements MemoryNetworkHub {
 
   heal(): void {
     this.#groupOf = new Map()
+  }
+
+  crash(peerId: PeerId): void {
+    this.#networks.get(peerId)?.crash()
+  }
+
+  loses(): boolean {
+    return this.lossShare > 0 && Math.random() < this.lossShare
   }
 
   find(peerId: PeerId): MemoryNetwork | undefined {
@@ -78,6 +109,9 @@ interface Link {
   queuedBytes: number
   directBytes: number
   open: boolean
+  /** What is on its way, in order, and when the last of it arrives. */
+  readonly underWay: (() => void)[]
+  arrivesAtMs: number
   waiters: { resolve: () => void; reject: (error: GridError) => void }[]
 }
 
@@ -159,12 +193,14 @@ class MemoryNetwork implements Network {
     const copy = bytes.slice()
     link.directBytes += copy.length
     this.#traffic.sentBytes += copy.length
-    setTimeout(() => {
+    const isLost = this.#hub.loses()
+    this.#arrive(link, 0, () => {
       if (!link.open) return
       link.directBytes -= copy.length
+      if (isLost) return
       link.peer.#traffic.receivedBytes += copy.length
       link.peer.#events?.direct(this.peerId, copy)
-    }, 0)
+    })
     return true
   }
 
@@ -179,13 +215,13 @@ class MemoryNetwork implements Network {
     const copy = bytes.slice()
     link.queuedBytes += copy.length
     this.#traffic.sentBytes += copy.length
-    setTimeout(() => {
+    this.#arrive(link, this.#hub.loses() ? Math.max(RESEND_MS, 2 * this.#hub.latencyMs) : 0, () => {
       if (!link.open) return
       link.queuedBytes -= copy.length
       if (link.queuedBytes <= ROOM_BYTES) for (const waiter of link.waiters.splice(0)) waiter.resolve()
       link.peer.#traffic.receivedBytes += copy.length
       link.peer.#events?.message(this.peerId, copy)
-    }, 0)
+    })
     if (link.queuedBytes <= ROOM_BYTES) return Promise.resolve()
     return new Promise((resolve, reject) => link.waiters.push({ resolve, reject }))
   }
@@ -203,6 +239,11 @@ class MemoryNetwork implements Network {
     if (this.#stopped) return
     // Messages that `send` has accepted arrive before the connections close, as on the real network.
     while ([...this.#links.values()].some((link) => link.queuedBytes > 0)) await nextTurn()
+    this.crash()
+  }
+
+  /** Stops without a word, and without waiting for what is on its way. */
+  crash(): void {
     this.#stopped = true
     clearInterval(this.#redialTimer)
     for (const neighbour of [...this.#links.keys()]) this.#disconnect(neighbour)
@@ -214,6 +255,16 @@ class MemoryNetwork implements Network {
     for (const neighbour of [...this.#links.keys()]) {
       if (!this.#hub.reachable(this.peerId, neighbour)) this.#disconnect(neighbour)
     }
+  }
+
+  /** Calls `arrive` when the other end has received this, after everything that was sent before it. */
+  #arrive(link: Link, lateMs: number, arrive: () => void): void {
+    const nowMs = performance.now()
+    link.arrivesAtMs = Math.max(link.arrivesAtMs, nowMs + this.#hub.latencyMs + lateMs)
+    link.underWay.push(arrive)
+    const waitMs = this.#hub.latencyMs + lateMs === 0 ? 0 : link.arrivesAtMs - nowMs
+    // Timers of different lengths may swap places: each of them takes what is first.
+    setTimeout(() => link.underWay.shift()!(), waitMs)
   }
 
   get #reachable(): boolean {
@@ -234,8 +285,8 @@ class MemoryNetwork implements Network {
     const other = this.#hub.find(peerId)
     if (other === undefined || other === this || !this.#reachable || !other.#reachable) return false
     if (!this.#hub.reachable(this.peerId, peerId) || this.#refuses(peerId) || other.#refuses(this.peerId)) return false
-    this.#links.set(peerId, { peer: other, queuedBytes: 0, directBytes: 0, open: true, waiters: [] })
-    other.#links.set(this.peerId, { peer: this, queuedBytes: 0, directBytes: 0, open: true, waiters: [] })
+    this.#links.set(peerId, { peer: other, ...IDLE, underWay: [], waiters: [] })
+    other.#links.set(this.peerId, { peer: this, ...IDLE, underWay: [], waiters: [] })
     this.#wanted.add(peerId)
     this.#events?.connected(peerId)
     other.#events?.connected(this.peerId)
@@ -265,13 +316,14 @@ class MemoryNetwork implements Network {
 
   #passOn(frame: { readonly author: PeerId; readonly bytes: Uint8Array }): void {
     for (const link of this.#links.values()) {
-      setTimeout(() => {
-        if (!link.open || link.peer.#seen.has(frame)) return
+      const isLost = this.#hub.loses()
+      this.#arrive(link, 0, () => {
+        if (isLost || !link.open || link.peer.#seen.has(frame)) return
         link.peer.#seen.add(frame)
         link.peer.#traffic.receivedBytes += frame.bytes.length
         link.peer.#events?.broadcast(frame.author, frame.bytes.slice())
         link.peer.#passOn(frame)
-      }, 0)
+      })
       this.#traffic.sentBytes += frame.bytes.length
     }
   }

@@ -1,7 +1,6 @@
 import { DROPS, checkCollectionName } from '@gossipgrid/core'
 import { WRITE_OPTIONS, checkWriteOptions } from '../batches/checks.ts'
 import type { Receipt, WriteOptions } from '../receipts/receipt.ts'
-import { readClocks } from '../runtime/clocks.ts'
 import { checkAborted } from '../runtime/waiting.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 
@@ -18,7 +17,7 @@ export async function dropCollection(
   await pump.peer.housekeeping.loadRare()
   pump.checkOpen()
   checkAborted(options?.signal)
-  const written = pump.undisturbed(() => pump.peer.housekeeping.drops!.drop(name, readClocks()))
+  const written = pump.undisturbed(() => pump.peer.housekeeping.drops!.drop(name, pump.now()))
   if (written === undefined) return undefined
   dropped()
   return writes.follow(pump.peer.collections.internal(DROPS), written, options)

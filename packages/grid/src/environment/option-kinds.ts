@@ -14,6 +14,7 @@ const KINDS: Readonly<Partial<Record<keyof OpenGridOptions, Kind>>> = {
   weight: 'number',
   zone: 'text',
   network: 'function',
+  wallMs: 'function',
 }
 /** Options that are objects, and the methods that these must have. */
 const METHODS: Readonly<Partial<Record<keyof OpenGridOptions, readonly string[]>>> = {

@@ -13,6 +13,8 @@ export interface StoredPeer {
   readonly role?: Role | undefined
   readonly weight?: number | undefined
   readonly zone?: string | undefined
+  /** Reads the wall clock in milliseconds instead of `Date.now`. For tests. */
+  readonly readWallMs?: (() => number) | undefined
 }
 
 /** Makes a peer from the data in its store. */
@@ -38,7 +40,7 @@ export async function loadPeer(deps: StoredPeer): Promise<Peer> {
       }
     }
   }
-  return opening.finish(readClocks())
+  return opening.finish(readClocks(deps.readWallMs))
 }
 
 const systemRandom: RandomSource = {

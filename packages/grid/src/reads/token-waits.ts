@@ -1,7 +1,6 @@
 import { GridError } from '@gossipgrid/core'
 import type { PartitionName, Peer } from '@gossipgrid/core'
 import { onAbort } from '../flow/on-abort.ts'
-import { readClocks } from '../runtime/clocks.ts'
 import { orAborted, settlesWithin } from '../runtime/waiting.ts'
 import type { Pump } from '../runtime/write-path.ts'
 import type { ReadOptions } from './after-token.ts'
@@ -53,7 +52,7 @@ export class TokenWaits {
     if (missing.length === 0) return
     if (this.#count >= WAITS_MAX)
       throw new GridError('BACKLOG_FULL', `${WAITS_MAX} reads already wait for writes: wait for some of them first`)
-    peer.antiEntropy.wantFrom(SOURCE, readClocks())
+    peer.antiEntropy.wantFrom(SOURCE, this.#pump.now())
     this.#count += 1
     const waits = missing.map((dot) => this.#wait(dot))
     try {

@@ -4,7 +4,6 @@ import { TIMEOUT_MAX_MS, checkCount, checkKind } from '../batches/checks.ts'
 import { FEED_OPTIONS, checkFeedOptions } from '../changes/change-feed.ts'
 import type { FeedOptions } from '../changes/change-feed.ts'
 import { STEPS_PER_TURN, nextTurn } from '../flow/pacing.ts'
-import { readClocks } from '../runtime/clocks.ts'
 import { checkAborted, orAborted, settlesWithin } from '../runtime/waiting.ts'
 import type { Pump } from '../runtime/write-path.ts'
 import { cursorOf, droppedSince, readCursor } from './cursor.ts'
@@ -166,7 +165,7 @@ async function covered(
   const stop = pump.afterSteps(() => {
     if (partition.dropped || isCovered() || pump.closing.aborted) resolve()
   })
-  peer.antiEntropy.wantFrom(SOURCE, readClocks())
+  peer.antiEntropy.wantFrom(SOURCE, pump.now())
   try {
     const inTime = await orAborted(settlesWithin(promise, timeoutMs), signal)
     pump.checkOpen()

@@ -1,4 +1,4 @@
-import type { Effect, Input, Network, Peer, PeerEvent, PeerReport, Storage, Written } from '@gossipgrid/core'
+import type { Effect, Input, Instant, Network, Peer, PeerEvent, PeerReport, Storage, Written } from '@gossipgrid/core'
 import { GridError } from '@gossipgrid/core'
 import { readClocks } from './clocks.ts'
 import { Inbox } from './inbox.ts'
@@ -17,6 +17,8 @@ export interface RuntimeOptions {
   readonly logger: Logger
   readonly onEvent: (event: PeerEvent) => void
   readonly trace?: WritePathOptions['trace']
+  /** Reads the wall clock in milliseconds instead of `Date.now`. For tests. */
+  readonly readWallMs?: (() => number) | undefined
 }
 
 /**
@@ -36,6 +38,7 @@ export class Runtime implements Pump {
   readonly inbox: Inbox = new Inbox((input) => this.step(input))
   readonly #logger: Logger
   readonly #onEvent: (event: PeerEvent) => void
+  readonly #readWallMs: (() => number) | undefined
   readonly #soon = new Soon(() => {
     this.#flushing = false
     this.step({ type: 'tick' })
@@ -58,6 +61,7 @@ export class Runtime implements Pump {
     this.storage = options.storage
     this.#logger = options.logger
     this.#onEvent = options.onEvent
+    this.#readWallMs = options.readWallMs
     this.writes = new WritePath({
       pump: this,
       isPersistent: () => this.peer.persistent && this.storage.persistent,
@@ -90,14 +94,18 @@ export class Runtime implements Pump {
     this.step({ type: 'tick' })
   }
 
+  now(): Instant {
+    return readClocks(this.#readWallMs)
+  }
+
   /** The grid's wall time now, in milliseconds. */
   get wallMs(): number {
-    return this.peer.wallMs(readClocks())
+    return this.peer.wallMs(this.now())
   }
 
   /** What the peer reports of itself now, for status and metrics. */
   report(): PeerReport {
-    return this.peer.report(readClocks())
+    return this.peer.report(this.now())
   }
 
   /** Aborted when closing begins. Long operations end with it. */
@@ -140,7 +148,7 @@ export class Runtime implements Pump {
   step(input: Input): void {
     if (this.#closed) return
     this.#stepping = true
-    const now = readClocks()
+    const now = this.now()
     this.meters.stepping(now.wallMs)
     let effects: readonly Effect[]
     try {
@@ -165,7 +173,7 @@ export class Runtime implements Pump {
 
   /** Tells the other peers that this one closes. With `left`, it does not come back. */
   async sayGoodbye(left: boolean): Promise<void> {
-    const farewell = this.peer.goodbye(left, readClocks())
+    const farewell = this.peer.goodbye(left, this.now())
     await Promise.allSettled(farewell.map((effect) => this.#perform(effect)))
   }
 

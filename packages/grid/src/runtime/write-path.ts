@@ -1,6 +1,5 @@
-import type { Input, Partition, Peer, PeerEvent, PeerId, Written } from '@gossipgrid/core'
+import type { Input, Instant, Partition, Peer, PeerEvent, PeerId, Written } from '@gossipgrid/core'
 import { GridError } from '@gossipgrid/core'
-import { readClocks } from './clocks.ts'
 import { Copies } from './copies.ts'
 import type { ListenerCalls } from '../flow/listener-calls.ts'
 import type { Meters } from '../meters/meters.ts'
@@ -27,6 +26,8 @@ export interface Pump {
   readonly closing: AbortSignal
   /** The grid's wall time now, in milliseconds. */
   readonly wallMs: number
+  /** Reads the clocks of this machine. */
+  now(): Instant
   /** Throws `CLOSED` once the grid is closed. */
   checkOpen(): void
   step(input: Input): void
@@ -194,7 +195,7 @@ export class WritePath {
   /** Deletes a durable member from the registry. Resolves to true when that is durable here; to false if it was not there. */
   async forget(peerId: PeerId): Promise<boolean> {
     this.pump.checkOpen()
-    const written = this.pump.peer.forget(peerId, readClocks())
+    const written = this.pump.peer.forget(peerId, this.pump.now())
     if (written === undefined) return false
     await this.#added(written, NO_PARTS)
     return true
@@ -282,7 +283,7 @@ export class WritePath {
     const { meters, peer } = this.pump
     this.#underWay = true
     try {
-      const written = this.pump.undisturbed(() => peer.write(partition, key, value, readClocks()))
+      const written = this.pump.undisturbed(() => peer.write(partition, key, value, this.pump.now()))
       meters.writes[value === undefined ? 'deletes' : 'sets'] += 1
       this.#lastWriteId = written.writeId
       return written

@@ -193,7 +193,7 @@ export function metricsOf(status: GridStatus, runtime: Runtime, ready: boolean, 
       refused: Object.fromEntries(meters.refused),
     },
     replicaIdChanges: meters.replicaIds,
-    clockAheadSeconds: hlc === 0 ? 0 : (wallFromHlc(hlc) - Date.now()) / 1000,
+    clockAheadSeconds: hlc === 0 ? 0 : (wallFromHlc(hlc) - runtime.now().wallMs) / 1000,
     eventLoopDelaySeconds: meters.loopDelay.histogram.snapshot(),
   }
 }

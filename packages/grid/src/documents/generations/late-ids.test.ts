@@ -1,5 +1,5 @@
 import { documentKey, documentValue, generationKey, generationStart, openPeer } from '@gossipgrid/core'
-import { Random } from '@gossipgrid/testing'
+import { Random } from '@gossipgrid/testing/simulation'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import * as Y from 'yjs'
