@@ -77,7 +77,7 @@ export async function serveSite(script: readonly BundlePart[], { headers = {}, t
   const answer: RequestListener = (request, response) => {
     const [, count] = /^\/acknowledged\/(\d+)$/.exec(request.url ?? '') ?? []
     if (count !== undefined) acknowledged = Math.max(acknowledged, Number(count))
-    const part = script.find(({ name }) => request.url === `/${name}`)
+    const part = script.find(({ name }) => request.url?.split('?')[0] === `/${name}`)
     response.writeHead(200, { ...headers, 'content-type': part === undefined ? 'text/html' : 'text/javascript' })
     response.end(part?.text ?? page)
   }

@@ -51,11 +51,11 @@ it('what a tab loads first stays within its budget, and so does what documents a
   expect(gzipBytes(documents)).toBeLessThanOrEqual(DOCUMENTS_MAX_BYTES)
 })
 
-it('WebRTC, yjs, the fast cipher and what only the spare curve needs are not loaded first', () => {
+it('WebRTC, gossip, yjs, the fast cipher and what only the spare curve needs are not loaded first', () => {
   const later = parts.filter((each) => !loadedWith(part(/^index\.js$/)).has(each)).map(({ text }) => text)
   const first = [...loadedWith(part(/^index\.js$/))].map(({ text }) => text).join('')
   const sha512 = '0x428a2f98d728ae22'
-  for (const sign of ['RTCPeerConnection', 'Yjs was already imported', 'WebAssembly', sha512]) {
+  for (const sign of ['RTCPeerConnection', '/floodsub/1.0.0', 'Yjs was already imported', 'WebAssembly', sha512]) {
     expect(later.some((text) => text.includes(sign))).toBe(true)
     expect(first.includes(sign)).toBe(false)
   }
@@ -66,6 +66,12 @@ it('nothing in it needs Node or generates code from text', () => {
     expect(text).not.toMatch(/from"node:|require\("/)
     expect(text).not.toMatch(/\beval\(/)
   }
+})
+
+it('an import of an address that is known only later is left alone by bundlers', () => {
+  const texts = parts.map(({ text }) => text).join('')
+  const imports = [...texts.matchAll(/\bimport\((?!["`])(.{38})/g)].map(([, words]) => words)
+  expect(imports).toEqual(['/*@vite-ignore*//*webpackIgnore:true*/'])
 })
 
 it('a published build leaves yjs to the application', async () => {

@@ -56,6 +56,10 @@ export class Tab {
     return this.page.evaluate(() => peer.storage())
   }
 
+  say(text: string): Promise<void> {
+    return this.page.evaluate((said) => peer.say(said), text)
+  }
+
   drop(): Promise<boolean> {
     return this.page.evaluate(() => peer.drop())
   }

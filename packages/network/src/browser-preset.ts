@@ -5,7 +5,8 @@ import { ping } from '@libp2p/ping'
 import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
 import { directConnections } from './direct-connections.ts'
-import { gossipService } from './gossip.ts'
+import { lateGossip } from './late-gossip.ts'
+import type { LateGossip } from './late-gossip.ts'
 import type { Preset, PresetInput } from './preset.ts'
 import { guarded } from './strangers/guarded-transport.ts'
 import { TAB_LISTEN, tabTransport } from './tab-transport.ts'
@@ -30,6 +31,7 @@ export const preset: Preset = {
     address.startsWith('/memory/') ||
     (address.includes('/p2p-circuit') ? address.includes('/webrtc') : /\/wss?(\/|$)/.test(address)),
   options,
+  broadcasting: (node) => node.services['pubsub'] as LateGossip,
 }
 
 function options(input: PresetInput): ReturnType<Preset['options']> {
@@ -54,8 +56,8 @@ function options(input: PresetInput): ReturnType<Preset['options']> {
     services: {
       identify: identify(),
       ping: ping(),
-      pubsub: gossipService(gossip),
-      direct: directConnections({ iceServers }, newcomers),
+      pubsub: lateGossip(gossip, input.log),
+      direct: directConnections({ iceServers }, newcomers, input.log),
     },
   }
 }

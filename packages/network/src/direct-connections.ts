@@ -2,11 +2,8 @@ import { start, stop } from '@libp2p/interface'
 import type { Startable, Transport } from '@libp2p/interface'
 import type { AddressManager, TransportManager } from '@libp2p/interface-internal'
 import type { directTransports } from './direct-transports.ts'
-import { delay } from './ending.ts'
+import { loadedCode } from './loaded-code.ts'
 import type { Newcomers } from './strangers/newcomers.ts'
-
-/** The wait before code that could not be loaded is requested again. */
-const LOAD_AGAIN_MS = 5000
 
 type Components = Parameters<typeof directTransports>[0] & {
   readonly addressManager: AddressManager
@@ -20,21 +17,29 @@ type Components = Parameters<typeof directTransports>[0] & {
 export function directConnections(
   rtcConfiguration: RTCConfiguration,
   newcomers: Newcomers,
+  log: (line: string) => void,
 ): (components: Components) => Startable {
-  return (components) => new DirectConnections(components, rtcConfiguration, newcomers)
+  return (components) => new DirectConnections(components, rtcConfiguration, newcomers, log)
 }
 
 class DirectConnections implements Startable {
   readonly #components: Components
   readonly #rtcConfiguration: RTCConfiguration
   readonly #newcomers: Newcomers
+  readonly #log: (line: string) => void
   #transports: readonly Transport[] = []
   #stopped = true
 
-  constructor(components: Components, rtcConfiguration: RTCConfiguration, newcomers: Newcomers) {
+  constructor(
+    components: Components,
+    rtcConfiguration: RTCConfiguration,
+    newcomers: Newcomers,
+    log: (line: string) => void,
+  ) {
     this.#components = components
     this.#rtcConfiguration = rtcConfiguration
     this.#newcomers = newcomers
+    this.#log = log
   }
 
   start(): void {
@@ -53,25 +58,19 @@ class DirectConnections implements Startable {
 
   async #add(): Promise<void> {
     const { addressManager, transportManager } = this.#components
-    const transports = await this.#load()
-    if (this.#stopped || transports === undefined) return
-    this.#transports = transports(this.#components, this.#rtcConfiguration, this.#newcomers)
+    const code = await loadedCode({
+      what: 'direct connections between tabs',
+      load: () => import('./direct-transports.ts'),
+      isStopped: () => this.#stopped,
+      log: this.#log,
+    })
+    if (this.#stopped || code === undefined) return
+    this.#transports = code.directTransports(this.#components, this.#rtcConfiguration, this.#newcomers)
     await start(...this.#transports)
     for (const transport of this.#transports) transportManager.add(transport)
     const listen = addressManager
       .getListenAddrs()
       .filter((address) => /\/(p2p-circuit|webrtc)/.test(address.toString()))
     if (!this.#stopped) await transportManager.listen(listen).catch(() => undefined)
-  }
-
-  async #load(): Promise<typeof directTransports | undefined> {
-    while (!this.#stopped) {
-      try {
-        return (await import('./direct-transports.ts')).directTransports
-      } catch {
-        await delay(LOAD_AGAIN_MS)
-      }
-    }
-    return undefined
   }
 }

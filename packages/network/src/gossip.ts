@@ -1,8 +1,9 @@
 import { gossipsub, StrictSign, TopicValidatorResult } from '@libp2p/gossipsub'
 import type { GossipSub, Message, SignedMessage } from '@libp2p/gossipsub'
-import type { Libp2p, PeerId as Libp2pPeerId, Stream } from '@libp2p/interface'
-import { GridError } from '@gossipgrid/core'
+import type { PeerId as Libp2pPeerId, Stream } from '@libp2p/interface'
 import type { PeerId } from '@gossipgrid/core'
+import { GOSSIP_STREAMS_MAX, checkBroadcastSize } from './broadcasting.ts'
+import type { Broadcasting, GossipOptions } from './broadcasting.ts'
 import type { Channel } from './channel.ts'
 import { SEAL_BYTES } from './lock.ts'
 import { drained } from './message-writer.ts'
@@ -57,15 +58,6 @@ interface OutboundStream {
 
 export type GossipService = GossipSub
 
-export interface GossipOptions {
-  /** Frames are published on the topics of all channels. */
-  readonly channels: readonly Channel[]
-  /** The largest frame, in bytes, before it is sealed. */
-  readonly broadcastSizeMaxBytes: number
-  /** Whether a neighbour has shown its proof of membership. Only such neighbours are sent frames. */
-  readonly isMember: (peerId: PeerId) => boolean
-}
-
 /**
  * The gossipsub service of a peer.
  *
@@ -82,7 +74,7 @@ export function gossipService(options: GossipOptions): (components: object) => G
     allowPublishToZeroTopicPeers: true,
     fallbackToFloodsub: false,
     allowedTopics: topics,
-    maxInboundStreams: 2,
+    maxInboundStreams: GOSSIP_STREAMS_MAX,
     maxInboundDataLength: frameSizeMaxBytes + Math.max(frameSizeMaxBytes, ANSWER_MAX_BYTES) + CONTROL_BYTES,
     maxTopicBytesPerPeer: 8 * 1024,
     decodeRpcLimits: {
@@ -141,7 +133,7 @@ const onlyInvalidMessagesCount = {
 }
 
 /** Best-effort broadcast on gossipsub, with the bounds and the back-pressure that gossipsub lacks. */
-export class Gossip {
+export class Gossip implements Broadcasting {
   readonly #service: GossipSub
   readonly #internals: Internals
   readonly #options: GossipOptions
@@ -153,22 +145,20 @@ export class Gossip {
   #waitingBytes = 0
   #dropped = 0
 
-  constructor(node: Libp2p, options: GossipOptions) {
-    this.#self = node.peerId.toString()
-    this.#service = node.services['pubsub'] as GossipSub
+  constructor(self: PeerId, service: GossipService, options: GossipOptions) {
+    this.#self = self
+    this.#service = service
     this.#internals = this.#service as unknown as Internals
     this.#options = options
     boundQueues(this.#internals.streamsOutbound)
     boundCache(this.#internals.mcache)
   }
 
-  /** Frames given up because too much was waiting already. */
   get dropped(): number {
     return this.#dropped
   }
 
-  /** Subscribes; `onMessage` gets every valid frame of others once, with the author its signature proves. */
-  start(onMessage: (author: PeerId, bytes: Uint8Array) => void): void {
+  listen(onMessage: (author: PeerId, bytes: Uint8Array) => void): void {
     for (const channel of this.#options.channels) {
       this.#service.topicValidators.set(channel.topic, (_from, message) => this.#judge(channel, message))
       this.#service.subscribe(channel.topic)
@@ -194,17 +184,9 @@ export class Gossip {
     return TopicValidatorResult.Accept
   }
 
-  /**
-   * See `Broadcast.publish` of core's ports. Throws `MESSAGE_TOO_LARGE`: gossipsub would lose such a frame silently.
-   */
   async publish(bytes: Uint8Array): Promise<void> {
     const { channels, broadcastSizeMaxBytes } = this.#options
-    if (bytes.length > broadcastSizeMaxBytes) {
-      throw new GridError(
-        'MESSAGE_TOO_LARGE',
-        `a broadcast of ${bytes.length} bytes is above the limit of ${broadcastSizeMaxBytes}; split it or use send`,
-      )
-    }
+    checkBroadcastSize(bytes, broadcastSizeMaxBytes)
     if (this.#waitingBytes + bytes.length > WAITING_MAX_BYTES) {
       this.#dropped += 1
       return
@@ -227,20 +209,17 @@ export class Gossip {
     }
   }
 
-  /** A neighbour has shown that it is a member. gossipsub would go by its score as a stranger for another second. */
+  /** gossipsub would go by its score as a stranger for another second. */
   admitted(neighbour: PeerId): void {
     this.#internals.score.scoreCache.delete(neighbour)
   }
 
-  /** A peer is gone. gossipsub does not learn it of one that left while what it had said of itself was being read. */
+  /** gossipsub does not learn it of a peer that left while what it had said of itself was being read. */
   forget(peerId: Libp2pPeerId): void {
     this.#internals.removePeer(peerId)
   }
 
-  /**
-   * True for a connected neighbour that gossip cannot flow to or from: gossipsub opens its stream once per connection
-   * and, when that stream is reset, stays silent in both directions for as long as the connection lives.
-   */
+  /** gossipsub opens its stream once per connection and, when that stream is reset, stays silent in both directions. */
   deaf(neighbour: PeerId): boolean {
     const subscribed = this.#options.channels.some(({ topic }) => this.#internals.topics.get(topic)?.has(neighbour))
     return !subscribed || !this.#internals.streamsOutbound.has(neighbour)

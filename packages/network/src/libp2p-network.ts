@@ -109,7 +109,7 @@ export async function libp2pNetwork(options: Libp2pNetworkOptions): Promise<Libp
         preset.options({ ...hooks, privateKey, listen, neighboursMax, mdns, iceServers, announce, tls }),
       )
       await preset.prepare?.(node)
-      return node
+      return { node, broadcasting: preset.broadcasting(node, hooks.gossip) }
     },
   )
 }

@@ -1,8 +1,9 @@
 import type { ConnectionGater, PeerInfo } from '@libp2p/interface'
+import type { Libp2p } from 'libp2p'
 import type { PeerId } from '@gossipgrid/core'
 import type { Channel } from './channel.ts'
 import type { DialWindow } from './dial-window.ts'
-import type { GossipOptions } from './gossip.ts'
+import type { Broadcasting, GossipOptions } from './broadcasting.ts'
 import type { Newcomers } from './strangers/newcomers.ts'
 import type { Traffic } from './traffic.ts'
 
@@ -14,6 +15,13 @@ export interface NodeHooks {
   readonly dialWindow: DialWindow
   readonly gossip: GossipOptions
   readonly onFound: (found: PeerInfo) => void
+  readonly log: (line: string) => void
+}
+
+/** A libp2p node, and how it broadcasts. */
+export interface BroadcastingNode {
+  readonly node: Libp2p
+  readonly broadcasting: Broadcasting
 }
 
 export interface PeerNetworkOptions {

@@ -73,7 +73,7 @@ async function startOpen(deafAfterMs: number, join: string[]): Promise<Recorded 
           tls: undefined,
         }),
       )
-      return node
+      return { node, broadcasting: preset.broadcasting(node, hooks.gossip) }
     },
   )
   closing.push(() => network.stop())

@@ -5,17 +5,17 @@ import { GridError } from '@gossipgrid/core'
 import type { Network, NetworkEvents, PeerId } from '@gossipgrid/core'
 import { carriesData, parseAddress, startError } from './addresses.ts'
 import { Admission } from './admission.ts'
+import type { Broadcasting } from './broadcasting.ts'
 import { directProtocol } from './channel.ts'
 import { DeafWatch } from './deaf-watch.ts'
 import { DialWindow } from './dial-window.ts'
 import { Dialler } from './dialler.ts'
 import { Departed } from './departed.ts'
 import { abort, atMost, CLOSE_MAX_MS, closeInOrder, stopNode } from './ending.ts'
-import { Gossip } from './gossip.ts'
 import { identifyLater } from './identify-later.ts'
 import type { EndReason } from './neighbour.ts'
 import { Neighbours } from './neighbours.ts'
-import type { NodeHooks, PeerNetworkOptions } from './peer-network-options.ts'
+import type { BroadcastingNode, NodeHooks, PeerNetworkOptions } from './peer-network-options.ts'
 import { Relays } from './relays.ts'
 import { SilenceWatch } from './silence-watch.ts'
 import { Newcomers } from './strangers/newcomers.ts'
@@ -67,7 +67,7 @@ export class PeerNetwork implements Libp2pNetwork {
   readonly peerId: PeerId
   readonly #options: PeerNetworkOptions
   readonly #node: Libp2p
-  readonly #gossip: Gossip
+  readonly #broadcasting: Broadcasting
   readonly #traffic: Traffic
   readonly #newcomers: Newcomers
   readonly #admission: Admission
@@ -85,7 +85,7 @@ export class PeerNetwork implements Libp2pNetwork {
   /** Makes the node first, with hooks that lead to the network, and then the network. */
   static async create(
     options: PeerNetworkOptions,
-    createNode: (hooks: NodeHooks) => Promise<Libp2p>,
+    createNode: (hooks: NodeHooks) => Promise<BroadcastingNode>,
   ): Promise<PeerNetwork> {
     let network: PeerNetwork | undefined
     const admission = new Admission({
@@ -106,24 +106,28 @@ export class PeerNetwork implements Libp2pNetwork {
       dialWindow: new DialWindow(),
       gossip: { channels, broadcastSizeMaxBytes, isMember },
       onFound,
+      log: options.log,
     }
-    const node = await createNode(hooks)
-    network = new PeerNetwork(options, node, admission, hooks)
+    network = new PeerNetwork(options, await createNode(hooks), admission, hooks)
     return network
   }
 
-  private constructor(options: PeerNetworkOptions, node: Libp2p, admission: Admission, hooks: NodeHooks) {
+  private constructor(
+    options: PeerNetworkOptions,
+    { node, broadcasting }: BroadcastingNode,
+    admission: Admission,
+    hooks: NodeHooks,
+  ) {
     this.#options = options
     this.#node = node
     this.#admission = admission
     this.#traffic = hooks.traffic
     this.#newcomers = hooks.newcomers
     this.peerId = node.peerId.toString()
-    const gossip = new Gossip(node, hooks.gossip)
-    this.#gossip = gossip
+    this.#broadcasting = broadcasting
     this.#deafWatch = new DeafWatch({
       self: this.peerId,
-      isDeaf: (peerId) => gossip.deaf(peerId),
+      isDeaf: (peerId) => broadcasting.deaf(peerId),
       deafAfterMs: options.deafAfterMs,
     })
     this.#neighbours = new Neighbours({
@@ -157,7 +161,7 @@ export class PeerNetwork implements Libp2pNetwork {
       neighbours: this.#neighbours,
       neighboursMax: options.neighboursMax,
       admission,
-      departed: new Departed(node, (peerId) => gossip.forget(peerId)),
+      departed: new Departed(node, (peerId) => broadcasting.forget(peerId)),
       window: hooks.dialWindow,
       canDial: options.canDial,
       isRelay: (peerId) => this.#relays.has(peerId),
@@ -172,7 +176,7 @@ export class PeerNetwork implements Libp2pNetwork {
     await (this.#starting = this.#start())
     if (this.#stopping !== undefined)
       throw new GridError('NETWORK_START_FAILED', 'the network was stopped while it started')
-    this.#gossip.start((author, bytes) => this.#events?.broadcast(author, bytes))
+    this.#broadcasting.listen((author, bytes) => this.#events?.broadcast(author, bytes))
     this.#dialler.start(this.#options.join)
     this.#watch = setInterval(() => this.#watchNeighbours(), WATCH_INTERVAL_MS)
   }
@@ -227,7 +231,7 @@ export class PeerNetwork implements Libp2pNetwork {
     return {
       neighbours: this.neighbours().length,
       hostileStreams: this.#hostileStreams,
-      broadcastsDropped: this.#gossip.dropped,
+      broadcastsDropped: this.#broadcasting.dropped,
     }
   }
 
@@ -236,7 +240,7 @@ export class PeerNetwork implements Libp2pNetwork {
   }
 
   async publish(bytes: Uint8Array): Promise<void> {
-    await this.#gossip.publish(bytes)
+    await this.#broadcasting.publish(bytes)
   }
 
   async sendDirect(to: readonly PeerId[], bytes: Uint8Array): Promise<readonly PeerId[]> {
@@ -340,7 +344,7 @@ export class PeerNetwork implements Libp2pNetwork {
   }
 
   #proven(peerId: PeerId): void {
-    this.#gossip.admitted(peerId)
+    this.#broadcasting.admitted(peerId)
     for (const connection of this.#connections(peerId)) this.#newcomers.proven(connection)
   }
 

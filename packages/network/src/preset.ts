@@ -1,7 +1,7 @@
 import type { ConnectionGater, PeerInfo, PrivateKey } from '@libp2p/interface'
 import type { Libp2p, Libp2pOptions } from 'libp2p'
 import type { DialWindow } from './dial-window.ts'
-import type { GossipOptions } from './gossip.ts'
+import type { Broadcasting, GossipOptions } from './broadcasting.ts'
 import type { Newcomers } from './strangers/newcomers.ts'
 import type { Traffic } from './traffic.ts'
 
@@ -40,6 +40,7 @@ export interface PresetInput {
   readonly iceServers: readonly IceServer[]
   /** A peer of the same grid was found without a server: on the local network, or in another tab. */
   readonly onFound: (found: PeerInfo) => void
+  readonly log: (line: string) => void
 }
 
 /** The configuration of libp2p for one environment. `#preset` in package.json chooses it: bundlers for browsers take the tab's. */
@@ -53,6 +54,8 @@ export interface Preset {
   /** Whether a peer can be dialled by this address for data, not only for signalling. */
   dials(address: string): boolean
   options(input: PresetInput): Libp2pOptions
+  /** Broadcasting by a node with these options. */
+  broadcasting(node: Libp2p, gossip: GossipOptions): Broadcasting
   /** What a new node needs before it starts. */
   prepare?(node: Libp2p): Promise<void>
 }

@@ -11,6 +11,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { deriveChannel } from './channel.ts'
 import type { Channel } from './channel.ts'
 import { Gossip, gossipService } from './gossip.ts'
+import type { GossipService } from './gossip.ts'
 import { libp2pNetwork } from './libp2p-network.ts'
 import type { Libp2pNetwork } from './peer-network.ts'
 import { rawPeer } from './raw-peer.ts'
@@ -200,8 +201,8 @@ async function startSpy(): Promise<{ node: Libp2p; gossip: Gossip; frames: unkno
   })) as unknown as Libp2p
   closing.push(async () => node.stop())
   await node.handle(protocol, () => undefined)
-  const gossip = new Gossip(node, options)
+  const gossip = new Gossip(node.peerId.toString(), node.services['pubsub'] as GossipService, options)
   const frames: unknown[] = []
-  gossip.start((_author, bytes) => void frames.push(bytes))
+  gossip.listen((_author, bytes) => void frames.push(bytes))
   return { node, gossip, frames, address: node.getMultiaddrs()[0]!.toString() }
 }

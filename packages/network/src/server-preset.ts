@@ -6,7 +6,8 @@ import { mdns } from '@libp2p/mdns'
 import { ping } from '@libp2p/ping'
 import type { Libp2pOptions } from 'libp2p'
 import { letDenoExit } from './deno-exit.ts'
-import { gossipService } from './gossip.ts'
+import { Gossip, gossipService } from './gossip.ts'
+import type { GossipService } from './gossip.ts'
 import type { Preset, PresetInput } from './preset.ts'
 import { relayService } from './relay-service.ts'
 import { serverTransports } from './server-transports.ts'
@@ -22,6 +23,7 @@ export const preset: Preset = {
   usesRelays: false,
   dials: (address) => !address.includes('/p2p-circuit'),
   options,
+  broadcasting: (node, gossip) => new Gossip(node.peerId.toString(), node.services['pubsub'] as GossipService, gossip),
   prepare: letDenoExit,
 }
 

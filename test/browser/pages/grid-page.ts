@@ -14,6 +14,8 @@ export interface GridPage {
   storage(): { readonly persistent: boolean; readonly error: string }
   /** Counts under a key, and adds the key to a set under itself. Resolves to what is there then. */
   visit(key: string): Promise<{ readonly count: number | undefined; readonly tags: readonly string[] | undefined }>
+  /** Publishes on the topic 'talk'. */
+  say(text: string): Promise<void>
   /** Drops the map. */
   drop(): Promise<boolean>
   close(): Promise<void>
@@ -41,6 +43,7 @@ const page: GridPage = {
     await Promise.all([visits.increment(key), tags.add(key, key)])
     return { count: visits.peek(key), tags: tags.peek(key) }
   },
+  say: (text) => grid.topic<string>('talk').publish(text),
   drop: async () => (await grid.dropCollection('numbers')) !== undefined,
   close: () => grid.close(),
   writeOn: async (first) => {

@@ -47,8 +47,8 @@ async function startPeer(): Promise<{ network: PeerNetwork; node: Libp2p; addres
       canDial: () => true,
       log: () => undefined,
     },
-    async (hooks) =>
-      (node = await createLibp2p(
+    async (hooks) => {
+      node = await createLibp2p(
         preset.options({
           ...hooks,
           privateKey,
@@ -59,7 +59,9 @@ async function startPeer(): Promise<{ network: PeerNetwork; node: Libp2p; addres
           announce: [],
           tls: undefined,
         }),
-      )),
+      )
+      return { node, broadcasting: preset.broadcasting(node, hooks.gossip) }
+    },
   )
   closing.push(() => network.stop())
   await recordNetwork(network)
