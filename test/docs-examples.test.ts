@@ -2,10 +2,14 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'
+import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { isProgram } from './docs-programs.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const PROCESSES = 2
+/** What TypeScript says of an option that is given twice. */
+const TWICE = 1117
 /** For all examples of one process together. */
 const LIMIT_MS = 300_000
 /** A line of its own before each example, and after it. */
@@ -29,8 +33,11 @@ interface Example {
 
 async function examplesOf(file: string): Promise<Example[]> {
   const text = (await readFile(join(ROOT, file), 'utf8')).replaceAll(/^ *\* ?/gm, '')
-  const blocks = [...text.matchAll(/```ts\n([\s\S]*?)```/g)]
-  return blocks.map((block, i) => ({ where: `${file} ${i + 1}`, code: block[1]! }))
+  const blocks = [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map((block, i) => ({
+    where: `${file} ${i + 1}`,
+    code: block[1]!,
+  }))
+  return blocks.filter(({ code }) => !isProgram(code))
 }
 
 async function sourcesIn(folder: string): Promise<string[]> {
@@ -120,6 +127,22 @@ describe('the examples of the documentation run', async () => {
     expect(output, 'another example ended the process before this one').toBeDefined()
     expect(output).not.toMatch(/Error/)
     expect(done, output).toBe(true)
+  })
+  it('have the right types', () => {
+    const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), (path) => ts.sys.readFile(path)) as {
+      config: { compilerOptions: Record<string, unknown> }
+    }
+    // Examples leave out what only this repository wants, and a page has the types of its bundler.
+    const loose = { isolatedDeclarations: false, declaration: false, noUnusedLocals: false, noImplicitReturns: false }
+    const { options } = ts.convertCompilerOptionsFromJson({ ...config.compilerOptions, ...loose }, ROOT)
+    const program = ts.createProgram(examples.map(fileOf), options)
+    // What is added to `openGrid` may stand there already.
+    const found = ts.getPreEmitDiagnostics(program).filter(({ code }) => code !== TWICE)
+    const mistakes = found.map(({ file, start = 0, messageText }) => {
+      const { line = 0 } = file?.getLineAndCharacterOfPosition(start) ?? {}
+      return `${file?.fileName.slice(directory.length)}:${line + 1} ${ts.flattenDiagnosticMessageText(messageText, ' ')}`
+    })
+    expect(mistakes).toEqual([])
   })
   it('and close what they open', () => {
     expect([...ran.values()].filter(({ code }) => code !== 0)).toEqual([])

@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createServer } from 'vite'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { Chromium } from './browser/browser-rig.ts'
+import { programsOf, saveProgram } from './docs-programs.ts'
+import { RunningProgram } from './running-program.ts'
+
+const START = 'docs/getting-started.md'
+const LOOPBACK = "listen: ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws'], mdns: false, "
+let folder: string
+
+beforeEach(async () => {
+  // Inside the repository, so that the packages are found by name.
+  folder = await mkdtemp(fileURLToPath(new URL('../examples/.generated-', import.meta.url)))
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+function start(name: string, ...args: readonly string[]): RunningProgram {
+  const program = new RunningProgram(folder, name, args)
+  onTestFinished(() => program.kill())
+  return program
+}
+
+describe('the programs that pages print', () => {
+  it.each(['README.md', START])('two terminals of %s', async (page) => {
+    await saveProgram(page, 'a.ts', folder, LOOPBACK)
+    await saveProgram(page, 'b.ts', folder, `join: process.argv.slice(2), ${LOOPBACK}`)
+    // Instead of multicast, which would leave this machine, the second one is given the address of the first.
+    const a = start('a.ts')
+    const [address] = await a.addresses()
+    const b = start('b.ts', address!)
+    expect(await b.ended, b.output).toBe(0)
+    await a.prints('greeting hello from b')
+  })
+
+  it('a counter on disk', async () => {
+    await saveProgram(START, 'counter.ts', folder, LOOPBACK)
+    for (const run of [1, 2]) {
+      const counter = start('counter.ts')
+      expect(await counter.ended, counter.output).toBe(0)
+      expect(counter.output).toContain(`run ${run}, on disk: true`)
+    }
+  })
+
+  it('a server peer and a page in two tabs', async () => {
+    await saveProgram(START, 'server.ts', folder, LOOPBACK)
+    for (const name of ['index.html', 'main.ts']) await saveProgram(START, name, folder)
+    const server = start('server.ts')
+    await server.prints('server peer is running')
+    const vite = await createServer({
+      root: folder,
+      configFile: false,
+      logLevel: 'error',
+      cacheDir: join(folder, 'vite'),
+      server: { host: '127.0.0.1', port: 0, hmr: false },
+    })
+    onTestFinished(() => vite.close())
+    await vite.listen()
+    const browser = await Chromium.start()
+    onTestFinished(() => browser.close())
+    const url = vite.resolvedUrls!.local[0]!
+    const [one, other] = [await browser.tab(url), await browser.tab(url)]
+    await one.locator('input').fill('buy tea')
+    await one.locator('input').press('Enter')
+    await other.getByText('○ buy tea').click()
+    await one.getByText('✓ buy tea').waitFor()
+    await server.prints('buy tea')
+    await expect.poll(() => other.locator('p').textContent()).toMatch(/^(equal to|nothing is missing here)/)
+  })
+
+  it('all of them are run here', async () => {
+    const names = async (page: string): Promise<string[]> => (await programsOf(page)).map(({ name }) => name)
+    expect(await names('README.md')).toEqual(['a.ts', 'b.ts'])
+    expect(await names(START)).toEqual(['a.ts', 'b.ts', 'counter.ts', 'server.ts', 'index.html', 'main.ts'])
+  })
+})
