@@ -51,6 +51,7 @@ export type GridErrorCode =
 
 /** The one error type of gossipgrid: branch on `code`, show `message`. */
 export class GridError extends Error {
+  /** Why it stopped: the code of the write that failed, or `INPUT_FAILED` if the source of the entries threw. */
   readonly code: GridErrorCode
 
   constructor(code: GridErrorCode, message: string, options?: { readonly cause?: unknown }) {

@@ -27,6 +27,7 @@ export interface Storage {
   readonly lapse?: string | undefined
   /** The blob under `key`, or undefined. Rejects with `STORAGE_DAMAGED` when the store knows that it is unreadable. */
   read(key: string): Promise<Uint8Array | undefined>
+  /** Stores a batch. Rejects with a code that starts with `STORAGE_`. */
   write(batch: readonly StorageOperation[], options: { readonly durable: boolean }): Promise<void>
   /** All keys that start with `prefix`, sorted. */
   list(prefix: string): Promise<string[]>
@@ -82,6 +83,7 @@ export interface NetworkEvents {
 
 /** The network as one grid sees it. */
 export interface Network extends Broadcast, Direct, Streams {
+  /** The peer id, which is the public key. */
   readonly peerId: PeerId
   /** Opens listeners and starts discovery. Rejects with `NETWORK_PORT_TAKEN` or `NETWORK_START_FAILED`. */
   start(events: NetworkEvents): Promise<void>

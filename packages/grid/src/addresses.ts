@@ -7,7 +7,9 @@ const HOST_NAME = /^[\p{L}\p{M}\p{N}._-]+$/u
 
 /** Host and port, as in `192.168.1.7:4001`, `[::1]:4001` and `example.org:4001`. */
 export interface HostPort {
+  /** A name or an IP address, without brackets. */
   readonly host: string
+  /** From 0 to 65,535. */
   readonly port: number
 }
 

@@ -51,6 +51,7 @@ export interface GridDeps extends StoredPeer {
  * ```
  */
 export class Grid extends GridCollections {
+  /** The name of the grid. */
   readonly name: string
   readonly #runtime: Runtime
   readonly #events: Emitter<GridEvents>
@@ -116,6 +117,7 @@ export class Grid extends GridCollections {
     this.documents = new Documents(writes, logger, (topic) => this.signals.topic(topic))
   }
 
+  /** The id of this peer, the same after each restart with one directory. */
   get peerId(): string {
     return this.#runtime.peer.peerId
   }

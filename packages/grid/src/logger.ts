@@ -6,9 +6,13 @@ export type LogFields = Readonly<Record<string, unknown>>
  * fields first, such as pino, swap the arguments in each method.
  */
 export interface Logger {
+  /** Every change of a member, and every dial that failed. */
   debug(message: string, fields?: LogFields): void
+  /** Seldom and of interest, such as a new replica id. */
   info(message: string, fields?: LogFields): void
+  /** Something was refused, damaged or redialled: look at it today. */
   warn(message: string, fields?: LogFields): void
+  /** Data is at risk, or a listener threw. */
   error(message: string, fields?: LogFields): void
 }
 

@@ -57,11 +57,13 @@ export interface OpenGridOptions {
   readonly iceServers?: readonly IceServer[]
   /** Find peers on the local network. Default true. */
   readonly mdns?: boolean
+  /** Gets log messages. Default: warnings and errors go to the console. */
   readonly logger?: Logger
   /** A tracer for spans of writes, such as OpenTelemetry's `trace.getTracer('gossipgrid')`. Default none. */
   readonly tracer?: GridTracer
   /** Limit for encoded values written at this peer, in bytes. Default and maximum 1 MiB. */
   readonly valueSizeMaxBytes?: number
+  /** `light`: others do not count on this peer for copies. Default: `storage` with a directory, else `light`, and `light` in a tab. */
   readonly role?: Role
   /** Relative capacity, for placement. Default 1 for a peer with a directory, else 0. */
   readonly weight?: number

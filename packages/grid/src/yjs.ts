@@ -69,8 +69,11 @@ interface Connection {
  * ```
  */
 export class GridProvider {
+  /** The Y.Doc of the application. */
   readonly doc: Doc
+  /** The name of the document. */
   readonly name: string
+  /** Who is here, as y-protocols has it. */
   readonly awareness: Awareness
   /** Resolves when what is stored here is in the Y.Doc, or `disconnect` was called first; rejects when it cannot be opened. */
   whenConnected: Promise<void> = Promise.resolve()
@@ -111,6 +114,7 @@ export class GridProvider {
     return this.#status
   }
 
+  /** Opens the document in the grid. Called by the constructor unless `connect` is false. */
   connect(): void {
     if (this.#connection !== undefined || this.#destroyed) return
     const connection: Connection = { over: false, document: undefined }
@@ -159,14 +163,17 @@ export class GridProvider {
     await this.#connection?.document?.flush()
   }
 
+  /** Calls a listener for each event of a type. */
   on<Type extends keyof GridProviderEvents>(type: Type, listener: GridProviderEvents[Type]): void {
     this.#events.on(type, listener)
   }
 
+  /** Calls a listener for the next event of a type. */
   once<Type extends keyof GridProviderEvents>(type: Type, listener: GridProviderEvents[Type]): void {
     this.#events.once(type, listener)
   }
 
+  /** Ends the calls of a listener. */
   off<Type extends keyof GridProviderEvents>(type: Type, listener: GridProviderEvents[Type]): void {
     this.#events.off(type, listener)
   }

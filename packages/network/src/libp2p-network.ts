@@ -9,6 +9,7 @@ import { PeerNetwork } from './peer-network.ts'
 import type { Libp2pNetwork } from './peer-network.ts'
 import type { Certificate, IceServer } from './preset.ts'
 
+/** Options of `libp2pNetwork`, and of a network of your own. */
 export interface Libp2pNetworkOptions {
   /** Where the peers of the grid meet; make them with `deriveChannel`. Peers of any of these channels become neighbours. */
   readonly channels: readonly Channel[]

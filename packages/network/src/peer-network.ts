@@ -50,6 +50,7 @@ export interface Libp2pNetwork extends Network {
   exportPrivateKey(): Uint8Array
   /** Neighbours that are connected now. */
   neighbours(): PeerId[]
+  /** What has happened since the start, for metrics. */
   counts(): NetworkCounts
   /**
    * Cuts the network between this peer and `peerIds`, for demonstrations and tests of a network split. Connections close, and

@@ -17,6 +17,7 @@ import { Newcomers } from './strangers/newcomers.ts'
 /** How long closing may take. */
 const SHUTDOWN_MAX_MS = 3000
 
+/** Options of `openRelay`. */
 export interface RelayOptions {
   /** Multiaddrs to listen on; default WebSockets on any free port of all interfaces. */
   readonly listen?: readonly string[]
@@ -32,12 +33,15 @@ const OPTIONS: Known<RelayOptions> = { listen: true, announce: true, tls: true, 
 
 /** A relay that runs. From `openRelay`. */
 export interface Relay {
+  /** The id of the relay, the last part of its addresses. */
   readonly peerId: PeerId
   /** What tabs join by. */
   addresses(): string[]
   /** Secret; to be kept for the next time. */
   exportPrivateKey(): Uint8Array
+  /** How many peers use it. */
   counts(): { readonly connections: number }
+  /** Closes all connections and listeners. Idempotent. */
   close(): Promise<void>
 }
 

@@ -105,10 +105,15 @@ export type PeerEvent =
    */
   | {
       readonly type: 'dropped'
+      /** The name of the collection. */
       readonly name: string
+      /** Its kind, as in `grid.collections()`. */
       readonly kind: CollectionKind
+      /** It was dropped by this peer. */
       readonly local: boolean
+      /** Writes of this peer that the drop has lost, because the peer that dropped the collection had not seen them. */
       readonly lostWrites: number
+      /** Those of a map, with key and value: 1,000 at most. */
       readonly lost: readonly LostWrite[]
     }
   /** A stored blob was unreadable; its contents come back from the other peers. */

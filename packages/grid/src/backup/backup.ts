@@ -6,7 +6,9 @@ import { checkAborted, orAborted } from '../runtime/waiting.ts'
 
 /** What a backup is of. */
 export interface BackupOrigin {
+  /** The name of the grid. */
   readonly grid: string
+  /** The peer that the backup was taken of. */
   readonly peerId: string
   /** The format of its blobs. */
   readonly storeFormat: number

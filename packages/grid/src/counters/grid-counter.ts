@@ -43,6 +43,7 @@ export interface CounterChange {
  * peers have added and subtracted (a PN-counter: Shapiro and others, 2011). From `grid.counter(name)`.
  */
 export class GridCounter {
+  /** The name of the counter. */
   readonly name: string
   readonly #writes: WritePath
   readonly #partition: Partition

@@ -44,6 +44,7 @@ export class CountersBatch implements BatchPart {
     return count
   }
 
+  /** Whether anything was counted under the key. */
   has(key: string): boolean {
     this.#batch.checkOpen()
     return this.#sumOf(key) !== undefined

@@ -23,6 +23,7 @@ const KEYED_MAX_BYTES: number = KEY_MAX_BYTES - SLOTS_BYTES
 
 /** What counters and sets under keys have in common with maps: keys, entries, and changes by key or prefix. */
 export abstract class KeyedFace<Value, Change extends object> {
+  /** The name of the collection. */
   readonly name: string
   protected readonly writes: WritePath
   protected readonly partition: Partition

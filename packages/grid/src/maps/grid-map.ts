@@ -32,6 +32,7 @@ import { WholeRows } from './whole-rows.ts'
 
 /** Two peers wrote the same key concurrently. The write with the larger version won. */
 export interface Conflict<Value> {
+  /** The key that both wrote. */
   readonly key: string
   /** In a map with fields: the field. Then `discarded` and `kept` are objects with only that field. */
   readonly field: string | undefined
@@ -43,7 +44,9 @@ export interface Conflict<Value> {
 
 /** Events of a map. */
 export interface MapEvents<Value> {
+  /** An entry was written, deleted or has expired, here or at another peer. */
   change: Change<Value>
+  /** A write has lost against another one that it had not seen. */
   conflict: Conflict<Value>
 }
 
@@ -53,6 +56,7 @@ export interface MapEvents<Value> {
  * each field. From `grid.map(name)`.
  */
 export class GridMap<Value> extends MapReads<Value> {
+  /** The name of the map. */
   readonly name: string
   /** The options that it was opened with. @internal */
   readonly options: MapOptions<never>

@@ -33,6 +33,7 @@ export class MapBatch<Value> implements BatchPart {
     return content === undefined ? undefined : (decodeValue(content) as Value)
   }
 
+  /** Whether the key is there, with what the batch has written so far. */
   has(key: string): boolean {
     return this.#content(key) !== undefined
   }

@@ -10,6 +10,7 @@ const TEXT_SHOWN_MAX = 200
  * and others. It must be synchronous, and must accept the values that it outputs.
  */
 export interface StandardSchema<Output> {
+  /** The properties that version 1 of Standard Schema asks for. */
   readonly '~standard': {
     readonly version: 1
     readonly vendor: string
@@ -25,7 +26,9 @@ export type SchemaResult<Output> =
 
 /** One reason why a value is not valid. */
 export interface SchemaIssue {
+  /** What is wrong, for people. */
   readonly message: string
+  /** Where in the value it is. */
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 

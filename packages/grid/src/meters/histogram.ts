@@ -4,6 +4,7 @@ export interface HistogramSnapshot {
   readonly bounds: readonly number[]
   /** Durations in each bucket, not cumulative: one more number than there are bounds. */
   readonly counts: readonly number[]
+  /** How many observations there are. */
   readonly count: number
   /** Sum of all durations, in seconds. */
   readonly sum: number

@@ -14,6 +14,7 @@ export interface Version {
 
 /** How safe a write is when its promise resolves. */
 export interface Receipt {
+  /** The version that the write gave its entry. */
   readonly version: Version
   /** The write is synced to this peer's disk: it survives a crash and a power cut. False on a memory-only peer. */
   readonly durable: boolean

@@ -7,8 +7,11 @@ export type Attributes = Record<string, string | number | boolean>
 
 /** Identifies a span. OpenTelemetry's `SpanContext` fits. */
 export interface GridSpanContext {
+  /** 32 hexadecimal digits. */
   readonly traceId: string
+  /** 16 hexadecimal digits. */
   readonly spanId: string
+  /** 1 if the span is sampled. */
   readonly traceFlags: number
 }
 
@@ -16,15 +19,21 @@ export interface GridSpanContext {
 export interface GridSpan {
   /** False for a span that is not sampled. Nothing more is done for it. */
   isRecording(): boolean
+  /** Identifies the span, for links. */
   spanContext(): GridSpanContext
+  /** Adds attributes. */
   setAttributes(attributes: Attributes): unknown
+  /** Adds an event. */
   addEvent(name: string, attributes?: Attributes): unknown
+  /** Marks the span as failed. */
   setStatus(status: { code: number; message?: string }): unknown
+  /** Ends the span. */
   end(): void
 }
 
 /** What gossipgrid needs of a tracer. OpenTelemetry's `Tracer` fits. */
 export interface GridTracer {
+  /** Starts a span. */
   startSpan(name: string, options?: { attributes?: Attributes; links?: { context: GridSpanContext }[] }): GridSpan
 }
 

@@ -52,6 +52,7 @@ export interface SetChangesOptions extends FeedOptions {
  * and others, 2011). From `grid.set(name)`.
  */
 export class GridSet<Element> {
+  /** The name of the set. */
   readonly name: string
   readonly #writes: WritePath
   readonly #partition: Partition

@@ -9,20 +9,29 @@ import type { UnreadChange } from '../changes/unread-change.ts'
 
 /** A message of a topic. A plain object that only this reader has. */
 export interface TopicMessage<Message> {
+  /** Tells a message from a lag. */
   readonly type: 'message'
+  /** The name of the topic. */
   readonly topic: string
+  /** What was published. */
   readonly value: Message
   /** The peer that published it. No peer can publish in the name of another one. */
   readonly from: string
+  /** Never there. */
   readonly missed: 0
 }
 
 /** The reader was too slow, and `missed` messages were left out. */
 export interface TopicLag {
+  /** Tells a lag from a message. */
   readonly type: 'lagged'
+  /** The name of the topic. */
   readonly topic: string
+  /** Never there. */
   readonly value: undefined
+  /** Never there. */
   readonly from: ''
+  /** Messages that were left out. */
   readonly missed: number
 }
 
@@ -53,6 +62,7 @@ export interface TopicDeps {
  * lost into a map. From `grid.topic(name)`.
  */
 export class GridTopic<Message> {
+  /** The name of the topic. */
   readonly name: string
   readonly #deps: TopicDeps
   readonly #all: ChangeFeed<TopicMessage<Message> | TopicLag>

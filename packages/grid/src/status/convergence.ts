@@ -14,6 +14,7 @@ export type ConvergenceState = 'alone' | 'ahead' | 'behind' | 'differs' | 'equal
 
 /** How the data of this peer compares with that of its neighbours, as far as they have reported it. */
 export interface Convergence {
+  /** The worst that is known; see `ConvergenceState`. */
   readonly state: ConvergenceState
   /** False between `disconnect()` and `connect()` of the grid. */
   readonly online: boolean

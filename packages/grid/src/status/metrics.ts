@@ -7,6 +7,7 @@ import type { GridStatus } from './status.ts'
 
 /** Metrics of a neighbour. */
 export interface NeighbourMetrics {
+  /** The id of the neighbour. */
   readonly peerId: PeerId
   /** Its last reported state, compared with the current state of this peer. Undefined until it has reported one. */
   readonly lag:
@@ -45,13 +46,17 @@ export interface GridMetrics extends Pick<
   | 'topics'
   | 'traffic'
 > {
+  /** Since the grid was opened. */
   readonly uptimeSeconds: number
   /** `grid.ready()` has resolved. */
   readonly ready: boolean
   /** Number of known peers by state, including this one. */
   readonly members: Readonly<Record<MemberState, number>>
+  /** Each connected peer. */
   readonly neighbours: readonly NeighbourMetrics[]
+  /** Connections to neighbours since opening. */
   readonly connections: { readonly made: number; readonly lost: number; readonly redials: number }
+  /** Writes of this peer. */
   readonly writes: {
     readonly sets: number
     readonly deletes: number
@@ -79,6 +84,7 @@ export interface GridMetrics extends Pick<
   readonly visibleEarly: number
   /** How long core took for one message. */
   readonly applySeconds: { readonly broadcast: HistogramSnapshot; readonly stream: HistogramSnapshot }
+  /** Frames and other broadcasts. */
   readonly broadcasts: Readonly<MessageCounts> & {
     readonly frames: number
     readonly writes: number
@@ -87,7 +93,9 @@ export interface GridMetrics extends Pick<
     /** Dropped by the network, because too much waited. Undefined if the network does not report it. */
     readonly dropped: number | undefined
   }
+  /** Messages on streams. */
   readonly streams: Readonly<MessageCounts>
+  /** Anti-entropy sessions. */
   readonly sessions: {
     readonly complete: number
     readonly broken: number
@@ -96,6 +104,7 @@ export interface GridMetrics extends Pick<
   }
   /** Bytes of input from the network that wait to be processed. */
   readonly inboxBytes: number
+  /** Batches of the store. */
   readonly store: {
     /** Duration of one durable batch, including the sync. */
     readonly seconds: HistogramSnapshot

@@ -8,6 +8,7 @@ const DAY_MS = 86_400_000
 
 /** A registered durable member: deletes are purged only after it has them. */
 export interface DurableMember {
+  /** The id of the member. */
   readonly peerId: PeerId
   /**
    * Time since its last sign of life that this peer knows of, in milliseconds. 0 while it is alive. Other peers may have had

@@ -10,16 +10,23 @@ const STALE_HEARTBEATS = 5
 
 /** A member of the grid, as this peer sees it. */
 export interface GridMember {
+  /** The id of the peer. */
   readonly peerId: PeerId
   /** It is this peer. */
   readonly self: boolean
+  /** `alive`, `suspect` after 10 s of silence, `gone` after 30 s, or `asleep`: a hidden tab. */
   readonly state: MemberState
   /** There is a direct connection. */
   readonly connected: boolean
+  /** `storage` or `light`. */
   readonly role: Role
+  /** Its failure domain, or ''. */
   readonly zone: string
+  /** Its relative capacity. */
   readonly weight: number
+  /** Where it says that it can be reached. */
   readonly addresses: readonly string[]
+  /** Its software with the version, as in `gossipgrid/0.1.0`. */
   readonly software: string
   /** It is registered as a durable member: deletes are purged only after it has them. */
   readonly registered: boolean
@@ -27,6 +34,7 @@ export interface GridMember {
 
 /** How a collection compares with that of another peer, by the last report of that peer. */
 export interface CollectionLag {
+  /** The other peer. */
   readonly peerId: PeerId
   /** Writes that it has and this peer lacks. */
   readonly behind: number
@@ -40,6 +48,7 @@ export interface CollectionLag {
 
 /** A collection that this peer knows. */
 export interface GridCollection {
+  /** The name of the collection. */
   readonly name: string
   /** `map`, `fields` (a map with fields), `counter`, `set`, `counters`, `sets`, `document`. */
   readonly kind: string
@@ -47,6 +56,7 @@ export interface GridCollection {
   readonly drops: number
 }
 
+/** The state of a collection at this peer. */
 export interface CollectionStatus extends GridCollection {
   /**
    * Objects of a map with fields, keys of counters and sets under keys; of the other kinds, its `rows`. The first look at a collection
@@ -57,6 +67,7 @@ export interface CollectionStatus extends GridCollection {
   readonly rows: number
   /** Entries of a map that are kept, but hidden, because they are not valid by its schema. */
   readonly hidden: number
+  /** Deletes that are remembered. */
   readonly tombstones: number
   /** Deletes that all durable peers had by this wall time, in milliseconds, are purged. Undefined if none are. */
   readonly purgedUntilMs: number | undefined
@@ -68,6 +79,7 @@ export interface CollectionStatus extends GridCollection {
   readonly conflicts: number
   /** Equal to every peer that has reported its state. Also true without other peers: then nothing is known to be missing. */
   readonly converged: boolean
+  /** How it compares with each peer that has reported its state. */
   readonly lags: readonly CollectionLag[]
 }
 
@@ -87,17 +99,25 @@ export interface GridClockStatus {
 
 /** The state of a grid at this peer. */
 export interface GridStatus {
+  /** The name of the grid. */
   readonly name: string
+  /** The id of this peer. */
   readonly peerId: PeerId
+  /** The id under which this peer writes. */
   readonly replicaId: string
+  /** Where this peer can be reached. */
   readonly addresses: readonly string[]
+  /** This peer and all others that it knows. */
   readonly peers: readonly GridMember[]
   /** How all data of this peer compares with that of its neighbours. */
   readonly convergence: Convergence
+  /** Each collection that this peer knows. */
   readonly collections: readonly CollectionStatus[]
+  /** The grid's time, compared with this machine's clock. */
   readonly clock: GridClockStatus
   /** The purging of deletes, and the peers that it waits for. */
   readonly purging: GridPurging
+  /** What waits to be stored or sent. */
   readonly backlog: {
     /** Bytes of own writes and those of other peers that wait for the disk. */
     readonly undurableBytes: number
@@ -110,6 +130,7 @@ export interface GridStatus {
     /** Quarantined writes: their timestamps are in the near future. */
     readonly heldWrites: number
   }
+  /** The state of the store. */
   readonly storage: {
     readonly persistent: boolean
     readonly healthy: boolean
@@ -129,6 +150,7 @@ export interface GridStatus {
   }
   /** Peers that have a presence, this one included. */
   readonly present: number
+  /** Bytes that crossed the sockets since opening. */
   readonly traffic: { readonly sentBytes: number; readonly receivedBytes: number }
   /** Malformed messages that were refused since opening. */
   readonly offences: number
@@ -140,9 +162,13 @@ export interface GridStatus {
 
 /** A peer that sent malformed messages. It is cut off after eight of them within a minute. */
 export interface GridOffender {
+  /** The id of the peer. */
   readonly peerId: PeerId
+  /** Malformed messages that it has sent. */
   readonly offences: number
+  /** The error code of the last one. */
   readonly lastCode: GridErrorCode
+  /** What was wrong with the last one, for people. */
   readonly lastReason: string
   /** How much longer it is cut off, in milliseconds. 0 if it is not. */
   readonly refusedForMs: number
@@ -150,6 +176,7 @@ export interface GridOffender {
 
 /** Stored state was lost, damaged, copied or restored, and this peer goes on without it. */
 export interface Recovery {
+  /** What was lost and what the peer does, for people. */
   readonly reason: string
   /** Wall time in milliseconds. */
   readonly atMs: number

@@ -74,10 +74,12 @@ export class MapUndo {
     this.#unobserve = deps.partition.replica.observe({ changed: (slot, previous) => this.#changed(slot, previous) })
   }
 
+  /** There is a step to undo. */
   get canUndo(): boolean {
     return this.#stacks.undoCount > 0
   }
 
+  /** There is a step to redo. */
   get canRedo(): boolean {
     return this.#stacks.redoCount > 0
   }

@@ -51,7 +51,9 @@ export interface GridDocumentDeps {
  * automatically, and edits of other peers appear in `y`. From `grid.doc(name)`.
  */
 export class GridDocument {
+  /** The name of the document. */
   readonly name: string
+  /** The Yjs document: edit it as any other. */
   readonly y: Doc
   /** The users who have the document open, their cursors, and other state that they publish. */
   readonly awareness: Awareness
