@@ -98,6 +98,11 @@ export class MapEntries {
     return this.#hidden.size
   }
 
+  /** Whether an entry is not valid by the schema. Up to date after `refresh`. */
+  isHidden(key: string): boolean {
+    return this.#hidden.has(key)
+  }
+
   content(key: string): Uint8Array | undefined {
     this.#settle()
     return this.#hidden.has(key) ? undefined : this.layout.content(key, this.#wallMs)

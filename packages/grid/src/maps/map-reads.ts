@@ -4,6 +4,9 @@ import { checkSource } from '../bulk/bulk-source.ts'
 import type { ChangeFeed } from '../changes/change-feed.ts'
 import { afterToken } from '../reads/after-token.ts'
 import type { ReadOptions } from '../reads/after-token.ts'
+import type { Aggregate, AggregateResult } from '../queries/aggregate.ts'
+import type { IndexHandle, MapQueries } from '../queries/map-queries.ts'
+import type { FieldName, Query, QueryPlan, QueryResult, Where } from '../queries/query.ts'
 import { walkKeys } from '../reads/walk.ts'
 import type { EntriesOptions } from '../reads/walk.ts'
 import type { WatchOptions, Watched } from '../reads/watch.ts'
@@ -27,6 +30,8 @@ export abstract class MapReads<Value> {
     value: (key) => decoded(this.stored.content(key)),
     used: () => this.stored.observe(),
   })
+
+  #opened: MapQueries<Value> | undefined
 
   /** Number of entries at this peer. */
   get size(): number {
@@ -174,6 +179,68 @@ export abstract class MapReads<Value> {
       },
       options,
     )
+  }
+
+  /**
+   * The entries that match, in order: all of them, or a page with `limit` and a `next` for the page after it. They are those of one
+   * moment. The query is plain data; the language is that of MongoDB, with `$eq $ne $gt $gte $lt $lte $in $nin $and $or $not $exists
+   * $elemMatch $startsWith`. An index makes it fast: see `index`. Rejects with `INVALID_QUERY`, which names the place of the fault,
+   * and with `CLOSED`.
+   *
+   * @example
+   * ```ts
+   * const { rows } = await users.query({ where: { age: { $gte: 30 } }, orderBy: '-age', limit: 20 })
+   * for (const { key, value } of rows) console.log(key, value.age)
+   * ```
+   */
+  async query(query: Query<Value> = {}): Promise<QueryResult<Value>> {
+    return (await this.#queries()).query(query)
+  }
+
+  /** The number of entries that match, each as it is when it is counted. Rejects as `query` does. */
+  async count(where?: Where<Value>): Promise<number> {
+    return (await this.#queries()).count(where)
+  }
+
+  /**
+   * Counts, sums, least and largest values and means of the entries that match, for each group. Rejects as `query` does, and with
+   * `QUERY_TOO_LARGE` for more than 10,000 groups.
+   *
+   * @example
+   * ```ts
+   * const { rows } = await users.aggregate({ where: { age: { $lt: 65 } }, count: true, avg: 'age' })
+   * console.log(rows[0]?.count, rows[0]?.avg)
+   * ```
+   */
+  async aggregate(aggregate: Aggregate<Value>): Promise<AggregateResult> {
+    return (await this.#queries()).aggregate(aggregate)
+  }
+
+  /** Runs a query, and says how: the index that it used, how many entries it looked at, how many rows it gave. Rejects as `query`. */
+  async explain(query: Query<Value> = {}): Promise<QueryPlan> {
+    return (await this.#queries()).explain(query)
+  }
+
+  /**
+   * Keeps the entries in the order of a field, or of several ones, at this peer, until it closes: queries find and sort by it. Resolves
+   * when all entries are in it. Other peers know nothing of it, and it is not stored: open it again after each opening. A map has at
+   * most 32. Rejects with `INVALID_QUERY`, `INVALID_OPTION`, `CLOSED`.
+   *
+   * @example
+   * ```ts
+   * await users.index('age')
+   * console.log((await users.explain({ where: { age: 36 } })).index) // ['age']
+   * ```
+   */
+  async index(fields: FieldName<Value> | readonly FieldName<Value>[]): Promise<IndexHandle> {
+    return (await this.#queries()).index(fields)
+  }
+
+  async #queries(): Promise<MapQueries<Value>> {
+    this.writes.pump.checkOpen()
+    // Importing costs more than a query, also the second time.
+    const loaded = this.#opened === undefined ? await import('../queries/map-queries.ts') : undefined
+    return (this.#opened ??= new loaded!.MapQueries<Value>(this.writes.pump, this.partition, this.stored))
   }
 
   protected hasEntry(key: string): boolean {

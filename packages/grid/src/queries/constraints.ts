@@ -1,0 +1,95 @@
+import { isPlainObject } from '@gossipgrid/core'
+import { FieldReader } from '../ordering/field-reader.ts'
+import { isWithin, pointOf, stretchOf } from '../ordering/interval.ts'
+import type { Interval } from '../ordering/interval.ts'
+import { pathOf } from '../ordering/paths.ts'
+import { TEXT } from '../ordering/value-order.ts'
+import type { PlainWhere } from './check-query.ts'
+
+/** Of a field that matches, some value lies in one of these intervals. */
+type Constraint = readonly Interval[]
+
+/**
+ * Where in the order the values of fields must lie, by name, so that a value can match: what an index and a first look at stored
+ * bytes can tell. More values may lie there than match.
+ */
+export type Constraints = ReadonlyMap<string, readonly Constraint[]>
+
+const MISSING_OR_NULL: Constraint = [pointOf(undefined), pointOf(null)]
+const DIGITS = /^\d+(?:\.|$)/
+
+export function constraintsOf(where: PlainWhere): Constraints {
+  const found = new Map<string, Constraint[]>()
+  gather(where, '', found)
+  return found
+}
+
+function gather(where: PlainWhere, prefix: string, found: Map<string, Constraint[]>): void {
+  for (const [name, condition] of Object.entries(where)) {
+    if (name === '$and') for (const each of condition as readonly PlainWhere[]) gather(each, prefix, found)
+    else if (!name.startsWith('$')) gatherField(prefix + name, condition, found)
+  }
+}
+
+function gatherField(name: string, condition: unknown, found: Map<string, Constraint[]>): void {
+  const isOperators = isPlainObject(condition) && Object.keys(condition).some((each) => each.startsWith('$'))
+  const operators = isOperators ? (condition as PlainWhere) : { $eq: condition }
+  const add = (constraint: Constraint | undefined): void => {
+    if (constraint !== undefined) found.set(name, [...(found.get(name) ?? []), constraint])
+  }
+  for (const [operator, operand] of Object.entries(operators)) {
+    if (operator === '$elemMatch') gatherElement(name, operand as PlainWhere, found)
+    else add(constraintOf(operator, operand))
+  }
+}
+
+/** What one element matches holds of the elements of the field, and of their fields. */
+function gatherElement(name: string, operand: PlainWhere, found: Map<string, Constraint[]>): void {
+  const ofElement = Object.keys(operand).some((each) => each.startsWith('$') && each !== '$and' && each !== '$or')
+  if (ofElement) gatherField(name, operand, found)
+  // A name of digits would be taken for a place in the array.
+  else if (!Object.keys(operand).some((each) => DIGITS.test(each) || each === '$and'))
+    gather(operand, `${name}.`, found)
+}
+
+function constraintOf(operator: string, operand: unknown): Constraint | undefined {
+  switch (operator) {
+    case '$eq':
+      return operand === null ? MISSING_OR_NULL : [pointOf(operand)]
+    case '$in':
+      return (operand as readonly unknown[]).flatMap((each) => (each === null ? MISSING_OR_NULL : [pointOf(each)]))
+    case '$gt':
+    case '$gte':
+      return [{ ...pointOf(operand), high: undefined }]
+    case '$lt':
+    case '$lte':
+      return [{ ...pointOf(operand), low: undefined }]
+    case '$startsWith':
+      return [stretchOf(TEXT, operand as string)]
+    case '$exists':
+      return operand === false ? [pointOf(undefined)] : undefined
+    default:
+      return undefined
+  }
+}
+
+/** Looks at stored bytes for whether a value can match, which costs far less than to decode it. */
+export class FirstLook {
+  readonly #fields: readonly { readonly reader: FieldReader; readonly constraints: readonly Constraint[] }[]
+
+  constructor(constraints: Constraints) {
+    this.#fields = Array.from(constraints, ([name, each]) => ({
+      reader: new FieldReader(pathOf(name)),
+      constraints: each,
+    }))
+  }
+
+  /** False only if it cannot. */
+  canMatch(bytes: Uint8Array, start: number): boolean {
+    for (const { reader, constraints } of this.#fields) {
+      if (!reader.read(bytes, start)) continue
+      for (const constraint of constraints) if (!constraint.some((interval) => isWithin(interval, reader))) return false
+    }
+    return true
+  }
+}

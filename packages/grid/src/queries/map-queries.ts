@@ -1,0 +1,104 @@
+import { shown } from '@gossipgrid/core'
+import type { Partition } from '@gossipgrid/core'
+import { TimeSlices } from '../flow/time-slices.ts'
+import type { EntrySource } from '../indexes/entry-source.ts'
+import { MapIndexes } from '../indexes/map-indexes.ts'
+import { sourceOfMap } from '../indexes/source-of-map.ts'
+import type { MapEntriesView } from '../indexes/source-of-map.ts'
+import type { Pump } from '../runtime/write-path.ts'
+import { aggregated, checkAggregate } from './aggregate.ts'
+import type { Aggregate, AggregateResult } from './aggregate.ts'
+import { checkName, checkQuery, checkWhere } from './check-query.ts'
+import type { CheckedQuery } from './check-query.ts'
+import { invalidQuery } from './invalid-query.ts'
+import type { Query, QueryPlan, QueryResult, QueryRow, Where } from './query.ts'
+import { positionText } from './row-order.ts'
+import { eachMatch, runQuery, valueOf } from './run-query.ts'
+import type { Found, QueryDeps } from './run-query.ts'
+
+const INDEX_PATHS_MAX = 8
+
+/** An index of a map at this peer. From `map.index()`. */
+export interface IndexHandle {
+  /** The fields that it is on, in order. */
+  readonly names: readonly string[]
+  /** Entries in it, and elements of arrays. */
+  readonly size: number
+  /** Ends its upkeep, and frees its memory. Returns false if it was dropped before. */
+  drop(): boolean
+}
+
+/** The queries of one map. Loaded with the first one. */
+export class MapQueries<Value> {
+  readonly #pump: Pump
+  readonly #source: EntrySource
+  readonly #indexes: MapIndexes
+
+  constructor(pump: Pump, partition: Partition, stored: MapEntriesView) {
+    this.#pump = pump
+    this.#source = sourceOfMap(pump, partition, stored)
+    this.#indexes = new MapIndexes(this.#source)
+  }
+
+  async query(query: Query<Value>): Promise<QueryResult<Value>> {
+    const checked = checkQuery(query)
+    const slices = this.#slices()
+    const found = await runQuery(this.#deps(slices), checked)
+    const rows: QueryRow<Value>[] = []
+    for (const row of found.rows) {
+      rows.push({ key: row.key, value: valueOf(row) as Value })
+      if (slices.isOver(rows.length)) await slices.next()
+    }
+    return { rows, complete: true, next: nextOf(found, checked) }
+  }
+
+  async count(where: Where<Value> | undefined): Promise<number> {
+    let count = 0
+    await eachMatch(this.#deps(this.#slices()), checkWhere(where), () => void count++)
+    return count
+  }
+
+  async aggregate(aggregate: Aggregate<Value>): Promise<AggregateResult> {
+    const rows = await aggregated(this.#deps(this.#slices()), checkAggregate(aggregate))
+    return { rows, complete: true }
+  }
+
+  async explain(query: Query<Value>): Promise<QueryPlan> {
+    const { plan, looked, rows } = await runQuery(this.#deps(this.#slices()), checkQuery(query))
+    return { index: plan?.index.names, ordered: plan?.ordered === true, looked, given: rows.length }
+  }
+
+  async index(names: unknown): Promise<IndexHandle> {
+    const list: readonly unknown[] = Array.isArray(names) ? names : [names]
+    if (list.length === 0 || list.length > INDEX_PATHS_MAX)
+      throw invalidQuery('index', `the names of 1 to ${INDEX_PATHS_MAX} fields, not ${shown(names)}`)
+    for (const name of list) checkName(name, 'index')
+    if (new Set(list).size < list.length) throw invalidQuery('index', 'it has one field twice')
+    const paths = list as readonly string[]
+    const index = await this.#indexes.open(paths, this.#slices())
+    return {
+      names: index.names,
+      get size() {
+        return index.size
+      },
+      drop: () => this.#indexes.drop(index),
+    }
+  }
+
+  /** The indexes that are complete. */
+  indexes(): readonly { readonly names: readonly string[]; readonly size: number }[] {
+    return this.#indexes.all.map(({ names, size }) => ({ names, size }))
+  }
+
+  #deps(slices: TimeSlices): QueryDeps {
+    return { source: this.#source, indexes: this.#indexes.all, slices }
+  }
+
+  #slices(): TimeSlices {
+    return new TimeSlices(() => this.#pump.checkOpen())
+  }
+}
+
+function nextOf({ next }: Found, { order }: CheckedQuery): string | undefined {
+  return next === undefined ? undefined : positionText(order, next)
+}

@@ -1,0 +1,122 @@
+/** What a field of a value is compared with at the end of a path. */
+type Leaf = string | number | bigint | boolean | null | undefined | Date | Uint8Array
+
+/** The type of a value says nothing about its fields. */
+type IsLoose<Value> = 0 extends 1 & Value ? true : unknown extends Value ? true : false
+
+/** How many names deep types follow a path. Deeper ones are for maps of `unknown`. */
+type Below = [never, 0, 1, 2, 3]
+
+/** The dotted names of the fields of a value: `address.city`. They go into arrays: `tags`, `orders.price`, `point.0`. */
+export type FieldName<Value, Depth extends number = 4> =
+  IsLoose<Value> extends true
+    ? string
+    : Value extends Leaf
+      ? never
+      : Value extends readonly (infer Element)[]
+        ? FieldName<Element, Depth> | `${number}` | `${number}.${FieldName<Element, Depth>}`
+        : {
+            [Name in keyof Value & string]-?:
+              | Name
+              | (Depth extends 0 ? never : `${Name}.${FieldName<NonNullable<Value[Name]>, Below[Depth]>}`)
+          }[keyof Value & string]
+
+/** The type of a field. */
+export type FieldType<Value, Name extends string> =
+  IsLoose<Value> extends true
+    ? unknown
+    : Value extends Leaf
+      ? undefined
+      : Value extends readonly (infer Element)[]
+        ? Name extends `${number}`
+          ? Element
+          : Name extends `${number}.${infer Rest}`
+            ? FieldType<Element, Rest>
+            : FieldType<Element, Name>
+        : Name extends keyof Value
+          ? Value[Name]
+          : Name extends `${infer First}.${infer Rest}`
+            ? First extends keyof Value
+              ? FieldType<NonNullable<Value[First]>, Rest>
+              : undefined
+            : undefined
+
+/** What a field can be equal to: its values, those of its elements if it is an array, and null for "not there". */
+type Operand<Field> = (Field extends readonly (infer Element)[] ? Field | Element : Exclude<Field, undefined>) | null
+/** What a field can be larger or smaller than. */
+type Bound<Field> = IsLoose<Field> extends true ? unknown : Extract<Exclude<Operand<Field>, null>, NonNullable<Leaf>>
+
+/** What a field has to be. Several operators in one object must all hold, of an array each for some element. */
+export interface FieldOperators<Field> {
+  /** Equal. Null also matches a field that is not there. */
+  readonly $eq?: Operand<Field>
+  readonly $ne?: Operand<Field>
+  /** Larger, and of the same type. */
+  readonly $gt?: Bound<Field>
+  readonly $gte?: Bound<Field>
+  readonly $lt?: Bound<Field>
+  readonly $lte?: Bound<Field>
+  /** Equal to one of these. */
+  readonly $in?: readonly Operand<Field>[]
+  readonly $nin?: readonly Operand<Field>[]
+  /** Whether the field is there, also with null. */
+  readonly $exists?: boolean
+  readonly $startsWith?: string
+  readonly $not?: FieldOperators<Field>
+  /** Of an array: one element matches all of it. */
+  readonly $elemMatch?: IsLoose<Field> extends true
+    ? object
+    : NonNullable<Field> extends readonly (infer Element)[]
+      ? Where<Element> | FieldOperators<Element>
+      : never
+}
+
+/** Which rows to give. All parts must match. A plain value stands for equality. */
+export type Where<Value> = {
+  readonly [Name in FieldName<Value>]?: FieldOperators<FieldType<Value, Name>> | Operand<FieldType<Value, Name>>
+} & {
+  readonly $and?: readonly Where<Value>[]
+  readonly $or?: readonly Where<Value>[]
+}
+
+/** A field to order by; with `-` in front, the largest first. */
+export type OrderField<Value> = FieldName<Value> | `-${FieldName<Value>}`
+
+/** A query: plain data, so that it can be stored, sent and written as JSON. */
+export interface Query<Value> {
+  /** Which rows. Default: all. */
+  readonly where?: Where<Value> | undefined
+  /** By which fields the rows are ordered, and then by key, in the direction of the last field. Default: by key. */
+  readonly orderBy?: OrderField<Value> | readonly OrderField<Value>[] | undefined
+  /** How many rows at most: 1 to 100,000, the default. */
+  readonly limit?: number | undefined
+  /** The `next` of a page: go on after it. */
+  readonly after?: string | undefined
+}
+
+/** An entry that matches. */
+export interface QueryRow<Value> {
+  readonly key: string
+  readonly value: Value
+}
+
+/** The rows of a query, or one page of them. */
+export interface QueryResult<Value> {
+  readonly rows: readonly QueryRow<Value>[]
+  /** False if a part of the map did not answer: rows of it are missing. Always true for a replicated map. */
+  readonly complete: boolean
+  /** Pass it as `after` to get the rows that follow. Undefined if there are none. */
+  readonly next: string | undefined
+}
+
+/** How a query is answered. */
+export interface QueryPlan {
+  /** The names of the index that is used. Undefined: every entry is looked at. */
+  readonly index: readonly string[] | undefined
+  /** The index also gives the order, so that no sorting is needed. */
+  readonly ordered: boolean
+  /** Entries that were looked at. */
+  readonly looked: number
+  /** Rows that were given. */
+  readonly given: number
+}

@@ -1,0 +1,240 @@
+import { decodeValue } from '@gossipgrid/core'
+import type { TimeSlices } from '../flow/time-slices.ts'
+import { noContent } from '../indexes/entry-source.ts'
+import type { EntrySource } from '../indexes/entry-source.ts'
+import type { IndexPlace, MapIndex } from '../indexes/map-index.ts'
+import { FieldReader } from '../ordering/field-reader.ts'
+import { sortKeyAt } from '../ordering/paths.ts'
+import type { CheckedQuery, PlainWhere } from './check-query.ts'
+import { FirstLook, constraintsOf } from './constraints.ts'
+import type { Constraints } from './constraints.ts'
+import { FoundRows } from './found-rows.ts'
+import type { FoundRow } from './found-rows.ts'
+import { queryTooLarge } from './invalid-query.ts'
+import { matcherOf } from './matcher.ts'
+import type { Matcher } from './matcher.ts'
+import { planOf } from './plan.ts'
+import type { IndexPlan } from './plan.ts'
+import { comparePositions } from './row-order.ts'
+import type { Position, RowOrder } from './row-order.ts'
+
+/** Entries that changed while a query ran and are looked at again in one piece. */
+const CHANGED_MAX = 2048
+
+/** What a query needs. */
+export interface QueryDeps {
+  readonly source: EntrySource
+  readonly indexes: readonly MapIndex[]
+  readonly slices: TimeSlices
+  /** How many entries it may look at. Beyond that it rejects with `QUERY_TOO_LARGE`. */
+  readonly lookedMax?: number | undefined
+}
+
+/** The rows of one moment, and where to go on. */
+export interface Found {
+  readonly rows: readonly FoundRow[]
+  readonly next: Position | undefined
+  readonly plan: IndexPlan | undefined
+  readonly looked: number
+}
+
+/**
+ * Runs a query on the entries of one peer. Long ones take many turns of the event loop. All rows are of one moment: entries that
+ * change meanwhile are looked at again in the end.
+ */
+export async function runQuery(deps: QueryDeps, query: CheckedQuery): Promise<Found> {
+  const run = new QueryRun(deps, query)
+  try {
+    await run.walk()
+    await run.catchUp()
+  } finally {
+    run.end()
+  }
+  return run.found()
+}
+
+/** Visits every entry that matches, once and without order, each as it is when it is visited. */
+export async function eachMatch(deps: QueryDeps, where: PlainWhere, visit: (row: FoundRow) => void): Promise<void> {
+  const order = { parts: [], keysDescend: false }
+  const run = new QueryRun(deps, { where, order, limit: Infinity, after: undefined }, visit)
+  try {
+    await run.walk()
+    await run.catchUp()
+  } finally {
+    run.end()
+  }
+}
+
+/** Tests entries, and makes rows of those that match. */
+class RowTest {
+  readonly constraints: Constraints
+  readonly #source: EntrySource
+  readonly #order: RowOrder
+  readonly #firstLook: FirstLook
+  readonly #matches: Matcher | undefined
+  readonly #readers: readonly FieldReader[]
+  readonly #content = noContent()
+
+  constructor(source: EntrySource, where: PlainWhere, order: RowOrder) {
+    this.#source = source
+    this.#order = order
+    this.constraints = constraintsOf(where)
+    this.#firstLook = new FirstLook(this.constraints)
+    this.#matches = Object.keys(where).length === 0 ? undefined : matcherOf(where)
+    this.#readers = order.parts.map(({ path }) => new FieldReader(path))
+  }
+
+  /** The row of an entry, if it matches. */
+  rowOf(entry: number): FoundRow | undefined {
+    const content = this.#content
+    if (!this.#source.read(entry, content)) return undefined
+    const { bytes, start, end } = content
+    if (!this.#firstLook.canMatch(bytes, start)) return undefined
+    let value: unknown
+    if (this.#matches !== undefined) {
+      value = decodeValue(bytes.subarray(start, end))
+      if (!this.#matches(value)) return undefined
+    }
+    if (this.#source.isHidden(entry)) return undefined
+    const sort = this.#readers.map((reader, i) => {
+      if (reader.read(bytes, start)) return { rank: reader.rank, payload: reader.payload }
+      value ??= decodeValue(bytes.subarray(start, end))
+      return sortKeyAt(value, this.#order.parts[i]!.path)
+    })
+    return { entry, key: this.#source.key(entry), sort, bytes, start, end, value }
+  }
+}
+
+class QueryRun {
+  looked = 0
+  readonly #deps: QueryDeps
+  readonly #query: CheckedQuery
+  readonly #test: RowTest
+  readonly #rows: FoundRows
+  readonly #plan: IndexPlan | undefined
+  readonly #visit: ((row: FoundRow) => void) | undefined
+  readonly #changed = new Set<number>()
+  /** Entries that must not be looked at twice. */
+  readonly #seen = new Set<number>()
+  #scanned = -1
+  #last: FoundRow | undefined
+  #unobserve: (() => void) | undefined
+
+  constructor(deps: QueryDeps, query: CheckedQuery, visit?: (row: FoundRow) => void) {
+    this.#deps = deps
+    this.#query = query
+    this.#visit = visit
+    const { source, indexes } = deps
+    source.refresh()
+    this.#test = new RowTest(source, query.where, query.order)
+    this.#rows = new FoundRows(query.order, query.limit)
+    const { constraints } = this.#test
+    const hasOthers = Object.keys(query.where).some((name) => !constraints.has(name))
+    const { order, limit } = query
+    this.#plan = planOf(indexes, { constraints, hasOthers, order, limit, span: source.span })
+  }
+
+  async walk(): Promise<void> {
+    this.#deps.slices.begin()
+    if (this.#plan === undefined) await this.#scan()
+    else for (const within of this.#plan.stretches) await this.#walkStretch(this.#plan, within)
+  }
+
+  /** Looks again at what has changed since the query began, until nothing has. */
+  async catchUp(): Promise<void> {
+    const { source, slices } = this.#deps
+    if (this.#unobserve === undefined) return
+    for (;;) {
+      source.refresh()
+      if (this.#changed.size === 0) return
+      const changed = new Set([...this.#changed].slice(0, CHANGED_MAX))
+      for (const entry of changed) this.#changed.delete(entry)
+      this.#rows.forget(changed)
+      for (const entry of changed) if (!this.#isVisited(entry)) this.#look(entry)
+      if (this.#changed.size > 0) await slices.next()
+    }
+  }
+
+  end(): void {
+    this.#unobserve?.()
+  }
+
+  async found(): Promise<Found> {
+    const { order, limit } = this.#query
+    const sorted = await this.#rows.sorted(this.#deps.slices)
+    const { end } = this.#rows
+    const valid = end === undefined ? sorted : sorted.filter((row) => comparePositions(order, row, end) <= 0)
+    const rows = valid.slice(0, limit)
+    const last = rows.at(-1)
+    const next = valid.length > limit ? last : end
+    return { rows, next, plan: this.#plan, looked: this.looked }
+  }
+
+  async #scan(): Promise<void> {
+    const { source } = this.#deps
+    const { span } = source
+    for (let entry = 0; entry < span; entry++) {
+      this.#look(entry)
+      this.#scanned = entry
+      if (this.#deps.slices.isOver(entry)) await this.#pause()
+    }
+  }
+
+  async #walkStretch(plan: IndexPlan, within: IndexPlan['stretches'][number]): Promise<void> {
+    const { index, backwards, ordered } = plan
+    const { slices } = this.#deps
+    let after = ordered ? this.#startOf(plan) : undefined
+    const isEnough = (): boolean => ordered && this.#rows.count > this.#query.limit
+    // An entry with an array may be in a stretch twice, or in two of them.
+    const seen = this.#visit !== undefined || (!ordered && index.hasArrays(0)) ? this.#seen : undefined
+    for (let step = 0, isDone = false; !isDone;) {
+      isDone = true
+      index.walk({ within, backwards, after, once: ordered }, (entry, number) => {
+        if (seen === undefined || !seen.has(entry)) this.#look(entry)
+        seen?.add(entry)
+        if (isEnough()) return false
+        isDone = !slices.isOver(step++)
+        if (!isDone) after = index.placeOf(number)
+        return isDone
+      })
+      if (!isDone) await this.#pause()
+    }
+    if (isEnough()) this.#rows.endAt(this.#last!)
+  }
+
+  /** Whether an entry was visited that is to be visited once. */
+  #isVisited(entry: number): boolean {
+    return this.#visit !== undefined && (entry <= this.#scanned || this.#seen.has(entry))
+  }
+
+  /** Where an ordered walk begins: after the last page. */
+  #startOf({ index, fixed }: IndexPlan): IndexPlace | undefined {
+    const { after, order } = this.#query
+    if (after === undefined) return undefined
+    const isFixed = new Set(index.names.slice(0, fixed))
+    return { part: fixed, key: after.key, sort: after.sort.filter((_, i) => !isFixed.has(order.parts[i]!.name)) }
+  }
+
+  #look(entry: number): void {
+    const { lookedMax = Infinity } = this.#deps
+    if (++this.looked > lookedMax)
+      throw queryTooLarge(`it looks at more than ${lookedMax} entries: add an index on a field of where, or of orderBy`)
+    const row = this.#test.rowOf(entry)
+    if (row === undefined) return
+    const { after, order } = this.#query
+    if (after !== undefined && comparePositions(order, row, after) <= 0) return
+    this.#last = row
+    if (this.#visit === undefined) this.#rows.add(row)
+    else this.#visit(row)
+  }
+
+  async #pause(): Promise<void> {
+    this.#unobserve ??= this.#deps.source.observe((entry) => this.#changed.add(entry))
+    await this.#deps.slices.next()
+  }
+}
+
+/** The value of a row. */
+export function valueOf(row: FoundRow): unknown {
+  return row.value ?? decodeValue(row.bytes.subarray(row.start, row.end))
+}
