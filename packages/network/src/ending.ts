@@ -9,12 +9,35 @@ const START_END_MAX_MS = 2000
 /** How long libp2p may take to stop. */
 const SHUTDOWN_MAX_MS = 1000
 
+/** A time limit is counted in so many pieces. */
+const PIECES = 10
+
+/**
+ * Calls back after `limitMs`, and later if this process gets little time to run: each piece of the limit ends at the earliest in a
+ * turn of its own. Returns what cancels it.
+ */
+function after(limitMs: number, callback: () => void): () => void {
+  let left = PIECES
+  const next = (): ReturnType<typeof setTimeout> => setTimeout(tick, limitMs / PIECES)
+  const tick = (): void => {
+    left -= 1
+    if (left > 0) timer = next()
+    else callback()
+  }
+  let timer = next()
+  return () => clearTimeout(timer)
+}
+
 /** Closes a connection after sending what is queued. Aborts it if that takes longer than `limitMs`. */
 export async function closeInOrder(connection: Connection, limitMs: number): Promise<void> {
+  const patience = new AbortController()
+  const cancel = after(limitMs, () => patience.abort(new Error('it did not close in time')))
   try {
-    await connection.close({ signal: AbortSignal.timeout(limitMs) })
+    await connection.close({ signal: patience.signal })
   } catch {
     abort(connection, 'it did not close in time')
+  } finally {
+    cancel()
   }
 }
 
@@ -50,10 +73,10 @@ export function delay(ms: number): Promise<void> {
 
 /** Waits for `work`, but no longer than `limitMs`. */
 export async function atMost(limitMs: number, work: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, limitMs)))
+  let cancel: (() => void) | undefined
+  const limit = new Promise<void>((resolve) => (cancel = after(limitMs, resolve)))
   await Promise.race([work.catch(() => undefined), limit])
-  clearTimeout(timer)
+  cancel?.()
 }
 
 /** Closes the connections of a node and stops it, or gives up after some seconds. `starting` is the start of the node, if it was started. */
