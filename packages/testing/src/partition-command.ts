@@ -57,6 +57,7 @@ export function simulatePartitionsCommand(args: readonly string[]): number {
     reads: sum(({ reads }) => reads),
     unreachable: sum(({ unreachable }) => unreachable),
     wholes: sum(({ wholes }) => wholes),
+    leaves: sum(({ leaves }) => leaves),
     lostDisks: sum(({ lostDisks }) => lostDisks),
     settleSecondsMax: Math.max(...results.map(({ settleSeconds }) => settleSeconds)),
   }

@@ -95,7 +95,7 @@ const HINT_COPIES_MIN = 2
  */
 export class PartitionLedger {
   readonly writes: PartitionWrite[] = []
-  readonly #ownersMax: number
+  readonly ownersMax: number
   readonly #checksMin: number
   #lostDisks = 0
   /** How many those were at the last checks. */
@@ -106,7 +106,7 @@ export class PartitionLedger {
    * have noticed which others are gone.
    */
   constructor(ownersMax: number, checksMin: number) {
-    this.#ownersMax = ownersMax
+    this.ownersMax = ownersMax
     this.#checksMin = checksMin
   }
 
@@ -185,7 +185,7 @@ export class PartitionLedger {
     write.confirmed = true
     const lost = this.#lostDisks - write.lostDisksBefore
     const known = Math.min(write.ownersKnown, ...holders.map((peer) => ownersOf(peer, write.name).size))
-    const wanted = write.reissued ? 1 : Math.min(this.#ownersMax, HINT_COPIES_MIN, known) - lost
+    const wanted = write.reissued ? 1 : Math.min(this.ownersMax, HINT_COPIES_MIN, known) - lost
     return holders.length >= wanted
       ? undefined
       : `hint: '${write.key}' of ${copyKey(write.name)} is no hint any more, and has ${holders.length} copies`
@@ -194,7 +194,7 @@ export class PartitionLedger {
   /** No handover leaves fewer copies of a write than there are to be, but for those that were lost with a disk. */
   #shortOf({ key, name, settled }: PartitionWrite, copies: number): Violation | undefined {
     const lost = settled === undefined ? Infinity : this.#lostDisks - settled.lostDisks
-    const wanted = Math.max(1, Math.min(this.#ownersMax, settled?.copies ?? 1) - lost)
+    const wanted = Math.max(1, Math.min(this.ownersMax, settled?.copies ?? 1) - lost)
     return copies >= wanted ? undefined : `copies: '${key}' of ${copyKey(name)} has ${copies} copies and not ${wanted}`
   }
 }

@@ -161,6 +161,13 @@ function confirmedEarly(): () => void {
   })
 }
 
+/** A peer that leaves goes at once, with what it has. */
+function leaveAtOnce(): () => void {
+  const original = Object.getOwnPropertyDescriptor(PartitionAccess.prototype, 'remaining')!
+  Object.defineProperty(PartitionAccess.prototype, 'remaining', { configurable: true, get: () => [] })
+  return () => void Object.defineProperty(PartitionAccess.prototype, 'remaining', original)
+}
+
 export type PartitionMutantName =
   | 'whole-by-any'
   | 'whole-by-reach'
@@ -172,6 +179,7 @@ export type PartitionMutantName =
   | 'hint-under-stored-id'
   | 'hints-forgotten'
   | 'confirmed-early'
+  | 'leave-at-once'
   | ReadMutantName
 
 /** Planted bugs in partitioned collections. */
@@ -186,5 +194,6 @@ export const PARTITION_MUTANTS: Readonly<Record<PartitionMutantName, Mutant>> = 
   'hint-under-stored-id': hintUnderStoredId,
   'hints-forgotten': hintsForgotten,
   'confirmed-early': confirmedEarly,
+  'leave-at-once': leaveAtOnce,
   ...READ_MUTANTS,
 }

@@ -25,12 +25,19 @@ export class PartitionReads {
   readonly #seen = new Map<string, Version>()
   /** By machine, life and partition: the last key that was read there. */
   readonly #readUpTo = new Map<string, string>()
+  /** Machines, by index and life, whose peers have had a session with another one. */
+  readonly #met = new Set<string>()
   #count = 0
 
   constructor(ledger: PartitionLedger, machines: readonly SimulatedPeer[], violated: (violation: Violation) => void) {
     this.#ledger = ledger
     this.#machines = machines
     this.#violated = violated
+  }
+
+  /** A machine has had a session with another one. */
+  met({ index, life }: SimulatedPeer): void {
+    this.#met.add(`${index} ${life}`)
   }
 
   /** Reads a key, and every other time the next keys of its partition as well. */
@@ -80,10 +87,12 @@ export class PartitionReads {
     const placeOf = (key: string): string => `${index} ${life} ${copyKey(name)} ${key}`
     const keys = [...new Set(ofPartition.map(({ key }) => key))]
     const seenBefore = new Map(keys.map((key) => [key, this.#seen.get(placeOf(key)) ?? NEVER]))
+    // A peer that has met no other since it was started, and reaches none, answers from what it has.
+    const isAlone = (): boolean => peer.neighbours.size === 0 && !this.#met.has(`${index} ${life}`)
     return (rowsOf) => {
       // Peers that were apart may each have registered the collection. Until they agree, what one side had may be missing.
       const isAgreed = ({ origin }: PartitionWrite): boolean =>
-        origin === wasAgreed && origin === this.#agreedOrigin(name)
+        origin === wasAgreed && origin === this.#agreedOrigin(name) && !isAlone()
       const isOwed = (write: PartitionWrite): boolean => !write.excused && (!write.readable || isAgreed(write))
       for (const key of keys.filter(isRead)) {
         this.answered += 1

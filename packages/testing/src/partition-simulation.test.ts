@@ -4,6 +4,9 @@ import { PARTITION_MUTANTS } from './partition-mutants.ts'
 import type { PartitionMutantName } from './partition-mutants.ts'
 import { simulatePartitions } from './partition-simulation.ts'
 
+/** All owners have disks, and none leaves. */
+const PLAIN = { memory: false, leaves: false }
+
 test('the same seed gives the same run of partitions, another seed another one', () => {
   const first = simulatePartitions({ seed: 5, minutes: 1 })
   expect(simulatePartitions({ seed: 5, minutes: 1 })).toEqual(first)
@@ -23,7 +26,7 @@ test.each(Array.from({ length: 12 }, (_, i) => 2001 + i))(
 test.each([1055, 1056, 1142])(
   'a member passes a row on that is older than its own of the same key, and the later one wins, in simulation %i',
   (seed) => {
-    expect(simulatePartitions({ seed, hints: true })).toMatchObject({ violations: [], lost: 0 })
+    expect(simulatePartitions({ seed, hints: true, ...PLAIN })).toMatchObject({ violations: [], lost: 0 })
   },
 )
 
@@ -32,7 +35,7 @@ test.each([
   { seed: 234, why: 'the same, in another order' },
   { seed: 3706, why: 'the same, where the peer learned of its old row only after it had published nothing' },
 ])('seed $seed, fixed: $why', ({ seed }) => {
-  expect(simulatePartitions({ seed, hints: false }).violations).toEqual([])
+  expect(simulatePartitions({ seed, hints: false, ...PLAIN }).violations).toEqual([])
 })
 
 test.each([
@@ -49,12 +52,32 @@ test.each([
   { seed: 5099, why: 'a blob of hints was damaged, and the next one with its number was deleted in its place' },
   { seed: 5485, why: 'a former owner answered that had waited for 5 s in vain for an owner' },
 ])('seed $seed of writers without copies, fixed: $why', ({ seed }) => {
-  expect(simulatePartitions({ seed }).violations).toEqual([])
+  expect(simulatePartitions({ seed, ...PLAIN }).violations).toEqual([])
 })
+
+test.each([
+  {
+    seed: 7,
+    why: 'a peer without a disk came to own what it had written before, and asked others for ever to take it',
+  },
+  { seed: 24, why: 'the same, with four writes' },
+])('seed $seed of owners without a disk, fixed: $why', ({ seed }) => {
+  expect(simulatePartitions({ seed, memory: true, leaves: false })).toMatchObject({ violations: [], lost: 0 })
+})
+
+test.each(Array.from({ length: 6 }, (_, i) => 11 + i))(
+  'peers that leave hand over everything first, in simulation %i',
+  (seed) => {
+    expect(simulatePartitions({ seed, memory: false, leaves: true })).toMatchObject({ violations: [], lost: 0 })
+  },
+)
 
 /** Seeds that caught a mutant. When all of them miss one, find others: `npm run sim -- --partitions --seeds 200 --mutant NAME`. */
 const CAUGHT_BY: Readonly<
-  Record<PartitionMutantName, { readonly hints?: boolean; readonly seeds: readonly number[] }>
+  Record<
+    PartitionMutantName,
+    { readonly hints?: boolean; readonly leaves?: boolean; readonly seeds: readonly number[] }
+  >
 > = {
   'whole-by-any': { hints: false, seeds: [38, 62, 93] },
   'whole-by-reach': { seeds: [6588, 6726, 6948] },
@@ -66,9 +89,10 @@ const CAUGHT_BY: Readonly<
   'hint-under-stored-id': { hints: true, seeds: [1, 2, 3] },
   'hints-forgotten': { hints: true, seeds: [1, 2, 3] },
   'confirmed-early': { hints: true, seeds: [7, 13, 18] },
+  'leave-at-once': { leaves: true, seeds: [1, 2] },
   'own-writes-unread': { hints: true, seeds: [1, 2, 3] },
-  'numbers-from-one': { hints: true, seeds: [58] },
-  'stale-answers': { seeds: [6270, 6335] },
+  'numbers-from-one': { hints: true, seeds: [91, 264] },
+  'stale-answers': { seeds: [6611] },
   'former-answers': { seeds: [6287, 6355] },
   'any-registration': { seeds: [6152] },
 }
@@ -78,10 +102,10 @@ test.each(Object.keys(PARTITION_MUTANTS) as PartitionMutantName[])(
   (name) => {
     const { seeds, ...options } = CAUGHT_BY[name]
     const isCaught = (seed: number): boolean =>
-      withPartitionMutant(name, () => simulatePartitions({ seed, ...options })).violations.length > 0
+      withPartitionMutant(name, () => simulatePartitions({ seed, ...PLAIN, ...options })).violations.length > 0
     const caughtBy = seeds.find(isCaught)
     expect(caughtBy, `none of the seeds catches ${name} any more`).toBeDefined()
-    expect(simulatePartitions({ seed: caughtBy!, ...options }).violations).toEqual([])
+    expect(simulatePartitions({ seed: caughtBy!, ...PLAIN, ...options }).violations).toEqual([])
   },
 )
 

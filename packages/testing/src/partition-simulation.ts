@@ -10,14 +10,13 @@ import {
   PARTITIONS,
   PartitionLedger,
   hasWrite,
-  isLastOwner,
   isOwner,
   nameOf,
   originOf,
   ownersOf,
-  witness,
 } from './partition-ledger.ts'
 import type { PartitionWrite, Witness } from './partition-ledger.ts'
+import { PartitionFaults, witnessOf } from './partition-faults.ts'
 import { PartitionReads } from './partition-reads.ts'
 import { unsettled } from './partition-settled.ts'
 import { Random } from './random.ts'
@@ -35,6 +34,10 @@ export interface PartitionSimulationOptions {
   readonly minutes?: number
   /** Peers also write to partitions that they have no copy of, some without a disk. In most seeds if left out. */
   readonly hints?: boolean
+  /** Two machines at most have a disk, and the others own as well. In some seeds if left out. */
+  readonly memory?: boolean
+  /** Machines leave and come back. In some seeds if left out. */
+  readonly leaves?: boolean
 }
 
 export interface PartitionSimulationResult {
@@ -58,6 +61,8 @@ export interface PartitionSimulationResult {
   readonly lostDisks: number
   /** Simulated seconds from healing until all owners were whole and equal. */
   readonly settleSeconds: number
+  /** Machines that handed over everything and left. */
+  readonly leaves: number
   readonly violations: readonly Violation[]
 }
 
@@ -81,13 +86,14 @@ class PartitionSimulation {
   readonly #collections: readonly CollectionDescriptor[]
   readonly #violations: Violation[] = []
   readonly #whole = new Set<string>()
+  readonly #faults: PartitionFaults
   readonly #reads: PartitionReads
   readonly #hints: boolean
+  /** Machines without a disk own as well, if there are too few with one. */
+  readonly #ownsInMemory: boolean
   /** Writes of machines without a disk that are not acknowledged yet, by machine and the number of their request. */
   readonly #counted = new Map<string, PartitionWrite>()
-  #healed = false
   #wholes = 0
-  #lostDisks = 0
   #writes = 0
 
   constructor(options: PartitionSimulationOptions) {
@@ -96,8 +102,11 @@ class PartitionSimulation {
     const traits = this.#random.fork('traits')
     const hints = this.#random.fork('hints')
     this.#hints = options.hints ?? hints.chance(0.75)
-    const durable = options.peers ?? traits.between(3, 6)
-    const count = durable + (this.#hints && hints.chance(0.4) ? 1 : 0)
+    const memory = this.#random.fork('memory')
+    this.#ownsInMemory = options.memory ?? memory.chance(0.3)
+    const all = options.peers ?? traits.between(3, 6)
+    const durable = this.#ownsInMemory ? memory.below(3) : all
+    const count = all + (this.#hints && hints.chance(0.4) ? 1 : 0)
     const owners = traits.between(1, 3)
     // Some disks are slow then.
     this.#ledger = new PartitionLedger(owners, this.#hints ? 12 : 4)
@@ -129,6 +138,14 @@ class PartitionSimulation {
       network,
       () => true,
     )
+    this.#faults = new PartitionFaults({
+      machines: this.#machines,
+      network: this.#network,
+      queue: this.#queue,
+      ledger: this.#ledger,
+      collections: this.#collections,
+      ownsInMemory: this.#ownsInMemory,
+    })
     for (let index = 0; index < count; index++) this.#machines.push(this.#makeMachine(index, index < durable))
   }
 
@@ -156,8 +173,9 @@ class PartitionSimulation {
       reads: this.#reads.answered,
       unreachable: this.#reads.unreachable,
       wholes: this.#wholes,
-      lostDisks: this.#lostDisks,
+      lostDisks: this.#faults.lostDisks,
       settleSeconds: this.#settleMs / 1000,
+      leaves: this.#faults.leaves,
       violations: this.#violations,
     }
   }
@@ -169,86 +187,16 @@ class PartitionSimulation {
     for (const machine of this.#machines) {
       // Some are there from the start, others join later.
       const joins = machine.index > 1 && random.chance(0.5)
-      this.#queue.after(joins ? random.below(troubleMs) : random.below(3000), () => this.#up(machine))
+      this.#queue.after(joins ? random.below(troubleMs) : random.below(3000), () => this.#faults.up(machine))
     }
     this.#writeOnAndOn(this.#random.fork('writes'))
     if (this.#hints) this.#readOnAndOn(this.#random.fork('reads'))
-    const faults = this.#random.fork('faults')
-    this.#repeat(faults.between(3000, 20_000), faults.fork('crash'), (each) =>
-      this.#crash(each.pick(this.#machines), each),
-    )
-    this.#repeat(faults.between(4000, 30_000), faults.fork('break'), (each) => {
-      this.#network.breakLink(each.pick(this.#network.links))
-    })
-    this.#repeat(faults.between(10_000, 60_000), faults.fork('split'), (each) => {
-      const groups = each.between(2, 3)
-      this.#network.split(this.#machines.map(() => each.below(groups)))
-      this.#queue.after(each.between(1000, 25_000), () => this.#network.split(this.#machines.map(() => 0)))
-    })
-    this.#repeat(faults.between(15_000, 60_000), faults.fork('disk'), (each) => {
-      this.#loseDisk(each.pick(this.#machines), each)
-    })
-    this.#repeat(faults.between(20_000, 80_000), faults.fork('storm'), (each) => this.#storm(each))
-  }
-
-  /** Others lose their disks and begin again, slowly, when the machine that still has everything goes down. */
-  #storm(random: Random): void {
-    const { links } = this.#network
-    const slowMs = random.between(0, 2000)
-    for (const link of links) link.slowMs = slowMs
-    this.#queue.after(25_000, () => links.forEach((link) => (link.slowMs = 0)))
-    const [last, ...others] = random.shuffle(this.#machines)
-    for (const machine of others) if (random.chance(0.7)) this.#loseDisk(machine, random)
-    this.#queue.after(random.between(0, 15_000), () => {
-      this.#crash(last!, random, random.between(5000, 25_000))
-      // They meet each other again meanwhile.
-      for (const link of links) this.#network.breakLink(link)
-    })
-  }
-
-  #repeat(everyMs: number, random: Random, cause: (random: Random) => void): void {
-    this.#queue.after(everyMs * (0.5 + random.fraction()), () => {
-      if (this.#healed) return
-      cause(random)
-      this.#repeat(everyMs, random, cause)
-    })
-  }
-
-  #up(machine: SimulatedPeer): void {
-    if (machine.peer !== undefined) return
-    machine.start()
-    for (const other of this.#machines) if (other !== machine) this.#network.dial(machine.index, other.index)
-    for (const collection of this.#collections) machine.peer!.open(collection)
-    machine.take({ type: 'tick' })
-  }
-
-  #crash(machine: SimulatedPeer, random: Random, downMs: number = random.mostlySmall(50, 20_000)): void {
-    if (machine.peer === undefined || this.#healed) return
-    machine.crash(random.pick(['whole', 'nothing']))
-    this.#ledger.crashed(machine.index, machine.persistent ? witness(machine.stored()) : undefined)
-    this.#queue.after(downMs, () => this.#up(machine))
-  }
-
-  /** A disk loses all, or a part of what it has, unless no other owner has a whole copy of something. */
-  #loseDisk(machine: SimulatedPeer, random: Random): void {
-    if (machine.life === 0 || !machine.persistent) return
-    this.#crash(machine, random)
-    if (machine.peer !== undefined) return
-    // What the others have only in memory may be gone with the next crash.
-    const others = this.#machines
-      .filter((each) => each !== machine && each.life > 0 && each.persistent)
-      .map((each) => witness(each.stored()))
-    if (isLastOwner(this.#witness(machine), others)) return
-    const blobs = machine.disk.blobs()
-    if (random.chance(0.5) || blobs.length === 0) machine.disk.lose()
-    else machine.disk.damage(random.pick(blobs)[0])
-    this.#lostDisks += 1
-    this.#ledger.excuse([...others, this.#witness(machine)], this.#queue.nowMs)
+    this.#faults.start(this.#random, this.#options.leaves)
   }
 
   #writeOnAndOn(random: Random): void {
     this.#queue.after(random.between(50, 700), () => {
-      if (this.#healed) return
+      if (this.#faults.healed) return
       this.#write(random.pick(this.#machines), random)
       this.#writeOnAndOn(random)
     })
@@ -256,7 +204,7 @@ class PartitionSimulation {
 
   #readOnAndOn(random: Random): void {
     this.#queue.after(random.between(50, 700), () => {
-      if (this.#healed) return
+      if (this.#faults.healed) return
       const collection = random.pick(this.#collections).name
       const key = `key ${random.below(KEYS)}`
       this.#reads.read(random.pick(this.#machines), nameOf(collection, key), key)
@@ -291,15 +239,17 @@ class PartitionSimulation {
         removes: false,
       },
       hinted: written.hinted === true,
-      reissued: !machine.persistent,
+      reissued: !machine.persistent && written.hinted === true,
       lostDisksBefore: this.#ledger.lostDisks,
       ...NOTHING_KNOWN,
       everywhere: new Map(),
     }
     this.#ledger.writes.push(write)
     if (!machine.persistent || (this.#hints && random.chance(0.5))) {
-      const copies = machine.persistent ? ownersOf(peer, name).size : 1
-      const request = peer.partitions.countCopies(name, key, written, copies)
+      const isOwnInMemory = !machine.persistent && written.hinted !== true
+      const copies = machine.persistent ? ownersOf(peer, name).size : isOwnInMemory ? 2 : 1
+      const by = isOwnInMemory || this.#ownsInMemory ? 'peers' : 'durable'
+      const request = peer.partitions.countCopies(name, key, written, copies, by)
       this.#counted.set(`${machine.index} ${machine.life} ${request}`, write)
     }
     this.#writes += 1
@@ -307,9 +257,9 @@ class PartitionSimulation {
   }
 
   #settle(): void {
-    this.#healed = true
+    this.#faults.healed = true
     this.#network.heal()
-    for (const machine of this.#machines) this.#up(machine)
+    for (const machine of this.#machines) this.#faults.up(machine)
     const startMs = this.#queue.nowMs
     while (
       this.#queue.nowMs - startMs < SETTLE_MAX_MS &&
@@ -329,6 +279,7 @@ class PartitionSimulation {
       const witnesses = this.#witnesses()
       this.#violated(this.#ledger.check(witnesses, this.#queue.nowMs))
       this.#countWhole(witnesses)
+      this.#faults.letGo()
     }
   }
 
@@ -350,11 +301,7 @@ class PartitionSimulation {
 
   #witnesses(): Witness[] {
     const there = this.#machines.filter(({ life, persistent, peer }) => life > 0 && (persistent || peer !== undefined))
-    return there.map((machine) => this.#witness(machine))
-  }
-
-  #witness(machine: SimulatedPeer): Witness {
-    return witness(machine.peer ?? machine.stored())
+    return there.filter((machine) => !this.#faults.gone.has(machine)).map((machine) => witnessOf(machine))
   }
 
   #violated(violation: Violation | undefined): void {
@@ -373,10 +320,14 @@ class PartitionSimulation {
       travelled: () => undefined,
       heard: (machine: SimulatedPeer, event: PeerEvent) => {
         if (event.type === 'durable' && machine.persistent) this.#ledger.acknowledge(machine.index, event.writeId)
+        if (event.type === 'partition-lost')
+          this.#violated(`lost: ${machine.peer!.peerId} reports ${event.partitions.join()}`)
+        if (event.type === 'session' && event.complete) this.#reads.met(machine)
         if (event.type !== 'copies' || event.peers === 0) return
         const write = this.#counted.get(`${machine.index} ${machine.life} ${event.request}`)
         if (write === undefined) return
         if (write.reissued) write.acknowledged = true
+        else if (!machine.persistent) write.acknowledged ||= event.isEnough
         else if (event.isEnough && this.#reachesAll(machine.peer!, write.name)) write.readable = true
       },
       violated: (violation: Violation) => this.#violated(violation),
@@ -389,7 +340,7 @@ class PartitionSimulation {
       disk,
       clock: new SimulatedClock(this.#queue, random.below(1_000_000)),
       persistent,
-      partitioning: partitioning({ joins: index > 0 }),
+      partitioning: partitioning({ joins: index > 0, ownsInMemory: this.#ownsInMemory }),
       random: random.fork('peer'),
     })
   }

@@ -155,10 +155,10 @@ export class SimulatedPeer {
     this.#world.ledger.reusedIds.add(this.#openStored().replicaId)
   }
 
-  /** Says goodbye and stops. */
-  close(): void {
+  /** Says goodbye and stops; `left` when the peer leaves the grid. */
+  close(left = false): void {
     if (this.#peer === undefined) return
-    this.#perform(this.#peer.goodbye(false, this.clock.now()))
+    this.#perform(this.#peer.goodbye(left, this.clock.now()))
     const life = (this.#closing = this.#life)
     this.#world.queue.after(5, () => {
       if (this.#life === life) this.crash('whole')

@@ -8,6 +8,7 @@ import type { Hint } from './hints.ts'
 
 interface CopyRequest {
   readonly copies: number
+  readonly by: 'durable' | 'peers'
   readonly hint: () => Hint | undefined
   /** As last reported. */
   reported: string
@@ -38,11 +39,11 @@ export class HintCopies {
    * Starts counting. `hint` gives the row that is looked at, or a later one of its key; undefined once it has ended. Throws
    * `BACKLOG_FULL`.
    */
-  request(number: number, copies: number, hint: () => Hint | undefined): void {
+  request(number: number, copies: number, by: 'durable' | 'peers', hint: () => Hint | undefined): void {
     if (this.#requests.size >= CONFIRMATIONS_MAX) {
       throw new GridError('BACKLOG_FULL', `${CONFIRMATIONS_MAX} writes wait for copies already`)
     }
-    this.#requests.set(number, { copies, hint, reported: '' })
+    this.#requests.set(number, { copies, by, hint, reported: '' })
     this.look()
   }
 
@@ -62,7 +63,7 @@ export class HintCopies {
       const hint = request.hint()
       if (hint === undefined) continue
       const { copies, peers, reached } = this.#count(hint)
-      const isEnough = reached && copies >= request.copies
+      const isEnough = reached && (request.by === 'peers' ? peers : copies) >= request.copies
       if (!isEnough) counted.add(hint)
       this.#report(number, request, copies, peers, isEnough)
     }
@@ -77,11 +78,12 @@ export class HintCopies {
     this.#deps.outbox.event({ type: 'copies', request: number, copies, peers, isEnough })
   }
 
+  /** `copies`: owners with a directory that have it; `peers`: all that do. */
   #count({ name, storedBy, keptBy }: Hint): { copies: number; peers: number; reached: boolean } {
     const { neighbours, peerId, placement } = this.#deps
     const owners = placement.owners(name) as ReadonlySet<PeerId>
     const audience = placement.audience(name) as ReadonlySet<PeerId>
-    const copies = [...storedBy].filter((peer) => owners.has(peer)).length
+    const copies = [...storedBy].filter((peer) => owners.has(peer) && placement.isDurable(peer)).length
     const reached = [...audience].every(
       (peer) => storedBy.has(peer) || keptBy.has(peer) || peer === peerId || !neighbours.has(peer),
     )

@@ -27,6 +27,7 @@ import { NeighbourWrites } from './neighbour-writes.ts'
 import type { Sent } from './neighbour-writes.ts'
 import { RowOutcome } from './row-outcomes.ts'
 import type { WriterId } from './writer-id.ts'
+import type { LocalWrites } from '../writes/local-writes.ts'
 
 export type WrittenMessage = Extract<Message, { readonly type: 'written' }>
 
@@ -42,6 +43,7 @@ export interface HintDeliveryDeps {
   readonly peerId: PeerId
   readonly placement: Rendezvous
   readonly writer: WriterId
+  readonly writes: LocalWrites
 }
 
 /**
@@ -142,6 +144,7 @@ export class HintDelivery {
   #check(hint: Hint, now: Instant): void {
     const { collections, hints } = this.#deps
     this.#merge(hint)
+    if (!this.#lasts) this.#issue(hint, now)
     if (!collections.dropped.isDropped(hint.name) && !this.#isOver(hint, now)) return
     hints.end(hint)
     for (const writes of this.#neighbours.values()) writes.forget(hint)
@@ -170,7 +173,7 @@ export class HintDelivery {
     // One at a time, owners first. The next one is asked when this one has not answered for a while.
     if ([...this.#neighbours.values()].some((writes) => writes.has(hint))) return []
     const owners = this.#deps.placement.owners(hint.name) as ReadonlySet<PeerId>
-    const able = ids.filter((neighbour) => this.#deps.membership.isDurable(neighbour))
+    const able = ids.filter((neighbour) => owners.has(neighbour) || this.#deps.membership.isDurable(neighbour))
     able.sort((a, b) => Number(owners.has(b)) - Number(owners.has(a)))
     const turn = this.#turns.get(hint) ?? 0
     this.#turns.set(hint, turn + 1)
@@ -200,6 +203,16 @@ export class HintDelivery {
     }
     commit.remote(log.take())
     commit.whenDurable(() => hint.storedBy.add(peerId))
+  }
+
+  /** A peer without a directory has come to have a whole copy itself. */
+  #issue(hint: Hint, now: Instant): void {
+    const { collections, commit, peerId, placement, writes } = this.#deps
+    if (!placement.holds(hint.name) || !placement.hasAllOwn(hint.name) || commit.full) return
+    const partition = collections.locate(hint.name)
+    if (!('replica' in partition) || partition.dropped) return
+    writes.reissue(partition, hint.row, now)
+    hint.storedBy.add(peerId)
   }
 
   #name(hint: Hint, audience: readonly PeerId[]): void {

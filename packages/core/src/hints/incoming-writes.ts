@@ -107,13 +107,14 @@ export class IncomingWrites {
   #issue({ partition: name }: RowsRecord, row: Row, now: Instant): RowOutcome {
     const { collections, commit, delivery, hints, placement, time, writer, writes } = this.#deps
     if (Quarantine.judge(row.hlc, time.wallMs(now)) !== 'apply') return RowOutcome.AHEAD
-    if (!commit.persistent || hints.full) return RowOutcome.FULL
+    if (hints.full) return RowOutcome.FULL
     if (placement.holds(name) && placement.hasAllOwn(name)) {
       const located = collections.locate(name)
       if (!('replica' in located) || located.mismatch !== undefined) return RowOutcome.REFUSED
       writes.reissue(located, row, now)
       return RowOutcome.STORED
     }
+    if (!commit.persistent) return RowOutcome.FULL
     const before = hints.of(name, { key: row.key, writer: writer.index })
     if (before !== undefined && before.row.hlc >= row.hlc) return RowOutcome.KEPT
     const own: Row = { ...row, ...writer.next(name) }

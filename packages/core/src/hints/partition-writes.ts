@@ -98,9 +98,9 @@ export class PartitionWrites {
   }
 
   /** Counts the copies of a hint under the number of a request. Throws `BACKLOG_FULL`. */
-  request(number: number, name: PartitionName, key: string, copies: number): void {
+  request(number: number, name: PartitionName, key: string, copies: number, by: 'durable' | 'peers'): void {
     const writer = this.#writer.index
-    this.#delivery.copies.request(number, copies, () => this.hints.of(name, { key, writer }))
+    this.#delivery.copies.request(number, copies, by, () => this.hints.of(name, { key, writer }))
   }
 
   cancel(number: number): void {

@@ -116,5 +116,7 @@ export type PeerEvent =
       /** Those of a map, with key and value: 1,000 at most. */
       readonly lost: readonly LostWrite[]
     }
+  /** No registered peer has a whole copy of these partitions any more: what only those had is lost. */
+  | { readonly type: 'partition-lost'; readonly name: string; readonly partitions: readonly number[] }
   /** A stored blob was unreadable; its contents come back from the other peers. */
   | { readonly type: 'damaged'; readonly key: string; readonly reason: string }

@@ -30,6 +30,8 @@ export class CoHolders {
   /** By neighbour: the root over what both hold when they last were equal. */
   readonly #equalAt = new Map<PeerId, string>()
   readonly #retries = new Map<PeerId, Retry>()
+  /** Neighbours that were not equal when they were last compared, and since when. */
+  readonly #behindSinceMs = new Map<PeerId, number>()
   /** Neighbours with which a session is wanted although both may be equal. */
   #wanted: ReadonlySet<PeerId> = new Set()
   readonly #nothing: string
@@ -46,6 +48,7 @@ export class CoHolders {
   /** A session with a neighbour has ended with both having the same. */
   completed(neighbour: PeerId): void {
     this.#equalAt.set(neighbour, this.#root(neighbour))
+    this.#behindSinceMs.delete(neighbour)
     if (!this.#wanted.has(neighbour)) this.#retries.delete(neighbour)
   }
 
@@ -54,6 +57,7 @@ export class CoHolders {
     const { commit, neighbours } = this.#deps
     this.#wanted = wanted
     for (const peer of this.#equalAt.keys()) if (!neighbours.has(peer)) this.#equalAt.delete(peer)
+    for (const peer of this.#behindSinceMs.keys()) if (!neighbours.has(peer)) this.#behindSinceMs.delete(peer)
     for (const peer of this.#retries.keys()) if (!neighbours.has(peer)) this.#retries.delete(peer)
     for (const peer of wanted) this.#ask(peer, now)
     if (commit.changes !== this.#changes) this.#changedAtMs = now.monotonicMs
@@ -67,10 +71,17 @@ export class CoHolders {
       const root = this.#root(peer)
       if (this.#equalAt.get(peer) === root || root === this.#nothing) continue
       this.#equalAt.delete(peer)
+      if (!this.#behindSinceMs.has(peer)) this.#behindSinceMs.set(peer, now.monotonicMs)
       this.#ask(peer, now)
     }
     this.#comparedAtMs = now.monotonicMs
     this.#comparedChanges = commit.changes
+  }
+
+  /** For how long a neighbour has been known to lack something that this peer has, or the other way round; 0 while both are equal. */
+  behindMs(neighbour: PeerId, now: Instant): number {
+    const sinceMs = this.#behindSinceMs.get(neighbour)
+    return sinceMs === undefined ? 0 : now.monotonicMs - sinceMs
   }
 
   /** A peer with which sessions change nothing is asked less and less often. */

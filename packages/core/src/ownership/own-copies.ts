@@ -20,6 +20,10 @@ interface PartialCopy {
   publishedAtMs: number
   /** Peers with a whole copy that it has had sessions with since. */
   readonly met: Set<PeerId>
+  /** Peers with any copy that it has had sessions with since. */
+  readonly metAny: Set<PeerId>
+  /** No whole copy is left, and this one is to go on with what there is in reach. */
+  again: boolean
 }
 
 export interface OwnCopiesDeps {
@@ -38,6 +42,7 @@ export interface OwnCopiesDeps {
  *   copy is asked, because writers may have reached only some of them. One that is out of reach is waited for until its peer
  *   is marked as away: those in reach may be former owners that lack what was written since.
  * - An owner begins a copy only if a whole one is in reach. So a peer that is alone does not take nothing for everything.
+ * - When no whole copy is left, and an operator says so, the first owner goes on with what there still is.
  */
 export class OwnCopies {
   readonly #deps: OwnCopiesDeps
@@ -102,12 +107,12 @@ export class OwnCopies {
     if (published === undefined || isShared === undefined || floorsDiffer) return
     const theirs = PartitionCopies.of(published)
     for (const copy of this.#partial.values()) {
-      const { name, met, publishedAtMs } = copy
+      const { name, met, metAny, publishedAtMs } = copy
       const origin = this.#deps.placement.registered(name)?.origin
-      if (origin === undefined || publishedAtMs > startedAtMs || !isShared(name) || !theirs.isWhole(name, origin))
-        continue
+      if (origin === undefined || publishedAtMs > startedAtMs || !isShared(name)) continue
       if (named !== undefined && !named.has(nameKey(name))) continue
-      met.add(neighbour)
+      metAny.add(neighbour)
+      if (theirs.isWhole(name, origin)) met.add(neighbour)
       this.#settle(copy)
     }
   }
@@ -115,28 +120,50 @@ export class OwnCopies {
   /** Neighbours from which this peer needs something for a copy to be whole. */
   wantedFrom(): ReadonlySet<PeerId> {
     const wanted = new Set<PeerId>()
-    for (const { name, met, publishedAtMs } of this.#partial.values()) {
+    for (const { name, met, metAny, publishedAtMs, again } of this.#partial.values()) {
       if (publishedAtMs === Infinity) continue
       for (const peer of this.#holdersInReach(name)) if (!met.has(peer)) wanted.add(peer)
+      if (again) for (const peer of this.#anyInReach(name)) if (!metAny.has(peer)) wanted.add(peer)
     }
     return wanted
   }
 
+  /** No whole copy of the partition is left: this one is whole as soon as it has what all others in reach have of it. */
+  beginAgain(name: PartitionName, origin: string): void {
+    this.#copies.begin(name, origin)
+    this.#watch(name)
+    const copy = this.#partial.get(nameKey(name))!
+    copy.again = true
+    this.#settle(copy)
+  }
+
   #watch(name: PartitionName): void {
     const key = nameKey(name)
-    if (!this.#partial.has(key)) this.#partial.set(key, { name, publishedAtMs: Infinity, met: new Set() })
+    if (this.#partial.has(key)) return
+    this.#partial.set(key, { name, publishedAtMs: Infinity, met: new Set(), metAny: new Set(), again: false })
   }
 
   /** The copy is whole once it has met every other whole one. */
-  #settle({ name, met }: PartialCopy): void {
+  #settle(copy: PartialCopy): void {
+    const { name, met, metAny, publishedAtMs, again } = copy
     const { placement } = this.#deps
     const origin = placement.registered(name)?.origin
-    if (origin === undefined || met.size === 0) return
-    const isMissed = (peer: PeerId): boolean =>
-      !met.has(peer) && (this.#deps.neighbours.has(peer) || placement.isExpected(peer))
-    if (placement.wholeHolders(name).some(isMissed)) return
+    if (origin === undefined) return
+    const holders = placement.wholeHolders(name)
+    if (again && holders.length === 0) {
+      if (publishedAtMs === Infinity || this.#anyInReach(name).some((peer) => !metAny.has(peer))) return
+    } else {
+      const isMissed = (peer: PeerId): boolean =>
+        !met.has(peer) && (this.#deps.neighbours.has(peer) || placement.isExpected(peer))
+      if (met.size === 0 || holders.some(isMissed)) return
+    }
     this.#copies.complete(name, origin)
     this.#partial.delete(nameKey(name))
+  }
+
+  #anyInReach(name: PartitionName): PeerId[] {
+    const { neighbours, placement } = this.#deps
+    return neighbours.ids().filter((peer) => placement.isPublishedBy(name, peer))
   }
 
   #holdersInReach(name: PartitionName): PeerId[] {

@@ -1,5 +1,5 @@
 import { wallFromHlc } from '../clock/hlc.ts'
-import { WEIGHT_MAX } from '../limits.ts'
+import { NAME_MAX_BYTES, WEIGHT_MAX } from '../limits.ts'
 import { PartitionCopies } from '../placement/partition-copies.ts'
 import type { PeerId } from '../ports.ts'
 import type { ReplicaId } from '../versions/replica-ids.ts'
@@ -8,11 +8,13 @@ import type { RegistryRows } from '../purging/registry-rows.ts'
 import { readCopyGroups } from '../wire/copy-groups.ts'
 import type { CopyGroup } from '../wire/copy-groups.ts'
 import type { Fields } from '../wire/fields.ts'
+import { isPartitionCount } from '../wire/partition-numbers.ts'
 import type { Written } from '../writes/local-writes.ts'
 
 const OWNER = 'owner/'
 const AWAY = 'away/'
 const FORGOTTEN = 'forgotten/'
+const AGAIN = 'again/'
 
 /** What a peer that is able to own partitions registers of itself. */
 export interface OwnerRow {
@@ -31,9 +33,20 @@ export interface OwningMember extends OwnerRow {
   readonly peerId: PeerId
 }
 
+/** Lost partitions of a collection that are to begin again. */
+export interface AgainRow {
+  readonly name: string
+  readonly kind: number
+  /** The registration that they belong to. */
+  readonly origin: string
+  /** A bit for each partition. */
+  readonly partitions: Uint8Array
+}
+
 /**
  * The rows of the registry from which placement follows: `owner/<peer id>`, which each owner writes of itself,
- * `away/<peer id>`, which another one writes of it, and `forgotten/<peer id>`, which stays. Malformed rows are ignored.
+ * `away/<peer id>`, which another one writes of it, and `forgotten/<peer id>`, which stays; and `again/<kind>-<origin>/<name>`, by
+ * which an operator has lost partitions begin again. Malformed rows are ignored.
  */
 export class OwnerRows {
   readonly #rows: RegistryRows
@@ -82,6 +95,22 @@ export class OwnerRows {
     this.#rows.delete(AWAY + peerId)
   }
 
+  /** What is to begin again, since when, and its key. */
+  again(): (AgainRow & { readonly key: string; readonly atMs: number })[] {
+    return this.#rows.of(AGAIN).flatMap(({ key, value, hlc }) => {
+      const row = readRow(value, readAgain)
+      return row === undefined ? [] : [{ ...row, key, atMs: wallFromHlc(hlc) }]
+    })
+  }
+
+  beginAgain(row: AgainRow): void {
+    this.#rows.write(`${AGAIN}${row.kind}-${row.origin}/${row.name}`, { ...row })
+  }
+
+  removeAgain(key: string): void {
+    this.#rows.delete(key)
+  }
+
   forget(peerId: PeerId): Written {
     return this.#rows.write(FORGOTTEN + peerId, {})
   }
@@ -95,6 +124,13 @@ export function countedWeight(weight: number): number {
 /** The copies of an owner, as other peers take them from its row. */
 export function copiesOf({ copies }: OwnerRow): PartitionCopies {
   return PartitionCopies.of(copies)
+}
+
+function readAgain(fields: Fields): AgainRow | undefined {
+  const partitions = fields.bytes('partitions')
+  if (!isPartitionCount(partitions.length * 8)) return undefined
+  const name = fields.text('name', NAME_MAX_BYTES)
+  return { name, kind: fields.count('kind'), origin: fields.hash('origin'), partitions }
 }
 
 function readOwner(fields: Fields): OwnerRow | undefined {

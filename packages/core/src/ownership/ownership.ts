@@ -1,6 +1,7 @@
 import { hashHex } from '../bytes/hash.ts'
 import { GridError } from '../errors.ts'
 import type { CollectionDescriptor } from '../kinds/kinds.ts'
+import { plainName } from '../kinds/generations.ts'
 import { isInternal } from '../kinds/kinds.ts'
 import type { Instant, RandomSource } from '../instant.ts'
 import { MEMBER_SILENT_MAX_MS, MEMORY_OWNER_SILENT_MAX_MS, OWNERSHIP_GAP_MS } from '../limits.ts'
@@ -32,10 +33,13 @@ import type { WriteMessage } from '../hints/incoming-writes.ts'
 import { Routing } from '../routing/routing.ts'
 import { KnownVersions } from '../routing/known-versions.ts'
 import { Handover } from './handover.ts'
+import { LostPartitions } from './lost-partitions.ts'
 import type { CoveredMessage, CoversMessage } from './handover.ts'
 import { OwnCopies } from './own-copies.ts'
 import { OwnerRows, copiesOf, countedWeight } from './owner-rows.ts'
 import type { OwnerRow, OwningMember } from './owner-rows.ts'
+import { reportPartitions } from './partition-report.ts'
+import type { ReportedPartitions } from './partition-report.ts'
 
 export type PartitionMessage = CoversMessage | CoveredMessage | WriteMessage | WrittenMessage | RoutingMessage
 
@@ -51,6 +55,8 @@ export interface OwnershipDeps {
   readonly identity: ReplicaIdentity
   /** It is to join a grid that exists: it registers no collection before it has met that grid. */
   readonly joins: boolean
+  /** A peer without a directory may own partitions. */
+  readonly ownsInMemory: boolean
   readonly membership: Membership
   readonly ids: ReplicaIds
   readonly inbound: Inbound
@@ -78,6 +84,7 @@ export class Ownership {
   readonly #attendance: Attendance
   readonly #coHolders: CoHolders
   readonly #copies: OwnCopies
+  readonly #lost: LostPartitions
   /** The fingerprint of the registry when it was last read. */
   readonly #readPrint = { high: -1, low: -1 }
   #owners: readonly OwningMember[] = []
@@ -89,6 +96,9 @@ export class Ownership {
   /** What the registry says of this peer, or is about to, since it was opened. */
   #said = ''
   #hasMet: boolean
+  /** It hands over what it has, and begins nothing. */
+  #isLeaving = false
+  #hasLeft = false
   #nextLookMs = -Infinity
 
   constructor(deps: OwnershipDeps, now: Instant) {
@@ -98,6 +108,7 @@ export class Ownership {
     this.#hasMet = !deps.joins
     this.#copies = new OwnCopies({ ...deps, peerId: this.#peerId })
     this.#coHolders = new CoHolders(deps)
+    this.#lost = new LostPartitions(deps.placement, this.#rows)
     this.#handover = new Handover({ ...deps, peerId: this.#peerId })
     const known = new KnownVersions(deps.ids)
     this.writes = new PartitionWrites({ ...deps, known })
@@ -167,6 +178,7 @@ export class Ownership {
     this.#copies.look()
     this.#registerSelf()
     this.#mark(now)
+    this.#lookForLost(now)
     this.#removeSilent(time.wallMs(now))
     this.#read()
     this.#coHolders.look(this.#copies.wantedFrom(), now)
@@ -179,13 +191,43 @@ export class Ownership {
     return this.#rows.forget(peerId)
   }
 
+  /** Hands over every copy, for good: from now on this peer owns nothing. Throws `BACKLOG_FULL`. */
+  leave(now: Instant): void {
+    this.#isLeaving = true
+    this.#nextLookMs = now.monotonicMs
+  }
+
+  /** Of a peer that leaves: the copies that it still has, and whether other owners have no whole copy of them yet. */
+  get remaining(): { readonly name: PartitionName; readonly isShort: boolean }[] {
+    const { placement } = this.#deps
+    return [...placement.copies.names()].map((name) => ({ name, isShort: !placement.isHandedOver(name) }))
+  }
+
+  /** The registry no longer names this peer as an owner. Its next life registers again. */
+  left(): void {
+    this.#hasLeft = true
+    if (this.#owners.some(({ peerId }) => peerId === this.#peerId)) this.#rows.remove(this.#peerId)
+  }
+
+  /** Has the partitions of a collection that no registered peer has whole begin again. Returns how many those are. */
+  beginAgain(name: string): number {
+    const collection = this.#collections.find(({ descriptor }) => descriptor.name === name)
+    return collection === undefined ? 0 : this.#lost.beginAgain(collection)
+  }
+
+  report(now: Instant): ReportedPartitions {
+    const state = { hints: this.writes.hints.count, leaving: this.#isLeaving }
+    return reportPartitions({ ...this.#deps, coHolders: this.#coHolders, lost: this.#lost }, state, now)
+  }
+
   get #peerId(): PeerId {
     return this.#deps.membership.self.peerId
   }
 
   /** Whether this peer may own partitions at all. */
   get #isAble(): boolean {
-    return this.#deps.membership.self.role === 'storage'
+    const { commit, membership, ownsInMemory } = this.#deps
+    return commit.persistent ? membership.self.role === 'storage' : ownsInMemory
   }
 
   get #isNeeded(): boolean {
@@ -227,9 +269,10 @@ export class Ownership {
   }
 
   #recordOf(owner: OwningMember): OwnerRecord {
-    const { peerId, weight, zone } = owner
+    const { durable, peerId, weight, zone } = owner
     return {
       peerId,
+      durable,
       weight,
       zone,
       // One that was forgotten hands over what it holds, too.
@@ -248,7 +291,7 @@ export class Ownership {
   }
 
   #registerCollections(): void {
-    if (!this.#isAble || !this.#hasMet || this.#forgotten.has(this.#peerId)) return
+    if (!this.#isAble || !this.#hasMet || this.#isLeaving || this.#forgotten.has(this.#peerId)) return
     const { housekeeping, identity } = this.#deps
     for (const descriptor of this.#unregistered()) {
       housekeeping.names.register(descriptor, identity.id)
@@ -258,14 +301,14 @@ export class Ownership {
   }
 
   #registerSelf(): void {
-    if (!this.#isAble || this.#forgotten.has(this.#peerId)) return
+    if (!this.#isAble || this.#hasLeft || this.#forgotten.has(this.#peerId)) return
     const { commit, durable, membership, placement } = this.#deps
     const { weight, zone } = membership.self
     const row: OwnerRow = {
       weight: countedWeight(weight),
       zone,
       durable,
-      draining: false,
+      draining: this.#isLeaving,
       copies: placement.copies.groups(),
     }
     const known = this.#owners.find(({ peerId }) => peerId === this.#peerId)
@@ -299,6 +342,15 @@ export class Ownership {
     const { away, back } = this.#attendance.look(this.#owners, this.#away, isPresent, now.monotonicMs)
     for (const peerId of away) this.#rows.markAway(peerId)
     for (const peerId of back) this.#rows.markBack(peerId)
+  }
+
+  #lookForLost(now: Instant): void {
+    const { outbox, time } = this.#deps
+    for (const { collection, indexes } of this.#lost.look(now.monotonicMs)) {
+      const name = plainName(collection.descriptor.name)
+      outbox.event({ type: 'partition-lost', name, partitions: indexes })
+    }
+    for (const { name, origin } of this.#lost.toBegin(time.wallMs(now))) this.#copies.beginAgain(name, origin)
   }
 
   /** What was away for so long does not come back: an owner without a directory begins its next life with nothing. */

@@ -47,7 +47,7 @@ describe('after a session with a peer whose copies are whole', () => {
     const neighbours = new NeighbourTable()
     neighbours.connected('b', { wallMs: 0, monotonicMs: 0 })
     const placement = new Rendezvous('a')
-    const record = { weight: 1, zone: '', draining: false, away: false }
+    const record = { weight: 1, zone: '', durable: true, draining: false, away: false }
     const owners = [
       { ...record, peerId: 'a', copies: new PartitionCopies() },
       { ...record, peerId: 'b', copies: theirs },

@@ -56,11 +56,12 @@ export function openPeer(options: PeerOptions): PeerOpening {
     finish: (now) => {
       // A peer that forgets everything at the end of the program is no durable copy, whatever role was asked for.
       const role = persistent ? (options.role ?? 'storage') : 'light'
+      const isAble = role === 'storage' || (!persistent && partitioning?.ownsInMemory === true)
       const self = {
         peerId,
         incarnation: Math.floor(now.wallMs),
         role,
-        weight: options.weight ?? (role === 'storage' ? 1 : 0),
+        weight: options.weight ?? (isAble ? 1 : 0),
         zone: options.zone ?? '',
         addresses: options.addresses ?? [],
         software,

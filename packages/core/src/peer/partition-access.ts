@@ -3,6 +3,7 @@ import type { Hints } from '../hints/hints.ts'
 import type { Instant } from '../instant.ts'
 import type { RequestNumbers } from '../outbox/request-numbers.ts'
 import type { Ownership } from '../ownership/ownership.ts'
+import type { ReportedPartitions } from '../ownership/partition-report.ts'
 import type { Confirmations } from '../replication/confirmations.ts'
 import type { AskOptions } from '../routing/asking.ts'
 import type { KeysInOrder } from '../routing/key-ranges.ts'
@@ -72,14 +73,21 @@ export class PartitionAccess {
 
   /**
    * Starts counting the copies of a write to a partition; `copies` events name the number that this returns. Owners count, and
-   * every peer in reach that has a copy must have the write besides. Throws `BACKLOG_FULL`.
+   * every peer in reach that has a copy must have the write besides. With `peers`, owners without a directory count as well. Throws
+   * `BACKLOG_FULL`.
    */
-  countCopies(name: PartitionName, key: string, written: Written, copies: number): number {
+  countCopies(
+    name: PartitionName,
+    key: string,
+    written: Written,
+    copies: number,
+    by: 'durable' | 'peers' = 'durable',
+  ): number {
     const { confirmations, requests } = this.#deps
     const { replicaId, sequence, hinted } = written
-    if (hinted !== true) return confirmations.request({ ...name, replicaId, sequence }, copies)
+    if (hinted !== true) return confirmations.request({ ...name, replicaId, sequence }, copies, by)
     const request = requests.next()
-    this.#ownership.writes.request(request, name, key, copies)
+    this.#ownership.writes.request(request, name, key, copies, by)
     return request
   }
 
@@ -87,6 +95,32 @@ export class PartitionAccess {
   cancelCopies(request: number): void {
     this.#deps.confirmations.cancel(request)
     this.#deps.ownership()?.writes.cancel(request)
+  }
+
+  /**
+   * This peer is to leave: its copies go to other owners, which it does not become again in this life. It may go once nothing
+   * `remaining` is left and there are no hints. Throws `BACKLOG_FULL`.
+   */
+  leave(now: Instant): void {
+    this.#deps.ownership()?.leave(now)
+  }
+
+  /** The copies that a peer that leaves still has, and of which other owners have no whole copy yet. */
+  get remaining(): Ownership['remaining'] {
+    return this.#deps.ownership()?.remaining ?? []
+  }
+
+  /**
+   * Has the partitions of a collection that no registered peer has whole begin again with what is left of them. Returns how many
+   * those are. Throws `BACKLOG_FULL`.
+   */
+  beginAgain(name: string): number {
+    return this.#ownership.beginAgain(name)
+  }
+
+  /** What status and metrics say. Undefined where no collection may be partitioned. */
+  report(now: Instant): ReportedPartitions | undefined {
+    return this.#deps.ownership()?.report(now)
   }
 
   get #ownership(): Ownership {

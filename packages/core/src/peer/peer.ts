@@ -234,7 +234,10 @@ export class Peer {
     if (left) {
       this.membership.update({ left: true })
       // With a full backlog this cannot be written; the goodbye itself says the same to the neighbours.
-      if (!this.commit.full) this.housekeeping.forget(this.peerId, now)
+      if (!this.commit.full) {
+        this.housekeeping.forget(this.peerId, now)
+        if (this.partitions.remaining.length === 0) this.#ownership?.left()
+      }
     }
     this.signals.farewell()
     this.commit.hurry()

@@ -67,6 +67,13 @@ export class PartitionCopies {
     setBit(copied.whole, indexOf(name))
   }
 
+  /** Sets the bits of the whole copies that descend from a registration. */
+  addWhole({ collection, kind, partition }: PartitionName, origin: string, bits: Uint8Array): void {
+    const copied = this.#find({ collection, kind, partition })
+    if (copied?.origin !== origin) return
+    for (const [at, byte] of copied.whole.entries()) bits[at]! |= byte
+  }
+
   drop(name: PartitionName): void {
     const copied = this.#find(name)
     if (copied === undefined) return
@@ -133,11 +140,11 @@ function orderOf({ name, kind, partitions }: Copied): string {
   return `${name} ${kind} ${partitions}`
 }
 
-function hasBit(bits: Uint8Array, index: number): boolean {
+export function hasBit(bits: Uint8Array, index: number): boolean {
   return (bits[index >> 3]! & (1 << (index & 7))) !== 0
 }
 
-function setBit(bits: Uint8Array, index: number): void {
+export function setBit(bits: Uint8Array, index: number): void {
   bits[index >> 3]! |= 1 << (index & 7)
 }
 

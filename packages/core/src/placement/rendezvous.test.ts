@@ -17,7 +17,16 @@ const REGISTERED: readonly PartitionedCollection[] = [USERS, ORDERS].map((descri
 const PEERS = ['a', 'b', 'c', 'd', 'e']
 
 function record(peerId: string, changes: Partial<OwnerRecord> = {}): OwnerRecord {
-  return { peerId, weight: 1, zone: '', draining: false, away: false, copies: new PartitionCopies(), ...changes }
+  return {
+    peerId,
+    weight: 1,
+    zone: '',
+    durable: true,
+    draining: false,
+    away: false,
+    copies: new PartitionCopies(),
+    ...changes,
+  }
 }
 
 function users(index: number): PartitionName {

@@ -14,6 +14,8 @@ import type { Audience, SharedPartitions, Placement } from './placement.ts'
 
 /** A member that is able to own partitions, as the registry has it. */
 export interface OwnerRecord extends EligibleMember {
+  /** It has a directory: what it holds survives its end. */
+  readonly durable: boolean
   /** It hands over what it holds, and leaves. */
   readonly draining: boolean
   /** It was silent for so long that others take its place. */
@@ -52,7 +54,10 @@ export class Rendezvous implements Placement {
   #published: ReadonlyMap<PeerId, PartitionCopies> = new Map()
   /** The copies that peers have shown in sessions, until their rows in the registry say so. */
   readonly #shown = new Map<PeerId, PartitionCopies>()
-  #eligible = new EligibleMembers([])
+  #durable = new EligibleMembers([])
+  /** Members without a directory: they own what is left when those with one are too few. */
+  #memory = new EligibleMembers([])
+  #durableOwners: ReadonlySet<PeerId> = new Set()
   #expected: ReadonlySet<PeerId> = new Set()
   /** By number of the partition and number of owners. */
   readonly #owners = new Map<number, ReadonlySet<PeerId>>()
@@ -74,7 +79,10 @@ export class Rendezvous implements Placement {
     const staying = owners.filter(({ draining }) => !draining)
     const present = staying.filter(({ away }) => !away)
     // After a split, the peers of each side have marked those of the other.
-    this.#eligible = new EligibleMembers(present.some(({ weight }) => weight > 0) ? present : staying)
+    const eligible = present.some(({ weight }) => weight > 0) ? present : staying
+    this.#durable = new EligibleMembers(eligible.filter(({ durable }) => durable))
+    this.#memory = new EligibleMembers(eligible.filter(({ durable }) => !durable))
+    this.#durableOwners = new Set(owners.filter(({ durable }) => durable).map(({ peerId }) => peerId))
     this.#expected = new Set(present.map(({ peerId }) => peerId))
     this.#owners.clear()
     this.#clearAudiences()
@@ -132,7 +140,9 @@ export class Rendezvous implements Placement {
     const key = ownersMax * PARTITION_NUMBERS_MAX + name.partition
     let owners = this.#owners.get(key)
     if (owners === undefined) {
-      owners = new Set(this.#eligible.ownersOf(name.partition, ownersMax).map(({ peerId }) => peerId))
+      const durable = this.#durable.ownersOf(name.partition, ownersMax)
+      const memory = this.#memory.ownersOf(name.partition, ownersMax - durable.length)
+      owners = new Set([...durable, ...memory].map(({ peerId }) => peerId))
       this.#owners.set(key, owners)
     }
     return owners
@@ -191,12 +201,30 @@ export class Rendezvous implements Placement {
     return this.#expected.has(peer)
   }
 
+  /** A peer is able to own, and has a directory. */
+  isDurable(peer: PeerId): boolean {
+    return this.#durableOwners.has(peer)
+  }
+
   /** The other peers that publish a whole copy. */
   wholeHolders(name: PartitionName): PeerId[] {
     const origin = this.registered(name)?.origin
     if (origin === undefined) return []
     const peers = [...this.#published].filter(([, copies]) => copies.isWhole(name, origin)).map(([peer]) => peer)
     return peers.filter((peer) => peer !== this.peerId)
+  }
+
+  /** A bit for each partition of which this peer has a whole copy, or a registered one publishes one; of those that `counts` says. */
+  wholeSomewhere(
+    { descriptor, origin }: PartitionedCollection,
+    counts: (peer: PeerId) => boolean = () => true,
+  ): Uint8Array {
+    const bits = new Uint8Array(descriptor.partitions >> 3)
+    const name = { collection: descriptor.name, kind: kindCode(descriptor), partition: descriptor.partitions }
+    this.copies.addWhole(name, origin, bits)
+    for (const [peer, copies] of this.#published)
+      if (peer !== this.peerId && counts(peer)) copies.addWhole(name, origin, bits)
+    return bits
   }
 
   #clearAudiences(): void {

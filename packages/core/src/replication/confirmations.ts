@@ -263,7 +263,8 @@ export class Confirmations {
     const { by } = request
     for (const neighbour of this.#deps.neighbours.ids()) {
       if (by !== 'all' && audience === EVERYONE && request.asked.size >= request.copies - 1 + request.slow) return
-      if (by === 'durable' && !this.#deps.membership.isDurable(neighbour)) continue
+      // Of a partition, each peer in reach with a copy must have it.
+      if (by === 'durable' && audience === EVERYONE && !this.#deps.membership.isDurable(neighbour)) continue
       if (request.asked.has(neighbour) || !includes(audience, neighbour)) continue
       request.asked.add(neighbour)
       this.#deps.outbox.send(neighbour, request.message)

@@ -54,6 +54,13 @@ export class OwningPeers extends WiredPeers {
     for (const other of others) this.link(other, name)
   }
 
+  /** Opens a peer without a directory that is able to own. */
+  joinMemoryOwner(name: string, others: readonly string[] = this.names): void {
+    this.open(name, undefined, { partitioning: partitioning({ joins: true, ownsInMemory: true }) })
+    for (const other of others) this.link(other, name)
+    if (!this.names.includes(name)) this.names.push(name)
+  }
+
   /** Opens peers, of which the first registers the users, and waits until the owners have their copies. */
   settle(descriptor: CollectionDescriptor, ...names: string[]): this {
     for (const name of names) this.join(name)

@@ -24,6 +24,8 @@ export class Currency {
   /** Since then it has had a session with some peer. */
   #hasMet = false
   #tickedAtMs: number
+  /** When it last had a neighbour. */
+  #accompaniedAtMs = -Infinity
 
   constructor(deps: CurrencyDeps, now: Instant) {
     this.#deps = deps
@@ -47,6 +49,7 @@ export class Currency {
       this.#hasMet = false
     }
     this.#tickedAtMs = now.monotonicMs
+    if (this.#deps.neighbours.size > 0) this.#accompaniedAtMs = now.monotonicMs
   }
 
   /** This peer owns the partition, and what its copy has is the answer. */
@@ -72,7 +75,8 @@ export class Currency {
   isCurrent(name: PartitionName, now: Instant): boolean {
     const { neighbours, peerId, placement } = this.#deps
     // Its registry may be as old as its copy, and name it as an owner that it is no more.
-    if (neighbours.size > 0 && !this.#hasMet) return false
+    const isAccompanied = neighbours.size > 0 || now.monotonicMs - this.#accompaniedAtMs < COMPARE_PATIENCE_MS
+    if (isAccompanied && !this.#hasMet) return false
     const owners = placement.owners(name) as ReadonlySet<PeerId>
     const others = [...owners].filter((owner) => owner !== peerId)
     // No other owner is in reach yet.

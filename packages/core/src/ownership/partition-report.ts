@@ -1,0 +1,82 @@
+import { kindCode } from '../kinds/kinds.ts'
+import type { Instant } from '../instant.ts'
+import { OUT_OF_TOUCH_MS } from '../limits.ts'
+import type { NeighbourTable } from '../members/neighbour-table.ts'
+import { hasBit } from '../placement/partition-copies.ts'
+import type { Rendezvous } from '../placement/rendezvous.ts'
+import type { PeerId } from '../ports.ts'
+import type { Collections } from '../replica/collections.ts'
+import { partitionNumber } from '../wire/partition-numbers.ts'
+import type { PartitionName } from '../wire/block.ts'
+import type { CoHolders } from './co-holders.ts'
+import type { LostPartitions, PartitionsOf } from './lost-partitions.ts'
+
+/** Partitioned collections as one peer sees them. Partitions of all collections are counted together. */
+export interface ReportedPartitions {
+  readonly collections: number
+  readonly partitions: number
+  /** Those that this peer owns. */
+  readonly owned: number
+  /** Owned ones of which this peer has a whole copy: it answers for them. */
+  readonly whole: number
+  /** Copies of partitions that others own, until those have all of it. */
+  readonly former: number
+  /** Bytes of the encoded values of these copies. */
+  readonly formerBytes: number
+  /**
+   * Of the copies here that are whole: those of which an owner has no whole copy by its own word, is out of reach, or has been
+   * different for more than 10 s.
+   */
+  readonly underReplicated: number
+  /** No peer in reach has a whole copy. */
+  readonly unreachable: number
+  /** No registered peer has a whole copy. */
+  readonly lost: readonly PartitionsOf[]
+  /** Writes that wait for the owners of their partitions. */
+  readonly hints: number
+  /** This peer hands over what it has. */
+  readonly leaving: boolean
+}
+
+export interface PartitionReportDeps {
+  readonly coHolders: CoHolders
+  readonly collections: Collections
+  readonly lost: LostPartitions
+  readonly neighbours: NeighbourTable
+  readonly placement: Rendezvous
+}
+
+/** Looks at every partition of every collection: for status and metrics, and not for each step. */
+export function reportPartitions(
+  deps: PartitionReportDeps,
+  state: Pick<ReportedPartitions, 'hints' | 'leaving'>,
+  now: Instant,
+): ReportedPartitions {
+  const { coHolders, collections, lost, neighbours, placement } = deps
+  const counts = { collections: 0, partitions: 0, owned: 0, whole: 0, former: 0, underReplicated: 0, unreachable: 0 }
+  let formerBytes = 0
+  const isLevel = (peer: PeerId): boolean =>
+    peer === placement.peerId || (neighbours.has(peer) && coHolders.behindMs(peer, now) <= OUT_OF_TOUCH_MS)
+  for (const collection of placement.collections) {
+    const { name: title, partitions } = collection.descriptor
+    const inReach = placement.wholeSomewhere(collection, (peer) => neighbours.has(peer))
+    counts.collections += 1
+    counts.partitions += partitions
+    for (let index = 0; index < partitions; index++) {
+      const kind = kindCode(collection.descriptor)
+      const name: PartitionName = { collection: title, kind, partition: partitionNumber(partitions, index) }
+      const owners = placement.owners(name) as ReadonlySet<PeerId>
+      const isOwned = owners.has(placement.peerId)
+      const isWhole = placement.isWhole(name)
+      if (!hasBit(inReach, index)) counts.unreachable += 1
+      if (isOwned) counts.owned += 1
+      if (isOwned && isWhole) counts.whole += 1
+      if (!isOwned && placement.holds(name)) {
+        counts.former += 1
+        formerBytes += collections.find(name)?.replica.table.valueBytes ?? 0
+      }
+      if (isWhole && !(placement.isHandedOver(name) && [...owners].every(isLevel))) counts.underReplicated += 1
+    }
+  }
+  return { ...counts, formerBytes, lost: lost.settled(now.monotonicMs), ...state }
+}
