@@ -1,5 +1,5 @@
 import { readFile, readdir, stat } from 'node:fs/promises'
-import { basename, join, relative, sep } from 'node:path'
+import { basename, join, posix, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
@@ -30,6 +30,18 @@ const isTest = (file: string): boolean => file.endsWith('.test.ts') || file.ends
 
 function read(file: string): Promise<string> {
   return readFile(join(root, file), 'utf8')
+}
+
+/** The anchors of the headings of a page, as GitHub and VitePress make them. */
+function anchorsOf(text: string): Set<string> {
+  const headings = text.replaceAll(/^```[\s\S]*?^```/gm, '').matchAll(/^#+ (.+)$/gm)
+  const plain = (heading: string): string => heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase()
+  const slug = (heading: string): string =>
+    plain(heading)
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .trim()
+      .replaceAll(' ', '-')
+  return new Set(Array.from(headings, ([, heading]) => slug(heading!)))
 }
 
 /** `file:line: text` for every line of `among` that matches, apart from this file, which has to name what it forbids. */
@@ -185,6 +197,17 @@ describe('the documentation is complete', () => {
       for (const [, target] of (await read(page)).matchAll(/\]\((?!\w+:|#)([^)#\s]+)(?:#[^)]*)?\)/g)) {
         const path = join(root, page, '..', target!)
         await stat(path).catch(() => dead.push(`${page}: ${target}`))
+      }
+    }
+    expect(dead).toEqual([])
+  })
+
+  it('every link to a heading leads to one', async () => {
+    const dead: string[] = []
+    for (const page of files.filter((file) => file.endsWith('.md'))) {
+      for (const [, target = '', anchor] of (await read(page)).matchAll(/\]\((?!\w+:)([^)#\s]*\.md)?#([^)]+)\)/g)) {
+        const aimed = target === '' ? page : posix.join(posix.dirname(page), target)
+        if (!anchorsOf(await read(aimed)).has(anchor!)) dead.push(`${page}: ${target}#${anchor}`)
       }
     }
     expect(dead).toEqual([])
