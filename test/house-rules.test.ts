@@ -202,6 +202,12 @@ describe('the documentation is complete', () => {
     expect(dead).toEqual([])
   })
 
+  it('docs/README.md lists every page of the documentation', async () => {
+    const pages = files.filter((file) => /^docs\/[^/]+\.md$/.test(file) && file !== 'docs/README.md')
+    const index = await read('docs/README.md')
+    expect(pages.filter((page) => !index.includes(`](${basename(page)})`))).toEqual([])
+  })
+
   it('every link to a heading leads to one', async () => {
     const dead: string[] = []
     for (const page of files.filter((file) => file.endsWith('.md'))) {
