@@ -6,6 +6,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** Files that keep banned words, and why. */
 const EXEMPT: Readonly<Record<string, string>> = {
+  'CHANGELOG.md': 'says what was written then',
   'test/words.test.ts': 'lists the words',
   'test/wire/version-1.ts': 'a copy of what version 1.0 reads, which is never edited',
 }
@@ -31,10 +32,11 @@ const BANNED_PATTERNS: Readonly<Record<string, RegExp>> = {
   'dependencies of a class, XDeps': /\b(class|interface|type) \w+(Owner|Parts|Host)\b/,
 }
 
-/** Code of all packages, with their tests. */
+/** Code of all packages, with their tests, and all pages. */
 async function codeFiles(): Promise<string[]> {
   const files = (await readdir(root, { recursive: true })).map((file) => file.replaceAll('\\', '/'))
-  const isCode = /^(packages\/[a-z]+\/(src|bin)|test|bench|examples|packing)\/.*\.(ts|js|html|css)$/
+  const isCode =
+    /^(packages\/[a-z]+\/(src|bin)|test|bench|examples|packing)\/.*\.(ts|js|html|css)$|^docs\/[a-z-]+\.md$|^[A-Z]+\.md$/i
   return files.filter((file) => isCode.test(file) && !/(^|\/)(node_modules|dist)\/|\.generated-/.test(file))
 }
 

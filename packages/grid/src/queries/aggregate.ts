@@ -20,6 +20,7 @@ type Fields<Value> = FieldName<Value> | readonly FieldName<Value>[] | undefined
 
 /** What to compute of the rows that match, for each group. */
 export interface Aggregate<Value> {
+  /** Which rows to count. Default: all. */
   readonly where?: Where<Value> | undefined
   /** One group for each value of this field, or of these fields together. Default: one group of all rows. */
   readonly groupBy?: Fields<Value>
@@ -29,6 +30,7 @@ export interface Aggregate<Value> {
   readonly sum?: Fields<Value>
   /** The least value of a field, in the order of queries. Null and missing values do not count. */
   readonly min?: Fields<Value>
+  /** The greatest value of a field, in the order of queries. */
   readonly max?: Fields<Value>
   /** The mean of the numbers in a field. Undefined without one. */
   readonly avg?: Fields<Value>
@@ -36,17 +38,25 @@ export interface Aggregate<Value> {
 
 /** One group. All but `group` has only what was asked for, by the names of the fields. */
 export interface AggregateRow {
+  /** The fields of `groupBy`, with the values of this group. */
   readonly group: Readonly<Record<string, unknown>>
+  /** The number of rows, if the aggregate asks for it. */
   readonly count?: number
+  /** The sum of each field of `sum`. */
   readonly sum?: Readonly<Record<string, number>>
+  /** The least value of each field of `min`. */
   readonly min?: Readonly<Record<string, unknown>>
+  /** The greatest value of each field of `max`. */
   readonly max?: Readonly<Record<string, unknown>>
+  /** The mean of each field of `avg`. Undefined for a field without numbers. */
   readonly avg?: Readonly<Record<string, number | undefined>>
 }
 
 /** The groups, ordered by their values. `complete` as in `QueryResult`. */
 export interface AggregateResult {
+  /** A row for each group. */
   readonly rows: readonly AggregateRow[]
+  /** As in `QueryResult`. */
   readonly complete: boolean
 }
 

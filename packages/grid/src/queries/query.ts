@@ -50,18 +50,25 @@ type Bound<Field> = IsLoose<Field> extends true ? unknown : Extract<Exclude<Oper
 export interface FieldOperators<Field> {
   /** Equal. Null also matches a field that is not there. */
   readonly $eq?: Operand<Field>
+  /** Not equal. Also matches a field that is not there. */
   readonly $ne?: Operand<Field>
   /** Larger, and of the same type. */
   readonly $gt?: Bound<Field>
+  /** Larger or equal, and of the same type. */
   readonly $gte?: Bound<Field>
+  /** Smaller, and of the same type. */
   readonly $lt?: Bound<Field>
+  /** Smaller or equal, and of the same type. */
   readonly $lte?: Bound<Field>
   /** Equal to one of these. */
   readonly $in?: readonly Operand<Field>[]
+  /** Equal to none of these. */
   readonly $nin?: readonly Operand<Field>[]
   /** Whether the field is there, also with null. */
   readonly $exists?: boolean
+  /** Text that starts like this. */
   readonly $startsWith?: string
+  /** The operators within do not match. */
   readonly $not?: FieldOperators<Field>
   /** Of an array: one element matches all of it. */
   readonly $elemMatch?: IsLoose<Field> extends true
@@ -75,7 +82,9 @@ export interface FieldOperators<Field> {
 export type Where<Value> = {
   readonly [Name in FieldName<Value>]?: FieldOperators<FieldType<Value, Name>> | Operand<FieldType<Value, Name>>
 } & {
+  /** All of these match. */
   readonly $and?: readonly Where<Value>[]
+  /** At least one of these matches. */
   readonly $or?: readonly Where<Value>[]
 }
 
@@ -96,12 +105,15 @@ export interface Query<Value> {
 
 /** An entry that matches. */
 export interface QueryRow<Value> {
+  /** The key of the entry. */
   readonly key: string
+  /** Its value. */
   readonly value: Value
 }
 
 /** The rows of a query, or one page of them. */
 export interface QueryResult<Value> {
+  /** The entries, in the order of the query. */
   readonly rows: readonly QueryRow<Value>[]
   /** False if a part of the map did not answer: rows of it are missing. Always true for a replicated map. */
   readonly complete: boolean
