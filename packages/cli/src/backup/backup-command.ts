@@ -37,7 +37,7 @@ export function backupCommand(): Command {
     .action(runBackup)
   return examples(clientCommand(command), [
     ['gossipgrid backup shop-2026-11-30', 'every collection, documents and deletes included'],
-    ['gossipgrid restore shop-2026-11-30 --data ./shop', 'make a data directory of it'],
+    ['gossipgrid restore shop-2026-11-30 --data ./shop', 'make a data directory from it'],
   ])
 }
 

@@ -27,7 +27,7 @@ interface RestoreOptions {
 /** `gossipgrid restore`. */
 export function restoreCommand(): Command {
   const command = new Command('restore')
-    .description('Make the data directory of a new peer of a backup')
+    .description('Make the data directory of a new peer from a backup')
     .argument('<directory>', 'the directory that gossipgrid backup made')
     .requiredOption('--data <directory>', 'the data directory to make')
     .option('--json', 'machine-readable output; errors become one line of JSON on stderr')

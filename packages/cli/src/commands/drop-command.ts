@@ -21,7 +21,7 @@ export function dropCommand(): Command {
   ]).addHelpText(
     'after',
     `
-It asks nothing. A collection of that name that is written to afterwards is a new one. What other peers write
+It does not ask for confirmation. A collection of that name that is written to afterwards is a new one. What other peers write
 without knowing of the drop is lost with the rest.`,
   )
 }

@@ -12,13 +12,13 @@ export function forgetCommand(): Command {
     .argument('<member>', 'its id; the last characters are enough')
     .action(runForget)
   return examples(clientCommand(command), [
-    ['gossipgrid status', 'says whom purging waits for'],
+    ['gossipgrid status', 'shows which peers purging waits for'],
     ['gossipgrid forget Qm3HxKzp', 'all peers stop waiting for it'],
   ]).addHelpText(
     'after',
     `
 Deletes are remembered until every peer with a directory has them. Writes that only the forgotten peer
-has are lost with it. If it comes back all the same, it brings back nothing that was deleted.`,
+has are lost with it. If it comes back after all, it brings back nothing that was deleted.`,
   )
 }
 

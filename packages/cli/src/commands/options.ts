@@ -10,7 +10,7 @@ export interface ClientOptions extends PeerChoice {
 /** Adds the options that select a running peer, and `--json`. */
 export function clientCommand(command: Command): Command {
   return command
-    .option('--name <grid>', 'the running peer of this grid, where several peers run')
+    .option('--name <grid>', 'the running peer of this grid, if several peers run')
     .option('--peer <id>', 'the running peer with this id; its last characters are enough')
     .option('--socket <path>', 'the socket of the peer (or GOSSIPGRID_SOCKET)')
     .option('--json', 'machine-readable output; errors become one line of JSON on stderr')

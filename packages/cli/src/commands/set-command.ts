@@ -29,12 +29,12 @@ export function writeCommand(command: Command): Command {
   return clientCommand(
     command
       .addOption(
-        new Option('--copies <count>', "wait until so many peers have it on disk, or 'all' that are alive").argParser(
+        new Option('--copies <count>', "wait until this many peers have it on disk, or 'all' that are alive").argParser(
           (text) => (text === 'all' ? text : countParser(1, COPIES_MAX)(text)),
         ),
       )
       .addOption(
-        new Option('--peers <count>', 'wait until so many peers have it, also in memory')
+        new Option('--peers <count>', 'wait until this many peers have it, on disk or in memory')
           .argParser(countParser(1, COPIES_MAX))
           .conflicts('copies'),
       )
@@ -53,13 +53,13 @@ export function waitQuery({ copies, peers, timeout }: WriteOptions): Record<stri
 export function setCommand(): Command {
   const command = new Command('set')
     .description('Write a value; returns once it is on the disk of the peer')
-    .argument('<collection>', 'name of the collection; made if need be')
+    .argument('<collection>', 'name of the collection; created if it does not exist')
     .argument('<key>', 'key of the entry')
     .argument('[value]', "the value: JSON, else text; '-' or nothing reads stdin")
     .option('--string', 'take the value as text, even if it is JSON')
     .addOption(new Option('--bytes', 'take stdin as bytes').conflicts('string'))
     .addOption(
-      new Option('--ttl <time>', 'the entry is gone after that time, as in 30s, 5m, 12h or 90d').argParser(parseTtl),
+      new Option('--ttl <time>', 'the entry expires after this time, as in 30s, 5m, 12h or 90d').argParser(parseTtl),
     )
     .action(runSet)
   return examples(writeCommand(command), [
@@ -76,7 +76,7 @@ export function setCommand(): Command {
     'after',
     `
 A value is JSON if it can be read as JSON, else text. What begins with {, [ or " must be JSON.
-Values that JSON has no word for: {"$bytes":"AAEC"} {"$date":"2026-01-31T12:00:00Z"} {"$bigint":"12"}
+Values that JSON cannot express: {"$bytes":"AAEC"} {"$date":"2026-01-31T12:00:00Z"} {"$bigint":"12"}
 {"$number":"NaN"} {"$undefined":true}`,
   )
 }

@@ -22,7 +22,7 @@ interface StatusOptions extends ClientOptions {
 /** `gossipgrid status`. */
 export function statusCommand(): Command {
   const command = new Command('status')
-    .description('Everything worth knowing of a running peer')
+    .description('Show the state of a running peer')
     .option('--check', 'print nothing; exit with 1 where its store refuses writes, 3 where it does not answer')
     .action(runStatus)
   return examples(clientCommand(command), [

@@ -28,7 +28,7 @@ export function watchCommand(): Command {
   const command = new Command('watch')
     .description('Print changes as they come, until Ctrl-C')
     .argument('<collection>', 'name of the collection')
-    .option('--initial', 'begin with the entries that are there')
+    .option('--initial', 'print the present entries first')
     .addOption(
       new Option('--since <cursor>', 'maps: go on after the change that had this cursor').conflicts([
         'initial',
@@ -42,7 +42,7 @@ export function watchCommand(): Command {
         'key',
       ]),
     )
-    .option('--prefix <text>', 'only keys that start so')
+    .option('--prefix <text>', 'only keys with this prefix')
     .addOption(new Option('--key <key>', 'only this key').conflicts('prefix'))
     .action(runWatch)
   return examples(clientCommand(command), [

@@ -10,7 +10,7 @@ export interface ChangesQuery {
   readonly prefix?: string
   /** Begin with the entries that are there. */
   readonly initial: boolean
-  /** Go on after this cursor, or begin with the entries that are there, and send cursors. */
+  /** Go on after this cursor, or print the present entries first, and send cursors. */
   readonly resume?: { readonly since?: string }
   readonly signal: AbortSignal
 }

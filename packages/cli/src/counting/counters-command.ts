@@ -26,8 +26,8 @@ export function countersCommand(): Command {
     .description('Print counters, or count up and down')
     .argument('<collection>', 'name of the counters; made by the first count')
     .argument('[key]', 'key of the counter; without one, all of them, or a counter of its own')
-    .addOption(new Option('--add <number>', 'count up by so much').argParser(COUNT))
-    .addOption(new Option('--subtract <number>', 'count down by so much').argParser(COUNT).conflicts('add'))
+    .addOption(new Option('--add <number>', 'count up by this number').argParser(COUNT))
+    .addOption(new Option('--subtract <number>', 'count down by this number').argParser(COUNT).conflicts('add'))
     .action(runCounters)
   return examples(writeCommand(command), [
     ['gossipgrid counters visits /home --add 1', 'prints the count'],

@@ -8,16 +8,16 @@ const CITIES_MIN = 100
 export function demoCommand(): Command {
   return new Command('demo')
     .description('Five peers on this machine: load, split, kill, heal, and check that nothing acknowledged is lost')
-    .option('--once', 'end after the story instead of staying alive to be played with')
+    .option('--once', 'end after the story instead of staying alive for you to try things')
     .option('--json', 'tell the story on stderr, and end with one line of JSON on stdout; implies --once')
     .option('--sabotage', "make one peer lose a write behind the grid's back, to see that the demo can fail")
     .addOption(
-      new Option('--cities <count>', `load only so many of the 135,233 cities, at least ${CITIES_MIN}`)
+      new Option('--cities <count>', `load only this many of the 135,233 cities, at least ${CITIES_MIN}`)
         .argParser(parseCities)
         .default(Infinity, 'all'),
     )
     .option('--host <address>', 'the IPv4 address to listen on; 0.0.0.0 lets other machines join', '127.0.0.1')
-    .option('--verbose', 'show what the peers warn of')
+    .option('--verbose', 'show the warnings of the peers')
     .addHelpText('after', HELP)
     .action(async (options: DemoOptions) => {
       const { runDemo } = await import('./run-demo.ts')

@@ -12,7 +12,7 @@ export function peerCommand(): Command {
     .option('--open', 'no secret, and anybody who knows the name may join, read and change it')
     .option('--data <directory>', 'where to keep the data; without it, in memory only')
     .option('--listen <address>', 'PORT, HOST:PORT (tabs: the next port) or a multiaddr; may be repeated', collect)
-    .option('--announce <address>', 'a multiaddr to tell others instead; may be repeated', collect)
+    .option('--announce <address>', 'a multiaddr to announce instead; may be repeated', collect)
     .option('--tls-cert <file>', 'certificate with its chain (PEM), for listening on .../tls/ws')
     .option('--tls-key <file>', 'its key (PEM)')
     .option('--join <address>', 'HOST:PORT, PORT or an address that a peer has printed; may be repeated', collect)
@@ -24,7 +24,7 @@ export function peerCommand(): Command {
     .option('--socket <path>', 'where commands reach it (default: in your runtime directory)')
     .addOption(new Option('--log-level <level>', 'logs on stderr').choices(LOG_LEVELS).default('info'))
     .addOption(new Option('--log-format <format>', 'of the logs').choices(LOG_FORMATS).default('text'))
-    .option('--json', 'say in one line of JSON on stdout that it runs, and where')
+    .option('--json', 'when it runs, print one line of JSON with its addresses on stdout')
     .action(async ({ name, ...options }: Partial<PeerOptions>) => {
       // Not left to commander, which would not suggest `--name` for `--nmae`.
       if (name === undefined) command.error("error: required option '--name <grid>' not specified")

@@ -38,7 +38,7 @@ export function exportCommand(): Command {
         ...DOCUMENT_FORMATS,
       ]),
     )
-    .option('--prefix <text>', 'only keys that start so')
+    .option('--prefix <text>', 'only keys with this prefix')
     .addOption(
       new Option('--document <name>', 'one document: all of it as a Yjs update, or its text').conflicts([
         'prefix',

@@ -39,7 +39,7 @@ interface ImportOptions extends ClientOptions {
 export function importCommand(): Command {
   const command = new Command('import')
     .description('Write the rows of a file or of stdin into a collection')
-    .argument('<collection>', 'name of the collection; made if need be')
+    .argument('<collection>', 'name of the collection; created if it does not exist')
     .argument('[file]', "the file to read; '-' or nothing reads stdin")
     .addOption(new Option('--format <format>', 'default: by the extension, else ndjson').choices(FORMATS))
     .option('--key-column <name>', "the column or field with the key; the others become the value (CSV: 'key')")
@@ -50,7 +50,7 @@ export function importCommand(): Command {
     )
     .option('--strings', 'CSV: take every cell as text, as --types *=text does')
     .addOption(
-      new Option('--skip-bad <count>', 'pass over so many bad rows')
+      new Option('--skip-bad <count>', 'skip up to this many bad rows')
         .argParser(countParser(0, 1_000_000_000))
         .default(0),
     )

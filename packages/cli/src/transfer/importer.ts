@@ -118,7 +118,7 @@ export class Importer {
     return this.#batch.length + this.#batchBad.length >= BATCH_ROWS_MAX || this.#batchBytes >= BATCH_MAX_BYTES
   }
 
-  /** Sends the batch, and waits until at most so many are under way. */
+  /** Sends the batch, and waits until at most this many are under way. */
   async #send(inFlightMax: number): Promise<void> {
     const batch = this.#batch
     const bad = this.#batchBad

@@ -41,7 +41,7 @@ export class HintCopies {
    */
   request(number: number, copies: number, by: 'durable' | 'peers', hint: () => Hint | undefined): void {
     if (this.#requests.size >= CONFIRMATIONS_MAX) {
-      throw new GridError('BACKLOG_FULL', `${CONFIRMATIONS_MAX} writes wait for copies already`)
+      throw new GridError('BACKLOG_FULL', `${CONFIRMATIONS_MAX} writes wait for copies already: await some first`)
     }
     this.#requests.set(number, { copies, by, hint, reported: '' })
     this.look()

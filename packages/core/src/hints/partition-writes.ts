@@ -127,7 +127,10 @@ export class PartitionWrites {
       throw new GridError('BACKLOG_FULL', `${HINTS_MAX_BYTES} bytes of writes wait for the owners of their partitions`)
     }
     if (collections.dropped.isDropped({ collection, kind })) {
-      throw new GridError('COLLECTION_DROPPED', `'${plainName(collection)}' was dropped`)
+      throw new GridError(
+        'COLLECTION_DROPPED',
+        `'${plainName(collection)}' was dropped: open it again to start a new one`,
+      )
     }
     const mismatch = collections.get(collection, kind, partitionCountOf(partition))?.mismatch
     if (mismatch !== undefined) throw new GridError('COLLECTION_MISMATCH', mismatch)

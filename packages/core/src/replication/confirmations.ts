@@ -102,7 +102,7 @@ export class Confirmations {
    */
   request(dot: Omit<ConfirmMessage, 'type' | 'request'>, copies: number, by: Confirmers = 'durable'): number {
     if (this.#requests.size >= CONFIRMATIONS_MAX) {
-      throw new GridError('BACKLOG_FULL', `${CONFIRMATIONS_MAX} writes wait for copies already`)
+      throw new GridError('BACKLOG_FULL', `${CONFIRMATIONS_MAX} writes wait for copies already: await some first`)
     }
     const request = this.#deps.requests.next()
     const { kind = MAP_CODE, ...rest } = dot

@@ -57,7 +57,10 @@ export class LocalWrites {
     }
     if (partition.dropped) {
       const { collection } = partition.name
-      throw new GridError('COLLECTION_DROPPED', `'${plainName(collection)}' was dropped`)
+      throw new GridError(
+        'COLLECTION_DROPPED',
+        `'${plainName(collection)}' was dropped: open it again to start a new one`,
+      )
     }
     if (partition.mismatch !== undefined) throw new GridError('COLLECTION_MISMATCH', partition.mismatch)
     if (identity.nextSequence(partition) > SEQUENCE_MAX) this.renew('all sequence numbers are used up', now)
