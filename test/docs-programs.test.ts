@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer as createNetServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createServer } from 'vite'
@@ -16,6 +19,15 @@ beforeEach(async () => {
   folder = await mkdtemp(fileURLToPath(new URL('../examples/.generated-', import.meta.url)))
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))
+
+/** Ports of this machine that are free now. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createNetServer().listen(0, '127.0.0.1'))
+  await Promise.all(servers.map((server) => once(server, 'listening')))
+  const ports = servers.map((server) => (server.address() as AddressInfo).port)
+  for (const server of servers) server.close()
+  return ports
+}
 
 function start(name: string, ...args: readonly string[]): RunningProgram {
   const program = new RunningProgram(folder, name, args)
@@ -70,9 +82,38 @@ describe('the programs that pages print', () => {
     await expect.poll(() => other.locator('p').textContent()).toMatch(/^(equal to|nothing is missing here)/)
   })
 
+  it('sessions in three processes, through a kill', async () => {
+    await saveProgram('docs/sessions.md', 'session-server.ts', folder, `join: process.argv.slice(3), ${LOOPBACK}`)
+    const ports = await freePorts(3)
+    const at = (i: number, path: string): string => `http://127.0.0.1:${ports[i]}${path}`
+    const first = start('session-server.ts', String(ports[0]))
+    const [address] = await first.addresses()
+    const others = [1, 2].map((i) => start('session-server.ts', String(ports[i]), address!))
+    await Promise.all([first, ...others].map((server) => server.prints('http://127.0.0.1')))
+
+    const login = await fetch(at(0, '/login?user=ada'))
+    expect(await login.text()).toBe(`${ports[0]}: welcome, ada\n`)
+    const cookie = login.headers
+      .getSetCookie()
+      .map((line) => line.split(';')[0])
+      .join('; ')
+    const ask = async (i: number, path = '/'): Promise<string> =>
+      (await fetch(at(i, path), { headers: { cookie } })).text()
+    // They may not have met yet, and a server says so when the time for the token is over.
+    for (const i of [1, 2]) await expect.poll(() => ask(i)).toBe(`${ports[i]}: hello, ada\n`)
+    await first.kill()
+    expect(await ask(1)).toBe(`${ports[1]}: hello, ada\n`)
+    expect(await ask(1, '/logout')).toBe(`${ports[1]}: hello, ada\n`)
+    await expect.poll(() => ask(1)).toBe(`${ports[1]}: please log in\n`)
+    const again = start('session-server.ts', String(ports[0]), ...(await others[0]!.addresses()))
+    await again.prints('http://127.0.0.1')
+    await expect.poll(() => ask(0)).toBe(`${ports[0]}: please log in\n`)
+  })
+
   it('all of them are run here', async () => {
     const names = async (page: string): Promise<string[]> => (await programsOf(page)).map(({ name }) => name)
     expect(await names('README.md')).toEqual(['a.ts', 'b.ts'])
+    expect(await names('docs/sessions.md')).toEqual(['session-server.ts'])
     expect(await names(START)).toEqual(['a.ts', 'b.ts', 'counter.ts', 'server.ts', 'index.html', 'main.ts'])
   })
 })
