@@ -16,13 +16,19 @@ const REFERENCE = /'(\.{1,2}\/[^'\n]+)\.ts'/g
  * and declarations. Tests and trials are left out, since no such file refers to them. It does not check types; `npm run
  * check:types` does. It reads no other packages: under `isolatedDeclarations` a file states all of its types.
  */
-export async function compile(folder: string, entries: readonly string[]): Promise<void> {
+export async function compile(
+  folder: string,
+  entries: readonly string[],
+  only: { readonly declarations?: boolean } = {},
+): Promise<void> {
   const dist = join(folder, 'dist')
   await rm(dist, { recursive: true, force: true })
   const files = new Set<string>()
   for (const entry of entries) await collect(resolve(folder, entry), files)
-  const program = ts.createProgram([...files], compilerOptions(join(folder, 'src'), dist))
+  const options = compilerOptions(join(folder, 'src'), dist)
+  const program = ts.createProgram([...files], options)
   const { diagnostics } = program.emit(undefined, (path, text) => {
+    if (only.declarations === true && !path.endsWith('.d.ts')) return
     // The compiler rewrites the names of files in scripts only.
     ts.sys.writeFile(path, path.endsWith('.d.ts') ? withOptionalTypes(text.replaceAll(REFERENCE, "'$1.js'")) : text)
   })

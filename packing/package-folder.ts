@@ -5,6 +5,8 @@ import { browserBundle } from './browser-bundle.ts'
 import { compile } from './compile.ts'
 import { BROWSER_PACKAGE, exportsOf, publishedManifest, sourcesIn, withBrowserBuild } from './published-manifest.ts'
 import type { Manifest } from './published-manifest.ts'
+import { BUNDLED_PACKAGES } from './server-bundle.ts'
+import { writeServerBuild } from './server-build.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const LICENCES = ['LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT']
@@ -16,7 +18,9 @@ export async function prepare(folder: string): Promise<void> {
   const source = join(folder, 'package.json')
   const text = await readFile(source, 'utf8')
   const manifest = JSON.parse(text) as Manifest
-  await compile(folder, [...sourcesIn(exportsOf(manifest)), ...sourcesIn(manifest.imports), ...programsOf(manifest)])
+  const sources = [...sourcesIn(exportsOf(manifest)), ...sourcesIn(manifest.imports), ...programsOf(manifest)]
+  if (BUNDLED_PACKAGES.has(manifest.name)) await writeServerBuild(folder, manifest, sources)
+  else await compile(folder, sources)
   if (manifest.name === BROWSER_PACKAGE) await writeBrowserBuild(folder)
   for (const licence of LICENCES) await copyFile(join(ROOT, licence), join(folder, licence))
   await writeFile(join(folder, ASIDE), text)

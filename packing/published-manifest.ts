@@ -1,4 +1,5 @@
 import { BROWSER_ENTRIES } from './browser-bundle.ts'
+import { BUNDLED_PACKAGES, WITH_LIBRARIES } from './server-bundle.ts'
 
 /** The fields of a package.json that packing reads. */
 export interface Manifest {
@@ -19,7 +20,10 @@ const SOURCE_FIELDS = new Set(['scripts', 'devDependencies', 'publishedExports']
 
 /** The published package.json: it points to compiled files where the one of a clone points to sources. */
 export function publishedManifest(manifest: Manifest): Manifest {
-  const kept = Object.entries(manifest).filter(([field]) => !SOURCE_FIELDS.has(field))
+  const bundled = BUNDLED_PACKAGES.has(manifest.name)
+  const kept = Object.entries(manifest).filter(
+    ([field]) => !SOURCE_FIELDS.has(field) && !(bundled && field === 'imports'),
+  )
   return Object.fromEntries(
     kept.map(([field, content]) => [
       field,
@@ -27,9 +31,16 @@ export function publishedManifest(manifest: Manifest): Manifest {
         ? compiled(exportsOf(manifest))
         : field === 'imports'
           ? compiled(content as Targets)
-          : content,
+          : manifest.name === WITH_LIBRARIES && field === 'dependencies'
+            ? ownPackages(content as Readonly<Record<string, string>>)
+            : content,
     ]),
   )
+}
+
+/** A package with its libraries inside depends on ours alone. */
+function ownPackages(dependencies: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(dependencies).filter(([name]) => name.startsWith('@gossipgrid/')))
 }
 
 /** What a published package exports: sources, as in the clone. */
@@ -57,6 +68,15 @@ export function withBrowserBuild(published: Manifest): Manifest {
 export function sourcesIn(targets: Targets | undefined): string[] {
   if (typeof targets === 'string') return SOURCE.test(targets) ? [targets] : []
   return Object.values(targets ?? {}).flatMap(sourcesIn)
+}
+
+/** The script, relative to `dist`, that stands on servers for a name in `imports`. Throws if there is none. */
+export function compiledImport(imports: Targets | undefined, name: string): string {
+  const target = typeof imports === 'object' ? imports[name] : undefined
+  const [, path] =
+    (typeof target === 'object' && typeof target['default'] === 'string' && SOURCE.exec(target['default'])) || []
+  if (path === undefined) throw new Error(`${name} is not among the imports of the package`)
+  return `${path}.js`
 }
 
 /** Types come first: a resolver takes the first condition that fits. */

@@ -30,13 +30,6 @@ export function carriesData(address: string): boolean {
   return !address.includes('/p2p-circuit') || address.includes('/webrtc')
 }
 
-const LOOPBACK = /^\/(?:ip4\/127\.|ip6\/(?:(?:0*:)+0*1|::ffff:127\.[\d.]+)\/|dns[46]?\/localhost\/|unix\/|memory\/)/i
-
-/** True for an address that only programs on the same machine can dial. */
-export function onLoopback(address: string): boolean {
-  return LOOPBACK.test(address) && !address.includes('/p2p-circuit')
-}
-
 /** The peer id that an address ends in, if it does. */
 export function peerIdIn(address: string): PeerId | undefined {
   return /\/p2p\/([^/]+)$/.exec(address)?.[1]

@@ -5,7 +5,7 @@ import { eventually, publishUntil, recordNetwork } from '@gossipgrid/testing/net
 import type { RecordedNetwork } from '@gossipgrid/testing/network-conformance'
 import { afterEach, expect, test } from 'vitest'
 import { libp2pNetwork } from './libp2p-network.ts'
-import type { Libp2pNetwork } from './peer-network.ts'
+import type { Libp2pNetwork } from './libp2p-port.ts'
 import { rawPeer } from './raw-peer.ts'
 
 const PROTOCOL = '/gossipgrid/hostile/1'

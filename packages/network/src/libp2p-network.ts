@@ -3,11 +3,11 @@ import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@
 import { createLibp2p } from 'libp2p'
 import { checkKnown } from '@gossipgrid/core'
 import type { Known, PeerId } from '@gossipgrid/core'
-import { onLoopback, parseAddress } from './addresses.ts'
+import { checkAddress, onLoopback } from './address-checks.ts'
 import type { Channel } from './channel.ts'
 import { PeerNetwork } from './peer-network.ts'
-import type { Libp2pNetwork } from './peer-network.ts'
-import type { Certificate, IceServer } from './preset.ts'
+import type { Libp2pNetwork } from './libp2p-port.ts'
+import type { Certificate, IceServer } from './servers-outside.ts'
 
 /** Options of `libp2pNetwork`, and of a network of your own. */
 export interface Libp2pNetworkOptions {
@@ -79,7 +79,7 @@ const OPTIONS: Known<Libp2pNetworkOptions> = {
 export async function libp2pNetwork(options: Libp2pNetworkOptions): Promise<Libp2pNetwork> {
   checkKnown(options, OPTIONS)
   const listen = options.listen ?? preset.listen
-  for (const address of [...listen, ...(options.join ?? []), ...(options.announce ?? [])]) parseAddress(address)
+  for (const address of [...listen, ...(options.join ?? []), ...(options.announce ?? [])]) checkAddress(address)
   const privateKey =
     options.privateKey === undefined ? await generateKeyPair('Ed25519') : privateKeyFromProtobuf(options.privateKey)
   const {

@@ -2,7 +2,7 @@ import type { Connection, PeerInfo } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import type { Libp2p } from 'libp2p'
 import { GridError } from '@gossipgrid/core'
-import type { Network, NetworkEvents, PeerId } from '@gossipgrid/core'
+import type { NetworkEvents, PeerId } from '@gossipgrid/core'
 import { carriesData, parseAddress, startError } from './addresses.ts'
 import { Admission } from './admission.ts'
 import type { Broadcasting } from './broadcasting.ts'
@@ -14,6 +14,7 @@ import { Departed } from './departed.ts'
 import { abort, atMost, CLOSE_MAX_MS, closeInOrder, stopNode } from './ending.ts'
 import { identifyLater } from './identify-later.ts'
 import type { EndReason } from './neighbour.ts'
+import type { Libp2pNetwork, NetworkCounts } from './libp2p-port.ts'
 import { Neighbours } from './neighbours.ts'
 import type { BroadcastingNode, NodeHooks, PeerNetworkOptions } from './peer-network-options.ts'
 import { Relays } from './relays.ts'
@@ -33,33 +34,6 @@ const WATCH_INTERVAL_MS = 1000
 const FLUSH_MAX_MS = 500
 
 const CUT_OFF = 'this peer is cut off'
-
-/** What was dropped or refused since the start, for status and metrics. */
-export interface NetworkCounts {
-  /** Neighbours that are connected now. */
-  readonly neighbours: number
-  /** Streams closed because their bytes broke the protocol or had no valid proof of membership. */
-  readonly hostileStreams: number
-  /** Broadcasts dropped because too much was waiting. */
-  readonly broadcastsDropped: number
-}
-
-/** The network of a peer on libp2p: core's port, and what only this network can do. */
-export interface Libp2pNetwork extends Network {
-  /** The private key of this peer's identity. Keep it secret, and pass it as `privateKey` the next time. */
-  exportPrivateKey(): Uint8Array
-  /** Neighbours that are connected now. */
-  neighbours(): PeerId[]
-  /** What has happened since the start, for metrics. */
-  counts(): NetworkCounts
-  /**
-   * Cuts the network between this peer and `peerIds`, for demonstrations and tests of a network split. Connections close, and
-   * none is made or accepted until `unblock`. Calls add up.
-   */
-  block(peerIds: readonly PeerId[]): void
-  /** Ends the split. All missing peers are redialled at once. */
-  unblock(): void
-}
 
 /**
  * Core's `Network` on a libp2p node. A preset configures the node for its environment; `libp2pNetwork` joins the two.

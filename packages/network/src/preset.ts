@@ -2,21 +2,9 @@ import type { ConnectionGater, PeerInfo, PrivateKey } from '@libp2p/interface'
 import type { Libp2p, Libp2pOptions } from 'libp2p'
 import type { DialWindow } from './dial-window.ts'
 import type { Broadcasting, GossipOptions } from './broadcasting.ts'
+import type { Certificate, IceServer } from './servers-outside.ts'
 import type { Newcomers } from './strangers/newcomers.ts'
 import type { Traffic } from './traffic.ts'
-
-/** A STUN or TURN server, as WebRTC takes it. */
-export interface IceServer {
-  readonly urls: string | string[]
-  readonly username?: string
-  readonly credential?: string
-}
-
-/** A TLS certificate with its chain, and its key, both as PEM text. */
-export interface Certificate {
-  readonly cert: string
-  readonly key: string
-}
 
 /** What a network passes to its preset. */
 export interface PresetInput {

@@ -13,7 +13,7 @@ import type { Channel } from './channel.ts'
 import { Gossip, gossipService } from './gossip.ts'
 import type { GossipService } from './gossip.ts'
 import { libp2pNetwork } from './libp2p-network.ts'
-import type { Libp2pNetwork } from './peer-network.ts'
+import type { Libp2pNetwork } from './libp2p-port.ts'
 import { rawPeer } from './raw-peer.ts'
 import type { RawPeer } from './raw-peer.ts'
 

@@ -6,12 +6,13 @@ import { GridError, checkKnown, shown } from '@gossipgrid/core'
 import type { Known, PeerId } from '@gossipgrid/core'
 import { parseAddress, startError } from './addresses.ts'
 import { DialWindow } from './dial-window.ts'
+import { letDenoExit } from './deno-exit.ts'
 import { atMost } from './ending.ts'
 import { Departed } from './departed.ts'
 import { meetingService } from './meeting.ts'
-import type { Certificate } from './preset.ts'
 import { RELAY_CONNECTIONS_MAX, relayService } from './relay-service.ts'
 import { serverTransports } from './server-transports.ts'
+import type { Certificate } from './servers-outside.ts'
 import { Newcomers } from './strangers/newcomers.ts'
 
 /** How long closing may take. */
@@ -90,6 +91,7 @@ export async function openRelay(options: RelayOptions = {}): Promise<Relay> {
       meeting: meetingService((connection) => newcomers.proven(connection)),
     },
   })
+  await letDenoExit(node)
   new Departed(node)
   try {
     await node.start()

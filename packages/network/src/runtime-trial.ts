@@ -11,7 +11,7 @@ import { tcp } from '@libp2p/tcp'
 import { multiaddr } from '@multiformats/multiaddr'
 import { deriveChannel } from './channel.ts'
 import { libp2pNetwork } from './libp2p-network.ts'
-import type { Libp2pNetwork } from './peer-network.ts'
+import type { Libp2pNetwork } from './libp2p-port.ts'
 import { sheltered } from './server-transports.ts'
 
 const SIZES = [5, 1199, 1200, 5000, 500_000]

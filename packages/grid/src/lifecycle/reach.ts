@@ -1,5 +1,5 @@
 import { GridError } from '@gossipgrid/core'
-import { onLoopback, parseAddress } from '@gossipgrid/network'
+import { checkAddress, onLoopback } from '@gossipgrid/network'
 import { checkKind } from '../batches/checks.ts'
 
 /** Where a peer of a grid without a secret listens: on free ports, for programs on the same machine. */
@@ -43,7 +43,7 @@ export function reachOf(options: ReachOptions, hasSecret: boolean): Reach {
   for (const [option, addresses] of [['listen', listen ?? []] as const, ['announce', announce] as const]) {
     const wide = addresses.find((address) => !onLoopback(address))
     if (wide === undefined) continue
-    parseAddress(wide)
+    checkAddress(wide)
     throw new GridError(
       'INVALID_OPTION',
       `${option} '${wide}' lets other machines reach this peer, and the grid has no secret: give all its peers the same secret, or say open: true if anyone may read and change it`,

@@ -3,7 +3,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { afterEach, expect, test } from 'vitest'
 import { deriveChannel } from '../channel.ts'
 import { libp2pNetwork } from '../libp2p-network.ts'
-import type { Libp2pNetwork } from '../peer-network.ts'
+import type { Libp2pNetwork } from '../libp2p-port.ts'
 import { rawPeer } from '../raw-peer.ts'
 
 const closing: (() => Promise<unknown>)[] = []

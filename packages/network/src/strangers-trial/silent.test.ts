@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { deriveChannel } from '../channel.ts'
 import { libp2pNetwork } from '../libp2p-network.ts'
-import type { Libp2pNetwork } from '../peer-network.ts'
+import type { Libp2pNetwork } from '../libp2p-port.ts'
 import { TrialPeer, RUNTIMES } from './trial-peer.ts'
 import type { Use } from './trial-peer.ts'
 

@@ -13,7 +13,7 @@ import type {
 import { getNetConfig, getThinWaistAddresses, ipPortToMultiaddr } from '@libp2p/utils'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { WebSockets, WebSocketsSecure } from '@multiformats/multiaddr-matcher'
-import type { Certificate } from '../preset.ts'
+import type { Certificate } from '../servers-outside.ts'
 import { WebSocketConnection } from './connection.ts'
 import { HeadReader, requestTo } from './handshake.ts'
 
