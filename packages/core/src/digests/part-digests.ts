@@ -4,7 +4,7 @@ import type { Collections, Partition } from '../replica/collections.ts'
 import type { Replica } from '../replica/replica.ts'
 import { Floor } from '../versions/floor.ts'
 import { hashHex } from '../bytes/hash.ts'
-import { MESSAGE_MAX_BYTES, PART_DIGEST_MAX_BYTES } from '../limits.ts'
+import { MESSAGE_MAX_BYTES, MESSAGE_PARTS_MAX, PART_DIGEST_MAX_BYTES } from '../limits.ts'
 import type { PartDigest } from '../wire/messages.ts'
 import { isReplicated } from '../wire/partition-numbers.ts'
 import type { SharedPartitions } from '../placement/placement.ts'
@@ -52,7 +52,7 @@ export class PartDigests {
       if (replica.vector.isEmpty) continue
       const part = this.#digestOf(name, replica, floors)
       sizeBytes += part.vector.length + (part.floor?.length ?? 0) + PART_DIGEST_MAX_BYTES
-      if (sizeBytes > this.partsMaxBytes) {
+      if (sizeBytes > this.partsMaxBytes || (!isReplicated(name) && parts.length >= this.partsMax)) {
         // What is replicated and left out is sent whole by the other peer: dear, but right.
         const left = shared.slice(place).find((each) => !isReplicated(each.name))
         this.#first = left?.name
@@ -84,6 +84,11 @@ export class PartDigests {
   /** Bytes of all parts in one message: a seam, so that tests can do with few. */
   get partsMaxBytes(): number {
     return MESSAGE_MAX_BYTES / 2
+  }
+
+  /** Parts in one message, in two lists. What is replicated leaves room for as many partitions as fit into one of them, or nearly. */
+  get partsMax(): number {
+    return 2 * MESSAGE_PARTS_MAX
   }
 
   /** What is replicated first; then the partitions, beginning with the one that did not fit last time. */

@@ -12,7 +12,7 @@ import type { GroupCommit } from '../storage/group-commit.ts'
 import type { Timekeeping } from '../clock/timekeeping.ts'
 import { NO_REPLICA_ID } from '../versions/replica-ids.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
-import type { RowsRecord } from '../wire/block.ts'
+import type { BlockRecord, RowsRecord } from '../wire/block.ts'
 import type { Message } from '../wire/messages.ts'
 import type { LocalWrites } from '../writes/local-writes.ts'
 import type { HintDelivery } from './hint-delivery.ts'
@@ -56,13 +56,8 @@ export class IncomingWrites {
   asked(from: PeerId, { request, view, reissue: mayIssue, block }: WriteMessage, now: Instant): void {
     const { commit, hints, inbound, outbox, placement } = this.#deps
     const reissue = mayIssue === true
-    const records = inbound.read(from, block, true, now)
-    const rows = records.filter((record): record is RowsRecord => record.type === 'rows')
-    const count = rows.reduce((sum, each) => sum + each.rows.length, 0)
-    if (count === 0 || count > WRITE_ROWS_MAX) throw new GridError('MESSAGE_MALFORMED', `a write of ${count} rows`)
-    if (rows.some(({ replicaId }) => (replicaId === NO_REPLICA_ID) !== reissue)) {
-      throw new GridError('MESSAGE_MALFORMED', 'a write under no replica id, or under one and to be issued again')
-    }
+    const records = inbound.read(from, block, true, now, (read) => check(read, reissue))
+    const rows = rowsOf(records)
     const parts = distinctParts(rows.map((record) => ({ name: record.partition, row: record.rows[0]! })))
     const heads = parts.map(
       ({ name, row }) => this.#deps.collections.find(name)?.replica.vector.highest(row.writer) ?? 0,
@@ -127,6 +122,20 @@ export class IncomingWrites {
     const { placement } = this.#deps
     const peers = new Set(names.flatMap((name) => [...(placement.audience(name) as ReadonlySet<PeerId>)]))
     return [...peers].slice(0, WRITE_AUDIENCE_MAX)
+  }
+}
+
+function rowsOf(records: readonly BlockRecord[]): RowsRecord[] {
+  return records.filter((record): record is RowsRecord => record.type === 'rows')
+}
+
+/** Throws `MESSAGE_MALFORMED`. */
+function check(records: readonly BlockRecord[], reissue: boolean): void {
+  const rows = rowsOf(records)
+  const count = rows.reduce((sum, each) => sum + each.rows.length, 0)
+  if (count === 0 || count > WRITE_ROWS_MAX) throw new GridError('MESSAGE_MALFORMED', `a write of ${count} rows`)
+  if (rows.some(({ replicaId }) => (replicaId === NO_REPLICA_ID) !== reissue)) {
+    throw new GridError('MESSAGE_MALFORMED', 'a write under no replica id, or under one and to be issued again')
   }
 }
 

@@ -268,28 +268,31 @@ describe('a session is about what both have a copy of', () => {
     expect(peers.sent('vectors')).toEqual([])
   })
 
-  it('takes turns where the vectors of all partitions do not fit: each comes, none whole, and a copy is whole only by its turn', () => {
-    vi.spyOn(PartDigests.prototype, 'partsMaxBytes', 'get').mockReturnValue(2500)
-    const peers = new Owners().settle(USERS, 'a', 'b')
-    for (let index = 0; index < 16; index++) for (let n = 0; n < 5; n++) peers.put('a', index, n, n)
-    peers.advance(SETTLED_AFTER_MS)
-    for (let index = 0; index < 16; index++) expect(peers.get('b', index, 4)).toBe(4)
-    peers.cut('a', 'b')
-    for (let index = 0; index < 16; index++) peers.put('a', index, 9, 5)
-    peers.passed.length = 0
-    const { repeated } = peers.peer('b').inbound.rows.session
-    peers.link('a', 'b')
-    peers.advance(10 * SETTLED_AFTER_MS)
-    for (let index = 0; index < 16; index++) expect(peers.get('b', index, 5)).toBe(9)
-    expect(peers.sent('vectors').some(({ more }) => more === true)).toBe(true)
-    // Sent whole for not being named, they would be seven times as many.
-    expect(peers.peer('b').inbound.rows.session.repeated - repeated).toBeLessThanOrEqual(16)
-    peers.join('c')
-    peers.advance(20 * SETTLED_AFTER_MS)
-    for (let index = 0; index < 16; index++) {
-      if (!peers.owners(index).includes('c')) continue
-      expect(peers.isWhole('c', index)).toBe(true)
-      expect(peers.get('c', index, 5)).toBe(9)
-    }
-  })
+  it.each(['partsMaxBytes', 'partsMax'] as const)(
+    'takes turns where the vectors of all partitions do not fit: each comes, none whole, and a copy is whole only by its turn (%s)',
+    (limit) => {
+      vi.spyOn(PartDigests.prototype, limit, 'get').mockReturnValue(limit === 'partsMax' ? 9 : 2500)
+      const peers = new Owners().settle(USERS, 'a', 'b')
+      for (let index = 0; index < 16; index++) for (let n = 0; n < 5; n++) peers.put('a', index, n, n)
+      peers.advance(SETTLED_AFTER_MS)
+      for (let index = 0; index < 16; index++) expect(peers.get('b', index, 4)).toBe(4)
+      peers.cut('a', 'b')
+      for (let index = 0; index < 16; index++) peers.put('a', index, 9, 5)
+      peers.passed.length = 0
+      const { repeated } = peers.peer('b').inbound.rows.session
+      peers.link('a', 'b')
+      peers.advance(10 * SETTLED_AFTER_MS)
+      for (let index = 0; index < 16; index++) expect(peers.get('b', index, 5)).toBe(9)
+      expect(peers.sent('vectors').some(({ more }) => more === true)).toBe(true)
+      // Sent whole for not being named, they would be seven times as many.
+      expect(peers.peer('b').inbound.rows.session.repeated - repeated).toBeLessThanOrEqual(16)
+      peers.join('c')
+      peers.advance(20 * SETTLED_AFTER_MS)
+      for (let index = 0; index < 16; index++) {
+        if (!peers.owners(index).includes('c')) continue
+        expect(peers.isWhole('c', index)).toBe(true)
+        expect(peers.get('c', index, 5)).toBe(9)
+      }
+    },
+  )
 })

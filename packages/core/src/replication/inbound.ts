@@ -135,11 +135,20 @@ export class Inbound {
     return { rows: sifted.rows, incomplete: sifted.incomplete, gaps }
   }
 
-  /** The records of a block. Throws as `apply` does. `addressed`: no partition in it may be one that everyone holds. */
-  read(from: PeerId, block: Uint8Array, addressed: boolean, now: Instant): BlockRecord[] {
+  /**
+   * The records of a block. Throws as `apply` does. `addressed`: no partition in it may be one that everyone holds. `check` may
+   * throw as well, with nothing taken.
+   */
+  read(
+    from: PeerId,
+    block: Uint8Array,
+    addressed: boolean,
+    now: Instant,
+    check?: (records: readonly BlockRecord[]) => void,
+  ): BlockRecord[] {
     const idsBefore = this.#ids.count
     const partition = addressed ? (name: PartitionName) => this.#checkAddressed(name) : undefined
-    const checks = { partition, rows: checkPartition }
+    const checks = { partition, rows: checkPartition, all: check }
     const records = readBlock(block, this.#ids, this.#newIds.left(from, now.monotonicMs), checks)
     this.#newIds.take(from, this.#ids.count - idsBefore, now.monotonicMs)
     return records

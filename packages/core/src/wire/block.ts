@@ -215,6 +215,8 @@ export interface BlockChecks {
   readonly partition?: ((partition: PartitionName) => void) | undefined
   /** The rows of replica ids without a number have the writer -1. */
   readonly rows?: (record: RowsRecord) => void
+  /** All records of the block. */
+  readonly all?: ((records: readonly BlockRecord[]) => void) | undefined
 }
 
 /**
@@ -288,6 +290,8 @@ function readRecords<Record extends LogRecord>(
       if (writer === undefined) unnumbered.push(record)
     }
   }
+  // Only blocks with no other records are checked.
+  checks.all?.(records as BlockRecord[])
   for (const replicaId of strangers) ids.intern(replicaId)
   for (const { replicaId, rows } of unnumbered) {
     const writer = ids.indexOf(replicaId)!

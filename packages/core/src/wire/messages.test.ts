@@ -349,3 +349,9 @@ test('20,000 mutated messages decode or are refused with a code, and nothing els
   const errors = [...codes.keys()].filter((code) => code === code.toUpperCase())
   expect(errors.toSorted()).toEqual(['MESSAGE_MALFORMED', 'MESSAGE_VERSION'])
 })
+
+test('the parts of a question about partitions keep their order, whatever their kinds: the answer has a bit for each place', () => {
+  const parts = [1, 7, 1, 8, 1].map((kind, place) => ({ ...part, kind, partition: 16 + place }))
+  const read = decodeMessage(encodeMessage({ type: 'covers', request: 1, parts }))
+  expect(read).toMatchObject({ parts: parts.map(({ kind, partition }) => ({ kind, partition })) })
+})

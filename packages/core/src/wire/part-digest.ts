@@ -19,15 +19,17 @@ export interface PartDigest {
 
 /**
  * Version 1 would take vectors of kinds that it does not know for writes that it lacks. So these are in a list of their own,
- * which version 1 ignores. If that list is full, the rest goes with the maps, because no version reads longer lists.
+ * which version 1 ignores, and so are those of partitions. If that list is full, the rest goes with the maps, because no version
+ * reads longer lists.
  */
 export function partsHeader(parts: readonly PartDigest[]): {
   parts: readonly PartDigest[]
   others?: readonly PartDigest[]
 } {
-  const others = parts.filter(({ kind }) => kind !== MAP_CODE)
+  const isMap = ({ kind, partition }: PartDigest): boolean => kind === MAP_CODE && partition === 0
+  const others = parts.filter((part) => !isMap(part))
   if (others.length === 0) return { parts }
-  const maps = parts.filter(({ kind }) => kind === MAP_CODE)
+  const maps = parts.filter(isMap)
   return { parts: [...maps, ...others.slice(MESSAGE_PARTS_MAX)], others: others.slice(0, MESSAGE_PARTS_MAX) }
 }
 
