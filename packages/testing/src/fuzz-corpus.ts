@@ -1,5 +1,5 @@
 import type { FuzzInput } from './fuzz-target.ts'
-import { Wire } from './fuzz-wire.ts'
+import { SPREAD, Wire } from './fuzz-wire.ts'
 import { Random } from './random.ts'
 
 const VALUES: readonly unknown[] = [
@@ -25,6 +25,7 @@ export function recordCorpus(seed: number): FuzzInput[] {
   wire.noted = ({ to, bytes }) => corpus.push({ way: to === undefined ? 'broadcast' : 'message', bytes })
   const names = ['ada', 'ben', 'cy']
   for (const name of names) wire.open(name)
+  wire.peer('ada').open(SPREAD)
   const links = [
     ['ada', 'ben'],
     ['ben', 'cy'],
@@ -41,6 +42,9 @@ export function recordCorpus(seed: number): FuzzInput[] {
     const ada = wire.peer('ada')
     ada.confirmations.request({ collection: 'users', partition: 0, replicaId: ada.replicaId, sequence: 1 }, 3)
     wire.advance(2000)
+    for (const name of names) for (let i = 0; i < 5; i++) wire.use(name, `spread ${i}`, random.pick(VALUES))
+    wire.advance(20_000)
+    if (round === 2) wire.peer('cy').partitions.leave(wire.now)
     for (const [a, b] of links) wire.cut(a, b)
     for (let i = 0; i < 10; i++) wire.write(random.pick(names), 'users', `apart ${i}`, random.pick(VALUES))
     wire.advance(500)

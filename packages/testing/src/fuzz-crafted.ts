@@ -1,6 +1,6 @@
-import { BlockWriter, KEY_MAX_BYTES, NAME_MAX_BYTES, encodeValue, hlcFromWall } from '@gossipgrid/core'
+import { BlockWriter, KEY_MAX_BYTES, NAME_MAX_BYTES, encodeValue, hlcFromWall, kindCode } from '@gossipgrid/core'
 import type { MemberRecord } from '@gossipgrid/core'
-import { ReplicaIds, VersionVector, encodeMessage, encodeVector } from '@gossipgrid/core/internals'
+import { REGISTRY, ReplicaIds, VersionVector, encodeMessage, encodeVector } from '@gossipgrid/core/internals'
 import type { Message, PartDigest } from '@gossipgrid/core/internals'
 import type { FuzzInput, FuzzTarget } from './fuzz-target.ts'
 import type { Random } from './random.ts'
@@ -48,7 +48,7 @@ export class CraftedMessages {
     const random = this.#random
     const session = random.chance(0.8) ? random.pick([...this.#target.sessions, 1, 2]) : random.pick(COUNTS)
     const root = random.chance(0.3) ? this.#target.victim.collections.root() : this.#hash()
-    switch (random.below(16)) {
+    switch (random.below(22)) {
       case 0:
         return {
           type: 'announce',
@@ -86,9 +86,128 @@ export class CraftedMessages {
         }
       case 13:
         return { type: 'confirmed', request: random.pick(COUNTS) }
+      case 16:
+      case 17:
+      case 18:
+        return this.#question()
+      case 19:
+      case 20:
+        return this.#answer()
       default:
         return { type: 'frame', block: this.#block() }
     }
+  }
+
+  /** About partitions. */
+  #question(): Message {
+    const random = this.#random
+    const request = random.pick(COUNTS)
+    const collection = random.pick(['spread', 'spread', ...NAMES])
+    const kind = random.chance(0.9) ? 1 : random.pick(COUNTS)
+    const origin = random.chance(0.5) ? { origin: this.#origin() } : {}
+    const part = { collection, kind, partition: this.#partition(), ...origin }
+    const manner = {
+      ...(random.chance(0.2) ? { passed: true as const } : {}),
+      ...(random.chance(0.2) ? { former: true as const } : {}),
+    }
+    switch (random.below(5)) {
+      case 0: {
+        const keys = Array.from({ length: random.mostlySmall(0, 300) }, () => random.pick(KEYS))
+        const parts = Array.from({ length: random.mostlySmall(1, 4) }, () => ({
+          ...part,
+          partition: this.#partition(),
+          keys,
+        }))
+        return { type: 'read', request, parts, ...manner }
+      }
+      case 1:
+        return {
+          type: 'scan',
+          request,
+          ...part,
+          after: random.pick(KEYS),
+          prefix: random.pick(['', ...KEYS]),
+          keysMax: random.pick(COUNTS),
+          ...manner,
+        }
+      case 2: {
+        const partitions = Array.from({ length: random.mostlySmall(0, 5000) }, () => this.#partition())
+        return { type: 'count', request, collection, kind, ...origin, partitions, ...manner }
+      }
+      case 3:
+        return { type: 'covers', request, parts: this.#parts() }
+      default:
+        return {
+          type: 'write',
+          request,
+          view: this.#hash(),
+          ...(random.chance(0.3) ? { reissue: true as const } : {}),
+          block: this.#block(),
+        }
+    }
+  }
+
+  /** To what the victim has asked, or to nothing. */
+  #answer(): Message {
+    const random = this.#random
+    const request = random.chance(0.8) ? random.pick([...this.#target.requests, 1]) : random.pick(COUNTS)
+    const outcomes = Uint8Array.from({ length: random.mostlySmall(0, 100) }, () => random.below(8))
+    const some = (): number[] => Array.from({ length: random.mostlySmall(0, 20) }, () => random.pick(COUNTS))
+    switch (random.below(5)) {
+      case 0:
+        return { type: 'found', request, outcomes, block: this.#block() }
+      case 1: {
+        const end = random.chance(0.5) ? { end: random.pick(KEYS) } : {}
+        return { type: 'page', request, answered: random.chance(0.8), ...end, block: this.#block() }
+      }
+      case 2:
+        return { type: 'counted', request, outcomes, counts: some() }
+      case 3:
+        return { type: 'covered', request, covered: outcomes }
+      default: {
+        const audience = random.chance(0.5) ? { audience: ['victim', 'honest', '__proto__', this.#target.sender] } : {}
+        return { type: 'written', request, outcomes, heads: some(), ...audience }
+      }
+    }
+  }
+
+  #partition(): number {
+    return this.#random.chance(0.8) ? 16 + this.#random.below(16) : this.#random.pick([0, 1, ...COUNTS])
+  }
+
+  /** A registration of a collection: the true one, or none. */
+  #origin(): string {
+    return this.#random.chance(0.7) ? this.#target.victim.replicaId : this.#hash()
+  }
+
+  /** A row of the registry in which a peer lies about itself, about others, or about collections. */
+  #registryRow(): { readonly key: string; readonly bytes: Uint8Array | undefined } {
+    const random = this.#random
+    const peer = random.pick([this.#target.sender, 'victim', 'honest', `sybil ${random.below(50)}`, ''])
+    const bits = (): Uint8Array =>
+      Uint8Array.from({ length: random.pick([2, 2, 2, 0, 512, 3]) }, () => random.below(256))
+    const collections = [{ name: 'spread', kind: 1, origin: this.#origin() }]
+    const copies = random.chance(0.8)
+      ? [{ partitions: random.pick([16, 16, 15, 2 ** 40]), present: bits(), whole: bits(), collections }]
+      : []
+    const owner = {
+      weight: random.pick([1, 16, 17, 1e308]),
+      zone: random.pick(['', 'z']),
+      durable: random.chance(0.5),
+      draining: random.chance(0.3),
+      copies,
+    }
+    const [key, value] = random.pick<readonly [string, unknown]>([
+      [`owner/${peer}`, owner],
+      [`owner/${peer}`, owner],
+      [`owner/${peer}`, 7],
+      [`away/${peer}`, {}],
+      [`forgotten/${random.pick(['none', `sybil ${random.below(50)}`])}`, {}],
+      [`again/1-${this.#origin()}/spread`, { name: 'spread', kind: 1, origin: this.#origin(), partitions: bits() }],
+      [`collection/map-16-2-${this.#origin()}/spread`, {}],
+      [`collection/map-32-200-${this.#origin()}/users`, {}],
+    ])
+    return { key, bytes: random.chance(0.1) ? undefined : encodeValue(value, 10_000) }
   }
 
   #block(): Uint8Array {
@@ -100,16 +219,23 @@ export class CraftedMessages {
       const writer = ids.intern(this.#replicaId())
       const partition = {
         collection: random.chance(0.97)
-          ? random.pick(NAMES)
+          ? random.pick([...NAMES, 'spread', 'spread'])
           : `c${random.below(1e6)}`.padEnd(random.pick([1, NAME_MAX_BYTES]), 'x'),
         kind: random.chance(0.95) ? 1 : random.below(256),
-        partition: random.chance(0.95) ? 0 : random.pick([1, 4095, 4096, 8191, 8192]),
+        partition: random.chance(0.7) ? 0 : this.#partition(),
       }
       if (random.chance(0.2)) {
         out.superseded(partition, writer, this.#ranges())
         continue
       }
       let sequence = random.pick(SEQUENCES)
+      if (random.chance(0.15)) {
+        const { key, bytes } = this.#registryRow()
+        const hlc = hlcFromWall(this.#target.wallMs)
+        const row = { key, hlc, writer, sequence, replaced: 0, bytes, start: 0, end: bytes?.length ?? 0 }
+        out.row({ collection: REGISTRY.name, kind: kindCode(REGISTRY), partition: 0 }, row)
+        continue
+      }
       for (let rows = random.mostlySmall(1, shared ? 300 : 10); rows > 0; rows--) {
         const bytes = random.chance(0.2) ? undefined : random.pick(VALUES)
         const hlc = hlcFromWall(this.#target.wallMs + random.pick(AHEAD_MS)) + random.below(5000)
@@ -135,9 +261,9 @@ export class CraftedMessages {
         for (let i = 0; i < ranges.length; i += 2) vector.addRange(writer, ranges[i]!, ranges[i + 1]!)
       }
       return {
-        collection: random.pick(NAMES),
+        collection: random.pick([...NAMES, 'spread', 'spread']),
         kind: random.chance(0.9) ? 1 : random.pick(COUNTS),
-        partition: random.chance(0.9) ? 0 : random.pick(COUNTS),
+        partition: random.chance(0.7) ? 0 : this.#partition(),
         fingerprint: this.#hash(),
         vector: encodeVector(vector, ids),
       }

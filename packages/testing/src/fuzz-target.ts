@@ -1,7 +1,7 @@
 import { COLLECTIONS_MAX, GridError, MEMBERS_MAX, OFFENDERS_MAX, SESSIONS_MAX } from '@gossipgrid/core'
 import type { Effect, GridErrorCode, Peer } from '@gossipgrid/core'
-import { decodeMessage } from '@gossipgrid/core/internals'
-import { Wire } from './fuzz-wire.ts'
+import { decodeMessage, isReplicated } from '@gossipgrid/core/internals'
+import { SPREAD, Wire } from './fuzz-wire.ts'
 
 export type FuzzWay = 'message' | 'broadcast'
 
@@ -31,6 +31,8 @@ export class FuzzTarget {
   #effects = 0
   /** Sessions that the victim mentioned lately. */
   readonly sessions: number[] = []
+  /** Questions that the victim asked lately. */
+  readonly requests: number[] = []
   /** Number of refused inputs by error code. */
   readonly refused: Map<string, number> = new Map()
   accepted = 0
@@ -39,12 +41,15 @@ export class FuzzTarget {
     this.#wire = new Wire(seed)
     this.#wire.open('victim')
     this.#wire.open('honest')
+    this.#wire.peer('victim').open(SPREAD)
     this.#wire.link('victim', 'honest')
     for (let i = 0; i < 20; i++) {
       const name = i % 2 === 0 ? 'victim' : 'honest'
       this.#wire.write(name, i % 3 === 0 ? 'users' : 'orders', `key ${i}`, { i, from: name })
     }
     this.#wire.advance(5000)
+    for (let i = 0; i < 20; i++) this.#wire.use('victim', `key ${i}`, i)
+    this.#wire.advance(10_000)
     this.#wire.cut('victim', 'honest')
     for (let i = 0; i < 10; i++) this.#wire.write(i % 2 === 0 ? 'victim' : 'honest', 'users', `late ${i}`, i)
     this.#wire.noted = ({ from, bytes }) => this.#noted(from, bytes)
@@ -88,8 +93,15 @@ export class FuzzTarget {
     }
   }
 
-  /** Lets time pass while the hostile peers are connected. */
+  /** Lets time pass while the hostile peers are connected. The victim reads and writes what may be theirs. */
   advance(ms: number): void {
+    const key = `key ${this.#turn % 20}`
+    try {
+      this.#wire.use('victim', key, this.#turn)
+    } catch (error) {
+      // Hostile peers may fill what is kept for owners, and drop or rename the collection.
+      if (!(error instanceof GridError)) throw error
+    }
     this.#wire.advance(ms)
   }
 
@@ -102,6 +114,7 @@ export class FuzzTarget {
       ['sessions', victim.antiEntropy.sessionCount, SESSIONS_MAX],
       ['offenders', victim.offences.latest(10_000).length, OFFENDERS_MAX],
       ['lags', victim.lag.totals().length, MEMBERS_MAX],
+      ['hints', victim.partitions.hints!.count, 100_000],
       ['quarantined bytes', victim.inbound.quarantine.bytes, 4 * 1024 * 1024],
     ]
     for (const [what, count, max] of bounds) if (count > max) throw new Error(`${count} ${what}, ${max} are allowed`)
@@ -109,7 +122,7 @@ export class FuzzTarget {
     this.#wire.link('victim', 'honest')
     for (let ms = 0; ms < SETTLE_MAX_MS; ms += 20_000) {
       this.#wire.advance(20_000)
-      if (victim.collections.root() === honest.collections.root() && victim.inbound.quarantine.count === 0) return
+      if (rootOf(victim) === rootOf(honest) && victim.inbound.quarantine.count === 0) return
     }
     throw new Error('the victim and an honest peer do not become equal any more')
   }
@@ -135,6 +148,8 @@ export class FuzzTarget {
     if (from !== 'victim') return
     this.#effects += 1
     const message = decodeMessage(bytes)
+    if ('request' in message) this.requests.push(message.request)
+    if (this.requests.length > 16) this.requests.shift()
     if (!('session' in message)) return
     this.sessions.push(message.session)
     if (this.sessions.length > 16) this.sessions.shift()
@@ -154,4 +169,9 @@ export class FuzzTarget {
       this.#code = effect.event.error.code
     }
   }
+}
+
+/** A hash over what every peer holds. */
+function rootOf(peer: Peer): string {
+  return peer.collections.root(isReplicated)
 }

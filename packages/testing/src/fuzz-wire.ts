@@ -1,5 +1,6 @@
 import { encodeValue, openPeer } from '@gossipgrid/core'
-import type { Effect, Input, Instant, Partition, Peer } from '@gossipgrid/core'
+import type { CollectionDescriptor, Effect, Input, Instant, Partition, PartitionName, Peer } from '@gossipgrid/core'
+import { partitionIndex, partitionNumber, partitioning } from '@gossipgrid/core/internals'
 import { Random } from './random.ts'
 import { WALL_START_MS } from './simulated-clock.ts'
 
@@ -13,6 +14,20 @@ export interface Sent {
 
 const STEPS_MAX = 300_000
 const COLLECTION = { kind: 'map', mode: 'replicated', partitions: 1 } as const
+
+/** A map that is spread over the peers. */
+export const SPREAD: CollectionDescriptor = {
+  name: 'spread',
+  kind: 'map',
+  mode: 'partitioned',
+  partitions: 16,
+  owners: 2,
+}
+
+/** The partition of one of its keys. */
+function spread(key: string): PartitionName {
+  return { collection: SPREAD.name, kind: 1, partition: partitionNumber(16, partitionIndex(key, 16)) }
+}
 
 /**
  * A few peers wired together without faults, for inputs that no honest peer sends. A test can look at the peers after
@@ -50,6 +65,7 @@ export class Wire {
       persistent: true,
       software: 'fuzz',
       addresses: [name],
+      partitioning: partitioning({ joins: false }),
     })
     this.peers.set(name, peer.finish(this.now))
     this.give(name, { type: 'tick' })
@@ -78,6 +94,21 @@ export class Wire {
     const partition: Partition = peer.open({ name: collection, ...COLLECTION }).partitions[0]!
     peer.write(partition, key, value === undefined ? undefined : encodeValue(value, 1024 * 1024), this.now)
     this.give(name, { type: 'tick' })
+  }
+
+  /** Writes to the map that is spread over the peers, counts the copies, and reads it in every way. */
+  use(name: string, key: string, value: unknown): void {
+    const peer = this.peer(name)
+    const bytes = value === undefined ? undefined : encodeValue(value, 1024 * 1024)
+    const written = peer.partitions.write(spread(key), key, bytes, this.now)
+    const request = peer.partitions.countCopies(spread(key), key, written, 2)
+    this.give(name, { type: 'tick' })
+    const done = (): void => undefined
+    peer.partitions.read([{ name: spread(key), key }], this.now, done)
+    peer.partitions.readPage({ name: spread(key), after: '', prefix: '', keysMax: 3 }, this.now, done)
+    peer.partitions.count([spread(key)], this.now, done)
+    this.give(name, { type: 'tick' })
+    peer.partitions.cancelCopies(request)
   }
 
   /** Gives a peer one input and performs the effects that it returns. */

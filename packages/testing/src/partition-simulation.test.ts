@@ -94,7 +94,6 @@ const CAUGHT_BY: Readonly<
   'numbers-from-one': { hints: true, seeds: [91, 264] },
   'stale-answers': { seeds: [6611] },
   'former-answers': { seeds: [6287, 6355] },
-  'any-registration': { seeds: [6152] },
 }
 
 test.each(Object.keys(PARTITION_MUTANTS) as PartitionMutantName[])(

@@ -1,4 +1,4 @@
-import { Answering, Currency, LargestRows, RequestNumbers } from '@gossipgrid/core/internals'
+import { Currency, LargestRows, RequestNumbers } from '@gossipgrid/core/internals'
 import { replaceMethod } from './replacements.ts'
 
 /** An owner answers at once after a start, or when it meets another owner again. */
@@ -16,19 +16,6 @@ function ownWritesUnread(): () => void {
   return replaceMethod(LargestRows.prototype, 'of', () => (_, found) => [...found])
 }
 
-/** A peer answers whatever registration of the collection the question means. */
-function anyRegistration(): () => void {
-  return replaceMethod(Answering.prototype, 'asked', (original) => {
-    return function asked(this: Answering, from, { items, ...rest }, onward, now): void {
-      const bare = items.map((item) => {
-        const { origin: _, ...left } = item
-        return left as typeof item
-      })
-      original.call(this, from, { items: bare, ...rest } as never, onward as never, now)
-    }
-  })
-}
-
 /** Each life of a peer numbers its questions from one. */
 function numbersFromOne(): () => void {
   const lasts = new WeakMap<RequestNumbers, number>()
@@ -41,18 +28,12 @@ function numbersFromOne(): () => void {
   })
 }
 
-export type ReadMutantName =
-  | 'stale-answers'
-  | 'former-answers'
-  | 'own-writes-unread'
-  | 'any-registration'
-  | 'numbers-from-one'
+export type ReadMutantName = 'stale-answers' | 'former-answers' | 'own-writes-unread' | 'numbers-from-one'
 
 /** Planted bugs in reads of partitions. */
 export const READ_MUTANTS: Readonly<Record<ReadMutantName, () => () => void>> = {
   'stale-answers': staleAnswers,
   'former-answers': formerAnswers,
   'own-writes-unread': ownWritesUnread,
-  'any-registration': anyRegistration,
   'numbers-from-one': numbersFromOne,
 }
