@@ -62,7 +62,7 @@ export class GridMap<Value> extends MapReads<Value> {
   readonly options: MapOptions<never>
   protected readonly writes: WritePath
   protected readonly partition: Partition
-  readonly #logger: Logger
+  protected readonly logger: Logger
   protected readonly stored: MapEntries
   protected readonly feed: ChangeFeed<Change<Value>>
   readonly #conflicts: Emitter<Pick<MapEvents<Value>, 'conflict'>>
@@ -83,7 +83,7 @@ export class GridMap<Value> extends MapReads<Value> {
     this.options = deps.options as MapOptions<never>
     this.writes = writes
     this.partition = onlyPartition(collection)
-    this.#logger = deps.logger
+    this.logger = deps.logger
     const feed = new ChangeFeed<Change<Value>>({
       logger: deps.logger,
       lagged: (missed) => ({
@@ -270,7 +270,7 @@ export class GridMap<Value> extends MapReads<Value> {
     checkUndoOptions(options)
     this.writes.pump.checkOpen()
     const keyOf = (rowKey: string): string => this.stored.layout.place(rowKey).key
-    return new Loaded({ writes: this.writes, partition: this.partition, keyOf, logger: this.#logger }, options)
+    return new Loaded({ writes: this.writes, partition: this.partition, keyOf, logger: this.logger }, options)
   }
 
   /** This map within a batch. @internal */

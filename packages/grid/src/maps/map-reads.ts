@@ -7,6 +7,8 @@ import type { ReadOptions } from '../reads/after-token.ts'
 import type { Aggregate, AggregateResult } from '../queries/aggregate.ts'
 import type { IndexHandle, MapQueries } from '../queries/map-queries.ts'
 import type { FieldName, Query, QueryPlan, QueryResult, Where } from '../queries/query.ts'
+import type { LiveQuery } from '../live/live-query.ts'
+import type { Logger } from '../logger.ts'
 import { walkKeys } from '../reads/walk.ts'
 import type { EntriesOptions } from '../reads/walk.ts'
 import type { WatchOptions, Watched } from '../reads/watch.ts'
@@ -24,6 +26,7 @@ export abstract class MapReads<Value> {
   protected abstract readonly writes: WritePath
   protected abstract readonly stored: MapEntries
   protected abstract readonly partition: Partition
+  protected abstract readonly logger: Logger
   protected abstract readonly feed: ChangeFeed<Change<Value>>
   protected readonly snapshots: Snapshots<Value> = new Snapshots<Value>({
     keys: (prefix) => this.#keys(prefix),
@@ -234,6 +237,23 @@ export abstract class MapReads<Value> {
    */
   async index(fields: FieldName<Value> | readonly FieldName<Value>[]): Promise<IndexHandle> {
     return (await this.#queries()).index(fields)
+  }
+
+  /**
+   * A query that is kept current: `rows`, `subscribe` and `getSnapshot` for user interfaces, and a loop over its changes. Resolves with
+   * the rows of now; close it when nothing needs it. Without `after`. Rejects as `query` does.
+   *
+   * @example
+   * ```ts
+   * const adults = await users.live({ where: { age: { $gte: 18 } }, orderBy: 'age' })
+   * const off = adults.subscribe(() => console.log(adults.rows.length))
+   * off()
+   * adults.close()
+   * ```
+   */
+  async live(query: Omit<Query<Value>, 'after'> = {}): Promise<LiveQuery<Value>> {
+    const queries = await this.#queries()
+    return (await import('../live/open-live.ts')).openLive<Value>(queries.liveDeps, this.logger, query)
   }
 
   async #queries(): Promise<MapQueries<Value>> {

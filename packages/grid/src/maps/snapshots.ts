@@ -1,3 +1,5 @@
+import { frozen } from '../changes/frozen.ts'
+
 /** Keys that may have changed since a snapshot was made. With more, the next one is made from scratch. */
 const STALE_MAX = 65_536
 
@@ -84,11 +86,4 @@ export class Snapshots<Value> {
 /** Orders entries as their keys compare in JavaScript: by UTF-16 code units. */
 export function byKey([one]: readonly [string, unknown], [other]: readonly [string, unknown]): number {
   return one < other ? -1 : 1
-}
-
-/** Freezes a value, with all that is in it. Bytes cannot be frozen. */
-function frozen<Frozen>(value: Frozen): Frozen {
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value
-  for (const part of Object.values(value)) frozen(part)
-  return Object.freeze(value)
 }

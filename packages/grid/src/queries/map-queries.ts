@@ -68,6 +68,11 @@ export class MapQueries<Value> {
     return { index: plan?.index.names, ordered: plan?.ordered === true, looked, given: rows.length }
   }
 
+  /** What a live query needs of this map. */
+  get liveDeps(): QueryDeps & { readonly pump: Pump } {
+    return { ...this.#deps(this.#slices()), pump: this.#pump }
+  }
+
   async index(names: unknown): Promise<IndexHandle> {
     const list: readonly unknown[] = Array.isArray(names) ? names : [names]
     if (list.length === 0 || list.length > INDEX_PATHS_MAX)

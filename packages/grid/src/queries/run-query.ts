@@ -66,7 +66,7 @@ export async function eachMatch(deps: QueryDeps, where: PlainWhere, visit: (row:
 }
 
 /** Tests entries, and makes rows of those that match. */
-class RowTest {
+export class RowTest {
   readonly constraints: Constraints
   readonly #source: EntrySource
   readonly #order: RowOrder

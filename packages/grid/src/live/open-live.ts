@@ -1,0 +1,18 @@
+import type { Logger } from '../logger.ts'
+import { checkQuery } from '../queries/check-query.ts'
+import { invalidQuery } from '../queries/invalid-query.ts'
+import type { Query } from '../queries/query.ts'
+import { LiveQuery } from './live-query.ts'
+import type { LiveQueryDeps } from './live-query.ts'
+
+/** See `GridMap.live`. */
+export function openLive<Value>(
+  deps: Omit<LiveQueryDeps, 'logger'>,
+  logger: Logger,
+  query: Query<Value>,
+): Promise<LiveQuery<Value>> {
+  const checked = checkQuery(query)
+  if (checked.after !== undefined)
+    throw invalidQuery('after', 'a live query has no pages: it has the first rows of all')
+  return LiveQuery.open<Value>({ ...deps, logger }, checked)
+}
