@@ -18,6 +18,8 @@ import { completeCommand } from './complete-command.ts'
 import { demoCommand } from './demo/demo-command.ts'
 import { doctorCommand } from './doctor/doctor-command.ts'
 import { peerCommand } from './peer/peer-command.ts'
+import { indexCommand } from './query/index-command.ts'
+import { queryCommand } from './query/query-command.ts'
 import { relayCommand } from './relay/relay-command.ts'
 import { visibleLines } from './terminal/visible.ts'
 import { exportCommand } from './transfer/export-command.ts'
@@ -30,7 +32,17 @@ const GROUPS: readonly (readonly [title: string, commands: readonly (() => Comma
   ['Run:', [peerCommand, relayCommand, demoCommand, secretCommand, doctorCommand]],
   [
     'Read and write, through a running peer:',
-    [getCommand, setCommand, deleteCommand, entriesCommand, watchCommand, countersCommand, setsCommand],
+    [
+      getCommand,
+      setCommand,
+      deleteCommand,
+      entriesCommand,
+      queryCommand,
+      indexCommand,
+      watchCommand,
+      countersCommand,
+      setsCommand,
+    ],
   ],
   ['Files:', [exportCommand, importCommand, backupCommand, restoreCommand]],
   ['Look at a running peer:', [statusCommand, collectionsCommand, membersCommand]],

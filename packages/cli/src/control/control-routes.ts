@@ -9,6 +9,7 @@ import { BODY_MAX_BYTES } from './control-api.ts'
 import type { BatchAnswer, DropAnswer, ForgetAnswer, MembersAnswer } from './control-api.ts'
 import type { PeerStatus, RefusedRow } from './control-api.ts'
 import { backupResponse } from './backup-response.ts'
+import { addQueryRoutes } from './queries/query-routes.ts'
 import { changeLines } from './change-lines.ts'
 import { changeElements, countBy } from './counting.ts'
 import { documentAnswer } from './document-answer.ts'
@@ -50,6 +51,7 @@ export function controlRoutes(grid: Grid, facts: PeerFacts, closing: AbortSignal
   app.get('/v1/document', (c) => calls.document(c))
   app.get('/v1/changes', (c) => calls.changes(c))
   app.post('/v1/changes', (c) => calls.changes(c))
+  addQueryRoutes(app, (c) => calls.map(c))
   return app
 }
 
@@ -290,6 +292,12 @@ class Calls {
     const inOrder = refused.toSorted((a, b) => a.index - b.index)
     const answer: BatchAnswer = { written, expired, refused: inOrder, ...(drops === undefined ? {} : { drops }) }
     return c.json(answer)
+  }
+
+  /** The map that a call names. Reading it must not create it. */
+  map(c: Context): GridMap<unknown> {
+    this.#checkKind(required(c, 'collection'), ['map', 'fields'])
+    return this.#map(required(c, 'collection'))
   }
 
   /** The map of that name: with fields if it exists with fields, else an ordinary one. */

@@ -239,6 +239,11 @@ export abstract class MapReads<Value> {
     return (await this.#queries()).index(fields)
   }
 
+  /** The indexes of this peer that are complete. Rejects with `CLOSED`. */
+  async indexes(): Promise<readonly IndexHandle[]> {
+    return (await this.#queries()).indexes()
+  }
+
   /**
    * A query that is kept current: `rows`, `subscribe` and `getSnapshot` for user interfaces, and a loop over its changes. Resolves with
    * the rows of now; close it when nothing needs it. Without `after`. Rejects as `query` does.

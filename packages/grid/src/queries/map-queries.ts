@@ -2,6 +2,7 @@ import { shown } from '@gossipgrid/core'
 import type { Partition } from '@gossipgrid/core'
 import { TimeSlices } from '../flow/time-slices.ts'
 import type { EntrySource } from '../indexes/entry-source.ts'
+import type { MapIndex } from '../indexes/map-index.ts'
 import { MapIndexes } from '../indexes/map-indexes.ts'
 import { sourceOfMap } from '../indexes/source-of-map.ts'
 import type { MapEntriesView } from '../indexes/source-of-map.ts'
@@ -80,7 +81,15 @@ export class MapQueries<Value> {
     for (const name of list) checkName(name, 'index')
     if (new Set(list).size < list.length) throw invalidQuery('index', 'it has one field twice')
     const paths = list as readonly string[]
-    const index = await this.#indexes.open(paths, this.#slices())
+    return this.#handle(await this.#indexes.open(paths, this.#slices()))
+  }
+
+  /** The indexes that are complete. */
+  indexes(): readonly IndexHandle[] {
+    return this.#indexes.all.map((index) => this.#handle(index))
+  }
+
+  #handle(index: MapIndex): IndexHandle {
     return {
       names: index.names,
       get size() {
@@ -88,11 +97,6 @@ export class MapQueries<Value> {
       },
       drop: () => this.#indexes.drop(index),
     }
-  }
-
-  /** The indexes that are complete. */
-  indexes(): readonly { readonly names: readonly string[]; readonly size: number }[] {
-    return this.#indexes.all.map(({ names, size }) => ({ names, size }))
   }
 
   #deps(slices: TimeSlices): QueryDeps {
