@@ -17,7 +17,7 @@ afterEach(async () => {
 
 const keysOf = (live: LiveQuery<Task>): string[] => live.rows.map(({ key }) => key)
 
-it('rows enter, change their place and leave, also by the limit, and each reader is told once', async () => {
+it('rows enter, change their place and leave, also by the limit, and each reader gets it once', async () => {
   const map = (await grids.open()).map<Task>('tasks')
   const live = await map.live({ where: { rank: { $gt: 0 } }, orderBy: 'rank', limit: 2 })
   const changes: string[] = []

@@ -24,7 +24,7 @@ const CHANGE_BYTES = 128
 export interface RowChange<Value> {
   /**
    * `enter` and `leave`: a row is among the rows now, or no longer, also because of the limit. `update`: its value is another one.
-   * `move`: and so is its place. `lagged`: this reader was too slow, and `missed` changes were left out: read the rows anew.
+   * `move`: and so is its place. `lagged`: this reader was too slow, and `missed` changes were left out: read the rows again.
    */
   readonly type: 'enter' | 'update' | 'leave' | 'move' | 'lagged'
   /** '' if lagged. */
@@ -33,6 +33,7 @@ export interface RowChange<Value> {
   readonly value: Value | undefined
   /** The value before. Undefined if it entered, and if lagged. */
   readonly previous: Value | undefined
+  /** Number of changes that were left out. 0 unless lagged. */
   readonly missed: number
 }
 
