@@ -12,7 +12,7 @@ export type { DocumentKey, DocumentLevel } from './kinds/document-row.ts'
 export { generationKey, generationStart, readGenerationKey, readGenerationStart } from './kinds/generation-start.ts'
 export type { GenerationStart } from './kinds/generation-start.ts'
 export type { Effect, Input, MemberState, PeerEvent } from './outbox/effects.ts'
-export type { Row } from './entries/entry-table.ts'
+export type { EntryTable, Row } from './entries/entry-table.ts'
 export { GridError } from './errors.ts'
 export type { GridErrorCode } from './errors.ts'
 export { expiring, expiryOf, isSwept, lasting, payloadOf } from './entries/expiry.ts'
@@ -23,6 +23,7 @@ export type { Confirmers } from './replication/confirmations.ts'
 export type { RowCounts, Way } from './replication/inbound.ts'
 export { DOCUMENTS, DROPS, kindCode } from './kinds/kinds.ts'
 export { rare } from '#rare'
+export { partitions } from '#rare/partitions'
 export { plainName } from './kinds/generations.ts'
 export { checkCollectionName, checkName } from './kinds/names.ts'
 export { checkKnown, nearestOf, requireKnown, unknownName } from './known-options.ts'
@@ -38,6 +39,7 @@ export {
   COUNTER_ROW_MAX_BYTES,
   FRAME_GAP_MS,
   GRACE_MS,
+  HINTS_MAX_BYTES,
   HOUSEKEEPING_AFTER_MS,
   HOUSEKEEPING_GAP_MS,
   KEY_MAX_BYTES,
@@ -46,8 +48,13 @@ export {
   NAME_MAX_BYTES,
   NEW_IDS_MAX,
   OFFENDERS_MAX,
+  OWNERS_MAX,
+  PARTITIONS_MAX,
+  PARTITIONS_MIN,
   PRESENCES_MAX,
   PRESENCE_MAX_BYTES,
+  READ_KEYS_MAX,
+  READ_TIMEOUT_MS,
   SESSIONS_MAX,
   TOPIC_BACKLOG_MAX_BYTES,
   TOPIC_MESSAGE_MAX_BYTES,
@@ -63,7 +70,7 @@ export { openPeer } from './peer/open-peer.ts'
 export type { PeerOpening, PeerOptions } from './peer/open-peer.ts'
 export { IMAGE_FORMAT, stateImage } from './storage/state-image.ts'
 export type { ImageBlob } from './storage/state-image.ts'
-export { OPENING_PREFIXES } from './storage/opening.ts'
+export { HINT_PREFIX, OPENING_PREFIXES } from './storage/opening.ts'
 export type { Written } from './writes/local-writes.ts'
 export type { Peer } from './peer/peer.ts'
 export type {
@@ -74,7 +81,10 @@ export type {
   ReportedPurging,
 } from './peer/report.ts'
 export type { Registered } from './purging/registry.ts'
-export { EVERYONE } from './placement/placement.ts'
+export type { OwnerState } from './peer/partition-access.ts'
+export { keySlot, partitionIndex } from './placement/key-slots.ts'
+export { isPartitionCount, partitionNumber } from './wire/partition-numbers.ts'
+export { EVERYONE, includes } from './placement/placement.ts'
 export type { Audience, Placement } from './placement/placement.ts'
 export { isPlainObject } from './realms.ts'
 export { PRESENT } from './kinds/row-forms.ts'

@@ -15,6 +15,7 @@ import type { StoredPeer } from './lifecycle/load-peer.ts'
 import type { Logger } from './logger.ts'
 import { metricsOf } from './status/metrics.ts'
 import type { GridMetrics } from './status/metrics.ts'
+import { PartitionedMaps } from './collections/partitioned-maps.ts'
 import { Readiness } from './lifecycle/readiness.ts'
 import { Runtime } from './runtime/runtime.ts'
 import type { WritePath } from './runtime/write-path.ts'
@@ -32,8 +33,6 @@ import type { GridTracer } from './runtime/safe-tracer.ts'
 export interface GridDeps extends StoredPeer {
   readonly logger: Logger
   readonly valueSizeMaxBytes: number
-  /** There are addresses to join, so a peer without neighbours waits, and is not alone. */
-  readonly joining: boolean
   readonly tracer?: GridTracer | undefined
   /** Reports to the peer when its page is hidden, frozen or shown, until the returned function is called. */
   readonly follow?: ((runtime: Runtime) => () => void) | undefined
@@ -58,6 +57,7 @@ export class Grid extends GridCollections {
   readonly #logger: Logger
   protected readonly writes: WritePath
   protected readonly maps: GridMaps
+  protected readonly partitionedMaps: PartitionedMaps
   protected readonly signals: GridSignals
   protected readonly countersAndSets: CountersAndSets
   /** @internal */
@@ -104,6 +104,7 @@ export class Grid extends GridCollections {
     const { writes } = this.#runtime
     this.writes = writes
     this.maps = new GridMaps(writes, logger, deps.valueSizeMaxBytes)
+    this.partitionedMaps = new PartitionedMaps(writes, deps.valueSizeMaxBytes, deps.joining)
     this.countersAndSets = new CountersAndSets(writes, logger)
     this.signals = new GridSignals(this.#runtime, logger)
     this.#eventReporter = new EventReporter({

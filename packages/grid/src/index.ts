@@ -3,7 +3,7 @@
 // Runs before everything else.
 export {} from './node-version.ts'
 export { GridError } from '@gossipgrid/core'
-export type { GridErrorCode, Network, Storage } from '@gossipgrid/core'
+export type { GridErrorCode, Network, OwnerState, Storage } from '@gossipgrid/core'
 export { libp2pNetwork } from '@gossipgrid/network'
 export type { Channel, Libp2pNetwork, Libp2pNetworkOptions } from '@gossipgrid/network'
 export { BulkError } from './bulk/bulk-error.ts'
@@ -29,6 +29,22 @@ export type { SetsBatch } from './keyed/sets-batch.ts'
 export type { SetsChange } from './keyed/key-element-change.ts'
 export { GridSet } from './sets/grid-set.ts'
 export type { SetChange, SetChangesOptions } from './sets/grid-set.ts'
+export { PartitionedMap } from './partitioned/partitioned-map.ts'
+export type { PartitionBatch } from './partitioned/partition-batch.ts'
+export type {
+  Coverage,
+  OwnerReadOptions,
+  PartitionBulkOptions,
+  PartitionBulkResult,
+  PartitionBulkSetOptions,
+  PartitionReceipt,
+  PartitionSetOptions,
+  PartitionValues,
+  PartitionWalk,
+  PartitionWalkOptions,
+  PartitionWriteOptions,
+  PartitionedMapOptions,
+} from './partitioned/partition-options.ts'
 export { GridPresence } from './signals/grid-presence.ts'
 export type { PresenceChange, PresenceOptions } from './signals/grid-presence.ts'
 export { GridTopic } from './signals/grid-topic.ts'

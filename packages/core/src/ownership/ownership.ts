@@ -17,7 +17,7 @@ import type { BlockRecord, PartitionName } from '../wire/block.ts'
 import type { RoutingMessage } from '../wire/read-messages.ts'
 import { isReplicated } from '../wire/partition-numbers.ts'
 import type { Housekeeping } from '../purging/housekeeping.ts'
-import type { Collections } from '../replica/collections.ts'
+import type { Collection, Collections } from '../replica/collections.ts'
 import type { AntiEntropy } from '../replication/anti-entropy.ts'
 import type { Session } from '../replication/sessions.ts'
 import type { GroupCommit } from '../storage/group-commit.ts'
@@ -100,6 +100,8 @@ export class Ownership {
   #isLeaving = false
   #hasLeft = false
   #nextLookMs = -Infinity
+  /** What the application had opened at the last look. */
+  #opened: readonly Collection[] = []
 
   constructor(deps: OwnershipDeps, now: Instant) {
     this.#deps = deps
@@ -160,6 +162,10 @@ export class Ownership {
   }
 
   #lookIfDue(now: Instant): void {
+    const { openedPartitioned } = this.#deps.collections
+    // A new collection is not to wait for its registration.
+    if (openedPartitioned !== this.#opened) this.#nextLookMs = -Infinity
+    this.#opened = openedPartitioned
     if (!this.#isNeeded || now.monotonicMs < this.#nextLookMs || this.#deps.commit.full) return
     this.#nextLookMs = now.monotonicMs + OWNERSHIP_GAP_MS
     try {
@@ -220,6 +226,10 @@ export class Ownership {
     return reportPartitions({ ...this.#deps, coHolders: this.#coHolders, lost: this.#lost }, state, now)
   }
 
+  get placement(): Rendezvous {
+    return this.#deps.placement
+  }
+
   get #peerId(): PeerId {
     return this.#deps.membership.self.peerId
   }
@@ -266,6 +276,8 @@ export class Ownership {
       collections: this.#collections,
       owners: this.#owners.map((owner) => this.#recordOf(owner)),
     })
+    // What could not be answered may be now.
+    this.routing.neighboursChanged()
   }
 
   #recordOf(owner: OwningMember): OwnerRecord {

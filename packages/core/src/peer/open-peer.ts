@@ -4,6 +4,7 @@ import { HybridClock } from '../clock/hlc.ts'
 import type { Instant, RandomSource } from '../instant.ts'
 import type { Role } from '../wire/member-record.ts'
 import { Opening } from '../storage/opening.ts'
+import { LatePlacement } from '../placement/late-placement.ts'
 import { Peer } from './peer.ts'
 import type { PeerId } from '../ports.ts'
 import type { Placement } from '../placement/placement.ts'
@@ -26,8 +27,11 @@ export interface PeerOptions {
   readonly role?: Role
   readonly weight?: number
   readonly zone?: string
-  /** How it takes part in partitioned collections; every peer holds everything when left out. */
-  readonly partitioning?: Partitioning
+  /**
+   * How it takes part in partitioned collections; every peer holds everything when left out. `'later'`: the code for that is not
+   * loaded, and `Peer.takePart` is to be called once it is.
+   */
+  readonly partitioning?: Partitioning | 'later'
   /** Another placement, for tests. */
   readonly placement?: Placement
 }
@@ -44,9 +48,11 @@ export interface PeerOpening {
 /** Opens a peer on what its store holds. */
 export function openPeer(options: PeerOptions): PeerOpening {
   const ids = new ReplicaIds()
-  const { partitioning } = options
+  const late = options.partitioning === 'later' ? new LatePlacement() : undefined
+  const partitioning = options.partitioning === 'later' ? undefined : options.partitioning
   const rendezvous = partitioning?.placement(options.peerId)
-  const collections = new Collections(ids, hashText(options.gridName, 0x67726964), rendezvous ?? options.placement)
+  const placement = late ?? rendezvous ?? options.placement
+  const collections = new Collections(ids, hashText(options.gridName, 0x67726964), placement)
   const clock = new HybridClock()
   const opening = new Opening(collections, ids, clock, options.peerId)
   const { random, persistent, peerId, software } = options
@@ -67,9 +73,10 @@ export function openPeer(options: PeerOptions): PeerOpening {
         software,
       }
       const opened = opening.finish(now.wallMs)
-      const owning = partitioning === undefined || rendezvous === undefined ? {} : { partitioning, rendezvous }
       const direct = options.direct ?? false
-      return new Peer({ collections, direct, ids, clock, random, opened, self, persistent, ...owning }, now)
+      const peer = new Peer({ collections, direct, ids, clock, random, opened, self, persistent, late }, now)
+      if (partitioning !== undefined && rendezvous !== undefined) peer.takePart(partitioning, now, rendezvous)
+      return peer
     },
   }
 }

@@ -1,16 +1,31 @@
 import { GridError } from '../errors.ts'
 import type { Hints } from '../hints/hints.ts'
 import type { Instant } from '../instant.ts'
+import type { CollectionDescriptor } from '../kinds/kinds.ts'
 import type { RequestNumbers } from '../outbox/request-numbers.ts'
 import type { Ownership } from '../ownership/ownership.ts'
 import type { ReportedPartitions } from '../ownership/partition-report.ts'
 import type { Confirmations } from '../replication/confirmations.ts'
+import type { PeerId } from '../ports.ts'
 import type { AskOptions } from '../routing/asking.ts'
 import type { KeysInOrder } from '../routing/key-ranges.ts'
 import type { PageQuery } from '../routing/pages.ts'
 import type { KeyRead, ReadKey } from '../routing/reads.ts'
 import type { PartitionName } from '../wire/block.ts'
 import type { Written } from '../writes/local-writes.ts'
+
+/** An owner of a partition. */
+export interface OwnerState {
+  /** The peer that owns it. */
+  readonly peerId: PeerId
+  /** Its failure domain; '' where it names none. */
+  readonly zone: string
+  /**
+   * `whole`: its copy is complete. `filling`: it has begun a copy, and fetches what is missing. `empty`: it has none yet. `away`: it
+   * has been silent for so long that others would have taken its place, if there were any.
+   */
+  readonly state: 'whole' | 'filling' | 'empty' | 'away'
+}
 
 export interface PartitionAccessDeps {
   readonly confirmations: Confirmations
@@ -69,6 +84,27 @@ export class PartitionAccess {
     options?: AskOptions,
   ): void {
     this.#ownership.routing.counts.count(names, now, done, options)
+  }
+
+  /** What the registry says that a name is, if it is a partitioned collection. */
+  registered(name: string): CollectionDescriptor | undefined {
+    for (const { descriptor } of this.#deps.ownership()?.placement.collections ?? []) {
+      if (descriptor.name === name) return descriptor
+    }
+    return undefined
+  }
+
+  /** The owners of a partition, the first choice first. None before its collection is registered. */
+  owners(name: PartitionName): OwnerState[] {
+    const placement = this.#deps.ownership()?.placement
+    if (placement === undefined) return []
+    const whole = new Set(placement.wholeHolders(name))
+    if (placement.isWhole(name)) whole.add(placement.peerId)
+    return [...(placement.owners(name) as ReadonlySet<PeerId>)].map((peerId) => {
+      const { away = false, zone = '', copies } = placement.record(peerId) ?? {}
+      const part = copies?.has(name) === true ? 'filling' : 'empty'
+      return { peerId, zone, state: away ? 'away' : whole.has(peerId) ? 'whole' : part }
+    })
   }
 
   /**

@@ -16,6 +16,7 @@ import { Inbound } from '../replication/inbound.ts'
 import type { Instant, RandomSource } from '../instant.ts'
 import type { CollectionDescriptor } from '../kinds/kinds.ts'
 import { LagTable } from '../digests/lag.ts'
+import type { LatePlacement } from '../placement/late-placement.ts'
 import { LocalWrites } from '../writes/local-writes.ts'
 import type { Written } from '../writes/local-writes.ts'
 import type { MemberRecord } from '../wire/member-record.ts'
@@ -49,10 +50,9 @@ export interface PeerDeps {
   readonly collections: Collections
   readonly direct: boolean
   readonly ids: ReplicaIds
+  /** The placement of a peer that is to load the code for partitioned collections later. */
+  readonly late: LatePlacement | undefined
   readonly opened: Opened
-  /** Where collections may be partitioned. */
-  readonly partitioning?: Partitioning
-  readonly rendezvous?: Rendezvous
   readonly persistent: boolean
   readonly random: RandomSource
   readonly self: Omit<MemberRecord, 'replicaId' | 'revision' | 'left'>
@@ -81,7 +81,9 @@ export class Peer {
   readonly #boundary: TrustBoundary
   readonly #outbox = new Outbox()
   /** Undefined where no collection may be partitioned. */
-  readonly #ownership: Ownership | undefined
+  #ownership: Ownership | undefined
+  readonly #owning: (partitioning: Partitioning, placement: Rendezvous, now: Instant) => Ownership
+  readonly #late: LatePlacement | undefined
   readonly #turns: Turns
   readonly #writes: LocalWrites
 
@@ -140,11 +142,10 @@ export class Peer {
     const reception = new Reception({ ...shared, ...received })
     const turning = { checkpoint, dials, heartbeats, housekeeping, ownership, reception, restamping, writes }
     this.#turns = new Turns({ ...shared, ...turning, antiEntropy, collections, commit, confirmations, inbound })
-    if (deps.rendezvous !== undefined) {
-      const owning = { ...stored, antiEntropy, durable, housekeeping, identity, inbound, membership, neighbours }
-      const writing = { ...owning, hinted: opened.hints, random, requests, time, writes, placement: deps.rendezvous }
-      this.#ownership = deps.partitioning?.ownership(writing, now)
-    }
+    const owning = { ...stored, antiEntropy, durable, housekeeping, identity, inbound, membership, neighbours }
+    const writing = { ...owning, hinted: opened.hints, random, requests, time, writes }
+    this.#late = deps.late
+    this.#owning = (partitioning, placement, at) => partitioning.ownership({ ...writing, placement }, at)
     if (persistent) checkpoint.takeUp(opened)
     housekeeping.letGo()
     if (opened.reason !== '') outbox.event({ type: 'replica-id', replicaId: identity.id, reason: opened.reason })
@@ -190,6 +191,21 @@ export class Peer {
   /** Monotonic milliseconds at which `step` is next to be called with a tick, if nothing happens before. */
   get wakeAtMs(): number {
     return this.#turns.wakeAtMs
+  }
+
+  /** From here on this peer takes part in partitioned collections. Not more than once. */
+  takePart(
+    partitioning: Partitioning,
+    now: Instant,
+    placement: Rendezvous = partitioning.placement(this.peerId),
+  ): void {
+    this.#late?.adopt(placement)
+    this.#ownership = this.#owning(partitioning, placement, now)
+  }
+
+  /** Whether it takes part in partitioned collections. */
+  get takesPart(): boolean {
+    return this.#ownership !== undefined
   }
 
   /** Opens a collection. Throws `INVALID_NAME`, `COLLECTION_MISMATCH` or `COLLECTION_LIMIT`. */

@@ -51,6 +51,7 @@ export class Rendezvous implements Placement {
   readonly copies: PartitionCopies = new PartitionCopies()
   readonly peerId: PeerId
   #collections: ReadonlyMap<string, PartitionedCollection> = new Map()
+  #records: ReadonlyMap<PeerId, OwnerRecord> = new Map()
   #published: ReadonlyMap<PeerId, PartitionCopies> = new Map()
   /** The copies that peers have shown in sessions, until their rows in the registry say so. */
   readonly #shown = new Map<PeerId, PartitionCopies>()
@@ -74,6 +75,7 @@ export class Rendezvous implements Placement {
   update({ collections, owners, view = NO_VIEW }: Registrations): void {
     this.#view = view
     this.#collections = new Map(collections.map((each) => [collectionKey(each.descriptor), each]))
+    this.#records = new Map(owners.map((owner) => [owner.peerId, owner]))
     this.#published = new Map(owners.map(({ peerId, copies }) => [peerId, copies]))
     this.#shown.clear()
     const staying = owners.filter(({ draining }) => !draining)
@@ -189,6 +191,11 @@ export class Rendezvous implements Placement {
     const own = PartitionCopies.of(this.copies.groups())
     this.shown(peer, theirs)
     return (name) => isReplicated(name) || (own.has(name) && theirs.has(name))
+  }
+
+  /** What the registry says of a peer that is able to own; undefined if it is none. */
+  record(peer: PeerId): OwnerRecord | undefined {
+    return this.#records.get(peer)
   }
 
   /** Whether another peer publishes a copy, or has shown one. */

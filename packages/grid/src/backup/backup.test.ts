@@ -161,10 +161,10 @@ it('a purge or a drop on the way makes it unsound', async () => {
   const { peer } = grid.pump
   const { replica } = peer.collections.get('map')!.partitions[0]!
   const { replicaId } = peer
-  let done = false
+  // Each time, since other collections may have their turn before this one.
+  let head = 5
   const purged = await take(grid, () => {
-    if (!done) replica.raiseFloor(replica.floor.with([{ replicaId, head: 5, ranges: [] }], Date.now()))
-    done = true
+    replica.raiseFloor(replica.floor.with([{ replicaId, head: head++, ranges: [] }], Date.now()))
   })
   expect(purged.isSound).toBe(false)
   const dropped = await take(grid, () => grid.dropCollection('map'))

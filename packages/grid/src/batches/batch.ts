@@ -80,7 +80,7 @@ export async function writeBatch<Part>(
 }
 
 /** Throws `BATCH_TOO_LARGE` for more rows or bytes than fit in one piece. */
-export function checkBatch(rows: readonly RowWrite[]): void {
+export function checkBatch(rows: readonly Pick<RowWrite, 'key' | 'bytes'>[]): void {
   const sizeBytes = rows.reduce((sum, { key, bytes }) => sum + key.length + (bytes?.length ?? 0), 0)
   checkBatchSize(rows.length, sizeBytes)
 }

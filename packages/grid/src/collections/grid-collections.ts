@@ -1,4 +1,4 @@
-import type { ReportedCollection } from '@gossipgrid/core'
+import type { OwnerState, ReportedCollection } from '@gossipgrid/core'
 import { writeBatch } from '../batches/batch.ts'
 import type { Batch } from '../batches/batch.ts'
 import { checkKind } from '../batches/checks.ts'
@@ -9,6 +9,8 @@ import type { GridCounters } from '../keyed/grid-counters.ts'
 import type { GridSets } from '../keyed/grid-sets.ts'
 import type { GridMap } from '../maps/grid-map.ts'
 import type { MapOptions } from '../maps/map-options.ts'
+import type { PartitionedMap } from '../partitioned/partitioned-map.ts'
+import type { PartitionedMapOptions } from '../partitioned/partition-options.ts'
 import type { Receipt, WriteOptions } from '../receipts/receipt.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 import type { GridSet } from '../sets/grid-set.ts'
@@ -18,11 +20,13 @@ import type { GridTopic } from '../signals/grid-topic.ts'
 import type { CountersAndSets } from './counters-and-sets.ts'
 import { EntryCounts } from './entry-counts.ts'
 import type { GridBatch, GridMaps } from './grid-maps.ts'
+import type { PartitionedMaps } from './partitioned-maps.ts'
 
 /** The collections of a grid, its documents, and what its peers tell each other, by name. */
 export abstract class GridCollections {
   protected abstract readonly writes: WritePath
   protected abstract readonly maps: GridMaps
+  protected abstract readonly partitionedMaps: PartitionedMaps
   protected abstract readonly countersAndSets: CountersAndSets
   protected abstract readonly signals: GridSignals
   /** @internal */
@@ -40,8 +44,41 @@ export abstract class GridCollections {
    * await profiles.set('ada', { name: 'Ada', city: 'London' })
    * ```
    */
-  map<Value = unknown>(name: string, options: MapOptions<Value> = {}): GridMap<Value> {
-    return this.maps.get(name, options)
+  map<Value = unknown>(name: string, options?: MapOptions<Value>): GridMap<Value>
+  /**
+   * The partitioned map of that name: each entry is on a few peers, its owners, and not on all. Throws as above, and
+   * `PARTITIONS_INVALID`.
+   *
+   * @example
+   * ```ts
+   * const stock = grid.map<number>('stock', { mode: 'partitioned' })
+   * await stock.set('tea', 10)
+   * ```
+   */
+  map<Value = unknown>(name: string, options: PartitionedMapOptions<Value>): PartitionedMap<Value>
+  map<Value>(
+    name: string,
+    options: MapOptions<Value> | PartitionedMapOptions<Value> = {},
+  ): GridMap<Value> | PartitionedMap<Value> {
+    return options?.mode === 'partitioned' ? this.partitionedMaps.get(name, options) : this.maps.get(name, options)
+  }
+
+  /**
+   * The owners of a key of a partitioned collection, as this peer knows them, the first choice first; none if it has heard of no
+   * such collection. Rejects with `INVALID_KEY`, `CLOSED`, and with `COLLECTION_MISMATCH` for a replicated one.
+   *
+   * @example
+   * ```ts
+   * const stock = grid.map<number>('stock', { mode: 'partitioned' })
+   * await stock.set('tea', 10)
+   * for (const { peerId, zone, state } of await grid.owners('stock', 'tea')) console.log(peerId, zone, state)
+   * ```
+   */
+  async owners(name: string, key: string): Promise<readonly OwnerState[]> {
+    this.writes.pump.checkOpen()
+    await this.partitionedMaps.takePart()
+    const { ownersOf } = await import('../partitioned/owners-of.ts')
+    return ownersOf(this.writes.pump.peer, name, key)
   }
 
   /**
@@ -157,6 +194,7 @@ export abstract class GridCollections {
   /** Forgets what was opened of collections that were dropped. */
   protected dropped(): void {
     this.maps.dropped()
+    this.partitionedMaps.dropped()
     this.countersAndSets.dropped()
   }
 

@@ -1,4 +1,4 @@
-import { GridError, rare } from '@gossipgrid/core'
+import { GridError, partitions, rare } from '@gossipgrid/core'
 import type { Storage } from '@gossipgrid/core'
 import { indexedDbStorage } from '@gossipgrid/storage/indexeddb'
 import { memoryStorage } from '@gossipgrid/storage/memory'
@@ -29,6 +29,9 @@ export const environment: Environment = {
 async function openStorage(options: OpenGridOptions, logger: Logger): Promise<OpenedStorage> {
   rare.load = async () => {
     rare.code = await import('@gossipgrid/core/rare')
+  }
+  partitions.load = async () => {
+    partitions.code = await import('@gossipgrid/core/partitions')
   }
   if (options.persist === false) return { storage: memoryStorage(), loss: '' }
   const lapsed = (reason: string): void => logger.error(`data is kept in memory only: ${reason}`)

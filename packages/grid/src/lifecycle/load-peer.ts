@@ -1,4 +1,4 @@
-import { GridError, openPeer, OPENING_PREFIXES } from '@gossipgrid/core'
+import { GridError, HINT_PREFIX, OPENING_PREFIXES, openPeer, partitions } from '@gossipgrid/core'
 import type { Network, Peer, RandomSource, Role, Storage } from '@gossipgrid/core'
 import { onlyDefined } from '../only-defined.ts'
 import { readClocks } from '../runtime/clocks.ts'
@@ -15,11 +15,17 @@ export interface StoredPeer {
   readonly zone?: string | undefined
   /** Reads the wall clock in milliseconds instead of `Date.now`. For tests. */
   readonly readWallMs?: (() => number) | undefined
+  /** There are addresses to join, so a peer without neighbours waits, and is not alone. */
+  readonly joining: boolean
 }
 
 /** Makes a peer from the data in its store. */
 export async function loadPeer(deps: StoredPeer): Promise<Peer> {
-  const { storage, network } = deps
+  const { storage, network, joining, role = 'storage' } = deps
+  // What was written to partitions in an earlier life is still to be delivered.
+  if (partitions.code === undefined && (await storage.list(HINT_PREFIX)).length > 0)
+    await partitions.load().catch(() => undefined)
+  const ownsInMemory = role === 'storage'
   const opening = openPeer({
     direct: true,
     peerId: network.peerId,
@@ -27,6 +33,7 @@ export async function loadPeer(deps: StoredPeer): Promise<Peer> {
     random: systemRandom,
     persistent: storage.persistent,
     software: deps.software,
+    partitioning: partitions.code?.partitioning({ joins: joining, ownsInMemory }) ?? 'later',
     ...onlyDefined({ role: deps.role, weight: deps.weight, zone: deps.zone }),
   })
   if (deps.storageLoss !== '') opening.lost(deps.storageLoss)

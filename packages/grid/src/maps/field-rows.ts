@@ -11,7 +11,7 @@ import { isPlainObject, shown, splitKey } from '@gossipgrid/core'
 import type { Partition } from '@gossipgrid/core'
 import { checkKey } from '../batches/checks.ts'
 import { storedContent, sameContent, visibleContent } from './layout.ts'
-import type { Layout, WallClock } from './layout.ts'
+import type { Laid, Layout, WallClock } from './layout.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
 import { objectContent } from './object-content.ts'
 import { stored } from './whole-rows.ts'
@@ -23,14 +23,14 @@ const NO_FIELD = '__proto__'
  * Stores an object as one row for each field, and one row for the object itself, so that concurrent writes of a key merge
  * field by field. An object exists as long as one of its rows does.
  */
-export class FieldRows implements Layout {
+export class FieldRows<Place extends Laid = Partition> implements Layout<Place> {
   readonly gathers = true
-  readonly #partition: Partition
+  readonly #partition: Place
   readonly #valueSizeMaxBytes: number
   /** Number of rows of each object, including those that have expired and are not swept yet. */
   readonly #rowCounts = new Map<string, number>()
 
-  constructor(partition: Partition, valueSizeMaxBytes: number) {
+  constructor(partition: Place, valueSizeMaxBytes: number) {
     this.#partition = partition
     this.#valueSizeMaxBytes = valueSizeMaxBytes
     const { table } = partition.replica
@@ -85,7 +85,7 @@ export class FieldRows implements Layout {
     return this.#partition.replica.table.slotsOf(key)
   }
 
-  rows(key: string, content: Uint8Array | undefined, expiresAtMs: number): RowWrite[] {
+  rows(key: string, content: Uint8Array | undefined, expiresAtMs: number): RowWrite<Place>[] {
     const fields = new Map(content === undefined ? [] : fieldsIn(content))
     const rows = this.#tombstones(key, content !== undefined, fields)
     const { table } = this.#partition.replica
@@ -138,7 +138,7 @@ export class FieldRows implements Layout {
   }
 
   /** Tombstones for the rows of an object that are to be deleted. */
-  #tombstones(key: string, stays: boolean, fields: ReadonlyMap<string, unknown>): RowWrite[] {
+  #tombstones(key: string, stays: boolean, fields: ReadonlyMap<string, unknown>): RowWrite<Place>[] {
     const { table } = this.#partition.replica
     const left = table.slotsOf(key).filter((slot) => {
       const { sub } = splitKey(table.key(slot))
@@ -147,7 +147,7 @@ export class FieldRows implements Layout {
     return left.map((slot) => this.#row(table.key(slot), undefined))
   }
 
-  #row(key: string, bytes: Uint8Array | undefined): RowWrite {
+  #row(key: string, bytes: Uint8Array | undefined): RowWrite<Place> {
     return { partition: this.#partition, key, bytes }
   }
 

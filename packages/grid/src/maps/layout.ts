@@ -1,4 +1,5 @@
 import { expiryOf, payloadOf } from '@gossipgrid/core'
+import type { EntryTable, Partition } from '@gossipgrid/core'
 import type { RowWrite } from '../runtime/row-write.ts'
 
 const CBOR_UNDEFINED = 0xf7
@@ -6,11 +7,22 @@ const CBOR_UNDEFINED = 0xf7
 /** Returns the grid's wall time in milliseconds. Called only for entries that expire: most do not. */
 export type WallClock = () => number
 
+/** Rows, as a layout reads them: those of a copy of this peer, or those that a read has found. */
+export type RowTable = Pick<
+  EntryTable,
+  'deleted' | 'expiresAtMs' | 'isFree' | 'key' | 'liveCount' | 'liveness' | 'slotOf' | 'slots' | 'slotsOf' | 'value'
+>
+
+/** Where the rows of entries are. */
+export interface Laid {
+  readonly replica: { readonly table: RowTable }
+}
+
 /**
  * How the entries of a map are stored in the rows of its partition. The content of an entry is its value as plain CBOR,
  * whatever the rows look like.
  */
-export interface Layout {
+export interface Layout<Place = Partition> {
   /** True if an entry consists of several rows. Then a change of an entry is reported after all its rows have changed. */
   readonly gathers: boolean
   /** Number of entries, including those that have expired and are not swept yet. */
@@ -33,7 +45,7 @@ export interface Layout {
   /** The slots of all rows of the entry, tombstones included. */
   slotsOf(key: string): readonly number[]
   /** The rows that set the entry to `content`, or that delete it. Throws `VALUE_TOO_LARGE`, `INVALID_VALUE`. */
-  rows(key: string, content: Uint8Array | undefined, expiresAtMs: number): RowWrite[]
+  rows(key: string, content: Uint8Array | undefined, expiresAtMs: number): RowWrite<Place>[]
   /** To be called when a row has changed. `previous` is its stored value before. */
   changed(slot: number, previous: Uint8Array | undefined): void
   /** The entry that a row belongs to, and its field, if the row is one. */

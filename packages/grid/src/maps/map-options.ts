@@ -12,6 +12,8 @@ const TTL_MAX_MS = 10 * 365 * 24 * 3_600_000
 
 /** Options of a map. Pass them the first time you open it, and pass the same ones on every peer. */
 export interface MapOptions<Value> {
+  /** Every peer has all entries. For entries that are spread over the peers, see `PartitionedMapOptions`. */
+  readonly mode?: 'replicated'
   /**
    * How concurrent writes of one key merge. `'value'`, the default: the later one wins. `'fields'`: values are plain objects,
    * and edits of different fields both survive.
@@ -58,7 +60,7 @@ export interface PrefixOption {
   readonly prefix?: string
 }
 
-const MAP_OPTIONS: Known<MapOptions<never>> = { merge: true, ttlMs: true, schema: true }
+const MAP_OPTIONS: Known<MapOptions<never>> = { mode: true, merge: true, ttlMs: true, schema: true }
 /** Options of a write in a batch. */
 export const EXPIRY_OPTIONS: Known<ExpiryOptions> = { ttlMs: true, expiresAt: true }
 export const SET_OPTIONS: Known<SetOptions> = { ...WRITE_OPTIONS, ...EXPIRY_OPTIONS }
@@ -103,6 +105,7 @@ export function expiryMs({ ttlMs, expiresAt }: ExpiryOptions, mapTtlMs: number |
 export function checkMapOptions(options: MapOptions<never>): void {
   checkKnown(options, MAP_OPTIONS)
   checkTtl(options.ttlMs)
+  checkWord('mode', options.mode, ['replicated', 'partitioned'])
   checkWord('merge', options.merge, ['value', 'fields'])
 }
 

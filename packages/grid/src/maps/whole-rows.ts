@@ -2,16 +2,16 @@ import { GridError, VALUE_MAX_BYTES, encodeValue, expiring, lasting } from '@gos
 import type { Partition } from '@gossipgrid/core'
 import { checkKey } from '../batches/checks.ts'
 import { storedContent, visibleContent } from './layout.ts'
-import type { Layout, WallClock } from './layout.ts'
+import type { Laid, Layout, WallClock } from './layout.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
 
 /** Stores an entry as one row: of concurrent writes of a key, one wins with its whole value. */
-export class WholeRows implements Layout {
+export class WholeRows<Place extends Laid = Partition> implements Layout<Place> {
   readonly gathers = false
-  readonly #partition: Partition
+  readonly #partition: Place
   readonly #valueSizeMaxBytes: number
 
-  constructor(partition: Partition, valueSizeMaxBytes: number) {
+  constructor(partition: Place, valueSizeMaxBytes: number) {
     this.#partition = partition
     this.#valueSizeMaxBytes = valueSizeMaxBytes
   }
@@ -60,7 +60,7 @@ export class WholeRows implements Layout {
     return slot === undefined ? [] : [slot]
   }
 
-  rows(key: string, content: Uint8Array | undefined, expiresAtMs: number): RowWrite[] {
+  rows(key: string, content: Uint8Array | undefined, expiresAtMs: number): RowWrite<Place>[] {
     return [
       { partition: this.#partition, key, bytes: content === undefined ? undefined : stored(content, expiresAtMs) },
     ]

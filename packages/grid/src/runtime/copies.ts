@@ -11,6 +11,8 @@ const FOLLOWED_MAX: number = CONFIRMATIONS_MAX - TRACED_MAX
 
 type CopiesEvent = Extract<PeerEvent, { type: 'copies' }>
 
+type Placed = Pick<Partition, 'name'>
+
 /** What waiting for copies needs of the grid. */
 export interface CopiesDeps {
   readonly peer: Peer
@@ -38,7 +40,7 @@ export class Copies {
   }
 
   /** The promise of a write. It waits for copies at other peers if `options` ask for more than one; the signal ends it. */
-  follow(partition: Partition, durable: Promise<WriteReceipt>, options?: WriteOptions): Promise<WriteReceipt> {
+  follow(partition: Placed, durable: Promise<WriteReceipt>, options?: WriteOptions): Promise<WriteReceipt> {
     if (options === undefined) return durable
     return asksForCopies(options) ? this.#followed(partition, durable, options) : orAborted(durable, options.signal)
   }
@@ -70,7 +72,7 @@ export class Copies {
    * The returned function ends that. Throws `BACKLOG_FULL`.
    */
   count(
-    partition: Partition,
+    partition: Placed,
     { version }: Receipt,
     copies: number,
     onCopies: (known: CopiesEvent) => void,
@@ -87,12 +89,18 @@ export class Copies {
     }
   }
 
+  /** Calls `onCopies` with every count of a request that was made otherwise, until the returned function is called. */
+  listen(request: number, onCopies: (known: CopiesEvent) => void): () => void {
+    this.#requests.set(request, onCopies)
+    return () => this.#requests.delete(request)
+  }
+
   /** The peer reports so many copies. */
   onCopies(event: CopiesEvent): void {
     this.#requests.get(event.request)?.(event)
   }
 
-  async #followed(partition: Partition, durable: Promise<WriteReceipt>, options: WriteOptions): Promise<WriteReceipt> {
+  async #followed(partition: Placed, durable: Promise<WriteReceipt>, options: WriteOptions): Promise<WriteReceipt> {
     this.#following += 1
     try {
       const receipt = await orAborted(durable, options.signal)
@@ -106,7 +114,7 @@ export class Copies {
   }
 
   async #awaited(
-    partition: Partition,
+    partition: Placed,
     receipt: WriteReceipt,
     wanted: NonNullable<WriteOptions['copies']>,
     options: WriteOptions,

@@ -2,9 +2,9 @@ import { GridError } from '@gossipgrid/core'
 import type { Collection, Partition, Written } from '@gossipgrid/core'
 import type { WriteReceipt } from '../receipts/receipt.ts'
 
-/** A row to write. Without bytes it is a tombstone. */
-export interface RowWrite {
-  readonly partition: Partition
+/** A row to write, and where. Without bytes it is a tombstone. */
+export interface RowWrite<Place = Partition> {
+  readonly partition: Place
   readonly key: string
   readonly bytes: Uint8Array | undefined
 }

@@ -39,6 +39,8 @@ export interface Pump {
   undisturbed<Result>(change: () => Result): Result
   /** Stores what was written in this turn of the event loop as one group, at the end of the current task. */
   flushSoon(written: Written): void
+  /** Gives the peer a tick at the end of the current task. */
+  tickSoon(): void
   /** Removes the entries that have expired by now, and reports them. */
   sweep(): void
 }
@@ -202,7 +204,7 @@ export class WritePath {
   }
 
   /** Follows a write that was made otherwise, as `write` does. */
-  follow(partition: Partition, written: Written, options?: WriteOptions): Promise<WriteReceipt> {
+  follow(partition: Pick<Partition, 'name'>, written: Written, options?: WriteOptions): Promise<WriteReceipt> {
     const durable = this.#added(written, partition.name)
     this.pump.listenerCalls.run()
     return this.copies.follow(partition, durable, options)

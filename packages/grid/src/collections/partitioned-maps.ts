@@ -1,0 +1,91 @@
+import { GridError, partitions } from '@gossipgrid/core'
+import { checkMapOptions } from '../maps/map-options.ts'
+import { ValueSchema } from '../maps/schema.ts'
+import { OWNERS_DEFAULT, PARTITIONS_DEFAULT, checkPartitionOptions } from '../partitioned/partition-options.ts'
+import type { PartitionedMapOptions } from '../partitioned/partition-options.ts'
+import { PartitionedMap } from '../partitioned/partitioned-map.ts'
+import type { WritePath } from '../runtime/write-path.ts'
+
+/** The partitioned maps of a grid that were opened, by name. */
+export class PartitionedMaps {
+  readonly #writes: WritePath
+  readonly #valueSizeMaxBytes: number
+  readonly #joins: boolean
+  readonly #maps = new Map<string, PartitionedMap<unknown>>()
+
+  /** `joins`: there are addresses of a grid that this peer is to meet first. */
+  constructor(writes: WritePath, valueSizeMaxBytes: number, joins: boolean) {
+    this.#writes = writes
+    this.#valueSizeMaxBytes = valueSizeMaxBytes
+    this.#joins = joins
+  }
+
+  get<Value>(name: string, options: PartitionedMapOptions<Value>): PartitionedMap<Value> {
+    const { pump } = this.#writes
+    pump.checkOpen()
+    checkPartitionOptions(options as PartitionedMapOptions<never>)
+    const { mode: _, owners, partitions: count, ...mapOptions } = options as PartitionedMapOptions<never>
+    checkMapOptions(mapOptions)
+    const known = this.#maps.get(name)
+    if (known !== undefined) {
+      checkSame(known, options as PartitionedMapOptions<never>)
+      return known as PartitionedMap<Value>
+    }
+    const schema = options.schema === undefined ? undefined : new ValueSchema(options.schema)
+    const collection = pump.peer.open({
+      name,
+      kind: options.merge === 'fields' ? 'fields' : 'map',
+      mode: 'partitioned',
+      owners: owners ?? OWNERS_DEFAULT,
+      partitions: count ?? PARTITIONS_DEFAULT,
+    })
+    // It is registered at once, if this peer may do that.
+    pump.tickSoon()
+    const deps = { writes: this.#writes, collection, valueSizeMaxBytes: this.#valueSizeMaxBytes, schema }
+    const map = new PartitionedMap<Value>({
+      writes: this.#writes,
+      collection,
+      options: options as PartitionedMapOptions<never>,
+      load: async () => {
+        await this.takePart()
+        const { RoutedMap } = await import('../partitioned/routed-map.ts')
+        return new RoutedMap<Value>({ ...deps, mapTtlMs: options.ttlMs })
+      },
+    })
+    this.#maps.set(name, map as PartitionedMap<unknown>)
+    return map
+  }
+
+  /** Loads what this peer needs to take part in partitioned collections: on servers it is there from the start. */
+  async takePart(): Promise<void> {
+    const { pump } = this.#writes
+    if (!pump.peer.takesPart) await partitions.load()
+    const { code } = partitions
+    if (code === undefined || pump.peer.takesPart || pump.closed) return
+    pump.undisturbed(() => pump.peer.takePart(code.partitioning({ joins: this.#joins }), pump.now()))
+    pump.tickSoon()
+  }
+
+  /** Forgets maps that were dropped: the next ones of their names are other objects. */
+  dropped(): void {
+    for (const [name, map] of this.#maps) if (map.isDropped) this.#maps.delete(name)
+  }
+}
+
+/** Throws `COLLECTION_MISMATCH` if a map is opened again with other options. */
+function checkSame(map: PartitionedMap<unknown>, later: PartitionedMapOptions<never>): void {
+  const { name, options: first } = map
+  const options: readonly (readonly [name: string, opened: unknown, given: unknown])[] = [
+    ['owners', map.owners, later.owners],
+    ['partitions', map.partitions, later.partitions],
+    ['merge', first.merge ?? 'value', later.merge],
+    ['ttlMs', first.ttlMs, later.ttlMs],
+    ['schema', first.schema, later.schema],
+  ]
+  const differing = options.find(([, opened, given]) => given !== undefined && given !== opened)
+  if (differing === undefined) return
+  throw new GridError(
+    'COLLECTION_MISMATCH',
+    `'${name}' was opened with another '${differing[0]}': pass the same options each time, or none but the mode`,
+  )
+}

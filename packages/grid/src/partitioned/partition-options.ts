@@ -1,0 +1,145 @@
+import {
+  GridError,
+  OWNERS_MAX,
+  PARTITIONS_MAX,
+  PARTITIONS_MIN,
+  checkKnown,
+  isPartitionCount,
+  shown,
+} from '@gossipgrid/core'
+import type { Known } from '@gossipgrid/core'
+import { WRITE_OPTIONS, checkKind, checkWriteOptions, misfit } from '../batches/checks.ts'
+import type { BulkProgress } from '../bulk/bulk-error.ts'
+import type { ExpiryOptions, MapOptions } from '../maps/map-options.ts'
+import { REACHED_OPTIONS, checkReadOptions } from '../reads/after-token.ts'
+import type { ReachedOptions } from '../reads/after-token.ts'
+import type { Version } from '../receipts/receipt.ts'
+
+export const OWNERS_DEFAULT = 3
+export const PARTITIONS_DEFAULT = 256
+
+/** Options of a partitioned map. Pass them the first time you open it, and pass the same ones on every peer. */
+export interface PartitionedMapOptions<Value> extends Omit<MapOptions<Value>, 'mode'> {
+  /** Each entry is on a few peers, its owners, and not on all. */
+  readonly mode: 'partitioned'
+  /** Peers that have each partition: 1 to 16, by default 3. Where there are fewer, all of them. */
+  readonly owners?: number
+  /** Slices of the map: a power of two from 16 to 4,096, by default 256. It cannot be changed later. */
+  readonly partitions?: number
+}
+
+/** How safe a write to a partitioned map is when its promise resolves. */
+export interface PartitionReceipt {
+  /** The write's place in the order of all writes to its key. */
+  readonly version: Version
+  /** The write is synced to this peer's disk: it survives a crash and a power cut. False on a memory-only peer. */
+  readonly durable: boolean
+  /** This peer has no whole copy of the partition: it keeps the write until the owners have confirmed it. */
+  readonly hinted: boolean
+  /** Owners that are known to have the write: this peer if it is one, and others by their own words, where `copies` asked for them. */
+  readonly copies: number
+}
+
+/** What the promise of a write to a partitioned map waits for. */
+export interface PartitionWriteOptions {
+  /**
+   * Resolve when this many owners have the write durably, and each other peer in reach that has a copy has it too: 1 to 64.
+   * `'all'`: all owners. Without it the promise waits for this peer alone; on a peer without a directory that has no copy, for
+   * the first peer that takes the write.
+   */
+  readonly copies?: number | 'all'
+  /** How long to wait for other peers, in milliseconds. Default 10,000. */
+  readonly timeoutMs?: number
+  /** Ends the waiting, not the write: rejects with `ABORTED`. If aborted before the call, nothing is written. */
+  readonly signal?: AbortSignal
+}
+
+/** Options of a write to a partitioned map that can expire. */
+export interface PartitionSetOptions extends PartitionWriteOptions, ExpiryOptions {}
+
+/** Options of `setMany` and `clear` of a partitioned map. */
+export interface PartitionBulkOptions extends PartitionWriteOptions {
+  /** Called after each slice of entries that has become durable. */
+  readonly onProgress?: (progress: BulkProgress) => void
+}
+
+/** Options of `setMany` of a partitioned map. */
+export interface PartitionBulkSetOptions extends PartitionBulkOptions, ExpiryOptions {}
+
+/** How long a read waits for the owners: by default 10 s. Then it rejects with `OWNERS_UNREACHABLE`. */
+export type OwnerReadOptions = ReachedOptions
+
+/** Which entries of a partitioned map to walk through. */
+export interface PartitionWalkOptions extends OwnerReadOptions {
+  /** Only keys that start with this text. One that has a whole tag, as `{42}`, is looked for in one partition only. */
+  readonly prefix?: string
+  /** At the end, do not throw for partitions that no owner has answered for: `complete` and `unanswered` say so. */
+  readonly partial?: boolean
+}
+
+/** Whether a result that spans partitions has all of them. */
+export interface Coverage {
+  /** Every partition was answered for. */
+  readonly complete: boolean
+  /** The partitions that no owner answered for in time, from 0. */
+  readonly unanswered: readonly number[]
+}
+
+/** The values of several keys. */
+export interface PartitionValues<Value> extends ReadonlyMap<string, Value> {
+  /** Every key was answered for: one that is not in here does not exist. */
+  readonly complete: boolean
+  /** The keys that no owner answered for in time. */
+  readonly unanswered: readonly string[]
+}
+
+/** A walk through keys or entries. `complete` and `unanswered` are for after its end. */
+export interface PartitionWalk<Shown> extends AsyncIterableIterator<Shown, void, undefined>, Coverage {}
+
+/** What `setMany` of a partitioned map has done. */
+export interface PartitionBulkResult {
+  /** Entries that were written. */
+  readonly written: number
+  /** Those of them that are not with their owners yet: this peer keeps them until they are. */
+  readonly hinted: number
+}
+
+const PARTITIONED_MAP_OPTIONS: Known<PartitionedMapOptions<never>> = {
+  mode: true,
+  owners: true,
+  partitions: true,
+  merge: true,
+  ttlMs: true,
+  schema: true,
+}
+const WALK_OPTIONS: Known<PartitionWalkOptions> = { ...REACHED_OPTIONS, prefix: true, partial: true }
+
+/** Throws `PARTITIONS_INVALID`, and `INVALID_OPTION` for options that there are not. */
+export function checkPartitionOptions(options: PartitionedMapOptions<never>): void {
+  checkKnown(options, PARTITIONED_MAP_OPTIONS)
+  const { owners, partitions } = options
+  if (owners !== undefined && !(Number.isInteger(owners) && owners >= 1 && owners <= OWNERS_MAX))
+    throw invalid(`owners is a whole number from 1 to ${OWNERS_MAX}, not ${shown(owners)}`)
+  if (partitions !== undefined && !isPartitionCount(partitions))
+    throw invalid(`partitions is a power of two from ${PARTITIONS_MIN} to ${PARTITIONS_MAX}, not ${shown(partitions)}`)
+}
+
+function invalid(reason: string): GridError {
+  return new GridError('PARTITIONS_INVALID', reason)
+}
+
+/** Throws `INVALID_OPTION`, `ABORTED`. */
+export function checkPartitionWrite<Options extends PartitionWriteOptions>(
+  options: Options | undefined,
+  more: Omit<Known<Options>, keyof PartitionWriteOptions>,
+): void {
+  checkWriteOptions(options, { ...WRITE_OPTIONS, ...more } as unknown as Known<Options>)
+  if (typeof options?.copies === 'object') throw misfit('copies', "a number of owners, or 'all'", options.copies)
+}
+
+/** Throws `INVALID_OPTION`. */
+export function checkWalk(options: PartitionWalkOptions): void {
+  checkReadOptions(options, WALK_OPTIONS)
+  checkKind('prefix', options.prefix, 'text')
+  checkKind('partial', options.partial, 'boolean')
+}

@@ -1,0 +1,193 @@
+import { GridError, HINTS_MAX_BYTES, includes } from '@gossipgrid/core'
+import type { PartitionName, Written } from '@gossipgrid/core'
+import type { WriteReceipt } from '../receipts/receipt.ts'
+import type { RowWrite } from '../runtime/row-write.ts'
+import { orAborted, settlesWithin } from '../runtime/waiting.ts'
+import type { Pump, WritePath } from '../runtime/write-path.ts'
+import type { PartitionReceipt, PartitionWriteOptions } from './partition-options.ts'
+
+const TIMEOUT_MS = 10_000
+/** Upper bound for what a row takes as a hint, beside its key and its value. */
+const HINT_ROW_COST_BYTES = 1024
+
+/** Where a row of a partitioned collection is. */
+export interface RoutedPlace {
+  readonly name: PartitionName
+}
+
+/** Writes to one partition that were applied here. */
+export interface BegunPartitionWrite {
+  readonly name: PartitionName
+  readonly key: string
+  readonly written: Written
+  readonly durable: Promise<WriteReceipt>
+  /** Counts of copies so far. Undefined where they are counted once the write is durable here. */
+  readonly count: CopiesCount | undefined
+}
+
+/** Owners that have a write, as they say so. */
+interface CopiesCount {
+  copies: number
+  /** As many as were asked for. */
+  readonly enough: Promise<void>
+  stop(): void
+}
+
+/** Writes to partitions, wherever their copies are. */
+export class RoutedWrites {
+  readonly #writes: WritePath
+
+  constructor(writes: WritePath) {
+    this.#writes = writes
+  }
+
+  /** Writes rows of one partition in one piece. Rejects as `PartitionedMap.set` does. */
+  async write(rows: readonly RowWrite<RoutedPlace>[], options: PartitionWriteOptions = {}): Promise<PartitionReceipt> {
+    return this.settled(this.begin(rows, options), options)
+  }
+
+  /** Applies rows of one partition in one piece. Throws if they cannot be applied. */
+  begin(rows: readonly RowWrite<RoutedPlace>[], options: PartitionWriteOptions = {}): BegunPartitionWrite {
+    const { pump } = this
+    pump.checkOpen()
+    pump.listenerCalls.wrote()
+    const { name } = rows[0]!.partition
+    try {
+      this.#check(name, rows, options)
+      const written = pump.undisturbed(() => this.#apply(name, rows))
+      const { key } = rows.at(-1)!
+      const durable = this.#writes.follow({ name }, written)
+      const isCounted = written.hinted === true && (options.copies !== undefined || !pump.peer.persistent)
+      const count = isCounted ? this.#count({ name, key, written }, options) : undefined
+      return { name, key, written, durable, count }
+    } catch (error) {
+      pump.meters.writes.refused += 1
+      throw error
+    }
+  }
+
+  /** Waits for what the options ask for. */
+  async settled(begun: BegunPartitionWrite, options: PartitionWriteOptions): Promise<PartitionReceipt> {
+    const { written, durable } = begun
+    const hinted = written.hinted === true
+    let count: CopiesCount | undefined
+    try {
+      const { version, durable: isDurable } = await orAborted(durable, options.signal)
+      const receipt = { version, durable: isDurable, hinted, copies: this.#isOwner(begun.name) && !hinted ? 1 : 0 }
+      const isEnoughAlone = options.copies === undefined || this.#wanted(begun.name, options) <= receipt.copies
+      if (begun.count === undefined && isEnoughAlone) return receipt
+      count = begun.count ?? this.#count(begun, options)
+      const { timeoutMs = TIMEOUT_MS } = options
+      const isEnough = await orAborted(settlesWithin(count.enough, timeoutMs), options.signal)
+      const reached = { ...receipt, copies: Math.max(receipt.copies, count.copies) }
+      if (isEnough) return reached
+      throw this.#late(begun, reached, timeoutMs)
+    } finally {
+      begun.count?.stop()
+      count?.stop()
+    }
+  }
+
+  /** How full the room for writes is that wait for their owners, from 0 to 1. */
+  get fullness(): number {
+    const hintBytes = this.pump.peer.partitions.hints?.ownBytes ?? 0
+    return Math.max(hintBytes / HINTS_MAX_BYTES, this.#writes.room.crowded ? 1 : 0)
+  }
+
+  get pump(): Pump {
+    return this.#writes.pump
+  }
+
+  /** Whether this peer writes to its own copy of the partition. */
+  #isHere(name: PartitionName): boolean {
+    const { placement } = this.pump.peer.collections
+    return placement.holds(name) && placement.hasAllOwn(name)
+  }
+
+  #isOwner(name: PartitionName): boolean {
+    const { peer } = this.pump
+    return includes(peer.collections.placement.owners(name), peer.peerId)
+  }
+
+  #check(name: PartitionName, rows: readonly RowWrite<RoutedPlace>[], { copies }: PartitionWriteOptions): void {
+    this.#writes.room.checkAll(rows)
+    if (this.#isHere(name)) return
+    const { peer } = this.pump
+    if (!peer.persistent && copies !== undefined && copies !== 1) {
+      const why = 'this peer has neither a directory nor a copy of the partition'
+      throw new GridError('INVALID_OPTION', `copies can only be 1: ${why}, and gives the write to one other peer`)
+    }
+    const bytes = rows.reduce(
+      (sum, row) => sum + HINT_ROW_COST_BYTES + 4 * row.key.length + (row.bytes?.length ?? 0),
+      0,
+    )
+    // Core checks each row; a batch has to fit as a whole.
+    if (rows.length > 1 && (peer.partitions.hints?.ownBytes ?? 0) + bytes > HINTS_MAX_BYTES)
+      throw new GridError('BACKLOG_FULL', `${HINTS_MAX_BYTES} bytes of writes wait for the owners of their partitions`)
+  }
+
+  #apply(name: PartitionName, rows: readonly RowWrite<RoutedPlace>[]): Written {
+    const { meters, peer } = this.pump
+    let last: Written | undefined
+    const apply = (): void => {
+      for (const { key, bytes } of rows) {
+        last = peer.partitions.write(name, key, bytes, this.pump.now())
+        meters.writes[bytes === undefined ? 'deletes' : 'sets'] += 1
+      }
+    }
+    if (rows.length === 1) apply()
+    else peer.atomically(apply)
+    return last!
+  }
+
+  /** The owners that are to have a write. */
+  #wanted(name: PartitionName, { copies = 1 }: PartitionWriteOptions): number {
+    return copies === 'all' ? Math.max(1, this.pump.peer.partitions.owners(name).length) : copies
+  }
+
+  #count(
+    { name, key, written }: Pick<BegunPartitionWrite, 'name' | 'key' | 'written'>,
+    options: PartitionWriteOptions,
+  ): CopiesCount {
+    const { peer } = this.pump
+    const wanted = this.#wanted(name, options)
+    const by = peer.persistent ? 'durable' : 'peers'
+    // Another peer takes the write over and is its writer from then on: this one hears of it once.
+    const isGivenAway = written.hinted === true && !peer.persistent
+    const { promise, resolve } = Promise.withResolvers<void>()
+    // Core counts the copy of this peer as well, also if it owns the partition no more.
+    const isFormer = written.hinted !== true && !this.#isOwner(name)
+    const request = peer.partitions.countCopies(name, key, written, isFormer ? wanted + 1 : wanted, by)
+    const stop = this.#writes.copies.listen(request, (known) => {
+      const counted = by === 'peers' && written.hinted !== true ? known.peers : known.copies
+      count.copies = isFormer ? counted - 1 : counted
+      if (known.isEnough || (isGivenAway && known.peers > 0)) resolve()
+    })
+    const count: CopiesCount = {
+      copies: 0,
+      enough: promise,
+      stop: () => {
+        stop()
+        peer.partitions.cancelCopies(request)
+      },
+    }
+    this.pump.tickSoon()
+    return count
+  }
+
+  #late({ name, written }: BegunPartitionWrite, reached: PartitionReceipt, timeoutMs: number): GridError {
+    const { peer } = this.pump
+    if (written.hinted === true && !peer.persistent) {
+      const text = `no other peer took the write within ${timeoutMs} ms, and this one has no directory`
+      return new GridError('OWNERS_UNREACHABLE', `${text}; it goes on trying, so the write may still arrive`, {
+        cause: reached,
+      })
+    }
+    this.pump.meters.writes.copiesTimeouts += 1
+    const owners = peer.partitions.owners(name).length
+    const known = `${reached.copies} of ${owners} owners are known to have it after ${timeoutMs} ms`
+    return new GridError('COPIES_TIMEOUT', `${known}; the write stands here and continues to spread`, {
+      cause: reached,
+    })
+  }
+}
