@@ -49,6 +49,7 @@ export default defineConfig({
   lastUpdated: false,
   // Pages show type parameters and the like, and never HTML of their own.
   markdown: { html: false },
+  vite: { build: { chunkSizeWarningLimit: 4000 } },
   themeConfig: {
     search: { provider: 'local' },
     outline: [2, 3],
