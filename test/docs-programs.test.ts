@@ -36,7 +36,7 @@ function start(name: string, ...args: readonly string[]): RunningProgram {
 }
 
 describe('the programs that pages print', () => {
-  it.each(['README.md', START])('two terminals of %s', async (page) => {
+  it.each(['README.md', START, 'packages/grid/README.md'])('two terminals of %s', async (page) => {
     await saveProgram(page, 'a.ts', folder, LOOPBACK)
     await saveProgram(page, 'b.ts', folder, `join: process.argv.slice(2), ${LOOPBACK}`)
     // Instead of multicast, which would leave this machine, the second one is given the address of the first.
