@@ -1,15 +1,18 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer as createNetServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { createServer } from 'vite'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { Chromium } from './browser/browser-rig.ts'
 import { programsOf, saveProgram } from './docs-programs.ts'
 import { RunningProgram } from './running-program.ts'
 
+const run = promisify(execFile)
 const START = 'docs/getting-started.md'
 const LOOPBACK = "listen: ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws'], mdns: false, "
 let folder: string
@@ -82,6 +85,13 @@ describe('the programs that pages print', () => {
     await expect.poll(() => other.locator('p').textContent()).toMatch(/^(equal to|nothing is missing here)/)
   })
 
+  it('a test of an application', async () => {
+    await saveProgram('docs/testing.md', 'users.test.ts', folder)
+    const { stdout } = await run(process.execPath, ['--test', join(folder, 'users.test.ts')])
+    expect(stdout).toMatch(/a user who signs up in a split is known everywhere after it/)
+    expect(stdout).toMatch(/pass 1\n/)
+  })
+
   it('sessions in three processes, through a kill', async () => {
     await saveProgram('docs/sessions.md', 'session-server.ts', folder, `join: process.argv.slice(3), ${LOOPBACK}`)
     const ports = await freePorts(3)
@@ -113,6 +123,7 @@ describe('the programs that pages print', () => {
   it('all of them are run here', async () => {
     const names = async (page: string): Promise<string[]> => (await programsOf(page)).map(({ name }) => name)
     expect(await names('README.md')).toEqual(['a.ts', 'b.ts'])
+    expect(await names('docs/testing.md')).toEqual(['users.test.ts'])
     expect(await names('docs/sessions.md')).toEqual(['session-server.ts'])
     expect(await names(START)).toEqual(['a.ts', 'b.ts', 'counter.ts', 'server.ts', 'index.html', 'main.ts'])
   })

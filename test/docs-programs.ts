@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** A block of code whose first line names its file. */
-const PROGRAM = /```(?:ts|html)\n(?:\/\/ |<!-- )([\w-]+\.(?:ts|html))(?: -->)?\n([\s\S]*?)```/g
+const PROGRAM = /```(?:ts|html)\n(?:\/\/ |<!-- )([\w.-]+\.(?:ts|html))(?: -->)?\n([\s\S]*?)```/g
 
 /** A program of a page that is meant to be saved as a file. */
 export interface Program {
@@ -20,7 +20,7 @@ export async function programsOf(page: string): Promise<Program[]> {
 
 /** True for a block that is to be saved as a file: it need not run by itself. */
 export function isProgram(code: string): boolean {
-  return /^\/\/ [\w-]+\.ts\n/.test(code)
+  return /^\/\/ [\w.-]+\.ts\n/.test(code)
 }
 
 /** Saves one program of a page. `options` are added to every `openGrid`. */
