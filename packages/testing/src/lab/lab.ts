@@ -217,15 +217,24 @@ export class Lab {
   /** What differs between peers that can reach each other, in words. */
   #difference(): string | undefined {
     for (const side of this.#sides()) {
-      const [first, ...others] = side.map((peer) => ({ peer, state: stateOf(this.#peer(peer).grid) }))
-      for (const { peer, state } of others) {
-        const differing = differences(first!.state, state)
-        if (differing.length > 0) return `peers ${first!.peer} and ${peer} differ in ${differing.join(', ')}`
+      const states = side.map((peer) => ({ peer, state: stateOf(this.#peer(peer).grid) }))
+      for (const [i, { peer, state }] of states.entries()) {
+        if (state.quarantined > 0) return `peer ${peer} has ${state.quarantined} rows in quarantine`
+        // The owners may be on the other side.
+        if (state.hints > 0 && this.#allInReach) return `owners have not confirmed ${state.hints} rows of peer ${peer}`
+        for (const other of states.slice(i + 1)) {
+          const differing = differences(state, other.state)
+          if (differing.length > 0) return `peers ${peer} and ${other.peer} differ in ${differing.join(', ')}`
+        }
       }
       const unconnected = side.find((peer) => side.length > 1 && !this.#hasMet(peer, side))
       if (unconnected !== undefined) return `peer ${unconnected} has not met the others`
     }
     return undefined
+  }
+
+  get #allInReach(): boolean {
+    return this.#groups.length === 0 && this.#peers.every(({ grid, running }) => running && grid.online)
   }
 
   #hasMet(peer: number, side: readonly number[]): boolean {
