@@ -8,12 +8,13 @@ import { idle } from './idle.ts'
 import { latency } from './latency.ts'
 import { summarize } from './medians.ts'
 import { placement } from './placement.ts'
+import { query } from './query.ts'
 import { replicate } from './replicate.ts'
 import { conditions, jsonLine, loadNow, table } from './report.ts'
 import { storage } from './storage.ts'
 import { versus } from './versus/versus.ts'
 
-const BENCHES: readonly Bench[] = [browser, document, engine, idle, latency, placement, replicate, storage]
+const BENCHES: readonly Bench[] = [browser, document, engine, idle, latency, placement, query, replicate, storage]
 
 /** Exit codes: 0 measured, 1 something failed, 2 wrong arguments. */
 async function main(): Promise<number> {

@@ -11,6 +11,7 @@ const ENTRIES = [
   'packages/grid/src/relay.ts',
   'packages/grid/src/addresses.ts',
   'packages/testing/src/index.ts',
+  'packages/react/src/index.ts',
 ]
 /** Members that every type of their kind has, and the one that tells the types of a union apart. */
 const KNOWN = /^(__@|prototype$|constructor$|toString$|type$)/

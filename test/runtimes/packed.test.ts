@@ -127,7 +127,7 @@ describe('the packages, packed by npm and installed in an empty folder', () => {
     expect(messages.map((message) => formatMessage(message, pkg))).toEqual([])
   })
 
-  it.each([...SDK, 'testing'] as const)('%s has types for every way to import it', async (name) => {
+  it.each([...SDK, 'testing', 'react'] as const)('%s has types for every way to import it', async (name) => {
     const tarball = createPackageFromTarballData(await readFile(packed.tarballs.get(name)!.path))
     const analysis = await checkPackage(tarball)
     if (analysis.types === false) throw new Error('there are no types')

@@ -152,6 +152,11 @@ export class GridCounter {
     return this.#feed.on(type, listener, options)
   }
 
+  /** Calls `listener` after every change: with `getSnapshot`, what `useSyncExternalStore` and its like ask for. */
+  readonly subscribe = (listener: () => unknown): (() => void) => this.on('change', () => listener())
+  /** `value`, as a function that can be passed on. */
+  readonly getSnapshot = (): number => this.value
+
   /** Its collection was dropped. @internal */
   get isDropped(): boolean {
     return this.#partition.dropped

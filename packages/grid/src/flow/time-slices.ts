@@ -1,11 +1,11 @@
 import { nextTurn } from './next-turn.ts'
 
 /** How long work goes on in one turn of the event loop. */
-const TURN_MS = 4
+const TURN_MS = 3
 /** The clock is read once in so many steps. */
 const STEPS_BETWEEN = 64
 
-/** Cuts long work into turns of the event loop of 4 ms, so that timers and sockets get their turn in between. */
+/** Cuts long work into turns of the event loop of 3 ms, so that timers and sockets get their turn in between. */
 export class TimeSlices {
   readonly #check: () => void
   #endMs = 0

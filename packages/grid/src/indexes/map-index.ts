@@ -38,7 +38,7 @@ export interface IndexWalk {
 /** What an index has of one path: the sort keys of the entries, by entry. */
 interface Column {
   ranks: Uint8Array
-  readonly payloads: Payload[]
+  payloads: Payload[]
 }
 
 /** An element of an array, in an index on a single path. */
@@ -132,6 +132,11 @@ export class MapIndex {
     if (wasThere) this.#remove(entry)
     if (isPlain) this.#add(entry, this.#readers)
     else this.#addDecoded(entry)
+  }
+
+  /** Gives back the memory that growing has left over. */
+  trim(): void {
+    for (const column of this.#columns) column.payloads = column.payloads.slice()
   }
 
   #isAt(entry: number, part: number, { rank, payload }: SortKey): boolean {

@@ -63,6 +63,7 @@ export class MapIndexes {
       index.update(entry)
       if (slices.isOver(entry)) await slices.next()
     }
+    index.trim()
     this.#built.set(id, index)
     return index
   }

@@ -99,7 +99,7 @@ export class LiveQuery<Value> implements AsyncIterable<RowChange<Value>> {
       logger: deps.logger,
       lagged: (missed) => ({ type: 'lagged', key: '', value: undefined, previous: undefined, missed }),
     })
-    for (let i = 0; i < this.#shownCount; i++) this.#show(rows.at(i)!)
+    for (const row of rows.between(0, this.#limit)) this.#show(row)
     deps.pump.closing.addEventListener('abort', this.close, { once: true })
   }
 
@@ -117,7 +117,7 @@ export class LiveQuery<Value> implements AsyncIterable<RowChange<Value>> {
   readonly getSnapshot = (): readonly QueryRow<Value>[] => {
     if (this.#changed.size > 0 && !this.#deps.pump.closed) this.#flush()
     this.#snapshot ??= Object.freeze(
-      this.#rows.first(this.#limit).map((row) => this.#show(row)),
+      this.#rows.between(0, this.#limit).map((row) => this.#show(row)),
     ) as readonly QueryRow<Value>[]
     return this.#snapshot
   }
@@ -184,12 +184,11 @@ export class LiveQuery<Value> implements AsyncIterable<RowChange<Value>> {
       const { row, index } = this.#rows.insert(found)
       inserted.push({ row, old: old?.key === row.key ? old : undefined, hasMoved: from !== index })
     }
-    while (this.#rows.count > MATCHES_MAX) this.#cut()
+    this.#cut()
     const shown = this.#shownCount
     // Of the others, only so many can have crossed the limit.
     const reach = entries.length + Math.abs(shown - shownBefore)
-    for (let i = shown; i < shown + reach && i < this.#rows.count; i++) {
-      const row = this.#rows.at(i)!
+    for (const row of this.#rows.between(shown, shown + reach)) {
       if (row.shown !== undefined) report('leave', row, row)
       row.shown = undefined
     }
@@ -200,8 +199,7 @@ export class LiveQuery<Value> implements AsyncIterable<RowChange<Value>> {
       else if (isShown) report('enter', row, undefined)
       else if (old?.shown !== undefined) report('leave', old, old)
     }
-    for (let i = Math.max(0, shown - reach); i < shown; i++) {
-      const row = this.#rows.at(i)!
+    for (const row of this.#rows.between(Math.max(0, shown - reach), shown)) {
       if (row.shown === undefined) {
         this.#show(row)
         report('enter', row, undefined)
@@ -229,8 +227,10 @@ export class LiveQuery<Value> implements AsyncIterable<RowChange<Value>> {
   }
 
   #cut(): void {
-    this.#rows.cut()
-    this.#isComplete = false
+    for (const row of this.#rows.between(MATCHES_MAX, Infinity)) {
+      this.#rows.remove(row)
+      this.#isComplete = false
+    }
   }
 
   #report(type: RowChange<Value>['type'], row: LiveRow, old: LiveRow | undefined): void {

@@ -1,3 +1,4 @@
+import { SortedNumbers } from '../indexes/sorted-numbers.ts'
 import { comparePositions } from '../queries/row-order.ts'
 import type { Position, RowOrder } from '../queries/row-order.ts'
 import type { FoundRow } from '../queries/found-rows.ts'
@@ -10,69 +11,58 @@ export interface LiveRow extends Position {
   shown: QueryRow<unknown> | undefined
 }
 
-/** The rows that match, in order. */
+/** The rows that match, in order: in small chunks, since to insert into one array of 100,000 rows would move most of them. */
 export class LiveRows {
   readonly #order: RowOrder
-  readonly #rows: LiveRow[]
-  readonly #byEntry = new Map<number, LiveRow>()
+  /** An array, since it is read for every row that is shown. */
+  readonly #byEntry: (LiveRow | undefined)[] = []
+  readonly #sorted = new SortedNumbers((one, other) =>
+    comparePositions(this.#order, this.#byEntry[one]!, this.#byEntry[other]!),
+  )
 
-  /** `rows` are in order. */
   constructor(order: RowOrder, rows: readonly FoundRow[]) {
     this.#order = order
-    this.#rows = rows.map(liveRow)
-    for (const row of this.#rows) this.#byEntry.set(row.entry, row)
+    for (const row of rows) this.#add(liveRow(row))
   }
 
   get count(): number {
-    return this.#rows.length
+    return this.#sorted.size
   }
 
   ofEntry(entry: number): LiveRow | undefined {
-    return this.#byEntry.get(entry)
+    return this.#byEntry[entry]
   }
 
-  at(index: number): LiveRow | undefined {
-    return this.#rows[index]
-  }
-
-  first(count: number): readonly LiveRow[] {
-    return this.#rows.slice(0, count)
+  /** The rows from one index up to another one, which is left out. */
+  between(from: number, to: number): LiveRow[] {
+    const rows: LiveRow[] = []
+    this.#sorted.walk(from, Math.min(to, this.count), false, (entry) => rows.push(this.#byEntry[entry]!) > 0)
+    return rows
   }
 
   /** The index of a row, or where it would be. */
   indexOf(row: Position): number {
-    let low = 0
-    let high = this.#rows.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (comparePositions(this.#order, this.#rows[middle]!, row) < 0) low = middle + 1
-      else high = middle
-    }
-    return low
+    return this.#sorted.countBefore((entry) => comparePositions(this.#order, this.#byEntry[entry]!, row) < 0)
   }
 
   /** Takes out the row of an entry. Returns where it was. */
   remove(row: LiveRow): number {
     const index = this.indexOf(row)
-    this.#rows.splice(index, 1)
-    this.#byEntry.delete(row.entry)
+    this.#sorted.remove(row.entry)
+    this.#byEntry[row.entry] = undefined
     return index
   }
 
   /** Returns the row and where it is. */
   insert(found: FoundRow): { readonly row: LiveRow; readonly index: number } {
     const row = liveRow(found)
-    const index = this.indexOf(row)
-    this.#rows.splice(index, 0, row)
-    this.#byEntry.set(row.entry, row)
-    return { row, index }
+    this.#add(row)
+    return { row, index: this.indexOf(row) }
   }
 
-  /** Takes out the last row. */
-  cut(): LiveRow {
-    const row = this.#rows.pop()!
-    this.#byEntry.delete(row.entry)
-    return row
+  #add(row: LiveRow): void {
+    this.#byEntry[row.entry] = row
+    this.#sorted.add(row.entry)
   }
 }
 

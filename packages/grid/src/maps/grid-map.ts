@@ -28,6 +28,7 @@ import type { WritePath } from '../runtime/write-path.ts'
 import { onlyPartition } from '../runtime/row-write.ts'
 import type { ValueSchema } from './schema.ts'
 import type { MapUndo, UndoOptions } from '../undo/map-undo.ts'
+import type { Snapshot } from './snapshots.ts'
 import { WholeRows } from './whole-rows.ts'
 
 /** Two peers wrote the same key concurrently. The write with the larger version won. */
@@ -317,6 +318,11 @@ export class GridMap<Value> extends MapReads<Value> {
     this.stored.observe()
     return off
   }
+
+  /** Calls `listener` after every change, as `on('change', …)` does: with `getSnapshot`, what `useSyncExternalStore` and its like ask for. */
+  readonly subscribe = (listener: () => unknown): (() => void) => this.on('change', () => listener())
+  /** `snapshot()`, as a function that can be passed on. */
+  readonly getSnapshot = (): Snapshot<Value> => this.snapshot()
 
   /** Its collection was dropped. @internal */
   get isDropped(): boolean {

@@ -7,6 +7,7 @@ import { CallOrder } from '../bulk/call-order.ts'
 import { BULK_OPTIONS, BulkWrite, writeMany } from '../bulk/bulk-write.ts'
 import type { BulkTarget } from '../bulk/bulk-target.ts'
 import type { BulkOptions, BulkResult } from '../bulk/bulk-write.ts'
+import { frozen } from '../changes/frozen.ts'
 import { ChangeFeed, INITIAL_OPTIONS, checkFeedOptions } from '../changes/change-feed.ts'
 import type { FeedOptions } from '../changes/change-feed.ts'
 import type { InitialSteps } from '../changes/change-loop.ts'
@@ -62,6 +63,7 @@ export class GridSet<Element> {
   #size: number | undefined
   /** Live rows of each element that has very many rows, for as long as changes are observed. */
   readonly #crowds = new Map<string, number>()
+  #shown: readonly Element[] | undefined
   #endObserving: (() => void) | undefined
 
   /** @internal */
@@ -182,6 +184,21 @@ export class GridSet<Element> {
     return this.#feed.on(type, listener, options)
   }
 
+  /** Calls `listener` after every change: with `getSnapshot`, what `useSyncExternalStore` and its like ask for. */
+  readonly subscribe = (listener: () => unknown): (() => void) => this.on('change', () => listener())
+  /** The elements at this peer, in a frozen array that is the same one until something in it changes. */
+  readonly getSnapshot = (): readonly Element[] => {
+    if (this.#shown === undefined) {
+      this.#shown = frozen(
+        this.#texts()
+          .sort()
+          .map((text) => decodeElement(text) as Element),
+      )
+      this.#observe()
+    }
+    return this.#shown
+  }
+
   /** Its collection was dropped. @internal */
   get isDropped(): boolean {
     return this.#partition.dropped
@@ -281,7 +298,7 @@ export class GridSet<Element> {
 
   /** Observes the replica only while that is needed. */
   #observe(): void {
-    const wanted = this.#size !== undefined || this.#feed.wanted
+    const wanted = this.#size !== undefined || this.#shown !== undefined || this.#feed.wanted
     if (wanted === (this.#endObserving !== undefined)) return
     this.#endObserving?.()
     this.#crowds.clear()
@@ -298,6 +315,7 @@ export class GridSet<Element> {
     const { main } = splitKey(table.key(slot))
     if (this.#liveAfter(main, live) !== (live ? 1 : 0)) return
     if (!isElementText(main)) return
+    this.#shown = undefined
     if (this.#size !== undefined) this.#size += live ? 1 : -1
     if (!this.#feed.wanted) return
     const change = new TextChange<Element>(live ? 'add' : 'delete', main)

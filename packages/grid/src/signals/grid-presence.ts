@@ -1,4 +1,5 @@
 import { PRESENCE_MAX_BYTES, decodeValue, encodeValue } from '@gossipgrid/core'
+import { frozen } from '../changes/frozen.ts'
 import { ChangeFeed, INITIAL_OPTIONS, checkFeedOptions } from '../changes/change-feed.ts'
 import type { FeedOptions } from '../changes/change-feed.ts'
 import type { InitialSteps } from '../changes/change-loop.ts'
@@ -36,6 +37,7 @@ export class GridPresence<State> {
   readonly #runtime: Runtime
   readonly #changed: () => void
   readonly #feed: ChangeFeed<PresenceChange<State>>
+  #shown: readonly (readonly [string, State])[] | undefined
 
   /** `changed` is called after every change of this peer's own state. @internal */
   constructor(runtime: Runtime, logger: Logger, changed: () => void) {
@@ -104,6 +106,12 @@ export class GridPresence<State> {
     return this.#feed.on(type, listener, options)
   }
 
+  /** Calls `listener` after every change: with `getSnapshot`, what `useSyncExternalStore` and its like ask for. */
+  readonly subscribe = (listener: () => unknown): (() => void) => this.on('change', () => listener())
+  /** `entries()`, in a frozen array that is the same one until a state changes. */
+  readonly getSnapshot = (): readonly (readonly [peerId: string, state: State])[] =>
+    (this.#shown ??= frozen(this.entries()))
+
   /** The state of a peer has changed. `set` has already reported this peer's own. @internal */
   onState(peerId: string, value: Uint8Array | undefined): void {
     if (peerId !== this.#runtime.peer.peerId) this.#report(peerId, value)
@@ -115,6 +123,7 @@ export class GridPresence<State> {
   }
 
   #report(peerId: string, value: Uint8Array | undefined): void {
+    this.#shown = undefined
     if (this.#feed.wanted) this.#feed.pushAndEmit(new StateChange<State>(peerId, value))
   }
 
