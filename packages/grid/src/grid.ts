@@ -1,11 +1,12 @@
 import { checkKnown } from '@gossipgrid/core'
-import type { MemberState, Peer } from '@gossipgrid/core'
+import type { Known, MemberState, Peer } from '@gossipgrid/core'
 import { SIGNAL_OPTION } from './batches/checks.ts'
 import { CountersAndSets } from './collections/counters-and-sets.ts'
 import { Documents } from './documents/documents.ts'
 import { Emitter } from './changes/emitter.ts'
 import { EventReporter, GRID_EVENTS } from './lifecycle/event-reporter.ts'
 import type { GridEvents } from './lifecycle/event-reporter.ts'
+import type { LeaveOptions } from './lifecycle/hand-over.ts'
 import { farewellSteps, haltStep } from './lifecycle/farewell.ts'
 import { GridCollections } from './collections/grid-collections.ts'
 import { GridMaps } from './collections/grid-maps.ts'
@@ -37,6 +38,8 @@ export interface GridDeps extends StoredPeer {
   /** Reports to the peer when its page is hidden, frozen or shown, until the returned function is called. */
   readonly follow?: ((runtime: Runtime) => () => void) | undefined
 }
+
+const LEAVE_OPTIONS: Known<LeaveOptions> = { timeoutMs: true, signal: true, onProgress: true }
 
 /**
  * One peer of a grid, with all its collections. From `openGrid`.
@@ -250,10 +253,23 @@ export class Grid extends GridCollections {
   }
 
   /**
-   * Closes for good: tells other peers that this one will not come back, so that they do not wait for it. Does not delete its
-   * stored data. If the peer will come back, use `close` instead. Rejects as `close` does.
+   * Closes for good: hands its partitions over to other owners, and tells other peers that this one will not come back, so that they
+   * do not wait for it. Resolves once others have durably all that it had of partitioned collections. Does not delete its stored
+   * data. If the peer will come back, use `close` instead, which hands nothing over. Rejects as `close` does, with `INVALID_OPTION`,
+   * and with `LEAVE_INCOMPLETE` or `ABORTED` while the grid stays open: call `leave` again, or `close`.
+   *
+   * @example
+   * ```ts
+   * const grid = await openGrid({ name: 'shop' })
+   * await grid.leave({ timeoutMs: 60_000, onProgress: ({ partitions }) => console.log(`${partitions} left`) })
+   * ```
    */
-  leave(): Promise<void> {
+  async leave(options: LeaveOptions = {}): Promise<void> {
+    checkKnown(options, LEAVE_OPTIONS)
+    if (this.#closing === undefined && this.#runtime.peer.takesPart) {
+      const { handOver } = await import('./lifecycle/hand-over.ts')
+      await handOver(this.writes, options)
+    }
     return this.#close(true)
   }
 

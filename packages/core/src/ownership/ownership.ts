@@ -8,6 +8,7 @@ import { MEMBER_SILENT_MAX_MS, MEMORY_OWNER_SILENT_MAX_MS, OWNERSHIP_GAP_MS } fr
 import type { Membership } from '../members/membership.ts'
 import type { NeighbourTable } from '../members/neighbour-table.ts'
 import { PartitionCopies } from '../placement/partition-copies.ts'
+import { includes } from '../placement/placement.ts'
 import type { OwnerRecord, PartitionedCollection, Rendezvous } from '../placement/rendezvous.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { RequestNumbers } from '../outbox/request-numbers.ts'
@@ -206,7 +207,10 @@ export class Ownership {
   /** Of a peer that leaves: the copies that it still has, and whether other owners have no whole copy of them yet. */
   get remaining(): { readonly name: PartitionName; readonly isShort: boolean }[] {
     const { placement } = this.#deps
-    return [...placement.copies.names()].map((name) => ({ name, isShort: !placement.isHandedOver(name) }))
+    return [...placement.copies.names()].map((name) => {
+      const isLast = includes(placement.owners(name), this.#peerId)
+      return { name, isShort: isLast || !placement.isHandedOver(name) }
+    })
   }
 
   /** The registry no longer names this peer as an owner. Its next life registers again. */

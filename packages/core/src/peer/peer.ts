@@ -242,7 +242,10 @@ export class Peer {
    */
   forget(peerId: PeerId, now: Instant): Written | undefined {
     const struck = this.housekeeping.forget(peerId, now)
-    return this.#ownership?.forget(peerId) ?? struck
+    if (peerId !== this.peerId) return this.#ownership?.forget(peerId) ?? struck
+    // It has left by itself, and its next life is to own again.
+    if (this.partitions.remaining.length === 0) this.#ownership?.left()
+    return struck
   }
 
   /** Says goodbye to the neighbours; `left` when this peer leaves the grid for good. */
@@ -251,8 +254,7 @@ export class Peer {
       this.membership.update({ left: true })
       // With a full backlog this cannot be written; the goodbye itself says the same to the neighbours.
       if (!this.commit.full) {
-        this.housekeeping.forget(this.peerId, now)
-        if (this.partitions.remaining.length === 0) this.#ownership?.left()
+        this.forget(this.peerId, now)
       }
     }
     this.signals.farewell()

@@ -79,7 +79,10 @@ describe('owners', () => {
   it('are chosen among those that are away when no other is left: after a split each side has marked the other', () => {
     const away = PEERS.map((peerId) => record(peerId, { away: true }))
     expect(ownersOf(away)).toEqual(chosen(PEERS))
-    expect(ownersOf(PEERS.map((peerId) => record(peerId, { draining: true })))).toEqual([])
+  })
+
+  it('are chosen among those that drain when no other is left: the last one keeps what it has', () => {
+    expect(ownersOf(PEERS.map((peerId) => record(peerId, { draining: true })))).toEqual(chosen(PEERS))
   })
 
   it('are the same for all collections of one shape, and the same set until something changes', () => {

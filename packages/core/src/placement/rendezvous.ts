@@ -78,7 +78,10 @@ export class Rendezvous implements Placement {
     this.#records = new Map(owners.map((owner) => [owner.peerId, owner]))
     this.#published = new Map(owners.map(({ peerId, copies }) => [peerId, copies]))
     this.#shown.clear()
-    const staying = owners.filter(({ draining }) => !draining)
+    // The last one keeps what it has, though it drains.
+    const staying = owners.some(({ draining, weight }) => !draining && weight > 0)
+      ? owners.filter(({ draining }) => !draining)
+      : owners
     const present = staying.filter(({ away }) => !away)
     // After a split, the peers of each side have marked those of the other.
     const eligible = present.some(({ weight }) => weight > 0) ? present : staying

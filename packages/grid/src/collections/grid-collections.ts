@@ -82,6 +82,22 @@ export abstract class GridCollections {
   }
 
   /**
+   * Has the partitions of a collection begin again that no registered peer has whole (`partition-lost`), with what other peers still
+   * have of them: what only the lost copies had stays lost. Resolves to their number once that is durable here; 0 if none are
+   * lost. Rejects with `BACKLOG_FULL`, `STORAGE_FULL`, `STORAGE_FAILED`, `CLOSED`.
+   */
+  async beginAgain(name: string): Promise<number> {
+    checkKind('name', name, 'text')
+    this.writes.pump.checkOpen()
+    await this.partitionedMaps.takePart()
+    const { pump } = this.writes
+    const count = pump.undisturbed(() => pump.peer.partitions.beginAgain(pump.peer.collections.dropped.current(name)))
+    pump.tickSoon()
+    await this.writes.idle()
+    return count
+  }
+
+  /**
    * Writes to several collections in one piece, as `GridMap.transact` does for one map.
    *
    * @example

@@ -41,6 +41,11 @@ export interface GridEvents {
    * `COLLECTION_DROPPED`; opened again, it is a new one. `lost` has what this peer wrote without knowing of the drop.
    */
   dropped: DroppedCollection
+  /**
+   * No registered peer has a whole copy of these partitions of a collection any more, as when all disks that had one are lost. Each is
+   * reported once. Reads of their keys reject with `OWNERS_UNREACHABLE`; `grid.beginAgain` lets them go on without what is lost.
+   */
+  'partition-lost': { readonly name: string; readonly partitions: readonly number[] }
   /** The grid is closed. */
   close: undefined
 }
@@ -55,6 +60,7 @@ export const GRID_EVENTS: Known<GridEvents> = {
   recovery: true,
   mismatch: true,
   dropped: true,
+  'partition-lost': true,
   close: true,
 }
 
@@ -117,6 +123,12 @@ export class EventReporter {
         this.#deps.dropped()
         logger.info(`'${event.name}' was dropped`)
         events.emit('dropped', event)
+        break
+      case 'partition-lost':
+        logger.error(`${event.partitions.length} partitions of '${event.name}' are lost: no peer has a whole copy`, {
+          partitions: event.partitions,
+        })
+        events.emit('partition-lost', event)
         break
       case 'identity-in-use':
         logger.error(event.reason)
