@@ -1,11 +1,11 @@
 import type { Effect, Input, Instant, Network, Peer, PeerEvent, PeerReport, Storage, Written } from '@gossipgrid/core'
 import { GridError } from '@gossipgrid/core'
 import { readClocks } from './clocks.ts'
+import { FrameSharing } from './frame-sharing.ts'
 import { Inbox } from './inbox.ts'
 import { ListenerCalls } from '../flow/listener-calls.ts'
 import type { Logger } from '../logger.ts'
 import { Meters } from '../meters/meters.ts'
-import { nextTurn } from '../flow/next-turn.ts'
 import { Soon } from '../flow/soon.ts'
 import { WritePath } from './write-path.ts'
 import type { Pump, WritePathOptions } from './write-path.ts'
@@ -44,6 +44,7 @@ export class Runtime implements Pump {
     this.step({ type: 'tick' })
   })
   readonly #closing = new AbortController()
+  readonly #frameSharing = new FrameSharing()
   readonly #afterSteps = new Set<() => void>()
   #online = true
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -277,6 +278,7 @@ export class Runtime implements Pump {
   async #store(effect: Extract<Effect, { type: 'store' }>): Promise<void> {
     let input: Input = { type: 'stored', ticket: effect.ticket }
     const startMs = performance.now()
+    this.#frameSharing.storeBegins()
     try {
       await this.storage.write(effect.batch, { durable: true })
       this.#storageError = undefined
@@ -288,13 +290,13 @@ export class Runtime implements Pump {
       this.#logger.error(`storing failed, and is retried: ${String(error)}`, { code: codeOf(error), error })
       input = { type: 'store-failed', ticket: effect.ticket, error }
     }
+    this.#frameSharing.storeEnds()
     this.step(input)
   }
 
   async #sendDirect({ to, bytes }: Extract<Effect, { type: 'direct' }>): Promise<void> {
     let missed: readonly string[] = []
-    // A program that awaits its writes makes the next one now: the disk can work on that while this is sent.
-    if (this.peer.persistent) await new Promise<void>((resolve) => nextTurn(resolve))
+    if (this.peer.persistent) await this.#frameSharing.ready(bytes.length)
     await this.#quietly(async () => (missed = await this.network.sendDirect(to, bytes)), 'direct')
     this.step({ type: 'directed', missed })
   }
