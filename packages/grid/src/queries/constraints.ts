@@ -1,9 +1,10 @@
 import { isPlainObject } from '@gossipgrid/core'
 import { FieldReader } from '../ordering/field-reader.ts'
-import { isWithin, pointOf, stretchOf } from '../ordering/interval.ts'
+import { isPoint, isWithin, pointOf, stretchOf } from '../ordering/interval.ts'
 import type { Interval } from '../ordering/interval.ts'
 import { pathOf } from '../ordering/paths.ts'
 import { TEXT } from '../ordering/value-order.ts'
+import type { Payload, SortKey } from '../ordering/value-order.ts'
 import type { PlainWhere } from './check-query.ts'
 
 /** Of a field that matches, some value lies in one of these intervals. */
@@ -73,22 +74,34 @@ function constraintOf(operator: string, operand: unknown): Constraint | undefine
   }
 }
 
+/** Of so many points, one is looked up. */
+const POINTS_MIN = 8
+
+/** Tells whether a value lies where a constraint says. */
+function withinOf(constraint: Constraint): (key: SortKey) => boolean {
+  if (constraint.length < POINTS_MIN || !constraint.every(isPoint))
+    return (key) => constraint.some((interval) => isWithin(interval, key))
+  const points = new Map<number, Set<Payload>>()
+  for (const { rank, low } of constraint) points.set(rank, (points.get(rank) ?? new Set()).add(low!))
+  return ({ rank, payload }) => points.get(rank)?.has(payload) === true
+}
+
 /** Looks at stored bytes for whether a value can match, which costs far less than to decode it. */
 export class FirstLook {
-  readonly #fields: readonly { readonly reader: FieldReader; readonly constraints: readonly Constraint[] }[]
+  readonly #fields: readonly { readonly reader: FieldReader; readonly tests: readonly ((key: SortKey) => boolean)[] }[]
 
   constructor(constraints: Constraints) {
     this.#fields = Array.from(constraints, ([name, each]) => ({
       reader: new FieldReader(pathOf(name)),
-      constraints: each,
+      tests: each.map(withinOf),
     }))
   }
 
   /** False only if it cannot. */
   canMatch(bytes: Uint8Array, start: number): boolean {
-    for (const { reader, constraints } of this.#fields) {
+    for (const { reader, tests } of this.#fields) {
       if (!reader.read(bytes, start)) continue
-      for (const constraint of constraints) if (!constraint.some((interval) => isWithin(interval, reader))) return false
+      for (const test of tests) if (!test(reader)) return false
     }
     return true
   }

@@ -1,6 +1,7 @@
 import { isPlainObject } from '@gossipgrid/core'
 import { pathOf, reachedBy } from '../ordering/paths.ts'
-import { comparePayloads, equalValues, payloadOf, rankOf } from '../ordering/value-order.ts'
+import { ARRAY, NULL, OBJECT, comparePayloads, equalValues, payloadOf, rankOf } from '../ordering/value-order.ts'
+import type { Payload } from '../ordering/value-order.ts'
 import type { PlainWhere } from './check-query.ts'
 
 /** Whether a value matches. */
@@ -36,10 +37,20 @@ function equals(operand: unknown): Test {
   return (found) => equalValues(found, operand)
 }
 
+/** Looked up, since a query can have thousands of operands. */
 function isOneOf(operands: readonly unknown[]): Test {
-  const texts = new Set(operands.filter((operand) => typeof operand === 'string'))
-  const others = operands.filter((operand) => typeof operand !== 'string').map(equals)
-  return (found) => (typeof found === 'string' ? texts.has(found) : others.some((test) => test(found)))
+  const scalars = new Map<number, Set<Payload>>()
+  const others: Test[] = []
+  for (const operand of operands) {
+    const rank = rankOf(operand)
+    if (rank === ARRAY || rank === OBJECT || rank === NULL) others.push(equals(operand))
+    else scalars.set(rank, (scalars.get(rank) ?? new Set()).add(payloadOf(operand, rank)))
+  }
+  return (found) => {
+    const rank = rankOf(found)
+    const alike = scalars.get(rank)
+    return (alike !== undefined && alike.has(payloadOf(found, rank))) || others.some((test) => test(found))
+  }
 }
 
 /** Of the same type, and in this relation. */

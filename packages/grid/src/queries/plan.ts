@@ -6,6 +6,8 @@ import type { RowOrder } from './row-order.ts'
 
 /** Stretches of an index that one query looks at. */
 const STRETCHES_MAX = 1000
+/** Pairs of intervals that are compared. */
+const OVERLAPS_MAX = 10_000
 /** What a look at the bytes of an entry costs, beside a row that is decoded and tested. */
 const LOOK_COST = 0.3
 const SMALL_SPAN = 64
@@ -88,7 +90,10 @@ function intervalsOf(
   // Of an array, each condition may hold for another element.
   if (index.hasArrays(part)) return distinct(constraints[0]!)
   const all = constraints.reduce((left, right) =>
-    left.flatMap((one) => right.flatMap((other) => overlap(one, other) ?? [])),
+    // The first of them is right as well, if not as narrow.
+    left.length * right.length > OVERLAPS_MAX
+      ? left
+      : left.flatMap((one) => right.flatMap((other) => overlap(one, other) ?? [])),
   )
   return distinct(all)
 }

@@ -30,7 +30,7 @@ const bound = operand.filter((value) => value !== null && !Array.isArray(value) 
 const operators: fc.Arbitrary<Fields> = fc.oneof(
   ...['$eq', '$ne'].map((name) => operand.map((value) => ({ [name]: value }))),
   ...['$gt', '$gte', '$lt', '$lte'].map((name) => bound.map((value) => ({ [name]: value }))),
-  ...['$in', '$nin'].map((name) => fc.array(operand, { maxLength: 3 }).map((values) => ({ [name]: values }))),
+  ...['$in', '$nin'].map((name) => fc.array(operand, { maxLength: 12 }).map((values) => ({ [name]: values }))),
   fc.boolean().map((is) => ({ $exists: is })),
   fc.constantFrom('', 'a', 'L', '\uFFFF', '\u{1F600}').map((prefix) => ({ $startsWith: prefix })),
   fc.tuple(bound, bound).map(([low, high]) => ({ $gte: low, $lte: high })),
