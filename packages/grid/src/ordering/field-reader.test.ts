@@ -48,6 +48,8 @@ it('the order is total: antisymmetric and transitive, and equal values are equal
 })
 
 it('types follow each other, and within a type values do', () => {
+  expect(sortKeyOf(2n ** 60n)).toEqual(sortKeyOf(2 ** 60))
+  expect(sortKeyOf(2n ** 60n + 1n).payload).toBe(2n ** 60n + 1n)
   const ascending = [
     ...[undefined, null, Number.NaN, -Infinity, -(2n ** 60n), -1.5, 0, 5n, 5.5, 2n ** 60n, Infinity],
     ...['', 'A', 'B', 'a', 'é', '\u{1F600}', '\uFFFF', {}, [], new Uint8Array(), Uint8Array.of(1), Uint8Array.of(1, 0)],

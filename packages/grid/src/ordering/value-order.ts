@@ -71,7 +71,8 @@ export function payloadOf(value: unknown, rank: number): Payload {
 /** The same number as a bigint and as a number is one value. */
 function payloadOfNumber(value: number | bigint): number | bigint {
   if (typeof value === 'number') return value === 0 ? 0 : value
-  return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value
+  const number = Number(value)
+  return BigInt(number) === value ? number : value
 }
 
 /** Bytes as text of code units below 256: it compares as the bytes do. */

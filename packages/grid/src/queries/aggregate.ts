@@ -1,7 +1,16 @@
 import { encodeValue, shown } from '@gossipgrid/core'
 import { pathOf, reachedBy } from '../ordering/paths.ts'
 import type { Path } from '../ordering/paths.ts'
-import { MISSING, NULL, NUMBER, compareSortKeys, rankOf, sortKeyOf, textOfBytes } from '../ordering/value-order.ts'
+import {
+  MISSING,
+  NULL,
+  NUMBER,
+  compareSortKeys,
+  payloadOf,
+  rankOf,
+  sortKeyOf,
+  textOfBytes,
+} from '../ordering/value-order.ts'
 import type { SortKey } from '../ordering/value-order.ts'
 import { checkName, checkWhere, partsOf } from './check-query.ts'
 import type { PlainWhere } from './check-query.ts'
@@ -180,7 +189,7 @@ function idOf(values: readonly unknown[]): string {
 }
 
 function canonical(value: unknown): unknown {
-  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value
+  if (typeof value === 'bigint') return payloadOf(value, NUMBER)
   if (Array.isArray(value)) return value.map(canonical)
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || value instanceof Date) return value
   const entries = Object.entries(value).filter(([, each]) => each !== undefined)
