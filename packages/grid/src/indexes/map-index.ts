@@ -52,7 +52,7 @@ interface Elements {
 
 /**
  * The entries of a map in the order of one or more paths, then of keys. An index on one path also has an entry for each element
- * of an array. Takes about 20 bytes for each entry besides its text, of which equal ones are kept once.
+ * of an array. Takes about 15 bytes for each entry besides its text, of which equal ones are kept once.
  */
 export class MapIndex {
   readonly names: readonly string[]
