@@ -6,6 +6,7 @@ import type { Grid } from 'gossipgrid'
 import { browserBundle } from '../../packing/browser-bundle.ts'
 import type { BundlePart } from '../../packing/one-first-load.ts'
 import { Chromium, bundlePage, serveSite } from './browser-rig.ts'
+import type { GridPage } from './pages/grid-page.ts'
 import { Tab } from './tab.ts'
 
 /**
@@ -103,7 +104,11 @@ describe('in a browser that lacks something', () => {
         'content-security-policy': "default-src 'none'; script-src 'self'; connect-src 'self' ws://127.0.0.1:*",
       },
     })
-    await expectToWork(await browser.tab(site.url))
+    const page = await browser.tab(site.url)
+    await expectToWork(page)
+    // The code of queries is loaded with the first one.
+    const asked = await page.evaluate(() => (globalThis as unknown as { peer: GridPage }).peer.ask('FR'))
+    expect(asked).toEqual({ index: ['country', 'people'], found: ['lyon', 'nice'], live: ['lyon', 'nice'] })
     await site.close()
   })
 

@@ -14,6 +14,10 @@ export interface GridPage {
   storage(): { readonly persistent: boolean; readonly error: string }
   /** Counts under a key, and adds the key to a set under itself. Resolves to what is there then. */
   visit(key: string): Promise<{ readonly count: number | undefined; readonly tags: readonly string[] | undefined }>
+  /** Writes three cities, and asks for those of a country by an index, and live. */
+  ask(
+    country: string,
+  ): Promise<{ readonly index: readonly string[] | undefined; readonly found: string[]; readonly live: string[] }>
   /** Publishes on the topic 'talk'. */
   say(text: string): Promise<void>
   /** Drops the map. */
@@ -42,6 +46,18 @@ const page: GridPage = {
     const [visits, tags] = [grid.counters('visits'), grid.sets<string>('tags')]
     await Promise.all([visits.increment(key), tags.add(key, key)])
     return { count: visits.peek(key), tags: tags.peek(key) }
+  },
+  ask: async (country) => {
+    const cities = grid.map<{ country: string; people: number }>('cities')
+    const query = { where: { country }, orderBy: '-people' } as const
+    await cities.index(['country', 'people'])
+    const live = await cities.live(query)
+    await cities.set('nice', { country: 'FR', people: 3 })
+    await cities.set('lyon', { country: 'FR', people: 4 })
+    await cities.set('bonn', { country: 'DE', people: 5 })
+    const keys = (rows: readonly { readonly key: string }[]): string[] => rows.map(({ key }) => key)
+    const { index } = await cities.explain(query)
+    return { index, found: keys((await cities.query(query)).rows), live: keys(live.rows) }
   },
   say: (text) => grid.topic<string>('talk').publish(text),
   drop: async () => (await grid.dropCollection('numbers')) !== undefined,
