@@ -133,6 +133,22 @@ describe('a lab', () => {
     expect(opened.grids.map((grid) => grid.map('sessions').peek('s'))).toEqual([undefined, undefined])
   })
 
+  it('has partitioned maps, whose copies are equal once it has converged', async () => {
+    const opened = await lab({ peers: 4 })
+    const maps = opened.grids.map((grid) => grid.map<number>('carts', { mode: 'partitioned', owners: 2, partitions: 16 }))
+    await Promise.all(Array.from({ length: 40 }, (_, i) => maps[i % 4]!.set(`k${i}`, i)))
+    await opened.converged({ timeoutMs: 60_000 })
+    opened.split([0, 1], [2, 3])
+    await maps[0]!.set('left', 1)
+    await maps[3]!.set('right', 2)
+    await opened.converged({ timeoutMs: 60_000 })
+    opened.heal()
+    await opened.converged({ timeoutMs: 60_000 })
+    expect(await maps[3]!.get('left')).toBe(1)
+    expect(await maps[0]!.get('right')).toBe(2)
+    expect((await maps[1]!.size()).size).toBe(42)
+  })
+
   it('says what still differs, and in which peers', async () => {
     const opened = await lab({ peers: 2 })
     opened.lose(0.999999)
