@@ -135,7 +135,9 @@ describe('a lab', () => {
 
   it('has partitioned maps, whose copies are equal once it has converged', async () => {
     const opened = await lab({ peers: 4 })
-    const maps = opened.grids.map((grid) => grid.map<number>('carts', { mode: 'partitioned', owners: 2, partitions: 16 }))
+    const maps = opened.grids.map((grid) =>
+      grid.map<number>('carts', { mode: 'partitioned', owners: 2, partitions: 16 }),
+    )
     await Promise.all(Array.from({ length: 40 }, (_, i) => maps[i % 4]!.set(`k${i}`, i)))
     await opened.converged({ timeoutMs: 60_000 })
     opened.split([0, 1], [2, 3])
