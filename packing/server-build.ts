@@ -27,7 +27,7 @@ async function resolveImports(dist: string, imports: Manifest['imports']): Promi
   for (const file of files.filter(({ name }) => name.endsWith('.d.ts'))) {
     const path = join(file.parentPath, file.name)
     const text = await readFile(path, 'utf8')
-    const resolved = text.replaceAll(/'(#[\w-]+)'/g, (_, name: string) => {
+    const resolved = text.replaceAll(/'(#[\w/-]+)'/g, (_, name: string) => {
       const target = join(dist, compiledImport(imports, name))
       const relativePath = relative(file.parentPath, target).split(sep).join('/')
       return `'${relativePath.startsWith('.') ? relativePath : `./${relativePath}`}'`

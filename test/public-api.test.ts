@@ -10,6 +10,7 @@ const ENTRIES = [
   'packages/grid/src/backup.ts',
   'packages/grid/src/relay.ts',
   'packages/grid/src/addresses.ts',
+  'packages/react/src/index.ts',
   'packages/testing/src/index.ts',
   'packages/react/src/index.ts',
 ]
