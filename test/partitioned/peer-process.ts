@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { OpenGridOptions } from 'gossipgrid'
+import type { Ask } from './peer-program.ts'
+
+const PROGRAM = fileURLToPath(new URL('peer-program.ts', import.meta.url))
+
+interface Said {
+  readonly id?: number
+  readonly result?: unknown
+  readonly code?: string
+  readonly peerId: string
+  readonly addresses: readonly string[]
+}
+
+/** A peer that runs as a process of its own, with the partitioned map `users`. */
+export class PeerProcess {
+  readonly peerId: string
+  readonly addresses: readonly string[]
+  readonly #child: ChildProcess
+  readonly #waiting: Map<number, (said: Said) => void>
+  #asked = 0
+
+  private constructor(child: ChildProcess, waiting: Map<number, (said: Said) => void>, opened: Said) {
+    this.#child = child
+    this.#waiting = waiting
+    this.peerId = opened.peerId
+    this.addresses = opened.addresses
+  }
+
+  static async start(options: Partial<OpenGridOptions>): Promise<PeerProcess> {
+    const child = spawn(process.execPath, [PROGRAM, JSON.stringify({ name: 'partitioned', ...options })], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    const waiting = new Map<number, (said: Said) => void>()
+    const opened = Promise.withResolvers<Said>()
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const said = JSON.parse(line) as Said
+      if (said.id === undefined) opened.resolve(said)
+      else waiting.get(said.id)?.(said)
+    })
+    return new PeerProcess(child, waiting, await opened.promise)
+  }
+
+  /** Rejects with the code of the error of the peer. */
+  ask<Result>(ask: Ask): Promise<Result> {
+    const id = ++this.#asked
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, ({ code, result }) => {
+        this.#waiting.delete(id)
+        if (code === undefined) resolve(result as Result)
+        else reject(new Error(code))
+      })
+      this.#child.stdin!.write(`${JSON.stringify({ id, ask })}\n`)
+    })
+  }
+
+  /** SIGKILL. What was asked and not answered stays so. */
+  async kill(): Promise<void> {
+    const ended = once(this.#child, 'exit')
+    this.#child.kill('SIGKILL')
+    await ended
+  }
+
+  async close(): Promise<void> {
+    const ended = once(this.#child, 'exit')
+    await this.ask({ call: 'close' })
+    this.#child.stdin!.end()
+    await ended
+  }
+}
