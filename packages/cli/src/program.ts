@@ -19,6 +19,7 @@ import { demoCommand } from './demo/demo-command.ts'
 import { doctorCommand } from './doctor/doctor-command.ts'
 import { peerCommand } from './peer/peer-command.ts'
 import { indexCommand } from './query/index-command.ts'
+import { ownersCommand } from './placement/owners-command.ts'
 import { queryCommand } from './query/query-command.ts'
 import { relayCommand } from './relay/relay-command.ts'
 import { visibleLines } from './terminal/visible.ts'
@@ -45,7 +46,7 @@ const GROUPS: readonly (readonly [title: string, commands: readonly (() => Comma
     ],
   ],
   ['Files:', [exportCommand, importCommand, backupCommand, restoreCommand]],
-  ['Look at a running peer:', [statusCommand, collectionsCommand, membersCommand]],
+  ['Look at a running peer:', [statusCommand, collectionsCommand, membersCommand, ownersCommand]],
   ['Look after the grid:', [dropCommand, forgetCommand]],
 ]
 

@@ -81,6 +81,7 @@ export type {
   ReportedPurging,
 } from './peer/report.ts'
 export type { Registered } from './purging/registry.ts'
+export type { ReportedPartitions } from './ownership/partition-report.ts'
 export type { OwnerState } from './peer/partition-access.ts'
 export { keySlot, partitionIndex } from './placement/key-slots.ts'
 export { isPartitionCount, partitionNumber } from './wire/partition-numbers.ts'

@@ -1,4 +1,4 @@
-import { checkKnown } from '@gossipgrid/core'
+import { checkKnown, plainName } from '@gossipgrid/core'
 import type { Known, MemberState, Peer } from '@gossipgrid/core'
 import { SIGNAL_OPTION } from './batches/checks.ts'
 import { CountersAndSets } from './collections/counters-and-sets.ts'
@@ -184,7 +184,19 @@ export class Grid extends GridCollections {
    * ```
    */
   collections(): readonly GridCollection[] {
-    return this.#runtime.report().collectionNames
+    const { peer } = this.#runtime
+    const partitioned = new Map(peer.partitions.collections.map((each) => [each.name, each]))
+    const known = this.#runtime.report().collectionNames.map((each): GridCollection => {
+      const stored = peer.collections.dropped.current(each.name)
+      const { partitions, owners, kind } = partitioned.get(stored) ?? {}
+      partitioned.delete(stored)
+      return partitions === undefined ? each : { ...each, kind: kind!, partitions, owners }
+    })
+    // Others may have opened it, and this peer has no part of it.
+    const elsewhere = [...partitioned.values()].map(({ name, kind, partitions, owners }): GridCollection => {
+      return { name: plainName(name), kind, drops: 0, partitions, owners }
+    })
+    return [...known, ...elsewhere]
   }
 
   /** The current state of this peer, and what it knows of others. */

@@ -10,6 +10,9 @@ import { clientCommand, countParser, examples, parseDuration, parseTtl } from '.
 import type { ClientOptions } from './options.ts'
 
 const COPIES_MAX = 64
+const OWNERS_MAX = 16
+const PARTITIONS_MIN = 16
+const PARTITIONS_MAX = 4096
 
 /** Options of commands that write. */
 export interface WriteOptions extends ClientOptions {
@@ -22,6 +25,9 @@ interface SetOptions extends WriteOptions {
   readonly string?: true
   readonly bytes?: true
   readonly ttl?: number
+  readonly partitioned?: true
+  readonly owners?: number
+  readonly partitions?: number
 }
 
 /** Adds the options about durability and copies. */
@@ -61,6 +67,17 @@ export function setCommand(): Command {
     .addOption(
       new Option('--ttl <time>', 'the entry expires after this time, as in 30s, 5m, 12h or 90d').argParser(parseTtl),
     )
+    .option('--partitioned', 'create the map with its entries on a few peers each, if it does not exist')
+    .addOption(
+      new Option('--owners <count>', 'peers that have each of them, 3 by default').argParser(
+        countParser(1, OWNERS_MAX),
+      ),
+    )
+    .addOption(
+      new Option('--partitions <count>', 'a power of two from 16 to 4096, 256 by default').argParser(
+        countParser(PARTITIONS_MIN, PARTITIONS_MAX),
+      ),
+    )
     .action(runSet)
   return examples(writeCommand(command), [
     [`gossipgrid set users ada '{"age":36}'`, 'an object'],
@@ -68,6 +85,7 @@ export function setCommand(): Command {
     ['gossipgrid set codes lisbon 1000 --string', 'text that would be a number'],
     ['gossipgrid set files logo --bytes < logo.png', 'bytes'],
     ['gossipgrid set sessions s-1 ada --ttl 30m', 'an entry that expires'],
+    ['gossipgrid set carts 42 tea --partitioned', 'into a new map that is spread over the peers'],
     [
       `gossipgrid set users ada '{"age":37}' --copies 2 --timeout 5s --json`,
       'wait for a second peer, print the receipt',
@@ -85,7 +103,11 @@ async function runSet(collection: string, key: string, typed: string | undefined
   const value = await valueOf(typed, options)
   const client = await ControlClient.of(options)
   try {
-    const query = { collection, key, ...waitQuery(options), ttlMs: options.ttl }
+    const { owners, partitions, partitioned } = options
+    if (partitioned !== true && (owners ?? partitions) !== undefined)
+      throw new CliError('USAGE', '--owners and --partitions need --partitioned')
+    const shape = partitioned === true ? { partitioned: 'true', owners, partitions } : {}
+    const query = { collection, key, ...waitQuery(options), ttlMs: options.ttl, ...shape }
     const answer = await client.call<WriteAnswer>('/v1/entry', { method: 'PUT', query, body: stringifyTagged(value) })
     tellReceipt(answer, options)
   } finally {

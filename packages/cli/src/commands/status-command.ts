@@ -76,6 +76,7 @@ function statusLines(status: PeerStatus, colors: Colors): [string, string][] {
     ['compared', wrapped(status.convergence.text, TEXT_COLUMNS).join('\n')],
     ['traffic', `${bytesText(traffic.sentBytes)} sent, ${bytesText(traffic.receivedBytes)} received`],
     ['waiting', waiting.join(', ') || 'nothing'],
+    ...partitionLines(status, colors),
     ...clockLines(status, colors),
     ...(status.purging.tombstones === 0
       ? []
@@ -86,6 +87,21 @@ function statusLines(status: PeerStatus, colors: Colors): [string, string][] {
     ...(status.metrics === '' ? [] : [['metrics', status.metrics] as [string, string]]),
     ['socket', status.socket],
   ]
+}
+
+/** Nothing while there is no partitioned collection. */
+function partitionLines({ partitions }: PeerStatus, colors: Colors): [string, string][] {
+  const { total, owned, whole, handingOver, underReplicated, unreachable, lost, hints } = partitions
+  if (total === 0 && hints === 0) return []
+  const parts = [
+    `${countText(owned)} of ${countText(total)} are owned here, ${countText(whole)} whole`,
+    ...(handingOver > 0 ? [`${countText(handingOver)} are handed over`] : []),
+    ...(underReplicated > 0 ? [colors.yellow(`${countText(underReplicated)} with too few copies`)] : []),
+    ...(unreachable > 0 ? [colors.yellow(`${countText(unreachable)} without a whole copy in reach`)] : []),
+    ...(lost > 0 ? [colors.red(`${countText(lost)} lost`)] : []),
+    ...(hints > 0 ? [`${countOf(hints, 'write')} on the way to owners`] : []),
+  ]
+  return [['partitions', wrapped(parts.join('; '), TEXT_COLUMNS).join('\n')]]
 }
 
 /** Nothing while the grid believes this machine's clock and those of the others. */

@@ -9,6 +9,7 @@ import { BODY_MAX_BYTES } from './control-api.ts'
 import type { BatchAnswer, DropAnswer, ForgetAnswer, MembersAnswer } from './control-api.ts'
 import type { PeerStatus, RefusedRow } from './control-api.ts'
 import { backupResponse } from './backup-response.ts'
+import { addPartitionedRoutes } from './partitioned/partitioned-routes.ts'
 import { addQueryRoutes } from './queries/query-routes.ts'
 import { changeLines } from './change-lines.ts'
 import { changeElements, countBy } from './counting.ts'
@@ -30,6 +31,7 @@ export function controlRoutes(grid: Grid, facts: PeerFacts, closing: AbortSignal
     c.json({ error: { code: 'USAGE', message: `no call ${c.req.method} ${c.req.path}; is the peer older?` } }, 404),
   )
   app.use(boundedBody)
+  addPartitionedRoutes(app, grid, closing)
   app.get('/v1/status', (c) => c.json(calls.status()))
   app.get('/v1/members', (c) => c.json(calls.members()))
   app.delete('/v1/member', (c) => calls.forget(c))
@@ -331,11 +333,8 @@ class Calls {
     if (found.some(({ kind }) => kinds.includes(kind))) return
     if (found.length > 0) {
       const advice = `gossipgrid collections lists what there is; export writes maps, counters and sets to files.`
-      throw CliError.fromPeer(
-        'COLLECTION_MISMATCH',
-        `'${collection}' is a ${found[0]!.kind}, not a ${kinds[0]}`,
-        advice,
-      )
+      const message = `'${collection}' is a ${found[0]!.kind}, not a ${kinds[0]}`
+      throw CliError.fromPeer('COLLECTION_MISMATCH', message, advice)
     }
     const names = collections.map(({ name }) => name)
     const there = names.length === 0 ? 'There are none yet.' : `There are: ${names.slice(0, 20).join(', ')}`

@@ -66,9 +66,16 @@ function health(grid: Grid, closed: boolean): object {
   }
 }
 
-function readinessOf({ convergence, ready, storage }: GridMetrics): Readiness & { readonly convergence: string } {
+function readinessOf({
+  convergence,
+  partitions,
+  ready,
+  storage,
+}: GridMetrics): Readiness & { readonly convergence: string } {
   const reasons: string[] = []
   if (!ready) reasons.push('it has not exchanged everything with another peer since it was opened')
   if (!storage.healthy) reasons.push(`the store refuses writes: ${storage.error}`)
+  const missing = partitions.owned - partitions.whole
+  if (missing > 0) reasons.push(`${missing} of its ${partitions.owned} partitions are not whole yet`)
   return { ready: reasons.length === 0, reasons, convergence: convergence.text }
 }

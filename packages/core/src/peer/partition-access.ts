@@ -88,10 +88,12 @@ export class PartitionAccess {
 
   /** What the registry says that a name is, if it is a partitioned collection. */
   registered(name: string): CollectionDescriptor | undefined {
-    for (const { descriptor } of this.#deps.ownership()?.placement.collections ?? []) {
-      if (descriptor.name === name) return descriptor
-    }
-    return undefined
+    return this.collections.find((descriptor) => descriptor.name === name)
+  }
+
+  /** The partitioned collections that are registered. */
+  get collections(): CollectionDescriptor[] {
+    return [...(this.#deps.ownership()?.placement.collections ?? [])].map(({ descriptor }) => descriptor)
   }
 
   /** The owners of a partition, the first choice first. None before its collection is registered. */

@@ -177,6 +177,13 @@ describe('a partitioned map of several peers', () => {
       const receipt = await mapOf(all[i % 5]!).set(key, i, { copies: 'all' })
       expect(receipt).toMatchObject({ durable: true, copies: 2 })
     }
+    const owned = all.map((grid) => grid.status().partitions)
+    expect(owned.reduce((sum, each) => sum + each.owned, 0)).toBe(32)
+    for (const { total, owned: count, whole: ready, unreachable } of owned) {
+      expect([total, ready, unreachable]).toEqual([16, count, 0])
+    }
+    const [known] = all[0]!.collections().filter(({ name }) => name === 'm')
+    expect(known).toMatchObject({ kind: 'map', partitions: 16, owners: 2 })
     for (const grid of all) {
       expect(await mapOf(grid).size()).toEqual({ size: 64, complete: true, unanswered: [] })
       expect((await mapOf(grid).getMany(KEYS)).size).toBe(64)

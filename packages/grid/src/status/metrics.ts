@@ -38,6 +38,7 @@ export interface GridMetrics extends Pick<
   | 'name'
   | 'offences'
   | 'offenders'
+  | 'partitions'
   | 'peerId'
   | 'present'
   | 'purging'
@@ -146,7 +147,7 @@ export function metricsOf(status: GridStatus, runtime: Runtime, ready: boolean, 
   const report = runtime.report()
   if (!runtime.closed) meters.loopDelay.start()
   const { name, peerId, peers, present, replicaId, backlog, clock, collections } = status
-  const { convergence, purging, storage, topics, traffic } = status
+  const { convergence, partitions, purging, storage, topics, traffic } = status
   const { hlc, quarantine } = report
   const counts = (runtime.network as CountingNetwork).counts?.()
   const members = { alive: 0, suspect: 0, asleep: 0, gone: 0 }
@@ -158,6 +159,7 @@ export function metricsOf(status: GridStatus, runtime: Runtime, ready: boolean, 
       replicaId,
       ready,
       convergence,
+      partitions,
       collections,
       backlog,
       clock,

@@ -3,6 +3,8 @@ import { convergenceOf } from './convergence.ts'
 import type { Convergence } from './convergence.ts'
 import { purgingOf } from './purging-status.ts'
 import type { GridPurging } from './purging-status.ts'
+import { partitionsOf } from './partition-status.ts'
+import type { GridPartitions } from './partition-status.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 
 /** The last report of a neighbour is ignored after this many heartbeat intervals. */
@@ -54,6 +56,10 @@ export interface GridCollection {
   readonly kind: string
   /** How many collections of this name were dropped before this one. */
   readonly drops: number
+  /** Number of partitions of a partitioned collection. Undefined for a replicated one. */
+  readonly partitions?: number | undefined
+  /** Peers that are to have each of its partitions. Undefined for a replicated one. */
+  readonly owners?: number | undefined
 }
 
 /** The state of a collection at this peer. */
@@ -117,6 +123,8 @@ export interface GridStatus {
   readonly clock: GridClockStatus
   /** The purging of deletes, and the peers that it waits for. */
   readonly purging: GridPurging
+  /** The partitions of partitioned collections. */
+  readonly partitions: GridPartitions
   /** What waits to be stored or sent. */
   readonly backlog: {
     /** Bytes of own writes and those of other peers that wait for the disk. */
@@ -223,6 +231,7 @@ export function statusOf(
     })),
     clock: { ...clock, heldWrites: quarantine.rows, refusedWrites: quarantine.refused },
     purging: purgingOf(report.purging, tombstones, runtime.wallMs),
+    partitions: partitionsOf(runtime.peer.partitions.report(runtime.now())),
     backlog: { ...backlog, heldWrites: quarantine.rows },
     storage: {
       persistent: storage.persistent,

@@ -1,0 +1,47 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Surroundings, removeAll } from './cli-rig/surroundings.ts'
+
+const here = new Surroundings('spread')
+
+beforeAll(async () => {
+  await here.peer('--name', 'spread')
+  await here.ok('set', 'carts', '42', 'tea', '--partitioned', '--owners', '2', '--partitions', '32')
+})
+afterAll(removeAll)
+
+async function failure(...words: string[]): Promise<string> {
+  const { code, stderr } = await here.run(words)
+  return `${code} ${stderr}`
+}
+
+test('a partitioned map is made, written, read and deleted', async () => {
+  expect(await here.ok('get', 'carts', '42')).toBe('"tea"\n')
+  const { receipt } = JSON.parse(await here.ok('set', 'carts', '{9}x', 'milk', '--copies', 'all', '--json')) as {
+    receipt: unknown
+  }
+  expect(receipt).toMatchObject({ hinted: false, copies: 1 })
+  expect(await here.ok('entries', 'carts', '--prefix', '{9}')).toBe('{9}x\t"milk"\n')
+  await here.ok('set', 'carts', 'brief', '1', '--ttl', '1h')
+  expect(await here.ok('get', 'carts', 'brief', '--json')).toContain('expiresAt')
+  await here.ok('delete', 'carts', 'brief')
+  expect(await failure('get', 'carts', 'brief')).toMatch(/^1 .*owners have no entry 'brief'/)
+  expect(await failure('delete', 'carts', 'brief')).toMatch(/^1 .*owners have no entry 'brief'/)
+})
+
+test('the owners of a key are listed, and the status says what is owned', async () => {
+  const { owners } = JSON.parse(await here.ok('owners', 'carts', '42', '--json')) as { owners: unknown[] }
+  expect(owners).toEqual([expect.objectContaining({ state: 'whole', zone: '', connected: true })])
+  expect(await here.ok('owners', 'carts', '42')).toMatch(/OWNER .*COPY.*\n.*whole/)
+  expect(await failure('owners', 'none', '42')).toMatch(/^1 .*no partitioned collection 'none'/)
+  expect(await here.ok('status')).toContain('32 of 32 are owned here, 32 whole')
+  const status = JSON.parse(await here.ok('status', '--json')) as { partitions: unknown }
+  expect(status.partitions).toMatchObject({ total: 32, owned: 32, whole: 32, unreachable: 0, lost: 0, hints: 0 })
+})
+
+test('says what is wrong', async () => {
+  expect(await failure('set', 'carts', 'a', '1', '--partitioned', '--owners', '7')).toMatch(/COLLECTION_MISMATCH/)
+  expect(await failure('set', 'new', 'a', '1', '--partitioned', '--partitions', '100')).toMatch(/PARTITIONS_INVALID/)
+  expect(await failure('set', 'carts', 'a', '1', '--owners', '2')).toMatch(/need --partitioned/)
+  expect(await failure('set', 'carts', 'a', '1', '--peers', '2')).toMatch(/counts owners/)
+  expect(await failure('get', 'carts', 'a', '--after', 'AAAA')).toMatch(/no tokens/)
+})
