@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { createInterface } from 'node:readline'
+import { linesOf } from './lines-of.ts'
 import { fileURLToPath } from 'node:url'
 import type { OpenGridOptions } from 'gossipgrid'
 import type { Ask } from './peer-program.ts'
@@ -17,7 +17,7 @@ interface Said {
 }
 
 /** A peer that runs as a process of its own, with the partitioned map `users`. */
-export class PeerProcess {
+export class PartitionedPeer {
   readonly peerId: string
   readonly addresses: readonly string[]
   readonly #child: ChildProcess
@@ -31,18 +31,21 @@ export class PeerProcess {
     this.addresses = opened.addresses
   }
 
-  static async start(options: Partial<OpenGridOptions>): Promise<PeerProcess> {
+  static async start(options: Partial<OpenGridOptions>): Promise<PartitionedPeer> {
     const child = spawn(process.execPath, [PROGRAM, JSON.stringify({ name: 'partitioned', ...options })], {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
     const waiting = new Map<number, (said: Said) => void>()
     const opened = Promise.withResolvers<Said>()
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const said = JSON.parse(line) as Said
-      if (said.id === undefined) opened.resolve(said)
-      else waiting.get(said.id)?.(said)
-    })
-    return new PeerProcess(child, waiting, await opened.promise)
+    const listen = async (): Promise<void> => {
+      for await (const line of linesOf(child.stdout)) {
+        const said = JSON.parse(line) as Said
+        if (said.id === undefined) opened.resolve(said)
+        else waiting.get(said.id)?.(said)
+      }
+    }
+    void listen()
+    return new PartitionedPeer(child, waiting, await opened.promise)
   }
 
   /** Rejects with the code of the error of the peer. */

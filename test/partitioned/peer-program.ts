@@ -1,6 +1,6 @@
-import { createInterface } from 'node:readline'
 import { openGrid } from 'gossipgrid'
 import type { OpenGridOptions, PartitionWriteOptions } from 'gossipgrid'
+import { linesOf } from './lines-of.ts'
 
 /** What a test asks of a peer that runs as a process of its own, a line each. */
 export type Ask =
@@ -43,7 +43,7 @@ async function answer(ask: Ask): Promise<unknown> {
   }
 }
 
-for await (const line of createInterface({ input: process.stdin })) {
+for await (const line of linesOf(process.stdin)) {
   const { id, ask } = JSON.parse(line) as { id: number; ask: Ask }
   answer(ask).then(
     (result) => say({ id, result: result ?? null }),

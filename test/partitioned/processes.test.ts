@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { PeerProcess } from './peer-process.ts'
+import { PartitionedPeer } from './peer-process.ts'
 
 interface Found {
   readonly values: Readonly<Record<string, number>>
@@ -11,7 +11,7 @@ interface Found {
 }
 
 let root: string
-const peers: PeerProcess[] = []
+const peers: PartitionedPeer[] = []
 /** What was acknowledged, and is to be there. */
 const ledger = new Map<string, number>()
 
@@ -23,9 +23,9 @@ afterAll(async () => {
   await rm(root, { recursive: true, force: true })
 })
 
-function start(index: number): Promise<PeerProcess> {
+function start(index: number): Promise<PartitionedPeer> {
   const others = index === 0 ? [] : peers[0]!.addresses
-  return PeerProcess.start({ directory: join(root, `peer-${index}`), join: others })
+  return PartitionedPeer.start({ directory: join(root, `peer-${index}`), join: others })
 }
 
 async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
@@ -37,7 +37,7 @@ async function until(holds: () => Promise<boolean>, what: string): Promise<void>
 }
 
 /** How many entries of the ledger a peer reads otherwise, how many it does not know, and how many are right. */
-async function compare(peer: PeerProcess): Promise<{ wrong: string[]; unknown: number; right: number }> {
+async function compare(peer: PartitionedPeer): Promise<{ wrong: string[]; unknown: number; right: number }> {
   const keys = [...ledger.keys()]
   const { values, unanswered } = await peer.ask<Found>({ call: 'getMany', keys, timeoutMs: 20_000 })
   const unknown = new Set(unanswered)
@@ -114,8 +114,12 @@ it('five processes lose nothing and miss nothing, while one is killed in the mid
 })
 
 it('a process without a directory and a light one write and read, and own nothing that others can', async () => {
-  const memory = await PeerProcess.start({ join: peers[0]!.addresses })
-  const light = await PeerProcess.start({ join: peers[1]!.addresses, role: 'light', directory: join(root, 'light') })
+  const memory = await PartitionedPeer.start({ join: peers[0]!.addresses })
+  const light = await PartitionedPeer.start({
+    join: peers[1]!.addresses,
+    role: 'light',
+    directory: join(root, 'light'),
+  })
   try {
     for (let i = 0; i < 50; i++) {
       const options = i % 2 === 0 ? {} : ({ copies: 1 } as const)

@@ -1,5 +1,5 @@
 import { ROW_MAX_BYTES } from '../formats/json/row.ts'
-import type { CollectionStatus, DurableMember, GridMember, GridStatus, Receipt, OwnerState } from 'gossipgrid'
+import type { CollectionStatus, DurableMember, GridMember, GridStatus, Receipt } from 'gossipgrid'
 
 /**
  * The API of a peer's local socket: HTTP with JSON bodies, values as tagged JSON. Streams are NDJSON and end with
@@ -80,16 +80,6 @@ export interface WriteAnswer {
   readonly collection: string
   readonly key: string
   readonly receipt: Receipt
-}
-
-/** The owners of a key of a partitioned collection, the first choice first. */
-export interface OwnersAnswer {
-  readonly collection: string
-  readonly key: string
-  readonly owners: readonly (OwnerState & {
-    /** The peer that answers is it, or has a connection to it. */
-    readonly connected: boolean
-  })[]
 }
 
 /** A counter or a set after a change of it: without a key, one of its own. */

@@ -31,7 +31,7 @@ export function controlRoutes(grid: Grid, facts: PeerFacts, closing: AbortSignal
     c.json({ error: { code: 'USAGE', message: `no call ${c.req.method} ${c.req.path}; is the peer older?` } }, 404),
   )
   app.use(boundedBody)
-  addPartitionedRoutes(app, grid, closing)
+  addPartitionedRoutes(app, grid, closing, { endLine, inPieces, streamed })
   app.get('/v1/status', (c) => c.json(calls.status()))
   app.get('/v1/members', (c) => c.json(calls.members()))
   app.delete('/v1/member', (c) => calls.forget(c))

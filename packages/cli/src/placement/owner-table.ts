@@ -1,4 +1,4 @@
-import type { OwnersAnswer } from '../control/control-api.ts'
+import type { OwnersAnswer } from '../control/partitioned/owners-answer.ts'
 import { shortId } from '../control/running-peer.ts'
 import type { Colors } from '../terminal/colors.ts'
 import { table } from '../terminal/table.ts'

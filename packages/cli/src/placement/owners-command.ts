@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { clientCommand, examples } from '../commands/options.ts'
 import type { ClientOptions } from '../commands/options.ts'
-import type { OwnersAnswer } from '../control/control-api.ts'
+import type { OwnersAnswer } from '../control/partitioned/owners-answer.ts'
 import { ControlClient } from '../control/control-client.ts'
 import { colorsFor } from '../terminal/colors.ts'
 import { print, printJson } from '../terminal/output.ts'

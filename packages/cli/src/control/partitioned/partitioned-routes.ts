@@ -3,15 +3,21 @@ import type { Grid, PartitionedMap } from 'gossipgrid'
 import type { Context, Hono } from 'hono'
 import { CliError } from '../../cli-error.ts'
 import { fromTagged, parseTagged, stringifyTagged, toTagged } from '../../formats/json/tagged-json.ts'
-import type { BatchAnswer, OwnersAnswer, RefusedRow } from '../control-api.ts'
-import { endLine, inPieces, streamed } from '../ndjson.ts'
+import type { OwnersAnswer } from './owners-answer.ts'
 import { partitionedMap } from './partitioned-collection.ts'
 import type { WantedShape } from './partitioned-collection.ts'
+
+/** How a call answers with a stream of lines. */
+export interface LineStreams {
+  endLine(sent: number, name: string, state: object): string
+  inPieces(lines: AsyncIterable<string>): AsyncIterable<string>
+  streamed(pieces: AsyncIterable<string>, stop: () => void): Response
+}
 
 type Handler = (c: Context, map: PartitionedMap<unknown>, collection: string) => Response | Promise<Response>
 
 /** The calls that read and write entries, where the collection is partitioned, and which peers own a key. Others go on to the next route. */
-export function addPartitionedRoutes(app: Hono, grid: Grid, closing: AbortSignal): void {
+export function addPartitionedRoutes(app: Hono, grid: Grid, closing: AbortSignal, streams: LineStreams): void {
   const where =
     (handle: Handler) =>
     async (c: Context, next: () => Promise<void>): Promise<Response | void> => {
@@ -24,7 +30,7 @@ export function addPartitionedRoutes(app: Hono, grid: Grid, closing: AbortSignal
   app.delete('/v1/entry', where(remove))
   app.get(
     '/v1/entries',
-    where((c, map, collection) => entries(c, map, collection, closing)),
+    where((c, map, collection) => entries(c, map, collection, { closing, streams })),
   )
   app.post('/v1/entries', where(setEntries))
   app.get('/v1/owners', (c) => owners(c, grid))
@@ -65,7 +71,12 @@ async function remove(c: Context, map: PartitionedMap<unknown>, collection: stri
   return c.json({ collection, key, receipt })
 }
 
-function entries(c: Context, map: PartitionedMap<unknown>, collection: string, closing: AbortSignal): Response {
+function entries(
+  c: Context,
+  map: PartitionedMap<unknown>,
+  collection: string,
+  { closing, streams }: { readonly closing: AbortSignal; readonly streams: LineStreams },
+): Response {
   const { prefix = '', limit: limitText } = c.req.query()
   const limit = limitText === undefined ? Infinity : Number(limitText)
   if (!(limit >= 0)) throw new GridError('INVALID_OPTION', `limit is a number from 0, not ${JSON.stringify(limitText)}`)
@@ -80,15 +91,15 @@ function entries(c: Context, map: PartitionedMap<unknown>, collection: string, c
         if (++sent >= limit) break
       }
     }
-    yield endLine(sent, collection, {})
+    yield streams.endLine(sent, collection, {})
   }
-  return streamed(inPieces(lines()), () => stop.abort())
+  return streams.streamed(streams.inPieces(lines()), () => stop.abort())
 }
 
 async function setEntries(c: Context, map: PartitionedMap<unknown>): Promise<Response> {
   const rows: unknown = valueIn(await c.req.text(), JSON.parse)
   if (!Array.isArray(rows)) throw new GridError('INVALID_VALUE', 'a batch is an array of rows')
-  const refused: RefusedRow[] = []
+  const refused: { readonly index: number; readonly code: string; readonly message: string }[] = []
   let expired = 0
   const write = async (row: unknown, index: number): Promise<void> => {
     try {
@@ -105,8 +116,7 @@ async function setEntries(c: Context, map: PartitionedMap<unknown>): Promise<Res
   }
   await Promise.all(rows.map(write))
   const inOrder = refused.toSorted((a, b) => a.index - b.index)
-  const answer: BatchAnswer = { written: rows.length - refused.length - expired, expired, refused: inOrder }
-  return c.json(answer)
+  return c.json({ written: rows.length - refused.length - expired, expired, refused: inOrder })
 }
 
 async function owners(c: Context, grid: Grid): Promise<Response> {
