@@ -74,7 +74,9 @@ export class PartitionFaults {
       const { peer } = machine
       if (peer !== undefined && machine.life === life) {
         const { hints, remaining } = peer.partitions
-        if (remaining.length > 0 || (hints?.count ?? 0) > 0 || machine.closing) continue
+        // It goes once it is durable that it has nothing left: until then its disk has what it had.
+        const isDurable = peer.report(machine.clock.now()).backlog.undurableBytes === 0
+        if (remaining.length > 0 || (hints?.count ?? 0) > 0 || !isDurable || machine.closing) continue
         machine.close(true)
         this.gone.add(machine)
         this.leaves += 1
