@@ -237,6 +237,13 @@ export class Rendezvous implements Placement {
     return bits
   }
 
+  /** The other peers that publish a copy which is not whole. */
+  partialHolders(name: PartitionName): PeerId[] {
+    const origin = this.registered(name)?.origin ?? ''
+    const partial = [...this.#published].filter(([, copies]) => copies.has(name) && !copies.isWhole(name, origin))
+    return partial.map(([peer]) => peer).filter((peer) => peer !== this.peerId)
+  }
+
   #clearAudiences(): void {
     this.#audiences.clear()
     this.#audienceChanges += 1

@@ -16,6 +16,7 @@ function former(wholeHolders: readonly string[], ...owners: readonly string[]) {
     isExpected: (peer: string) => peer !== 'away',
     isWhole: () => true,
     owners: () => new Set(['owner', ...owners]),
+    partialHolders: () => [],
     registered: () => undefined,
     wholeHolders: () => wholeHolders,
   } as unknown as Rendezvous
@@ -69,4 +70,23 @@ it('a peer that takes itself for an owner answers as a former one when it is ask
   currency.met('reader')
   expect(ask()).toBe('its copy')
   expect(ask(later, { passed: true, former: true })).toBeUndefined()
+})
+
+it('an owner does not answer before it has met a peer that was to own the partition for a while, unless that is away', () => {
+  for (const [other, answer] of [
+    ['other', undefined],
+    ['away', 'its copy'],
+  ] as const) {
+    const placement = {
+      isExpected: (peer: string) => peer !== 'away',
+      isWhole: () => true,
+      owners: () => new Set(['self']),
+      partialHolders: () => [other],
+      wholeHolders: () => [],
+    } as unknown as Rendezvous
+    const currency = new Currency({ neighbours: new NeighbourTable(), peerId: 'self', placement }, start)
+    expect(currency.mayRead(users(3), later) ? 'its copy' : undefined).toBe(answer)
+    currency.met(other)
+    expect(currency.mayRead(users(3), later)).toBe(true)
+  }
 })

@@ -14,7 +14,8 @@ export interface CurrencyDeps {
 /**
  * Whether an owner may answer from its copy. One that has just started, that stood still, or that met another owner again may
  * lack what was written meanwhile. So it first has a session with any peer, and with each other owner in reach; for
- * each of those owners it waits for 5 s at most, and then answers from what it has.
+ * each of those owners it waits for 5 s at most, and then answers from what it has. A peer that was to own the partition for a while,
+ * and is not marked as away, is waited for.
  */
 export class Currency {
   readonly #deps: CurrencyDeps
@@ -78,6 +79,10 @@ export class Currency {
     const isAccompanied = neighbours.size > 0 || now.monotonicMs - this.#accompaniedAtMs < COMPARE_PATIENCE_MS
     if (isAccompanied && !this.#hasMet) return false
     const owners = placement.owners(name) as ReadonlySet<PeerId>
+    // One that owned the partition for a while may have what was written meanwhile, and no other.
+    const isMissed = (peer: PeerId): boolean =>
+      !owners.has(peer) && placement.isExpected(peer) && !this.#compared.has(peer)
+    if (placement.partialHolders(name).some(isMissed)) return false
     const others = [...owners].filter((owner) => owner !== peerId)
     // No other owner is in reach yet.
     if (others.length > 0 && others.every((owner) => !neighbours.has(owner))) {
