@@ -283,7 +283,6 @@ class PartitionSimulation {
     }
   }
 
-  /** A peer that others are out of reach of may know of few that own. */
   /** It reaches every peer that is up, and those are all owners of the partition. */
   #reachesAll(peer: Peer, name: PartitionName): boolean {
     const up = this.#machines.flatMap((machine) => machine.peer?.peerId ?? [])

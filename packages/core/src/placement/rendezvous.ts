@@ -62,6 +62,8 @@ export class Rendezvous implements Placement {
   #expected: ReadonlySet<PeerId> = new Set()
   /** By number of the partition and number of owners. */
   readonly #owners = new Map<number, ReadonlySet<PeerId>>()
+  /** By partition: the other peers that publish a copy which is not whole. */
+  readonly #partial = new Map<string, readonly PeerId[]>()
   readonly #audiences = new Map<string, ReadonlySet<PeerId>>()
   #changes = 0
   #audienceChanges = 0
@@ -90,6 +92,7 @@ export class Rendezvous implements Placement {
     this.#durableOwners = new Set(owners.filter(({ durable }) => durable).map(({ peerId }) => peerId))
     this.#expected = new Set(present.map(({ peerId }) => peerId))
     this.#owners.clear()
+    this.#partial.clear()
     this.#clearAudiences()
     this.#changes += 1
   }
@@ -238,7 +241,14 @@ export class Rendezvous implements Placement {
   }
 
   /** The other peers that publish a copy which is not whole. */
-  partialHolders(name: PartitionName): PeerId[] {
+  partialHolders(name: PartitionName): readonly PeerId[] {
+    const key = nameKey(name)
+    let holders = this.#partial.get(key)
+    if (holders === undefined) this.#partial.set(key, (holders = this.#partialHolders(name)))
+    return holders
+  }
+
+  #partialHolders(name: PartitionName): PeerId[] {
     const origin = this.registered(name)?.origin ?? ''
     const partial = [...this.#published].filter(([, copies]) => copies.has(name) && !copies.isWhole(name, origin))
     return partial.map(([peer]) => peer).filter((peer) => peer !== this.peerId)
