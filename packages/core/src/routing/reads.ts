@@ -10,9 +10,9 @@ import { nameKey } from '../wire/block.ts'
 import type { PartitionName } from '../wire/block.ts'
 import type { KeysOfPart, Message } from '../wire/messages.ts'
 import { entryKeyOf } from '../kinds/kinds.ts'
-import { Asking } from './asking.ts'
-import type { AskOptions, AskingDeps, Item } from './asking.ts'
-import type { Currency } from './currency.ts'
+import { Asking } from '../asking/asking.ts'
+import type { AskOptions, AskingDeps, Item } from '../asking/asking.ts'
+import type { Currency } from '../asking/currency.ts'
 import type { LargestRows } from './largest-rows.ts'
 
 export type FoundMessage = Extract<Message, { readonly type: 'found' }>
