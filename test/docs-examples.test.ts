@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'
-import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isProgram } from './docs-programs.ts'
+import { typeMistakes } from './type-mistakes.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const PROCESSES = 2
@@ -129,19 +129,8 @@ describe('the examples of the documentation run', async () => {
     expect(done, output).toBe(true)
   })
   it('have the right types', () => {
-    const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), (path) => ts.sys.readFile(path)) as {
-      config: { compilerOptions: Record<string, unknown> }
-    }
-    // Examples leave out what only this repository wants, and a page has the types of its bundler.
-    const loose = { isolatedDeclarations: false, declaration: false, noUnusedLocals: false, noImplicitReturns: false }
-    const { options } = ts.convertCompilerOptionsFromJson({ ...config.compilerOptions, ...loose }, ROOT)
-    const program = ts.createProgram(examples.map(fileOf), options)
     // What is added to `openGrid` may stand there already.
-    const found = ts.getPreEmitDiagnostics(program).filter(({ code }) => code !== TWICE)
-    const mistakes = found.map(({ file, start = 0, messageText }) => {
-      const { line = 0 } = file?.getLineAndCharacterOfPosition(start) ?? {}
-      return `${file?.fileName.slice(directory.length)}:${line + 1} ${ts.flattenDiagnosticMessageText(messageText, ' ')}`
-    })
+    const mistakes = typeMistakes(examples.map(fileOf), [TWICE])
     expect(mistakes).toEqual([])
   })
   it('and close what they open', () => {

@@ -11,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vit
 import { Chromium } from './browser/browser-rig.ts'
 import { programsOf, saveProgram } from './docs-programs.ts'
 import { RunningProgram } from './running-program.ts'
+import { typeMistakes } from './type-mistakes.ts'
 
 const run = promisify(execFile)
 const START = 'docs/getting-started.md'
@@ -59,9 +60,10 @@ describe('the programs that pages print', () => {
     }
   })
 
-  it('a server peer and a page in two tabs', async () => {
-    await saveProgram(START, 'server.ts', folder, LOOPBACK)
-    for (const name of ['index.html', 'main.ts']) await saveProgram(START, name, folder)
+  it('a server peer and a page in two tabs, without a framework and with React, also after the server was away', async () => {
+    const [port] = await freePorts(1)
+    await saveProgram(START, 'server.ts', folder, `listen: ['/ip4/127.0.0.1/tcp/${port}/ws'], mdns: false, `)
+    for (const name of ['index.html', 'main.ts', 'react.html', 'react.tsx']) await saveProgram(START, name, folder)
     const server = start('server.ts')
     await server.prints('server peer is running')
     const vite = await createServer({
@@ -83,6 +85,17 @@ describe('the programs that pages print', () => {
     await one.getByText('✓ buy tea').waitFor()
     await server.prints('buy tea')
     await expect.poll(() => other.locator('p').textContent()).toMatch(/^(equal to|nothing is missing here)/)
+
+    const react = await browser.tab(`${url}react.html`)
+    await react.getByText('✓ buy tea').waitFor()
+    await server.kill()
+    await react.locator('input').fill('ask ben')
+    await react.locator('input').press('Enter')
+    await one.getByText('○ ask ben').click()
+    await react.getByText('✓ ask ben').waitFor()
+    const again = start('server.ts')
+    await again.prints('ask ben')
+    await expect.poll(() => react.locator('p').textContent()).toBe('other peers: 3; equal')
   })
 
   it('a test of an application', async () => {
@@ -120,11 +133,23 @@ describe('the programs that pages print', () => {
     await expect.poll(() => ask(0)).toBe(`${ports[0]}: please log in\n`)
   })
 
+  it('have the right types', async () => {
+    const names = (await programsOf(START)).map(({ name }) => name).filter((name) => /\.tsx?$/.test(name))
+    for (const name of names) await saveProgram(START, name, folder)
+    await saveProgram('docs/sessions.md', 'session-server.ts', folder)
+    await saveProgram('docs/testing.md', 'users.test.ts', folder)
+    const files = [...names, 'session-server.ts', 'users.test.ts'].map((name) => join(folder, name))
+    expect(typeMistakes(files)).toEqual([])
+  })
+
   it('all of them are run here', async () => {
     const names = async (page: string): Promise<string[]> => (await programsOf(page)).map(({ name }) => name)
     expect(await names('README.md')).toEqual(['a.ts', 'b.ts'])
     expect(await names('docs/testing.md')).toEqual(['users.test.ts'])
     expect(await names('docs/sessions.md')).toEqual(['session-server.ts'])
-    expect(await names(START)).toEqual(['a.ts', 'b.ts', 'counter.ts', 'server.ts', 'index.html', 'main.ts'])
+    expect(await names(START)).toEqual([
+      ...['a.ts', 'b.ts', 'counter.ts'],
+      ...['server.ts', 'index.html', 'main.ts', 'react.html', 'react.tsx'],
+    ])
   })
 })

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** A block of code whose first line names its file. */
-const PROGRAM = /```(?:ts|html)\n(?:\/\/ |<!-- )([\w.-]+\.(?:ts|html))(?: -->)?\n([\s\S]*?)```/g
+const PROGRAM = /```(?:tsx?|html)\n(?:\/\/ |<!-- )([\w.-]+\.(?:tsx?|html))(?: -->)?\n([\s\S]*?)```/g
 
 /** A program of a page that is meant to be saved as a file. */
 export interface Program {
@@ -23,9 +23,10 @@ export function isProgram(code: string): boolean {
   return /^\/\/ [\w.-]+\.ts\n/.test(code)
 }
 
-/** Saves one program of a page. `options` are added to every `openGrid`. */
+/** Saves one program of a page. `options` are added to every `openGrid`, and take the place of its `listen`. */
 export async function saveProgram(page: string, name: string, folder: string, options = ''): Promise<void> {
   const program = (await programsOf(page)).find((candidate) => candidate.name === name)
   if (program === undefined) throw new Error(`${page} has no program ${name}`)
-  await writeFile(join(folder, name), program.code.replaceAll('openGrid({ ', `openGrid({ ${options}`))
+  const own = options === '' ? program.code : program.code.replaceAll(/listen: \[[^\]]*\], /g, '')
+  await writeFile(join(folder, name), own.replaceAll('openGrid({ ', `openGrid({ ${options}`))
 }

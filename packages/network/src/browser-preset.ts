@@ -30,6 +30,7 @@ export const preset: Preset = {
   dials: (address) =>
     address.startsWith('/memory/') ||
     (address.includes('/p2p-circuit') ? address.includes('/webrtc') : /\/wss?(\/|$)/.test(address)),
+  dialsWhat: 'a tab needs one that ends in /ws: have a server peer listen on /ip4/127.0.0.1/tcp/4001/ws, for example',
   options,
   broadcasting: (node) => node.services['pubsub'] as LateGossip,
 }

@@ -1,12 +1,13 @@
 import { preset } from '#preset'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import { createLibp2p } from 'libp2p'
-import { checkKnown } from '@gossipgrid/core'
+import { GridError, checkKnown } from '@gossipgrid/core'
 import type { Known, PeerId } from '@gossipgrid/core'
 import { checkAddress, onLoopback } from './address-checks.ts'
 import type { Channel } from './channel.ts'
 import { PeerNetwork } from './peer-network.ts'
 import type { Libp2pNetwork } from './libp2p-port.ts'
+import type { Preset } from './preset.ts'
 import type { Certificate, IceServer } from './servers-outside.ts'
 
 /** Options of `libp2pNetwork`, and of a network of your own. */
@@ -66,7 +67,8 @@ const OPTIONS: Known<Libp2pNetworkOptions> = {
 
 /**
  * The network of a server peer (Node, Deno or Bun). In a bundle for browsers, that of a tab. Rejects with `INVALID_OPTION` for an
- * option that does not exist, and with `NETWORK_BAD_ADDRESS` for an address in the options that is no multiaddr. `start` opens it.
+ * option that does not exist, and with `NETWORK_BAD_ADDRESS` for an address in the options that is no multiaddr, or if none of `join` can
+ * be dialled in this environment. `start` opens it.
  *
  * @example
  * ```ts
@@ -79,7 +81,9 @@ const OPTIONS: Known<Libp2pNetworkOptions> = {
 export async function libp2pNetwork(options: Libp2pNetworkOptions): Promise<Libp2pNetwork> {
   checkKnown(options, OPTIONS)
   const listen = options.listen ?? preset.listen
-  for (const address of [...listen, ...(options.join ?? []), ...(options.announce ?? [])]) checkAddress(address)
+  const join = options.join ?? []
+  for (const address of [...listen, ...join, ...(options.announce ?? [])]) checkAddress(address)
+  checkJoin(join, preset)
   const privateKey =
     options.privateKey === undefined ? await generateKeyPair('Ed25519') : privateKeyFromProtobuf(options.privateKey)
   const {
@@ -95,7 +99,7 @@ export async function libp2pNetwork(options: Libp2pNetworkOptions): Promise<Libp
       channels: options.channels,
       privateKeyBytes: privateKeyToProtobuf(privateKey),
       broadcastSizeMaxBytes: options.broadcastSizeMaxBytes ?? 1024 * 1024,
-      join: options.join ?? [],
+      join,
       messageSizeMaxBytes: options.messageSizeMaxBytes ?? 4 * 1024 * 1024,
       neighboursMax,
       deafAfterMs: options.deafAfterMs ?? 10_000,
@@ -112,5 +116,14 @@ export async function libp2pNetwork(options: Libp2pNetworkOptions): Promise<Libp
       await preset.prepare?.(node)
       return { node, broadcasting: preset.broadcasting(node, hooks.gossip) }
     },
+  )
+}
+
+/** A peer that can dial none of the addresses would wait for ever, without a word. Some may be for peers of another kind. */
+export function checkJoin(join: readonly string[], { dials, dialsWhat }: Pick<Preset, 'dials' | 'dialsWhat'>): void {
+  if (join.length === 0 || join.some(dials)) return
+  throw new GridError(
+    'NETWORK_BAD_ADDRESS',
+    `no address to join can be dialled from here, such as ${join[0]}: ${dialsWhat}`,
   )
 }

@@ -40,7 +40,9 @@ export interface Preset {
   /** Whether this peer finds others through relays, as tabs do. */
   readonly usesRelays: boolean
   /** Whether a peer can be dialled by this address for data, not only for signalling. */
-  dials(address: string): boolean
+  dials: (address: string) => boolean
+  /** Which addresses can be dialled: the advice of an error. */
+  readonly dialsWhat: string
   options(input: PresetInput): Libp2pOptions
   /** Broadcasting by a node with these options. */
   broadcasting(node: Libp2p, gossip: GossipOptions): Broadcasting

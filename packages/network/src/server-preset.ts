@@ -22,6 +22,7 @@ export const preset: Preset = {
   neighboursMax: 32,
   usesRelays: false,
   dials: (address) => !address.includes('/p2p-circuit'),
+  dialsWhat: 'pass an address of its own that the other peer prints',
   options,
   broadcasting: (node, gossip) => new Gossip(node.peerId.toString(), node.services['pubsub'] as GossipService, gossip),
   prepare: letDenoExit,

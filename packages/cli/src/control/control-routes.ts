@@ -114,7 +114,7 @@ class Calls {
       throw new CliError(
         'NOT_FOUND',
         `no registered peer '${meant}'`,
-        'gossipgrid members --wide lists those there are.',
+        'gossipgrid members --wide lists them. A peer registers in its first minute; for one that left before, nothing waits.',
       )
     }
     const alive = this.#grid.members.some((member) => member.peerId === peerId && member.state === 'alive')
