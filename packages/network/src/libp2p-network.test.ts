@@ -1,8 +1,9 @@
 import { networkConformance } from '@gossipgrid/testing/network-conformance'
 import { expect, it } from 'vitest'
+import { checkJoin } from './address-checks.ts'
 import { preset as browserPreset } from './browser-preset.ts'
 import { deriveChannel } from './channel.ts'
-import { checkJoin, libp2pNetwork } from './libp2p-network.ts'
+import { libp2pNetwork } from './libp2p-network.ts'
 
 const secrets = ['the secret of the conformance suite', 'the former one']
 const open = [await deriveChannel('conformance')]

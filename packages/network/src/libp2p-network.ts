@@ -1,13 +1,12 @@
 import { preset } from '#preset'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import { createLibp2p } from 'libp2p'
-import { GridError, checkKnown } from '@gossipgrid/core'
+import { checkKnown } from '@gossipgrid/core'
 import type { Known, PeerId } from '@gossipgrid/core'
-import { checkAddress, onLoopback } from './address-checks.ts'
+import { checkAddress, checkJoin, onLoopback } from './address-checks.ts'
 import type { Channel } from './channel.ts'
 import { PeerNetwork } from './peer-network.ts'
 import type { Libp2pNetwork } from './libp2p-port.ts'
-import type { Preset } from './preset.ts'
 import type { Certificate, IceServer } from './servers-outside.ts'
 
 /** Options of `libp2pNetwork`, and of a network of your own. */
@@ -116,14 +115,5 @@ export async function libp2pNetwork(options: Libp2pNetworkOptions): Promise<Libp
       await preset.prepare?.(node)
       return { node, broadcasting: preset.broadcasting(node, hooks.gossip) }
     },
-  )
-}
-
-/** A peer that can dial none of the addresses would wait for ever, without a word. Some may be for peers of another kind. */
-export function checkJoin(join: readonly string[], { dials, dialsWhat }: Pick<Preset, 'dials' | 'dialsWhat'>): void {
-  if (join.length === 0 || join.some(dials)) return
-  throw new GridError(
-    'NETWORK_BAD_ADDRESS',
-    `no address to join can be dialled from here, such as ${join[0]}: ${dialsWhat}`,
   )
 }
