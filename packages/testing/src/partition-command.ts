@@ -12,6 +12,7 @@ const OPTIONS = {
   peers: { type: 'string' },
   minutes: { type: 'string' },
   mutant: { type: 'string' },
+  repairs: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const
 
@@ -30,7 +31,8 @@ export function simulatePartitionsCommand(args: readonly string[]): number {
   const single = number('seed', 0)
   const first = single ?? number('first', 0) ?? 1
   const [peers, minutes] = [number('peers', 2), number('minutes', 0.1)]
-  const given = { ...(peers === undefined ? {} : { peers }), ...(minutes === undefined ? {} : { minutes }) }
+  const repairs = values.repairs === true ? { hints: true, repairs: true } : {}
+  const given = { ...repairs, ...(peers === undefined ? {} : { peers }), ...(minutes === undefined ? {} : { minutes }) }
   const results: PartitionSimulationResult[] = []
   for (let i = 0; i < (single === undefined ? (number('seeds', 1) ?? 1) : 1); i++) {
     const result = withPartitionMutant(mutant as PartitionMutantName | undefined, () =>

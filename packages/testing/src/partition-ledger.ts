@@ -96,6 +96,8 @@ const HINT_COPIES_MIN = 2
 export class PartitionLedger {
   readonly writes: PartitionWrite[] = []
   readonly ownersMax: number
+  /** By key, the dates of all writes that were ever made. */
+  readonly #dates = new Map<string, Set<number>>()
   readonly #checksMin: number
   #lostDisks = 0
   /** How many those were at the last checks. */
@@ -112,6 +114,19 @@ export class PartitionLedger {
 
   get lostDisks(): number {
     return this.#lostDisks
+  }
+
+  /** A machine has written. */
+  add(write: PartitionWrite): void {
+    this.writes.push(write)
+    const at = `${copyKey(write.name)} ${write.key}`
+    const dates = this.#dates.get(at) ?? new Set()
+    this.#dates.set(at, dates.add(write.hlc))
+  }
+
+  /** Whether an application made a write of this date to the key. */
+  isDateOf(name: PartitionName, key: string, hlc: number): boolean {
+    return this.#dates.get(`${copyKey(name)} ${key}`)?.has(hlc) === true
   }
 
   /** A machine has made writes durable. */

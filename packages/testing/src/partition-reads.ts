@@ -40,6 +40,23 @@ export class PartitionReads {
     this.#met.add(`${index} ${life}`)
   }
 
+  /** Reads a key at all owners in reach, which mends those that are behind. What it finds was written so by an application. */
+  readAll(machine: SimulatedPeer, name: PartitionName, key: string): void {
+    const { peer } = machine
+    if (peer === undefined) return
+    const check = this.#expecting(machine, peer, name, (each) => each === key)
+    peer.partitions.readAll({ name, key }, machine.clock.now(), ({ rows }) => {
+      if (rows === undefined) {
+        this.unreachable += 1
+        return
+      }
+      check(() => rows)
+      const made = rows.find(({ hlc }) => !this.#ledger.isDateOf(name, key, hlc))
+      if (made !== undefined) this.#violated(`read: '${key}' of ${copyKey(name)} has a version that nobody wrote`)
+    })
+    machine.take({ type: 'tick' })
+  }
+
   /** Reads a key, and every other time the next keys of its partition as well. */
   read(machine: SimulatedPeer, name: PartitionName, key: string): void {
     const { peer } = machine

@@ -55,6 +55,13 @@ test.each([
   expect(simulatePartitions({ seed, ...PLAIN }).violations).toEqual([])
 })
 
+test.each(Array.from({ length: 4 }, (_, i) => 31 + i))(
+  'reads that mend owners make no versions of their own, in simulation %i',
+  (seed) => {
+    expect(simulatePartitions({ seed, hints: true, repairs: true })).toMatchObject({ violations: [], lost: 0 })
+  },
+)
+
 test.each([
   {
     seed: 7,
@@ -86,7 +93,7 @@ test.each([
 const CAUGHT_BY: Readonly<
   Record<
     PartitionMutantName,
-    { readonly hints?: boolean; readonly leaves?: boolean; readonly seeds: readonly number[] }
+    { readonly hints?: boolean; readonly leaves?: boolean; readonly repairs?: boolean; readonly seeds: readonly number[] }
   >
 > = {
   'whole-by-any': { hints: false, seeds: [38, 62, 93] },
@@ -104,6 +111,7 @@ const CAUGHT_BY: Readonly<
   'numbers-from-one': { hints: true, seeds: [50, 275] },
   'stale-answers': { seeds: [6335] },
   'former-answers': { seeds: [6588] },
+  'repair-as-write': { hints: true, repairs: true, seeds: [2, 3, 9] },
 }
 
 test.each(Object.keys(PARTITION_MUTANTS) as PartitionMutantName[])(

@@ -38,6 +38,8 @@ export interface PartitionSimulationOptions {
   readonly memory?: boolean
   /** Machines leave and come back. In some seeds if left out. */
   readonly leaves?: boolean
+  /** Every other read asks all owners, and mends those that are behind. */
+  readonly repairs?: boolean
 }
 
 export interface PartitionSimulationResult {
@@ -207,7 +209,10 @@ class PartitionSimulation {
       if (this.#faults.healed) return
       const collection = random.pick(this.#collections).name
       const key = `key ${random.below(KEYS)}`
-      this.#reads.read(random.pick(this.#machines), nameOf(collection, key), key)
+      const isOfAll = this.#options.repairs === true && random.chance(0.5)
+      const machine = random.pick(this.#machines)
+      if (isOfAll) this.#reads.readAll(machine, nameOf(collection, key), key)
+      else this.#reads.read(machine, nameOf(collection, key), key)
       this.#readOnAndOn(random)
     })
   }
@@ -244,7 +249,7 @@ class PartitionSimulation {
       ...NOTHING_KNOWN,
       everywhere: new Map(),
     }
-    this.#ledger.writes.push(write)
+    this.#ledger.add(write)
     if (!machine.persistent || (this.#hints && random.chance(0.5))) {
       const isOwnInMemory = !machine.persistent && written.hinted !== true
       const copies = machine.persistent ? ownersOf(peer, name).size : isOwnInMemory ? 2 : 1

@@ -1,4 +1,5 @@
-import { Currency, LargestRows, RequestNumbers } from '@gossipgrid/core/internals'
+import { Currency, LargestRows, PartitionAccess, RepairingReads, RequestNumbers } from '@gossipgrid/core/internals'
+import type { PartitionName, Row } from '@gossipgrid/core'
 import { replaceMethod } from './replacements.ts'
 
 /** An owner answers at once after a start, or when it meets another owner again. */
@@ -28,7 +29,41 @@ function numbersFromOne(): () => void {
   })
 }
 
-export type ReadMutantName = 'stale-answers' | 'former-answers' | 'own-writes-unread' | 'numbers-from-one'
+/** A reader that has found owners behind writes anew what it has found. */
+function repairAsWrite(): () => void {
+  let found: { readonly name: PartitionName; readonly row: Readonly<Row> }[] = []
+  const restoreMend = replaceMethod(RepairingReads.prototype, 'mend', () => (_, name, rows) => {
+    for (const row of rows) found.push({ name, row })
+  })
+  const restoreRead = replaceMethod(PartitionAccess.prototype, 'readAll', (original) => {
+    return function readAll(
+      this: PartitionAccess,
+      ...[key, now, done, options]: Parameters<PartitionAccess['readAll']>
+    ): void {
+      const written: typeof done = (read) => {
+        const repaired = found
+        found = []
+        for (const { name, row } of repaired) {
+          const { bytes, start, end } = row
+          this.write(name, row.key, bytes?.slice(start, end), now)
+        }
+        done(read)
+      }
+      original.call(this, key, now, written, options)
+    }
+  })
+  return () => {
+    restoreRead()
+    restoreMend()
+  }
+}
+
+export type ReadMutantName =
+  | 'stale-answers'
+  | 'former-answers'
+  | 'own-writes-unread'
+  | 'numbers-from-one'
+  | 'repair-as-write'
 
 /** Planted bugs in reads of partitions. */
 export const READ_MUTANTS: Readonly<Record<ReadMutantName, () => () => void>> = {
@@ -36,4 +71,5 @@ export const READ_MUTANTS: Readonly<Record<ReadMutantName, () => () => void>> = 
   'former-answers': formerAnswers,
   'own-writes-unread': ownWritesUnread,
   'numbers-from-one': numbersFromOne,
+  'repair-as-write': repairAsWrite,
 }

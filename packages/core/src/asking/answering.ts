@@ -45,9 +45,9 @@ export class Answering {
     now: Instant,
   ): void {
     // What begins with another registration has another history.
-    const isShared = items.map(({ name, origin }) => origin === undefined || this.#originOf(name) === origin)
+    const isShared = items.map((item) => this.isShared(item))
     const own = items.map((item, place) =>
-      isShared[place] === true && this.#mayAnswer(item.name, manner, now) ? answerOf(item) : undefined,
+      isShared[place] === true && this.mayAnswer(item.name, manner, now) ? answerOf(item) : undefined,
     )
     const isUnknown = isShared.map((shared, place) => shared && own[place] === undefined)
     const unknown = items.filter((_, place) => isUnknown[place])
@@ -68,12 +68,13 @@ export class Answering {
     onward.ask(unknown, now, done, { passedFor: from })
   }
 
-  #originOf(name: PartitionName): string | undefined {
-    return this.#deps.placement.registered(name)?.origin
+  /** Whether both know the same registration of a collection, as far as the peer that asks knows one. */
+  isShared({ name, origin }: Item): boolean {
+    return origin === undefined || this.#deps.placement.registered(name)?.origin === origin
   }
 
   /** Whether what this peer says of a partition counts. */
-  #mayAnswer(name: PartitionName, { former }: Manner, now: Instant): boolean {
+  mayAnswer(name: PartitionName, { former }: Manner, now: Instant): boolean {
     const { currency, peerId, placement } = this.#deps
     if (!placement.isWhole(name)) return false
     const owners = placement.owners(name) as ReadonlySet<PeerId>

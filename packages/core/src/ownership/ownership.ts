@@ -31,7 +31,7 @@ import { CoHolders } from './co-holders.ts'
 import { PartitionWrites } from '../hints/partition-writes.ts'
 import type { WrittenMessage } from '../hints/hint-delivery.ts'
 import type { WriteMessage } from '../hints/incoming-writes.ts'
-import { Routing } from '../routing/routing.ts'
+import { PartitionReads } from '../reads/partition-reads.ts'
 import { KnownVersions } from '../routing/known-versions.ts'
 import { Handover } from './handover.ts'
 import { LostPartitions } from './lost-partitions.ts'
@@ -78,7 +78,7 @@ export class Ownership {
   /** Writes to partitions that this peer has no whole copy of, and those of other peers. */
   readonly writes: PartitionWrites
   /** Reads of any partition. */
-  readonly routing: Routing
+  readonly reads: PartitionReads
   readonly #handover: Handover
   readonly #deps: OwnershipDeps
   readonly #rows: OwnerRows
@@ -115,7 +115,7 @@ export class Ownership {
     this.#handover = new Handover({ ...deps, peerId: this.#peerId })
     const known = new KnownVersions(deps.ids)
     this.writes = new PartitionWrites({ ...deps, known })
-    this.routing = new Routing({ ...deps, known, hints: this.writes.hints, peerId: this.#peerId }, now)
+    this.reads = new PartitionReads({ ...deps, known, hints: this.writes.hints, peerId: this.#peerId }, now)
     this.#read()
     this.#restore()
     this.writes.restore(deps.hinted, now)
@@ -124,7 +124,7 @@ export class Ownership {
   /** Monotonic milliseconds at which there is something to do. While there is no room for rows, the store wakes this peer. */
   get wakeAtMs(): number {
     const lookMs = this.#isNeeded && !this.#deps.commit.full ? this.#nextLookMs : Infinity
-    return Math.min(lookMs, this.writes.wakeAtMs, this.routing.wakeAtMs)
+    return Math.min(lookMs, this.writes.wakeAtMs, this.reads.wakeAtMs)
   }
 
   /** A message of another peer about partitions. */
@@ -132,19 +132,19 @@ export class Ownership {
     if (message.type === 'covers') this.#handover.asked(from, message, now)
     else if (message.type === 'covered') this.#handover.answered(from, message)
     else if (message.type === 'write' || message.type === 'written') this.writes.receive(from, message, now)
-    else this.routing.receive(from, message, now)
+    else this.reads.receive(from, message, now)
   }
 
   disconnected(neighbour: PeerId): void {
     this.#handover.disconnected(neighbour)
     this.writes.disconnected(neighbour)
-    this.routing.disconnected(neighbour)
+    this.reads.disconnected(neighbour)
   }
 
   /** A session with another peer is complete: both have the same of what both have. */
   met(neighbour: PeerId): void {
     this.#hasMet = true
-    this.routing.currency.met(neighbour)
+    this.reads.routing.currency.met(neighbour)
     // Without a partitioned collection nothing is looked at, and what is kept of neighbours would stay for ever.
     if (this.#isNeeded) this.#coHolders.completed(neighbour)
   }
@@ -156,10 +156,10 @@ export class Ownership {
 
   tick(now: Instant): void {
     this.#read()
-    this.routing.currency.tick(now)
+    this.reads.routing.currency.tick(now)
     this.#lookIfDue(now)
     this.writes.tick(now)
-    this.routing.tick(now)
+    this.reads.tick(now)
   }
 
   #lookIfDue(now: Instant): void {
@@ -281,7 +281,7 @@ export class Ownership {
       owners: this.#owners.map((owner) => this.#recordOf(owner)),
     })
     // What could not be answered may be now.
-    this.routing.neighboursChanged()
+    this.reads.neighboursChanged()
   }
 
   #recordOf(owner: OwningMember): OwnerRecord {

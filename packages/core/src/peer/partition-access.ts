@@ -61,7 +61,15 @@ export class PartitionAccess {
    * undefined where no peer that may answer was in reach in time. Throws `BACKLOG_FULL`.
    */
   read(keys: readonly ReadKey[], now: Instant, done: (read: readonly KeyRead[]) => void, options?: AskOptions): void {
-    this.#ownership.routing.reads.read(keys, now, done, options)
+    this.#ownership.reads.routing.reads.read(keys, now, done, options)
+  }
+
+  /**
+   * Reads a key at all owners in reach, and sends owners what they lack of it: `done` is called once, in a step or before this
+   * returns, with the largest versions. Throws `BACKLOG_FULL`.
+   */
+  readAll(key: ReadKey, now: Instant, done: (read: KeyRead) => void, options?: { readonly timeoutMs?: number }): void {
+    this.#ownership.reads.repairing.read(key, now, done, options)
   }
 
   /**
@@ -69,7 +77,7 @@ export class PartitionAccess {
    * the keys in order, or with undefined where no peer that may answer was in reach in time. Throws `BACKLOG_FULL`.
    */
   readPage(query: PageQuery, now: Instant, done: (page: KeysInOrder | undefined) => void, options?: AskOptions): void {
-    this.#ownership.routing.pages.read(query, now, done, options)
+    this.#ownership.reads.routing.pages.read(query, now, done, options)
   }
 
   /**
@@ -83,7 +91,7 @@ export class PartitionAccess {
     done: (counts: readonly (number | undefined)[]) => void,
     options?: AskOptions,
   ): void {
-    this.#ownership.routing.counts.count(names, now, done, options)
+    this.#ownership.reads.routing.counts.count(names, now, done, options)
   }
 
   /** What the registry says that a name is, if it is a partitioned collection. */

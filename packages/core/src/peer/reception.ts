@@ -100,7 +100,7 @@ export class Reception {
     outbox.send(neighbour, { type: 'hello', members: membership.records(), ...signals.ownPresence(), ...direct })
     antiEntropy.connected(neighbour, now)
     confirmations.neighboursChanged()
-    this.#deps.ownership()?.routing.neighboursChanged()
+    this.#deps.ownership()?.reads.neighboursChanged()
   }
 
   #disconnected(neighbour: PeerId, now: Instant): void {

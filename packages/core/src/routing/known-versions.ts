@@ -9,7 +9,7 @@ import type { PartitionName } from '../wire/block.ts'
 const COST_BYTES = 256
 
 /** Above 0 if `a` is a later version of a row than `b`, as `Replica.compare` has it. */
-function compareRows(kind: number, ids: ReplicaIds, a: Readonly<Row>, b: Readonly<Row>): number {
+export function compareRows(kind: number, ids: ReplicaIds, a: Readonly<Row>, b: Readonly<Row>): number {
   if (a.hlc !== b.hlc) return a.hlc - b.hlc
   if (rulesOf(kind)?.addWins === true && (a.bytes === undefined) !== (b.bytes === undefined)) {
     return a.bytes === undefined ? 1 : -1

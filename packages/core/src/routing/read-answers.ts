@@ -45,9 +45,26 @@ export class ReadAnswers {
     }
     const { answering, collections, reads } = this.#deps
     const answerOf = ({ name, key }: ReadKey): readonly Readonly<Row>[] => rowsOfKey(collections, name, key)
+    if (message.own === true) {
+      this.#answer(
+        from,
+        request,
+        items,
+        items.map((item) => this.#ofOwnCopy(item)),
+        (item) => (answering.mayAnswer(item.name, message, now) ? ReadOutcome.ANSWERED : ReadOutcome.PARTIAL),
+      )
+      return
+    }
     const answer = (found: readonly (readonly Readonly<Row>[] | undefined)[]): void =>
-      this.#answer(from, request, items, found)
+      this.#answer(from, request, items, found, () => ReadOutcome.ANSWERED)
     answering.asked(from, { items, manner: message, answerOf, answer }, reads.asking, now)
+  }
+
+  /** The rows of a key in the copy of this peer, whole or not; undefined if it has none. */
+  #ofOwnCopy({ name, key, origin }: ReadKey): readonly Readonly<Row>[] | undefined {
+    const { answering, collections } = this.#deps
+    const { placement } = collections
+    return placement.holds(name) && answering.isShared({ name, origin }) ? rowsOfKey(collections, name, key) : undefined
   }
 
   #answer(
@@ -55,15 +72,16 @@ export class ReadAnswers {
     request: number,
     keys: readonly ReadKey[],
     found: readonly (readonly Readonly<Row>[] | undefined)[],
+    outcomeOf: (key: ReadKey) => ReadOutcome,
   ): void {
     const block = new BlockWriter(this.#deps.ids)
-    const outcomes = keys.map(({ name }, place): ReadOutcome => {
+    const outcomes = keys.map((key, place): ReadOutcome => {
       const rows = found[place]
       if (rows === undefined) return ReadOutcome.UNKNOWN
       const bytes = rowBytesOf(rows)
       if (block.length > 0 && block.length + bytes > READ_ANSWER_MAX_BYTES) return ReadOutcome.LEFT_OUT
-      for (const row of rows) block.row(name, row)
-      return ReadOutcome.ANSWERED
+      for (const row of rows) block.row(key.name, row)
+      return outcomeOf(key)
     })
     this.#deps.outbox.send(to, { type: 'found', request, outcomes: Uint8Array.from(outcomes), block: block.take() })
   }

@@ -20,6 +20,7 @@ import { PageAnswers } from './page-answers.ts'
 import { Pages } from './pages.ts'
 import { ReadAnswers } from './read-answers.ts'
 import { Reads } from './reads.ts'
+import type { ReadsDeps } from './reads.ts'
 
 export interface RoutingDeps {
   readonly collections: Collections
@@ -42,6 +43,8 @@ export class Routing {
   readonly reads: Reads
   readonly pages: Pages
   readonly counts: Counts
+  /** What reads are made of. */
+  readonly reading: ReadsDeps
   readonly #answering: Answering
   readonly #readAnswers: ReadAnswers
   readonly #pageAnswers: PageAnswers
@@ -49,6 +52,7 @@ export class Routing {
   constructor(deps: RoutingDeps, now: Instant) {
     this.currency = new Currency(deps, now)
     const reading = { ...deps, clock: deps.time.hybridClock, currency: this.currency, largest: new LargestRows(deps) }
+    this.reading = reading
     this.#answering = new Answering(reading)
     const answering = { ...reading, answering: this.#answering }
     this.reads = new Reads(reading)

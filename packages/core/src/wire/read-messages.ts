@@ -9,6 +9,8 @@ export const ReadOutcome = {
   UNKNOWN: 1,
   /** There was no room in the answer. */
   LEFT_OUT: 2,
+  /** To a question about the receiver's own copy: what that has, and it may lack something. */
+  PARTIAL: 3,
 } as const
 
 export type ReadOutcome = (typeof ReadOutcome)[keyof typeof ReadOutcome]
@@ -34,7 +36,13 @@ export interface Manner {
 /** What peers ask about the contents of partitions, and what they answer. */
 export type RoutingMessage =
   /** Asks for the rows of some keys. */
-  | (Manner & { readonly type: 'read'; readonly request: number; readonly parts: readonly KeysOfPart[] })
+  | (Manner & {
+      readonly type: 'read'
+      readonly request: number
+      readonly parts: readonly KeysOfPart[]
+      /** About the copy of the receiver, whole or not: the question is not passed on. */
+      readonly own?: true
+    })
   /** One byte for each key of the question, in its order (see `ReadOutcome`), and the rows of those that are answered. */
   | { readonly type: 'found'; readonly request: number; readonly outcomes: Uint8Array; readonly block: Uint8Array }
   /** Asks for the first keys of a range of one partition, in order. */
@@ -98,7 +106,8 @@ export function readQuestion(type: 'read' | 'scan' | 'count' | 'counted', fields
         partition: part.count('partition'),
         keys: part.keys('keys', READ_KEYS_MAX, KEY_MAX_BYTES),
       }))
-      return { type, request, parts, ...mannerOf(fields) }
+      const own = fields.has('own') && fields.flag('own') ? { own: true as const } : {}
+      return { type, request, parts, ...mannerOf(fields), ...own }
     }
     case 'scan':
       return {

@@ -69,6 +69,15 @@ export interface PartitionBulkSetOptions extends PartitionBulkOptions, ExpiryOpt
 /** How long a read waits for the owners: by default 10 s. Then it rejects with `OWNERS_UNREACHABLE`. */
 export type OwnerReadOptions = ReachedOptions
 
+/** How to read one entry of a partitioned map. */
+export interface PartitionGetOptions extends OwnerReadOptions {
+  /**
+   * `'all'`: asks all owners in reach and not only the next one, takes the latest version, and sends owners that are behind what they
+   * lack. An owner that does not answer within a second is passed over. By default one owner answers.
+   */
+  readonly from?: 'all' | undefined
+}
+
 /** Which entries of a partitioned map to walk through. */
 export interface PartitionWalkOptions extends OwnerReadOptions {
   /** Only keys that start with this text. One that has a whole tag, as `{42}`, is looked for in one partition only. */
@@ -112,6 +121,7 @@ const PARTITIONED_MAP_OPTIONS: Known<PartitionedMapOptions<never>> = {
   ttlMs: true,
   schema: true,
 }
+const GET_OPTIONS: Known<PartitionGetOptions> = { ...REACHED_OPTIONS, from: true }
 const WALK_OPTIONS: Known<PartitionWalkOptions> = { ...REACHED_OPTIONS, prefix: true, partial: true }
 
 /** Throws `PARTITIONS_INVALID`, and `INVALID_OPTION` for options that there are not. */
@@ -135,6 +145,13 @@ export function checkPartitionWrite<Options extends PartitionWriteOptions>(
 ): void {
   checkWriteOptions(options, { ...WRITE_OPTIONS, ...more } as unknown as Known<Options>)
   if (typeof options?.copies === 'object') throw misfit('copies', "a number of owners, or 'all'", options.copies)
+}
+
+/** Throws `INVALID_OPTION`. */
+export function checkGet(options: PartitionGetOptions): void {
+  checkReadOptions(options, GET_OPTIONS)
+  const { from } = options
+  if (from !== undefined && from !== 'all') throw misfit('from', "'all', or nothing for one owner", from)
 }
 
 /** Throws `INVALID_OPTION`. */

@@ -7,13 +7,14 @@ import { EXPIRY_OPTIONS, checkExpiry, checkTtl } from '../maps/map-options.ts'
 import { REACHED_OPTIONS, checkReadOptions } from '../reads/after-token.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 import type { PartitionBatch } from './partition-batch.ts'
-import { checkPartitionWrite, checkWalk } from './partition-options.ts'
+import { checkGet, checkPartitionWrite, checkWalk } from './partition-options.ts'
 import type {
   Coverage,
   OwnerReadOptions,
   PartitionBulkOptions,
   PartitionBulkResult,
   PartitionBulkSetOptions,
+  PartitionGetOptions,
   PartitionReceipt,
   PartitionSetOptions,
   PartitionValues,
@@ -67,9 +68,19 @@ export class PartitionedMap<Value> {
     this.#load = load
   }
 
-  /** The value of `key`. Undefined if its owners say that there is none. */
-  async get(key: string, options: OwnerReadOptions = {}): Promise<Value | undefined> {
-    return (await this.#reading(options)).get(key, options)
+  /**
+   * The value of `key`. Undefined if its owners say that there is none. With `from: 'all'` it asks all of them that are in reach, and
+   * mends those that lack something.
+   *
+   * @example
+   * ```ts
+   * const stock = grid.map<number>('stock', { mode: 'partitioned' })
+   * console.log(await stock.get('tea', { from: 'all' }))
+   * ```
+   */
+  async get(key: string, options: PartitionGetOptions = {}): Promise<Value | undefined> {
+    checkGet(options)
+    return (await this.#working()).get(key, options)
   }
 
   /** Whether there is a value. */

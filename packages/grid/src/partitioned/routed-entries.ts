@@ -7,7 +7,7 @@ import { WholeRows } from '../maps/whole-rows.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 import { EntryRows } from './entry-rows.ts'
-import type { OwnerReadOptions } from './partition-options.ts'
+import type { OwnerReadOptions, PartitionGetOptions } from './partition-options.ts'
 import { Places } from './places.ts'
 import { RoutedReads } from './routed-reads.ts'
 import type { FoundPage } from './routed-reads.ts'
@@ -86,8 +86,8 @@ export class RoutedEntries {
   }
 
   /** One entry, if an owner has answered in time. Rejects with `OWNERS_UNREACHABLE` otherwise. */
-  async get(key: string, options: OwnerReadOptions): Promise<FoundEntry> {
-    const [entry] = await this.find([key], options)
+  async get(key: string, options: PartitionGetOptions): Promise<FoundEntry> {
+    const entry = options.from === 'all' ? await this.#ofAll(key, options) : (await this.find([key], options))[0]
     if (entry === undefined) throw this.reads.unreachable('the entry', options)
     return entry
   }
@@ -113,6 +113,11 @@ export class RoutedEntries {
       expiresAtMs: isHidden ? 0 : layout.expiresAtMs(key, this.#wallMs),
       rows: (content, expiresAtMs) => layout.rows(key, content, expiresAtMs),
     }
+  }
+
+  async #ofAll(key: string, options: OwnerReadOptions): Promise<FoundEntry | undefined> {
+    const { rows } = await this.reads.all(key, options)
+    return rows === undefined ? undefined : this.entry(key, rows)
   }
 
   #layout(name: PartitionName, rows: readonly Readonly<Row>[]): Layout<FoundPlace> {

@@ -13,6 +13,7 @@ import type {
   PartitionBulkOptions,
   PartitionBulkResult,
   PartitionBulkSetOptions,
+  PartitionGetOptions,
   PartitionReceipt,
   PartitionSetOptions,
   PartitionValues,
@@ -42,7 +43,7 @@ export class RoutedMap<Value> {
     this.#mapTtlMs = deps.mapTtlMs
   }
 
-  async get(key: string, options: OwnerReadOptions): Promise<Value | undefined> {
+  async get(key: string, options: PartitionGetOptions): Promise<Value | undefined> {
     this.#entries.checkKey(key)
     const { content } = await this.#entries.get(key, options)
     return content === undefined ? undefined : (decodeValue(content) as Value)

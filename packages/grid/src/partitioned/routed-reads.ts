@@ -48,6 +48,14 @@ export class RoutedReads {
     }, options)
   }
 
+  /** The rows of a key, as all owners in reach have them together. */
+  all(key: string, options: OwnerReadOptions): Promise<FoundKey> {
+    const wanted = { name: this.#places.of(key), key }
+    return this.#ask((peer, done, timeoutMs) => {
+      peer.partitions.readAll(wanted, this.#pump.now(), done, { timeoutMs })
+    }, options)
+  }
+
   /** The first keys of a partition behind `after`; undefined if no owner has answered in time. */
   page(
     name: PartitionName,
