@@ -38,6 +38,7 @@ export type {
   PartitionBulkOptions,
   PartitionBulkResult,
   PartitionBulkSetOptions,
+  PartitionGetOptions,
   PartitionReceipt,
   PartitionSetOptions,
   PartitionValues,

@@ -110,6 +110,7 @@ export class CraftedMessages {
       ...(random.chance(0.2) ? { passed: true as const } : {}),
       ...(random.chance(0.2) ? { former: true as const } : {}),
     }
+    const own = random.chance(0.2) ? { own: true as const } : {}
     switch (random.below(5)) {
       case 0: {
         const keys = Array.from({ length: random.mostlySmall(0, 300) }, () => random.pick(KEYS))
@@ -118,7 +119,7 @@ export class CraftedMessages {
           partition: this.#partition(),
           keys,
         }))
-        return { type: 'read', request, parts, ...manner }
+        return { type: 'read', request, parts, ...manner, ...own }
       }
       case 1:
         return {

@@ -89,11 +89,16 @@ test.each([
   expect(simulatePartitions({ seed, memory: false, leaves: true }).violations).toEqual([])
 })
 
-/** Seeds that caught a mutant. When all of them miss one, find others: `npm run sim -- --partitions --seeds 200 --mutant NAME`. */
+/** Seeds that caught a mutant. When all of them miss one, find others: `npm run sim -- --partitions --seeds 200 --mutant NAME`; with `--repairs` where the seeds say so. */
 const CAUGHT_BY: Readonly<
   Record<
     PartitionMutantName,
-    { readonly hints?: boolean; readonly leaves?: boolean; readonly repairs?: boolean; readonly seeds: readonly number[] }
+    {
+      readonly hints?: boolean
+      readonly leaves?: boolean
+      readonly repairs?: boolean
+      readonly seeds: readonly number[]
+    }
   >
 > = {
   'whole-by-any': { hints: false, seeds: [38, 62, 93] },

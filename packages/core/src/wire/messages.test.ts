@@ -60,6 +60,7 @@ const messages: { readonly [type in Message['type']]: Extract<Message, { type: t
     parts: [{ collection: 'users', kind: 1, partition: 16, origin: hash, keys: ['k\u0000'] }],
     passed: true,
     former: true,
+    own: true,
   },
   found: { type: 'found', request: 5, outcomes: Uint8Array.of(0), block },
   scan: {
