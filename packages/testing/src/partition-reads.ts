@@ -52,7 +52,7 @@ export class PartitionReads {
       }
       check(() => rows)
       const made = rows.find(({ hlc }) => !this.#ledger.isDateOf(name, key, hlc))
-      if (made !== undefined) this.#violated(`read: '${key}' of ${copyKey(name)} has a version that nobody wrote`)
+      if (made !== undefined) this.#violated(`read: '${key}' of ${copyKey(name)} has a version that no peer wrote`)
     })
     machine.take({ type: 'tick' })
   }

@@ -29,7 +29,7 @@ function numbersFromOne(): () => void {
   })
 }
 
-/** A reader that has found owners behind writes anew what it has found. */
+/** A reader that has found owners behind writes again what it has found. */
 function repairAsWrite(): () => void {
   let found: { readonly name: PartitionName; readonly row: Readonly<Row> }[] = []
   const restoreMend = replaceMethod(RepairingReads.prototype, 'mend', () => (_, name, rows) => {

@@ -31,7 +31,7 @@ import { CoHolders } from './co-holders.ts'
 import { PartitionWrites } from '../hints/partition-writes.ts'
 import type { WrittenMessage } from '../hints/hint-delivery.ts'
 import type { WriteMessage } from '../hints/incoming-writes.ts'
-import { PartitionReads } from '../reads/partition-reads.ts'
+import { PartitionReading } from '../reads/partition-reading.ts'
 import { KnownVersions } from '../routing/known-versions.ts'
 import { Handover } from './handover.ts'
 import { LostPartitions } from './lost-partitions.ts'
@@ -78,7 +78,7 @@ export class Ownership {
   /** Writes to partitions that this peer has no whole copy of, and those of other peers. */
   readonly writes: PartitionWrites
   /** Reads of any partition. */
-  readonly reads: PartitionReads
+  readonly reads: PartitionReading
   readonly #handover: Handover
   readonly #deps: OwnershipDeps
   readonly #rows: OwnerRows
@@ -115,7 +115,7 @@ export class Ownership {
     this.#handover = new Handover({ ...deps, peerId: this.#peerId })
     const known = new KnownVersions(deps.ids)
     this.writes = new PartitionWrites({ ...deps, known })
-    this.reads = new PartitionReads({ ...deps, known, hints: this.writes.hints, peerId: this.#peerId }, now)
+    this.reads = new PartitionReading({ ...deps, known, hints: this.writes.hints, peerId: this.#peerId }, now)
     this.#read()
     this.#restore()
     this.writes.restore(deps.hinted, now)

@@ -59,7 +59,7 @@ function readAll(peers: OwningPeers, name: string): Found {
 }
 
 /** What the owners have: undefined stands for a tombstone. */
-function held(peers: OwningPeers): (number | undefined)[] {
+function stored(peers: OwningPeers): (number | undefined)[] {
   return OWNERS.map((owner) => {
     const { table } = peers.peer(owner).collections.find(users(3))!.replica
     const slot = table.slotOf(keyIn(3))
@@ -82,7 +82,7 @@ describe('a read of all owners', () => {
     'whose answers come in the order %s %s %s finds the latest version and mends the others',
     (...order) => {
       const peers = threeVersions()
-      expect(held(peers)).toEqual([1, undefined, 3])
+      expect(stored(peers)).toEqual([1, undefined, 3])
       const answers = new Map<string, Passed>()
       const deliver = peers.deliver
       peers.deliver = (passed, to) => {
@@ -100,7 +100,7 @@ describe('a read of all owners', () => {
       }
       expect(found).toEqual([3])
       peers.run()
-      expect(held(peers)).toEqual([3, 3, 3])
+      expect(stored(peers)).toEqual([3, 3, 3])
       peers.passed.length = 0
       const second = readAll(peers, 'w')
       peers.run()
@@ -129,7 +129,7 @@ describe('a read of all owners', () => {
     peers.run()
     expect(readAll(peers, 'w')).toEqual([])
     peers.run()
-    expect(held(peers)).toEqual([4, 4, 4])
+    expect(stored(peers)).toEqual([4, 4, 4])
     peers.passed.length = 0
     readAll(peers, 'w')
     peers.run()
@@ -157,11 +157,11 @@ describe('a read of all owners', () => {
     const peers = threeVersions()
     for (const other of ['b', 'c']) peers.link('a', other)
     peers.advance(6000)
-    expect(held(peers)).toEqual([1, undefined, 3])
+    expect(stored(peers)).toEqual([1, undefined, 3])
     const found = readAll(peers, 'a')
     peers.run()
     expect(found).toEqual([3])
-    expect(held(peers)).toEqual([3, 3, 3])
+    expect(stored(peers)).toEqual([3, 3, 3])
   })
 
   it('passes over an owner that does not answer within a second', () => {

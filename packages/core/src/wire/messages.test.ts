@@ -116,7 +116,7 @@ function crafted(header: unknown, body: Uint8Array = new Uint8Array(0)): Uint8Ar
 const OPTIONAL: Partial<Record<Message['type'], readonly string[]>> = {
   write: ['reissue'],
   written: ['audience'],
-  read: ['passed', 'former'],
+  read: ['passed', 'former', 'own'],
   scan: ['origin', 'passed', 'former'],
   page: ['end'],
   count: ['origin', 'passed', 'former'],

@@ -7,17 +7,17 @@ import type { RoutingMessage } from '../wire/read-messages.ts'
 import type { ReplicaIdentity } from '../writes/replica-identity.ts'
 import { RepairingReads } from './repairing-reads.ts'
 
-export interface PartitionReadsDeps extends RoutingDeps {
+export interface PartitionReadingDeps extends RoutingDeps {
   readonly commit: GroupCommit
   readonly identity: ReplicaIdentity
 }
 
 /** All that this peer reads of partitions: at one owner, and at all of them. */
-export class PartitionReads {
+export class PartitionReading {
   readonly routing: Routing
   readonly repairing: RepairingReads
 
-  constructor(deps: PartitionReadsDeps, now: Instant) {
+  constructor(deps: PartitionReadingDeps, now: Instant) {
     this.routing = new Routing(deps, now)
     this.repairing = new RepairingReads({ ...deps, ...this.routing.reading, reads: this.routing.reads })
   }
