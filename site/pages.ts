@@ -16,6 +16,7 @@ const ENTRIES = [
   'packages/grid/src/relay.ts',
   'packages/grid/src/addresses.ts',
   'packages/react/src/index.ts',
+  'packages/tanstack-db/src/index.ts',
   'packages/testing/src/index.ts',
 ]
 const LINK = /\[([^\]]*(?:\[[^\]]*\][^\]]*)*)\]\((?!\w+:|#)([^)#\s]*)(#[^)\s]*)?\)/g
@@ -71,7 +72,9 @@ async function writeReference(): Promise<void> {
   if (project === undefined) throw new Error('TypeDoc could not read the sources')
   project.name = 'Reference'
   for (const module of project.children ?? []) {
-    module.name = module.name.replace(/^(react|testing)\/src$/, '@gossipgrid/$1').replace(/^grid\/src/, 'gossipgrid')
+    module.name = module.name
+      .replace(/^(react|tanstack-db|testing)\/src$/, '@gossipgrid/$1')
+      .replace(/^grid\/src/, 'gossipgrid')
   }
   await app.generateOutputs(project)
   for (const name of await readdir(join(OUT, 'api'), { recursive: true })) {

@@ -108,7 +108,7 @@ describe('every test runs', () => {
   })
 
   it('every test file is where a runner looks for it', () => {
-    const found = /^(packages\/[a-z]+\/src|examples|test)\//
+    const found = /^(packages\/[a-z-]+\/src|examples|test)\//
     expect(sources.filter((file) => file.endsWith('.test.ts') && !found.test(file))).toEqual([])
   })
 })
@@ -146,7 +146,7 @@ describe('the repository is fit to be published', () => {
 
   it('every package describes itself, with one version and one licence for all', async () => {
     const workspace = JSON.parse(await read('package.json')) as PackageFile
-    for (const file of files.filter((path) => /^packages\/[a-z]+\/package\.json$/.test(path))) {
+    for (const file of files.filter((path) => /^packages\/[a-z-]+\/package\.json$/.test(path))) {
       const described = JSON.parse(await read(file)) as PackageFile
       expect(described.description?.length, `${file}: description`).toBeGreaterThan(20)
       expect(described, file).toMatchObject({ version: workspace.version, license: workspace.license, type: 'module' })

@@ -11,8 +11,8 @@ const ENTRIES = [
   'packages/grid/src/relay.ts',
   'packages/grid/src/addresses.ts',
   'packages/react/src/index.ts',
+  'packages/tanstack-db/src/index.ts',
   'packages/testing/src/index.ts',
-  'packages/react/src/index.ts',
 ]
 /** Members that every type of their kind has, and the one that tells the types of a union apart. */
 const KNOWN = /^(__@|prototype$|constructor$|toString$|type$)/
@@ -37,7 +37,7 @@ function exportsOf(entry: string): ts.Symbol[] {
 
 function isOurs(symbol: ts.Symbol): boolean {
   const files = (symbol.declarations ?? []).map((declaration) => declaration.getSourceFile().fileName)
-  return files.length > 0 && files.every((file) => /\/packages\/[a-z]+\/src\//.test(file))
+  return files.length > 0 && files.every((file) => /\/packages\/[a-z-]+\/src\//.test(file))
 }
 
 function isInternal(symbol: ts.Symbol): boolean {

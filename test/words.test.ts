@@ -35,7 +35,7 @@ const BANNED_PATTERNS: Readonly<Record<string, RegExp>> = {
 async function codeFiles(): Promise<string[]> {
   const files = (await readdir(root, { recursive: true })).map((file) => file.replaceAll('\\', '/'))
   const isCode =
-    /^(packages\/[a-z]+\/(src|bin)|test|bench|examples|packing)\/.*\.(ts|js|html|css)$|^docs\/[a-z-]+\.md$|^[A-Z]+\.md$/i
+    /^(packages\/[a-z-]+\/(src|bin)|test|bench|examples|packing)\/.*\.(ts|js|html|css)$|^docs\/[a-z-]+\.md$|^[A-Z]+\.md$/i
   return files.filter((file) => isCode.test(file) && !/(^|\/)(node_modules|dist)\/|\.generated-/.test(file))
 }
 

@@ -21,7 +21,7 @@ function sidebar(): DefaultTheme.SidebarItem[] {
 /** The modules of the reference, each with its classes first. */
 function reference(): DefaultTheme.SidebarItem[] {
   const modules = ['gossipgrid', 'gossipgrid/yjs', 'gossipgrid/backup', 'gossipgrid/relay', 'gossipgrid/addresses']
-  return [...modules, '@gossipgrid/react', '@gossipgrid/testing'].map((text, i) => {
+  return [...modules, '@gossipgrid/react', '@gossipgrid/tanstack-db', '@gossipgrid/testing'].map((text, i) => {
     const kinds = ['functions', 'classes', 'interfaces', 'type-aliases', 'variables']
     const items = kinds.flatMap((kind) => {
       const folder = new URL(`api/${text}/${kind}/`, PAGES)

@@ -14,7 +14,7 @@ const INSTALL_FLAGS = ['--prefer-offline', '--no-audit', '--no-fund', ...RETRY_F
 const LEFT_OUT = new Set(['node_modules', 'dist'])
 
 /** The published packages, each after those it depends on. */
-export const PUBLISHED = ['core', 'storage', 'network', 'grid', 'testing', 'react', 'cli'] as const
+export const PUBLISHED = ['core', 'storage', 'network', 'grid', 'testing', 'react', 'tanstack-db', 'cli'] as const
 export type Published = (typeof PUBLISHED)[number]
 
 export interface Tarball {
