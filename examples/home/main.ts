@@ -13,6 +13,7 @@ const APPS = [
   ['todo', 'Todo', 'Pull the plug in two tabs, edit both, plug in.'],
   ['board', 'Board', 'Notes, boxes and live pointers.'],
   ['editor', 'Editor', 'One text, many cursors.'],
+  ['expenses', 'Expenses', 'Filter, sort and add up, with React and TanStack DB.'],
 ] as const
 
 const app = document.querySelector<HTMLElement>('#app')!

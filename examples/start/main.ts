@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { serveApps } from './app-server.ts'
 
-const APPS = ['todo', 'board', 'editor']
+const APPS = ['todo', 'board', 'editor', 'expenses']
 
 const USAGE = `Usage: npm run example -- <${APPS.join('|')}> [options]
 

@@ -3,7 +3,7 @@ import { build } from 'vite'
 import type { InlineConfig } from 'vite'
 
 const EXAMPLES = fileURLToPath(new URL('..', import.meta.url))
-const PAGES = ['index.html', 'todo/index.html', 'board/index.html', 'editor/index.html']
+const PAGES = ['index.html', 'todo/index.html', 'board/index.html', 'editor/index.html', 'expenses/index.html']
 
 /** The Vite options for the pages of this folder. */
 export const viteOptions: InlineConfig = {
@@ -25,7 +25,11 @@ export async function buildPages(folder: string): Promise<void> {
       chunkSizeWarningLimit: 2000,
       // The licences of included code are published with the pages.
       license: { fileName: 'LICENSES.md' },
-      rolldownOptions: { input: PAGES.map((page) => `${EXAMPLES}${page}`) },
+      rolldownOptions: {
+        input: PAGES.map((page) => `${EXAMPLES}${page}`),
+        // Libraries of React mark files for servers, of which there is none here.
+        onLog: (level, log, show) => void (log.code === 'MODULE_LEVEL_DIRECTIVE' || show(level, log)),
+      },
     },
   })
 }
