@@ -22,6 +22,7 @@ import { Runtime } from './runtime/runtime.ts'
 import type { WritePath } from './runtime/write-path.ts'
 import type { RuntimeOptions } from './runtime/runtime.ts'
 import type { Convergence } from './status/convergence.ts'
+import { StandingStore } from './status/standing.ts'
 import { convergenceIn, membersOf, statusOf } from './status/status.ts'
 import type { GridCollection, GridMember, GridStatus } from './status/status.ts'
 import type { Teardown } from './lifecycle/teardown.ts'
@@ -71,6 +72,7 @@ export class Grid extends GridCollections {
   #closing: Promise<void> | undefined
   #left = false
   #isWatching = false
+  #standing: StandingStore | undefined
   readonly #teardown: Teardown
 
   /** Reads the stored state and joins the network. Adds the steps that close it to `teardown`. @internal */
@@ -134,6 +136,22 @@ export class Grid extends GridCollections {
   /** False between `disconnect` and `connect`. */
   get online(): boolean {
     return this.#runtime.online
+  }
+
+  /**
+   * Whether the grid is open and online, its number of neighbours, and whether it has what others have, with `subscribe` and
+   * `getSnapshot`: for a line in the corner of a page.
+   */
+  get standing(): StandingStore {
+    this.#standing ??= new StandingStore({
+      isOpen: () => !this.#runtime.closed,
+      convergence: () => convergenceIn(this.#runtime.report(), this.#runtime),
+      follow: (changed) => {
+        const ends = [this.on('convergence', changed), this.on('connection', changed), this.on('close', changed)]
+        return () => ends.forEach((end) => end())
+      },
+    })
+    return this.#standing
   }
 
   /** This peer and all other peers that it knows, including those that have gone recently. */

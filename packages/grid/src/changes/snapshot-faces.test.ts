@@ -77,3 +77,46 @@ it('the snapshot of a set is right without a subscriber, too', async () => {
   await set.clear()
   expect(set.getSnapshot()).toEqual([])
 })
+
+it('the standing of a grid is one frozen object until it changes, also when it closes', async () => {
+  const [here, there] = [await grids.open(), await grids.open()]
+  await expect.poll(() => here.standing.getSnapshot().state).toBe('equal')
+  const { subscribe, getSnapshot } = here.standing
+  const seen: unknown[] = []
+  const other: unknown[] = []
+  const end = subscribe(() => seen.push(getSnapshot()))
+  subscribe(() => other.push(getSnapshot()))
+  const before = getSnapshot()
+  expect([getSnapshot(), Object.isFrozen(before), before.peers]).toEqual([before, true, 1])
+  expect(getSnapshot()).toBe(before)
+  await here.disconnect()
+  await expect.poll(() => getSnapshot().online).toBe(false)
+  await expect.poll(() => getSnapshot().peers).toBe(0)
+  await here.connect()
+  await expect.poll(() => getSnapshot()).toEqual(before)
+  // No two that follow each other are alike, and both listeners were called for each.
+  expect(seen.every((each, i) => i === 0 || each !== seen[i - 1])).toBe(true)
+  expect(other).toEqual(seen)
+  end()
+  const calls = seen.length
+  await there.map('any').set('a', 1)
+  await here.close()
+  expect(getSnapshot()).toMatchObject({ open: false, online: false, peers: 0 })
+  expect([seen.length, (other.at(-1) as { open: boolean }).open]).toEqual([calls, false])
+})
+
+it('snapshots can be read once the grid is closed, also for the first time', async () => {
+  const grid = await grids.open()
+  const map = grid.map<number>('map')
+  const [counter, set, presence] = [grid.counter('counter'), grid.set<string>('set'), grid.presence<string>()]
+  await Promise.all([map.set('a', 1), counter.increment(2), set.add('red')])
+  presence.set('Ada')
+  await grid.close()
+  for (const face of [map, counter, set, presence]) {
+    const last = face.getSnapshot()
+    expect(face.getSnapshot()).toBe(last)
+    face.subscribe(() => undefined)()
+  }
+  expect([map.getSnapshot(), counter.getSnapshot(), set.getSnapshot()]).toEqual([[['a', 1]], 2, ['red']])
+  expect(grid.standing.getSnapshot().open).toBe(false)
+})

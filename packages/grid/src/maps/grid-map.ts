@@ -321,8 +321,8 @@ export class GridMap<Value> extends MapReads<Value> {
 
   /** Calls `listener` after every change, as `on('change', …)` does: with `getSnapshot`, what `useSyncExternalStore` and its like ask for. */
   readonly subscribe = (listener: () => unknown): (() => void) => this.on('change', () => listener())
-  /** `snapshot()`, as a function that can be passed on. */
-  readonly getSnapshot = (): Snapshot<Value> => this.snapshot()
+  /** `snapshot()`, as a function that can be passed on. It never throws: once the grid is closed, it gives the last entries. */
+  readonly getSnapshot = (): Snapshot<Value> => (this.writes.pump.closed ? this.snapshots.of('') : this.snapshot())
 
   /** Its collection was dropped. @internal */
   get isDropped(): boolean {
