@@ -7,10 +7,17 @@ export interface DeafWatchDeps {
   readonly deafAfterMs: number
 }
 
+/** A look that comes so late says that this process had no time to answer: that time does not count. */
+const LATE_MS = 2000
+/** Two neighbours are redialled with so many times `deafAfterMs` between: on a busy machine gossip is slow to start with all of them. */
+const REDIAL_GAPS = 2
+
 /** Finds neighbours that stay connected while gossip with them fails: redialling mends that. */
 export class DeafWatch {
   readonly #deps: DeafWatchDeps
   readonly #sinceMs = new Map<PeerId, number>()
+  #lookedAtMs = Infinity
+  #redialledAtMs = -Infinity
 
   constructor(deps: DeafWatchDeps) {
     this.#deps = deps
@@ -19,6 +26,7 @@ export class DeafWatch {
   /** How long gossip with a neighbour has failed, once this side has to redial it. To be asked regularly. */
   redialAfterMs(peerId: PeerId, nowMs: number): number | undefined {
     const { self, isDeaf, deafAfterMs } = this.#deps
+    this.#forgivePause(nowMs)
     if (!isDeaf(peerId)) {
       this.#sinceMs.delete(peerId)
       return undefined
@@ -27,7 +35,17 @@ export class DeafWatch {
     this.#sinceMs.set(peerId, sinceMs)
     // One of the two sides is enough, so the other waits longer.
     const limitMs = deafAfterMs * (self < peerId ? 1 : 1.5)
-    return nowMs - sinceMs < limitMs ? undefined : nowMs - sinceMs
+    const isDue = nowMs - sinceMs >= limitMs && nowMs - this.#redialledAtMs >= REDIAL_GAPS * deafAfterMs
+    if (!isDue) return undefined
+    this.#redialledAtMs = nowMs
+    return nowMs - sinceMs
+  }
+
+  #forgivePause(nowMs: number): void {
+    const pausedMs = nowMs - this.#lookedAtMs - LATE_MS
+    this.#lookedAtMs = nowMs
+    if (pausedMs <= 0) return
+    for (const [peerId, sinceMs] of this.#sinceMs) this.#sinceMs.set(peerId, sinceMs + pausedMs)
   }
 
   /** The peer is no neighbour any more. */

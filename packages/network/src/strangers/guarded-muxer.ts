@@ -2,7 +2,7 @@ import type { Stream, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
 import { Cost, ExcessError } from './allowance.ts'
 import type { Allowance } from './allowance.ts'
 import { LengthWatch } from './length-watch.ts'
-import { reportHalves } from './window-reports.ts'
+import { openSafely, reportHalves } from './window-reports.ts'
 
 /** How much of an incomplete frame yamux may keep: its largest window and a header. Yamux itself has no limit. */
 const PARTIAL_FRAME_MAX_BYTES = 16 * 1024 * 1024 + 64 * 1024
@@ -16,6 +16,7 @@ interface ReceivingStream {
 }
 interface ReceivingMuxer {
   onRemoteStream(stream: Stream): void
+  onCreateStream(options: unknown): Stream | Promise<Stream>
   /** Only yamux has the following. */
   onData?(bytes: Bytes): void
   handleFrame?(frame: unknown): void
@@ -43,6 +44,12 @@ function guardStreams(muxer: StreamMuxer, allowance: Allowance): void {
     watchLengths(stream, allowance)
     reportHalves(stream)
     onRemoteStream(stream)
+  }
+  const onCreateStream = receiving.onCreateStream.bind(muxer)
+  receiving.onCreateStream = (options) => {
+    const stream = onCreateStream(options)
+    if (!(stream instanceof Promise)) openSafely(stream)
+    return stream
   }
   const createStream = muxer.createStream.bind(muxer)
   muxer.createStream = async (options) => {

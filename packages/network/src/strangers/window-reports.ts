@@ -26,6 +26,23 @@ export function reportHalves(stream: Stream): void {
   }
 }
 
+/**
+ * Makes the window that opens a new stream fail that stream alone. Yamux reports it in a microtask, and an error in one ends the
+ * process: the connection may have closed before.
+ */
+export function openSafely(stream: Stream): void {
+  const windowed = stream as unknown as Partial<WindowedStream>
+  if (!isWindowed(windowed)) return
+  const send = windowed.sendWindowUpdate.bind(stream)
+  windowed.sendWindowUpdate = () => {
+    try {
+      send()
+    } catch (error) {
+      stream.abort(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+}
+
 /** Only yamux has windows of its own; a WebRTC channel has none. */
 function isWindowed(stream: Partial<WindowedStream>): stream is WindowedStream {
   return stream.sendWindowUpdate !== undefined && stream.recvWindow !== undefined && stream.state !== undefined
