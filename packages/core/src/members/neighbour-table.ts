@@ -3,6 +3,9 @@ import { HEARTBEAT_MS, REDIAL_GAP_MS, SUSPECT_AFTER_MS } from '../limits.ts'
 import { heartbeatMs, rareHeartbeatMs } from './membership.ts'
 import type { PeerId } from '../ports.ts'
 
+/** A neighbour that says nothing at all is redialled after so many times the silence of one that only sends no heartbeats. */
+const SILENT_PATIENCE = 3
+
 interface Neighbour {
   readonly connectedAtMs: number
   broadcastAtMs: number
@@ -10,6 +13,8 @@ interface Neighbour {
   streamBeatAtMs: number
   /** Its last heartbeat named no time: its clock is in doubt. */
   clockInDoubt: boolean
+  /** When anything last came on the neighbour's stream. */
+  streamAtMs: number
   redialledAtMs: number
   readsDirect: boolean
 }
@@ -21,6 +26,9 @@ interface Neighbour {
  */
 export class NeighbourTable {
   readonly #neighbours = new Map<PeerId, Neighbour>()
+  #lookedAtMs = Infinity
+  /** When a neighbour was last redialled. */
+  #redialledAtMs = -Infinity
 
   get size(): number {
     return this.#neighbours.size
@@ -50,6 +58,7 @@ export class NeighbourTable {
       connectedAtMs: at,
       broadcastAtMs: at,
       streamBeatAtMs: -Infinity,
+      streamAtMs: -Infinity,
       clockInDoubt: false,
       redialledAtMs: at,
       readsDirect: false,
@@ -83,6 +92,12 @@ export class NeighbourTable {
     if (neighbour !== undefined) neighbour.broadcastAtMs = now.monotonicMs
   }
 
+  /** A message of a neighbour has come on its stream. */
+  heard(peerId: PeerId, now: Instant): void {
+    const neighbour = this.#neighbours.get(peerId)
+    if (neighbour !== undefined) neighbour.streamAtMs = now.monotonicMs
+  }
+
   /** A heartbeat of a neighbour has come on its stream. */
   heardOnStream(peerId: PeerId, now: Instant): void {
     const neighbour = this.#neighbours.get(peerId)
@@ -100,19 +115,44 @@ export class NeighbourTable {
     return this.#neighbours.get(peerId)?.clockInDoubt === true
   }
 
-  /** Neighbours to redial now. `others`: how many other members there are. */
-  deaf(others: number, now: Instant): PeerId[] {
+  /**
+   * The neighbour to redial now, the longest silent one. `others`: how many other members there are. There is one in 30 s: on a busy
+   * machine all neighbours seem deaf at once, and new connections to all of them would leave no time for anything else. Where
+   * broadcast is deaf to all, that one brings what the others say.
+   */
+  deaf(others: number, now: Instant): PeerId | undefined {
+    this.#forgivePause(others, now)
     const silentMaxMs = 2 * SUSPECT_AFTER_MS * (heartbeatMs(others) / HEARTBEAT_MS)
     const rareMaxMs = 2.5 * rareHeartbeatMs(others)
-    const deaf: PeerId[] = []
+    if (now.monotonicMs - this.#redialledAtMs < REDIAL_GAP_MS) return undefined
+    let longest: [PeerId, Neighbour] | undefined
     for (const [peerId, neighbour] of this.#neighbours) {
       const broadcastAgoMs = now.monotonicMs - neighbour.broadcastAtMs
-      const beatAgoMs = now.monotonicMs - neighbour.streamBeatAtMs
-      const silent = Math.min(broadcastAgoMs, beatAgoMs) > silentMaxMs || broadcastAgoMs > rareMaxMs
+      const beatAtMs = Math.max(neighbour.broadcastAtMs, neighbour.streamBeatAtMs)
+      const talks = neighbour.streamAtMs - beatAtMs > silentMaxMs
+      // One that says nothing at all may get no processor time. The network looks after connections that are broken.
+      const silent = talks || now.monotonicMs - beatAtMs > SILENT_PATIENCE * silentMaxMs || broadcastAgoMs > rareMaxMs
       if (!silent || now.monotonicMs - neighbour.redialledAtMs < REDIAL_GAP_MS) continue
-      neighbour.redialledAtMs = now.monotonicMs
-      deaf.push(peerId)
+      if (longest === undefined || neighbour.broadcastAtMs < longest[1].broadcastAtMs) longest = [peerId, neighbour]
     }
-    return deaf
+    if (longest === undefined) return undefined
+    const [peerId, neighbour] = longest
+    neighbour.redialledAtMs = now.monotonicMs
+    this.#redialledAtMs = now.monotonicMs
+    return peerId
+  }
+
+  /**
+   * A peer that gets no processor time hears nothing. What has come meanwhile waits to be read, so that time is not held against the
+   * neighbours: a busy machine would drop the connections that it has, and be busier by making new ones.
+   */
+  #forgivePause(others: number, now: Instant): void {
+    const pausedMs = now.monotonicMs - this.#lookedAtMs - 2 * heartbeatMs(others)
+    this.#lookedAtMs = now.monotonicMs
+    if (pausedMs <= 0) return
+    for (const neighbour of this.#neighbours.values()) {
+      neighbour.broadcastAtMs = Math.min(now.monotonicMs, neighbour.broadcastAtMs + pausedMs)
+      neighbour.streamBeatAtMs = Math.min(now.monotonicMs, neighbour.streamBeatAtMs + pausedMs)
+    }
   }
 }

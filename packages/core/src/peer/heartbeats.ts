@@ -62,7 +62,8 @@ export class Heartbeats {
   tick(now: Instant): void {
     const { broadcaster, membership, neighbours, outbox, random } = this.#deps
     if (now.monotonicMs >= broadcaster.announceAtMs || membership.heartbeatDue(now, random)) this.#announce(now)
-    for (const neighbour of neighbours.deaf(membership.size, now)) outbox.redial(neighbour)
+    const deaf = neighbours.deaf(membership.size, now)
+    if (deaf !== undefined) outbox.redial(deaf)
   }
 
   #announce(now: Instant): void {

@@ -148,12 +148,14 @@ export class Reception {
         throw new GridError('MESSAGE_MALFORMED', `a ${message.type} on a stream of frames`)
     }
     membership.renewLease(from, now)
+    this.#deps.neighbours.heard(from, now)
   }
 
   /** Throws `MESSAGE_MALFORMED` for what never comes on a stream. */
   #message(from: PeerId, message: Message, now: Instant): void {
     const { antiEntropy, confirmations, lag, membership, neighbours, signals } = this.#deps
     membership.renewLease(from, now)
+    neighbours.heard(from, now)
     switch (message.type) {
       case 'hello':
         for (const record of message.members) this.#learn(record, record.peerId === from ? 'stream' : 'hearsay', now)
