@@ -1,16 +1,16 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { FrameSharing } from './frame-sharing.ts'
 
 const sharing = async (): Promise<FrameSharing> => {
   const frames = new FrameSharing()
-  await frames.ready(100)
+  await frames.ready(100, 1)
   return frames
 }
 
 /** Turns of the event loop until a frame may leave. */
 async function turnsUntilReady(frames: FrameSharing, sizeBytes: number): Promise<number> {
   let isReady = false
-  void frames.ready(sizeBytes).then(() => (isReady = true))
+  void frames.ready(sizeBytes, 1).then(() => (isReady = true))
   for (let turns = 0; ; turns++) {
     await new Promise((resolve) => setImmediate(resolve))
     if (isReady) return turns
@@ -43,6 +43,17 @@ it('a small frame waits while the next write is being stored, and not longer tha
   const frames = await sharing()
   frames.storeBegins()
   const startMs = performance.now()
-  await frames.ready(100)
+  await frames.ready(100, 1)
   expect(performance.now() - startMs).toBeGreaterThanOrEqual(0.9)
+})
+
+it('a small frame waits for longer where it costs more peers, but never for long', async () => {
+  const frames = await sharing()
+  frames.storeBegins()
+  const startMs = performance.now()
+  await frames.ready(100, 12)
+  expect(performance.now() - startMs).toBeGreaterThanOrEqual(11.9)
+  const timers = vi.spyOn(globalThis, 'setTimeout')
+  await frames.ready(100, 1000)
+  expect(timers).toHaveBeenCalledExactlyOnceWith(expect.any(Function), 20)
 })

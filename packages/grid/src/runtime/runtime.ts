@@ -296,7 +296,7 @@ export class Runtime implements Pump {
 
   async #sendDirect({ to, bytes }: Extract<Effect, { type: 'direct' }>): Promise<void> {
     let missed: readonly string[] = []
-    if (this.peer.persistent) await this.#frameSharing.ready(bytes.length)
+    if (this.peer.persistent) await this.#frameSharing.ready(bytes.length, to.length)
     await this.#quietly(async () => (missed = await this.network.sendDirect(to, bytes)), 'direct')
     this.step({ type: 'directed', missed })
   }
