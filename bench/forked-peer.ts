@@ -7,6 +7,13 @@ import type { Answer, Argument, CommandName, Request, Response } from './peer-co
 const ANSWER_MAX_MS = 120_000
 const CLOSE_MAX_MS = 15_000
 
+const SOURCE = fileURLToPath(new URL('peer-program.ts', import.meta.url))
+
+interface ForkedPeerOptions {
+  readonly execArgv?: readonly string[]
+  readonly program?: string
+}
+
 interface Waiting {
   readonly resolve: (answer: unknown) => void
   readonly reject: (error: Error) => void
@@ -19,10 +26,10 @@ export class ForkedPeer {
   readonly #waiting = new Map<number, Waiting>()
   #nextId = 1
 
-  /** `execArgv`: further options of Node, for instance to profile. */
-  constructor(name: string, execArgv: readonly string[] = []) {
+  /** `execArgv`: further options of Node, for instance to profile. `program`: the path of `peer-program.ts`, compiled. */
+  constructor(name: string, { execArgv = [], program = SOURCE }: ForkedPeerOptions = {}) {
     this.name = name
-    this.#child = fork(fileURLToPath(new URL('peer-program.ts', import.meta.url)), [], {
+    this.#child = fork(program, [], {
       execArgv: [...execArgv],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })

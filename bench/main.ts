@@ -2,6 +2,7 @@ import process from 'node:process'
 import { parseArgs } from 'node:util'
 import type { Bench, Figures } from './bench.ts'
 import { browser } from './browser.ts'
+import { crowd } from './crowd.ts'
 import { document } from './document.ts'
 import { engine } from './engine.ts'
 import { idle } from './idle.ts'
@@ -14,7 +15,18 @@ import { conditions, jsonLine, loadNow, table } from './report.ts'
 import { storage } from './storage.ts'
 import { versus } from './versus/versus.ts'
 
-const BENCHES: readonly Bench[] = [browser, document, engine, idle, latency, placement, query, replicate, storage]
+const BENCHES: readonly Bench[] = [
+  browser,
+  crowd,
+  document,
+  engine,
+  idle,
+  latency,
+  placement,
+  query,
+  replicate,
+  storage,
+]
 
 /** Exit codes: 0 measured, 1 something failed, 2 wrong arguments. */
 async function main(): Promise<number> {

@@ -47,6 +47,9 @@ export interface PeerStatus {
   readonly maxStallMs: number
   readonly maxStallCpuMs: number
   readonly cpuMs: number
+  /** Batches that the store has synced, and frames that were sent, since opening. */
+  readonly stored: number
+  readonly framesSent: number
 }
 
 export type CommandName = keyof PeerCommands

@@ -141,6 +141,7 @@ async function watch(prefix: string, count: number, keys: boolean): Promise<Answ
 
 function status(): PeerStatus {
   const { backlog, traffic, collections } = grid.status()
+  const { broadcasts, store } = grid.metrics()
   const users = collections.find(({ name }) => name === 'users')
   return {
     entries: map.size,
@@ -155,6 +156,8 @@ function status(): PeerStatus {
     maxStallMs: stall.maxMs,
     maxStallCpuMs: stall.maxCpuMs,
     cpuMs: cpuMs(cpuAtStart),
+    stored: store.seconds.count,
+    framesSent: broadcasts.frames,
   }
 }
 

@@ -73,8 +73,8 @@ async function withPair(
   measure: (pair: Pair) => Promise<Figures>,
 ): Promise<Figures> {
   const { directory, secret } = options
-  const writer = new ForkedPeer('writer', profiling('writer'))
-  const reader = new ForkedPeer('reader', profiling('reader'))
+  const writer = new ForkedPeer('writer', { execArgv: profiling('writer') })
+  const reader = new ForkedPeer('reader', { execArgv: profiling('reader') })
   try {
     const opened = await writer.call('open', { directory: join(directory, 'writer'), join: [], secret })
     const { peerId: writerId, addresses } = opened
@@ -136,7 +136,7 @@ async function burst(pair: Pair): Promise<Figures> {
 async function lateJoin({ writer, addresses, directory, secret, progress }: Pair): Promise<Figures> {
   progress('a third peer joins')
   const { entries } = await writer.call('status', {})
-  const joiner = new ForkedPeer('joiner', profiling('joiner'))
+  const joiner = new ForkedPeer('joiner', { execArgv: profiling('joiner') })
   try {
     const opened = await joiner.call('open', { directory: join(directory, 'joiner'), join: addresses, secret })
     await joiner.call('resetStall', {})

@@ -9,9 +9,12 @@ import type { Copy, Load } from './contender.ts'
 /** What the parent asks for, one request at a time. Each is answered by an object. */
 export type ContenderRequest =
   | { readonly type: 'relay' | 'open'; readonly name: string; readonly loader: string; readonly address: string }
-  /** Answers a set of the other program, `count` times, one by one. Or, with `first`, makes the first and counts the answers. */
-  | { readonly type: 'answer'; readonly count: number }
-  | { readonly type: 'ask'; readonly count: number }
+  /** Answers `count` writes of the other program, one by one, and remembers when it saw each. */
+  | { readonly type: 'answer'; readonly prefix: string; readonly count: number }
+  /** What `answer` remembered, once it has answered all. */
+  | { readonly type: 'answered' }
+  /** Writes `count` times, each `pauseMs` after the answer to the last. */
+  | { readonly type: 'ask'; readonly prefix: string; readonly count: number; readonly pauseMs: number }
   | { readonly type: 'stream'; readonly prefix: string; readonly count: number }
   | { readonly type: 'await'; readonly prefix: string; readonly count: number }
   | { readonly type: 'size'; readonly count: number }
@@ -24,11 +27,12 @@ export interface ContenderAnswer {
   /** When a copy was opened, after its code had been loaded. */
   readonly startMs?: number
   readonly rssBytes?: number
-  /** Half of each round trip. */
-  readonly tookMs?: readonly number[]
+  /** When each write was made, or seen. */
+  readonly timesMs?: readonly number[] | undefined
 }
 
 let copy: Copy
+let answered: Promise<readonly number[]> | undefined
 const listeners = new Set<(key: string) => void>()
 
 async function serve(request: ContenderRequest): Promise<ContenderAnswer> {
@@ -49,21 +53,12 @@ async function serve(request: ContenderRequest): Promise<ContenderAnswer> {
       return { address: copy.address, startMs }
     }
     case 'answer':
-      // Not every library takes a write from within its listener.
-      void counted('ask:', request.count, (i) => queueMicrotask(() => copy.set(`answer:${i}`, valueOf(i))))
+      answered = answer(request.prefix, request.count)
       return {}
-    case 'ask': {
-      const tookMs: number[] = []
-      for (let i = 0; i < request.count; i++) {
-        const key = `answer:${i}`
-        const answered = new Promise<void>((resolve) => listenOnce((seen) => seen === key, resolve))
-        const startMs = nowMs()
-        copy.set(`ask:${i}`, valueOf(i))
-        await answered
-        tookMs.push((nowMs() - startMs) / 2)
-      }
-      return { tookMs }
-    }
+    case 'answered':
+      return { timesMs: await answered }
+    case 'ask':
+      return { timesMs: await ask(request.prefix, request.count, request.pauseMs) }
     case 'stream': {
       const atMs = nowMs()
       for (let i = 0; i < request.count; i++) {
@@ -83,6 +78,29 @@ async function serve(request: ContenderRequest): Promise<ContenderAnswer> {
       await copy[request.type]()
       return { atMs: nowMs() }
   }
+}
+
+async function answer(prefix: string, count: number): Promise<readonly number[]> {
+  const timesMs: number[] = []
+  await counted(`${prefix}ask:`, count, (i) => {
+    timesMs.push(nowMs())
+    // Not every library takes a write from within its listener.
+    queueMicrotask(() => copy.set(`${prefix}answer:${i}`, valueOf(i)))
+  })
+  return timesMs
+}
+
+async function ask(prefix: string, count: number, pauseMs: number): Promise<readonly number[]> {
+  const timesMs: number[] = []
+  for (let i = 0; i < count; i++) {
+    const key = `${prefix}answer:${i}`
+    const seen = new Promise<void>((resolve) => listenOnce((changed) => changed === key, resolve))
+    timesMs.push(nowMs())
+    copy.set(`${prefix}ask:${i}`, valueOf(i))
+    await seen
+    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs))
+  }
+  return timesMs
 }
 
 /** Resolves with the time when so many different keys with a prefix have changed. */

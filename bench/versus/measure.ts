@@ -4,7 +4,15 @@ import { percentile } from '../medians.ts'
 import type { Contender } from './contender.ts'
 import { ContenderProcess } from './contender-process.ts'
 
-const ASKED = 400
+/** From the answer to a write until the next, and how many writes are measured so. */
+export const PAUSES: readonly { readonly pauseMs: number; readonly writes: number }[] = [
+  { pauseMs: 0, writes: 400 },
+  { pauseMs: 5, writes: 150 },
+  { pauseMs: 12, writes: 150 },
+  { pauseMs: 30, writes: 100 },
+  { pauseMs: 100, writes: 60 },
+]
+const ASKED = PAUSES.reduce((sum, { writes }) => sum + writes, 0)
 const STREAM = 10_000
 const DIFFERING_EACH = 100
 /** Until what follows a start has ended. */
@@ -30,8 +38,7 @@ export async function measure(contender: Contender, program: string, loader: str
     await delay(SETTLE_MS)
     const { rssBytes = NaN } = await a.ask({ type: 'memory' })
 
-    await b.ask({ type: 'answer', count: ASKED })
-    const { tookMs = [] } = await a.ask({ type: 'ask', count: ASKED })
+    const latencies = await latenciesOf(a, b)
 
     const arrived = b.ask({ type: 'await', prefix: 'user:', count: STREAM })
     const { atMs: startMs = NaN } = await a.ask({ type: 'stream', prefix: 'user:', count: STREAM })
@@ -42,8 +49,7 @@ export async function measure(contender: Contender, program: string, loader: str
     const { atMs: joinedMs = NaN } = await late.ask({ type: 'size', count: STREAM + 2 * ASKED })
     late.end()
     return {
-      latencyP50Ms: percentile(tookMs, 0.5),
-      latencyP99Ms: percentile(tookMs, 0.99),
+      ...latencies,
       streamPerSec: STREAM / ((seenMs - startMs) / 1000),
       joinMs: joinedMs - openedMs,
       ...(contender.heals ? await heal(a, b) : {}),
@@ -52,6 +58,21 @@ export async function measure(contender: Contender, program: string, loader: str
   } finally {
     for (const each of processes) each.end()
   }
+}
+
+/** From a write to its change in the other program, at each pause. Both read one clock. */
+async function latenciesOf(a: ContenderProcess, b: ContenderProcess): Promise<Figures> {
+  const figures: Record<string, number> = {}
+  for (const { pauseMs, writes: count } of PAUSES) {
+    const prefix = `${pauseMs}:`
+    await b.ask({ type: 'answer', prefix, count })
+    const { timesMs: put = [] } = await a.ask({ type: 'ask', prefix, count, pauseMs })
+    const { timesMs: seen = [] } = await b.ask({ type: 'answered' })
+    const tookMs = seen.map((atMs, i) => atMs - put[i]!)
+    figures[`pause${pauseMs}P50Ms`] = percentile(tookMs, 0.5)
+    figures[`pause${pauseMs}P99Ms`] = percentile(tookMs, 0.99)
+  }
+  return figures
 }
 
 /** Both sides write while one is disconnected. From the call to reconnect until both have all. */

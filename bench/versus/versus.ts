@@ -11,19 +11,28 @@ import type { Conditions } from '../report.ts'
 import { withTemporaryDirectory } from '../temporary-directory.ts'
 import type { Contender } from './contender.ts'
 import { CONTENDERS } from './contenders.ts'
-import { measure } from './measure.ts'
+import { measure, PAUSES } from './measure.ts'
 
 const PAGE = fileURLToPath(new URL('../../docs/performance.md', import.meta.url))
 
 /** What a figure is, and whether more of it is better. */
 const FIGURES: Readonly<Record<string, { readonly text: string; readonly moreIsBetter?: true }>> = {
-  latencyP50Ms: { text: 'from a write to its change in the other program (half of a round trip), p50, ms' },
-  latencyP99Ms: { text: 'the same, p99, ms' },
+  ...Object.fromEntries(
+    PAUSES.flatMap(({ pauseMs }) => {
+      const when =
+        pauseMs === 0 ? 'made as soon as the last was answered' : `made ${pauseMs} ms after the last was answered`
+      const text = `from a write to its change in the other program, ${when}`
+      return [
+        [`pause${pauseMs}P50Ms`, { text: `${text}, p50, ms` }],
+        [`pause${pauseMs}P99Ms`, { text: 'the same, p99, ms' }],
+      ]
+    }),
+  ),
   streamPerSec: {
     text: '10,000 writes, a turn of the event loop after each 50, until all are visible: writes a second',
     moreIsBetter: true,
   },
-  joinMs: { text: 'one more copy, its code loaded, from opening it until it has all 10,800 entries, ms' },
+  joinMs: { text: 'one more copy, its code loaded, from opening it until it has all its more than 10,000 entries, ms' },
   healMs: { text: '100 writes on each side while apart, from reconnecting until both have all, ms' },
   idleMegabytes: { text: 'memory of a program with an empty map, MB' },
 }
