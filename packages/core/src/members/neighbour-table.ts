@@ -143,8 +143,8 @@ export class NeighbourTable {
   }
 
   /**
-   * A peer that gets no processor time hears nothing. What has come meanwhile waits to be read, so that time is not held against the
-   * neighbours: a busy machine would drop the connections that it has, and be busier by making new ones.
+   * A peer that gets no processor time hears nothing. What has come meanwhile waits to be read, so that time does not count
+   * as silence: a busy machine would drop the connections that it has, and be busier by making new ones.
    */
   #forgivePause(others: number, now: Instant): void {
     const pausedMs = now.monotonicMs - this.#lookedAtMs - 2 * heartbeatMs(others)
