@@ -1,9 +1,11 @@
 /** `npm run pictures`: takes the pictures of the documentation from the running apps. */
-import { mkdir } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { BrowserContext, Page } from 'playwright-core'
 import { Chromium } from '../browser/browser-rig.ts'
 import { DemoProcess } from './demo-process.ts'
+import { recordTerminal } from './record-terminal.ts'
+import { terminalSvg } from './terminal-svg.ts'
 
 const FOLDER = fileURLToPath(new URL('../../docs/pictures/', import.meta.url))
 const VISITORS = [
@@ -14,18 +16,38 @@ const VISITORS = [
 /** Waits until moving elements have arrived. */
 const SETTLE_MS = 3000
 
-const demo = await DemoProcess.start()
-const browser = await Chromium.start()
+/** Small enough for a recording of half a minute. */
+const RECORDED = 'node packages/cli/src/main.ts demo --once --cities 20000'
+const TERMINAL = { columns: 96, rows: 30 }
+const PHONE = { width: 390, height: 780 }
+
+/** `npm run pictures -- terminal` takes one part alone. */
+const wanted = process.argv.slice(2)
+const parts = { terminal: takeTerminal, pages: takePages }
+
 await mkdir(FOLDER, { recursive: true })
-try {
-  const url = await demo.url()
-  await takeHome(browser.context, url)
-  await takeTodo(browser.context, url)
-  await takeBoard(browser.context, url)
-  await takeEditor(browser.context, url)
-} finally {
-  await browser.close()
-  await demo.end()
+for (const [name, take] of Object.entries(parts)) if (wanted.length === 0 || wanted.includes(name)) await take()
+
+async function takePages(): Promise<void> {
+  const demo = await DemoProcess.start()
+  const browser = await Chromium.start()
+  try {
+    const url = await demo.url()
+    await takeHome(browser.context, url)
+    await takeTodo(browser.context, url)
+    await takeBoard(browser.context, url)
+    await takeEditor(browser.context, url)
+    await takePhones(browser.context, url)
+  } finally {
+    await browser.close()
+    await demo.end()
+  }
+}
+
+async function takeTerminal(): Promise<void> {
+  const frames = await recordTerminal(RECORDED, TERMINAL)
+  const title = 'The demo in a terminal: five peers load, are split, lose a process, heal, and are equal'
+  await writeFile(`${FOLDER}demo-terminal.svg`, terminalSvg(frames, TERMINAL, title))
 }
 
 async function takeHome(context: BrowserContext, url: string): Promise<void> {
@@ -75,6 +97,7 @@ async function takeBoard(context: BrowserContext, url: string): Promise<void> {
   await third.mouse.move(700, 220)
   await other.mouse.move(470, 340)
   await one.mouse.move(200, 30)
+  await one.locator('.loading').waitFor({ state: 'hidden', timeout: 120_000 })
   await one.waitForTimeout(2 * SETTLE_MS)
   await one.screenshot({ path: `${FOLDER}board.png` })
   await Promise.all([one.close(), other.close(), third.close()])
@@ -92,6 +115,16 @@ async function takeEditor(context: BrowserContext, url: string): Promise<void> {
   await one.waitForTimeout(SETTLE_MS)
   await one.screenshot({ path: `${FOLDER}editor.png` })
   await Promise.all([one.close(), other.close()])
+}
+
+/** The grid that the other pictures have filled. */
+async function takePhones(context: BrowserContext, url: string): Promise<void> {
+  const pages = [await tab(context, url, 0, PHONE)]
+  for (const app of ['todo', 'board', 'editor']) pages.push(await tab(context, `${url}${app}/`, 1, PHONE))
+  for (const page of pages) await page.locator('.loading').waitFor({ state: 'hidden', timeout: 120_000 })
+  await pages[0]!.waitForTimeout(SETTLE_MS)
+  await beside(context, pages, 'phones.png')
+  await Promise.all(pages.map((page) => page.close()))
 }
 
 async function tab(
@@ -128,7 +161,9 @@ async function beside(context: BrowserContext, pages: readonly Page[], name: str
   const shots = await Promise.all(pages.map((page) => page.screenshot()))
   const windows = shots.map((shot) => `<img src="data:image/png;base64,${shot.toString('base64')}">`)
   const frame = await context.newPage()
-  await frame.setViewportSize({ width: 1096, height: 592 })
+  const sizes = pages.map((page) => page.viewportSize()!)
+  const width = sizes.reduce((sum, size) => sum + size.width, 0)
+  await frame.setViewportSize({ width: width + 32 + 24 * (pages.length - 1), height: sizes[0]!.height + 32 })
   await frame.setContent(
     `<style>body { margin: 0; padding: 16px; display: flex; gap: 24px; background: #c9ced8 }
       img { border-radius: 10px }</style>${windows.join('')}`,
