@@ -23,7 +23,7 @@ interface StatusOptions extends ClientOptions {
 export function statusCommand(): Command {
   const command = new Command('status')
     .description('Show the state of a running peer')
-    .option('--check', 'print nothing; exit with 1 where its store refuses writes, 3 where it does not answer')
+    .option('--check', 'print nothing; exit with 1 if its store refuses writes, 3 if it does not answer')
     .action(runStatus)
   return examples(clientCommand(command), [
     ['gossipgrid status', 'of the one peer that runs here'],

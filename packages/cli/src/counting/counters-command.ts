@@ -32,7 +32,7 @@ export function countersCommand(): Command {
   return examples(writeCommand(command), [
     ['gossipgrid counters visits /home --add 1', 'prints the count'],
     ['gossipgrid counters stock chairs --subtract 2', 'a counter may go below zero'],
-    ['gossipgrid counters visits /home', 'the count; exits with 1 where none was made'],
+    ['gossipgrid counters visits /home', 'the count; exits with 1 if there is none'],
     ['gossipgrid counters visits', 'key, tab, count'],
     ['gossipgrid counters downloads --add 1', 'a counter of its own, as grid.counter has it'],
   ])
@@ -50,7 +50,7 @@ export function setsCommand(): Command {
   return examples(writeCommand(command), [
     ['gossipgrid sets tags post-1 --add red --add blue', 'prints the elements as JSON'],
     ['gossipgrid sets tags post-1 --remove red', 'an add that this peer has not seen brings it back'],
-    ['gossipgrid sets tags post-1', 'the elements; exits with 1 where there are none'],
+    ['gossipgrid sets tags post-1', 'the elements; exits with 1 if there are none'],
     ['gossipgrid sets tags', 'key, tab, elements'],
     ['gossipgrid sets colours --add red', 'a set of its own, as grid.set has it'],
   ])

@@ -19,7 +19,7 @@ export function peerCommand(): Command {
     .option('--metrics <address>', 'serve Prometheus metrics and health on [HOST:]PORT (host: 127.0.0.1)')
     .option('--no-mdns', 'do not look for peers on the local network')
     .option('--zone <name>', 'failure domain, such as a rack or a site')
-    .addOption(new Option('--weight <number>', 'relative capacity, 0 to 1000').argParser(parseWeight))
+    .addOption(new Option('--weight <number>', 'relative capacity, 0 to 1000; above 16, as 16').argParser(parseWeight))
     .addOption(new Option('--role <role>', 'whether it keeps data for others').choices(['storage', 'light']))
     .option('--socket <path>', 'where commands reach it (default: in your runtime directory)')
     .addOption(new Option('--log-level <level>', 'logs on stderr').choices(LOG_LEVELS).default('info'))
@@ -52,7 +52,7 @@ export function peerCommand(): Command {
 Browser tabs join by WebSockets: --listen 4001 listens for them on 4002, or on the first free port after it. Without --listen,
 ports are free ones.
 SIGTERM or Ctrl-C closes it: writes under way become durable, and the others get a goodbye. A second one ends it at once.
-A secret file holds one secret a line: the own one and, while you change it, the former one.`,
+A secret file holds one secret a line: the present one first, and the former one while you change it.`,
   )
 }
 
