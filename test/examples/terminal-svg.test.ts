@@ -19,6 +19,6 @@ it('a recording is a picture that shows one frame after the other, and draws equ
   expect(svg).toContain('0.000%{transform:translateY(-0px)}40.000%{transform:translateY(-36px)}')
 })
 
-it('it has no script and loads nothing, so that pages show it', () => {
+it('has no script and loads nothing, so that pages show it', () => {
   expect(terminalSvg(frames, SIZE, 'A')).not.toMatch(/<script|https?:(?!\/\/www\.w3\.org)/)
 })

@@ -12,8 +12,12 @@ export interface GridProviderProps {
   readonly children?: ReactNode
 }
 
+/** What became of the promise of a grid. */
+type Opened = { readonly from: PromiseLike<Grid> } & ({ readonly grid: Grid } | { readonly error: unknown })
+
 /**
- * Gives a grid to the hooks below it. It neither opens nor closes the grid: open it once, in a module.
+ * Gives a grid to the hooks below it. It neither opens nor closes the grid: open it once, in a module. Throws what `openGrid` rejects
+ * with while it renders, for the error boundary above it.
  *
  * @example
  * ```ts
@@ -22,20 +26,22 @@ export interface GridProviderProps {
  * ```
  */
 export function GridProvider({ grid, children }: GridProviderProps): ReactElement {
-  const [opened, setOpened] = useState<{ readonly from: PromiseLike<Grid>; readonly grid: Grid }>()
+  const [opened, setOpened] = useState<Opened>()
   const promise = grid !== undefined && 'then' in grid ? grid : undefined
   useEffect(() => {
     let isWanted = promise !== undefined
-    // Its error belongs to the code that opened the grid, which has the promise too.
     promise?.then(
       (each) => isWanted && setOpened({ from: promise, grid: each }),
-      () => undefined,
+      (error: unknown) => isWanted && setOpened({ from: promise, error }),
     )
     return () => {
       isWanted = false
     }
   }, [promise])
-  const value = promise === undefined ? (grid as Grid | undefined) : opened?.from === promise ? opened.grid : undefined
+  const result = opened?.from === promise ? opened : undefined
+  // An error boundary shows it. Without one, React logs it: otherwise the page would wait for ever, without a word.
+  if (result !== undefined && 'error' in result) throw result.error
+  const value = promise === undefined ? (grid as Grid | undefined) : result?.grid
   return createElement(GridContext.Provider, { value }, children)
 }
 

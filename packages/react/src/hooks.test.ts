@@ -2,8 +2,8 @@ import { build } from 'esbuild'
 import { gzipSync } from 'node:zlib'
 import { fileURLToPath } from 'node:url'
 import { Window } from 'happy-dom'
-import { StrictMode, Suspense, act, createElement } from 'react'
-import type { ReactElement } from 'react'
+import { Component, StrictMode, Suspense, act, createElement } from 'react'
+import type { ReactElement, ReactNode } from 'react'
 import { renderToString } from 'react-dom/server'
 import { openGrid } from 'gossipgrid'
 import type { Grid } from 'gossipgrid'
@@ -187,6 +187,22 @@ describe('with a grid, in strict mode', () => {
     await write(() => grid.close())
     expect((now() as unknown[]).slice(0, 2)).toEqual([false, false])
   })
+})
+
+/** Shows the message of an error below it. */
+class Boundary extends Component<{ readonly children?: ReactNode }, { readonly message?: string }> {
+  override state: { readonly message?: string } = {}
+  static getDerivedStateFromError = ({ message }: Error): { message: string } => ({ message })
+  override render(): ReactNode {
+    return this.state.message ?? this.props.children
+  }
+}
+
+it('a grid that cannot be opened is an error for the boundary above the provider', async () => {
+  const failed = Promise.reject(new Error('no address to join'))
+  const provider = createElement(GridProvider, { grid: failed }, createElement('p', {}, 'opening'))
+  await act(async () => root.render(createElement(StrictMode, {}, createElement(Boundary, {}, provider))))
+  expect(window.document.body.textContent).toBe('no address to join')
 })
 
 describe('without a grid', () => {
