@@ -42,6 +42,7 @@ export {
   HINTS_MAX_BYTES,
   HOUSEKEEPING_AFTER_MS,
   HOUSEKEEPING_GAP_MS,
+  INDEXES_DEFINED_MAX,
   KEY_MAX_BYTES,
   MEMBERS_MAX,
   MESSAGE_MAX_BYTES,
@@ -53,6 +54,9 @@ export {
   PARTITIONS_MIN,
   PRESENCES_MAX,
   PRESENCE_MAX_BYTES,
+  QUERY_ANSWER_MAX_BYTES,
+  QUESTION_MAX_BYTES,
+  READ_ANSWER_MAX_BYTES,
   READ_KEYS_MAX,
   READ_TIMEOUT_MS,
   SESSIONS_MAX,
@@ -83,6 +87,10 @@ export type {
 export type { Registered } from './purging/registry.ts'
 export type { ReportedPartitions } from './ownership/partition-report.ts'
 export type { OwnerState } from './peer/partition-access.ts'
+export type { PartAnswer, QueryReply } from './routing/part-queries.ts'
+export type { AskedQuery } from './wire/read-messages.ts'
+export { INDEX_ROWS, IndexRows } from './purging/index-rows.ts'
+export type { IndexedCollection } from './purging/index-rows.ts'
 export { keySlot, partitionIndex } from './placement/key-slots.ts'
 export { isPartitionCount, partitionNumber } from './wire/partition-numbers.ts'
 export { EVERYONE, includes } from './placement/placement.ts'

@@ -3,6 +3,8 @@
  * follows from the layout of a data structure (bits of a slot, bytes of a slab) stands beside that structure.
  */
 
+export * from './read-limits.ts'
+
 export const KEY_MAX_BYTES = 1024
 /** The largest value that a peer accepts. A grid may set a lower limit of its own. */
 export const VALUE_MAX_BYTES: number = 1024 * 1024
@@ -249,27 +251,6 @@ export const HINT_PATIENCE_MS = 30_000
 export const WRITE_AUDIENCE_MAX = 64
 /** How long a peer without a directory goes on giving a row to others. */
 export const HINT_OF_MEMORY_MAX_MS = 86_400_000
-
-/** Keys in one question to a peer that has a copy of their partition. */
-export const READ_KEYS_MAX = 1024
-/** The rows of an answer. What does not fit is asked for again. */
-export const READ_ANSWER_MAX_BYTES: number = 2 * 1024 * 1024
-/** After so long another peer is asked as well. */
-export const READ_PATIENCE_MS = 1000
-/** When all peers in reach were asked, they are asked again after so long. */
-export const READ_RETRY_MS = 500
-/** How long a read is tried for at most. */
-export const READ_TIMEOUT_MS = 10_000
-/** Reads that wait for an answer, of this peer. */
-export const READS_MAX = 10_000
-/** Keys that one neighbour asks this peer to ask others about, at the same time. */
-export const READS_PASSED_MAX = 4096
-/** Memory for versions that this peer has read or written, so that none of its reads goes back in time. */
-export const KNOWN_VERSIONS_MAX_BYTES: number = 4 * 1024 * 1024
-/** An owner that was out of touch for so long compares with the others before it answers. */
-export const OUT_OF_TOUCH_MS = 10_000
-/** If none of them has answered after so long, it answers from what it has. */
-export const COMPARE_PATIENCE_MS = 5000
 
 /** Entries of dropped collections that are removed in one step. The next step follows at once. */
 export const DROPPED_PER_STEP_MAX = 2000

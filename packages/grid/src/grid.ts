@@ -118,6 +118,7 @@ export class Grid extends GridCollections {
       exchanged: () => this.#readiness.exchanged(),
       memberChanged: (peerId, state) => this.#memberChanged(peerId, state),
       dropped: () => this.dropped(),
+      asked: (query) => this.partitionedMaps.answer(query),
       signalled: (event) => this.signals.take(event),
     })
     this.documents = new Documents(writes, logger, (topic) => this.signals.topic(topic))

@@ -31,6 +31,14 @@ export type { SetsChange } from './keyed/key-element-change.ts'
 export { GridSet } from './sets/grid-set.ts'
 export type { SetChange, SetChangesOptions } from './sets/grid-set.ts'
 export { PartitionedMap } from './partitioned/partitioned-map.ts'
+export type {
+  PartitionAggregateResult,
+  PartitionCount,
+  PartitionIndexHandle,
+  PartitionQueryPlan,
+  PartitionQueryResult,
+  PeerQueryPlan,
+} from './partitioned/partition-query.ts'
 export type { PartitionBatch } from './partitioned/partition-batch.ts'
 export type {
   Coverage,

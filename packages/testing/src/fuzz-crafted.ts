@@ -111,7 +111,7 @@ export class CraftedMessages {
       ...(random.chance(0.2) ? { former: true as const } : {}),
     }
     const own = random.chance(0.2) ? { own: true as const } : {}
-    switch (random.below(5)) {
+    switch (random.below(6)) {
       case 0: {
         const keys = Array.from({ length: random.mostlySmall(0, 300) }, () => random.pick(KEYS))
         const parts = Array.from({ length: random.mostlySmall(1, 4) }, () => ({
@@ -137,6 +137,11 @@ export class CraftedMessages {
       }
       case 3:
         return { type: 'covers', request, parts: this.#parts() }
+      case 4: {
+        const partitions = Array.from({ length: random.mostlySmall(0, 5000) }, () => this.#partition())
+        const question = Uint8Array.from({ length: random.mostlySmall(0, 300) }, () => random.below(256))
+        return { type: 'query', request, collection, kind, ...origin, partitions, question, ...manner }
+      }
       default:
         return {
           type: 'write',
@@ -154,7 +159,7 @@ export class CraftedMessages {
     const request = random.chance(0.8) ? random.pick([...this.#target.requests, 1]) : random.pick(COUNTS)
     const outcomes = Uint8Array.from({ length: random.mostlySmall(0, 100) }, () => random.below(8))
     const some = (): number[] => Array.from({ length: random.mostlySmall(0, 20) }, () => random.pick(COUNTS))
-    switch (random.below(5)) {
+    switch (random.below(6)) {
       case 0:
         return { type: 'found', request, outcomes, block: this.#block() }
       case 1: {
@@ -165,6 +170,8 @@ export class CraftedMessages {
         return { type: 'counted', request, outcomes, counts: some() }
       case 3:
         return { type: 'covered', request, covered: outcomes }
+      case 4:
+        return { type: 'result', request, outcomes, answer: outcomes, block: this.#block() }
       default: {
         const audience = random.chance(0.5) ? { audience: ['victim', 'honest', '__proto__', this.#target.sender] } : {}
         return { type: 'written', request, outcomes, heads: some(), ...audience }

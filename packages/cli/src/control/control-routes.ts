@@ -10,6 +10,7 @@ import type { BatchAnswer, DropAnswer, ForgetAnswer, MembersAnswer } from './con
 import type { PeerStatus, RefusedRow } from './control-api.ts'
 import { backupResponse } from './backup-response.ts'
 import { addPartitionedRoutes } from './partitioned/partitioned-routes.ts'
+import { partitionedMap } from './partitioned/partitioned-collection.ts'
 import { addQueryRoutes } from './queries/query-routes.ts'
 import { changeLines } from './change-lines.ts'
 import { changeElements, countBy } from './counting.ts'
@@ -53,7 +54,7 @@ export function controlRoutes(grid: Grid, facts: PeerFacts, closing: AbortSignal
   app.get('/v1/document', (c) => calls.document(c))
   app.get('/v1/changes', (c) => calls.changes(c))
   app.post('/v1/changes', (c) => calls.changes(c))
-  addQueryRoutes(app, (c) => calls.map(c))
+  addQueryRoutes(app, (c) => partitionedMap(grid, c.req.query('collection') ?? '') ?? calls.map(c))
   return app
 }
 

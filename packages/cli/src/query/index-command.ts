@@ -24,6 +24,7 @@ export function indexCommand(): Command {
     ['gossipgrid index users city', 'until the peer closes; the application makes its own with map.index'],
     ['gossipgrid index users city,age', 'for a city, and by age within it'],
     ['gossipgrid index users', 'fields, tab, size'],
+    ['gossipgrid index carts city', 'of a partitioned map: its owners make it, and keep it for good'],
     ['gossipgrid index users city --drop', 'frees its memory'],
   ])
 }
@@ -37,16 +38,15 @@ async function runIndex(collection: string, fields: string | undefined, options:
       const answer = await client.call<IndexesAnswer>('/v1/indexes', { query: { collection } })
       if (options.json === true) return printJson(answer)
       if (answer.indexes.length === 0) return note(`'${collection}' has no index at this peer`)
-      for (const each of answer.indexes) print(`${namesOf(each)}\t${each.size}`)
+      for (const each of answer.indexes) print(`${namesOf(each)}\t${each.size ?? 'at its owners'}`)
       return
     }
     const body = JSON.stringify(fields.split(',').map((field) => field.trim()))
     const path = options.drop === true ? '/v1/indexes-dropped' : '/v1/indexes'
     const answer = await client.call<IndexAnswer>(path, { method: 'POST', query: { collection }, body })
     if (options.json === true) return printJson(answer)
-    note(
-      `${options.drop === true ? 'dropped' : 'ready'}: ${namesOf(answer)}, with ${countOf(answer.size, 'entry', 'entries')}`,
-    )
+    const size = answer.size === undefined ? 'at the owners' : `with ${countOf(answer.size, 'entry', 'entries')}`
+    note(`${options.drop === true ? 'dropped' : 'ready'}: ${namesOf(answer)}, ${size}`)
   } finally {
     client.close()
   }

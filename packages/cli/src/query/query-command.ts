@@ -10,6 +10,7 @@ import { entryTexts } from '../formats/entry-texts.ts'
 import type { TaggedEntry } from '../formats/entry-texts.ts'
 import { JsonError, parseJson } from '../formats/json/json-fault.ts'
 import { interruption, note, print, printJson, write } from '../terminal/output.ts'
+import { countOf } from '../terminal/quantities.ts'
 import { visible, visibleJson } from '../terminal/visible.ts'
 
 interface QueryOptions extends ClientOptions {
@@ -107,8 +108,9 @@ async function* texts(
 }
 
 function printCount(answer: CountAnswer, { json }: QueryOptions): void {
-  if (json === true) printJson(answer)
-  else print(String(answer.count))
+  if (json === true) return printJson(answer)
+  print(String(answer.count))
+  if (answer.complete === false) note('a part of the map did not answer: its entries are not counted')
 }
 
 function printPlan(plan: PlanAnswer, { json }: QueryOptions): void {
@@ -118,4 +120,7 @@ function printPlan(plan: PlanAnswer, { json }: QueryOptions): void {
   print(`index    ${index === undefined ? 'none: every entry is looked at' : visible(index.join(', ')) + order}`)
   print(`looked   ${looked}`)
   print(`given    ${given}`)
+  for (const peer of plan.peers ?? [])
+    print(`peer     ${peer.peerId} looked at ${peer.looked} in ${countOf(peer.partitions, 'partition', 'partitions')}`)
+  if (plan.complete === false) note('a part of the map did not answer')
 }

@@ -22,6 +22,12 @@ export interface AskedItems<Asked, Answer> {
   readonly answer: (answers: readonly (Answer | undefined)[]) => void
 }
 
+/** Of the items of a question, by their places: which this peer answers, and which it asks others about. */
+export interface AskedPlaces {
+  readonly mayAnswer: readonly boolean[]
+  readonly passesOn: readonly boolean[]
+}
+
 /**
  * Answers other peers from the copies of this one. An owner whose copy is not whole, or not current, and a peer without a copy
  * pass the question on, once; so does one that owns the partition no more, since it may not know of the latest writes.
@@ -44,26 +50,17 @@ export class Answering {
     onward: Pick<Asking<Asked, Answer>, 'ask' | 'full'>,
     now: Instant,
   ): void {
-    // What begins with another registration has another history.
-    const isShared = items.map((item) => this.isShared(item))
-    const own = items.map((item, place) =>
-      isShared[place] === true && this.mayAnswer(item.name, manner, now) ? answerOf(item) : undefined,
-    )
-    const isUnknown = isShared.map((shared, place) => shared && own[place] === undefined)
-    const unknown = items.filter((_, place) => isUnknown[place])
-    const waiting = this.#passedFor.get(from) ?? 0
-    const mayPass = manner.passed !== true && !onward.full && waiting + unknown.length <= READS_PASSED_MAX
-    if (unknown.length === 0 || !mayPass) {
+    const { mayAnswer, passesOn } = this.split(from, items, manner, onward.full, now)
+    const own = items.map((item, place) => (mayAnswer[place] === true ? answerOf(item) : undefined))
+    const unknown = items.filter((_, place) => passesOn[place] === true)
+    if (unknown.length === 0) {
       answer(own)
       return
     }
-    this.#passedFor.set(from, waiting + unknown.length)
     const done = (answers: readonly (Answer | undefined)[]): void => {
-      const left = (this.#passedFor.get(from) ?? 0) - unknown.length
-      if (left > 0) this.#passedFor.set(from, left)
-      else this.#passedFor.delete(from)
+      this.passed(from, unknown.length)
       const further = answers[Symbol.iterator]()
-      answer(own.map((each, place) => (isUnknown[place] === true ? further.next().value : each)))
+      answer(own.map((each, place) => (passesOn[place] === true ? further.next().value : each)))
     }
     onward.ask(unknown, now, done, { passedFor: from })
   }
@@ -71,6 +68,27 @@ export class Answering {
   /** Whether both know the same registration of a collection, as far as the peer that asks knows one. */
   isShared({ name, origin }: Item): boolean {
     return origin === undefined || this.#deps.placement.registered(name)?.origin === origin
+  }
+
+  /** What this peer answers itself, and what it asks others about. The latter counts until `passed` is called for it. */
+  split(from: PeerId, items: readonly Item[], manner: Manner, isFull: boolean, now: Instant): AskedPlaces {
+    // What begins with another registration has another history.
+    const isShared = items.map((item) => this.isShared(item))
+    const mayAnswer = items.map(({ name }, place) => isShared[place] === true && this.mayAnswer(name, manner, now))
+    const passesOn = isShared.map((shared, place) => shared && mayAnswer[place] === false)
+    const count = passesOn.filter(Boolean).length
+    const waiting = this.#passedFor.get(from) ?? 0
+    if (count === 0 || manner.passed === true || isFull || waiting + count > READS_PASSED_MAX)
+      return { mayAnswer, passesOn: passesOn.map(() => false) }
+    this.#passedFor.set(from, waiting + count)
+    return { mayAnswer, passesOn }
+  }
+
+  /** So many items that were passed on for a peer are answered, or given up. */
+  passed(from: PeerId, count: number): void {
+    const left = (this.#passedFor.get(from) ?? 0) - count
+    if (left > 0) this.#passedFor.set(from, left)
+    else this.#passedFor.delete(from)
   }
 
   /** Whether what this peer says of a partition counts. */

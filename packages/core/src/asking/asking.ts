@@ -57,6 +57,10 @@ export interface AskingDeps<Asked extends Item, Answer> {
   readonly itemsMax: number
   /** What one message asks has this in common. */
   readonly groupOf: (asked: Asked) => string
+  /** One answer is about all that one message asks: it counts for all of it, or not at all. */
+  readonly joint?: boolean
+  /** After so long another peer is asked as well. Default: a second. */
+  readonly patienceMs?: number
   /** What this peer itself may answer. */
   readonly ownAnswer: (asked: Asked, now: Instant) => Answer | undefined
   readonly send: (peer: PeerId, request: number, asked: readonly Asked[], manner: Manner) => void
@@ -70,11 +74,13 @@ export class Asking<Asked extends Item, Answer> {
   readonly #deps: AskingDeps<Asked, Answer>
   readonly #requests = new Set<Request<Asked, Answer>>()
   readonly #questions = new Map<number, Question<Asked, Answer>>()
+  readonly #patienceMs: number
   /** When to look at the requests again; they are many, and most inputs have nothing to do with them. */
   #dueAtMs = Infinity
 
   constructor(deps: AskingDeps<Asked, Answer>) {
     this.#deps = deps
+    this.#patienceMs = deps.patienceMs ?? READ_PATIENCE_MS
   }
 
   /** Monotonic milliseconds at which there is something to ask or to give up. */
@@ -140,10 +146,15 @@ export class Asking<Asked extends Item, Answer> {
     this.#dueAtMs = now.monotonicMs
     // It answers a part each time, or it is not asked again.
     const hasAnswers = outcomes.includes(ReadOutcome.ANSWERED)
+    const isLate = question.wanted.some(({ answer }, place) => {
+      return answer !== undefined && outcomes[place] === ReadOutcome.ANSWERED
+    })
     for (const [place, wanted] of question.wanted.entries()) {
       wanted.askedAtMs = undefined
       if (wanted.answer !== undefined) continue
-      if (outcomes[place] === ReadOutcome.ANSWERED) wanted.answer = answerOf(wanted.asked, place)
+      // Another peer has answered a part of it meanwhile: the peer is asked for the rest alone.
+      if (isLate && this.#deps.joint === true) wanted.tried.delete(question.peer)
+      else if (outcomes[place] === ReadOutcome.ANSWERED) wanted.answer = answerOf(wanted.asked, place)
       else if (outcomes[place] === ReadOutcome.LEFT_OUT && hasAnswers) wanted.tried.delete(question.peer)
     }
   }
@@ -170,7 +181,8 @@ export class Asking<Asked extends Item, Answer> {
         toAsk.set(key, question)
         question.wanted.push(wanted)
       }
-      if (!this.#endIfDone(request, false)) this.#dueAtMs = Math.min(this.#dueAtMs, wakeAtMsOf(request))
+      if (!this.#endIfDone(request, false))
+        this.#dueAtMs = Math.min(this.#dueAtMs, wakeAtMsOf(request, this.#patienceMs))
     }
     if (this.#requests.size === 0) this.#questions.clear()
     const { itemsMax } = this.#deps
@@ -181,7 +193,7 @@ export class Asking<Asked extends Item, Answer> {
 
   /** The peer to ask now, if there is one, and if this peer cannot answer itself. */
   #nextFor(wanted: Wanted<Asked, Answer>, { passedFor }: Request<Asked, Answer>, now: Instant): PeerId | undefined {
-    if (wanted.answer !== undefined || now.monotonicMs < nextAtMsOf(wanted)) return undefined
+    if (wanted.answer !== undefined || now.monotonicMs < nextAtMsOf(wanted, this.#patienceMs)) return undefined
     wanted.answer = this.#deps.ownAnswer(wanted.asked, now)
     if (wanted.answer !== undefined) return undefined
     const target = this.#targetOf(wanted, passedFor.length > 0)
@@ -227,13 +239,19 @@ export class Asking<Asked extends Item, Answer> {
 }
 
 /** When another peer may be asked. */
-function nextAtMsOf({ askedAtMs, retryAtMs }: Pick<Wanted<Item, unknown>, 'askedAtMs' | 'retryAtMs'>): number {
-  return askedAtMs === undefined ? retryAtMs : askedAtMs + READ_PATIENCE_MS
+function nextAtMsOf(
+  { askedAtMs, retryAtMs }: Pick<Wanted<Item, unknown>, 'askedAtMs' | 'retryAtMs'>,
+  patienceMs: number,
+): number {
+  return askedAtMs === undefined ? retryAtMs : askedAtMs + patienceMs
 }
 
-function wakeAtMsOf({ wanted, deadlineMs }: Pick<Request<Item, unknown>, 'wanted' | 'deadlineMs'>): number {
+function wakeAtMsOf(
+  { wanted, deadlineMs }: Pick<Request<Item, unknown>, 'wanted' | 'deadlineMs'>,
+  patienceMs: number,
+): number {
   return wanted.reduce(
-    (earliest, each) => (each.answer === undefined ? Math.min(earliest, nextAtMsOf(each)) : earliest),
+    (earliest, each) => (each.answer === undefined ? Math.min(earliest, nextAtMsOf(each, patienceMs)) : earliest),
     deadlineMs,
   )
 }

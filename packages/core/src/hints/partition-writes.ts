@@ -31,7 +31,7 @@ export interface PartitionWritesDeps {
   readonly ids: ReplicaIds
   readonly inbound: Inbound
   /** What this peer writes counts as known. */
-  readonly known: { note(name: PartitionName, row: Readonly<Row>): unknown }
+  readonly known: { wrote(name: PartitionName, row: Readonly<Row>): void }
   readonly membership: Membership
   readonly neighbours: NeighbourTable
   readonly outbox: Outbox
@@ -93,7 +93,7 @@ export class PartitionWrites {
     }
     const writeId = writes.nextWriteId()
     this.#delivery.added(this.hints.write(name, row, writeId, now.monotonicMs))
-    this.#deps.known.note(name, row)
+    this.#deps.known.wrote(name, row)
     return { writeId, hlc: row.hlc, replicaId: this.#writer.id, sequence: row.sequence, hinted: true }
   }
 

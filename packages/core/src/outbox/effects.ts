@@ -3,6 +3,7 @@ import type { CollectionKind } from '../kinds/kinds.ts'
 import type { MemberRecord } from '../wire/member-record.ts'
 import type { PeerId, StorageOperation } from '../ports.ts'
 import type { ReplicaId } from '../versions/replica-ids.ts'
+import type { AskedQuery } from '../wire/read-messages.ts'
 import type { TopicMessage } from '../wire/topic-message.ts'
 
 /** What happens to a peer from outside. Local writes come through `Peer.write` instead. */
@@ -118,5 +119,7 @@ export type PeerEvent =
     }
   /** No registered peer has a whole copy of these partitions any more: what only those had is lost. */
   | { readonly type: 'partition-lost'; readonly name: string; readonly partitions: readonly number[] }
+  /** Another peer asks a query of partitions that this one may answer for. */
+  | { readonly type: 'query'; readonly query: AskedQuery }
   /** A stored blob was unreadable; its contents come back from the other peers. */
   | { readonly type: 'damaged'; readonly key: string; readonly reason: string }

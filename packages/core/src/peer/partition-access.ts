@@ -10,8 +10,12 @@ import type { PeerId } from '../ports.ts'
 import type { AskOptions } from '../asking/asking.ts'
 import type { KeysInOrder } from '../routing/key-ranges.ts'
 import type { PageQuery } from '../routing/pages.ts'
+import type { Row } from '../entries/entry-table.ts'
+import type { UnsettledKey } from '../routing/largest-rows.ts'
+import type { PartAnswer, QueryReply } from '../routing/part-queries.ts'
 import type { KeyRead, ReadKey } from '../routing/reads.ts'
 import type { PartitionName } from '../wire/block.ts'
+import type { AskedQuery } from '../wire/read-messages.ts'
 import type { Written } from '../writes/local-writes.ts'
 
 /** An owner of a partition. */
@@ -94,9 +98,58 @@ export class PartitionAccess {
     this.#ownership.reads.routing.counts.count(names, now, done, options)
   }
 
+  /**
+   * Asks a query of partitions of one collection: `done` is called once, in a step or before this returns, with what was said of each,
+   * in order; undefined where no peer that may answer was in reach in time. Throws `BACKLOG_FULL`.
+   */
+  query(
+    names: readonly PartitionName[],
+    question: Uint8Array,
+    now: Instant,
+    done: (answers: readonly (PartAnswer | undefined)[]) => void,
+    options?: AskOptions,
+  ): void {
+    this.#ownership.reads.routing.queries.ask(names, question, now, done, options)
+  }
+
+  /** Whether a query of another peer still waits for its answer. */
+  isAsked(query: AskedQuery): boolean {
+    return this.#deps.ownership()?.reads.routing.queries.isAsked(query) === true
+  }
+
+  /** Answers a query of another peer; without a reply, this one knows nothing of it. */
+  reply(query: AskedQuery, reply?: QueryReply): void {
+    this.#deps.ownership()?.reads.routing.queries.reply(query, reply)
+  }
+
+  /** Whether the copy of this peer is whole. */
+  isWhole(name: PartitionName): boolean {
+    return this.#deps.ownership()?.placement.isWhole(name) === true
+  }
+
+  /** The keys in these partitions of which this peer knows writes that the owners may lack, each at least once. */
+  unsettled(names: readonly PartitionName[]): Iterable<UnsettledKey> {
+    return this.#ownership.reads.routing.reading.largest.unsettled(names)
+  }
+
+  /** Whether what the copy of this peer has is the answer to a read. */
+  mayRead(name: PartitionName, now: Instant): boolean {
+    return this.#deps.ownership()?.reads.routing.currency.mayRead(name, now) === true
+  }
+
+  /** What this peer itself knows of a key: its copy, its writes, and what it has read. Tombstones included. */
+  known(name: PartitionName, key: string): readonly Readonly<Row>[] {
+    return this.#ownership.reads.routing.reading.largest.of({ name, key }, [])
+  }
+
   /** What the registry says that a name is, if it is a partitioned collection. */
   registered(name: string): CollectionDescriptor | undefined {
     return this.collections.find((descriptor) => descriptor.name === name)
+  }
+
+  /** Names the registration of the collection that a partition is of. Undefined before it is registered. */
+  origin(name: PartitionName): string | undefined {
+    return this.#deps.ownership()?.placement.registered(name)?.origin
   }
 
   /** The partitioned collections that are registered. */

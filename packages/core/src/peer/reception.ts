@@ -184,6 +184,8 @@ export class Reception {
       case 'page':
       case 'count':
       case 'counted':
+      case 'query':
+      case 'result':
         this.#deps.ownership()?.receive(from, message, now)
         break
       case 'frame':

@@ -85,6 +85,8 @@ export class Collections {
   readonly seed: number
   /** Names that the store still has. They cannot be created again yet. */
   readonly #leaving = new Set<string>()
+  /** Counts the partitions that were created or let go: another number, other partitions. */
+  partitionChanges = 0
   /** Called for every new partition. */
   created: ((partition: Partition) => void) | undefined
   /** Called for every partition that is removed; `forgotten` is to be called once the store does not have it any more. */
@@ -206,6 +208,7 @@ export class Collections {
   }
 
   #release(partition: Partition): void {
+    this.partitionChanges += 1
     this.expiries.remove(partition.replica)
     if (this.removed === undefined) return
     const key = nameKey(partition.name)
@@ -379,6 +382,7 @@ export class Collections {
     }
     partitions.push(partition)
     byNumber.set(number, partition)
+    this.partitionChanges += 1
     if (descriptor.kind === 'drops') this.dropped.follow(partition.replica)
     this.created?.(partition)
     return partition

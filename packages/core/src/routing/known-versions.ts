@@ -1,6 +1,6 @@
 import type { Row } from '../entries/entry-table.ts'
 import { entryKeyOf, rulesOf } from '../kinds/kinds.ts'
-import { KNOWN_VERSIONS_MAX_BYTES } from '../limits.ts'
+import { KNOWN_VERSIONS_MAX_BYTES, WRITTEN_KEYS_MAX } from '../limits.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 import { nameKey } from '../wire/block.ts'
 import type { PartitionName } from '../wire/block.ts'
@@ -35,10 +35,29 @@ export class KnownVersions {
   readonly #entries = new Map<string, Known>()
   /** By partition, the keys in `#entries`. */
   readonly #keys = new Map<string, Set<string>>()
+  /** The keys that this peer wrote last, by partition and key. */
+  readonly #written = new Map<string, { readonly name: PartitionName; readonly key: string }>()
   #bytes = 0
 
   constructor(ids: ReplicaIds) {
     this.#ids = ids
+  }
+
+  /** Remembers what this peer writes. */
+  wrote(name: PartitionName, row: Readonly<Row>): void {
+    this.note(name, row)
+    const key = entryKeyOf(name.kind, row.key)
+    const at = partKey(name, key)
+    this.#written.delete(at)
+    this.#written.set(at, { name, key })
+    if (this.#written.size <= WRITTEN_KEYS_MAX) return
+    const [oldest] = this.#written.keys()
+    this.#written.delete(oldest!)
+  }
+
+  /** The keys that this peer wrote last. */
+  get written(): Iterable<{ readonly name: PartitionName; readonly key: string }> {
+    return this.#written.values()
   }
 
   /** Remembers a version, unless a later one is known. Returns the later of both. */

@@ -1,6 +1,7 @@
 import type { Row } from '../entries/entry-table.ts'
 import type { Hints } from '../hints/hints.ts'
 import type { Collections } from '../replica/collections.ts'
+import { nameKey } from '../wire/block.ts'
 import type { PartitionName } from '../wire/block.ts'
 import type { KnownVersions } from './known-versions.ts'
 import { keysOfCopy, rowsOfKey } from './rows-of-key.ts'
@@ -9,6 +10,12 @@ export interface LargestRowsDeps {
   readonly collections: Collections
   readonly hints: Hints
   readonly known: KnownVersions
+}
+
+/** A key of a partition. */
+export interface UnsettledKey {
+  readonly name: PartitionName
+  readonly key: string
 }
 
 /** What a peer answers a reader with: of each row the later one of what was found and what this peer knows itself. */
@@ -33,5 +40,13 @@ export class LargestRows {
     yield* keysOfCopy(collections, name)
     yield* hints.keysOf(name)
     yield* known.keysOf(name)
+  }
+
+  /** The keys in these partitions, all of one collection, of which this peer knows writes that their owners may lack: each at least once. */
+  *unsettled(names: readonly PartitionName[]): Generator<UnsettledKey, void, undefined> {
+    const { hints, known } = this.#deps
+    for (const name of names) for (const key of hints.keysOf(name)) yield { name, key }
+    const wanted = new Set(names.map(nameKey))
+    for (const each of known.written) if (wanted.has(nameKey(each.name))) yield each
   }
 }

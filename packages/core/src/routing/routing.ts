@@ -12,12 +12,14 @@ import type { Inbound } from '../replication/inbound.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 import type { RoutingMessage } from '../wire/read-messages.ts'
 import { Answering } from '../asking/answering.ts'
+import type { Asking } from '../asking/asking.ts'
 import { Counts } from './counts.ts'
 import { Currency } from '../asking/currency.ts'
 import type { KnownVersions } from './known-versions.ts'
 import { LargestRows } from './largest-rows.ts'
 import { PageAnswers } from './page-answers.ts'
 import { Pages } from './pages.ts'
+import { PartQueries } from './part-queries.ts'
 import { ReadAnswers } from './read-answers.ts'
 import { Reads } from './reads.ts'
 import type { ReadsDeps } from './reads.ts'
@@ -37,7 +39,7 @@ export interface RoutingDeps {
   readonly time: Timekeeping
 }
 
-/** Reads of partitions, wherever they are: of keys, page by page, and of their numbers of keys. */
+/** Reads of partitions, wherever they are: of keys, page by page, of their numbers of keys, and by queries. */
 export class Routing {
   readonly currency: Currency
   readonly reads: Reads
@@ -45,6 +47,10 @@ export class Routing {
   readonly counts: Counts
   /** What reads are made of. */
   readonly reading: ReadsDeps
+  readonly queries: PartQueries
+  readonly #all: readonly {
+    readonly asking: Pick<Asking<never, never>, 'wakeAtMs' | 'neighboursChanged' | 'disconnected' | 'tick'>
+  }[]
   readonly #answering: Answering
   readonly #readAnswers: ReadAnswers
   readonly #pageAnswers: PageAnswers
@@ -58,12 +64,14 @@ export class Routing {
     this.reads = new Reads(reading)
     this.pages = new Pages(reading)
     this.counts = new Counts(answering)
+    this.queries = new PartQueries(answering)
+    this.#all = [this.reads, this.pages, this.counts, this.queries]
     this.#readAnswers = new ReadAnswers({ ...answering, reads: this.reads })
     this.#pageAnswers = new PageAnswers({ ...answering, pages: this.pages })
   }
 
   get wakeAtMs(): number {
-    return Math.min(this.reads.asking.wakeAtMs, this.pages.asking.wakeAtMs, this.counts.asking.wakeAtMs)
+    return Math.min(...this.#all.map(({ asking }) => asking.wakeAtMs))
   }
 
   /** Throws `MESSAGE_MALFORMED`. */
@@ -86,21 +94,28 @@ export class Routing {
         break
       case 'counted':
         this.counts.answered(from, message, now)
+        break
+      case 'query':
+        this.queries.asked(from, message, now)
+        break
+      case 'result':
+        this.queries.answered(from, message, now)
     }
   }
 
   /** Other peers may be worth asking now. */
   neighboursChanged(): void {
-    for (const { asking } of [this.reads, this.pages, this.counts]) asking.neighboursChanged()
+    for (const { asking } of this.#all) asking.neighboursChanged()
   }
 
   disconnected(neighbour: PeerId): void {
     this.currency.disconnected(neighbour)
     this.#answering.disconnected(neighbour)
-    for (const { asking } of [this.reads, this.pages, this.counts]) asking.disconnected(neighbour)
+    this.queries.disconnected(neighbour)
+    for (const { asking } of this.#all) asking.disconnected(neighbour)
   }
 
   tick(now: Instant): void {
-    for (const { asking } of [this.reads, this.pages, this.counts]) asking.tick(now)
+    for (const { asking } of this.#all) asking.tick(now)
   }
 }

@@ -6,10 +6,12 @@ import type { GridErrorCode } from '../errors.ts'
 import {
   ADDRESSES_MAX,
   ADDRESS_MAX_BYTES,
-  MEMBERS_MAX,
   KEY_MAX_BYTES,
+  MEMBERS_MAX,
   MESSAGE_MAX_BYTES,
   PRESENCE_MAX_BYTES,
+  QUERY_ANSWER_MAX_BYTES,
+  QUESTION_MAX_BYTES,
   TOPIC_MESSAGES_MAX,
   TOPIC_MESSAGE_MAX_BYTES,
 } from '../limits.ts'
@@ -88,6 +90,18 @@ const messages: { readonly [type in Message['type']]: Extract<Message, { type: t
     former: true,
   },
   counted: { type: 'counted', request: 7, outcomes: Uint8Array.of(0, 1), counts: [3, 0] },
+  query: {
+    type: 'query',
+    request: 9,
+    collection: 'users',
+    kind: 1,
+    origin: hash,
+    partitions: [16, 31],
+    question: encodeValue({ rows: { where: { a: 1 } } }, 100),
+    passed: true,
+    former: true,
+  },
+  result: { type: 'result', request: 9, outcomes: Uint8Array.of(0, 1), answer: Uint8Array.of(0xa0), block },
   publish: {
     type: 'publish',
     messages: [
@@ -120,11 +134,12 @@ const OPTIONAL: Partial<Record<Message['type'], readonly string[]>> = {
   scan: ['origin', 'passed', 'former'],
   page: ['end'],
   count: ['origin', 'passed', 'former'],
+  query: ['origin', 'passed', 'former'],
 }
 
 for (const message of Object.values(messages)) {
   const { type } = message
-  const carriesBlock = ['frame', 'chunk', 'write', 'found', 'page'].includes(type)
+  const carriesBlock = ['frame', 'chunk', 'write', 'found', 'page', 'result'].includes(type)
   const optional = OPTIONAL[type] ?? []
 
   test(`a ${type} message survives the way`, () => {
@@ -203,10 +218,18 @@ test('a message of a type that a later version may know is refused as one of ano
   refused(crafted({ t: 'x'.repeat(33) }))
 })
 
+test('a question or an answer of a query that is too large is malformed', () => {
+  const { type: query, ...asked } = messages.query
+  refused(crafted({ ...asked, t: query, question: new Uint8Array(QUESTION_MAX_BYTES + 1) }))
+  const { type: result, block: _, ...said } = messages.result
+  refused(crafted({ ...said, t: result, answer: new Uint8Array(QUERY_ANSWER_MAX_BYTES + 1) }, block))
+})
+
 test('a message says the lowest version that reads it', () => {
   const versions = Object.values(messages).map((message) => [message.type, encodeMessage(message)[0]])
   const later = ['covers', 'covered', 'write', 'written', 'read', 'found', 'scan', 'page', 'count', 'counted']
-  const isLater = (type: string): boolean => [...later, 'publish', 'presence', 'still'].includes(type)
+  const isLater = (type: string): boolean =>
+    [...later, 'query', 'result', 'publish', 'presence', 'still'].includes(type)
   expect(versions).toEqual(Object.keys(messages).map((type) => [type, isLater(type) ? 2 : 1]))
 })
 

@@ -180,6 +180,8 @@ const VERSIONS: Readonly<Record<MessageType, number>> = {
   page: 2,
   count: 2,
   counted: 2,
+  query: 2,
+  result: 2,
   publish: 2,
   presence: 2,
 }
@@ -255,6 +257,7 @@ function readMessage(fields: Fields, body: Uint8Array): Message {
       }
     case 'found':
     case 'page':
+    case 'result':
       return readAnswer(type, fields, body)
   }
   if (body.length > 0) throw new GridError('MESSAGE_MALFORMED', `${body.length} bytes behind a ${type} message`)
@@ -291,6 +294,7 @@ function readMessage(fields: Fields, body: Uint8Array): Message {
     case 'scan':
     case 'count':
     case 'counted':
+    case 'query':
       return readQuestion(type, fields)
     case 'publish':
       return { type, messages: readTopicMessages(fields) }

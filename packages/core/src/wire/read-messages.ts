@@ -1,4 +1,7 @@
-import { KEY_MAX_BYTES, READ_KEYS_MAX } from '../limits.ts'
+import { GridError } from '../errors.ts'
+import { KEY_MAX_BYTES, QUERY_ANSWER_MAX_BYTES, QUESTION_MAX_BYTES, READ_KEYS_MAX } from '../limits.ts'
+import type { PeerId } from '../ports.ts'
+import type { PartitionName } from './block.ts'
 import type { Fields } from './fields.ts'
 
 /** What a peer says to a question about a key. On the wire: never change a number. */
@@ -85,19 +88,57 @@ export type RoutingMessage =
       readonly outcomes: Uint8Array
       readonly counts: readonly number[]
     }
+  /** Asks a query of these partitions, taken together. What it asks is read by the layer above. */
+  | (Manner & {
+      readonly type: 'query'
+      readonly request: number
+      readonly collection: string
+      readonly kind: number
+      /** As in `KeysOfPart`. */
+      readonly origin?: string
+      readonly partitions: readonly number[]
+      readonly question: Uint8Array
+    })
+  /** For each partition of the question one byte (see `ReadOutcome`), and what those have that are answered. */
+  | {
+      readonly type: 'result'
+      readonly request: number
+      readonly outcomes: Uint8Array
+      readonly answer: Uint8Array
+      readonly block: Uint8Array
+    }
+
+/** A query of another peer, which the layer above is to answer. */
+export interface AskedQuery {
+  readonly from: PeerId
+  readonly request: number
+  readonly question: Uint8Array
+  /** Those that this peer answers for from its own copies. */
+  readonly own: readonly PartitionName[]
+  /** Those that it is to ask others about. */
+  readonly onward: readonly PartitionName[]
+}
 
 type Of<Type> = Extract<RoutingMessage, { readonly type: Type }>
 
 /** Reads an answer that carries rows. Throws `MESSAGE_MALFORMED`. */
-export function readAnswer(type: 'found' | 'page', fields: Fields, block: Uint8Array): Of<typeof type> {
+export function readAnswer(type: 'found' | 'page' | 'result', fields: Fields, block: Uint8Array): Of<typeof type> {
   const request = fields.count('request')
   if (type === 'found') return { type, request, outcomes: fields.bytes('outcomes'), block }
+  if (type === 'result')
+    return {
+      type,
+      request,
+      outcomes: fields.bytes('outcomes'),
+      answer: bytesOf(fields, 'answer', QUERY_ANSWER_MAX_BYTES),
+      block,
+    }
   const end = fields.has('end') ? { end: fields.anyText('end', KEY_MAX_BYTES) } : {}
   return { type, request, answered: fields.flag('answered'), ...end, block }
 }
 
 /** Reads a question, or numbers of keys. Throws `MESSAGE_MALFORMED`. */
-export function readQuestion(type: 'read' | 'scan' | 'count' | 'counted', fields: Fields): Of<typeof type> {
+export function readQuestion(type: 'read' | 'scan' | 'count' | 'counted' | 'query', fields: Fields): Of<typeof type> {
   const request = fields.count('request')
   switch (type) {
     case 'read': {
@@ -124,7 +165,22 @@ export function readQuestion(type: 'read' | 'scan' | 'count' | 'counted', fields
       return { type, request, ...collectionOf(fields), partitions: fields.counts('partitions'), ...mannerOf(fields) }
     case 'counted':
       return { type, request, outcomes: fields.bytes('outcomes'), counts: fields.counts('counts') }
+    case 'query':
+      return {
+        type,
+        request,
+        ...collectionOf(fields),
+        partitions: fields.counts('partitions'),
+        question: bytesOf(fields, 'question', QUESTION_MAX_BYTES),
+        ...mannerOf(fields),
+      }
   }
+}
+
+function bytesOf(fields: Fields, name: string, sizeMax: number): Uint8Array {
+  const bytes = fields.bytes(name)
+  if (bytes.length > sizeMax) throw new GridError('MESSAGE_MALFORMED', `message.${name} has ${bytes.length} bytes`)
+  return bytes
 }
 
 function collectionOf(fields: Fields): { collection: string; kind: number; origin?: string } {

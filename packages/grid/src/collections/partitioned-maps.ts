@@ -1,9 +1,11 @@
-import { GridError, partitions } from '@gossipgrid/core'
+import { GridError, INDEX_ROWS, partitions } from '@gossipgrid/core'
+import type { AskedQuery } from '@gossipgrid/core'
 import { checkMapOptions } from '../maps/map-options.ts'
 import { ValueSchema } from '../maps/schema.ts'
 import { OWNERS_DEFAULT, PARTITIONS_DEFAULT, checkPartitionOptions } from '../partitioned/partition-options.ts'
 import type { PartitionedMapOptions } from '../partitioned/partition-options.ts'
 import { PartitionedMap } from '../partitioned/partitioned-map.ts'
+import type { OwnerQueries } from '../partitioned/queries/owner-queries.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 
 /** The partitioned maps of a grid that were opened, by name. */
@@ -12,12 +14,22 @@ export class PartitionedMaps {
   readonly #valueSizeMaxBytes: number
   readonly #joins: boolean
   readonly #maps = new Map<string, PartitionedMap<unknown>>()
+  #queries: Promise<OwnerQueries> | undefined
 
   /** `joins`: there are addresses of a grid that this peer is to meet first. */
   constructor(writes: WritePath, valueSizeMaxBytes: number, joins: boolean) {
     this.#writes = writes
     this.#valueSizeMaxBytes = valueSizeMaxBytes
     this.#joins = joins
+    if (writes.pump.peer.takesPart) this.#followIndexes()
+  }
+
+  /** Answers a query of another peer. */
+  answer(query: AskedQuery): void {
+    // Without an answer, that peer asks another one.
+    void this.#loadQueries()
+      .then((queries) => queries.answer(query))
+      .catch(() => undefined)
   }
 
   get<Value>(name: string, options: PartitionedMapOptions<Value>): PartitionedMap<Value> {
@@ -51,6 +63,7 @@ export class PartitionedMaps {
         const { RoutedMap } = await import('../partitioned/routed-map.ts')
         return new RoutedMap<Value>({ ...deps, mapTtlMs: options.ttlMs })
       },
+      queries: async ({ entries }) => (await this.#loadQueries()).of<Value>(collection, entries),
     })
     this.#maps.set(name, map as PartitionedMap<unknown>)
     return map
@@ -64,6 +77,33 @@ export class PartitionedMaps {
     if (code === undefined || pump.peer.takesPart || pump.closed) return
     pump.undisturbed(() => pump.peer.takePart(code.partitioning({ joins: this.#joins }), pump.now()))
     pump.tickSoon()
+  }
+
+  #loadQueries(): Promise<OwnerQueries> {
+    if (this.#queries === undefined) {
+      const load = async (): Promise<OwnerQueries> =>
+        new (await import('../partitioned/queries/owner-queries.ts')).OwnerQueries(this.#writes)
+      this.#queries = load()
+      // A page that could not load it tries again with the next call.
+      this.#queries.catch(() => (this.#queries = undefined))
+    }
+    return this.#queries
+  }
+
+  /** An owner keeps the indexes that the registry names, also if nothing here has asked anything. */
+  #followIndexes(): void {
+    const { rows } = this.#writes.pump.peer.housekeeping
+    const { replica } = rows.partition
+    const load = (): void => {
+      end()
+      this.#loadQueries().catch(() => undefined)
+    }
+    const end = replica.observe({
+      changed: (slot) => {
+        if (replica.table.key(slot).startsWith(INDEX_ROWS)) load()
+      },
+    })
+    if (rows.of(INDEX_ROWS).length > 0) load()
   }
 
   /** Forgets maps that were dropped: the next ones of their names are other objects. */

@@ -8,11 +8,13 @@ const STEPS_BETWEEN = 64
 /** Cuts long work into turns of the event loop of 3 ms, so that timers and sockets get their turn in between. */
 export class TimeSlices {
   readonly #check: () => void
+  readonly #turn: () => Promise<void>
   #endMs = 0
 
-  /** `check` ends the work by throwing. It is called at every new turn. */
-  constructor(check: () => void) {
+  /** `check` ends the work by throwing. It is called at every new turn. `turn` resolves in a later one. */
+  constructor(check: () => void, turn: () => Promise<void> = () => new Promise((resolve) => nextTurn(resolve))) {
     this.#check = check
+    this.#turn = turn
   }
 
   begin(): void {
@@ -26,7 +28,7 @@ export class TimeSlices {
   }
 
   async next(): Promise<void> {
-    await new Promise<void>((resolve) => nextTurn(resolve))
+    await this.#turn()
     this.begin()
   }
 }

@@ -1,4 +1,4 @@
-import type { GridError, Known, MemberState, PeerEvent } from '@gossipgrid/core'
+import type { AskedQuery, GridError, Known, MemberState, PeerEvent } from '@gossipgrid/core'
 import type { Emitter } from '../changes/emitter.ts'
 import type { Logger } from '../logger.ts'
 import { Seldom } from '../runtime/seldom.ts'
@@ -72,6 +72,8 @@ export interface EventReporterDeps {
   memberChanged(peerId: string, state: MemberState): void
   /** Collections were dropped. */
   dropped(): void
+  /** Another peer asks a query of partitions of this one. */
+  asked(query: AskedQuery): void
   /** An event of topics or presence. */
   signalled(event: PeerEvent): void
 }
@@ -133,6 +135,9 @@ export class EventReporter {
       case 'identity-in-use':
         logger.error(event.reason)
         this.#recovered(event.reason)
+        break
+      case 'query':
+        this.#deps.asked(event.query)
         break
       case 'durable':
       case 'copies':

@@ -4,6 +4,8 @@ import { checkKind, requireKind } from '../batches/checks.ts'
 import { checkSource } from '../bulk/bulk-source.ts'
 import type { BulkSource } from '../bulk/bulk-source.ts'
 import { EXPIRY_OPTIONS, checkExpiry, checkTtl } from '../maps/map-options.ts'
+import type { Aggregate } from '../queries/aggregate.ts'
+import type { FieldName, Query, Where } from '../queries/query.ts'
 import { REACHED_OPTIONS, checkReadOptions } from '../reads/after-token.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 import type { PartitionBatch } from './partition-batch.ts'
@@ -23,6 +25,14 @@ import type {
   PartitionWriteOptions,
   PartitionedMapOptions,
 } from './partition-options.ts'
+import type {
+  PartitionAggregateResult,
+  PartitionCount,
+  PartitionIndexHandle,
+  PartitionQueries,
+  PartitionQueryPlan,
+  PartitionQueryResult,
+} from './partition-query.ts'
 import type { RoutedMap } from './routed-map.ts'
 
 export interface PartitionedMapDeps<Value> {
@@ -31,6 +41,8 @@ export interface PartitionedMapDeps<Value> {
   readonly options: PartitionedMapOptions<never>
   /** Loads what it does. */
   readonly load: () => Promise<RoutedMap<Value>>
+  /** Loads its queries. */
+  readonly queries: (map: RoutedMap<Value>) => Promise<PartitionQueries<Value>>
 }
 
 /**
@@ -54,10 +66,12 @@ export class PartitionedMap<Value> {
   readonly #writes: WritePath
   readonly #collection: Collection
   readonly #load: () => Promise<RoutedMap<Value>>
+  readonly #loadQueries: PartitionedMapDeps<Value>['queries']
   #routed: Promise<RoutedMap<Value>> | undefined
+  #queries: Promise<PartitionQueries<Value>> | undefined
 
   /** @internal */
-  constructor({ writes, collection, options, load }: PartitionedMapDeps<Value>) {
+  constructor({ writes, collection, options, load, queries }: PartitionedMapDeps<Value>) {
     const { partitions, owners } = collection.descriptor
     this.name = collection.title
     this.partitions = partitions
@@ -66,6 +80,7 @@ export class PartitionedMap<Value> {
     this.#writes = writes
     this.#collection = collection
     this.#load = load
+    this.#loadQueries = queries
   }
 
   /**
@@ -243,6 +258,67 @@ export class PartitionedMap<Value> {
     return this.#walk(options, (key, content) => [key, decodeValue(content) as Value])
   }
 
+  /**
+   * The entries that match, in order: all of them, or a page with `limit` and a `next` for the page after it, which any peer can
+   * give. Each partition is asked of one whole owner. `complete` is false if one was not answered for, and `unanswered` names it: its
+   * rows are missing. Own writes count at once. The language is that of `GridMap.query`. Rejects with `INVALID_QUERY`, with
+   * `QUERY_TOO_LARGE` if it costs an owner too much (add an index), and as reads do, but not with `OWNERS_UNREACHABLE`.
+   *
+   * @example
+   * ```ts
+   * const users = grid.map<{ city: string; age: number }>('users', { mode: 'partitioned' })
+   * const { rows, complete } = await users.query({ where: { city: 'Lyon' }, orderBy: '-age', limit: 20 })
+   * if (!complete) console.log('some owners are away')
+   * for (const { key, value } of rows) console.log(key, value.age)
+   * ```
+   */
+  async query(query: Query<Value> = {}, options: OwnerReadOptions = {}): Promise<PartitionQueryResult<Value>> {
+    return (await this.#asking(options)).query(query, options)
+  }
+
+  /** The number of entries that match, as the owners count them: own writes that they have not confirmed do not count. Rejects as `query`. */
+  async count(where?: Where<Value>, options: OwnerReadOptions = {}): Promise<PartitionCount> {
+    return (await this.#asking(options)).count(where, options)
+  }
+
+  /**
+   * Counts, sums, least and largest values and means of the entries that match, for each group. Owners compute them of what they have,
+   * and this peer adds them up. Own writes that the owners have not confirmed do not count. Rejects as `query` does.
+   */
+  async aggregate(aggregate: Aggregate<Value>, options: OwnerReadOptions = {}): Promise<PartitionAggregateResult> {
+    return (await this.#asking(options)).aggregate(aggregate, options)
+  }
+
+  /** Runs a query, and says how each peer has answered it: by which index, and how many entries it looked at. Rejects as `query`. */
+  async explain(query: Query<Value> = {}, options: OwnerReadOptions = {}): Promise<PartitionQueryPlan> {
+    return (await this.#asking(options)).explain(query, options)
+  }
+
+  /**
+   * Has the owners keep their entries in the order of a field, or of several ones: queries find and sort by it. It is for good: owners
+   * build it again after each opening, and so does a new owner, until you `drop()` it. Resolves when it is durable here that there is
+   * such an index, and this peer has built its own part; other owners do when they hear of it. A map has at most 32. Rejects with
+   * `INVALID_QUERY`, `INVALID_OPTION`, `CLOSED`, and with `OWNERS_UNREACHABLE` if this
+   * peer hears of no peer that has opened the map.
+   *
+   * @example
+   * ```ts
+   * const users = grid.map<{ city: string; age: number }>('users', { mode: 'partitioned' })
+   * await users.index(['city', 'age'])
+   * ```
+   */
+  async index(
+    fields: FieldName<Value> | readonly FieldName<Value>[],
+    options: OwnerReadOptions = {},
+  ): Promise<PartitionIndexHandle> {
+    return (await this.#asking(options)).index(fields, options)
+  }
+
+  /** The indexes that its owners keep, as this peer knows them. Rejects with `CLOSED`. */
+  async indexes(): Promise<readonly PartitionIndexHandle[]> {
+    return (await this.#asking({})).indexes()
+  }
+
   /** Its collection was dropped. @internal */
   get isDropped(): boolean {
     const { dropped } = this.#writes.pump.peer.collections
@@ -270,6 +346,15 @@ export class PartitionedMap<Value> {
         return coverage.unanswered
       },
     }
+  }
+
+  async #asking(options: OwnerReadOptions): Promise<PartitionQueries<Value>> {
+    const routed = await this.#reading(options)
+    if (this.#queries === undefined) {
+      this.#queries = this.#loadQueries(routed)
+      this.#queries.catch(() => (this.#queries = undefined))
+    }
+    return this.#queries
   }
 
   #reading(options: OwnerReadOptions): Promise<RoutedMap<Value>> {

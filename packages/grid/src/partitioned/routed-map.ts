@@ -32,40 +32,40 @@ const SET_READ_MAX_MS = 2000
 
 /** What a partitioned map does. A tab loads it with the first call. `PartitionedMap` says what each method promises. */
 export class RoutedMap<Value> {
-  readonly #entries: RoutedEntries
+  readonly entries: RoutedEntries
   readonly #writes: RoutedWrites
   readonly #mapTtlMs: number | undefined
   readonly #turns = new KeyTurns()
 
   constructor(deps: RoutedEntriesDeps & { readonly mapTtlMs: number | undefined }) {
-    this.#entries = new RoutedEntries(deps)
+    this.entries = new RoutedEntries(deps)
     this.#writes = new RoutedWrites(deps.writes)
     this.#mapTtlMs = deps.mapTtlMs
   }
 
   async get(key: string, options: PartitionGetOptions): Promise<Value | undefined> {
-    this.#entries.checkKey(key)
-    const { content } = await this.#entries.get(key, options)
+    this.entries.checkKey(key)
+    const { content } = await this.entries.get(key, options)
     return content === undefined ? undefined : (decodeValue(content) as Value)
   }
 
   async has(key: string, options: OwnerReadOptions): Promise<boolean> {
-    this.#entries.checkKey(key)
-    return (await this.#entries.get(key, options)).content !== undefined
+    this.entries.checkKey(key)
+    return (await this.entries.get(key, options)).content !== undefined
   }
 
   async expiresAt(key: string, options: OwnerReadOptions): Promise<Date | undefined> {
-    this.#entries.checkKey(key)
-    const { expiresAtMs } = await this.#entries.get(key, options)
+    this.entries.checkKey(key)
+    const { expiresAtMs } = await this.entries.get(key, options)
     return expiresAtMs === 0 || expiresAtMs === Infinity ? undefined : new Date(expiresAtMs)
   }
 
   async getMany(keys: Iterable<string>, options: OwnerReadOptions): Promise<PartitionValues<Value>> {
     const wanted = [...new Set(keys)]
-    for (const key of wanted) this.#entries.checkKey(key)
+    for (const key of wanted) this.entries.checkKey(key)
     const values = new Map<string, Value>()
     const unanswered: string[] = []
-    const found = wanted.length === 0 ? [] : await this.#entries.find(wanted, options)
+    const found = wanted.length === 0 ? [] : await this.entries.find(wanted, options)
     for (const [place, entry] of found.entries()) {
       if (entry === undefined) unanswered.push(wanted[place]!)
       else if (entry.content !== undefined) values.set(entry.key, decodeValue(entry.content) as Value)
@@ -74,15 +74,15 @@ export class RoutedMap<Value> {
   }
 
   async set(key: string, value: Value, options: PartitionSetOptions): Promise<PartitionReceipt> {
-    this.#entries.checkKey(key)
-    const content = this.#entries.encode(value)
+    this.entries.checkKey(key)
+    const content = this.entries.encode(value)
     const expiresAtMs = this.#expiresAtMs(options)
-    if (!this.#entries.readsBeforeWrites)
-      return this.#write(this.#entries.unknown(key).rows(content, expiresAtMs), options)
+    if (!this.entries.readsBeforeWrites)
+      return this.#write(this.entries.unknown(key).rows(content, expiresAtMs), options)
     return this.#turns.take(key, async () => {
       // Always writable: without an owner, fields that the object no longer has stay.
-      const [found] = await this.#entries.find([key], { ...readOptions(options), timeoutMs: this.#briefMs(options) })
-      return this.#write((found ?? this.#entries.unknown(key)).rows(content, expiresAtMs), options)
+      const [found] = await this.entries.find([key], { ...readOptions(options), timeoutMs: this.#briefMs(options) })
+      return this.#write((found ?? this.entries.unknown(key)).rows(content, expiresAtMs), options)
     })
   }
 
@@ -91,7 +91,7 @@ export class RoutedMap<Value> {
     ttlMs: number | undefined,
     options: PartitionWriteOptions,
   ): Promise<PartitionReceipt | undefined> {
-    this.#entries.checkKey(key)
+    this.entries.checkKey(key)
     return this.#changed(key, options, (found) => {
       return found.content === undefined
         ? undefined
@@ -100,14 +100,14 @@ export class RoutedMap<Value> {
   }
 
   async delete(key: string, options: PartitionWriteOptions): Promise<PartitionReceipt | undefined> {
-    this.#entries.checkKey(key)
+    this.entries.checkKey(key)
     return this.#turns.take(key, async () => {
-      const [found] = await this.#entries.find([key], readOptions(options))
+      const [found] = await this.entries.find([key], readOptions(options))
       // An object of fields is several rows, and without an owner it is not known which.
-      if (found === undefined && this.#entries.readsBeforeWrites)
-        throw this.#entries.reads.unreachable('the entry', readOptions(options))
+      if (found === undefined && this.entries.readsBeforeWrites)
+        throw this.entries.reads.unreachable('the entry', readOptions(options))
       if (found !== undefined && found.content === undefined) return undefined
-      return this.#write((found ?? this.#entries.unknown(key)).rows(undefined, Infinity), options)
+      return this.#write((found ?? this.entries.unknown(key)).rows(undefined, Infinity), options)
     })
   }
 
@@ -116,7 +116,7 @@ export class RoutedMap<Value> {
     change: (value: Value | undefined) => Value | undefined,
     options: PartitionSetOptions,
   ): Promise<PartitionReceipt | undefined> {
-    this.#entries.checkKey(key)
+    this.entries.checkKey(key)
     return this.#changed(key, options, (found) => {
       const next = change(found.content === undefined ? undefined : (decodeValue(found.content) as Value))
       if (isPromiseLike(next)) {
@@ -124,7 +124,7 @@ export class RoutedMap<Value> {
         next.then(undefined, () => undefined)
         throw new GridError('INVALID_VALUE', 'the function of an update must not be asynchronous: it returns the value')
       }
-      if (next !== undefined) return found.rows(this.#entries.encode(next), this.#expiresAtMs(options))
+      if (next !== undefined) return found.rows(this.entries.encode(next), this.#expiresAtMs(options))
       return found.content === undefined ? undefined : found.rows(undefined, Infinity)
     })
   }
@@ -133,21 +133,21 @@ export class RoutedMap<Value> {
     write: (batch: PartitionBatch<Value>) => void,
     options: PartitionWriteOptions,
   ): Promise<PartitionReceipt | undefined> {
-    this.#entries.reads.check()
-    const batch = new PartitionBatch<Value>(this.#entries, (expiry) => this.#expiresAtMs(expiry))
+    this.entries.reads.check()
+    const batch = new PartitionBatch<Value>(this.entries, (expiry) => this.#expiresAtMs(expiry))
     const planned = [...batch.planned(write)]
     if (planned.length === 0) return undefined
-    const needs = this.#entries.readsBeforeWrites
+    const needs = this.entries.readsBeforeWrites
     const found = needs
-      ? await this.#entries.find(
+      ? await this.entries.find(
           planned.map(([key]) => key),
           readOptions(options),
         )
       : []
     const rows = planned.flatMap(([key, { content, expiresAtMs }], place) => {
       if (needs && found[place] === undefined)
-        throw this.#entries.reads.unreachable(`the entry '${key}'`, readOptions(options))
-      return (found[place] ?? this.#entries.unknown(key)).rows(content, expiresAtMs)
+        throw this.entries.reads.unreachable(`the entry '${key}'`, readOptions(options))
+      return (found[place] ?? this.entries.unknown(key)).rows(content, expiresAtMs)
     })
     return rows.length === 0 ? undefined : this.#write(rows, options)
   }
@@ -156,14 +156,14 @@ export class RoutedMap<Value> {
     source: BulkSource<readonly [string, Value]>,
     options: PartitionBulkSetOptions,
   ): Promise<PartitionBulkResult> {
-    this.#entries.reads.check()
+    this.entries.reads.check()
     return new RoutedBulk(this.#deps, options, () => this.#expiresAtMs(options)).set(source)
   }
 
   async clear(options: PartitionBulkOptions): Promise<Coverage & { readonly deleted: number }> {
     let coverage: Coverage = { complete: false, unanswered: [] }
     const walk = walkEntries(
-      this.#entries,
+      this.entries,
       { ...readOptions(options), partial: true },
       (covered) => (coverage = covered),
     )
@@ -172,7 +172,7 @@ export class RoutedMap<Value> {
   }
 
   async size(options: OwnerReadOptions): Promise<Coverage & { readonly size: number }> {
-    const counts = await this.#entries.reads.counts(options)
+    const counts = await this.entries.reads.counts(options)
     const unanswered = counts.flatMap((count, index) => (count === undefined ? [index] : []))
     const size = counts.reduce<number>((sum, count) => sum + (count ?? 0), 0)
     return { size, complete: unanswered.length === 0, unanswered }
@@ -184,11 +184,11 @@ export class RoutedMap<Value> {
     show: (key: string, content: Uint8Array) => Shown,
     covered: (coverage: Coverage) => void,
   ): AsyncGenerator<Shown, void, undefined> {
-    for await (const { key, content } of walkEntries(this.#entries, options, covered)) yield show(key, content!)
+    for await (const { key, content } of walkEntries(this.entries, options, covered)) yield show(key, content!)
   }
 
   get #deps(): { readonly entries: RoutedEntries; readonly writes: RoutedWrites } {
-    return { entries: this.#entries, writes: this.#writes }
+    return { entries: this.entries, writes: this.#writes }
   }
 
   /** Reads an entry at an owner and writes what `change` makes of it, if anything. */
@@ -198,13 +198,13 @@ export class RoutedMap<Value> {
     change: (found: FoundEntry) => RowWrite<RoutedPlace>[] | undefined,
   ): Promise<PartitionReceipt | undefined> {
     return this.#turns.take(key, async () => {
-      const rows = change(await this.#entries.get(key, readOptions(options)))
+      const rows = change(await this.entries.get(key, readOptions(options)))
       return rows === undefined || rows.length === 0 ? undefined : this.#write(rows, options)
     })
   }
 
   async #write(rows: readonly RowWrite<RoutedPlace>[], options: PartitionWriteOptions): Promise<PartitionReceipt> {
-    this.#entries.reads.check()
+    this.entries.reads.check()
     if (rows.length !== 1) checkBatch(rows)
     return this.#writes.write(rows, options)
   }
@@ -215,7 +215,7 @@ export class RoutedMap<Value> {
   }
 
   #expiresAtMs(options: ExpiryOptions): number {
-    return expiryMs(options, this.#mapTtlMs, this.#entries.wallMs)
+    return expiryMs(options, this.#mapTtlMs, this.entries.wallMs)
   }
 }
 

@@ -1,5 +1,5 @@
 import { GridError, READ_TIMEOUT_MS } from '@gossipgrid/core'
-import type { Collection, PartitionName, Peer, Row } from '@gossipgrid/core'
+import type { Collection, PartAnswer, PartitionName, Peer, PeerId, Row } from '@gossipgrid/core'
 import { onAbort } from '../flow/on-abort.ts'
 import { checkAborted, orAborted } from '../runtime/waiting.ts'
 import type { Pump } from '../runtime/write-path.ts'
@@ -71,6 +71,18 @@ export class RoutedReads {
   counts(options: OwnerReadOptions): Promise<readonly (number | undefined)[]> {
     return this.#ask((peer, done, timeoutMs) => {
       peer.partitions.count(this.#places.all, this.#pump.now(), done, { timeoutMs })
+    }, options)
+  }
+
+  /** What was said to a query, for each partition in order; undefined where no owner has answered in time. */
+  query(
+    names: readonly PartitionName[],
+    question: Uint8Array,
+    { passedFor, ...options }: OwnerReadOptions & { readonly passedFor?: PeerId },
+  ): Promise<readonly (PartAnswer | undefined)[]> {
+    const onward = passedFor === undefined ? {} : { passedFor }
+    return this.#ask((peer, done, timeoutMs) => {
+      peer.partitions.query(names, question, this.#pump.now(), done, { timeoutMs, ...onward })
     }, options)
   }
 

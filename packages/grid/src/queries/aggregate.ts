@@ -75,14 +75,14 @@ interface Named {
 }
 
 /** What has been gathered of one field in one group. Two of them can be merged, so that parts of a map can be computed apart. */
-interface Gathered {
+export interface Gathered {
   sum: number
   numbers: number
   min: unknown
   max: unknown
 }
 
-interface Group {
+export interface Group {
   readonly values: readonly unknown[]
   readonly sort: readonly SortKey[]
   count: number
@@ -119,26 +119,61 @@ function namesOf(given: unknown, place: string): readonly string[] {
   return names as string[]
 }
 
+/** The groups of an aggregate, by what their values are. */
+export type Groups = Map<string, Group>
+
 /** Computes an aggregate of the entries of one peer. Rejects with `QUERY_TOO_LARGE` for more than 10,000 groups. */
 export async function aggregated(deps: QueryDeps, query: CheckedAggregate): Promise<AggregateRow[]> {
-  const groups = new Map<string, Group>()
-  if (query.groupBy.length === 0) groups.set('', newGroup([], query))
+  return rowsOfGroups(await gatherGroups(deps, query), query)
+}
+
+/** What the entries of one peer come to. Rejects with `QUERY_TOO_LARGE` for more than 10,000 groups. */
+export async function gatherGroups(deps: QueryDeps, query: CheckedAggregate): Promise<Groups> {
+  const groups: Groups = new Map()
   await eachMatch(deps, query.where, (row) => {
     const value = valueOf(row)
-    const values = query.groupBy.map(({ path }) => plainOf(reachedBy(value, path)))
-    const id = query.groupBy.length === 0 ? '' : idOf(values)
-    let group = groups.get(id)
-    if (group === undefined) {
-      if (groups.size === GROUPS_MAX)
-        throw queryTooLarge(`more than ${GROUPS_MAX} groups: group by a field of fewer values`)
-      group = newGroup(values, query)
-      groups.set(id, group)
-    }
+    const group = groupOf(
+      groups,
+      query,
+      query.groupBy.map(({ path }) => plainOf(reachedBy(value, path))),
+    )
     group.count += 1
     for (const [i, { path }] of query.fields.entries())
       for (const each of reachedBy(value, path)) take(group.fields[i]!, each)
   })
+  return groups
+}
+
+/** Adds what other entries come to. Throws `QUERY_TOO_LARGE`. */
+export function addGroups(groups: Groups, others: Iterable<Group>, query: CheckedAggregate): void {
+  for (const { values, count, fields } of others) {
+    const group = groupOf(groups, query, values)
+    group.count += count
+    for (const [i, { sum, numbers, min, max }] of fields.entries()) {
+      const gathered = group.fields[i]!
+      gathered.sum += sum
+      gathered.numbers += numbers
+      takeLimit(gathered, min)
+      takeLimit(gathered, max)
+    }
+  }
+}
+
+/** The rows of an aggregate, in order. Without `groupBy` there is always one. */
+export function rowsOfGroups(groups: Groups, query: CheckedAggregate): AggregateRow[] {
+  if (query.groupBy.length === 0) groupOf(groups, query, [])
   return [...groups.values()].sort(compareGroups).map((group) => rowOf(group, query))
+}
+
+function groupOf(groups: Groups, query: CheckedAggregate, values: readonly unknown[]): Group {
+  const id = query.groupBy.length === 0 ? '' : idOf(values)
+  const known = groups.get(id)
+  if (known !== undefined) return known
+  if (groups.size === GROUPS_MAX)
+    throw queryTooLarge('groups', `more than ${GROUPS_MAX} groups: group by a field of fewer values`)
+  const group = newGroup(values, query)
+  groups.set(id, group)
+  return group
 }
 
 function newGroup(values: readonly unknown[], { fields }: CheckedAggregate): Group {
@@ -153,6 +188,11 @@ function take(gathered: Gathered, value: unknown): void {
     gathered.sum += Number(value)
     gathered.numbers += 1
   }
+  takeLimit(gathered, value)
+}
+
+function takeLimit(gathered: Gathered, value: unknown): void {
+  if (value === undefined) return
   const key = sortKeyOf(value)
   if (gathered.min === undefined || compareSortKeys(key, sortKeyOf(gathered.min)) < 0) gathered.min = value
   if (gathered.max === undefined || compareSortKeys(key, sortKeyOf(gathered.max)) > 0) gathered.max = value
@@ -184,7 +224,7 @@ function idOf(values: readonly unknown[]): string {
   try {
     return textOfBytes(encodeValue(values.map(canonical), GROUP_MAX_BYTES))
   } catch {
-    throw queryTooLarge(`a value to group by of more than ${GROUP_MAX_BYTES / 1024} KiB`)
+    throw queryTooLarge('groups', `a value to group by of more than ${GROUP_MAX_BYTES / 1024} KiB`)
   }
 }
 

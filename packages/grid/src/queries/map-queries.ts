@@ -1,4 +1,3 @@
-import { shown } from '@gossipgrid/core'
 import type { Partition } from '@gossipgrid/core'
 import { TimeSlices } from '../flow/time-slices.ts'
 import type { EntrySource } from '../indexes/entry-source.ts'
@@ -9,15 +8,13 @@ import type { MapEntriesView } from '../indexes/source-of-map.ts'
 import type { Pump } from '../runtime/write-path.ts'
 import { aggregated, checkAggregate } from './aggregate.ts'
 import type { Aggregate, AggregateResult } from './aggregate.ts'
-import { checkName, checkQuery, checkWhere } from './check-query.ts'
+import { checkIndexNames } from './check-index.ts'
+import { checkQuery, checkWhere } from './check-query.ts'
 import type { CheckedQuery } from './check-query.ts'
-import { invalidQuery } from './invalid-query.ts'
 import type { Query, QueryPlan, QueryResult, QueryRow, Where } from './query.ts'
 import { positionText } from './row-order.ts'
 import { eachMatch, runQuery, valueOf } from './run-query.ts'
 import type { Found, QueryDeps } from './run-query.ts'
-
-const INDEX_PATHS_MAX = 8
 
 /** An index of a map at this peer. From `map.index()`. */
 export interface IndexHandle {
@@ -75,13 +72,7 @@ export class MapQueries<Value> {
   }
 
   async index(names: unknown): Promise<IndexHandle> {
-    const list: readonly unknown[] = Array.isArray(names) ? names : [names]
-    if (list.length === 0 || list.length > INDEX_PATHS_MAX)
-      throw invalidQuery('index', `the names of 1 to ${INDEX_PATHS_MAX} fields, not ${shown(names)}`)
-    for (const name of list) checkName(name, 'index')
-    if (new Set(list).size < list.length) throw invalidQuery('index', 'it has one field twice')
-    const paths = list as readonly string[]
-    return this.#handle(await this.#indexes.open(paths, this.#slices()))
+    return this.#handle(await this.#indexes.open(checkIndexNames(names), this.#slices()))
   }
 
   /** The indexes that are complete. */

@@ -4,7 +4,8 @@ import type { Grid } from '../grid.ts'
 import type { GridMap } from '../maps/grid-map.ts'
 import { comparePayloads, equalValues, payloadOf, rankOf, sortKeyOf, compareSortKeys } from '../ordering/value-order.ts'
 import { reachedBy, sortKeyAt } from '../ordering/paths.ts'
-import { anyScalar, anyValue } from '../rig/any-values.ts'
+import { anyEdit as edit, anyField as field, anyOrderBy as orderBy, anyWhere as where } from '../rig/any-queries.ts'
+import type { Fields } from '../rig/any-queries.ts'
 import { TestGrids } from '../rig/test-grids.ts'
 
 const grids = new TestGrids()
@@ -17,44 +18,6 @@ beforeAll(async () => {
 
 afterAll(() => grids.close())
 
-type Fields = Record<string, unknown>
-
-const field = fc.constantFrom('a', 'b', 'c', 'c.a', 'c.b', 'a.0')
-const entry = fc.dictionary(
-  fc.constantFrom('a', 'b', 'c'),
-  fc.oneof(anyValue, fc.array(fc.dictionary(fc.constantFrom('a', 'b'), anyScalar, { maxKeys: 2 }), { maxLength: 2 })),
-  { maxKeys: 3 },
-)
-const operand = anyValue.filter((value) => value !== undefined)
-const bound = operand.filter((value) => value !== null && !Array.isArray(value) && sortKeyOf(value).rank !== 5)
-const operators: fc.Arbitrary<Fields> = fc.oneof(
-  ...['$eq', '$ne'].map((name) => operand.map((value) => ({ [name]: value }))),
-  ...['$gt', '$gte', '$lt', '$lte'].map((name) => bound.map((value) => ({ [name]: value }))),
-  ...['$in', '$nin'].map((name) => fc.array(operand, { maxLength: 12 }).map((values) => ({ [name]: values }))),
-  fc.boolean().map((is) => ({ $exists: is })),
-  fc.constantFrom('', 'a', 'L', '\uFFFF', '\u{1F600}').map((prefix) => ({ $startsWith: prefix })),
-  fc.tuple(bound, bound).map(([low, high]) => ({ $gte: low, $lte: high })),
-)
-const condition: fc.Arbitrary<unknown> = fc.oneof(
-  operators,
-  operators,
-  operators.map((inner) => ({ $not: inner })),
-  operators.map((inner) => ({ $elemMatch: inner })),
-  operators.map((inner) => ({ $elemMatch: { a: inner } })),
-  operand.filter((value) => sortKeyOf(value).rank !== 5),
-)
-const simple: fc.Arbitrary<Fields> = fc.dictionary(field, condition, { maxKeys: 2 })
-const where: fc.Arbitrary<Fields> = fc.oneof(
-  simple,
-  simple,
-  fc.tuple(simple, simple).map(([one, other]) => ({ $and: [one, other] })),
-  fc.tuple(simple, simple).map(([one, other]) => ({ ...one, $or: [other, one] })),
-)
-const orderBy = fc.array(fc.tuple(field, fc.boolean()), { maxLength: 2 }).map((parts) => {
-  return parts.map(([name, descends]) => (descends ? `-${name}` : name))
-})
-const key = fc.integer({ min: 0, max: 30 }).map(String)
-const edit = fc.tuple(key, fc.option(entry, { nil: undefined, freq: 4 }))
 const indexes = fc.uniqueArray(fc.uniqueArray(field, { minLength: 1, maxLength: 2 }), {
   maxLength: 4,
   selector: (names) => names.join(' '),

@@ -74,6 +74,8 @@ export class RowTest {
   readonly #matches: Matcher | undefined
   readonly #readers: readonly FieldReader[]
   readonly #content = noContent()
+  /** Entries that were there when they were looked at. */
+  looked = 0
 
   constructor(source: EntrySource, where: PlainWhere, order: RowOrder) {
     this.#source = source
@@ -88,6 +90,7 @@ export class RowTest {
   rowOf(entry: number): FoundRow | undefined {
     const content = this.#content
     if (!this.#source.read(entry, content)) return undefined
+    this.looked += 1
     const { bytes, start, end } = content
     if (!this.#firstLook.canMatch(bytes, start)) return undefined
     let value: unknown
@@ -106,7 +109,6 @@ export class RowTest {
 }
 
 class QueryRun {
-  looked = 0
   readonly #deps: QueryDeps
   readonly #query: CheckedQuery
   readonly #test: RowTest
@@ -167,7 +169,7 @@ class QueryRun {
     const rows = valid.slice(0, limit)
     const last = rows.at(-1)
     const next = valid.length > limit ? last : end
-    return { rows, next, plan: this.#plan, looked: this.looked }
+    return { rows, next, plan: this.#plan, looked: this.#test.looked }
   }
 
   async #scan(): Promise<void> {
@@ -217,9 +219,12 @@ class QueryRun {
 
   #look(entry: number): void {
     const { lookedMax = Infinity } = this.#deps
-    if (++this.looked > lookedMax)
-      throw queryTooLarge(`it looks at more than ${lookedMax} entries: add an index on a field of where, or of orderBy`)
     const row = this.#test.rowOf(entry)
+    if (this.#test.looked > lookedMax)
+      throw queryTooLarge(
+        'looked',
+        `it looks at more than ${lookedMax} entries: add an index on a field of where, or of orderBy`,
+      )
     if (row === undefined) return
     const { after, order } = this.#query
     if (after !== undefined && comparePositions(order, row, after) <= 0) return

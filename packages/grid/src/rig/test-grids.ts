@@ -28,15 +28,15 @@ export class TestGrids {
     return grid
   }
 
-  /** A member that sends what a test gives to its network, and listens to nothing. */
-  async openBareMember(): Promise<Network> {
+  /** A member that sends what a test gives to its network. It listens to messages on its streams, and to nothing else. */
+  async openBareMember(message: (bytes: Uint8Array) => void = () => undefined): Promise<Network> {
     const network = this.#hub.network({ join: this.#networks.slice(0, 1).flatMap((first) => first.addresses()) })
     this.#networks.push(network)
     const nothing = (): void => undefined
     await network.start({
       connected: nothing,
       disconnected: nothing,
-      message: nothing,
+      message: (_, bytes) => message(bytes),
       broadcast: nothing,
       direct: nothing,
       hostile: nothing,

@@ -1,4 +1,4 @@
-import type { QueryPlan } from 'gossipgrid'
+import type { PartitionQueryPlan, QueryPlan } from 'gossipgrid'
 
 /** Rows that a peer sends at once. A longer result is asked for page by page. */
 export const PAGE_ROWS_MAX = 1000
@@ -13,14 +13,17 @@ export interface QueryAnswer {
 
 export interface CountAnswer {
   readonly count: number
+  /** False if a part of the map did not answer. */
+  readonly complete?: boolean
 }
 
-export type PlanAnswer = QueryPlan
+/** Of a partitioned map with what each peer did. */
+export type PlanAnswer = QueryPlan & Partial<Pick<PartitionQueryPlan, 'complete' | 'peers'>>
 
 export interface IndexAnswer {
   readonly fields: readonly string[]
-  /** Entries in it, and elements of arrays. */
-  readonly size: number
+  /** Entries in it, and elements of arrays. Left out of a partitioned map, of which each owner indexes what it has. */
+  readonly size?: number
 }
 
 export interface IndexesAnswer {

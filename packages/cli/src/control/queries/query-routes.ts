@@ -1,4 +1,4 @@
-import type { GridMap, Query } from 'gossipgrid'
+import type { GridMap, IndexHandle, PartitionIndexHandle, PartitionedMap, Query } from 'gossipgrid'
 import { GridError } from 'gossipgrid'
 import type { Context, Hono } from 'hono'
 import { CliError } from '../../cli-error.ts'
@@ -6,8 +6,10 @@ import { parseTagged, toTagged } from '../../formats/json/tagged-json.ts'
 import { PAGE_ROWS_MAX } from './query-answers.ts'
 import type { CountAnswer, IndexAnswer, IndexesAnswer, PlanAnswer, QueryAnswer } from './query-answers.ts'
 
+type AnyMap = GridMap<unknown> | PartitionedMap<unknown>
+
 /** The calls about queries. `mapOf` gives the map that a call names, and throws if there is none. */
-export function addQueryRoutes(app: Hono, mapOf: (c: Context) => GridMap<unknown>): void {
+export function addQueryRoutes(app: Hono, mapOf: (c: Context) => AnyMap): void {
   app.post('/v1/query', async (c) => {
     const map = mapOf(c)
     const query = await bodyOf(c)
@@ -23,7 +25,8 @@ export function addQueryRoutes(app: Hono, mapOf: (c: Context) => GridMap<unknown
     return c.json(answer as object)
   })
   app.post('/v1/query-count', async (c) => {
-    const answer: CountAnswer = { count: await mapOf(c).count((await bodyOf(c)).where) }
+    const counted = await mapOf(c).count((await bodyOf(c)).where)
+    const answer: CountAnswer = typeof counted === 'number' ? { count: counted } : counted
     return c.json(answer)
   })
   app.post('/v1/query-plan', async (c) => {
@@ -32,26 +35,27 @@ export function addQueryRoutes(app: Hono, mapOf: (c: Context) => GridMap<unknown
   })
   app.get('/v1/indexes', async (c) => c.json(await indexesOf(mapOf(c))))
   app.post('/v1/indexes', async (c) => {
-    const { names, size } = await mapOf(c).index(await fieldsOf(c))
-    const answer: IndexAnswer = { fields: names, size }
-    return c.json(answer)
+    return c.json(answerOf(await mapOf(c).index(await fieldsOf(c))))
   })
   app.post('/v1/indexes-dropped', async (c) => {
     const map = mapOf(c)
     const fields = await fieldsOf(c)
     const found = (await map.indexes()).find(({ names }) => names.join('\0') === fields.join('\0'))
     if (found === undefined)
-      throw new CliError('NOT_FOUND', `no index of '${map.name}' on ${fields.join(', ')} at this peer`)
-    const { names, size } = found
-    found.drop()
-    const answer: IndexAnswer = { fields: names, size }
+      throw new CliError('NOT_FOUND', `this peer knows no index of '${map.name}' on ${fields.join(', ')}`)
+    const answer = answerOf(found)
+    await found.drop()
     return c.json(answer)
   })
 }
 
-async function indexesOf(map: GridMap<unknown>): Promise<IndexesAnswer> {
-  const indexes = (await map.indexes()).map(({ names, size }) => ({ fields: names, size }))
+async function indexesOf(map: AnyMap): Promise<IndexesAnswer> {
+  const indexes = (await map.indexes()).map(answerOf)
   return { collection: map.name, indexes }
+}
+
+function answerOf(index: IndexHandle | PartitionIndexHandle): IndexAnswer {
+  return { fields: index.names, ...('size' in index ? { size: index.size } : {}) }
 }
 
 /** The query in the body: tagged JSON, which `query` of the map checks. */

@@ -1,0 +1,169 @@
+import {
+  GridError,
+  QUERY_ANSWER_MAX_BYTES,
+  QUESTION_MAX_BYTES,
+  decodeValue,
+  encodeValue,
+  isPlainObject,
+  scanCbor,
+} from '@gossipgrid/core'
+import { checkAggregate } from '../../queries/aggregate.ts'
+import type { Aggregate, CheckedAggregate, Gathered, Group } from '../../queries/aggregate.ts'
+import { checkQuery } from '../../queries/check-query.ts'
+import type { CheckedQuery, PlainWhere } from '../../queries/check-query.ts'
+import { invalidQuery, queryTooLarge } from '../../queries/invalid-query.ts'
+import type { Excess } from '../../queries/invalid-query.ts'
+import type { Query } from '../../queries/query.ts'
+import { positionText, readPosition } from '../../queries/row-order.ts'
+import type { Position } from '../../queries/row-order.ts'
+
+/** Rows that one peer gives in one answer. More are asked for again, behind the last one. */
+export const ANSWER_ROWS_MAX = 1792
+
+/** What one peer asks another: rows in order, or what they come to. */
+export type Question =
+  | { readonly type: 'rows'; readonly query: CheckedQuery }
+  | { readonly type: 'groups'; readonly aggregate: CheckedAggregate }
+
+/** Why a peer gives no answer. On the wire: never change a number. */
+const REFUSALS: Readonly<Record<Excess | 'invalid', number>> = { invalid: 1, looked: 2, turns: 3, groups: 4 }
+
+/** What a peer says to a question, besides the rows. */
+export type Said =
+  | { readonly type: 'refused'; readonly refusal: number }
+  | {
+      readonly type: 'rows'
+      /** The rows end here, and others may follow. */
+      readonly end: Position | undefined
+      /** Entries that were looked at. */
+      readonly looked: number
+      /** The fields of the index that was used. */
+      readonly index: readonly string[] | undefined
+      readonly ordered: boolean
+    }
+  | { readonly type: 'groups'; readonly groups: readonly Group[] }
+
+export function rowsQuestion({ where, order, after }: CheckedQuery, limit: number): Uint8Array {
+  const rows = {
+    where,
+    orderBy: order.parts.map(({ name, descending }) => (descending ? `-${name}` : name)),
+    limit: Math.min(limit, ANSWER_ROWS_MAX),
+    ...(after === undefined ? {} : { after: positionText(order, after) }),
+  }
+  return encodeValue({ rows }, QUESTION_MAX_BYTES)
+}
+
+export function groupsQuestion({ where, groupBy, counts, folds }: CheckedAggregate): Uint8Array {
+  const groups = { where, groupBy: groupBy.map(({ name }) => name), count: counts, ...folds }
+  return encodeValue({ groups }, QUESTION_MAX_BYTES)
+}
+
+/** Reads a question of another peer, who may be hostile: it is checked as a user's is. Throws `INVALID_QUERY`. */
+export function readQuestion(bytes: Uint8Array): Question {
+  const asked = plain(bytes)
+  if (isPlainObject(asked) && 'rows' in asked) {
+    const query = checkQuery(asked['rows'] as Query<unknown>)
+    return { type: 'rows', query: { ...query, limit: Math.min(query.limit, ANSWER_ROWS_MAX) } }
+  }
+  if (isPlainObject(asked) && 'groups' in asked)
+    return { type: 'groups', aggregate: checkAggregate(asked['groups'] as Aggregate<unknown>) }
+  throw invalidQuery('the query', 'this version knows no such question')
+}
+
+/** The answer that there is none. */
+export function refusal(why: Excess | 'invalid'): Uint8Array {
+  return encodeValue({ refused: REFUSALS[why] }, QUERY_ANSWER_MAX_BYTES)
+}
+
+/** The error for a refusal of another peer. */
+export function refused(code: number): GridError {
+  switch (code) {
+    case REFUSALS.looked:
+      return queryTooLarge(
+        'looked',
+        'an owner would look at too many entries for it: add an index on a field of where, or of orderBy',
+      )
+    case REFUSALS.turns:
+      return queryTooLarge('turns', 'it takes an owner too long: add an index on a field of where, or of orderBy')
+    case REFUSALS.groups:
+      return queryTooLarge(
+        'groups',
+        'it has too many groups, or their values are too large: group by a field of fewer values',
+      )
+    default:
+      return invalidQuery('the query', 'an owner does not take it, perhaps because it runs an older version')
+  }
+}
+
+export function rowsAnswer(
+  query: CheckedQuery,
+  { end, looked, index, ordered }: Extract<Said, { type: 'rows' }>,
+): Uint8Array {
+  const answer = {
+    looked,
+    ordered,
+    ...(end === undefined ? {} : { end: positionText(query.order, end) }),
+    ...(index === undefined ? {} : { index }),
+  }
+  return encodeValue(answer, QUERY_ANSWER_MAX_BYTES)
+}
+
+/** Throws `VALUE_TOO_LARGE`. */
+export function groupsAnswer(groups: Iterable<Group>): Uint8Array {
+  const list = Array.from(groups, ({ values, count, fields }) => [
+    values,
+    count,
+    fields.map(({ sum, numbers, min, max }) => [sum, numbers, min, max]),
+  ])
+  return encodeValue({ groups: list }, QUERY_ANSWER_MAX_BYTES)
+}
+
+/** Reads what another peer says, who may be hostile. Undefined if it makes no sense. */
+export function readSaid(question: Question, bytes: Uint8Array): Said | undefined {
+  try {
+    const said = plain(bytes)
+    if (!isPlainObject(said)) return undefined
+    const answer = said as PlainWhere
+    if (isCount(answer['refused'])) return { type: 'refused', refusal: answer['refused'] }
+    if (question.type === 'groups') return readGroups(question.aggregate, answer['groups'])
+    const { end, looked, index, ordered } = answer
+    const isIndex = index === undefined || (Array.isArray(index) && index.every((name) => typeof name === 'string'))
+    if (!isCount(looked) || typeof ordered !== 'boolean' || !isIndex) return undefined
+    const position = end === undefined ? undefined : readPosition(end, question.query.order)
+    return { type: 'rows', end: position, looked, index: index as readonly string[] | undefined, ordered }
+  } catch {
+    return undefined
+  }
+}
+
+function readGroups({ groupBy, fields }: CheckedAggregate, list: unknown): Said | undefined {
+  if (!Array.isArray(list)) return undefined
+  const groups: Group[] = []
+  for (const each of list as unknown[]) {
+    const [values, count, gathered] = Array.isArray(each) ? (each as unknown[]) : []
+    if (!Array.isArray(values) || values.length !== groupBy.length || !isCount(count)) return undefined
+    if (!Array.isArray(gathered) || gathered.length !== fields.length) return undefined
+    const ofFields: Gathered[] = []
+    for (const field of gathered as unknown[]) {
+      const [sum, numbers, min, max] = Array.isArray(field) ? (field as unknown[]) : []
+      if (typeof sum !== 'number' || !isCount(numbers)) return undefined
+      ofFields.push({ sum, numbers, min, max })
+    }
+    groups.push({ values, sort: [], count, fields: ofFields })
+  }
+  return { type: 'groups', groups }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+/** Throws `INVALID_QUERY` for bytes that are no plain value. */
+function plain(bytes: Uint8Array): unknown {
+  try {
+    scanCbor(bytes)
+    return decodeValue(bytes)
+  } catch (error) {
+    throw invalidQuery('the query', 'not a plain value', error)
+  }
+}

@@ -1,0 +1,111 @@
+import type { Row } from '@gossipgrid/core'
+import type { TimeSlices } from '../../flow/time-slices.ts'
+import type { Content, EntrySource } from '../../indexes/entry-source.ts'
+import type { CheckedQuery } from '../../queries/check-query.ts'
+import type { FoundRow } from '../../queries/found-rows.ts'
+import { comparePositions } from '../../queries/row-order.ts'
+import type { Position } from '../../queries/row-order.ts'
+import { RowTest } from '../../queries/run-query.ts'
+import type { FoundEntry } from '../routed-entries.ts'
+import type { Part, PartKey } from './own-part.ts'
+
+/** Makes the entry of a key from its rows. */
+export type EntryOf = (key: string, rows: readonly Readonly<Row>[]) => FoundEntry
+
+/** A row with the key that it comes from. */
+export interface PartRow {
+  readonly row: FoundRow
+  readonly from: PartKey
+}
+
+/** Rows in order, up to a place behind which others may follow. */
+export interface PartPage {
+  readonly rows: readonly PartRow[]
+  readonly end: Position | undefined
+}
+
+/** The entry that is looked at. */
+class OneEntry implements EntrySource {
+  readonly span = 1
+  readonly #content: Content = { bytes: new Uint8Array(0), start: 0, end: 0 }
+  #key = ''
+
+  set(key: string, bytes: Uint8Array): void {
+    this.#key = key
+    this.#content.bytes = bytes
+    this.#content.end = bytes.length
+  }
+
+  key(): string {
+    return this.#key
+  }
+
+  find(key: string): number | undefined {
+    return key === this.#key ? 0 : undefined
+  }
+
+  read(_entry: number, into: Content): boolean {
+    Object.assign(into, this.#content)
+    return true
+  }
+
+  isHidden(): boolean {
+    return false
+  }
+
+  observe(): () => void {
+    return () => undefined
+  }
+
+  refresh(): void {
+    // Its content is set.
+  }
+}
+
+/** Tests the entries that peers give as rows of a query, and puts them in order: no peer is taken at its word. */
+export class PartRows {
+  readonly #query: CheckedQuery
+  readonly #entryOf: EntryOf
+  readonly #entry = new OneEntry()
+  readonly #test: RowTest
+
+  constructor(query: CheckedQuery, entryOf: EntryOf) {
+    this.#query = query
+    this.#entryOf = entryOf
+    this.#test = new RowTest(this.#entry, query.where, query.order)
+  }
+
+  /** The row of a key, if it matches and is behind `after`, and not behind `end`. */
+  rowOf(from: PartKey, end: Position | undefined): PartRow | undefined {
+    const { order, after } = this.#query
+    const { content } = this.#entryOf(from.key, from.rows)
+    if (content === undefined) return undefined
+    this.#entry.set(from.key, content)
+    const row = this.#test.rowOf(0)
+    if (row === undefined || (after !== undefined && comparePositions(order, row, after) <= 0)) return undefined
+    return end !== undefined && comparePositions(order, row, end) > 0 ? undefined : { row, from }
+  }
+
+  /** The first rows of all parts together, each key once. */
+  async page(parts: readonly Part[], more: readonly PartKey[], slices: TimeSlices): Promise<PartPage> {
+    const { order, limit } = this.#query
+    const ends = parts.flatMap(({ end }) => (end === undefined ? [] : [end]))
+    const first = ends.reduce<Position | undefined>(
+      (least, each) => (least === undefined || comparePositions(order, each, least) < 0 ? each : least),
+      undefined,
+    )
+    const rows = new Map<string, PartRow>()
+    let step = 0
+    for (const keys of [...parts.map((part) => part.keys), more]) {
+      for (const from of keys) {
+        const row = this.rowOf(from, first)
+        if (row !== undefined) rows.set(from.key, row)
+        if (slices.isOver(step++)) await slices.next()
+      }
+    }
+    // At most a page of each peer.
+    const sorted = [...rows.values()].sort((one, other) => comparePositions(order, one.row, other.row))
+    const page = sorted.slice(0, limit)
+    return { rows: page, end: sorted.length > limit ? page.at(-1)!.row : first }
+  }
+}
