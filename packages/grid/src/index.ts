@@ -38,7 +38,7 @@ export type {
   PartitionQueryPlan,
   PartitionQueryResult,
   PeerQueryPlan,
-} from './partitioned/partition-query.ts'
+} from './partitioned/partition-options.ts'
 export type { PartitionBatch } from './partitioned/partition-batch.ts'
 export type {
   Coverage,

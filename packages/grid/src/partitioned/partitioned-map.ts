@@ -32,7 +32,7 @@ import type {
   PartitionQueries,
   PartitionQueryPlan,
   PartitionQueryResult,
-} from './partition-query.ts'
+} from './partition-options.ts'
 import type { RoutedMap } from './routed-map.ts'
 
 export interface PartitionedMapDeps<Value> {

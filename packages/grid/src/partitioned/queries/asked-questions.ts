@@ -6,7 +6,7 @@ import { excessOf, queryTooLarge } from '../../queries/invalid-query.ts'
 import type { Position } from '../../queries/row-order.ts'
 import type { WritePath } from '../../runtime/write-path.ts'
 import { RoutedEntries } from '../routed-entries.ts'
-import type { HeldMaps } from './held-maps.ts'
+import type { CopiedMaps } from './copied-maps.ts'
 import { boundsOf } from './bounds.ts'
 import type { Bounds } from './bounds.ts'
 import { PartAsking } from './part-asking.ts'
@@ -22,15 +22,15 @@ const ONWARD_TIMEOUT_MS = 5000
 /** Answers the queries of other peers, within bounds. */
 export class AskedQuestions {
   readonly #writes: WritePath
-  readonly #held: HeldMaps
+  readonly #copies: CopiedMaps
   readonly #asking: PartAsking
   /** Entries of maps that others ask about. */
   readonly #entries = new Map<string, RoutedEntries>()
 
-  constructor(writes: WritePath, held: HeldMaps) {
+  constructor(writes: WritePath, copies: CopiedMaps) {
     this.#writes = writes
-    this.#held = held
-    this.#asking = new PartAsking({ pump: writes.pump, held })
+    this.#copies = copies
+    this.#asking = new PartAsking({ pump: writes.pump, copies })
   }
 
   async answer(asked: AskedQuery): Promise<void> {
@@ -76,7 +76,7 @@ export class AskedQuestions {
   #bounds(asked: AskedQuery): Bounds {
     const { pump } = this.#writes
     const isWanted = (): boolean => !pump.closed && pump.peer.partitions.isAsked(asked)
-    return boundsOf({ isWanted, turn: this.#held.turns.next })
+    return boundsOf({ isWanted, turn: this.#copies.turns.next })
   }
 
   #entriesOf({ own, onward }: AskedQuery): RoutedEntries | undefined {

@@ -14,7 +14,7 @@ import type { PartitionedMap } from '../partitioned-map.ts'
 import { Places } from '../places.ts'
 import { boundsOf } from './bounds.ts'
 import type { Bounds } from './bounds.ts'
-import { HeldMaps } from './held-maps.ts'
+import { CopiedMaps } from './copied-maps.ts'
 import { ownPart } from './own-part.ts'
 import type { Part } from './own-part.ts'
 import {
@@ -137,7 +137,7 @@ describe('what a query may cost an owner', () => {
     await map.setMany(Array.from({ length: 3000 }, (_, n) => [`key ${n}`, { n }] as const))
     const { pump } = (grid as unknown as { writes: WritePath }).writes
     const places = new Places({ name: 'm', kind: 'map', mode: 'partitioned', partitions: 16 })
-    const deps = { pump, held: new HeldMaps(pump) }
+    const deps = { pump, copies: new CopiedMaps(pump) }
     const question = readQuestion(encodeValue({ rows: { orderBy: 'n' } }, 100))
     const run = (bounds: Bounds): Promise<Part | undefined> => ownPart(deps, places.all, places, question, bounds)
     const slices = new TimeSlices(() => undefined)

@@ -7,7 +7,7 @@ import { runQuery } from '../../queries/run-query.ts'
 import type { Pump } from '../../runtime/write-path.ts'
 import type { Places } from '../places.ts'
 import type { Bounds } from './bounds.ts'
-import type { HeldMaps } from './held-maps.ts'
+import type { CopiedMaps } from './copied-maps.ts'
 import type { Question } from './part-question.ts'
 
 /** A key of a partition with its rows, tombstones included. */
@@ -33,7 +33,7 @@ export interface Part {
 
 export interface OwnPartDeps {
   readonly pump: Pump
-  readonly held: HeldMaps
+  readonly copies: CopiedMaps
 }
 
 /**
@@ -41,13 +41,13 @@ export interface OwnPartDeps {
  * it. Throws `QUERY_TOO_LARGE` past the bounds.
  */
 export async function ownPart(
-  { pump, held }: OwnPartDeps,
+  { pump, copies }: OwnPartDeps,
   names: readonly PartitionName[],
   places: Places,
   question: Question,
   bounds: Bounds,
 ): Promise<Part | undefined> {
-  const map = held.of(names[0]!)
+  const map = copies.of(names[0]!)
   if (map === undefined) return undefined
   const { partitions } = pump.peer
   const deps = { source: map.source(names), indexes: map.indexes, ...bounds }

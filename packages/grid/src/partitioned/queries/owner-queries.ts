@@ -1,22 +1,22 @@
 import type { AskedQuery, Collection } from '@gossipgrid/core'
 import type { WritePath } from '../../runtime/write-path.ts'
-import type { PartitionQueries } from '../partition-query.ts'
+import type { PartitionQueries } from '../partition-options.ts'
 import type { RoutedEntries } from '../routed-entries.ts'
 import { AskedQuestions } from './asked-questions.ts'
-import { HeldMaps } from './held-maps.ts'
+import { CopiedMaps } from './copied-maps.ts'
 import { RoutedQueries } from './routed-queries.ts'
 
 /** The queries of partitioned maps of one grid: those of this peer, and those that it answers. Loaded with the first one. */
 export class OwnerQueries {
   readonly #writes: WritePath
-  readonly #held: HeldMaps
+  readonly #copies: CopiedMaps
   readonly #asked: AskedQuestions
 
   constructor(writes: WritePath) {
     this.#writes = writes
-    this.#held = new HeldMaps(writes.pump)
-    this.#asked = new AskedQuestions(writes, this.#held)
-    this.#held.readSoon()
+    this.#copies = new CopiedMaps(writes.pump)
+    this.#asked = new AskedQuestions(writes, this.#copies)
+    this.#copies.readSoon()
   }
 
   /** Answers a query of another peer. */
@@ -26,6 +26,6 @@ export class OwnerQueries {
 
   /** The queries of one map. */
   of<Value>(collection: Collection, entries: RoutedEntries): PartitionQueries<Value> {
-    return new RoutedQueries<Value>({ writes: this.#writes, collection, entries, held: this.#held })
+    return new RoutedQueries<Value>({ writes: this.#writes, collection, entries, copies: this.#copies })
   }
 }

@@ -1,5 +1,4 @@
 import {
-  GridError,
   QUERY_ANSWER_MAX_BYTES,
   QUESTION_MAX_BYTES,
   decodeValue,
@@ -7,6 +6,7 @@ import {
   isPlainObject,
   scanCbor,
 } from '@gossipgrid/core'
+import type { GridError } from '@gossipgrid/core'
 import { checkAggregate } from '../../queries/aggregate.ts'
 import type { Aggregate, CheckedAggregate, Gathered, Group } from '../../queries/aggregate.ts'
 import { checkQuery } from '../../queries/check-query.ts'
@@ -18,7 +18,7 @@ import { positionText, readPosition } from '../../queries/row-order.ts'
 import type { Position } from '../../queries/row-order.ts'
 
 /** Rows that one peer gives in one answer. More are asked for again, behind the last one. */
-export const ANSWER_ROWS_MAX = 1792
+const ANSWER_ROWS_MAX = 1792
 
 /** What one peer asks another: rows in order, or what they come to. */
 export type Question =

@@ -20,10 +20,10 @@ import type {
   PartitionQueryPlan,
   PartitionQueryResult,
   PeerQueryPlan,
-} from '../partition-query.ts'
+} from '../partition-options.ts'
 import type { RoutedEntries } from '../routed-entries.ts'
-import { definedIndexes } from './held-map.ts'
-import type { HeldMaps } from './held-maps.ts'
+import { definedIndexes } from './copied-map.ts'
+import type { CopiedMaps } from './copied-maps.ts'
 import type { Bounds } from './bounds.ts'
 import { PartAsking } from './part-asking.ts'
 import type { Asked } from './part-asking.ts'
@@ -37,7 +37,7 @@ export interface RoutedQueriesDeps {
   readonly writes: WritePath
   readonly collection: Collection
   readonly entries: RoutedEntries
-  readonly held: HeldMaps
+  readonly copies: CopiedMaps
 }
 
 /** Queries of a partitioned map, asked of the owners of its partitions. */
@@ -47,7 +47,7 @@ export class RoutedQueries<Value> implements PartitionQueries<Value> {
 
   constructor(deps: RoutedQueriesDeps) {
     this.#deps = deps
-    this.#asking = new PartAsking({ pump: deps.writes.pump, held: deps.held })
+    this.#asking = new PartAsking({ pump: deps.writes.pump, copies: deps.copies })
   }
 
   async query(query: Query<Value>, options: OwnerReadOptions): Promise<PartitionQueryResult<Value>> {
@@ -100,7 +100,7 @@ export class RoutedQueries<Value> implements PartitionQueries<Value> {
 
   async index(names: unknown, options: OwnerReadOptions): Promise<PartitionIndexHandle> {
     const fields = checkIndexNames(names)
-    const { entries, held, writes } = this.#deps
+    const { entries, copies, writes } = this.#deps
     // This peer may not have met one that knows the map.
     if (!(await isRegistered(writes.pump, entries.places.all[0]!, options)))
       throw entries.reads.unreachable('the indexes', options)
@@ -114,7 +114,7 @@ export class RoutedQueries<Value> implements PartitionQueries<Value> {
       await this.#write((rows, collection) => rows.define(collection, fields))
     }
     const [name] = entries.places.all
-    await held.of(name!)?.readIndexes()
+    await copies.of(name!)?.readIndexes()
     return this.#handle(fields)
   }
 

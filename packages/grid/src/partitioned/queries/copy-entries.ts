@@ -11,7 +11,7 @@ const PAGE_BITS = 8
 const PAGE: number = 1 << PAGE_BITS
 
 /** The copy of a partition. */
-interface Held {
+interface Copy {
   readonly partition: Partition
   readonly source: EntrySource
   /** The pages of its entries. */
@@ -21,15 +21,15 @@ interface Held {
 }
 
 /** The entries of all partitions of a map that this peer has a copy of, whole or not, under numbers of their own. */
-export class HeldEntries implements EntrySource {
+export class CopyEntries implements EntrySource {
   readonly #pump: Pump
   readonly #collection: Collection
-  readonly #held = new Map<number, Held>()
+  readonly #copies = new Map<number, Copy>()
   /** By page: what it belongs to, and its first entry there. */
-  readonly #pages: (Held | undefined)[] = []
+  readonly #pages: (Copy | undefined)[] = []
   readonly #firsts: number[] = []
   readonly #freePages: number[] = []
-  readonly #gone: Held[] = []
+  readonly #gone: Copy[] = []
   #observers: readonly ((entry: number) => void)[] = []
   #seenChanges = -1
 
@@ -44,22 +44,22 @@ export class HeldEntries implements EntrySource {
   }
 
   key(entry: number): string {
-    const held = this.#pages[entry >> PAGE_BITS]
-    return held === undefined ? '' : held.source.key(this.#place(entry))
+    const copy = this.#pages[entry >> PAGE_BITS]
+    return copy === undefined ? '' : copy.source.key(this.#place(entry))
   }
 
   find(key: string): number | undefined {
     const { partitions } = this.#collection.descriptor
-    const held = this.#held.get(partitions + partitionIndex(key, partitions))
-    const place = held?.source.find(key)
-    return place === undefined ? undefined : this.#number(held!, place)
+    const copy = this.#copies.get(partitions + partitionIndex(key, partitions))
+    const place = copy?.source.find(key)
+    return place === undefined ? undefined : this.#number(copy!, place)
   }
 
   read(entry: number, into: Content): boolean {
-    const held = this.#pages[entry >> PAGE_BITS]
-    if (held === undefined || held.isGone) return false
+    const copy = this.#pages[entry >> PAGE_BITS]
+    if (copy === undefined || copy.isGone) return false
     const place = this.#place(entry)
-    return place < held.source.span && held.source.read(place, into)
+    return place < copy.source.span && copy.source.read(place, into)
   }
 
   isHidden(): boolean {
@@ -70,28 +70,28 @@ export class HeldEntries implements EntrySource {
   observe(changed: (entry: number) => void): () => void {
     const observer = (entry: number): void => changed(entry)
     this.#observers = [...this.#observers, observer]
-    if (this.#observers.length === 1) for (const held of this.#held.values()) this.#watch(held)
+    if (this.#observers.length === 1) for (const copy of this.#copies.values()) this.#watch(copy)
     return () => {
       this.#observers = this.#observers.filter((each) => each !== observer)
-      if (this.#observers.length === 0) for (const held of this.#held.values()) this.#unwatch(held)
+      if (this.#observers.length === 0) for (const copy of this.#copies.values()) this.#unwatch(copy)
     }
   }
 
   refresh(): void {
     this.#pump.sweep()
     this.follow()
-    for (const held of this.#held.values()) this.#cover(held)
+    for (const copy of this.#copies.values()) this.#cover(copy)
   }
 
   /** The number of the partition that an entry is in. Undefined if this peer has no copy any more. */
   partitionOf(entry: number): number | undefined {
-    const held = this.#pages[entry >> PAGE_BITS]
-    return held === undefined || held.isGone ? undefined : held.partition.name.partition
+    const copy = this.#pages[entry >> PAGE_BITS]
+    return copy === undefined || copy.isGone ? undefined : copy.partition.name.partition
   }
 
   /** The numbers of the partitions that this peer has copies of. */
   get partitions(): ReadonlySet<number> {
-    return new Set(this.#held.keys())
+    return new Set(this.#copies.keys())
   }
 
   /** Dropped copies of which something is left: `clear` takes it out. */
@@ -105,20 +105,20 @@ export class HeldEntries implements EntrySource {
     if (this.#seenChanges === partitionChanges) return
     this.#seenChanges = partitionChanges
     const current = new Map(this.#collection.partitions.map((partition) => [partition.name.partition, partition]))
-    for (const [number, held] of this.#held) {
-      if (current.get(number) === held.partition) continue
-      this.#held.delete(number)
-      this.#unwatch(held)
-      held.isGone = true
-      this.#gone.push(held)
+    for (const [number, copy] of this.#copies) {
+      if (current.get(number) === copy.partition) continue
+      this.#copies.delete(number)
+      this.#unwatch(copy)
+      copy.isGone = true
+      this.#gone.push(copy)
     }
-    for (const [number, partition] of current) if (!this.#held.has(number)) this.#take(number, partition)
+    for (const [number, partition] of current) if (!this.#copies.has(number)) this.#take(number, partition)
   }
 
   /** Takes the entries of dropped copies out of what observes them, one at a time: yields after each. */
   *clear(): Generator<void, void, undefined> {
-    for (let held = this.#gone.shift(); held !== undefined; held = this.#gone.shift()) {
-      for (const page of held.pages) {
+    for (let copy = this.#gone.shift(); copy !== undefined; copy = this.#gone.shift()) {
+      for (const page of copy.pages) {
         for (let i = 0; i < PAGE && this.#observers.length > 0; i++) {
           this.#report((page << PAGE_BITS) + i)
           yield
@@ -130,18 +130,18 @@ export class HeldEntries implements EntrySource {
   }
 
   #take(number: number, partition: Partition): void {
-    const held: Held = {
+    const copy: Copy = {
       partition,
       source: this.#sourceOf(partition),
       pages: [],
       isGone: false,
       stop: undefined,
     }
-    this.#held.set(number, held)
-    this.#cover(held)
+    this.#copies.set(number, copy)
+    this.#cover(copy)
     if (this.#observers.length === 0) return
-    this.#watch(held)
-    for (let place = 0; place < held.source.span; place++) this.#report(this.#number(held, place))
+    this.#watch(copy)
+    for (let place = 0; place < copy.source.span; place++) this.#report(this.#number(copy, place))
   }
 
   #sourceOf(partition: Partition): EntrySource {
@@ -160,13 +160,13 @@ export class HeldEntries implements EntrySource {
     })
   }
 
-  #watch(held: Held): void {
-    held.stop = held.source.observe((place) => this.#report(this.#number(held, place)))
+  #watch(copy: Copy): void {
+    copy.stop = copy.source.observe((place) => this.#report(this.#number(copy, place)))
   }
 
-  #unwatch(held: Held): void {
-    held.stop?.()
-    held.stop = undefined
+  #unwatch(copy: Copy): void {
+    copy.stop?.()
+    copy.stop = undefined
   }
 
   #report(entry: number): void {
@@ -174,23 +174,63 @@ export class HeldEntries implements EntrySource {
   }
 
   /** All entries of a copy get numbers, so that a walk through the numbers meets them. */
-  #cover(held: Held): void {
-    if (this.#collection.descriptor.kind === 'fields') held.source.refresh()
-    for (let place = held.pages.length << PAGE_BITS; place < held.source.span; place += PAGE) this.#number(held, place)
+  #cover(copy: Copy): void {
+    if (this.#collection.descriptor.kind === 'fields') copy.source.refresh()
+    for (let place = copy.pages.length << PAGE_BITS; place < copy.source.span; place += PAGE) this.#number(copy, place)
   }
 
-  #number(held: Held, place: number): number {
+  #number(copy: Copy, place: number): number {
     const at = place >> PAGE_BITS
-    while (held.pages.length <= at) {
+    while (copy.pages.length <= at) {
       const page = this.#freePages.pop() ?? this.#pages.length
-      this.#pages[page] = held
-      this.#firsts[page] = held.pages.length << PAGE_BITS
-      held.pages.push(page)
+      this.#pages[page] = copy
+      this.#firsts[page] = copy.pages.length << PAGE_BITS
+      copy.pages.push(page)
     }
-    return (held.pages[at]! << PAGE_BITS) + (place & (PAGE - 1))
+    return (copy.pages[at]! << PAGE_BITS) + (place & (PAGE - 1))
   }
 
   #place(entry: number): number {
     return this.#firsts[entry >> PAGE_BITS]! + (entry & (PAGE - 1))
+  }
+}
+
+/** Those entries of the copies of this peer that are in certain partitions. */
+export class AskedEntries implements EntrySource {
+  readonly #copies: CopyEntries
+  readonly #partitions: ReadonlySet<number>
+
+  constructor(copies: CopyEntries, partitions: ReadonlySet<number>) {
+    this.#copies = copies
+    this.#partitions = partitions
+  }
+
+  get span(): number {
+    return this.#copies.span
+  }
+
+  key(entry: number): string {
+    return this.#copies.key(entry)
+  }
+
+  find(key: string): number | undefined {
+    return this.#copies.find(key)
+  }
+
+  read(entry: number, into: Content): boolean {
+    const partition = this.#copies.partitionOf(entry)
+    return partition !== undefined && this.#partitions.has(partition) && this.#copies.read(entry, into)
+  }
+
+  isHidden(): boolean {
+    return false
+  }
+
+  observe(changed: (entry: number) => void): () => void {
+    return this.#copies.observe(changed)
+  }
+
+  refresh(): void {
+    this.#copies.refresh()
   }
 }

@@ -7,15 +7,14 @@ import type { MapIndex } from '../../indexes/map-index.ts'
 import { MapIndexes } from '../../indexes/map-indexes.ts'
 import { checkName } from '../../queries/check-query.ts'
 import type { Pump } from '../../runtime/write-path.ts'
-import { AskedEntries } from './asked-entries.ts'
-import { HeldEntries } from './held-entries.ts'
+import { AskedEntries, CopyEntries } from './copy-entries.ts'
 
 /** What this peer holds of a partitioned map, with the indexes that the registry names. */
-export class HeldMap {
+export class CopiedMap {
   readonly #pump: Pump
   readonly #turns: SharedTurns
   readonly #collection: Collection
-  readonly #entries: HeldEntries
+  readonly #entries: CopyEntries
   readonly #indexes: MapIndexes
   readonly #end: () => void
   #isClearing = false
@@ -24,7 +23,7 @@ export class HeldMap {
     this.#pump = pump
     this.#turns = turns
     this.#collection = collection
-    this.#entries = new HeldEntries(pump, collection)
+    this.#entries = new CopyEntries(pump, collection)
     this.#indexes = new MapIndexes(this.#entries)
     this.#end = pump.afterSteps(() => this.#follow())
   }

@@ -2,13 +2,13 @@ import { INDEX_ROWS, kindCode } from '@gossipgrid/core'
 import type { PartitionName } from '@gossipgrid/core'
 import { SharedTurns } from '../../flow/shared-turns.ts'
 import type { Pump } from '../../runtime/write-path.ts'
-import { HeldMap } from './held-map.ts'
+import { CopiedMap } from './copied-map.ts'
 
 /** What this peer holds of all partitioned maps, for queries. It follows which indexes the registry names. */
-export class HeldMaps {
+export class CopiedMaps {
   readonly turns: SharedTurns = new SharedTurns()
   readonly #pump: Pump
-  readonly #maps = new Map<string, HeldMap>()
+  readonly #maps = new Map<string, CopiedMap>()
   #isStale = false
 
   constructor(pump: Pump) {
@@ -22,7 +22,7 @@ export class HeldMaps {
   }
 
   /** The map that a partition is of. Undefined if this peer has no copy of any of its partitions. */
-  of({ collection, kind, partition }: PartitionName): HeldMap | undefined {
+  of({ collection, kind, partition }: PartitionName): CopiedMap | undefined {
     const { collections, partitions } = this.#pump.peer
     const registered = partitions.collections.find(({ name }) => name === collection)
     if (registered === undefined || kindCode(registered) !== kind || partition < registered.partitions) return undefined
@@ -31,7 +31,7 @@ export class HeldMaps {
     const id = `${kind} ${registered.partitions} ${collection}`
     const known = this.#maps.get(id)
     if (known !== undefined) return known
-    const map = new HeldMap(this.#pump, this.turns, found)
+    const map = new CopiedMap(this.#pump, this.turns, found)
     this.#maps.set(id, map)
     return map
   }
