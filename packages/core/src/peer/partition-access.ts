@@ -137,6 +137,11 @@ export class PartitionAccess {
     return this.#deps.ownership()?.reads.routing.currency.mayRead(name, now) === true
   }
 
+  /** The rows of a key in the copy of this peer, tombstones included; none without a copy. */
+  inCopy(name: PartitionName, key: string): readonly Readonly<Row>[] {
+    return this.#ownership.reads.routing.rowsInCopy(name, key)
+  }
+
   /** What this peer itself knows of a key: its copy, its writes, and what it has read. Tombstones included. */
   known(name: PartitionName, key: string): readonly Readonly<Row>[] {
     return this.#ownership.reads.routing.reading.largest.of({ name, key }, [])

@@ -1,5 +1,6 @@
 import type { Timekeeping } from '../clock/timekeeping.ts'
 import type { Hints } from '../hints/hints.ts'
+import type { Row } from '../entries/entry-table.ts'
 import type { Instant } from '../instant.ts'
 import type { Membership } from '../members/membership.ts'
 import type { NeighbourTable } from '../members/neighbour-table.ts'
@@ -10,6 +11,7 @@ import type { PeerId } from '../ports.ts'
 import type { Collections } from '../replica/collections.ts'
 import type { Inbound } from '../replication/inbound.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
+import type { PartitionName } from '../wire/block.ts'
 import type { RoutingMessage } from '../wire/read-messages.ts'
 import { Answering } from '../asking/answering.ts'
 import type { Asking } from '../asking/asking.ts'
@@ -23,6 +25,7 @@ import { PartQueries } from './part-queries.ts'
 import { ReadAnswers } from './read-answers.ts'
 import { Reads } from './reads.ts'
 import type { ReadsDeps } from './reads.ts'
+import { rowsOfKey } from './rows-of-key.ts'
 
 export interface RoutingDeps {
   readonly collections: Collections
@@ -52,11 +55,13 @@ export class Routing {
     readonly asking: Pick<Asking<never, never>, 'wakeAtMs' | 'neighboursChanged' | 'disconnected' | 'tick'>
   }[]
   readonly #answering: Answering
+  readonly #collections: Collections
   readonly #readAnswers: ReadAnswers
   readonly #pageAnswers: PageAnswers
 
   constructor(deps: RoutingDeps, now: Instant) {
     this.currency = new Currency(deps, now)
+    this.#collections = deps.collections
     const reading = { ...deps, clock: deps.time.hybridClock, currency: this.currency, largest: new LargestRows(deps) }
     this.reading = reading
     this.#answering = new Answering(reading)
@@ -101,6 +106,11 @@ export class Routing {
       case 'result':
         this.queries.answered(from, message, now)
     }
+  }
+
+  /** The rows of a key in the copy of this peer. */
+  rowsInCopy(name: PartitionName, key: string): readonly Readonly<Row>[] {
+    return rowsOfKey(this.#collections, name, key)
   }
 
   /** Other peers may be worth asking now. */

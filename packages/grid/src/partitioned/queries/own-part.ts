@@ -50,6 +50,8 @@ export async function ownPart(
   const map = copies.of(names[0]!)
   if (map === undefined) return undefined
   const { partitions } = pump.peer
+  // For another peer, what this one has read elsewhere does not count: that peer adds what it knows itself.
+  const isAsked = bounds.lookedMax !== undefined
   const deps = { source: map.source(names), indexes: map.indexes, ...bounds }
   const isThere = (): boolean => names.every((name) => partitions.isWhole(name))
   const part = { names, keys: [], end: undefined, looked: 0, index: undefined, ordered: false, groups: [] }
@@ -64,7 +66,7 @@ export async function ownPart(
   let bytes = 0
   for (const [i, { key }] of found.rows.entries()) {
     const name = places.of(key)
-    const rows = partitions.known(name, key)
+    const rows = isAsked ? partitions.inCopy(name, key) : partitions.known(name, key)
     bytes += rows.reduce((sum, row) => sum + row.key.length + row.end - row.start, 0)
     if (i > 0 && bytes > READ_ANSWER_MAX_BYTES) {
       end = found.rows[i - 1]

@@ -1,3 +1,4 @@
+import { INDEX_ROWS } from '@gossipgrid/core'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Grid } from '../../grid.ts'
@@ -5,6 +6,7 @@ import type { Query } from '../../queries/query.ts'
 import { anyEdit, anyField, anyOrderBy, anyWhere } from '../../rig/any-queries.ts'
 import { TestGrids, diskInMemory, until } from '../../rig/test-grids.ts'
 import { schemaOf } from '../../rig/test-schemas.ts'
+import type { WritePath } from '../../runtime/write-path.ts'
 import type { PartitionedMapOptions } from '../partition-options.ts'
 import type { PartitionedMap } from '../partitioned-map.ts'
 
@@ -286,6 +288,12 @@ describe('an index of a partitioned map', () => {
     expect(await index.drop()).toBe(false)
     await until(async () => (await mapOf(all[1]!).explain(query)).index === undefined, 'it is gone')
     expect(await light.indexes()).toEqual([])
+    await light.index('name')
+    await until(async () => (await mapOf(all[0]!).indexes()).length === 1, 'it is known')
+    const { rows } = (all[0] as unknown as { writes: WritePath }).writes.pump.peer.housekeeping
+    expect(rows.of(INDEX_ROWS).length).toBe(1)
+    await all[0]!.dropCollection('m')
+    expect(rows.of(INDEX_ROWS)).toEqual([])
   }, 60_000)
 
   it('follows entries that change, come with a copy and go with one', async () => {
