@@ -11,6 +11,7 @@ const OPTIONS = {
   first: { type: 'string' },
   peers: { type: 'string' },
   minutes: { type: 'string' },
+  weeks: { type: 'boolean' },
   mutant: { type: 'string' },
   repairs: { type: 'boolean' },
   json: { type: 'boolean' },
@@ -31,8 +32,14 @@ export function simulatePartitionsCommand(args: readonly string[]): number {
   const single = number('seed', 0)
   const first = single ?? number('first', 0) ?? 1
   const [peers, minutes] = [number('peers', 2), number('minutes', 0.1)]
+  const weeks = values.weeks === undefined ? {} : { weeks: values.weeks }
   const repairs = values.repairs === true ? { hints: true, repairs: true } : {}
-  const given = { ...repairs, ...(peers === undefined ? {} : { peers }), ...(minutes === undefined ? {} : { minutes }) }
+  const given = {
+    ...repairs,
+    ...weeks,
+    ...(peers === undefined ? {} : { peers }),
+    ...(minutes === undefined ? {} : { minutes }),
+  }
   const results: PartitionSimulationResult[] = []
   for (let i = 0; i < (single === undefined ? (number('seeds', 1) ?? 1) : 1); i++) {
     const result = withPartitionMutant(mutant as PartitionMutantName | undefined, () =>
@@ -60,6 +67,8 @@ export function simulatePartitionsCommand(args: readonly string[]): number {
     unreachable: sum(({ unreachable }) => unreachable),
     wholes: sum(({ wholes }) => wholes),
     leaves: sum(({ leaves }) => leaves),
+    weeks: sum(({ weeks: passed }) => passed),
+    purged: sum(({ purged }) => purged),
     lostDisks: sum(({ lostDisks }) => lostDisks),
     settleSecondsMax: Math.max(...results.map(({ settleSeconds }) => settleSeconds)),
   }

@@ -25,6 +25,12 @@ export class PartitionFaults {
   lostDisks = 0
   /** Machines whose peers have left the grid, for a while or for good. */
   readonly gone: Set<SimulatedPeer> = new Set()
+  /** Nothing happens for a while. */
+  paused = false
+  /** Machines that reach no other one, and do not come up again if they are down. */
+  readonly apart: Set<SimulatedPeer> = new Set()
+  /** Machines that will not come back, as a user believes. */
+  readonly forgotten: Set<SimulatedPeer> = new Set()
   readonly #deps: PartitionFaultsDeps
   /** Machines whose peers are leaving, and in which life. */
   readonly #leaving = new Map<SimulatedPeer, number>()
@@ -39,14 +45,14 @@ export class PartitionFaults {
     const { machines, network, queue } = this.#deps
     this.#goodbyes = random.fork('goodbyes')
     const faults = random.fork('faults')
-    this.#repeat(faults.between(3000, 20_000), faults.fork('crash'), (each) => this.#crash(each.pick(machines), each))
+    this.#repeat(faults.between(3000, 20_000), faults.fork('crash'), (each) => this.crash(each.pick(machines), each))
     this.#repeat(faults.between(4000, 30_000), faults.fork('break'), (each) => {
       network.breakLink(each.pick(network.links))
     })
     this.#repeat(faults.between(10_000, 60_000), faults.fork('split'), (each) => {
       const groups = each.between(2, 3)
-      network.split(machines.map(() => each.below(groups)))
-      queue.after(each.between(1000, 25_000), () => network.split(machines.map(() => 0)))
+      this.split(machines.map(() => each.below(groups)))
+      queue.after(each.between(1000, 25_000), () => this.split(machines.map(() => 0)))
     })
     this.#repeat(faults.between(15_000, 60_000), faults.fork('disk'), (each) => {
       this.#loseDisk(each.pick(machines), each)
@@ -58,10 +64,18 @@ export class PartitionFaults {
     }
   }
 
+  /** Machines reach those of their own group, and those that are apart none. */
+  split(groups: readonly number[]): void {
+    const { machines, network } = this.#deps
+    network.split(machines.map((machine, at) => (this.apart.has(machine) ? machines.length + at : groups[at]!)))
+  }
+
   /** A machine hands over what it has, if enough others stay. */
   #leave(machine: SimulatedPeer): void {
     const staying = this.#deps.machines.filter((each) => each.peer !== undefined && !this.#leaving.has(each))
-    const durable = staying.filter(({ persistent }) => persistent || this.#deps.ownsInMemory)
+    const durable = staying.filter((each) => {
+      return (each.persistent || this.#deps.ownsInMemory) && !this.forgotten.has(each)
+    })
     if (machine.peer === undefined || !durable.includes(machine) || durable.length <= this.#deps.ledger.ownersMax)
       return
     this.#leaving.set(machine, machine.life)
@@ -101,7 +115,7 @@ export class PartitionFaults {
     const [last, ...others] = random.shuffle(this.#deps.machines)
     for (const machine of others) if (random.chance(0.7)) this.#loseDisk(machine, random)
     this.#deps.queue.after(random.between(0, 15_000), () => {
-      this.#crash(last!, random, random.between(5000, 25_000))
+      this.crash(last!, random, random.between(5000, 25_000))
       // They meet each other again meanwhile.
       for (const link of links) this.#deps.network.breakLink(link)
     })
@@ -110,21 +124,23 @@ export class PartitionFaults {
   #repeat(everyMs: number, random: Random, cause: (random: Random) => void): void {
     this.#deps.queue.after(everyMs * (0.5 + random.fraction()), () => {
       if (this.healed) return
-      cause(random)
+      if (!this.paused) cause(random)
       this.#repeat(everyMs, random, cause)
     })
   }
 
   /** Starts a machine that is down, unless its peer has left. */
   up(machine: SimulatedPeer): void {
-    if (machine.peer !== undefined || this.gone.has(machine)) return
+    const isDown = machine.peer === undefined && !this.gone.has(machine)
+    if (!isDown || (this.apart.has(machine) && machine.life > 0)) return
     machine.start()
     for (const other of this.#deps.machines) if (other !== machine) this.#deps.network.dial(machine.index, other.index)
     for (const collection of this.#deps.collections) machine.peer!.open(collection)
     machine.take({ type: 'tick' })
   }
 
-  #crash(machine: SimulatedPeer, random: Random, downMs: number = random.mostlySmall(50, 20_000)): void {
+  /** A machine goes down, and comes up again after a while, unless it is apart then. */
+  crash(machine: SimulatedPeer, random: Random, downMs: number = random.mostlySmall(50, 20_000)): void {
     if (machine.peer === undefined || this.healed) return
     // What a peer has only in memory is lost like a disk.
     const losing = !machine.persistent && this.#deps.ownsInMemory ? witnessOf(machine) : undefined
@@ -139,7 +155,7 @@ export class PartitionFaults {
   /** A disk loses all, or a part of what it has, unless no other owner has a whole copy of something. */
   #loseDisk(machine: SimulatedPeer, random: Random): void {
     if (machine.life === 0 || !machine.persistent) return
-    this.#crash(machine, random)
+    this.crash(machine, random)
     if (machine.peer !== undefined) return
     const others = this.#othersThan(machine)
     if (isLastOwner(witnessOf(machine), others)) return

@@ -1,7 +1,9 @@
+import { wallFromHlc } from '@gossipgrid/core'
 import type { PartitionName, Peer } from '@gossipgrid/core'
 import { partitionIndex, partitionNumber } from '@gossipgrid/core/internals'
 import type { Rendezvous } from '@gossipgrid/core/internals'
 import type { Violation } from './checkers.ts'
+import { peerIdOf } from './peer-ids.ts'
 import { compareVersions } from './peer-state.ts'
 import type { Version } from './peer-state.ts'
 
@@ -30,6 +32,16 @@ export interface PartitionWrite extends Version {
   readonly reissued: boolean
   /** How many disks had been lost when it was made. */
   readonly lostDisksBefore: number
+  /** Wall milliseconds from which its key is gone: 0 for a delete, Infinity for a value that stays. */
+  readonly endsAtMs: number
+  /** All writes to its key, oldest first. */
+  readonly ofKey: PartitionWrite[]
+  /** Its machine was forgotten after it was made: what only that machine has is given up. */
+  forgotten: boolean
+  /** Simulated milliseconds at which a copy of the partition was first seen to know of it. */
+  seenAtMs: number
+  /** Of a write that has ended: simulated milliseconds at which a copy was first seen to have purged it. */
+  purgedAtMs: number
   /** No peer has it as a hint any more. */
   confirmed: boolean
   /** The fewest owners that a peer knew of which had it as a hint at the last check. One that knew of none may become the only one. */
@@ -54,8 +66,20 @@ export interface PartitionWrite extends Version {
 /** Of a write that has just been made. */
 export const NOTHING_KNOWN: Pick<
   PartitionWrite,
-  'confirmed' | 'ownersKnown' | 'readable' | 'acknowledged' | 'excused' | 'atRiskUntilMs' | 'settled'
+  | 'confirmed'
+  | 'ownersKnown'
+  | 'readable'
+  | 'acknowledged'
+  | 'excused'
+  | 'atRiskUntilMs'
+  | 'settled'
+  | 'forgotten'
+  | 'seenAtMs'
+  | 'purgedAtMs'
 > = {
+  forgotten: false,
+  seenAtMs: Infinity,
+  purgedAtMs: Infinity,
   confirmed: false,
   ownersKnown: Infinity,
   readable: false,
@@ -83,6 +107,8 @@ export interface Witness {
 
 /** How long after the loss of a disk peers may still act on its word: they have not noticed that it is gone. */
 const WORD_MAX_MS = 3000
+/** How long after its grace period a delete is purged at the latest, while its copies are in reach of each other. */
+const PURGE_LATE_MAX_MS = 60_000
 /** Owners that have a row before its writer may forget it. */
 const HINT_COPIES_MIN = 2
 
@@ -96,9 +122,8 @@ const HINT_COPIES_MIN = 2
 export class PartitionLedger {
   readonly writes: PartitionWrite[] = []
   readonly ownersMax: number
-  /** By key, the dates of all writes that were ever made. */
-  readonly #dates = new Map<string, Set<number>>()
   readonly #checksMin: number
+  readonly #byKey = new Map<string, PartitionWrite[]>()
   #lostDisks = 0
   /** How many those were at the last checks. */
   readonly #lostDisksAt: number[] = []
@@ -116,17 +141,23 @@ export class PartitionLedger {
     return this.#lostDisks
   }
 
+  /** All writes to a key that were ever made, oldest first. */
+  ofKey(name: PartitionName, key: string): PartitionWrite[] {
+    const place = `${copyKey(name)} ${key}`
+    const known = this.#byKey.get(place) ?? []
+    this.#byKey.set(place, known)
+    return known
+  }
+
   /** A machine has written. */
   add(write: PartitionWrite): void {
     this.writes.push(write)
-    const at = `${copyKey(write.name)} ${write.key}`
-    const dates = this.#dates.get(at) ?? new Set()
-    this.#dates.set(at, dates.add(write.hlc))
+    write.ofKey.push(write)
   }
 
   /** Whether an application made a write of this date to the key. */
   isDateOf(name: PartitionName, key: string, hlc: number): boolean {
-    return this.#dates.get(`${copyKey(name)} ${key}`)?.has(hlc) === true
+    return this.ofKey(name, key).some((write) => write.hlc === hlc)
   }
 
   /** A machine has made writes durable. */
@@ -159,6 +190,8 @@ export class PartitionLedger {
   check(witnesses: readonly Witness[], nowMs: number): Violation | undefined {
     this.#lostDisksAt.push(this.#lostDisks)
     if (this.#lostDisksAt.length > this.#checksMin + 1) this.#lostDisksAt.shift()
+    // What was not acknowledged when its machine crashed may have gone to others before.
+    for (const writes of this.#byKey.values()) for (const write of writes) noticeCopies(write, witnesses, nowMs)
     for (const write of this.writes) {
       if (!write.acknowledged || write.excused) continue
       const key = copyKey(write.name)
@@ -268,14 +301,70 @@ function isWholeOwner({ copies, peer }: Witness, name: PartitionName, origin: st
   return copy?.whole === true && copy.origin === origin && isOwner(peer, name)
 }
 
-/** Whether a peer has a write in a copy of its partition, or a later version of its key. */
+/** Whether a peer has a write in a copy of its partition, or a later version of its key, or has purged that. */
 export function hasRow(peer: Peer, write: PartitionWrite): boolean {
-  const table = peer.collections.find(write.name)?.replica.table
-  const slot = table?.slotOf(write.key)
-  if (table === undefined || slot === undefined) return false
+  const version = versionOf(peer, write)
+  if (version !== undefined && isAtLeast(version, write)) return true
+  const purged = write.ofKey.find((each) => isAtLeast(each, write) && hasPurged(peer, each))
+  return purged !== undefined && (version === undefined || isNewAfter(purged, version))
+}
+
+/** The version of a write's key in a peer's copy. */
+function versionOf(peer: Peer, { key, name }: PartitionWrite): Version | undefined {
+  const table = peer.collections.find(name)?.replica.table
+  const slot = table?.slotOf(key)
+  if (table === undefined || slot === undefined) return undefined
   const [hlc, sequence] = [table.hlc(slot), table.sequence(slot)]
-  const version = { hlc, sequence, replicaId: peer.collections.ids.id(table.writer(slot)), removes: false }
-  return isAtLeast(version, write)
+  return { hlc, sequence, replicaId: peer.collections.ids.id(table.writer(slot)), removes: false }
+}
+
+/** Whether a peer stands on a floor below which a write is that has ended. */
+export function hasPurged(peer: Peer, { endsAtMs, hlc, name, reissued, replicaId, sequence }: PartitionWrite): boolean {
+  const floor = peer.collections.find(name)?.replica.floor
+  if (floor === undefined || floor.isEmpty || endsAtMs > floor.dateMs) return false
+  // Its dot is that of the peer that has issued it.
+  if (reissued) return floor.dateMs >= wallFromHlc(hlc)
+  const below = floor.seenOfId(replicaId)
+  if (below === undefined) return false
+  return (
+    sequence <= below.head ||
+    below.ranges.some((first, at) => at % 2 === 0 && first <= sequence && sequence <= below.ranges[at + 1]!)
+  )
+}
+
+/**
+ * Whether a version that is older than a purged delete may be there all the same: it was made by a peer without a copy, and no copy knew
+ * of it when the delete was purged. Then it counts as new.
+ */
+export function isNewAfter(purged: PartitionWrite, version: Version): boolean {
+  const write = purged.ofKey.find((each) => isSame(each, version))
+  if (write === undefined) return false
+  // Peers with a history of their own wait for none of those with the other one.
+  if (write.origin !== purged.origin) return true
+  const isUnseen = write.seenAtMs > purged.purgedAtMs - PURGE_LATE_MAX_MS
+  return isUnseen && (write.hinted || write.reissued || write.forgotten)
+}
+
+function isSame(write: PartitionWrite, version: Version): boolean {
+  return write.reissued ? write.hlc === version.hlc : compareVersions(write, version) === 0
+}
+
+/** Records since when copies know of a write, and have purged it. */
+function noticeCopies(write: PartitionWrite, witnesses: readonly Witness[], nowMs: number): void {
+  if (write.seenAtMs === Infinity && witnesses.some(({ peer }) => hasSeen(peer, write))) write.seenAtMs = nowMs
+  if (write.endsAtMs === Infinity || write.purgedAtMs < Infinity) return
+  if (witnesses.some(({ peer }) => hasPurged(peer, write))) write.purgedAtMs = nowMs
+}
+
+function hasSeen(peer: Peer, write: PartitionWrite): boolean {
+  // Its writer may have a copy that is not whole.
+  if (write.hinted && peer.peerId === peerIdOf(write.machine)) return false
+  const replica = peer.collections.find(write.name)?.replica
+  if (replica === undefined) return false
+  const version = versionOf(peer, write)
+  if (version !== undefined && isSame(write, version)) return true
+  const writer = peer.collections.ids.indexOf(write.replicaId)
+  return !write.reissued && writer !== undefined && replica.vector.has(writer, write.sequence)
 }
 
 /** Whether a peer has a write, or a later version of its key, as a hint. */

@@ -1,6 +1,6 @@
 import type { PartitionName, Peer, Row } from '@gossipgrid/core'
 import type { Violation } from './checkers.ts'
-import { copyKey, isAtLeast, originOf } from './partition-ledger.ts'
+import { copyKey, hasPurged, isAtLeast, isNewAfter, originOf } from './partition-ledger.ts'
 import type { PartitionLedger, PartitionWrite } from './partition-ledger.ts'
 import { compareVersions } from './peer-state.ts'
 import type { Version } from './peer-state.ts'
@@ -27,6 +27,7 @@ export class PartitionReads {
   readonly #readUpTo = new Map<string, string>()
   /** Machines, by index and life, whose peers have had a session with another one. */
   readonly #met = new Set<string>()
+  #old: ReadonlySet<PartitionWrite> = new Set()
   #count = 0
 
   constructor(ledger: PartitionLedger, machines: readonly SimulatedPeer[], violated: (violation: Violation) => void) {
@@ -38,6 +39,12 @@ export class PartitionReads {
   /** A machine has had a session with another one. */
   met({ index, life }: SimulatedPeer): void {
     this.#met.add(`${index} ${life}`)
+  }
+
+  /** After weeks, no reader remembers what it has read or written. */
+  forget(): void {
+    this.#seen.clear()
+    this.#old = new Set(this.#ledger.writes)
   }
 
   /** Reads a key at all owners in reach, which mends those that are behind. What it finds was written so by an application. */
@@ -99,7 +106,9 @@ export class PartitionReads {
     isRead: (key: string) => boolean,
   ): (rowsOf: (key: string) => readonly Readonly<Row>[]) => void {
     const ofPartition = this.#ledger.writes.filter((write) => copyKey(write.name) === copyKey(name))
-    const owedToAll = ofPartition.filter((write) => write.readable || (write.machine === index && write.life === life))
+    const owedToAll = ofPartition.filter((write) => {
+      return write.readable || (write.machine === index && write.life === life && !this.#old.has(write))
+    })
     const wasAgreed = this.#agreedOrigin(name)
     const placeOf = (key: string): string => `${index} ${life} ${copyKey(name)} ${key}`
     const keys = [...new Set(ofPartition.map(({ key }) => key))]
@@ -117,10 +126,17 @@ export class PartitionReads {
         const replicaId = row === undefined ? '' : peer.collections.ids.id(row.writer)
         const version = row === undefined ? NEVER : { ...NEVER, hlc: row.hlc, sequence: row.sequence, replicaId }
         const where = `'${key}' of ${copyKey(name)}`
-        const missed = owedToAll.find((each) => each.key === key && isOwed(each) && !isAtLeast(version, each))
+        const missed = owedToAll.find(
+          (each) => each.key === key && isOwed(each) && !isAtLeast(version, each) && !this.#isPurged(each, version),
+        )
         const why = missed?.readable === true ? 'which all owners had' : 'which it had written itself'
         if (missed !== undefined) this.#violated(`read: ${peer.peerId} misses a write to ${where}, ${why}`)
-        if (compareVersions(version, seenBefore.get(key)!) < 0)
+        const before = seenBefore.get(key)!
+        const ofKey = this.#ledger.ofKey(name, key)
+        if (
+          compareVersions(version, before) < 0 &&
+          !ofKey.some((each) => compareVersions(each, before) >= 0 && this.#isPurged(each, version))
+        )
           this.#violated(`read: ${where} went back in time at ${peer.peerId}`)
         this.#seen.set(placeOf(key), version)
       }
@@ -131,5 +147,13 @@ export class PartitionReads {
   #agreedOrigin(name: PartitionName): string | undefined {
     const origins = new Set(this.#machines.flatMap(({ peer }) => (peer === undefined ? [] : [originOf(peer, name)])))
     return origins.size === 1 ? [...origins][0] : undefined
+  }
+
+  /** Whether nothing, or something new, may be found in place of a write: it has ended, and is purged. */
+  #isPurged(write: PartitionWrite, found: Version): boolean {
+    const isGone = (each: PartitionWrite): boolean =>
+      each.purgedAtMs < Infinity || this.#machines.some(({ peer }) => peer !== undefined && hasPurged(peer, each))
+    const purged = write.ofKey.find((each) => isAtLeast(each, write) && isGone(each))
+    return purged !== undefined && (found.hlc === NEVER.hlc || isNewAfter(purged, found))
   }
 }

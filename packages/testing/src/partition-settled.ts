@@ -27,6 +27,8 @@ export function unsettled(
     if (!write.acknowledged || write.excused) continue
     for (const { peer, copies } of witnesses) {
       if (!copies.has(copyKey(write.name)) || hasRow(peer, write)) continue
+      if (write.purgedAtMs < Infinity)
+        return `resurrected: ${peer.peerId} has an older '${write.key}' in ${copyKey(write.name)} than one that was purged`
       return `lost: ${peer.peerId} lacks ${write.replicaId}/${write.sequence} of '${write.key}' in ${copyKey(write.name)}`
     }
   }

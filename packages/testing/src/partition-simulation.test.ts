@@ -4,8 +4,8 @@ import { PARTITION_MUTANTS } from './partition-mutants.ts'
 import type { PartitionMutantName } from './partition-mutants.ts'
 import { simulatePartitions } from './partition-simulation.ts'
 
-/** All owners have disks, and none leaves. */
-const PLAIN = { memory: false, leaves: false }
+/** All owners have disks, none leaves, and no weeks pass. */
+const PLAIN = { memory: false, leaves: false, weeks: false }
 
 test('the same seed gives the same run of partitions, another seed another one', () => {
   const first = simulatePartitions({ seed: 5, minutes: 1 })
@@ -69,13 +69,19 @@ test.each([
   },
   { seed: 24, why: 'the same, with four writes' },
 ])('seed $seed of owners without a disk, fixed: $why', ({ seed }) => {
-  expect(simulatePartitions({ seed, memory: true, leaves: false })).toMatchObject({ violations: [], lost: 0 })
+  expect(simulatePartitions({ seed, memory: true, leaves: false, weeks: false })).toMatchObject({
+    violations: [],
+    lost: 0,
+  })
 })
 
 test.each(Array.from({ length: 6 }, (_, i) => 11 + i))(
   'peers that leave hand over everything first, in simulation %i',
   (seed) => {
-    expect(simulatePartitions({ seed, memory: false, leaves: true })).toMatchObject({ violations: [], lost: 0 })
+    expect(simulatePartitions({ seed, memory: false, leaves: true, weeks: false })).toMatchObject({
+      violations: [],
+      lost: 0,
+    })
   },
 )
 
@@ -86,8 +92,17 @@ test.each([
   },
   { seed: 20496, why: 'the same, with five peers' },
 ])('seed $seed of peers that leave, fixed: $why', ({ seed }) => {
-  expect(simulatePartitions({ seed, memory: false, leaves: true }).violations).toEqual([])
+  expect(simulatePartitions({ seed, memory: false, leaves: true, weeks: false }).violations).toEqual([])
 })
+
+test.each([40002, 40011, 40021])(
+  'weeks pass, deletes are purged, and no deleted key comes back, in simulation %i',
+  (seed) => {
+    const result = simulatePartitions({ seed, memory: false, leaves: false, weeks: true })
+    expect(result).toMatchObject({ violations: [], lost: 0 })
+    expect(result.purged).toBeGreaterThan(0)
+  },
+)
 
 /** Seeds that caught a mutant. When all of them miss one, find others: `npm run sim -- --partitions --seeds 200 --mutant NAME`; with `--repairs` where the seeds say so. */
 const CAUGHT_BY: Readonly<
@@ -97,6 +112,7 @@ const CAUGHT_BY: Readonly<
       readonly hints?: boolean
       readonly leaves?: boolean
       readonly repairs?: boolean
+      readonly weeks?: boolean
       readonly seeds: readonly number[]
     }
   >

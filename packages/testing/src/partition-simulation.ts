@@ -1,4 +1,4 @@
-import { encodeValue } from '@gossipgrid/core'
+import { encodeValue, expiring } from '@gossipgrid/core'
 import type { CollectionDescriptor, PartitionName, Peer, PeerEvent } from '@gossipgrid/core'
 import { partitioning } from '@gossipgrid/core/internals'
 import type { Violation } from './checkers.ts'
@@ -16,6 +16,7 @@ import {
   ownersOf,
 } from './partition-ledger.ts'
 import type { PartitionWrite, Witness } from './partition-ledger.ts'
+import { PartitionDays } from './partition-days.ts'
 import { PartitionFaults, witnessOf } from './partition-faults.ts'
 import { PartitionReads } from './partition-reads.ts'
 import { unsettled } from './partition-settled.ts'
@@ -40,6 +41,8 @@ export interface PartitionSimulationOptions {
   readonly leaves?: boolean
   /** Every other read asks all owners, and mends those that are behind. */
   readonly repairs?: boolean
+  /** Weeks pass now and then, and deletes are purged. In some seeds if left out. */
+  readonly weeks?: boolean
 }
 
 export interface PartitionSimulationResult {
@@ -65,12 +68,16 @@ export interface PartitionSimulationResult {
   readonly settleSeconds: number
   /** Machines that handed over everything and left. */
   readonly leaves: number
+  /** How often more than a grace period has passed, and deletes and expired values that were purged. */
+  readonly weeks: number
+  readonly purged: number
   readonly violations: readonly Violation[]
 }
 
 const CHECK_EVERY_MS = 500
 const SETTLE_MAX_MS = 300_000
 const KEYS = 60
+const DAY_MS = 86_400_000
 
 /** Runs one simulation of partitioned collections from start to end. The same options give the same result everywhere. */
 export function simulatePartitions(options: PartitionSimulationOptions): PartitionSimulationResult {
@@ -91,6 +98,8 @@ class PartitionSimulation {
   readonly #faults: PartitionFaults
   readonly #reads: PartitionReads
   readonly #hints: boolean
+  /** Undefined where no weeks pass. */
+  readonly #days: PartitionDays | undefined
   /** Machines without a disk own as well, if there are too few with one. */
   readonly #ownsInMemory: boolean
   /** Writes of machines without a disk that are not acknowledged yet, by machine and the number of their request. */
@@ -105,7 +114,7 @@ class PartitionSimulation {
     const hints = this.#random.fork('hints')
     this.#hints = options.hints ?? hints.chance(0.75)
     const memory = this.#random.fork('memory')
-    this.#ownsInMemory = options.memory ?? memory.chance(0.3)
+    this.#ownsInMemory = options.memory ?? (memory.chance(0.3) && options.weeks !== true)
     const all = options.peers ?? traits.between(3, 6)
     const durable = this.#ownsInMemory ? memory.below(3) : all
     const count = all + (this.#hints && hints.chance(0.4) ? 1 : 0)
@@ -148,6 +157,18 @@ class PartitionSimulation {
       collections: this.#collections,
       ownsInMemory: this.#ownsInMemory,
     })
+    const days = this.#random.fork('days')
+    const passing = {
+      machines: this.#machines,
+      network: this.#network,
+      reads: this.#reads,
+      queue: this.#queue,
+      ledger: this.#ledger,
+      faults: this.#faults,
+    }
+    const runUntil = (timeMs: number): void => this.#runUntil(timeMs)
+    if (options.weeks ?? (!this.#ownsInMemory && days.chance(0.3)))
+      this.#days = new PartitionDays({ ...passing, random: days, runUntil })
     for (let index = 0; index < count; index++) this.#machines.push(this.#makeMachine(index, index < durable))
   }
 
@@ -155,7 +176,7 @@ class PartitionSimulation {
     const minutes = this.#options.minutes ?? 2
     try {
       this.#start(minutes * 60_000)
-      this.#runUntil(minutes * 60_000)
+      this.#trouble(minutes * 60_000)
       if (this.#violations.length === 0) this.#settle()
     } catch (error) {
       this.#violated(`threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
@@ -178,11 +199,22 @@ class PartitionSimulation {
       lostDisks: this.#faults.lostDisks,
       settleSeconds: this.#settleMs / 1000,
       leaves: this.#faults.leaves,
+      weeks: this.#days?.passed ?? 0,
+      purged: writes.filter(({ purgedAtMs }) => purgedAtMs < Infinity).length,
       violations: this.#violations,
     }
   }
 
   #settleMs = 0
+
+  /** Minutes with faults. Where weeks pass, they do so in between. */
+  #trouble(lengthMs: number): void {
+    const parts = this.#days === undefined ? 1 : 4
+    for (let part = 1; part <= parts; part++) {
+      this.#runUntil(this.#queue.nowMs + lengthMs / parts)
+      if (part < parts && this.#violations.length === 0) this.#days!.pass()
+    }
+  }
 
   #start(troubleMs: number): void {
     const random = this.#random.fork('start')
@@ -223,7 +255,7 @@ class PartitionSimulation {
     const collection = random.pick(this.#collections).name
     const key = `key ${random.below(KEYS)}`
     const name = nameOf(collection, key)
-    const value = random.chance(0.1) ? undefined : encodeValue(this.#writes, 100)
+    const { value, endsAtMs } = this.#draw(machine, random)
     if (peer === undefined) return
     const { placement } = peer.collections
     const isOwning = isOwner(peer, name) && placement.holds(name) && placement.hasAllOwn(name)
@@ -246,6 +278,8 @@ class PartitionSimulation {
       hinted: written.hinted === true,
       reissued: !machine.persistent && written.hinted === true,
       lostDisksBefore: this.#ledger.lostDisks,
+      endsAtMs,
+      ofKey: this.#ledger.ofKey(name, key),
       ...NOTHING_KNOWN,
       everywhere: new Map(),
     }
@@ -261,8 +295,19 @@ class PartitionSimulation {
     machine.take({ type: 'tick' })
   }
 
+  /** Where weeks pass, more is deleted, and some values expire. */
+  #draw(machine: SimulatedPeer, random: Random): { value: Uint8Array | undefined; endsAtMs: number } {
+    const isEnding = random.chance(this.#days === undefined ? 0.1 : 0.4)
+    const value = encodeValue(this.#writes, 100)
+    if (!isEnding) return { value, endsAtMs: Infinity }
+    if (this.#days === undefined || random.chance(0.7)) return { value: undefined, endsAtMs: 0 }
+    const endsAtMs = machine.clock.now().wallMs + random.mostlySmall(1000, 10 * DAY_MS)
+    return { value: expiring(value, endsAtMs), endsAtMs }
+  }
+
   #settle(): void {
     this.#faults.healed = true
+    this.#days?.end()
     this.#network.heal()
     for (const machine of this.#machines) this.#faults.up(machine)
     const startMs = this.#queue.nowMs
@@ -290,6 +335,8 @@ class PartitionSimulation {
 
   /** It reaches every peer that is up, and those are all owners of the partition. */
   #reachesAll(peer: Peer, name: PartitionName): boolean {
+    // One that is cut off may not have been noticed yet.
+    if (this.#machines.some((machine) => machine.peer !== undefined && this.#faults.apart.has(machine))) return false
     const up = this.#machines.flatMap((machine) => machine.peer?.peerId ?? [])
     return [...up, ...ownersOf(peer, name)].every((id) => id === peer.peerId || peer.neighbours.has(id))
   }

@@ -1,6 +1,5 @@
 import { hashHex } from '../bytes/hash.ts'
 import { GridError } from '../errors.ts'
-import type { CollectionDescriptor } from '../kinds/kinds.ts'
 import { plainName } from '../kinds/generations.ts'
 import { isInternal } from '../kinds/kinds.ts'
 import type { Instant, RandomSource } from '../instant.ts'
@@ -35,10 +34,12 @@ import { PartitionReading } from '../reads/partition-reading.ts'
 import { KnownVersions } from '../routing/known-versions.ts'
 import { Handover } from './handover.ts'
 import { LostPartitions } from './lost-partitions.ts'
+import { NewCollections } from './new-collections.ts'
 import type { CoveredMessage, CoversMessage } from './handover.ts'
 import { OwnCopies } from './own-copies.ts'
 import { OwnerRows, copiesOf, countedWeight } from './owner-rows.ts'
 import type { OwnerRow, OwningMember } from './owner-rows.ts'
+import { PartitionFloors } from './partition-floors.ts'
 import { reportPartitions } from './partition-report.ts'
 import type { ReportedPartitions } from './partition-report.ts'
 
@@ -54,6 +55,8 @@ export interface OwnershipDeps {
   /** Hints that the store has, by their key. */
   readonly hinted: ReadonlyMap<string, readonly BlockRecord[]>
   readonly identity: ReplicaIdentity
+  /** Purge floors that the store has and that are not due yet, by their key. */
+  readonly marked: ReadonlyMap<string, Uint8Array>
   /** It is to join a grid that exists: it registers no collection before it has met that grid. */
   readonly joins: boolean
   /** A peer without a directory may own partitions. */
@@ -85,7 +88,9 @@ export class Ownership {
   readonly #attendance: Attendance
   readonly #coHolders: CoHolders
   readonly #copies: OwnCopies
+  readonly #floors: PartitionFloors
   readonly #lost: LostPartitions
+  readonly #new: NewCollections
   /** The fingerprint of the registry when it was last read. */
   readonly #readPrint = { high: -1, low: -1 }
   #owners: readonly OwningMember[] = []
@@ -111,7 +116,9 @@ export class Ownership {
     this.#hasMet = !deps.joins
     this.#copies = new OwnCopies({ ...deps, peerId: this.#peerId })
     this.#coHolders = new CoHolders(deps)
+    this.#floors = new PartitionFloors({ ...deps, peerId: this.#peerId }, now)
     this.#lost = new LostPartitions(deps.placement, this.#rows)
+    this.#new = new NewCollections(deps)
     this.#handover = new Handover({ ...deps, peerId: this.#peerId })
     const known = new KnownVersions(deps.ids)
     this.writes = new PartitionWrites({ ...deps, known })
@@ -119,6 +126,7 @@ export class Ownership {
     this.#read()
     this.#restore()
     this.writes.restore(deps.hinted, now)
+    this.#floors.marks.restore(deps.marked)
   }
 
   /** Monotonic milliseconds at which there is something to do. While there is no room for rows, the store wakes this peer. */
@@ -129,13 +137,16 @@ export class Ownership {
 
   /** A message of another peer about partitions. */
   receive(from: PeerId, message: PartitionMessage, now: Instant): void {
-    if (message.type === 'covers') this.#handover.asked(from, message, now)
-    else if (message.type === 'covered') this.#handover.answered(from, message)
-    else if (message.type === 'write' || message.type === 'written') this.writes.receive(from, message, now)
+    if (message.type === 'covers') (message.floor === true ? this.#floors : this.#handover).asked(from, message, now)
+    else if (message.type === 'covered') {
+      this.#handover.answered(from, message)
+      this.#floors.answered(from, message, now)
+    } else if (message.type === 'write' || message.type === 'written') this.writes.receive(from, message, now)
     else this.reads.receive(from, message, now)
   }
 
   disconnected(neighbour: PeerId): void {
+    this.#floors.disconnected(neighbour)
     this.#handover.disconnected(neighbour)
     this.writes.disconnected(neighbour)
     this.reads.disconnected(neighbour)
@@ -190,6 +201,7 @@ export class Ownership {
     this.#read()
     this.#coHolders.look(this.#copies.wantedFrom(), now)
     this.#drop(this.#handover.look(now))
+    this.#floors.look(now)
   }
 
   /** A peer will never come back. Undefined if it is no owner: then the registry need not remember it. */
@@ -245,7 +257,7 @@ export class Ownership {
   }
 
   get #isNeeded(): boolean {
-    return this.#collections.length > 0 || this.#unregistered().length > 0
+    return this.#collections.length > 0 || this.#new.unregistered(this.#collections).length > 0
   }
 
   /**
@@ -294,40 +306,31 @@ export class Ownership {
       // One that was forgotten hands over what it holds, too.
       draining: owner.draining || this.#forgotten.has(peerId),
       away: this.#away.has(peerId),
+      forgotten: this.#forgotten.has(peerId),
       copies: copiesOf(owner),
     }
   }
 
-  /** Partitioned collections that are open here and that no peer has registered yet. */
-  #unregistered(): CollectionDescriptor[] {
-    const open = this.#deps.collections.openedPartitioned
-    if (open.length === 0) return []
-    const registered = new Set(this.#collections.map(({ descriptor }) => descriptor.name))
-    return open.map(({ descriptor }) => descriptor).filter(({ name }) => !registered.has(name))
-  }
-
   #registerCollections(): void {
     if (!this.#isAble || !this.#hasMet || this.#isLeaving || this.#forgotten.has(this.#peerId)) return
-    const { housekeeping, identity } = this.#deps
-    for (const descriptor of this.#unregistered()) {
-      housekeeping.names.register(descriptor, identity.id)
-      this.#copies.originate({ descriptor, origin: identity.id })
-    }
+    for (const collection of this.#new.register(this.#collections)) this.#copies.originate(collection)
     this.#read()
   }
 
   #registerSelf(): void {
-    if (!this.#isAble || this.#hasLeft || this.#forgotten.has(this.#peerId)) return
+    const known = this.#owners.find(({ peerId }) => peerId === this.#peerId)
+    const isForgotten = this.#forgotten.has(this.#peerId)
+    // One that was forgotten registers no more, but what it has dropped since it may not go on publishing.
+    if (!this.#isAble || this.#hasLeft || (isForgotten && known === undefined)) return
     const { commit, durable, membership, placement } = this.#deps
     const { weight, zone } = membership.self
     const row: OwnerRow = {
       weight: countedWeight(weight),
       zone,
       durable,
-      draining: this.#isLeaving,
+      draining: this.#isLeaving || isForgotten,
       copies: placement.copies.groups(),
     }
-    const known = this.#owners.find(({ peerId }) => peerId === this.#peerId)
     const text = textOf(row)
     const isKnown = known !== undefined && textOf(known) === text
     // The registry may say the same since an earlier life, and this peer may learn that late.

@@ -143,7 +143,7 @@ export class Peer {
     const turning = { checkpoint, dials, heartbeats, housekeeping, ownership, reception, restamping, writes }
     this.#turns = new Turns({ ...shared, ...turning, antiEntropy, collections, commit, confirmations, inbound })
     const owning = { ...stored, antiEntropy, durable, housekeeping, identity, inbound, membership, neighbours }
-    const writing = { ...owning, hinted: opened.hints, random, requests, time, writes }
+    const writing = { ...owning, hinted: opened.hints, marked: opened.marks, random, requests, time, writes }
     this.#late = deps.late
     this.#owning = (partitioning, placement, at) => partitioning.ownership({ ...writing, placement }, at)
     if (persistent) checkpoint.takeUp(opened)

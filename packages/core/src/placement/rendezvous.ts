@@ -20,6 +20,8 @@ export interface OwnerRecord extends EligibleMember {
   readonly draining: boolean
   /** It was silent for so long that others take its place. */
   readonly away: boolean
+  /** It will not come back: what only it has is given up. */
+  readonly forgotten?: boolean
   /** What it publishes. */
   readonly copies: PartitionCopies
 }
@@ -238,6 +240,17 @@ export class Rendezvous implements Placement {
     for (const [peer, copies] of this.#published)
       if (peer !== this.peerId && counts(peer)) copies.addWhole(name, origin, bits)
     return bits
+  }
+
+  /** The registered peers that publish a copy, this one included, in the order of their ids: deletes are kept until all have them. */
+  publishers(name: PartitionName): PeerId[] {
+    const published = [...this.#published].filter(([, copies]) => copies.has(name))
+    return published.flatMap(([peer]) => (this.#records.get(peer)?.forgotten === true ? [] : [peer])).toSorted()
+  }
+
+  /** Whether a peer has shown a copy that the registry does not know of yet. */
+  isShownOnly(name: PartitionName): boolean {
+    return [...this.#shown].some(([peer, copies]) => copies.has(name) && this.#published.get(peer)?.has(name) !== true)
   }
 
   /** The other peers that publish a copy which is not whole. */

@@ -1,7 +1,6 @@
 import { nameKey } from '../wire/block.ts'
 import { isReplicated } from '../wire/partition-numbers.ts'
 import type { Collections } from '../replica/collections.ts'
-import { includesSeen } from '../versions/floor.ts'
 import type { Floor } from '../versions/floor.ts'
 import {
   CANDIDATES_MAX,
@@ -23,7 +22,7 @@ import type { Candidate, Registry } from './registry.ts'
 import type { RegistryRows } from './registry-rows.ts'
 import { wallFromHlc } from '../clock/hlc.ts'
 import { encodeVector } from '../versions/vector-codec.ts'
-import { VersionVector } from '../versions/version-vector.ts'
+import { uncoveredDots } from './uncovered-dots.ts'
 
 const encoder = new TextEncoder()
 
@@ -86,7 +85,7 @@ export class DurableWork {
   #wanted(day: number, candidates: readonly Candidate[]): ProposedPart[] {
     const { collections } = this.#deps
     const wanted = [...collections.partitions()].filter(
-      // The peers that hold a partition change: its floor is agreed on among them, not here.
+      // The floor of a partition is agreed on among the peers that hold it: see `PartitionFloors`.
       ({ name, replica }) =>
         isReplicated(name) && (replica.table.tombstoneCount > 0 || replica.vector.size >= RETIRED_IDS_WANTED),
     )
@@ -96,7 +95,7 @@ export class DurableWork {
     let roomBytes = CANDIDATE_MAX_BYTES
     for (let i = 0; i < wanted.length && idsMax > 0 && parts.length < CANDIDATE_PARTS_MAX; i++) {
       const { name, replica } = wanted[(i + day) % wanted.length]!
-      const news = this.#uncovered(replica.vector, proposed.get(nameKey(name)) ?? [], idsMax)
+      const news = uncoveredDots(replica.vector, proposed.get(nameKey(name)) ?? [], collections.ids, idsMax)
       if (news.size === 0) continue
       const vector = encodeVector(news, collections.ids)
       // Too many ranges. The partition is proposed later, when they have closed.
@@ -107,24 +106,6 @@ export class DurableWork {
       parts.push({ collection: name.collection, kind: name.kind, partition: name.partition, vector })
     }
     return parts
-  }
-
-  /** The part of a vector that none of the proposed floors covers, of up to `idsMax` replica ids. */
-  #uncovered(vector: VersionVector, proposed: readonly Floor[], idsMax: number): VersionVector {
-    const { ids } = this.#deps.collections
-    const news = new VersionVector()
-    for (const writer of vector.writers()) {
-      if (news.size >= idsMax) break
-      const [head, ranges] = [vector.head(writer), vector.rangesAbove(writer)]
-      const isCovered = proposed.some((floor) => {
-        const seen = floor.seenOfId(ids.id(writer))
-        return seen !== undefined && includesSeen(seen, head, ranges)
-      })
-      if (isCovered) continue
-      if (head > 0) news.addRange(writer, 1, head)
-      news.addRanges(writer, ranges)
-    }
-    return news
   }
 
   /** Durable members that gave no sign of life for 90 days. */

@@ -1,10 +1,13 @@
 import type { Row } from '../entries/entry-table.ts'
 import { entryKeyOf, rulesOf } from '../kinds/kinds.ts'
+import type { Instant } from '../instant.ts'
 import { KNOWN_VERSIONS_MAX_BYTES, WRITTEN_KEYS_MAX } from '../limits.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 import { nameKey } from '../wire/block.ts'
 import type { PartitionName } from '../wire/block.ts'
 
+/** How long a version is remembered that no read has found again: much shorter than `GRACE_MS`. */
+const KEPT_MS = 86_400_000
 /** What a version takes besides its key and value. */
 const COST_BYTES = 256
 
@@ -23,11 +26,16 @@ interface Known {
   readonly partition: string
   readonly key: string
   readonly rows: Map<string, Row>
+  /** When a version was last noted. */
+  at: Instant
 }
+
+const NEVER: Instant = { wallMs: -Infinity, monotonicMs: -Infinity }
 
 /**
  * The versions that this peer has lately written to partitions of others, or read from them. Its reads answer with the larger
- * of these and what an owner says, so that no key goes back in time. Those that were used longest ago are forgotten first.
+ * of these and what an owner says, so that no key goes back in time. Those that were used longest ago are forgotten first. All are
+ * forgotten long before a delete may be purged: an owner that has purged it says nothing that is larger.
  */
 export class KnownVersions {
   readonly #ids: ReplicaIds
@@ -38,9 +46,21 @@ export class KnownVersions {
   /** The keys that this peer wrote last, by partition and key. */
   readonly #written = new Map<string, { readonly name: PartitionName; readonly key: string }>()
   #bytes = 0
+  #now: Instant = NEVER
 
   constructor(ids: ReplicaIds) {
     this.#ids = ids
+  }
+
+  /** Forgets what was noted too long ago, by either clock. To be called before anything is looked up. */
+  forgetOld(now: Instant): void {
+    this.#now = now
+    for (const [at, entry] of this.#entries) {
+      const ageMs = Math.max(now.wallMs - entry.at.wallMs, now.monotonicMs - entry.at.monotonicMs)
+      if (ageMs < KEPT_MS) return
+      this.#entries.delete(at)
+      this.#removed(entry)
+    }
   }
 
   /** Remembers what this peer writes. */
@@ -67,6 +87,7 @@ export class KnownVersions {
     const entry = this.#entries.get(at) ?? this.#added(name, key)
     this.#entries.delete(at)
     this.#entries.set(at, entry)
+    entry.at = this.#now
     const known = entry.rows.get(row.key)
     if (known !== undefined && compareRows(name.kind, this.#ids, known, row) >= 0) return known
     const own: Row = { ...row, bytes: row.bytes?.slice(row.start, row.end), start: 0, end: row.end - row.start }
@@ -95,7 +116,7 @@ export class KnownVersions {
     const keys = this.#keys.get(partition)
     if (keys === undefined) this.#keys.set(partition, new Set([key]))
     else keys.add(key)
-    return { partition, key, rows: new Map() }
+    return { partition, key, rows: new Map(), at: this.#now }
   }
 
   #removed({ partition, key, rows }: Known): void {

@@ -1,4 +1,5 @@
 import type { Row } from '../entries/entry-table.ts'
+import type { Instant } from '../instant.ts'
 import type { Hints } from '../hints/hints.ts'
 import type { Collections } from '../replica/collections.ts'
 import { nameKey } from '../wire/block.ts'
@@ -24,6 +25,11 @@ export class LargestRows {
 
   constructor(deps: LargestRowsDeps) {
     this.#deps = deps
+  }
+
+  /** To be called before anything is read. */
+  forgetOld(now: Instant): void {
+    this.#deps.known.forgetOld(now)
   }
 
   of({ name, key }: { readonly name: PartitionName; readonly key: string }, found: readonly Row[]): Readonly<Row>[] {

@@ -49,6 +49,7 @@ export class Pages {
 
   /** Calls back with the page; undefined if no peer that may answer was in reach. Throws `BACKLOG_FULL`. */
   read(query: PageQuery, now: Instant, done: (page: KeysInOrder | undefined) => void, options: AskOptions = {}): void {
+    this.#deps.largest.forgetOld(now)
     this.asking.ask([query], now, ([page]) => done(page), options)
   }
 

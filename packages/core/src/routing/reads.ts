@@ -72,6 +72,7 @@ export class Reads {
   ): void {
     const found = (answers: readonly (readonly Readonly<Row>[] | undefined)[]): void =>
       done(keys.map(({ name, key }, place) => ({ name, key, rows: answers[place] })))
+    this.#deps.largest.forgetOld(now)
     this.asking.ask(keys, now, found, options)
   }
 

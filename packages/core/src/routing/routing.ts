@@ -56,10 +56,13 @@ export class Routing {
   }[]
   readonly #answering: Answering
   readonly #collections: Collections
+  readonly #known: KnownVersions
   readonly #readAnswers: ReadAnswers
   readonly #pageAnswers: PageAnswers
 
   constructor(deps: RoutingDeps, now: Instant) {
+    this.#known = deps.known
+    deps.known.forgetOld(now)
     this.currency = new Currency(deps, now)
     this.#collections = deps.collections
     const reading = { ...deps, clock: deps.time.hybridClock, currency: this.currency, largest: new LargestRows(deps) }
@@ -126,6 +129,7 @@ export class Routing {
   }
 
   tick(now: Instant): void {
+    this.#known.forgetOld(now)
     for (const { asking } of this.#all) asking.tick(now)
   }
 }

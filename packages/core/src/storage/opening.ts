@@ -25,9 +25,14 @@ import { STORED_CLOCK_AHEAD_MAX_MS } from '../limits.ts'
 
 /** Rows for partitions of other peers. */
 export const HINT_PREFIX = 'hint/'
+/** Purge floors of partitions that are not due yet: see `FloorMarks`. */
+export const MARK_PREFIX = 'mark/'
 
 /** Prefixes of core's keys, in the order in which their blobs must be offered. */
-export const OPENING_PREFIXES: readonly string[] = [META_KEY, PART_PREFIX, SEGMENT_PREFIX, LOG_PREFIX, HINT_PREFIX]
+export const OPENING_PREFIXES: readonly string[] = [
+  ...[META_KEY, PART_PREFIX, SEGMENT_PREFIX],
+  ...[LOG_PREFIX, HINT_PREFIX, MARK_PREFIX],
+]
 
 /** A blob that could not be used. */
 export interface Damage {
@@ -55,6 +60,8 @@ export interface Opened {
   readonly logBytes: number
   /** Rows for partitions of other peers, by their key in the store. */
   readonly hints: ReadonlyMap<string, readonly BlockRecord[]>
+  /** Purge floors of partitions that are not due yet, by their key in the store; an empty one where it was unreadable. */
+  readonly marks: ReadonlyMap<string, Uint8Array>
 }
 
 interface OfferedPart {
@@ -80,6 +87,7 @@ export class Opening {
   readonly #orphans: string[] = []
   readonly #logs: number[] = []
   readonly #hints = new Map<string, readonly BlockRecord[]>()
+  readonly #marks = new Map<string, Uint8Array>()
   #nextPlace = 1
   #damagedParts = 0
   #allDamaged = false
@@ -101,8 +109,7 @@ export class Opening {
    */
   offer(key: string, bytes: Uint8Array | undefined, reason: string = 'unreadable'): void {
     if (key.startsWith(LOG_PREFIX)) this.#logs.push(Number(key.slice(LOG_PREFIX.length)))
-    else if (key !== META_KEY && !key.startsWith(HINT_PREFIX))
-      this.#nextPlace = Math.max(this.#nextPlace, placeOf(key) + 1)
+    else if (key !== META_KEY && !isBesideCopies(key)) this.#nextPlace = Math.max(this.#nextPlace, placeOf(key) + 1)
     if (bytes === undefined) {
       this.#damaged(key, undefined, reason)
       return
@@ -113,6 +120,7 @@ export class Opening {
       else if (key.startsWith(SEGMENT_PREFIX)) this.#offerSegment(key, bytes)
       else if (key.startsWith(LOG_PREFIX)) this.#offerLog(bytes)
       else if (key.startsWith(HINT_PREFIX)) this.#offerHints(key, bytes)
+      else if (key.startsWith(MARK_PREFIX)) this.#marks.set(key, bytes)
     } catch (error) {
       if (error instanceof GridError && error.code === 'STORAGE_FORMAT') throw error
       this.#damaged(key, bytes, error instanceof Error ? error.message : String(error))
@@ -153,6 +161,7 @@ export class Opening {
       logLast: this.#logs.at(-1) ?? (this.#meta?.logFirst ?? 1) - 1,
       logBytes: this.#logBytes,
       hints: this.#hints,
+      marks: this.#marks,
     }
   }
 
@@ -209,9 +218,10 @@ export class Opening {
     if (key.startsWith(PART_PREFIX)) this.#damagedParts += 1
     // Unless it is written again under the same key, it must go, or every opening would find the damage again.
     if ([PART_PREFIX, SEGMENT_PREFIX].some((prefix) => key.startsWith(prefix))) this.#orphans.push(key)
-    if (key.startsWith(HINT_PREFIX)) {
-      // No copy depends on it. The hints delete it, so that no later one gets its key before it is gone.
-      this.#hints.set(key, [])
+    if (isBesideCopies(key)) {
+      // No copy depends on it. Its class deletes it, so that no later one gets its key before it is gone.
+      if (key.startsWith(HINT_PREFIX)) this.#hints.set(key, [])
+      else this.#marks.set(key, new Uint8Array(0))
       return
     }
     if (part === undefined) {
@@ -317,4 +327,9 @@ export class Opening {
     if (keys === undefined) this.#segments.set(place, (keys = new Set()))
     return keys
   }
+}
+
+/** A blob that says nothing of the copies of this peer. */
+function isBesideCopies(key: string): boolean {
+  return key.startsWith(HINT_PREFIX) || key.startsWith(MARK_PREFIX)
 }

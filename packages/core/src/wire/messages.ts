@@ -121,8 +121,11 @@ export type Message =
       readonly sequence: number
     }
   | { readonly type: 'confirmed'; readonly request: number }
-  /** Asks an owner which of these copies of the sender it has as well, with all that is in them. */
-  | { readonly type: 'covers'; readonly request: number; readonly parts: readonly PartDigest[] }
+  /**
+   * Asks an owner which of these copies of the sender it has as well, with all that is in them. With `floor`, any peer with a copy is
+   * asked, and whether it has seen what the sender proposes as purge floors; `fingerprint` is a hash over the peers that publish copies.
+   */
+  | { readonly type: 'covers'; readonly request: number; readonly floor?: true; readonly parts: readonly PartDigest[] }
   /** One bit for each part of the question, the first in the lowest bit of the first byte: the sender has it durably, and keeps it for a while. */
   | { readonly type: 'covered'; readonly request: number; readonly covered: Uint8Array }
   /** Rows for a partition of which the receiver has a copy, or which it is to pass on. Answered by `written`. */
@@ -321,7 +324,12 @@ function readOfCopies(type: 'confirm' | 'confirmed' | 'covers' | 'covered' | 'wr
     case 'confirmed':
       return { type, request: fields.count('request') }
     case 'covers':
-      return { type, request: fields.count('request'), parts: readParts(fields) }
+      return {
+        type,
+        request: fields.count('request'),
+        ...(fields.has('floor') && fields.flag('floor') ? { floor: true } : {}),
+        parts: readParts(fields),
+      }
     case 'covered':
       return { type, request: fields.count('request'), covered: fields.bytes('covered') }
     case 'written':
