@@ -44,7 +44,8 @@ export class PartitionDays {
     for (const machine of apart) if (random.chance(0.6)) faults.crash(machine, random)
     for (const machine of machines) faults.up(machine)
     if (random.chance(0.15)) this.#forget(apart)
-    // Floors are proposed every 15 s.
+    // Five minutes after a start, owners look at their floors, and then every 15 s.
+    queue.skip(queue.nowMs + 300_000)
     runUntil(queue.nowMs + random.between(40_000, 80_000))
     // Nothing that is under way arrives weeks later, not by a slow way either.
     network.split(machines.map(({ index }) => index))
