@@ -95,14 +95,11 @@ test.each([
   expect(simulatePartitions({ seed, memory: false, leaves: true, weeks: false }).violations).toEqual([])
 })
 
-test.each([40002, 40011])(
-  'weeks pass, deletes are purged, and no deleted key comes back, in simulation %i',
-  (seed) => {
-    const result = simulatePartitions({ seed, memory: false, leaves: false, weeks: true })
-    expect(result).toMatchObject({ violations: [], lost: 0 })
-    expect(result.purged).toBeGreaterThan(0)
-  },
-)
+test.each([40002, 40011])('weeks pass, deletes are purged, and no deleted key comes back, in simulation %i', (seed) => {
+  const result = simulatePartitions({ seed, memory: false, leaves: false, weeks: true })
+  expect(result).toMatchObject({ violations: [], lost: 0 })
+  expect(result.purged).toBeGreaterThan(0)
+})
 
 /** Seeds that caught a mutant. When all of them miss one, find others: `npm run sim -- --partitions --seeds 200 --mutant NAME`; with `--repairs` where the seeds say so. */
 const CAUGHT_BY: Readonly<
