@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import * as followLimits from '../../packages/core/src/follow-limits.ts'
 import * as limits from '../../packages/core/src/limits.ts'
 
 const UNITS: readonly (readonly [suffix: RegExp, units: readonly (readonly [unit: string, size: number])[]])[] = [
@@ -37,10 +38,12 @@ const rows = [...page.matchAll(/^\| `([A-Z_]+)` \| ([^|]+) \| ([^|]+) \| ([^|]+)
 
 describe('docs/limits.md', () => {
   it('lists every limit of the core with its value, and no other', () => {
+    const following = Object.entries(followLimits).map(([name, limit]) => `${name} ${shown(name, limit)}`)
     const listed = rows.map(([, name, limit]) => `${name} ${limit}`)
     expect(listed.toSorted()).toEqual(
       Object.entries(limits)
         .map(([name, limit]) => `${name} ${shown(name, limit)}`)
+        .concat(following)
         .toSorted(),
     )
   })

@@ -81,6 +81,11 @@ const NOT_FILLED: Record<string, string> = {
   QUERIES_EACH_MAX: 'part of QUERIES_MAX',
   INDEXES_DEFINED_MAX: 'rows of the registry, which every peer bounds',
   WRITTEN_KEYS_MAX: 'keys, each of KEY_MAX_BYTES',
+  FOLLOW_ROWS_MAX: 'part of FOLLOW_ANSWER_MAX_BYTES',
+  FOLLOW_ANSWER_MAX_BYTES: 'the size of one thing',
+  FOLLOW_CURSOR_MAX_BYTES: 'the size of one thing',
+  FOLLOWS_OF_PEER_MAX: 'part of FOLLOWS_MAX',
+  FOLLOWS_MAX: 'places of readers in partitions, a vector each, as many as messages have named',
   KNOWN_VERSIONS_MAX_BYTES: 'a cache: it forgets what was used longest ago, and is small beside what is measured',
   REPORT_BYTES_PER_BYTE: 'part of REPORTS_MAX_BYTES',
   TOPIC_MESSAGE_COST_BYTES: 'part of TOPIC_BACKLOG_MAX_BYTES',
@@ -165,10 +170,11 @@ describe('limits.ts', () => {
   it('has no limit that is neither measured nor says here why it cannot be filled', async () => {
     const files = [
       new URL('../../packages/core/src/limits.ts', import.meta.url),
+      new URL('../../packages/core/src/follow-limits.ts', import.meta.url),
       new URL('../../packages/core/src/read-limits.ts', import.meta.url),
     ]
-    const source = (await Promise.all(files.map((file) => readFile(file, 'utf8')))).join('\n')
-    const names = [...source.matchAll(/^export const ([A-Z_]+)/gm)].map((match) => match[1]!)
+    const sources = await Promise.all(files.map((file) => readFile(file, 'utf8')))
+    const names = [...sources.join('\n').matchAll(/^export const ([A-Z_]+)/gm)].map((match) => match[1]!)
     const measured = new Set(Object.keys(MEASURED).map((name) => name.split(',')[0]!))
     const known = (name: string): boolean => measured.has(name) || name in NOT_FILLED || /_MS$|_PER_SECOND$/.test(name)
     expect(names.length).toBeGreaterThan(50)

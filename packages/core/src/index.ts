@@ -65,6 +65,7 @@ export {
   UNDURABLE_MAX_BYTES,
   VALUE_MAX_BYTES,
 } from './limits.ts'
+export { FOLLOW_CURSOR_MAX_BYTES } from './follow-limits.ts'
 export type { MemberRecord, Role } from './wire/member-record.ts'
 export { heartbeatMs } from './members/membership.ts'
 export type { Member } from './members/membership.ts'
@@ -86,6 +87,7 @@ export type {
 } from './peer/report.ts'
 export type { Registered } from './purging/registry.ts'
 export type { ReportedPartitions } from './ownership/partition-report.ts'
+export type { Followed } from './following/following.ts'
 export type { OwnerState } from './peer/partition-access.ts'
 export type { PartAnswer, QueryReply } from './routing/part-queries.ts'
 export type { AskedQuery } from './wire/read-messages.ts'

@@ -305,8 +305,8 @@ export class Grid extends GridCollections {
   }
 
   /**
-   * Waits until pending writes are durable and, for half a second at most, until they have left for the neighbours. Says goodbye to
-   * other peers, and closes everything. Idempotent. Takes at most 20 s, even if something hangs. Rejects with `CLOSE_INCOMPLETE` if writes were not stored or something did not close in time, and
+   * Waits until pending writes are durable, says goodbye to other peers, and closes everything. Idempotent. Takes at most 20 s,
+   * even if something hangs. Rejects with `CLOSE_INCOMPLETE` if writes were not stored or something did not close in time, and
    * with errors of the store and the network; even then, everything that can be closed is closed.
    */
   close(): Promise<void> {

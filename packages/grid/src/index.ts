@@ -39,9 +39,16 @@ export type {
   PartitionQueryResult,
   PeerQueryPlan,
 } from './partitioned/partition-options.ts'
-export type { PartitionBatch } from './partitioned/partition-batch.ts'
 export type {
   Coverage,
+  PartitionChange,
+  PartitionChangesOptions,
+  PartitionFeed,
+  PartitionWatchOptions,
+  PartitionWatched,
+} from './partitioned/changes/partition-changes.ts'
+export type { PartitionBatch } from './partitioned/partition-batch.ts'
+export type {
   OwnerReadOptions,
   PartitionBulkOptions,
   PartitionBulkResult,

@@ -142,6 +142,8 @@ export class CraftedMessages {
         const question = Uint8Array.from({ length: random.mostlySmall(0, 300) }, () => random.below(256))
         return { type: 'query', request, collection, kind, ...origin, partitions, question, ...manner }
       }
+      case 5:
+        return this.#follow(request, part)
       default:
         return {
           type: 'write',
@@ -150,6 +152,25 @@ export class CraftedMessages {
           ...(random.chance(0.3) ? { reissue: true as const } : {}),
           block: this.#block(),
         }
+    }
+  }
+
+  #follow(
+    request: number,
+    part: { readonly collection: string; readonly kind: number; readonly partition: number },
+  ): Message {
+    const random = this.#random
+    return {
+      type: 'follow',
+      request,
+      ...part,
+      ...(random.chance(0.6)
+        ? { since: Uint8Array.from({ length: random.mostlySmall(0, 200) }, () => random.below(256)) }
+        : {}),
+      ...(random.chance(0.7) ? { initial: true as const } : {}),
+      prefix: random.pick(['', ...KEYS]),
+      ...(random.chance(0.2) ? { exact: true as const } : {}),
+      ...(random.chance(0.2) ? { passed: true as const } : {}),
     }
   }
 
@@ -172,6 +193,8 @@ export class CraftedMessages {
         return { type: 'covered', request, covered: outcomes }
       case 4:
         return { type: 'result', request, outcomes, answer: outcomes, block: this.#block() }
+      case 5:
+        return { type: 'followed', request, answered: random.chance(0.8), since: outcomes, block: this.#block() }
       default: {
         const audience = random.chance(0.5) ? { audience: ['victim', 'honest', '__proto__', this.#target.sender] } : {}
         return { type: 'written', request, outcomes, heads: some(), ...audience }

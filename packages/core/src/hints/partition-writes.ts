@@ -63,6 +63,11 @@ export class PartitionWrites {
     this.#incoming = new IncomingWrites({ ...shared, delivery: this.#delivery })
   }
 
+  /** Under which this peer writes hints. */
+  get writerId(): string {
+    return this.#writer.id
+  }
+
   get wakeAtMs(): number {
     return this.#delivery.wakeAtMs
   }

@@ -15,6 +15,7 @@ import type { PeerId } from '../ports.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 import type { BlockRecord, PartitionName } from '../wire/block.ts'
 import type { RoutingMessage } from '../wire/read-messages.ts'
+import type { FollowingMessage } from '../wire/follow-messages.ts'
 import { isReplicated } from '../wire/partition-numbers.ts'
 import type { Housekeeping } from '../purging/housekeeping.ts'
 import type { Collection, Collections } from '../replica/collections.ts'
@@ -43,7 +44,13 @@ import { PartitionFloors } from './partition-floors.ts'
 import { reportPartitions } from './partition-report.ts'
 import type { ReportedPartitions } from './partition-report.ts'
 
-export type PartitionMessage = CoversMessage | CoveredMessage | WriteMessage | WrittenMessage | RoutingMessage
+export type PartitionMessage =
+  | CoversMessage
+  | CoveredMessage
+  | WriteMessage
+  | WrittenMessage
+  | RoutingMessage
+  | FollowingMessage
 
 export interface OwnershipDeps {
   readonly antiEntropy: AntiEntropy

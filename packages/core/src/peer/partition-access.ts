@@ -1,4 +1,5 @@
 import { GridError } from '../errors.ts'
+import type { Follow, Followed } from '../following/following.ts'
 import type { Hints } from '../hints/hints.ts'
 import type { Instant } from '../instant.ts'
 import type { CollectionDescriptor } from '../kinds/kinds.ts'
@@ -77,6 +78,14 @@ export class PartitionAccess {
   }
 
   /**
+   * Follows the changes of a partition: `done` is called once, when something is new since the cursor, or after a minute with
+   * nothing. Then go on with the new cursor. It is tried until the function that this returns is called.
+   */
+  follow(follow: Follow, now: Instant, done: (followed: Followed) => void): () => void {
+    return this.#ownership.reads.following.follow(follow, now, done)
+  }
+
+  /**
    * Reads the first keys of a range of any partition: `done` is called once, in a step or before this returns, with the rows of
    * the keys in order, or with undefined where no peer that may answer was in reach in time. Throws `BACKLOG_FULL`.
    */
@@ -145,6 +154,11 @@ export class PartitionAccess {
   /** What this peer itself knows of a key: its copy, its writes, and what it has read. Tombstones included. */
   known(name: PartitionName, key: string): readonly Readonly<Row>[] {
     return this.#ownership.reads.routing.reading.largest.of({ name, key }, [])
+  }
+
+  /** The replica id of this peer's writes to partitions that it has no whole copy of. */
+  get writerId(): string | undefined {
+    return this.#deps.ownership()?.writes.writerId
   }
 
   /** What the registry says that a name is, if it is a partitioned collection. */

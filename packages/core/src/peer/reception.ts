@@ -186,6 +186,8 @@ export class Reception {
       case 'counted':
       case 'query':
       case 'result':
+      case 'follow':
+      case 'followed':
         this.#deps.ownership()?.receive(from, message, now)
         break
       case 'frame':

@@ -54,7 +54,7 @@ export class Routing {
   readonly #all: readonly {
     readonly asking: Pick<Asking<never, never>, 'wakeAtMs' | 'neighboursChanged' | 'disconnected' | 'tick'>
   }[]
-  readonly #answering: Answering
+  readonly answering: Answering
   readonly #collections: Collections
   readonly #known: KnownVersions
   readonly #readAnswers: ReadAnswers
@@ -67,8 +67,8 @@ export class Routing {
     this.#collections = deps.collections
     const reading = { ...deps, clock: deps.time.hybridClock, currency: this.currency, largest: new LargestRows(deps) }
     this.reading = reading
-    this.#answering = new Answering(reading)
-    const answering = { ...reading, answering: this.#answering }
+    this.answering = new Answering(reading)
+    const answering = { ...reading, answering: this.answering }
     this.reads = new Reads(reading)
     this.pages = new Pages(reading)
     this.counts = new Counts(answering)
@@ -123,7 +123,7 @@ export class Routing {
 
   disconnected(neighbour: PeerId): void {
     this.currency.disconnected(neighbour)
-    this.#answering.disconnected(neighbour)
+    this.answering.disconnected(neighbour)
     this.queries.disconnected(neighbour)
     for (const { asking } of this.#all) asking.disconnected(neighbour)
   }

@@ -55,9 +55,9 @@ export class Fields {
     return value
   }
 
-  bytes(name: string): Uint8Array {
+  bytes(name: string, lengthMax: number = Infinity): Uint8Array {
     const value = this.#value(name)
-    if (!(value instanceof Uint8Array)) throw this.#wrong(name, 'bytes')
+    if (!(value instanceof Uint8Array) || value.length > lengthMax) throw this.#wrong(name, 'bytes')
     return value
   }
 

@@ -102,6 +102,20 @@ const messages: { readonly [type in Message['type']]: Extract<Message, { type: t
     former: true,
   },
   result: { type: 'result', request: 9, outcomes: Uint8Array.of(0, 1), answer: Uint8Array.of(0xa0), block },
+  follow: {
+    type: 'follow',
+    request: 8,
+    collection: 'users',
+    kind: 1,
+    partition: 16,
+    origin: hash,
+    since: Uint8Array.of(1, 2),
+    initial: true,
+    prefix: 'k\u0000',
+    exact: true,
+    passed: true,
+  },
+  followed: { type: 'followed', request: 8, answered: true, since: Uint8Array.of(1), reset: true, more: true, block },
   publish: {
     type: 'publish',
     messages: [
@@ -135,11 +149,13 @@ const OPTIONAL: Partial<Record<Message['type'], readonly string[]>> = {
   page: ['end'],
   count: ['origin', 'passed', 'former'],
   query: ['origin', 'passed', 'former'],
+  follow: ['origin', 'since', 'initial', 'exact', 'passed'],
+  followed: ['reset', 'more'],
 }
 
 for (const message of Object.values(messages)) {
   const { type } = message
-  const carriesBlock = ['frame', 'chunk', 'write', 'found', 'page', 'result'].includes(type)
+  const carriesBlock = ['frame', 'chunk', 'write', 'found', 'page', 'result', 'followed'].includes(type)
   const optional = OPTIONAL[type] ?? []
 
   test(`a ${type} message survives the way`, () => {
@@ -227,9 +243,23 @@ test('a question or an answer of a query that is too large is malformed', () => 
 
 test('a message says the lowest version that reads it', () => {
   const versions = Object.values(messages).map((message) => [message.type, encodeMessage(message)[0]])
-  const later = ['covers', 'covered', 'write', 'written', 'read', 'found', 'scan', 'page', 'count', 'counted']
-  const isLater = (type: string): boolean =>
-    [...later, 'query', 'result', 'publish', 'presence', 'still'].includes(type)
+  const later = [
+    'covers',
+    'covered',
+    'write',
+    'written',
+    'read',
+    'found',
+    'scan',
+    'page',
+    'count',
+    'counted',
+    'follow',
+    'followed',
+    'query',
+    'result',
+  ]
+  const isLater = (type: string): boolean => [...later, 'publish', 'presence', 'still'].includes(type)
   expect(versions).toEqual(Object.keys(messages).map((type) => [type, isLater(type) ? 2 : 1]))
 })
 

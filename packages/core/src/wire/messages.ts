@@ -18,6 +18,8 @@ import { partsHeader, readParts } from './part-digest.ts'
 import type { PartDigest } from './part-digest.ts'
 import { readPresence } from './presence-record.ts'
 import type { PresenceRecord } from './presence-record.ts'
+import { readFollow, readFollowed } from './follow-messages.ts'
+import type { FollowingMessage } from './follow-messages.ts'
 import { readAnswer, readQuestion } from './read-messages.ts'
 import type { RoutingMessage } from './read-messages.ts'
 import { readTopicMessages } from './topic-message.ts'
@@ -151,6 +153,7 @@ export type Message =
     }
   /** Reads of partitions, and their answers. */
   | RoutingMessage
+  | FollowingMessage
   /** What the broadcasting peer has published lately. */
   | { readonly type: 'publish'; readonly messages: readonly TopicMessage[] }
   /** The broadcasting peer's presence has changed. */
@@ -185,6 +188,8 @@ const VERSIONS: Readonly<Record<MessageType, number>> = {
   counted: 2,
   query: 2,
   result: 2,
+  follow: 2,
+  followed: 2,
   publish: 2,
   presence: 2,
 }
@@ -262,6 +267,8 @@ function readMessage(fields: Fields, body: Uint8Array): Message {
     case 'page':
     case 'result':
       return readAnswer(type, fields, body)
+    case 'followed':
+      return readFollowed(fields, body)
   }
   if (body.length > 0) throw new GridError('MESSAGE_MALFORMED', `${body.length} bytes behind a ${type} message`)
   switch (type) {
@@ -299,6 +306,8 @@ function readMessage(fields: Fields, body: Uint8Array): Message {
     case 'counted':
     case 'query':
       return readQuestion(type, fields)
+    case 'follow':
+      return readFollow(fields)
     case 'publish':
       return { type, messages: readTopicMessages(fields) }
     case 'presence':

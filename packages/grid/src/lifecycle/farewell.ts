@@ -1,6 +1,6 @@
 import { GridError } from '@gossipgrid/core'
 import type { Logger } from '../logger.ts'
-import { leaveRegistry, writesSent } from '../runtime/leaving.ts'
+import { leaveRegistry } from '../runtime/leaving.ts'
 import type { LeavingDeps } from '../runtime/leaving.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { TeardownStep } from './teardown.ts'
@@ -56,11 +56,6 @@ export function farewellSteps({ runtime, faces, documents, unfollow, left }: Far
       close: async () => {
         if (left()) await leaveRegistry(leavingDepsOf(runtime))
       },
-    },
-    {
-      what: 'sending writes',
-      limitMs: LEAVE_MAX_MS,
-      close: () => writesSent(() => runtime.peer.broadcaster.idle),
     },
     {
       what: 'waiting for writes',

@@ -8,6 +8,7 @@ import {
   shown,
 } from '@gossipgrid/core'
 import type { Known } from '@gossipgrid/core'
+import type { Coverage } from './changes/partition-changes.ts'
 import { WRITE_OPTIONS, checkKind, checkWriteOptions, misfit } from '../batches/checks.ts'
 import type { Aggregate, AggregateResult } from '../queries/aggregate.ts'
 import type { Query, QueryPlan, QueryResult, Where } from '../queries/query.ts'
@@ -86,14 +87,6 @@ export interface PartitionWalkOptions extends OwnerReadOptions {
   readonly prefix?: string
   /** At the end, do not throw for partitions that no owner has answered for: `complete` and `unanswered` say so. */
   readonly partial?: boolean
-}
-
-/** Whether a result that spans partitions has all of them. */
-export interface Coverage {
-  /** Every partition was answered for. */
-  readonly complete: boolean
-  /** The partitions that no owner answered for in time, from 0. */
-  readonly unanswered: readonly number[]
 }
 
 /** The values of several keys. */

@@ -1,6 +1,6 @@
-import { decodeValue } from '@gossipgrid/core'
+import { decodeValue, partitionIndex } from '@gossipgrid/core'
 import type { Collection } from '@gossipgrid/core'
-import { checkKind, requireKind } from '../batches/checks.ts'
+import { checkKey, checkKind, requireKind } from '../batches/checks.ts'
 import { checkSource } from '../bulk/bulk-source.ts'
 import type { BulkSource } from '../bulk/bulk-source.ts'
 import { EXPIRY_OPTIONS, checkExpiry, checkTtl } from '../maps/map-options.ts'
@@ -8,10 +8,19 @@ import type { Aggregate } from '../queries/aggregate.ts'
 import type { FieldName, Query, Where } from '../queries/query.ts'
 import { REACHED_OPTIONS, checkReadOptions } from '../reads/after-token.ts'
 import type { WritePath } from '../runtime/write-path.ts'
+import { checkChanges, checkWatch } from './changes/partition-changes.ts'
+import type {
+  Coverage,
+  PartitionChange,
+  PartitionChangesOptions,
+  PartitionFeed,
+  PartitionWatchOptions,
+  PartitionWatched,
+} from './changes/partition-changes.ts'
+import { covered, openFeed } from './changes/open-feed.ts'
 import type { PartitionBatch } from './partition-batch.ts'
 import { checkGet, checkPartitionWrite, checkWalk } from './partition-options.ts'
 import type {
-  Coverage,
   OwnerReadOptions,
   PartitionBulkOptions,
   PartitionBulkResult,
@@ -319,6 +328,35 @@ export class PartitionedMap<Value> {
     return (await this.#asking({})).indexes()
   }
 
+  /**
+   * Every change of the map from the first `next` on, as its owners tell it: those of one partition in the order in which they come
+   * there. A slow reader misses versions in between, and never the last one. When an owner goes, the next one continues: nothing is
+   * left out, and a change may come twice. Partitions whose owners are out of reach come later. The loop ends when the grid closes, and throws `ABORTED`, `COLLECTION_DROPPED`, `COLLECTION_MISMATCH`.
+   */
+  changes(options: PartitionChangesOptions = {}): PartitionFeed<PartitionChange<Value>> {
+    checkChanges(options)
+    this.#writes.pump.checkOpen()
+    return openFeed((begun) => this.#working().then((routed) => routed.changes(options, begun)))
+  }
+
+  /**
+   * The current entries and then every change, each with a `cursor` for `since`: later, after a restart or at another peer, that goes
+   * on after it. If deletes since then are purged, after weeks, a `reset` of a partition comes and then its entries. Else as
+   * `changes`; throws `INVALID_TOKEN` and `CURSOR_EXPIRED` (the map was dropped) as well.
+   */
+  watch(options: PartitionWatchOptions = {}): PartitionFeed<PartitionChange<Value> & PartitionWatched> {
+    checkWatch(options)
+    this.#writes.pump.checkOpen()
+    const all = { ...options, initial: true }
+    return openFeed((begun) => this.#working().then((routed) => routed.changes(all, begun)))
+  }
+
+  /** The partition of a key, from 0: a `reset` names one. Throws `INVALID_KEY`. */
+  partitionOf(key: string): number {
+    checkKey(key)
+    return partitionIndex(key, this.partitions)
+  }
+
   /** Its collection was dropped. @internal */
   get isDropped(): boolean {
     const { dropped } = this.#writes.pump.peer.collections
@@ -332,20 +370,7 @@ export class PartitionedMap<Value> {
     async function* steps(): AsyncGenerator<Shown, void, undefined> {
       yield* (await working()).walk(options, show, (covered) => (coverage = covered))
     }
-    const walk = steps()
-    return {
-      next: () => walk.next(),
-      return: () => walk.return(),
-      [Symbol.asyncIterator]() {
-        return this
-      },
-      get complete() {
-        return coverage.complete
-      },
-      get unanswered() {
-        return coverage.unanswered
-      },
-    }
+    return covered(steps(), () => coverage)
   }
 
   async #asking(options: OwnerReadOptions): Promise<PartitionQueries<Value>> {

@@ -5,10 +5,18 @@ import type { BulkSource } from '../bulk/bulk-source.ts'
 import { isPromiseLike } from '../flow/application-calls.ts'
 import { expiryMs } from '../maps/map-options.ts'
 import type { ExpiryOptions } from '../maps/map-options.ts'
+import { mapChanges } from './changes/map-changes.ts'
+import type { RunningFeed } from './changes/map-changes.ts'
+import type {
+  Coverage,
+  PartitionChange,
+  PartitionChangesOptions,
+  PartitionWatchOptions,
+  PartitionWatched,
+} from './changes/partition-changes.ts'
 import { KeyTurns } from './key-turns.ts'
 import { PartitionBatch } from './partition-batch.ts'
 import type {
-  Coverage,
   OwnerReadOptions,
   PartitionBulkOptions,
   PartitionBulkResult,
@@ -185,6 +193,15 @@ export class RoutedMap<Value> {
     covered: (coverage: Coverage) => void,
   ): AsyncGenerator<Shown, void, undefined> {
     for await (const { key, content } of walkEntries(this.entries, options, covered)) yield show(key, content!)
+  }
+
+  /** Calls `begun` once. */
+  changes(
+    options: PartitionChangesOptions & PartitionWatchOptions,
+    begun: (running: RunningFeed) => void,
+  ): AsyncGenerator<PartitionChange<Value> & PartitionWatched, void, undefined> {
+    if (options.key !== undefined) this.entries.checkKey(options.key)
+    return mapChanges<Value>({ entries: this.entries, pump: this.#writes.pump, begun }, options)
   }
 
   get #deps(): { readonly entries: RoutedEntries; readonly writes: RoutedWrites } {

@@ -1,5 +1,6 @@
 import { checkAborted } from '../runtime/waiting.ts'
-import type { Coverage, PartitionWalkOptions } from './partition-options.ts'
+import type { Coverage } from './changes/partition-changes.ts'
+import type { PartitionWalkOptions } from './partition-options.ts'
 import type { FoundEntry, RoutedEntries } from './routed-entries.ts'
 import type { FoundPage } from './routed-reads.ts'
 

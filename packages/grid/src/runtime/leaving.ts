@@ -1,7 +1,6 @@
 import { settlesWithin } from './waiting.ts'
 
 const LEAVING_MAX_MS = 1000
-const SENDING_MAX_MS = 500
 const LOOK_GAP_MS = 5
 
 /** What leaving asks of the peer. */
@@ -22,18 +21,6 @@ export async function leaveRegistry({ markLeft, forget, isBroadcast }: LeavingDe
   const endMs = performance.now() + LEAVING_MAX_MS
   markLeft()
   await settlesWithin(forget(), LEAVING_MAX_MS)
-  await untilBroadcast(isBroadcast, endMs)
-}
-
-/**
- * Resolves when all writes have been given to the network, and after half a second in any case. A program that writes and closes has
- * written them a moment ago, and they are still on their way to it.
- */
-export function writesSent(isBroadcast: () => boolean): Promise<void> {
-  return untilBroadcast(isBroadcast, performance.now() + SENDING_MAX_MS)
-}
-
-async function untilBroadcast(isBroadcast: () => boolean, endMs: number): Promise<void> {
   while (!isBroadcast() && performance.now() < endMs) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_GAP_MS))
   }

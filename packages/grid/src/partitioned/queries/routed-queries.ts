@@ -1,3 +1,4 @@
+import type { Coverage } from '../changes/partition-changes.ts'
 import { GridError, INDEXES_DEFINED_MAX, IndexRows, READ_TIMEOUT_MS, kindCode } from '@gossipgrid/core'
 import type { Collection, IndexedCollection, PartitionName, Written } from '@gossipgrid/core'
 import { TimeSlices } from '../../flow/time-slices.ts'
@@ -11,7 +12,7 @@ import { positionText } from '../../queries/row-order.ts'
 import type { Position } from '../../queries/row-order.ts'
 import { valueOf } from '../../queries/run-query.ts'
 import type { WritePath } from '../../runtime/write-path.ts'
-import type { Coverage, OwnerReadOptions } from '../partition-options.ts'
+import type { OwnerReadOptions } from '../partition-options.ts'
 import type {
   PartitionAggregateResult,
   PartitionCount,
