@@ -1,6 +1,7 @@
 import type { GridMetrics } from 'gossipgrid'
 import { counter, gauge, histogram } from './metric-definition.ts'
 import type { Labels, MetricDefinition, Sample } from './metric-definition.ts'
+import { PARTITION_METRICS } from './partition-metrics.ts'
 
 /** Collections that get their own series. More collections cannot fill a Prometheus. */
 const COLLECTIONS_SHOWN_MAX = 100
@@ -382,5 +383,6 @@ export const METRICS: readonly MetricDefinition[] = [
   ...network,
   ...storage,
   ...quarantine,
+  ...PARTITION_METRICS,
   ...runtime,
 ]
