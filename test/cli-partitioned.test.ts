@@ -1,5 +1,6 @@
+import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Surroundings, removeAll } from './cli-rig/surroundings.ts'
+import { Surroundings, ended, removeAll } from './cli-rig/surroundings.ts'
 
 const here = new Surroundings('spread')
 
@@ -36,6 +37,26 @@ test('the owners of a key are listed, and the status says what is owned', async 
   expect(await here.ok('status')).toContain('32 of 32 are owned here, 32 whole')
   const status = JSON.parse(await here.ok('status', '--json')) as { partitions: unknown }
   expect(status.partitions).toMatchObject({ total: 32, owned: 32, whole: 32, unreachable: 0, lost: 0, hints: 0 })
+})
+
+/** The first line that a watch prints. */
+async function firstLine(...words: string[]): Promise<string> {
+  const watch = here.spawn('watch', 'carts', '--prefix', '{w}', ...words)
+  try {
+    for await (const line of createInterface({ input: watch.stdout! })) return line
+    throw new Error('the watch ended')
+  } finally {
+    watch.kill('SIGINT')
+    await ended(watch)
+  }
+}
+
+test('changes are watched, and go on after a cursor', async () => {
+  await here.ok('set', 'carts', '{w}a', '1')
+  const first = JSON.parse(await firstLine('--initial', '--json')) as { cursor: string }
+  expect(first).toMatchObject({ type: 'set', key: '{w}a', value: 1 })
+  await here.ok('delete', 'carts', '{w}a')
+  expect(await firstLine('--since', first.cursor)).toBe('delete  {w}a')
 })
 
 test('says what is wrong', async () => {

@@ -162,6 +162,8 @@ function readable(change: Exclude<ChangeLine, Failed>, colors: Colors): string {
       return `${colors.green('set')}     ${visible(change.key)}  ${visibleJson(JSON.stringify(change.value))}`
     case 'delete':
       return `${colors.red('delete')}  ${visible(change.key)}`
+    case 'reset':
+      return `${colors.yellow('reset')}   partition ${change.partition}: what follows is all of it`
     case 'lagged':
       return `${colors.yellow('lagged')}  ${change.missed} changes were left out: this reader is too slow`
   }

@@ -1,8 +1,12 @@
 import { GridError } from 'gossipgrid'
+import type { Context } from 'hono'
 import { CliError } from '../cli-error.ts'
 import { toTagged } from '../formats/json/tagged-json.ts'
 import type { ChangeLine } from './control-api.ts'
 import type { EntryChange, ReadableCollection } from './keyed-collection.ts'
+
+/** What is needed of a collection to follow it. */
+export type FollowedCollection = Pick<ReadableCollection, 'changes' | 'watch' | 'isDropped'>
 
 /** Which changes of a collection to send, and from where on. */
 export interface ChangesQuery {
@@ -15,11 +19,24 @@ export interface ChangesQuery {
   readonly signal: AbortSignal
 }
 
+/** Answers a call with the changes of a collection. */
+export type ChangesAnswer = (c: Context, source: FollowedCollection, collection: string) => Promise<Response>
+
+/** Which changes a call asks for. */
+export function chosenOf(c: Context): Pick<ChangesQuery, 'key' | 'prefix' | 'initial'> {
+  const { initial, key, prefix } = c.req.query()
+  return {
+    initial: initial === 'true',
+    ...(key === undefined ? {} : { key }),
+    ...(prefix === undefined ? {} : { prefix }),
+  }
+}
+
 /**
  * The changes of a collection as lines of NDJSON. Throws `COLLECTION_MISMATCH` at once for a collection that cannot be resumed;
  * a cursor from which it cannot go on, and a drop of the collection, end the stream with a line of type `failed`.
  */
-export function changeLines(name: string, source: ReadableCollection, query: ChangesQuery): AsyncIterable<string> {
+export function changeLines(name: string, source: FollowedCollection, query: ChangesQuery): AsyncIterable<string> {
   if (query.resume !== undefined && source.watch === undefined) {
     throw CliError.fromPeer(
       'COLLECTION_MISMATCH',
@@ -30,7 +47,7 @@ export function changeLines(name: string, source: ReadableCollection, query: Cha
   return lines(name, source, query)
 }
 
-function changesOf(source: ReadableCollection, query: ChangesQuery): AsyncIterable<EntryChange> {
+function changesOf(source: FollowedCollection, query: ChangesQuery): AsyncIterable<EntryChange> {
   const { initial, key, prefix, resume, signal } = query
   const chosen = { signal, ...(prefix === undefined ? {} : { prefix }) }
   // One key cannot be watched from a cursor on. Where cursors are sent, they come with the initial entries too.
@@ -42,7 +59,7 @@ function changesOf(source: ReadableCollection, query: ChangesQuery): AsyncIterab
 
 async function* lines(
   name: string,
-  source: ReadableCollection,
+  source: FollowedCollection,
   query: ChangesQuery,
 ): AsyncGenerator<string, void, undefined> {
   let sent = 0
@@ -63,8 +80,9 @@ function failedLine({ code, message }: GridError): string {
   return `${JSON.stringify({ type: 'failed', code, message } satisfies ChangeLine)}\n`
 }
 
-function changeLine({ type, key, value, missed, cursor }: EntryChange): ChangeLine {
+function changeLine({ type, key, value, missed, cursor, partition }: EntryChange): ChangeLine {
   if (type === 'lagged') return { type: 'lagged', missed }
   const resumable = cursor === undefined ? {} : { cursor }
+  if (type === 'reset') return { type, partition: partition!, ...resumable }
   return type === 'delete' ? { type, key, ...resumable } : { type: 'set', key, value: toTagged(value), ...resumable }
 }

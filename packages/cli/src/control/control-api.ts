@@ -129,6 +129,8 @@ export type ChangeLine =
   | { readonly type: 'set'; readonly key: string; readonly value: unknown; readonly cursor?: string }
   | { readonly type: 'delete'; readonly key: string; readonly cursor?: string }
   | { readonly type: 'lagged'; readonly missed: number }
+  /** Partitioned maps: what was sent of this partition is void, and all that is there follows. */
+  | { readonly type: 'reset'; readonly partition: number; readonly cursor?: string }
   | { readonly type: 'failed'; readonly code: string; readonly message: string }
 
 export interface ErrorAnswer {

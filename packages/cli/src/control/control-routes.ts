@@ -12,7 +12,8 @@ import { backupResponse } from './backup-response.ts'
 import { addPartitionedRoutes } from './partitioned/partitioned-routes.ts'
 import { partitionedMap } from './partitioned/partitioned-collection.ts'
 import { addQueryRoutes } from './queries/query-routes.ts'
-import { changeLines } from './change-lines.ts'
+import { changeLines, chosenOf } from './change-lines.ts'
+import type { ChangesAnswer, FollowedCollection } from './change-lines.ts'
 import { changeElements, countBy } from './counting.ts'
 import { documentAnswer } from './document-answer.ts'
 import { setExpiring } from './expiring-entry.ts'
@@ -32,7 +33,8 @@ export function controlRoutes(grid: Grid, facts: PeerFacts, closing: AbortSignal
     c.json({ error: { code: 'USAGE', message: `no call ${c.req.method} ${c.req.path}; is the peer older?` } }, 404),
   )
   app.use(boundedBody)
-  addPartitionedRoutes(app, grid, closing, { endLine, inPieces, streamed })
+  const changes: ChangesAnswer = (c, source, name) => calls.changesOf(c, source, name)
+  addPartitionedRoutes(app, grid, closing, { changes, endLine, inPieces, streamed })
   app.get('/v1/status', (c) => c.json(calls.status()))
   app.get('/v1/members', (c) => c.json(calls.members()))
   app.delete('/v1/member', (c) => calls.forget(c))
@@ -182,18 +184,16 @@ class Calls {
   /** A POST has the cursor to go on from in its body, since it can be long: `{"since":...}`, or `{}` to begin. */
   async changes(c: Context): Promise<Response> {
     const collection = required(c, 'collection')
-    const resume = c.req.method === 'POST' ? { resume: sinceIn(await c.req.text()) } : {}
-    const [key, prefix] = [c.req.query('key'), c.req.query('prefix')]
-    const stop = new AbortController()
     // A watch may wait for the first entry of a collection, but not of one that has none.
     const isThere = this.#grid.collections().some(({ name }) => name === collection)
-    const lines = changeLines(collection, isThere ? this.#known(collection) : this.#readable(collection), {
-      initial: c.req.query('initial') === 'true',
-      signal: AbortSignal.any([this.#closing, stop.signal]),
-      ...(key === undefined ? {} : { key }),
-      ...(prefix === undefined ? {} : { prefix }),
-      ...resume,
-    })
+    return this.changesOf(c, isThere ? this.#known(collection) : this.#readable(collection), collection)
+  }
+
+  async changesOf(c: Context, source: FollowedCollection, collection: string): Promise<Response> {
+    const resume = c.req.method === 'POST' ? { resume: sinceIn(await c.req.text()) } : {}
+    const stop = new AbortController()
+    const signal = AbortSignal.any([this.#closing, stop.signal])
+    const lines = changeLines(collection, source, { ...chosenOf(c), ...resume, signal })
     return streamed(lines, () => stop.abort())
   }
 

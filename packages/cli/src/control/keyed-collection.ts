@@ -11,6 +11,8 @@ export interface EntryChange {
   readonly key: string
   readonly value: unknown
   readonly missed: number
+  /** Of a `reset`. */
+  readonly partition?: number
   /** Of a watch: what to pass as `since` to go on after this change. */
   readonly cursor?: string | undefined
 }

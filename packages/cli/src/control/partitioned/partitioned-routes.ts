@@ -4,6 +4,7 @@ import type { Context, Hono } from 'hono'
 import { CliError } from '../../cli-error.ts'
 import { fromTagged, parseTagged, stringifyTagged, toTagged } from '../../formats/json/tagged-json.ts'
 import type { OwnersAnswer } from './owners-answer.ts'
+import type { ChangesAnswer, FollowedCollection } from '../change-lines.ts'
 import { partitionedMap } from './partitioned-collection.ts'
 import type { WantedShape } from './partitioned-collection.ts'
 
@@ -11,6 +12,8 @@ import type { WantedShape } from './partitioned-collection.ts'
 export interface LineStreams {
   endLine(sent: number, name: string, state: object): string
   inPieces(lines: AsyncIterable<string>): AsyncIterable<string>
+  /** The changes of a collection that the call asks for. */
+  readonly changes: ChangesAnswer
   streamed(pieces: AsyncIterable<string>, stop: () => void): Response
 }
 
@@ -33,6 +36,11 @@ export function addPartitionedRoutes(app: Hono, grid: Grid, closing: AbortSignal
     where((c, map, collection) => entries(c, map, collection, { closing, streams })),
   )
   app.post('/v1/entries', where(setEntries))
+  app.on(
+    ['GET', 'POST'],
+    '/v1/changes',
+    where((c, map, collection) => streams.changes(c, followed(map), collection)),
+  )
   app.get('/v1/owners', (c) => owners(c, grid))
 }
 
@@ -131,6 +139,18 @@ async function owners(c: Context, grid: Grid): Promise<Response> {
   const known = found.map((owner) => ({ ...owner, connected: connected.has(owner.peerId) }))
   const answer: OwnersAnswer = { collection, key, owners: known }
   return c.json(answer)
+}
+
+/** The changes of a partitioned map: none are left out for a slow reader. */
+function followed(map: PartitionedMap<unknown>): FollowedCollection {
+  return {
+    async *changes(query) {
+      for await (const change of map.changes(query)) yield { ...change, missed: 0 }
+    },
+    async *watch(query) {
+      for await (const change of map.watch(query)) yield { ...change, missed: 0 }
+    },
+  }
 }
 
 function keyOf(c: Context): string {
