@@ -1,6 +1,5 @@
-import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Surroundings, ended, removeAll } from './cli-rig/surroundings.ts'
+import { Surroundings, killed, removeAll, until } from './cli-rig/surroundings.ts'
 
 const here = new Surroundings('spread')
 
@@ -42,13 +41,11 @@ test('the owners of a key are listed, and the status says what is owned', async 
 /** The first line that a watch prints. */
 async function firstLine(...words: string[]): Promise<string> {
   const watch = here.spawn('watch', 'carts', '--prefix', '{w}', ...words)
-  try {
-    for await (const line of createInterface({ input: watch.stdout! })) return line
-    throw new Error('the watch ended')
-  } finally {
-    watch.kill('SIGINT')
-    await ended(watch)
-  }
+  let seen = ''
+  watch.stdout!.setEncoding('utf8').on('data', (text: string) => (seen += text))
+  await until(() => seen.includes('\n'), 'a change is shown')
+  expect(await killed(watch, 'SIGINT')).toBe(0)
+  return seen.split('\n')[0]!
 }
 
 test('changes are watched, and go on after a cursor', async () => {

@@ -1,19 +1,31 @@
 import { GridError } from 'gossipgrid'
-import type { Grid, PartitionedMap } from 'gossipgrid'
+import type { Grid, PartitionChange, PartitionedMap } from 'gossipgrid'
 import type { Context, Hono } from 'hono'
 import { CliError } from '../../cli-error.ts'
 import { fromTagged, parseTagged, stringifyTagged, toTagged } from '../../formats/json/tagged-json.ts'
 import type { OwnersAnswer } from './owners-answer.ts'
-import type { ChangesAnswer, FollowedCollection } from '../change-lines.ts'
 import { partitionedMap } from './partitioned-collection.ts'
 import type { WantedShape } from './partitioned-collection.ts'
+
+/** What a call needs of a map to send its changes. */
+export interface FollowedMap {
+  changes(query: ChangesQuery & { readonly initial?: boolean; readonly key?: string }): AsyncIterable<FollowedChange>
+  watch(query: ChangesQuery & { readonly since?: string | undefined }): AsyncIterable<FollowedChange>
+}
+
+interface ChangesQuery {
+  readonly prefix?: string
+  readonly signal?: AbortSignal
+}
+
+type FollowedChange = PartitionChange<unknown> & { readonly missed: number; readonly cursor?: string | undefined }
 
 /** How a call answers with a stream of lines. */
 export interface LineStreams {
   endLine(sent: number, name: string, state: object): string
   inPieces(lines: AsyncIterable<string>): AsyncIterable<string>
   /** The changes of a collection that the call asks for. */
-  readonly changes: ChangesAnswer
+  readonly changes: (c: Context, source: FollowedMap, collection: string) => Promise<Response>
   streamed(pieces: AsyncIterable<string>, stop: () => void): Response
 }
 
@@ -142,7 +154,7 @@ async function owners(c: Context, grid: Grid): Promise<Response> {
 }
 
 /** The changes of a partitioned map: none are left out for a slow reader. */
-function followed(map: PartitionedMap<unknown>): FollowedCollection {
+function followed(map: PartitionedMap<unknown>): FollowedMap {
   return {
     async *changes(query) {
       for await (const change of map.changes(query)) yield { ...change, missed: 0 }
