@@ -1,6 +1,7 @@
 import type { Row } from '../entries/entry-table.ts'
 import { GridError } from '../errors.ts'
 import type { Instant } from '../instant.ts'
+import { hasControls } from '../kinds/names.ts'
 import { WRITE_AUDIENCE_MAX, WRITE_ROWS_MAX } from '../limits.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { Rendezvous } from '../placement/rendezvous.ts'
@@ -121,7 +122,9 @@ export class IncomingWrites {
   #audienceOf(names: readonly RowsRecord['partition'][]): PeerId[] {
     const { placement } = this.#deps
     const peers = new Set(names.flatMap((name) => [...(placement.audience(name) as ReadonlySet<PeerId>)]))
-    return [...peers].slice(0, WRITE_AUDIENCE_MAX)
+    // A row of the registry may name any text as a peer, and the receiver would refuse the answer.
+    const sayable = [...peers].filter((peer) => peer.length <= 128 && !hasControls(peer))
+    return sayable.slice(0, WRITE_AUDIENCE_MAX)
   }
 }
 
