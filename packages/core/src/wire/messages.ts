@@ -245,6 +245,18 @@ function readHello(fields: Fields): Message {
   }
 }
 
+function readAnnounce(fields: Fields): Message {
+  return {
+    type: 'announce',
+    member: readMemberRecord(fields.nested('member')),
+    root: fields.hash('root'),
+    bulk: fields.flag('bulk'),
+    ...(fields.has('wallMs') ? { wallMs: fields.count('wallMs') } : {}),
+    parts: fields.has('parts') ? readParts(fields) : undefined,
+    ...presenceOf(fields),
+  }
+}
+
 function readMessage(fields: Fields, body: Uint8Array): Message {
   const type = fields.text('t', 32)
   if (!Object.hasOwn(VERSIONS, type)) {
@@ -273,15 +285,7 @@ function readMessage(fields: Fields, body: Uint8Array): Message {
   if (body.length > 0) throw new GridError('MESSAGE_MALFORMED', `${body.length} bytes behind a ${type} message`)
   switch (type) {
     case 'announce':
-      return {
-        type,
-        member: readMemberRecord(fields.nested('member')),
-        root: fields.hash('root'),
-        bulk: fields.flag('bulk'),
-        ...(fields.has('wallMs') ? { wallMs: fields.count('wallMs') } : {}),
-        parts: fields.has('parts') ? readParts(fields) : undefined,
-        ...presenceOf(fields),
-      }
+      return readAnnounce(fields)
     case 'still':
       return { type }
     case 'hello':
