@@ -36,7 +36,7 @@ export class PartitionDays {
 
   /** More than a grace period passes. */
   pass(): void {
-    const { faults, machines, network, queue, random, runUntil } = this.#deps
+    const { faults, machines, queue, random, runUntil } = this.#deps
     faults.paused = true
     const apart = this.#partOff()
     // Both sides write.
@@ -45,21 +45,26 @@ export class PartitionDays {
     for (const machine of machines) faults.up(machine)
     if (random.chance(0.15)) this.#forget(apart)
     // Five minutes after a start, owners look at their floors, and then every 15 s.
-    queue.skip(queue.nowMs + 300_000)
+    this.#standStill(300_000)
     runUntil(queue.nowMs + random.between(40_000, 80_000))
-    // Nothing that is under way arrives weeks later, not by a slow way either.
-    network.split(machines.map(({ index }) => index))
-    for (const link of network.links) network.breakLink(link)
-    runUntil(queue.nowMs + 10_000)
-    queue.skip(queue.nowMs + random.between(15, 22) * DAY_MS)
+    this.#standStill(random.between(15, 22) * DAY_MS)
     this.#deps.reads.forget()
     this.passed += 1
     faults.paused = false
-    faults.split(machines.map(() => 0))
     for (const machine of apart) {
       if (random.chance(0.2)) continue
       queue.after(random.below(20_000), () => this.#takeBack([machine]))
     }
+  }
+
+  /** The clocks of all machines jump. Nothing that is under way arrives so much later, not by a slow way either. */
+  #standStill(forMs: number): void {
+    const { faults, machines, network, queue, runUntil } = this.#deps
+    network.split(machines.map(({ index }) => index))
+    for (const link of network.links) network.breakLink(link)
+    runUntil(queue.nowMs + 10_000)
+    queue.skip(queue.nowMs + forMs)
+    faults.split(machines.map(() => 0))
   }
 
   /** Everything comes back. */
