@@ -56,9 +56,12 @@ export class Pages {
   /** A neighbour has answered. Throws `MESSAGE_MALFORMED`. */
   answered(from: PeerId, { request, answered, end, block }: PageMessage, now: Instant): void {
     if (!this.asking.expects(from, request)) return
-    const found = rowsIn(this.#deps, from, block, now)
+    const ahead = new Set<string>()
+    const found = rowsIn(this.#deps, from, block, now, (partition) => void ahead.add(partition))
     const outcome = answered ? ReadOutcome.ANSWERED : ReadOutcome.UNKNOWN
     this.asking.answered(request, Uint8Array.of(outcome), now, (query) => {
+      // A page without what is dated too far ahead of this peer's clock would claim that it is not there.
+      if (ahead.has(nameKey(query.name))) return undefined
       const rows = found.get(nameKey(query.name)) ?? new Map<string, never[]>()
       if (end !== undefined && !isInRange(end, query)) {
         throw new GridError('MESSAGE_MALFORMED', 'a page that does not go on')

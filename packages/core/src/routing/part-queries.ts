@@ -150,10 +150,12 @@ export class PartQueries {
   /** A neighbour has answered. Throws `MESSAGE_MALFORMED`. */
   answered(from: PeerId, { request, outcomes, answer, block }: ResultMessage, now: Instant): void {
     if (!this.asking.expects(from, request)) return
-    const found = rowsIn(this.#deps, from, block, now)
+    const ahead = new Set<string>()
+    const found = rowsIn(this.#deps, from, block, now, (partition) => void ahead.add(partition))
     const keys: { name: PartitionName; key: string; rows: readonly Readonly<Row>[] }[] = []
     const said: PartAnswer = { peer: from, answer, keys }
     this.asking.answered(request, outcomes, now, ({ name }) => {
+      if (ahead.has(nameKey(name))) return undefined
       for (const [key, rows] of found.get(nameKey(name)) ?? [])
         keys.push({ name, key, rows: this.#deps.largest.of({ name, key }, rows) })
       return said

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { COMPARE_PATIENCE_MS, OUT_OF_TOUCH_MS, READ_PATIENCE_MS, READ_TIMEOUT_MS, READS_MAX } from '../limits.ts'
+import {
+  COMPARE_PATIENCE_MS,
+  HOLD_AHEAD_MS,
+  OUT_OF_TOUCH_MS,
+  READ_PATIENCE_MS,
+  READ_TIMEOUT_MS,
+  READS_MAX,
+} from '../limits.ts'
 import { OwningPeers, keyIn, users, usersOf } from '../rig/owning-peers.ts'
 import { TestDisk } from '../rig/test-disk.ts'
 import { ReadOutcome } from '../wire/read-messages.ts'
@@ -175,6 +182,19 @@ describe('a read', () => {
     peers.writeTo('w', 3, 2)
     peers.advance(1000)
     expect(peers.get('a', 3)).toBe(2)
+  })
+
+  it('that finds what is dated too far ahead of its clock does not say that nothing is there', () => {
+    const peers = outsider(1, 'a')
+    peers.skewMs.set('a', 2 * HOLD_AHEAD_MS)
+    peers.writeTo('a', 3, 1)
+    peers.skewMs.clear()
+    const found = peers.read('w', 3)
+    peers.advance(READ_TIMEOUT_MS + 1000)
+    expect(found).toEqual(['unreachable'])
+    expect(peers.readNow('w', 2)).toEqual(['nothing'])
+    peers.advance(2 * HOLD_AHEAD_MS)
+    expect(peers.readNow('w', 3)).toEqual([1])
   })
 })
 

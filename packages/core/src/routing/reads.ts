@@ -79,9 +79,13 @@ export class Reads {
   /** A neighbour has answered. Throws `MESSAGE_MALFORMED`. */
   answered(from: PeerId, { request, outcomes, block }: FoundMessage, now: Instant): void {
     if (!this.asking.expects(from, request)) return
-    const found = rowsIn(this.#deps, from, block, now)
-    this.asking.answered(request, outcomes, now, (asked) => {
-      return this.#deps.largest.of(asked, found.get(nameKey(asked.name))?.get(asked.key) ?? [])
+    const ahead = new Set<string>()
+    const found = rowsIn(this.#deps, from, block, now, (partition, key) => void ahead.add(`${partition} ${key}`))
+    this.asking.answered(request, outcomes, now, ({ name, key }) => {
+      const partition = nameKey(name)
+      // By the clock of this peer, what is there is not written yet: it does not know the entry.
+      if (ahead.has(`${partition} ${key}`)) return undefined
+      return this.#deps.largest.of({ name, key }, found.get(partition)?.get(key) ?? [])
     })
   }
 
@@ -108,13 +112,14 @@ export function originOf(placement: Rendezvous, name: PartitionName): { readonly
 
 /**
  * The rows of an answer by partition and key. The clock observes what was read, so that a later write of this peer is later than
- * it. Throws `MESSAGE_MALFORMED`.
+ * it. Rows dated too far ahead of this peer's clock are left out, and `onAhead` is called for each. Throws `MESSAGE_MALFORMED`.
  */
 export function rowsIn(
   { clock, inbound }: Pick<ReadsDeps, 'clock' | 'inbound'>,
   from: PeerId,
   block: Uint8Array,
   now: Instant,
+  onAhead: (partition: string, key: string) => void = () => undefined,
 ): Map<string, Map<string, Row[]>> {
   const found = new Map<string, Map<string, Row[]>>()
   for (const record of inbound.read(from, block, true, now)) {
@@ -123,9 +128,12 @@ export function rowsIn(
     const ofPartition = found.get(partition) ?? new Map<string, Row[]>()
     found.set(partition, ofPartition)
     for (const row of record.rows) {
-      if (!inbound.isBelievable(row, now)) continue
-      clock.observe(row.hlc)
       const key = entryKeyOf(record.partition.kind, row.key)
+      if (!inbound.isBelievable(row, now)) {
+        onAhead(partition, key)
+        continue
+      }
+      clock.observe(row.hlc)
       const rows = ofPartition.get(key)
       if (rows === undefined) ofPartition.set(key, [row])
       else rows.push(row)
