@@ -275,8 +275,8 @@ export class PartitionedMap<Value> {
    *
    * @example
    * ```ts
-   * const users = grid.map<{ city: string; age: number }>('users', { mode: 'partitioned' })
-   * const { rows, complete } = await users.query({ where: { city: 'Lyon' }, orderBy: '-age', limit: 20 })
+   * const people = grid.map<{ city: string; age: number }>('people', { mode: 'partitioned' })
+   * const { rows, complete } = await people.query({ where: { city: 'Lyon' }, orderBy: '-age', limit: 20 })
    * if (!complete) console.log('some owners are away')
    * for (const { key, value } of rows) console.log(key, value.age)
    * ```
@@ -312,8 +312,8 @@ export class PartitionedMap<Value> {
    *
    * @example
    * ```ts
-   * const users = grid.map<{ city: string; age: number }>('users', { mode: 'partitioned' })
-   * await users.index(['city', 'age'])
+   * const people = grid.map<{ city: string; age: number }>('people', { mode: 'partitioned' })
+   * await people.index(['city', 'age'])
    * ```
    */
   async index(
