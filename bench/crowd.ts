@@ -7,12 +7,15 @@ import { withCompiled } from './compiled.ts'
 import { ForkedPeer } from './forked-peer.ts'
 import type { PeerStatus } from './peer-commands.ts'
 import { withTemporaryDirectory } from './temporary-directory.ts'
+import { until } from './until.ts'
 
 const PEERS = 20
 const WRITERS = 3
 const AWAITED = 2000
 const MESH_MAX_MS = 300_000
 const SETTLED_MAX_MS = 60_000
+/** To look costs each of the processes something. */
+const LOOK_GAP_MS = 200
 /** How long the full mesh is watched beside busy loops. */
 const KEPT_MS = 60_000
 
@@ -38,7 +41,7 @@ async function writing(program: string, directory: string, progress: (line: stri
     const took = await Promise.all(
       writers.map((writer, i) => writer.call('awaited', { prefix: `writer${i}:`, count: AWAITED })),
     )
-    await until('all to be equal', SETTLED_MAX_MS, async () => {
+    await until('all to be equal', { maxMs: SETTLED_MAX_MS, lookGapMs: LOOK_GAP_MS }, async () => {
       const found = await statuses(peers)
       return found.every(
         ({ entries, fingerprint }) => entries === WRITERS * AWAITED && fingerprint === found[0]!.fingerprint,
@@ -88,10 +91,14 @@ async function withPeers(
 ): Promise<Figures> {
   const peers = Array.from({ length: PEERS }, (_, i) => new ForkedPeer(`peer ${i}`, { program }))
   try {
-    let join: readonly string[] = []
+    let addressesToJoin: readonly string[] = []
     for (const [i, peer] of peers.entries()) {
-      const { addresses } = await peer.call('open', { directory: place(directory, i), join, secret: '' })
-      if (i === 0) join = addresses
+      const { addresses } = await peer.call('open', {
+        directory: join(directory, String(i)),
+        join: addressesToJoin,
+        secret: '',
+      })
+      if (i === 0) addressesToJoin = addresses
     }
     return await use(peers)
   } finally {
@@ -102,24 +109,12 @@ async function withPeers(
 /** From when the last peer is open until every peer is connected to all others. */
 async function mesh(peers: readonly ForkedPeer[]): Promise<number> {
   const startMs = performance.now()
-  await until('a full mesh', MESH_MAX_MS, async () =>
+  await until('a full mesh', { maxMs: MESH_MAX_MS, lookGapMs: LOOK_GAP_MS }, async () =>
     (await statuses(peers)).every(({ neighbours }) => neighbours === PEERS - 1),
   )
   return performance.now() - startMs
 }
 
-function place(directory: string, index: number): string {
-  return join(directory, String(index))
-}
-
 function statuses(peers: readonly ForkedPeer[]): Promise<PeerStatus[]> {
   return Promise.all(peers.map((peer) => peer.call('status', {})))
-}
-
-async function until(what: string, maxMs: number, reached: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + maxMs
-  while (!(await reached())) {
-    if (performance.now() > deadlineMs) throw new Error(`waited ${maxMs} ms for ${what}`)
-    await delay(200)
-  }
 }

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Bench, Figures } from './bench.ts'
 import { ForkedPeer } from './forked-peer.ts'
 import { percentile } from './medians.ts'
 import type { PeerStatus } from './peer-commands.ts'
 import { withTemporaryDirectory } from './temporary-directory.ts'
+import { until } from './until.ts'
 
 const SINGLES = 500
 const SINGLE_GAP_MS = 20
@@ -158,7 +158,9 @@ async function heal(pair: Pair): Promise<Figures> {
   const { writer, reader, writerId, progress } = pair
   progress(`a split, and ${DIFFERING_EACH} differing keys on each side`)
   await reader.call('block', { peerIds: [writerId] })
-  await until('the split', async () => (await statuses(pair)).every(({ neighbours }) => neighbours === 0))
+  await until('the split', { maxMs: SETTLED_MAX_MS, lookGapMs: 20 }, async () =>
+    (await statuses(pair)).every(({ neighbours }) => neighbours === 0),
+  )
   await writer.call('overwrite', { prefix: 'user:', first: 0, count: DIFFERING_EACH })
   await reader.call('overwrite', { prefix: 'user:', first: 50_000, count: DIFFERING_EACH })
   for (const peer of [writer, reader]) {
@@ -186,20 +188,12 @@ async function statuses({ writer, reader }: Pair): Promise<[PeerStatus, PeerStat
  */
 async function settled(pair: Pair): Promise<[PeerStatus, PeerStatus]> {
   let found: [PeerStatus, PeerStatus] | undefined
-  await until('both peers to be equal', async () => {
+  await until('both peers to be equal', { maxMs: SETTLED_MAX_MS, lookGapMs: 20 }, async () => {
     found = await statuses(pair)
     const busy = found.some((peer) => peer.sessions + peer.undurableBytes + peer.broadcastBytes > 0)
     return !busy && found[0].fingerprint === found[1].fingerprint
   })
   return found!
-}
-
-async function until(what: string, reached: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + SETTLED_MAX_MS
-  while (!(await reached())) {
-    if (performance.now() > deadlineMs) throw new Error(`waited ${SETTLED_MAX_MS} ms for ${what}`)
-    await delay(20)
-  }
 }
 
 /** With BENCH_PROFILE set to a directory, every peer writes a profile of its processor time there. */
