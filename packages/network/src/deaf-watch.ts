@@ -1,4 +1,5 @@
 import type { PeerId } from '@gossipgrid/core'
+import { LATE_MS } from './silence-watch.ts'
 
 export interface DeafWatchDeps {
   readonly self: PeerId
@@ -7,8 +8,6 @@ export interface DeafWatchDeps {
   readonly deafAfterMs: number
 }
 
-/** A look that comes so late says that this process had no time to answer: that time does not count. */
-const LATE_MS = 2000
 /** Two neighbours are redialled with so many times `deafAfterMs` between: on a busy machine gossip is slow to start with all of them. */
 const REDIAL_GAPS = 2
 
@@ -41,6 +40,7 @@ export class DeafWatch {
     return nowMs - sinceMs
   }
 
+  /** A look that comes late says that this process had no time to answer: that time does not count. */
   #forgivePause(nowMs: number): void {
     const pausedMs = nowMs - this.#lookedAtMs - LATE_MS
     this.#lookedAtMs = nowMs

@@ -4,7 +4,7 @@ import { receivedBytes } from './traffic.ts'
 /** How often connections are checked. One that broke without notice is found after one to two times this. */
 export const SILENCE_CHECK_MS = 10_000
 /** A check that is so late says that this process had no time to read: then silence means nothing. */
-const LATE_MS = 2000
+export const LATE_MS = 2000
 const PING_PROTOCOL = '/ipfs/ping/1.0.0'
 const PING_BYTES = 32
 
