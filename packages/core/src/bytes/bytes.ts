@@ -186,6 +186,13 @@ export class ByteReader {
     return readText(this.bytes, start, start + length)
   }
 
+  /** Bytes that stand behind their number. Part of the buffer, no copy. */
+  piece(): Uint8Array {
+    const length = this.varint()
+    const start = this.skip(length)
+    return this.bytes.subarray(start, start + length)
+  }
+
   /** Moves past `length` bytes and returns where they start. */
   skip(length: number): number {
     this.#need(length)

@@ -14,7 +14,7 @@ import { isReplicated } from '../wire/partition-numbers.ts'
 import type { FollowedKeys } from './changes-since.ts'
 import { decodeCursor } from './partition-cursor.ts'
 import { WaitingReaders } from './waiting-readers.ts'
-import type { FollowAnswer, WaitingReadersDeps } from './waiting-readers.ts'
+import type { FollowAnswer, FollowQuestion, WaitingReadersDeps } from './waiting-readers.ts'
 
 type FollowMessage = Extract<FollowingMessage, { readonly type: 'follow' }>
 type FollowedMessage = Extract<FollowingMessage, { readonly type: 'followed' }>
@@ -126,12 +126,7 @@ export class Following {
     const { follow, passedFor, tried } = open
     const { outbox, peerId, placement, requests } = this.#deps
     const origin = originOf(placement, follow.name)
-    const question = {
-      ...follow,
-      origin: origin.origin,
-      since: this.#cursorOf(follow),
-      initial: follow.initial === true,
-    }
+    const question = this.#questionOf(follow, origin.origin)
     if (passedFor === undefined && this.#readers.mayAnswer(question, now) && this.#readers.hasRoomFor(peerId)) {
       let isAnswered = false
       const stop = this.#readers.ask(peerId, question, now, (answer) => {
@@ -194,13 +189,7 @@ export class Following {
     const name = { collection, kind, partition }
     if (isReplicated(name)) throw new GridError('MESSAGE_MALFORMED', 'a question about no partition')
     const follow: Follow = { name, prefix, exact: exact === true, since, initial: initial === true }
-    const question = {
-      ...follow,
-      exact: exact === true,
-      origin,
-      since: this.#cursorOf(follow),
-      initial: initial === true,
-    }
+    const question = this.#questionOf(follow, origin)
     const answer = (followed: FollowAnswer | undefined): void => this.#answer(from, request, name, followed)
     if (!this.#readers.hasRoomFor(from)) answer(undefined)
     else if (this.#readers.mayAnswer(question, now)) this.#readers.ask(from, question, now, answer)
@@ -222,6 +211,10 @@ export class Following {
       ...(followed?.more === true ? { more: true as const } : {}),
       block: block.take(),
     })
+  }
+
+  #questionOf(follow: Follow, origin: string | undefined): FollowQuestion {
+    return { ...follow, origin, since: this.#cursorOf(follow), initial: follow.initial === true }
   }
 
   #cursorOf({ since }: Follow): ReturnType<typeof decodeCursor> | undefined {

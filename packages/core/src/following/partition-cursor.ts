@@ -42,13 +42,8 @@ export function decodeCursor(bytes: Uint8Array, ids: ReplicaIds): PartitionCurso
   const reader = new ByteReader(bytes)
   const isFilling = reader.byte() === 1
   const wallMs = reader.varint()
-  const next = (): Uint8Array => {
-    const length = reader.varint()
-    const start = reader.skip(length)
-    return reader.bytes.subarray(start, start + length)
-  }
-  const seen = decodeForeignVector(next(), ids)
-  const floor = Floor.decode(next(), ids)
+  const seen = decodeForeignVector(reader.piece(), ids)
+  const floor = Floor.decode(reader.piece(), ids)
   if (!floor.isEmpty) seen.setFloor(floor)
   for (let left = reader.count(STRANGER_MIN_BYTES); left > 0; left--) {
     const replicaId = reader.replicaId()

@@ -22,10 +22,16 @@ import type { PartitionBatch } from './partition-batch.ts'
 import { checkGet, checkPartitionWrite, checkWalk } from './partition-options.ts'
 import type {
   OwnerReadOptions,
+  PartitionAggregateResult,
   PartitionBulkOptions,
   PartitionBulkResult,
   PartitionBulkSetOptions,
+  PartitionCount,
   PartitionGetOptions,
+  PartitionIndexHandle,
+  PartitionQueries,
+  PartitionQueryPlan,
+  PartitionQueryResult,
   PartitionReceipt,
   PartitionSetOptions,
   PartitionValues,
@@ -33,14 +39,6 @@ import type {
   PartitionWalkOptions,
   PartitionWriteOptions,
   PartitionedMapOptions,
-} from './partition-options.ts'
-import type {
-  PartitionAggregateResult,
-  PartitionCount,
-  PartitionIndexHandle,
-  PartitionQueries,
-  PartitionQueryPlan,
-  PartitionQueryResult,
 } from './partition-options.ts'
 import type { RoutedMap } from './routed-map.ts'
 

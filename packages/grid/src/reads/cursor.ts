@@ -51,13 +51,8 @@ export function readCursor(text: unknown, { seed, ids, dropped }: Collections, p
     from = { collection: reader.text(NAME_MAX_BYTES), kind: reader.varint() }
     found = [owner, plainName(from.collection), from.kind, reader.varint()]
     const wallMs = reader.varint()
-    const next = (): Uint8Array => {
-      const length = reader.varint()
-      const start = reader.skip(length)
-      return reader.bytes.subarray(start, start + length)
-    }
-    const seen = decodeForeignVector(next(), ids)
-    seen.setFloor(Floor.decode(next(), ids))
+    const seen = decodeForeignVector(reader.piece(), ids)
+    seen.setFloor(Floor.decode(reader.piece(), ids))
     if (version !== CURSOR_VERSION || reader.remaining > 0) throw invalid('')
     cursor = { seen, wallMs }
   } catch {

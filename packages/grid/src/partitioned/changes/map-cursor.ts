@@ -49,10 +49,9 @@ export function readMapCursor(text: unknown, { seed, descriptor }: CursorOf): Ma
     found = [version, owner, plainName(name), partitions]
     for (let left = reader.count(2); left > 0; left--) {
       const index = reader.varint()
-      const length = reader.varint()
-      const start = reader.skip(length)
-      if (index >= partitions || length > FOLLOW_CURSOR_MAX_BYTES) throw invalid('')
-      cursors.set(index, reader.bytes.slice(start, start + length))
+      const bytes = reader.piece()
+      if (index >= partitions || bytes.length > FOLLOW_CURSOR_MAX_BYTES) throw invalid('')
+      cursors.set(index, bytes.slice())
     }
     if (reader.remaining > 0) throw invalid('')
   } catch {

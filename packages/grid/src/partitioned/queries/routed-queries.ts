@@ -12,8 +12,8 @@ import { positionText } from '../../queries/row-order.ts'
 import type { Position } from '../../queries/row-order.ts'
 import { valueOf } from '../../queries/run-query.ts'
 import type { WritePath } from '../../runtime/write-path.ts'
-import type { OwnerReadOptions } from '../partition-options.ts'
 import type {
+  OwnerReadOptions,
   PartitionAggregateResult,
   PartitionCount,
   PartitionIndexHandle,
