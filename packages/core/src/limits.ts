@@ -120,7 +120,7 @@ export const GAP_DELAY_MS = 50
 export const GAP_DELAY_MAX_MS = 30_000
 /** How often, at most, a neighbour gets a partition whole because vectors are equal and fingerprints are not. */
 export const WHOLE_EXCHANGE_GAP_MS = 10_000
-/** How often, at most, a neighbour is redialled because no broadcasts of it arrive. */
+/** How often, at most, one of the neighbours is redialled because no broadcasts of it arrive. */
 export const REDIAL_GAP_MS = 30_000
 /** How often, at most, a member that is not a neighbour is dialled. Its addresses come from other peers and may be wrong. */
 export const DIAL_GAP_MS = 10_000

@@ -62,7 +62,7 @@ export class HintCopies {
     for (const [number, request] of this.#requests) {
       const hint = request.hint()
       if (hint === undefined) continue
-      const { copies, peers, reached } = this.count(hint)
+      const { copies, peers, reached } = this.#count(hint)
       const isEnough = reached && (request.by === 'peers' ? peers : copies) >= request.copies
       if (!isEnough) counted.add(hint)
       this.#report(number, request, copies, peers, isEnough)
@@ -79,7 +79,7 @@ export class HintCopies {
   }
 
   /** `copies`: owners with a directory that have it; `peers`: all that do. */
-  count({ name, storedBy, keptBy }: Hint): { copies: number; peers: number; reached: boolean } {
+  #count({ name, storedBy, keptBy }: Hint): { copies: number; peers: number; reached: boolean } {
     const { neighbours, peerId, placement } = this.#deps
     const owners = placement.owners(name) as ReadonlySet<PeerId>
     const audience = placement.audience(name) as ReadonlySet<PeerId>

@@ -1,7 +1,6 @@
 import type { Row } from '../entries/entry-table.ts'
 import { GridError } from '../errors.ts'
 import type { Instant } from '../instant.ts'
-import { hasControls } from '../kinds/names.ts'
 import { WRITE_AUDIENCE_MAX, WRITE_ROWS_MAX } from '../limits.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { Rendezvous } from '../placement/rendezvous.ts'
@@ -10,6 +9,7 @@ import type { Collections } from '../replica/collections.ts'
 import type { Inbound } from '../replication/inbound.ts'
 import { Quarantine } from '../replication/quarantine.ts'
 import type { GroupCommit } from '../storage/group-commit.ts'
+import { PEER_ID_LENGTH_MAX, isFieldText } from '../wire/fields.ts'
 import type { Timekeeping } from '../clock/timekeeping.ts'
 import { NO_REPLICA_ID } from '../versions/replica-ids.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
@@ -123,7 +123,7 @@ export class IncomingWrites {
     const { placement } = this.#deps
     const peers = new Set(names.flatMap((name) => [...(placement.audience(name) as ReadonlySet<PeerId>)]))
     // A row of the registry may name any text as a peer, and the receiver would refuse the answer.
-    const sayable = [...peers].filter((peer) => peer.length <= 128 && !hasControls(peer))
+    const sayable = [...peers].filter((peer) => isFieldText(peer, PEER_ID_LENGTH_MAX))
     return sayable.slice(0, WRITE_AUDIENCE_MAX)
   }
 }

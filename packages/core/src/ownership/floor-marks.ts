@@ -49,11 +49,6 @@ export class FloorMarks {
     this.#deps = deps
   }
 
-  /** Number of marks. */
-  get count(): number {
-    return [...this.#marks.values()].reduce((sum, { length }) => sum + length, 0)
-  }
-
   /** There is no room for more. */
   get full(): boolean {
     return this.#bytes > MARKS_MAX_BYTES

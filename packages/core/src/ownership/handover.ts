@@ -101,7 +101,7 @@ export class Handover {
     const owned = parts.filter((part) => this.#isOwned(part) && this.#deps.placement.isWhole(part))
     const covered = new Uint8Array(Math.ceil(parts.length / 8))
     for (const part of this.#deps.antiEntropy.digests.decode(() => true, owned)) {
-      if (!this.covers(part)) continue
+      if (!this.#covers(part)) continue
       const place = places.get(nameKey(part))!
       covered[place >> 3]! |= 1 << (place & 7)
       this.#keptUntilMs.set(nameKey(part), now.monotonicMs + COVERED_KEPT_MS)
@@ -111,7 +111,7 @@ export class Handover {
   }
 
   /** This peer has all of another copy. On another floor a vector leaves out what is below: it says nothing of rows that are there. */
-  covers(part: SeenPart): boolean {
+  #covers(part: SeenPart): boolean {
     const vector = this.#deps.collections.find(part)?.replica.vector ?? new VersionVector()
     return part.otherFloor === undefined && part.seen.countMissingIn(vector) === 0
   }
@@ -142,22 +142,22 @@ export class Handover {
   }
 
   /** An answer counts if it is young, and about what the copy is now: compare and drop. */
-  isCurrent(covered: CoveredBy, state: string, now: Instant): boolean {
+  #isCurrent(covered: CoveredBy, state: string, now: Instant): boolean {
     return now.monotonicMs - covered.askedAtMs <= COVERED_MAX_AGE_MS && covered.state === state
   }
 
   /** Whether another peer relies on this one to keep its copy. */
-  isKept(name: PartitionName): boolean {
+  #isKept(name: PartitionName): boolean {
     return this.#keptUntilMs.has(nameKey(name))
   }
 
   #isCovered(name: PartitionName, now: Instant): boolean {
     const covered = this.#covered.get(nameKey(name))
-    if (covered === undefined || this.isKept(name)) return false
+    if (covered === undefined || this.#isKept(name)) return false
     const state = this.#stateOf(name)
     return this.#ownersOf(name).every((owner) => {
       const by = covered.get(owner)
-      return by !== undefined && this.isCurrent(by, state, now)
+      return by !== undefined && this.#isCurrent(by, state, now)
     })
   }
 
@@ -167,7 +167,7 @@ export class Handover {
       const state = this.#stateOf(name)
       for (const owner of this.#ownersOf(name)) {
         const by = this.#covered.get(nameKey(name))?.get(owner)
-        if (by !== undefined && this.isCurrent(by, state, now)) continue
+        if (by !== undefined && this.#isCurrent(by, state, now)) continue
         const names = wanted.get(owner)
         if (names === undefined) wanted.set(owner, [name])
         else names.push(name)

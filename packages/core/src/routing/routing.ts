@@ -79,7 +79,7 @@ export class Routing {
   }
 
   get wakeAtMs(): number {
-    return Math.min(...this.#all.map(({ asking }) => asking.wakeAtMs))
+    return this.#all.reduce((atMs, { asking }) => Math.min(atMs, asking.wakeAtMs), Infinity)
   }
 
   /** Throws `MESSAGE_MALFORMED`. */

@@ -23,7 +23,7 @@ export class Fields {
   /** Text without control characters, because it may be printed to a terminal. */
   text(name: string, lengthMax: number): string {
     const value = this.#value(name)
-    if (typeof value === 'string' && value.length <= lengthMax && !hasControls(value)) return value
+    if (isFieldText(value, lengthMax)) return value
     throw this.#wrong(name, `text up to ${lengthMax}, without control characters`)
   }
 
@@ -71,7 +71,7 @@ export class Fields {
 
   texts(name: string, countMax: number, lengthMax: number): string[] {
     return this.#items(name, countMax).map((item) => {
-      if (typeof item === 'string' && item.length <= lengthMax && !hasControls(item)) return item
+      if (isFieldText(item, lengthMax)) return item
       throw this.#wrong(name, `texts up to ${lengthMax}, without control characters`)
     })
   }
@@ -111,4 +111,12 @@ export class Fields {
   #wrong(name: string, expected: string): GridError {
     return new GridError('MESSAGE_MALFORMED', `${this.#what}.${name} is not ${expected}`)
   }
+}
+
+/** A peer id has up to so many characters. */
+export const PEER_ID_LENGTH_MAX = 128
+
+/** Whether `Fields.text` reads it. */
+export function isFieldText(value: unknown, lengthMax: number): value is string {
+  return typeof value === 'string' && value.length <= lengthMax && !hasControls(value)
 }

@@ -15,7 +15,7 @@ export type FollowingMessage =
       readonly origin?: string
       /** The cursor of the answer before, of any owner. Left out at the start. */
       readonly since?: Uint8Array
-      /** At the start: with all that is there. Otherwise the answer is a cursor for now. */
+      /** At the start: the answer has all that is there. If left out, it is only a cursor of where the changes stand. */
       readonly initial?: true
       /** Only keys that begin with it. */
       readonly prefix: string

@@ -1,4 +1,5 @@
 import { GridError } from '../errors.ts'
+import { PEER_ID_LENGTH_MAX } from './fields.ts'
 import type { Fields } from './fields.ts'
 import { ADDRESSES_MAX, ADDRESS_MAX_BYTES, INCARNATION_MAX } from '../limits.ts'
 import type { PeerId } from '../ports.ts'
@@ -38,7 +39,7 @@ export function readMemberRecord(fields: Fields): MemberRecord {
   const incarnation = fields.count('incarnation')
   if (incarnation > INCARNATION_MAX) throw new GridError('MESSAGE_MALFORMED', `incarnation ${incarnation}`)
   return {
-    peerId: fields.text('peerId', 128),
+    peerId: fields.text('peerId', PEER_ID_LENGTH_MAX),
     incarnation,
     revision: fields.count('revision'),
     role: fields.text('role', 16) === 'storage' ? 'storage' : 'light',

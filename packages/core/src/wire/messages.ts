@@ -2,7 +2,7 @@ import { ByteReader, ByteWriter } from '../bytes/bytes.ts'
 import { scanCbor } from '../bytes/cbor-scanner.ts'
 import { decodeValue, encodeValue } from '../bytes/cbor.ts'
 import { GridError } from '../errors.ts'
-import { Fields } from './fields.ts'
+import { Fields, PEER_ID_LENGTH_MAX } from './fields.ts'
 import {
   HEADER_KEYS_MAX,
   MEMBERS_MAX,
@@ -351,7 +351,9 @@ function readOfCopies(type: 'confirm' | 'confirmed' | 'covers' | 'covered' | 'wr
         request: fields.count('request'),
         outcomes: fields.bytes('outcomes'),
         heads: fields.counts('heads'),
-        ...(fields.has('audience') ? { audience: fields.texts('audience', WRITE_AUDIENCE_MAX, 128) } : {}),
+        ...(fields.has('audience')
+          ? { audience: fields.texts('audience', WRITE_AUDIENCE_MAX, PEER_ID_LENGTH_MAX) }
+          : {}),
       }
   }
 }
