@@ -87,7 +87,7 @@ export type {
 } from './peer/report.ts'
 export type { Registered } from './purging/registry.ts'
 export type { ReportedPartitions } from './ownership/partition-report.ts'
-export type { Followed } from './following/following.ts'
+export type { Followed, FollowedKey } from './following/following.ts'
 export type { OwnerState } from './peer/partition-access.ts'
 export type { PartAnswer, QueryReply } from './routing/part-queries.ts'
 export type { AskedQuery } from './wire/read-messages.ts'

@@ -4,6 +4,7 @@ import { entryKeyOf } from '../kinds/kinds.ts'
 import type { Collections } from '../replica/collections.ts'
 import type { Replica } from '../replica/replica.ts'
 import { rowBytesOf, rowsOfKey } from '../routing/rows-of-key.ts'
+import { commonDots } from '../versions/common-dots.ts'
 import { VersionVector } from '../versions/version-vector.ts'
 import type { DotRange } from '../versions/version-vector.ts'
 import type { PartitionName } from '../wire/block.ts'
@@ -34,9 +35,9 @@ export function fromStart(wallMs: number): PartitionCursor {
 }
 
 /**
- * The keys of this peer's copy with rows that the cursor has not seen: as many as fit, in the order of their dots. The next cursor
- * stands for exactly the rows up to there, so any owner can go on from it: nothing is left out, also if this one has more than that
- * one, or less.
+ * The keys of this peer's copy with rows that the cursor has not seen: as many as fit, in the order of their dots. Any owner can go on
+ * from the next cursor, and nothing is left out. If keys are given, what the reader has seen and this copy lacks does not count as seen
+ * any more: it may be of the same keys, of which the reader now has older rows.
  */
 export function changesSince(
   collections: Collections,
@@ -50,8 +51,6 @@ export function changesSince(
     return { keys: [], cursor: { ...since, wallMs, isFilling: false }, reset: false, more: false }
   const reset = isOverrun(collections, replica, since)
   const { seen, isFilling } = reset ? fromStart(wallMs) : since
-  const next = seen.clone()
-  for (const [replicaId, pairs] of seen.strangers) next.addStranger(replicaId, pairs)
   const keys = new Map<string, readonly Row[]>()
   let bytes = 0
   let looked = 0
@@ -64,15 +63,20 @@ export function changesSince(
     keys.set(key, rows)
   }
   const isFull = (): boolean => bytes >= FOLLOW_ANSWER_MAX_BYTES || looked >= FOLLOW_ROWS_MAX
+  const given: DotRange[] = []
   let more = false
   for (const range of replica.owed(seen)) {
     const last = visited(replica, range, take, isFull)
-    if (last >= range.first) next.addRange(range.writer, range.first, last)
+    if (last >= range.first) given.push({ ...range, last })
     more = last < range.last
     if (more) break
   }
   const result = { keys: [...keys].map(([key, rows]) => ({ key, rows })), reset }
-  if (more) return { ...result, cursor: { seen: next, wallMs, isFilling }, more }
+  if (more) {
+    const next = commonDots(seen, replica.vector, collections.ids).dots
+    for (const { writer, first, last } of given) next.addRange(writer, first, last)
+    return { ...result, cursor: { seen: next, wallMs, isFilling }, more }
+  }
   // What ended before the cursor is not news, and what ends from now on the reader ends itself.
   if (!isFilling && wallMs - since.wallMs > 2 * FOLLOW_HOLD_MS) {
     for (const slot of replica.table.slots()) {
@@ -81,16 +85,19 @@ export function changesSince(
     }
     result.keys = [...keys].map(([key, rows]) => ({ key, rows }))
   }
-  return { ...result, cursor: { seen: merged(replica, next), wallMs, isFilling: false }, more }
+  const next = keys.size > 0 ? replica.vector.clone() : merged(replica, seen)
+  return { ...result, cursor: { seen: next, wallMs, isFilling: false }, more }
 }
 
 /** All that the copy and the reader have seen. */
 function merged({ floor, vector }: Replica, seen: VersionVector): VersionVector {
   const isBehind = seen.floor !== undefined && !floor.includes(seen.floor)
   if (!isBehind && seen.strangers.size === 0 && vector.covers(seen)) return vector.clone()
-  if (!isBehind) seen.setFloor(floor.isEmpty ? undefined : floor)
-  seen.merge(vector)
-  return seen
+  const all = seen.clone()
+  for (const [replicaId, pairs] of seen.strangers) all.addStranger(replicaId, pairs)
+  if (!isBehind) all.setFloor(floor.isEmpty ? undefined : floor)
+  all.merge(vector)
+  return all
 }
 
 /** A cursor for what is there now: only what comes from now on is news. */

@@ -165,6 +165,77 @@ describe('following a partition', () => {
     expect(reader.live).toEqual({ [keyIn(3)]: 3, [keyIn(3, 1)]: 9 })
   })
 
+  it('at an owner that is behind is given what it has seen before again, once it has come there', () => {
+    const peers = outsider(2, 'a', 'b')
+    peers.cut('w', 'b')
+    const reader = new Reader(peers, 'w').catchUp()
+    peers.cut('a', 'b')
+    peers.writeTo('b', 3, 1, 0)
+    peers.advance(100)
+    peers.writeTo('a', 3, 2, 0)
+    peers.run()
+    reader.catchUp()
+    expect(reader.live).toEqual({ [keyIn(3)]: 2 })
+    peers.cut('w', 'a')
+    peers.link('w', 'b')
+    peers.advance(20_000)
+    reader.catchUp()
+    peers.link('a', 'b')
+    peers.advance(10_000)
+    reader.catchUp()
+    expect(reader.live).toEqual({ [keyIn(3)]: 2 })
+  })
+
+  it('keeps back what is dated too far ahead of its clock, and says when its time has come', () => {
+    const peers = outsider(1, 'a')
+    const reader = new Reader(peers, 'w').catchUp()
+    peers.skewMs.set('a', 90_000)
+    peers.writeTo('a', 3, 7)
+    peers.run()
+    const { ahead, keys } = reader.answers.at(-1)!
+    expect([keys, ahead.map(({ key }) => key)]).toEqual([[], [keyIn(3)]])
+    const isDue = (): boolean => peers.peer('w').partitions.isDue(ahead[0]!.rows, peers.nowOf('w'))
+    expect(isDue()).toBe(false)
+    peers.skewMs.set('a', 0)
+    peers.advance(31_000)
+    expect(isDue()).toBe(true)
+  })
+
+  it('is answered at once if it asks for that', () => {
+    const peers = outsider(1, 'a')
+    const reader = new Reader(peers, 'w').catchUp()
+    const before = reader.answers.length
+    const since = reader.since!
+    const other = new Reader(peers, 'w', { since, atOnce: true }).ask()
+    peers.run()
+    expect([reader.answers.length, other.answers.length]).toEqual([before, 1])
+    expect(other.answers[0]).toMatchObject({ keys: [], reset: false, more: false })
+  })
+
+  it('goes on from the earlier of two cursors with what either lacks', () => {
+    const peers = outsider(2, 'a', 'b')
+    const cursorOf = (name: string): Uint8Array => {
+      let cursor: Uint8Array | undefined
+      peers.peer(name).partitions.cursors([users(3)], peers.now, ([of]) => (cursor = of))
+      return cursor!
+    }
+    peers.writeTo('a', 3, 1, 0)
+    peers.advance(3000)
+    peers.cut('a', 'b')
+    peers.writeTo('a', 3, 2, 1)
+    peers.writeTo('b', 3, 3, 2)
+    peers.run()
+    const [one, other] = [cursorOf('a'), cursorOf('b')]
+    peers.link('a', 'b')
+    peers.advance(5000)
+    const { partitions } = peers.peer('w')
+    const reader = new Reader(peers, 'w', { since: partitions.earlierCursor(one, other) }).ask()
+    peers.run()
+    expect(reader.live).toEqual({ [keyIn(3, 1)]: 2, [keyIn(3, 2)]: 3 })
+    expect(partitions.earlierCursor(one, cursorOf('a'))).toBe(one)
+    expect(partitions.earlierCursor(cursorOf('a'), one)).not.toBe(cursorOf('a'))
+  })
+
   it('is answered with nothing after a minute, and asks again', () => {
     const peers = outsider(1, 'a')
     const reader = new Reader(peers, 'w').catchUp()

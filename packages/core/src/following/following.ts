@@ -12,7 +12,7 @@ import type { PartitionName } from '../wire/block.ts'
 import type { FollowingMessage } from '../wire/follow-messages.ts'
 import { isReplicated } from '../wire/partition-numbers.ts'
 import type { FollowedKeys } from './changes-since.ts'
-import { decodeCursor } from './partition-cursor.ts'
+import { decodeCursor, earlierCursor } from './partition-cursor.ts'
 import { WaitingReaders } from './waiting-readers.ts'
 import type { FollowAnswer, FollowQuestion, WaitingReadersDeps } from './waiting-readers.ts'
 
@@ -26,13 +26,25 @@ export interface Follow extends FollowedKeys {
   readonly since?: Uint8Array | undefined
   /** Without `since`: with all that is there, and not only with what comes. */
   readonly initial?: boolean
+  /** It is answered at once, also if nothing has changed. */
+  readonly atOnce?: boolean
+}
+
+/** A key that has changed, with all its rows, tombstones included. */
+export interface FollowedKey {
+  readonly key: string
+  readonly rows: readonly Readonly<Row>[]
 }
 
 /** What has changed in a partition. */
 export interface Followed extends FollowAnswer {
-  /** All rows of each key that has changed, tombstones included. */
-  readonly keys: readonly { readonly key: string; readonly rows: readonly Readonly<Row>[] }[]
+  readonly keys: readonly FollowedKey[]
+  /** Changed keys with rows that are dated too far ahead of this peer's clock: they are not to be shown before `Following.isDue`. */
+  readonly ahead: readonly FollowedKey[]
 }
+
+/** The answer of this peer, or of another one that this peer passes on. */
+type PassedAnswer = FollowAnswer & Partial<Pick<Followed, 'ahead'>>
 
 interface Open {
   readonly follow: Follow
@@ -78,6 +90,24 @@ export class Following {
   follow(follow: Follow, now: Instant, done: (followed: Followed) => void): () => void {
     const open = this.#begin(follow, now, undefined, (followed) => done(followed!))
     return () => this.#cancel(open)
+  }
+
+  /** Whether this peer's clock has come to the date of all these rows. The clock then observes them, so that a later write is later. */
+  isDue(rows: readonly Readonly<Row>[], now: Instant): boolean {
+    const { clock, inbound } = this.#deps
+    if (!rows.every((row) => inbound.isBelievable(row, now))) return false
+    for (const { hlc } of rows) clock.observe(hlc)
+    return true
+  }
+
+  /** For the copies of this peer: calls back, once they are durable, with cursors of what they have now. */
+  cursors(names: readonly PartitionName[], now: Instant, done: (cursors: readonly Uint8Array[]) => void): void {
+    this.#readers.cursors(names, now, done)
+  }
+
+  /** A cursor from which on nothing is missing that is missing from one of the two: the first one, if the other one has all of it. Throws `MESSAGE_MALFORMED`. */
+  earlier(one: Uint8Array, other: Uint8Array): Uint8Array {
+    return earlierCursor(one, other, this.#deps.ids)
   }
 
   /** Throws `MESSAGE_MALFORMED`. */
@@ -134,7 +164,7 @@ export class Following {
         open.stop = undefined
         if (!this.#open.has(open)) return
         if (answer === undefined) this.#lost(open)
-        else this.#end(open, answer)
+        else this.#end(open, { ...answer, ahead: [] })
       })
       if (!isAnswered) open.stop = stop
       return
@@ -148,11 +178,11 @@ export class Following {
     }
     tried.add(target)
     const request = requests.next()
-    const waits = follow.since !== undefined
+    const waits = follow.since !== undefined && follow.atOnce !== true
     const untilMs = now.monotonicMs + FOLLOW_PATIENCE_MS + (waits ? FOLLOW_HOLD_MS : 0)
     open.asked = { peer: target, request, untilMs }
     this.#byRequest.set(request, open)
-    const { exact, initial, name, prefix, since } = follow
+    const { atOnce, exact, initial, name, prefix, since } = follow
     outbox.send(target, {
       type: 'follow',
       request,
@@ -160,6 +190,7 @@ export class Following {
       ...origin,
       ...(since === undefined ? {} : { since }),
       ...(initial === true ? { initial } : {}),
+      ...(atOnce === true ? { atOnce } : {}),
       prefix,
       ...(exact ? { exact } : {}),
       ...(passedFor === undefined ? {} : { passed: true as const }),
@@ -175,33 +206,51 @@ export class Following {
       return
     }
     try {
-      const keys = [...(rowsIn(this.#deps, from, block, now).get(nameKey(open.follow.name)) ?? [])]
-      const followed = keys.map(([key, rows]) => ({ key, rows }))
-      this.#end(open, { keys: followed, since, reset: reset === true, more: more === true })
+      const { keys, ahead } = this.#keysIn(from, block, open.follow.name, now)
+      this.#end(open, { keys, ahead, since, reset: reset === true, more: more === true })
     } catch (error) {
       this.#lost(open)
       throw error
     }
   }
 
+  /** A key with a row that is dated too far ahead waits with all its rows: an object is not shown in parts. */
+  #keysIn(from: PeerId, block: Uint8Array, name: PartitionName, now: Instant): Pick<Followed, 'keys' | 'ahead'> {
+    const wanted = nameKey(name)
+    const early = new Map<string, Row[]>()
+    const found = rowsIn(this.#deps, from, block, now, (partition, key, row) => {
+      if (partition !== wanted) return
+      const rows = early.get(key)
+      if (rows === undefined) early.set(key, [row])
+      else rows.push(row)
+    })
+    const timely = found.get(wanted) ?? new Map<string, Row[]>()
+    const keys = [...timely].filter(([key]) => !early.has(key)).map(([key, rows]) => ({ key, rows }))
+    const ahead = [...early].map(([key, rows]) => ({ key, rows: [...(timely.get(key) ?? []), ...rows] }))
+    return { keys, ahead }
+  }
+
   #asked(from: PeerId, message: FollowMessage, now: Instant): void {
-    const { collection, exact, initial, kind, origin, partition, passed, prefix, request, since } = message
+    const { atOnce, collection, exact, initial, kind, origin, partition, passed, prefix, request, since } = message
     const name = { collection, kind, partition }
     if (isReplicated(name)) throw new GridError('MESSAGE_MALFORMED', 'a question about no partition')
-    const follow: Follow = { name, prefix, exact: exact === true, since, initial: initial === true }
+    const keys = { prefix, exact: exact === true }
+    const follow: Follow = { name, ...keys, since, initial: initial === true, atOnce: atOnce === true }
     const question = this.#questionOf(follow, origin)
-    const answer = (followed: FollowAnswer | undefined): void => this.#answer(from, request, name, followed)
+    const answer = (followed: PassedAnswer | undefined): void => this.#answer(from, request, name, followed)
     if (!this.#readers.hasRoomFor(from)) answer(undefined)
     else if (this.#readers.mayAnswer(question, now)) this.#readers.ask(from, question, now, answer)
     else if (passed === true || (this.#passing.get(from) ?? 0) >= READS_PASSED_MAX) answer(undefined)
     else this.#begin(follow, now, from, answer)
   }
 
-  #answer(to: PeerId, request: number, name: PartitionName, followed: FollowAnswer | undefined): void {
+  #answer(to: PeerId, request: number, name: PartitionName, followed: PassedAnswer | undefined): void {
     const { ids, neighbours, outbox } = this.#deps
     if (!neighbours.has(to)) return
     const block = new BlockWriter(ids)
-    for (const { rows } of followed?.keys ?? []) for (const row of rows) block.row(name, row)
+    // What is dated ahead of this peer's clock may not be ahead of the reader's.
+    const keys = [...(followed?.keys ?? []), ...(followed?.ahead ?? [])]
+    for (const { rows } of keys) for (const row of rows) block.row(name, row)
     outbox.send(to, {
       type: 'followed',
       request,
@@ -214,7 +263,8 @@ export class Following {
   }
 
   #questionOf(follow: Follow, origin: string | undefined): FollowQuestion {
-    return { ...follow, origin, since: this.#cursorOf(follow), initial: follow.initial === true }
+    const { atOnce = false, initial = false } = follow
+    return { ...follow, origin, since: this.#cursorOf(follow), initial, atOnce }
   }
 
   #cursorOf({ since }: Follow): ReturnType<typeof decodeCursor> | undefined {

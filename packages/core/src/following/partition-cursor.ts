@@ -4,6 +4,7 @@ import { VECTOR_RANGES_MAX } from '../limits.ts'
 import { Floor } from '../versions/floor.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 import { decodeForeignVector, encodeVector } from '../versions/vector-codec.ts'
+import { commonDots } from '../versions/common-dots.ts'
 import type { VersionVector } from '../versions/version-vector.ts'
 
 /** A replica id, and the number of its pairs. */
@@ -56,4 +57,13 @@ export function decodeCursor(bytes: Uint8Array, ids: ReplicaIds): PartitionCurso
   if (reader.remaining > 0) throw new GridError('MESSAGE_MALFORMED', 'malformed cursor: trailing bytes')
   seen.adopt((replicaId) => ids.indexOf(replicaId))
   return { seen, wallMs, isFilling }
+}
+
+/** A cursor that has seen only what both have seen: the first one itself, if the other one has seen all of it. Throws `MESSAGE_MALFORMED`. */
+export function earlierCursor(one: Uint8Array, other: Uint8Array, ids: ReplicaIds): Uint8Array {
+  const [first, second] = [decodeCursor(one, ids), decodeCursor(other, ids)]
+  const both = commonDots(first.seen, second.seen, ids)
+  if (both.isFirst) return one
+  const wallMs = Math.min(first.wallMs, second.wallMs)
+  return encodeCursor({ seen: both.dots, wallMs, isFilling: first.isFilling || second.isFilling }, ids)
 }

@@ -22,6 +22,7 @@ export interface FollowQuestion extends FollowedKeys {
   /** Undefined at the start. */
   readonly since: PartitionCursor | undefined
   readonly initial: boolean
+  readonly atOnce: boolean
 }
 
 /** What an owner answers. */
@@ -102,6 +103,14 @@ export class WaitingReaders {
     return () => void this.#remove(waiting)
   }
 
+  /** Calls back, once they are durable, with cursors of what the copies of these partitions have now. */
+  cursors(names: readonly PartitionName[], now: Instant, done: (cursors: readonly Uint8Array[]) => void): void {
+    const { collections, commit, time } = this.#deps
+    const wallMs = time.wallMs(now)
+    const cursors = names.map((name) => encodeCursor(cursorOfNow(collections, name, wallMs), collections.ids))
+    commit.whenDurable(() => done(cursors))
+  }
+
   disconnected(neighbour: PeerId): void {
     if (!this.#countOf.has(neighbour)) return
     for (const { waiting } of [...this.#watched.values()])
@@ -137,7 +146,7 @@ export class WaitingReaders {
     }
     const changes = changesSince(collections, name, cursor, question, time.wallMs(now))
     // One that begins hears when it has all that was there.
-    const isNews = changes.keys.length > 0 || changes.reset || changes.more || cursor.isFilling
+    const isNews = changes.keys.length > 0 || changes.reset || changes.more || cursor.isFilling || question.atOnce
     if (isNews) this.#end(waiting, changes)
     else waiting.cursor = changes.cursor
   }

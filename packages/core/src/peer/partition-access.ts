@@ -85,6 +85,21 @@ export class PartitionAccess {
     return this.#ownership.reads.following.follow(follow, now, done)
   }
 
+  /** Whether this peer's clock has come to the date of all these rows, which were followed. Then it observes them. */
+  isDue(rows: readonly Readonly<Row>[], now: Instant): boolean {
+    return this.#ownership.reads.following.isDue(rows, now)
+  }
+
+  /** Calls back, once they are durable, with cursors of what this peer's copies of these partitions have now. */
+  cursors(names: readonly PartitionName[], now: Instant, done: (cursors: readonly Uint8Array[]) => void): void {
+    this.#ownership.reads.following.cursors(names, now, done)
+  }
+
+  /** The cursor to follow from where both cursors hold: the first one itself, if the other one has all of it. Throws `MESSAGE_MALFORMED`. */
+  earlierCursor(one: Uint8Array, other: Uint8Array): Uint8Array {
+    return this.#ownership.reads.following.earlier(one, other)
+  }
+
   /**
    * Reads the first keys of a range of any partition: `done` is called once, in a step or before this returns, with the rows of
    * the keys in order, or with undefined where no peer that may answer was in reach in time. Throws `BACKLOG_FULL`.

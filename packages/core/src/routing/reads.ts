@@ -119,7 +119,7 @@ export function rowsIn(
   from: PeerId,
   block: Uint8Array,
   now: Instant,
-  onAhead: (partition: string, key: string) => void = () => undefined,
+  onAhead: (partition: string, key: string, row: Row) => void = () => undefined,
 ): Map<string, Map<string, Row[]>> {
   const found = new Map<string, Map<string, Row[]>>()
   for (const record of inbound.read(from, block, true, now)) {
@@ -130,7 +130,7 @@ export function rowsIn(
     for (const row of record.rows) {
       const key = entryKeyOf(record.partition.kind, row.key)
       if (!inbound.isBelievable(row, now)) {
-        onAhead(partition, key)
+        onAhead(partition, key, row)
         continue
       }
       clock.observe(row.hlc)

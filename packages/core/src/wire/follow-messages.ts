@@ -17,6 +17,8 @@ export type FollowingMessage =
       readonly since?: Uint8Array
       /** At the start: the answer has all that is there. If left out, it is only a cursor of where the changes stand. */
       readonly initial?: true
+      /** Answered at once, also if nothing has changed. */
+      readonly atOnce?: true
       /** Only keys that begin with it. */
       readonly prefix: string
       /** Only the key that is equal to `prefix`. */
@@ -51,6 +53,7 @@ export function readFollow(fields: Fields): Of<'follow'> {
     ...(fields.has('origin') ? { origin: fields.hash('origin') } : {}),
     ...(fields.has('since') ? { since: fields.bytes('since', FOLLOW_CURSOR_MAX_BYTES) } : {}),
     ...flagOf(fields, 'initial'),
+    ...flagOf(fields, 'atOnce'),
     prefix: fields.anyText('prefix', KEY_MAX_BYTES),
     ...flagOf(fields, 'exact'),
     ...flagOf(fields, 'passed'),

@@ -1,8 +1,9 @@
 import { GridError } from '@gossipgrid/core'
-import type { Followed, PartitionName, Peer } from '@gossipgrid/core'
+import type { Followed, FollowedKey, PartitionName, Peer } from '@gossipgrid/core'
 import { onAbort } from '../../flow/on-abort.ts'
 import { aborted } from '../../runtime/waiting.ts'
 import type { Pump } from '../../runtime/write-path.ts'
+import { EarlyKeys } from './early-keys.ts'
 
 /** Partitions that are asked at once for all that is there. Each of them may send 256 KiB. */
 const FILLING_MAX = 16
@@ -23,11 +24,13 @@ export interface FollowedPartitionsDeps {
 }
 
 /** What has changed in one partition. */
-export interface ArrivedChanges extends Followed {
+export interface ArrivedChanges extends Pick<Followed, 'keys' | 'reset' | 'more'> {
   /** Of the partition, in `names`. */
   readonly place: number
   /** It has what was there when the reader began: deletes in it are of keys that the reader was never given. */
   readonly isFirst: boolean
+  /** Where to ask on. Undefined: these are keys of earlier answers, whose time has come only now. */
+  readonly since: Uint8Array | undefined
 }
 
 /**
@@ -37,6 +40,13 @@ export interface ArrivedChanges extends Followed {
 export class FollowedPartitions {
   readonly #deps: FollowedPartitionsDeps
   readonly #cursors: (Uint8Array | undefined)[]
+  /** Where the next question goes on. It may be behind keys that are dated too early to be given. */
+  readonly #asked: (Uint8Array | undefined)[]
+  readonly #early: EarlyKeys
+  /** Places that are not asked on because too much is kept of them. */
+  readonly #paused = new Set<number>()
+  /** Places that have given all that was there. */
+  readonly #filled = new Set<number>()
   readonly #arrived: ArrivedChanges[] = []
   readonly #stops = new Map<number, () => void>()
   readonly #unanswered: Set<number>
@@ -50,7 +60,15 @@ export class FollowedPartitions {
   constructor(deps: FollowedPartitionsDeps) {
     this.#deps = deps
     this.#cursors = deps.names.map((_, place) => deps.since.get(place))
+    this.#asked = this.#cursors.slice()
     this.#unanswered = new Set(deps.names.keys())
+    this.#early = new EarlyKeys(
+      ({ rows }) => deps.pump.undisturbed(() => deps.pump.peer.partitions.isDue(rows, deps.pump.now())),
+      (place, keys) => {
+        this.#arrived.push({ keys, place, isFirst: false, reset: false, more: false, since: undefined })
+        this.#wake?.()
+      },
+    )
   }
 
   /** The places of partitions that no owner has answered for yet. */
@@ -69,15 +87,33 @@ export class FollowedPartitions {
   }
 
   /** The reader has taken all of it: the next question may go, and the cursor moves on. */
-  done({ place, isFirst, more, since }: ArrivedChanges): void {
+  done({ keys, place, isFirst, more, since }: ArrivedChanges): void {
     if (this.#ended) return
-    this.#cursors[place] = since
-    if (!more && isFirst) {
+    if (since === undefined) this.#early.done(place, keys)
+    else this.#asked[place] = since
+    if (isFirst && !more) {
       this.#filling -= 1
-      this.#unanswered.delete(place)
+      this.#filled.add(place)
     }
-    this.#ask(place, isFirst && more)
+    if (!this.#early.has(place)) {
+      this.#cursors[place] = this.#asked[place]
+      if (this.#filled.has(place)) this.#unanswered.delete(place)
+    }
+    if (since === undefined && !this.#paused.delete(place)) return
+    if (this.#early.isFull(place)) this.#paused.add(place)
+    else this.#ask(place)
     this.#askMore()
+  }
+
+  /** Goes on from an earlier place, from which on a reader needs what has changed again. */
+  goBack(place: number, cursor: Uint8Array): void {
+    if (this.#ended || this.#cursors[place] === cursor) return
+    this.#cursors[place] = this.#asked[place] = cursor
+    const waiting = this.#arrived.findIndex((arrived) => arrived.place === place && arrived.since !== undefined)
+    const stop = this.#stops.get(place)
+    if (waiting >= 0) this.#arrived.splice(waiting, 1)
+    stop?.()
+    if (stop !== undefined || waiting >= 0) this.#ask(place)
   }
 
   /** What comes next. Rejects with `ABORTED`, `COLLECTION_DROPPED`; undefined when the grid closes; 'woken' after `wake`. */
@@ -114,6 +150,7 @@ export class FollowedPartitions {
     this.#endWatching()
     for (const stop of this.#stops.values()) stop()
     this.#stops.clear()
+    this.#early.stop()
     this.#arrived.length = 0
     this.#wake?.()
   }
@@ -136,18 +173,23 @@ export class FollowedPartitions {
   #askMore(): void {
     while (this.#next < this.#deps.names.length && this.#filling < FILLING_MAX) {
       this.#filling += 1
-      this.#ask(this.#next++, true)
+      this.#ask(this.#next++)
     }
   }
 
-  #ask(place: number, isFirst: boolean): void {
+  #ask(place: number): void {
     const { exact, initial, names, prefix, pump } = this.#deps
     if (this.#ended || pump.closing.aborted) return
-    const follow = { name: names[place]!, prefix, exact, initial, since: this.#cursors[place] }
+    const isFirst = !this.#filled.has(place)
+    const since = this.#asked[place]
+    // Without news an owner waits for a while: what is to be followed first would not be known before.
+    const follow = { name: names[place]!, prefix, exact, initial, since, atOnce: isFirst && since !== undefined }
     const asked = (peer: Peer): (() => void) =>
       peer.partitions.follow(follow, pump.now(), (followed) => {
         this.#stops.delete(place)
-        this.#arrived.push({ ...kept(followed), place, isFirst })
+        const { keys, ahead, reset } = kept(followed)
+        this.#early.take(place, { keys, ahead, reset })
+        this.#arrived.push({ ...followed, keys, place, isFirst })
         this.#wake?.()
       })
     this.#stops.set(
@@ -159,15 +201,16 @@ export class FollowedPartitions {
 }
 
 /** Values are views of a message, or of the copy of this peer. */
-function kept(followed: Followed): Followed {
-  const keys = followed.keys.map(({ key, rows }) => {
-    const own = rows.map((row) => ({
-      ...row,
-      bytes: row.bytes?.slice(row.start, row.end),
-      start: 0,
-      end: row.end - row.start,
-    }))
-    return { key, rows: own }
-  })
-  return { ...followed, keys }
+function kept({ keys, ahead, reset }: Followed): Pick<Followed, 'keys' | 'ahead' | 'reset'> {
+  const own = (changed: readonly FollowedKey[]): readonly FollowedKey[] =>
+    changed.map(({ key, rows }) => {
+      const copies = rows.map((row) => ({
+        ...row,
+        bytes: row.bytes?.slice(row.start, row.end),
+        start: 0,
+        end: row.end - row.start,
+      }))
+      return { key, rows: copies }
+    })
+  return { keys: own(keys), ahead: own(ahead), reset }
 }

@@ -116,7 +116,7 @@ describe('the changes of a partitioned map', () => {
     const loop = mapOf(all[0]!).watch()
     const picture = new Picture(loop)
     await until(() => picture.has(ENTRIES) && loop.complete, 'the entries come')
-    await mapOf(all[0]!).set('key 3', 33)
+    await mapOf(all[0]!).set('key 3', 33, { copies: 'all' })
     await until(() => picture.entries.get('key 3') === 33 && picture.cursor !== undefined, 'a cursor comes')
     await loop.return?.()
     await mapOf(all[1]!).delete('key 4')
@@ -147,6 +147,49 @@ describe('the changes of a partitioned map', () => {
     const later = ENTRIES.map(([key, value]): [string, number] => [key, value + 1000])
     await mapOf(all[0]!).setMany(later)
     await until(() => picture.has(later), 'the changes come')
+  })
+
+  it('go on after a cursor in all partitions at once, also where nothing happens', async () => {
+    const [grid] = await openAll(1)
+    const map = grid!.map<number>('many', { mode: 'partitioned', partitions: 64 })
+    const first = map.watch()
+    const begun = first.next()
+    await until(() => first.complete, 'the loop has begun')
+    await map.set('key 1', 1)
+    const { cursor } = (await begun).value!
+    await first.return?.()
+    const last = ENTRIES.find(([key]) => map.partitionOf(key) === 63)![0]
+    const loop = map.watch({ since: cursor })
+    const next = loop.next()
+    await until(() => loop.complete, 'all partitions have answered')
+    await map.set(last, 7)
+    const change = (await next).value!
+    expect([change.key, change.value]).toEqual([last, 7])
+    expect(change.cursor).toBeDefined()
+    await loop.return?.()
+  })
+
+  it('that are dated ahead of the clock of the reader come once it is there, and no cursor is behind them before', async () => {
+    const [grid] = await openAll(1)
+    let behindMs = 0
+    const light = await grids.open({ wallMs: () => Date.now() - behindMs })
+    await light.ready()
+    await mapOf(grid!).setMany(ENTRIES)
+    const loop = mapOf(light).watch()
+    const picture = new Picture(loop)
+    await until(() => picture.has(ENTRIES) && loop.complete, 'the entries come')
+    behindMs = 120_000
+    await mapOf(grid!).set('key 1', 100)
+    await mapOf(grid!).set('key 2', 200)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(picture.entries.get('key 1')).toBe(1)
+    const { cursor } = picture
+    behindMs = 0
+    const after = new Map(ENTRIES).set('key 1', 100).set('key 2', 200)
+    await until(() => picture.has(after), 'they come')
+    if (cursor === undefined) return
+    const again = new Picture(mapOf(light).watch({ since: cursor }))
+    await until(() => again.entries.get('key 1') === 100 && again.entries.get('key 2') === 200, 'they come again')
   })
 
   it('end entries that expire, when they do', async () => {
