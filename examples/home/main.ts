@@ -7,6 +7,7 @@ import { gridHere } from '../shared/grid-here.ts'
 import { peerGraph } from '../shared/peer-graph.ts'
 import { announce } from '../shared/seat.ts'
 import { rename, visitor } from '../shared/visitor.ts'
+import { citySearch } from './city-search.ts'
 import { holdings } from './holdings.ts'
 
 const APPS = [
@@ -33,6 +34,7 @@ app.append(
     { class: 'lead' },
     'Every square is a process on a machine, every circle a browser tab. All are peers of one grid.',
   ),
+  citySearch(grid),
   element('section', { class: 'picture', 'aria-label': 'Peers' }, peerGraph(grid), holdings(grid)),
   element('ul', { class: 'cards', 'aria-label': 'Apps in this grid' }, ...cards),
 )

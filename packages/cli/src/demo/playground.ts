@@ -6,6 +6,7 @@ import { peerLines } from './screen/peer-lines.ts'
 import { countOf, durationText } from '../terminal/quantities.ts'
 import { visibleJson, visibleLines } from '../terminal/visible.ts'
 import type { Screen } from './screen/screen.ts'
+import { searchable } from './story/search-name.ts'
 
 const COMMANDS: readonly (readonly [usage: string, text: string])[] = [
   ['set <peer> <key> <json>', 'write at one peer'],
@@ -155,7 +156,7 @@ export class Playground {
   async #set(rest: string): Promise<readonly string[]> {
     const [, peer = '', key = '', json = ''] = /^(\S+)\s+(\S+)\s+(.+)$/.exec(rest) ?? []
     if (json === '') throw new Error('set <peer> <key> <json>')
-    const value = parsed(json)
+    const value = searchable(parsed(json))
     const startMs = performance.now()
     await this.#cluster.ask(peerNumber(peer), 'write', [{ key, value }])
     return [`On the disk of peer ${peer} after ${durationText(performance.now() - startMs)}.`]

@@ -9,6 +9,7 @@ import type { Outcome } from './outcome.ts'
 import { bar, peerLines } from '../screen/peer-lines.ts'
 import { bytesText, countOf, countText, durationText } from '../../terminal/quantities.ts'
 import type { LiveLines, Screen } from '../screen/screen.ts'
+import { searchable } from './search-name.ts'
 import { SplitWrites } from './split-writes.ts'
 import { planWorkload, workloadSize } from './workload.ts'
 
@@ -62,7 +63,7 @@ export class Story {
   /** Runs all steps. Rejects when a step fails or takes too long, and when a peer dies by itself. */
   async tell(): Promise<Outcome> {
     await this.#start()
-    const cities = readCities(this.#options.citiesMax)
+    const cities = new Map(Array.from(readCities(this.#options.citiesMax), ([key, city]) => [key, searchable(city)]))
     await this.#load(cities)
     await this.#spread()
     await this.#split(cities)

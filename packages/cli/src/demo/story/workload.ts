@@ -1,4 +1,5 @@
 import type { OrderedWrite } from '../cluster/peer-calls.ts'
+import { searchable } from './search-name.ts'
 
 /** How many writes each side of the split makes. */
 export interface WorkloadSize {
@@ -64,7 +65,8 @@ function contestedWrite(
 }
 
 function added(key: string, side: number): OrderedWrite {
-  return { key, value: { name: `New town ${key}`, country: 'XX', population: 1, founded: `side ${side}` } }
+  const town = { name: `New town ${key}`, country: 'XX', population: 1, founded: `side ${side}` }
+  return { key, value: searchable(town) }
 }
 
 /** Fisher and Yates. */
