@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { openGrid } from 'gossipgrid'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { Surroundings, killed, removeAll } from './cli-rig/surroundings.ts'
@@ -57,4 +60,32 @@ test('a peer on a port of its own is joined by processes and by tabs, and by wha
       String(join),
     ).toBe(true)
   }
+})
+
+test('status waits for a peer that is being started, and no longer than it was told', async () => {
+  const here = new Surroundings('waiting')
+  expect(await here.error('status', '--wait', '500ms')).toMatchObject({ exit: 3, code: 'NO_PEER' })
+  const waiting = here.ok('status', '--wait', '60s')
+  await here.peer('--name', 'late')
+  expect(await waiting).toMatch(/grid +late/)
+})
+
+test('a private peer says that others need the same secret, and names no file that only its service sees', async () => {
+  const shownBy = async (here: Surroundings): Promise<string> => {
+    const child = here.spawn('peer', '--name', 'private', '--no-mdns', '--secret-file', secret)
+    let shown = ''
+    child.stdout!.on('data', (chunk: Buffer) => (shown += chunk.toString()))
+    await expect.poll(() => shown, { timeout: 30_000 }).toContain('Ctrl-C closes it')
+    await killed(child, 'SIGTERM')
+    return shown
+  }
+  const directory = mkdtempSync(join(tmpdir(), 'credentials-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const secret = join(directory, 'secret')
+  await new Surroundings('maker').ok('secret', '--out', secret)
+  const typed = await shownBy(new Surroundings('typed'))
+  expect(typed).toMatch(/Join from \w+ machine, with the same secret:/)
+  expect(typed).toContain(`--secret-file ${secret} --join`)
+  const service = await shownBy(new Surroundings('service', { CREDENTIALS_DIRECTORY: directory }))
+  expect(service).toContain('--secret-file FILE --join')
 })

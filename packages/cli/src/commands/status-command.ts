@@ -1,5 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { Command } from 'commander'
-import { CliError } from '../cli-error.ts'
+import { CliError, EXIT } from '../cli-error.ts'
 import type { PeerStatus } from '../control/control-api.ts'
 import { ControlClient } from '../control/control-client.ts'
 import { colorsFor } from '../terminal/colors.ts'
@@ -9,14 +10,18 @@ import { bytesText, countOf, countText, spanText } from '../terminal/quantities.
 import { facts } from '../terminal/table.ts'
 import { collectionTable } from './collections-command.ts'
 import { wrapped } from '../terminal/wrapped.ts'
-import { clientCommand, examples } from './options.ts'
+import { clientCommand, examples, parseDuration } from './options.ts'
 import type { ClientOptions } from './options.ts'
 
 /** The part of 80 columns that is left beside the names. */
 const TEXT_COLUMNS = 68
+/** The time between two looks for a peer that is being started. */
+const LOOK_GAP_MS = 200
 
 interface StatusOptions extends ClientOptions {
   readonly check?: true
+  /** Milliseconds. */
+  readonly wait?: number
 }
 
 /** `gossipgrid status`. */
@@ -24,19 +29,20 @@ export function statusCommand(): Command {
   const command = new Command('status')
     .description('Show the state of a running peer')
     .option('--check', 'print nothing; exit with 1 if its store refuses writes, 3 if it does not answer')
+    .option('--wait <time>', 'wait so long for the peer to answer, such as 30s', parseDuration)
     .action(runStatus)
   return examples(clientCommand(command), [
     ['gossipgrid status', 'of the one peer that runs here'],
     ['gossipgrid status --name shop', 'of the peer of this grid'],
     ['gossipgrid status --json | jq .backlog', 'for scripts'],
     ['gossipgrid status --check', 'for a health check'],
+    ['gossipgrid status --check --wait 30s', 'after a start, until it is up'],
   ])
 }
 
 async function runStatus(options: StatusOptions): Promise<void> {
-  const client = await ControlClient.of(options)
+  const { client, status } = await answer(options, performance.now() + (options.wait ?? 0))
   try {
-    const status = await client.call<PeerStatus>('/v1/status')
     if (options.check === true) return check(status)
     if (options.json === true) return printJson(status)
     const colors = colorsFor(process.stdout)
@@ -44,6 +50,22 @@ async function runStatus(options: StatusOptions): Promise<void> {
     if (status.collections.length > 0) print(`\n${await collectionTable(status.collections, colors)}`)
   } finally {
     client.close()
+  }
+}
+
+/** The peer that the options select, and what it says, once it answers. Throws why it does not when `untilMs` is over. */
+async function answer(options: StatusOptions, untilMs: number): Promise<{ client: ControlClient; status: PeerStatus }> {
+  for (;;) {
+    let client: ControlClient | undefined
+    try {
+      client = await ControlClient.of(options)
+      return { client, status: await client.call<PeerStatus>('/v1/status') }
+    } catch (error) {
+      client?.close()
+      const starting = error instanceof CliError && error.exitCode === EXIT.unreachable
+      if (!starting || performance.now() >= untilMs) throw error
+      await delay(LOOK_GAP_MS)
+    }
   }
 }
 

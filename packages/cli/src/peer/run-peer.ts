@@ -181,7 +181,9 @@ function tellStart(grid: Grid, options: PeerOptions, started: Started): void {
   ]
   print(facts(lines, colors))
   if (join[0] !== undefined) {
-    print(`\nJoin from ${onlyHere(join[0]) ? 'this' : 'another'} machine:\n  ${joinCommand(grid, join[0], options)}`)
+    const secret = started.isPrivate ? ', with the same secret' : ''
+    const machine = onlyHere(join[0]) ? 'this' : 'another'
+    print(`\nJoin from ${machine} machine${secret}:\n  ${joinCommand(grid, join[0], options)}`)
   }
   if (tabs !== undefined) print(`\nTabs join by:\n  ${tabs}`)
   print(`\n${colors.dim('Look at it with: gossipgrid status. Ctrl-C closes it.')}`)
@@ -209,8 +211,14 @@ function joinCommand(grid: Grid, address: string, options: PeerOptions): string 
       ? options.open === true
         ? ' --open'
         : ''
-      : ` --secret-file ${shellWord(options.secretFile)}`
+      : ` --secret-file ${passedBySystemd(options.secretFile) ? 'FILE' : shellWord(options.secretFile)}`
   return `gossipgrid peer --name ${shellWord(grid.name)}${secret} --join ${address}`
+}
+
+/** A file that only the service of this peer sees. */
+function passedBySystemd(file: string): boolean {
+  const directory = process.env['CREDENTIALS_DIRECTORY'] ?? ''
+  return directory !== '' && file.startsWith(`${directory}/`)
 }
 
 /** The address to show: one that other machines can reach, if there is one. */
