@@ -155,12 +155,15 @@ export class MapIndex {
 
   #addElements(entry: number, value: unknown, own: SortKey): void {
     const found: SortKey[] = []
+    let elements = 0
     for (const reached of reachedBy(value, this.#paths[0]!)) {
-      if (Array.isArray(reached) && found.length + reached.length <= ELEMENTS_MAX) found.push(...reached.map(sortKeyOf))
-      else if (Array.isArray(reached)) this.#crowded.add(entry)
+      if (Array.isArray(reached)) elements += reached.length
+      if (elements > ELEMENTS_MAX || found.length > 2 * ELEMENTS_MAX) {
+        this.#crowded.add(entry)
+        break
+      }
+      if (Array.isArray(reached)) found.push(...reached.map(sortKeyOf))
       found.push(sortKeyOf(reached))
-      if (found.length > ELEMENTS_MAX) this.#crowded.add(entry)
-      if (this.#crowded.has(entry)) break
     }
     const { ranks, payloads, entries, free, ofEntry } = this.#elements
     const distinct = this.#crowded.has(entry) ? [] : distinctFrom(own, found)

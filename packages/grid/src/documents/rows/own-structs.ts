@@ -83,7 +83,10 @@ export class OwnStructs implements OwnContent {
     return this.#encoder
   }
 
-  #refuse(items: readonly Y.Item[]): void {
+  #refuse(unwritable: readonly Y.Item[]): void {
+    // Structs of one turn may be written twice, and are refused once.
+    const items = unwritable.filter((item) => !item.deleted)
+    if (items.length === 0) return
     const errors = items.map(({ content }) =>
       content instanceof Y.ContentDoc
         ? new GridError('INVALID_VALUE', 'subdocuments are not supported and were removed: open a document by its name')
