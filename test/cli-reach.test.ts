@@ -62,7 +62,7 @@ test('a peer on a port of its own is joined by processes and by tabs, and by wha
   }
 })
 
-test('status waits for a peer that is being started, and no longer than it was told', async () => {
+test('status waits for a peer that is being started, and no longer than asked', async () => {
   const here = new Surroundings('waiting')
   expect(await here.error('status', '--wait', '500ms')).toMatchObject({ exit: 3, code: 'NO_PEER' })
   const waiting = here.ok('status', '--wait', '60s')
