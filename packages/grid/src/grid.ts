@@ -109,7 +109,7 @@ export class Grid extends GridCollections {
     const { writes } = this.#runtime
     this.writes = writes
     this.maps = new GridMaps(writes, logger, deps.valueSizeMaxBytes)
-    this.partitionedMaps = new PartitionedMaps(writes, deps.valueSizeMaxBytes, deps.joining)
+    this.partitionedMaps = new PartitionedMaps(writes, logger, deps.valueSizeMaxBytes, deps.joining)
     this.countersAndSets = new CountersAndSets(writes, logger)
     this.signals = new GridSignals(this.#runtime, logger)
     this.#eventReporter = new EventReporter({

@@ -1,5 +1,6 @@
 import { GridError, INDEX_ROWS, partitions } from '@gossipgrid/core'
 import type { AskedQuery } from '@gossipgrid/core'
+import type { Logger } from '../logger.ts'
 import { checkMapOptions } from '../maps/map-options.ts'
 import { ValueSchema } from '../maps/schema.ts'
 import { OWNERS_DEFAULT, PARTITIONS_DEFAULT, checkPartitionOptions } from '../partitioned/partition-options.ts'
@@ -11,14 +12,16 @@ import type { WritePath } from '../runtime/write-path.ts'
 /** The partitioned maps of a grid that were opened, by name. */
 export class PartitionedMaps {
   readonly #writes: WritePath
+  readonly #logger: Logger
   readonly #valueSizeMaxBytes: number
   readonly #joins: boolean
   readonly #maps = new Map<string, PartitionedMap<unknown>>()
   #queries: Promise<OwnerQueries> | undefined
 
   /** `joins`: there are addresses of a grid that this peer is to meet first. */
-  constructor(writes: WritePath, valueSizeMaxBytes: number, joins: boolean) {
+  constructor(writes: WritePath, logger: Logger, valueSizeMaxBytes: number, joins: boolean) {
     this.#writes = writes
+    this.#logger = logger
     this.#valueSizeMaxBytes = valueSizeMaxBytes
     this.#joins = joins
     if (writes.pump.peer.takesPart) this.#followIndexes()
@@ -64,6 +67,11 @@ export class PartitionedMaps {
         return new RoutedMap<Value>({ ...deps, mapTtlMs: options.ttlMs })
       },
       queries: async ({ entries }) => (await this.#loadQueries()).of<Value>(collection, entries),
+      live: async ({ entries }, query, options) => {
+        const { asking } = await this.#loadQueries()
+        const { openPartitionedLive } = await import('../partitioned/live/open-partitioned-live.ts')
+        return openPartitionedLive<Value>({ pump, entries, asking, logger: this.#logger }, query, options)
+      },
     })
     this.#maps.set(name, map as PartitionedMap<unknown>)
     return map

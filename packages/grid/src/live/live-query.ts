@@ -40,6 +40,8 @@ export interface RowChange<Value> {
 export interface LiveQueryDeps extends QueryDeps {
   readonly pump: Pump
   readonly logger: Logger
+  /** Whether the source has all that it should have. Default: always. */
+  readonly isComplete?: () => boolean
 }
 
 /**
@@ -108,9 +110,12 @@ export class LiveQuery<Value> implements AsyncIterable<RowChange<Value>> {
     return this.getSnapshot()
   }
 
-  /** False if a part of the map did not answer, or if more than 1,000,000 entries match, of which the first ones are kept. */
+  /**
+   * False if more than 1,000,000 entries match, of which the first ones are kept; of a partitioned map, also as long as a partition has not
+   * answered or rows are missing before the limit.
+   */
   get complete(): boolean {
-    return this.#isComplete
+    return this.#isComplete && this.#deps.isComplete?.() !== false
   }
 
   /** The same as `rows`, as a function that can be passed on: for React's `useSyncExternalStore` and what is like it. */
@@ -122,7 +127,7 @@ export class LiveQuery<Value> implements AsyncIterable<RowChange<Value>> {
     return this.#snapshot
   }
 
-  /** Calls `listener` after the rows have changed. The returned function ends that. Throws `INVALID_OPTION`. */
+  /** Calls `listener` after the rows have changed, or `complete` has. The returned function ends that. Throws `INVALID_OPTION`. */
   readonly subscribe = (listener: () => unknown): (() => void) => {
     requireKind('a listener', listener, 'function')
     return this.#events.on('change', () => listener())
@@ -143,6 +148,11 @@ export class LiveQuery<Value> implements AsyncIterable<RowChange<Value>> {
     this.#changed.clear()
     this.#feed.close()
     this.#deps.pump.closing.removeEventListener('abort', this.close)
+  }
+
+  /** Tells listeners that `complete` has changed. @internal */
+  announce(): void {
+    this.#events.emit('change', undefined)
   }
 
   get #shownCount(): number {

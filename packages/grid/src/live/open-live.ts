@@ -1,5 +1,6 @@
 import type { Logger } from '../logger.ts'
 import { checkQuery } from '../queries/check-query.ts'
+import type { CheckedQuery } from '../queries/check-query.ts'
 import { invalidQuery } from '../queries/invalid-query.ts'
 import type { Query } from '../queries/query.ts'
 import { LiveQuery } from './live-query.ts'
@@ -11,8 +12,13 @@ export function openLive<Value>(
   logger: Logger,
   query: Query<Value>,
 ): Promise<LiveQuery<Value>> {
+  return LiveQuery.open<Value>({ ...deps, logger }, checkLive(query))
+}
+
+/** Throws `INVALID_QUERY`. */
+export function checkLive<Value>(query: Query<Value>): CheckedQuery {
   const checked = checkQuery(query)
   if (checked.after !== undefined)
     throw invalidQuery('after', 'a live query has no pages: it has the first rows of all')
-  return LiveQuery.open<Value>({ ...deps, logger }, checked)
+  return checked
 }

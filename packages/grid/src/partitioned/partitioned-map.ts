@@ -3,9 +3,9 @@ import type { Collection } from '@gossipgrid/core'
 import { checkKey, checkKind, requireKind } from '../batches/checks.ts'
 import { checkSource } from '../bulk/bulk-source.ts'
 import type { BulkSource } from '../bulk/bulk-source.ts'
+import type { LiveQuery } from '../live/live-query.ts'
 import { EXPIRY_OPTIONS, checkExpiry, checkTtl } from '../maps/map-options.ts'
-import type { Aggregate } from '../queries/aggregate.ts'
-import type { FieldName, Query, Where } from '../queries/query.ts'
+import type { Query } from '../queries/query.ts'
 import { REACHED_OPTIONS, checkReadOptions } from '../reads/after-token.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 import { checkChanges, checkWatch } from './changes/partition-changes.ts'
@@ -22,16 +22,11 @@ import type { PartitionBatch } from './partition-batch.ts'
 import { checkGet, checkPartitionWrite, checkWalk } from './partition-options.ts'
 import type {
   OwnerReadOptions,
-  PartitionAggregateResult,
   PartitionBulkOptions,
   PartitionBulkResult,
   PartitionBulkSetOptions,
-  PartitionCount,
   PartitionGetOptions,
-  PartitionIndexHandle,
   PartitionQueries,
-  PartitionQueryPlan,
-  PartitionQueryResult,
   PartitionReceipt,
   PartitionSetOptions,
   PartitionValues,
@@ -40,6 +35,7 @@ import type {
   PartitionWriteOptions,
   PartitionedMapOptions,
 } from './partition-options.ts'
+import { QueriedMap } from './queried-map.ts'
 import type { RoutedMap } from './routed-map.ts'
 
 export interface PartitionedMapDeps<Value> {
@@ -50,6 +46,8 @@ export interface PartitionedMapDeps<Value> {
   readonly load: () => Promise<RoutedMap<Value>>
   /** Loads its queries. */
   readonly queries: (map: RoutedMap<Value>) => Promise<PartitionQueries<Value>>
+  /** Loads its live queries, and opens one. */
+  readonly live: (map: RoutedMap<Value>, query: Query<Value>, options: OwnerReadOptions) => Promise<LiveQuery<Value>>
 }
 
 /**
@@ -61,7 +59,7 @@ export interface PartitionedMapDeps<Value> {
  * `INVALID_OPTION`, `COLLECTION_MISMATCH` (other peers had opened the map with other options before), `COLLECTION_DROPPED`,
  * `BACKLOG_FULL` (10,000 reads wait), `ABORTED`, `CLOSED`.
  */
-export class PartitionedMap<Value> {
+export class PartitionedMap<Value> extends QueriedMap<Value> {
   /** The name that it was opened by. */
   readonly name: string
   /** Number of partitions. */
@@ -74,11 +72,13 @@ export class PartitionedMap<Value> {
   readonly #collection: Collection
   readonly #load: () => Promise<RoutedMap<Value>>
   readonly #loadQueries: PartitionedMapDeps<Value>['queries']
+  readonly #openLive: PartitionedMapDeps<Value>['live']
   #routed: Promise<RoutedMap<Value>> | undefined
   #queries: Promise<PartitionQueries<Value>> | undefined
 
   /** @internal */
-  constructor({ writes, collection, options, load, queries }: PartitionedMapDeps<Value>) {
+  constructor({ writes, collection, options, load, queries, live }: PartitionedMapDeps<Value>) {
+    super()
     const { partitions, owners } = collection.descriptor
     this.name = collection.title
     this.partitions = partitions
@@ -88,6 +88,7 @@ export class PartitionedMap<Value> {
     this.#collection = collection
     this.#load = load
     this.#loadQueries = queries
+    this.#openLive = live
   }
 
   /**
@@ -266,67 +267,6 @@ export class PartitionedMap<Value> {
   }
 
   /**
-   * The entries that match, in order: all of them, or a page with `limit` and a `next` for the page after it, which any peer can
-   * give. Each partition is asked of one whole owner. `complete` is false if one was not answered for, and `unanswered` names it: its
-   * rows are missing. Own writes count at once. The language is that of `GridMap.query`. Rejects with `INVALID_QUERY`, with
-   * `QUERY_TOO_LARGE` if it costs an owner too much (add an index), and as reads do, but not with `OWNERS_UNREACHABLE`.
-   *
-   * @example
-   * ```ts
-   * const people = grid.map<{ city: string; age: number }>('people', { mode: 'partitioned' })
-   * const { rows, complete } = await people.query({ where: { city: 'Lyon' }, orderBy: '-age', limit: 20 })
-   * if (!complete) console.log('some owners are away')
-   * for (const { key, value } of rows) console.log(key, value.age)
-   * ```
-   */
-  async query(query: Query<Value> = {}, options: OwnerReadOptions = {}): Promise<PartitionQueryResult<Value>> {
-    return (await this.#asking(options)).query(query, options)
-  }
-
-  /** The number of entries that match, as the owners count them: own writes that they have not confirmed do not count. Rejects as `query`. */
-  async count(where?: Where<Value>, options: OwnerReadOptions = {}): Promise<PartitionCount> {
-    return (await this.#asking(options)).count(where, options)
-  }
-
-  /**
-   * Counts, sums, least and largest values and means of the entries that match, for each group. Owners compute them of what they have,
-   * and this peer adds them up. Own writes that the owners have not confirmed do not count. Rejects as `query` does.
-   */
-  async aggregate(aggregate: Aggregate<Value>, options: OwnerReadOptions = {}): Promise<PartitionAggregateResult> {
-    return (await this.#asking(options)).aggregate(aggregate, options)
-  }
-
-  /** Runs a query, and says how each peer has answered it: by which index, and how many entries it looked at. Rejects as `query`. */
-  async explain(query: Query<Value> = {}, options: OwnerReadOptions = {}): Promise<PartitionQueryPlan> {
-    return (await this.#asking(options)).explain(query, options)
-  }
-
-  /**
-   * Has the owners keep their entries in the order of a field, or of several ones: queries find and sort by it. It is for good: owners
-   * build it again after each opening, and so does a new owner, until you `drop()` it. Resolves when it is durable here that there is
-   * such an index, and this peer has built its own part; other owners do when they hear of it. A map has at most 32. Rejects with
-   * `INVALID_QUERY`, `INVALID_OPTION`, `CLOSED`, and with `OWNERS_UNREACHABLE` if this
-   * peer hears of no peer that has opened the map.
-   *
-   * @example
-   * ```ts
-   * const people = grid.map<{ city: string; age: number }>('people', { mode: 'partitioned' })
-   * await people.index(['city', 'age'])
-   * ```
-   */
-  async index(
-    fields: FieldName<Value> | readonly FieldName<Value>[],
-    options: OwnerReadOptions = {},
-  ): Promise<PartitionIndexHandle> {
-    return (await this.#asking(options)).index(fields, options)
-  }
-
-  /** The indexes that its owners keep, as this peer knows them. Rejects with `CLOSED`. */
-  async indexes(): Promise<readonly PartitionIndexHandle[]> {
-    return (await this.#asking({})).indexes()
-  }
-
-  /**
    * Every change of the map from the first `next` on, as its owners tell it: those of one partition in the order in which they come
    * there. A slow reader misses versions in between, and never the last one. When an owner goes, the next one continues: nothing is
    * left out, and a change may come twice. Partitions whose owners are out of reach come later. The loop ends when the grid closes, and throws `ABORTED`, `COLLECTION_DROPPED`, `COLLECTION_MISMATCH`.
@@ -371,13 +311,17 @@ export class PartitionedMap<Value> {
     return covered(steps(), () => coverage)
   }
 
-  async #asking(options: OwnerReadOptions): Promise<PartitionQueries<Value>> {
+  protected async asking(options: OwnerReadOptions): Promise<PartitionQueries<Value>> {
     const routed = await this.#reading(options)
     if (this.#queries === undefined) {
       this.#queries = this.#loadQueries(routed)
       this.#queries.catch(() => (this.#queries = undefined))
     }
     return this.#queries
+  }
+
+  protected async openLive(query: Query<Value>, options: OwnerReadOptions): Promise<LiveQuery<Value>> {
+    return this.#openLive(await this.#reading(options), query, options)
   }
 
   #reading(options: OwnerReadOptions): Promise<RoutedMap<Value>> {

@@ -14,7 +14,7 @@ import type {
   PartitionWatchOptions,
   PartitionWatched,
 } from './changes/partition-changes.ts'
-import { KeyTurns } from './key-turns.ts'
+import { KeyTurns } from '../flow/key-turns.ts'
 import { PartitionBatch } from './partition-batch.ts'
 import type {
   OwnerReadOptions,

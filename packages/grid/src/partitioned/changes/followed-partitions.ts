@@ -50,6 +50,9 @@ export class FollowedPartitions {
   readonly #arrived: ArrivedChanges[] = []
   readonly #stops = new Map<number, () => void>()
   readonly #unanswered: Set<number>
+  /** The place of the changes that the reader is taking, and whether it was moved back meanwhile. */
+  #taken: number | undefined
+  #hasGoneBack = false
   #next = 0
   #filling = 0
   #wake: (() => void) | undefined
@@ -89,9 +92,10 @@ export class FollowedPartitions {
   /** The reader has taken all of it: the next question may go, and the cursor moves on. */
   done({ keys, place, isFirst, more, since }: ArrivedChanges): void {
     if (this.#ended) return
+    this.#taken = undefined
     if (since === undefined) this.#early.done(place, keys)
-    else this.#asked[place] = since
-    if (isFirst && !more) {
+    else if (!this.#hasGoneBack) this.#asked[place] = since
+    if (isFirst && !more && !this.#hasGoneBack) {
       this.#filling -= 1
       this.#filled.add(place)
     }
@@ -105,15 +109,30 @@ export class FollowedPartitions {
     this.#askMore()
   }
 
-  /** Goes on from an earlier place, from which on a reader needs what has changed again. */
-  goBack(place: number, cursor: Uint8Array): void {
-    if (this.#ended || this.#cursors[place] === cursor) return
-    this.#cursors[place] = this.#asked[place] = cursor
-    const waiting = this.#arrived.findIndex((arrived) => arrived.place === place && arrived.since !== undefined)
-    const stop = this.#stops.get(place)
-    if (waiting >= 0) this.#arrived.splice(waiting, 1)
-    stop?.()
-    if (stop !== undefined || waiting >= 0) this.#ask(place)
+  /**
+   * Goes on from what both the reader and `cursor` have seen: what the reader was given since then may have been overwritten by an older
+   * state. False if the cursor makes no sense.
+   */
+  goBack(place: number, cursor: Uint8Array): boolean {
+    const asked = this.#asked[place]
+    // Otherwise all of it is still to come.
+    if (this.#ended || asked === undefined) return true
+    try {
+      const earlier = this.#deps.pump.peer.partitions.earlierCursor(asked, cursor)
+      if (earlier !== asked) this.#moveTo(place, earlier)
+      return true
+    } catch (error) {
+      if (error instanceof GridError) return false
+      throw error
+    }
+  }
+
+  /** Begins again with all that is there. */
+  restart(place: number): void {
+    if (this.#ended) return
+    this.#unanswered.add(place)
+    if (this.#filled.delete(place)) this.#filling += 1
+    this.#moveTo(place, undefined)
   }
 
   /** What comes next. Rejects with `ABORTED`, `COLLECTION_DROPPED`; undefined when the grid closes; 'woken' after `wake`. */
@@ -134,7 +153,10 @@ export class FollowedPartitions {
       await promise
       for (const off of offs) off()
     }
-    return this.#arrived.shift()
+    const arrived = this.#arrived.shift()
+    this.#taken = arrived?.since === undefined ? undefined : arrived.place
+    this.#hasGoneBack = false
+    return arrived
   }
 
   /** The reader has something to do of its own. */
@@ -153,6 +175,17 @@ export class FollowedPartitions {
     this.#early.stop()
     this.#arrived.length = 0
     this.#wake?.()
+  }
+
+  #moveTo(place: number, cursor: Uint8Array | undefined): void {
+    this.#asked[place] = cursor
+    if (!this.#early.has(place)) this.#cursors[place] = cursor
+    if (this.#taken === place) this.#hasGoneBack = true
+    const waiting = this.#arrived.findIndex((arrived) => arrived.place === place && arrived.since !== undefined)
+    if (waiting >= 0) this.#arrived.splice(waiting, 1)
+    const stop = this.#stops.get(place)
+    stop?.()
+    if (stop !== undefined || waiting >= 0 || this.#paused.delete(place)) this.#ask(place)
   }
 
   #start(): void {

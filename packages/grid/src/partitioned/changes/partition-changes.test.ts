@@ -2,7 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Grid } from '../../grid.ts'
 import { TestGrids, collect, diskInMemory, until } from '../../rig/test-grids.ts'
 import type { PartitionedMap } from '../partitioned-map.ts'
+import type { WritePath } from '../../runtime/write-path.ts'
+import { Places } from '../places.ts'
 import { EntryEnds } from './entry-ends.ts'
+import { FollowedPartitions } from './followed-partitions.ts'
 import type { PartitionChange } from './partition-changes.ts'
 
 const SHAPE = { mode: 'partitioned', partitions: 16 } as const
@@ -248,6 +251,45 @@ describe('the changes of a partitioned map', () => {
     for (const options of [{ key: 1 }, { key: 'a', prefix: 'b' }, { initial: 1 }, { since: 'x' }] as never[])
       expect(() => map.changes(options)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
     expect(() => map.watch({ key: 'a' } as never)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
+  })
+})
+
+describe('partitions that are followed', () => {
+  it('give again what came since an earlier place, and from the start all that is there', async () => {
+    const [grid] = await openAll(1)
+    const map = mapOf(grid!)
+    const { pump } = (grid as unknown as { writes: WritePath }).writes
+    const { name, partitions, owners } = map
+    const places = new Places({ name, kind: 'map', mode: 'partitioned', partitions, owners })
+    const [key, other] = ENTRIES.map(([each]) => each).filter((each) => map.partitionOf(each) === 3)
+    const followed = new FollowedPartitions({
+      ...{ pump, check: () => undefined, names: [places.of(key!)], prefix: '', exact: false, initial: true },
+      ...{ since: new Map(), signal: undefined },
+    })
+    const given: string[] = []
+    const take = async (): Promise<void> => {
+      const arrived = await followed.next()
+      if (typeof arrived !== 'object') throw new Error('it has ended')
+      given.push(...arrived.keys.map((each) => each.key))
+      followed.done(arrived)
+    }
+    await map.set(key!, 1)
+    await take()
+    const early = followed.cursors[0]!
+    await map.set(other!, 2)
+    await take()
+    expect(given).toEqual([key, other])
+    expect(followed.goBack(0, followed.cursors[0]!)).toBe(true)
+    expect(followed.goBack(0, early)).toBe(true)
+    await take()
+    expect(given.slice(2)).toEqual([other])
+    expect(followed.goBack(0, Uint8Array.of(7))).toBe(false)
+    followed.restart(0)
+    expect([...followed.unanswered]).toEqual([0])
+    await take()
+    expect(new Set(given.slice(3))).toEqual(new Set([key, other]))
+    expect([...followed.unanswered]).toEqual([])
+    followed.stop()
   })
 })
 

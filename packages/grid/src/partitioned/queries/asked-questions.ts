@@ -69,7 +69,9 @@ export class AskedQuestions {
     const [first] = found.parts
     const index = found.parts.every((part) => part.index?.join() === first!.index?.join()) ? first?.index : undefined
     const ordered = found.parts.every((part) => part.ordered)
-    const answer = rowsAnswer(question.query, { type: 'rows', end, looked, index, ordered })
+    const given = found.parts.flatMap((part) => [...part.cursors])
+    const cursors = new Map(given.map(([name, cursor]) => [name.partition, cursor]))
+    const answer = rowsAnswer(question.query, { type: 'rows', end, looked, index, ordered, cursors })
     return { answered, answer, rows: fitting.map(({ from }) => from) }
   }
 

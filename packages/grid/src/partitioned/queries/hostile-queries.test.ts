@@ -106,7 +106,7 @@ describe('a query of a hostile peer', () => {
 
   it('of any bytes is answered, and its receiver goes on', async () => {
     const { grid, ask } = await owner()
-    const near = rowsQuestion(checkQuery({ where: { n: { $gt: 3 } }, orderBy: '-n' }), 5)
+    const near = rowsQuestion(checkQuery({ where: { n: { $gt: 3 } }, orderBy: '-n', limit: 5 }), true)
     const mutated = fc.tuple(fc.nat(near.length - 1), fc.nat(255)).map(([place, byte]) => near.with(place, byte))
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.uint8Array({ maxLength: 60 }), mutated), async (bytes) => {
@@ -182,6 +182,9 @@ describe('what a hostile owner says to a query', () => {
       { groups: 5 },
       { groups: [5] },
       { groups: [[[], 1, []]] },
+      { looked: 1, ordered: true, cursors: 5 },
+      { looked: 1, ordered: true, cursors: [[16, 'x']] },
+      { looked: 1, ordered: true, cursors: [[-1, Uint8Array.of(1)]] },
       { groups: [[[1], -1, [[1, 1, 1, 1]]]] },
       { groups: [[[1], 1, [['1', 1, 1, 1]]]] },
       { groups: [[[1], 1, [[1, -1, 1, 1]]]] },
@@ -197,7 +200,8 @@ describe('what a hostile owner says to a query', () => {
     const rows = readQuestion(encodeValue({ rows: { orderBy: 'n' } }, 100))
     if (rows.type !== 'rows') throw new Error('rows')
     const end = { sort: [{ rank: 3, payload: 5 }], key: 'k' }
-    const said = { type: 'rows', end, looked: 7, index: ['n'], ordered: true } as const
+    const cursors = new Map([[16, Uint8Array.of(1, 2)]])
+    const said = { type: 'rows', end, looked: 7, index: ['n'], ordered: true, cursors } as const
     expect(readSaid(rows, rowsAnswer(rows.query, said))).toEqual(said)
     const groups = readQuestion(encodeValue({ groups: { groupBy: 'n', sum: 'n' } }, 100))
     const group = { values: [undefined], sort: [], count: 3, fields: [{ sum: 0.5, numbers: 2, min: -1n, max: 'x' }] }

@@ -1,5 +1,6 @@
 import { READ_ANSWER_MAX_BYTES } from '@gossipgrid/core'
 import type { PartitionName, Row } from '@gossipgrid/core'
+import { onAbort } from '../../flow/on-abort.ts'
 import { gatherGroups } from '../../queries/aggregate.ts'
 import type { Group } from '../../queries/aggregate.ts'
 import type { Position } from '../../queries/row-order.ts'
@@ -29,6 +30,8 @@ export interface Part {
   readonly index: readonly string[] | undefined
   readonly ordered: boolean
   readonly groups: readonly Group[]
+  /** For a question that asks for them: where the changes of the partitions stood before the rows were found. */
+  readonly cursors: ReadonlyMap<PartitionName, Uint8Array>
 }
 
 export interface OwnPartDeps {
@@ -54,7 +57,8 @@ export async function ownPart(
   const isAsked = bounds.lookedMax !== undefined
   const deps = { source: map.source(names), indexes: map.indexes, ...bounds }
   const isThere = (): boolean => names.every((name) => partitions.isWhole(name))
-  const part = { names, keys: [], end: undefined, looked: 0, index: undefined, ordered: false, groups: [] }
+  const cursors = await cursorsOf(pump, question.type === 'rows' && question.cursors ? names : [])
+  const part = { names, keys: [], end: undefined, looked: 0, index: undefined, ordered: false, groups: [], cursors }
   if (question.type === 'groups') {
     const groups = await gatherGroups(deps, question.aggregate)
     return isThere() ? { ...part, groups: [...groups.values()] } : undefined
@@ -76,4 +80,16 @@ export async function ownPart(
   }
   const { plan, looked } = found
   return { ...part, keys, end, looked, index: plan?.index.names, ordered: plan?.ordered === true }
+}
+
+/** Resolves when what the cursors stand for is durable, or the grid closes. */
+async function cursorsOf(pump: Pump, names: readonly PartitionName[]): Promise<ReadonlyMap<PartitionName, Uint8Array>> {
+  if (names.length === 0) return new Map()
+  const { promise, resolve } = Promise.withResolvers<readonly Uint8Array[]>()
+  const off = onAbort(pump.closing, () => resolve([]))
+  pump.undisturbed(() => pump.peer.partitions.cursors(names, pump.now(), resolve))
+  pump.tickSoon()
+  const cursors = await promise
+  off()
+  return new Map(cursors.map((cursor, place) => [names[place]!, cursor]))
 }

@@ -4,6 +4,7 @@ import type { PartitionQueries } from '../partition-options.ts'
 import type { RoutedEntries } from '../routed-entries.ts'
 import { AskedQuestions } from './asked-questions.ts'
 import { CopiedMaps } from './copied-maps.ts'
+import { PartAsking } from './part-asking.ts'
 import { RoutedQueries } from './routed-queries.ts'
 
 /** The queries of partitioned maps of one grid: those of this peer, and those that it answers. Loaded with the first one. */
@@ -11,11 +12,14 @@ export class OwnerQueries {
   readonly #writes: WritePath
   readonly #copies: CopiedMaps
   readonly #asked: AskedQuestions
+  /** Asks for what live queries show. */
+  readonly asking: PartAsking
 
   constructor(writes: WritePath) {
     this.#writes = writes
     this.#copies = new CopiedMaps(writes.pump)
     this.#asked = new AskedQuestions(writes, this.#copies)
+    this.asking = new PartAsking({ pump: writes.pump, copies: this.#copies })
     this.#copies.readSoon()
   }
 

@@ -13,6 +13,9 @@ import type { RoutedReads } from '../routed-reads.ts'
 /** A copy of this peer may go while it is read. Then others are asked, so many times. */
 const ATTEMPTS_MAX = 3
 
+/** What a part that is no answer for rows says of rows. */
+const NO_ROWS = { end: undefined, looked: 0, index: undefined, ordered: false, cursors: new Map<never, never>() }
+
 /** What peers have said, and what no peer has answered for. */
 export interface Asked {
   readonly parts: readonly (Part & { readonly peer: PeerId | undefined })[]
@@ -111,9 +114,8 @@ export class PartAsking {
       if (said?.type === 'refused') throw refused(said.refusal)
       const part = { names: of, keys: answer.keys, peer: answer.peer }
       if (said === undefined || !goesOn(question, said)) unanswered.push(...of)
-      else if (said.type === 'groups')
-        parts.push({ ...part, end: undefined, looked: 0, index: undefined, ordered: false, groups: said.groups })
-      else parts.push({ ...part, ...said, groups: [] })
+      else if (said.type === 'groups') parts.push({ ...part, ...NO_ROWS, groups: said.groups })
+      else parts.push({ ...part, ...said, groups: [], cursors: byName(of, said.cursors) })
     }
     return { parts, unanswered, own }
   }
@@ -124,4 +126,16 @@ function goesOn(question: Question, said: Said): boolean {
   if (question.type !== 'rows' || said.type !== 'rows' || said.end === undefined) return true
   const { after, order } = question.query
   return after === undefined || comparePositions(order, said.end, after) > 0
+}
+
+function byName(
+  names: readonly PartitionName[],
+  cursors: ReadonlyMap<number, Uint8Array>,
+): ReadonlyMap<PartitionName, Uint8Array> {
+  const found = new Map<PartitionName, Uint8Array>()
+  for (const name of names) {
+    const cursor = cursors.get(name.partition)
+    if (cursor !== undefined) found.set(name, cursor)
+  }
+  return found
 }

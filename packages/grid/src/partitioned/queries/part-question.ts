@@ -20,9 +20,18 @@ import type { Position } from '../../queries/row-order.ts'
 /** Rows that one peer gives in one answer. More are asked for again, behind the last one. */
 const ANSWER_ROWS_MAX = 1792
 
+/** Of an answer, what cursors may take, and what each takes besides its bytes. */
+const CURSORS_MAX_BYTES: number = QUERY_ANSWER_MAX_BYTES / 2
+const CURSOR_COST_BYTES = 16
+
 /** What one peer asks another: rows in order, or what they come to. */
 export type Question =
-  | { readonly type: 'rows'; readonly query: CheckedQuery }
+  | {
+      readonly type: 'rows'
+      readonly query: CheckedQuery
+      /** With where the changes of the partitions stand, to follow them from there. */
+      readonly cursors: boolean
+    }
   | { readonly type: 'groups'; readonly aggregate: CheckedAggregate }
 
 /** Why a peer gives no answer. On the wire: never change a number. */
@@ -40,17 +49,19 @@ export type Said =
       /** The fields of the index that was used. */
       readonly index: readonly string[] | undefined
       readonly ordered: boolean
+      /** Cursors, by the number of their partition. */
+      readonly cursors: ReadonlyMap<number, Uint8Array>
     }
   | { readonly type: 'groups'; readonly groups: readonly Group[] }
 
-export function rowsQuestion({ where, order, after }: CheckedQuery, limit: number): Uint8Array {
+export function rowsQuestion({ where, order, after, limit }: CheckedQuery, cursors: boolean): Uint8Array {
   const rows = {
     where,
     orderBy: order.parts.map(({ name, descending }) => (descending ? `-${name}` : name)),
     limit: Math.min(limit, ANSWER_ROWS_MAX),
     ...(after === undefined ? {} : { after: positionText(order, after) }),
   }
-  return encodeValue({ rows }, QUESTION_MAX_BYTES)
+  return encodeValue({ rows, ...(cursors ? { cursors } : {}) }, QUESTION_MAX_BYTES)
 }
 
 export function groupsQuestion({ where, groupBy, counts, folds }: CheckedAggregate): Uint8Array {
@@ -63,7 +74,8 @@ export function readQuestion(bytes: Uint8Array): Question {
   const asked = plain(bytes)
   if (isPlainObject(asked) && 'rows' in asked) {
     const query = checkQuery(asked['rows'] as Query<unknown>)
-    return { type: 'rows', query: { ...query, limit: Math.min(query.limit, ANSWER_ROWS_MAX) } }
+    const cursors = (asked as PlainWhere)['cursors'] === true
+    return { type: 'rows', query: { ...query, limit: Math.min(query.limit, ANSWER_ROWS_MAX) }, cursors }
   }
   if (isPlainObject(asked) && 'groups' in asked)
     return { type: 'groups', aggregate: checkAggregate(asked['groups'] as Aggregate<unknown>) }
@@ -97,15 +109,22 @@ export function refused(code: number): GridError {
 
 export function rowsAnswer(
   query: CheckedQuery,
-  { end, looked, index, ordered }: Extract<Said, { type: 'rows' }>,
+  { end, looked, index, ordered, cursors }: Extract<Said, { type: 'rows' }>,
 ): Uint8Array {
   const answer = {
     looked,
     ordered,
     ...(end === undefined ? {} : { end: positionText(query.order, end) }),
     ...(index === undefined ? {} : { index }),
+    ...(cursors.size === 0 ? {} : { cursors: fitting(cursors) }),
   }
   return encodeValue(answer, QUERY_ANSWER_MAX_BYTES)
+}
+
+/** Without a cursor, the reader fetches the partition. */
+function fitting(cursors: ReadonlyMap<number, Uint8Array>): (readonly [number, Uint8Array])[] {
+  let bytes = 0
+  return [...cursors].filter(([, cursor]) => (bytes += cursor.length + CURSOR_COST_BYTES) <= CURSORS_MAX_BYTES)
 }
 
 /** Throws `VALUE_TOO_LARGE`. */
@@ -130,10 +149,24 @@ export function readSaid(question: Question, bytes: Uint8Array): Said | undefine
     const isIndex = index === undefined || (Array.isArray(index) && index.every((name) => typeof name === 'string'))
     if (!isCount(looked) || typeof ordered !== 'boolean' || !isIndex) return undefined
     const position = end === undefined ? undefined : readPosition(end, question.query.order)
-    return { type: 'rows', end: position, looked, index: index as readonly string[] | undefined, ordered }
+    const cursors = readCursors(answer['cursors'])
+    if (cursors === undefined) return undefined
+    return { type: 'rows', end: position, looked, index: index as readonly string[] | undefined, ordered, cursors }
   } catch {
     return undefined
   }
+}
+
+function readCursors(list: unknown): ReadonlyMap<number, Uint8Array> | undefined {
+  const cursors = new Map<number, Uint8Array>()
+  if (list === undefined) return cursors
+  if (!Array.isArray(list)) return undefined
+  for (const each of list as unknown[]) {
+    const [partition, cursor]: readonly unknown[] = Array.isArray(each) ? each : []
+    if (!isCount(partition) || !(cursor instanceof Uint8Array)) return undefined
+    cursors.set(partition, cursor.slice())
+  }
+  return cursors
 }
 
 function readGroups({ groupBy, fields }: CheckedAggregate, list: unknown): Said | undefined {

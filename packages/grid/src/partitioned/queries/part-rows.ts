@@ -1,12 +1,12 @@
 import type { Row } from '@gossipgrid/core'
 import type { TimeSlices } from '../../flow/time-slices.ts'
-import type { Content, EntrySource } from '../../indexes/entry-source.ts'
 import type { CheckedQuery } from '../../queries/check-query.ts'
 import type { FoundRow } from '../../queries/found-rows.ts'
 import { comparePositions } from '../../queries/row-order.ts'
 import type { Position } from '../../queries/row-order.ts'
 import { RowTest } from '../../queries/run-query.ts'
 import type { FoundEntry } from '../routed-entries.ts'
+import { OneEntry } from '../../indexes/one-entry.ts'
 import type { Part, PartKey } from './own-part.ts'
 
 /** Makes the entry of a key from its rows. */
@@ -22,44 +22,6 @@ export interface PartRow {
 export interface PartPage {
   readonly rows: readonly PartRow[]
   readonly end: Position | undefined
-}
-
-/** The entry that is looked at. */
-class OneEntry implements EntrySource {
-  readonly span = 1
-  readonly #content: Content = { bytes: new Uint8Array(0), start: 0, end: 0 }
-  #key = ''
-
-  set(key: string, bytes: Uint8Array): void {
-    this.#key = key
-    this.#content.bytes = bytes
-    this.#content.end = bytes.length
-  }
-
-  key(): string {
-    return this.#key
-  }
-
-  find(key: string): number | undefined {
-    return key === this.#key ? 0 : undefined
-  }
-
-  read(_entry: number, into: Content): boolean {
-    Object.assign(into, this.#content)
-    return true
-  }
-
-  isHidden(): boolean {
-    return false
-  }
-
-  observe(): () => void {
-    return () => undefined
-  }
-
-  refresh(): void {
-    // Its content is set.
-  }
 }
 
 /** Tests the entries that peers give as rows of a query, and puts them in order: no peer is taken at its word. */

@@ -159,10 +159,8 @@ export class RoutedQueries<Value> implements PartitionQueries<Value> {
       const left = { ...query, after, limit: query.limit - rows.size }
       const names = this.#deps.entries.places.all.filter((name) => !unanswered.has(name))
       const timeoutMs = Math.max(1, endMs - performance.now())
-      const found = await this.#ask(names, { type: 'rows', query: left }, rowsQuestion(left, left.limit), {
-        ...options,
-        timeoutMs,
-      })
+      const question = { type: 'rows', query: left, cursors: false } as const
+      const found = await this.#ask(names, question, rowsQuestion(left, false), { ...options, timeoutMs })
       asked(found)
       for (const name of found.unanswered) unanswered.add(name)
       slices.begin()
