@@ -41,6 +41,9 @@ describe('gossipgrid query', () => {
     expect(await here.ok('query', 'users', '--order-by', 'city,-age', '--csv')).toBe(
       'key,city,age\nbob,Lyon,41\nada,Lyon,36\ndan,Lyon,12\ncid,Nice,17\n',
     )
+    expect(await here.ok('query', 'users', adults, '--order-by', 'age', '--select', 'city')).toBe(
+      'ada\t{"city":"Lyon"}\nbob\t{"city":"Lyon"}\n',
+    )
     expect(await here.ok('query', 'users', '{"city":"Rome"}')).toBe('')
   })
 

@@ -29,7 +29,7 @@ const KEPT_MS = 5000
  */
 export function useQuery<Value>(
   name: string,
-  query: Omit<Query<Value>, 'after'> = {},
+  query: Omit<Query<Value, never>, 'after'> = {},
   { suspense = false }: { readonly suspense?: boolean } = {},
 ): QueryState<Value> {
   const map = useMap<Value>(name)
@@ -48,13 +48,13 @@ function suspended(found: Promise<unknown>): Error {
 /** The stores of a map, by query: components with the same query share one, also while they are suspended. */
 const stores = new WeakMap<object, Map<string, LiveStore<never>>>()
 
-function storeOf<Value>(map: GridMap<Value>, query: Query<Value>, text: string): LiveStore<Value> {
+function storeOf<Value>(map: GridMap<Value>, query: Query<Value, never>, text: string): LiveStore<Value> {
   const known = stores.get(map) ?? new Map<string, LiveStore<never>>()
   stores.set(map, known)
   let store = known.get(text) as LiveStore<Value> | undefined
   if (store === undefined) {
     store = new LiveStore<Value>(
-      () => map.live(query),
+      () => map.live<never>(query),
       () => known.delete(text),
     )
     known.set(text, store as never)

@@ -15,6 +15,7 @@ import { visible, visibleJson } from '../terminal/visible.ts'
 
 interface QueryOptions extends ClientOptions {
   readonly orderBy?: string
+  readonly select?: string
   readonly limit?: number
   readonly csv?: true
   readonly count?: true
@@ -28,6 +29,7 @@ export function queryCommand(): Command {
     .argument('<collection>', 'name of the map')
     .argument('[where]', 'JSON in the language of MongoDB; default: all')
     .option('--order-by <fields>', 'such as age, or country,-population for the largest first; default: by key')
+    .option('--select <fields>', 'only these fields of each value, such as name,address.city')
     .addOption(new Option('--limit <count>', 'at most so many').argParser(countParser(1, Number.MAX_SAFE_INTEGER)))
     .option('--csv', 'as a table for a spreadsheet')
     .option('--count', 'only how many')
@@ -40,7 +42,7 @@ export function queryCommand(): Command {
     [`gossipgrid query users '{"city":{"$in":["Lyon","Nice"]}}' --count`, 'how many'],
     [`gossipgrid query users '{"tags":"admin"}' --json | jq -r .key`, 'one JSON object a line'],
     [`gossipgrid query users '{"age":{"$lt":18}}' --explain`, 'whether an index would help'],
-    ['gossipgrid query users --order-by city,-age --csv', 'a sorted table'],
+    ['gossipgrid query users --select name,age --order-by city,-age --csv', 'a sorted table of two fields'],
   ])
 }
 
@@ -71,11 +73,15 @@ async function runQuery(collection: string, where: string | undefined, options: 
 }
 
 /** The query as tagged JSON. The peer checks it. */
-function queryOf(where: string | undefined, { orderBy }: QueryOptions): object {
-  const order = orderBy === undefined ? {} : { orderBy: orderBy.split(',').map((field) => field.trim()) }
-  if (where === undefined) return order
+function queryOf(where: string | undefined, { orderBy, select }: QueryOptions): object {
+  const fieldsOf = (list: string): string[] => list.split(',').map((field) => field.trim())
+  const rest = {
+    ...(orderBy === undefined ? {} : { orderBy: fieldsOf(orderBy) }),
+    ...(select === undefined ? {} : { select: fieldsOf(select) }),
+  }
+  if (where === undefined) return rest
   try {
-    return { where: parseJson(where), ...order }
+    return { where: parseJson(where), ...rest }
   } catch (error) {
     const fault = error instanceof JsonError ? error.message : `is no JSON: ${(error as Error).message}`
     throw new CliError('USAGE', `the condition ${fault}`, `Quote it for the shell, as in '{"city":"Lyon"}'.`)

@@ -4,8 +4,9 @@ import type { Logger } from '../logger.ts'
 import { checkMapOptions } from '../maps/map-options.ts'
 import { ValueSchema } from '../maps/schema.ts'
 import { OWNERS_DEFAULT, PARTITIONS_DEFAULT, checkPartitionOptions } from '../partitioned/partition-options.ts'
-import type { PartitionedMapOptions } from '../partitioned/partition-options.ts'
+import type { OwnerReadOptions, PartitionedMapOptions } from '../partitioned/partition-options.ts'
 import { PartitionedMap } from '../partitioned/partitioned-map.ts'
+import type { RoutedMap } from '../partitioned/routed-map.ts'
 import type { OwnerQueries } from '../partitioned/queries/owner-queries.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 
@@ -67,10 +68,10 @@ export class PartitionedMaps {
         return new RoutedMap<Value>({ ...deps, mapTtlMs: options.ttlMs })
       },
       queries: async ({ entries }) => (await this.#loadQueries()).of<Value>(collection, entries),
-      live: async ({ entries }, query, options) => {
+      live: async <Shown>({ entries }: RoutedMap<Value>, query: unknown, options: OwnerReadOptions) => {
         const { asking } = await this.#loadQueries()
         const { openPartitionedLive } = await import('../partitioned/live/open-partitioned-live.ts')
-        return openPartitionedLive<Value>({ pump, entries, asking, logger: this.#logger }, query, options)
+        return openPartitionedLive<Shown>({ pump, entries, asking, logger: this.#logger }, query, options)
       },
     })
     this.#maps.set(name, map as PartitionedMap<unknown>)

@@ -7,6 +7,8 @@ import { requireKind } from '../batches/checks.ts'
 import { Emitter } from '../changes/emitter.ts'
 import type { CheckedQuery } from '../queries/check-query.ts'
 import type { QueryRow } from '../queries/query.ts'
+import { selected } from '../queries/selection.ts'
+import type { Selection } from '../queries/selection.ts'
 import { RowTest, runQuery } from '../queries/run-query.ts'
 import type { QueryDeps } from '../queries/run-query.ts'
 import type { Pump } from '../runtime/write-path.ts'
@@ -51,6 +53,7 @@ export interface LiveQueryDeps extends QueryDeps {
 export class LiveQuery<Value> implements AsyncIterable<RowChange<Value>> {
   readonly #deps: LiveQueryDeps
   readonly #limit: number
+  readonly #select: Selection | undefined
   readonly #test: RowTest
   readonly #rows: LiveRows
   readonly #changed: Set<number>
@@ -92,6 +95,7 @@ export class LiveQuery<Value> implements AsyncIterable<RowChange<Value>> {
   ) {
     this.#deps = deps
     this.#limit = query.limit
+    this.#select = query.select
     this.#test = new RowTest(deps.source, query.where, query.order)
     this.#rows = rows
     this.#changed = changed
@@ -226,7 +230,7 @@ export class LiveQuery<Value> implements AsyncIterable<RowChange<Value>> {
       const isThere = this.#deps.source.read(row.entry, this.#content)
       // It has expired since the rows were brought up to date.
       if (!isThere) this.#changed.add(row.entry)
-      row.shown = frozen({ key: row.key, value: isThere ? this.#decoded() : undefined })
+      row.shown = frozen({ key: row.key, value: isThere ? selected(this.#decoded(), this.#select) : undefined })
     }
     return row.shown as QueryRow<Value>
   }

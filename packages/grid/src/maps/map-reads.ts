@@ -6,7 +6,7 @@ import { afterToken } from '../reads/after-token.ts'
 import type { ReadOptions } from '../reads/after-token.ts'
 import type { Aggregate, AggregateResult } from '../queries/aggregate.ts'
 import type { IndexHandle, MapQueries } from '../queries/map-queries.ts'
-import type { FieldName, Query, QueryPlan, QueryResult, Where } from '../queries/query.ts'
+import type { FieldName, Query, QueryPlan, QueryResult, RowValue, Where } from '../queries/query.ts'
 import type { LiveQuery } from '../live/live-query.ts'
 import type { Logger } from '../logger.ts'
 import { walkKeys } from '../reads/walk.ts'
@@ -196,8 +196,10 @@ export abstract class MapReads<Value> {
    * for (const { key, value } of rows) console.log(key, value.age)
    * ```
    */
-  async query(query: Query<Value> = {}): Promise<QueryResult<Value>> {
-    return (await this.#queries()).query(query)
+  async query<Names extends FieldName<Value> = never>(
+    query: Query<Value, Names> = {},
+  ): Promise<QueryResult<RowValue<Value, Names>>> {
+    return (await this.#queries()).query<RowValue<Value, Names>>(query)
   }
 
   /** The number of entries that match, each as it is when it is counted. Rejects as `query` does. */
@@ -256,9 +258,11 @@ export abstract class MapReads<Value> {
    * adults.close()
    * ```
    */
-  async live(query: Omit<Query<Value>, 'after'> = {}): Promise<LiveQuery<Value>> {
+  async live<Names extends FieldName<Value> = never>(
+    query: Omit<Query<Value, Names>, 'after'> = {},
+  ): Promise<LiveQuery<RowValue<Value, Names>>> {
     const queries = await this.#queries()
-    return (await import('../live/open-live.ts')).openLive<Value>(queries.liveDeps, this.logger, query)
+    return (await import('../live/open-live.ts')).openLive<RowValue<Value, Names>>(queries.liveDeps, this.logger, query)
   }
 
   async #queries(): Promise<MapQueries<Value>> {

@@ -144,7 +144,7 @@ export interface PartitionIndexHandle {
 
 /** What the queries of a partitioned map do. `PartitionedMap` says what each promises. */
 export interface PartitionQueries<Value> {
-  query(query: Query<Value>, options: OwnerReadOptions): Promise<PartitionQueryResult<Value>>
+  query<Shown>(query: unknown, options: OwnerReadOptions): Promise<PartitionQueryResult<Shown>>
   count(where: Where<Value> | undefined, options: OwnerReadOptions): Promise<PartitionCount>
   aggregate(aggregate: Aggregate<Value>, options: OwnerReadOptions): Promise<PartitionAggregateResult>
   explain(query: Query<Value>, options: OwnerReadOptions): Promise<PartitionQueryPlan>

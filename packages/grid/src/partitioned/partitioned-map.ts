@@ -5,7 +5,6 @@ import { checkSource } from '../bulk/bulk-source.ts'
 import type { BulkSource } from '../bulk/bulk-source.ts'
 import type { LiveQuery } from '../live/live-query.ts'
 import { EXPIRY_OPTIONS, checkExpiry, checkTtl } from '../maps/map-options.ts'
-import type { Query } from '../queries/query.ts'
 import { REACHED_OPTIONS, checkReadOptions } from '../reads/after-token.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 import { checkChanges, checkWatch } from './changes/partition-changes.ts'
@@ -47,7 +46,7 @@ export interface PartitionedMapDeps<Value> {
   /** Loads its queries. */
   readonly queries: (map: RoutedMap<Value>) => Promise<PartitionQueries<Value>>
   /** Loads its live queries, and opens one. */
-  readonly live: (map: RoutedMap<Value>, query: Query<Value>, options: OwnerReadOptions) => Promise<LiveQuery<Value>>
+  readonly live: <Shown>(map: RoutedMap<Value>, query: unknown, options: OwnerReadOptions) => Promise<LiveQuery<Shown>>
 }
 
 /**
@@ -320,8 +319,8 @@ export class PartitionedMap<Value> extends QueriedMap<Value> {
     return this.#queries
   }
 
-  protected async openLive(query: Query<Value>, options: OwnerReadOptions): Promise<LiveQuery<Value>> {
-    return this.#openLive(await this.#reading(options), query, options)
+  protected async openLive<Shown>(query: unknown, options: OwnerReadOptions): Promise<LiveQuery<Shown>> {
+    return this.#openLive<Shown>(await this.#reading(options), query, options)
   }
 
   #reading(options: OwnerReadOptions): Promise<RoutedMap<Value>> {

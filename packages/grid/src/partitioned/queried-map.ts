@@ -1,6 +1,6 @@
 import type { LiveQuery } from '../live/live-query.ts'
 import type { Aggregate } from '../queries/aggregate.ts'
-import type { FieldName, Query, Where } from '../queries/query.ts'
+import type { FieldName, Query, RowValue, Where } from '../queries/query.ts'
 import type {
   OwnerReadOptions,
   PartitionAggregateResult,
@@ -27,8 +27,11 @@ export abstract class QueriedMap<Value> {
    * for (const { key, value } of rows) console.log(key, value.age)
    * ```
    */
-  async query(query: Query<Value> = {}, options: OwnerReadOptions = {}): Promise<PartitionQueryResult<Value>> {
-    return (await this.asking(options)).query(query, options)
+  async query<Names extends FieldName<Value> = never>(
+    query: Query<Value, Names> = {},
+    options: OwnerReadOptions = {},
+  ): Promise<PartitionQueryResult<RowValue<Value, Names>>> {
+    return (await this.asking(options)).query<RowValue<Value, Names>>(query, options)
   }
 
   /** The number of entries that match, as the owners count them: own writes that they have not confirmed do not count. Rejects as `query`. */
@@ -61,8 +64,11 @@ export abstract class QueriedMap<Value> {
    * best.subscribe(() => console.log(best.rows.map(({ key }) => key)))
    * ```
    */
-  async live(query: Omit<Query<Value>, 'after'> = {}, options: OwnerReadOptions = {}): Promise<LiveQuery<Value>> {
-    return this.openLive(query, options)
+  async live<Names extends FieldName<Value> = never>(
+    query: Omit<Query<Value, Names>, 'after'> = {},
+    options: OwnerReadOptions = {},
+  ): Promise<LiveQuery<RowValue<Value, Names>>> {
+    return this.openLive<RowValue<Value, Names>>(query, options)
   }
 
   /**
@@ -91,5 +97,5 @@ export abstract class QueriedMap<Value> {
   }
 
   protected abstract asking(options: OwnerReadOptions): Promise<PartitionQueries<Value>>
-  protected abstract openLive(query: Query<Value>, options: OwnerReadOptions): Promise<LiveQuery<Value>>
+  protected abstract openLive<Shown>(query: unknown, options: OwnerReadOptions): Promise<LiveQuery<Shown>>
 }

@@ -12,9 +12,10 @@ import {
   textOfBytes,
 } from '../ordering/value-order.ts'
 import type { SortKey } from '../ordering/value-order.ts'
-import { checkName, checkWhere, partsOf } from './check-query.ts'
-import type { PlainWhere } from './check-query.ts'
-import { invalidQuery, queryTooLarge } from './invalid-query.ts'
+import { checkName } from './checks/check-name.ts'
+import { checkWhere, partsOf } from './check-query.ts'
+import type { PlainWhere } from './checks/check-name.ts'
+import { invalidQuery, queryTooLarge } from './checks/invalid-query.ts'
 import type { FieldName, Where } from './query.ts'
 import { eachMatch, valueOf } from './run-query.ts'
 import type { QueryDeps } from './run-query.ts'

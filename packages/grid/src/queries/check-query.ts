@@ -1,17 +1,17 @@
 import { GridError, decodeValue, encodeValue, isPlainObject, nearestOf, shown } from '@gossipgrid/core'
 import { pathOf } from '../ordering/paths.ts'
 import { ARRAY, MISSING, NULL, OBJECT, rankOf } from '../ordering/value-order.ts'
-import { invalidQuery } from './invalid-query.ts'
+import { QUERY_DEPTH_MAX, checkName } from './checks/check-name.ts'
+import { invalidQuery } from './checks/invalid-query.ts'
 import { readPosition } from './row-order.ts'
 import type { OrderPart, Position, RowOrder } from './row-order.ts'
+import type { PlainWhere } from './checks/check-name.ts'
+import { checkSelect } from './selection.ts'
+import type { Selection } from './selection.ts'
 
 const QUERY_MAX_BYTES: number = 64 * 1024
-const QUERY_DEPTH_MAX = 32
 const QUERY_ROWS_MAX = 100_000
 const ORDER_FIELDS_MAX = 8
-
-/** A part of the language as data. The names are checked. */
-export type PlainWhere = Readonly<Record<string, unknown>>
 
 /** A query that can be run: it is a copy, and every part of it is known. */
 export interface CheckedQuery {
@@ -19,17 +19,18 @@ export interface CheckedQuery {
   readonly order: RowOrder
   readonly limit: number
   readonly after: Position | undefined
+  readonly select: Selection | undefined
 }
 
 const OPERATORS = [
   ...['$eq', '$ne', '$gt', '$gte', '$lt', '$lte', '$in', '$nin', '$and', '$or', '$not'],
   ...['$exists', '$elemMatch', '$startsWith'],
 ]
-const PARTS = ['where', 'orderBy', 'limit', 'after']
+const PARTS = ['where', 'orderBy', 'limit', 'after', 'select']
 
 /** Throws `INVALID_QUERY`, naming the place of the fault. */
 export function checkQuery(query: unknown): CheckedQuery {
-  const { where, orderBy, limit, after } = partsOf(query, PARTS)
+  const { where, orderBy, limit, after, select } = partsOf(query, PARTS)
   const parts = checkOrder(orderBy)
   const order = { parts, keysDescend: parts.at(-1)?.descending === true }
   if (
@@ -42,6 +43,7 @@ export function checkQuery(query: unknown): CheckedQuery {
     order,
     limit: (limit as number | undefined) ?? QUERY_ROWS_MAX,
     after: after === undefined ? undefined : readPosition(after, order),
+    select: checkSelect(select),
   }
 }
 
@@ -84,16 +86,6 @@ function checkOrder(orderBy: unknown): readonly OrderPart[] {
     checkName(name, place)
     return { name, path: pathOf(name), descending }
   })
-}
-
-/** Throws `INVALID_QUERY` unless this is the dotted name of a field. */
-export function checkName(name: unknown, place: string): asserts name is string {
-  if (typeof name !== 'string') throw invalidQuery(place, `the name of a field, not ${shown(name)}`)
-  const parts = name.split('.')
-  if (parts.length > QUERY_DEPTH_MAX) throw invalidQuery(place, `a name of more than ${QUERY_DEPTH_MAX} parts`)
-  if (parts.includes('__proto__')) throw invalidQuery(place, 'no field can have the name __proto__')
-  if (parts.includes('') || name.startsWith('$') || name.length > 1024 || !name.isWellFormed())
-    throw invalidQuery(place, `${shown(name)} is not the name of a field`)
 }
 
 function walkWhere(where: unknown, place: string, depth: number): void {

@@ -5,7 +5,7 @@ import type { Interval } from '../ordering/interval.ts'
 import { pathOf } from '../ordering/paths.ts'
 import { TEXT } from '../ordering/value-order.ts'
 import type { Payload, SortKey } from '../ordering/value-order.ts'
-import type { PlainWhere } from './check-query.ts'
+import type { PlainWhere } from './checks/check-name.ts'
 
 /** Of a field that matches, some value lies in one of these intervals. */
 type Constraint = readonly Interval[]

@@ -8,11 +8,12 @@ import type { MapEntriesView } from '../indexes/source-of-map.ts'
 import type { Pump } from '../runtime/write-path.ts'
 import { aggregated, checkAggregate } from './aggregate.ts'
 import type { Aggregate, AggregateResult } from './aggregate.ts'
-import { checkIndexNames } from './check-index.ts'
+import { checkIndexNames } from './checks/check-index.ts'
 import { checkQuery, checkWhere } from './check-query.ts'
 import type { CheckedQuery } from './check-query.ts'
 import type { Query, QueryPlan, QueryResult, QueryRow, Where } from './query.ts'
 import { positionText } from './row-order.ts'
+import { selected } from './selection.ts'
 import { eachMatch, runQuery, valueOf } from './run-query.ts'
 import type { Found, QueryDeps } from './run-query.ts'
 
@@ -38,13 +39,13 @@ export class MapQueries<Value> {
     this.#indexes = new MapIndexes(this.#source)
   }
 
-  async query(query: Query<Value>): Promise<QueryResult<Value>> {
+  async query<Shown>(query: unknown): Promise<QueryResult<Shown>> {
     const checked = checkQuery(query)
     const slices = this.#slices()
     const found = await runQuery(this.#deps(slices), checked)
-    const rows: QueryRow<Value>[] = []
+    const rows: QueryRow<Shown>[] = []
     for (const row of found.rows) {
-      rows.push({ key: row.key, value: valueOf(row) as Value })
+      rows.push({ key: row.key, value: selected(valueOf(row), checked.select) as Shown })
       if (slices.isOver(rows.length)) await slices.next()
     }
     return { rows, complete: true, next: nextOf(found, checked) }

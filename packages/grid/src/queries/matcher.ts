@@ -2,7 +2,7 @@ import { isPlainObject } from '@gossipgrid/core'
 import { pathOf, reachedBy } from '../ordering/paths.ts'
 import { ARRAY, NULL, OBJECT, comparePayloads, equalValues, payloadOf, rankOf } from '../ordering/value-order.ts'
 import type { Payload } from '../ordering/value-order.ts'
-import type { PlainWhere } from './check-query.ts'
+import type { PlainWhere } from './checks/check-name.ts'
 
 /** Whether a value matches. */
 export type Matcher = (value: unknown) => boolean

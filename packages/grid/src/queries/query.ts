@@ -91,8 +91,30 @@ export type Where<Value> = {
 /** A field to order by; with `-` in front, the largest first. */
 export type OrderField<Value> = FieldName<Value> | `-${FieldName<Value>}`
 
+/** The first parts of dotted names. */
+type HeadOf<Names extends string> = Names extends `${infer First}.${string}` ? First : Names
+/** What dotted names that begin so go on with. */
+type RestOf<Names extends string, First extends string> = Names extends `${First}.${infer Rest}` ? Rest : never
+
+/** A value with some of its fields only. */
+export type Selected<Value, Names extends string> =
+  IsLoose<Value> extends true
+    ? unknown
+    : Value extends Leaf
+      ? Value
+      : Value extends readonly (infer Element)[]
+        ? Selected<Element, Names>[]
+        : {
+            [Name in keyof Value as Name extends HeadOf<Names> ? Name : never]: Name extends Names
+              ? Value[Name]
+              : Selected<Value[Name], RestOf<Names, Name & string>>
+          }
+
+/** The values of the rows of a query: without names, whole ones. */
+export type RowValue<Value, Names extends string> = [Names] extends [never] ? Value : Selected<Value, Names>
+
 /** A query: plain data, so that it can be stored, sent and written as JSON. */
-export interface Query<Value> {
+export interface Query<Value, Names extends FieldName<Value> = FieldName<Value>> {
   /** Which rows. Default: all. */
   readonly where?: Where<Value> | undefined
   /** By which fields the rows are ordered, and then by key, in the direction of the last field. Default: by key. */
@@ -101,6 +123,8 @@ export interface Query<Value> {
   readonly limit?: number | undefined
   /** The `next` of a page: go on after it. */
   readonly after?: string | undefined
+  /** The fields that the values of the rows are to have, one or several: 1 to 32. Default: all. */
+  readonly select?: Names | readonly Names[] | undefined
 }
 
 /** An entry that matches. */

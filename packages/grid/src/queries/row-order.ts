@@ -3,7 +3,7 @@ import type { Path } from '../ordering/paths.ts'
 import { BYTES, DATE, NUMBER, TEXT, compareSortKeys } from '../ordering/value-order.ts'
 import type { Payload, SortKey } from '../ordering/value-order.ts'
 import { fromBase64Url, toBase64Url } from '../receipts/base64url.ts'
-import { invalidQuery } from './invalid-query.ts'
+import { invalidQuery } from './checks/invalid-query.ts'
 
 const POSITION_VERSION = 1
 const POSITION_MAX_BYTES: number = 32 * 1024

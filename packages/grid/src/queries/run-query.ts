@@ -5,12 +5,13 @@ import type { EntrySource } from '../indexes/entry-source.ts'
 import type { IndexPlace, MapIndex } from '../indexes/map-index.ts'
 import { FieldReader } from '../ordering/field-reader.ts'
 import { sortKeyAt } from '../ordering/paths.ts'
-import type { CheckedQuery, PlainWhere } from './check-query.ts'
+import type { PlainWhere } from './checks/check-name.ts'
+import type { CheckedQuery } from './check-query.ts'
 import { FirstLook, constraintsOf } from './constraints.ts'
 import type { Constraints } from './constraints.ts'
 import { FoundRows } from './found-rows.ts'
 import type { FoundRow } from './found-rows.ts'
-import { queryTooLarge } from './invalid-query.ts'
+import { queryTooLarge } from './checks/invalid-query.ts'
 import { matcherOf } from './matcher.ts'
 import type { Matcher } from './matcher.ts'
 import { planOf } from './plan.ts'
@@ -56,7 +57,7 @@ export async function runQuery(deps: QueryDeps, query: CheckedQuery): Promise<Fo
 /** Visits every entry that matches, once and without order, each as it is when it is visited. */
 export async function eachMatch(deps: QueryDeps, where: PlainWhere, visit: (row: FoundRow) => void): Promise<void> {
   const order = { parts: [], keysDescend: false }
-  const run = new QueryRun(deps, { where, order, limit: Infinity, after: undefined }, visit)
+  const run = new QueryRun(deps, { where, order, limit: Infinity, after: undefined, select: undefined }, visit)
   try {
     await run.walk()
     await run.catchUp()

@@ -179,8 +179,8 @@ export class FollowedQuery {
     const { places, reads } = entries
     reads.check()
     const query = { ...this.#query, after: this.rows.end, limit: this.rows.wanted }
-    const question = { type: 'rows', query, cursors: true } as const
-    const bytes = rowsQuestion(query, true)
+    const question = { type: 'rows', query, cursors: true, fields: undefined } as const
+    const bytes = rowsQuestion(question)
     const bounds = (): { slices: TimeSlices } => ({ slices: this.#slices() })
     const { parts } = await asking.ask(this.#names, { places, reads, question, bytes, bounds }, options)
     if (parts.length === 0 || this.#isStopped) return false

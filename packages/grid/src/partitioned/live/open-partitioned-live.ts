@@ -2,7 +2,6 @@ import { LiveQuery } from '../../live/live-query.ts'
 import { checkLive } from '../../live/open-live.ts'
 import { TimeSlices } from '../../flow/time-slices.ts'
 import type { Logger } from '../../logger.ts'
-import type { Query } from '../../queries/query.ts'
 import type { OwnerReadOptions } from '../partition-options.ts'
 import { FollowedQuery } from './followed-query.ts'
 import type { FollowedQueryDeps } from './followed-query.ts'
@@ -10,7 +9,7 @@ import type { FollowedQueryDeps } from './followed-query.ts'
 /** See `PartitionedMap.live`. */
 export async function openPartitionedLive<Value>(
   deps: FollowedQueryDeps & { readonly logger: Logger },
-  query: Query<Value>,
+  query: unknown,
   options: OwnerReadOptions,
 ): Promise<LiveQuery<Value>> {
   const checked = checkLive(query)

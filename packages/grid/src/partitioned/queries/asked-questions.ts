@@ -1,9 +1,18 @@
-import { GridError, READ_ANSWER_MAX_BYTES } from '@gossipgrid/core'
+import {
+  GridError,
+  QUERY_ANSWER_MAX_BYTES,
+  READ_ANSWER_MAX_BYTES,
+  VALUE_MAX_BYTES,
+  encodeValue,
+} from '@gossipgrid/core'
 import type { AskedQuery, Collection, CollectionDescriptor, QueryReply } from '@gossipgrid/core'
 import { addGroups } from '../../queries/aggregate.ts'
 import type { Groups } from '../../queries/aggregate.ts'
-import { excessOf, queryTooLarge } from '../../queries/invalid-query.ts'
+import { excessOf, queryTooLarge } from '../../queries/checks/invalid-query.ts'
 import type { Position } from '../../queries/row-order.ts'
+import { valueOf } from '../../queries/run-query.ts'
+import { selected } from '../../queries/selection.ts'
+import type { Selection } from '../../queries/selection.ts'
 import type { WritePath } from '../../runtime/write-path.ts'
 import { RoutedEntries } from '../routed-entries.ts'
 import type { CopiedMaps } from './copied-maps.ts'
@@ -12,10 +21,12 @@ import type { Bounds } from './bounds.ts'
 import { PartAsking } from './part-asking.ts'
 import type { Asked } from './part-asking.ts'
 import { groupsAnswer, readQuestion, refusal, rowsAnswer } from './part-question.ts'
-import type { Question } from './part-question.ts'
+import type { PickedFields, Question } from './part-question.ts'
 import { PartRows } from './part-rows.ts'
 import type { PartPage, PartRow } from './part-rows.ts'
 
+/** What picked fields may take of an answer. */
+const PICKED_MAX_BYTES: number = QUERY_ANSWER_MAX_BYTES / 4
 /** How long others have to answer what is passed on to them: the peer that asks waits no longer. */
 const ONWARD_TIMEOUT_MS = 5000
 
@@ -71,8 +82,9 @@ export class AskedQuestions {
     const ordered = found.parts.every((part) => part.ordered)
     const given = found.parts.flatMap((part) => [...part.cursors])
     const cursors = new Map(given.map(([name, cursor]) => [name.partition, cursor]))
-    const answer = rowsAnswer(question.query, { type: 'rows', end, looked, index, ordered, cursors })
-    return { answered, answer, rows: fitting.map(({ from }) => from) }
+    const { picked, whole } = pickedFrom(fitting, question.fields)
+    const answer = rowsAnswer(question.query, { type: 'rows', end, looked, index, ordered, cursors, picked })
+    return { answered, answer, rows: whole.map(({ from }) => from) }
   }
 
   #bounds(asked: AskedQuery): Bounds {
@@ -108,11 +120,37 @@ function cutToFit({ rows, end }: PartPage): {
   readonly end: Position | undefined
 } {
   let bytes = 0
+  let pickedBytes = 0
   for (const [i, { from }] of rows.entries()) {
     bytes += from.rows.reduce((sum, row) => sum + row.key.length + row.end - row.start, 0)
-    if (i > 0 && bytes > READ_ANSWER_MAX_BYTES) return { fitting: rows.slice(0, i), end: rows[i - 1]!.row }
+    if (from.picked !== undefined) pickedBytes += from.picked.content.length + 2 * from.key.length
+    const isOver = bytes > READ_ANSWER_MAX_BYTES || pickedBytes > PICKED_MAX_BYTES
+    if (i > 0 && isOver) return { fitting: rows.slice(0, i), end: rows[i - 1]!.row }
   }
   return { fitting: rows, end }
+}
+
+/** Rows of which some fields are given, as many as fit in an answer, and those that are given whole. */
+function pickedFrom(
+  rows: readonly PartRow[],
+  fields: Selection | undefined,
+): { readonly picked: readonly PickedFields[]; readonly whole: readonly PartRow[] } {
+  const picked: PickedFields[] = []
+  const whole: PartRow[] = []
+  let bytes = 0
+  for (const each of rows) {
+    const { from, row } = each
+    if (fields === undefined && from.picked === undefined) {
+      whole.push(each)
+      continue
+    }
+    const content = from.picked?.content ?? encodeValue(selected(valueOf(row), fields), VALUE_MAX_BYTES)
+    bytes += content.length + 2 * from.key.length
+    const hlc = from.picked?.hlc ?? from.rows.reduce((latest, { hlc: at }) => Math.max(latest, at), 0)
+    if (bytes <= PICKED_MAX_BYTES) picked.push({ partition: from.name.partition, key: from.key, hlc, content })
+    else whole.push(each)
+  }
+  return { picked, whole }
 }
 
 /** Throws `QUERY_TOO_LARGE`. */

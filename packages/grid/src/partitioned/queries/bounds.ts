@@ -1,6 +1,6 @@
 import { GridError } from '@gossipgrid/core'
 import { TimeSlices } from '../../flow/time-slices.ts'
-import { queryTooLarge } from '../../queries/invalid-query.ts'
+import { queryTooLarge } from '../../queries/checks/invalid-query.ts'
 
 /** Entries that a query of another peer may look at here. */
 const LOOKED_MAX = 1_000_000

@@ -5,7 +5,7 @@ import { TimeSlices } from '../../flow/time-slices.ts'
 import type { EntrySource } from '../../indexes/entry-source.ts'
 import type { MapIndex } from '../../indexes/map-index.ts'
 import { MapIndexes } from '../../indexes/map-indexes.ts'
-import { checkName } from '../../queries/check-query.ts'
+import { checkName } from '../../queries/checks/check-name.ts'
 import type { Pump } from '../../runtime/write-path.ts'
 import { AskedEntries, CopyEntries } from './copy-entries.ts'
 

@@ -1,4 +1,4 @@
-import { encodeValue } from '@gossipgrid/core'
+import { decodeValue, encodeValue } from '@gossipgrid/core'
 import type { Network } from '@gossipgrid/core'
 import { decodeMessage, encodeMessage } from '@gossipgrid/core/internals'
 import type { Message } from '@gossipgrid/core/internals'
@@ -8,6 +8,7 @@ import { TimeSlices } from '../../flow/time-slices.ts'
 import type { Grid } from '../../grid.ts'
 import { checkAggregate } from '../../queries/aggregate.ts'
 import { checkQuery } from '../../queries/check-query.ts'
+import { checkSelect } from '../../queries/selection.ts'
 import { TestGrids, diskInMemory, until } from '../../rig/test-grids.ts'
 import type { WritePath } from '../../runtime/write-path.ts'
 import type { PartitionedMap } from '../partitioned-map.ts'
@@ -104,9 +105,27 @@ describe('a query of a hostile peer', () => {
     expect((await mapOf(grid).count({ n: { $lt: 5 } })).count).toBe(5)
   })
 
+  it('for some fields is answered with these, and with no row', async () => {
+    const { grid, ask } = await owner()
+    const map = grid.map<{ n: number; note?: string }>('m', { mode: 'partitioned' })
+    await map.set('long', { n: -1, note: 'x'.repeat(1000) })
+    const query = checkQuery({ where: { n: { $lt: 0 } }, select: 'n' })
+    const question = { type: 'rows', query, cursors: false, fields: checkSelect('n') } as const
+    const { answer, block } = await ask(rowsQuestion(question))
+    const said = readSaid(question, answer)
+    if (said?.type !== 'rows') throw new Error('rows')
+    expect(said.picked.map(({ key, content }) => [key, decodeValue(content)])).toEqual([['long', { n: -1 }]])
+    expect([answer.length < 200, block.length < 10]).toEqual([true, true])
+  })
+
   it('of any bytes is answered, and its receiver goes on', async () => {
     const { grid, ask } = await owner()
-    const near = rowsQuestion(checkQuery({ where: { n: { $gt: 3 } }, orderBy: '-n', limit: 5 }), true)
+    const near = rowsQuestion({
+      type: 'rows',
+      query: checkQuery({ where: { n: { $gt: 3 } }, orderBy: '-n', limit: 5 }),
+      cursors: true,
+      fields: checkSelect(['n', 'm']),
+    })
     const mutated = fc.tuple(fc.nat(near.length - 1), fc.nat(255)).map(([place, byte]) => near.with(place, byte))
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.uint8Array({ maxLength: 60 }), mutated), async (bytes) => {
@@ -183,6 +202,10 @@ describe('what a hostile owner says to a query', () => {
       { groups: [5] },
       { groups: [[[], 1, []]] },
       { looked: 1, ordered: true, cursors: 5 },
+      { looked: 1, ordered: true, picked: [[17, 'k', 5]] },
+      { looked: 1, ordered: true, picked: [[17, 'k', 5, Uint8Array.of(0xff)]] },
+      { looked: 1, ordered: true, picked: [[17, 5, 5, Uint8Array.of(1)]] },
+      { looked: 1, ordered: true, picked: [[17, 'k', 0.5, Uint8Array.of(1)]] },
       { looked: 1, ordered: true, cursors: [[16, 'x']] },
       { looked: 1, ordered: true, cursors: [[-1, Uint8Array.of(1)]] },
       { groups: [[[1], -1, [[1, 1, 1, 1]]]] },
@@ -201,7 +224,8 @@ describe('what a hostile owner says to a query', () => {
     if (rows.type !== 'rows') throw new Error('rows')
     const end = { sort: [{ rank: 3, payload: 5 }], key: 'k' }
     const cursors = new Map([[16, Uint8Array.of(1, 2)]])
-    const said = { type: 'rows', end, looked: 7, index: ['n'], ordered: true, cursors } as const
+    const picked = [{ partition: 17, key: 'k', hlc: 5, content: Uint8Array.of(0xa0) }]
+    const said = { type: 'rows', end, looked: 7, index: ['n'], ordered: true, cursors, picked } as const
     expect(readSaid(rows, rowsAnswer(rows.query, said))).toEqual(said)
     const groups = readQuestion(encodeValue({ groups: { groupBy: 'n', sum: 'n' } }, 100))
     const group = { values: [undefined], sort: [], count: 3, fields: [{ sum: 0.5, numbers: 2, min: -1n, max: 'x' }] }

@@ -16,6 +16,8 @@ export interface PartKey {
   readonly name: PartitionName
   readonly key: string
   readonly rows: readonly Readonly<Row>[]
+  /** In place of the rows: some fields of the entry, and the HLC timestamp of its latest row. */
+  readonly picked?: { readonly content: Uint8Array; readonly hlc: number }
 }
 
 /** What some partitions have to say to a question, taken together. */

@@ -3,9 +3,9 @@ import type { PartAnswer, PartitionName, PeerId } from '@gossipgrid/core'
 import type { ReachedOptions } from '../../reads/after-token.ts'
 import { ownPart } from './own-part.ts'
 import type { Bounds } from './bounds.ts'
-import type { OwnPartDeps, Part } from './own-part.ts'
+import type { OwnPartDeps, Part, PartKey } from './own-part.ts'
 import { readSaid, refused } from './part-question.ts'
-import type { Question, Said } from './part-question.ts'
+import type { PickedFields, Question, Said } from './part-question.ts'
 import { comparePositions } from '../../queries/row-order.ts'
 import type { Places } from '../places.ts'
 import type { RoutedReads } from '../routed-reads.ts'
@@ -115,7 +115,11 @@ export class PartAsking {
       const part = { names: of, keys: answer.keys, peer: answer.peer }
       if (said === undefined || !goesOn(question, said)) unanswered.push(...of)
       else if (said.type === 'groups') parts.push({ ...part, ...NO_ROWS, groups: said.groups })
-      else parts.push({ ...part, ...said, groups: [], cursors: byName(of, said.cursors) })
+      else
+        parts.push({
+          ...{ ...part, ...said, groups: [], cursors: byName(of, said.cursors) },
+          keys: [...answer.keys, ...pickedKeys(of, said.picked)],
+        })
     }
     return { parts, unanswered, own }
   }
@@ -138,4 +142,12 @@ function byName(
     if (cursor !== undefined) found.set(name, cursor)
   }
   return found
+}
+
+function pickedKeys(names: readonly PartitionName[], picked: readonly PickedFields[]): PartKey[] {
+  const byNumber = new Map(names.map((name) => [name.partition, name]))
+  return picked.flatMap(({ partition, key, hlc, content }) => {
+    const name = byNumber.get(partition)
+    return name === undefined ? [] : [{ name, key, rows: [], picked: { content, hlc } }]
+  })
 }

@@ -10,10 +10,13 @@ import type { GridError } from '@gossipgrid/core'
 import { checkAggregate } from '../../queries/aggregate.ts'
 import type { Aggregate, CheckedAggregate, Gathered, Group } from '../../queries/aggregate.ts'
 import { checkQuery } from '../../queries/check-query.ts'
-import type { CheckedQuery, PlainWhere } from '../../queries/check-query.ts'
-import { invalidQuery, queryTooLarge } from '../../queries/invalid-query.ts'
-import type { Excess } from '../../queries/invalid-query.ts'
+import type { PlainWhere } from '../../queries/checks/check-name.ts'
+import type { CheckedQuery } from '../../queries/check-query.ts'
+import { invalidQuery, queryTooLarge } from '../../queries/checks/invalid-query.ts'
+import type { Excess } from '../../queries/checks/invalid-query.ts'
 import type { Query } from '../../queries/query.ts'
+import { checkSelect } from '../../queries/selection.ts'
+import type { Selection } from '../../queries/selection.ts'
 import { positionText, readPosition } from '../../queries/row-order.ts'
 import type { Position } from '../../queries/row-order.ts'
 
@@ -31,8 +34,21 @@ export type Question =
       readonly query: CheckedQuery
       /** With where the changes of the partitions stand, to follow them from there. */
       readonly cursors: boolean
+      /** Only these fields of each value. Undefined: the whole rows. */
+      readonly fields: Selection | undefined
     }
   | { readonly type: 'groups'; readonly aggregate: CheckedAggregate }
+
+/** Some fields of an entry, in place of its rows. */
+export interface PickedFields {
+  /** The number of its partition. */
+  readonly partition: number
+  readonly key: string
+  /** Of its latest row. */
+  readonly hlc: number
+  /** A stored value. */
+  readonly content: Uint8Array
+}
 
 /** Why a peer gives no answer. On the wire: never change a number. */
 const REFUSALS: Readonly<Record<Excess | 'invalid', number>> = { invalid: 1, looked: 2, turns: 3, groups: 4 }
@@ -51,17 +67,25 @@ export type Said =
       readonly ordered: boolean
       /** Cursors, by the number of their partition. */
       readonly cursors: ReadonlyMap<number, Uint8Array>
+      /** Of a question for some fields: those of the rows. */
+      readonly picked: readonly PickedFields[]
     }
   | { readonly type: 'groups'; readonly groups: readonly Group[] }
 
-export function rowsQuestion({ where, order, after, limit }: CheckedQuery, cursors: boolean): Uint8Array {
+export function rowsQuestion({ query, cursors, fields }: Extract<Question, { type: 'rows' }>): Uint8Array {
+  const { where, order, after, limit } = query
   const rows = {
     where,
     orderBy: order.parts.map(({ name, descending }) => (descending ? `-${name}` : name)),
     limit: Math.min(limit, ANSWER_ROWS_MAX),
     ...(after === undefined ? {} : { after: positionText(order, after) }),
   }
-  return encodeValue({ rows, ...(cursors ? { cursors } : {}) }, QUESTION_MAX_BYTES)
+  const asked = {
+    rows,
+    ...(cursors ? { cursors } : {}),
+    ...(fields === undefined ? {} : { fields: fields.names }),
+  }
+  return encodeValue(asked, QUESTION_MAX_BYTES)
 }
 
 export function groupsQuestion({ where, groupBy, counts, folds }: CheckedAggregate): Uint8Array {
@@ -74,8 +98,13 @@ export function readQuestion(bytes: Uint8Array): Question {
   const asked = plain(bytes)
   if (isPlainObject(asked) && 'rows' in asked) {
     const query = checkQuery(asked['rows'] as Query<unknown>)
-    const cursors = (asked as PlainWhere)['cursors'] === true
-    return { type: 'rows', query: { ...query, limit: Math.min(query.limit, ANSWER_ROWS_MAX) }, cursors }
+    const { cursors, fields } = asked as { readonly cursors?: unknown; readonly fields?: unknown }
+    return {
+      type: 'rows',
+      query: { ...query, limit: Math.min(query.limit, ANSWER_ROWS_MAX) },
+      cursors: cursors === true,
+      fields: checkSelect(fields),
+    }
   }
   if (isPlainObject(asked) && 'groups' in asked)
     return { type: 'groups', aggregate: checkAggregate(asked['groups'] as Aggregate<unknown>) }
@@ -109,7 +138,7 @@ export function refused(code: number): GridError {
 
 export function rowsAnswer(
   query: CheckedQuery,
-  { end, looked, index, ordered, cursors }: Extract<Said, { type: 'rows' }>,
+  { end, looked, index, ordered, cursors, picked }: Extract<Said, { type: 'rows' }>,
 ): Uint8Array {
   const answer = {
     looked,
@@ -117,6 +146,9 @@ export function rowsAnswer(
     ...(end === undefined ? {} : { end: positionText(query.order, end) }),
     ...(index === undefined ? {} : { index }),
     ...(cursors.size === 0 ? {} : { cursors: fitting(cursors) }),
+    ...(picked.length === 0
+      ? {}
+      : { picked: picked.map(({ partition, key, hlc, content }) => [partition, key, hlc, content]) }),
   }
   return encodeValue(answer, QUERY_ANSWER_MAX_BYTES)
 }
@@ -150,8 +182,10 @@ export function readSaid(question: Question, bytes: Uint8Array): Said | undefine
     if (!isCount(looked) || typeof ordered !== 'boolean' || !isIndex) return undefined
     const position = end === undefined ? undefined : readPosition(end, question.query.order)
     const cursors = readCursors(answer['cursors'])
-    if (cursors === undefined) return undefined
-    return { type: 'rows', end: position, looked, index: index as readonly string[] | undefined, ordered, cursors }
+    const picked = readPicked(answer['picked'])
+    if (cursors === undefined || picked === undefined) return undefined
+    const names = index as readonly string[] | undefined
+    return { type: 'rows', end: position, looked, index: names, ordered, cursors, picked }
   } catch {
     return undefined
   }
@@ -167,6 +201,21 @@ function readCursors(list: unknown): ReadonlyMap<number, Uint8Array> | undefined
     cursors.set(partition, cursor.slice())
   }
   return cursors
+}
+
+/** Throws for content that is no value. */
+function readPicked(list: unknown): readonly PickedFields[] | undefined {
+  if (list === undefined) return []
+  if (!Array.isArray(list)) return undefined
+  const picked: PickedFields[] = []
+  for (const each of list as unknown[]) {
+    const [partition, key, hlc, content]: readonly unknown[] = Array.isArray(each) ? each : []
+    if (!isCount(partition) || typeof key !== 'string' || !isCount(hlc) || !(content instanceof Uint8Array))
+      return undefined
+    scanCbor(content)
+    picked.push({ partition, key, hlc, content: content.slice() })
+  }
+  return picked
 }
 
 function readGroups({ groupBy, fields }: CheckedAggregate, list: unknown): Said | undefined {

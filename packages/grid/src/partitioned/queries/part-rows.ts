@@ -40,7 +40,7 @@ export class PartRows {
   /** The row of a key, if it matches and is behind `after`, and not behind `end`. */
   rowOf(from: PartKey, end: Position | undefined): PartRow | undefined {
     const { order, after } = this.#query
-    const { content } = this.#entryOf(from.key, from.rows)
+    const content = from.picked?.content ?? this.#entryOf(from.key, from.rows).content
     if (content === undefined) return undefined
     this.#entry.set(from.key, content)
     const row = this.#test.rowOf(0)
@@ -61,7 +61,9 @@ export class PartRows {
     for (const keys of [...parts.map((part) => part.keys), more]) {
       for (const from of keys) {
         const row = this.rowOf(from, first)
-        if (row !== undefined) rows.set(from.key, row)
+        // A later read of the key counts.
+        if (row === undefined) rows.delete(from.key)
+        else rows.set(from.key, row)
         if (slices.isOver(step++)) await slices.next()
       }
     }

@@ -6,11 +6,13 @@ import { addGroups, checkAggregate, rowsOfGroups } from '../../queries/aggregate
 import type { Aggregate, Groups } from '../../queries/aggregate.ts'
 import { checkQuery, checkWhere } from '../../queries/check-query.ts'
 import type { CheckedQuery } from '../../queries/check-query.ts'
-import { checkIndexNames } from '../../queries/check-index.ts'
+import { checkIndexNames } from '../../queries/checks/check-index.ts'
 import type { Query, QueryRow, Where } from '../../queries/query.ts'
 import { positionText } from '../../queries/row-order.ts'
 import type { Position } from '../../queries/row-order.ts'
 import { valueOf } from '../../queries/run-query.ts'
+import { SELECTED_FIELDS_MAX, neededFields, selected } from '../../queries/selection.ts'
+import type { Selection } from '../../queries/selection.ts'
 import type { WritePath } from '../../runtime/write-path.ts'
 import type {
   OwnerReadOptions,
@@ -51,11 +53,11 @@ export class RoutedQueries<Value> implements PartitionQueries<Value> {
     this.#asking = new PartAsking({ pump: deps.writes.pump, copies: deps.copies })
   }
 
-  async query(query: Query<Value>, options: OwnerReadOptions): Promise<PartitionQueryResult<Value>> {
+  async query<Shown>(query: unknown, options: OwnerReadOptions): Promise<PartitionQueryResult<Shown>> {
     const checked = checkQuery(query)
     const { rows, next, coverage } = await this.#rows(checked, options, () => undefined)
     const nextText = next === undefined ? undefined : positionText(checked.order, next)
-    return { rows: rows as readonly QueryRow<Value>[], next: nextText, ...coverage }
+    return { rows: rows as readonly QueryRow<Shown>[], next: nextText, ...coverage }
   }
 
   async count(where: Where<Value> | undefined, options: OwnerReadOptions): Promise<PartitionCount> {
@@ -159,8 +161,8 @@ export class RoutedQueries<Value> implements PartitionQueries<Value> {
       const left = { ...query, after, limit: query.limit - rows.size }
       const names = this.#deps.entries.places.all.filter((name) => !unanswered.has(name))
       const timeoutMs = Math.max(1, endMs - performance.now())
-      const question = { type: 'rows', query: left, cursors: false } as const
-      const found = await this.#ask(names, question, rowsQuestion(left, false), { ...options, timeoutMs })
+      const question = { type: 'rows', query: left, cursors: false, fields: this.#fieldsFor(query) } as const
+      const found = await this.#ask(names, question, rowsQuestion(question), { ...options, timeoutMs })
       asked(found)
       for (const name of found.unanswered) unanswered.add(name)
       slices.begin()
@@ -169,7 +171,7 @@ export class RoutedQueries<Value> implements PartitionQueries<Value> {
       const { rows: ready, end } = await page.page(found.parts, more, slices)
       for (const { row } of ready) {
         // A row that has moved on since it was given is not given twice.
-        if (!rows.has(row.key)) rows.set(row.key, { key: row.key, value: valueOf(row) })
+        if (!rows.has(row.key)) rows.set(row.key, { key: row.key, value: selected(valueOf(row), query.select) })
         if (slices.isOver(rows.size)) await slices.next()
       }
       after = end
@@ -180,6 +182,13 @@ export class RoutedQueries<Value> implements PartitionQueries<Value> {
       break
     }
     return { rows: [...rows.values()], next: after, coverage: this.#coverage([...unanswered]) }
+  }
+
+  /** What of each value owners are to give. A schema tests whole values. */
+  #fieldsFor({ select, where, order }: CheckedQuery): Selection | undefined {
+    if (select === undefined || this.#deps.entries.schema !== undefined) return undefined
+    const fields = neededFields(select, where, order)
+    return fields.names.length > SELECTED_FIELDS_MAX ? undefined : fields
   }
 
   #ask(

@@ -12,7 +12,8 @@ export interface SettledDeps {
 
 /**
  * The entries that this peer has written and that match, but that no owner gave: either the owner that was asked does not have the
- * write yet, or the entry was written again since. To tell which, they are read.
+ * write yet, or the entry was written again since. To tell which, they are read. So are those that owners gave fields of, and of which
+ * this peer knows something later.
  */
 export async function settled(
   { writes, entries }: SettledDeps,
@@ -21,11 +22,23 @@ export async function settled(
   options: OwnerReadOptions,
 ): Promise<PartKey[]> {
   const { partitions } = writes.pump.peer
-  const given = new Set(parts.flatMap(({ keys }) => keys.map(({ key }) => key)))
+  const given = new Set<string>()
+  const picked = new Set<string>()
   const suspects = new Map<string, PartitionName>()
+  for (const { keys } of parts) {
+    for (const { name, key, picked: fields } of keys) {
+      if (fields === undefined) given.add(key)
+      else if (partitions.known(name, key).some(({ hlc }) => hlc > fields.hlc)) suspects.set(key, name)
+      else picked.add(key)
+    }
+  }
   for (const { names, end } of parts) {
     for (const { name, key } of partitions.unsettled(names)) {
       if (given.has(key) || suspects.has(key)) continue
+      if (picked.has(key)) {
+        suspects.set(key, name)
+        continue
+      }
       const known = { name, key, rows: partitions.known(name, key) }
       if (rows.rowOf(known, end) !== undefined) suspects.set(key, name)
     }

@@ -1,5 +1,5 @@
 import { shown } from '@gossipgrid/core'
-import { checkName } from './check-query.ts'
+import { checkName } from './check-name.ts'
 import { invalidQuery } from './invalid-query.ts'
 
 const INDEX_PATHS_MAX = 8
