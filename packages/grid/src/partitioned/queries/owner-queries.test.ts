@@ -5,6 +5,7 @@ import type { Grid } from '../../grid.ts'
 import type { Query } from '../../queries/query.ts'
 import { anyEdit, anyField, anyOrderBy, anyWhere } from '../../rig/any-queries.ts'
 import { TestGrids, diskInMemory, until } from '../../rig/test-grids.ts'
+import { checkSelect, selected } from '../../queries/selection.ts'
 import { schemaOf } from '../../rig/test-schemas.ts'
 import type { WritePath } from '../../runtime/write-path.ts'
 import type { PartitionedMapOptions } from '../partition-options.ts'
@@ -95,12 +96,13 @@ describe('a query of a partitioned map', () => {
     const property = fc.asyncProperty(
       fc.array(anyEdit, { maxLength: 40 }),
       fc.array(fc.tuple(anyWhere, anyOrderBy, fc.integer({ min: 1, max: 12 })), { minLength: 1, maxLength: 4 }),
-      fc.option(anyField),
+      fc.option(fc.uniqueArray(anyField, { minLength: 1, maxLength: 2 })),
+      fc.uniqueArray(anyField, { minLength: 1, maxLength: 2 }),
       fc.constantFrom(0, 1),
-      async (edits, queries, field, kind) => {
+      async (edits, queries, fields, select, kind) => {
         const local = locals[kind]!
         const maps = routed[kind]!
-        const index = field === null ? undefined : await maps[1]!.index(field)
+        const index = fields === null ? undefined : await maps[1]!.index(fields)
         await local.clear()
         await maps[0]!.clear({ copies: 'all' })
         // Each key once in each round.
@@ -123,6 +125,9 @@ describe('a query of a partitioned map', () => {
             const expected = await local.query(query)
             const found = await maps[page++ % 3]!.query(query)
             expect(found).toEqual({ ...expected, complete: true, unanswered: [] })
+            const some = await maps[page % 3]!.query({ ...query, select } as never)
+            const rows = expected.rows.map(({ key, value }) => ({ key, value: selected(value, checkSelect(select)) }))
+            expect(some).toEqual({ ...found, rows })
             after = expected.next
           } while (after !== undefined)
         }
