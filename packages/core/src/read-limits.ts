@@ -31,5 +31,6 @@ export const INDEXES_DEFINED_MAX = 32
 export const KNOWN_VERSIONS_MAX_BYTES: number = 4 * 1024 * 1024
 /** An owner that was out of touch for so long compares with the others before it answers. */
 export const OUT_OF_TOUCH_MS = 10_000
-/** If none of them has answered after so long, it answers from what it has. */
+/** If none of them has answered after so long, it answers from what it has; later where a session is under way. */
 export const COMPARE_PATIENCE_MS = 5000
+export const COMPARE_PATIENCE_MAX_MS = 15_000

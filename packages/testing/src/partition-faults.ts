@@ -1,7 +1,9 @@
 import type { CollectionDescriptor } from '@gossipgrid/core'
+import type { Rendezvous } from '@gossipgrid/core/internals'
 import type { EventQueue } from './event-queue.ts'
 import { isLastOwner, witness } from './partition-ledger.ts'
 import type { PartitionLedger, Witness } from './partition-ledger.ts'
+import { peerIdOf } from './peer-ids.ts'
 import type { Random } from './random.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
@@ -70,16 +72,20 @@ export class PartitionFaults {
     network.split(machines.map((machine, at) => (this.apart.has(machine) ? machines.length + at : groups[at]!)))
   }
 
-  /** A machine hands over what it has, if enough others stay. */
+  /** A machine hands over what it has, if enough others stay that it knows as owners. */
   #leave(machine: SimulatedPeer): void {
+    const { peer } = machine
+    if (peer === undefined) return
+    const placement = peer.collections.placement as Rendezvous
     const staying = this.#deps.machines.filter((each) => each.peer !== undefined && !this.#leaving.has(each))
     const durable = staying.filter((each) => {
-      return (each.persistent || this.#deps.ownsInMemory) && !this.forgotten.has(each)
+      // One that has just joined is not registered yet: the machine hands over to the others.
+      const isKnown = each === machine || placement.isExpected(peerIdOf(each.index))
+      return isKnown && (each.persistent || this.#deps.ownsInMemory) && !this.forgotten.has(each)
     })
-    if (machine.peer === undefined || !durable.includes(machine) || durable.length <= this.#deps.ledger.ownersMax)
-      return
+    if (!durable.includes(machine) || durable.length <= this.#deps.ledger.ownersMax) return
     this.#leaving.set(machine, machine.life)
-    machine.peer.partitions.leave(machine.clock.now())
+    peer.partitions.leave(machine.clock.now())
   }
 
   /** Peers that have handed over everything go. */

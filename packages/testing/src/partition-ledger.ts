@@ -40,6 +40,8 @@ export interface PartitionWrite extends Version {
   forgotten: boolean
   /** Simulated milliseconds at which a copy of the partition was first seen to know of it. */
   seenAtMs: number
+  /** The same, of copies of other machines than that of its writer. */
+  seenElsewhereAtMs: number
   /** Of a write that has ended: simulated milliseconds at which a copy was first seen to have purged it. */
   purgedAtMs: number
   /** No peer has it as a hint any more. */
@@ -75,10 +77,12 @@ export const NOTHING_KNOWN: Pick<
   | 'settled'
   | 'forgotten'
   | 'seenAtMs'
+  | 'seenElsewhereAtMs'
   | 'purgedAtMs'
 > = {
   forgotten: false,
   seenAtMs: Infinity,
+  seenElsewhereAtMs: Infinity,
   purgedAtMs: Infinity,
   confirmed: false,
   ownersKnown: Infinity,
@@ -334,14 +338,16 @@ export function hasPurged(peer: Peer, { endsAtMs, hlc, name, reissued, replicaId
 
 /**
  * Whether a version that is older than a purged delete may be there all the same: it was made by a peer without a copy, and no copy knew
- * of it when the delete was purged. Then it counts as new.
+ * of it when the delete was purged. Then it counts as new. So does a write of a peer that was forgotten afterwards, if only its own copy
+ * knew of it: purging does not wait for that peer.
  */
 export function isNewAfter(purged: PartitionWrite, version: Version): boolean {
   const write = purged.ofKey.find((each) => isSame(each, version))
   if (write === undefined) return false
   // Peers with a history of their own wait for none of those with the other one.
   if (write.origin !== purged.origin) return true
-  const isUnseen = write.seenAtMs > purged.purgedAtMs - PURGE_LATE_MAX_MS
+  const seenAtMs = write.forgotten ? write.seenElsewhereAtMs : write.seenAtMs
+  const isUnseen = seenAtMs > purged.purgedAtMs - PURGE_LATE_MAX_MS
   return isUnseen && (write.hinted || write.reissued || write.forgotten)
 }
 
@@ -352,6 +358,10 @@ function isSame(write: PartitionWrite, version: Version): boolean {
 /** Records since when copies know of a write, and have purged it. */
 function noticeCopies(write: PartitionWrite, witnesses: readonly Witness[], nowMs: number): void {
   if (write.seenAtMs === Infinity && witnesses.some(({ peer }) => hasSeen(peer, write))) write.seenAtMs = nowMs
+  if (write.seenElsewhereAtMs === Infinity && write.seenAtMs < Infinity) {
+    const others = witnesses.filter(({ peer }) => peer.peerId !== peerIdOf(write.machine))
+    if (others.some(({ peer }) => hasSeen(peer, write))) write.seenElsewhereAtMs = nowMs
+  }
   if (write.endsAtMs === Infinity || write.purgedAtMs < Infinity) return
   if (witnesses.some(({ peer }) => hasPurged(peer, write))) write.purgedAtMs = nowMs
 }

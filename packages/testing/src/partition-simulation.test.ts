@@ -51,6 +51,10 @@ test.each([
   { seed: 6611, why: 'the same, and it read from it' },
   { seed: 5099, why: 'a blob of hints was damaged, and the next one with its number was deleted in its place' },
   { seed: 5485, why: 'a former owner answered that had waited for 5 s in vain for an owner' },
+  {
+    seed: 20610,
+    why: 'an owner that had started again met a peer that did not know of the new owner either, and answered',
+  },
 ])('seed $seed of writers without copies, fixed: $why', ({ seed }) => {
   expect(simulatePartitions({ seed, ...PLAIN }).violations).toEqual([])
 })
@@ -93,6 +97,24 @@ test.each([
   { seed: 20496, why: 'the same, with five peers' },
 ])('seed $seed of peers that leave, fixed: $why', ({ seed }) => {
   expect(simulatePartitions({ seed, memory: false, leaves: true, weeks: false }).violations).toEqual([])
+})
+
+test.each([
+  {
+    seed: 60011,
+    why: 'the oracle took a write that only a forgotten peer had seen for one that purging had waited for',
+  },
+  { seed: 60021, why: 'a former owner became an owner again, and answered without what was written meanwhile' },
+  {
+    seed: 60046,
+    why: 'an owner that came back after weeks answered while its session with the other owner was under way',
+  },
+])('seed $seed of weeks, fixed: $why', ({ seed }) => {
+  expect(simulatePartitions({ seed, weeks: true }).violations).toEqual([])
+})
+
+test('a peer that leaves counts no other that is not registered yet, seed 70, fixed', () => {
+  expect(simulatePartitions({ seed: 70, hints: true }).violations).toEqual([])
 })
 
 test.each([40002, 40011])('weeks pass, deletes are purged, and no deleted key comes back, in simulation %i', (seed) => {

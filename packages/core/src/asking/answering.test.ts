@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { COMPARE_PATIENCE_MS } from '../limits.ts'
 import { NeighbourTable } from '../members/neighbour-table.ts'
+import { PartitionCopies } from '../placement/partition-copies.ts'
 import type { Rendezvous } from '../placement/rendezvous.ts'
 import { users } from '../rig/owning-peers.ts'
 import { Answering } from './answering.ts'
@@ -10,9 +11,14 @@ import { Currency } from './currency.ts'
 const start = { wallMs: 0, monotonicMs: 0 }
 const later = { wallMs: 0, monotonicMs: 2 * COMPARE_PATIENCE_MS }
 
+const antiEntropy = { compare: () => undefined, isReceivingFrom: () => false }
+const membership = { get: () => undefined }
+
 /** A peer that has a whole copy and owns it no more. */
 function former(wholeHolders: readonly string[], ...owners: readonly string[]) {
   const placement = {
+    changes: 0,
+    copies: new PartitionCopies(),
     isExpected: (peer: string) => peer !== 'away',
     isWhole: () => true,
     owners: () => new Set(['owner', ...owners]),
@@ -21,7 +27,7 @@ function former(wholeHolders: readonly string[], ...owners: readonly string[]) {
     wholeHolders: () => wholeHolders,
   } as unknown as Rendezvous
   const neighbours = new NeighbourTable()
-  const currency = new Currency({ neighbours, peerId: 'former', placement }, start)
+  const currency = new Currency({ antiEntropy, membership, neighbours, peerId: 'former', placement }, start)
   const answering = new Answering({ currency, peerId: 'former', placement })
   const ask = (now = later, manner: Manner = { passed: true }): unknown => {
     const answers: unknown[] = []
@@ -38,7 +44,7 @@ it('a former owner answers in touch with an owner, and not otherwise: that may h
   expect(ask()).toBeUndefined()
   neighbours.connected('owner', later)
   expect(ask()).toBeUndefined()
-  currency.met('owner')
+  currency.met('owner', 0)
   expect(ask()).toBe('its copy')
 })
 
@@ -49,9 +55,9 @@ it('a former owner that was not in reach of another whole copy does not answer, 
   ] as const) {
     const { ask, currency, neighbours } = former([other])
     neighbours.connected('owner', later)
-    currency.met('owner')
+    currency.met('owner', 0)
     expect(ask()).toBe(answer)
-    currency.met(other)
+    currency.met(other, 0)
     expect(ask()).toBe('its copy')
   }
 })
@@ -59,7 +65,7 @@ it('a former owner that was not in reach of another whole copy does not answer, 
 it('a former owner does not answer while an owner is whole', () => {
   const { ask, currency, neighbours } = former(['owner'])
   neighbours.connected('owner', start)
-  currency.met('owner')
+  currency.met('owner', 0)
   expect(ask()).toBeUndefined()
 })
 
@@ -67,7 +73,7 @@ it('a peer that takes itself for an owner answers as a former one when it is ask
   const { ask, currency, neighbours } = former(['other'], 'former')
   neighbours.connected('owner', start)
   expect(ask()).toBeUndefined()
-  currency.met('reader')
+  currency.met('reader', 0)
   expect(ask()).toBe('its copy')
   expect(ask(later, { passed: true, former: true })).toBeUndefined()
 })
@@ -78,15 +84,18 @@ it('an owner does not answer before it has met a peer that was to own the partit
     ['away', 'its copy'],
   ] as const) {
     const placement = {
+      changes: 0,
+      copies: new PartitionCopies(),
       isExpected: (peer: string) => peer !== 'away',
       isWhole: () => true,
       owners: () => new Set(['self']),
       partialHolders: () => [other],
       wholeHolders: () => [],
     } as unknown as Rendezvous
-    const currency = new Currency({ neighbours: new NeighbourTable(), peerId: 'self', placement }, start)
+    const neighbours = new NeighbourTable()
+    const currency = new Currency({ antiEntropy, membership, neighbours, peerId: 'self', placement }, start)
     expect(currency.mayRead(users(3), later) ? 'its copy' : undefined).toBe(answer)
-    currency.met(other)
+    currency.met(other, 0)
     expect(currency.mayRead(users(3), later)).toBe(true)
   }
 })

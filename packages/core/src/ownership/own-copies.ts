@@ -24,6 +24,8 @@ interface PartialCopy {
   readonly metAny: Set<PeerId>
   /** No whole copy is left, and this one is to go on with what there is in reach. */
   again: boolean
+  /** At the last look. */
+  isOwned: boolean
 }
 
 export interface OwnCopiesDeps {
@@ -70,8 +72,8 @@ export class OwnCopies {
   }
 
   /** Begins what this peer owns and can fetch, and watches what is not whole, if the registry or the neighbours have changed. */
-  look(): void {
-    const { neighbours, peerId, placement } = this.#deps
+  look(nowMs: number): void {
+    const { neighbours, placement } = this.#deps
     const seen = `${placement.changes} ${neighbours.ids().join()}`
     if (seen === this.#lookedAt) return
     this.#lookedAt = seen
@@ -79,13 +81,16 @@ export class OwnCopies {
       for (const name of partitionsOf(collection)) {
         if (this.#copies.has(name)) {
           if (!this.#copies.isWhole(name, collection.origin)) this.#watch(name)
-        } else if (includes(placement.owners(name), peerId) && this.#holdersInReach(name).length > 0) {
+        } else if (this.#isOwned(name) && this.#holdersInReach(name).length > 0) {
           this.#copies.begin(name, collection.origin)
           this.#watch(name)
         }
       }
     }
-    for (const copy of this.#partial.values()) this.#settle(copy)
+    for (const copy of this.#partial.values()) {
+      this.#restartIfRegained(copy, nowMs)
+      this.#settle(copy)
+    }
   }
 
   /** The copy is dropped. If this peer owns the partition again, another one begins. */
@@ -140,7 +145,23 @@ export class OwnCopies {
   #watch(name: PartitionName): void {
     const key = nameKey(name)
     if (this.#partial.has(key)) return
-    this.#partial.set(key, { name, publishedAtMs: Infinity, met: new Set(), metAny: new Set(), again: false })
+    const isOwned = this.#isOwned(name)
+    this.#partial.set(key, { name, publishedAtMs: Infinity, met: new Set(), metAny: new Set(), again: false, isOwned })
+  }
+
+  /** Former owners get no writes. One that owns the partition again has to meet the others again. */
+  #restartIfRegained(copy: PartialCopy, nowMs: number): void {
+    const isOwned = this.#isOwned(copy.name)
+    if (isOwned && !copy.isOwned) {
+      copy.met.clear()
+      copy.metAny.clear()
+      if (copy.publishedAtMs < Infinity) copy.publishedAtMs = nowMs
+    }
+    copy.isOwned = isOwned
+  }
+
+  #isOwned(name: PartitionName): boolean {
+    return includes(this.#deps.placement.owners(name), this.#deps.peerId)
   }
 
   /** The copy is whole once it has met every other whole one. */

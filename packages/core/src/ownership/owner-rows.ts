@@ -1,6 +1,7 @@
 import { wallFromHlc } from '../clock/hlc.ts'
 import { NAME_MAX_BYTES, WEIGHT_MAX } from '../limits.ts'
 import { PartitionCopies } from '../placement/partition-copies.ts'
+import type { OwnerRecord } from '../placement/rendezvous.ts'
 import type { PeerId } from '../ports.ts'
 import type { ReplicaId } from '../versions/replica-ids.ts'
 import { readRow } from '../purging/registry-rows.ts'
@@ -121,9 +122,24 @@ export function countedWeight(weight: number): number {
   return weight > 0 ? Math.min(WEIGHT_MAX, Math.max(1, Math.round(weight))) : 0
 }
 
-/** The copies of an owner, as other peers take them from its row. */
-export function copiesOf({ copies }: OwnerRow): PartitionCopies {
-  return PartitionCopies.of(copies)
+/** What placement goes by: an owner's own row, and what others have written of it. */
+export function recordOf(
+  { copies, draining, durable, peerId, weight, zone }: OwningMember,
+  awayPeers: ReadonlyMap<PeerId, number>,
+  forgottenPeers: ReadonlySet<PeerId>,
+): OwnerRecord {
+  const forgotten = forgottenPeers.has(peerId)
+  return {
+    peerId,
+    durable,
+    weight,
+    zone,
+    // One that was forgotten hands over what it holds, too.
+    draining: draining || forgotten,
+    away: awayPeers.has(peerId),
+    forgotten,
+    copies: PartitionCopies.of(copies),
+  }
 }
 
 function readAgain(fields: Fields): AgainRow | undefined {

@@ -8,7 +8,7 @@ import type { Membership } from '../members/membership.ts'
 import type { NeighbourTable } from '../members/neighbour-table.ts'
 import { PartitionCopies } from '../placement/partition-copies.ts'
 import { includes } from '../placement/placement.ts'
-import type { OwnerRecord, PartitionedCollection, Rendezvous } from '../placement/rendezvous.ts'
+import type { PartitionedCollection, Rendezvous } from '../placement/rendezvous.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { RequestNumbers } from '../outbox/request-numbers.ts'
 import type { PeerId } from '../ports.ts'
@@ -38,7 +38,7 @@ import { LostPartitions } from './lost-partitions.ts'
 import { NewCollections } from './new-collections.ts'
 import type { CoveredMessage, CoversMessage } from './handover.ts'
 import { OwnCopies } from './own-copies.ts'
-import { OwnerRows, copiesOf, countedWeight } from './owner-rows.ts'
+import { OwnerRows, countedWeight, recordOf } from './owner-rows.ts'
 import type { OwnerRow, OwningMember } from './owner-rows.ts'
 import { PartitionFloors } from './partition-floors.ts'
 import { reportPartitions } from './partition-report.ts'
@@ -159,10 +159,15 @@ export class Ownership {
     this.reads.disconnected(neighbour)
   }
 
+  /** A neighbour says that it closes. */
+  departed(neighbour: PeerId): void {
+    this.reads.routing.currency.departed(neighbour)
+  }
+
   /** A session with another peer is complete: both have the same of what both have. */
-  met(neighbour: PeerId): void {
+  met(neighbour: PeerId, startedAtMs: number): void {
     this.#hasMet = true
-    this.reads.routing.currency.met(neighbour)
+    this.reads.routing.currency.met(neighbour, startedAtMs)
     // Without a partitioned collection nothing is looked at, and what is kept of neighbours would stay for ever.
     if (this.#isNeeded) this.#coHolders.completed(neighbour)
   }
@@ -200,7 +205,7 @@ export class Ownership {
     placement.forgetShown((peer) => neighbours.has(peer))
     this.#registerCollections()
     this.#copies.published(this.#durable, now.monotonicMs)
-    this.#copies.look()
+    this.#copies.look(now.monotonicMs)
     this.#registerSelf()
     this.#mark(now)
     this.#lookForLost(now)
@@ -297,25 +302,10 @@ export class Ownership {
     placement.update({
       view: hashHex({ high, low }),
       collections: this.#collections,
-      owners: this.#owners.map((owner) => this.#recordOf(owner)),
+      owners: this.#owners.map((owner) => recordOf(owner, this.#away, this.#forgotten)),
     })
     // What could not be answered may be now.
     this.reads.neighboursChanged()
-  }
-
-  #recordOf(owner: OwningMember): OwnerRecord {
-    const { durable, peerId, weight, zone } = owner
-    return {
-      peerId,
-      durable,
-      weight,
-      zone,
-      // One that was forgotten hands over what it holds, too.
-      draining: owner.draining || this.#forgotten.has(peerId),
-      away: this.#away.has(peerId),
-      forgotten: this.#forgotten.has(peerId),
-      copies: copiesOf(owner),
-    }
   }
 
   #registerCollections(): void {

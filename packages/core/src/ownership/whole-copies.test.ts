@@ -54,7 +54,7 @@ describe('after a session with a peer whose copies are whole', () => {
     ]
     placement.update({ collections: [{ descriptor: USERS, origin: ORIGIN }], owners })
     const own = new OwnCopies({ neighbours, peerId: 'a', placement })
-    own.look()
+    own.look(0)
     own.published(PartitionCopies.of(placement.copies.groups()), publishedAtMs)
     own.completed({ ...session, ...changes })
     return [3, 4].filter((index) => placement.copies.isWhole(users(index), ORIGIN))

@@ -108,7 +108,7 @@ export class Peer {
     const seenVectors = new SeenVectors({ collections, lag, writes })
     const stored = { collections, commit, ids, outbox }
     const watcher: SessionWatcher = {
-      met: (neighbour) => this.#ownership?.met(neighbour),
+      met: (neighbour, startedAtMs) => this.#ownership?.met(neighbour, startedAtMs),
       completed: (session) => this.#ownership?.completed(session),
     }
     const antiEntropy = new AntiEntropy({ ...stored, inbound, peerId, random, seenVectors, sessions, watcher })

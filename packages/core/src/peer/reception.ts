@@ -165,6 +165,7 @@ export class Reception {
         break
       case 'goodbye':
         membership.departed(from, message.left)
+        this.#deps.ownership()?.departed(from)
         signals.presence.departed(from)
         lag.forget(from)
         break

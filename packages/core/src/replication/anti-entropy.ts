@@ -98,6 +98,12 @@ export class AntiEntropy {
     return this.#sessions.size + this.#deferred.count
   }
 
+  /** The neighbour takes part in a session, which has not yet brought all that it had. */
+  isReceivingFrom(neighbour: PeerId): boolean {
+    const isBringing = ({ isShared, received }: Session): boolean => isShared !== undefined && !received
+    return this.#sessions.all().some((session) => session.neighbour === neighbour && isBringing(session))
+  }
+
   get wakeAtMs(): number {
     let wake = this.#neighbours.size > 0 ? this.#nextRoundMs : Infinity
     wake = Math.min(wake, this.#deferred.wakeAtMs)
@@ -217,6 +223,7 @@ export class AntiEntropy {
     }
     if (root === this.#collections.root(this.#collections.placement.sharedWith(from, copies))) {
       this.#outbox.send(from, { type: 'equal', session: id, ...this.#copies() })
+      this.#deps.watcher.met(from, now.monotonicMs)
       this.#report(from, true, 0, 0)
       return
     }
@@ -332,11 +339,11 @@ export class AntiEntropy {
     const useful = complete && rowsReceived > 0 && !isSupersededBarred
     if (complete && !isSupersededBarred) this.#deps.watcher.completed(session)
     if (source !== undefined) this.#gapDelays.sessionEnded(source, useful, now.monotonicMs)
+    if (complete) this.#deps.watcher.met(neighbour, session.startedAtMs)
     this.#report(neighbour, complete, outgoing?.rowsSent ?? 0, rowsReceived)
   }
 
   #report(neighbour: PeerId, complete: boolean, rowsSent: number, rowsReceived: number): void {
-    if (complete) this.#deps.watcher.met(neighbour)
     this.#outbox.event({ type: 'session', neighbour, complete, rowsSent, rowsReceived })
   }
 

@@ -44,8 +44,8 @@ export interface Session {
 
 /** Hears of sessions that have brought all that the other peer had. */
 export interface SessionWatcher {
-  /** What is replicated is the same at another peer now. */
-  met(neighbour: PeerId): void
+  /** What is replicated is the same at another peer, by a comparison that began at `startedAtMs`. */
+  met(neighbour: PeerId, startedAtMs: number): void
   /** A session has ended, and nothing that the other peer sent was left out. */
   completed(session: Session): void
 }

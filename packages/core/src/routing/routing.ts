@@ -17,6 +17,7 @@ import { Answering } from '../asking/answering.ts'
 import type { Asking } from '../asking/asking.ts'
 import { Counts } from './counts.ts'
 import { Currency } from '../asking/currency.ts'
+import type { CurrencyDeps } from '../asking/currency.ts'
 import type { KnownVersions } from './known-versions.ts'
 import { LargestRows } from './largest-rows.ts'
 import { PageAnswers } from './page-answers.ts'
@@ -27,7 +28,7 @@ import { Reads } from './reads.ts'
 import type { ReadsDeps } from './reads.ts'
 import { rowsOfKey } from './rows-of-key.ts'
 
-export interface RoutingDeps {
+export interface RoutingDeps extends Pick<CurrencyDeps, 'antiEntropy'> {
   readonly collections: Collections
   readonly hints: Hints
   readonly ids: ReplicaIds
