@@ -84,4 +84,33 @@ describe('after a session with a peer whose copies are whole', () => {
     }))
     expect(wholeAfter({ published })).toEqual([])
   })
+
+  it('a copy of a peer that owned the partition no more, and owns it again, is whole once it has met all others again', () => {
+    const neighbours = new NeighbourTable()
+    const placement = new Rendezvous('a')
+    const own = new OwnCopies({ neighbours, peerId: 'a', placement })
+    const record = { weight: 1, zone: '', durable: true, draining: false, away: false }
+    const look = (isAway: boolean, nowMs: number): void => {
+      const owners = ['a', 'b', 'c'].map((peerId) => {
+        const copies = peerId === 'a' ? new PartitionCopies() : theirs
+        return { ...record, peerId, copies, away: isAway && peerId === 'a' }
+      })
+      placement.update({ collections: [{ descriptor: { ...USERS, owners: 3 }, origin: ORIGIN }], owners })
+      own.look(nowMs)
+    }
+    const isWhole = (): boolean => placement.copies.isWhole(users(3), ORIGIN)
+    for (const peer of ['b', 'c']) neighbours.connected(peer, { wallMs: 0, monotonicMs: 0 })
+    look(false, 4000)
+    own.published(PartitionCopies.of(placement.copies.groups()), 4000)
+    own.completed({ ...session, neighbour: 'b', startedAtMs: 5000 })
+    // Writers take only the others for owners now.
+    look(true, 6000)
+    look(false, 7000)
+    own.completed({ ...session, neighbour: 'c', startedAtMs: 8000 })
+    expect(isWhole()).toBe(false)
+    own.completed({ ...session, neighbour: 'b', startedAtMs: 6999 })
+    expect(isWhole()).toBe(false)
+    own.completed({ ...session, neighbour: 'b', startedAtMs: 8000 })
+    expect(isWhole()).toBe(true)
+  })
 })
