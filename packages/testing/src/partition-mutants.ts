@@ -1,6 +1,8 @@
 import { GroupCommit, Handover, Hints, OwnerRows, PartitionAccess, Peer, Rendezvous } from '@gossipgrid/core/internals'
 import type { PartitionName } from '@gossipgrid/core'
 import type { Registrations } from '@gossipgrid/core/internals'
+import { COPY_MUTANTS } from './copy-mutants.ts'
+import type { CopyMutantName } from './copy-mutants.ts'
 import { READ_MUTANTS } from './read-mutants.ts'
 import type { ReadMutantName } from './read-mutants.ts'
 import { replaceMethod } from './replacements.ts'
@@ -180,6 +182,7 @@ export type PartitionMutantName =
   | 'hints-forgotten'
   | 'confirmed-early'
   | 'leave-at-once'
+  | CopyMutantName
   | ReadMutantName
 
 /** Planted bugs in partitioned collections. */
@@ -195,5 +198,6 @@ export const PARTITION_MUTANTS: Readonly<Record<PartitionMutantName, Mutant>> = 
   'hints-forgotten': hintsForgotten,
   'confirmed-early': confirmedEarly,
   'leave-at-once': leaveAtOnce,
+  ...COPY_MUTANTS,
   ...READ_MUTANTS,
 }

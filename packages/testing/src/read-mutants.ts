@@ -1,4 +1,12 @@
-import { Currency, LargestRows, PartitionAccess, RepairingReads, RequestNumbers } from '@gossipgrid/core/internals'
+import {
+  Answering,
+  Currency,
+  LargestRows,
+  PartitionAccess,
+  RepairingReads,
+  Rendezvous,
+  RequestNumbers,
+} from '@gossipgrid/core/internals'
 import type { PartitionName, Row } from '@gossipgrid/core'
 import { replaceMethod } from './replacements.ts'
 
@@ -7,9 +15,23 @@ function staleAnswers(): () => void {
   return replaceMethod(Currency.prototype, 'isCurrent', () => () => true)
 }
 
-/** A former owner answers, though it is not in touch with any owner. */
+/** A former owner answers from its copy, though owners have the partition and it is not in touch with them. */
 function formerAnswers(): () => void {
-  return replaceMethod(Currency.prototype, 'isInTouch', () => () => true)
+  const restoreTouch = replaceMethod(Currency.prototype, 'isInTouch', () => () => true)
+  const restoreAnswering = replaceMethod(Answering.prototype, 'mayAnswer', (original) => {
+    return function mayAnswer(this: Answering, ...args: Parameters<Answering['mayAnswer']>): boolean {
+      const restore = replaceMethod(Rendezvous.prototype, 'wholeHolders', () => () => [])
+      try {
+        return original.apply(this, args)
+      } finally {
+        restore()
+      }
+    }
+  })
+  return () => {
+    restoreAnswering()
+    restoreTouch()
+  }
 }
 
 /** A reader takes what others found for all there is: what it wrote itself and no owner has is left out. */

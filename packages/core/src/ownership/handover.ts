@@ -142,7 +142,7 @@ export class Handover {
   }
 
   /** An answer counts if it is young, and about what the copy is now: compare and drop. */
-  #isCurrent(covered: CoveredBy, state: string, now: Instant): boolean {
+  isCurrent(covered: CoveredBy, state: string, now: Instant): boolean {
     return now.monotonicMs - covered.askedAtMs <= COVERED_MAX_AGE_MS && covered.state === state
   }
 
@@ -157,7 +157,7 @@ export class Handover {
     const state = this.#stateOf(name)
     return this.#ownersOf(name).every((owner) => {
       const by = covered.get(owner)
-      return by !== undefined && this.#isCurrent(by, state, now)
+      return by !== undefined && this.isCurrent(by, state, now)
     })
   }
 
@@ -167,7 +167,7 @@ export class Handover {
       const state = this.#stateOf(name)
       for (const owner of this.#ownersOf(name)) {
         const by = this.#covered.get(nameKey(name))?.get(owner)
-        if (by !== undefined && this.#isCurrent(by, state, now)) continue
+        if (by !== undefined && this.isCurrent(by, state, now)) continue
         const names = wanted.get(owner)
         if (names === undefined) wanted.set(owner, [name])
         else names.push(name)

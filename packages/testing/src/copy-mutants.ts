@@ -1,0 +1,59 @@
+import { Handover, LargestRows, NeighbourWrites, Outbox, Rendezvous } from '@gossipgrid/core/internals'
+import type { PartitionName } from '@gossipgrid/core'
+import { replaceMethod } from './replacements.ts'
+
+/** A former owner drops its copy although something has come to it since the owners said yes, however long ago. */
+function dropOnStaleYes(): () => void {
+  return replaceMethod(Handover.prototype, 'isCurrent', () => () => true)
+}
+
+/** Writes go to owners alone, and not to those that had the partition before and are still read. */
+function audienceOfOwners(): () => void {
+  return replaceMethod(Rendezvous.prototype, 'audience', () => {
+    return function audience(this: Rendezvous, name: PartitionName): ReturnType<Rendezvous['audience']> {
+      return this.owners(name)
+    }
+  })
+}
+
+/** A reader is not told which delete has taken a key away. */
+function absentWithoutVersion(): () => void {
+  return replaceMethod(LargestRows.prototype, 'of', (original) => {
+    return function of(this: LargestRows, ...[key, found]: Parameters<LargestRows['of']>) {
+      const told = found.filter(({ bytes }) => bytes !== undefined)
+      return original.call(this, key, told)
+    }
+  })
+}
+
+/** A peer that a row was sent to is taken to have it. */
+function copiesByBelief(): () => void {
+  let sent: Parameters<NeighbourWrites['sent']>[1] | undefined
+  const restoreSent = replaceMethod(NeighbourWrites.prototype, 'sent', (original) => {
+    return function sentTo(this: NeighbourWrites, ...args: Parameters<NeighbourWrites['sent']>): void {
+      sent = args[1]
+      original.apply(this, args)
+    }
+  })
+  const restoreSend = replaceMethod(Outbox.prototype, 'send', (original) => {
+    return function send(this: Outbox, ...args: Parameters<Outbox['send']>): void {
+      if (args[1].type === 'write') for (const hint of sent?.hints ?? []) hint.storedBy.add(args[0])
+      sent = undefined
+      original.apply(this, args)
+    }
+  })
+  return () => {
+    restoreSend()
+    restoreSent()
+  }
+}
+
+export type CopyMutantName = 'drop-on-stale-yes' | 'audience-of-owners' | 'absent-without-version' | 'copies-by-belief'
+
+/** Planted bugs in what becomes of the copies of a partition. */
+export const COPY_MUTANTS: Readonly<Record<CopyMutantName, () => () => void>> = {
+  'drop-on-stale-yes': dropOnStaleYes,
+  'audience-of-owners': audienceOfOwners,
+  'absent-without-version': absentWithoutVersion,
+  'copies-by-belief': copiesByBelief,
+}
