@@ -16,12 +16,12 @@ function audienceOfOwners(): () => void {
   })
 }
 
-/** A reader is not told which delete has taken a key away. */
+/** An answer does not say which delete has taken a key away. */
 function absentWithoutVersion(): () => void {
   return replaceMethod(LargestRows.prototype, 'of', (original) => {
     return function of(this: LargestRows, ...[key, found]: Parameters<LargestRows['of']>) {
-      const told = found.filter(({ bytes }) => bytes !== undefined)
-      return original.call(this, key, told)
+      const answered = found.filter(({ bytes }) => bytes !== undefined)
+      return original.call(this, key, answered)
     }
   })
 }

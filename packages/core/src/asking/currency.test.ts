@@ -107,7 +107,7 @@ describe('an owner that has started', () => {
     }
   })
 
-  it('does not wait for ever for peers that compare with nobody', () => {
+  it('does not wait for ever for peers that compare with no other', () => {
     const answerer = new Answerer()
     answerer.roles.set('a', 'light')
     answerer.connect('a', 100)
