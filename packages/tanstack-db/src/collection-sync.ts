@@ -1,20 +1,26 @@
 import type { SyncConfig, SyncConfigRes } from '@tanstack/db'
-import type { Conflict, GridMap, WriteOptions } from 'gossipgrid'
+import type { Conflict, GridMap, PartitionedMap, WriteOptions } from 'gossipgrid'
+import type { MapLink } from './map-link.ts'
+import { PartitionedLink } from './partitioned-link.ts'
+import { ReplicatedLink } from './replicated-link.ts'
 import type { RowForm } from './row-form.ts'
 import { SyncRun } from './sync-run.ts'
 import type { SyncParams } from './sync-run.ts'
-import { writeMutations } from './write-mutations.ts'
 import type { RowMutation } from './write-mutations.ts'
+
+/** A map of either kind: every peer has all of it, or it is partitioned. */
+export type AnyMap<Value extends object> = GridMap<Value> | PartitionedMap<Value>
 
 /** A map, the promise of one, or a function that gives one of these. */
 export type MapSource<Value extends object> =
-  | GridMap<Value>
-  | PromiseLike<GridMap<Value>>
-  | (() => GridMap<Value> | PromiseLike<GridMap<Value>>)
+  | AnyMap<Value>
+  | PromiseLike<AnyMap<Value>>
+  | (() => AnyMap<Value> | PromiseLike<AnyMap<Value>>)
 
 export interface CollectionSyncDeps {
   readonly source: MapSource<object>
   readonly form: RowForm
+  readonly prefix: string
   readonly write: WriteOptions | undefined
   readonly isOnDemand: boolean
 }
@@ -23,8 +29,12 @@ export interface CollectionSyncDeps {
 export class CollectionSync {
   readonly #deps: CollectionSyncDeps
   readonly #listeners = new Set<(conflict: Conflict<never>) => unknown>()
-  #map: Promise<GridMap<object>> | undefined
+  readonly #coverListeners = new Set<(isComplete: boolean) => unknown>()
+  #map: Promise<AnyMap<object>> | undefined
+  /** Of the current run, and of those that write without one. */
+  #link: Promise<MapLink> | undefined
   #current: SyncRun | undefined
+  #wasComplete = true
 
   constructor(deps: CollectionSyncDeps) {
     this.#deps = deps
@@ -40,11 +50,13 @@ export class CollectionSync {
 
   /** The `sync` of TanStack DB: called when the collection is first used, and again after it was cleaned up. */
   readonly run: SyncConfig<object, string>['sync'] = (params: SyncParams): SyncConfigRes => {
-    const run = new SyncRun(params, this.#deps.form, this.#deps.isOnDemand)
+    const { form, isOnDemand, prefix } = this.#deps
+    const run = new SyncRun({ params, form, prefix, isOnDemand, onCovered: this.#covered })
     this.#current = run
+    this.#link = undefined
     const off = this.#followConflicts()
-    void this.#opened().then(
-      (map) => run.start(map),
+    void this.#linked().then(
+      (link) => run.start(link),
       (error: unknown) => params.markError(error),
     )
     return {
@@ -59,11 +71,11 @@ export class CollectionSync {
   /** Writes mutations of this collection. Resolves when they are durable here, and the collection has them back. */
   async persist(mutations: readonly RowMutation[]): Promise<void> {
     if (mutations.length === 0) return
-    const map = await this.#opened()
+    const link = await this.#linked()
     const run = this.#current
     const release = run?.expect(mutations.map(({ key }) => key as string))
     try {
-      await writeMutations(map, this.#deps.form, mutations, this.#deps.write)
+      await link.write(this.#deps.form, mutations, this.#deps.write)
     } finally {
       release?.()
       // The optimistic state is dropped next: the rows must be there by then.
@@ -76,18 +88,26 @@ export class CollectionSync {
     return () => void this.#listeners.delete(listener)
   }
 
+  readonly onComplete = (listener: (isComplete: boolean) => unknown): (() => void) => {
+    this.#coverListeners.add(listener)
+    return () => void this.#coverListeners.delete(listener)
+  }
+
+  readonly #covered = (): void => {
+    const { isComplete } = this
+    if (isComplete === this.#wasComplete) return
+    this.#wasComplete = isComplete
+    for (const listener of [...this.#coverListeners]) listener(isComplete)
+  }
+
   #followConflicts(): () => void {
     const abort = new AbortController()
-    this.#opened().then(
-      (map) => {
+    this.#linked().then(
+      (link) => {
         if (abort.signal.aborted) return
-        map.on(
-          'conflict',
-          (conflict) => {
-            for (const listener of [...this.#listeners]) listener(conflict as Conflict<never>)
-          },
-          { signal: abort.signal },
-        )
+        link.onConflict((conflict) => {
+          for (const listener of [...this.#listeners]) listener(conflict as Conflict<never>)
+        }, abort.signal)
       },
       // The run reports it.
       () => undefined,
@@ -95,9 +115,12 @@ export class CollectionSync {
     return () => abort.abort()
   }
 
-  #opened(): Promise<GridMap<object>> {
-    const { source } = this.#deps
+  #linked(): Promise<MapLink> {
+    const { prefix, source } = this.#deps
     this.#map ??= (async () => (typeof source === 'function' ? source() : source))()
-    return this.#map
+    this.#link ??= this.#map.then((map) =>
+      'partitionOf' in map ? new PartitionedLink(map, prefix) : new ReplicatedLink(map),
+    )
+    return this.#link
   }
 }

@@ -17,8 +17,10 @@ export interface GridCollectionUtils<Value extends object> extends UtilsRecord {
   acceptMutations: (transaction: { readonly mutations: readonly RowMutation[] }) => Promise<void>
   /** Calls `listener` when a write has lost against another one that it had not seen. The returned function ends that. */
   onConflict: (listener: (conflict: Conflict<Value>) => unknown) => () => void
-  /** False if a part of the map did not answer, so that rows may be missing. */
+  /** False if a part of the map has not answered, so that rows may be missing. Always true for a map that every peer has. */
   isComplete: () => boolean
+  /** Calls `listener` with `isComplete()` when that has changed. The returned function ends that. */
+  onComplete: (listener: (isComplete: boolean) => unknown) => () => void
   /** Number of entries that cannot be rows: values that are no objects, or that have another key than their entry. */
   leftOut: () => number
 }
@@ -34,6 +36,11 @@ export interface GridCollectionBase<
 > {
   /** The map, the promise of one, or a function that gives one of these, which is called when the collection is first used. */
   readonly map: MapSource<Value>
+  /**
+   * Only entries whose keys begin with this text. Of a partitioned map, one with a whole tag, as `{42}`, is followed in one partition
+   * alone, which costs the least.
+   */
+  readonly prefix?: string
   /** What a write waits for, such as `{ copies: 2 }`. Default: until it is durable at this peer. */
   readonly write?: WriteOptions
 }
@@ -90,9 +97,9 @@ export function gridCollectionOptions(
     readonly keyField?: unknown
   },
 ): unknown {
-  const { map, write, keyField: _, getKey: __, id = safeRandomUUID(), ...rest } = config
-  const form = rowFormOf(config)
-  const sync = new CollectionSync({ source: map, form, write, isOnDemand: rest.syncMode === 'on-demand' })
+  const { map, write, prefix = '', keyField: _, getKey: __, id = safeRandomUUID(), ...rest } = config
+  const form = rowFormOf(config, prefix)
+  const sync = new CollectionSync({ source: map, form, prefix, write, isOnDemand: rest.syncMode === 'on-demand' })
   const persist = ({ transaction }: { readonly transaction: { readonly mutations: readonly RowMutation[] } }) =>
     sync.persist(transaction.mutations.filter(({ collection }) => collection.id === id))
   const options = {
@@ -107,6 +114,7 @@ export function gridCollectionOptions(
       acceptMutations: (transaction: { readonly mutations: readonly RowMutation[] }) => persist({ transaction }),
       onConflict: sync.onConflict,
       isComplete: () => sync.isComplete,
+      onComplete: sync.onComplete,
       leftOut: () => sync.leftOutCount,
     },
   }

@@ -6,5 +6,5 @@ export type {
   GridCollectionUtils,
 } from './grid-collection-options.ts'
 export type { KeyOfField, KeyOfRow, RowWithKey } from './row-form.ts'
-export type { MapSource } from './collection-sync.ts'
+export type { AnyMap, MapSource } from './collection-sync.ts'
 export type { RowMutation } from './write-mutations.ts'

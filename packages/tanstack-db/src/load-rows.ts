@@ -1,5 +1,6 @@
 import type { IR, LoadSubsetOptions } from '@tanstack/db'
-import type { GridMap, Query } from 'gossipgrid'
+import type { Query } from 'gossipgrid'
+import type { AskedMap } from './map-link.ts'
 import { keysNamedBy, nameOf, whereTrue } from './query-of-where.ts'
 import type { GridWhere } from './query-of-where.ts'
 import type { RowForm } from './row-form.ts'
@@ -16,7 +17,7 @@ export interface LoadedRows {
 }
 
 /** Reads the entries for a request of TanStack DB. Rejects as `map.query` does. */
-export async function loadRows(map: GridMap<object>, form: RowForm, options: LoadSubsetOptions): Promise<LoadedRows> {
+export async function loadRows(map: AskedMap, form: RowForm, options: LoadSubsetOptions): Promise<LoadedRows> {
   const { where, cursor } = options
   if (cursor === undefined) return new SubsetRead(map, form, where).load(options)
   // The rows after those that are there, and those that are equal to the last one of them.
@@ -39,14 +40,14 @@ function conjunction(
 
 /** Reads the entries for one condition. */
 class SubsetRead {
-  readonly #map: GridMap<object>
+  readonly #map: AskedMap
   readonly #form: RowForm
   readonly #where: IR.BasicExpression<boolean> | undefined
   readonly #condition: GridWhere
   readonly #entries: (readonly [string, object])[] = []
   #isComplete = true
 
-  constructor(map: GridMap<object>, form: RowForm, where: IR.BasicExpression<boolean> | undefined) {
+  constructor(map: AskedMap, form: RowForm, where: IR.BasicExpression<boolean> | undefined) {
     this.#map = map
     this.#form = form
     this.#where = where
@@ -55,9 +56,15 @@ class SubsetRead {
 
   async load({ orderBy, limit, offset = 0 }: LoadSubsetOptions): Promise<LoadedRows> {
     const keys = keysNamedBy(this.#where, this.#form.keyField)
-    if (keys !== undefined) this.#entries.push(...(await this.#map.getMany(keys)))
+    if (keys !== undefined) await this.#loadKeys(keys)
     else if (limit === undefined || !(await this.#loadFirst(orderBy, limit + offset))) await this.#loadAll()
     return { entries: this.#entries, isComplete: this.#isComplete }
+  }
+
+  async #loadKeys(keys: readonly string[]): Promise<void> {
+    const values = await this.#map.getMany(keys)
+    if (values.complete === false) this.#isComplete = false
+    this.#entries.push(...values)
   }
 
   /** All entries that match. */

@@ -12,6 +12,7 @@ import { openGrid } from 'gossipgrid'
 import type { Grid, GridMap } from 'gossipgrid'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { gridCollectionOptions } from './index.ts'
+import type { AnyMap } from './index.ts'
 import { EDIT, ORDER, WHERE } from './any-query.ts'
 import type { City } from './any-query.ts'
 
@@ -31,7 +32,10 @@ beforeEach(() => {
 })
 afterEach(() => void vi.restoreAllMocks())
 
-const onDemand = () => createCollection(gridCollectionOptions({ map, keyField: 'id', syncMode: 'on-demand' }))
+const PARTITIONED = { mode: 'partitioned', partitions: 16 } as const
+
+const onDemand = (of: AnyMap<City> = map) =>
+  createCollection(gridCollectionOptions({ map: of, keyField: 'id', syncMode: 'on-demand' }))
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0))
 
 async function fill(count: number): Promise<void> {
@@ -135,50 +139,57 @@ it('is in error if the map is closed when rows are asked for', async () => {
   await expect(all.preload()).rejects.toMatchObject({ code: 'CLOSED' })
 })
 
-it('a query gives what it gives on all rows, whatever is in them, is asked for, and changes', async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(EDIT, { maxLength: 30 }),
-      fc.array(fc.array(EDIT, { maxLength: 4 }), { maxLength: 4 }),
-      fc.option(WHERE, { nil: undefined }),
-      fc.option(ORDER, { nil: undefined }),
-      async (first, steps, where, order) => {
-        map = grid.map<City>(`cities ${++maps}`)
-        const all = createCollection(localOnlyCollectionOptions({ getKey: (row: City & { id: string }) => row.id }))
-        const write = async (edits: typeof first): Promise<void> => {
-          for (const [key, value] of edits) {
-            if (all.has(key)) all.delete(key)
-            if (value !== undefined) all.insert({ ...value, id: key } as never)
-            await (value === undefined ? map.delete(key) : map.set(key, value))
+it.each([
+  ['every peer has', 100],
+  ['is partitioned', 30],
+])(
+  'a query of a map that %s gives what it gives on all rows, whatever is asked for, and changes',
+  async (kind, numRuns) => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(EDIT, { maxLength: 30 }),
+        fc.array(fc.array(EDIT, { maxLength: 4 }), { maxLength: 4 }),
+        fc.option(WHERE, { nil: undefined }),
+        fc.option(ORDER, { nil: undefined }),
+        async (first, steps, where, order) => {
+          const name = `cities ${++maps}`
+          const map = kind === 'is partitioned' ? grid.map<City>(name, PARTITIONED) : grid.map<City>(name)
+          const all = createCollection(localOnlyCollectionOptions({ getKey: (row: City & { id: string }) => row.id }))
+          const write = async (edits: typeof first): Promise<void> => {
+            for (const [key, value] of edits) {
+              if (all.has(key)) all.delete(key)
+              if (value !== undefined) all.insert({ ...value, id: key } as never)
+              await (value === undefined ? map.delete(key) : map.set(key, value))
+            }
           }
-        }
-        await write(first)
-        const queries = [onDemand(), all].map((source) =>
-          createLiveQueryCollection((q) => {
-            let query = q.from({ city: source as ReturnType<typeof onDemand> })
-            if (where !== undefined) query = query.where(({ city }) => where(city as never))
-            if (order === undefined) return query
-            const { field, limit, offset, ...compareOptions } = order
-            query = query.orderBy(({ city }) => city[field as 'people'], compareOptions as never)
-            return query
-              .orderBy(({ city }) => city.id)
-              .limit(limit)
-              .offset(offset)
-          }),
-        )
-        await Promise.all(queries.map((query) => query.preload()))
-        const keysOf = (query: (typeof queries)[number]): string[] => {
-          const keys = query.toArray.map(({ id }) => id)
-          return order === undefined ? keys.toSorted() : keys
-        }
-        for (const step of [[], ...steps]) {
-          await write(step)
-          await expect.poll(() => keysOf(queries[0]!), { interval: 1, timeout: 3000 }).toEqual(keysOf(queries[1]!))
-        }
-        await Promise.all(queries.map((query) => query.cleanup()))
-        await grid.dropCollection(map.name)
-      },
-    ),
-    { numRuns: 100 },
-  )
-})
+          await write(first)
+          const queries = [onDemand(map), all].map((source) =>
+            createLiveQueryCollection((q) => {
+              let query = q.from({ city: source as ReturnType<typeof onDemand> })
+              if (where !== undefined) query = query.where(({ city }) => where(city as never))
+              if (order === undefined) return query
+              const { field, limit, offset, ...compareOptions } = order
+              query = query.orderBy(({ city }) => city[field as 'people'], compareOptions as never)
+              return query
+                .orderBy(({ city }) => city.id)
+                .limit(limit)
+                .offset(offset)
+            }),
+          )
+          await Promise.all(queries.map((query) => query.preload()))
+          const keysOf = (query: (typeof queries)[number]): string[] => {
+            const keys = query.toArray.map(({ id }) => id)
+            return order === undefined ? keys.toSorted() : keys
+          }
+          for (const step of [[], ...steps]) {
+            await write(step)
+            await expect.poll(() => keysOf(queries[0]!), { interval: 1, timeout: 3000 }).toEqual(keysOf(queries[1]!))
+          }
+          await Promise.all(queries.map((query) => query.cleanup()))
+          await grid.dropCollection(map.name)
+        },
+      ),
+      { numRuns },
+    )
+  },
+)

@@ -55,7 +55,18 @@ function rowsWithField(keyField: string): RowForm {
   }
 }
 
-export function rowFormOf(config: { readonly getKey?: unknown; readonly keyField?: unknown }): RowForm {
+/** `prefix`: entries whose keys do not begin with it are no rows. */
+export function rowFormOf(
+  config: { readonly getKey?: unknown; readonly keyField?: unknown },
+  prefix: string = '',
+): RowForm {
+  const form = formOf(config)
+  const rowOf = (key: string, value: unknown): object | undefined =>
+    key.startsWith(prefix) ? form.rowOf(key, value) : undefined
+  return prefix === '' ? form : { ...form, rowOf }
+}
+
+function formOf(config: { readonly getKey?: unknown; readonly keyField?: unknown }): RowForm {
   const { getKey, keyField } = config
   if (typeof getKey === 'function' && keyField === undefined) return rowsWithKey(getKey as (row: never) => string)
   if (typeof keyField === 'string' && keyField !== '' && getKey === undefined) return rowsWithField(keyField)

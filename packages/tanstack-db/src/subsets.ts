@@ -6,6 +6,10 @@ export interface Subset {
   /** Its rows are being read: changes are newer than what will be found. */
   isLoading: boolean
   isComplete: boolean
+  /** No query asks for them any more. */
+  isGone: boolean
+  /** Its rows are being read again. */
+  beginAgain(): void
   /** Whether the row of that key has changed while the rows were being read. */
   hasChanged(key: string): boolean
 }
@@ -30,7 +34,11 @@ export class Subsets {
   add(options: LoadSubsetOptions): Subset {
     const changed = new Set<string>()
     const subset: KeptSubset = {
-      ...{ isLoading: true, isComplete: true, changed },
+      ...{ isLoading: true, isComplete: true, isGone: false, changed },
+      beginAgain: () => {
+        changed.clear()
+        subset.isLoading = true
+      },
       wants: options.where === undefined ? () => true : mayMatch(options.where),
       hasChanged: (key) => changed.has(key),
     }
@@ -44,7 +52,8 @@ export class Subsets {
   remove(options: LoadSubsetOptions): boolean {
     const same = this.#kept.get(options)
     if (same === undefined) return false
-    same.pop()
+    const last = same.pop()
+    if (last !== undefined) last.isGone = true
     if (same.length === 0) this.#kept.delete(options)
     return true
   }

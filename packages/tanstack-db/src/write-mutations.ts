@@ -45,7 +45,7 @@ export async function writeMutations(
 }
 
 /** The value that an update leaves: `changes` names the fields that it touched, deleted ones too; `modified` is the whole. */
-function updated(current: object | undefined, modified: object, changes: object): object {
+export function updated(current: object | undefined, modified: object, changes: object): object {
   if (current === undefined) return modified
   const next: Record<string, unknown> = { ...current }
   for (const name of Object.keys(changes)) {
