@@ -1,5 +1,5 @@
 import { eq, ilike, useLiveQuery } from '@tanstack/react-db'
-import type { ReactElement } from 'react'
+import type { MouseEvent, ReactElement } from 'react'
 import type { Filter } from './expense-filter.tsx'
 import { euros } from './expenses.ts'
 import type { ExpenseRow, Expenses } from './expenses.ts'
@@ -23,6 +23,7 @@ export function ExpenseTable({ expenses, filter }: ExpenseTableProps): ReactElem
   )
   const sum = rows.reduce((cents, row) => cents + row.cents, 0)
   const shown = rows.length === 1 ? '1 expense' : `${rows.length} expenses`
+  const nothing = text === '' && category === '' ? 'No expenses yet' : 'No expense is like this'
   return (
     <>
       <table>
@@ -47,7 +48,7 @@ export function ExpenseTable({ expenses, filter }: ExpenseTableProps): ReactElem
         </tbody>
       </table>
       <p role="status" className="sum">
-        {isLoading ? 'Loading' : `${shown}, ${euros(sum)}`}
+        {isLoading ? 'Loading' : rows.length === 0 ? nothing : `${shown}, ${euros(sum)}`}
       </p>
     </>
   )
@@ -55,6 +56,10 @@ export function ExpenseTable({ expenses, filter }: ExpenseTableProps): ReactElem
 
 function ExpenseLine({ row, expenses }: { readonly row: ExpenseRow; readonly expenses: Expenses }): ReactElement {
   const settle = (): void => void expenses.update(row.id, (draft) => void (draft.settled = !row.settled))
+  const remove = ({ currentTarget }: MouseEvent<HTMLButtonElement>): void => {
+    focusNext(currentTarget)
+    expenses.delete(row.id)
+  }
   return (
     <tr className={row.settled ? 'is-settled' : ''}>
       <th scope="row">{row.what}</th>
@@ -62,13 +67,23 @@ function ExpenseLine({ row, expenses }: { readonly row: ExpenseRow; readonly exp
       <td>{row.paidBy}</td>
       <td className="amount">{euros(row.cents)}</td>
       <td>
-        <input type="checkbox" aria-label={`Settled: ${row.what}`} checked={row.settled} onChange={settle} />
+        <label className="tick">
+          <input type="checkbox" aria-label={`Settled: ${row.what}`} checked={row.settled} onChange={settle} />
+        </label>
       </td>
       <td>
-        <button className="remove" aria-label={`Delete ${row.what}`} onClick={() => expenses.delete(row.id)}>
+        <button className="remove" aria-label={`Delete ${row.what}`} onClick={remove}>
           ×
         </button>
       </td>
     </tr>
   )
+}
+
+/** The row goes, and the focus would be lost with it: the next row's button gets it, or the search after the last one. */
+function focusNext(button: HTMLButtonElement): void {
+  const row = button.closest('tr')
+  const next = row?.nextElementSibling ?? row?.previousElementSibling
+  const target = next?.querySelector('button') ?? document.querySelector('input[type=search]')
+  if (target instanceof HTMLElement) target.focus()
 }

@@ -76,6 +76,15 @@ describe('the expenses example', () => {
     expect(outline).not.toBe('none')
     await page.keyboard.press('Enter')
     await soon(() => linesOf(page)).not.toContain('Museum')
+    // The next row, so that a list can be emptied from the keyboard.
+    expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Delete Only there')
+  })
+
+  it('says when nothing matches', async () => {
+    await page.getByLabel('Search').fill('nothing is called so')
+    await soon(() => page.getByRole('status').last().textContent()).toBe('No expense is like this')
+    await page.getByLabel('Search').fill('')
+    await soon(() => linesOf(page)).toHaveLength(4)
   })
 
   it('reads well aloud, and fits a phone', async () => {
@@ -97,6 +106,15 @@ describe('the expenses example', () => {
     }
     const overflow = await phone.evaluate(() => document.documentElement.scrollWidth - innerWidth)
     expect(overflow).toBeLessThanOrEqual(0)
+    await phone.getByRole('heading', { name: 'Expenses', exact: true }).waitFor()
+    await phone
+      .getByLabel('Settled: Tea')
+      .locator('..')
+      .click({ position: { x: 3, y: 3 } })
+    await soon(() => phone.getByLabel('Settled: Tea').isChecked()).toBe(false)
+    await add(phone, 'A long one', '123456', 'Rooms', 'Bartholomäus-Maximilian of Hohenstein')
+    const places = await phone.locator('.tick').evaluateAll((all) => all.map((each) => each.getBoundingClientRect().x))
+    expect([places.length, new Set(places).size]).toEqual([5, 1])
     await phone.close()
   })
 
