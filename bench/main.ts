@@ -13,6 +13,7 @@ import { query } from './query.ts'
 import { replicate } from './replicate.ts'
 import { conditions, jsonLine, loadNow, table } from './report.ts'
 import { storage } from './storage.ts'
+import { versusQuery } from './versus-query/versus-query.ts'
 import { versus } from './versus/versus.ts'
 
 const BENCHES: readonly Bench[] = [
@@ -28,13 +29,17 @@ const BENCHES: readonly Bench[] = [
   storage,
 ]
 
+/** Beside others: no benches of this project alone. */
+const COMPARISONS: Readonly<Record<string, typeof versus>> = { versus, 'versus query': versusQuery }
+
 /** Exit codes: 0 measured, 1 something failed, 2 wrong arguments. */
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: { json: { type: 'boolean', default: false }, runs: { type: 'string' } },
   })
-  if (positionals.join(' ') === 'versus') return compare(Number(values.runs ?? 3))
+  const comparison = COMPARISONS[positionals.join(' ')]
+  if (comparison !== undefined) return compare(positionals.join(' '), comparison, Number(values.runs ?? 3))
   const bench = BENCHES.find(({ name }) => name === positionals[0])
   const runs = values.runs === undefined ? bench?.runsDefault : Number(values.runs)
   if (bench === undefined || positionals.length > 1) return usage(positionals.join(' '))
@@ -52,12 +57,11 @@ async function main(): Promise<number> {
   return 0
 }
 
-/** Beside others: no bench of this project alone. */
-async function compare(runs: number): Promise<number> {
+async function compare(name: string, comparison: typeof versus, runs: number): Promise<number> {
   if (!Number.isInteger(runs) || runs < 1) return usage(`--runs ${runs}`)
   const loadAtStart = loadNow()
   const startMs = performance.now()
-  const write = await versus(runs, (line) => progress(`versus: ${line}`))
+  const write = await comparison(runs, (line) => progress(`${name}: ${line}`))
   progress(await write(conditions(loadAtStart, runs, performance.now() - startMs)))
   return 0
 }
@@ -71,6 +75,7 @@ function usage(given: string): number {
   const lines = BENCHES.map(({ name, summary, runsDefault }) => `  ${name.padEnd(10)} ${summary} (${runsDefault} runs)`)
   lines.push(
     '  versus     two programs beside the same of other libraries; installs these and writes docs/performance.md (3 runs)',
+    '  versus query   queries beside those of other libraries; installs these and writes docs/query-performance.md (3 runs)',
   )
   process.stderr.write(`usage: npm run bench -- NAME [--json] [--runs N]\n${lines.join('\n')}\n`)
   return 2

@@ -1,22 +1,20 @@
-import { execFile } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import type { Figures } from '../bench.ts'
 import { withCompiled } from '../compiled.ts'
 import { summarize } from '../medians.ts'
-import type { Summary } from '../medians.ts'
 import type { Conditions } from '../report.ts'
 import { withTemporaryDirectory } from '../temporary-directory.ts'
+import { comparisonTable } from './comparison-table.ts'
+import type { ComparedFigures, Measured } from './comparison-table.ts'
 import type { Contender } from './contender.ts'
 import { CONTENDERS } from './contenders.ts'
+import { installed, versionOf } from './installed.ts'
 import { measure, PAUSES } from './measure.ts'
 
 const PAGE = fileURLToPath(new URL('../../docs/performance.md', import.meta.url))
 
-/** What a figure is, and whether more of it is better. */
-const FIGURES: Readonly<Record<string, { readonly text: string; readonly moreIsBetter?: true }>> = {
+const FIGURES: ComparedFigures = {
   ...Object.fromEntries(
     PAUSES.flatMap(({ pauseMs }) => {
       const when =
@@ -37,10 +35,8 @@ const FIGURES: Readonly<Record<string, { readonly text: string; readonly moreIsB
   idleMegabytes: { text: 'memory of a program with an empty map, MB' },
 }
 
-interface Result {
+interface Result extends Measured {
   readonly contender: Contender
-  readonly version: string
-  readonly summaries: ReadonlyMap<string, Summary>
 }
 
 /** Measures all contenders in turns, so that all have the same machine, and returns the page that says how they compare. */
@@ -50,7 +46,10 @@ export async function versus(
 ): Promise<(where: Conditions) => Promise<string>> {
   return withTemporaryDirectory(async (directory) => {
     progress('installing the others into a temporary folder')
-    const loader = await install(directory)
+    const loader = await installed(
+      directory,
+      CONTENDERS.flatMap(({ packages }) => packages),
+    )
     const measured = new Map<Contender, Figures[]>(CONTENDERS.map((contender) => [contender, []]))
     await withCompiled('versus/contender-program.ts', async (program) => {
       for (let run = 1; run <= runs; run++) {
@@ -62,7 +61,8 @@ export async function versus(
     })
     const results: Result[] = []
     for (const [contender, all] of measured) {
-      results.push({ contender, version: await versionOf(directory, contender), summaries: summarize(all) })
+      const title = `${contender.name} ${await versionOf(directory, contender.shown)}`.trim()
+      results.push({ contender, title, summaries: summarize(all) })
     }
     return async (where) => {
       const page = pageOf(results, where)
@@ -72,38 +72,9 @@ export async function versus(
   })
 }
 
-/** Returns the path of a module that imports from where the contenders are. */
-async function install(directory: string): Promise<string> {
-  await writeFile(join(directory, 'package.json'), '{ "private": true, "type": "module" }')
-  const packages = [...new Set(CONTENDERS.flatMap((contender) => contender.packages))]
-  const options = ['--no-audit', '--no-fund', '--ignore-scripts', '--silent']
-  await promisify(execFile)('npm', ['install', ...options, ...packages], { cwd: directory })
-  const loader = join(directory, 'load.js')
-  await writeFile(loader, 'export const load = (name) => import(name)\n')
-  return loader
-}
-
-async function versionOf(directory: string, { shown }: Contender): Promise<string> {
-  if (shown === '') return ''
-  const manifest = await readFile(join(directory, 'node_modules', shown, 'package.json'), 'utf8')
-  return (JSON.parse(manifest) as { version: string }).version
-}
-
 function pageOf(results: readonly Result[], { node, cpu, cores, loadAtStart, loadAtEnd, runs }: Conditions): string {
-  const [own] = results
   const day = new Date().toISOString().slice(0, 10)
-  const head = ['', ...results.map(({ contender, version }) => `${contender.name} ${version}`.trim())]
-  const rows = Object.entries(FIGURES).map(([name, { text, moreIsBetter }]) => {
-    const ours = own!.summaries.get(name)!.median
-    const cells = results.map((result) => {
-      const theirs = result.summaries.get(name)?.median
-      if (theirs === undefined) return 'never'
-      if (result === own) return shown(ours)
-      return `${shown(theirs)} (${shown(moreIsBetter === true ? theirs / ours : ours / theirs)})`
-    })
-    return [text, ...cells]
-  })
-  const table = [head, head.map((_, i) => (i === 0 ? '---' : '--:')), ...rows].map((row) => `| ${row.join(' | ')} |`)
+  const table = comparisonTable(FIGURES, results, 'never')
   return `# Performance
 
 How gossipgrid compares with others, measured by \`npm run bench -- versus\`, which writes this page. Two programs on one machine share a
@@ -111,7 +82,7 @@ map of text in memory (keys of 13 bytes, values of 100). Each library is used as
 relay have it in a third program; what it costs is not counted. They are measured in turns, ${runs} times; the table has the medians. In
 brackets: how many times as good as gossipgrid, so below 1 is worse.
 
-${table.join('\n')}
+${table}
 
 Measured on ${day}: Node ${node.slice(1)}, ${cores} x ${cpu}, load average ${loadAtStart} at the start and ${loadAtEnd} at the end. On a loaded machine all figures are worse, and
 single ones by chance: compare the columns, not the absolute figures.
@@ -120,9 +91,4 @@ single ones by chance: compare the columns, not the absolute figures.
 
 ${results.map(({ contender }) => `- **${contender.name}**: ${contender.remark}`).join('\n')}
 `
-}
-
-function shown(value: number): string {
-  if (value >= 1000) return Math.round(value).toLocaleString('en-US')
-  return String(Number(value.toPrecision(2)))
 }
