@@ -29,6 +29,7 @@ const calls: Readonly<Record<string, (options: object) => unknown>> = {
   'map.changes bufferMx bufferMax': (options) => grid.map('m').changes(options),
   'map.changes initail initial': (options) => grid.map('m').changes(options),
   'map.on signl signal': (options) => grid.map('m').on('change', () => undefined, options),
+  'map.textIndex prefx prefix': (options) => grid.map('m').textIndex('a', options as never),
   'set.add copys copies': (options) => grid.set('s').add('x', options),
   'set.delete copys copies': (options) => grid.set('s').delete('x', options),
   'set.values singal signal': (options) => grid.set('s').values(options),

@@ -27,6 +27,11 @@ export class TimeSlices {
     return step % STEPS_BETWEEN === STEPS_BETWEEN - 1 && performance.now() >= this.#endMs
   }
 
+  /** The same, for work of few and long steps. */
+  isOverNow(): boolean {
+    return performance.now() >= this.#endMs
+  }
+
   async next(): Promise<void> {
     await this.#turn()
     this.begin()

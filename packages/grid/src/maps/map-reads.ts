@@ -4,9 +4,10 @@ import { checkSource } from '../bulk/bulk-source.ts'
 import type { ChangeFeed } from '../changes/change-feed.ts'
 import { afterToken } from '../reads/after-token.ts'
 import type { ReadOptions } from '../reads/after-token.ts'
-import type { Aggregate, AggregateResult } from '../queries/aggregate.ts'
-import type { IndexHandle, MapQueries } from '../queries/map-queries.ts'
-import type { FieldName, Query, QueryPlan, QueryResult, RowValue, Where } from '../queries/query.ts'
+import type { AggregateResult, TextAggregate } from '../queries/aggregate.ts'
+import type { IndexHandle, MapQueries, TextIndexHandle } from '../queries/map-queries.ts'
+import type { FieldName, Query, QueryPlan, QueryResult, RowValue } from '../queries/query.ts'
+import type { TextIndexOptions, TextQuery, TextWhere } from '../queries/query.ts'
 import type { LiveQuery } from '../live/live-query.ts'
 import type { Logger } from '../logger.ts'
 import { walkKeys } from '../reads/walk.ts'
@@ -34,7 +35,7 @@ export abstract class MapReads<Value> {
     used: () => this.stored.observe(),
   })
 
-  #opened: MapQueries<Value> | undefined
+  #opened: MapQueries | undefined
 
   /** Number of entries at this peer. */
   get size(): number {
@@ -187,7 +188,7 @@ export abstract class MapReads<Value> {
   /**
    * The entries that match, in order: all of them, or a page with `limit` and a `next` for the page after it. They are those of one
    * moment. The query is plain data; the language is that of MongoDB, with `$eq $ne $gt $gte $lt $lte $in $nin $and $or $not $exists
-   * $elemMatch $startsWith`. An index makes it fast: see `index`. Rejects with `INVALID_QUERY`, which names the place of the fault,
+   * $elemMatch $startsWith`, and `$text` for words: see `textIndex`. An index makes it fast: see `index`. Rejects with `INVALID_QUERY`, which names the place of the fault,
    * and with `CLOSED`.
    *
    * @example
@@ -197,13 +198,13 @@ export abstract class MapReads<Value> {
    * ```
    */
   async query<Names extends FieldName<Value> = never>(
-    query: Query<Value, Names> = {},
+    query: TextQuery<Value, Names> = {},
   ): Promise<QueryResult<RowValue<Value, Names>>> {
     return (await this.#queries()).query<RowValue<Value, Names>>(query)
   }
 
   /** The number of entries that match, each as it is when it is counted. Rejects as `query` does. */
-  async count(where?: Where<Value>): Promise<number> {
+  async count(where?: TextWhere<Value>): Promise<number> {
     return (await this.#queries()).count(where)
   }
 
@@ -217,12 +218,12 @@ export abstract class MapReads<Value> {
    * console.log(rows[0]?.count, rows[0]?.avg)
    * ```
    */
-  async aggregate(aggregate: Aggregate<Value>): Promise<AggregateResult> {
+  async aggregate(aggregate: TextAggregate<Value>): Promise<AggregateResult> {
     return (await this.#queries()).aggregate(aggregate)
   }
 
   /** Runs a query, and says how: the index that it used, how many entries it looked at, how many rows it gave. Rejects as `query`. */
-  async explain(query: Query<Value> = {}): Promise<QueryPlan> {
+  async explain(query: TextQuery<Value> = {}): Promise<QueryPlan> {
     return (await this.#queries()).explain(query)
   }
 
@@ -239,6 +240,31 @@ export abstract class MapReads<Value> {
    */
   async index(fields: FieldName<Value> | readonly FieldName<Value>[]): Promise<IndexHandle> {
     return (await this.#queries()).index(fields)
+  }
+
+  /**
+   * Keeps the words of some fields at this peer, until it closes: `where: { $text: 'words' }` finds the entries that have one of them. It
+   * is kept by MiniSearch, whose class you pass: `npm install minisearch`. Words are those of text, and of arrays of text. Resolves when
+   * all entries are in it. A map has one text index: with the same fields and options you get the same one. It is not stored and not
+   * replicated. Rejects with `INVALID_QUERY` for the names of fields, with `INVALID_OPTION`, also if there is another one, and with `CLOSED`.
+   *
+   * @example
+   * ```ts
+   * import { openGrid } from 'gossipgrid'
+   * import MiniSearch from 'minisearch'
+   *
+   * const grid = await openGrid({ name: 'library' })
+   * const books = grid.map<{ title: string; about: string }>('books')
+   * await books.textIndex(['title', 'about'], { engine: MiniSearch, boost: { title: 2 } })
+   * console.log((await books.query({ where: { $text: 'white whale' }, limit: 10 })).rows)
+   * await grid.close()
+   * ```
+   */
+  async textIndex<Name extends FieldName<Value>>(
+    fields: Name | readonly Name[],
+    options: TextIndexOptions<Name>,
+  ): Promise<TextIndexHandle> {
+    return (await this.#queries()).textIndex(fields, options)
   }
 
   /** The indexes of this peer that are complete. Rejects with `CLOSED`. */
@@ -265,11 +291,11 @@ export abstract class MapReads<Value> {
     return (await import('../live/open-live.ts')).openLive<RowValue<Value, Names>>(queries.liveDeps, this.logger, query)
   }
 
-  async #queries(): Promise<MapQueries<Value>> {
+  async #queries(): Promise<MapQueries> {
     this.writes.pump.checkOpen()
     // Importing costs more than a query, also the second time.
     const loaded = this.#opened === undefined ? await import('../queries/map-queries.ts') : undefined
-    return (this.#opened ??= new loaded!.MapQueries<Value>(this.writes.pump, this.partition, this.stored))
+    return (this.#opened ??= new loaded!.MapQueries(this.writes.pump, this.partition, this.stored))
   }
 
   protected hasEntry(key: string): boolean {

@@ -16,7 +16,7 @@ import { checkName } from './checks/check-name.ts'
 import { checkWhere, partsOf } from './check-query.ts'
 import type { PlainWhere } from './checks/check-name.ts'
 import { invalidQuery, queryTooLarge } from './checks/invalid-query.ts'
-import type { FieldName, Where } from './query.ts'
+import type { FieldName, TextWhere, Where } from './query.ts'
 import { eachMatch, valueOf } from './run-query.ts'
 import type { QueryDeps } from './run-query.ts'
 
@@ -44,6 +44,12 @@ export interface Aggregate<Value> {
   readonly max?: Fields<Value>
   /** The mean of the numbers in a field. Undefined without one. */
   readonly avg?: Fields<Value>
+}
+
+/** What to compute of the rows of a replicated map that match. */
+export interface TextAggregate<Value> extends Omit<Aggregate<Value>, 'where'> {
+  /** Which rows to count. Default: all. */
+  readonly where?: TextWhere<Value> | undefined
 }
 
 /** One group. All but `group` has only what was asked for, by the names of the fields. */

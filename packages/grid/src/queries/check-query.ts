@@ -2,6 +2,7 @@ import { GridError, decodeValue, encodeValue, isPlainObject, nearestOf, shown } 
 import { pathOf } from '../ordering/paths.ts'
 import { ARRAY, MISSING, NULL, OBJECT, rankOf } from '../ordering/value-order.ts'
 import { QUERY_DEPTH_MAX, checkName } from './checks/check-name.ts'
+import { noTextHere } from './checks/check-text.ts'
 import { invalidQuery } from './checks/invalid-query.ts'
 import { readPosition } from './row-order.ts'
 import type { OrderPart, Position, RowOrder } from './row-order.ts'
@@ -94,6 +95,7 @@ function walkWhere(where: unknown, place: string, depth: number): void {
   for (const [name, condition] of entriesOf(where, place)) {
     const below = `${place}.${name}`
     if (name === '$and' || name === '$or') walkEach(condition, below, depth + 1, walkWhere)
+    else if (name === '$text') throw noTextHere(below)
     else if (name.startsWith('$')) throw notHere(name, below, ['$and', '$or'], 'is for the condition of a field')
     else {
       checkName(name, below)
@@ -113,6 +115,7 @@ function walkOperators(operators: object, place: string, depth: number): void {
   for (const [name, operand] of entriesOf(operators, place)) {
     const below = `${place}.${name}`
     if (name === '$and' || name === '$or') throw invalidQuery(below, `${name} stands beside the names of fields`)
+    if (name === '$text') throw noTextHere(below)
     if (!OPERATORS.includes(name)) throw notHere(name, below, OPERATORS, '')
     walkOperand(name, operand, below, depth + 1)
   }

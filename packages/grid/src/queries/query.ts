@@ -1,3 +1,5 @@
+import type { TextEngine } from '../indexes/text-index.ts'
+
 /** What a field of a value is compared with at the end of a path. */
 type Leaf = string | number | bigint | boolean | null | undefined | Date | Uint8Array
 
@@ -88,6 +90,12 @@ export type Where<Value> = {
   readonly $or?: readonly Where<Value>[]
 }
 
+/** Which rows of a replicated map to give: also by words, if the map has a text index. */
+export type TextWhere<Value> = Where<Value> & {
+  /** The row has one of these words. At most 1 KiB. See `GridMap.textIndex`. */
+  readonly $text?: string | undefined
+}
+
 /** A field to order by; with `-` in front, the largest first. */
 export type OrderField<Value> = FieldName<Value> | `-${FieldName<Value>}`
 
@@ -127,6 +135,27 @@ export interface Query<Value, Names extends FieldName<Value> = FieldName<Value>>
   readonly select?: Names | readonly Names[] | undefined
 }
 
+/** A query of a replicated map. With `$text` and without `orderBy`, the rows that match best come first, and there are no pages. */
+export interface TextQuery<Value, Names extends FieldName<Value> = FieldName<Value>> extends Omit<
+  Query<Value, Names>,
+  'where'
+> {
+  /** Which rows. Default: all. */
+  readonly where?: TextWhere<Value> | undefined
+}
+
+/** How a text index finds words. */
+export interface TextIndexOptions<Name extends string = string> {
+  /** The class of the package minisearch: `import MiniSearch from 'minisearch'`. */
+  readonly engine: TextEngine
+  /** Words of a query also find longer ones that start so: `riv` finds `river`. Default: false. */
+  readonly prefix?: boolean | undefined
+  /** Letters that may differ, as a share of a word: with 0.2, one in five. From 0, the default, to less than 1. */
+  readonly fuzzy?: number | undefined
+  /** How much more words of some fields count: `{ title: 2 }`. Default: 1 each. */
+  readonly boost?: Readonly<Partial<Record<Name, number>>> | undefined
+}
+
 /** An entry that matches. */
 export interface QueryRow<Value> {
   /** The key of the entry. */
@@ -141,13 +170,13 @@ export interface QueryResult<Value> {
   readonly rows: readonly QueryRow<Value>[]
   /** False if a part of the map did not answer: rows of it are missing. Always true for a replicated map. */
   readonly complete: boolean
-  /** Pass it as `after` to get the rows that follow. Undefined if there are none. */
+  /** Pass it as `after` to get the rows that follow. Undefined if there are none, and for rows by relevance (`$text` without `orderBy`). */
   readonly next: string | undefined
 }
 
 /** How a query is answered. */
 export interface QueryPlan {
-  /** The names of the index that is used. Undefined: every entry is looked at. */
+  /** The names of the index that is used, for `$text` of the text index. Undefined: every entry is looked at. */
   readonly index: readonly string[] | undefined
   /** The index also gives the order, so that no sorting is needed. */
   readonly ordered: boolean

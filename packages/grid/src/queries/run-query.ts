@@ -3,6 +3,7 @@ import type { TimeSlices } from '../flow/time-slices.ts'
 import { noContent } from '../indexes/entry-source.ts'
 import type { EntrySource } from '../indexes/entry-source.ts'
 import type { IndexPlace, MapIndex } from '../indexes/map-index.ts'
+import type { TextIndex } from '../indexes/text-index.ts'
 import { FieldReader } from '../ordering/field-reader.ts'
 import { sortKeyAt } from '../ordering/paths.ts'
 import type { PlainWhere } from './checks/check-name.ts'
@@ -11,7 +12,7 @@ import { FirstLook, constraintsOf } from './constraints.ts'
 import type { Constraints } from './constraints.ts'
 import { FoundRows } from './found-rows.ts'
 import type { FoundRow } from './found-rows.ts'
-import { queryTooLarge } from './checks/invalid-query.ts'
+import { invalidQuery, queryTooLarge } from './checks/invalid-query.ts'
 import { matcherOf } from './matcher.ts'
 import type { Matcher } from './matcher.ts'
 import { planOf } from './plan.ts'
@@ -27,6 +28,8 @@ export interface QueryDeps {
   readonly source: EntrySource
   readonly indexes: readonly MapIndex[]
   readonly slices: TimeSlices
+  /** The words that entries must have one of, and the index that has them. */
+  readonly text?: { readonly index: TextIndex; readonly words: string } | undefined
   /** How many entries it may look at. Beyond that it rejects with `QUERY_TOO_LARGE`. */
   readonly lookedMax?: number | undefined
 }
@@ -64,6 +67,11 @@ export async function eachMatch(deps: QueryDeps, where: PlainWhere, visit: (row:
   } finally {
     run.end()
   }
+}
+
+/** Whether the rows that match the words best come first. */
+export function isByRelevance({ text }: QueryDeps, { order }: CheckedQuery): boolean {
+  return text !== undefined && order.parts.length === 0
 }
 
 /** Tests entries, and makes rows of those that match. */
@@ -116,6 +124,9 @@ class QueryRun {
   readonly #rows: FoundRows
   readonly #plan: IndexPlan | undefined
   readonly #visit: ((row: FoundRow) => void) | undefined
+  readonly #byRelevance: boolean
+  /** The entries with the words, and how well they match. */
+  #scores: ReadonlyMap<number, number> | undefined
   readonly #changed = new Set<number>()
   /** Entries that must not be looked at twice. */
   readonly #seen = new Set<number>()
@@ -130,26 +141,33 @@ class QueryRun {
     const { source, indexes } = deps
     source.refresh()
     this.#test = new RowTest(source, query.where, query.order)
-    this.#rows = new FoundRows(query.order, query.limit)
+    this.#byRelevance = isByRelevance(deps, query)
+    if (this.#byRelevance && query.after !== undefined)
+      throw invalidQuery('after', 'rows by relevance have no pages: order them, or ask for more with limit')
+    this.#rows = new FoundRows(query.order, this.#byRelevance ? Infinity : query.limit)
     const { constraints } = this.#test
     const hasOthers = Object.keys(query.where).some((name) => !constraints.has(name))
     const { order, limit } = query
-    this.#plan = planOf(indexes, { constraints, hasOthers, order, limit, span: source.span })
+    const wanted = { constraints, hasOthers, order, limit, span: source.span }
+    this.#plan = deps.text === undefined ? planOf(indexes, wanted) : undefined
   }
 
   async walk(): Promise<void> {
     this.#deps.slices.begin()
-    if (this.#plan === undefined) await this.#scan()
+    if (this.#deps.text !== undefined) await this.#walkFound(this.#deps.text)
+    else if (this.#plan === undefined) await this.#scan()
     else for (const within of this.#plan.stretches) await this.#walkStretch(this.#plan, within)
   }
 
   /** Looks again at what has changed since the query began, until nothing has. */
   async catchUp(): Promise<void> {
-    const { source, slices } = this.#deps
+    const { source, slices, text } = this.#deps
     if (this.#unobserve === undefined) return
     for (;;) {
+      await text?.index.catchUp(slices)
       source.refresh()
       if (this.#changed.size === 0) return
+      if (text !== undefined) this.#scores = text.index.find(text.words)
       const changed = new Set([...this.#changed].slice(0, CHANGED_MAX))
       for (const entry of changed) this.#changed.delete(entry)
       this.#rows.forget(changed)
@@ -165,12 +183,35 @@ class QueryRun {
   async found(): Promise<Found> {
     const { order, limit } = this.#query
     const sorted = await this.#rows.sorted(this.#deps.slices)
+    if (this.#byRelevance) return this.#best(sorted)
     const { end } = this.#rows
     const valid = end === undefined ? sorted : sorted.filter((row) => comparePositions(order, row, end) <= 0)
     const rows = valid.slice(0, limit)
     const last = rows.at(-1)
     const next = valid.length > limit ? last : end
     return { rows, next, plan: this.#plan, looked: this.#test.looked }
+  }
+
+  /** The rows that match best. Of equal ones, those come first whose keys do. */
+  #best(sorted: readonly FoundRow[]): Found {
+    const score = ({ entry }: FoundRow): number => this.#scores?.get(entry) ?? 0
+    const rows = sorted.toSorted((one, other) => score(other) - score(one)).slice(0, this.#query.limit)
+    return { rows, next: undefined, plan: undefined, looked: this.#test.looked }
+  }
+
+  async #walkFound({ index, words }: NonNullable<QueryDeps['text']>): Promise<void> {
+    await index.catchUp(this.#deps.slices)
+    const found = index.find(words)
+    this.#scores = found
+    let step = 0
+    for (const entry of found.keys()) {
+      // One that has changed meanwhile may have lost the words: it is looked at in the end.
+      if (!this.#changed.has(entry)) {
+        this.#look(entry)
+        this.#seen.add(entry)
+      }
+      if (this.#deps.slices.isOver(step++)) await this.#pause()
+    }
   }
 
   async #scan(): Promise<void> {
@@ -220,6 +261,7 @@ class QueryRun {
 
   #look(entry: number): void {
     const { lookedMax = Infinity } = this.#deps
+    if (this.#scores?.has(entry) === false) return
     const row = this.#test.rowOf(entry)
     if (this.#test.looked > lookedMax)
       throw queryTooLarge(
