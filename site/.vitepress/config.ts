@@ -51,7 +51,11 @@ export default defineConfig({
   markdown: { html: false },
   vite: { build: { chunkSizeWarningLimit: 4000 } },
   themeConfig: {
-    search: { provider: 'local' },
+    search: {
+      provider: 'local',
+      // Pages that explain come before entries of the reference.
+      options: { miniSearch: { searchOptions: { boostDocument: (id: string) => (id.includes('/api/') ? 0.2 : 1) } } },
+    },
     outline: [2, 3],
     nav: [
       { text: 'Getting started', link: '/getting-started' },
