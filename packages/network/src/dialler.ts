@@ -28,6 +28,8 @@ export interface DiallerDeps {
   readonly canDial: (address: string) => boolean
   /** Whether a connected peer is a relay, so that it is no neighbour and needs no redial. */
   readonly isRelay: (peerId: PeerId) => boolean
+  /** Takes what a user should read: that an address to join by fails, and why. */
+  readonly log: (line: string) => void
 }
 
 /** Turns addresses into neighbours. All dials of this peer go through its queue, except redials that core asks for. */
@@ -37,7 +39,7 @@ export class Dialler {
 
   constructor(deps: DiallerDeps) {
     this.#deps = deps
-    const { neighbours, neighboursMax, admission, window, isRelay } = deps
+    const { neighbours, neighboursMax, admission, window, isRelay, log } = deps
     this.#redialer = new Redialer({
       dial: (addresses, signal) => this.#dial(addresses, signal),
       isConnected: (peerId) => neighbours.isConnected(peerId) || isRelay(peerId),
@@ -45,6 +47,8 @@ export class Dialler {
         admission.online &&
         (joining || neighbours.size < neighboursMax) &&
         (peerId === undefined || admission.admits(peerId)),
+      unreached: (addresses, error) =>
+        log(`joining by ${addresses.join(', ')} fails, and is tried again: ${reasonOf(error)}`),
       window,
       random: Math.random,
     })
@@ -122,11 +126,16 @@ export class Dialler {
     } catch (cause) {
       const peerId = addresses.map(peerIdIn).find((each) => each !== undefined)
       if (peerId !== undefined) departed.record(peerIdFromString(peerId))
-      const text = cause instanceof Error ? cause.message : String(cause)
-      throw new GridError('NETWORK_DIAL_FAILED', `${addresses.join(', ')} did not answer: ${text}`, { cause })
+      throw new GridError('NETWORK_DIAL_FAILED', `${addresses.join(', ')} did not answer: ${reasonOf(cause)}`, {
+        cause,
+      })
     }
     const neighbour = neighbours.opened(connection)
     await neighbour.ready
     return neighbour.peerId
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

@@ -140,6 +140,7 @@ export class PeerNetwork implements Libp2pNetwork {
       window: hooks.dialWindow,
       canDial: options.canDial,
       isRelay: (peerId) => this.#relays.has(peerId),
+      log: options.log,
     })
   }
 

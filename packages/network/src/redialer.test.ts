@@ -5,7 +5,16 @@ describe('the redialer', () => {
   beforeEach(() => void vi.useFakeTimers())
   afterEach(() => void vi.useRealTimers())
 
-  function setUp(): { redialer: Redialer; connected: Set<string>; up: Set<string>; dials: string[] } {
+  interface SetUp {
+    readonly redialer: Redialer
+    readonly connected: Set<string>
+    readonly up: Set<string>
+    readonly dials: string[]
+    readonly reported: string[]
+  }
+
+  function setUp(): SetUp {
+    const reported: string[] = []
     const connected = new Set<string>()
     const up = new Set<string>()
     const dials: string[] = []
@@ -19,10 +28,11 @@ describe('the redialer', () => {
       },
       isConnected: (peerId) => connected.has(peerId),
       mayDial: () => true,
+      unreached: (addresses, error) => reported.push(`${addresses.join()} ${(error as Error).message}`),
       window: { dialsMax: 8 },
       random: () => 1,
     })
-    return { redialer, connected, up, dials }
+    return { redialer, connected, up, dials, reported }
   }
 
   /** A redialer whose dials last until they are ended, with so many at once. */
@@ -41,11 +51,30 @@ describe('the redialer', () => {
       },
       isConnected: () => false,
       mayDial: () => true,
+      unreached: () => undefined,
       window: { dialsMax },
       random: () => 1,
     })
     return { redialer, running }
   }
+
+  it('reports an address to join by once, after some failures, and again after it has answered', async () => {
+    const { redialer, up, connected, reported } = setUp()
+    redialer.start(['/p2p/ada'])
+    redialer.learn('ben', ['/p2p/ben'], 0)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(reported).toEqual([])
+    await vi.advanceTimersByTimeAsync(600_000)
+    expect(reported).toEqual(['/p2p/ada no answer'])
+    up.add('ada')
+    await vi.advanceTimersByTimeAsync(120_000)
+    expect(connected.has('ada')).toBe(true)
+    up.delete('ada')
+    connected.delete('ada')
+    await vi.advanceTimersByTimeAsync(600_000)
+    expect(reported).toEqual(['/p2p/ada no answer', '/p2p/ada no answer'])
+    redialer.stop()
+  })
 
   it('dials a peer in time although addresses of others come all the while', async () => {
     const { redialer, up, dials } = setUp()

@@ -15,6 +15,8 @@ const FORGOTTEN_AFTER_MS = 60 * 60 * 1000
 const SWEEP_MIN_MS = 200
 /** The longest. What could be dialled and may not is looked at so often, and all while nothing is missing. */
 const SWEEP_MAX_MS = 2000
+/** An address to join by is reported when it has failed so often: peers that start together fail once or twice. */
+const REPORTED_FAILURES = 3
 
 export interface RedialerDeps {
   /** Dials and resolves with the peer once it is a neighbour. */
@@ -22,6 +24,8 @@ export interface RedialerDeps {
   readonly isConnected: (peerId: PeerId) => boolean
   /** False for a peer that is refused or blocked. Also false if this peer has enough neighbours, except for addresses to join by. */
   readonly mayDial: (peerId: PeerId | undefined, joining: boolean) => boolean
+  /** An address to join by fails. It is tried again; until it answers, this is not called again. */
+  readonly unreached: (addresses: readonly string[], error: unknown) => void
   /** How many dials may run at once. */
   readonly window: Pick<DialWindow, 'dialsMax'>
   /** A number in [0, 1). */
@@ -204,9 +208,10 @@ export class Redialer {
     try {
       target.peerId = await this.#dial(target.addresses)
       target.failures = 0
-    } catch {
+    } catch (error) {
       target.dueMs = performance.now() + backoffMs(target.failures, this.#deps.random())
       target.failures += 1
+      if (target.permanent && target.failures === REPORTED_FAILURES) this.#deps.unreached(target.addresses, error)
     } finally {
       target.dialling = false
     }
