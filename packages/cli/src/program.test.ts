@@ -101,6 +101,8 @@ test('errors show typed text with escapes for characters that could control the 
 test('the error for a misspelt option suggests the right one, also where that one is required', async () => {
   for (const [line, message] of [
     ['peer --nmae shop', 'Did you mean --name?'],
+    ['peer --name shop --secret abc', 'give --secret-file FILE'],
+    ['set users ada 1 --copies lots', 'from 1 to 64, or all.'],
     ['peer', "required option '--name <grid>' not specified"],
   ] as const) {
     const root = program()

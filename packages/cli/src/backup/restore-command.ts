@@ -78,6 +78,7 @@ async function runRestore(directory: string, { data, json }: RestoreOptions): Pr
   if (json === true) return printJson({ directory: data, grid, rows, tookMs })
   note(`${countOf(rows, 'row')} of grid '${grid}' in ${durationText(tookMs)}, in ${data}`)
   note(`Start a peer on it: gossipgrid peer --name ${shellWord(grid)} --data ${shellWord(data)}`)
+  note('Give --secret-file as well if the grid has a secret. The backup does not hold it.')
 }
 
 /** Reads all of a backup before anything is written. Throws `BAD_BACKUP`. */

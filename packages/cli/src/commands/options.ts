@@ -25,12 +25,12 @@ export function examples(command: Command, lines: readonly (readonly [line: stri
   return command.addHelpText('after', `\nExamples:\n${shown.join('\n')}`)
 }
 
-/** A whole number from `min` to `max`. */
-export function countParser(min: number, max: number): (text: string) => number {
+/** A whole number from `min` to `max`. `orElse`: what the option takes besides, for the message. */
+export function countParser(min: number, max: number, orElse = ''): (text: string) => number {
   return (text) => {
     const count = Number(text)
     if (text.trim() !== '' && Number.isInteger(count) && count >= min && count <= max) return count
-    throw new InvalidArgumentError(`It is a whole number from ${min} to ${max}.`)
+    throw new InvalidArgumentError(`It is a whole number from ${min} to ${max}${orElse}.`)
   }
 }
 

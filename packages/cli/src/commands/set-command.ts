@@ -36,7 +36,7 @@ export function writeCommand(command: Command): Command {
     command
       .addOption(
         new Option('--copies <count>', "wait until this many peers have it on disk, or 'all' that are alive").argParser(
-          (text) => (text === 'all' ? text : countParser(1, COPIES_MAX)(text)),
+          (text) => (text === 'all' ? text : countParser(1, COPIES_MAX, ', or all')(text)),
         ),
       )
       .addOption(

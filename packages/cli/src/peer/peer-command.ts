@@ -9,6 +9,7 @@ export function peerCommand(): Command {
     .description('Run a peer of a grid until a signal ends it')
     .option('--name <grid>', 'the grid: peers of one name (and one secret) find each other')
     .option('--secret-file <file>', 'makes the grid private; see `gossipgrid secret` (or GOSSIPGRID_SECRET)')
+    .addOption(new Option('--secret <text>').hideHelp().argParser(refuseSecret))
     .option('--open', 'no secret, and anybody who knows the name may join, read and change it')
     .option('--data <directory>', 'where to keep the data; without it, in memory only')
     .option('--listen <address>', 'PORT, HOST:PORT (tabs: the next port) or a multiaddr; may be repeated', collect)
@@ -60,4 +61,11 @@ function parseWeight(text: string): number {
   const weight = Number(text)
   if (text.trim() !== '' && weight >= 0 && weight <= 1000) return weight
   throw new InvalidArgumentError('It is a number from 0 to 1000.')
+}
+
+/** Every user of the machine sees what is typed. */
+function refuseSecret(): never {
+  throw new InvalidArgumentError(
+    'Put the secret into a file, and give --secret-file FILE: every user sees what is typed.',
+  )
 }
