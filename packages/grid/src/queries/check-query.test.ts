@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { checkQuery } from './check-query.ts'
+import { checkCounted, checkQuery } from './check-query.ts'
 import type { Query } from './query.ts'
 
 function fault(query: unknown): string {
@@ -73,6 +73,12 @@ it('what is checked is a copy, so a getter that changes its mind changes nothing
       } as object,
     }).length,
   ).toBeGreaterThan(0)
+})
+
+it('a whole query where only its condition belongs is a fault, and a field of that name is not', () => {
+  expect(() => checkCounted({ where: { city: 'Lyon' } })).toThrow(/count takes the conditions alone/)
+  for (const where of [{ where: 'here' }, { where: { $gt: 1 } }, { where: { $eq: { city: 'Lyon' } } }, {}, undefined])
+    expect(() => checkCounted(where)).not.toThrow()
 })
 
 it('every operator of the language passes, nested as deep as is allowed', () => {

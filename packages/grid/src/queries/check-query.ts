@@ -57,6 +57,15 @@ export function partsOf(query: unknown, known: readonly string[]): Readonly<Reco
   return query as Readonly<Record<string, unknown>>
 }
 
+/** The condition of `count`. One that looks like a whole query would count nothing without a word. Throws `INVALID_QUERY`. */
+export function checkCounted(where: unknown): PlainWhere {
+  const parts: [string, unknown][] = isPlainObject(where) ? Object.entries(where) : []
+  const inner = parts.length === 1 && parts[0]![0] === 'where' ? parts[0]![1] : undefined
+  if (isPlainObject(inner) && !isOperators(inner))
+    throw invalidQuery('where.where', "count takes the conditions alone, as in count({ city: 'Lyon' })")
+  return checkWhere(where)
+}
+
 /** A copy of a condition, of which every part is known. Throws `INVALID_QUERY`. */
 export function checkWhere(where: unknown): PlainWhere {
   if (where === undefined) return {}

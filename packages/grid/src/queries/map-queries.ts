@@ -12,7 +12,7 @@ import type { AggregateResult } from './aggregate.ts'
 import { checkIndexNames } from './checks/check-index.ts'
 import { checkTextIndex, withoutText } from './checks/check-text.ts'
 import { invalidQuery } from './checks/invalid-query.ts'
-import { checkQuery, checkWhere } from './check-query.ts'
+import { checkCounted, checkQuery } from './check-query.ts'
 import type { CheckedQuery } from './check-query.ts'
 import type { QueryPlan, QueryResult, QueryRow } from './query.ts'
 import { positionText } from './row-order.ts'
@@ -74,7 +74,7 @@ export class MapQueries {
 
   async count(where: unknown): Promise<number> {
     let count = 0
-    const { checked, deps } = this.#prepare({ where }, (rest) => checkWhere((rest as { where: unknown }).where))
+    const { checked, deps } = this.#prepare({ where }, (rest) => checkCounted((rest as { where: unknown }).where))
     await eachMatch(deps, checked, () => void count++)
     return count
   }

@@ -4,7 +4,7 @@ import type { Collection, IndexedCollection, PartitionName, Written } from '@gos
 import { TimeSlices } from '../../flow/time-slices.ts'
 import { addGroups, checkAggregate, rowsOfGroups } from '../../queries/aggregate.ts'
 import type { Aggregate, Groups } from '../../queries/aggregate.ts'
-import { checkQuery, checkWhere } from '../../queries/check-query.ts'
+import { checkQuery, checkCounted } from '../../queries/check-query.ts'
 import type { CheckedQuery } from '../../queries/check-query.ts'
 import { checkIndexNames } from '../../queries/checks/check-index.ts'
 import type { Query, QueryRow, Where } from '../../queries/query.ts'
@@ -61,7 +61,7 @@ export class RoutedQueries<Value> implements PartitionQueries<Value> {
   }
 
   async count(where: Where<Value> | undefined, options: OwnerReadOptions): Promise<PartitionCount> {
-    checkWhere(where)
+    checkCounted(where)
     const { rows, ...coverage } = await this.aggregate({ where, count: true }, options)
     return { count: rows[0]!.count!, ...coverage }
   }
