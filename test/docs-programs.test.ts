@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer as createNetServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -49,6 +49,19 @@ describe('the programs that pages print', () => {
     const b = start('b.ts', address!)
     expect(await b.ended, b.output).toBe(0)
     await a.prints('greeting hello from b')
+  })
+
+  it.each(['docs/frameworks.md', 'docs/browser.md'])('Vite sees the lines for hot reload of %s', async (page) => {
+    const text = await readFile(new URL(`../${page}`, import.meta.url), 'utf8')
+    const module = /```ts\n((?:(?!```)[^])*import\.meta\.hot[^]*?)```/.exec(text)![1]!
+    await writeFile(join(folder, 'grid.ts'), module)
+    const server = await createServer({
+      root: folder,
+      logLevel: 'silent',
+      server: { middlewareMode: true, hmr: false },
+    })
+    onTestFinished(() => server.close())
+    expect((await server.transformRequest('/grid.ts'))?.code).toContain('createHotContext')
   })
 
   it('a counter on disk', async () => {
