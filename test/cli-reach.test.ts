@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openGrid } from 'gossipgrid'
@@ -88,4 +88,22 @@ test('a private peer says that others need the same secret, and names no file th
   expect(typed).toContain(`--secret-file ${secret} --join`)
   const service = await shownBy(new Surroundings('service', { CREDENTIALS_DIRECTORY: directory }))
   expect(service).toContain('--secret-file FILE --join')
+})
+
+test('as a service a peer says to systemd when it is up, and goes on with a warning where it cannot', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'service-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const called = join(directory, 'called')
+  const notify = `#!/bin/sh\necho "$@" >${called}\n`
+  writeFileSync(join(directory, 'systemd-notify'), notify, { mode: 0o755 })
+  const service = { NOTIFY_SOCKET: join(directory, 'socket') }
+  const here = new Surroundings('notified', { ...service, PATH: `${directory}:${process.env['PATH']}` })
+  await here.peer('--name', 'notified')
+  await expect.poll(() => readFileSync(called, 'utf8')).toBe('--ready\n')
+  const without = new Surroundings('silent', { ...service, PATH: '/nowhere' })
+  const child = without.spawn('peer', '--name', 'silent', '--no-mdns')
+  let log = ''
+  child.stderr!.on('data', (chunk: Buffer) => (log += chunk.toString()))
+  await expect.poll(() => log, { timeout: 30_000 }).toContain('systemd does not hear that the peer is up')
+  expect(await killed(child, 'SIGTERM')).toBe(0)
 })

@@ -18,6 +18,7 @@ import { EndSignal } from './end-signal.ts'
 import { peerLog } from './peer-log.ts'
 import type { LogFormat, LogLevel } from './peer-log.ts'
 import { readSecrets } from './secret.ts'
+import { isCredential, reportUp } from './service.ts'
 
 /** The options of `gossipgrid peer`, as commander parses them. */
 export interface PeerOptions extends CertificateOptions {
@@ -95,6 +96,7 @@ async function start(options: PeerOptions, { log, secrets, opened, signal }: Sta
   opened.push(control)
   tellStart(grid, options, { ...facts, socket: control.socket, isPrivate: secrets.length > 0 })
   log.info(`peer ${grid.peerId} of grid '${grid.name}' is up`)
+  reportUp(log)
 }
 
 async function open(
@@ -211,14 +213,8 @@ function joinCommand(grid: Grid, address: string, options: PeerOptions): string 
       ? options.open === true
         ? ' --open'
         : ''
-      : ` --secret-file ${passedBySystemd(options.secretFile) ? 'FILE' : shellWord(options.secretFile)}`
+      : ` --secret-file ${isCredential(options.secretFile) ? 'FILE' : shellWord(options.secretFile)}`
   return `gossipgrid peer --name ${shellWord(grid.name)}${secret} --join ${address}`
-}
-
-/** A file that only the service of this peer sees. */
-function passedBySystemd(file: string): boolean {
-  const directory = process.env['CREDENTIALS_DIRECTORY'] ?? ''
-  return directory !== '' && file.startsWith(`${directory}/`)
 }
 
 /** The address to show: one that other machines can reach, if there is one. */
