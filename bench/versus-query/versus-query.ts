@@ -1,15 +1,11 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import type { Figures } from '../bench.ts'
-import { withCompiled } from '../compiled.ts'
-import { summarize } from '../medians.ts'
 import type { Conditions } from '../report.ts'
-import { withTemporaryDirectory } from '../temporary-directory.ts'
 import { comparisonTable } from '../versus/comparison-table.ts'
-import type { ComparedFigures, Measured } from '../versus/comparison-table.ts'
-import { installed, versionOf } from '../versus/installed.ts'
+import type { ComparedFigures } from '../versus/comparison-table.ts'
+import { inTurns } from '../versus/in-turns.ts'
+import type { Result } from '../versus/in-turns.ts'
 import type { QueryContender } from './contender.ts'
 import type { ContenderFigures } from './contender-program.ts'
 import { QUERY_CONTENDERS } from './contenders.ts'
@@ -27,43 +23,17 @@ const FIGURES: ComparedFigures = {
   megabytes: { text: 'memory of the cities with the indexes, MB' },
 }
 
-interface Result extends Measured {
-  readonly contender: QueryContender
-}
-
-/** Measures the queries of all contenders in turns, and returns what writes the page. */
-export async function versusQuery(
+/** Measures the queries of all contenders, and returns what writes the page. */
+export function versusQuery(
   runs: number,
   progress: (line: string) => void,
 ): Promise<(where: Conditions) => Promise<string>> {
-  return withTemporaryDirectory(async (directory) => {
-    progress('installing the others into a temporary folder')
-    const packages = QUERY_CONTENDERS.flatMap((contender) => contender.packages)
-    const loader = await installed(directory, packages)
-    const measured = new Map<QueryContender, Figures[]>(QUERY_CONTENDERS.map((contender) => [contender, []]))
-    await withCompiled('versus-query/contender-program.ts', async (program) => {
-      for (let run = 1; run <= runs; run++) {
-        for (const [contender, all] of measured) {
-          progress(`${run}/${runs}: ${contender.name}`)
-          all.push(await figuresOf(program, contender.name, loader))
-        }
-      }
-    })
-    const results: Result[] = []
-    for (const [contender, all] of measured) {
-      const title = `${contender.name} ${await versionOf(directory, contender.shown)}`.trim()
-      results.push({ contender, title, summaries: summarize(all) })
-    }
-    return async (where) => {
-      const page = pageOf(results, where)
-      await writeFile(PAGE, page)
-      return page
-    }
-  })
+  const script = 'versus-query/contender-program.ts'
+  return inTurns({ contenders: QUERY_CONTENDERS, script, measure, file: PAGE, pageOf }, runs, progress)
 }
 
 /** The figures of one contender, in a program of its own. */
-async function figuresOf(program: string, name: string, loader: string): Promise<ContenderFigures> {
+async function measure({ name }: QueryContender, program: string, loader: string): Promise<ContenderFigures> {
   const child = fork(program, [name, loader], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     execArgv: ['--expose-gc'],
@@ -78,7 +48,7 @@ async function figuresOf(program: string, name: string, loader: string): Promise
   return figures
 }
 
-function pageOf(results: readonly Result[], where: Conditions): string {
+function pageOf(results: readonly Result<QueryContender>[], where: Conditions): string {
   const { node, cpu, cores, loadAtStart, loadAtEnd, runs } = where
   const day = new Date().toISOString().slice(0, 10)
   return `# Performance of queries

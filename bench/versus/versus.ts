@@ -1,15 +1,11 @@
-import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import type { Figures } from '../bench.ts'
-import { withCompiled } from '../compiled.ts'
-import { summarize } from '../medians.ts'
 import type { Conditions } from '../report.ts'
-import { withTemporaryDirectory } from '../temporary-directory.ts'
 import { comparisonTable } from './comparison-table.ts'
-import type { ComparedFigures, Measured } from './comparison-table.ts'
+import type { ComparedFigures } from './comparison-table.ts'
 import type { Contender } from './contender.ts'
 import { CONTENDERS } from './contenders.ts'
-import { installed, versionOf } from './installed.ts'
+import { inTurns } from './in-turns.ts'
+import type { Result } from './in-turns.ts'
 import { measure, PAUSES } from './measure.ts'
 
 const PAGE = fileURLToPath(new URL('../../docs/performance.md', import.meta.url))
@@ -35,44 +31,19 @@ const FIGURES: ComparedFigures = {
   idleMegabytes: { text: 'memory of a program with an empty map, MB' },
 }
 
-interface Result extends Measured {
-  readonly contender: Contender
-}
-
-/** Measures all contenders in turns, so that all have the same machine, and returns the page that says how they compare. */
-export async function versus(
+/** Measures all contenders, and returns the page that says how they compare. */
+export function versus(
   runs: number,
   progress: (line: string) => void,
 ): Promise<(where: Conditions) => Promise<string>> {
-  return withTemporaryDirectory(async (directory) => {
-    progress('installing the others into a temporary folder')
-    const loader = await installed(
-      directory,
-      CONTENDERS.flatMap(({ packages }) => packages),
-    )
-    const measured = new Map<Contender, Figures[]>(CONTENDERS.map((contender) => [contender, []]))
-    await withCompiled('versus/contender-program.ts', async (program) => {
-      for (let run = 1; run <= runs; run++) {
-        for (const [contender, all] of measured) {
-          progress(`${run}/${runs}: ${contender.name}`)
-          all.push(await measure(contender, program, loader))
-        }
-      }
-    })
-    const results: Result[] = []
-    for (const [contender, all] of measured) {
-      const title = `${contender.name} ${await versionOf(directory, contender.shown)}`.trim()
-      results.push({ contender, title, summaries: summarize(all) })
-    }
-    return async (where) => {
-      const page = pageOf(results, where)
-      await writeFile(PAGE, page)
-      return page
-    }
-  })
+  const script = 'versus/contender-program.ts'
+  return inTurns({ contenders: CONTENDERS, script, measure, file: PAGE, pageOf }, runs, progress)
 }
 
-function pageOf(results: readonly Result[], { node, cpu, cores, loadAtStart, loadAtEnd, runs }: Conditions): string {
+function pageOf(
+  results: readonly Result<Contender>[],
+  { node, cpu, cores, loadAtStart, loadAtEnd, runs }: Conditions,
+): string {
   const day = new Date().toISOString().slice(0, 10)
   const table = comparisonTable(FIGURES, results, 'never')
   return `# Performance
