@@ -114,7 +114,10 @@ export class Currency {
     const isAccompanied = neighbours.size > 0 || now.monotonicMs - this.#accompaniedAtMs < COMPARE_PATIENCE_MS
     const accompaniedMs = now.monotonicMs - this.#accompaniedSinceMs
     if (isAccompanied && !this.#hasMet && accompaniedMs < COMPARE_PATIENCE_MAX_MS) return false
-    if (neighbours.ids().some((neighbour) => this.#isFirst(neighbour) && this.#isAwaited(neighbour, now))) return false
+    // Later none of the first ones is awaited any more.
+    const mayAwaitFirst = accompaniedMs < COMPARE_PATIENCE_MS + COMPARE_PATIENCE_MAX_MS
+    const isAwaited = (neighbour: PeerId): boolean => this.#isFirst(neighbour) && this.#isAwaited(neighbour, now)
+    if (mayAwaitFirst && neighbours.ids().some(isAwaited)) return false
     const owners = placement.owners(name) as ReadonlySet<PeerId>
     if (placement.partialHolders(name).some((peer) => !owners.has(peer) && this.#isMissed(peer))) return false
     if (!this.#isLevelSinceRegained(name, now)) return false
