@@ -2,7 +2,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // Runs before everything else.
 export {} from './node-version.ts'
-export { GridError } from '@gossipgrid/core'
+export { GridError, wallFromHlc } from '@gossipgrid/core'
 export type { GridErrorCode, Network, OwnerState, Storage } from '@gossipgrid/core'
 export { libp2pNetwork } from '@gossipgrid/network'
 export type { Channel, Libp2pNetwork, Libp2pNetworkOptions } from '@gossipgrid/network'

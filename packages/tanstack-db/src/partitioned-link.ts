@@ -1,3 +1,4 @@
+import { wallFromHlc } from 'gossipgrid'
 import type {
   PartitionChange,
   PartitionFeed,
@@ -13,9 +14,6 @@ import type { RowMutation } from './write-mutations.ts'
 /** How long a collection waits for parts of a map that do not answer, as reads do. */
 const ANSWER_MAX_MS = 10_000
 const LOOK_INTERVAL_MS = 50
-/** An HLC timestamp has the milliseconds since then above its 12 bits of a counter. */
-const HLC_EPOCH_MS = Date.UTC(2025, 0, 1)
-const HLC_COUNTS = 4096
 
 /** A map whose entries are with other peers: it is followed by the changes that its owners tell. */
 export class PartitionedLink implements MapLink {
@@ -82,7 +80,7 @@ export class PartitionedLink implements MapLink {
 
   /** The owners will tell of it too, later. */
   #show(key: string, value: object | undefined, receipt: PartitionReceipt | undefined): void {
-    if (receipt !== undefined) this.#written.set(key, Math.floor(receipt.version.hlc / HLC_COUNTS) + HLC_EPOCH_MS)
+    if (receipt !== undefined) this.#written.set(key, wallFromHlc(receipt.version.hlc))
     this.#changed(key, value)
   }
 

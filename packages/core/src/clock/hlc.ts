@@ -14,7 +14,7 @@ export function hlcFromWall(wallMs: number): number {
   return Math.max(0, Math.floor(wallMs) - EPOCH_MS) * COUNTER_SPAN
 }
 
-/** The wall milliseconds of an HLC reading. */
+/** The milliseconds since 1970 of an HLC reading, such as the `hlc` of a version. */
 export function wallFromHlc(hlc: number): number {
   return Math.floor(hlc / COUNTER_SPAN) + EPOCH_MS
 }
