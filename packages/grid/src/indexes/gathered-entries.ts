@@ -1,3 +1,4 @@
+import { EntryObservers } from './entry-observers.ts'
 import type { Content, EntrySource } from './entry-source.ts'
 
 export interface GatheredEntriesDeps {
@@ -23,7 +24,7 @@ export class GatheredEntries implements EntrySource {
   readonly #numbers = new Map<string, number>()
   readonly #free: number[] = []
   readonly #stale = new Set<string>()
-  #observers: readonly ((entry: number) => void)[] = []
+  readonly #observers = new EntryObservers()
 
   constructor(deps: GatheredEntriesDeps) {
     this.#deps = deps
@@ -63,11 +64,7 @@ export class GatheredEntries implements EntrySource {
   }
 
   observe(changed: (entry: number) => void): () => void {
-    const observer = (entry: number): void => changed(entry)
-    this.#observers = [...this.#observers, observer]
-    return () => {
-      this.#observers = this.#observers.filter((each) => each !== observer)
-    }
+    return this.#observers.add(changed)
   }
 
   refresh(): void {
@@ -83,7 +80,7 @@ export class GatheredEntries implements EntrySource {
       const known = this.#numbers.get(key)
       if (!isThere && known === undefined) continue
       const entry = known ?? this.#number(key)
-      for (const observer of this.#observers) observer(entry)
+      this.#observers.report(entry)
       if (!isThere) this.#forget(key, entry)
     }
   }

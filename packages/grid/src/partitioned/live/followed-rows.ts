@@ -1,3 +1,4 @@
+import { EntryObservers } from '../../indexes/entry-observers.ts'
 import type { Content, EntrySource } from '../../indexes/entry-source.ts'
 import { LiveRows } from '../../live/live-rows.ts'
 import type { CheckedQuery } from '../../queries/check-query.ts'
@@ -26,7 +27,7 @@ export class FollowedRows implements EntrySource {
   readonly #free: number[] = []
   readonly #changed = new Set<number>()
   readonly #closed: () => void
-  #observers: readonly ((entry: number) => void)[] = []
+  readonly #observers = new EntryObservers()
 
   /** `closed` is called when nothing observes the rows any more. */
   constructor(query: CheckedQuery, closed: () => void) {
@@ -72,11 +73,10 @@ export class FollowedRows implements EntrySource {
   }
 
   observe(changed: (entry: number) => void): () => void {
-    const observer = (entry: number): void => changed(entry)
-    this.#observers = [...this.#observers, observer]
+    const stop = this.#observers.add(changed)
     return () => {
-      this.#observers = this.#observers.filter((each) => each !== observer)
-      if (this.#observers.length === 0) this.#closed()
+      stop()
+      if (this.#observers.size === 0) this.#closed()
     }
   }
 
@@ -94,7 +94,7 @@ export class FollowedRows implements EntrySource {
 
   #reportOne(entry: number): void {
     this.#changed.delete(entry)
-    for (const observer of this.#observers) observer(entry)
+    this.#observers.report(entry)
   }
 
   /** Takes an entry as it is now; undefined: it is not there. Returns whether it is one of the rows. */

@@ -1,5 +1,6 @@
 import { partitionIndex } from '@gossipgrid/core'
 import type { Collection, Partition } from '@gossipgrid/core'
+import { EntryObservers } from '../../indexes/entry-observers.ts'
 import type { Content, EntrySource } from '../../indexes/entry-source.ts'
 import { sourceOfMap } from '../../indexes/source-of-map.ts'
 import { FieldRows } from '../../maps/field-rows.ts'
@@ -30,7 +31,7 @@ export class CopyEntries implements EntrySource {
   readonly #firsts: number[] = []
   readonly #freePages: number[] = []
   readonly #gone: Copy[] = []
-  #observers: readonly ((entry: number) => void)[] = []
+  readonly #observers = new EntryObservers()
   #seenChanges = -1
 
   constructor(pump: Pump, collection: Collection) {
@@ -68,12 +69,11 @@ export class CopyEntries implements EntrySource {
   }
 
   observe(changed: (entry: number) => void): () => void {
-    const observer = (entry: number): void => changed(entry)
-    this.#observers = [...this.#observers, observer]
-    if (this.#observers.length === 1) for (const copy of this.#copies.values()) this.#watch(copy)
+    const stop = this.#observers.add(changed)
+    if (this.#observers.size === 1) for (const copy of this.#copies.values()) this.#watch(copy)
     return () => {
-      this.#observers = this.#observers.filter((each) => each !== observer)
-      if (this.#observers.length === 0) for (const copy of this.#copies.values()) this.#unwatch(copy)
+      stop()
+      if (this.#observers.size === 0) for (const copy of this.#copies.values()) this.#unwatch(copy)
     }
   }
 
@@ -119,8 +119,8 @@ export class CopyEntries implements EntrySource {
   *clear(): Generator<void, void, undefined> {
     for (let copy = this.#gone.shift(); copy !== undefined; copy = this.#gone.shift()) {
       for (const page of copy.pages) {
-        for (let i = 0; i < PAGE && this.#observers.length > 0; i++) {
-          this.#report((page << PAGE_BITS) + i)
+        for (let i = 0; i < PAGE && this.#observers.size > 0; i++) {
+          this.#observers.report((page << PAGE_BITS) + i)
           yield
         }
         this.#pages[page] = undefined
@@ -139,9 +139,9 @@ export class CopyEntries implements EntrySource {
     }
     this.#copies.set(number, copy)
     this.#cover(copy)
-    if (this.#observers.length === 0) return
+    if (this.#observers.size === 0) return
     this.#watch(copy)
-    for (let place = 0; place < copy.source.span; place++) this.#report(this.#number(copy, place))
+    for (let place = 0; place < copy.source.span; place++) this.#observers.report(this.#number(copy, place))
   }
 
   #sourceOf(partition: Partition): EntrySource {
@@ -161,16 +161,12 @@ export class CopyEntries implements EntrySource {
   }
 
   #watch(copy: Copy): void {
-    copy.stop = copy.source.observe((place) => this.#report(this.#number(copy, place)))
+    copy.stop = copy.source.observe((place) => this.#observers.report(this.#number(copy, place)))
   }
 
   #unwatch(copy: Copy): void {
     copy.stop?.()
     copy.stop = undefined
-  }
-
-  #report(entry: number): void {
-    for (const observer of this.#observers) observer(entry)
   }
 
   /** All entries of a copy get numbers, so that a walk through the numbers meets them. */

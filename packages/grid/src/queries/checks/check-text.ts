@@ -1,4 +1,5 @@
 import { GridError, checkKnown, isPlainObject, shown } from '@gossipgrid/core'
+import type { TextIndexToOpen } from '../../indexes/map-text-index.ts'
 import type { TextEngine } from '../../indexes/text-index.ts'
 import { checkIndexNames } from './check-index.ts'
 import { invalidQuery } from './invalid-query.ts'
@@ -6,17 +7,8 @@ import { invalidQuery } from './invalid-query.ts'
 const TEXT_MAX_BYTES = 1024
 const OPTIONS = { engine: true, prefix: true, fuzzy: true, boost: true } as const
 
-/** A text index that can be opened. */
-export interface CheckedTextIndex {
-  readonly names: readonly string[]
-  readonly engine: TextEngine
-  readonly prefix: boolean
-  readonly fuzzy: number
-  readonly boost: Readonly<Record<string, number>>
-}
-
 /** Throws `INVALID_QUERY` for the names of fields, and `INVALID_OPTION`. */
-export function checkTextIndex(fields: unknown, options: unknown): CheckedTextIndex {
+export function checkTextIndex(fields: unknown, options: unknown): TextIndexToOpen {
   const names = checkIndexNames(fields)
   const given: unknown = options ?? {}
   checkKnown(given as object, OPTIONS)
