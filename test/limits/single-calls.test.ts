@@ -9,6 +9,11 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 /** Rows of the table that other tests show, and where: each names its test file and a text in it. */
 const SHOWN_ELSEWHERE: Record<string, readonly [file: string, text: string]> = {
   'reads that wait for a token': ['packages/grid/src/reads/reads-after-tokens.test.ts', "code: 'BACKLOG_FULL'"],
+  'text indexes of a map at one peer': [
+    'packages/grid/src/queries/text-queries.test.ts',
+    'expect(widest.names).toHaveLength(8)',
+  ],
+  'words to look for (`$text`)': ['packages/grid/src/queries/text-queries.test.ts', "'é'.repeat(513)"],
   'closing a grid': ['packages/grid/src/open-and-close.test.ts', "code: 'CLOSE_INCOMPLETE'"],
 }
 
