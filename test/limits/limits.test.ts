@@ -86,6 +86,7 @@ const NOT_FILLED: Record<string, string> = {
   FOLLOW_CURSOR_MAX_BYTES: 'the size of one thing',
   FOLLOWS_OF_PEER_MAX: 'part of FOLLOWS_MAX',
   FOLLOWS_MAX: 'places of readers in partitions, a vector each, as many as messages have named',
+  OWN_SHARES_MAX_BYTES: 'a cache: it forgets what was used longest ago, and is small beside what is measured',
   KNOWN_VERSIONS_MAX_BYTES: 'a cache: it forgets what was used longest ago, and is small beside what is measured',
   REPORT_BYTES_PER_BYTE: 'part of REPORTS_MAX_BYTES',
   TOPIC_MESSAGE_COST_BYTES: 'part of TOPIC_BACKLOG_MAX_BYTES',

@@ -1,5 +1,5 @@
-import { compositeKey, splitKey } from '@gossipgrid/core'
-import type { Peer } from '@gossipgrid/core'
+import { NO_SHARE, compositeKey, encodeShare, readShare, splitKey } from '@gossipgrid/core'
+import type { Peer, Share } from '@gossipgrid/core'
 import { partitionOf, simulatedCollection } from '@gossipgrid/testing/simulation'
 import type {
   Application,
@@ -10,8 +10,6 @@ import type {
   SimulatedWrite,
   Violation,
 } from '@gossipgrid/testing/simulation'
-import { NO_SHARE, encodeShare, readShare } from '../../packages/grid/src/counters/share.ts'
-import type { Share } from '../../packages/grid/src/counters/share.ts'
 import { KeyCounts } from '../../packages/grid/src/keyed/key-counts.ts'
 import { LifeTables } from './life-tables.ts'
 

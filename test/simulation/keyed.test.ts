@@ -1,7 +1,7 @@
 import { simulate } from '@gossipgrid/testing/simulation'
 import { afterEach, expect, test, vi } from 'vitest'
 import { KINDS } from '../../packages/core/src/kinds/kinds.ts'
-import { NO_SHARE } from '../../packages/grid/src/counters/share.ts'
+import { NO_SHARE } from '@gossipgrid/core'
 import { KeyCounts } from '../../packages/grid/src/keyed/key-counts.ts'
 import { KeyElements } from '../../packages/grid/src/keyed/key-elements.ts'
 import { CountersApplication } from './counters-application.ts'

@@ -29,6 +29,10 @@ export const WRITTEN_KEYS_MAX = 1024
 export const INDEXES_DEFINED_MAX = 32
 /** Memory for versions that this peer has read or written, so that none of its reads goes back in time. */
 export const KNOWN_VERSIONS_MAX_BYTES: number = 4 * 1024 * 1024
+/** Memory for what this peer has counted in counters of others: past it, it goes on in another slot. The same again for deletes. */
+export const OWN_SHARES_MAX_BYTES: number = 4 * 1024 * 1024
+/** A share that was not used for so long is forgotten: much shorter than `COUNTER_DELETE_KEPT_MS`, so that no delete is undone. */
+export const OWN_SHARE_KEPT_MS = 86_400_000
 /** An owner that was out of touch for so long compares with the others before it answers. */
 export const OUT_OF_TOUCH_MS = 10_000
 /** If none of them has answered after so long, it answers from what it has; later where a session is under way. */

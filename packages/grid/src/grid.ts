@@ -16,6 +16,7 @@ import type { StoredPeer } from './lifecycle/load-peer.ts'
 import type { Logger } from './logger.ts'
 import { metricsOf } from './status/metrics.ts'
 import type { GridMetrics } from './status/metrics.ts'
+import { PartitionedCountersAndSets } from './collections/partitioned-counters-and-sets.ts'
 import { PartitionedMaps } from './collections/partitioned-maps.ts'
 import { Readiness } from './lifecycle/readiness.ts'
 import { Runtime } from './runtime/runtime.ts'
@@ -64,6 +65,7 @@ export class Grid extends GridCollections {
   protected readonly partitionedMaps: PartitionedMaps
   protected readonly signals: GridSignals
   protected readonly countersAndSets: CountersAndSets
+  protected readonly partitionedCountersAndSets: PartitionedCountersAndSets
   /** @internal */
   readonly documents: Documents
   readonly #readiness: Readiness
@@ -111,6 +113,7 @@ export class Grid extends GridCollections {
     this.maps = new GridMaps(writes, logger, deps.valueSizeMaxBytes)
     this.partitionedMaps = new PartitionedMaps(writes, logger, deps.valueSizeMaxBytes, deps.joining)
     this.countersAndSets = new CountersAndSets(writes, logger)
+    this.partitionedCountersAndSets = new PartitionedCountersAndSets(writes, () => this.partitionedMaps.takePart())
     this.signals = new GridSignals(this.#runtime, logger)
     this.#eventReporter = new EventReporter({
       events: this.#events,

@@ -47,6 +47,14 @@ export type {
   PartitionWatchOptions,
   PartitionWatched,
 } from './partitioned/changes/partition-changes.ts'
+export { PartitionedCounters } from './partitioned/keyed/partitioned-counters.ts'
+export { PartitionedSet } from './partitioned/keyed/partitioned-set.ts'
+export { PartitionedSets } from './partitioned/keyed/partitioned-sets.ts'
+export type {
+  PartitionElementChange,
+  PartitionElementChangesOptions,
+  PartitionKeyElementChange,
+} from './partitioned/keyed/element-changes.ts'
 export type { PartitionBatch } from './partitioned/partition-batch.ts'
 export type {
   OwnerReadOptions,
@@ -61,6 +69,7 @@ export type {
   PartitionWalkOptions,
   PartitionWriteOptions,
   PartitionedMapOptions,
+  PartitionedOptions,
 } from './partitioned/partition-options.ts'
 export { GridPresence } from './signals/grid-presence.ts'
 export type { PresenceChange, PresenceOptions } from './signals/grid-presence.ts'

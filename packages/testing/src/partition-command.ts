@@ -14,6 +14,7 @@ const OPTIONS = {
   weeks: { type: 'boolean' },
   mutant: { type: 'string' },
   repairs: { type: 'boolean' },
+  keyed: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const
 
@@ -34,8 +35,10 @@ export function simulatePartitionsCommand(args: readonly string[]): number {
   const [peers, minutes] = [number('peers', 2), number('minutes', 0.1)]
   const weeks = values.weeks === undefined ? {} : { weeks: values.weeks }
   const repairs = values.repairs === true ? { hints: true, repairs: true } : {}
+  const keyed = values.keyed === true ? { hints: true, keyed: true, weeks: false } : {}
   const given = {
     ...repairs,
+    ...keyed,
     ...weeks,
     ...(peers === undefined ? {} : { peers }),
     ...(minutes === undefined ? {} : { minutes }),

@@ -1,19 +1,20 @@
 import { wallFromHlc } from '@gossipgrid/core'
 import type { PartitionName, Peer } from '@gossipgrid/core'
 import { partitionIndex, partitionNumber } from '@gossipgrid/core/internals'
-import type { Rendezvous } from '@gossipgrid/core/internals'
 import type { Violation } from './checkers.ts'
 import { peerIdOf } from './peer-ids.ts'
 import { compareVersions } from './peer-state.ts'
 import type { Version } from './peer-state.ts'
+import { copyKey, isOwner, isRemove, ownersOf } from './partition-witness.ts'
+import type { Witness } from './partition-witness.ts'
 
 /** The kind of the collections: maps of whole values. */
-export const MAP_KIND = 1
+const MAP_KIND = 1
 export const PARTITIONS = 16
 
 /** The partition of a key. */
-export function nameOf(collection: string, key: string): PartitionName {
-  return { collection, kind: MAP_KIND, partition: partitionNumber(PARTITIONS, partitionIndex(key, PARTITIONS)) }
+export function nameOf(collection: string, key: string, kind: number = MAP_KIND): PartitionName {
+  return { collection, kind, partition: partitionNumber(PARTITIONS, partitionIndex(key, PARTITIONS)) }
 }
 
 /** One write to a key of a partition. */
@@ -91,22 +92,6 @@ export const NOTHING_KNOWN: Pick<
   excused: false,
   atRiskUntilMs: 0,
   settled: undefined,
-}
-
-/** How far a copy descends from a complete history. */
-export interface CopyState {
-  /** The registration with which its history began. */
-  readonly origin: string
-  readonly whole: boolean
-}
-
-/** One machine, as a check sees it: its running peer, or one that is opened on its disk. */
-export interface Witness {
-  readonly peer: Peer
-  /** By collection and number: what the peer says of its copies. */
-  readonly copies: ReadonlyMap<string, CopyState>
-  /** By collection, number and key: the latest version of the rows that owners have not confirmed to it. */
-  readonly hints: ReadonlyMap<string, Version>
 }
 
 /** How long after the loss of a disk peers may still act on its word: they have not noticed that it is gone. */
@@ -251,46 +236,6 @@ export class PartitionLedger {
   }
 }
 
-/** What a peer says of its copies. */
-export function witness(peer: Peer): Witness {
-  const copies = new Map<string, CopyState>()
-  for (const { partitions, present, whole, collections } of (
-    peer.collections.placement as Rendezvous
-  ).copies.groups()) {
-    for (const { name, kind, origin } of collections) {
-      for (let index = 0; index < partitions; index++) {
-        const bit = 1 << (index & 7)
-        if ((present[index >> 3]! & bit) === 0) continue
-        const key = copyKey({ collection: name, kind, partition: partitions + index })
-        copies.set(key, { origin, whole: (whole[index >> 3]! & bit) !== 0 })
-      }
-    }
-  }
-  const hints = new Map<string, Version>()
-  for (const { name, row } of peer.partitions.hints ?? []) {
-    const key = `${copyKey(name)} ${row.key}`
-    const { hlc, sequence } = row
-    const version = { hlc, sequence, replicaId: peer.collections.ids.id(row.writer), removes: false }
-    const known = hints.get(key)
-    if (known === undefined || compareVersions(version, known) > 0) hints.set(key, version)
-  }
-  return { peer, copies, hints }
-}
-
-/** The registration of a collection that counts for a peer; '' if it knows of none. */
-export function originOf(peer: Peer, name: PartitionName): string {
-  return (peer.collections.placement as Rendezvous).registered(name)?.origin ?? ''
-}
-
-/** The owners of a partition, as a peer sees it. */
-export function ownersOf(peer: Peer, name: PartitionName): ReadonlySet<string> {
-  return (peer.collections.placement as Rendezvous).owners(name) as ReadonlySet<string>
-}
-
-export function copyKey({ collection, kind, partition }: PartitionName): string {
-  return `${collection} ${kind} ${partition}`
-}
-
 /** A peer has a whole copy of something that no other owner has whole. */
 export function isLastOwner({ copies }: Witness, others: readonly Witness[]): boolean {
   return [...copies].some(([key, { origin, whole }]) => {
@@ -319,7 +264,8 @@ function versionOf(peer: Peer, { key, name }: PartitionWrite): Version | undefin
   const slot = table?.slotOf(key)
   if (table === undefined || slot === undefined) return undefined
   const [hlc, sequence] = [table.hlc(slot), table.sequence(slot)]
-  return { hlc, sequence, replicaId: peer.collections.ids.id(table.writer(slot)), removes: false }
+  const removes = isRemove(name, table.deleted(slot))
+  return { hlc, sequence, replicaId: peer.collections.ids.id(table.writer(slot)), removes }
 }
 
 /** Whether a peer stands on a floor below which a write is that has ended. */
@@ -389,9 +335,4 @@ export function hasWrite(witness: Witness, write: PartitionWrite): boolean {
 
 export function isAtLeast(version: Version, write: PartitionWrite): boolean {
   return write.reissued ? version.hlc >= write.hlc : compareVersions(version, write) >= 0
-}
-
-/** Whether a peer owns a partition, as it sees it. */
-export function isOwner(peer: Peer, name: PartitionName): boolean {
-  return ownersOf(peer, name).has(peer.peerId)
 }

@@ -1,8 +1,11 @@
 import type { CollectionDescriptor } from '@gossipgrid/core'
 import { partitionNumber } from '@gossipgrid/core/internals'
 import type { Violation } from './checkers.ts'
-import { MAP_KIND, copyKey, hasRow, isOwner, ownersOf } from './partition-ledger.ts'
-import type { PartitionWrite, Witness } from './partition-ledger.ts'
+import { hasRow } from './partition-ledger.ts'
+import type { PartitionWrite } from './partition-ledger.ts'
+import { copyKey, isOwner, ownersOf } from './partition-witness.ts'
+import type { Witness } from './partition-witness.ts'
+import { codeOf } from './simulated-collection.ts'
 
 /** What is missing until all owners are whole and have the same. */
 export function unsettled(
@@ -10,9 +13,9 @@ export function unsettled(
   collections: readonly CollectionDescriptor[],
   writes: readonly PartitionWrite[],
 ): Violation | undefined {
-  for (const { name, partitions } of collections) {
+  for (const { kind, name, partitions } of collections) {
     for (let index = 0; index < partitions; index++) {
-      const partition = { collection: name, kind: MAP_KIND, partition: partitionNumber(partitions, index) }
+      const partition = { collection: name, kind: codeOf(kind), partition: partitionNumber(partitions, index) }
       const owners = new Set(witnesses.map(({ peer }) => [...ownersOf(peer, partition)].toSorted().join()))
       if (owners.size !== 1) return `owners: peers do not agree on those of ${copyKey(partition)}`
       for (const { peer, copies } of witnesses) {

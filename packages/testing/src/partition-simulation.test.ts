@@ -4,8 +4,8 @@ import { PARTITION_MUTANTS } from './partition-mutants.ts'
 import type { PartitionMutantName } from './partition-mutants.ts'
 import { simulatePartitions } from './partition-simulation.ts'
 
-/** All owners have disks, none leaves, and no weeks pass. */
-const PLAIN = { memory: false, leaves: false, weeks: false }
+/** All owners have disks, none leaves, no weeks pass, and all collections are maps. */
+const PLAIN = { memory: false, leaves: false, weeks: false, keyed: false }
 
 test('the same seed gives the same run of partitions, another seed another one', () => {
   const first = simulatePartitions({ seed: 5, minutes: 1 })
@@ -62,7 +62,10 @@ test.each([
 test.each(Array.from({ length: 4 }, (_, i) => 31 + i))(
   'reads that mend owners make no versions of their own, in simulation %i',
   (seed) => {
-    expect(simulatePartitions({ seed, hints: true, repairs: true })).toMatchObject({ violations: [], lost: 0 })
+    expect(simulatePartitions({ seed, hints: true, repairs: true, keyed: false })).toMatchObject({
+      violations: [],
+      lost: 0,
+    })
   },
 )
 
@@ -73,7 +76,7 @@ test.each([
   },
   { seed: 24, why: 'the same, with four writes' },
 ])('seed $seed of owners without a disk, fixed: $why', ({ seed }) => {
-  expect(simulatePartitions({ seed, memory: true, leaves: false, weeks: false })).toMatchObject({
+  expect(simulatePartitions({ seed, memory: true, leaves: false, weeks: false, keyed: false })).toMatchObject({
     violations: [],
     lost: 0,
   })
@@ -82,7 +85,7 @@ test.each([
 test.each(Array.from({ length: 6 }, (_, i) => 11 + i))(
   'peers that leave hand over everything first, in simulation %i',
   (seed) => {
-    expect(simulatePartitions({ seed, memory: false, leaves: true, weeks: false })).toMatchObject({
+    expect(simulatePartitions({ seed, memory: false, leaves: true, weeks: false, keyed: false })).toMatchObject({
       violations: [],
       lost: 0,
     })
@@ -96,7 +99,7 @@ test.each([
   },
   { seed: 20496, why: 'the same, with five peers' },
 ])('seed $seed of peers that leave, fixed: $why', ({ seed }) => {
-  expect(simulatePartitions({ seed, memory: false, leaves: true, weeks: false }).violations).toEqual([])
+  expect(simulatePartitions({ seed, memory: false, leaves: true, weeks: false, keyed: false }).violations).toEqual([])
 })
 
 test.each([
@@ -113,8 +116,18 @@ test.each([
   expect(simulatePartitions({ seed, weeks: true }).violations).toEqual([])
 })
 
+test.each(Array.from({ length: 6 }, (_, i) => 501 + i))(
+  'every increment counts once, and no remove takes an add that it has not seen, in simulation %i',
+  (seed) => {
+    expect(simulatePartitions({ seed, hints: true, keyed: true, weeks: false })).toMatchObject({
+      violations: [],
+      lost: 0,
+    })
+  },
+)
+
 test('a peer that leaves counts no other that is not registered yet, seed 70, fixed', () => {
-  expect(simulatePartitions({ seed: 70, hints: true }).violations).toEqual([])
+  expect(simulatePartitions({ seed: 70, hints: true, keyed: false }).violations).toEqual([])
 })
 
 test.each([40002, 40011])('weeks pass, deletes are purged, and no deleted key comes back, in simulation %i', (seed) => {
@@ -123,7 +136,7 @@ test.each([40002, 40011])('weeks pass, deletes are purged, and no deleted key co
   expect(result.purged).toBeGreaterThan(0)
 })
 
-/** Seeds that caught a mutant. When all of them miss one, find others: `npm run sim -- --partitions --seeds 200 --mutant NAME`; with `--repairs` where the seeds say so. */
+/** Seeds that caught a mutant. When all of them miss one, find others: `npm run sim -- --partitions --seeds 200 --mutant NAME`; with `--repairs` or `--keyed` where the seeds say so. */
 const CAUGHT_BY: Readonly<
   Record<
     PartitionMutantName,
@@ -131,6 +144,7 @@ const CAUGHT_BY: Readonly<
       readonly hints?: boolean
       readonly leaves?: boolean
       readonly repairs?: boolean
+      readonly keyed?: boolean
       readonly weeks?: boolean
       /** All that is not named here is as the seed draws it. */
       readonly drawn?: boolean
@@ -157,6 +171,8 @@ const CAUGHT_BY: Readonly<
   'copies-by-belief': { hints: true, seeds: [1] },
   'stale-answers': { weeks: true, drawn: true, seeds: [60046] },
   'former-answers': { seeds: [6726] },
+  'share-from-read': { hints: true, keyed: true, seeds: [1, 2, 3] },
+  'remove-by-date': { hints: true, keyed: true, seeds: [1, 2, 3] },
   'repair-as-write': { hints: true, repairs: true, seeds: [2, 3, 9] },
 }
 
@@ -164,7 +180,7 @@ test.each(Object.keys(PARTITION_MUTANTS) as PartitionMutantName[])(
   'the simulator of partitions finds the planted bug %s',
   (name) => {
     const { seeds, drawn = false, ...named } = CAUGHT_BY[name]
-    const options = { ...(drawn ? {} : PLAIN), ...named }
+    const options = { ...(drawn ? { keyed: false } : PLAIN), ...named }
     const isCaught = (seed: number): boolean =>
       withPartitionMutant(name, () => simulatePartitions({ seed, ...options })).violations.length > 0
     const caughtBy = seeds.find(isCaught)

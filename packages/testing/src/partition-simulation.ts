@@ -1,21 +1,15 @@
 import { encodeValue, expiring } from '@gossipgrid/core'
-import type { CollectionDescriptor, PartitionName, Peer, PeerEvent } from '@gossipgrid/core'
+import type { CollectionDescriptor, PeerEvent } from '@gossipgrid/core'
 import { partitioning } from '@gossipgrid/core/internals'
 import type { Violation } from './checkers.ts'
 import { deliverTo } from './delivery.ts'
 import { EventQueue } from './event-queue.ts'
 import { Ledger } from './ledger.ts'
-import {
-  NOTHING_KNOWN,
-  PARTITIONS,
-  PartitionLedger,
-  hasWrite,
-  isOwner,
-  nameOf,
-  originOf,
-  ownersOf,
-} from './partition-ledger.ts'
-import type { PartitionWrite, Witness } from './partition-ledger.ts'
+import { PARTITIONS, PartitionLedger, hasWrite, nameOf } from './partition-ledger.ts'
+import { PartitionKeyed, keyedCollections } from './partition-keyed.ts'
+import { PartitionWriting } from './partition-writing.ts'
+import { isOwner } from './partition-witness.ts'
+import type { Witness } from './partition-witness.ts'
 import { PartitionDays } from './partition-days.ts'
 import { PartitionFaults, witnessOf } from './partition-faults.ts'
 import { PartitionReads } from './partition-reads.ts'
@@ -24,6 +18,7 @@ import { Random } from './random.ts'
 import { SimulatedClock } from './simulated-clock.ts'
 import { SimulatedDisk } from './simulated-disk.ts'
 import { SimulatedNetwork } from './simulated-network.ts'
+import type { NetworkTraits } from './simulated-network.ts'
 import { SimulatedPeer } from './simulated-peer.ts'
 import { TraceHash } from './trace-hash.ts'
 
@@ -41,6 +36,8 @@ export interface PartitionSimulationOptions {
   readonly leaves?: boolean
   /** Every other read asks all owners, and mends those that are behind. */
   readonly repairs?: boolean
+  /** Counters and a set as well. In some seeds if left out, where no weeks pass. */
+  readonly keyed?: boolean
   /** Weeks pass now and then, and deletes are purged. In some seeds if left out. */
   readonly weeks?: boolean
 }
@@ -84,6 +81,20 @@ export function simulatePartitions(options: PartitionSimulationOptions): Partiti
   return new PartitionSimulation(options).run()
 }
 
+/** How bad the network is. */
+function drawNetwork(traits: Random): NetworkTraits {
+  const lossy = traits.chance(0.5)
+  return {
+    loss: lossy ? 0.3 * traits.fraction() : 0,
+    duplication: lossy ? 0.2 : 0,
+    reordering: lossy ? 0.2 : 0,
+    delayMaxMs: traits.between(10, 150),
+    congestionMs: 5,
+    missed: 0,
+    unnoticedMs: 500,
+  }
+}
+
 class PartitionSimulation {
   readonly #options: PartitionSimulationOptions
   readonly #random: Random
@@ -93,6 +104,8 @@ class PartitionSimulation {
   readonly #machines: SimulatedPeer[] = []
   readonly #network: SimulatedNetwork
   readonly #collections: readonly CollectionDescriptor[]
+  /** The names of those that are maps. */
+  readonly #maps: readonly string[]
   readonly #violations: Violation[] = []
   readonly #whole = new Set<string>()
   readonly #faults: PartitionFaults
@@ -102,10 +115,9 @@ class PartitionSimulation {
   readonly #days: PartitionDays | undefined
   /** Machines without a disk own as well, if there are too few with one. */
   readonly #ownsInMemory: boolean
-  /** Writes of machines without a disk that are not acknowledged yet, by machine and the number of their request. */
-  readonly #counted = new Map<string, PartitionWrite>()
+  readonly #writing: PartitionWriting
+  readonly #keyed: PartitionKeyed | undefined
   #wholes = 0
-  #writes = 0
 
   constructor(options: PartitionSimulationOptions) {
     this.#options = options
@@ -123,23 +135,15 @@ class PartitionSimulation {
     this.#ledger = new PartitionLedger(owners, this.#hints ? 12 : 4)
     this.#reads = new PartitionReads(this.#ledger, this.#machines, (violation) => this.#violated(violation))
     const names = traits.chance(0.5) ? ['users'] : ['users', 'orders']
-    this.#collections = names.map((name) => ({
-      name,
-      kind: 'map',
-      mode: 'partitioned',
-      partitions: PARTITIONS,
-      owners,
-    }))
-    const lossy = traits.chance(0.5)
-    const network = {
-      loss: lossy ? 0.3 * traits.fraction() : 0,
-      duplication: lossy ? 0.2 : 0,
-      reordering: lossy ? 0.2 : 0,
-      delayMaxMs: traits.between(10, 150),
-      congestionMs: 5,
-      missed: 0,
-      unnoticedMs: 500,
-    }
+    const days = this.#random.fork('days')
+    const passWeeks = options.weeks ?? (!this.#ownsInMemory && days.chance(0.3))
+    const isKeyed = options.keyed ?? (this.#hints && !passWeeks && this.#random.fork('keyed or not').chance(0.3))
+    const maps = names.map((name): CollectionDescriptor => {
+      return { name, kind: 'map', mode: 'partitioned', partitions: PARTITIONS, owners }
+    })
+    this.#maps = names
+    this.#collections = isKeyed ? [...maps, ...keyedCollections(owners)] : maps
+    const network = drawNetwork(traits)
     const listener = deliverTo(this.#machines)
     this.#network = new SimulatedNetwork(
       this.#queue,
@@ -157,7 +161,14 @@ class PartitionSimulation {
       collections: this.#collections,
       ownsInMemory: this.#ownsInMemory,
     })
-    const days = this.#random.fork('days')
+    this.#writing = new PartitionWriting({
+      apart: this.#faults.apart,
+      ledger: this.#ledger,
+      machines: this.#machines,
+      ownsInMemory: this.#ownsInMemory,
+      waits: this.#hints,
+    })
+    this.#keyed = isKeyed ? new PartitionKeyed({ queue: this.#queue, writing: this.#writing }) : undefined
     const passing = {
       machines: this.#machines,
       network: this.#network,
@@ -167,8 +178,7 @@ class PartitionSimulation {
       faults: this.#faults,
     }
     const runUntil = (timeMs: number): void => this.#runUntil(timeMs)
-    if (options.weeks ?? (!this.#ownsInMemory && days.chance(0.3)))
-      this.#days = new PartitionDays({ ...passing, random: days, runUntil })
+    if (passWeeks) this.#days = new PartitionDays({ ...passing, random: days, runUntil })
     for (let index = 0; index < count; index++) this.#machines.push(this.#makeMachine(index, index < durable))
   }
 
@@ -188,7 +198,7 @@ class PartitionSimulation {
       peers: this.#machines.length,
       minutes,
       hash: this.#trace.hex(),
-      writes: this.#writes,
+      writes: this.#writing.count,
       acknowledged: writes.filter(({ acknowledged }) => acknowledged).length,
       lost: owed.filter((write) => this.#witnesses().every((each) => !hasWrite(each, write))).length,
       excused: writes.filter(({ excused }) => excused).length,
@@ -225,6 +235,7 @@ class PartitionSimulation {
     }
     this.#writeOnAndOn(this.#random.fork('writes'))
     if (this.#hints) this.#readOnAndOn(this.#random.fork('reads'))
+    if (this.#keyed !== undefined) this.#keyedOnAndOn(this.#keyed, this.#random.fork('keyed'))
     this.#faults.start(this.#random, this.#options.leaves)
   }
 
@@ -236,10 +247,18 @@ class PartitionSimulation {
     })
   }
 
+  #keyedOnAndOn(keyed: PartitionKeyed, random: Random): void {
+    this.#queue.after(random.between(50, 500), () => {
+      if (this.#faults.healed) return
+      keyed.act(random.pick(this.#machines), random)
+      this.#keyedOnAndOn(keyed, random)
+    })
+  }
+
   #readOnAndOn(random: Random): void {
     this.#queue.after(random.between(50, 700), () => {
       if (this.#faults.healed) return
-      const collection = random.pick(this.#collections).name
+      const collection = random.pick(this.#maps)
       const key = `key ${random.below(KEYS)}`
       const isOfAll = this.#options.repairs === true && random.chance(0.5)
       const machine = random.pick(this.#machines)
@@ -252,7 +271,7 @@ class PartitionSimulation {
   /** Without hints only owners write, to copies that are whole. */
   #write(machine: SimulatedPeer, random: Random): void {
     const { peer } = machine
-    const collection = random.pick(this.#collections).name
+    const collection = random.pick(this.#maps)
     const key = `key ${random.below(KEYS)}`
     const name = nameOf(collection, key)
     const { value, endsAtMs } = this.#draw(machine, random)
@@ -261,44 +280,13 @@ class PartitionSimulation {
     const isOwning = isOwner(peer, name) && placement.holds(name) && placement.hasAllOwn(name)
     if (!this.#hints && (!isOwning || !('replica' in peer.collections.locate(name)))) return
     const written = peer.partitions.write(name, key, value, machine.clock.now())
-    const { hlc, replicaId, sequence, writeId } = written
-    const write: PartitionWrite = {
-      ...{
-        name,
-        key,
-        machine: machine.index,
-        life: machine.life,
-        hlc,
-        origin: originOf(peer, name),
-        replicaId,
-        sequence,
-        writeId,
-        removes: false,
-      },
-      hinted: written.hinted === true,
-      reissued: !machine.persistent && written.hinted === true,
-      lostDisksBefore: this.#ledger.lostDisks,
-      endsAtMs,
-      ofKey: this.#ledger.ofKey(name, key),
-      ...NOTHING_KNOWN,
-      everywhere: new Map(),
-    }
-    this.#ledger.add(write)
-    if (!machine.persistent || (this.#hints && random.chance(0.5))) {
-      const isOwnInMemory = !machine.persistent && written.hinted !== true
-      const copies = machine.persistent ? ownersOf(peer, name).size : isOwnInMemory ? 2 : 1
-      const by = isOwnInMemory || this.#ownsInMemory ? 'peers' : 'durable'
-      const request = peer.partitions.countCopies(name, key, written, copies, by)
-      this.#counted.set(`${machine.index} ${machine.life} ${request}`, write)
-    }
-    this.#writes += 1
-    machine.take({ type: 'tick' })
+    this.#writing.made(machine, peer, { name, key, endsAtMs, removes: false }, written, random)
   }
 
   /** Where weeks pass, more is deleted, and some values expire. */
   #draw(machine: SimulatedPeer, random: Random): { value: Uint8Array | undefined; endsAtMs: number } {
     const isEnding = random.chance(this.#days === undefined ? 0.1 : 0.4)
-    const value = encodeValue(this.#writes, 100)
+    const value = encodeValue(this.#writing.count, 100)
     if (!isEnding) return { value, endsAtMs: Infinity }
     if (this.#days === undefined || random.chance(0.7)) return { value: undefined, endsAtMs: 0 }
     const endsAtMs = machine.clock.now().wallMs + random.mostlySmall(1000, 10 * DAY_MS)
@@ -320,6 +308,7 @@ class PartitionSimulation {
     }
     this.#settleMs = this.#queue.nowMs - startMs
     this.#violated(unsettled(this.#witnesses(), this.#collections, this.#ledger.writes))
+    if (this.#violations.length === 0) this.#violated(this.#keyed?.check(this.#witnesses()))
   }
 
   #runUntil(timeMs: number): void {
@@ -331,14 +320,6 @@ class PartitionSimulation {
       this.#countWhole(witnesses)
       this.#faults.letGo()
     }
-  }
-
-  /** It reaches every peer that is up, and those are all owners of the partition. */
-  #reachesAll(peer: Peer, name: PartitionName): boolean {
-    // One that is cut off may not have been noticed yet.
-    if (this.#machines.some((machine) => machine.peer !== undefined && this.#faults.apart.has(machine))) return false
-    const up = this.#machines.flatMap((machine) => machine.peer?.peerId ?? [])
-    return [...up, ...ownersOf(peer, name)].every((id) => id === peer.peerId || peer.neighbours.has(id))
   }
 
   #countWhole(witnesses: readonly Witness[]): void {
@@ -370,16 +351,10 @@ class PartitionSimulation {
       confirmed: () => undefined,
       travelled: () => undefined,
       heard: (machine: SimulatedPeer, event: PeerEvent) => {
-        if (event.type === 'durable' && machine.persistent) this.#ledger.acknowledge(machine.index, event.writeId)
         if (event.type === 'partition-lost')
           this.#violated(`lost: ${machine.peer!.peerId} reports ${event.partitions.join()}`)
         if (event.type === 'session' && event.complete) this.#reads.met(machine)
-        if (event.type !== 'copies' || event.peers === 0) return
-        const write = this.#counted.get(`${machine.index} ${machine.life} ${event.request}`)
-        if (write === undefined) return
-        if (write.reissued) write.acknowledged = true
-        else if (!machine.persistent) write.acknowledged ||= event.isEnough
-        else if (event.isEnough && this.#reachesAll(machine.peer!, write.name)) write.readable = true
+        this.#writing.heard(machine, event)
       },
       violated: (violation: Violation) => this.#violated(violation),
     }

@@ -2,13 +2,18 @@ import {
   Answering,
   Currency,
   LargestRows,
+  OwnShares,
   PartitionAccess,
   RepairingReads,
   Rendezvous,
   RequestNumbers,
 } from '@gossipgrid/core/internals'
-import type { PartitionName, Row } from '@gossipgrid/core'
+import { compositeKey, readShare } from '@gossipgrid/core'
+import type { OwnShare, PartitionName, Row, Share } from '@gossipgrid/core'
+import { codeOf } from './simulated-collection.ts'
 import { replaceMethod } from './replacements.ts'
+
+const COUNTERS_KIND = codeOf('counters')
 
 /** An owner answers at once after a start, or when it meets another owner again. */
 function staleAnswers(): () => void {
@@ -80,12 +85,49 @@ function repairAsWrite(): () => void {
   }
 }
 
+/** A peer goes on counting from what an owner says that its slot has counted. */
+function shareFromRead(): () => void {
+  /** What owners have last said of slots, by the keys of their rows. */
+  const said = new Map<string, Share>()
+  const restoreFound = replaceMethod(LargestRows.prototype, 'of', (original) => {
+    return function of(this: LargestRows, ...[key, found]: Parameters<LargestRows['of']>) {
+      if (key.name.kind === COUNTERS_KIND)
+        for (const { bytes, end, key: rowKey, start } of found) said.set(rowKey, readShare(bytes?.subarray(start, end)))
+      return original.call(this, key, found)
+    }
+  })
+  const restoreShares = replaceMethod(OwnShares.prototype, 'of', (original) => {
+    return function of(this: OwnShares, ...[key, nowMs]: Parameters<OwnShares['of']>): OwnShare {
+      const own = original.call(this, key, nowMs)
+      return { ...own, share: said.get(compositeKey(key, own.slot)) ?? own.share }
+    }
+  })
+  return () => {
+    restoreShares()
+    restoreFound()
+  }
+}
+
+/** A remove from a set is dated when it is made, and so wins over every add before it. */
+function removeByDate(): () => void {
+  return replaceMethod(PartitionAccess.prototype, 'write', (original) => {
+    return function write(
+      this: PartitionAccess,
+      ...[name, key, value, now]: Parameters<PartitionAccess['write']>
+    ): ReturnType<PartitionAccess['write']> {
+      return original.call(this, name, key, value, now)
+    }
+  })
+}
+
 export type ReadMutantName =
   | 'stale-answers'
   | 'former-answers'
   | 'own-writes-unread'
   | 'numbers-from-one'
   | 'repair-as-write'
+  | 'share-from-read'
+  | 'remove-by-date'
 
 /** Planted bugs in reads of partitions. */
 export const READ_MUTANTS: Readonly<Record<ReadMutantName, () => () => void>> = {
@@ -94,4 +136,6 @@ export const READ_MUTANTS: Readonly<Record<ReadMutantName, () => () => void>> = 
   'own-writes-unread': ownWritesUnread,
   'numbers-from-one': numbersFromOne,
   'repair-as-write': repairAsWrite,
+  'share-from-read': shareFromRead,
+  'remove-by-date': removeByDate,
 }

@@ -24,6 +24,16 @@ const CODES: Readonly<Partial<Record<CollectionKind, number>>> = {
 /** Kinds in which a remove has the HLC reading of the add that it removes. */
 const ADD_WINS: readonly CollectionKind[] = ['set', 'counters', 'sets']
 
+/** Whether the kind with this code is one of those. */
+export function isAddWinsCode(code: number): boolean {
+  return ADD_WINS.some((kind) => CODES[kind] === code)
+}
+
+/** The code of a kind. */
+export function codeOf(kind: CollectionKind): number {
+  return CODES[kind]!
+}
+
 export function simulatedCollection(name: string, kind: CollectionKind): SimulatedCollection {
   return { name, kind, mode: 'replicated', partitions: 1, code: CODES[kind]! }
 }

@@ -1,6 +1,7 @@
 import type { Row } from '../entries/entry-table.ts'
 import { GridError } from '../errors.ts'
 import type { Instant } from '../instant.ts'
+import { rulesOf } from '../kinds/kinds.ts'
 import { WRITE_AUDIENCE_MAX, WRITE_ROWS_MAX } from '../limits.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { Rendezvous } from '../placement/rendezvous.ts'
@@ -112,7 +113,7 @@ export class IncomingWrites {
     }
     if (!commit.persistent) return RowOutcome.FULL
     const before = hints.of(name, { key: row.key, writer: writer.index })
-    if (before !== undefined && before.row.hlc >= row.hlc) return RowOutcome.KEPT
+    if (before !== undefined && !isLaterThan(before.row, row, name.kind)) return RowOutcome.KEPT
     const own: Row = { ...row, ...writer.next(name) }
     delivery.added(hints.write(name, own, writes.nextWriteId(), now.monotonicMs))
     return RowOutcome.KEPT
@@ -140,6 +141,12 @@ function check(records: readonly BlockRecord[], reissue: boolean): void {
   if (rows.some(({ replicaId }) => (replicaId === NO_REPLICA_ID) !== reissue)) {
     throw new GridError('MESSAGE_MALFORMED', 'a write under no replica id, or under one and to be issued again')
   }
+}
+
+/** Whether a row to be issued is later than the one before of its key: by its date, or as the remove of that very add. */
+function isLaterThan(before: Readonly<Row>, row: Readonly<Row>, kind: number): boolean {
+  if (row.hlc !== before.hlc) return row.hlc > before.hlc
+  return rulesOf(kind)?.addWins === true && row.bytes === undefined && before.bytes !== undefined
 }
 
 function isStored(outcome: RowOutcome | undefined): boolean {

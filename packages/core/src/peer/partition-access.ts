@@ -55,10 +55,11 @@ export class PartitionAccess {
   /**
    * Writes to a partition as `Peer.write` does, wherever its copies are. Without a whole copy here, the row is a hint: it is durable
    * with its `durable` event as well, goes to every peer in reach that has a copy, and stays until the owners have confirmed
-   * it. Throws `BACKLOG_FULL`, `COLLECTION_DROPPED`, `COLLECTION_MISMATCH`.
+   * it. `removedHlc`: in sets and counters under keys, the version of the row that a remove is of, which must be the latest one that this
+   * peer knows: an add that it has not seen wins over the remove. Throws `BACKLOG_FULL`, `COLLECTION_DROPPED`, `COLLECTION_MISMATCH`.
    */
-  write(name: PartitionName, key: string, value: Uint8Array | undefined, now: Instant): Written {
-    return this.#ownership.writes.write(name, key, value, now)
+  write(name: PartitionName, key: string, value: Uint8Array | undefined, now: Instant, removedHlc?: number): Written {
+    return this.#ownership.writes.write(name, key, value, now, removedHlc)
   }
 
   /**

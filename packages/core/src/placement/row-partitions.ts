@@ -25,8 +25,8 @@ export function rowBelongs(partition: { readonly kind: number; readonly partitio
   return count + partitionIndex(placedKey(kind, rowKey), count) === partition.partition
 }
 
-/** The application's key, or element, in the key of a row. */
-function placedKey(kind: number, rowKey: string): string {
+/** The application's key, or element, in the key of a row: all rows of it are in one partition. */
+export function placedKey(kind: number, rowKey: string): string {
   const main = entryKeyOf(kind, rowKey)
   if (kind !== KINDS.sets.code) return main
   const end = main.indexOf(ELEMENT_SEPARATOR)

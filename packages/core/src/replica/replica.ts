@@ -187,6 +187,13 @@ export class Replica {
     return compareValues(row, table, slot)
   }
 
+  /** Whether a row is later than what a slot has, under any replica id: by its date, or as the remove of that very add. */
+  isLater(row: Readonly<Row>, slot: number): boolean {
+    const byTime = row.hlc - this.table.hlc(slot)
+    if (byTime !== 0) return byTime > 0
+    return this.#addWins && row.bytes === undefined && !this.table.deleted(slot)
+  }
+
   /** Visits the slots of the dots in `ranges`, oldest first for each replica id, until `visit` returns false. */
   visitDots(ranges: readonly DotRange[], visit: (slot: number) => boolean): boolean {
     let going = true

@@ -1,6 +1,5 @@
 import type { Row } from '../entries/entry-table.ts'
 import { READ_ANSWER_MAX_BYTES } from '../limits.ts'
-import { entryKeyOf, rulesOf } from '../kinds/kinds.ts'
 import type { Collections } from '../replica/collections.ts'
 import type { PartitionName } from '../wire/block.ts'
 import { keysOfCopy, rowBytesOf, rowsOfKey } from './rows-of-key.ts'
@@ -58,21 +57,6 @@ export function firstOfCopy(
     found.push({ key, rows })
   }
   return { keys: found, end: undefined }
-}
-
-/** How many keys of the copy of this peer have a row that is there and has not expired. */
-export function countOfCopy(collections: Collections, name: PartitionName, wallMs: number): number {
-  const table = collections.find(name)?.replica.table
-  if (table === undefined) return 0
-  const isComposite = rulesOf(name.kind)?.hasCompositeKeys === true
-  const mains = new Set<string>()
-  let count = 0
-  for (const slot of table.slots()) {
-    if (table.deleted(slot) || table.expiresAtMs(slot) <= wallMs) continue
-    if (isComposite) mains.add(entryKeyOf(name.kind, table.key(slot)))
-    else count += 1
-  }
-  return isComposite ? mains.size : count
 }
 
 function inOrder(keys: readonly string[]): string[] {

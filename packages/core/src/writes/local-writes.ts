@@ -49,8 +49,8 @@ export class LocalWrites {
     this.#time = deps.time
   }
 
-  /** See `Peer.write`. */
-  write(partition: Partition, key: string, value: Uint8Array | undefined, now: Instant): Written {
+  /** See `Peer.write`. `removedHlc`: see `PartitionAccess.write`. */
+  write(partition: Partition, key: string, value: Uint8Array | undefined, now: Instant, removedHlc?: number): Written {
     const { identity } = this
     if (this.#commit.full) {
       throw new GridError('BACKLOG_FULL', `${UNDURABLE_MAX_BYTES} bytes of writes wait to be stored: await some first`)
@@ -66,7 +66,7 @@ export class LocalWrites {
     if (identity.nextSequence(partition) > SEQUENCE_MAX) this.renew('all sequence numbers are used up', now)
     const row: Row = {
       key,
-      hlc: this.#time.nextHlc(now),
+      hlc: removedHlc ?? this.#time.nextHlc(now),
       writer: identity.index,
       sequence: identity.nextSequence(partition),
       replaced: 0,
@@ -74,7 +74,8 @@ export class LocalWrites {
       start: 0,
       end: value?.length ?? 0,
     }
-    partition.replica.write(row)
+    if (removedHlc === undefined) partition.replica.write(row)
+    else partition.replica.merge(row)
     const writeId = this.nextWriteId()
     this.#commit.local(partition.name, row, writeId)
     return { writeId, hlc: row.hlc, replicaId: identity.id, sequence: row.sequence }
@@ -87,11 +88,11 @@ export class LocalWrites {
   reissue(partition: Partition, row: Readonly<Row>, now: Instant): void {
     const { identity } = this
     if (identity.nextSequence(partition) > SEQUENCE_MAX) this.renew('all sequence numbers are used up', now)
-    const { table } = partition.replica
-    const slot = table.slotOf(row.key)
-    if (slot !== undefined && table.hlc(slot) >= row.hlc) return
+    const { replica } = partition
+    const slot = replica.table.slotOf(row.key)
+    if (slot !== undefined && !replica.isLater(row, slot)) return
     const own: Row = { ...row, writer: identity.index, sequence: identity.nextSequence(partition) }
-    partition.replica.merge(own)
+    replica.merge(own)
     this.#time.hybridClock.observe(row.hlc)
     this.#commit.local(partition.name, own, this.#writeId)
   }

@@ -9,8 +9,11 @@ import type { GridCounters } from '../keyed/grid-counters.ts'
 import type { GridSets } from '../keyed/grid-sets.ts'
 import type { GridMap } from '../maps/grid-map.ts'
 import type { MapOptions } from '../maps/map-options.ts'
+import type { PartitionedCounters } from '../partitioned/keyed/partitioned-counters.ts'
+import type { PartitionedSet } from '../partitioned/keyed/partitioned-set.ts'
+import type { PartitionedSets } from '../partitioned/keyed/partitioned-sets.ts'
 import type { PartitionedMap } from '../partitioned/partitioned-map.ts'
-import type { PartitionedMapOptions } from '../partitioned/partition-options.ts'
+import type { PartitionedMapOptions, PartitionedOptions } from '../partitioned/partition-options.ts'
 import type { Receipt, WriteOptions } from '../receipts/receipt.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 import type { GridSet } from '../sets/grid-set.ts'
@@ -20,6 +23,7 @@ import type { GridTopic } from '../signals/grid-topic.ts'
 import type { CountersAndSets } from './counters-and-sets.ts'
 import { EntryCounts } from './entry-counts.ts'
 import type { GridBatch, GridMaps } from './grid-maps.ts'
+import type { PartitionedCountersAndSets } from './partitioned-counters-and-sets.ts'
 import type { PartitionedMaps } from './partitioned-maps.ts'
 
 /** The collections of a grid, its documents, and what its peers tell each other, by name. */
@@ -28,6 +32,7 @@ export abstract class GridCollections {
   protected abstract readonly maps: GridMaps
   protected abstract readonly partitionedMaps: PartitionedMaps
   protected abstract readonly countersAndSets: CountersAndSets
+  protected abstract readonly partitionedCountersAndSets: PartitionedCountersAndSets
   protected abstract readonly signals: GridSignals
   /** @internal */
   abstract readonly documents: Documents
@@ -121,21 +126,33 @@ export abstract class GridCollections {
   }
 
   /** The set of that name; the same object every time. Throws `INVALID_NAME`, `COLLECTION_MISMATCH`, `CLOSED`. */
-  set<Element = unknown>(name: string): GridSet<Element> {
-    return this.countersAndSets.set(name)
+  set<Element = unknown>(name: string): GridSet<Element>
+  /** The partitioned set of that name: each element is on a few peers. Throws as above, and `INVALID_OPTION`, `PARTITIONS_INVALID`. */
+  set<Element = unknown>(name: string, options: PartitionedOptions): PartitionedSet<Element>
+  set<Element>(name: string, options?: PartitionedOptions): GridSet<Element> | PartitionedSet<Element> {
+    if (options === undefined) return this.countersAndSets.set(name)
+    return this.partitionedCountersAndSets.set(name, options)
   }
 
   /**
    * The counters of that name: one under each key, for keys that users choose. The same object every time. Throws
    * `INVALID_NAME`, `COLLECTION_MISMATCH`, `CLOSED`.
    */
-  counters(name: string): GridCounters {
-    return this.countersAndSets.counters(name)
+  counters(name: string): GridCounters
+  /** The partitioned counters of that name: each is on a few peers. Throws as above, and `INVALID_OPTION`, `PARTITIONS_INVALID`. */
+  counters(name: string, options: PartitionedOptions): PartitionedCounters
+  counters(name: string, options?: PartitionedOptions): GridCounters | PartitionedCounters {
+    if (options === undefined) return this.countersAndSets.counters(name)
+    return this.partitionedCountersAndSets.counters(name, options)
   }
 
   /** The sets of that name: one under each key, for keys that users choose. The same object every time. Throws as `counters` does. */
-  sets<Element = unknown>(name: string): GridSets<Element> {
-    return this.countersAndSets.sets(name)
+  sets<Element = unknown>(name: string): GridSets<Element>
+  /** The partitioned sets of that name: each is on a few peers. Throws as above, and `INVALID_OPTION`, `PARTITIONS_INVALID`. */
+  sets<Element = unknown>(name: string, options: PartitionedOptions): PartitionedSets<Element>
+  sets<Element>(name: string, options?: PartitionedOptions): GridSets<Element> | PartitionedSets<Element> {
+    if (options === undefined) return this.countersAndSets.sets(name)
+    return this.partitionedCountersAndSets.sets(name, options)
   }
 
   /**
@@ -212,6 +229,7 @@ export abstract class GridCollections {
     this.maps.dropped()
     this.partitionedMaps.dropped()
     this.countersAndSets.dropped()
+    this.partitionedCountersAndSets.dropped()
   }
 
   #inBatch(batch: Batch): GridBatch {

@@ -1,5 +1,5 @@
-import { GridError } from '@gossipgrid/core'
-import type { Collection, Partition } from '@gossipgrid/core'
+import { GridError, NO_SHARE, encodeShare, readShare } from '@gossipgrid/core'
+import type { Collection, Partition, Share } from '@gossipgrid/core'
 import type { Batch } from '../batches/batch.ts'
 import { ChangeFeed, FEED_OPTIONS, checkFeedOptions } from '../changes/change-feed.ts'
 import type { FeedOptions } from '../changes/change-feed.ts'
@@ -10,18 +10,7 @@ import type { Logger } from '../logger.ts'
 import type { Receipt, WriteOptions, WriteReceipt } from '../receipts/receipt.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 import { onlyPartition } from '../runtime/row-write.ts'
-import {
-  NO_SHARE,
-  addShares,
-  checkBy,
-  checkSum,
-  encodeShare,
-  numberOf,
-  outOfRange,
-  putCount,
-  readShare,
-} from './share.ts'
-import type { Share } from './share.ts'
+import { addShares, checkBy, checkSum, numberOf, outOfRange, putCount } from './share.ts'
 import { afterToken } from '../reads/after-token.ts'
 import type { ReadOptions } from '../reads/after-token.ts'
 import type { UnreadChange } from '../changes/unread-change.ts'

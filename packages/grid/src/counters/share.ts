@@ -1,22 +1,5 @@
-import { COUNTER_ROW_MAX_BYTES, GridError, decodeValue, encodeValue, shown } from '@gossipgrid/core'
-
-/** The content of a counter's row: what its only writer has added and subtracted. */
-export interface Share {
-  readonly up: number
-  readonly down: number
-}
-
-export const NO_SHARE: Share = { up: 0, down: 0 }
-
-export function encodeShare({ up, down }: Share): Uint8Array {
-  return encodeValue([up, down], COUNTER_ROW_MAX_BYTES)
-}
-
-export function readShare(bytes: Uint8Array | undefined): Share {
-  if (bytes === undefined) return NO_SHARE
-  const [up, down] = decodeValue(bytes) as [number, number]
-  return { up, down }
-}
+import { GridError, shown } from '@gossipgrid/core'
+import type { Share } from '@gossipgrid/core'
 
 /** The sum of two shares. Throws `COUNTER_RANGE`, because other peers would refuse such a row. */
 export function addShares(a: Share, b: Share, name: string): Share {

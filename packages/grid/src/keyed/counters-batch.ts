@@ -1,6 +1,7 @@
 import type { Batch, BatchPart } from '../batches/batch.ts'
-import { NO_SHARE, checkBy, numberOf, outOfRange } from '../counters/share.ts'
-import type { Share } from '../counters/share.ts'
+import { NO_SHARE } from '@gossipgrid/core'
+import type { Share } from '@gossipgrid/core'
+import { checkBy, numberOf, outOfRange } from '../counters/share.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
 
 /** What a batch needs of counters under keys. */

@@ -1,12 +1,19 @@
-import { COUNTER_DELETE_KEPT_MS, GridError, checkKnown, compositeKey, hlcFromWall } from '@gossipgrid/core'
-import type { Collection } from '@gossipgrid/core'
+import {
+  COUNTER_DELETE_KEPT_MS,
+  GridError,
+  NO_SHARE,
+  checkKnown,
+  compositeKey,
+  encodeShare,
+  hlcFromWall,
+} from '@gossipgrid/core'
+import type { Collection, Share } from '@gossipgrid/core'
 import type { Batch } from '../batches/batch.ts'
 import { WRITE_OPTIONS, checkWriteOptions } from '../batches/checks.ts'
 import type { BulkTarget } from '../bulk/bulk-target.ts'
 import { BULK_OPTIONS, BulkWrite } from '../bulk/bulk-write.ts'
 import type { BulkOptions } from '../bulk/bulk-write.ts'
-import { NO_SHARE, addShares, checkBy, checkSum, encodeShare, numberOf, outOfRange } from '../counters/share.ts'
-import type { Share } from '../counters/share.ts'
+import { addShares, checkBy, checkSum, numberOf, outOfRange } from '../counters/share.ts'
 import type { Logger } from '../logger.ts'
 import { piecesOf } from '../maps/map-bulk.ts'
 import type { Receipt, WriteOptions, WriteReceipt } from '../receipts/receipt.ts'

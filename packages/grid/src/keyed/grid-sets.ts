@@ -1,4 +1,4 @@
-import { GridError, KEY_MAX_BYTES, checkKnown } from '@gossipgrid/core'
+import { checkKnown } from '@gossipgrid/core'
 import type { Collection } from '@gossipgrid/core'
 import type { Batch } from '../batches/batch.ts'
 import { WRITE_OPTIONS, checkWriteOptions } from '../batches/checks.ts'
@@ -10,13 +10,12 @@ import type { Logger } from '../logger.ts'
 import type { Receipt, WriteOptions } from '../receipts/receipt.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
 import type { WritePath } from '../runtime/write-path.ts'
-import { SLOT_BYTES } from '../sets/element-rows.ts'
-import { decodeElement, encodeElement } from '../sets/set-element.ts'
+import { decodeElement } from '../sets/set-element.ts'
 import { KeyElementChange, setsLagged } from './key-element-change.ts'
 import type { SetsChange } from './key-element-change.ts'
 import { KeyElements, mainOf } from './key-elements.ts'
 import type { Elements } from './key-elements.ts'
-import { KeyedFace } from './keyed-face.ts'
+import { KeyedFace, checkedMain } from './keyed-face.ts'
 import { SetsBatch } from './sets-batch.ts'
 
 /**
@@ -111,10 +110,7 @@ export class GridSets<Element> extends KeyedFace<Element[], SetsChange<Element>>
   /** Key and element in one text. Throws `INVALID_KEY`, `INVALID_VALUE`, `CLOSED`. @internal */
   mainOf(key: string, element: Element): string {
     this.checkKey(key)
-    const main = mainOf(key, encodeElement(element))
-    const roomBytes = KEY_MAX_BYTES - SLOT_BYTES
-    if (main.length * 3 <= roomBytes || new TextEncoder().encode(main).length <= roomBytes) return main
-    throw new GridError('INVALID_VALUE', `the key and the element take more than ${roomBytes - 2} bytes together`)
+    return checkedMain(key, element)
   }
 
   /** Keys and elements of the set under a key. Throws `INVALID_KEY`, `CLOSED`. @internal */

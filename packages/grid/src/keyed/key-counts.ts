@@ -1,11 +1,16 @@
-import { compositeKey, splitKey } from '@gossipgrid/core'
-import type { Partition } from '@gossipgrid/core'
-import { NO_SHARE, encodeShare, readShare } from '../counters/share.ts'
-import type { Share } from '../counters/share.ts'
+import {
+  NO_SHARE,
+  covers,
+  deleteRowKey,
+  deletedRow,
+  encodeShare,
+  largest,
+  left,
+  readShare,
+  splitKey,
+} from '@gossipgrid/core'
+import type { Left, Partition, Share } from '@gossipgrid/core'
 import type { RowWrite } from '../runtime/row-write.ts'
-
-/** Between the slot that counts and the slot of the peer that has seen its count and deleted it. */
-const DELETER_MARK = '-'
 
 /** This peer's own row under a key. */
 export interface OwnCount {
@@ -98,7 +103,7 @@ export class KeyCounts {
     const { table } = partition.replica
     return rows.flatMap(({ key, hlc, share }) => {
       const isSeen = covers(this.#seen.get(key), share) || (share.up === 0 && share.down === 0)
-      const deleteKey = `${key}${DELETER_MARK}${this.#slotId}`
+      const deleteKey = deleteRowKey(key, this.#slotId)
       const seen = isSeen ? [] : [{ partition, key: deleteKey, bytes: encodeShare(share) }]
       const slot = table.slotOf(key)
       const isSame = slot !== undefined && !table.deleted(slot) && table.hlc(slot) === hlc
@@ -205,33 +210,4 @@ export class KeyCounts {
     const number = this.#ownSlots === 0 ? '' : this.#ownSlots.toString(16)
     return { slot: `${this.#slotId}${number}`, share: NO_SHARE }
   }
-}
-
-/** What is left of a slot's count, and whether that makes the key be there. */
-interface Left {
-  readonly net: bigint
-  readonly slots: number
-}
-
-const NOTHING: Left = { net: 0n, slots: 0 }
-
-function left(share: Share | undefined, seen: Share | undefined): Left {
-  if (share === undefined || covers(seen, share)) return NOTHING
-  const { up, down } = seen ?? NO_SHARE
-  return { net: BigInt(Math.max(0, share.up - up) - Math.max(0, share.down - down)), slots: 1 }
-}
-
-function covers(seen: Share | undefined, { up, down }: Share): boolean {
-  return seen !== undefined && seen.up >= up && seen.down >= down
-}
-
-function largest(seen: Share | undefined, { up, down }: Share): Share {
-  return seen === undefined ? { up, down } : { up: Math.max(seen.up, up), down: Math.max(seen.down, down) }
-}
-
-/** The key of the slot's row that a delete's row is about; undefined for other rows. */
-function deletedRow(rowKey: string): string | undefined {
-  const { main, sub = '' } = splitKey(rowKey)
-  const at = sub.indexOf(DELETER_MARK)
-  return at < 0 ? undefined : compositeKey(main, sub.slice(0, at))
 }

@@ -16,6 +16,8 @@ import type { ReadOptions } from '../reads/after-token.ts'
 import { walkKeys } from '../reads/walk.ts'
 import type { EntriesOptions } from '../reads/walk.ts'
 import type { WritePath } from '../runtime/write-path.ts'
+import { SLOT_BYTES } from '../sets/element-rows.ts'
+import { encodeElement } from '../sets/set-element.ts'
 
 /** Bytes of a row's key beside the user's key: separators, the slot that counts or adds, and the slot of a deleter. */
 const SLOTS_BYTES = 64
@@ -156,6 +158,15 @@ export abstract class KeyedFace<Value, Change extends object> {
   }
 }
 
+/** Key and element in one text. Throws `INVALID_KEY`, `INVALID_VALUE`. */
+export function checkedMain(key: string, element: unknown): string {
+  checkKeyedKey(key)
+  const main = [key, encodeElement(element)].join(ELEMENT_SEPARATOR)
+  const roomBytes = KEY_MAX_BYTES - SLOT_BYTES
+  if (main.length * 3 <= roomBytes || new TextEncoder().encode(main).length <= roomBytes) return main
+  throw new GridError('INVALID_VALUE', `the key and the element take more than ${roomBytes - 2} bytes together`)
+}
+
 /** The key of a change: what comes before the element, where a change is one of an element. */
 function keyOfChange(changed: string): string {
   const at = changed.indexOf(ELEMENT_SEPARATOR)
@@ -163,7 +174,7 @@ function keyOfChange(changed: string): string {
 }
 
 /** Throws `INVALID_KEY` unless `key` is well-formed text of 1 to 960 bytes without U+0000 and U+0001. */
-function checkKeyedKey(key: unknown): asserts key is string {
+export function checkKeyedKey(key: unknown): asserts key is string {
   checkKey(key)
   if (key.includes(KEY_SEPARATOR) || key.includes(ELEMENT_SEPARATOR))
     throw new GridError('INVALID_KEY', 'a key of counters or sets must not contain U+0000 or U+0001')

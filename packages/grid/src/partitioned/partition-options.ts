@@ -21,15 +21,18 @@ import type { Version } from '../receipts/receipt.ts'
 export const OWNERS_DEFAULT = 3
 export const PARTITIONS_DEFAULT = 256
 
-/** Options of a partitioned map. Pass them the first time you open it, and pass the same ones on every peer. */
-export interface PartitionedMapOptions<Value> extends Omit<MapOptions<Value>, 'mode'> {
-  /** Each entry is on a few peers, its owners, and not on all. */
+/** Options of a partitioned collection. Pass them the first time you open it, and pass the same ones on every peer. */
+export interface PartitionedOptions {
+  /** Each key is on a few peers, its owners, and not on all. */
   readonly mode: 'partitioned'
   /** Peers that have each partition: 1 to 16, by default 3. Where there are fewer, all of them. */
   readonly owners?: number
-  /** Slices of the map: a power of two from 16 to 4,096, by default 256. It cannot be changed later. */
+  /** Slices of the collection: a power of two from 16 to 4,096, by default 256. It cannot be changed later. */
   readonly partitions?: number
 }
+
+/** Options of a partitioned map. Pass them the first time you open it, and pass the same ones on every peer. */
+export interface PartitionedMapOptions<Value> extends Omit<MapOptions<Value>, 'mode'>, PartitionedOptions {}
 
 /** How safe a write to a partitioned map is when its promise resolves. */
 export interface PartitionReceipt {
@@ -152,10 +155,9 @@ export interface PartitionQueries<Value> {
   indexes(): readonly PartitionIndexHandle[]
 }
 
+export const PARTITIONED_OPTIONS: Known<PartitionedOptions> = { mode: true, owners: true, partitions: true }
 const PARTITIONED_MAP_OPTIONS: Known<PartitionedMapOptions<never>> = {
-  mode: true,
-  owners: true,
-  partitions: true,
+  ...PARTITIONED_OPTIONS,
   merge: true,
   ttlMs: true,
   schema: true,
@@ -166,6 +168,11 @@ const WALK_OPTIONS: Known<PartitionWalkOptions> = { ...REACHED_OPTIONS, prefix: 
 /** Throws `PARTITIONS_INVALID`, and `INVALID_OPTION` for options that there are not. */
 export function checkPartitionOptions(options: PartitionedMapOptions<never>): void {
   checkKnown(options, PARTITIONED_MAP_OPTIONS)
+  checkShape(options)
+}
+
+/** Throws `PARTITIONS_INVALID`. */
+export function checkShape(options: PartitionedOptions): void {
   const { owners, partitions } = options
   if (owners !== undefined && !(Number.isInteger(owners) && owners >= 1 && owners <= OWNERS_MAX))
     throw invalid(`owners is a whole number from 1 to ${OWNERS_MAX}, not ${shown(owners)}`)
@@ -198,4 +205,9 @@ export function checkWalk(options: PartitionWalkOptions): void {
   checkReadOptions(options, WALK_OPTIONS)
   checkKind('prefix', options.prefix, 'text')
   checkKind('partial', options.partial, 'boolean')
+}
+
+/** What the options of a write say of the read before it. */
+export function readOptions({ timeoutMs, signal }: PartitionWriteOptions): OwnerReadOptions {
+  return { ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(signal === undefined ? {} : { signal }) }
 }

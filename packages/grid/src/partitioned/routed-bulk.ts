@@ -1,11 +1,14 @@
 import { GridError } from '@gossipgrid/core'
-import { misfit } from '../batches/checks.ts'
 import { BulkError } from '../bulk/bulk-error.ts'
 import { isCollection } from '../bulk/bulk-source.ts'
 import type { BulkSource } from '../bulk/bulk-source.ts'
 import { checkAborted } from '../runtime/waiting.ts'
-import type { PartitionBulkOptions, PartitionBulkResult } from './partition-options.ts'
-import type { FoundEntry, RoutedEntries } from './routed-entries.ts'
+import type { Coverage } from './changes/partition-changes.ts'
+import { readOptions } from './partition-options.ts'
+import type { OwnerReadOptions, PartitionBulkOptions, PartitionBulkResult } from './partition-options.ts'
+import type { FoundEntry } from './routed-entries.ts'
+import { walkEntries } from './routed-walk.ts'
+import type { WalkedEntries } from './routed-walk.ts'
 import type { RoutedWrites } from './routed-writes.ts'
 
 /** Entries of one slice, and their bytes: whichever is reached first. A turn of the event loop writes one slice. */
@@ -17,7 +20,7 @@ const ROOM_LOOK_MS = 20
 const TIMEOUT_MS = 10_000
 
 /** An entry to write. */
-interface Planned {
+export interface PlannedEntry {
   readonly key: string
   /** Undefined to delete it. */
   readonly content: Uint8Array | undefined
@@ -25,23 +28,33 @@ interface Planned {
   readonly found?: FoundEntry
 }
 
+/** The entries that are written. */
+export interface BulkEntries {
+  /** A write of an entry depends on which rows it has. */
+  readonly readsBeforeWrites: boolean
+  /** These entries, in order; undefined where no owner has answered in time. */
+  find(keys: readonly string[], options: OwnerReadOptions): Promise<readonly (FoundEntry | undefined)[]>
+  /** An entry of which nothing is known. */
+  unknown(key: string): FoundEntry
+}
+
 /**
  * Writes many entries of a partitioned map, slice by slice, no faster than this peer's disk and the owners take them. Entries
  * that were written stand if a later one fails.
  */
 export class RoutedBulk {
-  readonly #entries: RoutedEntries
+  readonly #entries: BulkEntries
   readonly #writes: RoutedWrites
   readonly #options: PartitionBulkOptions
   readonly #expiresAtMs: () => number
-  #slice = new Map<string, Planned>()
+  #slice = new Map<string, PlannedEntry>()
   #sliceBytes = 0
   #written = 0
   #durable = 0
   #hinted = 0
 
   constructor(
-    deps: { readonly entries: RoutedEntries; readonly writes: RoutedWrites },
+    deps: { readonly entries: BulkEntries; readonly writes: RoutedWrites },
     options: PartitionBulkOptions,
     expiresAtMs: () => number,
   ) {
@@ -51,11 +64,9 @@ export class RoutedBulk {
     this.#expiresAtMs = expiresAtMs
   }
 
-  /** Sets entries. All entries of a collection are checked before the first one is written. Rejects with a `BulkError`. */
-  set(source: BulkSource<readonly [string, unknown]>): Promise<PartitionBulkResult> {
-    return this.#run(() => {
-      return isCollection(source) ? Array.from(source, (entry) => this.#plan(entry)) : this.#plans(source)
-    })
+  /** Sets entries. All entries of a collection are checked by `plan` before the first one is written. Rejects with a `BulkError`. */
+  set<Entry>(source: BulkSource<Entry>, plan: (entry: Entry) => PlannedEntry): Promise<PartitionBulkResult> {
+    return this.#run(() => (isCollection(source) ? Array.from(source, plan) : plans(source, plan)))
   }
 
   /** Deletes entries that were found. Rejects with a `BulkError`. */
@@ -63,7 +74,7 @@ export class RoutedBulk {
     return this.#run(() => deletes(found))
   }
 
-  async #run(plans: () => Iterable<Planned> | AsyncIterable<Planned>): Promise<PartitionBulkResult> {
+  async #run(plans: () => Iterable<PlannedEntry> | AsyncIterable<PlannedEntry>): Promise<PartitionBulkResult> {
     try {
       for await (const planned of plans()) {
         checkAborted(this.#options.signal)
@@ -79,18 +90,6 @@ export class RoutedBulk {
     return { written: this.#written, hinted: this.#hinted }
   }
 
-  #plan(entry: unknown): Planned {
-    if (!Array.isArray(entry) || entry.length !== 2)
-      throw misfit('an entry', 'an array of two, the key and the value', entry)
-    const [key, value]: readonly unknown[] = entry
-    this.#entries.checkKey(key)
-    return { key, content: this.#entries.encode(value) }
-  }
-
-  async *#plans(source: BulkSource<unknown>): AsyncGenerator<Planned, void, undefined> {
-    for await (const entry of source) yield this.#plan(entry)
-  }
-
   async #flush(): Promise<void> {
     if (this.#slice.size === 0) return
     const planned = [...this.#slice.values()]
@@ -100,14 +99,16 @@ export class RoutedBulk {
     const found = await this.#found(planned)
     const expiresAtMs = this.#expiresAtMs()
     const receipts = planned.map(({ key, content }, place) => {
-      const rows = (found[place] ?? this.#entries.unknown(key)).rows(content, expiresAtMs)
-      const begun = this.#writes.begin(rows, this.#options)
+      const rows = this.#writes.current((found[place] ?? this.#entries.unknown(key)).rows(content, expiresAtMs))
       this.#written += 1
+      if (rows.length === 0) return Promise.resolve(undefined)
+      const begun = this.#writes.begin(rows, this.#options)
       return this.#writes.settled(begun, this.#options)
     })
     const settled = await Promise.allSettled(receipts)
     for (const each of settled) {
       if (each.status === 'rejected') throw each.reason
+      if (each.value === undefined) continue
       if (each.value.hinted) this.#hinted += 1
       if (each.value.durable) this.#durable += 1
     }
@@ -115,12 +116,12 @@ export class RoutedBulk {
   }
 
   /** The entries before they are written, where a write depends on that. */
-  async #found(planned: readonly Planned[]): Promise<readonly (FoundEntry | undefined)[]> {
+  async #found(planned: readonly PlannedEntry[]): Promise<readonly (FoundEntry | undefined)[]> {
     if (planned.every(({ found }) => found !== undefined)) return planned.map(({ found }) => found)
     if (!this.#entries.readsBeforeWrites) return []
     return this.#entries.find(
       planned.map(({ key }) => key),
-      this.#readOptions,
+      readOptions(this.#options),
     )
   }
 
@@ -143,13 +144,26 @@ export class RoutedBulk {
       fullness = now
     }
   }
-
-  get #readOptions(): Pick<PartitionBulkOptions, 'signal' | 'timeoutMs'> {
-    const { signal, timeoutMs } = this.#options
-    return { ...(signal === undefined ? {} : { signal }), ...(timeoutMs === undefined ? {} : { timeoutMs }) }
-  }
 }
 
-async function* deletes(found: AsyncIterable<FoundEntry>): AsyncGenerator<Planned, void, undefined> {
+/** Removes all entries that owners have. Rejects with a `BulkError`. */
+export async function clearEntries(
+  { entries, writes }: { readonly entries: BulkEntries & WalkedEntries<FoundEntry>; readonly writes: RoutedWrites },
+  options: PartitionBulkOptions,
+): Promise<Coverage & { readonly deleted: number }> {
+  let coverage: Coverage = { complete: false, unanswered: [] }
+  const walk = walkEntries(entries, { ...readOptions(options), partial: true }, (covered) => (coverage = covered))
+  const { written } = await new RoutedBulk({ entries, writes }, options, () => Infinity).delete(walk)
+  return { deleted: written, ...coverage }
+}
+
+async function* plans<Entry>(
+  source: BulkSource<Entry>,
+  plan: (entry: Entry) => PlannedEntry,
+): AsyncGenerator<PlannedEntry, void, undefined> {
+  for await (const entry of source) yield plan(entry)
+}
+
+async function* deletes(found: AsyncIterable<FoundEntry>): AsyncGenerator<PlannedEntry, void, undefined> {
   for await (const entry of found) yield { key: entry.key, content: undefined, found: entry }
 }

@@ -4,14 +4,13 @@ import { FieldRows } from '../maps/field-rows.ts'
 import type { Layout, WallClock } from '../maps/layout.ts'
 import type { ValueSchema } from '../maps/schema.ts'
 import { WholeRows } from '../maps/whole-rows.ts'
-import type { RowWrite } from '../runtime/row-write.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 import { EntryRows } from './entry-rows.ts'
 import type { OwnerReadOptions, PartitionGetOptions } from './partition-options.ts'
 import { Places } from './places.ts'
 import { RoutedReads } from './routed-reads.ts'
 import type { FoundPage } from './routed-reads.ts'
-import type { RoutedPlace } from './routed-writes.ts'
+import type { RoutedPlace, RoutedRow } from './routed-writes.ts'
 
 /** Where an entry is, with the rows of it that a read has found. */
 interface FoundPlace extends RoutedPlace {
@@ -26,7 +25,7 @@ export interface FoundEntry {
   /** Wall milliseconds; Infinity if it does not expire, 0 if there is none. */
   readonly expiresAtMs: number
   /** The rows that set the entry to `content`, or delete it. Throws `VALUE_TOO_LARGE`, `INVALID_VALUE`. */
-  rows(content: Uint8Array | undefined, expiresAtMs: number): RowWrite<RoutedPlace>[]
+  rows(content: Uint8Array | undefined, expiresAtMs: number): RoutedRow[]
 }
 
 export interface RoutedEntriesDeps {

@@ -1,6 +1,6 @@
 import { GridError, decodeValue } from '@gossipgrid/core'
 import { checkBatch } from '../batches/batch.ts'
-import type { RowWrite } from '../runtime/row-write.ts'
+import { misfit } from '../batches/checks.ts'
 import type { BulkSource } from '../bulk/bulk-source.ts'
 import { isPromiseLike } from '../flow/application-calls.ts'
 import { expiryMs } from '../maps/map-options.ts'
@@ -16,6 +16,7 @@ import type {
 } from './changes/partition-changes.ts'
 import { KeyTurns } from '../flow/key-turns.ts'
 import { PartitionBatch } from './partition-batch.ts'
+import { readOptions } from './partition-options.ts'
 import type {
   OwnerReadOptions,
   PartitionBulkOptions,
@@ -28,15 +29,13 @@ import type {
   PartitionWalkOptions,
   PartitionWriteOptions,
 } from './partition-options.ts'
-import { RoutedBulk } from './routed-bulk.ts'
+import { RoutedBulk, clearEntries } from './routed-bulk.ts'
+import type { PlannedEntry } from './routed-bulk.ts'
 import { RoutedEntries } from './routed-entries.ts'
 import type { FoundEntry, RoutedEntriesDeps } from './routed-entries.ts'
 import { walkEntries } from './routed-walk.ts'
 import { RoutedWrites } from './routed-writes.ts'
-import type { RoutedPlace } from './routed-writes.ts'
-
-/** A `set` of an object of fields waits so long to learn which fields there are, and then writes without knowing. */
-const SET_READ_MAX_MS = 2000
+import type { RoutedRow } from './routed-writes.ts'
 
 /** What a partitioned map does. A tab loads it with the first call. `PartitionedMap` says what each method promises. */
 export class RoutedMap<Value> {
@@ -89,7 +88,10 @@ export class RoutedMap<Value> {
       return this.#write(this.entries.unknown(key).rows(content, expiresAtMs), options)
     return this.#turns.take(key, async () => {
       // Always writable: without an owner, fields that the object no longer has stay.
-      const [found] = await this.entries.find([key], { ...readOptions(options), timeoutMs: this.#briefMs(options) })
+      const [found] = await this.entries.find([key], {
+        ...readOptions(options),
+        timeoutMs: this.#writes.briefMs(options),
+      })
       return this.#write((found ?? this.entries.unknown(key)).rows(content, expiresAtMs), options)
     })
   }
@@ -165,25 +167,17 @@ export class RoutedMap<Value> {
     options: PartitionBulkSetOptions,
   ): Promise<PartitionBulkResult> {
     this.entries.reads.check()
-    return new RoutedBulk(this.#deps, options, () => this.#expiresAtMs(options)).set(source)
-  }
-
-  async clear(options: PartitionBulkOptions): Promise<Coverage & { readonly deleted: number }> {
-    let coverage: Coverage = { complete: false, unanswered: [] }
-    const walk = walkEntries(
-      this.entries,
-      { ...readOptions(options), partial: true },
-      (covered) => (coverage = covered),
+    return new RoutedBulk(this.#deps, options, () => this.#expiresAtMs(options)).set(source, (entry) =>
+      this.#plan(entry),
     )
-    const { written } = await new RoutedBulk(this.#deps, options, () => Infinity).delete(walk)
-    return { deleted: written, ...coverage }
   }
 
-  async size(options: OwnerReadOptions): Promise<Coverage & { readonly size: number }> {
-    const counts = await this.entries.reads.counts(options)
-    const unanswered = counts.flatMap((count, index) => (count === undefined ? [index] : []))
-    const size = counts.reduce<number>((sum, count) => sum + (count ?? 0), 0)
-    return { size, complete: unanswered.length === 0, unanswered }
+  clear(options: PartitionBulkOptions): Promise<Coverage & { readonly deleted: number }> {
+    return clearEntries(this.#deps, options)
+  }
+
+  size(options: OwnerReadOptions): Promise<Coverage & { readonly size: number }> {
+    return this.entries.reads.size(options)
   }
 
   /** Calls `covered` at the end. */
@@ -212,7 +206,7 @@ export class RoutedMap<Value> {
   #changed(
     key: string,
     options: PartitionWriteOptions,
-    change: (found: FoundEntry) => RowWrite<RoutedPlace>[] | undefined,
+    change: (found: FoundEntry) => RoutedRow[] | undefined,
   ): Promise<PartitionReceipt | undefined> {
     return this.#turns.take(key, async () => {
       const rows = change(await this.entries.get(key, readOptions(options)))
@@ -220,23 +214,21 @@ export class RoutedMap<Value> {
     })
   }
 
-  async #write(rows: readonly RowWrite<RoutedPlace>[], options: PartitionWriteOptions): Promise<PartitionReceipt> {
+  #plan(entry: unknown): PlannedEntry {
+    if (!Array.isArray(entry) || entry.length !== 2)
+      throw misfit('an entry', 'an array of two, the key and the value', entry)
+    const [key, value]: readonly unknown[] = entry
+    this.entries.checkKey(key)
+    return { key, content: this.entries.encode(value) }
+  }
+
+  async #write(rows: readonly RoutedRow[], options: PartitionWriteOptions): Promise<PartitionReceipt> {
     this.entries.reads.check()
     if (rows.length !== 1) checkBatch(rows)
     return this.#writes.write(rows, options)
   }
 
-  #briefMs({ timeoutMs = SET_READ_MAX_MS }: PartitionWriteOptions): number {
-    // With no other peer in reach there is nothing to wait for.
-    return this.#writes.pump.peer.neighbours.size === 0 ? 1 : Math.min(timeoutMs, SET_READ_MAX_MS)
-  }
-
   #expiresAtMs(options: ExpiryOptions): number {
     return expiryMs(options, this.#mapTtlMs, this.entries.wallMs)
   }
-}
-
-/** What the options of a write say of the read before it. */
-function readOptions({ timeoutMs, signal }: PartitionWriteOptions): OwnerReadOptions {
-  return { ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(signal === undefined ? {} : { signal }) }
 }

@@ -3,6 +3,7 @@ import type { Collection, PartAnswer, PartitionName, Peer, PeerId, Row } from '@
 import { onAbort } from '../flow/on-abort.ts'
 import { checkAborted, orAborted } from '../runtime/waiting.ts'
 import type { Pump } from '../runtime/write-path.ts'
+import type { Coverage } from './changes/partition-changes.ts'
 import type { OwnerReadOptions } from './partition-options.ts'
 import type { Places } from './places.ts'
 
@@ -67,11 +68,15 @@ export class RoutedReads {
     }, options)
   }
 
-  /** The number of keys of each partition, in order; undefined where no owner has answered in time. */
-  counts(options: OwnerReadOptions): Promise<readonly (number | undefined)[]> {
-    return this.#ask((peer, done, timeoutMs) => {
+  /** The number of keys. */
+  async size(options: OwnerReadOptions): Promise<Coverage & { readonly size: number }> {
+    const ask: Question<readonly (number | undefined)[]> = (peer, done, timeoutMs) => {
       peer.partitions.count(this.#places.all, this.#pump.now(), done, { timeoutMs })
-    }, options)
+    }
+    const counts = await this.#ask(ask, options)
+    const unanswered = counts.flatMap((count, index) => (count === undefined ? [index] : []))
+    const size = counts.reduce<number>((sum, count) => sum + (count ?? 0), 0)
+    return { size, complete: unanswered.length === 0, unanswered }
   }
 
   /** What was said to a query, for each partition in order; undefined where no owner has answered in time. */

@@ -1,8 +1,16 @@
 import { checkAborted } from '../runtime/waiting.ts'
 import type { Coverage } from './changes/partition-changes.ts'
 import type { PartitionWalkOptions } from './partition-options.ts'
-import type { FoundEntry, RoutedEntries } from './routed-entries.ts'
-import type { FoundPage } from './routed-reads.ts'
+import type { Places } from './places.ts'
+import type { FoundPage, RoutedReads } from './routed-reads.ts'
+
+/** What is walked through. */
+export interface WalkedEntries<Entry> {
+  readonly places: Places
+  readonly reads: RoutedReads
+  /** The entries of a page that readers see. */
+  shown(page: FoundPage): readonly Entry[]
+}
 
 /** Keys of one page. */
 const PAGE_KEYS_MAX = 512
@@ -15,11 +23,11 @@ const AFTER_MISS_MS = 2000
  * Walks through the entries of a partitioned map: one partition after another, each in the order of its keys, and each from one
  * whole owner. The next few partitions are asked for meanwhile, so memory has a bound. `covered` is called at the end.
  */
-export async function* walkEntries(
-  entries: RoutedEntries,
+export async function* walkEntries<Entry>(
+  entries: WalkedEntries<Entry>,
   options: PartitionWalkOptions,
   covered: (coverage: Coverage) => void,
-): AsyncGenerator<FoundEntry, void, undefined> {
+): AsyncGenerator<Entry, void, undefined> {
   const { prefix = '', partial, signal } = options
   const { places, reads } = entries
   const names = places.withPrefix(prefix)

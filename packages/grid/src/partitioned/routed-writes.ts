@@ -1,5 +1,5 @@
-import { GridError, HINTS_MAX_BYTES, includes } from '@gossipgrid/core'
-import type { PartitionName, Written } from '@gossipgrid/core'
+import { GridError, HINTS_MAX_BYTES, includes, mainOf } from '@gossipgrid/core'
+import type { PartitionName, Row, Written } from '@gossipgrid/core'
 import type { WriteReceipt } from '../receipts/receipt.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
 import { orAborted, settlesWithin } from '../runtime/waiting.ts'
@@ -7,12 +7,20 @@ import type { Pump, WritePath } from '../runtime/write-path.ts'
 import type { PartitionReceipt, PartitionWriteOptions } from './partition-options.ts'
 
 const TIMEOUT_MS = 10_000
+/** A write that is better with a read before it waits so long for that, and then writes without knowing. */
+const BRIEF_READ_MAX_MS = 2000
 /** Upper bound for what a row takes as a hint, beside its key and its value. */
 const HINT_ROW_COST_BYTES = 1024
 
 /** Where a row of a partitioned collection is. */
 export interface RoutedPlace {
   readonly name: PartitionName
+}
+
+/** A row to write to a partition. */
+export interface RoutedRow extends RowWrite<RoutedPlace> {
+  /** The version that a remove from a set or of a counter is of. */
+  readonly removedHlc?: number
 }
 
 /** Writes to one partition that were applied here. */
@@ -42,12 +50,12 @@ export class RoutedWrites {
   }
 
   /** Writes rows of one partition in one piece. Rejects as `PartitionedMap.set` does. */
-  async write(rows: readonly RowWrite<RoutedPlace>[], options: PartitionWriteOptions = {}): Promise<PartitionReceipt> {
+  async write(rows: readonly RoutedRow[], options: PartitionWriteOptions = {}): Promise<PartitionReceipt> {
     return this.settled(this.begin(rows, options), options)
   }
 
   /** Applies rows of one partition in one piece. Throws if they cannot be applied. */
-  begin(rows: readonly RowWrite<RoutedPlace>[], options: PartitionWriteOptions = {}): BegunPartitionWrite {
+  begin(rows: readonly RoutedRow[], options: PartitionWriteOptions = {}): BegunPartitionWrite {
     const { pump } = this
     pump.checkOpen()
     pump.listenerCalls.wrote()
@@ -64,6 +72,23 @@ export class RoutedWrites {
       pump.meters.writes.refused += 1
       throw error
     }
+  }
+
+  /** Without removes of rows that this peer has seen later versions of since they were read: those win. */
+  current(rows: readonly RoutedRow[]): readonly RoutedRow[] {
+    const known = new Map<string, ReadonlyMap<string, Readonly<Row>>>()
+    const latest = ({ key, partition: { name } }: RoutedRow): Readonly<Row> | undefined => {
+      const main = mainOf(key)
+      const ofMain =
+        known.get(main) ?? new Map(this.pump.peer.partitions.known(name, main).map((row) => [row.key, row]))
+      known.set(main, ofMain)
+      return ofMain.get(key)
+    }
+    return rows.filter((row) => {
+      if (row.removedHlc === undefined) return true
+      const now = latest(row)
+      return now === undefined || (now.hlc === row.removedHlc && now.bytes !== undefined)
+    })
   }
 
   /** Waits for what the options ask for. */
@@ -94,6 +119,12 @@ export class RoutedWrites {
     return Math.max(hintBytes / HINTS_MAX_BYTES, this.#writes.room.crowded ? 1 : 0)
   }
 
+  /** How long a write may wait for a read before it, which it can do without. */
+  briefMs({ timeoutMs = BRIEF_READ_MAX_MS }: PartitionWriteOptions): number {
+    // With no other peer in reach there is nothing to wait for.
+    return this.pump.peer.neighbours.size === 0 ? 1 : Math.min(timeoutMs, BRIEF_READ_MAX_MS)
+  }
+
   get pump(): Pump {
     return this.#writes.pump
   }
@@ -109,7 +140,7 @@ export class RoutedWrites {
     return includes(peer.collections.placement.owners(name), peer.peerId)
   }
 
-  #check(name: PartitionName, rows: readonly RowWrite<RoutedPlace>[], { copies }: PartitionWriteOptions): void {
+  #check(name: PartitionName, rows: readonly RoutedRow[], { copies }: PartitionWriteOptions): void {
     this.#writes.room.checkAll(rows)
     if (this.#isHere(name)) return
     const { peer } = this.pump
@@ -126,12 +157,12 @@ export class RoutedWrites {
       throw new GridError('BACKLOG_FULL', `${HINTS_MAX_BYTES} bytes of writes wait for the owners of their partitions`)
   }
 
-  #apply(name: PartitionName, rows: readonly RowWrite<RoutedPlace>[]): Written {
+  #apply(name: PartitionName, rows: readonly RoutedRow[]): Written {
     const { meters, peer } = this.pump
     let last: Written | undefined
     const apply = (): void => {
-      for (const { key, bytes } of rows) {
-        last = peer.partitions.write(name, key, bytes, this.pump.now())
+      for (const { key, bytes, removedHlc } of rows) {
+        last = peer.partitions.write(name, key, bytes, this.pump.now(), removedHlc)
         meters.writes[bytes === undefined ? 'deletes' : 'sets'] += 1
       }
     }

@@ -14,16 +14,25 @@ export function liveRows({ replica: { table } }: Partition, main: string): strin
   return rows
 }
 
+/** The key of the row that adds an element at the slot of a peer, and those of the adds of others that it replaces. */
+export function addedRows(
+  main: string,
+  slotId: string,
+  live: readonly string[],
+): { readonly added: string; readonly removed: readonly string[] } {
+  const added = compositeKey(main, slotId)
+  if (live.length < ADDS_MAX) return { added, removed: [] }
+  const others = live.filter((key) => key !== added)
+  return { added, removed: others.length < ADDS_MAX ? [] : others }
+}
+
 /**
  * The rows that add an element at the slot of a peer. The add comes before the rows that remove the others, so that readers never
  * see the element missing.
  */
 export function addRows(partition: Partition, main: string, slotId: string, live: readonly string[]): RowWrite[] {
-  const own = compositeKey(main, slotId)
-  const added = { partition, key: own, bytes: PRESENT }
-  if (live.length < ADDS_MAX) return [added]
-  const others = live.filter((key) => key !== own)
-  return others.length < ADDS_MAX ? [added] : [added, ...removeRows(partition, others)]
+  const { added, removed } = addedRows(main, slotId, live)
+  return [{ partition, key: added, bytes: PRESENT }, ...removeRows(partition, removed)]
 }
 
 /** The rows that remove adds. */

@@ -1,16 +1,14 @@
 import type { RunningFeed } from './map-changes.ts'
-import type { Coverage, PartitionChange, PartitionFeed, PartitionWatched } from './partition-changes.ts'
+import type { Coverage, PartitionFeed } from './partition-changes.ts'
 
 const NONE: Coverage = { complete: false, unanswered: [] }
 
 /** The changes that `start` gives, with what they cover once it has begun. */
-export function openFeed<Value>(
-  start: (
-    begun: (running: RunningFeed) => void,
-  ) => Promise<AsyncGenerator<PartitionChange<Value> & PartitionWatched, void, undefined>>,
-): PartitionFeed<PartitionChange<Value> & PartitionWatched> {
+export function openFeed<Change>(
+  start: (begun: (running: RunningFeed) => void) => Promise<AsyncGenerator<Change, void, undefined>>,
+): PartitionFeed<Change> {
   let running: RunningFeed | undefined
-  async function* steps(): AsyncGenerator<PartitionChange<Value> & PartitionWatched, void, undefined> {
+  async function* steps(): AsyncGenerator<Change, void, undefined> {
     yield* await start((begun) => (running = begun))
   }
   return covered(
