@@ -21,15 +21,16 @@ const NOISE_LENGTH = 1_000_000
 /** Made with the first value: it leaves garbage that would count as memory of an idle program. */
 let noise: string | undefined
 
+/** Made of bytes: text that grows letter by letter would leave so much garbage that its collection stops the program for long. */
 function makeNoise(length: number): string {
-  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+  const letters = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_')
+  const text = Buffer.alloc(length)
   let state = 1
-  let text = ''
   for (let i = 0; i < length; i++) {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    text += letters[state >>> 26]
+    text[i] = letters[state >>> 26]!
   }
-  return Buffer.from(text).toString('latin1')
+  return text.toString('latin1')
 }
 
 /** An object of a common shape that encodes to about 100 bytes. */
