@@ -26,8 +26,8 @@ export interface PeerCommands {
   /** Cuts the connection to peers, until `unblock` allows it again. */
   block(options: { peerIds: readonly string[] }): object
   unblock(options: object): { atMs: number }
-  /** Starts the stall clock again. */
-  resetStall(options: object): object
+  /** Starts a stall clock, or stops it: twenty of them would take most of two cores. */
+  watchStalls(options: { on: boolean }): object
   status(options: object): PeerStatus
   close(options: object): object
 }
@@ -43,7 +43,7 @@ export interface PeerStatus {
   /** When the last neighbour was connected. */
   readonly connectedAtMs: number
   readonly rssBytes: number
-  /** See `StallClock`; since `resetStall`. */
+  /** See `StallClock`; of the last one that was started, 0 if there was none. */
   readonly maxStallMs: number
   readonly maxStallCpuMs: number
   readonly cpuMs: number

@@ -16,7 +16,7 @@ let network: Libp2pNetwork
 let map: GridMap<string>
 let connectedAtMs = 0
 let watching: Promise<Answer<'seen'>> | undefined
-const stall = new StallClock()
+let stall: StallClock | undefined
 const cpuAtStart = process.cpuUsage()
 
 const program: Program = {
@@ -99,8 +99,9 @@ const program: Program = {
     network.unblock()
     return { atMs }
   },
-  resetStall: async () => {
-    stall.reset()
+  watchStalls: async ({ on }) => {
+    stall?.stop()
+    if (on) stall = new StallClock()
     return {}
   },
   status: async () => status(),
@@ -153,8 +154,8 @@ function status(): PeerStatus {
     wireBytes: traffic.sentBytes + traffic.receivedBytes,
     connectedAtMs,
     rssBytes: process.memoryUsage.rss(),
-    maxStallMs: stall.maxMs,
-    maxStallCpuMs: stall.maxCpuMs,
+    maxStallMs: stall?.maxMs ?? 0,
+    maxStallCpuMs: stall?.maxCpuMs ?? 0,
     cpuMs: cpuMs(cpuAtStart),
     stored: store.seconds.count,
     framesSent: broadcasts.frames,

@@ -89,13 +89,14 @@ async function withPair(
 /** From the call of `set` at one peer to the change being shown at the other, on one clock. */
 async function latency({ writer, reader, progress }: Pair): Promise<Figures> {
   progress(`${SINGLES} single writes`)
-  await reader.call('resetStall', {})
+  await reader.call('watchStalls', { on: true })
   await reader.call('watch', { prefix: 'single:', count: SINGLES, keys: true })
   const { times: put } = await writer.call('singles', { prefix: 'single:', count: SINGLES, gapMs: SINGLE_GAP_MS })
   const { times: seen } = await reader.call('seen', {})
   const took = Object.entries(put).map(([key, atMs]) => seen[key]! - atMs)
   // With so little work this is the delay of timers on this machine.
   const { maxStallMs: idleMaxStallMs } = await reader.call('status', {})
+  await reader.call('watchStalls', { on: false })
   return { latencyP50Ms: percentile(took, 0.5), latencyP99Ms: percentile(took, 0.99), idleMaxStallMs }
 }
 
@@ -113,11 +114,12 @@ async function burst(pair: Pair): Promise<Figures> {
   const { writer, reader, progress } = pair
   progress(`${BURST} writes at once`)
   await reader.call('watch', { prefix: 'user:', count: BURST, keys: false })
-  await reader.call('resetStall', {})
+  await reader.call('watchStalls', { on: true })
   const [writerBefore, readerBefore] = await statuses(pair)
   const { startMs, calledMs, durableMs } = await writer.call('burst', { prefix: 'user:', count: BURST })
   const { atMs } = await reader.call('seen', {})
   const [writerAfter, readerAfter] = await settled(pair)
+  await reader.call('watchStalls', { on: false })
   return {
     writesPerSec: BURST / ((atMs - startMs) / 1000),
     setCallsPerSec: BURST / ((calledMs - startMs) / 1000),
@@ -139,7 +141,7 @@ async function lateJoin({ writer, addresses, directory, secret, progress }: Pair
   const joiner = new ForkedPeer('joiner', { execArgv: profiling('joiner') })
   try {
     const opened = await joiner.call('open', { directory: join(directory, 'joiner'), join: addresses, secret })
-    await joiner.call('resetStall', {})
+    await joiner.call('watchStalls', { on: true })
     const filled = await joiner.call('size', { count: entries })
     const { maxStallCpuMs, wireBytes, rssBytes } = await joiner.call('status', {})
     return {
