@@ -14,6 +14,9 @@ const BACKLOG_MAX_BYTES = 64 * 1024 * 1024
 /** What a queued message costs besides its bytes: its buffer, and the sender's promise. */
 const MESSAGE_COST_BYTES = 512
 
+/** A message that follows the last write by less waits for the end of the turn, so that small messages join. */
+const JOINED_MS = 1
+
 /** Runs `task` after the messages that are being queued now: at the end of this turn of the event loop. */
 const afterThisTurn: (task: () => void) => void =
   typeof setImmediate === 'function' ? (task) => void setImmediate(task) : (task) => void setTimeout(task, 0)
@@ -23,21 +26,18 @@ export class MessageWriter {
   readonly #stream: Stream
   readonly #onBroken: (reason: string) => void
   readonly #schedule: (task: () => void) => void
+  #wroteAtMs = -Infinity
   #queue: Uint8Array[] = []
   #queuedBytes = 0
   #flushing = false
   #broken: GridError | undefined
   #waiters: { resolve: () => void; reject: (error: GridError) => void }[] = []
 
-  /** `schedule` runs the task that writes what is queued; by default at the end of this turn, so that small messages join. */
-  constructor(
-    stream: Stream,
-    onBroken: (reason: string) => void,
-    schedule: (task: () => void) => void = afterThisTurn,
-  ) {
+  /** `schedule` runs the task that writes what is queued; by default soon, so that small messages join. */
+  constructor(stream: Stream, onBroken: (reason: string) => void, schedule?: (task: () => void) => void) {
     this.#stream = stream
     this.#onBroken = onBroken
-    this.#schedule = schedule
+    this.#schedule = schedule ?? ((task) => this.#soon(task))
   }
 
   /** Bytes that the connection has not taken yet. */
@@ -81,7 +81,17 @@ export class MessageWriter {
     for (const waiter of this.#waiters.splice(0)) waiter.reject(this.#broken)
   }
 
+  /**
+   * A turn of the event loop reads up to 2 MB from a socket, which takes long to handle. An acknowledgement that waited for its
+   * end would keep the other side waiting as well.
+   */
+  #soon(task: () => void): void {
+    if (performance.now() - this.#wroteAtMs < JOINED_MS) afterThisTurn(task)
+    else queueMicrotask(task)
+  }
+
   async #flush(): Promise<void> {
+    this.#wroteAtMs = performance.now()
     try {
       while (this.#queue.length > 0 && this.#broken === undefined) {
         const write = this.#take()
