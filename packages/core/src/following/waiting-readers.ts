@@ -196,7 +196,7 @@ export class WaitingReaders {
     if (replica === undefined) return false
     this.#empty.delete(watched)
     watched.replica = replica
-    watched.stop = replica.observe({ changed: () => this.#changed.add(watched) })
+    watched.stop = replica.observe({ changedSlot: () => this.#changed.add(watched) })
     return true
   }
 

@@ -36,7 +36,7 @@ export class DroppedNames {
 
   /** Reads the rows of drops from here on. */
   follow(replica: Replica): void {
-    replica.observe({ changed: (slot) => this.#read(replica, slot) })
+    replica.observe({ changedSlot: (slot) => this.#read(replica, slot) })
   }
 
   #read({ table }: Replica, slot: number): void {

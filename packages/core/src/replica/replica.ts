@@ -40,6 +40,8 @@ export interface ReplicaObserver {
    * entry is removed, its slot is valid during the call only, and reads as deleted.
    */
   changed?(slot: number, previous: Uint8Array | undefined): void
+  /** The same, for observers that do without the value before: it is read only for those that want it. */
+  changedSlot?(slot: number): void
   /** A concurrent version lost a merge. */
   discarded?(discarded: Discarded): void
 }
@@ -65,6 +67,7 @@ export class Replica {
   #conflicts = 0
   /** Replaced, never changed, so that an observer may end while all are called. Merging is fastest while there are none. */
   #observers: readonly { readonly observer: ReplicaObserver }[] = []
+  #keepsPrevious = false
 
   /** `seed` is the seed of the fingerprint. The peers of a grid share it. Entries that expire are added to `expiries`. */
   constructor(ids: ReplicaIds, seed: number, kind: CollectionKind = 'map', expiries: Expiries = new Expiries()) {
@@ -99,9 +102,9 @@ export class Replica {
   /** Calls `observer` for every change from now on, until the function that it returns is called. */
   observe(observer: ReplicaObserver): () => void {
     const observation = { observer }
-    this.#observers = [...this.#observers, observation]
+    this.#setObservers([...this.#observers, observation])
     return () => {
-      this.#observers = this.#observers.filter((each) => each !== observation)
+      this.#setObservers(this.#observers.filter((each) => each !== observation))
     }
   }
 
@@ -335,13 +338,21 @@ export class Replica {
     return target
   }
 
-  /** The value of a slot; undefined without observers, because reading it has a cost. */
+  #setObservers(observers: readonly { readonly observer: ReplicaObserver }[]): void {
+    this.#observers = observers
+    this.#keepsPrevious = observers.some(({ observer }) => observer.changed !== undefined)
+  }
+
+  /** The value of a slot; undefined if no observer wants it, because reading it has a cost. */
   #valueForObservers(slot: number): Uint8Array | undefined {
-    return this.#observers.length === 0 ? undefined : this.table.value(slot)
+    return this.#keepsPrevious ? this.table.value(slot) : undefined
   }
 
   #changed(slot: number, previous: Uint8Array | undefined): void {
-    for (const { observer } of this.#observers) observer.changed?.(slot, previous)
+    for (const { observer } of this.#observers) {
+      observer.changed?.(slot, previous)
+      observer.changedSlot?.(slot)
+    }
   }
 
   #discarded(discarded: Discarded): void {

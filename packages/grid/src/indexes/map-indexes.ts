@@ -58,12 +58,7 @@ export class MapIndexes {
       id,
       source.observe((entry) => index.update(entry)),
     )
-    slices.begin()
-    for (let entry = 0; entry < source.span; entry++) {
-      index.update(entry)
-      if (slices.isOver(entry)) await slices.next()
-    }
-    index.trim()
+    await index.build(slices)
     this.#built.set(id, index)
     return index
   }

@@ -57,7 +57,7 @@ export class SlotEntries implements EntrySource {
   }
 
   observe(changed: (entry: number) => void): () => void {
-    return this.#deps.partition.replica.observe({ changed })
+    return this.#deps.partition.replica.observe({ changedSlot: changed })
   }
 
   refresh(): void {

@@ -1,4 +1,6 @@
 const CHUNK_MAX = 512
+/** Chunks that are loaded have room for some more. */
+const CHUNK_LOADED = 448
 
 /**
  * Whole numbers in an order of the caller, in chunks of 2 KiB: 6 bytes for each number that came in random order. (The library
@@ -21,19 +23,31 @@ export class SortedNumbers {
     return this.#size
   }
 
-  /** Adds a number that is not in it. Returns its neighbour below, or else above; undefined if there is none. */
-  add(number: number): number | undefined {
+  /** Takes numbers that are in order, in place of all that it had. */
+  load(numbers: Uint32Array): void {
+    this.#chunks.length = 0
+    this.#counts.length = 0
+    this.#size = numbers.length
+    for (let from = 0; from === 0 || from < numbers.length; from += CHUNK_LOADED) {
+      const chunk = new Uint32Array(CHUNK_MAX)
+      const loaded = numbers.subarray(from, from + CHUNK_LOADED)
+      chunk.set(loaded)
+      this.#chunks.push(chunk)
+      this.#counts.push(loaded.length)
+    }
+  }
+
+  /** Adds a number that is not in it. */
+  add(number: number): void {
     this.#search((other) => this.#compare(other, number) < 0)
     const chunk = this.#chunks[this.#chunk]!
     const count = this.#counts[this.#chunk]!
     const offset = this.#offset
-    const neighbour = count === 0 ? undefined : chunk[offset > 0 ? offset - 1 : 0]
     chunk.copyWithin(offset + 1, offset, count)
     chunk[offset] = number
     this.#counts[this.#chunk] = count + 1
     this.#size += 1
     if (count + 1 === CHUNK_MAX) this.#split(this.#chunk)
-    return neighbour
   }
 
   remove(number: number): void {

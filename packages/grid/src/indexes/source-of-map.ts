@@ -27,7 +27,7 @@ export function sourceOfMap(pump: Pump, partition: Partition, stored: MapEntries
       keys: () => stored.keys(),
       content: (key) => stored.content(key),
       observe: (changed) => {
-        replica.observe({ changed: (slot) => changed(layout.place(replica.table.key(slot)).key) })
+        replica.observe({ changedSlot: (slot) => changed(layout.place(replica.table.key(slot)).key) })
       },
       refresh,
       afterStep: (call) => pump.afterStep(call),

@@ -62,7 +62,7 @@ export function payloadOf(value: unknown, rank: number): Payload {
     case BOOLEAN:
       return value === true ? 1 : 0
     case DATE:
-      return (value as Date).getTime()
+      return payloadOfDate(value as Date)
     default:
       return 0
   }
@@ -73,6 +73,12 @@ function payloadOfNumber(value: number | bigint): number | bigint {
   if (typeof value === 'number') return value === 0 ? 0 : value
   const number = Number(value)
   return BigInt(number) === value ? number : value
+}
+
+/** An invalid date, which only a faulty peer sends, comes before all others: NaN would be in no order. */
+function payloadOfDate(date: Date): number {
+  const ms = date.getTime()
+  return Number.isNaN(ms) ? -Infinity : ms
 }
 
 /** Bytes as text of code units below 256: it compares as the bytes do. */

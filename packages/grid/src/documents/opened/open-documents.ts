@@ -75,7 +75,7 @@ export class OpenDocuments {
     this.#timer = setInterval(() => this.#look(), limits.checkMs)
     if (typeof this.#timer === 'object') this.#timer.unref?.()
     const { replica } = table.partition
-    this.#endObserving = replica.observe({ changed: (slot) => this.#changed(replica.table.key(slot)) })
+    this.#endObserving = replica.observe({ changedSlot: (slot) => this.#changed(replica.table.key(slot)) })
     topic.on('message', ({ from, value }) => this.#onMessage(from, value), { own: false })
     this.#openedDeps = this.#depsOfOpened()
     this.#followPage()

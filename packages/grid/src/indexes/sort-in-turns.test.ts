@@ -1,0 +1,37 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { TimeSlices } from '../flow/time-slices.ts'
+import { sortInTurns } from './sort-in-turns.ts'
+
+it('sorts, keeps equal numbers in their order, and lets others have their turn', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.nat({ max: 50 }), { maxLength: 700 }), async (weights) => {
+      const numbers = Uint32Array.from(weights.keys())
+      const byWeight = (one: number, other: number): number => weights[one]! - weights[other]!
+      const sorted = await sortInTurns(numbers, byWeight, new TimeSlices(() => undefined))
+      expect([...sorted]).toEqual([...weights.keys()].toSorted(byWeight))
+    }),
+    { numRuns: 100 },
+  )
+})
+
+it('takes no turn that is much longer than another, however many numbers there are', async () => {
+  let turns = 0
+  let compared = 0
+  let most = 0
+  const slices = new TimeSlices(
+    () => undefined,
+    async () => {
+      turns += 1
+      most = Math.max(most, compared)
+      compared = 0
+    },
+  )
+  // Its turns are over at once.
+  slices.isOverNow = () => true
+  const numbers = Uint32Array.from({ length: 50_000 }, (_, i) => (i * 7919) % 50_000)
+  const sorted = await sortInTurns(numbers, (one, other) => (compared++, one - other), slices)
+  expect(sorted).toEqual(Uint32Array.from({ length: 50_000 }, (_, i) => i))
+  expect(turns).toBeGreaterThan(100)
+  expect(most).toBeLessThanOrEqual(600)
+})
