@@ -154,3 +154,27 @@ it.each(['value', 'fields'] as const)(
     )
   },
 )
+
+it('with many rows, a few changes or hundreds of them, the snapshot has the rows of the query, and the others are the same objects', async () => {
+  const map = (await grids.open()).map<Task>('tasks')
+  const entries = Array.from({ length: 700 }, (_, i) => [`${i}`, { title: 'x', rank: (i * 37) % 700 }] as const)
+  await map.setMany(entries)
+  const query = { where: { rank: { $gte: 0 } }, orderBy: 'rank', limit: 600 } as const
+  const live = await map.live(query)
+  let before = live.rows
+  for (const [from, count] of [...[1, 2, 3, 60, 1, 400].entries()].map(([i, many]) => [i * 97, many] as const)) {
+    // Some change their place, some leave, some only their title, and some are new.
+    for (let i = from; i < from + count; i++) {
+      const key = `${(i * 13) % 720}`
+      const rank = map.peek(key)?.rank ?? i
+      await map.set(key, { title: `${i}`, rank: i % 4 === 0 ? rank : i % 4 === 1 ? -1 : 699 - rank })
+    }
+    const { rows } = await map.query(query)
+    expect(live.rows).toEqual(rows)
+    const known = new Set(before)
+    expect(live.rows.filter((row) => !known.has(row)).length).toBeLessThanOrEqual(2 * count)
+    expect(Object.isFrozen(live.rows)).toBe(true)
+    before = live.rows
+  }
+  live.close()
+})

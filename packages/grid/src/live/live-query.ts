@@ -16,6 +16,7 @@ import { noContent } from '../indexes/entry-source.ts'
 import { frozen } from '../changes/frozen.ts'
 import { LiveRows } from './live-rows.ts'
 import type { LiveRow } from './live-rows.ts'
+import { ShownRows } from './shown-rows.ts'
 
 /** Rows that match and are kept in order, shown or not. */
 const MATCHES_MAX = 1_000_000
@@ -61,7 +62,7 @@ export class LiveQuery<Value> implements AsyncIterable<RowChange<Value>> {
   readonly #feed: ChangeFeed<RowChange<Value>>
   readonly #events: Emitter<{ change: undefined }>
   readonly #content = noContent()
-  #snapshot: readonly QueryRow<Value>[] | undefined
+  readonly #shown: ShownRows
   #isScheduled = false
   #isComplete = true
 
@@ -98,6 +99,7 @@ export class LiveQuery<Value> implements AsyncIterable<RowChange<Value>> {
     this.#select = query.select
     this.#test = new RowTest(deps.source, query.where, query.order)
     this.#rows = rows
+    this.#shown = new ShownRows(query.limit)
     this.#changed = changed
     this.#stop = stop
     this.#events = new Emitter(deps.logger, { change: true })
@@ -125,10 +127,9 @@ export class LiveQuery<Value> implements AsyncIterable<RowChange<Value>> {
   /** The same as `rows`, as a function that can be passed on: for React's `useSyncExternalStore` and what is like it. */
   readonly getSnapshot = (): readonly QueryRow<Value>[] => {
     if (this.#changed.size > 0 && !this.#deps.pump.closed) this.#flush()
-    this.#snapshot ??= Object.freeze(
-      this.#rows.between(0, this.#limit).map((row) => this.#show(row)),
+    return this.#shown.rows((index) =>
+      this.#rows.between(index, this.#limit).map((row) => this.#show(row)),
     ) as readonly QueryRow<Value>[]
-    return this.#snapshot
   }
 
   /** Calls `listener` after the rows have changed, or `complete` has. The returned function ends that. Throws `INVALID_OPTION`. */
@@ -188,6 +189,7 @@ export class LiveQuery<Value> implements AsyncIterable<RowChange<Value>> {
     for (const entry of entries) {
       const old = this.#rows.ofEntry(entry)
       const from = old === undefined ? -1 : this.#rows.remove(old)
+      if (from >= 0) this.#shown.removed(from)
       const found = this.#test.rowOf(entry)
       if (found === undefined) {
         if (old?.shown !== undefined) report('leave', old, old)
@@ -196,6 +198,7 @@ export class LiveQuery<Value> implements AsyncIterable<RowChange<Value>> {
       // Its number was that of another entry, which is gone.
       if (old?.shown !== undefined && old.key !== found.key) report('leave', old, old)
       const { row, index } = this.#rows.insert(found)
+      this.#shown.inserted(index, row)
       inserted.push({ row, old: old?.key === row.key ? old : undefined, hasMoved: from !== index })
     }
     this.#cut()
@@ -220,7 +223,7 @@ export class LiveQuery<Value> implements AsyncIterable<RowChange<Value>> {
       }
     }
     if (!hasChanged) return
-    this.#snapshot = undefined
+    this.#shown.changed()
     this.#events.emit('change', undefined)
   }
 
@@ -242,7 +245,7 @@ export class LiveQuery<Value> implements AsyncIterable<RowChange<Value>> {
 
   #cut(): void {
     for (const row of this.#rows.between(MATCHES_MAX, Infinity)) {
-      this.#rows.remove(row)
+      this.#shown.removed(this.#rows.remove(row))
       this.#isComplete = false
     }
   }

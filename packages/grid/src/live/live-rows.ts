@@ -20,9 +20,11 @@ export class LiveRows {
     comparePositions(this.#order, this.#byEntry[one]!, this.#byEntry[other]!),
   )
 
+  /** `rows` are in order. */
   constructor(order: RowOrder, rows: readonly FoundRow[]) {
     this.#order = order
-    for (const row of rows) this.#add(liveRow(row))
+    for (const row of rows) this.#byEntry[row.entry] = liveRow(row)
+    this.#sorted.load(Uint32Array.from(rows, ({ entry }) => entry))
   }
 
   get count(): number {
