@@ -45,7 +45,7 @@ export class MapTextIndex {
     this.#source.refresh()
     // From here on nothing is missed.
     const end = this.#source.observe((entry) => index.follow(entry, slices))
-    const opened: Opened = { id, building: this.#build(index, slices()), end }
+    const opened: Opened = { id, building: index.build(slices()).then(() => index), end }
     this.#opened = opened
     opened.building.then(
       () => (opened.built = index),
@@ -64,15 +64,5 @@ export class MapTextIndex {
     opened.end()
     if (this.#opened === opened) this.#opened = undefined
     return true
-  }
-
-  async #build(index: TextIndex, slices: TimeSlices): Promise<TextIndex> {
-    const source = this.#source
-    slices.begin()
-    for (let entry = 0; entry < source.span; entry++) {
-      index.update(entry)
-      if (slices.isOverNow()) await slices.next()
-    }
-    return index
   }
 }

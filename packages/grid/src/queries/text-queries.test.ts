@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import MiniSearch from 'minisearch'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Grid } from '../grid.ts'
 import type { GridMap } from '../maps/grid-map.ts'
 import { TestGrids } from '../rig/test-grids.ts'
@@ -193,6 +193,48 @@ describe('a text index', () => {
     expect(turns).toBeGreaterThan(5)
     expect((await building).size).toBe(3000)
     expect([await map.count({ $text: 'changed' }), await map.count({ $text: 'common' })]).toEqual([5, 2995])
+  })
+
+  it('takes long texts in piece by piece, and finds and forgets all of their words', async () => {
+    const map = (await grids.open()).map<Note>('notes')
+    const long = (mark: string): string =>
+      Array.from({ length: 20_000 }, (_, i) => `${mark}${i}${i % 7 === 0 ? 'é' : ''}`).join(' ')
+    await map.set('long', { title: 'short', body: [long('a'), 'x'.repeat(9000), long('b')] })
+    await map.set('other', { body: 'a17 b17' })
+    let units = 0
+    let mostUnits = 0
+    /** Counts what the engine takes in within one turn of the event loop. */
+    class Counting extends MiniSearch {
+      override add(document: { texts: readonly string[] }): void {
+        units += document.texts.join('').length
+        mostUnits = Math.max(mostUnits, units)
+        super.add(document)
+      }
+    }
+    let nowMs = 0
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (nowMs += 10))
+    let isOver = false
+    const countTurn = (): void => {
+      units = 0
+      if (!isOver) setImmediate(countTurn)
+    }
+    countTurn()
+    const index = await map.textIndex(['title', 'body'], { engine: Counting as never })
+    isOver = true
+    clock.mockRestore()
+    expect(mostUnits).toBeGreaterThan(3000)
+    expect(mostUnits).toBeLessThan(3 * 4096)
+    expect(index.size).toBe(2)
+    for (const word of ['short', 'a0é', 'a19998', 'b12345', 'b19998'])
+      expect(await keysOf(map, { where: { $text: word } })).toEqual(['long'])
+    expect((await keysOf(map, { where: { $text: 'a17 b17' } })).toSorted()).toEqual(['long', 'other'])
+    await map.set('long', { body: 'a17' })
+    expect(await keysOf(map, { where: { $text: 'b12345' } })).toEqual([])
+    expect((await keysOf(map, { where: { $text: 'a17' } })).toSorted()).toEqual(['long', 'other'])
+    await map.delete('long')
+    await map.delete('other')
+    expect(await keysOf(map, { where: { $text: 'a17 short a19998' } })).toEqual([])
+    expect(index.size).toBe(0)
   })
 
   it('takes in what is written without a search, and closes with the grid', async () => {
