@@ -84,7 +84,16 @@ export type { BulkSetOptions, ChangesOptions, MapOptions, PrefixOption } from '.
 export type { Aggregate, AggregateResult, AggregateRow, TextAggregate } from './queries/aggregate.ts'
 export type { LiveQuery, RowChange } from './live/live-query.ts'
 export type { IndexHandle, TextIndexHandle } from './queries/map-queries.ts'
-export type { FieldName, FieldOperators, FieldType, OrderField, Query, QueryPlan } from './queries/query.ts'
+export type {
+  FieldName,
+  FieldOperators,
+  FieldType,
+  OrderField,
+  Query,
+  QueryPlan,
+  RowValue,
+  Selected,
+} from './queries/query.ts'
 export type { TextEngine, TextEngineObject } from './indexes/text-index.ts'
 export type { QueryResult, QueryRow, TextIndexOptions, TextQuery, TextWhere, Where } from './queries/query.ts'
 export type { EntriesOptions } from './reads/walk.ts'

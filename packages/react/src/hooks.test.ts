@@ -14,6 +14,7 @@ import {
   useDoc,
   useEntry,
   useGrid,
+  useMap,
   usePresence,
   useQuery,
   useSet,
@@ -122,6 +123,73 @@ describe('with a grid, in strict mode', () => {
     await expect.poll(() => live).toBe(1)
     await act(async () => root.render(createElement('p')))
     await expect.poll(() => live).toBe(0)
+  })
+
+  it('useQuery of a map gives rows with the fields that are selected, and with their types', async () => {
+    const tasks = grid.map<Task>('tasks')
+    await tasks.set('a', { title: 'tea', rank: 3 })
+    const now = await shown(() => {
+      const { rows } = useQuery(useMap<Task>('tasks'), { where: { rank: 3 }, select: ['title'] })
+      const { rows: named } = useQuery<Task, 'rank'>('tasks', { select: 'rank' })
+      const { rows: whole } = useQuery(tasks, { orderBy: 'rank' })
+      // @ts-expect-error the rank is not selected
+      void rows[0]?.value.rank
+      // @ts-expect-error there is no such field
+      void useQuery(tasks, { select: 'name' })
+      return [rows[0]?.value.title, rows[0]?.value, named[0]?.value.rank, whole[0]?.value]
+    })
+    const expected = ['tea', { title: 'tea' }, 3, { title: 'tea', rank: 3 }]
+    await expect.poll(() => act(async () => now())).toEqual(expected)
+    await write(() => tasks.set('a', { title: 'milk', rank: 3 }))
+    expect(now()).toEqual(['milk', { title: 'milk' }, 3, { title: 'milk', rank: 3 }])
+  })
+
+  it('useQuery follows a partitioned map, and says when rows may be missing', async () => {
+    const tasks = grid.map<Task>('parts', { mode: 'partitioned' })
+    await tasks.set('a', { title: 'tea', rank: 3 })
+    const live = await tasks.live()
+    let isComplete = true
+    Object.defineProperty(live, 'complete', { get: () => isComplete })
+    tasks.live = async () => live as never
+    const now = await shown(() => {
+      const { rows, complete } = useQuery(tasks)
+      return [complete, ...rows.map(({ value }) => value.title)]
+    })
+    await expect.poll(() => act(async () => now())).toEqual([true, 'tea'])
+    isComplete = false
+    await act(async () => live.announce())
+    expect(now()).toEqual([false, 'tea'])
+  })
+
+  it('useQuery takes no two queries for one: what JSON does not tell apart is told apart', async () => {
+    await grid.map('tasks').set('a', { at: new Date(5), n: 5n, bytes: Uint8Array.of(1), list: ['bigint', '5'] })
+    const circle: Record<string, unknown> = {}
+    circle['where'] = circle
+    const queries: readonly [string, unknown][] = [
+      ['all', {}],
+      ['function', { where: { at: () => 1 } }],
+      ['undefined', { where: { at: undefined } }],
+      ['pattern', { where: { at: /x/ } }],
+      ['date', { where: { at: new Date(5) } }],
+      ['no date', { where: { at: 5 } }],
+      ['bigint', { where: { n: 5n } }],
+      ['list', { where: { n: ['bigint', '5'] } }],
+      ['bytes', { where: { bytes: Uint8Array.of(1) } }],
+      ['circle', circle],
+    ]
+    const now = await shown(() =>
+      queries.map(([name, query]) => {
+        const { rows, error } = useQuery('tasks', query as never)
+        return `${name}: ${error === undefined ? rows.length : (error as { code?: string }).code}`
+      }),
+    )
+    const invalid = 'INVALID_QUERY'
+    await expect
+      .poll(() => act(async () => now()))
+      .toEqual([
+        ...['all: 1', `function: ${invalid}`, `undefined: ${invalid}`, `pattern: ${invalid}`, 'date: 1', 'no date: 0'],
+        ...['bigint: 1', 'list: 0', 'bytes: 1', `circle: ${invalid}`],
+      ])
   })
 
   it('useQuery gives the error of a query that is none', async () => {

@@ -1,6 +1,6 @@
 import { useMemo } from 'react'
-import type { GridMap, LiveQuery, Query, QueryRow } from 'gossipgrid'
-import { useMap } from './use-entry.ts'
+import type { FieldName, GridMap, LiveQuery, PartitionedMap, Query, QueryRow, RowValue } from 'gossipgrid'
+import { useGrid } from './grid-context.ts'
 import { useStore } from './use-store.ts'
 import type { Store } from './use-store.ts'
 
@@ -26,16 +26,23 @@ const KEPT_MS = 5000
 /**
  * The rows of a live query: see `map.live`. The query may be written in place: a new one begins only if what it says changes.
  * With `suspense`, the component is suspended until there are rows; it needs a grid then.
+ *
+ * `map` is a map, as `useMap` gives it, or the name of a replicated one. With a map, the rows of a query with `select` have the type of
+ * what is selected; with a name, the names of the fields have to be said once more: `useQuery<Task, 'title'>('tasks', { select: 'title' })`.
  */
-export function useQuery<Value>(
-  name: string,
-  query: Omit<Query<Value, never>, 'after'> = {},
+export function useQuery<Value, Names extends FieldName<Value> = never>(
+  map: GridMap<Value> | PartitionedMap<Value> | string | undefined,
+  query: Omit<Query<Value, Names>, 'after'> = {},
   { suspense = false }: { readonly suspense?: boolean } = {},
-): QueryState<Value> {
-  const map = useMap<Value>(name)
+): QueryState<RowValue<Value, Names>> {
+  const grid = useGrid()
+  const queried = useMemo(() => (typeof map === 'string' ? grid?.map<Value>(map) : map), [grid, map])
   const text = textOf(query)
-  const store = useMemo(() => (map === undefined ? undefined : storeOf(map, query, text)), [map, text])
-  const state = useStore<QueryState<Value>>(store, EMPTY)
+  const store = useMemo(
+    () => (queried === undefined ? undefined : storeOf<Value, Names>(queried as GridMap<Value>, query, text)),
+    [queried, text],
+  )
+  const state = useStore<QueryState<RowValue<Value, Names>>>(store, EMPTY)
   if (suspense && store !== undefined && isBrowser() && store.isNew) throw suspended(store.found())
   return state
 }
@@ -48,17 +55,22 @@ function suspended(found: Promise<unknown>): Error {
 /** The stores of a map, by query: components with the same query share one, also while they are suspended. */
 const stores = new WeakMap<object, Map<string, LiveStore<never>>>()
 
-function storeOf<Value>(map: GridMap<Value>, query: Query<Value, never>, text: string): LiveStore<Value> {
+function storeOf<Value, Names extends FieldName<Value>>(
+  map: GridMap<Value>,
+  query: Omit<Query<Value, Names>, 'after'>,
+  text: string,
+): LiveStore<RowValue<Value, Names>> {
   const known = stores.get(map) ?? new Map<string, LiveStore<never>>()
   stores.set(map, known)
-  let store = known.get(text) as LiveStore<Value> | undefined
-  if (store === undefined) {
-    store = new LiveStore<Value>(
-      () => map.live<never>(query),
-      () => known.delete(text),
-    )
-    known.set(text, store as never)
-  }
+  const open = known.get(text) as LiveStore<RowValue<Value, Names>> | undefined
+  if (open !== undefined) return open
+  const store = new LiveStore<RowValue<Value, Names>>(
+    () => map.live<Names>(query),
+    () => {
+      if (known.get(text) === (store as never)) known.delete(text)
+    },
+  )
+  known.set(text, store as never)
   return store
 }
 
@@ -106,8 +118,9 @@ class LiveStore<Value> implements Store<QueryState<Value>> {
       const live = await this.#open()
       const show = (): void => {
         const rows = live.getSnapshot()
-        if (rows === this.#state.rows && this.#state.ready) return
-        this.#show({ rows, ready: true, complete: live.complete, error: undefined })
+        const { complete } = live
+        if (this.#state.ready && rows === this.#state.rows && complete === this.#state.complete) return
+        this.#show({ rows, ready: true, complete, error: undefined })
       }
       live.subscribe(show)
       show()
@@ -133,13 +146,25 @@ class LiveStore<Value> implements Store<QueryState<Value>> {
   }
 }
 
-/** A text that differs for queries that differ. */
+/** A text that differs for queries that differ. No query can have a field `$`, so what JSON has no form for is marked with it. */
 function textOf(query: unknown): string {
-  return JSON.stringify(query, function (this: Readonly<Record<string, unknown>>, name, value: unknown) {
+  const form = function (this: Readonly<Record<string, unknown>>, name: string): unknown {
+    // What `toJSON` makes of it is not asked for.
     const own = this[name]
-    if (typeof own === 'bigint') return ['bigint', String(own)]
-    if (own instanceof Date) return ['date', own.getTime()]
-    if (ArrayBuffer.isView(own)) return ['bytes', ...(own as Uint8Array)]
-    return typeof own === 'number' && !Number.isFinite(own) ? ['number', String(own)] : value
-  })
+    if (own instanceof Date) return { $: 'date', of: own.getTime() }
+    if (ArrayBuffer.isView(own)) return { $: 'bytes', of: Array.from(own as Uint8Array) }
+    const isPlain = typeof own === 'object' ? isPlainOrNone(own) : typeof own === 'string' || typeof own === 'boolean'
+    return isPlain || (typeof own === 'number' && Number.isFinite(own)) ? own : { $: typeof own, of: String(own) }
+  }
+  try {
+    return JSON.stringify(query, form)
+  } catch {
+    // A query with a circle is one fault, which `live` reports.
+    return 'circular'
+  }
+}
+
+function isPlainOrNone(value: object | null): boolean {
+  const prototype: unknown = value === null || Array.isArray(value) ? null : Object.getPrototypeOf(value)
+  return prototype === null || prototype === Object.prototype
 }
