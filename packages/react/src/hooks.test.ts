@@ -161,7 +161,7 @@ describe('with a grid, in strict mode', () => {
     expect(now()).toEqual([false, 'tea'])
   })
 
-  it('useQuery takes no two queries for one: what JSON does not tell apart is told apart', async () => {
+  it('useQuery takes no two queries for one, also where JSON would be the same', async () => {
     await grid.map('tasks').set('a', { at: new Date(5), n: 5n, bytes: Uint8Array.of(1), list: ['bigint', '5'] })
     const circle: Record<string, unknown> = {}
     circle['where'] = circle

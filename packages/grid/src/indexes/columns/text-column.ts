@@ -64,8 +64,8 @@ export class TextColumn {
     const address = this.#addresses[number]!
     const bytes = this.#slabs.slab(address)
     let at = this.#slabs.offset(address)
-    const common = Math.min(units, text.length)
-    for (let i = 0; i < common; i++, at += step) {
+    const shorter = Math.min(units, text.length)
+    for (let i = 0; i < shorter; i++, at += step) {
       const order = unitAt(bytes, at, step) - text.charCodeAt(i)
       if (order !== 0) return order
     }
@@ -82,8 +82,8 @@ export class TextColumn {
     const [bytes, otherBytes] = [one.#slabs.slab(address), other.#slabs.slab(otherAddress)]
     let at = one.#slabs.offset(address)
     let otherAt = other.#slabs.offset(otherAddress)
-    const common = Math.min(units, otherUnits)
-    for (let i = 0; i < common; i++, at += step, otherAt += otherStep) {
+    const shorter = Math.min(units, otherUnits)
+    for (let i = 0; i < shorter; i++, at += step, otherAt += otherStep) {
       const order = unitAt(bytes, at, step) - unitAt(otherBytes, otherAt, otherStep)
       if (order !== 0) return order
     }
