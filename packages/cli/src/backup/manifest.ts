@@ -1,7 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import type { Stats } from 'node:fs'
 import { join } from 'node:path'
-import { IMAGE_FORMAT } from 'gossipgrid/backup'
 import { CliError, systemCode } from '../cli-error.ts'
 import { fileError } from '../files/file-trouble.ts'
 
@@ -41,8 +40,8 @@ export function manifestPath(directory: string): string {
   return join(directory, MANIFEST)
 }
 
-/** Throws `BAD_BACKUP` for a directory that holds no backup, or one that this version cannot read. */
-export function readManifest(directory: string): Manifest {
+/** Throws `BAD_BACKUP` for a directory that holds no backup, or one whose blobs have a later format than `storeFormatMax`. */
+export function readManifest(directory: string, storeFormatMax: number): Manifest {
   checkIsFile(directory, MANIFEST, 'Name the directory that gossipgrid backup made.')
   let manifest: unknown
   try {
@@ -52,7 +51,7 @@ export function readManifest(directory: string): Manifest {
     throw badBackup(directory, `has a ${MANIFEST} that is damaged`)
   }
   if (!isManifest(manifest)) throw badBackup(directory, `has a ${MANIFEST} that is none of gossipgrid`)
-  if (manifest.format > BACKUP_FORMAT || manifest.storeFormat > IMAGE_FORMAT) {
+  if (manifest.format > BACKUP_FORMAT || manifest.storeFormat > storeFormatMax) {
     throw badBackup(directory, 'was made by a later version', 'Update gossipgrid.')
   }
   return manifest

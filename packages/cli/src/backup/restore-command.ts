@@ -1,28 +1,6 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { join } from 'node:path'
 import { Command } from 'commander'
-import { restoreBlobs } from 'gossipgrid/backup'
-import { CliError } from '../cli-error.ts'
 import { examples } from '../commands/options.ts'
-import type { BackupBlob } from '../control/control-api.ts'
-import { fileError } from '../files/file-trouble.ts'
-import { textLines } from '../formats/json/lines.ts'
-import { interruption, note, printJson } from '../terminal/output.ts'
-import { progressBar } from '../terminal/progress.ts'
-import { countOf, durationText } from '../terminal/quantities.ts'
-import { shellWord } from '../terminal/shell-word.ts'
-import { BLOBS, badBackup, checkIsFile, readManifest, unreadable } from './manifest.ts'
-import type { Manifest } from './manifest.ts'
-import { NewDirectory } from './new-directory.ts'
-
-const LINE_MAX_BYTES = 256 * 1024 * 1024
-const ADVICE = 'Use another backup. Nothing was restored.'
-
-interface RestoreOptions {
-  readonly data: string
-  readonly json?: true
-}
+import type { RestoreOptions } from './run-restore.ts'
 
 /** `gossipgrid restore`. */
 export function restoreCommand(): Command {
@@ -31,7 +9,10 @@ export function restoreCommand(): Command {
     .argument('<directory>', 'the directory that gossipgrid backup made')
     .requiredOption('--data <directory>', 'the data directory to make')
     .option('--json', 'machine-readable output; errors become one line of JSON on stderr')
-    .action(runRestore)
+    .action(async (directory: string, options: RestoreOptions) => {
+      const { runRestore } = await import('./run-restore.ts')
+      await runRestore(directory, options)
+    })
   return examples(command, [
     ['gossipgrid restore shop-2026-11-30 --data ./shop', 'checks the backup first'],
     ['gossipgrid peer --name shop --data ./shop', 'then start a peer on it'],
@@ -41,61 +22,4 @@ export function restoreCommand(): Command {
 The peer has an identity of its own. If other peers of the grid live, it is one that returns with an old copy:
 what they have that is newer wins, deletes included.`,
   )
-}
-
-async function runRestore(directory: string, { data, json }: RestoreOptions): Promise<void> {
-  const startMs = performance.now()
-  const signal = interruption()
-  const manifest = readManifest(directory)
-  await check(directory, manifest, signal)
-  const progress = await progressBar('rows')
-  const place = new NewDirectory(data, 'CURRENT')
-  try {
-    let rows = 0
-    async function* blobs(): AsyncGenerator<{ key: string; bytes: Uint8Array }, void, undefined> {
-      for await (const line of textLines(createReadStream(join(directory, BLOBS)), LINE_MAX_BYTES)) {
-        if (signal.aborted) throw new CliError('INTERRUPTED', 'interrupted: nothing was restored')
-        if (line === '') continue
-        const { key, entries, bytes } = JSON.parse(line) as BackupBlob
-        rows += entries
-        progress.show(rows, rows, manifest.rows)
-        yield { key, bytes: Buffer.from(bytes, 'base64') }
-      }
-    }
-    await restoreBlobs(blobs(), place.path)
-    if (rows !== manifest.rows) {
-      throw badBackup(directory, `is damaged: it has ${rows} rows and should have ${manifest.rows}`, ADVICE)
-    }
-    place.takePlace()
-  } catch (error) {
-    place.discard()
-    throw fileError(`the data directory ${data} cannot be made`, 'Check the disk and its space.', error)
-  } finally {
-    progress.stop()
-  }
-  const { grid, rows } = manifest
-  const tookMs = Math.round(performance.now() - startMs)
-  if (json === true) return printJson({ directory: data, grid, rows, tookMs })
-  note(`${countOf(rows, 'row')} of grid '${grid}' in ${durationText(tookMs)}, in ${data}`)
-  note(`Start a peer on it: gossipgrid peer --name ${shellWord(grid)} --data ${shellWord(data)}`)
-  note('Give --secret-file as well if the grid has a secret. The backup does not hold it.')
-}
-
-/** Reads all of a backup before anything is written. Throws `BAD_BACKUP`. */
-async function check(directory: string, { bytes, sha256 }: Manifest, signal: AbortSignal): Promise<void> {
-  const hash = createHash('sha256')
-  let readBytes = 0
-  checkIsFile(directory, BLOBS)
-  try {
-    for await (const piece of createReadStream(join(directory, BLOBS))) {
-      if (signal.aborted) throw new CliError('INTERRUPTED', 'interrupted: nothing was restored')
-      hash.update(piece as Buffer)
-      readBytes += (piece as Buffer).length
-    }
-  } catch (error) {
-    throw unreadable(directory, BLOBS, error)
-  }
-  if (readBytes !== bytes) throw badBackup(directory, `has ${readBytes} bytes of ${BLOBS} and should have ${bytes}`)
-  if (hash.digest('hex') === sha256) return
-  throw badBackup(directory, `is damaged: ${BLOBS} is not what was written`, ADVICE)
 }
