@@ -308,9 +308,10 @@ export class Grid extends GridCollections {
   }
 
   /**
-   * Waits until pending writes are durable, says goodbye to other peers, and closes everything. Idempotent. Takes at most 20 s,
-   * even if something hangs. Rejects with `CLOSE_INCOMPLETE` if writes were not stored or something did not close in time, and
-   * with errors of the store and the network; even then, everything that can be closed is closed.
+   * Waits until pending writes are durable, says goodbye to other peers, and closes everything. Afterwards nothing of the grid keeps
+   * the process alive. Idempotent. Takes at most 20 s, even if something hangs; longer in a process that is too busy to run.
+   * Rejects with `CLOSE_INCOMPLETE` if writes were not stored or something did not close in time, and with errors of the store and
+   * the network; even then, everything that can be closed is closed.
    */
   close(): Promise<void> {
     return this.#close(false)

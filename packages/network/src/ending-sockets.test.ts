@@ -6,6 +6,7 @@ import { tcp } from '@libp2p/tcp'
 import { multiaddr } from '@multiformats/multiaddr'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { sheltered } from './server-transports.ts'
+import { OpenSockets } from './socket-ends.ts'
 import { Opcode, encodeHeader } from './web-socket/frames.ts'
 import { requestTo } from './web-socket/handshake.ts'
 import { webSocketTransport } from './web-socket/transport.ts'
@@ -63,7 +64,7 @@ function masked(opcode: 2 | 8, payload: Buffer): Buffer {
 
 describe('a socket whose other side reads nothing more is over soon, whatever waits to be sent', () => {
   it('when it ends, on TCP', async () => {
-    const port = await flooding(sheltered(tcp() as (components: object) => Transport), '')
+    const port = await flooding(sheltered(tcp() as (components: object) => Transport, new OpenSockets()), '')
     const socket = await dial(port)
     socket.pause().end('x')
     await vi.waitFor(() => expect(accepted(port).length).toBe(1))
@@ -71,7 +72,10 @@ describe('a socket whose other side reads nothing more is over soon, whatever wa
   })
 
   it('when it ends, on a WebSocket', async () => {
-    const port = await flooding(webSocketTransport(undefined) as (components: object) => Transport, '/ws')
+    const port = await flooding(
+      webSocketTransport(undefined, new OpenSockets()) as (components: object) => Transport,
+      '/ws',
+    )
     const socket = await upgraded(port)
     expect(accepted(port).length).toBe(1)
     socket.end(masked(Opcode.binary, Buffer.of(1)))
@@ -79,7 +83,10 @@ describe('a socket whose other side reads nothing more is over soon, whatever wa
   })
 
   it('when it closes a WebSocket, which then costs no more work', async () => {
-    const port = await flooding(webSocketTransport(undefined) as (components: object) => Transport, '/ws')
+    const port = await flooding(
+      webSocketTransport(undefined, new OpenSockets()) as (components: object) => Transport,
+      '/ws',
+    )
     const socket = await upgraded(port)
     socket.write(masked(Opcode.binary, Buffer.of(1)))
     await vi.waitFor(() => expect(accepted(port)[0]?.writableLength).toBeGreaterThan(0))

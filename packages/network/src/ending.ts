@@ -1,6 +1,7 @@
 import type { Connection } from '@libp2p/interface'
 import type { Libp2p } from 'libp2p'
 import { GridError } from '@gossipgrid/core'
+import type { OpenSockets } from './socket-ends.ts'
 
 /** How long connections may take to close in good order. */
 export const CLOSE_MAX_MS = 300
@@ -79,14 +80,39 @@ export async function atMost(limitMs: number, work: Promise<unknown>): Promise<v
   cancel?.()
 }
 
-/** Closes the connections of a node and stops it, or gives up after some seconds. `starting` is the start of the node, if it was started. */
-export async function stopNode(node: Libp2p, starting: Promise<void> = Promise.resolve()): Promise<void> {
+/** A part of libp2p below its public type: it records the addresses of a node a second after they have changed. */
+interface Internals {
+  readonly components: {
+    readonly addressManager: { _updatePeerStoreAddresses: (() => void) & { stop?: () => void } }
+  }
+}
+
+/** A node that stops closes its listeners, so its addresses change. libp2p would keep the process alive until it has recorded that. */
+function leaveAddresses(node: Libp2p): void {
+  const { addressManager } = (node as unknown as Internals).components
+  addressManager._updatePeerStoreAddresses.stop?.()
+  addressManager._updatePeerStoreAddresses = () => undefined
+}
+
+/**
+ * Closes the connections of a node and stops it, or gives up after some seconds. Afterwards nothing of the node keeps the process
+ * alive. `starting` is the start of the node, if it was started.
+ */
+export async function stopNode(
+  node: Libp2p,
+  sockets: OpenSockets,
+  starting: Promise<void> = Promise.resolve(),
+): Promise<void> {
   await atMost(
     CLOSE_MAX_MS,
     Promise.all(node.getConnections().map((connection) => closeInOrder(connection, CLOSE_MAX_MS))),
   )
   // A node that is starting ignores `stop`, so wait for the start first.
   await atMost(START_END_MAX_MS, starting)
-  const stop = (): Promise<void> => Promise.resolve(node.stop())
+  const stop = (): Promise<void> => {
+    leaveAddresses(node)
+    return Promise.resolve(node.stop())
+  }
   await atMost(SHUTDOWN_MAX_MS, starting.then(stop, stop))
+  sockets.destroy()
 }

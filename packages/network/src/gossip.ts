@@ -51,6 +51,10 @@ interface Internals {
   publish(topic: string, bytes: Uint8Array, options: { floodPublish: boolean; batchPublish: boolean }): Promise<unknown>
 }
 
+interface HeartbeatStatus {
+  readonly heartbeatTimeout?: ReturnType<typeof setTimeout>
+}
+
 interface OutboundStream {
   readonly rawStream: Stream
   pushPrefixed(bytes: Uint8Array): void
@@ -69,7 +73,7 @@ export type GossipService = GossipSub
 export function gossipService(options: GossipOptions): (components: object) => GossipService {
   const topics = options.channels.map((channel) => channel.topic)
   const frameSizeMaxBytes = options.broadcastSizeMaxBytes + SEAL_BYTES
-  return gossipsub({
+  const factory = gossipsub({
     globalSignaturePolicy: StrictSign,
     allowPublishToZeroTopicPeers: true,
     fallbackToFloodsub: false,
@@ -110,6 +114,20 @@ export function gossipService(options: GossipOptions): (components: object) => G
       topics: Object.fromEntries(topics.map((topic) => [topic, onlyInvalidMessagesCount])),
     },
   }) as (components: object) => GossipService
+  return (components) => endsWithLastHeartbeat(factory(components))
+}
+
+/** gossipsub's `stop` forgets the timer of its next heartbeat, which would keep the process alive for up to a second. */
+function endsWithLastHeartbeat(service: GossipService): GossipService {
+  const running = service as unknown as { readonly status: HeartbeatStatus; stop(): Promise<void> }
+  const stop = running.stop.bind(service)
+  running.stop = () => {
+    const { heartbeatTimeout } = running.status
+    const stopped = stop()
+    clearTimeout(heartbeatTimeout)
+    return stopped
+  }
+  return service
 }
 
 const onlyInvalidMessagesCount = {

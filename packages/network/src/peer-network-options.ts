@@ -4,6 +4,7 @@ import type { PeerId } from '@gossipgrid/core'
 import type { Channel } from './channel.ts'
 import type { DialWindow } from './dial-window.ts'
 import type { Broadcasting, GossipOptions } from './broadcasting.ts'
+import type { OpenSockets } from './socket-ends.ts'
 import type { Newcomers } from './strangers/newcomers.ts'
 import type { Traffic } from './traffic.ts'
 
@@ -13,6 +14,7 @@ export interface NodeHooks {
   readonly traffic: Traffic
   readonly newcomers: Newcomers
   readonly dialWindow: DialWindow
+  readonly sockets: OpenSockets
   readonly gossip: GossipOptions
   readonly onFound: (found: PeerInfo) => void
   readonly log: (line: string) => void

@@ -12,7 +12,7 @@ import { DialWindow } from './dial-window.ts'
 import { Dialler } from './dialler.ts'
 import { Departed } from './departed.ts'
 import { abort, atMost, CLOSE_MAX_MS, closeInOrder, stopNode } from './ending.ts'
-import { identifyLater } from './identify-later.ts'
+import { LaterIdentify } from './later-identify.ts'
 import type { EndReason } from './neighbour.ts'
 import type { Libp2pNetwork, NetworkCounts } from './libp2p-port.ts'
 import { Neighbours } from './neighbours.ts'
@@ -20,6 +20,7 @@ import type { BroadcastingNode, NodeHooks, PeerNetworkOptions } from './peer-net
 import { Relays } from './relays.ts'
 import { SilenceWatch } from './silence-watch.ts'
 import { Newcomers } from './strangers/newcomers.ts'
+import { OpenSockets } from './socket-ends.ts'
 import type { Traffic } from './traffic.ts'
 
 /** How long opening both streams of a neighbour may take. */
@@ -45,6 +46,8 @@ export class PeerNetwork implements Libp2pNetwork {
   readonly #broadcasting: Broadcasting
   readonly #traffic: Traffic
   readonly #newcomers: Newcomers
+  readonly #sockets: OpenSockets
+  readonly #laterIdentify: LaterIdentify
   readonly #admission: Admission
   readonly #neighbours: Neighbours
   readonly #dialler: Dialler
@@ -79,6 +82,7 @@ export class PeerNetwork implements Libp2pNetwork {
       traffic: { sentBytes: 0, receivedBytes: 0 },
       newcomers: new Newcomers(),
       dialWindow: new DialWindow(),
+      sockets: new OpenSockets(),
       gossip: { channels, broadcastSizeMaxBytes, isMember },
       onFound,
       log: options.log,
@@ -98,6 +102,8 @@ export class PeerNetwork implements Libp2pNetwork {
     this.#admission = admission
     this.#traffic = hooks.traffic
     this.#newcomers = hooks.newcomers
+    this.#sockets = hooks.sockets
+    this.#laterIdentify = new LaterIdentify(node)
     this.peerId = node.peerId.toString()
     this.#broadcasting = broadcasting
     this.#deafWatch = new DeafWatch({
@@ -116,7 +122,7 @@ export class PeerNetwork implements Libp2pNetwork {
       onConnected: (neighbour) => {
         this.#events?.connected(neighbour)
         // A tab asks at once: it has to know which of the peers are relays.
-        if (!options.usesRelays) identifyLater(node, neighbour)
+        if (!options.usesRelays && this.#stopping === undefined) this.#laterIdentify.add(neighbour)
       },
       onDisconnected: (neighbour) => this.#events?.disconnected(neighbour),
       onMessage: (from, bytes) => this.#events?.message(from, bytes),
@@ -288,10 +294,11 @@ export class PeerNetwork implements Libp2pNetwork {
     clearInterval(this.#watch)
     this.#watch = undefined
     this.#dialler.stop()
+    this.#laterIdentify.stop()
     const neighbours = [...this.#neighbours]
     await atMost(FLUSH_MAX_MS, Promise.allSettled(neighbours.map((neighbour) => neighbour.finish())))
     for (const neighbour of neighbours) neighbour.end({ kind: 'closed', text: 'this peer stops' })
-    await stopNode(this.#node, this.#starting)
+    await stopNode(this.#node, this.#sockets, this.#starting)
   }
 
   /** Every end of a neighbour comes here. */

@@ -3,6 +3,7 @@ import type { Libp2p, Libp2pOptions } from 'libp2p'
 import type { DialWindow } from './dial-window.ts'
 import type { Broadcasting, GossipOptions } from './broadcasting.ts'
 import type { Certificate, IceServer } from './servers-outside.ts'
+import type { OpenSockets } from './socket-ends.ts'
 import type { Newcomers } from './strangers/newcomers.ts'
 import type { Traffic } from './traffic.ts'
 
@@ -18,6 +19,8 @@ export interface PresetInput {
   readonly newcomers: Newcomers
   /** Learns how long handshakes take. */
   readonly dialWindow: DialWindow
+  /** Takes the sockets of a server. */
+  readonly sockets: Pick<OpenSockets, 'add'>
   /** Whether to look for peers on the local network. */
   readonly mdns: boolean
   /** Addresses to announce instead of those listened on. Empty: announce those listened on. */

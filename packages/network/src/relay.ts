@@ -7,16 +7,14 @@ import type { Known, PeerId } from '@gossipgrid/core'
 import { parseAddress, startError } from './addresses.ts'
 import { DialWindow } from './dial-window.ts'
 import { letDenoExit } from './deno-exit.ts'
-import { atMost } from './ending.ts'
+import { stopNode } from './ending.ts'
 import { Departed } from './departed.ts'
 import { meetingService } from './meeting.ts'
 import { RELAY_CONNECTIONS_MAX, relayService } from './relay-service.ts'
 import { serverTransports } from './server-transports.ts'
 import type { Certificate } from './servers-outside.ts'
+import { OpenSockets } from './socket-ends.ts'
 import { Newcomers } from './strangers/newcomers.ts'
-
-/** How long closing may take. */
-const SHUTDOWN_MAX_MS = 3000
 
 /** Options of `openRelay`. */
 export interface RelayOptions {
@@ -70,11 +68,12 @@ export async function openRelay(options: RelayOptions = {}): Promise<Relay> {
     options.privateKey === undefined ? await generateKeyPair('Ed25519') : privateKeyFromProtobuf(options.privateKey)
   const traffic = { sentBytes: 0, receivedBytes: 0 }
   const newcomers = new Newcomers()
+  const sockets = new OpenSockets()
   const node = await createLibp2p({
     start: false,
     privateKey,
     addresses: { listen: [...listen], announce: [...announce] },
-    ...serverTransports({ traffic, newcomers, dialWindow: new DialWindow(), tls: options.tls }),
+    ...serverTransports({ traffic, newcomers, dialWindow: new DialWindow(), sockets, tls: options.tls }),
     connectionGater: { denyDialMultiaddr: () => true },
     connectionManager: {
       maxConnections: RELAY_CONNECTIONS_MAX,
@@ -103,7 +102,7 @@ export async function openRelay(options: RelayOptions = {}): Promise<Relay> {
     addresses: () => node.getMultiaddrs().map(String),
     exportPrivateKey: () => privateKeyToProtobuf(privateKey),
     counts: () => ({ connections: node.getConnections().length }),
-    close: () => atMost(SHUTDOWN_MAX_MS, Promise.resolve(node.stop())),
+    close: () => stopNode(node, sockets),
   }
 }
 

@@ -13,6 +13,7 @@ import { deriveChannel } from './channel.ts'
 import { libp2pNetwork } from './libp2p-network.ts'
 import type { Libp2pNetwork } from './libp2p-port.ts'
 import { sheltered } from './server-transports.ts'
+import { OpenSockets } from './socket-ends.ts'
 
 const SIZES = [5, 1199, 1200, 5000, 500_000]
 const LIMIT_MS = 60_000
@@ -51,7 +52,7 @@ async function abortDials(): Promise<void> {
   const server = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const log = Object.assign(() => undefined, { error: () => undefined, newScope: () => log })
-  const transport = sheltered<object>(tcp() as never)({ logger: { forComponent: () => log } })
+  const transport = sheltered<object>(tcp() as never, new OpenSockets())({ logger: { forComponent: () => log } })
   const address = multiaddr(`/ip4/127.0.0.1/tcp/${(server.address() as AddressInfo).port}`)
   for (let turns = 0; turns < 20; turns += 1) {
     const aborting = new AbortController()

@@ -52,7 +52,7 @@ function options(input: PresetInput): Libp2pOptions {
     // `SilenceWatch` looks after connections.
     connectionMonitor: { enabled: false },
     services: {
-      // `identifyLater` asks a neighbour who it is once the two have compared what they have.
+      // `LaterIdentify` asks a neighbour who it is once the two have compared what they have.
       identify: identify({ runOnConnectionOpen: false }),
       ping: ping(),
       pubsub: gossipService(input.gossip),

@@ -7,12 +7,13 @@ import { tcp } from '@libp2p/tcp'
 import { expect, it } from 'vitest'
 import { found } from './server-preset.ts'
 import { sheltered } from './server-transports.ts'
+import { OpenSockets } from './socket-ends.ts'
 
 const log = Object.assign(() => undefined, { error: () => undefined, trace: () => undefined })
 const logger = { forComponent: () => log }
 
 it('a socket that comes while nothing listens is closed, and ends nothing', () => {
-  const transport = sheltered(tcp() as (components: object) => Transport)({ logger })
+  const transport = sheltered(tcp() as (components: object) => Transport, new OpenSockets())({ logger })
   const listener = transport.createListener({ upgrader: {} } as never) as unknown as { readonly server: Server }
   let closed = false
   const socket = Object.assign(new EventEmitter(), { destroy: () => (closed = true) })
@@ -47,7 +48,10 @@ it('the pieces of a message are given to the operating system together', async (
       upgrader.upgradeOutbound(connection),
     createListener: () => undefined,
   })) as unknown as () => Transport
-  await sheltered(factory)({}).dial(undefined as never, { upgrader: { upgradeOutbound: () => undefined } } as never)
+  await sheltered(
+    factory,
+    new OpenSockets(),
+  )({}).dial(undefined as never, { upgrader: { upgradeOutbound: () => undefined } } as never)
   connection.sendData([new Uint8Array(2), new Uint8Array(28)])
   expect(calls).toEqual(['cork', '2 pieces', 'uncork'])
 })

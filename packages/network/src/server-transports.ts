@@ -10,6 +10,7 @@ import type { Libp2pOptions } from 'libp2p'
 import type { DialWindow } from './dial-window.ts'
 import type { Certificate } from './servers-outside.ts'
 import { endsWithOtherSide } from './socket-ends.ts'
+import type { OpenSockets } from './socket-ends.ts'
 import { guarded } from './strangers/guarded-transport.ts'
 import type { Newcomers } from './strangers/newcomers.ts'
 import { timed } from './timed-transport.ts'
@@ -24,14 +25,15 @@ export interface ServerTransportsInput {
   readonly traffic: Traffic
   readonly newcomers: Newcomers
   readonly dialWindow: DialWindow
+  readonly sockets: Pick<OpenSockets, 'add'>
   readonly tls: Certificate | undefined
 }
 
 /** The transports of a server: TCP and WebSockets, with noise and yamux. With a certificate, WebSockets also run over TLS. */
 export function serverTransports(input: ServerTransportsInput): Libp2pOptions {
-  const { traffic, newcomers, dialWindow, tls } = input
+  const { traffic, newcomers, dialWindow, sockets, tls } = input
   return {
-    transports: [sheltered(tcp()), webSocketTransport(tls)].map((transport) =>
+    transports: [sheltered(tcp(), sockets), webSocketTransport(tls, sockets)].map((transport) =>
       guarded(counted(timed(transport, dialWindow, CONNECT_MAX_MS), traffic), newcomers),
     ),
     transportManager: { faultTolerance: FaultTolerance.FATAL_ALL },
@@ -58,13 +60,17 @@ interface TcpConnection extends MultiaddrConnection {
  * goes on waiting for an other side that has ended it and never reads what is queued. And each piece of a message would be a
  * call of the operating system.
  */
-export function sheltered<C>(factory: (components: C) => Transport): (components: C) => Transport {
+export function sheltered<C>(
+  factory: (components: C) => Transport,
+  sockets: Pick<OpenSockets, 'add'>,
+): (components: C) => Transport {
   return (components) => {
     const transport = factory(components)
     const dial = transport.dial.bind(transport)
     transport.dial = (address, options) => {
       const upgrader: Upgrader = Object.create(options.upgrader)
       upgrader.upgradeOutbound = ((connection: TcpConnection, upgrade: never) => {
+        sockets.add(connection.socket)
         endsWithOtherSide(connection.socket)
         sendInOnePiece(connection)
         return options.upgrader.upgradeOutbound(connection, upgrade)
@@ -82,6 +88,7 @@ export function sheltered<C>(factory: (components: C) => Transport): (components
       const [onSocket] = listener.server.listeners('connection') as ((socket: Socket) => void)[]
       listener.server.removeAllListeners('connection')
       listener.server.on('connection', (socket: Socket) => {
+        sockets.add(socket)
         socket.on('error', () => undefined)
         endsWithOtherSide(socket)
         try {

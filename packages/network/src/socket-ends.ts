@@ -16,3 +16,18 @@ export function lingerAtMost(socket: Socket): void {
   const timer = setTimeout(() => socket.destroy(), LINGER_MAX_MS)
   socket.once('close', () => clearTimeout(timer))
 }
+
+/** The sockets of a node. Those that are open when it has stopped are of no use, and would keep the process alive. */
+export class OpenSockets {
+  readonly #open = new Set<Socket>()
+
+  add(socket: Socket): void {
+    if (socket.destroyed) return
+    this.#open.add(socket)
+    socket.once('close', () => this.#open.delete(socket))
+  }
+
+  destroy(): void {
+    for (const socket of this.#open) socket.destroy()
+  }
+}

@@ -1,10 +1,11 @@
 import { GridError } from '@gossipgrid/core'
+import { afterPatience } from '../flow/patience.ts'
 import type { Logger } from '../logger.ts'
 import { leaveRegistry } from '../runtime/leaving.ts'
 import type { LeavingDeps } from '../runtime/leaving.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { TeardownStep } from './teardown.ts'
-import { settlesWithin } from '../runtime/waiting.ts'
+import { settlesInPatience } from '../runtime/waiting.ts'
 
 /** How long closing waits for edits of documents and for pending writes, both together. */
 const FLUSH_MAX_MS = 10_000
@@ -42,13 +43,13 @@ export function haltStep(runtime: Runtime, logger: Logger): TeardownStep {
 
 /** The steps before the peer of an open grid stops. The last one runs first. */
 export function farewellSteps({ runtime, faces, documents, unfollow, left }: FarewellDeps): TeardownStep[] {
-  let flushUntilMs = Infinity
-  const flushMs = (): number => Math.max(0, flushUntilMs - performance.now())
+  const flushOver = Promise.withResolvers<void>()
+  let endFlush = (): void => undefined
   return [
     {
       what: 'the goodbye',
       limitMs: GOODBYE_MAX_MS + AT_ONCE_MAX_MS,
-      close: () => settlesWithin(runtime.sayGoodbye(left()), GOODBYE_MAX_MS),
+      close: () => settlesInPatience(runtime.sayGoodbye(left()), GOODBYE_MAX_MS),
     },
     {
       what: 'leaving',
@@ -60,13 +61,16 @@ export function farewellSteps({ runtime, faces, documents, unfollow, left }: Far
     {
       what: 'waiting for writes',
       limitMs: FLUSH_MAX_MS + AT_ONCE_MAX_MS,
-      close: () => settlesWithin(runtime.settled(), flushMs()),
+      close: async () => {
+        await Promise.race([runtime.settled().catch(() => undefined), flushOver.promise])
+        endFlush()
+      },
     },
     {
       what: 'documents',
       limitMs: FLUSH_MAX_MS,
       close: async () => {
-        flushUntilMs = performance.now() + FLUSH_MAX_MS
+        endFlush = afterPatience(FLUSH_MAX_MS, flushOver.resolve)
         // In the turn in which closing begins: later calls of the grid are refused.
         const failures: unknown[] = []
         for (const close of [unfollow, ...faces.map((face) => () => face.close())]) {

@@ -1,10 +1,11 @@
 import { GridError } from '@gossipgrid/core'
+import { afterPatience } from '../flow/patience.ts'
 
 /** How to close one thing that was opened. */
 export interface TeardownStep {
   /** Its name in errors: "the store". */
   readonly what: string
-  /** How long closing may take. */
+  /** How long closing may take, in a process that gets time to run. */
   readonly limitMs: number
   close(): unknown
 }
@@ -48,14 +49,12 @@ export class Teardown {
 }
 
 async function closeWithin({ what, limitMs, close }: TeardownStep): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_, reject) => {
-    const give = (): void => reject(new GridError('CLOSE_INCOMPLETE', `${what} did not close within ${limitMs} ms`))
-    timer = setTimeout(give, limitMs)
-  })
+  const late = Promise.withResolvers<never>()
+  const error = new GridError('CLOSE_INCOMPLETE', `${what} did not close within ${limitMs} ms`)
+  const cancel = afterPatience(limitMs, () => late.reject(error))
   try {
-    await Promise.race([close(), late])
+    await Promise.race([close(), late.promise])
   } finally {
-    clearTimeout(timer)
+    cancel()
   }
 }

@@ -2,7 +2,7 @@ import { CONFIRMATIONS_MAX, GridError } from '@gossipgrid/core'
 import type { Confirmers, Input, Partition, Peer, PeerEvent, Written } from '@gossipgrid/core'
 import type { Meters } from '../meters/meters.ts'
 import type { Receipt, WriteOptions, WriteReceipt } from '../receipts/receipt.ts'
-import { checkAborted, orAborted, settlesWithin } from './waiting.ts'
+import { checkAborted, orAborted, settlesInTime } from './waiting.ts'
 
 const COPIES_TIMEOUT_MS = 10_000
 const TRACED_MAX = 1000
@@ -26,11 +26,22 @@ export class Copies {
   readonly tracedMax: number = TRACED_MAX
   readonly #deps: CopiesDeps
   readonly #requests = new Map<number, (event: CopiesEvent) => void>()
+  readonly #closed = new AbortController()
   /** Writes that wait for copies, or will once they are durable here. */
   #following = 0
 
   constructor(deps: CopiesDeps) {
     this.#deps = deps
+  }
+
+  /** Aborted when no more copies can be confirmed. The reason is what the writes that wait reject with. */
+  get closed(): AbortSignal {
+    return this.#closed.signal
+  }
+
+  close(): void {
+    const text = 'the grid was closed before other peers had confirmed the write, which stands at this peer'
+    this.#closed.abort(new GridError('CLOSED', text))
   }
 
   /** Throws `BACKLOG_FULL` when too many writes wait for copies. To be called before a write is applied. */
@@ -137,7 +148,7 @@ export class Copies {
     }
     const stop = this.count(partition, receipt, count, onCopies, by)
     try {
-      if (await orAborted(settlesWithin(enough.promise, timeoutMs), signal)) return reached
+      if (await settlesInTime(enough.promise, timeoutMs, { signal, closed: this.closed })) return reached
       this.#deps.meters.writes.copiesTimeouts += 1
       const known = {
         durable: `${reached.copies} of ${Number(wanted)} durable copies`,

@@ -189,6 +189,7 @@ export class Runtime implements Pump {
     clearTimeout(this.#timer)
     this.meters.loopDelay.stop()
     this.writes.close()
+    this.writes.copies.close()
     return count
   }
 

@@ -1,5 +1,6 @@
 import { GridError, shown } from '@gossipgrid/core'
 import { onAbort } from '../flow/on-abort.ts'
+import { afterPatience } from '../flow/patience.ts'
 
 /** Throws `INVALID_OPTION` unless the signal is undefined or an `AbortSignal`. */
 export function checkSignal(signal: unknown): void {
@@ -57,12 +58,56 @@ export function openedOrAborted<T>(
   return opened
 }
 
+/** How a wait ends before its time. */
+export interface WaitEnds {
+  /** Of the caller: the wait rejects with `ABORTED`. */
+  readonly signal?: AbortSignal | undefined
+  /** Of the grid: the wait rejects with its reason. */
+  readonly closed?: AbortSignal | undefined
+}
+
+/**
+ * As `settlesWithin`, and the wait can end earlier. However it ends, it leaves no timer behind, which would keep the process alive.
+ * Rejects with `ABORTED`, with `INVALID_OPTION` if `signal` is no signal, and with the reason of `closed`.
+ */
+export async function settlesInTime(
+  promise: Promise<unknown>,
+  timeoutMs: number,
+  { signal, closed }: WaitEnds,
+): Promise<boolean> {
+  const ended = Promise.withResolvers<never>()
+  const offs = closed === undefined ? [] : [onAbort(closed, () => ended.reject(closed.reason))]
+  const timer = Promise.withResolvers<boolean>()
+  const clock = setTimeout(() => timer.resolve(false), timeoutMs)
+  const settled = promise.then(
+    () => true,
+    () => true,
+  )
+  try {
+    if (closed?.aborted === true) throw closed.reason
+    return await orAborted(Promise.race([settled, timer.promise, ended.promise]), signal)
+  } finally {
+    clearTimeout(clock)
+    for (const off of offs) off()
+  }
+}
+
 /** Resolves to true if `promise` settles within `timeoutMs`, else to false. */
 export async function settlesWithin(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), timeoutMs)
+  return settlesBefore(promise, (late) => {
+    const timer = setTimeout(late, timeoutMs)
+    return () => clearTimeout(timer)
   })
+}
+
+/** The same with patience for a process that gets little time to run: see `afterPatience`. */
+export async function settlesInPatience(promise: Promise<unknown>, limitMs: number): Promise<boolean> {
+  return settlesBefore(promise, (late) => afterPatience(limitMs, late))
+}
+
+async function settlesBefore(promise: Promise<unknown>, begin: (late: () => void) => () => void): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<boolean>()
+  const cancel = begin(() => resolve(false))
   const settled = promise.then(
     () => true,
     () => true,
@@ -70,6 +115,6 @@ export async function settlesWithin(promise: Promise<unknown>, timeoutMs: number
   try {
     return await Promise.race([settled, late])
   } finally {
-    clearTimeout(timer)
+    cancel()
   }
 }

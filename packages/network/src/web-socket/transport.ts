@@ -14,6 +14,7 @@ import { getNetConfig, getThinWaistAddresses, ipPortToMultiaddr } from '@libp2p/
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { WebSockets, WebSocketsSecure } from '@multiformats/multiaddr-matcher'
 import type { Certificate } from '../servers-outside.ts'
+import type { OpenSockets } from '../socket-ends.ts'
 import { WebSocketConnection } from './connection.ts'
 import { HeadReader, requestTo } from './handshake.ts'
 
@@ -32,8 +33,11 @@ interface Components {
  * different limits and failures. Here the work and memory for every byte of a stranger are bounded, and every socket has an
  * `error` listener from the start.
  */
-export function webSocketTransport(tls: Certificate | undefined): (components: Components) => Transport {
-  return ({ logger }) => new WebSocketTransport(logger.forComponent('gossipgrid:websocket'), tls)
+export function webSocketTransport(
+  tls: Certificate | undefined,
+  sockets: Pick<OpenSockets, 'add'>,
+): (components: Components) => Transport {
+  return ({ logger }) => new WebSocketTransport(logger.forComponent('gossipgrid:websocket'), tls, sockets)
 }
 
 class WebSocketTransport implements Transport {
@@ -42,10 +46,12 @@ class WebSocketTransport implements Transport {
   readonly [serviceCapabilities]: string[] = ['@libp2p/transport']
   readonly #log: Logger
   readonly #tls: Certificate | undefined
+  readonly #nodeSockets: Pick<OpenSockets, 'add'>
 
-  constructor(log: Logger, tls: Certificate | undefined) {
+  constructor(log: Logger, tls: Certificate | undefined, sockets: Pick<OpenSockets, 'add'>) {
     this.#log = log
     this.#tls = tls
+    this.#nodeSockets = sockets
   }
 
   listenFilter(addresses: Multiaddr[]): Multiaddr[] {
@@ -57,7 +63,7 @@ class WebSocketTransport implements Transport {
   }
 
   dial: Transport['dial'] = async (address, options) => {
-    const { socket, rest } = await open(address, options.signal)
+    const { socket, rest } = await open(address, options.signal, this.#nodeSockets)
     const connection = new WebSocketConnection({
       socket,
       rest,
@@ -74,7 +80,7 @@ class WebSocketTransport implements Transport {
   }
 
   createListener(options: CreateListenerOptions): Listener {
-    return new WebSocketListener(options, this.#log, this.#tls)
+    return new WebSocketListener(options, this.#log, this.#tls, this.#nodeSockets)
   }
 }
 
@@ -82,6 +88,7 @@ class WebSocketListener extends TypedEventEmitter<ListenerEvents> implements Lis
   readonly #options: CreateListenerOptions
   readonly #log: Logger
   readonly #tls: Certificate | undefined
+  readonly #nodeSockets: Pick<OpenSockets, 'add'>
   readonly #sockets = new Set<Socket>()
   /** Sockets whose TLS handshake runs, by address and port, the oldest first. */
   readonly #shaking = new Map<string, Socket>()
@@ -89,8 +96,14 @@ class WebSocketListener extends TypedEventEmitter<ListenerEvents> implements Lis
   #server: Server | undefined
   #address: Multiaddr | undefined
 
-  constructor(options: CreateListenerOptions, log: Logger, tls: Certificate | undefined) {
+  constructor(
+    options: CreateListenerOptions,
+    log: Logger,
+    tls: Certificate | undefined,
+    sockets: Pick<OpenSockets, 'add'>,
+  ) {
     super()
+    this.#nodeSockets = sockets
     this.#options = options
     this.#log = log
     this.#tls = tls
@@ -154,6 +167,7 @@ class WebSocketListener extends TypedEventEmitter<ListenerEvents> implements Lis
   /** From here on an error of the socket ends nothing else. */
   #keep(socket: Socket): void {
     this.#sockets.add(socket)
+    this.#nodeSockets.add(socket)
     socket.on('error', (error) => this.#log('a socket failed: %s', error.message))
     socket.once('close', () => this.#sockets.delete(socket))
   }
@@ -190,7 +204,11 @@ function portsOf(socket: Socket): string {
 }
 
 /** Dials and opens a WebSocket. */
-async function open(address: Multiaddr, signal: AbortSignal): Promise<{ socket: Socket; rest: Uint8Array }> {
+async function open(
+  address: Multiaddr,
+  signal: AbortSignal,
+  sockets: Pick<OpenSockets, 'add'>,
+): Promise<{ socket: Socket; rest: Uint8Array }> {
   signal.throwIfAborted()
   const secure = WebSocketsSecure.exactMatch(address)
   const { host, port = secure ? 443 : 80 } = getNetConfig(address)
@@ -199,6 +217,7 @@ async function open(address: Multiaddr, signal: AbortSignal): Promise<{ socket: 
   const socket = secure
     ? connectTls({ host, port, ALPNProtocols: ['http/1.1'], ...servername })
     : connect({ host, port, ...SOCKET_OPTIONS })
+  sockets.add(socket)
   const literal = isIP(name) === 6 ? `[${name}]` : name
   const { request, accepts } = requestTo(port === (secure ? 443 : 80) ? literal : `${literal}:${port}`)
   socket.once(secure ? 'secureConnect' : 'connect', () => socket.write(request))

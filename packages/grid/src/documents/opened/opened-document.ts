@@ -5,7 +5,7 @@ import * as protocol from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import { Emitter } from '../../changes/emitter.ts'
 import type { Logger } from '../../logger.ts'
-import { settlesWithin } from '../../runtime/waiting.ts'
+import { settlesInPatience } from '../../runtime/waiting.ts'
 import { DocumentAwareness, changeAwareness, checkUnused } from './document-awareness.ts'
 import type { AwarenessClock, AwarenessMessage } from './document-awareness.ts'
 import type { DocumentEngine } from '../engine/document-engine.ts'
@@ -121,7 +121,7 @@ export class OpenedDocument {
   /** Closes it for all users. Edits that cannot be stored in time are given up. */
   async close(): Promise<void> {
     if (this.isUsed) await Promise.all([...this.#events.keys()].map((document) => document.close()))
-    else await settlesWithin(this.engine.saved(), SAVE_MAX_MS)
+    else await settlesInPatience(this.engine.saved(), SAVE_MAX_MS)
     this.engine.giveUp()
   }
 
@@ -131,7 +131,7 @@ export class OpenedDocument {
     if (events === undefined) return
     this.#users.delete(document)
     if (this.#users.size === 0) this.#endAwareness()
-    await settlesWithin(this.engine.saved(), SAVE_MAX_MS)
+    await settlesInPatience(this.engine.saved(), SAVE_MAX_MS)
     if (this.#deps.closing) this.engine.giveUp()
     this.#events.delete(document)
     events.emit('close', undefined)
