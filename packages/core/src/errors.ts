@@ -51,6 +51,7 @@ export type GridErrorCode =
   | 'STORAGE_FULL'
   | 'STORAGE_IN_USE'
   | 'STORAGE_NOT_WRITABLE'
+  | 'STORAGE_OTHER_GRID'
   | 'TOKEN_TIMEOUT'
   | 'VALUE_TOO_LARGE'
 

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { backupBlobs, restoreBlobs } from './backup.ts'
 import type { Grid } from './grid.ts'
 import { openGrid } from './open-grid.ts'
 import type { OpenGridOptions } from './open-grid-options.ts'
@@ -45,6 +46,24 @@ describe('a grid on real ports', () => {
   it('a directory that is open elsewhere is refused', async () => {
     await open({ directory: join(directory, 'first') })
     await expect(open({ directory: join(directory, 'first') })).rejects.toMatchObject({ code: 'STORAGE_IN_USE' })
+  })
+
+  it('a directory of a grid of another name is refused, and keeps what it has; a restored backup goes under any name', async () => {
+    const first = await open({ name: 'one', directory: join(directory, 'first') })
+    await first.map('m').set('k', 'v')
+    await restoreBlobs(backupBlobs(first), join(directory, 'restored'))
+    await first.close()
+    await expect(open({ name: 'two', directory: join(directory, 'first') })).rejects.toMatchObject({
+      code: 'STORAGE_OTHER_GRID',
+      message: expect.stringContaining("the data of grid 'one', and was to be opened as 'two'") as string,
+    })
+    const again = await open({ name: 'one', directory: join(directory, 'first') })
+    expect(again.peerId).toBe(first.peerId)
+    expect(again.map('m').peek('k')).toBe('v')
+    const restored = await open({ name: 'two', directory: join(directory, 'restored') })
+    expect(restored.map('m').peek('k')).toBe('v')
+    const [recovery] = restored.status().recoveries
+    expect(recovery?.reason).toContain(`the store was made from a backup of peer ${first.peerId}`)
   })
 
   it('a port that is taken is refused, and the directory is free again', async () => {

@@ -1,10 +1,11 @@
 import { environment } from '#environment'
-import { GridError, VALUE_MAX_BYTES } from '@gossipgrid/core'
+import { VALUE_MAX_BYTES } from '@gossipgrid/core'
 import type { Storage } from '@gossipgrid/core'
 import { libp2pNetwork } from '@gossipgrid/network'
 import type { Libp2pNetworkOptions } from '@gossipgrid/network'
 import type { OpenedStorage } from './environment/environment.ts'
 import { Grid } from './grid.ts'
+import { keepIdentity, readIdentity } from './lifecycle/identity.ts'
 import { claimPlace } from './lifecycle/open-places.ts'
 import { quietLogger } from './logger.ts'
 import type { Logger } from './logger.ts'
@@ -19,8 +20,6 @@ import type { TeardownStep } from './lifecycle/teardown.ts'
 import { VERSION } from './version.ts'
 import { checkAborted, openedOrAborted, orAborted } from './runtime/waiting.ts'
 
-/** The key of a peer's identity in its store. */
-const IDENTITY_KEY = 'identity'
 /** How long closing may take. A store may still be busy with its files; the limits of the network itself are lower. */
 const STORE_CLOSE_MAX_MS = 4000
 const NETWORK_CLOSE_MAX_MS = 4000
@@ -31,7 +30,8 @@ const NETWORK_CLOSE_MAX_MS = 4000
  * opens one grid at a place: if one is being closed there, this waits for that.
  *
  * Rejects with `INVALID_NAME`, `INVALID_OPTION`, `NETWORK_PORT_TAKEN`, `NETWORK_BAD_ADDRESS`, `NETWORK_START_FAILED`,
- * `STORAGE_IN_USE`, `STORAGE_NOT_WRITABLE`, `STORAGE_FORMAT`, `STORAGE_FAILED` or `ABORTED`. Then everything is closed.
+ * `STORAGE_IN_USE`, `STORAGE_NOT_WRITABLE`, `STORAGE_FORMAT`, `STORAGE_OTHER_GRID`, `STORAGE_FAILED` or `ABORTED`. Then everything is
+ * closed.
  *
  * @example
  * ```ts
@@ -75,10 +75,11 @@ async function openAtPlace(options: OpenGridOptions, logger: Logger, teardown: T
   const { signal } = options
   const { storage, loss } = await openedOrAborted(openStorage(options, logger), signal, (late) => late.storage.close())
   if (storage !== options.storage) teardown.add(storeStep(storage))
-  const privateKey = await orAborted(readIdentity(storage, logger), signal)
+  const stored = await orAborted(readIdentity(storage, options.name, logger), signal)
+  const { privateKey } = stored
   const network = await openedOrAborted(openNetwork(options, privateKey, logger), signal, (late) => late.stop())
   teardown.add({ what: 'the network', limitMs: NETWORK_CLOSE_MAX_MS, close: () => network.stop() })
-  if (privateKey === undefined) await orAborted(keepIdentity(storage, network.exportPrivateKey?.()), signal)
+  await orAborted(keepIdentity(storage, stored, options.name, network.exportPrivateKey?.()), signal)
   const { name, weight, zone } = options
   const deps = {
     name,
@@ -127,19 +128,4 @@ async function openNetwork(
     ...(reach?.local === true ? { local: true } : {}),
     logger: (line) => logger.warn(line),
   })
-}
-
-async function keepIdentity(storage: Storage, bytes: Uint8Array | undefined): Promise<void> {
-  if (bytes !== undefined) await storage.write([{ type: 'put', key: IDENTITY_KEY, bytes }], { durable: true })
-}
-
-/** Reads the peer's private key. Undefined if it is damaged: then the peer takes a new identity. */
-async function readIdentity(storage: Storage, logger: Logger): Promise<Uint8Array | undefined> {
-  try {
-    return await storage.read(IDENTITY_KEY)
-  } catch (error) {
-    if (!(error instanceof GridError) || error.code !== 'STORAGE_DAMAGED') throw error
-    logger.warn('the stored identity of this peer is damaged: it continues with a new peer id')
-    return undefined
-  }
 }

@@ -10,6 +10,7 @@ import type { HybridClock } from '../clock/hlc.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 import {
+  BACKUP_PREFIX,
   META_KEY,
   PART_PREFIX,
   SEGMENT_PREFIX,
@@ -177,7 +178,10 @@ export class Opening {
     if (this.#damage.length > 0) return withNewId('the stored state was damaged')
     if (this.#meta === undefined) return withNewId('nothing was stored')
     if (this.#meta.damaged) return withNewId('the stored state was damaged and not repaired since')
-    if (this.#meta.peerId !== this.#peerId) return withNewId(`the stored state is that of peer id ${this.#meta.peerId}`)
+    const { peerId } = this.#meta
+    if (peerId.startsWith(BACKUP_PREFIX))
+      return withNewId(`the store was made from a backup of peer ${peerId.slice(BACKUP_PREFIX.length)}`)
+    if (peerId !== this.#peerId) return withNewId(`the stored state is that of peer id ${peerId}`)
     if (this.#aheadAt !== undefined) return withNewId(`the stored clock is at ${this.#aheadAt}, over a day ahead`)
     return { replicaId: this.#meta.replicaId, reason: '' }
   }

@@ -4,7 +4,7 @@ import type { Collections, Partition } from '../replica/collections.ts'
 import type { ReplicaId } from '../versions/replica-ids.ts'
 import { encodeVector } from '../versions/vector-codec.ts'
 import { groupBySegment, segmentBlock, wantedBits } from './segments.ts'
-import { META_KEY, STORE_FORMAT, encodeMeta, encodePart, partKey, segmentKey } from './stored-state.ts'
+import { BACKUP_PREFIX, META_KEY, STORE_FORMAT, encodeMeta, encodePart, partKey, segmentKey } from './stored-state.ts'
 
 /** One blob of a store that has what a peer holds. */
 export interface ImageBlob {
@@ -40,8 +40,8 @@ export function* stateImage(source: ImageSource): Generator<ImageBlob | undefine
     yield* partitionImage(source, partition, place)
     if (partition.dropped || partition.replica.floor.hash !== floorHash) isSound = false
   }
-  // Of another peer than any: who opens it takes a new replica id, or dots would be given out twice.
-  const meta = { replicaId, peerId: `backup of ${peerId}`, logFirst: 1, parts: place, damaged: false }
+  // No peer has this id, so the one that opens the store takes a new replica id. Else dots would be given out twice.
+  const meta = { replicaId, peerId: `${BACKUP_PREFIX}${peerId}`, logFirst: 1, parts: place, damaged: false }
   yield { key: META_KEY, bytes: encodeMeta(meta), entries: 0 }
   return isSound
 }

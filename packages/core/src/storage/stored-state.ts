@@ -15,6 +15,8 @@ import { VALUE_MAX_BYTES } from '../limits.ts'
  */
 export const STORE_FORMAT = 4
 export const META_KEY = 'meta'
+/** Stands before the peer id of a store that was made from a backup. */
+export const BACKUP_PREFIX = 'backup of '
 export const PART_PREFIX = 'part/'
 export const SEGMENT_PREFIX = 'seg/'
 /** Unreadable blobs are kept under this prefix, for a person to look at. */

@@ -1,0 +1,59 @@
+import { GridError } from '@gossipgrid/core'
+import type { Storage, StorageOperation } from '@gossipgrid/core'
+import type { Logger } from '../logger.ts'
+
+/** The key of a peer's private key in its store. */
+const IDENTITY_KEY = 'identity'
+/** The key of the name of the grid whose data the store has. */
+const NAME_KEY = 'grid-name'
+
+/** Of which peer and which grid a store has the data. Undefined is what a new store lacks, and what a damaged one has lost. */
+export interface StoreIdentity {
+  readonly privateKey: Uint8Array | undefined
+  readonly name: string | undefined
+}
+
+/**
+ * Reads whose data a store has. Rejects with `STORAGE_OTHER_GRID` if it is that of another grid: opened under this name, all of it
+ * would travel to the peers of this grid, and nobody could tell the two apart again.
+ */
+export async function readIdentity(storage: Storage, name: string, logger: Logger): Promise<StoreIdentity> {
+  const nameBytes = await readBlob(storage, NAME_KEY)
+  const stored = nameBytes === undefined ? undefined : new TextDecoder().decode(nameBytes)
+  if (stored !== undefined && stored !== name) throw otherGrid(stored, name)
+  const privateKey = await readBlob(storage, IDENTITY_KEY, () => {
+    logger.warn('the stored identity of this peer is damaged: it continues with a new peer id')
+  })
+  return { privateKey, name: stored }
+}
+
+/** Stores what the store lacks. `privateKey` is undefined for a network that has none. */
+export async function keepIdentity(
+  storage: Storage,
+  stored: StoreIdentity,
+  name: string,
+  privateKey: Uint8Array | undefined,
+): Promise<void> {
+  const operations: StorageOperation[] = []
+  if (stored.privateKey === undefined && privateKey !== undefined)
+    operations.push({ type: 'put', key: IDENTITY_KEY, bytes: privateKey })
+  if (stored.name === undefined) operations.push({ type: 'put', key: NAME_KEY, bytes: new TextEncoder().encode(name) })
+  if (operations.length > 0) await storage.write(operations, { durable: true })
+}
+
+async function readBlob(storage: Storage, key: string, onDamage?: () => void): Promise<Uint8Array | undefined> {
+  try {
+    return await storage.read(key)
+  } catch (error) {
+    if (!(error instanceof GridError) || error.code !== 'STORAGE_DAMAGED') throw error
+    onDamage?.()
+    return undefined
+  }
+}
+
+function otherGrid(stored: string, name: string): GridError {
+  return new GridError(
+    'STORAGE_OTHER_GRID',
+    `the store has the data of grid '${stored}', and was to be opened as '${name}'. Open it as '${stored}', or choose another directory. To use a copy of the data under another name, take a backup and restore it`,
+  )
+}
