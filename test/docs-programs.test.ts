@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { openGrid } from 'gossipgrid'
 import { createServer } from 'vite'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { Chromium } from './browser/browser-rig.ts'
@@ -16,6 +17,7 @@ import { typeMistakes } from './type-mistakes.ts'
 const run = promisify(execFile)
 const START = 'docs/getting-started.md'
 const LOOPBACK = "listen: ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws'], mdns: false, "
+const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 let folder: string
 
 beforeEach(async () => {
@@ -144,6 +146,26 @@ describe('the programs that pages print', () => {
     const again = start('session-server.ts', String(ports[0]), ...(await others[0]!.addresses()))
     await again.prints('http://127.0.0.1')
     await expect.poll(() => ask(0)).toBe(`${ports[0]}: please log in\n`)
+  })
+
+  it('sessions: a token whose write is lost, or that is none, locks nobody out', async () => {
+    await saveProgram('docs/sessions.md', 'session-server.ts', folder, LOOPBACK)
+    const [port] = await freePorts(1)
+    await start('session-server.ts', String(port)).prints('http://127.0.0.1')
+    // The write of a peer whose disk is lost.
+    const lost = await openGrid({ name: 'shop', listen: [], mdns: false, logger: quiet })
+    const { token } = await lost.map('sessions').set('s', { user: 'ada' })
+    await lost.close()
+    const ask = (cookie: string): Promise<Response> => fetch(`http://127.0.0.1:${port}/`, { headers: { cookie } })
+    for (const [text, status] of [
+      [token, 503],
+      ['no token', 400],
+    ] as const) {
+      const answer = await ask(`session=s; token=${text}`)
+      expect(answer.status).toBe(status)
+      expect(answer.headers.getSetCookie()).toEqual(['token=; Max-Age=0'])
+    }
+    expect((await ask('session=s')).status).toBe(401)
   })
 
   it('have the right types', async () => {
