@@ -1,4 +1,4 @@
-import { GridError } from '@gossipgrid/core'
+import { GridError, shown } from '@gossipgrid/core'
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
@@ -7,12 +7,13 @@ export type Duration = number | string
 
 /** Milliseconds of a duration. Throws `INVALID_OPTION`. */
 export function durationMs(duration: Duration): number {
-  const [, count, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(String(duration)) ?? []
+  const text = typeof duration === 'string' ? duration : ''
+  const [, count, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text) ?? []
   const ms = typeof duration === 'number' ? duration : Number(count) * UNITS_MS[unit ?? '']!
   if (Number.isFinite(ms) && ms >= 0) return ms
   throw new GridError(
     'INVALID_OPTION',
-    `"${duration}" is no length of time: pass milliseconds, or text such as '90s' or '1h'`,
+    `${shown(duration)} is no length of time: pass milliseconds, or text such as '90s' or '1h'`,
   )
 }
 

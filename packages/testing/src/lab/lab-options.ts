@@ -1,4 +1,4 @@
-import { GridError, requireKnown } from '@gossipgrid/core'
+import { GridError, requireKnown, shown } from '@gossipgrid/core'
 import type { Known } from '@gossipgrid/core'
 import type { OpenGridOptions } from 'gossipgrid'
 
@@ -29,14 +29,44 @@ export interface OpenLabOptions {
 
 const OPTIONS: Known<OpenLabOptions> = { peers: true, latencyMs: true, disk: true, grid: true }
 
+const GRID_OPTIONS: Known<LabGridOptions> = {
+  logger: true,
+  name: true,
+  role: true,
+  tracer: true,
+  valueSizeMaxBytes: true,
+  weight: true,
+  zone: true,
+}
+
 /** Throws `INVALID_OPTION`. */
 export function checkLabOptions(options: OpenLabOptions): void {
   requireKnown(options, OPTIONS)
-  const { peers = 3, latencyMs = 0 } = options
+  const { peers = 3, latencyMs = 0, disk = true, grid = () => ({}) } = options
   if (!(Number.isInteger(peers) && peers >= 1 && peers <= PEERS_MAX)) {
-    throw new GridError('INVALID_OPTION', `peers must be a whole number from 1 to ${PEERS_MAX}, not ${peers}`)
+    throw new GridError('INVALID_OPTION', `peers must be a whole number from 1 to ${PEERS_MAX}, not ${shown(peers)}`)
   }
-  if (!(latencyMs >= 0 && latencyMs <= LATENCY_MAX_MS)) {
-    throw new GridError('INVALID_OPTION', `latencyMs must be a number from 0 to ${LATENCY_MAX_MS}, not ${latencyMs}`)
+  checkNumber('latencyMs', latencyMs, 0, LATENCY_MAX_MS)
+  if (typeof disk !== 'boolean') throw new GridError('INVALID_OPTION', `disk is true or false, not ${shown(disk)}`)
+  if (typeof grid !== 'function') {
+    throw new GridError('INVALID_OPTION', `grid is a function, such as (peer) => ({ zone: 'a' }), not ${shown(grid)}`)
   }
+}
+
+/** Checks the options that a test gives to the grid of a peer. Throws `INVALID_OPTION`. */
+export function checkLabGridOptions(options: unknown): asserts options is Partial<LabGridOptions> {
+  requireKnown(options as LabGridOptions, GRID_OPTIONS)
+}
+
+/** Throws `INVALID_OPTION`. */
+export function checkNumber(name: string, value: unknown, min: number, max: number): void {
+  if (typeof value === 'number' && value >= min && value <= max) return
+  throw new GridError('INVALID_OPTION', `${name} must be a number from ${min} to ${max}, not ${shown(value)}`)
+}
+
+/** Groups of peers are arrays of their numbers. Throws `INVALID_OPTION`. */
+export function checkGroups(groups: readonly unknown[]): void {
+  const wrong = groups.find((group) => !Array.isArray(group))
+  if (wrong === undefined) return
+  throw new GridError('INVALID_OPTION', `a group is an array of peers, as in split([0], [1, 2]), not ${shown(wrong)}`)
 }

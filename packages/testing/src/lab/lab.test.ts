@@ -156,7 +156,7 @@ describe('a lab', () => {
     opened.lose(0.999999)
     await opened.grids[1]!.map('users').set('k', 1)
     await expect(opened.converged({ timeoutMs: 20 })).rejects.toThrow(
-      'not converged after 20 ms: peers 0 and 1 differ in map "users"',
+      'the peers did not converge within 20 ms: peers 0 and 1 differ in map "users"',
     )
   })
 
@@ -170,11 +170,26 @@ describe('a lab', () => {
     await expect(openLab({ peers: 0 })).rejects.toThrow('peers must be a whole number from 1 to 32, not 0')
     await expect(openLab({ latencyMs: -1 })).rejects.toThrow('latencyMs must be a number from 0 to 10000, not -1')
     await expect(openLab({ latency: 3 } as never)).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+    for (const options of [
+      ...[{ peers: '3' }, { latencyMs: '20' }, { latencyMs: null }, { disk: 'yes' }, { disk: 0 }],
+      ...[{ grid: { zone: 'a' } }, { grid: () => ({ mdns: false }) }, { grid: () => 'zone a' }],
+      ...[null, 3, 'lab', []],
+    ])
+      await expect(openLab(options as never), JSON.stringify(options)).rejects.toMatchObject({ code: 'INVALID_OPTION' })
     const opened = await lab({ peers: 2 })
     expect(() => opened.split([0], [2])).toThrow('there is no peer 2: this lab has the peers 0 to 1')
+    for (const groups of [[0, 1], [undefined], ['01'], [['0']], [[0], { length: 1 }]] as unknown as number[][][])
+      expect(() => opened.split(...groups), String(groups)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
+    for (const call of ['crash', 'clock'] as const)
+      expect(() => opened[call]('0' as never)).toThrow(
+        'a peer is a number, not the text "0": this lab has the peers 0 to 1',
+      )
+    await expect(opened.restart(undefined as never)).rejects.toThrow('a peer is a number, not undefined')
+    await expect(opened.converged({ timeoutMs: '20' as never })).rejects.toThrow('timeoutMs must be a number')
+    await expect(opened.converged({ timeout: 20 } as never)).rejects.toMatchObject({ code: 'INVALID_OPTION' })
     expect(() => opened.split([0, 1], [1])).toThrow('a peer can be in one group only')
-    expect(() => opened.lose(1)).toThrow('the share that is lost must be at least 0 and less than 1, not 1')
-    expect(() => opened.clock(0).ahead('an hour')).toThrow('"an hour" is no length of time')
-    expect(() => opened.pass('-1h')).toThrow('"-1h" is no length of time')
+    expect(() => opened.lose(1)).toThrow('the share that is lost must be a number from 0 to less than 1, not 1')
+    expect(() => opened.clock(0).ahead('an hour')).toThrow('the text "an hour" is no length of time')
+    expect(() => opened.pass('-1h')).toThrow('the text "-1h" is no length of time')
   })
 })

@@ -1,4 +1,4 @@
-import { GridError } from '@gossipgrid/core'
+import { GridError, requireKnown, shown } from '@gossipgrid/core'
 import type { Storage } from '@gossipgrid/core'
 import { openGrid } from 'gossipgrid'
 import type { Grid, Logger, OpenGridOptions } from 'gossipgrid'
@@ -7,11 +7,13 @@ import type { MemoryNetworkHub } from '../memory-network.ts'
 import { LabClock, durationMs } from './lab-clock.ts'
 import type { Duration } from './lab-clock.ts'
 import { LabDisk } from './lab-disk.ts'
-import { checkLabOptions } from './lab-options.ts'
+import { checkGroups, checkLabGridOptions, checkLabOptions, checkNumber } from './lab-options.ts'
 import type { OpenLabOptions } from './lab-options.ts'
 import { differences, stateOf } from './lab-state.ts'
 
 const CONVERGED_MAX_MS = 10_000
+/** The longest wait of a timer. */
+const TIMEOUT_MAX_MS = 2 ** 31 - 1
 /** Peers must be equal in two looks that are this far apart: an edit of a document becomes a row a moment later. */
 const LOOK_AGAIN_MS = 15
 const silent: Logger = {
@@ -84,6 +86,7 @@ export class Lab {
    * replaces an earlier split. Throws `INVALID_OPTION`.
    */
   split(...groups: readonly (readonly number[])[]): void {
+    checkGroups(groups)
     const named = groups.flat()
     for (const peer of named) this.#peer(peer)
     if (new Set(named).size < named.length) throw new GridError('INVALID_OPTION', 'a peer can be in one group only')
@@ -102,8 +105,9 @@ export class Lab {
    * later. A lost message of a session is sent again, and arrives late. Throws `INVALID_OPTION`.
    */
   lose(share: number): void {
-    if (!(share >= 0 && share < 1)) {
-      throw new GridError('INVALID_OPTION', `the share that is lost must be at least 0 and less than 1, not ${share}`)
+    if (!(typeof share === 'number' && share >= 0 && share < 1)) {
+      const text = `the share that is lost must be a number from 0 to less than 1, not ${shown(share)}`
+      throw new GridError('INVALID_OPTION', text)
     }
     this.#hub.lossShare = share
   }
@@ -154,16 +158,19 @@ export class Lab {
 
   /**
    * Resolves when all peers that run and can reach each other hold the same. Rejects with an error that names the peers and
-   * collections that still differ, after `timeoutMs`: 10,000 by default.
+   * collections that still differ, after `timeoutMs`: 10,000 by default. Rejects with `INVALID_OPTION`.
    */
-  async converged({ timeoutMs = CONVERGED_MAX_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
+  async converged(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    requireKnown(options, { timeoutMs: true })
+    const { timeoutMs = CONVERGED_MAX_MS } = options
+    checkNumber('timeoutMs', timeoutMs, 0, TIMEOUT_MAX_MS)
     const endMs = performance.now() + timeoutMs
     const gapMs = LOOK_AGAIN_MS + (this.#options.latencyMs ?? 0)
     for (let equal = 0; equal < 2;) {
       const difference = this.#difference()
       equal = difference === undefined ? equal + 1 : 0
       if (difference !== undefined && performance.now() > endMs) {
-        throw new Error(`not converged after ${timeoutMs} ms: ${difference}`)
+        throw new Error(`the peers did not converge within ${timeoutMs} ms: ${difference}`)
       }
       if (equal < 2) await new Promise((resolve) => setTimeout(resolve, gapMs))
     }
@@ -202,6 +209,7 @@ export class Lab {
 
   #gridOptions(peer: number, storage: Storage | undefined): OpenGridOptions {
     const own = this.#options.grid?.(peer) ?? {}
+    checkLabGridOptions(own)
     return { name: 'lab', logger: silent, ...own, ...(storage === undefined ? {} : { storage }) }
   }
 
@@ -219,16 +227,18 @@ export class Lab {
     for (const side of this.#sides()) {
       const states = side.map((peer) => ({ peer, state: stateOf(this.#peer(peer).grid) }))
       for (const [i, { peer, state }] of states.entries()) {
-        if (state.quarantined > 0) return `peer ${peer} has ${state.quarantined} rows in quarantine`
+        if (state.quarantined > 0)
+          return `peer ${peer} keeps back ${state.quarantined} writes that are dated ahead of its clock`
         // The owners may be on the other side.
-        if (state.hints > 0 && this.#allInReach) return `owners have not confirmed ${state.hints} rows of peer ${peer}`
+        if (state.hints > 0 && this.#allInReach)
+          return `${state.hints} writes of peer ${peer} wait for the owners of their partitions`
         for (const other of states.slice(i + 1)) {
           const differing = differences(state, other.state)
           if (differing.length > 0) return `peers ${peer} and ${other.peer} differ in ${differing.join(', ')}`
         }
       }
       const unconnected = side.find((peer) => side.length > 1 && !this.#hasMet(peer, side))
-      if (unconnected !== undefined) return `peer ${unconnected} has not met the others`
+      if (unconnected !== undefined) return `peer ${unconnected} is not connected to all peers that it can reach`
     }
     return undefined
   }
@@ -261,11 +271,9 @@ export class Lab {
   }
 
   #peer(peer: number): LabPeer {
-    const found = this.#peers[peer]
+    const found = typeof peer === 'number' ? this.#peers[peer] : undefined
     if (found !== undefined) return found
-    throw new GridError(
-      'INVALID_OPTION',
-      `there is no peer ${peer}: this lab has the peers 0 to ${this.#peers.length - 1}`,
-    )
+    const text = typeof peer === 'number' ? `there is no peer ${peer}` : `a peer is a number, not ${shown(peer)}`
+    throw new GridError('INVALID_OPTION', `${text}: this lab has the peers 0 to ${this.#peers.length - 1}`)
   }
 }
