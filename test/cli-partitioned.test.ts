@@ -38,6 +38,15 @@ test('the owners of a key are listed, and the status says what is owned', async 
   expect(status.partitions).toMatchObject({ total: 32, owned: 32, whole: 32, unreachable: 0, lost: 0, hints: 0 })
 })
 
+test('rows are imported into a new partitioned map', async () => {
+  const rows = Array.from({ length: 100 }, (_, i) => `{"key":"k${i}","value":${i}}`).join('\n')
+  await here.run(['import', 'imported', '--partitioned', '--owners', '1', '--partitions', '16'], rows)
+  expect(await here.ok('get', 'imported', 'k99')).toBe('99\n')
+  expect(await here.ok('owners', 'imported', 'k99')).toMatch(/whole/)
+  await here.run(['import', 'plain'], rows)
+  expect(await failure('owners', 'plain', 'k99')).toMatch(/COLLECTION_MISMATCH/)
+})
+
 /** The first line that a watch prints. */
 async function firstLine(...words: string[]): Promise<string> {
   const watch = here.spawn('watch', 'carts', '--prefix', '{w}', ...words)

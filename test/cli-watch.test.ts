@@ -158,7 +158,7 @@ describe('a watch from a cursor of one line on', () => {
   })
 
   test('that is none, or that cannot be, is an error', async () => {
-    expect(await here.error('watch', 'people', '--since', 'x')).toMatchObject({ exit: 1, code: 'INVALID_TOKEN' })
+    expect(await here.error('watch', 'people', '--since', 'x')).toMatchObject({ exit: 2, code: 'INVALID_TOKEN' })
     expect(await here.error('watch', 'people', '--since', 'x', '--key', 'ada')).toMatchObject({
       exit: 2,
       code: 'USAGE',

@@ -90,6 +90,10 @@ describe('against one running peer', () => {
     watch.stdout!.on('data', (chunk: Buffer) => (seen += chunk.toString()))
     watch.stderr!.on('data', (chunk: Buffer) => (noted += chunk.toString()))
     await until(() => noted.includes('no entries yet'), 'the watch runs')
+    expect(JSON.parse(noted)).toEqual({ note: "'orders' has no entries yet; waiting for the first" })
+    // Whoever mistypes a name must not make a collection by watching it.
+    const { collections } = await here.json<Collections>('collections')
+    expect(collections.map(({ name }) => name)).not.toContain('orders')
     // The note is printed before the watch has started at the peer: write until it shows a change.
     await until(async () => {
       await here.ok('set', 'orders', 'o-1', '{"total":9}')
@@ -119,12 +123,33 @@ describe('against one running peer', () => {
       [['gte', 'users'], { exit: 2, message: says('Did you mean get?') }],
       [['set', 'users', 'ada', '{age:36}'], { exit: 2, advice: says('--string') }],
       [['set', 'users', 'ada', '1', '--copies', '2', '--timeout', '200ms'], { exit: 1, code: 'COPIES_TIMEOUT' }],
-      [['set', 'users', '', '1'], { exit: 1, code: 'INVALID_KEY' }],
+      [['set', 'users', '', '1'], { exit: 2, code: 'INVALID_KEY' }],
       [['set', 'users', 'ada', '12345678901234567890'], { exit: 2, message: says('would lose digits') }],
       [['status', '--name', 'other'], { exit: 3, code: 'NO_PEER', message: says('--name shop') }],
       [['status', '--socket', join(folder, 'none.sock')], { exit: 3, code: 'NO_PEER' }],
+      [['help', 'qeury'], { exit: 2, code: 'USAGE', message: says('Did you mean query?') }],
       [['import', 'users', 'none.csv'], { exit: 1, code: 'FILE' }],
-      [['peer', '--name', 'shop', '--data', 'shop'], { exit: 1, code: 'STORAGE_IN_USE' }],
+      [['import', 'users', 'none.csv', '--owners', '2'], { exit: 2, code: 'USAGE', message: says('--partitioned') }],
+      [
+        ['backup', 'none/shop'],
+        { exit: 1, code: 'FILE', message: says(`there is no directory ${join(folder, 'none')}`) },
+      ],
+      [
+        ['peer', '--name', 'shop', '--data', 'shop'],
+        { exit: 1, code: 'STORAGE_IN_USE', advice: says('another --data') },
+      ],
+      // A service must not start again and again with options that are wrong for good.
+      [['peer', '--name', ''], { exit: 2, code: 'INVALID_NAME', advice: says('--name shop') }],
+      [['peer', '--name', 'new', '--listen', '99999'], { exit: 2, code: 'USAGE', message: says('from 0 to 65535') }],
+      [['peer', '--name', 'new', '--listen', '/ip4/127.0.0.1/tcp/70000'], { exit: 2, code: 'NETWORK_BAD_ADDRESS' }],
+      [
+        ['peer', '--name', 'new', '--data', join('shop', 'CURRENT')],
+        { exit: 1, code: 'STORAGE_NOT_WRITABLE', advice: says('--data a directory') },
+      ],
+      [
+        ['peer', '--name', 'new', '--no-mdns', '--listen', started.addresses[0]!.replace(/\/p2p\/.*/, '')],
+        { exit: 1, code: 'NETWORK_PORT_TAKEN', advice: says('--listen') },
+      ],
     ]
     await Promise.all(
       errors.map(async ([typed, error]) => expect(await here.error(...typed), typed.join(' ')).toMatchObject(error)),
@@ -189,6 +214,11 @@ describe('against one running peer', () => {
     expect(findings.find(({ check }) => check === 'store')).toMatchObject({
       state: 'ok',
       text: expect.stringContaining('opens, with') as string,
+    })
+    expect(await here.error('peer', '--name', 'other', '--data', 'shop')).toMatchObject({
+      exit: 2,
+      code: 'STORAGE_OTHER_GRID',
+      message: expect.stringContaining("the data of grid 'shop'") as string,
     })
     const again = await here.peer('--name', 'shop', '--data', 'shop')
     expect(again.started.peerId).toBe(started.peerId)

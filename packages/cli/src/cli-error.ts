@@ -23,6 +23,15 @@ export const CLI_ERROR_CODES: ReadonlySet<string> = new Set(CODES)
 
 const EXIT_CODES: Partial<Record<string, number>> = {
   USAGE: EXIT.usage,
+  INVALID_KEY: EXIT.usage,
+  INVALID_NAME: EXIT.usage,
+  INVALID_OPTION: EXIT.usage,
+  INVALID_QUERY: EXIT.usage,
+  INVALID_TOKEN: EXIT.usage,
+  NETWORK_BAD_ADDRESS: EXIT.usage,
+  PARTITIONS_INVALID: EXIT.usage,
+  STORAGE_FORMAT: EXIT.usage,
+  STORAGE_OTHER_GRID: EXIT.usage,
   NO_PEER: EXIT.unreachable,
   SEVERAL_PEERS: EXIT.usage,
   PEER_GONE: EXIT.unreachable,
@@ -48,8 +57,13 @@ export class CliError extends Error {
   }
 
   get exitCode(): number {
-    return EXIT_CODES[this.code] ?? EXIT.failed
+    return exitCodeOf(this.code)
   }
+}
+
+/** The exit code of a command that failed with an error of this code, of a command or of the grid. */
+export function exitCodeOf(code: string): number {
+  return EXIT_CODES[code] ?? EXIT.failed
 }
 
 /** Whether an error is one of the system, such as ENOENT. Those of the runtimes have other codes. */

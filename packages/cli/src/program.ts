@@ -80,8 +80,9 @@ function helpCommand(root: Command): Command {
     .action((name: string | undefined) => {
       const command =
         name === undefined ? root : root.commands.find((one) => one.name() === name || one.alias() === name)
-      if (command === undefined) root.error(`error: unknown command '${name}'`)
-      command.outputHelp()
+      // As without help: commander says what may be meant.
+      if (command === undefined) root.parse([name!], { from: 'user' })
+      else command.outputHelp()
     })
 }
 

@@ -41,7 +41,8 @@ export function hostPort(text: string, typed: string = text): HostPort {
   const [, v6, name, digits] = /^(?:\[([^\]]+)\]|([^:/]+)):(\d+)$/.exec(text) ?? []
   const host = v6 ?? name
   const port = Number(digits)
-  if (host !== undefined && (isIP(host) > 0 || HOST_NAME.test(host)) && port <= PORT_MAX) return { host, port }
+  if (host !== undefined && port > PORT_MAX) throw bad(typed, `${digits} is no port. Ports go from 0 to ${PORT_MAX}`)
+  if (host !== undefined && (isIP(host) > 0 || HOST_NAME.test(host))) return { host, port }
   throw bad(
     typed,
     'write HOST:PORT, as in 192.168.1.7:4001 or [2001:db8::7]:4001, a port alone, or a whole address that a peer has printed',

@@ -44,10 +44,16 @@ function made(name: string, atEnd: () => void = () => undefined): void {
 }
 
 test('a new directory is there at the end, as a whole, and for its user alone', () => {
+  mkdirSync(at('a'))
   made('a/b', () => expect(existsSync(at('a/b'))).toBe(false))
   expect(readdirSync(at('a/b'))).toEqual(['first', 'last'])
   expect(readdirSync(at('a'))).toEqual(['b'])
   expect(statSync(at('a/b')).mode & 0o777).toBe(0o700)
+})
+
+test('the directory around a new one has to be there: a disk may not be mounted', () => {
+  expect(() => new NewDirectory(at('mnt/b'), 'last')).toThrow(`there is no directory ${at('mnt')}`)
+  expect(readdirSync(folder)).toEqual([])
 })
 
 test('an empty directory that is there stays the one that it was, which may be a mount or somebody’s working directory', () => {

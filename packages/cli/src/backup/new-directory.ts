@@ -14,7 +14,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import type { Stats } from 'node:fs'
 import { CliError, systemCode } from '../cli-error.ts'
 import { followed } from '../files/destination.ts'
-import { makeDirectory, orFileError } from '../files/file-trouble.ts'
+import { orFileError } from '../files/file-trouble.ts'
 
 /** Only its user may read what is in it. */
 const PRIVATE_MODE = 0o700
@@ -41,8 +41,8 @@ export class NewDirectory {
   readonly #removeAtExit = (): void => this.#remove()
 
   /**
-   * Removes what killed runs have left. Throws `USAGE` without a name, and `FILE` if there is something in its place already, or if
-   * it cannot be made.
+   * Removes what killed runs have left. Throws `USAGE` without a name, and `FILE` if there is something in its place already, if
+   * the directory around it is not there, or if it cannot be made.
    */
   constructor(name: string, last: string) {
     if (name === '') throw new CliError('USAGE', 'the name of the directory is empty')
@@ -55,10 +55,13 @@ export class NewDirectory {
     }
     this.#found = found
     const around = found === undefined ? dirname(this.#place) : this.#place
+    if (this.#orFailed(() => statSync(around, { throwIfNoEntry: false })) === undefined) {
+      const advice = 'Make it first, if it is the right one: a disk may not be mounted, or the path may be misspelt.'
+      throw new CliError('FILE', `${name} cannot be made: there is no directory ${around}`, advice)
+    }
     const base = found === undefined ? basename(this.#place) : undefined
     this.path = join(around, `${base === undefined ? '' : `.${base}`}.unfinished-${process.pid}`)
     this.#orFailed(() => {
-      makeDirectory(around)
       removeUnfinished(around, base)
       if (found !== undefined) this.#checkEmpty()
       rmSync(this.path, { recursive: true, force: true })

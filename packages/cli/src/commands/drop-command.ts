@@ -35,7 +35,7 @@ async function runDrop(collection: string, options: WriteOptions): Promise<void>
     const entries = countOf(answer.entries, 'entry', 'entries')
     print(`Dropped: ${visible(answer.collection)}, a ${answer.kind} with ${entries}.`)
     if (!answer.receipt.durable) {
-      note('note: this peer keeps its data in memory; the drop is forgotten when all peers that know of it end')
+      note('this peer keeps its data in memory; the drop is forgotten when all peers that know of it end')
     }
   } finally {
     client.close()

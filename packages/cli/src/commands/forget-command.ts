@@ -28,7 +28,7 @@ async function runForget(member: string, options: ClientOptions): Promise<void> 
     const answer = await client.call<ForgetAnswer>('/v1/member', { method: 'DELETE', query: { member } })
     if (options.json === true) return printJson(answer)
     print(`Forgotten: ${answer.peerId}. No peer waits for it any more.`)
-    if (answer.alive) note('note: it runs, so it registers again within a minute. Close it first, and forget it then.')
+    if (answer.alive) note('it runs, so it registers again within a minute. Close it first, and forget it then.')
   } finally {
     client.close()
   }

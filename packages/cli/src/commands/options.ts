@@ -1,6 +1,11 @@
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 import type { Command } from 'commander'
+import { CliError } from '../cli-error.ts'
 import type { PeerChoice } from '../control/running-peer.ts'
+
+const OWNERS_MAX = 16
+const PARTITIONS_MIN = 16
+const PARTITIONS_MAX = 4096
 
 /** Options of every command that calls a running peer. */
 export interface ClientOptions extends PeerChoice {
@@ -32,6 +37,37 @@ export function countParser(min: number, max: number, orElse = ''): (text: strin
     if (text.trim() !== '' && Number.isInteger(count) && count >= min && count <= max) return count
     throw new InvalidArgumentError(`It is a whole number from ${min} to ${max}${orElse}.`)
   }
+}
+
+/** Options of commands that can create a partitioned map. */
+export interface ShapeOptions {
+  readonly partitioned?: true
+  readonly owners?: number
+  readonly partitions?: number
+}
+
+/** Adds the options about a map that does not exist yet. */
+export function shapeCommand(command: Command): Command {
+  return command
+    .option('--partitioned', 'create the map with its entries on a few peers each, if it does not exist')
+    .addOption(
+      new Option('--owners <count>', 'peers that have each of them, 3 by default').argParser(
+        countParser(1, OWNERS_MAX),
+      ),
+    )
+    .addOption(
+      new Option('--partitions <count>', 'a power of two from 16 to 4096, 256 by default').argParser(
+        countParser(PARTITIONS_MIN, PARTITIONS_MAX),
+      ),
+    )
+}
+
+/** What the map is to be, as a call of the peer says it. Throws `USAGE`. */
+export function shapeQuery(options: ShapeOptions): Record<string, string | number | undefined> {
+  const { owners, partitions, partitioned } = options
+  if (partitioned === true) return { partitioned: 'true', owners, partitions }
+  if ((owners ?? partitions) !== undefined) throw new CliError('USAGE', '--owners and --partitions need --partitioned')
+  return {}
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }

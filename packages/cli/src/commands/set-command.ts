@@ -6,13 +6,10 @@ import type { WriteAnswer } from '../control/control-api.ts'
 import { stringifyTagged } from '../formats/json/tagged-json.ts'
 import { note, printJson } from '../terminal/output.ts'
 import { readValue } from './entry-value.ts'
-import { clientCommand, countParser, examples, parseDuration, parseTtl } from './options.ts'
-import type { ClientOptions } from './options.ts'
+import { clientCommand, countParser, examples, parseDuration, parseTtl, shapeCommand, shapeQuery } from './options.ts'
+import type { ClientOptions, ShapeOptions } from './options.ts'
 
 const COPIES_MAX = 64
-const OWNERS_MAX = 16
-const PARTITIONS_MIN = 16
-const PARTITIONS_MAX = 4096
 
 /** Options of commands that write. */
 export interface WriteOptions extends ClientOptions {
@@ -21,13 +18,10 @@ export interface WriteOptions extends ClientOptions {
   readonly timeout?: number
 }
 
-interface SetOptions extends WriteOptions {
+interface SetOptions extends WriteOptions, ShapeOptions {
   readonly string?: true
   readonly bytes?: true
   readonly ttl?: number
-  readonly partitioned?: true
-  readonly owners?: number
-  readonly partitions?: number
 }
 
 /** Adds the options about durability and copies. */
@@ -67,19 +61,8 @@ export function setCommand(): Command {
     .addOption(
       new Option('--ttl <time>', 'the entry expires after this time, as in 30s, 5m, 12h or 90d').argParser(parseTtl),
     )
-    .option('--partitioned', 'create the map with its entries on a few peers each, if it does not exist')
-    .addOption(
-      new Option('--owners <count>', 'peers that have each of them, 3 by default').argParser(
-        countParser(1, OWNERS_MAX),
-      ),
-    )
-    .addOption(
-      new Option('--partitions <count>', 'a power of two from 16 to 4096, 256 by default').argParser(
-        countParser(PARTITIONS_MIN, PARTITIONS_MAX),
-      ),
-    )
     .action(runSet)
-  return examples(writeCommand(command), [
+  return examples(writeCommand(shapeCommand(command)), [
     [`gossipgrid set users ada '{"age":36}'`, 'an object'],
     ['gossipgrid set greetings en hello', 'text, since it is no JSON'],
     ['gossipgrid set codes lisbon 1000 --string', 'text that would be a number'],
@@ -103,11 +86,7 @@ async function runSet(collection: string, key: string, typed: string | undefined
   const value = await valueOf(typed, options)
   const client = await ControlClient.of(options)
   try {
-    const { owners, partitions, partitioned } = options
-    if (partitioned !== true && (owners ?? partitions) !== undefined)
-      throw new CliError('USAGE', '--owners and --partitions need --partitioned')
-    const shape = partitioned === true ? { partitioned: 'true', owners, partitions } : {}
-    const query = { collection, key, ...waitQuery(options), ttlMs: options.ttl, ...shape }
+    const query = { collection, key, ...waitQuery(options), ttlMs: options.ttl, ...shapeQuery(options) }
     const answer = await client.call<WriteAnswer>('/v1/entry', { method: 'PUT', query, body: stringifyTagged(value) })
     tellReceipt(answer, options)
   } finally {
@@ -123,7 +102,7 @@ export function tellReceipt(answer: WriteAnswer, options: WriteOptions): void {
 
 /** Says so if the write is on no disk. */
 export function noteInMemory({ durable }: WriteAnswer['receipt']): void {
-  if (!durable) note('note: this peer keeps its data in memory; the write is lost when all such peers end')
+  if (!durable) note('this peer keeps its data in memory; the write is lost when all such peers end')
 }
 
 async function valueOf(typed: string | undefined, options: SetOptions): Promise<unknown> {

@@ -60,11 +60,11 @@ async function runWatch(collection: string, options: WatchOptions): Promise<void
   try {
     let since = options.since ?? file?.read()
     if (file !== undefined && since === undefined) {
-      note(`note: there is no cursor in ${options.cursor} yet; beginning with the whole collection`, options.json)
+      note(`there is no cursor in ${options.cursor} yet; beginning with the whole collection`, options.json)
     }
     const { collections } = await client.call<CollectionsAnswer>('/v1/collections')
     if (!collections.some(({ name }) => name === collection)) {
-      note(`note: '${collection}' has no entries yet; waiting for the first`, options.json)
+      note(`'${collection}' has no entries yet; waiting for the first`, options.json)
     }
     const watch = new Watch({ client, collection, options, file, signal })
     while (!signal.aborted) {

@@ -1,9 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { GridError } from 'gossipgrid'
 import type { Context } from 'hono'
 import { CliError } from '../cli-error.ts'
 import { toTagged } from '../formats/json/tagged-json.ts'
 import type { ChangeLine } from './control-api.ts'
 import type { EntryChange, ReadableCollection } from './keyed-collection.ts'
+
+/** How often a peer is asked whether it knows a collection by now. */
+const LOOK_GAP_MS = 100
 
 /** What is needed of a collection to follow it. */
 export type FollowedCollection = Pick<ReadableCollection, 'changes' | 'watch' | 'isDropped'>
@@ -32,6 +36,12 @@ export function chosenOf(c: Context): Pick<ChangesQuery, 'key' | 'prefix' | 'ini
   }
 }
 
+/** Where a call with this body goes on. */
+export function sinceIn(body: unknown): { readonly since?: string } {
+  const { since } = body as { since?: string }
+  return since === undefined ? {} : { since }
+}
+
 /**
  * The changes of a collection as lines of NDJSON. Throws `COLLECTION_MISMATCH` at once for a collection that cannot be resumed;
  * a cursor from which it cannot go on, and a drop of the collection, end the stream with a line of type `failed`.
@@ -45,6 +55,39 @@ export function changeLines(name: string, source: FollowedCollection, query: Cha
     )
   }
   return lines(name, source, query)
+}
+
+/** A collection that a peer may come to know. */
+export interface LateCollection {
+  isThere(): boolean
+  /** Throws where it cannot be followed. */
+  found(): FollowedCollection
+}
+
+/** The same of a collection that is not there yet: its changes begin with its first entries. Waiting for it does not make it. */
+export async function* lateChangeLines(
+  name: string,
+  collection: LateCollection,
+  query: ChangesQuery,
+): AsyncGenerator<string, void, undefined> {
+  while (!query.signal.aborted && !collection.isThere())
+    await delay(LOOK_GAP_MS, undefined, { signal: query.signal }).catch(() => undefined)
+  if (query.signal.aborted) {
+    yield endLine(0)
+    return
+  }
+  try {
+    yield* changeLines(name, collection.found(), { ...query, initial: true })
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error
+    const { code, message } = error
+    yield `${JSON.stringify({ type: 'failed', code, message } satisfies ChangeLine)}\n`
+    yield endLine(1)
+  }
+}
+
+function endLine(sent: number): string {
+  return `{"end":${sent}}\n`
 }
 
 function changesOf(source: FollowedCollection, query: ChangesQuery): AsyncIterable<EntryChange> {
@@ -73,7 +116,7 @@ async function* lines(
     if (!(error instanceof GridError)) throw error
     if (error.code !== 'ABORTED') yield failedLine(error)
   }
-  yield `{"end":${sent}}\n`
+  yield endLine(sent)
 }
 
 function failedLine({ code, message }: GridError): string {

@@ -82,7 +82,7 @@ test('a registered peer is forgotten by the end of its id', async () => {
 test('an unknown id, the peer itself, and an id that fits several peers give an error', async () => {
   for (const unknown of ['stranger', '']) await expect(forget(unknown)).rejects.toMatchObject({ code: 'NOT_FOUND' })
   await expect(forget('same')).rejects.toMatchObject({ code: 'SEVERAL_PEERS', exitCode: 2 })
-  await expect(forget(grid.peerId)).rejects.toMatchObject({ code: 'INVALID_OPTION', exitCode: 1 })
+  await expect(forget(grid.peerId)).rejects.toMatchObject({ code: 'INVALID_OPTION', exitCode: 2 })
   await expect(printed('forget', 'stranger')).rejects.toMatchObject({ code: 'NOT_FOUND', exitCode: 1 })
   expect(forgotten).toEqual([])
 })

@@ -9,11 +9,11 @@ import { BODY_MAX_BYTES } from './control-api.ts'
 import type { BatchAnswer, DropAnswer, ForgetAnswer, MembersAnswer } from './control-api.ts'
 import type { PeerStatus, RefusedRow } from './control-api.ts'
 import { backupResponse } from './backup-response.ts'
-import { addPartitionedRoutes } from './partitioned/partitioned-routes.ts'
+import { addPartitionedRoutes, followedMap } from './partitioned/partitioned-routes.ts'
 import { partitionedMap } from './partitioned/partitioned-collection.ts'
 import { addQueryRoutes } from './queries/query-routes.ts'
-import { changeLines, chosenOf } from './change-lines.ts'
-import type { ChangesAnswer, FollowedCollection } from './change-lines.ts'
+import { changeLines, chosenOf, lateChangeLines, sinceIn } from './change-lines.ts'
+import type { ChangesAnswer, ChangesQuery, FollowedCollection } from './change-lines.ts'
 import { changeElements, countBy } from './counting.ts'
 import { documentAnswer } from './document-answer.ts'
 import { setExpiring } from './expiring-entry.ts'
@@ -184,17 +184,24 @@ class Calls {
   /** A POST has the cursor to go on from in its body, since it can be long: `{"since":...}`, or `{}` to begin. */
   async changes(c: Context): Promise<Response> {
     const collection = required(c, 'collection')
-    // A watch may wait for the first entry of a collection, but not of one that has none.
-    const isThere = this.#grid.collections().some(({ name }) => name === collection)
-    return this.changesOf(c, isThere ? this.#known(collection) : this.#readable(collection), collection)
+    const isThere = (): boolean => this.#grid.collections().some(({ name }) => name === collection)
+    const found = (): FollowedCollection => {
+      const map = partitionedMap(this.#grid, collection)
+      return map === undefined ? this.#known(collection) : followedMap(map)
+    }
+    if (isThere()) return this.changesOf(c, found(), collection)
+    return this.#changeLines(c, (query) => lateChangeLines(collection, { isThere, found }, query))
   }
 
-  async changesOf(c: Context, source: FollowedCollection, collection: string): Promise<Response> {
-    const resume = c.req.method === 'POST' ? { resume: sinceIn(await c.req.text()) } : {}
+  changesOf(c: Context, source: FollowedCollection, collection: string): Promise<Response> {
+    return this.#changeLines(c, (query) => changeLines(collection, source, query))
+  }
+
+  async #changeLines(c: Context, linesOf: (query: ChangesQuery) => AsyncIterable<string>): Promise<Response> {
+    const resume = c.req.method === 'POST' ? { resume: sinceIn(readable(parseJson, await c.req.text())) } : {}
     const stop = new AbortController()
     const signal = AbortSignal.any([this.#closing, stop.signal])
-    const lines = changeLines(collection, source, { ...chosenOf(c), ...resume, signal })
-    return streamed(lines, () => stop.abort())
+    return streamed(linesOf({ ...chosenOf(c), ...resume, signal }), () => stop.abort())
   }
 
   async setEntries(c: Context): Promise<Response> {
@@ -320,10 +327,6 @@ class Calls {
   /** The map, counters or sets of that name if they exist: reading a collection must not create it. */
   #known(collection: string): ReadableCollection {
     this.#checkKind(collection, ['map', 'fields', 'counters', 'sets'])
-    return this.#readable(collection)
-  }
-
-  #readable(collection: string): ReadableCollection {
     return keyedCollection(this.#grid, collection) ?? this.#map(collection)
   }
 
@@ -341,11 +344,6 @@ class Calls {
     const there = names.length === 0 ? 'There are none yet.' : `There are: ${names.slice(0, 20).join(', ')}`
     throw new CliError('NOT_FOUND', `no collection '${collection}' is known to this peer`, there)
   }
-}
-
-function sinceIn(body: string): { readonly since?: string } {
-  const { since } = readable(parseJson, body) as { since?: string }
-  return since === undefined ? {} : { since }
 }
 
 function noEntry(collection: string, key: string): CliError {

@@ -15,7 +15,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Grid } from 'gossipgrid'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { ControlClient } from './control-client.ts'
 import { serveControl } from './control-server.ts'
 import type { ControlServer } from './control-server.ts'
@@ -54,7 +54,12 @@ function watchedGrid(iterator: AsyncIterableIterator<unknown>, onSignal: (signal
       return iterator
     },
   }
-  return { name: 'watched', peerId: PEER_ID, map: () => map, collections: () => [] } as unknown as Grid
+  return {
+    name: 'watched',
+    peerId: PEER_ID,
+    map: () => map,
+    collections: () => [{ name: 'c', kind: 'map' }],
+  } as unknown as Grid
 }
 
 async function until(holds: () => boolean): Promise<void> {
@@ -158,6 +163,26 @@ test('the remains of killed peers are removed, and running peers are found', asy
   expect(await choosePeer({}, environment)).toBe(peer('alive', 0).socket)
   forgetPredecessors(directory)
   expect(runningPeers(environment)).toEqual([])
+})
+
+test('where several peers run, the error says by which option to choose one', async () => {
+  const directory = makeRuntimeDirectory(environment)
+  const start = async (name: string, file: string, peerId: string): Promise<void> => {
+    const running = { ...peer(file, process.pid, peerId), name }
+    announce(running, directory, environment)
+    const listening = createServer().listen(running.socket)
+    await once(listening, 'listening')
+    onTestFinished(() => void listening.close())
+  }
+  await start('shop', 'first', PEER_ID)
+  await start('news', 'second', PEER_ID)
+  await expect(choosePeer({}, environment)).rejects.toMatchObject({ advice: 'Choose one, as with --name news.' })
+  await start('shop', 'third', PEER_ID.replace('cpDe2', 'cpDe3'))
+  await expect(choosePeer({ name: 'shop' }, environment)).rejects.toMatchObject({
+    code: 'SEVERAL_PEERS',
+    advice: 'Choose one, as with --peer g3vcpDe2.',
+  })
+  expect(await choosePeer({ peer: 'cpDe3' }, environment)).toBe(peer('third', 0).socket)
 })
 
 test('only files that a peer made are removed or replaced', async () => {

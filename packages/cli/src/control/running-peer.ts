@@ -171,7 +171,7 @@ export async function choosePeer(choice: PeerChoice, environment: Environment = 
     throw new CliError(
       'SEVERAL_PEERS',
       `${meant.length} peers run here, and it is not clear which one you mean:\n${listed(meant)}`,
-      'Choose one with --name NAME or --peer ID.',
+      `Choose one, as with ${telling(meant)}.`,
     )
   }
   if (peers.length > 0 && named.length === 0) {
@@ -183,6 +183,13 @@ export async function choosePeer(choice: PeerChoice, environment: Environment = 
     'no peer of yours runs on this machine',
     `Start one with: gossipgrid peer --name ${shellWord(wanted)} --data ${shellWord(`./${wanted}-data`)}`,
   )
+}
+
+/** The option that tells the first of these peers from the others: the name, if it is the only one of that name. */
+function telling(peers: readonly RunningPeer[]): string {
+  const [{ name, peerId }] = peers as [RunningPeer]
+  const isOnly = peers.filter((peer) => peer.name === name).length === 1
+  return isOnly ? `--name ${shellWord(visible(name))}` : `--peer ${shortId(peerId)}`
 }
 
 function listed(peers: readonly RunningPeer[]): string {

@@ -19,6 +19,7 @@ import { peerLog } from './peer-log.ts'
 import type { LogFormat, LogLevel } from './peer-log.ts'
 import { readSecrets } from './secret.ts'
 import { isCredential, reportUp } from './service.ts'
+import { withAdvice } from './start-advice.ts'
 
 /** The options of `gossipgrid peer`, as commander parses them. */
 export interface PeerOptions extends CertificateOptions {
@@ -58,7 +59,8 @@ export async function runPeer(options: PeerOptions): Promise<void> {
     log.info(`${await ended.came}: closing`)
   } catch (error) {
     // A failure because of the signal is none; a later failure is one.
-    if (!ended.aborted || !(error instanceof Error && 'code' in error && error.code === 'ABORTED')) throw error
+    if (!ended.aborted || !(error instanceof Error && 'code' in error && error.code === 'ABORTED'))
+      throw withAdvice(error)
     log.info(`${await ended.came} while starting: closing`)
   } finally {
     await closeAll(opened)

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { CLI_ERROR_CODES, CliError, EXIT, errorText, isSystemError } from '../cli-error.ts'
+import { CLI_ERROR_CODES, CliError, errorText, exitCodeOf, isSystemError } from '../cli-error.ts'
 import { colorsFor } from './colors.ts'
 import { visibleColoured, visibleJson, visibleLines } from './visible.ts'
 
@@ -45,7 +45,7 @@ export function tellError(thrown: unknown, json: boolean): number {
     toStderr(`${red('error:')} ${visibleLines(message)}${CLI_ERROR_CODES.has(code) ? '' : dim(` (${code})`)}`)
     if (advice !== '') toStderr(visibleLines(advice))
   }
-  return own?.exitCode ?? EXIT.failed
+  return exitCodeOf(code)
 }
 
 /** An error of the system that names a file, and that no command has put into words. */

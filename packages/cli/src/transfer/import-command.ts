@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import { CliError, errorText } from '../cli-error.ts'
-import { clientCommand, countParser, examples } from '../commands/options.ts'
-import type { ClientOptions } from '../commands/options.ts'
+import { clientCommand, countParser, examples, shapeCommand, shapeQuery } from '../commands/options.ts'
+import type { ClientOptions, ShapeOptions } from '../commands/options.ts'
 import type { PeerStatus } from '../control/control-api.ts'
 import { ControlClient } from '../control/control-client.ts'
 import { OTHER_COLUMNS, columnTypeText, columnTypes, parseTypes, typesOf } from '../formats/csv/column-types.ts'
@@ -25,7 +25,7 @@ const BAD_ROWS_SHOWN_MAX = 20
 /** The types of so many columns are shown one by one. With --json the result has all of them. */
 const COLUMNS_SHOWN_MAX = 100
 
-interface ImportOptions extends ClientOptions {
+interface ImportOptions extends ClientOptions, ShapeOptions {
   readonly format?: Format
   readonly keyColumn?: string
   readonly strings?: true
@@ -57,10 +57,11 @@ export function importCommand(): Command {
     .option('--resume <file>', 'the journal to go on from; default one beside the file, none for stdin')
     .option('--restart', 'begin again, whatever the journal says')
     .action(runImport)
-  return examples(clientCommand(command), [
+  return examples(clientCommand(shapeCommand(command)), [
     ['gossipgrid import users users.ndjson', 'lines of {"key":...,"value":...}'],
     ['gossipgrid import cities cities.csv --key-column id --skip-bad 100', 'one object a row'],
     ['gossipgrid import people people.csv --types balance=number,since=date', 'the other columns as they are written'],
+    ['gossipgrid import carts carts.ndjson --partitioned', 'into a new map that is spread over the peers'],
     ['zcat big.ndjson.gz | gossipgrid import big --resume big.journal', 'from stdin'],
   ]).addHelpText(
     'after',
@@ -76,6 +77,7 @@ without --types or --strings is kept in memory for that, up to 16 MiB.`,
 async function runImport(collection: string, file: string | undefined, options: ImportOptions): Promise<void> {
   const startMs = performance.now()
   const format = formatOf(file, options.format)
+  const shape = shapeQuery(options)
   const client = await ControlClient.of(options)
   const source = sourceOf(file)
   const signal = interruption()
@@ -91,6 +93,7 @@ async function runImport(collection: string, file: string | undefined, options: 
     const importer = new Importer({
       client,
       collection,
+      shape,
       skipMax: options.skipBad,
       signal,
       onBadRow: (row) => {

@@ -16,6 +16,8 @@ const BUSY_RETRIES_MAX = 150
 export interface ImporterOptions {
   readonly client: ControlClient
   readonly collection: string
+  /** What the map is to be if it does not exist, as parameters of a call. */
+  readonly shape?: Readonly<Record<string, string | number | undefined>>
   /** How many bad rows to pass over before giving up. */
   readonly skipMax: number
   /** Stops reading; what is under way is waited for. */
@@ -157,12 +159,12 @@ export class Importer {
   }
 
   async #write(rows: readonly GoodRow[]): Promise<Acknowledged> {
-    const { client, collection } = this.#options
+    const { client, collection, shape } = this.#options
     let left = rows
     let drops: number | undefined
     const refused: BadRow[] = []
     for (let tries = 0; left.length > 0; tries++) {
-      const query = { collection }
+      const query = { collection, ...shape }
       const body = JSON.stringify(batchOf(left))
       const answer = await client.call<BatchAnswer>(PATHS[left[0]!.kind], { method: 'POST', query, body })
       this.#expired += answer.expired

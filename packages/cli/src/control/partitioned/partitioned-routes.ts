@@ -51,7 +51,7 @@ export function addPartitionedRoutes(app: Hono, grid: Grid, closing: AbortSignal
   app.on(
     ['GET', 'POST'],
     '/v1/changes',
-    where((c, map, collection) => streams.changes(c, followed(map), collection)),
+    where((c, map, collection) => streams.changes(c, followedMap(map), collection)),
   )
   app.get('/v1/owners', (c) => owners(c, grid))
 }
@@ -154,7 +154,7 @@ async function owners(c: Context, grid: Grid): Promise<Response> {
 }
 
 /** The changes of a partitioned map: none are left out for a slow reader. */
-function followed(map: PartitionedMap<unknown>): FollowedMap {
+export function followedMap(map: PartitionedMap<unknown>): FollowedMap {
   return {
     async *changes(query) {
       for await (const change of map.changes(query)) yield { ...change, missed: 0 }
