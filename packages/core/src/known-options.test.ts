@@ -39,6 +39,9 @@ describe('the options of a method', () => {
       mDNS: 'mdns',
       ttl: 'ttlMs',
       ttlms: 'ttlMs',
+      dir: 'directory',
+      dataDirectory: 'directory',
+      directoryPath: 'directory',
     }
     for (const [wrong, right] of Object.entries(misspelt)) {
       expect(complaint({ [wrong]: 1 })).toBe(`there is no option "${wrong}": did you mean '${right}'?`)

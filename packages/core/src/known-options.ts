@@ -6,6 +6,8 @@ export type Known<Options> = Readonly<Record<keyof Options, true>>
 
 /** A word that differs in more letters than this is not suggested. */
 const EDITS_MAX = 3
+/** A part of a word that is shorter than this says nothing. */
+const PART_MIN_LETTERS = 3
 
 /**
  * Throws `INVALID_OPTION` for options that are not an object, and for an unknown option: otherwise a misspelt option would
@@ -38,7 +40,13 @@ export function nearestOf(given: string, known: readonly string[]): string {
     .map((candidate) => ({ candidate, edits: editsBetween(given.toLowerCase(), candidate.toLowerCase()) }))
     .filter(({ candidate, edits }) => edits <= Math.min(EDITS_MAX, Math.floor(candidate.length / 2)))
     .toSorted((a, b) => a.edits - b.edits)
-  return nearest === undefined ? '' : `: did you mean '${nearest.candidate}'?`
+  const meant = nearest?.candidate ?? known.find((candidate) => isPart(given.toLowerCase(), candidate.toLowerCase()))
+  return meant === undefined ? '' : `: did you mean '${meant}'?`
+}
+
+/** Whether one is a part of the other, as dir is of directory. */
+function isPart(a: string, b: string): boolean {
+  return Math.min(a.length, b.length) >= PART_MIN_LETTERS && (a.includes(b) || b.includes(a))
 }
 
 /** How many letters have to be added, removed, replaced or swapped with the next one (optimal string alignment). */

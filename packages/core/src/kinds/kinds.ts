@@ -128,9 +128,10 @@ export function isSameCollection(a: CollectionDescriptor, b: CollectionDescripto
 }
 
 export function describeKind({ kind, mode, owners, partitions }: CollectionDescriptor): string {
+  const what = kind === 'fields' ? 'map with fields' : kind
   return mode === 'replicated'
-    ? `replicated ${kind}`
-    : `partitioned ${kind} (${partitions} partitions, ${owners} owners)`
+    ? `replicated ${what}`
+    : `partitioned ${what} (${partitions} partitions, ${owners} owners)`
 }
 
 /** The rules of the kind that a code means; undefined for a code of a later version. */

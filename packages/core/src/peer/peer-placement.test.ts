@@ -337,7 +337,7 @@ test('two shapes of one name stand side by side, the earlier one counts everywhe
   peers.advance(A_WHILE_MS)
   expect(peers.events('b', 'mismatch')).toMatchObject([{ name: 'orders' }])
   expect(() => peers.write('b', 'k', 'again', 'orders')).toThrow(
-    "'orders' is a partitioned map (16 partitions, 2 owners) collection and cannot be a replicated map one too",
+    "'orders' is a partitioned map (16 partitions, 2 owners), and cannot be a replicated map as well",
   )
   expect(peers.value('b', 'k', 'orders')).toBe('replicated')
   expect(part('b', 4).replica.table.slotOf(keyIn(4))).toBeDefined()

@@ -39,7 +39,9 @@ test('a name that two peers used for two kinds keeps the first one, and the othe
   const [reported, ...others] = peers.events('b', 'mismatch')
   expect(others).toEqual([])
   expect(reported!.name).toBe('things')
-  expect(reported!.reason).toMatch(/^'things' is a .*map.* and cannot be a .*set.*: take another name$/)
+  expect(reported!.reason).toMatch(
+    /^'things' is a .*map.*, and cannot be a .*set.* as well: open it as what it is, or take another name$/,
+  )
   const write = (): unknown => b.write(set, compositeKey('l', b.slotId), PRESENT, peers.now)
   expect(write).toThrow(expect.objectContaining({ code: 'COLLECTION_MISMATCH', message: reported!.reason }) as Error)
   // The first peer goes on, and no peer loses what the other had written.

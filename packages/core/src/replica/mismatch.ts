@@ -4,5 +4,5 @@ import type { CollectionDescriptor } from '../kinds/kinds.ts'
 
 /** The message of an error that one name is meant for two kinds. */
 export function mismatchOf(first: CollectionDescriptor, later: CollectionDescriptor): string {
-  return `'${plainName(first.name)}' is a ${describeKind(first)} collection and cannot be a ${describeKind(later)} one too: take another name`
+  return `'${plainName(first.name)}' is a ${describeKind(first)}, and cannot be a ${describeKind(later)} as well: open it as what it is, or take another name`
 }

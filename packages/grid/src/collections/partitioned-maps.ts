@@ -135,6 +135,6 @@ function checkSame(map: PartitionedMap<unknown>, later: PartitionedMapOptions<ne
   if (differing === undefined) return
   throw new GridError(
     'COLLECTION_MISMATCH',
-    `'${name}' was opened with another '${differing[0]}': pass the same options each time, or none but the mode`,
+    `'${name}' is open here with another '${differing[0]}': pass the same options each time, or none but the mode`,
   )
 }

@@ -27,9 +27,12 @@ describe('what a map was opened as', () => {
     const grid = await grids.open()
     grid.map('m', { ttlMs: 1000 })
     const clashes: [MapOptions<unknown>, RegExp][] = [
-      [{ ttlMs: 2000 }, /'m' was opened as .*ttlMs: 1000.* cannot be .*ttlMs: 2000/],
-      [{ merge: 'fields' }, /merge: 'value'.* cannot be merge: 'fields'/],
-      [{ schema }, /without a schema.* cannot be .*with a schema/],
+      [
+        { ttlMs: 2000 },
+        /^'m' is open here with ttlMs: 1000, and cannot be opened with ttlMs: 2000 as well: pass the same/,
+      ],
+      [{ merge: 'fields' }, /with merge: 'value', and cannot be opened with merge: 'fields'/],
+      [{ schema }, /with no schema, and cannot be opened with one/],
     ]
     for (const [options, message] of clashes) {
       expect(() => grid.map('m', options)).toThrow(
@@ -37,9 +40,11 @@ describe('what a map was opened as', () => {
       )
     }
     grid.map('plain')
-    expect(() => grid.map('plain', { ttlMs: 1 })).toThrow(/ttlMs: none/)
+    expect(() => grid.map('plain', { ttlMs: 1 })).toThrow(/with no ttlMs/)
     grid.map('checked', { schema })
-    expect(() => grid.map('checked', { schema: schemaOf((value) => ({ value })) })).toThrow(/another schema/)
+    expect(() => grid.map('checked', { schema: schemaOf((value) => ({ value })) })).toThrow(
+      /with a schema, and cannot be opened with another one/,
+    )
   })
 
   it('cannot be something that no map is', async () => {

@@ -109,24 +109,19 @@ export function checkMapOptions(options: MapOptions<never>): void {
   checkWord('merge', options.merge, ['value', 'fields'])
 }
 
-/** Throws `COLLECTION_MISMATCH` if a map is opened again with other options. The error names both. */
+/** Throws `COLLECTION_MISMATCH` if a map is opened again with other options. The error names the one that differs. */
 export function checkSameMap(name: string, first: MapOptions<never>, later: MapOptions<never>): void {
-  const same =
-    (later.merge === undefined || later.merge === (first.merge ?? 'value')) &&
-    (later.ttlMs === undefined || later.ttlMs === first.ttlMs) &&
-    (later.schema === undefined || later.schema === first.schema)
-  if (same) return
-  const other = first.schema === undefined ? 'with a schema' : 'with another schema'
-  throw new GridError(
-    'COLLECTION_MISMATCH',
-    `'${name}' was opened as ${describe(first, 'with a schema')}; it cannot be ${describe(later, other)} too`,
-  )
+  const { merge = 'value', ttlMs, schema } = first
+  if (later.merge !== undefined && later.merge !== merge)
+    throw otherOptions(name, `merge: '${merge}'`, `merge: '${later.merge}'`)
+  if (later.ttlMs !== undefined && later.ttlMs !== ttlMs)
+    throw otherOptions(name, ttlMs === undefined ? 'no ttlMs' : `ttlMs: ${ttlMs}`, `ttlMs: ${later.ttlMs}`)
+  if (later.schema === undefined || later.schema === schema) return
+  if (schema === undefined) throw otherOptions(name, 'no schema', 'one')
+  throw otherOptions(name, 'a schema', 'another one')
 }
 
-function describe({ merge = 'value', ttlMs, schema }: MapOptions<never>, withSchema: string): string {
-  return [
-    `merge: '${merge}'`,
-    `ttlMs: ${ttlMs ?? 'none'}`,
-    schema === undefined ? 'without a schema' : withSchema,
-  ].join(', ')
+function otherOptions(name: string, opened: string, given: string): GridError {
+  const text = `'${name}' is open here with ${opened}, and cannot be opened with ${given} as well`
+  return new GridError('COLLECTION_MISMATCH', `${text}: pass the same options each time, or none`)
 }

@@ -84,3 +84,8 @@ export class WriteReceipt implements Receipt {
     return { version, durable, copies, peers, token }
   }
 }
+
+// The same for `console.log` on Node, Deno and Bun, which would leave out the token.
+Object.defineProperty(WriteReceipt.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+  value: WriteReceipt.prototype.toJSON,
+})
