@@ -127,7 +127,6 @@ describe('against one running peer', () => {
       [['set', 'users', 'ada', '12345678901234567890'], { exit: 2, message: says('would lose digits') }],
       [['status', '--name', 'other'], { exit: 3, code: 'NO_PEER', message: says('--name shop') }],
       [['status', '--socket', join(folder, 'none.sock')], { exit: 3, code: 'NO_PEER' }],
-      [['help', 'qeury'], { exit: 2, code: 'USAGE', message: says('Did you mean query?') }],
       [['import', 'users', 'none.csv'], { exit: 1, code: 'FILE' }],
       [['import', 'users', 'none.csv', '--owners', '2'], { exit: 2, code: 'USAGE', message: says('--partitioned') }],
       [

@@ -111,10 +111,13 @@ test('the error for a misspelt option suggests the right one, also where that on
   }
 })
 
-test('the error for a misspelt command suggests the right one', async () => {
+test.each([
+  [['exprot', 'users'], 'export'],
+  [['help', 'qeury'], 'query'],
+])('the error for a misspelt command suggests the right one: %s', async (line, meant) => {
   const root = program()
   let output = ''
   root.configureOutput({ writeErr: (text) => (output += text) })
-  await expect(root.parseAsync(['exprot', 'users'], { from: 'user' })).rejects.toThrow('Did you mean export?')
+  await expect(root.parseAsync(line, { from: 'user' })).rejects.toThrow(`Did you mean ${meant}?`)
   expect(output).toContain('Try: gossipgrid --help')
 })

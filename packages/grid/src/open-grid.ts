@@ -5,7 +5,7 @@ import { libp2pNetwork } from '@gossipgrid/network'
 import type { Libp2pNetworkOptions } from '@gossipgrid/network'
 import type { OpenedStorage } from './environment/environment.ts'
 import { Grid } from './grid.ts'
-import { keepIdentity, readIdentity } from './lifecycle/identity.ts'
+import { keepIdentity, keepName, readIdentity } from './lifecycle/identity.ts'
 import { claimPlace } from './lifecycle/open-places.ts'
 import { quietLogger } from './logger.ts'
 import type { Logger } from './logger.ts'
@@ -97,7 +97,9 @@ async function openAtPlace(options: OpenGridOptions, logger: Logger, teardown: T
     readWallMs: options.wallMs,
     follow: (runtime: Runtime) => environment.follow(runtime),
   }
-  return Grid.start(deps, teardown, signal)
+  const grid = await Grid.start(deps, teardown, signal)
+  await orAborted(keepName(storage, stored, name), signal)
+  return grid
 }
 
 function storeStep(storage: Storage): TeardownStep {

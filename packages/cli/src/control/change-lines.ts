@@ -18,6 +18,8 @@ export interface ChangesQuery {
   readonly prefix?: string
   /** Begin with the entries that are there. */
   readonly initial: boolean
+  /** There was nothing when the call came, so all entries are changes. */
+  readonly isNew?: true
   /** Go on after this cursor, or print the present entries first, and send cursors. */
   readonly resume?: { readonly since?: string }
   readonly signal: AbortSignal
@@ -70,14 +72,16 @@ export async function* lateChangeLines(
   collection: LateCollection,
   query: ChangesQuery,
 ): AsyncGenerator<string, void, undefined> {
-  while (!query.signal.aborted && !collection.isThere())
+  // A cursor is of a collection that was there, for instance before it was dropped.
+  const isKnown = query.resume?.since !== undefined
+  while (!query.signal.aborted && !isKnown && !collection.isThere())
     await delay(LOOK_GAP_MS, undefined, { signal: query.signal }).catch(() => undefined)
   if (query.signal.aborted) {
     yield endLine(0)
     return
   }
   try {
-    yield* changeLines(name, collection.found(), { ...query, initial: true })
+    yield* changeLines(name, collection.found(), { ...query, isNew: true })
   } catch (error) {
     if (!(error instanceof CliError)) throw error
     const { code, message } = error
@@ -91,13 +95,13 @@ function endLine(sent: number): string {
 }
 
 function changesOf(source: FollowedCollection, query: ChangesQuery): AsyncIterable<EntryChange> {
-  const { initial, key, prefix, resume, signal } = query
+  const { initial, isNew = false, key, prefix, resume, signal } = query
   const chosen = { signal, ...(prefix === undefined ? {} : { prefix }) }
   // One key cannot be watched from a cursor on. Where cursors are sent, they come with the initial entries too.
   if (source.watch !== undefined && key === undefined && (initial || resume !== undefined)) {
     return source.watch({ ...chosen, since: resume?.since })
   }
-  return source.changes({ ...chosen, initial, ...(key === undefined ? {} : { key }) })
+  return source.changes({ ...chosen, initial: initial || isNew, ...(key === undefined ? {} : { key }) })
 }
 
 async function* lines(

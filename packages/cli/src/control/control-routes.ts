@@ -187,7 +187,8 @@ class Calls {
     const isThere = (): boolean => this.#grid.collections().some(({ name }) => name === collection)
     const found = (): FollowedCollection => {
       const map = partitionedMap(this.#grid, collection)
-      return map === undefined ? this.#known(collection) : followedMap(map)
+      if (map !== undefined) return followedMap(map)
+      return isThere() ? this.#known(collection) : this.#map(collection)
     }
     if (isThere()) return this.changesOf(c, found(), collection)
     return this.#changeLines(c, (query) => lateChangeLines(collection, { isThere, found }, query))

@@ -4,6 +4,7 @@ import { access, cp, mkdtemp, open, readFile, readdir, rm, stat, statfs } from '
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { errorText, systemCode } from '../cli-error.ts'
+import type { Grid } from 'gossipgrid'
 import type { RunningPeer } from '../control/running-peer.ts'
 import { bytesText, countOf, durationText } from '../terminal/quantities.ts'
 import { failed, ok, warning } from './finding.ts'
@@ -154,13 +155,21 @@ async function opens(path: string): Promise<Finding> {
   }
 }
 
+/** The grid whose data is in a store that was opened under another name. Throws other errors. */
+function nameIn(error: unknown): string {
+  if (systemCode(error) !== 'STORAGE_OTHER_GRID') throw error
+  return ((error as Error).cause as { readonly name: string }).name
+}
+
 async function opensCopy(name: string, copy: string, sizeBytes: number): Promise<Finding> {
   const { openGrid } = await import('gossipgrid')
   const lines: string[] = []
   const tell = (line: string): void => void lines.push(line.replaceAll(copy, 'the directory'))
   const logger = { debug: () => undefined, info: () => undefined, warn: tell, error: tell }
-  // A store does not contain its grid's name, and without addresses the copy connects to no peer.
-  const grid = await openGrid({ name: 'doctor', directory: copy, listen: [], mdns: false, logger })
+  // Without addresses the copy connects to no peer.
+  const openAs = (grid: string): Promise<Grid> =>
+    openGrid({ name: grid, directory: copy, listen: [], mdns: false, logger })
+  const grid = await openAs('doctor').catch((error: unknown) => openAs(nameIn(error)))
   const { collections } = grid.status()
   await grid.close()
   const entries = collections.reduce((sum, collection) => sum + collection.entries, 0)

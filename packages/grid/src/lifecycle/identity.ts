@@ -14,7 +14,7 @@ export interface StoreIdentity {
 }
 
 /**
- * Reads whose data a store has. Rejects with `STORAGE_OTHER_GRID` if it is that of another grid: opened under this name, all of it
+ * Reads whose data a store has. Rejects with `STORAGE_OTHER_GRID`, whose cause has the `name`, if it is that of another grid: opened under this name, all of it
  * would travel to the peers of this grid, and nobody could tell the two apart again.
  */
 export async function readIdentity(storage: Storage, name: string, logger: Logger): Promise<StoreIdentity> {
@@ -27,18 +27,27 @@ export async function readIdentity(storage: Storage, name: string, logger: Logge
   return { privateKey, name: stored }
 }
 
-/** Stores what the store lacks. `privateKey` is undefined for a network that has none. */
+/** Stores the identity of a new peer, with the name of its grid. `privateKey` is undefined for a network that has none. */
 export async function keepIdentity(
   storage: Storage,
   stored: StoreIdentity,
   name: string,
   privateKey: Uint8Array | undefined,
 ): Promise<void> {
-  const operations: StorageOperation[] = []
-  if (stored.privateKey === undefined && privateKey !== undefined)
-    operations.push({ type: 'put', key: IDENTITY_KEY, bytes: privateKey })
-  if (stored.name === undefined) operations.push({ type: 'put', key: NAME_KEY, bytes: new TextEncoder().encode(name) })
-  if (operations.length > 0) await storage.write(operations, { durable: true })
+  if (stored.privateKey !== undefined || privateKey === undefined) return
+  const operations: StorageOperation[] = [{ type: 'put', key: IDENTITY_KEY, bytes: privateKey }]
+  if (stored.name === undefined) operations.push(namePut(name))
+  await storage.write(operations, { durable: true })
+}
+
+/** Stores the name in a store that has an identity and no name: from an earlier version. To be called once it could be read. */
+export async function keepName(storage: Storage, stored: StoreIdentity, name: string): Promise<void> {
+  if (stored.name === undefined && stored.privateKey !== undefined)
+    await storage.write([namePut(name)], { durable: true })
+}
+
+function namePut(name: string): StorageOperation {
+  return { type: 'put', key: NAME_KEY, bytes: new TextEncoder().encode(name) }
 }
 
 async function readBlob(storage: Storage, key: string, onDamage?: () => void): Promise<Uint8Array | undefined> {
@@ -55,5 +64,6 @@ function otherGrid(stored: string, name: string): GridError {
   return new GridError(
     'STORAGE_OTHER_GRID',
     `the store has the data of grid '${stored}', and was to be opened as '${name}'. Open it as '${stored}', or choose another directory. To use a copy of the data under another name, take a backup and restore it`,
+    { cause: { name: stored } },
   )
 }
