@@ -91,7 +91,7 @@ describe('against one running peer', () => {
     watch.stderr!.on('data', (chunk: Buffer) => (noted += chunk.toString()))
     await until(() => noted.includes('no entries yet'), 'the watch runs')
     expect(JSON.parse(noted)).toEqual({ note: "'orders' has no entries yet; waiting for the first" })
-    // Whoever mistypes a name must not make a collection by watching it.
+    // A mistyped name must not make a collection.
     const { collections } = await here.json<Collections>('collections')
     expect(collections.map(({ name }) => name)).not.toContain('orders')
     // The note is printed before the watch has started at the peer: write until it shows a change.

@@ -148,7 +148,7 @@ describe('the programs that pages print', () => {
     await expect.poll(() => ask(0)).toBe(`${ports[0]}: please log in\n`)
   })
 
-  it('sessions: a token whose write is lost, or that is none, locks nobody out', async () => {
+  it('sessions: a token whose write is lost, or that is none, locks no user out', async () => {
     await saveProgram('docs/sessions.md', 'session-server.ts', folder, LOOPBACK)
     const [port] = await freePorts(1)
     await start('session-server.ts', String(port)).prints('http://127.0.0.1')

@@ -16,46 +16,46 @@ export interface WatchedTimers {
 export function watchTimers(): WatchedTimers {
   const running = new Map<unknown, Timer>()
   const { setTimeout: set, clearTimeout: clear, setInterval: repeat, clearInterval: endRepeat } = globalThis
-  const begin = (handle: unknown, ms: number | undefined): void => {
+  const begin = (timer: unknown, ms: number | undefined): void => {
     const [, , , place = ''] = new Error('here').stack?.split('\n') ?? []
-    running.set(handle, { ms: ms ?? 0, place: place.trim() })
+    running.set(timer, { ms: ms ?? 0, place: place.trim() })
   }
-  const end = (handle: unknown): void => void running.delete(handle)
+  const end = (timer: unknown): void => void running.delete(timer)
   const timeout = (call: (...args: unknown[]) => void, ms?: number, ...args: unknown[]): unknown => {
-    const handle = set(() => {
-      end(handle)
+    const timer = set(() => {
+      end(timer)
       call(...args)
     }, ms)
-    begin(handle, ms)
-    return handle
+    begin(timer, ms)
+    return timer
   }
   const interval = (call: (...args: unknown[]) => void, ms?: number, ...args: unknown[]): unknown => {
-    const handle = repeat(call, ms, ...args)
-    begin(handle, ms)
-    return handle
+    const timer = repeat(call, ms, ...args)
+    begin(timer, ms)
+    return timer
   }
   Object.assign(globalThis, {
     setTimeout: Object.assign(timeout, set),
     setInterval: Object.assign(interval, repeat),
-    clearTimeout: (handle?: number) => {
-      end(handle)
-      clear(handle)
+    clearTimeout: (timer?: number) => {
+      end(timer)
+      clear(timer)
     },
-    clearInterval: (handle?: number) => {
-      end(handle)
-      endRepeat(handle)
+    clearInterval: (timer?: number) => {
+      end(timer)
+      endRepeat(timer)
     },
   })
   return {
     left: () =>
       [...running]
-        .filter(([handle, { ms }]) => ms > LONG_MS && keepsAlive(handle))
+        .filter(([timer, { ms }]) => ms > LONG_MS && keepsAlive(timer))
         .map(([, { ms, place }]) => `a timer of ${Math.round(ms)} ms ${place}`),
     forget: () => running.clear(),
   }
 }
 
-function keepsAlive(handle: unknown): boolean {
-  const { hasRef } = Object(handle) as { hasRef?: () => boolean }
-  return hasRef?.call(handle) !== false
+function keepsAlive(timer: unknown): boolean {
+  const { hasRef } = Object(timer) as { hasRef?: () => boolean }
+  return hasRef?.call(timer) !== false
 }
