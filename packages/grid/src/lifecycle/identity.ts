@@ -15,7 +15,7 @@ export interface StoreIdentity {
 
 /**
  * Reads whose data a store has. Rejects with `STORAGE_OTHER_GRID`, whose cause has the `name`, if it is that of another grid: opened under this name, all of it
- * would travel to the peers of this grid, and nobody could tell the two apart again.
+ * would travel to the peers of this grid, and no one could tell the two apart again.
  */
 export async function readIdentity(storage: Storage, name: string, logger: Logger): Promise<StoreIdentity> {
   const nameBytes = await readBlob(storage, NAME_KEY)
