@@ -8,6 +8,7 @@ import { engine } from './engine.ts'
 import { idle } from './idle.ts'
 import { latency } from './latency.ts'
 import { summarize } from './medians.ts'
+import { partitioned } from './partitioned.ts'
 import { placement } from './placement.ts'
 import { query } from './query.ts'
 import { replicate } from './replicate.ts'
@@ -23,6 +24,7 @@ const BENCHES: readonly Bench[] = [
   engine,
   idle,
   latency,
+  partitioned,
   placement,
   query,
   replicate,
@@ -72,9 +74,9 @@ function progress(line: string): void {
 
 function usage(given: string): number {
   if (given !== '') process.stderr.write(`not understood: ${given}\n`)
-  const lines = BENCHES.map(({ name, summary, runsDefault }) => `  ${name.padEnd(10)} ${summary} (${runsDefault} runs)`)
+  const lines = BENCHES.map(({ name, summary, runsDefault }) => `  ${name.padEnd(11)} ${summary} (${runsDefault} runs)`)
   lines.push(
-    '  versus     two programs beside the same of other libraries; installs these and writes docs/performance.md (3 runs)',
+    '  versus      two programs beside the same of other libraries; installs these and writes docs/performance.md (3 runs)',
     '  versus query   queries beside those of other libraries; installs these and writes docs/query-performance.md (3 runs)',
   )
   process.stderr.write(`usage: npm run bench -- NAME [--json] [--runs N]\n${lines.join('\n')}\n`)

@@ -1,3 +1,6 @@
+import type { Query } from 'gossipgrid'
+import type { City } from '../packages/cli/src/demo/story/cities.ts'
+
 /** The commands of the parent to a forked peer, each with its argument and its result. Times are those of `nowMs`. */
 export interface PeerCommands {
   /** `secret` is '' for an open grid, `directory` '' for a peer that keeps everything in memory. */
@@ -28,6 +31,12 @@ export interface PeerCommands {
   unblock(options: object): { atMs: number }
   /** Starts a stall clock, or stops it: twenty of them would take most of two cores. */
   watchStalls(options: { on: boolean }): object
+  /** Writes so many cities to a partitioned map, with indexes on the name and on the population. */
+  fillCities(options: { count: number }): object
+  /** Asks the owners of that map, a query at a time, and says how long each took. */
+  askCities(options: { query: Query<City>; rows: number; count: number }): { times: readonly number[]; cpuMs: number }
+  /** Resolves when owners have so many cities, and every partition is answered for. */
+  citiesThere(options: { count: number }): object
   status(options: object): PeerStatus
   close(options: object): object
 }

@@ -1,7 +1,9 @@
 import { setImmediate, setTimeout as delay } from 'node:timers/promises'
 import process from 'node:process'
 import { libp2pNetwork, openGrid } from 'gossipgrid'
-import type { Grid, GridMap, Libp2pNetwork, Libp2pNetworkOptions } from 'gossipgrid'
+import type { Grid, GridMap, Libp2pNetwork, Libp2pNetworkOptions, PartitionedMap } from 'gossipgrid'
+import { readCities } from '../packages/cli/src/demo/story/cities.ts'
+import type { City } from '../packages/cli/src/demo/story/cities.ts'
 import { benchLogger } from './bench-logger.ts'
 import { nowMs } from './peer-commands.ts'
 import type { Answer, Argument, CommandName, PeerStatus, Request, Response } from './peer-commands.ts'
@@ -99,6 +101,30 @@ const program: Program = {
     network.unblock()
     return { atMs }
   },
+  fillCities: async ({ count }) => {
+    await cities().setMany(readCities(count))
+    await cities().index('name')
+    await cities().index('population')
+    return {}
+  },
+  askCities: async ({ query, rows, count }) => {
+    const times: number[] = []
+    const cpu = process.cpuUsage()
+    for (let i = 0; i < count; i++) {
+      const startMs = performance.now()
+      const found = await cities().query(query)
+      times.push(performance.now() - startMs)
+      if (found.rows.length !== rows || !found.complete) throw new Error(`${found.rows.length} rows, not ${rows}`)
+    }
+    return { times, cpuMs: cpuMs(cpu) }
+  },
+  citiesThere: async ({ count }) => {
+    for (;;) {
+      const found = await cities().count()
+      if (found.complete && found.count === count) return {}
+      await delay(200)
+    }
+  },
   watchStalls: async ({ on }) => {
     stall?.stop()
     if (on) stall = new StallClock()
@@ -109,6 +135,10 @@ const program: Program = {
     await grid.close()
     return {}
   },
+}
+
+function cities(): PartitionedMap<City> {
+  return grid.map<City>('cities', { mode: 'partitioned' })
 }
 
 async function openNetwork(options: Libp2pNetworkOptions): Promise<Libp2pNetwork> {

@@ -36,6 +36,9 @@ export const TARGETS: Readonly<Record<string, Readonly<Record<string, Target>>>>
     setBytesPerElement100k: { atMost: 120 },
     mapBytesPerTombstone100k: { atMost: 80 },
   },
+  partitioned: {
+    largestP50Ms: { atMost: 5 },
+  },
   placement: {
     lookupNs: { atMost: 300 },
     lookupTagNs: { atMost: 300 },
