@@ -35,8 +35,9 @@ export interface IndexWalk {
 
 /** What is known while an index is built. */
 interface Building {
-  /** What is in the columns, in no order. */
-  readonly numbers: number[]
+  /** What is in the columns, in no order: the first `count` of these. */
+  numbers: Uint32Array
+  count: number
   /** The keys of the entries, as they were when they were read. */
   readonly keys: string[]
   /** Entries that have changed since the walk began. */
@@ -105,18 +106,20 @@ export class MapIndex {
   /** Takes in all entries, in turns of the event loop. What changes meanwhile is taken in at the end. */
   async build(slices: TimeSlices): Promise<void> {
     const { span } = this.#source
-    const building: Building = { numbers: [], keys: [], stale: new Set() }
+    const keys = new Array<string>(span)
+    const building: Building = { numbers: new Uint32Array(span), count: 0, keys, stale: new Set() }
     this.#building = building
     slices.begin()
     for (let entry = 0; entry < span; entry++) {
       const isThere = this.#source.read(entry, this.#content)
-      building.keys[entry] = isThere ? this.#source.key(entry) : ''
+      keys[entry] = isThere ? this.#source.key(entry) : ''
       if (isThere) this.#take(entry, this.#read())
       if (slices.isOver(entry)) await slices.next()
     }
-    const { numbers, keys, stale } = building
+    const { stale } = building
+    const numbers = building.numbers.subarray(0, building.count)
     const compare = (one: number, other: number): number => this.#compare(one, other, keys)
-    const sorted = await sortInTurns(new Uint32Array(numbers), compare, slices)
+    const sorted = await sortInTurns(numbers, this.#columns.weightsOf(numbers), compare, slices)
     let step = 0
     // Also those that become stale meanwhile.
     for (const entry of stale) {
@@ -192,8 +195,18 @@ export class MapIndex {
   }
 
   #insert(number: number): void {
-    if (this.#building === undefined) this.#sorted.add(number)
-    else this.#building.numbers.push(number)
+    const building = this.#building
+    if (building === undefined) {
+      this.#sorted.add(number)
+      return
+    }
+    if (building.count === building.numbers.length) {
+      const { numbers } = building
+      building.numbers = new Uint32Array(2 * building.count + 1)
+      building.numbers.set(numbers)
+    }
+    building.numbers[building.count] = number
+    building.count += 1
   }
 
   #remove(entry: number): void {

@@ -14,20 +14,38 @@ interface Merge {
   to: number
 }
 
-/** Sorts an array by merging, in turns of the event loop. Returns it or another one of the same length. */
-export async function sortInTurns(numbers: Uint32Array, compare: Compare, slices: TimeSlices): Promise<Uint32Array> {
+/** Numbers, and beside each of them a weight: where two weights differ, the smaller one comes first. */
+interface Weighed {
+  readonly numbers: Uint32Array
+  readonly weights: Float64Array
+}
+
+/**
+ * Sorts an array by merging, in turns of the event loop. Returns it or another one of the same length. `compare` is asked only where
+ * weights are equal: they lie side by side, and what it looks at does not.
+ */
+export async function sortInTurns(
+  numbers: Uint32Array,
+  weights: Float64Array,
+  compare: Compare,
+  slices: TimeSlices,
+): Promise<Uint32Array> {
   const count = numbers.length
+  let from: Weighed = { numbers, weights }
+  let into: Weighed = { numbers: new Uint32Array(count), weights: new Float64Array(count) }
   for (let start = 0; start < count; start += RUN) {
-    sortRun(numbers, start, Math.min(start + RUN, count), compare)
+    sortRun(from, start, Math.min(start + RUN, count), compare)
     if (slices.isOverNow()) await slices.next()
   }
-  let from = numbers
-  let into: Uint32Array = new Uint32Array(count)
   for (let width = RUN; width < count; width *= 2) {
     for (let start = 0; start < count; start += 2 * width) {
       const middle = Math.min(start + width, count)
       const end = Math.min(middle + width, count)
       const merge = { left: start, right: middle, to: start }
+      if (isInOrder(from, middle, count, compare)) {
+        copy(from, into, start, end)
+        merge.to = end
+      }
       while (merge.to < end) {
         mergeSome(from, into, merge, middle, end, compare)
         if (slices.isOverNow()) await slices.next()
@@ -35,21 +53,40 @@ export async function sortInTurns(numbers: Uint32Array, compare: Compare, slices
     }
     ;[from, into] = [into, from]
   }
-  return from
+  return from.numbers
 }
 
-function sortRun(numbers: Uint32Array, start: number, end: number, compare: Compare): void {
+/** Whether what ends before `middle` comes before what begins there: entries often come in some order. */
+function isInOrder({ numbers, weights }: Weighed, middle: number, count: number, compare: Compare): boolean {
+  if (middle === count) return true
+  const [one, other] = [weights[middle - 1]!, weights[middle]!]
+  return one < other || (one === other && compare(numbers[middle - 1]!, numbers[middle]!) <= 0)
+}
+
+function copy(from: Weighed, into: Weighed, start: number, end: number): void {
+  into.numbers.set(from.numbers.subarray(start, end), start)
+  into.weights.set(from.weights.subarray(start, end), start)
+}
+
+function sortRun({ numbers, weights }: Weighed, start: number, end: number, compare: Compare): void {
   for (let i = start + 1; i < end; i++) {
     const number = numbers[i]!
+    const weight = weights[i]!
     let at = i
-    for (; at > start && compare(numbers[at - 1]!, number) > 0; at--) numbers[at] = numbers[at - 1]!
+    for (; at > start; at--) {
+      const before = weights[at - 1]!
+      if (before < weight || (before === weight && compare(numbers[at - 1]!, number) <= 0)) break
+      numbers[at] = numbers[at - 1]!
+      weights[at] = before
+    }
     numbers[at] = number
+    weights[at] = weight
   }
 }
 
 function mergeSome(
-  from: Uint32Array,
-  into: Uint32Array,
+  { numbers, weights }: Weighed,
+  into: Weighed,
   merge: Merge,
   middle: number,
   end: number,
@@ -58,8 +95,14 @@ function mergeSome(
   let { left, right, to } = merge
   const stop = Math.min(end, to + STEPS)
   for (; to < stop; to++) {
-    const isLeft = right === end || (left < middle && compare(from[left]!, from[right]!) <= 0)
-    into[to] = isLeft ? from[left++]! : from[right++]!
+    let isLeft = right === end
+    if (!isLeft && left < middle) {
+      const [one, other] = [weights[left]!, weights[right]!]
+      isLeft = one < other || (one === other && compare(numbers[left]!, numbers[right]!) <= 0)
+    }
+    const at = isLeft ? left++ : right++
+    into.numbers[to] = numbers[at]!
+    into.weights[to] = weights[at]!
   }
   merge.left = left
   merge.right = right

@@ -51,7 +51,7 @@ it.each([
   [{ after: 'nonsense' }, /^after: not the next of a page/],
   [{ after: 5 }, /^after: the next of a page, not 5/],
   [{ were: {} }, /^were: no part of a query: did you mean 'where'\?/],
-  ['where', /^the query: an object/],
+  ['where', /^the query: a plain object/],
 ])('a query is refused with the place of its fault: %#', (query, message) => {
   expect(fault(query)).toMatch(message)
 })

@@ -50,7 +50,7 @@ export function checkQuery(query: unknown): CheckedQuery {
 
 /** The parts of a query. Throws `INVALID_QUERY` for one that does not exist. */
 export function partsOf(query: unknown, known: readonly string[]): Readonly<Record<string, unknown>> {
-  if (!isPlainObject(query)) throw invalidQuery('the query', `an object, not ${shown(query)}`)
+  if (!isPlainObject(query)) throw invalidQuery('the query', `a plain object, not ${shown(query)}`)
   for (const name of Object.keys(query))
     if (!known.includes(name))
       throw invalidQuery(name, `no part of a query${nearestOf(name, known) || `: there are ${known.join(', ')}`}`)

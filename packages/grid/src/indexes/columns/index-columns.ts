@@ -138,6 +138,21 @@ export class IndexColumns {
     return 0
   }
 
+  /** Of each of these numbers the weight at the first path. All are 0 if not all values are of one type: then weights say nothing. */
+  weightsOf(numbers: Uint32Array): Float64Array {
+    const weights = new Float64Array(numbers.length)
+    let rank: number | undefined
+    for (let i = 0; i < numbers.length; i++) {
+      const number = numbers[i]!
+      const column = number < ELEMENTS ? this.#columns[0]! : this.#elements
+      const place = number < ELEMENTS ? number : number - ELEMENTS
+      rank ??= column.rank(place)
+      if (column.rank(place) !== rank) return weights.fill(0)
+      weights[i] = column.weight(place)
+    }
+    return weights
+  }
+
   /** Below 0 if a number comes before a stretch of the paths from `first` on, 0 within it, above 0 after it. */
   relation(number: number, first: number, within: readonly Bounds[]): number {
     const place = number < ELEMENTS ? number : number - ELEMENTS

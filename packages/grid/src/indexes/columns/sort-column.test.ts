@@ -4,7 +4,10 @@ import { compareSortKeys, sortKeyOf } from '../../ordering/value-order.ts'
 import type { SortKey } from '../../ordering/value-order.ts'
 import { SortColumn, weightOf } from './sort-column.ts'
 
-const units = fc.array(fc.constantFrom(0, 1, 97, 98, 252, 253, 254, 255, 256, 0x4e00, 0xd83d, 0xffff), { maxLength: 9 })
+const units = fc.array(
+  fc.constantFrom(0, 1, 97, 98, 251, 252, 253, 254, 255, 256, 0x4e00, 0x7fff, 0x8000, 0x80fe, 0x80ff, 0xd83d, 0xffff),
+  { maxLength: 9 },
+)
 const text = fc.oneof(
   units.map((each) => String.fromCharCode(...each)),
   fc.string({ unit: 'grapheme', maxLength: 12 }),

@@ -7,8 +7,8 @@ const ABSENT = 255
 const FIRST = 64
 /** Bytes of a weight that the begin of a text has. More would not be exact in a number. */
 const WEIGHT_BYTES = 6
-/** Code units from this one on take three bytes of a weight. */
-const LONG_UNIT = 254
+/** Code units from this one on take three bytes of a weight, the first of which is one of the two largest. */
+const LONG_UNIT = 253
 
 /**
  * Sort keys by number, in typed arrays: 9 bytes for each, and for text as much as it is long and 8 bytes more. Most comparisons need
@@ -45,6 +45,11 @@ export class SortColumn {
     return this.#ranks[number]!
   }
 
+  /** The weight of its payload. */
+  weight(number: number): number {
+    return this.#weights[number]!
+  }
+
   payload(number: number): Payload {
     const rank = this.#ranks[number]!
     if (rank === TEXT || rank === BYTES) return this.#texts!.get(number)
@@ -72,7 +77,7 @@ export class SortColumn {
   compareTo(number: number, payload: Payload, weight: number): number {
     const own = this.#weights[number]!
     if (own !== weight) return own < weight ? -1 : 1
-    if (typeof payload === 'string') return this.#texts!.compareTo(number, payload)
+    if (typeof payload === 'string') return hasWhole(own) ? 0 : this.#texts!.compareTo(number, payload)
     return typeof payload === 'number' && this.#bigints.size === 0 ? 0 : comparePayloads(this.payload(number), payload)
   }
 
@@ -83,7 +88,8 @@ export class SortColumn {
     if (byRank !== 0) return byRank
     const [own, others] = [one.#weights[number]!, other.#weights[otherNumber]!]
     if (own !== others) return own < others ? -1 : 1
-    if (rank === TEXT || rank === BYTES) return TextColumn.compare(one.#texts!, number, other.#texts!, otherNumber)
+    if (rank === TEXT || rank === BYTES)
+      return hasWhole(own) ? 0 : TextColumn.compare(one.#texts!, number, other.#texts!, otherNumber)
     if (rank !== NUMBER || one.#bigints.size + other.#bigints.size === 0) return 0
     return comparePayloads(one.payload(number), other.payload(otherNumber))
   }
@@ -107,7 +113,7 @@ export function weightOf(payload: Payload): number {
   return typeof payload === 'string' ? weightOfText(payload) : Number(payload)
 }
 
-/** A code unit is a byte larger than it, or, beyond 253, three bytes. After the end there are zeros. */
+/** A code unit is a byte larger than it, or, beyond 252, three bytes. None of them is 0: after the end there are zeros. */
 function weightOfText(text: string): number {
   let weight = 0
   let bytes = 0
@@ -118,11 +124,18 @@ function weightOfText(text: string): number {
       bytes += 1
       continue
     }
-    for (const byte of [255, unit >> 8, unit & 255]) {
+    const rest = unit & 0x7fff
+    for (const byte of [unit < 0x8000 ? 254 : 255, Math.floor(rest / 255) + 1, (rest % 255) + 1]) {
       if (bytes === WEIGHT_BYTES) break
       weight = weight * 256 + byte
       bytes += 1
     }
   }
   return weight * 256 ** (WEIGHT_BYTES - bytes)
+}
+
+/** Whether the weight has the whole text: then equal weights are equal texts. */
+function hasWhole(weight: number): boolean {
+  const shifted = weight / 256
+  return shifted === Math.floor(shifted)
 }
