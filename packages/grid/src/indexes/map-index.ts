@@ -106,7 +106,7 @@ export class MapIndex {
   /** Takes in all entries, in turns of the event loop. What changes meanwhile is taken in at the end. */
   async build(slices: TimeSlices): Promise<void> {
     const { span } = this.#source
-    const keys = new Array<string>(span)
+    const keys: string[] = []
     const building: Building = { numbers: new Uint32Array(span), count: 0, keys, stale: new Set() }
     this.#building = building
     slices.begin()
