@@ -68,8 +68,21 @@ export async function serverBundle(name: string, folder: string, entries: readon
     logOverride: { 'ignored-bare-import': 'silent' },
     logLevel: 'warning',
   })
-  for (const { path, text } of outputFiles) files.set(relative(dist, path).split(sep).join('/'), text)
+  for (const { path, text } of outputFiles)
+    files.set(relative(dist, path).split(sep).join('/'), path.endsWith('.js') ? withOwnClassNames(text) : text)
   return { files, libraries: librariesOf(folder, metafile) }
+}
+
+/**
+ * esbuild writes `var Grid = class _Grid {…}` for a class that names itself, and users would read `_Grid` in logs and errors. Inside of
+ * the class both names mean the same.
+ */
+export function withOwnClassNames(text: string): string {
+  const named = text.matchAll(/^var (\w+) = class (_\w+)/gm)
+  return [...named].reduce(
+    (all, [, own, inner]) => all.replaceAll(new RegExp(`(?<![\\w$.#])${inner}\\b`, 'g'), own!),
+    text,
+  )
 }
 
 function librariesOf(folder: string, { inputs }: Metafile): string[] {

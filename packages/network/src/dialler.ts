@@ -136,6 +136,8 @@ export class Dialler {
   }
 }
 
+/** Browsers do not say why a WebSocket failed, and the event that they give instead of an error has no text. */
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  const text = error instanceof Error ? error.message : String(error)
+  return /^\[object \w+\]$/.test(text) ? 'the connection could not be opened' : text
 }
