@@ -38,10 +38,15 @@ const COMPARISONS: Readonly<Record<string, typeof versus>> = { versus, 'versus q
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { json: { type: 'boolean', default: false }, runs: { type: 'string' } },
+    options: {
+      heavy: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      runs: { type: 'string' },
+    },
   })
   const comparison = COMPARISONS[positionals.join(' ')]
-  if (comparison !== undefined) return compare(positionals.join(' '), comparison, Number(values.runs ?? 3))
+  if (comparison !== undefined)
+    return compare(positionals.join(' '), comparison, Number(values.runs ?? 3), values.heavy)
   const bench = BENCHES.find(({ name }) => name === positionals[0])
   const runs = values.runs === undefined ? bench?.runsDefault : Number(values.runs)
   if (bench === undefined || positionals.length > 1) return usage(positionals.join(' '))
@@ -59,11 +64,11 @@ async function main(): Promise<number> {
   return 0
 }
 
-async function compare(name: string, comparison: typeof versus, runs: number): Promise<number> {
+async function compare(name: string, comparison: typeof versus, runs: number, heavy: boolean): Promise<number> {
   if (!Number.isInteger(runs) || runs < 1) return usage(`--runs ${runs}`)
   const loadAtStart = loadNow()
   const startMs = performance.now()
-  const write = await comparison(runs, (line) => progress(`${name}: ${line}`))
+  const write = await comparison(runs, (line) => progress(`${name}: ${line}`), heavy)
   progress(await write(conditions(loadAtStart, runs, performance.now() - startMs)))
   return 0
 }
@@ -76,7 +81,7 @@ function usage(given: string): number {
   if (given !== '') process.stderr.write(`not understood: ${given}\n`)
   const lines = BENCHES.map(({ name, summary, runsDefault }) => `  ${name.padEnd(11)} ${summary} (${runsDefault} runs)`)
   lines.push(
-    '  versus      two programs beside the same of other libraries; installs these and writes docs/performance.md (3 runs)',
+    '  versus      two programs beside the same of other libraries; installs these and writes docs/performance.md (3 runs);\n              with --heavy OrbitDB and Peerbit as well',
     '  versus query   queries beside those of other libraries; installs these and writes docs/query-performance.md (3 runs)',
   )
   process.stderr.write(`usage: npm run bench -- NAME [--json] [--runs N]\n${lines.join('\n')}\n`)

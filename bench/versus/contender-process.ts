@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { ContenderAnswer, ContenderRequest } from './contender-program.ts'
 
-const ANSWER_MAX_MS = 60_000
+const ANSWER_MAX_MS = 300_000
 
 /** A relay, or a program with one copy. */
 export class ContenderProcess {

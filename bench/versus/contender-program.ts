@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { nowMs } from '../peer-commands.ts'
 import { keyOf, valueOf } from '../sample.ts'
-import { CONTENDERS } from './contenders.ts'
+import { ALL_CONTENDERS } from './contenders.ts'
 import type { Copy, Load } from './contender.ts'
 
 /** What the parent asks for, one request at a time. Each is answered by an object. */
@@ -39,7 +39,7 @@ async function serve(request: ContenderRequest): Promise<ContenderAnswer> {
   switch (request.type) {
     case 'relay':
     case 'open': {
-      const contender = CONTENDERS.find(({ name }) => name === request.name)!
+      const contender = ALL_CONTENDERS.find(({ name }) => name === request.name)!
       const installed = (await import(pathToFileURL(request.loader).href)) as { load: Load }
       const load: Load = async (name) =>
         name === 'gossipgrid' ? ((await import('gossipgrid')) as never) : installed.load(name)

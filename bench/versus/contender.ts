@@ -9,6 +9,8 @@ export interface Contender {
   readonly shown: string
   /** Whether what both sides wrote while they were apart reaches the other side. */
   readonly heals: boolean
+  /** How many entries are written in a stream; 10,000 unless it would take too long. */
+  readonly entries?: number
   /** What a reader has to know to compare the figures. */
   readonly remark: string
   /** Starts what its programs meet at, and resolves with the address. Left out where they need nothing. */

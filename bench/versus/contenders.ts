@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type * as Gossipgrid from 'gossipgrid'
 import { benchLogger } from '../bench-logger.ts'
 import type { Contender, Copy, Load } from './contender.ts'
+import { HEAVY_CONTENDERS } from './heavy-contenders.ts'
 
 /** Parts of the libraries that are used here. They are not installed in this repository, so their own types are not at hand. */
 type Class<Instance> = new (...options: unknown[]) => Instance
@@ -232,6 +233,8 @@ const gossipgrid: Contender = {
 
 /** In the order of the table. */
 export const CONTENDERS: readonly Contender[] = [gossipgrid, hocuspocus, yWebsocket, tinyBase, gun]
+
+export const ALL_CONTENDERS: readonly Contender[] = [...CONTENDERS, ...HEAVY_CONTENDERS]
 
 const IN_MEMORY = { radisk: false, localStorage: false, multicast: false, axe: false, file: false }
 

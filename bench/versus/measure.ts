@@ -13,6 +13,7 @@ export const PAUSES: readonly { readonly pauseMs: number; readonly writes: numbe
   { pauseMs: 100, writes: 60 },
 ]
 const ASKED = PAUSES.reduce((sum, { writes }) => sum + writes, 0)
+/** Unless a contender has a number of its own. */
 const STREAM = 10_000
 const DIFFERING_EACH = 100
 /** Until what follows a start has ended. */
@@ -20,7 +21,7 @@ const SETTLE_MS = 2000
 
 /** The figures of one contender, in programs that end afterwards. A figure that it has no way to give is left out. */
 export async function measure(contender: Contender, program: string, loader: string): Promise<Figures> {
-  const { name } = contender
+  const { name, entries = STREAM } = contender
   const processes: ContenderProcess[] = []
   const started = (): ContenderProcess => {
     const made = new ContenderProcess(program)
@@ -40,19 +41,19 @@ export async function measure(contender: Contender, program: string, loader: str
 
     const latencies = await latenciesOf(a, b)
 
-    const arrived = b.ask({ type: 'await', prefix: 'user:', count: STREAM })
-    const { atMs: startMs = NaN } = await a.ask({ type: 'stream', prefix: 'user:', count: STREAM })
+    const arrived = b.ask({ type: 'await', prefix: 'user:', count: entries })
+    const { atMs: startMs = NaN } = await a.ask({ type: 'stream', prefix: 'user:', count: entries })
     const { atMs: seenMs = NaN } = await arrived
 
     const late = started()
     const { startMs: openedMs = NaN } = await late.ask({ type: 'open', name, loader, address })
-    const { atMs: joinedMs = NaN } = await late.ask({ type: 'size', count: STREAM + 2 * ASKED })
+    const { atMs: joinedMs = NaN } = await late.ask({ type: 'size', count: entries + 2 * ASKED })
     late.end()
     return {
       ...latencies,
-      streamPerSec: STREAM / ((seenMs - startMs) / 1000),
+      streamPerSec: entries / ((seenMs - startMs) / 1000),
       joinMs: joinedMs - openedMs,
-      ...(contender.heals ? await heal(a, b) : {}),
+      ...(contender.heals ? await heal(a, b, entries) : {}),
       idleMegabytes: rssBytes / 1e6,
     }
   } finally {
@@ -76,12 +77,12 @@ async function latenciesOf(a: ContenderProcess, b: ContenderProcess): Promise<Fi
 }
 
 /** Both sides write while one is disconnected. From the call to reconnect until both have all. */
-async function heal(a: ContenderProcess, b: ContenderProcess): Promise<Figures> {
+async function heal(a: ContenderProcess, b: ContenderProcess, entries: number): Promise<Figures> {
   await b.ask({ type: 'disconnect' })
   await delay(SETTLE_MS)
   await a.ask({ type: 'stream', prefix: 'left:', count: DIFFERING_EACH })
   await b.ask({ type: 'stream', prefix: 'right:', count: DIFFERING_EACH })
-  const before = STREAM + 2 * ASKED + 2 * DIFFERING_EACH
+  const before = entries + 2 * ASKED + 2 * DIFFERING_EACH
   const { atMs: startMs = NaN } = await b.ask({ type: 'reconnect' })
   const ends = await Promise.all([a, b].map((each) => each.ask({ type: 'size', count: before })))
   return { healMs: Math.max(...ends.map(({ atMs = NaN }) => atMs)) - startMs }

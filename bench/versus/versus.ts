@@ -3,7 +3,7 @@ import type { Conditions } from '../report.ts'
 import { comparisonTable } from './comparison-table.ts'
 import type { ComparedFigures } from './comparison-table.ts'
 import type { Contender } from './contender.ts'
-import { CONTENDERS } from './contenders.ts'
+import { ALL_CONTENDERS, CONTENDERS } from './contenders.ts'
 import { inTurns } from './in-turns.ts'
 import type { Result } from './in-turns.ts'
 import { measure, PAUSES } from './measure.ts'
@@ -31,13 +31,18 @@ const FIGURES: ComparedFigures = {
   idleMegabytes: { text: 'memory of a program with an empty map, MB' },
 }
 
-/** Measures all contenders, and returns the page that says how they compare. */
+/** Measures contenders, `heavy` ones too, and returns the page that says how they compare. */
 export function versus(
   runs: number,
   progress: (line: string) => void,
+  heavy: boolean,
 ): Promise<(where: Conditions) => Promise<string>> {
   const script = 'versus/contender-program.ts'
-  return inTurns({ contenders: CONTENDERS, script, measure, file: PAGE, pageOf }, runs, progress)
+  return inTurns(
+    { contenders: heavy ? ALL_CONTENDERS : CONTENDERS, script, measure, file: PAGE, pageOf },
+    runs,
+    progress,
+  )
 }
 
 function pageOf(
