@@ -18,7 +18,7 @@ const TAKES_NONE = '/proc takes no new files or directories (ENOENT)'
 /** A command with a path that cannot be, and what the error says. */
 const cases: readonly (readonly [line: string, code: string, message: string])[] = [
   ['backup /proc/x', 'FILE', `/proc/x cannot be made: ${TAKES_NONE}`],
-  ['backup /proc/x/y', 'FILE', `/proc/x/y cannot be made: ${TAKES_NONE}`],
+  ['backup /proc/x/y', 'FILE', '/proc/x/y cannot be made: there is no directory /proc/x'],
   ['backup plain', 'FILE', 'plain is there already, and is no directory'],
   ['backup plain/x', 'FILE', `plain/x cannot be made: ${NO_DIRECTORY}`],
   ['restore plain --data x', 'BAD_BACKUP', 'plain has no manifest.json'],
