@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Surroundings, killed, removeAll, until } from './cli-rig/surroundings.ts'
+import { join } from 'node:path'
+import { Surroundings, ended, folder, killed, removeAll, until } from './cli-rig/surroundings.ts'
 
 const here = new Surroundings('spread')
 
@@ -71,4 +72,35 @@ test('says what is wrong', async () => {
   expect(await failure('set', 'carts', 'a', '1', '--owners', '2')).toMatch(/need --partitioned/)
   expect(await failure('set', 'carts', 'a', '1', '--peers', '2')).toMatch(/counts owners/)
   expect(await failure('get', 'carts', 'a', '--after', 'AAAA')).toMatch(/no tokens/)
+})
+
+test('a peer leaves: others have all that it held, its process ends, and lost partitions are none', async () => {
+  const group = new Surroundings('leaving')
+  const first = await group.peer('--name', 'leaving', '--data', join(folder, 'first'))
+  await group.ok('set', 'carts', '0', 'tea', '--partitioned', '--owners', '1', '--partitions', '16')
+  await group.ok('set', 'carts', '7', 'tea')
+  const second = await group.peer(
+    '--name',
+    'leaving',
+    '--data',
+    join(folder, 'second'),
+    '--join',
+    first.started.join[0]!,
+  )
+  const of = (peer: typeof first): string[] => ['--socket', peer.started.socket]
+  const isWhole = async (): Promise<boolean> => {
+    const { partitions } = await group.json<{ partitions: { owned: number; whole: number } }>('status', ...of(second))
+    return partitions.owned > 0 && partitions.whole === partitions.owned
+  }
+  await until(isWhole, 'the second peer has its share')
+  const brief = await group.error('leave', ...of(first), '--timeout', '1ms')
+  expect(brief).toMatchObject({ exit: 1, code: 'LEAVE_INCOMPLETE', message: expect.stringContaining("'carts'") })
+  expect(await group.ok('get', 'carts', '7', ...of(first))).toBe('"tea"\n')
+  const exit = ended(first.child)
+  const left = await group.json<{ left: boolean; partitions: number }>('leave', ...of(first))
+  expect([left.left, left.partitions > 0]).toEqual([true, true])
+  expect((await exit).code).toBe(0)
+  expect((await group.ok('entries', 'carts', '--keys-only', ...of(second))).trim().split('\n')).toHaveLength(2)
+  expect(await group.json('begin-again', 'carts', ...of(second))).toEqual({ collection: 'carts', partitions: 0 })
+  expect(await group.error('begin-again', 'none', ...of(second))).toMatchObject({ exit: 1, code: 'NOT_FOUND' })
 })

@@ -19,6 +19,8 @@ import { demoCommand } from './demo/demo-command.ts'
 import { doctorCommand } from './doctor/doctor-command.ts'
 import { peerCommand } from './peer/peer-command.ts'
 import { indexCommand } from './query/index-command.ts'
+import { beginAgainCommand } from './placement/begin-again-command.ts'
+import { leaveCommand } from './placement/leave-command.ts'
 import { ownersCommand } from './placement/owners-command.ts'
 import { queryCommand } from './query/query-command.ts'
 import { relayCommand } from './relay/relay-command.ts'
@@ -47,7 +49,7 @@ const GROUPS: readonly (readonly [title: string, commands: readonly (() => Comma
   ],
   ['Files:', [exportCommand, importCommand, backupCommand, restoreCommand]],
   ['Look at a running peer:', [statusCommand, collectionsCommand, membersCommand, ownersCommand]],
-  ['Look after the grid:', [dropCommand, forgetCommand]],
+  ['Look after the grid:', [leaveCommand, dropCommand, forgetCommand, beginAgainCommand]],
 ]
 
 /** The `gossipgrid` command with all its subcommands. `completing`: a shell asks it for completions. */

@@ -5,6 +5,7 @@ import type { Grid } from 'gossipgrid'
 import { CliError, errorText, systemCode } from '../cli-error.ts'
 import { controlRoutes } from './control-routes.ts'
 import type { PeerFacts } from './control-routes.ts'
+import { addLeaveRoutes } from './partitioned/leave-routes.ts'
 import { announce, answers, checkSocketPath, forgetPredecessors, socketPath } from './running-peer.ts'
 import { makeRuntimeDirectory } from './runtime-directory.ts'
 import type { Environment } from './runtime-directory.ts'
@@ -25,11 +26,13 @@ export interface ControlServerOptions {
   readonly socket?: string | undefined
   readonly facts: Omit<PeerFacts, 'socket'>
   readonly environment?: Environment
+  /** Called when the peer has left the grid, as a command wanted. */
+  readonly left?: () => void
 }
 
 /** Answers commands on a local socket that only this user can open. Throws `SOCKET`. */
 export async function serveControl(options: ControlServerOptions): Promise<ControlServer> {
-  const { grid, socket, facts, environment = process.env } = options
+  const { grid, socket, facts, environment = process.env, left = () => undefined } = options
   const directory = socket === undefined || process.platform === 'win32' ? makeRuntimeDirectory(environment) : ''
   const path = socket ?? socketPath(directory, grid.name, grid.peerId)
   checkSocketPath(path)
@@ -37,6 +40,7 @@ export async function serveControl(options: ControlServerOptions): Promise<Contr
   await removeStale(path)
   const closing = new AbortController()
   const routes = controlRoutes(grid, { ...facts, socket: path }, closing.signal)
+  addLeaveRoutes(routes, grid, { closing: closing.signal, left })
   const server = createAdaptorServer({ fetch: routes.fetch, overrideGlobalObjects: false }) as Server
   // A command that was stopped (Ctrl-Z), or got no processor for some seconds, would find its connection closed.
   server.keepAliveTimeout = 0

@@ -24,7 +24,13 @@ export class EndSignal {
     }
   }
 
-  /** Resolves to the name of the signal. */
+  /** Ends for another reason than a signal. */
+  end(reason: string): void {
+    this.#abort.abort(new Error(reason))
+    this.#first.resolve(reason)
+  }
+
+  /** Resolves to the name of the signal, or to the other reason. */
   get came(): Promise<string> {
     return this.#first.promise
   }

@@ -55,7 +55,8 @@ export async function runPeer(options: PeerOptions): Promise<void> {
   checkReach(options, secrets)
   const opened: Closable[] = []
   try {
-    await start(options, { log, secrets, opened, signal: ended.signal })
+    const left = (): void => ended.end('it has left the grid')
+    await start(options, { log, secrets, opened, signal: ended.signal, left })
     log.info(`${await ended.came}: closing`)
   } catch (error) {
     // A failure because of the signal is none; a later failure is one.
@@ -78,9 +79,11 @@ interface StartDeps {
   readonly opened: Closable[]
   /** Aborts the start. */
   readonly signal: AbortSignal
+  /** To be called when the peer has left the grid. */
+  readonly left: () => void
 }
 
-async function start(options: PeerOptions, { log, secrets, opened, signal }: StartDeps): Promise<void> {
+async function start(options: PeerOptions, { log, secrets, opened, signal, left }: StartDeps): Promise<void> {
   const metricsAt = options.metrics === undefined ? undefined : metricsAddress(options.metrics)
   const grid = await open(options, secrets, log, signal)
   opened.push(grid)
@@ -94,7 +97,7 @@ async function start(options: PeerOptions, { log, secrets, opened, signal }: Sta
   }
   const directory = options.data === undefined ? '' : resolve(options.data)
   const facts = { pid: process.pid, version, directory, metrics: metricsUrl }
-  const control = await serveControl({ grid, socket: options.socket, facts })
+  const control = await serveControl({ grid, socket: options.socket, facts, left })
   opened.push(control)
   tellStart(grid, options, { ...facts, socket: control.socket, isPrivate: secrets.length > 0 })
   log.info(`peer ${grid.peerId} of grid '${grid.name}' is up`)
