@@ -74,7 +74,7 @@ test('says what is wrong', async () => {
   expect(await failure('get', 'carts', 'a', '--after', 'AAAA')).toMatch(/no tokens/)
 })
 
-test('a peer leaves: others have all that it held, its process ends, and lost partitions are none', async () => {
+test('a peer leaves: others have all that it had, its process ends, and no partition is lost', async () => {
   const group = new Surroundings('leaving')
   const first = await group.peer('--name', 'leaving', '--data', join(folder, 'first'))
   await group.ok('set', 'carts', '0', 'tea', '--partitioned', '--owners', '1', '--partitions', '16')
@@ -97,8 +97,8 @@ test('a peer leaves: others have all that it held, its process ends, and lost pa
   expect(brief).toMatchObject({ exit: 1, code: 'LEAVE_INCOMPLETE', message: expect.stringContaining("'carts'") })
   expect(await group.ok('get', 'carts', '7', ...of(first))).toBe('"tea"\n')
   const exit = ended(first.child)
-  const left = await group.json<{ left: boolean; partitions: number }>('leave', ...of(first))
-  expect([left.left, left.partitions > 0]).toEqual([true, true])
+  // It may have gone on handing over meanwhile, and have nothing left.
+  expect(await group.json('leave', ...of(first))).toMatchObject({ left: true, partitions: expect.any(Number) })
   expect((await exit).code).toBe(0)
   expect((await group.ok('entries', 'carts', '--keys-only', ...of(second))).trim().split('\n')).toHaveLength(2)
   expect(await group.json('begin-again', 'carts', ...of(second))).toEqual({ collection: 'carts', partitions: 0 })

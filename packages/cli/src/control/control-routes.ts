@@ -9,7 +9,7 @@ import { BODY_MAX_BYTES } from './control-api.ts'
 import type { BatchAnswer, DropAnswer, ForgetAnswer, MembersAnswer } from './control-api.ts'
 import type { PeerStatus, RefusedRow } from './control-api.ts'
 import { backupResponse } from './backup-response.ts'
-import { addPartitionedRoutes, followedMap } from './partitioned/partitioned-routes.ts'
+import { addPartitionedRoutes, followedPartitions } from './partitioned/partitioned-routes.ts'
 import { partitionedMap } from './partitioned/partitioned-collection.ts'
 import { addQueryRoutes } from './queries/query-routes.ts'
 import { changeLines, chosenOf, lateChangeLines, sinceIn } from './change-lines.ts'
@@ -17,7 +17,7 @@ import type { ChangesAnswer, ChangesQuery, FollowedCollection } from './change-l
 import { changeElements, countBy } from './counting.ts'
 import { documentAnswer } from './document-answer.ts'
 import { setExpiring } from './expiring-entry.ts'
-import { keyedCollection } from './keyed-collection.ts'
+import { keyedCollection, openSet } from './keyed-collection.ts'
 import type { ReadableCollection } from './keyed-collection.ts'
 import { endLine, inPieces, streamed } from './ndjson.ts'
 
@@ -186,8 +186,8 @@ class Calls {
     const collection = required(c, 'collection')
     const isThere = (): boolean => this.#grid.collections().some(({ name }) => name === collection)
     const found = (): FollowedCollection => {
-      const map = partitionedMap(this.#grid, collection)
-      if (map !== undefined) return followedMap(map)
+      const spread = followedPartitions(this.#grid, collection)
+      if (spread !== undefined) return spread
       return isThere() ? this.#known(collection) : this.#map(collection)
     }
     if (isThere()) return this.changesOf(c, found(), collection)
@@ -222,7 +222,7 @@ class Calls {
     const collection = required(c, 'collection')
     this.#checkKind(collection, ['set'])
     const stop = new AbortController()
-    const set = this.#grid.set(collection)
+    const set = openSet(this.#grid, collection)
     const elements = set.values({ signal: AbortSignal.any([this.#closing, stop.signal]) })
     async function* lines(): AsyncGenerator<string, void, undefined> {
       let sent = 0

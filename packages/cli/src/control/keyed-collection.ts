@@ -1,4 +1,5 @@
-import type { Grid, GridSets, ReadOptions, WriteOptions } from 'gossipgrid'
+import type { Grid, GridSet, GridSets, PartitionedSet, ReadOptions, WriteOptions } from 'gossipgrid'
+import { partitionedKeyed } from './partitioned/partitioned-keyed.ts'
 
 interface EntriesQuery {
   readonly prefix?: string
@@ -54,4 +55,10 @@ function setsAsEntries(sets: GridSets<unknown>): ReadableCollection {
       }
     },
   }
+}
+
+/** The set of that name, partitioned or not. */
+export function openSet(grid: Grid, name: string): GridSet<unknown> | PartitionedSet<unknown> {
+  const keyed = partitionedKeyed(grid, name)
+  return keyed?.kind === 'set' ? keyed.set : grid.set(name)
 }

@@ -60,7 +60,7 @@ async function runLeave(options: LeaveOptions): Promise<void> {
   if ('failed' in ended) throw CliError.fromPeer(ended.failed.code, ended.failed.message)
   const { bytes = 0, partitions = 0 } = most ?? {}
   if (options.json === true) return printJson({ left: true, partitions, bytes })
-  const handed = partitions === 0 ? '' : ` Others have the ${countOf(partitions, 'partition')} that it held.`
+  const handed = partitions === 0 ? '' : ` Others have the ${countOf(partitions, 'partition')} that it had.`
   print(`The peer has left the grid and is closed.${handed} Its directory is not deleted.`)
 }
 

@@ -50,7 +50,7 @@ async function* linesOf(
   }
   const leaving = grid.leave({ ...options, onProgress }).then(
     (): LeaveLine => {
-      // Also if nobody reads the answer any more. The server waits until a reader has it.
+      // Also if the caller has gone. Otherwise the server waits until it has the answer.
       left()
       return { left: true }
     },

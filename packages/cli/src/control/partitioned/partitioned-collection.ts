@@ -13,6 +13,7 @@ export function partitionedMap(grid: Grid, name: string, wanted?: WantedShape): 
   // One that exists and is replicated is refused by the grid, in its own words.
   if (known?.partitions === undefined)
     return wanted?.partitioned === true ? grid.map(name, { mode: 'partitioned', ...numbersOf(wanted) }) : undefined
+  if (known.kind !== 'map' && known.kind !== 'fields') return undefined
   const merge = known.kind === 'fields' ? 'fields' : 'value'
   return grid.map(name, { mode: 'partitioned', merge, ...numbersOf(known), ...numbersOf(wanted ?? {}) })
 }

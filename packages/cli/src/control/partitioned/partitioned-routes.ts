@@ -4,13 +4,15 @@ import type { Context, Hono } from 'hono'
 import { CliError } from '../../cli-error.ts'
 import { fromTagged, parseTagged, stringifyTagged, toTagged } from '../../formats/json/tagged-json.ts'
 import type { OwnersAnswer } from './owners-answer.ts'
+import { keyedEntries } from './partitioned-keyed.ts'
+import type { PartitionedEntries } from './partitioned-keyed.ts'
 import { partitionedMap } from './partitioned-collection.ts'
 import type { WantedShape } from './partitioned-collection.ts'
 
 /** What a call needs of a map to send its changes. */
 export interface FollowedMap {
   changes(query: ChangesQuery & { readonly initial?: boolean; readonly key?: string }): AsyncIterable<FollowedChange>
-  watch(query: ChangesQuery & { readonly since?: string | undefined }): AsyncIterable<FollowedChange>
+  watch?(query: ChangesQuery & { readonly since?: string | undefined }): AsyncIterable<FollowedChange>
 }
 
 interface ChangesQuery {
@@ -29,29 +31,36 @@ export interface LineStreams {
   streamed(pieces: AsyncIterable<string>, stop: () => void): Response
 }
 
-type Handler = (c: Context, map: PartitionedMap<unknown>, collection: string) => Response | Promise<Response>
+type Answer<Source> = (c: Context, source: Source, collection: string) => Response | Promise<Response>
+type Handler = (c: Context, next: () => Promise<void>) => Promise<Response | void>
 
 /** The calls that read and write entries, where the collection is partitioned, and which peers own a key. Others go on to the next route. */
 export function addPartitionedRoutes(app: Hono, grid: Grid, closing: AbortSignal, streams: LineStreams): void {
-  const where =
-    (handle: Handler) =>
-    async (c: Context, next: () => Promise<void>): Promise<Response | void> => {
+  const found =
+    <Source>(find: (c: Context, name: string) => Source | undefined, answer: Answer<Source>): Handler =>
+    async (c, next) => {
       const collection = c.req.query('collection')
-      const map = collection === undefined ? undefined : partitionedMap(grid, collection, wantedOf(c))
-      return map === undefined ? next() : handle(c, map, collection!)
+      const source = collection === undefined ? undefined : find(c, collection)
+      return source === undefined ? next() : answer(c, source, collection!)
     }
+  const mapOf = (c: Context, name: string): PartitionedMap<unknown> | undefined => {
+    return partitionedMap(grid, name, wantedOf(c))
+  }
+  const where = (answer: Answer<PartitionedEntries>): Handler => {
+    return found((c, name) => mapOf(c, name) ?? keyedEntries(grid, name), answer)
+  }
   app.get('/v1/entry', where(get))
-  app.put('/v1/entry', where(set))
+  app.put('/v1/entry', found(mapOf, set))
   app.delete('/v1/entry', where(remove))
   app.get(
     '/v1/entries',
     where((c, map, collection) => entries(c, map, collection, { closing, streams })),
   )
-  app.post('/v1/entries', where(setEntries))
+  app.post('/v1/entries', found(mapOf, setEntries))
   app.on(
     ['GET', 'POST'],
     '/v1/changes',
-    where((c, map, collection) => streams.changes(c, followedMap(map), collection)),
+    where((c, map, collection) => streams.changes(c, followed(map), collection)),
   )
   app.get('/v1/owners', (c) => owners(c, grid))
 }
@@ -66,13 +75,13 @@ function wantedOf(c: Context): WantedShape | undefined {
   return { partitioned: true, owners: count('owners'), partitions: count('partitions') }
 }
 
-async function get(c: Context, map: PartitionedMap<unknown>, collection: string): Promise<Response> {
+async function get(c: Context, map: PartitionedEntries, collection: string): Promise<Response> {
   const key = keyOf(c)
   if (c.req.query('after') !== undefined)
     throw new GridError('INVALID_OPTION', `'${collection}' is partitioned: its writes have no tokens`)
   const value = await map.get(key, timeoutOf(c))
   if (value === undefined) throw new CliError('NOT_FOUND', `its owners have no entry '${key}' in '${collection}'`)
-  const expiresAt = (await map.expiresAt(key, timeoutOf(c)))?.toISOString()
+  const expiresAt = (await map.expiresAt?.(key, timeoutOf(c)))?.toISOString()
   return json(c, stringifyTagged({ collection, key, value, ...(expiresAt === undefined ? {} : { expiresAt }) }))
 }
 
@@ -84,7 +93,7 @@ async function set(c: Context, map: PartitionedMap<unknown>, collection: string)
   return c.json({ collection, key, receipt: await map.set(key, value, options) })
 }
 
-async function remove(c: Context, map: PartitionedMap<unknown>, collection: string): Promise<Response> {
+async function remove(c: Context, map: PartitionedEntries, collection: string): Promise<Response> {
   const key = keyOf(c)
   const receipt = await map.delete(key, writeOptionsOf(c))
   if (receipt === undefined) throw new CliError('NOT_FOUND', `its owners have no entry '${key}' in '${collection}'`)
@@ -93,7 +102,7 @@ async function remove(c: Context, map: PartitionedMap<unknown>, collection: stri
 
 function entries(
   c: Context,
-  map: PartitionedMap<unknown>,
+  map: PartitionedEntries,
   collection: string,
   { closing, streams }: { readonly closing: AbortSignal; readonly streams: LineStreams },
 ): Response {
@@ -153,16 +162,25 @@ async function owners(c: Context, grid: Grid): Promise<Response> {
   return c.json(answer)
 }
 
-/** The changes of a partitioned map: none are left out for a slow reader. */
-export function followedMap(map: PartitionedMap<unknown>): FollowedMap {
+/** The changes of the partitioned map, counters or sets of that name, if that is what is here. */
+export function followedPartitions(grid: Grid, name: string): FollowedMap | undefined {
+  const source = partitionedMap(grid, name) ?? keyedEntries(grid, name)
+  return source === undefined ? undefined : followed(source)
+}
+
+/** The changes of a partitioned collection: none are left out for a slow reader. */
+function followed(source: PartitionedEntries): FollowedMap {
+  const watch = source.watch?.bind(source)
   return {
-    async *changes(query) {
-      for await (const change of map.changes(query)) yield { ...change, missed: 0 }
-    },
-    async *watch(query) {
-      for await (const change of map.watch(query)) yield { ...change, missed: 0 }
-    },
+    changes: (query) => withMissed(source.changes(query)),
+    ...(watch === undefined ? {} : { watch: (query) => withMissed(watch(query)) }),
   }
+}
+
+async function* withMissed(
+  changes: AsyncIterable<PartitionChange<unknown> & { readonly cursor?: string | undefined }>,
+): AsyncGenerator<FollowedChange, void, undefined> {
+  for await (const change of changes) yield { ...change, cursor: change.cursor, missed: 0 }
 }
 
 function keyOf(c: Context): string {
