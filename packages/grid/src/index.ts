@@ -9,6 +9,8 @@ export type { Channel, Libp2pNetwork, Libp2pNetworkOptions } from '@gossipgrid/n
 export { BulkError } from './bulk/bulk-error.ts'
 export type { BulkProgress } from './bulk/bulk-error.ts'
 export type { BulkOptions, BulkReceipt, BulkResult } from './bulk/bulk-write.ts'
+export { copyCollection } from './copying/copy-collection.ts'
+export type { CopiedMap, CopyOptions, CopyProgress } from './copying/copy-collection.ts'
 export type { FeedOptions } from './changes/change-feed.ts'
 export type { CounterBatch } from './counters/counter-batch.ts'
 export type { Convergence, ConvergenceState } from './status/convergence.ts'

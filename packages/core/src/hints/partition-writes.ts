@@ -78,17 +78,17 @@ export class PartitionWrites {
   }
 
   /** See `PartitionAccess.write`. */
-  write(name: PartitionName, key: string, value: Uint8Array | undefined, now: Instant, removedHlc?: number): Written {
+  write(name: PartitionName, key: string, value: Uint8Array | undefined, now: Instant, dateHlc?: number): Written {
     const { collections, placement, writes } = this.#deps
     if (placement.holds(name) && placement.hasAllOwn(name)) {
       const located = collections.locate(name)
       if (!('replica' in located)) throw new GridError(located.code, located.reason)
-      return writes.write(located, key, value, now, removedHlc)
+      return writes.write(located, key, value, now, dateHlc)
     }
     this.#check(name)
     const row: Row = {
       key,
-      hlc: removedHlc ?? this.#deps.time.nextHlc(now),
+      hlc: dateHlc ?? this.#deps.time.nextHlc(now),
       ...this.#writer.next(name),
       // This peer does not know what is there.
       replaced: REPLACED_UNKNOWN,

@@ -21,9 +21,9 @@ function settled(): OwningPeers {
 }
 
 /** Adds the word, or removes the add with this date. */
-function write(peers: OwningPeers, name: string, removedHlc?: number): Written {
-  const value = removedHlc === undefined ? PRESENT : undefined
-  const written = peers.peer(name).partitions.write(NAME, ROW, value, peers.nowOf(name), removedHlc)
+function write(peers: OwningPeers, name: string, dateHlc?: number): Written {
+  const value = dateHlc === undefined ? PRESENT : undefined
+  const written = peers.peer(name).partitions.write(NAME, ROW, value, peers.nowOf(name), dateHlc)
   peers.give(name, { type: 'tick' })
   return written
 }

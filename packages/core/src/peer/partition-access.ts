@@ -55,11 +55,12 @@ export class PartitionAccess {
   /**
    * Writes to a partition as `Peer.write` does, wherever its copies are. Without a whole copy here, the row is a hint: it is durable
    * with its `durable` event as well, goes to every peer in reach that has a copy, and stays until the owners have confirmed
-   * it. `removedHlc`: in sets and counters under keys, the version of the row that a remove is of, which must be the latest one that this
-   * peer knows: an add that it has not seen wins over the remove. Throws `BACKLOG_FULL`, `COLLECTION_DROPPED`, `COLLECTION_MISMATCH`.
+   * it. `dateHlc`: the date of the row, where it is not now. That of a remove from sets and counters under keys is that of the row that
+   * was read, which must be the latest one that this peer knows; an add that it has not seen wins over the remove. A row that is
+   * copied has its own, and must be later than what this peer knows. Throws `BACKLOG_FULL`, `COLLECTION_DROPPED`, `COLLECTION_MISMATCH`.
    */
-  write(name: PartitionName, key: string, value: Uint8Array | undefined, now: Instant, removedHlc?: number): Written {
-    return this.#ownership.writes.write(name, key, value, now, removedHlc)
+  write(name: PartitionName, key: string, value: Uint8Array | undefined, now: Instant, dateHlc?: number): Written {
+    return this.#ownership.writes.write(name, key, value, now, dateHlc)
   }
 
   /**

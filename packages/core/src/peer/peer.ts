@@ -216,12 +216,12 @@ export class Peer {
   /**
    * Applies a write of this peer; `value` undefined deletes. It is visible at once, and durable when a `durable` event
    * names its `writeId`. The next `step` sets it on its way. Throws `BACKLOG_FULL`, with nothing applied, when 64 MiB wait
-   * for the store.
+   * for the store. `dateHlc`: the date of a row that is copied, where it is not now; a later one that is there stays.
    */
-  write(partition: Partition, key: string, value: Uint8Array | undefined, now: Instant): Written {
+  write(partition: Partition, key: string, value: Uint8Array | undefined, now: Instant, dateHlc?: number): Written {
     if (!this.collections.placement.hasAllOwn(partition.name))
       throw new GridError('NOT_HELD', 'this peer has no whole copy of the partition')
-    return this.#writes.write(partition, key, value, now)
+    return this.#writes.write(partition, key, value, now, dateHlc)
   }
 
   /** What `run` writes is logged and sent in one piece. */

@@ -1,6 +1,7 @@
 import { plainName } from '../kinds/generations.ts'
 import { BlockWriter } from '../wire/block.ts'
 import type { Partition } from '../replica/collections.ts'
+import { REPLACED_UNKNOWN } from '../replica/replica.ts'
 import type { Row } from '../entries/entry-table.ts'
 import { GridError } from '../errors.ts'
 import type { Checkpoint } from '../storage/checkpoint.ts'
@@ -49,8 +50,8 @@ export class LocalWrites {
     this.#time = deps.time
   }
 
-  /** See `Peer.write`. `removedHlc`: see `PartitionAccess.write`. */
-  write(partition: Partition, key: string, value: Uint8Array | undefined, now: Instant, removedHlc?: number): Written {
+  /** See `Peer.write`. `dateHlc`: see `PartitionAccess.write`. */
+  write(partition: Partition, key: string, value: Uint8Array | undefined, now: Instant, dateHlc?: number): Written {
     const { identity } = this
     if (this.#commit.full) {
       throw new GridError('BACKLOG_FULL', `${UNDURABLE_MAX_BYTES} bytes of writes wait to be stored: await some first`)
@@ -66,7 +67,7 @@ export class LocalWrites {
     if (identity.nextSequence(partition) > SEQUENCE_MAX) this.renew('all sequence numbers are used up', now)
     const row: Row = {
       key,
-      hlc: removedHlc ?? this.#time.nextHlc(now),
+      hlc: dateHlc ?? this.#time.nextHlc(now),
       writer: identity.index,
       sequence: identity.nextSequence(partition),
       replaced: 0,
@@ -74,8 +75,11 @@ export class LocalWrites {
       start: 0,
       end: value?.length ?? 0,
     }
-    if (removedHlc === undefined) partition.replica.write(row)
-    else partition.replica.merge(row)
+    if (dateHlc === undefined) partition.replica.write(row)
+    else {
+      row.replaced = REPLACED_UNKNOWN
+      partition.replica.merge(row)
+    }
     const writeId = this.nextWriteId()
     this.#commit.local(partition.name, row, writeId)
     return { writeId, hlc: row.hlc, replicaId: identity.id, sequence: row.sequence }

@@ -324,6 +324,11 @@ export class GridMap<Value> extends MapReads<Value> {
   /** `snapshot()`, as a function that can be passed on. It never throws: once the grid is closed, it gives the last entries. */
   readonly getSnapshot = (): Snapshot<Value> => (this.writes.pump.closed ? this.snapshots.of('') : this.snapshot())
 
+  /** What `copyCollection` works with. @internal */
+  get asCopied(): { readonly writes: WritePath; readonly partition: Partition } {
+    return { writes: this.writes, partition: this.partition }
+  }
+
   /** Its collection was dropped. @internal */
   get isDropped(): boolean {
     return this.partition.dropped

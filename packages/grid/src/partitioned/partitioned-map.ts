@@ -35,6 +35,7 @@ import type {
   PartitionedMapOptions,
 } from './partition-options.ts'
 import { QueriedMap } from './queried-map.ts'
+import type { RoutedEntries } from './routed-entries.ts'
 import type { RoutedMap } from './routed-map.ts'
 
 export interface PartitionedMapDeps<Value> {
@@ -292,6 +293,11 @@ export class PartitionedMap<Value> extends QueriedMap<Value> {
   partitionOf(key: string): number {
     checkKey(key)
     return partitionIndex(key, this.partitions)
+  }
+
+  /** What `copyCollection` works with. @internal */
+  async asCopied(): Promise<{ readonly writes: WritePath; readonly entries: RoutedEntries }> {
+    return { writes: this.#writes, entries: (await this.#working()).entries }
   }
 
   /** Its collection was dropped. @internal */

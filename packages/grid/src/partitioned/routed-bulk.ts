@@ -69,9 +69,9 @@ export class RoutedBulk {
     return this.#run(() => (isCollection(source) ? Array.from(source, plan) : plans(source, plan)))
   }
 
-  /** Deletes entries that were found. Rejects with a `BulkError`. */
-  delete(found: AsyncIterable<FoundEntry>): Promise<PartitionBulkResult> {
-    return this.#run(() => deletes(found))
+  /** Writes the rows of entries that were found: those that delete them, or others that they give. Rejects with a `BulkError`. */
+  write(found: AsyncIterable<FoundEntry>): Promise<PartitionBulkResult> {
+    return this.#run(() => foundOnes(found))
   }
 
   async #run(plans: () => Iterable<PlannedEntry> | AsyncIterable<PlannedEntry>): Promise<PartitionBulkResult> {
@@ -153,7 +153,7 @@ export async function clearEntries(
 ): Promise<Coverage & { readonly deleted: number }> {
   let coverage: Coverage = { complete: false, unanswered: [] }
   const walk = walkEntries(entries, { ...readOptions(options), partial: true }, (covered) => (coverage = covered))
-  const { written } = await new RoutedBulk({ entries, writes }, options, () => Infinity).delete(walk)
+  const { written } = await new RoutedBulk({ entries, writes }, options, () => Infinity).write(walk)
   return { deleted: written, ...coverage }
 }
 
@@ -164,6 +164,6 @@ async function* plans<Entry>(
   for await (const entry of source) yield plan(entry)
 }
 
-async function* deletes(found: AsyncIterable<FoundEntry>): AsyncGenerator<PlannedEntry, void, undefined> {
+async function* foundOnes(found: AsyncIterable<FoundEntry>): AsyncGenerator<PlannedEntry, void, undefined> {
   for await (const entry of found) yield { key: entry.key, content: undefined, found: entry }
 }

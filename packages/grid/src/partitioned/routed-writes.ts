@@ -18,10 +18,7 @@ export interface RoutedPlace {
 }
 
 /** A row to write to a partition. */
-export interface RoutedRow extends RowWrite<RoutedPlace> {
-  /** The version that a remove from a set or of a counter is of. */
-  readonly removedHlc?: number
-}
+export type RoutedRow = RowWrite<RoutedPlace>
 
 /** Writes to one partition that were applied here. */
 export interface BegunPartitionWrite {
@@ -74,7 +71,7 @@ export class RoutedWrites {
     }
   }
 
-  /** Without removes of rows that this peer has seen later versions of since they were read: those win. */
+  /** Without rows with a date of their own of which this peer knows later versions by now: those win. */
   current(rows: readonly RoutedRow[]): readonly RoutedRow[] {
     const known = new Map<string, ReadonlyMap<string, Readonly<Row>>>()
     const latest = ({ key, partition: { name } }: RoutedRow): Readonly<Row> | undefined => {
@@ -85,9 +82,11 @@ export class RoutedWrites {
       return ofMain.get(key)
     }
     return rows.filter((row) => {
-      if (row.removedHlc === undefined) return true
+      if (row.dateHlc === undefined) return true
       const now = latest(row)
-      return now === undefined || (now.hlc === row.removedHlc && now.bytes !== undefined)
+      if (now === undefined || now.hlc < row.dateHlc) return true
+      // The remove of that very add.
+      return now.hlc === row.dateHlc && now.bytes !== undefined && row.bytes === undefined
     })
   }
 
@@ -164,8 +163,8 @@ export class RoutedWrites {
     const { meters, peer } = this.pump
     let last: Written | undefined
     const apply = (): void => {
-      for (const { key, bytes, removedHlc } of rows) {
-        last = peer.partitions.write(name, key, bytes, this.pump.now(), removedHlc)
+      for (const { key, bytes, dateHlc } of rows) {
+        last = peer.partitions.write(name, key, bytes, this.pump.now(), dateHlc)
         meters.writes[bytes === undefined ? 'deletes' : 'sets'] += 1
       }
     }

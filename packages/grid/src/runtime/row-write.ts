@@ -7,6 +7,8 @@ export interface RowWrite<Place = Partition> {
   readonly partition: Place
   readonly key: string
   readonly bytes: Uint8Array | undefined
+  /** The date of the row, where it is not now: that of the row that a remove is of, or of one that is copied. */
+  readonly dateHlc?: number
 }
 
 /** Writes that were applied, and are not durable yet. */

@@ -271,8 +271,8 @@ export class WritePath {
   #applyAll(rows: readonly RowWrite[], parts: Map<Partition, Written>): Written {
     let last: Written | undefined
     const apply = (): void => {
-      for (const { partition, key, bytes } of rows) {
-        last = this.#apply(partition, key, bytes)
+      for (const { partition, key, bytes, dateHlc } of rows) {
+        last = this.#apply(partition, key, bytes, dateHlc)
         parts.set(partition, last)
       }
     }
@@ -281,11 +281,11 @@ export class WritePath {
     return last!
   }
 
-  #apply(partition: Partition, key: string, value: Uint8Array | undefined): Written {
+  #apply(partition: Partition, key: string, value: Uint8Array | undefined, dateHlc?: number): Written {
     const { meters, peer } = this.pump
     this.#underWay = true
     try {
-      const written = this.pump.undisturbed(() => peer.write(partition, key, value, this.pump.now()))
+      const written = this.pump.undisturbed(() => peer.write(partition, key, value, this.pump.now(), dateHlc))
       meters.writes[value === undefined ? 'deletes' : 'sets'] += 1
       this.#lastWriteId = written.writeId
       return written

@@ -109,7 +109,7 @@ export class CountEntries {
   #deletes(key: string, { counts, seen }: CountRows): RoutedRow[] {
     const partition = { name: this.places.of(key) }
     return counts.flatMap(({ hlc, rowKey, share }): RoutedRow[] => {
-      const removed = hlc === undefined ? [] : [{ partition, key: rowKey, bytes: undefined, removedHlc: hlc }]
+      const removed = hlc === undefined ? [] : [{ partition, key: rowKey, bytes: undefined, dateHlc: hlc }]
       if (covers(seen.get(rowKey), share) || (share.up === 0 && share.down === 0)) return removed
       const bytes = encodeShare(this.#shares.deleted(rowKey, share))
       return [{ partition, key: deleteRowKey(rowKey, this.#shares.deleter), bytes }, ...removed]
@@ -124,7 +124,7 @@ export class CountEntries {
     return rows.flatMap(({ bytes, hlc, key: rowKey }): RoutedRow[] => {
       const of = deletedRow(rowKey)
       const isIdle = of !== undefined && bytes !== undefined && hlc < before && !there.has(of)
-      return isIdle ? [{ partition, key: rowKey, bytes: undefined, removedHlc: hlc }] : []
+      return isIdle ? [{ partition, key: rowKey, bytes: undefined, dateHlc: hlc }] : []
     })
   }
 }

@@ -83,7 +83,7 @@ export class ElementEntries {
     const hlcOf = new Map(live.map(({ key, hlc }) => [key, hlc]))
     const keys = [...hlcOf.keys()]
     const rows = isAdd ? addedRows(main, this.#slotId, keys) : { removed: keys }
-    const removed = rows.removed.map((key) => ({ partition, key, bytes: undefined, removedHlc: hlcOf.get(key)! }))
+    const removed = rows.removed.map((key) => ({ partition, key, bytes: undefined, dateHlc: hlcOf.get(key)! }))
     return 'added' in rows ? [{ partition, key: rows.added, bytes: PRESENT }, ...removed] : removed
   }
 
