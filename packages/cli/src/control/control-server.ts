@@ -5,6 +5,7 @@ import type { Grid } from 'gossipgrid'
 import { CliError, errorText, systemCode } from '../cli-error.ts'
 import { controlRoutes } from './control-routes.ts'
 import type { PeerFacts } from './control-routes.ts'
+import { endLine, streamed } from './ndjson.ts'
 import { addLeaveRoutes } from './partitioned/leave-routes.ts'
 import { announce, answers, checkSocketPath, forgetPredecessors, socketPath } from './running-peer.ts'
 import { makeRuntimeDirectory } from './runtime-directory.ts'
@@ -40,7 +41,7 @@ export async function serveControl(options: ControlServerOptions): Promise<Contr
   await removeStale(path)
   const closing = new AbortController()
   const routes = controlRoutes(grid, { ...facts, socket: path }, closing.signal)
-  addLeaveRoutes(routes, grid, { closing: closing.signal, left })
+  addLeaveRoutes(routes, grid, { closing: closing.signal, left, streams: { endLine, streamed } })
   const server = createAdaptorServer({ fetch: routes.fetch, overrideGlobalObjects: false }) as Server
   // A command that was stopped (Ctrl-Z), or got no processor for some seconds, would find its connection closed.
   server.keepAliveTimeout = 0

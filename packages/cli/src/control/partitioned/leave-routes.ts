@@ -2,7 +2,7 @@ import { GridError } from 'gossipgrid'
 import type { Grid, LeaveProgress } from 'gossipgrid'
 import type { Context, Hono } from 'hono'
 import { CliError } from '../../cli-error.ts'
-import { endLine, streamed } from '../ndjson.ts'
+import type { LineStreams } from './partitioned-routes.ts'
 
 /** One line of an answer to `leave`: what is left; the last one says how it ended. */
 export type LeaveLine =
@@ -21,10 +21,11 @@ export interface LeaveRoutesDeps {
   readonly closing: AbortSignal
   /** The peer has left the grid. */
   readonly left: () => void
+  readonly streams: Pick<LineStreams, 'endLine' | 'streamed'>
 }
 
 /** The calls that take a peer out of the grid, and that let lost partitions begin again. */
-export function addLeaveRoutes(app: Hono, grid: Grid, { closing, left }: LeaveRoutesDeps): void {
+export function addLeaveRoutes(app: Hono, grid: Grid, { closing, left, streams }: LeaveRoutesDeps): void {
   app.post('/v1/leave', (c) => {
     const stop = new AbortController()
     const timeoutMs = c.req.query('timeoutMs')
@@ -32,7 +33,7 @@ export function addLeaveRoutes(app: Hono, grid: Grid, { closing, left }: LeaveRo
       signal: AbortSignal.any([closing, stop.signal]),
       ...(timeoutMs === undefined ? {} : { timeoutMs: Number(timeoutMs) }),
     }
-    return streamed(linesOf(grid, options, left), () => stop.abort())
+    return streams.streamed(linesOf(grid, options, left, streams), () => stop.abort())
   })
   app.post('/v1/begin-again', (c) => beginAgain(c, grid))
 }
@@ -41,6 +42,7 @@ async function* linesOf(
   grid: Grid,
   options: { readonly signal: AbortSignal; readonly timeoutMs?: number },
   left: () => void,
+  { endLine }: Pick<LineStreams, 'endLine'>,
 ): AsyncGenerator<string, void, undefined> {
   let latest: LeaveProgress | undefined
   let progressed = Promise.withResolvers<void>()
