@@ -9,6 +9,7 @@ import { idle } from './idle.ts'
 import { latency } from './latency.ts'
 import { summarize } from './medians.ts'
 import { partitioned } from './partitioned.ts'
+import { partitions } from './partitions.ts'
 import { placement } from './placement.ts'
 import { query } from './query.ts'
 import { replicate } from './replicate.ts'
@@ -25,6 +26,7 @@ const BENCHES: readonly Bench[] = [
   idle,
   latency,
   partitioned,
+  partitions,
   placement,
   query,
   replicate,

@@ -39,6 +39,17 @@ export const TARGETS: Readonly<Record<string, Readonly<Record<string, Target>>>>
   partitioned: {
     largestP50Ms: { atMost: 5 },
   },
+  partitions: {
+    getP50Ms: { atMost: 0.6 },
+    getP99Ms: { atMost: 3 },
+    getMany100P50Ms: { atMost: 3 },
+    mixedPerSec: { atLeast: 30_000 },
+    mixedUnreachable: { atMost: 0 },
+    readsUnreachableMoving: { atMost: 0 },
+    setOneCopyOverOwnMs: { atMost: 1.5 },
+    joinedBytesOverShare: { atMost: 1.1 },
+    readP99MovingOverSteady: { atMost: 2 },
+  },
   placement: {
     lookupNs: { atMost: 300 },
     lookupTagNs: { atMost: 300 },
