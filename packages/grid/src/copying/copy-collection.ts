@@ -39,9 +39,13 @@ const COPY_OPTIONS: Known<CopyOptions> = { onProgress: true, timeoutMs: true, si
  *
  * @example
  * ```ts
+ * import { copyCollection, openGrid } from 'gossipgrid'
+ *
+ * const grid = await openGrid({ name: 'shop' })
  * const small = grid.map<number>('stock')
  * const large = grid.map<number>('stock of all shops', { mode: 'partitioned' })
  * const { copied, same } = await copyCollection(small, large, { onProgress: ({ copied }) => console.log(copied) })
+ * await grid.close()
  * ```
  */
 export async function copyCollection<Value>(
