@@ -78,7 +78,6 @@ test('directories are made with their parents, and below /proc it ends', () => {
 test('a new directory that cannot be made, or is there, says so and leaves nothing behind', () => {
   for (const [place, message] of [
     ['/proc/x', '/proc/x cannot be made: /proc takes no new files or directories (ENOENT)'],
-    ['/proc/x/y', '/proc/x/y cannot be made: /proc takes no new files or directories (ENOENT)'],
     [at('plain/x'), 'plain/x cannot be made: a part of its path is no directory (ENOTDIR)'],
     [at('plain'), 'plain is there already, and is no directory'],
     [folder, 'is there already, and is not empty'],
@@ -92,6 +91,11 @@ test('a new directory that cannot be made, or is there, says so and leaves nothi
       advice: expect.stringMatching(/^Name a directory/) as string,
     })
   }
+  expect(thrown(() => new NewDirectory('/proc/x/y', 'a'))).toMatchObject({
+    code: 'FILE',
+    message: expect.stringContaining('/proc/x') as string,
+    advice: expect.stringMatching(/^Make it first/) as string,
+  })
   const place = new NewDirectory(at('whole'), 'a')
   writeFileSync(join(place.path, 'a'), '')
   rmSync(at('whole'), { force: true })

@@ -6,6 +6,8 @@ import type { Logger } from '../logger.ts'
 const IDENTITY_KEY = 'identity'
 /** The key of the name of the grid whose data the store has. */
 const NAME_KEY = 'grid-name'
+/** A name may begin with a byte order mark. */
+const NAME_DECODER = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** Of which peer and which grid a store has the data. Undefined is what a new store lacks, and what a damaged one has lost. */
 export interface StoreIdentity {
@@ -19,7 +21,7 @@ export interface StoreIdentity {
  */
 export async function readIdentity(storage: Storage, name: string, logger: Logger): Promise<StoreIdentity> {
   const nameBytes = await readBlob(storage, NAME_KEY)
-  const stored = nameBytes === undefined ? undefined : new TextDecoder().decode(nameBytes)
+  const stored = nameBytes === undefined ? undefined : NAME_DECODER.decode(nameBytes)
   if (stored !== undefined && stored !== name) throw otherGrid(stored, name)
   const privateKey = await readBlob(storage, IDENTITY_KEY, () => {
     logger.warn('the stored identity of this peer is damaged: it continues with a new peer id')
