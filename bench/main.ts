@@ -9,7 +9,7 @@ import { idle } from './idle.ts'
 import { latency } from './latency.ts'
 import { summarize } from './medians.ts'
 import { partitioned } from './partitioned.ts'
-import { partitions } from './partitions.ts'
+import { partitionedQueries } from './partitioned-queries.ts'
 import { placement } from './placement.ts'
 import { query } from './query.ts'
 import { replicate } from './replicate.ts'
@@ -26,7 +26,7 @@ const BENCHES: readonly Bench[] = [
   idle,
   latency,
   partitioned,
-  partitions,
+  partitionedQueries,
   placement,
   query,
   replicate,
@@ -46,6 +46,7 @@ async function main(): Promise<number> {
       runs: { type: 'string' },
     },
   })
+  if (values.heavy && positionals.join(' ') !== 'versus') return usage('--heavy')
   const comparison = COMPARISONS[positionals.join(' ')]
   if (comparison !== undefined)
     return compare(positionals.join(' '), comparison, Number(values.runs ?? 3), values.heavy)
@@ -81,10 +82,11 @@ function progress(line: string): void {
 
 function usage(given: string): number {
   if (given !== '') process.stderr.write(`not understood: ${given}\n`)
-  const lines = BENCHES.map(({ name, summary, runsDefault }) => `  ${name.padEnd(11)} ${summary} (${runsDefault} runs)`)
+  const lines = BENCHES.map(({ name, summary, runsDefault }) => `  ${name.padEnd(20)} ${summary} (${runsDefault} runs)`)
   lines.push(
-    '  versus      two programs beside the same of other libraries; installs these and writes docs/performance.md (3 runs);\n              with --heavy OrbitDB and Peerbit as well',
-    '  versus query   queries beside those of other libraries; installs these and writes docs/query-performance.md (3 runs)',
+    '  versus               two programs beside the same of other libraries; installs these and writes docs/performance.md (3 runs);',
+    '                       with --heavy OrbitDB and Peerbit as well',
+    '  versus query         queries beside those of other libraries; installs these and writes docs/query-performance.md (3 runs)',
   )
   process.stderr.write(`usage: npm run bench -- NAME [--json] [--runs N]\n${lines.join('\n')}\n`)
   return 2

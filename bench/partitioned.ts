@@ -1,73 +1,174 @@
+import { fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-import type { Query } from 'gossipgrid'
-import type { City } from '../packages/cli/src/demo/story/cities.ts'
 import type { Bench, Figures } from './bench.ts'
 import { withCompiled } from './compiled.ts'
-import { ForkedPeer } from './forked-peer.ts'
-import { percentile } from './medians.ts'
+import type { Latencies, PartitionedAsk, PartitionedState } from './partitioned-program.ts'
+import { keyOf, valueOf } from './sample.ts'
 import { withTemporaryDirectory } from './temporary-directory.ts'
+import { until } from './until.ts'
 
 const PEERS = 5
-const CITIES = 40_000
-const ROWS = 20
-const QUERIES = 300
-const MOVES_MAX_MS = 300_000
-/** After the fill, owners still compare copies and build indexes. */
-const REST_MS = 10_000
+const OWNERS = 3
+const ENTRIES = 200_000
+const ONE_BY_ONE = 2000
+const MIXED_MS = 10_000
+/** Calls of each peer that are under way in the mixed load. */
+const MIXED_AT_ONCE = 64
+const WAIT = { maxMs: 300_000, lookGapMs: 250 }
 
-const LARGEST: Query<City> = { where: { population: { $lt: 1_000_000 } }, orderBy: '-population', limit: ROWS }
-/** Without an index on the country. */
-const SCAN: Query<City> = { where: { country: 'FR' }, orderBy: 'name', limit: ROWS }
-const SCANS = 40
-
-/** Queries of a partitioned map that five processes own, asked by one of them. */
+/** A partitioned map in processes of their own: reads and writes of what others own, memory, and a peer that joins. */
 export const partitioned: Bench = {
   name: 'partitioned',
-  summary: 'five processes: queries of a partitioned map of 40,000 cities, 20 rows, with an index and by a scan',
+  summary: `a partitioned map of ${PEERS} processes: reads, writes, a mixed load, memory, and a sixth process that joins`,
   runsDefault: 1,
   run: (progress) =>
-    withTemporaryDirectory((directory) =>
-      withCompiled('peer-program.ts', (program) => measure(directory, program, progress)),
+    withCompiled('partitioned-program.ts', (program) =>
+      withTemporaryDirectory((directory) => measure(program, directory, progress)),
     ),
 }
 
-async function measure(directory: string, program: string, progress: (line: string) => void): Promise<Figures> {
-  const peers = Array.from({ length: PEERS }, (_, i) => new ForkedPeer(`peer ${i}`, { program }))
+async function measure(program: string, directory: string, progress: (line: string) => void): Promise<Figures> {
+  const peers: PartitionedProcess[] = []
+  const start = async (): Promise<PartitionedProcess> => {
+    const peer = new PartitionedProcess(program)
+    const first = peers[0]
+    const addresses = first === undefined ? [] : (await first.state()).addresses.slice(0, 1)
+    peers.push(peer)
+    await peer.ask({ call: 'open', directory: join(directory, `peer-${peers.length}`), join: addresses })
+    return peer
+  }
   try {
-    const [first, ...others] = peers as [ForkedPeer, ...ForkedPeer[]]
-    const open = (peer: ForkedPeer, joined: readonly string[]): Promise<{ addresses: readonly string[] }> =>
-      peer.call('open', { directory: join(directory, peer.name), join: joined, secret: '' })
-    const { addresses } = await open(first, [])
-    for (const peer of others) {
-      await open(peer, addresses)
-      await peer.call('ready', {})
+    while (peers.length < PEERS) await start()
+    await settled(peers, 'every owner to be whole')
+    progress(`${PEERS} peers are open`)
+    const [first, second] = peers as [PartitionedProcess, PartitionedProcess]
+    const emptyBytes = await meanRss(peers)
+    const fillMs = performance.now()
+    await first.ask({ call: 'fill', count: ENTRIES })
+    const filledMs = performance.now() - fillMs
+    await settled(peers, 'all entries to be at their owners')
+    progress(`${ENTRIES} entries are written and at their owners`)
+    const grownBytes = (await meanRss(peers)) - emptyBytes
+    const figures: Figures = {
+      fillPerSec: ENTRIES / (filledMs / 1000),
+      bytesPerCopy: grownBytes / ((ENTRIES * OWNERS) / PEERS),
+      ...(await oneByOne(second)),
     }
-    progress(`${CITIES} cities`)
-    await first.call('fillCities', { count: CITIES }, MOVES_MAX_MS)
-    const asking = peers.at(-1)!
-    await asking.call('citiesThere', { count: CITIES }, MOVES_MAX_MS)
-    await delay(REST_MS)
-    progress('queries')
-    const scans = await asked(asking, SCAN, SCANS)
-    const largest = await asked(asking, LARGEST, QUERIES)
-    return {
-      largestP50Ms: percentile(largest.times, 0.5),
-      largestP99Ms: percentile(largest.times, 0.99),
-      largestAskerCpuMs: largest.cpuMs,
-      scanP50Ms: percentile(scans.times, 0.5),
-    }
+    progress('reads and writes one by one are measured')
+    const loads = await Promise.all(
+      peers.map((peer) => peer.latencies({ call: 'mixed', forMs: MIXED_MS, atOnce: MIXED_AT_ONCE, entries: ENTRIES })),
+    )
+    figures['mixedPerSec'] = loads.reduce((sum, { perSec }) => sum + perSec, 0)
+    figures['mixedUnreachable'] = loads.reduce((sum, { unreachable }) => sum + unreachable, 0)
+    figures['mixedP99Ms'] = Math.max(...loads.map(({ p99Ms }) => p99Ms))
+    await settled(peers, 'the load to be over')
+    progress('the mixed load is measured')
+    Object.assign(figures, await joining(peers, second, start))
+    return figures
   } finally {
-    await Promise.all(peers.map((peer) => peer.close()))
+    for (const peer of peers) peer.end()
   }
 }
 
-async function asked(
-  peer: ForkedPeer,
-  query: Query<City>,
-  count: number,
-): Promise<{ readonly times: readonly number[]; readonly cpuMs: number }> {
-  await peer.call('askCities', { query, rows: ROWS, count: count / 4 })
-  const { times, cpuMs } = await peer.call('askCities', { query, rows: ROWS, count })
-  return { times, cpuMs: cpuMs / count }
+async function oneByOne(peer: PartitionedProcess): Promise<Figures> {
+  const counts = { count: ONE_BY_ONE, entries: ENTRIES }
+  const get = await peer.latencies({ call: 'gets', ...counts })
+  const getMany = await peer.latencies({ call: 'getManys', count: 500, entries: ENTRIES })
+  const own = await peer.latencies({ call: 'sets', ...counts, own: true })
+  const remote = await peer.latencies({ call: 'sets', ...counts, own: false })
+  return {
+    getP50Ms: get.p50Ms,
+    getP99Ms: get.p99Ms,
+    getMany100P50Ms: getMany.p50Ms,
+    ownSetP50Ms: own.p50Ms,
+    setOneCopyP50Ms: remote.p50Ms,
+    setOneCopyOverOwnMs: remote.p50Ms - own.p50Ms,
+  }
+}
+
+/** A further peer joins while another one reads. */
+async function joining(
+  peers: readonly PartitionedProcess[],
+  reader: PartitionedProcess,
+  start: () => Promise<PartitionedProcess>,
+): Promise<Figures> {
+  const readFor = async (work: () => Promise<void>): Promise<Latencies> => {
+    const reading = reader.latencies({ call: 'reads', entries: ENTRIES })
+    await work()
+    await reader.ask({ call: 'stop' })
+    return reading
+  }
+  const steady = await readFor(() => new Promise((resolve) => setTimeout(resolve, 5000)))
+  const startMs = performance.now()
+  let joined: PartitionedProcess | undefined
+  const moving = await readFor(async () => {
+    joined = await start()
+    await settled(peers, 'the new peer to have its share')
+  })
+  const { receivedBytes } = await joined!.state()
+  const shareBytes = ((ENTRIES * OWNERS) / (PEERS + 1)) * (keyOf(0).length + valueOf(0).length)
+  return {
+    joinMs: performance.now() - startMs,
+    joinedBytesOverShare: receivedBytes / shareBytes,
+    readP99MsSteady: steady.p99Ms,
+    readP99MsMoving: moving.p99Ms,
+    readsUnreachableMoving: moving.unreachable,
+    readP99MovingOverSteady: moving.p99Ms / steady.p99Ms,
+  }
+}
+
+/** All peers own something, have it whole, hand over nothing, and no write is on its way. */
+async function settled(peers: readonly PartitionedProcess[], what: string): Promise<void> {
+  await until(what, WAIT, async () => {
+    const states = await Promise.all(peers.map((peer) => peer.state()))
+    return states.every(
+      ({ handingOver, hints, owned, whole }) => owned > 0 && owned === whole && handingOver === 0 && hints === 0,
+    )
+  })
+}
+
+async function meanRss(peers: readonly PartitionedProcess[]): Promise<number> {
+  const states = await Promise.all(peers.map((peer) => peer.state()))
+  return states.reduce((sum, { rssBytes }) => sum + rssBytes, 0) / states.length
+}
+
+/** One process of the bench. */
+class PartitionedProcess {
+  readonly #child: ChildProcess
+  readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>()
+  #asked = 0
+
+  constructor(program: string) {
+    this.#child = fork(program, [], { execArgv: ['--expose-gc'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    this.#child.on('message', (message) => {
+      const { id, error, result } = message as { id: number; error?: string; result?: unknown }
+      if (error === undefined) this.#waiting.get(id)?.resolve(result)
+      else this.#waiting.get(id)?.reject(new Error(error))
+      this.#waiting.delete(id)
+    })
+    this.#child.on('exit', () => {
+      for (const { reject } of this.#waiting.values()) reject(new Error('a process of the bench has ended'))
+    })
+  }
+
+  ask(ask: PartitionedAsk): Promise<unknown> {
+    const id = ++this.#asked
+    const waiting = Promise.withResolvers<unknown>()
+    this.#waiting.set(id, waiting)
+    this.#child.send({ id, ask })
+    return waiting.promise
+  }
+
+  async state(): Promise<PartitionedState> {
+    return (await this.ask({ call: 'state' })) as PartitionedState
+  }
+
+  async latencies(ask: PartitionedAsk): Promise<Latencies> {
+    return (await this.ask(ask)) as Latencies
+  }
+
+  end(): void {
+    this.#child.kill('SIGKILL')
+  }
 }

@@ -36,10 +36,10 @@ export const TARGETS: Readonly<Record<string, Readonly<Record<string, Target>>>>
     setBytesPerElement100k: { atMost: 120 },
     mapBytesPerTombstone100k: { atMost: 80 },
   },
-  partitioned: {
+  'partitioned-queries': {
     largestP50Ms: { atMost: 5 },
   },
-  partitions: {
+  partitioned: {
     getP50Ms: { atMost: 0.6 },
     getP99Ms: { atMost: 3 },
     getMany100P50Ms: { atMost: 3 },

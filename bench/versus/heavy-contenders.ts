@@ -4,7 +4,7 @@ import type { Contender, Copy } from './contender.ts'
 
 /** Parts of the libraries that are used here. They are not installed in this repository, so their own types are not at hand. */
 type Class<Instance> = new (...options: unknown[]) => Instance
-type Make = (options?: object) => unknown
+type Make = (options?: unknown) => unknown
 
 const LISTEN = '/ip4/127.0.0.1/tcp/0'
 /** A count of all entries takes these libraries longer than one write. */
@@ -42,7 +42,6 @@ const orbitdb: Contender = {
   entries: ENTRIES,
   remark: `A signed log in IPFS blocks, here in memory, without a server. ${FEWER}`,
   open: async (load, address) => {
-    const part = async (module: string, name: string): Promise<Make> => (await load(module))[name] as unknown as Make
     interface Database {
       readonly address: string
       readonly events: {
@@ -55,8 +54,8 @@ const orbitdb: Contender = {
     interface OrbitDB {
       open(name: string, options: object): Promise<Database>
     }
-    const made = async (module: string, name: string, options?: object): Promise<unknown> =>
-      (await part(module, name))(options)
+    const made = async (module: string, name: string, options?: unknown): Promise<unknown> =>
+      ((await load(module))[name] as unknown as Make)(options)
     const libp2p = (await made('libp2p', 'createLibp2p', {
       addresses: { listen: [LISTEN] },
       transports: [await made('@libp2p/tcp', 'tcp')],
@@ -73,7 +72,7 @@ const orbitdb: Contender = {
     const directory = await mkdtemp(fileURLToPath(new URL('orbitdb-', import.meta.url)))
     const store = (await made('@orbitdb/core', 'createOrbitDB', { ipfs, directory })) as OrbitDB
     const [peer = '', name = 'users'] = address.split(' ')
-    const dialled = await made('@multiformats/multiaddr', 'multiaddr', (peer === '' ? LISTEN : peer) as never)
+    const dialled = await made('@multiformats/multiaddr', 'multiaddr', peer === '' ? LISTEN : peer)
     if (peer !== '') await libp2p.dial(dialled)
     const AccessController = await made('@orbitdb/core', 'IPFSAccessController', { write: ['*'] })
     const database = await store.open(name, { type: 'keyvalue', AccessController })

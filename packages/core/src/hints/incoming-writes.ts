@@ -1,7 +1,7 @@
 import type { Row } from '../entries/entry-table.ts'
 import { GridError } from '../errors.ts'
 import type { Instant } from '../instant.ts'
-import { rulesOf } from '../kinds/kinds.ts'
+import { isLaterRow, rulesOf } from '../kinds/kinds.ts'
 import { WRITE_AUDIENCE_MAX, WRITE_ROWS_MAX } from '../limits.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { Rendezvous } from '../placement/rendezvous.ts'
@@ -143,10 +143,9 @@ function check(records: readonly BlockRecord[], reissue: boolean): void {
   }
 }
 
-/** Whether a row to be issued is later than the one before of its key: by its date, or as the remove of that very add. */
-function isLaterThan(before: Readonly<Row>, row: Readonly<Row>, kind: number): boolean {
-  if (row.hlc !== before.hlc) return row.hlc > before.hlc
-  return rulesOf(kind)?.addWins === true && row.bytes === undefined && before.bytes !== undefined
+/** Whether a row to be issued is later than the one before of its key. */
+function isLaterThan({ bytes, hlc }: Readonly<Row>, row: Readonly<Row>, kind: number): boolean {
+  return isLaterRow(rulesOf(kind)?.addWins === true, row, { hlc, isRemoved: bytes === undefined })
 }
 
 function isStored(outcome: RowOutcome | undefined): boolean {

@@ -75,6 +75,19 @@ export const KINDS: Readonly<Record<CollectionKind, KindRules>> = {
   drops: { code: 9, hasCompositeKeys: true, internalName: 'drops', isBookkeeping: true },
 }
 
+/**
+ * Whether a row is later than the one before of its key, under whichever replica ids: by its date, or, where `addWins`, as the
+ * remove of that very add.
+ */
+export function isLaterRow(
+  addWins: boolean,
+  row: Readonly<Pick<Row, 'hlc' | 'bytes'>>,
+  before: { readonly hlc: number; readonly isRemoved: boolean },
+): boolean {
+  if (row.hlc !== before.hlc) return row.hlc > before.hlc
+  return addWins && row.bytes === undefined && !before.isRemoved
+}
+
 const BY_CODE: ReadonlyMap<number, CollectionKind> = new Map(
   (Object.keys(KINDS) as CollectionKind[]).map((kind) => [KINDS[kind].code, kind]),
 )

@@ -6,7 +6,7 @@ import { isExpiring, payloadOf } from '../entries/expiry.ts'
 import { Floor } from '../versions/floor.ts'
 import { addHash, fold32, mix32, subtractHash } from '../bytes/hash.ts'
 import type { Hash64 } from '../bytes/hash.ts'
-import { KINDS } from '../kinds/kinds.ts'
+import { KINDS, isLaterRow } from '../kinds/kinds.ts'
 import type { CollectionKind } from '../kinds/kinds.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 import { compareValues, hasSameValue } from './value-order.ts'
@@ -190,11 +190,9 @@ export class Replica {
     return compareValues(row, table, slot)
   }
 
-  /** Whether a row is later than what a slot has, under any replica id: by its date, or as the remove of that very add. */
+  /** See `isLaterRow`. */
   isLater(row: Readonly<Row>, slot: number): boolean {
-    const byTime = row.hlc - this.table.hlc(slot)
-    if (byTime !== 0) return byTime > 0
-    return this.#addWins && row.bytes === undefined && !this.table.deleted(slot)
+    return isLaterRow(this.#addWins, row, { hlc: this.table.hlc(slot), isRemoved: this.table.deleted(slot) })
   }
 
   /** Visits the slots of the dots in `ranges`, oldest first for each replica id, until `visit` returns false. */

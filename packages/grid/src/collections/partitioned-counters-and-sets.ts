@@ -1,6 +1,7 @@
-import { GridError, checkKnown } from '@gossipgrid/core'
+import { checkKnown } from '@gossipgrid/core'
 import type { Collection } from '@gossipgrid/core'
 import { misfit } from '../batches/checks.ts'
+import { checkSamePartitioned } from '../maps/map-options.ts'
 import { PartitionedCounters } from '../partitioned/keyed/partitioned-counters.ts'
 import type { RoutedCounters } from '../partitioned/keyed/routed-counters.ts'
 import type { RoutedElements } from '../partitioned/keyed/routed-elements.ts'
@@ -75,7 +76,10 @@ export class PartitionedCountersAndSets {
     checkOptions(options)
     const known = this.#faces.get(`${kind} ${name}`) as Opened | undefined
     if (known !== undefined) {
-      checkSame(name, known, options)
+      checkSamePartitioned(name, [
+        ['owners', known.owners, options.owners],
+        ['partitions', known.partitions, options.partitions],
+      ])
       return known
     }
     const { owners = OWNERS_DEFAULT, partitions = PARTITIONS_DEFAULT } = options
@@ -92,18 +96,4 @@ function checkOptions(options: PartitionedOptions): void {
   checkKnown(options, PARTITIONED_OPTIONS)
   if (options.mode !== 'partitioned') throw misfit('mode', "'partitioned', or there are no options", options.mode)
   checkShape(options)
-}
-
-/** Throws `COLLECTION_MISMATCH` if a collection is opened again with other options. */
-function checkSame(
-  name: string,
-  opened: { readonly owners: number; readonly partitions: number },
-  { owners = opened.owners, partitions = opened.partitions }: PartitionedOptions,
-): void {
-  if (owners === opened.owners && partitions === opened.partitions) return
-  const which = owners === opened.owners ? 'partitions' : 'owners'
-  throw new GridError(
-    'COLLECTION_MISMATCH',
-    `'${name}' was opened with another '${which}': pass the same options each time, or none but the mode`,
-  )
 }

@@ -1,7 +1,7 @@
-import { GridError, INDEX_ROWS, partitions } from '@gossipgrid/core'
+import { INDEX_ROWS, partitions } from '@gossipgrid/core'
 import type { AskedQuery } from '@gossipgrid/core'
 import type { Logger } from '../logger.ts'
-import { checkMapOptions } from '../maps/map-options.ts'
+import { checkMapOptions, checkSamePartitioned } from '../maps/map-options.ts'
 import { ValueSchema } from '../maps/schema.ts'
 import { OWNERS_DEFAULT, PARTITIONS_DEFAULT, checkPartitionOptions } from '../partitioned/partition-options.ts'
 import type { OwnerReadOptions, PartitionedMapOptions } from '../partitioned/partition-options.ts'
@@ -123,18 +123,12 @@ export class PartitionedMaps {
 
 /** Throws `COLLECTION_MISMATCH` if a map is opened again with other options. */
 function checkSame(map: PartitionedMap<unknown>, later: PartitionedMapOptions<never>): void {
-  const { name, options: first } = map
-  const options: readonly (readonly [name: string, opened: unknown, given: unknown])[] = [
+  const { options: first } = map
+  checkSamePartitioned(map.name, [
     ['owners', map.owners, later.owners],
     ['partitions', map.partitions, later.partitions],
     ['merge', first.merge ?? 'value', later.merge],
     ['ttlMs', first.ttlMs, later.ttlMs],
     ['schema', first.schema, later.schema],
-  ]
-  const differing = options.find(([, opened, given]) => given !== undefined && given !== opened)
-  if (differing === undefined) return
-  throw new GridError(
-    'COLLECTION_MISMATCH',
-    `'${name}' is open here with another '${differing[0]}': pass the same options each time, or none but the mode`,
-  )
+  ])
 }

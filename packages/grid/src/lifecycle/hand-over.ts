@@ -81,6 +81,6 @@ function incomplete(
     ...(hints > 0 ? [`${hints} writes wait for their owners`] : []),
   ]
   const advice =
-    'See that enough other peers that can own are in reach, and call leave() again; close() ends without handing over.'
+    'See that enough other peers that can own are in reach, and leave again; closing ends without handing over.'
   return new GridError('LEAVE_INCOMPLETE', `${what.join('; ')}. ${advice}`)
 }

@@ -1,5 +1,5 @@
 import { GridError } from '@gossipgrid/core'
-import { settlesInTime } from '../runtime/waiting.ts'
+import { settlesWithin } from '../runtime/waiting.ts'
 import type { Teardown } from './teardown.ts'
 
 /** More than opening usually takes, and than closing may take. */
@@ -30,10 +30,10 @@ export async function claimPlace(
   signal: AbortSignal | undefined,
 ): Promise<() => void> {
   for (let other = claims.get(place); other !== undefined; other = claims.get(place)) {
-    await settlesInTime(other.opened.promise, WAIT_MAX_MS, { signal })
+    await settlesWithin(other.opened.promise, WAIT_MAX_MS, { signal })
     // Its caller may close it at once, as where an effect runs twice.
     await new Promise((resolve) => setTimeout(resolve, 0))
-    if (!other.teardown.isClosing || !(await settlesInTime(other.freed.promise, WAIT_MAX_MS, { signal })))
+    if (!other.teardown.isClosing || !(await settlesWithin(other.freed.promise, WAIT_MAX_MS, { signal })))
       throw inUse(place)
   }
   const claim = { teardown, opened: Promise.withResolvers<void>(), freed: Promise.withResolvers<void>() }

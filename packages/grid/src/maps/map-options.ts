@@ -121,6 +121,22 @@ export function checkSameMap(name: string, first: MapOptions<never>, later: MapO
   throw otherOptions(name, 'a schema', 'another one')
 }
 
+/**
+ * Throws `COLLECTION_MISMATCH` if a partitioned collection is opened again with other options. Those that are left out now are not
+ * compared.
+ */
+export function checkSamePartitioned(
+  name: string,
+  options: readonly (readonly [name: string, opened: unknown, given: unknown])[],
+): void {
+  const differing = options.find(([, opened, given]) => given !== undefined && given !== opened)
+  if (differing === undefined) return
+  throw new GridError(
+    'COLLECTION_MISMATCH',
+    `'${name}' is open here with another '${differing[0]}': pass the same options each time, or none but the mode`,
+  )
+}
+
 function otherOptions(name: string, opened: string, given: string): GridError {
   const text = `'${name}' is open here with ${opened}, and cannot be opened with ${given} as well`
   return new GridError('COLLECTION_MISMATCH', `${text}: pass the same options each time, or none`)

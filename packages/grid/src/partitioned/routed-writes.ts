@@ -2,7 +2,7 @@ import { GridError, HINTS_MAX_BYTES, includes, mainOf } from '@gossipgrid/core'
 import type { PartitionName, Row, Written } from '@gossipgrid/core'
 import type { WriteReceipt } from '../receipts/receipt.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
-import { orAborted, settlesInTime } from '../runtime/waiting.ts'
+import { orAborted, settlesWithin } from '../runtime/waiting.ts'
 import type { Pump, WritePath } from '../runtime/write-path.ts'
 import type { PartitionReceipt, PartitionWriteOptions } from './partition-options.ts'
 
@@ -102,7 +102,7 @@ export class RoutedWrites {
       if (begun.count === undefined && isEnoughAlone) return receipt
       count = begun.count ?? this.#count(begun, options)
       const { timeoutMs = TIMEOUT_MS } = options
-      const isEnough = await settlesInTime(count.enough, timeoutMs, {
+      const isEnough = await settlesWithin(count.enough, timeoutMs, {
         signal: options.signal,
         closed: this.#writes.copies.closed,
       })

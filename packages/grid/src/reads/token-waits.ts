@@ -1,7 +1,7 @@
 import { GridError } from '@gossipgrid/core'
 import type { PartitionName, Peer } from '@gossipgrid/core'
 import { onAbort } from '../flow/on-abort.ts'
-import { settlesInTime } from '../runtime/waiting.ts'
+import { settlesWithin } from '../runtime/waiting.ts'
 import type { Pump } from '../runtime/write-path.ts'
 import type { ReadOptions } from './after-token.ts'
 import { readToken } from '../receipts/read-token.ts'
@@ -57,7 +57,7 @@ export class TokenWaits {
     const waits = missing.map((dot) => this.#wait(dot))
     try {
       const all = Promise.all(waits.map(({ promise }) => promise))
-      const inTime = await settlesInTime(all, timeoutMs, { signal })
+      const inTime = await settlesWithin(all, timeoutMs, { signal })
       if (this.#pump.closing.aborted) throw new GridError('CLOSED', 'the grid was closed')
       if (!inTime) throw late(missing.find((dot) => this.#head(dot) < dot.sequence) ?? missing[0]!, timeoutMs)
     } finally {

@@ -4,7 +4,7 @@ import { TIMEOUT_MAX_MS, checkCount, checkKind } from '../batches/checks.ts'
 import { FEED_OPTIONS, checkFeedOptions } from '../changes/change-feed.ts'
 import type { FeedOptions } from '../changes/change-feed.ts'
 import { STEPS_PER_TURN, nextTurn } from '../flow/pacing.ts'
-import { checkAborted, settlesInTime } from '../runtime/waiting.ts'
+import { checkAborted, settlesWithin } from '../runtime/waiting.ts'
 import type { Pump } from '../runtime/write-path.ts'
 import { cursorOf, droppedSince, readCursor } from './cursor.ts'
 import type { Cursor } from './cursor.ts'
@@ -167,7 +167,7 @@ async function covered(
   })
   peer.antiEntropy.wantFrom(SOURCE, pump.now())
   try {
-    const inTime = await settlesInTime(promise, timeoutMs, { signal })
+    const inTime = await settlesWithin(promise, timeoutMs, { signal })
     pump.checkOpen()
     if (partition.dropped) throw droppedSince()
     if (inTime) return

@@ -2,7 +2,7 @@ import { CONFIRMATIONS_MAX, GridError } from '@gossipgrid/core'
 import type { Confirmers, Input, Partition, Peer, PeerEvent, Written } from '@gossipgrid/core'
 import type { Meters } from '../meters/meters.ts'
 import type { Receipt, WriteOptions, WriteReceipt } from '../receipts/receipt.ts'
-import { checkAborted, orAborted, settlesInTime } from './waiting.ts'
+import { checkAborted, orAborted, settlesWithin } from './waiting.ts'
 
 const COPIES_TIMEOUT_MS = 10_000
 const TRACED_MAX = 1000
@@ -148,7 +148,7 @@ export class Copies {
     }
     const stop = this.count(partition, receipt, count, onCopies, by)
     try {
-      if (await settlesInTime(enough.promise, timeoutMs, { signal, closed: this.closed })) return reached
+      if (await settlesWithin(enough.promise, timeoutMs, { signal, closed: this.closed })) return reached
       this.#deps.meters.writes.copiesTimeouts += 1
       const known = {
         durable: `${reached.copies} of ${Number(wanted)} durable copies`,

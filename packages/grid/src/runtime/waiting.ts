@@ -67,54 +67,39 @@ export interface WaitEnds {
 }
 
 /**
- * As `settlesWithin`, and the wait can end earlier. However it ends, it leaves no timer behind, which would keep the process alive.
- * Rejects with `ABORTED`, with `INVALID_OPTION` if `signal` is no signal, and with the reason of `closed`.
+ * Resolves to true if `promise` settles within `timeoutMs`, else to false. However the wait ends, it leaves no timer behind, which would
+ * keep the process alive. Rejects with `ABORTED`, with `INVALID_OPTION` if `signal` is no signal, and with the reason of `closed`.
  */
-export async function settlesInTime(
+export function settlesWithin(promise: Promise<unknown>, timeoutMs: number, ends: WaitEnds = {}): Promise<boolean> {
+  const begin = (late: () => void): (() => void) => {
+    const timer = setTimeout(late, timeoutMs)
+    return () => clearTimeout(timer)
+  }
+  return settlesBefore(promise, begin, ends)
+}
+
+/** The same with patience for a process that gets little time to run: see `afterPatience`. */
+export function settlesInPatience(promise: Promise<unknown>, limitMs: number): Promise<boolean> {
+  return settlesBefore(promise, (late) => afterPatience(limitMs, late))
+}
+
+async function settlesBefore(
   promise: Promise<unknown>,
-  timeoutMs: number,
-  { signal, closed }: WaitEnds,
+  begin: (late: () => void) => () => void,
+  { closed, signal }: WaitEnds = {},
 ): Promise<boolean> {
-  const ended = Promise.withResolvers<never>()
-  const offs = closed === undefined ? [] : [onAbort(closed, () => ended.reject(closed.reason))]
-  const timer = Promise.withResolvers<boolean>()
-  const clock = setTimeout(() => timer.resolve(false), timeoutMs)
+  const end = Promise.withResolvers<boolean>()
+  const cancel = begin(() => end.resolve(false))
+  const off = closed === undefined ? undefined : onAbort(closed, () => end.reject(closed.reason))
   const settled = promise.then(
     () => true,
     () => true,
   )
   try {
     if (closed?.aborted === true) throw closed.reason
-    return await orAborted(Promise.race([settled, timer.promise, ended.promise]), signal)
-  } finally {
-    clearTimeout(clock)
-    for (const off of offs) off()
-  }
-}
-
-/** Resolves to true if `promise` settles within `timeoutMs`, else to false. */
-export async function settlesWithin(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
-  return settlesBefore(promise, (late) => {
-    const timer = setTimeout(late, timeoutMs)
-    return () => clearTimeout(timer)
-  })
-}
-
-/** The same with patience for a process that gets little time to run: see `afterPatience`. */
-export async function settlesInPatience(promise: Promise<unknown>, limitMs: number): Promise<boolean> {
-  return settlesBefore(promise, (late) => afterPatience(limitMs, late))
-}
-
-async function settlesBefore(promise: Promise<unknown>, begin: (late: () => void) => () => void): Promise<boolean> {
-  const { promise: late, resolve } = Promise.withResolvers<boolean>()
-  const cancel = begin(() => resolve(false))
-  const settled = promise.then(
-    () => true,
-    () => true,
-  )
-  try {
-    return await Promise.race([settled, late])
+    return await orAborted(Promise.race([settled, end.promise]), signal)
   } finally {
     cancel()
+    off?.()
   }
 }

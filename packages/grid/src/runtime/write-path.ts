@@ -161,7 +161,7 @@ export class WritePath {
   /** Writes rows in one piece, one or several. Resolves and rejects as `write` does. */
   writeRows(rows: readonly RowWrite[], options?: WriteOptions): Promise<WriteReceipt> {
     const only = rows.length === 1 ? rows[0] : undefined
-    if (only === undefined) return this.writeAll(rows, options)
+    if (only === undefined || only.dateHlc !== undefined) return this.writeAll(rows, options)
     return this.write(only.partition, only.key, only.bytes, options)
   }
 
