@@ -43,7 +43,7 @@ export function changesSince(
   collections: Collections,
   name: PartitionName,
   since: PartitionCursor,
-  { prefix, exact }: FollowedKeys,
+  follows: (key: string) => boolean,
   wallMs: number,
 ): ChangesSince {
   const replica = collections.find(name)?.replica
@@ -57,7 +57,7 @@ export function changesSince(
   const take = (slot: number): void => {
     looked += 1
     const key = entryKeyOf(name.kind, replica.table.key(slot))
-    if (keys.has(key) || (exact ? key !== prefix : !key.startsWith(prefix))) return
+    if (keys.has(key) || !follows(key)) return
     const rows = rowsOfKey(collections, name, key)
     bytes += rowBytesOf(rows)
     keys.set(key, rows)

@@ -140,11 +140,13 @@ export class WaitingReaders {
   #serve({ name }: Watched, waiting: Waiting, now: Instant): void {
     const { collections, time } = this.#deps
     const { cursor, question } = waiting
+    const { exact, prefix } = question
+    const follows = (key: string): boolean => (exact ? key === prefix : key.startsWith(prefix))
     if (!this.mayAnswer(question, now)) {
       this.#end(waiting, undefined)
       return
     }
-    const changes = changesSince(collections, name, cursor, question, time.wallMs(now))
+    const changes = changesSince(collections, name, cursor, follows, time.wallMs(now))
     // One that begins hears when it has all that was there.
     const isNews = changes.keys.length > 0 || changes.reset || changes.more || cursor.isFilling || question.atOnce
     if (isNews) this.#end(waiting, changes)

@@ -6,7 +6,7 @@ import { checkCounterRow, checkCountersRow, checkExpiringRow, checkSetRow, check
 /**
  * What the entries of a collection are. `fields` is a map whose objects merge field by field. `counters` and `sets` have a
  * counter or a set under each key. `registry` (what peers agree on), `document` (the rows of all documents) and `drops` (which
- * collections were dropped) are internal: a grid has one collection of each.
+ * collections were dropped) and `guests` (what members agree on about guests) are internal: a grid has one collection of each.
  */
 export type CollectionKind =
   | 'map'
@@ -18,6 +18,7 @@ export type CollectionKind =
   | 'counters'
   | 'sets'
   | 'drops'
+  | 'guests'
 
 /** Which peers have a collection: every peer has all of it, or each partition has owners. */
 export type CollectionMode = 'replicated' | 'partitioned'
@@ -73,6 +74,7 @@ export const KINDS: Readonly<Record<CollectionKind, KindRules>> = {
   counters: { code: 7, checkRow: checkCountersRow, hasCompositeKeys: true, addWins: true },
   sets: { code: 8, checkRow: checkSetsRow, hasCompositeKeys: true, addWins: true },
   drops: { code: 9, hasCompositeKeys: true, internalName: 'drops', isBookkeeping: true },
+  guests: { code: 10, internalName: 'guests', isBookkeeping: true },
 }
 
 /**
@@ -104,6 +106,8 @@ export const REGISTRY: CollectionDescriptor = internalDescriptor('registry')
 export const DOCUMENTS: CollectionDescriptor = internalDescriptor('document')
 /** Which collections were dropped. */
 export const DROPS: CollectionDescriptor = internalDescriptor('drops')
+/** What members agree on about guests; at a guest, what it keeps about itself. */
+export const GUESTS: CollectionDescriptor = internalDescriptor('guests')
 
 /** Whether it is one of the grid's internal collections. They do not count in the limit of collections. */
 export function isReserved({ name, kind }: CollectionDescriptor): boolean {

@@ -224,6 +224,11 @@ export class Peer {
     return this.#writes.write(partition, key, value, now, dateHlc)
   }
 
+  /** See `LocalWrites.adopt`. */
+  adopt(partition: Partition, key: string, value: Uint8Array | undefined, author: ReplicaId, now: Instant): Written {
+    return this.#writes.adopt(partition, key, value, author, now)
+  }
+
   /** What `run` writes is logged and sent in one piece. */
   atomically(run: () => void): void {
     this.commit.atomically(run)

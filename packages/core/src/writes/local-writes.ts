@@ -101,6 +101,29 @@ export class LocalWrites {
     this.#commit.local(partition.name, own, this.#writeId)
   }
 
+  /**
+   * Applies what another peer says an entry is now, under the replica id `author`: it wins over what is here, whichever is later.
+   * Only for copies that no other peer compares with its own, such as that of a guest.
+   */
+  adopt(partition: Partition, key: string, value: Uint8Array | undefined, author: ReplicaId, now: Instant): Written {
+    const { ids } = this.identity
+    const writer = ids.intern(author)
+    const row: Row = {
+      key,
+      hlc: this.#time.nextHlc(now),
+      writer,
+      sequence: partition.replica.vector.highest(writer) + 1,
+      replaced: 0,
+      bytes: value,
+      start: 0,
+      end: value?.length ?? 0,
+    }
+    partition.replica.write(row)
+    const writeId = this.nextWriteId()
+    this.#commit.local(partition.name, row, writeId)
+    return { writeId, hlc: row.hlc, replicaId: author, sequence: row.sequence }
+  }
+
   /** The number of the next write. */
   nextWriteId(): number {
     return ++this.#writeId
