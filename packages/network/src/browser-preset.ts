@@ -4,6 +4,7 @@ import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
 import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
+import type { Libp2pOptions } from 'libp2p'
 import { directConnections } from './direct-connections.ts'
 import { lateGossip } from './late-gossip.ts'
 import type { LateGossip } from './late-gossip.ts'
@@ -12,6 +13,7 @@ import { guarded } from './strangers/guarded-transport.ts'
 import { TAB_LISTEN, tabTransport } from './tab-transport.ts'
 import { timed } from './timed-transport.ts'
 import { counted } from './traffic.ts'
+import type { TransportsInput } from './transports-input.ts'
 import { wasmCipher } from './wasm-cipher.ts'
 
 /** Reaching one address of a peer may take this long; what follows has the time of the whole dial. */
@@ -32,24 +34,34 @@ export const preset: Preset = {
     (address.includes('/p2p-circuit') ? address.includes('/webrtc') : /\/wss?(\/|$)/.test(address)),
   dialsWhat: 'a tab needs one that ends in /ws: have a server peer listen on /ip4/127.0.0.1/tcp/4001/ws, for example',
   options,
+  transports,
   broadcasting: (node) => node.services['pubsub'] as LateGossip,
+}
+
+/** WebSockets to servers. */
+function transports({ traffic, newcomers, dialWindow }: TransportsInput) {
+  return {
+    transports: [guarded(counted(timed(webSockets(), dialWindow, CONNECT_MAX_MS), traffic), newcomers)],
+    transportManager: { faultTolerance: FaultTolerance.NO_FATAL },
+    connectionEncrypters: [noise({ crypto: wasmCipher() })],
+    streamMuxers: [yamux()],
+  } satisfies Libp2pOptions
 }
 
 function options(input: PresetInput): ReturnType<Preset['options']> {
   const { traffic, newcomers, dialWindow, gossip, onFound } = input
   const topics = gossip.channels.map(({ topic }) => topic)
   const iceServers = input.iceServers.map((server) => ({ ...server }))
+  const servers = transports(input)
   return {
     start: false,
     privateKey: input.privateKey,
     addresses: { listen: [...input.listen] },
+    ...servers,
     transports: [
-      guarded(counted(timed(webSockets(), dialWindow, CONNECT_MAX_MS), traffic), newcomers),
+      ...servers.transports,
       counted(timed(tabTransport({ topics, onFound }), dialWindow, CONNECT_MAX_MS), traffic),
     ],
-    transportManager: { faultTolerance: FaultTolerance.NO_FATAL },
-    connectionEncrypters: [noise({ crypto: wasmCipher() })],
-    streamMuxers: [yamux()],
     connectionGater: input.gater,
     connectionManager: { maxConnections: Math.max(300, input.neighboursMax * 4), addressDialTimeout: 60_000 },
     // `SilenceWatch` looks after connections.

@@ -24,18 +24,19 @@ export async function deriveChannel(name: string, secret?: string): Promise<Chan
     const digest = await crypto.subtle.digest('SHA-256', utf8(`gossipgrid ${name}`))
     return namedBy(new Uint8Array(digest))
   }
-  const material = await crypto.subtle.importKey('raw', utf8(secret), 'HKDF', false, ['deriveBits'])
-  const derive = async (purpose: string): Promise<Uint8Array<ArrayBuffer>> => {
-    const salt = utf8(`gossipgrid private grid ${name}`)
-    const bits = await crypto.subtle.deriveBits(
-      { name: 'HKDF', hash: 'SHA-256', salt, info: utf8(purpose) },
-      material,
-      256,
-    )
-    return new Uint8Array(bits)
-  }
+  const derive = (purpose: string): Promise<Uint8Array<ArrayBuffer>> => deriveKey(name, secret, purpose)
   const { topic, protocol } = namedBy(await derive('channel'))
   return { topic, protocol, lock: await Lock.from(await derive('membership'), await derive('frames')) }
+}
+
+/** 32 bytes that only members can compute, others for each purpose (HKDF with SHA-256, RFC 5869). */
+export async function deriveKey(name: string, secret: string, purpose: string): Promise<Uint8Array<ArrayBuffer>> {
+  const material = await crypto.subtle.importKey('raw', utf8(secret), 'HKDF', false, ['deriveBits'])
+  const salt = utf8(`gossipgrid private grid ${name}`)
+  const use = utf8(purpose)
+  return new Uint8Array(
+    await crypto.subtle.deriveBits({ name: 'HKDF', hash: 'SHA-256', salt, info: use }, material, 256),
+  )
 }
 
 function namedBy(hash: Uint8Array): Channel {

@@ -1,5 +1,5 @@
 export { checkAddress, onLoopback } from './address-checks.ts'
-export { deriveChannel } from './channel.ts'
+export { deriveChannel, deriveKey } from './channel.ts'
 export type { Channel } from './channel.ts'
 export { libp2pNetwork } from './libp2p-network.ts'
 export type { Libp2pNetworkOptions } from './libp2p-network.ts'

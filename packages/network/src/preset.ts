@@ -6,6 +6,7 @@ import type { Certificate, IceServer } from './servers-outside.ts'
 import type { OpenSockets } from './socket-ends.ts'
 import type { Newcomers } from './strangers/newcomers.ts'
 import type { Traffic } from './traffic.ts'
+import type { TransportsInput } from './transports-input.ts'
 
 /** What a network passes to its preset. */
 export interface PresetInput {
@@ -47,6 +48,8 @@ export interface Preset {
   /** Which addresses can be dialled: the advice of an error. */
   readonly dialsWhat: string
   options(input: PresetInput): Libp2pOptions
+  /** The transports to dial servers by, with encryption and multiplexer. */
+  transports(input: TransportsInput): Libp2pOptions
   /** Broadcasting by a node with these options. */
   broadcasting(node: Libp2p, gossip: GossipOptions): Broadcasting
   /** What a new node needs before it starts. */

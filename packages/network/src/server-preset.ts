@@ -24,6 +24,7 @@ export const preset: Preset = {
   dials: (address) => !address.includes('/p2p-circuit'),
   dialsWhat: 'pass an address of its own that the other peer prints',
   options,
+  transports: serverTransports,
   broadcasting: (node, gossip) => new Gossip(node.peerId.toString(), node.services['pubsub'] as GossipService, gossip),
   prepare: letDenoExit,
 }

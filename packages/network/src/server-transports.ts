@@ -7,30 +7,19 @@ import { asCrypto, defaultCrypto } from '@libp2p/noise/crypto'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import type { Libp2pOptions } from 'libp2p'
-import type { DialWindow } from './dial-window.ts'
-import type { Certificate } from './servers-outside.ts'
 import { endsWithOtherSide } from './socket-ends.ts'
 import type { OpenSockets } from './socket-ends.ts'
 import { guarded } from './strangers/guarded-transport.ts'
-import type { Newcomers } from './strangers/newcomers.ts'
 import { timed } from './timed-transport.ts'
 import { counted } from './traffic.ts'
-import type { Traffic } from './traffic.ts'
+import type { TransportsInput } from './transports-input.ts'
 import { webSocketTransport } from './web-socket/transport.ts'
 
 /** Reaching one address of a peer may take this long; what follows has the time of the whole dial. */
 const CONNECT_MAX_MS = 3000
 
-export interface ServerTransportsInput {
-  readonly traffic: Traffic
-  readonly newcomers: Newcomers
-  readonly dialWindow: DialWindow
-  readonly sockets: Pick<OpenSockets, 'add'>
-  readonly tls: Certificate | undefined
-}
-
 /** The transports of a server: TCP and WebSockets, with noise and yamux. With a certificate, WebSockets also run over TLS. */
-export function serverTransports(input: ServerTransportsInput): Libp2pOptions {
+export function serverTransports(input: TransportsInput): Libp2pOptions {
   const { traffic, newcomers, dialWindow, sockets, tls } = input
   return {
     transports: [sheltered(tcp(), sockets), webSocketTransport(tls, sockets)].map((transport) =>
