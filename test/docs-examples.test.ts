@@ -57,12 +57,12 @@ async function allExamples(): Promise<Example[]> {
   return [...examples.flat(), ...(await Promise.all(whole))]
 }
 
-/** On loopback, without discovery, and without a peer that could confirm a copy. */
+/** On loopback, without discovery, and without a peer that could confirm a copy. A guest listens nowhere. */
 function tamed({ code }: Example): string {
   const prelude = code.includes('openGrid(') ? IMPORT : PRELUDE
   const whole = code.includes('import ') ? code : prelude + code
   return whole
-    .replaceAll('openGrid({', "openGrid({ listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false, ")
+    .replaceAll(/openGrid\(\{(?! name: '\w+', pass\b)/g, "openGrid({ listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false, ")
     .replaceAll('{ copies: 2 }', '{ copies: 1 }')
 }
 

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import * as followLimits from '../../packages/core/src/follow-limits.ts'
+import * as guestLimits from '../../packages/grid/src/guests/guest-limits.ts'
 import * as limits from '../../packages/core/src/limits.ts'
 
 const UNITS: readonly (readonly [suffix: RegExp, units: readonly (readonly [unit: string, size: number])[]])[] = [
@@ -37,8 +38,10 @@ const page = await readFile(fileURLToPath(new URL('../../docs/limits.md', import
 const rows = [...page.matchAll(/^\| `([A-Z_]+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$/gm)]
 
 describe('docs/limits.md', () => {
-  it('lists every limit of the core with its value, and no other', () => {
-    const following = Object.entries(followLimits).map(([name, limit]) => `${name} ${shown(name, limit)}`)
+  it('lists every limit of the core and of guests with its value, and no other', () => {
+    const following = Object.entries({ ...followLimits, ...guestLimits }).map(
+      ([name, limit]) => `${name} ${shown(name, limit)}`,
+    )
     const listed = rows.map(([, name, limit]) => `${name} ${limit}`)
     expect(listed.toSorted()).toEqual(
       Object.entries(limits)

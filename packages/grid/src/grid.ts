@@ -8,7 +8,9 @@ import { EventReporter, GRID_EVENTS } from './lifecycle/event-reporter.ts'
 import type { GridEvents } from './lifecycle/event-reporter.ts'
 import type { LeaveOptions } from './lifecycle/hand-over.ts'
 import { farewellSteps, haltStep } from './lifecycle/farewell.ts'
-import { GridCollections } from './collections/grid-collections.ts'
+import { GridWithGuests } from './guests/face/grid-with-guests.ts'
+import { GuestFace } from './guests/face/guest-face.ts'
+import type { GuestFaceDeps } from './guests/face/guest-face.ts'
 import { GridMaps } from './collections/grid-maps.ts'
 import { GridSignals } from './signals/grid-signals.ts'
 import { loadPeer } from './lifecycle/load-peer.ts'
@@ -27,6 +29,7 @@ import { StandingStore } from './status/standing.ts'
 import { convergenceIn, membersOf, statusOf } from './status/status.ts'
 import type { GridCollection, GridMember, GridStatus } from './status/status.ts'
 import type { Teardown } from './lifecycle/teardown.ts'
+import { tracingOf } from './lifecycle/tracing-of.ts'
 import { orAborted } from './runtime/waiting.ts'
 import { REACHED_OPTIONS, checkReadOptions, tokenReached } from './reads/after-token.ts'
 import type { ReachedOptions } from './reads/after-token.ts'
@@ -39,6 +42,7 @@ export interface GridDeps extends StoredPeer {
   readonly tracer?: GridTracer | undefined
   /** Reports to the peer when its page is hidden, frozen or shown, until the returned function is called. */
   readonly follow?: ((runtime: Runtime) => () => void) | undefined
+  readonly guests: GuestFaceDeps
 }
 
 const LEAVE_OPTIONS: Known<LeaveOptions> = { timeoutMs: true, signal: true, onProgress: true }
@@ -54,7 +58,7 @@ const LEAVE_OPTIONS: Known<LeaveOptions> = { timeoutMs: true, signal: true, onPr
  * await grid.close()
  * ```
  */
-export class Grid extends GridCollections {
+export class Grid extends GridWithGuests {
   /** The name of the grid. */
   readonly name: string
   readonly #runtime: Runtime
@@ -66,6 +70,7 @@ export class Grid extends GridCollections {
   protected readonly signals: GridSignals
   protected readonly countersAndSets: CountersAndSets
   protected readonly partitionedCountersAndSets: PartitionedCountersAndSets
+  protected readonly guestFace: GuestFace
   /** @internal */
   readonly documents: Documents
   readonly #readiness: Readiness
@@ -79,11 +84,17 @@ export class Grid extends GridCollections {
 
   /** Reads the stored state and joins the network. Adds the steps that close it to `teardown`. @internal */
   static async start(deps: GridDeps, teardown: Teardown, signal?: AbortSignal): Promise<Grid> {
-    const grid = new Grid(deps, await orAborted(loadPeer(deps), signal), teardown, await tracingOf(deps))
+    const grid = new Grid(
+      deps,
+      await orAborted(loadPeer(deps), signal),
+      teardown,
+      await tracingOf(deps.tracer, deps.name, deps.logger),
+    )
     const runtime = grid.#runtime
     teardown.add(haltStep(runtime, deps.logger))
     await orAborted(runtime.start(), signal)
     const unfollow = deps.follow?.(runtime) ?? (() => undefined)
+    await orAborted(grid.guestFace.start(teardown), signal)
     grid.#watchReadiness()
     const faces = [grid.maps, grid.signals, grid.countersAndSets]
     const steps = farewellSteps({ runtime, faces, documents: grid.documents, unfollow, left: () => grid.#left })
@@ -124,6 +135,7 @@ export class Grid extends GridCollections {
       asked: (query) => this.partitionedMaps.answer(query),
       signalled: (event) => this.signals.take(event),
     })
+    this.guestFace = new GuestFace(deps.guests, this.#runtime, this.#events, () => this.#readiness.exchanged())
     this.documents = new Documents(writes, logger, (topic) => this.signals.topic(topic))
   }
 
@@ -223,10 +235,8 @@ export class Grid extends GridCollections {
 
   /** The current state of this peer, and what it knows of others. */
   status(): GridStatus {
-    return statusOf(this.name, this.#runtime, this.#eventReporter.recoveries, (collection) => ({
-      entries: this.entriesIn(collection),
-      hidden: this.maps.hidden(collection),
-    }))
+    const { recoveries } = this.#eventReporter
+    return statusOf(this.name, this.#runtime, recoveries, (each) => this.entriesIn(each), this.guestFace.status())
   }
 
   /**
@@ -386,11 +396,4 @@ export class Grid extends GridCollections {
   get uptimeMs(): number {
     return performance.now() - this.#openedAtMs
   }
-}
-
-/** Spans around writes are loaded with the first tracer: most grids have none. */
-async function tracingOf({ name, tracer, logger }: GridDeps): Promise<RuntimeOptions['trace']> {
-  if (tracer === undefined) return undefined
-  const { WriteTracing } = await import('./runtime/write-tracing.ts')
-  return (writes) => new WriteTracing(writes, { tracer, grid: name, logger })
 }

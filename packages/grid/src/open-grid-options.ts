@@ -2,6 +2,8 @@ import { GridError, VALUE_MAX_BYTES, checkName, requireKnown } from '@gossipgrid
 import type { Known, Network, Role, Storage } from '@gossipgrid/core'
 import type { Certificate, IceServer, Libp2pNetwork, Libp2pNetworkOptions } from '@gossipgrid/network'
 import { checkCount, checkWord, misfit } from './batches/checks.ts'
+import type { PassSource } from './guests/pass-text.ts'
+import type { GuestsOptions } from './guests/serving/guest-options.ts'
 import type { Logger } from './logger.ts'
 import { checkOpen } from './lifecycle/reach.ts'
 import { secretsOf } from './secrets.ts'
@@ -55,6 +57,13 @@ export interface OpenGridOptions {
    * tabs connect directly only within one network, and otherwise exchange data through server peers.
    */
   readonly iceServers?: readonly IceServer[]
+  /**
+   * Opens the grid as a guest: with a pass of a member (`grid.issuePass`) in place of the secret, or a function that returns one, which
+   * is called before the pass ends. A guest has the replicated maps that its pass covers, and joins only members that serve guests.
+   */
+  readonly pass?: PassSource
+  /** Serves guests at addresses of their own. Needs a `secret`. On servers only. */
+  readonly guests?: GuestsOptions
   /** Find peers on the local network. Default true. */
   readonly mdns?: boolean
   /** Gets log messages. Default: warnings and errors go to the console. */
@@ -99,6 +108,8 @@ const OPTIONS: Known<OpenGridOptions> = {
   announce: true,
   tls: true,
   iceServers: true,
+  pass: true,
+  guests: true,
   mdns: true,
   logger: true,
   tracer: true,
@@ -126,6 +137,7 @@ export function checkOptions(options: OpenGridOptions): void {
     throw misfit('weight', 'a number from 0 to 1000', options.weight)
   }
   checkWord('role', options.role, ['storage', 'light'])
+  checkGuest(options)
   if ('secret' in options && options.secret === undefined && options.open !== true) {
     throw new GridError(
       'INVALID_OPTION',
@@ -142,4 +154,35 @@ export function checkOptions(options: OpenGridOptions): void {
     const words = 'well-formed text of at most 64 UTF-16 code units, without control characters'
     throw misfit('zone', words, options.zone)
   }
+}
+
+/** What members have, and a guest has not. */
+const OF_MEMBERS = [
+  'secret',
+  'open',
+  'listen',
+  'announce',
+  'tls',
+  'iceServers',
+  'mdns',
+  'role',
+  'weight',
+  'zone',
+  'network',
+  'guests',
+] as const
+
+/** Throws `INVALID_OPTION` for options that make no sense at a guest. */
+function checkGuest(options: OpenGridOptions): void {
+  const { guests, pass } = options
+  if (pass === undefined) {
+    if ('pass' in options)
+      throw new GridError('INVALID_OPTION', 'pass is undefined: is a variable not set? Leave it out for a member')
+    if (guests !== undefined && options.secret === undefined)
+      throw new GridError('INVALID_OPTION', 'guests need a grid with a secret: without one, everyone is a member')
+    return
+  }
+  if (typeof pass !== 'string' && typeof pass !== 'function') throw misfit('pass', 'text or a function', pass)
+  const other = OF_MEMBERS.find((name) => options[name] !== undefined)
+  if (other !== undefined) throw new GridError('INVALID_OPTION', `a guest has a pass, and no ${other}: leave it out`)
 }

@@ -5,6 +5,7 @@ import { libp2pNetwork } from '@gossipgrid/network'
 import type { Libp2pNetworkOptions } from '@gossipgrid/network'
 import type { OpenedStorage } from './environment/environment.ts'
 import { Grid } from './grid.ts'
+import type { GuestFaceDeps } from './guests/face/guest-face.ts'
 import { keepIdentity, keepName, readIdentity } from './lifecycle/identity.ts'
 import { claimPlace } from './lifecycle/open-places.ts'
 import { quietLogger } from './logger.ts'
@@ -60,7 +61,7 @@ async function open(options: OpenGridOptions, logger: Logger, teardown: Teardown
   environment.check(options)
   checkOptions(options)
   const { signal } = options
-  environment.reach?.of(options, options.secret !== undefined)
+  environment.reach?.of(options, options.secret !== undefined || options.pass !== undefined)
   checkAborted(signal)
   const place = options.storage === undefined ? environment.place(options) : undefined
   const opened = place === undefined ? undefined : await claimPlace(place, teardown, signal)
@@ -75,11 +76,15 @@ async function openAtPlace(options: OpenGridOptions, logger: Logger, teardown: T
   const { signal } = options
   const { storage, loss } = await openedOrAborted(openStorage(options, logger), signal, (late) => late.storage.close())
   if (storage !== options.storage) teardown.add(storeStep(storage))
-  const stored = await orAborted(readIdentity(storage, options.name, logger), signal)
+  const storedName = options.pass === undefined ? options.name : guestStoreName(options.name)
+  const stored = await orAborted(readIdentity(storage, storedName, logger), signal)
   const { privateKey } = stored
-  const network = await openedOrAborted(openNetwork(options, privateKey, logger), signal, (late) => late.stop())
+  const opening = options.pass === undefined ? openMember : openGuest
+  const { guests, network } = await openedOrAborted(opening(options, privateKey, logger), signal, (late) =>
+    late.network.stop(),
+  )
   teardown.add({ what: 'the network', limitMs: NETWORK_CLOSE_MAX_MS, close: () => network.stop() })
-  await orAborted(keepIdentity(storage, stored, options.name, network.exportPrivateKey?.()), signal)
+  await orAborted(keepIdentity(storage, stored, storedName, network.exportPrivateKey?.()), signal)
   const { name, weight, zone } = options
   const deps = {
     name,
@@ -90,7 +95,8 @@ async function openAtPlace(options: OpenGridOptions, logger: Logger, teardown: T
     valueSizeMaxBytes: options.valueSizeMaxBytes ?? VALUE_MAX_BYTES,
     joining: (options.join?.length ?? 0) > 0,
     storageLoss: loss,
-    role: options.role ?? environment.role,
+    role: options.pass === undefined ? (options.role ?? environment.role) : 'light',
+    guests,
     weight,
     zone,
     tracer: options.tracer,
@@ -98,7 +104,7 @@ async function openAtPlace(options: OpenGridOptions, logger: Logger, teardown: T
     follow: (runtime: Runtime) => environment.follow(runtime),
   }
   const grid = await Grid.start(deps, teardown, signal)
-  await orAborted(keepName(storage, stored, name), signal)
+  await orAborted(keepName(storage, stored, storedName), signal)
   return grid
 }
 
@@ -109,6 +115,49 @@ function storeStep(storage: Storage): TeardownStep {
 async function openStorage(options: OpenGridOptions, logger: Logger): Promise<OpenedStorage> {
   if (options.storage !== undefined) return { storage: options.storage, loss: '' }
   return environment.openStorage(options, logger)
+}
+
+/** A network, and what its grid has to do with guests. */
+interface Opened {
+  readonly network: OpenedNetwork
+  readonly guests: GuestFaceDeps
+}
+
+async function openMember(
+  options: OpenGridOptions,
+  privateKey: Uint8Array | undefined,
+  logger: Logger,
+): Promise<Opened> {
+  const network = await openNetwork(options, privateKey, logger)
+  const { guests, name, tls, valueSizeMaxBytes = VALUE_MAX_BYTES } = options
+  const { passOffice, serveGuests } = environment
+  const secrets = secretsOf(options.secret)
+  if (passOffice === undefined || secrets.length === 0) return { network, guests: {} }
+  const openOffice: GuestFaceDeps['openOffice'] = ({ writes }) => passOffice(name, secrets, writes)
+  const serve: GuestFaceDeps['serve'] = ({ writes }, office) => {
+    const key = network.exportPrivateKey?.()
+    const input = { gridName: name, writes, office, options: guests!, valueSizeMaxBytes, logger }
+    return serveGuests!({ ...input, ...onlyDefined({ tls, privateKey: key }) })
+  }
+  return { network, guests: guests === undefined ? { openOffice } : { openOffice, serve } }
+}
+
+/** The code of guests is loaded by guests alone. */
+async function openGuest(
+  options: OpenGridOptions,
+  privateKey: Uint8Array | undefined,
+  logger: Logger,
+): Promise<Opened> {
+  const { guestLink, openSoloNetwork } = await import('./guests/link/open-guest.ts')
+  const { join = [] } = (environment.reach?.of(options, true) ?? options) as Pick<Libp2pNetworkOptions, 'join'>
+  const input = { name: options.name, join, pass: options.pass!, privateKey }
+  const network = await openSoloNetwork(input)
+  return { network, guests: { link: (hooks) => guestLink(input, network, logger, hooks) } }
+}
+
+/** What a guest stores is no part of the grid. No grid has such a name. */
+function guestStoreName(name: string): string {
+  return `${name}\n(guest)`
 }
 
 async function openNetwork(

@@ -38,6 +38,16 @@ const options: Readonly<Record<string, readonly unknown[]>> = {
   storage: [5, null, {}, { read: () => undefined }],
   network: [5, null, {}],
   valueSizeMaxBytes: ['1', null],
+  pass: [5, null, {}, undefined],
+  guests: [
+    5,
+    null,
+    {},
+    { listen: 5 },
+    { listen: [] },
+    { listen: ['/ip4/127.0.0.1/tcp/0/ws'] },
+    { listen: ['x'], max: 0 },
+  ],
 }
 
 describe('openGrid', () => {

@@ -1,3 +1,4 @@
+import { GridError } from '@gossipgrid/core'
 import type { OwnerState, ReportedCollection } from '@gossipgrid/core'
 import { writeBatch } from '../batches/batch.ts'
 import type { Batch } from '../batches/batch.ts'
@@ -65,7 +66,9 @@ export abstract class GridCollections {
     name: string,
     options: MapOptions<Value> | PartitionedMapOptions<Value> = {},
   ): GridMap<Value> | PartitionedMap<Value> {
-    return options?.mode === 'partitioned' ? this.partitionedMaps.get(name, options) : this.maps.get(name, options)
+    if (options?.mode !== 'partitioned') return this.maps.get(name, options)
+    this.#forMembers('a partitioned map')
+    return this.partitionedMaps.get(name, options)
   }
 
   /**
@@ -81,6 +84,7 @@ export abstract class GridCollections {
    */
   async owners(name: string, key: string): Promise<readonly OwnerState[]> {
     this.writes.pump.checkOpen()
+    this.#forMembers('an owner')
     await this.partitionedMaps.takePart()
     const { ownersOf } = await import('../partitioned/owners-of.ts')
     return ownersOf(this.writes.pump.peer, name, key)
@@ -94,6 +98,7 @@ export abstract class GridCollections {
   async beginAgain(name: string): Promise<number> {
     checkKind('name', name, 'text')
     this.writes.pump.checkOpen()
+    this.#forMembers('a partitioned collection')
     await this.partitionedMaps.takePart()
     const { pump } = this.writes
     const count = pump.undisturbed(() => pump.peer.partitions.beginAgain(pump.peer.collections.dropped.current(name)))
@@ -122,6 +127,7 @@ export abstract class GridCollections {
    * `INVALID_NAME`, `COLLECTION_MISMATCH`, `CLOSED`.
    */
   counter(name: string): GridCounter {
+    this.#forMembers('a counter')
     return this.countersAndSets.counter(name)
   }
 
@@ -130,6 +136,7 @@ export abstract class GridCollections {
   /** The partitioned set of that name: each element is on a few peers. Throws as above, and `INVALID_OPTION`, `PARTITIONS_INVALID`. */
   set<Element = unknown>(name: string, options: PartitionedOptions): PartitionedSet<Element>
   set<Element>(name: string, options?: PartitionedOptions): GridSet<Element> | PartitionedSet<Element> {
+    this.#forMembers('a set')
     if (options === undefined) return this.countersAndSets.set(name)
     return this.partitionedCountersAndSets.set(name, options)
   }
@@ -142,6 +149,7 @@ export abstract class GridCollections {
   /** The partitioned counters of that name: each is on a few peers. Throws as above, and `INVALID_OPTION`, `PARTITIONS_INVALID`. */
   counters(name: string, options: PartitionedOptions): PartitionedCounters
   counters(name: string, options?: PartitionedOptions): GridCounters | PartitionedCounters {
+    this.#forMembers('counters')
     if (options === undefined) return this.countersAndSets.counters(name)
     return this.partitionedCountersAndSets.counters(name, options)
   }
@@ -151,6 +159,7 @@ export abstract class GridCollections {
   /** The partitioned sets of that name: each is on a few peers. Throws as above, and `INVALID_OPTION`, `PARTITIONS_INVALID`. */
   sets<Element = unknown>(name: string, options: PartitionedOptions): PartitionedSets<Element>
   sets<Element>(name: string, options?: PartitionedOptions): GridSets<Element> | PartitionedSets<Element> {
+    this.#forMembers('sets')
     if (options === undefined) return this.countersAndSets.sets(name)
     return this.partitionedCountersAndSets.sets(name, options)
   }
@@ -167,7 +176,8 @@ export abstract class GridCollections {
    * await grid.close()
    * ```
    */
-  doc(name: string, options?: DocumentOptions): Promise<GridDocument> {
+  async doc(name: string, options?: DocumentOptions): Promise<GridDocument> {
+    this.#forMembers('a document')
     return this.documents.open(name, options)
   }
 
@@ -190,11 +200,13 @@ export abstract class GridCollections {
    * Throws `INVALID_NAME`, `COLLECTION_LIMIT`, `CLOSED`.
    */
   topic<Message = unknown>(name: string): GridTopic<Message> {
+    this.#forMembers('a topic')
     return this.signals.topic(name) as GridTopic<Message>
   }
 
   /** The peers that are present, with the state that each has set; the same object every time. */
   presence<State = unknown>(): GridPresence<State> {
+    this.#forMembers('presence')
     return this.signals.presence as GridPresence<State>
   }
 
@@ -214,14 +226,16 @@ export abstract class GridCollections {
    * ```
    */
   async dropCollection(name: string, options?: WriteOptions): Promise<Receipt | undefined> {
+    this.#forMembers('the right to drop a collection')
     const { dropCollection } = await import('./drop-collection.ts')
     return dropCollection(this.writes, name, () => this.dropped(), options)
   }
 
-  /** Number of entries of a collection, as `size` would have it. */
-  protected entriesIn(collection: ReportedCollection): number {
+  /** Number of entries of a collection, as `size` would have it, and of those that are hidden. */
+  protected entriesIn(collection: ReportedCollection): { readonly entries: number; readonly hidden: number } {
     this.#entryCounts ??= new EntryCounts(this.writes.pump.peer.collections)
-    return this.maps.entries(collection) ?? this.countersAndSets.keys(collection) ?? this.#entryCounts.of(collection)
+    const opened = this.maps.entries(collection) ?? this.countersAndSets.keys(collection)
+    return { entries: opened ?? this.#entryCounts.of(collection), hidden: this.maps.hidden(collection) }
   }
 
   /** Forgets what was opened of collections that were dropped. */
@@ -230,6 +244,12 @@ export abstract class GridCollections {
     this.partitionedMaps.dropped()
     this.countersAndSets.dropped()
     this.partitionedCountersAndSets.dropped()
+  }
+
+  /** Throws `FORBIDDEN` at a guest, which has replicated maps and nothing else. */
+  #forMembers(what: string): void {
+    if (this.writes.overlay === undefined) return
+    throw new GridError('FORBIDDEN', `a guest has replicated maps, and not ${what}`)
   }
 
   #inBatch(batch: Batch): GridBatch {

@@ -14,7 +14,9 @@ export const environment: Environment = {
   // Tabs come and go. They store the data they get, but purging does not wait for them.
   role: 'light',
   reach: undefined,
-  check: () => {
+  check: ({ guests }) => {
+    if (guests !== undefined)
+      throw new GridError('INVALID_OPTION', 'guests are served on servers: no peer can dial a tab')
     if (globalThis.isSecureContext) return
     throw new GridError(
       'INSECURE_PAGE',
@@ -23,6 +25,8 @@ export const environment: Environment = {
   },
   place: (options) => (options.persist === false ? undefined : placeOf(options)),
   openStorage,
+  passOffice: undefined,
+  serveGuests: undefined,
   follow: followPage,
 }
 
@@ -49,8 +53,10 @@ async function openStorage(options: OpenGridOptions, logger: Logger): Promise<Op
   }
 }
 
-function placeOf({ name, directory }: OpenGridOptions): string {
-  return directory === undefined ? `gossipgrid/${name}` : `gossipgrid/${name}/${directory}`
+/** What a guest stores is no part of the grid, and never becomes one. */
+function placeOf({ name, directory, pass }: OpenGridOptions): string {
+  const place = `${pass === undefined ? 'gossipgrid' : 'gossipgrid-guest'}/${name}`
+  return directory === undefined ? place : `${place}/${directory}`
 }
 
 async function openSlot(options: OpenGridOptions): Promise<Storage> {

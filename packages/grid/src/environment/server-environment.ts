@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { GridError } from '@gossipgrid/core'
 import { levelStorage, memoryStorage } from '@gossipgrid/storage'
 import type { LevelHealthReport } from '@gossipgrid/storage'
+import { checkGuestsOptions } from '../guests/serving/guest-options.ts'
 import type { Logger } from '../logger.ts'
 import type { OpenGridOptions } from '../open-grid-options.ts'
 import { joinAddress, listenAddress } from '../addresses.ts'
@@ -17,12 +18,15 @@ export const environment: Environment = {
   reach: { of: reachOfTyped, text: reachText },
   check: (options) => {
     checkOptionKinds(options)
+    if (options.guests !== undefined) checkGuestsOptions(options.guests)
     const { directory, persist, storage } = options
     if (persist !== true || directory !== undefined || storage !== undefined) return
     throw new GridError('INVALID_OPTION', 'persist is for browsers: pass a directory to store the data in')
   },
   place: ({ directory }) => (directory === undefined ? undefined : resolve(directory)),
   openStorage,
+  passOffice: async (...parts) => (await import('../guests/passes/pass-office.ts')).openPassOffice(...parts),
+  serveGuests: async (input) => (await import('../guests/serving/serve-guests.ts')).serveGuests(input),
   follow: () => () => undefined,
 }
 

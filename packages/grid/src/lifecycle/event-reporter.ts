@@ -12,6 +12,16 @@ const REFUSAL_LOG_GAP_MS = 60_000
 /** A collection was dropped. */
 export type DroppedCollection = Extract<PeerEvent, { type: 'dropped' }>
 
+/** A write of this guest that a member has refused. What is there at members has taken its place. */
+export interface RefusedWrite {
+  /** The name of the map. */
+  readonly collection: string
+  /** The key of the entry. */
+  readonly key: string
+  /** In a map with fields: the field. Undefined for the object as a whole. */
+  readonly field: string | undefined
+}
+
 /** Events of a grid. */
 export interface GridEvents {
   /** A member was seen for the first time, or its state changed. */
@@ -25,8 +35,10 @@ export interface GridEvents {
   convergence: Convergence
   /** An anti-entropy session has ended. */
   session: Extract<PeerEvent, { type: 'session' }>
-  /** Input from a peer was refused. `error.code` says why. */
-  refused: { readonly from: string; readonly error: GridError }
+  /**
+   * Input from a peer was refused. `error.code` says why. At a guest: a member has refused `write`, such as with `FORBIDDEN`.
+   */
+  refused: { readonly from: string; readonly error: GridError; readonly write?: RefusedWrite }
   /** The store failed. Storing is retried. */
   storage: { readonly error: unknown }
   /** This peer took a new replica id, or found unreadable stored data. `status()` also has what opening found. */

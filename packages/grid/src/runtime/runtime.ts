@@ -2,6 +2,7 @@ import type { Effect, Input, Instant, Network, Peer, PeerEvent, PeerReport, Stor
 import { GridError } from '@gossipgrid/core'
 import { readClocks } from './clocks.ts'
 import { FrameSharing } from './frame-sharing.ts'
+import type { GuestStatus } from './guest-status.ts'
 import { Inbox } from './inbox.ts'
 import { ListenerCalls } from '../flow/listener-calls.ts'
 import type { Logger } from '../logger.ts'
@@ -70,6 +71,9 @@ export class Runtime implements Pump {
     })
     this.peer.inbound.appeared = (hlc) => this.meters.appeared(hlc)
   }
+
+  /** The state of a guest; undefined at a member. */
+  guest: (() => GuestStatus) | undefined
 
   /** The error of the store while it fails. */
   get storageError(): unknown {

@@ -45,6 +45,14 @@ export interface Pump {
   sweep(): void
 }
 
+/** What is written together with each row that this peer writes. That of a guest keeps what members are to be sent. */
+export interface WriteOverlay {
+  /** Throws if the row must not be written. Is called before any row of a write is applied. */
+  check(partition: Partition, key: string): void
+  /** The row is written. What this writes is stored with it in one piece. */
+  wrote(partition: Partition, key: string, written: Written): void
+}
+
 export interface WritePathOptions {
   readonly pump: Pump
   /** Whether what is stored survives a restart. */
@@ -82,6 +90,8 @@ export class WritePath {
   readonly room: WriteRoom
   readonly pump: Pump
   readonly copies: Copies
+  /** Set before the first write, and only at guests. */
+  overlay: WriteOverlay | undefined
   readonly #tracing: WriteTracing | undefined
   readonly #pending: PendingWrites
   #underWay = false
@@ -139,6 +149,7 @@ export class WritePath {
     options?: WriteOptions,
   ): Promise<WriteReceipt> {
     this.#check(options, () => this.room.check())
+    this.overlay?.check(partition, key)
     const durable = this.#added(this.#apply(partition, key, value), partition.name)
     this.pump.listenerCalls.run()
     return durable
@@ -179,6 +190,7 @@ export class WritePath {
    */
   writeEach(entries: Iterable<EntryWrites>, options: WriteOptions): BegunEntries {
     this.pump.checkOpen()
+    this.#checkCopies(options)
     const parts = new Map<Partition, Written>()
     const written: (Version | undefined)[] = []
     let failure: { readonly error: unknown } | undefined
@@ -244,6 +256,7 @@ export class WritePath {
 
   #check(options: WriteOptions | undefined, checkRoom: () => void): void {
     this.pump.checkOpen()
+    this.#checkCopies(options)
     this.pump.listenerCalls.wrote()
     checkAborted(options?.signal)
     try {
@@ -253,6 +266,12 @@ export class WritePath {
       this.pump.meters.writes.refused += 1
       throw error
     }
+  }
+
+  /** Throws `INVALID_OPTION` at a guest, of which no other peer has a copy. */
+  #checkCopies(options: WriteOptions | undefined): void {
+    if (this.overlay !== undefined && options?.copies !== undefined)
+      throw new GridError('INVALID_OPTION', 'copies is for members: a guest knows of no copies')
   }
 
   #writeEntry(entry: EntryWrites, parts: Map<Partition, Written>): Version | undefined {
@@ -270,6 +289,7 @@ export class WritePath {
   /** Applies rows in one piece, and returns the last write. */
   #applyAll(rows: readonly RowWrite[], parts: Map<Partition, Written>): Written {
     let last: Written | undefined
+    for (const { partition, key } of this.overlay === undefined ? [] : rows) this.overlay!.check(partition, key)
     const apply = (): void => {
       for (const { partition, key, bytes, dateHlc } of rows) {
         last = this.#apply(partition, key, bytes, dateHlc)
@@ -285,7 +305,10 @@ export class WritePath {
     const { meters, peer } = this.pump
     this.#underWay = true
     try {
-      const written = this.pump.undisturbed(() => peer.write(partition, key, value, this.pump.now(), dateHlc))
+      const write = (): Written => peer.write(partition, key, value, this.pump.now(), dateHlc)
+      const written = this.pump.undisturbed(() => {
+        return this.overlay === undefined ? write() : this.#withOverlay(this.overlay, partition, key, write)
+      })
       meters.writes[value === undefined ? 'deletes' : 'sets'] += 1
       this.#lastWriteId = written.writeId
       return written
@@ -295,6 +318,15 @@ export class WritePath {
     } finally {
       this.#underWay = false
     }
+  }
+
+  #withOverlay(overlay: WriteOverlay, partition: Partition, key: string, write: () => Written): Written {
+    let written: Written | undefined
+    this.pump.peer.atomically(() => {
+      written = write()
+      overlay.wrote(partition, key, written)
+    })
+    return written!
   }
 
   #begun(parts: ReadonlyMap<Partition, Written>): BegunWrites {

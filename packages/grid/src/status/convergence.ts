@@ -1,4 +1,5 @@
 import type { Lag, PeerId } from '@gossipgrid/core'
+import type { GuestStatus } from '../runtime/guest-status.ts'
 
 /**
  * How this peer compares with its neighbours, worst first:
@@ -121,6 +122,30 @@ function settled(fresh: readonly Lag[], ageMs: AgeOf): Statement {
   }
   const whom = fresh.length === 1 ? 'the only neighbour' : `all ${fresh.length} neighbours`
   return { state: 'equal', asOfMs, worst: undefined, text: `equal to ${whom} ${asOf(asOfMs)}` }
+}
+
+/** How a guest compares with the member that serves it. */
+export function guestConvergence(
+  { isCaughtUp, problem, state, waitingWrites }: GuestStatus,
+  online: boolean,
+): Convergence {
+  const isConnected = state === 'connected'
+  const waiting =
+    waitingWrites === 0 ? '' : `${writes(waitingWrites)} of this guest ${waitingWrites === 1 ? 'waits' : 'wait'}`
+  const parts = !isConnected
+    ? [`no member serves this guest: ${problem}`]
+    : [isCaughtUp ? 'a member serves this guest' : 'a member sends what the pass covers']
+  const said = isConnected ? (waitingWrites > 0 ? 'ahead' : 'equal') : 'alone'
+  return {
+    state: isConnected && !isCaughtUp ? 'behind' : said,
+    online,
+    neighbours: isConnected ? 1 : 0,
+    equal: said === 'equal' && isCaughtUp ? 1 : 0,
+    unknown: 0,
+    asOfMs: undefined,
+    worst: undefined,
+    text: `${online ? '' : 'cut off by disconnect(): '}${[...parts, ...(waiting === '' ? [] : [waiting])].join('; ')}`,
+  }
 }
 
 function most(lags: readonly Lag[], writesOf: (lag: Lag) => number): Lag | undefined {

@@ -1,10 +1,11 @@
 import type { GridErrorCode, MemberState, PeerId, PeerReport, ReportedCollection, Role } from '@gossipgrid/core'
-import { convergenceOf } from './convergence.ts'
+import { convergenceOf, guestConvergence } from './convergence.ts'
 import type { Convergence } from './convergence.ts'
 import { purgingOf } from './purging-status.ts'
 import type { GridPurging } from './purging-status.ts'
 import { partitionsOf } from './partition-status.ts'
 import type { GridPartitions } from './partition-status.ts'
+import type { GuestStatus, GuestsStatus } from '../runtime/guest-status.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 
 /** The last report of a neighbour is ignored after this many heartbeat intervals. */
@@ -158,6 +159,10 @@ export interface GridStatus {
   }
   /** Peers that have a presence, this one included. */
   readonly present: number
+  /** The guests that this member serves. Undefined if it serves none. */
+  readonly guests: GuestsStatus | undefined
+  /** How this guest stands. Undefined at a member. */
+  readonly guest: GuestStatus | undefined
   /** Bytes that crossed the sockets since opening. */
   readonly traffic: { readonly sentBytes: number; readonly receivedBytes: number }
   /** Malformed messages that were refused since opening. */
@@ -211,6 +216,7 @@ export function statusOf(
   runtime: Runtime,
   recoveries: readonly Recovery[],
   entriesIn: (collection: ReportedCollection) => Pick<CollectionStatus, 'entries' | 'hidden'>,
+  guests: GuestsStatus | undefined,
 ): GridStatus {
   const { network, storage, storageError } = runtime
   runtime.sweep()
@@ -241,6 +247,8 @@ export function statusOf(
     },
     topics: report.topics,
     present: report.present,
+    guests,
+    guest: runtime.guest?.(),
     traffic: network.traffic(),
     offences: offences.total,
     offenders: offences.latest.map(({ refusedUntilMs, ...offender }) => {
@@ -251,7 +259,8 @@ export function statusOf(
 }
 
 /** How the data of this peer compares with that of its neighbours. */
-export function convergenceIn(report: PeerReport, { online }: Pick<Runtime, 'online'>): Convergence {
+export function convergenceIn(report: PeerReport, { guest, online }: Pick<Runtime, 'guest' | 'online'>): Convergence {
+  if (guest !== undefined) return guestConvergence(guest(), online)
   const { neighbours, lags, heartbeatMs } = report
   const staleAfterMs = STALE_HEARTBEATS * heartbeatMs
   return convergenceOf({ neighbours, lags, nowMs: performance.now(), staleAfterMs, online })

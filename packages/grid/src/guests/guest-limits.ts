@@ -1,0 +1,24 @@
+/** The bounds on guests: on their passes, on what they send, and on what a member keeps for them. */
+
+/** The subject of a pass: which user it is for. */
+export const SUBJECT_MAX_BYTES = 128
+/** The id of a pass, by which it is revoked. */
+export const PASS_ID_MAX_BYTES = 64
+/** A pass as text. */
+export const PASS_MAX_BYTES: number = 16 * 1024
+/** How long a pass may be valid. What is revoked is remembered as long. */
+export const PASS_LIFE_MAX_MS: number = 31 * 24 * 3_600_000
+/** Grants of one pass. */
+export const GRANTS_MAX = 64
+/** Writes in one message of a guest. */
+export const GUEST_WRITES_MAX = 256
+/** The cursor of one map that a member gives a guest to keep. */
+export const GUEST_CURSOR_MAX_BYTES: number = 64 * 1024
+/** Messages of one guest that wait at a member. Past it, the connection ends. */
+export const GUEST_WAITING_MESSAGES_MAX = 64
+/** How long a connection may take to show a pass. */
+export const GUEST_ENTRY_MAX_MS = 15_000
+/** How long a member remembers the last write that it took from a guest that does not come back. */
+export const GUEST_REMEMBERED_MS: number = 90 * 24 * 3_600_000
+/** Writes of a guest that wait for a member. Past it, writes are refused with `BACKLOG_FULL`. */
+export const GUEST_OUTBOX_MAX = 100_000

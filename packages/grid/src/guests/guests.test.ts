@@ -1,0 +1,426 @@
+import { memoryStorage } from '@gossipgrid/storage'
+import type { Storage } from '@gossipgrid/core'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { Grid } from '../grid.ts'
+import type { Grant } from './grants.ts'
+import { openGrid } from '../open-grid.ts'
+import type { OpenGridOptions } from '../open-grid-options.ts'
+import { diskInMemory, until } from '../rig/test-grids.ts'
+
+const SECRET = 'q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA'
+const HOUR_MS = 3_600_000
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+
+const open: Grid[] = []
+afterEach(async () => {
+  for (const grid of open.splice(0).toReversed()) await grid.close()
+})
+
+async function openMember(options: Partial<OpenGridOptions> = {}): Promise<Grid> {
+  const grid = await openGrid({
+    name: 'shop',
+    secret: SECRET,
+    listen: ['/ip4/127.0.0.1/tcp/0'],
+    mdns: false,
+    logger: silent,
+    guests: { listen: ['/ip4/127.0.0.1/tcp/0/ws'] },
+    ...options,
+  })
+  open.push(grid)
+  return grid
+}
+
+const addressesOf = (...members: readonly Grid[]): string[] =>
+  members.flatMap((member) => [...(member.status().guests?.addresses ?? [])])
+
+async function openGuest(
+  members: Grid | readonly Grid[],
+  pass: OpenGridOptions['pass'],
+  storage: Storage = memoryStorage(),
+  options: Partial<OpenGridOptions> = {},
+): Promise<Grid> {
+  const join = addressesOf(...[members].flat())
+  const grid = await openGrid({ name: 'shop', pass: pass!, join, storage, logger: silent, ...options })
+  open.push(grid)
+  return grid
+}
+
+function passOf(member: Grid, grants: readonly Grant[], subject = 'ada', expiresInMs = HOUR_MS): Promise<string> {
+  return member.issuePass({ subject, expiresInMs, grants })
+}
+
+const OWN: readonly Grant[] = [
+  { map: 'todos', prefix: '42/', may: 'write' },
+  { map: 'news', may: 'read' },
+]
+
+describe('a guest reads', () => {
+  it('what its pass covers, and follows it', async () => {
+    const member = await openMember()
+    await member.map('todos').set('42/milk', 1)
+    await member.map('todos').set('43/secret', 2)
+    await member.map('news').set('today', 'sun')
+    await member.map('salaries').set('bob', 3)
+    const guest = await openGuest(member, await passOf(member, OWN))
+    await guest.ready()
+    expect(guest.map('todos').snapshot()).toEqual([['42/milk', 1]])
+    expect(await guest.map('news').get('today')).toBe('sun')
+    await member.map('todos').set('42/bread', { two: 2 })
+    await member.map('todos').set('43/more', 1)
+    await member.map('todos').delete('42/milk')
+    await until(() => guest.map('todos').peek('42/bread') !== undefined, 'the change')
+    await until(() => guest.map('todos').peek('42/milk') === undefined, 'the delete')
+    expect(guest.map('todos').size).toBe(1)
+    expect(
+      guest
+        .collections()
+        .map(({ name }) => name)
+        .toSorted(),
+    ).toEqual(['news', 'todos'])
+  })
+})
+
+/** The refused writes of a guest, as they come. */
+function refusedOf(guest: Grid): { code: string; key: string | undefined }[] {
+  const refused: { code: string; key: string | undefined }[] = []
+  guest.on('refused', ({ error, write }) => refused.push({ code: error.code, key: write?.key }))
+  return refused
+}
+
+const answered = (guest: Grid): Promise<void> => until(() => guest.status().guest?.waitingWrites === 0, 'the answers')
+
+describe('a guest writes', () => {
+  it('to what its pass covers: at once here, and soon at members', async () => {
+    const member = await openMember()
+    const guest = await openGuest(member, await passOf(member, OWN))
+    await guest.map('todos').set('42/milk', 1)
+    expect(guest.map('todos').peek('42/milk')).toBe(1)
+    await answered(guest)
+    expect(member.map('todos').peek('42/milk')).toBe(1)
+    await guest.map('todos').delete('42/milk')
+    await answered(guest)
+    expect(member.map('todos').peek('42/milk')).toBeUndefined()
+    expect(guest.map('todos').size).toBe(0)
+  })
+
+  it('fields of an object, which merge with those of others', async () => {
+    const member = await openMember()
+    const users = member.map('todos', { merge: 'fields' })
+    await users.set('42/a', { title: 'tea', done: false })
+    const guest = await openGuest(member, await passOf(member, OWN))
+    await guest.ready()
+    await guest.disconnect()
+    const own = guest.map<Record<string, unknown>>('todos', { merge: 'fields' })
+    await own.update('42/a', (todo) => ({ ...todo, done: true }))
+    await users.update('42/a', (todo) => ({ ...(todo as object), title: 'green tea' }))
+    await guest.connect()
+    await until(() => own.peek('42/a')?.['title'] === 'green tea', 'the title')
+    await answered(guest)
+    expect(own.peek('42/a')).toEqual({ title: 'green tea', done: true })
+    expect(users.peek('42/a')).toEqual({ title: 'green tea', done: true })
+  })
+
+  it('nothing that its pass does not cover', async () => {
+    const member = await openMember()
+    const guest = await openGuest(member, await passOf(member, OWN))
+    await guest.ready()
+    for (const [map, key] of [
+      ['todos', '43/milk'],
+      ['todos', '42'],
+      ['news', 'x'],
+      ['salaries', 'bob'],
+      ['Todos', '42/milk'],
+    ] as const) {
+      await expect(guest.map(map).set(key, 1), `${map} ${key}`).rejects.toMatchObject({ code: 'FORBIDDEN' })
+    }
+    const batch = guest.map('todos').transact((todos) => {
+      todos.set('42/fine', 1)
+      todos.set('43/not', 1)
+    })
+    await expect(batch).rejects.toMatchObject({ code: 'FORBIDDEN' })
+    expect(guest.map('todos').size).toBe(0)
+    expect(guest.status().guest?.waitingWrites).toBe(0)
+  })
+
+  it('what a member refuses is gone again, also when the guest did not know its grants', async () => {
+    const member = await openMember()
+    await member.map('todos').set('42/milk', 'theirs')
+    const pass = await passOf(member, [{ map: 'todos', prefix: '42/', may: 'read' }])
+    const disk = diskInMemory()
+    const addresses = addressesOf(member)
+    const guest = await openGuest(member, () => Promise.reject(new Error('offline')), disk)
+    const refused = refusedOf(guest)
+    await guest.map('todos').set('42/milk', 'mine')
+    await guest.map('todos').set('43/phantom', 'mine')
+    await until(() => guest.status().guest?.problem === 'offline', 'the problem')
+    expect(guest.status().guest).toMatchObject({ state: 'offline', waitingWrites: 2 })
+    await guest.close()
+    const again = await openGrid({ name: 'shop', pass, join: addresses, storage: disk, logger: silent })
+    open.push(again)
+    const more = refusedOf(again)
+    await until(() => more.length === 2, 'both refusals')
+    expect(more.map(({ code }) => code)).toEqual(['FORBIDDEN', 'FORBIDDEN'])
+    expect(refused).toEqual([])
+    expect(again.map('todos').snapshot()).toEqual([['42/milk', 'theirs']])
+    await again.close()
+    expect(member.map('todos').snapshot()).toEqual([['42/milk', 'theirs']])
+    const last = await openGrid({ name: 'shop', pass, join: addresses, storage: disk, logger: silent })
+    open.push(last)
+    expect(last.map('todos').snapshot()).toEqual([['42/milk', 'theirs']])
+  })
+
+  it('what the application of a member does not authorize is refused', async () => {
+    const asked: unknown[] = []
+    const member = await openMember({
+      guests: {
+        listen: ['/ip4/127.0.0.1/tcp/0/ws'],
+        authorize: async (request) => {
+          asked.push(request)
+          return request.value !== 'bad'
+        },
+      },
+    })
+    const guest = await openGuest(member, await passOf(member, OWN))
+    await guest.ready()
+    const refused = refusedOf(guest)
+    await guest.map('todos').set('42/a', 'good')
+    await answered(guest)
+    await guest.map('todos').set('42/a', 'bad')
+    await until(() => refused.length === 1, 'the refusal')
+    expect(refused).toEqual([{ code: 'FORBIDDEN', key: '42/a' }])
+    expect(guest.map('todos').peek('42/a')).toBe('good')
+    expect(member.map('todos').peek('42/a')).toBe('good')
+    const pass = expect.objectContaining({ subject: 'ada' }) as unknown
+    expect(asked).toEqual([
+      { pass, map: 'todos', key: '42/a', field: undefined, value: 'good', previous: undefined },
+      { pass, map: 'todos', key: '42/a', field: undefined, value: 'bad', previous: 'good' },
+    ])
+    expect(member.status().guests).toMatchObject({ connected: 1, writesTaken: 1, writesRefused: 1 })
+  })
+
+  it('offline, and members get it when the guest is back, each of the last writes once', async () => {
+    const member = await openMember()
+    const guest = await openGuest(member, await passOf(member, OWN))
+    await guest.ready()
+    await guest.disconnect()
+    for (let i = 0; i < 20; i++) await guest.map('todos').set('42/count', i)
+    await guest.map('todos').set('42/other', true)
+    await member.map('news').set('meanwhile', 1)
+    expect(guest.status()).toMatchObject({
+      guest: { state: 'offline', waitingWrites: 2 },
+      convergence: { state: 'alone' },
+    })
+    await guest.connect()
+    await answered(guest)
+    await until(() => guest.map('news').peek('meanwhile') === 1, 'what came meanwhile')
+    expect(member.map('todos').snapshot()).toEqual([
+      ['42/count', 19],
+      ['42/other', true],
+    ])
+    expect(member.status().guests?.writesTaken).toBe(2)
+    await until(() => guest.status().convergence.state === 'equal', 'the state')
+  })
+
+  it('a later write of a member wins over an earlier one of a guest that was offline', async () => {
+    const member = await openMember()
+    const guest = await openGuest(member, await passOf(member, OWN))
+    await guest.ready()
+    await guest.disconnect()
+    await guest.map('todos').set('42/a', 'earlier')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    await member.map('todos').set('42/a', 'later')
+    await guest.connect()
+    await answered(guest)
+    expect(member.map('todos').peek('42/a')).toBe('later')
+    expect(guest.map('todos').peek('42/a')).toBe('later')
+  })
+})
+
+describe('a pass', () => {
+  it('that is expired, revoked, of another grid, for another peer, or no pass lets no guest in', async () => {
+    const member = await openMember()
+    const other = await openMember({ secret: `${SECRET}x`, guests: { listen: ['/ip4/127.0.0.1/tcp/0/ws'] } })
+    const revoked = await passOf(member, OWN)
+    await member.revokePass(revoked)
+    const bound = await member.issuePass({ subject: 'ada', expiresInMs: HOUR_MS, grants: OWN, peerId: 'someone else' })
+    const [head, , signature] = (await passOf(member, OWN)).split('.')
+    const none = btoa(JSON.stringify({ alg: 'none', typ: 'gossipgrid-pass+jwt', jwk: JSON.parse(atob(head!)).jwk }))
+    const [, payload] = (await passOf(member, [{ map: 'salaries', may: 'write' }])).split('.')
+    const passes = {
+      'no member of this grid': await passOf(other, OWN),
+      revoked,
+      'another peer': bound,
+      'no pass of a grid': `${none.replaceAll('=', '')}.${payload}.`,
+      'has signed it': `${head}.${payload}.${signature}`,
+    }
+    await member.map('salaries').set('bob', 3)
+    for (const [problem, pass] of Object.entries(passes)) {
+      const guest = await openGuest(member, pass)
+      await until(() => guest.status().guest?.problem.includes(problem) === true, problem)
+      expect(guest.collections()).toEqual([])
+      await guest.close()
+    }
+    expect(member.status().guests?.connected).toBe(0)
+  })
+
+  it('that ends cuts the guest off, which goes on offline and comes back with another one', async () => {
+    const member = await openMember()
+    let issue = (): Promise<string> => passOf(member, OWN, 'ada', 1000)
+    const guest = await openGuest(member, () => issue())
+    await guest.ready()
+    issue = () => Promise.reject(new Error('not logged in'))
+    await until(() => guest.status().guest?.state === 'offline', 'the end of the pass')
+    await guest.map('todos').set('42/a', 1)
+    expect(member.map('todos').size).toBe(0)
+    issue = () => passOf(member, OWN)
+    await answered(guest)
+    expect(member.map('todos').peek('42/a')).toBe(1)
+  })
+
+  it('is renewed before it ends, without losing the connection', async () => {
+    const member = await openMember()
+    let issued = 0
+    const guest = await openGuest(member, () => {
+      issued += 1
+      return passOf(member, issued > 1 ? [...OWN, { map: 'extra', may: 'read' }] : OWN, 'ada', 2000)
+    })
+    await member.map('extra').set('a', 1)
+    await guest.ready()
+    const states: string[] = []
+    const timer = setInterval(() => states.push(guest.status().guest!.state), 20)
+    await until(() => guest.collections().some(({ name }) => name === 'extra'), 'what the second pass covers')
+    expect(guest.map('extra').peek('a')).toBe(1)
+    await new Promise((resolve) => setTimeout(resolve, 2500))
+    clearInterval(timer)
+    expect(new Set(states)).toEqual(new Set(['connected']))
+    expect(issued).toBeGreaterThanOrEqual(2)
+  }, 30_000)
+
+  it('that is revoked ends the connection at once, at every member', async () => {
+    const first = await openMember()
+    const second = await openMember({ join: first.addresses })
+    await second.ready()
+    const pass = await passOf(first, OWN)
+    const guest = await openGuest(second, pass)
+    await guest.ready()
+    await first.revokePass(pass)
+    await until(() => guest.status().guest?.problem.includes('revoked') === true, 'the end')
+    await first.map('news').set('later', 1)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(guest.map('news').peek('later')).toBeUndefined()
+  })
+})
+
+describe('a guest that comes back', () => {
+  it('to another member gets what it lacks, and nothing twice', async () => {
+    const first = await openMember()
+    const second = await openMember({ join: first.addresses })
+    await second.ready()
+    for (let i = 0; i < 50; i++) await first.map('news').set(`n${i}`, i)
+    await until(() => second.map('news').size === 50, 'the news')
+    const pass = await passOf(first, OWN)
+    const disk = diskInMemory()
+    const guest = await openGuest(first, pass, disk)
+    await guest.ready()
+    await guest.close()
+    await second.map('news').delete('n7')
+    await second.map('news').set('n8', 'changed')
+    const again = await openGuest(second, pass, disk)
+    const changes: string[] = []
+    again.map('news').on('change', ({ key, type }) => changes.push(`${type} ${key}`))
+    expect(again.map('news').size).toBe(50)
+    await again.ready()
+    expect(changes.toSorted()).toEqual(['delete n7', 'set n8'])
+    expect(again.map('news').size).toBe(49)
+  })
+
+  it('with smaller grants has the rest no more, with larger ones gets what is new', async () => {
+    const member = await openMember()
+    await member.map('todos').set('42/a', 1)
+    await member.map('todos').set('43/b', 2)
+    await member.map('news').set('n', 3)
+    const disk = diskInMemory()
+    const guest = await openGuest(member, await passOf(member, OWN), disk)
+    await guest.ready()
+    await guest.close()
+    const larger = await passOf(member, [
+      { map: 'todos', prefix: '42/', may: 'write' },
+      { map: 'todos', prefix: '43/', may: 'read' },
+    ])
+    const again = await openGuest(member, larger, disk)
+    await again.ready()
+    expect(again.map('todos').snapshot()).toEqual([
+      ['42/a', 1],
+      ['43/b', 2],
+    ])
+    expect(again.map('news').size).toBe(0)
+    await again.close()
+    const smaller = await openGuest(member, await passOf(member, [{ map: 'todos', prefix: '43/', may: 'read' }]), disk)
+    await smaller.ready()
+    expect(smaller.map('todos').snapshot()).toEqual([['43/b', 2]])
+  })
+
+  it('as another subject has nothing of the former one, and sends nothing of it', async () => {
+    const member = await openMember()
+    const disk = diskInMemory()
+    const guest = await openGuest(member, await passOf(member, OWN), disk)
+    await guest.ready()
+    await guest.map('todos').set('42/a', 1)
+    await answered(guest)
+    await guest.disconnect()
+    await guest.map('todos').set('42/b', 2)
+    await guest.close()
+    const everything: Grant[] = [{ map: 'todos', prefix: '99/', may: 'write' }]
+    const other = await openGuest(member, await passOf(member, everything, 'bob'), disk)
+    await other.ready()
+    expect(other.map('todos').size).toBe(0)
+    expect(member.map('todos').snapshot()).toEqual([['42/a', 1]])
+  })
+})
+
+describe('a guest has', () => {
+  it('maps and nothing else, and says so', async () => {
+    const member = await openMember()
+    const guest = await openGuest(member, await passOf(member, OWN))
+    const calls: (() => unknown)[] = [
+      () => guest.counter('a'),
+      () => guest.set('a'),
+      () => guest.counters('a'),
+      () => guest.sets('a'),
+      () => guest.doc('a'),
+      () => guest.topic('a'),
+      () => guest.presence(),
+      () => guest.map('a', { mode: 'partitioned' }),
+      () => guest.dropCollection('a'),
+    ]
+    for (const call of calls) {
+      await expect((async () => call())()).rejects.toMatchObject({ code: 'FORBIDDEN' })
+    }
+    for (const write of [
+      () => guest.map('todos').set('42/a', 1, { copies: 2 }),
+      () => guest.map('todos').setMany([['42/a', 1]], { copies: 'all' }),
+    ]) {
+      await expect(write()).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+    }
+    await expect(passOf(guest, OWN)).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+  })
+
+  it('no option of members', async () => {
+    for (const wrong of [
+      { secret: SECRET },
+      { open: true },
+      { listen: [4001] },
+      { role: 'storage' },
+      { pass: 5 },
+      { join: [] },
+    ]) {
+      const options = { name: 'shop', pass: 'x', join: ['/ip4/127.0.0.1/tcp/1'], logger: silent, ...wrong }
+      await expect(openGrid(options as never)).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+    }
+    const guests = { listen: ['/ip4/127.0.0.1/tcp/0/ws'] }
+    await expect(openGrid({ name: 'shop', logger: silent, guests })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+    await expect(
+      openGrid({ name: 'shop', secret: SECRET, logger: silent, guests: { ...guests, most: 1 } } as never),
+    ).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+  })
+})

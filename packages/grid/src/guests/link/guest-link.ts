@@ -1,0 +1,289 @@
+import { GridError, entryKeyOf, splitKey } from '@gossipgrid/core'
+import type { GuestDialler } from '@gossipgrid/network/guest-dialler'
+import type { Logger } from '../../logger.ts'
+import type { GuestStatus } from '../../runtime/guest-status.ts'
+import type { Pump } from '../../runtime/write-path.ts'
+import { Seldom } from '../../runtime/seldom.ts'
+import type { RefusedWrite } from '../../lifecycle/event-reporter.ts'
+import { GUEST_WRITES_MAX } from '../guest-limits.ts'
+import { MAP_KINDS } from '../map-kinds.ts'
+import type { MemberMessage, WriteAnswer } from '../messages.ts'
+import { GuestIdentity } from './guest-identity.ts'
+import type { GuestOutbox } from './guest-outbox.ts'
+import { GuestRows } from './guest-rows.ts'
+import { MemberConnection } from './member-connection.ts'
+import type { CarriedPass, PassHolder } from './pass-holder.ts'
+
+const DIAL_MAX_MS = 10_000
+const RETRY_FIRST_MS = 250
+const RETRY_MAX_MS = 15_000
+/** Renewing a pass is tried again this often. */
+const RENEWAL_GAP_MS = 5000
+/** Bytes of writes in one message. One value more fits. */
+const WRITES_MAX_BYTES: number = 512 * 1024
+const LOG_GAP_MS = 60_000
+
+export interface GuestLinkDeps {
+  readonly pump: Pump
+  readonly outbox: GuestOutbox
+  readonly dialler: GuestDialler
+  readonly addresses: readonly string[]
+  readonly passes: PassHolder
+  readonly logger: Logger
+  /** The guest has all that its pass covers. */
+  exchanged(): void
+  refused(refused: { readonly from: string; readonly error: GridError; readonly write: RefusedWrite }): void
+}
+
+/** Keeps a guest connected to a member: takes what it sends, and sends what the guest has written. */
+export class GuestLink {
+  readonly #deps: GuestLinkDeps
+  readonly #identity: GuestIdentity
+  readonly #rows: GuestRows
+  readonly #logged = new Seldom(LOG_GAP_MS)
+  #connection: MemberConnection | undefined
+  #pass: CarriedPass | undefined
+  #isWelcome = false
+  #isCaughtUp = false
+  /** Number of the last write that was sent on this connection. */
+  #sent = 0
+  /** How many of those are not answered. */
+  #unanswered = 0
+  #isSending = false
+  #problem = 'it has not connected yet'
+  #online = true
+  #isClosed = false
+  #attempts = 0
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #renewalTimer: ReturnType<typeof setTimeout> | undefined
+
+  constructor(deps: GuestLinkDeps) {
+    this.#deps = deps
+    this.#identity = new GuestIdentity(deps.pump)
+    this.#rows = new GuestRows(deps)
+    deps.outbox.grants = this.#identity.grants
+    deps.outbox.onWrite = () => this.#sendWritesSoon()
+  }
+
+  status(): GuestStatus {
+    return {
+      state: this.#isWelcome ? 'connected' : 'offline',
+      isCaughtUp: this.#isCaughtUp,
+      subject: this.#identity.subject,
+      expiresAtMs: this.#pass?.content.expiresAtMs,
+      waitingWrites: this.#deps.outbox.size,
+      problem: this.#isWelcome ? '' : this.#problem,
+    }
+  }
+
+  start(): void {
+    this.#retry(0)
+  }
+
+  setOnline(online: boolean): void {
+    this.#online = online
+    if (online) this.wake()
+    else this.#connection?.end(new GridError('NETWORK_NOT_CONNECTED', 'this guest is cut off'))
+  }
+
+  /** Tries again at once, if it is not connected. */
+  wake(): void {
+    if (this.#connection !== undefined) return
+    this.#attempts = 0
+    this.#retry(0)
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    clearTimeout(this.#renewalTimer)
+    await this.#connection?.close()
+  }
+
+  #retry(delayMs: number): void {
+    clearTimeout(this.#timer)
+    if (this.#isClosed || !this.#online) return
+    this.#timer = setTimeout(() => void this.#connect(), delayMs)
+  }
+
+  async #connect(): Promise<void> {
+    if (this.#connection !== undefined || this.#isClosed || !this.#online) return
+    const { addresses, dialler, passes } = this.#deps
+    const address = addresses[this.#attempts % addresses.length]!
+    this.#attempts += 1
+    try {
+      const pass = await passes.get()
+      const connection = await dialler.dial(address, AbortSignal.timeout(DIAL_MAX_MS))
+      if (this.#isClosed || !this.#online) {
+        connection.end('this guest has closed')
+        return
+      }
+      const member = new MemberConnection(connection, dialler.peerId, {
+        message: (message) => this.#onMessage(message),
+        ended: (error) => this.#ended(error),
+      })
+      this.#connection = member
+      await this.#enter(member, pass)
+    } catch (error) {
+      if (this.#connection === undefined) this.#failed(error)
+      else
+        this.#connection.end(error instanceof GridError ? error : new GridError('NETWORK_DIAL_FAILED', String(error)))
+    }
+  }
+
+  async #enter(member: MemberConnection, pass: CarriedPass): Promise<void> {
+    const { subject, grants } = pass.content
+    // What another subject has written must not be sent as of this one, and what it has read is not for this one.
+    if (this.#identity.subject !== subject) {
+      if (this.#identity.subject !== undefined) this.#rows.wipe()
+      this.#identity.become(subject, grants)
+      this.#deps.outbox.grants = grants
+    }
+    this.#pass = pass
+    this.#sent = 0
+    this.#unanswered = 0
+    this.#rows.connected()
+    await member.enter(pass, { guest: this.#identity.guest, cursors: this.#rows.cursors() })
+  }
+
+  #ended(error: GridError): void {
+    clearTimeout(this.#renewalTimer)
+    this.#connection = undefined
+    this.#isWelcome = false
+    this.#isCaughtUp = false
+    this.#failed(error)
+  }
+
+  #failed(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error)
+    this.#problem = message
+    const code = error instanceof GridError ? error.code : undefined
+    if (code === 'PASS_INVALID') this.#deps.passes.refused()
+    if (!this.#isClosed && this.#online && this.#logged.due(String(code), performance.now()))
+      this.#deps.logger.warn(`no member serves this guest: ${message}`, { code })
+    this.#changed()
+    const delayMs = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(this.#attempts, 10))
+    this.#retry(delayMs * (0.5 + Math.random()))
+  }
+
+  #onMessage(message: MemberMessage): void {
+    switch (message.type) {
+      case 'welcome':
+        this.#welcome(message)
+        break
+      case 'rows':
+        this.#observe(message.hlc)
+        this.#take(message)
+        break
+      case 'caught-up':
+        this.#isCaughtUp = true
+        this.#deps.exchanged()
+        this.#changed()
+        break
+      case 'answers':
+        this.#observe(message.hlc)
+        for (const answer of message.answers) this.#answered(answer)
+        this.#sendWrites()
+        this.#changed()
+        break
+      case 'proof':
+      case 'end':
+    }
+  }
+
+  #welcome({ grants }: Extract<MemberMessage, { type: 'welcome' }>): void {
+    this.#attempts = 0
+    this.#isWelcome = true
+    this.#rows.restrict(grants)
+    this.#identity.allow(grants)
+    this.#deps.outbox.grants = grants
+    this.#scheduleRenewal(this.#deps.passes.renewalMs(this.#pass!))
+    this.#sendWrites()
+    this.#changed()
+  }
+
+  #take(message: Extract<MemberMessage, { type: 'rows' }>): void {
+    try {
+      this.#rows.take(message)
+    } catch (error) {
+      if (!(error instanceof GridError) || error.code !== 'COLLECTION_MISMATCH') throw error
+      const { map } = message
+      if (this.#logged.due(`kind ${map}`, performance.now()))
+        this.#deps.logger.error(`'${map}' is open here as another kind than at members: ${error.message}`)
+    }
+  }
+
+  #answered({ bytes, code, number, text }: WriteAnswer): void {
+    this.#unanswered = Math.max(0, this.#unanswered - 1)
+    const waiting = this.#deps.outbox.find(number)
+    // A later write has taken its place, and brings an answer of its own.
+    if (waiting === undefined) return
+    this.#rows.answered(number, bytes)
+    if (code === '') return
+    const { kind, map, rowKey } = waiting
+    const field = kind === MAP_KINDS[0] ? undefined : splitKey(rowKey).sub
+    const error = new GridError(code as GridError['code'], text)
+    const write = { collection: map, key: entryKeyOf(kind, rowKey), field }
+    this.#deps.refused({ from: this.#connection!.memberId, error, write })
+  }
+
+  /** Later writes here are dated later than what a member has sent. */
+  #observe(hlc: number): void {
+    this.#deps.pump.peer.time.hybridClock.observe(hlc)
+  }
+
+  /** Writes of one turn are sent together. */
+  #sendWritesSoon(): void {
+    if (!this.#isWelcome || this.#unanswered > 0 || this.#isSending) return
+    this.#isSending = true
+    queueMicrotask(() => {
+      this.#isSending = false
+      this.#sendWrites()
+    })
+  }
+
+  /** The next writes, once those before are answered. */
+  #sendWrites(): void {
+    const connection = this.#connection
+    const { outbox, pump } = this.#deps
+    if (connection === undefined || !this.#isWelcome || this.#unanswered > 0) return
+    const writes = outbox.next(this.#sent, GUEST_WRITES_MAX, WRITES_MAX_BYTES)
+    if (writes.length === 0) return
+    this.#sent = writes.at(-1)!.number
+    this.#unanswered = writes.length
+    // What is sent is durable here: a number is never given twice.
+    pump.peer.commit.whenDurable(() => {
+      connection.send({ type: 'writes', writes }).catch(() => undefined)
+    })
+    pump.tickSoon()
+  }
+
+  #scheduleRenewal(delayMs: number | undefined): void {
+    clearTimeout(this.#renewalTimer)
+    if (delayMs === undefined) return
+    this.#renewalTimer = setTimeout(() => void this.#renew(), Math.min(delayMs, 2 ** 31 - 1))
+  }
+
+  async #renew(): Promise<void> {
+    const connection = this.#connection
+    try {
+      const pass = await this.#deps.passes.renew()
+      if (connection === undefined || connection !== this.#connection) return
+      if (pass.content.subject !== this.#identity.subject) {
+        // It enters again, as the other subject.
+        connection.end(new GridError('PASS_INVALID', 'the pass is for another subject now'))
+        return
+      }
+      this.#pass = pass
+      await connection.send({ type: 'pass', pass: pass.text })
+    } catch (error) {
+      this.#deps.logger.debug(`renewing the pass has failed: ${String(error)}`)
+      this.#scheduleRenewal(RENEWAL_GAP_MS)
+    }
+  }
+
+  /** What the grid reports of itself has changed. */
+  #changed(): void {
+    if (!this.#isClosed) this.#deps.pump.tickSoon()
+  }
+}

@@ -1,0 +1,179 @@
+import { BlockWriter, GUESTS, decodeValue, encodeValue, entryKeyOf } from '@gossipgrid/core'
+import type { Collection, Partition, Peer } from '@gossipgrid/core'
+import type { Pump } from '../../runtime/write-path.ts'
+import { covers } from '../grants.ts'
+import type { Grant } from '../grants.ts'
+import { MAP_KINDS, mapKind } from '../map-kinds.ts'
+import type { SentRow } from '../messages.ts'
+import type { GuestOutbox } from './guest-outbox.ts'
+
+/** The replica id, of no peer, under which a guest keeps what members have sent. */
+const MEMBERS = 'ffffffffffffffff'
+const CURSOR = 'cursor/'
+const CURSOR_MAX_BYTES: number = 128 * 1024
+
+export interface GuestRowsDeps {
+  readonly pump: Pump
+  readonly outbox: GuestOutbox
+}
+
+/** What a guest has of its maps as members sent it, with its own writes on top. All changes are in pieces that are stored whole. */
+export class GuestRows {
+  readonly #pump: Pump
+  readonly #peer: Peer
+  readonly #outbox: GuestOutbox
+  /** Maps that are being sent again from the start, and the keys of the rows that have come. */
+  readonly #refilled = new Map<string, Set<string>>()
+  /** Deletes that need no tombstone: no other peer compares this copy. */
+  #deleted: { readonly partition: Partition; readonly rowKey: string }[] = []
+
+  constructor({ outbox, pump }: GuestRowsDeps) {
+    this.#pump = pump
+    this.#peer = pump.peer
+    this.#outbox = outbox
+    for (const partition of this.#partitions())
+      for (const slot of partition.replica.table.slots())
+        if (partition.replica.table.isTombstone(slot))
+          this.#deleted.push({ partition, rowKey: partition.replica.table.key(slot) })
+    this.#dropDeleted()
+  }
+
+  /** What members gave the guest to keep, by map. */
+  cursors(): Map<string, Uint8Array> {
+    const { table } = this.#own.replica
+    const cursors = new Map<string, Uint8Array>()
+    for (const slot of table.slots()) {
+      const key = table.key(slot)
+      if (key.startsWith(CURSOR) && !table.deleted(slot))
+        cursors.set(key.slice(CURSOR.length), decodeValue(table.value(slot)!) as Uint8Array)
+    }
+    return cursors
+  }
+
+  /** The connection is another one: what was being sent from the start begins again. */
+  connected(): void {
+    this.#refilled.clear()
+  }
+
+  /** Takes a piece of what is at a member. Throws `COLLECTION_MISMATCH` for a map that is open here as another kind. */
+  take(piece: {
+    readonly map: string
+    readonly kind: number
+    readonly isReset: boolean
+    readonly rows: readonly SentRow[]
+    readonly more: boolean
+    readonly cursor: Uint8Array | undefined
+  }): void {
+    const { cursor, isReset, kind, map, more, rows } = piece
+    const partition = this.open(map, kind)
+    if (isReset) this.#refilled.set(map, new Set())
+    const refilled = this.#refilled.get(map)
+    this.#inOnePiece(() => {
+      if (isReset) this.#keep(map, undefined)
+      for (const { rowKey, bytes } of rows) {
+        refilled?.add(rowKey)
+        this.#adopt(partition, rowKey, bytes)
+      }
+      if (more) return
+      if (refilled !== undefined) this.#remove(partition, (rowKey) => !refilled.has(rowKey))
+      this.#refilled.delete(map)
+      if (cursor !== undefined) this.#keep(map, cursor)
+    })
+  }
+
+  /** A write was answered: from here on, its row is what members say it is, unless there is a later write. */
+  answered(number: number, bytes: Uint8Array | undefined): void {
+    const { kind, map, rowKey } = this.#outbox.find(number)!
+    const partition = this.open(map, kind)
+    this.#inOnePiece(() => {
+      this.#outbox.remove(number)
+      this.#adopt(partition, rowKey, bytes)
+    })
+  }
+
+  /** Removes what grants do not cover any more, but for own writes that wait for their answer. */
+  restrict(grants: readonly Grant[]): void {
+    this.#inOnePiece(() => {
+      const granted = new Set(grants.map(({ map }) => map))
+      for (const map of this.cursors().keys()) if (!granted.has(map)) this.#keep(map, undefined)
+      for (const partition of this.#partitions()) {
+        const { collection, kind } = partition.name
+        this.#remove(partition, (rowKey) => !covers(grants, 'read', collection, entryKeyOf(kind, rowKey)))
+      }
+    })
+  }
+
+  /** Removes everything, own writes that wait as well: they are of another subject. */
+  wipe(): void {
+    this.#inOnePiece(() => {
+      this.#outbox.clear()
+      for (const map of this.cursors().keys()) this.#keep(map, undefined)
+      for (const partition of this.#partitions()) this.#remove(partition, () => true)
+    })
+  }
+
+  /** The map here. Throws `COLLECTION_MISMATCH`, `COLLECTION_LIMIT`. */
+  open(name: string, kind: number): Partition {
+    return this.#peer.open({ name, kind: mapKind(kind), mode: 'replicated', partitions: 1 }).partitions[0]!
+  }
+
+  get #own(): Partition {
+    return this.#peer.collections.internal(GUESTS)
+  }
+
+  #partitions(): Partition[] {
+    const isMap = ({ partitions }: Collection): boolean => MAP_KINDS.includes(partitions[0]?.name.kind ?? 0)
+    return [...this.#peer.collections].filter(isMap).flatMap(({ partitions }) => [...partitions])
+  }
+
+  #inOnePiece(change: () => void): void {
+    this.#pump.undisturbed(() => this.#peer.atomically(change))
+    this.#dropDeleted()
+    this.#pump.listenerCalls.run()
+    this.#pump.tickSoon()
+  }
+
+  #adopt(partition: Partition, rowKey: string, bytes: Uint8Array | undefined): void {
+    if (this.#outbox.has(partition, rowKey)) return
+    const { table } = partition.replica
+    const slot = table.slotOf(rowKey)
+    const before = slot === undefined || table.deleted(slot) ? undefined : table.value(slot)
+    if (bytes === undefined) this.#deleted.push({ partition, rowKey })
+    if (isSame(before, bytes)) return
+    this.#peer.adopt(partition, rowKey, bytes, MEMBERS, this.#pump.now())
+  }
+
+  #remove(partition: Partition, isGone: (rowKey: string) => boolean): void {
+    const { table } = partition.replica
+    const gone = [...table.slots()].map((slot) => table.key(slot)).filter(isGone)
+    for (const rowKey of gone) this.#adopt(partition, rowKey, undefined)
+  }
+
+  #keep(map: string, cursor: Uint8Array | undefined): void {
+    const own = this.#own
+    const key = CURSOR + map
+    if (cursor === undefined && own.replica.table.slotOf(key) === undefined) return
+    const bytes = cursor && encodeValue(cursor, CURSOR_MAX_BYTES)
+    this.#peer.write(own, key, bytes, this.#pump.now())
+  }
+
+  #dropDeleted(): void {
+    const { ids } = this.#peer.collections
+    const log = new BlockWriter(ids)
+    const own = this.#outbox.takeRemoved().map((rowKey) => ({ partition: this.#own, rowKey }))
+    for (const { partition, rowKey } of [...this.#deleted.splice(0), ...own]) {
+      const { replica } = partition
+      const slot = replica.table.slotOf(rowKey)
+      if (slot === undefined || !replica.table.isTombstone(slot) || this.#outbox.has(partition, rowKey)) continue
+      const { sequence, writer } = replica.row(slot)
+      log.drops(partition.name, [{ key: rowKey, replicaId: ids.id(writer), sequence }])
+      replica.drop(slot)
+    }
+    if (log.length > 0) this.#peer.commit.remote(log.take())
+  }
+}
+
+function isSame(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other
+  return one.length === other.length && one.every((byte, i) => byte === other[i])
+}

@@ -1,0 +1,51 @@
+import { GridError } from '@gossipgrid/core'
+import { checkGuestAddress, openGuestDialler } from '@gossipgrid/network/guest-dialler'
+import type { Logger } from '../../logger.ts'
+import type { GuestLinkInput, GuestLinkFace } from '../face/guest-face.ts'
+import type { PassSource } from '../pass-text.ts'
+import { GuestLink } from './guest-link.ts'
+import { GuestOutbox } from './guest-outbox.ts'
+import { PassHolder } from './pass-holder.ts'
+import { SoloNetwork } from './solo-network.ts'
+
+export interface GuestInput {
+  readonly name: string
+  readonly join: readonly string[]
+  readonly pass: PassSource
+  readonly privateKey: Uint8Array | undefined
+}
+
+/** The network of a guest. Rejects with `NETWORK_BAD_ADDRESS` for an address that it cannot dial. */
+export async function openSoloNetwork({ join, name, privateKey }: GuestInput): Promise<SoloNetwork> {
+  if (join.length === 0) throw new GridError('INVALID_OPTION', 'join has no address: a guest joins a member by one')
+  for (const address of join) checkGuestAddress(address)
+  return new SoloNetwork(await openGuestDialler({ gridName: name, privateKey }))
+}
+
+/** Connects the grid of a guest to members. */
+export function guestLink(
+  { join, name, pass }: GuestInput,
+  network: SoloNetwork,
+  logger: Logger,
+  { exchanged, refused, runtime }: GuestLinkInput,
+): GuestLinkFace {
+  const outbox = new GuestOutbox(runtime)
+  const link = new GuestLink({
+    pump: runtime,
+    outbox,
+    dialler: network.dialler,
+    addresses: join,
+    passes: new PassHolder(pass, name, () => runtime.wallMs),
+    logger,
+    exchanged,
+    refused,
+  })
+  network.onOnline = (online) => link.setOnline(online)
+  network.onWake = () => link.wake()
+  return {
+    overlay: outbox,
+    start: () => link.start(),
+    status: () => link.status(),
+    close: () => link.close(),
+  }
+}

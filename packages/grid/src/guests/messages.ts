@@ -1,0 +1,191 @@
+import { GridError, decodeValue, encodeValue, scanCbor } from '@gossipgrid/core'
+import type { Grant } from './grants.ts'
+import { GUEST_CURSOR_MAX_BYTES, GUEST_WRITES_MAX, PASS_MAX_BYTES } from './guest-limits.ts'
+import { MessageFields } from './message-fields.ts'
+
+/** A message is one value, and the network bounds its length. */
+const MESSAGE_MAX_BYTES: number = 2 * 1024 * 1024
+const VERSION = 1
+const CURSORS_MAX = 64
+const ROWS_MAX = 10_000
+
+/** A write of a guest. `bytes` undefined deletes. */
+export interface GuestWrite {
+  /** Numbers of one guest ascend. */
+  readonly number: number
+  readonly map: string
+  /** Code of the kind of the map. */
+  readonly kind: number
+  readonly rowKey: string
+  readonly hlc: number
+  readonly bytes: Uint8Array | undefined
+}
+
+/** What a guest sends. `hello` asks the member to prove that it is one; then `enter` shows the pass. */
+export type GuestMessage =
+  | { readonly type: 'hello'; readonly key: Uint8Array; readonly nonce: Uint8Array }
+  | {
+      readonly type: 'enter'
+      readonly pass: string
+      /** Names the guest's numbers of writes. */
+      readonly guest: string
+      /** What members have given it to keep, by map. */
+      readonly cursors: ReadonlyMap<string, Uint8Array>
+    }
+  | { readonly type: 'pass'; readonly pass: string }
+  | { readonly type: 'writes'; readonly writes: readonly GuestWrite[] }
+
+/** The state of a row at a member. `bytes` undefined: there is none. */
+export interface SentRow {
+  readonly rowKey: string
+  readonly bytes: Uint8Array | undefined
+}
+
+/** What became of a write, and what its row is now, as far as the pass covers it. */
+export interface WriteAnswer {
+  readonly number: number
+  /** '' if it was taken. */
+  readonly code: string
+  readonly text: string
+  readonly bytes: Uint8Array | undefined
+}
+
+/** What a member sends. */
+export type MemberMessage =
+  | { readonly type: 'proof'; readonly signature: Uint8Array }
+  | {
+      /** The pass is valid: what it says, also after another one was shown. */
+      readonly type: 'welcome'
+      readonly subject: string
+      readonly expiresAtMs: number
+      readonly grants: readonly Grant[]
+    }
+  | {
+      readonly type: 'rows'
+      readonly map: string
+      readonly kind: number
+      /** What the guest has of the map is void, but for what comes from here to the last message of it. */
+      readonly isReset: boolean
+      readonly rows: readonly SentRow[]
+      /** More of what is there now follows. */
+      readonly more: boolean
+      readonly cursor: Uint8Array | undefined
+      /** The latest date of the rows: the guest dates its writes later than what it has read. */
+      readonly hlc: number
+    }
+  /** The guest has all that its pass covers. */
+  | { readonly type: 'caught-up' }
+  | { readonly type: 'answers'; readonly answers: readonly WriteAnswer[]; readonly hlc: number }
+  /** Why the connection ends. */
+  | { readonly type: 'end'; readonly code: string; readonly text: string }
+
+export function encodeGuestMessage(message: GuestMessage): Uint8Array {
+  return encoded(message)
+}
+
+export function encodeMemberMessage(message: MemberMessage): Uint8Array {
+  return encoded(message)
+}
+
+/** Undefined is left out, and a map is an array of pairs. */
+function encoded(message: object): Uint8Array {
+  const parts = Object.entries(message).map(([name, value]) => [name, value instanceof Map ? [...value] : value])
+  return encodeValue({ version: VERSION, ...Object.fromEntries(parts) }, MESSAGE_MAX_BYTES)
+}
+
+/** Throws `MESSAGE_MALFORMED`, `MESSAGE_VERSION`. */
+export function decodeGuestMessage(bytes: Uint8Array): GuestMessage {
+  const fields = fieldsOf(bytes)
+  const type = fields.text('type', 16)
+  switch (type) {
+    case 'hello':
+      return { type, key: fields.bytes('key', 32), nonce: fields.bytes('nonce', 32) }
+    case 'enter': {
+      const cursors = fields.list('cursors', CURSORS_MAX).map((pair) => {
+        const [map, cursor] = MessageFields.pair(pair)
+        return [MessageFields.name(map), MessageFields.bytesIn(cursor, GUEST_CURSOR_MAX_BYTES)] as const
+      })
+      const guest = fields.text('guest', 32)
+      if (!/^[0-9a-f]{32}$/.test(guest)) throw malformed('guest')
+      return { type, pass: fields.text('pass', PASS_MAX_BYTES), guest, cursors: new Map(cursors) }
+    }
+    case 'pass':
+      return { type, pass: fields.text('pass', PASS_MAX_BYTES) }
+    case 'writes':
+      return { type, writes: fields.list('writes', GUEST_WRITES_MAX).map((write) => writeIn(new MessageFields(write))) }
+    default:
+      throw malformed('type')
+  }
+}
+
+/** Throws `MESSAGE_MALFORMED`, `MESSAGE_VERSION`. A guest trusts members; it reads no further than it needs. */
+export function decodeMemberMessage(bytes: Uint8Array): MemberMessage {
+  const fields = fieldsOf(bytes)
+  const type = fields.text('type', 16)
+  switch (type) {
+    case 'proof':
+      return { type, signature: fields.bytes('signature', 64) }
+    case 'welcome':
+      return {
+        type,
+        subject: fields.text('subject', 1024),
+        expiresAtMs: fields.number('expiresAtMs'),
+        grants: fields.list('grants', CURSORS_MAX) as readonly Grant[],
+      }
+    case 'rows':
+      return {
+        type,
+        map: MessageFields.name(fields.text('map', 1024)),
+        kind: fields.count('kind'),
+        isReset: fields.flag('isReset'),
+        rows: fields.list('rows', ROWS_MAX).map((row) => rowIn(new MessageFields(row))),
+        more: fields.flag('more'),
+        cursor: fields.has('cursor') ? fields.bytesUpTo('cursor', GUEST_CURSOR_MAX_BYTES) : undefined,
+        hlc: fields.count('hlc'),
+      }
+    case 'caught-up':
+      return { type }
+    case 'answers':
+      return {
+        type,
+        answers: fields.list('answers', ROWS_MAX).map((answer) => answerIn(new MessageFields(answer))),
+        hlc: fields.count('hlc'),
+      }
+    case 'end':
+      return { type, code: fields.text('code', 64), text: fields.text('text', 4096) }
+    default:
+      throw malformed('type')
+  }
+}
+
+function writeIn(fields: MessageFields): GuestWrite {
+  return {
+    number: fields.count('number'),
+    map: MessageFields.name(fields.text('map', 1024)),
+    kind: fields.count('kind'),
+    rowKey: fields.key('rowKey'),
+    hlc: fields.count('hlc'),
+    bytes: fields.has('bytes') ? fields.bytesUpTo('bytes') : undefined,
+  }
+}
+
+function rowIn(fields: MessageFields): SentRow {
+  return { rowKey: fields.key('rowKey'), bytes: fields.has('bytes') ? fields.bytesUpTo('bytes') : undefined }
+}
+
+function answerIn(fields: MessageFields): WriteAnswer {
+  const bytes = fields.has('bytes') ? fields.bytesUpTo('bytes') : undefined
+  return { number: fields.count('number'), code: fields.text('code', 64), text: fields.text('text', 4096), bytes }
+}
+
+function fieldsOf(bytes: Uint8Array): MessageFields {
+  scanCbor(bytes)
+  const fields = new MessageFields(decodeValue(bytes))
+  const version = fields.count('version')
+  if (version !== VERSION) throw new GridError('MESSAGE_VERSION', `version ${version} of the protocol of guests`)
+  return fields
+}
+
+function malformed(field: string): GridError {
+  return MessageFields.malformed(field)
+}

@@ -1,0 +1,64 @@
+import { requireKnown } from '@gossipgrid/core'
+import type { Known } from '@gossipgrid/core'
+import { checkCount, checkKind, misfit, requireKind } from '../../batches/checks.ts'
+
+const GUESTS_MAX = 100_000
+
+/** A write of a guest that a member is about to take. The pass covers it. */
+export interface GuestRequest {
+  /** The pass of the guest, which is valid. */
+  readonly pass: { readonly id: string; readonly subject: string }
+  /** The name of the map. */
+  readonly map: string
+  /** The key of the entry. */
+  readonly key: string
+  /** In a map with fields: the field that is written. Undefined for the object as a whole. */
+  readonly field: string | undefined
+  /** The value, or that of the field; `{}` for the object as a whole. Undefined deletes. */
+  readonly value: unknown
+  /** The same before the write, at this peer. */
+  readonly previous: unknown
+}
+
+/** How a member serves guests: the option `guests` of `openGrid`. */
+export interface GuestsOptions {
+  /**
+   * Where guests reach this member: multiaddrs that end in `/ws` or `/tls/ws` for tabs. They are another port than `listen`. The
+   * certificate is that of `tls`.
+   */
+  readonly listen: readonly string[]
+  /** Addresses to tell people instead, for a server behind a DNS name or a proxy. */
+  readonly announce?: readonly string[]
+  /** How many guests may be connected at a time. Default 1,000. */
+  readonly max?: number
+  /**
+   * Whether a write that a pass covers may be made. Is called for each write, in order, and may be async. What it returns false for,
+   * or throws for, is refused with `FORBIDDEN`. Default: all that passes cover is taken.
+   */
+  readonly authorize?: (request: GuestRequest) => boolean | Promise<boolean>
+  /**
+   * How fast one subject may write, over all of its guests at this member. What is more waits, and is not refused. Default: 200
+   * writes and 1 MiB a second.
+   */
+  readonly quotas?: { readonly writesPerSecond?: number; readonly bytesPerSecond?: number }
+}
+
+const OPTIONS: Known<GuestsOptions> = { listen: true, announce: true, max: true, authorize: true, quotas: true }
+const QUOTAS: Known<NonNullable<GuestsOptions['quotas']>> = { writesPerSecond: true, bytesPerSecond: true }
+
+/** Throws `INVALID_OPTION`. */
+export function checkGuestsOptions(options: GuestsOptions): void {
+  if (typeof options !== 'object' || options === null) throw misfit('guests', 'an object such as { listen }', options)
+  requireKnown(options, OPTIONS)
+  const { announce, authorize, listen, max, quotas } = options
+  requireKind('guests.listen', listen, 'texts')
+  if (listen.length === 0) throw misfit('guests.listen', 'at least one multiaddr', listen)
+  checkKind('guests.announce', announce, 'texts')
+  checkCount('guests.max', max, 1, GUESTS_MAX)
+  checkKind('guests.authorize', authorize, 'function')
+  if (quotas === undefined) return
+  if (typeof quotas !== 'object') throw misfit('guests.quotas', 'an object such as { writesPerSecond }', quotas)
+  requireKnown(quotas, QUOTAS)
+  checkCount('guests.quotas.writesPerSecond', quotas.writesPerSecond, 1, 1_000_000)
+  checkCount('guests.quotas.bytesPerSecond', quotas.bytesPerSecond, 1024, 1024 * 1024 * 1024)
+}

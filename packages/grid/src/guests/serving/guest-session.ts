@@ -1,0 +1,282 @@
+import { GridError } from '@gossipgrid/core'
+import type { Partition } from '@gossipgrid/core'
+import type { Logger } from '../../logger.ts'
+import type { Pump } from '../../runtime/write-path.ts'
+import type { GuestConnection } from '../guest-connection.ts'
+import { GUEST_ENTRY_MAX_MS, GUEST_WAITING_MESSAGES_MAX } from '../guest-limits.ts'
+import { decodeGuestMessage, encodeMemberMessage } from '../messages.ts'
+import type { GuestMessage, MemberMessage, WriteAnswer } from '../messages.ts'
+import { passInvalid } from '../pass-text.ts'
+import type { PassContent } from '../pass-text.ts'
+import type { Passes } from '../passes/passes.ts'
+import type { Revocations } from '../passes/revocations.ts'
+import { openCursor, sealCursor } from './cursor-seal.ts'
+import type { SealedCursor } from './cursor-seal.ts'
+import { GuestReads, mapPartition } from './guest-reads.ts'
+import type { ReadPiece } from './guest-reads.ts'
+import type { GuestWrites, Verdict } from './guest-writes.ts'
+import { proofText } from '../member-proof.ts'
+import type { SubjectRates } from './subject-rates.ts'
+
+/** What a member serves all of its guests with. */
+export interface GuestSessionDeps {
+  readonly pump: Pump
+  readonly memberId: string
+  readonly passes: Passes
+  readonly revocations: Revocations
+  readonly rates: SubjectRates
+  readonly writes: GuestWrites
+  readonly logger: Logger
+  /** Takes a guest in, which ends an older connection of the same one. Throws `QUOTA_EXCEEDED` where there is no room. */
+  enter(session: GuestSession): void
+  left(session: GuestSession): void
+}
+
+/** One guest at this member: from a stranger's connection, by a pass, to what it may read and write. */
+export class GuestSession {
+  readonly #deps: GuestSessionDeps
+  readonly #connection: GuestConnection
+  readonly #entryTimer: ReturnType<typeof setTimeout>
+  #queue: Promise<void> = Promise.resolve()
+  #waiting = 0
+  #proven = false
+  #guest = ''
+  #pass: PassContent | undefined
+  #reads: GuestReads | undefined
+  #verdicts: Verdict[] = []
+  #endTimer: ReturnType<typeof setTimeout> | undefined
+  #woken = Promise.withResolvers<void>()
+  #isOver = false
+  /** Counts the passes shown: what was read under an earlier one is not sent. */
+  #passes = 0
+
+  constructor(deps: GuestSessionDeps, connection: GuestConnection) {
+    this.#deps = deps
+    this.#connection = connection
+    this.#entryTimer = setTimeout(() => connection.end('it has shown no pass in time'), GUEST_ENTRY_MAX_MS)
+    connection.listen({ message: (bytes) => this.#onMessage(bytes), ended: () => this.#ended() })
+  }
+
+  /** Names the guest, once it has shown a pass. */
+  get guest(): string {
+    return `${this.#guest} ${this.#pass?.subject}`
+  }
+
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  /** Something has changed at this peer. */
+  wake(): void {
+    this.#woken.resolve()
+  }
+
+  /** Ends the connection, and says why. */
+  end(error: GridError): void {
+    if (this.#isOver) return
+    const { code, message: text } = error
+    void this.#send({ type: 'end', code, text })
+      .then(() => this.#connection.close())
+      .catch(() => undefined)
+    this.#ended()
+  }
+
+  #ended(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    clearTimeout(this.#entryTimer)
+    clearTimeout(this.#endTimer)
+    this.#woken.resolve()
+    this.#deps.left(this)
+  }
+
+  #onMessage(bytes: Uint8Array): void {
+    if (this.#isOver) return
+    this.#waiting += 1
+    if (this.#waiting > GUEST_WAITING_MESSAGES_MAX) {
+      this.#fail(new GridError('MESSAGE_MALFORMED', 'it does not wait for answers'))
+      return
+    }
+    this.#queue = this.#queue.then(async () => {
+      this.#waiting -= 1
+      try {
+        if (!this.#isOver) await this.#take(decodeGuestMessage(bytes))
+      } catch (error) {
+        this.#fail(error)
+      }
+    })
+  }
+
+  #fail(error: unknown): void {
+    const { logger } = this.#deps
+    if (!(error instanceof GridError)) {
+      logger.error(`serving a guest has failed: ${String(error)}`, { error })
+      this.#connection.end('serving it has failed')
+      return
+    }
+    logger.debug(`a guest is sent away: ${error.code}: ${error.message}`, { peerId: this.#connection.peerId })
+    this.end(error)
+  }
+
+  async #take(message: GuestMessage): Promise<void> {
+    if (message.type === 'hello') return this.#prove(message)
+    if (!this.#proven) throw new GridError('MESSAGE_MALFORMED', 'it has not said hello')
+    if (message.type === 'enter') return this.#enter(message)
+    const pass = this.#validPass()
+    if (message.type === 'pass') return this.#renew(message.pass, pass)
+    const { rates, writes } = this.#deps
+    const sizeBytes = message.writes.reduce((sum, { bytes, rowKey }) => sum + rowKey.length + (bytes?.length ?? 0), 0)
+    const delayMs = rates.delayMs(pass.subject, message.writes.length, sizeBytes, performance.now())
+    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs))
+    const verdicts = await writes.take(this.#validPass(), this.#guest, message.writes)
+    this.#verdicts.push(...verdicts)
+    this.wake()
+  }
+
+  /** Shows that this peer is a member, before the guest shows its pass to it. */
+  async #prove({ key, nonce }: Extract<GuestMessage, { type: 'hello' }>): Promise<void> {
+    if (this.#proven) throw new GridError('MESSAGE_MALFORMED', 'it says hello twice')
+    this.#proven = true
+    const { memberId, passes } = this.#deps
+    const signature = await passes.sign(key, proofText(memberId, this.#connection.peerId, nonce))
+    if (signature === undefined) throw passInvalid('no member of this grid has signed it')
+    await this.#send({ type: 'proof', signature })
+  }
+
+  async #enter({ cursors, guest, pass }: Extract<GuestMessage, { type: 'enter' }>): Promise<void> {
+    if (this.#pass !== undefined) throw new GridError('MESSAGE_MALFORMED', 'it enters twice')
+    const { passes, pump } = this.#deps
+    const content = await passes.check(pass, this.#connection.peerId)
+    this.#pass = content
+    this.#guest = guest
+    this.#validPass()
+    const opened = await this.#openCursors(cursors)
+    if (this.#isOver) return
+    this.#deps.enter(this)
+    clearTimeout(this.#entryTimer)
+    this.#connection.trust()
+    this.#reads = new GuestReads(pump.peer, () => pump.wallMs, content.grants, opened)
+    await this.#welcome(content)
+    void this.#serve(this.#reads).catch((error: unknown) => this.#fail(error))
+  }
+
+  async #openCursors(
+    cursors: ReadonlyMap<string, Uint8Array>,
+  ): Promise<Map<string, { readonly partition: Partition; readonly sealed: SealedCursor }>> {
+    const { collections } = this.#deps.pump.peer
+    const keys = this.#deps.passes.keys.map(({ cursorKey }) => cursorKey)
+    const opened = new Map<string, { readonly partition: Partition; readonly sealed: SealedCursor }>()
+    for (const [map, bytes] of cursors) {
+      const partition = mapPartition(collections, map)
+      const sealed = partition && (await openCursor(keys, partition, bytes, collections))
+      if (partition !== undefined && sealed !== undefined) opened.set(map, { partition, sealed })
+    }
+    return opened
+  }
+
+  async #renew(text: string, before: PassContent): Promise<void> {
+    const content = await this.#deps.passes.check(text, this.#connection.peerId)
+    if (content.subject !== before.subject) throw passInvalid('it is for another subject')
+    this.#pass = content
+    this.#passes += 1
+    this.#validPass()
+    this.#reads?.regrant(content.grants)
+    await this.#welcome(content)
+    this.wake()
+  }
+
+  async #welcome({ expiresAtMs, grants, subject }: PassContent): Promise<void> {
+    const { wallMs } = this.#deps.pump
+    clearTimeout(this.#endTimer)
+    this.#endTimer = setTimeout(() => this.wake(), Math.min(expiresAtMs - wallMs + 1, 2 ** 31 - 1))
+    await this.#send({ type: 'welcome', subject, expiresAtMs, grants })
+  }
+
+  /** The pass, which is looked at again whenever anything is read or written by it. Throws `PASS_INVALID`. */
+  #validPass(): PassContent {
+    const pass = this.#pass
+    if (pass === undefined) throw new GridError('MESSAGE_MALFORMED', 'it has shown no pass')
+    if (pass.expiresAtMs <= this.#deps.pump.wallMs) throw passInvalid('it has expired')
+    if (this.#deps.revocations.has(pass.id)) throw passInvalid('it was revoked')
+    return pass
+  }
+
+  /** Sends what the guest lacks, piece by piece, and the answers to its writes: each is as of the moment when it is put together. */
+  async #serve(reads: GuestReads): Promise<void> {
+    let isCaughtUp = false
+    while (!this.#isOver) {
+      this.#validPass()
+      this.#woken = Promise.withResolvers()
+      const passes = this.#passes
+      const verdicts = this.#takeVerdicts()
+      const message = this.#answers(reads, verdicts) ?? (await this.#pieceMessage(reads.next()))
+      if (message === undefined) {
+        if (!isCaughtUp) await this.#send({ type: 'caught-up' })
+        isCaughtUp = true
+        await this.#woken.promise
+        continue
+      }
+      await this.#durable()
+      this.#validPass()
+      // The pass was renewed meanwhile, and what was put together may be more than it covers now.
+      if (passes !== this.#passes) {
+        if (message.type === 'rows') reads.restart(message.map)
+        this.#verdicts.unshift(...verdicts)
+        continue
+      }
+      await this.#send(message)
+    }
+  }
+
+  /** As many as fit into one message with their rows. */
+  #takeVerdicts(): Verdict[] {
+    const { collections } = this.#deps.pump.peer
+    let bytes = 0
+    const rest = this.#verdicts.findIndex(({ text, write: { map, rowKey } }) => {
+      const table = mapPartition(collections, map)?.replica.table
+      const slot = table?.slotOf(rowKey)
+      bytes += ANSWER_COST_BYTES + text.length + (slot === undefined ? 0 : table!.valueLength(slot))
+      return bytes > ANSWERS_MAX_BYTES
+    })
+    // One alone always fits.
+    return this.#verdicts.splice(0, rest < 0 ? Infinity : Math.max(1, rest))
+  }
+
+  #answers(reads: GuestReads, verdicts: readonly Verdict[]): MemberMessage | undefined {
+    if (verdicts.length === 0) return undefined
+    const { collections } = this.#deps.pump.peer
+    let hlc = 0
+    const answers = verdicts.map(({ code, text, write: { map, number, rowKey } }): WriteAnswer => {
+      const row = reads.rowOf(mapPartition(collections, map), map, rowKey)
+      hlc = Math.max(hlc, row?.hlc ?? 0)
+      return { number, code, text, bytes: row?.bytes }
+    })
+    return { type: 'answers', answers, hlc }
+  }
+
+  async #pieceMessage(piece: ReadPiece | undefined): Promise<MemberMessage | undefined> {
+    if (piece === undefined) return undefined
+    const { sealed, partition, ...rest } = piece
+    const { collections } = this.#deps.pump.peer
+    const [key] = this.#deps.passes.keys
+    const cursor = sealed && (await sealCursor(key!.cursorKey, partition, sealed, collections))
+    return { type: 'rows', ...rest, cursor }
+  }
+
+  /** What a guest is sent is durable: a member that crashes takes back nothing that a guest has seen. */
+  #durable(): Promise<void> {
+    const { pump } = this.#deps
+    return new Promise((resolve) => {
+      pump.peer.commit.whenDurable(resolve)
+      pump.tickSoon()
+    })
+  }
+
+  async #send(message: MemberMessage): Promise<void> {
+    await this.#connection.send(encodeMemberMessage(message)).catch(() => this.#ended())
+  }
+}
+
+/** Answers with their rows in one message. One row of the largest size fits as well. */
+const ANSWERS_MAX_BYTES: number = 512 * 1024
+const ANSWER_COST_BYTES = 64

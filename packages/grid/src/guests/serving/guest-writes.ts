@@ -1,0 +1,178 @@
+import {
+  GUESTS,
+  GridError,
+  decodeValue,
+  entryKeyOf,
+  hlcFromWall,
+  payloadOf,
+  rulesOf,
+  scanCbor,
+  splitKey,
+} from '@gossipgrid/core'
+import type { GridErrorCode, Partition } from '@gossipgrid/core'
+import { checkKey } from '../../batches/checks.ts'
+import type { Logger } from '../../logger.ts'
+import type { RowWrite } from '../../runtime/row-write.ts'
+import type { WritePath } from '../../runtime/write-path.ts'
+import { covers } from '../grants.ts'
+import { MAP_KINDS, mapKind } from '../map-kinds.ts'
+import type { GuestWrite } from '../messages.ts'
+import { GUEST_REMEMBERED_MS } from '../guest-limits.ts'
+import type { PassContent } from '../pass-text.ts'
+import type { GuestsOptions } from './guest-options.ts'
+import { mapPartition } from './guest-reads.ts'
+import { TakenWrites, forgottenRows } from './taken-writes.ts'
+
+/** Guests that are forgotten at a time. */
+const FORGOTTEN_MAX = 500
+
+export interface GuestWritesDeps {
+  readonly writes: WritePath
+  readonly valueSizeMaxBytes: number
+  readonly authorize: GuestsOptions['authorize']
+  readonly logger: Logger
+}
+
+/** What became of a write. */
+export interface Verdict {
+  readonly write: GuestWrite
+  /** '' if it was taken. */
+  readonly code: GridErrorCode | ''
+  readonly text: string
+}
+
+/** Takes the writes of guests: checks each, and issues those that are allowed under this peer's own dots. */
+export class GuestWrites {
+  readonly #deps: GuestWritesDeps
+  /** Writes since opening. */
+  readonly counts = { taken: 0, refused: 0 }
+
+  constructor(deps: GuestWritesDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * Takes writes in order. What is taken is applied together with the number of the last one, in one piece, so that none is taken twice.
+   * Resolves when they are applied; they may not be durable yet. Rejects with `MESSAGE_MALFORMED` for what no honest guest sends.
+   */
+  async take(pass: PassContent, guest: string, writes: readonly GuestWrite[]): Promise<Verdict[]> {
+    const taken = TakenWrites.read(this.#guests, guest, pass.subject)
+    const verdicts: Verdict[] = []
+    const rows: RowWrite[] = []
+    for (const write of writes) {
+      const known = taken.verdict(write.number)
+      const verdict = known ?? (await this.#judge(pass, write))
+      verdicts.push({ write, ...verdict })
+      if (known !== undefined) continue
+      taken.add(write.number, verdict.code)
+      this.counts[verdict.code === '' ? 'taken' : 'refused'] += 1
+      if (verdict.code === '') rows.push(this.#row(write))
+    }
+    if (taken.isChanged) await this.#apply([...rows, taken.row(this.#guests)])
+    return verdicts
+  }
+
+  /** Forgets the last writes of guests that have not written for months. */
+  async forget(): Promise<void> {
+    const { writes } = this.#deps
+    const before = hlcFromWall(writes.pump.wallMs - GUEST_REMEMBERED_MS)
+    const rows = forgottenRows(this.#guests, before, FORGOTTEN_MAX)
+    if (rows.length > 0) await writes.writeRows(rows)
+  }
+
+  get #guests(): Partition {
+    return this.#deps.writes.pump.peer.collections.internal(GUESTS)
+  }
+
+  async #judge(pass: PassContent, write: GuestWrite): Promise<Omit<Verdict, 'write'>> {
+    const { bytes, kind, map, rowKey } = write
+    checkForm(write)
+    const key = entryKeyOf(kind, rowKey)
+    if (!covers(pass.grants, 'write', map, key)) return forbidden(map)
+    if (bytes !== undefined && bytes.length > this.#deps.valueSizeMaxBytes)
+      return { code: 'VALUE_TOO_LARGE', text: `a value of ${bytes.length} bytes` }
+    try {
+      checkKey(key)
+      const partition = this.#open(write)
+      if (partition.mismatch !== undefined) throw new GridError('COLLECTION_MISMATCH', partition.mismatch)
+      return (await this.#isAuthorized(pass, write, key, partition)) ? TAKEN : forbidden(map)
+    } catch (error) {
+      if (error instanceof GridError) return { code: error.code, text: error.message }
+      throw error
+    }
+  }
+
+  async #isAuthorized(pass: PassContent, write: GuestWrite, key: string, partition: Partition): Promise<boolean> {
+    const { authorize, logger } = this.#deps
+    if (authorize === undefined) return true
+    const { map, rowKey } = write
+    const field = write.kind === MAP_KINDS[0] ? undefined : splitKey(rowKey).sub
+    const isObject = write.kind !== MAP_KINDS[0] && field === undefined
+    const shown = (bytes: Uint8Array | undefined): unknown =>
+      bytes === undefined ? undefined : isObject ? {} : decodeValue(payloadOf(bytes))
+    const { replica } = partition
+    const slot = replica.table.slotOf(rowKey)
+    const before = slot === undefined ? undefined : replica.read(slot, this.#deps.writes.pump.wallMs)
+    try {
+      const { id, subject } = pass
+      const request = { pass: { id, subject }, map, key, field, value: shown(write.bytes), previous: shown(before) }
+      return (await authorize(request)) === true
+    } catch (error) {
+      logger.error(`authorize has failed, so a write of a guest is refused: ${String(error)}`, { error })
+      return false
+    }
+  }
+
+  #open({ kind, map }: GuestWrite): Partition {
+    const { peer } = this.#deps.writes.pump
+    const here = mapPartition(peer.collections, map)
+    if (here?.name.kind === kind) return here
+    return peer.open({ name: map, kind: mapKind(kind), mode: 'replicated', partitions: 1 }).partitions[0]!
+  }
+
+  /** Dated by the guest, but never later than now. */
+  #row(write: GuestWrite): RowWrite {
+    const { bytes, hlc, rowKey } = write
+    const isAhead = hlc >= hlcFromWall(this.#deps.writes.pump.wallMs + 1)
+    return { partition: this.#open(write), key: rowKey, bytes, ...(isAhead ? {} : { dateHlc: hlc }) }
+  }
+
+  /** Not by the path of own writes: maps check these rows against their schemas as they do those of other peers. */
+  async #apply(rows: readonly RowWrite[]): Promise<void> {
+    const { pump, room } = this.#deps.writes
+    for (;;) {
+      pump.checkOpen()
+      try {
+        room.checkAll(rows)
+        break
+      } catch (error) {
+        if (!(error instanceof GridError) || error.code !== 'BACKLOG_FULL') throw error
+        await this.#deps.writes.roomChange()
+      }
+    }
+    const { peer } = pump
+    pump.undisturbed(() =>
+      peer.atomically(() => {
+        for (const { partition, key, bytes, dateHlc } of rows) peer.write(partition, key, bytes, pump.now(), dateHlc)
+      }),
+    )
+    pump.listenerCalls.run()
+    pump.tickSoon()
+  }
+}
+
+const TAKEN = { code: '', text: '' } as const
+
+/** The same for what there is not and for what a pass does not cover. */
+function forbidden(map: string): Omit<Verdict, 'write'> {
+  return { code: 'FORBIDDEN', text: `the pass does not allow this write to '${map}'` }
+}
+
+/** Throws `MESSAGE_MALFORMED` for what no honest guest sends. */
+function checkForm({ bytes, hlc, kind, rowKey }: GuestWrite): void {
+  if (!MAP_KINDS.includes(kind)) throw new GridError('MESSAGE_MALFORMED', `a write to a collection of kind ${kind}`)
+  if (bytes === undefined) return
+  scanCbor(bytes)
+  const row = { key: rowKey, hlc, writer: 0, sequence: 1, replaced: 0, bytes, start: 0, end: bytes.length }
+  rulesOf(kind)?.checkRow?.(row, '')
+}

@@ -1,0 +1,43 @@
+import { listenForGuests } from '@gossipgrid/network/guest-listener'
+import type { GuestListenerOptions } from '@gossipgrid/network/guest-listener'
+import type { Logger } from '../../logger.ts'
+import { onlyDefined } from '../../only-defined.ts'
+import type { WritePath } from '../../runtime/write-path.ts'
+import type { PassOffice } from '../passes/pass-office.ts'
+import type { GuestsOptions } from './guest-options.ts'
+import { GuestService } from './guest-service.ts'
+import { GuestWrites } from './guest-writes.ts'
+import { SubjectRates } from './subject-rates.ts'
+
+const GUESTS_MAX = 1000
+
+export interface ServeGuestsInput extends Pick<GuestListenerOptions, 'gridName' | 'tls' | 'privateKey'> {
+  readonly writes: WritePath
+  readonly office: PassOffice
+  readonly options: GuestsOptions
+  readonly valueSizeMaxBytes: number
+  readonly logger: Logger
+}
+
+/** Begins to serve guests. Rejects with `NETWORK_PORT_TAKEN`, `NETWORK_BAD_ADDRESS`, `NETWORK_START_FAILED`. */
+export async function serveGuests(input: ServeGuestsInput): Promise<GuestService> {
+  const { gridName, logger, office, options, privateKey, tls, valueSizeMaxBytes, writes } = input
+  const { announce, authorize, listen, max: guestsMax = GUESTS_MAX, quotas } = options
+  const service = new GuestService({
+    ...office,
+    pump: writes.pump,
+    rates: new SubjectRates(quotas),
+    writes: new GuestWrites({ writes, valueSizeMaxBytes, authorize, logger }),
+    logger,
+    guestsMax,
+  })
+  const listener = await listenForGuests({
+    gridName,
+    listen,
+    guestsMax,
+    ...onlyDefined({ announce, tls, privateKey }),
+    onConnection: (connection) => service.onConnection(connection),
+  })
+  service.start(listener)
+  return service
+}
