@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import {
   DOCUMENTS,
   DROPS,
+  GUESTS,
   KINDS,
   KIND_CODES,
   MAP_CODE,
@@ -19,8 +20,8 @@ const kinds = Object.keys(KINDS) as CollectionKind[]
 test('the codes are those of the wire and of stores, for ever', () => {
   const codes = Object.fromEntries(kinds.map((kind) => [kind, KINDS[kind].code]))
   const first = { map: 1, counter: 2, set: 3, fields: 4, registry: 5, document: 6 }
-  expect(codes).toEqual({ ...first, counters: 7, sets: 8, drops: 9 })
-  expect(KIND_CODES).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
+  expect(codes).toEqual({ ...first, counters: 7, sets: 8, drops: 9, guests: 10 })
+  expect(KIND_CODES).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   expect(MAP_CODE).toBe(1)
 })
 
@@ -46,15 +47,16 @@ test('two collections that differ in kind, partitions or owners are not the same
 })
 
 test('the code of a later version has neither', () => {
-  for (const code of [0, 10, 255, -1, 1.5]) {
+  for (const code of [0, 11, 255, -1, 1.5]) {
     expect(descriptorOf('users', code)).toBeUndefined()
     expect(rulesOf(code)).toBeUndefined()
   }
 })
 
 test("the grid's own collections have one name each", () => {
-  expect([REGISTRY.name, DOCUMENTS.name, DROPS.name]).toEqual(['grid', 'documents', 'drops'])
-  expect([REGISTRY, DOCUMENTS, DROPS].map(isReserved)).toEqual([true, true, true])
+  const own = [REGISTRY, DOCUMENTS, DROPS, GUESTS]
+  expect(own.map(({ name }) => name)).toEqual(['grid', 'documents', 'drops', 'guests'])
+  expect(own.every(isReserved)).toBe(true)
   expect(isReserved({ ...REGISTRY, name: 'other' })).toBe(false)
   expect(kinds.filter((kind) => isReserved({ ...REGISTRY, kind }))).toEqual(['registry'])
 })

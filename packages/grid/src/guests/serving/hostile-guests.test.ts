@@ -1,0 +1,287 @@
+import { encodeValue, expiring, hlcFromWall } from '@gossipgrid/core'
+import { openGuestDialler } from '@gossipgrid/network/guest-dialler'
+import type { GuestDialler } from '@gossipgrid/network/guest-dialler'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Grid } from '../../grid.ts'
+import { openGrid } from '../../open-grid.ts'
+import { until } from '../../rig/test-grids.ts'
+import type { GuestConnection } from '../guest-connection.ts'
+import { decodeMemberMessage, encodeGuestMessage } from '../messages.ts'
+import type { GuestMessage, GuestWrite, MemberMessage, WriteAnswer } from '../messages.ts'
+import { readPass } from '../pass-text.ts'
+
+const SECRET = 'q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA'
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+const GUEST = 'ab'.repeat(16)
+
+let member: Grid
+const diallers: GuestDialler[] = []
+
+beforeEach(async () => {
+  member = await openGrid({
+    ...{ name: 'shop', secret: SECRET, listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false, logger: silent },
+    guests: { listen: ['/ip4/127.0.0.1/tcp/0'], max: 2 },
+  })
+  await member.map('todos').set('{42}:own', 'mine')
+  await member.map('todos').set('{43}:other', 'theirs')
+  await member.map('salaries').set('bob', 3)
+})
+
+afterEach(async () => {
+  await Promise.all(diallers.splice(0).map((dialler) => dialler.stop()))
+  await member.close()
+})
+
+/** A program that speaks the protocol of guests, and does with it what it likes. */
+class RawGuest {
+  readonly connection: GuestConnection
+  readonly received: MemberMessage[] = []
+  /** All bytes that it was sent. */
+  text = ''
+  ended = ''
+
+  constructor(connection: GuestConnection) {
+    this.connection = connection
+    connection.listen({
+      message: (bytes) => {
+        this.text += Buffer.from(bytes).toString('latin1')
+        this.received.push(decodeMemberMessage(bytes))
+      },
+      ended: (reason) => (this.ended = reason),
+    })
+  }
+
+  static async dial(): Promise<RawGuest> {
+    const dialler = await openGuestDialler({ gridName: 'shop' })
+    diallers.push(dialler)
+    return new RawGuest(await dialler.dial(member.status().guests!.addresses[0]!, AbortSignal.timeout(20_000)))
+  }
+
+  static async entered(pass: string, guest: string = GUEST): Promise<RawGuest> {
+    const raw = await RawGuest.dial()
+    await raw.send({ type: 'hello', key: readPass(pass).publicKey, nonce: new Uint8Array(32) })
+    await raw.send({ type: 'enter', pass, guest, cursors: new Map() })
+    await raw.until('caught-up')
+    return raw
+  }
+
+  send(message: GuestMessage): Promise<void> {
+    return this.connection.send(encodeGuestMessage(message))
+  }
+
+  sendAny(message: unknown): Promise<void> {
+    return this.connection.send(encodeValue(message, 2 * 1024 * 1024))
+  }
+
+  async until(type: MemberMessage['type']): Promise<MemberMessage> {
+    await until(() => this.received.some((each) => each.type === type) || this.ended !== '', type)
+    const found = this.received.find((each) => each.type === type)
+    if (found === undefined) throw new Error(`ended: ${this.ended} ${JSON.stringify(this.received.at(-1))}`)
+    return found
+  }
+
+  async isSentAway(): Promise<boolean> {
+    await until(() => this.ended !== '', 'the end')
+    return true
+  }
+
+  /** All answers so far, once there are so many. */
+  async answers(count: number): Promise<WriteAnswer[]> {
+    const all = (): WriteAnswer[] => this.received.flatMap((each) => (each.type === 'answers' ? each.answers : []))
+    await until(() => all().length >= count || this.ended !== '', 'answers')
+    return all()
+  }
+}
+
+function passOf(subject = 'ada'): Promise<string> {
+  const grants = [{ map: 'todos', prefix: '{42}:', may: 'write' as const }]
+  return member.issuePass({ subject, expiresInMs: 3_600_000, grants })
+}
+
+let number = hlcFromWall(Date.now())
+function writeOf(change: Partial<GuestWrite>): GuestWrite {
+  number += 1
+  const bytes = encodeValue('bad', 100)
+  return { number, map: 'todos', kind: 1, rowKey: '{42}:a', hlc: number, bytes, ...change }
+}
+
+const stateOf = (grid: Grid): unknown[] => ['todos', 'salaries'].map((name) => grid.map(name).peekEntries())
+
+describe('a hostile guest', () => {
+  it('writes and deletes nothing outside of its grants, and learns nothing by trying', async () => {
+    const before = stateOf(member)
+    const guest = await RawGuest.entered(await passOf())
+    const outside: Partial<GuestWrite>[] = [
+      { rowKey: '{42}' },
+      { rowKey: '{42};' },
+      { rowKey: '{43}:other' },
+      { rowKey: '{43}:other', bytes: undefined },
+      { rowKey: '\u007b42\u007d\u2236a' },
+      { map: 'salaries', rowKey: 'bob' },
+      { map: 'salaries', rowKey: 'bob', bytes: undefined },
+      { map: 'Todos' },
+      { map: 'never opened by anyone' },
+      { map: 'guests', rowKey: 'revoked/x' },
+      { map: 'grid', rowKey: 'member/x' },
+      { kind: 4, rowKey: '{43}:other\0field' },
+    ]
+    const writes = outside.map(writeOf)
+    await guest.send({ type: 'writes', writes })
+    const answers = await guest.answers(writes.length)
+    expect(new Set(answers.map(({ code }) => code))).toEqual(new Set(['FORBIDDEN']))
+    expect(answers.every(({ bytes }) => bytes === undefined)).toBe(true)
+    // The same words for what there is and for what there is not.
+    const said = answers.map(({ text }, i) => text.replaceAll(writes[i]!.map, 'MAP'))
+    expect(new Set(said).size).toBe(1)
+    expect(stateOf(member)).toEqual(before)
+    expect(
+      member
+        .collections()
+        .map(({ name }) => name)
+        .toSorted(),
+    ).toEqual(['salaries', 'todos'])
+  })
+
+  it('is sent only what its pass covers', async () => {
+    const guest = await RawGuest.entered(await passOf())
+    await member.map('todos').set('{43}:more', 'theirs')
+    await member.map('salaries').set('eve', 4)
+    await member.map('todos').set('{42}:new', 'mine')
+    await until(() => JSON.stringify(guest.received).includes('{42}:new'), 'its own')
+    const rows = guest.received.flatMap((each) => (each.type === 'rows' ? each.rows : []))
+    expect(rows.map(({ rowKey }) => rowKey)).toEqual(['{42}:own', '{42}:new'])
+    expect(guest.text).toContain('{42}:new')
+    expect(guest.text).not.toMatch(/\{43\}|theirs|salaries|bob|eve/)
+  })
+
+  it('whose clock is far ahead writes as of now, and one that is behind loses to what is there', async () => {
+    const guest = await RawGuest.entered(await passOf())
+    const yearMs = 365 * 24 * 3_600_000
+    const ahead = writeOf({ hlc: hlcFromWall(Date.now() + yearMs), rowKey: '{42}:own' })
+    const behind = writeOf({ hlc: hlcFromWall(Date.now() - yearMs), rowKey: '{42}:own', bytes: encodeValue('old', 9) })
+    await guest.send({ type: 'writes', writes: [ahead, behind] })
+    expect((await guest.answers(2)).map(({ code }) => code)).toEqual(['', ''])
+    expect(await member.map('todos').get('{42}:own')).toBe('bad')
+    await member.map('todos').set('{42}:own', 'again')
+    expect(await member.map('todos').get('{42}:own')).toBe('again')
+    expect(member.status().clock).toMatchObject({ heldWrites: 0, refusedWrites: 0 })
+  })
+
+  it('that repeats its numbers has each write taken once', async () => {
+    const pass = await passOf()
+    const guest = await RawGuest.entered(pass)
+    const write = writeOf({})
+    await guest.send({ type: 'writes', writes: [write] })
+    await guest.answers(1)
+    await member.map('todos').set('{42}:a', 'later')
+    await guest.send({ type: 'writes', writes: [{ ...write, hlc: hlcFromWall(Date.now() + 60_000) }] })
+    await guest.answers(2)
+    expect(await member.map('todos').get('{42}:a')).toBe('later')
+    expect(member.status().guests?.writesTaken).toBe(1)
+  })
+
+  it('that says anything before it has entered, or what no guest says, is sent away, and the member goes on', async () => {
+    const pass = await passOf()
+    const key = readPass(pass).publicKey
+    const nonce = new Uint8Array(32)
+    const enter = { type: 'enter', pass, guest: GUEST, cursors: new Map() } as const
+    const dialogues: unknown[][] = [
+      [{ version: 1, type: 'writes', writes: [] }],
+      [{ version: 1, type: 'enter', pass, guest: GUEST, cursors: [] }],
+      [{ version: 2, type: 'hello', key, nonce }],
+      [{ version: 1, type: 'hello', key: key.slice(1), nonce }],
+      [{ version: 1, type: 'hello', key: new Uint8Array(32), nonce }],
+      [
+        { version: 1, type: 'hello', key, nonce },
+        { version: 1, type: 'hello', key, nonce },
+      ],
+      [
+        { version: 1, type: 'hello', key, nonce },
+        { version: 1, type: 'writes', writes: [] },
+      ],
+      [
+        { version: 1, type: 'hello', key, nonce },
+        { ...enter, version: 1, cursors: [], guest: '../x' },
+      ],
+      [
+        { version: 1, type: 'hello', key, nonce },
+        { ...enter, version: 1, cursors: [['todos', 5]] },
+      ],
+      [{ version: 1, type: 'what' }],
+      [{ version: 1, type: '__proto__' }],
+      [[1, 2, 3]],
+      [null],
+      ['hello'],
+    ]
+    for (const dialogue of dialogues) {
+      const guest = await RawGuest.dial()
+      for (const message of dialogue) await guest.sendAny(message).catch(() => undefined)
+      expect(await guest.isSentAway(), JSON.stringify(dialogue)).toBe(true)
+    }
+    const malformed: Partial<Record<keyof GuestWrite, unknown>>[] = [
+      { kind: 2 },
+      { kind: 5 },
+      { kind: 1.5 },
+      { rowKey: '' },
+      { rowKey: 'x'.repeat(1025) },
+      { hlc: -1 },
+      { hlc: Number.MAX_VALUE },
+      { number: 'one' },
+      { bytes: 'text' },
+      { bytes: Uint8Array.of(0xc2, 0x41, 0x01) },
+      { bytes: Uint8Array.of(0x82, 0x01) },
+      { bytes: expiring(encodeValue(1, 9), Number.NaN) },
+      { map: 'a\0b' },
+    ]
+    for (const [i, change] of malformed.entries()) {
+      const guest = await RawGuest.entered(pass)
+      await guest.sendAny({ version: 1, type: 'writes', writes: [{ ...writeOf({}), ...change }] })
+      expect(await guest.isSentAway(), `${i}`).toBe(true)
+    }
+    expect(await member.map('todos').get('{42}:a')).toBeUndefined()
+    await RawGuest.entered(pass)
+  })
+
+  it('that does not wait for answers is sent away', async () => {
+    const guest = await RawGuest.entered(await passOf())
+    for (let i = 0; i < 2000 && guest.ended === ''; i++) {
+      const writes = Array.from({ length: 10 }, () => writeOf({ rowKey: `{42}:${i}` }))
+      await guest.send({ type: 'writes', writes }).catch(() => undefined)
+    }
+    expect(await guest.isSentAway()).toBe(true)
+  })
+
+  it('cannot use a cursor that it made up or changed', async () => {
+    const pass = await passOf()
+    const first = await RawGuest.entered(pass)
+    const sealed = first.received.flatMap((each) => (each.type === 'rows' && each.cursor ? [each.cursor] : []))[0]!
+    for (const cursor of [
+      new Uint8Array(0),
+      new Uint8Array(500),
+      sealed.map((byte, i) => (i === 40 ? byte ^ 1 : byte)),
+    ]) {
+      const guest = await RawGuest.dial()
+      await guest.send({ type: 'hello', key: readPass(pass).publicKey, nonce: new Uint8Array(32) })
+      await guest.send({ type: 'enter', pass, guest: 'cd'.repeat(16), cursors: new Map([['todos', cursor]]) })
+      const rows = (await guest.until('rows')) as Extract<MemberMessage, { type: 'rows' }>
+      expect(rows).toMatchObject({ isReset: true, rows: [{ rowKey: '{42}:own' }] })
+      guest.connection.end('done')
+      await until(() => member.status().guests?.connected === 1, 'the end')
+    }
+  })
+})
+
+describe('a member', () => {
+  it('serves no more guests than it may, and one that connects again in place of itself', async () => {
+    await RawGuest.entered(await passOf('a'))
+    const second = await RawGuest.entered(await passOf('b'))
+    const third = await RawGuest.dial()
+    const pass = await passOf('c')
+    await third.send({ type: 'hello', key: readPass(pass).publicKey, nonce: new Uint8Array(32) })
+    await third.send({ type: 'enter', pass, guest: GUEST, cursors: new Map() })
+    expect(await third.until('end')).toMatchObject({ code: 'QUOTA_EXCEEDED' })
+    await RawGuest.entered(await passOf('b'))
+    expect(await second.isSentAway()).toBe(true)
+    expect(member.status().guests?.connected).toBe(2)
+  })
+})
