@@ -14,6 +14,9 @@ import { GuestStream } from './guest-stream.ts'
 
 export { verifySignature } from './signatures.ts'
 
+/** How long a member may be out of reach before the guest notices, about. */
+const PING_GAP_MS = 20_000
+
 /** Options of `openGuestDialler`. */
 export interface GuestDiallerOptions {
   readonly gridName: string
@@ -52,7 +55,8 @@ export async function openGuestDialler({ gridName, privateKey: stored }: GuestDi
     addresses: { listen: [] },
     // Members are in private networks and on loopback as well.
     connectionGater: { denyDialMultiaddr: () => false },
-    connectionMonitor: { enabled: false },
+    // A network that is lost without a word leaves a connection behind on which nothing comes.
+    connectionMonitor: { pingInterval: PING_GAP_MS, pingTimeout: { minTimeout: 10_000 } },
   })
   await preset.prepare?.(node)
   await node.start()
