@@ -18,6 +18,7 @@ import { completeCommand } from './complete-command.ts'
 import { demoCommand } from './demo/demo-command.ts'
 import { doctorCommand } from './doctor/doctor-command.ts'
 import { peerCommand } from './peer/peer-command.ts'
+import { passCommand } from './guests/pass-command.ts'
 import { indexCommand } from './query/index-command.ts'
 import { beginAgainCommand } from './placement/begin-again-command.ts'
 import { leaveCommand } from './placement/leave-command.ts'
@@ -49,7 +50,7 @@ const GROUPS: readonly (readonly [title: string, commands: readonly (() => Comma
   ],
   ['Files:', [exportCommand, importCommand, backupCommand, restoreCommand]],
   ['Look at a running peer:', [statusCommand, collectionsCommand, membersCommand, ownersCommand]],
-  ['Look after the grid:', [leaveCommand, dropCommand, forgetCommand, beginAgainCommand]],
+  ['Look after the grid:', [passCommand, leaveCommand, dropCommand, forgetCommand, beginAgainCommand]],
 ]
 
 /** The `gossipgrid` command with all its subcommands. `completing`: a shell asks it for completions. */

@@ -99,6 +99,7 @@ function statusLines(status: PeerStatus, colors: Colors): [string, string][] {
     ['traffic', `${bytesText(traffic.sentBytes)} sent, ${bytesText(traffic.receivedBytes)} received`],
     ['waiting', waiting.join(', ') || 'nothing'],
     ...partitionLines(status, colors),
+    ...guestLines(status),
     ...clockLines(status, colors),
     ...(status.purging.tombstones === 0
       ? []
@@ -124,6 +125,14 @@ function partitionLines({ partitions }: PeerStatus, colors: Colors): [string, st
     ...(hints > 0 ? [`${countOf(hints, 'write')} on the way to owners`] : []),
   ]
   return [['partitions', wrapped(parts.join('; '), TEXT_COLUMNS).join('\n')]]
+}
+
+/** Nothing at a peer that serves no guests. */
+function guestLines({ guests }: PeerStatus): [string, string][] {
+  if (guests === undefined) return []
+  const { addresses, connected, writesRefused, writesTaken } = guests
+  const writes = `${countOf(writesTaken, 'write')} taken, ${countText(writesRefused)} refused`
+  return [['guests', [`${countText(connected)} connected; ${writes}`, ...addresses].join('\n')]]
 }
 
 /** Nothing while the grid believes this machine's clock and those of the others. */

@@ -5,6 +5,7 @@ import type { Grid } from 'gossipgrid'
 import { CliError, errorText, systemCode } from '../cli-error.ts'
 import { controlRoutes } from './control-routes.ts'
 import type { PeerFacts } from './control-routes.ts'
+import { addPassRoutes } from './guests/pass-routes.ts'
 import { endLine, streamed } from './ndjson.ts'
 import { addLeaveRoutes } from './partitioned/leave-routes.ts'
 import { announce, answers, checkSocketPath, forgetPredecessors, socketPath } from './running-peer.ts'
@@ -41,6 +42,7 @@ export async function serveControl(options: ControlServerOptions): Promise<Contr
   await removeStale(path)
   const closing = new AbortController()
   const routes = controlRoutes(grid, { ...facts, socket: path }, closing.signal)
+  addPassRoutes(routes, grid)
   addLeaveRoutes(routes, grid, { closing: closing.signal, left, streams: { endLine, streamed } })
   const server = createAdaptorServer({ fetch: routes.fetch, overrideGlobalObjects: false }) as Server
   // A command that was stopped (Ctrl-Z), or got no processor for some seconds, would find its connection closed.

@@ -1,4 +1,5 @@
 import type { GridMetrics } from 'gossipgrid'
+import { GUEST_METRICS } from './guest-metrics.ts'
 import { counter, gauge, histogram } from './metric-definition.ts'
 import type { Labels, MetricDefinition, Sample } from './metric-definition.ts'
 import { PARTITION_METRICS } from './partition-metrics.ts'
@@ -384,5 +385,6 @@ export const METRICS: readonly MetricDefinition[] = [
   ...storage,
   ...quarantine,
   ...PARTITION_METRICS,
+  ...GUEST_METRICS,
   ...runtime,
 ]

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { collect, examples } from '../commands/options.ts'
+import { collect, countParser, examples } from '../commands/options.ts'
 import { LOG_FORMATS, LOG_LEVELS } from './peer-log.ts'
 import type { PeerOptions } from './run-peer.ts'
 
@@ -17,6 +17,15 @@ export function peerCommand(): Command {
     .option('--tls-cert <file>', 'certificate with its chain (PEM), for listening on .../tls/ws')
     .option('--tls-key <file>', 'its key (PEM)')
     .option('--join <address>', 'HOST:PORT, PORT or an address that a peer has printed; may be repeated', collect)
+    .option(
+      '--guests <address>',
+      'serve guests, which hold a pass, on PORT, HOST:PORT or a multiaddr; may be repeated',
+      collect,
+    )
+    .option('--announce-guests <address>', 'a multiaddr for guests to join by instead; may be repeated', collect)
+    .addOption(
+      new Option('--guests-max <count>', 'guests at a time (default: 1000)').argParser(countParser(1, 100_000)),
+    )
     .option('--metrics <address>', 'serve Prometheus metrics and health on [HOST:]PORT (host: 127.0.0.1)')
     .option('--no-mdns', 'do not look for peers on the local network')
     .option('--zone <name>', 'failure domain, such as a rack or a site')
@@ -45,6 +54,10 @@ export function peerCommand(): Command {
     [
       'gossipgrid peer --name shop --secret-file shop.secret --data ./shop --metrics 9464 --log-format json',
       'for a service',
+    ],
+    [
+      'gossipgrid peer --name shop --secret-file shop.secret --data ./shop --guests 4443',
+      'serves guests; see gossipgrid pass',
     ],
     ['gossipgrid peer --name news --open --listen 4001', 'for anybody who knows the name'],
   ]).addHelpText(

@@ -17,6 +17,7 @@ import type { CertificateOptions } from './certificate.ts'
 import { EndSignal } from './end-signal.ts'
 import { peerLog } from './peer-log.ts'
 import type { LogFormat, LogLevel } from './peer-log.ts'
+import { checkGuests, guestsOf } from './guests.ts'
 import { readSecrets } from './secret.ts'
 import { isCredential, reportUp } from './service.ts'
 import { withAdvice } from './start-advice.ts'
@@ -30,6 +31,9 @@ export interface PeerOptions extends CertificateOptions {
   readonly listen?: readonly string[]
   readonly announce?: readonly string[]
   readonly join?: readonly string[]
+  readonly guests?: readonly string[]
+  readonly announceGuests?: readonly string[]
+  readonly guestsMax?: number
   readonly metrics?: string
   readonly mdns: boolean
   readonly zone?: string
@@ -53,6 +57,7 @@ export async function runPeer(options: PeerOptions): Promise<void> {
   const { secrets, warning } = readSecrets(options.secretFile)
   if (warning !== '') log.warn(warning)
   checkReach(options, secrets)
+  checkGuests(options, secrets)
   const opened: Closable[] = []
   try {
     const left = (): void => ended.end('it has left the grid')
@@ -128,6 +133,7 @@ async function open(
     ...(zone === undefined ? {} : { zone }),
     ...(weight === undefined ? {} : { weight }),
     ...(role === undefined ? {} : { role }),
+    ...guestsOf(options, tls !== undefined),
   })
 }
 
@@ -163,12 +169,21 @@ interface Started {
 function tellStart(grid: Grid, options: PeerOptions, started: Started): void {
   const join = joinAddresses(grid)
   const tabs = nearest(grid.addresses.filter(isForTabs))
-  const { collections } = grid.status()
+  const { collections, guests } = grid.status()
   if (options.json === true) {
     const { name, peerId, addresses } = grid
     const { isPrivate, ...rest } = started
     const reach = isPrivate ? 'private' : options.open === true ? 'open' : 'local'
-    return printJson({ name, peerId, addresses, join, tabs: tabs ?? '', reach, ...rest })
+    return printJson({
+      name,
+      peerId,
+      addresses,
+      join,
+      tabs: tabs ?? '',
+      guests: guests?.addresses ?? [],
+      reach,
+      ...rest,
+    })
   }
   const colors = colorsFor(process.stdout)
   const entries = collections.reduce((sum, collection) => sum + collection.entries, 0)
@@ -193,6 +208,8 @@ function tellStart(grid: Grid, options: PeerOptions, started: Started): void {
     print(`\nJoin from ${machine} machine${secret}:\n  ${joinCommand(grid, join[0], options)}`)
   }
   if (tabs !== undefined) print(`\nTabs join by:\n  ${tabs}`)
+  const guestAddress = nearest(guests?.addresses ?? [])
+  if (guestAddress !== undefined) print(`\nGuests join, with a pass, by:\n  ${guestAddress}`)
   print(`\n${colors.dim('Look at it with: gossipgrid status. Ctrl-C closes it.')}`)
 }
 

@@ -35,6 +35,7 @@ export interface GridMetrics extends Pick<
   | 'clock'
   | 'collections'
   | 'convergence'
+  | 'guests'
   | 'name'
   | 'offences'
   | 'offenders'
@@ -147,7 +148,7 @@ export function metricsOf(status: GridStatus, runtime: Runtime, ready: boolean, 
   const report = runtime.report()
   if (!runtime.closed) meters.loopDelay.start()
   const { name, peerId, peers, present, replicaId, backlog, clock, collections } = status
-  const { convergence, partitions, purging, storage, topics, traffic } = status
+  const { convergence, guests, partitions, purging, storage, topics, traffic } = status
   const { hlc, quarantine } = report
   const counts = (runtime.network as CountingNetwork).counts?.()
   const members = { alive: 0, suspect: 0, asleep: 0, gone: 0 }
@@ -159,6 +160,7 @@ export function metricsOf(status: GridStatus, runtime: Runtime, ready: boolean, 
       replicaId,
       ready,
       convergence,
+      guests,
       partitions,
       collections,
       backlog,
