@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core'
-import type { OpenGridOptions } from 'gossipgrid'
+import type { GuestStatus, OpenGridOptions } from 'gossipgrid'
 import type { GridPage } from './pages/grid-page.ts'
 
 declare const peer: GridPage
@@ -50,6 +50,10 @@ export class Tab {
   /** The state of another peer in this tab's membership table. */
   state(peerId: string): Promise<string | undefined> {
     return this.page.evaluate((id) => peer.states()[id], peerId)
+  }
+
+  guest(): Promise<GuestStatus | undefined> {
+    return this.page.evaluate(() => peer.guest())
   }
 
   storage(): Promise<{ readonly persistent: boolean; readonly error: string }> {

@@ -1,5 +1,5 @@
 import { openGrid } from 'gossipgrid'
-import type { Grid, OpenGridOptions } from 'gossipgrid'
+import type { Grid, GuestStatus, OpenGridOptions } from 'gossipgrid'
 
 /** The program of a tab under test: it has one grid and a map of numbers. */
 export interface GridPage {
@@ -11,6 +11,8 @@ export interface GridPage {
   addresses(): readonly string[]
   states(): Record<string, string>
   connected(): readonly string[]
+  /** How it stands as a guest. */
+  guest(): GuestStatus | undefined
   storage(): { readonly persistent: boolean; readonly error: string }
   /** Counts under a key, and adds the key to a set under itself. Resolves to what is there then. */
   visit(key: string): Promise<{ readonly count: number | undefined; readonly tags: readonly string[] | undefined }>
@@ -41,6 +43,7 @@ const page: GridPage = {
   addresses: () => grid.addresses,
   states: () => Object.fromEntries(grid.members.map(({ peerId, state }) => [peerId, state])),
   connected: () => grid.members.filter(({ connected }) => connected).map(({ peerId }) => peerId),
+  guest: () => grid.status().guest,
   storage: () => grid.status().storage,
   visit: async (key) => {
     const [visits, tags] = [grid.counters('visits'), grid.sets<string>('tags')]
