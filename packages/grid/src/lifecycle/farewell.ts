@@ -11,6 +11,8 @@ import { settlesInPatience } from '../runtime/waiting.ts'
 const FLUSH_MAX_MS = 10_000
 /** How long saying goodbye to other peers may take. */
 const GOODBYE_MAX_MS = 500
+/** How long the last writes may take on their way to the network. Other peers get what is late by anti-entropy, from a peer with a directory. */
+const LAST_FRAMES_MAX_MS = 1000
 /** More than leaving the registry may take. */
 const LEAVE_MAX_MS = 2000
 /** For steps that wait for nothing. The timer must only be later than they are. */
@@ -52,6 +54,11 @@ export function farewellSteps({ runtime, faces, documents, unfollow, left }: Far
       close: () => settlesInPatience(runtime.sayGoodbye(left()), GOODBYE_MAX_MS),
     },
     {
+      what: 'the last frames',
+      limitMs: LAST_FRAMES_MAX_MS + AT_ONCE_MAX_MS,
+      close: () => settlesInPatience(runtime.broadcastAll(), LAST_FRAMES_MAX_MS),
+    },
+    {
       what: 'leaving',
       limitMs: LEAVE_MAX_MS,
       close: async () => {
@@ -91,6 +98,5 @@ function leavingDepsOf({ peer, writes }: Runtime): LeavingDeps {
   return {
     markLeft: () => peer.membership.update({ left: true }),
     forget: () => writes.forget(peer.peerId),
-    isBroadcast: () => peer.broadcaster.idle,
   }
 }

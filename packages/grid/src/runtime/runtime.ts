@@ -176,6 +176,17 @@ export class Runtime implements Pump {
     this.#isSettled = true
   }
 
+  /** Resolves when the network has all writes that are durable, so that the last one is not lost when the connections close. */
+  async broadcastAll(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const look = (): void => {
+      if (this.#closed || this.peer.broadcaster.idle) resolve()
+    }
+    const off = this.afterSteps(look)
+    look()
+    await promise.finally(off)
+  }
+
   /** Tells the other peers that this one closes. With `left`, it does not come back. */
   async sayGoodbye(left: boolean): Promise<void> {
     const farewell = this.peer.goodbye(left, this.now())
