@@ -85,5 +85,6 @@ describe('gossipgrid query', () => {
     expect(await failure('query', 'nothing')).toMatch(/^1 .*no collection 'nothing'/)
     expect(await failure('index', 'users', '--drop')).toMatch(/^2 .*which index to drop/)
     expect(await failure('index', 'users', 'a..b')).toMatch(/^[12] .*is not the name of a field/)
+    expect(await failure('index', 'users', 'city,-age')).toMatch(/^2 .*only orderBy has directions/)
   })
 })

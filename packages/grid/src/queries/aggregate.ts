@@ -12,7 +12,7 @@ import {
   textOfBytes,
 } from '../ordering/value-order.ts'
 import type { SortKey } from '../ordering/value-order.ts'
-import { checkName } from './checks/check-name.ts'
+import { checkBareName } from './checks/check-name.ts'
 import { checkWhere, partsOf } from './check-query.ts'
 import type { PlainWhere } from './checks/check-name.ts'
 import { invalidQuery, queryTooLarge } from './checks/invalid-query.ts'
@@ -122,7 +122,7 @@ function namesOf(given: unknown, place: string): readonly string[] {
   if (given === undefined) return []
   const names: unknown[] = Array.isArray(given) ? given : [given]
   if (names.length > FIELDS_MAX) throw invalidQuery(place, `at most ${FIELDS_MAX} fields`)
-  for (const name of names) checkName(name, place)
+  for (const name of names) checkBareName(name, place)
   return names as string[]
 }
 

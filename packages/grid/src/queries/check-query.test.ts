@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest'
+import { checkAggregate } from './aggregate.ts'
 import { checkCounted, checkQuery } from './check-query.ts'
+import { checkIndexNames } from './checks/check-index.ts'
 import type { Query } from './query.ts'
 
 function fault(query: unknown): string {
@@ -44,7 +46,8 @@ it.each([
   [{ where: conjunctions(20) }, /: deeper than 32 levels$/],
   [{ where: { a: 'x'.repeat(70_000) } }, /^where: larger than 64 KiB/],
   [{ orderBy: 'a..b' }, /^orderBy: .* is not the name of a field/],
-  [{ orderBy: ['a', 1] }, /^orderBy\[1\]: the name of a field, not 1/],
+  [{ orderBy: { a: -1 } }, /^orderBy: the name of a field, with - before it for the largest first, not an object/],
+  [{ orderBy: ['a', 1] }, /^orderBy\[1\]: the name of a field, with - before it .* not 1/],
   [{ orderBy: Array.from({ length: 9 }, () => 'a') }, /^orderBy: at most 8 fields/],
   [{ limit: 0 }, /^limit: a whole number from 1 to 100000, not 0/],
   [{ limit: '3' }, /^limit: /],
@@ -133,4 +136,15 @@ it('types: a misspelt field, another type and an unknown operator do not compile
     { where: { $or: [{ nmae: 'Ada' }] } },
   ]
   expect([good.length, loose.length, bad.length]).toEqual([4, 1, 8])
+})
+
+it.each([
+  ['index', () => checkIndexNames('-age')],
+  ['index', () => checkIndexNames(['city', '-age'])],
+  ['select', () => checkQuery({ select: '-age' })],
+  ['groupBy', () => checkAggregate({ groupBy: '-age', count: true })],
+  ['sum', () => checkAggregate({ sum: '-age' })],
+])('in %s a direction is refused: it would stand for a field that no value has', (place, check) => {
+  expect(check).toThrow(`${place}: only orderBy has directions: leave out the - of "-age"`)
+  expect(check).toThrow(expect.objectContaining({ code: 'INVALID_QUERY' }))
 })

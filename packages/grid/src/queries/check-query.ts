@@ -90,7 +90,8 @@ function checkOrder(orderBy: unknown): readonly OrderPart[] {
   if (names.length > ORDER_FIELDS_MAX) throw invalidQuery('orderBy', `at most ${ORDER_FIELDS_MAX} fields`)
   return names.map((given, i) => {
     const place = Array.isArray(orderBy) ? `orderBy[${i}]` : 'orderBy'
-    if (typeof given !== 'string') throw invalidQuery(place, `the name of a field, not ${shown(given)}`)
+    if (typeof given !== 'string')
+      throw invalidQuery(place, `the name of a field, with - before it for the largest first, not ${shown(given)}`)
     const descending = given.startsWith('-')
     const name = descending ? given.slice(1) : given
     checkName(name, place)

@@ -1,7 +1,7 @@
 import { isPlainObject, shown } from '@gossipgrid/core'
 import { pathOf } from '../ordering/paths.ts'
 import type { Path } from '../ordering/paths.ts'
-import { checkName } from './checks/check-name.ts'
+import { checkBareName } from './checks/check-name.ts'
 import type { PlainWhere } from './checks/check-name.ts'
 import { invalidQuery } from './checks/invalid-query.ts'
 import type { RowOrder } from './row-order.ts'
@@ -22,7 +22,7 @@ export function checkSelect(select: unknown): Selection | undefined {
   const list: readonly unknown[] = Array.isArray(select) ? select : [select]
   if (list.length === 0 || list.length > SELECTED_FIELDS_MAX)
     throw invalidQuery('select', `the names of 1 to ${SELECTED_FIELDS_MAX} fields, not ${shown(select)}`)
-  for (const name of list) checkName(name, 'select')
+  for (const name of list) checkBareName(name, 'select')
   const names = [...new Set(list as readonly string[])]
   return { names, tree: treeOf(names.map(pathOf)) }
 }

@@ -1,5 +1,5 @@
 import { shown } from '@gossipgrid/core'
-import { checkName } from './check-name.ts'
+import { checkBareName } from './check-name.ts'
 import { invalidQuery } from './invalid-query.ts'
 
 const INDEX_PATHS_MAX = 8
@@ -9,7 +9,7 @@ export function checkIndexNames(names: unknown): readonly string[] {
   const list: readonly unknown[] = Array.isArray(names) ? names : [names]
   if (list.length === 0 || list.length > INDEX_PATHS_MAX)
     throw invalidQuery('index', `the names of 1 to ${INDEX_PATHS_MAX} fields, not ${shown(names)}`)
-  for (const name of list) checkName(name, 'index')
+  for (const name of list) checkBareName(name, 'index')
   if (new Set(list).size < list.length) throw invalidQuery('index', 'it has one field twice')
   return list as readonly string[]
 }

@@ -16,3 +16,13 @@ export function checkName(name: unknown, place: string): asserts name is string 
   if (parts.includes('') || name.startsWith('$') || name.length > 1024 || !name.isWellFormed())
     throw invalidQuery(place, `${shown(name)} is not the name of a field`)
 }
+
+/**
+ * The same where fields have no direction: in an index, a selection, an aggregate. A name such as `-age` would stand there for a field that no
+ * value has, and do nothing without a word. Throws `INVALID_QUERY`.
+ */
+export function checkBareName(name: unknown, place: string): asserts name is string {
+  checkName(name, place)
+  if (name.startsWith('-'))
+    throw invalidQuery(place, `only orderBy has directions: leave out the - of ${JSON.stringify(name)}`)
+}
