@@ -53,6 +53,9 @@ class Watching {
   }
 }
 
+/** The names of all collections, as text. */
+const collections = (): Promise<string> => here.ok('collections')
+
 describe('a watch with a cursor file', () => {
   test('begins with the whole collection, and goes on where it was the next time, with deletes', async () => {
     await here.ok('set', 'orders', 'a', '1')
@@ -123,6 +126,17 @@ describe('a watch with a cursor file', () => {
     })
   })
 
+  test('of a collection that was dropped waits for the next one of that name, and does not make it', async () => {
+    const watch = new Watching('drafts', '--cursor', 'drafts.cursor')
+    await until(() => watch.lines.length > 0, 'it says that it cannot go on')
+    expect(watch.lines).toEqual([{ type: 'reset', reason: 'CURSOR_EXPIRED' }])
+    expect(watch.stderr).toContain("no collection 'drafts' is known to this peer: it was dropped since this cursor")
+    expect(await collections()).not.toContain('drafts')
+    await here.ok('set', 'drafts', 'newest', '4')
+    await watch.sees('set newest')
+    expect(await watch.ended()).toEqual(['reset ', 'set newest'])
+  })
+
   test('of another collection, or a file without a cursor, is refused and left alone', async () => {
     const cursor = readFileSync(join(folder, 'orders.cursor'), 'utf8')
     expect(await here.error('watch', 'others', '--cursor', 'orders.cursor')).toMatchObject({
@@ -130,6 +144,7 @@ describe('a watch with a cursor file', () => {
       advice: expect.stringContaining('remove orders.cursor') as string,
     })
     expect(readFileSync(join(folder, 'orders.cursor'), 'utf8')).toBe(cursor)
+    expect(await collections()).not.toContain('others')
     writeFileSync(join(folder, 'letter.txt'), 'Dear Ada,\n')
     expect(await here.error('watch', 'orders', '--cursor', 'letter.txt')).toMatchObject({ code: 'FILE' })
     expect(readFileSync(join(folder, 'letter.txt'), 'utf8')).toBe('Dear Ada,\n')
@@ -163,5 +178,7 @@ describe('a watch from a cursor of one line on', () => {
       exit: 2,
       code: 'USAGE',
     })
+    expect(await here.error('watch', 'poeple', '--since', 'x')).toMatchObject({ exit: 2, code: 'INVALID_TOKEN' })
+    expect(await collections()).not.toContain('poeple')
   })
 })

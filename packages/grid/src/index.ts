@@ -104,6 +104,7 @@ export type {
 } from './queries/query.ts'
 export type { TextEngine, TextEngineObject } from './indexes/text-index.ts'
 export type { QueryResult, QueryRow, TextIndexOptions, TextQuery, TextWhere, Where } from './queries/query.ts'
+export { collectionOfCursor } from './reads/cursor.ts'
 export type { EntriesOptions } from './reads/walk.ts'
 export type { WatchOptions, Watched } from './reads/watch.ts'
 export type { ExpiryOptions, SetOptions } from './maps/map-options.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { GridError } from 'gossipgrid'
+import { GridError, collectionOfCursor } from 'gossipgrid'
 import type { Context } from 'hono'
 import { CliError } from '../cli-error.ts'
 import { toTagged } from '../formats/json/tagged-json.ts'
@@ -8,6 +8,8 @@ import type { EntryChange, ReadableCollection } from './keyed-collection.ts'
 
 /** How often a peer is asked whether it knows a collection by now. */
 const LOOK_GAP_MS = 100
+/** How long a peer is given to learn of the collection of a cursor: as long as a watch waits for what its cursor has seen. */
+const CURSOR_WAIT_MAX_MS = 10_000
 
 /** What is needed of a collection to follow it. */
 export type FollowedCollection = Pick<ReadableCollection, 'changes' | 'watch' | 'isDropped'>
@@ -66,28 +68,38 @@ export interface LateCollection {
   found(): FollowedCollection
 }
 
-/** The same of a collection that is not there yet: its changes begin with its first entries. Waiting for it does not make it. */
+/**
+ * The same of a collection that is not there yet: its changes begin with its first entries. Waiting for it does not make it. With a
+ * cursor of another map the stream ends at once, and with one of this map after a while.
+ */
 export async function* lateChangeLines(
   name: string,
   collection: LateCollection,
   query: ChangesQuery,
 ): AsyncGenerator<string, void, undefined> {
-  // A cursor is of a collection that was there, for instance before it was dropped.
-  const isKnown = query.resume?.since !== undefined
-  while (!query.signal.aborted && !isKnown && !collection.isThere())
-    await delay(LOOK_GAP_MS, undefined, { signal: query.signal }).catch(() => undefined)
-  if (query.signal.aborted) {
-    yield endLine(0)
-    return
-  }
+  const since = query.resume?.since
+  const limit = since === undefined ? [] : [AbortSignal.timeout(CURSOR_WAIT_MAX_MS)]
   try {
+    if (since !== undefined) checkCursor(since, name)
+    const signal = AbortSignal.any([query.signal, ...limit])
+    while (!signal.aborted && !collection.isThere())
+      await delay(LOOK_GAP_MS, undefined, { signal }).catch(() => undefined)
+    if (query.signal.aborted) return yield endLine(0)
+    if (!collection.isThere()) {
+      const why = 'it was dropped since this cursor, or this peer has not met the others yet'
+      throw new GridError('CURSOR_EXPIRED', `no collection '${name}' is known to this peer: ${why}`)
+    }
     yield* changeLines(name, collection.found(), { ...query, isNew: true })
   } catch (error) {
-    if (!(error instanceof CliError)) throw error
-    const { code, message } = error
-    yield `${JSON.stringify({ type: 'failed', code, message } satisfies ChangeLine)}\n`
+    if (!(error instanceof CliError || error instanceof GridError)) throw error
+    yield failedLine(error)
     yield endLine(1)
   }
+}
+
+function checkCursor(since: string, name: string): void {
+  if (collectionOfCursor(since) !== name)
+    throw new GridError('INVALID_TOKEN', 'since is a cursor of another map or another grid')
 }
 
 function endLine(sent: number): string {
@@ -123,7 +135,7 @@ async function* lines(
   yield endLine(sent)
 }
 
-function failedLine({ code, message }: GridError): string {
+function failedLine({ code, message }: Pick<GridError | CliError, 'code' | 'message'>): string {
   return `${JSON.stringify({ type: 'failed', code, message } satisfies ChangeLine)}\n`
 }
 

@@ -188,7 +188,7 @@ class Calls {
     const found = (): FollowedCollection => {
       const spread = followedPartitions(this.#grid, collection)
       if (spread !== undefined) return spread
-      return isThere() ? this.#known(collection) : this.#map(collection)
+      return this.#known(collection)
     }
     if (isThere()) return this.changesOf(c, found(), collection)
     return this.#changeLines(c, (query) => lateChangeLines(collection, { isThere, found }, query))

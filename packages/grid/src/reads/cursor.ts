@@ -67,6 +67,22 @@ export function readCursor(text: unknown, { seed, ids, dropped }: Collections, p
   return { ...cursor, isAhead }
 }
 
+/**
+ * The name of the map, replicated or partitioned, whose changes had this cursor. It opens no map, so it also tells of one that this peer
+ * does not know. Throws `INVALID_TOKEN` for text that is no cursor.
+ */
+export function collectionOfCursor(cursor: string): string {
+  try {
+    const reader = new ByteReader(fromBase64Url(cursor))
+    // Both kinds of cursors begin so. What follows is for the one that goes on from them.
+    if (reader.byte() !== CURSOR_VERSION) throw invalid('')
+    reader.varint()
+    return plainName(reader.text(NAME_MAX_BYTES))
+  } catch {
+    throw invalid('that is no cursor that this version reads: pass what a change has as cursor, unchanged')
+  }
+}
+
 /** The map of a cursor was dropped. */
 export function droppedSince(): GridError {
   return new GridError(
