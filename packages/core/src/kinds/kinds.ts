@@ -145,7 +145,12 @@ export function isSameCollection(a: CollectionDescriptor, b: CollectionDescripto
 }
 
 export function describeKind({ kind, mode, owners, partitions }: CollectionDescriptor): string {
-  const what = kind === 'fields' ? 'map with fields' : kind
+  const names: Partial<Record<CollectionKind, string>> = {
+    fields: 'map with fields',
+    counters: 'collection of counters',
+    sets: 'collection of sets',
+  }
+  const what = names[kind] ?? kind
   return mode === 'replicated'
     ? `replicated ${what}`
     : `partitioned ${what} (${partitions} partitions, ${owners} owners)`
