@@ -9,6 +9,7 @@ import { ARRAY, compareSortKeys, sortKeyOf } from '../ordering/value-order.ts'
 import type { SortKey } from '../ordering/value-order.ts'
 import { noContent } from './entry-source.ts'
 import type { EntrySource } from './entry-source.ts'
+import { KeptKeys } from './columns/kept-keys.ts'
 import { sortInTurns } from './sort-in-turns.ts'
 import { SortedNumbers } from './sorted-numbers.ts'
 
@@ -39,7 +40,7 @@ interface Building {
   numbers: Uint32Array
   count: number
   /** The keys of the entries, as they were when they were read. */
-  readonly keys: string[]
+  readonly keys: KeptKeys
   /** Entries that have changed since the walk began. */
   readonly stale: Set<number>
 }
@@ -106,27 +107,29 @@ export class MapIndex {
   /** Takes in all entries, in turns of the event loop. What changes meanwhile is taken in at the end. */
   async build(slices: TimeSlices): Promise<void> {
     const { span } = this.#source
-    const keys: string[] = []
+    const keys = new KeptKeys()
     const building: Building = { numbers: new Uint32Array(span), count: 0, keys, stale: new Set() }
     this.#building = building
     slices.begin()
     for (let entry = 0; entry < span; entry++) {
       const isThere = this.#source.read(entry, this.#content)
-      keys[entry] = isThere ? this.#source.key(entry) : ''
-      if (isThere) this.#take(entry, this.#read())
+      if (isThere) {
+        keys.set(entry, this.#source.key(entry))
+        this.#take(entry, this.#read())
+      }
       if (slices.isOver(entry)) await slices.next()
     }
     const { stale } = building
     const numbers = building.numbers.subarray(0, building.count)
-    const compare = (one: number, other: number): number => this.#compare(one, other, keys)
-    const sorted = await sortInTurns(numbers, this.#columns.weightsOf(numbers), compare, slices)
+    const weights = await this.#columns.weightsOf(numbers, slices)
+    const compare = (one: number, other: number): number => this.#compare(one, other)
+    await this.#sorted.loadInTurns(await sortInTurns(numbers, weights, compare, slices), slices)
     let step = 0
-    // Also those that become stale meanwhile.
+    // Also those that become stale meanwhile. They are where their old keys have brought them.
     for (const entry of stale) {
-      if (this.#columns.has(entry)) this.#clear(entry)
+      if (this.#columns.has(entry)) this.#remove(entry)
       if (slices.isOver(step++)) await slices.next()
     }
-    this.#sorted.load(stale.size === 0 ? sorted : sorted.filter((number) => this.#columns.hasNumber(number)))
     this.#building = undefined
     for (const entry of stale) {
       this.update(entry)
@@ -212,11 +215,6 @@ export class MapIndex {
   #remove(entry: number): void {
     this.#sorted.remove(entry)
     for (const number of this.#columns.elementsOf(entry)) this.#sorted.remove(number)
-    this.#clear(entry)
-  }
-
-  /** Forgets an entry that is not among the sorted numbers. */
-  #clear(entry: number): void {
     this.#columns.clear(entry)
     this.#crowded.delete(entry)
   }
@@ -236,17 +234,15 @@ export class MapIndex {
     return backwards ? [from, Math.min(to, before)] : [Math.max(from, before), to]
   }
 
-  /** `keys`: those of the entries, if not what the source has. */
-  #compare(one: number, other: number, keys?: readonly string[]): number {
+  #compare(one: number, other: number): number {
     const order = this.#columns.compare(one, other)
-    if (order !== 0) return order
-    const key = keys === undefined ? this.#keyOf(one) : keys[this.#columns.entryOf(one)]!
-    const otherKey = keys === undefined ? this.#keyOf(other) : keys[this.#columns.entryOf(other)]!
-    return compareText(key, otherKey) || one - other
+    return order !== 0 ? order : compareText(this.#keyOf(one), this.#keyOf(other)) || one - other
   }
 
+  /** While the index is built, the key is the one that the entry had when it was read. */
   #keyOf(number: number): string {
-    return this.#source.key(this.#columns.entryOf(number))
+    const entry = this.#columns.entryOf(number)
+    return this.#building === undefined ? this.#source.key(entry) : this.#building.keys.get(entry)
   }
 }
 

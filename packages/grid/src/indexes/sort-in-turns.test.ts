@@ -38,3 +38,18 @@ it('takes no turn that is much longer than another, however many numbers there a
   expect(turns).toBeGreaterThan(100)
   expect(most).toBeLessThanOrEqual(600)
 })
+
+it('gives others their turn in each pass over numbers that are in order already', async () => {
+  let turns = 0
+  const slices = new TimeSlices(
+    () => undefined,
+    async () => void (turns += 1),
+  )
+  slices.isOverNow = () => true
+  const numbers = Uint32Array.from({ length: 50_000 }, (_, i) => i)
+  const sorted = await sortInTurns(numbers, Float64Array.from(numbers), () => 0, slices)
+  expect(sorted).toEqual(numbers)
+  const runs = 50_000 / 16
+  const passes = Math.ceil(Math.log2(runs))
+  expect(turns).toBeGreaterThanOrEqual(runs + 3 * passes)
+})

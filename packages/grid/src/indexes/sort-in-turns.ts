@@ -6,6 +6,8 @@ type Compare = (one: number, other: number) => number
 const RUN = 16
 /** So many numbers are merged before the clock is read again. */
 const STEPS = 512
+/** And so many are copied, which is some thirty times as fast. */
+const COPIED = 16_384
 
 /** Two sorted stretches side by side, and how far they are merged. */
 interface Merge {
@@ -42,12 +44,10 @@ export async function sortInTurns(
       const middle = Math.min(start + width, count)
       const end = Math.min(middle + width, count)
       const merge = { left: start, right: middle, to: start }
-      if (isInOrder(from, middle, count, compare)) {
-        copy(from, into, start, end)
-        merge.to = end
-      }
+      const isDone = isInOrder(from, middle, count, compare)
       while (merge.to < end) {
-        mergeSome(from, into, merge, middle, end, compare)
+        if (isDone) copySome(from, into, merge, end)
+        else mergeSome(from, into, merge, middle, end, compare)
         if (slices.isOverNow()) await slices.next()
       }
     }
@@ -63,9 +63,11 @@ function isInOrder({ numbers, weights }: Weighed, middle: number, count: number,
   return one < other || (one === other && compare(numbers[middle - 1]!, numbers[middle]!) <= 0)
 }
 
-function copy(from: Weighed, into: Weighed, start: number, end: number): void {
-  into.numbers.set(from.numbers.subarray(start, end), start)
-  into.weights.set(from.weights.subarray(start, end), start)
+function copySome(from: Weighed, into: Weighed, merge: Merge, end: number): void {
+  const stop = Math.min(end, merge.to + COPIED)
+  into.numbers.set(from.numbers.subarray(merge.to, stop), merge.to)
+  into.weights.set(from.weights.subarray(merge.to, stop), merge.to)
+  merge.to = stop
 }
 
 function sortRun({ numbers, weights }: Weighed, start: number, end: number, compare: Compare): void {

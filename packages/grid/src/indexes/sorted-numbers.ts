@@ -1,3 +1,5 @@
+import type { TimeSlices } from '../flow/time-slices.ts'
+
 const CHUNK_MAX = 512
 /** Chunks that are loaded have room for some more. */
 const CHUNK_LOADED = 448
@@ -25,15 +27,16 @@ export class SortedNumbers {
 
   /** Takes numbers that are in order, in place of all that it had. */
   load(numbers: Uint32Array): void {
-    this.#chunks.length = 0
-    this.#counts.length = 0
-    this.#size = numbers.length
-    for (let from = 0; from === 0 || from < numbers.length; from += CHUNK_LOADED) {
-      const chunk = new Uint32Array(CHUNK_MAX)
-      const loaded = numbers.subarray(from, from + CHUNK_LOADED)
-      chunk.set(loaded)
-      this.#chunks.push(chunk)
-      this.#counts.push(loaded.length)
+    this.#clear()
+    for (let from = 0; from < numbers.length; from += CHUNK_LOADED) this.#append(numbers, from)
+  }
+
+  /** The same in turns of the event loop. Until it resolves, nothing else may be asked of it. */
+  async loadInTurns(numbers: Uint32Array, slices: TimeSlices): Promise<void> {
+    this.#clear()
+    for (let from = 0; from < numbers.length; from += CHUNK_LOADED) {
+      this.#append(numbers, from)
+      if (slices.isOverNow()) await slices.next()
     }
   }
 
@@ -112,6 +115,22 @@ export class SortedNumbers {
     }
     this.#chunk = low
     this.#offset = from
+  }
+
+  #clear(): void {
+    this.#chunks.splice(0, this.#chunks.length, new Uint32Array(CHUNK_MAX))
+    this.#counts.splice(0, this.#counts.length, 0)
+    this.#size = 0
+  }
+
+  /** Takes one chunk of numbers, which come after all others. */
+  #append(numbers: Uint32Array, from: number): void {
+    const loaded = numbers.subarray(from, from + CHUNK_LOADED)
+    const chunk = this.#size === 0 ? this.#chunks[0]! : new Uint32Array(CHUNK_MAX)
+    chunk.set(loaded)
+    this.#chunks[from / CHUNK_LOADED] = chunk
+    this.#counts[from / CHUNK_LOADED] = loaded.length
+    this.#size += loaded.length
   }
 
   #split(at: number): void {

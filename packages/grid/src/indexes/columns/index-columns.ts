@@ -1,3 +1,4 @@
+import type { TimeSlices } from '../../flow/time-slices.ts'
 import type { Interval } from '../../ordering/interval.ts'
 import { ARRAY } from '../../ordering/value-order.ts'
 import type { Payload, SortKey } from '../../ordering/value-order.ts'
@@ -50,11 +51,6 @@ export class IndexColumns {
 
   has(entry: number): boolean {
     return this.#columns[0]!.has(entry)
-  }
-
-  /** Whether a number stands for an entry, or for an element, that is there. */
-  hasNumber(number: number): boolean {
-    return number < ELEMENTS ? this.has(number) : this.#elements.has(number - ELEMENTS)
   }
 
   hasArrays(part: number): boolean {
@@ -138,8 +134,11 @@ export class IndexColumns {
     return 0
   }
 
-  /** Of each of these numbers the weight at the first path. All are 0 if not all values are of one type: then weights say nothing. */
-  weightsOf(numbers: Uint32Array): Float64Array {
+  /**
+   * Of each of these numbers the weight at the first path, in turns of the event loop. All are 0 if not all values are of one type: then
+   * weights say nothing.
+   */
+  async weightsOf(numbers: Uint32Array, slices: TimeSlices): Promise<Float64Array> {
     const weights = new Float64Array(numbers.length)
     let rank: number | undefined
     for (let i = 0; i < numbers.length; i++) {
@@ -149,6 +148,7 @@ export class IndexColumns {
       rank ??= column.rank(place)
       if (column.rank(place) !== rank) return weights.fill(0)
       weights[i] = column.weight(place)
+      if (slices.isOver(i)) await slices.next()
     }
     return weights
   }
