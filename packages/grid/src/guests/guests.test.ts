@@ -334,6 +334,79 @@ describe('a guest that comes back', () => {
     expect(again.map('news').size).toBe(49)
   })
 
+  it('to a member that is behind keeps what it has, and misses nothing that is written there or comes later', async () => {
+    const first = await openMember()
+    const second = await openMember({ join: first.addresses })
+    await second.ready()
+    const [news, behind] = [first.map('news'), second.map('news')]
+    for (const key of ['a', 'b', 'c', 'd']) await news.set(key, 'old')
+    await until(() => behind.size === 4, 'the old ones')
+    await second.disconnect()
+    await news.set('a', 'new')
+    await news.delete('b')
+    await news.set('e', 'new')
+    const disk = diskInMemory()
+    const pass = await passOf(first, OWN)
+    const guest = await openGuest(first, pass, disk)
+    await guest.ready()
+    await guest.close()
+    // It does not know of what is new there, and goes on by itself.
+    await behind.set('c', 'there')
+    await behind.delete('d')
+    const there = await openGuest(second, pass, disk)
+    const shown = there.map('news')
+    await there.ready()
+    expect(shown.peekEntries()).toEqual([
+      ['a', 'new'],
+      ['c', 'there'],
+      ['e', 'new'],
+    ])
+    await second.connect()
+    await until(
+      () => news.peek('c') === 'there' && behind.peek('a') === 'new' && behind.peek('e') === 'new',
+      'equality',
+    )
+    await news.set('f', 'last')
+    await until(() => shown.peek('f') === 'last', 'the last one')
+    expect(shown.peekEntries()).toEqual(news.peekEntries())
+    await there.close()
+    const back = await openGuest(first, pass, disk)
+    await back.ready()
+    expect(back.map('news').peekEntries()).toEqual(news.peekEntries())
+  })
+
+  it('after a write that was taken, and whose answer was lost, is answered again, and later writes of others stay', async () => {
+    const first = await openMember()
+    const second = await openMember({ join: first.addresses })
+    await second.ready()
+    const pass = await passOf(first, OWN)
+    const disk = diskInMemory()
+    const guest = await openGuest(first, pass, disk)
+    await guest.ready()
+    // As if the answer came too late to be stored.
+    const before = [...(await disk.list(''))]
+    const copy = new Map<string, Uint8Array | undefined>()
+    await guest.disconnect()
+    await guest.map('todos').set('42/a', 'mine')
+    for (const key of new Set([...before, ...(await disk.list(''))])) copy.set(key, await disk.read(key))
+    await guest.connect()
+    await answered(guest)
+    await guest.close()
+    await until(() => second.map('todos').peek('42/a') === 'mine', 'the write')
+    await second.map('todos').set('42/a', 'theirs')
+    const old = diskInMemory()
+    await old.write(
+      [...copy].flatMap(([key, bytes]) => (bytes === undefined ? [] : [{ type: 'put' as const, key, bytes }])),
+      { durable: true },
+    )
+    const again = await openGuest(second, pass, old)
+    expect(again.status().guest?.waitingWrites).toBe(1)
+    await answered(again)
+    await again.ready()
+    expect(again.map('todos').peek('42/a')).toBe('theirs')
+    expect(second.map('todos').peek('42/a')).toBe('theirs')
+  })
+
   it('with smaller grants has the rest no more, with larger ones gets what is new', async () => {
     const member = await openMember()
     await member.map('todos').set('42/a', 1)
