@@ -1,8 +1,10 @@
+import { listenForGuests } from '@gossipgrid/network/guest-listener'
 import { memoryStorage } from '@gossipgrid/storage'
 import type { Storage } from '@gossipgrid/core'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Grid } from '../grid.ts'
 import type { Grant } from './grants.ts'
+import { decodeGuestMessage, encodeMemberMessage } from './messages.ts'
 import { openGrid } from '../open-grid.ts'
 import type { OpenGridOptions } from '../open-grid-options.ts'
 import { diskInMemory, until } from '../rig/test-grids.ts'
@@ -221,6 +223,28 @@ describe('a guest writes', () => {
     await until(() => guest.status().convergence.state === 'equal', 'the state')
   })
 
+  it('and shows its own write until a member has answered, whatever comes meanwhile', async () => {
+    const release = Promise.withResolvers<void>()
+    const authorize = (): Promise<boolean> => release.promise.then(() => true)
+    const member = await openMember({ guests: { listen: ['/ip4/127.0.0.1/tcp/0/ws'], authorize } })
+    const guest = await openGuest(member, await passOf(member, OWN))
+    await guest.ready()
+    await guest.disconnect()
+    await member.map('todos').set('42/a', 'theirs')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    await guest.map('todos').set('42/a', 'mine')
+    const shown: unknown[] = []
+    guest.map('todos').on('change', ({ value }) => shown.push(value))
+    await guest.connect()
+    await member.map('news').set('mark', 1)
+    await until(() => guest.map('news').peek('mark') === 1, 'the rows of the member')
+    expect(guest.map('todos').peek('42/a')).toBe('mine')
+    release.resolve()
+    await answered(guest)
+    expect(member.map('todos').peek('42/a')).toBe('mine')
+    expect(shown).toEqual([])
+  })
+
   it('a later write of a member wins over an earlier one of a guest that was offline', async () => {
     const member = await openMember()
     const guest = await openGuest(member, await passOf(member, OWN))
@@ -261,6 +285,31 @@ describe('a pass', () => {
       await guest.close()
     }
     expect(member.status().guests?.connected).toBe(0)
+  })
+
+  it('is shown to no server that cannot prove that it is a member', async () => {
+    const member = await openMember()
+    const received: string[] = []
+    const server = await listenForGuests({
+      gridName: 'shop',
+      listen: ['/ip4/127.0.0.1/tcp/0'],
+      guestsMax: 10,
+      onConnection: (connection) => {
+        connection.listen({
+          message: (bytes) => {
+            received.push(decodeGuestMessage(bytes).type)
+            void connection.send(encodeMemberMessage({ type: 'proof', signature: new Uint8Array(64) }))
+          },
+          ended: () => undefined,
+        })
+      },
+    })
+    const pass = await passOf(member, OWN)
+    const guest = await openGuest([], pass, memoryStorage(), { join: server.addresses() })
+    await until(() => guest.status().guest?.problem.includes('is no member') === true, 'the problem')
+    await guest.close()
+    await server.stop()
+    expect(new Set(received)).toEqual(new Set(['hello']))
   })
 
   it('that ends cuts the guest off, which goes on offline and comes back with another one', async () => {
@@ -433,6 +482,25 @@ describe('a guest that comes back', () => {
     expect(smaller.map('todos').snapshot()).toEqual([['43/b', 2]])
   })
 
+  it('has nothing left of a map that was dropped, and all of the next one of its name', async () => {
+    const member = await openMember()
+    for (const key of ['a', 'b']) await member.map('news').set(key, 1)
+    const disk = diskInMemory()
+    const pass = await passOf(member, OWN)
+    const guest = await openGuest(member, pass, disk)
+    await guest.ready()
+    await member.dropCollection('news')
+    await until(() => guest.map('news').size === 0, 'the drop')
+    await member.map('news').set('c', 2)
+    await until(() => guest.map('news').peek('c') === 2, 'the next one')
+    await guest.close()
+    await member.dropCollection('news')
+    await member.map('news').set('d', 3)
+    const again = await openGuest(member, pass, disk)
+    await again.ready()
+    expect(again.map('news').peekEntries()).toEqual([['d', 3]])
+  })
+
   it('as another subject has nothing of the former one, and sends nothing of it', async () => {
     const member = await openMember()
     const disk = diskInMemory()
@@ -443,11 +511,12 @@ describe('a guest that comes back', () => {
     await guest.disconnect()
     await guest.map('todos').set('42/b', 2)
     await guest.close()
-    const everything: Grant[] = [{ map: 'todos', prefix: '99/', may: 'write' }]
-    const other = await openGuest(member, await passOf(member, everything, 'bob'), disk)
+    // The other one may write there as well, but not in the name of the first one.
+    const other = await openGuest(member, await passOf(member, OWN, 'bob'), disk)
     await other.ready()
-    expect(other.map('todos').size).toBe(0)
-    expect(member.map('todos').snapshot()).toEqual([['42/a', 1]])
+    await answered(other)
+    expect(other.map('todos').peekEntries()).toEqual([['42/a', 1]])
+    expect(member.map('todos').peekEntries()).toEqual([['42/a', 1]])
   })
 })
 

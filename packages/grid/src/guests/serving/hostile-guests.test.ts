@@ -157,6 +157,8 @@ describe('a hostile guest', () => {
   it('whose clock is far ahead writes as of now, and one that is behind loses to what is there', async () => {
     const guest = await RawGuest.entered(await passOf())
     const yearMs = 365 * 24 * 3_600_000
+    const dates: number[] = []
+    member.map('todos').on('change', ({ at }) => dates.push(at!.getTime()))
     const ahead = writeOf({ hlc: hlcFromWall(Date.now() + yearMs), rowKey: '{42}:own' })
     const behind = writeOf({ hlc: hlcFromWall(Date.now() - yearMs), rowKey: '{42}:own', bytes: encodeValue('old', 9) })
     await guest.send({ type: 'writes', writes: [ahead, behind] })
@@ -164,6 +166,8 @@ describe('a hostile guest', () => {
     expect(await member.map('todos').get('{42}:own')).toBe('bad')
     await member.map('todos').set('{42}:own', 'again')
     expect(await member.map('todos').get('{42}:own')).toBe('again')
+    expect(dates).toHaveLength(2)
+    expect(Math.max(...dates)).toBeLessThanOrEqual(Date.now() + 1000)
     expect(member.status().clock).toMatchObject({ heldWrites: 0, refusedWrites: 0 })
   })
 
