@@ -26,6 +26,7 @@ export interface AskOptions {
 
 interface Wanted<Asked extends Item, Answer> {
   readonly asked: Asked
+  readonly request: Request<Asked, Answer>
   /** Peers that were asked in this round. */
   readonly tried: Set<PeerId>
   /** While a question is under way. */
@@ -36,10 +37,16 @@ interface Wanted<Asked extends Item, Answer> {
 }
 
 interface Request<Asked extends Item, Answer> {
-  readonly wanted: readonly Wanted<Asked, Answer>[]
+  readonly wanted: Wanted<Asked, Answer>[]
   readonly deadlineMs: number
   readonly passedFor: readonly PeerId[]
   readonly done: (answers: readonly (Answer | undefined)[]) => void
+}
+
+/** Of a request, what says when to look at it again. */
+interface WaitingRequest {
+  readonly wanted: readonly Pick<Wanted<Item, unknown>, 'answer' | 'askedAtMs' | 'retryAtMs'>[]
+  readonly deadlineMs: number
 }
 
 interface Question<Asked extends Item, Answer> {
@@ -75,7 +82,9 @@ export class Asking<Asked extends Item, Answer> {
   readonly #requests = new Set<Request<Asked, Answer>>()
   readonly #questions = new Map<number, Question<Asked, Answer>>()
   readonly #patienceMs: number
-  /** When to look at the requests again; they are many, and most inputs have nothing to do with them. */
+  /** Requests that are new, or of which something was answered. They are many, and most inputs have to do with few of them. */
+  readonly #stirred = new Set<Request<Asked, Answer>>()
+  /** When to look at all of them. */
   #dueAtMs = Infinity
 
   constructor(deps: AskingDeps<Asked, Answer>) {
@@ -85,7 +94,7 @@ export class Asking<Asked extends Item, Answer> {
 
   /** Monotonic milliseconds at which there is something to ask or to give up. */
   get wakeAtMs(): number {
-    return this.#dueAtMs
+    return this.#stirred.size > 0 ? 0 : this.#dueAtMs
   }
 
   /** No further request finds room. */
@@ -102,14 +111,21 @@ export class Asking<Asked extends Item, Answer> {
   ): void {
     if (this.full) throw new GridError('BACKLOG_FULL', `${READS_MAX} reads wait for an answer already`)
     const passedFor = options.passedFor === undefined ? [] : [options.passedFor]
-    const wanted = asked.map((each): Wanted<Asked, Answer> => {
-      const answer = this.#deps.ownAnswer(each, now)
-      return { asked: each, tried: new Set(passedFor), askedAtMs: undefined, retryAtMs: 0, answer }
-    })
     const deadlineMs = now.monotonicMs + (options.timeoutMs ?? READ_TIMEOUT_MS)
-    const request = { wanted, deadlineMs, passedFor, done }
+    const request: Request<Asked, Answer> = { wanted: [], deadlineMs, passedFor, done }
+    for (const each of asked) {
+      const answer = this.#deps.ownAnswer(each, now)
+      request.wanted.push({
+        asked: each,
+        request,
+        tried: new Set(passedFor),
+        askedAtMs: undefined,
+        retryAtMs: 0,
+        answer,
+      })
+    }
     this.#requests.add(request)
-    if (!this.#endIfDone(request, false)) this.#dueAtMs = now.monotonicMs
+    if (!this.#endIfDone(request, false)) this.#stirred.add(request)
   }
 
   /** Other peers may be worth asking now. */
@@ -133,17 +149,12 @@ export class Asking<Asked extends Item, Answer> {
   }
 
   /** The peer has answered: `answerOf` is called for what it did answer, if that is still wanted, and may throw. */
-  answered(
-    request: number,
-    outcomes: Uint8Array,
-    now: Instant,
-    answerOf: (asked: Asked, place: number) => Answer | undefined,
-  ): void {
+  answered(request: number, outcomes: Uint8Array, answerOf: (asked: Asked, place: number) => Answer | undefined): void {
     const question = this.#questions.get(request)
     if (question === undefined) return
     this.#questions.delete(request)
     // Also if the answer is refused.
-    this.#dueAtMs = now.monotonicMs
+    for (const wanted of question.wanted) this.#stirred.add(wanted.request)
     // It answers a part each time, or it is not asked again.
     const hasAnswers = outcomes.includes(ReadOutcome.ANSWERED)
     const isLate = question.wanted.some(({ answer }, place) => {
@@ -160,14 +171,24 @@ export class Asking<Asked extends Item, Answer> {
   }
 
   tick(now: Instant): void {
-    if (now.monotonicMs < this.#dueAtMs) return
-    this.#dueAtMs = Infinity
-    for (const [number, { askedAtMs }] of this.#questions) {
-      if (now.monotonicMs - askedAtMs >= READ_TIMEOUT_MS) this.#questions.delete(number)
+    const isDue = now.monotonicMs >= this.#dueAtMs
+    if (!isDue && this.#stirred.size === 0) return
+    if (isDue) {
+      this.#dueAtMs = Infinity
+      for (const [number, { askedAtMs }] of this.#questions) {
+        if (now.monotonicMs - askedAtMs >= READ_TIMEOUT_MS) this.#questions.delete(number)
+      }
     }
+    // What is asked meanwhile joins either.
+    this.#askFor(isDue ? this.#requests : this.#stirred, now)
+    this.#stirred.clear()
+    if (this.#requests.size === 0) this.#questions.clear()
+  }
+
+  #askFor(requests: Iterable<Request<Asked, Answer>>, now: Instant): void {
     const toAsk = new Map<string, { peer: PeerId; manner: Manner; wanted: Wanted<Asked, Answer>[] }>()
-    for (const request of this.#requests) {
-      if (this.#endIfDone(request, now.monotonicMs >= request.deadlineMs)) continue
+    for (const request of requests) {
+      if (!this.#requests.has(request) || this.#endIfDone(request, now.monotonicMs >= request.deadlineMs)) continue
       const passed = request.passedFor.length > 0
       for (const wanted of request.wanted) {
         const peer = this.#nextFor(wanted, request, now)
@@ -184,7 +205,6 @@ export class Asking<Asked extends Item, Answer> {
       if (!this.#endIfDone(request, false))
         this.#dueAtMs = Math.min(this.#dueAtMs, wakeAtMsOf(request, this.#patienceMs))
     }
-    if (this.#requests.size === 0) this.#questions.clear()
     const { itemsMax } = this.#deps
     for (const { peer, manner, wanted } of toAsk.values()) {
       for (let i = 0; i < wanted.length; i += itemsMax) this.#send(peer, wanted.slice(i, i + itemsMax), manner, now)
@@ -246,10 +266,7 @@ function nextAtMsOf(
   return askedAtMs === undefined ? retryAtMs : askedAtMs + patienceMs
 }
 
-function wakeAtMsOf(
-  { wanted, deadlineMs }: Pick<Request<Item, unknown>, 'wanted' | 'deadlineMs'>,
-  patienceMs: number,
-): number {
+function wakeAtMsOf({ wanted, deadlineMs }: WaitingRequest, patienceMs: number): number {
   return wanted.reduce(
     (earliest, each) => (each.answer === undefined ? Math.min(earliest, nextAtMsOf(each, patienceMs)) : earliest),
     deadlineMs,

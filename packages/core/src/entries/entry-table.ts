@@ -35,6 +35,11 @@ export interface Row {
   end: number
 }
 
+/** The same row, with its value in bytes of its own. */
+export function withOwnBytes(row: Readonly<Row>): Row {
+  return { ...row, bytes: row.bytes?.slice(row.start, row.end), start: 0, end: row.end - row.start }
+}
+
 /**
  * All entries of one partition in columns: an index from key to slot, typed arrays by slot, and values in slabs. Keys of
  * tombstones are in the slabs too: they are rarely read, and would take three times as much memory on the heap. When an

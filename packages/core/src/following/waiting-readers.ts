@@ -1,3 +1,4 @@
+import { withOwnBytes } from '../entries/entry-table.ts'
 import type { Answering } from '../asking/answering.ts'
 import type { Instant } from '../instant.ts'
 import { OWNERSHIP_GAP_MS } from '../limits.ts'
@@ -120,7 +121,7 @@ export class WaitingReaders {
   tick(now: Instant): void {
     for (const watched of this.#empty) if (this.#observe(watched)) this.#changed.add(watched)
     for (const watched of this.#changed) for (const waiting of [...watched.waiting]) this.#serve(watched, waiting, now)
-    this.#changed.clear()
+    if (this.#changed.size > 0) this.#changed.clear()
     if (now.monotonicMs >= this.#nextLookMs) this.#look(now)
   }
 
@@ -163,15 +164,7 @@ export class WaitingReaders {
     const { cursor, keys, more, reset } = changes
     const since = encodeCursor(cursor, collections.ids)
     // Values are views, and may be moved before the disk answers.
-    const own = keys.map(({ key, rows }) => ({
-      key,
-      rows: rows.map((row) => ({
-        ...row,
-        bytes: row.bytes?.slice(row.start, row.end),
-        start: 0,
-        end: row.end - row.start,
-      })),
-    }))
+    const own = keys.map(({ key, rows }) => ({ key, rows: rows.map(withOwnBytes) }))
     commit.whenDurable(() =>
       waiting.answer(since.length > FOLLOW_CURSOR_MAX_BYTES ? undefined : { keys: own, reset, more, since }),
     )

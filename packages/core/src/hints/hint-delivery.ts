@@ -62,7 +62,8 @@ export class HintDelivery {
   readonly #merged = new WeakSet<Hint>()
   /** How many peers a row was given to, by a peer without a directory. */
   readonly #turns = new WeakMap<Hint, number>()
-  #aimedAt = ''
+  #audiencesAimedAt = -1
+  #neighboursAimedAt = -1
   #nextLookMs = -Infinity
   #isNews = false
 
@@ -89,9 +90,11 @@ export class HintDelivery {
   tick(now: Instant): void {
     const { hints, neighbours, placement } = this.#deps
     if (hints.count > 0) {
-      const seen = `${placement.audienceChanges} ${neighbours.ids().join()}`
-      if (seen !== this.#aimedAt) for (const hint of hints) this.#aim(hint)
-      this.#aimedAt = seen
+      const isOther =
+        placement.audienceChanges !== this.#audiencesAimedAt || neighbours.changes !== this.#neighboursAimedAt
+      if (isOther) for (const hint of hints) this.#aim(hint)
+      this.#audiencesAimedAt = placement.audienceChanges
+      this.#neighboursAimedAt = neighbours.changes
       if (now.monotonicMs >= this.#nextLookMs) this.#look(now)
       for (const [neighbour, writes] of this.#neighbours) this.#send(neighbour, writes, now)
       if (this.#isNews) this.copies.look()
@@ -169,7 +172,10 @@ export class HintDelivery {
 
   #targets(hint: Hint): PeerId[] {
     const ids = this.#deps.neighbours.ids()
-    if (this.#lasts) return ids.filter((neighbour) => this.#isFor(hint, neighbour))
+    if (this.#lasts) {
+      const audience = this.#deps.placement.audience(hint.name) as ReadonlySet<PeerId>
+      return ids.filter((neighbour) => this.#isFor(hint, neighbour, audience))
+    }
     // One at a time, owners first. The next one is asked when this one has not answered for a while.
     if ([...this.#neighbours.values()].some((writes) => writes.has(hint))) return []
     const owners = this.#deps.placement.owners(hint.name) as ReadonlySet<PeerId>
@@ -180,10 +186,13 @@ export class HintDelivery {
     return able.slice(turn % able.length || 0).slice(0, 1)
   }
 
-  #isFor(hint: Hint, peer: PeerId): boolean {
+  #isFor(
+    hint: Hint,
+    peer: PeerId,
+    audience: ReadonlySet<PeerId> = this.#deps.placement.audience(hint.name) as ReadonlySet<PeerId>,
+  ): boolean {
     if (hint.storedBy.has(peer)) return false
     if (!this.#lasts) return true
-    const audience = this.#deps.placement.audience(hint.name) as ReadonlySet<PeerId>
     return audience.has(peer) || this.#named.get(hint)?.has(peer) === true
   }
 

@@ -1,3 +1,4 @@
+import { withOwnBytes } from '../entries/entry-table.ts'
 import type { Row } from '../entries/entry-table.ts'
 import { entryKeyOf } from '../kinds/kinds.ts'
 import {
@@ -195,7 +196,7 @@ export class Hints {
   #add(name: PartitionName, row: Row, from: PeerId | undefined, sinceMs: number, stored: readonly number[] = []): Hint {
     const key = keyOf(name, row)
     const before = this.#hints.get(key)
-    const own: Row = { ...row, bytes: row.bytes?.slice(row.start, row.end), start: 0, end: row.end - row.start }
+    const own = withOwnBytes(row)
     const hint: Hint = {
       name,
       row: own,

@@ -26,9 +26,15 @@ interface Neighbour {
  */
 export class NeighbourTable {
   readonly #neighbours = new Map<PeerId, Neighbour>()
+  #changes = 0
   #lookedAtMs = Infinity
   /** When a neighbour was last redialled. */
   #redialledAtMs = -Infinity
+
+  /** How often a neighbour has come or gone. */
+  get changes(): number {
+    return this.#changes
+  }
 
   get size(): number {
     return this.#neighbours.size
@@ -54,6 +60,7 @@ export class NeighbourTable {
 
   connected(peerId: PeerId, now: Instant): void {
     const at = now.monotonicMs
+    this.#changes += 1
     this.#neighbours.set(peerId, {
       connectedAtMs: at,
       broadcastAtMs: at,
@@ -66,6 +73,7 @@ export class NeighbourTable {
   }
 
   disconnected(peerId: PeerId): void {
+    this.#changes += 1
     this.#neighbours.delete(peerId)
   }
 

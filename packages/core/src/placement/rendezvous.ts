@@ -66,6 +66,8 @@ export class Rendezvous implements Placement {
   readonly #owners = new Map<number, ReadonlySet<PeerId>>()
   /** By partition: the other peers that publish a copy which is not whole. */
   readonly #partial = new Map<string, readonly PeerId[]>()
+  /** By partition: the other peers that publish a whole copy. */
+  readonly #whole = new Map<string, readonly PeerId[]>()
   readonly #audiences = new Map<string, ReadonlySet<PeerId>>()
   #changes = 0
   #audienceChanges = 0
@@ -95,6 +97,7 @@ export class Rendezvous implements Placement {
     this.#expected = new Set(present.map(({ peerId }) => peerId))
     this.#owners.clear()
     this.#partial.clear()
+    this.#whole.clear()
     this.#clearAudiences()
     this.#changes += 1
   }
@@ -222,7 +225,14 @@ export class Rendezvous implements Placement {
   }
 
   /** The other peers that publish a whole copy. */
-  wholeHolders(name: PartitionName): PeerId[] {
+  wholeHolders(name: PartitionName): readonly PeerId[] {
+    const key = nameKey(name)
+    let holders = this.#whole.get(key)
+    if (holders === undefined) this.#whole.set(key, (holders = this.#wholeHolders(name)))
+    return holders
+  }
+
+  #wholeHolders(name: PartitionName): PeerId[] {
     const origin = this.registered(name)?.origin
     if (origin === undefined) return []
     const peers = [...this.#published].filter(([, copies]) => copies.isWhole(name, origin)).map(([peer]) => peer)

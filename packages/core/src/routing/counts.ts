@@ -86,8 +86,8 @@ export class Counts {
   }
 
   /** A neighbour has answered. */
-  answered(from: PeerId, { request, outcomes, counts }: CountedMessage, now: Instant): void {
-    if (this.asking.expects(from, request)) this.asking.answered(request, outcomes, now, (_, place) => counts[place])
+  answered(from: PeerId, { request, outcomes, counts }: CountedMessage): void {
+    if (this.asking.expects(from, request)) this.asking.answered(request, outcomes, (_, place) => counts[place])
   }
 
   #ask(peer: PeerId, request: number, asked: readonly Item[], manner: Manner): void {

@@ -1,3 +1,4 @@
+import { withOwnBytes } from '../entries/entry-table.ts'
 import type { Row } from '../entries/entry-table.ts'
 import { entryKeyOf, rulesOf } from '../kinds/kinds.ts'
 import type { Instant } from '../instant.ts'
@@ -8,6 +9,10 @@ import type { PartitionName } from '../wire/block.ts'
 
 /** How long a version is remembered that no read has found again: much shorter than `GRACE_MS`. */
 const KEPT_MS = 86_400_000
+/** Old versions are looked for so often. */
+const LOOK_GAP_MS = 60_000
+/** The part of the room that is made free at once when it is full: the first entry of a `Map` is found slowly after many deletes. */
+const FREED_PART = 1 / 8
 /** What a version takes besides its key and value. */
 const COST_BYTES = 256
 
@@ -47,6 +52,7 @@ export class KnownVersions {
   readonly #written = new Map<string, { readonly name: PartitionName; readonly key: string }>()
   #bytes = 0
   #now: Instant = NEVER
+  #lookedAt: Instant = NEVER
 
   constructor(ids: ReplicaIds) {
     this.#ids = ids
@@ -55,9 +61,10 @@ export class KnownVersions {
   /** Forgets what was noted too long ago, by either clock. To be called before anything is looked up. */
   forgetOld(now: Instant): void {
     this.#now = now
+    if (ageMsOf(this.#lookedAt, now) < LOOK_GAP_MS) return
+    this.#lookedAt = now
     for (const [at, entry] of this.#entries) {
-      const ageMs = Math.max(now.wallMs - entry.at.wallMs, now.monotonicMs - entry.at.monotonicMs)
-      if (ageMs < KEPT_MS) return
+      if (ageMsOf(entry.at, now) < KEPT_MS) return
       this.#entries.delete(at)
       this.#removed(entry)
     }
@@ -90,15 +97,16 @@ export class KnownVersions {
     entry.at = this.#now
     const known = entry.rows.get(row.key)
     if (known !== undefined && compareRows(name.kind, this.#ids, known, row) >= 0) return known
-    const own: Row = { ...row, bytes: row.bytes?.slice(row.start, row.end), start: 0, end: row.end - row.start }
+    const own = withOwnBytes(row)
     entry.rows.set(row.key, own)
     this.#bytes += costOf(own) - (known === undefined ? 0 : costOf(known))
-    for (const [oldest, forgotten] of this.#entries) {
-      if (this.#bytes <= KNOWN_VERSIONS_MAX_BYTES || oldest === at) break
-      this.#entries.delete(oldest)
-      this.#removed(forgotten)
-    }
+    if (this.#bytes > KNOWN_VERSIONS_MAX_BYTES) this.#makeRoom(at)
     return own
+  }
+
+  /** Whether versions of rows of a key are known. */
+  has(name: PartitionName, key: string): boolean {
+    return this.#entries.has(partKey(name, key))
   }
 
   /** The known versions of the rows of a key. */
@@ -109,6 +117,14 @@ export class KnownVersions {
   /** The keys of a partition of which versions are known. */
   keysOf(name: PartitionName): Iterable<string> {
     return this.#keys.get(nameKey(name)) ?? []
+  }
+
+  #makeRoom(latest: string): void {
+    for (const [oldest, forgotten] of this.#entries) {
+      if (this.#bytes <= KNOWN_VERSIONS_MAX_BYTES * (1 - FREED_PART) || oldest === latest) return
+      this.#entries.delete(oldest)
+      this.#removed(forgotten)
+    }
   }
 
   #added(name: PartitionName, key: string): Known {
@@ -125,6 +141,11 @@ export class KnownVersions {
     keys?.delete(key)
     if (keys?.size === 0) this.#keys.delete(partition)
   }
+}
+
+/** By whichever clock it is longer ago. */
+function ageMsOf(at: Instant, now: Instant): number {
+  return Math.max(now.wallMs - at.wallMs, now.monotonicMs - at.monotonicMs)
 }
 
 function partKey(name: PartitionName, key: string): string {

@@ -1,3 +1,4 @@
+import { withOwnBytes } from '../entries/entry-table.ts'
 import type { Row } from '../entries/entry-table.ts'
 import type { Instant } from '../instant.ts'
 import type { Hints } from '../hints/hints.ts'
@@ -38,6 +39,13 @@ export class LargestRows {
     for (const row of rowsOfKey(collections, name, key)) known.note(name, row)
     for (const row of hints.rowsOf(name, key)) known.note(name, row)
     return [...known.of(name, key)]
+  }
+
+  /** What a peer with a current copy answers itself. Its copy needs no noting: it goes only once all owners cover it. */
+  own({ name, key }: { readonly name: PartitionName; readonly key: string }): readonly Readonly<Row>[] {
+    const { collections, hints, known } = this.#deps
+    if (hints.rowsOf(name, key).length > 0 || known.has(name, key)) return this.of({ name, key }, [])
+    return rowsOfKey(collections, name, key).map(withOwnBytes)
   }
 
   /** The keys of a partition of which this peer knows something itself. */

@@ -59,7 +59,7 @@ export class Pages {
     const ahead = new Set<string>()
     const found = rowsIn(this.#deps, from, block, now, (partition) => void ahead.add(partition))
     const outcome = answered ? ReadOutcome.ANSWERED : ReadOutcome.UNKNOWN
-    this.asking.answered(request, Uint8Array.of(outcome), now, (query) => {
+    this.asking.answered(request, Uint8Array.of(outcome), (query) => {
       // A page without what is dated too far ahead of this peer's clock would claim that it is not there.
       if (ahead.has(nameKey(query.name))) return undefined
       const rows = found.get(nameKey(query.name)) ?? new Map<string, never[]>()

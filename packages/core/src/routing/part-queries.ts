@@ -154,7 +154,7 @@ export class PartQueries {
     const found = rowsIn(this.#deps, from, block, now, (partition) => void ahead.add(partition))
     const keys: { name: PartitionName; key: string; rows: readonly Readonly<Row>[] }[] = []
     const said: PartAnswer = { peer: from, answer, keys }
-    this.asking.answered(request, outcomes, now, ({ name }) => {
+    this.asking.answered(request, outcomes, ({ name }) => {
       if (ahead.has(nameKey(name))) return undefined
       for (const [key, rows] of found.get(nameKey(name)) ?? [])
         keys.push({ name, key, rows: this.#deps.largest.of({ name, key }, rows) })

@@ -81,7 +81,7 @@ export class Reads {
     if (!this.asking.expects(from, request)) return
     const ahead = new Set<string>()
     const found = rowsIn(this.#deps, from, block, now, (partition, key) => void ahead.add(`${partition} ${key}`))
-    this.asking.answered(request, outcomes, now, ({ name, key }) => {
+    this.asking.answered(request, outcomes, ({ name, key }) => {
       const partition = nameKey(name)
       // By the clock of this peer, what is there is not written yet: it does not know the entry.
       if (ahead.has(`${partition} ${key}`)) return undefined
@@ -100,7 +100,7 @@ export class Reads {
   }
 
   #ownAnswer(asked: ReadKey, now: Instant): readonly Readonly<Row>[] | undefined {
-    return this.#deps.currency.mayRead(asked.name, now) ? this.#deps.largest.of(asked, []) : undefined
+    return this.#deps.currency.mayRead(asked.name, now) ? this.#deps.largest.own(asked) : undefined
   }
 }
 

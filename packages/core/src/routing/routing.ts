@@ -102,7 +102,7 @@ export class Routing {
         this.counts.asked(from, message, now)
         break
       case 'counted':
-        this.counts.answered(from, message, now)
+        this.counts.answered(from, message)
         break
       case 'query':
         this.queries.asked(from, message, now)

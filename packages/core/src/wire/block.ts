@@ -84,11 +84,14 @@ export type BlockRecord = RowsRecord | SupersededRecord
 /** A record of a peer's own log. */
 export type LogRecord = BlockRecord | FloorRecord | DropsRecord
 
+const CAPACITY_BYTES = 256
+
 /** Writes a block. Consecutive rows share a record if they can. */
 export class BlockWriter {
   readonly #ids: ReplicaIds
-  readonly #done = new ByteWriter(4096)
-  readonly #rows = new ByteWriter(4096)
+  // Most blocks are short, and new memory has to be filled with zeros.
+  readonly #done = new ByteWriter(CAPACITY_BYTES)
+  readonly #rows = new ByteWriter(CAPACITY_BYTES)
   #partition: PartitionName | undefined
   #writer = -1
   #firstSequence = 0

@@ -123,7 +123,13 @@ export class RoutedReads {
     checkAborted(signal)
     if (this.#pump.closing.aborted) throw closed()
     const { promise, resolve, reject } = Promise.withResolvers<Answer>()
-    this.#pump.undisturbed(() => question(this.#pump.peer, resolve, timeoutMs))
+    let isAnswered = false
+    const done = (answer: Answer): void => {
+      isAnswered = true
+      resolve(answer)
+    }
+    this.#pump.undisturbed(() => question(this.#pump.peer, done, timeoutMs))
+    if (isAnswered) return promise
     this.#pump.tickSoon()
     this.#waiting.add(reject)
     try {
