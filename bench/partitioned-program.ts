@@ -27,7 +27,8 @@ export interface PartitionedState {
   readonly whole: number
   readonly handingOver: number
   readonly hints: number
-  readonly rssBytes: number
+  /** Of objects and buffers, after a collection: how much room the process keeps beside them is up to the engine. */
+  readonly usedBytes: number
   readonly receivedBytes: number
 }
 
@@ -87,8 +88,17 @@ function state(): PartitionedState {
   const { partitions, traffic } = grid.status()
   const { owned, whole, handingOver, hints } = partitions
   globalThis.gc?.()
-  const rssBytes = process.memoryUsage.rss()
-  return { addresses: grid.addresses, owned, whole, handingOver, hints, rssBytes, receivedBytes: traffic.receivedBytes }
+  const { arrayBuffers, heapUsed } = process.memoryUsage()
+  const usedBytes = heapUsed + arrayBuffers
+  return {
+    addresses: grid.addresses,
+    owned,
+    whole,
+    handingOver,
+    hints,
+    usedBytes,
+    receivedBytes: traffic.receivedBytes,
+  }
 }
 
 function drawn(entries: number): string {

@@ -43,13 +43,13 @@ async function measure(program: string, directory: string, progress: (line: stri
     await settled(peers, 'every owner to be whole')
     progress(`${PEERS} peers are open`)
     const [first, second] = peers as [PartitionedProcess, PartitionedProcess]
-    const emptyBytes = await meanRss(peers)
+    const emptyBytes = await meanUsed(peers)
     const fillMs = performance.now()
     await first.ask({ call: 'fill', count: ENTRIES })
     const filledMs = performance.now() - fillMs
     await settled(peers, 'all entries to be at their owners')
     progress(`${ENTRIES} entries are written and at their owners`)
-    const grownBytes = (await meanRss(peers)) - emptyBytes
+    const grownBytes = (await meanUsed(peers)) - emptyBytes
     const figures: Figures = {
       fillPerSec: ENTRIES / (filledMs / 1000),
       bytesPerCopy: grownBytes / ((ENTRIES * OWNERS) / PEERS),
@@ -128,9 +128,9 @@ async function settled(peers: readonly PartitionedProcess[], what: string): Prom
   })
 }
 
-async function meanRss(peers: readonly PartitionedProcess[]): Promise<number> {
+async function meanUsed(peers: readonly PartitionedProcess[]): Promise<number> {
   const states = await Promise.all(peers.map((peer) => peer.state()))
-  return states.reduce((sum, { rssBytes }) => sum + rssBytes, 0) / states.length
+  return states.reduce((sum, { usedBytes }) => sum + usedBytes, 0) / states.length
 }
 
 /** One process of the bench. */

@@ -71,6 +71,16 @@ describe('an index of keys', () => {
     )
   })
 
+  it.each([0, 3, 32])('is the same beyond the number of keys of one part, where %i bits of the hash differ', (bits) => {
+    const keys = Array.from({ length: 1500 }, (_, i) => `user:${i}`)
+    const hashOf = (key: string): number => (bits === 32 ? honest(key) : honest(key) % 2 ** bits)
+    const index = indexOf(keys, hashOf)
+    for (let slot = 0; slot < keys.length; slot += 2) index.remove(slot, hashOf(keys[slot]!))
+    keys.forEach((key, slot) => expect(index.find(key, hashOf(key))).toBe(slot % 2 === 0 ? undefined : slot))
+    const sharing = keys.flatMap((key, slot) => (slot % 2 === 1 && hashOf(key) === hashOf(keys[1]!) ? [slot] : []))
+    expect(index.withHash(hashOf(keys[1]!)).toSorted((a, b) => a - b)).toEqual(sharing)
+  })
+
   it('crowds no honest key out among a million', () => {
     const keys = Array.from({ length: 1_000_000 }, (_, i) => `user:${i}`)
     const index = indexOf(keys, honest)

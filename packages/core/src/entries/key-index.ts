@@ -2,6 +2,8 @@
 const PART_BITS = 5
 const PART_SHIFT = 32 - PART_BITS
 const CELLS_FIRST = 16
+/** With no more keys than this one part is enough: a partition with few entries takes 8 kB less. */
+const KEYS_OF_ONE_PART_MAX = 512
 /** After so many probes a key goes to the `Map` of crowded keys. Honest keys need far fewer probes. */
 const PROBES_MAX = 64
 /** A cell is slot + 1 and, above it, some bits of the hash. These bits rule out most other keys without reading them. */
@@ -56,7 +58,8 @@ class Part {
  */
 export class KeyIndex {
   readonly #slots: KeyedSlots
-  readonly #parts = Array.from({ length: 2 ** PART_BITS }, () => new Part())
+  /** One part, or 32. */
+  #parts = [new Part()]
   readonly #crowded = new Map<string, number>()
   /** The crowded slots by hash. */
   readonly #crowdedAt = new Map<number, Set<number>>()
@@ -75,7 +78,7 @@ export class KeyIndex {
     // If many keys share a hash, most of them are here. To probe 64 cells first would take ten times as long.
     const crowded = this.#crowded.size === 0 ? undefined : this.#crowded.get(key)
     if (crowded !== undefined) return crowded
-    const { cells, mask } = this.#parts[hash >>> PART_SHIFT]!
+    const { cells, mask } = this.#part(hash)
     const tag = tagOf(hash)
     let at = hash & mask
     for (let probe = 1; probe <= PROBES_MAX; probe++) {
@@ -92,7 +95,7 @@ export class KeyIndex {
 
   /** All slots whose keys have this hash. */
   withHash(hash: number): number[] {
-    const { cells, mask } = this.#parts[hash >>> PART_SHIFT]!
+    const { cells, mask } = this.#part(hash)
     const tag = tagOf(hash)
     const found: number[] = []
     let at = hash & mask
@@ -111,7 +114,7 @@ export class KeyIndex {
 
   /** Removes a slot, which must be there. */
   remove(slot: number, hash: number): void {
-    const part = this.#parts[hash >>> PART_SHIFT]!
+    const part = this.#part(hash)
     const { cells, mask } = part
     const cell = tagOf(hash) | (slot + 1)
     let at = hash & mask
@@ -130,7 +133,25 @@ export class KeyIndex {
 
   /** Adds a slot whose key is not there yet. */
   add(slot: number, hash: number): void {
-    const part = this.#parts[hash >>> PART_SHIFT]!
+    if (this.#parts.length === 1 && this.#parts[0]!.live >= KEYS_OF_ONE_PART_MAX) this.#split()
+    this.#addTo(this.#part(hash), slot, hash)
+  }
+
+  #part(hash: number): Part {
+    const parts = this.#parts
+    return parts.length === 1 ? parts[0]! : parts[hash >>> PART_SHIFT]!
+  }
+
+  #split(): void {
+    const { cells } = this.#parts[0]!
+    this.#parts = Array.from({ length: 2 ** PART_BITS }, () => new Part())
+    for (const slot of slotsIn(cells)) {
+      const hash = this.#slots.keyHash(slot)
+      this.#addTo(this.#part(hash), slot, hash)
+    }
+  }
+
+  #addTo(part: Part, slot: number, hash: number): void {
     // At most two thirds full: above that, looking up an absent key takes many probes.
     if (part.used * 3 >= part.mask * 2) this.#grow(part)
     if (!part.place(slot, hash)) this.#crowd(slot, hash)
@@ -151,15 +172,16 @@ export class KeyIndex {
     part.mask = part.cells.length - 1
     part.used = 0
     part.live = 0
-    for (let at = 0; at < before.length; at++) {
-      const cell = before[at]!
-      if (cell === 0 || cell === REMOVED) continue
-      const slot = (cell & SLOT_MASK) - 1
+    for (const slot of slotsIn(before)) {
       const hash = this.#slots.keyHash(slot)
       // With more cells, no key becomes crowded. Keys that are crowded already stay where they are.
       if (!part.place(slot, hash)) this.#crowd(slot, hash)
     }
   }
+}
+
+function* slotsIn(cells: Int32Array): Generator<number, void, undefined> {
+  for (const cell of cells) if (cell !== 0 && cell !== REMOVED) yield (cell & SLOT_MASK) - 1
 }
 
 /** Bits of the hash that choose neither the part nor, except in the largest parts, the cell. */
