@@ -37,12 +37,15 @@ function environment(): NodeJS.ProcessEnv {
 
 function runDemo(...options: string[]): Promise<Ended> {
   return new Promise((resolve) => {
-    const settings = { env: environment(), timeout: DEMO_MAX_MS }
+    const settings = { env: environment(), timeout: PARTITIONED_MAX_MS }
     demo = execFile(process.execPath, [...ARGUMENTS, ...options], settings, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : error.code, stdout, stderr })
     })
   })
 }
+
+/** Seven processes, two more that join, and the minutes in which old copies are kept. */
+const PARTITIONED_MAX_MS = 600_000
 
 /** Folders of demos that were not removed. */
 async function leftovers(): Promise<string[]> {
@@ -89,6 +92,41 @@ test("a write dropped behind the grid's back fails the demo, which names it", { 
   expect(stderr.replace(/\s+/g, ' ')).toMatch(/missing at peer 5: key \S+, acknowledged by peer [1-4] /)
   expect(JSON.parse(stdout)).toMatchObject({ converged: true, lostWrites: 1 })
 })
+
+test(
+  'with --partitioned, peers come and go under load, and each entry stays on three',
+  { timeout: PARTITIONED_MAX_MS },
+  async () => {
+    const { code, stdout, stderr } = await runDemo('--partitioned')
+    expect(stderr).toContain('Nothing acknowledged is lost or was missed, and each entry is on 3 peers.')
+    expect(code).toBe(0)
+    expect(stdout.trim().split('\n')).toHaveLength(1)
+    const number: unknown = expect.any(Number)
+    const outcome = JSON.parse(stdout) as { entries: number; movedBytes: number; movedOverOptimum: number }
+    expect(outcome).toEqual({
+      ...{ peers: 7, entries: number, lostWrites: 0, failedReads: 0, failedWrites: number, falseMissing: 0 },
+      ...{ copiesMin: 3, copiesMax: 3, movedBytes: number, movedOverOptimum: number },
+      ...{ p99MsSteady: number, p99MsMoving: number },
+    })
+    expect(outcome.entries).toBeGreaterThan(1000)
+    expect(outcome.movedOverOptimum).toBeGreaterThan(0.5)
+    expect(await leftovers()).toEqual([])
+  },
+)
+
+test(
+  'an entry dropped from one copy fails the partitioned demo, which names it',
+  { timeout: PARTITIONED_MAX_MS },
+  async () => {
+    const { code, stdout, stderr } = await runDemo('--partitioned', '--sabotage')
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/Key \S+ is in 2 copies/)
+    const outcome = JSON.parse(stdout) as { lostWrites: number }
+    expect(outcome).toMatchObject({ copiesMin: 2, copiesMax: 3, failedReads: 0, falseMissing: 0 })
+    // The peer that has lost it takes its own copy at its word.
+    expect(outcome.lostWrites).toBeGreaterThan(0)
+  },
+)
 
 test('when the demo is killed, its peers end and remove their folders', { timeout: DEMO_MAX_MS }, async () => {
   const child = spawn(process.execPath, ARGUMENTS, { env: environment(), stdio: ['ignore', 'ignore', 'pipe'] })

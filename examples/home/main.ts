@@ -9,6 +9,7 @@ import { announce } from '../shared/seat.ts'
 import { rename, visitor } from '../shared/visitor.ts'
 import { citySearch } from './city-search.ts'
 import { holdings } from './holdings.ts'
+import { partitionSquares } from './partition-squares.ts'
 
 const APPS = [
   ['todo', 'Todo', 'Pull the plug in two tabs, edit both, plug in.'],
@@ -35,6 +36,7 @@ app.append(
     'Every square is a process on a machine, every circle a browser tab. All are peers of one grid.',
   ),
   citySearch(grid),
+  partitionSquares(grid),
   element('section', { class: 'picture', 'aria-label': 'Peers' }, peerGraph(grid), holdings(grid)),
   element('ul', { class: 'cards', 'aria-label': 'Apps in this grid' }, ...cards),
 )

@@ -12,6 +12,8 @@ export interface Seat extends NameWish {
   readonly links: readonly string[]
   /** Its number of entries. */
   readonly entries: number
+  /** A letter for each partition of the demo's map, of a peer that takes part: see `home/partition-squares.ts`. */
+  readonly partitions?: string | undefined
   /** The position of its pointer on the board. */
   readonly at?: Point | undefined
 }

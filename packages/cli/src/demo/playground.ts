@@ -2,10 +2,9 @@ import { createInterface } from 'node:readline/promises'
 import { parseJson } from '../formats/json/json-fault.ts'
 import { textLines } from '../formats/json/lines.ts'
 import type { Cluster } from './cluster/cluster.ts'
-import { peerLines } from './screen/peer-lines.ts'
 import { countOf, durationText } from '../terminal/quantities.ts'
 import { visibleJson, visibleLines } from '../terminal/visible.ts'
-import type { Screen } from './screen/screen.ts'
+import type { LiveLines, Screen } from './screen/screen.ts'
 import { searchable } from './story/search-name.ts'
 
 const COMMANDS: readonly (readonly [usage: string, text: string])[] = [
@@ -28,22 +27,26 @@ const LINE_MAX_BYTES = 1024 * 1024
 export interface PlaygroundOptions {
   readonly cluster: Cluster
   readonly screen: Screen
+  /** How it shows the peers. */
+  readonly lines: LiveLines
   /** An existing key, for the example. */
   readonly exampleKey: string
   /** The address at which a browser joins the grid; undefined when the pages have not been built. */
   readonly pagesUrl: string | undefined
 }
 
-/** Lets the user command the five peers after the story. */
+/** Lets the user command the peers after the story. */
 export class Playground {
   readonly #cluster: Cluster
   readonly #screen: Screen
+  readonly #lines: LiveLines
   readonly #exampleKey: string
   readonly #pagesUrl: string | undefined
 
   constructor(options: PlaygroundOptions) {
     this.#cluster = options.cluster
     this.#screen = options.screen
+    this.#lines = options.lines
     this.#exampleKey = options.exampleKey
     this.#pagesUrl = options.pagesUrl
   }
@@ -52,10 +55,10 @@ export class Playground {
   welcome(): void {
     const { bold, dim } = this.#screen.colors
     this.#screen.line()
-    this.#screen.line(`  ${bold('Now you.')} ${dim('The five peers stay alive until you quit.')}`)
+    this.#screen.line(`  ${bold('Now you.')} ${dim('The peers stay alive until you quit.')}`)
     this.#screen.line()
     if (this.#pagesUrl !== undefined) {
-      this.#screen.line(`  ${dim('Open this in a browser, and your tab is the sixth:')}`)
+      this.#screen.line(`  ${dim('Open this in a browser, and your tab is a peer as well:')}`)
       this.#screen.line(`    ${this.#pagesUrl}`)
       this.#screen.line()
     }
@@ -203,9 +206,7 @@ export class Playground {
   }
 
   #status(): readonly string[] {
-    const { colors, columns } = this.#screen
-    const target = Math.max(...this.#cluster.peers.map(({ state }) => state.entries))
-    return peerLines({ cluster: this.#cluster, colors, target: () => target }).draw(columns)
+    return this.#lines.draw(this.#screen.columns)
   }
 
   #join(): readonly string[] {

@@ -4,13 +4,12 @@ import { join } from 'node:path'
 import type { PeerCalls, PeerState } from './peer-calls.ts'
 import { PeerProcess } from './peer-process.ts'
 
-export const PEER_COUNT = 5
-
-/** One of the five peers, running or not. */
+/** One of the peers, running or not. */
 export interface ClusterPeer {
   readonly number: number
   readonly directory: string
-  status: 'starting' | 'up' | 'killed'
+  /** `absent`: it has not been started yet; `left`: it has handed everything over and ended. */
+  status: 'absent' | 'starting' | 'up' | 'killed' | 'left'
   child: PeerProcess | undefined
   peerId: string
   /** Its address, the same after a restart, so that the others find it again. */
@@ -22,12 +21,16 @@ export interface ClusterOptions {
   readonly name: string
   /** The address of this machine to listen on. */
   readonly host: string
+  /** How many peers there are in the course of the demo. */
+  readonly peers: number
+  /** The cities are in a partitioned map. */
+  readonly partitioned: boolean
   readonly onWarning: (line: string) => void
 }
 
 const NOTHING: PeerState = { entries: 0, fingerprint: '', neighbours: 0, conflicts: 0, sentBytes: 0 }
 
-/** The five processes of the demo, their folders, and the connections that they may have. */
+/** The processes of the demo, their folders, and the connections that they may have. */
 export class Cluster {
   readonly name: string
   readonly host: string
@@ -50,10 +53,10 @@ export class Cluster {
     this.host = options.host
     this.#options = options
     this.#root = root
-    this.peers = Array.from({ length: PEER_COUNT }, (_, index) => ({
+    this.peers = Array.from({ length: options.peers }, (_, index) => ({
       number: index + 1,
       directory: join(root, `peer-${index + 1}`),
-      status: 'starting' as const,
+      status: 'absent' as const,
       child: undefined,
       peerId: '',
       addresses: [],
@@ -77,7 +80,7 @@ export class Cluster {
   /** The peer of that number, from 1. */
   peer(number: number): ClusterPeer {
     const peer = this.peers[number - 1]
-    if (peer === undefined) throw new Error(`there is no peer ${number}: they are numbered 1 to ${PEER_COUNT}`)
+    if (peer === undefined) throw new Error(`there is no peer ${number}: they are numbered 1 to ${this.peers.length}`)
     return peer
   }
 
@@ -90,10 +93,11 @@ export class Cluster {
     return this.#running(number).call(call, ask)
   }
 
-  /** Starts all five: the first one alone, the others join by its address. */
-  async open(): Promise<void> {
-    for (const peer of this.peers) this.#fork(peer)
-    const [first, ...others] = this.peers
+  /** Starts the first peers, or all: one alone, the others join by its address. */
+  async open(count: number = this.peers.length): Promise<void> {
+    const started = this.peers.slice(0, count)
+    for (const peer of started) this.#fork(peer)
+    const [first, ...others] = started
     if (first === undefined) return
     await this.#open(first, [])
     await Promise.all(others.map((peer) => this.#open(peer, first.addresses)))
@@ -126,13 +130,33 @@ export class Cluster {
   async start(number: number): Promise<number> {
     const peer = this.peer(number)
     if (peer.status !== 'killed') throw new Error(`peer ${number} is running`)
-    peer.status = 'starting'
     this.#fork(peer)
     const others = this.peers.filter((other) => other !== peer)
     return this.#open(
       peer,
       others.flatMap(({ addresses }) => addresses),
     )
+  }
+
+  /** Starts a further peer, which joins the running ones. */
+  async join(number: number): Promise<void> {
+    const peer = this.peer(number)
+    if (peer.status !== 'absent') throw new Error(`peer ${number} has been started before`)
+    this.#fork(peer)
+    await this.#open(
+      peer,
+      this.running.flatMap(({ addresses }) => addresses),
+    )
+  }
+
+  /** Takes a peer out for good: resolves once others have what it had, and its process has ended. */
+  async leave(number: number, timeoutMs: number): Promise<void> {
+    const peer = this.peer(number)
+    await this.ask(number, 'leave', timeoutMs)
+    peer.status = 'left'
+    this.#changed()
+    await peer.child?.close()
+    peer.child = undefined
   }
 
   /** Cuts the network between the sides: closes connections, and refuses new ones. */
@@ -194,6 +218,7 @@ export class Cluster {
   }
 
   #fork(peer: ClusterPeer): void {
+    peer.status = 'starting'
     peer.child = new PeerProcess(peer.number, {
       onState: (state) => {
         peer.state = state
@@ -214,6 +239,7 @@ export class Cluster {
       ],
       join: addresses,
       blocked: this.#blocked(peer.number),
+      partitioned: this.#options.partitioned,
     })
     peer.peerId = opened.peerId
     peer.addresses = opened.addresses

@@ -5,7 +5,7 @@
 import { rmSync, rmdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { libp2pNetwork, openGrid } from 'gossipgrid'
-import type { Grid, GridMap, Libp2pNetwork, Logger } from 'gossipgrid'
+import type { Grid, GridMap, Libp2pNetwork, Logger, PartitionedMap } from 'gossipgrid'
 import type {
   AckedVersion,
   OrderedWrite,
@@ -16,20 +16,30 @@ import type {
   PeerState,
 } from './peer-calls.ts'
 import { withDeadline } from './deadline.ts'
+import { anEntryAt, copiesAt, partitionsState } from './own-copies.ts'
 import { dropEntry } from './sabotage.ts'
 import { takeSeat } from './seat.ts'
 import { valueHash } from './value-hash.ts'
+import { stored, work } from './work.ts'
 
 /** How often a peer checks whether its state has changed. The demo measures times by it. */
 const STATE_INTERVAL_MS = 15
+/** The state of partitions costs more, and is only looked at. */
+const PARTITIONS_INTERVAL_MS = 250
 /** The number of sent bytes changes all the time: it is reported this often if nothing else changes. */
 const TRAFFIC_INTERVAL_MS = 1000
 /** A peer that has lost its conductor has this much time to close in good order. */
 const ORPHAN_CLOSE_MAX_MS = 3000
 
+/** The partitioned map has another name: the search of the demo's page looks through a replicated one. */
+const PLACES = 'places'
+const OWNERS = 3
+
 interface OpenPeer {
   readonly grid: Grid
-  readonly cities: GridMap<object>
+  readonly cities: GridMap<object> | PartitionedMap<object>
+  /** The same map, where it is partitioned. */
+  readonly places: PartitionedMap<object> | undefined
   readonly network: Libp2pNetwork
   readonly directory: string
 }
@@ -42,12 +52,15 @@ let watch: ReturnType<typeof setInterval> | undefined
 const answering: Answering = {
   open: async (opening) => {
     opened = await open(opening)
-    const { grid, cities } = opened
-    const entriesFromDisk = cities.size
+    const { grid } = opened
+    const entriesFromDisk = stateOf(opened).entries
     watchState(opened)
     return { peerId: grid.peerId, addresses: grid.addresses, entriesFromDisk }
   },
-  write: (writes) => Promise.all(writes.map((write) => acknowledged(peer().cities, write))),
+  write: (writes) => {
+    const { cities, places: map } = peer()
+    return Promise.all(writes.map((write) => (map === undefined ? acknowledged(cities, write) : stored(map, write))))
+  },
   read: async (key) => (await peer().cities.get(key)) ?? null,
   state: async () => stateOf(peer()),
   block: async (peerIds) => {
@@ -64,12 +77,27 @@ const answering: Answering = {
     return found
   },
   seat: async (number) => {
-    takeSeat(peer().grid, number)
+    const { grid, places } = peer()
+    takeSeat(grid, number, places?.name)
     return null
   },
   sabotage: async (key) => {
-    dropEntry(peer().cities as GridMap<unknown>, key)
+    const { partition } = (peer().cities as GridMap<object>).asCopied
+    dropEntry(partition, key)
     return null
+  },
+  work: (asked) => work(places(), asked),
+  copies: async () => copiesAt(peer().grid, places().name),
+  leave: async (timeoutMs) => {
+    await peer().grid.leave({ timeoutMs })
+    clearInterval(watch)
+    return null
+  },
+  forget: (peerId) => peer().grid.forget(peerId),
+  sabotageCopy: async () => {
+    const { partition, key } = anEntryAt(peer().grid, places().name)
+    dropEntry(partition, key)
+    return key
   },
   close: async () => {
     clearInterval(watch)
@@ -79,7 +107,7 @@ const answering: Answering = {
 }
 
 async function open(opening: PeerOpening): Promise<OpenPeer> {
-  const { name, directory, listen, join, blocked } = opening
+  const { name, directory, listen, join, blocked, partitioned } = opening
   let network: Libp2pNetwork | undefined
   const grid = await openGrid({
     name,
@@ -97,7 +125,8 @@ async function open(opening: PeerOpening): Promise<OpenPeer> {
     },
   })
   if (network === undefined) throw new Error('the grid was opened without its network')
-  return { grid, cities: grid.map<object>('cities'), network, directory }
+  const places = partitioned ? grid.map<object>(PLACES, { mode: 'partitioned', owners: OWNERS }) : undefined
+  return { grid, cities: places ?? grid.map<object>('cities'), places, network, directory }
 }
 
 function peer(): OpenPeer {
@@ -105,37 +134,44 @@ function peer(): OpenPeer {
   return opened
 }
 
-async function acknowledged(cities: GridMap<object>, write: OrderedWrite): Promise<AckedVersion> {
+function places(): PartitionedMap<object> {
+  const { places: map } = peer()
+  if (map === undefined) throw new Error('the cities of this demo are not partitioned')
+  return map
+}
+
+async function acknowledged(cities: OpenPeer['cities'], write: OrderedWrite): Promise<AckedVersion> {
   const receipt = await (write.value === null ? cities.delete(write.key) : cities.set(write.key, write.value))
   if (receipt === undefined) throw new Error(`there is no '${write.key}' to delete`)
   return [receipt.version.hlc, receipt.version.replicaId]
 }
 
-function stateOf({ grid, network }: OpenPeer): PeerState {
+function stateOf({ grid, cities: { name: title }, network, places: map }: OpenPeer): PeerState {
   const status = grid.status()
-  const cities = status.collections.find(({ name }) => name === 'cities')
+  const cities = status.collections.find(({ name }) => name === title)
   return {
     entries: cities?.entries ?? 0,
     fingerprint: cities?.fingerprint ?? '',
     neighbours: network.neighbours().length,
     conflicts: cities?.conflicts ?? 0,
     sentBytes: status.traffic.sentBytes,
+    ...(map !== undefined && { partitions: partitionsState(grid, title) }),
   }
 }
 
 function watchState(watched: OpenPeer): void {
-  let last: PeerState | undefined
+  let last = ''
   let lastMs = 0
-  watch = setInterval(() => {
+  const look = (): void => {
     const state = stateOf(watched)
     const nowMs = performance.now()
-    const changed =
-      state.fingerprint !== last?.fingerprint || state.entries !== last.entries || state.neighbours !== last.neighbours
-    if (!changed && nowMs - lastMs < TRAFFIC_INTERVAL_MS) return
-    last = state
+    const text = JSON.stringify({ ...state, sentBytes: 0 })
+    if (text === last && nowMs - lastMs < TRAFFIC_INTERVAL_MS) return
+    last = text
     lastMs = nowMs
     tell({ type: 'state', state })
-  }, STATE_INTERVAL_MS)
+  }
+  watch = setInterval(look, watched.places === undefined ? STATE_INTERVAL_MS : PARTITIONS_INTERVAL_MS)
 }
 
 /** A call to a conductor that has just died is no error: `disconnect` follows in a moment. */

@@ -1,20 +1,19 @@
 import { Session } from 'node:inspector'
 import type { Runtime } from 'node:inspector'
-import type { GridMap } from 'gossipgrid'
 
 /** The mark of a deleted slot in the length column of core's entry table. */
 const DELETED = 0xffffffff
 
 /**
- * Makes a peer lose one entry without noticing: no tombstone is counted, no fingerprint changes, nothing is logged. The
+ * Makes a peer lose one entry of a partition without noticing: no tombstone is counted, no fingerprint changes, nothing is logged. The
  * grid has no API for that, and should not get one for a demo. So this attaches a debugger to its own process and
  * overwrites the private column with the length of the value.
  */
-export function dropEntry(map: GridMap<unknown>, key: string): void {
+export function dropEntry(partition: object, key: string): void {
   const session = new Session()
   session.connect()
   try {
-    const table = call(session, idOf(session, map), 'function () { return this.partition.replica.table }')
+    const table = call(session, idOf(session, partition), 'function () { return this.replica.table }')
     const slot = call(session, table, 'function (key) { return this.slotOf(key) }', key)
     if (slot.value === undefined) throw new Error(`there is no entry '${key}' to drop`)
     const lengths = privateField(session, table, '#length')

@@ -94,6 +94,11 @@ export class DemoLedger {
     return this.#standing.get(key)
   }
 
+  /** Whether every write of a key was answered. */
+  isCertain(key: string): boolean {
+    return !this.#open.has(key)
+  }
+
   /** The winning writes of all keys. */
   all(): IterableIterator<AcknowledgedWrite> {
     return this.#standing.values()

@@ -1,16 +1,16 @@
-import { PEER_COUNT } from '../cluster/cluster.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { readCities } from './cities.ts'
 import { closingTable } from './closing-table.ts'
-import { withDeadline } from '../cluster/deadline.ts'
 import { DemoLedger } from './ledger.ts'
 import type { Mismatch } from './ledger.ts'
 import type { Outcome } from './outcome.ts'
+import { loadCities } from './load-cities.ts'
 import { bar, peerLines } from '../screen/peer-lines.ts'
 import { bytesText, countOf, countText, durationText } from '../../terminal/quantities.ts'
 import type { LiveLines, Screen } from '../screen/screen.ts'
 import { searchable } from './search-name.ts'
 import { SplitWrites } from './split-writes.ts'
+import { Stage } from './stage.ts'
 import { planWorkload, workloadSize } from './workload.ts'
 
 /** The time limit of each step, far above its usual time: a demo that hangs must say so. */
@@ -22,7 +22,8 @@ const HEAL_MAX_MS = 60_000
 const CHECK_MAX_MS = 60_000
 
 const LOAD_BATCH_WRITES = 2500
-const LOAD_BATCHES_IN_FLIGHT = 4
+/** Four batches of peer 1 under way at once. */
+const LOADERS = [1, 1, 1, 1]
 const SIDES: readonly (readonly number[])[] = [
   [1, 2],
   [3, 4, 5],
@@ -46,6 +47,7 @@ export class Story {
   readonly #options: StoryOptions
   readonly #cluster: Cluster
   readonly #screen: Screen
+  readonly #stage: Stage
   readonly #ledger = new DemoLedger()
   #splitWrites: SplitWrites | undefined
   #loadMs = 0
@@ -58,6 +60,7 @@ export class Story {
     this.#options = options
     this.#cluster = options.cluster
     this.#screen = options.screen
+    this.#stage = new Stage(options)
   }
 
   /** Runs all steps. Rejects when a step fails or takes too long, and when a peer dies by itself. */
@@ -75,14 +78,15 @@ export class Story {
 
   async #start(): Promise<void> {
     const { host, name } = this.#cluster
+    const count = this.#cluster.peers.length
     this.#screen.step(
-      `Start ${PEER_COUNT} peers`,
+      `Start ${count} peers`,
       `Five processes, each with a disk folder and a port of its own on ${host}. Four get the address of the first one and nothing else; the rest they learn from each other. The grid is called ${name}.`,
     )
     const startMs = performance.now()
-    const meshed = (): boolean => this.#cluster.running.every(({ state }) => state.neighbours === PEER_COUNT - 1)
+    const meshed = (): boolean => this.#cluster.running.every(({ state }) => state.neighbours === count - 1)
     const work = this.#cluster.open().then(() => this.#cluster.until(meshed))
-    await this.#during('starting five peers', START_MAX_MS, this.#lines(0), work)
+    await this.#stage.during('starting five peers', START_MAX_MS, this.#lines(0), work)
     this.#screen.done(`Everyone is connected to everyone after ${durationText(performance.now() - startMs)}.`)
   }
 
@@ -100,26 +104,17 @@ export class Story {
       const rates = `${countText(this.#ledger.writes)} acknowledged, ${countText(rate)} a second`
       return `load    ${bar(this.#ledger.writes / cities.size, Math.min(32, columns - rates.length - 12), colors)}  ${rates}`
     }
-    await this.#during('loading the cities', LOAD_MAX_MS, this.#lines(cities.size, { head }), this.#writeCities(cities))
+    const work = loadCities({
+      ...{ cluster: this.#cluster, ledger: this.#ledger, cities },
+      peers: LOADERS,
+      batchWrites: LOAD_BATCH_WRITES,
+    })
+    await this.#stage.during('loading the cities', LOAD_MAX_MS, this.#lines(cities.size, { head }), work)
     this.#loadMs = performance.now() - startMs
     const rate = Math.round(cities.size / (this.#loadMs / 1000))
     this.#screen.done(
       `${countOf(cities.size, 'write')} acknowledged in ${durationText(this.#loadMs)}: ${countText(rate)} a second.`,
     )
-  }
-
-  async #writeCities(cities: ReadonlyMap<string, object>): Promise<void> {
-    const writes = Array.from(cities, ([key, value]) => ({ key, value }))
-    let next = 0
-    const writeBatches = async (): Promise<void> => {
-      while (next < writes.length) {
-        const batch = writes.slice(next, next + LOAD_BATCH_WRITES)
-        next += batch.length
-        const versions = await this.#cluster.ask(1, 'write', batch)
-        batch.forEach((write, i) => this.#ledger.acknowledge({ ...write, peer: 1, version: versions[i]! }))
-      }
-    }
-    await Promise.all(Array.from({ length: LOAD_BATCHES_IN_FLIGHT }, writeBatches))
   }
 
   async #spread(): Promise<void> {
@@ -128,7 +123,12 @@ export class Story {
       'Single writes are gossiped the moment they are durable; a bulk load travels over streams between neighbours. Peers that hold the same show the same fingerprint.',
     )
     const startMs = performance.now()
-    await this.#during('spreading the cities', SPREAD_MAX_MS, this.#lines(this.#ledger.entries), this.#converged())
+    await this.#stage.during(
+      'spreading the cities',
+      SPREAD_MAX_MS,
+      this.#lines(this.#ledger.entries),
+      this.#converged(),
+    )
     this.#spreadMs = performance.now() - startMs
     await this.#cluster.refresh()
     this.#spreadBytes += this.#sentBytes()
@@ -164,7 +164,7 @@ export class Story {
       .then(() => this.#cluster.until(apart))
       .then(() => split.run())
     const lines = this.#lines(this.#ledger.entries, { writes: (peer) => split.acknowledged(peer) })
-    await this.#during('writing on both sides', SPLIT_MAX_MS, lines, work)
+    await this.#stage.during('writing on both sides', SPLIT_MAX_MS, lines, work)
     this.#screen.note(
       `Peer ${VICTIM} was killed after ${countOf(killed, 'acknowledged write')}, and was back after ${durationText(restarted.tookMs)} with ${countOf(restarted.entries, 'entry', 'entries')} from its disk, still on its side of the split.`,
     )
@@ -182,7 +182,7 @@ export class Story {
     const sentBefore = this.#sentBytes()
     const startMs = performance.now()
     const work = this.#cluster.heal().then(() => this.#converged())
-    await this.#during('healing', HEAL_MAX_MS, this.#lines(this.#ledger.entries), work)
+    await this.#stage.during('healing', HEAL_MAX_MS, this.#lines(this.#ledger.entries), work)
     this.#healMs = performance.now() - startMs
     await this.#cluster.refresh()
     this.#healBytes = this.#sentBytes() - sentBefore
@@ -201,7 +201,7 @@ export class Story {
       const hashes = new Map(await this.#cluster.ask(number, 'audit', null))
       return this.#ledger.check(number, hashes)
     })
-    const mismatches = (await this.#guarded('checking', CHECK_MAX_MS, Promise.all(audits))).flat()
+    const mismatches = (await this.#stage.guarded('checking', CHECK_MAX_MS, Promise.all(audits))).flat()
     await this.#cluster.refresh()
     const outcome = {
       peers: this.#cluster.running.length,
@@ -279,7 +279,7 @@ export class Story {
   #equal(): boolean {
     const { running } = this.#cluster
     const first = running[0]?.state
-    if (running.length !== PEER_COUNT || first === undefined) return false
+    if (running.length !== this.#cluster.peers.length || first === undefined) return false
     // An unanswered write of a killed peer may be there or not; the audit of every entry knows which ones.
     if (Math.abs(first.entries - this.#ledger.entries) > this.#ledger.uncertain) return false
     return running.every(({ state }) => state.fingerprint === first.fingerprint && state.entries === first.entries)
@@ -287,14 +287,5 @@ export class Story {
 
   #sentBytes(): number {
     return this.#cluster.peers.reduce((sum, { state }) => sum + state.sentBytes, 0)
-  }
-
-  #during(what: string, limitMs: number, lines: LiveLines, work: Promise<unknown>): Promise<unknown> {
-    return this.#screen.during(lines, this.#guarded(what, limitMs, work))
-  }
-
-  /** A step ends with its work, or with the first failure. */
-  #guarded<T>(what: string, limitMs: number, work: Promise<T>): Promise<T> {
-    return withDeadline(limitMs, what, Promise.race([work, this.#cluster.broken, this.#options.interrupted]))
   }
 }
