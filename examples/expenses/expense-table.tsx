@@ -12,21 +12,20 @@ interface ExpenseTableProps {
 /** The expenses that the filter lets through. On a narrow page each row is a card. */
 export function ExpenseTable({ expenses, filter }: ExpenseTableProps): ReactElement {
   const { text, category, order } = filter
-  const { data: rows, isLoading } = useLiveQuery(
-    (q) => {
+  const { data: rows, isLoading } = useLiveQuery({
+    query: (q) => {
       let query = q.from({ expense: expenses })
       if (category !== '') query = query.where(({ expense }) => eq(expense.category, category))
       if (text !== '') query = query.where(({ expense }) => ilike(expense.what, `%${text}%`))
       return query.orderBy(({ expense }) => (order === 'newest' ? expense.addedAtMs : expense.cents), 'desc')
     },
-    [expenses, text, category, order],
-  )
+  })
   const sum = rows.reduce((cents, row) => cents + row.cents, 0)
   const shown = rows.length === 1 ? '1 expense' : `${rows.length} expenses`
   const nothing = text === '' && category === '' ? 'No expenses yet' : 'No expense is like this'
   return (
     <>
-      <table>
+      <table aria-label="Expenses">
         <thead>
           <tr>
             <th scope="col">What for</th>

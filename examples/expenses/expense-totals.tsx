@@ -7,14 +7,13 @@ import type { Expenses } from './expenses.ts'
 /** Sums by person or by category, which follow every change. */
 export function ExpenseTotals({ expenses }: { readonly expenses: Expenses }): ReactElement {
   const [group, setGroup] = useState<'paidBy' | 'category'>('paidBy')
-  const { data: totals } = useLiveQuery(
-    (q) =>
+  const { data: totals } = useLiveQuery({
+    query: (q) =>
       q
         .from({ expense: expenses })
         .groupBy(({ expense }) => expense[group])
         .select(({ expense }) => ({ name: expense[group], cents: sum(expense.cents), count: count(expense.id) })),
-    [expenses, group],
-  )
+  })
   const largest = Math.max(1, ...totals.map(({ cents }) => cents))
   return (
     <section className="card totals" aria-label="Totals">
@@ -25,7 +24,7 @@ export function ExpenseTotals({ expenses }: { readonly expenses: Expenses }): Re
           <option value="category">category</option>
         </select>
       </label>
-      <ul>
+      <ul hidden={totals.length === 0}>
         {totals
           .toSorted((one, other) => other.cents - one.cents)
           .map(({ name, cents, count: expensesCount }) => (

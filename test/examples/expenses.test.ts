@@ -94,6 +94,7 @@ describe('the expenses example', () => {
       const tree = await each.getByRole('region', { name: 'All expenses' }).ariaSnapshot()
       for (const part of [
         'search:',
+        'table "Expenses"',
         'searchbox "Search"',
         'columnheader "Paid by"',
         'rowheader "Dinner"',
