@@ -107,7 +107,7 @@ export class Grid extends GridWithGuests {
     const { name, storage, network, logger } = deps
     this.name = name
     this.#logger = logger
-    this.#readiness = new Readiness(deps.joining)
+    this.#readiness = new Readiness(deps.joining, () => peer.partitions.hasOwnWhole)
     this.#teardown = teardown
     this.#events = new Emitter(logger, GRID_EVENTS)
     this.#runtime = new Runtime({
@@ -176,9 +176,9 @@ export class Grid extends GridWithGuests {
   }
 
   /**
-   * Resolves when this peer has exchanged all data with another one, since opening or since `connect`: from then on, an entry
-   * that is not here does not exist there. Resolves with `alone: true` if no other peer was found within 3 s and there are no addresses to
-   * join. Rejects with `ABORTED` or `CLOSED`.
+   * Resolves when this peer has exchanged all data with another one, since opening or since `connect`, and has whole copies of the
+   * partitions that it owns: from then on, an entry that is not here does not exist there. Resolves with `alone: true` if no other peer was
+   * found within 3 s and there are no addresses to join. Rejects with `ABORTED` or `CLOSED`.
    */
   async ready(options: { readonly signal?: AbortSignal } = {}): Promise<{ readonly alone: boolean }> {
     checkKnown(options, SIGNAL_OPTION)

@@ -3,7 +3,7 @@
 // Runs before everything else.
 export {} from './node-version.ts'
 export { GridError, wallFromHlc } from '@gossipgrid/core'
-export type { GridErrorCode, Network, OwnerState, Storage } from '@gossipgrid/core'
+export type { GridErrorCode, Network, OwnerShare, OwnerState, Storage } from '@gossipgrid/core'
 export { libp2pNetwork } from '@gossipgrid/network'
 export type { Channel, Libp2pNetwork, Libp2pNetworkOptions } from '@gossipgrid/network'
 export { BulkError } from './bulk/bulk-error.ts'

@@ -73,9 +73,9 @@ function readinessOf({
   storage,
 }: GridMetrics): Readiness & { readonly convergence: string } {
   const reasons: string[] = []
-  if (!ready) reasons.push('it has not exchanged everything with another peer since it was opened')
-  if (!storage.healthy) reasons.push(`the store refuses writes: ${storage.error}`)
   const missing = partitions.owned - partitions.whole
+  if (!ready && missing === 0) reasons.push('it has not exchanged everything with another peer since it was opened')
+  if (!storage.healthy) reasons.push(`the store refuses writes: ${storage.error}`)
   if (missing > 0) reasons.push(`${missing} of its ${partitions.owned} partitions are not whole yet`)
   return { ready: reasons.length === 0, reasons, convergence: convergence.text }
 }

@@ -128,3 +128,33 @@ describe('what status says of partitions', () => {
     for (const index of EVERY_INDEX) expect(peers.get('b', index)).toBe(index + 1)
   })
 })
+
+describe('what peers have of a collection', () => {
+  it('is counted for each of them, also while one hands over what it had', () => {
+    const peers = settled('a', 'b', 'c')
+    const before = peers.peer('a').partitions.shares('users')
+    expect(before.map(({ peerId, state }) => `${peerId} ${state}`)).toEqual(['a owner', 'b owner', 'c owner'])
+    expect(before.reduce((sum, { owned }) => sum + owned, 0)).toBe(32)
+    for (const { handingOver, owned, whole } of before) expect([handingOver, whole]).toEqual([0, owned])
+    leave(peers, 'c')
+    peers.advance(1000)
+    const after = peers.peer('a').partitions.shares('users')
+    expect(after.at(-1)).toMatchObject({ peerId: 'c', state: 'leaving', owned: 0, handingOver: before.at(-1)!.owned })
+    expect(peers.peer('a').partitions.shares('none')).toEqual([])
+  })
+
+  it('is not known to be whole before a peer has registered, nor while a copy is on its way', () => {
+    const peers = settled('a', 'b')
+    peers.join('c')
+    const isWholeAt = (): boolean => peers.peer('c').partitions.hasOwnWhole
+    let [known, early] = [false, 0]
+    for (let waits = 0; waits < 300 && !known; waits++) {
+      peers.advance(100)
+      const { owned = 0, whole = 0 } = peers.peer('c').partitions.report(peers.now) ?? {}
+      if (isWholeAt() && (owned === 0 || whole < owned) && peers.peer('c').partitions.registered('users') !== undefined)
+        early += 1
+      known = owned > 0 && isWholeAt()
+    }
+    expect([known, early]).toEqual([true, 0])
+  })
+})

@@ -249,6 +249,14 @@ export class Ownership {
     return collection === undefined ? 0 : this.#lost.beginAgain(collection)
   }
 
+  /** It is known what this peer owns, and it has a whole copy of all of that. */
+  get hasOwnWhole(): boolean {
+    const { high, low } = this.#deps.housekeeping.rows.partition.replica.fingerprint
+    const isRead = high === this.#readPrint.high && low === this.#readPrint.low
+    const isToOwn = this.#isNeeded && this.#isAble && !this.#isLeaving && !this.#forgotten.has(this.#peerId)
+    return isRead && (!isToOwn || this.placement.record(this.#peerId) !== undefined) && this.placement.hasOwnWhole
+  }
+
   report(now: Instant): ReportedPartitions {
     const state = { hints: this.writes.hints.count, leaving: this.#isLeaving }
     return reportPartitions({ ...this.#deps, coHolders: this.#coHolders, lost: this.#lost }, state, now)

@@ -11,6 +11,16 @@ import type { PartitionName } from '../wire/block.ts'
 import type { CoHolders } from './co-holders.ts'
 import type { LostPartitions, PartitionsOf } from './lost-partitions.ts'
 
+/** What this peer has of one partitioned collection. */
+export interface ReportedShare {
+  readonly name: string
+  readonly kind: string
+  readonly partitions: number
+  readonly owners: number | undefined
+  readonly owned: number
+  readonly whole: number
+}
+
 /** Partitioned collections as one peer sees them. Partitions of all collections are counted together. */
 export interface ReportedPartitions {
   readonly collections: number
@@ -36,6 +46,8 @@ export interface ReportedPartitions {
   readonly hints: number
   /** This peer hands over what it has. */
   readonly leaving: boolean
+  /** Each collection. */
+  readonly shares: readonly ReportedShare[]
 }
 
 export interface PartitionReportDeps {
@@ -55,10 +67,12 @@ export function reportPartitions(
   const { coHolders, collections, lost, neighbours, placement } = deps
   const counts = { collections: 0, partitions: 0, owned: 0, whole: 0, former: 0, underReplicated: 0, unreachable: 0 }
   let formerBytes = 0
+  const shares: ReportedShare[] = []
   const isLevel = (peer: PeerId): boolean =>
     peer === placement.peerId || (neighbours.has(peer) && coHolders.behindMs(peer, now) <= OUT_OF_TOUCH_MS)
   for (const collection of placement.collections) {
-    const { name: title, partitions } = collection.descriptor
+    const { name: title, partitions, owners: ownersMax } = collection.descriptor
+    const before = { owned: counts.owned, whole: counts.whole }
     const inReach = placement.wholeSomewhere(collection, (peer) => neighbours.has(peer))
     counts.collections += 1
     counts.partitions += partitions
@@ -77,6 +91,8 @@ export function reportPartitions(
       }
       if (isWhole && !(placement.isHandedOver(name) && [...owners].every(isLevel))) counts.underReplicated += 1
     }
+    const own = { owned: counts.owned - before.owned, whole: counts.whole - before.whole }
+    shares.push({ name: title, kind: collection.descriptor.kind, partitions, owners: ownersMax, ...own })
   }
-  return { ...counts, formerBytes, lost: lost.settled(now.monotonicMs), ...state }
+  return { ...counts, shares, formerBytes, lost: lost.settled(now.monotonicMs), ...state }
 }

@@ -3,6 +3,7 @@ import type { Follow, Followed } from '../following/following.ts'
 import type { Hints } from '../hints/hints.ts'
 import type { Instant } from '../instant.ts'
 import type { CollectionDescriptor } from '../kinds/kinds.ts'
+import type { OwnerShare } from '../placement/rendezvous.ts'
 import type { RequestNumbers } from '../outbox/request-numbers.ts'
 import type { Ownership } from '../ownership/ownership.ts'
 import type { ReportedPartitions } from '../ownership/partition-report.ts'
@@ -204,6 +205,16 @@ export class PartitionAccess {
       const part = copies?.has(name) === true ? 'filling' : 'empty'
       return { peerId, zone, state: away ? 'away' : whole.has(peerId) ? 'whole' : part }
     })
+  }
+
+  /** What the peers that are able to own have of a collection. None before it is registered. */
+  shares(collection: string): OwnerShare[] {
+    return this.#deps.ownership()?.placement.ownerShares(collection) ?? []
+  }
+
+  /** It is known what this peer owns, and it has a whole copy of all of that. True where nothing is partitioned. */
+  get hasOwnWhole(): boolean {
+    return this.#deps.ownership()?.hasOwnWhole !== false
   }
 
   /**

@@ -26,6 +26,27 @@ export interface OwnerRecord extends EligibleMember {
   readonly copies: PartitionCopies
 }
 
+/** What a peer that is able to own has of a partitioned collection, as the registry says it. */
+export interface OwnerShare {
+  /** The peer. */
+  readonly peerId: PeerId
+  /** Its failure domain; '' where it names none. */
+  readonly zone: string
+  /** Its relative capacity: with 0 it owns nothing. */
+  readonly weight: number
+  /**
+   * `owner`; `away`: it was silent for so long that others have taken its place; `leaving`: it hands over what it has; `forgotten`: it
+   * was declared as gone for good.
+   */
+  readonly state: 'owner' | 'away' | 'leaving' | 'forgotten'
+  /** Partitions that it owns. */
+  readonly owned: number
+  /** Owned ones of which it has a whole copy. The rest is on its way there. */
+  readonly whole: number
+  /** Copies of partitions that others own, until those have them. */
+  readonly handingOver: number
+}
+
 /** A partitioned collection, as its earliest registration has it. */
 export interface PartitionedCollection {
   readonly descriptor: CollectionDescriptor
@@ -239,6 +260,41 @@ export class Rendezvous implements Placement {
     return peers.filter((peer) => peer !== this.peerId)
   }
 
+  /** Whether this peer has a whole copy of every partition that it owns. */
+  get hasOwnWhole(): boolean {
+    for (const { descriptor } of this.#collections.values()) {
+      for (const name of namesOf(descriptor)) if (this.#owns(name, this.peerId) && !this.isWhole(name)) return false
+    }
+    return true
+  }
+
+  /**
+   * The shares of all peers that are able to own, in the order of their ids; none of a collection that is not registered. Looks at every
+   * partition for each of them.
+   */
+  ownerShares(collection: string): OwnerShare[] {
+    const registered = [...this.#collections.values()].find(({ descriptor }) => descriptor.name === collection)
+    if (registered === undefined) return []
+    const names = namesOf(registered.descriptor)
+    const shares = [...this.#records.values()].map((record): OwnerShare => {
+      const { peerId, weight, zone } = record
+      const copies = peerId === this.peerId ? this.copies : record.copies
+      const counts = { owned: 0, whole: 0, handingOver: 0 }
+      for (const name of names) {
+        if (this.#owns(name, peerId)) {
+          counts.owned += 1
+          if (copies.isWhole(name, registered.origin)) counts.whole += 1
+        } else if (copies.has(name)) counts.handingOver += 1
+      }
+      return { peerId, zone, weight, state: stateOf(record), ...counts }
+    })
+    return shares.toSorted((a, b) => (a.peerId < b.peerId ? -1 : 1))
+  }
+
+  #owns(name: PartitionName, peer: PeerId): boolean {
+    return (this.owners(name) as ReadonlySet<PeerId>).has(peer)
+  }
+
   /** A bit for each partition of which this peer has a whole copy, or a registered one publishes one; of those that `counts` says. */
   wholeSomewhere(
     { descriptor, origin }: PartitionedCollection,
@@ -299,4 +355,16 @@ function collectionKey(descriptor: CollectionDescriptor): string {
 
 function partitionsKey({ collection, kind, partition }: PartitionName): string {
   return `${kind} ${partitionCountOf(partition)} ${collection}`
+}
+
+function namesOf(descriptor: CollectionDescriptor): PartitionName[] {
+  const { name: collection, partitions } = descriptor
+  const kind = kindCode(descriptor)
+  return Array.from({ length: partitions }, (_, index) => ({ collection, kind, partition: partitions + index }))
+}
+
+function stateOf({ away, draining, forgotten }: OwnerRecord): OwnerShare['state'] {
+  if (forgotten === true) return 'forgotten'
+  if (draining) return 'leaving'
+  return away ? 'away' : 'owner'
 }

@@ -1,8 +1,8 @@
 import { GridError } from '@gossipgrid/core'
-import type { OwnerState, ReportedCollection } from '@gossipgrid/core'
+import type { OwnerShare, OwnerState, ReportedCollection } from '@gossipgrid/core'
 import { writeBatch } from '../batches/batch.ts'
 import type { Batch } from '../batches/batch.ts'
-import { checkKind } from '../batches/checks.ts'
+import { checkKind, requireKind } from '../batches/checks.ts'
 import type { GridCounter } from '../counters/grid-counter.ts'
 import type { Documents } from '../documents/documents.ts'
 import type { DocumentOptions, GridDocument } from '../documents/opened/grid-document.ts'
@@ -73,7 +73,7 @@ export abstract class GridCollections {
 
   /**
    * The owners of a key of a partitioned collection, as this peer knows them, the first choice first; none if it has heard of no
-   * such collection. Rejects with `INVALID_KEY`, `CLOSED`, and with `COLLECTION_MISMATCH` for a replicated one.
+   * such collection. Rejects with `INVALID_KEY`, `INVALID_OPTION`, `CLOSED`, and with `COLLECTION_MISMATCH` for a replicated one.
    *
    * @example
    * ```ts
@@ -82,12 +82,27 @@ export abstract class GridCollections {
    * for (const { peerId, zone, state } of await grid.owners('stock', 'tea')) console.log(peerId, zone, state)
    * ```
    */
-  async owners(name: string, key: string): Promise<readonly OwnerState[]> {
+  owners(name: string, key: string): Promise<readonly OwnerState[]>
+  /**
+   * All peers that are able to own, with how many partitions of the collection each of them owns, has whole, and hands over. Looks at
+   * every partition for each peer: for people, and not for every write. Else as above.
+   *
+   * @example
+   * ```ts
+   * const stock = grid.map<number>('stock', { mode: 'partitioned' })
+   * await stock.set('tea', 10)
+   * for (const { peerId, owned, whole } of await grid.owners('stock')) console.log(peerId, owned, whole)
+   * ```
+   */
+  owners(name: string): Promise<readonly OwnerShare[]>
+  async owners(name: string, ...keys: [key?: string]): Promise<readonly (OwnerState | OwnerShare)[]> {
+    requireKind('name', name, 'text')
     this.writes.pump.checkOpen()
     this.#forMembers('an owner')
     await this.partitionedMaps.takePart()
-    const { ownersOf } = await import('../partitioned/owners-of.ts')
-    return ownersOf(this.writes.pump.peer, name, key)
+    const { ownersOf, sharesOf } = await import('../partitioned/owners-of.ts')
+    const { peer } = this.writes.pump
+    return keys.length === 0 ? sharesOf(peer, name) : ownersOf(peer, name, keys[0]!)
   }
 
   /**

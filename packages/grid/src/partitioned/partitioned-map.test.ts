@@ -41,6 +41,26 @@ async function whole(all: readonly Grid[]): Promise<void> {
   await until(async () => (await Promise.all(all.map(isWholeAt))).every(Boolean), 'all owners are whole')
 }
 
+describe('a peer that joins', () => {
+  it('is ready once it has whole what it owns, and each peer says what all of them have', async () => {
+    const [one] = await openAll(1, { owners: 1 })
+    await mapOf(one!).setMany(KEYS.map((key, i) => [key, i]))
+    const two = await grids.open({ storage: diskInMemory() })
+    expect(await two.ready()).toEqual({ alone: false })
+    const { owned, whole: complete } = two.status().partitions
+    expect(owned).toBeGreaterThan(0)
+    expect(complete).toBe(owned)
+    expect(two.status().collections.find(({ name }) => name === 'm')).toMatchObject({
+      ...{ partitions: 16, owners: 1, owned, whole: owned },
+    })
+    const shares = await two.owners('m')
+    expect(shares.map(({ peerId }) => peerId)).toEqual([one!.peerId, two.peerId].toSorted())
+    expect(shares.reduce((sum, share) => sum + share.owned, 0)).toBe(16)
+    const own = { peerId: two.peerId, zone: '', state: 'owner', owned, whole: owned, handingOver: 0 }
+    expect(shares).toContainEqual({ ...own, weight: expect.any(Number) as number })
+  })
+})
+
 /** Accepts positive numbers. */
 const positive = schemaOf<number>((value) => {
   return typeof value === 'number' && value > 0 ? { value } : { issues: [{ message: 'not positive' }] }
@@ -237,10 +257,10 @@ describe('a partitioned map of several peers', () => {
   })
 
   it('takes writes of a peer in memory, which resolve when another peer has them', async () => {
-    const all = await openAll(2)
+    const all = await openAll(2, { owners: 2 })
     await whole(all)
     const light = await grids.open()
-    const map = mapOf(light)
+    const map = mapOf(light, { owners: 2 })
     await light.ready()
     expect(await map.set('a', 1)).toMatchObject({ durable: false, hinted: true })
     expect(await mapOf(all[0]!).get('a')).toBe(1)
@@ -286,6 +306,10 @@ describe('other shapes', () => {
     expect(() => one.map('r', SHAPE)).toThrow(mismatch)
     await expect(one.owners('r', 'a')).rejects.toMatchObject({ code: 'COLLECTION_MISMATCH' })
     expect(await one.owners('none', 'a')).toEqual([])
+    await expect(one.owners('r')).rejects.toMatchObject({ code: 'COLLECTION_MISMATCH' })
+    expect(await one.owners('none')).toEqual([])
+    await expect(one.owners(1 as never)).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+    await expect(one.owners('m', undefined as never)).rejects.toMatchObject({ code: 'INVALID_KEY' })
     const two = await grids.open({ storage: diskInMemory() })
     const other = mapOf(two, { partitions: 32 })
     await until(async () => {

@@ -1,3 +1,4 @@
+import { plainName } from '@gossipgrid/core'
 import type { ReportedPartitions } from '@gossipgrid/core'
 
 /** The partitions of all partitioned collections together, as this peer sees them. */
@@ -46,4 +47,22 @@ export function partitionsOf(reported: ReportedPartitions | undefined): GridPart
   const lost = reported.lost.reduce((sum, { indexes }) => sum + indexes.length, 0)
   const moving = { handingOver: former, handingOverBytes: formerBytes }
   return { collections, total: partitions, owned, whole, ...moving, underReplicated, unreachable, lost, hints }
+}
+
+/** What this peer has of a collection, if that is partitioned. */
+export function shareOf(
+  reported: ReportedPartitions | undefined,
+  { name, kind }: { readonly name: string; readonly kind: string },
+): CollectionShare | undefined {
+  const share = reported?.shares.find((each) => plainName(each.name) === name && each.kind === kind)
+  if (share === undefined) return undefined
+  const { owned, owners, partitions, whole } = share
+  return { partitions, owners, owned, whole }
+}
+
+interface CollectionShare {
+  readonly partitions: number
+  readonly owners: number | undefined
+  readonly owned: number
+  readonly whole: number
 }

@@ -3,7 +3,7 @@ import { convergenceOf, guestConvergence } from './convergence.ts'
 import type { Convergence } from './convergence.ts'
 import { purgingOf } from './purging-status.ts'
 import type { GridPurging } from './purging-status.ts'
-import { partitionsOf } from './partition-status.ts'
+import { partitionsOf, shareOf } from './partition-status.ts'
 import type { GridPartitions } from './partition-status.ts'
 import type { GuestStatus, GuestsStatus } from '../runtime/guest-status.ts'
 import type { Runtime } from '../runtime/runtime.ts'
@@ -65,6 +65,10 @@ export interface GridCollection {
 
 /** The state of a collection at this peer. */
 export interface CollectionStatus extends GridCollection {
+  /** Partitions that this peer owns. Undefined for a replicated collection. */
+  readonly owned?: number | undefined
+  /** Owned ones of which this peer has a whole copy. Undefined for a replicated collection. */
+  readonly whole?: number | undefined
   /**
    * Objects of a map with fields, keys of counters and sets under keys; of the other kinds, its `rows`. The first look at a collection
    * that is not open here counts through its rows.
@@ -222,6 +226,7 @@ export function statusOf(
   runtime.sweep()
   const nowMs = performance.now()
   const report = runtime.report()
+  const partitioned = runtime.peer.partitions.report(runtime.now())
   const { backlog, clock, collections, log, offences, quarantine } = report
   const tombstones = collections.reduce((sum, collection) => sum + collection.tombstones, 0)
   return {
@@ -234,10 +239,11 @@ export function statusOf(
     collections: collections.map((collection) => ({
       ...collectionStatus(collection, nowMs),
       ...entriesIn(collection),
+      ...shareOf(partitioned, collection),
     })),
     clock: { ...clock, heldWrites: quarantine.rows, refusedWrites: quarantine.refused },
     purging: purgingOf(report.purging, tombstones, runtime.wallMs),
-    partitions: partitionsOf(runtime.peer.partitions.report(runtime.now())),
+    partitions: partitionsOf(partitioned),
     backlog: { ...backlog, heldWrites: quarantine.rows },
     storage: {
       persistent: storage.persistent,
