@@ -51,6 +51,23 @@ export function abort(connection: Connection, text: string): void {
   }
 }
 
+/**
+ * Makes `abort` of all connections of a node do nothing where they are closed already. libp2p's connection monitor calls it where a ping
+ * has failed, and what it throws then would end the process.
+ */
+export function forgiveAborts(node: Pick<Libp2p, 'addEventListener'>): void {
+  node.addEventListener('connection:open', ({ detail: connection }) => {
+    const abortNow = connection.abort.bind(connection)
+    connection.abort = (error) => {
+      try {
+        abortNow(error)
+      } catch {
+        // It is closed already.
+      }
+    }
+  })
+}
+
 /** `work`, or a rejection with `NETWORK_DIAL_FAILED` when the signal comes first. */
 export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>()

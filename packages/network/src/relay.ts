@@ -7,7 +7,7 @@ import type { Known, PeerId } from '@gossipgrid/core'
 import { parseAddress, startError } from './addresses.ts'
 import { DialWindow } from './dial-window.ts'
 import { letDenoExit } from './deno-exit.ts'
-import { stopNode } from './ending.ts'
+import { forgiveAborts, stopNode } from './ending.ts'
 import { Departed } from './departed.ts'
 import { meetingService } from './meeting.ts'
 import { RELAY_CONNECTIONS_MAX, relayService } from './relay-service.ts'
@@ -92,6 +92,7 @@ export async function openRelay(options: RelayOptions = {}): Promise<Relay> {
   })
   await letDenoExit(node)
   new Departed(node)
+  forgiveAborts(node)
   try {
     await node.start()
   } catch (error) {

@@ -6,7 +6,7 @@ import { GridError } from '@gossipgrid/core'
 import type { PeerId } from '@gossipgrid/core'
 import { badAddress, parseAddress } from '../addresses.ts'
 import { DialWindow } from '../dial-window.ts'
-import { abort, orAborted, stopNode } from '../ending.ts'
+import { abort, forgiveAborts, orAborted, stopNode } from '../ending.ts'
 import { OpenSockets } from '../socket-ends.ts'
 import { Newcomers } from '../strangers/newcomers.ts'
 import { GUEST_MESSAGE_MAX_BYTES, guestProtocol } from './guest-protocol.ts'
@@ -59,6 +59,7 @@ export async function openGuestDialler({ gridName, privateKey: stored }: GuestDi
     connectionMonitor: { pingInterval: PING_GAP_MS, pingTimeout: { minTimeout: 10_000 } },
   })
   await preset.prepare?.(node)
+  forgiveAborts(node)
   await node.start()
   return {
     peerId: node.peerId.toString(),

@@ -6,7 +6,7 @@ import { parseAddress, startError, withPeerId } from '../addresses.ts'
 import { Departed } from '../departed.ts'
 import { letDenoExit } from '../deno-exit.ts'
 import { DialWindow } from '../dial-window.ts'
-import { stopNode } from '../ending.ts'
+import { forgiveAborts, stopNode } from '../ending.ts'
 import { serverTransports } from '../server-transports.ts'
 import type { Certificate } from '../servers-outside.ts'
 import { OpenSockets } from '../socket-ends.ts'
@@ -71,6 +71,7 @@ export async function listenForGuests(options: GuestListenerOptions): Promise<Gu
   })
   await letDenoExit(node)
   new Departed(node)
+  forgiveAborts(node)
   await node.handle(
     await guestProtocol(gridName),
     (stream, connection) =>
