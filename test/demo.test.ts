@@ -121,10 +121,8 @@ test(
     const { code, stdout, stderr } = await runDemo('--partitioned', '--sabotage')
     expect(code).toBe(1)
     expect(stderr).toMatch(/Key \S+ is in 2 copies/)
-    const outcome = JSON.parse(stdout) as { lostWrites: number }
-    expect(outcome).toMatchObject({ copiesMin: 2, copiesMax: 3, failedReads: 0, falseMissing: 0 })
-    // The peer that has lost it takes its own copy at its word.
-    expect(outcome.lostWrites).toBeGreaterThan(0)
+    // Whether a read misses it depends on which owner it asks, and on what the reader has read before.
+    expect(JSON.parse(stdout)).toMatchObject({ copiesMin: 2, copiesMax: 3, failedReads: 0, falseMissing: 0 })
   },
 )
 

@@ -239,7 +239,8 @@ export class HintDelivery {
       const block = new BlockWriter(ids)
       const rows: Hint[] = []
       for (const hint of writes.waiting) {
-        if (!hints.has(hint)) {
+        // It may be over by now, or the neighbour may have no copy of its partition any more.
+        if (!hints.has(hint) || !this.#isFor(hint, neighbour)) {
           writes.forget(hint)
           continue
         }

@@ -79,19 +79,22 @@ export class NeighbourWrites {
     this.#pauseMs = WRITE_PAUSE_MS
   }
 
-  /** Rows that were sent long ago and are not taken for good wait again, or are given up if the neighbour has had its turn. */
+  /**
+   * Rows that were sent long ago and are not taken for good wait again, or are given up if the neighbour has had its turn. Those that were
+   * sent lately are not looked at: they may be very many.
+   */
   look(isWanted: (hint: Hint) => boolean, hadItsTurn: boolean, nowMs: number): void {
     for (const [request, { sentAtMs }] of this.#underWay) {
       if (nowMs - sentAtMs >= WRITE_PATIENCE_MS) this.take(request)
     }
-    const underWay = new Set([...this.#underWay.values()].flatMap(({ hints }) => hints))
+    let underWay: Set<Hint> | undefined
+    // In the order in which they were sent.
     for (const [hint, askedAtMs] of this.#askedAtMs) {
-      if (!isWanted(hint)) this.#askedAtMs.delete(hint)
-      else if (nowMs - askedAtMs >= WRITE_RETRY_MS && !underWay.has(hint)) {
-        this.#askedAtMs.delete(hint)
-        if (!hadItsTurn) this.#waiting.add(hint)
-      }
+      if (nowMs - askedAtMs < WRITE_RETRY_MS) break
+      underWay ??= new Set([...this.#underWay.values()].flatMap(({ hints }) => hints))
+      if (isWanted(hint) && underWay.has(hint)) continue
+      this.#askedAtMs.delete(hint)
+      if (isWanted(hint) && !hadItsTurn) this.#waiting.add(hint)
     }
-    for (const hint of this.#waiting) if (!isWanted(hint)) this.#waiting.delete(hint)
   }
 }
