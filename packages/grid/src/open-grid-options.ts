@@ -97,7 +97,7 @@ export interface OpenGridOptions {
 /** A network that may be able to export its private key. */
 export type OpenedNetwork = Network & Partial<Pick<Libp2pNetwork, 'exportPrivateKey'>>
 
-const OPTIONS: Known<OpenGridOptions> = {
+export const OPEN_GRID_OPTIONS: Known<OpenGridOptions> = {
   name: true,
   secret: true,
   open: true,
@@ -125,7 +125,7 @@ const OPTIONS: Known<OpenGridOptions> = {
 
 /** Throws `INVALID_OPTION` for what are no options, and for one that there is not. */
 export function checkOptionNames(options: OpenGridOptions): void {
-  requireKnown(options, OPTIONS)
+  requireKnown(options, OPEN_GRID_OPTIONS)
 }
 
 /** Throws `INVALID_NAME`, `INVALID_OPTION`. */

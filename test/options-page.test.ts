@@ -1,0 +1,10 @@
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { expect, it } from 'vitest'
+import { OPEN_GRID_OPTIONS } from '../packages/grid/src/open-grid-options.ts'
+
+it('docs/options.md lists every option of openGrid, and no other', async () => {
+  const page = await readFile(fileURLToPath(new URL('../docs/options.md', import.meta.url)), 'utf8')
+  const listed = [...page.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name)
+  expect(listed.toSorted()).toEqual(Object.keys(OPEN_GRID_OPTIONS).toSorted())
+})
