@@ -77,3 +77,15 @@ it('counts objects that expire until they have expired, and hidden ones', async 
   await new Promise((resolve) => setTimeout(resolve, 80))
   expect(counts(grid)).toEqual({ f: [1, 2] })
 })
+
+it('counts objects and keys of the partitions that are here, also where the collections are not open', async () => {
+  const [a, b] = await pair()
+  const objects = a.map('f', { mode: 'partitioned', merge: 'fields', partitions: 16 })
+  await a.ready()
+  await objects.set('ada', { name: 'Ada', age: 36 })
+  await objects.set('bob', { name: 'Bob' })
+  await a.sets('ss', { mode: 'partitioned', partitions: 16 }).add('post', 'red')
+  await a.sets('ss', { mode: 'partitioned', partitions: 16 }).add('post', 'blue')
+  for (const grid of [a, b])
+    await expect.poll(() => counts(grid), { timeout: 60_000 }).toEqual({ f: [2, 5], ss: [1, 2] })
+})

@@ -1,5 +1,5 @@
 import { kindCode } from '@gossipgrid/core'
-import type { Collections, Partition, Replica, ReportedCollection } from '@gossipgrid/core'
+import type { CollectionKind, Partition, Peer, Replica, ReportedCollection } from '@gossipgrid/core'
 import { KeyCounts } from '../keyed/key-counts.ts'
 import { KeyElements } from '../keyed/key-elements.ts'
 import { FieldRows } from '../maps/field-rows.ts'
@@ -8,19 +8,29 @@ type Count = () => number
 
 /** Counts the entries of collections that the application has not opened, where an entry takes several rows. */
 export class EntryCounts {
-  readonly #collections: Collections
+  readonly #peer: Peer
   readonly #counts = new WeakMap<Replica, Count>()
 
-  constructor(collections: Collections) {
-    this.#collections = collections
+  constructor(peer: Peer) {
+    this.#peer = peer
   }
 
   /** The first call for a collection looks at all its rows; from then on their changes are counted. */
   of({ name, kind, rows }: Pick<ReportedCollection, 'name' | 'kind' | 'rows'>): number {
     if (kind !== 'fields' && kind !== 'counters' && kind !== 'sets') return rows
-    const collection = this.#collections.dropped.current(name)
-    const partition = this.#collections.find({ collection, kind: kindCode({ kind }), partition: 0 })
-    return partition === undefined ? rows : this.#countOf(kind, partition)()
+    const collection = this.#peer.collections.dropped.current(name)
+    const partitions = this.#partitionsOf(collection, kind)
+    if (partitions.length === 0) return rows
+    return partitions.reduce((sum, partition) => sum + this.#countOf(kind, partition)(), 0)
+  }
+
+  /** Those that are here: of a partitioned collection, the copies of this peer. */
+  #partitionsOf(collection: string, kind: CollectionKind): readonly Partition[] {
+    const code = kindCode({ kind })
+    const { collections, partitions } = this.#peer
+    const registered = partitions.registered(collection)
+    const counts = registered?.kind === kind ? [1, registered.partitions] : [1]
+    return counts.flatMap((count) => collections.get(collection, code, count)?.partitions ?? [])
   }
 
   #countOf(kind: 'fields' | 'counters' | 'sets', partition: Partition): Count {

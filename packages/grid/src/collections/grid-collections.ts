@@ -248,7 +248,7 @@ export abstract class GridCollections {
 
   /** Number of entries of a collection, as `size` would have it, and of those that are hidden. */
   protected entriesIn(collection: ReportedCollection): { readonly entries: number; readonly hidden: number } {
-    this.#entryCounts ??= new EntryCounts(this.writes.pump.peer.collections)
+    this.#entryCounts ??= new EntryCounts(this.writes.pump.peer)
     const opened = this.maps.entries(collection) ?? this.countersAndSets.keys(collection)
     return { entries: opened ?? this.#entryCounts.of(collection), hidden: this.maps.hidden(collection) }
   }
