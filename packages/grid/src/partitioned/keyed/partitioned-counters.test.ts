@@ -144,7 +144,7 @@ describe('partitioned counters of several peers', () => {
     await expect(counters.delete('a', brief)).rejects.toMatchObject({ code: 'OWNERS_UNREACHABLE' })
     grids.heal()
     await until(async () => (await counters.get('a')) === 1, 'it is counted')
-    const light = await grids.open()
+    const light = await grids.open({ role: 'light' })
     await light.ready()
     grids.split([2])
     await expect(countersOf(light).increment('a', 1, brief)).rejects.toMatchObject({
