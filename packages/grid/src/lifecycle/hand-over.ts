@@ -1,7 +1,7 @@
 import { GridError, plainName } from '@gossipgrid/core'
 import type { PartitionName } from '@gossipgrid/core'
 import { TIMEOUT_MAX_MS, checkCount, checkKind } from '../batches/checks.ts'
-import { checkAborted, checkSignal } from '../runtime/waiting.ts'
+import { checkAborted, checkSignal, settlesWithin } from '../runtime/waiting.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 
 /** How long handing over may take by default: ten minutes. */
@@ -33,7 +33,7 @@ export interface LeaveOptions {
  * Hands over all partitions of this peer to other owners. Resolves once those have all of them. Rejects with `LEAVE_INCOMPLETE`
  * when the time is over; this peer then goes on handing over until it is closed.
  */
-export async function handOver({ pump }: WritePath, options: LeaveOptions = {}): Promise<void> {
+export async function handOver({ copies, pump }: WritePath, options: LeaveOptions = {}): Promise<void> {
   const { timeoutMs = HAND_OVER_MAX_MS, signal, onProgress } = options
   checkCount('timeoutMs', timeoutMs, 1, TIMEOUT_MAX_MS)
   checkKind('onProgress', onProgress, 'function')
@@ -54,8 +54,7 @@ export async function handOver({ pump }: WritePath, options: LeaveOptions = {}):
     shown = text
     if (remaining.length === 0 && hints === 0) return
     if (performance.now() >= endMs) throw incomplete(remaining, hints)
-    await new Promise((resolve) => setTimeout(resolve, LOOK_GAP_MS))
-    checkAborted(signal)
+    await settlesWithin(new Promise(() => undefined), LOOK_GAP_MS, { signal, closed: copies.closed })
   }
 }
 

@@ -83,6 +83,8 @@ export class Readiness {
 
   close(): void {
     this.#clearTimers()
+    // What comes yet begins nothing any more.
+    this.#hasExchanged = true
     this.#settled.reject(new GridError('CLOSED', 'the grid was closed'))
   }
 }
