@@ -9,6 +9,7 @@ import { DialWindow } from '../dial-window.ts'
 import { abort, forgiveAborts, orAborted, stopNode } from '../ending.ts'
 import { OpenSockets } from '../socket-ends.ts'
 import { Newcomers } from '../strangers/newcomers.ts'
+import type { GuestChannel } from './guest-channel.ts'
 import { GUEST_MESSAGE_MAX_BYTES, guestProtocol } from './guest-protocol.ts'
 import { GuestStream } from './guest-stream.ts'
 
@@ -28,7 +29,7 @@ export interface GuestDiallerOptions {
 export interface GuestDialler {
   readonly peerId: PeerId
   /** Connects to a member. Rejects with `NETWORK_DIAL_FAILED` or `NETWORK_BAD_ADDRESS`. */
-  dial(address: string, signal: AbortSignal): Promise<GuestStream>
+  dial(address: string, signal: AbortSignal): Promise<GuestChannel>
   exportPrivateKey(): Uint8Array
   /** Bytes sent and received since the start. */
   traffic(): { readonly sentBytes: number; readonly receivedBytes: number }

@@ -11,6 +11,7 @@ import { serverTransports } from '../server-transports.ts'
 import type { Certificate } from '../servers-outside.ts'
 import { OpenSockets } from '../socket-ends.ts'
 import { Newcomers } from '../strangers/newcomers.ts'
+import type { GuestChannel } from './guest-channel.ts'
 import { GUEST_MESSAGE_MAX_BYTES, guestProtocol } from './guest-protocol.ts'
 import { GuestStream } from './guest-stream.ts'
 
@@ -30,7 +31,7 @@ export interface GuestListenerOptions {
   readonly privateKey?: Uint8Array | undefined
   readonly guestsMax: number
   /** A peer has connected, and may be anyone. */
-  readonly onConnection: (stream: GuestStream) => void
+  readonly onConnection: (stream: GuestChannel) => void
 }
 
 /** Where guests reach a member. */

@@ -3,6 +3,7 @@ import type { PeerId } from '@gossipgrid/core'
 import { abort } from '../ending.ts'
 import { MessageReceiver } from '../message-receiver.ts'
 import { MessageWriter } from '../message-writer.ts'
+import type { GuestChannel, GuestChannelEvents } from './guest-channel.ts'
 
 /** How long a message may take from its first to its last byte. */
 const HALF_OPEN_MAX_MS = 60_000
@@ -11,17 +12,8 @@ const WATCH_INTERVAL_MS = 5000
 /** How long the last messages may take to leave. */
 const CLOSE_MAX_MS = 1000
 
-/** What the owner of one end of a connection between a guest and a member is called with. */
-export interface GuestStreamEvents {
-  /** A message of the other side, whole and in order. */
-  message(bytes: Uint8Array): void
-  /** The connection has ended. Called once. */
-  ended(reason: string): void
-}
-
-/** A connection between a guest and a member: messages in both directions, whole and in order. Noise has authenticated both peer ids. */
-export class GuestStream {
-  /** The peer id of the other side. */
+/** The channel between a guest and a member over a stream of libp2p, of which Noise has authenticated both ends. */
+export class GuestStream implements GuestChannel {
   readonly peerId: PeerId
   readonly #connection: Connection
   readonly #stream: Stream
@@ -29,7 +21,7 @@ export class GuestStream {
   readonly #receiver: MessageReceiver
   readonly #trusted: () => void
   readonly #watch: ReturnType<typeof setInterval>
-  #events: GuestStreamEvents | undefined
+  #events: GuestChannelEvents | undefined
   #waiting: Uint8Array[] = []
   #endReason: string | undefined
 
@@ -53,24 +45,20 @@ export class GuestStream {
     this.#receiver.read(stream)
   }
 
-  /** Begins to call back, first with what has come before. */
-  listen(events: GuestStreamEvents): void {
+  listen(events: GuestChannelEvents): void {
     this.#events = events
     for (const bytes of this.#waiting.splice(0)) events.message(bytes)
     if (this.#endReason !== undefined) events.ended(this.#endReason)
   }
 
-  /** The other side has shown what it is. */
   trust(): void {
     this.#trusted()
   }
 
-  /** Resolves when the message is queued and the queue has room again. Rejects when the connection has ended. */
   send(bytes: Uint8Array): Promise<void> {
     return this.#writer.send(bytes)
   }
 
-  /** Sends what is queued, and closes. */
   async close(): Promise<void> {
     const patience = new AbortController()
     const timer = setTimeout(() => patience.abort(), CLOSE_MAX_MS)
@@ -84,7 +72,6 @@ export class GuestStream {
     this.end('it was closed')
   }
 
-  /** Ends the connection at once. */
   end(reason: string): void {
     if (this.#endReason !== undefined) return
     this.#endReason = reason
