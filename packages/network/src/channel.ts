@@ -39,8 +39,13 @@ export async function deriveKey(name: string, secret: string, purpose: string): 
   )
 }
 
+/** The first half of a hash as hexadecimal digits. */
+export function nameOf(hash: Uint8Array): string {
+  return Array.from(hash.subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
 function namedBy(hash: Uint8Array): Channel {
-  const text = Array.from(hash.subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  const text = nameOf(hash)
   return { topic: `gossipgrid/${text}`, protocol: `/gossipgrid/${text}/1` }
 }
 

@@ -37,7 +37,8 @@ export interface Row {
 
 /** The same row, with its value in bytes of its own. */
 export function withOwnBytes(row: Readonly<Row>): Row {
-  return { ...row, bytes: row.bytes?.slice(row.start, row.end), start: 0, end: row.end - row.start }
+  const bytes = row.bytes?.slice(row.start, row.end)
+  return { ...row, bytes, start: 0, end: bytes?.length ?? 0 }
 }
 
 /**

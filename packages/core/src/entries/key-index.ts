@@ -2,7 +2,7 @@
 const PART_BITS = 5
 const PART_SHIFT = 32 - PART_BITS
 const CELLS_FIRST = 16
-/** With no more keys than this one part is enough: a partition with few entries takes 8 kB less. */
+/** With no more keys than this one part is enough: a partition with few entries takes 9 kB less. */
 const KEYS_OF_ONE_PART_MAX = 512
 /** After so many probes a key goes to the `Map` of crowded keys. Honest keys need far fewer probes. */
 const PROBES_MAX = 64

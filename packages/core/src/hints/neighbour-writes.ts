@@ -92,9 +92,10 @@ export class NeighbourWrites {
     for (const [hint, askedAtMs] of this.#askedAtMs) {
       if (nowMs - askedAtMs < WRITE_RETRY_MS) break
       underWay ??= new Set([...this.#underWay.values()].flatMap(({ hints }) => hints))
-      if (isWanted(hint) && underWay.has(hint)) continue
+      const wanted = isWanted(hint)
+      if (wanted && underWay.has(hint)) continue
       this.#askedAtMs.delete(hint)
-      if (isWanted(hint) && !hadItsTurn) this.#waiting.add(hint)
+      if (wanted && !hadItsTurn) this.#waiting.add(hint)
     }
   }
 }

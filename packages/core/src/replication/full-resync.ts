@@ -1,6 +1,7 @@
 import type { EntryDot, PartitionName } from '../wire/block.ts'
 import { BlockWriter, nameKey } from '../wire/block.ts'
 import type { Collections, Partition } from '../replica/collections.ts'
+import { withOwnBytes } from '../entries/entry-table.ts'
 import type { Row } from '../entries/entry-table.ts'
 import { Floor } from '../versions/floor.ts'
 import type { SeenPart } from '../digests/part-digests.ts'
@@ -35,7 +36,7 @@ export class FullResync {
     if (slot === undefined) return
     if (outcome !== 'lost') this.#confirm(slot)
     // The other side has seen what is larger here, and yet holds less: what is here was deleted there, and purged.
-    else if (this.seen.has(table.writer(slot), table.sequence(slot))) this.#instead.set(slot, copyOf(row))
+    else if (this.seen.has(table.writer(slot), table.sequence(slot))) this.#instead.set(slot, withOwnBytes(row))
     else this.#confirm(slot)
   }
 
@@ -78,11 +79,6 @@ export class FullResync {
     log.floor(name, replica.floor.encode())
     return log.take()
   }
-}
-
-function copyOf(row: Readonly<Row>): Row {
-  const bytes = row.bytes?.slice(row.start, row.end)
-  return { ...row, bytes, start: 0, end: bytes?.length ?? 0 }
 }
 
 /** The full resyncs of one session, by partition. */

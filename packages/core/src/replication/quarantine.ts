@@ -1,5 +1,6 @@
 import { nameKey } from '../wire/block.ts'
 import type { PartitionName } from '../wire/block.ts'
+import { withOwnBytes } from '../entries/entry-table.ts'
 import type { Row } from '../entries/entry-table.ts'
 import { hlcFromWall } from '../clock/hlc.ts'
 import { QUARANTINE_MAX_BYTES, QUARANTINED_ROW_COST_BYTES, HOLD_AHEAD_MS, REFUSE_AHEAD_MS } from '../limits.ts'
@@ -47,10 +48,9 @@ export class Quarantine {
     if (this.#bytes + sizeBytes > QUARANTINE_MAX_BYTES) return
     const dot = `${row.writer} ${row.sequence} ${nameKey(partition)}`
     if (this.#rows.has(dot)) return
-    const bytes = row.bytes?.slice(row.start, row.end)
     this.#bytes += sizeBytes
     this.#earliestHlc = Math.min(this.#earliestHlc, row.hlc)
-    this.#rows.set(dot, { from, partition, row: { ...row, bytes, start: 0, end: bytes?.length ?? 0 }, sizeBytes })
+    this.#rows.set(dot, { from, partition, row: withOwnBytes(row), sizeBytes })
   }
 
   /** Takes out the rows whose time has come. */

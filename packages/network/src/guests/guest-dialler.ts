@@ -14,6 +14,7 @@ import { GUEST_MESSAGE_MAX_BYTES, guestProtocol } from './guest-protocol.ts'
 import { GuestStream } from './guest-stream.ts'
 
 export { verifySignature } from './signatures.ts'
+export type { GuestChannel }
 
 /** How long a member may be out of reach before the guest notices, about. */
 const PING_GAP_MS = 20_000

@@ -244,8 +244,8 @@ export class MovingStory {
     const { colors } = this.#screen
     return this.#lines(() => {
       const bad = load.failedReads + load.falseMissing
-      const counts = `${countOf(load.reads, 'read')}, ${countOf(this.#ledger.writes, 'write')}, `
-      return counts + (bad === 0 ? colors.green('none failed') : colors.red(`${countText(bad)} failed`))
+      const failed = bad === 0 ? colors.green('none failed') : colors.red(`${countText(bad)} failed`)
+      return `${countOf(load.reads, 'read')}, ${failed}; ${countOf(this.#ledger.writes, 'acknowledged write')}`
     })
   }
 

@@ -4,7 +4,7 @@ import type { Pump, WriteOverlay } from '../../runtime/write-path.ts'
 import { covers } from '../grants.ts'
 import type { Grant } from '../grants.ts'
 import { GUEST_OUTBOX_MAX } from '../guest-limits.ts'
-import { MAP_KINDS, mapKind } from '../map-kinds.ts'
+import { MAP_KINDS, openMap } from '../map-kinds.ts'
 import type { GuestWrite } from '../messages.ts'
 
 const PREFIX = 'out/'
@@ -117,8 +117,7 @@ export class GuestOutbox implements WriteOverlay {
 
   /** The row as it is here: own writes stand until they are answered. Undefined for a delete, and for what has expired. */
   #bytesOf({ kind, map, rowKey }: Waiting): Uint8Array | undefined {
-    const { replica } = this.#peer.open({ name: map, kind: mapKind(kind), mode: 'replicated', partitions: 1 })
-      .partitions[0]!
+    const { replica } = openMap(this.#peer, map, kind)
     const slot = replica.table.slotOf(rowKey)
     const bytes = slot === undefined ? undefined : replica.table.value(slot)
     return bytes === undefined || isSwept(bytes, 0, bytes.length) ? undefined : bytes

@@ -1,10 +1,11 @@
 import { BlockWriter, GUESTS, decodeValue, encodeValue, entryKeyOf } from '@gossipgrid/core'
 import type { Collection, Partition, Peer } from '@gossipgrid/core'
 import type { Pump } from '../../runtime/write-path.ts'
+import { sameContent } from '../../maps/layout.ts'
 import { covers } from '../grants.ts'
 import type { Grant } from '../grants.ts'
-import { MAP_KINDS, mapKind } from '../map-kinds.ts'
-import type { SentRow } from '../messages.ts'
+import { MAP_KINDS, openMap } from '../map-kinds.ts'
+import type { MemberMessage } from '../messages.ts'
 import type { GuestOutbox } from './guest-outbox.ts'
 
 /** The replica id, of no peer, under which a guest keeps what members have sent. */
@@ -56,16 +57,8 @@ export class GuestRows {
   }
 
   /** Takes a piece of what is at a member. Throws `COLLECTION_MISMATCH` for a map that is open here as another kind. */
-  take(piece: {
-    readonly map: string
-    readonly kind: number
-    readonly isReset: boolean
-    readonly rows: readonly SentRow[]
-    readonly more: boolean
-    readonly cursor: Uint8Array | undefined
-  }): void {
-    const { cursor, isReset, kind, map, more, rows } = piece
-    const partition = this.open(map, kind)
+  take({ cursor, isReset, kind, map, more, rows }: Extract<MemberMessage, { type: 'rows' }>): void {
+    const partition = openMap(this.#peer, map, kind)
     if (isReset) this.#refilled.set(map, new Set())
     const refilled = this.#refilled.get(map)
     this.#inOnePiece(() => {
@@ -84,7 +77,7 @@ export class GuestRows {
   /** A write was answered: from here on, its row is what members say it is, unless there is a later write. */
   answered(number: number, bytes: Uint8Array | undefined): void {
     const { kind, map, rowKey } = this.#outbox.find(number)!
-    const partition = this.open(map, kind)
+    const partition = openMap(this.#peer, map, kind)
     this.#inOnePiece(() => {
       this.#outbox.remove(number)
       this.#adopt(partition, rowKey, bytes)
@@ -112,11 +105,6 @@ export class GuestRows {
     })
   }
 
-  /** The map here. Throws `COLLECTION_MISMATCH`, `COLLECTION_LIMIT`. */
-  open(name: string, kind: number): Partition {
-    return this.#peer.open({ name, kind: mapKind(kind), mode: 'replicated', partitions: 1 }).partitions[0]!
-  }
-
   get #own(): Partition {
     return this.#peer.collections.internal(GUESTS)
   }
@@ -139,7 +127,7 @@ export class GuestRows {
     const slot = table.slotOf(rowKey)
     const before = slot === undefined || table.deleted(slot) ? undefined : table.value(slot)
     if (bytes === undefined) this.#deleted.push({ partition, rowKey })
-    if (isSame(before, bytes)) return
+    if (sameContent(before, bytes)) return
     this.#peer.adopt(partition, rowKey, bytes, MEMBERS, this.#pump.now())
   }
 
@@ -171,9 +159,4 @@ export class GuestRows {
     }
     if (log.length > 0) this.#peer.commit.remote(log.take())
   }
-}
-
-function isSame(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
-  if (one === undefined || other === undefined) return one === other
-  return one.length === other.length && one.every((byte, i) => byte === other[i])
 }

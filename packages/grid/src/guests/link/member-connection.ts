@@ -1,6 +1,6 @@
 import { GridError } from '@gossipgrid/core'
 import { verifySignature } from '@gossipgrid/network/guest-dialler'
-import type { GuestConnection } from '../guest-connection.ts'
+import type { GuestChannel } from '@gossipgrid/network/guest-dialler'
 import { proofText } from '../member-proof.ts'
 import { decodeMemberMessage, encodeGuestMessage } from '../messages.ts'
 import type { GuestMessage, MemberMessage } from '../messages.ts'
@@ -15,7 +15,7 @@ export interface MemberConnectionEvents {
 
 /** The guest's end of a connection to a member. Before it shows its pass, the member has to show that it is one. */
 export class MemberConnection {
-  readonly #connection: GuestConnection
+  readonly #connection: GuestChannel
   readonly #selfId: string
   readonly #events: MemberConnectionEvents
   readonly #nonce = crypto.getRandomValues(new Uint8Array(32))
@@ -24,7 +24,7 @@ export class MemberConnection {
   #isOver = false
   #error: GridError | undefined
 
-  constructor(connection: GuestConnection, selfId: string, events: MemberConnectionEvents) {
+  constructor(connection: GuestChannel, selfId: string, events: MemberConnectionEvents) {
     this.#connection = connection
     this.#selfId = selfId
     this.#events = events

@@ -1,7 +1,7 @@
 import { GridError } from '@gossipgrid/core'
 import type { GuestListener } from '@gossipgrid/network/guest-listener'
 import type { GuestsStatus } from '../../runtime/guest-status.ts'
-import type { GuestConnection } from '../guest-connection.ts'
+import type { GuestChannel } from '@gossipgrid/network/guest-dialler'
 import { GuestSession } from './guest-session.ts'
 import type { GuestSessionDeps } from './guest-session.ts'
 
@@ -50,7 +50,7 @@ export class GuestService {
   }
 
   /** A peer has connected, and may be anyone. */
-  onConnection(connection: GuestConnection): void {
+  onConnection(connection: GuestChannel): void {
     if (this.#sessionDeps === undefined || this.#strangers.size >= STRANGERS_MAX) {
       connection.end('too many connect at a time')
       return

@@ -2,7 +2,7 @@ import { GridError } from '@gossipgrid/core'
 import type { Partition } from '@gossipgrid/core'
 import type { Logger } from '../../logger.ts'
 import type { Pump } from '../../runtime/write-path.ts'
-import type { GuestConnection } from '../guest-connection.ts'
+import type { GuestChannel } from '@gossipgrid/network/guest-dialler'
 import { GUEST_ENTRY_MAX_MS, GUEST_WAITING_MESSAGES_MAX } from '../guest-limits.ts'
 import { decodeGuestMessage, encodeMemberMessage } from '../messages.ts'
 import type { GuestMessage, MemberMessage, WriteAnswer } from '../messages.ts'
@@ -35,7 +35,7 @@ export interface GuestSessionDeps {
 /** One guest at this member: from a stranger's connection, by a pass, to what it may read and write. */
 export class GuestSession {
   readonly #deps: GuestSessionDeps
-  readonly #connection: GuestConnection
+  readonly #connection: GuestChannel
   readonly #entryTimer: ReturnType<typeof setTimeout>
   #queue: Promise<void> = Promise.resolve()
   #waiting = 0
@@ -50,7 +50,7 @@ export class GuestSession {
   /** Counts the passes shown: what was read under an earlier one is not sent. */
   #passes = 0
 
-  constructor(deps: GuestSessionDeps, connection: GuestConnection) {
+  constructor(deps: GuestSessionDeps, connection: GuestChannel) {
     this.#deps = deps
     this.#connection = connection
     this.#entryTimer = setTimeout(() => connection.end('it has shown no pass in time'), GUEST_ENTRY_MAX_MS)

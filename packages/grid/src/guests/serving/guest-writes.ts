@@ -15,7 +15,7 @@ import type { Logger } from '../../logger.ts'
 import type { RowWrite } from '../../runtime/row-write.ts'
 import type { WritePath } from '../../runtime/write-path.ts'
 import { covers } from '../grants.ts'
-import { MAP_KINDS, mapKind } from '../map-kinds.ts'
+import { MAP_KINDS, openMap } from '../map-kinds.ts'
 import type { GuestWrite } from '../messages.ts'
 import { GUEST_REMEMBERED_MS } from '../guest-limits.ts'
 import type { PassContent } from '../pass-text.ts'
@@ -127,7 +127,7 @@ export class GuestWrites {
     const { peer } = this.#deps.writes.pump
     const here = mapPartition(peer.collections, map)
     if (here?.name.kind === kind) return here
-    return peer.open({ name: map, kind: mapKind(kind), mode: 'replicated', partitions: 1 }).partitions[0]!
+    return openMap(peer, map, kind)
   }
 
   /** Dated by the guest, but never later than now. */

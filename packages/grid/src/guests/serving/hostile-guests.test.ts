@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Grid } from '../../grid.ts'
 import { openGrid } from '../../open-grid.ts'
 import { until } from '../../rig/test-grids.ts'
-import type { GuestConnection } from '../guest-connection.ts'
+import type { GuestChannel } from '@gossipgrid/network/guest-dialler'
 import { decodeMemberMessage, encodeGuestMessage } from '../messages.ts'
 import type { GuestMessage, GuestWrite, MemberMessage, WriteAnswer } from '../messages.ts'
 import { readPass } from '../pass-text.ts'
@@ -34,13 +34,13 @@ afterEach(async () => {
 
 /** A program that speaks the protocol of guests, and does with it what it likes. */
 class RawGuest {
-  readonly connection: GuestConnection
+  readonly connection: GuestChannel
   readonly received: MemberMessage[] = []
   /** All bytes that it was sent. */
   text = ''
   ended = ''
 
-  constructor(connection: GuestConnection) {
+  constructor(connection: GuestChannel) {
     this.connection = connection
     connection.listen({
       message: (bytes) => {
