@@ -39,6 +39,15 @@ test('the owners of a key are listed, and the status says what is owned', async 
   expect(status.partitions).toMatchObject({ total: 32, owned: 32, whole: 32, unreachable: 0, lost: 0, hints: 0 })
 })
 
+test('members and collections show who owns how much, and what is on its way', async () => {
+  expect(await here.ok('members')).toMatch(/Partitions, .*\nOWNER .*OWNED +WHOLE +HANDING OVER\n.* owner +32 +32 +0\n/)
+  const { shares } = await here.json<{ shares: unknown[] }>('members')
+  expect(shares).toEqual([expect.objectContaining({ state: 'owner', owned: 32, whole: 32, handingOver: 0 })])
+  const shown = await here.ok('collections')
+  expect(shown).toMatch(/^carts +.* partitioned$/m)
+  expect(shown).toMatch(/PARTITIONED +OWNERS +PARTITIONS +OWNED +WHOLE .*\ncarts +2 +32 +32 +32 +- +0\n/)
+})
+
 test('rows are imported into a new partitioned map', async () => {
   const rows = Array.from({ length: 100 }, (_, i) => `{"key":"k${i}","value":${i}}`).join('\n')
   await here.run(['import', 'imported', '--partitioned', '--owners', '1', '--partitions', '16'], rows)
@@ -103,4 +112,10 @@ test('a peer leaves: others have all that it had, its process ends, and no parti
   expect((await group.ok('entries', 'carts', '--keys-only', ...of(second))).trim().split('\n')).toHaveLength(2)
   expect(await group.json('begin-again', 'carts', ...of(second))).toEqual({ collection: 'carts', partitions: 0 })
   expect(await group.error('begin-again', 'none', ...of(second))).toMatchObject({ exit: 1, code: 'NOT_FOUND' })
+  // It is the last one by now, and says so at once.
+  const last = group.spawn('leave', ...of(second))
+  let said = ''
+  last.stderr!.setEncoding('utf8').on('data', (text: string) => (said += text))
+  await until(() => said.includes('this peer is the last one that can own partitions'), 'it says what it waits for')
+  expect(await killed(last, 'SIGINT')).toBe(130)
 })

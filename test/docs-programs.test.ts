@@ -164,6 +164,8 @@ describe('the programs that pages print', () => {
       const answer = await ask(`session=s; token=${text}`)
       expect(answer.status).toBe(status)
       expect(answer.headers.getSetCookie()).toEqual(['token=; Max-Age=0'])
+      // What went wrong is for the log of the server.
+      expect(await answer.text()).toMatch(/^\d+: (?:please try again|that is no token)\n$/)
     }
     expect((await ask('session=s')).status).toBe(401)
   })

@@ -112,6 +112,24 @@ test('the error for a misspelt option suggests the right one, also where that on
 })
 
 test.each([
+  ['--name shop peer', 'gossipgrid peer --name'],
+  ['--json members', 'gossipgrid members --json'],
+  ['--wide', 'gossipgrid members --wide'],
+])('the error for an option before its command says where it belongs: %s', async (line, meant) => {
+  const root = program()
+  let output = ''
+  root.configureOutput({ writeErr: (text) => (output += text) })
+  await expect(root.parseAsync(line.split(' '), { from: 'user' })).rejects.toThrow('belongs behind a command')
+  expect(output).toContain(meant)
+})
+
+test('an option that no command has is unknown', async () => {
+  const root = program()
+  root.configureOutput({ writeErr: () => undefined })
+  await expect(root.parseAsync(['--nowhere', 'peer'], { from: 'user' })).rejects.toThrow("unknown option '--nowhere'")
+})
+
+test.each([
   [['exprot', 'users'], 'export'],
   [['help', 'qeury'], 'query'],
 ])('the error for a misspelt command suggests the right one: %s', async (line, meant) => {

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { Command } from 'commander'
+import type { ErrorOptions } from 'commander'
 import { backupCommand } from './backup/backup-command.ts'
 import { restoreCommand } from './backup/restore-command.ts'
 import { collectionsCommand } from './commands/collections-command.ts'
@@ -53,9 +54,21 @@ const GROUPS: readonly (readonly [title: string, commands: readonly (() => Comma
   ['Look after the grid:', [passCommand, leaveCommand, dropCommand, forgetCommand, beginAgainCommand]],
 ]
 
+/** Options belong to the commands behind it: the error for one that stands before its command says so. */
+class RootCommand extends Command {
+  override error(message: string, options?: ErrorOptions): never {
+    const [, flag = ''] = /^error: unknown option '(-[^'=]*)/.exec(message) ?? []
+    const having = this.commands.filter((command) => command.options.some((option) => option.is(flag)))
+    const meant = having.find((command) => this.args.includes(command.name())) ?? having[0]
+    if (meant === undefined) return super.error(message, options)
+    const place = `belongs behind a command, as in: gossipgrid ${meant.name()} ${flag}`
+    return super.error(`error: the option '${flag}' ${place}`, options)
+  }
+}
+
 /** The `gossipgrid` command with all its subcommands. `completing`: a shell asks it for completions. */
 export function program({ completing = false }: { readonly completing?: boolean } = {}): Command {
-  const root = new Command('gossipgrid')
+  const root = new RootCommand('gossipgrid')
     .description('A peer-to-peer, gossip-based, eventually consistent data grid')
     .version(version, '-V, --version')
     .configureHelp({ subcommandTerm: (command) => `${command.name()} ${argumentsOf(command)}` })

@@ -312,7 +312,7 @@ export class Grid extends GridWithGuests {
     checkKnown(options, LEAVE_OPTIONS)
     if (this.#closing === undefined && this.#runtime.peer.takesPart) {
       const { handOver } = await import('./lifecycle/hand-over.ts')
-      await handOver(this.writes, options)
+      await handOver(this.writes, options, this.#logger)
     }
     return this.#close(true)
   }

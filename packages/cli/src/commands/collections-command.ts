@@ -10,6 +10,7 @@ import { table } from '../terminal/table.ts'
 import { visible } from '../terminal/visible.ts'
 import { clientCommand, examples } from './options.ts'
 import type { ClientOptions } from './options.ts'
+import { collectionShareTable, shortened } from './share-tables.ts'
 
 /** `gossipgrid collections`. */
 export function collectionsCommand(): Command {
@@ -26,7 +27,10 @@ async function runCollections(options: ClientOptions): Promise<void> {
     const answer = await client.call<CollectionsAnswer>('/v1/collections')
     if (options.json === true) return printJson(answer)
     if (answer.collections.length === 0) return note('no collections yet; the first write to one makes it')
-    print(await collectionTable(answer.collections, colorsFor(process.stdout)))
+    const colors = colorsFor(process.stdout)
+    print(await collectionTable(answer.collections, colors))
+    const shares = await collectionShareTable(answer.collections, colors)
+    if (shares !== undefined) print(`\n${shares}`)
   } finally {
     client.close()
   }
@@ -44,7 +48,7 @@ export function collectionTable(collections: readonly CollectionStatus[], colors
       { title: 'peers' },
     ],
     collections.map((collection) => [
-      shortened(visible(collection.name), 22),
+      shortened(visible(collection.name)),
       entriesText(collection),
       countText(collection.tombstones),
       bytesText(collection.valueBytes),
@@ -60,7 +64,9 @@ function entriesText({ entries, hidden }: CollectionStatus): string {
   return hidden > 0 ? `${countText(entries)} (${countText(hidden)} hidden)` : countText(entries)
 }
 
-function lagText({ lags, converged }: CollectionStatus, colors: Colors): string {
+function lagText({ lags, converged, partitions }: CollectionStatus, colors: Colors): string {
+  // No peer has all of it: owners compare with each other, and heartbeats say nothing of that.
+  if (partitions !== undefined) return colors.dim('partitioned')
   if (lags.length === 0) return colors.dim('none heard')
   if (converged) return colors.green('equal')
   const behind = Math.max(...lags.map((lag) => lag.behind))
@@ -70,8 +76,4 @@ function lagText({ lags, converged }: CollectionStatus, colors: Colors): string 
     ...(ahead > 0 ? [`${countOf(ahead, 'write')} ahead`] : []),
   ]
   return colors.yellow(parts.join(', '))
-}
-
-function shortened(text: string, columns: number): string {
-  return text.length <= columns ? text : `${text.slice(0, columns - 1)}…`
 }

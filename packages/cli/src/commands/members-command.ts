@@ -11,6 +11,7 @@ import { table } from '../terminal/table.ts'
 import { visible } from '../terminal/visible.ts'
 import { clientCommand, examples } from './options.ts'
 import type { ClientOptions } from './options.ts'
+import { memberShareTable } from './share-tables.ts'
 
 interface MembersOptions extends ClientOptions {
   readonly wide?: true
@@ -26,6 +27,7 @@ export function membersCommand(): Command {
     ['gossipgrid members', 'a table'],
     ['gossipgrid members --wide', 'whole ids and all addresses, to join by'],
     ['gossipgrid members --json | jq -r .members[].state', 'only their states'],
+    ['gossipgrid members --json | jq .shares', 'what each owns of partitioned collections'],
   ])
 }
 
@@ -36,6 +38,8 @@ async function runMembers(options: MembersOptions): Promise<void> {
     if (options.json === true) return printJson(answer)
     const wide = options.wide === true
     print(await memberTable(answer.members, wide, colorsFor(process.stdout)))
+    const shares = await memberShareTable(answer.shares, wide, colorsFor(process.stdout))
+    if (shares !== undefined) print(`\nPartitions, of all partitioned collections together:\n${shares}`)
     for (const line of absentLines(answer, wide)) print(line)
   } finally {
     client.close()

@@ -1,5 +1,5 @@
 import { ROW_MAX_BYTES } from '../formats/json/row.ts'
-import type { CollectionStatus, DurableMember, GridMember, GridStatus, Receipt } from 'gossipgrid'
+import type { CollectionStatus, DurableMember, GridMember, GridStatus, OwnerShare, Receipt } from 'gossipgrid'
 
 /**
  * The API of a peer's local socket: HTTP with JSON bodies, values as tagged JSON. Streams are NDJSON and end with
@@ -27,6 +27,8 @@ export interface MembersAnswer {
   readonly members: readonly GridMember[]
   /** Durable peers, including those that have been away for long. */
   readonly registered: readonly DurableMember[]
+  /** What the peers that are able to own have of all partitioned collections together. Empty if nothing is partitioned. */
+  readonly shares: readonly OwnerShare[]
 }
 
 export interface ForgetAnswer {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { openGrid } from 'gossipgrid'
 import type { Grid } from 'gossipgrid'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { ChangeAnswer, EntryAnswer } from './control-api.ts'
+import type { ChangeAnswer, CollectionsAnswer, EntryAnswer, MembersAnswer } from './control-api.ts'
 import { ControlClient } from './control-client.ts'
 import { serveControl } from './control-server.ts'
 import type { ControlServer } from './control-server.ts'
@@ -83,6 +83,25 @@ test('partitioned sets get elements and lose them, and tell what each key has th
   await expect(change('/v1/change-of-set', { collection: 'tags' }, body)).rejects.toMatchObject({
     code: 'COLLECTION_MISMATCH',
   })
+})
+
+test('members have their shares of all partitioned collections together, and collections what is here', async () => {
+  const none = await client.call<MembersAnswer>('/v1/members')
+  expect(none.shares).toEqual([])
+  grid.counters('visits', SHAPE)
+  await grid.map('plain').set('a', 1)
+  const carts = grid.map<string>('carts', { ...SHAPE, partitions: 32 })
+  await carts.set('42', 'tea', { copies: 'all' })
+  await grid.counters('visits', SHAPE).increment('/', 1, { copies: 'all' })
+  const { shares } = await client.call<MembersAnswer>('/v1/members')
+  expect(shares).toEqual([
+    { peerId: grid.peerId, zone: '', weight: 1, state: 'owner', owned: 48, whole: 48, handingOver: 0 },
+  ])
+  const { collections } = await client.call<CollectionsAnswer>('/v1/collections')
+  const shown = { partitions: 32, owners: 1, owned: 32, whole: 32 }
+  const moving = { handingOver: 0, handingOverBytes: 0, underReplicated: 0 }
+  expect(collections.find(({ name }) => name === 'carts')).toMatchObject({ ...shown, ...moving })
+  expect(collections.find(({ name }) => name === 'plain')).not.toHaveProperty('handingOver')
 })
 
 test('a peer that leaves says so once, also if it has nothing to hand over, and is closed', async () => {

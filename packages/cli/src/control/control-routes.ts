@@ -6,10 +6,10 @@ import { CliError } from '../cli-error.ts'
 import { JsonError, parseJson } from '../formats/json/json-fault.ts'
 import { parseTagged, stringifyTagged, toTagged, fromTagged } from '../formats/json/tagged-json.ts'
 import { BODY_MAX_BYTES } from './control-api.ts'
-import type { BatchAnswer, DropAnswer, ForgetAnswer, MembersAnswer } from './control-api.ts'
-import type { PeerStatus, RefusedRow } from './control-api.ts'
+import type { BatchAnswer, DropAnswer, ForgetAnswer, MembersAnswer, PeerStatus, RefusedRow } from './control-api.ts'
 import { backupResponse } from './backup-response.ts'
 import { addPartitionedRoutes, followedPartitions } from './partitioned/partitioned-routes.ts'
+import { memberShares } from './partitioned/member-shares.ts'
 import { partitionedMap } from './partitioned/partitioned-collection.ts'
 import { addQueryRoutes } from './queries/query-routes.ts'
 import { changeLines, chosenOf, lateChangeLines, sinceIn } from './change-lines.ts'
@@ -36,7 +36,7 @@ export function controlRoutes(grid: Grid, facts: PeerFacts, closing: AbortSignal
   const changes: ChangesAnswer = (c, source, name) => calls.changesOf(c, source, name)
   addPartitionedRoutes(app, grid, closing, { changes, endLine, inPieces, streamed })
   app.get('/v1/status', (c) => c.json(calls.status()))
-  app.get('/v1/members', (c) => c.json(calls.members()))
+  app.get('/v1/members', async (c) => c.json({ ...calls.members(), shares: await memberShares(grid) }))
   app.delete('/v1/member', (c) => calls.forget(c))
   app.get('/v1/collections', (c) => c.json({ collections: calls.collections() }))
   app.delete('/v1/collection', (c) => calls.drop(c))
@@ -90,7 +90,7 @@ class Calls {
     return this.#grid.status().collections
   }
 
-  members(): MembersAnswer {
+  members(): Omit<MembersAnswer, 'shares'> {
     return { members: this.#grid.members, registered: this.#grid.status().purging.members }
   }
 

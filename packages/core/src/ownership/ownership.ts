@@ -7,7 +7,6 @@ import { MEMBER_SILENT_MAX_MS, MEMORY_OWNER_SILENT_MAX_MS, OWNERSHIP_GAP_MS } fr
 import type { Membership } from '../members/membership.ts'
 import type { NeighbourTable } from '../members/neighbour-table.ts'
 import { PartitionCopies } from '../placement/partition-copies.ts'
-import { includes } from '../placement/placement.ts'
 import type { PartitionedCollection, Rendezvous } from '../placement/rendezvous.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { RequestNumbers } from '../outbox/request-numbers.ts'
@@ -42,6 +41,8 @@ import { OwnerRows, countedWeight, recordOf } from './owner-rows.ts'
 import type { OwnerRow, OwningMember } from './owner-rows.ts'
 import { PartitionFloors } from './partition-floors.ts'
 import { reportPartitions } from './partition-report.ts'
+import { remainingOf } from './remaining-copies.ts'
+import type { RemainingCopy } from './remaining-copies.ts'
 import type { ReportedPartitions } from './partition-report.ts'
 
 export type PartitionMessage =
@@ -228,13 +229,9 @@ export class Ownership {
     this.#nextLookMs = now.monotonicMs
   }
 
-  /** Of a peer that leaves: the copies that it still has, and whether other owners have no whole copy of them yet. */
-  get remaining(): { readonly name: PartitionName; readonly isShort: boolean }[] {
-    const { placement } = this.#deps
-    return [...placement.copies.names()].map((name) => {
-      const isLast = includes(placement.owners(name), this.#peerId)
-      return { name, isShort: isLast || !placement.isHandedOver(name) }
-    })
+  /** Of a peer that leaves: the copies that it still has, and what they wait for. */
+  get remaining(): RemainingCopy[] {
+    return remainingOf(this.#deps)
   }
 
   /** The registry no longer names this peer as an owner. Its next life registers again. */

@@ -19,7 +19,13 @@ export interface ReportedShare {
   readonly owners: number | undefined
   readonly owned: number
   readonly whole: number
+  /** As those of all collections together, below. */
+  readonly former: number
+  readonly formerBytes: number
+  readonly underReplicated: number
 }
+
+type Counts = Pick<ReportedShare, 'owned' | 'whole' | 'former' | 'formerBytes' | 'underReplicated'>
 
 /** Partitioned collections as one peer sees them. Partitions of all collections are counted together. */
 export interface ReportedPartitions {
@@ -65,14 +71,13 @@ export function reportPartitions(
   now: Instant,
 ): ReportedPartitions {
   const { coHolders, collections, lost, neighbours, placement } = deps
-  const counts = { collections: 0, partitions: 0, owned: 0, whole: 0, former: 0, underReplicated: 0, unreachable: 0 }
-  let formerBytes = 0
+  const counts = { collections: 0, partitions: 0, unreachable: 0 }
   const shares: ReportedShare[] = []
   const isLevel = (peer: PeerId): boolean =>
     peer === placement.peerId || (neighbours.has(peer) && coHolders.behindMs(peer, now) <= OUT_OF_TOUCH_MS)
   for (const collection of placement.collections) {
     const { name: title, partitions, owners: ownersMax } = collection.descriptor
-    const before = { owned: counts.owned, whole: counts.whole }
+    const share = { owned: 0, whole: 0, former: 0, formerBytes: 0, underReplicated: 0 }
     const inReach = placement.wholeSomewhere(collection, (peer) => neighbours.has(peer))
     counts.collections += 1
     counts.partitions += partitions
@@ -83,16 +88,27 @@ export function reportPartitions(
       const isOwned = owners.has(placement.peerId)
       const isWhole = placement.isWhole(name)
       if (!hasBit(inReach, index)) counts.unreachable += 1
-      if (isOwned) counts.owned += 1
-      if (isOwned && isWhole) counts.whole += 1
+      if (isOwned) share.owned += 1
+      if (isOwned && isWhole) share.whole += 1
       if (!isOwned && placement.holds(name)) {
-        counts.former += 1
-        formerBytes += collections.find(name)?.replica.table.valueBytes ?? 0
+        share.former += 1
+        share.formerBytes += collections.find(name)?.replica.table.valueBytes ?? 0
       }
-      if (isWhole && !(placement.isHandedOver(name) && [...owners].every(isLevel))) counts.underReplicated += 1
+      if (isWhole && !(placement.isHandedOver(name) && [...owners].every(isLevel))) share.underReplicated += 1
     }
-    const own = { owned: counts.owned - before.owned, whole: counts.whole - before.whole }
-    shares.push({ name: title, kind: collection.descriptor.kind, partitions, owners: ownersMax, ...own })
+    shares.push({ name: title, kind: collection.descriptor.kind, partitions, owners: ownersMax, ...share })
   }
-  return { ...counts, shares, formerBytes, lost: lost.settled(now.monotonicMs), ...state }
+  return { ...counts, ...sumOf(shares), shares, lost: lost.settled(now.monotonicMs), ...state }
+}
+
+function sumOf(shares: readonly Counts[]): Counts {
+  const sum = { owned: 0, whole: 0, former: 0, formerBytes: 0, underReplicated: 0 }
+  for (const share of shares) {
+    sum.owned += share.owned
+    sum.whole += share.whole
+    sum.former += share.former
+    sum.formerBytes += share.formerBytes
+    sum.underReplicated += share.underReplicated
+  }
+  return sum
 }

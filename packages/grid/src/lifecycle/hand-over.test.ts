@@ -41,7 +41,7 @@ describe('a peer that leaves', () => {
     await c!.leave({ onProgress: (each) => progress.push(each) })
     expect(progress[0]!.partitions).toBeGreaterThan(0)
     expect(progress[0]!.bytes).toBeGreaterThan(0)
-    expect(progress.at(-1)).toEqual({ partitions: 0, bytes: 0, hints: 0 })
+    expect(progress.at(-1)).toEqual({ partitions: 0, bytes: 0, hints: 0, withoutOwner: 0, ownerAway: 0 })
     for (const grid of [a!, b!]) {
       for (const [i, key] of KEYS.entries()) {
         expect(await grid.map<number>('m', SHAPE).get(key)).toBe(i)
@@ -73,12 +73,37 @@ describe('a peer that leaves', () => {
     const leaving = grid!.leave({ timeoutMs: 300 })
     await expect(leaving).rejects.toMatchObject({ code: 'LEAVE_INCOMPLETE' })
     await expect(leaving).rejects.toThrow("16 partitions are not handed over: 16 of 'm'; for 16 of them")
+    await expect(leaving).rejects.toThrow('no other peer of the grid can own partitions')
     expect(await grid!.map<number>('m', SHAPE).get('key 7')).toBe(7)
     const controller = new AbortController()
     const again = grid!.leave({ signal: controller.signal })
     controller.abort()
     await expect(again).rejects.toMatchObject({ code: 'ABORTED' })
     await grid!.close()
+  })
+
+  it('that is the last one says at once that it waits for another one, and goes once that is there', async () => {
+    const [grid] = await openAll(1)
+    await fill(grid!)
+    const progress: LeaveProgress[] = []
+    const leaving = grid!.leave({ onProgress: (each) => progress.push(each) })
+    await until(() => progress.at(-1)?.withoutOwner === 16, 'it says that it waits')
+    const other = await grids.open({ storage: diskInMemory() })
+    await leaving
+    expect(progress.at(-1)).toMatchObject({ partitions: 0, withoutOwner: 0 })
+    expect(await other.map<number>('m', SHAPE).get('key 7')).toBe(7)
+  })
+
+  it('says while it waits for an owner that is out of reach', async () => {
+    const [a, b] = await openAll(2)
+    await fill(a!)
+    await b!.disconnect()
+    const progress: LeaveProgress[] = []
+    const leaving = a!.leave({ onProgress: (each) => progress.push(each) })
+    await until(() => progress.at(-1)?.ownerAway === 16, 'it says that it waits')
+    expect(progress.every(({ withoutOwner }) => withoutOwner === 0)).toBe(true)
+    await b!.connect()
+    await leaving
   })
 
   it('checks its options', async () => {

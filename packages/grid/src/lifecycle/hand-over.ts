@@ -1,6 +1,7 @@
 import { GridError, plainName } from '@gossipgrid/core'
-import type { PartitionName } from '@gossipgrid/core'
+import type { PartitionName, Peer } from '@gossipgrid/core'
 import { TIMEOUT_MAX_MS, checkCount, checkKind } from '../batches/checks.ts'
+import type { Logger } from '../logger.ts'
 import { checkAborted, checkSignal, settlesWithin } from '../runtime/waiting.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 
@@ -8,6 +9,7 @@ import type { WritePath } from '../runtime/write-path.ts'
 const HAND_OVER_MAX_MS = 600_000
 const LOOK_GAP_MS = 100
 const NAMES_SHOWN_MAX = 5
+const LAST_OWNER = 'no other peer of the grid can own partitions; start one, or close instead, which hands nothing over'
 
 /** What a peer that leaves still has to hand over. */
 export interface LeaveProgress {
@@ -17,6 +19,13 @@ export interface LeaveProgress {
   readonly bytes: number
   /** Writes that wait for the owners of their partitions. */
   readonly hints: number
+  /**
+   * Of `partitions`, those that no other peer of the grid may own: this peer is the last one that can. They wait until another one that
+   * can own has joined, and only `timeoutMs` ends that.
+   */
+  readonly withoutOwner: number
+  /** Of `partitions`, those that wait for an owner that is out of reach. */
+  readonly ownerAway: number
 }
 
 /** Options of `Grid.leave`. */
@@ -25,7 +34,7 @@ export interface LeaveOptions {
   readonly timeoutMs?: number
   /** Ends the handing over. */
   readonly signal?: AbortSignal
-  /** Called whenever less is left; the last time with nothing left. Not called where nothing is partitioned. */
+  /** Called at once, and whenever something has changed; the last time with nothing left. Not called where nothing is to be handed over. */
   readonly onProgress?: (progress: LeaveProgress) => void
 }
 
@@ -33,7 +42,11 @@ export interface LeaveOptions {
  * Hands over all partitions of this peer to other owners. Resolves once those have all of them. Rejects with `LEAVE_INCOMPLETE`
  * when the time is over; this peer then goes on handing over until it is closed.
  */
-export async function handOver({ copies, pump }: WritePath, options: LeaveOptions = {}): Promise<void> {
+export async function handOver(
+  { copies, pump }: WritePath,
+  options: LeaveOptions = {},
+  logger?: Pick<Logger, 'warn'>,
+): Promise<void> {
   const { timeoutMs = HAND_OVER_MAX_MS, signal, onProgress } = options
   checkCount('timeoutMs', timeoutMs, 1, TIMEOUT_MAX_MS)
   checkKind('onProgress', onProgress, 'function')
@@ -44,14 +57,21 @@ export async function handOver({ copies, pump }: WritePath, options: LeaveOption
   const endMs = performance.now() + timeoutMs
   pump.undisturbed(() => peer.partitions.leave(pump.now()))
   pump.tickSoon()
+  let isWarned = false
   for (let shown = ''; ;) {
     pump.checkOpen()
     const { remaining } = peer.partitions
     const hints = peer.partitions.hints?.count ?? 0
-    const progress = { partitions: remaining.length, bytes: bytesOf(pump, remaining), hints }
+    const progress: LeaveProgress = {
+      ...{ partitions: remaining.length, bytes: bytesOf(pump, remaining), hints },
+      withoutOwner: remaining.filter(({ waitsFor }) => waitsFor === 'owner').length,
+      ownerAway: remaining.filter(({ waitsFor }) => waitsFor === 'reach').length,
+    }
     const text = JSON.stringify(progress)
     if (text !== shown && (shown !== '' || remaining.length + hints > 0)) onProgress?.(progress)
     shown = text
+    if (progress.withoutOwner > 0 && !isWarned) logger?.warn(`leaving waits: ${LAST_OWNER}`)
+    isWarned ||= progress.withoutOwner > 0
     if (remaining.length === 0 && hints === 0) return
     if (performance.now() >= endMs) throw incomplete(remaining, hints)
     await settlesWithin(new Promise(() => undefined), LOOK_GAP_MS, { signal, closed: copies.closed })
@@ -63,7 +83,7 @@ function bytesOf({ peer }: WritePath['pump'], remaining: readonly { readonly nam
 }
 
 function incomplete(
-  remaining: readonly { readonly name: PartitionName; readonly isShort: boolean }[],
+  remaining: Peer['partitions']['remaining'],
   hints: number,
 ): GridError {
   const counts = new Map<string, number>()
@@ -79,6 +99,10 @@ function incomplete(
     ...(short > 0 ? [`for ${short} of them other owners have no whole copy yet`] : []),
     ...(hints > 0 ? [`${hints} writes wait for their owners`] : []),
   ]
+  const isLast = remaining.some(({ waitsFor }) => waitsFor === 'owner')
+  if (isLast) what.push(LAST_OWNER)
+  const away = remaining.filter(({ waitsFor }) => waitsFor === 'reach').length
+  if (away > 0) what.push(`${away} of them wait for an owner that is out of reach`)
   const advice =
     'See that enough other peers that can own are in reach, and leave again; closing ends without handing over.'
   return new GridError('LEAVE_INCOMPLETE', `${what.join('; ')}. ${advice}`)

@@ -56,8 +56,8 @@ export function shareOf(
 ): CollectionShare | undefined {
   const share = reported?.shares.find((each) => plainName(each.name) === name && each.kind === kind)
   if (share === undefined) return undefined
-  const { owned, owners, partitions, whole } = share
-  return { partitions, owners, owned, whole }
+  const { former, formerBytes, owned, owners, partitions, underReplicated, whole } = share
+  return { partitions, owners, owned, whole, handingOver: former, handingOverBytes: formerBytes, underReplicated }
 }
 
 interface CollectionShare {
@@ -65,4 +65,7 @@ interface CollectionShare {
   readonly owners: number | undefined
   readonly owned: number
   readonly whole: number
+  readonly handingOver: number
+  readonly handingOverBytes: number
+  readonly underReplicated: number
 }

@@ -69,6 +69,12 @@ export interface CollectionStatus extends GridCollection {
   readonly owned?: number | undefined
   /** Owned ones of which this peer has a whole copy. Undefined for a replicated collection. */
   readonly whole?: number | undefined
+  /** Copies of partitions that others own, which this peer hands over and then drops. Undefined for a replicated collection. */
+  readonly handingOver?: number | undefined
+  /** Bytes of the encoded values of these copies. Undefined for a replicated collection. */
+  readonly handingOverBytes?: number | undefined
+  /** Whole copies here with too few elsewhere, as in `GridPartitions`. Undefined for a replicated collection. */
+  readonly underReplicated?: number | undefined
   /**
    * Objects of a map with fields, keys of counters and sets under keys; of the other kinds, its `rows`. The first look at a collection
    * that is not open here counts through its rows.
