@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
@@ -80,5 +81,86 @@ describe('the public API is documented', () => {
   it.each(ENTRIES)('%s', (entry) => {
     expect(exportsOf(entry).length).toBeGreaterThan(0)
     expect([...new Set(undocumentedIn(entry))]).toEqual([])
+  })
+})
+
+/** A row of a table that compares methods of replicated and partitioned collections. */
+interface ComparedRow {
+  readonly names: readonly string[]
+  readonly isReplicated: boolean
+  readonly isPartitioned: boolean
+}
+
+/** The rows that begin with names in backticks, of each table of the page. A cell that begins with 'none' says that there is none. */
+async function comparedMethods(page: string): Promise<ComparedRow[][]> {
+  const text = await readFile(`${ROOT}${page}`, 'utf8')
+  const tables = [...text.matchAll(/\| method \| replicated \| partitioned \|\n.*\n((?:\|.*\n)+)/g)]
+  return tables.map(([, body]) =>
+    body!
+      .trim()
+      .split('\n')
+      .map((line) => line.slice(1).split(' | '))
+      .filter(([method]) => method!.trim().startsWith('`'))
+      .map(([method, replicated, partitioned]) => ({
+        names: [...method!.matchAll(/`([a-zA-Z]+)[^`]*`/g)].map((match) => match[1]!),
+        isReplicated: !replicated!.trim().startsWith('none'),
+        isPartitioned: !partitioned!.trim().startsWith('none'),
+      })),
+  )
+}
+
+/** Names of the members of classes that users have. */
+function memberNames(classes: readonly string[]): Set<string> {
+  const all = exportsOf('packages/grid/src/index.ts')
+  const found = classes.map((name) => all.find((symbol) => symbol.name === name)!)
+  return new Set(found.flatMap((symbol) => membersOf(symbol).map(({ name }) => name)))
+}
+
+describe('the tables of methods in docs/partitioning.md', () => {
+  /** What the collections are, and no method. */
+  const FACTS = new Set(['name', 'partitions', 'owners'])
+  const KINDS = [
+    [['GridMap'], ['PartitionedMap']],
+    [
+      ['GridCounter', 'GridCounters', 'GridSet', 'GridSets'],
+      ['PartitionedCounter', 'PartitionedCounters', 'PartitionedSet', 'PartitionedSets'],
+    ],
+  ] as const
+
+  it('name every public method, and say rightly which there are', async () => {
+    const tables = await comparedMethods('docs/partitioning.md')
+    expect(tables).toHaveLength(KINDS.length)
+    for (const [place, [replicatedNames, partitionedNames]] of KINDS.entries()) {
+      const [replicated, partitioned] = [memberNames(replicatedNames), memberNames(partitionedNames)]
+      expect(replicated.size).toBeGreaterThan(8)
+      expect(partitioned.size).toBeGreaterThan(8)
+      const rows = tables[place]!
+      const named = rows.flatMap(({ names }) => names)
+      const missing = [...replicated, ...partitioned].filter((name) => !named.includes(name) && !FACTS.has(name))
+      expect([...new Set(missing)], 'methods that the table does not name').toEqual([])
+      for (const { names, isPartitioned, isReplicated } of rows) {
+        const wrong = names.filter(
+          (name) => replicated.has(name) !== isReplicated || partitioned.has(name) !== isPartitioned,
+        )
+        expect(wrong, `${names.join()}: replicated ${isReplicated}, partitioned ${isPartitioned}`).toEqual([])
+      }
+    }
+  })
+
+  it('name each public method of a replicated class that its partitioned one lacks as none', async () => {
+    // The kinds of counters and sets share a table: what one of them lacks is in the sentences below it.
+    const pairs = [
+      ['GridCounter', 'PartitionedCounter'],
+      ['GridCounters', 'PartitionedCounters'],
+      ['GridSet', 'PartitionedSet'],
+      ['GridSets', 'PartitionedSets'],
+    ] as const
+    const [, rows] = await comparedMethods('docs/partitioning.md')
+    const none = new Set(rows!.filter(({ isPartitioned }) => !isPartitioned).flatMap(({ names }) => names))
+    for (const [replicated, partitioned] of pairs) {
+      const there = memberNames([partitioned])
+      const lacking = [...memberNames([replicated])].filter((name) => !there.has(name) && !none.has(name))
+      expect(lacking, `what ${partitioned} lacks`).toEqual([])
+    }
   })
 })

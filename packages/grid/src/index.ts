@@ -49,6 +49,7 @@ export type {
   PartitionWatchOptions,
   PartitionWatched,
 } from './partitioned/changes/partition-changes.ts'
+export { PartitionedCounter } from './partitioned/keyed/partitioned-counter.ts'
 export { PartitionedCounters } from './partitioned/keyed/partitioned-counters.ts'
 export { PartitionedSet } from './partitioned/keyed/partitioned-set.ts'
 export { PartitionedSets } from './partitioned/keyed/partitioned-sets.ts'

@@ -10,6 +10,7 @@ import type { GridCounters } from '../keyed/grid-counters.ts'
 import type { GridSets } from '../keyed/grid-sets.ts'
 import type { GridMap } from '../maps/grid-map.ts'
 import type { MapOptions } from '../maps/map-options.ts'
+import type { PartitionedCounter } from '../partitioned/keyed/partitioned-counter.ts'
 import type { PartitionedCounters } from '../partitioned/keyed/partitioned-counters.ts'
 import type { PartitionedSet } from '../partitioned/keyed/partitioned-set.ts'
 import type { PartitionedSets } from '../partitioned/keyed/partitioned-sets.ts'
@@ -141,9 +142,16 @@ export abstract class GridCollections {
    * The counter of that name, which all peers can increment and decrement concurrently; the same object every time. Throws
    * `INVALID_NAME`, `COLLECTION_MISMATCH`, `CLOSED`.
    */
-  counter(name: string): GridCounter {
+  counter(name: string): GridCounter
+  /**
+   * The partitioned counter of that name: a few peers have it, and all count and read it. It has 16 partitions by default. Throws as
+   * above, and `INVALID_OPTION`, `PARTITIONS_INVALID`.
+   */
+  counter(name: string, options: PartitionedOptions): PartitionedCounter
+  counter(name: string, options?: PartitionedOptions): GridCounter | PartitionedCounter {
     this.#forMembers('a counter')
-    return this.countersAndSets.counter(name)
+    if (options === undefined) return this.countersAndSets.counter(name)
+    return this.partitionedCountersAndSets.counter(name, options)
   }
 
   /** The set of that name; the same object every time. Throws `INVALID_NAME`, `COLLECTION_MISMATCH`, `CLOSED`. */

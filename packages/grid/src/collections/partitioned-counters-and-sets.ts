@@ -1,7 +1,8 @@
-import { checkKnown } from '@gossipgrid/core'
+import { PARTITIONS_MIN, checkKnown } from '@gossipgrid/core'
 import type { Collection } from '@gossipgrid/core'
 import { misfit } from '../batches/checks.ts'
 import { checkSamePartitioned } from '../maps/map-options.ts'
+import { PartitionedCounter } from '../partitioned/keyed/partitioned-counter.ts'
 import { PartitionedCounters } from '../partitioned/keyed/partitioned-counters.ts'
 import type { RoutedCounters } from '../partitioned/keyed/routed-counters.ts'
 import type { RoutedElements } from '../partitioned/keyed/routed-elements.ts'
@@ -25,6 +26,7 @@ export class PartitionedCountersAndSets {
   readonly #writes: WritePath
   readonly #takePart: () => Promise<void>
   readonly #faces = new Map<string, Face>()
+  readonly #single = new WeakMap<PartitionedCounters, PartitionedCounter>()
 
   /** `takePart` loads what this peer needs to take part in partitioned collections. */
   constructor(writes: WritePath, takePart: () => Promise<void>) {
@@ -41,6 +43,15 @@ export class PartitionedCountersAndSets {
       }
       return new PartitionedCounters({ writes: this.#writes, collection, load })
     })
+  }
+
+  /** It needs one partition only, so by default it has as few as there can be. */
+  counter(name: string, options: PartitionedOptions): PartitionedCounter {
+    checkOptions(options)
+    const counters = this.counters(name, { ...options, partitions: options.partitions ?? PARTITIONS_MIN })
+    const known = this.#single.get(counters) ?? new PartitionedCounter(counters)
+    this.#single.set(counters, known)
+    return known
   }
 
   set<Element>(name: string, options: PartitionedOptions): PartitionedSet<Element> {

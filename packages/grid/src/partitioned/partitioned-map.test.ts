@@ -1,3 +1,4 @@
+import type { Storage } from '@gossipgrid/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Grid } from '../grid.ts'
 import { TestGrids, collect, diskInMemory, until } from '../rig/test-grids.ts'
@@ -174,13 +175,51 @@ describe('a partitioned map of one peer', () => {
       ['{1}a', 1],
       ['{1}b', 2],
     ])
-    const other = map.transact((batch) => {
-      batch.set('{1}a', 9)
-      batch.set('{2}a', 9)
-    })
-    await expect(other).rejects.toMatchObject({ code: 'INVALID_KEY', message: expect.stringContaining('tag') })
-    expect(await map.get('{1}a')).toBe(1)
     expect(await map.transact(() => undefined)).toBeUndefined()
+  })
+
+  it('writes batches of many partitions in one write to the disk, wherever their owners are', async () => {
+    const stored: string[][] = []
+    const disk = diskInMemory()
+    const storage: Storage = {
+      ...disk,
+      write: (batch, options) => {
+        stored.push(batch.flatMap(({ key, type }) => (type === 'put' ? [key] : [])))
+        return disk.write(batch, options)
+      },
+    }
+    const other = await grids.open({ storage: diskInMemory() })
+    mapOf(other, { owners: 1 })
+    const writer = await grids.open({ storage })
+    mapOf(writer, { owners: 1 })
+    await whole([other, writer])
+    stored.length = 0
+    const receipt = await mapOf(writer).transact((batch) => {
+      for (const [i, key] of KEYS.entries()) batch.set(key, i)
+      batch.set(KEYS[0]!, 7)
+    })
+    expect(receipt).toMatchObject({ durable: true, hinted: true })
+    const hinting = stored.filter((keys) => keys.some((key) => key.startsWith('hint/')))
+    expect(hinting).toHaveLength(1)
+    expect(hinting[0]!.some((key) => key.startsWith('log/'))).toBe(true)
+    for (const grid of [writer, other]) {
+      const values = await mapOf(grid).getMany(KEYS)
+      expect(KEYS.map((key) => values.get(key))).toEqual(KEYS.map((_, i) => (i === 0 ? 7 : i)))
+    }
+    const counted = await mapOf(writer).transact(
+      (batch) => {
+        for (const key of KEYS) batch.delete(key)
+      },
+      { copies: 'all' },
+    )
+    expect(counted).toMatchObject({ copies: 1 })
+    expect((await mapOf(other).size()).size).toBe(0)
+    const failing = mapOf(writer).transact((batch) => {
+      for (const key of KEYS) batch.set(key, 1)
+      throw new Error('no')
+    })
+    await expect(failing).rejects.toThrow('no')
+    expect((await mapOf(other).getMany(KEYS)).size).toBe(0)
   })
 
   it('updates one key by calls at once as often as it was called', async () => {

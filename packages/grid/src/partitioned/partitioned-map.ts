@@ -188,9 +188,10 @@ export class PartitionedMap<Value> extends QueriedMap<Value> {
   }
 
   /**
-   * Writes several entries in one piece, if their keys have one tag, as `{42}:cart` and `{42}:orders`. `write` is synchronous and
-   * only writes: read before. If it throws, nothing is written. This peer logs the batch as a whole; the owners may show it in parts.
-   * Resolves to the receipt of the last write, or to undefined if there was none. Rejects as `set` does, and with
+   * Writes several entries in one piece: after a crash of this peer it has all of them or none. `write` is synchronous and only
+   * writes: read before. If it throws, nothing is written. Each partition then goes to its owners by itself, so other peers may see the
+   * batch in parts, and those of one tag, as `{42}:cart` and `{42}:orders`, mostly together. Resolves to the version of the last write
+   * and the fewest `copies` that a write of the batch has, or to undefined if there was none. Rejects as `set` does, and with
    * `BATCH_TOO_LARGE` past 1,000 writes or 512 KiB; in a map with fields also as reads do.
    *
    * @example

@@ -159,7 +159,10 @@ export class RoutedMap<Value> {
         throw this.entries.reads.unreachable(`the entry '${key}'`, readOptions(options))
       return (found[place] ?? this.entries.unknown(key)).rows(content, expiresAtMs)
     })
-    return rows.length === 0 ? undefined : this.#write(rows, options)
+    if (rows.length === 0) return undefined
+    this.entries.reads.check()
+    checkBatch(rows)
+    return this.#writes.writeAll(rows, options)
   }
 
   setMany(

@@ -51,20 +51,43 @@ export class RoutedWrites {
     return this.settled(this.begin(rows, options), options)
   }
 
+  /**
+   * Writes rows of any partitions in one piece: all of them are in one write to this peer's disk. Each partition then goes to its owners
+   * by itself. The receipt has the fewest copies of them. Rejects as `PartitionedMap.set` does.
+   */
+  async writeAll(rows: readonly RoutedRow[], options: PartitionWriteOptions = {}): Promise<PartitionReceipt> {
+    const begun = this.#beginAll(byPartition(rows), options)
+    const receipts = await Promise.all(begun.map((each) => this.settled(each, options)))
+    return {
+      version: receipts.at(-1)!.version,
+      durable: receipts.every(({ durable }) => durable),
+      hinted: receipts.some(({ hinted }) => hinted),
+      copies: Math.min(...receipts.map(({ copies }) => copies)),
+    }
+  }
+
   /** Applies rows of one partition in one piece. Throws if they cannot be applied. */
   begin(rows: readonly RoutedRow[], options: PartitionWriteOptions = {}): BegunPartitionWrite {
+    return this.#beginAll([rows], options)[0]!
+  }
+
+  /** `groups`: the rows of each partition. */
+  #beginAll(groups: readonly (readonly RoutedRow[])[], options: PartitionWriteOptions): BegunPartitionWrite[] {
     const { pump } = this
     pump.checkOpen()
     pump.listenerCalls.wrote()
-    const { name } = rows[0]!.partition
     try {
-      this.#check(name, rows, options)
-      const written = pump.undisturbed(() => this.#apply(name, rows))
-      const { key } = rows.at(-1)!
-      const durable = this.#writes.follow({ name }, written)
-      const isCounted = written.hinted === true && (options.copies !== undefined || !pump.peer.persistent)
-      const count = isCounted ? this.#count({ name, key, written }, options) : undefined
-      return { name, key, written, durable, count }
+      this.#check(groups, options)
+      const applied = pump.undisturbed(() => this.#apply(groups))
+      return groups.map((rows, place) => {
+        const { name } = rows[0]!.partition
+        const { key } = rows.at(-1)!
+        const written = applied[place]!
+        const durable = this.#writes.follow({ name }, written)
+        const isCounted = written.hinted === true && (options.copies !== undefined || !pump.peer.persistent)
+        const count = isCounted ? this.#count({ name, key, written }, options) : undefined
+        return { name, key, written, durable, count }
+      })
     } catch (error) {
       pump.meters.writes.refused += 1
       throw error
@@ -142,35 +165,39 @@ export class RoutedWrites {
     return includes(peer.collections.placement.owners(name), peer.peerId)
   }
 
-  #check(name: PartitionName, rows: readonly RoutedRow[], { copies }: PartitionWriteOptions): void {
-    this.#writes.room.checkAll(rows)
-    if (this.#isHere(name)) return
+  #check(groups: readonly (readonly RoutedRow[])[], { copies }: PartitionWriteOptions): void {
     const { peer } = this.pump
+    this.#writes.room.checkAll(groups.flat())
+    const elsewhere = groups.filter(([first]) => !this.#isHere(first!.partition.name)).flat()
+    if (elsewhere.length === 0) return
     if (!peer.persistent && copies !== undefined && copies !== 1) {
       const why = 'this peer has neither a directory nor a copy of the partition'
       throw new GridError('INVALID_OPTION', `copies can only be 1: ${why}, and gives the write to one other peer`)
     }
-    const bytes = rows.reduce(
+    const bytes = elsewhere.reduce(
       (sum, row) => sum + HINT_ROW_COST_BYTES + 4 * row.key.length + (row.bytes?.length ?? 0),
       0,
     )
     // Core checks each row; a batch has to fit as a whole.
-    if (rows.length > 1 && (peer.partitions.hints?.ownBytes ?? 0) + bytes > HINTS_MAX_BYTES)
+    if (elsewhere.length > 1 && (peer.partitions.hints?.ownBytes ?? 0) + bytes > HINTS_MAX_BYTES)
       throw new GridError('BACKLOG_FULL', `${HINTS_MAX_BYTES} bytes of writes wait for the owners of their partitions`)
   }
 
-  #apply(name: PartitionName, rows: readonly RoutedRow[]): Written {
+  /** Returns the last write of each group. */
+  #apply(groups: readonly (readonly RoutedRow[])[]): Written[] {
     const { meters, peer } = this.pump
-    let last: Written | undefined
+    const last: Written[] = []
     const apply = (): void => {
-      for (const { key, bytes, dateHlc } of rows) {
-        last = peer.partitions.write(name, key, bytes, this.pump.now(), dateHlc)
-        meters.writes[bytes === undefined ? 'deletes' : 'sets'] += 1
+      for (const [place, rows] of groups.entries()) {
+        for (const { bytes, dateHlc, key, partition } of rows) {
+          last[place] = peer.partitions.write(partition.name, key, bytes, this.pump.now(), dateHlc)
+          meters.writes[bytes === undefined ? 'deletes' : 'sets'] += 1
+        }
       }
     }
-    if (rows.length === 1) apply()
+    if (groups.length === 1 && groups[0]!.length === 1) apply()
     else peer.atomically(apply)
-    return last!
+    return last
   }
 
   /** The owners that are to have a write. */
@@ -223,4 +250,17 @@ export class RoutedWrites {
       cause: reached,
     })
   }
+}
+
+/** Rows by their partitions, in the order in which those come first. */
+function byPartition(rows: readonly RoutedRow[]): RoutedRow[][] {
+  const groups = new Map<string, RoutedRow[]>()
+  for (const row of rows) {
+    const { collection, kind, partition } = row.partition.name
+    const key = `${kind} ${partition} ${collection}`
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [row])
+    else group.push(row)
+  }
+  return [...groups.values()]
 }

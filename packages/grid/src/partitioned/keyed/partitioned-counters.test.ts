@@ -155,3 +155,50 @@ describe('partitioned counters of several peers', () => {
     await until(async () => (await counters.get('a')) === 2, 'it has come all the same')
   })
 })
+
+describe('a single partitioned counter', () => {
+  const OPTIONS = { mode: 'partitioned', owners: 2 } as const
+
+  it('has every increment of every peer, once, and is the same object each time', async () => {
+    const all = await openAll(3)
+    const counters = all.map((grid) => grid.counter('n', OPTIONS))
+    expect(all[0]!.counter('n', OPTIONS)).toBe(counters[0])
+    expect(counters[0]).toMatchObject({ name: 'n', owners: 2, partitions: 16 })
+    expect(await counters[0]!.get()).toBe(0)
+    await Promise.all(counters.map((counter, i) => counter.increment(10 + i, { copies: 'all' })))
+    await counters[2]!.decrement(3, { copies: 'all' })
+    for (const counter of counters) await until(async () => (await counter.get()) === 30, 'it has all increments')
+    expect(await all[1]!.counters('n', { ...OPTIONS, partitions: 16 }).get('{count}')).toBe(30)
+  })
+
+  it('tells its changes, also after a cursor', async () => {
+    const [one, two] = await openAll(2)
+    const counter = one!.counter('n', OPTIONS)
+    await counter.increment(4, { copies: 'all' })
+    const watch = two!.counter('n', OPTIONS).watch()
+    const first = await watch.next()
+    expect(first.value).toMatchObject({ type: 'set', value: 4, cursor: expect.any(String) as string })
+    await watch.return!()
+    await counter.increment(1, { copies: 'all' })
+    const later = two!.counter('n', OPTIONS).watch({ since: first.value!.cursor })
+    expect((await later.next()).value).toMatchObject({ type: 'set', value: 5 })
+    await later.return!()
+    const changes = counter.changes()
+    const next = changes.next()
+    await two!.counter('n', OPTIONS).increment(2)
+    expect((await next).value).toMatchObject({ value: 7 })
+    await changes.return!()
+  })
+
+  it('is refused where another kind has the name, and with options that there are not', async () => {
+    const [grid] = await openAll(1)
+    grid!.counter('plain')
+    expect(() => grid!.counter('plain', OPTIONS)).toThrow(expect.objectContaining({ code: 'COLLECTION_MISMATCH' }))
+    for (const options of [{}, { mode: 'replicated' }, { mode: 'partitioned', ttlMs: 1 }]) {
+      expect(() => grid!.counter('n', options as never)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
+    }
+    const counter = grid!.counter('n', OPTIONS)
+    await expect(counter.increment(-1)).rejects.toMatchObject({ code: 'INVALID_VALUE' })
+    await expect(counter.get({ timeoutMs: -1 })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+  })
+})
