@@ -21,6 +21,7 @@ import type { NeighbourTable } from '../members/neighbour-table.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { RequestNumbers } from '../outbox/request-numbers.ts'
 import { EVERYONE, includes } from '../placement/placement.ts'
+import { isReplicated } from '../wire/partition-numbers.ts'
 import type { PartitionName } from '../wire/block.ts'
 import type { PeerId } from '../ports.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
@@ -143,7 +144,10 @@ export class Confirmations {
 
   /** Another peer asks for confirmation. */
   asked(from: PeerId, message: ConfirmMessage, now: Instant): void {
-    if (!this.#collections.placement.holds(partitionOf(message)) || this.#answered({ from, message })) return
+    const name = partitionOf(message)
+    // The copy of a partition that this peer is about to own may begin later than the question comes.
+    if (isReplicated(name) && !this.#collections.placement.holds(name)) return
+    if (this.#answered({ from, message })) return
     const waitsFor = this.#waitingBy.get(from) ?? 0
     if (this.#waitingCount >= CONFIRMATIONS_WAITING_MAX || waitsFor >= CONFIRMATIONS_MAX) return
     const key = `${message.replicaId} ${message.kind ?? MAP_CODE} ${message.partition} ${message.collection}`

@@ -231,6 +231,14 @@ describe('a partitioned map of one peer', () => {
 })
 
 describe('a partitioned map of several peers', () => {
+  it('confirms its very first write, of which an owner hears before it has begun a copy', async () => {
+    const [one, two] = [await grids.open({ storage: diskInMemory() }), await grids.open({ storage: diskInMemory() })]
+    await two.ready()
+    const receipt = await mapOf(one, { owners: 2 }).set('a', 1, { copies: 2 })
+    expect(receipt).toMatchObject({ durable: true, copies: 2 })
+    expect(await mapOf(two, { owners: 2 }).get('a')).toBe(1)
+  })
+
   it('is read and written from each of them, with as many copies as it has owners', async () => {
     const all = await openAll(5, { owners: 2 })
     await whole(all)
