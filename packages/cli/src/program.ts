@@ -58,7 +58,9 @@ const GROUPS: readonly (readonly [title: string, commands: readonly (() => Comma
 class RootCommand extends Command {
   override error(message: string, options?: ErrorOptions): never {
     const [, flag = ''] = /^error: unknown option '(-[^'=]*)/.exec(message) ?? []
-    const having = this.commands.filter((command) => command.options.some((option) => option.is(flag)))
+    const having = this.commands.filter((command) =>
+      command.options.some(({ long, short }) => flag === long || flag === short),
+    )
     const meant = having.find((command) => this.args.includes(command.name())) ?? having[0]
     if (meant === undefined) return super.error(message, options)
     const place = `belongs behind a command, as in: gossipgrid ${meant.name()} ${flag}`

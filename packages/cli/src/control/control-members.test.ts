@@ -37,6 +37,7 @@ beforeEach(async () => {
   // States that take weeks to arise in a real grid.
   const shown = {
     ...{ name: grid.name, peerId: grid.peerId, uptimeMs: 1, members: grid.members },
+    collections: () => [],
     status: () => ({ ...grid.status(), ...changed }),
     forget: (peerId: string) => {
       if (peerId === grid.peerId) return Promise.reject(new GridError('INVALID_OPTION', 'a peer cannot forget itself'))

@@ -85,7 +85,9 @@ function waitingText({ ownerAway, withoutOwner }: LeaveProgress): string {
     const why = 'this peer is the last one that can own partitions, and waits until another one joins'
     return `${why}. To close it without handing over, stop it there with Ctrl-C, or with systemctl stop.`
   }
-  return ownerAway > 0 ? 'it waits for peers that are to take partitions over and are out of reach (gossipgrid members)' : ''
+  return ownerAway > 0
+    ? 'it waits for peers that are to take partitions over and are out of reach (gossipgrid members)'
+    : ''
 }
 
 /** What is handed over counts by partitions: those that are nearly empty take a round trip as well. */

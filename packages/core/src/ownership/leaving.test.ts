@@ -71,7 +71,7 @@ describe('a peer that leaves', () => {
     leave(peers, 'a')
     peers.advance(3 * SETTLED_AFTER_MS)
     expect(peers.peer('a').partitions.remaining).toEqual(
-      EVERY_INDEX.map((index) => ({ name: users(index), isShort: true })),
+      EVERY_INDEX.map((index) => ({ name: users(index), isShort: true, waitsFor: 'owner' })),
     )
   })
 

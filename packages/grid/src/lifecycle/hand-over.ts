@@ -82,10 +82,7 @@ function bytesOf({ peer }: WritePath['pump'], remaining: readonly { readonly nam
   return remaining.reduce((sum, { name }) => sum + (peer.collections.find(name)?.replica.table.valueBytes ?? 0), 0)
 }
 
-function incomplete(
-  remaining: Peer['partitions']['remaining'],
-  hints: number,
-): GridError {
+function incomplete(remaining: Peer['partitions']['remaining'], hints: number): GridError {
   const counts = new Map<string, number>()
   for (const { name } of remaining) {
     const title = plainName(name.collection)
