@@ -2,6 +2,8 @@ import { Command } from 'commander'
 import type { CollectionStatus } from 'gossipgrid'
 import type { CollectionsAnswer } from '../control/control-api.ts'
 import { ControlClient } from '../control/control-client.ts'
+import { collectionShareTable } from '../shares/collection-share-table.ts'
+import { shortened } from '../shares/share-texts.ts'
 import { colorsFor } from '../terminal/colors.ts'
 import type { Colors } from '../terminal/colors.ts'
 import { note, print, printJson } from '../terminal/output.ts'
@@ -10,7 +12,6 @@ import { table } from '../terminal/table.ts'
 import { visible } from '../terminal/visible.ts'
 import { clientCommand, examples } from './options.ts'
 import type { ClientOptions } from './options.ts'
-import { collectionShareTable, shortened } from './share-tables.ts'
 
 /** `gossipgrid collections`. */
 export function collectionsCommand(): Command {

@@ -3,6 +3,7 @@ import type { GridMember } from 'gossipgrid'
 import type { MembersAnswer } from '../control/control-api.ts'
 import { ControlClient } from '../control/control-client.ts'
 import { shortId } from '../control/running-peer.ts'
+import { memberShareTable } from '../shares/member-share-table.ts'
 import { colorsFor } from '../terminal/colors.ts'
 import type { Colors } from '../terminal/colors.ts'
 import { print, printJson } from '../terminal/output.ts'
@@ -11,7 +12,6 @@ import { table } from '../terminal/table.ts'
 import { visible } from '../terminal/visible.ts'
 import { clientCommand, examples } from './options.ts'
 import type { ClientOptions } from './options.ts'
-import { memberShareTable } from './share-tables.ts'
 
 interface MembersOptions extends ClientOptions {
   readonly wide?: true

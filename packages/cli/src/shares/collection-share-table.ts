@@ -1,41 +1,9 @@
-import type { CollectionStatus, OwnerShare } from 'gossipgrid'
-import { shortId } from '../control/running-peer.ts'
+import type { CollectionStatus } from 'gossipgrid'
 import type { Colors } from '../terminal/colors.ts'
 import { bytesText, countText } from '../terminal/quantities.ts'
 import { table } from '../terminal/table.ts'
 import { visible } from '../terminal/visible.ts'
-
-const NAME_COLUMNS = 22
-
-/** The peers that are able to own, each with its share of all partitioned collections. Undefined where there are none. */
-export async function memberShareTable(
-  shares: readonly OwnerShare[],
-  wide: boolean,
-  colors: Colors,
-): Promise<string | undefined> {
-  if (shares.length === 0) return undefined
-  return table(
-    [
-      { title: 'owner' },
-      { title: 'zone' },
-      { title: 'weight', align: 'right' },
-      { title: 'state' },
-      { title: 'owned', align: 'right' },
-      { title: 'whole', align: 'right' },
-      { title: 'handing over', align: 'right' },
-    ],
-    shares.map(({ handingOver, owned, peerId, state, weight, whole, zone }) => [
-      wide ? peerId : shortId(peerId),
-      visible(zone) || '-',
-      String(weight),
-      state === 'owner' ? state : colors.yellow(state),
-      countText(owned),
-      wholeText(owned, whole, colors),
-      countText(handingOver),
-    ]),
-    colors,
-  )
-}
+import { shortened, wholeText } from './share-texts.ts'
 
 /** What this peer has of each partitioned collection. Undefined where there are none. */
 export async function collectionShareTable(
@@ -70,16 +38,6 @@ export async function collectionShareTable(
   )
 }
 
-/** What is not whole is on its way here. */
-function wholeText(owned: number, whole: number, colors: Colors): string {
-  return whole < owned ? colors.yellow(countText(whole)) : countText(whole)
-}
-
 function movingText({ handingOver = 0, handingOverBytes = 0 }: CollectionStatus): string {
   return handingOver === 0 ? '-' : `${countText(handingOver)}, ${bytesText(handingOverBytes)} left`
-}
-
-/** A name that fits in a column. */
-export function shortened(text: string): string {
-  return text.length <= NAME_COLUMNS ? text : `${text.slice(0, NAME_COLUMNS - 1)}…`
 }
