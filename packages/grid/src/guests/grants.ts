@@ -57,7 +57,13 @@ export function mapsOf(grants: readonly Grant[]): string[] {
 
 /** Equal for grants that cover the same keys of a map for reading, as far as their texts say. */
 export function readingKey(grants: readonly Grant[], map: string): string {
-  const prefixes = grants.filter((grant) => grant.map === map).map(({ prefix = '' }) => prefix)
+  return JSON.stringify(prefixesOf(grants, 'read', map).toSorted())
+}
+
+/** What the keys of a map begin with that grants cover: no key begins with two of these texts. */
+export function prefixesOf(grants: readonly Grant[], may: Grant['may'], map: string): string[] {
+  const those = grants.filter((grant) => grant.map === map && (may === 'read' || grant.may === 'write'))
+  const prefixes = those.map(({ prefix = '' }) => prefix)
   const widest = prefixes.filter((prefix) => !prefixes.some((other) => other !== prefix && prefix.startsWith(other)))
-  return JSON.stringify([...new Set(widest)].toSorted())
+  return [...new Set(widest)]
 }

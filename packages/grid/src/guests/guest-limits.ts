@@ -18,6 +18,16 @@ export const GUEST_CURSOR_MAX_BYTES: number = 64 * 1024
 export const GUEST_WAITING_MESSAGES_MAX = 64
 /** How long a connection may take to show a pass. */
 export const GUEST_ENTRY_MAX_MS = 15_000
+/** Guests of one subject of which members remember what they have answered. Of more, those are forgotten that wrote longest ago. */
+export const GUESTS_OF_SUBJECT_MAX = 16
+/** How far ahead of a member's clock a guest may date a write. What is dated later counts as written now. */
+export const GUEST_AHEAD_MAX_MS = 30_000
+/** Rows that may lie under the keys that a pass allows to write, unless the member says otherwise. */
+export const SUBJECT_ENTRIES_MAX = 100_000
+/** Bytes of keys and values of those rows, unless the member says otherwise. */
+export const SUBJECT_TOTAL_MAX_BYTES: number = 256 * 1024 * 1024
+/** Prefixes of keys of one map whose totals a member keeps. The one that is used least is counted again when it is. */
+export const KEPT_TOTALS_MAX = 10_000
 /** How long a member remembers the last write that it took from a guest that does not come back. */
 export const GUEST_REMEMBERED_MS: number = 90 * 24 * 3_600_000
 /** Writes of a guest that wait for a member. Past it, writes are refused with `BACKLOG_FULL`. */

@@ -18,6 +18,8 @@ export interface GuestWrite {
   readonly kind: number
   readonly rowKey: string
   readonly hlc: number
+  /** It was sent before, on another connection, and a member may have taken it. */
+  readonly again: boolean
   readonly bytes: Uint8Array | undefined
 }
 
@@ -59,6 +61,8 @@ export type MemberMessage =
       readonly subject: string
       readonly expiresAtMs: number
       readonly grants: readonly Grant[]
+      /** What the member would date a write with now. */
+      readonly hlc: number
     }
   | {
       readonly type: 'rows'
@@ -131,6 +135,7 @@ export function decodeMemberMessage(bytes: Uint8Array): MemberMessage {
         subject: fields.text('subject', 1024),
         expiresAtMs: fields.number('expiresAtMs'),
         grants: fields.list('grants', CURSORS_MAX) as readonly Grant[],
+        hlc: fields.count('hlc'),
       }
     case 'rows':
       return {
@@ -165,6 +170,7 @@ function writeIn(fields: MessageFields): GuestWrite {
     kind: fields.count('kind'),
     rowKey: fields.key('rowKey'),
     hlc: fields.count('hlc'),
+    again: fields.flag('again'),
     bytes: fields.has('bytes') ? fields.bytesUpTo('bytes') : undefined,
   }
 }

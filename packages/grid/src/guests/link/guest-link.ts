@@ -1,4 +1,4 @@
-import { GridError, entryKeyOf, splitKey } from '@gossipgrid/core'
+import { GridError, entryKeyOf, hlcFromWall, splitKey, wallFromHlc } from '@gossipgrid/core'
 import type { GuestDialler } from '@gossipgrid/network/guest-dialler'
 import type { Logger } from '../../logger.ts'
 import type { GuestStatus } from '../../runtime/guest-status.ts'
@@ -49,6 +49,9 @@ export class GuestLink {
   #sent = 0
   /** How many of those are not answered. */
   #unanswered = 0
+  /** What members date a write with now: what they have shown, and when, in monotonic milliseconds. */
+  #shownHlc = 0
+  #shownAtMs = 0
   #isSending = false
   #problem = 'it has not connected yet'
   #online = true
@@ -191,7 +194,9 @@ export class GuestLink {
     }
   }
 
-  #welcome({ grants }: Extract<MemberMessage, { type: 'welcome' }>): void {
+  #welcome({ grants, hlc }: Extract<MemberMessage, { type: 'welcome' }>): void {
+    this.#shownHlc = hlc
+    this.#shownAtMs = performance.now()
     this.#attempts = 0
     this.#isWelcome = true
     this.#rows.restrict(grants)
@@ -229,7 +234,17 @@ export class GuestLink {
 
   /** Later writes here are dated later than what a member has sent. */
   #observe(hlc: number): void {
+    if (hlc > this.#nowHlc) {
+      this.#shownHlc = hlc
+      this.#shownAtMs = performance.now()
+    }
     this.#deps.pump.peer.time.hybridClock.observe(hlc)
+  }
+
+  /** What the member would date a write with now, about. */
+  get #nowHlc(): number {
+    const passedMs = performance.now() - this.#shownAtMs
+    return Math.max(this.#shownHlc, hlcFromWall(wallFromHlc(this.#shownHlc) + passedMs))
   }
 
   /** Writes of one turn are sent together. */
@@ -247,7 +262,7 @@ export class GuestLink {
     const connection = this.#connection
     const { outbox, pump } = this.#deps
     if (connection === undefined || !this.#isWelcome || this.#unanswered > 0) return
-    const writes = outbox.next(this.#sent, GUEST_WRITES_MAX, WRITES_MAX_BYTES)
+    const writes = outbox.send(this.#sent, GUEST_WRITES_MAX, WRITES_MAX_BYTES, this.#nowHlc)
     if (writes.length === 0) return
     this.#sent = writes.at(-1)!.number
     this.#unanswered = writes.length

@@ -1,13 +1,23 @@
-import { GUESTS, GridError, decodeValue, encodeValue, entryKeyOf, isSwept } from '@gossipgrid/core'
+import {
+  GUESTS,
+  GridError,
+  decodeValue,
+  encodeValue,
+  entryKeyOf,
+  hlcFromWall,
+  isSwept,
+  wallFromHlc,
+} from '@gossipgrid/core'
 import type { Partition, Peer, Written } from '@gossipgrid/core'
 import type { Pump, WriteOverlay } from '../../runtime/write-path.ts'
 import { covers } from '../grants.ts'
 import type { Grant } from '../grants.ts'
-import { GUEST_OUTBOX_MAX } from '../guest-limits.ts'
+import { GUEST_AHEAD_MAX_MS, GUEST_OUTBOX_MAX } from '../guest-limits.ts'
 import { MAP_KINDS, openMap } from '../map-kinds.ts'
 import type { GuestWrite } from '../messages.ts'
 
 const PREFIX = 'out/'
+const SENT = 'sent'
 const DIGITS = 16
 const ROW_MAX_BYTES = 4096
 
@@ -16,6 +26,8 @@ interface Waiting {
   readonly map: string
   readonly kind: number
   readonly rowKey: string
+  /** Its date, where the guest's clock was too far ahead for the one that it was written with. */
+  readonly hlc?: number | undefined
 }
 
 /**
@@ -29,6 +41,9 @@ export class GuestOutbox implements WriteOverlay {
   readonly #numbers = new Map<string, number>()
   /** Keys of rows of this outbox that were deleted, and need no tombstone. */
   #removed: string[] = []
+  /** Number of the last write that was ever sent, and the latest date that was given to one. */
+  #sent = 0
+  #lastDateHlc = 0
   /** Called after a write. */
   onWrite: () => void = () => undefined
   /** What the pass allows, as far as the guest knows. */
@@ -40,13 +55,15 @@ export class GuestOutbox implements WriteOverlay {
     const { table } = this.#own.replica
     const stored = [...table.slots()].filter((slot) => !table.deleted(slot) && table.key(slot).startsWith(PREFIX))
     const rows = stored.map((slot) => {
-      const [map, kind, rowKey] = decodeValue(table.value(slot)!) as [string, number, string]
-      return { number: Number(table.key(slot).slice(PREFIX.length)), map, kind, rowKey }
+      const [map, kind, rowKey, hlc] = decodeValue(table.value(slot)!) as [string, number, string, number | undefined]
+      return { number: Number(table.key(slot).slice(PREFIX.length)), map, kind, rowKey, hlc }
     })
     for (const { number, ...waiting } of rows.toSorted((one, other) => one.number - other.number)) {
       this.#waiting.set(number, waiting)
       this.#numbers.set(idOf(waiting), number)
     }
+    const slot = table.slotOf(SENT)
+    if (slot !== undefined) [this.#sent, this.#lastDateHlc] = decodeValue(table.value(slot)!) as [number, number]
   }
 
   /** Number of writes that wait. */
@@ -75,9 +92,8 @@ export class GuestOutbox implements WriteOverlay {
     const waiting = { map: name.collection, kind: name.kind, rowKey }
     const before = this.#numbers.get(idOf(waiting))
     if (before !== undefined) this.remove(before)
-    this.#waiting.set(hlc, waiting)
     this.#numbers.set(idOf(waiting), hlc)
-    this.#write(hlc, encodeValue([waiting.map, waiting.kind, rowKey], ROW_MAX_BYTES))
+    this.#keep(hlc, waiting)
     this.onWrite()
   }
 
@@ -100,19 +116,55 @@ export class GuestOutbox implements WriteOverlay {
     for (const number of [...this.#waiting.keys()]) this.remove(number)
   }
 
-  /** The writes after a number, in order: as many as fit. */
-  next(after: number, countMax: number, bytesMax: number): GuestWrite[] {
+  /**
+   * The writes after a number, in order: as many as fit. What is sent for the first time gets its date for good: its own one, or `nowHlc` if that is
+   * much earlier. So all members that it is sent to date it alike. Is to be durable before they are sent.
+   */
+  send(after: number, countMax: number, bytesMax: number, nowHlc: number): GuestWrite[] {
     const writes: GuestWrite[] = []
     let bytes = 0
     for (const [number, waiting] of this.#waiting) {
       if (number <= after) continue
-      const write = { number, hlc: number, ...waiting, bytes: this.#bytesOf(waiting) }
-      bytes += waiting.rowKey.length + (write.bytes?.length ?? 0)
+      const again = number <= this.#sent
+      const { map, kind, rowKey } = waiting
+      const row = this.#bytesOf(waiting)
+      bytes += rowKey.length + (row?.length ?? 0)
       if (writes.length > 0 && bytes > bytesMax) break
-      writes.push(write)
+      const hlc = waiting.hlc ?? (again ? number : this.#dateOf(number, nowHlc))
+      writes.push({ number, map, kind, rowKey, hlc, again, bytes: row })
       if (writes.length >= countMax) break
     }
+    const last = writes.at(-1)?.number ?? 0
+    if (last > this.#sent) this.#keepSent(writes, last)
     return writes
+  }
+
+  #dateOf(number: number, nowHlc: number): number {
+    const isAhead = number > hlcFromWall(wallFromHlc(nowHlc) + GUEST_AHEAD_MAX_MS / 2)
+    if (!isAhead) return number
+    this.#lastDateHlc = Math.max(nowHlc, this.#lastDateHlc + 1)
+    return this.#lastDateHlc
+  }
+
+  #keepSent(writes: readonly GuestWrite[], last: number): void {
+    this.#sent = last
+    this.#pump.undisturbed(() =>
+      this.#peer.atomically(() => {
+        for (const { number, hlc } of writes) {
+          const waiting = this.#waiting.get(number)!
+          if (hlc === (waiting.hlc ?? number)) continue
+          this.#keep(number, { ...waiting, hlc })
+        }
+        const bytes = encodeValue([this.#sent, this.#lastDateHlc], ROW_MAX_BYTES)
+        this.#peer.write(this.#own, SENT, bytes, this.#pump.now())
+      }),
+    )
+  }
+
+  #keep(number: number, waiting: Waiting): void {
+    const { hlc, kind, map, rowKey } = waiting
+    this.#waiting.set(number, waiting)
+    this.#write(number, encodeValue(hlc === undefined ? [map, kind, rowKey] : [map, kind, rowKey, hlc], ROW_MAX_BYTES))
   }
 
   /** The row as it is here: own writes stand until they are answered. Undefined for a delete, and for what has expired. */

@@ -36,15 +36,27 @@ export interface GuestsOptions {
    * or throws for, is refused with `FORBIDDEN`. Default: all that passes cover is taken.
    */
   readonly authorize?: (request: GuestRequest) => boolean | Promise<boolean>
+  /** What one subject may write. Give all members that serve guests the same. */
+  readonly quotas?: GuestQuotas
+}
+
+/** The option `guests.quotas`: what one subject may write, over all of its guests. */
+export interface GuestQuotas {
+  /** Writes a second at this member, on average over ten seconds. What is more waits, and is not refused. Default 200. */
+  readonly writesPerSecond?: number
+  /** Bytes a second at this member, on average over ten seconds. What is more waits, and is not refused. Default 1 MiB. */
+  readonly bytesPerSecond?: number
   /**
-   * How fast one subject may write, over all of its guests at this member. What is more waits, and is not refused. Default: 200
-   * writes and 1 MiB a second.
+   * Entries that may lie under the keys that the pass allows to write, also those of others; in a map with fields each field counts. A write that makes
+   * more is refused with `QUOTA_EXCEEDED`. Default 100,000.
    */
-  readonly quotas?: { readonly writesPerSecond?: number; readonly bytesPerSecond?: number }
+  readonly entriesMax?: number
+  /** Bytes of the keys and values of those entries. A write that makes more is refused with `QUOTA_EXCEEDED`. Default 256 MiB. */
+  readonly bytesMax?: number
 }
 
 const OPTIONS: Known<GuestsOptions> = { listen: true, announce: true, max: true, authorize: true, quotas: true }
-const QUOTAS: Known<NonNullable<GuestsOptions['quotas']>> = { writesPerSecond: true, bytesPerSecond: true }
+const QUOTAS: Known<GuestQuotas> = { writesPerSecond: true, bytesPerSecond: true, entriesMax: true, bytesMax: true }
 
 /** Throws `INVALID_OPTION`. */
 export function checkGuestsOptions(options: GuestsOptions): void {
@@ -61,4 +73,6 @@ export function checkGuestsOptions(options: GuestsOptions): void {
   requireKnown(quotas, QUOTAS)
   checkCount('guests.quotas.writesPerSecond', quotas.writesPerSecond, 1, 1_000_000)
   checkCount('guests.quotas.bytesPerSecond', quotas.bytesPerSecond, 1024, 1024 * 1024 * 1024)
+  checkCount('guests.quotas.entriesMax', quotas.entriesMax, 1, Number.MAX_SAFE_INTEGER)
+  checkCount('guests.quotas.bytesMax', quotas.bytesMax, 1, Number.MAX_SAFE_INTEGER)
 }

@@ -1,10 +1,11 @@
 import { changesSince, entryKeyOf, fromStart, isSwept } from '@gossipgrid/core'
-import type { Collections, Partition, PartitionCursor, Peer, Row } from '@gossipgrid/core'
+import type { ChangesSince, Collections, Partition, PartitionCursor, Peer, Row } from '@gossipgrid/core'
 import { covers, mapsOf, readingKey } from '../grants.ts'
 import type { Grant } from '../grants.ts'
 import { MAP_KINDS } from '../map-kinds.ts'
 import type { SentRow } from '../messages.ts'
 import type { SealedCursor } from './cursor-seal.ts'
+import { SharedReads } from './shared-reads.ts'
 
 /** A guest whose maps change in what it does not see gets a cursor this often, so that it need not start again after a long time. */
 const CURSOR_GAP_MS = 300_000
@@ -48,26 +49,28 @@ export function mapPartition(collections: Collections, map: string): Partition |
 export class GuestReads {
   readonly #peer: Peer
   readonly #wallMs: () => number
+  readonly #shared: SharedReads<ReadPiece>
   readonly #followed = new Map<string, Followed>()
   #grants: readonly Grant[]
   #maps: readonly string[]
 
-  /** `cursors` are those of an earlier connection. */
+  /** `cursors` are those of an earlier connection; `shared` is that of all guests of a member. */
   constructor(
     peer: Peer,
     wallMs: () => number,
     grants: readonly Grant[],
     cursors: ReadonlyMap<string, { readonly partition: Partition; readonly sealed: SealedCursor }>,
+    shared: SharedReads<ReadPiece> = new SharedReads(),
   ) {
+    this.#shared = shared
     this.#peer = peer
     this.#wallMs = wallMs
     this.#grants = grants
     this.#maps = mapsOf(grants)
     for (const [map, { partition, sealed }] of cursors) {
-      const reading = readingKey(grants, map)
-      // A cursor of other grants says nothing of what these cover.
-      if (sealed.reading !== reading) continue
-      this.#followed.set(map, { partition, reading, cursor: sealed.cursor, isReset: false, ...NOT_LOOKED })
+      const { cursor, reading } = sealed
+      if (this.goesOn(map, reading))
+        this.#followed.set(map, { partition, reading, cursor, isReset: false, ...NOT_LOOKED })
     }
   }
 
@@ -75,7 +78,17 @@ export class GuestReads {
   regrant(grants: readonly Grant[]): void {
     this.#grants = grants
     this.#maps = mapsOf(grants)
-    for (const [map, { reading }] of this.#followed) if (reading !== readingKey(grants, map)) this.#followed.delete(map)
+    for (const [map, { reading }] of this.#followed) if (!this.goesOn(map, reading)) this.#followed.delete(map)
+  }
+
+  /** Whether a guest that was sent these keys of a map can go on. A cursor of other grants says nothing of what these cover. */
+  goesOn(map: string, reading: string): boolean {
+    return reading === readingKey(this.#grants, map)
+  }
+
+  /** What has changed in a map since a cursor, in keys that the guest may read. */
+  changed({ name }: Partition, since: PartitionCursor, mayRead: (key: string) => boolean): ChangesSince {
+    return changesSince(this.#peer.collections, name, since, mayRead, this.#wallMs())
   }
 
   /** What was put together of a map was not sent: it begins again. */
@@ -83,8 +96,11 @@ export class GuestReads {
     this.#followed.delete(map)
   }
 
-  /** The next piece; undefined when the guest has all that there is now. */
-  next(): ReadPiece | undefined {
+  /**
+   * The next piece; undefined when the guest has all that there is now. `looking` where much of what others have was looked through, of which a guest
+   * learns nothing: not even how much it is.
+   */
+  next(): ReadPiece | 'looking' | undefined {
     for (const map of this.#maps) {
       const piece = this.#nextOf(map)
       if (piece !== undefined) return piece
@@ -105,7 +121,7 @@ export class GuestReads {
     return slot === undefined ? undefined : { bytes: bytesOf(replica.row(slot)), hlc: replica.table.hlc(slot) }
   }
 
-  #nextOf(map: string): ReadPiece | undefined {
+  #nextOf(map: string): ReadPiece | 'looking' | undefined {
     const { collections, commit } = this.#peer
     const partition = mapPartition(collections, map)
     const known = this.#followed.get(map)
@@ -115,24 +131,45 @@ export class GuestReads {
       return { map, kind: known.partition.name.kind, ...VOID, partition: known.partition }
     }
     const followed = known?.partition === partition ? known : this.#begin(map, partition)
-    if (followed.changes === commit.changes) return undefined
-    const { changes: now } = commit
-    const follows = (key: string): boolean => covers(this.#grants, 'read', map, key)
-    const wasReset = followed.isReset
-    const { name } = partition
-    const { cursor, keys, more, reset } = changesSince(collections, name, followed.cursor, follows, this.#wallMs())
-    followed.cursor = cursor
-    followed.isReset = false
-    if (!more) followed.changes = now
-    const isReset = wasReset || reset
+    const { changes } = commit
     const isDue = performance.now() - followed.givenAtMs >= CURSOR_GAP_MS
-    if (keys.length === 0 && !isReset && !more && !isDue) return undefined
-    followed.givenAtMs = performance.now()
+    if (followed.changes === changes) return undefined
+    if (!followed.isReset && !isDue && this.#shared.hasAll(partition, followed.cursor, changes)) {
+      followed.changes = changes
+      return undefined
+    }
+    const shared = followed.isReset ? undefined : this.#shared.find(followed.cursor, followed.reading, changes)
+    if (shared !== undefined) {
+      followed.cursor = shared.cursor
+      followed.changes = changes
+    }
+    const piece = shared?.piece ?? this.#read(map, partition, followed, isDue)
+    if (piece !== undefined && piece !== 'looking') followed.givenAtMs = performance.now()
+    return piece
+  }
+
+  #read(map: string, partition: Partition, followed: Followed, isDue: boolean): ReadPiece | 'looking' | undefined {
+    const { changes } = this.#peer.commit
+    const wallMs = this.#wallMs()
+    const { cursor: since, reading } = followed
+    const mayRead = (key: string): boolean => covers(this.#grants, 'read', map, key)
+    // A guest that is connected has ended by itself what has expired meanwhile.
+    const from = followed.changes < 0 ? since : { ...since, wallMs }
+    const { cursor, keys, more, reset } = this.changed(partition, from, mayRead)
+    followed.cursor = more ? cursor : this.#shared.common(partition, cursor, changes)
+    if (!more) followed.changes = changes
+    const isReset = followed.isReset || reset
+    if (keys.length === 0 && !isReset && more) return 'looking'
+    if (keys.length === 0 && !isReset && !isDue) return undefined
+    followed.isReset = false
     const found = keys.flatMap((each) => each.rows)
     const rows = found.map((row) => ({ rowKey: row.key, bytes: bytesOf(row) }))
     const hlc = found.reduce((latest, row) => Math.max(latest, row.hlc), 0)
-    const sealed = more ? undefined : { cursor, reading: followed.reading }
-    return { map, kind: name.kind, isReset, rows, more, hlc, partition, sealed }
+    const sealed = more ? undefined : { cursor: { ...followed.cursor, wallMs }, reading }
+    const piece = { map, kind: partition.name.kind, isReset, rows, more, hlc, partition, sealed }
+    if (!isReset && keys.length > 0 && !more)
+      this.#shared.keep(since, reading, { changes, piece, cursor: followed.cursor })
+    return piece
   }
 
   #begin(map: string, partition: Partition): Followed {

@@ -1,5 +1,6 @@
-import { GridError } from '@gossipgrid/core'
+import { GridError, hlcFromWall } from '@gossipgrid/core'
 import type { Partition } from '@gossipgrid/core'
+import { nextTurn } from '../../flow/next-turn.ts'
 import type { Logger } from '../../logger.ts'
 import type { Pump } from '../../runtime/write-path.ts'
 import type { GuestChannel } from '@gossipgrid/network/guest-dialler'
@@ -16,6 +17,7 @@ import { GuestReads, mapPartition } from './guest-reads.ts'
 import type { ReadPiece } from './guest-reads.ts'
 import type { GuestWrites, Verdict } from './guest-writes.ts'
 import { proofText } from '../member-proof.ts'
+import type { SharedReads } from './shared-reads.ts'
 import type { SubjectRates } from './subject-rates.ts'
 
 /** What a member serves all of its guests with. */
@@ -26,6 +28,7 @@ export interface GuestSessionDeps {
   readonly revocations: Revocations
   readonly rates: SubjectRates
   readonly writes: GuestWrites
+  readonly shared: SharedReads<ReadPiece>
   readonly logger: Logger
   /** Takes a guest in, which ends an older connection of the same one. Throws `QUOTA_EXCEEDED` where there is no room. */
   enter(session: GuestSession): void
@@ -128,7 +131,11 @@ export class GuestSession {
     const sizeBytes = message.writes.reduce((sum, { bytes, rowKey }) => sum + rowKey.length + (bytes?.length ?? 0), 0)
     const delayMs = rates.delayMs(pass.subject, message.writes.length, sizeBytes, performance.now())
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs))
-    const verdicts = await writes.take(this.#validPass(), this.#guest, message.writes)
+    const verdicts = await writes.take(this.#validPass(), this.#guest, message.writes, () => {
+      // The guest goes on at another member by now, which may answer otherwise.
+      if (this.#isOver) throw new GridError('CLOSED', 'its connection has ended')
+      this.#validPass()
+    })
     this.#verdicts.push(...verdicts)
     this.wake()
   }
@@ -145,7 +152,7 @@ export class GuestSession {
 
   async #enter({ cursors, guest, pass }: Extract<GuestMessage, { type: 'enter' }>): Promise<void> {
     if (this.#pass !== undefined) throw new GridError('MESSAGE_MALFORMED', 'it enters twice')
-    const { passes, pump } = this.#deps
+    const { passes, pump, shared } = this.#deps
     const content = await passes.check(pass, this.#connection.peerId)
     this.#pass = content
     this.#guest = guest
@@ -155,7 +162,7 @@ export class GuestSession {
     this.#deps.enter(this)
     clearTimeout(this.#entryTimer)
     this.#connection.trust()
-    this.#reads = new GuestReads(pump.peer, () => pump.wallMs, content.grants, opened)
+    this.#reads = new GuestReads(pump.peer, () => pump.wallMs, content.grants, opened, shared)
     await this.#welcome(content)
     void this.#serve(this.#reads).catch((error: unknown) => this.#fail(error))
   }
@@ -186,10 +193,11 @@ export class GuestSession {
   }
 
   async #welcome({ expiresAtMs, grants, subject }: PassContent): Promise<void> {
-    const { wallMs } = this.#deps.pump
+    const { peer, wallMs } = this.#deps.pump
     clearTimeout(this.#endTimer)
     this.#endTimer = setTimeout(() => this.wake(), Math.min(expiresAtMs - wallMs + 1, 2 ** 31 - 1))
-    await this.#send({ type: 'welcome', subject, expiresAtMs, grants })
+    const hlc = Math.max(hlcFromWall(wallMs), peer.time.hybridClock.last)
+    await this.#send({ type: 'welcome', subject, expiresAtMs, grants, hlc })
   }
 
   /** The pass, which is looked at again whenever anything is read or written by it. Throws `PASS_INVALID`. */
@@ -209,7 +217,12 @@ export class GuestSession {
       this.#woken = Promise.withResolvers()
       const passes = this.#passes
       const verdicts = this.#takeVerdicts()
-      const message = this.#answers(reads, verdicts) ?? (await this.#pieceMessage(reads.next()))
+      const piece = verdicts.length === 0 ? reads.next() : undefined
+      if (piece === 'looking') {
+        await new Promise<void>(nextTurn)
+        continue
+      }
+      const message = piece === undefined ? this.#answers(reads, verdicts) : await this.#encoded(piece)
       if (message === undefined) {
         if (!isCaughtUp) await this.#send({ type: 'caught-up' })
         isCaughtUp = true
@@ -220,11 +233,11 @@ export class GuestSession {
       this.#validPass()
       // The pass was renewed meanwhile, and what was put together may be more than it covers now.
       if (passes !== this.#passes) {
-        if (message.type === 'rows') reads.restart(message.map)
+        if (piece !== undefined) reads.restart(piece.map)
         this.#verdicts.unshift(...verdicts)
         continue
       }
-      await this.#send(message)
+      await this.#sendBytes(message)
     }
   }
 
@@ -242,7 +255,7 @@ export class GuestSession {
     return this.#verdicts.splice(0, rest < 0 ? Infinity : Math.max(1, rest))
   }
 
-  #answers(reads: GuestReads, verdicts: readonly Verdict[]): MemberMessage | undefined {
+  #answers(reads: GuestReads, verdicts: readonly Verdict[]): Uint8Array | undefined {
     if (verdicts.length === 0) return undefined
     const { collections } = this.#deps.pump.peer
     let hlc = 0
@@ -251,16 +264,21 @@ export class GuestSession {
       hlc = Math.max(hlc, row?.hlc ?? 0)
       return { number, code, text, bytes: row?.bytes }
     })
-    return { type: 'answers', answers, hlc }
+    return encodeMemberMessage({ type: 'answers', answers, hlc })
   }
 
-  async #pieceMessage(piece: ReadPiece | undefined): Promise<MemberMessage | undefined> {
-    if (piece === undefined) return undefined
-    const { sealed, partition, ...rest } = piece
+  /** A piece that several guests get is encoded once. */
+  #encoded(piece: ReadPiece): Promise<Uint8Array> {
+    const known = ENCODED.get(piece) ?? this.#encode(piece)
+    ENCODED.set(piece, known)
+    return known
+  }
+
+  async #encode({ sealed, partition, ...rest }: ReadPiece): Promise<Uint8Array> {
     const { collections } = this.#deps.pump.peer
     const [key] = this.#deps.passes.keys
     const cursor = sealed && (await sealCursor(key!.cursorKey, partition, sealed, collections))
-    return { type: 'rows', ...rest, cursor }
+    return encodeMemberMessage({ type: 'rows', ...rest, cursor })
   }
 
   /** What a guest is sent is durable: a member that crashes takes back nothing that a guest has seen. */
@@ -272,11 +290,17 @@ export class GuestSession {
     })
   }
 
-  async #send(message: MemberMessage): Promise<void> {
-    await this.#connection.send(encodeMemberMessage(message)).catch(() => this.#ended())
+  #send(message: MemberMessage): Promise<void> {
+    return this.#sendBytes(encodeMemberMessage(message))
+  }
+
+  async #sendBytes(bytes: Uint8Array): Promise<void> {
+    await this.#connection.send(bytes).catch(() => this.#ended())
   }
 }
 
+/** Pieces as messages, while any guest may need them. */
+const ENCODED = new WeakMap<ReadPiece, Promise<Uint8Array>>()
 /** Answers with their rows in one message. One row of the largest size fits as well. */
 const ANSWERS_MAX_BYTES: number = 512 * 1024
 const ANSWER_COST_BYTES = 64

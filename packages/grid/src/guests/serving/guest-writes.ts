@@ -9,7 +9,7 @@ import {
   scanCbor,
   splitKey,
 } from '@gossipgrid/core'
-import type { GridErrorCode, Partition } from '@gossipgrid/core'
+import type { Partition } from '@gossipgrid/core'
 import { checkKey } from '../../batches/checks.ts'
 import type { Logger } from '../../logger.ts'
 import type { RowWrite } from '../../runtime/row-write.ts'
@@ -17,11 +17,13 @@ import type { WritePath } from '../../runtime/write-path.ts'
 import { covers } from '../grants.ts'
 import { MAP_KINDS, openMap } from '../map-kinds.ts'
 import type { GuestWrite } from '../messages.ts'
-import { GUEST_REMEMBERED_MS } from '../guest-limits.ts'
+import { GUEST_AHEAD_MAX_MS, GUEST_REMEMBERED_MS } from '../guest-limits.ts'
 import type { PassContent } from '../pass-text.ts'
 import type { GuestsOptions } from './guest-options.ts'
 import { mapPartition } from './guest-reads.ts'
+import type { SubjectTotals } from './subject-totals.ts'
 import { TakenWrites, forgottenRows } from './taken-writes.ts'
+import type { Answer } from './taken-writes.ts'
 
 /** Guests that are forgotten at a time. */
 const FORGOTTEN_MAX = 500
@@ -30,15 +32,13 @@ export interface GuestWritesDeps {
   readonly writes: WritePath
   readonly valueSizeMaxBytes: number
   readonly authorize: GuestsOptions['authorize']
+  readonly totals: SubjectTotals
   readonly logger: Logger
 }
 
-/** What became of a write. */
-export interface Verdict {
+/** What became of a write. Without a code, it was taken. */
+export interface Verdict extends Answer {
   readonly write: GuestWrite
-  /** '' if it was taken. */
-  readonly code: GridErrorCode | ''
-  readonly text: string
 }
 
 /** Takes the writes of guests: checks each, and issues those that are allowed under this peer's own dots. */
@@ -53,23 +53,28 @@ export class GuestWrites {
 
   /**
    * Takes writes in order. What is taken is applied together with the number of the last one, in one piece, so that none is taken twice.
-   * Resolves when they are applied; they may not be durable yet. Rejects with `MESSAGE_MALFORMED` for what no honest guest sends.
+   * Resolves when they are applied; they may not be durable yet. Rejects with `MESSAGE_MALFORMED` for what no honest guest sends, and with what
+   * `check` throws, which is called just before they are applied.
    */
-  async take(pass: PassContent, guest: string, writes: readonly GuestWrite[]): Promise<Verdict[]> {
-    const taken = TakenWrites.read(this.#guests, guest, pass.subject)
+  async take(
+    pass: PassContent,
+    guest: string,
+    writes: readonly GuestWrite[],
+    check: () => void = () => undefined,
+  ): Promise<Verdict[]> {
+    const { pump } = this.#deps.writes
+    const before = TakenWrites.read(this.#guests, guest, pass.subject)
     const verdicts: Verdict[] = []
-    const rows: RowWrite[] = []
     for (const write of writes) {
-      const known = taken.verdict(write.number)
-      const verdict = known ?? (await this.#judge(pass, write))
-      verdicts.push({ write, ...verdict })
-      if (known !== undefined) continue
-      taken.add(write.number, verdict.code)
-      this.counts[verdict.code === '' ? 'taken' : 'refused'] += 1
-      if (verdict.code === '') rows.push(this.#row(write))
+      const answer = before.verdict(write, pump.wallMs) ?? (await this.#judge(pass, write))
+      verdicts.push({ write, ...answer })
     }
-    if (taken.isChanged) await this.#apply([...rows, taken.row(this.#guests)])
-    return verdicts
+    await this.#room([
+      ...verdicts.flatMap(({ code, write }) => (code === '' ? [this.#row(write)] : [])),
+      before.row(this.#guests),
+    ])
+    check()
+    return this.#apply(pass, guest, verdicts)
   }
 
   /** Forgets the last writes of guests that have not written for months. */
@@ -84,7 +89,7 @@ export class GuestWrites {
     return this.#deps.writes.pump.peer.collections.internal(GUESTS)
   }
 
-  async #judge(pass: PassContent, write: GuestWrite): Promise<Omit<Verdict, 'write'>> {
+  async #judge(pass: PassContent, write: GuestWrite): Promise<Answer> {
     const { bytes, kind, map, rowKey } = write
     checkForm(write)
     const key = entryKeyOf(kind, rowKey)
@@ -130,41 +135,72 @@ export class GuestWrites {
     return openMap(peer, map, kind)
   }
 
-  /** Dated by the guest, but never later than now. */
+  /** Dated by the guest. A date that is too far in the future becomes now. */
   #row(write: GuestWrite): RowWrite {
     const { bytes, hlc, rowKey } = write
-    const isAhead = hlc >= hlcFromWall(this.#deps.writes.pump.wallMs + 1)
+    const isAhead = hlc > hlcFromWall(this.#deps.writes.pump.wallMs + GUEST_AHEAD_MAX_MS)
     return { partition: this.#open(write), key: rowKey, bytes, ...(isAhead ? {} : { dateHlc: hlc }) }
   }
 
-  /** Not by the path of own writes: maps check these rows against their schemas as they do those of other peers. */
-  async #apply(rows: readonly RowWrite[]): Promise<void> {
+  async #room(rows: readonly RowWrite[]): Promise<void> {
     const { pump, room } = this.#deps.writes
     for (;;) {
       pump.checkOpen()
       try {
         room.checkAll(rows)
-        break
+        return
       } catch (error) {
         if (!(error instanceof GridError) || error.code !== 'BACKLOG_FULL') throw error
         await this.#deps.writes.roomChange()
       }
     }
+  }
+
+  /**
+   * Without a pause, so that what members have taken and what is there is as it is now. Not by the path of own writes: maps check these rows against
+   * their schemas as they do those of other peers.
+   */
+  #apply(pass: PassContent, guest: string, judged: readonly Verdict[]): Verdict[] {
+    const { pump } = this.#deps.writes
     const { peer } = pump
+    const taken = TakenWrites.read(this.#guests, guest, pass.subject)
+    const verdicts: Verdict[] = []
     pump.undisturbed(() =>
       peer.atomically(() => {
-        for (const { partition, key, bytes, dateHlc } of rows) peer.write(partition, key, bytes, pump.now(), dateHlc)
+        for (const { write, ...answer } of judged) {
+          const known = taken.verdict(write, pump.wallMs)
+          const verdict = known ?? (answer.code === '' ? this.#write(pass, write) : answer)
+          verdicts.push({ write, ...verdict })
+          if (known !== undefined) continue
+          taken.add(write.number, verdict.code)
+          this.counts[verdict.code === '' ? 'taken' : 'refused'] += 1
+        }
+        if (!taken.isChanged) return
+        const { bytes, key, partition } = taken.row(this.#guests)
+        peer.write(partition, key, bytes, pump.now())
       }),
     )
     pump.listenerCalls.run()
     pump.tickSoon()
+    return verdicts
+  }
+
+  #write(pass: PassContent, write: GuestWrite): Answer {
+    const { pump } = this.#deps.writes
+    const { bytes, dateHlc, key, partition } = this.#row(write)
+    const text = this.#deps.totals.refusal(pass.grants, partition, key, bytes)
+    if (text !== undefined) return { code: 'QUOTA_EXCEEDED', text }
+    pump.peer.write(partition, key, bytes, pump.now(), dateHlc)
+    // What is written next here is dated later.
+    if (dateHlc !== undefined) pump.peer.time.hybridClock.observe(dateHlc)
+    return TAKEN
   }
 }
 
-const TAKEN = { code: '', text: '' } as const
+const TAKEN: Answer = { code: '', text: '' }
 
 /** The same for what there is not and for what a pass does not cover. */
-function forbidden(map: string): Omit<Verdict, 'write'> {
+function forbidden(map: string): Answer {
   return { code: 'FORBIDDEN', text: `the pass does not allow this write to '${map}'` }
 }
 

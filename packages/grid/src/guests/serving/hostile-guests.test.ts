@@ -102,7 +102,7 @@ let number = hlcFromWall(Date.now())
 function writeOf(change: Partial<GuestWrite>): GuestWrite {
   number += 1
   const bytes = encodeValue('bad', 100)
-  return { number, map: 'todos', kind: 1, rowKey: '{42}:a', hlc: number, bytes, ...change }
+  return { number, map: 'todos', kind: 1, rowKey: '{42}:a', hlc: number, again: false, bytes, ...change }
 }
 
 const stateOf = (grid: Grid): unknown[] => ['todos', 'salaries'].map((name) => grid.map(name).peekEntries())

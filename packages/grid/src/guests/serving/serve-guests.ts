@@ -7,7 +7,9 @@ import type { PassOffice } from '../passes/pass-office.ts'
 import type { GuestsOptions } from './guest-options.ts'
 import { GuestService } from './guest-service.ts'
 import { GuestWrites } from './guest-writes.ts'
+import { SharedReads } from './shared-reads.ts'
 import { SubjectRates } from './subject-rates.ts'
+import { SubjectTotals } from './subject-totals.ts'
 
 const GUESTS_MAX = 1000
 
@@ -23,11 +25,13 @@ export interface ServeGuestsInput extends Pick<GuestListenerOptions, 'gridName' 
 export async function serveGuests(input: ServeGuestsInput): Promise<GuestService> {
   const { gridName, logger, office, options, privateKey, tls, valueSizeMaxBytes, writes } = input
   const { announce, authorize, listen, max: guestsMax = GUESTS_MAX, quotas } = options
+  const totals = new SubjectTotals(() => writes.pump.peer.collections, quotas)
   const service = new GuestService({
     ...office,
     pump: writes.pump,
     rates: new SubjectRates(quotas),
-    writes: new GuestWrites({ writes, valueSizeMaxBytes, authorize, logger }),
+    writes: new GuestWrites({ writes, valueSizeMaxBytes, authorize, totals, logger }),
+    shared: new SharedReads(),
     logger,
     guestsMax,
   })

@@ -1,9 +1,9 @@
-import { decodeValue, encodeValue } from '@gossipgrid/core'
+import { GRACE_MS, decodeValue, encodeValue, hashText, hlcFromWall } from '@gossipgrid/core'
 import type { GridErrorCode, Partition } from '@gossipgrid/core'
 import type { RowWrite } from '../../runtime/row-write.ts'
+import { GUESTS_OF_SUBJECT_MAX, GUEST_WRITES_MAX } from '../guest-limits.ts'
+import type { GuestWrite } from '../messages.ts'
 
-/** Refused writes that are remembered, so that a guest whose answer was lost gets the same one again. */
-const REFUSED_MAX = 64
 const PREFIX = 'taken/'
 const ROW_MAX_BYTES = 16 * 1024
 
@@ -20,29 +20,58 @@ export function forgottenRows(partition: Partition, beforeHlc: number, countMax:
   return rows
 }
 
-/** Which writes of one guest members have answered: a row that all members have. */
+type Refused = readonly (readonly [number, GridErrorCode])[]
+
+/** What a row says of a guest. */
+interface Remembered {
+  readonly guest: string
+  readonly last: number
+  readonly refused: Refused
+}
+
+/** What a write was answered. */
+export interface Answer {
+  readonly code: GridErrorCode | ''
+  readonly text: string
+}
+
+/**
+ * Which writes of one guest members have answered: a row that all members have. A subject has so many rows and no more, however many
+ * guests it has: a new one takes the row of the guest that wrote longest ago. Rows have fixed keys, so that no deletes are left behind.
+ */
 export class TakenWrites {
   readonly #key: string
+  readonly #guest: string
+  /** Whether members remember this guest. */
+  readonly #isKnown: boolean
   #last: number
-  #refused: readonly (readonly [number, GridErrorCode])[]
+  #refused: Refused
   #isChanged = false
 
-  private constructor(key: string, last: number, refused: readonly (readonly [number, GridErrorCode])[]) {
+  private constructor(key: string, guest: string, remembered: Remembered | undefined) {
     this.#key = key
-    this.#last = last
-    this.#refused = refused
+    this.#guest = guest
+    this.#isKnown = remembered !== undefined
+    this.#last = remembered?.last ?? 0
+    this.#refused = remembered?.refused ?? []
   }
 
   static read({ replica }: Partition, guest: string, subject: string): TakenWrites {
-    const key = `${PREFIX}${guest}/${subject}`
-    const slot = replica.table.slotOf(key)
-    const bytes = slot === undefined ? undefined : replica.table.value(slot)
-    if (bytes === undefined) return new TakenWrites(key, 0, [])
-    const value = decodeValue(bytes)
-    // Another member may have written anything. Then the writes count as new, which their dates allow.
-    if (!Array.isArray(value) || !Number.isSafeInteger(value[0]) || !Array.isArray(value[1]))
-      return new TakenWrites(key, 0, [])
-    return new TakenWrites(key, value[0] as number, value[1].filter(isRefused))
+    const { table } = replica
+    let own: { readonly key: string; readonly remembered: Remembered } | undefined
+    let oldest = { key: '', hlc: Infinity }
+    // Members that do not know of each other's rows yet begin with the same one.
+    const first = (hashText(guest, 0) >>> 0) % GUESTS_OF_SUBJECT_MAX
+    for (let i = 0; i < GUESTS_OF_SUBJECT_MAX; i++) {
+      const key = `${PREFIX}${(first + i) % GUESTS_OF_SUBJECT_MAX}/${subject}`
+      const slot = table.slotOf(key)
+      const remembered = slot === undefined || table.deleted(slot) ? undefined : rememberedIn(table.value(slot)!)
+      const hlc = remembered === undefined ? 0 : table.hlc(slot!)
+      if (hlc < oldest.hlc) oldest = { key, hlc }
+      // Two members may have begun two rows for it.
+      if (remembered?.guest === guest && remembered.last > (own?.remembered.last ?? -1)) own = { key, remembered }
+    }
+    return new TakenWrites(own?.key ?? oldest.key, guest, own?.remembered)
   }
 
   get isChanged(): boolean {
@@ -50,21 +79,41 @@ export class TakenWrites {
   }
 
   /** What a write was answered; undefined if it is new. */
-  verdict(number: number): { readonly code: GridErrorCode | ''; readonly text: string } | undefined {
-    if (number > this.#last) return undefined
-    const [, code = ''] = this.#refused.find(([refused]) => refused === number) ?? []
-    return { code, text: code === '' ? '' : 'it was refused before' }
+  verdict({ again, hlc, number }: GuestWrite, wallMs: number): Answer | undefined {
+    if (number <= this.#last) {
+      const [, code = ''] = this.#refused.find(([refused]) => refused === number) ?? []
+      return { code, text: code === '' ? '' : 'it was refused before' }
+    }
+    // Taken once more with the same date, it changes nothing, unless what has replaced it is purged by now.
+    if (again && !this.#isKnown && hlc < hlcFromWall(wallMs - GRACE_MS)) return FORGOTTEN
+    return undefined
   }
 
   add(number: number, code: GridErrorCode | ''): void {
     this.#isChanged = true
     this.#last = number
-    if (code !== '') this.#refused = [...this.#refused, [number, code] as const].slice(-REFUSED_MAX)
+    // Those of one message: a guest sends the next one when it has all answers.
+    if (code !== '') this.#refused = [...this.#refused, [number, code] as const].slice(-GUEST_WRITES_MAX)
   }
 
   row(partition: Partition): RowWrite {
-    return { partition, key: this.#key, bytes: encodeValue([this.#last, this.#refused], ROW_MAX_BYTES) }
+    const bytes = encodeValue([this.#guest, this.#last, this.#refused], ROW_MAX_BYTES)
+    return { partition, key: this.#key, bytes }
   }
+}
+
+const FORGOTTEN: Answer = {
+  code: 'QUOTA_EXCEEDED',
+  text: 'it was sent before, weeks ago, and its subject has had too many guests since: members do not know any more whether they took it',
+}
+
+/** Another member may have written anything. Then the writes count as new, which their dates allow. */
+function rememberedIn(bytes: Uint8Array): Remembered | undefined {
+  const value = decodeValue(bytes)
+  if (!Array.isArray(value)) return undefined
+  const [guest, last, refused] = value as readonly unknown[]
+  if (typeof guest !== 'string' || !Number.isSafeInteger(last) || !Array.isArray(refused)) return undefined
+  return { guest, last: last as number, refused: refused.filter(isRefused) }
 }
 
 function isRefused(pair: unknown): pair is readonly [number, GridErrorCode] {
