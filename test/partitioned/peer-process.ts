@@ -31,10 +31,10 @@ export class PartitionedPeer {
     this.addresses = opened.addresses
   }
 
-  static async start(options: Partial<OpenGridOptions>): Promise<PartitionedPeer> {
-    const child = spawn(process.execPath, [PROGRAM, JSON.stringify({ name: 'partitioned', ...options })], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
+  /** `within`: the words that run a program somewhere else, such as in a network namespace. */
+  static async start(options: Partial<OpenGridOptions>, within: readonly string[] = []): Promise<PartitionedPeer> {
+    const words = [...within, process.execPath, PROGRAM, JSON.stringify({ name: 'partitioned', ...options })]
+    const child = spawn(words[0]!, words.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] })
     const waiting = new Map<number, (said: Said) => void>()
     const opened = Promise.withResolvers<Said>()
     const listen = async (): Promise<void> => {
@@ -45,6 +45,7 @@ export class PartitionedPeer {
       }
     }
     void listen()
+    child.once('exit', (code) => opened.reject(new Error(`a peer ended with ${code}`)))
     return new PartitionedPeer(child, waiting, await opened.promise)
   }
 
@@ -59,6 +60,16 @@ export class PartitionedPeer {
       })
       this.#child.stdin!.write(`${JSON.stringify({ id, ask })}\n`)
     })
+  }
+
+  /** SIGSTOP: it stands still, with all its connections, until `goOn`. */
+  standStill(): void {
+    this.#child.kill('SIGSTOP')
+  }
+
+  /** SIGCONT. */
+  goOn(): void {
+    this.#child.kill('SIGCONT')
   }
 
   /** SIGKILL. What was asked and not answered stays so. */

@@ -12,19 +12,45 @@ export type Ask =
     }
   | { readonly call: 'getMany'; readonly keys: readonly string[]; readonly timeoutMs?: number }
   | { readonly call: 'owners'; readonly keys: readonly string[] }
-  | { readonly call: 'size' | 'close' }
+  | { readonly call: 'size' | 'close' | 'state' }
+
+/** How a peer stands. */
+export interface PeerState {
+  /** Other members by their state. */
+  readonly members: Readonly<Record<string, string>>
+  readonly underReplicated: number
+  readonly unreachable: number
+  readonly owned: number
+  readonly whole: number
+  /** Its writes that wait for their owners. */
+  readonly hints: number
+  /** Bytes that wait for the disk or to be broadcast. */
+  readonly waitingBytes: number
+  readonly memoryBytes: number
+}
 
 const quiet = (): void => undefined
 const options = JSON.parse(process.argv[2]!) as OpenGridOptions
 const grid = await openGrid({
   ...options,
-  listen: ['/ip4/127.0.0.1/tcp/0'],
+  listen: options.listen ?? ['/ip4/127.0.0.1/tcp/0'],
   mdns: false,
   logger: { debug: quiet, info: quiet, warn: quiet, error: quiet },
 })
 const map = grid.map<number>('users', { mode: 'partitioned', owners: 3, partitions: 64 })
 const say = (said: object): void => void process.stdout.write(`${JSON.stringify(said)}\n`)
 say({ peerId: grid.peerId, addresses: grid.addresses })
+
+function stateNow(): PeerState {
+  const { backlog, partitions, peers } = grid.status()
+  const { hints, owned, underReplicated, unreachable, whole } = partitions
+  return {
+    ...{ hints, owned, underReplicated, unreachable, whole },
+    members: Object.fromEntries(peers.filter(({ self }) => !self).map(({ peerId, state }) => [peerId, state])),
+    waitingBytes: backlog.undurableBytes + backlog.broadcastBytes,
+    memoryBytes: process.memoryUsage().rss,
+  }
+}
 
 async function answer(ask: Ask): Promise<unknown> {
   switch (ask.call) {
@@ -36,6 +62,8 @@ async function answer(ask: Ask): Promise<unknown> {
     }
     case 'owners':
       return Promise.all(ask.keys.map((key) => grid.owners('users', key)))
+    case 'state':
+      return stateNow()
     case 'size':
       return map.size()
     case 'close':

@@ -153,12 +153,13 @@ it('a reader that does not know of a new owner finds what was written to that ow
 })
 
 it('an owner that goes and comes back every 20 s moves nothing, and neither does a restart of all, one after the other', () => {
-  const peers = new OwningPeers().settle(usersOf(2), 'a', 'b', 'c', 'd')
+  const names = [...'abcdefghij']
+  const peers = new OwningPeers().settle(usersOf(2), ...names)
   fill(peers, 'a')
   peers.advance(SETTLED_AFTER_MS + COVERED_KEPT_MS)
   const before = INDEXES.map((index) => peers.owners(index))
   peers.sleep(0)
-  for (const name of [...Array<string>(10).fill('d'), 'a', 'b', 'c', 'd']) {
+  for (const name of [...Array<string>(30).fill('j'), ...names]) {
     const disk = peers.crash(name)!
     peers.advance(10_000)
     restart(peers, name, disk)
