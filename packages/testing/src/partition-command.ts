@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { PARTITION_MUTANTS } from './partition-mutants.ts'
 import type { PartitionMutantName } from './partition-mutants.ts'
 import { simulatePartitions } from './partition-simulation.ts'
-import type { PartitionSimulationResult } from './partition-simulation.ts'
+import type { PartitionSimulationResult } from './partition-options.ts'
 import { UsageError } from './usage-error.ts'
 
 const OPTIONS = {
@@ -15,6 +15,11 @@ const OPTIONS = {
   mutant: { type: 'string' },
   repairs: { type: 'boolean' },
   keyed: { type: 'boolean' },
+  views: { type: 'boolean' },
+  deletes: { type: 'boolean' },
+  drops: { type: 'boolean' },
+  follows: { type: 'boolean' },
+  leaves: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const
 
@@ -36,7 +41,14 @@ export function simulatePartitionsCommand(args: readonly string[]): number {
   const weeks = values.weeks === undefined ? {} : { weeks: values.weeks }
   const repairs = values.repairs === true ? { hints: true, repairs: true } : {}
   const keyed = values.keyed === true ? { hints: true, keyed: true, weeks: false } : {}
+  const { deletes, drops, follows, leaves, views } = values
   const given = {
+    ...(deletes === undefined ? {} : { deletes, hints: true, keyed: true }),
+    ...(drops === undefined ? {} : { drops }),
+    ...(follows === undefined ? {} : { follows }),
+    ...(leaves === undefined ? {} : { leaves }),
+    // One that leaves would be an owner less, which nothing marks.
+    ...(views === undefined ? {} : { views, leaves: false, memory: false }),
     ...repairs,
     ...keyed,
     ...weeks,
@@ -72,6 +84,8 @@ export function simulatePartitionsCommand(args: readonly string[]): number {
     leaves: sum(({ leaves }) => leaves),
     weeks: sum(({ weeks: passed }) => passed),
     purged: sum(({ purged }) => purged),
+    followed: sum(({ followed }) => followed),
+    resets: sum(({ resets }) => resets),
     lostDisks: sum(({ lostDisks }) => lostDisks),
     settleSecondsMax: Math.max(...results.map(({ settleSeconds }) => settleSeconds)),
   }

@@ -2,6 +2,7 @@ import { peerIdOf } from './peer-ids.ts'
 import type { PartitionFaults } from './partition-faults.ts'
 import type { PartitionLedger } from './partition-ledger.ts'
 import type { PartitionReads } from './partition-reads.ts'
+import type { PartitionViews } from './partition-views.ts'
 import type { Random } from './random.ts'
 import type { EventQueue } from './event-queue.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
@@ -17,6 +18,8 @@ export interface PartitionDaysDeps {
   readonly queue: EventQueue
   readonly reads: PartitionReads
   readonly random: Random
+  /** Marks machines that are apart as away. Undefined where none are marked. */
+  readonly views: PartitionViews | undefined
   /** Lets the simulation go on up to a moment. */
   runUntil(timeMs: number): void
 }
@@ -36,14 +39,15 @@ export class PartitionDays {
 
   /** More than a grace period passes. */
   pass(): void {
-    const { faults, machines, queue, random, runUntil } = this.#deps
+    const { faults, machines, queue, random, runUntil, views } = this.#deps
     faults.paused = true
     const apart = this.#partOff()
     // Both sides write.
     runUntil(queue.nowMs + random.between(4000, 20_000))
     for (const machine of apart) if (random.chance(0.6)) faults.crash(machine, random)
     for (const machine of machines) faults.up(machine)
-    if (random.chance(0.15)) this.#forget(apart)
+    views?.away(apart, random)
+    if (random.chance(0.15) && views === undefined) this.#forget(apart)
     // Five minutes after a start, owners look at their floors, and then every 15 s.
     this.#standStill(300_000)
     runUntil(queue.nowMs + random.between(40_000, 80_000))

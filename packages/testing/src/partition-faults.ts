@@ -3,12 +3,16 @@ import type { Rendezvous } from '@gossipgrid/core/internals'
 import type { EventQueue } from './event-queue.ts'
 import { isLastOwner } from './partition-ledger.ts'
 import type { PartitionLedger } from './partition-ledger.ts'
+import { PartitionDrops } from './partition-drops.ts'
+import type { PartitionViews } from './partition-views.ts'
 import { witness } from './partition-witness.ts'
 import type { Witness } from './partition-witness.ts'
 import { peerIdOf } from './peer-ids.ts'
 import type { Random } from './random.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
+
+const DROPS_LOOK_MS = 100
 
 export interface PartitionFaultsDeps {
   readonly collections: readonly CollectionDescriptor[]
@@ -44,8 +48,13 @@ export class PartitionFaults {
     this.#deps = deps
   }
 
-  /** `leaves`: whether machines leave; in some simulations if left out. */
-  start(random: Random, leaves: boolean | undefined): void {
+  /**
+   * `leaves`: whether machines leave; in some simulations if left out. `drops`: whether owners crash when others have dropped their copies.
+   */
+  start(
+    random: Random,
+    { drops = false, leaves, views }: { drops?: boolean; leaves?: boolean; views?: PartitionViews | undefined },
+  ): void {
     const { machines, network, queue } = this.#deps
     this.#goodbyes = random.fork('goodbyes')
     const faults = random.fork('faults')
@@ -62,6 +71,15 @@ export class PartitionFaults {
       this.#loseDisk(each.pick(machines), each)
     })
     this.#repeat(faults.between(20_000, 80_000), faults.fork('storm'), (each) => this.#storm(each))
+    if (views !== undefined) {
+      const flaps = random.fork('views')
+      views.start(flaps)
+      this.#repeat(flaps.between(300, 4000), flaps, (each) => views.flap(each))
+    }
+    if (drops) {
+      const watch = new PartitionDrops(machines, this)
+      this.#repeat(DROPS_LOOK_MS, random.fork('drops'), (each) => watch.look(each))
+    }
     const leaving = random.fork('leave')
     if (leaves ?? leaving.chance(0.4)) {
       this.#repeat(leaving.between(15_000, 50_000), leaving, (each) => this.#leave(each.pick(machines)))

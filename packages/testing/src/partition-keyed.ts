@@ -1,4 +1,17 @@
-import { OwnShares, PRESENT, compositeKey, countRows, encodeShare, mainOf, splitKey, sumOf } from '@gossipgrid/core'
+import {
+  NO_SHARE,
+  OwnShares,
+  PRESENT,
+  compositeKey,
+  countRows,
+  covers,
+  deleteRowKey,
+  encodeShare,
+  largest,
+  mainOf,
+  splitKey,
+  sumOf,
+} from '@gossipgrid/core'
 import type { CollectionDescriptor, PartitionName, Peer, Row } from '@gossipgrid/core'
 import type { Violation } from './checkers.ts'
 import type { EventQueue } from './event-queue.ts'
@@ -29,20 +42,33 @@ interface Increment {
   readonly key: string
   readonly by: number
   readonly write: PartitionWrite
+  /** The key of the row of its slot, and what that has counted with it. */
+  readonly rowKey: string
+  readonly up: number
+}
+
+/** What a delete had seen of a slot. */
+interface Seen {
+  readonly up: number
+  readonly write: PartitionWrite
 }
 
 export interface PartitionKeyedDeps {
+  /** Counters are deleted as well. */
+  readonly deletes: boolean
   readonly queue: EventQueue
   readonly writing: PartitionWriting
 }
 
 /**
  * Partitioned counters and a partitioned set in a simulation. In the end each counter has every increment that was acknowledged, once, and
- * none that was not made. The set has no remove but of adds that the remover had seen, so every later add is there.
+ * none that was not made; but for those that a delete had seen, which do not count. The set has no remove but of adds that the remover had seen, so every later add is there.
  */
 export class PartitionKeyed {
   readonly #deps: PartitionKeyedDeps
   readonly #increments: Increment[] = []
+  /** By the key of the row of a slot: what deletes had seen of it. */
+  readonly #seen = new Map<string, Seen[]>()
   /** Key and date of each add that a remove has seen. */
   readonly #removed = new Set<string>()
   /** By machine and life. */
@@ -59,7 +85,8 @@ export class PartitionKeyed {
     const by = random.between(1, 9)
     const { peer } = machine
     if (peer === undefined) return
-    if (choice < 0.5) this.#count(machine, peer, key, by, random)
+    if (this.#deps.deletes && random.chance(0.1)) this.#delete(machine, peer, key, random)
+    else if (choice < 0.5) this.#count(machine, peer, key, by, random)
     else if (choice < 0.75) this.#add(machine, peer, word, random)
     else this.#remove(machine, peer, word, random)
   }
@@ -71,8 +98,9 @@ export class PartitionKeyed {
         const name = nameOf(COUNTERS, key, codeOf('counters'))
         if (!copies.has(copyKey(name))) continue
         const ofKey = this.#increments.filter((increment) => increment.key === key)
-        const owed = ofKey.filter(({ write }) => write.acknowledged && !write.excused)
-        const [least, most] = [total(owed), total(ofKey)]
+        const owed = ofKey.filter((each) => isOwed(each) && !this.#isSeen(each, () => true))
+        const possible = ofKey.filter((each) => !this.#isSeen(each, isOwed))
+        const [least, most] = [total(owed), total(possible)]
         const shown = Number(sumOf(countRows(peer.partitions.inCopy(name, key))) ?? 0n)
         if (shown < least || shown > most)
           return `counters: ${peer.peerId} has '${key}' at ${shown} instead of ${least} to ${most}`
@@ -100,7 +128,58 @@ export class PartitionKeyed {
     const written = peer.partitions.write(name, rowKey, encodeShare(next), now)
     shares.counted(key, { slot, share: next }, now.monotonicMs)
     const made = { name, key: rowKey, endsAtMs: Infinity, removes: false }
-    this.#increments.push({ key, by, write: this.#deps.writing.made(machine, peer, made, written, random) })
+    const write = this.#deps.writing.made(machine, peer, made, written, random)
+    this.#increments.push({ key, by, rowKey, up: next.up, write })
+  }
+
+  /** Deletes all that an owner and this machine know of a counter, as an application does. */
+  #delete(machine: SimulatedPeer, peer: Peer, key: string, random: Random): void {
+    const name = nameOf(COUNTERS, key, codeOf('counters'))
+    peer.partitions.read([{ name, key }], machine.clock.now(), ([found]) => {
+      // A caller goes on after the step that has answered it.
+      this.#deps.queue.after(0, () => {
+        if (machine.peer === peer && found!.rows !== undefined)
+          this.#deleteRows(machine, peer, { name, key, rows: found!.rows }, random)
+      })
+    })
+    machine.take({ type: 'tick' })
+  }
+
+  #deleteRows(
+    machine: SimulatedPeer,
+    peer: Peer,
+    {
+      key,
+      name,
+      rows,
+    }: { readonly name: PartitionName; readonly key: string; readonly rows: readonly Readonly<Row>[] },
+    random: Random,
+  ): void {
+    const now = machine.clock.now()
+    const shares = this.#sharesOf(machine, peer)
+    const own = shares.known(key, now.monotonicMs)
+    const ownKey = own === undefined ? undefined : compositeKey(key, own.slot)
+    const { counts, seen } = countRows(rows)
+    const known = counts.some(({ rowKey }) => rowKey === ownKey) || own === undefined ? [] : [ownKey!]
+    const slots = [...counts.map(({ rowKey }) => rowKey), ...known]
+    for (const rowKey of slots) {
+      const found = counts.find((count) => count.rowKey === rowKey)
+      const share = largest(found?.share, rowKey === ownKey ? own!.share : NO_SHARE)
+      if (!covers(seen.get(rowKey), share) && share.up > 0) {
+        const most = shares.deleted(rowKey, share)
+        const deleted = deleteRowKey(rowKey, shares.deleter)
+        const written = peer.partitions.write(name, deleted, encodeShare(most), machine.clock.now())
+        const made = { name, key: deleted, endsAtMs: Infinity, removes: false }
+        const write = this.#deps.writing.made(machine, peer, made, written, random)
+        this.#seen.set(rowKey, [...(this.#seen.get(rowKey) ?? []), { up: most.up, write }])
+      }
+      const row = rows.find((each) => each.key === rowKey)
+      if (row !== undefined) this.#removeRow(machine, peer, name, row, random)
+    }
+  }
+
+  #isSeen({ rowKey, up }: Increment, counts: (seen: Seen) => boolean): boolean {
+    return this.#seen.get(rowKey)?.some((seen) => seen.up >= up && counts(seen)) === true
   }
 
   #add(machine: SimulatedPeer, peer: Peer, word: string, random: Random): void {
@@ -142,6 +221,11 @@ export class PartitionKeyed {
     if (known === undefined) this.#shares.set(`${index} ${life}`, shares)
     return shares
   }
+}
+
+/** It is durable somewhere, and was not lost with disks. */
+function isOwed({ write }: { readonly write: PartitionWrite }): boolean {
+  return write.acknowledged && !write.excused
 }
 
 function total(increments: readonly Increment[]): number {

@@ -3,6 +3,8 @@ import type { PartitionName } from '@gossipgrid/core'
 import type { Registrations } from '@gossipgrid/core/internals'
 import { COPY_MUTANTS } from './copy-mutants.ts'
 import type { CopyMutantName } from './copy-mutants.ts'
+import { OWNER_MUTANTS } from './owner-mutants.ts'
+import type { OwnerMutantName } from './owner-mutants.ts'
 import { READ_MUTANTS } from './read-mutants.ts'
 import type { ReadMutantName } from './read-mutants.ts'
 import { replaceMethod } from './replacements.ts'
@@ -183,6 +185,7 @@ export type PartitionMutantName =
   | 'confirmed-early'
   | 'leave-at-once'
   | CopyMutantName
+  | OwnerMutantName
   | ReadMutantName
 
 /** Planted bugs in partitioned collections. */
@@ -199,5 +202,6 @@ export const PARTITION_MUTANTS: Readonly<Record<PartitionMutantName, Mutant>> = 
   'confirmed-early': confirmedEarly,
   'leave-at-once': leaveAtOnce,
   ...COPY_MUTANTS,
+  ...OWNER_MUTANTS,
   ...READ_MUTANTS,
 }

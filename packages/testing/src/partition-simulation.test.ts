@@ -126,6 +126,29 @@ test.each(Array.from({ length: 6 }, (_, i) => 501 + i))(
   },
 )
 
+test.each([
+  { seed: 4, name: 'owners that are marked as away and back', options: { views: true, leaves: false, memory: false } },
+  { seed: 7, name: 'the same, while weeks pass', options: { views: true, weeks: true, leaves: false, memory: false } },
+  { seed: 2, name: 'owners that crash when others have dropped their copies', options: { drops: true } },
+  { seed: 3, name: 'deletes of counters', options: { hints: true, keyed: true, deletes: true, weeks: false } },
+  {
+    seed: 5,
+    name: 'deletes of counters, while weeks pass',
+    options: { hints: true, keyed: true, deletes: true, weeks: true },
+  },
+])('$name lose nothing and bring nothing back, in simulation $seed', ({ seed, options }) => {
+  expect(simulatePartitions({ seed, ...options })).toMatchObject({ violations: [], lost: 0 })
+})
+
+test.each([
+  { seed: 1, weeks: false },
+  { seed: 6, weeks: true },
+])('readers that follow are given the last version of every key, in simulation $seed', ({ seed, weeks }) => {
+  const result = simulatePartitions({ seed, follows: true, weeks })
+  expect(result).toMatchObject({ violations: [], lost: 0 })
+  expect(result.followed).toBeGreaterThan(20)
+})
+
 test('a peer that leaves counts no other that is not registered yet, seed 70, fixed', () => {
   expect(simulatePartitions({ seed: 70, hints: true, keyed: false }).violations).toEqual([])
 })
@@ -173,6 +196,8 @@ const CAUGHT_BY: Readonly<
   'former-answers': { seeds: [6726] },
   'share-from-read': { hints: true, keyed: true, seeds: [1, 2, 3] },
   'remove-by-date': { hints: true, keyed: true, seeds: [1, 2, 3] },
+  'whole-by-equal': { hints: true, seeds: [2, 3, 5, 9] },
+  'live-owners': { hints: true, seeds: [1, 3, 4, 6] },
   'repair-as-write': { hints: true, repairs: true, seeds: [2, 3, 9] },
 }
 

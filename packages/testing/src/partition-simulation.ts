@@ -12,8 +12,11 @@ import { isOwner } from './partition-witness.ts'
 import type { Witness } from './partition-witness.ts'
 import { PartitionDays } from './partition-days.ts'
 import { PartitionFaults, witnessOf } from './partition-faults.ts'
+import { PartitionFollows } from './partition-follows.ts'
+import type { PartitionSimulationOptions, PartitionSimulationResult } from './partition-options.ts'
 import { PartitionReads } from './partition-reads.ts'
 import { unsettled } from './partition-settled.ts'
+import { PartitionViews } from './partition-views.ts'
 import { Random } from './random.ts'
 import { SimulatedClock } from './simulated-clock.ts'
 import { SimulatedDisk } from './simulated-disk.ts'
@@ -21,55 +24,6 @@ import { SimulatedNetwork } from './simulated-network.ts'
 import type { NetworkTraits } from './simulated-network.ts'
 import { SimulatedPeer } from './simulated-peer.ts'
 import { TraceHash } from './trace-hash.ts'
-
-export interface PartitionSimulationOptions {
-  readonly seed: number
-  /** 3 to 6 by default. */
-  readonly peers?: number
-  /** Simulated minutes with faults, before everything is healed; 2 by default. */
-  readonly minutes?: number
-  /** Peers also write to partitions that they have no copy of, some without a disk. In most seeds if left out. */
-  readonly hints?: boolean
-  /** Two machines at most have a disk, and the others own as well. In some seeds if left out. */
-  readonly memory?: boolean
-  /** Machines leave and come back. In some seeds if left out. */
-  readonly leaves?: boolean
-  /** Every other read asks all owners, and mends those that are behind. */
-  readonly repairs?: boolean
-  /** Counters and a set as well. In some seeds if left out, where no weeks pass. */
-  readonly keyed?: boolean
-  /** Weeks pass now and then, and deletes are purged. In some seeds if left out. */
-  readonly weeks?: boolean
-}
-
-export interface PartitionSimulationResult {
-  readonly seed: number
-  readonly peers: number
-  readonly minutes: number
-  /** A hash over everything that happened. */
-  readonly hash: string
-  readonly writes: number
-  readonly acknowledged: number
-  /** Acknowledged writes that an owner lacks in the end. */
-  readonly lost: number
-  readonly excused: number
-  /** Writes to partitions of others. */
-  readonly hinted: number
-  /** Reads that found an answer, and those that found no peer that could answer. */
-  readonly reads: number
-  readonly unreachable: number
-  /** Copies that became whole, or were so again, and disks that lost something. */
-  readonly wholes: number
-  readonly lostDisks: number
-  /** Simulated seconds from healing until all owners were whole and equal. */
-  readonly settleSeconds: number
-  /** Machines that handed over everything and left. */
-  readonly leaves: number
-  /** How often more than a grace period has passed, and deletes and expired values that were purged. */
-  readonly weeks: number
-  readonly purged: number
-  readonly violations: readonly Violation[]
-}
 
 const CHECK_EVERY_MS = 500
 const SETTLE_MAX_MS = 300_000
@@ -117,6 +71,8 @@ class PartitionSimulation {
   readonly #ownsInMemory: boolean
   readonly #writing: PartitionWriting
   readonly #keyed: PartitionKeyed | undefined
+  readonly #views: PartitionViews | undefined
+  readonly #follows: PartitionFollows | undefined
   #wholes = 0
 
   constructor(options: PartitionSimulationOptions) {
@@ -130,7 +86,8 @@ class PartitionSimulation {
     const all = options.peers ?? traits.between(3, 6)
     const durable = this.#ownsInMemory ? memory.below(3) : all
     const count = all + (this.#hints && hints.chance(0.4) ? 1 : 0)
-    const owners = traits.between(1, 3)
+    // A single owner that goes down and is marked as away at once leaves what it alone had.
+    const owners = Math.max(options.views === true ? 2 : 1, traits.between(1, 3))
     // Some disks are slow then.
     this.#ledger = new PartitionLedger(owners, this.#hints ? 12 : 4)
     this.#reads = new PartitionReads(this.#ledger, this.#machines, (violation) => this.#violated(violation))
@@ -163,12 +120,19 @@ class PartitionSimulation {
     })
     this.#writing = new PartitionWriting({
       apart: this.#faults.apart,
+      flaps: options.views === true,
       ledger: this.#ledger,
       machines: this.#machines,
       ownsInMemory: this.#ownsInMemory,
       waits: this.#hints,
     })
-    this.#keyed = isKeyed ? new PartitionKeyed({ queue: this.#queue, writing: this.#writing }) : undefined
+    this.#keyed = isKeyed
+      ? new PartitionKeyed({ queue: this.#queue, writing: this.#writing, deletes: options.deletes === true })
+      : undefined
+    const seen = { machines: this.#machines, ledger: this.#ledger }
+    if (options.views === true) this.#views = new PartitionViews({ ...seen, apart: this.#faults.apart })
+    if (options.follows === true)
+      this.#follows = new PartitionFollows({ ...seen, collections: names, queue: this.#queue })
     const passing = {
       machines: this.#machines,
       network: this.#network,
@@ -176,6 +140,7 @@ class PartitionSimulation {
       queue: this.#queue,
       ledger: this.#ledger,
       faults: this.#faults,
+      views: this.#views,
     }
     const runUntil = (timeMs: number): void => this.#runUntil(timeMs)
     if (passWeeks) this.#days = new PartitionDays({ ...passing, random: days, runUntil })
@@ -211,6 +176,8 @@ class PartitionSimulation {
       leaves: this.#faults.leaves,
       weeks: this.#days?.passed ?? 0,
       purged: writes.filter(({ purgedAtMs }) => purgedAtMs < Infinity).length,
+      followed: this.#follows?.answers ?? 0,
+      resets: this.#follows?.resets ?? 0,
       violations: this.#violations,
     }
   }
@@ -236,7 +203,9 @@ class PartitionSimulation {
     this.#writeOnAndOn(this.#random.fork('writes'))
     if (this.#hints) this.#readOnAndOn(this.#random.fork('reads'))
     if (this.#keyed !== undefined) this.#keyedOnAndOn(this.#keyed, this.#random.fork('keyed'))
-    this.#faults.start(this.#random, this.#options.leaves)
+    this.#follows?.start()
+    const { drops = false, leaves } = this.#options
+    this.#faults.start(this.#random, { drops, views: this.#views, ...(leaves === undefined ? {} : { leaves }) })
   }
 
   #writeOnAndOn(random: Random): void {
@@ -302,13 +271,18 @@ class PartitionSimulation {
     while (
       this.#queue.nowMs - startMs < SETTLE_MAX_MS &&
       this.#violations.length === 0 &&
-      unsettled(this.#witnesses(), this.#collections, this.#ledger.writes) !== undefined
+      this.#unsettled() !== undefined
     ) {
       this.#runUntil(this.#queue.nowMs + 1000)
     }
     this.#settleMs = this.#queue.nowMs - startMs
-    this.#violated(unsettled(this.#witnesses(), this.#collections, this.#ledger.writes))
+    this.#violated(this.#unsettled())
     if (this.#violations.length === 0) this.#violated(this.#keyed?.check(this.#witnesses()))
+  }
+
+  #unsettled(): Violation | undefined {
+    const witnesses = this.#witnesses()
+    return unsettled(witnesses, this.#collections, this.#ledger.writes) ?? this.#follows?.behind(witnesses)
   }
 
   #runUntil(timeMs: number): void {
@@ -319,6 +293,7 @@ class PartitionSimulation {
       this.#violated(this.#ledger.check(witnesses, this.#queue.nowMs))
       this.#countWhole(witnesses)
       this.#faults.letGo()
+      this.#follows?.look()
     }
   }
 
@@ -360,7 +335,7 @@ class PartitionSimulation {
     }
     const disk = new SimulatedDisk(this.#queue, random.fork('disk'))
     // What is not durable yet is often much.
-    if (this.#hints && random.fork('slow').chance(0.3)) disk.delayMaxMs = 1500
+    if (this.#hints && (random.fork('slow').chance(0.3) || this.#options.drops === true)) disk.delayMaxMs = 1500
     return new SimulatedPeer(world, {
       index,
       disk,

@@ -6,6 +6,8 @@ import type { Random } from './random.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
 
 export interface PartitionWritingDeps {
+  /** Owners come and go within seconds: what one peer takes for all owners may not be what a reader does. */
+  readonly flaps: boolean
   /** Machines that reach no other one. */
   readonly apart: ReadonlySet<SimulatedPeer>
   readonly ledger: PartitionLedger
@@ -90,6 +92,15 @@ export class PartitionWriting {
     // One that is cut off may not have been noticed yet.
     if (machines.some((machine) => machine.peer !== undefined && apart.has(machine))) return false
     const up = machines.flatMap((machine) => machine.peer?.peerId ?? [])
-    return [...up, ...ownersOf(peer, name)].every((id) => id === peer.peerId || peer.neighbours.has(id))
+    const isThere = (id: string): boolean => id === peer.peerId || peer.neighbours.has(id)
+    return [...up, ...ownersOf(peer, name)].every(isThere) && (!this.#deps.flaps || this.#isAgreed(peer, name))
+  }
+
+  /** All peers that are up see the same owners. */
+  #isAgreed(peer: Peer, name: PartitionName): boolean {
+    const owners = [...ownersOf(peer, name)].join()
+    return this.#deps.machines.every(
+      (each) => each.peer === undefined || [...ownersOf(each.peer, name)].join() === owners,
+    )
   }
 }

@@ -39,7 +39,7 @@ For each:
   --calendar        weeks with a minute or two a day, and peers that are away for weeks, instead of minutes of trouble
   --days D          of the calendar, 50 to 1000 (default 70; from 140 on a durable peer leaves for good)
   --visitors V      of the calendar: peers that come and go, 0 to 90 (default 20)
-  --partitions      partitioned collections; with --seed, --seeds, --first, --peers, --minutes, --json, --repairs, --keyed, --weeks, and the mutants
+  --partitions      partitioned collections; with --seed, --seeds, --first, --peers, --minutes, --json, --repairs, --keyed, --deletes, --weeks, --leaves, --views, --drops, --follows, and the mutants
                     ${Object.keys(PARTITION_MUTANTS).join(', ')}
   --gossip          peers send everything by gossip; otherwise frames may go straight to neighbours
   --mutant NAME     with a planted bug: ${Object.keys(MUTANTS).join(', ')}
