@@ -1,7 +1,6 @@
 import type { PartitionName } from '@gossipgrid/core'
 import type { Rendezvous } from '@gossipgrid/core/internals'
 import { copyKey, ownersOf } from './partition-witness.ts'
-import type { PartitionFaults } from './partition-faults.ts'
 import { peerIdOf } from './peer-ids.ts'
 import type { Random } from './random.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
@@ -15,12 +14,12 @@ interface Had {
 /** Crashes owners just when a former owner has dropped its copy: what they have said that they have must be on their disks. */
 export class PartitionDrops {
   readonly #machines: readonly SimulatedPeer[]
-  readonly #faults: PartitionFaults
+  readonly #crash: (machine: SimulatedPeer, random: Random) => void
   readonly #had = new Map<SimulatedPeer, Had>()
 
-  constructor(machines: readonly SimulatedPeer[], faults: PartitionFaults) {
+  constructor(machines: readonly SimulatedPeer[], crash: (machine: SimulatedPeer, random: Random) => void) {
     this.#machines = machines
-    this.#faults = faults
+    this.#crash = crash
   }
 
   look(random: Random): void {
@@ -36,7 +35,7 @@ export class PartitionDrops {
         if (names.has(key)) continue
         const owners = ownersOf(peer, name)
         for (const owner of this.#machines)
-          if (owners.has(peerIdOf(owner.index)) && random.chance(0.8)) this.#faults.crash(owner, random)
+          if (owners.has(peerIdOf(owner.index)) && random.chance(0.8)) this.#crash(owner, random)
         break
       }
     }

@@ -77,7 +77,7 @@ export class PartitionFaults {
       this.#repeat(flaps.between(300, 4000), flaps, (each) => views.flap(each))
     }
     if (drops) {
-      const watch = new PartitionDrops(machines, this)
+      const watch = new PartitionDrops(machines, (machine, each) => this.crash(machine, each))
       this.#repeat(DROPS_LOOK_MS, random.fork('drops'), (each) => watch.look(each))
     }
     const leaving = random.fork('leave')

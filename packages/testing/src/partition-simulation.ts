@@ -35,6 +35,10 @@ export function simulatePartitions(options: PartitionSimulationOptions): Partiti
   return new PartitionSimulation(options).run()
 }
 
+function mapsOf(names: readonly string[], owners: number): CollectionDescriptor[] {
+  return names.map((name) => ({ name, kind: 'map', mode: 'partitioned', partitions: PARTITIONS, owners }))
+}
+
 /** How bad the network is. */
 function drawNetwork(traits: Random): NetworkTraits {
   const lossy = traits.chance(0.5)
@@ -95,9 +99,7 @@ class PartitionSimulation {
     const days = this.#random.fork('days')
     const passWeeks = options.weeks ?? (!this.#ownsInMemory && days.chance(0.3))
     const isKeyed = options.keyed ?? (this.#hints && !passWeeks && this.#random.fork('keyed or not').chance(0.3))
-    const maps = names.map((name): CollectionDescriptor => {
-      return { name, kind: 'map', mode: 'partitioned', partitions: PARTITIONS, owners }
-    })
+    const maps = mapsOf(names, owners)
     this.#maps = names
     this.#collections = isKeyed ? [...maps, ...keyedCollections(owners)] : maps
     const network = drawNetwork(traits)
@@ -110,35 +112,32 @@ class PartitionSimulation {
       network,
       () => true,
     )
+    const seen = { machines: this.#machines, ledger: this.#ledger }
     this.#faults = new PartitionFaults({
-      machines: this.#machines,
+      ...seen,
       network: this.#network,
       queue: this.#queue,
-      ledger: this.#ledger,
       collections: this.#collections,
       ownsInMemory: this.#ownsInMemory,
     })
     this.#writing = new PartitionWriting({
+      ...seen,
       apart: this.#faults.apart,
       flaps: options.views === true,
-      ledger: this.#ledger,
-      machines: this.#machines,
       ownsInMemory: this.#ownsInMemory,
       waits: this.#hints,
     })
     this.#keyed = isKeyed
       ? new PartitionKeyed({ queue: this.#queue, writing: this.#writing, deletes: options.deletes === true })
       : undefined
-    const seen = { machines: this.#machines, ledger: this.#ledger }
     if (options.views === true) this.#views = new PartitionViews({ ...seen, apart: this.#faults.apart })
     if (options.follows === true)
       this.#follows = new PartitionFollows({ ...seen, collections: names, queue: this.#queue })
     const passing = {
-      machines: this.#machines,
+      ...seen,
       network: this.#network,
       reads: this.#reads,
       queue: this.#queue,
-      ledger: this.#ledger,
       faults: this.#faults,
       views: this.#views,
     }

@@ -153,7 +153,7 @@ it('a reader that does not know of a new owner finds what was written to that ow
 })
 
 it('an owner that goes and comes back every 20 s moves nothing, and neither does a restart of all, one after the other', () => {
-  const names = [...'abcdefghij']
+  const names = 'abcdefghij'.split('')
   const peers = new OwningPeers().settle(usersOf(2), ...names)
   fill(peers, 'a')
   peers.advance(SETTLED_AFTER_MS + COVERED_KEPT_MS)
