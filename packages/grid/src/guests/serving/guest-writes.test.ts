@@ -93,6 +93,15 @@ describe('what members remember of guests', () => {
     expect(writes.counts.refused).toBe(256)
   })
 
+  it('is no way past the grants: a number that was answered opens and writes nothing', async () => {
+    const writes = writesAt(member)
+    const sent = writeOf('42/a', 1)
+    await writes.take(passOf('ada'), guestId(1), [sent])
+    const hostile = { ...sent, map: 'grid', rowKey: 'member/x' }
+    expect(await codes(writes.take(passOf('ada'), guestId(1), [hostile]))).toEqual([''])
+    expect(member.collections().map(({ name }) => name)).toEqual(['todos'])
+  })
+
   it('decides on what is sent again after deletes may be purged: it is refused unless the guest is known', async () => {
     const writes = writesAt(member)
     const old = hlcFromWall(Date.now() - GRACE_MS - 60_000)

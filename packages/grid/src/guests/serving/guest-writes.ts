@@ -41,6 +41,11 @@ export interface Verdict extends Answer {
   readonly write: GuestWrite
 }
 
+interface Judged extends Verdict {
+  /** It was answered before. */
+  readonly isKnown: boolean
+}
+
 /** Takes the writes of guests: checks each, and issues those that are allowed under this peer's own dots. */
 export class GuestWrites {
   readonly #deps: GuestWritesDeps
@@ -64,17 +69,16 @@ export class GuestWrites {
   ): Promise<Verdict[]> {
     const { pump } = this.#deps.writes
     const before = TakenWrites.read(this.#guests, guest, pass.subject)
-    const verdicts: Verdict[] = []
+    const judged: Judged[] = []
     for (const write of writes) {
-      const answer = before.verdict(write, pump.wallMs) ?? (await this.#judge(pass, write))
-      verdicts.push({ write, ...answer })
+      const known = before.verdict(write, pump.wallMs)
+      judged.push({ write, isKnown: known !== undefined, ...(known ?? (await this.#judge(pass, write))) })
     }
-    await this.#room([
-      ...verdicts.flatMap(({ code, write }) => (code === '' ? [this.#row(write)] : [])),
-      before.row(this.#guests),
-    ])
+    const isTaken = ({ code, isKnown }: Judged): boolean => code === '' && !isKnown
+    const rows = judged.filter(isTaken).map(({ write }) => this.#row(write))
+    await this.#room([...rows, before.row(this.#guests)])
     check()
-    return this.#apply(pass, guest, verdicts)
+    return this.#apply(pass, guest, judged)
   }
 
   /** Forgets the last writes of guests that have not written for months. */
@@ -160,15 +164,16 @@ export class GuestWrites {
    * Without a pause, so that what members have taken and what is there is as it is now. Not by the path of own writes: maps check these rows against
    * their schemas as they do those of other peers.
    */
-  #apply(pass: PassContent, guest: string, judged: readonly Verdict[]): Verdict[] {
+  #apply(pass: PassContent, guest: string, judged: readonly Judged[]): Verdict[] {
     const { pump } = this.#deps.writes
     const { peer } = pump
     const taken = TakenWrites.read(this.#guests, guest, pass.subject)
     const verdicts: Verdict[] = []
     pump.undisturbed(() =>
       peer.atomically(() => {
-        for (const { write, ...answer } of judged) {
-          const known = taken.verdict(write, pump.wallMs)
+        for (const { isKnown, write, ...answer } of judged) {
+          // What was known is not judged, and is not written in any case.
+          const known = isKnown ? answer : taken.verdict(write, pump.wallMs)
           const verdict = known ?? (answer.code === '' ? this.#write(pass, write) : answer)
           verdicts.push({ write, ...verdict })
           if (known !== undefined) continue
