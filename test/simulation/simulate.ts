@@ -4,11 +4,15 @@ import { DropApplication } from '@gossipgrid/testing/simulation'
 import { simulateCommand } from '@gossipgrid/testing/sim-command'
 import { CountersApplication } from './counters-application.ts'
 import { documentApplications } from './document-application.ts'
+import { simulateGuestsCommand } from './guests/guest-command.ts'
 import { SetsApplication } from './sets-application.ts'
 
-process.exitCode = simulateCommand(process.argv.slice(2), {
-  document: documentApplications,
-  counters: () => [new CountersApplication()],
-  sets: () => [new SetsApplication()],
-  drops: (ledger) => [new DropApplication(ledger)],
-})
+const args = process.argv.slice(2)
+process.exitCode = args.includes('--guests')
+  ? await simulateGuestsCommand(args.filter((arg) => arg !== '--guests'))
+  : simulateCommand(args, {
+      document: documentApplications,
+      counters: () => [new CountersApplication()],
+      sets: () => [new SetsApplication()],
+      drops: (ledger) => [new DropApplication(ledger)],
+    })

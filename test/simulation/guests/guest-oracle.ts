@@ -1,0 +1,165 @@
+import { decodeValue, entryKeyOf } from '@gossipgrid/core'
+import type { Partition } from '@gossipgrid/core'
+import { covers } from '../../../packages/grid/src/guests/grants.ts'
+import type { Grant } from '../../../packages/grid/src/guests/grants.ts'
+import { decodeGuestMessage, decodeMemberMessage } from '../../../packages/grid/src/guests/messages.ts'
+import type { GuestWrite } from '../../../packages/grid/src/guests/messages.ts'
+import { readPass } from '../../../packages/grid/src/guests/pass-text.ts'
+import type { ReadPass } from '../../../packages/grid/src/guests/pass-text.ts'
+import { Revocations } from '../../../packages/grid/src/guests/passes/revocations.ts'
+import type { ChannelWitness } from './simulated-channel.ts'
+import { GuestLedger } from './guest-ledger.ts'
+import type { SimulatedGuest } from './simulated-guest.ts'
+import type { SimulatedMember } from './simulated-member.ts'
+
+export const MAPS = ['todos', 'board', 'news', 'salaries'] as const
+
+/** Bugs are planted there: the oracle asks the original. */
+const isRevoked = Revocations.prototype.has
+
+/** What a guest must not see and what must not happen to its writes, looked at on the wire and in what everyone has. */
+export class GuestOracle {
+  readonly ledger: GuestLedger = new GuestLedger()
+  readonly #members: readonly SimulatedMember[]
+  readonly #guests: readonly SimulatedGuest[]
+  readonly #violated: (violation: string) => void
+  messages = 0
+
+  constructor(
+    members: readonly SimulatedMember[],
+    guests: readonly SimulatedGuest[],
+    violated: (violation: string) => void,
+  ) {
+    this.#members = members
+    this.#guests = guests
+    this.#violated = violated
+  }
+
+  /** What is said between a guest and a member is within the pass that the member has accepted, which is valid there. */
+  witness(guest: SimulatedGuest, member: SimulatedMember): ChannelWitness {
+    const shown: ReadPass[] = []
+    const accepted: ReadPass[] = []
+    let pass: ReadPass | undefined
+    const writes = new Map<number, GuestWrite>()
+    return {
+      sent: (from, bytes) => {
+        this.messages += 1
+        if (from === 'guest') {
+          const message = decodeGuestMessage(bytes)
+          if (message.type === 'writes') for (const write of message.writes) this.ledger.sent(guest.index, write)
+          return
+        }
+        const message = decodeMemberMessage(bytes)
+        if (message.type === 'welcome') accepted.push((pass = shown.shift()!))
+        if (message.type === 'rows') {
+          this.#checkPass(guest, member, pass)
+          for (const { rowKey } of message.rows)
+            this.#checkSeen(guest, pass?.grants, message.map, entryKeyOf(message.kind, rowKey))
+        }
+        if (message.type !== 'answers') return
+        this.#checkPass(guest, member, pass)
+        for (const answer of message.answers) {
+          const write = writes.get(answer.number)!
+          const known = this.ledger.answers(guest.index, answer)
+          const key = entryKeyOf(write.kind, write.rowKey)
+          if (answer.bytes !== undefined) this.#checkSeen(guest, pass?.grants, write.map, key)
+          if (answer.code === '' || known === undefined) continue
+          const isBad = known.value.startsWith('bad')
+          const isCovered = accepted.every(({ grants }) => covers(grants, 'write', write.map, key))
+          // One that was refused before, when the pass was another one, is refused still.
+          if (!isBad && isCovered && !answer.text.includes('before'))
+            this.#violated(
+              `${guest.peerId} is refused '${known.value}', which it may write: ${answer.code} ${answer.text}`,
+            )
+        }
+      },
+      arrived: (from, bytes) => {
+        if (from === 'guest') {
+          const message = decodeGuestMessage(bytes)
+          if (message.type === 'enter' || message.type === 'pass') shown.push(readPass(message.pass))
+          if (message.type === 'writes') for (const write of message.writes) writes.set(write.number, write)
+          return
+        }
+        const message = decodeMemberMessage(bytes)
+        if (message.type === 'answers') for (const answer of message.answers) this.ledger.answered(guest.index, answer)
+      },
+    }
+  }
+
+  /** Looks at what everyone has now. */
+  check(): void {
+    for (const member of this.#members) for (const map of MAPS) this.#checkMember(member, map)
+    for (const guest of this.#guests) this.#checkGuest(guest)
+  }
+
+  #checkPass(guest: SimulatedGuest, { grid, peerId, revocations }: SimulatedMember, pass: ReadPass | undefined): void {
+    if (grid === undefined) return
+    if (pass === undefined) this.#violated(`${peerId} serves ${guest.peerId}, which has shown no pass`)
+    else if (pass.expiresAtMs + 1 < grid.pump.wallMs)
+      this.#violated(`${peerId} serves ${guest.peerId}, whose pass has expired`)
+    else if (isRevoked.call(revocations!, pass.id))
+      this.#violated(`${peerId} serves ${guest.peerId}, whose pass is revoked`)
+  }
+
+  #checkSeen(guest: SimulatedGuest, grants: readonly Grant[] | undefined, map: string, key: string): void {
+    if (!covers(grants ?? [], 'read', map, key)) this.#violated(`${guest.peerId} is sent '${key}' of '${map}'`)
+  }
+
+  #checkMember(member: SimulatedMember, map: string): void {
+    const partition = member.partition(map)
+    for (const { hlc, key, value } of partition === undefined ? [] : rowsOf(partition)) {
+      const write = this.ledger.find(value)
+      if (write === undefined) continue
+      const where = `'${value}' as '${key}' of '${map}' at ${member.peerId}`
+      // It was applied before any member has refused it: its answer was lost.
+      if (write.hlc === undefined && !write.isRefused) write.isTaken = true
+      write.hlc ??= hlc
+      if (write.hlc !== hlc) this.#violated(`${where} was taken twice: it is dated ${hlc}, and was ${write.hlc}`)
+      if (write.map !== map || write.key !== key) this.#violated(`${where} was written as another key`)
+      if (value.startsWith('bad')) this.#violated(`${where} is what members refuse`)
+      if (write.isRefused && !write.isTaken)
+        this.#violated(`${where} is there, and its guest was answered that it is refused`)
+    }
+  }
+
+  #checkGuest(guest: SimulatedGuest): void {
+    const { grid, outbox } = guest
+    if (grid === undefined || outbox === undefined) return
+    guest.look()
+    for (const collection of grid.pump.peer.collections) {
+      const [partition] = collection.partitions
+      if (partition === undefined || partition.name.collection === '' || !isOfApplication(partition)) continue
+      const map = partition.name.collection
+      for (const { key, rowKey, value } of rowsOf(partition)) {
+        if (outbox.has(partition, rowKey)) continue
+        if (!covers(guest.grants ?? [], 'read', map, key))
+          this.#violated(`${guest.peerId} has '${key}' of '${map}', which its pass does not cover`)
+        const write = this.ledger.find(value)
+        if (value.startsWith('bad') || (write?.isRefused === true && !write.isTaken))
+          this.#violated(`${guest.peerId} keeps '${value}', which was refused`)
+      }
+    }
+  }
+}
+
+function isOfApplication({ name }: Partition): boolean {
+  return MAPS.some((map) => map === name.collection)
+}
+
+/** What is in a map, as text. */
+export function rowsOf({
+  name,
+  replica,
+}: Partition): { readonly rowKey: string; readonly key: string; readonly value: string; readonly hlc: number }[] {
+  const { table } = replica
+  const slots = [...table.slots()].filter((slot) => !table.deleted(slot))
+  return slots.map((slot) => {
+    const rowKey = table.key(slot)
+    return {
+      rowKey,
+      key: entryKeyOf(name.kind, rowKey),
+      value: String(decodeValue(table.value(slot)!)),
+      hlc: table.hlc(slot),
+    }
+  })
+}

@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest'
+import { GUEST_MUTANTS, withGuestMutant } from './guest-mutants.ts'
+import type { GuestMutantName } from './guest-mutants.ts'
+import { simulateGuests } from './guest-simulation.ts'
+
+test('the same seed gives the same run of guests, another seed another one', async () => {
+  const first = await simulateGuests({ seed: 5, seconds: 10 })
+  expect(await simulateGuests({ seed: 5, seconds: 10 })).toEqual(first)
+  expect((await simulateGuests({ seed: 6, seconds: 10 })).hash).not.toBe(first.hash)
+})
+
+test.each(Array.from({ length: 6 }, (_, i) => 101 + i))(
+  'guests see and write what their passes allow and nothing else, and lose nothing, in simulation %i',
+  async (seed) => {
+    const result = await simulateGuests({ seed })
+    expect(result.violations).toEqual([])
+    expect(result.taken).toBeGreaterThan(20)
+    expect(result.refused).toBeGreaterThan(5)
+  },
+)
+
+test.each([201, 202, 203])('and so they do where weeks pass, in simulation %i', async (seed) => {
+  expect((await simulateGuests({ seed, weeks: true })).violations).toEqual([])
+})
+
+/** Seeds that caught a mutant. When all of them miss one, find others: `npm run sim -- --guests --seeds 30 --mutant NAME`. */
+const CAUGHT_BY: Readonly<Record<GuestMutantName, { readonly weeks?: boolean; readonly seeds: readonly number[] }>> = {
+  'unfiltered-frames': { seeds: [1, 2] },
+  'unfiltered-load': { seeds: [1, 2] },
+  'unfiltered-resync': { weeks: true, seeds: [1, 4] },
+  'kept-rows': { seeds: [1, 2] },
+  'refused-taken': { seeds: [1, 2] },
+  'refused-kept': { seeds: [1, 2] },
+  'taken-twice': { seeds: [2, 4] },
+  'forgotten-answers': { seeds: [2, 4] },
+  'former-cursor': { seeds: [1, 2] },
+  'advanced-cursor': { seeds: [2, 8] },
+  'checked-once': { seeds: [1, 2] },
+}
+
+test.each(Object.keys(GUEST_MUTANTS) as GuestMutantName[])(
+  'the simulator of guests finds the planted bug %s',
+  async (name) => {
+    const { seeds, weeks = false } = CAUGHT_BY[name]
+    const options = { weeks }
+    for (const seed of seeds) {
+      const { violations } = await withGuestMutant(name, () => simulateGuests({ seed, ...options }))
+      if (violations.length === 0) continue
+      expect((await simulateGuests({ seed, ...options })).violations).toEqual([])
+      return
+    }
+    expect.fail(`none of the seeds catches ${name} any more`)
+  },
+)

@@ -1,0 +1,148 @@
+import type { Partition } from '@gossipgrid/core'
+import type { memoryNetworkHub } from '@gossipgrid/testing/memory-network'
+import { Grid } from '../../../packages/grid/src/grid.ts'
+import { passKeysOf } from '../../../packages/grid/src/guests/passes/pass-keys.ts'
+import type { PassKey } from '../../../packages/grid/src/guests/passes/pass-keys.ts'
+import { Passes } from '../../../packages/grid/src/guests/passes/passes.ts'
+import { Revocations } from '../../../packages/grid/src/guests/passes/revocations.ts'
+import type { PassOffice } from '../../../packages/grid/src/guests/passes/pass-office.ts'
+import { mapPartition } from '../../../packages/grid/src/guests/serving/guest-reads.ts'
+import { GuestService } from '../../../packages/grid/src/guests/serving/guest-service.ts'
+import { GuestWrites } from '../../../packages/grid/src/guests/serving/guest-writes.ts'
+import { SharedReads } from '../../../packages/grid/src/guests/serving/shared-reads.ts'
+import { SubjectRates } from '../../../packages/grid/src/guests/serving/subject-rates.ts'
+import { SubjectTotals } from '../../../packages/grid/src/guests/serving/subject-totals.ts'
+import { Teardown } from '../../../packages/grid/src/lifecycle/teardown.ts'
+import type { Runtime } from '../../../packages/grid/src/runtime/runtime.ts'
+import { LabDisk } from '../../../packages/testing/src/lab/lab-disk.ts'
+import type { Random } from '../../../packages/testing/src/random.ts'
+import type { VirtualTime } from './virtual-time.ts'
+
+export const GRID = 'shop'
+const SECRET = 'q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA'
+export const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+
+export type Hub = ReturnType<typeof memoryNetworkHub>
+
+/** The member that takes writes: planted bugs need it. */
+export const runtimeOf: WeakMap<GuestWrites, Runtime> = new WeakMap()
+
+let keys: Promise<PassKey[]> | undefined
+/** The keys of all members. To be called before virtual time begins. */
+export function passKeys(): Promise<PassKey[]> {
+  keys ??= passKeysOf(GRID, [SECRET])
+  return keys
+}
+
+export interface MemberDeps {
+  readonly index: number
+  readonly count: number
+  readonly hub: Hub
+  readonly time: VirtualTime
+  readonly random: Random
+  readonly keys: readonly PassKey[]
+  /** How far its clock is ahead. */
+  readonly skewMs: number
+}
+
+/** A member that serves guests, with a disk that outlives it. */
+export class SimulatedMember {
+  readonly index: number
+  readonly skewMs: number
+  /** What went wrong while it served guests, by its own account. */
+  readonly errors: string[] = []
+  readonly #deps: MemberDeps
+  readonly #disk = new LabDisk()
+  #grid: Grid | undefined
+  #service: GuestService | undefined
+  #revocations: Revocations | undefined
+
+  constructor(deps: MemberDeps) {
+    this.#deps = deps
+    this.index = deps.index
+    this.skewMs = deps.skewMs
+  }
+
+  get peerId(): string {
+    return peerIdOf(this.index)
+  }
+
+  get wallMs(): number {
+    return this.#deps.time.wallMs + this.skewMs
+  }
+
+  /** Undefined while it is down. */
+  get grid(): Grid | undefined {
+    return this.#grid
+  }
+
+  get service(): GuestService | undefined {
+    return this.#service
+  }
+
+  get revocations(): Revocations | undefined {
+    return this.#revocations
+  }
+
+  partition(map: string): Partition | undefined {
+    return this.#grid && mapPartition(this.#grid.pump.peer.collections, map)
+  }
+
+  async start(): Promise<void> {
+    const { count, hub, keys: passKeysHere } = this.#deps
+    const others = Array.from({ length: count }, (_, i) => peerIdOf(i)).filter((peerId) => peerId !== this.peerId)
+    const network = hub.network({ join: others.map((peerId) => `memory:${peerId}`), peerId: this.peerId })
+    const openOffice = async ({ writes }: Runtime): Promise<PassOffice> => {
+      const revocations = new Revocations(writes)
+      this.#revocations = revocations
+      const passes = new Passes(GRID, passKeysHere, () => writes.pump.wallMs)
+      return { passes, revocations, revoke: (pass) => revocations.revoke(pass) }
+    }
+    this.#grid = await Grid.start(
+      {
+        ...{ name: GRID, storage: this.#disk.store(), network, logger: silent, software: 'simulated', storageLoss: '' },
+        ...{ valueSizeMaxBytes: 4096, joining: true, role: 'storage', readWallMs: () => this.wallMs },
+        guests: { openOffice, serve: async (runtime, office) => this.#serve(runtime, office) },
+      },
+      new Teardown(),
+    )
+  }
+
+  /** It is gone at once, with what was not durable. */
+  crash(): void {
+    const grid = this.#grid
+    if (grid === undefined) return
+    this.#deps.hub.crash(this.peerId)
+    this.#disk.crash()
+    grid.pump.halt()
+    void this.#service?.close()
+    this.#grid = undefined
+    this.#service = undefined
+    void grid.close().catch(() => undefined)
+  }
+
+  #serve(runtime: Runtime, office: PassOffice): GuestService {
+    const { writes } = runtime
+    const totals = new SubjectTotals(() => runtime.peer.collections)
+    const { random, time } = this.#deps
+    const authorize = async ({ value }: { readonly value: unknown }): Promise<boolean> => {
+      if (random.chance(0.2)) await new Promise<void>((resolve) => void time.timer(resolve, random.between(1, 300)))
+      return typeof value !== 'string' || !value.startsWith('bad')
+    }
+    const logger = { ...silent, error: (message: string) => void this.errors.push(message) }
+    const guestWrites = new GuestWrites({ writes, valueSizeMaxBytes: 4096, authorize, totals, logger })
+    runtimeOf.set(guestWrites, runtime)
+    const service = new GuestService({
+      ...{ ...office, pump: runtime, rates: new SubjectRates(), logger, guestsMax: 100 },
+      shared: new SharedReads(),
+      writes: guestWrites,
+    })
+    service.start({ peerId: this.peerId, addresses: () => [], stop: async () => undefined })
+    this.#service = service
+    return service
+  }
+}
+
+function peerIdOf(index: number): string {
+  return `member-${index}`
+}
