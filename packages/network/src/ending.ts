@@ -52,20 +52,27 @@ export function abort(connection: Connection, text: string): void {
 }
 
 /**
- * Makes `abort` of all connections of a node do nothing where they are closed already. libp2p's connection monitor calls it where a ping
- * has failed, and what it throws then would end the process.
+ * Makes `abort` of all connections of a node, and of their multiplexers, do nothing where they are closed already. libp2p's connection monitor calls
+ * the first where a ping has failed, and the multiplexer the second where data comes just as the connection closes. What they throw then would end the
+ * process.
  */
 export function forgiveAborts(node: Pick<Libp2p, 'addEventListener'>): void {
   node.addEventListener('connection:open', ({ detail: connection }) => {
-    const abortNow = connection.abort.bind(connection)
-    connection.abort = (error) => {
-      try {
-        abortNow(error)
-      } catch {
-        // It is closed already.
-      }
-    }
+    forgive(connection)
+    const { muxer } = connection as { readonly muxer?: Pick<Connection, 'abort'> }
+    if (muxer !== undefined) forgive(muxer)
   })
+}
+
+function forgive(closing: Pick<Connection, 'abort'>): void {
+  const abortNow = closing.abort.bind(closing)
+  closing.abort = (error) => {
+    try {
+      abortNow(error)
+    } catch {
+      // It is closed already.
+    }
+  }
 }
 
 /** `work`, or a rejection with `NETWORK_DIAL_FAILED` when the signal comes first. */

@@ -18,3 +18,14 @@ it('a connection that is closed already can be aborted, as the monitor of connec
   expect(() => connection.abort(reason)).not.toThrow()
   expect(aborted).toEqual([reason])
 })
+
+it('and so can its multiplexer, as it does itself where data comes just as the connection closes', () => {
+  const node = new EventTarget() as EventTarget & Pick<Libp2p, 'addEventListener'>
+  forgiveAborts(node)
+  const failing = (): void => {
+    throw new Error('Cannot write to a stream that is closed')
+  }
+  const connection = { abort: failing, muxer: { abort: failing } }
+  node.dispatchEvent(new CustomEvent('connection:open', { detail: connection }))
+  expect(() => connection.muxer.abort()).not.toThrow()
+})

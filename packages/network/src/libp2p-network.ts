@@ -5,6 +5,7 @@ import { checkKnown } from '@gossipgrid/core'
 import type { Known, PeerId } from '@gossipgrid/core'
 import { checkAddress, checkJoin, onLoopback } from './address-checks.ts'
 import type { Channel } from './channel.ts'
+import { forgiveAborts } from './ending.ts'
 import { PeerNetwork } from './peer-network.ts'
 import type { Libp2pNetwork } from './libp2p-port.ts'
 import type { Certificate, IceServer } from './servers-outside.ts'
@@ -113,6 +114,7 @@ export async function libp2pNetwork(options: Libp2pNetworkOptions): Promise<Libp
         preset.options({ ...hooks, privateKey, listen, neighboursMax, mdns, iceServers, announce, tls }),
       )
       await preset.prepare?.(node)
+      forgiveAborts(node)
       return { node, broadcasting: preset.broadcasting(node, hooks.gossip) }
     },
   )
