@@ -5,6 +5,7 @@ import { browser } from './browser.ts'
 import { crowd } from './crowd.ts'
 import { document } from './document.ts'
 import { engine } from './engine.ts'
+import { guests } from './guests.ts'
 import { idle } from './idle.ts'
 import { latency } from './latency.ts'
 import { summarize } from './medians.ts'
@@ -23,6 +24,7 @@ const BENCHES: readonly Bench[] = [
   crowd,
   document,
   engine,
+  guests,
   idle,
   latency,
   partitioned,

@@ -36,6 +36,13 @@ export const TARGETS: Readonly<Record<string, Readonly<Record<string, Target>>>>
     setBytesPerElement100k: { atMost: 120 },
     mapBytesPerTombstone100k: { atMost: 80 },
   },
+  guests: {
+    guestKilobytes: { atMost: 150 },
+    changeToAllMaxMs: { atMost: 300 },
+    idleCpuPercent: { atMost: 5 },
+    filteringPercent: { atMost: 10 },
+    guestsLost: { atMost: 0 },
+  },
   'partitioned-queries': {
     largestP50Ms: { atMost: 5 },
   },
