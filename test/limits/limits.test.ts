@@ -72,6 +72,7 @@ const NOT_FILLED: Record<string, string> = {
   WRITES_UNDER_WAY_MAX_BYTES: 'rows that HINTS_MAX_BYTES counts',
   WRITE_AUDIENCE_MAX: 'part of MESSAGE_MAX_BYTES',
   READ_KEYS_MAX: 'part of MESSAGE_MAX_BYTES',
+  READ_QUESTIONS_AT_ONCE_MAX: 'past it, questions wait for a moment and are sent all the same',
   READ_ANSWER_MAX_BYTES: 'the size of one thing',
   READS_MAX: 'reads of the application itself, which waits for them',
   READS_PASSED_MAX: 'keys that messages have named, for each neighbour',

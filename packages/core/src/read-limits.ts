@@ -8,6 +8,10 @@ export const READ_ANSWER_MAX_BYTES: number = 2 * 1024 * 1024
 export const READ_PATIENCE_MS = 1000
 /** When all peers in reach were asked, they are asked again after so long. */
 export const READ_RETRY_MS = 500
+/** Questions about keys that one peer has to answer at a time: while it has as many, further ones gather, */
+export const READ_QUESTIONS_AT_ONCE_MAX = 2
+/** for so long at most. */
+export const READ_GATHER_MAX_MS = 3
 /** How long a read is tried for at most. */
 export const READ_TIMEOUT_MS = 10_000
 /** Reads that wait for an answer, of this peer. */

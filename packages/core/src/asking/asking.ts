@@ -1,10 +1,10 @@
 import { GridError } from '../errors.ts'
 import type { Instant } from '../instant.ts'
-import { READS_MAX, READ_PATIENCE_MS, READ_RETRY_MS, READ_TIMEOUT_MS } from '../limits.ts'
+import { READS_MAX, READ_GATHER_MAX_MS, READ_PATIENCE_MS, READ_RETRY_MS, READ_TIMEOUT_MS } from '../limits.ts'
+import { QuestionGathering } from './question-gathering.ts'
 import type { Membership } from '../members/membership.ts'
 import type { RequestNumbers } from '../outbox/request-numbers.ts'
 import type { NeighbourTable } from '../members/neighbour-table.ts'
-import { includes } from '../placement/placement.ts'
 import type { Rendezvous } from '../placement/rendezvous.ts'
 import type { PeerId } from '../ports.ts'
 import type { PartitionName } from '../wire/block.ts'
@@ -28,11 +28,13 @@ interface Wanted<Asked extends Item, Answer> {
   readonly asked: Asked
   readonly request: Request<Asked, Answer>
   /** Peers that were asked in this round. */
-  readonly tried: Set<PeerId>
+  tried: readonly PeerId[]
   /** While a question is under way. */
   askedAtMs: number | undefined
   /** No peer was left to ask; another round begins then. */
   retryAtMs: number
+  /** Since when it gathers with others, while it does. */
+  gatheredAtMs: number | undefined
   answer: Answer | undefined
 }
 
@@ -66,6 +68,8 @@ export interface AskingDeps<Asked extends Item, Answer> {
   readonly groupOf: (asked: Asked) => string
   /** One answer is about all that one message asks: it counts for all of it, or not at all. */
   readonly joint?: boolean
+  /** While a peer has several questions to answer, further ones gather for a moment and go to it as one. */
+  readonly gathers?: boolean
   /** After so long another peer is asked as well. Default: a second. */
   readonly patienceMs?: number
   /** What this peer itself may answer. */
@@ -81,6 +85,7 @@ export class Asking<Asked extends Item, Answer> {
   readonly #deps: AskingDeps<Asked, Answer>
   readonly #requests = new Set<Request<Asked, Answer>>()
   readonly #questions = new Map<number, Question<Asked, Answer>>()
+  readonly #gathering = new QuestionGathering<Wanted<Asked, Answer>>()
   readonly #patienceMs: number
   /** Requests that are new, or of which something was answered. They are many, and most inputs have to do with few of them. */
   readonly #stirred = new Set<Request<Asked, Answer>>()
@@ -94,7 +99,7 @@ export class Asking<Asked extends Item, Answer> {
 
   /** Monotonic milliseconds at which there is something to ask or to give up. */
   get wakeAtMs(): number {
-    return this.#stirred.size > 0 ? 0 : this.#dueAtMs
+    return this.#stirred.size > 0 ? 0 : Math.min(this.#dueAtMs, this.#gathering.dueAtMs)
   }
 
   /** No further request finds room. */
@@ -110,22 +115,27 @@ export class Asking<Asked extends Item, Answer> {
     options: AskOptions = {},
   ): void {
     if (this.full) throw new GridError('BACKLOG_FULL', `${READS_MAX} reads wait for an answer already`)
+    const answers = asked.map((each) => this.#deps.ownAnswer(each, now))
+    if (!answers.includes(undefined)) {
+      done(answers)
+      return
+    }
     const passedFor = options.passedFor === undefined ? [] : [options.passedFor]
     const deadlineMs = now.monotonicMs + (options.timeoutMs ?? READ_TIMEOUT_MS)
     const request: Request<Asked, Answer> = { wanted: [], deadlineMs, passedFor, done }
-    for (const each of asked) {
-      const answer = this.#deps.ownAnswer(each, now)
+    for (const [place, each] of asked.entries()) {
       request.wanted.push({
         asked: each,
         request,
-        tried: new Set(passedFor),
+        tried: passedFor,
         askedAtMs: undefined,
         retryAtMs: 0,
-        answer,
+        gatheredAtMs: undefined,
+        answer: answers[place],
       })
     }
     this.#requests.add(request)
-    if (!this.#endIfDone(request, false)) this.#stirred.add(request)
+    this.#stirred.add(request)
   }
 
   /** Other peers may be worth asking now. */
@@ -140,6 +150,7 @@ export class Asking<Asked extends Item, Answer> {
       this.#questions.delete(number)
       for (const each of wanted) each.askedAtMs = undefined
     }
+    this.#stirAll(this.#gathering.disconnected(neighbour))
     this.neighboursChanged()
   }
 
@@ -153,6 +164,7 @@ export class Asking<Asked extends Item, Answer> {
     const question = this.#questions.get(request)
     if (question === undefined) return
     this.#questions.delete(request)
+    this.#stirAll(this.#gathering.ended(question.peer))
     // Also if the answer is refused.
     for (const wanted of question.wanted) this.#stirred.add(wanted.request)
     // It answers a part each time, or it is not asked again.
@@ -164,25 +176,30 @@ export class Asking<Asked extends Item, Answer> {
       wanted.askedAtMs = undefined
       if (wanted.answer !== undefined) continue
       // Another peer has answered a part of it meanwhile: the peer is asked for the rest alone.
-      if (isLate && this.#deps.joint === true) wanted.tried.delete(question.peer)
+      if (isLate && this.#deps.joint === true) mayTryAgain(wanted, question.peer)
       else if (outcomes[place] === ReadOutcome.ANSWERED) wanted.answer = answerOf(wanted.asked, place)
-      else if (outcomes[place] === ReadOutcome.LEFT_OUT && hasAnswers) wanted.tried.delete(question.peer)
+      else if (outcomes[place] === ReadOutcome.LEFT_OUT && hasAnswers) mayTryAgain(wanted, question.peer)
     }
   }
 
   tick(now: Instant): void {
     const isDue = now.monotonicMs >= this.#dueAtMs
+    if (now.monotonicMs >= this.#gathering.dueAtMs) this.#stirAll(this.#gathering.due(now.monotonicMs))
     if (!isDue && this.#stirred.size === 0) return
     if (isDue) {
       this.#dueAtMs = Infinity
-      for (const [number, { askedAtMs }] of this.#questions) {
-        if (now.monotonicMs - askedAtMs >= READ_TIMEOUT_MS) this.#questions.delete(number)
+      for (const [number, { peer, askedAtMs }] of this.#questions) {
+        if (now.monotonicMs - askedAtMs < READ_TIMEOUT_MS) continue
+        this.#questions.delete(number)
+        this.#stirAll(this.#gathering.ended(peer))
       }
     }
     // What is asked meanwhile joins either.
     this.#askFor(isDue ? this.#requests : this.#stirred, now)
     this.#stirred.clear()
-    if (this.#requests.size === 0) this.#questions.clear()
+    if (this.#requests.size > 0) return
+    this.#questions.clear()
+    this.#gathering.clear()
   }
 
   #askFor(requests: Iterable<Request<Asked, Answer>>, now: Instant): void {
@@ -191,11 +208,11 @@ export class Asking<Asked extends Item, Answer> {
       if (!this.#requests.has(request) || this.#endIfDone(request, now.monotonicMs >= request.deadlineMs)) continue
       const passed = request.passedFor.length > 0
       for (const wanted of request.wanted) {
-        const peer = this.#nextFor(wanted, request, now)
-        if (peer === undefined) continue
+        const target = this.#nextFor(wanted, request, now)
+        if (target === undefined) continue
+        const { peer, hasCopy, isOwner } = target
+        const isFormer = hasCopy && !isOwner
         // What the peer passes on takes longer.
-        const hasCopy = this.#deps.placement.wholeHolders(wanted.asked.name).includes(peer)
-        const isFormer = hasCopy && !includes(this.#deps.placement.owners(wanted.asked.name), peer)
         const key = `${peer} ${passed} ${hasCopy} ${isFormer} ${this.#deps.groupOf(wanted.asked)}`
         const manner: Manner = { ...(passed ? { passed: true } : {}), ...(isFormer ? { former: true } : {}) }
         const question = toAsk.get(key) ?? { peer, manner, wanted: [] }
@@ -212,25 +229,45 @@ export class Asking<Asked extends Item, Answer> {
   }
 
   /** The peer to ask now, if there is one, and if this peer cannot answer itself. */
-  #nextFor(wanted: Wanted<Asked, Answer>, { passedFor }: Request<Asked, Answer>, now: Instant): PeerId | undefined {
+  #nextFor(wanted: Wanted<Asked, Answer>, { passedFor }: Request<Asked, Answer>, now: Instant): Target | undefined {
     if (wanted.answer !== undefined || now.monotonicMs < nextAtMsOf(wanted, this.#patienceMs)) return undefined
     wanted.answer = this.#deps.ownAnswer(wanted.asked, now)
     if (wanted.answer !== undefined) return undefined
     const target = this.#targetOf(wanted, passedFor.length > 0)
+    if (target !== undefined && this.#gathers(wanted, target, now)) return undefined
+    wanted.gatheredAtMs = undefined
     wanted.askedAtMs = target === undefined ? undefined : now.monotonicMs
     if (target !== undefined) {
-      wanted.tried.add(target)
+      wanted.tried = [...wanted.tried, target.peer]
       return target
     }
-    wanted.tried.clear()
-    for (const peer of passedFor) wanted.tried.add(peer)
+    wanted.tried = passedFor
     wanted.retryAtMs = now.monotonicMs + READ_RETRY_MS
     return undefined
+  }
+
+  /** Whether it waits for others to go with it. */
+  #gathers(wanted: Wanted<Asked, Answer>, { peer }: Target, now: Instant): boolean {
+    if (this.#deps.gathers !== true || !this.#gathering.isBusy(peer)) return false
+    wanted.gatheredAtMs ??= now.monotonicMs
+    if (now.monotonicMs - wanted.gatheredAtMs >= READ_GATHER_MAX_MS) return false
+    this.#gathering.add(peer, wanted, wanted.gatheredAtMs + READ_GATHER_MAX_MS)
+    // If nothing else brings it back.
+    wanted.retryAtMs = now.monotonicMs + READ_RETRY_MS
+    return true
+  }
+
+  #stirAll(gathered: Iterable<Wanted<Asked, Answer>>): void {
+    for (const wanted of gathered) {
+      wanted.retryAtMs = 0
+      this.#stirred.add(wanted.request)
+    }
   }
 
   #send(peer: PeerId, wanted: readonly Wanted<Asked, Answer>[], manner: Manner, now: Instant): void {
     const request = this.#deps.requests.next()
     this.#questions.set(request, { peer, wanted, askedAtMs: now.monotonicMs })
+    this.#gathering.begun(peer)
     this.#deps.send(
       peer,
       request,
@@ -247,15 +284,39 @@ export class Asking<Asked extends Item, Answer> {
   }
 
   /** Whole owners first, then others with a whole copy, then members that may know a way. */
-  #targetOf({ asked: { name }, tried }: Wanted<Asked, Answer>, passed: boolean): PeerId | undefined {
+  #targetOf({ asked: { name }, tried }: Wanted<Asked, Answer>, passed: boolean): Target | undefined {
     const { membership, neighbours, placement } = this.#deps
-    const ids = neighbours.ids().filter((peer) => !tried.has(peer))
     const owners = placement.owners(name) as ReadonlySet<PeerId>
-    const whole = new Set(placement.wholeHolders(name))
-    const target = ids.find((peer) => owners.has(peer) && whole.has(peer)) ?? ids.find((peer) => whole.has(peer))
-    if (target !== undefined || passed) return target ?? ids.find((peer) => owners.has(peer))
-    return ids.find((peer) => owners.has(peer)) ?? ids.find((peer) => membership.isDurable(peer))
+    const whole = placement.wholeHolders(name)
+    const mayAsk = (peer: PeerId): boolean => neighbours.has(peer) && !tried.includes(peer)
+    const copy = this.#leastBusy(whole.filter((peer) => owners.has(peer) && mayAsk(peer))) ?? whole.find(mayAsk)
+    if (copy !== undefined) return { peer: copy, hasCopy: true, isOwner: owners.has(copy) }
+    const owner = [...owners].find(mayAsk)
+    if (owner !== undefined) return { peer: owner, hasCopy: false, isOwner: true }
+    if (passed) return undefined
+    const other = neighbours.ids().find((peer) => mayAsk(peer) && membership.isDurable(peer))
+    return other === undefined ? undefined : { peer: other, hasCopy: false, isOwner: false }
   }
+
+  #leastBusy(peers: readonly PeerId[]): PeerId | undefined {
+    let best: PeerId | undefined
+    for (const peer of peers) {
+      if (best === undefined || this.#gathering.questions(peer) < this.#gathering.questions(best)) best = peer
+    }
+    return best
+  }
+}
+
+/** A peer to ask. */
+interface Target {
+  readonly peer: PeerId
+  /** It has a whole copy. */
+  readonly hasCopy: boolean
+  readonly isOwner: boolean
+}
+
+function mayTryAgain(wanted: Pick<Wanted<Item, unknown>, 'tried'>, peer: PeerId): void {
+  wanted.tried = wanted.tried.filter((each) => each !== peer)
 }
 
 /** When another peer may be asked. */

@@ -3,7 +3,9 @@ import {
   COMPARE_PATIENCE_MS,
   HOLD_AHEAD_MS,
   OUT_OF_TOUCH_MS,
+  READ_GATHER_MAX_MS,
   READ_PATIENCE_MS,
+  READ_QUESTIONS_AT_ONCE_MAX,
   READ_RETRY_MS,
   READ_TIMEOUT_MS,
   READS_MAX,
@@ -241,6 +243,61 @@ describe('an owner', () => {
     peers.deliver = ({ message }) => message.type !== 'digest'
     expect(peers.readNow('w', 3)).toEqual([7])
     expect(peers.sent('read', 'b')).toMatchObject([{ passed: true }])
+  })
+})
+
+describe('many reads at a time', () => {
+  const before = (): OwningPeers => {
+    const peers = outsider(1, 'a')
+    peers.writeTo('a', 3, 7)
+    peers.run()
+    peers.passed.length = 0
+    return peers
+  }
+
+  it('leave at once while the peer has few to answer, and then gather in one message', () => {
+    const peers = before()
+    const found = Array.from({ length: 20 }, () => peers.read('w', 3))
+    expect(peers.sent('read')).toHaveLength(READ_QUESTIONS_AT_ONCE_MAX)
+    peers.run()
+    expect(found.flat()).toEqual(found.map(() => 7))
+    expect(peers.sent('read')).toHaveLength(READ_QUESTIONS_AT_ONCE_MAX + 1)
+  })
+
+  it('wait only for a moment where a peer answers nothing', () => {
+    const peers = before()
+    let isSilent = true
+    peers.deliver = ({ message }) => !isSilent || message.type !== 'found'
+    for (let i = 0; i < READ_QUESTIONS_AT_ONCE_MAX; i++) peers.read('w', 3)
+    peers.run()
+    isSilent = false
+    const found = peers.read('w', 3)
+    peers.run()
+    expect(found).toEqual([])
+    peers.advance(READ_GATHER_MAX_MS)
+    expect(found).toEqual([7])
+  })
+
+  it('go to another owner when the one that they gathered for is gone', () => {
+    const peers = outsider(2, 'a', 'b')
+    peers.writeTo('a', 3, 7)
+    peers.advance(1000)
+    peers.deliver = ({ message }) => message.type !== 'found'
+    // As many as both have to answer at a time.
+    const all = Array.from({ length: 2 * READ_QUESTIONS_AT_ONCE_MAX + 2 }, () => peers.read('w', 3))
+    peers.deliver = () => true
+    peers.cut('w', 'a')
+    peers.run()
+    expect(all.flat()).toEqual(all.map(() => 7))
+  })
+
+  it('are shared out among the owners', () => {
+    const peers = outsider(2, 'a', 'b')
+    peers.passed.length = 0
+    for (let i = 0; i < 4; i++) peers.read('w', 3)
+    const asked = peers.passed.filter(({ message }) => message.type === 'read').map(({ to }) => to)
+    expect(asked).toHaveLength(4)
+    for (const owner of ['a', 'b']) expect(asked.filter((to) => to === owner)).toHaveLength(2)
   })
 })
 

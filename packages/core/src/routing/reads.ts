@@ -55,6 +55,7 @@ export class Reads {
     this.asking = new Asking({
       ...deps,
       itemsMax: READ_KEYS_MAX,
+      gathers: true,
       groupOf: () => '',
       ownAnswer: (asked, now) => this.#ownAnswer(asked, now),
       send: (peer, request, asked, manner) => {
