@@ -14,6 +14,7 @@ const ALL = 200_000
 const QUERIES = 2000
 const SCANS = 8
 const WRITES = 20_000
+const UPKEEP_WARM_TURNS = 10
 const LIVE_ROWS = 100_000
 const LIVE_CHANGES = 2000
 
@@ -109,11 +110,15 @@ async function upkeepCpuUs(cities: GridMap<City>, all: ReadonlyMap<string, City>
     await cities.setMany(changed)
     return (cpuMs(cpu) * 1000) / WRITES
   }
+  // Once before, for the runtime to compile what is measured.
+  const first = await cities.index('population')
+  for (let by = 1; by <= UPKEEP_WARM_TURNS; by++) await write(by)
+  first.drop()
   const differences: number[] = []
   for (let turn = 0; turn < 9; turn++) {
-    const plain = await write(2 * turn + 1)
+    const plain = await write(2 * turn + 101)
     const index = await cities.index('population')
-    differences.push((await write(2 * turn + 2)) - plain)
+    differences.push((await write(2 * turn + 102)) - plain)
     index.drop()
   }
   await cities.setMany(entries)
