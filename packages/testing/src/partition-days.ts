@@ -86,8 +86,11 @@ export class PartitionDays {
   }
 
   #takeBack(apart: readonly SimulatedPeer[]): void {
-    const { faults, machines } = this.#deps
-    for (const machine of apart) faults.apart.delete(machine)
+    const { faults, machines, queue } = this.#deps
+    for (const machine of apart) {
+      faults.apart.delete(machine)
+      faults.backAtMs.set(machine, queue.nowMs)
+    }
     faults.split(machines.map(() => 0))
     for (const machine of apart) faults.up(machine)
   }

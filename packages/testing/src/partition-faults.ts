@@ -1,11 +1,11 @@
-import type { CollectionDescriptor } from '@gossipgrid/core'
+import type { CollectionDescriptor, PartitionName } from '@gossipgrid/core'
 import type { Rendezvous } from '@gossipgrid/core/internals'
 import type { EventQueue } from './event-queue.ts'
 import { isLastOwner } from './partition-ledger.ts'
 import type { PartitionLedger } from './partition-ledger.ts'
 import { PartitionDrops } from './partition-drops.ts'
 import type { PartitionViews } from './partition-views.ts'
-import { witness } from './partition-witness.ts'
+import { copyKey, witness } from './partition-witness.ts'
 import type { Witness } from './partition-witness.ts'
 import { peerIdOf } from './peer-ids.ts'
 import type { Random } from './random.ts'
@@ -13,6 +13,8 @@ import type { SimulatedNetwork } from './simulated-network.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
 
 const DROPS_LOOK_MS = 100
+/** How long machines may take to meet one that was apart. */
+const BACK_MAX_MS = 60_000
 
 export interface PartitionFaultsDeps {
   readonly collections: readonly CollectionDescriptor[]
@@ -39,6 +41,8 @@ export class PartitionFaults {
   readonly apart: Set<SimulatedPeer> = new Set()
   /** Machines that will not come back, as a user believes. */
   readonly forgotten: Set<SimulatedPeer> = new Set()
+  /** Simulated milliseconds at which machines that were apart reached the others again. */
+  readonly backAtMs: Map<SimulatedPeer, number> = new Map()
   readonly #deps: PartitionFaultsDeps
   /** Machines whose peers are leaving, and in which life. */
   readonly #leaving = new Map<SimulatedPeer, number>()
@@ -153,6 +157,18 @@ export class PartitionFaults {
       if (!this.paused) cause(random)
       this.#repeat(everyMs, random, cause)
     })
+  }
+
+  /** A machine that others may know has a whole copy of a partition. Those that begin while it is apart have never heard of it. */
+  hasWhole(name: PartitionName): boolean {
+    const { machines, queue } = this.#deps
+    const mayBeKnown = machines.filter((machine) => {
+      const backAtMs = this.backAtMs.get(machine) ?? -Infinity
+      return (
+        machine.life > 0 && !this.gone.has(machine) && !this.apart.has(machine) && queue.nowMs - backAtMs > BACK_MAX_MS
+      )
+    })
+    return mayBeKnown.some((machine) => witnessOf(machine).copies.get(copyKey(name))?.whole === true)
   }
 
   /** Starts a machine that is down, unless its peer has left. */

@@ -37,7 +37,7 @@ export interface PartitionWrite extends Version {
   readonly endsAtMs: number
   /** All writes to its key, oldest first. */
   readonly ofKey: PartitionWrite[]
-  /** Its machine was forgotten after it was made: what only that machine has is given up. */
+  /** Its machine was forgotten, before or after it was made: what only that machine has is given up. */
   forgotten: boolean
   /** Simulated milliseconds at which a copy of the partition was first seen to know of it. */
   seenAtMs: number

@@ -124,6 +124,7 @@ class PartitionSimulation {
       ...seen,
       apart: this.#faults.apart,
       flaps: options.views === true,
+      forgotten: this.#faults.forgotten,
       ownsInMemory: this.#ownsInMemory,
       waits: this.#hints,
     })
@@ -305,6 +306,12 @@ class PartitionSimulation {
     for (const copy of whole) this.#whole.add(copy)
   }
 
+  /** Some machine has a whole copy of a partition that is reported as lost. */
+  #isThere({ name: collection, partitions }: Extract<PeerEvent, { readonly type: 'partition-lost' }>): boolean {
+    const { kind } = nameOf(collection, '')
+    return partitions.some((index) => this.#faults.hasWhole({ collection, kind, partition: PARTITIONS + index }))
+  }
+
   #witnesses(): Witness[] {
     const there = this.#machines.filter(({ life, persistent, peer }) => life > 0 && (persistent || peer !== undefined))
     return there.filter((machine) => !this.#faults.gone.has(machine)).map((machine) => witnessOf(machine))
@@ -325,7 +332,7 @@ class PartitionSimulation {
       confirmed: () => undefined,
       travelled: () => undefined,
       heard: (machine: SimulatedPeer, event: PeerEvent) => {
-        if (event.type === 'partition-lost')
+        if (event.type === 'partition-lost' && this.#isThere(event))
           this.#violated(`lost: ${machine.peer!.peerId} reports ${event.partitions.join()}`)
         if (event.type === 'session' && event.complete) this.#reads.met(machine)
         this.#writing.heard(machine, event)

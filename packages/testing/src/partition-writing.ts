@@ -10,6 +10,8 @@ export interface PartitionWritingDeps {
   readonly flaps: boolean
   /** Machines that reach no other one. */
   readonly apart: ReadonlySet<SimulatedPeer>
+  /** Machines that will not come back, as a user believes. */
+  readonly forgotten: ReadonlySet<SimulatedPeer>
   readonly ledger: PartitionLedger
   readonly machines: readonly SimulatedPeer[]
   /** Machines without a disk own as well. */
@@ -40,7 +42,7 @@ export class PartitionWriting {
 
   /** A machine has written. */
   made(machine: SimulatedPeer, peer: Peer, made: MadeWrite, written: Written, random: Random): PartitionWrite {
-    const { ledger, waits } = this.#deps
+    const { apart, forgotten, ledger, waits } = this.#deps
     const { hlc, replicaId, sequence, writeId } = written
     const write: PartitionWrite = {
       ...made,
@@ -57,6 +59,8 @@ export class PartitionWriting {
       ofKey: ledger.ofKey(made.name, made.key),
       ...NOTHING_KNOWN,
       everywhere: new Map(),
+      // It goes on, and does not know.
+      forgotten: forgotten.has(machine) && apart.has(machine),
     }
     ledger.add(write)
     if (!machine.persistent || (waits && random.chance(0.5))) this.#countCopies(machine, peer, write, written)
