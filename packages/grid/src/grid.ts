@@ -9,8 +9,7 @@ import type { GridEvents } from './lifecycle/event-reporter.ts'
 import type { LeaveOptions } from './lifecycle/hand-over.ts'
 import { farewellSteps, haltStep } from './lifecycle/farewell.ts'
 import { GridWithGuests } from './guests/face/grid-with-guests.ts'
-import { GuestFace } from './guests/face/guest-face.ts'
-import type { GuestFaceDeps } from './guests/face/guest-face.ts'
+import type { GuestFace, OpenGuestFace } from './guests/face/guest-face.ts'
 import { GridMaps } from './collections/grid-maps.ts'
 import { GridSignals } from './signals/grid-signals.ts'
 import { loadPeer } from './lifecycle/load-peer.ts'
@@ -42,7 +41,7 @@ export interface GridDeps extends StoredPeer {
   readonly tracer?: GridTracer | undefined
   /** Reports to the peer when its page is hidden, frozen or shown, until the returned function is called. */
   readonly follow?: ((runtime: Runtime) => () => void) | undefined
-  readonly guests: GuestFaceDeps
+  readonly guests: OpenGuestFace | undefined
 }
 
 const LEAVE_OPTIONS: Known<LeaveOptions> = { timeoutMs: true, signal: true, onProgress: true }
@@ -70,7 +69,7 @@ export class Grid extends GridWithGuests {
   protected readonly signals: GridSignals
   protected readonly countersAndSets: CountersAndSets
   protected readonly partitionedCountersAndSets: PartitionedCountersAndSets
-  protected readonly guestFace: GuestFace
+  protected readonly guestFace: GuestFace | undefined
   /** @internal */
   readonly documents: Documents
   readonly #readiness: Readiness
@@ -94,7 +93,7 @@ export class Grid extends GridWithGuests {
     teardown.add(haltStep(runtime, deps.logger))
     await orAborted(runtime.start(), signal)
     const unfollow = deps.follow?.(runtime) ?? (() => undefined)
-    await orAborted(grid.guestFace.start(teardown), signal)
+    if (grid.guestFace !== undefined) await orAborted(grid.guestFace.start(teardown), signal)
     grid.#watchReadiness()
     const faces = [grid.maps, grid.signals, grid.countersAndSets]
     const steps = farewellSteps({ runtime, faces, documents: grid.documents, unfollow, left: () => grid.#left })
@@ -135,7 +134,8 @@ export class Grid extends GridWithGuests {
       asked: (query) => this.partitionedMaps.answer(query),
       signalled: (event) => this.signals.take(event),
     })
-    this.guestFace = new GuestFace(deps.guests, this.#runtime, this.#events, () => this.#readiness.exchanged())
+    const faced = { runtime: this.#runtime, signals: this.signals, exchanged: () => this.#readiness.exchanged() }
+    this.guestFace = deps.guests?.(faced, this.#events)
     this.documents = new Documents(writes, logger, (topic) => this.signals.topic(topic))
   }
 
@@ -236,7 +236,7 @@ export class Grid extends GridWithGuests {
   /** The current state of this peer, and what it knows of others. */
   status(): GridStatus {
     const { recoveries } = this.#eventReporter
-    return statusOf(this.name, this.#runtime, recoveries, (each) => this.entriesIn(each), this.guestFace.status())
+    return statusOf(this.name, this.#runtime, recoveries, (each) => this.entriesIn(each), this.guestFace?.status())
   }
 
   /**

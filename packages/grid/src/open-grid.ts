@@ -5,7 +5,7 @@ import { libp2pNetwork } from '@gossipgrid/network'
 import type { Libp2pNetworkOptions } from '@gossipgrid/network'
 import type { OpenedStorage } from './environment/environment.ts'
 import { Grid } from './grid.ts'
-import type { GuestFaceDeps } from './guests/face/guest-face.ts'
+import type { OpenGuestFace } from './guests/face/guest-face.ts'
 import { keepIdentity, keepName, readIdentity } from './lifecycle/identity.ts'
 import { claimPlace } from './lifecycle/open-places.ts'
 import { quietLogger } from './logger.ts'
@@ -120,7 +120,7 @@ async function openStorage(options: OpenGridOptions, logger: Logger): Promise<Op
 /** A network, and what its grid has to do with guests. */
 interface Opened {
   readonly network: OpenedNetwork
-  readonly guests: GuestFaceDeps
+  readonly guests: OpenGuestFace | undefined
 }
 
 async function openMember(
@@ -129,17 +129,11 @@ async function openMember(
   logger: Logger,
 ): Promise<Opened> {
   const network = await openNetwork(options, privateKey, logger)
-  const { guests, name, tls, valueSizeMaxBytes = VALUE_MAX_BYTES } = options
-  const { passOffice, serveGuests } = environment
   const secrets = secretsOf(options.secret)
-  if (passOffice === undefined || secrets.length === 0) return { network, guests: {} }
-  const openOffice: GuestFaceDeps['openOffice'] = ({ writes }) => passOffice(name, secrets, writes)
-  const serve: GuestFaceDeps['serve'] = ({ writes }, office) => {
-    const key = network.exportPrivateKey?.()
-    const input = { gridName: name, writes, office, options: guests!, valueSizeMaxBytes, logger }
-    return serveGuests!({ ...input, ...onlyDefined({ tls, privateKey: key }) })
+  return {
+    network,
+    guests: secrets.length === 0 ? undefined : environment.memberFace?.(options, network, secrets, logger),
   }
-  return { network, guests: guests === undefined ? { openOffice } : { openOffice, serve } }
 }
 
 /** The code of guests is loaded by guests alone. */
@@ -148,11 +142,11 @@ async function openGuest(
   privateKey: Uint8Array | undefined,
   logger: Logger,
 ): Promise<Opened> {
-  const { guestLink, openSoloNetwork } = await import('./guests/link/open-guest.ts')
+  const { guestFace, openSoloNetwork } = await import('./guests/link/open-guest.ts')
   const { join = [] } = (environment.reach?.of(options, true) ?? options) as Pick<Libp2pNetworkOptions, 'join'>
   const input = { name: options.name, join, pass: options.pass!, privateKey }
   const network = await openSoloNetwork(input)
-  return { network, guests: { link: (hooks) => guestLink(input, network, logger, hooks) } }
+  return { network, guests: guestFace(input, network, logger) }
 }
 
 /** What a guest stores is no part of the grid. No grid has such a name. */

@@ -1,4 +1,4 @@
-import type { Grant } from '../../../packages/grid/src/guests/grants.ts'
+import type { MapGrant as Grant } from '../../../packages/grid/src/guests/grants.ts'
 import type { GuestWorld } from './guest-workload.ts'
 import type { SimulatedChannel } from './simulated-channel.ts'
 import type { SimulatedGuest } from './simulated-guest.ts'

@@ -1,6 +1,6 @@
 import { GUESTS, hashHex } from '@gossipgrid/core'
 import { memoryNetworkHub } from '@gossipgrid/testing/memory-network'
-import type { Grant } from '../../../packages/grid/src/guests/grants.ts'
+import type { MapGrant as Grant } from '../../../packages/grid/src/guests/grants.ts'
 import { Passes } from '../../../packages/grid/src/guests/passes/passes.ts'
 import { Random } from '../../../packages/testing/src/random.ts'
 import { TraceHash } from '../../../packages/testing/src/trace-hash.ts'

@@ -1,3 +1,5 @@
+import { GuestFace } from '../../../packages/grid/src/guests/face/guest-face.ts'
+import type { GuestLinkFace, GuestLinkInput } from '../../../packages/grid/src/guests/face/guest-face.ts'
 import type { GuestDialler } from '@gossipgrid/network/guest-dialler'
 import { GridError } from '@gossipgrid/core'
 import { Grid } from '../../../packages/grid/src/grid.ts'
@@ -72,12 +74,13 @@ export class SimulatedGuest {
       {
         ...{ name: GRID, storage: this.#disk.store(), network, logger: silent, software: 'simulated', storageLoss: '' },
         ...{ valueSizeMaxBytes: 4096, joining: true, role: 'light', readWallMs: () => time.wallMs + skewMs },
-        guests: {
-          link: (hooks) => {
-            const link = guestLink(input, network, silent, hooks)
-            this.#outbox = link.overlay as GuestOutbox
-            return link
-          },
+        guests: (...parts) => {
+          const link = (hooks: GuestLinkInput): GuestLinkFace => {
+            const made = guestLink(input, network, silent, hooks)
+            this.#outbox = made.overlay as GuestOutbox
+            return made
+          }
+          return new GuestFace({ link }, ...parts)
         },
       },
       new Teardown(),

@@ -1,3 +1,7 @@
+import { GuestFace } from '../../../packages/grid/src/guests/face/guest-face.ts'
+import type { GuestFaceDeps } from '../../../packages/grid/src/guests/face/guest-face.ts'
+import { MemberSignals } from '../../../packages/grid/src/guests/signals/member-signals.ts'
+import type { GridSignals } from '../../../packages/grid/src/signals/grid-signals.ts'
 import type { Partition } from '@gossipgrid/core'
 import type { memoryNetworkHub } from '@gossipgrid/testing/memory-network'
 import { Grid } from '../../../packages/grid/src/grid.ts'
@@ -102,7 +106,10 @@ export class SimulatedMember {
       {
         ...{ name: GRID, storage: this.#disk.store(), network, logger: silent, software: 'simulated', storageLoss: '' },
         ...{ valueSizeMaxBytes: 4096, joining: true, role: 'storage', readWallMs: () => this.wallMs },
-        guests: { openOffice, serve: async (runtime, office) => this.#serve(runtime, office) },
+        guests: (...parts) => {
+          const serve: GuestFaceDeps['serve'] = async (...served) => this.#serve(...served)
+          return new GuestFace({ openOffice, serve }, ...parts)
+        },
       },
       new Teardown(),
     )
@@ -121,7 +128,7 @@ export class SimulatedMember {
     void grid.close().catch(() => undefined)
   }
 
-  #serve(runtime: Runtime, office: PassOffice): GuestService {
+  #serve(runtime: Runtime, office: PassOffice, signals: GridSignals): GuestService {
     const { writes } = runtime
     const totals = new SubjectTotals(() => runtime.peer.collections)
     const { random, time } = this.#deps
@@ -135,6 +142,7 @@ export class SimulatedMember {
     const service = new GuestService({
       ...{ ...office, pump: runtime, rates: new SubjectRates(), logger, guestsMax: 100 },
       shared: new SharedReads(),
+      signals: new MemberSignals(signals, runtime),
       writes: guestWrites,
     })
     service.start({ peerId: this.peerId, addresses: () => [], stop: async () => undefined })

@@ -1,8 +1,8 @@
-import type { Grant } from 'gossipgrid'
+import type { Grant, MapGrant } from 'gossipgrid'
 import { InvalidArgumentError } from 'commander'
 
 /** Collects a grant that was typed as `MAP`, or `MAP:PREFIX` for keys that begin with a text. */
-export function collectGrant(may: Grant['may']): (typed: string, before: readonly Grant[] | undefined) => Grant[] {
+export function collectGrant(may: MapGrant['may']): (typed: string, before: readonly Grant[] | undefined) => Grant[] {
   return (typed, before = []) => {
     const at = typed.indexOf(':')
     const map = at < 0 ? typed : typed.slice(0, at)
@@ -13,7 +13,13 @@ export function collectGrant(may: Grant['may']): (typed: string, before: readonl
 }
 
 /** A grant as a line for people. */
-export function grantText({ map, may, prefix }: Grant): string {
+export function grantText(grant: Grant): string {
+  if ('presence' in grant) return 'see who is present, and be seen'
+  if ('topic' in grant) {
+    const what = grant.may === 'write' ? 'listen and publish to' : 'listen to'
+    return `${what} topics whose names begin with ${JSON.stringify(grant.topic)}`
+  }
+  const { map, may, prefix } = grant
   const keys = prefix === undefined ? 'all keys' : `keys that begin with ${JSON.stringify(prefix)}`
   return `${may === 'write' ? 'read and write' : 'read'} ${map}: ${keys}`
 }

@@ -126,6 +126,6 @@ export class Topics {
   }
 }
 
-function costOf({ topic, value }: TopicMessage): number {
-  return value.length + topic.length + TOPIC_MESSAGE_COST_BYTES
+function costOf({ subject = '', topic, value }: TopicMessage): number {
+  return value.length + topic.length + subject.length + TOPIC_MESSAGE_COST_BYTES
 }

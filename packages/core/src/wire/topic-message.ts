@@ -8,6 +8,8 @@ export interface TopicMessage {
   readonly topic: string
   /** The message as CBOR. */
   readonly value: Uint8Array
+  /** The guest that has published it, as the member that broadcasts it vouches. Undefined for a message of a member. */
+  readonly subject?: string
 }
 
 /** Reads the messages that a peer published. Throws `MESSAGE_MALFORMED`. */
@@ -20,6 +22,8 @@ export function readTopicMessages(fields: Fields): TopicMessage[] {
       throw new GridError('MESSAGE_MALFORMED', `a message of ${value.length} bytes in topic '${topic}'`)
     }
     scanCbor(value)
-    return { topic, value }
+    return message.has('subject')
+      ? { topic, value, subject: message.text('subject', NAME_MAX_BYTES) }
+      : { topic, value }
   })
 }

@@ -68,7 +68,7 @@ export abstract class GridCollections {
     options: MapOptions<Value> | PartitionedMapOptions<Value> = {},
   ): GridMap<Value> | PartitionedMap<Value> {
     if (options?.mode !== 'partitioned') return this.maps.get(name, options)
-    this.#forMembers('a partitioned map')
+    this.#forMembers()
     return this.partitionedMaps.get(name, options)
   }
 
@@ -99,7 +99,7 @@ export abstract class GridCollections {
   async owners(name: string, ...keys: [key?: string]): Promise<readonly (OwnerState | OwnerShare)[]> {
     requireKind('name', name, 'text')
     this.writes.pump.checkOpen()
-    this.#forMembers('an owner')
+    this.#forMembers()
     await this.partitionedMaps.takePart()
     const { ownersOf, sharesOf } = await import('../partitioned/owners-of.ts')
     const { peer } = this.writes.pump
@@ -114,7 +114,7 @@ export abstract class GridCollections {
   async beginAgain(name: string): Promise<number> {
     checkKind('name', name, 'text')
     this.writes.pump.checkOpen()
-    this.#forMembers('a partitioned collection')
+    this.#forMembers()
     await this.partitionedMaps.takePart()
     const { pump } = this.writes
     const count = pump.undisturbed(() => pump.peer.partitions.beginAgain(pump.peer.collections.dropped.current(name)))
@@ -149,7 +149,7 @@ export abstract class GridCollections {
    */
   counter(name: string, options: PartitionedOptions): PartitionedCounter
   counter(name: string, options?: PartitionedOptions): GridCounter | PartitionedCounter {
-    this.#forMembers('a counter')
+    this.#forMembers()
     if (options === undefined) return this.countersAndSets.counter(name)
     return this.partitionedCountersAndSets.counter(name, options)
   }
@@ -159,7 +159,7 @@ export abstract class GridCollections {
   /** The partitioned set of that name: each element is on a few peers. Throws as above, and `INVALID_OPTION`, `PARTITIONS_INVALID`. */
   set<Element = unknown>(name: string, options: PartitionedOptions): PartitionedSet<Element>
   set<Element>(name: string, options?: PartitionedOptions): GridSet<Element> | PartitionedSet<Element> {
-    this.#forMembers('a set')
+    this.#forMembers()
     if (options === undefined) return this.countersAndSets.set(name)
     return this.partitionedCountersAndSets.set(name, options)
   }
@@ -172,7 +172,7 @@ export abstract class GridCollections {
   /** The partitioned counters of that name: each is on a few peers. Throws as above, and `INVALID_OPTION`, `PARTITIONS_INVALID`. */
   counters(name: string, options: PartitionedOptions): PartitionedCounters
   counters(name: string, options?: PartitionedOptions): GridCounters | PartitionedCounters {
-    this.#forMembers('counters')
+    this.#forMembers()
     if (options === undefined) return this.countersAndSets.counters(name)
     return this.partitionedCountersAndSets.counters(name, options)
   }
@@ -182,7 +182,7 @@ export abstract class GridCollections {
   /** The partitioned sets of that name: each is on a few peers. Throws as above, and `INVALID_OPTION`, `PARTITIONS_INVALID`. */
   sets<Element = unknown>(name: string, options: PartitionedOptions): PartitionedSets<Element>
   sets<Element>(name: string, options?: PartitionedOptions): GridSets<Element> | PartitionedSets<Element> {
-    this.#forMembers('sets')
+    this.#forMembers()
     if (options === undefined) return this.countersAndSets.sets(name)
     return this.partitionedCountersAndSets.sets(name, options)
   }
@@ -200,7 +200,7 @@ export abstract class GridCollections {
    * ```
    */
   async doc(name: string, options?: DocumentOptions): Promise<GridDocument> {
-    this.#forMembers('a document')
+    this.#forMembers()
     return this.documents.open(name, options)
   }
 
@@ -220,16 +220,18 @@ export abstract class GridCollections {
 
   /**
    * The topic of that name, for messages to all peers that listen now; they are not stored. The same object every time.
-   * Throws `INVALID_NAME`, `COLLECTION_LIMIT`, `CLOSED`.
+   * Throws `INVALID_NAME`, `COLLECTION_LIMIT`, `CLOSED`, and at a guest `FORBIDDEN` for a topic that its pass does not cover.
    */
   topic<Message = unknown>(name: string): GridTopic<Message> {
-    this.#forMembers('a topic')
     return this.signals.topic(name) as GridTopic<Message>
   }
 
-  /** The peers that are present, with the state that each has set; the same object every time. */
+  /**
+   * The peers that are present, with the state that each has set; the same object every time. Throws `FORBIDDEN` at a guest whose pass
+   * does not cover presence.
+   */
   presence<State = unknown>(): GridPresence<State> {
-    this.#forMembers('presence')
+    this.signals.route?.checkPresence(0)
     return this.signals.presence as GridPresence<State>
   }
 
@@ -249,7 +251,7 @@ export abstract class GridCollections {
    * ```
    */
   async dropCollection(name: string, options?: WriteOptions): Promise<Receipt | undefined> {
-    this.#forMembers('the right to drop a collection')
+    this.#forMembers()
     const { dropCollection } = await import('./drop-collection.ts')
     return dropCollection(this.writes, name, () => this.dropped(), options)
   }
@@ -269,10 +271,10 @@ export abstract class GridCollections {
     this.partitionedCountersAndSets.dropped()
   }
 
-  /** Throws `FORBIDDEN` at a guest, which has replicated maps and nothing else. */
-  #forMembers(what: string): void {
-    if (this.writes.overlay === undefined) return
-    throw new GridError('FORBIDDEN', `a guest has replicated maps, and not ${what}`)
+  /** Throws `FORBIDDEN` at a guest. */
+  #forMembers(): void {
+    if (this.writes.overlay !== undefined)
+      throw new GridError('FORBIDDEN', 'a guest has maps, topics and presence only')
   }
 
   #inBatch(batch: Batch): GridBatch {

@@ -25,8 +25,7 @@ export const environment: Environment = {
   },
   place: (options) => (options.persist === false ? undefined : placeOf(options)),
   openStorage,
-  passOffice: undefined,
-  serveGuests: undefined,
+  memberFace: undefined,
   follow: followPage,
 }
 

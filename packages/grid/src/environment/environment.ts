@@ -1,7 +1,5 @@
 import type { Role, Storage } from '@gossipgrid/core'
-import type { PassOffice, openPassOffice } from '../guests/passes/pass-office.ts'
-import type { GuestService } from '../guests/serving/guest-service.ts'
-import type { ServeGuestsInput } from '../guests/serving/serve-guests.ts'
+import type { memberFace } from '../guests/face/member-face.ts'
 import type { Logger } from '../logger.ts'
 import type { OpenGridOptions } from '../open-grid-options.ts'
 import type { Reach, reachText } from '../lifecycle/reach.ts'
@@ -26,10 +24,8 @@ export interface Environment {
   /** Where the grid stores its data: one grid of a page or process at a time. Undefined for memory and a store of its own. */
   place(options: OpenGridOptions): string | undefined
   openStorage(options: OpenGridOptions, logger: Logger): Promise<OpenedStorage>
-  /** Loads what issues and checks passes. Undefined in tabs, which issue none. */
-  readonly passOffice: ((...parts: Parameters<typeof openPassOffice>) => Promise<PassOffice>) | undefined
-  /** Begins to serve guests. Undefined in tabs, which no peer can dial. */
-  readonly serveGuests: ((input: ServeGuestsInput) => Promise<GuestService>) | undefined
+  /** What a member with these secrets has to do with guests. Undefined in tabs, which issue no passes, and which no peer can dial. */
+  readonly memberFace: typeof memberFace | undefined
   /** Reports to the peer when its page is hidden, frozen or shown, until the returned function is called. */
   follow(runtime: Runtime): () => void
 }

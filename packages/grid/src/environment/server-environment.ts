@@ -9,6 +9,7 @@ import { joinAddress, listenAddress } from '../addresses.ts'
 import { reachOf, reachText } from '../lifecycle/reach.ts'
 import type { Reach } from '../lifecycle/reach.ts'
 import { onlyDefined } from '../only-defined.ts'
+import { memberFace } from '../guests/face/member-face.ts'
 import type { Environment, OpenedStorage } from './environment.ts'
 import { checkOptionKinds } from './option-kinds.ts'
 
@@ -25,8 +26,7 @@ export const environment: Environment = {
   },
   place: ({ directory }) => (directory === undefined ? undefined : resolve(directory)),
   openStorage,
-  passOffice: async (...parts) => (await import('../guests/passes/pass-office.ts')).openPassOffice(...parts),
-  serveGuests: async (input) => (await import('../guests/serving/serve-guests.ts')).serveGuests(input),
+  memberFace,
   follow: () => () => undefined,
 }
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { checkGrants, covers, readingKey } from './grants.ts'
-import type { Grant } from './grants.ts'
+import { checkGrants, covers, coversPresence, coversTopic, readingKey } from './grants.ts'
+import type { MapGrant } from './grants.ts'
 
 const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 6 }).filter((each) => each.isWellFormed())
-const anyGrant: fc.Arbitrary<Grant> = fc.oneof(
+const anyGrant: fc.Arbitrary<MapGrant> = fc.oneof(
   fc.record({ map: fc.constantFrom('a', 'A', 'b'), may: fc.constantFrom('read', 'write') }),
   fc.record({ map: fc.constantFrom('a', 'A', 'b'), prefix: text, may: fc.constantFrom('read', 'write') }),
 )
@@ -56,6 +56,20 @@ describe('grants cover', () => {
   })
 })
 
+it('grants of maps, of topics and of presence cover nothing of each other', () => {
+  const map = checkGrants([{ map: 'a', may: 'write' }])
+  const topic = checkGrants([{ topic: 'a/', may: 'read' }])
+  const presence = checkGrants([{ presence: true }])
+  expect(covers(topic, 'read', 'a/', 'k')).toBe(false)
+  expect(covers(presence, 'read', 'true', 'k')).toBe(false)
+  expect(coversTopic(map, 'read', 'a')).toBe(false)
+  expect(coversTopic(presence, 'read', 'true')).toBe(false)
+  expect([map, topic, presence].map(coversPresence)).toEqual([false, false, true])
+  for (const name of ['a', 'A/x', 'b', '/a/', 'a\u2215x']) expect(coversTopic(topic, 'read', name), name).toBe(false)
+  for (const name of ['a/', 'a/x']) expect(coversTopic(topic, 'read', name), name).toBe(true)
+  expect(coversTopic(topic, 'write', 'a/x')).toBe(false)
+})
+
 describe('grants are refused', () => {
   it.each([
     [undefined],
@@ -69,6 +83,13 @@ describe('grants are refused', () => {
     [[{ map: 'todos', prefix: '\ud800', may: 'read' }]],
     [[{ map: 'todos', prefix: 'x'.repeat(1025), may: 'read' }]],
     [[{ doc: 'a', may: 'read' }]],
+    [[{ topic: '', may: 'read' }]],
+    [[{ topic: 'a' }]],
+    [[{ topic: 'a', may: 'read', map: 'a' }]],
+    [[{ topic: 'a', prefix: 'b', may: 'read' }]],
+    [[{ topic: '\u0000a', may: 'read' }]],
+    [[{ presence: false }]],
+    [[{ presence: true, may: 'write' }]],
     [[{ map: 'todos', prefx: 'a', may: 'read' }]],
     [Array.from({ length: 65 }, () => ({ map: 'todos', may: 'read' }))],
   ])('%j', (grants) => {

@@ -32,3 +32,11 @@ export const KEPT_TOTALS_MAX = 10_000
 export const GUEST_REMEMBERED_MS: number = 90 * 24 * 3_600_000
 /** Writes of a guest that wait for a member. Past it, writes are refused with `BACKLOG_FULL`. */
 export const GUEST_OUTBOX_MAX = 100_000
+/** Topics that a guest listens to. */
+export const GUEST_TOPICS_MAX = 256
+/** Messages of topics, and states of peers, in one message of a guest or to one. */
+export const GUEST_SIGNALS_MAX = 256
+/** Messages of topics that wait for a guest at its member. Of more, the oldest are left out. */
+export const GUEST_SIGNALS_MAX_BYTES: number = 1024 * 1024
+/** The presence of a guest. */
+export const GUEST_PRESENCE_MAX_BYTES = 1024

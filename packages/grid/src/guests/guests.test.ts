@@ -552,9 +552,10 @@ describe('a guest that comes back', () => {
 })
 
 describe('a guest has', () => {
-  it('maps and nothing else, and says so', async () => {
+  it('maps, topics and presence, and nothing else, and says so', async () => {
     const member = await openMember()
     const guest = await openGuest(member, await passOf(member, OWN))
+    await guest.ready()
     const calls: (() => unknown)[] = [
       () => guest.counter('a'),
       () => guest.set('a'),

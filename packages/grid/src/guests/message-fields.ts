@@ -37,6 +37,11 @@ export class MessageFields {
     return Object.hasOwn(this.#fields, name) && this.#fields[name] !== undefined
   }
 
+  /** The fields of an object in it. */
+  nested(name: string): MessageFields {
+    return new MessageFields(this.#own(name))
+  }
+
   text(name: string, maxUnits: number): string {
     const value = this.#own(name)
     if (typeof value === 'string' && value.length <= maxUnits && value.isWellFormed()) return value

@@ -1,6 +1,12 @@
 import { GridError, decodeValue, encodeValue, scanCbor } from '@gossipgrid/core'
 import type { Grant } from './grants.ts'
-import { GUEST_CURSOR_MAX_BYTES, GUEST_WRITES_MAX, PASS_MAX_BYTES } from './guest-limits.ts'
+import {
+  GUEST_CURSOR_MAX_BYTES,
+  GUEST_SIGNALS_MAX,
+  GUEST_TOPICS_MAX,
+  GUEST_WRITES_MAX,
+  PASS_MAX_BYTES,
+} from './guest-limits.ts'
 import { MessageFields } from './message-fields.ts'
 
 /** A message is one value, and the network bounds its length. */
@@ -36,6 +42,15 @@ export type GuestMessage =
     }
   | { readonly type: 'pass'; readonly pass: string }
   | { readonly type: 'writes'; readonly writes: readonly GuestWrite[] }
+  | {
+      /** Topics and presence. The member answers with `taken`. */
+      readonly type: 'signals'
+      /** Topics that the guest listens to from now on. */
+      readonly listen: readonly string[]
+      readonly messages: readonly { readonly topic: string; readonly value: Uint8Array }[]
+      /** The guest's state, where it has changed. `value` undefined: it has none any more. */
+      readonly presence: { readonly value: Uint8Array | undefined } | undefined
+    }
 
 /** The state of a row at a member. `bytes` undefined: there is none. */
 export interface SentRow {
@@ -50,6 +65,24 @@ export interface WriteAnswer {
   readonly code: string
   readonly text: string
   readonly bytes: Uint8Array | undefined
+}
+
+/** A message of a topic, for a guest. */
+export interface SentSignal {
+  /** The peer that has published it. */
+  readonly from: string
+  /** The guest for which that peer has published it; undefined for its own. */
+  readonly subject: string | undefined
+  readonly topic: string
+  readonly value: Uint8Array
+}
+
+/** A message of a guest that was not published, or its state. */
+export interface RefusedSignal {
+  /** '' for its state. */
+  readonly topic: string
+  readonly code: string
+  readonly text: string
 }
 
 /** What a member sends. */
@@ -80,6 +113,18 @@ export type MemberMessage =
   /** The guest has all that its pass covers. */
   | { readonly type: 'caught-up' }
   | { readonly type: 'answers'; readonly answers: readonly WriteAnswer[]; readonly hlc: number }
+  | {
+      /** Topics and presence. */
+      readonly type: 'signals'
+      readonly messages: readonly SentSignal[]
+      /** States of peers. `value` undefined: the peer has none. */
+      readonly presences: readonly {
+        readonly peerId: string
+        readonly subject?: string | undefined
+        readonly value?: Uint8Array | undefined
+      }[]
+    }
+  | { readonly type: 'taken'; readonly refused: readonly RefusedSignal[] }
   /** Why the connection ends. */
   | { readonly type: 'end'; readonly code: string; readonly text: string }
 
@@ -117,6 +162,8 @@ export function decodeGuestMessage(bytes: Uint8Array): GuestMessage {
       return { type, pass: fields.text('pass', PASS_MAX_BYTES) }
     case 'writes':
       return { type, writes: fields.list('writes', GUEST_WRITES_MAX).map((write) => writeIn(new MessageFields(write))) }
+    case 'signals':
+      return { type, ...guestSignalsIn(fields) }
     default:
       throw malformed('type')
   }
@@ -156,11 +203,51 @@ export function decodeMemberMessage(bytes: Uint8Array): MemberMessage {
         answers: fields.list('answers', ROWS_MAX).map((answer) => answerIn(new MessageFields(answer))),
         hlc: fields.count('hlc'),
       }
+    case 'signals':
+      return { type, ...memberSignalsIn(fields) }
+    case 'taken':
+      return { type, refused: fields.list('refused', GUEST_SIGNALS_MAX + 1).map((each) => each as RefusedSignal) }
     case 'end':
       return { type, code: fields.text('code', 64), text: fields.text('text', 4096) }
     default:
       throw malformed('type')
   }
+}
+
+function guestSignalsIn(fields: MessageFields): Omit<Extract<GuestMessage, { type: 'signals' }>, 'type'> {
+  const listen = fields
+    .list('listen', GUEST_TOPICS_MAX)
+    .map((topic) => new MessageFields({ topic }).text('topic', 1024))
+  const messages = fields.list('messages', GUEST_SIGNALS_MAX).map((message) => {
+    const each = new MessageFields(message)
+    return { topic: each.text('topic', 1024), value: each.bytesUpTo('value') }
+  })
+  return {
+    listen,
+    messages,
+    presence: fields.has('presence') ? { value: valueIn(fields.nested('presence')) } : undefined,
+  }
+}
+
+function memberSignalsIn(fields: MessageFields): Omit<Extract<MemberMessage, { type: 'signals' }>, 'type'> {
+  const messages = fields.list('messages', ROWS_MAX).map((message) => {
+    const each = new MessageFields(message)
+    const from = each.text('from', 1024)
+    return { from, subject: subjectIn(each), topic: each.text('topic', 1024), value: each.bytesUpTo('value') }
+  })
+  const presences = fields.list('presences', ROWS_MAX).map((state) => {
+    const each = new MessageFields(state)
+    return { peerId: each.text('peerId', 1024), subject: subjectIn(each), value: valueIn(each) }
+  })
+  return { messages, presences }
+}
+
+function subjectIn(fields: MessageFields): string | undefined {
+  return fields.has('subject') ? fields.text('subject', 1024) : undefined
+}
+
+function valueIn(fields: MessageFields): Uint8Array | undefined {
+  return fields.has('value') ? fields.bytesUpTo('value') : undefined
 }
 
 function writeIn(fields: MessageFields): GuestWrite {

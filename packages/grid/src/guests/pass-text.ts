@@ -1,4 +1,4 @@
-import { GridError } from '@gossipgrid/core'
+import { GridError, hasControls } from '@gossipgrid/core'
 import { fromBase64Url } from '../receipts/base64url.ts'
 import { checkGrants } from './grants.ts'
 import type { Grant } from './grants.ts'
@@ -50,7 +50,7 @@ export function readPass(pass: unknown): ReadPass {
 /** The content of a pass by its claims. Throws `PASS_INVALID`. */
 export function passContent(claims: Readonly<Record<string, unknown>>): PassContent {
   const { jti, sub, exp, aud, grants, peer } = claims
-  if (!isText(jti, PASS_ID_MAX_BYTES) || !isText(sub, SUBJECT_MAX_BYTES) || !isText(aud, 1024))
+  if (!isText(jti, PASS_ID_MAX_BYTES) || !isText(sub, SUBJECT_MAX_BYTES) || hasControls(sub) || !isText(aud, 1024))
     throw passInvalid('it lacks an id, a subject or its grid')
   if (typeof exp !== 'number' || !Number.isFinite(exp)) throw passInvalid('it does not say when it ends')
   if (peer !== undefined && !isText(peer, 128)) throw passInvalid('its peer id is none')

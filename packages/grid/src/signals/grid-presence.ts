@@ -19,8 +19,23 @@ export interface PresenceChange<State> {
   readonly peerId: string
   /** Undefined unless `type` is `set`. */
   readonly state: State | undefined
+  /** The subject of a guest, as the member that serves it vouches. Undefined for a peer that is no guest. */
+  readonly subject?: string | undefined
   /** Number of changes that were left out. 0 unless lagged. */
   readonly missed: number
+}
+
+/** The state of a peer that does not say it itself: at a member, of a guest; at a guest, of every other peer. */
+export interface OtherState {
+  readonly value: Uint8Array
+  /** The subject, if it is a guest. */
+  readonly subject: string | undefined
+}
+
+/** What the presence needs of its grid, at a member that serves guests and at a guest. @internal */
+export interface PresenceDeps {
+  readonly route: { checkPresence(sizeBytes: number): void; present(): void } | undefined
+  readonly tap: { presence(peerId: string): void } | undefined
 }
 
 /** How to follow the presence of peers. */
@@ -34,15 +49,17 @@ export interface PresenceOptions extends FeedOptions {
  * and ends with its peer. From `grid.presence()`.
  */
 export class GridPresence<State> {
+  readonly #deps: PresenceDeps
   readonly #runtime: Runtime
-  readonly #changed: () => void
   readonly #feed: ChangeFeed<PresenceChange<State>>
-  #shown: readonly (readonly [string, State])[] | undefined
+  /** Set where other peers say what the states of some are. @internal */
+  others: ReadonlyMap<string, OtherState> | undefined
+  #shown: readonly (readonly [peerId: string, state: State])[] | undefined
 
-  /** `changed` is called after every change of this peer's own state. @internal */
-  constructor(runtime: Runtime, logger: Logger, changed: () => void) {
+  /** @internal */
+  constructor(runtime: Runtime, logger: Logger, deps: PresenceDeps) {
+    this.#deps = deps
     this.#runtime = runtime
-    this.#changed = changed
     this.#feed = new ChangeFeed<PresenceChange<State>>({
       logger,
       lagged: (missed) => ({ type: 'lagged', peerId: '', state: undefined, missed }),
@@ -65,21 +82,28 @@ export class GridPresence<State> {
     this.#runtime.checkOpen()
     const before = this.#presence.own
     const value = state === null || state === undefined ? undefined : encodeValue(state, PRESENCE_MAX_BYTES)
+    this.#deps.route?.checkPresence(value?.length ?? 0)
     this.#presence.set(value)
     if (this.#presence.own === before) return
-    this.#report(this.#runtime.peer.peerId, value)
-    this.#changed()
+    this.report(this.#runtime.peer.peerId, value)
+    this.#runtime.tickSoon()
+    this.#deps.route?.present()
   }
 
   /** The state of a peer. Undefined if it has none. */
   get(peerId: string): State | undefined {
-    const value = this.#presence.get(peerId)
+    const value = this.stateOf(peerId)?.value
     return value === undefined ? undefined : (decodeValue(value) as State)
+  }
+
+  /** The subject of a guest that has a state, as the member that serves it vouches. Undefined for other peers. */
+  subjectOf(peerId: string): string | undefined {
+    return this.stateOf(peerId)?.subject
   }
 
   /** Every peer that has a state, with its state. This peer comes first. */
   entries(): [peerId: string, state: State][] {
-    return [...this.#presence.entries()].map(([peerId, value]) => [peerId, decodeValue(value) as State])
+    return this.peerIds().map((peerId) => [peerId, decodeValue(this.stateOf(peerId)!.value) as State])
   }
 
   [Symbol.iterator](): IterableIterator<[peerId: string, state: State]> {
@@ -114,7 +138,19 @@ export class GridPresence<State> {
 
   /** The state of a peer has changed. `set` has already reported this peer's own. @internal */
   onState(peerId: string, value: Uint8Array | undefined): void {
-    if (peerId !== this.#runtime.peer.peerId) this.#report(peerId, value)
+    if (peerId !== this.#runtime.peer.peerId) this.report(peerId, value)
+  }
+
+  /** Peers that have a state, this one first. @internal */
+  peerIds(): string[] {
+    const known = [...this.#presence.entries()].map(([peerId]) => peerId)
+    return [...new Set([...known, ...(this.others?.keys() ?? [])])]
+  }
+
+  /** The state of a peer, as bytes. @internal */
+  stateOf(peerId: string): OtherState | undefined {
+    const value = this.#presence.get(peerId)
+    return value === undefined ? this.others?.get(peerId) : { value, subject: undefined }
   }
 
   /** Ends all loops. @internal */
@@ -122,16 +158,19 @@ export class GridPresence<State> {
     this.#feed.close()
   }
 
-  #report(peerId: string, value: Uint8Array | undefined): void {
+  /** @internal */
+  report(peerId: string, value: Uint8Array | undefined, subject?: string): void {
     this.#shown = undefined
-    if (this.#feed.wanted) this.#feed.pushAndEmit(new StateChange<State>(peerId, value))
+    this.#deps.tap?.presence(peerId)
+    if (this.#feed.wanted) this.#feed.pushAndEmit(new StateChange<State>(peerId, value, subject))
   }
 
   /** The current states, as `set` changes. */
   *#initial(): InitialSteps<PresenceChange<State>> {
-    for (const [peerId] of [...this.#presence.entries()]) {
-      const value = this.#presence.get(peerId)
-      yield { key: peerId, entry: value === undefined ? undefined : new StateChange<State>(peerId, value) }
+    for (const peerId of this.peerIds()) {
+      const known = this.stateOf(peerId)
+      const entry = known === undefined ? undefined : new StateChange<State>(peerId, known.value, known.subject)
+      yield { key: peerId, entry }
     }
   }
 
@@ -144,10 +183,12 @@ export class GridPresence<State> {
 class StateChange<State> implements UnreadChange<PresenceChange<State>> {
   readonly key: string
   readonly #value: Uint8Array | undefined
+  readonly #subject: string | undefined
 
-  constructor(peerId: string, value: Uint8Array | undefined) {
+  constructor(peerId: string, value: Uint8Array | undefined, subject: string | undefined) {
     this.key = peerId
     this.#value = value
+    this.#subject = subject
   }
 
   get sizeBytes(): number {
@@ -155,12 +196,18 @@ class StateChange<State> implements UnreadChange<PresenceChange<State>> {
   }
 
   kept(): StateChange<State> {
-    return this.#value === undefined ? this : new StateChange(this.key, compact(this.#value))
+    return this.#value === undefined ? this : new StateChange(this.key, compact(this.#value), this.#subject)
   }
 
   read(): PresenceChange<State> {
     const type = this.#value === undefined ? 'gone' : 'set'
-    const change: PresenceChange<State> = { type, peerId: this.key, state: undefined, missed: 0 }
+    const change: PresenceChange<State> = {
+      type,
+      peerId: this.key,
+      state: undefined,
+      subject: this.#subject,
+      missed: 0,
+    }
     if (this.#value !== undefined) putDecoded(change, 'state', this.#value, decodeValue)
     return change
   }

@@ -17,6 +17,8 @@ export interface TopicMessage<Message> {
   readonly value: Message
   /** The peer that published it. No peer can publish in the name of another one. */
   readonly from: string
+  /** The guest that published it through the peer `from`, which vouches for it. Undefined for a message of a peer. */
+  readonly subject: string | undefined
   /** Never there. */
   readonly missed: 0
 }
@@ -31,6 +33,8 @@ export interface TopicLag {
   readonly value: undefined
   /** Never there. */
   readonly from: ''
+  /** Never there. */
+  readonly subject?: undefined
   /** Messages that were left out. */
   readonly missed: number
 }
@@ -130,9 +134,9 @@ export class GridTopic<Message> {
   }
 
   /** A message has arrived. @internal */
-  onMessage(from: string, bytes: Uint8Array, own: boolean): void {
+  onMessage(from: string, bytes: Uint8Array, own: boolean, subject: string | undefined): void {
     const feeds = own ? [this.#all] : [this.#all, this.#others]
-    const message = new EncodedMessage<Message>(this.name, from, bytes)
+    const message = new EncodedMessage<Message>(this.name, from, bytes, subject)
     for (const feed of feeds) if (feed.wanted) feed.pushAndEmit(message)
   }
 
@@ -153,11 +157,13 @@ class EncodedMessage<Message> implements UnreadChange<TopicMessage<Message>> {
   readonly #topic: string
   readonly #from: string
   readonly #bytes: Uint8Array
+  readonly #subject: string | undefined
 
-  constructor(topic: string, from: string, bytes: Uint8Array) {
+  constructor(topic: string, from: string, bytes: Uint8Array, subject: string | undefined) {
     this.#topic = topic
     this.#from = from
     this.#bytes = bytes
+    this.#subject = subject
   }
 
   get sizeBytes(): number {
@@ -166,7 +172,7 @@ class EncodedMessage<Message> implements UnreadChange<TopicMessage<Message>> {
 
   kept(): EncodedMessage<Message> {
     const bytes = compact(this.#bytes)
-    return bytes === this.#bytes ? this : new EncodedMessage(this.#topic, this.#from, bytes)
+    return bytes === this.#bytes ? this : new EncodedMessage(this.#topic, this.#from, bytes, this.#subject)
   }
 
   read(): TopicMessage<Message> {
@@ -175,6 +181,7 @@ class EncodedMessage<Message> implements UnreadChange<TopicMessage<Message>> {
       topic: this.#topic,
       value: undefined as Message,
       from: this.#from,
+      subject: this.#subject,
       missed: 0,
     }
     putDecoded(message, 'value', this.#bytes, decodeValue)

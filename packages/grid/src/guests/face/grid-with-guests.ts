@@ -1,10 +1,13 @@
+import { GridError } from '@gossipgrid/core'
 import { GridCollections } from '../../collections/grid-collections.ts'
 import type { GuestFace } from './guest-face.ts'
+import type { PassOffice } from '../passes/pass-office.ts'
 import type { PassOptions } from '../passes/passes.ts'
 
 /** What a grid does for its guests, which hold a pass in place of the secret. */
 export abstract class GridWithGuests extends GridCollections {
-  protected abstract readonly guestFace: GuestFace
+  /** Undefined where there are no guests, and no passes. */
+  protected abstract readonly guestFace: GuestFace | undefined
 
   /**
    * Issues a pass for a guest: text that any program may carry in place of the secret. It allows what its `grants` say and nothing else,
@@ -24,7 +27,7 @@ export abstract class GridWithGuests extends GridCollections {
    */
   async issuePass(options: PassOptions): Promise<string> {
     this.writes.pump.checkOpen()
-    return (await this.guestFace.office()).passes.issue(options)
+    return (await this.#office()).passes.issue(options)
   }
 
   /**
@@ -34,7 +37,12 @@ export abstract class GridWithGuests extends GridCollections {
    */
   async revokePass(pass: string): Promise<void> {
     this.writes.pump.checkOpen()
-    const office = await this.guestFace.office()
-    await office.revoke(pass)
+    await (await this.#office()).revoke(pass)
+  }
+
+  #office(): Promise<PassOffice> {
+    const office = this.guestFace?.office()
+    if (office !== undefined) return office
+    throw new GridError('INVALID_OPTION', 'passes are issued by members of a grid with a secret, on servers')
   }
 }

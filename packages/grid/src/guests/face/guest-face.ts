@@ -1,10 +1,10 @@
-import { GridError } from '@gossipgrid/core'
 import type { Emitter } from '../../changes/emitter.ts'
 import type { GridEvents } from '../../lifecycle/event-reporter.ts'
 import type { Teardown } from '../../lifecycle/teardown.ts'
 import type { GuestStatus, GuestsStatus } from '../../runtime/guest-status.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { WriteOverlay } from '../../runtime/write-path.ts'
+import type { GridSignals, SignalsRoute } from '../../signals/grid-signals.ts'
 import type { PassOffice } from '../passes/pass-office.ts'
 
 /** Closing waits so long for the last messages to guests. */
@@ -13,6 +13,7 @@ const CLOSE_MAX_MS = 4000
 /** The link of a guest to its members. */
 export interface GuestLinkFace {
   readonly overlay: WriteOverlay
+  readonly route: SignalsRoute
   start(): void
   status(): GuestStatus
   close(): Promise<void>
@@ -24,7 +25,11 @@ export interface GuestFaceDeps {
   readonly openOffice?: ((runtime: Runtime) => Promise<PassOffice>) | undefined
   /** Undefined for a peer that serves no guests. */
   readonly serve?:
-    | ((runtime: Runtime, office: PassOffice) => Promise<{ status(): GuestsStatus; close(): Promise<void> }>)
+    | ((
+        runtime: Runtime,
+        office: PassOffice,
+        signals: GridSignals,
+      ) => Promise<{ status(): GuestsStatus; close(): Promise<void> }>)
     | undefined
   /** For a guest only. */
   readonly link?: ((hooks: GuestLinkInput) => GuestLinkFace) | undefined
@@ -33,26 +38,37 @@ export interface GuestFaceDeps {
 /** What the link of a guest calls. */
 export interface GuestLinkInput {
   readonly runtime: Runtime
+  readonly signals: GridSignals
   exchanged(): void
   refused(refused: GridEvents['refused']): void
 }
+
+/** Makes what a grid has to do with guests. */
+export type OpenGuestFace = (input: Omit<GuestLinkInput, 'refused'>, events: Emitter<GridEvents>) => GuestFace
 
 /** The guests of a member; or what makes a grid one of a guest. */
 export class GuestFace {
   readonly #deps: GuestFaceDeps
   readonly #runtime: Runtime
+  readonly #signals: GridSignals
   readonly #link: GuestLinkFace | undefined
   #office: Promise<PassOffice> | undefined
   #service: { status(): GuestsStatus } | undefined
 
   /** `exchanged` is called whenever a guest has all that its pass covers. */
-  constructor(deps: GuestFaceDeps, runtime: Runtime, events: Emitter<GridEvents>, exchanged: () => void) {
+  constructor(
+    deps: GuestFaceDeps,
+    { exchanged, runtime, signals }: Omit<GuestLinkInput, 'refused'>,
+    events: Emitter<GridEvents>,
+  ) {
     this.#deps = deps
     this.#runtime = runtime
-    const link = deps.link?.({ runtime, exchanged, refused: (refused) => events.emit('refused', refused) })
+    this.#signals = signals
+    const link = deps.link?.({ runtime, signals, exchanged, refused: (refused) => events.emit('refused', refused) })
     this.#link = link
     if (link === undefined) return
     runtime.writes.overlay = link.overlay
+    signals.route = link.route
     runtime.guest = () => link.status()
   }
 
@@ -65,17 +81,14 @@ export class GuestFace {
       link.start()
     }
     if (serve === undefined) return
-    const service = await serve(this.#runtime, await this.office())
+    const service = await serve(this.#runtime, (await this.office())!, this.#signals)
     this.#service = service
     teardown.add({ what: 'the guests', limitMs: CLOSE_MAX_MS, close: () => service.close() })
   }
 
-  /** Rejects with `INVALID_OPTION` where no pass can be issued. */
-  office(): Promise<PassOffice> {
-    const { openOffice } = this.#deps
-    if (openOffice === undefined)
-      throw new GridError('INVALID_OPTION', 'passes are issued by members of a grid with a secret, on servers')
-    this.#office ??= openOffice(this.#runtime)
+  /** Undefined where no pass can be issued. */
+  office(): Promise<PassOffice> | undefined {
+    this.#office ??= this.#deps.openOffice?.(this.#runtime)
     return this.#office
   }
 

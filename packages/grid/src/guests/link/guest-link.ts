@@ -8,6 +8,8 @@ import type { RefusedWrite } from '../../lifecycle/event-reporter.ts'
 import { GUEST_WRITES_MAX } from '../guest-limits.ts'
 import { MAP_KINDS } from '../map-kinds.ts'
 import type { MemberMessage, WriteAnswer } from '../messages.ts'
+import type { GridSignals } from '../../signals/grid-signals.ts'
+import { LinkSignals } from '../signals/link-signals.ts'
 import { GuestIdentity } from './guest-identity.ts'
 import type { GuestOutbox } from './guest-outbox.ts'
 import { GuestRows } from './guest-rows.ts'
@@ -30,13 +32,15 @@ export interface GuestLinkDeps {
   readonly addresses: readonly string[]
   readonly passes: PassHolder
   readonly logger: Logger
+  readonly signals: GridSignals
   /** The guest has all that its pass covers. */
   exchanged(): void
-  refused(refused: { readonly from: string; readonly error: GridError; readonly write: RefusedWrite }): void
+  refused(refused: { readonly from: string; readonly error: GridError; readonly write?: RefusedWrite }): void
 }
 
 /** Keeps a guest connected to a member: takes what it sends, and sends what the guest has written. */
 export class GuestLink {
+  readonly signals: LinkSignals
   readonly #deps: GuestLinkDeps
   readonly #identity: GuestIdentity
   readonly #rows: GuestRows
@@ -65,6 +69,13 @@ export class GuestLink {
     this.#identity = new GuestIdentity(deps.pump)
     this.#rows = new GuestRows(deps)
     deps.outbox.grants = this.#identity.grants
+    this.signals = new LinkSignals({
+      signals: deps.signals,
+      ownState: () => deps.pump.peer.signals.presence.own?.value,
+      refused: (error) => deps.refused({ from: this.#connection!.memberId, error }),
+    })
+    this.signals.grants = this.#identity.grants
+    this.signals.subject = this.#identity.subject
     deps.outbox.onWrite = () => this.#sendWritesSoon()
   }
 
@@ -154,6 +165,7 @@ export class GuestLink {
     this.#connection = undefined
     this.#isWelcome = false
     this.#isCaughtUp = false
+    this.signals.ended()
     this.#failed(error)
   }
 
@@ -189,12 +201,18 @@ export class GuestLink {
         this.#sendWrites()
         this.#changed()
         break
+      case 'signals':
+        this.signals.receive(message, this.#deps.pump.peer.peerId)
+        break
+      case 'taken':
+        this.signals.taken(message)
+        break
       case 'proof':
       case 'end':
     }
   }
 
-  #welcome({ grants, hlc }: Extract<MemberMessage, { type: 'welcome' }>): void {
+  #welcome({ grants, hlc, subject }: Extract<MemberMessage, { type: 'welcome' }>): void {
     this.#shownHlc = hlc
     this.#shownAtMs = performance.now()
     this.#attempts = 0
@@ -202,6 +220,8 @@ export class GuestLink {
     this.#rows.restrict(grants)
     this.#identity.allow(grants)
     this.#deps.outbox.grants = grants
+    const connection = this.#connection!
+    this.signals.welcome(grants, subject, (sent) => void connection.send(sent).catch(() => undefined))
     this.#scheduleRenewal(this.#deps.passes.renewalMs(this.#pass!))
     this.#sendWrites()
     this.#changed()

@@ -2,7 +2,7 @@ import { BlockWriter, GUESTS, decodeValue, encodeValue, entryKeyOf } from '@goss
 import type { Collection, Partition, Peer } from '@gossipgrid/core'
 import type { Pump } from '../../runtime/write-path.ts'
 import { sameContent } from '../../maps/layout.ts'
-import { covers } from '../grants.ts'
+import { covers, mapsOf } from '../grants.ts'
 import type { Grant } from '../grants.ts'
 import { MAP_KINDS, openMap } from '../map-kinds.ts'
 import type { MemberMessage } from '../messages.ts'
@@ -87,7 +87,7 @@ export class GuestRows {
   /** Removes what grants do not cover any more, but for own writes that wait for their answer. */
   restrict(grants: readonly Grant[]): void {
     this.#inOnePiece(() => {
-      const granted = new Set(grants.map(({ map }) => map))
+      const granted = new Set(mapsOf(grants))
       for (const map of this.cursors().keys()) if (!granted.has(map)) this.#keep(map, undefined)
       for (const partition of this.#partitions()) {
         const { collection, kind } = partition.name

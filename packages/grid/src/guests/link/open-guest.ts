@@ -1,7 +1,8 @@
 import { GridError } from '@gossipgrid/core'
 import { checkGuestAddress, openGuestDialler } from '@gossipgrid/network/guest-dialler'
 import type { Logger } from '../../logger.ts'
-import type { GuestLinkInput, GuestLinkFace } from '../face/guest-face.ts'
+import { GuestFace } from '../face/guest-face.ts'
+import type { GuestLinkInput, GuestLinkFace, OpenGuestFace } from '../face/guest-face.ts'
 import type { PassSource } from '../pass-text.ts'
 import { GuestLink } from './guest-link.ts'
 import { GuestOutbox } from './guest-outbox.ts'
@@ -22,12 +23,17 @@ export async function openSoloNetwork({ join, name, privateKey }: GuestInput): P
   return new SoloNetwork(await openGuestDialler({ gridName: name, privateKey }))
 }
 
+/** What makes a grid one of a guest. */
+export function guestFace(input: GuestInput, network: SoloNetwork, logger: Logger): OpenGuestFace {
+  return (parts, events) => new GuestFace({ link: (hooks) => guestLink(input, network, logger, hooks) }, parts, events)
+}
+
 /** Connects the grid of a guest to members. */
 export function guestLink(
   { join, name, pass }: GuestInput,
   network: SoloNetwork,
   logger: Logger,
-  { exchanged, refused, runtime }: GuestLinkInput,
+  { exchanged, refused, runtime, signals }: GuestLinkInput,
 ): GuestLinkFace {
   const outbox = new GuestOutbox(runtime)
   const link = new GuestLink({
@@ -37,6 +43,7 @@ export function guestLink(
     addresses: join,
     passes: new PassHolder(pass, name, () => runtime.wallMs),
     logger,
+    signals,
     exchanged,
     refused,
   })
@@ -44,6 +51,7 @@ export function guestLink(
   network.onWake = () => link.wake()
   return {
     overlay: outbox,
+    route: link.signals,
     start: () => link.start(),
     status: () => link.status(),
     close: () => link.close(),

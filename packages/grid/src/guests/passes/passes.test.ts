@@ -107,7 +107,8 @@ describe('what is no pass is refused', () => {
       { grants: undefined },
       { grants: [] },
       { grants: [{ map: 'a', may: 'own' }] },
-      { grants: [{ topic: 'chat', may: 'write' }] },
+      { grants: [{ doc: 'chat', may: 'write' }] },
+      { sub: 'a\nb' },
       { sub: 'x'.repeat(129) },
       { peer: 5 },
     ]) {

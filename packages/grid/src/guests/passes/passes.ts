@@ -1,4 +1,4 @@
-import { GridError, requireKnown, shown } from '@gossipgrid/core'
+import { GridError, hasControls, requireKnown, shown } from '@gossipgrid/core'
 import type { Known } from '@gossipgrid/core'
 import { SignJWT, errors, jwtVerify } from 'jose'
 import { checkCount, misfit } from '../../batches/checks.ts'
@@ -44,6 +44,7 @@ export class Passes {
     requireKnown(options, OPTIONS)
     const { subject, expiresInMs, peerId, id = crypto.randomUUID() } = options
     checkText('subject', subject, SUBJECT_MAX_BYTES)
+    if (hasControls(subject)) throw misfit('subject', 'text without control characters', subject)
     checkText('id', id, PASS_ID_MAX_BYTES)
     if (peerId !== undefined) checkText('peerId', peerId, 128)
     if (expiresInMs === undefined) throw misfit('expiresInMs', 'a number of milliseconds', expiresInMs)

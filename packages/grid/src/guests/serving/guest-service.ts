@@ -76,6 +76,7 @@ export class GuestService {
     clearInterval(this.#forgetTimer)
     const closed = new GridError('CLOSED', 'the member closes')
     for (const session of [...this.#entered.values(), ...this.#strangers]) session.end(closed)
+    this.#deps.signals.close()
     await this.#listener?.stop()
   }
 

@@ -16,6 +16,8 @@ import type { SealedCursor } from './cursor-seal.ts'
 import { GuestReads, mapPartition } from './guest-reads.ts'
 import type { ReadPiece } from './guest-reads.ts'
 import type { GuestWrites, Verdict } from './guest-writes.ts'
+import type { MemberSignals } from '../signals/member-signals.ts'
+import { SessionSignals } from '../signals/session-signals.ts'
 import { proofText } from '../member-proof.ts'
 import type { SharedReads } from './shared-reads.ts'
 import type { SubjectRates } from './subject-rates.ts'
@@ -29,6 +31,7 @@ export interface GuestSessionDeps {
   readonly rates: SubjectRates
   readonly writes: GuestWrites
   readonly shared: SharedReads<ReadPiece>
+  readonly signals: MemberSignals
   readonly logger: Logger
   /** Takes a guest in, which ends an older connection of the same one. Throws `QUOTA_EXCEEDED` where there is no room. */
   enter(session: GuestSession): void
@@ -46,6 +49,7 @@ export class GuestSession {
   #guest = ''
   #pass: PassContent | undefined
   #reads: GuestReads | undefined
+  #signals: SessionSignals | undefined
   #verdicts: Verdict[] = []
   #endTimer: ReturnType<typeof setTimeout> | undefined
   #woken = Promise.withResolvers<void>()
@@ -90,6 +94,7 @@ export class GuestSession {
     clearTimeout(this.#entryTimer)
     clearTimeout(this.#endTimer)
     this.#woken.resolve()
+    this.#signals?.close(this.#pass!.subject)
     this.#deps.left(this)
   }
 
@@ -127,17 +132,29 @@ export class GuestSession {
     if (message.type === 'enter') return this.#enter(message)
     const pass = this.#validPass()
     if (message.type === 'pass') return this.#renew(message.pass, pass)
-    const { rates, writes } = this.#deps
-    const sizeBytes = message.writes.reduce((sum, { bytes, rowKey }) => sum + rowKey.length + (bytes?.length ?? 0), 0)
-    const delayMs = rates.delayMs(pass.subject, message.writes.length, sizeBytes, performance.now())
-    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs))
-    const verdicts = await writes.take(this.#validPass(), this.#guest, message.writes, () => {
+    await this.#pace(pass.subject, message)
+    if (message.type === 'signals') {
+      this.#signals!.take(this.#validPass(), message)
+      return
+    }
+    const verdicts = await this.#deps.writes.take(this.#validPass(), this.#guest, message.writes, () => {
       // The guest goes on at another member by now, which may answer otherwise.
       if (this.#isOver) throw new GridError('CLOSED', 'its connection has ended')
       this.#validPass()
     })
     this.#verdicts.push(...verdicts)
     this.wake()
+  }
+
+  /** Waits until a subject may write so much more. */
+  async #pace(subject: string, message: Extract<GuestMessage, { type: 'signals' | 'writes' }>): Promise<void> {
+    const sizes =
+      message.type === 'writes'
+        ? message.writes.map(({ bytes, rowKey }) => rowKey.length + (bytes?.length ?? 0))
+        : [...message.messages, ...message.listen, message.presence].map(signalBytes)
+    const sizeBytes = sizes.reduce((sum, size) => sum + size, 0)
+    const delayMs = this.#deps.rates.delayMs(subject, sizes.length, sizeBytes, performance.now())
+    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs))
   }
 
   /** Shows that this peer is a member, before the guest shows its pass to it. */
@@ -162,6 +179,7 @@ export class GuestSession {
     this.#deps.enter(this)
     clearTimeout(this.#entryTimer)
     this.#connection.trust()
+    this.#signals = new SessionSignals(this.#deps.signals, this.#connection.peerId, () => this.wake())
     this.#reads = new GuestReads(pump.peer, () => pump.wallMs, content.grants, opened, shared)
     await this.#welcome(content)
     void this.#serve(this.#reads).catch((error: unknown) => this.#fail(error))
@@ -213,8 +231,11 @@ export class GuestSession {
   async #serve(reads: GuestReads): Promise<void> {
     let isCaughtUp = false
     while (!this.#isOver) {
-      this.#validPass()
+      const pass = this.#validPass()
       this.#woken = Promise.withResolvers()
+      const signals = this.#signals!.next(pass)
+      // Messages of topics do not wait for rows, and rows not for messages.
+      if (signals !== undefined) await this.#send(signals)
       const passes = this.#passes
       const verdicts = this.#takeVerdicts()
       const piece = verdicts.length === 0 ? reads.next() : undefined
@@ -224,6 +245,7 @@ export class GuestSession {
       }
       const message = piece === undefined ? this.#answers(reads, verdicts) : await this.#encoded(piece)
       if (message === undefined) {
+        if (signals !== undefined) continue
         if (!isCaughtUp) await this.#send({ type: 'caught-up' })
         isCaughtUp = true
         await this.#woken.promise
@@ -301,6 +323,10 @@ export class GuestSession {
 
 /** Pieces as messages, while any guest may need them. */
 const ENCODED = new WeakMap<ReadPiece, Promise<Uint8Array>>()
+function signalBytes(signal: string | { readonly value: Uint8Array | undefined } | undefined): number {
+  return typeof signal === 'string' ? signal.length : (signal?.value?.length ?? 0)
+}
+
 /** Answers with their rows in one message. One row of the largest size fits as well. */
 const ANSWERS_MAX_BYTES: number = 512 * 1024
 const ANSWER_COST_BYTES = 64

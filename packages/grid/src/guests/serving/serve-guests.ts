@@ -3,7 +3,9 @@ import type { GuestListenerOptions } from '@gossipgrid/network/guest-listener'
 import type { Logger } from '../../logger.ts'
 import { onlyDefined } from '../../only-defined.ts'
 import type { WritePath } from '../../runtime/write-path.ts'
+import type { GridSignals } from '../../signals/grid-signals.ts'
 import type { PassOffice } from '../passes/pass-office.ts'
+import { MemberSignals } from '../signals/member-signals.ts'
 import type { GuestsOptions } from './guest-options.ts'
 import { GuestService } from './guest-service.ts'
 import { GuestWrites } from './guest-writes.ts'
@@ -15,6 +17,7 @@ const GUESTS_MAX = 1000
 
 export interface ServeGuestsInput extends Pick<GuestListenerOptions, 'gridName' | 'tls' | 'privateKey'> {
   readonly writes: WritePath
+  readonly signals: GridSignals
   readonly office: PassOffice
   readonly options: GuestsOptions
   readonly valueSizeMaxBytes: number
@@ -23,7 +26,7 @@ export interface ServeGuestsInput extends Pick<GuestListenerOptions, 'gridName' 
 
 /** Begins to serve guests. Rejects with `NETWORK_PORT_TAKEN`, `NETWORK_BAD_ADDRESS`, `NETWORK_START_FAILED`. */
 export async function serveGuests(input: ServeGuestsInput): Promise<GuestService> {
-  const { gridName, logger, office, options, privateKey, tls, valueSizeMaxBytes, writes } = input
+  const { gridName, logger, office, options, privateKey, signals, tls, valueSizeMaxBytes, writes } = input
   const { announce, authorize, listen, max: guestsMax = GUESTS_MAX, quotas } = options
   const totals = new SubjectTotals(() => writes.pump.peer.collections, quotas)
   const service = new GuestService({
@@ -32,6 +35,7 @@ export async function serveGuests(input: ServeGuestsInput): Promise<GuestService
     rates: new SubjectRates(quotas),
     writes: new GuestWrites({ writes, valueSizeMaxBytes, authorize, totals, logger }),
     shared: new SharedReads(),
+    signals: new MemberSignals(signals, writes.pump),
     logger,
     guestsMax,
   })
