@@ -61,6 +61,14 @@ test('a peer serves guests, issues, shows and revokes passes', async () => {
   expect(await here.error('pass', 'show', 'nonsense')).toMatchObject({ exit: 1, code: 'PASS_INVALID' })
   expect(await here.error('pass', 'issue', 'ada')).toMatchObject({ exit: 2, code: 'USAGE' })
   expect(await here.error('pass', 'show', issued.pass, '--read', 'a')).toMatchObject({ exit: 2, code: 'USAGE' })
+  const chat = ['pass', 'issue', 'ada', '--publish', 'chat/', '--listen', 'news/', '--presence']
+  const { pass: chatPass } = await here.json<{ pass: string }>(...chat)
+  expect((await here.json<{ grants: unknown }>('pass', 'show', chatPass)).grants).toEqual([
+    { topic: 'chat/', may: 'write' },
+    { topic: 'news/', may: 'read' },
+    { presence: true },
+  ])
+  expect(await here.ok('pass', 'show', chatPass)).toMatch(/see who is present/)
   await here.ok('set', 'news', 'today', 'sun')
   const options = { name: 'shop', logger: silent, pass: issued.pass, join: guests }
   const guest = await openGrid(options)

@@ -1,4 +1,4 @@
-import type { Grant, MapGrant } from 'gossipgrid'
+import type { Grant, MapGrant, TopicGrant } from 'gossipgrid'
 import { InvalidArgumentError } from 'commander'
 
 /** Collects a grant that was typed as `MAP`, or `MAP:PREFIX` for keys that begin with a text. */
@@ -10,6 +10,13 @@ export function collectGrant(may: MapGrant['may']): (typed: string, before: read
     if (map === '') throw new InvalidArgumentError('It is the name of a map, or MAP:PREFIX.')
     return [...before, { map, ...(prefix === '' ? {} : { prefix }), may }]
   }
+}
+
+/** Collects a grant of topics whose names begin with a text. */
+export function collectTopics(
+  may: TopicGrant['may'],
+): (typed: string, before: readonly Grant[] | undefined) => Grant[] {
+  return (typed, before = []) => [...before, { topic: typed, may }]
 }
 
 /** A grant as a line for people. */

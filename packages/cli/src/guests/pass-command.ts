@@ -8,7 +8,7 @@ import type { PassAnswer, RevokeAnswer } from '../control/guests/pass-answers.ts
 import { colorsFor } from '../terminal/colors.ts'
 import { note, print, printJson } from '../terminal/output.ts'
 import { facts } from '../terminal/table.ts'
-import { collectGrant, grantText } from './grant-words.ts'
+import { collectGrant, collectTopics, grantText } from './grant-words.ts'
 
 const ACTIONS = ['issue', 'show', 'revoke'] as const
 const EXPIRES_MS = 3_600_000
@@ -16,6 +16,9 @@ const EXPIRES_MS = 3_600_000
 interface PassCommandOptions extends ClientOptions {
   readonly read?: readonly Grant[]
   readonly write?: readonly Grant[]
+  readonly listen?: readonly Grant[]
+  readonly publish?: readonly Grant[]
+  readonly presence?: boolean
   readonly expires?: number
   readonly id?: string
   readonly only?: string
@@ -33,6 +36,13 @@ export function passCommand(): Command {
       collectGrant('write'),
     )
     .option('--read <map>', 'may read it; may be repeated', collectGrant('read'))
+    .option(
+      '--publish <topics>',
+      'may publish to topics whose names begin so, and listen; may be repeated',
+      collectTopics('write'),
+    )
+    .option('--listen <topics>', 'may listen to them; may be repeated', collectTopics('read'))
+    .option('--presence', 'may see who is present, and be seen')
     .addOption(
       new Option('--expires <time>', 'how long it is valid, as in 30m, 12h or 30d (default: 1h)').argParser(parseTtl),
     )
@@ -42,6 +52,7 @@ export function passCommand(): Command {
   return examples(clientCommand(command), [
     ['gossipgrid pass issue user-42 --write todos:42/ --read news', 'prints the pass, valid for an hour'],
     ['gossipgrid pass issue kiosk-1 --read news --expires 30d --id kiosk-1', 'to be revoked by a name'],
+    ['gossipgrid pass issue ada --publish chat/ --presence', 'a chat, with who is there'],
     ['gossipgrid pass revoke kiosk-1', 'members end its connections, and let no guest in with it'],
     ['gossipgrid pass show "$PASS"', 'what is in it, without a peer and without checking it'],
   ]).addHelpText(
@@ -52,10 +63,10 @@ A guest holds a pass in place of the secret: see gossipgrid peer --guests. Any p
 }
 
 async function runPass(action: (typeof ACTIONS)[number], what: string, options: PassCommandOptions): Promise<void> {
-  const { expires, id, only, read, write } = options
-  const isAsked = [expires, id, only, read, write].some((option) => option !== undefined)
+  const { expires, id, only } = options
+  const isAsked = grantsOf(options).length > 0 || [expires, id, only].some((option) => option !== undefined)
   if (action !== 'issue' && isAsked)
-    throw new CliError('USAGE', `pass ${action} takes none of --read, --write, --expires, --id and --only`)
+    throw new CliError('USAGE', `pass ${action} takes no grants, and none of --expires, --id and --only`)
   if (action === 'show') return show(what, options)
   const client = await ControlClient.of(options)
   try {
@@ -66,12 +77,21 @@ async function runPass(action: (typeof ACTIONS)[number], what: string, options: 
   }
 }
 
+function grantsOf({ listen = [], presence = false, publish = [], read = [], write = [] }: PassCommandOptions): Grant[] {
+  return [...write, ...read, ...publish, ...listen, ...(presence ? [{ presence } as const] : [])]
+}
+
 async function issue(client: ControlClient, subject: string, options: PassCommandOptions): Promise<void> {
-  const { expires: expiresInMs = EXPIRES_MS, id, only, read = [], write = [] } = options
-  if (read.length + write.length === 0)
-    throw new CliError('USAGE', 'a pass has to allow something', 'Add --read MAP, or --write MAP:PREFIX.')
+  const { expires: expiresInMs = EXPIRES_MS, id, only } = options
+  const grants = grantsOf(options)
+  if (grants.length === 0)
+    throw new CliError(
+      'USAGE',
+      'a pass has to allow something',
+      'Add --read MAP, --write MAP:PREFIX or --publish TOPICS.',
+    )
   const peer = only === undefined ? {} : { peerId: only }
-  const body = JSON.stringify({ subject, expiresInMs, grants: [...write, ...read], id, ...peer })
+  const body = JSON.stringify({ subject, expiresInMs, grants, id, ...peer })
   const answer = await client.call<PassAnswer>('/v1/pass', { method: 'POST', body })
   if (options.json === true) return printJson(answer)
   print(answer.pass)
