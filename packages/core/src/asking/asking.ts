@@ -248,7 +248,8 @@ export class Asking<Asked extends Item, Answer> {
 
   /** Whether it waits for others to go with it. */
   #gathers(wanted: Wanted<Asked, Answer>, { peer }: Target, now: Instant): boolean {
-    if (this.#deps.gathers !== true || !this.#gathering.isBusy(peer)) return false
+    // One that another peer has not answered in time has waited for long enough.
+    if (this.#deps.gathers !== true || wanted.askedAtMs !== undefined || !this.#gathering.isBusy(peer)) return false
     wanted.gatheredAtMs ??= now.monotonicMs
     if (now.monotonicMs - wanted.gatheredAtMs >= READ_GATHER_MAX_MS) return false
     this.#gathering.add(peer, wanted, wanted.gatheredAtMs + READ_GATHER_MAX_MS)

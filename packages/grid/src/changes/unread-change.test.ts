@@ -67,7 +67,7 @@ function reportedByTopic(value: unknown): Report {
       }
       return reported(source, () => topic.publish(value))
     },
-    expected: (grid) => ({ type: 'message', topic: 't', value, from: grid.peerId, missed: 0 }),
+    expected: (grid) => ({ type: 'message', topic: 't', value, from: grid.peerId, subject: undefined, missed: 0 }),
   }
 }
 
@@ -81,7 +81,7 @@ function reportedByPresence(state: unknown): Report {
       }
       return reported(source, () => Promise.resolve(presence.set(state)))
     },
-    expected: (grid) => ({ type: 'set', peerId: grid.peerId, state, missed: 0 }),
+    expected: (grid) => ({ type: 'set', peerId: grid.peerId, state, subject: undefined, missed: 0 }),
   }
 }
 
