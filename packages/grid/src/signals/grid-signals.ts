@@ -94,7 +94,11 @@ export class GridSignals {
     if (topic === GUESTS_TOPIC) {
       // Most grids have no guests, so what keeps their states is loaded with the first one.
       this.#guests ??= import('./guest-presences.ts').then((loaded) => new loaded.GuestPresences(this.presence))
-      void this.#guests.then((guests) => guests.take(from, value))
+      this.#guests.then(
+        (guests) => guests.take(from, value),
+        // Members say it again and again: it is loaded with the next message.
+        () => (this.#guests = undefined),
+      )
     }
     this.#topics.get(topic)?.onMessage(from, value, own, own ? this.route?.subject : subject)
     this.tap?.message(from, message)
@@ -104,7 +108,10 @@ export class GridSignals {
   close(): void {
     for (const topic of this.#topics.values()) topic.close()
     this.presence.close()
-    void this.#guests?.then((guests) => guests.close())
+    this.#guests?.then(
+      (guests) => guests.close(),
+      () => undefined,
+    )
   }
 
   /** Rejects the waiting messages. To be called once the runtime is closed. */
