@@ -150,7 +150,7 @@ export class Asking<Asked extends Item, Answer> {
       this.#questions.delete(number)
       for (const each of wanted) each.askedAtMs = undefined
     }
-    this.#stirAll(this.#gathering.disconnected(neighbour))
+    this.#gathering.disconnected(neighbour)
     this.neighboursChanged()
   }
 

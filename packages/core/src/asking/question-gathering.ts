@@ -41,10 +41,9 @@ export class QuestionGathering<Wanted> {
     return this.#take(peer)
   }
 
-  /** Returns what has gathered for the peer, which other peers may answer. */
-  disconnected(peer: PeerId): Iterable<Wanted> {
+  disconnected(peer: PeerId): void {
     this.#questions.delete(peer)
-    return this.#take(peer)
+    this.#gathered.delete(peer)
   }
 
   add(peer: PeerId, wanted: Wanted, dueAtMs: number): void {

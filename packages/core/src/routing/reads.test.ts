@@ -291,6 +291,21 @@ describe('many reads at a time', () => {
     expect(all.flat()).toEqual(all.map(() => 7))
   })
 
+  it('gather no more once a peer has not answered them in time', () => {
+    const peers = outsider(2, 'a', 'b')
+    peers.writeTo('a', 3, 7)
+    peers.advance(1000)
+    peers.deliver = ({ message }) => message.type !== 'found'
+    // Both have as many to answer as they may have.
+    const all = Array.from({ length: 2 * READ_QUESTIONS_AT_ONCE_MAX }, () => peers.read('w', 3))
+    peers.advance(READ_PATIENCE_MS)
+    // One message more to each, with what the other one has not answered.
+    expect(peers.sent('read')).toHaveLength(all.length + 2)
+    peers.deliver = () => true
+    peers.advance(READ_PATIENCE_MS + READ_RETRY_MS + READ_GATHER_MAX_MS)
+    expect(all.flat()).toEqual(all.map(() => 7))
+  })
+
   it('are shared out among the owners', () => {
     const peers = outsider(2, 'a', 'b')
     peers.passed.length = 0
