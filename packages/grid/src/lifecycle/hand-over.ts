@@ -63,7 +63,9 @@ export async function handOver(
     const { remaining } = peer.partitions
     const hints = peer.partitions.hints?.count ?? 0
     const progress: LeaveProgress = {
-      ...{ partitions: remaining.length, bytes: bytesOf(pump, remaining), hints },
+      partitions: remaining.length,
+      bytes: bytesOf(pump, remaining),
+      hints,
       withoutOwner: remaining.filter(({ waitsFor }) => waitsFor === 'owner').length,
       ownerAway: remaining.filter(({ waitsFor }) => waitsFor === 'reach').length,
     }

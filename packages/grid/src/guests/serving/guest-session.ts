@@ -323,6 +323,7 @@ export class GuestSession {
 
 /** Pieces as messages, while any guest may need them. */
 const ENCODED = new WeakMap<ReadPiece, Promise<Uint8Array>>()
+
 function signalBytes(signal: string | { readonly value: Uint8Array | undefined } | undefined): number {
   return typeof signal === 'string' ? signal.length : (signal?.value?.length ?? 0)
 }

@@ -3,11 +3,10 @@ import type { GridSignals, SignalsRoute } from '../../signals/grid-signals.ts'
 import { OtherStates } from '../../signals/other-states.ts'
 import { coversPresence, coversTopic } from '../grants.ts'
 import type { Grant } from '../grants.ts'
-import { GUEST_PRESENCE_MAX_BYTES, GUEST_SIGNALS_MAX, GUEST_TOPICS_MAX } from '../guest-limits.ts'
+import { GUEST_PRESENCE_MAX_BYTES, GUEST_TOPICS_MAX } from '../guest-limits.ts'
 import type { GuestMessage, MemberMessage } from '../messages.ts'
+import { takeTogether } from './sent-together.ts'
 
-/** Bytes of messages that are sent together. One more fits. */
-const SENT_MAX_BYTES: number = 256 * 1024
 const COST_BYTES = 128
 
 interface Queued {
@@ -63,7 +62,7 @@ export class LinkSignals implements SignalsRoute {
     if (this.grants !== undefined && !coversTopic(this.grants, 'write', topic))
       throw new GridError('FORBIDDEN', `the pass does not allow to publish to '${topic}'`)
     if (this.#send === undefined) return Promise.resolve()
-    const cost = value.length + topic.length + COST_BYTES
+    const cost = costOf({ topic, value })
     if (this.#queuedBytes + cost > TOPIC_BACKLOG_MAX_BYTES)
       throw new GridError('BACKLOG_FULL', `${TOPIC_BACKLOG_MAX_BYTES} bytes of messages wait to be published`)
     const left = Promise.withResolvers<void>()
@@ -146,13 +145,12 @@ export class LinkSignals implements SignalsRoute {
   }
 
   #due(): Queued[] {
-    let bytes = 0
-    const rest = this.#queue.findIndex(({ topic, value }, i) => {
-      bytes += value.length + topic.length + COST_BYTES
-      return i > 0 && (bytes > SENT_MAX_BYTES || i >= GUEST_SIGNALS_MAX)
-    })
-    const due = this.#queue.splice(0, rest < 0 ? this.#queue.length : rest)
-    for (const { topic, value } of due) this.#queuedBytes -= value.length + topic.length + COST_BYTES
+    const due = takeTogether(this.#queue, costOf)
+    for (const queued of due) this.#queuedBytes -= costOf(queued)
     return due
   }
+}
+
+function costOf({ topic, value }: Pick<Queued, 'topic' | 'value'>): number {
+  return value.length + topic.length + COST_BYTES
 }

@@ -12,10 +12,9 @@ import {
 import type { GuestMessage, MemberMessage, RefusedSignal, SentSignal } from '../messages.ts'
 import type { PassContent } from '../pass-text.ts'
 import type { MemberSignals } from './member-signals.ts'
+import { takeTogether } from './sent-together.ts'
 
 const COST_BYTES = 256
-/** Bytes of messages that are sent together. One more fits. */
-const SENT_MAX_BYTES: number = 256 * 1024
 
 /** Topics and presence for one guest at a member. What it gives out and what it takes is what the pass covers at that moment. */
 export class SessionSignals {
@@ -99,12 +98,7 @@ export class SessionSignals {
 
   /** As many as are sent together. */
   #due(): SentSignal[] {
-    let bytes = 0
-    const rest = this.#waiting.findIndex((signal, i) => {
-      bytes += sizeOf(signal)
-      return i > 0 && (bytes > SENT_MAX_BYTES || i >= GUEST_SIGNALS_MAX)
-    })
-    const due = this.#waiting.splice(0, rest < 0 ? this.#waiting.length : rest)
+    const due = takeTogether(this.#waiting, sizeOf)
     for (const signal of due) this.#waitingBytes -= sizeOf(signal)
     return due
   }
