@@ -334,5 +334,7 @@ export function hasWrite(witness: Witness, write: PartitionWrite): boolean {
 }
 
 export function isAtLeast(version: Version, write: PartitionWrite): boolean {
+  // Two removes have the date of the add that they remove: after either it is gone, and no later one is.
+  if (version.removes && write.removes && version.hlc === write.hlc) return true
   return write.reissued ? version.hlc >= write.hlc : compareVersions(version, write) >= 0
 }
