@@ -14,6 +14,10 @@ const SHOWN_ELSEWHERE: Record<string, readonly [file: string, text: string]> = {
     'expect(widest.names).toHaveLength(8)',
   ],
   'words to look for (`$text`)': ['packages/grid/src/queries/text-queries.test.ts', "'é'.repeat(513)"],
+  'what a query may take to test one entry': [
+    'packages/grid/src/queries/effort.test.ts',
+    'a live query goes on without',
+  ],
   'closing a grid': ['packages/grid/src/open-and-close.test.ts', "code: 'CLOSE_INCOMPLETE'"],
 }
 

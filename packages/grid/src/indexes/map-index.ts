@@ -117,7 +117,7 @@ export class MapIndex {
         keys.set(entry, this.#source.key(entry))
         this.#take(entry, this.#read())
       }
-      if (slices.isOver(entry)) await slices.next()
+      if (slices.isOver(entry, isThere ? this.#content.end - this.#content.start : 0)) await slices.next()
     }
     const { stale } = building
     const numbers = building.numbers.subarray(0, building.count)

@@ -9,7 +9,7 @@ import type { CheckedQuery } from '../queries/check-query.ts'
 import type { QueryRow } from '../queries/query.ts'
 import { selected } from '../queries/selection.ts'
 import type { Selection } from '../queries/selection.ts'
-import { RowTest, runQuery } from '../queries/run-query.ts'
+import { RowTest, followedRowOf, runQuery } from '../queries/run-query.ts'
 import type { QueryDeps } from '../queries/run-query.ts'
 import type { Pump } from '../runtime/write-path.ts'
 import { noContent } from '../indexes/entry-source.ts'
@@ -117,8 +117,8 @@ export class LiveQuery<Value> implements AsyncIterable<RowChange<Value>> {
   }
 
   /**
-   * False if more than 1,000,000 entries match, of which the first ones are kept; of a partitioned map, also as long as a partition has not
-   * answered or rows are missing before the limit.
+   * False if more than 1,000,000 entries match, of which the first ones are kept, and from when an entry was too long to be tested; of a
+   * partitioned map, also as long as a partition has not answered or rows are missing before the limit.
    */
   get complete(): boolean {
     return this.#isComplete && this.#deps.isComplete?.() !== false
@@ -185,12 +185,16 @@ export class LiveQuery<Value> implements AsyncIterable<RowChange<Value>> {
       hasChanged = true
       this.#report(type, row, previous)
     }
+    const tooLong = (): void => {
+      hasChanged = true
+      this.#isComplete = false
+    }
     const inserted: { readonly row: LiveRow; readonly old: LiveRow | undefined; readonly hasMoved: boolean }[] = []
     for (const entry of entries) {
       const old = this.#rows.ofEntry(entry)
       const from = old === undefined ? -1 : this.#rows.remove(old)
       if (from >= 0) this.#shown.removed(from)
-      const found = this.#test.rowOf(entry)
+      const found = followedRowOf(this.#test, entry, tooLong)
       if (found === undefined) {
         if (old?.shown !== undefined) report('leave', old, old)
         continue

@@ -1,3 +1,5 @@
+import { spendFreely } from './spend.ts'
+import type { Spend } from './spend.ts'
 import { ARRAY, MISSING, OBJECT, rankOf, sortKeyOf } from './value-order.ts'
 import type { SortKey } from './value-order.ts'
 
@@ -15,14 +17,14 @@ export function pathOf(name: string): Path {
  * The values that a path leads to. It goes into each object in an array; a part of digits is also a place in an array. A value that
  * is not there is undefined, and there is always at least one.
  */
-export function reachedBy(value: unknown, path: Path): readonly unknown[] {
+export function reachedBy(value: unknown, path: Path, spend: Spend = spendFreely): readonly unknown[] {
   const found: unknown[] = []
-  reach(value, path, 0, found)
+  reach(value, path, 0, found, spend)
   if (found.length === 0) found.push(undefined)
   return found
 }
 
-function reach(value: unknown, path: Path, at: number, found: unknown[]): void {
+function reach(value: unknown, path: Path, at: number, found: unknown[], spend: Spend): void {
   if (at === path.length) {
     found.push(value)
     return
@@ -31,11 +33,12 @@ function reach(value: unknown, path: Path, at: number, found: unknown[]): void {
   const rank = rankOf(value)
   if (rank === OBJECT) {
     const object = value as Readonly<Record<string, unknown>>
-    reach(Object.hasOwn(object, part) ? object[part] : undefined, path, at + 1, found)
+    reach(Object.hasOwn(object, part) ? object[part] : undefined, path, at + 1, found, spend)
   } else if (rank === ARRAY) {
     const array = value as readonly unknown[]
-    if (DIGITS.test(part)) reach(array[Number(part)], path, at + 1, found)
-    else for (const element of array) if (rankOf(element) === OBJECT) reach(element, path, at, found)
+    if (DIGITS.test(part)) return reach(array[Number(part)], path, at + 1, found, spend)
+    spend(array.length)
+    for (const element of array) if (rankOf(element) === OBJECT) reach(element, path, at, found, spend)
   } else {
     found.push(undefined)
   }

@@ -1,3 +1,6 @@
+import { spendFreely } from './spend.ts'
+import type { Spend } from './spend.ts'
+
 /**
  * The one order of all values, in queries, indexes and cursors: first by type, in the order of MongoDB, then within the type.
  * Text is ordered by UTF-16 code units, as `<` does it, and bytes one by one.
@@ -15,6 +18,9 @@ export const DATE = 9
 
 /** Only so many code units of text, and bytes of byte strings, count for the order of rows. What is equal so far is ordered by key. */
 export const ORDERED_UNITS_MAX = 1024
+
+/** To list and look up a name of a large object takes as long as to compare so many elements of an array. */
+const NAME_STEPS = 16
 
 /** What a scalar is compared by within its type. 0 where all values of the type are equal. */
 export type Payload = number | bigint | string
@@ -50,15 +56,15 @@ function rankOfObject(value: object | null): number {
   return Object.prototype.toString.call(value) === '[object Date]' ? DATE : OBJECT
 }
 
-/** What a value is compared by within its type, uncut. */
-export function payloadOf(value: unknown, rank: number): Payload {
+/** What a value is compared by within its type. Of bytes only the first `bytesMax`. */
+export function payloadOf(value: unknown, rank: number, bytesMax: number = Infinity): Payload {
   switch (rank) {
     case NUMBER:
       return payloadOfNumber(value as number | bigint)
     case TEXT:
       return value as string
     case BYTES:
-      return textOfBytes(value as Uint8Array)
+      return textOfBytes(value as Uint8Array, 0, Math.min((value as Uint8Array).length, bytesMax))
     case BOOLEAN:
       return value === true ? 1 : 0
     case DATE:
@@ -91,7 +97,7 @@ export function textOfBytes(bytes: Uint8Array, from = 0, to: number = bytes.leng
 /** How the order of rows sees a value. */
 export function sortKeyOf(value: unknown): SortKey {
   const rank = rankOf(value)
-  return { rank, payload: cut(payloadOf(value, rank)) }
+  return { rank, payload: cut(payloadOf(value, rank, ORDERED_UNITS_MAX)) }
 }
 
 /** Of long text only the part that counts for the order of rows. */
@@ -112,22 +118,24 @@ export function comparePayloads(one: Payload, other: Payload): number {
 }
 
 /** Whether two values are equal in a query: also arrays and objects, the latter in whichever order their names are. */
-export function equalValues(one: unknown, other: unknown): boolean {
+export function equalValues(one: unknown, other: unknown, spend: Spend = spendFreely): boolean {
   const rank = rankOf(one)
   if (rank !== rankOf(other)) return false
-  if (rank === ARRAY) return equalArrays(one as readonly unknown[], other as readonly unknown[])
-  if (rank === OBJECT) return equalObjects(one as Readonly<Record<string, unknown>>, other as object)
+  if (rank === ARRAY) return equalArrays(one as readonly unknown[], other as readonly unknown[], spend)
+  if (rank === OBJECT) return equalObjects(one as Readonly<Record<string, unknown>>, other as object, spend)
+  if (rank === BYTES && (one as Uint8Array).length !== (other as Uint8Array).length) return false
   return comparePayloads(payloadOf(one, rank), payloadOf(other, rank)) === 0
 }
 
-function equalArrays(one: readonly unknown[], other: readonly unknown[]): boolean {
-  return one.length === other.length && one.every((element, i) => equalValues(element, other[i]))
+function equalArrays(one: readonly unknown[], other: readonly unknown[], spend: Spend): boolean {
+  return one.length === other.length && one.every((element, i) => equalValues(element, other[i], spend))
 }
 
-function equalObjects(one: Readonly<Record<string, unknown>>, other: object): boolean {
+function equalObjects(one: Readonly<Record<string, unknown>>, other: object, spend: Spend): boolean {
   const namesOf = (object: object): string[] =>
     Object.keys(object).filter((name) => (object as typeof one)[name] !== undefined)
   const names = namesOf(one)
+  spend(NAME_STEPS * names.length)
   if (names.length !== namesOf(other).length) return false
-  return names.every((name) => Object.hasOwn(other, name) && equalValues(one[name], (other as typeof one)[name]))
+  return names.every((name) => Object.hasOwn(other, name) && equalValues(one[name], (other as typeof one)[name], spend))
 }

@@ -36,7 +36,10 @@ function gatherField(name: string, condition: unknown, found: Map<string, Constr
   const isOperators = isPlainObject(condition) && Object.keys(condition).some((each) => each.startsWith('$'))
   const operators = isOperators ? (condition as PlainWhere) : { $eq: condition }
   const add = (constraint: Constraint | undefined): void => {
-    if (constraint !== undefined) found.set(name, [...(found.get(name) ?? []), constraint])
+    if (constraint === undefined) return
+    const known = found.get(name)
+    if (known === undefined) found.set(name, [constraint])
+    else known.push(constraint)
   }
   for (const [operator, operand] of Object.entries(operators)) {
     if (operator === '$elemMatch') gatherElement(name, operand as PlainWhere, found)
@@ -74,6 +77,8 @@ function constraintOf(operator: string, operand: unknown): Constraint | undefine
   }
 }
 
+/** So many fields are looked at first: each reads the entry from its beginning. */
+const FIRST_FIELDS_MAX = 8
 /** Of so many points, one is looked up. */
 const POINTS_MIN = 8
 
@@ -91,7 +96,7 @@ export class FirstLook {
   readonly #fields: readonly { readonly reader: FieldReader; readonly tests: readonly ((key: SortKey) => boolean)[] }[]
 
   constructor(constraints: Constraints) {
-    this.#fields = Array.from(constraints, ([name, each]) => ({
+    this.#fields = [...constraints].slice(0, FIRST_FIELDS_MAX).map(([name, each]) => ({
       reader: new FieldReader(pathOf(name)),
       tests: each.map(withinOf),
     }))

@@ -67,7 +67,7 @@ export class MapQueries {
     const rows: QueryRow<Shown>[] = []
     for (const row of found.rows) {
       rows.push({ key: row.key, value: selected(valueOf(row), checked.select) as Shown })
-      if (slices.isOver(rows.length)) await slices.next()
+      if (slices.isOver(rows.length, row.end - row.start)) await slices.next()
     }
     return { rows, complete: true, next: nextOf(found, checked) }
   }

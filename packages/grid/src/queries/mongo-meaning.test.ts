@@ -6,6 +6,7 @@ import * as logical from 'mingo/operators/query/logical'
 import { $exists } from 'mingo/operators/query/element'
 import { $elemMatch } from 'mingo/operators/query/array'
 import { expect, it } from 'vitest'
+import { spendFreely } from '../ordering/spend.ts'
 import { matcherOf } from './matcher.ts'
 
 const context = Context.init({ query: { ...comparison, ...logical, $exists, $elemMatch } as never })
@@ -45,7 +46,7 @@ it('on JSON, a query means what it means in MongoDB, as mingo says', () => {
   fc.assert(
     fc.property(document, where, (value, query) => {
       const mingo = new MingoQuery(query as never, { context, scriptEnabled: false })
-      expect(matcherOf(query)(value)).toBe(mingo.test(value as never))
+      expect(matcherOf(query, spendFreely)(value)).toBe(mingo.test(value as never))
     }),
     { numRuns: 5000 },
   )

@@ -8,11 +8,12 @@ import { FieldReader } from '../ordering/field-reader.ts'
 import { sortKeyAt } from '../ordering/paths.ts'
 import type { PlainWhere } from './checks/check-name.ts'
 import type { CheckedQuery } from './check-query.ts'
+import { Effort } from './effort.ts'
 import { FirstLook, constraintsOf } from './constraints.ts'
 import type { Constraints } from './constraints.ts'
 import { FoundRows } from './found-rows.ts'
 import type { FoundRow } from './found-rows.ts'
-import { invalidQuery, queryTooLarge } from './checks/invalid-query.ts'
+import { excessOf, invalidQuery, queryTooLarge } from './checks/invalid-query.ts'
 import { matcherOf } from './matcher.ts'
 import type { Matcher } from './matcher.ts'
 import { planOf } from './plan.ts'
@@ -83,6 +84,7 @@ export class RowTest {
   readonly #matches: Matcher | undefined
   readonly #readers: readonly FieldReader[]
   readonly #content = noContent()
+  readonly #effort = new Effort()
   /** Entries that were there when they were looked at. */
   looked = 0
 
@@ -91,16 +93,22 @@ export class RowTest {
     this.#order = order
     this.constraints = constraintsOf(where)
     this.#firstLook = new FirstLook(this.constraints)
-    this.#matches = Object.keys(where).length === 0 ? undefined : matcherOf(where)
+    this.#matches = Object.keys(where).length === 0 ? undefined : matcherOf(where, this.#effort.spend)
     this.#readers = order.parts.map(({ path }) => new FieldReader(path))
   }
 
-  /** The row of an entry, if it matches. */
+  /** What the last entry took: its bytes, and the steps of its test. */
+  get work(): number {
+    return this.#content.end - this.#content.start + this.#effort.steps
+  }
+
+  /** The row of an entry, if it matches. Throws `QUERY_TOO_LARGE` if that takes too long to find out. */
   rowOf(entry: number): FoundRow | undefined {
     const content = this.#content
     if (!this.#source.read(entry, content)) return undefined
     this.looked += 1
     const { bytes, start, end } = content
+    this.#effort.begin(end - start)
     if (!this.#firstLook.canMatch(bytes, start)) return undefined
     let value: unknown
     if (this.#matches !== undefined) {
@@ -114,6 +122,17 @@ export class RowTest {
       return sortKeyAt(value, this.#order.parts[i]!.path)
     })
     return { entry, key: this.#source.key(entry), sort, bytes, start, end, value }
+  }
+}
+
+/** The same for rows that are followed, which no error may end: an entry that takes too long to test is no row, and `tooLong` is called. */
+export function followedRowOf(test: RowTest, entry: number, tooLong: () => void): FoundRow | undefined {
+  try {
+    return test.rowOf(entry)
+  } catch (error) {
+    if (excessOf(error) === undefined) throw error
+    tooLong()
+    return undefined
   }
 }
 
@@ -210,7 +229,7 @@ class QueryRun {
         this.#look(entry)
         this.#seen.add(entry)
       }
-      if (this.#deps.slices.isOver(step++)) await this.#pause()
+      if (this.#deps.slices.isOver(step++, this.#test.work)) await this.#pause()
     }
   }
 
@@ -220,7 +239,7 @@ class QueryRun {
     for (let entry = 0; entry < span; entry++) {
       this.#look(entry)
       this.#scanned = entry
-      if (this.#deps.slices.isOver(entry)) await this.#pause()
+      if (this.#deps.slices.isOver(entry, this.#test.work)) await this.#pause()
     }
   }
 
@@ -237,7 +256,7 @@ class QueryRun {
         if (seen === undefined || !seen.has(entry)) this.#look(entry)
         seen?.add(entry)
         if (isEnough()) return false
-        isDone = !slices.isOver(step++)
+        isDone = !slices.isOver(step++, this.#test.work)
         if (!isDone) after = index.placeOf(number)
         return isDone
       })

@@ -60,7 +60,7 @@ export class FollowedQuery {
 
   /** All partitions have answered, and no row is missing before the limit. */
   get complete(): boolean {
-    return this.#followed?.unanswered.size === 0 && !this.rows.isShort
+    return this.#followed?.unanswered.size === 0 && !this.rows.isShort && !this.rows.hasSkipped
   }
 
   /** Calls `changed` when `complete` has changed. */

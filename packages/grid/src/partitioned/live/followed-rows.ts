@@ -4,7 +4,7 @@ import { LiveRows } from '../../live/live-rows.ts'
 import type { CheckedQuery } from '../../queries/check-query.ts'
 import { comparePositions } from '../../queries/row-order.ts'
 import type { Position } from '../../queries/row-order.ts'
-import { RowTest } from '../../queries/run-query.ts'
+import { RowTest, followedRowOf } from '../../queries/run-query.ts'
 import { OneEntry } from '../../indexes/one-entry.ts'
 
 /** Rows that are kept behind the limit: so many may leave before more are asked for. */
@@ -17,6 +17,8 @@ const SPARE_ROWS = 256
 export class FollowedRows implements EntrySource {
   /** Undefined: all rows that match are here. */
   end: Position | undefined
+  /** An entry was too long to be tested: it is not among the rows, and may match. */
+  hasSkipped = false
   readonly #query: CheckedQuery
   readonly #entry = new OneEntry()
   readonly #test: RowTest
@@ -102,7 +104,7 @@ export class FollowedRows implements EntrySource {
     this.remove(key)
     if (content === undefined) return false
     this.#entry.set(key, content)
-    const row = this.#test.rowOf(0)
+    const row = followedRowOf(this.#test, 0, () => (this.hasSkipped = true))
     const { order } = this.#query
     if (row === undefined || (this.end !== undefined && comparePositions(order, row, this.end) > 0)) return false
     const entry = this.#free.pop() ?? this.#keys.length

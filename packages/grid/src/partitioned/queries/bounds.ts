@@ -4,8 +4,9 @@ import { queryTooLarge } from '../../queries/checks/invalid-query.ts'
 
 /** Entries that a query of another peer may look at here. */
 const LOOKED_MAX = 1_000_000
-/** Turns of the event loop that it may take, of 3 ms each. */
+/** Turns of the event loop that it may take, of 3 ms each. A longer one counts as several. */
 const TURNS_MAX = 700
+const TURN_MS = 3
 
 /** What a question may cost. */
 export interface Bounds {
@@ -24,9 +25,10 @@ export function boundsOf({
   readonly turnsMax?: number
 }): Bounds {
   let turns = 0
-  const check = (): void => {
+  const check = (workedMs: number): void => {
     if (!isWanted()) throw new GridError('ABORTED', 'the peer that asked is gone')
-    if (++turns > turnsMax)
+    turns += Math.max(1, workedMs / TURN_MS)
+    if (turns > turnsMax)
       throw queryTooLarge('turns', 'it takes too long: add an index on a field of where, or of orderBy')
   }
   return { slices: new TimeSlices(check, turn), lookedMax: LOOKED_MAX }

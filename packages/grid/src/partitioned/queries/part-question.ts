@@ -51,7 +51,7 @@ export interface PickedFields {
 }
 
 /** Why a peer gives no answer. On the wire: never change a number. */
-const REFUSALS: Readonly<Record<Excess | 'invalid', number>> = { invalid: 1, looked: 2, turns: 3, groups: 4 }
+const REFUSALS: Readonly<Record<Excess | 'invalid', number>> = { invalid: 1, looked: 2, turns: 3, groups: 4, steps: 5 }
 
 /** What a peer says to a question, besides the rows. */
 export type Said =
@@ -131,6 +131,8 @@ export function refused(code: number): GridError {
         'groups',
         'it has too many groups, or their values are too large: group by a field of fewer values',
       )
+    case REFUSALS.steps:
+      return queryTooLarge('steps', 'testing one entry takes an owner too long: ask with fewer conditions, or use $in')
     default:
       return invalidQuery('the query', 'an owner does not take it, perhaps because it runs an older version')
   }

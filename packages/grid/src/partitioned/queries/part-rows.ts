@@ -64,7 +64,7 @@ export class PartRows {
         // A later read of the key counts.
         if (row === undefined) rows.delete(from.key)
         else rows.set(from.key, row)
-        if (slices.isOver(step++)) await slices.next()
+        if (slices.isOver(step++, this.#test.work)) await slices.next()
       }
     }
     // At most a page of each peer.

@@ -5,8 +5,8 @@ export function invalidQuery(place: string, fault: string, cause?: unknown): Gri
   return new GridError('INVALID_QUERY', `${place.slice(0, 200)}: ${fault}`, cause === undefined ? {} : { cause })
 }
 
-/** What about a query is too large: the entries that it looks at, the time that it takes, or its groups. */
-export type Excess = 'looked' | 'turns' | 'groups'
+/** What about a query is too large: the entries that it looks at, the time that it takes, its groups, or the work on one entry. */
+export type Excess = 'looked' | 'turns' | 'groups' | 'steps'
 
 const excesses = new WeakMap<GridError, Excess>()
 
