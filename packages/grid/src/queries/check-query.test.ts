@@ -37,11 +37,16 @@ it.each([
   [{ where: { a: { $gt: [1] } } }, /^where\.a\.\$gt: compares with a number, .* not an array of 1/],
   [{ where: { a: { $exists: 1 } } }, /^where\.a\.\$exists: true or false, not 1/],
   [{ where: { a: { $startsWith: 1 } } }, /^where\.a\.\$startsWith: text, not 1/],
-  [{ where: { a: { $not: 1 } } }, /^where\.a\.\$not: an object of operators, not 1/],
+  [{ where: { a: { $not: 1 } } }, /^where\.a\.\$not: an object of operators, such as \{ \$gte: 18 \}, not 1/],
   [{ where: { $or: [] } }, /^where\.\$or: an array of at least one/],
-  [{ where: [] }, /^where: an object of conditions/],
+  [{ where: [] }, /^where: a plain object of conditions/],
   [{ where: { a: new Map() } }, /^where\.a: a plain value, not an object \(Map\)/],
-  [{ where: { a: 'half \uD800' } }, /^where: a value in it cannot be stored/],
+  [{ where: { a: 'half \uD800' } }, /^where\.a: cannot be stored in a map, and so not be found there/],
+  [{ where: { a: { $in: [1, 2n ** 70n] } } }, /^where\.a\.\$in\[1\]: cannot be stored/],
+  [{ where: { $or: [{ a: 1 }, { b: { $gt: new Date(NaN) } }] } }, /^where\.\$or\[1\]\.b\.\$gt: cannot be stored/],
+  [{ where: { a: { $startsWith: '\uD800' } } }, /^where\.a\.\$startsWith: cannot be stored/],
+  [{ where: { a: { b: [{ '\uD800': 1 }] } } }, /^where\.a\.b\[0\]\.\uD800: cannot be stored/],
+  [{ where: new (class Where {})() }, /^where: a plain object of conditions, not an object/],
   [{ where: nested(40) }, /: deeper than 32 levels$/],
   [{ where: conjunctions(20) }, /: deeper than 32 levels$/],
   [{ where: { a: 'x'.repeat(70_000) } }, /^where: larger than 64 KiB/],
@@ -147,4 +152,14 @@ it.each([
 ])('in %s a direction is refused: it would stand for a field that no value has', (place, check) => {
   expect(check).toThrow(`${place}: only orderBy has directions: leave out the - of "-age"`)
   expect(check).toThrow(expect.objectContaining({ code: 'INVALID_QUERY' }))
+})
+
+it('what is far too large is refused at its limit, and is not looked through', () => {
+  let shared: unknown = [1]
+  for (let i = 0; i < 25; i++) shared = [shared, shared]
+  const long = Array.from({ length: 3_000_000 }, (_, i) => i)
+  const beganMs = performance.now()
+  for (const operand of [shared, long])
+    expect(fault({ where: { a: { $in: operand } } })).toMatch(/^where: larger than 64 KiB/)
+  expect(performance.now() - beganMs).toBeLessThan(1000)
 })
