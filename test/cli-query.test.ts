@@ -82,6 +82,15 @@ describe('gossipgrid query', () => {
     )
     expect(await failure('query', 'users', '{"age":')).toMatch(/^2 .*the condition is no JSON/)
     expect(await failure('query', 'users', '--limit', '0')).toMatch(/^2 .*whole number from 1/)
+    for (const [one, other] of [
+      ['--csv', '--json'],
+      ['--csv', '--explain'],
+      ['--csv', '--count'],
+      ['--count', '--explain'],
+      ['--select=city', '--count'],
+      ['--limit=2', '--count'],
+    ] as const)
+      expect(await failure('query', 'users', one, other)).toMatch(/^2 .*cannot be used with option/)
     expect(await failure('query', 'nothing')).toMatch(/^1 .*no collection 'nothing'/)
     expect(await failure('index', 'users', '--drop')).toMatch(/^2 .*which index to drop/)
     expect(await failure('index', 'users', 'a..b')).toMatch(/^[12] .*is not the name of a field/)

@@ -31,8 +31,8 @@ export function queryCommand(): Command {
     .option('--order-by <fields>', 'such as age, or country,-population for the largest first; default: by key')
     .option('--select <fields>', 'only these fields of each value, such as name,address.city')
     .addOption(new Option('--limit <count>', 'at most so many').argParser(countParser(1, Number.MAX_SAFE_INTEGER)))
-    .option('--csv', 'as a table for a spreadsheet')
-    .option('--count', 'only how many')
+    .addOption(new Option('--csv', 'as a table for a spreadsheet').conflicts(['json', 'explain']))
+    .addOption(new Option('--count', 'only how many').conflicts(['csv', 'limit', 'select']))
     .addOption(
       new Option('--explain', 'only which index is used, and how many entries are looked at').conflicts('count'),
     )
