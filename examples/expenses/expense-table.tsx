@@ -13,6 +13,7 @@ interface ExpenseTableProps {
 export function ExpenseTable({ expenses, filter }: ExpenseTableProps): ReactElement {
   const { text, category, order } = filter
   const { data: rows, isLoading } = useLiveQuery({
+    queryKey: ['expenses', text, category, order],
     query: (q) => {
       let query = q.from({ expense: expenses })
       if (category !== '') query = query.where(({ expense }) => eq(expense.category, category))

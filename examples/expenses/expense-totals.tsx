@@ -8,6 +8,7 @@ import type { Expenses } from './expenses.ts'
 export function ExpenseTotals({ expenses }: { readonly expenses: Expenses }): ReactElement {
   const [group, setGroup] = useState<'paidBy' | 'category'>('paidBy')
   const { data: totals } = useLiveQuery({
+    queryKey: ['totals', group],
     query: (q) =>
       q
         .from({ expense: expenses })

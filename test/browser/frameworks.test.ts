@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import vue from '@vitejs/plugin-vue'
 import { build, preview } from 'vite'
@@ -113,6 +115,39 @@ it('Svelte, Vue, Solid, and React in strict mode with suspense show one map, eac
   await expect.poll(shown).toEqual(NAMES.map(() => ''))
   expect(errors).toEqual([])
 })
+
+/** The strict settings of this repository, with what a project with Vite has in them. */
+const OF_VITE = {
+  ...{ module: 'esnext', moduleResolution: 'bundler', rewriteRelativeImportExtensions: false },
+  ...{ isolatedDeclarations: false, declaration: false, allowImportingTsExtensions: true },
+}
+
+/** What finds mistakes of types in a component, and the files that it looks at. */
+const CHECKERS = [
+  {
+    name: 'svelte',
+    bin: 'svelte-check/bin/svelte-check',
+    flag: '--tsconfig',
+    files: ['*.svelte', 'shown.ts', 'grid.ts'],
+  },
+  { name: 'vue', bin: 'vue-tsc/bin/vue-tsc.js', flag: '--project', files: ['*.vue', 'use-shown.ts', 'grid.ts'] },
+] as const
+
+it.each(CHECKERS)(
+  'the recipe for $name has no mistake of types in strict settings',
+  async (checker) => {
+    const { name, bin, flag, files } = checker
+    const config = join(folder, name, 'tsconfig.json')
+    const settings = { extends: join(ROOT, 'tsconfig.json'), compilerOptions: OF_VITE, include: files, exclude: [] }
+    await writeFile(config, JSON.stringify(settings))
+    const args = [join(ROOT, 'node_modules', bin), flag, config]
+    const ran = await promisify(execFile)(process.execPath, args, { cwd: join(folder, name) }).catch(
+      (error: { readonly stdout: string }) => error,
+    )
+    expect(ran.stdout).toMatch(name === 'svelte' ? /found 0 errors and 0 warnings/ : /^$/)
+  },
+  300_000,
+)
 
 it(`no recipe is longer than ${LINES_MAX} lines`, async () => {
   const files = [...(await filesOf('docs/frameworks.md'))].filter(([name]) => !name.startsWith('server'))
