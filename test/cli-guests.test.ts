@@ -61,9 +61,10 @@ test('a peer serves guests, issues, shows and revokes passes', async () => {
   expect(await here.error('pass', 'show', 'nonsense')).toMatchObject({ exit: 1, code: 'PASS_INVALID' })
   expect(await here.error('pass', 'issue', 'ada')).toMatchObject({ exit: 2, code: 'USAGE' })
   expect(await here.error('pass', 'show', issued.pass, '--read', 'a')).toMatchObject({ exit: 2, code: 'USAGE' })
-  const chat = ['pass', 'issue', 'ada', '--publish', 'chat/', '--listen', 'news/', '--presence']
+  const chat = ['pass', 'issue', 'ada', '--publish', 'chat/', '--listen', 'news/', '--edit', 'boards/', '--presence']
   const { pass: chatPass } = await here.json<{ pass: string }>(...chat)
   expect((await here.json<{ grants: unknown }>('pass', 'show', chatPass)).grants).toEqual([
+    { doc: 'boards/', may: 'write' },
     { topic: 'chat/', may: 'write' },
     { topic: 'news/', may: 'read' },
     { presence: true },

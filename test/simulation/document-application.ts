@@ -96,9 +96,10 @@ class Life {
     this.limits = options.limits
     this.pump = new SimulatedPump(machine, peer, (writes) => this.#wrote(writes))
     this.table = new DocumentTable(peer)
-    this.#leases = new DocumentLeases(peer)
+    this.#leases = new DocumentLeases(peer, Number.parseInt(peer.slotId.slice(0, 8), 16))
     const limitsNow = (): GenerationLimits => this.limits
     this.#generations = new Generations({
+      isGuest: false,
       pump: this.pump,
       logger: silent,
       table: this.table,

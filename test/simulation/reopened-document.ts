@@ -39,7 +39,7 @@ export function reopen(peer: Peer, name: string): DocumentEngine {
     refused: () => undefined,
     ended: () => undefined,
   }
-  const lease = new DocumentLeases(peer).lend([])
+  const lease = new DocumentLeases(peer, Number.parseInt(peer.slotId.slice(0, 8), 16)).lend([])
   const engine = new DocumentEngine(engineDeps, { name, generation: table.generationOf(name), lease, y: new Y.Doc() })
   engine.load()
   engine.detach()

@@ -1,6 +1,6 @@
 import { decodeValue, entryKeyOf } from '@gossipgrid/core'
 import type { Partition } from '@gossipgrid/core'
-import { covers } from '../../../packages/grid/src/guests/grants.ts'
+import { covers } from '../../../packages/grid/src/guests/covering.ts'
 import type { Grant } from '../../../packages/grid/src/guests/grants.ts'
 import { decodeGuestMessage, decodeMemberMessage } from '../../../packages/grid/src/guests/messages.ts'
 import type { GuestWrite } from '../../../packages/grid/src/guests/messages.ts'

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { GuestFace } from '../../../packages/grid/src/guests/face/guest-face.ts'
 import type { GuestFaceDeps } from '../../../packages/grid/src/guests/face/guest-face.ts'
 import { MemberSignals } from '../../../packages/grid/src/guests/signals/member-signals.ts'
@@ -15,6 +16,7 @@ import { GuestService } from '../../../packages/grid/src/guests/serving/guest-se
 import { GuestWrites } from '../../../packages/grid/src/guests/serving/guest-writes.ts'
 import { SharedReads } from '../../../packages/grid/src/guests/serving/shared-reads.ts'
 import { SubjectRates } from '../../../packages/grid/src/guests/serving/subject-rates.ts'
+import { TakenEdits } from '../../../packages/grid/src/guests/serving/taken-edits.ts'
 import { SubjectTotals } from '../../../packages/grid/src/guests/serving/subject-totals.ts'
 import { Teardown } from '../../../packages/grid/src/lifecycle/teardown.ts'
 import type { Runtime } from '../../../packages/grid/src/runtime/runtime.ts'
@@ -30,6 +32,13 @@ export type Hub = ReturnType<typeof memoryNetworkHub>
 
 /** The member that takes writes: planted bugs need it. */
 export const runtimeOf: WeakMap<GuestWrites, Runtime> = new WeakMap()
+
+/** Without keys, since real ones take time that is not virtual. */
+const AUTHORS = {
+  of: async (subject: string, guest: string) => [
+    createHash('sha256').update(`${subject} ${guest}`).digest('hex').slice(0, 16),
+  ],
+}
 
 let keys: Promise<PassKey[]> | undefined
 /** The keys of all members. To be called before virtual time begins. */
@@ -137,13 +146,15 @@ export class SimulatedMember {
       return typeof value !== 'string' || !value.startsWith('bad')
     }
     const logger = { ...silent, error: (message: string) => void this.errors.push(message) }
-    const guestWrites = new GuestWrites({ writes, valueSizeMaxBytes: 4096, authorize, totals, logger })
+    const edits = new TakenEdits({ pump: runtime, authors: AUTHORS, authorize, logger })
+    const guestWrites = new GuestWrites({ writes, valueSizeMaxBytes: 4096, authorize, totals, edits, logger })
     runtimeOf.set(guestWrites, runtime)
     const service = new GuestService({
       ...{ ...office, pump: runtime, rates: new SubjectRates(), logger, guestsMax: 100 },
       shared: new SharedReads(),
       signals: new MemberSignals(signals, runtime),
       writes: guestWrites,
+      edits,
     })
     service.start({ peerId: this.peerId, addresses: () => [], stop: async () => undefined })
     this.#service = service

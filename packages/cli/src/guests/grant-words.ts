@@ -1,4 +1,4 @@
-import type { Grant, MapGrant, TopicGrant } from 'gossipgrid'
+import type { DocGrant, Grant, MapGrant, TopicGrant } from 'gossipgrid'
 import { InvalidArgumentError } from 'commander'
 
 /** Collects a grant that was typed as `MAP`, or `MAP:PREFIX` for keys that begin with a text. */
@@ -19,12 +19,21 @@ export function collectTopics(
   return (typed, before = []) => [...before, { topic: typed, may }]
 }
 
+/** Collects a grant of documents whose names begin with a text. */
+export function collectDocs(may: DocGrant['may']): (typed: string, before: readonly Grant[] | undefined) => Grant[] {
+  return (typed, before = []) => [...before, { doc: typed, may }]
+}
+
 /** A grant as a line for people. */
 export function grantText(grant: Grant): string {
   if ('presence' in grant) return 'see who is present, and be seen'
   if ('topic' in grant) {
     const what = grant.may === 'write' ? 'listen and publish to' : 'listen to'
     return `${what} topics whose names begin with ${JSON.stringify(grant.topic)}`
+  }
+  if ('doc' in grant) {
+    const what = grant.may === 'write' ? 'read and edit' : 'read'
+    return `${what} documents whose names begin with ${JSON.stringify(grant.doc)}`
   }
   const { map, may, prefix } = grant
   const keys = prefix === undefined ? 'all keys' : `keys that begin with ${JSON.stringify(prefix)}`

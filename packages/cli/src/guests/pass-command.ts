@@ -8,7 +8,7 @@ import type { PassAnswer, RevokeAnswer } from '../control/guests/pass-answers.ts
 import { colorsFor } from '../terminal/colors.ts'
 import { note, print, printJson } from '../terminal/output.ts'
 import { facts } from '../terminal/table.ts'
-import { collectGrant, collectTopics, grantText } from './grant-words.ts'
+import { collectDocs, collectGrant, collectTopics, grantText } from './grant-words.ts'
 
 const ACTIONS = ['issue', 'show', 'revoke'] as const
 const EXPIRES_MS = 3_600_000
@@ -16,6 +16,8 @@ const EXPIRES_MS = 3_600_000
 interface PassCommandOptions extends ClientOptions {
   readonly read?: readonly Grant[]
   readonly write?: readonly Grant[]
+  readonly edit?: readonly Grant[]
+  readonly view?: readonly Grant[]
   readonly listen?: readonly Grant[]
   readonly publish?: readonly Grant[]
   readonly presence?: boolean
@@ -36,6 +38,8 @@ export function passCommand(): Command {
       collectGrant('write'),
     )
     .option('--read <map>', 'may read it; may be repeated', collectGrant('read'))
+    .option('--edit <documents>', 'may edit documents whose names begin so; may be repeated', collectDocs('write'))
+    .option('--view <documents>', 'may read them; may be repeated', collectDocs('read'))
     .option(
       '--publish <topics>',
       'may publish to topics whose names begin so, and listen; may be repeated',
@@ -77,8 +81,9 @@ async function runPass(action: (typeof ACTIONS)[number], what: string, options: 
   }
 }
 
-function grantsOf({ listen = [], presence = false, publish = [], read = [], write = [] }: PassCommandOptions): Grant[] {
-  return [...write, ...read, ...publish, ...listen, ...(presence ? [{ presence } as const] : [])]
+function grantsOf(options: PassCommandOptions): Grant[] {
+  const { edit = [], listen = [], presence = false, publish = [], read = [], view = [], write = [] } = options
+  return [...write, ...read, ...edit, ...view, ...publish, ...listen, ...(presence ? [{ presence } as const] : [])]
 }
 
 async function issue(client: ControlClient, subject: string, options: PassCommandOptions): Promise<void> {

@@ -86,7 +86,7 @@ describe('a row of a document', () => {
   })
   it('has a header that says a generation and nothing else', () => {
     expect(received(OTHER, 'notes', documentHeader({ generation: 99 }))).toBe('taken')
-    expect(readDocumentHeader(documentHeader({ generation: 99 }))).toEqual({ generation: 99 })
+    expect(readDocumentHeader(documentHeader({ generation: 99 }))).toEqual({ generation: 99, deleted: false })
     for (const bytes of [[0x80], [0x81, 0x20], [0x81, 0xf5], [0x61, 0x61]]) {
       expect(received(OTHER, 'notes', Uint8Array.from(bytes))).toContain('header')
     }

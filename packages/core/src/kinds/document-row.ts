@@ -37,7 +37,15 @@ export interface DocumentKey {
 /** The header row of a document: its generation when it was made. Without a header row it is 0. */
 export interface DocumentHeader {
   readonly generation: number
+  /** Only at guests, which keep no tombstones: the document was deleted, and the next one of its name has this generation. */
+  readonly deleted: boolean
 }
+
+/**
+ * Guests number their client ids in documents below it, peers from it on. So few numbers are too few for a guest to find one that gives it
+ * the client id of another author.
+ */
+export const GUEST_NONCES_MAX = 0x20000
 
 /**
  * The Yjs client id of a replica id. Every peer can compute it, so it refuses rows under the client id of another author.
@@ -109,17 +117,22 @@ export function reissuedValue({ key, bytes, start, end }: Readonly<Row>, author:
 }
 
 /** A header's value. */
-export function documentHeader(header: DocumentHeader): Uint8Array {
-  return encodeValue([header.generation], DOCUMENT_HEADER_MAX_BYTES)
+export function documentHeader({ generation }: Pick<DocumentHeader, 'generation'>): Uint8Array {
+  return encodeValue([generation], DOCUMENT_HEADER_MAX_BYTES)
+}
+
+/** What a guest has in place of the tombstone of a header. */
+export function deletedDocumentHeader(generation: number): Uint8Array {
+  return encodeValue([generation, true], DOCUMENT_HEADER_MAX_BYTES)
 }
 
 export function readDocumentHeader(bytes: Uint8Array): DocumentHeader {
   const value = bytes.length > DOCUMENT_HEADER_MAX_BYTES ? undefined : decodeValue(bytes)
-  const generation: unknown = Array.isArray(value) ? value[0] : undefined
+  const [generation, deleted]: readonly unknown[] = Array.isArray(value) ? value : []
   if (typeof generation !== 'number' || !Number.isSafeInteger(generation) || generation < 0) {
     throw malformed("a document's header without a generation")
   }
-  return { generation }
+  return { generation, deleted: deleted === true }
 }
 
 /** Throws `MESSAGE_MALFORMED` for a row that no honest peer writes. `replicaId` is that of the row's dot. */

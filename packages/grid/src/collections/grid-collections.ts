@@ -200,7 +200,6 @@ export abstract class GridCollections {
    * ```
    */
   async doc(name: string, options?: DocumentOptions): Promise<GridDocument> {
-    this.#forMembers()
     return this.documents.open(name, options)
   }
 
@@ -215,6 +214,7 @@ export abstract class GridCollections {
    * delete is durable here, or to false if there is no such document. Rejects as `set` of a map does.
    */
   deleteDoc(name: string): Promise<boolean> {
+    this.#forMembers()
     return this.documents.delete(name)
   }
 
@@ -273,8 +273,7 @@ export abstract class GridCollections {
 
   /** Throws `FORBIDDEN` at a guest. */
   #forMembers(): void {
-    if (this.writes.overlay !== undefined)
-      throw new GridError('FORBIDDEN', 'a guest has maps, topics and presence only')
+    if (this.writes.overlay !== undefined) throw new GridError('FORBIDDEN', 'members do that, and not guests')
   }
 
   #inBatch(batch: Batch): GridBatch {

@@ -1,24 +1,24 @@
-import { GridError, checkKnown, checkName } from '@gossipgrid/core'
+import { GUEST_NONCES_MAX, GridError, checkKnown, checkName } from '@gossipgrid/core'
 import type { Known, MemberState } from '@gossipgrid/core'
 import type { Doc } from 'yjs'
 import { checkKind, checkMethods } from '../batches/checks.ts'
 import { BulkWrite } from '../bulk/bulk-write.ts'
 import type { RowWrite } from '../runtime/row-write.ts'
 import type { Logger } from '../logger.ts'
+import { AWARENESS_TOPIC } from '../signals/grid-signals.ts'
 import type { GridTopic } from '../signals/grid-topic.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 import type { AwarenessMessage } from './opened/document-awareness.ts'
 import { DocumentLeases } from './engine/document-lease.ts'
 import type { DocumentLease } from './engine/document-lease.ts'
 import { DocumentTable } from './rows/document-table.ts'
+import type { TablePeer } from './rows/document-table.ts'
 import { GENERATION_LIMITS } from './generations/generation-limits.ts'
 import type { GenerationLimits } from './generations/generation-limits.ts'
 import type { DocumentOptions, GridDocument } from './opened/grid-document.ts'
 import type { DocumentUse } from './opened/opened-document.ts'
 import type { OpenDocuments } from './opened/open-documents.ts'
 
-/** The topic for the awareness of documents. */
-const AWARENESS_TOPIC = 'gossipgrid/awareness'
 const DOCUMENT_OPTIONS: Known<DocumentOptions> = { doc: true, awareness: true }
 
 /** The documents of a grid. Yjs is loaded when the first one is opened. */
@@ -29,6 +29,7 @@ export class Documents {
   readonly logger: Logger
   readonly #topic: () => GridTopic<AwarenessMessage>
   readonly #leases: DocumentLeases
+  readonly #peer: TablePeer
   #table: DocumentTable | undefined
   #open: Promise<OpenDocuments> | undefined
   #opened: OpenDocuments | undefined
@@ -39,7 +40,12 @@ export class Documents {
     this.#writes = writes
     this.logger = logger
     this.#topic = () => topic(AWARENESS_TOPIC) as GridTopic<AwarenessMessage>
-    this.#leases = new DocumentLeases(writes.pump.peer)
+    const { overlay, pump } = writes
+    const guest = overlay?.documents
+    this.#peer = guest ?? pump.peer
+    const drawn = Number.parseInt(pump.peer.slotId.slice(0, 8), 16)
+    this.#leases = new DocumentLeases(this.#peer, guest?.firstNonce ?? (drawn | GUEST_NONCES_MAX) >>> 0)
+    if (guest !== undefined) guest.opened = () => this.#opened
   }
 
   /** See `Grid.doc`. `useOf` is called when the document can be opened. */
@@ -59,9 +65,13 @@ export class Documents {
     return open.open(name, options, lease, useOf())
   }
 
-  /** Lends a client id to a Y.Doc. Edits of an empty Y.Doc belong to this peer from now on. Throws `INVALID_NAME`. */
+  /**
+   * Lends a client id to a Y.Doc. Edits of an empty Y.Doc belong to this peer from now on. Throws `INVALID_NAME`; at a guest also `FORBIDDEN`,
+   * `NETWORK_NOT_CONNECTED`.
+   */
   lease(name: string, doc: Doc): DocumentLease {
     checkName(name, 'document')
+    this.#writes.overlay?.documents.check(name)
     const { number } = this.table.generationOf(name)
     return this.#leases.lendTo(doc, { name, number }, this.table.rowsOf(name))
   }
@@ -107,7 +117,7 @@ export class Documents {
   }
 
   get table(): DocumentTable {
-    this.#table ??= new DocumentTable(this.#writes.pump.peer)
+    this.#table ??= new DocumentTable(this.#peer)
     return this.#table
   }
 
@@ -115,6 +125,7 @@ export class Documents {
     this.#writes.pump.checkOpen()
     if (this.#closed) throw new GridError('CLOSED', 'the grid is closed')
     checkName(name, 'document')
+    this.#writes.overlay?.documents.check(name)
   }
 
   #load(): Promise<OpenDocuments> {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { checkGrants, covers, coversPresence, coversTopic, readingKey } from './grants.ts'
+import { covers, coversPresence, coversTopic, readingKey } from './covering.ts'
+import { checkGrants } from './grants.ts'
 import type { MapGrant } from './grants.ts'
 
 const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 6 }).filter((each) => each.isWellFormed())

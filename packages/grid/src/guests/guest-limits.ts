@@ -40,3 +40,11 @@ export const GUEST_SIGNALS_MAX = 256
 export const GUEST_SIGNALS_MAX_BYTES: number = 1024 * 1024
 /** The presence of a guest. */
 export const GUEST_PRESENCE_MAX_BYTES = 1024
+/** Documents whose rows a member knows by their clocks, for edits of guests. The one that was edited longest ago is read again when it is. */
+export const KNOWN_DOCUMENTS_MAX = 256
+/** How long a member that lacks what an edit of a guest refers to waits for it. Then the guest has to go on elsewhere, or later. */
+export const GUEST_BEHIND_MAX_MS = 3000
+/** How long edits may refer to what no member has. Then they are refused. */
+export const GUEST_LACKING_MAX_MS = 3_600_000
+/** Documents in which a guest's cursor is taken away when it leaves. In others, it goes after 30 seconds. */
+export const GUEST_AWARE_MAX = 64

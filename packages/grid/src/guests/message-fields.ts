@@ -1,4 +1,5 @@
 import { GridError, KEY_MAX_BYTES, VALUE_MAX_BYTES, checkCollectionName } from '@gossipgrid/core'
+import { DOCUMENT_ROWS } from './covering.ts'
 
 /** Reads the fields of a message that anyone may have sent. Everything throws `MESSAGE_MALFORMED` for what does not fit. */
 export class MessageFields {
@@ -18,8 +19,9 @@ export class MessageFields {
     return value as [unknown, unknown]
   }
 
-  /** The name of a collection. */
+  /** The name of a collection, or of the rows of documents. */
   static name(value: unknown): string {
+    if (value === DOCUMENT_ROWS) return value
     try {
       checkCollectionName(value)
       return value

@@ -96,6 +96,8 @@ export type MemberMessage =
       readonly grants: readonly Grant[]
       /** What the member would date a write with now. */
       readonly hlc: number
+      /** Whose the guest's edits of documents are. Members without documents for guests do not say it. */
+      readonly author: string | undefined
     }
   | {
       readonly type: 'rows'
@@ -183,6 +185,7 @@ export function decodeMemberMessage(bytes: Uint8Array): MemberMessage {
         expiresAtMs: fields.number('expiresAtMs'),
         grants: fields.list('grants', CURSORS_MAX) as readonly Grant[],
         hlc: fields.count('hlc'),
+        author: fields.has('author') ? fields.text('author', 16) : undefined,
       }
     case 'rows':
       return {

@@ -14,9 +14,11 @@ export type DroppedCollection = Extract<PeerEvent, { type: 'dropped' }>
 
 /** A write of this guest that a member has refused. What is there at members has taken its place. */
 export interface RefusedWrite {
-  /** The name of the map. */
+  /** The name of the map; '' for an edit of a document. */
   readonly collection: string
-  /** The key of the entry. */
+  /** The name of the document that was edited. Undefined for a map. */
+  readonly doc?: string
+  /** The key of the entry; the name of the document. */
   readonly key: string
   /** In a map with fields: the field. Undefined for the object as a whole. */
   readonly field: string | undefined

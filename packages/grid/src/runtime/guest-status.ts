@@ -1,3 +1,5 @@
+import type { DocumentKey, GridError, Peer } from '@gossipgrid/core'
+
 /** The state of a guest of a grid. */
 export interface GuestStatus {
   /** `connected`: a member serves it. */
@@ -24,4 +26,26 @@ export interface GuestsStatus {
   readonly writesTaken: number
   /** And those that were refused. */
   readonly writesRefused: number
+}
+
+/** The documents that are open at a guest. */
+export interface OpenedAtGuest {
+  /** A member has let the guest in, by whatever pass. */
+  welcome(): void
+  /** A member has refused edits of a document. `rows` are the values of these, and of those after them. */
+  refuse(name: string, error: GridError, rows: readonly Uint8Array[]): void
+}
+
+/** What documents are at a guest: it stands for the peer that edits them. */
+export interface GuestDocuments extends Pick<Peer, 'collections' | 'replicaId'> {
+  /** The first number of client ids; another one at each opening. */
+  readonly firstNonce: number
+  /** Undefined before the first document is opened. */
+  opened: () => OpenedAtGuest | undefined
+  /** Whether a row is one of this guest, which members issue. */
+  isOwn(parts: DocumentKey): boolean
+  /** `FORBIDDEN` for a document that the pass does not cover, `NETWORK_NOT_CONNECTED` before a member has let the guest in. */
+  refusal(name: string): GridError | undefined
+  /** Throws the refusal, if there is one. */
+  check(name: string): void
 }

@@ -1,5 +1,6 @@
 import type { Input, Instant, Partition, Peer, PeerEvent, PeerId, Written } from '@gossipgrid/core'
 import { GridError } from '@gossipgrid/core'
+import type { GuestDocuments } from './guest-status.ts'
 import { Copies } from './copies.ts'
 import type { ListenerCalls } from '../flow/listener-calls.ts'
 import type { Meters } from '../meters/meters.ts'
@@ -51,6 +52,7 @@ export interface WriteOverlay {
   check(partition: Partition, key: string): void
   /** The row is written. What this writes is stored with it in one piece. */
   wrote(partition: Partition, key: string, written: Written): void
+  readonly documents: GuestDocuments
 }
 
 export interface WritePathOptions {

@@ -12,6 +12,9 @@ const TOPICS_MAX = 4096
 /** The topic in which members say which of their guests are present. Applications cannot open one of this name. */
 export const GUESTS_TOPIC = '\ue000guests'
 
+/** The topic for the awareness of documents. For guests it goes by their documents, and not by topics. */
+export const AWARENESS_TOPIC = 'gossipgrid/awareness'
+
 /** Throws `INVALID_NAME`. */
 export function checkTopicName(name: unknown): asserts name is string {
   checkName(name, 'topic')

@@ -86,7 +86,8 @@ export class DocumentEngine implements Attachment {
     this.#deps = deps
     this.#structs = new OwnStructs(y, lease.client, this, (error) => deps.refused(name, error, undefined))
     const { pump, table } = deps
-    this.#writer = new DocumentWriter({ pump, table, name, generation, lease, content: this.#structs })
+    const forbidden = (error: GridError): void => this.abandon(error)
+    this.#writer = new DocumentWriter({ pump, table, name, generation, lease, content: this.#structs, forbidden })
   }
 
   /** Why it accepts no more edits. Undefined while it does. */

@@ -25,16 +25,17 @@ const lent = new WeakMap<Doc, { readonly in: DocumentGeneration; readonly lease:
  * document keeps every client id forever, so free ones are reused.
  */
 export class DocumentLeases {
-  readonly #peer: { readonly replicaId: string; readonly slotId: string }
+  readonly #peer: { readonly replicaId: string }
   readonly #first: number
   #count = 0
   /** Leases of Y.Docs that the application has made. These may come back with more edits. */
   readonly #lent = new Set<number>()
   readonly #given = new WeakSet<DocumentLease>()
 
-  constructor(peer: { readonly replicaId: string; readonly slotId: string }) {
+  /** `first` is drawn at each opening. */
+  constructor(peer: { readonly replicaId: string }, first: number) {
     this.#peer = peer
-    this.#first = Number.parseInt(peer.slotId.slice(0, 8), 16)
+    this.#first = first
   }
 
   /**

@@ -1,4 +1,4 @@
-import { documentHeader, documentValue, writeYjsUpdate } from '@gossipgrid/core'
+import { GridError, documentHeader, documentValue, writeYjsUpdate } from '@gossipgrid/core'
 import type { RowWrite } from '../../runtime/row-write.ts'
 import type { Receipt, WriteOptions } from '../../receipts/receipt.ts'
 import type { DocumentPump, SavedRows } from './document-pump.ts'
@@ -17,6 +17,8 @@ export interface DocumentWriterDeps {
   readonly generation: Generation
   readonly lease: DocumentLease
   readonly content: OwnContent
+  /** Edits may not be written, now or later. */
+  forbidden(error: GridError): void
 }
 
 /**
@@ -102,7 +104,7 @@ export class DocumentWriter {
     try {
       if (this.#isEdited) this.#save(options)
     } catch (error) {
-      this.#retry()
+      this.#notSaved(error)
       return Promise.reject(error as Error)
     }
     if (this.#last === undefined) return Promise.resolve(undefined)
@@ -149,10 +151,15 @@ export class DocumentWriter {
     try {
       this.#save()
       if (this.#finishing) this.stop()
-    } catch {
-      // Nothing is lost: the edits stay in the Y.Doc.
-      this.#retry()
+    } catch (error) {
+      this.#notSaved(error)
     }
+  }
+
+  /** Nothing is lost: the edits stay in the Y.Doc. */
+  #notSaved(error: unknown): void {
+    if (error instanceof GridError && error.code === 'FORBIDDEN') this.#deps.forbidden(error)
+    else this.#retry()
   }
 
   #retry(): void {

@@ -29,6 +29,8 @@ export interface GenerationsDeps {
   readonly table: DocumentTable
   readonly leases: DocumentLeases
   readonly limits: GenerationLimits
+  /** Members compact the documents of a guest. It only rebases its own edits. */
+  readonly isGuest: boolean
   /** The engines of open documents. */
   engines(): Iterable<DocumentEngine>
   /** Reports edits of this peer that cannot be rebased. Returns false if the document has no users. */
@@ -81,7 +83,7 @@ export class Generations {
       if (looked.has(name) || engine.endedBy !== undefined) continue
       looked.add(name)
       this.rebase(name)
-      this.#guard(name, () => this.#lookAt(engine))
+      if (!this.#deps.isGuest) this.#guard(name, () => this.#lookAt(engine))
     }
     for (const known of [this.#equal, this.#clean]) {
       for (const name of known.keys()) if (!looked.has(name)) known.delete(name)
@@ -302,12 +304,15 @@ export class Generations {
     this.#delete([...older, ...rows].map(({ key }) => key))
   }
 
-  /** Deletes this peer's rows of older generations, except for edits that were never rebased. */
+  /** Deletes the rows of older generations that this peer has issued, except for edits that were never rebased. */
   #deleteOld(name: string): void {
-    const { table } = this.#deps
+    const { pump, table } = this.#deps
+    const { replicaId } = pump.peer
     const { number } = table.generationOf(name)
     const lost = new Set(this.#lostRows(name).map(({ key }) => key))
-    const rows = table.rowsOf(name).filter(({ own, parts }) => own && parts.generation !== number)
+    const rows = table.rowsOf(name).filter(({ parts, writer }) => {
+      return writer === replicaId && parts.generation !== number
+    })
     this.#delete(rows.flatMap(({ key }) => (lost.has(key) ? [] : [key])))
   }
 

@@ -1,4 +1,4 @@
-import { documentKey, documentValue, mergeDeletes, writeYjsUpdate } from '@gossipgrid/core'
+import { GUEST_NONCES_MAX, documentKey, documentValue, mergeDeletes, writeYjsUpdate } from '@gossipgrid/core'
 import * as Y from 'yjs'
 import type { RowWrite } from '../../runtime/row-write.ts'
 import { readGeneration } from '../rows/apply-rows.ts'
@@ -139,7 +139,9 @@ function authorsOf(table: DocumentTable, { rows, placement, deleted }: Source, r
       client,
       nonce: written[0]!.parts.nonce,
       replicaId: author,
-      own: written.some(({ own, parts }) => (parts.level === 'd' ? author === replicaId : own)),
+      own: written.some(({ own, parts: { level, nonce } }) => {
+        return level === 'd' && nonce >= GUEST_NONCES_MAX ? author === replicaId : own
+      }),
       end: contents.reduce((latest, { update }) => Math.max(latest, update.to), 0),
       update: Y.mergeUpdates(contents.map(({ bytes }) => bytes)),
       deletes: mergeDeletes(deletes.flatMap((range) => [range.client, range.clock, range.length])),

@@ -9,6 +9,8 @@ const GAP_MS = 50
 const REPEATS_MS = [1000, 4000]
 /** Limit for a state, as JSON. */
 const STATE_MAX_LENGTH = 16 * 1024
+/** Before the subject of a guest, where the id of a peer would be. */
+const GUEST = '@'
 /** Limits for the client ids of one peer in one document, and of all peers. */
 const CLIENTS_EACH_MAX = 16
 const CLIENTS_MAX = 1000
@@ -20,6 +22,8 @@ export interface AwarenessMessage {
   readonly clock?: number
   /** JSON. */
   readonly state?: string
+  /** Of a guest: the number by which its client id was drawn. */
+  readonly nonce?: number
 }
 
 /** The highest clock that this peer has published. Later states must have a higher one. */
@@ -61,7 +65,7 @@ export class DocumentAwareness {
   readonly #clock: AwarenessClock
   readonly #logger: Logger
   readonly #publish: (message: AwarenessMessage) => void
-  /** The peer of each client id: the first one that used it. */
+  /** The peer or the guest of each client id: the first one that used it. */
   readonly #peers = new Map<number, string>()
   /** Client ids whose states are gone, oldest first: a late message must not bring one back. */
   readonly #gone = new Set<number>()
@@ -106,9 +110,17 @@ export class DocumentAwareness {
     }
   }
 
-  /** Takes a message of another peer. */
-  receive(from: string, { client, clock, state }: AwarenessMessage): void {
+  /** The guest of which a state is, as members say; undefined for a peer. */
+  subjectOf(client: number): string | undefined {
+    const from = this.#peers.get(client)
+    return from?.startsWith(GUEST) === true ? from.slice(GUEST.length) : undefined
+  }
+
+  /** Takes a message of another peer, or of a guest. */
+  receive(peerId: string, { client, clock, state }: AwarenessMessage, subject?: string): void {
     if (this.#ended) return
+    // Members vouch for subjects, and a guest may go on at another member.
+    const from = subject === undefined ? peerId : GUEST + subject
     if (client === undefined) {
       this.#publishLater()
       return

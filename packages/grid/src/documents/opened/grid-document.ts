@@ -15,7 +15,7 @@ export interface DocumentEvents {
   /**
    * The document accepts no more edits, and shows no new ones: it was deleted (`DOCUMENT_DELETED`), compacted
    * (`DOCUMENT_GENERATION`), edited by another provider (`DOCUMENT_FOREIGN`) or damaged (`DOCUMENT_POISONED`), or its Y.Doc was
-   * destroyed (`DOCUMENT_DESTROYED`).
+   * destroyed (`DOCUMENT_DESTROYED`). At a guest also: a member has refused edits, with the code of `refused`.
    */
   ended: { readonly error: GridError }
   /** The document was closed here. */
@@ -42,6 +42,7 @@ export interface GridDocumentDeps {
   readonly awareness: Awareness
   readonly events: Emitter<DocumentEvents>
   endedBy(): GridError | undefined
+  subjectOf(client: number): string | undefined
   flush(options?: WriteOptions): Promise<Receipt | undefined>
   close(): Promise<void>
 }
@@ -71,6 +72,14 @@ export class GridDocument {
   /** Why the document accepts no more edits. Undefined while it does. */
   get endedBy(): GridError | undefined {
     return this.#deps.endedBy()
+  }
+
+  /**
+   * The guest of which a state of `awareness` is, by its client id: the subject of its pass, for which members vouch. Undefined
+   * for a state of a peer.
+   */
+  subjectOf(client: number): string | undefined {
+    return this.#deps.subjectOf(client)
   }
 
   /**

@@ -17,6 +17,8 @@ import type { Generations } from '../generations/generations.ts'
 import type { DocumentOptions, GridDocument } from './grid-document.ts'
 import { OpenedDocument } from './opened-document.ts'
 import type { DocumentUse, OpenedDocumentDeps } from './opened-document.ts'
+import { followPage } from './follow-page.ts'
+import { updateOfRows } from '../rows/update-of-rows.ts'
 import { SharedDoc } from './shared-document.ts'
 import type { Successions } from './successions.ts'
 
@@ -59,6 +61,8 @@ export class OpenDocuments {
   readonly #warm = new Set<OpenedDocument>()
   readonly #poisoned = new Map<string, number>()
   readonly #detached = new WeakMap<Y.Doc, Detached>()
+  /** Client ids of this guest under which edits were refused. */
+  readonly #spent = new Set<number>()
   /** Documents whose current generation may have changed. */
   readonly #toCheck = new Set<string>()
   readonly #openedDeps: OpenedDocumentDeps
@@ -76,9 +80,13 @@ export class OpenDocuments {
     if (typeof this.#timer === 'object') this.#timer.unref?.()
     const { replica } = table.partition
     this.#endObserving = replica.observe({ changedSlot: (slot) => this.#changed(replica.table.key(slot)) })
-    topic.on('message', ({ from, value }) => this.#onMessage(from, value), { own: false })
+    topic.on('message', ({ from, subject, value }) => this.#onMessage(from, subject, value), { own: false })
     this.#openedDeps = this.#depsOfOpened()
-    this.#followPage()
+    followPage(this.#page.signal, {
+      save: () => this.#all().forEach(({ engine }) => void engine.saved()),
+      left: () => this.#all().forEach(({ awareness }) => awareness?.sayGoodbye()),
+      shown: () => this.memberCame(),
+    })
   }
 
   open(
@@ -103,6 +111,27 @@ export class OpenDocuments {
   /** A peer has come. It may not have received earlier messages. */
   memberCame(): void {
     for (const { awareness } of this.#all()) awareness?.introduce()
+  }
+
+  /** A member serves this guest. Documents that its pass does not cover any more end. */
+  welcome(): void {
+    for (const { engine } of this.#all()) {
+      const refused = this.#deps.writes.overlay?.documents.refusal(engine.name)
+      if (refused !== undefined) engine.abandon(refused)
+    }
+    this.memberCame()
+  }
+
+  /** A member has refused edits of this guest. The Y.Docs of the document show them, so they end. */
+  refuse(name: string, error: GridError, rows: readonly Uint8Array[]): void {
+    const update = updateOfRows(rows)
+    for (const opened of this.#of(name).filter(({ engine }) => engine.endedBy === undefined)) {
+      this.#refused(opened, error, update)
+      const { generation: number, lease, y } = opened.engine
+      this.#spent.add(lease.client)
+      this.#deps.leases.renew(y, { name, number }, this.#deps.table.rowsOf(name))
+      opened.engine.abandon(error)
+    }
   }
 
   memberGone(peerId: string): void {
@@ -138,24 +167,15 @@ export class OpenDocuments {
     const { logger, topic } = this.#deps
     const failed = (error: unknown): void =>
       logger.debug(`awareness of '${message.document}' was not published`, { error })
-    topic.publish(message).catch(failed)
+    const { client, nonce } = from.engine.lease
+    // A member checks that the client id is one of its guest.
+    if (this.#deps.writes.overlay === undefined) topic.publish(message).catch(failed)
+    else if ((message.client ?? client) === client) topic.publish({ ...message, nonce }).catch(failed)
     if (this.#of(message.document).length < 2) return
     queueMicrotask(() => {
       const others = this.#of(message.document).filter((each) => each !== from)
       for (const { awareness } of others) awareness?.receive(this.#pump.peer.peerId, message)
     })
-  }
-
-  /** Stores the last edits when the page is hidden. Says goodbye when it ends, and introduces its users when it is restored. */
-  #followPage(): void {
-    if (globalThis.document === undefined) return
-    const { signal } = this.#page
-    const save = (): void => this.#all().forEach(({ engine }) => void engine.saved())
-    const goodbye = (): void => this.#all().forEach(({ awareness }) => awareness?.sayGoodbye())
-    for (const type of ['visibilitychange', 'freeze']) globalThis.document.addEventListener(type, save, { signal })
-    globalThis.addEventListener('pagehide', save, { signal })
-    globalThis.addEventListener('pagehide', goodbye, { signal })
-    globalThis.addEventListener('pageshow', () => this.memberCame(), { signal })
   }
 
   #find(name: string, doc: Y.Doc | undefined): OpenedDocument | undefined {
@@ -215,7 +235,7 @@ export class OpenDocuments {
     const taken = new Set(this.#of(name).map(({ engine }) => engine.lease.client))
     // Client ids of other generations are not reused.
     for (const { parts } of rows) if (parts.generation !== number) taken.add(parts.client)
-    return leases.take(rows, (client) => client === lacking || taken.has(client))
+    return leases.take(rows, (client) => client === lacking || taken.has(client) || this.#spent.has(client))
   }
 
   /** The last user has left. */
@@ -318,11 +338,11 @@ export class OpenDocuments {
     })
   }
 
-  #onMessage(from: string, message: unknown): void {
+  #onMessage(from: string, subject: string | undefined, message: unknown): void {
     if (typeof message !== 'object' || message === null) return
     const said = message as AwarenessMessage
     if (typeof said.document !== 'string') return
-    for (const { awareness } of this.#of(said.document)) awareness?.receive(from, said)
+    for (const { awareness } of this.#of(said.document)) awareness?.receive(from, said, subject)
   }
 
   #refused(opened: OpenedDocument, error: GridError, update: Uint8Array | undefined): void {
@@ -354,6 +374,7 @@ export class OpenDocuments {
     this.#generations ??= new Loaded({
       ...this.#deps,
       pump: this.#pump,
+      isGuest: this.#deps.writes.overlay !== undefined,
       engines: () => this.#all().map(({ engine }) => engine),
       refused: (name, error, update) => this.#refusedLate(name, error, update),
     })

@@ -96,6 +96,7 @@ export class OpenedDocument {
       awareness,
       events,
       endedBy: () => this.#engine.endedBy,
+      subjectOf: (client) => this.#awareness?.subjectOf(client),
       flush: (options) => this.#engine.flush(options),
       close: () => this.#leave(document),
     })

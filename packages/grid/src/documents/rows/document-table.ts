@@ -1,5 +1,6 @@
 import {
   DOCUMENTS,
+  GUEST_NONCES_MAX,
   documentUpdate,
   readDocumentHeader,
   readDocumentKey,
@@ -13,8 +14,10 @@ import type { RowWrite } from '../../runtime/row-write.ts'
 
 export { DOCUMENTS }
 
-/** What the table needs of its peer. */
-export type TablePeer = Pick<Peer, 'collections' | 'replicaId'>
+/** What the table needs of its peer. At a guest, `replicaId` is under whom it edits. */
+export interface TablePeer extends Pick<Peer, 'collections' | 'replicaId'> {
+  isOwn?(parts: DocumentKey): boolean
+}
 
 /** The current generation of a document. */
 export interface Generation {
@@ -30,7 +33,7 @@ export interface DocumentRow {
   readonly key: string
   readonly parts: DocumentKey
   readonly hlc: number
-  /** This peer's current replica id wrote it. */
+  /** This peer's current replica id wrote it, for itself. */
   readonly own: boolean
   readonly writer: string
   readonly sizeBytes: number
@@ -140,7 +143,7 @@ export class DocumentTable {
 
   #findRows(name: string): DocumentRow[] {
     const { table } = this.partition.replica
-    const { replicaId, collections } = this.#peer
+    const { collections, replicaId } = this.#peer
     const own = collections.ids.indexOf(replicaId)
     return table.slotsOf(name).flatMap((slot) => {
       const key = table.key(slot)
@@ -149,7 +152,9 @@ export class DocumentTable {
       const sizeBytes = table.valueLength(slot)
       const index = table.writer(slot)
       const writer = collections.ids.id(index)
-      return [{ key, parts, hlc: table.hlc(slot), own: index === own, writer, sizeBytes }]
+      // Members issue the rows of guests, which are not theirs.
+      const isOwn = this.#peer.isOwn?.(parts) ?? (index === own && parts.nonce >= GUEST_NONCES_MAX)
+      return [{ key, parts, hlc: table.hlc(slot), own: isOwn, writer, sizeBytes }]
     })
   }
 
@@ -219,7 +224,8 @@ export class DocumentTable {
     if (slot === undefined) return { number: 0, deleted: false, settled: true }
     const header = table.value(slot)
     if (header === undefined) return { number: table.hlc(slot), deleted: true, settled: false }
-    return { number: readDocumentHeader(header).generation, deleted: false, settled: true }
+    const { deleted, generation } = readDocumentHeader(header)
+    return { number: generation, deleted, settled: !deleted }
   }
 
   /**

@@ -18,7 +18,7 @@ export function memberFace(
   }
   const serve: GuestFaceDeps['serve'] = async ({ writes }, office, signals) => {
     const { serveGuests } = await import('../serving/serve-guests.ts')
-    const input = { gridName: name, writes, signals, office, options: guests!, valueSizeMaxBytes, logger }
+    const input = { gridName: name, secrets, writes, signals, office, options: guests!, valueSizeMaxBytes, logger }
     return serveGuests({ ...input, ...onlyDefined({ tls, privateKey: network.exportPrivateKey?.() }) })
   }
   const face: GuestFaceDeps = guests === undefined ? { openOffice } : { openOffice, serve }

@@ -13,6 +13,8 @@ interface Self {
   readonly subject: string
   /** What members said last that its pass allows. */
   readonly grants: readonly Grant[]
+  /** Under whom it edits documents, as members said. */
+  readonly author?: string | undefined
 }
 
 /** Who the guest was the last time, and what it was allowed. */
@@ -48,10 +50,17 @@ export class GuestIdentity {
     this.#keep({ guest, subject, grants })
   }
 
-  /** A member has said what the pass allows. */
-  allow(grants: readonly Grant[]): void {
-    if (this.#self !== undefined && JSON.stringify(grants) !== JSON.stringify(this.#self.grants))
-      this.#keep({ ...this.#self, grants })
+  /** Undefined before a member has said it. */
+  get author(): string | undefined {
+    return this.#self?.author
+  }
+
+  /** A member has said what the pass allows, and under whom the guest edits documents. */
+  allow(grants: readonly Grant[], author: string | undefined): void {
+    const known = this.#self
+    if (known === undefined) return
+    const self = { ...known, grants, author: author ?? known.author }
+    if (JSON.stringify(self) !== JSON.stringify(known)) this.#keep(self)
   }
 
   #keep(self: Self): void {

@@ -6,6 +6,7 @@ import type { Pump } from '../../runtime/write-path.ts'
 import { Seldom } from '../../runtime/seldom.ts'
 import type { RefusedWrite } from '../../lifecycle/event-reporter.ts'
 import { GUEST_WRITES_MAX } from '../guest-limits.ts'
+import { DOCUMENT_ROWS } from '../covering.ts'
 import { MAP_KINDS } from '../map-kinds.ts'
 import type { MemberMessage, WriteAnswer } from '../messages.ts'
 import type { GridSignals } from '../../signals/grid-signals.ts'
@@ -69,6 +70,7 @@ export class GuestLink {
     this.#identity = new GuestIdentity(deps.pump)
     this.#rows = new GuestRows(deps)
     deps.outbox.grants = this.#identity.grants
+    deps.outbox.documents.author = this.#identity.author
     this.signals = new LinkSignals({
       signals: deps.signals,
       ownState: () => deps.pump.peer.signals.presence.own?.value,
@@ -152,6 +154,7 @@ export class GuestLink {
       if (this.#identity.subject !== undefined) this.#rows.wipe()
       this.#identity.become(subject, grants)
       this.#deps.outbox.grants = grants
+      this.#deps.outbox.documents.author = undefined
     }
     this.#pass = pass
     this.#sent = 0
@@ -212,17 +215,20 @@ export class GuestLink {
     }
   }
 
-  #welcome({ grants, hlc, subject }: Extract<MemberMessage, { type: 'welcome' }>): void {
+  #welcome({ author, grants, hlc, subject }: Extract<MemberMessage, { type: 'welcome' }>): void {
     this.#shownHlc = hlc
     this.#shownAtMs = performance.now()
     this.#attempts = 0
     this.#isWelcome = true
     this.#rows.restrict(grants)
-    this.#identity.allow(grants)
-    this.#deps.outbox.grants = grants
+    this.#identity.allow(grants, author)
+    const { documents } = this.#deps.outbox
+    documents.grants = grants
+    documents.author = this.#identity.author
     const connection = this.#connection!
     this.signals.welcome(grants, subject, (sent) => void connection.send(sent).catch(() => undefined))
     this.#scheduleRenewal(this.#deps.passes.renewalMs(this.#pass!))
+    documents.opened()?.welcome()
     this.#sendWrites()
     this.#changed()
   }
@@ -243,13 +249,29 @@ export class GuestLink {
     const waiting = this.#deps.outbox.find(number)
     // A later write has taken its place, and brings an answer of its own.
     if (waiting === undefined) return
+    const { kind, map, rowKey } = waiting
+    const refused = code === '' ? undefined : this.#rows.valueOf(kind, map, rowKey)
     this.#rows.answered(number, bytes)
     if (code === '') return
-    const { kind, map, rowKey } = waiting
+    if (map === DOCUMENT_ROWS) {
+      this.#refusedEdit(rowKey, new GridError(code as GridError['code'], text), refused)
+      return
+    }
     const field = kind === MAP_KINDS[0] ? undefined : splitKey(rowKey).sub
     const error = new GridError(code as GridError['code'], text)
     const write = { collection: map, key: entryKeyOf(kind, rowKey), field }
     this.#deps.refused({ from: this.#connection!.memberId, error, write })
+  }
+
+  /** The documents that show the edit end, and so does all that waits after it. What members have of it is read again. */
+  #refusedEdit(rowKey: string, error: GridError, bytes: Uint8Array | undefined): void {
+    const { main: name } = splitKey(rowKey)
+    const later = this.#rows.refuseEdits(name, this.#sent)
+    const from = this.#connection!.memberId
+    const rows = bytes === undefined || rowKey === name ? later : [bytes, ...later]
+    this.#deps.outbox.documents.opened()?.refuse(name, error, rows)
+    this.#deps.refused({ from, error, write: { collection: '', key: name, field: undefined, doc: name } })
+    if (later.length > 0) this.#connection!.end(new GridError('NETWORK_NOT_CONNECTED', 'it reads a document again'))
   }
 
   /** Later writes here are dated later than what a member has sent. */

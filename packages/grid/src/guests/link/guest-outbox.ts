@@ -6,14 +6,16 @@ import {
   entryKeyOf,
   hlcFromWall,
   isSwept,
+  splitKey,
   wallFromHlc,
 } from '@gossipgrid/core'
 import type { Partition, Peer, Written } from '@gossipgrid/core'
 import type { Pump, WriteOverlay } from '../../runtime/write-path.ts'
-import { covers } from '../grants.ts'
+import { DOCUMENT_ROWS, covers } from '../covering.ts'
 import type { Grant } from '../grants.ts'
 import { GUEST_AHEAD_MAX_MS, GUEST_OUTBOX_MAX } from '../guest-limits.ts'
-import { MAP_KINDS, openMap } from '../map-kinds.ts'
+import { GuestEdits } from '../documents/guest-edits.ts'
+import { guestNameOf, isGuestKind, openMap } from '../map-kinds.ts'
 import type { GuestWrite } from '../messages.ts'
 
 const PREFIX = 'out/'
@@ -46,12 +48,12 @@ export class GuestOutbox implements WriteOverlay {
   #lastDateHlc = 0
   /** Called after a write. */
   onWrite: () => void = () => undefined
-  /** What the pass allows, as far as the guest knows. */
-  grants: readonly Grant[] | undefined
+  readonly documents: GuestEdits
 
   constructor(pump: Pump) {
     this.#pump = pump
     this.#peer = pump.peer
+    this.documents = new GuestEdits(pump.peer)
     const { table } = this.#own.replica
     const stored = [...table.slots()].filter((slot) => !table.deleted(slot) && table.key(slot).startsWith(PREFIX))
     const rows = stored.map((slot) => {
@@ -72,7 +74,7 @@ export class GuestOutbox implements WriteOverlay {
   }
 
   has({ name }: Partition, rowKey: string): boolean {
-    return this.#numbers.size > 0 && this.#numbers.has(idOf({ map: name.collection, kind: name.kind, rowKey }))
+    return this.#numbers.size > 0 && this.#numbers.has(idOf({ map: guestNameOf(name), kind: name.kind, rowKey }))
   }
 
   find(number: number): Waiting | undefined {
@@ -80,16 +82,19 @@ export class GuestOutbox implements WriteOverlay {
   }
 
   check({ name }: Partition, key: string): void {
-    const { collection, kind } = name
-    if (!MAP_KINDS.includes(kind)) throw new GridError('FORBIDDEN', 'a guest writes to replicated maps only')
+    const { kind } = name
+    const map = guestNameOf(name)
+    if (!isGuestKind(map, kind))
+      throw new GridError('FORBIDDEN', 'a guest writes to replicated maps and documents only')
     if (this.#waiting.size >= GUEST_OUTBOX_MAX)
       throw new GridError('BACKLOG_FULL', `${GUEST_OUTBOX_MAX} writes wait for a member: connect to one first`)
-    if (this.grants !== undefined && !covers(this.grants, 'write', collection, entryKeyOf(kind, key)))
-      throw new GridError('FORBIDDEN', `the pass does not allow this write to '${collection}'`)
+    const { grants } = this.documents
+    if (grants !== undefined && !covers(grants, 'write', map, entryKeyOf(kind, key)))
+      throw new GridError('FORBIDDEN', `the pass does not allow this write to '${name.collection}'`)
   }
 
   wrote({ name }: Partition, rowKey: string, { hlc }: Written): void {
-    const waiting = { map: name.collection, kind: name.kind, rowKey }
+    const waiting = { map: guestNameOf(name), kind: name.kind, rowKey }
     const before = this.#numbers.get(idOf(waiting))
     if (before !== undefined) this.remove(before)
     this.#numbers.set(idOf(waiting), hlc)
@@ -105,6 +110,19 @@ export class GuestOutbox implements WriteOverlay {
     this.#numbers.delete(idOf(waiting))
     this.#removed.push(keyOf(number))
     this.#write(number, undefined)
+  }
+
+  /** The numbers of edits of a document, in order. */
+  editsOf(name: string): number[] {
+    const edits = [...this.#waiting].filter(
+      ([, { map, rowKey }]) => map === DOCUMENT_ROWS && splitKey(rowKey).main === name,
+    )
+    return edits.map(([number]) => number)
+  }
+
+  /** What the pass allows, as far as the guest knows. */
+  set grants(grants: readonly Grant[] | undefined) {
+    this.documents.grants = grants
   }
 
   /** The keys of deleted rows since the last call. */

@@ -2,9 +2,9 @@ import { BlockWriter, GUESTS, decodeValue, encodeValue, entryKeyOf } from '@goss
 import type { Collection, Partition, Peer } from '@gossipgrid/core'
 import type { Pump } from '../../runtime/write-path.ts'
 import { sameContent } from '../../maps/layout.ts'
-import { covers, mapsOf } from '../grants.ts'
+import { DOCUMENT_ROWS, covers, mapsOf } from '../covering.ts'
 import type { Grant } from '../grants.ts'
-import { MAP_KINDS, openMap } from '../map-kinds.ts'
+import { guestNameOf, isGuestKind, openMap } from '../map-kinds.ts'
 import type { MemberMessage } from '../messages.ts'
 import type { GuestOutbox } from './guest-outbox.ts'
 
@@ -84,14 +84,43 @@ export class GuestRows {
     })
   }
 
+  /** Edits that build on a refused one are refused with it. Returns the rows that go, and that members are to send again, as there may be older ones. */
+  refuseEdits(name: string, after: number): Uint8Array[] {
+    const partition = openMap(this.#peer, DOCUMENT_ROWS, 0)
+    const { table } = partition.replica
+    const numbers = this.#outbox.editsOf(name).filter((number) => number > after)
+    const gone: Uint8Array[] = []
+    if (numbers.length === 0) return gone
+    this.#inOnePiece(() => {
+      this.#keep(DOCUMENT_ROWS, undefined)
+      for (const number of numbers) {
+        const { rowKey } = this.#outbox.find(number)!
+        const slot = table.slotOf(rowKey)
+        const bytes = slot === undefined ? undefined : table.value(slot)
+        if (bytes !== undefined && rowKey !== name) gone.push(bytes)
+        this.#outbox.remove(number)
+        this.#adopt(partition, rowKey, undefined)
+      }
+    })
+    return gone
+  }
+
+  /** The bytes of a row. */
+  valueOf(kind: number, map: string, rowKey: string): Uint8Array | undefined {
+    const { table } = openMap(this.#peer, map, kind).replica
+    const slot = table.slotOf(rowKey)
+    return slot === undefined ? undefined : table.value(slot)
+  }
+
   /** Removes what grants do not cover any more, but for own writes that wait for their answer. */
   restrict(grants: readonly Grant[]): void {
     this.#inOnePiece(() => {
       const granted = new Set(mapsOf(grants))
       for (const map of this.cursors().keys()) if (!granted.has(map)) this.#keep(map, undefined)
       for (const partition of this.#partitions()) {
-        const { collection, kind } = partition.name
-        this.#remove(partition, (rowKey) => !covers(grants, 'read', collection, entryKeyOf(kind, rowKey)))
+        const { name } = partition
+        const map = guestNameOf(name)
+        this.#remove(partition, (rowKey) => !covers(grants, 'read', map, entryKeyOf(name.kind, rowKey)))
       }
     })
   }
@@ -110,8 +139,10 @@ export class GuestRows {
   }
 
   #partitions(): Partition[] {
-    const isMap = ({ partitions }: Collection): boolean => MAP_KINDS.includes(partitions[0]?.name.kind ?? 0)
-    return [...this.#peer.collections].filter(isMap).flatMap(({ partitions }) => [...partitions])
+    const isOurs = ({ partitions: [partition] }: Collection): boolean => {
+      return partition !== undefined && isGuestKind(guestNameOf(partition.name), partition.name.kind)
+    }
+    return [...this.#peer.collections].filter(isOurs).flatMap(({ partitions }) => [...partitions])
   }
 
   #inOnePiece(change: () => void): void {

@@ -107,7 +107,7 @@ describe('what is no pass is refused', () => {
       { grants: undefined },
       { grants: [] },
       { grants: [{ map: 'a', may: 'own' }] },
-      { grants: [{ doc: 'chat', may: 'write' }] },
+      { grants: [{ shape: 'chat', may: 'write' }] },
       { sub: 'a\nb' },
       { sub: 'x'.repeat(129) },
       { peer: 5 },

@@ -8,15 +8,17 @@ const GUESTS_MAX = 100_000
 export interface GuestRequest {
   /** The pass of the guest, which is valid. */
   readonly pass: { readonly id: string; readonly subject: string }
-  /** The name of the map. */
+  /** The name of the map; '' for an edit of a document. */
   readonly map: string
-  /** The key of the entry. */
+  /** The name of the document that is edited. Undefined for a map. */
+  readonly doc?: string
+  /** The key of the entry; the name of the document. */
   readonly key: string
   /** In a map with fields: the field that is written. Undefined for the object as a whole. */
   readonly field: string | undefined
-  /** The value, or that of the field; `{}` for the object as a whole. Undefined deletes. */
+  /** The value, or that of the field; `{}` for the object as a whole. Undefined deletes. Of a document: the edit, as a Yjs update (V1). */
   readonly value: unknown
-  /** The same before the write, at this peer. */
+  /** The same before the write, at this peer. Undefined for a document. */
   readonly previous: unknown
 }
 

@@ -1,8 +1,16 @@
-import { changesSince, entryKeyOf, fromStart, isSwept } from '@gossipgrid/core'
+import {
+  DOCUMENTS,
+  changesSince,
+  deletedDocumentHeader,
+  entryKeyOf,
+  fromStart,
+  isSwept,
+  splitKey,
+} from '@gossipgrid/core'
 import type { ChangesSince, Collections, Partition, PartitionCursor, Peer, Row } from '@gossipgrid/core'
-import { covers, mapsOf, readingKey } from '../grants.ts'
+import { DOCUMENT_ROWS, covers, mapsOf, readingKey } from '../covering.ts'
 import type { Grant } from '../grants.ts'
-import { MAP_KINDS } from '../map-kinds.ts'
+import { DOCUMENT_KIND, MAP_KINDS } from '../map-kinds.ts'
 import type { SentRow } from '../messages.ts'
 import type { SealedCursor } from './cursor-seal.ts'
 import { SharedReads } from './shared-reads.ts'
@@ -37,8 +45,9 @@ export interface ReadPiece {
   readonly sealed: SealedCursor | undefined
 }
 
-/** The replicated map of that name here, of whole values or of fields. */
+/** The replicated map of that name here, of whole values or of fields; or the rows of documents. */
 export function mapPartition(collections: Collections, map: string): Partition | undefined {
+  if (map === DOCUMENT_ROWS) return collections.internal(DOCUMENTS)
   const name = collections.dropped.current(map)
   const found = MAP_KINDS.map((kind) => collections.get(name, kind)?.partitions[0])
   const usable = found.filter((partition) => partition !== undefined && partition.mismatch === undefined)
@@ -118,7 +127,9 @@ export class GuestReads {
     if (!covers(this.#grants, 'read', map, entryKeyOf(partition.name.kind, rowKey))) return undefined
     const { replica } = partition
     const slot = replica.table.slotOf(rowKey)
-    return slot === undefined ? undefined : { bytes: bytesOf(replica.row(slot)), hlc: replica.table.hlc(slot) }
+    return slot === undefined
+      ? undefined
+      : { bytes: bytesOf(partition.name.kind, replica.row(slot)), hlc: replica.table.hlc(slot) }
   }
 
   #nextOf(map: string): ReadPiece | 'looking' | undefined {
@@ -163,7 +174,7 @@ export class GuestReads {
     if (keys.length === 0 && !isReset && !isDue) return undefined
     followed.isReset = false
     const found = keys.flatMap((each) => each.rows)
-    const rows = found.map((row) => ({ rowKey: row.key, bytes: bytesOf(row) }))
+    const rows = found.map((row) => ({ rowKey: row.key, bytes: bytesOf(partition.name.kind, row) }))
     const hlc = found.reduce((latest, row) => Math.max(latest, row.hlc), 0)
     const sealed = more ? undefined : { cursor: { ...followed.cursor, wallMs }, reading }
     const piece = { map, kind: partition.name.kind, isReset, rows, more, hlc, partition, sealed }
@@ -189,6 +200,9 @@ const NOT_LOOKED = { changes: -1, givenAtMs: -Infinity } as const
 const VOID = { isReset: true, rows: [], more: false, hlc: 0, sealed: undefined } as const
 
 /** The bytes of a row, in memory of their own. Undefined for a delete, and for what has expired and was swept. */
-function bytesOf({ bytes, end, start }: Readonly<Row>): Uint8Array | undefined {
+function bytesOf(kind: number, { bytes, end, hlc, key, start }: Readonly<Row>): Uint8Array | undefined {
+  // Guests keep no tombstones, and that of a document says how the next one of its name is numbered.
+  if (kind === DOCUMENT_KIND && bytes === undefined && splitKey(key).sub === undefined)
+    return deletedDocumentHeader(hlc)
   return bytes === undefined || isSwept(bytes, start, end) ? undefined : bytes.slice(start, end)
 }

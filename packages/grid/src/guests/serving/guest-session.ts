@@ -21,6 +21,7 @@ import { SessionSignals } from '../signals/session-signals.ts'
 import { proofText } from '../member-proof.ts'
 import type { SharedReads } from './shared-reads.ts'
 import type { SubjectRates } from './subject-rates.ts'
+import type { TakenEdits } from './taken-edits.ts'
 
 /** What a member serves all of its guests with. */
 export interface GuestSessionDeps {
@@ -30,6 +31,7 @@ export interface GuestSessionDeps {
   readonly revocations: Revocations
   readonly rates: SubjectRates
   readonly writes: GuestWrites
+  readonly edits: TakenEdits
   readonly shared: SharedReads<ReadPiece>
   readonly signals: MemberSignals
   readonly logger: Logger
@@ -215,7 +217,9 @@ export class GuestSession {
     clearTimeout(this.#endTimer)
     this.#endTimer = setTimeout(() => this.wake(), Math.min(expiresAtMs - wallMs + 1, 2 ** 31 - 1))
     const hlc = Math.max(hlcFromWall(wallMs), peer.time.hybridClock.last)
-    await this.#send({ type: 'welcome', subject, expiresAtMs, grants, hlc })
+    const author = await this.#deps.edits.authorOf(subject, this.#guest)
+    this.#signals!.author = author
+    await this.#send({ type: 'welcome', subject, expiresAtMs, grants, hlc, author })
   }
 
   /** The pass, which is looked at again whenever anything is read or written by it. Throws `PASS_INVALID`. */

@@ -9,6 +9,7 @@ import type { PassContent } from '../pass-text.ts'
 import type { GuestQuotas, GuestsOptions } from './guest-options.ts'
 import { mapPartition } from './guest-reads.ts'
 import { GuestWrites } from './guest-writes.ts'
+import { TakenEdits } from './taken-edits.ts'
 import { SubjectTotals } from './subject-totals.ts'
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
@@ -30,7 +31,9 @@ afterEach(() => grids.close())
 function writesAt(grid: Grid, quotas: GuestQuotas = {}, authorize?: GuestsOptions['authorize']): GuestWrites {
   const { writes } = grid.pump
   const totals = new SubjectTotals(() => grid.pump.peer.collections, quotas)
-  return new GuestWrites({ writes, valueSizeMaxBytes: 1024, authorize, totals, logger: silent })
+  const authors = { of: async () => ['0123456789abcdef'] }
+  const edits = new TakenEdits({ pump: grid.pump, authors, authorize, logger: silent })
+  return new GuestWrites({ writes, valueSizeMaxBytes: 1024, authorize, totals, edits, logger: silent })
 }
 
 function passOf(subject: string, grants: readonly Grant[] = GRANTS): PassContent {

@@ -14,8 +14,10 @@ import { checkKey } from '../../batches/checks.ts'
 import type { Logger } from '../../logger.ts'
 import type { RowWrite } from '../../runtime/row-write.ts'
 import type { WritePath } from '../../runtime/write-path.ts'
-import { covers } from '../grants.ts'
-import { MAP_KINDS, openMap } from '../map-kinds.ts'
+import { DOCUMENT_ROWS, covers } from '../covering.ts'
+import { EarlierEdits } from '../documents/document-edits.ts'
+import type { TakenEdits } from './taken-edits.ts'
+import { MAP_KINDS, isGuestKind, openMap } from '../map-kinds.ts'
 import type { GuestWrite } from '../messages.ts'
 import { GUEST_AHEAD_MAX_MS, GUEST_REMEMBERED_MS } from '../guest-limits.ts'
 import type { PassContent } from '../pass-text.ts'
@@ -33,6 +35,7 @@ export interface GuestWritesDeps {
   readonly valueSizeMaxBytes: number
   readonly authorize: GuestsOptions['authorize']
   readonly totals: SubjectTotals
+  readonly edits: TakenEdits
   readonly logger: Logger
 }
 
@@ -70,15 +73,26 @@ export class GuestWrites {
     const { pump } = this.#deps.writes
     const before = TakenWrites.read(this.#guests, guest, pass.subject)
     const judged: Judged[] = []
+    const earlier = new EarlierEdits()
+    let lacking: GridError | undefined
     for (const write of writes) {
       const known = before.verdict(write, pump.wallMs)
-      judged.push({ write, isKnown: known !== undefined, ...(known ?? (await this.#judge(pass, write))) })
+      const answer = known ?? (await this.#judge(pass, guest, write, earlier))
+      if (answer instanceof GridError) {
+        // What comes before it is taken.
+        lacking = answer
+        break
+      }
+      if (answer.code !== '') earlier.refuse(write, answer)
+      judged.push({ write, isKnown: known !== undefined, ...answer })
     }
     const isTaken = ({ code, isKnown }: Judged): boolean => code === '' && !isKnown
     const rows = judged.filter(isTaken).map(({ write }) => this.#row(write))
     await this.#room([...rows, before.row(this.#guests)])
     check()
-    return this.#apply(pass, guest, judged)
+    const verdicts = this.#apply(pass, guest, judged)
+    if (lacking !== undefined) throw lacking
+    return verdicts
   }
 
   /** Forgets the last writes of guests that have not written for months. */
@@ -93,9 +107,15 @@ export class GuestWrites {
     return this.#deps.writes.pump.peer.collections.internal(GUESTS)
   }
 
-  async #judge(pass: PassContent, write: GuestWrite): Promise<Answer> {
+  async #judge(
+    pass: PassContent,
+    guest: string,
+    write: GuestWrite,
+    earlier: EarlierEdits,
+  ): Promise<Answer | GridError> {
     const { bytes, kind, map, rowKey } = write
     checkForm(write)
+    if (map === DOCUMENT_ROWS) return this.#deps.edits.judge(pass, guest, write, earlier)
     const key = entryKeyOf(kind, rowKey)
     if (!covers(pass.grants, 'write', map, key)) return forbidden(map)
     if (bytes !== undefined && bytes.length > this.#deps.valueSizeMaxBytes)
@@ -169,12 +189,14 @@ export class GuestWrites {
     const { peer } = pump
     const taken = TakenWrites.read(this.#guests, guest, pass.subject)
     const verdicts: Verdict[] = []
+    const edits = new EarlierEdits()
     pump.undisturbed(() =>
       peer.atomically(() => {
         for (const { isKnown, write, ...answer } of judged) {
           // What was known is not judged, and is not written in any case.
           const known = isKnown ? answer : taken.verdict(write, pump.wallMs)
-          const verdict = known ?? (answer.code === '' ? this.#write(pass, write) : answer)
+          const verdict = known ?? (answer.code === '' ? this.#write(pass, write, edits) : answer)
+          if (verdict.code !== '') edits.refuse(write, verdict)
           verdicts.push({ write, ...verdict })
           if (known !== undefined) continue
           taken.add(write.number, verdict.code)
@@ -190,8 +212,10 @@ export class GuestWrites {
     return verdicts
   }
 
-  #write(pass: PassContent, write: GuestWrite): Answer {
+  #write(pass: PassContent, write: GuestWrite, edits: EarlierEdits): Answer {
     const { pump } = this.#deps.writes
+    const refused = edits.refused(write)
+    if (refused !== undefined) return refused
     const { bytes, dateHlc, key, partition } = this.#row(write)
     const text = this.#deps.totals.refusal(pass.grants, partition, key, bytes)
     if (text !== undefined) return { code: 'QUOTA_EXCEEDED', text }
@@ -210,8 +234,8 @@ function forbidden(map: string): Answer {
 }
 
 /** Throws `MESSAGE_MALFORMED` for what no honest guest sends. */
-function checkForm({ bytes, hlc, kind, rowKey }: GuestWrite): void {
-  if (!MAP_KINDS.includes(kind)) throw new GridError('MESSAGE_MALFORMED', `a write to a collection of kind ${kind}`)
+function checkForm({ bytes, hlc, kind, map, rowKey }: GuestWrite): void {
+  if (!isGuestKind(map, kind)) throw new GridError('MESSAGE_MALFORMED', `a write to a collection of kind ${kind}`)
   if (bytes === undefined) return
   scanCbor(bytes)
   const row = { key: rowKey, hlc, writer: 0, sequence: 1, replaced: 0, bytes, start: 0, end: bytes.length }

@@ -6,6 +6,8 @@ import type { WritePath } from '../../runtime/write-path.ts'
 import type { GridSignals } from '../../signals/grid-signals.ts'
 import type { PassOffice } from '../passes/pass-office.ts'
 import { MemberSignals } from '../signals/member-signals.ts'
+import { GuestAuthors } from '../documents/guest-authors.ts'
+import { TakenEdits } from './taken-edits.ts'
 import type { GuestsOptions } from './guest-options.ts'
 import { GuestService } from './guest-service.ts'
 import { GuestWrites } from './guest-writes.ts'
@@ -16,6 +18,7 @@ import { SubjectTotals } from './subject-totals.ts'
 const GUESTS_MAX = 1000
 
 export interface ServeGuestsInput extends Pick<GuestListenerOptions, 'gridName' | 'tls' | 'privateKey'> {
+  readonly secrets: readonly string[]
   readonly writes: WritePath
   readonly signals: GridSignals
   readonly office: PassOffice
@@ -26,14 +29,17 @@ export interface ServeGuestsInput extends Pick<GuestListenerOptions, 'gridName' 
 
 /** Begins to serve guests. Rejects with `NETWORK_PORT_TAKEN`, `NETWORK_BAD_ADDRESS`, `NETWORK_START_FAILED`. */
 export async function serveGuests(input: ServeGuestsInput): Promise<GuestService> {
-  const { gridName, logger, office, options, privateKey, signals, tls, valueSizeMaxBytes, writes } = input
+  const { gridName, logger, office, options, privateKey, secrets, signals, tls, valueSizeMaxBytes, writes } = input
   const { announce, authorize, listen, max: guestsMax = GUESTS_MAX, quotas } = options
   const totals = new SubjectTotals(() => writes.pump.peer.collections, quotas)
+  const authors = new GuestAuthors(gridName, secrets)
+  const edits = new TakenEdits({ pump: writes.pump, authors, authorize, logger })
   const service = new GuestService({
     ...office,
     pump: writes.pump,
     rates: new SubjectRates(quotas),
-    writes: new GuestWrites({ writes, valueSizeMaxBytes, authorize, totals, logger }),
+    writes: new GuestWrites({ writes, valueSizeMaxBytes, authorize, totals, edits, logger }),
+    edits,
     shared: new SharedReads(),
     signals: new MemberSignals(signals, writes.pump),
     logger,

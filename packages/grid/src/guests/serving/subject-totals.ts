@@ -1,6 +1,6 @@
 import { entryKeyOf, isSwept } from '@gossipgrid/core'
 import type { Collections, Partition, Replica } from '@gossipgrid/core'
-import { mapsOf, prefixesOf } from '../grants.ts'
+import { mapsOf, prefixesOf } from '../covering.ts'
 import type { Grant } from '../grants.ts'
 import { KEPT_TOTALS_MAX, SUBJECT_ENTRIES_MAX, SUBJECT_TOTAL_MAX_BYTES } from '../guest-limits.ts'
 import type { GuestsOptions } from './guest-options.ts'

@@ -1,8 +1,9 @@
 import { GridError, TOPIC_BACKLOG_MAX_BYTES } from '@gossipgrid/core'
+import { AWARENESS_TOPIC } from '../../signals/grid-signals.ts'
 import type { GridSignals, SignalsRoute } from '../../signals/grid-signals.ts'
 import { OtherStates } from '../../signals/other-states.ts'
-import { coversPresence, coversTopic } from '../grants.ts'
-import type { Grant } from '../grants.ts'
+import { coversPresence, coversTopic } from '../covering.ts'
+import type { Grant, May } from '../grants.ts'
 import { GUEST_PRESENCE_MAX_BYTES, GUEST_TOPICS_MAX } from '../guest-limits.ts'
 import type { GuestMessage, MemberMessage } from '../messages.ts'
 import { takeTogether } from './sent-together.ts'
@@ -48,8 +49,7 @@ export class LinkSignals implements SignalsRoute {
   }
 
   open(topic: string): void {
-    if (this.grants !== undefined && !coversTopic(this.grants, 'read', topic))
-      throw new GridError('FORBIDDEN', `the pass does not cover the topic '${topic}'`)
+    if (!this.#covers('read', topic)) throw new GridError('FORBIDDEN', `the pass does not cover the topic '${topic}'`)
     if (this.#topics.has(topic)) return
     if (this.#topics.size >= GUEST_TOPICS_MAX)
       throw new GridError('COLLECTION_LIMIT', `a guest opens ${GUEST_TOPICS_MAX} topics at most`)
@@ -59,7 +59,7 @@ export class LinkSignals implements SignalsRoute {
   }
 
   publish(topic: string, value: Uint8Array): Promise<void> {
-    if (this.grants !== undefined && !coversTopic(this.grants, 'write', topic))
+    if (!this.#covers('write', topic))
       throw new GridError('FORBIDDEN', `the pass does not allow to publish to '${topic}'`)
     if (this.#send === undefined) return Promise.resolve()
     const cost = costOf({ topic, value })
@@ -124,6 +124,10 @@ export class LinkSignals implements SignalsRoute {
     this.#sent = []
     for (const { code, text } of refused) this.#deps.refused(new GridError(code as GridError['code'], text))
     this.#pump()
+  }
+
+  #covers(may: May, topic: string): boolean {
+    return this.grants === undefined || topic === AWARENESS_TOPIC || coversTopic(this.grants, may, topic)
   }
 
   #pumpSoon(): void {

@@ -1,9 +1,11 @@
-import { GridError, TOPIC_MESSAGE_MAX_BYTES, scanCbor } from '@gossipgrid/core'
+import { GridError, TOPIC_MESSAGE_MAX_BYTES, encodeValue, scanCbor } from '@gossipgrid/core'
 import type { TopicMessage } from '@gossipgrid/core'
-import { checkTopicName } from '../../signals/grid-signals.ts'
-import { coversPresence, coversTopic } from '../grants.ts'
+import { AWARENESS_TOPIC, checkTopicName } from '../../signals/grid-signals.ts'
+import { awarenessIn, mayReceive, maySay } from '../documents/awareness-rules.ts'
+import { coversPresence, coversTopic } from '../covering.ts'
 import type { Grant } from '../grants.ts'
 import {
+  GUEST_AWARE_MAX,
   GUEST_PRESENCE_MAX_BYTES,
   GUEST_SIGNALS_MAX,
   GUEST_SIGNALS_MAX_BYTES,
@@ -29,6 +31,9 @@ export class SessionSignals {
   /** Peers whose states the guest is to be sent. */
   readonly #changed = new Set<string>()
   #answers: MemberMessage[] = []
+  /** Under whom the guest edits documents, and the last states that it has published of its client ids there. */
+  author = ''
+  readonly #aware = new Map<number, TopicMessage>()
   /** The guest may see who is present, and was sent that. */
   #seesPresence = false
 
@@ -65,7 +70,9 @@ export class SessionSignals {
     this.#lookAtPresence(grants, subject)
     const answer = this.#answers.shift()
     if (answer !== undefined) return answer
-    const messages = this.#due().filter(({ topic }) => coversTopic(grants, 'read', topic))
+    const messages = this.#due().filter(({ topic, value }) => {
+      return topic === AWARENESS_TOPIC ? mayReceive(grants, value) : coversTopic(grants, 'read', topic)
+    })
     const presences = [...this.#changed].slice(0, GUEST_SIGNALS_MAX).map((peerId) => {
       this.#changed.delete(peerId)
       return { peerId, ...this.#member.present.stateOf(peerId) }
@@ -94,6 +101,17 @@ export class SessionSignals {
   close(subject: string): void {
     this.#member.remove(this)
     this.#member.states.put({ peerId: this.#peerId, subject, value: undefined })
+    for (const message of this.#aware.values()) this.#sayGoodbye(message)
+  }
+
+  /** Its cursors go from the documents that it has open. */
+  #sayGoodbye(message: TopicMessage): void {
+    try {
+      const value = encodeValue({ ...awarenessIn(message.value), state: 'null' }, TOPIC_MESSAGE_MAX_BYTES)
+      this.#member.publish({ ...message, value })
+    } catch {
+      // Too much waits to be sent: others forget it after a while.
+    }
   }
 
   /** As many as are sent together. */
@@ -119,14 +137,25 @@ export class SessionSignals {
     this.#topics.add(topic)
   }
 
+  #keepAware(message: TopicMessage): void {
+    const { client, state } = awarenessIn(message.value)
+    if (client === undefined) return
+    this.#aware.delete(client)
+    if (state === 'null') return
+    this.#aware.set(client, message)
+    if (this.#aware.size > GUEST_AWARE_MAX) this.#aware.delete(this.#aware.keys().next().value!)
+  }
+
   /** Why a message was not published. */
   #publish(grants: readonly Grant[], subject: string, topic: string, value: Uint8Array): GridError | undefined {
     checkTopic(topic)
     checkBytes(value, TOPIC_MESSAGE_MAX_BYTES)
-    if (!coversTopic(grants, 'write', topic))
-      return new GridError('FORBIDDEN', `the pass does not allow to publish to '${topic}'`)
+    const isAllowed =
+      topic === AWARENESS_TOPIC ? maySay(grants, this.author, value) : coversTopic(grants, 'write', topic)
+    if (!isAllowed) return new GridError('FORBIDDEN', `the pass does not allow to publish to '${topic}'`)
     const message = { topic, value, subject }
     this.#own.add(message)
+    if (topic === AWARENESS_TOPIC) this.#keepAware(message)
     try {
       this.#member.publish(message)
       return undefined
