@@ -213,7 +213,7 @@ export abstract class GridCollections {
    * Deletes a document for good, on all peers. Where it is open, an `ended` event reports that. Resolves to true when the
    * delete is durable here, or to false if there is no such document. Rejects as `set` of a map does.
    */
-  deleteDoc(name: string): Promise<boolean> {
+  async deleteDoc(name: string): Promise<boolean> {
     this.#forMembers()
     return this.documents.delete(name)
   }

@@ -254,6 +254,32 @@ describe('an edit that a member refuses', () => {
     await until(async () => (await textOf(third, 'boards/42/a')) === 'good', 'what members have')
     expect(await textOf(member, 'boards/42/a')).toBe('good')
   })
+
+  it('takes those with it that were made while it was on its way', async () => {
+    const authorize = async (request: { readonly value: unknown }): Promise<boolean> => {
+      if (!isBad(request)) await new Promise((resolve) => setTimeout(resolve, 300))
+      return isBad(request)
+    }
+    const member = await openMember({ authorize })
+    const guest = await openGuest([member], await passOf(member, 'ada'))
+    const here = await guest.doc('boards/42/a')
+    const body = here.y.getText('body')
+    body.insert(0, 'good')
+    await answered(guest)
+    const rows = member.documents.table.rowsOf('boards/42/a').length
+    for (const text of [' bad', ' then', ' more']) {
+      body.insert(body.length, text)
+      await here.flush()
+      await new Promise((resolve) => setTimeout(resolve, 30))
+    }
+    await answered(guest)
+    expect(here.endedBy?.code).toBe('FORBIDDEN')
+    expect(await textOf(guest, 'boards/42/a')).toBe('good')
+    expect(member.documents.table.rowsOf('boards/42/a')).toHaveLength(rows)
+    // It goes on, as members have it.
+    await until(() => guest.status().guest?.isCaughtUp === true, 'it is sent all again')
+    expect(await textOf(guest, 'boards/42/a')).toBe('good')
+  })
 })
 
 describe('awareness', () => {

@@ -1,6 +1,5 @@
 import {
   GUEST_NONCES_MAX,
-  GridError,
   deletedDocumentHeader,
   documentClient,
   documentHeader,
@@ -12,6 +11,7 @@ import {
   hlcFromWall,
   writeYjsUpdate,
 } from '@gossipgrid/core'
+import type { GridError } from '@gossipgrid/core'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
