@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { covers, coversPresence, coversTopic, readingKey } from './covering.ts'
+import { DOCUMENT_ROWS, covers, coversDoc, coversPresence, coversTopic, readingKey } from './covering.ts'
 import { checkGrants } from './grants.ts'
-import type { MapGrant } from './grants.ts'
+import type { Grant, MapGrant } from './grants.ts'
 
 const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 6 }).filter((each) => each.isWellFormed())
 const anyGrant: fc.Arbitrary<MapGrant> = fc.oneof(
@@ -71,6 +71,24 @@ it('grants of maps, of topics and of presence cover nothing of each other', () =
   expect(coversTopic(topic, 'write', 'a/x')).toBe(false)
 })
 
+describe('grants of documents', () => {
+  it('cover the names that begin with a text, byte by byte, and no map', () => {
+    const grants: readonly Grant[] = [
+      { doc: 'boards/42/', may: 'write' },
+      { doc: 'news', may: 'read' },
+    ]
+    expect(coversDoc(grants, 'write', 'boards/42/a')).toBe(true)
+    expect(coversDoc(grants, 'read', 'newspaper')).toBe(true)
+    for (const name of ['boards/42', 'boards/420/', 'Boards/42/a', 'newspaper'])
+      expect(coversDoc(grants, 'write', name), name).toBe(false)
+    expect(covers(grants, 'read', 'news', 'a')).toBe(false)
+    expect(coversDoc([{ map: 'documents', may: 'write' }], 'read', 'a')).toBe(false)
+    expect(() => checkGrants([{ map: DOCUMENT_ROWS, may: 'read' }])).toThrow(
+      expect.objectContaining({ code: 'INVALID_NAME' }),
+    )
+  })
+})
+
 describe('grants are refused', () => {
   it.each([
     [undefined],
@@ -83,7 +101,7 @@ describe('grants are refused', () => {
     [[{ map: 'todos', prefix: '', may: 'read' }]],
     [[{ map: 'todos', prefix: '\ud800', may: 'read' }]],
     [[{ map: 'todos', prefix: 'x'.repeat(1025), may: 'read' }]],
-    [[{ doc: 'a', may: 'read' }]],
+    [[{ doc: '', may: 'read' }]],
     [[{ topic: '', may: 'read' }]],
     [[{ topic: 'a' }]],
     [[{ topic: 'a', may: 'read', map: 'a' }]],
