@@ -7,6 +7,7 @@ import type { RowWrite } from '../runtime/row-write.ts'
 import type { Logger } from '../logger.ts'
 import { AWARENESS_TOPIC } from '../signals/grid-signals.ts'
 import type { GridTopic } from '../signals/grid-topic.ts'
+import type { GuestDocuments } from '../runtime/guest-status.ts'
 import type { WritePath } from '../runtime/write-path.ts'
 import type { AwarenessMessage } from './opened/document-awareness.ts'
 import { DocumentLeases } from './engine/document-lease.ts'
@@ -30,6 +31,7 @@ export class Documents {
   readonly #topic: () => GridTopic<AwarenessMessage>
   readonly #leases: DocumentLeases
   readonly #peer: TablePeer
+  readonly #guest: GuestDocuments | undefined
   #table: DocumentTable | undefined
   #open: Promise<OpenDocuments> | undefined
   #opened: OpenDocuments | undefined
@@ -41,7 +43,7 @@ export class Documents {
     this.logger = logger
     this.#topic = () => topic(AWARENESS_TOPIC) as GridTopic<AwarenessMessage>
     const { overlay, pump } = writes
-    const guest = overlay?.documents
+    const guest = (this.#guest = overlay?.documents)
     this.#peer = guest ?? pump.peer
     const drawn = Number.parseInt(pump.peer.slotId.slice(0, 8), 16)
     this.#leases = new DocumentLeases(this.#peer, guest?.firstNonce ?? (drawn | GUEST_NONCES_MAX) >>> 0)
@@ -71,7 +73,7 @@ export class Documents {
    */
   lease(name: string, doc: Doc): DocumentLease {
     checkName(name, 'document')
-    this.#writes.overlay?.documents.check(name)
+    this.#guest?.check(name)
     const { number } = this.table.generationOf(name)
     return this.#leases.lendTo(doc, { name, number }, this.table.rowsOf(name))
   }
@@ -125,7 +127,7 @@ export class Documents {
     this.#writes.pump.checkOpen()
     if (this.#closed) throw new GridError('CLOSED', 'the grid is closed')
     checkName(name, 'document')
-    this.#writes.overlay?.documents.check(name)
+    this.#guest?.check(name)
   }
 
   #load(): Promise<OpenDocuments> {

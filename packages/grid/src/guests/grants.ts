@@ -43,11 +43,7 @@ export type Grant = MapGrant | DocGrant | TopicGrant | PresenceGrant
 /** Throws `INVALID_OPTION`, `INVALID_NAME`. */
 export function checkGrants(grants: unknown): readonly Grant[] {
   if (Array.isArray(grants) && grants.length > 0 && grants.length <= GRANTS_MAX && grants.every(isGrant)) return grants
-  throw misfit(
-    'grants',
-    `1 to ${GRANTS_MAX} of { map, prefix, may }, { doc, may }, { topic, may }, { presence: true }`,
-    grants,
-  )
+  throw misfit('grants', `1 to ${GRANTS_MAX} grants such as { map, may }`, grants)
 }
 
 /** Throws `INVALID_NAME`. */
