@@ -4,6 +4,7 @@ import type { CommonServerOptions, Plugin, PreviewServer, ViteDevServer } from '
 import { openGrid } from 'gossipgrid'
 import type { Grid } from 'gossipgrid'
 import { announce } from '../shared/seat.ts'
+import { ShopServer } from '../shop/shop-server.ts'
 import { viteOptions } from './vite-options.ts'
 
 export interface AppServerOptions {
@@ -42,10 +43,13 @@ export async function serveApps({ name, host, port, directory, tls, built }: App
   })
   const stopAnnouncing = announce(grid, { name: 'server', colour: '#7d8597', app: '' })
   const listening = { host, port, ...(tls === undefined ? {} : { https: tls }) }
-  const vite = await servePages(listening, built, () => ({ name, join: grid.addresses }))
-  const { port: taken } = vite.httpServer!.address() as AddressInfo
+  const vite = await servePages(
+    listening,
+    built,
+    joining(() => ({ name, join: grid.addresses })),
+  )
   return {
-    url: `${tls === undefined ? 'http' : 'https'}://${host}:${taken}/`,
+    url: urlOf(vite, listening),
     grid,
     close: async () => {
       stopAnnouncing()
@@ -55,12 +59,38 @@ export async function serveApps({ name, host, port, directory, tls, built }: App
   }
 }
 
+/** Opens the shop and serves its pages. */
+export async function serveShop({
+  host,
+  port,
+  directory,
+  tls,
+  built,
+}: Omit<AppServerOptions, 'name'>): Promise<AppServer> {
+  const shop = await ShopServer.open({ host, directory, tls })
+  const listening = { host, port, ...(tls === undefined ? {} : { https: tls }) }
+  const vite = await servePages(listening, built, shop.plugin)
+  return {
+    url: urlOf(vite, listening),
+    grid: shop.grid,
+    close: async () => {
+      await vite.close()
+      await shop.close()
+    },
+  }
+}
+
+function urlOf({ httpServer }: PreviewServer | ViteDevServer, { host, https }: CommonServerOptions): string {
+  const { port } = httpServer!.address() as AddressInfo
+  return `${https === undefined ? 'http' : 'https'}://${String(host)}:${port}/`
+}
+
 async function servePages(
   listening: CommonServerOptions,
   built: string | undefined,
-  answer: () => object,
+  plugin: Plugin,
 ): Promise<PreviewServer | ViteDevServer> {
-  const plugins = [joining(answer)]
+  const plugins = [plugin]
   if (built !== undefined) {
     return preview({ ...viteOptions, plugins, preview: listening, build: { outDir: built } })
   }

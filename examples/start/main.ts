@@ -1,9 +1,9 @@
 /** `npm run example -- todo` serves the apps of this folder, with one server peer that connects their tabs. */
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { serveApps } from './app-server.ts'
+import { serveApps, serveShop } from './app-server.ts'
 
-const APPS = ['todo', 'board', 'editor', 'expenses']
+const APPS = ['todo', 'board', 'editor', 'expenses', 'shop']
 
 const USAGE = `Usage: npm run example -- <${APPS.join('|')}> [options]
 
@@ -34,7 +34,8 @@ const tls =
   cert === undefined || key === undefined
     ? undefined
     : { cert: await readFile(cert, 'utf8'), key: await readFile(key, 'utf8') }
-const server = await serveApps({ name: 'examples', host, port: Number(port), directory, tls })
+const options = { host, port: Number(port), directory, tls }
+const server = await (app === 'shop' ? serveShop(options) : serveApps({ name: 'examples', ...options }))
 console.log(`
   ${server.url}${app}/
 

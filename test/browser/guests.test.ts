@@ -25,7 +25,10 @@ beforeAll(async () => {
 afterAll(() => Promise.all([...browsers, member, site].map((each) => each?.close())))
 
 function passOf(subject: string): Promise<string> {
-  const grants = ['all/', `${subject}/`].map((prefix) => ({ map: 'numbers', prefix, may: 'write' as const }))
+  const grants = ['all/', `${subject}/`].flatMap((prefix) => [
+    { map: 'numbers', prefix, may: 'write' as const },
+    { doc: prefix, may: 'write' as const },
+  ])
   return member.issuePass({ subject, expiresInMs: 3_600_000, grants })
 }
 
@@ -76,21 +79,37 @@ it('two users on two profiles and one member: each sees its own and the shared, 
   ])
   expect([await ada.get('bob/own'), await bob.get('ada/own'), await ada.size()]).toEqual([undefined, undefined, 2])
 
+  const shared = 'all/board'
+  await expect.poll(async () => (await ada.guest())?.isCaughtUp, { timeout: 60_000 }).toBe(true)
+  expect(await ada.type('ada/note', 'hush')).toBe('hush')
+  await bob.type('bob/note', 'mine')
+  await ada.type(shared, 'one ')
+  await expect.poll(() => bob.read(shared), { timeout: 60_000 }).toBe('one ')
+  await expect(ada.read('bob/note')).rejects.toThrow(/the pass does not cover/)
+
   await first!.context().setOffline(true)
   await first!.evaluate(() => dispatchEvent(new Event('offline')))
   await ada.set('ada/offline', 4)
   await bob.set('all/meanwhile', 5)
+  await ada.type(shared, 'offline')
+  await bob.type(shared, 'meanwhile ')
   await new Promise((resolve) => setTimeout(resolve, 1000))
+  expect(await ada.read(shared)).toBe('one offline')
   expect(await ada.get('ada/offline')).toBe(4)
   expect(await ada.get('all/meanwhile')).toBeUndefined()
   await first!.context().setOffline(false)
   await expect.poll(() => ada.get('all/meanwhile'), { timeout: 120_000 }).toBe(5)
   await answered(ada)
   expect(member.map('numbers').peek('ada/offline')).toBe(4)
+  await expect.poll(async () => (await bob.read(shared)).length, { timeout: 60_000 }).toBe(21)
+  expect(await ada.read(shared)).toBe(await bob.read(shared))
 
   const [ofAda, ofBob] = [await storedText(first!), await storedText(second!)]
   expect(ofAda).toMatch(/ada\/own/)
   expect(ofAda).not.toMatch(/bob\/own/)
+  expect(ofAda).toMatch(/ada\/note/)
+  expect(ofAda).not.toMatch(/bob\/note|mine/)
+  expect(ofBob).not.toMatch(/ada\/note|hush/)
   expect(ofBob).toMatch(/bob\/own/)
   expect(ofBob).not.toMatch(/ada\/own/)
   for (const text of [ofAda, ofBob, await first!.content(), await second!.content()]) expect(text).not.toContain(SECRET)
@@ -112,4 +131,28 @@ it('what a guest has is there after a reload, and is gone for another user of th
   await expect.poll(async () => (await bob.guest())?.isCaughtUp, { timeout: 60_000 }).toBe(true)
   expect(await bob.get('ada/own')).toBeUndefined()
   expect(await bob.get('bob/own')).toBe(2)
+}, 240_000)
+
+it('logging out as the guide says leaves nothing in the browser', async () => {
+  const page = await browsers[1]!.tab(site.url)
+  const cy = await openTab(page, 'cy')
+  await cy.set('cy/own', 1)
+  await answered(cy)
+  await cy.type('cy/note', 'dear diary')
+  await answered(cy)
+  expect(await storedText(page)).toMatch(/cy\/own/)
+  expect(await storedText(page)).toMatch(/dear diary/)
+  await cy.close()
+  await page.evaluate(async () => {
+    const mine = (await indexedDB.databases()).filter(({ name }) => name!.startsWith('gossipgrid-guest/shop'))
+    await Promise.all(
+      mine.map(({ name }) => {
+        const request = indexedDB.deleteDatabase(name!)
+        return new Promise((resolve) => request.addEventListener('success', resolve))
+      }),
+    )
+  })
+  const left = await storedText(page)
+  expect(left).not.toMatch(/cy\/own|dear diary/)
+  expect(await page.evaluate(async () => (await indexedDB.databases()).length)).toBe(0)
 }, 240_000)

@@ -60,6 +60,16 @@ export class Tab {
     return this.page.evaluate(() => peer.storage())
   }
 
+  /** Types at the end of a document. Resolves to its text when that is stored. */
+  type(name: string, text: string): Promise<string> {
+    return this.page.evaluate(([document, typed]) => peer.type(document, typed), [name, text] as const)
+  }
+
+  /** The text of a document. */
+  read(name: string): Promise<string> {
+    return this.page.evaluate((document) => peer.read(document), name)
+  }
+
   say(text: string): Promise<void> {
     return this.page.evaluate((said) => peer.say(said), text)
   }

@@ -20,6 +20,10 @@ export interface GridPage {
   ask(
     country: string,
   ): Promise<{ readonly index: readonly string[] | undefined; readonly found: string[]; readonly live: string[] }>
+  /** Types at the end of a document. Resolves to its text when that is stored. */
+  type(name: string, text: string): Promise<string>
+  /** The text of a document. */
+  read(name: string): Promise<string>
   /** Publishes on the topic 'talk'. */
   say(text: string): Promise<void>
   /** Drops the map. */
@@ -61,6 +65,21 @@ const page: GridPage = {
     const keys = (rows: readonly { readonly key: string }[]): string[] => rows.map(({ key }) => key)
     const { index } = await cities.explain(query)
     return { index, found: keys((await cities.query(query)).rows), live: keys(live.rows) }
+  },
+  type: async (name, text) => {
+    const document = await grid.doc(name)
+    const body = document.y.getText('body')
+    body.insert(body.length, text)
+    await document.flush()
+    const all = body.toJSON()
+    await document.close()
+    return all
+  },
+  read: async (name) => {
+    const document = await grid.doc(name)
+    const text = document.y.getText('body').toJSON()
+    await document.close()
+    return text
   },
   say: (text) => grid.topic<string>('talk').publish(text),
   drop: async () => (await grid.dropCollection('numbers')) !== undefined,

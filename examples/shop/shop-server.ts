@@ -1,0 +1,158 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { openGrid } from 'gossipgrid'
+import type { Grant, Grid, GuestRequest } from 'gossipgrid'
+import type { Plugin, ViteDevServer } from 'vite'
+import { Accounts } from './accounts.ts'
+import { BOARD, COUNT_MAX } from './shop.ts'
+import type { Product, Session, ShopReport } from './shop.ts'
+
+const NAME = 'bakery'
+const PASS_MS = 10 * 60_000
+const BODY_MAX_BYTES = 4096
+const PRODUCTS: Readonly<Record<string, Product>> = {
+  rye: { label: 'Rye bread', cents: 480 },
+  oat: { label: 'Oat loaf', cents: 520 },
+  roll: { label: 'Poppy roll', cents: 90 },
+  plait: { label: 'Sweet plait', cents: 340 },
+}
+
+export interface ShopOptions {
+  readonly host: string
+  readonly directory?: string | undefined
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined
+}
+
+/** The bakery's server: a member of its private grid, which logs users in and gives their pages passes. */
+export class ShopServer {
+  readonly grid: Grid
+  readonly #accounts = new Accounts()
+
+  static async open({ host, directory, tls }: ShopOptions): Promise<ShopServer> {
+    const ways = tls === undefined ? 'ws' : 'tls/ws'
+    const grid = await openGrid({
+      name: NAME,
+      // All members need the same one. This shop has one member, so it draws another one each time.
+      secret: randomBytes(32).toString('base64url'),
+      listen: [`/ip4/127.0.0.1/tcp/0`],
+      mdns: false,
+      guests: { listen: [`/ip4/${host}/tcp/0/${ways}`], authorize: isSensible },
+      ...(directory === undefined ? {} : { directory }),
+      ...(tls === undefined ? {} : { tls }),
+    })
+    const products = grid.map<Product>('products')
+    for (const [name, product] of Object.entries(PRODUCTS))
+      if (products.peek(name) === undefined) await products.set(name, product)
+    return new ShopServer(grid)
+  }
+
+  private constructor(grid: Grid) {
+    this.grid = grid
+  }
+
+  /** Answers the calls of the pages. */
+  get plugin(): Plugin {
+    const route = ({ middlewares }: Pick<ViteDevServer, 'middlewares'>): void => {
+      middlewares.use('/shop/api/', (request, response) => {
+        this.#answer(request, response).catch((error: unknown) => {
+          response.statusCode = 500
+          response.end(String(error))
+        })
+      })
+    }
+    return { name: 'shop', configureServer: route, configurePreviewServer: route }
+  }
+
+  close(): Promise<void> {
+    return this.grid.close()
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const cookies = request.headers.cookie ?? ''
+    const path = `${request.method} ${request.url}`
+    if (path === 'POST /login') return this.#logIn(await bodyOf(request), response)
+    const user = this.#accounts.userOf(cookies)
+    if (path === 'POST /logout') {
+      response.setHeader('set-cookie', this.#accounts.logOut(cookies))
+      return answer(response, {})
+    }
+    if (user === undefined) return refuse(response, 401)
+    if (path === 'GET /session') {
+      const session: Session = { user, name: NAME, join: this.grid.status().guests!.addresses }
+      return answer(response, session)
+    }
+    if (path === 'GET /pass') return answer(response, await this.#passOf(user))
+    if (user !== 'admin') return refuse(response, 403)
+    if (path === 'GET /report') return answer(response, await this.#report())
+    if (path === 'POST /price') return this.#setPrice(await bodyOf(request), response)
+    refuse(response, 404)
+  }
+
+  #logIn({ user, password }: Readonly<Record<string, unknown>>, response: ServerResponse): void {
+    const cookie = this.#accounts.logIn(String(user), String(password))
+    if (cookie === undefined) return refuse(response, 401)
+    response.setHeader('set-cookie', cookie)
+    answer(response, {})
+  }
+
+  #passOf(user: string): Promise<string> {
+    const grants: Grant[] = [
+      { map: 'products', may: 'read' },
+      { map: 'baskets', prefix: `${user}/`, may: 'write' },
+      { doc: BOARD, may: 'write' },
+    ]
+    return this.grid.issuePass({ subject: user, expiresInMs: PASS_MS, grants })
+  }
+
+  /** The server has all that guests write, as any member has. */
+  async #report(): Promise<ShopReport> {
+    const baskets = new Map<string, [string, number][]>()
+    for await (const [key, count] of this.grid.map<number>('baskets').entries()) {
+      const [user, name] = key.split('/') as [string, string]
+      baskets.set(user, [...(baskets.get(user) ?? []), [name, count]])
+    }
+    const board = await this.grid.doc(BOARD)
+    const text = board.y.getText('content').toJSON()
+    await board.close()
+    const products = this.grid.map<Product>('products').peekEntries().toSorted(byName)
+    return { products, baskets: [...baskets].toSorted(byName), board: text }
+  }
+
+  async #setPrice({ name, cents }: Readonly<Record<string, unknown>>, response: ServerResponse): Promise<void> {
+    const products = this.grid.map<Product>('products')
+    const product = products.peek(String(name))
+    if (product === undefined || !Number.isSafeInteger(cents) || (cents as number) < 0) return refuse(response, 400)
+    await products.set(String(name), { ...product, cents: cents as number })
+    answer(response, {})
+  }
+}
+
+function byName([one]: readonly [string, unknown], [other]: readonly [string, unknown]): number {
+  return one.localeCompare(other)
+}
+
+/** A pass says where a user may write. This says what. */
+function isSensible({ map, value }: GuestRequest): boolean {
+  if (map !== 'baskets' || value === undefined) return true
+  return Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= COUNT_MAX
+}
+
+async function bodyOf(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
+  let text = ''
+  for await (const chunk of request) {
+    text += String(chunk)
+    if (text.length > BODY_MAX_BYTES) throw new Error('the request is too long')
+  }
+  return JSON.parse(text) as Readonly<Record<string, unknown>>
+}
+
+function answer(response: ServerResponse, value: unknown): void {
+  response.setHeader('content-type', 'application/json')
+  response.setHeader('cache-control', 'no-store')
+  response.end(JSON.stringify(value))
+}
+
+function refuse(response: ServerResponse, status: number): void {
+  response.statusCode = status
+  response.end()
+}
