@@ -1,5 +1,6 @@
 import process from 'node:process'
 import { parseArgs } from 'node:util'
+import { awaited } from './awaited.ts'
 import type { Bench, Figures } from './bench.ts'
 import { browser } from './browser.ts'
 import { crowd } from './crowd.ts'
@@ -20,6 +21,7 @@ import { versusQuery } from './versus-query/versus-query.ts'
 import { versus } from './versus/versus.ts'
 
 const BENCHES: readonly Bench[] = [
+  awaited,
   browser,
   crowd,
   document,

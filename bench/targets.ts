@@ -6,6 +6,10 @@ export interface Target {
 
 /** By bench and figure. */
 export const TARGETS: Readonly<Record<string, Readonly<Record<string, Target>>>> = {
+  awaited: {
+    awaitedWithNeighbourPerSec: { atLeast: 4000 },
+    aloneOverWithNeighbour: { atMost: 1.3 },
+  },
   browser: {
     tabToTabMemoryP50Ms: { atMost: 15 },
     tabToTabStoredP50Ms: { atMost: 30 },

@@ -34,25 +34,25 @@ describe('a frame leaves in the next turn', () => {
   it('if the last one left a while ago', async () => {
     const frames = await sharing()
     frames.storeBegins()
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    await new Promise((resolve) => setTimeout(resolve, 10))
     expect(await turnsUntilReady(frames, 100)).toBeLessThanOrEqual(1)
   })
 })
 
-it('a small frame waits while the next write is being stored, and not longer than a millisecond or two', async () => {
+it('a small frame waits while the next write is being stored, and not longer than a few milliseconds', async () => {
   const frames = await sharing()
   frames.storeBegins()
   const startMs = performance.now()
   await frames.ready(100, 1)
-  expect(performance.now() - startMs).toBeGreaterThanOrEqual(0.9)
+  expect(performance.now() - startMs).toBeGreaterThanOrEqual(2.9)
 })
 
 it('a small frame waits for longer where it costs more peers, but never for long', async () => {
   const frames = await sharing()
   frames.storeBegins()
   const startMs = performance.now()
-  await frames.ready(100, 12)
-  expect(performance.now() - startMs).toBeGreaterThanOrEqual(11.9)
+  await frames.ready(100, 5)
+  expect(performance.now() - startMs).toBeGreaterThanOrEqual(14.9)
   const timers = vi.spyOn(globalThis, 'setTimeout')
   await frames.ready(100, 1000)
   expect(timers).toHaveBeenCalledExactlyOnceWith(expect.any(Function), 20)

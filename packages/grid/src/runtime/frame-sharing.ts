@@ -4,7 +4,7 @@ import { nextTurn } from '../flow/next-turn.ts'
  * While a program writes without a pause, a frame leaves so long after the last one for each neighbour that gets it, and has the
  * writes of that time.
  */
-const SHARED_EACH_MS = 1
+const SHARED_EACH_MS = 3
 /** It leaves after so long at the latest, however many neighbours there are. */
 const SHARED_MAX_MS = 20
 /** A frame of this size leaves at once: it has the writes of many turns. */
@@ -12,7 +12,7 @@ const SMALL_MAX_BYTES = 4096
 
 /**
  * When frames of a peer with a disk leave. Sending one costs its sender and each receiver about as much as storing a write. So while
- * a program makes one write after the other, the writes of a millisecond share a frame, and those of more milliseconds where there are more neighbours. A write after a pause
+ * a program makes one write after the other, the writes of three milliseconds share a frame, and those of more where there are more neighbours. A write after a pause
  * waits for nothing.
  */
 export class FrameSharing {
