@@ -23,7 +23,10 @@ export const awaited: Bench = {
 
 async function measure(program: string, directory: string, progress: (line: string) => void): Promise<Figures> {
   const peers: ForkedPeer[] = []
-  const open = async (name: string, addresses: readonly string[]): Promise<{ peer: ForkedPeer; addresses: readonly string[] }> => {
+  const open = async (
+    name: string,
+    addresses: readonly string[],
+  ): Promise<{ peer: ForkedPeer; addresses: readonly string[] }> => {
     const peer = new ForkedPeer(name, { program })
     peers.push(peer)
     const opened = await peer.call('open', { directory: join(directory, name), join: addresses, secret: '' })

@@ -1,10 +1,29 @@
-import { Handover, LargestRows, NeighbourWrites, Outbox, Rendezvous } from '@gossipgrid/core/internals'
+import { GroupCommit, Handover, LargestRows, NeighbourWrites, Outbox, Rendezvous } from '@gossipgrid/core/internals'
 import type { PartitionName } from '@gossipgrid/core'
 import { replaceMethod } from './replacements.ts'
 
 /** A former owner drops its copy although something has come to it since the owners said yes, however long ago. */
 function dropOnStaleYes(): () => void {
   return replaceMethod(Handover.prototype, 'isCurrent', () => () => true)
+}
+
+/** An owner says that it has a copy before what came last is on its disk. */
+function yesBeforeDurable(): () => void {
+  return replaceMethod(Handover.prototype, 'asked', (original) => {
+    return function asked(this: Handover, ...args: Parameters<Handover['asked']>): void {
+      const restore = replaceMethod(GroupCommit.prototype, 'whenDurable', () => (callback) => callback())
+      try {
+        original.apply(this, args)
+      } finally {
+        restore()
+      }
+    }
+  })
+}
+
+/** An owner says that it has a copy, and drops its own all the same when others own it. */
+function yesWithoutPromise(): () => void {
+  return replaceMethod(Handover.prototype, 'isKept', () => () => false)
 }
 
 /** Writes go to owners alone, and not to those that had the partition before and are still read. */
@@ -48,11 +67,19 @@ function copiesByBelief(): () => void {
   }
 }
 
-export type CopyMutantName = 'drop-on-stale-yes' | 'audience-of-owners' | 'absent-without-version' | 'copies-by-belief'
+export type CopyMutantName =
+  | 'drop-on-stale-yes'
+  | 'yes-before-durable'
+  | 'yes-without-promise'
+  | 'audience-of-owners'
+  | 'absent-without-version'
+  | 'copies-by-belief'
 
 /** Planted bugs in what becomes of the copies of a partition. */
 export const COPY_MUTANTS: Readonly<Record<CopyMutantName, () => () => void>> = {
   'drop-on-stale-yes': dropOnStaleYes,
+  'yes-before-durable': yesBeforeDurable,
+  'yes-without-promise': yesWithoutPromise,
   'audience-of-owners': audienceOfOwners,
   'absent-without-version': absentWithoutVersion,
   'copies-by-belief': copiesByBelief,

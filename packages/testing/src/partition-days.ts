@@ -1,5 +1,7 @@
 import { peerIdOf } from './peer-ids.ts'
+import { witnessOf } from './partition-faults.ts'
 import type { PartitionFaults } from './partition-faults.ts'
+import { hasWrite } from './partition-ledger.ts'
 import type { PartitionLedger } from './partition-ledger.ts'
 import type { PartitionReads } from './partition-reads.ts'
 import type { PartitionViews } from './partition-views.ts'
@@ -106,6 +108,11 @@ export class PartitionDays {
     faults.forgotten.add(forgotten)
     here.peer.forget(peerIdOf(forgotten.index), here.clock.now())
     here.take({ type: 'tick' })
-    for (const write of ledger.writes) if (write.machine === forgotten.index) write.forgotten = true
+    const others = machines.filter((each) => each !== forgotten && each.life > 0).map((each) => witnessOf(each))
+    for (const write of ledger.writes) {
+      if (write.machine === forgotten.index) write.forgotten = true
+      // The others go on without what it alone has, until it comes back.
+      if (!others.some((each) => hasWrite(each, write))) write.readable = false
+    }
   }
 }

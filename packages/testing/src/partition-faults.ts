@@ -43,6 +43,8 @@ export class PartitionFaults {
   readonly forgotten: Set<SimulatedPeer> = new Set()
   /** Simulated milliseconds at which machines that were apart reached the others again. */
   readonly backAtMs: Map<SimulatedPeer, number> = new Map()
+  /** Simulated milliseconds at which disks last lost something. */
+  readonly lostDiskAtMs: Map<SimulatedPeer, number> = new Map()
   readonly #deps: PartitionFaultsDeps
   /** Machines whose peers are leaving, and in which life. */
   readonly #leaving = new Map<SimulatedPeer, number>()
@@ -205,6 +207,7 @@ export class PartitionFaults {
     if (random.chance(0.5) || blobs.length === 0) machine.disk.lose()
     else machine.disk.damage(random.pick(blobs)[0])
     this.lostDisks += 1
+    this.lostDiskAtMs.set(machine, this.#deps.queue.nowMs)
     this.#deps.ledger.excuse([...others, witnessOf(machine)], this.#deps.queue.nowMs)
   }
 

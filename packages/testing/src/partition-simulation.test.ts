@@ -114,6 +114,13 @@ test.each([
   },
   { seed: 60108, why: 'the oracle took for known what only a peer that was apart could have said' },
   { seed: 60116, why: 'the oracle took a write that a forgotten peer made while it was apart for one of the others' },
+  { seed: 52, why: 'an owner whose damaged store was not written again said that it had all of a copy durably' },
+  {
+    seed: 125,
+    why: 'an owner whose disk was lost was whole by the copy of a former owner, without what another owner had that was not whole',
+  },
+  { seed: 173, why: 'a former owner answered without what an owner had that was not whole, and down' },
+  { seed: 181, why: 'the oracle counted on what only a forgotten peer had' },
 ])('seed $seed of weeks, fixed: $why', ({ seed }) => {
   expect(simulatePartitions({ seed, weeks: true }).violations).toEqual([])
 })
@@ -161,7 +168,7 @@ test.each([40002, 40011])('weeks pass, deletes are purged, and no deleted key co
   expect(result.purged).toBeGreaterThan(0)
 })
 
-/** Seeds that caught a mutant. When all of them miss one, find others: `npm run sim -- --partitions --seeds 200 --mutant NAME`; with `--repairs` or `--keyed` where the seeds say so. */
+/** Seeds that caught a mutant. When all of them miss one, find others: `npm run sim -- --partitions --seeds 200 --mutant NAME`; with `--repairs`, `--keyed`, `--drops` or `--views` where the seeds say so. */
 const CAUGHT_BY: Readonly<
   Record<
     PartitionMutantName,
@@ -171,6 +178,8 @@ const CAUGHT_BY: Readonly<
       readonly repairs?: boolean
       readonly keyed?: boolean
       readonly weeks?: boolean
+      readonly drops?: boolean
+      readonly views?: boolean
       readonly seeds: readonly number[]
     }
   >
@@ -189,6 +198,8 @@ const CAUGHT_BY: Readonly<
   'own-writes-unread': { hints: true, seeds: [1, 2, 3] },
   'numbers-from-one': { hints: true, seeds: [50, 275] },
   'drop-on-stale-yes': { leaves: true, seeds: [32] },
+  'yes-before-durable': { hints: true, drops: true, seeds: [1, 32] },
+  'yes-without-promise': { views: true, seeds: [16, 25, 13, 1] },
   'audience-of-owners': { hints: true, seeds: [68, 30] },
   'absent-without-version': { hints: true, seeds: [1] },
   'copies-by-belief': { hints: true, seeds: [1] },
@@ -198,7 +209,7 @@ const CAUGHT_BY: Readonly<
   'remove-by-date': { hints: true, keyed: true, seeds: [1, 2, 3] },
   'whole-by-equal': { hints: true, seeds: [2, 3, 5, 9] },
   'live-owners': { hints: true, seeds: [1, 3, 4, 6] },
-  'repair-as-write': { hints: true, repairs: true, seeds: [2, 3, 9] },
+  'repair-as-write': { hints: true, repairs: true, seeds: [31, 49, 54] },
 }
 
 test.each(Object.keys(PARTITION_MUTANTS) as PartitionMutantName[])(

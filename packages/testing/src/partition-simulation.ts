@@ -13,6 +13,7 @@ import type { Witness } from './partition-witness.ts'
 import { PartitionDays } from './partition-days.ts'
 import { PartitionFaults, witnessOf } from './partition-faults.ts'
 import { PartitionFollows } from './partition-follows.ts'
+import { PartitionHandovers } from './partition-handovers.ts'
 import type { PartitionSimulationOptions, PartitionSimulationResult } from './partition-options.ts'
 import { PartitionReads } from './partition-reads.ts'
 import { unsettled } from './partition-settled.ts'
@@ -68,6 +69,7 @@ class PartitionSimulation {
   readonly #whole = new Set<string>()
   readonly #faults: PartitionFaults
   readonly #reads: PartitionReads
+  readonly #handovers: PartitionHandovers
   readonly #hints: boolean
   /** Undefined where no weeks pass. */
   readonly #days: PartitionDays | undefined
@@ -94,7 +96,8 @@ class PartitionSimulation {
     const owners = Math.max(options.views === true ? 2 : 1, traits.between(1, 3))
     // Some disks are slow then.
     this.#ledger = new PartitionLedger(owners, this.#hints ? 12 : 4)
-    this.#reads = new PartitionReads(this.#ledger, this.#machines, (violation) => this.#violated(violation))
+    const violated = (violation: Violation): void => this.#violated(violation)
+    this.#reads = new PartitionReads(this.#ledger, this.#machines, violated)
     const names = traits.chance(0.5) ? ['users'] : ['users', 'orders']
     const days = this.#random.fork('days')
     const passWeeks = options.weeks ?? (!this.#ownsInMemory && days.chance(0.3))
@@ -104,14 +107,8 @@ class PartitionSimulation {
     this.#collections = isKeyed ? [...maps, ...keyedCollections(owners)] : maps
     const network = drawNetwork(traits)
     const listener = deliverTo(this.#machines)
-    this.#network = new SimulatedNetwork(
-      this.#queue,
-      this.#random.fork('network'),
-      listener,
-      count,
-      network,
-      () => true,
-    )
+    const chance = this.#random.fork('network')
+    this.#network = new SimulatedNetwork(this.#queue, chance, listener, count, network, () => true)
     const seen = { machines: this.#machines, ledger: this.#ledger }
     this.#faults = new PartitionFaults({
       ...seen,
@@ -120,6 +117,8 @@ class PartitionSimulation {
       collections: this.#collections,
       ownsInMemory: this.#ownsInMemory,
     })
+    const { lostDiskAtMs } = this.#faults
+    this.#handovers = new PartitionHandovers({ ...seen, lostDiskAtMs, queue: this.#queue, violated })
     this.#writing = new PartitionWriting({
       ...seen,
       apart: this.#faults.apart,
@@ -292,6 +291,7 @@ class PartitionSimulation {
       const witnesses = this.#witnesses()
       this.#violated(this.#ledger.check(witnesses, this.#queue.nowMs))
       this.#countWhole(witnesses)
+      this.#handovers.look()
       this.#faults.letGo()
       this.#follows?.look()
     }
@@ -337,6 +337,7 @@ class PartitionSimulation {
         if (event.type === 'session' && event.complete) this.#reads.met(machine)
         this.#writing.heard(machine, event)
       },
+      stepped: (machine: SimulatedPeer) => this.#handovers.stepped(machine),
       violated: (violation: Violation) => this.#violated(violation),
     }
     const disk = new SimulatedDisk(this.#queue, random.fork('disk'))
