@@ -96,14 +96,15 @@ export class Currency {
 
   /**
    * What this former owner has counts: an owner is in reach, this peer has compared with those that are, and with every other peer
-   * that has a whole copy, unless that is away. For what was written went to them.
+   * that has a copy, whole or not, unless that is away. For what was written went to them.
    */
   isInTouch(name: PartitionName, now: Instant): boolean {
     const { neighbours, placement } = this.#deps
     const owners = [...(placement.owners(name) as ReadonlySet<PeerId>)]
     const inReach = owners.filter((owner) => neighbours.has(owner))
     if (owners.length > 0 && inReach.length === 0) return false
-    const others = placement.wholeHolders(name).filter((peer) => placement.isExpected(peer))
+    const holders = [...placement.wholeHolders(name), ...placement.partialHolders(name)]
+    const others = holders.filter((peer) => placement.isExpected(peer))
     return [...inReach, ...others].every((peer) => this.#compared.has(peer)) && this.isCurrent(name, now)
   }
 

@@ -18,6 +18,7 @@ import type { Rendezvous } from '../placement/rendezvous.ts'
 import type { PeerId } from '../ports.ts'
 import type { Collections } from '../replica/collections.ts'
 import type { AntiEntropy } from '../replication/anti-entropy.ts'
+import type { Checkpoint } from '../storage/checkpoint.ts'
 import type { GroupCommit } from '../storage/group-commit.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 import { VersionVector } from '../versions/version-vector.ts'
@@ -46,6 +47,7 @@ export interface CoveredBy {
 
 export interface HandoverDeps {
   readonly antiEntropy: AntiEntropy
+  readonly checkpoint: Checkpoint
   readonly collections: Collections
   readonly commit: GroupCommit
   readonly ids: ReplicaIds
@@ -58,8 +60,8 @@ export interface HandoverDeps {
 
 /**
  * Lets a former owner drop its copies, and no peer the last one. It asks each owner, in its own view, with its vector. An
- * owner says yes only if it owns the partition in its own view, is whole, and durably has all that it was asked about, both
- * on one purge floor; and then it keeps its copy for a minute. The copy is dropped in one step if all owners have said yes
+ * owner says yes only if it owns the partition in its own view, is whole, and durably has all that it was asked about, on a sound
+ * store, both on one purge floor; and then it keeps its copy for a minute. The copy is dropped in one step if all owners have said yes
  * to questions less than 30 s old, on connections that still stand, nothing has come to the copy since, and this peer has
  * no such word to keep itself. The views of the peers need not be equal.
  */
@@ -98,10 +100,12 @@ export class Handover {
   asked(from: PeerId, { request, parts }: CoversMessage, now: Instant): void {
     if (parts.length > COVER_PARTS_MAX || !this.#allowances.take(from, 1, now.monotonicMs)) return
     const places = new Map(parts.map((part, place) => [nameKey(part), place]))
-    const owned = parts.filter((part) => this.#isOwned(part) && this.#deps.placement.isWhole(part))
+    const { checkpoint, placement } = this.#deps
+    // Until a damaged store is written again, a crash costs the copy its vector, and that it is whole.
+    const owned = parts.filter((part) => checkpoint.isSound && this.#isOwned(part) && placement.isWhole(part))
     const covered = new Uint8Array(Math.ceil(parts.length / 8))
     for (const part of this.#deps.antiEntropy.digests.decode(() => true, owned)) {
-      if (!this.#covers(part)) continue
+      if (!this.covers(part)) continue
       const place = places.get(nameKey(part))!
       covered[place >> 3]! |= 1 << (place & 7)
       this.#keptUntilMs.set(nameKey(part), now.monotonicMs + COVERED_KEPT_MS)
@@ -111,7 +115,7 @@ export class Handover {
   }
 
   /** This peer has all of another copy. On another floor a vector leaves out what is below: it says nothing of rows that are there. */
-  #covers(part: SeenPart): boolean {
+  covers(part: SeenPart): boolean {
     const vector = this.#deps.collections.find(part)?.replica.vector ?? new VersionVector()
     return part.otherFloor === undefined && part.seen.countMissingIn(vector) === 0
   }
@@ -147,13 +151,13 @@ export class Handover {
   }
 
   /** Whether another peer relies on this one to keep its copy. */
-  #isKept(name: PartitionName): boolean {
+  isKept(name: PartitionName): boolean {
     return this.#keptUntilMs.has(nameKey(name))
   }
 
   #isCovered(name: PartitionName, now: Instant): boolean {
     const covered = this.#covered.get(nameKey(name))
-    if (covered === undefined || this.#isKept(name)) return false
+    if (covered === undefined || this.isKept(name)) return false
     const state = this.#stateOf(name)
     return this.#ownersOf(name).every((owner) => {
       const by = covered.get(owner)

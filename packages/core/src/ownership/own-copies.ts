@@ -42,7 +42,8 @@ export interface OwnCopiesDeps {
  * - Any other copy becomes whole by sessions with peers that say in them that theirs is whole. They begin after this peer
  *   has published its copy, so that writers who know that have sent it what the session no longer contains. Every whole
  *   copy is asked, because writers may have reached only some of them. One that is out of reach is waited for until its peer
- *   is marked as away: those in reach may be former owners that lack what was written since.
+ *   is marked as away: those in reach may be former owners that lack what was written since. If all whole copies are those of
+ *   former owners, the copies that are not whole are asked as well, and waited for in the same way.
  * - An owner begins a copy only if a whole one is in reach. So a peer that is alone does not take nothing for everything.
  * - When no whole copy is left, and an operator says so, the first owner goes on with what there still is.
  */
@@ -125,8 +126,12 @@ export class OwnCopies {
   /** Neighbours from which this peer needs something for a copy to be whole. */
   wantedFrom(): ReadonlySet<PeerId> {
     const wanted = new Set<PeerId>()
-    for (const { name, met, metAny, publishedAtMs, again } of this.#partial.values()) {
+    for (const copy of this.#partial.values()) {
+      const { name, met, metAny, publishedAtMs, again } = copy
       if (publishedAtMs === Infinity) continue
+      for (const peer of this.#partialWanted(copy)) {
+        if (met.size > 0 && !metAny.has(peer) && this.#deps.neighbours.has(peer)) wanted.add(peer)
+      }
       for (const peer of this.#holdersInReach(name)) if (!met.has(peer)) wanted.add(peer)
       if (again) for (const peer of this.#anyInReach(name)) if (!metAny.has(peer)) wanted.add(peer)
     }
@@ -174,12 +179,21 @@ export class OwnCopies {
     if (again && holders.length === 0) {
       if (publishedAtMs === Infinity || this.#anyInReach(name).some((peer) => !metAny.has(peer))) return
     } else {
-      const isMissed = (peer: PeerId): boolean =>
-        !met.has(peer) && (this.#deps.neighbours.has(peer) || placement.isExpected(peer))
-      if (met.size === 0 || holders.some(isMissed)) return
+      const isThere = (peer: PeerId): boolean => this.#deps.neighbours.has(peer) || placement.isExpected(peer)
+      if (met.size === 0 || holders.some((peer) => !met.has(peer) && isThere(peer))) return
+      if (this.#partialWanted(copy).some((peer) => !metAny.has(peer) && isThere(peer))) return
     }
     this.#copies.complete(name, origin)
     this.#partial.delete(nameKey(name))
+  }
+
+  /**
+   * Former owners get no writes. While no owner has a whole copy, what was written meanwhile is in the copies of owners that are not
+   * whole.
+   */
+  #partialWanted({ name, met }: PartialCopy): readonly PeerId[] {
+    const { placement } = this.#deps
+    return [...met].some((peer) => includes(placement.owners(name), peer)) ? [] : placement.partialHolders(name)
   }
 
   #anyInReach(name: PartitionName): PeerId[] {

@@ -20,6 +20,7 @@ import type { Housekeeping } from '../purging/housekeeping.ts'
 import type { Collection, Collections } from '../replica/collections.ts'
 import type { AntiEntropy } from '../replication/anti-entropy.ts'
 import type { Session } from '../replication/sessions.ts'
+import type { Checkpoint } from '../storage/checkpoint.ts'
 import type { GroupCommit } from '../storage/group-commit.ts'
 import type { Timekeeping } from '../clock/timekeeping.ts'
 import type { Inbound } from '../replication/inbound.ts'
@@ -55,6 +56,7 @@ export type PartitionMessage =
 
 export interface OwnershipDeps {
   readonly antiEntropy: AntiEntropy
+  readonly checkpoint: Checkpoint
   readonly collections: Collections
   readonly commit: GroupCommit
   /** Whether what this peer holds survives it. */

@@ -21,6 +21,7 @@ import type { PeerId } from '../ports.ts'
 import { uncoveredDots } from '../purging/uncovered-dots.ts'
 import type { Collections, Partition } from '../replica/collections.ts'
 import { raiseFloor } from '../replication/full-resync.ts'
+import type { Checkpoint } from '../storage/checkpoint.ts'
 import type { GroupCommit } from '../storage/group-commit.ts'
 import { Floor } from '../versions/floor.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
@@ -65,6 +66,7 @@ interface Retry {
 }
 
 export interface PartitionFloorsDeps {
+  readonly checkpoint: Checkpoint
   readonly collections: Collections
   readonly commit: GroupCommit
   readonly ids: ReplicaIds
@@ -121,11 +123,11 @@ export class PartitionFloors {
   /** Another owner asks which of the floors that it proposes this peer has seen. */
   asked(from: PeerId, { request, parts }: CoversMessage, now: Instant): void {
     if (parts.length > COVER_PARTS_MAX || !this.#allowances.take(from, 1, now.monotonicMs)) return
-    const { collections, commit, ids, outbox, placement } = this.#deps
+    const { checkpoint, collections, commit, ids, outbox, placement } = this.#deps
     const covered = new Uint8Array(Math.ceil(parts.length / 8))
     for (const [place, part] of parts.entries()) {
       // The sender may not have heard of all copies: its floor would not wait for them.
-      if (!placement.holds(part) || part.fingerprint !== this.#publishersHash(part)) continue
+      if (!checkpoint.isSound || !placement.holds(part) || part.fingerprint !== this.#publishersHash(part)) continue
       const floor = Floor.empty(ids).with(readVector(part.vector), 0)
       if (this.#reaches(collections.find(part), floor)) covered[place >> 3]! |= 1 << (place & 7)
     }
@@ -191,8 +193,8 @@ export class PartitionFloors {
   }
 
   #mayPropose(name: PartitionName): boolean {
-    const { peerId, placement } = this.#deps
-    return includes(placement.owners(name), peerId) && placement.isWhole(name)
+    const { checkpoint, peerId, placement } = this.#deps
+    return checkpoint.isSound && includes(placement.owners(name), peerId) && placement.isWhole(name)
   }
 
   /** The grace period of a floor begins when all peers with a copy have it. */

@@ -106,7 +106,7 @@ export class Peer {
     const writes = new LocalWrites({ checkpoint, commit, identity, membership, outbox, time })
     const inbound = new Inbound({ collections, commit, ids, membership, outbox, time, writes })
     const seenVectors = new SeenVectors({ collections, lag, writes })
-    const stored = { collections, commit, ids, outbox }
+    const stored = { checkpoint, collections, commit, ids, outbox }
     const watcher: SessionWatcher = {
       met: (neighbour, startedAtMs) => this.#ownership?.met(neighbour, startedAtMs),
       completed: (session) => this.#ownership?.completed(session),

@@ -128,6 +128,11 @@ export class Checkpoint {
     }
   }
 
+  /** A crash costs no more than what is not durable. False from when a damaged blob was found until all is written again. */
+  get isSound(): boolean {
+    return !this.#damaged
+  }
+
   /** The replica id has changed: the store must say so before it holds writes under the new one. */
   recordIdentity(): void {
     if (this.#commit.persistent) this.#commit.operations([this.#meta()])
