@@ -163,14 +163,15 @@ export class PartitionFaults {
 
   /** A machine that others may know has a whole copy of a partition. Those that begin while it is apart have never heard of it. */
   hasWhole(name: PartitionName): boolean {
-    const { machines, queue } = this.#deps
-    const mayBeKnown = machines.filter((machine) => {
-      const backAtMs = this.backAtMs.get(machine) ?? -Infinity
-      return (
-        machine.life > 0 && !this.gone.has(machine) && !this.apart.has(machine) && queue.nowMs - backAtMs > BACK_MAX_MS
-      )
-    })
-    return mayBeKnown.some((machine) => witnessOf(machine).copies.get(copyKey(name))?.whole === true)
+    return this.#deps.machines
+      .filter((machine) => machine.life > 0 && !this.gone.has(machine) && this.hears(machine))
+      .some((machine) => witnessOf(machine).copies.get(copyKey(name))?.whole === true)
+  }
+
+  /** Whether a machine has been in reach of others for long enough for them to know what it says, and the other way round. */
+  hears(machine: SimulatedPeer): boolean {
+    const backAtMs = this.backAtMs.get(machine) ?? -Infinity
+    return !this.apart.has(machine) && this.#deps.queue.nowMs - backAtMs > BACK_MAX_MS
   }
 
   /** Starts a machine that is down, unless its peer has left. */

@@ -121,6 +121,11 @@ test.each([
   },
   { seed: 173, why: 'a former owner answered without what an owner had that was not whole, and down' },
   { seed: 181, why: 'the oracle counted on what only a forgotten peer had' },
+  {
+    seed: 286,
+    why: 'a purge floor grew in the middle of a session, and the other side dropped all that it was not sent again',
+  },
+  { seed: 289, why: 'the oracle took for known what had become whole while the peer that reported a loss was apart' },
 ])('seed $seed of weeks, fixed: $why', ({ seed }) => {
   expect(simulatePartitions({ seed, weeks: true }).violations).toEqual([])
 })

@@ -332,7 +332,7 @@ class PartitionSimulation {
       confirmed: () => undefined,
       travelled: () => undefined,
       heard: (machine: SimulatedPeer, event: PeerEvent) => {
-        if (event.type === 'partition-lost' && this.#isThere(event))
+        if (event.type === 'partition-lost' && this.#faults.hears(machine) && this.#isThere(event))
           this.#violated(`lost: ${machine.peer!.peerId} reports ${event.partitions.join()}`)
         if (event.type === 'session' && event.complete) this.#reads.met(machine)
         this.#writing.heard(machine, event)
