@@ -66,5 +66,5 @@ export function lastingEnd(bytes: Uint8Array, start: number, end: number): numbe
 export function checkExpiry(bytes: Uint8Array, start: number, end: number): void {
   if (!isExpiring(bytes, start, end)) return
   if (expiryOf(bytes, start, end) >= 0 && end - start > HEADER_BYTES) return
-  throw new GridError('MESSAGE_MALFORMED', 'malformed block: a value whose date of expiry is not a date')
+  throw new GridError('MESSAGE_MALFORMED', 'malformed block: an expiry that is no date')
 }

@@ -102,7 +102,7 @@ export class Handover {
     const places = new Map(parts.map((part, place) => [nameKey(part), place]))
     const { checkpoint, placement } = this.#deps
     // Until a damaged store is written again, a crash costs the copy its vector, and that it is whole.
-    const owned = parts.filter((part) => checkpoint.isSound && this.#isOwned(part) && placement.isWhole(part))
+    const owned = parts.filter((part) => !checkpoint.damaged && this.#isOwned(part) && placement.isWhole(part))
     const covered = new Uint8Array(Math.ceil(parts.length / 8))
     for (const part of this.#deps.antiEntropy.digests.decode(() => true, owned)) {
       if (!this.covers(part)) continue

@@ -127,7 +127,7 @@ export class PartitionFloors {
     const covered = new Uint8Array(Math.ceil(parts.length / 8))
     for (const [place, part] of parts.entries()) {
       // The sender may not have heard of all copies: its floor would not wait for them.
-      if (!checkpoint.isSound || !placement.holds(part) || part.fingerprint !== this.#publishersHash(part)) continue
+      if (checkpoint.damaged || !placement.holds(part) || part.fingerprint !== this.#publishersHash(part)) continue
       const floor = Floor.empty(ids).with(readVector(part.vector), 0)
       if (this.#reaches(collections.find(part), floor)) covered[place >> 3]! |= 1 << (place & 7)
     }
@@ -194,7 +194,7 @@ export class PartitionFloors {
 
   #mayPropose(name: PartitionName): boolean {
     const { checkpoint, peerId, placement } = this.#deps
-    return checkpoint.isSound && includes(placement.owners(name), peerId) && placement.isWhole(name)
+    return !checkpoint.damaged && includes(placement.owners(name), peerId) && placement.isWhole(name)
   }
 
   /** The grace period of a floor begins when all peers with a copy have it. */

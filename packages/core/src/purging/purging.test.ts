@@ -240,3 +240,37 @@ test('a durable member that is silent for 90 days is removed from the set, and m
   peers.advance(A_WHILE_MS)
   for (const name of ['a', 'b']) expect(peers.value(name, 'k')).toBeUndefined()
 })
+
+test.each([
+  ['a', 'b'],
+  ['b', 'a'],
+])('a floor of %s that grows in the middle of a session costs %s no row that is not sent again', (one, other) => {
+  const peers = new WiredPeers()
+  for (const name of [one, other]) peers.open(name, new TestDisk())
+  peers.link(one, other)
+  peers.write(one, 'old', 'value')
+  peers.advance(A_WHILE_MS)
+  /** Puts a peer on a floor of all that one of them has written and it has seen. */
+  const grow = (name: string): void => {
+    const { replica } = partitionOf(peers.peer(name))
+    const { replicaId } = peers.peer(one)
+    const head = replica.vector.head(peers.peer(name).collections.ids.indexOf(replicaId)!)
+    replica.raiseFloor(replica.floor.with([{ replicaId, head, ranges: [] }], 1))
+  }
+  for (const name of [one, other]) grow(name)
+  peers.cut(one, other)
+  peers.write(one, 'new', 'value')
+  peers.advance(1000)
+  let grown = 0
+  peers.deliver = ({ message }, to) => {
+    expect(peers.value(other, 'old'), 'what was there before stays').toBe('value')
+    // Both have said that they stand on the same floor.
+    if (message.type === 'vectors' && to === one && grown++ === 0) grow(one)
+    return true
+  }
+  peers.link(one, other)
+  peers.advance(A_WHILE_MS)
+  expect(grown).toBeGreaterThan(0)
+  expect([peers.value(other, 'old'), peers.value(other, 'new')]).toEqual(['value', 'value'])
+  expect(stateOf(peers.peer(one))).toEqual(stateOf(peers.peer(other)))
+})

@@ -204,7 +204,7 @@ export class AntiEntropy {
         break
       case 'chunk-ack':
         if (session.outgoing?.acknowledged(message.index) !== true) {
-          throw new GridError('MESSAGE_MALFORMED', `an acknowledgement of chunk ${message.index}, which is not due`)
+          throw new GridError('MESSAGE_MALFORMED', 'a chunk-ack that is not due')
         }
         this.#pump(session, now)
     }
@@ -218,7 +218,7 @@ export class AntiEntropy {
       this.#sessions.close(own)
     }
     if (!this.#mayStart(from, now) || this.#sessions.get(from, id) !== undefined) {
-      this.#outbox.send(from, { type: 'stop', session: id, reason: 'too many sessions' })
+      this.#outbox.send(from, { type: 'stop', session: id, reason: 'busy' })
       return
     }
     if (root === this.#collections.root(this.#collections.placement.sharedWith(from, copies))) {
@@ -271,10 +271,13 @@ export class AntiEntropy {
   /** Sends what the other peer lacks. If it asks, sends the own vectors too, so that it can send what is missing here. */
   #serve(session: Session, message: VectorsMessage, now: Instant): void {
     const { parts: digests, ask } = message
-    if (session.outgoing !== undefined) throw new GridError('MESSAGE_MALFORMED', 'vectors twice in one session')
+    if (session.outgoing !== undefined) throw new GridError('MESSAGE_MALFORMED', 'vectors twice')
     // The peer that started says it again: it may have begun a copy since, or dropped one.
     const isShared = this.#agree(session, message.copies)
     const parts = this.digests.decode(isShared, digests)
+    // Both stood on one floor when the session began. Without the other one, both would not decide alike who has to resync.
+    if (parts.some(({ floor, floorHash, otherFloor }) => otherFloor && floorHash && !floor))
+      return this.#stop(session, 'floors', now)
     this.#deps.seenVectors.record(session.neighbour, parts, now)
     if (ask) this.#sendVectors(session, isShared, false, this.digests.differInFloors(isShared, parts))
     session.floorsDiffer = parts.some(({ otherFloor }) => otherFloor !== undefined)

@@ -212,7 +212,7 @@ export class Inbound {
     const [first] = records
     if (first === undefined) return
     const foreign = records.some(({ type, replicaId }) => type !== 'rows' || replicaId !== first.replicaId)
-    if (foreign) throw new GridError('MESSAGE_MALFORMED', 'a frame with more than the rows of one replica id')
+    if (foreign) throw new GridError('MESSAGE_MALFORMED', 'a frame of several replica ids')
     const writer = this.#deps.membership.writerOf(first.replicaId)
     if (writer === undefined || writer === from) return
     throw new GridError('REPLICA_ID_REFUSED', `rows of the replica id under which ${writer} writes`)

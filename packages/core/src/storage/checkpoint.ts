@@ -76,7 +76,8 @@ export class Checkpoint {
   #nextPlace = 1
   #logFirst = 1
   #wanted = false
-  #damaged = false
+  /** A damaged blob was found, and not all is written again since: a crash would cost vectors, floors, and that copies are whole. */
+  damaged = false
   #orphans: readonly string[] = []
   #leaving: Leaving[] = []
 
@@ -128,11 +129,6 @@ export class Checkpoint {
     }
   }
 
-  /** A crash costs no more than what is not durable. False from when a damaged blob was found until all is written again. */
-  get isSound(): boolean {
-    return !this.#damaged
-  }
-
   /** The replica id has changed: the store must say so before it holds writes under the new one. */
   recordIdentity(): void {
     if (this.#commit.persistent) this.#commit.operations([this.#meta()])
@@ -145,7 +141,7 @@ export class Checkpoint {
       peerId: this.#peerId,
       logFirst: this.#logFirst,
       parts: this.#parts.size,
-      damaged: this.#damaged,
+      damaged: this.damaged,
     }
     return { type: 'put', key: META_KEY, bytes: encodeMeta(meta) }
   }
@@ -156,7 +152,7 @@ export class Checkpoint {
    */
   repair(): void {
     this.#wanted = true
-    this.#damaged = true
+    this.damaged = true
     for (const [partition, stored] of this.#stored) {
       for (const slot of partition.replica.table.slots()) {
         stored.dirty.add(segmentOf(partition.replica.table.keyHash(slot), stored.segmentBits))
@@ -304,7 +300,7 @@ export class Checkpoint {
     this.#logFirst = run.logLast + 1
     for (const key of this.#orphans) if (!this.#isLive(key)) operations.push({ type: 'delete', key })
     this.#orphans = []
-    this.#damaged = false
+    this.damaged = false
     for (const place of run.places) this.#parts.add(place)
     for (const { stored, forgotten } of run.leaving) {
       operations.push(...removalOf(stored))
