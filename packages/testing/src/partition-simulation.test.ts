@@ -121,6 +121,7 @@ test.each([
   },
   { seed: 173, why: 'a former owner answered without what an owner had that was not whole, and down' },
   { seed: 181, why: 'the oracle counted on what only a forgotten peer had' },
+  { seed: 222, why: 'a blob with two hints of one key was deleted after a crash, and the next crash lost the write' },
   {
     seed: 286,
     why: 'a purge floor grew in the middle of a session, and the other side dropped all that it was not sent again',

@@ -71,6 +71,27 @@ describe('a write to a partition of others', () => {
     expect(peers.writeTo('w', 3, 9, 2).replicaId).not.toBe(written.replicaId)
   })
 
+  it('of a key that was written twice while the disk was busy stays on the disk over every crash, until owners have it', () => {
+    const { peers, disk: busy } = outsider(2, 'a', 'b')
+    for (const name of ['a', 'b']) peers.cut('w', name)
+    busy.paused = true
+    peers.writeTo('w', 3, 6, 1)
+    for (const value of [7, 8]) peers.writeTo('w', 3, value)
+    busy.paused = false
+    peers.answer('w')
+    peers.run()
+    for (let life = 0; life < 3; life++) {
+      const disk = peers.crash('w')!
+      peers.joinWeightless('w', disk, [])
+      expect(peers.hintCount('w')).toBe(2)
+      peers.advance(WRITE_RETRY_MS)
+    }
+    for (const name of ['a', 'b']) peers.link('w', name)
+    peers.advance(2000)
+    expect([peers.get('a', 3), peers.get('b', 3)]).toEqual([8, 8])
+    expect(peers.hintCount('w')).toBe(0)
+  })
+
   it('of a key replaces the one before, whose dot counts as seen at the owners', () => {
     const { peers, disk } = outsider(2, 'a', 'b')
     for (const name of ['a', 'b']) peers.cut('w', name)

@@ -154,7 +154,8 @@ export class Hints {
   /** Goes on with what an earlier life has stored. Who gave a row to this peer is not known any more. */
   restore(key: string, records: readonly BlockRecord[], nowMs: number): void {
     this.#nextNumber = Math.max(this.#nextNumber, Number(key.slice(HINT_PREFIX.length)) + 1)
-    const stored: Stored = { key, left: 0 }
+    // A later row of a key takes the place of the one before, in the same blob too: it is not spent before all of it was read.
+    const stored: Stored = { key, left: 1 }
     for (const [place, record] of records.entries()) {
       if (record.type !== 'rows') continue
       for (const row of record.rows) {
@@ -167,6 +168,7 @@ export class Hints {
         stored.left += 1
       }
     }
+    stored.left -= 1
     if (stored.left === 0) this.#spent.push(key)
   }
 
