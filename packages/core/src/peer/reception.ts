@@ -224,7 +224,7 @@ export class Reception {
 
   #frame(from: PeerId, way: Way, block: Uint8Array, addressed: boolean, now: Instant): void {
     const { antiEntropy, inbound } = this.#deps
-    if (addressed && block.length === 0) throw new GridError('MESSAGE_MALFORMED', 'an empty frame on a stream')
+    if (addressed && block.length === 0) throw new GridError('MESSAGE_MALFORMED', 'an empty frame')
     const { gaps } = inbound.apply(from, way, block, { superseded: false, addressed }, now)
     if (gaps) antiEntropy.wantFrom(from, now)
   }

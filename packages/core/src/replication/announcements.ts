@@ -50,7 +50,7 @@ export class Announcements {
 
   /** The vectors of an announce, if it has any. Throws `MESSAGE_MALFORMED` for what no honest peer announces. */
   read(from: PeerId, { member, parts }: Announce): SeenPart[] | undefined {
-    if (member.peerId !== from) throw new GridError('MESSAGE_MALFORMED', 'an announce of somebody else')
+    if (member.peerId !== from) throw new GridError('MESSAGE_MALFORMED', 'an announce of another')
     if (parts === undefined) return undefined
     if (sizeOf(parts) > ANNOUNCE_VECTORS_MAX_BYTES) {
       throw new GridError('MESSAGE_MALFORMED', 'an announce with vectors that are too large for it')

@@ -21,6 +21,7 @@ import {
   SESSION_IDLE_MS,
 } from '../limits.ts'
 import type { Message } from '../wire/messages.ts'
+import { isReplicated } from '../wire/partition-numbers.ts'
 import { PartDigests } from '../digests/part-digests.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import { Outgoing } from './outgoing.ts'
@@ -204,7 +205,7 @@ export class AntiEntropy {
         break
       case 'chunk-ack':
         if (session.outgoing?.acknowledged(message.index) !== true) {
-          throw new GridError('MESSAGE_MALFORMED', 'a chunk-ack that is not due')
+          throw new GridError('MESSAGE_MALFORMED', 'a chunk-ack not due')
         }
         this.#pump(session, now)
     }
@@ -281,8 +282,11 @@ export class AntiEntropy {
     this.#deps.seenVectors.record(session.neighbour, parts, now)
     if (ask) this.#sendVectors(session, isShared, false, this.digests.differInFloors(isShared, parts))
     session.floorsDiffer = parts.some(({ otherFloor }) => otherFloor !== undefined)
+    // A partition that this peer could not name is not sent whole to it, and so it is not resynced.
     const met = parts.map((part) =>
-      meetFloor(this.#collections, part, session.resyncs, (block) => this.#commit.remote(block)),
+      session.named?.has(nameKey(part)) === false && !isReplicated(part)
+        ? part
+        : meetFloor(this.#collections, part, session.resyncs, (block) => this.#commit.remote(block)),
     )
     session.outgoing = new Outgoing(this.#ids, this.#servings.of(session.neighbour, isShared, met, message, now))
     this.#pump(session, now)
