@@ -21,7 +21,7 @@ import { Generations } from '../../packages/grid/src/documents/generations/gener
 import { goOn } from '../../packages/grid/src/documents/generations/going-on.ts'
 import { lateEdits } from '../../packages/grid/src/documents/generations/late-edits.ts'
 import type { LateEdit } from '../../packages/grid/src/documents/generations/late-edits.ts'
-import { isOpen } from '../../packages/grid/src/documents/generations/siblings.ts'
+import { isOpen, siblingsOf } from '../../packages/grid/src/documents/generations/siblings.ts'
 import { reopen, waitsForOthers } from './reopened-document.ts'
 import { StartedGenerations } from './started-generations.ts'
 
@@ -403,7 +403,8 @@ export class DocumentApplication implements Application {
     this.#compactions = NAMES.reduce((sum, name) => sum + table.lineOf(name).length, 0)
     for (const name of NAMES) {
       const hidden = lateEditsOf(peer, name).filter((edit) => this.#isHidden(edit))
-      const hiddenClients = new Set(hidden.map(({ author }) => author.client))
+      const left = this.#leftRows(table, name)
+      const hiddenClients = new Set([...hidden.map(({ author }) => author.client), ...left.map(clientOf)])
       const reopened = reopen(peer, name)
       const shown = new Set(textOf(reopened.y))
       if (excused.size === 0 && waitsForOthers(reopened, hiddenClients))
@@ -414,7 +415,8 @@ export class DocumentApplication implements Application {
       if (open !== undefined && excused.size === 0 && textOf(open.engine.y).join() !== [...shown].join()) {
         return `document: '${name}' at ${peer.peerId} shows one text where it is open, and another after it is reopened`
       }
-      const hiddenTokens = new Set(hidden.flatMap(({ author }) => tokensOf(author.update)))
+      const updates = [...hidden.map(({ author }) => author.update), ...left.map(({ key }) => table.read(key)!.bytes)]
+      const hiddenTokens = new Set(updates.flatMap(tokensOf))
       this.#hidden += hiddenTokens.size
       for (const [i, token] of this.#tokens.entries()) {
         if (token.name !== name || token.reported || hiddenTokens.has(i) || excused.has(token.author)) continue
@@ -442,8 +444,23 @@ export class DocumentApplication implements Application {
 
   /** Some of it cannot be rebased, and no peer has the replica id of its author any more. Only that one would get the report. */
   #isHidden({ author, unplaced }: LateEdit): boolean {
-    if (!unplaced) return false
-    return Array.from(this.#lives.values()).every(({ documents }) => documents.pump.peer.replicaId !== author.replicaId)
+    return unplaced && this.#isGone(author.replicaId)
+  }
+
+  /** Rows in generations from which there is no way to the current one, of authors that are gone: no peer would get a report. */
+  #leftRows(table: DocumentTable, name: string): DocumentRow[] {
+    const current = table.generationOf(name).number
+    const starts = table.lineOf(name).filter(isOpen)
+    const open = starts.flatMap((start) => [start.from, ...siblingsOf(table, name, start).map(({ number }) => number)])
+    const copies = new Map(table.startsOf(name).map(({ number, client }) => [number, client]))
+    return table.rowsOf(name).filter(({ key, writer, parts: { generation, client } }) => {
+      const isElsewhere = generation !== current && !open.includes(generation) && copies.get(generation) !== client
+      return isElsewhere && this.#isGone(table.read(key)!.author ?? writer)
+    })
+  }
+
+  #isGone(replicaId: string): boolean {
+    return Array.from(this.#lives.values()).every(({ documents }) => documents.pump.peer.replicaId !== replicaId)
   }
 
   #lifeOf(machine: SimulatedPeer): Life | undefined {

@@ -1,7 +1,10 @@
-import { simulate } from '@gossipgrid/testing/simulation'
+import { DropApplication, simulate } from '@gossipgrid/testing/simulation'
+import type { SimulationOptions } from '@gossipgrid/testing/simulation'
 import { afterEach, expect, test, vi } from 'vitest'
 import { LagTable } from '../../packages/core/src/digests/lag.ts'
+import { CountersApplication } from './counters-application.ts'
 import { DocumentApplication } from './document-application.ts'
+import { SetsApplication } from './sets-application.ts'
 
 afterEach(() => vi.restoreAllMocks())
 
@@ -83,6 +86,16 @@ test('a member that lost its disk gets a report of what it typed before it had t
   const { violations } = simulate({ seed: 60115, kinds: ALL_KINDS, more: () => [application] })
   expect(violations).toEqual([])
   expect(application.reported).toBeGreaterThan(0)
+})
+
+// The same, and the member lost its disk again before it met the others: they keep the row, and no peer would get the report.
+test('what was typed before the document was there stays hidden when its author is gone, under the faults of seed 3016541338', () => {
+  const application = new DocumentApplication({ goesOn: true })
+  const keyed = [new CountersApplication(), new SetsApplication()]
+  const more: SimulationOptions['more'] = (ledger) => [application, ...keyed, new DropApplication(ledger)]
+  const { violations } = simulate({ seed: 3016541338, kinds: ALL_KINDS, more })
+  expect(violations).toEqual([])
+  expect(application.hidden).toBeGreaterThan(0)
 })
 
 // A peer keeps everything in memory. After a restart it typed into the empty document, and met the others after that.

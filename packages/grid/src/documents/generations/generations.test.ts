@@ -22,6 +22,7 @@ const EAGER = {
 /** Never begins one by itself, but carries over. */
 const LAZY = { ...EAGER, clientsMax: Infinity, weighedMinBytes: Infinity }
 const WAIT = { timeout: 60_000 }
+const silent = (): undefined => undefined
 
 let grids = new TestGrids()
 afterEach(async () => {
@@ -296,12 +297,15 @@ it('the first generations of a document stay current where the row that settled 
 })
 
 describe('edits of somebody who was never met', () => {
-  /** Two peers that do not know of each other, and what brings them together. */
-  async function strangers(): Promise<{ ada: Grid; bob: Grid; meet: () => void }> {
+  /** Two peers that do not know of each other, and what brings them together. `warn` gets the warnings of the first. */
+  async function strangers(
+    warn: (message: string) => void = silent,
+  ): Promise<{ ada: Grid; bob: Grid; meet: () => void }> {
     const hub = memoryNetworkHub()
     const [first, second] = [hub.network(), hub.network({ join: ['memory:peer-1'] })]
     hub.split(['peer-1'], ['peer-2'])
-    const ada = await open(EAGER, { network: () => Promise.resolve(first) })
+    const logger = { debug: silent, info: silent, error: silent, warn }
+    const ada = await open(EAGER, { logger, network: () => Promise.resolve(first) })
     const bob = await open(LAZY, { network: () => Promise.resolve(second) })
     return { ada, bob, meet: () => hub.heal() }
   }
@@ -330,7 +334,8 @@ describe('edits of somebody who was never met', () => {
   })
 
   it('are reported to their author when another generation is settled since', async () => {
-    const { ada, bob, meet } = await strangers()
+    const warned: string[] = []
+    const { ada, bob, meet } = await strangers((message) => warned.push(message))
     const document = await bob.doc('note')
     const reported: string[] = []
     document.on('refused', ({ error, update }) => {
@@ -344,6 +349,8 @@ describe('edits of somebody who was never met', () => {
     await settles(ada)
     meet()
     await expect.poll(() => reported, WAIT).toEqual(['DOCUMENT_GENERATION from bob '])
+    await ada.doc('note')
+    await expect.poll(() => warned.filter((message) => message.includes('only their author')), WAIT).toHaveLength(1)
     expect(document.endedBy?.code).toBe('DOCUMENT_GENERATION')
     expect(await textAt(bob)).toBe(await textAt(ada))
   })
@@ -401,7 +408,6 @@ describe('edits of somebody who was never met', () => {
     await bob.close()
     // It has met no peer since it was opened.
     const warnings: string[] = []
-    const silent = (): undefined => undefined
     const warn = (message: string): void => {
       if (message.includes('hidden')) warnings.push(message)
     }

@@ -23,6 +23,10 @@ const REFUSED_MAX = 10_000
  */
 const OPEN_GENERATIONS_MAX = 8
 
+/** Why edits of another peer are hidden. */
+const UNPLACED = 'not all of them can be rebased to the current generation, and their author must learn that first'
+const UNREACHED = 'there is no way from their generation to the current one, and only their author gets them back'
+
 export interface GenerationsDeps {
   readonly pump: DocumentPump
   readonly logger: Logger
@@ -125,7 +129,7 @@ export class Generations {
     const { pump, table } = this.#deps
     const { replicaId } = pump.peer
     const isWanted = ({ own }: LateAuthor): boolean => own || !onlyOwn
-    let left = !this.#refuse(name)
+    let left = !this.#refuse(name, onlyOwn)
     // From one generation to the next: edits that were rebased to one are late in the next.
     for (const start of openIn(table.lineOf(name))) {
       const { edits, waiting } = lateEdits(table, name, start, { replicaId, isWanted })
@@ -135,7 +139,7 @@ export class Generations {
         const what = `${name}/${start.number}/${client}`
         // The author must learn first that it loses edits, and only its own peer can report that.
         if (unplaced && !own) {
-          this.#warn(name, what)
+          this.#warn(name, what, UNPLACED)
           continue
         }
         left = true
@@ -147,9 +151,12 @@ export class Generations {
   }
 
   /** Reports own edits in generations from which there is no way to the current one. False while the document has no users. */
-  #refuse(name: string): boolean {
+  #refuse(name: string, onlyOwn: boolean): boolean {
     const { table } = this.#deps
-    const lost = this.#lostRows(name).flatMap(({ key, own }) => (own ? [key] : []))
+    const rows = this.#lostRows(name)
+    const lost = rows.flatMap(({ key, own }) => (own ? [key] : []))
+    const others = onlyOwn ? [] : rows.filter(({ own }) => !own)
+    for (const { parts } of others) this.#warn(name, `${name}/${parts.generation}/${parts.client}`, UNREACHED)
     const reported = this.#report(name, lost, (keys) => Y.mergeUpdates(keys.map((key) => table.read(key)!.bytes)))
     return this.#refuseContents(name) && reported
   }
@@ -159,7 +166,7 @@ export class Generations {
     let reported = true
     for (const { start, own, update } of lostContents(this.#deps.table, name)) {
       const what = `${name}/${start.number}/content`
-      if (!own) this.#warn(name, what)
+      if (!own) this.#warn(name, what, UNPLACED)
       else if (!this.#report(name, [what], update)) reported = false
     }
     return reported
@@ -176,10 +183,9 @@ export class Generations {
   }
 
   /** Warns of hidden edits. If their author has lost its replica id, it never reports them itself. */
-  #warn(name: string, what: string): void {
+  #warn(name: string, what: string, why: string): void {
     if (this.#refused.has(what)) return
     this.#remember([what])
-    const why = 'not all of them can be rebased to the current generation, and their author must learn that first'
     this.#deps.logger.warn(`edits of another peer in '${name}' are hidden: ${why}`, { document: name })
   }
 
