@@ -55,8 +55,9 @@ export class ShopServer {
     const route = ({ middlewares }: Pick<ViteDevServer, 'middlewares'>): void => {
       middlewares.use('/shop/api/', (request, response) => {
         this.#answer(request, response).catch((error: unknown) => {
-          response.statusCode = 500
-          response.end(String(error))
+          // What went wrong is for the shop alone.
+          console.error(error)
+          refuse(response, 500)
         })
       })
     }

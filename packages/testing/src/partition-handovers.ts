@@ -8,10 +8,10 @@ import { copyKey, ownersOf } from './partition-witness.ts'
 import { peerIdOf } from './peer-ids.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
 
-/** An owner keeps its copy for so long after another peer has dropped one on its word: a word holds for a minute, and may be half of that old then. */
-const KEPT_AFTER_DROP_MS = 30_000
 /** The words that a copy is dropped on are no older than this. */
 const WORD_MAX_MS = 30_000
+/** An owner keeps its copy for so long after another peer has dropped one on its word, which holds for a minute. */
+const KEPT_AFTER_DROP_MS: number = 60_000 - WORD_MAX_MS
 
 export interface PartitionHandoversDeps {
   readonly ledger: PartitionLedger

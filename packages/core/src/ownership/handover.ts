@@ -105,7 +105,7 @@ export class Handover {
     const owned = parts.filter((part) => !checkpoint.damaged && this.#isOwned(part) && placement.isWhole(part))
     const covered = new Uint8Array(Math.ceil(parts.length / 8))
     for (const part of this.#deps.antiEntropy.digests.decode(() => true, owned)) {
-      if (!this.covers(part)) continue
+      if (!this.#covers(part)) continue
       const place = places.get(nameKey(part))!
       covered[place >> 3]! |= 1 << (place & 7)
       this.#keptUntilMs.set(nameKey(part), now.monotonicMs + COVERED_KEPT_MS)
@@ -115,7 +115,7 @@ export class Handover {
   }
 
   /** This peer has all of another copy. On another floor a vector leaves out what is below: it says nothing of rows that are there. */
-  covers(part: SeenPart): boolean {
+  #covers(part: SeenPart): boolean {
     const vector = this.#deps.collections.find(part)?.replica.vector ?? new VersionVector()
     return part.otherFloor === undefined && part.seen.countMissingIn(vector) === 0
   }

@@ -130,7 +130,7 @@ export class OwnCopies {
       const { name, met, metAny, publishedAtMs, again } = copy
       if (publishedAtMs === Infinity) continue
       for (const peer of this.#partialWanted(copy)) {
-        if (met.size > 0 && !metAny.has(peer) && this.#deps.neighbours.has(peer)) wanted.add(peer)
+        if (!metAny.has(peer) && this.#deps.neighbours.has(peer)) wanted.add(peer)
       }
       for (const peer of this.#holdersInReach(name)) if (!met.has(peer)) wanted.add(peer)
       if (again) for (const peer of this.#anyInReach(name)) if (!metAny.has(peer)) wanted.add(peer)
@@ -188,12 +188,13 @@ export class OwnCopies {
   }
 
   /**
-   * Former owners get no writes. While no owner has a whole copy, what was written meanwhile is in the copies of owners that are not
-   * whole.
+   * Former owners get no writes. If all whole copies that were met are those of former owners, what was written meanwhile is in the copies
+   * that are not whole: their peers.
    */
   #partialWanted({ name, met }: PartialCopy): readonly PeerId[] {
     const { placement } = this.#deps
-    return [...met].some((peer) => includes(placement.owners(name), peer)) ? [] : placement.partialHolders(name)
+    const hasMetOwner = [...met].some((peer) => includes(placement.owners(name), peer))
+    return met.size === 0 || hasMetOwner ? [] : placement.partialHolders(name)
   }
 
   #anyInReach(name: PartitionName): PeerId[] {

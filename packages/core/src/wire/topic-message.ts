@@ -17,7 +17,7 @@ export function readTopicMessages(fields: Fields): TopicMessage[] {
   return fields.list('messages', TOPIC_MESSAGES_MAX).map((message) => {
     const topic = message.text('topic', NAME_MAX_BYTES)
     const value = message.bytes('value')
-    if (topic === '' || !topic.isWellFormed()) throw new GridError('MESSAGE_MALFORMED', 'a topic name')
+    if (topic === '' || !topic.isWellFormed()) throw new GridError('MESSAGE_MALFORMED', 'a topic without a name')
     if (value.length > TOPIC_MESSAGE_MAX_BYTES) {
       throw new GridError('MESSAGE_MALFORMED', `a message of ${value.length} bytes in topic '${topic}'`)
     }

@@ -273,7 +273,7 @@ export abstract class GridCollections {
 
   /** Throws `FORBIDDEN` at a guest. */
   #forMembers(): void {
-    if (this.writes.overlay !== undefined) throw new GridError('FORBIDDEN', 'members do that, and not guests')
+    if (this.writes.overlay !== undefined) throw new GridError('FORBIDDEN', 'only members do that')
   }
 
   #inBatch(batch: Batch): GridBatch {

@@ -25,11 +25,8 @@ export class TimeSlices {
     this.#turn = turn
   }
 
-  begin(): void {
-    this.#begin(0)
-  }
-
-  #begin(workedMs: number): void {
+  /** `workedMs`: how long the turn before has lasted. */
+  begin(workedMs = 0): void {
     this.#check(workedMs)
     this.#endMs = performance.now() + TURN_MS
   }
@@ -48,6 +45,6 @@ export class TimeSlices {
   async next(): Promise<void> {
     const workedMs = performance.now() - this.#endMs + TURN_MS
     await this.#turn()
-    this.#begin(workedMs)
+    this.begin(workedMs)
   }
 }

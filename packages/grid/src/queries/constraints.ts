@@ -1,4 +1,3 @@
-import { isPlainObject } from '@gossipgrid/core'
 import { FieldReader } from '../ordering/field-reader.ts'
 import { isPoint, isWithin, pointOf, stretchOf } from '../ordering/interval.ts'
 import type { Interval } from '../ordering/interval.ts'
@@ -6,6 +5,7 @@ import { pathOf } from '../ordering/paths.ts'
 import { TEXT } from '../ordering/value-order.ts'
 import type { Payload, SortKey } from '../ordering/value-order.ts'
 import type { PlainWhere } from './checks/check-name.ts'
+import { isOperators } from './checks/check-where.ts'
 
 /** Of a field that matches, some value lies in one of these intervals. */
 type Constraint = readonly Interval[]
@@ -33,8 +33,7 @@ function gather(where: PlainWhere, prefix: string, found: Map<string, Constraint
 }
 
 function gatherField(name: string, condition: unknown, found: Map<string, Constraint[]>): void {
-  const isOperators = isPlainObject(condition) && Object.keys(condition).some((each) => each.startsWith('$'))
-  const operators = isOperators ? (condition as PlainWhere) : { $eq: condition }
+  const operators = isOperators(condition) ? condition : { $eq: condition }
   const add = (constraint: Constraint | undefined): void => {
     if (constraint === undefined) return
     const known = found.get(name)

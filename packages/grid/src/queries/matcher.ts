@@ -4,6 +4,7 @@ import type { Spend } from '../ordering/spend.ts'
 import { ARRAY, BYTES, NULL, OBJECT, comparePayloads, equalValues, payloadOf, rankOf } from '../ordering/value-order.ts'
 import type { Payload } from '../ordering/value-order.ts'
 import type { PlainWhere } from './checks/check-name.ts'
+import { isOperators } from './checks/check-where.ts'
 
 /** Whether a value matches. */
 export type Matcher = (value: unknown) => boolean
@@ -128,10 +129,10 @@ export function matcherOf(where: PlainWhere, spend: Spend): Matcher {
 }
 
 function fieldMatcher(name: string, condition: unknown, spend: Spend): Matcher {
-  const operators = isPlainObject(condition) ? Object.entries(condition) : []
-  if (!operators.some(([operator]) => operator.startsWith('$')))
-    return OPERATORS['$eq']!(name, condition as never, spend)
-  const tests = operators.map(([operator, operand]) => OPERATORS[operator]!(name, operand as never, spend))
+  if (!isOperators(condition)) return OPERATORS['$eq']!(name, condition as never, spend)
+  const tests = Object.entries(condition).map(([operator, operand]) =>
+    OPERATORS[operator]!(name, operand as never, spend),
+  )
   return all(tests, spend)
 }
 
