@@ -69,7 +69,7 @@ it('follows another peer, what expires, and ends with the grid, with its last ro
   const live = await here.map<Task>('tasks').live({ orderBy: 'rank' })
   const theirs = there.map<Task>('tasks')
   await theirs.set('long', { title: 'x', rank: 2 })
-  await theirs.set('short', { title: 'x', rank: 1 }, { ttlMs: 300 })
+  await theirs.set('short', { title: 'x', rank: 1 }, { ttlMs: 2000 })
   await expect.poll(() => keysOf(live)).toEqual(['short', 'long'])
   await expect.poll(() => keysOf(live)).toEqual(['long'])
   const loop = live.changes()

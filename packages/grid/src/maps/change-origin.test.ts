@@ -55,7 +55,7 @@ describe.each(['value', 'fields'] as const)('a change of a map that merges by %s
     const grid = await grids.open()
     const { seen, at } = follow(grid, merge)
     const map = grid.map<object>('m', { merge })
-    await map.set('k', { x: 1 }, { ttlMs: 30 })
+    await map.set('k', { x: 1 }, { ttlMs: 1000 })
     const expiresAt = map.expiresAt('k')
     await until(() => seen.length === 2, 'it is gone')
     expect(seen[1]).toEqual({ type: 'delete', key: 'k', local: false, by: undefined })

@@ -209,7 +209,7 @@ describe('changes of objects', () => {
     const map = (await grids.open()).map<Fields>('m', FIELDS)
     const reported: Change<Fields>[] = []
     map.on('change', (change) => reported.push(change))
-    await map.set('k', { a: 1, b: 1 }, { ttlMs: 30 })
+    await map.set('k', { a: 1, b: 1 }, { ttlMs: 1000 })
     expect(map.expiresAt('k')!.getTime()).toBeGreaterThan(Date.now() - 1000)
     await until(() => reported.length > 1, 'the end is reported')
     expect(reported.map(({ type, previous }) => [type, previous])).toEqual([

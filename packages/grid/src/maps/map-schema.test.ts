@@ -126,7 +126,7 @@ describe('entries of others that do not fit', () => {
     await second.ready()
     second.map('users', { schema: userSchema })
     await first.map('users').set('a', 1)
-    await first.map('users').set('b', 1, { ttlMs: 200 })
+    await first.map('users').set('b', 1, { ttlMs: 2000 })
     await until(() => hidden(second) === 2, 'both have come')
     await first.map('users').delete('a')
     await until(() => hidden(second) === 0, 'none is hidden')

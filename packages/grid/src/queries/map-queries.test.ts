@@ -60,7 +60,7 @@ it('entries that expire, or that the schema refuses, are not found, also by an i
   await strict.index('age')
   await loose.set('child', { age: 5 })
   await loose.set('adult', { age: 50 })
-  await loose.set('brief', { age: 51 }, { ttlMs: 400 })
+  await loose.set('brief', { age: 51 }, { ttlMs: 2000 })
   const keys = async (): Promise<string[]> => (await strict.query({ orderBy: 'age' })).rows.map(({ key }) => key)
   await expect.poll(keys).toEqual(['adult', 'brief'])
   await expect.poll(keys).toEqual(['adult'])

@@ -315,7 +315,7 @@ describe('copies', () => {
     expect(receipt).toMatchObject({ copies: 2, peers: 3 })
     expect(others.map((other) => other.counter('c').value)).toEqual([1, 1])
     grids.split([0, 1], [2])
-    await expect(alone.map('m').set('k', 2, { copies: 'all', timeoutMs: 100 })).rejects.toMatchObject({
+    await expect(alone.map('m').set('k', 2, { copies: 'all', timeoutMs: 2000 })).rejects.toMatchObject({
       code: 'COPIES_TIMEOUT',
       cause: { durable: true, peers: 2 },
     })

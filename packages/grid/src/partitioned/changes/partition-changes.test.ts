@@ -199,7 +199,7 @@ describe('the changes of a partitioned map', () => {
     const [grid] = await openAll(1)
     const map = mapOf(grid!)
     const picture = new Picture(map.changes({ initial: true }))
-    await map.set('a', 1, { ttlMs: 300 })
+    await map.set('a', 1, { ttlMs: 2000 })
     await map.set('b', 2)
     await until(
       () =>

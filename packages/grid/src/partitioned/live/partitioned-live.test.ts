@@ -211,7 +211,7 @@ describe('a live query of a partitioned map', () => {
   it('ends entries that expire, and all of them when the map is dropped', async () => {
     const [grid] = await openAll(1)
     const map = mapOf(grid!)
-    await map.set('short', { points: 1, team: 't1' }, { ttlMs: 400 })
+    await map.set('short', { points: 1, team: 't1' }, { ttlMs: 2000 })
     await map.set('long', { points: 2, team: 't1' })
     const live = await map.live(BEST)
     expect(live.rows.map(({ key }) => key)).toEqual(['long', 'short'])
