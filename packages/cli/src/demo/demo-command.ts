@@ -31,7 +31,7 @@ Examples:
   $ gossipgrid demo                             the whole story, then a prompt and pages to play with the five peers
   $ gossipgrid demo --partitioned               the story of a partitioned map, also on a page, and then the prompt
   $ gossipgrid demo --once --json 2>/dev/null   only the result
-  $ gossipgrid demo --once --sabotage           must end with exit code 1
+  $ gossipgrid demo --once --sabotage           must end with exit code 1; with --partitioned, no peer comes or goes
   $ gossipgrid demo --cities 5000               a small data set
 
 The line of JSON:
