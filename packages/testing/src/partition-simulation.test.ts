@@ -218,6 +218,9 @@ const CAUGHT_BY: Readonly<
   'repair-as-write': { hints: true, repairs: true, seeds: [31, 49, 54] },
 }
 
+/** The seeds that found nothing without a planted bug, with their options: many bugs are found by the same ones. */
+const sound = new Set<string>()
+
 test.each(Object.keys(PARTITION_MUTANTS) as PartitionMutantName[])(
   'the simulator of partitions finds the planted bug %s',
   (name) => {
@@ -227,7 +230,10 @@ test.each(Object.keys(PARTITION_MUTANTS) as PartitionMutantName[])(
       withPartitionMutant(name, () => simulatePartitions({ seed, ...options })).violations.length > 0
     const caughtBy = seeds.find(isCaught)
     expect(caughtBy, `none of the seeds catches ${name} any more`).toBeDefined()
-    expect(simulatePartitions({ seed: caughtBy!, ...options }).violations).toEqual([])
+    const run = { seed: caughtBy!, ...options }
+    if (sound.has(JSON.stringify(run))) return
+    expect(simulatePartitions(run).violations).toEqual([])
+    sound.add(JSON.stringify(run))
   },
 )
 
