@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { RUN, killStarted, startedProcesses } from './started-processes.ts'
@@ -22,6 +24,8 @@ export function beginRun({ endMaxMs }: RunOptions = { endMaxMs: END_MAX_MS }): (
   const watch = spawn(process.execPath, [KILL_STARTED, runId], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
   watch.unref()
   process.env[RUN] = runId
+  // Hundreds of the processes that tests start load the same modules. This is Node's default place.
+  process.env['NODE_COMPILE_CACHE'] ??= join(tmpdir(), 'node-compile-cache')
   return async () => {
     const endMs = performance.now() + endMaxMs
     let left = await startedProcesses(runId)
