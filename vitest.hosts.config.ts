@@ -1,7 +1,7 @@
 import type { ViteUserConfig } from 'vitest/config'
 import { defineConfig } from 'vitest/config'
 
-/** Tests that mount file systems and cut off disks: they need root on Linux and run one at a time. */
+/** Tests that mount file systems and cut off disks: they need root on Linux. Each has file systems and networks of its own. */
 const config: ViteUserConfig = defineConfig({
   test: {
     include: ['test/hosts/**/*.test.ts'],
@@ -10,8 +10,8 @@ const config: ViteUserConfig = defineConfig({
     hookTimeout: 180_000,
     expect: { poll: { timeout: 60_000 } },
     pool: 'forks',
-    maxWorkers: 1,
-    fileParallelism: false,
+    // They mostly wait.
+    maxWorkers: 3,
   },
 })
 
