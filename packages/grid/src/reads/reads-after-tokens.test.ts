@@ -263,7 +263,8 @@ describe('what is no token of this grid', () => {
     const bytes = Buffer.from(token, 'base64url')
     const madeUp = Array.from({ length: 10_000 }, (_, i) => {
       bytes.writeUInt32BE(i, bytes.length - 6)
-      return reader.reached(bytes.toString('base64url'), { timeoutMs: 3000 })
+      // None of them ends while the writes are measured.
+      return reader.reached(bytes.toString('base64url'), { timeoutMs: 10_000 })
     })
     const settled = Promise.allSettled(madeUp)
     await vi.waitFor(() => expect(reader.reached(token)).rejects.toMatchObject({ code: 'BACKLOG_FULL' }))
