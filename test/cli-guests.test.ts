@@ -61,15 +61,35 @@ test('a peer serves guests, issues, shows and revokes passes', async () => {
   expect(await here.error('pass', 'show', 'nonsense')).toMatchObject({ exit: 1, code: 'PASS_INVALID' })
   expect(await here.error('pass', 'issue', 'ada')).toMatchObject({ exit: 2, code: 'USAGE' })
   expect(await here.error('pass', 'show', issued.pass, '--read', 'a')).toMatchObject({ exit: 2, code: 'USAGE' })
-  const chat = ['pass', 'issue', 'ada', '--publish', 'chat/', '--listen', 'news/', '--edit', 'boards/', '--presence']
-  const { pass: chatPass } = await here.json<{ pass: string }>(...chat)
+  const counted = [
+    '--write-set',
+    'tags:42/',
+    '--read-set',
+    'staff',
+    '--write-counter',
+    'votes',
+    '--read-counter',
+    'x:1/',
+  ]
+  const signals = ['--publish', 'chat/', '--listen', 'news/', '--edit', 'boards/', '--presence']
+  const { pass: chatPass } = await here.json<{ pass: string }>('pass', 'issue', 'ada', ...signals, ...counted)
   expect((await here.json<{ grants: unknown }>('pass', 'show', chatPass)).grants).toEqual([
+    { set: 'tags', prefix: '42/', may: 'write' },
+    { set: 'staff', may: 'read' },
+    { counter: 'votes', may: 'write' },
+    { counter: 'x', prefix: '1/', may: 'read' },
     { doc: 'boards/', may: 'write' },
     { topic: 'chat/', may: 'write' },
     { topic: 'news/', may: 'read' },
     { presence: true },
   ])
-  expect(await here.ok('pass', 'show', chatPass)).toMatch(/see who is present/)
+  const shown = await here.ok('pass', 'show', chatPass)
+  for (const words of [
+    'see who is present',
+    'read and write the set tags: keys that begin with "42/"',
+    'read and write the counter votes: all keys',
+  ])
+    expect(shown).toContain(words)
   await here.ok('set', 'news', 'today', 'sun')
   const options = { name: 'shop', logger: silent, pass: issued.pass, join: guests }
   const guest = await openGrid(options)

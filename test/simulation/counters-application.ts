@@ -44,7 +44,10 @@ export class CountersApplication implements Application {
 
   constructor() {
     this.collections = [this.#collection]
-    this.#tables = new LifeTables(this.#collection, (partition, peer) => new KeyCounts(partition, peer.slotId))
+    this.#tables = new LifeTables(
+      this.#collection,
+      (partition, peer) => new KeyCounts(partition, { slotId: peer.slotId }),
+    )
   }
 
   act(machine: SimulatedPeer, random: Random): void {
@@ -72,7 +75,7 @@ export class CountersApplication implements Application {
   /** Under each key is what was counted and not deleted, each of it once. */
   check(peer: Peer): Violation | undefined {
     const partition = partitionOf(peer, this.#collection)!
-    const fresh = new KeyCounts(partition, peer.slotId)
+    const fresh = new KeyCounts(partition, { slotId: peer.slotId })
     const kept = this.#tables.now(peer)
     for (const key of new Set([...fresh.all.keys(), ...(kept?.all.keys() ?? []), ...this.#keys()])) {
       const sum = fresh.sumOf(key)

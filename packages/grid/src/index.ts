@@ -78,7 +78,16 @@ export { GridPresence } from './signals/grid-presence.ts'
 export type { PresenceChange, PresenceOptions } from './signals/grid-presence.ts'
 export { GridTopic } from './signals/grid-topic.ts'
 export type { ListenOptions, MessagesOptions, TopicLag, TopicMessage } from './signals/grid-topic.ts'
-export type { DocGrant, Grant, MapGrant, May, PresenceGrant, TopicGrant } from './guests/grants.ts'
+export type {
+  CounterGrant,
+  DocGrant,
+  Grant,
+  MapGrant,
+  May,
+  PresenceGrant,
+  SetGrant,
+  TopicGrant,
+} from './guests/grants.ts'
 export { readPass } from './guests/pass-text.ts'
 export type { PassContent, PassSource, ReadPass } from './guests/pass-text.ts'
 export type { PassOptions } from './guests/passes/passes.ts'

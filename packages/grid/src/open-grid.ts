@@ -142,9 +142,9 @@ async function openGuest(
   privateKey: Uint8Array | undefined,
   logger: Logger,
 ): Promise<Opened> {
-  const { guestFace, openSoloNetwork } = await import('./guests/link/open-guest.ts')
+  const { drawSlot, guestFace, openSoloNetwork } = await import('./guests/link/open-guest.ts')
   const { join = [] } = (environment.reach?.of(options, true) ?? options) as Pick<Libp2pNetworkOptions, 'join'>
-  const input = { name: options.name, join, pass: options.pass!, privateKey }
+  const input = { name: options.name, join, pass: options.pass!, privateKey, slot: await drawSlot() }
   const network = await openSoloNetwork(input)
   return { network, guests: guestFace(input, network, logger) }
 }

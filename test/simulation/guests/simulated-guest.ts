@@ -6,7 +6,7 @@ import { Grid } from '../../../packages/grid/src/grid.ts'
 import type { Grant } from '../../../packages/grid/src/guests/grants.ts'
 import { GuestIdentity } from '../../../packages/grid/src/guests/link/guest-identity.ts'
 import type { GuestOutbox } from '../../../packages/grid/src/guests/link/guest-outbox.ts'
-import { guestLink } from '../../../packages/grid/src/guests/link/open-guest.ts'
+import { drawSlot, guestLink } from '../../../packages/grid/src/guests/link/open-guest.ts'
 import { SoloNetwork } from '../../../packages/grid/src/guests/link/solo-network.ts'
 import { Teardown } from '../../../packages/grid/src/lifecycle/teardown.ts'
 import { LabDisk } from '../../../packages/testing/src/lab/lab-disk.ts'
@@ -69,7 +69,7 @@ export class SimulatedGuest {
     const { members, random, skewMs, time } = this.#deps
     const join = random.shuffle(Array.from({ length: members }, (_, i) => `member:${i}`))
     const network = new SoloNetwork(this.#dialler())
-    const input = { name: GRID, join, pass: () => this.#deps.pass(this), privateKey: undefined }
+    const input = { name: GRID, join, pass: () => this.#deps.pass(this), privateKey: undefined, slot: await drawSlot() }
     this.#grid = await Grid.start(
       {
         ...{ name: GRID, storage: this.#disk.store(), network, logger: silent, software: 'simulated', storageLoss: '' },

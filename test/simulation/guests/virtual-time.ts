@@ -1,4 +1,4 @@
-import { KeyObject, createCipheriv, createDecipheriv, sign, verify } from 'node:crypto'
+import { KeyObject, createCipheriv, createDecipheriv, createHash, sign, verify } from 'node:crypto'
 import { EventQueue } from '../../../packages/testing/src/event-queue.ts'
 import type { Random } from '../../../packages/testing/src/random.ts'
 
@@ -101,8 +101,10 @@ export class VirtualTime {
   }
 }
 
-/** Signatures and seals that are there at once: those of the platform come whenever its threads are done. */
+/** Signatures, hashes and seals that are there at once: those of the platform come whenever its threads are done. */
 const SUBTLE_NOW: Partial<Subtle> = {
+  digest: (async (_algorithm: unknown, bytes: Uint8Array) =>
+    exact(createHash('sha256').update(bytes).digest())) as never,
   sign: (async (_algorithm: unknown, key: CryptoKey, text: Uint8Array) =>
     exact(sign(null, text, KeyObject.from(key as never)))) as never,
   verify: (async (_algorithm: unknown, key: CryptoKey, signature: Uint8Array, text: Uint8Array) =>

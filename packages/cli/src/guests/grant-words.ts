@@ -1,14 +1,17 @@
 import type { DocGrant, Grant, MapGrant, TopicGrant } from 'gossipgrid'
 import { InvalidArgumentError } from 'commander'
 
-/** Collects a grant that was typed as `MAP`, or `MAP:PREFIX` for keys that begin with a text. */
-export function collectGrant(may: MapGrant['may']): (typed: string, before: readonly Grant[] | undefined) => Grant[] {
+/** Collects a grant that was typed as `NAME`, or `NAME:PREFIX` for keys that begin with a text. */
+export function collectGrant(
+  may: MapGrant['may'],
+  what: 'map' | 'set' | 'counter' = 'map',
+): (typed: string, before: readonly Grant[] | undefined) => Grant[] {
   return (typed, before = []) => {
     const at = typed.indexOf(':')
-    const map = at < 0 ? typed : typed.slice(0, at)
+    const name = at < 0 ? typed : typed.slice(0, at)
     const prefix = at < 0 ? '' : typed.slice(at + 1)
-    if (map === '') throw new InvalidArgumentError('It is the name of a map, or MAP:PREFIX.')
-    return [...before, { map, ...(prefix === '' ? {} : { prefix }), may }]
+    if (name === '') throw new InvalidArgumentError(`It is the name of a ${what}, or NAME:PREFIX.`)
+    return [...before, { [what]: name, ...(prefix === '' ? {} : { prefix }), may } as Grant]
   }
 }
 
@@ -35,7 +38,8 @@ export function grantText(grant: Grant): string {
     const what = grant.may === 'write' ? 'read and edit' : 'read'
     return `${what} documents whose names begin with ${JSON.stringify(grant.doc)}`
   }
-  const { map, may, prefix } = grant
+  const { may, prefix } = grant
+  const name = 'map' in grant ? grant.map : 'set' in grant ? `the set ${grant.set}` : `the counter ${grant.counter}`
   const keys = prefix === undefined ? 'all keys' : `keys that begin with ${JSON.stringify(prefix)}`
-  return `${may === 'write' ? 'read and write' : 'read'} ${map}: ${keys}`
+  return `${may === 'write' ? 'read and write' : 'read'} ${name}: ${keys}`
 }

@@ -18,6 +18,10 @@ interface PassCommandOptions extends ClientOptions {
   readonly write?: readonly Grant[]
   readonly edit?: readonly Grant[]
   readonly view?: readonly Grant[]
+  readonly readSet?: readonly Grant[]
+  readonly writeSet?: readonly Grant[]
+  readonly readCounter?: readonly Grant[]
+  readonly writeCounter?: readonly Grant[]
   readonly listen?: readonly Grant[]
   readonly publish?: readonly Grant[]
   readonly presence?: boolean
@@ -40,6 +44,18 @@ export function passCommand(): Command {
     .option('--read <map>', 'may read it; may be repeated', collectGrant('read'))
     .option('--edit <documents>', 'may edit documents whose names begin so; may be repeated', collectDocs('write'))
     .option('--view <documents>', 'may read them; may be repeated', collectDocs('read'))
+    .option(
+      '--write-set <set>',
+      'the same for a set: SET, or SET:PREFIX; may be repeated',
+      collectGrant('write', 'set'),
+    )
+    .option('--read-set <set>', 'may read it; may be repeated', collectGrant('read', 'set'))
+    .option(
+      '--write-counter <counter>',
+      'the same for a counter: COUNTER, or COUNTER:PREFIX; may be repeated',
+      collectGrant('write', 'counter'),
+    )
+    .option('--read-counter <counter>', 'may read it; may be repeated', collectGrant('read', 'counter'))
     .option(
       '--publish <topics>',
       'may publish to topics whose names begin so, and listen; may be repeated',
@@ -82,8 +98,21 @@ async function runPass(action: (typeof ACTIONS)[number], what: string, options: 
 }
 
 function grantsOf(options: PassCommandOptions): Grant[] {
-  const { edit = [], listen = [], presence = false, publish = [], read = [], view = [], write = [] } = options
-  return [...write, ...read, ...edit, ...view, ...publish, ...listen, ...(presence ? [{ presence } as const] : [])]
+  const {
+    edit,
+    listen,
+    presence = false,
+    publish,
+    read,
+    readCounter,
+    readSet,
+    view,
+    write,
+    writeCounter,
+    writeSet,
+  } = options
+  const typed = [write, read, writeSet, readSet, writeCounter, readCounter, edit, view, publish, listen]
+  return [...typed.flatMap((grants) => grants ?? []), ...(presence ? [{ presence } as const] : [])]
 }
 
 async function issue(client: ControlClient, subject: string, options: PassCommandOptions): Promise<void> {

@@ -164,6 +164,11 @@ export class Peer {
     return this.#writes.identity.slotId
   }
 
+  /** From here on own rows are in another slot, which no other peer has. */
+  set slotId(slotId: string) {
+    this.#writes.identity.slotId = slotId
+  }
+
   /** Malformed and hostile input of other peers. */
   get offences(): Offences {
     return this.#boundary.offences
@@ -225,8 +230,8 @@ export class Peer {
   }
 
   /** See `LocalWrites.adopt`. */
-  adopt(partition: Partition, key: string, value: Uint8Array | undefined, author: ReplicaId, now: Instant): Written {
-    return this.#writes.adopt(partition, key, value, author, now)
+  adopt(...entry: Parameters<LocalWrites['adopt']>): Written {
+    return this.#writes.adopt(...entry)
   }
 
   /** What `run` writes is logged and sent in one piece. */

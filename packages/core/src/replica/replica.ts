@@ -243,12 +243,7 @@ export class Replica {
    */
   redot(slot: number, writer: number, sequence: number, bytes?: Uint8Array): void {
     if (bytes !== undefined) {
-      this.vector.add(writer, sequence)
-      this.#put(
-        slot,
-        { ...this.row(slot), writer, sequence, bytes, start: 0, end: bytes.length },
-        this.table.keyHash(slot),
-      )
+      this.restamp(slot, { writer, sequence, bytes, start: 0, end: bytes.length })
       return
     }
     this.#sum(slot, subtractHash)
@@ -311,12 +306,10 @@ export class Replica {
     this.#changed(slot, previous)
   }
 
-  /** Gives an entry another version under the same replica id, also a smaller one. No other peer may have the old version. */
-  restamp(slot: number, hlc: number, sequence: number): void {
-    const row = this.row(slot)
-    row.hlc = hlc
-    row.sequence = sequence
-    this.vector.add(row.writer, sequence)
+  /** Gives an entry another version, also a smaller one, and what else is to change. No other peer may have the old version. */
+  restamp(slot: number, change: Partial<Row> & Pick<Row, 'sequence'>): void {
+    const row = { ...this.row(slot), ...change }
+    this.vector.add(row.writer, row.sequence)
     this.#put(slot, row, this.table.keyHash(slot))
   }
 

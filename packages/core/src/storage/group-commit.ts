@@ -1,4 +1,4 @@
-import type { PartitionName } from '../wire/block.ts'
+import type { EntryDot, PartitionName } from '../wire/block.ts'
 import { BlockWriter } from '../wire/block.ts'
 import type { Row } from '../entries/entry-table.ts'
 import { Gathering } from './gathering.ts'
@@ -184,6 +184,12 @@ export class GroupCommit {
     this.#openWrites += 1
     this.#openWriteIdMax = writeId
     this.#overheadBytes += UNDURABLE_WRITE_COST_BYTES
+  }
+
+  /** The next write takes the place of this entry, whichever is later. They are logged in one piece. No peer may hear of them. */
+  replaced(partition: PartitionName, entry: EntryDot): void {
+    this.#open.drops(partition, [entry])
+    this.#openWrites += 1
   }
 
   /**

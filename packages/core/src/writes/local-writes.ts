@@ -103,14 +103,21 @@ export class LocalWrites {
 
   /**
    * Applies what another peer says an entry is now, under the replica id `author`: it wins over what is here, whichever is later.
-   * Only for copies that no other peer compares with its own, such as that of a guest.
+   * Only for copies that no other peer compares with its own, such as that of a guest. With `dateHlc` the entry keeps that date.
    */
-  adopt(partition: Partition, key: string, value: Uint8Array | undefined, author: ReplicaId, now: Instant): Written {
+  adopt(
+    partition: Partition,
+    key: string,
+    value: Uint8Array | undefined,
+    author: ReplicaId,
+    now: Instant,
+    dateHlc?: number,
+  ): Written {
     const { ids } = this.identity
     const writer = ids.intern(author)
     const row: Row = {
       key,
-      hlc: this.#time.nextHlc(now),
+      hlc: dateHlc ?? this.#time.nextHlc(now),
       writer,
       sequence: partition.replica.vector.highest(writer) + 1,
       replaced: 0,
@@ -118,7 +125,16 @@ export class LocalWrites {
       start: 0,
       end: value?.length ?? 0,
     }
-    partition.replica.write(row)
+    const { replica } = partition
+    const slot = dateHlc === undefined ? undefined : replica.table.slotOf(key)
+    if (slot !== undefined) {
+      // In the log the larger version would win.
+      const { sequence, writer: before } = replica.row(slot)
+      this.#commit.replaced(partition.name, { key, replicaId: ids.id(before), sequence })
+    }
+    if (dateHlc === undefined) replica.write(row)
+    else if (slot === undefined) replica.merge(row)
+    else replica.restamp(slot, row)
     const writeId = this.nextWriteId()
     this.#commit.local(partition.name, row, writeId)
     return { writeId, hlc: row.hlc, replicaId: author, sequence: row.sequence }
@@ -182,7 +198,7 @@ export class LocalWrites {
       )
       this.#commit.remote(log.take())
       for (const slot of slots) {
-        replica.restamp(slot, this.#time.nextHlc(now), this.identity.nextSequence(partition))
+        replica.restamp(slot, { hlc: this.#time.nextHlc(now), sequence: this.identity.nextSequence(partition) })
         this.#commit.local(name, replica.row(slot), this.#writeId)
       }
       count += slots.length

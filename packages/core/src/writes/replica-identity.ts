@@ -14,7 +14,8 @@ export class ReplicaIdentity {
   readonly ids: ReplicaIds
   readonly #collections: Collections
   readonly #random: RandomSource
-  readonly slotId: string
+  /** See `Peer.slotId`. */
+  slotId: string
   /** Heads of the own replica id when the peer was opened. Later writes are above them. */
   readonly #openingHeads = new WeakMap<Partition, number>()
   #index: number

@@ -55,6 +55,6 @@ function counting(kind: 'fields' | 'counters' | 'sets', partition: Partition): C
     return { changed: (slot, previous) => objects.changed(slot, previous), count: () => objects.count }
   }
   // No slot has this id: it writes nothing.
-  const keys = kind === 'sets' ? new KeyElements(partition) : new KeyCounts(partition, '?')
+  const keys = kind === 'sets' ? new KeyElements(partition) : new KeyCounts(partition, { slotId: '?' })
   return { changed: (slot, previous) => keys.changed(slot, previous), count: () => keys.all.size }
 }

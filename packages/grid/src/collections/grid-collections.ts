@@ -149,8 +149,8 @@ export abstract class GridCollections {
    */
   counter(name: string, options: PartitionedOptions): PartitionedCounter
   counter(name: string, options?: PartitionedOptions): GridCounter | PartitionedCounter {
-    this.#forMembers()
     if (options === undefined) return this.countersAndSets.counter(name)
+    this.#forMembers()
     return this.partitionedCountersAndSets.counter(name, options)
   }
 
@@ -159,8 +159,8 @@ export abstract class GridCollections {
   /** The partitioned set of that name: each element is on a few peers. Throws as above, and `INVALID_OPTION`, `PARTITIONS_INVALID`. */
   set<Element = unknown>(name: string, options: PartitionedOptions): PartitionedSet<Element>
   set<Element>(name: string, options?: PartitionedOptions): GridSet<Element> | PartitionedSet<Element> {
-    this.#forMembers()
     if (options === undefined) return this.countersAndSets.set(name)
+    this.#forMembers()
     return this.partitionedCountersAndSets.set(name, options)
   }
 
@@ -172,8 +172,8 @@ export abstract class GridCollections {
   /** The partitioned counters of that name: each is on a few peers. Throws as above, and `INVALID_OPTION`, `PARTITIONS_INVALID`. */
   counters(name: string, options: PartitionedOptions): PartitionedCounters
   counters(name: string, options?: PartitionedOptions): GridCounters | PartitionedCounters {
-    this.#forMembers()
     if (options === undefined) return this.countersAndSets.counters(name)
+    this.#forMembers()
     return this.partitionedCountersAndSets.counters(name, options)
   }
 
@@ -182,8 +182,8 @@ export abstract class GridCollections {
   /** The partitioned sets of that name: each is on a few peers. Throws as above, and `INVALID_OPTION`, `PARTITIONS_INVALID`. */
   sets<Element = unknown>(name: string, options: PartitionedOptions): PartitionedSets<Element>
   sets<Element>(name: string, options?: PartitionedOptions): GridSets<Element> | PartitionedSets<Element> {
-    this.#forMembers()
     if (options === undefined) return this.countersAndSets.sets(name)
+    this.#forMembers()
     return this.partitionedCountersAndSets.sets(name, options)
   }
 

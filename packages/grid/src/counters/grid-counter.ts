@@ -39,8 +39,8 @@ export class GridCounter {
   readonly #feed: ChangeFeed<CounterChange>
   /** The exact sum of all rows. Concurrent increments may take it out of the safe range. */
   #rows = 0n
-  /** The counts in this peer's row. */
-  #own: Share = NO_SHARE
+  /** The counts in this peer's row, and its slot. */
+  #own: { readonly slotId: string; readonly share: Share } = { slotId: '', share: NO_SHARE }
   /** Increments and decrements that are not written yet. They share one promise. */
   #up = 0
   #down = 0
@@ -170,14 +170,14 @@ export class GridCounter {
 
   /** Throws `COUNTER_RANGE`. A counter that is out of range already may count back towards it. @internal */
   checkRange(up: number, down: number): void {
-    addShares(this.#own, { up: this.#up + up, down: this.#down + down }, this.name)
+    addShares(this.#ownShare, { up: this.#up + up, down: this.#down + down }, this.name)
     const by = up - down
     if (!Number.isSafeInteger(this.#count + by)) checkSum(this.#exact(), by, this.name)
   }
 
   /** This peer's row after counting this. Throws `COUNTER_RANGE`, because other peers would refuse the row. @internal */
   row(up: number, down: number): RowWrite {
-    const share = addShares(this.#own, { up, down }, this.name)
+    const share = addShares(this.#ownShare, { up, down }, this.name)
     return { partition: this.#partition, key: this.#writes.pump.peer.slotId, bytes: encodeShare(share) }
   }
 
@@ -193,6 +193,12 @@ export class GridCounter {
       if (!this.#writing) queueMicrotask(() => this.#flush())
     }
     return this.#writes.copies.follow(this.#partition, this.#batch.promise, options)
+  }
+
+  get #ownShare(): Share {
+    const { slotId } = this.#writes.pump.peer
+    if (this.#own.slotId !== slotId) this.#own = { slotId, share: NO_SHARE }
+    return this.#own.share
   }
 
   #exact(): bigint {
@@ -239,7 +245,8 @@ export class GridCounter {
     const { table } = this.#partition.replica
     const share = readShare(table.value(slot))
     const delta = net(share) - net(readShare(previous))
-    if (table.key(slot) === this.#writes.pump.peer.slotId) this.#own = share
+    const slotId = table.key(slot)
+    if (slotId === this.#writes.pump.peer.slotId) this.#own = { slotId, share }
     this.#rows += delta
     this.#count = numberOf(this.#exact())
     if (delta === 0n || !this.#feed.wanted) return

@@ -2,10 +2,31 @@ import type { Grant, May } from './grants.ts'
 
 /** What guests and members call the collection of the rows of documents, beside the names of maps. No map has such a name. */
 export const DOCUMENT_ROWS = '\ue000documents'
+/** What they put before the names of sets and counters, so that they differ from those of maps. */
+const SET_MARK = '\ue000set '
+const COUNTER_MARK = '\ue000counter '
+
+/** What guests and members call a set. */
+export function setName(name: string): string {
+  return SET_MARK + name
+}
+
+/** What guests and members call a counter. */
+export function counterName(name: string): string {
+  return COUNTER_MARK + name
+}
+
+/** The collection that guests and members call so. That of documents has no name. */
+export function calledSo(map: string): { readonly what: 'map' | 'set' | 'counter' | 'doc'; readonly name: string } {
+  if (map === DOCUMENT_ROWS) return { what: 'doc', name: '' }
+  if (map.startsWith(SET_MARK)) return { what: 'set', name: map.slice(SET_MARK.length) }
+  if (map.startsWith(COUNTER_MARK)) return { what: 'counter', name: map.slice(COUNTER_MARK.length) }
+  return { what: 'map', name: map }
+}
 
 /**
- * Whether grants cover an entry. This and `coversTopic` are the only places that decide it. Names and keys are compared code unit by
- * code unit, which for well-formed text is byte by byte: nothing is normalised or folded.
+ * Whether grants cover an entry, by what guests and members call its collection and its key. This and `coversTopic` are the only places that
+ * decide it. Names and keys are compared code unit by code unit, which for well-formed text is byte by byte: nothing is normalised or folded.
  */
 export function covers(grants: readonly Grant[], may: May, map: string, key: string): boolean {
   return grants.some((grant) => {
@@ -31,7 +52,7 @@ export function coversPresence(grants: readonly Grant[]): boolean {
   return grants.some((grant) => 'presence' in grant)
 }
 
-/** The names of all maps that grants say something about; `DOCUMENT_ROWS` stands for documents. */
+/** What guests and members call the collections that grants say something about. */
 export function mapsOf(grants: readonly Grant[]): string[] {
   return [...new Set(grants.flatMap((grant) => rangeOf(grant)?.map ?? []))]
 }
@@ -49,8 +70,11 @@ export function prefixesOf(grants: readonly Grant[], may: May, map: string): str
   return [...new Set(widest)]
 }
 
-/** The rows that a grant is about: those of entries of a map, or of documents. */
+/** The entries that a grant is about, by what guests and members call their collection. */
 function rangeOf(grant: Grant): { readonly map: string; readonly prefix: string; readonly may: May } | undefined {
+  if ('topic' in grant || 'presence' in grant) return undefined
   if ('doc' in grant) return { map: DOCUMENT_ROWS, prefix: grant.doc, may: grant.may }
-  return 'map' in grant ? { map: grant.map, prefix: grant.prefix ?? '', may: grant.may } : undefined
+  const { may, prefix = '' } = grant
+  const map = 'map' in grant ? grant.map : 'set' in grant ? setName(grant.set) : counterName(grant.counter)
+  return { map, prefix, may }
 }

@@ -1,6 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { DOCUMENT_ROWS, covers, coversDoc, coversPresence, coversTopic, readingKey } from './covering.ts'
+import {
+  DOCUMENT_ROWS,
+  counterName,
+  covers,
+  coversDoc,
+  coversPresence,
+  coversTopic,
+  mapsOf,
+  readingKey,
+  setName,
+} from './covering.ts'
 import { checkGrants } from './grants.ts'
 import type { Grant, MapGrant } from './grants.ts'
 
@@ -89,6 +99,16 @@ describe('grants of documents', () => {
   })
 })
 
+it('grants of maps, sets and counters of one name cover nothing of each other, and no name leads from one to another', () => {
+  const calls = { map: 'a', set: setName('a'), counter: counterName('a') }
+  for (const [what, own] of Object.entries(calls)) {
+    const grants = checkGrants([{ [what]: 'a', may: 'write' }])
+    for (const map of Object.values(calls)) expect(covers(grants, 'read', map, 'k'), `${what} ${map}`).toBe(map === own)
+    expect(mapsOf(grants)).toEqual([own])
+    expect(() => checkGrants([{ map: own.padStart(2, '\ue000'), may: 'read' }])).toThrow(expect.anything())
+  }
+})
+
 describe('grants are refused', () => {
   it.each([
     [undefined],
@@ -102,6 +122,11 @@ describe('grants are refused', () => {
     [[{ map: 'todos', prefix: '\ud800', may: 'read' }]],
     [[{ map: 'todos', prefix: 'x'.repeat(1025), may: 'read' }]],
     [[{ doc: '', may: 'read' }]],
+    [[{ doc: 'a', prefix: 'b', may: 'read' }]],
+    [[{ set: 'a', counter: 'a', may: 'read' }]],
+    [[{ set: 'a', prefix: 'k\u0001t', may: 'read' }]],
+    [[{ counter: 'a', prefix: 'k\u0000', may: 'read' }]],
+    [[{ counter: '', may: 'read' }]],
     [[{ topic: '', may: 'read' }]],
     [[{ topic: 'a' }]],
     [[{ topic: 'a', may: 'read', map: 'a' }]],

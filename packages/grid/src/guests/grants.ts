@@ -1,4 +1,4 @@
-import { KEY_MAX_BYTES, checkCollectionName, checkName } from '@gossipgrid/core'
+import { ELEMENT_SEPARATOR, KEY_MAX_BYTES, KEY_SEPARATOR, checkCollectionName, checkName } from '@gossipgrid/core'
 import { misfit } from '../batches/checks.ts'
 import { GRANTS_MAX } from './guest-limits.ts'
 
@@ -23,6 +23,26 @@ export interface DocGrant {
   readonly may: May
 }
 
+/** The elements of a replicated set, or those of the sets under some keys. */
+export interface SetGrant {
+  /** The name of `grid.set` or `grid.sets`. */
+  readonly set: string
+  /** Only sets under keys that begin with this text, so nothing of `grid.set`. Default: all. */
+  readonly prefix?: string
+  /** `write`: to add and to remove. */
+  readonly may: May
+}
+
+/** A replicated counter, or those under some keys. */
+export interface CounterGrant {
+  /** The name of `grid.counter` or `grid.counters`. */
+  readonly counter: string
+  /** Only counters under keys that begin with this text, so nothing of `grid.counter`. Default: all. */
+  readonly prefix?: string
+  /** `write`: to count up and down, and to delete the counter under a key. */
+  readonly may: May
+}
+
 /** The messages of topics. */
 export interface TopicGrant {
   /** Topics whose names begin with this text. */
@@ -38,7 +58,7 @@ export interface PresenceGrant {
 }
 
 /** One thing that a pass allows. */
-export type Grant = MapGrant | DocGrant | TopicGrant | PresenceGrant
+export type Grant = MapGrant | SetGrant | CounterGrant | DocGrant | TopicGrant | PresenceGrant
 
 /** Throws `INVALID_OPTION`, `INVALID_NAME`. */
 export function checkGrants(grants: unknown): readonly Grant[] {
@@ -49,12 +69,15 @@ export function checkGrants(grants: unknown): readonly Grant[] {
 /** Throws `INVALID_NAME`. */
 function isGrant(grant: unknown): grant is Grant {
   if (typeof grant !== 'object' || grant === null) return false
-  const { doc, map, may, prefix, presence, topic, ...rest } = grant as Readonly<Record<string, unknown>>
-  if (Object.keys(rest).length > 0 || [map, doc, topic, presence].filter((what) => what !== undefined).length !== 1)
+  const { counter, doc, map, may, prefix, presence, set, topic, ...rest } = grant as Readonly<Record<string, unknown>>
+  const named = [map, set, counter, topic, doc].filter((name) => name !== undefined)
+  if (Object.keys(rest).length > 0 || named.length + (presence === undefined ? 0 : 1) !== 1) return false
+  if (prefix !== undefined && ((map ?? set ?? counter) === undefined || !isPrefix(prefix))) return false
+  // A key of sets and counters has none of these, so such a prefix would begin in an element.
+  if (map === undefined && [KEY_SEPARATOR, ELEMENT_SEPARATOR].some((mark) => String(prefix).includes(mark)))
     return false
-  if (prefix !== undefined && (map === undefined || !isPrefix(prefix))) return false
   if (presence !== undefined) return presence === true && may === undefined
-  if (doc === undefined) checkCollectionName(map ?? topic)
+  if (doc === undefined) checkCollectionName(named[0])
   else checkName(doc, 'document')
   return may === 'read' || may === 'write'
 }

@@ -18,6 +18,8 @@ export const GUEST_CURSOR_MAX_BYTES: number = 64 * 1024
 export const GUEST_WAITING_MESSAGES_MAX = 64
 /** How long a connection may take to show a pass. */
 export const GUEST_ENTRY_MAX_MS = 15_000
+/** What shows that a slot of a set or counter is a guest's own. */
+export const SLOT_PROOF_BYTES = 16
 /** Guests of one subject of which members remember what they have answered. Of more, those are forgotten that wrote longest ago. */
 export const GUESTS_OF_SUBJECT_MAX = 16
 /** How far ahead of a member's clock a guest may date a write. What is dated later counts as written now. */

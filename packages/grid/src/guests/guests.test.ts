@@ -1,62 +1,23 @@
 import { listenForGuests } from '@gossipgrid/network/guest-listener'
-import { memoryStorage } from '@gossipgrid/storage'
-import type { Storage } from '@gossipgrid/core'
-import { afterEach, describe, expect, it } from 'vitest'
-import type { Grid } from '../grid.ts'
+import { describe, expect, it } from 'vitest'
 import type { Grant } from './grants.ts'
 import { decodeGuestMessage, encodeMemberMessage } from './messages.ts'
 import { openGrid } from '../open-grid.ts'
-import type { OpenGridOptions } from '../open-grid-options.ts'
+import {
+  HOUR_MS,
+  SECRET,
+  answered,
+  closeAfterEach,
+  copyOf,
+  openGuest,
+  openMember,
+  passOf,
+  refusedOf,
+  silent,
+} from '../rig/guest-grids.ts'
 import { diskInMemory, until } from '../rig/test-grids.ts'
 
-const SECRET = 'q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA'
-const HOUR_MS = 3_600_000
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
-
-const open: Grid[] = []
-afterEach(async () => {
-  for (const grid of open.splice(0).toReversed()) await grid.close()
-})
-
-async function openMember(options: Partial<OpenGridOptions> = {}): Promise<Grid> {
-  const grid = await openGrid({
-    name: 'shop',
-    secret: SECRET,
-    listen: ['/ip4/127.0.0.1/tcp/0'],
-    mdns: false,
-    logger: silent,
-    guests: { listen: ['/ip4/127.0.0.1/tcp/0/ws'] },
-    ...options,
-  })
-  open.push(grid)
-  return grid
-}
-
-const addressesOf = (...members: readonly Grid[]): string[] =>
-  members.flatMap((member) => [...(member.status().guests?.addresses ?? [])])
-
-async function openGuest(
-  members: Grid | readonly Grid[],
-  pass: OpenGridOptions['pass'],
-  storage: Storage = memoryStorage(),
-  options: Partial<OpenGridOptions> = {},
-): Promise<Grid> {
-  const join = addressesOf(...[members].flat())
-  const grid = await openGrid({ name: 'shop', pass: pass!, join, storage, logger: silent, ...options })
-  open.push(grid)
-  return grid
-}
-
-async function copyOf(disk: Storage): Promise<Storage> {
-  const copy = diskInMemory()
-  for (const key of await disk.list(''))
-    await copy.write([{ type: 'put', key, bytes: (await disk.read(key))! }], { durable: true })
-  return copy
-}
-
-function passOf(member: Grid, grants: readonly Grant[], subject = 'ada', expiresInMs = HOUR_MS): Promise<string> {
-  return member.issuePass({ subject, expiresInMs, grants })
-}
+closeAfterEach()
 
 const OWN: readonly Grant[] = [
   { map: 'todos', prefix: '42/', may: 'write' },
@@ -88,15 +49,6 @@ describe('a guest reads', () => {
     ).toEqual(['news', 'todos'])
   })
 })
-
-/** The refused writes of a guest, as they come. */
-function refusedOf(guest: Grid): { code: string; key: string | undefined }[] {
-  const refused: { code: string; key: string | undefined }[] = []
-  guest.on('refused', ({ error, write }) => refused.push({ code: error.code, key: write?.key }))
-  return refused
-}
-
-const answered = (guest: Grid): Promise<void> => until(() => guest.status().guest?.waitingWrites === 0, 'the answers')
 
 describe('a guest writes', () => {
   it('to what its pass covers: at once here, and soon at members', async () => {
@@ -156,7 +108,6 @@ describe('a guest writes', () => {
     await member.map('todos').set('42/milk', 'theirs')
     const pass = await passOf(member, [{ map: 'todos', prefix: '42/', may: 'read' }])
     const disk = diskInMemory()
-    const addresses = addressesOf(member)
     const guest = await openGuest(member, () => Promise.reject(new Error('offline')), disk)
     const refused = refusedOf(guest)
     await guest.map('todos').set('42/milk', 'mine')
@@ -164,8 +115,7 @@ describe('a guest writes', () => {
     await until(() => guest.status().guest?.problem === 'offline', 'the problem')
     expect(guest.status().guest).toMatchObject({ state: 'offline', waitingWrites: 2 })
     await guest.close()
-    const again = await openGrid({ name: 'shop', pass, join: addresses, storage: disk, logger: silent })
-    open.push(again)
+    const again = await openGuest(member, pass, disk)
     const more = refusedOf(again)
     await until(() => more.length === 2, 'both refusals')
     expect(more.map(({ code }) => code)).toEqual(['FORBIDDEN', 'FORBIDDEN'])
@@ -173,8 +123,7 @@ describe('a guest writes', () => {
     expect(again.map('todos').snapshot()).toEqual([['42/milk', 'theirs']])
     await again.close()
     expect(member.map('todos').snapshot()).toEqual([['42/milk', 'theirs']])
-    const last = await openGrid({ name: 'shop', pass, join: addresses, storage: disk, logger: silent })
-    open.push(last)
+    const last = await openGuest(member, pass, disk)
     expect(last.map('todos').snapshot()).toEqual([['42/milk', 'theirs']])
   })
 
@@ -312,7 +261,7 @@ describe('a pass', () => {
       },
     })
     const pass = await passOf(member, OWN)
-    const guest = await openGuest([], pass, memoryStorage(), { join: server.addresses() })
+    const guest = await openGuest([], pass, undefined, { join: server.addresses() })
     await until(() => guest.status().guest?.problem.includes('is no member') === true, 'the problem')
     await guest.close()
     await server.stop()
@@ -552,15 +501,19 @@ describe('a guest that comes back', () => {
 })
 
 describe('a guest has', () => {
-  it('maps, topics and presence, and nothing else, and says so', async () => {
+  it('what its pass covers, and nothing else, and says so', async () => {
     const member = await openMember()
     const guest = await openGuest(member, await passOf(member, OWN))
     await guest.ready()
     const calls: (() => unknown)[] = [
-      () => guest.counter('a'),
-      () => guest.set('a'),
-      () => guest.counters('a'),
-      () => guest.sets('a'),
+      () => guest.counter('a1').increment(),
+      () => guest.set('a2').add(1),
+      () => guest.counters('a3').increment('k'),
+      () => guest.sets('a4').add('k', 1),
+      () => guest.counter('a', { mode: 'partitioned' }),
+      () => guest.set('a', { mode: 'partitioned' }),
+      () => guest.counters('a', { mode: 'partitioned' }),
+      () => guest.sets('a', { mode: 'partitioned' }),
       () => guest.doc('a'),
       () => guest.topic('a'),
       () => guest.presence(),

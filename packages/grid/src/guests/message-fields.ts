@@ -1,5 +1,5 @@
 import { GridError, KEY_MAX_BYTES, VALUE_MAX_BYTES, checkCollectionName } from '@gossipgrid/core'
-import { DOCUMENT_ROWS } from './covering.ts'
+import { calledSo } from './covering.ts'
 
 /** Reads the fields of a message that anyone may have sent. Everything throws `MESSAGE_MALFORMED` for what does not fit. */
 export class MessageFields {
@@ -19,12 +19,12 @@ export class MessageFields {
     return value as [unknown, unknown]
   }
 
-  /** The name of a collection, or of the rows of documents. */
+  /** What guests and members call a collection. */
   static name(value: unknown): string {
-    if (value === DOCUMENT_ROWS) return value
     try {
-      checkCollectionName(value)
-      return value
+      const called = typeof value === 'string' ? calledSo(value) : undefined
+      if (called?.what !== 'doc') checkCollectionName(called?.name)
+      return value as string
     } catch {
       throw MessageFields.malformed('name')
     }

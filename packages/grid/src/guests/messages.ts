@@ -6,6 +6,7 @@ import {
   GUEST_TOPICS_MAX,
   GUEST_WRITES_MAX,
   PASS_MAX_BYTES,
+  SLOT_PROOF_BYTES,
 } from './guest-limits.ts'
 import { MessageFields } from './message-fields.ts'
 
@@ -27,6 +28,8 @@ export interface GuestWrite {
   /** It was sent before, on another connection, and a member may have taken it. */
   readonly again: boolean
   readonly bytes: Uint8Array | undefined
+  /** For a row of a slot: shows that the slot is the guest's own (see `Slot`). */
+  readonly proof?: Uint8Array | undefined
 }
 
 /** What a guest sends. `hello` asks the member to prove that it is one; then `enter` shows the pass. */
@@ -56,6 +59,8 @@ export type GuestMessage =
 export interface SentRow {
   readonly rowKey: string
   readonly bytes: Uint8Array | undefined
+  /** Its date, in sets and counters: a remove names the add that it is of. */
+  readonly hlc?: number | undefined
 }
 
 /** What became of a write, and what its row is now, as far as the pass covers it. */
@@ -65,6 +70,8 @@ export interface WriteAnswer {
   readonly code: string
   readonly text: string
   readonly bytes: Uint8Array | undefined
+  /** See `SentRow`. */
+  readonly hlc?: number | undefined
 }
 
 /** A message of a topic, for a guest. */
@@ -261,17 +268,31 @@ function writeIn(fields: MessageFields): GuestWrite {
     rowKey: fields.key('rowKey'),
     hlc: fields.count('hlc'),
     again: fields.flag('again'),
-    bytes: fields.has('bytes') ? fields.bytesUpTo('bytes') : undefined,
+    bytes: bytesIn(fields),
+    proof: fields.has('proof') ? fields.bytes('proof', SLOT_PROOF_BYTES) : undefined,
   }
 }
 
 function rowIn(fields: MessageFields): SentRow {
-  return { rowKey: fields.key('rowKey'), bytes: fields.has('bytes') ? fields.bytesUpTo('bytes') : undefined }
+  return { rowKey: fields.key('rowKey'), bytes: bytesIn(fields), hlc: dateIn(fields) }
+}
+
+function bytesIn(fields: MessageFields): Uint8Array | undefined {
+  return fields.has('bytes') ? fields.bytesUpTo('bytes') : undefined
+}
+
+function dateIn(fields: MessageFields): number | undefined {
+  return fields.has('hlc') ? fields.count('hlc') : undefined
 }
 
 function answerIn(fields: MessageFields): WriteAnswer {
-  const bytes = fields.has('bytes') ? fields.bytesUpTo('bytes') : undefined
-  return { number: fields.count('number'), code: fields.text('code', 64), text: fields.text('text', 4096), bytes }
+  return {
+    number: fields.count('number'),
+    code: fields.text('code', 64),
+    text: fields.text('text', 4096),
+    bytes: bytesIn(fields),
+    hlc: dateIn(fields),
+  }
 }
 
 function fieldsOf(bytes: Uint8Array): MessageFields {

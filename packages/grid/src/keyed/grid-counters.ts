@@ -54,7 +54,7 @@ export class GridCounters extends KeyedFace<number, CountersChange> {
   /** @internal */
   constructor(writes: WritePath, collection: Collection, logger: Logger) {
     super(writes, collection, logger, countersLagged)
-    this.#counts = new KeyCounts(this.partition, writes.pump.peer.slotId)
+    this.#counts = new KeyCounts(this.partition, writes.pump.peer)
     this.partition.replica.observe({ changed: (slot, previous) => this.#changed(slot, previous) })
   }
 

@@ -34,7 +34,7 @@ class Machine {
 
   constructor(id: string) {
     this.id = id
-    this.counts = new KeyCounts({ replica: this.replica } as unknown as Partition, id)
+    this.counts = new KeyCounts({ replica: this.replica } as unknown as Partition, { slotId: id })
     this.replica.observe({ changed: (slot, previous) => void this.counts.changed(slot, previous) })
   }
 
@@ -67,7 +67,7 @@ class Machine {
 
   /** What is shown under each key, by the table kept up to date and by one that is made at once. */
   shown(): unknown[] {
-    const fresh = new KeyCounts({ replica: this.replica } as unknown as Partition, SLOT_IDS[2]!)
+    const fresh = new KeyCounts({ replica: this.replica } as unknown as Partition, { slotId: SLOT_IDS[2]! })
     return [this.counts, fresh].map((counts) => KEYS.map((key) => counts.sumOf(key)))
   }
 

@@ -43,15 +43,16 @@ export interface CountRow {
 export class KeyCounts {
   readonly all: Map<string, KeyCount> = new Map<string, KeyCount>()
   readonly #partition: Partition
-  readonly #slotId: string
+  readonly #peer: { readonly slotId: string }
   /** How much deletes had seen, by the key of the slot's row. */
   readonly #seen = new Map<string, Share>()
   /** A slot of this peer that a delete has removed is never written again: others might count it twice. */
   #ownSlots = 0
 
-  constructor(partition: Partition, slotId: string) {
+  /** `peer` has the slot of its own rows. */
+  constructor(partition: Partition, peer: { readonly slotId: string }) {
     this.#partition = partition
-    this.#slotId = slotId
+    this.#peer = peer
     const { table } = partition.replica
     const live = [...table.slots()].filter((slot) => !table.deleted(slot))
     const isDelete = (slot: number): boolean => deletedRow(table.key(slot)) !== undefined
@@ -65,7 +66,13 @@ export class KeyCounts {
 
   /** This peer's row under a key: that which is there, or a new one. */
   ownOf(key: string): OwnCount {
-    return this.all.get(key)?.own ?? this.#newSlot()
+    const own = this.all.get(key)?.own
+    return own?.slot.startsWith(this.#slotId) === true ? own : this.#newSlot()
+  }
+
+  /** How much deletes had seen of the slot of a row. */
+  seenOf(rowKey: string): Share | undefined {
+    return this.#seen.get(rowKey)
   }
 
   /** As `ownOf`, after a delete that is not applied yet. */
@@ -165,7 +172,7 @@ export class KeyCounts {
     const share = bytes === undefined ? undefined : readShare(bytes)
     // An honest deleter's numbers only grow. Where they do not, the other deletes of the slot count.
     const grows = share !== undefined && (previous === undefined || covers(share, readShare(previous)))
-    const next = grows ? largest(seen, share) : this.#seenOf(key, of)
+    const next = grows ? largest(seen, share) : this.#seenNow(key, of)
     if (next === undefined) this.#seen.delete(of)
     else this.#seen.set(of, next)
     const count = this.#shareAt(of)
@@ -173,7 +180,7 @@ export class KeyCounts {
   }
 
   /** What all deletes of a slot that are there have seen. */
-  #seenOf(key: string, of: string): Share | undefined {
+  #seenNow(key: string, of: string): Share | undefined {
     const { table } = this.#partition.replica
     let seen: Share | undefined
     for (const slot of table.slotsOf(key)) {
@@ -200,6 +207,10 @@ export class KeyCounts {
     // This peer's row may still be there, and all of it was seen. It counts in another slot then.
     if (count.own !== undefined) this.#ownSlots += 1
     this.all.delete(key)
+  }
+
+  get #slotId(): string {
+    return this.#peer.slotId
   }
 
   #ownNumber(slot: string): number {

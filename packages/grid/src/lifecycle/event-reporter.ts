@@ -14,14 +14,16 @@ export type DroppedCollection = Extract<PeerEvent, { type: 'dropped' }>
 
 /** A write of this guest that a member has refused. What is there at members has taken its place. */
 export interface RefusedWrite {
-  /** The name of the map; '' for an edit of a document. */
+  /** The name of the map, set or counter; '' for an edit of a document. */
   readonly collection: string
-  /** The name of the document that was edited. Undefined for a map. */
+  /** The name of the document that was edited. Undefined for others. */
   readonly doc?: string
-  /** The key of the entry; the name of the document. */
+  /** The key of the entry; '' in a single set or counter; the name of the document. */
   readonly key: string
   /** In a map with fields: the field. Undefined for the object as a whole. */
   readonly field: string | undefined
+  /** The element of a set. Undefined for others. */
+  readonly element?: unknown
 }
 
 /** Events of a grid. */

@@ -1,4 +1,4 @@
-import { GridError, entryKeyOf, hlcFromWall, splitKey, wallFromHlc } from '@gossipgrid/core'
+import { GridError, hlcFromWall, splitKey, wallFromHlc } from '@gossipgrid/core'
 import type { GuestDialler } from '@gossipgrid/network/guest-dialler'
 import type { Logger } from '../../logger.ts'
 import type { GuestStatus } from '../../runtime/guest-status.ts'
@@ -7,13 +7,14 @@ import { Seldom } from '../../runtime/seldom.ts'
 import type { RefusedWrite } from '../../lifecycle/event-reporter.ts'
 import { GUEST_WRITES_MAX } from '../guest-limits.ts'
 import { DOCUMENT_ROWS } from '../covering.ts'
-import { MAP_KINDS } from '../map-kinds.ts'
+import { isSlotted } from '../map-kinds.ts'
 import type { MemberMessage, WriteAnswer } from '../messages.ts'
 import type { GridSignals } from '../../signals/grid-signals.ts'
 import { LinkSignals } from '../signals/link-signals.ts'
 import { GuestIdentity } from './guest-identity.ts'
 import type { GuestOutbox } from './guest-outbox.ts'
 import { GuestRows } from './guest-rows.ts'
+import { refusedWrite } from './refused-write.ts'
 import { MemberConnection } from './member-connection.ts'
 import type { CarriedPass, PassHolder } from './pass-holder.ts'
 
@@ -244,33 +245,28 @@ export class GuestLink {
     }
   }
 
-  #answered({ bytes, code, number, text }: WriteAnswer): void {
+  #answered({ bytes, code, hlc, number, text }: WriteAnswer): void {
     this.#unanswered = Math.max(0, this.#unanswered - 1)
     const waiting = this.#deps.outbox.find(number)
     // A later write has taken its place, and brings an answer of its own.
     if (waiting === undefined) return
     const { kind, map, rowKey } = waiting
-    const refused = code === '' ? undefined : this.#rows.valueOf(kind, map, rowKey)
-    this.#rows.answered(number, bytes)
+    const before = code === '' ? undefined : this.#rows.valueOf(kind, map, rowKey)
+    this.#rows.answered(number, bytes, hlc)
     if (code === '') return
-    if (map === DOCUMENT_ROWS) {
-      this.#refusedEdit(rowKey, new GridError(code as GridError['code'], text), refused)
-      return
-    }
-    const field = kind === MAP_KINDS[0] ? undefined : splitKey(rowKey).sub
+    if (isSlotted(kind)) this.#deps.outbox.slots.refused(rowKey)
     const error = new GridError(code as GridError['code'], text)
-    const write = { collection: map, key: entryKeyOf(kind, rowKey), field }
-    this.#deps.refused({ from: this.#connection!.memberId, error, write })
+    const from = this.#connection!.memberId
+    if (map === DOCUMENT_ROWS) this.#refusedEdit(rowKey, error, before)
+    this.#deps.refused({ from, error, write: refusedWrite(waiting) })
   }
 
   /** The documents that show the edit end, and so does all that waits after it. What members have of it is read again. */
   #refusedEdit(rowKey: string, error: GridError, bytes: Uint8Array | undefined): void {
     const { main: name } = splitKey(rowKey)
     const later = this.#rows.refuseEdits(name, this.#sent)
-    const from = this.#connection!.memberId
     const rows = bytes === undefined || rowKey === name ? later : [bytes, ...later]
     this.#deps.outbox.documents.opened()?.refuse(name, error, rows)
-    this.#deps.refused({ from, error, write: { collection: '', key: name, field: undefined, doc: name } })
     if (later.length > 0) this.#connection!.end(new GridError('NETWORK_NOT_CONNECTED', 'it reads a document again'))
   }
 

@@ -3,7 +3,6 @@ import {
   GridError,
   decodeValue,
   encodeValue,
-  entryKeyOf,
   hlcFromWall,
   isSwept,
   splitKey,
@@ -11,12 +10,13 @@ import {
 } from '@gossipgrid/core'
 import type { Partition, Peer, Written } from '@gossipgrid/core'
 import type { Pump, WriteOverlay } from '../../runtime/write-path.ts'
-import { DOCUMENT_ROWS, covers } from '../covering.ts'
+import { DOCUMENT_ROWS, calledSo, covers } from '../covering.ts'
 import type { Grant } from '../grants.ts'
 import { GUEST_AHEAD_MAX_MS, GUEST_OUTBOX_MAX } from '../guest-limits.ts'
 import { GuestEdits } from '../documents/guest-edits.ts'
-import { guestNameOf, isGuestKind, openMap } from '../map-kinds.ts'
+import { grantKeyOf, guestNameOf, isSlotted, openMap } from '../map-kinds.ts'
 import type { GuestWrite } from '../messages.ts'
+import type { GuestSlots } from '../slots/guest-slots.ts'
 
 const PREFIX = 'out/'
 const SENT = 'sent'
@@ -28,9 +28,13 @@ interface Waiting {
   readonly map: string
   readonly kind: number
   readonly rowKey: string
-  /** Its date, where the guest's clock was too far ahead for the one that it was written with. */
+  /** Its date, where the guest's clock was too far ahead for its number, and where it removes what has this date. */
   readonly hlc?: number | undefined
+  /** See `Slot`. */
+  readonly proof?: Uint8Array | undefined
 }
+
+type StoredWaiting = [map: string, kind: number, rowKey: string, hlc?: number | null, proof?: Uint8Array | null]
 
 /**
  * The guest's own writes that no member has answered: rows beside those that it wrote, stored together with them. The number of a write is its
@@ -39,6 +43,8 @@ interface Waiting {
 export class GuestOutbox implements WriteOverlay {
   readonly #pump: Pump
   readonly #peer: Peer
+  /** The slot of its rows in sets and counters. */
+  readonly slots: GuestSlots
   readonly #waiting = new Map<number, Waiting>()
   readonly #numbers = new Map<string, number>()
   /** Keys of rows of this outbox that were deleted, and need no tombstone. */
@@ -50,15 +56,17 @@ export class GuestOutbox implements WriteOverlay {
   onWrite: () => void = () => undefined
   readonly documents: GuestEdits
 
-  constructor(pump: Pump) {
+  constructor(pump: Pump, slots: GuestSlots) {
     this.#pump = pump
+    this.slots = slots
     this.#peer = pump.peer
     this.documents = new GuestEdits(pump.peer)
     const { table } = this.#own.replica
     const stored = [...table.slots()].filter((slot) => !table.deleted(slot) && table.key(slot).startsWith(PREFIX))
     const rows = stored.map((slot) => {
-      const [map, kind, rowKey, hlc] = decodeValue(table.value(slot)!) as [string, number, string, number | undefined]
-      return { number: Number(table.key(slot).slice(PREFIX.length)), map, kind, rowKey, hlc }
+      const [map, kind, rowKey, hlc, proof] = decodeValue(table.value(slot)!) as StoredWaiting
+      const dated = { hlc: hlc ?? undefined, proof: proof ?? undefined }
+      return { number: Number(table.key(slot).slice(PREFIX.length)), map, kind, rowKey, ...dated }
     })
     for (const { number, ...waiting } of rows.toSorted((one, other) => one.number - other.number)) {
       this.#waiting.set(number, waiting)
@@ -74,7 +82,8 @@ export class GuestOutbox implements WriteOverlay {
   }
 
   has({ name }: Partition, rowKey: string): boolean {
-    return this.#numbers.size > 0 && this.#numbers.has(idOf({ map: guestNameOf(name), kind: name.kind, rowKey }))
+    if (this.#numbers.size === 0) return false
+    return this.#numbers.has(idOf({ map: guestNameOf(name) ?? '', kind: name.kind, rowKey }))
   }
 
   find(number: number): Waiting | undefined {
@@ -84,22 +93,35 @@ export class GuestOutbox implements WriteOverlay {
   check({ name }: Partition, key: string): void {
     const { kind } = name
     const map = guestNameOf(name)
-    if (!isGuestKind(map, kind))
-      throw new GridError('FORBIDDEN', 'a guest writes to replicated maps and documents only')
+    if (map === undefined)
+      throw new GridError('FORBIDDEN', 'a guest writes to replicated maps, sets, counters and documents only')
+    if (isSlotted(kind)) this.slots.check()
     if (this.#waiting.size >= GUEST_OUTBOX_MAX)
       throw new GridError('BACKLOG_FULL', `${GUEST_OUTBOX_MAX} writes wait for a member: connect to one first`)
     const { grants } = this.documents
-    if (grants !== undefined && !covers(grants, 'write', map, entryKeyOf(kind, key)))
-      throw new GridError('FORBIDDEN', `the pass does not allow this write to '${name.collection}'`)
+    if (grants !== undefined && !covers(grants, 'write', map, grantKeyOf(kind, key)))
+      throw new GridError('FORBIDDEN', `the pass does not allow this write to '${calledSo(map).name}'`)
   }
 
-  wrote({ name }: Partition, rowKey: string, { hlc }: Written): void {
-    const waiting = { map: guestNameOf(name), kind: name.kind, rowKey }
-    const before = this.#numbers.get(idOf(waiting))
+  wrote(partition: Partition, rowKey: string, { hlc }: Written): void {
+    const { kind } = partition.name
+    const row = { map: guestNameOf(partition.name)!, kind, rowKey }
+    const before = this.#numbers.get(idOf(row))
+    const waiting: Waiting = isSlotted(kind) ? { ...row, ...this.#ofSlot(partition, rowKey, hlc) } : row
+    // A remove has the date of what it removes.
+    const number = waiting.hlc === undefined ? hlc : this.#peer.time.nextHlc(this.#pump.now())
     if (before !== undefined) this.remove(before)
-    this.#numbers.set(idOf(waiting), hlc)
-    this.#keep(hlc, waiting)
+    this.#numbers.set(idOf(row), number)
+    this.#keep(number, waiting)
     this.onWrite()
+  }
+
+  #ofSlot({ name, replica }: Partition, rowKey: string, hlc: number): Pick<Waiting, 'hlc' | 'proof'> {
+    const { table } = replica
+    if (!table.deleted(table.slotOf(rowKey)!)) return { proof: this.slots.proofOf(rowKey) }
+    const added = this.#numbers.get(idOf({ map: guestNameOf(name)!, kind: name.kind, rowKey }))
+    // Members date an add of this guest otherwise if its clock is ahead.
+    return { hlc: (added === undefined ? undefined : this.#waiting.get(added)?.hlc) ?? hlc }
   }
 
   /** Forgets a write. Within one piece with what it leads to. */
@@ -144,12 +166,12 @@ export class GuestOutbox implements WriteOverlay {
     for (const [number, waiting] of this.#waiting) {
       if (number <= after) continue
       const again = number <= this.#sent
-      const { map, kind, rowKey } = waiting
+      const { map, kind, proof, rowKey } = waiting
       const row = this.#bytesOf(waiting)
       bytes += rowKey.length + (row?.length ?? 0)
       if (writes.length > 0 && bytes > bytesMax) break
       const hlc = waiting.hlc ?? (again ? number : this.#dateOf(number, nowHlc))
-      writes.push({ number, map, kind, rowKey, hlc, again, bytes: row })
+      writes.push({ number, map, kind, rowKey, hlc, again, bytes: row, ...(proof && { proof }) })
       if (writes.length >= countMax) break
     }
     const last = writes.at(-1)?.number ?? 0
@@ -180,9 +202,10 @@ export class GuestOutbox implements WriteOverlay {
   }
 
   #keep(number: number, waiting: Waiting): void {
-    const { hlc, kind, map, rowKey } = waiting
+    const { hlc, kind, map, proof, rowKey } = waiting
     this.#waiting.set(number, waiting)
-    this.#write(number, encodeValue(hlc === undefined ? [map, kind, rowKey] : [map, kind, rowKey, hlc], ROW_MAX_BYTES))
+    const rest = hlc === undefined && proof === undefined ? [] : [hlc ?? null, proof ?? null]
+    this.#write(number, encodeValue([map, kind, rowKey, ...rest], ROW_MAX_BYTES))
   }
 
   /** The row as it is here: own writes stand until they are answered. Undefined for a delete, and for what has expired. */

@@ -1,10 +1,10 @@
-import { BlockWriter, GUESTS, decodeValue, encodeValue, entryKeyOf } from '@gossipgrid/core'
+import { BlockWriter, GUESTS, decodeValue, encodeValue } from '@gossipgrid/core'
 import type { Collection, Partition, Peer } from '@gossipgrid/core'
 import type { Pump } from '../../runtime/write-path.ts'
 import { sameContent } from '../../maps/layout.ts'
 import { DOCUMENT_ROWS, covers, mapsOf } from '../covering.ts'
 import type { Grant } from '../grants.ts'
-import { guestNameOf, isGuestKind, openMap } from '../map-kinds.ts'
+import { grantKeyOf, guestNameOf, openMap } from '../map-kinds.ts'
 import type { MemberMessage } from '../messages.ts'
 import type { GuestOutbox } from './guest-outbox.ts'
 
@@ -63,9 +63,9 @@ export class GuestRows {
     const refilled = this.#refilled.get(map)
     this.#inOnePiece(() => {
       if (isReset) this.#keep(map, undefined)
-      for (const { rowKey, bytes } of rows) {
+      for (const { rowKey, bytes, hlc } of rows) {
         refilled?.add(rowKey)
-        this.#adopt(partition, rowKey, bytes)
+        this.#adopt(partition, rowKey, bytes, hlc)
       }
       if (more) return
       if (refilled !== undefined) this.#remove(partition, (rowKey) => !refilled.has(rowKey))
@@ -75,12 +75,12 @@ export class GuestRows {
   }
 
   /** A write was answered: from here on, its row is what members say it is, unless there is a later write. */
-  answered(number: number, bytes: Uint8Array | undefined): void {
+  answered(number: number, bytes: Uint8Array | undefined, hlc?: number): void {
     const { kind, map, rowKey } = this.#outbox.find(number)!
     const partition = openMap(this.#peer, map, kind)
     this.#inOnePiece(() => {
       this.#outbox.remove(number)
-      this.#adopt(partition, rowKey, bytes)
+      this.#adopt(partition, rowKey, bytes, hlc)
     })
   }
 
@@ -118,9 +118,9 @@ export class GuestRows {
       const granted = new Set(mapsOf(grants))
       for (const map of this.cursors().keys()) if (!granted.has(map)) this.#keep(map, undefined)
       for (const partition of this.#partitions()) {
-        const { name } = partition
-        const map = guestNameOf(name)
-        this.#remove(partition, (rowKey) => !covers(grants, 'read', map, entryKeyOf(name.kind, rowKey)))
+        const { kind } = partition.name
+        const map = guestNameOf(partition.name)!
+        this.#remove(partition, (rowKey) => !covers(grants, 'read', map, grantKeyOf(kind, rowKey)))
       }
     })
   }
@@ -139,10 +139,9 @@ export class GuestRows {
   }
 
   #partitions(): Partition[] {
-    const isOurs = ({ partitions: [partition] }: Collection): boolean => {
-      return partition !== undefined && isGuestKind(guestNameOf(partition.name), partition.name.kind)
-    }
-    return [...this.#peer.collections].filter(isOurs).flatMap(({ partitions }) => [...partitions])
+    const isOfGuest = ({ partitions: [first] }: Collection): boolean =>
+      first !== undefined && guestNameOf(first.name) !== undefined
+    return [...this.#peer.collections].filter(isOfGuest).flatMap(({ partitions }) => [...partitions])
   }
 
   #inOnePiece(change: () => void): void {
@@ -152,14 +151,15 @@ export class GuestRows {
     this.#pump.tickSoon()
   }
 
-  #adopt(partition: Partition, rowKey: string, bytes: Uint8Array | undefined): void {
+  #adopt(partition: Partition, rowKey: string, bytes: Uint8Array | undefined, hlc?: number): void {
     if (this.#outbox.has(partition, rowKey)) return
     const { table } = partition.replica
     const slot = table.slotOf(rowKey)
     const before = slot === undefined || table.deleted(slot) ? undefined : table.value(slot)
     if (bytes === undefined) this.#deleted.push({ partition, rowKey })
-    if (sameContent(before, bytes)) return
-    this.#peer.adopt(partition, rowKey, bytes, MEMBERS, this.#pump.now())
+    const dateHlc = bytes === undefined ? undefined : hlc
+    if (sameContent(before, bytes) && (dateHlc === undefined || table.hlc(slot!) === dateHlc)) return
+    this.#peer.adopt(partition, rowKey, bytes, MEMBERS, this.#pump.now(), dateHlc)
   }
 
   #remove(partition: Partition, isGone: (rowKey: string) => boolean): void {

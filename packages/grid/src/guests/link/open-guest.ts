@@ -4,6 +4,10 @@ import type { Logger } from '../../logger.ts'
 import { GuestFace } from '../face/guest-face.ts'
 import type { GuestLinkInput, GuestLinkFace, OpenGuestFace } from '../face/guest-face.ts'
 import type { PassSource } from '../pass-text.ts'
+import { GuestSlots } from '../slots/guest-slots.ts'
+import type { Slot } from '../slots/slot-proof.ts'
+
+export { drawSlot } from '../slots/slot-proof.ts'
 import { GuestLink } from './guest-link.ts'
 import { GuestOutbox } from './guest-outbox.ts'
 import { PassHolder } from './pass-holder.ts'
@@ -14,10 +18,12 @@ export interface GuestInput {
   readonly join: readonly string[]
   readonly pass: PassSource
   readonly privateKey: Uint8Array | undefined
+  /** Drawn for this opening. */
+  readonly slot: Slot
 }
 
 /** The network of a guest. Rejects with `NETWORK_BAD_ADDRESS` for an address that it cannot dial. */
-export async function openSoloNetwork({ join, name, privateKey }: GuestInput): Promise<SoloNetwork> {
+export async function openSoloNetwork({ join, name, privateKey }: Omit<GuestInput, 'slot'>): Promise<SoloNetwork> {
   if (join.length === 0) throw new GridError('INVALID_OPTION', 'join has no address: a guest joins a member by one')
   for (const address of join) checkGuestAddress(address)
   return new SoloNetwork(await openGuestDialler({ gridName: name, privateKey }))
@@ -30,12 +36,12 @@ export function guestFace(input: GuestInput, network: SoloNetwork, logger: Logge
 
 /** Connects the grid of a guest to members. */
 export function guestLink(
-  { join, name, pass }: GuestInput,
+  { join, name, pass, slot }: GuestInput,
   network: SoloNetwork,
   logger: Logger,
   { exchanged, refused, runtime, signals }: GuestLinkInput,
 ): GuestLinkFace {
-  const outbox = new GuestOutbox(runtime)
+  const outbox = new GuestOutbox(runtime, new GuestSlots(runtime.peer, slot))
   const link = new GuestLink({
     pump: runtime,
     outbox,

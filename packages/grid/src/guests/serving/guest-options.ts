@@ -1,25 +1,14 @@
 import { requireKnown } from '@gossipgrid/core'
 import type { Known } from '@gossipgrid/core'
 import { checkCount, checkKind, misfit, requireKind } from '../../batches/checks.ts'
+import type { AskedWrite } from '../asked-write.ts'
 
 const GUESTS_MAX = 100_000
 
 /** A write of a guest that a member is about to take. The pass covers it. */
-export interface GuestRequest {
+export interface GuestRequest extends AskedWrite {
   /** The pass of the guest, which is valid. */
   readonly pass: { readonly id: string; readonly subject: string }
-  /** The name of the map; '' for an edit of a document. */
-  readonly map: string
-  /** The name of the document that is edited. Undefined for a map. */
-  readonly doc?: string
-  /** The key of the entry; the name of the document. */
-  readonly key: string
-  /** In a map with fields: the field that is written. Undefined for the object as a whole. */
-  readonly field: string | undefined
-  /** The value, or that of the field; `{}` for the object as a whole. Undefined deletes. Of a document: the edit, as a Yjs update (V1). */
-  readonly value: unknown
-  /** The same before the write, at this peer. Undefined for a document. */
-  readonly previous: unknown
 }
 
 /** How a member serves guests: the option `guests` of `openGrid`. */

@@ -1,16 +1,8 @@
-import {
-  DOCUMENTS,
-  changesSince,
-  deletedDocumentHeader,
-  entryKeyOf,
-  fromStart,
-  isSwept,
-  splitKey,
-} from '@gossipgrid/core'
+import { DOCUMENTS, changesSince, deletedDocumentHeader, fromStart, isSwept, splitKey } from '@gossipgrid/core'
 import type { ChangesSince, Collections, Partition, PartitionCursor, Peer, Row } from '@gossipgrid/core'
-import { DOCUMENT_ROWS, covers, mapsOf, readingKey } from '../covering.ts'
+import { DOCUMENT_ROWS, calledSo, covers, mapsOf, readingKey } from '../covering.ts'
 import type { Grant } from '../grants.ts'
-import { DOCUMENT_KIND, MAP_KINDS } from '../map-kinds.ts'
+import { DOCUMENT_KIND, KIND_CODES, grantKeyOf, isSlotted } from '../map-kinds.ts'
 import type { SentRow } from '../messages.ts'
 import type { SealedCursor } from './cursor-seal.ts'
 import { SharedReads } from './shared-reads.ts'
@@ -45,11 +37,12 @@ export interface ReadPiece {
   readonly sealed: SealedCursor | undefined
 }
 
-/** The replicated map of that name here, of whole values or of fields; or the rows of documents. */
+/** The replicated collection here that guests and members call so, of whichever of its kinds. */
 export function mapPartition(collections: Collections, map: string): Partition | undefined {
   if (map === DOCUMENT_ROWS) return collections.internal(DOCUMENTS)
-  const name = collections.dropped.current(map)
-  const found = MAP_KINDS.map((kind) => collections.get(name, kind)?.partitions[0])
+  const { name: title, what } = calledSo(map)
+  const name = collections.dropped.current(title)
+  const found = KIND_CODES[what].map((kind) => collections.get(name, kind)?.partitions[0])
   const usable = found.filter((partition) => partition !== undefined && partition.mismatch === undefined)
   return usable.find((partition) => !partition!.replica.vector.isEmpty) ?? usable[0]
 }
@@ -124,7 +117,7 @@ export class GuestReads {
     rowKey: string,
   ): { readonly bytes: Uint8Array | undefined; readonly hlc: number } | undefined {
     if (partition === undefined) return undefined
-    if (!covers(this.#grants, 'read', map, entryKeyOf(partition.name.kind, rowKey))) return undefined
+    if (!covers(this.#grants, 'read', map, grantKeyOf(partition.name.kind, rowKey))) return undefined
     const { replica } = partition
     const slot = replica.table.slotOf(rowKey)
     return slot === undefined
@@ -163,7 +156,8 @@ export class GuestReads {
     const { changes } = this.#peer.commit
     const wallMs = this.#wallMs()
     const { cursor: since, reading } = followed
-    const mayRead = (key: string): boolean => covers(this.#grants, 'read', map, key)
+    const { kind } = partition.name
+    const mayRead = (key: string): boolean => covers(this.#grants, 'read', map, grantKeyOf(kind, key))
     // A guest that is connected has ended by itself what has expired meanwhile.
     const from = followed.changes < 0 ? since : { ...since, wallMs }
     const { cursor, keys, more, reset } = this.changed(partition, from, mayRead)
@@ -174,10 +168,10 @@ export class GuestReads {
     if (keys.length === 0 && !isReset && !isDue) return undefined
     followed.isReset = false
     const found = keys.flatMap((each) => each.rows)
-    const rows = found.map((row) => ({ rowKey: row.key, bytes: bytesOf(partition.name.kind, row) }))
+    const rows = found.map((row) => sentRow(kind, row))
     const hlc = found.reduce((latest, row) => Math.max(latest, row.hlc), 0)
     const sealed = more ? undefined : { cursor: { ...followed.cursor, wallMs }, reading }
-    const piece = { map, kind: partition.name.kind, isReset, rows, more, hlc, partition, sealed }
+    const piece = { map, kind, isReset, rows, more, hlc, partition, sealed }
     if (!isReset && keys.length > 0 && !more)
       this.#shared.keep(since, reading, { changes, piece, cursor: followed.cursor })
     return piece
@@ -198,6 +192,11 @@ export class GuestReads {
 
 const NOT_LOOKED = { changes: -1, givenAtMs: -Infinity } as const
 const VOID = { isReset: true, rows: [], more: false, hlc: 0, sealed: undefined } as const
+
+function sentRow(kind: number, row: Readonly<Row>): SentRow {
+  const sent = { rowKey: row.key, bytes: bytesOf(kind, row) }
+  return isSlotted(kind) ? { ...sent, hlc: row.hlc } : sent
+}
 
 /** The bytes of a row, in memory of their own. Undefined for a delete, and for what has expired and was swept. */
 function bytesOf(kind: number, { bytes, end, hlc, key, start }: Readonly<Row>): Uint8Array | undefined {

@@ -5,6 +5,7 @@ import type { Logger } from '../../logger.ts'
 import type { Pump } from '../../runtime/write-path.ts'
 import type { GuestChannel } from '@gossipgrid/network/guest-dialler'
 import { GUEST_ENTRY_MAX_MS, GUEST_WAITING_MESSAGES_MAX } from '../guest-limits.ts'
+import { isSlotted } from '../map-kinds.ts'
 import { decodeGuestMessage, encodeMemberMessage } from '../messages.ts'
 import type { GuestMessage, MemberMessage, WriteAnswer } from '../messages.ts'
 import { passInvalid } from '../pass-text.ts'
@@ -285,10 +286,11 @@ export class GuestSession {
     if (verdicts.length === 0) return undefined
     const { collections } = this.#deps.pump.peer
     let hlc = 0
-    const answers = verdicts.map(({ code, text, write: { map, number, rowKey } }): WriteAnswer => {
+    const answers = verdicts.map(({ code, text, write: { kind, map, number, rowKey } }): WriteAnswer => {
       const row = reads.rowOf(mapPartition(collections, map), map, rowKey)
       hlc = Math.max(hlc, row?.hlc ?? 0)
-      return { number, code, text, bytes: row?.bytes }
+      const date = isSlotted(kind) && row?.bytes !== undefined ? { hlc: row.hlc } : {}
+      return { number, code, text, bytes: row?.bytes, ...date }
     })
     return encodeMemberMessage({ type: 'answers', answers, hlc })
   }

@@ -11,17 +11,19 @@ import {
 } from '@gossipgrid/core'
 import type { Partition } from '@gossipgrid/core'
 import { checkKey } from '../../batches/checks.ts'
-import type { Logger } from '../../logger.ts'
 import type { RowWrite } from '../../runtime/row-write.ts'
 import type { WritePath } from '../../runtime/write-path.ts'
-import { DOCUMENT_ROWS, covers } from '../covering.ts'
+import type { AskedWrite } from '../asked-write.ts'
+import { DOCUMENT_ROWS, calledSo, covers } from '../covering.ts'
 import { EarlierEdits } from '../documents/document-edits.ts'
 import type { TakenEdits } from './taken-edits.ts'
-import { MAP_KINDS, isGuestKind, openMap } from '../map-kinds.ts'
+import { MAP_KINDS, grantKeyOf, isGuestKind, isSlotted, openMap } from '../map-kinds.ts'
 import type { GuestWrite } from '../messages.ts'
 import { GUEST_AHEAD_MAX_MS, GUEST_REMEMBERED_MS } from '../guest-limits.ts'
 import type { PassContent } from '../pass-text.ts'
-import type { GuestsOptions } from './guest-options.ts'
+import { askedWrite, checkSlot, slotRow } from '../slots/slot-writes.ts'
+import { isAuthorized } from './authorization.ts'
+import type { Authorization } from './authorization.ts'
 import { mapPartition } from './guest-reads.ts'
 import type { SubjectTotals } from './subject-totals.ts'
 import { TakenWrites, forgottenRows } from './taken-writes.ts'
@@ -30,13 +32,11 @@ import type { Answer } from './taken-writes.ts'
 /** Guests that are forgotten at a time. */
 const FORGOTTEN_MAX = 500
 
-export interface GuestWritesDeps {
+export interface GuestWritesDeps extends Authorization {
   readonly writes: WritePath
   readonly valueSizeMaxBytes: number
-  readonly authorize: GuestsOptions['authorize']
   readonly totals: SubjectTotals
   readonly edits: TakenEdits
-  readonly logger: Logger
 }
 
 /** What became of a write. Without a code, it was taken. */
@@ -116,25 +116,24 @@ export class GuestWrites {
     const { bytes, kind, map, rowKey } = write
     checkForm(write)
     if (map === DOCUMENT_ROWS) return this.#deps.edits.judge(pass, guest, write, earlier)
-    const key = entryKeyOf(kind, rowKey)
-    if (!covers(pass.grants, 'write', map, key)) return forbidden(map)
+    if (!covers(pass.grants, 'write', map, grantKeyOf(kind, rowKey))) return forbidden(map)
     if (bytes !== undefined && bytes.length > this.#deps.valueSizeMaxBytes)
       return { code: 'VALUE_TOO_LARGE', text: `a value of ${bytes.length} bytes` }
     try {
-      checkKey(key)
+      if (isSlotted(kind)) await checkSlot(write)
+      else checkKey(entryKeyOf(kind, rowKey))
       const partition = this.#open(write)
       if (partition.mismatch !== undefined) throw new GridError('COLLECTION_MISMATCH', partition.mismatch)
-      return (await this.#isAuthorized(pass, write, key, partition)) ? TAKEN : forbidden(map)
+      const asked = isSlotted(kind) ? askedWrite(partition, write) : this.#askedEntry(partition, write)
+      return asked === undefined || (await isAuthorized(this.#deps, pass, asked)) ? TAKEN : forbidden(map)
     } catch (error) {
-      if (error instanceof GridError) return { code: error.code, text: error.message }
-      throw error
+      return refusalOf(error)
     }
   }
 
-  async #isAuthorized(pass: PassContent, write: GuestWrite, key: string, partition: Partition): Promise<boolean> {
-    const { authorize, logger } = this.#deps
-    if (authorize === undefined) return true
-    const { map, rowKey } = write
+  #askedEntry(partition: Partition, write: GuestWrite): AskedWrite {
+    const { kind, map, rowKey } = write
+    const key = entryKeyOf(kind, rowKey)
     const field = write.kind === MAP_KINDS[0] ? undefined : splitKey(rowKey).sub
     const isObject = write.kind !== MAP_KINDS[0] && field === undefined
     const shown = (bytes: Uint8Array | undefined): unknown =>
@@ -142,14 +141,7 @@ export class GuestWrites {
     const { replica } = partition
     const slot = replica.table.slotOf(rowKey)
     const before = slot === undefined ? undefined : replica.read(slot, this.#deps.writes.pump.wallMs)
-    try {
-      const { id, subject } = pass
-      const request = { pass: { id, subject }, map, key, field, value: shown(write.bytes), previous: shown(before) }
-      return (await authorize(request)) === true
-    } catch (error) {
-      logger.error(`authorize has failed, so a write of a guest is refused: ${String(error)}`, { error })
-      return false
-    }
+    return { map, key, field, value: shown(write.bytes), previous: shown(before) }
   }
 
   #open({ kind, map }: GuestWrite): Partition {
@@ -216,7 +208,14 @@ export class GuestWrites {
     const { pump } = this.#deps.writes
     const refused = edits.refused(write)
     if (refused !== undefined) return refused
-    const { bytes, dateHlc, key, partition } = this.#row(write)
+    let row: RowWrite | undefined
+    try {
+      row = isSlotted(write.kind) ? slotRow(this.#open(write), write, pump.wallMs) : this.#row(write)
+    } catch (error) {
+      return refusalOf(error)
+    }
+    if (row === undefined) return TAKEN
+    const { bytes, dateHlc, key, partition } = row
     const text = this.#deps.totals.refusal(pass.grants, partition, key, bytes)
     if (text !== undefined) return { code: 'QUOTA_EXCEEDED', text }
     pump.peer.write(partition, key, bytes, pump.now(), dateHlc)
@@ -228,16 +227,21 @@ export class GuestWrites {
 
 const TAKEN: Answer = { code: '', text: '' }
 
+/** The answer to a write that an error refuses. Throws `MESSAGE_MALFORMED`, and what is no error of the grid. */
+function refusalOf(error: unknown): Answer {
+  if (!(error instanceof GridError) || error.code === 'MESSAGE_MALFORMED') throw error
+  return { code: error.code, text: error.message }
+}
+
 /** The same for what there is not and for what a pass does not cover. */
 function forbidden(map: string): Answer {
-  return { code: 'FORBIDDEN', text: `the pass does not allow this write to '${map}'` }
+  return { code: 'FORBIDDEN', text: `the pass does not allow this write to '${calledSo(map).name}'` }
 }
 
 /** Throws `MESSAGE_MALFORMED` for what no honest guest sends. */
 function checkForm({ bytes, hlc, kind, map, rowKey }: GuestWrite): void {
   if (!isGuestKind(map, kind)) throw new GridError('MESSAGE_MALFORMED', `a write to a collection of kind ${kind}`)
-  if (bytes === undefined) return
-  scanCbor(bytes)
-  const row = { key: rowKey, hlc, writer: 0, sequence: 1, replaced: 0, bytes, start: 0, end: bytes.length }
+  if (bytes !== undefined) scanCbor(bytes)
+  const row = { key: rowKey, hlc, writer: 0, sequence: 1, replaced: 0, bytes, start: 0, end: bytes?.length ?? 0 }
   rulesOf(kind)?.checkRow?.(row, '')
 }

@@ -1,7 +1,8 @@
-import { entryKeyOf, isSwept } from '@gossipgrid/core'
+import { isSwept } from '@gossipgrid/core'
 import type { Collections, Partition, Replica } from '@gossipgrid/core'
 import { mapsOf, prefixesOf } from '../covering.ts'
 import type { Grant } from '../grants.ts'
+import { grantKeyOf } from '../map-kinds.ts'
 import { KEPT_TOTALS_MAX, SUBJECT_ENTRIES_MAX, SUBJECT_TOTAL_MAX_BYTES } from '../guest-limits.ts'
 import type { GuestsOptions } from './guest-options.ts'
 import { mapPartition } from './guest-reads.ts'
@@ -45,9 +46,9 @@ export class SubjectTotals {
     if (after <= before) return undefined
     const total = this.of(grants)
     if (before === 0 && total.rows >= this.#rowsMax)
-      return `${total.rows} entries lie under what the pass allows to write to '${name.collection}' and other maps: the limit is ${this.#rowsMax}`
+      return `${total.rows} entries lie under what the pass allows to write to '${name.collection}' and other collections: the limit is ${this.#rowsMax}`
     if (total.bytes + after - before > this.#bytesMax)
-      return `${total.bytes} bytes lie under what the pass allows to write to '${name.collection}' and other maps: the limit is ${this.#bytesMax}`
+      return `${total.bytes} bytes lie under what the pass allows to write to '${name.collection}' and other collections: the limit is ${this.#bytesMax}`
     return undefined
   }
 
@@ -107,7 +108,7 @@ class MapTotals {
     const total = { rows: 0, bytes: 0 }
     for (const slot of table.slots()) {
       const rowKey = table.key(slot)
-      if (table.deleted(slot) || !entryKeyOf(name.kind, rowKey).startsWith(prefix)) continue
+      if (table.deleted(slot) || !grantKeyOf(name.kind, rowKey).startsWith(prefix)) continue
       total.rows += 1
       total.bytes += sizeOf(rowKey, table.valueLength(slot))
     }
@@ -122,7 +123,7 @@ class MapTotals {
     const isThere = !table.deleted(slot)
     const before = wasThere ? sizeOf(rowKey, previous.length) : 0
     const after = isThere ? sizeOf(rowKey, table.valueLength(slot)) : 0
-    const key = entryKeyOf(name.kind, rowKey)
+    const key = grantKeyOf(name.kind, rowKey)
     for (const length of this.#lengths) {
       const total = length > key.length ? undefined : this.#totals.get(key.slice(0, length))
       if (total === undefined) continue

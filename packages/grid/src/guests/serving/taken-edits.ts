@@ -1,10 +1,10 @@
 import { GridError } from '@gossipgrid/core'
-import type { Logger } from '../../logger.ts'
 import type { Pump } from '../../runtime/write-path.ts'
 import { GUEST_BEHIND_MAX_MS, GUEST_LACKING_MAX_MS } from '../guest-limits.ts'
 import type { GuestWrite } from '../messages.ts'
 import type { PassContent } from '../pass-text.ts'
-import type { GuestsOptions } from './guest-options.ts'
+import { isAuthorized } from './authorization.ts'
+import type { Authorization } from './authorization.ts'
 import type { Answer } from './taken-writes.ts'
 import { DocumentEdits } from '../documents/document-edits.ts'
 import type { EarlierEdits } from '../documents/document-edits.ts'
@@ -14,11 +14,9 @@ const LOOK_MS = 50
 /** Edits that refer to what this member lacks, and that it remembers. */
 const LACKING_MAX = 1000
 
-export interface TakenEditsDeps {
+export interface TakenEditsDeps extends Authorization {
   readonly pump: Pump
   readonly authors: { of(subject: string, guest: string): Promise<readonly string[]> }
-  readonly authorize: GuestsOptions['authorize']
-  readonly logger: Logger
 }
 
 /** Decides about the edits of documents that guests send. */
@@ -50,8 +48,7 @@ export class TakenEdits {
     }
     if (judged === 'behind') return this.#lacking(pass, guest, write)
     if (judged.code !== '') return judged
-    if (!(await this.#isAuthorized(pass, write)))
-      return { code: 'FORBIDDEN', text: 'the pass does not allow this edit' }
+    if (!(await this.#isAllowed(pass, write))) return { code: 'FORBIDDEN', text: 'the pass does not allow this edit' }
     this.#edits.accept(write, earlier)
     return judged
   }
@@ -73,16 +70,9 @@ export class TakenEdits {
     return new GridError('NETWORK_NOT_CONNECTED', 'this member lacks what an edit refers to')
   }
 
-  async #isAuthorized({ id, subject }: PassContent, write: GuestWrite): Promise<boolean> {
-    const { authorize, logger } = this.#deps
-    const { document, update } = this.#edits.editOf(write)
-    if (authorize === undefined || update === undefined) return true
-    const what = { map: '', doc: document, key: document, field: undefined, previous: undefined }
-    try {
-      return (await authorize({ pass: { id, subject }, ...what, value: update })) === true
-    } catch (error) {
-      logger.error(`authorize has failed, so an edit of a guest is refused: ${String(error)}`, { error })
-      return false
-    }
+  async #isAllowed(pass: PassContent, write: GuestWrite): Promise<boolean> {
+    const { document: doc, update: value } = this.#edits.editOf(write)
+    if (value === undefined) return true
+    return isAuthorized(this.#deps, pass, { map: '', doc, key: doc, field: undefined, value, previous: undefined })
   }
 }

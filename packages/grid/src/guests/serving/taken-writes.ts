@@ -2,7 +2,9 @@ import { GRACE_MS, decodeValue, encodeValue, hashText, hlcFromWall } from '@goss
 import type { GridErrorCode, Partition } from '@gossipgrid/core'
 import type { RowWrite } from '../../runtime/row-write.ts'
 import { GUESTS_OF_SUBJECT_MAX, GUEST_WRITES_MAX } from '../guest-limits.ts'
+import { isSlotted } from '../map-kinds.ts'
 import type { GuestWrite } from '../messages.ts'
+import { isRemoval } from '../slots/slot-writes.ts'
 
 const PREFIX = 'taken/'
 const ROW_MAX_BYTES = 16 * 1024
@@ -79,13 +81,15 @@ export class TakenWrites {
   }
 
   /** What a write was answered; undefined if it is new. */
-  verdict({ again, hlc, number }: GuestWrite, wallMs: number): Answer | undefined {
+  verdict(write: GuestWrite, wallMs: number): Answer | undefined {
+    const { again, hlc, kind, number } = write
     if (number <= this.#last) {
       const [, code = ''] = this.#refused.find(([refused]) => refused === number) ?? []
       return { code, text: code === '' ? '' : 'it was refused before' }
     }
     // Taken once more with the same date, it changes nothing, unless what has replaced it is purged by now.
-    if (again && !this.#isKnown && hlc < hlcFromWall(wallMs - GRACE_MS)) return FORGOTTEN
+    const isOld = again && !this.#isKnown && hlc < hlcFromWall(wallMs - GRACE_MS)
+    if (isOld && !(isSlotted(kind) && isRemoval(write))) return FORGOTTEN
     return undefined
   }
 
