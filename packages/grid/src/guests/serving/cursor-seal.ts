@@ -1,4 +1,5 @@
-import { decodeCursor, decodeValue, encodeCursor, encodeValue, scanCbor } from '@gossipgrid/core'
+import { decodeValue, encodeValue, scanCbor } from '@gossipgrid/core'
+import { decodeCursor, encodeCursor } from '@gossipgrid/core/following'
 import type { PartitionCursor, Partition } from '@gossipgrid/core'
 import type { Collections } from '@gossipgrid/core'
 import { GUEST_CURSOR_MAX_BYTES } from '../guest-limits.ts'

@@ -1,4 +1,5 @@
-import { DOCUMENTS, changesSince, deletedDocumentHeader, fromStart, isSwept, splitKey } from '@gossipgrid/core'
+import { DOCUMENTS, deletedDocumentHeader, isSwept, splitKey } from '@gossipgrid/core'
+import { changesSince, fromStart } from '@gossipgrid/core/following'
 import type { ChangesSince, Collections, Partition, PartitionCursor, Peer, Row } from '@gossipgrid/core'
 import { DOCUMENT_ROWS, calledSo, covers, mapsOf, readingKey } from '../covering.ts'
 import type { Grant } from '../grants.ts'
