@@ -126,7 +126,8 @@ export class GridSets<Element> extends KeyedFace<Element[], SetsChange<Element>>
 
   /** The rows that add or remove an element. @internal */
   rows(main: string, isPresent: boolean): RowWrite[] {
-    return this.#elements.rows(main, isPresent, this.writes.pump.peer.slotId)
+    const { overlay, pump } = this.writes
+    return this.#elements.rows(main, isPresent, pump.peer.slotId, overlay !== undefined)
   }
 
   /** @internal */

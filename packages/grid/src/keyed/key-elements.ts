@@ -35,10 +35,11 @@ export class KeyElements {
     for (const [key, elements] of this.all) for (const text of elements.keys()) yield mainOf(key, text)
   }
 
-  /** The rows that add an element at the slot of a peer, or that remove all adds of it, as those of `GridSet`. */
-  rows(main: string, isPresent: boolean, slotId: string): RowWrite[] {
+  /** The rows that add an element at the slot of a peer, or of a guest, or that remove all adds of it, as those of `GridSet`. */
+  rows(main: string, isPresent: boolean, slotId: string, isGuest: boolean = false): RowWrite[] {
     const live = liveRows(this.#partition, main)
-    return isPresent ? addRows(this.#partition, main, slotId, live) : removeRows(this.#partition, live)
+    if (!isPresent) return removeRows(this.#partition, live)
+    return addRows(this.#partition, main, slotId, isGuest ? [] : live)
   }
 
   /** A row has changed. Undefined if its element is there, or not there, as before. */

@@ -231,11 +231,13 @@ export class GridSet<Element> {
 
   /**
    * The rows that add or remove an element. An add keeps up to a few adds of other peers. It comes before the rows that
-   * remove the others, so that readers never see the element missing. @internal
+   * remove the others, so that readers never see the element missing. An add of a guest may be refused, so the member that takes it
+   * removes the others. @internal
    */
   rows(text: string, present: boolean): RowWrite[] {
     const live = liveRows(this.#partition, text)
-    if (present) return addRows(this.#partition, text, this.#writes.pump.peer.slotId, live)
+    const { overlay, pump } = this.#writes
+    if (present) return addRows(this.#partition, text, pump.peer.slotId, overlay === undefined ? live : [])
     // A call of before may still add it.
     return removeRows(this.#partition, live.length === 0 && this.isFilling ? [this.#ownKey(text)] : live)
   }

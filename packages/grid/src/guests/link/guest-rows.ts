@@ -1,5 +1,5 @@
-import { BlockWriter, GUESTS, decodeValue, encodeValue } from '@gossipgrid/core'
-import type { Collection, Partition, Peer } from '@gossipgrid/core'
+import { BlockWriter, GUESTS, NO_SHARE, decodeValue, encodeShare, encodeValue, kindCode } from '@gossipgrid/core'
+import type { Collection, Partition, PartitionName, Peer } from '@gossipgrid/core'
 import type { Pump } from '../../runtime/write-path.ts'
 import { sameContent } from '../../maps/layout.ts'
 import { DOCUMENT_ROWS, covers, mapsOf } from '../covering.ts'
@@ -34,8 +34,7 @@ export class GuestRows {
     this.#outbox = outbox
     for (const partition of this.#partitions())
       for (const slot of partition.replica.table.slots())
-        if (partition.replica.table.isTombstone(slot))
-          this.#deleted.push({ partition, rowKey: partition.replica.table.key(slot) })
+        if (isGone(partition, slot)) this.#deleted.push({ partition, rowKey: partition.replica.table.key(slot) })
     this.#dropDeleted()
   }
 
@@ -153,13 +152,14 @@ export class GuestRows {
 
   #adopt(partition: Partition, rowKey: string, bytes: Uint8Array | undefined, hlc?: number): void {
     if (this.#outbox.has(partition, rowKey)) return
-    const { table } = partition.replica
+    const { name, replica } = partition
+    const { table } = replica
     const slot = table.slotOf(rowKey)
     const before = slot === undefined || table.deleted(slot) ? undefined : table.value(slot)
     if (bytes === undefined) this.#deleted.push({ partition, rowKey })
     const dateHlc = bytes === undefined ? undefined : hlc
     if (sameContent(before, bytes) && (dateHlc === undefined || table.hlc(slot!) === dateHlc)) return
-    this.#peer.adopt(partition, rowKey, bytes, MEMBERS, this.#pump.now(), dateHlc)
+    this.#peer.adopt(partition, rowKey, bytes ?? goneBytes(name), MEMBERS, this.#pump.now(), dateHlc)
   }
 
   #remove(partition: Partition, isGone: (rowKey: string) => boolean): void {
@@ -183,11 +183,23 @@ export class GuestRows {
     for (const { partition, rowKey } of [...this.#deleted.splice(0), ...own]) {
       const { replica } = partition
       const slot = replica.table.slotOf(rowKey)
-      if (slot === undefined || !replica.table.isTombstone(slot) || this.#outbox.has(partition, rowKey)) continue
+      if (slot === undefined || !isGone(partition, slot) || this.#outbox.has(partition, rowKey)) continue
       const { sequence, writer } = replica.row(slot)
       log.drops(partition.name, [{ key: rowKey, replicaId: ids.id(writer), sequence }])
       replica.drop(slot)
     }
     if (log.length > 0) this.#peer.commit.remote(log.take())
   }
+}
+
+const COUNTER_KIND = kindCode({ kind: 'counter' })
+const NO_COUNT = encodeShare(NO_SHARE)
+
+/** What stands for a row that is gone until it is dropped: a tombstone. A counter has none, and the store takes none for sound. */
+function goneBytes({ kind }: PartitionName): Uint8Array | undefined {
+  return kind === COUNTER_KIND ? NO_COUNT : undefined
+}
+
+function isGone({ name, replica: { table } }: Partition, slot: number): boolean {
+  return table.isTombstone(slot) || (name.kind === COUNTER_KIND && sameContent(table.value(slot), NO_COUNT))
 }

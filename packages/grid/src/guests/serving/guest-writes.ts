@@ -21,7 +21,7 @@ import { MAP_KINDS, grantKeyOf, isGuestKind, isSlotted, openMap } from '../map-k
 import type { GuestWrite } from '../messages.ts'
 import { GUEST_AHEAD_MAX_MS, GUEST_REMEMBERED_MS } from '../guest-limits.ts'
 import type { PassContent } from '../pass-text.ts'
-import { askedWrite, checkSlot, slotRow } from '../slots/slot-writes.ts'
+import { askedWrite, checkSlot, replacedAdds, slotRow } from '../slots/slot-writes.ts'
 import { isAuthorized } from './authorization.ts'
 import type { Authorization } from './authorization.ts'
 import { mapPartition } from './guest-reads.ts'
@@ -221,6 +221,8 @@ export class GuestWrites {
     pump.peer.write(partition, key, bytes, pump.now(), dateHlc)
     // What is written next here is dated later.
     if (dateHlc !== undefined) pump.peer.time.hybridClock.observe(dateHlc)
+    if (isSlotted(write.kind))
+      for (const replaced of replacedAdds(partition, write)) pump.peer.write(partition, replaced, undefined, pump.now())
     return TAKEN
   }
 }

@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { Grid } from '../../grid.ts'
+import { mainOf } from '../../keyed/key-elements.ts'
 import { answered, closeAfterEach, copyOf, openGuest, openMember, passOf, refusedOf } from '../../rig/guest-grids.ts'
 import { diskInMemory, until } from '../../rig/test-grids.ts'
+import { addRows, liveRows } from '../../sets/element-rows.ts'
 import type { Grant } from '../grants.ts'
+import { setName } from '../covering.ts'
+import { mapPartition } from '../serving/guest-reads.ts'
 
 closeAfterEach()
 
@@ -93,10 +97,12 @@ describe('counters of guests', () => {
     const authorize = (request: { value: unknown }): boolean => (asked.push(request), request.value !== 13)
     const member = await openMember({ guests: { listen: ['/ip4/127.0.0.1/tcp/0/ws'], authorize } })
     await member.counter('visits').increment(1)
-    const guest = await openGuest(member, await passOf(member, OWN))
+    const disk = diskInMemory()
+    const pass = await passOf(member, OWN)
+    const guest = await openGuest(member, pass, disk)
     const refused = refusedOf(guest)
     await guest.ready()
-    for (const by of [2, 13, 4]) {
+    for (const by of [13, 2, 13, 4]) {
       await guest.counter('visits').increment(by)
       await guest.counters('votes').increment('42/a', by)
       await answered(guest)
@@ -104,10 +110,16 @@ describe('counters of guests', () => {
     expect(refused).toEqual([
       { code: 'FORBIDDEN', key: '' },
       { code: 'FORBIDDEN', key: '42/a' },
+      { code: 'FORBIDDEN', key: '' },
+      { code: 'FORBIDDEN', key: '42/a' },
     ])
     for (const grid of [member, guest])
       expect([grid.counter('visits').value, grid.counters('votes').peek('42/a')]).toEqual([7, 6])
-    expect(asked.slice(0, 2)).toMatchObject([
+    await guest.close()
+    const again = await openGuest(member, pass, disk)
+    expect([again.counter('visits').value, again.counters('votes').peek('42/a')]).toEqual([7, 6])
+    expect(again.status().recoveries).toEqual([])
+    expect(asked.slice(2, 4)).toMatchObject([
       { map: '', counter: 'visits', key: '', value: 2, previous: 1 },
       { map: '', counter: 'votes', key: '42/a', value: 2, previous: undefined },
     ])
@@ -195,6 +207,31 @@ describe('sets of guests', () => {
     expect(sorted(member.set('tags').getSnapshot())).toEqual(['green'])
     for (const write of [() => guest.set('staff').add('eve'), () => guest.sets('labels').add('43/b', 'x')])
       await expect((async () => write())()).rejects.toMatchObject({ code: 'FORBIDDEN' })
+  })
+
+  it('keep the adds of others where an add is refused, and replace them where there are many and it is taken', async () => {
+    const authorize = ({ value }: { value: unknown }): boolean => value !== 'red'
+    const member = await openMember({ guests: { listen: ['/ip4/127.0.0.1/tcp/0/ws'], authorize } })
+    const [tags, labels] = [member.set('tags'), member.sets('labels')]
+    const mains = ['tred', 'tblue', mainOf('42/a', 'tred'), mainOf('42/a', 'tblue')]
+    const partitions = mains.map((_, i) =>
+      mapPartition(member.pump.peer.collections, setName(i < 2 ? 'tags' : 'labels'))!,
+    )
+    const slots = ['1', '2', '3', '4'].map((digit) => digit.repeat(16))
+    const rows = mains.flatMap((main, i) => slots.flatMap((slot) => addRows(partitions[i]!, main, slot, [])))
+    await member.pump.writes.writeRows(rows)
+    const guest = await openGuest(member, await passOf(member, OWN))
+    await guest.ready()
+    for (const element of ['red', 'blue']) {
+      await guest.set('tags').add(element)
+      await guest.sets('labels').add('42/a', element)
+    }
+    await answered(guest)
+    expect([sorted(tags.getSnapshot()), labels.peek('42/a')?.toSorted()]).toEqual([
+      ['blue', 'red'],
+      ['blue', 'red'],
+    ])
+    expect(mains.map((main, i) => liveRows(partitions[i]!, main).length)).toEqual([4, 1, 4, 1])
   })
 
   it('keep an add that the guest had not seen when it removed the element', async () => {

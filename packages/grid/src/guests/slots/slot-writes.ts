@@ -17,6 +17,7 @@ import { checkKeyedKey } from '../../keyed/keyed-face.ts'
 import { mainParts } from '../../keyed/key-elements.ts'
 import { sameContent } from '../../maps/layout.ts'
 import type { RowWrite } from '../../runtime/row-write.ts'
+import { addedRows, liveRows } from '../../sets/element-rows.ts'
 import { decodeElement } from '../../sets/set-element.ts'
 import type { AskedWrite } from '../asked-write.ts'
 import { calledSo } from '../covering.ts'
@@ -91,6 +92,15 @@ function elementRow(partition: Partition, { bytes, hlc, rowKey }: GuestWrite, is
   if (!isAhead) return { ...row, bytes: undefined, dateHlc: hlc }
   if (slot === undefined || table.deleted(slot)) return undefined
   return { ...row, bytes: undefined, dateHlc: table.hlc(slot) }
+}
+
+/** Keys of the adds that an add which was taken replaces: there are too many of its element. */
+export function replacedAdds(partition: Partition, { bytes, kind, rowKey }: GuestWrite): readonly string[] {
+  if (bytes === undefined || isCounting(kind)) return []
+  const { main, sub } = splitKey(rowKey)
+  const live = liveRows(partition, main)
+  // It may have been removed meanwhile.
+  return live.includes(rowKey) ? addedRows(main, sub!, live).removed : []
 }
 
 /** The total of a slot, which only grows. */
