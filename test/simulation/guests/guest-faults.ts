@@ -1,8 +1,10 @@
-import type { MapGrant as Grant } from '../../../packages/grid/src/guests/grants.ts'
+import type { CounterGrant, MapGrant, SetGrant } from '../../../packages/grid/src/guests/grants.ts'
 import type { GuestWorld } from './guest-workload.ts'
 import type { SimulatedChannel } from './simulated-channel.ts'
 import type { SimulatedGuest } from './simulated-guest.ts'
 import type { SimulatedMember } from './simulated-member.ts'
+
+type Grant = MapGrant | SetGrant | CounterGrant
 
 /** What goes wrong between members, and between guests and members; and what passes allow. */
 export class GuestFaults {
@@ -197,5 +199,9 @@ function fullGrants(subject: string): readonly Grant[] {
     { map: 'todos', prefix: `${subject}/`, may: 'write' },
     { map: 'board', may: 'write' },
     { map: 'news', may: 'read' },
+    { counter: 'visits', may: 'write' },
+    { counter: 'votes', prefix: `${subject}/`, may: 'write' },
+    { set: 'tags', may: 'write' },
+    { set: 'labels', prefix: `${subject}/`, may: 'write' },
   ]
 }

@@ -1,9 +1,12 @@
 import { HLC_MAX } from '../../../packages/core/src/clock/hlc.ts'
 import { GuestOutbox } from '../../../packages/grid/src/guests/link/guest-outbox.ts'
 import { GuestRows } from '../../../packages/grid/src/guests/link/guest-rows.ts'
+import { isSlotted } from '../../../packages/grid/src/guests/map-kinds.ts'
+import type { GuestWrite } from '../../../packages/grid/src/guests/messages.ts'
 import { Revocations } from '../../../packages/grid/src/guests/passes/revocations.ts'
 import { GuestReads, mapPartition } from '../../../packages/grid/src/guests/serving/guest-reads.ts'
 import { GuestWrites } from '../../../packages/grid/src/guests/serving/guest-writes.ts'
+import { GuestSlots } from '../../../packages/grid/src/guests/slots/guest-slots.ts'
 import { TakenWrites } from '../../../packages/grid/src/guests/serving/taken-writes.ts'
 import { replaceMethod } from '../../../packages/testing/src/replacements.ts'
 import { runtimeOf } from './simulated-member.ts'
@@ -34,14 +37,19 @@ const unfilteredResync: Mutant = () => unfiltered((isFilling, isReset) => isRese
 const keptRows: Mutant = () => replaceMethod(GuestRows.prototype, 'restrict', () => () => undefined)
 
 /** A member applies what it refuses. */
-const refusedTaken: Mutant = () =>
+const refusedTaken: Mutant = () => takesRefused(({ kind }) => !isSlotted(kind))
+
+/** The same with counts, and with elements of sets. */
+const refusedSlotTaken: Mutant = () => takesRefused(({ kind }) => isSlotted(kind))
+
+const takesRefused = (isHere: (write: GuestWrite) => boolean): (() => void) =>
   replaceMethod(GuestWrites.prototype, 'take', (original) => {
     return async function take(this: GuestWrites, ...args: Parameters<typeof original>) {
       const verdicts = await original.apply(this, args)
       const pump = runtimeOf.get(this)!
       for (const { code, write } of verdicts) {
         const partition = mapPartition(pump.peer.collections, write.map)
-        if (code !== '' && partition !== undefined)
+        if (code !== '' && partition !== undefined && isHere(write))
           pump.undisturbed(() => pump.peer.write(partition, write.rowKey, write.bytes, pump.now()))
       }
       return verdicts
@@ -68,6 +76,9 @@ const refusedKept: Mutant = () => {
     restoreAnswered()
   }
 }
+
+/** A guest counts on in a slot of which a member has refused a total, and another one may have taken it. */
+const keptSlot: Mutant = () => replaceMethod(GuestSlots.prototype, 'refused', () => () => undefined)
 
 /** Each member dates what a guest writes by its own clock: taken at two of them, a write has two dates. */
 const takenTwice: Mutant = () =>
@@ -125,6 +136,8 @@ export type GuestMutantName =
   | 'unfiltered-resync'
   | 'kept-rows'
   | 'refused-taken'
+  | 'refused-slot-taken'
+  | 'kept-slot'
   | 'refused-kept'
   | 'taken-twice'
   | 'forgotten-answers'
@@ -139,6 +152,8 @@ export const GUEST_MUTANTS: Readonly<Record<GuestMutantName, Mutant>> = {
   'unfiltered-resync': unfilteredResync,
   'kept-rows': keptRows,
   'refused-taken': refusedTaken,
+  'refused-slot-taken': refusedSlotTaken,
+  'kept-slot': keptSlot,
   'refused-kept': refusedKept,
   'taken-twice': takenTwice,
   'forgotten-answers': forgottenAnswers,

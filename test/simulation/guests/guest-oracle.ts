@@ -1,6 +1,6 @@
 import { decodeValue, entryKeyOf } from '@gossipgrid/core'
 import type { Partition } from '@gossipgrid/core'
-import { covers } from '../../../packages/grid/src/guests/covering.ts'
+import { calledSo, covers } from '../../../packages/grid/src/guests/covering.ts'
 import type { Grant } from '../../../packages/grid/src/guests/grants.ts'
 import { decodeGuestMessage, decodeMemberMessage } from '../../../packages/grid/src/guests/messages.ts'
 import type { GuestWrite } from '../../../packages/grid/src/guests/messages.ts'
@@ -8,7 +8,9 @@ import { readPass } from '../../../packages/grid/src/guests/pass-text.ts'
 import type { ReadPass } from '../../../packages/grid/src/guests/pass-text.ts'
 import { Revocations } from '../../../packages/grid/src/guests/passes/revocations.ts'
 import type { ChannelWitness } from './simulated-channel.ts'
+import { grantKeyOf, guestNameOf, isSlotted } from '../../../packages/grid/src/guests/map-kinds.ts'
 import { GuestLedger } from './guest-ledger.ts'
+import { GuestSlotOracle, liveRows } from './guest-slot-oracle.ts'
 import type { SimulatedGuest } from './simulated-guest.ts'
 import type { SimulatedMember } from './simulated-member.ts'
 
@@ -20,6 +22,8 @@ const isRevoked = Revocations.prototype.has
 /** What a guest must not see and what must not happen to its writes, looked at on the wire and in what everyone has. */
 export class GuestOracle {
   readonly ledger: GuestLedger = new GuestLedger()
+  /** Of sets and counters. */
+  readonly slots: GuestSlotOracle
   readonly #members: readonly SimulatedMember[]
   readonly #guests: readonly SimulatedGuest[]
   readonly #violated: (violation: string) => void
@@ -33,6 +37,7 @@ export class GuestOracle {
     this.#members = members
     this.#guests = guests
     this.#violated = violated
+    this.slots = new GuestSlotOracle(violated)
   }
 
   /** What is said between a guest and a member is within the pass that the member has accepted, which is valid there. */
@@ -46,7 +51,9 @@ export class GuestOracle {
         this.messages += 1
         if (from === 'guest') {
           const message = decodeGuestMessage(bytes)
-          if (message.type === 'writes') for (const write of message.writes) this.ledger.sent(guest.index, write)
+          for (const write of message.type === 'writes' ? message.writes : [])
+            if (isSlotted(write.kind)) this.slots.sent(write)
+            else this.ledger.sent(guest.index, write)
           return
         }
         const message = decodeMemberMessage(bytes)
@@ -54,14 +61,15 @@ export class GuestOracle {
         if (message.type === 'rows') {
           this.#checkPass(guest, member, pass)
           for (const { rowKey } of message.rows)
-            this.#checkSeen(guest, pass?.grants, message.map, entryKeyOf(message.kind, rowKey))
+            this.#checkSeen(guest, pass?.grants, message.map, grantKeyOf(message.kind, rowKey))
         }
         if (message.type !== 'answers') return
         this.#checkPass(guest, member, pass)
         for (const answer of message.answers) {
           const write = writes.get(answer.number)!
+          if (isSlotted(write.kind)) this.slots.answers(write, answer)
           const known = this.ledger.answers(guest.index, answer)
-          const key = entryKeyOf(write.kind, write.rowKey)
+          const key = grantKeyOf(write.kind, write.rowKey)
           if (answer.bytes !== undefined) this.#checkSeen(guest, pass?.grants, write.map, key)
           if (answer.code === '' || known === undefined) continue
           const isBad = known.value.startsWith('bad')
@@ -89,6 +97,7 @@ export class GuestOracle {
   /** Looks at what everyone has now. */
   check(): void {
     for (const member of this.#members) for (const map of MAPS) this.#checkMember(member, map)
+    for (const member of this.#members) this.slots.check(member)
     for (const guest of this.#guests) this.#checkGuest(guest)
   }
 
@@ -128,8 +137,17 @@ export class GuestOracle {
     guest.look()
     for (const collection of grid.pump.peer.collections) {
       const [partition] = collection.partitions
-      if (partition === undefined || partition.name.collection === '' || !isOfApplication(partition)) continue
-      const map = partition.name.collection
+      const map = partition === undefined ? undefined : guestNameOf(partition.name)
+      if (partition === undefined || map === undefined) continue
+      if (isSlotted(partition.name.kind)) {
+        for (const { rowKey } of liveRows(partition))
+          if (
+            !outbox.has(partition, rowKey) &&
+            !covers(guest.grants ?? [], 'read', map, grantKeyOf(partition.name.kind, rowKey))
+          )
+            this.#violated(`${guest.peerId} has a row of ${calledSo(map).name}, which its pass does not cover`)
+        continue
+      }
       for (const { key, rowKey, value } of rowsOf(partition)) {
         if (outbox.has(partition, rowKey)) continue
         if (!covers(guest.grants ?? [], 'read', map, key))
@@ -140,10 +158,6 @@ export class GuestOracle {
       }
     }
   }
-}
-
-function isOfApplication({ name }: Partition): boolean {
-  return MAPS.some((map) => map === name.collection)
 }
 
 /** What is in a map, as text. */

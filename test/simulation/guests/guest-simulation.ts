@@ -1,11 +1,16 @@
-import { GUESTS, hashHex } from '@gossipgrid/core'
+import { GUESTS, entryKeyOf, hashHex } from '@gossipgrid/core'
+import type { Partition } from '@gossipgrid/core'
 import { memoryNetworkHub } from '@gossipgrid/testing/memory-network'
-import type { MapGrant as Grant } from '../../../packages/grid/src/guests/grants.ts'
+import { covers } from '../../../packages/grid/src/guests/covering.ts'
+import type { Grant } from '../../../packages/grid/src/guests/grants.ts'
+import { grantKeyOf, guestNameOf } from '../../../packages/grid/src/guests/map-kinds.ts'
 import { Passes } from '../../../packages/grid/src/guests/passes/passes.ts'
 import { Random } from '../../../packages/testing/src/random.ts'
 import { TraceHash } from '../../../packages/testing/src/trace-hash.ts'
 import { GuestFaults } from './guest-faults.ts'
 import { GuestOracle, MAPS, rowsOf } from './guest-oracle.ts'
+import { SLOTTED, liveRows, slotText } from './guest-slot-oracle.ts'
+import { GuestSlotWorkload } from './guest-slot-workload.ts'
 import { GuestWorkload } from './guest-workload.ts'
 import { SimulatedChannel } from './simulated-channel.ts'
 import { SimulatedGuest } from './simulated-guest.ts'
@@ -98,9 +103,11 @@ class GuestSimulation {
     const world = { time, hub: this.#hub, members: this.#members, guests: this.#guests, oracle: this.#oracle }
     this.#faults = new GuestFaults({ ...world, random: random.fork('faults') })
     this.#workload = new GuestWorkload({ ...world, random: random.fork('writes') })
+    this.#slotWorkload = new GuestSlotWorkload({ ...world, random: random.fork('slots') })
   }
 
   readonly #workload: GuestWorkload
+  readonly #slotWorkload: GuestSlotWorkload
 
   async run(): Promise<GuestSimulationResult> {
     try {
@@ -130,6 +137,7 @@ class GuestSimulation {
     const weeks = this.#options.weeks ?? this.#random.fork('weeks').chance(0.3)
     const parts = weeks ? 4 : 1
     this.#workload.start()
+    this.#slotWorkload.start()
     this.#faults.start()
     let comeBack = (): void => undefined
     for (let part = 1; part <= parts; part++) {
@@ -153,6 +161,7 @@ class GuestSimulation {
 
   async #settle(): Promise<void> {
     this.#workload.end()
+    this.#slotWorkload.end()
     await this.#faults.heal()
     const endMs = this.#time.queue.nowMs + SETTLE_MAX_MS
     for (;;) {
@@ -182,12 +191,12 @@ class GuestSimulation {
       if (!write.isTaken && !write.isRefused && !write.isReplaced) return `'${write.value}' was never answered`
       if (write.isTaken && this.#isLost(write)) return `'${write.value}' was taken, and is lost`
     }
-    return undefined
+    return this.#oracle.slots.lost(this.#members[0]!)
   }
 
   #stateOf(member: SimulatedMember): string {
     const { collections } = member.grid!.pump.peer
-    const partitions = [...MAPS.map((map) => member.partition(map)), collections.internal(GUESTS)]
+    const partitions = [...[...MAPS, ...SLOTTED].map((map) => member.partition(map)), collections.internal(GUESTS)]
     return partitions.map((each) => (each === undefined ? '' : hashHex(each.replica.fingerprint))).join()
   }
 
@@ -198,12 +207,17 @@ class GuestSimulation {
     const here = [...guest.grid!.pump.peer.collections].flatMap(({ partitions }) => [...partitions])
     for (const map of MAPS) {
       const there = member!.partition(map)
-      const own = here.find(({ name }) => name.collection === map)
+      const own = here.find(({ name }) => guestNameOf(name) === map)
       const texts = (partition: typeof own): string[] =>
         partition === undefined ? [] : rowsOf(partition).map(({ key, value }) => `${key}=${value}`)
       const isRead = (text: string): boolean => mayRead(grants, map, text)
       const [expected, found] = [texts(there).filter(isRead).toSorted().join(), texts(own).toSorted().join()]
       if (expected !== found) return `${guest.peerId} has ${found} in '${map}' instead of ${expected}`
+    }
+    for (const map of SLOTTED) {
+      const own = here.find(({ name }) => guestNameOf(name) === map)
+      const [there, found] = [member!.partition(map), own].map((partition) => slotRows(partition, grants, map))
+      if (there !== found) return `${guest.peerId} has ${found} in '${map}' instead of ${there}`
     }
     return undefined
   }
@@ -256,6 +270,15 @@ class GuestSimulation {
   }
 }
 
+/** The rows of a set or counter that grants cover, as text. */
+function slotRows(partition: Partition | undefined, grants: readonly Grant[], map: string): string {
+  if (partition === undefined) return ''
+  const { kind } = partition.name
+  const isRead = ({ rowKey }: { readonly rowKey: string }): boolean =>
+    covers(grants, 'read', map, grantKeyOf(kind, entryKeyOf(kind, rowKey)))
+  return liveRows(partition).filter(isRead).map(slotText).toSorted().join()
+}
+
 function mayRead(grants: readonly Grant[], map: string, text: string): boolean {
-  return grants.some((grant) => grant.map === map && text.startsWith(grant.prefix ?? ''))
+  return grants.some((grant) => 'map' in grant && grant.map === map && text.startsWith(grant.prefix ?? ''))
 }

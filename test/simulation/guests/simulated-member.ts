@@ -142,6 +142,7 @@ export class SimulatedMember {
     const totals = new SubjectTotals(() => runtime.peer.collections)
     const { random, time } = this.#deps
     const authorize = async ({ value }: { readonly value: unknown }): Promise<boolean> => {
+      if (typeof value === 'number') return value < 9
       if (random.chance(0.2)) await new Promise<void>((resolve) => void time.timer(resolve, random.between(1, 300)))
       return typeof value !== 'string' || !value.startsWith('bad')
     }
