@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { openGrid } from 'gossipgrid'
 import type { Grant, Grid, GuestRequest } from 'gossipgrid'
@@ -32,8 +33,7 @@ export class ShopServer {
     const ways = tls === undefined ? 'ws' : 'tls/ws'
     const grid = await openGrid({
       name: NAME,
-      // All members need the same one. This shop has one member, so it draws another one each time.
-      secret: randomBytes(32).toString('base64url'),
+      secret: await secretIn(directory),
       listen: [`/ip4/127.0.0.1/tcp/0`],
       mdns: false,
       guests: { listen: [`/ip4/${host}/tcp/0/${ways}`], authorize: isSensible },
@@ -156,4 +156,19 @@ function answer(response: ServerResponse, value: unknown): void {
 function refuse(response: ServerResponse, status: number): void {
   response.statusCode = status
   response.end()
+}
+
+/** All members need the same secret, and this one needs it again at its next start, to know what guests have written meanwhile. */
+async function secretIn(directory: string | undefined): Promise<string> {
+  const drawn = randomBytes(32).toString('base64url')
+  if (directory === undefined) return drawn
+  // The grid takes a new directory only if it is empty.
+  const path = `${directory}.secret`
+  try {
+    await writeFile(path, drawn, { flag: 'wx', mode: 0o600 })
+    return drawn
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    return readFile(path, 'utf8')
+  }
 }
