@@ -81,6 +81,17 @@ describe('an index of keys', () => {
     expect(index.withHash(hashOf(keys[1]!)).toSorted((a, b) => a - b)).toEqual(sharing)
   })
 
+  it('finds all keys of a hash, also those that found no cell before others went and the index grew', () => {
+    const keys = Array.from({ length: 400 }, (_, i) => `key ${i}`)
+    const hashes = new Map(keys.map((key, slot) => [key, slot < 70 ? 42 : honest(key)]))
+    const index = new KeyIndex(keyed(keys, (key) => hashes.get(key)!))
+    for (let slot = 0; slot < 70; slot++) index.add(slot, 42)
+    expect(index.crowdedCount).toBe(6)
+    for (let slot = 0; slot < 40; slot++) index.remove(slot, 42)
+    for (let slot = 70; slot < keys.length; slot++) index.add(slot, hashes.get(keys[slot]!)!)
+    expect(index.withHash(42).toSorted((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, i) => 40 + i))
+  })
+
   it('crowds no honest key out among a million', () => {
     const keys = Array.from({ length: 1_000_000 }, (_, i) => `user:${i}`)
     const index = indexOf(keys, honest)

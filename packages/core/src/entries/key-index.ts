@@ -101,7 +101,8 @@ export class KeyIndex {
     let at = hash & mask
     for (let probe = 1; probe <= PROBES_MAX; probe++) {
       const cell = cells[at]!
-      if (cell === 0) return found
+      // Some may have found no cell before the last growth, and cells are free now.
+      if (cell === 0) break
       if ((cell & ~SLOT_MASK) === tag && cell !== REMOVED) {
         const slot = (cell & SLOT_MASK) - 1
         if (this.#slots.keyHash(slot) === hash) found.push(slot)
