@@ -13,7 +13,7 @@ import type { AskOptions } from '../asking/asking.ts'
 import type { KeysInOrder } from '../routing/key-ranges.ts'
 import type { PageQuery } from '../routing/pages.ts'
 import type { Row } from '../entries/entry-table.ts'
-import type { UnsettledKey } from '../routing/largest-rows.ts'
+import type { KeyOfPart } from '../routing/largest-rows.ts'
 import type { PartAnswer, QueryReply } from '../routing/part-queries.ts'
 import type { KeyRead, ReadKey } from '../routing/reads.ts'
 import type { PartitionName } from '../wire/block.ts'
@@ -155,7 +155,7 @@ export class PartitionAccess {
   }
 
   /** The keys in these partitions of which this peer knows writes that the owners may lack, each at least once. */
-  unsettled(names: readonly PartitionName[]): Iterable<UnsettledKey> {
+  unsettled(names: readonly PartitionName[]): Iterable<KeyOfPart> {
     return this.#ownership.reads.routing.reading.largest.unsettled(names)
   }
 
@@ -171,7 +171,7 @@ export class PartitionAccess {
 
   /** What this peer itself knows of a key: its copy, its writes, and what it has read. Tombstones included. */
   known(name: PartitionName, key: string): readonly Readonly<Row>[] {
-    return this.#ownership.reads.routing.reading.largest.of({ name, key }, [])
+    return this.#ownership.reads.routing.reading.largest.known({ name, key })
   }
 
   /** The replica id of this peer's writes to partitions that it has no whole copy of. */

@@ -6,7 +6,7 @@ import { OwningPeers, keyIn, users, usersOf } from '../rig/owning-peers.ts'
 import type { Passed } from '../rig/wired-peers.ts'
 import { encodeMessage } from '../wire/messages.ts'
 import { ReplicaIds } from '../versions/replica-ids.ts'
-import { largestOf, missingIn } from './missing-rows.ts'
+import { largestOf, missingIn } from '../routing/missing-rows.ts'
 
 const OWNERS = ['a', 'b', 'c'] as const
 type Owner = (typeof OWNERS)[number]

@@ -13,7 +13,7 @@ import { BlockWriter, nameKey } from '../wire/block.ts'
 import type { PartitionName } from '../wire/block.ts'
 import { ReadOutcome } from '../wire/read-messages.ts'
 import type { ReplicaIdentity } from '../writes/replica-identity.ts'
-import { largestOf, missingIn } from './missing-rows.ts'
+import { largestOf, missingIn } from '../routing/missing-rows.ts'
 
 type Rows = readonly Readonly<Row>[]
 
@@ -24,8 +24,8 @@ interface RepairingRead {
   readonly waiting: Map<number, PeerId>
   /** The rows of the owners that have. */
   readonly copies: Map<PeerId, Rows>
-  /** An owner with a whole copy has answered. */
-  isAnswered: boolean
+  /** Those of owners with a whole copy. */
+  readonly whole: Rows[]
   readonly patientUntilMs: number
   readonly deadlineMs: number
   readonly done: (read: KeyRead) => void
@@ -71,6 +71,7 @@ export class RepairingReads {
     done: (read: KeyRead) => void,
     { timeoutMs = READ_TIMEOUT_MS }: { readonly timeoutMs?: number } = {},
   ): void {
+    this.#deps.largest.forgetOld(now)
     if (this.#open.size >= READS_MAX)
       throw new GridError('BACKLOG_FULL', `${READS_MAX} reads wait for an answer already`)
     const { neighbours, outbox, placement, requests } = this.#deps
@@ -79,7 +80,7 @@ export class RepairingReads {
       asked,
       waiting: new Map(),
       copies: new Map(),
-      isAnswered: false,
+      whole: [],
       patientUntilMs: now.monotonicMs + Math.min(timeoutMs, READ_PATIENCE_MS),
       deadlineMs: now.monotonicMs + timeoutMs,
       done,
@@ -102,7 +103,7 @@ export class RepairingReads {
     read.waiting.delete(request)
     try {
       const found = rowsIn(this.#deps, from, block, now).get(nameKey(name))?.get(key) ?? []
-      if (outcomes[0] === ReadOutcome.ANSWERED) read.isAnswered = true
+      if (outcomes[0] === ReadOutcome.ANSWERED) read.whole.push(found)
       if (outcomes[0] === ReadOutcome.ANSWERED || outcomes[0] === ReadOutcome.PARTIAL) read.copies.set(from, found)
     } finally {
       if (read.waiting.size === 0) this.#end(read, now)
@@ -124,15 +125,19 @@ export class RepairingReads {
 
   #end(read: RepairingRead, now: Instant): void {
     if (!this.#open.delete(read)) return
-    const { asked, copies, deadlineMs, done } = read
+    const { asked, copies, deadlineMs, done, whole } = read
     const { collections, currency, ids, largest, placement, reads } = this.#deps
     const { name, key } = asked
+    const isAnswered = whole.length > 0 || currency.mayRead(name, now)
     const own = placement.holds(name) ? rowsOfKey(collections, name, key) : undefined
-    const found = largestOf(name.kind, ids, [...copies.values(), own ?? []])
+    if (own !== undefined && placement.hasAllOwn(name)) whole.push(own)
+    // What only copies have that are not whole counts unless its delete may be purged.
+    const partial = [...copies.values(), own ?? []].map((rows) => rows.filter((row) => largest.lasts(row)))
+    const found = largestOf(name.kind, ids, [...whole, ...partial])
     for (const [owner, copy] of copies) this.mend(owner, name, missingIn(name.kind, ids, copy, found))
     if (own !== undefined) this.#take(name, missingIn(name.kind, ids, own, found), now)
     const rows = largest.of(asked, [...found])
-    if (read.isAnswered || currency.mayRead(name, now)) {
+    if (isAnswered) {
       done({ name, key, rows })
       return
     }

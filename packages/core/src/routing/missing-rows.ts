@@ -1,5 +1,5 @@
 import type { Row } from '../entries/entry-table.ts'
-import { compareRows } from '../routing/known-versions.ts'
+import { compareRows } from './known-versions.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 
 type Rows = readonly Readonly<Row>[]
