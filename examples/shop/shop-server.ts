@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { dirname } from 'node:path'
 import { openGrid } from 'gossipgrid'
 import type { Grant, Grid, GuestRequest } from 'gossipgrid'
 import type { Plugin, ViteDevServer } from 'vite'
@@ -164,6 +165,7 @@ async function secretIn(directory: string | undefined): Promise<string> {
   if (directory === undefined) return drawn
   // The grid takes a new directory only if it is empty.
   const path = `${directory}.secret`
+  await mkdir(dirname(path), { recursive: true })
   try {
     await writeFile(path, drawn, { flag: 'wx', mode: 0o600 })
     return drawn
