@@ -7,7 +7,7 @@ import { Typists, expectedCharacters } from './documents-trial/typists.ts'
 /**
  * Each typist replays another part of the writing of a paper. All type into one document: see `bench/traces/README.md`.
  */
-const PATIENCE_MS = 300_000
+const PATIENCE_MS = 600_000
 
 interface Trial {
   readonly count: number
