@@ -78,7 +78,7 @@ const refusedKept: Mutant = () => {
 }
 
 /** A guest counts on in a slot of which a member has refused a total, and another one may have taken it. */
-const keptSlot: Mutant = () => replaceMethod(GuestSlots.prototype, 'refused', () => () => undefined)
+const keptSlot: Mutant = () => replaceMethod(GuestSlots.prototype, 'leave', () => () => undefined)
 
 /** Each member dates what a guest writes by its own clock: taken at two of them, a write has two dates. */
 const takenTwice: Mutant = () =>

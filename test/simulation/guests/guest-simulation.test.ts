@@ -19,6 +19,13 @@ test.each(Array.from({ length: 6 }, (_, i) => 101 + i))(
   },
 )
 
+test.each([1009, 1022])(
+  'a guest to which a member that is behind sends an earlier count takes nothing back, in simulation %i',
+  async (seed) => {
+    expect((await simulateGuests({ seed })).violations).toEqual([])
+  },
+)
+
 test.each([201, 202, 203])('and so they do where weeks pass, in simulation %i', async (seed) => {
   expect((await simulateGuests({ seed, weeks: true })).violations).toEqual([])
 })

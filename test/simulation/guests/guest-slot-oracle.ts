@@ -15,7 +15,10 @@ export const SLOTTED: readonly string[] = [
 
 /** What became of a total that a guest has sent. */
 interface Total {
+  /** A member has answered that it is taken. */
   isTaken: boolean
+  /** A member had it before any had refused it: its answer may be lost, and it too if that member crashed. */
+  isApplied: boolean
   isRefused: boolean
 }
 
@@ -54,7 +57,7 @@ export class GuestSlotOracle {
     const totals = this.#totals.get(row) ?? new Map<string, Total>()
     this.#totals.set(row, totals)
     const text = textOf(bytes)
-    if (!totals.has(text)) totals.set(text, { isTaken: false, isRefused: false })
+    if (!totals.has(text)) totals.set(text, { isTaken: false, isApplied: false, isRefused: false })
   }
 
   /** A member answers. */
@@ -81,9 +84,9 @@ export class GuestSlotOracle {
         const where = `${member.peerId} has [${textOf(value)}] in '${shown(map, rowKey)}'`
         if (total === undefined)
           this.#violated(`${where}, which its guest never counted: ${[...totals.keys()].join(' ')}`)
-        // It was applied before any member has refused it: its answer was lost.
-        else if (!total.isRefused) total.isTaken = true
-        else if (!total.isTaken) this.#violated(`${where}, and its guest was answered that it is refused`)
+        else if (!total.isRefused) total.isApplied = true
+        else if (!total.isTaken && !total.isApplied)
+          this.#violated(`${where}, and its guest was answered that it is refused`)
       }
     }
   }

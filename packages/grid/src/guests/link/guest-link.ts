@@ -254,7 +254,7 @@ export class GuestLink {
     const before = code === '' ? undefined : this.#rows.valueOf(kind, map, rowKey)
     this.#rows.answered(number, bytes, hlc)
     if (code === '') return
-    if (isSlotted(kind)) this.#deps.outbox.slots.refused(rowKey)
+    if (isSlotted(kind)) this.#deps.outbox.slots.leave(rowKey)
     const error = new GridError(code as GridError['code'], text)
     const from = this.#connection!.memberId
     if (map === DOCUMENT_ROWS) this.#refusedEdit(rowKey, error, before)

@@ -1,10 +1,20 @@
-import { BlockWriter, GUESTS, NO_SHARE, decodeValue, encodeShare, encodeValue, kindCode } from '@gossipgrid/core'
+import {
+  BlockWriter,
+  GUESTS,
+  NO_SHARE,
+  decodeValue,
+  encodeShare,
+  encodeValue,
+  covers as hasCounted,
+  kindCode,
+  readShare,
+} from '@gossipgrid/core'
 import type { Collection, Partition, PartitionName, Peer } from '@gossipgrid/core'
 import type { Pump } from '../../runtime/write-path.ts'
 import { sameContent } from '../../maps/layout.ts'
 import { DOCUMENT_ROWS, covers, mapsOf } from '../covering.ts'
 import type { Grant } from '../grants.ts'
-import { grantKeyOf, guestNameOf, openMap } from '../map-kinds.ts'
+import { grantKeyOf, guestNameOf, isCounting, openMap } from '../map-kinds.ts'
 import type { MemberMessage } from '../messages.ts'
 import type { GuestOutbox } from './guest-outbox.ts'
 
@@ -159,6 +169,7 @@ export class GuestRows {
     if (bytes === undefined) this.#deleted.push({ partition, rowKey })
     const dateHlc = bytes === undefined ? undefined : hlc
     if (sameContent(before, bytes) && (dateHlc === undefined || table.hlc(slot!) === dateHlc)) return
+    if (isCounting(name.kind) && !hasCounted(readShare(bytes), readShare(before))) this.#outbox.slots.leave(rowKey)
     this.#peer.adopt(partition, rowKey, bytes ?? goneBytes(name), MEMBERS, this.#pump.now(), dateHlc)
   }
 

@@ -5,7 +5,8 @@ import type { Slot } from './slot-proof.ts'
 
 /**
  * The slot of a guest's own rows in sets and counters: a new one at each opening, and after each refused row of it. A row of a counter is a running
- * total. If one was taken at a member whose answer was lost, and refused at another one, counting on in that slot would take it back.
+ * total. If one was taken at a member whose answer was lost, and refused at another one, counting on in that slot would take it back. So it would
+ * where a member that is behind sends an earlier total.
  */
 export class GuestSlots {
   readonly #peer: Peer
@@ -31,8 +32,8 @@ export class GuestSlots {
     return this.#isOwn(rowKey) ? this.#current.proof : undefined
   }
 
-  /** A member has refused this row: own rows are in another slot from here on. */
-  refused(rowKey: string): void {
+  /** A member has refused this row, or does not have all that it counted: own rows are in another slot from here on. */
+  leave(rowKey: string): void {
     if (!this.#isOwn(rowKey)) return
     this.#isSpent = true
     this.#change()
