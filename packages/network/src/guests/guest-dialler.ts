@@ -16,9 +16,6 @@ import { GuestStream } from './guest-stream.ts'
 export { verifySignature } from './signatures.ts'
 export type { GuestChannel }
 
-/** How long a member may be out of reach before the guest notices, about. */
-const PING_GAP_MS = 20_000
-
 /** Options of `openGuestDialler`. */
 export interface GuestDiallerOptions {
   readonly gridName: string
@@ -57,8 +54,8 @@ export async function openGuestDialler({ gridName, privateKey: stored }: GuestDi
     addresses: { listen: [] },
     // Members are in private networks and on loopback as well.
     connectionGater: { denyDialMultiaddr: () => false },
-    // A network that is lost without a word leaves a connection behind on which nothing comes.
-    connectionMonitor: { pingInterval: PING_GAP_MS, pingTimeout: { minTimeout: 10_000 } },
+    // Members give signs on the stream, see `GuestStream`.
+    connectionMonitor: { enabled: false },
   })
   await preset.prepare?.(node)
   forgiveAborts(node)
@@ -74,7 +71,8 @@ export async function openGuestDialler({ gridName, privateKey: stored }: GuestDi
       try {
         const opened = (connection = await orAborted(node.dial(target, { signal, force: true }), signal))
         const stream = await connection.newStream(protocol, { signal })
-        return new GuestStream(connection, stream, GUEST_MESSAGE_MAX_BYTES, () => newcomers.proven(opened))
+        const trusted = (): void => newcomers.proven(opened)
+        return new GuestStream(connection, stream, GUEST_MESSAGE_MAX_BYTES, { side: 'guest', trusted })
       } catch (cause) {
         if (connection !== undefined) abort(connection, 'it serves no guests of this grid')
         const why = cause instanceof Error ? cause.message : String(cause)

@@ -1,5 +1,4 @@
 import { generateKeyPair, privateKeyFromProtobuf } from '@libp2p/crypto/keys'
-import { ping } from '@libp2p/ping'
 import { createLibp2p } from 'libp2p'
 import type { PeerId } from '@gossipgrid/core'
 import { parseAddress, startError, withPeerId } from '../addresses.ts'
@@ -15,8 +14,6 @@ import type { GuestChannel } from './guest-channel.ts'
 import { GUEST_MESSAGE_MAX_BYTES, guestProtocol } from './guest-protocol.ts'
 import { GuestStream } from './guest-stream.ts'
 
-/** How long a guest may be gone without a sign before the member notices, about. */
-const PING_GAP_MS = 30_000
 /** Connections of newcomers, beside those of guests. */
 const NEWCOMERS_MAX = 200
 
@@ -66,9 +63,8 @@ export async function listenForGuests(options: GuestListenerOptions): Promise<Gu
       maxIncomingPendingConnections: NEWCOMERS_MAX,
       inboundUpgradeTimeout: 15_000,
     },
-    // A tab that lost its network leaves its connection behind.
-    connectionMonitor: { pingInterval: PING_GAP_MS, pingTimeout: { minTimeout: 10_000 } },
-    services: { ping: ping() },
+    // Each guest gives signs on its stream, see `GuestStream`.
+    connectionMonitor: { enabled: false },
   })
   await letDenoExit(node)
   new Departed(node)
@@ -76,7 +72,12 @@ export async function listenForGuests(options: GuestListenerOptions): Promise<Gu
   await node.handle(
     await guestProtocol(gridName),
     (stream, connection) =>
-      onConnection(new GuestStream(connection, stream, GUEST_MESSAGE_MAX_BYTES, () => newcomers.proven(connection))),
+      onConnection(
+        new GuestStream(connection, stream, GUEST_MESSAGE_MAX_BYTES, {
+          side: 'member',
+          trusted: () => newcomers.proven(connection),
+        }),
+      ),
     { maxInboundStreams: 1, maxOutboundStreams: 1 },
   )
   try {

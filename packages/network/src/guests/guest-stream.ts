@@ -7,39 +7,55 @@ import type { GuestChannel, GuestChannelEvents } from './guest-channel.ts'
 
 /** How long a message may take from its first to its last byte. */
 const HALF_OPEN_MAX_MS = 60_000
-/** How often that is checked. */
+/** How often that is checked, and whether a sign is due. */
 const WATCH_INTERVAL_MS = 5000
+/** A member gives a sign so often, and the guest answers it. */
+const SIGN_GAP_MS = 20_000
+/** A side of which nothing has come for so long is gone: a network that is lost without a word leaves the connection behind. */
+const SILENCE_MAX_MS = 50_000
+/** A message without content. */
+const SIGN = new Uint8Array(0)
 /** How long the last messages may take to leave. */
 const CLOSE_MAX_MS = 1000
 
-/** The channel between a guest and a member over a stream of libp2p, of which Noise has authenticated both ends. */
+export interface GuestStreamOptions {
+  /** Whether this side gives signs, or answers them. */
+  readonly side: 'guest' | 'member'
+  /** Lifts the bounds on what a stranger may cost. */
+  readonly trusted: () => void
+}
+
+/**
+ * The channel between a guest and a member over a stream of libp2p, of which Noise has authenticated both ends. That the other side is
+ * there shows in signs of a few bytes on this stream: a ping of libp2p opens a stream of its own, and with a thousand guests at a member
+ * that was most of what it did. The member begins, since a tab that is hidden may have one timer a minute, and answers at once.
+ */
 export class GuestStream implements GuestChannel {
   readonly peerId: PeerId
   readonly #connection: Connection
   readonly #stream: Stream
   readonly #writer: MessageWriter
   readonly #receiver: MessageReceiver
-  readonly #trusted: () => void
+  readonly #options: GuestStreamOptions
   readonly #watch: ReturnType<typeof setInterval>
   #events: GuestChannelEvents | undefined
   #waiting: Uint8Array[] = []
   #endReason: string | undefined
+  #heardAtMs = performance.now()
+  #signedAtMs = performance.now()
 
-  /** `trusted` lifts the bounds on what a stranger may cost. */
-  constructor(connection: Connection, stream: Stream, messageSizeMaxBytes: number, trusted: () => void) {
+  constructor(connection: Connection, stream: Stream, messageSizeMaxBytes: number, options: GuestStreamOptions) {
     this.peerId = connection.remotePeer.toString()
     this.#connection = connection
     this.#stream = stream
-    this.#trusted = trusted
+    this.#options = options
     this.#writer = new MessageWriter(stream, (reason) => this.end(reason))
     this.#receiver = new MessageReceiver(
       messageSizeMaxBytes,
       (bytes) => this.#message(bytes),
       (reason) => this.end(reason),
     )
-    this.#watch = setInterval(() => {
-      if (this.#receiver.stalled(performance.now(), HALF_OPEN_MAX_MS)) this.end('it never ended a message')
-    }, WATCH_INTERVAL_MS)
+    this.#watch = setInterval(() => this.#look(performance.now()), WATCH_INTERVAL_MS)
     stream.addEventListener('close', (event) => this.end(event.error?.message ?? 'the connection was closed'))
     stream.addEventListener('remoteCloseWrite', () => this.end('the other side has closed the connection'))
     this.#receiver.read(stream)
@@ -52,7 +68,7 @@ export class GuestStream implements GuestChannel {
   }
 
   trust(): void {
-    this.#trusted()
+    this.#options.trusted()
   }
 
   send(bytes: Uint8Array): Promise<void> {
@@ -82,7 +98,23 @@ export class GuestStream implements GuestChannel {
     this.#events?.ended(reason)
   }
 
+  #look(nowMs: number): void {
+    if (this.#receiver.stalled(nowMs, HALF_OPEN_MAX_MS)) this.end('it never ended a message')
+    else if (nowMs - this.#heardAtMs > SILENCE_MAX_MS) this.end('nothing comes from it any more')
+    else if (this.#options.side === 'member' && nowMs - this.#signedAtMs >= SIGN_GAP_MS) this.#sign(nowMs)
+  }
+
+  #sign(nowMs: number): void {
+    this.#signedAtMs = nowMs
+    void this.#writer.send(SIGN).catch(() => undefined)
+  }
+
   #message(bytes: Uint8Array): void {
+    this.#heardAtMs = performance.now()
+    if (bytes.length === 0) {
+      if (this.#options.side === 'guest') this.#sign(this.#heardAtMs)
+      return
+    }
     if (this.#events === undefined) this.#waiting.push(bytes)
     else this.#events.message(bytes)
   }
