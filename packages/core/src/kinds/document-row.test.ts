@@ -4,7 +4,7 @@ import { ByteWriter } from '../bytes/bytes.ts'
 import { documentClient, documentHeader, documentKey, documentUpdate, documentValue } from './document-row.ts'
 import { readDocumentHeader, readDocumentKey } from './document-row.ts'
 import type { Row } from '../entries/entry-table.ts'
-import { ReplicaIds } from '../versions/replica-ids.ts'
+import { ADOPTED_REPLICA_ID, ReplicaIds } from '../versions/replica-ids.ts'
 
 const AUTHOR = '0123456789abcdef'
 const OTHER = 'fedcba9876543210'
@@ -58,6 +58,11 @@ describe('a row of a document', () => {
   })
   it('is refused from another replica id, whichever peer relays it', () => {
     expect(received(OTHER, key(client), value)).toContain('client id that its writer does not own')
+  })
+  it('is accepted from the store of a guest, where it is under no replica id', () => {
+    expect(received(ADOPTED_REPLICA_ID, key(client), value)).toBe('taken')
+    const foreign = documentValue(update(client, 0, 5), OTHER, AUTHOR)
+    expect(received(ADOPTED_REPLICA_ID, key(client), foreign)).toContain('client id that its writer does not own')
   })
   it('is refused with structs of another client id', () => {
     const foreign = documentValue(update(documentClient(OTHER, NONCE), 0, 5), AUTHOR, AUTHOR)

@@ -6,6 +6,7 @@ import { readGenerationKey, readGenerationStart } from './generation-start.ts'
 import { fold32, foldHigh32, hashText, mix32 } from '../bytes/hash.ts'
 import { hasControls } from './names.ts'
 import { DOCUMENT_HEADER_MAX_BYTES, NAME_MAX_BYTES, VALUE_MAX_BYTES } from '../limits.ts'
+import { ADOPTED_REPLICA_ID } from '../versions/replica-ids.ts'
 import { checkYjsUpdate } from './yjs-update.ts'
 
 /** Numbers in base 36, without leading zeros. */
@@ -152,7 +153,9 @@ export function checkDocumentRow({ key, bytes, start, end }: Readonly<Row>, repl
   if (read === undefined) throw malformed("a document's row with a key that is none")
   if (bytes === undefined) return
   const update = documentUpdate(bytes, start, end)
-  if (read.client !== documentClient(update.author ?? replicaId, read.nonce)) {
+  // Who wrote an adopted row was checked by the peer that it came from.
+  const author = update.author ?? (replicaId === ADOPTED_REPLICA_ID ? undefined : replicaId)
+  if (author !== undefined && read.client !== documentClient(author, read.nonce)) {
     throw malformed("a document's row under a client id that its writer does not own")
   }
   checkYjsUpdate(bytes, update.start, update.end, read.client)

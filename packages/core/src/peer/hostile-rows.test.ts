@@ -7,7 +7,7 @@ import { HLC_MAX, hlcFromWall } from '../clock/hlc.ts'
 import { COLLECTIONS_MAX, KEY_MAX_BYTES, MESSAGE_MAX_BYTES, VALUE_MAX_BYTES } from '../limits.ts'
 import { encodeMessage } from '../wire/messages.ts'
 import type { Peer } from './peer.ts'
-import { ReplicaIds } from '../versions/replica-ids.ts'
+import { ADOPTED_REPLICA_ID, ReplicaIds } from '../versions/replica-ids.ts'
 import { SEQUENCE_MAX } from '../limits.ts'
 import { partitionOf, stateOf } from '../rig/peer-state.ts'
 import { TestDisk } from '../rig/test-disk.ts'
@@ -155,6 +155,10 @@ test('numbers that no write has are refused', () => {
       frame(peers, [{ sequence: 5 }], { ...USERS, partition: 8192 }),
     ]
   })
+})
+
+test('rows that stand for what no peer has written are refused', () => {
+  refused((peers) => [frame(peers, [{}], USERS, ADOPTED_REPLICA_ID)])
 })
 
 test('a collection whose name no peer can open is refused, any other name is only a name', () => {

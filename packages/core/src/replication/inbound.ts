@@ -15,6 +15,7 @@ import { NEW_IDS_MAX, NEW_IDS_PER_SECOND } from '../limits.ts'
 import type { LocalWrites } from '../writes/local-writes.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { Membership } from '../members/membership.ts'
+import { ADOPTED_REPLICA_ID } from '../versions/replica-ids.ts'
 import type { ReplicaIds } from '../versions/replica-ids.ts'
 import { EVERYONE } from '../placement/placement.ts'
 import { rowBelongs } from '../placement/row-partitions.ts'
@@ -148,7 +149,7 @@ export class Inbound {
   ): BlockRecord[] {
     const idsBefore = this.#ids.count
     const partition = addressed ? (name: PartitionName) => this.#checkAddressed(name) : undefined
-    const checks = { partition, rows: checkPartition, all: check }
+    const checks = { partition, rows: checkRows, all: check }
     const records = readBlock(block, this.#ids, this.#newIds.left(from, now.monotonicMs), checks)
     this.#newIds.take(from, this.#ids.count - idsBefore, now.monotonicMs)
     return records
@@ -354,8 +355,9 @@ export class Inbound {
   }
 }
 
-/** Throws `MESSAGE_MALFORMED` for a row that belongs to another partition. */
-function checkPartition({ partition, rows }: RowsRecord): void {
+/** Throws `MESSAGE_MALFORMED` for a row that belongs to another partition, or that no peer has written. */
+function checkRows({ partition, replicaId, rows }: RowsRecord): void {
+  if (replicaId === ADOPTED_REPLICA_ID) throw new GridError('MESSAGE_MALFORMED', 'rows that name no writer')
   if (isReplicated(partition)) return
   const stray = rows.find(({ key }) => !rowBelongs(partition, key))
   if (stray === undefined) return

@@ -51,6 +51,9 @@ export class ReplicaIds {
 /** Stands for no replica id, in rows that another peer is to issue under one of its own. */
 export const NO_REPLICA_ID: ReplicaId = '0'.repeat(16)
 
+/** Stands for what others have written, in a copy that no other peer compares with its own: see `LocalWrites.adopt`. No peer sends it. */
+export const ADOPTED_REPLICA_ID: ReplicaId = 'f'.repeat(16)
+
 /** A replica id that no other peer has. */
 export function drawReplicaId(random: RandomSource): ReplicaId {
   let id = ''

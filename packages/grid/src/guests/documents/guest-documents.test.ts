@@ -82,6 +82,22 @@ describe('a document of a guest', () => {
     await answered(guest)
   })
 
+  it('of a member is in the store after a restart, with what else came', async () => {
+    const member = await openMember()
+    const there = await member.doc('boards/42/a')
+    there.y.getText('body').insert(0, 'from the member')
+    await there.flush()
+    await member.map('board').set('a', 1)
+    const storage = diskInMemory()
+    const pass = await passOf(member, 'ada', [...BOARDS, { map: 'board', may: 'read' }])
+    await close(await openGuest([member], pass, storage))
+    const options = { name: 'shop', pass, join: ['/ip4/127.0.0.1/tcp/9/ws'], storage, logger: silent }
+    const guest = await openGrid(options)
+    open.push(guest)
+    expect(await textOf(guest, 'boards/42/a')).toBe('from the member')
+    expect(guest.map('board').peek('a')).toBe(1)
+  })
+
   it('is edited offline, over a restart, and by two guests at once', async () => {
     const member = await openMember()
     const storage = diskInMemory()

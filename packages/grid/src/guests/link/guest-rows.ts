@@ -1,4 +1,5 @@
 import {
+  ADOPTED_REPLICA_ID,
   BlockWriter,
   GUESTS,
   NO_SHARE,
@@ -18,8 +19,6 @@ import { grantKeyOf, guestNameOf, isCounting, openMap } from '../map-kinds.ts'
 import type { MemberMessage } from '../messages.ts'
 import type { GuestOutbox } from './guest-outbox.ts'
 
-/** The replica id, of no peer, under which a guest keeps what members have sent. */
-const MEMBERS = 'ffffffffffffffff'
 const CURSOR = 'cursor/'
 const CURSOR_MAX_BYTES: number = 128 * 1024
 
@@ -170,13 +169,15 @@ export class GuestRows {
     const dateHlc = bytes === undefined ? undefined : hlc
     if (sameContent(before, bytes) && (dateHlc === undefined || table.hlc(slot!) === dateHlc)) return
     if (isCounting(name.kind) && !hasCounted(readShare(bytes), readShare(before))) this.#outbox.slots.leave(rowKey)
-    this.#peer.adopt(partition, rowKey, bytes ?? goneBytes(name), MEMBERS, this.#pump.now(), dateHlc)
+    this.#peer.adopt(partition, rowKey, bytes ?? goneBytes(name), ADOPTED_REPLICA_ID, this.#pump.now(), dateHlc)
   }
 
-  #remove(partition: Partition, isGone: (rowKey: string) => boolean): void {
+  /** Returns how many rows go, or will when members have answered the guest's own. */
+  #remove(partition: Partition, isGone: (rowKey: string) => boolean): number {
     const { table } = partition.replica
     const gone = [...table.slots()].map((slot) => table.key(slot)).filter(isGone)
     for (const rowKey of gone) this.#adopt(partition, rowKey, undefined)
+    return gone.length
   }
 
   #keep(map: string, cursor: Uint8Array | undefined): void {
