@@ -128,7 +128,9 @@ export class GuestRows {
       for (const partition of this.#partitions()) {
         const { kind } = partition.name
         const map = guestNameOf(partition.name)!
-        this.#remove(partition, (rowKey) => !covers(grants, 'read', map, grantKeyOf(kind, rowKey)))
+        const removed = this.#remove(partition, (rowKey) => !covers(grants, 'read', map, grantKeyOf(kind, rowKey)))
+        // It says that the guest has them. With the former grants, it would count again.
+        if (removed > 0) this.#keep(map, undefined)
       }
     })
   }
