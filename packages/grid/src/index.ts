@@ -91,7 +91,7 @@ export type {
 export { readPass } from './guests/pass-text.ts'
 export type { PassContent, PassSource, ReadPass } from './guests/pass-text.ts'
 export type { PassOptions } from './guests/passes/passes.ts'
-export type { GuestQuotas, GuestRequest, GuestsOptions } from './guests/serving/guest-options.ts'
+export type { GuestQuotas, GuestRequest, GuestsOptions } from './guests/guest-options.ts'
 export type { GuestStatus, GuestsStatus } from './runtime/guest-status.ts'
 export type { HistogramSnapshot } from './meters/histogram.ts'
 export type { LogFields, Logger } from './logger.ts'

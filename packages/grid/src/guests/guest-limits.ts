@@ -28,8 +28,10 @@ export const GUEST_AHEAD_MAX_MS = 30_000
 export const SUBJECT_ENTRIES_MAX = 100_000
 /** Bytes of keys and values of those rows, unless the member says otherwise. */
 export const SUBJECT_TOTAL_MAX_BYTES: number = 256 * 1024 * 1024
-/** Prefixes of keys of one map whose totals a member keeps. The one that is used least is counted again when it is. */
-export const KEPT_TOTALS_MAX = 10_000
+/** Beginnings of keys of one map whose totals a member keeps. Past it, it keeps those of the subjects that wrote last, and counts others again when they write. */
+export const KEPT_TOTALS_MAX = 100_000
+/** Forms of prefixes of one map: those that end with the same character, and have it equally often, are of one form. */
+export const TOTALS_FORMS_MAX = 64
 /** How long a member remembers the last write that it took from a guest that does not come back. */
 export const GUEST_REMEMBERED_MS: number = 90 * 24 * 3_600_000
 /** Writes of a guest that wait for a member. Past it, writes are refused with `BACKLOG_FULL`. */

@@ -1,7 +1,7 @@
 import type { Logger } from '../../logger.ts'
 import type { AskedWrite } from '../asked-write.ts'
 import type { PassContent } from '../pass-text.ts'
-import type { GuestsOptions } from './guest-options.ts'
+import type { GuestsOptions } from '../guest-options.ts'
 
 export interface Authorization {
   readonly authorize: GuestsOptions['authorize']

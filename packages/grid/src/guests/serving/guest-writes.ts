@@ -31,6 +31,8 @@ import type { Answer } from './taken-writes.ts'
 
 /** Guests that are forgotten at a time. */
 const FORGOTTEN_MAX = 500
+/** How often totals are counted before writes that need them. */
+const COUNTS_MAX = 3
 
 export interface GuestWritesDeps extends Authorization {
   readonly writes: WritePath
@@ -88,6 +90,7 @@ export class GuestWrites {
     }
     const isTaken = ({ code, isKnown }: Judged): boolean => code === '' && !isKnown
     const rows = judged.filter(isTaken).map(({ write }) => this.#row(write))
+    if (rows.length > 0) await this.#count(pass)
     await this.#room([...rows, before.row(this.#guests)])
     check()
     const verdicts = this.#apply(pass, guest, judged)
@@ -156,6 +159,12 @@ export class GuestWrites {
     const { bytes, hlc, rowKey } = write
     const isAhead = hlc > hlcFromWall(this.#deps.writes.pump.wallMs + GUEST_AHEAD_MAX_MS)
     return { partition: this.#open(write), key: rowKey, bytes, ...(isAhead ? {} : { dateHlc: hlc }) }
+  }
+
+  /** What is not known after some tries, as too many other totals are asked for, is counted when the writes are applied. */
+  async #count({ grants }: PassContent): Promise<void> {
+    const { totals } = this.#deps
+    for (let tries = 0; tries < COUNTS_MAX && !totals.knows(grants); tries++) await totals.count(grants)
   }
 
   async #room(rows: readonly RowWrite[]): Promise<void> {

@@ -1,4 +1,4 @@
-import type { GuestsOptions } from './guest-options.ts'
+import type { GuestsOptions } from '../guest-options.ts'
 
 const WRITES_PER_SECOND = 200
 const BYTES_PER_SECOND: number = 1024 * 1024

@@ -1,7 +1,7 @@
 import { requireKnown } from '@gossipgrid/core'
 import type { Known } from '@gossipgrid/core'
-import { checkCount, checkKind, misfit, requireKind } from '../../batches/checks.ts'
-import type { AskedWrite } from '../asked-write.ts'
+import { checkCount, checkKind, misfit, requireKind } from '../batches/checks.ts'
+import type { AskedWrite } from './asked-write.ts'
 
 const GUESTS_MAX = 100_000
 
