@@ -69,3 +69,8 @@ export class GridError extends Error {
     this.code = code
   }
 }
+
+/** The error for what no honest peer writes into a block. */
+export function malformedBlock(what: string): GridError {
+  return new GridError('MESSAGE_MALFORMED', `malformed block: ${what}`)
+}

@@ -62,6 +62,9 @@ describe('a row of a document', () => {
   it('is accepted from the store of a guest, where it is under no replica id', () => {
     expect(received(ADOPTED_REPLICA_ID, key(client), value)).toBe('taken')
     const foreign = documentValue(update(client, 0, 5), OTHER, AUTHOR)
+    expect(received(AUTHOR, key(client), documentValue(update(client, 0, 5), ADOPTED_REPLICA_ID, AUTHOR))).toContain(
+      'client id that its writer does not own',
+    )
     expect(received(ADOPTED_REPLICA_ID, key(client), foreign)).toContain('client id that its writer does not own')
   })
   it('is refused with structs of another client id', () => {

@@ -1,7 +1,7 @@
 import { decodeValue, encodeValue } from '../bytes/cbor.ts'
 import { compositeKey, splitKey } from '../bytes/composite-key.ts'
 import type { Row } from '../entries/entry-table.ts'
-import { GridError } from '../errors.ts'
+import { malformedBlock as malformed } from '../errors.ts'
 import { readGenerationKey, readGenerationStart } from './generation-start.ts'
 import { fold32, foldHigh32, hashText, mix32 } from '../bytes/hash.ts'
 import { hasControls } from './names.ts'
@@ -154,13 +154,9 @@ export function checkDocumentRow({ key, bytes, start, end }: Readonly<Row>, repl
   if (bytes === undefined) return
   const update = documentUpdate(bytes, start, end)
   // Who wrote an adopted row was checked by the peer that it came from.
-  const author = update.author ?? (replicaId === ADOPTED_REPLICA_ID ? undefined : replicaId)
-  if (author !== undefined && read.client !== documentClient(author, read.nonce)) {
+  const isAdopted = update.author === undefined && replicaId === ADOPTED_REPLICA_ID
+  if (!isAdopted && read.client !== documentClient(update.author ?? replicaId, read.nonce)) {
     throw malformed("a document's row under a client id that its writer does not own")
   }
   checkYjsUpdate(bytes, update.start, update.end, read.client)
-}
-
-function malformed(what: string): GridError {
-  return new GridError('MESSAGE_MALFORMED', `malformed block: ${what}`)
 }

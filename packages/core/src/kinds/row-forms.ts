@@ -1,7 +1,7 @@
 import { decodeValue } from '../bytes/cbor.ts'
 import { ELEMENT_SEPARATOR, splitKey } from '../bytes/composite-key.ts'
 import type { Row } from '../entries/entry-table.ts'
-import { GridError } from '../errors.ts'
+import { malformedBlock as malformed } from '../errors.ts'
 import { checkExpiry } from '../entries/expiry.ts'
 import { COUNTER_ROW_MAX_BYTES } from '../limits.ts'
 
@@ -69,8 +69,4 @@ function checkAmounts({ bytes, start, end }: Readonly<Row>): void {
 
 function isAmount(value: unknown): boolean {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
-}
-
-function malformed(what: string): GridError {
-  return new GridError('MESSAGE_MALFORMED', `malformed block: ${what}`)
 }

@@ -4,7 +4,7 @@ import type { BlockRecord, PartitionName, RowsRecord, SupersededRecord } from '.
 import { isReplicated } from '../wire/partition-numbers.ts'
 import type { Collections, Partition } from '../replica/collections.ts'
 import type { Row } from '../entries/entry-table.ts'
-import { GridError } from '../errors.ts'
+import { GridError, malformedBlock } from '../errors.ts'
 import type { GridErrorCode } from '../errors.ts'
 import type { FullResync, FullResyncs } from './full-resync.ts'
 import type { GroupCommit } from '../storage/group-commit.ts'
@@ -213,7 +213,7 @@ export class Inbound {
     const [first] = records
     if (first === undefined) return
     const foreign = records.some(({ type, replicaId }) => type !== 'rows' || replicaId !== first.replicaId)
-    if (foreign) throw new GridError('MESSAGE_MALFORMED', 'a frame of several replica ids')
+    if (foreign) throw malformedBlock('a frame of several replica ids')
     const writer = this.#deps.membership.writerOf(first.replicaId)
     if (writer === undefined || writer === from) return
     throw new GridError('REPLICA_ID_REFUSED', `rows of the replica id under which ${writer} writes`)
@@ -357,12 +357,12 @@ export class Inbound {
 
 /** Throws `MESSAGE_MALFORMED` for a row that belongs to another partition, or that no peer has written. */
 function checkRows({ partition, replicaId, rows }: RowsRecord): void {
-  if (replicaId === ADOPTED_REPLICA_ID) throw new GridError('MESSAGE_MALFORMED', 'rows that name no writer')
+  if (replicaId === ADOPTED_REPLICA_ID) throw malformedBlock('rows of no writer')
   if (isReplicated(partition)) return
   const stray = rows.find(({ key }) => !rowBelongs(partition, key))
   if (stray === undefined) return
   const where = `partition ${partition.partition} of '${partition.collection}'`
-  throw new GridError('MESSAGE_MALFORMED', `a row in ${where} that belongs to another one`)
+  throw malformedBlock(`a row in ${where} that belongs to another one`)
 }
 
 /** What was refused of one message without being an offence: reported once for each reason, however much it was. */

@@ -1,7 +1,7 @@
 import { ByteReader, ByteWriter } from '../bytes/bytes.ts'
 import { scanCbor } from '../bytes/cbor-scanner.ts'
 import type { Row } from '../entries/entry-table.ts'
-import { GridError } from '../errors.ts'
+import { GridError, malformedBlock as malformed } from '../errors.ts'
 import { HLC_MAX } from '../clock/hlc.ts'
 import { rulesOf } from '../kinds/kinds.ts'
 import { hasControls } from '../kinds/names.ts'
@@ -357,8 +357,4 @@ function readRanges(reader: ByteReader): number[] {
     ranges.push(first, last)
   }
   return ranges
-}
-
-function malformed(what: string): GridError {
-  return new GridError('MESSAGE_MALFORMED', `malformed block: ${what}`)
 }
