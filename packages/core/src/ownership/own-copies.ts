@@ -188,8 +188,8 @@ export class OwnCopies {
   }
 
   /**
-   * Former owners get no writes. If all whole copies that were met are those of former owners, what was written meanwhile is in the copies
-   * that are not whole: their peers.
+   * The peers with copies that are not whole, where those are wanted. Former owners get no writes: if only their whole copies were met, what
+   * was written meanwhile is in the copies that are not whole.
    */
   #partialWanted({ name, met }: PartialCopy): readonly PeerId[] {
     const { placement } = this.#deps

@@ -66,6 +66,17 @@ it('lasts at a guest whose timers stand still: it answers as signs come', async 
   expect(member.ends).toEqual([])
 })
 
+it('lasts while a large message is under way, in which no sign has room', async () => {
+  const header = Uint8Array.of(0, 0, 0, 11)
+  for (const bytes of [header, ...Array.from({ length: 11 }, () => Uint8Array.of(7))]) {
+    guest.end.dispatchEvent(Object.assign(new Event('message'), { data: bytes }))
+    member.end.other = undefined
+    await vi.advanceTimersByTimeAsync(bytes === header ? 5000 : 5300)
+  }
+  expect([...member.ends, ...guest.ends]).toEqual([])
+  expect(guest.messages).toEqual([new Uint8Array(11).fill(7)])
+})
+
 it('ends within a minute at the member when nothing of the guest arrives any more', async () => {
   guest.end.other = undefined
   await vi.advanceTimersByTimeAsync(60_000)

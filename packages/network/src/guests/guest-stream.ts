@@ -9,7 +9,7 @@ import type { GuestChannel, GuestChannelEvents } from './guest-channel.ts'
 const HALF_OPEN_MAX_MS = 60_000
 /** How often that is checked, and whether a sign is due. */
 const WATCH_INTERVAL_MS = 5000
-/** A member gives a sign so often, and the guest answers it. */
+/** A member gives a sign so often. A guest gives one when something comes, not more often than twice as often. */
 const SIGN_GAP_MS = 20_000
 /** A side of which nothing has come for so long is gone: a network that is lost without a word leaves the connection behind. */
 const SILENCE_MAX_MS = 50_000
@@ -28,7 +28,8 @@ export interface GuestStreamOptions {
 /**
  * The channel between a guest and a member over a stream of libp2p, of which Noise has authenticated both ends. That the other side is
  * there shows in signs of a few bytes on this stream: a ping of libp2p opens a stream of its own, and with a thousand guests at a member
- * that was most of what it did. The member begins, since a tab that is hidden may have one timer a minute, and answers at once.
+ * that was most of what it did. The member begins, since a tab that is hidden may have one timer a minute, and answers as bytes come: also
+ * in the middle of a large message, behind which the member's sign waits.
  */
 export class GuestStream implements GuestChannel {
   readonly peerId: PeerId
@@ -59,6 +60,7 @@ export class GuestStream implements GuestChannel {
     stream.addEventListener('close', (event) => this.end(event.error?.message ?? 'the connection was closed'))
     stream.addEventListener('remoteCloseWrite', () => this.end('the other side has closed the connection'))
     this.#receiver.read(stream)
+    stream.addEventListener('message', () => this.#heard(performance.now()))
   }
 
   listen(events: GuestChannelEvents): void {
@@ -109,12 +111,15 @@ export class GuestStream implements GuestChannel {
     void this.#writer.send(SIGN).catch(() => undefined)
   }
 
+  #heard(nowMs: number): void {
+    this.#heardAtMs = nowMs
+    const isGuest = this.#options.side === 'guest'
+    if (isGuest && this.#endReason === undefined && nowMs - this.#signedAtMs >= SIGN_GAP_MS / 2) this.#sign(nowMs)
+  }
+
   #message(bytes: Uint8Array): void {
-    this.#heardAtMs = performance.now()
-    if (bytes.length === 0) {
-      if (this.#options.side === 'guest') this.#sign(this.#heardAtMs)
-      return
-    }
+    // A sign is for this class alone.
+    if (bytes.length === 0) return
     if (this.#events === undefined) this.#waiting.push(bytes)
     else this.#events.message(bytes)
   }

@@ -6,12 +6,12 @@ import type { GuestLinkInput, GuestLinkFace, OpenGuestFace } from '../face/guest
 import type { PassSource } from '../pass-text.ts'
 import { GuestSlots } from '../slots/guest-slots.ts'
 import type { Slot } from '../slots/slot-proof.ts'
-
-export { drawSlot } from '../slots/slot-proof.ts'
 import { GuestLink } from './guest-link.ts'
 import { GuestOutbox } from './guest-outbox.ts'
 import { PassHolder } from './pass-holder.ts'
 import { SoloNetwork } from './solo-network.ts'
+
+export { drawSlot } from '../slots/slot-proof.ts'
 
 export interface GuestInput {
   readonly name: string
