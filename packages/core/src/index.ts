@@ -16,7 +16,19 @@ export type { EntryTable, Row } from './entries/entry-table.ts'
 export { isWide, readKey, writeKey } from './entries/key-bytes.ts'
 export { GridError } from './errors.ts'
 export type { GridErrorCode } from './errors.ts'
-export { expiring, expiryOf, isSwept, lasting, payloadOf } from './entries/expiry.ts'
+export {
+  expiring,
+  expiryOf,
+  hasHeader,
+  isDelete,
+  isSwept,
+  lasting,
+  payloadOf,
+  scanStored,
+  subjectOf,
+  withoutSubject,
+  writtenBy,
+} from './entries/value-header.ts'
 export { ValueSlabs } from './entries/value-slabs.ts'
 export { hashBytes, hashHex, hashText, mix32 } from './bytes/hash.ts'
 export { hlcFromWall, wallFromHlc } from './clock/hlc.ts'

@@ -1,4 +1,4 @@
-import { decodeValue, entryKeyOf } from '@gossipgrid/core'
+import { decodeValue, entryKeyOf, payloadOf } from '@gossipgrid/core'
 import type { Partition } from '@gossipgrid/core'
 import { calledSo, covers } from '../../../packages/grid/src/guests/covering.ts'
 import type { Grant } from '../../../packages/grid/src/guests/grants.ts'
@@ -172,7 +172,7 @@ export function rowsOf({
     return {
       rowKey,
       key: entryKeyOf(name.kind, rowKey),
-      value: String(decodeValue(table.value(slot)!)),
+      value: String(decodeValue(payloadOf(table.value(slot)!))),
       hlc: table.hlc(slot),
     }
   })

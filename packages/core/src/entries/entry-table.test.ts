@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { mainOf } from '../bytes/composite-key.ts'
 import { EntryTable } from './entry-table.ts'
 import type { Row } from './entry-table.ts'
-import { expiring, sweptForm } from './expiry.ts'
+import { expiring, sweptForm, writtenBy } from './value-header.ts'
 import { SeededRandom } from '../bytes/seeded-random.ts'
 
 function rowOf(key: string, hlc: number, value: Uint8Array | undefined, sequence = hlc): Row {
@@ -109,12 +109,13 @@ test('a table keeps its keys through deletes, returns, removals, slots given to 
           const slot = put(table, rowOf(name, i + 1, value))
           model.set(name, { slot, value })
         } else if (act === 'expire' || act === 'come expired') {
-          // A value that expires, swept here; or one that another peer has swept before it came.
+          // A value that expires, swept here; or a delete by a guest, which comes in that form.
           const lasting = expiring(new Uint8Array(length).fill(i), 5)
-          const row = rowOf(name, i + 1, act === 'expire' ? lasting : sweptForm(5))
+          const swept = act === 'expire' ? sweptForm(lasting) : writtenBy('s'.repeat(1 + (i % 9)), undefined)
+          const row = rowOf(name, i + 1, act === 'expire' ? lasting : swept)
           const slot = put(table, row)
           if (act === 'expire') table.sweep(slot)
-          model.set(name, { slot, value: sweptForm(5), swept: true })
+          model.set(name, { slot, value: swept, swept: true })
         } else if (stored !== undefined && (act === 'bury' || act === 'remove')) {
           table.bury(stored.slot)
           stored.value = undefined

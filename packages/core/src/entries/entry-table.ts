@@ -1,6 +1,6 @@
 import { hasMain, mainOf } from '../bytes/composite-key.ts'
 import { GridError } from '../errors.ts'
-import { SWEPT_BYTES, expiryOf, isSwept, lastingEnd, sweptForm } from './expiry.ts'
+import { expiryOf, isSwept, lastingEnd, sweptForm } from './value-header.ts'
 import { fold32, foldHigh32, hashBytes, hashText, mix32 } from '../bytes/hash.ts'
 import type { Hash64 } from '../bytes/hash.ts'
 import { equalsKey, isWide, readKey, writeKey } from './key-bytes.ts'
@@ -12,6 +12,8 @@ import { ValueSlabs } from './value-slabs.ts'
 const DELETED = 0x80000000
 /** A flag in the length column: the tombstone's key takes two bytes for each code unit. */
 const WIDE = 0x40000000
+/** The same flag of a value: it is swept, and only its header is left. */
+const SWEPT = WIDE
 const LENGTH_MASK = 0x3fffffff
 const SLOTS_FIRST = 64
 
@@ -171,13 +173,13 @@ export class EntryTable {
 
   /** A tombstone, or a value that expired and was swept. */
   deleted(slot: number): boolean {
-    return this.#length[slot]! >= DELETED || this.#isSwept(slot)
+    return this.#length[slot]! >= SWEPT
   }
 
   /** Wall milliseconds at which the value expires; Infinity if it does not, and for a tombstone. */
   expiresAtMs(slot: number): number {
-    const length = this.#length[slot]!
-    if (length >= DELETED) return Infinity
+    if (this.#length[slot]! >= DELETED) return Infinity
+    const length = this.#length[slot]! & LENGTH_MASK
     const start = this.#values.offset(this.#address[slot]!)
     return expiryOf(this.#values.slab(this.#address[slot]!), start, start + length)
   }
@@ -185,13 +187,13 @@ export class EntryTable {
   /** A view of the value, which never changes; undefined for a tombstone. */
   value(slot: number): Uint8Array | undefined {
     const length = this.#length[slot]!
-    return length >= DELETED ? undefined : this.#values.view(this.#address[slot]!, length)
+    return length >= DELETED ? undefined : this.#values.view(this.#address[slot]!, length & LENGTH_MASK)
   }
 
   /** Bytes of the value, 0 for a tombstone. */
   valueLength(slot: number): number {
     const length = this.#length[slot]!
-    return length >= DELETED ? 0 : length
+    return length >= DELETED ? 0 : length & LENGTH_MASK
   }
 
   /** Copies the entry of a slot into `row`, except for the value, which is a view. */
@@ -209,7 +211,7 @@ export class EntryTable {
     const address = this.#address[slot]!
     row.bytes = this.#values.slab(address)
     row.start = this.#values.offset(address)
-    row.end = row.start + length
+    row.end = row.start + (length & LENGTH_MASK)
   }
 
   /**
@@ -258,12 +260,10 @@ export class EntryTable {
 
   /** Drops the value of an entry that has expired. Its version and its part of the fingerprint stay. */
   sweep(slot: number): void {
-    const bytes = sweptForm(this.expiresAtMs(slot))
+    const bytes = sweptForm(this.value(slot)!)
     this.#values.release(this.#address[slot]!, this.#length[slot]!)
     this.#address[slot] = this.#values.store(bytes, 0, bytes.length)
-    this.#length[slot] = bytes.length
-    this.#tombstones += 1
-    this.#sweptBytes += SWEPT_BYTES
+    this.#markSwept(slot, bytes.length)
   }
 
   /** A snapshot of which slots have a live entry, one byte for each, for loops that must not see later entries. */
@@ -313,9 +313,13 @@ export class EntryTable {
     this.#address[slot] = this.#values.store(row.bytes, row.start, row.end)
     this.#length[slot] = row.end - row.start
     this.#valueHash[slot] = hashBytes(row.bytes, row.start, lastingEnd(row.bytes, row.start, row.end), 0)
-    if (!isSwept(row.bytes, row.start, row.end)) return
+    if (isSwept(row.bytes, row.start, row.end)) this.#markSwept(slot, row.end - row.start)
+  }
+
+  #markSwept(slot: number, length: number): void {
+    this.#length[slot] = SWEPT + length
     this.#tombstones += 1
-    this.#sweptBytes += SWEPT_BYTES
+    this.#sweptBytes += length
   }
 
   /** Moves the key of a tombstone from the heap to the slabs. */
@@ -338,14 +342,8 @@ export class EntryTable {
   #release(slot: number): void {
     const length = this.#length[slot]! & LENGTH_MASK
     if (this.isTombstone(slot)) this.#tombstoneKeyBytes -= length
-    else if (this.#isSwept(slot)) this.#sweptBytes -= SWEPT_BYTES
+    else if (this.deleted(slot)) this.#sweptBytes -= length
     this.#values.release(this.#address[slot]!, length)
-  }
-
-  #isSwept(slot: number): boolean {
-    const address = this.#address[slot]!
-    const start = this.#values.offset(address)
-    return this.#length[slot] === SWEPT_BYTES && isSwept(this.#values.slab(address), start, start + SWEPT_BYTES)
   }
 
   #add(key: string, keyHash: number): number {

@@ -2,7 +2,7 @@ import { decodeValue } from '../bytes/cbor.ts'
 import { ELEMENT_SEPARATOR, splitKey } from '../bytes/composite-key.ts'
 import type { Row } from '../entries/entry-table.ts'
 import { malformedBlock as malformed } from '../errors.ts'
-import { checkExpiry } from '../entries/expiry.ts'
+import { checkExpiry } from '../entries/value-header.ts'
 import { COUNTER_ROW_MAX_BYTES } from '../limits.ts'
 
 /** The slot id that a peer draws each time it opens, so that it never shares a row with another peer. */

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { Checkpoint } from '../storage/checkpoint.ts'
 import { encodeValue } from '../bytes/cbor.ts'
-import { expiring } from '../entries/expiry.ts'
+import { expiring } from '../entries/value-header.ts'
 import { claimsFalsely, partitionOf, stateOf } from '../rig/peer-state.ts'
 import { TestDisk } from '../rig/test-disk.ts'
 import { WiredPeers } from '../rig/wired-peers.ts'

@@ -13,7 +13,7 @@ import {
   LOST_WRITES_MAX,
 } from '../limits.ts'
 import { GridError } from '../errors.ts'
-import { payloadOf } from '../entries/expiry.ts'
+import { payloadOf } from '../entries/value-header.ts'
 import type { LostWrite } from '../outbox/effects.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { Collection, Collections, Partition } from '../replica/collections.ts'

@@ -1,7 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Row } from '../entries/entry-table.ts'
+import { encodeValue } from '../bytes/cbor.ts'
 import { addHash, hashHex } from '../bytes/hash.ts'
+import { subjectOf, writtenBy } from '../entries/value-header.ts'
+import { Floor } from '../versions/floor.ts'
 import { ReplicaIds } from '../versions/replica-ids.ts'
 import { Replica } from './replica.ts'
 
@@ -297,4 +300,21 @@ test('an observer that ends itself, or starts another, while it is called distur
   expect(changes).toEqual(['once', 'always'])
   copy.merge([{ ...base, sequence: 2, hlc: 12 }])
   expect(changes).toEqual(['once', 'always', 'always', 'later'])
+})
+
+test('a delete by a guest is no entry, wins by its date as any other, and is purged with the tombstones', () => {
+  const [live, gone] = [encodeValue(1, 10), writtenBy('ada', undefined)]
+  const row = { key: 'k', replaced: 0, id: IDS[0]! }
+  const write = { ...row, hlc: 5, sequence: 1, bytes: live }
+  const remove = { ...row, hlc: 6, sequence: 2, bytes: gone }
+  const [one, other] = [new Copy().merge([write, remove]), new Copy().merge([remove, write])]
+  expect(hashHex(one.replica.fingerprint)).toBe(hashHex(other.replica.fingerprint))
+  for (const { ids, replica } of [one, other]) {
+    expect([replica.table.liveCount, replica.table.tombstoneCount, replica.read(0, 1)]).toEqual([0, 1, undefined])
+    expect(subjectOf(replica.table.value(0)!)).toBe('ada')
+    replica.raiseFloor(Floor.empty(ids).with([{ replicaId: IDS[0]!, head: 1, ranges: [] }], 1))
+    expect(replica.table.size, 'the floor does not cover it yet').toBe(1)
+    replica.raiseFloor(replica.floor.with([{ replicaId: IDS[0]!, head: 2, ranges: [] }], 2))
+    expect(replica.table.size).toBe(0)
+  }
 })

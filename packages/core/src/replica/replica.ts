@@ -2,7 +2,7 @@ import { DotIndex } from '../entries/dot-index.ts'
 import { EntryTable } from '../entries/entry-table.ts'
 import type { Row } from '../entries/entry-table.ts'
 import { Expiries } from './expiries.ts'
-import { isExpiring, payloadOf } from '../entries/expiry.ts'
+import { hasHeader, payloadOf } from '../entries/value-header.ts'
 import { Floor } from '../versions/floor.ts'
 import { addHash, fold32, mix32, subtractHash } from '../bytes/hash.ts'
 import type { Hash64 } from '../bytes/hash.ts'
@@ -112,7 +112,7 @@ export class Replica {
   read(slot: number, wallMs: number): Uint8Array | undefined {
     if (this.table.deleted(slot)) return undefined
     const bytes = this.table.value(slot)!
-    if (!isExpiring(bytes, 0, bytes.length)) return bytes
+    if (!hasHeader(bytes, 0, bytes.length)) return bytes
     return this.table.expiresAtMs(slot) <= wallMs ? undefined : payloadOf(bytes)
   }
 
@@ -320,7 +320,7 @@ export class Replica {
     const target = table.put(slot, row, keyHash)
     this.#sum(target, addHash)
     this.#dots.add(row.writer, row.sequence, target)
-    if (row.bytes !== undefined && isExpiring(row.bytes, row.start, row.end)) {
+    if (row.bytes !== undefined && hasHeader(row.bytes, row.start, row.end)) {
       if (!table.deleted(target)) this.#expiries.add(this, target, table.expiresAtMs(target))
     }
     table.compactIfWanted()

@@ -1,5 +1,5 @@
 import type { EntryTable, Row } from '../entries/entry-table.ts'
-import { isSwept, lastingEnd } from '../entries/expiry.ts'
+import { isSwept, lastingEnd } from '../entries/value-header.ts'
 
 /** Orders two values of one version by their bytes; a tombstone is larger than any value. */
 export function compareValues(row: Readonly<Row>, table: EntryTable, slot: number): number {

@@ -1,6 +1,6 @@
 import { ByteReader, ByteWriter } from '../bytes/bytes.ts'
-import { scanCbor } from '../bytes/cbor-scanner.ts'
 import type { Row } from '../entries/entry-table.ts'
+import { scanStored } from '../entries/value-header.ts'
 import { GridError, malformedBlock as malformed } from '../errors.ts'
 import { HLC_MAX } from '../clock/hlc.ts'
 import { rulesOf } from '../kinds/kinds.ts'
@@ -337,7 +337,7 @@ function readRows(reader: ByteReader, writer: number, kind: number, replicaId: s
       row.start = reader.skip(length)
       row.end = row.start + length
       row.bytes = reader.bytes
-      scanCbor(row.bytes, row.start, row.end)
+      scanStored(row.bytes, row.start, row.end)
     }
     checkRow?.(row, replicaId)
     rows.push(row)

@@ -1,4 +1,4 @@
-import { entryKeyOf, isSwept, kindCode } from '@gossipgrid/core'
+import { entryKeyOf, isDelete, isSwept, kindCode, subjectOf, withoutSubject } from '@gossipgrid/core'
 import type { Partition, Row } from '@gossipgrid/core'
 import { nextTurn } from '../flow/next-turn.ts'
 import type { OwnerReadOptions } from '../partitioned/partition-options.ts'
@@ -47,7 +47,7 @@ export function replicatedEnd({ partition, writes }: CopiedReplica): CopyEnd {
   const find = (key: string): Readonly<Row>[] => {
     const only = table.slotOf(key)
     const slots = isOfFields ? table.slotsOf(key) : only === undefined ? [] : [only]
-    return slots.map((slot) => replica.row(slot))
+    return slots.map((slot) => copiedRow(replica.row(slot), table.value(slot)))
   }
   return {
     async *walk() {
@@ -91,6 +91,13 @@ export function partitionedEnd({ entries, writes }: CopiedPartitions, options: O
       await new RoutedBulk({ entries, writes: routed }, options, () => Infinity).write(all())
     },
   }
+}
+
+/** A row as the peer that copies writes it: the subject of a guest stays behind. */
+function copiedRow(row: Readonly<Row>, value: Uint8Array | undefined): Readonly<Row> {
+  if (value === undefined || subjectOf(value) === undefined) return row
+  const bytes = isDelete(value) ? undefined : withoutSubject(value)
+  return { ...row, bytes, start: 0, end: bytes?.length ?? 0 }
 }
 
 /** The stored bytes of a row, which it has for itself. Undefined for a delete. */

@@ -1,4 +1,4 @@
-import { expiryOf, payloadOf } from '@gossipgrid/core'
+import { expiryOf, hasHeader, payloadOf } from '@gossipgrid/core'
 import type { Partition, Row } from '@gossipgrid/core'
 import type { Content, EntrySource } from './entry-source.ts'
 
@@ -38,14 +38,13 @@ export class SlotEntries implements EntrySource {
     const row = this.#row
     table.read(entry, row)
     const bytes = row.bytes!
-    const expiresAtMs = expiryOf(bytes, row.start, row.end)
-    if (expiresAtMs === Infinity && bytes[row.start] !== EXPIRING) {
+    if (!hasHeader(bytes, row.start, row.end)) {
       into.bytes = bytes
       into.start = row.start
       into.end = row.end
       return true
     }
-    if (expiresAtMs <= this.#deps.wallMs()) return false
+    if (expiryOf(bytes, row.start, row.end) <= this.#deps.wallMs()) return false
     into.bytes = payloadOf(bytes.subarray(row.start, row.end))
     into.start = 0
     into.end = into.bytes.length
@@ -64,6 +63,3 @@ export class SlotEntries implements EntrySource {
     this.#deps.refresh()
   }
 }
-
-/** With this byte begins a value with a date of expiry, and an array of three. */
-const EXPIRING = 0x83

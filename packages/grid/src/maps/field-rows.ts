@@ -6,6 +6,7 @@ import {
   compositeKey,
   decodeValue,
   encodeValue,
+  withoutSubject,
 } from '@gossipgrid/core'
 import { isPlainObject, shown, splitKey } from '@gossipgrid/core'
 import type { Partition } from '@gossipgrid/core'
@@ -93,7 +94,8 @@ export class FieldRows<Place extends Laid = Partition> implements Layout<Place> 
       const rowKey = fieldKey(key, field)
       const bytes = stored(encodeValue(value, this.#valueSizeMaxBytes), expiresAtMs)
       const slot = table.slotOf(rowKey)
-      if (slot === undefined || !sameContent(table.value(slot), bytes)) rows.push(this.#row(rowKey, bytes))
+      const before = slot === undefined ? undefined : table.value(slot)
+      if (before === undefined || !sameContent(withoutSubject(before), bytes)) rows.push(this.#row(rowKey, bytes))
     }
     // Always written, so that the write is one even if no field changes, and concurrent deletes see it.
     if (content !== undefined) rows.push(this.#row(key, stored(PRESENT, expiresAtMs)))

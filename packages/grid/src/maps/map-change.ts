@@ -1,4 +1,4 @@
-import { decodeValue, wallFromHlc } from '@gossipgrid/core'
+import { decodeValue, subjectOf, wallFromHlc } from '@gossipgrid/core'
 import type { Partition, Peer } from '@gossipgrid/core'
 import { putDecoded } from '../changes/unread-change.ts'
 import type { UnreadChange } from '../changes/unread-change.ts'
@@ -17,6 +17,8 @@ export interface Change<Value> {
   readonly local: boolean
   /** The peer that wrote it. Undefined if that is not known: the peer has gone or has a new replica id, or the entry expired. */
   readonly by: string | undefined
+  /** The subject of the guest that wrote it, for which that peer vouches. Only there where a guest did, and another than this one. */
+  readonly subject?: string
   /** When it was written, by the grid's clock, or when it expired. Undefined if lagged. */
   readonly at: Date | undefined
   /** Number of changes that were left out. 0 unless lagged. */
@@ -24,19 +26,21 @@ export interface Change<Value> {
 }
 
 /** Where a change comes from. */
-export interface Origin extends Pick<Change<unknown>, 'local' | 'by'> {
+export interface Origin extends Pick<Change<unknown>, 'local' | 'by' | 'subject'> {
   readonly atMs: number
 }
 
 /** Where the row in a slot comes from. */
 export function originOf({ replica }: Partition, slot: number, peer: Peer): Origin {
   const { table } = replica
-  if (table.deleted(slot) && !table.isTombstone(slot))
-    return { local: false, by: undefined, atMs: table.expiresAtMs(slot) }
+  const expiredAtMs = table.deleted(slot) ? table.expiresAtMs(slot) : 0
+  if (expiredAtMs > 0 && expiredAtMs < Infinity) return { local: false, by: undefined, atMs: expiredAtMs }
   const replicaId = peer.collections.ids.id(table.writer(slot))
   const local = replicaId === peer.replicaId
   const by = local ? peer.peerId : peer.membership.writerOf(replicaId)
-  return { local, by, atMs: wallFromHlc(table.hlc(slot)) }
+  const bytes = table.value(slot)
+  const subject = bytes && subjectOf(bytes)
+  return { local, by, atMs: wallFromHlc(table.hlc(slot)), ...(subject === undefined ? {} : { subject }) }
 }
 
 /** A change of an entry, with its values as encoded bytes. */
@@ -70,6 +74,7 @@ export class EncodedChange<Value> implements UnreadChange<Change<Value>> {
       previous: undefined,
       local: this.#origin.local,
       by: this.#origin.by,
+      ...(this.#origin.subject === undefined ? {} : { subject: this.#origin.subject }),
       at: new Date(this.#origin.atMs),
       missed: 0,
     }

@@ -1,4 +1,4 @@
-import { decodeValue } from '@gossipgrid/core'
+import { decodeValue, isDelete } from '@gossipgrid/core'
 import type { Discarded, Partition } from '@gossipgrid/core'
 import { CallOrder } from '../bulk/call-order.ts'
 import { checkBatch } from '../batches/batch.ts'
@@ -203,7 +203,7 @@ export class MapEntries {
 
   #discarded({ key: rowKey, value }: Discarded): void {
     if (!this.#listener.wanted) return
-    if (value !== undefined && visibleContent(value, this.#wallMs) === undefined) return
+    if (value !== undefined && !isDelete(value) && visibleContent(value, this.#wallMs) === undefined) return
     const discarded = { ...this.layout.place(rowKey), content: storedContent(value) }
     this.#reports.push(() => this.#reportDiscarded(discarded))
     this.#schedule()

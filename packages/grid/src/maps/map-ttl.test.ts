@@ -27,6 +27,16 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
 }
 
 describe('an entry with a time to live', () => {
+  it('may be as deep as any other, and reaches peers', async () => {
+    const [here, there] = [await grids.open(), await grids.open()]
+    await there.ready()
+    let deep: unknown = 1
+    for (let level = 0; level < 64; level++) deep = [deep]
+    await here.map('m').set('deep', deep, { ttlMs: HOUR_MS })
+    await until(() => there.map('m').size === 1, 'it came')
+    expect(there.map('m').peek('deep')).toEqual(deep)
+  })
+
   it('is gone for every way of reading the moment its time has come', async () => {
     const map = (await grids.open()).map<number>('m')
     await map.set('stays', 1)

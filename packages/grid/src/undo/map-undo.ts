@@ -1,4 +1,4 @@
-import { GridError, checkKnown, isSwept } from '@gossipgrid/core'
+import { GridError, checkKnown, isSwept, withoutSubject } from '@gossipgrid/core'
 import type { Known, Partition } from '@gossipgrid/core'
 import { WRITE_OPTIONS, checkCount, checkKind, checkWriteOptions } from '../batches/checks.ts'
 import { Emitter } from '../changes/emitter.ts'
@@ -136,7 +136,8 @@ export class MapUndo {
     this.#versions.set(rowKey, version)
     if (!isOwn) return
     this.#begin()
-    const stored = previous === undefined || isSwept(previous, 0, previous.length) ? undefined : previous.slice()
+    const isGone = previous === undefined || isSwept(previous, 0, previous.length)
+    const stored = isGone ? undefined : withoutSubject(previous).slice()
     this.#stacks.wrote(rowKey, stored, version, before)
     this.#forgetVersions()
   }

@@ -69,7 +69,7 @@ export class GuestLink {
   constructor(deps: GuestLinkDeps) {
     this.#deps = deps
     this.#identity = new GuestIdentity(deps.pump)
-    this.#rows = new GuestRows(deps)
+    this.#rows = new GuestRows(deps, this.#identity)
     deps.outbox.grants = this.#identity.grants
     deps.outbox.documents.author = this.#identity.author
     this.signals = new LinkSignals({

@@ -7,8 +7,11 @@ import {
   encodeShare,
   encodeValue,
   covers as hasCounted,
+  isSwept,
   kindCode,
   readShare,
+  subjectOf,
+  withoutSubject,
 } from '@gossipgrid/core'
 import type { Collection, Partition, PartitionName, Peer } from '@gossipgrid/core'
 import type { Pump } from '../../runtime/write-path.ts'
@@ -17,6 +20,7 @@ import { DOCUMENT_ROWS, covers, mapsOf } from '../covering.ts'
 import type { Grant } from '../grants.ts'
 import { grantKeyOf, guestNameOf, isCounting, openMap } from '../map-kinds.ts'
 import type { MemberMessage } from '../messages.ts'
+import type { GuestIdentity } from './guest-identity.ts'
 import type { GuestOutbox } from './guest-outbox.ts'
 
 const CURSOR = 'cursor/'
@@ -32,12 +36,14 @@ export class GuestRows {
   readonly #pump: Pump
   readonly #peer: Peer
   readonly #outbox: GuestOutbox
+  readonly #identity: GuestIdentity
   /** Maps that are being sent again from the start, and the keys of the rows that have come. */
   readonly #refilled = new Map<string, Set<string>>()
   /** Deletes that need no tombstone: no other peer compares this copy. */
   #deleted: { readonly partition: Partition; readonly rowKey: string }[] = []
 
-  constructor({ outbox, pump }: GuestRowsDeps) {
+  constructor({ outbox, pump }: GuestRowsDeps, identity: GuestIdentity) {
+    this.#identity = identity
     this.#pump = pump
     this.#peer = pump.peer
     this.#outbox = outbox
@@ -156,8 +162,9 @@ export class GuestRows {
 
   #inOnePiece(change: () => void): void {
     this.#pump.undisturbed(() => this.#peer.atomically(change))
-    this.#dropDeleted()
+    // They read in what was deleted who did it.
     this.#pump.listenerCalls.run()
+    this.#dropDeleted()
     this.#pump.tickSoon()
   }
 
@@ -167,11 +174,19 @@ export class GuestRows {
     const { table } = replica
     const slot = table.slotOf(rowKey)
     const before = slot === undefined || table.deleted(slot) ? undefined : table.value(slot)
-    if (bytes === undefined) this.#deleted.push({ partition, rowKey })
-    const dateHlc = bytes === undefined ? undefined : hlc
-    if (sameContent(before, bytes) && (dateHlc === undefined || table.hlc(slot!) === dateHlc)) return
+    const gone = bytes === undefined || isSwept(bytes, 0, bytes.length)
+    if (gone) this.#deleted.push({ partition, rowKey })
+    const dateHlc = gone ? undefined : hlc
+    const after = gone ? undefined : this.#isOwn(partition, slot, bytes) ? withoutSubject(bytes) : bytes
+    if (sameContent(before, after) && (dateHlc === undefined || table.hlc(slot!) === dateHlc)) return
     if (isCounting(name.kind) && !hasCounted(readShare(bytes), readShare(before))) this.#outbox.slots.leave(rowKey)
     this.#peer.adopt(partition, rowKey, bytes ?? goneBytes(name), ADOPTED_REPLICA_ID, this.#pump.now(), dateHlc)
+  }
+
+  /** Whether a member answers with the guest's own write, to which it has added the subject. */
+  #isOwn({ replica: { table } }: Partition, slot: number | undefined, bytes: Uint8Array): boolean {
+    if (slot === undefined || this.#peer.collections.ids.id(table.writer(slot)) === ADOPTED_REPLICA_ID) return false
+    return subjectOf(bytes) === this.#identity.subject
   }
 
   /** Returns how many rows go, or will when members have answered the guest's own. */
@@ -215,5 +230,5 @@ function goneBytes({ kind }: PartitionName): Uint8Array | undefined {
 }
 
 function isGone({ name, replica: { table } }: Partition, slot: number): boolean {
-  return table.isTombstone(slot) || (name.kind === COUNTER_KIND && sameContent(table.value(slot), NO_COUNT))
+  return table.deleted(slot) || (name.kind === COUNTER_KIND && sameContent(table.value(slot), NO_COUNT))
 }

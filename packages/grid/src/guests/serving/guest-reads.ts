@@ -1,4 +1,4 @@
-import { DOCUMENTS, deletedDocumentHeader, isSwept, splitKey } from '@gossipgrid/core'
+import { DOCUMENTS, deletedDocumentHeader, isDelete, isSwept, splitKey } from '@gossipgrid/core'
 import { changesSince, fromStart } from '@gossipgrid/core/following'
 import type { ChangesSince, Collections, Partition, PartitionCursor, Peer, Row } from '@gossipgrid/core'
 import { DOCUMENT_ROWS, calledSo, covers, mapsOf, readingKey } from '../covering.ts'
@@ -199,10 +199,11 @@ function sentRow(kind: number, row: Readonly<Row>): SentRow {
   return isSlotted(kind) ? { ...sent, hlc: row.hlc } : sent
 }
 
-/** The bytes of a row, in memory of their own. Undefined for a delete, and for what has expired and was swept. */
+/** The bytes of a row, in memory of their own. Undefined for a delete, but for one of a guest in a map; and for what has expired and was swept. */
 function bytesOf(kind: number, { bytes, end, hlc, key, start }: Readonly<Row>): Uint8Array | undefined {
   // Guests keep no tombstones, and that of a document says how the next one of its name is numbered.
   if (kind === DOCUMENT_KIND && bytes === undefined && splitKey(key).sub === undefined)
     return deletedDocumentHeader(hlc)
-  return bytes === undefined || isSwept(bytes, start, end) ? undefined : bytes.slice(start, end)
+  const own = bytes?.slice(start, end)
+  return own === undefined || (isSwept(own, 0, own.length) && !isDelete(own)) ? undefined : own
 }

@@ -1,13 +1,16 @@
 import {
   GUESTS,
   GridError,
+  VALUE_MAX_BYTES,
   decodeValue,
   entryKeyOf,
   hlcFromWall,
+  isSwept,
   payloadOf,
   rulesOf,
-  scanCbor,
+  scanStored,
   splitKey,
+  writtenBy,
 } from '@gossipgrid/core'
 import type { Partition } from '@gossipgrid/core'
 import { checkKey } from '../../batches/checks.ts'
@@ -77,7 +80,8 @@ export class GuestWrites {
     const judged: Judged[] = []
     const earlier = new EarlierEdits()
     let lacking: GridError | undefined
-    for (const write of writes) {
+    for (const asked of writes) {
+      const write = vouched(asked, pass)
       const known = before.verdict(write, pump.wallMs)
       const answer = known ?? (await this.#judge(pass, guest, write, earlier))
       if (answer instanceof GridError) {
@@ -120,8 +124,9 @@ export class GuestWrites {
     checkForm(write)
     if (map === DOCUMENT_ROWS) return this.#deps.edits.judge(pass, guest, write, earlier)
     if (!covers(pass.grants, 'write', map, grantKeyOf(kind, rowKey))) return forbidden(map)
-    if (bytes !== undefined && bytes.length > this.#deps.valueSizeMaxBytes)
-      return { code: 'VALUE_TOO_LARGE', text: `a value of ${bytes.length} bytes` }
+    const sizeBytes = bytes === undefined ? 0 : payloadOf(bytes).length
+    if (sizeBytes > this.#deps.valueSizeMaxBytes || (bytes?.length ?? 0) > VALUE_MAX_BYTES)
+      return { code: 'VALUE_TOO_LARGE', text: `a value of ${sizeBytes} bytes` }
     try {
       if (isSlotted(kind)) await checkSlot(write)
       else checkKey(entryKeyOf(kind, rowKey))
@@ -139,12 +144,13 @@ export class GuestWrites {
     const key = entryKeyOf(kind, rowKey)
     const field = write.kind === MAP_KINDS[0] ? undefined : splitKey(rowKey).sub
     const isObject = write.kind !== MAP_KINDS[0] && field === undefined
-    const shown = (bytes: Uint8Array | undefined): unknown =>
-      bytes === undefined ? undefined : isObject ? {} : decodeValue(payloadOf(bytes))
+    const shown = (value: Uint8Array | undefined): unknown =>
+      value === undefined ? undefined : isObject ? {} : decodeValue(value)
     const { replica } = partition
     const slot = replica.table.slotOf(rowKey)
     const before = slot === undefined ? undefined : replica.read(slot, this.#deps.writes.pump.wallMs)
-    return { map, key, field, value: shown(write.bytes), previous: shown(before) }
+    const isGone = write.bytes === undefined || isSwept(write.bytes, 0, write.bytes.length)
+    return { map, key, field, value: isGone ? undefined : shown(payloadOf(write.bytes!)), previous: shown(before) }
   }
 
   #open({ kind, map }: GuestWrite): Partition {
@@ -238,6 +244,11 @@ export class GuestWrites {
 
 const TAKEN: Answer = { code: '', text: '' }
 
+/** A write to a map with the subject of the pass in it, whatever the guest says of that. */
+function vouched(write: GuestWrite, { subject }: PassContent): GuestWrite {
+  return MAP_KINDS.includes(write.kind) ? { ...write, bytes: writtenBy(subject, write.bytes) } : write
+}
+
 /** The answer to a write that an error refuses. Throws `MESSAGE_MALFORMED`, and what is no error of the grid. */
 function refusalOf(error: unknown): Answer {
   if (!(error instanceof GridError) || error.code === 'MESSAGE_MALFORMED') throw error
@@ -252,7 +263,7 @@ function forbidden(map: string): Answer {
 /** Throws `MESSAGE_MALFORMED` for what no honest guest sends. */
 function checkForm({ bytes, hlc, kind, map, rowKey }: GuestWrite): void {
   if (!isGuestKind(map, kind)) throw new GridError('MESSAGE_MALFORMED', `a write to a collection of kind ${kind}`)
-  if (bytes !== undefined) scanCbor(bytes)
+  if (bytes !== undefined) scanStored(bytes, 0, bytes.length)
   const row = { key: rowKey, hlc, writer: 0, sequence: 1, replaced: 0, bytes, start: 0, end: bytes?.length ?? 0 }
   rulesOf(kind)?.checkRow?.(row, '')
 }

@@ -1,4 +1,4 @@
-import { encodeValue, expiring, hlcFromWall } from '@gossipgrid/core'
+import { encodeValue, expiring, hlcFromWall, writtenBy } from '@gossipgrid/core'
 import { openGuestDialler } from '@gossipgrid/network/guest-dialler'
 import type { GuestDialler } from '@gossipgrid/network/guest-dialler'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -169,6 +169,28 @@ describe('a hostile guest', () => {
     expect(dates).toHaveLength(2)
     expect(Math.max(...dates)).toBeLessThanOrEqual(Date.now() + 1000)
     expect(member.status().clock).toMatchObject({ heldWrites: 0, refusedWrites: 0 })
+  })
+
+  it('claims no other subject: whatever its bytes say, a change has the subject of the pass', async () => {
+    const guest = await RawGuest.entered(await passOf('mallory'))
+    const seen: unknown[] = []
+    member.map('todos').on('change', ({ key, subject, type, value }) => seen.push([type, key, subject, value]))
+    const value = encodeValue({ x: 1 }, 100)
+    const writes = [
+      writeOf({ bytes: writtenBy('ada', value) }),
+      writeOf({ rowKey: '{42}:own', hlc: hlcFromWall(Date.now()), bytes: writtenBy('ada', undefined) }),
+      writeOf({ rowKey: '{42}:b', bytes: expiring(value, Date.now() + 3_600_000) }),
+    ]
+    await guest.send({ type: 'writes', writes })
+    expect((await guest.answers(3)).map(({ code }) => code)).toEqual(['', '', ''])
+    expect(seen).toEqual([
+      ['set', '{42}:a', 'mallory', { x: 1 }],
+      ['delete', '{42}:own', 'mallory', undefined],
+      ['set', '{42}:b', 'mallory', { x: 1 }],
+    ])
+    const deep = Uint8Array.from({ length: 66 }, (_, i) => (i === 65 ? 1 : 0x81))
+    await guest.send({ type: 'writes', writes: [writeOf({ bytes: deep })] })
+    expect(await guest.isSentAway()).toBe(true)
   })
 
   it('that repeats its numbers has each write taken once', async () => {
