@@ -3,12 +3,12 @@ import { FaultTolerance } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
 import { webSockets } from '@libp2p/websockets'
-import { yamux } from '@libp2p/yamux'
 import type { Libp2pOptions } from 'libp2p'
 import { directConnections } from './direct-connections.ts'
 import { lateGossip } from './late-gossip.ts'
 import type { LateGossip } from './late-gossip.ts'
 import type { Preset, PresetInput } from './preset.ts'
+import { quietYamux } from './quiet-yamux.ts'
 import { guarded } from './strangers/guarded-transport.ts'
 import { TAB_LISTEN, tabTransport } from './tab-transport.ts'
 import { timed } from './timed-transport.ts'
@@ -44,7 +44,7 @@ function transports({ traffic, newcomers, dialWindow }: TransportsInput) {
     transports: [guarded(counted(timed(webSockets(), dialWindow, CONNECT_MAX_MS), traffic), newcomers)],
     transportManager: { faultTolerance: FaultTolerance.NO_FATAL },
     connectionEncrypters: [noise({ crypto: wasmCipher() })],
-    streamMuxers: [yamux()],
+    streamMuxers: [quietYamux()],
   } satisfies Libp2pOptions
 }
 

@@ -104,6 +104,11 @@ export class Dialler {
     this.#redialer.learn(peerId, usable, yieldMs(this.#deps.self, peerId, usable))
   }
 
+  /** A peer has become a neighbour. */
+  reached(peerId: PeerId): void {
+    this.#redialer.reached(peerId)
+  }
+
   /** A neighbour was lost. It is dialled again after a short wait. */
   lost(peerId: PeerId): void {
     this.#redialer.lost(peerId, yieldMs(this.#deps.self, peerId, this.#redialer.addresses(peerId)))

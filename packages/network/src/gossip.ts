@@ -5,6 +5,7 @@ import type { PeerId } from '@gossipgrid/core'
 import { GOSSIP_STREAMS_MAX, checkBroadcastSize } from './broadcasting.ts'
 import type { Broadcasting, GossipOptions } from './broadcasting.ts'
 import type { Channel } from './channel.ts'
+import { GOSSIP_HEARTBEAT_MS, withOneTimer } from './gossip-timers.ts'
 import { SEAL_BYTES } from './lock.ts'
 import { drained } from './message-writer.ts'
 
@@ -51,10 +52,6 @@ interface Internals {
   publish(topic: string, bytes: Uint8Array, options: { floodPublish: boolean; batchPublish: boolean }): Promise<unknown>
 }
 
-interface HeartbeatStatus {
-  readonly heartbeatTimeout?: ReturnType<typeof setTimeout>
-}
-
 interface OutboundStream {
   readonly rawStream: Stream
   pushPrefixed(bytes: Uint8Array): void
@@ -77,6 +74,7 @@ export function gossipService(options: GossipOptions): (components: object) => G
     globalSignaturePolicy: StrictSign,
     allowPublishToZeroTopicPeers: true,
     fallbackToFloodsub: false,
+    heartbeatInterval: GOSSIP_HEARTBEAT_MS,
     allowedTopics: topics,
     maxInboundStreams: GOSSIP_STREAMS_MAX,
     maxInboundDataLength: frameSizeMaxBytes + Math.max(frameSizeMaxBytes, ANSWER_MAX_BYTES) + CONTROL_BYTES,
@@ -114,20 +112,7 @@ export function gossipService(options: GossipOptions): (components: object) => G
       topics: Object.fromEntries(topics.map((topic) => [topic, onlyInvalidMessagesCount])),
     },
   }) as (components: object) => GossipService
-  return (components) => endsWithLastHeartbeat(factory(components))
-}
-
-/** gossipsub's `stop` forgets the timer of its next heartbeat, which would keep the process alive for up to a second. */
-function endsWithLastHeartbeat(service: GossipService): GossipService {
-  const running = service as unknown as { readonly status: HeartbeatStatus; stop(): Promise<void> }
-  const stop = running.stop.bind(service)
-  running.stop = () => {
-    const { heartbeatTimeout } = running.status
-    const stopped = stop()
-    clearTimeout(heartbeatTimeout)
-    return stopped
-  }
-  return service
+  return (components) => withOneTimer(factory(components))
 }
 
 const onlyInvalidMessagesCount = {

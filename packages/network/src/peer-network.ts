@@ -5,6 +5,7 @@ import { GridError } from '@gossipgrid/core'
 import type { NetworkEvents, PeerId } from '@gossipgrid/core'
 import { carriesData, parseAddress, startError } from './addresses.ts'
 import { Admission } from './admission.ts'
+import { onBeat } from './beat.ts'
 import type { Broadcasting } from './broadcasting.ts'
 import { directProtocol } from './channel.ts'
 import { DeafWatch } from './deaf-watch.ts'
@@ -55,7 +56,8 @@ export class PeerNetwork implements Libp2pNetwork {
   readonly #deafWatch: DeafWatch
   readonly #silenceWatch = new SilenceWatch((connection, text) => abort(connection, text))
   #events: NetworkEvents | undefined
-  #watch: ReturnType<typeof setInterval> | undefined
+  /** Ends the watch over neighbours. Undefined while this peer does not run. */
+  #endWatch: (() => void) | undefined
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
   #hostileStreams = 0
@@ -120,6 +122,7 @@ export class PeerNetwork implements Libp2pNetwork {
       onProven: (neighbour) => this.#proven(neighbour),
       onAddresses: (neighbour, addresses) => this.#dialler.learn(neighbour, addresses),
       onConnected: (neighbour) => {
+        this.#dialler.reached(neighbour)
         this.#events?.connected(neighbour)
         // A tab asks at once: it has to know which of the peers are relays.
         if (!options.usesRelays && this.#stopping === undefined) this.#laterIdentify.add(neighbour)
@@ -160,7 +163,7 @@ export class PeerNetwork implements Libp2pNetwork {
       throw new GridError('NETWORK_START_FAILED', 'the network was stopped while it started')
     this.#broadcasting.listen((author, bytes) => this.#events?.broadcast(author, bytes))
     this.#dialler.start(this.#options.join)
-    this.#watch = setInterval(() => this.#watchNeighbours(), WATCH_INTERVAL_MS)
+    this.#endWatch = onBeat(WATCH_INTERVAL_MS, () => this.#watchNeighbours())
   }
 
   async #start(): Promise<void> {
@@ -283,7 +286,7 @@ export class PeerNetwork implements Libp2pNetwork {
   }
 
   wake(): void {
-    if (this.#watch !== undefined) this.#dialler.wake()
+    if (this.#endWatch !== undefined) this.#dialler.wake()
   }
 
   stop(): Promise<void> {
@@ -291,8 +294,8 @@ export class PeerNetwork implements Libp2pNetwork {
   }
 
   async #stop(): Promise<void> {
-    clearInterval(this.#watch)
-    this.#watch = undefined
+    this.#endWatch?.()
+    this.#endWatch = undefined
     this.#dialler.stop()
     this.#laterIdentify.stop()
     const neighbours = [...this.#neighbours]

@@ -76,6 +76,39 @@ describe('the redialer', () => {
     redialer.stop()
   })
 
+  it('rarely looks while nothing is missing, and dials soon after a loss', async () => {
+    const { redialer, up, connected, dials } = setUp()
+    up.add('ada')
+    redialer.start(['/p2p/ada'])
+    await vi.advanceTimersByTimeAsync(1000)
+    const timers = vi.spyOn(globalThis, 'setTimeout')
+    await vi.advanceTimersByTimeAsync(120_000)
+    expect(timers.mock.calls.length).toBeLessThanOrEqual(5)
+    timers.mockRestore()
+    expect(dials).toHaveLength(1)
+    connected.delete('ada')
+    redialer.lost('ada', 0)
+    await vi.advanceTimersByTimeAsync(3000)
+    expect(connected.has('ada')).toBe(true)
+    redialer.stop()
+  })
+
+  it('waits no longer for a peer that had failed before the peer itself connected', async () => {
+    const { redialer, connected, dials } = setUp()
+    redialer.start([])
+    redialer.learn('ben', ['/p2p/ben'], 0)
+    await vi.advanceTimersByTimeAsync(60_000)
+    connected.add('ben')
+    redialer.reached('ben')
+    await vi.advanceTimersByTimeAsync(5000)
+    connected.delete('ben')
+    redialer.lost('ben', 0)
+    dials.length = 0
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(dials.length).toBeGreaterThanOrEqual(3)
+    redialer.stop()
+  })
+
   it('dials a peer in time although addresses of others come all the while', async () => {
     const { redialer, up, dials } = setUp()
     redialer.start([])

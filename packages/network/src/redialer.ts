@@ -13,8 +13,10 @@ const REMEMBERED_MAX = 256
 const FORGOTTEN_AFTER_MS = 60 * 60 * 1000
 /** The shortest time between two looks for due dials, in milliseconds. A redial can be late by this much. */
 const SWEEP_MIN_MS = 200
-/** The longest. What could be dialled and may not is looked at so often, and all while nothing is missing. */
+/** The longest while a peer is missing that could be dialled and may not. */
 const SWEEP_MAX_MS = 2000
+/** The longest while nothing is missing. */
+const REST_MAX_MS = 30_000
 /** An address to join by is reported when it has failed so often: peers that start together fail once or twice. */
 const REPORTED_FAILURES = 3
 
@@ -124,6 +126,15 @@ export class Redialer {
     return [...new Set(found.flatMap((target) => target.addresses))]
   }
 
+  /** The peer is a neighbour. */
+  reached(peerId: PeerId): void {
+    for (const target of this.#targets.values()) {
+      if (target.peerId !== peerId) continue
+      target.failures = 0
+      target.unreachableSinceMs = undefined
+    }
+  }
+
   /** The peer is no neighbour any more. It is dialled again after the shortest wait plus `delayMs`. */
   lost(peerId: PeerId, delayMs: number): void {
     const dueMs = performance.now() + backoffMs(0, this.#deps.random()) + delayMs
@@ -149,19 +160,20 @@ export class Redialer {
     this.#timer = setTimeout(() => {
       this.#sweepAtMs = Infinity
       this.#sweep()
-      this.#arm(Math.min(SWEEP_MAX_MS, Math.max(SWEEP_MIN_MS, this.#nextDueMs - performance.now())))
+      this.#arm(this.#nextSweepAfterMs)
     }, afterMs)
   }
 
-  /** When the next missing peer is to be dialled, if it is not to be dialled already. */
-  get #nextDueMs(): number {
+  /** How long until the next missing peer is to be dialled. One that is due and is not dialled has to wait for others, or must not be. */
+  get #nextSweepAfterMs(): number {
     const nowMs = performance.now()
-    let nextMs = Infinity
+    let afterMs = REST_MAX_MS
     for (const { dialling, dueMs, peerId } of this.#targets.values()) {
-      if (dialling || dueMs <= nowMs || (peerId !== undefined && this.#deps.isConnected(peerId))) continue
-      nextMs = Math.min(nextMs, dueMs)
+      if (peerId !== undefined && this.#deps.isConnected(peerId)) continue
+      const isWaiting = dialling || dueMs <= nowMs
+      afterMs = Math.min(afterMs, SWEEP_MAX_MS, isWaiting ? SWEEP_MAX_MS : dueMs - nowMs)
     }
-    return nextMs
+    return Math.max(SWEEP_MIN_MS, afterMs)
   }
 
   /** Starts as many dials as may run. Addresses to join by come first, then requests, then those that failed least. */
@@ -190,11 +202,7 @@ export class Redialer {
     const due: Target[] = []
     for (const [key, target] of this.#targets) {
       if (target.dialling) continue
-      if (target.peerId !== undefined && this.#deps.isConnected(target.peerId)) {
-        target.failures = 0
-        target.unreachableSinceMs = undefined
-        continue
-      }
+      if (target.peerId !== undefined && this.#deps.isConnected(target.peerId)) continue
       if (target.dueMs > nowMs || !this.#deps.mayDial(target.peerId, target.permanent)) continue
       target.unreachableSinceMs ??= nowMs
       if (!target.permanent && nowMs - target.unreachableSinceMs > FORGOTTEN_AFTER_MS) this.#targets.delete(key)
@@ -207,7 +215,7 @@ export class Redialer {
     target.dialling = true
     try {
       target.peerId = await this.#dial(target.addresses)
-      target.failures = 0
+      this.reached(target.peerId)
     } catch (error) {
       target.dueMs = performance.now() + backoffMs(target.failures, this.#deps.random())
       target.failures += 1

@@ -5,10 +5,10 @@ import type { Listener, MultiaddrConnection, Transport, Upgrader } from '@libp2p
 import { noise } from '@libp2p/noise'
 import { asCrypto, defaultCrypto } from '@libp2p/noise/crypto'
 import { tcp } from '@libp2p/tcp'
-import { yamux } from '@libp2p/yamux'
 import type { Libp2pOptions } from 'libp2p'
 import { endsWithOtherSide } from './socket-ends.ts'
 import type { OpenSockets } from './socket-ends.ts'
+import { quietYamux } from './quiet-yamux.ts'
 import { guarded } from './strangers/guarded-transport.ts'
 import { timed } from './timed-transport.ts'
 import { counted } from './traffic.ts'
@@ -27,7 +27,7 @@ export function serverTransports(input: TransportsInput): Libp2pOptions {
     ),
     transportManager: { faultTolerance: FaultTolerance.FATAL_ALL },
     connectionEncrypters: [noise(noiseOptions())],
-    streamMuxers: [yamux()],
+    streamMuxers: [quietYamux()],
   }
 }
 
