@@ -20,7 +20,7 @@ export interface FollowedKeys {
 
 /** What has changed in a copy since a cursor. */
 export interface ChangesSince {
-  /** All rows of each key that has changed, tombstones included. */
+  /** Rows of the keys that have changed, tombstones included: all of each key, or those that the cursor has not seen. */
   readonly keys: readonly { readonly key: string; readonly rows: readonly Row[] }[]
   readonly cursor: PartitionCursor
   /** Deletes since the cursor are purged: what the reader has is void, and all that is there follows. */
@@ -34,6 +34,9 @@ export function fromStart(wallMs: number): PartitionCursor {
   return { seen: new VersionVector(), wallMs, isFilling: true }
 }
 
+/** What a reader is given of a key that has changed: a reader that keeps rows needs only those that are new. */
+export type GivenRows = 'all rows' | 'new rows'
+
 /**
  * The keys of this peer's copy with rows that the cursor has not seen: as many as fit, in the order of their dots. Any owner can go on
  * from the next cursor, and nothing is left out. If keys are given, what the reader has seen and this copy lacks does not count as seen
@@ -45,36 +48,40 @@ export function changesSince(
   since: PartitionCursor,
   follows: (key: string) => boolean,
   wallMs: number,
+  given: GivenRows = 'all rows',
 ): ChangesSince {
   const replica = collections.find(name)?.replica
   if (replica === undefined)
     return { keys: [], cursor: { ...since, wallMs, isFilling: false }, reset: false, more: false }
   const reset = isOverrun(collections, replica, since)
   const { seen, isFilling } = reset ? fromStart(wallMs) : since
-  const keys = new Map<string, readonly Row[]>()
+  /** By key, or by the key of the row where only new rows are given. */
+  const keys = new Map<string, { readonly key: string; readonly rows: readonly Row[] }>()
   let bytes = 0
   let looked = 0
   const take = (slot: number): void => {
     looked += 1
-    const key = entryKeyOf(name.kind, replica.table.key(slot))
-    if (keys.has(key) || !follows(key)) return
-    const rows = rowsOfKey(collections, name, key)
+    const rowKey = replica.table.key(slot)
+    const key = entryKeyOf(name.kind, rowKey)
+    const id = given === 'all rows' ? key : rowKey
+    if (keys.has(id) || !follows(key)) return
+    const rows = given === 'all rows' ? rowsOfKey(collections, name, key) : [replica.row(slot)]
     bytes += rowBytesOf(rows)
-    keys.set(key, rows)
+    keys.set(id, { key, rows })
   }
   const isFull = (): boolean => bytes >= FOLLOW_ANSWER_MAX_BYTES || looked >= FOLLOW_ROWS_MAX
-  const given: DotRange[] = []
+  const visitedRanges: DotRange[] = []
   let more = false
   for (const range of replica.owed(seen)) {
     const last = visited(replica, range, take, isFull)
-    if (last >= range.first) given.push({ ...range, last })
+    if (last >= range.first) visitedRanges.push({ ...range, last })
     more = last < range.last
     if (more) break
   }
-  const result = { keys: [...keys].map(([key, rows]) => ({ key, rows })), reset }
+  const result = { keys: [...keys.values()], reset }
   if (more) {
     const next = commonDots(seen, replica.vector, collections.ids).dots
-    for (const { writer, first, last } of given) next.addRange(writer, first, last)
+    for (const { writer, first, last } of visitedRanges) next.addRange(writer, first, last)
     return { ...result, cursor: { seen: next, wallMs, isFilling }, more }
   }
   // What ended before the cursor is not news, and what ends from now on the reader ends itself.
@@ -83,7 +90,7 @@ export function changesSince(
       const atMs = replica.table.expiresAtMs(slot)
       if (atMs > since.wallMs && atMs <= wallMs) take(slot)
     }
-    result.keys = [...keys].map(([key, rows]) => ({ key, rows }))
+    result.keys = [...keys.values()]
   }
   const next = keys.size > 0 ? replica.vector.clone() : merged(replica, seen)
   return { ...result, cursor: { seen: next, wallMs, isFilling: false }, more }

@@ -91,7 +91,9 @@ export class GuestReads {
 
   /** What has changed in a map since a cursor, in keys that the guest may read. */
   changed({ name }: Partition, since: PartitionCursor, mayRead: (key: string) => boolean): ChangesSince {
-    return changesSince(this.#peer.collections, name, since, mayRead, this.#wallMs())
+    // Objects come whole, as they were written. A document may be large, and its rows may come in any order.
+    const given = name.kind === DOCUMENT_KIND ? 'new rows' : 'all rows'
+    return changesSince(this.#peer.collections, name, since, mayRead, this.#wallMs(), given)
   }
 
   /** What was put together of a map was not sent: it begins again. */
