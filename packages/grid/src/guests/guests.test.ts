@@ -380,6 +380,35 @@ describe('a guest that comes back', () => {
     expect(back.map('news').peekEntries()).toEqual(news.peekEntries())
   })
 
+  it('to a member that is behind, and refuses a write of it, gets what is newer again later', async () => {
+    const first = await openMember()
+    const guests = { listen: ['/ip4/127.0.0.1/tcp/0/ws'], authorize: () => false }
+    const second = await openMember({ join: first.addresses, guests })
+    await second.ready()
+    await first.map('todos').setMany([
+      ['42/a', 'old'],
+      ['42/b', 'old'],
+    ])
+    await until(() => second.map('todos').size === 2, 'the old ones')
+    await second.disconnect()
+    await first.map('todos').set('42/a', 'new')
+    await first.map('todos').set('42/c', 'new')
+    const disk = diskInMemory()
+    const pass = await passOf(first, OWN)
+    const guest = await openGuest(first, pass, disk)
+    await guest.ready()
+    await guest.disconnect()
+    for (const key of ['42/a', '42/b', '42/c']) await guest.map('todos').set(key, 'mine')
+    await guest.close()
+    const there = await openGuest(second, pass, disk)
+    await answered(there)
+    expect(there.map('todos').peekEntries()).toEqual(second.map('todos').peekEntries())
+    await there.close()
+    const back = await openGuest(first, pass, disk)
+    await back.ready()
+    expect(back.map('todos').peekEntries()).toEqual(first.map('todos').peekEntries())
+  })
+
   it('after a write that was taken, and whose answer was lost, is answered again, and later writes of others stay', async () => {
     const first = await openMember()
     const second = await openMember({ join: first.addresses })

@@ -81,10 +81,10 @@ export class GuestRows {
         refilled?.add(rowKey)
         this.#adopt(partition, rowKey, bytes, hlc)
       }
+      if (cursor !== undefined || !more) this.#keep(map, cursor)
       if (more) return
       if (refilled !== undefined) this.#remove(partition, (rowKey) => !refilled.has(rowKey))
       this.#refilled.delete(map)
-      if (cursor !== undefined) this.#keep(map, cursor)
     })
   }
 

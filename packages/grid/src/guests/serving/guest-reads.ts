@@ -1,5 +1,5 @@
 import { DOCUMENTS, deletedDocumentHeader, isDelete, isSwept, splitKey } from '@gossipgrid/core'
-import { changesSince, fromStart } from '@gossipgrid/core/following'
+import { changesSince, commonDots, fromStart } from '@gossipgrid/core/following'
 import type { ChangesSince, Collections, Partition, PartitionCursor, Peer, Row } from '@gossipgrid/core'
 import { DOCUMENT_ROWS, calledSo, covers, mapsOf, readingKey } from '../covering.ts'
 import type { Grant } from '../grants.ts'
@@ -20,6 +20,8 @@ interface Followed {
   isReset: boolean
   /** `GroupCommit.changes` when the guest had all that there was; -1 before. */
   changes: number
+  /** The cursor that the guest keeps: it may have seen what this copy lacks. */
+  kept: PartitionCursor | undefined
   /** When it was last given a cursor, in monotonic milliseconds. */
   givenAtMs: number
 }
@@ -33,8 +35,9 @@ export interface ReadPiece {
   readonly more: boolean
   /** The latest date of the rows. */
   readonly hlc: number
+  /** Undefined where there is none here. */
+  readonly partition: Partition | undefined
   /** Where the guest is after this piece; undefined where it could not go on from there. */
-  readonly partition: Partition
   readonly sealed: SealedCursor | undefined
 }
 
@@ -73,7 +76,7 @@ export class GuestReads {
     for (const [map, { partition, sealed }] of cursors) {
       const { cursor, reading } = sealed
       if (this.goesOn(map, reading))
-        this.#followed.set(map, { partition, reading, cursor, isReset: false, ...NOT_LOOKED })
+        this.#followed.set(map, { partition, reading, cursor, kept: cursor, isReset: false, ...NOT_LOOKED })
     }
   }
 
@@ -113,6 +116,29 @@ export class GuestReads {
     return undefined
   }
 
+  /**
+   * What a guest is to be sent before the row of an answer, which it takes as it is here: if this copy lacks what the guest has seen, its cursor must not
+   * say so any more. Else it would never be sent again what an older row has taken the place of.
+   */
+  beforeAnswer(map: string, kind: number): ReadPiece | undefined {
+    // It learns nothing of others, not even whether they are there.
+    if (!this.#maps.includes(map)) return undefined
+    const partition = mapPartition(this.#peer.collections, map)
+    if (partition === undefined) {
+      this.#followed.delete(map)
+      return { map, kind, ...VOID, partition }
+    }
+    const followed = this.#followedOf(map, partition)
+    if (followed.isReset) return { map, kind: partition.name.kind, ...VOID, more: true, partition }
+    if (followed.kept === undefined || hasSeen(partition, followed.kept)) return undefined
+    const { ids } = this.#peer.collections
+    const { cursor, reading } = followed
+    followed.cursor = { ...cursor, seen: commonDots(cursor.seen, partition.replica.vector, ids).dots }
+    followed.kept = followed.cursor
+    const sealed = { cursor: followed.cursor, reading }
+    return { map, kind: partition.name.kind, ...VOID, isReset: false, partition, sealed }
+  }
+
   /** What a row is now, for a guest that may read it, and its date. */
   rowOf(
     partition: Partition | undefined,
@@ -137,7 +163,7 @@ export class GuestReads {
       this.#followed.delete(map)
       return { map, kind: known.partition.name.kind, ...VOID, partition: known.partition }
     }
-    const followed = known?.partition === partition ? known : this.#begin(map, partition)
+    const followed = this.#followedOf(map, partition)
     const { changes } = commit
     const isDue = performance.now() - followed.givenAtMs >= CURSOR_GAP_MS
     if (followed.changes === changes) return undefined
@@ -148,6 +174,7 @@ export class GuestReads {
     const shared = followed.isReset ? undefined : this.#shared.find(followed.cursor, followed.reading, changes)
     if (shared !== undefined) {
       followed.cursor = shared.cursor
+      followed.kept = shared.cursor
       followed.changes = changes
     }
     const piece = shared?.piece ?? this.#read(map, partition, followed, isDue)
@@ -170,14 +197,22 @@ export class GuestReads {
     if (keys.length === 0 && !isReset && more) return 'looking'
     if (keys.length === 0 && !isReset && !isDue) return undefined
     followed.isReset = false
+    // What is sent may be older than what the guest has seen elsewhere, so its cursor goes back with it, also where more follows. A first load has none.
+    const isWhole = !more || !followed.cursor.isFilling
+    followed.kept = isWhole ? followed.cursor : undefined
     const found = keys.flatMap((each) => each.rows)
     const rows = found.map((row) => sentRow(kind, row))
     const hlc = found.reduce((latest, row) => Math.max(latest, row.hlc), 0)
-    const sealed = more ? undefined : { cursor: { ...followed.cursor, wallMs }, reading }
+    const sealed = isWhole ? { cursor: { ...followed.cursor, wallMs }, reading } : undefined
     const piece = { map, kind, isReset, rows, more, hlc, partition, sealed }
     if (!isReset && keys.length > 0 && !more)
       this.#shared.keep(since, reading, { changes, piece, cursor: followed.cursor })
     return piece
+  }
+
+  #followedOf(map: string, partition: Partition): Followed {
+    const known = this.#followed.get(map)
+    return known?.partition === partition ? known : this.#begin(map, partition)
   }
 
   #begin(map: string, partition: Partition): Followed {
@@ -185,6 +220,7 @@ export class GuestReads {
       partition,
       reading: readingKey(this.#grants, map),
       cursor: fromStart(this.#wallMs()),
+      kept: undefined,
       isReset: true,
       ...NOT_LOOKED,
     }
@@ -195,6 +231,11 @@ export class GuestReads {
 
 const NOT_LOOKED = { changes: -1, givenAtMs: -Infinity } as const
 const VOID = { isReset: true, rows: [], more: false, hlc: 0, sealed: undefined } as const
+
+/** Whether a copy has all that a cursor has seen. */
+function hasSeen({ replica: { floor, vector } }: Partition, { seen }: PartitionCursor): boolean {
+  return seen.strangers.size === 0 && (seen.floor === undefined || floor.includes(seen.floor)) && vector.covers(seen)
+}
 
 function sentRow(kind: number, row: Readonly<Row>): SentRow {
   const sent = { rowKey: row.key, bytes: bytesOf(kind, row) }

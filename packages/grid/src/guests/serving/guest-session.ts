@@ -248,8 +248,11 @@ export class GuestSession {
         await new Promise<void>(nextTurn)
         continue
       }
-      const message = piece === undefined ? this.#answers(reads, verdicts) : await this.#encoded(piece)
-      if (message === undefined) {
+      const pieces = piece === undefined ? this.#beforeAnswers(reads, verdicts) : [piece]
+      const answers = this.#answers(reads, verdicts)
+      const messages = await Promise.all(pieces.map((each) => this.#encoded(each)))
+      const bytes = answers === undefined ? messages : [...messages, answers]
+      if (bytes.length === 0) {
         if (signals !== undefined) continue
         if (!isCaughtUp) await this.#send({ type: 'caught-up' })
         isCaughtUp = true
@@ -260,12 +263,18 @@ export class GuestSession {
       this.#validPass()
       // The pass was renewed meanwhile, and what was put together may be more than it covers now.
       if (passes !== this.#passes) {
-        if (piece !== undefined) reads.restart(piece.map)
+        for (const { map } of pieces) reads.restart(map)
         this.#verdicts.unshift(...verdicts)
         continue
       }
-      await this.#sendBytes(message)
+      for (const message of bytes) await this.#sendBytes(message)
     }
+  }
+
+  /** See `GuestReads.beforeAnswer`. */
+  #beforeAnswers(reads: GuestReads, verdicts: readonly Verdict[]): ReadPiece[] {
+    const kinds = new Map(verdicts.map(({ write: { kind, map } }) => [map, kind]))
+    return [...kinds].map(([map, kind]) => reads.beforeAnswer(map, kind)).filter((piece) => piece !== undefined)
   }
 
   /** As many as fit into one message with their rows. */
@@ -305,7 +314,7 @@ export class GuestSession {
   async #encode({ sealed, partition, ...rest }: ReadPiece): Promise<Uint8Array> {
     const { collections } = this.#deps.pump.peer
     const [key] = this.#deps.passes.keys
-    const cursor = sealed && (await sealCursor(key!.cursorKey, partition, sealed, collections))
+    const cursor = sealed && (await sealCursor(key!.cursorKey, partition!, sealed, collections))
     return encodeMemberMessage({ type: 'rows', ...rest, cursor })
   }
 
