@@ -21,8 +21,6 @@ import type { CarriedPass, PassHolder } from './pass-holder.ts'
 const DIAL_MAX_MS = 10_000
 const RETRY_FIRST_MS = 250
 const RETRY_MAX_MS = 15_000
-/** Renewing a pass is tried again this often. */
-const RENEWAL_GAP_MS = 5000
 /** Bytes of writes in one message. One value more fits. */
 const WRITES_MAX_BYTES: number = 512 * 1024
 const LOG_GAP_MS = 60_000
@@ -228,6 +226,7 @@ export class GuestLink {
     documents.author = this.#identity.author
     const connection = this.#connection!
     this.signals.welcome(grants, subject, (sent) => void connection.send(sent).catch(() => undefined))
+    this.#deps.passes.observe(wallFromHlc(hlc))
     this.#scheduleRenewal(this.#deps.passes.renewalMs(this.#pass!))
     documents.opened()?.welcome()
     this.#sendWrites()
@@ -327,11 +326,15 @@ export class GuestLink {
         connection.end(new GridError('PASS_INVALID', 'the pass is for another subject now'))
         return
       }
+      if (pass.text === this.#pass?.text) {
+        this.#scheduleRenewal(this.#deps.passes.renewalMs(pass))
+        return
+      }
       this.#pass = pass
       await connection.send({ type: 'pass', pass: pass.text })
     } catch (error) {
       this.#deps.logger.debug(`renewing the pass has failed: ${String(error)}`)
-      this.#scheduleRenewal(RENEWAL_GAP_MS)
+      this.#scheduleRenewal(this.#deps.passes.retryMs())
     }
   }
 
