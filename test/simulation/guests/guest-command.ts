@@ -9,6 +9,7 @@ const USAGE = `npm run sim -- --guests [options]: guests of a grid, moving betwe
   --first N        (default 1)
   --seconds S      simulated seconds with faults (default 60)
   --weeks          weeks pass in between; in some seeds if left out
+  --documents      they edit documents too
   --mutant NAME    with a planted bug: ${Object.keys(GUEST_MUTANTS).join(', ')}`
 
 const OPTIONS = {
@@ -17,6 +18,7 @@ const OPTIONS = {
   first: { type: 'string' },
   seconds: { type: 'string' },
   weeks: { type: 'boolean' },
+  documents: { type: 'boolean' },
   mutant: { type: 'string' },
   help: { type: 'boolean' },
 } as const
@@ -37,15 +39,17 @@ export async function simulateGuestsCommand(args: readonly string[]): Promise<nu
   const options = {
     ...(values.seconds === undefined ? {} : { seconds: Number(values.seconds) }),
     ...(values.weeks === undefined ? {} : { weeks: values.weeks }),
+    ...(values.documents === undefined ? {} : { documents: values.documents }),
   }
-  const totals = { seeds: 0, writes: 0, taken: 0, refused: 0, messages: 0 }
+  const totals = { seeds: 0, writes: 0, taken: 0, refused: 0, edits: 0, refusedEdits: 0, messages: 0 }
   const failed: number[] = []
   for (let seed = first; seed < first + count; seed++) {
     const result = await withGuestMutant(mutant as GuestMutantName | undefined, () =>
       simulateGuests({ seed, ...options }),
     )
     totals.seeds += 1
-    for (const name of ['writes', 'taken', 'refused', 'messages'] as const) totals[name] += result[name]
+    for (const name of ['writes', 'taken', 'refused', 'edits', 'refusedEdits', 'messages'] as const)
+      totals[name] += result[name]
     if (result.violations.length === 0) continue
     failed.push(seed)
     for (const violation of result.violations) console.log(`  ${violation}`)

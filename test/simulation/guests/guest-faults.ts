@@ -1,10 +1,11 @@
-import type { CounterGrant, MapGrant, SetGrant } from '../../../packages/grid/src/guests/grants.ts'
+import type { CounterGrant, DocGrant, MapGrant, SetGrant } from '../../../packages/grid/src/guests/grants.ts'
+import { documentGrants } from './documents/document-workload.ts'
 import type { GuestWorld } from './guest-workload.ts'
 import type { SimulatedChannel } from './simulated-channel.ts'
 import type { SimulatedGuest } from './simulated-guest.ts'
 import type { SimulatedMember } from './simulated-member.ts'
 
-type Grant = MapGrant | SetGrant | CounterGrant
+type Grant = MapGrant | SetGrant | CounterGrant | DocGrant
 
 /** What goes wrong between members, and between guests and members; and what passes allow. */
 export class GuestFaults {
@@ -16,14 +17,16 @@ export class GuestFaults {
   readonly #cut = new Set<string>()
   /** What takes time, and is done between two looks. */
   #pending: (() => Promise<void>)[] = []
+  readonly #hasDocuments: boolean
   #isHealed = false
 
-  constructor(world: GuestWorld) {
+  constructor(world: GuestWorld, options: { readonly documents: boolean }) {
     this.#world = world
+    this.#hasDocuments = options.documents
   }
 
   grantsOf(subject: string): readonly Grant[] {
-    const known = this.#grants.get(subject) ?? fullGrants(subject)
+    const known = this.#grants.get(subject) ?? this.#fullGrants(subject)
     this.#grants.set(subject, known)
     return known
   }
@@ -65,7 +68,7 @@ export class GuestFaults {
     hub.heal()
     for (const member of members) if (member.grid === undefined) await time.settled(member.start())
     for (const guest of guests) {
-      this.#grants.set(guest.subject, fullGrants(guest.subject))
+      this.#grants.set(guest.subject, this.#fullGrants(guest.subject))
       if (guest.grid === undefined) await time.settled(guest.start())
       // They ask for other passes.
       guest.channel?.lose('everything is healed')
@@ -86,6 +89,10 @@ export class GuestFaults {
     return () => {
       for (const guest of away) this.#startLater(guest, random.between(1000, 12_000))
     }
+  }
+
+  #fullGrants(subject: string): readonly Grant[] {
+    return [...fullGrants(subject), ...(this.#hasDocuments ? documentGrants(subject) : [])]
   }
 
   #startLater(guest: SimulatedGuest, delayMs: number): void {
@@ -164,13 +171,11 @@ export class GuestFaults {
   #changeGrants(): void {
     const { guests, random } = this.#world
     const { subject } = random.pick(guests)
-    const full = fullGrants(subject)
+    const full = this.#fullGrants(subject)
     const kept = full.filter(() => random.chance(0.7))
     const some = kept.map((grant): Grant => {
       const may = random.chance(0.3) ? 'read' : grant.may
-      return random.chance(0.4)
-        ? { ...grant, may, prefix: narrowed(grant, random.pick(['1', '2'])) }
-        : { ...grant, may }
+      return random.chance(0.4) ? narrowed({ ...grant, may }, random.pick(['1', '2'])) : { ...grant, may }
     })
     this.#grants.set(subject, random.chance(0.4) || some.length === 0 ? full : some)
     // Some get it at once, others when they ask the next time.
@@ -189,9 +194,10 @@ export class GuestFaults {
   }
 }
 
-/** What the keys of a grant begin with that covers less. */
-function narrowed({ prefix = 'a' }: Grant, digit: string): string {
-  return prefix + digit
+/** A grant that covers less. */
+function narrowed(grant: Grant, digit: string): Grant {
+  if ('doc' in grant) return { ...grant, doc: grant.doc + digit }
+  return { ...grant, prefix: (grant.prefix ?? 'a') + digit }
 }
 
 function fullGrants(subject: string): readonly Grant[] {

@@ -1,7 +1,8 @@
 import { HLC_MAX } from '../../../packages/core/src/clock/hlc.ts'
 import { GuestOutbox } from '../../../packages/grid/src/guests/link/guest-outbox.ts'
 import { GuestRows } from '../../../packages/grid/src/guests/link/guest-rows.ts'
-import { isSlotted } from '../../../packages/grid/src/guests/map-kinds.ts'
+import { PassHolder } from '../../../packages/grid/src/guests/link/pass-holder.ts'
+import { DOCUMENT_KIND, isSlotted } from '../../../packages/grid/src/guests/map-kinds.ts'
 import type { GuestWrite } from '../../../packages/grid/src/guests/messages.ts'
 import { Revocations } from '../../../packages/grid/src/guests/passes/revocations.ts'
 import { GuestReads, mapPartition } from '../../../packages/grid/src/guests/serving/guest-reads.ts'
@@ -33,6 +34,15 @@ const unfilteredLoad: Mutant = () => unfiltered((isFilling) => isFilling)
 /** Nor where purged deletes have overrun a cursor. */
 const unfilteredResync: Mutant = () => unfiltered((isFilling, isReset) => isReset && !isFilling)
 
+/** Nor in the rows of documents. */
+const unfilteredDocuments: Mutant = () =>
+  replaceMethod(GuestReads.prototype, 'changed', (original) => {
+    return function changed(this: GuestReads, ...[partition, since, mayRead]: Parameters<typeof original>) {
+      const isAll = partition.name.kind === DOCUMENT_KIND
+      return original.call(this, partition, since, isAll ? () => true : mayRead)
+    }
+  })
+
 /** What smaller grants do not cover any more stays at the guest. */
 const keptRows: Mutant = () => replaceMethod(GuestRows.prototype, 'restrict', () => () => undefined)
 
@@ -57,7 +67,12 @@ const takesRefused = (isHere: (write: GuestWrite) => boolean): (() => void) =>
   })
 
 /** A guest passes over what members answer, so what was refused stays. */
-const refusedKept: Mutant = () => {
+const refusedKept: Mutant = () => keepsRefused(() => true)
+
+/** The same with edits of documents. */
+const refusedEditKept: Mutant = () => keepsRefused((kind) => kind === DOCUMENT_KIND)
+
+function keepsRefused(isHere: (kind: number) => boolean): () => void {
   let isAnswering = false
   const restoreAnswered = replaceMethod(GuestRows.prototype, 'answered', (original) => {
     return function answered(this: GuestRows, ...args: Parameters<typeof original>): void {
@@ -68,7 +83,7 @@ const refusedKept: Mutant = () => {
   })
   const restoreHas = replaceMethod(GuestOutbox.prototype, 'has', (original) => {
     return function has(this: GuestOutbox, ...args: Parameters<typeof original>): boolean {
-      return isAnswering || original.apply(this, args)
+      return (isAnswering && isHere(args[0].name.kind)) || original.apply(this, args)
     }
   })
   return () => {
@@ -115,6 +130,9 @@ const advancedCursor: Mutant = () =>
     }
   })
 
+/** A guest goes by its own clock when it renews its pass. */
+const ownClock: Mutant = () => replaceMethod(PassHolder.prototype, 'observe', () => () => undefined)
+
 /** Whether a pass is revoked is looked at only when it is shown first. */
 const checkedOnce: Mutant = () => {
   const shown = new WeakMap<Revocations, Set<string>>()
@@ -134,6 +152,9 @@ export type GuestMutantName =
   | 'unfiltered-frames'
   | 'unfiltered-load'
   | 'unfiltered-resync'
+  | 'unfiltered-documents'
+  | 'refused-edit-kept'
+  | 'own-clock'
   | 'kept-rows'
   | 'refused-taken'
   | 'refused-slot-taken'
@@ -150,6 +171,9 @@ export const GUEST_MUTANTS: Readonly<Record<GuestMutantName, Mutant>> = {
   'unfiltered-frames': unfilteredFrames,
   'unfiltered-load': unfilteredLoad,
   'unfiltered-resync': unfilteredResync,
+  'unfiltered-documents': unfilteredDocuments,
+  'refused-edit-kept': refusedEditKept,
+  'own-clock': ownClock,
   'kept-rows': keptRows,
   'refused-taken': refusedTaken,
   'refused-slot-taken': refusedSlotTaken,

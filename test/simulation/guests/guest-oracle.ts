@@ -8,7 +8,8 @@ import { readPass } from '../../../packages/grid/src/guests/pass-text.ts'
 import type { ReadPass } from '../../../packages/grid/src/guests/pass-text.ts'
 import { Revocations } from '../../../packages/grid/src/guests/passes/revocations.ts'
 import type { ChannelWitness } from './simulated-channel.ts'
-import { grantKeyOf, guestNameOf, isSlotted } from '../../../packages/grid/src/guests/map-kinds.ts'
+import { DOCUMENT_KIND, grantKeyOf, guestNameOf, isSlotted } from '../../../packages/grid/src/guests/map-kinds.ts'
+import { DocumentOracle } from './documents/document-oracle.ts'
 import { GuestLedger } from './guest-ledger.ts'
 import { GuestSlotOracle, liveRows } from './guest-slot-oracle.ts'
 import type { SimulatedGuest } from './simulated-guest.ts'
@@ -24,6 +25,7 @@ export class GuestOracle {
   readonly ledger: GuestLedger = new GuestLedger()
   /** Of sets and counters. */
   readonly slots: GuestSlotOracle
+  readonly documents: DocumentOracle
   readonly #members: readonly SimulatedMember[]
   readonly #guests: readonly SimulatedGuest[]
   readonly #violated: (violation: string) => void
@@ -38,6 +40,7 @@ export class GuestOracle {
     this.#guests = guests
     this.#violated = violated
     this.slots = new GuestSlotOracle(violated)
+    this.documents = new DocumentOracle(members, guests, violated)
   }
 
   /** What is said between a guest and a member is within the pass that the member has accepted, which is valid there. */
@@ -53,7 +56,7 @@ export class GuestOracle {
           const message = decodeGuestMessage(bytes)
           for (const write of message.type === 'writes' ? message.writes : [])
             if (isSlotted(write.kind)) this.slots.sent(write)
-            else this.ledger.sent(guest.index, write)
+            else if (write.kind !== DOCUMENT_KIND) this.ledger.sent(guest.index, write)
           return
         }
         const message = decodeMemberMessage(bytes)
@@ -68,6 +71,13 @@ export class GuestOracle {
         for (const answer of message.answers) {
           const write = writes.get(answer.number)!
           if (isSlotted(write.kind)) this.slots.answers(write, answer)
+          if (write.kind === DOCUMENT_KIND)
+            this.documents.answers(
+              guest,
+              write,
+              answer,
+              accepted.map(({ grants }) => grants),
+            )
           const known = this.ledger.answers(guest.index, answer)
           const key = grantKeyOf(write.kind, write.rowKey)
           if (answer.bytes !== undefined) this.#checkSeen(guest, pass?.grants, write.map, key)
@@ -89,7 +99,11 @@ export class GuestOracle {
           return
         }
         const message = decodeMemberMessage(bytes)
-        if (message.type === 'answers') for (const answer of message.answers) this.ledger.answered(guest.index, answer)
+        for (const answer of message.type === 'answers' ? message.answers : []) {
+          const write = writes.get(answer.number)!
+          if (write.kind === DOCUMENT_KIND) this.documents.answered(guest, write, answer)
+          else this.ledger.answered(guest.index, answer)
+        }
       },
     }
   }
@@ -98,6 +112,7 @@ export class GuestOracle {
   check(): void {
     for (const member of this.#members) for (const map of MAPS) this.#checkMember(member, map)
     for (const member of this.#members) this.slots.check(member)
+    this.documents.check()
     for (const guest of this.#guests) this.#checkGuest(guest)
   }
 
@@ -139,13 +154,16 @@ export class GuestOracle {
       const [partition] = collection.partitions
       const map = partition === undefined ? undefined : guestNameOf(partition.name)
       if (partition === undefined || map === undefined) continue
-      if (isSlotted(partition.name.kind)) {
+      if (partition.name.kind === DOCUMENT_KIND) this.documents.checkGuest(guest, partition)
+      if (isSlotted(partition.name.kind) || partition.name.kind === DOCUMENT_KIND) {
         for (const { rowKey } of liveRows(partition))
           if (
             !outbox.has(partition, rowKey) &&
             !covers(guest.grants ?? [], 'read', map, grantKeyOf(partition.name.kind, rowKey))
           )
-            this.#violated(`${guest.peerId} has a row of ${calledSo(map).name}, which its pass does not cover`)
+            this.#violated(
+              `${guest.peerId} has a row of ${calledSo(map).name || 'a document'}, which its pass does not cover`,
+            )
         continue
       }
       for (const { key, rowKey, value } of rowsOf(partition)) {

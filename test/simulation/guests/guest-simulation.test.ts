@@ -26,21 +26,39 @@ test.each([1009, 1022])(
   },
 )
 
+test.each([3, 25])(
+  'a guest whose write a member answers with an older row than it has gets the newer one again, in simulation %i',
+  async (seed) => {
+    expect((await simulateGuests({ seed })).violations).toEqual([])
+  },
+)
+
+test.each([301, 302, 303])('and so it is where they edit documents, in simulation %i', async (seed) => {
+  const result = await simulateGuests({ seed, documents: true })
+  expect(result.violations).toEqual([])
+  expect(result.edits).toBeGreaterThan(10)
+})
+
 test.each([201, 202, 203])('and so they do where weeks pass, in simulation %i', async (seed) => {
   expect((await simulateGuests({ seed, weeks: true })).violations).toEqual([])
 })
 
 /** Seeds that caught a mutant. When all of them miss one, find others: `npm run sim -- --guests --seeds 30 --mutant NAME`. */
-const CAUGHT_BY: Readonly<Record<GuestMutantName, { readonly weeks?: boolean; readonly seeds: readonly number[] }>> = {
+const CAUGHT_BY: Readonly<
+  Record<GuestMutantName, { readonly weeks?: boolean; readonly documents?: boolean; readonly seeds: readonly number[] }>
+> = {
   'unfiltered-frames': { seeds: [1, 2] },
   'unfiltered-load': { seeds: [1, 2] },
   'unfiltered-resync': { weeks: true, seeds: [12, 13] },
+  'unfiltered-documents': { documents: true, seeds: [1, 2] },
   'kept-rows': { seeds: [1, 2] },
   'refused-taken': { seeds: [1, 2] },
   'refused-slot-taken': { seeds: [1, 2] },
-  'kept-slot': { seeds: [4] },
+  'kept-slot': { seeds: [2, 36] },
   'refused-kept': { seeds: [1, 2] },
-  'taken-twice': { seeds: [4, 6, 1, 14] },
+  'refused-edit-kept': { documents: true, seeds: [1, 2] },
+  'own-clock': { seeds: [1, 2, 3] },
+  'taken-twice': { seeds: [9, 11, 4, 6] },
   'forgotten-answers': { seeds: [5, 6, 7, 8] },
   'former-cursor': { seeds: [1, 2] },
   'advanced-cursor': { seeds: [1, 2, 4, 7] },
@@ -50,8 +68,8 @@ const CAUGHT_BY: Readonly<Record<GuestMutantName, { readonly weeks?: boolean; re
 test.each(Object.keys(GUEST_MUTANTS) as GuestMutantName[])(
   'the simulator of guests finds the planted bug %s',
   async (name) => {
-    const { seeds, weeks = false } = CAUGHT_BY[name]
-    const options = { weeks }
+    const { documents = false, seeds, weeks = false } = CAUGHT_BY[name]
+    const options = { documents, weeks }
     for (const seed of seeds) {
       const { violations } = await withGuestMutant(name, () => simulateGuests({ seed, ...options }))
       if (violations.length === 0) continue

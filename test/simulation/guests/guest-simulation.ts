@@ -7,6 +7,7 @@ import { grantKeyOf, guestNameOf } from '../../../packages/grid/src/guests/map-k
 import { Passes } from '../../../packages/grid/src/guests/passes/passes.ts'
 import { Random } from '../../../packages/testing/src/random.ts'
 import { TraceHash } from '../../../packages/testing/src/trace-hash.ts'
+import { DocumentWorkload, loadDocuments } from './documents/document-workload.ts'
 import { GuestFaults } from './guest-faults.ts'
 import { GuestOracle, MAPS, rowsOf } from './guest-oracle.ts'
 import { SLOTTED, liveRows, slotText } from './guest-slot-oracle.ts'
@@ -22,6 +23,8 @@ export interface GuestSimulationOptions {
   readonly seed: number
   /** Simulated seconds with faults, before everything is healed; 60 by default. */
   readonly seconds?: number
+  /** They edit documents too. */
+  readonly documents?: boolean
   /** Weeks pass in between. In some seeds if left out. */
   readonly weeks?: boolean
 }
@@ -34,6 +37,9 @@ export interface GuestSimulationResult {
   readonly writes: number
   readonly taken: number
   readonly refused: number
+  /** Answers to edits of documents. */
+  readonly edits: number
+  readonly refusedEdits: number
   /** Messages between guests and members. */
   readonly messages: number
   readonly violations: readonly string[]
@@ -47,6 +53,7 @@ const SUBJECTS = ['ada', 'ben', 'cy'] as const
 /** Runs guests and members that serve them, with the code that ships. The same seed gives the same run. */
 export async function simulateGuests(options: GuestSimulationOptions): Promise<GuestSimulationResult> {
   const keys = await passKeys()
+  if (options.documents === true) await loadDocuments()
   const random = new Random(options.seed).fork('guests')
   const time = new VirtualTime(random.fork('platform'))
   const restore = time.install()
@@ -70,6 +77,8 @@ class GuestSimulation {
   readonly #trace = new TraceHash()
   readonly #violations: string[] = []
   #passNumber = 0
+  /** The passes that guests have got last. */
+  readonly #issued = new Map<SimulatedGuest, { readonly atMs: number; readonly expiresInMs: number }>()
 
   constructor(
     options: GuestSimulationOptions,
@@ -101,13 +110,16 @@ class GuestSimulation {
     }
     this.#oracle = new GuestOracle(this.#members, this.#guests, (violation) => this.#violated(violation))
     const world = { time, hub: this.#hub, members: this.#members, guests: this.#guests, oracle: this.#oracle }
-    this.#faults = new GuestFaults({ ...world, random: random.fork('faults') })
+    const { documents = false } = options
+    this.#faults = new GuestFaults({ ...world, random: random.fork('faults') }, { documents })
     this.#workload = new GuestWorkload({ ...world, random: random.fork('writes') })
     this.#slotWorkload = new GuestSlotWorkload({ ...world, random: random.fork('slots') })
+    if (documents) this.#documents = new DocumentWorkload({ ...world, random: random.fork('documents') })
   }
 
   readonly #workload: GuestWorkload
   readonly #slotWorkload: GuestSlotWorkload
+  readonly #documents: DocumentWorkload | undefined
 
   async run(): Promise<GuestSimulationResult> {
     try {
@@ -119,13 +131,15 @@ class GuestSimulation {
       this.#violated(`threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
     }
     await this.#end()
-    const { ledger, messages } = this.#oracle
+    const { documents, ledger, messages } = this.#oracle
     return {
       seed: this.#options.seed,
       hash: this.#trace.hex(),
       writes: ledger.size,
       taken: ledger.taken,
       refused: ledger.refused,
+      edits: documents.taken,
+      refusedEdits: documents.refused,
       messages,
       violations: this.#violations,
     }
@@ -138,6 +152,7 @@ class GuestSimulation {
     const parts = weeks ? 4 : 1
     this.#workload.start()
     this.#slotWorkload.start()
+    this.#documents?.start()
     this.#faults.start()
     let comeBack = (): void => undefined
     for (let part = 1; part <= parts; part++) {
@@ -162,11 +177,12 @@ class GuestSimulation {
   async #settle(): Promise<void> {
     this.#workload.end()
     this.#slotWorkload.end()
+    this.#documents?.end()
     await this.#faults.heal()
     const endMs = this.#time.queue.nowMs + SETTLE_MAX_MS
     for (;;) {
       await this.#runUntil(this.#time.queue.nowMs + 1000)
-      const problem = this.#unsettled()
+      const problem = this.#unsettled() ?? (await this.#documentsUnsettled())
       if (problem === undefined || this.#violations.length > 0) return
       if (this.#time.queue.nowMs > endMs) {
         this.#violated(problem)
@@ -192,6 +208,11 @@ class GuestSimulation {
       if (write.isTaken && this.#isLost(write)) return `'${write.value}' was taken, and is lost`
     }
     return this.#oracle.slots.lost(this.#members[0]!)
+  }
+
+  async #documentsUnsettled(): Promise<string | undefined> {
+    if (this.#documents === undefined) return undefined
+    return this.#time.settled(this.#oracle.documents.unsettled((subject) => this.#faults.grantsOf(subject)))
   }
 
   #stateOf(member: SimulatedMember): string {
@@ -252,11 +273,22 @@ class GuestSimulation {
   }
 
   async #pass(guest: SimulatedGuest): Promise<string> {
+    this.#checkRenewal(guest)
     const expiresInMs = this.#faults.passLifeMs()
+    this.#issued.set(guest, { atMs: this.#time.queue.nowMs, expiresInMs })
     const grants: readonly Grant[] = this.#faults.grantsOf(guest.subject)
     const id = `pass-${++this.#passNumber}`
     this.#faults.issued(guest.subject, id)
     return this.#passes.issue({ subject: guest.subject, expiresInMs, grants, id })
+  }
+
+  /** While it is connected, a guest asks for no other pass long before its own ends. Clocks of members differ by some seconds. */
+  #checkRenewal(guest: SimulatedGuest): void {
+    const issued = this.#issued.get(guest)
+    if (issued === undefined || guest.channel?.isLost !== false) return
+    const passedMs = this.#time.queue.nowMs - issued.atMs
+    if (issued.expiresInMs >= 15_000 && passedMs < 0.4 * issued.expiresInMs)
+      this.#violated(`${guest.peerId} asks for another pass after ${passedMs} of ${issued.expiresInMs} ms`)
   }
 
   async #end(): Promise<void> {

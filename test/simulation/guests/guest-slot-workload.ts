@@ -3,38 +3,28 @@ import { counterName, setName } from '../../../packages/grid/src/guests/covering
 import { mainOf } from '../../../packages/grid/src/keyed/key-elements.ts'
 import type { Random } from '../../../packages/testing/src/random.ts'
 import type { GuestWorld } from './guest-workload.ts'
+import { Rounds } from './rounds.ts'
 
 const SUBJECTS = ['ada', 'ben', 'cy']
 
 /** Members and guests count, and add and remove elements. Members refuse to count by 9 and more, and to add what is bad. */
 export class GuestSlotWorkload {
   readonly #world: GuestWorld
+  readonly #rounds: Rounds
   #count = 0
-  #isOver = false
 
   constructor(world: GuestWorld) {
     this.#world = world
+    this.#rounds = new Rounds(world)
   }
 
   start(): void {
-    this.#onAndOn(() => this.#write(this.#world.random.pick(this.#world.members), 0.3), 500)
-    this.#onAndOn(() => this.#write(this.#world.random.pick(this.#world.guests), 0.7), 200)
+    this.#rounds.begin(() => this.#write(this.#world.random.pick(this.#world.members), 0.3), 500)
+    this.#rounds.begin(() => this.#write(this.#world.random.pick(this.#world.guests), 0.7), 200)
   }
 
   end(): void {
-    this.#isOver = true
-  }
-
-  #onAndOn(write: () => void, gapMaxMs: number): void {
-    const { random, time } = this.#world
-    time.timer(
-      () => {
-        if (this.#isOver) return
-        write()
-        this.#onAndOn(write, gapMaxMs)
-      },
-      random.between(20, gapMaxMs),
-    )
+    this.#rounds.end()
   }
 
   /** `counting`: how often it counts, and does not delete. */

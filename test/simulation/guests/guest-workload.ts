@@ -2,6 +2,7 @@ import type { Hub, SimulatedMember } from './simulated-member.ts'
 import type { Random } from '../../../packages/testing/src/random.ts'
 import { MAPS } from './guest-oracle.ts'
 import type { GuestOracle } from './guest-oracle.ts'
+import { Rounds } from './rounds.ts'
 import type { SimulatedGuest } from './simulated-guest.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
@@ -18,37 +19,26 @@ export interface GuestWorld {
 /** Reads and writes of members and guests. */
 export class GuestWorkload {
   readonly #world: GuestWorld
+  readonly #rounds: Rounds
   readonly #deleted = new Set<string>()
   #count = 0
-  #isOver = false
 
   constructor(world: GuestWorld) {
     this.#world = world
+    this.#rounds = new Rounds(world)
   }
 
   start(): void {
-    this.#onAndOn(() => this.#memberWrites(), 300)
-    this.#onAndOn(() => this.#guestWrites(), 200)
+    this.#rounds.begin(() => this.#memberWrites(), 300)
+    this.#rounds.begin(() => this.#guestWrites(), 200)
   }
 
   end(): void {
-    this.#isOver = true
+    this.#rounds.end()
   }
 
   isDeleted(map: string, key: string): boolean {
     return this.#deleted.has(`${map} ${key}`)
-  }
-
-  #onAndOn(write: () => void, gapMaxMs: number): void {
-    const { random, time } = this.#world
-    time.timer(
-      () => {
-        if (this.#isOver) return
-        write()
-        this.#onAndOn(write, gapMaxMs)
-      },
-      random.between(20, gapMaxMs),
-    )
   }
 
   #memberWrites(): void {

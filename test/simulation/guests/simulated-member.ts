@@ -144,6 +144,7 @@ export class SimulatedMember {
     const authorize = async ({ value }: { readonly value: unknown }): Promise<boolean> => {
       if (typeof value === 'number') return value < 9
       if (random.chance(0.2)) await new Promise<void>((resolve) => void time.timer(resolve, random.between(1, 300)))
+      if (value instanceof Uint8Array) return !Buffer.from(value).includes('[bad ')
       return typeof value !== 'string' || !value.startsWith('bad')
     }
     const logger = { ...silent, error: (message: string) => void this.errors.push(message) }
