@@ -125,16 +125,17 @@ export class Grid extends GridWithGuests {
     this.countersAndSets = new CountersAndSets(writes, logger)
     this.partitionedCountersAndSets = new PartitionedCountersAndSets(writes, () => this.partitionedMaps.takePart())
     this.signals = new GridSignals(this.#runtime, logger)
+    const exchanged = (): void => this.#readiness.exchanged()
     this.#eventReporter = new EventReporter({
       events: this.#events,
       logger,
-      exchanged: () => this.#readiness.exchanged(),
+      exchanged,
       memberChanged: (peerId, state) => this.#memberChanged(peerId, state),
       dropped: () => this.dropped(),
       asked: (query) => this.partitionedMaps.answer(query),
       signalled: (event) => this.signals.take(event),
     })
-    const faced = { runtime: this.#runtime, signals: this.signals, exchanged: () => this.#readiness.exchanged() }
+    const faced = { runtime: this.#runtime, signals: this.signals, maps: this.partitionedMaps, exchanged }
     this.guestFace = deps.guests?.(faced, this.#events)
     this.documents = new Documents(writes, logger, (topic) => this.signals.topic(topic))
   }

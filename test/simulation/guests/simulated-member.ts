@@ -15,6 +15,8 @@ import { mapPartition } from '../../../packages/grid/src/guests/serving/guest-re
 import { GuestService } from '../../../packages/grid/src/guests/serving/guest-service.ts'
 import { GuestWrites } from '../../../packages/grid/src/guests/serving/guest-writes.ts'
 import { SharedReads } from '../../../packages/grid/src/guests/serving/shared-reads.ts'
+import { ServedMaps } from '../../../packages/grid/src/guests/partitioned/served-maps.ts'
+import type { PartitionedMaps } from '../../../packages/grid/src/collections/partitioned-maps.ts'
 import { SubjectRates } from '../../../packages/grid/src/guests/serving/subject-rates.ts'
 import { TakenEdits } from '../../../packages/grid/src/guests/serving/taken-edits.ts'
 import { SubjectTotals } from '../../../packages/grid/src/guests/serving/subject-totals.ts'
@@ -137,7 +139,7 @@ export class SimulatedMember {
     void grid.close().catch(() => undefined)
   }
 
-  #serve(runtime: Runtime, office: PassOffice, signals: GridSignals): GuestService {
+  #serve(runtime: Runtime, office: PassOffice, signals: GridSignals, maps: PartitionedMaps): GuestService {
     const { writes } = runtime
     const totals = new SubjectTotals(() => runtime.peer.collections)
     const { random, time } = this.#deps
@@ -151,11 +153,16 @@ export class SimulatedMember {
     const edits = new TakenEdits({ pump: runtime, authors: AUTHORS, authorize, logger })
     const guestWrites = new GuestWrites({ writes, valueSizeMaxBytes: 4096, authorize, totals, edits, logger })
     runtimeOf.set(guestWrites, runtime)
+    const served = new ServedMaps({
+      ...{ writes, valueSizeMaxBytes: 4096, isAuthorized: undefined, counts: guestWrites.counts },
+      loadQueries: () => maps.loadQueries(),
+    })
     const service = new GuestService({
       ...{ ...office, pump: runtime, rates: new SubjectRates(), logger, guestsMax: 100 },
       shared: new SharedReads(),
       signals: new MemberSignals(signals, runtime),
       writes: guestWrites,
+      maps: served,
       edits,
     })
     service.start({ peerId: this.peerId, addresses: () => [], stop: async () => undefined })

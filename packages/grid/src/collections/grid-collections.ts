@@ -68,7 +68,6 @@ export abstract class GridCollections {
     options: MapOptions<Value> | PartitionedMapOptions<Value> = {},
   ): GridMap<Value> | PartitionedMap<Value> {
     if (options?.mode !== 'partitioned') return this.maps.get(name, options)
-    this.#forMembers()
     return this.partitionedMaps.get(name, options)
   }
 

@@ -1,14 +1,27 @@
-import { INDEX_ROWS, partitions } from '@gossipgrid/core'
-import type { AskedQuery } from '@gossipgrid/core'
+import { INDEX_ROWS, checkCollectionName, partitions } from '@gossipgrid/core'
+import type { AskedQuery, CollectionDescriptor } from '@gossipgrid/core'
 import type { Logger } from '../logger.ts'
 import { checkMapOptions, checkSamePartitioned } from '../maps/map-options.ts'
 import { ValueSchema } from '../maps/schema.ts'
 import { OWNERS_DEFAULT, PARTITIONS_DEFAULT, checkPartitionOptions } from '../partitioned/partition-options.ts'
 import type { OwnerReadOptions, PartitionedMapOptions } from '../partitioned/partition-options.ts'
 import { PartitionedMap } from '../partitioned/partitioned-map.ts'
-import type { RoutedMap } from '../partitioned/routed-map.ts'
+import type { PartitionedMapDeps } from '../partitioned/partitioned-map.ts'
+import type { MapWork } from '../partitioned/routed-map.ts'
 import type { OwnerQueries } from '../partitioned/queries/owner-queries.ts'
 import type { WritePath } from '../runtime/write-path.ts'
+
+/** A partitioned map that a guest opens. */
+export interface OpenedAtGuest {
+  readonly descriptor: CollectionDescriptor
+  readonly schema: ValueSchema | undefined
+  readonly mapTtlMs: number | undefined
+}
+
+/** Where a guest reads and writes partitioned maps: at the member that it is connected to. */
+export interface MapsRoute {
+  open<Value>(opened: OpenedAtGuest): Pick<PartitionedMapDeps<Value>, 'load' | 'queries' | 'live'>
+}
 
 /** The partitioned maps of a grid that were opened, by name. */
 export class PartitionedMaps {
@@ -18,6 +31,8 @@ export class PartitionedMaps {
   readonly #joins: boolean
   readonly #maps = new Map<string, PartitionedMap<unknown>>()
   #queries: Promise<OwnerQueries> | undefined
+  /** Only at guests. */
+  route: MapsRoute | undefined
 
   /** `joins`: there are addresses of a grid that this peer is to meet first. */
   constructor(writes: WritePath, logger: Logger, valueSizeMaxBytes: number, joins: boolean) {
@@ -31,7 +46,7 @@ export class PartitionedMaps {
   /** Answers a query of another peer. */
   answer(query: AskedQuery): void {
     // Without an answer, that peer asks another one.
-    void this.#loadQueries()
+    void this.loadQueries()
       .then((queries) => queries.answer(query))
       .catch(() => undefined)
   }
@@ -48,34 +63,56 @@ export class PartitionedMaps {
       return known as PartitionedMap<Value>
     }
     const schema = options.schema === undefined ? undefined : new ValueSchema(options.schema)
-    const collection = pump.peer.open({
+    const descriptor: CollectionDescriptor = {
       name,
       kind: options.merge === 'fields' ? 'fields' : 'map',
       mode: 'partitioned',
       owners: owners ?? OWNERS_DEFAULT,
       partitions: count ?? PARTITIONS_DEFAULT,
-    })
-    // It is registered at once, if this peer may do that.
-    pump.tickSoon()
-    const deps = { writes: this.#writes, collection, valueSizeMaxBytes: this.#valueSizeMaxBytes, schema }
+    }
     const map = new PartitionedMap<Value>({
       writes: this.#writes,
-      collection,
       options: options as PartitionedMapOptions<never>,
-      load: async () => {
-        await this.takePart()
-        const { RoutedMap } = await import('../partitioned/routed-map.ts')
-        return new RoutedMap<Value>({ ...deps, mapTtlMs: options.ttlMs })
-      },
-      queries: async ({ entries }) => (await this.#loadQueries()).of<Value>(collection, entries),
-      live: async <Shown>({ entries }: RoutedMap<Value>, query: unknown, options: OwnerReadOptions) => {
-        const { asking } = await this.#loadQueries()
-        const { openPartitionedLive } = await import('../partitioned/live/open-partitioned-live.ts')
-        return openPartitionedLive<Shown>({ pump, entries, asking, logger: this.#logger }, query, options)
-      },
+      ...(this.route === undefined
+        ? this.#here<Value>(descriptor, schema, options.ttlMs)
+        : this.#elsewhere<Value>(this.route, { descriptor, schema, mapTtlMs: options.ttlMs })),
     })
     this.#maps.set(name, map as PartitionedMap<unknown>)
     return map
+  }
+
+  /** Of a peer that asks owners itself. */
+  #here<Value>(
+    descriptor: CollectionDescriptor,
+    schema: ValueSchema | undefined,
+    mapTtlMs: number | undefined,
+  ): MapWays<Value> {
+    const { pump } = this.#writes
+    const collection = pump.peer.open(descriptor)
+    // It is registered at once, if this peer may do that.
+    pump.tickSoon()
+    const deps = { writes: this.#writes, collection, valueSizeMaxBytes: this.#valueSizeMaxBytes, schema }
+    return {
+      collection,
+      load: async () => {
+        await this.takePart()
+        const { RoutedMap } = await import('../partitioned/routed-map.ts')
+        return new RoutedMap<Value>({ ...deps, mapTtlMs })
+      },
+      queries: async ({ entries }) => (await this.loadQueries()).of<Value>(collection, entries),
+      live: async <Shown>({ entries }: MapWork<Value>, query: unknown, options: OwnerReadOptions) => {
+        const { asking } = await this.loadQueries()
+        const { openPartitionedLive } = await import('../partitioned/live/open-partitioned-live.ts')
+        return openPartitionedLive<Shown>({ pump, entries, asking, logger: this.#logger }, query, options)
+      },
+    }
+  }
+
+  #elsewhere<Value>(route: MapsRoute, opened: OpenedAtGuest): MapWays<Value> {
+    const { descriptor } = opened
+    checkCollectionName(descriptor.name)
+    const collection = { descriptor, title: descriptor.name, partitions: [], mismatch: undefined }
+    return { collection, ...route.open<Value>(opened) }
   }
 
   /** Loads what this peer needs to take part in partitioned collections: on servers it is there from the start. */
@@ -88,7 +125,8 @@ export class PartitionedMaps {
     pump.tickSoon()
   }
 
-  #loadQueries(): Promise<OwnerQueries> {
+  /** What this peer asks owners with, and answers them by. */
+  loadQueries(): Promise<OwnerQueries> {
     if (this.#queries === undefined) {
       const load = async (): Promise<OwnerQueries> =>
         new (await import('../partitioned/queries/owner-queries.ts')).OwnerQueries(this.#writes)
@@ -105,7 +143,7 @@ export class PartitionedMaps {
     const { replica } = rows.partition
     const load = (): void => {
       end()
-      this.#loadQueries().catch(() => undefined)
+      this.loadQueries().catch(() => undefined)
     }
     const end = replica.observe({
       changed: (slot) => {
@@ -120,6 +158,8 @@ export class PartitionedMaps {
     for (const [name, map] of this.#maps) if (map.isDropped) this.#maps.delete(name)
   }
 }
+
+type MapWays<Value> = Omit<PartitionedMapDeps<Value>, 'writes' | 'options'>
 
 /** Throws `COLLECTION_MISMATCH` if a map is opened again with other options. */
 function checkSame(map: PartitionedMap<unknown>, later: PartitionedMapOptions<never>): void {

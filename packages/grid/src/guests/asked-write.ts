@@ -10,10 +10,10 @@ export interface AskedWrite {
   readonly doc?: string
   /** The key of the entry; '' in a single set or counter; the name of the document. */
   readonly key: string
-  /** In a map with fields: the field that is written. Undefined for the object as a whole. */
+  /** In a replicated map with fields: the field that is written. Undefined for the object as a whole. */
   readonly field: string | undefined
   /**
-   * The value, or that of the field; `{}` for the object as a whole. Of a set: the element that is added. Of a counter: the whole number that is
+   * The value, or that of the field; `{}` for the object as a whole, and all of it in a partitioned map. Of a set: the element that is added. Of a counter: the whole number that is
    * added, below 0 if it is taken away. Of a document: the edit, as a Yjs update (V1). Undefined deletes.
    */
   readonly value: unknown

@@ -70,6 +70,15 @@ export function prefixesOf(grants: readonly Grant[], may: May, map: string): str
   return [...new Set(widest)]
 }
 
+/** What those keys of a map begin with that begin with `prefix` and that grants cover for reading, in order: no key begins with two of these texts. */
+export function coveredWithin(grants: readonly Grant[], map: string, prefix: string): string[] {
+  const covered = prefixesOf(grants, 'read', map).flatMap((each) => {
+    if (each.startsWith(prefix)) return [each]
+    return prefix.startsWith(each) ? [prefix] : []
+  })
+  return covered.toSorted()
+}
+
 /** The entries that a grant is about, by what guests and members call their collection. */
 function rangeOf(grant: Grant): { readonly map: string; readonly prefix: string; readonly may: May } | undefined {
   if ('topic' in grant || 'presence' in grant) return undefined

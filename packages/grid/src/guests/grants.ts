@@ -5,9 +5,9 @@ import { GRANTS_MAX } from './guest-limits.ts'
 /** What a pass allows a guest to do. `write` includes `read`. */
 export type May = 'read' | 'write'
 
-/** The entries of a replicated map, all or those whose keys begin with a text. */
+/** The entries of a replicated or partitioned map, all or those whose keys begin with a text. */
 export interface MapGrant {
-  /** The name of a replicated map, of whole values or of fields. */
+  /** The name of a map, of whole values or of fields. */
   readonly map: string
   /** Only keys that begin with this text. Default: all keys. */
   readonly prefix?: string

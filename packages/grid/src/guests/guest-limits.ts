@@ -52,3 +52,21 @@ export const GUEST_BEHIND_MAX_MS = 3000
 export const GUEST_LACKING_MAX_MS = 3_600_000
 /** Documents in which a guest's cursor is taken away when it leaves. In others, it goes after 30 seconds. */
 export const GUEST_AWARE_MAX = 64
+/** A request of a guest to a partitioned map: a value of the largest size, and what is said about it. */
+export const GUEST_REQUEST_MAX_BYTES: number = 1024 * 1024 + 16 * 1024
+/** Requests of a guest that are under way at a time. A guest keeps further ones until some are answered. */
+export const GUEST_REQUESTS_MAX = 16
+/** Requests that wait at a guest. Past it, calls reject with `BACKLOG_FULL`. */
+export const GUEST_REQUESTS_WAITING_MAX = 10_000
+/** Bytes of those requests. Past it, calls reject with `BACKLOG_FULL`. */
+export const GUEST_REQUESTS_WAITING_MAX_BYTES: number = 64 * 1024 * 1024
+/** How long a member works on a request of a guest. */
+export const GUEST_REQUEST_MAX_MS = 60_000
+/** How long ago a guest may have dated a write to a partitioned map. An older one is refused: its deletes may be forgotten. */
+export const GUEST_REQUEST_OLD_MAX_MS: number = 3_600_000
+/** Keys that one request reads. */
+export const GUEST_REQUEST_KEYS_MAX = 256
+/** Rows of one answer to a walk or a query. The rest is asked for again. */
+export const GUEST_REPLY_ROWS_MAX = 512
+/** Bytes of the values of one answer, about: one value more fits. */
+export const GUEST_REPLY_MAX_BYTES: number = 512 * 1024

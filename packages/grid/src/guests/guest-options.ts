@@ -33,13 +33,13 @@ export interface GuestsOptions {
 
 /** The option `guests.quotas`: what one subject may write, over all of its guests. */
 export interface GuestQuotas {
-  /** Writes a second at this member, on average over ten seconds. What is more waits, and is not refused. Default 200. */
+  /** Writes a second at this member, and requests to partitioned maps, on average over ten seconds. What is more waits, and is not refused. Default 200. */
   readonly writesPerSecond?: number
   /** Bytes a second at this member, on average over ten seconds. What is more waits, and is not refused. Default 1 MiB. */
   readonly bytesPerSecond?: number
   /**
    * Entries that may lie under the keys that the pass allows to write, also those of others; in a map with fields each field counts. A write that makes
-   * more is refused with `QUOTA_EXCEEDED`. Default 100,000.
+   * more is refused with `QUOTA_EXCEEDED`. Entries of partitioned maps do not count. Default 100,000.
    */
   readonly entriesMax?: number
   /** Bytes of the keys and values of those entries. A write that makes more is refused with `QUOTA_EXCEEDED`. Default 256 MiB. */

@@ -1,4 +1,4 @@
-import { GridError, KEY_MAX_BYTES, VALUE_MAX_BYTES, checkCollectionName } from '@gossipgrid/core'
+import { GridError, KEY_MAX_BYTES, VALUE_MAX_BYTES, checkCollectionName, isPlainObject } from '@gossipgrid/core'
 import { calledSo } from './covering.ts'
 
 /** Reads the fields of a message that anyone may have sent. Everything throws `MESSAGE_MALFORMED` for what does not fit. */
@@ -42,6 +42,13 @@ export class MessageFields {
   /** The fields of an object in it. */
   nested(name: string): MessageFields {
     return new MessageFields(this.#own(name))
+  }
+
+  /** An object with any fields. */
+  object(name: string): Readonly<Record<string, unknown>> {
+    const value = this.#own(name)
+    if (isPlainObject(value)) return value as Readonly<Record<string, unknown>>
+    throw MessageFields.malformed(name)
   }
 
   text(name: string, maxUnits: number): string {

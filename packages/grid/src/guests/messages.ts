@@ -2,6 +2,7 @@ import { GridError, decodeValue, encodeValue, scanCbor } from '@gossipgrid/core'
 import type { Grant } from './grants.ts'
 import {
   GUEST_CURSOR_MAX_BYTES,
+  GUEST_REQUEST_MAX_BYTES,
   GUEST_SIGNALS_MAX,
   GUEST_TOPICS_MAX,
   GUEST_WRITES_MAX,
@@ -45,6 +46,8 @@ export type GuestMessage =
     }
   | { readonly type: 'pass'; readonly pass: string }
   | { readonly type: 'writes'; readonly writes: readonly GuestWrite[] }
+  /** Asks something of a partitioned map: see `MapRequest`. The member answers with a `reply` of the same number. */
+  | { readonly type: 'ask'; readonly number: number; readonly request: Uint8Array }
   | {
       /** Topics and presence. The member answers with `taken`. */
       readonly type: 'signals'
@@ -105,6 +108,8 @@ export type MemberMessage =
       readonly hlc: number
       /** Whose the guest's edits of documents are. Members without documents for guests do not say it. */
       readonly author: string | undefined
+      /** Requests under way that the member takes. Members without partitioned maps for guests do not say it. */
+      readonly requestsMax?: number | undefined
     }
   | {
       readonly type: 'rows'
@@ -134,6 +139,17 @@ export type MemberMessage =
       }[]
     }
   | { readonly type: 'taken'; readonly refused: readonly RefusedSignal[] }
+  | {
+      readonly type: 'reply'
+      /** That of the `ask`. */
+      readonly number: number
+      /** '' if the request was granted. */
+      readonly code: string
+      readonly text: string
+      readonly reply: Uint8Array | undefined
+      /** What the member would date a write with now. */
+      readonly hlc: number
+    }
   /** Why the connection ends. */
   | { readonly type: 'end'; readonly code: string; readonly text: string }
 
@@ -171,6 +187,12 @@ export function decodeGuestMessage(bytes: Uint8Array): GuestMessage {
       return { type, pass: fields.text('pass', PASS_MAX_BYTES) }
     case 'writes':
       return { type, writes: fields.list('writes', GUEST_WRITES_MAX).map((write) => writeIn(new MessageFields(write))) }
+    case 'ask':
+      return {
+        type,
+        number: fields.count('number'),
+        request: fields.bytesUpTo('request', GUEST_REQUEST_MAX_BYTES),
+      }
     case 'signals':
       return { type, ...guestSignalsIn(fields) }
     default:
@@ -193,6 +215,7 @@ export function decodeMemberMessage(bytes: Uint8Array): MemberMessage {
         grants: fields.list('grants', CURSORS_MAX) as readonly Grant[],
         hlc: fields.count('hlc'),
         author: fields.has('author') ? fields.text('author', 16) : undefined,
+        requestsMax: fields.has('requestsMax') ? fields.count('requestsMax') : undefined,
       }
     case 'rows':
       return {
@@ -217,6 +240,15 @@ export function decodeMemberMessage(bytes: Uint8Array): MemberMessage {
       return { type, ...memberSignalsIn(fields) }
     case 'taken':
       return { type, refused: fields.list('refused', GUEST_SIGNALS_MAX + 1).map((each) => each as RefusedSignal) }
+    case 'reply':
+      return {
+        type,
+        number: fields.count('number'),
+        code: fields.text('code', 64),
+        text: fields.text('text', 4096),
+        reply: fields.has('reply') ? fields.bytesUpTo('reply', MESSAGE_MAX_BYTES) : undefined,
+        hlc: fields.count('hlc'),
+      }
     case 'end':
       return { type, code: fields.text('code', 64), text: fields.text('text', 4096) }
     default:

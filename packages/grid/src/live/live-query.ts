@@ -97,7 +97,7 @@ export class LiveQuery<Value> implements AsyncIterable<RowChange<Value>> {
     this.#deps = deps
     this.#limit = query.limit
     this.#select = query.select
-    this.#test = new RowTest(deps.source, query.where, query.order)
+    this.#test = new RowTest(deps.source, query)
     this.#rows = rows
     this.#shown = new ShownRows(query.limit)
     this.#changed = changed

@@ -36,18 +36,18 @@ import type {
 } from './partition-options.ts'
 import { QueriedMap } from './queried-map.ts'
 import type { RoutedEntries } from './routed-entries.ts'
-import type { RoutedMap } from './routed-map.ts'
+import type { MapWork } from './routed-map.ts'
 
 export interface PartitionedMapDeps<Value> {
   readonly writes: WritePath
   readonly collection: Collection
   readonly options: PartitionedMapOptions<never>
   /** Loads what it does. */
-  readonly load: () => Promise<RoutedMap<Value>>
+  readonly load: () => Promise<MapWork<Value>>
   /** Loads its queries. */
-  readonly queries: (map: RoutedMap<Value>) => Promise<PartitionQueries<Value>>
+  readonly queries: (map: MapWork<Value>) => Promise<PartitionQueries<Value>>
   /** Loads its live queries, and opens one. */
-  readonly live: <Shown>(map: RoutedMap<Value>, query: unknown, options: OwnerReadOptions) => Promise<LiveQuery<Shown>>
+  readonly live: <Shown>(map: MapWork<Value>, query: unknown, options: OwnerReadOptions) => Promise<LiveQuery<Shown>>
 }
 
 /**
@@ -57,7 +57,7 @@ export interface PartitionedMapDeps<Value> {
  *
  * Reads reject with `OWNERS_UNREACHABLE` if no owner with a whole copy answers within `timeoutMs`, and with `INVALID_KEY`,
  * `INVALID_OPTION`, `COLLECTION_MISMATCH` (other peers had opened the map with other options before), `COLLECTION_DROPPED`,
- * `BACKLOG_FULL` (10,000 reads wait), `ABORTED`, `CLOSED`.
+ * `BACKLOG_FULL` (10,000 reads wait), `ABORTED`, `CLOSED`; at a guest also with `FORBIDDEN` and `NETWORK_NOT_CONNECTED`.
  */
 export class PartitionedMap<Value> extends QueriedMap<Value> {
   /** The name that it was opened by. */
@@ -70,10 +70,10 @@ export class PartitionedMap<Value> extends QueriedMap<Value> {
   readonly options: PartitionedMapOptions<never>
   readonly #writes: WritePath
   readonly #collection: Collection
-  readonly #load: () => Promise<RoutedMap<Value>>
+  readonly #load: () => Promise<MapWork<Value>>
   readonly #loadQueries: PartitionedMapDeps<Value>['queries']
   readonly #openLive: PartitionedMapDeps<Value>['live']
-  #routed: Promise<RoutedMap<Value>> | undefined
+  #routed: Promise<MapWork<Value>> | undefined
   #queries: Promise<PartitionQueries<Value>> | undefined
 
   /** @internal */
@@ -310,7 +310,7 @@ export class PartitionedMap<Value> extends QueriedMap<Value> {
   #walk<Shown>(options: PartitionWalkOptions, show: (key: string, content: Uint8Array) => Shown): PartitionWalk<Shown> {
     checkWalk(options)
     let coverage: Coverage = { complete: false, unanswered: [] }
-    const working = (): Promise<RoutedMap<Value>> => this.#working()
+    const working = (): Promise<MapWork<Value>> => this.#working()
     async function* steps(): AsyncGenerator<Shown, void, undefined> {
       yield* (await working()).walk(options, show, (covered) => (coverage = covered))
     }
@@ -330,12 +330,12 @@ export class PartitionedMap<Value> extends QueriedMap<Value> {
     return this.#openLive<Shown>(await this.#reading(options), query, options)
   }
 
-  #reading(options: OwnerReadOptions): Promise<RoutedMap<Value>> {
+  #reading(options: OwnerReadOptions): Promise<MapWork<Value>> {
     checkReadOptions(options, REACHED_OPTIONS)
     return this.#working()
   }
 
-  #working(): Promise<RoutedMap<Value>> {
+  #working(): Promise<MapWork<Value>> {
     this.#writes.pump.checkOpen()
     if (this.#routed === undefined) {
       this.#routed = this.#load()

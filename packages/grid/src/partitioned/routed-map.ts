@@ -37,6 +37,9 @@ import { walkEntries } from './routed-walk.ts'
 import { RoutedWrites } from './routed-writes.ts'
 import type { RoutedRow } from './routed-writes.ts'
 
+/** What a partitioned map does, here or through a member. */
+export type MapWork<Value> = Pick<RoutedMap<Value>, keyof RoutedMap<Value>>
+
 /** What a partitioned map does. A tab loads it with the first call. `PartitionedMap` says what each method promises. */
 export class RoutedMap<Value> {
   readonly entries: RoutedEntries

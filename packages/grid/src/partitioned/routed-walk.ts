@@ -12,6 +12,14 @@ export interface WalkedEntries<Entry> {
   shown(page: FoundPage): readonly Entry[]
 }
 
+/** Where to go on: behind a key of a partition, by its number from 0. */
+export interface WalkStart {
+  readonly partition: number
+  readonly after: string
+  /** Gets the numbers of partitions that were not answered for. */
+  readonly unanswered: number[]
+}
+
 /** Keys of one page. */
 const PAGE_KEYS_MAX = 512
 /** Partitions that are asked for before their turn. */
@@ -27,12 +35,14 @@ export async function* walkEntries<Entry>(
   entries: WalkedEntries<Entry>,
   options: PartitionWalkOptions,
   covered: (coverage: Coverage) => void,
+  start: WalkStart = { partition: 0, after: '', unanswered: [] },
 ): AsyncGenerator<Entry, void, undefined> {
   const { prefix = '', partial, signal } = options
   const { places, reads } = entries
-  const names = places.withPrefix(prefix)
-  const unanswered: number[] = []
+  const names = places.withPrefix(prefix).filter((name) => places.indexOf(name) >= start.partition)
+  const { unanswered } = start
   let next = 0
+  const afterIn = (place: number): string => (places.indexOf(names[place]!) === start.partition ? start.after : '')
   const ahead: Promise<FoundPage | undefined>[] = []
   const ask = (place: number, after: string): Promise<FoundPage | undefined> => {
     const timeoutMs =
@@ -44,7 +54,7 @@ export async function* walkEntries<Entry>(
     return asked
   }
   for (const [place, name] of names.entries()) {
-    while (next < names.length && ahead.length < AHEAD_MAX) ahead.push(ask(next++, ''))
+    while (next < names.length && ahead.length < AHEAD_MAX) ahead.push(ask(next, afterIn(next++)))
     let page = await ahead.shift()!
     for (;;) {
       if (page === undefined) {

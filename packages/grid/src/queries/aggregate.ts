@@ -19,6 +19,7 @@ import type { PlainWhere } from './checks/check-name.ts'
 import { invalidQuery, queryTooLarge } from './checks/invalid-query.ts'
 import type { FieldName, TextWhere, Where } from './query.ts'
 import { eachMatch, valueOf } from './run-query.ts'
+import type { FoundRow } from './found-rows.ts'
 import type { QueryDeps } from './run-query.ts'
 
 const GROUPS_MAX = 10_000
@@ -103,6 +104,8 @@ export interface CheckedAggregate {
   readonly counts: boolean
   readonly folds: Readonly<Record<(typeof FOLDS)[number], readonly string[]>>
   readonly fields: readonly Named[]
+  /** As in `CheckedQuery`. */
+  readonly within?: readonly string[] | undefined
 }
 
 /** Throws `INVALID_QUERY`. */
@@ -138,7 +141,7 @@ export async function aggregated(deps: QueryDeps, query: CheckedAggregate): Prom
 /** What the entries of one peer come to. Rejects with `QUERY_TOO_LARGE` for more than 10,000 groups. */
 export async function gatherGroups(deps: QueryDeps, query: CheckedAggregate): Promise<Groups> {
   const groups: Groups = new Map()
-  await eachMatch(deps, query.where, (row) => {
+  const visit = (row: FoundRow): void => {
     const value = valueOf(row)
     const group = groupOf(
       groups,
@@ -148,7 +151,8 @@ export async function gatherGroups(deps: QueryDeps, query: CheckedAggregate): Pr
     group.count += 1
     for (const [i, { path }] of query.fields.entries())
       for (const each of reachedBy(value, path)) take(group.fields[i]!, each)
-  })
+  }
+  await eachMatch(deps, query.where, visit, query.within)
   return groups
 }
 

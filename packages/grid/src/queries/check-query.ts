@@ -19,6 +19,8 @@ export interface CheckedQuery {
   readonly limit: number
   readonly after: Position | undefined
   readonly select: Selection | undefined
+  /** Only entries whose keys begin with one of these texts. No part of the language: it bounds what a guest is given. */
+  readonly within?: readonly string[] | undefined
 }
 
 const PARTS = ['where', 'orderBy', 'limit', 'after', 'select']

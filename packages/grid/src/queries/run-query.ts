@@ -59,9 +59,14 @@ export async function runQuery(deps: QueryDeps, query: CheckedQuery): Promise<Fo
 }
 
 /** Visits every entry that matches, once and without order, each as it is when it is visited. */
-export async function eachMatch(deps: QueryDeps, where: PlainWhere, visit: (row: FoundRow) => void): Promise<void> {
+export async function eachMatch(
+  deps: QueryDeps,
+  where: PlainWhere,
+  visit: (row: FoundRow) => void,
+  within?: readonly string[],
+): Promise<void> {
   const order = { parts: [], keysDescend: false }
-  const run = new QueryRun(deps, { where, order, limit: Infinity, after: undefined, select: undefined }, visit)
+  const run = new QueryRun(deps, { where, order, limit: Infinity, after: undefined, select: undefined, within }, visit)
   try {
     await run.walk()
     await run.catchUp()
@@ -85,12 +90,14 @@ export class RowTest {
   readonly #readers: readonly FieldReader[]
   readonly #content = noContent()
   readonly #effort = new Effort()
+  readonly #within: readonly string[] | undefined
   /** Entries that were there when they were looked at. */
   looked = 0
 
-  constructor(source: EntrySource, where: PlainWhere, order: RowOrder) {
+  constructor(source: EntrySource, { where, order, within }: Pick<CheckedQuery, 'where' | 'order' | 'within'>) {
     this.#source = source
     this.#order = order
+    this.#within = within
     this.constraints = constraintsOf(where)
     this.#firstLook = new FirstLook(this.constraints)
     this.#matches = Object.keys(where).length === 0 ? undefined : matcherOf(where, this.#effort.spend)
@@ -106,6 +113,10 @@ export class RowTest {
   rowOf(entry: number): FoundRow | undefined {
     const content = this.#content
     if (!this.#source.read(entry, content)) return undefined
+    if (this.#within !== undefined) {
+      const key = this.#source.key(entry)
+      if (!this.#within.some((prefix) => key.startsWith(prefix))) return undefined
+    }
     this.looked += 1
     const { bytes, start, end } = content
     this.#effort.begin(end - start)
@@ -159,7 +170,7 @@ class QueryRun {
     this.#visit = visit
     const { source, indexes } = deps
     source.refresh()
-    this.#test = new RowTest(source, query.where, query.order)
+    this.#test = new RowTest(source, query)
     this.#byRelevance = isByRelevance(deps, query)
     if (this.#byRelevance && query.after !== undefined)
       throw invalidQuery('after', 'rows by relevance have no pages: order them, or ask for more with limit')

@@ -1,3 +1,4 @@
+import type { MapsRoute, PartitionedMaps } from '../../collections/partitioned-maps.ts'
 import type { Emitter } from '../../changes/emitter.ts'
 import type { GridEvents } from '../../lifecycle/event-reporter.ts'
 import type { Teardown } from '../../lifecycle/teardown.ts'
@@ -14,6 +15,7 @@ const CLOSE_MAX_MS = 4000
 export interface GuestLinkFace {
   readonly overlay: WriteOverlay
   readonly route: SignalsRoute
+  readonly maps: MapsRoute
   start(): void
   status(): GuestStatus
   close(): Promise<void>
@@ -29,6 +31,7 @@ export interface GuestFaceDeps {
         runtime: Runtime,
         office: PassOffice,
         signals: GridSignals,
+        maps: PartitionedMaps,
       ) => Promise<{ status(): GuestsStatus; close(): Promise<void> }>)
     | undefined
   /** For a guest only. */
@@ -39,6 +42,7 @@ export interface GuestFaceDeps {
 export interface GuestLinkInput {
   readonly runtime: Runtime
   readonly signals: GridSignals
+  readonly maps: PartitionedMaps
   exchanged(): void
   refused(refused: GridEvents['refused']): void
 }
@@ -51,6 +55,7 @@ export class GuestFace {
   readonly #deps: GuestFaceDeps
   readonly #runtime: Runtime
   readonly #signals: GridSignals
+  readonly #maps: PartitionedMaps
   readonly #link: GuestLinkFace | undefined
   #office: Promise<PassOffice> | undefined
   #service: { status(): GuestsStatus } | undefined
@@ -58,17 +63,25 @@ export class GuestFace {
   /** `exchanged` is called whenever a guest has all that its pass covers. */
   constructor(
     deps: GuestFaceDeps,
-    { exchanged, runtime, signals }: Omit<GuestLinkInput, 'refused'>,
+    { exchanged, maps, runtime, signals }: Omit<GuestLinkInput, 'refused'>,
     events: Emitter<GridEvents>,
   ) {
     this.#deps = deps
     this.#runtime = runtime
     this.#signals = signals
-    const link = deps.link?.({ runtime, signals, exchanged, refused: (refused) => events.emit('refused', refused) })
+    this.#maps = maps
+    const link = deps.link?.({
+      runtime,
+      signals,
+      maps,
+      exchanged,
+      refused: (refused) => events.emit('refused', refused),
+    })
     this.#link = link
     if (link === undefined) return
     runtime.writes.overlay = link.overlay
     signals.route = link.route
+    maps.route = link.maps
     runtime.guest = () => link.status()
   }
 
@@ -81,7 +94,7 @@ export class GuestFace {
       link.start()
     }
     if (serve === undefined) return
-    const service = await serve(this.#runtime, (await this.office())!, this.#signals)
+    const service = await serve(this.#runtime, (await this.office())!, this.#signals, this.#maps)
     this.#service = service
     teardown.add({ what: 'the guests', limitMs: CLOSE_MAX_MS, close: () => service.close() })
   }

@@ -16,9 +16,19 @@ export function memberFace(
     const { openPassOffice } = await import('../passes/pass-office.ts')
     return openPassOffice(name, secrets, writes)
   }
-  const serve: GuestFaceDeps['serve'] = async ({ writes }, office, signals) => {
+  const serve: GuestFaceDeps['serve'] = async ({ writes }, office, signals, maps) => {
     const { serveGuests } = await import('../serving/serve-guests.ts')
-    const input = { gridName: name, secrets, writes, signals, office, options: guests!, valueSizeMaxBytes, logger }
+    const input = {
+      gridName: name,
+      secrets,
+      writes,
+      signals,
+      maps,
+      office,
+      options: guests!,
+      valueSizeMaxBytes,
+      logger,
+    }
     return serveGuests({ ...input, ...onlyDefined({ tls, privateKey: network.exportPrivateKey?.() }) })
   }
   const face: GuestFaceDeps = guests === undefined ? { openOffice } : { openOffice, serve }

@@ -8,9 +8,10 @@ import type { RefusedWrite } from '../../lifecycle/event-reporter.ts'
 import { GUEST_WRITES_MAX } from '../guest-limits.ts'
 import { DOCUMENT_ROWS } from '../covering.ts'
 import { isSlotted } from '../map-kinds.ts'
-import type { MemberMessage, WriteAnswer } from '../messages.ts'
+import type { GuestMessage, MemberMessage, WriteAnswer } from '../messages.ts'
 import type { GridSignals } from '../../signals/grid-signals.ts'
 import { LinkSignals } from '../signals/link-signals.ts'
+import { GuestRequests } from '../partitioned/guest-requests.ts'
 import { GuestIdentity } from './guest-identity.ts'
 import type { GuestOutbox } from './guest-outbox.ts'
 import { GuestRows } from './guest-rows.ts'
@@ -41,6 +42,8 @@ export interface GuestLinkDeps {
 /** Keeps a guest connected to a member: takes what it sends, and sends what the guest has written. */
 export class GuestLink {
   readonly signals: LinkSignals
+  /** To partitioned maps. */
+  readonly requests: GuestRequests
   readonly #deps: GuestLinkDeps
   readonly #identity: GuestIdentity
   readonly #rows: GuestRows
@@ -77,6 +80,12 @@ export class GuestLink {
     })
     this.signals.grants = this.#identity.grants
     this.signals.subject = this.#identity.subject
+    const { outbox, pump } = deps
+    this.requests = new GuestRequests({
+      closing: pump.closing,
+      date: () => outbox.dateOf(pump.peer.time.nextHlc(pump.now()), this.#nowHlc),
+    })
+    this.requests.grants = this.#identity.grants
     deps.outbox.onWrite = () => this.#sendWritesSoon()
   }
 
@@ -150,9 +159,13 @@ export class GuestLink {
     const { subject, grants } = pass.content
     // What another subject has written must not be sent as of this one, and what it has read is not for this one.
     if (this.#identity.subject !== subject) {
-      if (this.#identity.subject !== undefined) this.#rows.wipe()
+      if (this.#identity.subject !== undefined) {
+        this.#rows.wipe()
+        this.requests.refuseAll()
+      }
       this.#identity.become(subject, grants)
       this.#deps.outbox.grants = grants
+      this.requests.grants = grants
       this.#deps.outbox.documents.author = undefined
     }
     this.#pass = pass
@@ -168,6 +181,7 @@ export class GuestLink {
     this.#isWelcome = false
     this.#isCaughtUp = false
     this.signals.ended()
+    this.requests.ended()
     this.#failed(error)
   }
 
@@ -209,12 +223,16 @@ export class GuestLink {
       case 'taken':
         this.signals.taken(message)
         break
+      case 'reply':
+        this.#observe(message.hlc)
+        this.requests.replied(message)
+        break
       case 'proof':
       case 'end':
     }
   }
 
-  #welcome({ author, grants, hlc, subject }: Extract<MemberMessage, { type: 'welcome' }>): void {
+  #welcome({ author, grants, hlc, requestsMax, subject }: Extract<MemberMessage, { type: 'welcome' }>): void {
     this.#shownHlc = hlc
     this.#shownAtMs = performance.now()
     this.#attempts = 0
@@ -225,7 +243,10 @@ export class GuestLink {
     documents.grants = grants
     documents.author = this.#identity.author
     const connection = this.#connection!
-    this.signals.welcome(grants, subject, (sent) => void connection.send(sent).catch(() => undefined))
+    const send = (sent: GuestMessage): void => void connection.send(sent).catch(() => undefined)
+    this.signals.welcome(grants, subject, send)
+    this.requests.grants = grants
+    this.requests.welcome(requestsMax, send)
     this.#deps.passes.observe(wallFromHlc(hlc))
     this.#scheduleRenewal(this.#deps.passes.renewalMs(this.#pass!))
     documents.opened()?.welcome()

@@ -170,7 +170,7 @@ export class GuestOutbox implements WriteOverlay {
       const row = this.#bytesOf(waiting)
       bytes += rowKey.length + (row?.length ?? 0)
       if (writes.length > 0 && bytes > bytesMax) break
-      const hlc = waiting.hlc ?? (again ? number : this.#dateOf(number, nowHlc))
+      const hlc = waiting.hlc ?? (again ? number : this.dateOf(number, nowHlc))
       writes.push({ number, map, kind, rowKey, hlc, again, bytes: row, ...(proof && { proof }) })
       if (writes.length >= countMax) break
     }
@@ -179,7 +179,8 @@ export class GuestOutbox implements WriteOverlay {
     return writes
   }
 
-  #dateOf(number: number, nowHlc: number): number {
+  /** The date of what has a number by the guest's own clock: that, or now at members if the clock is much ahead. */
+  dateOf(number: number, nowHlc: number): number {
     const isAhead = number > hlcFromWall(wallFromHlc(nowHlc) + GUEST_AHEAD_MAX_MS / 2)
     if (!isAhead) return number
     this.#lastDateHlc = Math.max(nowHlc, this.#lastDateHlc + 1)

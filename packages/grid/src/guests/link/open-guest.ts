@@ -4,6 +4,7 @@ import type { Logger } from '../../logger.ts'
 import { GuestFace } from '../face/guest-face.ts'
 import type { GuestLinkInput, GuestLinkFace, OpenGuestFace } from '../face/guest-face.ts'
 import type { PassSource } from '../pass-text.ts'
+import { mapsAtGuest } from '../partitioned/maps-at-guest.ts'
 import { GuestSlots } from '../slots/guest-slots.ts'
 import type { Slot } from '../slots/slot-proof.ts'
 import { GuestLink } from './guest-link.ts'
@@ -58,6 +59,7 @@ export function guestLink(
   return {
     overlay: outbox,
     route: link.signals,
+    maps: mapsAtGuest(link.requests),
     start: () => link.start(),
     status: () => link.status(),
     close: () => link.close(),

@@ -4,7 +4,7 @@ import { nextTurn } from '../../flow/next-turn.ts'
 import type { Logger } from '../../logger.ts'
 import type { Pump } from '../../runtime/write-path.ts'
 import type { GuestChannel } from '@gossipgrid/network/guest-dialler'
-import { GUEST_ENTRY_MAX_MS, GUEST_WAITING_MESSAGES_MAX } from '../guest-limits.ts'
+import { GUEST_ENTRY_MAX_MS, GUEST_REQUESTS_MAX, GUEST_WAITING_MESSAGES_MAX } from '../guest-limits.ts'
 import { isSlotted } from '../map-kinds.ts'
 import { decodeGuestMessage, encodeMemberMessage } from '../messages.ts'
 import type { GuestMessage, MemberMessage, WriteAnswer } from '../messages.ts'
@@ -20,6 +20,8 @@ import type { GuestWrites, Verdict } from './guest-writes.ts'
 import type { MemberSignals } from '../signals/member-signals.ts'
 import { SessionSignals } from '../signals/session-signals.ts'
 import { proofText } from '../member-proof.ts'
+import type { ServedMaps } from '../partitioned/served-maps.ts'
+import { SessionRequests } from '../partitioned/session-requests.ts'
 import type { SharedReads } from './shared-reads.ts'
 import type { SubjectRates } from './subject-rates.ts'
 import type { TakenEdits } from './taken-edits.ts'
@@ -35,6 +37,7 @@ export interface GuestSessionDeps {
   readonly edits: TakenEdits
   readonly shared: SharedReads<ReadPiece>
   readonly signals: MemberSignals
+  readonly maps: ServedMaps
   readonly logger: Logger
   /** Takes a guest in, which ends an older connection of the same one. Throws `QUOTA_EXCEEDED` where there is no room. */
   enter(session: GuestSession): void
@@ -53,6 +56,7 @@ export class GuestSession {
   #pass: PassContent | undefined
   #reads: GuestReads | undefined
   #signals: SessionSignals | undefined
+  #requests: SessionRequests | undefined
   #verdicts: Verdict[] = []
   #endTimer: ReturnType<typeof setTimeout> | undefined
   #woken = Promise.withResolvers<void>()
@@ -140,21 +144,31 @@ export class GuestSession {
       this.#signals!.take(this.#validPass(), message)
       return
     }
-    const verdicts = await this.#deps.writes.take(this.#validPass(), this.#guest, message.writes, () => {
-      // The guest goes on at another member by now, which may answer otherwise.
-      if (this.#isOver) throw new GridError('CLOSED', 'its connection has ended')
-      this.#validPass()
-    })
+    if (message.type === 'ask') {
+      this.#requests!.take(message)
+      return
+    }
+    const check = (): void => void this.#openPass()
+    const verdicts = await this.#deps.writes.take(this.#validPass(), this.#guest, message.writes, check)
     this.#verdicts.push(...verdicts)
     this.wake()
   }
 
+  /** The pass, while the guest is there. Throws `PASS_INVALID`, `CLOSED`. */
+  #openPass(): PassContent {
+    // It goes on at another member by now, which may answer otherwise.
+    if (this.#isOver) throw new GridError('CLOSED', 'its connection has ended')
+    return this.#validPass()
+  }
+
   /** Waits until a subject may write so much more. */
-  async #pace(subject: string, message: Extract<GuestMessage, { type: 'signals' | 'writes' }>): Promise<void> {
+  async #pace(subject: string, message: Extract<GuestMessage, { type: 'ask' | 'signals' | 'writes' }>): Promise<void> {
     const sizes =
       message.type === 'writes'
         ? message.writes.map(({ bytes, rowKey }) => rowKey.length + (bytes?.length ?? 0))
-        : [...message.messages, ...message.listen, message.presence].map(signalBytes)
+        : message.type === 'ask'
+          ? [message.request.length]
+          : [...message.messages, ...message.listen, message.presence].map(signalBytes)
     const sizeBytes = sizes.reduce((sum, size) => sum + size, 0)
     const delayMs = this.#deps.rates.delayMs(subject, sizes.length, sizeBytes, performance.now())
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs))
@@ -183,6 +197,13 @@ export class GuestSession {
     clearTimeout(this.#entryTimer)
     this.#connection.trust()
     this.#signals = new SessionSignals(this.#deps.signals, this.#connection.peerId, () => this.wake())
+    this.#requests = new SessionRequests({
+      pump,
+      maps: this.#deps.maps,
+      pass: () => this.#openPass(),
+      wake: () => this.wake(),
+      failed: (error) => this.#fail(error),
+    })
     this.#reads = new GuestReads(pump.peer, () => pump.wallMs, content.grants, opened, shared)
     await this.#welcome(content)
     void this.#serve(this.#reads).catch((error: unknown) => this.#fail(error))
@@ -220,7 +241,7 @@ export class GuestSession {
     const hlc = Math.max(hlcFromWall(wallMs), peer.time.hybridClock.last)
     const author = await this.#deps.edits.authorOf(subject, this.#guest)
     this.#signals!.author = author
-    await this.#send({ type: 'welcome', subject, expiresAtMs, grants, hlc, author })
+    await this.#send({ type: 'welcome', subject, expiresAtMs, grants, hlc, author, requestsMax: GUEST_REQUESTS_MAX })
   }
 
   /** The pass, which is looked at again whenever anything is read or written by it. Throws `PASS_INVALID`. */
@@ -241,6 +262,8 @@ export class GuestSession {
       const signals = this.#signals!.next(pass)
       // Messages of topics do not wait for rows, and rows not for messages.
       if (signals !== undefined) await this.#send(signals)
+      const hasReplied = this.#requests!.hasReplies
+      if (hasReplied) await this.#reply()
       const passes = this.#passes
       const verdicts = this.#takeVerdicts()
       const piece = verdicts.length === 0 ? reads.next() : undefined
@@ -253,7 +276,7 @@ export class GuestSession {
       const messages = await Promise.all(pieces.map((each) => this.#encoded(each)))
       const bytes = answers === undefined ? messages : [...messages, answers]
       if (bytes.length === 0) {
-        if (signals !== undefined) continue
+        if (signals !== undefined || hasReplied) continue
         if (!isCaughtUp) await this.#send({ type: 'caught-up' })
         isCaughtUp = true
         await this.#woken.promise
@@ -275,6 +298,13 @@ export class GuestSession {
   #beforeAnswers(reads: GuestReads, verdicts: readonly Verdict[]): ReadPiece[] {
     const kinds = new Map(verdicts.map(({ write: { kind, map } }) => [map, kind]))
     return [...kinds].map(([map, kind]) => reads.beforeAnswer(map, kind)).filter((piece) => piece !== undefined)
+  }
+
+  /** What owners have given is durable there, and what this peer has written is to be so here. */
+  async #reply(): Promise<void> {
+    await this.#durable()
+    const reply = this.#requests!.next(this.#validPass())
+    if (reply !== undefined) await this.#send(reply)
   }
 
   /** As many as fit into one message with their rows. */

@@ -1,21 +1,16 @@
 import { encodeValue, expiring, hlcFromWall, writtenBy } from '@gossipgrid/core'
-import { openGuestDialler } from '@gossipgrid/network/guest-dialler'
-import type { GuestDialler } from '@gossipgrid/network/guest-dialler'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Grid } from '../../grid.ts'
 import { openGrid } from '../../open-grid.ts'
+import { RAW_GUEST as GUEST, RawGuest, closeRawGuests } from '../../rig/raw-guest.ts'
 import { until } from '../../rig/test-grids.ts'
-import type { GuestChannel } from '@gossipgrid/network/guest-dialler'
-import { decodeMemberMessage, encodeGuestMessage } from '../messages.ts'
-import type { GuestMessage, GuestWrite, MemberMessage, WriteAnswer } from '../messages.ts'
+import type { GuestWrite, MemberMessage } from '../messages.ts'
 import { readPass } from '../pass-text.ts'
 
 const SECRET = 'q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA'
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
-const GUEST = 'ab'.repeat(16)
 
 let member: Grid
-const diallers: GuestDialler[] = []
 
 beforeEach(async () => {
   member = await openGrid({
@@ -28,70 +23,9 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  await Promise.all(diallers.splice(0).map((dialler) => dialler.stop()))
+  await closeRawGuests()
   await member.close()
 })
-
-/** A program that speaks the protocol of guests, and does with it what it likes. */
-class RawGuest {
-  readonly connection: GuestChannel
-  readonly received: MemberMessage[] = []
-  /** All bytes that it was sent. */
-  text = ''
-  ended = ''
-
-  constructor(connection: GuestChannel) {
-    this.connection = connection
-    connection.listen({
-      message: (bytes) => {
-        this.text += Buffer.from(bytes).toString('latin1')
-        this.received.push(decodeMemberMessage(bytes))
-      },
-      ended: (reason) => (this.ended = reason),
-    })
-  }
-
-  static async dial(): Promise<RawGuest> {
-    const dialler = await openGuestDialler({ gridName: 'shop' })
-    diallers.push(dialler)
-    return new RawGuest(await dialler.dial(member.status().guests!.addresses[0]!, AbortSignal.timeout(20_000)))
-  }
-
-  static async entered(pass: string, guest: string = GUEST): Promise<RawGuest> {
-    const raw = await RawGuest.dial()
-    await raw.send({ type: 'hello', key: readPass(pass).publicKey, nonce: new Uint8Array(32) })
-    await raw.send({ type: 'enter', pass, guest, cursors: new Map() })
-    await raw.until('caught-up')
-    return raw
-  }
-
-  send(message: GuestMessage): Promise<void> {
-    return this.connection.send(encodeGuestMessage(message))
-  }
-
-  sendAny(message: unknown): Promise<void> {
-    return this.connection.send(encodeValue(message, 2 * 1024 * 1024))
-  }
-
-  async until(type: MemberMessage['type']): Promise<MemberMessage> {
-    await until(() => this.received.some((each) => each.type === type) || this.ended !== '', type)
-    const found = this.received.find((each) => each.type === type)
-    if (found === undefined) throw new Error(`ended: ${this.ended} ${JSON.stringify(this.received.at(-1))}`)
-    return found
-  }
-
-  async isSentAway(): Promise<boolean> {
-    await until(() => this.ended !== '', 'the end')
-    return true
-  }
-
-  /** All answers so far, once there are so many. */
-  async answers(count: number): Promise<WriteAnswer[]> {
-    const all = (): WriteAnswer[] => this.received.flatMap((each) => (each.type === 'answers' ? each.answers : []))
-    await until(() => all().length >= count || this.ended !== '', 'answers')
-    return all()
-  }
-}
 
 function passOf(subject = 'ada'): Promise<string> {
   const grants = [{ map: 'todos', prefix: '{42}:', may: 'write' as const }]
@@ -110,7 +44,7 @@ const stateOf = (grid: Grid): unknown[] => ['todos', 'salaries'].map((name) => g
 describe('a hostile guest', () => {
   it('writes and deletes nothing outside of its grants, and learns nothing by trying', async () => {
     const before = stateOf(member)
-    const guest = await RawGuest.entered(await passOf())
+    const guest = await RawGuest.entered(member, await passOf())
     const outside: Partial<GuestWrite>[] = [
       { rowKey: '{42}' },
       { rowKey: '{42};' },
@@ -143,7 +77,7 @@ describe('a hostile guest', () => {
   })
 
   it('is sent only what its pass covers', async () => {
-    const guest = await RawGuest.entered(await passOf())
+    const guest = await RawGuest.entered(member, await passOf())
     await member.map('todos').set('{43}:more', 'theirs')
     await member.map('salaries').set('eve', 4)
     await member.map('todos').set('{42}:new', 'mine')
@@ -155,7 +89,7 @@ describe('a hostile guest', () => {
   })
 
   it('whose clock is far ahead writes as of now, and one that is behind loses to what is there', async () => {
-    const guest = await RawGuest.entered(await passOf())
+    const guest = await RawGuest.entered(member, await passOf())
     const yearMs = 365 * 24 * 3_600_000
     const dates: number[] = []
     member.map('todos').on('change', ({ at }) => dates.push(at!.getTime()))
@@ -172,7 +106,7 @@ describe('a hostile guest', () => {
   })
 
   it('claims no other subject: whatever its bytes say, a change has the subject of the pass', async () => {
-    const guest = await RawGuest.entered(await passOf('mallory'))
+    const guest = await RawGuest.entered(member, await passOf('mallory'))
     const seen: unknown[] = []
     member.map('todos').on('change', ({ key, subject, type, value }) => seen.push([type, key, subject, value]))
     const value = encodeValue({ x: 1 }, 100)
@@ -195,7 +129,7 @@ describe('a hostile guest', () => {
 
   it('that repeats its numbers has each write taken once', async () => {
     const pass = await passOf()
-    const guest = await RawGuest.entered(pass)
+    const guest = await RawGuest.entered(member, pass)
     const write = writeOf({})
     await guest.send({ type: 'writes', writes: [write] })
     await guest.answers(1)
@@ -240,7 +174,7 @@ describe('a hostile guest', () => {
       ['hello'],
     ]
     for (const dialogue of dialogues) {
-      const guest = await RawGuest.dial()
+      const guest = await RawGuest.dial(member)
       for (const message of dialogue) await guest.sendAny(message).catch(() => undefined)
       expect(await guest.isSentAway(), JSON.stringify(dialogue)).toBe(true)
     }
@@ -260,16 +194,16 @@ describe('a hostile guest', () => {
       { map: 'a\0b' },
     ]
     for (const [i, change] of malformed.entries()) {
-      const guest = await RawGuest.entered(pass)
+      const guest = await RawGuest.entered(member, pass)
       await guest.sendAny({ version: 1, type: 'writes', writes: [{ ...writeOf({}), ...change }] })
       expect(await guest.isSentAway(), `${i}`).toBe(true)
     }
     expect(await member.map('todos').get('{42}:a')).toBeUndefined()
-    await RawGuest.entered(pass)
+    await RawGuest.entered(member, pass)
   })
 
   it('that does not wait for answers is sent away', async () => {
-    const guest = await RawGuest.entered(await passOf())
+    const guest = await RawGuest.entered(member, await passOf())
     for (let i = 0; i < 2000 && guest.ended === ''; i++) {
       const writes = Array.from({ length: 10 }, () => writeOf({ rowKey: `{42}:${i}` }))
       await guest.send({ type: 'writes', writes }).catch(() => undefined)
@@ -279,14 +213,14 @@ describe('a hostile guest', () => {
 
   it('cannot use a cursor that it made up or changed', async () => {
     const pass = await passOf()
-    const first = await RawGuest.entered(pass)
+    const first = await RawGuest.entered(member, pass)
     const sealed = first.received.flatMap((each) => (each.type === 'rows' && each.cursor ? [each.cursor] : []))[0]!
     for (const cursor of [
       new Uint8Array(0),
       new Uint8Array(500),
       sealed.map((byte, i) => (i === 40 ? byte ^ 1 : byte)),
     ]) {
-      const guest = await RawGuest.dial()
+      const guest = await RawGuest.dial(member)
       await guest.send({ type: 'hello', key: readPass(pass).publicKey, nonce: new Uint8Array(32) })
       await guest.send({ type: 'enter', pass, guest: 'cd'.repeat(16), cursors: new Map([['todos', cursor]]) })
       const rows = (await guest.until('rows')) as Extract<MemberMessage, { type: 'rows' }>
@@ -299,14 +233,14 @@ describe('a hostile guest', () => {
 
 describe('a member', () => {
   it('serves no more guests than it may, and one that connects again in place of itself', async () => {
-    await RawGuest.entered(await passOf('a'))
-    const second = await RawGuest.entered(await passOf('b'))
-    const third = await RawGuest.dial()
+    await RawGuest.entered(member, await passOf('a'))
+    const second = await RawGuest.entered(member, await passOf('b'))
+    const third = await RawGuest.dial(member)
     const pass = await passOf('c')
     await third.send({ type: 'hello', key: readPass(pass).publicKey, nonce: new Uint8Array(32) })
     await third.send({ type: 'enter', pass, guest: GUEST, cursors: new Map() })
     expect(await third.until('end')).toMatchObject({ code: 'QUOTA_EXCEEDED' })
-    await RawGuest.entered(await passOf('b'))
+    await RawGuest.entered(member, await passOf('b'))
     expect(await second.isSentAway()).toBe(true)
     expect(member.status().guests?.connected).toBe(2)
   })

@@ -34,7 +34,7 @@ export class FollowedRows implements EntrySource {
   /** `closed` is called when nothing observes the rows any more. */
   constructor(query: CheckedQuery, closed: () => void) {
     this.#query = query
-    this.#test = new RowTest(this.#entry, query.where, query.order)
+    this.#test = new RowTest(this.#entry, query)
     this.#rows = new LiveRows(query.order, [])
     this.#closed = closed
   }

@@ -6,6 +6,7 @@ import { AskedQuestions } from './asked-questions.ts'
 import { CopiedMaps } from './copied-maps.ts'
 import { PartAsking } from './part-asking.ts'
 import { RoutedQueries } from './routed-queries.ts'
+import type { RoutedQueriesDeps } from './routed-queries.ts'
 
 /** The queries of partitioned maps of one grid: those of this peer, and those that it answers. Loaded with the first one. */
 export class OwnerQueries {
@@ -28,8 +29,12 @@ export class OwnerQueries {
     return this.#asked.answer(query)
   }
 
-  /** The queries of one map. */
-  of<Value>(collection: Collection, entries: RoutedEntries): PartitionQueries<Value> {
-    return new RoutedQueries<Value>({ writes: this.#writes, collection, entries, copies: this.#copies })
+  /** The queries of one map, or of a part of it. */
+  of<Value>(
+    collection: Collection,
+    entries: RoutedEntries,
+    part: Pick<RoutedQueriesDeps, 'pageMaxBytes' | 'within'> = {},
+  ): PartitionQueries<Value> {
+    return new RoutedQueries<Value>({ writes: this.#writes, collection, entries, copies: this.#copies, ...part })
   }
 }

@@ -27,6 +27,9 @@ const ANSWER_ROWS_MAX = 1792
 const CURSORS_MAX_BYTES: number = QUERY_ANSWER_MAX_BYTES / 2
 const CURSOR_COST_BYTES = 16
 
+/** Beginnings of keys to which a question is bound. */
+const WITHIN_MAX = 64
+
 /** What one peer asks another: rows in order, or what they come to. */
 export type Question =
   | {
@@ -73,7 +76,7 @@ export type Said =
   | { readonly type: 'groups'; readonly groups: readonly Group[] }
 
 export function rowsQuestion({ query, cursors, fields }: Extract<Question, { type: 'rows' }>): Uint8Array {
-  const { where, order, after, limit } = query
+  const { where, order, after, limit, within } = query
   const rows = {
     where,
     orderBy: order.parts.map(({ name, descending }) => (descending ? `-${name}` : name)),
@@ -85,30 +88,45 @@ export function rowsQuestion({ query, cursors, fields }: Extract<Question, { typ
     ...(cursors ? { cursors } : {}),
     ...(fields === undefined ? {} : { fields: fields.names }),
   }
-  return encodeValue(asked, QUESTION_MAX_BYTES)
+  return encodedWithin(asked, within)
 }
 
-export function groupsQuestion({ where, groupBy, counts, folds }: CheckedAggregate): Uint8Array {
+export function groupsQuestion({ where, groupBy, counts, folds, within }: CheckedAggregate): Uint8Array {
   const groups = { where, groupBy: groupBy.map(({ name }) => name), count: counts, ...folds }
-  return encodeValue({ groups }, QUESTION_MAX_BYTES)
+  return encodedWithin({ groups }, within)
+}
+
+/** A peer that does not know of `within` refuses the question: it must not answer more than is asked. */
+function encodedWithin(asked: object, within: readonly string[] | undefined): Uint8Array {
+  return encodeValue(within === undefined ? asked : { within, asked }, QUESTION_MAX_BYTES)
 }
 
 /** Reads a question of another peer, who may be hostile: it is checked as a user's is. Throws `INVALID_QUERY`. */
 export function readQuestion(bytes: Uint8Array): Question {
-  const asked = plain(bytes)
+  const whole = plain(bytes)
+  const isWithin = isPlainObject(whole) && 'within' in whole
+  const asked = isWithin ? (whole as PlainWhere)['asked'] : whole
+  const within = isWithin ? readWithin(whole['within']) : undefined
   if (isPlainObject(asked) && 'rows' in asked) {
     const query = checkQuery(asked['rows'] as Query<unknown>)
     const { cursors, fields } = asked as { readonly cursors?: unknown; readonly fields?: unknown }
     return {
       type: 'rows',
-      query: { ...query, limit: Math.min(query.limit, ANSWER_ROWS_MAX) },
+      query: { ...query, limit: Math.min(query.limit, ANSWER_ROWS_MAX), within },
       cursors: cursors === true,
       fields: checkSelect(fields),
     }
   }
   if (isPlainObject(asked) && 'groups' in asked)
-    return { type: 'groups', aggregate: checkAggregate(asked['groups'] as Aggregate<unknown>) }
+    return { type: 'groups', aggregate: { ...checkAggregate(asked['groups'] as Aggregate<unknown>), within } }
   throw invalidQuery('the query', 'this version knows no such question')
+}
+
+/** Throws `INVALID_QUERY`. */
+function readWithin(within: unknown): readonly string[] {
+  if (Array.isArray(within) && within.length <= WITHIN_MAX && within.every((prefix) => typeof prefix === 'string'))
+    return within as string[]
+  throw invalidQuery('the query', 'the beginnings of keys are no texts')
 }
 
 /** The answer that there is none. */

@@ -34,7 +34,7 @@ export class PartRows {
   constructor(query: CheckedQuery, entryOf: EntryOf) {
     this.#query = query
     this.#entryOf = entryOf
-    this.#test = new RowTest(this.#entry, query.where, query.order)
+    this.#test = new RowTest(this.#entry, query)
   }
 
   /** The row of a key, if it matches and is behind `after`, and not behind `end`. */

@@ -41,6 +41,10 @@ export interface RoutedQueriesDeps {
   readonly collection: Collection
   readonly entries: RoutedEntries
   readonly copies: CopiedMaps
+  /** Asks only for entries whose keys begin with one of these texts, before anything else: for a guest. */
+  readonly within?: readonly string[] | undefined
+  /** Bytes of the rows of one page, about: rows behind them are on the next one. */
+  readonly pageMaxBytes?: number | undefined
 }
 
 /** Queries of a partitioned map, asked of the owners of its partitions. */
@@ -54,7 +58,7 @@ export class RoutedQueries<Value> implements PartitionQueries<Value> {
   }
 
   async query<Shown>(query: unknown, options: OwnerReadOptions): Promise<PartitionQueryResult<Shown>> {
-    const checked = checkQuery(query)
+    const checked = { ...checkQuery(query), within: this.#deps.within }
     const { rows, next, coverage } = await this.#rows(checked, options, () => undefined)
     const nextText = next === undefined ? undefined : positionText(checked.order, next)
     return { rows: rows as readonly QueryRow<Shown>[], next: nextText, ...coverage }
@@ -67,9 +71,8 @@ export class RoutedQueries<Value> implements PartitionQueries<Value> {
   }
 
   async aggregate(aggregate: Aggregate<Value>, options: OwnerReadOptions): Promise<PartitionAggregateResult> {
-    const checked = checkAggregate(aggregate)
-    const { places } = this.#deps.entries
-    const asked = await this.#ask(places.all, { type: 'groups', aggregate: checked }, groupsQuestion(checked), options)
+    const checked = { ...checkAggregate(aggregate), within: this.#deps.within }
+    const asked = await this.#ask(this.#names, { type: 'groups', aggregate: checked }, groupsQuestion(checked), options)
     const groups: Groups = new Map()
     for (const { groups: found } of asked.parts) addGroups(groups, found, checked)
     return { rows: rowsOfGroups(groups, checked), ...this.#coverage(asked.unanswered) }
@@ -157,9 +160,10 @@ export class RoutedQueries<Value> implements PartitionQueries<Value> {
     const rows = new Map<string, QueryRow<unknown>>()
     const unanswered = new Set<PartitionName>()
     let { after } = query
+    let leftBytes = this.#deps.pageMaxBytes ?? Infinity
     for (;;) {
       const left = { ...query, after, limit: query.limit - rows.size }
-      const names = this.#deps.entries.places.all.filter((name) => !unanswered.has(name))
+      const names = this.#names.filter((name) => !unanswered.has(name))
       const timeoutMs = Math.max(1, endMs - performance.now())
       const question = { type: 'rows', query: left, cursors: false, fields: this.#fieldsFor(query) } as const
       const found = await this.#ask(names, question, rowsQuestion(question), { ...options, timeoutMs })
@@ -170,10 +174,14 @@ export class RoutedQueries<Value> implements PartitionQueries<Value> {
       const more = await settled(this.#deps, page, found.parts, { ...options, timeoutMs })
       const { rows: ready, end } = await page.page(found.parts, more, slices)
       for (const { row } of ready) {
+        leftBytes -= row.end - row.start + row.key.length
+        if (leftBytes < 0 && rows.size > 0) break
+        after = row
         // A row that has moved on since it was given is not given twice.
         if (!rows.has(row.key)) rows.set(row.key, { key: row.key, value: selected(valueOf(row), query.select) })
         if (slices.isOver(rows.size)) await slices.next()
       }
+      if (leftBytes < 0) break
       after = end
       if (end === undefined || rows.size >= query.limit) break
       if (performance.now() < endMs) continue
@@ -201,6 +209,13 @@ export class RoutedQueries<Value> implements PartitionQueries<Value> {
     reads.check()
     const bounds = (): Bounds => ({ slices: this.#slices() })
     return this.#asking.ask(names, { places, reads, question, bytes, bounds }, options)
+  }
+
+  /** The partitions that may have rows. */
+  get #names(): readonly PartitionName[] {
+    const { entries, within } = this.#deps
+    const { places } = entries
+    return within === undefined ? places.all : [...new Set(within.flatMap((prefix) => places.withPrefix(prefix)))]
   }
 
   #slices(): TimeSlices {

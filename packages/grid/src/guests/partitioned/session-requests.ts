@@ -1,0 +1,55 @@
+import { GridError, hlcFromWall } from '@gossipgrid/core'
+import type { Pump } from '../../runtime/write-path.ts'
+import { GUEST_REQUESTS_MAX } from '../guest-limits.ts'
+import type { GuestMessage, MemberMessage } from '../messages.ts'
+import type { PassContent } from '../pass-text.ts'
+import type { Served, ServedMaps } from './served-maps.ts'
+
+export interface SessionRequestsDeps {
+  readonly pump: Pump
+  readonly maps: ServedMaps
+  /** The pass as it is now. Throws if it is not valid any more, or if the guest is gone. */
+  pass(): PassContent
+  wake(): void
+  failed(error: unknown): void
+}
+
+/** The requests of one guest to partitioned maps, at its member. Several are under way at a time. */
+export class SessionRequests {
+  readonly #deps: SessionRequestsDeps
+  readonly #ready: (Served & { readonly number: number })[] = []
+  #underWay = 0
+
+  constructor(deps: SessionRequestsDeps) {
+    this.#deps = deps
+  }
+
+  get hasReplies(): boolean {
+    return this.#ready.length > 0
+  }
+
+  /** Throws `MESSAGE_MALFORMED` for more at a time than an honest guest sends. */
+  take({ number, request }: Extract<GuestMessage, { type: 'ask' }>): void {
+    if (this.#underWay >= GUEST_REQUESTS_MAX)
+      throw new GridError('MESSAGE_MALFORMED', `it has more than ${GUEST_REQUESTS_MAX} requests under way`)
+    this.#underWay += 1
+    const { failed, maps, pass, wake } = this.#deps
+    void maps.serve(request, pass).then((served) => {
+      this.#ready.push({ number, ...served })
+      wake()
+    }, failed)
+  }
+
+  /** The next reply, as far as the pass covers it now. */
+  next({ grants }: PassContent): MemberMessage | undefined {
+    const ready = this.#ready.shift()
+    if (ready === undefined) return undefined
+    this.#underWay -= 1
+    const { peer, wallMs } = this.#deps.pump
+    const hlc = Math.max(hlcFromWall(wallMs), peer.time.hybridClock.last)
+    const { code, isCovered, number, reply, text } = ready
+    if (isCovered(grants)) return { type: 'reply', number, code, text, reply, hlc }
+    const refused = 'the pass does not cover this any more'
+    return { type: 'reply', number, code: 'FORBIDDEN', text: refused, reply: undefined, hlc }
+  }
+}
