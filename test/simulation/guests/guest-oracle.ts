@@ -1,4 +1,4 @@
-import { decodeValue, entryKeyOf, payloadOf } from '@gossipgrid/core'
+import { decodeValue, entryKeyOf, payloadOf, subjectOf } from '@gossipgrid/core'
 import type { Partition } from '@gossipgrid/core'
 import { calledSo, covers } from '../../../packages/grid/src/guests/covering.ts'
 import type { Grant } from '../../../packages/grid/src/guests/grants.ts'
@@ -11,6 +11,7 @@ import type { ChannelWitness } from './simulated-channel.ts'
 import { DOCUMENT_KIND, grantKeyOf, guestNameOf, isSlotted } from '../../../packages/grid/src/guests/map-kinds.ts'
 import { DocumentOracle } from './documents/document-oracle.ts'
 import { GuestLedger } from './guest-ledger.ts'
+import type { LedgerWrite } from './guest-ledger.ts'
 import { GuestSlotOracle, liveRows } from './guest-slot-oracle.ts'
 import type { SimulatedGuest } from './simulated-guest.ts'
 import type { SimulatedMember } from './simulated-member.ts'
@@ -131,8 +132,9 @@ export class GuestOracle {
 
   #checkMember(member: SimulatedMember, map: string): void {
     const partition = member.partition(map)
-    for (const { hlc, key, value } of partition === undefined ? [] : rowsOf(partition)) {
+    for (const { hlc, key, subject, value } of partition === undefined ? [] : rowsOf(partition)) {
       const write = this.ledger.find(value)
+      this.#checkSubject(member.peerId, subject, write, value)
       if (write === undefined) continue
       const where = `'${value}' as '${key}' of '${map}' at ${member.peerId}`
       // It was applied before any member has refused it: its answer was lost.
@@ -144,6 +146,12 @@ export class GuestOracle {
       if (write.isRefused && !write.isTaken)
         this.#violated(`${where} is there, and its guest was answered that it is refused`)
     }
+  }
+
+  /** Members vouch for the subject of a write that a guest made, and for none where a member made it. */
+  #checkSubject(peerId: string, subject: string | undefined, write: LedgerWrite | undefined, value: string): void {
+    const expected = write && this.#guests[write.guest]!.subject
+    if (subject !== expected) this.#violated(`'${value}' at ${peerId} says that ${subject} wrote it, not ${expected}`)
   }
 
   #checkGuest(guest: SimulatedGuest): void {
@@ -166,11 +174,13 @@ export class GuestOracle {
             )
         continue
       }
-      for (const { key, rowKey, value } of rowsOf(partition)) {
+      for (const { key, rowKey, subject, value } of rowsOf(partition)) {
         if (outbox.has(partition, rowKey)) continue
         if (!covers(guest.grants ?? [], 'read', map, key))
           this.#violated(`${guest.peerId} has '${key}' of '${map}', which its pass does not cover`)
         const write = this.ledger.find(value)
+        // Its own stay as it wrote them.
+        if (write?.guest !== guest.index) this.#checkSubject(guest.peerId, subject, write, value)
         if (value.startsWith('bad') || (write?.isRefused === true && !write.isTaken))
           this.#violated(`${guest.peerId} keeps '${value}', which was refused`)
       }
@@ -179,10 +189,13 @@ export class GuestOracle {
 }
 
 /** What is in a map, as text. */
-export function rowsOf({
-  name,
-  replica,
-}: Partition): { readonly rowKey: string; readonly key: string; readonly value: string; readonly hlc: number }[] {
+export function rowsOf({ name, replica }: Partition): {
+  readonly rowKey: string
+  readonly key: string
+  readonly value: string
+  readonly subject: string | undefined
+  readonly hlc: number
+}[] {
   const { table } = replica
   const slots = [...table.slots()].filter((slot) => !table.deleted(slot))
   return slots.map((slot) => {
@@ -191,6 +204,7 @@ export function rowsOf({
       rowKey,
       key: entryKeyOf(name.kind, rowKey),
       value: String(decodeValue(payloadOf(table.value(slot)!))),
+      subject: subjectOf(table.value(slot)!),
       hlc: table.hlc(slot),
     }
   })
