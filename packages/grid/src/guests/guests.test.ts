@@ -546,7 +546,7 @@ describe('a guest has', () => {
       () => guest.doc('a'),
       () => guest.topic('a'),
       () => guest.presence(),
-      () => guest.map('a', { mode: 'partitioned' }),
+      () => guest.map('a', { mode: 'partitioned' }).get('a'),
       () => guest.dropCollection('a'),
     ]
     for (const call of calls) {
