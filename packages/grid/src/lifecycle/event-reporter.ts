@@ -171,7 +171,9 @@ export class EventReporter {
 
   #logRefused(from: string, { code, message }: GridError): void {
     if (!this.#refusalsLogged.due(`${from} ${code}`, performance.now())) return
-    this.#deps.logger.warn(`refused from ${from}: ${code}: ${message}`, { peerId: from, code })
+    // While owners change, a write can come to a peer that is no owner yet, or no more. Its writer keeps it.
+    const level = code === 'NOT_HELD' ? 'debug' : 'warn'
+    this.#deps.logger[level](`refused from ${from}: ${code}: ${message}`, { peerId: from, code })
   }
 
   #recovered(reason: string): void {
