@@ -213,7 +213,7 @@ export class GuestLink {
         break
       case 'answers':
         this.#observe(message.hlc)
-        for (const answer of message.answers) this.#answered(answer)
+        this.#takeAnswers(message.answers, this.#connection!)
         this.#sendWrites()
         this.#changed()
         break
@@ -265,7 +265,11 @@ export class GuestLink {
     }
   }
 
-  #answered({ bytes, code, hlc, number, text }: WriteAnswer): void {
+  #takeAnswers(answers: readonly WriteAnswer[], connection: MemberConnection): void {
+    for (const answer of answers) this.#answered(answer, connection)
+  }
+
+  #answered({ bytes, code, hlc, number, text }: WriteAnswer, connection: MemberConnection): void {
     this.#unanswered = Math.max(0, this.#unanswered - 1)
     const waiting = this.#deps.outbox.find(number)
     // A later write has taken its place, and brings an answer of its own.
@@ -276,18 +280,22 @@ export class GuestLink {
     if (code === '') return
     if (isSlotted(kind)) this.#deps.outbox.slots.leave(rowKey)
     const error = new GridError(code as GridError['code'], text)
-    const from = this.#connection!.memberId
-    if (map === DOCUMENT_ROWS) this.#refusedEdit(rowKey, error, before)
-    this.#deps.refused({ from, error, write: refusedWrite(waiting) })
+    if (map === DOCUMENT_ROWS && this.#refusedEdit(number, rowKey, error, before))
+      connection.end(new GridError('NETWORK_NOT_CONNECTED', 'it reads a document again'))
+    this.#deps.refused({ from: connection.memberId, error, write: refusedWrite(waiting) })
   }
 
-  /** The documents that show the edit end, and so does all that waits after it. What members have of it is read again. */
-  #refusedEdit(rowKey: string, error: GridError, bytes: Uint8Array | undefined): void {
+  /**
+   * The documents that show the edit end, and so does all that waits after it, also what is sent: if its answer is lost, a member would
+   * take it without what it builds on. What members have of the document is to be read again if that was
+   * anything: then the result is true.
+   */
+  #refusedEdit(number: number, rowKey: string, error: GridError, bytes: Uint8Array | undefined): boolean {
     const { main: name } = splitKey(rowKey)
-    const later = this.#rows.refuseEdits(name, this.#sent)
+    const later = this.#rows.refuseEdits(name, number)
     const rows = bytes === undefined || rowKey === name ? later : [bytes, ...later]
     this.#deps.outbox.documents.opened()?.refuse(name, error, rows)
-    if (later.length > 0) this.#connection!.end(new GridError('NETWORK_NOT_CONNECTED', 'it reads a document again'))
+    return later.length > 0
   }
 
   /** Later writes here are dated later than what a member has sent. */
