@@ -4,8 +4,8 @@ const PHASE = Math.random()
 const EARLY = 0.25
 
 /**
- * How long from now, in milliseconds, until the next beat of an interval. Timers that wait for it end together: a process that
- * wakes up for a timer alone needs 0.3 ms of processor time for that.
+ * How long from now, in milliseconds, until the next beat of an interval. Timers that wait for it end together: what an idle
+ * process costs is how often it wakes up.
  */
 export function untilBeatMs(intervalMs: number): number {
   const leftMs = intervalMs - ((Date.now() - PHASE * intervalMs) % intervalMs)

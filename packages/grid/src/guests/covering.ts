@@ -1,3 +1,4 @@
+import { GridError } from '@gossipgrid/core'
 import type { Grant, May } from './grants.ts'
 
 /** What guests and members call the collection of the rows of documents, beside the names of maps. No map has such a name. */
@@ -68,6 +69,11 @@ export function prefixesOf(grants: readonly Grant[], may: May, map: string): str
   const prefixes = those.map((range) => range!.prefix)
   const widest = prefixes.filter((prefix) => !prefixes.some((other) => other !== prefix && prefix.startsWith(other)))
   return [...new Set(widest)]
+}
+
+/** The error of a request to a partitioned map: the same for what there is not and for what a pass does not cover. */
+export function notCovered(map: string): GridError {
+  return new GridError('FORBIDDEN', `the pass does not allow this in '${map}'`)
 }
 
 /** What those keys of a map begin with that begin with `prefix` and that grants cover for reading, in order: no key begins with two of these texts. */

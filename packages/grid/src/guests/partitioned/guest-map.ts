@@ -5,6 +5,7 @@ import { KeyTurns } from '../../flow/key-turns.ts'
 import { isPromiseLike } from '../../flow/application-calls.ts'
 import type { ExpiryOptions } from '../../maps/map-options.ts'
 import type { ValueSchema } from '../../maps/schema.ts'
+import { onlyDefined } from '../../only-defined.ts'
 import type { Coverage } from '../../partitioned/changes/partition-changes.ts'
 import { readOptions } from '../../partitioned/partition-options.ts'
 import type {
@@ -18,7 +19,7 @@ import type {
 } from '../../partitioned/partition-options.ts'
 import type { RoutedEntries } from '../../partitioned/routed-entries.ts'
 import type { MapWork } from '../../partitioned/routed-map.ts'
-import { coveredWithin } from '../covering.ts'
+import { coveredWithin, notCovered } from '../covering.ts'
 import { GUEST_REQUEST_KEYS_MAX } from '../guest-limits.ts'
 import type { GuestRequests } from './guest-requests.ts'
 import { encodeMapRequest } from './map-request.ts'
@@ -145,8 +146,7 @@ export class GuestMap<Value> implements MapWork<Value> {
     const unanswered = new Set<number>()
     let place: WalkPlace | undefined
     do {
-      const asking = { ...(signal === undefined ? {} : { signal }), ...(timeoutMs === undefined ? {} : { timeoutMs }) }
-      const reply = (await this.ask({ op: 'walk', prefix, place }, asking)) as {
+      const reply = (await this.ask({ op: 'walk', prefix, place }, onlyDefined({ signal, timeoutMs }))) as {
         readonly rows: readonly (readonly [string, Uint8Array])[]
         readonly unanswered: readonly number[]
         readonly next?: WalkPlace
@@ -186,7 +186,7 @@ export class GuestMap<Value> implements MapWork<Value> {
     const { descriptor, requests } = this.#deps
     const { grants } = requests
     if (grants !== undefined && coveredWithin(grants, descriptor.name, prefix).length === 0)
-      throw new GridError('FORBIDDEN', `the pass does not allow this in '${descriptor.name}'`)
+      throw notCovered(descriptor.name)
   }
 
   /** Entries that are not valid by the schema are not shown. */

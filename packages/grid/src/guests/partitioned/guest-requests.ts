@@ -2,7 +2,7 @@ import { GridError, READ_TIMEOUT_MS, decodeValue } from '@gossipgrid/core'
 import { onAbort } from '../../flow/on-abort.ts'
 import type { ReachedOptions } from '../../reads/after-token.ts'
 import { aborted, checkAborted } from '../../runtime/waiting.ts'
-import { covers } from '../covering.ts'
+import { covers, notCovered } from '../covering.ts'
 import type { Grant, May } from '../grants.ts'
 import {
   GUEST_REQUESTS_MAX,
@@ -65,8 +65,7 @@ export class GuestRequests {
 
   /** Throws `FORBIDDEN` for what the pass does not cover, as far as the guest knows. */
   check(may: May, map: string, key: string): void {
-    if (this.grants !== undefined && !covers(this.grants, may, map, key))
-      throw new GridError('FORBIDDEN', `the pass does not allow this in '${map}'`)
+    if (this.grants !== undefined && !covers(this.grants, may, map, key)) throw notCovered(map)
   }
 
   /**

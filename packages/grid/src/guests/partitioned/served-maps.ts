@@ -5,7 +5,7 @@ import type { OwnerQueries } from '../../partitioned/queries/owner-queries.ts'
 import { isRegistered } from '../../partitioned/queries/registration.ts'
 import type { WritePath } from '../../runtime/write-path.ts'
 import type { AskedWrite } from '../asked-write.ts'
-import { coveredWithin, covers } from '../covering.ts'
+import { coveredWithin, covers, notCovered } from '../covering.ts'
 import type { Grant } from '../grants.ts'
 import { GUEST_REQUEST_MAX_MS } from '../guest-limits.ts'
 import type { PassContent } from '../pass-text.ts'
@@ -101,10 +101,10 @@ export class ServedMaps {
       asks: isAuthorized !== undefined,
       judge: async (value, previous) => {
         if (isAuthorized === undefined) return
-        if (!(await isAuthorized(pass(), { map, key, field: undefined, value, previous }))) throw forbidden(map)
+        if (!(await isAuthorized(pass(), { map, key, field: undefined, value, previous }))) throw notCovered(map)
       },
       check: () => {
-        if (!covers(pass().grants, 'write', map, key)) throw forbidden(map)
+        if (!covers(pass().grants, 'write', map, key)) throw notCovered(map)
       },
     }
   }
@@ -147,21 +147,16 @@ const ENDING: ReadonlySet<GridErrorCode> = new Set(['MESSAGE_MALFORMED', 'PASS_I
 function seenBy(request: MapRequest & MapQuestion, grants: readonly Grant[]): readonly string[] {
   const { map } = request
   if (request.op === 'write') {
-    if (!covers(grants, 'write', map, request.key)) throw forbidden(map)
+    if (!covers(grants, 'write', map, request.key)) throw notCovered(map)
     return []
   }
   if (request.op === 'read') {
-    if (!request.keys.every((key) => covers(grants, 'read', map, key))) throw forbidden(map)
+    if (!request.keys.every((key) => covers(grants, 'read', map, key))) throw notCovered(map)
     return request.keys
   }
   const prefixes = coveredWithin(grants, map, request.op === 'walk' ? request.prefix : '')
-  if (prefixes.length === 0) throw forbidden(map)
+  if (prefixes.length === 0) throw notCovered(map)
   return prefixes
-}
-
-/** The same for what there is not and for what a pass does not cover. */
-function forbidden(map: string): GridError {
-  return new GridError('FORBIDDEN', `the pass does not allow this in '${map}'`)
 }
 
 function mismatch({ map }: MapRequest): GridError {
