@@ -41,14 +41,14 @@ export async function simulateGuestsCommand(args: readonly string[]): Promise<nu
     ...(values.weeks === undefined ? {} : { weeks: values.weeks }),
     ...(values.documents === undefined ? {} : { documents: values.documents }),
   }
-  const totals = { seeds: 0, writes: 0, taken: 0, refused: 0, edits: 0, refusedEdits: 0, messages: 0 }
+  const totals = { seeds: 0, writes: 0, taken: 0, refused: 0, edits: 0, refusedEdits: 0, queries: 0, messages: 0 }
   const failed: number[] = []
   for (let seed = first; seed < first + count; seed++) {
     const result = await withGuestMutant(mutant as GuestMutantName | undefined, () =>
       simulateGuests({ seed, ...options }),
     )
     totals.seeds += 1
-    for (const name of ['writes', 'taken', 'refused', 'edits', 'refusedEdits', 'messages'] as const)
+    for (const name of ['writes', 'taken', 'refused', 'edits', 'refusedEdits', 'queries', 'messages'] as const)
       totals[name] += result[name]
     if (result.violations.length === 0) continue
     failed.push(seed)

@@ -1,5 +1,6 @@
 import { decodeValue } from '@gossipgrid/core'
 import type { GuestWrite, WriteAnswer } from '../../../packages/grid/src/guests/messages.ts'
+import { writtenText } from './written-values.ts'
 
 /** A write of a guest that gave a key a value, which no other write gives. */
 export interface LedgerWrite {
@@ -64,8 +65,7 @@ export class GuestLedger {
   }
 
   sent(guest: number, { bytes, number }: GuestWrite): void {
-    const value = bytes === undefined ? undefined : decodeValue(bytes)
-    if (typeof value === 'string') this.#sent.set(`${guest} ${number}`, value)
+    if (bytes !== undefined) this.#sent.set(`${guest} ${number}`, writtenText(decodeValue(bytes)))
   }
 
   /** A member answers. Undefined for the answer to a delete. */

@@ -7,6 +7,7 @@ import type { GuestWrite } from '../../../packages/grid/src/guests/messages.ts'
 import { Revocations } from '../../../packages/grid/src/guests/passes/revocations.ts'
 import { GuestReads, mapPartition } from '../../../packages/grid/src/guests/serving/guest-reads.ts'
 import { GuestWrites } from '../../../packages/grid/src/guests/serving/guest-writes.ts'
+import { SlotEntries } from '../../../packages/grid/src/indexes/slot-entries.ts'
 import { GuestSlots } from '../../../packages/grid/src/guests/slots/guest-slots.ts'
 import { TakenWrites } from '../../../packages/grid/src/guests/serving/taken-writes.ts'
 import { replaceMethod } from '../../../packages/testing/src/replacements.ts'
@@ -45,6 +46,29 @@ const unfilteredDocuments: Mutant = () =>
 
 /** What smaller grants do not cover any more stays at the guest. */
 const keptRows: Mutant = () => replaceMethod(GuestRows.prototype, 'restrict', () => () => undefined)
+
+/** What smaller grants do not cover any more stays in live queries, which do not learn that it goes. */
+const keptLive: Mutant = () => {
+  let isRestricting = false
+  const restoreRestrict = replaceMethod(GuestRows.prototype, 'restrict', (original) => {
+    return function restrict(this: GuestRows, ...args: Parameters<typeof original>): void {
+      isRestricting = true
+      original.apply(this, args)
+      isRestricting = false
+    }
+  })
+  const restoreObserve = replaceMethod(SlotEntries.prototype, 'observe', (original) => {
+    return function observe(this: SlotEntries, ...[changed]: Parameters<typeof original>): () => void {
+      return original.call(this, (entry) => {
+        if (!isRestricting) changed(entry)
+      })
+    }
+  })
+  return () => {
+    restoreObserve()
+    restoreRestrict()
+  }
+}
 
 /** A member applies what it refuses. */
 const refusedTaken: Mutant = () => takesRefused(({ kind }) => !isSlotted(kind))
@@ -156,6 +180,7 @@ export type GuestMutantName =
   | 'refused-edit-kept'
   | 'own-clock'
   | 'kept-rows'
+  | 'kept-live'
   | 'refused-taken'
   | 'refused-slot-taken'
   | 'kept-slot'
@@ -175,6 +200,7 @@ export const GUEST_MUTANTS: Readonly<Record<GuestMutantName, Mutant>> = {
   'refused-edit-kept': refusedEditKept,
   'own-clock': ownClock,
   'kept-rows': keptRows,
+  'kept-live': keptLive,
   'refused-taken': refusedTaken,
   'refused-slot-taken': refusedSlotTaken,
   'kept-slot': keptSlot,

@@ -15,6 +15,7 @@ import type { LedgerWrite } from './guest-ledger.ts'
 import { GuestSlotOracle, liveRows } from './guest-slot-oracle.ts'
 import type { SimulatedGuest } from './simulated-guest.ts'
 import type { SimulatedMember } from './simulated-member.ts'
+import { writtenText } from './written-values.ts'
 
 export const MAPS = ['todos', 'board', 'news', 'salaries'] as const
 
@@ -193,6 +194,8 @@ export function rowsOf({ name, replica }: Partition): {
   readonly rowKey: string
   readonly key: string
   readonly value: string
+  /** 0 for a value without fields. */
+  readonly size: number
   readonly subject: string | undefined
   readonly hlc: number
 }[] {
@@ -200,10 +203,12 @@ export function rowsOf({ name, replica }: Partition): {
   const slots = [...table.slots()].filter((slot) => !table.deleted(slot))
   return slots.map((slot) => {
     const rowKey = table.key(slot)
+    const value = decodeValue(payloadOf(table.value(slot)!))
     return {
       rowKey,
       key: entryKeyOf(name.kind, rowKey),
-      value: String(decodeValue(payloadOf(table.value(slot)!))),
+      value: writtenText(value),
+      size: (value as { readonly size?: number } | null)?.size ?? 0,
       subject: subjectOf(table.value(slot)!),
       hlc: table.hlc(slot),
     }

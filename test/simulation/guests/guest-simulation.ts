@@ -5,6 +5,7 @@ import { covers } from '../../../packages/grid/src/guests/covering.ts'
 import type { Grant } from '../../../packages/grid/src/guests/grants.ts'
 import { grantKeyOf, guestNameOf } from '../../../packages/grid/src/guests/map-kinds.ts'
 import { Passes } from '../../../packages/grid/src/guests/passes/passes.ts'
+import { OwnQueries, loadQueries } from './queries/own-queries.ts'
 import { Random } from '../../../packages/testing/src/random.ts'
 import { TraceHash } from '../../../packages/testing/src/trace-hash.ts'
 import { DocumentWorkload, loadDocuments } from './documents/document-workload.ts'
@@ -40,6 +41,8 @@ export interface GuestSimulationResult {
   /** Answers to edits of documents. */
   readonly edits: number
   readonly refusedEdits: number
+  /** Queries of guests that were answered. */
+  readonly queries: number
   /** Messages between guests and members. */
   readonly messages: number
   readonly violations: readonly string[]
@@ -54,6 +57,7 @@ const SUBJECTS = ['ada', 'ben', 'cy'] as const
 export async function simulateGuests(options: GuestSimulationOptions): Promise<GuestSimulationResult> {
   const keys = await passKeys()
   if (options.documents === true) await loadDocuments()
+  await loadQueries()
   const random = new Random(options.seed).fork('guests')
   const time = new VirtualTime(random.fork('platform'))
   const restore = time.install()
@@ -114,11 +118,15 @@ class GuestSimulation {
     this.#faults = new GuestFaults({ ...world, random: random.fork('faults') }, { documents })
     this.#workload = new GuestWorkload({ ...world, random: random.fork('writes') })
     this.#slotWorkload = new GuestSlotWorkload({ ...world, random: random.fork('slots') })
+    this.#queries = new OwnQueries({ ...world, random: random.fork('queries') }, (violation) =>
+      this.#violated(violation),
+    )
     if (documents) this.#documents = new DocumentWorkload({ ...world, random: random.fork('documents') })
   }
 
   readonly #workload: GuestWorkload
   readonly #slotWorkload: GuestSlotWorkload
+  readonly #queries: OwnQueries
   readonly #documents: DocumentWorkload | undefined
 
   async run(): Promise<GuestSimulationResult> {
@@ -140,6 +148,7 @@ class GuestSimulation {
       refused: ledger.refused,
       edits: documents.taken,
       refusedEdits: documents.refused,
+      queries: this.#queries.answered,
       messages,
       violations: this.#violations,
     }
@@ -153,6 +162,7 @@ class GuestSimulation {
     this.#workload.start()
     this.#slotWorkload.start()
     this.#documents?.start()
+    this.#queries.start()
     this.#faults.start()
     let comeBack = (): void => undefined
     for (let part = 1; part <= parts; part++) {
@@ -170,6 +180,7 @@ class GuestSimulation {
       const pauseMs = Math.min(timeMs, queue.nowMs + CHECK_EVERY_MS)
       await this.#time.runUntil(pauseMs, () => this.#violations.length > 0)
       this.#oracle.check()
+      this.#queries.check()
       await this.#faults.perform()
     }
   }
@@ -178,6 +189,7 @@ class GuestSimulation {
     this.#workload.end()
     this.#slotWorkload.end()
     this.#documents?.end()
+    this.#queries.end()
     await this.#faults.heal()
     const endMs = this.#time.queue.nowMs + SETTLE_MAX_MS
     for (;;) {

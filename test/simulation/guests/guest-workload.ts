@@ -5,6 +5,7 @@ import type { GuestOracle } from './guest-oracle.ts'
 import { Rounds } from './rounds.ts'
 import type { SimulatedGuest } from './simulated-guest.ts'
 import type { VirtualTime } from './virtual-time.ts'
+import { writtenText, writtenValue } from './written-values.ts'
 
 /** What happens in a simulation, and to what. */
 export interface GuestWorld {
@@ -50,7 +51,9 @@ export class GuestWorkload {
     this.#count += 1
     if (grid === undefined) return
     if (isDelete) this.#deleted.add(`${map} ${key}`)
-    const done = isDelete ? grid.map(map).delete(key) : grid.map(map).set(key, `${peerId} #${this.#count}`)
+    const done = isDelete
+      ? grid.map(map).delete(key)
+      : grid.map(map).set(key, this.#value(map, `${peerId} #${this.#count}`))
     done.catch(() => undefined)
   }
 
@@ -66,9 +69,9 @@ export class GuestWorkload {
     if (grid === undefined) return
     // The guest may refuse it itself. What it applies, it applies at once.
     const before = grid.map(map).peek(key)
-    const done = isDelete ? grid.map(map).delete(key) : grid.map(map).set(key, value)
+    const done = isDelete ? grid.map(map).delete(key) : grid.map(map).set(key, this.#value(map, value))
     const after = grid.map(map).peek(key)
-    const isApplied = isDelete ? before !== undefined && after === undefined : after === value
+    const isApplied = isDelete ? before !== undefined && after === undefined : writtenText(after) === value
     const write = isApplied ? oracle.ledger.wrote(index, map, key, isDelete ? undefined : value) : undefined
     if (isDelete && isApplied) this.#deleted.add(`${map} ${key}`)
     done.then(
@@ -77,6 +80,10 @@ export class GuestWorkload {
       },
       () => undefined,
     )
+  }
+
+  #value(map: string, text: string): unknown {
+    return writtenValue(map, text, this.#count % 10)
   }
 
   #key(random: Random, map: string): string {

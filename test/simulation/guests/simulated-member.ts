@@ -25,6 +25,7 @@ import type { Runtime } from '../../../packages/grid/src/runtime/runtime.ts'
 import { LabDisk } from '../../../packages/testing/src/lab/lab-disk.ts'
 import type { Random } from '../../../packages/testing/src/random.ts'
 import type { VirtualTime } from './virtual-time.ts'
+import { writtenText } from './written-values.ts'
 
 export const GRID = 'shop'
 const SECRET = 'q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA'
@@ -147,7 +148,7 @@ export class SimulatedMember {
       if (typeof value === 'number') return value < 9
       if (random.chance(0.2)) await new Promise<void>((resolve) => void time.timer(resolve, random.between(1, 300)))
       if (value instanceof Uint8Array) return !Buffer.from(value).includes('[bad ')
-      return typeof value !== 'string' || !value.startsWith('bad')
+      return !writtenText(value).startsWith('bad')
     }
     const logger = { ...silent, error: (message: string) => void this.errors.push(message) }
     const edits = new TakenEdits({ pump: runtime, authors: AUTHORS, authorize, logger })
