@@ -69,4 +69,6 @@ export const GUEST_REQUEST_KEYS_MAX = 256
 /** Rows of one answer to a walk or a query. The rest is asked for again. */
 export const GUEST_REPLY_ROWS_MAX = 512
 /** Bytes of the values of one answer, about: one value more fits. */
-export const GUEST_REPLY_MAX_BYTES: number = 512 * 1024
+export const GUEST_REPLY_PAGE_MAX_BYTES: number = 512 * 1024
+/** One answer as it travels: what is larger is refused. */
+export const GUEST_REPLY_MAX_BYTES: number = 2 * 1024 * 1024 - 64 * 1024

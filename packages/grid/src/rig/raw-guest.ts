@@ -45,6 +45,7 @@ export class RawGuest {
     const raw = await RawGuest.dial(member)
     await raw.send({ type: 'hello', key: readPass(pass).publicKey, nonce: new Uint8Array(32) })
     await raw.send({ type: 'enter', pass, guest, cursors: new Map() })
+    raw.connection.trust()
     await raw.until('caught-up')
     return raw
   }

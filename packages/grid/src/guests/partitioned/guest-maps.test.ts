@@ -296,3 +296,50 @@ describe('a request of a guest', () => {
     expect(await users(third).get('ada/1', { from: 'all' })).toEqual(user('ada', 41))
   })
 })
+
+it.each(['value', 'fields'] as const)('a change of a map that merges by %s says which subject wrote', async (merge) => {
+  const options = { mode: 'partitioned', partitions: 16, merge } as const
+  const first = await openMember()
+  const second = await openMember({ join: [...first.addresses] })
+  const at = (grid: Grid): PartitionedMap<{ x?: number; y?: number }> =>
+    grid.map<{ x?: number; y?: number }>('users', options)
+  for (const member of [first, second]) at(member)
+  await until(async () => (await first.owners('users')).length === 2, 'owners')
+  await until(() => [first, second].every((grid) => grid.status().partitions.whole === 16), 'copies')
+  const seen: string[] = []
+  const follow = async (): Promise<void> => {
+    for await (const { key, local, subject, type } of at(second).changes())
+      seen.push(`${type} ${key} ${subject ?? '-'}${local ? ' here' : ''}`)
+  }
+  const followed = follow()
+  const ada = await openGuest(first, await passOf(first, grantsOf('a/'), 'ada'))
+  const bob = await openGuest(second, await passOf(first, grantsOf('a/'), 'bob'))
+  const says = async (change: string): Promise<void> => {
+    await until(() => seen.length > 0, change)
+    expect(seen.splice(0)).toEqual([change])
+  }
+  const write = async (guest: Grid, value: { x: number }, ttlMs?: number): Promise<void> => {
+    await at(guest).set('a/1', value, ttlMs === undefined ? {} : { ttlMs })
+  }
+  await write(ada, { x: 1 })
+  await says('set a/1 ada')
+  expect(await at(first).get('a/1')).toEqual({ x: 1 })
+  expect(await at(bob).get('a/1')).toEqual({ x: 1 })
+  expect((await at(second).query({ where: { x: 1 } })).rows).toHaveLength(1)
+  await at(bob).delete('a/1')
+  await says('delete a/1 bob here')
+  expect(await at(first).get('a/1')).toBeUndefined()
+  expect((await at(first).size()).size).toBe(0)
+  await at(first).set('a/1', { x: 2 })
+  await says('set a/1 -')
+  await write(ada, { x: 3 }, 1500)
+  await says('set a/1 ada')
+  await says('delete a/1 -')
+  await write(ada, { x: 4 })
+  await says('set a/1 ada')
+  await at(second).update('a/1', (before) => ({ ...before, y: 1 }))
+  await says('set a/1 - here')
+  expect(await at(ada).get('a/1')).toEqual({ x: 4, y: 1 })
+  await second.close()
+  await followed
+})

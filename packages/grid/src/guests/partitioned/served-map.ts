@@ -1,4 +1,12 @@
-import { GridError, VALUE_MAX_BYTES, decodeValue, encodeValue, hlcFromWall, wallFromHlc } from '@gossipgrid/core'
+import {
+  GridError,
+  VALUE_MAX_BYTES,
+  decodeValue,
+  encodeValue,
+  hlcFromWall,
+  wallFromHlc,
+  writtenBy,
+} from '@gossipgrid/core'
 import type { Collection, CollectionDescriptor } from '@gossipgrid/core'
 import { KeyTurns } from '../../flow/key-turns.ts'
 import { checkTtl, expiryMs } from '../../maps/map-options.ts'
@@ -14,6 +22,7 @@ import type { WritePath } from '../../runtime/write-path.ts'
 import {
   GUEST_AHEAD_MAX_MS,
   GUEST_REPLY_MAX_BYTES,
+  GUEST_REPLY_PAGE_MAX_BYTES,
   GUEST_REPLY_ROWS_MAX,
   GUEST_REQUEST_KEYS_MAX,
   GUEST_REQUEST_OLD_MAX_MS,
@@ -22,7 +31,6 @@ import type { MapQuestion, RepliedEntry, WalkPlace } from './map-request.ts'
 
 /** Keys that are read together before it is known how large their values are. */
 const FIRST_KEYS = 16
-const REPLY_MAX_BYTES: number = 2 * 1024 * 1024 - 64 * 1024
 
 type Write = Extract<MapQuestion, { op: 'write' }>
 
@@ -37,6 +45,8 @@ export interface ServedMapDeps {
 
 /** Decides on a write of a guest. */
 export interface WriteJudge {
+  /** That of the pass: it is written with the value. */
+  readonly subject: string
   /** Whether the application is asked, and so is to know the value before. */
   readonly asks: boolean
   /** Rejects with `FORBIDDEN` if the application does not allow it. */
@@ -70,8 +80,8 @@ export class ServedMap {
     if (all) return { entries: [replied(await this.#entries.get(keys[0]!, { timeoutMs, from: 'all' }))] }
     const endMs = performance.now() + timeoutMs
     const entries: RepliedEntry[] = []
-    let leftBytes = GUEST_REPLY_MAX_BYTES
-    let largestBytes = GUEST_REPLY_MAX_BYTES / FIRST_KEYS
+    let leftBytes = GUEST_REPLY_PAGE_MAX_BYTES
+    let largestBytes = GUEST_REPLY_PAGE_MAX_BYTES / FIRST_KEYS
     while (entries.length < keys.length && leftBytes > 0) {
       const countMax = Math.min(GUEST_REQUEST_KEYS_MAX, Math.max(1, Math.floor(leftBytes / largestBytes)))
       const some = keys.slice(entries.length, entries.length + countMax)
@@ -103,7 +113,8 @@ export class ServedMap {
       if (!isTaken) await judge.judge(shown(content), shown(found?.content))
       judge.check()
       if (content === undefined && found?.content === undefined) return {}
-      const rows = (found ?? this.#entries.unknown(key)).rows(content, expiresAtMs)
+      const plain = (found ?? this.#entries.unknown(key)).rows(content, expiresAtMs)
+      const rows = plain.map((row) => ({ ...row, bytes: writtenBy(judge.subject, row.bytes) }))
       return { receipt: await this.#put(rows, date, options) }
     })
   }
@@ -116,7 +127,7 @@ export class ServedMap {
   ): Promise<object> {
     const rows: (readonly [string, Uint8Array])[] = []
     const unanswered: number[] = []
-    let leftBytes = GUEST_REPLY_MAX_BYTES
+    let leftBytes = GUEST_REPLY_PAGE_MAX_BYTES
     for (const prefix of prefixes) {
       if (place !== undefined && prefix < place.prefix) continue
       const { after, partition } = prefix === place?.prefix ? place : { partition: 0, after: '' }
@@ -157,7 +168,7 @@ export class ServedMap {
     const queries = (await this.#deps.loadQueries()).of<unknown>(this.#collection, this.#entries, partOf(prefixes))
     const result = await queries.aggregate(asked, { timeoutMs })
     try {
-      encodeValue(result, REPLY_MAX_BYTES)
+      encodeValue(result, GUEST_REPLY_MAX_BYTES)
     } catch {
       throw new GridError('QUERY_TOO_LARGE', 'it has too many groups for a guest: group by a field of fewer values')
     }
@@ -210,7 +221,7 @@ export class ServedMap {
 
 /** What the owners of a map are asked for: all of it has the prefix ''. */
 function partOf(prefixes: readonly string[]): { readonly pageMaxBytes: number; readonly within?: readonly string[] } {
-  const pageMaxBytes = GUEST_REPLY_MAX_BYTES
+  const pageMaxBytes = GUEST_REPLY_PAGE_MAX_BYTES
   return prefixes.includes('') ? { pageMaxBytes } : { pageMaxBytes, within: prefixes }
 }
 

@@ -7,15 +7,12 @@ import type { WritePath } from '../../runtime/write-path.ts'
 import type { AskedWrite } from '../asked-write.ts'
 import { coveredWithin, covers, notCovered } from '../covering.ts'
 import type { Grant } from '../grants.ts'
-import { GUEST_REQUEST_MAX_MS } from '../guest-limits.ts'
+import { GUEST_REPLY_MAX_BYTES, GUEST_REQUEST_MAX_MS } from '../guest-limits.ts'
 import type { PassContent } from '../pass-text.ts'
 import { decodeMapRequest } from './map-request.ts'
 import type { MapQuestion, MapRequest } from './map-request.ts'
 import { ServedMap } from './served-map.ts'
 import type { WriteJudge } from './served-map.ts'
-
-/** What a reply may take: a message of a member is a little more. */
-const REPLY_MAX_BYTES: number = 2 * 1024 * 1024 - 16 * 1024
 
 export interface ServedMapsDeps {
   readonly writes: WritePath
@@ -57,7 +54,7 @@ export class ServedMaps {
     const isWrite = request.op === 'write'
     try {
       const seen = seenBy(request, pass().grants)
-      const reply = encodeValue(await this.#answer(request, seen, pass), REPLY_MAX_BYTES)
+      const reply = encodeValue(await this.#answer(request, seen, pass), GUEST_REPLY_MAX_BYTES)
       if (isWrite) this.#deps.counts.taken += 1
       const { map } = request
       const isCovered = (grants: readonly Grant[]): boolean => seen.every((text) => covers(grants, 'read', map, text))
@@ -98,6 +95,7 @@ export class ServedMaps {
   #judge({ key, map }: MapRequest & { readonly op: 'write' }, pass: () => PassContent): WriteJudge {
     const { isAuthorized } = this.#deps
     return {
+      subject: pass().subject,
       asks: isAuthorized !== undefined,
       judge: async (value, previous) => {
         if (isAuthorized === undefined) return

@@ -1,4 +1,4 @@
-import { decodeValue, wallFromHlc } from '@gossipgrid/core'
+import { decodeValue, isDelete, isSwept, subjectOf, wallFromHlc } from '@gossipgrid/core'
 import type { CollectionDescriptor, PartitionName, Row } from '@gossipgrid/core'
 import type { Pump } from '../../runtime/write-path.ts'
 import { EntryEnds } from './entry-ends.ts'
@@ -146,12 +146,20 @@ function resetOf<Value>(partition: number): PartitionChange<Value> {
 function originOf(
   rows: readonly Readonly<Row>[],
   { peer }: Pump,
-): Pick<PartitionChange<unknown>, 'local' | 'by' | 'at'> {
+): Pick<PartitionChange<unknown>, 'local' | 'by' | 'subject' | 'at'> {
   const latest = rows.reduce((later, row) => (row.hlc > later.hlc ? row : later))
   const replicaId = peer.collections.ids.id(latest.writer)
   const local = replicaId === peer.replicaId || replicaId === peer.partitions.writerId
   const by = local ? peer.peerId : peer.membership.writerOf(replicaId)
-  return { local, by, at: new Date(wallFromHlc(latest.hlc)) }
+  const subject = writerOf(latest)
+  return { local, by, ...(subject === undefined ? {} : { subject }), at: new Date(wallFromHlc(latest.hlc)) }
+}
+
+/** The subject of the guest that set or deleted a row. Undefined for a member, and for what has expired. */
+function writerOf({ bytes, end, start }: Readonly<Row>): string | undefined {
+  const stored = bytes?.subarray(start, end)
+  if (stored === undefined || (isSwept(stored, 0, stored.length) && !isDelete(stored))) return undefined
+  return subjectOf(stored)
 }
 
 /** The cursor is made when it is read: it has a place in each partition. */

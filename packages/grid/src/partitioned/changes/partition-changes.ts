@@ -28,6 +28,8 @@ export interface PartitionChange<Value> {
   readonly local: boolean
   /** The peer that wrote it, where that is known. */
   readonly by: string | undefined
+  /** The subject of the guest that wrote it, for which that peer vouches. Only there where a guest did, and another than this one. */
+  readonly subject?: string
   /** When it was written, or when it expired. Undefined for a reset. */
   readonly at: Date | undefined
   /** The partition of the key, from 0. */
