@@ -54,10 +54,21 @@ function liveOwners(): () => void {
   }
 }
 
-export type OwnerMutantName = 'whole-by-equal' | 'live-owners'
+/** A purge floor waits for the owners alone, and not for former owners that still have copies. */
+function floorOfOwners(): () => void {
+  return replaceMethod(Rendezvous.prototype, 'publishers', (original) => {
+    return function publishers(this: Rendezvous, ...[name]: Parameters<Rendezvous['publishers']>) {
+      const owners = this.owners(name) as ReadonlySet<string>
+      return original.call(this, name).filter((peer) => owners.has(peer))
+    }
+  })
+}
+
+export type OwnerMutantName = 'whole-by-equal' | 'live-owners' | 'floor-of-owners'
 
 /** Planted bugs in who owns a partition, and in when a copy is whole. */
 export const OWNER_MUTANTS: Readonly<Record<OwnerMutantName, () => () => void>> = {
   'whole-by-equal': wholeByEqual,
   'live-owners': liveOwners,
+  'floor-of-owners': floorOfOwners,
 }

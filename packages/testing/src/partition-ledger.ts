@@ -27,6 +27,8 @@ export interface PartitionWrite extends Version {
   /** The registration of the collection that its writer knew. */
   readonly origin: string
   readonly writeId: number
+  /** Simulated milliseconds. */
+  readonly madeAtMs: number
   /** Its writer had no whole copy of the partition. */
   readonly hinted: boolean
   /** Its writer has no directory: another peer issues it under a dot of its own, with its date. */

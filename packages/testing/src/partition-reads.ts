@@ -1,8 +1,11 @@
 import type { PartitionName, Peer, Row } from '@gossipgrid/core'
 import type { Violation } from './checkers.ts'
-import { hasPurged, isAtLeast, isNewAfter } from './partition-ledger.ts'
+import { witnessOf } from './partition-faults.ts'
+import { hasPurged, hasRow, isAtLeast, isNewAfter } from './partition-ledger.ts'
 import type { PartitionLedger, PartitionWrite } from './partition-ledger.ts'
-import { copyKey, originOf } from './partition-witness.ts'
+import { copyKey, isOwner, originOf } from './partition-witness.ts'
+import type { Witness } from './partition-witness.ts'
+import { peerIdOf } from './peer-ids.ts'
 import { compareVersions } from './peer-state.ts'
 import type { Version } from './peer-state.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
@@ -19,6 +22,8 @@ export class PartitionReads {
   answered = 0
   pages = 0
   unreachable = 0
+  /** Copies that became whole, or were so again. */
+  wholes = 0
   readonly #ledger: PartitionLedger
   readonly #machines: readonly SimulatedPeer[]
   readonly #violated: (violation: Violation) => void
@@ -26,8 +31,10 @@ export class PartitionReads {
   readonly #seen = new Map<string, Version>()
   /** By machine, life and partition: the last key that was read there. */
   readonly #readUpTo = new Map<string, string>()
-  /** Machines, by index and life, whose peers have had a session with another one. */
-  readonly #met = new Set<string>()
+  /** By peer and partition: since when its copy has been whole. */
+  readonly #wholeSinceMs = new Map<string, number>()
+  /** By machine and life: the peers with which it has had a session. */
+  readonly #met = new Map<string, Set<string>>()
   #old: ReadonlySet<PartitionWrite> = new Set()
   #count = 0
 
@@ -37,9 +44,24 @@ export class PartitionReads {
     this.#violated = violated
   }
 
-  /** A machine has had a session with another one. */
-  met({ index, life }: SimulatedPeer): void {
-    this.#met.add(`${index} ${life}`)
+  /** A machine has had a session with another peer. */
+  met({ index, life }: SimulatedPeer, neighbour: string): void {
+    const met = this.#met.get(`${index} ${life}`)
+    if (met === undefined) this.#met.set(`${index} ${life}`, new Set([neighbour]))
+    else met.add(neighbour)
+  }
+
+  /** Notes which copies are whole. */
+  look(witnesses: readonly Witness[], nowMs: number): void {
+    const whole = new Set<string>()
+    for (const { copies, peer } of witnesses)
+      for (const [key, copy] of copies) if (copy.whole) whole.add(`${peer.peerId} ${key}`)
+    for (const place of this.#wholeSinceMs.keys()) if (!whole.has(place)) this.#wholeSinceMs.delete(place)
+    for (const place of whole) {
+      if (this.#wholeSinceMs.has(place)) continue
+      this.#wholeSinceMs.set(place, nowMs)
+      this.wholes += 1
+    }
   }
 
   /** After weeks, no reader remembers what it has read or written. */
@@ -128,7 +150,12 @@ export class PartitionReads {
         const version = row === undefined ? NEVER : { ...NEVER, hlc: row.hlc, sequence: row.sequence, replicaId }
         const where = `'${key}' of ${copyKey(name)}`
         const missed = owedToAll.find(
-          (each) => each.key === key && isOwed(each) && !isAtLeast(version, each) && !this.#isPurged(each, version),
+          (each) =>
+            each.key === key &&
+            isOwed(each) &&
+            !isAtLeast(version, each) &&
+            !this.#isPurged(each, version) &&
+            !(each.readable && this.#mayLack(peer, each)),
         )
         const why = missed?.readable === true ? 'which all owners had' : 'which it had written itself'
         if (missed !== undefined) this.#violated(`read: ${peer.peerId} misses a write to ${where}, ${why}`)
@@ -142,6 +169,27 @@ export class PartitionReads {
         this.#seen.set(placeOf(key), version)
       }
     }
+  }
+
+  /**
+   * An owner in a reader's reach may answer without a write: its copy was whole before the write was made, and it came back since. It
+   * reaches no peer that has the write, and has had a session with none, but with owners that have nothing either. So it answers after
+   * a while from what it has.
+   */
+  #mayLack(reader: Peer, write: PartitionWrite): boolean {
+    const holders = this.#machines.filter((each) => each.life > 0 && hasRow(witnessOf(each).peer, write))
+    const holderIds = new Set(holders.map(({ index }) => peerIdOf(index)))
+    if (holderIds.size === 0) return false
+    const isInReach = ({ neighbours, peerId }: Peer): boolean =>
+      peerId === reader.peerId ||
+      reader.neighbours.has(peerId) ||
+      reader.neighbours.ids().some((id) => neighbours.has(id))
+    return this.#machines.some(({ index, life, peer }) => {
+      if (peer === undefined || !isInReach(peer) || !isOwner(peer, write.name)) return false
+      const wholeSinceMs = this.#wholeSinceMs.get(`${peer.peerId} ${copyKey(write.name)}`) ?? Infinity
+      const known = [peer.peerId, ...peer.neighbours.ids(), ...(this.#met.get(`${index} ${life}`) ?? [])]
+      return wholeSinceMs < write.madeAtMs && !known.some((id) => holderIds.has(id))
+    })
   }
 
   /** The registration of a collection that counts for all peers that are up; undefined if they do not agree. */

@@ -148,6 +148,11 @@ test.each(Array.from({ length: 6 }, (_, i) => 501 + i))(
 test.each([
   { seed: 4, name: 'owners that are marked as away and back', options: { views: true, leaves: false, memory: false } },
   { seed: 7, name: 'the same, while weeks pass', options: { views: true, weeks: true, leaves: false, memory: false } },
+  {
+    seed: 36,
+    name: 'owners that come back after weeks and meet only one that has nothing either',
+    options: { views: true, leaves: false, memory: false },
+  },
   { seed: 2, name: 'owners that crash when others have dropped their copies', options: { drops: true } },
   { seed: 3, name: 'deletes of counters', options: { hints: true, keyed: true, deletes: true, weeks: false } },
   {
@@ -219,6 +224,7 @@ const CAUGHT_BY: Readonly<
   'remove-by-date': { hints: true, keyed: true, seeds: [1, 2, 3] },
   'whole-by-equal': { hints: true, seeds: [2, 3, 5, 9] },
   'live-owners': { hints: true, seeds: [1, 3, 4, 6] },
+  'floor-of-owners': { views: true, weeks: true, seeds: [9, 40, 35] },
   'repair-as-write': { hints: true, repairs: true, seeds: [31, 49, 54] },
 }
 

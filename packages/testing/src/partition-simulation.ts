@@ -66,7 +66,6 @@ class PartitionSimulation {
   /** The names of those that are maps. */
   readonly #maps: readonly string[]
   readonly #violations: Violation[] = []
-  readonly #whole = new Set<string>()
   readonly #faults: PartitionFaults
   readonly #reads: PartitionReads
   readonly #handovers: PartitionHandovers
@@ -79,7 +78,6 @@ class PartitionSimulation {
   readonly #keyed: PartitionKeyed | undefined
   readonly #views: PartitionViews | undefined
   readonly #follows: PartitionFollows | undefined
-  #wholes = 0
 
   constructor(options: PartitionSimulationOptions) {
     this.#options = options
@@ -125,6 +123,7 @@ class PartitionSimulation {
       flaps: options.views === true,
       forgotten: this.#faults.forgotten,
       ownsInMemory: this.#ownsInMemory,
+      queue: this.#queue,
       waits: this.#hints,
     })
     this.#keyed = isKeyed
@@ -169,7 +168,7 @@ class PartitionSimulation {
       hinted: writes.filter(({ hinted }) => hinted).length,
       reads: this.#reads.answered,
       unreachable: this.#reads.unreachable,
-      wholes: this.#wholes,
+      wholes: this.#reads.wholes,
       lostDisks: this.#faults.lostDisks,
       settleSeconds: this.#settleMs / 1000,
       leaves: this.#faults.leaves,
@@ -290,20 +289,11 @@ class PartitionSimulation {
       while (this.#queue.step(pauseMs)) if (this.#violations.length > 0) return
       const witnesses = this.#witnesses()
       this.#violated(this.#ledger.check(witnesses, this.#queue.nowMs))
-      this.#countWhole(witnesses)
+      this.#reads.look(witnesses, this.#queue.nowMs)
       this.#handovers.look()
       this.#faults.letGo()
       this.#follows?.look()
     }
-  }
-
-  #countWhole(witnesses: readonly Witness[]): void {
-    const whole = witnesses.flatMap(({ peer, copies }) =>
-      [...copies].flatMap(([key, copy]) => (copy.whole ? [`${peer.peerId} ${key}`] : [])),
-    )
-    for (const copy of whole) if (!this.#whole.has(copy)) this.#wholes += 1
-    this.#whole.clear()
-    for (const copy of whole) this.#whole.add(copy)
   }
 
   /** Some machine has a whole copy of a partition that is reported as lost. */
@@ -334,7 +324,7 @@ class PartitionSimulation {
       heard: (machine: SimulatedPeer, event: PeerEvent) => {
         if (event.type === 'partition-lost' && this.#faults.hears(machine) && this.#isThere(event))
           this.#violated(`lost: ${machine.peer!.peerId} reports ${event.partitions.join()}`)
-        if (event.type === 'session' && event.complete) this.#reads.met(machine)
+        if (event.type === 'session' && event.complete) this.#reads.met(machine, event.neighbour)
         this.#writing.heard(machine, event)
       },
       stepped: (machine: SimulatedPeer) => this.#handovers.stepped(machine),

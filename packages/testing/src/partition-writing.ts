@@ -1,4 +1,5 @@
 import type { PartitionName, Peer, PeerEvent, Written } from '@gossipgrid/core'
+import type { EventQueue } from './event-queue.ts'
 import { NOTHING_KNOWN } from './partition-ledger.ts'
 import type { PartitionLedger, PartitionWrite } from './partition-ledger.ts'
 import { originOf, ownersOf } from './partition-witness.ts'
@@ -14,6 +15,7 @@ export interface PartitionWritingDeps {
   readonly forgotten: ReadonlySet<SimulatedPeer>
   readonly ledger: PartitionLedger
   readonly machines: readonly SimulatedPeer[]
+  readonly queue: EventQueue
   /** Machines without a disk own as well. */
   readonly ownsInMemory: boolean
   /** Some writes wait for copies. */
@@ -42,7 +44,7 @@ export class PartitionWriting {
 
   /** A machine has written. */
   made(machine: SimulatedPeer, peer: Peer, made: MadeWrite, written: Written, random: Random): PartitionWrite {
-    const { apart, forgotten, ledger, waits } = this.#deps
+    const { apart, forgotten, ledger, queue, waits } = this.#deps
     const { hlc, replicaId, sequence, writeId } = written
     const write: PartitionWrite = {
       ...made,
@@ -53,6 +55,7 @@ export class PartitionWriting {
       replicaId,
       sequence,
       writeId,
+      madeAtMs: queue.nowMs,
       hinted: written.hinted === true,
       reissued: !machine.persistent && written.hinted === true,
       lostDisksBefore: ledger.lostDisks,
