@@ -83,7 +83,11 @@ export class GuestLink {
     const { outbox, pump } = deps
     this.requests = new GuestRequests({
       closing: pump.closing,
-      date: () => outbox.dateOf(pump.peer.time.nextHlc(pump.now()), this.#nowHlc),
+      date: () => {
+        // By a clock that is behind, it would be as if it had been sent long ago.
+        pump.peer.time.hybridClock.observe(this.#nowHlc)
+        return outbox.dateOf(pump.peer.time.nextHlc(pump.now()), this.#nowHlc)
+      },
     })
     this.requests.grants = this.#identity.grants
     deps.outbox.onWrite = () => this.#sendWritesSoon()

@@ -295,6 +295,15 @@ describe('a request of a guest', () => {
     expect(await map.update('ada/1', (before) => ({ ...before!, age: before!.age + 1 }))).toBeDefined()
     expect(await users(third).get('ada/1', { from: 'all' })).toEqual(user('ada', 41))
   })
+
+  it('has a date of now if the clock of the guest is hours behind, and is taken', async () => {
+    const member = await openMember()
+    await users(member).set('ada/1', user('ada', 1))
+    const clock = { wallMs: () => Date.now() - 3 * HOUR_MS }
+    const guest = await openGuest(member, await passOf(member, grantsOf('ada/')), undefined, clock)
+    await users(guest).set('ada/1', user('ada', 2))
+    expect(await users(member).get('ada/1')).toEqual(user('ada', 2))
+  })
 })
 
 it.each(['value', 'fields'] as const)('a change of a map that merges by %s says which subject wrote', async (merge) => {
