@@ -10,6 +10,7 @@ const USAGE = `npm run sim -- --guests [options]: guests of a grid, moving betwe
   --seconds S      simulated seconds with faults (default 60)
   --weeks          weeks pass in between; in some seeds if left out
   --documents      they edit documents too
+  --partitioned    they use a partitioned map too
   --mutant NAME    with a planted bug: ${Object.keys(GUEST_MUTANTS).join(', ')}`
 
 const OPTIONS = {
@@ -19,6 +20,7 @@ const OPTIONS = {
   seconds: { type: 'string' },
   weeks: { type: 'boolean' },
   documents: { type: 'boolean' },
+  partitioned: { type: 'boolean' },
   mutant: { type: 'string' },
   help: { type: 'boolean' },
 } as const
@@ -40,15 +42,35 @@ export async function simulateGuestsCommand(args: readonly string[]): Promise<nu
     ...(values.seconds === undefined ? {} : { seconds: Number(values.seconds) }),
     ...(values.weeks === undefined ? {} : { weeks: values.weeks }),
     ...(values.documents === undefined ? {} : { documents: values.documents }),
+    ...(values.partitioned === undefined ? {} : { partitioned: values.partitioned }),
   }
-  const totals = { seeds: 0, writes: 0, taken: 0, refused: 0, edits: 0, refusedEdits: 0, queries: 0, messages: 0 }
+  const totals = {
+    seeds: 0,
+    writes: 0,
+    taken: 0,
+    refused: 0,
+    edits: 0,
+    refusedEdits: 0,
+    queries: 0,
+    replies: 0,
+    messages: 0,
+  }
   const failed: number[] = []
   for (let seed = first; seed < first + count; seed++) {
     const result = await withGuestMutant(mutant as GuestMutantName | undefined, () =>
       simulateGuests({ seed, ...options }),
     )
     totals.seeds += 1
-    for (const name of ['writes', 'taken', 'refused', 'edits', 'refusedEdits', 'queries', 'messages'] as const)
+    for (const name of [
+      'writes',
+      'taken',
+      'refused',
+      'edits',
+      'refusedEdits',
+      'queries',
+      'replies',
+      'messages',
+    ] as const)
       totals[name] += result[name]
     if (result.violations.length === 0) continue
     failed.push(seed)

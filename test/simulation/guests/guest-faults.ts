@@ -1,11 +1,18 @@
 import type { CounterGrant, DocGrant, MapGrant, SetGrant } from '../../../packages/grid/src/guests/grants.ts'
 import { documentGrants } from './documents/document-workload.ts'
+import { orderGrants } from './partitioned/orders.ts'
 import type { GuestWorld } from './guest-workload.ts'
 import type { SimulatedChannel } from './simulated-channel.ts'
 import type { SimulatedGuest } from './simulated-guest.ts'
 import type { SimulatedMember } from './simulated-member.ts'
 
 type Grant = MapGrant | SetGrant | CounterGrant | DocGrant
+
+/** What guests do beside writing to replicated maps, sets and counters. */
+export interface FaultOptions {
+  readonly documents: boolean
+  readonly partitioned: boolean
+}
 
 /** What goes wrong between members, and between guests and members; and what passes allow. */
 export class GuestFaults {
@@ -17,12 +24,15 @@ export class GuestFaults {
   readonly #cut = new Set<string>()
   /** What takes time, and is done between two looks. */
   #pending: (() => Promise<void>)[] = []
-  readonly #hasDocuments: boolean
+  readonly #options: FaultOptions
+  /** Connections last long enough for passes to be renewed on them. */
+  readonly #isCalm: boolean
   #isHealed = false
 
-  constructor(world: GuestWorld, options: { readonly documents: boolean }) {
+  constructor(world: GuestWorld, options: FaultOptions) {
     this.#world = world
-    this.#hasDocuments = options.documents
+    this.#options = options
+    this.#isCalm = options.partitioned && world.random.fork('calm').chance(0.4)
   }
 
   grantsOf(subject: string): readonly Grant[] {
@@ -36,7 +46,8 @@ export class GuestFaults {
   }
 
   passLifeMs(): number {
-    return this.#isHealed ? 3_600_000 : this.#world.random.pick([3000, 15_000, 600_000])
+    if (this.#isHealed) return 3_600_000
+    return this.#isCalm ? 8000 : this.#world.random.pick([3000, 15_000, 600_000])
   }
 
   reaches({ index }: SimulatedGuest, member: SimulatedMember): boolean {
@@ -46,8 +57,8 @@ export class GuestFaults {
   start(): void {
     const { members } = this.#world
     this.#repeat(6000, () => this.#split())
-    this.#repeat(1500, () => this.#cutGuest())
-    this.#repeat(1200, () => this.#loseChannel())
+    this.#repeat(this.#isCalm ? 15_000 : 1500, () => this.#cutGuest())
+    this.#repeat(this.#isCalm ? 10_000 : 1200, () => this.#loseChannel())
     this.#repeat(7000, () => this.#crashMember(this.#world.random.pick(members)))
     this.#repeat(5000, () => this.#crashGuest())
     this.#repeat(3500, () => this.#changeGrants())
@@ -92,7 +103,12 @@ export class GuestFaults {
   }
 
   #fullGrants(subject: string): readonly Grant[] {
-    return [...fullGrants(subject), ...(this.#hasDocuments ? documentGrants(subject) : [])]
+    const { documents, partitioned } = this.#options
+    return [
+      ...fullGrants(subject),
+      ...(documents ? documentGrants(subject) : []),
+      ...(partitioned ? orderGrants(subject) : []),
+    ]
   }
 
   #startLater(guest: SimulatedGuest, delayMs: number): void {

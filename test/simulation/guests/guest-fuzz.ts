@@ -72,7 +72,16 @@ class GuestFuzz {
     this.#random = random
     this.#time = time
     this.#passes = new Passes(GRID, keys, () => time.wallMs)
-    const deps = { index: 0, count: 1, hub: memoryNetworkHub(), time, keys, skewMs: 0, random: random.fork('member') }
+    const deps = {
+      index: 0,
+      count: 1,
+      hub: memoryNetworkHub(),
+      time,
+      keys,
+      skewMs: 0,
+      orders: undefined,
+      random: random.fork('member'),
+    }
     this.#member = new SimulatedMember(deps)
   }
 

@@ -11,6 +11,8 @@ import { SlotEntries } from '../../../packages/grid/src/indexes/slot-entries.ts'
 import { GuestSlots } from '../../../packages/grid/src/guests/slots/guest-slots.ts'
 import { TakenWrites } from '../../../packages/grid/src/guests/serving/taken-writes.ts'
 import { replaceMethod } from '../../../packages/testing/src/replacements.ts'
+import { ORDER_MUTANTS } from './partitioned/order-mutants.ts'
+import type { OrderMutantName } from './partitioned/order-mutants.ts'
 import { runtimeOf } from './simulated-member.ts'
 
 /** Plants a bug in the code of guests and returns a function that removes it. */
@@ -190,6 +192,7 @@ export type GuestMutantName =
   | 'former-cursor'
   | 'advanced-cursor'
   | 'checked-once'
+  | OrderMutantName
 
 /** Planted bugs. A simulator that does not find them is broken. */
 export const GUEST_MUTANTS: Readonly<Record<GuestMutantName, Mutant>> = {
@@ -210,6 +213,7 @@ export const GUEST_MUTANTS: Readonly<Record<GuestMutantName, Mutant>> = {
   'former-cursor': formerCursor,
   'advanced-cursor': advancedCursor,
   'checked-once': checkedOnce,
+  ...ORDER_MUTANTS,
 }
 
 /** Runs it while a bug is planted in the code of guests. */

@@ -12,6 +12,7 @@ import { DOCUMENT_KIND, grantKeyOf, guestNameOf, isSlotted } from '../../../pack
 import { DocumentOracle } from './documents/document-oracle.ts'
 import { GuestLedger } from './guest-ledger.ts'
 import type { LedgerWrite } from './guest-ledger.ts'
+import { OrderOracle } from './partitioned/order-oracle.ts'
 import { GuestSlotOracle, liveRows } from './guest-slot-oracle.ts'
 import type { SimulatedGuest } from './simulated-guest.ts'
 import type { SimulatedMember } from './simulated-member.ts'
@@ -28,6 +29,8 @@ export class GuestOracle {
   /** Of sets and counters. */
   readonly slots: GuestSlotOracle
   readonly documents: DocumentOracle
+  /** Of the partitioned map. */
+  readonly orders: OrderOracle
   readonly #members: readonly SimulatedMember[]
   readonly #guests: readonly SimulatedGuest[]
   readonly #violated: (violation: string) => void
@@ -43,6 +46,7 @@ export class GuestOracle {
     this.#violated = violated
     this.slots = new GuestSlotOracle(violated)
     this.documents = new DocumentOracle(members, guests, violated)
+    this.orders = new OrderOracle(members, guests, violated)
   }
 
   /** What is said between a guest and a member is within the pass that the member has accepted, which is valid there. */
@@ -51,18 +55,27 @@ export class GuestOracle {
     const accepted: ReadPass[] = []
     let pass: ReadPass | undefined
     const writes = new Map<number, GuestWrite>()
+    const orders = this.orders.witness(guest)
     return {
       sent: (from, bytes) => {
         this.messages += 1
         if (from === 'guest') {
           const message = decodeGuestMessage(bytes)
+          orders.sent(message)
           for (const write of message.type === 'writes' ? message.writes : [])
             if (isSlotted(write.kind)) this.slots.sent(write)
             else if (write.kind !== DOCUMENT_KIND) this.ledger.sent(guest.index, write)
           return
         }
         const message = decodeMemberMessage(bytes)
-        if (message.type === 'welcome') accepted.push((pass = shown.shift()!))
+        if (message.type === 'welcome') {
+          accepted.push((pass = shown.shift()!))
+          orders.accepted(pass.grants)
+        }
+        if (message.type === 'reply') {
+          this.#checkPass(guest, member, pass)
+          orders.replied(message, pass?.grants ?? [])
+        }
         if (message.type === 'rows') {
           this.#checkPass(guest, member, pass)
           for (const { rowKey } of message.rows)
@@ -97,6 +110,7 @@ export class GuestOracle {
         if (from === 'guest') {
           const message = decodeGuestMessage(bytes)
           if (message.type === 'enter' || message.type === 'pass') shown.push(readPass(message.pass))
+          orders.arrived(message, isValid(member, pass) ? pass : undefined)
           if (message.type === 'writes') for (const write of message.writes) writes.set(write.number, write)
           return
         }
@@ -115,6 +129,7 @@ export class GuestOracle {
     for (const member of this.#members) for (const map of MAPS) this.#checkMember(member, map)
     for (const member of this.#members) this.slots.check(member)
     this.documents.check()
+    this.orders.check()
     for (const guest of this.#guests) this.#checkGuest(guest)
   }
 
@@ -187,6 +202,12 @@ export class GuestOracle {
       }
     }
   }
+}
+
+/** Whether a pass is valid at a member now. */
+function isValid({ grid, revocations }: SimulatedMember, pass: ReadPass | undefined): pass is ReadPass {
+  if (grid === undefined || pass === undefined) return false
+  return pass.expiresAtMs > grid.pump.wallMs && !isRevoked.call(revocations!, pass.id)
 }
 
 /** What is in a map, as text. */

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { GUEST_MUTANTS, withGuestMutant } from './guest-mutants.ts'
 import type { GuestMutantName } from './guest-mutants.ts'
 import { simulateGuests } from './guest-simulation.ts'
+import type { GuestSimulationOptions } from './guest-simulation.ts'
 
 test('the same seed gives the same run of guests, another seed another one', async () => {
   const first = await simulateGuests({ seed: 5, seconds: 10 })
@@ -40,13 +41,22 @@ test.each([301, 302, 303])('and so it is where they edit documents, in simulatio
   expect(result.edits).toBeGreaterThan(10)
 })
 
+test.each([401, 402, 403, 404])(
+  'guests read and write of partitioned maps what their passes allow, each write once, in simulation %i',
+  async (seed) => {
+    const result = await simulateGuests({ seed, partitioned: true })
+    expect(result.violations).toEqual([])
+    expect(result.replies).toBeGreaterThan(100)
+  },
+)
+
 test.each([201, 202, 203])('and so they do where weeks pass, in simulation %i', async (seed) => {
   expect((await simulateGuests({ seed, weeks: true })).violations).toEqual([])
 })
 
 /** Seeds that caught a mutant. When all of them miss one, find others: `npm run sim -- --guests --seeds 30 --mutant NAME`. */
 const CAUGHT_BY: Readonly<
-  Record<GuestMutantName, { readonly weeks?: boolean; readonly documents?: boolean; readonly seeds: readonly number[] }>
+  Record<GuestMutantName, Partial<Omit<GuestSimulationOptions, 'seed'>> & { readonly seeds: readonly number[] }>
 > = {
   'unfiltered-frames': { seeds: [1, 2] },
   'unfiltered-load': { seeds: [1, 2] },
@@ -65,13 +75,20 @@ const CAUGHT_BY: Readonly<
   'former-cursor': { seeds: [1, 2] },
   'advanced-cursor': { seeds: [11, 12, 13] },
   'checked-once': { seeds: [1, 2] },
+  'unfiltered-query': { partitioned: true, seeds: [1, 2] },
+  'unfiltered-count': { partitioned: true, seeds: [1, 2] },
+  'unfiltered-walk': { partitioned: true, seeds: [1, 2] },
+  'unfiltered-get': { partitioned: true, seeds: [1, 2] },
+  'checked-first': { partitioned: true, seeds: [2, 9, 11] },
+  'order-taken-twice': { partitioned: true, seeds: [1, 2] },
+  'refused-order-taken': { partitioned: true, seeds: [1, 2] },
 }
 
 test.each(Object.keys(GUEST_MUTANTS) as GuestMutantName[])(
   'the simulator of guests finds the planted bug %s',
   async (name) => {
-    const { documents = false, seeds, weeks = false } = CAUGHT_BY[name]
-    const options = { documents, weeks }
+    const { seeds, ...others } = CAUGHT_BY[name]
+    const options = { weeks: false, ...others }
     for (const seed of seeds) {
       const { violations } = await withGuestMutant(name, () => simulateGuests({ seed, ...options }))
       if (violations.length === 0) continue

@@ -14,6 +14,9 @@ import { GuestOracle, MAPS, rowsOf } from './guest-oracle.ts'
 import { SLOTTED, liveRows, slotText } from './guest-slot-oracle.ts'
 import { GuestSlotWorkload } from './guest-slot-workload.ts'
 import { GuestWorkload } from './guest-workload.ts'
+import { OrderWorkload } from './partitioned/order-workload.ts'
+import { loadOrders } from './partitioned/orders.ts'
+import type { OrderOptions } from './partitioned/orders.ts'
 import { SimulatedChannel } from './simulated-channel.ts'
 import { SimulatedGuest } from './simulated-guest.ts'
 import { GRID, SimulatedMember, passKeys } from './simulated-member.ts'
@@ -26,6 +29,8 @@ export interface GuestSimulationOptions {
   readonly seconds?: number
   /** They edit documents too. */
   readonly documents?: boolean
+  /** They use a partitioned map too. */
+  readonly partitioned?: boolean
   /** Weeks pass in between. In some seeds if left out. */
   readonly weeks?: boolean
 }
@@ -43,6 +48,8 @@ export interface GuestSimulationResult {
   readonly refusedEdits: number
   /** Queries of guests that were answered. */
   readonly queries: number
+  /** Replies of members about partitioned maps. */
+  readonly replies: number
   /** Messages between guests and members. */
   readonly messages: number
   readonly violations: readonly string[]
@@ -57,6 +64,7 @@ const SUBJECTS = ['ada', 'ben', 'cy'] as const
 export async function simulateGuests(options: GuestSimulationOptions): Promise<GuestSimulationResult> {
   const keys = await passKeys()
   if (options.documents === true) await loadDocuments()
+  if (options.partitioned === true) await loadOrders()
   await loadQueries()
   const random = new Random(options.seed).fork('guests')
   const time = new VirtualTime(random.fork('platform'))
@@ -97,10 +105,13 @@ class GuestSimulation {
     const traits = random.fork('traits')
     this.#hub = memoryNetworkHub({ latencyMs: traits.between(1, 30) })
     const count = traits.between(2, 3)
+    const { documents = false, partitioned = false } = options
+    const owners = random.fork('owners').pick([1, 2, 2, 3])
+    const orders: OrderOptions | undefined = partitioned ? { mode: 'partitioned', partitions: 16, owners } : undefined
     for (let index = 0; index < count; index++) {
       const skewMs = traits.chance(0.5) ? traits.between(-3000, 3000) : 0
-      const deps = { index, count, hub: this.#hub, time, keys, skewMs, random: random.fork(`member ${index}`) }
-      this.#members.push(new SimulatedMember(deps))
+      const deps = { index, count, hub: this.#hub, time, keys, skewMs, orders }
+      this.#members.push(new SimulatedMember({ ...deps, random: random.fork(`member ${index}`) }))
     }
     for (let index = 0; index < 4; index++) {
       const skewMs = traits.pick([0, 0, -3_600_000, 5000, 3_600_000, DAY_MS])
@@ -114,13 +125,16 @@ class GuestSimulation {
     }
     this.#oracle = new GuestOracle(this.#members, this.#guests, (violation) => this.#violated(violation))
     const world = { time, hub: this.#hub, members: this.#members, guests: this.#guests, oracle: this.#oracle }
-    const { documents = false } = options
-    this.#faults = new GuestFaults({ ...world, random: random.fork('faults') }, { documents })
+    this.#faults = new GuestFaults({ ...world, random: random.fork('faults') }, { documents, partitioned })
     this.#workload = new GuestWorkload({ ...world, random: random.fork('writes') })
     this.#slotWorkload = new GuestSlotWorkload({ ...world, random: random.fork('slots') })
     this.#queries = new OwnQueries({ ...world, random: random.fork('queries') }, (violation) =>
       this.#violated(violation),
     )
+    if (orders !== undefined) {
+      const ordering = { ...world, random: random.fork('orders') }
+      this.#orders = new OrderWorkload(ordering, this.#oracle.orders, orders)
+    }
     if (documents) this.#documents = new DocumentWorkload({ ...world, random: random.fork('documents') })
   }
 
@@ -128,6 +142,7 @@ class GuestSimulation {
   readonly #slotWorkload: GuestSlotWorkload
   readonly #queries: OwnQueries
   readonly #documents: DocumentWorkload | undefined
+  readonly #orders: OrderWorkload | undefined
 
   async run(): Promise<GuestSimulationResult> {
     try {
@@ -139,7 +154,7 @@ class GuestSimulation {
       this.#violated(`threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
     }
     await this.#end()
-    const { documents, ledger, messages } = this.#oracle
+    const { documents, ledger, messages, orders } = this.#oracle
     return {
       seed: this.#options.seed,
       hash: this.#trace.hex(),
@@ -149,6 +164,7 @@ class GuestSimulation {
       edits: documents.taken,
       refusedEdits: documents.refused,
       queries: this.#queries.answered,
+      replies: orders.replies,
       messages,
       violations: this.#violations,
     }
@@ -163,6 +179,7 @@ class GuestSimulation {
     this.#slotWorkload.start()
     this.#documents?.start()
     this.#queries.start()
+    this.#orders?.start()
     this.#faults.start()
     let comeBack = (): void => undefined
     for (let part = 1; part <= parts; part++) {
@@ -190,11 +207,12 @@ class GuestSimulation {
     this.#slotWorkload.end()
     this.#documents?.end()
     this.#queries.end()
+    this.#orders?.end()
     await this.#faults.heal()
     const endMs = this.#time.queue.nowMs + SETTLE_MAX_MS
     for (;;) {
       await this.#runUntil(this.#time.queue.nowMs + 1000)
-      const problem = this.#unsettled() ?? (await this.#documentsUnsettled())
+      const problem = this.#unsettled() ?? (await this.#othersUnsettled())
       if (problem === undefined || this.#violations.length > 0) return
       if (this.#time.queue.nowMs > endMs) {
         this.#violated(problem)
@@ -222,9 +240,10 @@ class GuestSimulation {
     return this.#oracle.slots.lost(this.#members[0]!)
   }
 
-  async #documentsUnsettled(): Promise<string | undefined> {
-    if (this.#documents === undefined) return undefined
-    return this.#time.settled(this.#oracle.documents.unsettled((subject) => this.#faults.grantsOf(subject)))
+  async #othersUnsettled(): Promise<string | undefined> {
+    const grantsOf = (subject: string): readonly Grant[] => this.#faults.grantsOf(subject)
+    const problem = this.#documents && (await this.#time.settled(this.#oracle.documents.unsettled(grantsOf)))
+    return problem ?? (this.#orders && (await this.#time.settled(this.#orders.unsettled(grantsOf))))
   }
 
   #stateOf(member: SimulatedMember): string {

@@ -24,6 +24,8 @@ import { Teardown } from '../../../packages/grid/src/lifecycle/teardown.ts'
 import type { Runtime } from '../../../packages/grid/src/runtime/runtime.ts'
 import { LabDisk } from '../../../packages/testing/src/lab/lab-disk.ts'
 import type { Random } from '../../../packages/testing/src/random.ts'
+import { ORDERS } from './partitioned/orders.ts'
+import type { OrderOptions } from './partitioned/orders.ts'
 import type { VirtualTime } from './virtual-time.ts'
 import { writtenText } from './written-values.ts'
 
@@ -59,6 +61,8 @@ export interface MemberDeps {
   readonly keys: readonly PassKey[]
   /** How far its clock is ahead. */
   readonly skewMs: number
+  /** Of the partitioned map, if there is one. */
+  readonly orders: OrderOptions | undefined
 }
 
 /** A member that serves guests, with a disk that outlives it. */
@@ -125,6 +129,7 @@ export class SimulatedMember {
       },
       new Teardown(),
     )
+    if (this.#deps.orders !== undefined) this.#grid.map(ORDERS, this.#deps.orders)
   }
 
   /** It is gone at once, with what was not durable. */
@@ -155,7 +160,12 @@ export class SimulatedMember {
     const guestWrites = new GuestWrites({ writes, valueSizeMaxBytes: 4096, authorize, totals, edits, logger })
     runtimeOf.set(guestWrites, runtime)
     const served = new ServedMaps({
-      ...{ writes, valueSizeMaxBytes: 4096, isAuthorized: undefined, counts: guestWrites.counts },
+      ...{
+        writes,
+        valueSizeMaxBytes: 4096,
+        isAuthorized: async (_, { value }) => authorize({ value }),
+        counts: guestWrites.counts,
+      },
       loadQueries: () => maps.loadQueries(),
     })
     const service = new GuestService({
