@@ -19,6 +19,7 @@ const OPTIONS = {
   deletes: { type: 'boolean' },
   drops: { type: 'boolean' },
   follows: { type: 'boolean' },
+  resends: { type: 'boolean' },
   leaves: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const
@@ -41,12 +42,13 @@ export function simulatePartitionsCommand(args: readonly string[]): number {
   const weeks = values.weeks === undefined ? {} : { weeks: values.weeks }
   const repairs = values.repairs === true ? { hints: true, repairs: true } : {}
   const keyed = values.keyed === true ? { hints: true, keyed: true, weeks: false } : {}
-  const { deletes, drops, follows, leaves, views } = values
+  const { deletes, drops, follows, leaves, resends, views } = values
   const given = {
     ...(deletes === undefined ? {} : { deletes, hints: true, keyed: true }),
     ...(drops === undefined ? {} : { drops }),
     ...(follows === undefined ? {} : { follows }),
     ...(leaves === undefined ? {} : { leaves }),
+    ...(resends === undefined ? {} : { resends, hints: true }),
     // One that leaves would be an owner less, which nothing marks.
     ...(views === undefined ? {} : { views, leaves: false, memory: false }),
     ...repairs,

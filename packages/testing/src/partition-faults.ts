@@ -4,6 +4,7 @@ import type { EventQueue } from './event-queue.ts'
 import { isLastOwner } from './partition-ledger.ts'
 import type { PartitionLedger } from './partition-ledger.ts'
 import { PartitionDrops } from './partition-drops.ts'
+import { PartitionResends } from './partition-resends.ts'
 import type { PartitionViews } from './partition-views.ts'
 import { copyKey, witness } from './partition-witness.ts'
 import type { Witness } from './partition-witness.ts'
@@ -25,6 +26,13 @@ export interface PartitionFaultsDeps {
   /** Machines without a disk own as well. */
   readonly ownsInMemory: boolean
   readonly queue: EventQueue
+}
+
+export interface PartitionFaultOptions {
+  readonly drops?: boolean
+  readonly leaves?: boolean
+  readonly resends?: boolean
+  readonly views?: PartitionViews | undefined
 }
 
 /** What happens to the machines of a simulation of partitions: they crash, lose their disks, are cut off, leave and come back. */
@@ -56,11 +64,9 @@ export class PartitionFaults {
 
   /**
    * `leaves`: whether machines leave; in some simulations if left out. `drops`: whether owners crash when others have dropped their copies.
+   * `resends`: whether rows are sent again, and owners crash when a hint has ended.
    */
-  start(
-    random: Random,
-    { drops = false, leaves, views }: { drops?: boolean; leaves?: boolean; views?: PartitionViews | undefined },
-  ): void {
+  start(random: Random, { drops = false, leaves, resends = false, views }: PartitionFaultOptions): void {
     const { machines, network, queue } = this.#deps
     this.#goodbyes = random.fork('goodbyes')
     const faults = random.fork('faults')
@@ -85,6 +91,10 @@ export class PartitionFaults {
     if (drops) {
       const watch = new PartitionDrops(machines, (machine, each) => this.crash(machine, each))
       this.#repeat(DROPS_LOOK_MS, random.fork('drops'), (each) => watch.look(each))
+    }
+    if (resends) {
+      const watch = new PartitionResends(machines, network, (machine, each) => this.crash(machine, each))
+      this.#repeat(DROPS_LOOK_MS, random.fork('resends'), (each) => watch.look(each))
     }
     const leaving = random.fork('leave')
     if (leaves ?? leaving.chance(0.4)) {

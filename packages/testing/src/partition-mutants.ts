@@ -3,6 +3,8 @@ import type { PartitionName } from '@gossipgrid/core'
 import type { Registrations } from '@gossipgrid/core/internals'
 import { COPY_MUTANTS } from './copy-mutants.ts'
 import type { CopyMutantName } from './copy-mutants.ts'
+import { HINT_MUTANTS } from './hint-mutants.ts'
+import type { HintMutantName } from './hint-mutants.ts'
 import { OWNER_MUTANTS } from './owner-mutants.ts'
 import type { OwnerMutantName } from './owner-mutants.ts'
 import { READ_MUTANTS } from './read-mutants.ts'
@@ -185,6 +187,7 @@ export type PartitionMutantName =
   | 'confirmed-early'
   | 'leave-at-once'
   | CopyMutantName
+  | HintMutantName
   | OwnerMutantName
   | ReadMutantName
 
@@ -202,6 +205,7 @@ export const PARTITION_MUTANTS: Readonly<Record<PartitionMutantName, Mutant>> = 
   'confirmed-early': confirmedEarly,
   'leave-at-once': leaveAtOnce,
   ...COPY_MUTANTS,
+  ...HINT_MUTANTS,
   ...OWNER_MUTANTS,
   ...READ_MUTANTS,
 }

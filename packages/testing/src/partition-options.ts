@@ -21,6 +21,8 @@ export interface PartitionSimulationOptions {
   readonly views?: boolean
   /** Owners crash just when a former owner has dropped its copy. All disks are slow. */
   readonly drops?: boolean
+  /** Links break while hints are under way, and owners crash just when one has ended. All disks are slow. */
+  readonly resends?: boolean
   /** Readers follow some partitions. */
   readonly follows?: boolean
   /** Counters are deleted as well. */

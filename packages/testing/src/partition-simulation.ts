@@ -202,8 +202,13 @@ class PartitionSimulation {
     if (this.#hints) this.#readOnAndOn(this.#random.fork('reads'))
     if (this.#keyed !== undefined) this.#keyedOnAndOn(this.#keyed, this.#random.fork('keyed'))
     this.#follows?.start()
-    const { drops = false, leaves } = this.#options
-    this.#faults.start(this.#random, { drops, views: this.#views, ...(leaves === undefined ? {} : { leaves }) })
+    const { drops = false, leaves, resends = false } = this.#options
+    this.#faults.start(this.#random, {
+      drops,
+      resends,
+      views: this.#views,
+      ...(leaves === undefined ? {} : { leaves }),
+    })
   }
 
   #writeOnAndOn(random: Random): void {
@@ -332,7 +337,11 @@ class PartitionSimulation {
     }
     const disk = new SimulatedDisk(this.#queue, random.fork('disk'))
     // What is not durable yet is often much.
-    if (this.#hints && (random.fork('slow').chance(0.3) || this.#options.drops === true)) disk.delayMaxMs = 1500
+    if (
+      this.#hints &&
+      (random.fork('slow').chance(0.3) || this.#options.drops === true || this.#options.resends === true)
+    )
+      disk.delayMaxMs = 1500
     return new SimulatedPeer(world, {
       index,
       disk,
