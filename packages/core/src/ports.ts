@@ -79,6 +79,8 @@ export interface NetworkEvents {
   hostile(neighbour: PeerId, reason: string): void
   /** `Network.addresses` has changed. */
   addresses?(): void
+  /** How many other members this peer knows of: the more, the longer the time over which redials of a lost neighbour spread. */
+  members?(): number
 }
 
 /** The network as one grid sees it. */

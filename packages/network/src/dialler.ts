@@ -24,6 +24,8 @@ export interface DiallerDeps {
   readonly admission: Admission
   readonly departed: Departed
   readonly window: DialWindow
+  /** How many other members this peer knows of. */
+  readonly members: () => number
   /** Whether this peer can use an address at all. */
   readonly canDial: (address: string) => boolean
   /** Whether a connected peer is a relay, so that it is no neighbour and needs no redial. */
@@ -39,7 +41,7 @@ export class Dialler {
 
   constructor(deps: DiallerDeps) {
     this.#deps = deps
-    const { neighbours, neighboursMax, admission, window, isRelay, log } = deps
+    const { neighbours, neighboursMax, admission, members, window, isRelay, log } = deps
     this.#redialer = new Redialer({
       dial: (addresses, signal) => this.#dial(addresses, signal),
       isConnected: (peerId) => neighbours.isConnected(peerId) || isRelay(peerId),
@@ -49,6 +51,7 @@ export class Dialler {
         (peerId === undefined || admission.admits(peerId)),
       unreached: (addresses, error) =>
         log(`joining by ${addresses.join(', ')} fails, and is tried again: ${reasonOf(error)}`),
+      members,
       window,
       random: Math.random,
     })

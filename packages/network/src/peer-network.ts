@@ -147,6 +147,7 @@ export class PeerNetwork implements Libp2pNetwork {
       admission,
       departed: new Departed(node, (peerId) => broadcasting.forget(peerId)),
       window: hooks.dialWindow,
+      members: () => this.#events?.members?.() ?? 0,
       canDial: options.canDial,
       isRelay: (peerId) => this.#relays.has(peerId),
       log: options.log,

@@ -29,6 +29,7 @@ describe('the redialer', () => {
       isConnected: (peerId) => connected.has(peerId),
       mayDial: () => true,
       unreached: (addresses, error) => reported.push(`${addresses.join()} ${(error as Error).message}`),
+      members: () => 2,
       window: { dialsMax: 8 },
       random: () => 1,
     })
@@ -52,6 +53,7 @@ describe('the redialer', () => {
       isConnected: () => false,
       mayDial: () => true,
       unreached: () => undefined,
+      members: () => 2,
       window: { dialsMax },
       random: () => 1,
     })

@@ -1,7 +1,7 @@
 import { GridError } from '@gossipgrid/core'
 import type { PeerId } from '@gossipgrid/core'
 import { peerIdIn } from './addresses.ts'
-import { backoffMs } from './backoff.ts'
+import { backoffMs, spreadMs } from './backoff.ts'
 import type { DialWindow } from './dial-window.ts'
 import { dialAborted } from './ending.ts'
 
@@ -28,6 +28,8 @@ export interface RedialerDeps {
   readonly mayDial: (peerId: PeerId | undefined, joining: boolean) => boolean
   /** An address to join by fails. It is tried again; until it answers, this is not called again. */
   readonly unreached: (addresses: readonly string[], error: unknown) => void
+  /** How many other members this peer knows of. */
+  readonly members: () => number
   /** How many dials may run at once. */
   readonly window: Pick<DialWindow, 'dialsMax'>
   /** A number in [0, 1). */
@@ -135,9 +137,10 @@ export class Redialer {
     }
   }
 
-  /** The peer is no neighbour any more. It is dialled again after the shortest wait plus `delayMs`. */
+  /** The peer is no neighbour any more. It is dialled again after the shortest wait plus `delayMs`, or later in a large grid. */
   lost(peerId: PeerId, delayMs: number): void {
-    const dueMs = performance.now() + backoffMs(0, this.#deps.random()) + delayMs
+    const { members, random } = this.#deps
+    const dueMs = performance.now() + backoffMs(0, random()) + spreadMs(members(), random()) + delayMs
     for (const target of this.#targets.values()) if (target.peerId === peerId) target.dueMs = dueMs
     if (this.#timer !== undefined) this.#arm(SWEEP_MIN_MS)
   }

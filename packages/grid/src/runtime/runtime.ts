@@ -129,6 +129,7 @@ export class Runtime implements Pump {
       direct: (from, bytes) => this.inbox.offer({ type: 'direct', from, bytes }),
       hostile: (neighbour, reason) => this.inbox.offer({ type: 'hostile', neighbour, reason }),
       addresses,
+      members: () => this.peer.membership.size,
     })
     addresses()
   }
