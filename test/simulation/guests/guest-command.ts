@@ -11,6 +11,7 @@ const USAGE = `npm run sim -- --guests [options]: guests of a grid, moving betwe
   --weeks          weeks pass in between; in some seeds if left out
   --documents      they edit documents too
   --partitioned    they use a partitioned map too
+  --hostile        one more guest is hostile
   --mutant NAME    with a planted bug: ${Object.keys(GUEST_MUTANTS).join(', ')}`
 
 const OPTIONS = {
@@ -21,6 +22,7 @@ const OPTIONS = {
   weeks: { type: 'boolean' },
   documents: { type: 'boolean' },
   partitioned: { type: 'boolean' },
+  hostile: { type: 'boolean' },
   mutant: { type: 'string' },
   help: { type: 'boolean' },
 } as const
@@ -42,6 +44,7 @@ export async function simulateGuestsCommand(args: readonly string[]): Promise<nu
     ...(values.seconds === undefined ? {} : { seconds: Number(values.seconds) }),
     ...(values.weeks === undefined ? {} : { weeks: values.weeks }),
     ...(values.documents === undefined ? {} : { documents: values.documents }),
+    ...(values.hostile === undefined ? {} : { hostile: values.hostile }),
     ...(values.partitioned === undefined ? {} : { partitioned: values.partitioned }),
   }
   const totals = {
@@ -53,6 +56,7 @@ export async function simulateGuestsCommand(args: readonly string[]): Promise<nu
     refusedEdits: 0,
     queries: 0,
     replies: 0,
+    attempts: 0,
     messages: 0,
   }
   const failed: number[] = []
@@ -69,6 +73,7 @@ export async function simulateGuestsCommand(args: readonly string[]): Promise<nu
       'refusedEdits',
       'queries',
       'replies',
+      'attempts',
       'messages',
     ] as const)
       totals[name] += result[name]

@@ -36,7 +36,7 @@ export class GuestFaults {
   }
 
   grantsOf(subject: string): readonly Grant[] {
-    const known = this.#grants.get(subject) ?? this.#fullGrants(subject)
+    const known = this.#grants.get(subject) ?? this.fullGrants(subject)
     this.#grants.set(subject, known)
     return known
   }
@@ -79,7 +79,7 @@ export class GuestFaults {
     hub.heal()
     for (const member of members) if (member.grid === undefined) await time.settled(member.start())
     for (const guest of guests) {
-      this.#grants.set(guest.subject, this.#fullGrants(guest.subject))
+      this.#grants.set(guest.subject, this.fullGrants(guest.subject))
       if (guest.grid === undefined) await time.settled(guest.start())
       // They ask for other passes.
       guest.channel?.lose('everything is healed')
@@ -102,7 +102,8 @@ export class GuestFaults {
     }
   }
 
-  #fullGrants(subject: string): readonly Grant[] {
+  /** All that a subject may do. */
+  fullGrants(subject: string): readonly Grant[] {
     const { documents, partitioned } = this.#options
     return [
       ...fullGrants(subject),
@@ -187,7 +188,7 @@ export class GuestFaults {
   #changeGrants(): void {
     const { guests, random } = this.#world
     const { subject } = random.pick(guests)
-    const full = this.#fullGrants(subject)
+    const full = this.fullGrants(subject)
     const kept = full.filter(() => random.chance(0.7))
     const some = kept.map((grant): Grant => {
       const may = random.chance(0.3) ? 'read' : grant.may

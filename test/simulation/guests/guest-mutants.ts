@@ -11,6 +11,8 @@ import { SlotEntries } from '../../../packages/grid/src/indexes/slot-entries.ts'
 import { GuestSlots } from '../../../packages/grid/src/guests/slots/guest-slots.ts'
 import { TakenWrites } from '../../../packages/grid/src/guests/serving/taken-writes.ts'
 import { replaceMethod } from '../../../packages/testing/src/replacements.ts'
+import { HOSTILE_MUTANTS } from './hostile/hostile-mutants.ts'
+import type { HostileMutantName } from './hostile/hostile-mutants.ts'
 import { ORDER_MUTANTS } from './partitioned/order-mutants.ts'
 import type { OrderMutantName } from './partitioned/order-mutants.ts'
 import { runtimeOf } from './simulated-member.ts'
@@ -193,6 +195,7 @@ export type GuestMutantName =
   | 'advanced-cursor'
   | 'checked-once'
   | OrderMutantName
+  | HostileMutantName
 
 /** Planted bugs. A simulator that does not find them is broken. */
 export const GUEST_MUTANTS: Readonly<Record<GuestMutantName, Mutant>> = {
@@ -214,6 +217,7 @@ export const GUEST_MUTANTS: Readonly<Record<GuestMutantName, Mutant>> = {
   'advanced-cursor': advancedCursor,
   'checked-once': checkedOnce,
   ...ORDER_MUTANTS,
+  ...HOSTILE_MUTANTS,
 }
 
 /** Runs it while a bug is planted in the code of guests. */

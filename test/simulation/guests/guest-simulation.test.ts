@@ -50,6 +50,15 @@ test.each([401, 402, 403, 404])(
   },
 )
 
+test.each([501, 502, 503])(
+  'a hostile guest counts, removes and edits nothing in the place of others, in simulation %i',
+  async (seed) => {
+    const result = await simulateGuests({ seed, partitioned: true, documents: true, hostile: true })
+    expect(result.violations).toEqual([])
+    expect(result.attempts).toBeGreaterThan(50)
+  },
+)
+
 test.each([201, 202, 203])('and so they do where weeks pass, in simulation %i', async (seed) => {
   expect((await simulateGuests({ seed, weeks: true })).violations).toEqual([])
 })
@@ -82,6 +91,9 @@ const CAUGHT_BY: Readonly<
   'checked-first': { partitioned: true, seeds: [2, 9, 11] },
   'order-taken-twice': { partitioned: true, seeds: [1, 2] },
   'refused-order-taken': { partitioned: true, seeds: [1, 2] },
+  'other-slot-taken': { hostile: true, seeds: [1, 2] },
+  'other-removes-taken': { hostile: true, seeds: [1, 2, 3] },
+  'other-author-taken': { hostile: true, documents: true, seeds: [1, 2] },
 }
 
 test.each(Object.keys(GUEST_MUTANTS) as GuestMutantName[])(

@@ -5,6 +5,7 @@ import { covers } from '../../../packages/grid/src/guests/covering.ts'
 import type { Grant } from '../../../packages/grid/src/guests/grants.ts'
 import { grantKeyOf, guestNameOf } from '../../../packages/grid/src/guests/map-kinds.ts'
 import { Passes } from '../../../packages/grid/src/guests/passes/passes.ts'
+import { HostileGuest } from './hostile/hostile-guest.ts'
 import { OwnQueries, loadQueries } from './queries/own-queries.ts'
 import { Random } from '../../../packages/testing/src/random.ts'
 import { TraceHash } from '../../../packages/testing/src/trace-hash.ts'
@@ -31,6 +32,8 @@ export interface GuestSimulationOptions {
   readonly documents?: boolean
   /** They use a partitioned map too. */
   readonly partitioned?: boolean
+  /** One more guest does what no honest one does. */
+  readonly hostile?: boolean
   /** Weeks pass in between. In some seeds if left out. */
   readonly weeks?: boolean
 }
@@ -50,6 +53,8 @@ export interface GuestSimulationResult {
   readonly queries: number
   /** Replies of members about partitioned maps. */
   readonly replies: number
+  /** What a hostile guest has tried. */
+  readonly attempts: number
   /** Messages between guests and members. */
   readonly messages: number
   readonly violations: readonly string[]
@@ -135,6 +140,13 @@ class GuestSimulation {
       const ordering = { ...world, random: random.fork('orders') }
       this.#orders = new OrderWorkload(ordering, this.#oracle.orders, orders)
     }
+    if (options.hostile === true)
+      this.#hostile = new HostileGuest({
+        ...{ time, orders, members: this.#members, random: random.fork('hostile'), oracle: this.#oracle.orders },
+        grants: this.#faults.fullGrants('eve'),
+        pass: (subject, grants) => this.#passes.issue({ subject, expiresInMs: 3_600_000, grants, id: 'hostile' }),
+        violated: (violation) => this.#violated(violation),
+      })
     if (documents) this.#documents = new DocumentWorkload({ ...world, random: random.fork('documents') })
   }
 
@@ -143,6 +155,7 @@ class GuestSimulation {
   readonly #queries: OwnQueries
   readonly #documents: DocumentWorkload | undefined
   readonly #orders: OrderWorkload | undefined
+  readonly #hostile: HostileGuest | undefined
 
   async run(): Promise<GuestSimulationResult> {
     try {
@@ -165,6 +178,7 @@ class GuestSimulation {
       refusedEdits: documents.refused,
       queries: this.#queries.answered,
       replies: orders.replies,
+      attempts: this.#hostile?.attempts ?? 0,
       messages,
       violations: this.#violations,
     }
@@ -180,6 +194,7 @@ class GuestSimulation {
     this.#documents?.start()
     this.#queries.start()
     this.#orders?.start()
+    this.#hostile?.start()
     this.#faults.start()
     let comeBack = (): void => undefined
     for (let part = 1; part <= parts; part++) {
@@ -208,6 +223,7 @@ class GuestSimulation {
     this.#documents?.end()
     this.#queries.end()
     this.#orders?.end()
+    this.#hostile?.end()
     await this.#faults.heal()
     const endMs = this.#time.queue.nowMs + SETTLE_MAX_MS
     for (;;) {

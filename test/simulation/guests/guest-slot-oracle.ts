@@ -13,6 +13,9 @@ export const SLOTTED: readonly string[] = [
   setName('labels'),
 ]
 
+/** What a hostile guest counts: more than all others together. */
+export const FORGED_COUNT = 1_000_000
+
 /** What became of a total that a guest has sent. */
 interface Total {
   /** A member has answered that it is taken. */
@@ -79,6 +82,8 @@ export class GuestSlotOracle {
       const partition = member.partition(map)
       for (const { rowKey, value } of partition === undefined ? [] : liveRows(partition)) {
         const totals = this.#totals.get(`${map} ${rowKey}`)
+        if (isCounting(partition!.name.kind) && readShare(value).up >= FORGED_COUNT)
+          this.#violated(`${member.peerId} has a count that no peer has made in '${shown(map, rowKey)}'`)
         if (totals === undefined) continue
         const total = totals.get(textOf(value))
         const where = `${member.peerId} has [${textOf(value)}] in '${shown(map, rowKey)}'`

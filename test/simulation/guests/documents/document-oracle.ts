@@ -35,7 +35,7 @@ interface DocumentRow {
 const TEXTS = /\[[a-z0-9 #]+\]/g
 const BAD = '[bad'
 /** What a hostile guest makes of the texts of others. */
-const FORGED = '[x'
+export const FORGED = '[x'
 
 /** What must not happen to documents, looked at on the wire and in what everyone has. */
 export class DocumentOracle {

@@ -128,7 +128,7 @@ export class OrderOracle {
         this.replies += 1
         if (code === '') {
           if (write !== undefined) write.isTaken = true
-          this.#checkReply(peerId, request, decodeValue(reply!), grants)
+          this.checkReply(peerId, request, reply!, grants)
         }
         if (write !== undefined && (code === '' || REFUSALS.has(code))) write.unanswered -= 1
         if (!REFUSALS.has(code)) return
@@ -189,7 +189,9 @@ export class OrderOracle {
     return this.#writes.get(writtenText(decodeValue(request.bytes)))
   }
 
-  #checkReply(peerId: string, request: MapRequest, reply: unknown, grants: readonly Grant[]): void {
+  /** What a guest gets is within its grants. */
+  checkReply(peerId: string, request: MapRequest, bytes: Uint8Array, grants: readonly Grant[]): void {
+    const reply = decodeValue(bytes)
     const isSeen = (key: string, content: Uint8Array | undefined): void => {
       if (!covers(grants, 'read', ORDERS, key))
         this.#violated(`${peerId} is sent '${key}' of '${ORDERS}', which its pass does not cover`)
@@ -220,6 +222,8 @@ export class OrderOracle {
         break
       }
       case 'write':
+        if (!covers(grants, 'write', ORDERS, request.key))
+          this.#violated(`${peerId} is answered that '${request.key}' is written, which its pass does not cover`)
     }
   }
 }
