@@ -35,6 +35,13 @@ test.each([3, 25])(
   },
 )
 
+test.each([2032, 2039])(
+  'a guest has a document again after an edit was refused with which rows were merged, in simulation %i',
+  async (seed) => {
+    expect((await simulateGuests({ seed, documents: true })).violations).toEqual([])
+  },
+)
+
 test.each([301, 302, 303])('and so it is where they edit documents, in simulation %i', async (seed) => {
   const result = await simulateGuests({ seed, documents: true })
   expect(result.violations).toEqual([])

@@ -297,9 +297,9 @@ export class GuestLink {
   #refusedEdit(number: number, rowKey: string, error: GridError, bytes: Uint8Array | undefined): boolean {
     const { main: name } = splitKey(rowKey)
     const later = this.#rows.refuseEdits(name, number)
-    const rows = bytes === undefined || rowKey === name ? later : [bytes, ...later]
-    this.#deps.outbox.documents.opened()?.refuse(name, error, rows)
-    return later.length > 0
+    const rows = bytes === undefined || rowKey === name ? [] : [bytes]
+    this.#deps.outbox.documents.opened()?.refuse(name, error, [...rows, ...(later ?? [])])
+    return later !== undefined
   }
 
   /** Later writes here are dated later than what a member has sent. */

@@ -98,13 +98,16 @@ export class GuestRows {
     })
   }
 
-  /** Edits that build on a refused one are refused with it. Returns the rows that go, and that members are to send again, as there may be older ones. */
-  refuseEdits(name: string, after: number): Uint8Array[] {
+  /**
+   * Edits that build on a refused one are refused with it. Returns the rows that go; undefined if no edit waits. Otherwise members are to send the
+   * document again: they may have older rows, and those that the edits delete.
+   */
+  refuseEdits(name: string, after: number): Uint8Array[] | undefined {
     const partition = openMap(this.#peer, DOCUMENT_ROWS, 0)
     const { table } = partition.replica
     const numbers = this.#outbox.editsOf(name).filter((number) => number > after)
     const gone: Uint8Array[] = []
-    if (numbers.length === 0) return gone
+    if (numbers.length === 0) return undefined
     this.#inOnePiece(() => {
       this.#keep(DOCUMENT_ROWS, undefined)
       for (const number of numbers) {
