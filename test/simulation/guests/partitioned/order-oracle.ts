@@ -1,6 +1,7 @@
-import { decodeValue, entryKeyOf, isSwept, payloadOf, subjectOf } from '@gossipgrid/core'
+import { decodeValue, entryKeyOf, isSwept, payloadOf, subjectOf, wallFromHlc } from '@gossipgrid/core'
 import { covers, coveredWithin } from '../../../../packages/grid/src/guests/covering.ts'
 import type { Grant } from '../../../../packages/grid/src/guests/grants.ts'
+import { GUEST_REQUEST_OLD_MAX_MS } from '../../../../packages/grid/src/guests/guest-limits.ts'
 import type { GuestMessage, MemberMessage } from '../../../../packages/grid/src/guests/messages.ts'
 import { decodeMapRequest } from '../../../../packages/grid/src/guests/partitioned/map-request.ts'
 import type { MapRequest, RepliedEntry } from '../../../../packages/grid/src/guests/partitioned/map-request.ts'
@@ -122,7 +123,7 @@ export class OrderOracle {
         accepted.push(grants)
         for (const one of asked.values()) allow(one, grants)
       },
-      replied: ({ code, number, reply, text }, grants) => {
+      replied: ({ code, hlc, number, reply, text }, grants) => {
         const { passes, request, write } = asked.get(number)!
         asked.delete(number)
         this.replies += 1
@@ -134,7 +135,8 @@ export class OrderOracle {
         if (!REFUSALS.has(code)) return
         this.refused += 1
         const isBad = write?.text.startsWith('bad') === true
-        if (!isBad && mayAsk(request, accepted.slice(Math.max(0, passes - 1))))
+        const isOld = code === 'QUOTA_EXCEEDED' && isLongAgo(request, hlc)
+        if (!isBad && !isOld && mayAsk(request, accepted.slice(Math.max(0, passes - 1))))
           this.#violated(`${peerId} is refused a ${request.op} that its pass covers: ${code} ${text}`)
       },
     }
@@ -156,8 +158,8 @@ export class OrderOracle {
       const what = `'${text}' was written to '${key}' of '${ORDERS}', and is lost`
       // What was deleted later may be purged.
       if (row === undefined && !this.#deleted.has(key)) return what
-      if (row !== undefined && (row.hlc < hlc || (row.hlc === hlc && row.text !== text)))
-        return `${what}: there is ${row.text}`
+      // Of two writes with one date, the one of the larger replica id wins.
+      if (row !== undefined && row.hlc < hlc) return `${what}: there is ${row.text}`
     }
     return undefined
   }
@@ -250,6 +252,11 @@ function rowOf(kind: number, rowKey: string, hlc: number, bytes: Uint8Array | un
   const key = entryKeyOf(kind, rowKey)
   if (bytes === undefined || isSwept(bytes, 0, bytes.length)) return { key, hlc, text: undefined, subject: undefined }
   return { key, hlc, text: writtenText(decodeValue(payloadOf(bytes))), subject: subjectOf(bytes) }
+}
+
+/** Whether a write has a date that members refuse: weeks may pass while it is on its way. */
+function isLongAgo(request: MapRequest, nowHlc: number): boolean {
+  return request.op === 'write' && wallFromHlc(nowHlc) - wallFromHlc(request.dateHlc) >= GUEST_REQUEST_OLD_MAX_MS
 }
 
 /** Whether all these passes cover what a guest asks for. What was read of several keys is as good as refused if the pass has changed meanwhile. */
