@@ -2,7 +2,7 @@ import type { PartitionName, Peer } from '@gossipgrid/core'
 import type { Rendezvous } from '@gossipgrid/core/internals'
 import type { Violation } from './checkers.ts'
 import type { EventQueue } from './event-queue.ts'
-import { hasRow } from './partition-ledger.ts'
+import { hasRow, rememberedVersions } from './partition-ledger.ts'
 import type { PartitionLedger, PartitionWrite } from './partition-ledger.ts'
 import { copyKey, ownersOf } from './partition-witness.ts'
 import { peerIdOf } from './peer-ids.ts'
@@ -53,11 +53,12 @@ export class PartitionHandovers {
   /** Notes what the copies have. */
   look(): void {
     this.#rows.clear()
+    const versions = rememberedVersions()
     for (const machine of this.#deps.machines) {
       const { peer } = machine
       if (peer === undefined) continue
       for (const write of this.#deps.ledger.writes) {
-        if (!write.acknowledged || write.excused || !hasRow(peer, write)) continue
+        if (!write.acknowledged || write.excused || !hasRow(peer, write, versions)) continue
         const place = placeOf(machine, copyKey(write.name))
         const rows = this.#rows.get(place)
         if (rows === undefined) this.#rows.set(place, [write])

@@ -182,16 +182,19 @@ export class PartitionLedger {
     this.#lostDisksAt.push(this.#lostDisks)
     if (this.#lostDisksAt.length > this.#checksMin + 1) this.#lostDisksAt.shift()
     // What was not acknowledged when its machine crashed may have gone to others before.
-    for (const writes of this.#byKey.values()) for (const write of writes) noticeCopies(write, witnesses, nowMs)
+    const versions = rememberedVersions()
+    const hinters = witnesses.filter(({ hints }) => hints.size > 0)
+    for (const writes of this.#byKey.values())
+      for (const write of writes) noticeCopies(write, witnesses, nowMs, versions)
     for (const write of this.writes) {
       if (!write.acknowledged || write.excused) continue
       const key = copyKey(write.name)
       const copies = witnesses.flatMap(({ peer, copies: states }) => {
         const state = states.get(key)
-        return state === undefined ? [] : [{ peer, ...state, has: hasRow(peer, write) }]
+        return state === undefined ? [] : [{ peer, ...state, has: hasRow(peer, write, versions) }]
       })
       const holders = copies.filter(({ has }) => has).map(({ peer }) => peer)
-      const hinting = witnesses.filter((each) => hasHint(each, write))
+      const hinting = hinters.filter((each) => hasHint(each, write))
       const isHint = hinting.length > 0
       if (isHint) write.ownersKnown = Math.min(...hinting.map(({ peer }) => ownersOf(peer, write.name).size || 1))
       if (holders.length === 0 && !isHint && nowMs <= write.atRiskUntilMs) {
@@ -253,11 +256,24 @@ function isWholeOwner({ copies, peer }: Witness, name: PartitionName, origin: st
 }
 
 /** Whether a peer has a write in a copy of its partition, or a later version of its key, or has purged that. */
-export function hasRow(peer: Peer, write: PartitionWrite): boolean {
-  const version = versionOf(peer, write)
+export function hasRow(peer: Peer, write: PartitionWrite, versions: VersionsOf = versionOf): boolean {
+  const version = versions(peer, write)
   if (version !== undefined && isAtLeast(version, write)) return true
   const purged = write.ofKey.find((each) => isAtLeast(each, write) && hasPurged(peer, each))
   return purged !== undefined && (version === undefined || isNewAfter(purged, version))
+}
+
+export type VersionsOf = (peer: Peer, write: PartitionWrite) => Version | undefined
+
+/** As `versionOf`, and looks once for all writes to a key: good until a peer takes a step. */
+export function rememberedVersions(): VersionsOf {
+  const known = new Map<Peer, Map<readonly PartitionWrite[], Version | undefined>>()
+  return (peer, write) => {
+    let ofPeer = known.get(peer)
+    if (ofPeer === undefined) known.set(peer, (ofPeer = new Map()))
+    if (!ofPeer.has(write.ofKey)) ofPeer.set(write.ofKey, versionOf(peer, write))
+    return ofPeer.get(write.ofKey)
+  }
 }
 
 /** The version of a write's key in a peer's copy. */
@@ -304,22 +320,23 @@ function isSame(write: PartitionWrite, version: Version): boolean {
 }
 
 /** Records since when copies know of a write, and have purged it. */
-function noticeCopies(write: PartitionWrite, witnesses: readonly Witness[], nowMs: number): void {
-  if (write.seenAtMs === Infinity && witnesses.some(({ peer }) => hasSeen(peer, write))) write.seenAtMs = nowMs
+function noticeCopies(write: PartitionWrite, witnesses: readonly Witness[], nowMs: number, versions: VersionsOf): void {
+  if (write.seenAtMs === Infinity && witnesses.some(({ peer }) => hasSeen(peer, write, versions)))
+    write.seenAtMs = nowMs
   if (write.seenElsewhereAtMs === Infinity && write.seenAtMs < Infinity) {
     const others = witnesses.filter(({ peer }) => peer.peerId !== peerIdOf(write.machine))
-    if (others.some(({ peer }) => hasSeen(peer, write))) write.seenElsewhereAtMs = nowMs
+    if (others.some(({ peer }) => hasSeen(peer, write, versions))) write.seenElsewhereAtMs = nowMs
   }
   if (write.endsAtMs === Infinity || write.purgedAtMs < Infinity) return
   if (witnesses.some(({ peer }) => hasPurged(peer, write))) write.purgedAtMs = nowMs
 }
 
-function hasSeen(peer: Peer, write: PartitionWrite): boolean {
+function hasSeen(peer: Peer, write: PartitionWrite, versions: VersionsOf): boolean {
   // Its writer may have a copy that is not whole.
   if (write.hinted && peer.peerId === peerIdOf(write.machine)) return false
   const replica = peer.collections.find(write.name)?.replica
   if (replica === undefined) return false
-  const version = versionOf(peer, write)
+  const version = versions(peer, write)
   if (version !== undefined && isSame(write, version)) return true
   const writer = peer.collections.ids.indexOf(write.replicaId)
   return !write.reissued && writer !== undefined && replica.vector.has(writer, write.sequence)
