@@ -27,6 +27,8 @@ export interface PeerState {
   /** Bytes that wait for the disk or to be broadcast. */
   readonly waitingBytes: number
   readonly memoryBytes: number
+  /** Rows that sessions have brought it since it was opened. */
+  readonly rowsReceived: number
 }
 
 const quiet = (): void => undefined
@@ -49,6 +51,7 @@ function stateNow(): PeerState {
     members: Object.fromEntries(peers.filter(({ self }) => !self).map(({ peerId, state }) => [peerId, state])),
     waitingBytes: backlog.undurableBytes + backlog.broadcastBytes,
     memoryBytes: process.memoryUsage().rss,
+    rowsReceived: grid.metrics().sessions.rowsReceived,
   }
 }
 
