@@ -167,6 +167,7 @@ export class SimulatedMember {
         counts: guestWrites.counts,
       },
       loadQueries: () => maps.loadQueries(),
+      cursorKeys: office.passes.keys.map(({ cursorKey }) => cursorKey),
     })
     const service = new GuestService({
       ...{ ...office, pump: runtime, rates: new SubjectRates(), logger, guestsMax: 100 },

@@ -72,3 +72,17 @@ export const GUEST_REPLY_ROWS_MAX = 512
 export const GUEST_REPLY_PAGE_MAX_BYTES: number = 512 * 1024
 /** One answer as it travels: what is larger is refused. */
 export const GUEST_REPLY_MAX_BYTES: number = 2 * 1024 * 1024 - 64 * 1024
+/** Loops over changes and live queries of partitioned maps that a guest has at a time. */
+export const GUEST_FEEDS_MAX = 16
+/** Partitions that a member follows for one guest, those of all its feeds together. */
+export const GUEST_FOLLOWED_PARTITIONS_MAX = 4096
+/** Partitions that a member follows for all guests. */
+export const GUESTS_FOLLOWED_PARTITIONS_MAX = 16_384
+/** Changes of one loop of a guest that wait at a member; one answer of an owner more fits. Of more, those that come last are asked for again later. */
+export const GUEST_FEED_WAITING_MAX_BYTES: number = 1024 * 1024
+/** How long a member keeps what it follows for a guest that does not ask for it. Then the guest begins again where it was. */
+export const GUEST_FEED_IDLE_MAX_MS = 30_000
+/** Rows that a live query of a partitioned map shows at a guest. */
+export const GUEST_LIVE_ROWS_MAX = 1024
+/** Bytes of the values that a member keeps for a live query: of those rows, and of some behind them. */
+export const GUEST_LIVE_MAX_BYTES: number = 8 * 1024 * 1024

@@ -48,6 +48,8 @@ export type GuestMessage =
   | { readonly type: 'writes'; readonly writes: readonly GuestWrite[] }
   /** Asks something of a partitioned map: see `MapRequest`. The member answers with a `reply` of the same number. */
   | { readonly type: 'ask'; readonly number: number; readonly request: Uint8Array }
+  /** Asks what is new in a feed of a partitioned map: see `FeedRequest`. The member answers with a `followed` of the same number, when there is something. */
+  | { readonly type: 'follow'; readonly number: number; readonly request: Uint8Array }
   | {
       /** Topics and presence. The member answers with `taken`. */
       readonly type: 'signals'
@@ -95,6 +97,18 @@ export interface RefusedSignal {
   readonly text: string
 }
 
+/** The reply to an `ask`, or to a `follow`. */
+export interface MemberReply {
+  /** That of the request. */
+  readonly number: number
+  /** '' if the request was granted. */
+  readonly code: string
+  readonly text: string
+  readonly reply: Uint8Array | undefined
+  /** What the member would date a write with now. */
+  readonly hlc: number
+}
+
 /** What a member sends. */
 export type MemberMessage =
   | { readonly type: 'proof'; readonly signature: Uint8Array }
@@ -110,6 +124,8 @@ export type MemberMessage =
       readonly author: string | undefined
       /** Requests under way that the member takes. Members without partitioned maps for guests do not say it. */
       readonly requestsMax?: number | undefined
+      /** Feeds that the member serves. Members without feeds for guests do not say it. */
+      readonly feedsMax?: number | undefined
     }
   | {
       readonly type: 'rows'
@@ -139,17 +155,8 @@ export type MemberMessage =
       }[]
     }
   | { readonly type: 'taken'; readonly refused: readonly RefusedSignal[] }
-  | {
-      readonly type: 'reply'
-      /** That of the `ask`. */
-      readonly number: number
-      /** '' if the request was granted. */
-      readonly code: string
-      readonly text: string
-      readonly reply: Uint8Array | undefined
-      /** What the member would date a write with now. */
-      readonly hlc: number
-    }
+  | ({ readonly type: 'reply' } & MemberReply)
+  | ({ readonly type: 'followed' } & MemberReply)
   /** Why the connection ends. */
   | { readonly type: 'end'; readonly code: string; readonly text: string }
 
@@ -188,6 +195,7 @@ export function decodeGuestMessage(bytes: Uint8Array): GuestMessage {
     case 'writes':
       return { type, writes: fields.list('writes', GUEST_WRITES_MAX).map((write) => writeIn(new MessageFields(write))) }
     case 'ask':
+    case 'follow':
       return {
         type,
         number: fields.count('number'),
@@ -216,6 +224,7 @@ export function decodeMemberMessage(bytes: Uint8Array): MemberMessage {
         hlc: fields.count('hlc'),
         author: fields.has('author') ? fields.text('author', 16) : undefined,
         requestsMax: fields.has('requestsMax') ? fields.count('requestsMax') : undefined,
+        feedsMax: fields.has('feedsMax') ? fields.count('feedsMax') : undefined,
       }
     case 'rows':
       return {
@@ -241,6 +250,7 @@ export function decodeMemberMessage(bytes: Uint8Array): MemberMessage {
     case 'taken':
       return { type, refused: fields.list('refused', GUEST_SIGNALS_MAX + 1).map((each) => each as RefusedSignal) }
     case 'reply':
+    case 'followed':
       return {
         type,
         number: fields.count('number'),

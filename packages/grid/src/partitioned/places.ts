@@ -29,8 +29,20 @@ export class Places {
     return close > open + 1 ? [this.of(prefix)] : this.#names
   }
 
+  /** The partitions that may have keys with any of these prefixes, each once. */
+  withPrefixes(prefixes: readonly string[]): readonly PartitionName[] {
+    return [...new Set(prefixes.flatMap((prefix) => this.withPrefix(prefix)))]
+  }
+
   /** The number of a partition as users count: from 0. */
   indexOf({ partition }: PartitionName): number {
     return partition - this.#names.length
   }
+}
+
+/** What all of these texts begin with. */
+export function commonStart([first = '', ...others]: readonly string[]): string {
+  let length = first.length
+  for (const other of others) while (!other.startsWith(first.slice(0, length))) length -= 1
+  return first.slice(0, length)
 }

@@ -11,6 +11,7 @@ import { isSlotted } from '../map-kinds.ts'
 import type { GuestMessage, MemberMessage, WriteAnswer } from '../messages.ts'
 import type { GridSignals } from '../../signals/grid-signals.ts'
 import { LinkSignals } from '../signals/link-signals.ts'
+import { GuestFeeds } from '../feeds/guest-feeds.ts'
 import { GuestRequests } from '../partitioned/guest-requests.ts'
 import { GuestIdentity } from './guest-identity.ts'
 import type { GuestOutbox } from './guest-outbox.ts'
@@ -44,6 +45,7 @@ export class GuestLink {
   readonly signals: LinkSignals
   /** To partitioned maps. */
   readonly requests: GuestRequests
+  readonly feeds: GuestFeeds
   readonly #deps: GuestLinkDeps
   readonly #identity: GuestIdentity
   readonly #rows: GuestRows
@@ -90,6 +92,8 @@ export class GuestLink {
       },
     })
     this.requests.grants = this.#identity.grants
+    this.feeds = new GuestFeeds(pump.closing)
+    this.feeds.grants = this.#identity.grants
     deps.outbox.onWrite = () => this.#sendWritesSoon()
   }
 
@@ -166,10 +170,12 @@ export class GuestLink {
       if (this.#identity.subject !== undefined) {
         this.#rows.wipe()
         this.requests.refuseAll()
+        this.feeds.refuseAll()
       }
       this.#identity.become(subject, grants)
       this.#deps.outbox.grants = grants
       this.requests.grants = grants
+      this.feeds.grants = grants
       this.#deps.outbox.documents.author = undefined
     }
     this.#pass = pass
@@ -186,6 +192,7 @@ export class GuestLink {
     this.#isCaughtUp = false
     this.signals.ended()
     this.requests.ended()
+    this.feeds.ended()
     this.#failed(error)
   }
 
@@ -231,12 +238,16 @@ export class GuestLink {
         this.#observe(message.hlc)
         this.requests.replied(message)
         break
+      case 'followed':
+        this.#observe(message.hlc)
+        this.feeds.replied(message)
+        break
       case 'proof':
       case 'end':
     }
   }
 
-  #welcome({ author, grants, hlc, requestsMax, subject }: Extract<MemberMessage, { type: 'welcome' }>): void {
+  #welcome({ author, feedsMax, grants, hlc, requestsMax, subject }: Extract<MemberMessage, { type: 'welcome' }>): void {
     this.#shownHlc = hlc
     this.#shownAtMs = performance.now()
     this.#attempts = 0
@@ -251,6 +262,8 @@ export class GuestLink {
     this.signals.welcome(grants, subject, send)
     this.requests.grants = grants
     this.requests.welcome(requestsMax, send)
+    this.feeds.grants = grants
+    this.feeds.welcome(feedsMax, send)
     this.#deps.passes.observe(wallFromHlc(hlc))
     this.#scheduleRenewal(this.#deps.passes.renewalMs(this.#pass!))
     documents.opened()?.welcome()

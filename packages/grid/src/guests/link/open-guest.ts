@@ -59,7 +59,7 @@ export function guestLink(
   return {
     overlay: outbox,
     route: link.signals,
-    maps: mapsAtGuest(link.requests),
+    maps: mapsAtGuest({ requests: link.requests, feeds: link.feeds, pump: runtime }, logger),
     start: () => link.start(),
     status: () => link.status(),
     close: () => link.close(),

@@ -1,4 +1,12 @@
-import { GridError, VALUE_MAX_BYTES, decodeValue, encodeValue, kindCode } from '@gossipgrid/core'
+import {
+  GridError,
+  READ_TIMEOUT_MS,
+  VALUE_MAX_BYTES,
+  decodeValue,
+  encodeValue,
+  kindCode,
+  wallFromHlc,
+} from '@gossipgrid/core'
 import type { CollectionDescriptor } from '@gossipgrid/core'
 import { checkKey } from '../../batches/checks.ts'
 import { KeyTurns } from '../../flow/key-turns.ts'
@@ -6,7 +14,15 @@ import { isPromiseLike } from '../../flow/application-calls.ts'
 import type { ExpiryOptions } from '../../maps/map-options.ts'
 import type { ValueSchema } from '../../maps/schema.ts'
 import { onlyDefined } from '../../only-defined.ts'
-import type { Coverage } from '../../partitioned/changes/partition-changes.ts'
+import { changesOf } from '../../partitioned/changes/map-changes.ts'
+import type { ChangedEntry, ChangesDeps, RunningFeed } from '../../partitioned/changes/map-changes.ts'
+import type {
+  Coverage,
+  PartitionChange,
+  PartitionChangesOptions,
+  PartitionWatchOptions,
+  PartitionWatched,
+} from '../../partitioned/changes/partition-changes.ts'
 import { readOptions } from '../../partitioned/partition-options.ts'
 import type {
   OwnerReadOptions,
@@ -19,11 +35,20 @@ import type {
 } from '../../partitioned/partition-options.ts'
 import type { RoutedEntries } from '../../partitioned/routed-entries.ts'
 import type { MapWork } from '../../partitioned/routed-map.ts'
+import { Places } from '../../partitioned/places.ts'
+import type { Pump } from '../../runtime/write-path.ts'
+import type { AskedMap } from '../asked-map.ts'
 import { coveredWithin, notCovered } from '../covering.ts'
+import { ChangesAtGuest } from '../feeds/changes-at-guest.ts'
+import type { FedEntry } from '../feeds/feed-request.ts'
+import type { GuestFeeds } from '../feeds/guest-feeds.ts'
 import { GUEST_REQUEST_KEYS_MAX } from '../guest-limits.ts'
 import type { GuestRequests } from './guest-requests.ts'
 import { encodeMapRequest } from './map-request.ts'
 import type { MapQuestion, RepliedEntry, WalkPlace } from './map-request.ts'
+
+/** Keys whose last write is known as the guest's own when its change comes. */
+const OWN_WRITES_MAX = 1000
 
 /** An entry as a member has replied. */
 interface FoundAtMember {
@@ -34,6 +59,9 @@ interface FoundAtMember {
 
 export interface GuestMapDeps {
   readonly requests: GuestRequests
+  readonly feeds: GuestFeeds
+  /** Its clock says when entries expire. */
+  readonly pump: Pump
   readonly descriptor: CollectionDescriptor
   readonly schema: ValueSchema | undefined
   readonly mapTtlMs: number | undefined
@@ -43,6 +71,8 @@ export interface GuestMapDeps {
 export class GuestMap<Value> implements MapWork<Value> {
   readonly #deps: GuestMapDeps
   readonly #turns = new KeyTurns()
+  /** By key, the date of the last write of this guest. */
+  readonly #own = new Map<string, number>()
 
   constructor(deps: GuestMapDeps) {
     this.#deps = deps
@@ -160,21 +190,52 @@ export class GuestMap<Value> implements MapWork<Value> {
       throw new GridError('OWNERS_UNREACHABLE', `entries in ${unanswered.size} partitions were not answered for`)
   }
 
-  changes(): never {
-    throw forMembers('follows the changes of partitioned maps')
+  /** Calls `begun` once. */
+  changes(
+    options: PartitionChangesOptions & PartitionWatchOptions,
+    begun: (running: RunningFeed) => void,
+  ): AsyncGenerator<PartitionChange<Value> & PartitionWatched, void, undefined> {
+    const { descriptor, feeds, pump } = this.#deps
+    const { initial = false, key, prefix = '', signal } = options
+    if (key === undefined) this.checkRange(prefix)
+    else {
+      checkKey(key)
+      feeds.check(descriptor.name, key)
+    }
+    const places = new Places(descriptor)
+    const follow = { prefix: key ?? prefix, exact: key !== undefined, initial }
+    const deps: ChangesDeps<FedEntry> = {
+      begun,
+      places,
+      // Its cursors are not those of members.
+      cursorOf: { seed: ~pump.peer.collections.seed, descriptor },
+      wallMs: () => pump.wallMs,
+      source: (names, since) => {
+        const indexOf = places.indexOf.bind(places)
+        return new ChangesAtGuest({ feeds, asked: this.asked, follow, names, indexOf, since, signal })
+      },
+      read: (entry) => this.#changed(entry),
+    }
+    return changesOf<Value, FedEntry>(deps, options)
+  }
+
+  /** What members are asked about. */
+  get asked(): AskedMap {
+    const { name, owners, partitions } = this.#deps.descriptor
+    const kind = kindCode(this.#deps.descriptor)
+    return { map: name, kind, owners: owners!, partitions, timeoutMs: READ_TIMEOUT_MS }
   }
 
   /** Asks a member. Rejects as `GuestRequests.ask` does. */
   ask(question: MapQuestion, options: OwnerReadOptions, contentBytes: number = 0): Promise<unknown> {
     let dateHlc: number | undefined
-    const { name, owners, partitions } = this.#deps.descriptor
-    const asked = { map: name, kind: kindCode(this.#deps.descriptor), owners: owners!, partitions }
+    const { asked } = this
     return this.#deps.requests.ask(
       ({ again, timeoutMs }) => {
-        if (question.op !== 'write') return encodeMapRequest({ ...asked, timeoutMs, ...question })
+        if (question.op !== 'write') return encodeMapRequest({ ...asked, ...question, timeoutMs })
         // Its date is for good: members that it is sent to write the same.
-        dateHlc ??= this.#deps.requests.date()
-        return encodeMapRequest({ ...asked, timeoutMs, ...question, again, dateHlc })
+        dateHlc ??= this.#date(question.key)
+        return encodeMapRequest({ ...asked, ...question, timeoutMs, again, dateHlc })
       },
       contentBytes,
       options,
@@ -193,6 +254,23 @@ export class GuestMap<Value> implements MapWork<Value> {
   #isShown(bytes: Uint8Array): boolean {
     const { schema } = this.#deps
     return schema === undefined || schema.fits(decodeValue(bytes))
+  }
+
+  /** The date of a write now, by which its change is known when it comes. */
+  #date(key: string): number {
+    const hlc = this.#deps.requests.date()
+    this.#own.delete(key)
+    this.#own.set(key, hlc)
+    if (this.#own.size > OWN_WRITES_MAX) this.#own.delete(this.#own.keys().next().value!)
+    return hlc
+  }
+
+  #changed({ bytes, expiresAtMs = Infinity, hlc, key, subject }: FedEntry): ChangedEntry {
+    const local = this.#own.get(key) === hlc
+    const content = bytes !== undefined && this.#isShown(bytes) ? bytes : undefined
+    const by = local || subject === undefined ? {} : { subject }
+    const origin = { local, by: undefined, ...by, at: new Date(wallFromHlc(hlc)) }
+    return { key, content, expiresAtMs, origin }
   }
 
   #encode(value: Value): Uint8Array {

@@ -172,9 +172,6 @@ describe('a guest with a part of a partitioned map', () => {
       () => map.explain(),
       () => map.index('age'),
       () => map.indexes(),
-      () => map.live(),
-      () => collect(map.changes()),
-      () => collect(map.watch()),
       () => guest.owners('users'),
     ])
       await expect(call()).rejects.toMatchObject({ code: 'FORBIDDEN' })

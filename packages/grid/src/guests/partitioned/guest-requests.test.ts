@@ -1,6 +1,7 @@
 import { decodeValue, encodeValue } from '@gossipgrid/core'
 import { expect, it } from 'vitest'
 import { GUEST_REQUESTS_MAX, GUEST_REQUESTS_WAITING_MAX } from '../guest-limits.ts'
+import { GuestFeeds } from '../feeds/guest-feeds.ts'
 import type { GuestMessage } from '../messages.ts'
 import { GuestMap } from './guest-map.ts'
 import { GuestRequests } from './guest-requests.ts'
@@ -12,7 +13,9 @@ function rig(): { requests: GuestRequests; map: GuestMap<unknown>; closing: Abor
   const closing = new AbortController()
   const requests = new GuestRequests({ closing: closing.signal, date: () => (date += 1) })
   const descriptor = { name: 'users', kind: 'map', mode: 'partitioned', partitions: 16, owners: 3 } as const
-  return { requests, closing, map: new GuestMap({ requests, descriptor, schema: undefined, mapTtlMs: undefined }) }
+  const feeds = new GuestFeeds(closing.signal)
+  const deps = { requests, feeds, descriptor, pump: undefined as never, schema: undefined, mapTtlMs: undefined }
+  return { requests, closing, map: new GuestMap(deps) }
 }
 
 const requestIn = ({ request }: Ask): unknown => decodeValue(request)

@@ -1,18 +1,8 @@
 import { decodeValue, encodeValue, scanCbor } from '@gossipgrid/core'
+import { askedMapIn } from '../asked-map.ts'
+import type { AskedMap } from '../asked-map.ts'
 import { GUEST_REQUEST_KEYS_MAX, GUEST_REQUEST_MAX_BYTES } from '../guest-limits.ts'
 import { MessageFields } from '../message-fields.ts'
-import { calledSo } from '../covering.ts'
-
-/** The partitioned map that a guest asks about, as it has opened it. */
-export interface AskedMap {
-  readonly map: string
-  /** Code of its kind. */
-  readonly kind: number
-  readonly partitions: number
-  readonly owners: number
-  /** How long the member may wait for owners. */
-  readonly timeoutMs: number
-}
 
 /** Where a walk goes on: behind a key of a partition, among the keys with one of the prefixes that the pass covers. */
 export interface WalkPlace {
@@ -72,16 +62,7 @@ export function encodeMapRequest(request: MapRequest): Uint8Array {
 export function decodeMapRequest(bytes: Uint8Array): MapRequest {
   scanCbor(bytes)
   const fields = new MessageFields(decodeValue(bytes))
-  const map = MessageFields.name(fields.text('map', 1024))
-  if (calledSo(map).what !== 'map') throw MessageFields.malformed('map')
-  const asked = {
-    map,
-    kind: fields.count('kind'),
-    partitions: fields.count('partitions'),
-    owners: fields.count('owners'),
-    timeoutMs: fields.count('timeoutMs'),
-  }
-  return { ...asked, ...questionIn(fields) }
+  return { ...askedMapIn(fields), ...questionIn(fields) }
 }
 
 function questionIn(fields: MessageFields): MapQuestion {

@@ -4,6 +4,7 @@ import {
   decodeValue,
   encodeValue,
   hlcFromWall,
+  kindCode,
   wallFromHlc,
   writtenBy,
 } from '@gossipgrid/core'
@@ -12,6 +13,7 @@ import { KeyTurns } from '../../flow/key-turns.ts'
 import { checkTtl, expiryMs } from '../../maps/map-options.ts'
 import { checkPartitionWrite } from '../../partitioned/partition-options.ts'
 import type { PartitionReceipt, PartitionWriteOptions } from '../../partitioned/partition-options.ts'
+import type { PartAsking } from '../../partitioned/queries/part-asking.ts'
 import type { OwnerQueries } from '../../partitioned/queries/owner-queries.ts'
 import { RoutedEntries } from '../../partitioned/routed-entries.ts'
 import type { FoundEntry } from '../../partitioned/routed-entries.ts'
@@ -19,6 +21,7 @@ import { walkEntries } from '../../partitioned/routed-walk.ts'
 import { RoutedWrites } from '../../partitioned/routed-writes.ts'
 import type { RoutedRow } from '../../partitioned/routed-writes.ts'
 import type { WritePath } from '../../runtime/write-path.ts'
+import type { FollowedMap } from '../following/map-feeds.ts'
 import {
   GUEST_AHEAD_MAX_MS,
   GUEST_REPLY_MAX_BYTES,
@@ -56,11 +59,11 @@ export interface WriteJudge {
 }
 
 /** One partitioned map, as a member reads and writes it for guests. What guests may see and write is decided before. */
-export class ServedMap {
+export class ServedMap implements FollowedMap {
   readonly descriptor: CollectionDescriptor
+  readonly entries: RoutedEntries
   readonly #deps: ServedMapDeps
   readonly #collection: Collection
-  readonly #entries: RoutedEntries
   readonly #writes: RoutedWrites
   readonly #turns = new KeyTurns()
 
@@ -70,14 +73,24 @@ export class ServedMap {
     this.#deps = deps
     this.#collection = { descriptor, title, partitions: [], mismatch: undefined }
     // Guests have their own schemas, and rows of other peers may not fit that of this one either.
-    this.#entries = new RoutedEntries({ writes, collection: this.#collection, valueSizeMaxBytes, schema: undefined })
+    this.entries = new RoutedEntries({ writes, collection: this.#collection, valueSizeMaxBytes, schema: undefined })
     this.#writes = new RoutedWrites(writes)
+  }
+
+  /** Code of its kind. */
+  get kind(): number {
+    return kindCode(this.descriptor)
+  }
+
+  /** What owners are asked with for what live queries show. */
+  async asking(): Promise<PartAsking> {
+    return (await this.#deps.loadQueries()).asking
   }
 
   /** The first of these entries, as many as fit into a reply. */
   async read({ keys, all }: Extract<MapQuestion, { op: 'read' }>, timeoutMs: number): Promise<object> {
-    for (const key of keys) this.#entries.checkKey(key)
-    if (all) return { entries: [replied(await this.#entries.get(keys[0]!, { timeoutMs, from: 'all' }))] }
+    for (const key of keys) this.entries.checkKey(key)
+    if (all) return { entries: [replied(await this.entries.get(keys[0]!, { timeoutMs, from: 'all' }))] }
     const endMs = performance.now() + timeoutMs
     const entries: RepliedEntry[] = []
     let leftBytes = GUEST_REPLY_PAGE_MAX_BYTES
@@ -87,7 +100,7 @@ export class ServedMap {
       const some = keys.slice(entries.length, entries.length + countMax)
       const leftMs = Math.max(1, endMs - performance.now())
       largestBytes = 1
-      for (const found of await this.#entries.find(some, { timeoutMs: leftMs })) {
+      for (const found of await this.entries.find(some, { timeoutMs: leftMs })) {
         if (leftBytes <= 0) break
         const sizeBytes = found?.content?.length ?? 0
         largestBytes = Math.max(largestBytes, sizeBytes)
@@ -101,19 +114,19 @@ export class ServedMap {
   /** Writes with the guest's date, so that a write that two members take is one. */
   async write(write: Write, judge: WriteJudge, timeoutMs: number): Promise<object> {
     const { again, bytes, copies, dateHlc, key } = write
-    this.#entries.checkKey(key)
+    this.entries.checkKey(key)
     const options = { timeoutMs, ...(copies === undefined ? {} : { copies: copies === 0 ? ('all' as const) : copies }) }
     checkPartitionWrite<PartitionWriteOptions>(options, {})
-    const content = bytes === undefined ? undefined : this.#entries.encode(decodeValue(bytes))
+    const content = bytes === undefined ? undefined : this.entries.encode(decodeValue(bytes))
     const date = this.#dateOf(dateHlc)
     const expiresAtMs = this.#expiresAtMs(write, date)
     return this.#turns.take(key, async () => {
-      const isRead = again || judge.asks || content === undefined || this.#entries.readsBeforeWrites
+      const isRead = again || judge.asks || content === undefined || this.entries.readsBeforeWrites
       const { found, isTaken } = isRead ? await this.#before(write, timeoutMs) : { found: undefined, isTaken: false }
       if (!isTaken) await judge.judge(shown(content), shown(found?.content))
       judge.check()
       if (content === undefined && found?.content === undefined) return {}
-      const plain = (found ?? this.#entries.unknown(key)).rows(content, expiresAtMs)
+      const plain = (found ?? this.entries.unknown(key)).rows(content, expiresAtMs)
       const rows = plain.map((row) => ({ ...row, bytes: writtenBy(judge.subject, row.bytes) }))
       return { receipt: await this.#put(rows, date, options) }
     })
@@ -132,12 +145,12 @@ export class ServedMap {
       if (place !== undefined && prefix < place.prefix) continue
       const { after, partition } = prefix === place?.prefix ? place : { partition: 0, after: '' }
       const start = { partition, after, unanswered }
-      const walked = walkEntries(this.#entries, { prefix, timeoutMs, partial: true }, () => undefined, start)
+      const walked = walkEntries(this.entries, { prefix, timeoutMs, partial: true }, () => undefined, start)
       for await (const { key, content } of walked) {
         rows.push([key, content!])
         leftBytes -= key.length + content!.length
         if (rows.length < GUEST_REPLY_ROWS_MAX && leftBytes > 0) continue
-        const { places } = this.#entries
+        const { places } = this.entries
         const next: WalkPlace = { prefix, partition: places.indexOf(places.of(key)), after: key }
         return { rows, unanswered, next }
       }
@@ -154,7 +167,7 @@ export class ServedMap {
     const { limit = GUEST_REPLY_ROWS_MAX } = asked
     const isLess = typeof limit === 'number' && limit > GUEST_REPLY_ROWS_MAX
     const page = { ...asked, limit: isLess ? GUEST_REPLY_ROWS_MAX : limit }
-    const queries = (await this.#deps.loadQueries()).of<unknown>(this.#collection, this.#entries, partOf(prefixes))
+    const queries = (await this.#deps.loadQueries()).of<unknown>(this.#collection, this.entries, partOf(prefixes))
     const { rows, ...rest } = await queries.query<unknown>(page, { timeoutMs })
     return { rows: rows.map(({ key, value }) => [key, encodeValue(value, VALUE_MAX_BYTES)]), ...rest }
   }
@@ -165,7 +178,7 @@ export class ServedMap {
     prefixes: readonly string[],
     timeoutMs: number,
   ): Promise<object> {
-    const queries = (await this.#deps.loadQueries()).of<unknown>(this.#collection, this.#entries, partOf(prefixes))
+    const queries = (await this.#deps.loadQueries()).of<unknown>(this.#collection, this.entries, partOf(prefixes))
     const result = await queries.aggregate(asked, { timeoutMs })
     try {
       encodeValue(result, GUEST_REPLY_MAX_BYTES)
@@ -177,10 +190,10 @@ export class ServedMap {
 
   /** The entry as owners have it, and whether it is what this write has made of it. */
   async #before({ dateHlc, key }: Write, timeoutMs: number): Promise<{ found: FoundEntry; isTaken: boolean }> {
-    const [read] = await this.#entries.reads.keys([key], { timeoutMs })
+    const [read] = await this.entries.reads.keys([key], { timeoutMs })
     const rows = read?.rows
-    if (rows === undefined) throw this.#entries.reads.unreachable('the entry', { timeoutMs })
-    return { found: this.#entries.entry(key, rows), isTaken: rows.some(({ hlc }) => hlc === dateHlc) }
+    if (rows === undefined) throw this.entries.reads.unreachable('the entry', { timeoutMs })
+    return { found: this.entries.entry(key, rows), isTaken: rows.some(({ hlc }) => hlc === dateHlc) }
   }
 
   async #put(

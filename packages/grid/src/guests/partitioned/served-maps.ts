@@ -5,7 +5,9 @@ import type { OwnerQueries } from '../../partitioned/queries/owner-queries.ts'
 import { isRegistered } from '../../partitioned/queries/registration.ts'
 import type { WritePath } from '../../runtime/write-path.ts'
 import type { AskedWrite } from '../asked-write.ts'
+import type { AskedMap } from '../asked-map.ts'
 import { coveredWithin, covers, notCovered } from '../covering.ts'
+import { MapFeeds } from '../following/map-feeds.ts'
 import type { Grant } from '../grants.ts'
 import { GUEST_REPLY_MAX_BYTES, GUEST_REQUEST_MAX_MS } from '../guest-limits.ts'
 import type { PassContent } from '../pass-text.ts'
@@ -18,6 +20,8 @@ export interface ServedMapsDeps {
   readonly writes: WritePath
   readonly valueSizeMaxBytes: number
   readonly loadQueries: () => Promise<OwnerQueries>
+  /** Keys that places of guests are sealed with, the current one first. */
+  readonly cursorKeys: readonly CryptoKey[]
   /** Undefined where the application allows all that passes cover. */
   readonly isAuthorized: ((pass: PassContent, asked: AskedWrite) => Promise<boolean>) | undefined
   /** Writes of guests since opening. */
@@ -36,6 +40,8 @@ export interface Served {
 
 /** The partitioned maps that this member reads and writes for guests. */
 export class ServedMaps {
+  /** What guests follow of them. */
+  readonly feeds: MapFeeds
   readonly #deps: ServedMapsDeps
   readonly #maps = new Map<string, ServedMap>()
   /** Walks and queries of one subject run one after another. */
@@ -43,6 +49,8 @@ export class ServedMaps {
 
   constructor(deps: ServedMapsDeps) {
     this.#deps = deps
+    const { cursorKeys: keys, writes } = deps
+    this.feeds = new MapFeeds({ pump: writes.pump, keys, map: (asked, timeoutMs) => this.#mapOf(asked, timeoutMs) })
   }
 
   /**
@@ -108,7 +116,7 @@ export class ServedMaps {
   }
 
   /** Rejects with `OWNERS_UNREACHABLE` for one that no member has opened, with `COLLECTION_MISMATCH` for another one of that name. */
-  async #mapOf(asked: MapRequest, timeoutMs: number): Promise<ServedMap> {
+  async #mapOf(asked: AskedMap, timeoutMs: number): Promise<ServedMap> {
     const { pump } = this.#deps.writes
     pump.checkOpen()
     const { collections, partitions } = pump.peer
@@ -157,7 +165,7 @@ function seenBy(request: MapRequest & MapQuestion, grants: readonly Grant[]): re
   return prefixes
 }
 
-function mismatch({ map }: MapRequest): GridError {
+function mismatch({ map }: AskedMap): GridError {
   return new GridError('COLLECTION_MISMATCH', `members have opened '${map}' with other options`)
 }
 

@@ -1,5 +1,7 @@
 import { GridError, hlcFromWall } from '@gossipgrid/core'
 import type { Pump } from '../../runtime/write-path.ts'
+import { SessionFeeds } from '../following/session-feeds.ts'
+import type { Grant } from '../grants.ts'
 import { GUEST_REQUESTS_MAX } from '../guest-limits.ts'
 import type { GuestMessage, MemberMessage } from '../messages.ts'
 import type { PassContent } from '../pass-text.ts'
@@ -18,18 +20,25 @@ export interface SessionRequestsDeps {
 export class SessionRequests {
   readonly #deps: SessionRequestsDeps
   readonly #ready: (Served & { readonly number: number })[] = []
+  readonly #feeds: SessionFeeds
   #underWay = 0
 
   constructor(deps: SessionRequestsDeps) {
     this.#deps = deps
+    this.#feeds = new SessionFeeds({ ...deps, feeds: deps.maps.feeds })
   }
 
   get hasReplies(): boolean {
-    return this.#ready.length > 0
+    return this.#ready.length > 0 || this.#feeds.hasReplies
   }
 
   /** Throws `MESSAGE_MALFORMED` for more at a time than an honest guest sends. */
-  take({ number, request }: Extract<GuestMessage, { type: 'ask' }>): void {
+  take(message: Extract<GuestMessage, { type: 'ask' | 'follow' }>): void {
+    const { number, request, type } = message
+    if (type === 'follow') {
+      this.#feeds.take(message)
+      return
+    }
     if (this.#underWay >= GUEST_REQUESTS_MAX)
       throw new GridError('MESSAGE_MALFORMED', `it has more than ${GUEST_REQUESTS_MAX} requests under way`)
     this.#underWay += 1
@@ -41,15 +50,23 @@ export class SessionRequests {
   }
 
   /** The next reply, as far as the pass covers it now. */
-  next({ grants }: PassContent): MemberMessage | undefined {
+  next(pass: PassContent): MemberMessage | undefined {
     const ready = this.#ready.shift()
-    if (ready === undefined) return undefined
+    if (ready === undefined) return this.#feeds.next(pass)
     this.#underWay -= 1
     const { peer, wallMs } = this.#deps.pump
     const hlc = Math.max(hlcFromWall(wallMs), peer.time.hybridClock.last)
     const { code, isCovered, number, reply, text } = ready
-    if (isCovered(grants)) return { type: 'reply', number, code, text, reply, hlc }
+    if (isCovered(pass.grants)) return { type: 'reply', number, code, text, reply, hlc }
     const refused = 'the pass does not cover this any more'
     return { type: 'reply', number, code: 'FORBIDDEN', text: refused, reply: undefined, hlc }
+  }
+  /** The pass covers something else now. */
+  regrant(grants: readonly Grant[]): void {
+    this.#feeds.regrant(grants)
+  }
+
+  close(): void {
+    this.#feeds.close()
   }
 }

@@ -4,7 +4,7 @@ import { nextTurn } from '../../flow/next-turn.ts'
 import type { Logger } from '../../logger.ts'
 import type { Pump } from '../../runtime/write-path.ts'
 import type { GuestChannel } from '@gossipgrid/network/guest-dialler'
-import { GUEST_ENTRY_MAX_MS, GUEST_REQUESTS_MAX, GUEST_WAITING_MESSAGES_MAX } from '../guest-limits.ts'
+import { GUEST_ENTRY_MAX_MS, GUEST_FEEDS_MAX, GUEST_REQUESTS_MAX, GUEST_WAITING_MESSAGES_MAX } from '../guest-limits.ts'
 import { isSlotted } from '../map-kinds.ts'
 import { decodeGuestMessage, encodeMemberMessage } from '../messages.ts'
 import type { GuestMessage, MemberMessage, WriteAnswer } from '../messages.ts'
@@ -102,6 +102,7 @@ export class GuestSession {
     clearTimeout(this.#endTimer)
     this.#woken.resolve()
     this.#signals?.close(this.#pass!.subject)
+    this.#requests?.close()
     this.#deps.left(this)
   }
 
@@ -144,7 +145,7 @@ export class GuestSession {
       this.#signals!.take(this.#validPass(), message)
       return
     }
-    if (message.type === 'ask') {
+    if (message.type === 'ask' || message.type === 'follow') {
       this.#requests!.take(message)
       return
     }
@@ -162,11 +163,14 @@ export class GuestSession {
   }
 
   /** Waits until a subject may write so much more. */
-  async #pace(subject: string, message: Extract<GuestMessage, { type: 'ask' | 'signals' | 'writes' }>): Promise<void> {
+  async #pace(
+    subject: string,
+    message: Extract<GuestMessage, { type: 'ask' | 'follow' | 'signals' | 'writes' }>,
+  ): Promise<void> {
     const sizes =
       message.type === 'writes'
         ? message.writes.map(({ bytes, rowKey }) => rowKey.length + (bytes?.length ?? 0))
-        : message.type === 'ask'
+        : message.type === 'ask' || message.type === 'follow'
           ? [message.request.length]
           : [...message.messages, ...message.listen, message.presence].map(signalBytes)
     const sizeBytes = sizes.reduce((sum, size) => sum + size, 0)
@@ -230,6 +234,7 @@ export class GuestSession {
     this.#passes += 1
     this.#validPass()
     this.#reads?.regrant(content.grants)
+    this.#requests?.regrant(content.grants)
     await this.#welcome(content)
     this.wake()
   }
@@ -241,7 +246,8 @@ export class GuestSession {
     const hlc = Math.max(hlcFromWall(wallMs), peer.time.hybridClock.last)
     const author = await this.#deps.edits.authorOf(subject, this.#guest)
     this.#signals!.author = author
-    await this.#send({ type: 'welcome', subject, expiresAtMs, grants, hlc, author, requestsMax: GUEST_REQUESTS_MAX })
+    const maxima = { requestsMax: GUEST_REQUESTS_MAX, feedsMax: GUEST_FEEDS_MAX }
+    await this.#send({ type: 'welcome', subject, expiresAtMs, grants, hlc, author, ...maxima })
   }
 
   /** The pass, which is looked at again whenever anything is read or written by it. Throws `PASS_INVALID`. */

@@ -44,6 +44,7 @@ export async function serveGuests(input: ServeGuestsInput): Promise<GuestService
     writes,
     valueSizeMaxBytes,
     loadQueries: () => maps.loadQueries(),
+    cursorKeys: office.passes.keys.map(({ cursorKey }) => cursorKey),
     isAuthorized: authorize && ((pass, asked) => isAuthorized({ authorize, logger }, pass, asked)),
     counts: taken.counts,
   })

@@ -3,10 +3,12 @@ import type { Followed, FollowedKey, PartitionName, Peer } from '@gossipgrid/cor
 import { onAbort } from '../../flow/on-abort.ts'
 import { aborted } from '../../runtime/waiting.ts'
 import type { Pump } from '../../runtime/write-path.ts'
+import type { ArrivedKeys, ChangeSource } from './change-source.ts'
 import { EarlyKeys } from './early-keys.ts'
 
-/** Partitions that are asked at once for all that is there. Each of them may send 256 KiB. */
 const FILLING_MAX = 16
+/** What a key takes besides its rows. */
+const KEY_COST_BYTES = 64
 
 export interface FollowedPartitionsDeps {
   readonly pump: Pump
@@ -16,28 +18,25 @@ export interface FollowedPartitionsDeps {
   readonly prefix: string
   /** Only the key that is equal to `prefix`. */
   readonly exact: boolean
-  /** With all that is there. */
-  readonly initial: boolean
+  /** With all that is there; or the places of which it is so. */
+  readonly initial: boolean | ReadonlySet<number>
   /** By place in `names`, where to go on. */
   readonly since: ReadonlyMap<number, Uint8Array>
   readonly signal: AbortSignal | undefined
+  /** Partitions that are asked at once for all that is there. Each of them may send 256 KiB. Default: 16. */
+  readonly fillingMax?: number
+  /** Bytes of answers that wait for the reader; one answer more fits. What comes past it is dropped, and asked for again. Default: one answer of each partition. */
+  readonly waitingMaxBytes?: number
 }
 
-/** What has changed in one partition. */
-export interface ArrivedChanges extends Pick<Followed, 'keys' | 'reset' | 'more'> {
-  /** Of the partition, in `names`. */
-  readonly place: number
-  /** It has what was there when the reader began: deletes in it are of keys that the reader was never given. */
-  readonly isFirst: boolean
-  /** Where to ask on. Undefined: these are keys of earlier answers, whose time has come only now. */
-  readonly since: Uint8Array | undefined
-}
+/** What has changed in one partition. `since` is undefined for keys of earlier answers, whose time has come only now. */
+export type ArrivedChanges = ArrivedKeys<FollowedKey>
 
 /**
  * Follows partitions for one reader. A partition is asked for its next changes when the reader has taken the last ones. So what waits
  * here is bounded, and a slow reader misses versions in between, but never the last one.
  */
-export class FollowedPartitions {
+export class FollowedPartitions implements ChangeSource<FollowedKey> {
   readonly #deps: FollowedPartitionsDeps
   readonly #cursors: (Uint8Array | undefined)[]
   /** Where the next question goes on. It may be behind keys that are dated too early to be given. */
@@ -48,6 +47,9 @@ export class FollowedPartitions {
   /** Places that have given all that was there. */
   readonly #filled = new Set<number>()
   readonly #arrived: ArrivedChanges[] = []
+  #waitingBytes = 0
+  /** Places whose answers were dropped, to be asked again when the reader has taken the others. */
+  readonly #dropped = new Set<number>()
   readonly #stops = new Map<number, () => void>()
   readonly #unanswered: Set<number>
   /** The place of the changes that the reader is taking, and whether it was moved back meanwhile. */
@@ -79,9 +81,19 @@ export class FollowedPartitions {
     return this.#unanswered
   }
 
+  /** Something waits for the reader. */
+  get hasArrived(): boolean {
+    return this.#arrived.length > 0
+  }
+
+  /** What waits takes about so many bytes. */
+  get waitingBytes(): number {
+    return this.#waitingBytes
+  }
+
   /** The reader has been given all that has come. */
   get isCaughtUp(): boolean {
-    return this.#arrived.length === 0 && this.#unanswered.size === 0 && this.#filling === 0
+    return this.#arrived.length + this.#dropped.size + this.#unanswered.size + this.#filling === 0
   }
 
   /** By place, where to go on after what the reader was given. */
@@ -154,6 +166,8 @@ export class FollowedPartitions {
       for (const off of offs) off()
     }
     const arrived = this.#arrived.shift()
+    if (arrived?.since !== undefined) this.#waitingBytes -= bytesOf(arrived.keys)
+    if (this.#arrived.length === 0) for (const place of this.#dropped) this.#askAgain(place)
     this.#taken = arrived?.since === undefined ? undefined : arrived.place
     this.#hasGoneBack = false
     return arrived
@@ -173,6 +187,7 @@ export class FollowedPartitions {
     for (const stop of this.#stops.values()) stop()
     this.#stops.clear()
     this.#early.stop()
+    this.#dropped.clear()
     this.#arrived.length = 0
     this.#wake?.()
   }
@@ -182,7 +197,7 @@ export class FollowedPartitions {
     if (!this.#early.has(place)) this.#cursors[place] = cursor
     if (this.#taken === place) this.#hasGoneBack = true
     const waiting = this.#arrived.findIndex((arrived) => arrived.place === place && arrived.since !== undefined)
-    if (waiting >= 0) this.#arrived.splice(waiting, 1)
+    if (waiting >= 0) this.#waitingBytes -= bytesOf(this.#arrived.splice(waiting, 1)[0]!.keys)
     const stop = this.#stops.get(place)
     stop?.()
     if (stop !== undefined || waiting >= 0 || this.#paused.delete(place)) this.#ask(place)
@@ -204,7 +219,8 @@ export class FollowedPartitions {
   }
 
   #askMore(): void {
-    while (this.#next < this.#deps.names.length && this.#filling < FILLING_MAX) {
+    const { fillingMax = FILLING_MAX, names } = this.#deps
+    while (this.#next < names.length && this.#filling < fillingMax) {
       this.#filling += 1
       this.#ask(this.#next++)
     }
@@ -216,14 +232,19 @@ export class FollowedPartitions {
     const isFirst = !this.#filled.has(place)
     const since = this.#asked[place]
     // Without news an owner waits for a while: what is to be followed first would not be known before.
-    const follow = { name: names[place]!, prefix, exact, initial, since, atOnce: isFirst && since !== undefined }
+    const hasInitial = typeof initial === 'boolean' ? initial : initial.has(place)
+    const follow = {
+      name: names[place]!,
+      prefix,
+      exact,
+      initial: hasInitial,
+      since,
+      atOnce: isFirst && since !== undefined,
+    }
     const asked = (peer: Peer): (() => void) =>
       peer.partitions.follow(follow, pump.now(), (followed) => {
         this.#stops.delete(place)
-        const { keys, ahead, reset } = kept(followed)
-        this.#early.take(place, { keys, ahead, reset })
-        this.#arrived.push({ ...followed, keys, place, isFirst })
-        this.#wake?.()
+        this.#arrive(place, isFirst, followed)
       })
     this.#stops.set(
       place,
@@ -231,6 +252,29 @@ export class FollowedPartitions {
     )
     pump.tickSoon()
   }
+
+  #arrive(place: number, isFirst: boolean, followed: Followed): void {
+    const { waitingMaxBytes = Infinity } = this.#deps
+    if (this.#arrived.length > 0 && this.#waitingBytes >= waitingMaxBytes) {
+      this.#dropped.add(place)
+      return
+    }
+    const { keys, ahead, reset } = kept(followed)
+    this.#early.take(place, { keys, ahead, reset })
+    this.#waitingBytes += bytesOf(keys)
+    this.#arrived.push({ keys, place, isFirst, reset, more: followed.more, since: followed.since })
+    this.#wake?.()
+  }
+
+  #askAgain(place: number): void {
+    this.#dropped.delete(place)
+    if (!this.#stops.has(place)) this.#ask(place)
+  }
+}
+
+function bytesOf(keys: readonly FollowedKey[]): number {
+  const rowBytes = ({ key, rows }: FollowedKey): number => rows.reduce((sum, { end }) => sum + key.length + end, 0)
+  return keys.reduce((sum, each) => sum + KEY_COST_BYTES + rowBytes(each), 0)
 }
 
 /** Values are views of a message, or of the copy of this peer. */

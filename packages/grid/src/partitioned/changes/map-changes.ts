@@ -1,9 +1,11 @@
 import { decodeValue, isDelete, isSwept, subjectOf, wallFromHlc } from '@gossipgrid/core'
-import type { CollectionDescriptor, PartitionName, Row } from '@gossipgrid/core'
+import type { CollectionDescriptor, FollowedKey, PartitionName, Row } from '@gossipgrid/core'
 import type { Pump } from '../../runtime/write-path.ts'
 import { EntryEnds } from './entry-ends.ts'
 import { FollowedPartitions } from './followed-partitions.ts'
+import type { ChangeSource } from './change-source.ts'
 import { mapCursor, readMapCursor } from './map-cursor.ts'
+import type { CursorOf } from './map-cursor.ts'
 import type {
   Coverage,
   PartitionChange,
@@ -19,14 +21,17 @@ export interface RunningFeed {
   readonly stop: () => void
 }
 
+/** Where the entries of a map are. */
+export interface EntryPlaces {
+  of(key: string): PartitionName
+  withPrefix(prefix: string): readonly PartitionName[]
+  indexOf(name: PartitionName): number
+}
+
 /** The entries of a map, wherever they are. */
 export interface FollowedEntries {
   readonly descriptor: CollectionDescriptor
-  readonly places: {
-    of(key: string): PartitionName
-    withPrefix(prefix: string): readonly PartitionName[]
-    indexOf(name: PartitionName): number
-  }
+  readonly places: EntryPlaces
   /** Throws once they cannot be read any more. */
   readonly reads: { check(): void }
   /** What readers see of an entry with these rows. */
@@ -44,70 +49,96 @@ export interface MapChangesDeps {
   readonly begun: (running: RunningFeed) => void
 }
 
+/** Who wrote an entry, and when. */
+export type ChangeOrigin = Pick<PartitionChange<unknown>, 'local' | 'by' | 'subject' | 'at'>
+
+/** An entry that has changed, as readers see it. */
+export interface ChangedEntry {
+  readonly key: string
+  readonly content: Uint8Array | undefined
+  readonly expiresAtMs: number
+  readonly origin: ChangeOrigin
+}
+
+export interface ChangesDeps<Key> extends Pick<MapChangesDeps, 'begun'> {
+  readonly places: EntryPlaces
+  /** Of which map cursors are. */
+  readonly cursorOf: CursorOf
+  readonly wallMs: () => number
+  /** Follows these partitions, some of them from a cursor on, by their places among `names`. */
+  source(names: readonly PartitionName[], since: ReadonlyMap<number, Uint8Array>): ChangeSource<Key>
+  read(changed: Key): ChangedEntry
+}
+
 type Shown<Value> = PartitionChange<Value> & PartitionWatched
 
 /** See `PartitionedMap.changes` and `watch`. */
-export async function* mapChanges<Value>(
+export function mapChanges<Value>(
   { begun, entries, pump }: MapChangesDeps,
   options: PartitionChangesOptions & PartitionWatchOptions,
 ): AsyncGenerator<Shown<Value>, void, undefined> {
-  const { places, reads } = entries
-  const { initial = false, key: only, prefix = '', signal, since } = options
+  const { initial = false, key: only, prefix = '', signal } = options
+  const deps: ChangesDeps<FollowedKey> = {
+    begun,
+    places: entries.places,
+    cursorOf: { seed: pump.peer.collections.seed, descriptor: entries.descriptor },
+    wallMs: () => pump.wallMs,
+    source: (names, since) => {
+      const keys = { prefix: only ?? prefix, exact: only !== undefined, initial }
+      return new FollowedPartitions({ pump, check: () => entries.reads.check(), names, ...keys, since, signal })
+    },
+    read: ({ key, rows }) => ({ key, ...entries.entry(key, rows), origin: originOf(rows, pump) }),
+  }
+  return changesOf<Value, FollowedKey>(deps, options)
+}
+
+/** Changes of partitions, as readers see them. */
+export async function* changesOf<Value, Key>(
+  { begun, cursorOf: of, places, read, source, wallMs }: ChangesDeps<Key>,
+  { key: only, prefix = '', since }: PartitionChangesOptions & PartitionWatchOptions,
+): AsyncGenerator<Shown<Value>, void, undefined> {
   const names = only === undefined ? places.withPrefix(prefix) : [places.of(only)]
   const indexOf = (place: number): number => places.indexOf(names[place]!)
-  const of = { seed: pump.peer.collections.seed, descriptor: entries.descriptor }
   const from = since === undefined ? new Map<number, Uint8Array>() : readMapCursor(since, of)
   const cursors = names.flatMap((name, place) => {
     const cursor = from.get(places.indexOf(name))
     return cursor === undefined ? [] : [[place, cursor] as const]
   })
-  const followed = new FollowedPartitions({
-    pump,
-    check: () => reads.check(),
-    names,
-    prefix: only ?? prefix,
-    exact: only !== undefined,
-    initial,
-    since: new Map(cursors),
-    signal,
-  })
+  const followed = source(names, new Map(cursors))
   const coverage = (): Coverage => {
     const unanswered = [...followed.unanswered].map(indexOf)
     return { complete: unanswered.length === 0, unanswered }
   }
   begun({ coverage, stop: () => followed.stop() })
-  const cursorOf = (): (() => string | undefined) => {
+  const cursorNow = (): (() => string | undefined) => {
     if (!followed.isCaughtUp) return () => undefined
-    const cursors = new Map(
+    const after = new Map(
       followed.cursors.flatMap((cursor, place) => (cursor === undefined ? [] : [[indexOf(place), cursor] as const])),
     )
-    return () => mapCursor(of, cursors)
+    return () => mapCursor(of, after)
   }
-  const ends = new EntryEnds(
-    () => pump.wallMs,
-    () => followed.wake(),
-  )
+  const ends = new EntryEnds(wallMs, () => followed.wake())
   try {
     for (;;) {
       for (const [key, atMs] of ends.take())
-        yield shown(ended<Value>(key, atMs, places.indexOf(places.of(key))), cursorOf())
+        yield shown(ended<Value>(key, atMs, places.indexOf(places.of(key))), cursorNow())
       const arrived = await followed.next()
       if (arrived === 'woken') continue
       if (arrived === undefined) return
       const partition = indexOf(arrived.place)
       const changes: PartitionChange<Value>[] = arrived.reset ? [resetOf(partition)] : []
       const hides = arrived.reset || (arrived.isFirst && since === undefined)
-      for (const { key, rows } of arrived.keys) {
-        const { content, expiresAtMs } = entries.entry(key, rows)
+      for (const each of arrived.keys) {
+        const { content, expiresAtMs, key, origin } = read(each)
         ends.set(key, content === undefined ? Infinity : expiresAtMs)
         // Deletes of what the reader was never given.
         if (content === undefined && hides) continue
-        changes.push({ ...changeOf<Value>(key, content, expiresAtMs, partition), ...originOf(rows, pump) })
+        changes.push({ ...changeOf<Value>(key, content, expiresAtMs, partition), ...origin })
       }
       const last = changes.pop()
       for (const change of changes) yield shown(change, () => undefined)
       followed.done(arrived)
-      if (last !== undefined) yield shown(last, cursorOf())
+      if (last !== undefined) yield shown(last, cursorNow())
     }
   } finally {
     ends.stop()
@@ -143,20 +174,17 @@ function resetOf<Value>(partition: number): PartitionChange<Value> {
 }
 
 /** Where the latest row of an entry comes from. */
-function originOf(
-  rows: readonly Readonly<Row>[],
-  { peer }: Pump,
-): Pick<PartitionChange<unknown>, 'local' | 'by' | 'subject' | 'at'> {
+function originOf(rows: readonly Readonly<Row>[], { peer }: Pump): ChangeOrigin {
   const latest = rows.reduce((later, row) => (row.hlc > later.hlc ? row : later))
   const replicaId = peer.collections.ids.id(latest.writer)
   const local = replicaId === peer.replicaId || replicaId === peer.partitions.writerId
   const by = local ? peer.peerId : peer.membership.writerOf(replicaId)
-  const subject = writerOf(latest)
+  const subject = subjectOfRow(latest)
   return { local, by, ...(subject === undefined ? {} : { subject }), at: new Date(wallFromHlc(latest.hlc)) }
 }
 
 /** The subject of the guest that set or deleted a row. Undefined for a member, and for what has expired. */
-function writerOf({ bytes, end, start }: Readonly<Row>): string | undefined {
+export function subjectOfRow({ bytes, end, start }: Readonly<Row>): string | undefined {
   const stored = bytes?.subarray(start, end)
   if (stored === undefined || (isSwept(stored, 0, stored.length) && !isDelete(stored))) return undefined
   return subjectOf(stored)

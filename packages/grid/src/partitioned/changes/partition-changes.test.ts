@@ -1,3 +1,4 @@
+import { decodeValue } from '@gossipgrid/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Grid } from '../../grid.ts'
 import { TestGrids, collect, diskInMemory, until } from '../../rig/test-grids.ts'
@@ -291,6 +292,41 @@ describe('partitions that are followed', () => {
     expect([...followed.unanswered]).toEqual([])
     followed.stop()
   })
+})
+
+it('of what comes past its bound a reader is given the rest later, and nothing is left out', async () => {
+  const [grid] = await openAll(1)
+  const map = grid!.map<string>('large', SHAPE)
+  const keys = ENTRIES.map(([key]) => key)
+  for (const key of keys) await map.set(key, key.padEnd(20_000))
+  const { pump } = (grid as unknown as { writes: WritePath }).writes
+  const { name, partitions, owners } = map
+  const places = new Places({ name, kind: 'map', mode: 'partitioned', partitions, owners })
+  const waitingMaxBytes = 200_000
+  const followed = new FollowedPartitions({
+    ...{ pump, check: () => undefined, names: places.all, prefix: '', exact: false, initial: true },
+    ...{ since: new Map(), signal: undefined, waitingMaxBytes },
+  })
+  const last = new Map<string, string>()
+  let waited = 0
+  const take = async (): Promise<void> => {
+    const arrived = await followed.next()
+    if (typeof arrived !== 'object') throw new Error('it has ended')
+    for (const { key, rows } of arrived.keys) last.set(key, String(decodeValue(rows[0]!.bytes!)).trimEnd())
+    followed.done(arrived)
+    waited = Math.max(waited, followed.waitingBytes)
+  }
+  while (last.size < keys.length) await take()
+  // The reader is slow now, and all partitions change.
+  for (const key of keys) await map.set(key, `${key} again`.padEnd(20_000))
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  waited = Math.max(waited, followed.waitingBytes)
+  while ([...last].some(([key, value]) => value !== `${key} again`)) await take()
+  // One answer more fits.
+  expect(waited).toBeGreaterThan(waitingMaxBytes / 2)
+  expect(waited).toBeLessThan(2 * waitingMaxBytes)
+  await until(() => followed.isCaughtUp, 'all is taken')
+  followed.stop()
 })
 
 describe('what a reader remembers of when entries end', () => {

@@ -12,6 +12,7 @@ import type { PartAsking } from '../queries/part-asking.ts'
 import { rowsQuestion } from '../queries/part-question.ts'
 import { PartRows } from '../queries/part-rows.ts'
 import type { PartPage } from '../queries/part-rows.ts'
+import { commonStart } from '../places.ts'
 import type { RoutedEntries } from '../routed-entries.ts'
 import { FollowedRows } from './followed-rows.ts'
 
@@ -49,13 +50,24 @@ export class FollowedQuery {
   constructor(deps: FollowedQueryDeps, query: CheckedQuery) {
     this.#deps = deps
     this.#query = query
-    this.#names = deps.entries.places.all
+    const { places } = deps.entries
+    const { within } = query
+    this.#names = within === undefined ? places.all : places.withPrefixes(within)
     this.#places = new Map(this.#names.map((name, place) => [name, place]))
     this.rows = new FollowedRows(query, () => this.stop())
     this.#ends = new EntryEnds(
       () => deps.pump.wallMs,
       () => this.#followed?.wake(),
     )
+  }
+
+  /** How many partitions it follows. */
+  get partitionCount(): number {
+    return this.#names.length
+  }
+
+  get isStopped(): boolean {
+    return this.#isStopped
   }
 
   /** All partitions have answered, and no row is missing before the limit. */
@@ -212,7 +224,7 @@ export class FollowedQuery {
       pump,
       check: () => entries.reads.check(),
       names: this.#names,
-      prefix: '',
+      prefix: commonStart(this.#query.within ?? ['']),
       exact: false,
       initial: true,
       since,

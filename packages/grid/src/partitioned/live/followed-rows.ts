@@ -19,6 +19,8 @@ export class FollowedRows implements EntrySource {
   end: Position | undefined
   /** An entry was too long to be tested: it is not among the rows, and may match. */
   hasSkipped = false
+  /** Of the values of all rows. */
+  sizeBytes = 0
   readonly #query: CheckedQuery
   readonly #entry = new OneEntry()
   readonly #test: RowTest
@@ -110,6 +112,7 @@ export class FollowedRows implements EntrySource {
     const entry = this.#free.pop() ?? this.#keys.length
     this.#keys[entry] = key
     this.#contents[entry] = content
+    this.sizeBytes += content.length
     this.#numbers.set(key, entry)
     this.#rows.insert({ ...row, entry })
     this.#changed.add(entry)
@@ -119,6 +122,11 @@ export class FollowedRows implements EntrySource {
   remove(key: string): void {
     const entry = this.#numbers.get(key)
     if (entry !== undefined) this.#remove(entry)
+  }
+
+  /** The first rows, so many of them, with their values. */
+  first(count: number): (readonly [key: string, content: Uint8Array])[] {
+    return this.#rows.between(0, count).map(({ entry, key }) => [key, this.#contents[entry]!])
   }
 
   /** The keys of the rows for which `isWanted` is true. */
@@ -139,6 +147,7 @@ export class FollowedRows implements EntrySource {
     const row = this.#rows.ofEntry(entry)
     if (row !== undefined) this.#rows.remove(row)
     this.#numbers.delete(this.#keys[entry]!)
+    this.sizeBytes -= this.#contents[entry]?.length ?? 0
     this.#contents[entry] = undefined
     this.#free.push(entry)
     this.#changed.add(entry)

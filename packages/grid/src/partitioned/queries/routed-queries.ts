@@ -215,7 +215,7 @@ export class RoutedQueries<Value> implements PartitionQueries<Value> {
   get #names(): readonly PartitionName[] {
     const { entries, within } = this.#deps
     const { places } = entries
-    return within === undefined ? places.all : [...new Set(within.flatMap((prefix) => places.withPrefix(prefix)))]
+    return within === undefined ? places.all : places.withPrefixes(within)
   }
 
   #slices(): TimeSlices {
