@@ -11,6 +11,7 @@ import type { CollectionDescriptor } from '@gossipgrid/core'
 import { checkKey } from '../../batches/checks.ts'
 import { KeyTurns } from '../../flow/key-turns.ts'
 import { isPromiseLike } from '../../flow/application-calls.ts'
+import type { BulkSource } from '../../bulk/bulk-source.ts'
 import type { ExpiryOptions } from '../../maps/map-options.ts'
 import type { ValueSchema } from '../../maps/schema.ts'
 import { onlyDefined } from '../../only-defined.ts'
@@ -26,6 +27,9 @@ import type {
 import { readOptions } from '../../partitioned/partition-options.ts'
 import type {
   OwnerReadOptions,
+  PartitionBulkOptions,
+  PartitionBulkResult,
+  PartitionBulkSetOptions,
   PartitionGetOptions,
   PartitionReceipt,
   PartitionSetOptions,
@@ -38,11 +42,13 @@ import type { MapWork } from '../../partitioned/routed-map.ts'
 import { Places } from '../../partitioned/places.ts'
 import type { Pump } from '../../runtime/write-path.ts'
 import type { AskedMap } from '../asked-map.ts'
-import { coveredWithin, notCovered } from '../covering.ts'
+import { coveredWithin, covers, notCovered } from '../covering.ts'
 import { ChangesAtGuest } from '../feeds/changes-at-guest.ts'
 import type { FedEntry } from '../feeds/feed-request.ts'
 import type { GuestFeeds } from '../feeds/guest-feeds.ts'
 import { GUEST_REQUEST_KEYS_MAX } from '../guest-limits.ts'
+import { writeMany } from './guest-bulk.ts'
+import type { PlannedWrite } from './guest-bulk.ts'
 import type { GuestRequests } from './guest-requests.ts'
 import { encodeMapRequest } from './map-request.ts'
 import type { MapQuestion, RepliedEntry, WalkPlace } from './map-request.ts'
@@ -150,12 +156,37 @@ export class GuestMap<Value> implements MapWork<Value> {
     throw forMembers('writes batches to partitioned maps')
   }
 
-  async setMany(): Promise<never> {
-    throw forMembers('writes many entries of partitioned maps together')
+  setMany(
+    source: BulkSource<readonly [string, Value]>,
+    options: PartitionBulkSetOptions,
+  ): Promise<PartitionBulkResult> {
+    const { expiresAt: _, onProgress, ttlMs: __, ...write } = options
+    const plan = ([key, value]: readonly [string, Value]): PlannedWrite => {
+      this.#checkWrite(key)
+      const bytes = this.#encode(value)
+      const sizeBytes = key.length + bytes.length
+      return { sizeBytes, write: () => this.#turns.take(key, () => this.#write(key, bytes, write, options)) }
+    }
+    return writeMany(source, plan, onlyDefined({ onProgress, signal: options.signal }))
   }
 
-  async clear(): Promise<never> {
-    throw forMembers('clears partitioned maps')
+  /** Of the keys that the pass lets the guest write. */
+  async clear(options: PartitionBulkOptions): Promise<Coverage & { readonly deleted: number }> {
+    this.checkRange('')
+    const { onProgress, ...write } = options
+    const { name } = this.#deps.descriptor
+    let coverage: Coverage = { complete: false, unanswered: [] }
+    const walked = this.walk(
+      { ...readOptions(options), partial: true },
+      (key) => key,
+      (covered) => (coverage = covered),
+    )
+    const mayWrite = (key: string): boolean => covers(this.#deps.requests.grants ?? [], 'write', name, key)
+    const plan = (key: string): PlannedWrite => {
+      return { sizeBytes: key.length, write: async () => (mayWrite(key) ? this.delete(key, write) : undefined) }
+    }
+    const { written } = await writeMany(walked, plan, onlyDefined({ onProgress, signal: options.signal }))
+    return { deleted: written, ...coverage }
   }
 
   async size(options: OwnerReadOptions): Promise<Coverage & { readonly size: number }> {
@@ -310,6 +341,11 @@ export class GuestMap<Value> implements MapWork<Value> {
     return found
   }
 
+  #checkWrite(key: string): void {
+    checkKey(key)
+    this.#deps.requests.check('write', this.#deps.descriptor.name, key)
+  }
+
   /** Undefined for the delete of what is not there. */
   async #write(
     key: string,
@@ -317,8 +353,7 @@ export class GuestMap<Value> implements MapWork<Value> {
     options: PartitionWriteOptions,
     { expiresAt, ttlMs = this.#deps.mapTtlMs }: ExpiryOptions,
   ): Promise<PartitionReceipt | undefined> {
-    checkKey(key)
-    this.#deps.requests.check('write', this.#deps.descriptor.name, key)
+    this.#checkWrite(key)
     const { copies } = options
     const question: MapQuestion = {
       op: 'write',

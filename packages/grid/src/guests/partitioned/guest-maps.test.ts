@@ -160,6 +160,35 @@ describe('a guest with a part of a partitioned map', () => {
     await expect(guest.set('c', 'text' as unknown as User)).rejects.toMatchObject({ code: 'INVALID_VALUE' })
   })
 
+  it('sets many entries, all of them checked before the first one, and clears what it may write and nothing else', async () => {
+    const member = await openMember()
+    await fill(users(member))
+    const readable: Grant = { map: 'users', prefix: 'bob/', may: 'read' }
+    const opened = await openGuest(member, await passOf(member, [...grantsOf('ada/'), readable]))
+    await opened.ready()
+    const guest = users(opened)
+    const many = Array.from({ length: 150 }, (_, i): [string, User] => [`ada/new ${i}`, user('ada', i)])
+    await expect(guest.setMany([...many, ['bob/1', user('ada', 1)]])).rejects.toMatchObject({ code: 'FORBIDDEN' })
+    await expect(guest.setMany([...many, ['', user('ada', 1)]])).rejects.toMatchObject({ code: 'INVALID_KEY' })
+    expect((await users(member).size()).size).toBe(60)
+    const progress: number[] = []
+    const onProgress = ({ written }: { readonly written: number }): void => void progress.push(written)
+    expect(await guest.setMany(many, { onProgress, ttlMs: HOUR_MS })).toMatchObject({ written: 150 })
+    expect(progress).toEqual([64, 128, 150])
+    expect(await users(member).expiresAt('ada/new 149')).toBeInstanceOf(Date)
+    async function* some(): AsyncGenerator<[string, User]> {
+      yield ['ada/new 0', user('ada', 1000)]
+      yield ['bob/1', user('ada', 1000)]
+    }
+    await expect(guest.setMany(some())).rejects.toMatchObject({ code: 'FORBIDDEN' })
+    const abort = AbortSignal.abort()
+    await expect(guest.setMany(many, { signal: abort })).rejects.toMatchObject({ code: 'ABORTED' })
+    expect((await users(member).size()).size).toBe(210)
+    expect(await guest.clear()).toMatchObject({ deleted: 170, complete: true })
+    expect((await users(member).size()).size).toBe(40)
+    expect((await guest.size()).size).toBe(20)
+  })
+
   it('is not given what only members have', async () => {
     const member = await openMember()
     users(member)
@@ -167,8 +196,6 @@ describe('a guest with a part of a partitioned map', () => {
     const map = users(guest)
     for (const call of [
       () => map.transact(() => undefined),
-      () => map.setMany([]),
-      () => map.clear(),
       () => map.explain(),
       () => map.index('age'),
       () => map.indexes(),
