@@ -178,6 +178,10 @@ test.each([
   expect(result.followed).toBeGreaterThan(20)
 })
 
+test('a row that was given up is not counted with an older remove of its key, seed 750010, fixed', () => {
+  expect(simulatePartitions({ seed: 750010, hints: true, keyed: true, deletes: true }).violations).toEqual([])
+})
+
 test('a peer that leaves counts no other that is not registered yet, seed 70, fixed', () => {
   expect(simulatePartitions({ seed: 70, hints: true, keyed: false }).violations).toEqual([])
 })

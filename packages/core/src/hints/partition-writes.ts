@@ -42,6 +42,16 @@ export interface PartitionWritesDeps {
   readonly writes: LocalWrites
 }
 
+/** The copies of a row that are to be counted. */
+export interface CopiesWanted {
+  readonly name: PartitionName
+  readonly key: string
+  /** The date of the row. */
+  readonly hlc: number
+  readonly copies: number
+  readonly by: 'durable' | 'peers'
+}
+
 /**
  * Writes to partitions, wherever their copies are. A peer with a whole copy writes to it under its replica id. Any other peer
  * writes a hint, which owners confirm.
@@ -103,9 +113,13 @@ export class PartitionWrites {
   }
 
   /** Counts the copies of a hint under the number of a request. Throws `BACKLOG_FULL`. */
-  request(number: number, name: PartitionName, key: string, copies: number, by: 'durable' | 'peers'): void {
+  request(number: number, { name, key, hlc, copies, by }: CopiesWanted): void {
     const writer = this.#writer.index
-    this.#delivery.copies.request(number, copies, by, () => this.hints.of(name, { key, writer }))
+    this.#delivery.copies.request(number, copies, by, () => {
+      const hint = this.hints.of(name, { key, writer })
+      // A remove bears the date of the row that it removes: it says nothing of a later row, which was given up before it.
+      return hint === undefined || hint.row.hlc < hlc ? undefined : hint
+    })
   }
 
   cancel(number: number): void {

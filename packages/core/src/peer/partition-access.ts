@@ -233,7 +233,7 @@ export class PartitionAccess {
     const { replicaId, sequence, hinted } = written
     if (hinted !== true) return confirmations.request({ ...name, replicaId, sequence }, copies, by)
     const request = requests.next()
-    this.#ownership.writes.request(request, name, key, copies, by)
+    this.#ownership.writes.request(request, { name, key, hlc: written.hlc, copies, by })
     return request
   }
 
