@@ -1,6 +1,5 @@
 import { identify } from '@libp2p/identify'
 import { FaultTolerance } from '@libp2p/interface'
-import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
 import { webSockets } from '@libp2p/websockets'
 import type { Libp2pOptions } from 'libp2p'
@@ -8,6 +7,7 @@ import { directConnections } from './direct-connections.ts'
 import { lateGossip } from './late-gossip.ts'
 import type { LateGossip } from './late-gossip.ts'
 import type { Preset, PresetInput } from './preset.ts'
+import { quickNoise } from './quick-noise.ts'
 import { quietYamux } from './quiet-yamux.ts'
 import { guarded } from './strangers/guarded-transport.ts'
 import { TAB_LISTEN, tabTransport } from './tab-transport.ts'
@@ -43,7 +43,7 @@ function transports({ traffic, newcomers, dialWindow }: TransportsInput) {
   return {
     transports: [guarded(counted(timed(webSockets(), dialWindow, CONNECT_MAX_MS), traffic), newcomers)],
     transportManager: { faultTolerance: FaultTolerance.NO_FATAL },
-    connectionEncrypters: [noise({ crypto: wasmCipher() })],
+    connectionEncrypters: [quickNoise({ crypto: wasmCipher() })],
     streamMuxers: [quietYamux()],
   } satisfies Libp2pOptions
 }

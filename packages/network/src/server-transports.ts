@@ -2,12 +2,13 @@ import { getCiphers } from 'node:crypto'
 import type { Server, Socket } from 'node:net'
 import { FaultTolerance } from '@libp2p/interface'
 import type { Listener, MultiaddrConnection, Transport, Upgrader } from '@libp2p/interface'
-import { noise } from '@libp2p/noise'
+import type { noise } from '@libp2p/noise'
 import { asCrypto, defaultCrypto } from '@libp2p/noise/crypto'
 import { tcp } from '@libp2p/tcp'
 import type { Libp2pOptions } from 'libp2p'
 import { endsWithOtherSide } from './socket-ends.ts'
 import type { OpenSockets } from './socket-ends.ts'
+import { quickNoise } from './quick-noise.ts'
 import { quietYamux } from './quiet-yamux.ts'
 import { guarded } from './strangers/guarded-transport.ts'
 import { timed } from './timed-transport.ts'
@@ -26,7 +27,7 @@ export function serverTransports(input: TransportsInput): Libp2pOptions {
       guarded(counted(timed(transport, dialWindow, CONNECT_MAX_MS), traffic), newcomers),
     ),
     transportManager: { faultTolerance: FaultTolerance.FATAL_ALL },
-    connectionEncrypters: [noise(noiseOptions())],
+    connectionEncrypters: [quickNoise(noiseOptions())],
     streamMuxers: [quietYamux()],
   }
 }
