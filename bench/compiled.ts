@@ -27,6 +27,8 @@ export async function withCompiled<T>(program: string, use: (path: string) => Pr
       splitting: true,
       platform: 'node',
       format: 'esm',
+      minifyWhitespace: true,
+      lineLimit: 160,
       target: 'node22',
       banner: { js: WITH_REQUIRE },
       logOverride: { 'ignored-bare-import': 'silent' },
