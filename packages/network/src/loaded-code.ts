@@ -39,7 +39,7 @@ async function loadedElsewhere<T>(error: unknown, failures: number): Promise<T |
   const url = new URL(address)
   url.searchParams.set('again', `${failures + 1}`)
   try {
-    return (await import(url.href)) as T
+    return (await import(/* @vite-ignore */ url.href)) as T
   } catch {
     return undefined
   }
