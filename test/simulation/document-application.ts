@@ -280,6 +280,10 @@ class SimulatedPump implements DocumentPump {
     this.#soon.push(call)
   }
 
+  waits(): boolean {
+    return false
+  }
+
   write(rows: Parameters<DocumentPump['write']>[0], _options: unknown, settled: () => void): SavedRows {
     const writes = this.#machine.write(
       COLLECTION,

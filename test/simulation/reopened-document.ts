@@ -26,6 +26,7 @@ export function reopen(peer: Peer, name: string): DocumentEngine {
     afterStep: () => undefined,
     soon: () => undefined,
     later: () => undefined,
+    waits: () => false,
     write: () => {
       throw new Error('nothing is written into what is only looked at')
     },

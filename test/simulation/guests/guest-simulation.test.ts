@@ -42,6 +42,10 @@ test.each([2032, 2039])(
   },
 )
 
+test('a guest that has merged rows of a document twice without a member sends them, in simulation 2133', async () => {
+  expect((await simulateGuests({ seed: 2133, documents: true })).violations).toEqual([])
+})
+
 test.each([301, 302, 303])('and so it is where they edit documents, in simulation %i', async (seed) => {
   const result = await simulateGuests({ seed, documents: true })
   expect(result.violations).toEqual([])

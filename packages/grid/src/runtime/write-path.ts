@@ -52,6 +52,8 @@ export interface WriteOverlay {
   check(partition: Partition, key: string): void
   /** The row is written. What this writes is stored with it in one piece. */
   wrote(partition: Partition, key: string, written: Written): void
+  /** Whether the row is one that members have not answered. */
+  has(partition: Partition, key: string): boolean
   readonly documents: GuestDocuments
 }
 

@@ -116,6 +116,8 @@ export class DocumentOracle {
           else if (text.startsWith(FORGED)) this.#violated(`${where}, which no peer has typed`)
           else if (typed === undefined) continue
           else if (typed.name !== name) this.#violated(`${where}, and it was typed into '${typed.name}'`)
+          // What a member typed may be lost with it until it is stored there.
+          else if (typed.guest === undefined) continue
           else if (!typed.isRefused) typed.isTaken = true
           else if (!typed.isTaken) this.#violated(`${where}, and its guest was answered that it is refused`)
         }

@@ -1,4 +1,4 @@
-import type { Peer } from '@gossipgrid/core'
+import type { Partition, Peer } from '@gossipgrid/core'
 import type { RowWrite } from '../../runtime/row-write.ts'
 import type { Receipt, WriteOptions } from '../../receipts/receipt.ts'
 import type { WritePath } from '../../runtime/write-path.ts'
@@ -21,6 +21,8 @@ export interface DocumentPump {
   soon(call: () => void): void
   /** Runs `call` after a time. */
   later(ms: number, call: () => void): void
+  /** Whether a row still waits to be sent to members, or for their answer: only at a guest. */
+  waits(partition: Partition, key: string): boolean
   /** Writes rows in one piece. Calls `settled` when that is durable or has failed. Throws if the rows cannot be applied. */
   write(rows: readonly RowWrite[], options: WriteOptions | undefined, settled: () => void): SavedRows
 }
@@ -40,6 +42,7 @@ export function pumpOf(writes: WritePath): DocumentPump {
     afterStep: (call) => writes.pump.afterStep(call),
     soon: (call) => queueMicrotask(call),
     later: (ms, call) => void setTimeout(call, ms),
+    waits: (partition, key) => writes.overlay?.has(partition, key) === true,
     write: (rows, options, settled) => {
       const { durable, parts } = writes.beginAll(rows, options)
       durable.then(settled, settled)

@@ -43,10 +43,9 @@ export class DocumentWriter {
   #turn = 0
 
   constructor(deps: DocumentWriterDeps) {
-    const { name, generation, lease } = deps
     this.#deps = deps
-    this.#settled = generation.settled
-    this.#rows = new OwnRows({ document: name, generation: generation.number, ...lease })
+    this.#settled = deps.generation.settled
+    this.#rows = this.#noRows()
   }
 
   get unsaved(): boolean {
@@ -69,7 +68,7 @@ export class DocumentWriter {
     const own = table.liveRowsOf(name, generation.number).filter(({ parts }) => parts.client === lease.client)
     const updates = new Map(own.map((row) => [row, table.read(row.key)!.update]))
     const clock = [...updates.values()].reduce((latest, { to }) => Math.max(latest, to), 0)
-    this.#rows = new OwnRows({ document: name, generation: generation.number, ...lease })
+    this.#rows = this.#noRows()
     this.#rows.restore(own, clock, (row) => updates.get(row)!)
   }
 
@@ -134,6 +133,12 @@ export class DocumentWriter {
 
   get #isEdited(): boolean {
     return this.#deletes.length > 0 || this.#deps.content.clock > this.#rows.clock
+  }
+
+  #noRows(): OwnRows {
+    const { generation, lease, name, pump, table } = this.#deps
+    const waits = (key: string): boolean => pump.waits(table.partition, key)
+    return new OwnRows({ document: name, generation: generation.number, ...lease, waits })
   }
 
   #schedule(): void {

@@ -59,6 +59,7 @@ export class OwnRows {
   readonly #nonce: number
   readonly #client: number
   readonly #rowsMax: number
+  readonly #waits: (key: string) => boolean
   readonly #levels: Record<DocumentLevel, LevelRow[]> = { a: [], b: [], c: [] }
   /** Indices of written rows of `a` and `b`, including merged ones. */
   readonly #written: Record<'a' | 'b', Set<number>> = { a: new Set(), b: new Set() }
@@ -73,6 +74,8 @@ export class OwnRows {
     readonly generation: number
     readonly nonce: number
     readonly client: number
+    /** Whether a row of a guest waits for members. A row of the last level is not overwritten while it does: the guest has deleted others for it, and members take writes in order. */
+    readonly waits?: ((key: string) => boolean) | undefined
     /** Smaller in tests. */
     readonly levelRowsMax?: number
   }) {
@@ -81,6 +84,7 @@ export class OwnRows {
     this.#nonce = author.nonce
     this.#client = author.client
     this.#rowsMax = author.levelRowsMax ?? LEVEL_ROWS_MAX
+    this.#waits = author.waits ?? (() => false)
   }
 
   /** The clock up to which there are rows. */
@@ -121,7 +125,7 @@ export class OwnRows {
 
   /** The rows for the new edits: the structs from `clock` on, and the deletes. To be written in one piece. */
   append(content: OwnContent, deleted: readonly number[]): OwnRow[] {
-    const { a, b, c } = this.#levels
+    const { a, b } = this.#levels
     const deletes = mergeDeletes(deleted)
     const runs = content.structsFrom(this.#clock)
     let sizeBytes = deletes.length * 4
@@ -138,8 +142,8 @@ export class OwnRows {
         return [this.#put('b', this.#nextIndex('b'), start, merged[0], all)]
       }
     }
-    const last = c.at(-1)
-    const open = last !== undefined && last.sizeBytes < SEALED_BYTES ? last : undefined
+    const last = this.#unsealed
+    const open = last !== undefined && !this.#waits(this.#key('c', last.index)) ? last : undefined
     const start = Math.min(from, open?.from ?? from, a[0]?.from ?? from, b[0]?.from ?? from)
     return this.#merge(content, start, open, [...(open?.deletes ?? []), ...deletesOf(b), ...deletesOf(a), ...deletes])
   }
@@ -148,6 +152,9 @@ export class OwnRows {
   fold(content: OwnContent): OwnRow[] {
     const { a, b } = this.#levels
     if (this.#written.a.size + this.#written.b.size <= CLOSED_ROWS_MAX) return []
+    const open = this.#unsealed
+    // The rows are merged at a later closing.
+    if (open !== undefined && this.#waits(this.#key('c', open.index))) return []
     const rows = a.length + b.length > 0 ? this.#fold(content) : []
     for (const level of ['a', 'b'] as const) {
       for (const index of this.#written[level]) rows.push({ key: this.#key(level, index), update: undefined })
@@ -157,11 +164,16 @@ export class OwnRows {
   }
 
   #fold(content: OwnContent): OwnRow[] {
-    const { a, b, c } = this.#levels
-    const last = c.at(-1)
-    const open = last !== undefined && last.sizeBytes < SEALED_BYTES ? last : undefined
+    const { a, b } = this.#levels
+    const open = this.#unsealed
     const start = Math.min(...[open, a[0], b[0]].map((row) => row?.from ?? Infinity))
     return this.#merge(content, start, open, [...(open?.deletes ?? []), ...deletesOf(b), ...deletesOf(a)])
+  }
+
+  /** The last row of the last level, if more goes into it. */
+  get #unsealed(): LevelRow | undefined {
+    const last = this.#levels.c.at(-1)
+    return last !== undefined && last.sizeBytes < SEALED_BYTES ? last : undefined
   }
 
   /** Merges everything from `start` on into rows of the last level, beginning with the row `open`. */
