@@ -1,4 +1,8 @@
+import { eventually } from '@gossipgrid/testing/network-conformance'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { BACKOFF_MIN_MS } from './backoff.ts'
+import type { Libp2pNetwork } from './libp2p-port.ts'
+import { libp2pNetwork } from './libp2p-network.ts'
 import { Redialer } from './redialer.ts'
 
 const TABS = 200
@@ -118,5 +122,53 @@ describe('when a hub with 200 tabs restarts', () => {
     await hub.start()
     await hub.restart(100)
     expect(hub.backAtMs[0]).toBeLessThan(600)
+  })
+})
+
+describe('when a peer loses the hub', () => {
+  const running: Libp2pNetwork[] = []
+  afterEach(async () => {
+    vi.restoreAllMocks()
+    await Promise.all(running.splice(0).map((network) => network.stop()))
+  })
+
+  /** Starts a peer that knows of so many members. The hub cannot dial it. Calls `connected` whenever the hub is a neighbour. */
+  async function start(
+    members: number,
+    join: readonly string[],
+    listen: readonly string[],
+    connected: () => void,
+  ): Promise<Libp2pNetwork> {
+    const channels = [{ topic: 'test', protocol: '/gossipgrid/test/1' }]
+    const network = await libp2pNetwork({ channels, listen, join, mdns: false })
+    running.push(network)
+    const ignored = (): void => undefined
+    await network.start({
+      connected,
+      disconnected: ignored,
+      message: ignored,
+      direct: ignored,
+      broadcast: ignored,
+      hostile: ignored,
+      members: () => members,
+    })
+    return network
+  }
+
+  it('it dials the hub at once in a small grid, and later in a large one: its network knows how many members there are', async () => {
+    const hub = await start(0, [], ['/ip4/127.0.0.1/tcp/0'], () => undefined)
+    const connectedAtMs = { small: [] as number[], large: [] as number[] }
+    const join = [hub.addresses()[0] as string]
+    const small = await start(2, join, [], () => void connectedAtMs.small.push(performance.now()))
+    const large = await start(10_000, join, [], () => void connectedAtMs.large.push(performance.now()))
+    await eventually(() => hub.neighbours().length === 2, 'both have joined')
+    // A sixth of the longest time: 5 s.
+    vi.spyOn(Math, 'random').mockReturnValue(1 / 6)
+    const lostAtMs = performance.now()
+    hub.block([small.peerId, large.peerId])
+    hub.unblock()
+    await eventually(() => connectedAtMs.small.length === 2 && connectedAtMs.large.length === 2, 'both are back')
+    expect(connectedAtMs.small[1]! - lostAtMs).toBeLessThan(connectedAtMs.large[1]! - lostAtMs)
+    expect(connectedAtMs.large[1]! - lostAtMs).toBeGreaterThanOrEqual(5000 + BACKOFF_MIN_MS / 2)
   })
 })
