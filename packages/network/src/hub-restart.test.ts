@@ -125,7 +125,7 @@ describe('when a hub with 200 tabs restarts', () => {
   })
 })
 
-describe('when a peer loses the hub', () => {
+describe('a peer that loses the hub', () => {
   const running: Libp2pNetwork[] = []
   afterEach(async () => {
     vi.restoreAllMocks()
@@ -155,7 +155,7 @@ describe('when a peer loses the hub', () => {
     return network
   }
 
-  it('it dials the hub at once in a small grid, and later in a large one: its network knows how many members there are', async () => {
+  it('dials the hub at once in a small grid, and later in a large one: its network says how many members there are', async () => {
     const hub = await start(0, [], ['/ip4/127.0.0.1/tcp/0'], () => undefined)
     const connectedAtMs = { small: [] as number[], large: [] as number[] }
     const join = [hub.addresses()[0] as string]

@@ -14,6 +14,11 @@ const later = { wallMs: 0, monotonicMs: 2 * COMPARE_PATIENCE_MS }
 const antiEntropy = { compare: () => undefined, isReceivingFrom: () => false }
 const membership = { get: () => undefined }
 
+/** It has not stood still meanwhile. */
+function runUntilLater(currency: Currency): void {
+  for (let ms = 1000; ms < later.monotonicMs; ms += 1000) currency.tick({ wallMs: ms, monotonicMs: ms })
+}
+
 /** A peer that has a whole copy and owns it no more. */
 function former(wholeHolders: readonly string[], ...owners: readonly string[]) {
   const placement = {
@@ -28,6 +33,7 @@ function former(wholeHolders: readonly string[], ...owners: readonly string[]) {
   } as unknown as Rendezvous
   const neighbours = new NeighbourTable()
   const currency = new Currency({ antiEntropy, membership, neighbours, peerId: 'former', placement }, start)
+  runUntilLater(currency)
   const answering = new Answering({ currency, peerId: 'former', placement })
   const ask = (now = later, manner: Manner = { passed: true }): unknown => {
     const answers: unknown[] = []
@@ -94,6 +100,7 @@ it('an owner does not answer before it has met a peer that was to own the partit
     } as unknown as Rendezvous
     const neighbours = new NeighbourTable()
     const currency = new Currency({ antiEntropy, membership, neighbours, peerId: 'self', placement }, start)
+    runUntilLater(currency)
     expect(currency.mayRead(users(3), later) ? 'its copy' : undefined).toBe(answer)
     currency.met(other, 0)
     expect(currency.mayRead(users(3), later)).toBe(true)

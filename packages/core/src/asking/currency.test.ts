@@ -22,6 +22,7 @@ class Answerer {
   partialHolders: readonly string[] = []
   receiving = false
   #changes = 0
+  #ranUntilMs = 0
   readonly currency: Currency
 
   constructor() {
@@ -73,7 +74,9 @@ class Answerer {
     this.currency.tick(at(ms))
   }
 
+  /** Whether it answers at some time, until which it has run. */
   answers(ms: number): boolean {
+    for (; this.#ranUntilMs < ms; this.#ranUntilMs += 1000) this.currency.tick(at(this.#ranUntilMs))
     return this.currency.mayRead(users(3), at(ms))
   }
 }

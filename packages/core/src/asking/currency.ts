@@ -77,11 +77,7 @@ export class Currency {
   tick(now: Instant): void {
     const isAccompanied = this.#deps.neighbours.size > 0
     const aloneMs = now.monotonicMs - this.#accompaniedAtMs
-    if (now.monotonicMs - this.#tickedAtMs >= OUT_OF_TOUCH_MS) {
-      this.#sinceMs = now.monotonicMs
-      this.#hasMet = false
-      this.#compareWithFirst(now)
-    } else if (isAccompanied && aloneMs >= OUT_OF_TOUCH_MS) this.#compareWithFirst(now)
+    if (!this.#hasStoodStill(now) && isAccompanied && aloneMs >= OUT_OF_TOUCH_MS) this.#compareWithFirst(now)
     this.#tickedAtMs = now.monotonicMs
     if (isAccompanied) this.#accompaniedAtMs = now.monotonicMs
     this.#look(now)
@@ -105,11 +101,13 @@ export class Currency {
     if (owners.length > 0 && inReach.length === 0) return false
     const holders = [...placement.wholeHolders(name), ...placement.partialHolders(name)]
     const others = holders.filter((peer) => placement.isExpected(peer))
-    return [...inReach, ...others].every((peer) => this.#compared.has(peer)) && this.isCurrent(name, now)
+    return this.isCurrent(name, now) && [...inReach, ...others].every((peer) => this.#compared.has(peer))
   }
 
   isCurrent(name: PartitionName, now: Instant): boolean {
     const { neighbours, peerId, placement } = this.#deps
+    // A question may come before the first tick.
+    this.#hasStoodStill(now)
     this.#look(now)
     // Its registry may be as old as its copy, and name it as an owner that it is no more.
     const isAccompanied = neighbours.size > 0 || now.monotonicMs - this.#accompaniedAtMs < COMPARE_PATIENCE_MS
@@ -128,6 +126,15 @@ export class Currency {
       return now.monotonicMs - this.#sinceMs >= COMPARE_PATIENCE_MS
     }
     return others.every((owner) => !this.#isAwaited(owner, now))
+  }
+
+  /** Whether this peer has just gone on after it stood still. What it has compared before counts no longer then. */
+  #hasStoodStill(now: Instant): boolean {
+    if (now.monotonicMs - this.#tickedAtMs < OUT_OF_TOUCH_MS) return false
+    this.#tickedAtMs = this.#sinceMs = now.monotonicMs
+    this.#hasMet = false
+    this.#compareWithFirst(now)
+    return true
   }
 
   #compareWithFirst(now: Instant): void {

@@ -43,6 +43,8 @@ export class WiredPeers {
   deliver: (passed: Passed, to: string) => boolean = () => true
   /** Neighbours of whom the network says that they read too slowly for frames. */
   missed: readonly string[] = []
+  /** Peers that do nothing while time passes, like a process that SIGSTOP has stopped. What comes for them waits. */
+  readonly standing: Set<string> = new Set()
   /** By how much the wall clocks of some peers are wrong. */
   readonly skewMs: Map<string, number> = new Map()
   readonly #wired = new Map<string, Wired>()
@@ -103,7 +105,10 @@ export class WiredPeers {
       [b, a],
     ] as const) {
       const wired = this.#wired.get(name)
-      if (wired?.linked.delete(other) === true) this.#step(name, { type: 'disconnected', neighbour: other })
+      if (wired?.linked.delete(other) !== true) continue
+      const input: Input = { type: 'disconnected', neighbour: other }
+      if (this.standing.has(name)) this.#queue.push({ to: name, peer: wired.peer, passed: undefined, input })
+      else this.#step(name, input)
     }
   }
 
@@ -178,7 +183,8 @@ export class WiredPeers {
   run(): void {
     for (let steps = 0; ; steps++) {
       if (steps > 1_000_000) throw new Error('the peers never come to rest')
-      const next = this.#queue.shift()
+      const at = this.#queue.findIndex(({ to }) => !this.standing.has(to))
+      const [next] = at < 0 ? [] : this.#queue.splice(at, 1)
       if (next === undefined) {
         if (!this.#tickDue()) return
         continue
@@ -195,14 +201,14 @@ export class WiredPeers {
     for (;;) {
       this.run()
       let next = Infinity
-      for (const { peer } of this.#wired.values()) next = Math.min(next, peer.wakeAtMs)
+      for (const [name, { peer }] of this.#wired) if (!this.standing.has(name)) next = Math.min(next, peer.wakeAtMs)
       const at = Math.min(target, Math.max(next, this.monotonicMs))
       this.wallMs += at - this.monotonicMs
       this.monotonicMs = at
       if (next > target) break
       this.#tickDue()
     }
-    for (const name of this.#wired.keys()) this.#step(name, { type: 'tick' })
+    for (const name of this.#wired.keys()) if (!this.standing.has(name)) this.#step(name, { type: 'tick' })
     this.run()
   }
 
@@ -218,7 +224,7 @@ export class WiredPeers {
   #tickDue(): boolean {
     let any = false
     for (const [name, { peer }] of this.#wired) {
-      if (peer.wakeAtMs > this.monotonicMs) continue
+      if (peer.wakeAtMs > this.monotonicMs || this.standing.has(name)) continue
       any = true
       this.#step(name, { type: 'tick' })
     }
