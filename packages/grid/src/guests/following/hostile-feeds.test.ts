@@ -5,6 +5,8 @@ import { FollowedPartitions } from '../../partitioned/changes/followed-partition
 import { closeAfterEach, openMember, passOf } from '../../rig/guest-grids.ts'
 import { RawGuest, closeRawGuests } from '../../rig/raw-guest.ts'
 import { until } from '../../rig/test-grids.ts'
+import { FollowedQuery } from '../../partitioned/live/followed-query.ts'
+import { PartAsking } from '../../partitioned/queries/part-asking.ts'
 import type { Grant } from '../grants.ts'
 import { GUEST_FEEDS_MAX } from '../guest-limits.ts'
 import type { MemberReply } from '../messages.ts'
@@ -257,5 +259,50 @@ describe('a hostile guest that follows partitioned maps', () => {
     expect((await ask(guest, { ...request, feed: 2 })).code).toBe('QUOTA_EXCEEDED')
     await send(guest, { op: 'end', feed: 1 })
     expect((await ask(guest, { ...request, feed: 2 })).code).toBe('')
+  })
+
+  it('has its live queries begun one after another, and those that it has ended not at all', async () => {
+    const begin = FollowedQuery.prototype.begin
+    const going = Promise.withResolvers<void>()
+    let atOnce = 0
+    let most = 0
+    const begun = vi.spyOn(FollowedQuery.prototype, 'begin').mockImplementation(async function (
+      this: FollowedQuery,
+      options,
+    ) {
+      most = Math.max(most, (atOnce += 1))
+      await going.promise
+      await begin.call(this, options)
+      atOnce -= 1
+    })
+    const guest = await entered()
+    const live = (feed: number): object => ({ ...LIVE, feed, asked: { where: { a: { $ne: feed } } } })
+    const asked: number[] = []
+    for (let feed = 0; feed < 10; feed++) asked.push(await send(guest, live(feed)))
+    for (let feed = 2; feed < 10; feed++) await send(guest, { op: 'end', feed })
+    // Another subject does not wait for it.
+    const pass = await member.issuePass({ subject: 'bob', expiresInMs: 3_600_000, grants: OWN })
+    const bob = await RawGuest.entered(member, pass, 'b'.repeat(32))
+    const ofBob = await send(bob, live(20))
+    await until(() => begun.mock.calls.length === 2, 'the live query of bob')
+    going.resolve()
+    for (const each of asked) await reply(guest, each)
+    await reply(bob, ofBob)
+    expect(begun).toHaveBeenCalledTimes(3)
+    expect(most).toBe(2)
+  })
+
+  it('has no more read for a live query than it may show', async () => {
+    const users = member.map('users', OF)
+    const large = 'x'.repeat(1_000_000)
+    for (let i = 0; i < 40; i++) await users.set(`{ada}:${i}`, large)
+    const guest = await entered()
+    const ask = vi.spyOn(PartAsking.prototype, 'ask')
+    const number = await send(guest, { ...LIVE, feed: 1 })
+    expect(await reply(guest, number)).toMatchObject({ code: 'QUERY_TOO_LARGE' })
+    const parts = await Promise.all(ask.mock.results.map(({ value }) => value as ReturnType<PartAsking['ask']>))
+    const rowCount = parts.flatMap((each) => each.parts.flatMap(({ keys }) => keys)).length
+    expect(rowCount).toBeGreaterThan(0)
+    expect(rowCount).toBeLessThan(20)
   })
 })

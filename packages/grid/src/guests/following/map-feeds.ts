@@ -1,4 +1,5 @@
 import { encodeValue } from '@gossipgrid/core'
+import type { KeyTurns } from '../../flow/key-turns.ts'
 import { checkLive } from '../../live/open-live.ts'
 import { FollowedQuery } from '../../partitioned/live/followed-query.ts'
 import type { PartAsking } from '../../partitioned/queries/part-asking.ts'
@@ -7,7 +8,13 @@ import type { Pump } from '../../runtime/write-path.ts'
 import type { AskedMap } from '../asked-map.ts'
 import { coveredWithin, covers, notCovered } from '../covering.ts'
 import type { Grant } from '../grants.ts'
-import { GUEST_LIVE_ROWS_MAX, GUEST_REQUEST_MAX_BYTES, GUEST_REQUEST_MAX_MS } from '../guest-limits.ts'
+import type { PassContent } from '../pass-text.ts'
+import {
+  GUEST_LIVE_MAX_BYTES,
+  GUEST_LIVE_ROWS_MAX,
+  GUEST_REQUEST_MAX_BYTES,
+  GUEST_REQUEST_MAX_MS,
+} from '../guest-limits.ts'
 import type { FeedRequest, FollowedChanges, FollowedRowsOf } from '../feeds/feed-request.ts'
 import { FeedRoom } from './feed-room.ts'
 import { openPlace, sealPlace } from './place-seal.ts'
@@ -28,6 +35,8 @@ export interface MapFeedsDeps {
   readonly pump: Pump
   /** Keys that places are sealed with, the current one first. */
   readonly keys: readonly CryptoKey[]
+  /** What costs much is done for one subject one after another. */
+  readonly turns: KeyTurns
   /** Rejects with `OWNERS_UNREACHABLE` for a map that no member has opened, with `COLLECTION_MISMATCH` for another one of that name. */
   map(asked: AskedMap, timeoutMs: number): Promise<FollowedMap>
 }
@@ -58,13 +67,18 @@ export class MapFeeds {
     return covered
   }
 
-  /** Begins a feed. Rejects with what the guest is to be refused with. */
-  async open(request: FeedBegin, covered: readonly string[]): Promise<ServedFeed> {
+  /**
+   * Begins a feed. `wanted` gives the pass of the guest, and throws if the guest does not wait for the feed any more. Rejects with what the guest is to be
+   * refused with.
+   */
+  async open(request: FeedBegin, covered: readonly string[], wanted: () => PassContent): Promise<ServedFeed> {
     const timeoutMs = Math.min(GUEST_REQUEST_MAX_MS, Math.max(1, request.timeoutMs))
     const map = await this.#deps.map(request, timeoutMs)
-    return request.op === 'changes'
-      ? this.#changes(map, request, covered)
-      : this.#live(map, request, covered, timeoutMs)
+    if (request.op === 'changes') return this.#changes(map, request, covered)
+    return this.#deps.turns.take(wanted().subject, async () => {
+      wanted()
+      return this.#live(map, request, covered, timeoutMs)
+    })
   }
 
   async #changes(
@@ -105,7 +119,7 @@ export class MapFeeds {
     const source = await this.#rows.open(key, async () => {
       const { pump } = this.#deps
       const followed = new FollowedQuery(
-        { pump, entries, asking: await map.asking() },
+        { pump, entries, asking: await map.asking(), sizeMaxBytes: GUEST_LIVE_MAX_BYTES },
         { ...query, limit: rowsMax, within: covered },
       )
       try {

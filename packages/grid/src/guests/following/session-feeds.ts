@@ -16,12 +16,14 @@ const PAGE_GAP_MS = 100
 
 /** A guest waits for a reply before it asks again, and may have ended feeds that were asked about. */
 const REPLIES_MAX: number = 4 * GUEST_FEEDS_MAX
+/** Feeds that are being opened, also those that have ended meanwhile. Further messages of the guest wait. */
+const OPENINGS_MAX: number = 4 * GUEST_FEEDS_MAX
 
 interface Feed {
   readonly request: FeedBegin
   readonly covered: readonly string[]
   served: ServedFeed | undefined
-  /** A question waits for what is new. */
+  /** A question waits for what is new, or its reply waits to be sent. */
   isAsked: boolean
   isOver: boolean
   pagedAtMs: number
@@ -32,7 +34,7 @@ interface Reply {
   readonly number: number
   readonly code: string
   readonly text: string
-  readonly page: Uint8Array | undefined
+  page: Uint8Array | undefined
   readonly feed: Feed | undefined
 }
 
@@ -51,6 +53,8 @@ export class SessionFeeds {
   readonly #feeds = new Map<number, Feed>()
   readonly #ready: Reply[] = []
   #partitions = 0
+  #openings = 0
+  #opened = Promise.withResolvers<void>()
 
   constructor(deps: SessionFeedsDeps) {
     this.#deps = deps
@@ -60,13 +64,14 @@ export class SessionFeeds {
     return this.#ready.length > 0
   }
 
-  /** Throws `MESSAGE_MALFORMED` for what no honest guest sends. */
-  take({ number, request: bytes }: Extract<GuestMessage, { type: 'ask' | 'follow' }>): void {
+  /** Resolves when the guest may ask for more. Rejects with `MESSAGE_MALFORMED` for what no honest guest sends. */
+  async take({ number, request: bytes }: Extract<GuestMessage, { type: 'ask' | 'follow' }>): Promise<void> {
     const request = decodeFeedRequest(bytes)
+    while (this.#openings >= OPENINGS_MAX) await this.#opened.promise
     const known = this.#feeds.get(request.feed)
     if (!('map' in request)) {
       const { feed, op } = request
-      if (op === 'end' && known !== undefined) this.#end(feed, known)
+      if (op === 'end' && known !== undefined) this.#leave(feed, known)
       else if (op === 'more' && known !== undefined) this.#ask(number, feed, known)
       else if (op === 'more') this.#reply({ number, code: '', text: '', page: encodeFeedPage(OVER), feed: undefined })
       return
@@ -94,6 +99,7 @@ export class SessionFeeds {
     const ready = this.#ready.shift()
     if (ready === undefined) return undefined
     const { code, feed, number, page, text } = ready
+    if (feed !== undefined) feed.isAsked = false
     const { peer, wallMs } = this.#deps.pump
     const hlc = Math.max(hlcFromWall(wallMs), peer.time.hybridClock.last)
     const isGiven = feed === undefined || isSame(feed, grants)
@@ -134,8 +140,23 @@ export class SessionFeeds {
   }
 
   async #open(feed: Feed): Promise<ServedFeed> {
+    this.#openings += 1
+    try {
+      return await this.#opening(feed)
+    } finally {
+      this.#openings -= 1
+      this.#opened.resolve()
+      this.#opened = Promise.withResolvers()
+    }
+  }
+
+  async #opening(feed: Feed): Promise<ServedFeed> {
     const { feeds, pass } = this.#deps
-    const served = await feeds.open(feed.request, feed.covered)
+    const wanted = (): PassContent => {
+      if (feed.isOver) throw new GridError('ABORTED', 'the guest has ended it')
+      return pass()
+    }
+    const served = await feeds.open(feed.request, feed.covered, wanted)
     try {
       if (feed.isOver) served.stop()
       else {
@@ -152,7 +173,6 @@ export class SessionFeeds {
   }
 
   #paged(number: number, id: number, feed: Feed, page: object | undefined): void {
-    feed.isAsked = false
     feed.pagedAtMs = performance.now()
     try {
       const isOver = page === undefined || feed.isOver
@@ -165,9 +185,19 @@ export class SessionFeeds {
   }
 
   #refused(number: number, id: number, feed: Feed, error: unknown): void {
+    const wasEnded = feed.isOver
     this.#end(id, feed)
-    if (!(error instanceof GridError) || ENDING.has(error.code)) this.#deps.failed(error)
+    if (wasEnded && error instanceof GridError)
+      this.#reply({ number, code: '', text: '', page: encodeFeedPage(OVER), feed })
+    else if (!(error instanceof GridError) || ENDING.has(error.code)) this.#deps.failed(error)
     else this.#reply({ number, code: error.code, text: error.message, page: undefined, feed })
+  }
+
+  /** A guest that has ended a feed needs no page of it, and may never read one. */
+  #leave(id: number, feed: Feed): void {
+    this.#end(id, feed)
+    for (const reply of this.#ready)
+      if (reply.feed === feed && reply.page !== undefined) reply.page = encodeFeedPage(OVER)
   }
 
   #end(id: number, feed: Feed): void {

@@ -44,13 +44,14 @@ export class ServedMaps {
   readonly feeds: MapFeeds
   readonly #deps: ServedMapsDeps
   readonly #maps = new Map<string, ServedMap>()
-  /** Walks and queries of one subject run one after another. */
+  /** Walks and queries of one subject run one after another, and so do those that live queries begin with. */
   readonly #turns = new KeyTurns()
 
   constructor(deps: ServedMapsDeps) {
     this.#deps = deps
     const { cursorKeys: keys, writes } = deps
-    this.feeds = new MapFeeds({ pump: writes.pump, keys, map: (asked, timeoutMs) => this.#mapOf(asked, timeoutMs) })
+    const map = (asked: AskedMap, timeoutMs: number): Promise<ServedMap> => this.#mapOf(asked, timeoutMs)
+    this.feeds = new MapFeeds({ pump: writes.pump, keys, turns: this.#turns, map })
   }
 
   /**

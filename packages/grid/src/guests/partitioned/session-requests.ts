@@ -32,13 +32,10 @@ export class SessionRequests {
     return this.#ready.length > 0 || this.#feeds.hasReplies
   }
 
-  /** Throws `MESSAGE_MALFORMED` for more at a time than an honest guest sends. */
-  take(message: Extract<GuestMessage, { type: 'ask' | 'follow' }>): void {
+  /** Resolves when the guest may ask for more. Rejects with `MESSAGE_MALFORMED` for more at a time than an honest guest sends. */
+  async take(message: Extract<GuestMessage, { type: 'ask' | 'follow' }>): Promise<void> {
     const { number, request, type } = message
-    if (type === 'follow') {
-      this.#feeds.take(message)
-      return
-    }
+    if (type === 'follow') return this.#feeds.take(message)
     if (this.#underWay >= GUEST_REQUESTS_MAX)
       throw new GridError('MESSAGE_MALFORMED', `it has more than ${GUEST_REQUESTS_MAX} requests under way`)
     this.#underWay += 1

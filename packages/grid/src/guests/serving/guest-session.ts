@@ -145,10 +145,7 @@ export class GuestSession {
       this.#signals!.take(this.#validPass(), message)
       return
     }
-    if (message.type === 'ask' || message.type === 'follow') {
-      this.#requests!.take(message)
-      return
-    }
+    if (message.type === 'ask' || message.type === 'follow') return this.#requests!.take(message)
     const check = (): void => void this.#openPass()
     const verdicts = await this.#deps.writes.take(this.#validPass(), this.#guest, message.writes, check)
     this.#verdicts.push(...verdicts)

@@ -23,6 +23,8 @@ export interface FollowedQueryDeps {
   readonly pump: Pump
   readonly entries: RoutedEntries
   readonly asking: PartAsking
+  /** It begins with no more rows once their values take so many bytes. Default: all rows up to the limit. */
+  readonly sizeMaxBytes?: number
 }
 
 /**
@@ -83,12 +85,13 @@ export class FollowedQuery {
 
   /** Resolves when there are the first rows, of what was answered for in time. Rejects as a query does. */
   async begin(options: OwnerReadOptions): Promise<void> {
+    const { sizeMaxBytes = Infinity } = this.#deps
     const endMs = performance.now() + (options.timeoutMs ?? READ_TIMEOUT_MS)
     let leftMs = endMs - performance.now()
     do {
       if (!(await this.#extend({ ...options, timeoutMs: Math.max(1, leftMs) }))) break
       leftMs = endMs - performance.now()
-    } while (this.rows.isShort && leftMs > 0)
+    } while (this.rows.isShort && this.rows.sizeBytes <= sizeMaxBytes && leftMs > 0)
     void this.#run()
   }
 
