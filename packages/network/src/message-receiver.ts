@@ -25,6 +25,11 @@ export class MessageReceiver {
     return this.#halfOpenSinceMs !== undefined && nowMs - this.#halfOpenSinceMs > limitMs
   }
 
+  /** The stream was not read for a while: a message that is under way is no later for it. */
+  resumed(nowMs: number): void {
+    if (this.#halfOpenSinceMs !== undefined) this.#halfOpenSinceMs = nowMs
+  }
+
   /** Nothing is passed on any more. */
   end(): void {
     this.#ended = true

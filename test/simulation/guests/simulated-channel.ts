@@ -73,6 +73,7 @@ class ChannelEnd implements GuestChannel {
   readonly #waiting: Uint8Array[] = []
   #events: GuestChannelEvents | undefined
   #endReason: string | undefined
+  #isPaused = false
 
   constructor(channel: SimulatedChannel, side: 'guest' | 'member', otherId: string) {
     this.#channel = channel
@@ -88,6 +89,15 @@ class ChannelEnd implements GuestChannel {
 
   trust(): void {}
 
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  resume(): void {
+    this.#isPaused = false
+    for (const bytes of this.#waiting.splice(0)) this.#events?.message(bytes)
+  }
+
   async send(bytes: Uint8Array): Promise<void> {
     if (this.#endReason !== undefined) throw new Error(this.#endReason)
     this.#channel.carry(this.#side, bytes)
@@ -102,7 +112,7 @@ class ChannelEnd implements GuestChannel {
   }
 
   take(bytes: Uint8Array): void {
-    if (this.#events === undefined) this.#waiting.push(bytes)
+    if (this.#events === undefined || this.#isPaused) this.#waiting.push(bytes)
     else this.#events.message(bytes)
   }
 

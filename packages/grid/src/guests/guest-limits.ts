@@ -16,6 +16,8 @@ export const GUEST_WRITES_MAX = 256
 export const GUEST_CURSOR_MAX_BYTES: number = 64 * 1024
 /** Messages of one guest that wait at a member. Past it, the connection ends. */
 export const GUEST_WAITING_MESSAGES_MAX = 64
+/** Bytes of those messages. Past it, the member reads no more of the guest until it has taken some. */
+export const GUEST_WAITING_MAX_BYTES: number = 1024 * 1024
 /** How long a connection may take to show a pass. */
 export const GUEST_ENTRY_MAX_MS = 15_000
 /** What shows that a slot of a set or counter is a guest's own. */

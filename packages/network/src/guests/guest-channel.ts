@@ -18,6 +18,9 @@ export interface GuestChannel {
   trust(): void
   /** Resolves when the message is queued and the queue has room again. Rejects when the connection has ended. */
   send(bytes: Uint8Array): Promise<void>
+  /** Nothing more is read until `resume`, so that the other side has to wait. What came before may still be called back with. */
+  pause(): void
+  resume(): void
   /** Sends what is queued, and closes. */
   close(): Promise<void>
   /** Ends the connection at once. */

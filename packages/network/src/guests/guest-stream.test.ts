@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { encodeFrame } from '../frame.ts'
 import { GuestStream } from './guest-stream.ts'
 
 /** One end of a stream. What is sent comes to the other end at once, unless it is cut. */
@@ -6,10 +7,26 @@ class StreamEnd extends EventTarget {
   readonly writableNeedsDrain = false
   other: StreamEnd | undefined
   sent = 0
+  readStatus = 'readable'
+  readonly #unread: Uint8Array[] = []
+
+  pause(): void {
+    this.readStatus = 'paused'
+  }
+
+  resume(): void {
+    this.readStatus = 'readable'
+    for (const bytes of this.#unread.splice(0)) this.take(bytes)
+  }
+
+  take(bytes: Uint8Array): void {
+    if (this.readStatus === 'paused') this.#unread.push(bytes)
+    else this.dispatchEvent(Object.assign(new Event('message'), { data: bytes }))
+  }
 
   send(bytes: Uint8Array): boolean {
     this.sent += 1
-    this.other?.dispatchEvent(Object.assign(new Event('message'), { data: bytes }))
+    this.other?.take(bytes)
     return true
   }
 }
@@ -87,4 +104,20 @@ it('ends within a minute at both when nothing of the member arrives any more', a
   member.end.other = undefined
   await vi.advanceTimersByTimeAsync(60_000)
   expect([member.ends, guest.ends]).toEqual([['nothing comes from it any more'], ['nothing comes from it any more']])
+})
+
+it('gives nothing while it is paused, however long that is, and lasts', async () => {
+  const large = encodeFrame(new Uint8Array(900))
+  member.end.take(large.subarray(0, 50))
+  member.stream.pause()
+  await guest.stream.send(Uint8Array.of(7))
+  await vi.advanceTimersByTimeAsync(600_000)
+  expect(member.messages).toEqual([])
+  expect([...member.ends, ...guest.ends]).toEqual([])
+  guest.stream.end('it is done')
+  member.stream.resume()
+  await vi.advanceTimersByTimeAsync(30_000)
+  expect(member.ends).toEqual([])
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(member.ends.length).toBe(1)
 })

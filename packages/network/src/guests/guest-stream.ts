@@ -44,6 +44,7 @@ export class GuestStream implements GuestChannel {
   #endReason: string | undefined
   #heardAtMs = performance.now()
   #signedAtMs = performance.now()
+  #isPaused = false
 
   constructor(connection: Connection, stream: Stream, messageSizeMaxBytes: number, options: GuestStreamOptions) {
     this.peerId = connection.remotePeer.toString()
@@ -77,6 +78,21 @@ export class GuestStream implements GuestChannel {
     return this.#writer.send(bytes)
   }
 
+  pause(): void {
+    if (this.#isPaused || this.#endReason !== undefined) return
+    this.#isPaused = true
+    // A stream that is closing says so itself.
+    if (this.#stream.readStatus === 'readable') this.#stream.pause()
+  }
+
+  resume(): void {
+    if (!this.#isPaused || this.#endReason !== undefined) return
+    this.#isPaused = false
+    this.#heardAtMs = performance.now()
+    this.#receiver.resumed(this.#heardAtMs)
+    if (this.#stream.readStatus === 'paused') this.#stream.resume()
+  }
+
   async close(): Promise<void> {
     const patience = new AbortController()
     const timer = setTimeout(() => patience.abort(), CLOSE_MAX_MS)
@@ -101,8 +117,9 @@ export class GuestStream implements GuestChannel {
   }
 
   #look(nowMs: number): void {
-    if (this.#receiver.stalled(nowMs, HALF_OPEN_MAX_MS)) this.end('it never ended a message')
-    else if (nowMs - this.#heardAtMs > SILENCE_MAX_MS) this.end('nothing comes from it any more')
+    const isRead = !this.#isPaused
+    if (isRead && this.#receiver.stalled(nowMs, HALF_OPEN_MAX_MS)) this.end('it never ended a message')
+    else if (isRead && nowMs - this.#heardAtMs > SILENCE_MAX_MS) this.end('nothing comes from it any more')
     else if (this.#options.side === 'member' && nowMs - this.#signedAtMs >= SIGN_GAP_MS) this.#sign(nowMs)
   }
 

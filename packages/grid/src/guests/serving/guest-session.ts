@@ -4,7 +4,13 @@ import { nextTurn } from '../../flow/next-turn.ts'
 import type { Logger } from '../../logger.ts'
 import type { Pump } from '../../runtime/write-path.ts'
 import type { GuestChannel } from '@gossipgrid/network/guest-dialler'
-import { GUEST_ENTRY_MAX_MS, GUEST_FEEDS_MAX, GUEST_REQUESTS_MAX, GUEST_WAITING_MESSAGES_MAX } from '../guest-limits.ts'
+import {
+  GUEST_ENTRY_MAX_MS,
+  GUEST_FEEDS_MAX,
+  GUEST_REQUESTS_MAX,
+  GUEST_WAITING_MAX_BYTES,
+  GUEST_WAITING_MESSAGES_MAX,
+} from '../guest-limits.ts'
 import { isSlotted } from '../map-kinds.ts'
 import { decodeGuestMessage, encodeMemberMessage } from '../messages.ts'
 import type { GuestMessage, MemberMessage, WriteAnswer } from '../messages.ts'
@@ -51,6 +57,8 @@ export class GuestSession {
   readonly #entryTimer: ReturnType<typeof setTimeout>
   #queue: Promise<void> = Promise.resolve()
   #waiting = 0
+  #waitingBytes = 0
+  #endPace: () => void = () => undefined
   #proven = false
   #guest = ''
   #pass: PassContent | undefined
@@ -101,6 +109,7 @@ export class GuestSession {
     clearTimeout(this.#entryTimer)
     clearTimeout(this.#endTimer)
     this.#woken.resolve()
+    this.#endPace()
     this.#signals?.close(this.#pass!.subject)
     this.#requests?.close()
     this.#deps.left(this)
@@ -113,13 +122,17 @@ export class GuestSession {
       this.#fail(new GridError('MESSAGE_MALFORMED', 'it does not wait for answers'))
       return
     }
+    this.#waitingBytes += bytes.length
+    if (this.#waitingBytes > GUEST_WAITING_MAX_BYTES) this.#connection.pause()
     this.#queue = this.#queue.then(async () => {
       this.#waiting -= 1
       try {
-        if (!this.#isOver) await this.#take(decodeGuestMessage(bytes))
+        if (!this.#isOver) await this.#take(decodeGuestMessage(bytes), bytes.length)
       } catch (error) {
         this.#fail(error)
       }
+      this.#waitingBytes -= bytes.length
+      if (this.#waitingBytes <= GUEST_WAITING_MAX_BYTES) this.#connection.resume()
     })
   }
 
@@ -134,13 +147,12 @@ export class GuestSession {
     this.end(error)
   }
 
-  async #take(message: GuestMessage): Promise<void> {
+  async #take(message: GuestMessage, sizeBytes: number): Promise<void> {
     if (message.type === 'hello') return this.#prove(message)
     if (!this.#proven) throw new GridError('MESSAGE_MALFORMED', 'it has not said hello')
     if (message.type === 'enter') return this.#enter(message)
-    const pass = this.#validPass()
-    if (message.type === 'pass') return this.#renew(message.pass, pass)
-    await this.#pace(pass.subject, message)
+    await this.#pace(this.#validPass().subject, writesIn(message), sizeBytes)
+    if (message.type === 'pass') return this.#renew(message.pass, this.#validPass())
     if (message.type === 'signals') {
       this.#signals!.take(this.#validPass(), message)
       return
@@ -159,20 +171,16 @@ export class GuestSession {
     return this.#validPass()
   }
 
-  /** Waits until a subject may write so much more. */
-  async #pace(
-    subject: string,
-    message: Extract<GuestMessage, { type: 'ask' | 'follow' | 'signals' | 'writes' }>,
-  ): Promise<void> {
-    const sizes =
-      message.type === 'writes'
-        ? message.writes.map(({ bytes, rowKey }) => rowKey.length + (bytes?.length ?? 0))
-        : message.type === 'ask' || message.type === 'follow'
-          ? [message.request.length]
-          : [...message.messages, ...message.listen, message.presence].map(signalBytes)
-    const sizeBytes = sizes.reduce((sum, size) => sum + size, 0)
-    const delayMs = this.#deps.rates.delayMs(subject, sizes.length, sizeBytes, performance.now())
-    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs))
+  /** Waits until a subject may write so much more, or the connection ends. */
+  async #pace(subject: string, writes: number, sizeBytes: number): Promise<void> {
+    const delayMs = this.#deps.rates.delayMs(subject, writes, sizeBytes, performance.now())
+    if (delayMs <= 0) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#endPace = resolve
+    const timer = setTimeout(resolve, delayMs)
+    await promise
+    clearTimeout(timer)
+    if (this.#isOver) throw new GridError('CLOSED', 'its connection has ended')
   }
 
   /** Shows that this peer is a member, before the guest shows its pass to it. */
@@ -372,8 +380,10 @@ export class GuestSession {
 /** Pieces as messages, while any guest may need them. */
 const ENCODED = new WeakMap<ReadPiece, Promise<Uint8Array>>()
 
-function signalBytes(signal: string | { readonly value: Uint8Array | undefined } | undefined): number {
-  return typeof signal === 'string' ? signal.length : (signal?.value?.length ?? 0)
+/** What a message counts as in the rate of its subject. */
+function writesIn(message: GuestMessage): number {
+  if (message.type === 'writes') return message.writes.length
+  return message.type === 'signals' ? message.messages.length + message.listen.length + 1 : 1
 }
 
 /** Answers with their rows in one message. One row of the largest size fits as well. */

@@ -211,6 +211,31 @@ describe('a hostile guest', () => {
     expect(await guest.isSentAway()).toBe(true)
   })
 
+  it('that sends more than its rate has to wait, and the member reads no more of it', async () => {
+    const quotas = { bytesPerSecond: 1024 }
+    const slow = await openGrid({
+      ...{ name: 'shop', secret: SECRET, listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false, logger: silent },
+      guests: { listen: ['/ip4/127.0.0.1/tcp/0'], quotas },
+    })
+    const guest = await RawGuest.entered(slow, await passOf())
+    let sent = 0
+    const flood = (async () => {
+      for (; sent < 40; sent++) {
+        // What is not used of a message counts as well.
+        const filler = new Uint8Array(1_000_000)
+        await guest.sendAny({ version: 1, type: 'ask', number: sent, request: new Uint8Array(0), filler })
+      }
+    })().catch(() => undefined)
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    expect(sent).toBeGreaterThan(0)
+    expect(sent).toBeLessThan(6)
+    expect(guest.ended).toBe('')
+    guest.connection.end('it goes')
+    await flood
+    expect((await RawGuest.entered(slow, await passOf('bob'))).ended).toBe('')
+    await slow.close()
+  })
+
   it('cannot use a cursor that it made up or changed', async () => {
     const pass = await passOf()
     const first = await RawGuest.entered(member, pass)
