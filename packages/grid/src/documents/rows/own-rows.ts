@@ -157,8 +157,13 @@ export class OwnRows {
     if (open !== undefined && this.#waits(this.#key('c', open.index))) return []
     const rows = a.length + b.length > 0 ? this.#fold(content) : []
     for (const level of ['a', 'b'] as const) {
-      for (const index of this.#written[level]) rows.push({ key: this.#key(level, index), update: undefined })
-      this.#written[level].clear()
+      // Another Y.Doc of this guest may have built on a row that waits, and its edits come before this merge. The next one deletes it.
+      for (const index of this.#written[level]) {
+        const key = this.#key(level, index)
+        if (this.#waits(key)) continue
+        rows.push({ key, update: undefined })
+        this.#written[level].delete(index)
+      }
     }
     return rows
   }

@@ -1,5 +1,6 @@
 import { DOCUMENTS } from '@gossipgrid/core'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
+import { Doc } from 'yjs'
 import type { GridDocument } from '../../documents/opened/grid-document.ts'
 import type { Grid } from '../../grid.ts'
 import { answered, closeAfterEach, openGuest, openMember, passOf } from '../../rig/guest-grids.ts'
@@ -75,4 +76,20 @@ it('and so does one whose large edits have merged rows, in the place of which it
   await guest.connect()
   await answered(guest)
   expect(await lengthOf(member)).toBe(80_070)
+})
+
+it('and so does one that has closed a document offline on whose edits another Y.Doc has built', async () => {
+  const [member, guest] = await memberAndGuest()
+  const document = await guest.doc(NAME)
+  const other = await guest.doc(NAME, { doc: new Doc() })
+  await guest.disconnect()
+  await type(document, 9)
+  const text = other.y.getText('body')
+  await vi.waitUntil(() => text.length === 9)
+  text.insert(9, 'y')
+  await other.flush()
+  await document.close()
+  await guest.connect()
+  await answered(guest)
+  expect(await lengthOf(member)).toBe(10)
 })
