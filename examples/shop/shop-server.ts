@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { dirname } from 'node:path'
 import { openGrid } from 'gossipgrid'
@@ -166,11 +166,16 @@ async function secretIn(directory: string | undefined): Promise<string> {
   // The grid takes a new directory only if it is empty.
   const path = `${directory}.secret`
   await mkdir(dirname(path), { recursive: true })
+  // A file that is whole takes its place in one step: a process that dies here leaves no part of a secret there.
+  const whole = `${path}.${randomBytes(4).toString('hex')}`
+  await writeFile(whole, drawn, { flag: 'wx', mode: 0o600 })
   try {
-    await writeFile(path, drawn, { flag: 'wx', mode: 0o600 })
+    await link(whole, path)
     return drawn
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     return readFile(path, 'utf8')
+  } finally {
+    await rm(whole)
   }
 }

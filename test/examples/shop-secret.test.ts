@@ -1,9 +1,15 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import type * as files from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openGrid } from 'gossipgrid'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { ShopServer } from '../../examples/shop/shop-server.ts'
+
+vi.mock(import('node:fs/promises'), async (original) => {
+  const real = await original()
+  return { ...real, writeFile: vi.fn<typeof real.writeFile>(real.writeFile) }
+})
 
 it('a shop with a directory knows the passes of its life before, and no other user of the machine reads its secret', async () => {
   const above = await mkdtemp(join(tmpdir(), 'gossipgrid-shop-'))
@@ -21,6 +27,26 @@ it('a shop with a directory knows the passes of its life before, and no other us
     await expect.poll(() => again.grid.map<number>('baskets').peek('ada/rye')).toBe(2)
     await guest.close()
     await again.close()
+  } finally {
+    await rm(above, { recursive: true, force: true })
+  }
+})
+
+it('a shop that dies while it writes its secret draws another one at its next start', async () => {
+  const above = await mkdtemp(join(tmpdir(), 'gossipgrid-shop-'))
+  const directory = join(above, 'grid')
+  try {
+    const { writeFile: write } = await vi.importActual<typeof files>('node:fs/promises')
+    vi.mocked(writeFile).mockImplementationOnce(async (path) => {
+      await write(path as string, '')
+      throw new Error('the process dies')
+    })
+    await expect(ShopServer.open({ host: '127.0.0.1', directory })).rejects.toThrow('the process dies')
+    const shop = await ShopServer.open({ host: '127.0.0.1', directory })
+    await shop.close()
+    expect(await readFile(`${directory}.secret`, 'utf8')).toMatch(/^[\w-]{43}$/)
+    // Of the second start, nothing else is left.
+    expect((await readdir(above)).filter((name) => name.startsWith('grid.secret')).length).toBe(2)
   } finally {
     await rm(above, { recursive: true, force: true })
   }
