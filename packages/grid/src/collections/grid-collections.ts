@@ -28,6 +28,8 @@ import type { GridBatch, GridMaps } from './grid-maps.ts'
 import type { PartitionedCountersAndSets } from './partitioned-counters-and-sets.ts'
 import type { PartitionedMaps } from './partitioned-maps.ts'
 
+const REPLICATED_ONLY = 'a guest has no partitioned sets and counters: open a replicated one, without options'
+
 /** The collections of a grid, its documents, and what its peers tell each other, by name. */
 export abstract class GridCollections {
   protected abstract readonly writes: WritePath
@@ -149,7 +151,7 @@ export abstract class GridCollections {
   counter(name: string, options: PartitionedOptions): PartitionedCounter
   counter(name: string, options?: PartitionedOptions): GridCounter | PartitionedCounter {
     if (options === undefined) return this.countersAndSets.counter(name)
-    this.#forMembers()
+    this.#forMembers(REPLICATED_ONLY)
     return this.partitionedCountersAndSets.counter(name, options)
   }
 
@@ -159,7 +161,7 @@ export abstract class GridCollections {
   set<Element = unknown>(name: string, options: PartitionedOptions): PartitionedSet<Element>
   set<Element>(name: string, options?: PartitionedOptions): GridSet<Element> | PartitionedSet<Element> {
     if (options === undefined) return this.countersAndSets.set(name)
-    this.#forMembers()
+    this.#forMembers(REPLICATED_ONLY)
     return this.partitionedCountersAndSets.set(name, options)
   }
 
@@ -172,7 +174,7 @@ export abstract class GridCollections {
   counters(name: string, options: PartitionedOptions): PartitionedCounters
   counters(name: string, options?: PartitionedOptions): GridCounters | PartitionedCounters {
     if (options === undefined) return this.countersAndSets.counters(name)
-    this.#forMembers()
+    this.#forMembers(REPLICATED_ONLY)
     return this.partitionedCountersAndSets.counters(name, options)
   }
 
@@ -182,7 +184,7 @@ export abstract class GridCollections {
   sets<Element = unknown>(name: string, options: PartitionedOptions): PartitionedSets<Element>
   sets<Element>(name: string, options?: PartitionedOptions): GridSets<Element> | PartitionedSets<Element> {
     if (options === undefined) return this.countersAndSets.sets(name)
-    this.#forMembers()
+    this.#forMembers(REPLICATED_ONLY)
     return this.partitionedCountersAndSets.sets(name, options)
   }
 
@@ -271,8 +273,8 @@ export abstract class GridCollections {
   }
 
   /** Throws `FORBIDDEN` at a guest. */
-  #forMembers(): void {
-    if (this.writes.overlay !== undefined) throw new GridError('FORBIDDEN', 'only members do that')
+  #forMembers(why = 'only members do that'): void {
+    if (this.writes.overlay !== undefined) throw new GridError('FORBIDDEN', why)
   }
 
   #inBatch(batch: Batch): GridBatch {

@@ -216,7 +216,9 @@ export class PartitionedMap<Value> extends QueriedMap<Value> {
    * Writes any number of entries, as fast as this peer's disk and the owners take them. All entries of an array, a `Map` or another
    * collection are checked before the first one is written; a generator or a stream is read no faster than its entries are stored.
    * Rejects with a `BulkError`, whose `code` is one of `set`, or `INPUT_FAILED` when the source throws. It waits while much
-   * is on its way to the owners, and rejects with `BACKLOG_FULL` only if they take nothing for `timeoutMs`.
+   * is on its way to the owners, and rejects with `BACKLOG_FULL` only if they take nothing for `timeoutMs`. At a guest, each entry is a write
+   * of its own. Until the guest has met a member it does not know its grants: then an entry that the pass does not cover is refused
+   * in its turn, after others were written.
    */
   async setMany(
     entries: BulkSource<readonly [string, Value]>,

@@ -153,7 +153,7 @@ export class GuestMap<Value> implements MapWork<Value> {
   }
 
   async transact(): Promise<never> {
-    throw forMembers('writes batches to partitioned maps')
+    throw forMembers('writes batches to partitioned maps: use setMany, of which each entry is taken or refused alone')
   }
 
   setMany(

@@ -202,7 +202,11 @@ describe('a guest with a part of a partitioned map', () => {
       () => guest.owners('users'),
     ])
       await expect(call()).rejects.toMatchObject({ code: 'FORBIDDEN' })
-    expect(() => guest.set('tags', OF)).toThrow(expect.objectContaining({ code: 'FORBIDDEN' }))
+    await expect(map.transact(() => undefined)).rejects.toThrow('use setMany')
+    for (const open of [() => guest.set('tags', OF), () => guest.counters('likes', OF)])
+      expect(open).toThrow(
+        expect.objectContaining({ code: 'FORBIDDEN', message: expect.stringContaining('replicated') }),
+      )
   })
 
   it('learns which members know the map, and with which options', async () => {
