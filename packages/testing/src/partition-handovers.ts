@@ -13,6 +13,9 @@ const WORD_MAX_MS = 30_000
 /** An owner keeps its copy for so long after another peer has dropped one on its word, which holds for a minute. */
 const KEPT_AFTER_DROP_MS: number = 60_000 - WORD_MAX_MS
 
+/** How long a former owner may take to notice that an owner has started again: 500 ms, and what is under way. */
+const UNNOTICED_MAX_MS = 750
+
 export interface PartitionHandoversDeps {
   readonly ledger: PartitionLedger
   /** Simulated milliseconds at which disks last lost something. */
@@ -25,6 +28,8 @@ export interface PartitionHandoversDeps {
 /** The copies of a machine after its last step. */
 interface Had {
   readonly life: number
+  /** When this life began. */
+  readonly sinceMs: number
   readonly names: ReadonlyMap<string, PartitionName>
 }
 
@@ -74,7 +79,8 @@ export class PartitionHandovers {
     const { copies } = peer.collections.placement as Rendezvous
     const names = new Map([...copies.names()].map((name) => [copyKey(name), name]))
     const before = this.#had.get(machine)
-    this.#had.set(machine, { life, names })
+    const sinceMs = before?.life === life ? before.sinceMs : this.#deps.queue.nowMs
+    this.#had.set(machine, { life, names, sinceMs })
     if (before?.life !== life) return
     for (const [key, name] of before.names) if (!names.has(key)) this.#check(machine, peer, key, name)
   }
@@ -89,7 +95,9 @@ export class PartitionHandovers {
       if (by === machine || relied.get(machine) !== machine.life || nowMs - atMs >= KEPT_AFTER_DROP_MS) continue
       this.#deps.violated(`word: ${peer.peerId} drops ${key}, on which ${peerIdOf(by.index)} has relied`)
     }
-    earlier.push({ atMs: nowMs, by: machine, words: new Map(words.map((owner) => [owner, owner.life])) })
+    // It may have given its word in the life before, and forgotten it. That the connection broke is not noticed at once.
+    const bound = words.filter((owner) => nowMs - (this.#had.get(owner)?.sinceMs ?? nowMs) > UNNOTICED_MAX_MS)
+    earlier.push({ atMs: nowMs, by: machine, words: new Map(bound.map((owner) => [owner, owner.life])) })
     this.#dropped.set(key, earlier)
     // The word of one whose disk was lost since holds until that is noticed.
     const sound = words.filter((owner) => {

@@ -69,6 +69,10 @@ test.each(Array.from({ length: 4 }, (_, i) => 31 + i))(
   },
 )
 
+test('a word that an owner has given in the life before binds it no more, seed 900024, fixed', () => {
+  expect(simulatePartitions({ seed: 900_024, hints: true, repairs: true }).violations).toEqual([])
+})
+
 test.each([
   {
     seed: 7,
