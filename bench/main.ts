@@ -8,6 +8,7 @@ import { document } from './document.ts'
 import { engine } from './engine.ts'
 import { guests } from './guests.ts'
 import { idle } from './idle.ts'
+import { idlePartitions } from './idle-partitions.ts'
 import { latency } from './latency.ts'
 import { summarize } from './medians.ts'
 import { partitioned } from './partitioned.ts'
@@ -28,6 +29,7 @@ const BENCHES: readonly Bench[] = [
   engine,
   guests,
   idle,
+  idlePartitions,
   latency,
   partitioned,
   partitionedQueries,

@@ -17,11 +17,12 @@ export type PartitionedAsk =
   | { readonly call: 'sets'; readonly count: number; readonly entries: number; readonly own: boolean }
   /** Nine reads and one write of ten, so many at a time. */
   | { readonly call: 'mixed'; readonly forMs: number; readonly atOnce: number; readonly entries: number }
-  /** Reads until `stop`. */
-  | { readonly call: 'reads'; readonly entries: number }
+  /** Reads until `stop`, of keys that one peer does not own if it is named. */
+  | { readonly call: 'reads'; readonly entries: number; readonly apartFrom?: string }
   | { readonly call: 'stop' }
 
 export interface PartitionedState {
+  readonly peerId: string
   readonly addresses: readonly string[]
   readonly owned: number
   readonly whole: number
@@ -39,6 +40,9 @@ export interface Latencies {
   /** Calls that rejected because no owner answered in time. */
   readonly unreachable: number
 }
+
+/** That reads until `stop` draw from. */
+const READ_KEYS = 10_000
 
 let grid: Grid
 let map: PartitionedMap<string>
@@ -77,7 +81,7 @@ async function answer(ask: PartitionedAsk): Promise<unknown> {
     case 'mixed':
       return mixed(ask.forMs, ask.atOnce, ask.entries)
     case 'reads':
-      return reads(ask.entries)
+      return reads(await keysApartFrom(ask.apartFrom, ask.entries))
     case 'stop':
       stopped = true
       return undefined
@@ -91,6 +95,7 @@ function state(): PartitionedState {
   const { arrayBuffers, heapUsed } = process.memoryUsage()
   const usedBytes = heapUsed + arrayBuffers
   return {
+    peerId: grid.peerId,
     addresses: grid.addresses,
     owned,
     whole,
@@ -112,6 +117,17 @@ async function keysOf(count: number, entries: number, own: boolean): Promise<str
     const key = drawn(entries)
     const owners = await grid.owners('users', key)
     if (owners.some(({ peerId }) => peerId === grid.peerId) === own) keys.push(key)
+  }
+  return keys
+}
+
+/** Keys that this peer and another one do not own, or any keys. */
+async function keysApartFrom(other: string | undefined, entries: number): Promise<string[]> {
+  const keys: string[] = []
+  while (keys.length < READ_KEYS) {
+    const key = drawn(entries)
+    const owners = other === undefined ? [] : await grid.owners('users', key)
+    if (owners.every(({ peerId }) => peerId !== other && peerId !== grid.peerId)) keys.push(key)
   }
   return keys
 }
@@ -143,15 +159,15 @@ async function mixed(forMs: number, atOnce: number, entries: number): Promise<La
   return latencies(times, performance.now() - startMs, unreachable)
 }
 
-/** One read after another with a pause, of any key, until it is stopped. */
-async function reads(entries: number): Promise<Latencies> {
+/** One read after another with a pause, until it is stopped. */
+async function reads(keys: readonly string[]): Promise<Latencies> {
   stopped = false
   const times: number[] = []
   let unreachable = 0
   const startMs = performance.now()
   while (!stopped) {
     const beforeMs = performance.now()
-    if (!(await isAnswered(map.get(drawn(entries))))) unreachable += 1
+    if (!(await isAnswered(map.get(keys[times.length % keys.length]!)))) unreachable += 1
     times.push(performance.now() - beforeMs)
     await new Promise((resolve) => setTimeout(resolve, 2))
   }

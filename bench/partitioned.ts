@@ -20,6 +20,13 @@ const WARM_MS = 40_000
 const REST_MS = 5000
 /** Calls of each peer that are under way in the mixed load. */
 const MIXED_AT_ONCE = 64
+/** How long one process stands still, and how long it is slow. A process that is silent for 30 s counts as gone. */
+const BESIDE_MS = 20_000
+/** A slow process runs for the rest of each tenth of a second. */
+const SLOW_STANDS_MS = 80
+const SLOW_RUNS_MS = 20
+/** Few enough to leave room on two cores. */
+const BESIDE_AT_ONCE = 2
 const WAIT = { maxMs: 300_000, lookGapMs: 250 }
 
 /** A partitioned map in processes of their own: reads and writes of what others own, memory, and a peer that joins. */
@@ -75,10 +82,59 @@ async function measure(program: string, directory: string, progress: (line: stri
     figures['mixedP99Ms'] = Math.max(...loads.map(({ p99Ms }) => p99Ms))
     await settled(peers, 'the load to be over')
     progress('the mixed load is measured')
+    Object.assign(figures, await besideOne(first, second, peers.at(-1)!))
+    await settled(peers, 'the slow peer to have everything')
+    progress('reads beside a peer that stands still, and beside one that is slow, are measured')
     Object.assign(figures, await joining(peers, second, start))
     return figures
   } finally {
     for (const peer of peers) peer.end()
+  }
+}
+
+/**
+ * Reads of partitions that one peer does not own, under a light load of another peer on all partitions: while that one runs, while it
+ * stands still, and while it runs for a fifth of the time.
+ */
+async function besideOne(
+  writer: PartitionedProcess,
+  reader: PartitionedProcess,
+  one: PartitionedProcess,
+): Promise<Figures> {
+  const { peerId } = await one.state()
+  const readP99Ms = async (): Promise<number> => {
+    const load = { call: 'mixed', forMs: BESIDE_MS, atOnce: BESIDE_AT_ONCE, entries: ENTRIES } as const
+    const reading = reader.latencies({ call: 'reads', entries: ENTRIES, apartFrom: peerId })
+    const writing = writer.latencies(load)
+    await sleep(BESIDE_MS)
+    await reader.ask({ call: 'stop' })
+    const { p99Ms } = await reading
+    one.goOn()
+    await writing
+    return p99Ms
+  }
+  const running = await readP99Ms()
+  one.standStill()
+  const standing = await readP99Ms()
+  await sleep(REST_MS)
+  let isOver = false
+  const slowness = (async () => {
+    while (!isOver) {
+      one.standStill()
+      await sleep(SLOW_STANDS_MS)
+      one.goOn()
+      await sleep(SLOW_RUNS_MS)
+    }
+  })()
+  const slow = await readP99Ms()
+  isOver = true
+  await slowness
+  return {
+    readP99MsOneRuns: running,
+    readP99MsOneStands: standing,
+    readP99MsOneIsSlow: slow,
+    readP99OneStandsOverRuns: standing / running,
+    readP99OneIsSlowOverRuns: slow / running,
   }
 }
 
@@ -177,6 +233,14 @@ class PartitionedProcess {
 
   async latencies(ask: PartitionedAsk): Promise<Latencies> {
     return (await this.ask(ask)) as Latencies
+  }
+
+  standStill(): void {
+    this.#child.kill('SIGSTOP')
+  }
+
+  goOn(): void {
+    this.#child.kill('SIGCONT')
   }
 
   end(): void {

@@ -60,6 +60,8 @@ export const TARGETS: Readonly<Record<string, Readonly<Record<string, Target>>>>
     setOneCopyOverOwnMs: { atMost: 1.5 },
     joinedBytesOverShare: { atMost: 1.1 },
     readP99MovingOverSteady: { atMost: 2 },
+    readP99OneStandsOverRuns: { atMost: 2 },
+    readP99OneIsSlowOverRuns: { atMost: 2 },
   },
   placement: {
     lookupNs: { atMost: 300 },
@@ -90,6 +92,9 @@ export const TARGETS: Readonly<Record<string, Readonly<Record<string, Target>>>>
     sentBytesPerSec5: { atMost: 500 },
     sentBytesPerSec20: { atMost: 1000 },
     peerMegabytes5: { atMost: 100 },
+  },
+  'idle-partitions': {
+    idleBytesPerSec100: { atMost: 2000 },
   },
   storage: {
     gridSingleWritesPerSec: { atLeast: 3000 },
