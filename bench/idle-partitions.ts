@@ -37,6 +37,7 @@ export const idlePartitions: Bench = {
       const withoutBytesPerSec = grid.measure()
       grid.register()
       grid.advance(SETTLED_MS)
+      grid.checkWhole()
       const idleBytesPerSec = grid.measure()
       progress(`${size} peers: ${Math.round(withoutBytesPerSec)}, then ${Math.round(idleBytesPerSec)} B/s each`)
       const writtenBytes = grid.write() - (idleBytesPerSec * size * (WRITES * WRITE_GAP_MS + MEASURED_MS)) / 1000
@@ -93,6 +94,14 @@ class QuietGrid {
     for (let i = 0; i < COLLECTIONS; i++) {
       first!.peer.open({ name: `map ${i}`, kind: 'map', mode: 'partitioned', partitions: PARTITIONS, owners: OWNERS })
     }
+  }
+
+  /** Throws unless each partition has all its owners, and those are whole. */
+  checkWhole(): void {
+    let whole = 0
+    for (const { peer } of this.#peers.values()) whole += peer.partitions.report(this.#now)?.whole ?? 0
+    const expected = COLLECTIONS * PARTITIONS * OWNERS
+    if (whole !== expected) throw new Error(`${whole} of ${expected} copies are whole`)
   }
 
   /** Writes keys of all collections, from all peers in turn. Returns the bytes that all peers sent until they had settled. */
