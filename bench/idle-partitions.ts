@@ -12,7 +12,7 @@ const OWNERS = 3
 const NEIGHBOURS_MAX = 32
 /** All are members for each other. */
 const MET_MS = 30_000
-/** The owners of a new collection have begun its copies, and told each other. */
+/** The owners of a new collection have begun its copies, and know that the others have. */
 const SETTLED_MS = 120_000
 const MEASURED_MS = 60_000
 /** Keys of a grid, of which one in a hundred is written. */
