@@ -4,7 +4,7 @@ import { partitioning } from '@gossipgrid/core/internals'
 import { Random } from '@gossipgrid/testing/simulation'
 import type { Bench, Figures } from './bench.ts'
 
-const SIZES = [10, 50, 100]
+const SIZES = [10]
 const COLLECTIONS = 20
 const PARTITIONS = 1024
 const OWNERS = 3
@@ -27,7 +27,7 @@ const VALUE = new Uint8Array(100)
  */
 export const idlePartitions: Bench = {
   name: 'idle-partitions',
-  summary: `core alone: what grids of ${SIZES.join(', ')} peers send that own ${COLLECTIONS} x ${PARTITIONS} idle partitions`,
+  summary: `core alone: what ${SIZES.join(', ')} peers send that own ${COLLECTIONS} x ${PARTITIONS} idle partitions`,
   runsDefault: 1,
   run: async (progress) => {
     const figures: Figures = {}

@@ -94,7 +94,7 @@ export const TARGETS: Readonly<Record<string, Readonly<Record<string, Target>>>>
     peerMegabytes5: { atMost: 100 },
   },
   'idle-partitions': {
-    idleBytesPerSec100: { atMost: 2000 },
+    idleBytesPerSec10: { atMost: 2000 },
   },
   storage: {
     gridSingleWritesPerSec: { atLeast: 3000 },
