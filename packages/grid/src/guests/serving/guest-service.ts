@@ -83,12 +83,24 @@ export class GuestService {
   #enter(session: GuestSession): void {
     const { guest } = session
     const before = this.#entered.get(guest)
-    if (before === undefined && this.#entered.size >= this.#deps.guestsMax)
-      throw new GridError('QUOTA_EXCEEDED', `this member serves ${this.#deps.guestsMax} guests already`)
+    if (before === undefined && this.#entered.size >= this.#deps.guestsMax) this.#makeRoom(session.subject)
     this.#strangers.delete(session)
     this.#entered.set(guest, session)
     // A guest that lost its network comes back before its old connection is known to have ended.
     before?.end(new GridError('CLOSED', 'the guest has connected again'))
+  }
+
+  /**
+   * Ends the latest connection of the subject with the most, so that no single pass takes all places. Throws `QUOTA_EXCEEDED` if this subject would then
+   * have more than that one: two of them would send each other away without end.
+   */
+  #makeRoom(subject: string | undefined): void {
+    const bySubject = Map.groupBy(this.#entered.values(), (session) => session.subject)
+    const sessions = [...bySubject.values()].reduce((most, some) => (some.length > most.length ? some : most), [])
+    const own = bySubject.get(subject)?.length ?? 0
+    if (sessions.length <= own + 1)
+      throw new GridError('QUOTA_EXCEEDED', `this member serves ${this.#deps.guestsMax} guests already`)
+    sessions.at(-1)!.end(new GridError('QUOTA_EXCEEDED', 'its place goes to a subject with fewer connections'))
   }
 
   #left(session: GuestSession): void {

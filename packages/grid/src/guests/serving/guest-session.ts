@@ -84,6 +84,11 @@ export class GuestSession {
     return `${this.#guest} ${this.#pass?.subject}`
   }
 
+  /** That of its pass, once it has shown one. */
+  get subject(): string | undefined {
+    return this.#pass?.subject
+  }
+
   get isOver(): boolean {
     return this.#isOver
   }

@@ -42,6 +42,19 @@ function writeOf(change: Partial<GuestWrite>): GuestWrite {
 const stateOf = (grid: Grid): unknown[] => ['todos', 'salaries'].map((name) => grid.map(name).peekEntries())
 
 describe('a hostile guest', () => {
+  it('does not take all places of a member: its latest connection ends for a subject with fewer', async () => {
+    const first = await RawGuest.entered(member, await passOf(), '1'.repeat(32))
+    const second = await RawGuest.entered(member, await passOf(), '2'.repeat(32))
+    const bob = await RawGuest.entered(member, await passOf('bob'), '3'.repeat(32))
+    expect(await second.isSentAway()).toBe(true)
+    expect(second.received.at(-1)).toMatchObject({ type: 'end', code: 'QUOTA_EXCEEDED' })
+    await expect(RawGuest.entered(member, await passOf(), '4'.repeat(32))).rejects.toThrow('QUOTA_EXCEEDED')
+    await expect(RawGuest.entered(member, await passOf('bob'), '5'.repeat(32))).rejects.toThrow('QUOTA_EXCEEDED')
+    await expect(RawGuest.entered(member, await passOf('eve'), '6'.repeat(32))).rejects.toThrow('QUOTA_EXCEEDED')
+    expect([first.ended, bob.ended]).toEqual(['', ''])
+    expect(member.status().guests!.connected).toBe(2)
+  })
+
   it('writes and deletes nothing outside of its grants, and learns nothing by trying', async () => {
     const before = stateOf(member)
     const guest = await RawGuest.entered(member, await passOf())
