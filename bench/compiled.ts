@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { WITH_REQUIRE } from '../packing/server-bundle.ts'
+import { WITHOUT_SPACE, WITH_REQUIRE } from '../packing/server-bundle.ts'
 
 /** Below `node_modules`, so that compiled programs find their dependencies and git does not find them. */
 const CACHE = fileURLToPath(new URL('../node_modules/.cache/gossipgrid-bench/', import.meta.url))
@@ -27,8 +27,7 @@ export async function withCompiled<T>(program: string, use: (path: string) => Pr
       splitting: true,
       platform: 'node',
       format: 'esm',
-      minifyWhitespace: true,
-      lineLimit: 160,
+      ...WITHOUT_SPACE,
       target: 'node22',
       banner: { js: WITH_REQUIRE },
       logOverride: { 'ignored-bare-import': 'silent' },

@@ -21,6 +21,9 @@ export const WITH_LIBRARIES = '@gossipgrid/network'
 export const WITH_REQUIRE =
   "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);"
 
+/** No comments and no indentation, in lines that are short enough to be shown with an error. Names stay. */
+export const WITHOUT_SPACE = { minifyWhitespace: true, lineLimit: 160 } as const
+
 /** An entry that begins with such an import needs the module to run before all others. Bundlers run packages that are imported first. */
 const RUNS_FIRST = /^(?:\/\/.*\n)*(?:import|export \{\} from) '\.\/([\w-]+)\.ts'\n/
 
@@ -79,7 +82,7 @@ export async function serverBundle(name: string, folder: string, entries: readon
 
 /**
  * A script without comments and indentation, and its source map. A process keeps the text of what it has loaded, with two bytes a
- * character if a single one is not Latin: 4 MB of memory in a peer. Names stay, and lines are short enough to be shown with an error.
+ * character if a single one is not Latin: 4 MB of memory in a peer.
  */
 async function withoutSpace(name: string, text: string, map: string): Promise<{ code: string; map: string }> {
   const inline = `//# sourceMappingURL=data:application/json;base64,${Buffer.from(map).toString('base64')}`
@@ -87,8 +90,7 @@ async function withoutSpace(name: string, text: string, map: string): Promise<{ 
     sourcefile: name,
     format: 'esm',
     target: 'node22',
-    minifyWhitespace: true,
-    lineLimit: 160,
+    ...WITHOUT_SPACE,
     legalComments: 'none',
     sourcemap: 'external',
   })
